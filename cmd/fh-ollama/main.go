@@ -1,0 +1,80 @@
+// Command fh-ollama makes `ollama run` faster: it builds an Ollama with FlashHead, converts models for it,
+// registers them, and tells what they gain.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// version is set by the linker in release builds.
+var version = "0.1.0"
+
+// Exit codes.
+const (
+	exitFailed   = 1
+	exitWrongUse = 2
+)
+
+// usageError marks an error in how the command was called; it ends the program with exitWrongUse.
+type usageError struct{ error }
+
+func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
+
+// run executes the command line args and returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newApp(stdout, stderr).RunContext(ctx, args)
+	if err == nil {
+		return 0
+	}
+	if ctx.Err() != nil {
+		err = hint.Wrap(errors.New("interrupted"), "run the same command again; nothing was left half done")
+	}
+	fmt.Fprintf(stderr, "fh-ollama: %v\n", err)
+	if way := hint.Of(err); way != "" {
+		fmt.Fprintf(stderr, "  %s\n", way)
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitWrongUse
+	}
+	return exitFailed
+}
+
+func newApp(stdout, stderr io.Writer) *cli.App {
+	app := &cli.App{
+		Name:            "fh-ollama",
+		Usage:           "faster decoding for ollama run: build, convert, create",
+		Version:         version,
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		HideHelpCommand: true,
+		Commands:        []*cli.Command{
+			// one line a command, in the order in which a user meets them
+		},
+		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the code
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return usageError{hint.Wrap(err, "see fh-ollama --help")}
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usageError{hint.New(fmt.Sprintf("no command %q", c.Args().First()), "see fh-ollama --help")}
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	return app
+}

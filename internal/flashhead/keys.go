@@ -1,0 +1,27 @@
+// Package flashhead is the file format: the metadata keys that turn a GGUF into a converted one
+// (specified in docs/gguf-format.md), and the checks that the runtime makes on them.
+package flashhead
+
+// FormatVersion is the value of KeyVersion that this package reads and writes.
+const FormatVersion = 1
+
+// The keys. Prefix is common to all; unknown keys below it are ignored by readers.
+const (
+	Prefix = "flashhead."
+
+	KeyVersion      = Prefix + "version"       // u32: FormatVersion
+	KeyClusterCount = Prefix + "cluster_count" // u32: K, the number of clusters
+	KeyAssignments  = Prefix + "assignments"   // arr[u32], V entries: cluster of every token
+	KeyProbeCount   = Prefix + "probe_count"   // u32: P, clusters scored exactly per token, 1..K
+	KeyPinnedTokens = Prefix + "pinned_tokens" // arr[u32]: tokens that are always scored exactly
+	KeyCentroidType = Prefix + "centroid_type" // str: ggml type name of the centroids, e.g. "q4_0"
+
+	// Provenance: read by people and tools, never by the runtime.
+	KeyTensor       = Prefix + "tensor"        // str: name of the clustered tensor
+	KeyClusterSize  = Prefix + "cluster_size"  // u32: tokens a cluster, as asked for
+	KeySeed         = Prefix + "seed"          // u32
+	KeyIterations   = Prefix + "iterations"    // u32
+	KeyObjective    = Prefix + "objective"     // f32: mean of 1 - cosine(row, centroid)
+	KeyToolVersion  = Prefix + "tool_version"  // str
+	KeySourceSHA256 = Prefix + "source_sha256" // str: lower-case hex digest of the whole source file
+)

@@ -1,0 +1,32 @@
+// Package hint is errors for people: one line with the cause, one with the way out.
+package hint
+
+import "errors"
+
+// Error carries, beside the cause, what the user can do about it.
+type Error struct {
+	cause error
+	hint  string
+}
+
+// New returns an error whose message is cause and whose way out is hint.
+// Both are one line, lower case, without a full stop.
+func New(cause, hint string) error { return &Error{errors.New(cause), hint} }
+
+// Wrap attaches a way out to err; errors.Is and errors.As still see err.
+func Wrap(err error, hint string) error { return &Error{err, hint} }
+
+// Error returns the cause alone.
+func (e *Error) Error() string { return e.cause.Error() }
+
+// Unwrap returns the wrapped cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Of returns the way out that the outermost Error in err's chain carries, or "".
+func Of(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.hint
+	}
+	return ""
+}
