@@ -1,0 +1,85 @@
+package flashhead
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+)
+
+// Cost counts the bytes of weights that are read for one token. Decoding waits for memory, so ratios of bytes are
+// ceilings of speed-up; attention over the context, barriers and the sampler are not in them.
+type Cost struct {
+	Body      int64   // everything but the head
+	Head      int64   // the dense head
+	Centroids int64   // all centroids
+	Probe     float64 // the rows of one cluster, on average
+}
+
+// NewCost counts what f reads for one token; the head has the given number of clusters and type of centroids.
+func NewCost(f *gguf.File, head Head, clusters uint32, centroids gguf.TensorType) Cost {
+	return Cost{
+		Body:      bodyBytes(f, head),
+		Head:      head.Tensor.Bytes,
+		Centroids: int64(clusters) * centroids.RowBytes(head.Width()),
+		Probe:     float64(head.Tensor.Bytes) / float64(clusters),
+	}
+}
+
+// HeadShare returns the dense head's share of the bytes, 0..1.
+func (c Cost) HeadShare() float64 { return float64(c.Head) / float64(c.Body+c.Head) }
+
+// Ceiling returns how many times fewer bytes are read with the given number of probes.
+func (c Cost) Ceiling(probes uint32) float64 {
+	return float64(c.Body+c.Head) / (float64(c.Body+c.Centroids) + float64(probes)*c.Probe)
+}
+
+// FreeHead returns what the ceiling would be if the head cost nothing.
+func (c Cost) FreeHead() float64 { return float64(c.Body+c.Head) / float64(c.Body) }
+
+// lookups are read one row a token.
+var lookups = map[string]bool{
+	"token_embd.weight": true, "per_layer_token_embd.weight": true, "position_embd.weight": true, "token_types.weight": true,
+}
+
+// aside are prefixes of tensors that no generated token needs: vision, audio, multi-token prediction, encoders.
+var aside = []string{"v.", "mm.", "a.", "vision.", "audio.", "mtp.", "nextn.", "enc."}
+
+// bodyBytes counts the matrices that one token needs, without the head's.
+func bodyBytes(f *gguf.File, head Head) int64 {
+	arch, _ := f.Str("general.architecture")
+	experts, _ := f.Uint(arch + ".expert_count")
+	used, _ := f.Uint(arch + ".expert_used_count")
+	blocks, _ := f.Uint(arch + ".block_count")
+	predictors, _ := f.Uint(arch + ".nextn_predict_layers")
+
+	total := int64(0)
+	for _, t := range f.Tensors {
+		switch {
+		case len(t.Shape) < 2 || isAside(t.Name, blocks, predictors):
+		case lookups[t.Name]:
+			total += t.Type.RowBytes(t.Columns())
+		case t.Name == head.Tensor.Name:
+		case strings.Contains(t.Name, "_exps.") && 0 < used && used < experts:
+			total += int64(float64(t.Bytes) * float64(used) / float64(experts))
+		default:
+			total += t.Bytes
+		}
+	}
+	return total
+}
+
+// isAside reports whether a tensor takes no part in the decoding of a token. The last blocks may be predictors of later
+// tokens, which speculative decoding alone uses.
+func isAside(name string, blocks, predictors uint64) bool {
+	for _, prefix := range aside {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	var block uint64
+	if n, _ := fmt.Sscanf(name, "blk.%d.", &block); n == 1 && predictors > 0 && predictors <= blocks && block >= blocks-predictors {
+		return true
+	}
+	return strings.Contains(name, ".nextn.")
+}

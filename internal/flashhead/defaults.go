@@ -1,0 +1,70 @@
+package flashhead
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+)
+
+// DefaultProbes returns P for K clusters: a sixteenth of them, but at least 64 as long as there are as many.
+func DefaultProbes(clusters uint32) uint32 {
+	return max((clusters+15)/16, min(clusters, 64))
+}
+
+// CentroidType finds the centroid type called name, "" for the default, and checks that it fits the head.
+func CentroidType(name string, head Head) (gguf.TensorType, error) {
+	if name == "" {
+		name = "f16"
+		if head.Width()%32 == 0 {
+			name = "q4_0"
+		}
+	}
+	t, ok := gguf.ParseTensorType(name)
+	if !ok || !t.Quantizable() {
+		return 0, fmt.Errorf("%q is no type that centroids can have", name)
+	}
+	if head.Width()%t.Block() != 0 {
+		return 0, fmt.Errorf("%s needs rows that are a multiple of %d, these have %d", t, t.Block(), head.Width())
+	}
+	return t, nil
+}
+
+// maxControlTokens limits how many control tokens are pinned: some vocabularies hold thousands of reserved ones.
+const maxControlTokens = 256
+
+const controlToken = 3 // llama.cpp's LLAMA_TOKEN_TYPE_CONTROL
+
+// DefaultPinned returns the tokens that are always scored: those that the tokenizer's keys name (end of text, …) and the
+// control tokens if they are few. They end answers and turns, so a miss costs more than their few rows.
+func DefaultPinned(f *gguf.File, head Head) []uint32 {
+	pinned := []uint32{}
+	add := func(token uint64) {
+		if token < uint64(head.Vocab()) {
+			pinned = append(pinned, uint32(token))
+		}
+	}
+	for _, kv := range f.Keys {
+		if strings.HasPrefix(kv.Key, "tokenizer.ggml.") && strings.HasSuffix(kv.Key, "_token_id") {
+			if token, ok := f.Uint(kv.Key); ok {
+				add(token)
+			}
+		}
+	}
+	// A file without types, or with odd ones, has no control tokens to pin.
+	types, _ := gguf.Numbers[int32](f, "tokenizer.ggml.token_type")
+	var control []uint64
+	for token, t := range types {
+		if t == controlToken {
+			control = append(control, uint64(token))
+		}
+	}
+	if len(control) <= maxControlTokens {
+		for _, token := range control {
+			add(token)
+		}
+	}
+	slices.Sort(pinned)
+	return slices.Compact(pinned)
+}

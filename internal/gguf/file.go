@@ -1,0 +1,256 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// AlignmentKey is the metadata key of the alignment of tensor data; without it the alignment is 32.
+const AlignmentKey = "general.alignment"
+
+const (
+	magic            = "GGUF"
+	defaultAlignment = 32
+	maxAlignment     = 1 << 20
+)
+
+// File is the metadata of a GGUF file, version 2 or 3, little endian.
+type File struct {
+	Version   uint32
+	Alignment int64
+	Keys      []KeyValue // in the order of the file
+	Tensors   []Tensor   // in the order of the file
+	DataStart int64      // file offset of the tensor data; Size when there are no tensors
+	Size      int64      // of the file, bytes
+
+	source  io.ReaderAt
+	file    *os.File // what Open opened
+	byKey   map[string]int
+	byName  map[string]int
+	infos   int64 // file offset of the tensor descriptions
+	infoEnd int64 // file offset behind them
+}
+
+// Open reads the metadata of the file at path, which stays open for reading until Close.
+// Errors carry a way out.
+func Open(path string) (*File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, hint.Wrap(err, "check the path and that you may read it")
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = hint.New(path+" is not a file", "name the GGUF file itself")
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	f, err := Read(file, info.Size())
+	if err != nil {
+		file.Close()
+		return nil, hint.Wrap(fmt.Errorf("%s: %w", path, err), hint.Of(err))
+	}
+	f.file = file
+	return f, nil
+}
+
+// Close closes what Open opened.
+func (f *File) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	return f.file.Close()
+}
+
+// Read reads the metadata of a file of size bytes. Values are fetched from r when they are asked for.
+func Read(r io.ReaderAt, size int64) (*File, error) {
+	in := newReader(r, size)
+	f := &File{source: r, Size: size, byKey: map[string]int{}, byName: map[string]int{}}
+	tensors, keys, err := f.readHeader(in)
+	if err != nil {
+		return nil, err
+	}
+	f.readKeys(in, keys)
+	f.infos = in.pos
+	f.readTensors(in, tensors)
+	f.infoEnd = in.pos
+	if in.err == nil {
+		in.err = f.checkData()
+	}
+	if in.err != nil {
+		return nil, hint.Wrap(fmt.Errorf("damaged GGUF: %w", in.err), "get the file again, it is incomplete or was changed")
+	}
+	return f, nil
+}
+
+// readHeader checks magic and version and returns the numbers of tensors and of keys.
+func (f *File) readHeader(in *reader) (tensors, keys int64, err error) {
+	if string(in.bytes(4)) != magic {
+		return 0, 0, hint.New("not a GGUF file", "give a GGUF file; Hugging Face models are converted by llama.cpp's convert_hf_to_gguf.py")
+	}
+	f.Version = in.u32()
+	switch {
+	case in.err != nil:
+	case f.Version == 2 || f.Version == 3:
+	case f.Version == 1:
+		return 0, 0, hint.New("GGUF version 1 is not supported", "get the model in GGUF version 3")
+	case f.Version&0xffff == 0 && f.Version != 0:
+		return 0, 0, hint.New("a big-endian GGUF file is not supported", "get the little-endian file of the same model")
+	default:
+		return 0, 0, hint.New(fmt.Sprintf("GGUF version %d is not supported", f.Version), "get the model in GGUF version 2 or 3")
+	}
+	// An entry needs a length, a key and a type at least; a tensor a length, dimensions, a type and an offset.
+	tensors = in.count("tensors", 8+4+4+8, maxTensors)
+	keys = in.count("keys", 8+1+4+1, maxKeys)
+	if in.err != nil {
+		return 0, 0, hint.Wrap(fmt.Errorf("damaged GGUF: %w", in.err), "get the file again, it is incomplete or was changed")
+	}
+	return tensors, keys, nil
+}
+
+func (f *File) readKeys(in *reader, n int64) {
+	for i := int64(0); i < n && in.err == nil; i++ {
+		kv := in.keyValue()
+		if _, double := f.byKey[kv.Key]; double && in.err == nil {
+			in.fail("key %q is there twice", kv.Key)
+		}
+		f.byKey[kv.Key] = len(f.Keys)
+		f.Keys = append(f.Keys, kv)
+	}
+	f.Alignment = defaultAlignment
+	if kv, ok := f.Key(AlignmentKey); ok && in.err == nil {
+		n, _ := kv.uint()
+		if kv.Type != Uint32 || n < 8 || n > maxAlignment || n&(n-1) != 0 {
+			in.fail("%s must be a u32 power of two from 8 to %d", AlignmentKey, maxAlignment)
+		}
+		f.Alignment = int64(n)
+	}
+}
+
+func (f *File) readTensors(in *reader, n int64) {
+	for i := int64(0); i < n && in.err == nil; i++ {
+		t := in.tensor()
+		if _, double := f.byName[t.Name]; double && in.err == nil {
+			in.fail("tensor %q is there twice", t.Name)
+		}
+		f.byName[t.Name] = len(f.Tensors)
+		f.Tensors = append(f.Tensors, t)
+	}
+}
+
+// checkData finds the tensor data and checks that every tensor lies in it.
+func (f *File) checkData() error {
+	if len(f.Tensors) == 0 {
+		f.DataStart = f.Size
+		return nil
+	}
+	f.DataStart = align(f.infoEnd, f.Alignment)
+	for _, t := range f.Tensors {
+		if t.Offset%f.Alignment != 0 {
+			return fmt.Errorf("the data of tensor %q is not aligned to %d bytes", t.Name, f.Alignment)
+		}
+		if t.Offset > f.Size-f.DataStart || t.Bytes > f.Size-f.DataStart-t.Offset {
+			return fmt.Errorf("tensor %q: %w", t.Name, errTruncated)
+		}
+	}
+	return nil
+}
+
+// Key returns the entry of key.
+func (f *File) Key(key string) (KeyValue, bool) {
+	i, ok := f.byKey[key]
+	if !ok {
+		return KeyValue{}, false
+	}
+	return f.Keys[i], true
+}
+
+// Tensor returns the tensor called name.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	i, ok := f.byName[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.Tensors[i], true
+}
+
+// Uint returns the value of a non-negative integer of any width; false when there is none.
+func (f *File) Uint(key string) (uint64, bool) {
+	kv, ok := f.Key(key)
+	if !ok {
+		return 0, false
+	}
+	return kv.uint()
+}
+
+// Float returns the value of a number of type f32 or f64; false when there is none.
+func (f *File) Float(key string) (float64, bool) {
+	kv, _ := f.Key(key)
+	bits := binary.LittleEndian.Uint64(kv.scalar[:])
+	switch kv.Type {
+	case Float32:
+		return float64(math.Float32frombits(uint32(bits))), true
+	case Float64:
+		return math.Float64frombits(bits), true
+	}
+	return 0, false
+}
+
+// Str returns the value of a string; false when there is none or it cannot be read.
+func (f *File) Str(key string) (string, bool) {
+	kv, ok := f.Key(key)
+	if !ok || kv.Type != String {
+		return "", false
+	}
+	b := make([]byte, kv.end-kv.value)
+	if _, err := f.source.ReadAt(b, kv.value); err != nil {
+		return "", false
+	}
+	return string(b), true
+}
+
+// Scalar is a Go type of the elements of a metadata array.
+type Scalar interface {
+	uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64
+}
+
+// Numbers returns the elements of an array of numbers, whose type must be T's, signed and unsigned being the same.
+func Numbers[T Scalar](f *File, key string) ([]T, error) {
+	kv, ok := f.Key(key)
+	if !ok {
+		return nil, fmt.Errorf("%s is missing", key)
+	}
+	var zero T
+	if kv.Type != Array || kv.Elem.size() != int64(binary.Size(zero)) || kv.Elem.isFloat() != isFloat(zero) {
+		return nil, fmt.Errorf("%s is %s", key, kv.Kind())
+	}
+	v := make([]T, kv.Count)
+	err := binary.Read(io.NewSectionReader(f.source, kv.value, kv.end-kv.value), binary.LittleEndian, v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return v, nil
+}
+
+func (t ValueType) isFloat() bool { return t == Float32 || t == Float64 }
+
+func isFloat(v any) bool {
+	switch v.(type) {
+	case float32, float64:
+		return true
+	}
+	return false
+}
+
+// Data returns a reader of a tensor's bytes.
+func (f *File) Data(t Tensor) *io.SectionReader {
+	return io.NewSectionReader(f.source, f.DataStart+t.Offset, t.Bytes)
+}
+
+func align(n, to int64) int64 { return (n + to - 1) / to * to }
