@@ -1,0 +1,59 @@
+package modelfile
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/ollama/ollama/types/model"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// suffix marks the name of a model with FlashHead.
+const suffix = "flashhead"
+
+// DefaultName is the name that the FlashHead version of the registered model source gets: the same, with the tag's
+// suffix -flashhead ("qwen3:0.6b" gives "qwen3:0.6b-flashhead", "qwen3" gives "qwen3:latest-flashhead").
+func DefaultName(source string) (string, error) {
+	n := model.ParseName(source)
+	if !n.IsValid() {
+		return "", badName(source)
+	}
+	n.Tag += "-" + suffix
+	return checked(n.DisplayShortest())
+}
+
+// notInName is what a model name cannot hold.
+var notInName = regexp.MustCompile(`[^a-z0-9_.-]+`)
+
+// DefaultNameForFile is the name that a GGUF file gets: its base name in lower case with the tag flashhead
+// ("Qwen3-0.6B.gguf" gives "qwen3-0.6b:flashhead").
+func DefaultNameForFile(path string) (string, error) {
+	base := strings.ToLower(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
+	base = strings.Trim(notInName.ReplaceAllString(base, "-"), "-.")
+	return checked(base + ":" + suffix)
+}
+
+// SameName tells whether a and b name the same model ("qwen3" and "qwen3:latest" do; Ollama ignores case).
+func SameName(a, b string) bool {
+	return model.ParseName(a).EqualFold(model.ParseName(b))
+}
+
+// CheckName returns an error unless name is one that Ollama accepts.
+func CheckName(name string) error {
+	_, err := checked(name)
+	return err
+}
+
+func checked(name string) (string, error) {
+	if !model.ParseName(name).IsValid() {
+		return "", badName(name)
+	}
+	return name, nil
+}
+
+func badName(name string) error {
+	return hint.New(fmt.Sprintf("%q is not a model name", name), "give a name such as qwen3:0.6b-flashhead: letters, digits and - _ . in name and tag")
+}

@@ -1,0 +1,200 @@
+package modelfile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// Event reports how far a registration is.
+type Event struct {
+	// Status says what is going on: "reading", "uploading", or a line of the server's own.
+	Status string
+	// Done and Total count bytes of the file at hand; Total is 0 where nothing is counted.
+	Done, Total int64
+	// Warning marks a line that the user should see even without a progress display.
+	Warning bool
+}
+
+// Exists tells whether the server has a model called name.
+func Exists(ctx context.Context, client *api.Client, name string) (bool, error) {
+	_, err := client.Show(ctx, &api.ShowRequest{Model: name})
+	var status api.StatusError
+	if errors.As(err, &status) && status.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Register creates the model name on the server from m, whose From and Draft are files readable here. Files that
+// the server already has are not sent again. A model of that name is replaced. report may be nil.
+func Register(ctx context.Context, client *api.Client, name string, m *Modelfile, report func(Event)) error {
+	if report == nil {
+		report = func(Event) {}
+	}
+	if len(m.From) == 0 {
+		return errors.New("modelfile: no file to register")
+	}
+	if len(m.Adapters) > 0 {
+		return hint.New("the model has a LoRA adapter, which Ollama no longer accepts",
+			"merge the adapter into the model and create from the merged GGUF file")
+	}
+	request := m.request(name, report)
+	var err error
+	if request.Files, err = upload(ctx, client, m.From, report); err != nil {
+		return err
+	}
+	if request.DraftFiles, err = upload(ctx, client, m.Draft, report); err != nil {
+		return err
+	}
+	err = client.Create(ctx, request, func(p api.ProgressResponse) error {
+		report(Event{Status: p.Status, Done: p.Completed, Total: p.Total})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("create %s: %w", name, err)
+	}
+	return nil
+}
+
+// request is the API's form of m without its files. Parameters that this version of Ollama does not know are left
+// out with a warning, as its own command line does.
+func (m *Modelfile) request(name string, report func(Event)) *api.CreateRequest {
+	request := &api.CreateRequest{
+		Model: name, Template: m.Template, System: m.System,
+		Renderer: m.Renderer, Parser: m.Parser, Requires: m.Requires,
+	}
+	if len(m.License) > 0 {
+		request.License = m.License
+	}
+	for _, g := range m.Messages {
+		request.Messages = append(request.Messages, api.Message{Role: g.Role, Content: g.Content})
+	}
+	values := map[string][]string{}
+	for _, p := range m.Parameters {
+		values[p.Name] = append(values[p.Name], p.Value)
+	}
+	request.Parameters = map[string]any{}
+	for parameter, v := range values {
+		typed, err := api.FormatParams(map[string][]string{parameter: v})
+		if err != nil || parameter == "typical_p" {
+			report(Event{Status: fmt.Sprintf("parameter %s is not kept: this Ollama does not take it", parameter), Warning: true})
+			continue
+		}
+		request.Parameters[parameter] = typed[parameter]
+	}
+	return request
+}
+
+// upload makes files available to the server and returns their digests by the names that the server gets to see:
+// base names, made different where two are the same.
+func upload(ctx context.Context, client *api.Client, files []string, report func(Event)) (map[string]string, error) {
+	digests := map[string]string{}
+	for i, file := range files {
+		digest, err := uploadFile(ctx, client, file, report)
+		if err != nil {
+			return nil, err
+		}
+		name := filepath.Base(file)
+		if _, taken := digests[name]; taken {
+			name = fmt.Sprintf("%d-%s", i, name)
+		}
+		digests[name] = digest
+	}
+	if len(digests) == 0 {
+		return nil, nil
+	}
+	return digests, nil
+}
+
+func uploadFile(ctx context.Context, client *api.Client, path string, report func(Event)) (string, error) {
+	if digest, ok := blobDigest(path); ok {
+		if has, err := client.HeadBlob(ctx, digest); err == nil && has {
+			return digest, nil
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, counted(ctx, f, "reading", info.Size(), report)); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	digest := "sha256:" + hex.EncodeToString(hash.Sum(nil))
+	if has, err := client.HeadBlob(ctx, digest); err != nil {
+		return "", fmt.Errorf("ask for blob: %w", err)
+	} else if has {
+		return digest, nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	if err := client.CreateBlob(ctx, digest, counted(ctx, f, "uploading", info.Size(), report)); err != nil {
+		return "", fmt.Errorf("upload %s: %w", filepath.Base(path), err)
+	}
+	return digest, nil
+}
+
+// blobName is a file in a server's own store, named by its digest.
+var blobName = regexp.MustCompile(`^sha256-([0-9a-f]{64})$`)
+
+func blobDigest(path string) (string, bool) {
+	if m := blobName.FindStringSubmatch(filepath.Base(path)); m != nil {
+		return "sha256:" + m[1], true
+	}
+	return "", false
+}
+
+// reader counts what passes and stops when ctx does.
+type reader struct {
+	ctx    context.Context
+	r      io.Reader
+	event  Event
+	report func(Event)
+}
+
+// counted wraps r; the result is no io.WriterTo or io.Closer, so that every byte passes through Read and the HTTP
+// client leaves closing the file to us.
+func counted(ctx context.Context, r io.Reader, status string, total int64, report func(Event)) io.Reader {
+	return &reader{ctx, r, Event{Status: status, Total: total}, report}
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	r.event.Done += int64(n)
+	r.report(r.event)
+	return n, err
+}
+
+// WithWeights returns a copy of m whose model file is gguf; projectors and all else stay.
+func (m *Modelfile) WithWeights(gguf string) *Modelfile {
+	c := *m
+	c.From = slices.Clone(m.From)
+	if len(c.From) == 0 {
+		c.From = []string{gguf}
+	} else {
+		c.From[0] = gguf
+	}
+	return &c
+}

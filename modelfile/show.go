@@ -1,0 +1,90 @@
+package modelfile
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ollama/ollama/api"
+)
+
+// DefaultTemplate is what a server reports for a model that has no template of its own.
+const DefaultTemplate = "{{ .Prompt }}"
+
+// FromShow turns a server's answer to /api/show into a Modelfile. The structured fields are used where there are
+// any, because the text in the answer does not survive parsing when a licence or system prompt contains quotes.
+// Template may be DefaultTemplate although the model has none: see Template in package server's Source.
+func FromShow(show *api.ShowResponse) *Modelfile {
+	m := &Modelfile{
+		System:     show.System,
+		Renderer:   show.Renderer,
+		Parser:     show.Parser,
+		Requires:   show.Requires,
+		Template:   show.Template,
+		Parameters: parseParameters(show.Parameters),
+	}
+	for _, g := range show.Messages {
+		m.Messages = append(m.Messages, Message{g.Role, g.Content})
+	}
+	m.From, m.Draft, m.Adapters = weights(show.Modelfile)
+	if show.License != "" {
+		m.License = []string{show.License}
+	}
+	// The text tells licences apart and has the template that the model carries (the field has the one that is
+	// used, which may be the GGUF's own). It is believed where it agrees with the fields.
+	if text, err := Parse(strings.NewReader(show.Modelfile)); err == nil {
+		if strings.Join(text.License, "\n") == show.License {
+			m.License = text.License
+		}
+		if text.System == show.System && text.Template != "" {
+			m.Template = text.Template
+		}
+		if m.Renderer == "" {
+			m.Renderer = text.Renderer
+		}
+		if m.Parser == "" {
+			m.Parser = text.Parser
+		}
+	}
+	return m
+}
+
+// weights reads the lines that name files; a server writes them before everything else.
+func weights(text string) (from, draft, adapters []string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		command, value, _ := strings.Cut(line, " ")
+		value = strings.Trim(value, `"`)
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case command == "FROM":
+			from = append(from, value)
+		case command == "DRAFT":
+			draft = append(draft, value)
+		case command == "ADAPTER":
+			adapters = append(adapters, value)
+		default:
+			return from, draft, adapters
+		}
+	}
+	return from, draft, adapters
+}
+
+// parseParameters reads the lines "name   value" of a show answer, strings quoted as in Go. The server lists them
+// in no order; here they are sorted by name, entries of a list in their order.
+func parseParameters(text string) []Parameter {
+	var parameters []Parameter
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(strings.TrimRight(line, "\n"), " ")
+		if !ok {
+			continue
+		}
+		value = strings.TrimLeft(value, " ")
+		if s, err := strconv.Unquote(value); err == nil {
+			value = s
+		}
+		parameters = append(parameters, Parameter{name, value})
+	}
+	slices.SortStableFunc(parameters, func(a, b Parameter) int { return strings.Compare(a.Name, b.Name) })
+	return parameters
+}
