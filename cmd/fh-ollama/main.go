@@ -62,8 +62,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer:          stdout,
 		ErrWriter:       stderr,
 		HideHelpCommand: true,
-		Commands:        []*cli.Command{
+		Commands: []*cli.Command{
 			// one line a command, in the order in which a user meets them
+			buildCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the code
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

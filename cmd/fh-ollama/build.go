@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/patches"
+	"github.com/fh-ollama/fh-ollama/plugin"
+	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
+)
+
+func buildCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "build",
+		Usage: "build an Ollama with FlashHead from pinned sources",
+		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles them. Run again, it does\n" +
+			"only what is missing. Needs Go, a C++ compiler, CMake, ninja, git and, once, Python 3 with pip;\n" +
+			"uses ccache if there is one. FH_OLLAMA_CACHE names another folder for downloads and builds.\n\n" +
+			"Example: fh-ollama build --prefix ~/ollama-flashhead && ~/ollama-flashhead/bin/ollama serve",
+		Flags: []cli.Flag{
+			&cli.PathFlag{Name: "prefix", Usage: "put the result into `DIR` (default: dist, with --stock dist-stock)"},
+			&cli.BoolFlag{Name: "stock", Usage: "leave FlashHead out, for comparison"},
+			&cli.PathFlag{Name: "ollama-source", Usage: "copy Ollama from the checkout `DIR`"},
+			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
+			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "build for this processor (native) or for every one (all)"},
+			&cli.StringSliceFlag{Name: "backends", Value: cli.NewStringSlice("cpu"), Usage: "comma-separated list; only cpu so far"},
+		},
+		Action: runBuild,
+	}
+}
+
+func runBuild(c *cli.Context) error {
+	opts, err := buildOptions(c)
+	if err != nil {
+		return err
+	}
+	pins, err := plugin.ParsePins(thirdparty.Pins)
+	if err != nil {
+		return err
+	}
+	overlay := plugin.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
+	result, err := plugin.Build(c.Context, opts, pins, overlay, plugin.NewSteps(c.App.Writer))
+	if err != nil {
+		return err
+	}
+	printBuild(c.App.Writer, result)
+	return nil
+}
+
+// buildOptions checks the command line.
+func buildOptions(c *cli.Context) (plugin.Options, error) {
+	opts := plugin.Options{
+		Prefix:         c.Path("prefix"),
+		Stock:          c.Bool("stock"),
+		OllamaSource:   c.Path("ollama-source"),
+		LlamaCppSource: c.Path("llama-cpp-source"),
+		Jobs:           c.Int("jobs"),
+		CPUVariants:    c.String("cpu-variants"),
+		Backends:       c.StringSlice("backends"),
+		Version:        version,
+	}
+	if c.NArg() > 0 {
+		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
+	}
+	if opts.Jobs < 1 {
+		return opts, usageError{hint.New(fmt.Sprintf("--jobs %d", opts.Jobs), "give at least 1")}
+	}
+	if v := opts.CPUVariants; v != plugin.CPUNative && v != plugin.CPUAll {
+		return opts, usageError{hint.New(fmt.Sprintf("--cpu-variants %q", v), "give native or all")}
+	}
+	for _, name := range opts.Backends {
+		if name != "cpu" {
+			return opts, usageError{hint.New(fmt.Sprintf("backend %q is not yet supported by this version", name), "leave out --backends; the build is for the CPU")}
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return opts, err
+	}
+	opts.Program = program
+	return opts, nil
+}
+
+// printBuild says what was made and what can be done with it.
+func printBuild(out io.Writer, r plugin.Result) {
+	prefix := shortPath(r.Prefix)
+	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n", prefix, r.Ollama, r.LlamaCpp, r.CPU)
+	if !r.FlashHead {
+		fmt.Fprintf(out, "\nIt has no FlashHead: use it to compare.\n")
+		return
+	}
+	fmt.Fprintf(out, `
+Next:
+  %[1]s/bin/ollama serve                                     in another terminal
+  %[1]s/bin/fh-ollama create NAME-flashhead --from NAME      a model that you have pulled
+  %[1]s/bin/ollama run NAME-flashhead
+`, prefix)
+}
+
+// shortPath is path relative to the working directory if it lies in it.
+func shortPath(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(wd, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return path
+	}
+	return rel
+}

@@ -1,0 +1,240 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// manifestName is where, in a prefix, a build says what it is and which files are its own.
+const manifestName = "share/fh-ollama/build.json"
+
+// manifest is the content of that file.
+type manifest struct {
+	Result
+	Files []string `json:"files"` // slash-separated, relative to the prefix
+}
+
+// product is one file of the prefix: a copy of from, or a symbolic link to link.
+type product struct {
+	to   string // slash-separated, relative to the prefix
+	from string
+	link string
+}
+
+var library = regexp.MustCompile(`^lib.+\.(so|dylib)(\.[0-9]+)*$`)
+
+// products lists what the build has made, with Ollama's layout: programs in bin, everything that serves models
+// together in lib/ollama, where libraries are found beside the program that loads them.
+func (b *build) products() ([]product, error) {
+	list := []product{
+		{to: "bin/ollama", from: b.ollamaProgram()},
+		{to: "lib/ollama/LLAMA_CPP_LICENSE", from: filepath.Join(b.llamaTree(), "LICENSE")},
+		{to: "lib/ollama/CPP_HTTPLIB_LICENSE", from: filepath.Join(b.llamaTree(), "vendor", "cpp-httplib", "LICENSE")},
+		{to: "lib/ollama/LLAMA_CPP_VENDORS_LICENSE", from: filepath.Join(b.nativeDir(), "ollama-vendor-licenses", "LLAMA_CPP_VENDORS_LICENSE")},
+		{to: "lib/ollama/OLLAMA_LICENSE", from: filepath.Join(b.ollamaTree(), "LICENSE")},
+	}
+	if b.opts.Program != "" {
+		list = append(list, product{to: "bin/fh-ollama", from: b.opts.Program})
+	}
+	bin := filepath.Join(b.nativeDir(), "bin")
+	entries, err := os.ReadDir(bin)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !library.MatchString(e.Name()) && !slices.Contains(b.targets(), e.Name()) {
+			continue
+		}
+		p := product{to: "lib/ollama/" + e.Name(), from: filepath.Join(bin, e.Name())}
+		if e.Type()&fs.ModeSymlink != 0 {
+			if p.link, err = os.Readlink(p.from); err != nil {
+				return nil, err
+			}
+			if p.link != filepath.Base(p.link) {
+				return nil, fmt.Errorf("%s points at %s, outside its folder", p.from, p.link)
+			}
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// assemble brings the prefix up to date. Each file is replaced by renaming, so that a program that is running keeps
+// running, and files of an earlier build that are not products any more are removed.
+func (b *build) assemble(ctx context.Context, st *Step) error {
+	products, err := b.products()
+	if err != nil {
+		return err
+	}
+	for _, p := range products {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		changed, err := install(p, filepath.Join(b.opts.Prefix, filepath.FromSlash(p.to)))
+		if err != nil {
+			return hint.Wrap(err, "choose a writable folder with --prefix")
+		}
+		if changed {
+			b.result.FilesReplaced++
+		}
+		b.files = append(b.files, p.to)
+	}
+	sort.Strings(b.files)
+	for _, old := range readManifest(b.opts.Prefix).Files {
+		if !slices.Contains(b.files, old) && filepath.IsLocal(filepath.FromSlash(old)) {
+			if err := os.Remove(filepath.Join(b.opts.Prefix, filepath.FromSlash(old))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			b.result.FilesReplaced++
+		}
+	}
+	st.Note("%s in %s", count(b.result.FilesReplaced, "file changed", "files changed"), b.opts.Prefix)
+	return nil
+}
+
+func readManifest(prefix string) (m manifest) {
+	if data, err := os.ReadFile(filepath.Join(prefix, filepath.FromSlash(manifestName))); err == nil {
+		_ = json.Unmarshal(data, &m) // a damaged one is replaced, at the price of files left behind
+	}
+	return m
+}
+
+// writeManifest records the checked build.
+func (b *build) writeManifest() error {
+	data, err := json.MarshalIndent(manifest{Result: b.result, Files: b.files}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replace(filepath.Join(b.opts.Prefix, filepath.FromSlash(manifestName)), append(data, '\n'), 0o644)
+}
+
+// install makes path equal to p and reports whether it was not.
+func install(p product, path string) (changed bool, err error) {
+	if p.link != "" {
+		if have, err := os.Readlink(path); err == nil && have == p.link {
+			return false, nil
+		}
+		tmp := path + ".partial-link"
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return false, err
+		}
+		_ = os.Remove(tmp) // left by an interrupted run
+		if err := os.Symlink(p.link, tmp); err != nil {
+			return false, err
+		}
+		return true, os.Rename(tmp, path)
+	}
+	data, err := os.ReadFile(p.from)
+	if err != nil {
+		return false, err
+	}
+	info, err := os.Stat(p.from)
+	if err != nil {
+		return false, err
+	}
+	if have, err := os.Lstat(path); err == nil && have.Mode() == info.Mode() && have.Size() == info.Size() {
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+			return false, nil
+		}
+	}
+	return true, replace(path, data, info.Mode().Perm())
+}
+
+// replace writes a file under a temporary name and renames it.
+func replace(path string, data []byte, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".partial-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // gone after the rename
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Chmod(mode)
+	}
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// check runs what was built, from where it was put.
+func (b *build) check(ctx context.Context, st *Step) error {
+	lib := filepath.Join(b.opts.Prefix, "lib", "ollama")
+	version, err := b.runProduct(ctx, filepath.Join(b.opts.Prefix, "bin", "ollama"), "--version")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(version, b.result.Ollama) {
+		return fmt.Errorf("bin/ollama says %q, not %s", version, b.result.Ollama)
+	}
+	version, err = b.runProduct(ctx, filepath.Join(lib, "llama-server"), "--version")
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(version, "\n")
+	b.result.LlamaServer = strings.TrimPrefix(first, "version: ")
+	if cpu, _ := filepath.Glob(filepath.Join(lib, "libggml-cpu*")); len(cpu) == 0 {
+		return fmt.Errorf("no CPU backend in %s", lib)
+	}
+	if !b.opts.Stock {
+		if err := b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
+			return err
+		}
+	}
+	st.Note("ollama %s, llama-server %s", b.result.Ollama, b.result.LlamaServer)
+	return b.writeManifest()
+}
+
+// checkDevices asks the built backends whether they have the op.
+func (b *build) checkDevices(ctx context.Context, program string) error {
+	out, err := b.runProduct(ctx, program, "devices")
+	if err != nil {
+		return err
+	}
+	var report struct {
+		Devices []struct {
+			Name      string `json:"name"`
+			FlashHead bool   `json:"flash_head"`
+		} `json:"devices"`
+	}
+	// Libraries may log above the report, which is the last line.
+	lines := strings.Split(out, "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
+		return fmt.Errorf("llama-flashhead devices: %w", err)
+	}
+	for _, d := range report.Devices {
+		if d.FlashHead {
+			return nil
+		}
+	}
+	return errors.New("no backend of this build has the FlashHead op")
+}
+
+// runProduct returns what a built program prints, without surrounding white space.
+func (b *build) runProduct(ctx context.Context, program string, args ...string) (string, error) {
+	var all []string
+	err := command{
+		path: program, args: args, dir: b.dir, log: b.log("check-" + filepath.Base(program)),
+		env:    []string{"OLLAMA_HOST=127.0.0.1:1"}, // ask no server that may be running
+		onLine: func(l string) { all = append(all, l) },
+	}.run(ctx)
+	return strings.TrimSpace(strings.Join(all, "\n")), err
+}

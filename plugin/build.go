@@ -1,0 +1,320 @@
+// Package plugin builds a patched Ollama: pinned sources are fetched and checked, the head's sources and patches are
+// laid over them, the result is compiled and assembled into a prefix, and run once to see that it works.
+//
+// Data flows one way: sources (source.go) become a planned tree (tree.go, patch.go), the plan becomes a folder, the
+// folder is compiled (configure.go, compile.go) and its products are assembled (assemble.go). A step does only what is
+// missing, because each compares content before it writes.
+package plugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// Values of Options.CPUVariants.
+const (
+	CPUNative = "native" // one CPU backend, for the processor of this machine
+	CPUAll    = "all"    // ggml's whole set; the best is chosen when a model loads
+)
+
+// Overlay is what is laid over the sources of llama.cpp.
+type Overlay struct {
+	Head    fs.FS // sources, copied to flashhead/ in the tree; Go files are left out
+	Patches fs.FS // folders with patches and a series file; Pins.Patches names the one to use
+}
+
+// headTargets are the programs that only a patched build has.
+var headTargets = []string{"llama-flashhead", "test-flash-head"}
+
+// upstreamTargets are the programs of every build.
+var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize"}
+
+// Options says what to build. The zero value of a field means its default.
+type Options struct {
+	Prefix         string   // where the result goes: "dist", or "dist-stock" for a stock build
+	Stock          bool     // leave out the overlay
+	OllamaSource   string   // own checkout instead of the pinned module
+	LlamaCppSource string   // own checkout instead of the pinned tree
+	Jobs           int      // parallel compilers: the number of processors
+	CPUVariants    string   // CPUNative or CPUAll: CPUNative
+	Backends       []string // only "cpu" so far
+	Cache          string   // downloads and build folders: DefaultCache()
+	Version        string   // of fh-ollama, becomes a part of Ollama's version
+	Program        string   // the fh-ollama to copy into the prefix; "" for none
+}
+
+// Result describes a finished build.
+type Result struct {
+	Prefix        string `json:"-"`
+	Ollama        string `json:"ollama"`    // version that bin/ollama reports
+	LlamaCpp      string `json:"llama_cpp"` // commit of the sources
+	LlamaServer   string `json:"llama_server"`
+	CPU           string `json:"cpu"`                 // instruction sets, or "all variants"
+	FlashHead     bool   `json:"flash_head"`          // false for a stock build
+	FHOllama      string `json:"fh_ollama,omitempty"` // version of the builder
+	BuildDir      string `json:"-"`
+	FilesReplaced int    `json:"-"` // 0 if the prefix was up to date
+}
+
+// DefaultCache is the folder that FH_OLLAMA_CACHE names, or fh-ollama in the user's cache folder.
+func DefaultCache() (string, error) {
+	if dir := os.Getenv("FH_OLLAMA_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", hint.Wrap(err, "name a folder for downloads and builds in FH_OLLAMA_CACHE")
+	}
+	return filepath.Join(dir, "fh-ollama"), nil
+}
+
+// withDefaults fills in what is not set and makes paths absolute.
+func (o Options) withDefaults() (Options, error) {
+	var err error
+	if o.Prefix == "" {
+		o.Prefix = "dist"
+		if o.Stock {
+			o.Prefix = "dist-stock"
+		}
+	}
+	if o.Prefix, err = filepath.Abs(o.Prefix); err != nil {
+		return o, err
+	}
+	if o.Jobs == 0 {
+		o.Jobs = runtime.NumCPU()
+	}
+	if o.CPUVariants == "" {
+		o.CPUVariants = CPUNative
+	}
+	if o.Version == "" {
+		o.Version = "0.0.0"
+	}
+	if o.Cache == "" {
+		if o.Cache, err = DefaultCache(); err != nil {
+			return o, err
+		}
+	}
+	o.Cache, err = filepath.Abs(o.Cache)
+	return o, err
+}
+
+// build is one run of Build.
+type build struct {
+	opts    Options
+	pins    Pins
+	overlay Overlay
+	steps   *Steps
+
+	tools    Toolchain
+	cpuFlags []string
+	ollama   source
+	llamaCpp source
+	dir      string   // build folder in the cache
+	treeKey  string   // digest of the names in the llama.cpp tree
+	files    []string // of the prefix, once assembled
+	result   Result
+}
+
+// Build makes what opts says and returns what it made. The display of steps goes to steps.
+func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps *Steps) (Result, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return Result{}, err
+	}
+	b := &build{opts: opts, pins: pins, overlay: overlay, steps: steps}
+	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version}
+	for _, step := range []struct {
+		name string
+		do   func(context.Context, *Step) error
+	}{
+		{"tools", b.findTools},
+		{"ollama source", b.fetchOllama},
+		{"llama.cpp source", b.fetchLlamaCpp},
+	} {
+		if err := b.steps.Do(step.name, func(st *Step) error { return step.do(ctx, st) }); err != nil {
+			return Result{}, err
+		}
+	}
+	b.dir = filepath.Join(opts.Cache, "build", b.key())
+	b.result.BuildDir = b.dir
+	unlock, err := b.lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	for _, step := range []struct {
+		name string
+		do   func(context.Context, *Step) error
+	}{
+		{"lay sources", b.laySources},
+		{"configure", b.configure},
+		{"compile llama.cpp", b.compileLlamaCpp},
+		{"compile ollama", b.compileOllama},
+		{"assemble", b.assemble},
+		{"check", b.check},
+	} {
+		if err := b.steps.Do(step.name, func(st *Step) error { return step.do(ctx, st) }); err != nil {
+			return Result{}, err
+		}
+	}
+	return b.result, nil
+}
+
+func (b *build) findTools(ctx context.Context, st *Step) (err error) {
+	if b.tools, err = FindToolchain(); err != nil {
+		return err
+	}
+	if b.opts.CPUVariants == CPUAll {
+		b.cpuFlags = []string{"-DGGML_CPU_ALL_VARIANTS=ON"}
+		b.result.CPU = "all variants"
+	} else {
+		macros, err := hostMacros(ctx, b.tools.CC, runtime.GOARCH)
+		if err != nil {
+			return err
+		}
+		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros)
+	}
+	st.Note("%s", map[bool]string{true: "with ccache", false: "without ccache"}[b.tools.CCache != ""])
+	return nil
+}
+
+func (b *build) fetchOllama(ctx context.Context, st *Step) (err error) {
+	if dir := b.opts.OllamaSource; dir != "" {
+		b.ollama, err = ownSource(ctx, b.tools.Git, dir, "llama/server/CMakeLists.txt")
+		st.Note("%s", b.ollama.dir)
+	} else {
+		if err := os.MkdirAll(b.opts.Cache, 0o755); err != nil {
+			return err
+		}
+		b.ollama, err = fetchOllama(ctx, st, b.tools.Go, b.pins.Ollama, b.opts.Cache, b.fetchLog("ollama"))
+	}
+	b.result.Ollama = strings.TrimPrefix(b.ollama.version, "v")
+	if !b.opts.Stock {
+		b.result.Ollama += "+flashhead." + b.opts.Version
+	}
+	return err
+}
+
+func (b *build) fetchLlamaCpp(ctx context.Context, st *Step) (err error) {
+	if dir := b.opts.LlamaCppSource; dir != "" {
+		b.llamaCpp, err = ownSource(ctx, b.tools.Git, dir, "src/llama-model.cpp")
+		st.Note("%s", b.llamaCpp.dir)
+	} else {
+		unlock, lockErr := lockedfile.MutexAt(filepath.Join(b.opts.Cache, "fetch.lock")).Lock()
+		if lockErr != nil {
+			return lockErr
+		}
+		defer unlock()
+		b.llamaCpp, err = fetchLlamaCpp(ctx, st, b.pins.LlamaCpp, b.opts.Cache, b.fetchLog("llama.cpp"))
+	}
+	b.result.LlamaCpp = b.llamaCpp.version
+	return err
+}
+
+func (b *build) fetchLog(name string) string {
+	return filepath.Join(b.opts.Cache, "logs", "fetch-"+name+".log")
+}
+
+func (b *build) log(name string) string { return filepath.Join(b.dir, "logs", name+".log") }
+
+// key names the build folder: everything that asks for a build of its own. The overlay is not in it, so that a changed
+// kernel compiles itself and nothing else; prefixes are not in it, so that they share.
+func (b *build) key() string {
+	data, _ := json.Marshal([]any{b.ollama.dir, b.pins.Ollama.Sum, b.llamaCpp.dir, b.opts.Stock,
+		b.cpuFlags, b.tools.CC, b.tools.CXX})
+	sum := sha256.Sum256(data)
+	kind := "flashhead"
+	if b.opts.Stock {
+		kind = "stock"
+	}
+	return kind + "-" + hex.EncodeToString(sum[:6])
+}
+
+// lock keeps two builds out of one folder; the second one waits.
+func (b *build) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return nil, err
+	}
+	return lockedfile.MutexAt(filepath.Join(b.dir, "lock")).Lock()
+}
+
+// laySources plans both trees and brings their folders up to date. Nothing is written before every patch applied.
+func (b *build) laySources(ctx context.Context, st *Step) error {
+	ollama, llama := Tree{}, Tree{}
+	if err := ollama.AddDir("", b.ollama.dir, b.ollama.skip); err != nil {
+		return err
+	}
+	if err := llama.AddDir("", b.llamaCpp.dir, b.llamaCpp.skip); err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp(b.dir, "scratch-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	patches := 0
+	if !b.opts.Stock {
+		series, err := ReadSeries(b.overlay.Patches, b.pins.Patches.Series)
+		if err != nil {
+			return err
+		}
+		if llama, err = b.overlay.over(ctx, llama, series, patcher{git: b.tools.Git, scratch: filepath.Join(scratch, "head")}); err != nil {
+			return err
+		}
+		patches = len(series)
+	}
+	// Ollama's own patches come last, as its build would apply them to a tree that it is given; it is told that they
+	// are there (configure.go), so that re-running does not touch the files once more.
+	compat, err := compatPatches(os.DirFS(b.ollama.dir))
+	if err != nil {
+		return err
+	}
+	llama, err = patcher{git: b.tools.Git, scratch: filepath.Join(scratch, "compat"), applied: true}.apply(ctx, llama, compat)
+	if err != nil {
+		return err
+	}
+	ollamaStats, err := ollama.Sync(b.ollamaTree())
+	if err != nil {
+		return err
+	}
+	llamaStats, err := llama.Sync(b.llamaTree())
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(strings.Join(llama.Names(), "\n")))
+	b.treeKey = hex.EncodeToString(sum[:])
+	st.Note("%s, %d files changed", count(patches, "patch", "patches"), ollamaStats.Written+ollamaStats.Removed+llamaStats.Written+llamaStats.Removed)
+	return nil
+}
+
+// over lays the head's sources and a series of patches over a tree of llama.cpp.
+func (o Overlay) over(ctx context.Context, llama Tree, series []Patch, p patcher) (Tree, error) {
+	goFiles := func(name string, dir bool) bool { return !dir && strings.HasSuffix(name, ".go") }
+	if err := llama.Add("flashhead", o.Head, goFiles); err != nil {
+		return nil, err
+	}
+	return p.apply(ctx, llama, series)
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func (b *build) ollamaTree() string { return filepath.Join(b.dir, "ollama") }
+func (b *build) llamaTree() string  { return filepath.Join(b.dir, "llama.cpp") }
+func (b *build) nativeDir() string  { return filepath.Join(b.dir, "native") }

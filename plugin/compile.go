@@ -1,0 +1,71 @@
+package plugin
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// ninjaProgress is how ninja begins a line for a finished edge, as set by NINJA_STATUS below.
+var ninjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
+
+// targets are the programs of this build.
+func (b *build) targets() []string {
+	if b.opts.Stock {
+		return upstreamTargets
+	}
+	return slices.Concat(upstreamTargets, headTargets)
+}
+
+// compileLlamaCpp runs ninja, which compiles what is out of date.
+func (b *build) compileLlamaCpp(ctx context.Context, st *Step) error {
+	compiled := 0
+	args := append([]string{"-C", b.nativeDir(), "-j", strconv.Itoa(b.opts.Jobs)}, b.targets()...)
+	err := command{
+		path: b.tools.Ninja, args: args, dir: b.dir, log: b.log("compile-llama.cpp"),
+		env: append(b.ccacheEnv(), "NINJA_STATUS=[%f/%t] ", "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree()),
+		onLine: func(line string) {
+			if m := ninjaProgress.FindStringSubmatch(line); m != nil {
+				done, _ := strconv.Atoi(m[1])
+				total, _ := strconv.Atoi(m[2])
+				compiled = max(compiled, done)
+				st.Progress(done, total)
+			}
+		},
+	}.run(ctx)
+	if err != nil {
+		return hint.Wrap(err, "compiler errors are in the log; with little memory try --jobs 1")
+	}
+	if compiled == 0 {
+		st.Note("up to date")
+	} else {
+		st.Note("%s", count(compiled, "step", "steps"))
+	}
+	return nil
+}
+
+// compileOllama builds the Go program; Go's own cache knows what is out of date.
+func (b *build) compileOllama(ctx context.Context, st *Step) error {
+	st.Note("%s", b.result.Ollama)
+	if err := os.MkdirAll(b.dir+"/bin", 0o755); err != nil {
+		return err
+	}
+	err := command{
+		path: b.tools.Go,
+		args: []string{"build", "-trimpath", "-buildvcs=false", "-p", strconv.Itoa(b.opts.Jobs),
+			"-ldflags", "-s -w -X=github.com/ollama/ollama/version.Version=" + b.result.Ollama,
+			"-o", b.ollamaProgram(), "."},
+		dir: b.ollamaTree(), log: b.log("compile-ollama"),
+		env: []string{"GOWORK=off", "CC=" + b.tools.CC, "CXX=" + b.tools.CXX},
+	}.run(ctx)
+	if err != nil {
+		return hint.Wrap(err, "modules that Ollama needs are fetched the first time; check the network and GOPROXY")
+	}
+	return nil
+}
+
+func (b *build) ollamaProgram() string { return b.dir + "/bin/ollama" }

@@ -1,0 +1,71 @@
+package plugin
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// configureArgs are CMake's arguments. The options are those of Ollama's own build of llama-server, except that the
+// source is a tree that has its patches already.
+func configureArgs(ollamaTree, llamaTree, nativeDir, goos, commit string, tools Toolchain, cpuFlags []string) []string {
+	args := []string{
+		"-S", filepath.Join(ollamaTree, "llama", "server"), "-B", nativeDir, "-G", "Ninja",
+		"-DCMAKE_BUILD_TYPE=Release",
+		"-DCMAKE_MAKE_PROGRAM=" + tools.Ninja,
+		"-DCMAKE_C_COMPILER=" + tools.CC,
+		"-DCMAKE_CXX_COMPILER=" + tools.CXX,
+		"-DBUILD_SHARED_LIBS=ON",
+		"-DGGML_BACKEND_DL=ON",
+		"-DGGML_NATIVE=OFF",
+		"-DGGML_OPENMP=OFF",
+		"-DOLLAMA_RUNNER_DIR=",
+		"-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=" + llamaTree,
+		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON",
+		"-DLLAMA_BUILD_COMMIT=" + commit, // a copy has no repository to ask
+		"-DLLAMA_BUILD_NUMBER=0",
+	}
+	if goos == "darwin" { // on by default there
+		args = append(args, "-DGGML_METAL=OFF", "-DGGML_BLAS=OFF")
+	}
+	if tools.CCache != "" {
+		args = append(args, "-DCMAKE_C_COMPILER_LAUNCHER="+tools.CCache, "-DCMAKE_CXX_COMPILER_LAUNCHER="+tools.CCache)
+	}
+	return append(args, cpuFlags...)
+}
+
+// ccacheEnv lets build folders share compiled files: paths below the folder count as relative, and the folder itself
+// does not count.
+func (b *build) ccacheEnv() []string {
+	return []string{"CCACHE_BASEDIR=" + b.dir, "CCACHE_NOHASHDIR=1"}
+}
+
+// configure runs CMake if its arguments or the set of source files changed since it last succeeded; changed CMake
+// files are noticed by ninja.
+func (b *build) configure(ctx context.Context, st *Step) error {
+	args := configureArgs(b.ollamaTree(), b.llamaTree(), b.nativeDir(), runtime.GOOS, b.llamaCpp.version, b.tools, b.cpuFlags)
+	stampFile := filepath.Join(b.nativeDir(), "fh-ollama.configured")
+	stamp := strings.Join(append(args, b.treeKey), "\n")
+	if have, err := os.ReadFile(stampFile); err == nil && string(have) == stamp {
+		st.Note("up to date")
+		return nil
+	}
+	st.Note("CPU: %s", b.result.CPU)
+	if have, err := os.ReadFile(filepath.Join(b.nativeDir(), "CMakeCache.txt")); err == nil &&
+		!strings.Contains(string(have), "CMAKE_HOME_DIRECTORY:INTERNAL="+filepath.ToSlash(args[1])+"\n") {
+		// The cache was moved; CMake refuses to go on in such a folder.
+		if err := os.RemoveAll(b.nativeDir()); err != nil {
+			return err
+		}
+	}
+	// OLLAMA_LLAMA_CPP_SOURCE in the user's environment would win over the tree given here.
+	err := command{path: b.tools.CMake, args: args, dir: b.dir, env: append(b.ccacheEnv(), "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree()), log: b.log("configure")}.run(ctx)
+	if err != nil {
+		return hint.Wrap(err, "CMake 3.24 or newer is needed; the log says what it missed")
+	}
+	return os.WriteFile(stampFile, []byte(stamp), 0o644)
+}

@@ -1,0 +1,170 @@
+package plugin
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// Patch is one patch file, with paths as git writes them (a/… and b/…).
+type Patch struct {
+	Name string
+	Data []byte
+}
+
+// ReadSeries reads the patches of folder dir in the order that its file "series" gives: a name a line, # begins a
+// comment. A patch that series does not name is an error, because it was most likely forgotten.
+func ReadSeries(fsys fs.FS, dir string) ([]Patch, error) {
+	list, err := fs.ReadFile(fsys, path.Join(dir, "series"))
+	if err != nil {
+		return nil, err
+	}
+	var patches []Patch
+	named := map[string]bool{}
+	lines := bufio.NewScanner(bytes.NewReader(list))
+	for lines.Scan() {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		name := strings.TrimSpace(line)
+		if name == "" {
+			continue
+		}
+		if named[name] {
+			return nil, fmt.Errorf("%s/series names %s twice", dir, name)
+		}
+		named[name] = true
+		data, err := fs.ReadFile(fsys, path.Join(dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("%s/series: %w", dir, err)
+		}
+		patches = append(patches, Patch{name, data})
+	}
+	present, err := fs.Glob(fsys, path.Join(dir, "*.patch"))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range present {
+		if !named[path.Base(p)] {
+			return nil, fmt.Errorf("%s is not named in %s/series", p, dir)
+		}
+	}
+	return patches, nil
+}
+
+// compatPatches reads the patches that an Ollama source tree applies to its llama.cpp: all below llama/compat,
+// ordered by file name, as cmake/apply-git-patches.cmake there does.
+func compatPatches(ollama fs.FS) ([]Patch, error) {
+	var patches []Patch
+	err := fs.WalkDir(ollama, "llama/compat", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) != ".patch" {
+			return err
+		}
+		data, err := fs.ReadFile(ollama, name)
+		patches = append(patches, Patch{path.Base(name), data})
+		return err
+	})
+	sort.SliceStable(patches, func(i, j int) bool { return patches[i].Name < patches[j].Name })
+	return patches, err
+}
+
+// patcher applies patches to a planned tree with git.
+type patcher struct {
+	git     string
+	scratch string // empty folder that must live as long as the trees that apply returns
+	applied bool   // skip patches that the tree already has
+}
+
+// apply returns t with all patches applied, in order. Only copies of the files that the patches name are worked on:
+// if one hunk fails, nothing has changed, neither t nor any folder that t was read from.
+func (p patcher) apply(ctx context.Context, t Tree, patches []Patch) (Tree, error) {
+	work := filepath.Join(p.scratch, "tree")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return nil, err
+	}
+	named := map[string]bool{}
+	for _, patch := range patches {
+		for _, name := range patch.paths() {
+			named[name] = true
+		}
+	}
+	subset := Tree{}
+	for name := range named {
+		if f, ok := t[name]; ok {
+			subset[name] = f
+		}
+	}
+	if _, err := subset.Sync(work); err != nil {
+		return nil, err
+	}
+	for _, patch := range patches {
+		if p.applied && p.gitApply(ctx, work, patch, "--reverse", "--check") == nil {
+			continue
+		}
+		if err := p.gitApply(ctx, work, patch); err != nil {
+			return nil, err
+		}
+	}
+	out := maps.Clone(t)
+	for name := range named {
+		delete(out, name)
+	}
+	return out, out.AddDir("", work, nil)
+}
+
+// gitApply runs git apply in dir, which needs to be no repository and must not be mistaken for a part of one.
+func (p patcher) gitApply(ctx context.Context, dir string, patch Patch, options ...string) error {
+	args := append([]string{"apply", "--whitespace=nowarn"}, options...)
+	cmd := exec.CommandContext(ctx, p.git, append(args, "-")...)
+	cmd.Dir = dir
+	cmd.Stdin = bytes.NewReader(patch.Data)
+	cmd.Env = gitEnv(dir)
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		return hint.Wrap(fmt.Errorf("patch %s does not apply: %s", patch.Name, strings.TrimPrefix(first, "error: ")),
+			"the sources are not the ones the patches were written for; leave out --llama-cpp-source and --ollama-source to use the pinned ones")
+	}
+	return nil
+}
+
+// gitEnv is the environment without the variables that point git at a repository or at the user's settings.
+func gitEnv(dir string) []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "GIT_") {
+			env = append(env, v)
+		}
+	}
+	return append(env, "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull)
+}
+
+// paths returns the files that the patch may read, change, create or remove. It may name too many: a line of content
+// can look like a header.
+func (p Patch) paths() []string {
+	var names []string
+	for _, line := range strings.Split(string(p.Data), "\n") {
+		line = strings.TrimRight(line, "\r")
+		for _, head := range []string{"--- a/", "+++ b/", "rename from ", "rename to ", "copy from ", "copy to "} {
+			if name, ok := strings.CutPrefix(line, head); ok {
+				name, _, _ = strings.Cut(name, "\t")
+				if fs.ValidPath(name) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
+}

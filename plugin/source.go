@@ -1,0 +1,131 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// source is a folder of sources that a build copies and never changes.
+type source struct {
+	dir     string
+	version string                           // for people
+	skip    func(name string, dir bool) bool // what is not source, or nil
+}
+
+// ownSource is a user's checkout; it must contain the file marker.
+func ownSource(ctx context.Context, git, dir, marker string) (source, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return source{}, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(marker))); err != nil {
+		return source{}, hint.Wrap(fmt.Errorf("%s holds no %s", dir, marker), "give the top folder of a checkout")
+	}
+	version := "0.0.0" // as Ollama calls a build without a version
+	describe := exec.CommandContext(ctx, git, "-C", dir, "describe", "--tags", "--always", "--dirty")
+	describe.Env = gitEnv(dir)
+	if out, err := describe.Output(); err == nil {
+		version = strings.TrimSpace(string(out))
+	}
+	return source{dir, version, checkoutSkips}, nil
+}
+
+// fetchOllama returns the pinned module from Go's module cache, downloading it if it is not there.
+// The sum is computed over the unpacked files each time, so a damaged cache is found.
+func fetchOllama(ctx context.Context, st *Step, goTool string, pin OllamaPin, dir, log string) (source, error) {
+	st.Note("%s %s", pin.Module, pin.Version)
+	var out bytes.Buffer
+	err := command{
+		path: goTool, args: []string{"mod", "download", "-json", pin.Module + "@" + pin.Version},
+		dir: dir, env: []string{"GOWORK=off", "GOFLAGS="}, log: log, stdout: &out,
+	}.run(ctx)
+	var got struct{ Dir, Sum, Error string }
+	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {
+		return source{}, hint.Wrap(errors.New(got.Error),
+			"check the network and GOPROXY, or give your own checkout with --ollama-source DIR")
+	}
+	if err != nil {
+		return source{}, err
+	}
+	if got.Sum != pin.Sum {
+		return source{}, wrongSum(pin.Module, got.Sum, pin.Sum)
+	}
+	sum, err := dirhash.HashDir(got.Dir, pin.Module+"@"+pin.Version, dirhash.Hash1)
+	if err != nil {
+		return source{}, err
+	}
+	if sum != pin.Sum {
+		return source{}, hint.Wrap(wrongSum(got.Dir, sum, pin.Sum), "files in Go's module cache were changed; run go clean -modcache")
+	}
+	return source{got.Dir, strings.TrimPrefix(pin.Version, "v"), nil}, nil
+}
+
+func wrongSum(what, got, want string) error {
+	return fmt.Errorf("%s has the sum %s, but %s is pinned", what, got, want)
+}
+
+// fetchLlamaCpp returns the pinned tree from the cache folder, unpacking and downloading what is not there yet.
+// The network is used only when neither the tree nor the archive is in the cache.
+func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache, log string) (source, error) {
+	st.Note("%s in %s %s", pin.Commit, pin.Package, pin.Version)
+	found := source{
+		dir:     filepath.Join(cache, "src", "llama.cpp-"+pin.SHA256[:16]),
+		version: pin.Commit,
+	}
+	if _, err := os.Stat(found.dir); err == nil {
+		return found, nil
+	}
+	archive := filepath.Join(cache, "downloads", pin.File)
+	if _, err := os.Stat(archive); errors.Is(err, fs.ErrNotExist) {
+		if err := downloadSdist(ctx, pin, archive, log); err != nil {
+			return source{}, err
+		}
+	}
+	if err := checkSHA256(archive, pin.SHA256); err != nil {
+		return source{}, err
+	}
+	return found, unpack(ctx, archive, pin.Subdir, found.dir)
+}
+
+// downloadSdist puts the archive of a Python source package at path, by pip.
+func downloadSdist(ctx context.Context, pin LlamaCppPin, path, log string) error {
+	python, err := findPip(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(path), "pip-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	requirements := filepath.Join(tmp, "requirements.txt")
+	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", pin.Package, pin.Version, pin.SHA256)
+	if err := os.WriteFile(requirements, []byte(line), 0o644); err != nil {
+		return err
+	}
+	err = command{
+		path: python,
+		args: []string{"-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "--require-hashes",
+			"--no-input", "--progress-bar", "off", "-r", requirements, "-d", tmp},
+		dir: tmp, log: log,
+	}.run(ctx)
+	if err != nil {
+		return hint.Wrap(err, "check the network and pip's settings, or give your own checkout with --llama-cpp-source DIR")
+	}
+	return os.Rename(filepath.Join(tmp, pin.File), path)
+}

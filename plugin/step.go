@@ -1,0 +1,145 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Steps shows what a build is doing: a line for each step, with its time when it is done.
+// On a terminal the line of the running step is live; elsewhere a long step adds a line every ten percent.
+type Steps struct {
+	out  io.Writer
+	live bool
+
+	mu sync.Mutex // guards out and the running step
+}
+
+// NewSteps returns a display on out; it is live if out is a terminal.
+func NewSteps(out io.Writer) *Steps {
+	f, ok := out.(*os.File)
+	return &Steps{out: out, live: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// Step is the running step, handed to the function that does its work.
+type Step struct {
+	steps *Steps
+	name  string
+	start time.Time
+	note  string
+	done  int
+	total int
+	tenth int // last ten percent that was printed
+}
+
+const nameWidth = 20
+
+// Do runs f as the step called name. When f fails on a command, the command, the end of its log and where the whole
+// log lies are shown before the error is returned, prefixed with the name.
+func (s *Steps) Do(name string, f func(*Step) error) error {
+	st := &Step{steps: s, name: name, start: time.Now()}
+	stop := st.animate()
+	err := f(st)
+	stop()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.line("%-*s %s  %s", nameWidth, name, st.note, elapsed(st.start))
+		return nil
+	}
+	s.line("%-*s failed after %s", nameWidth, name, elapsed(st.start))
+	var failed *CommandError
+	if errors.As(err, &failed) {
+		fmt.Fprintf(s.out, "  $ %s\n", failed.Command)
+		for _, l := range failed.Tail {
+			fmt.Fprintf(s.out, "  | %s\n", l)
+		}
+		fmt.Fprintf(s.out, "  whole log: %s\n", failed.Log)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// Note sets what the step's line says beside its name.
+func (st *Step) Note(format string, args ...any) {
+	st.steps.mu.Lock()
+	defer st.steps.mu.Unlock()
+	st.note = fmt.Sprintf(format, args...)
+}
+
+// Progress says that done of total parts are finished.
+func (st *Step) Progress(done, total int) {
+	s := st.steps
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.done, st.total = done, total
+	if s.live || total <= 0 {
+		return
+	}
+	if tenth := 10 * done / total; tenth > st.tenth && done < total {
+		st.tenth = tenth
+		s.line("%-*s %3d %%  (%d of %d)  %s", nameWidth, st.name, 100*done/total, done, total, elapsed(st.start))
+	}
+}
+
+// animate redraws the live line until the returned function is called.
+func (st *Step) animate() (stop func()) {
+	if !st.steps.live {
+		return func() {}
+	}
+	quit, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			st.draw()
+			select {
+			case <-tick.C:
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() { close(quit); <-gone }
+}
+
+// draw replaces the live line.
+func (st *Step) draw() {
+	s := st.steps
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := fmt.Sprintf("%-*s", nameWidth, st.name)
+	if st.total > 0 {
+		const width = 24
+		full := width * st.done / st.total
+		line += fmt.Sprintf(" %s%s %d/%d", strings.Repeat("#", full), strings.Repeat(".", width-full), st.done, st.total)
+	} else if st.note != "" {
+		line += " " + st.note
+	}
+	fmt.Fprintf(s.out, "\r\x1b[K%s  %s", line, elapsed(st.start))
+}
+
+// line prints a finished line, over the live one if there is one. The caller holds mu.
+func (s *Steps) line(format string, args ...any) {
+	text := strings.TrimRight(fmt.Sprintf(format, args...), " ")
+	if s.live {
+		text = "\r\x1b[K" + text
+	}
+	fmt.Fprintln(s.out, text)
+}
+
+// elapsed is the time since start, short: 0.4s, 12s, 7m31s.
+func elapsed(start time.Time) string {
+	d := time.Since(start)
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}

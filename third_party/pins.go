@@ -1,0 +1,9 @@
+// Package thirdparty names the sources that fh-ollama builds on; it contains none of them.
+package thirdparty
+
+import _ "embed"
+
+// Pins is pins.toml: names, versions and hashes, read by plugin.ParsePins.
+//
+//go:embed pins.toml
+var Pins []byte
