@@ -28,6 +28,8 @@ const (
 // usageError marks an error in how the command was called; it ends the program with exitWrongUse.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
@@ -36,7 +38,8 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := newApp(stdout, stderr).RunContext(ctx, args)
+	app := newApp(stdout, stderr)
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	if err == nil {
 		return 0
 	}
@@ -65,6 +68,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			// one line a command, in the order in which a user meets them
 			buildCommand(),
+			convertCommand(),
+			inspectCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the code
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
@@ -77,5 +82,6 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
+	withConfig(app)
 	return app
 }

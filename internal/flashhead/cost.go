@@ -35,7 +35,7 @@ func (c Cost) Ceiling(probes uint32) float64 {
 }
 
 // FreeHead returns what the ceiling would be if the head cost nothing.
-func (c Cost) FreeHead() float64 { return float64(c.Body+c.Head) / float64(c.Body) }
+func (c Cost) FreeHead() float64 { return float64(c.Body+c.Head) / float64(max(c.Body, 1)) }
 
 // lookups are read one row a token.
 var lookups = map[string]bool{

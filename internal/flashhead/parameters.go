@@ -54,14 +54,11 @@ func (p Parameters) Keys() []gguf.NewValue {
 // IsKey reports whether a metadata key belongs to the format.
 func IsKey(key string) bool { return strings.HasPrefix(key, Prefix) }
 
-// Converted reports whether a file has any of the format's keys, sound or not.
+// Converted reports whether a file claims to be converted, by the runtime's rule: its keys may still be damaged.
 func Converted(f *gguf.File) bool {
-	for _, kv := range f.Keys {
-		if IsKey(kv.Key) {
-			return true
-		}
-	}
-	return false
+	_, version := f.Key(KeyVersion)
+	_, assignments := f.Key(KeyAssignments)
+	return version || assignments
 }
 
 // DamageError lists everything that makes the runtime ignore a file's flashhead keys.
@@ -180,6 +177,9 @@ func (c *checker) centroidType(p *Parameters, head Head) {
 	}
 	name, _ := c.f.Str(KeyCentroidType)
 	t, err := CentroidType(name, head)
+	if err == nil && name != t.String() { // the runtime compares exactly; "" would be the default here
+		err = fmt.Errorf("%q is no type that centroids can have", name)
+	}
 	if err != nil {
 		c.bad("%s: %v", KeyCentroidType, err)
 		return

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+func convertCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "convert",
+		Usage:     "add FlashHead to a GGUF file",
+		ArgsUsage: "IN.gguf",
+		Description: "Clusters the rows of the output head and writes a copy with the map of clusters.\n" +
+			"The tensors stay as they are, so that any Ollama or llama.cpp loads the copy.\n\n" +
+			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
+		Flags: append([]cli.Flag{
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},
+			&cli.BoolFlag{Name: "force", Usage: "replace the output; cluster a converted file again"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
+		}, convertFlags()...),
+		Action: runConvert,
+	}
+}
+
+// convertFlags are the flags of every command that converts.
+func convertFlags() []cli.Flag {
+	d := convert.Defaults()
+	return []cli.Flag{
+		&cli.IntFlag{Name: "cluster-size", Value: d.ClusterSize, Usage: "tokens `M` a cluster"},
+		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
+		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
+		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
+		&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: a 16th, at least 64)"},
+		&cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: q4_0 or f16)"},
+		&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-flashhead"},
+	}
+}
+
+// convertOptions returns the options that convertFlags hold, for the given files.
+func convertOptions(c *cli.Context, input, output string) (convert.Options, error) {
+	seed := c.Uint("seed")
+	if uint64(seed) > 1<<32-1 {
+		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
+	}
+	o := convert.Options{
+		Input: input, Output: output, ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
+		Threads: c.Int("threads"), Probes: c.Int("probes"), CentroidType: c.String("centroid-type"),
+		LibDir: c.Path("lib"), ToolVersion: version,
+	}
+	if err := o.Validate(); err != nil {
+		return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+	}
+	return o, nil
+}
+
+// oneArgument returns the only argument of a command, what says what it is.
+func oneArgument(c *cli.Context, what string) (string, error) {
+	if c.NArg() != 1 || c.Args().First() == "" {
+		return "", usageError{hint.New(fmt.Sprintf("%s takes one argument, %s, not %d", c.Command.Name, what, c.NArg()),
+			"see fh-ollama "+c.Command.Name+" --help")}
+	}
+	return c.Args().First(), nil
+}
+
+func runConvert(c *cli.Context) error {
+	input, err := oneArgument(c, "a GGUF file")
+	if err != nil {
+		return err
+	}
+	o, err := convertOptions(c, input, c.Path("output"))
+	if err != nil {
+		return err
+	}
+	o.Force = c.Bool("force")
+	log := c.App.ErrWriter
+	if c.Bool("quiet") {
+		log = io.Discard
+	}
+	summary, err := convert.Convert(c.Context, o, progress.New(log))
+	if err != nil {
+		return err
+	}
+	if !c.Bool("quiet") {
+		fmt.Fprint(c.App.Writer, summary)
+	}
+	return nil
+}

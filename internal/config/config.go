@@ -1,0 +1,122 @@
+// Package config reads fh-ollama.toml: one table a command, its keys the names of the command's flags.
+//
+//	[convert]
+//	cluster-size = 16
+//	threads = 4
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// Name is the name of the file.
+const Name = "fh-ollama.toml"
+
+// Setting is one key of the file, as it would be given on the command line.
+type Setting struct {
+	Flag   string
+	Values []string // one, or the elements of an array
+}
+
+// Paths returns where the file is searched, in order: the working directory, the user's configuration directory.
+func Paths() []string {
+	paths := []string{Name}
+	if dir, err := os.UserConfigDir(); err == nil {
+		paths = append(paths, filepath.Join(dir, "fh-ollama", Name))
+	}
+	return paths
+}
+
+// Load reads the first of paths that exists and returns the settings of one command, in the order of their names, and the
+// file they came from, "" if there is none. Flags are the names of the flags of every command; what is not among them is
+// an error, in any table.
+func Load(paths []string, flags map[string][]string, command string) (settings []Setting, path string, err error) {
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, path, hint.Wrap(err, "make the file readable or remove it")
+		}
+		tables, err := parse(string(data), flags)
+		if err != nil {
+			return nil, path, hint.Wrap(fmt.Errorf("%s: %w", path, err), hint.Of(err))
+		}
+		return tables[command], path, nil
+	}
+	return nil, "", nil
+}
+
+// parse returns the settings of every command.
+func parse(text string, flags map[string][]string) (map[string][]Setting, error) {
+	var file map[string]any
+	if _, err := toml.Decode(text, &file); err != nil {
+		return nil, hint.Wrap(err, "correct the file; it is TOML, one table a command")
+	}
+	tables := map[string][]Setting{}
+	for _, command := range sorted(file) {
+		known, ok := flags[command]
+		table, isTable := file[command].(map[string]any)
+		switch {
+		case ok && !isTable:
+			return nil, hint.New(fmt.Sprintf("%s is no table", command), fmt.Sprintf("write [%s] and the settings below it", command))
+		case !ok && !isTable:
+			return nil, hint.New(fmt.Sprintf("unknown key %q", command), "settings belong into the table of a command, e.g. [convert]")
+		case !ok:
+			return nil, hint.New(fmt.Sprintf("unknown table [%s]", command), "the tables are "+strings.Join(sorted(flags), ", "))
+		}
+		for _, key := range sorted(table) {
+			if !slices.Contains(known, key) {
+				return nil, hint.New(fmt.Sprintf("unknown key %q in [%s]", key, command), "the keys are "+strings.Join(known, ", "))
+			}
+			values, err := texts(table[key])
+			if err != nil {
+				return nil, hint.Wrap(fmt.Errorf("[%s] %s %w", command, key, err), "give it as you would after the flag")
+			}
+			tables[command] = append(tables[command], Setting{key, values})
+		}
+	}
+	return tables, nil
+}
+
+// texts returns a TOML value as the command line would have it.
+func texts(value any) ([]string, error) {
+	switch v := value.(type) {
+	case string:
+		return []string{v}, nil
+	case bool, int64, float64:
+		return []string{fmt.Sprint(v)}, nil
+	case []any:
+		var all []string
+		for _, element := range v {
+			text, err := texts(element)
+			if err != nil || len(text) != 1 {
+				return nil, errors.New("is an array of something else than plain values")
+			}
+			all = append(all, text[0])
+		}
+		return all, nil
+	}
+	return nil, errors.New("is no text, number, true, false or array")
+}
+
+func sorted[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

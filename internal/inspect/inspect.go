@@ -1,0 +1,156 @@
+// Package inspect tells what FlashHead can do, or does, for one GGUF file.
+package inspect
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+)
+
+// worthIt is the least ceiling of speed-up that is called worth it.
+const worthIt = 1.05
+
+// Report is what is known about a file.
+type Report struct {
+	File         string      `json:"file"`
+	Architecture string      `json:"architecture"`
+	Head         Head        `json:"head"`
+	BodyBytes    int64       `json:"body_bytes_per_token"`
+	Converted    bool        `json:"converted"`
+	Sound        bool        `json:"sound"`              // converted, and the runtime will use it
+	Problems     []string    `json:"problems,omitempty"` // why it will not
+	Parameters   *Parameters `json:"parameters,omitempty"`
+	Clusters     uint32      `json:"clusters"` // K of the expectations below: the file's, else the default
+	Expected     []Ceiling   `json:"expected"` // at the file's or the default number of probes first
+	FreeHead     float64     `json:"free_head_ceiling"`
+	WorthIt      bool        `json:"worth_it"`
+}
+
+// Head describes the output head.
+type Head struct {
+	Tensor  string  `json:"tensor"`
+	Type    string  `json:"type"`
+	Rows    int64   `json:"rows"`
+	Columns int64   `json:"columns"`
+	Tied    bool    `json:"tied"`
+	Bytes   int64   `json:"bytes"`
+	Share   float64 `json:"share_of_bytes_per_token"` // 0..1, dense
+}
+
+// Parameters are the FlashHead keys of a sound file.
+type Parameters struct {
+	Probes       uint32  `json:"probes"`
+	Pinned       int     `json:"pinned_tokens"`
+	CentroidType string  `json:"centroid_type"`
+	ClusterSize  uint32  `json:"cluster_size"`
+	Seed         uint32  `json:"seed"`
+	Iterations   uint32  `json:"iterations"`
+	Objective    float32 `json:"objective"`
+	ToolVersion  string  `json:"tool_version"`
+	SourceSHA256 string  `json:"source_sha256"`
+}
+
+// Ceiling is the most that a number of probes can bring.
+type Ceiling struct {
+	Probes uint32  `json:"probes"`
+	Ratio  float64 `json:"ceiling"` // bytes a token, dense over FlashHead
+}
+
+// File inspects the file at path. Damaged FlashHead keys are part of the report; an error means that there is nothing to
+// report on, and carries a way out.
+func File(path string) (Report, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return Report{}, err
+	}
+	defer f.Close()
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		return Report{}, fmt.Errorf("%s: %w", path, err)
+	}
+	arch, _ := f.Str("general.architecture")
+	r := Report{File: path, Architecture: arch, Converted: flashhead.Converted(f)}
+
+	params := defaults(head)
+	if r.Converted {
+		found, err := flashhead.FromFile(f, head)
+		var damage *flashhead.DamageError
+		if errors.As(err, &damage) {
+			r.Problems = damage.Problems
+		} else {
+			params, r.Sound = found, true
+			r.Parameters = &Parameters{
+				Probes: params.Probes, Pinned: len(params.Pinned), CentroidType: params.CentroidType.String(),
+				ClusterSize: params.ClusterSize, Seed: params.Seed, Iterations: params.Iterations, Objective: params.Objective,
+				ToolVersion: params.ToolVersion, SourceSHA256: params.SourceSHA256,
+			}
+		}
+	}
+	cost := flashhead.NewCost(f, head, params.Clusters, params.CentroidType)
+	t := head.Tensor
+	r.Head = Head{Tensor: t.Name, Type: t.Type.String(), Rows: t.Rows(), Columns: t.Columns(), Tied: head.Tied, Bytes: t.Bytes, Share: cost.HeadShare()}
+	r.BodyBytes, r.Clusters, r.FreeHead = cost.Body, params.Clusters, cost.FreeHead()
+	r.Expected = []Ceiling{{params.Probes, cost.Ceiling(params.Probes)}}
+	if p := min(256, params.Clusters); p != params.Probes {
+		r.Expected = append(r.Expected, Ceiling{p, cost.Ceiling(p)})
+	}
+	r.WorthIt = r.Expected[0].Ratio >= worthIt
+	return r, nil
+}
+
+// defaults are the parameters that a conversion would choose.
+func defaults(head flashhead.Head) flashhead.Parameters {
+	k := uint32((head.Vocab() + flashhead.DefaultClusterSize - 1) / flashhead.DefaultClusterSize)
+	centroids, _ := flashhead.CentroidType("", head) // the default always fits
+	return flashhead.Parameters{Clusters: k, Probes: flashhead.DefaultProbes(k), CentroidType: centroids}
+}
+
+// String is the report for people, several lines.
+func (r Report) String() string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("file", "%s, %s", r.File, r.Architecture)
+	kind := "untied"
+	if r.Head.Tied {
+		kind = "tied to the token embedding"
+	}
+	line("head", "%s, %s, %d x %d, %s", r.Head.Tensor, r.Head.Type, r.Head.Rows, r.Head.Columns, kind)
+	line("bytes", "%.1f MB of %.1f MB a token are the head's: %.0f %%",
+		float64(r.Head.Bytes)/1e6, float64(r.Head.Bytes+r.BodyBytes)/1e6, 100*r.Head.Share)
+	switch {
+	case r.Sound:
+		p := r.Parameters
+		line("flashhead", "%d clusters of %d, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.ClusterSize, p.Probes, p.Pinned, p.CentroidType)
+		line("made by", "version %s, seed %d, %d iterations, objective %.4f", p.ToolVersion, p.Seed, p.Iterations, p.Objective)
+	case r.Converted:
+		line("flashhead", "damaged, every runtime will run this file dense:")
+		for _, problem := range r.Problems {
+			line("", "%s", problem)
+		}
+	default:
+		line("flashhead", "not in the file")
+	}
+	for _, c := range r.Expected {
+		line("expected", "at most %.2fx with %d of %d clusters probed", c.Ratio, c.Probes, r.Clusters)
+	}
+	line("limit", "%.2fx if the head cost nothing", r.FreeHead)
+	line("verdict", "%s", r.verdict())
+	return b.String()
+}
+
+func (r Report) verdict() string {
+	switch {
+	case r.Converted && !r.Sound:
+		return "damaged: convert it again with fh-ollama convert --force"
+	case !r.WorthIt:
+		return "not worth it: the head is too small a part of this model"
+	case r.Sound:
+		return "worth it, and converted"
+	}
+	return "worth it: fh-ollama convert " + r.File
+}

@@ -1,0 +1,100 @@
+// Package progress shows how far a long job is: a bar on a terminal, a plain line now and then elsewhere.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// lineEvery is the least time between two plain lines of one stage.
+const lineEvery = 5 * time.Second
+
+// steps is the resolution of a bar.
+const steps = 1000
+
+// Progress shows one stage of a job after the other. It is not safe for concurrent use.
+type Progress struct {
+	out      io.Writer
+	terminal bool
+	now      func() time.Time
+
+	stage   string
+	started time.Time
+	shown   time.Time
+	bar     *progressbar.ProgressBar
+}
+
+// New returns a Progress that writes to w, with bars if w is a terminal. Give io.Discard for silence.
+func New(w io.Writer) *Progress {
+	file, ok := w.(*os.File)
+	return &Progress{out: w, terminal: ok && term.IsTerminal(int(file.Fd())), now: time.Now}
+}
+
+// Start begins a stage, e.g. "clustering", and ends the one before.
+func (p *Progress) Start(stage string) {
+	p.Close()
+	p.stage, p.started = stage, p.now()
+	p.shown = p.started
+	if p.terminal {
+		p.bar = progressbar.NewOptions(steps,
+			progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(stage), progressbar.OptionSetWidth(20),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
+		p.bar.RenderBlank()
+	}
+}
+
+// Set tells that fraction (0..1) of the stage is done; detail, e.g. the objective, may be empty.
+func (p *Progress) Set(fraction float64, detail string) {
+	if p.stage == "" {
+		return
+	}
+	fraction = min(max(fraction, 0), 1)
+	text := p.stage
+	if detail != "" {
+		text += ", " + detail
+	}
+	elapsed := p.now().Sub(p.started)
+	if fraction > 0.02 && elapsed > time.Second {
+		text += ", " + left(elapsed, fraction)
+	}
+	switch {
+	case p.bar != nil:
+		p.bar.Describe(text)
+		p.bar.Set(min(int(fraction*steps), steps-1)) // the last step would end the bar
+	case p.now().Sub(p.shown) >= lineEvery:
+		p.shown = p.now()
+		fmt.Fprintf(p.out, "%3.0f %% %s\n", 100*fraction, text)
+	}
+}
+
+// Done ends the stage with one line that says what was done.
+func (p *Progress) Done(result string) {
+	if p.stage == "" {
+		return
+	}
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	fmt.Fprintf(p.out, "%s (%.1f s)\n", result, p.now().Sub(p.started).Seconds())
+	p.stage, p.bar = "", nil
+}
+
+// Close ends a stage that was not done, so that an error message starts on its own line.
+func (p *Progress) Close() {
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	p.stage, p.bar = "", nil
+}
+
+// left estimates the time left.
+func left(elapsed time.Duration, fraction float64) string {
+	rest := time.Duration(float64(elapsed) * (1 - fraction) / fraction)
+	return rest.Round(time.Second).String() + " left"
+}
