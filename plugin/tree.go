@@ -121,13 +121,31 @@ func writeFile(root *os.Root, name string, data []byte, exec bool) error {
 	}
 	if dir := filepath.Dir(name); dir != "." {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return err
+			if err := removeFilesAbove(root, name); err != nil {
+				return err
+			}
+			if err := root.MkdirAll(dir, 0o755); err != nil {
+				return err
+			}
 		}
 	}
 	if err := root.RemoveAll(name); err != nil {
 		return err
 	}
 	return root.WriteFile(name, data, mode)
+}
+
+// removeFilesAbove removes what stands where name needs a folder.
+func removeFilesAbove(root *os.Root, name string) error {
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		if info, err := root.Lstat(name[:i]); err == nil && !info.IsDir() {
+			return root.Remove(name[:i])
+		}
+	}
+	return nil
 }
 
 // prune removes what is not planned, and folders that are empty then.

@@ -1,0 +1,102 @@
+package plugin
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// testBuild is a build whose compilers have already run; its products are small files.
+func testBuild(t *testing.T) *build {
+	t.Helper()
+	b := &build{dir: t.TempDir(), opts: Options{Prefix: filepath.Join(t.TempDir(), "dist")}}
+	for name, mode := range map[string]os.FileMode{
+		"bin/ollama": 0o755, "ollama/LICENSE": 0o644, "llama.cpp/LICENSE": 0o644, "llama.cpp/vendor/cpp-httplib/LICENSE": 0o644,
+		"native/ollama-vendor-licenses/LLAMA_CPP_VENDORS_LICENSE": 0o644,
+		"native/bin/llama-server":                                 0o755, "native/bin/libllama.so.0.5.0": 0o755, "native/bin/libggml-cpu.so": 0o755,
+		"native/bin/llama-gguf-hash": 0o755, // not a target
+	} {
+		if err := replace(filepath.Join(b.dir, name), []byte(name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"libllama.so.0": "libllama.so.0.5.0", "libllama.so": "libllama.so.0"} {
+		if err := os.Symlink(to, filepath.Join(b.dir, "native/bin", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// assembleOnce runs the step and returns how many files it changed.
+func assembleOnce(t *testing.T, b *build) int {
+	t.Helper()
+	b.files, b.result.FilesReplaced = nil, 0
+	err := NewSteps(t.Output()).Do("assemble", func(st *Step) error { return b.assemble(t.Context(), st) })
+	if err == nil {
+		err = b.writeManifest()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.result.FilesReplaced
+}
+
+func TestAssemble(t *testing.T) {
+	b := testBuild(t)
+	lib := filepath.Join(b.opts.Prefix, "lib", "ollama")
+	if n := assembleOnce(t, b); n != 10 {
+		t.Errorf("%d files", n)
+	}
+	if to, err := os.Readlink(filepath.Join(lib, "libllama.so")); err != nil || to != "libllama.so.0" {
+		t.Errorf("libllama.so: %q, %v", to, err)
+	}
+	if info, err := os.Stat(filepath.Join(lib, "llama-server")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("llama-server: %v, %v", info, err)
+	}
+	if _, err := os.Stat(filepath.Join(lib, "llama-gguf-hash")); err == nil {
+		t.Error("a program that is not a target was installed")
+	}
+	if n := assembleOnce(t, b); n != 0 {
+		t.Errorf("%d files changed the second time", n)
+	}
+}
+
+func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
+	b := testBuild(t)
+	assembleOnce(t, b)
+	lib := filepath.Join(b.opts.Prefix, "lib", "ollama")
+	foreign := filepath.Join(lib, "libggml-flashhead.so")
+	if err := os.WriteFile(foreign, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// A newer llama.cpp: another version of the library.
+	bin := filepath.Join(b.dir, "native", "bin")
+	if err := os.Rename(filepath.Join(bin, "libllama.so.0.5.0"), filepath.Join(bin, "libllama.so.0.6.0")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(bin, "libllama.so.0")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("libllama.so.0.6.0", filepath.Join(bin, "libllama.so.0")); err != nil {
+		t.Fatal(err)
+	}
+	if n := assembleOnce(t, b); n != 3 {
+		t.Errorf("%d files changed, want the new library, its link and the old library", n)
+	}
+	for name, want := range map[string]bool{foreign: true, filepath.Join(lib, "libllama.so.0.5.0"): false, filepath.Join(lib, "libllama.so"): true} {
+		if _, err := os.Stat(name); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestLinkOutOfTheBuildIsRefused(t *testing.T) {
+	b := testBuild(t)
+	if err := os.Symlink("/etc/passwd", filepath.Join(b.dir, "native/bin/libevil.so")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.products(); err == nil {
+		t.Error("no error")
+	}
+}
