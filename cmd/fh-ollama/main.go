@@ -70,6 +70,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			buildCommand(),
 			convertCommand(),
 			inspectCommand(),
+			createCommand(),
+			modelfileCommand(),
+			doctorCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the code
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/create"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+)
+
+func createCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "create",
+		Usage:     "make a model with FlashHead in the running Ollama",
+		ArgsUsage: "[NAME]",
+		Description: "Takes a GGUF file, or a model that Ollama has (template, system prompt, parameters, licence and\n" +
+			"messages are kept), converts it and registers it as NAME; by default the source's name with the\n" +
+			"tag's suffix -flashhead. The source stays as it is. OLLAMA_HOST says where Ollama runs.\n\n" +
+			"Example: fh-ollama create --from qwen3:0.6b && ollama run qwen3:0.6b-flashhead",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "from", Usage: "`SOURCE`: a GGUF file, or the name of a model in Ollama"},
+			&cli.PathFlag{Name: "keep", Usage: "keep the converted file as `FILE`, with a Modelfile beside it"},
+			&cli.BoolFlag{Name: "force", Usage: "replace a model called NAME, and FILE"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
+		}, convertFlags()...),
+		Action: runCreate,
+	}
+}
+
+func runCreate(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return usageError{hint.New(fmt.Sprintf("create takes one name, not %d", c.NArg()), "see fh-ollama create --help")}
+	}
+	from := c.String("from")
+	if from == "" {
+		return usageError{hint.New("create needs --from", "give it a GGUF file or the name of a model in Ollama")}
+	}
+	options, err := convertOptions(c, from, "")
+	if err != nil {
+		return err
+	}
+	log, out := c.App.ErrWriter, c.App.Writer
+	if c.Bool("quiet") {
+		log, out = io.Discard, io.Discard
+	}
+	result, err := create.Run(c.Context, create.Options{
+		Name: c.Args().First(), From: from, Keep: c.Path("keep"), Force: c.Bool("force"),
+		Convert: options, Server: server.FromEnvironment(),
+	}, progress.New(log))
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(out, result)
+	return nil
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/doctor"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+)
+
+func doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "doctor",
+		Usage:     "tell whether FlashHead works here",
+		ArgsUsage: "[FILE.gguf]",
+		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead and which models use it, lists the devices\n" +
+			"that can, and checks FILE. Ends with 1 when something is wrong, and says what to do.\n\n" +
+			"Example: fh-ollama doctor model-flashhead.gguf",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-flashhead"},
+		},
+		Action: runDoctor,
+	}
+}
+
+func runDoctor(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return usageError{hint.New(fmt.Sprintf("doctor takes one file, not %d", c.NArg()), "see fh-ollama doctor --help")}
+	}
+	report, err := doctor.Examine(c.Context, server.FromEnvironment(), cluster.LibDirs(c.Path("lib")), c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		out := json.NewEncoder(c.App.Writer)
+		out.SetIndent("", "  ")
+		err = out.Encode(report)
+	} else {
+		_, err = fmt.Fprint(c.App.Writer, report)
+	}
+	if err != nil {
+		return err
+	}
+	return report.Err()
+}

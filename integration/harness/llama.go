@@ -1,0 +1,98 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Llama is a running llama-server, for models that are too odd for Ollama to register.
+type Llama struct {
+	process *process
+	base    string
+	log     string
+}
+
+// StartLlama runs the prefix's llama-server on model, with everything it writes below dir and env added to its
+// environment. Call Stop when done.
+func StartLlama(ctx context.Context, prefix Prefix, dir, model string, env ...string) (*Llama, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	for _, sub := range []string{"home", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	l := &Llama{base: fmt.Sprintf("http://127.0.0.1:%d", port), log: filepath.Join(dir, "llama-server.log")}
+	cmd := exec.Command(prefix.Lib("llama-server"), "--model", model, "--host", "127.0.0.1", "--port", fmt.Sprint(port),
+		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui")
+	cmd.Env = append(Environment(dir), env...)
+	if l.process, err = start(cmd, l.log); err != nil {
+		return nil, err
+	}
+	if err := l.process.await(ctx, startTimeout, func() error { return l.get(ctx, "/health") }); err != nil {
+		l.Stop()
+		return nil, fmt.Errorf("llama-server: %w\n%s", err, l.Log())
+	}
+	return l, nil
+}
+
+// Stop ends the server.
+func (l *Llama) Stop() { l.process.stop() }
+
+// Log is what the server has logged so far.
+func (l *Llama) Log() string {
+	b, _ := os.ReadFile(l.log)
+	return string(b)
+}
+
+// Greedy continues prompt, given as token ids, by n tokens, always the likeliest, and returns their ids.
+func (l *Llama) Greedy(ctx context.Context, prompt []int, n int) ([]int, error) {
+	request, err := json.Marshal(map[string]any{
+		"prompt": prompt, "n_predict": n, "temperature": 0, "seed": 1, "cache_prompt": false,
+		"return_tokens": true, "ignore_eos": false, "samplers": []string{"temperature"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Tokens []int `json:"tokens"`
+	}
+	err = l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(request), &answer)
+	return answer.Tokens, err
+}
+
+func (l *Llama) get(ctx context.Context, path string) error {
+	return l.call(ctx, http.MethodGet, path, nil, nil)
+}
+
+func (l *Llama) call(ctx context.Context, method, path string, body io.Reader, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, method, l.base+path, body)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", path, response.Status, text)
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(text, answer)
+}

@@ -1,0 +1,216 @@
+// Package create makes a model with FlashHead in a running Ollama: from a GGUF file, or from a model it already has.
+package create
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/modelfile"
+)
+
+// Options say what to make of what.
+type Options struct {
+	Name    string          // of the new model; "": the default for From
+	From    string          // a GGUF file, or the name of a model in Server
+	Keep    string          // where the converted file stays; "": it is removed when Ollama has it
+	Force   bool            // replace a model called Name, and the file Keep
+	Convert convert.Options // how to convert; Input and Output are set here
+	Server  server.Server
+}
+
+// Result tells what was made.
+type Result struct {
+	Name      string
+	Converted bool           // false: the file was converted already and was registered as it is
+	Version   server.Version // of the Ollama that has the model now
+}
+
+// String is the report for people.
+func (r Result) String() string {
+	var b strings.Builder
+	if !r.Converted {
+		fmt.Fprintf(&b, "%-10s the file has FlashHead, it was registered as it is\n", "converted")
+	}
+	if !r.Version.Patched() {
+		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; fh-ollama build makes one that has\n", "note")
+	}
+	fmt.Fprintf(&b, "%-10s ollama run %s\n", "next", r.Name)
+	return b.String()
+}
+
+// Modelfile returns what Run would register for from, with gguf, if given, as its weights.
+func Modelfile(ctx context.Context, s server.Server, from, gguf string) (*modelfile.Modelfile, error) {
+	var m *modelfile.Modelfile
+	if IsFile(from) {
+		if _, err := isConverted(from); err != nil {
+			return nil, err
+		}
+		m = &modelfile.Modelfile{From: []string{relative(from)}}
+	} else {
+		var err error
+		if m, err = s.Modelfile(ctx, from); err != nil {
+			return nil, err
+		}
+	}
+	if gguf != "" {
+		m = m.WithWeights(relative(gguf))
+	}
+	return m, nil
+}
+
+// relative marks a bare file name as one, for a Modelfile takes it for the name of a model otherwise.
+func relative(path string) string {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, ".") {
+		return path
+	}
+	return "./" + path
+}
+
+// Run converts o.From and registers it. The source, file or model, is only read. No model is replaced without o.Force,
+// and the new one appears only when all of it is there.
+func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
+	source, err := resolve(ctx, o.Server, o.From)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Name: o.Name}
+	if result.Name == "" {
+		if result.Name, err = source.defaultName(); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := source.checkName(result.Name); err != nil {
+		return Result{}, err
+	}
+	if result.Version, err = o.Server.Version(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := free(ctx, o, result.Name); err != nil {
+		return Result{}, err
+	}
+	weights := source.weights()
+	converted, err := isConverted(weights)
+	if err != nil {
+		return Result{}, err
+	}
+	if !converted {
+		file, clean, err := convertTo(ctx, o, weights, p)
+		if err != nil {
+			return Result{}, err
+		}
+		defer clean()
+		weights, result.Converted = file, true
+	}
+	return result, register(ctx, o, result.Name, source.file.WithWeights(weights), p)
+}
+
+// free returns an error if there is a model called name that may not be replaced.
+func free(ctx context.Context, o Options, name string) error {
+	exists, err := modelfile.Exists(ctx, o.Server.Client, name)
+	if err != nil {
+		return err
+	}
+	if exists && !o.Force {
+		return hint.New(fmt.Sprintf("the model %s exists already", name), "give another name, or --force to replace it")
+	}
+	return nil
+}
+
+// isConverted tells whether the file has FlashHead; damaged keys are an error, for the runtime would ignore them.
+func isConverted(path string) (bool, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	if !flashhead.Converted(f) {
+		return false, nil
+	}
+	if _, err := flashhead.FromFile(f, head); err != nil {
+		return false, hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, err), "convert it again: fh-ollama convert --force")
+	}
+	return true, nil
+}
+
+// convertTo converts the file weights and returns the new file and what removes it.
+func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (string, func(), error) {
+	options := o.Convert
+	options.Input, options.Output, options.Force = weights, o.Keep, o.Force
+	clean := func() {}
+	if o.Keep == "" {
+		dir, err := os.MkdirTemp("", "fh-ollama-*")
+		if err != nil {
+			return "", nil, hint.Wrap(err, "point TMPDIR at a folder with room for the model, or give --keep FILE")
+		}
+		clean = func() { os.RemoveAll(dir) }
+		options.Output = filepath.Join(dir, "model-flashhead.gguf")
+	}
+	if _, err := convert.Convert(ctx, options, p); err != nil {
+		clean()
+		return "", nil, err
+	}
+	return options.Output, clean, nil
+}
+
+func register(ctx context.Context, o Options, name string, m *modelfile.Modelfile, p *progress.Progress) error {
+	defer p.Close()
+	p.Start("registering")
+	stage := ""
+	var warnings []string
+	err := modelfile.Register(ctx, o.Server.Client, name, m, func(e modelfile.Event) {
+		switch {
+		case e.Warning:
+			warnings = append(warnings, e.Status)
+		case e.Total > 0:
+			if e.Status != stage {
+				stage = e.Status
+				p.Start(stage)
+			}
+			p.Set(float64(e.Done)/float64(e.Total), "")
+		}
+	})
+	if err != nil {
+		return err
+	}
+	p.Done("registered " + name)
+	for _, w := range warnings {
+		p.Start(w)
+		p.Done(w)
+	}
+	if o.Keep != "" {
+		return keepModelfile(o, m)
+	}
+	return nil
+}
+
+// keepModelfile writes, beside a kept file, the Modelfile that registers it with `ollama create`.
+func keepModelfile(o Options, m *modelfile.Modelfile) error {
+	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if o.Force {
+		mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(o.Keep+".Modelfile", mode, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return hint.Wrap(err, "the model is registered; remove that file to have it written anew")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(m.WithWeights(relative(filepath.Base(o.Keep))).String())
+	return errors.Join(err, f.Close())
+}

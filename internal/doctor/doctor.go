@@ -1,0 +1,175 @@
+// Package doctor finds out whether FlashHead works here, and says what to do where it does not.
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+)
+
+// Report is what an examination found.
+type Report struct {
+	Server   Server         `json:"server"`
+	Library  Library        `json:"library"`
+	Models   []server.Model `json:"models"`         // registered models with FlashHead
+	File     *File          `json:"file,omitempty"` // the file that was asked about
+	Problems []Problem      `json:"problems"`
+}
+
+// Server is the Ollama that answers at OLLAMA_HOST.
+type Server struct {
+	URL       string `json:"url"`
+	Reachable bool   `json:"reachable"`
+	Version   string `json:"version,omitempty"`   // Ollama's
+	Patched   bool   `json:"patched"`             // built with FlashHead
+	FlashHead string `json:"flashhead,omitempty"` // version of the patch
+}
+
+// Library is the native part of a build on this machine.
+type Library struct {
+	Tool    string   `json:"tool,omitempty"` // path of llama-flashhead
+	Devices []Device `json:"devices"`
+}
+
+// Device is what the native part can compute on.
+type Device struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Type        string `json:"type"`       // cpu, gpu, accel, …
+	FlashHead   bool   `json:"flash_head"` // has the op
+}
+
+// File is a GGUF file's state.
+type File struct {
+	Path      string   `json:"path"`
+	Converted bool     `json:"converted"`
+	Sound     bool     `json:"sound"` // the runtime will use the keys
+	Clusters  uint32   `json:"clusters,omitempty"`
+	Probes    uint32   `json:"probes,omitempty"`
+	Damage    []string `json:"damage,omitempty"`
+}
+
+// Problem is something wrong and what the user can do about it.
+type Problem struct {
+	Cause  string `json:"cause"`
+	WayOut string `json:"way_out"`
+}
+
+// Examine looks at the server, the native libraries below one of libDirs and, unless path is "", a GGUF file.
+// What is wrong is in the report; the error is for an examination that was interrupted.
+func Examine(ctx context.Context, s server.Server, libDirs []string, path string) (Report, error) {
+	r := Report{Models: []server.Model{}, Problems: []Problem{}, Library: Library{Devices: []Device{}}}
+	r.server(ctx, s)
+	r.library(ctx, libDirs)
+	if path != "" {
+		r.file(path)
+	}
+	return r, ctx.Err()
+}
+
+// Err is what is wrong as one error, nil when nothing is: the problem itself if there is one, else their number, for
+// String shows them then.
+func (r Report) Err() error {
+	switch n := len(r.Problems); n {
+	case 0:
+		return nil
+	case 1:
+		return hint.New(r.Problems[0].Cause, r.Problems[0].WayOut)
+	default:
+		return hint.New(fmt.Sprintf("%d things are wrong, as shown above", n), "begin with the first")
+	}
+}
+
+func (r *Report) wrong(err error) {
+	r.Problems = append(r.Problems, Problem{err.Error(), hint.Of(err)})
+}
+
+func (r *Report) server(ctx context.Context, s server.Server) {
+	r.Server.URL = s.Host.String()
+	version, err := s.Version(ctx)
+	if err != nil {
+		r.wrong(err)
+		return
+	}
+	r.Server.Reachable, r.Server.Version = true, version.Ollama
+	r.Server.Patched, r.Server.FlashHead = version.Patched(), version.FlashHead
+	if !version.Patched() {
+		r.wrong(hint.New(fmt.Sprintf("the Ollama at %s has no FlashHead, it runs every model dense", s.Host),
+			"make one with `fh-ollama build` and start its bin/ollama serve instead"))
+	}
+	if r.Models, err = s.Converted(ctx); err != nil {
+		r.Models = []server.Model{}
+		r.wrong(err)
+	}
+}
+
+// deviceTimeout bounds the wait for the native tool: drivers of graphics cards can hang.
+const deviceTimeout = 30 * time.Second
+
+func (r *Report) library(ctx context.Context, dirs []string) {
+	tool, err := cluster.FindTool(dirs)
+	if err != nil {
+		r.wrong(err)
+		return
+	}
+	r.Library.Tool = tool
+	ctx, cancel := context.WithTimeout(ctx, deviceTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, tool, "devices").Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
+		}
+		r.wrong(hint.Wrap(fmt.Errorf("%s devices: %w", tool, err), "build again: fh-ollama build"))
+		return
+	}
+	var answer struct {
+		Devices []Device `json:"devices"`
+	}
+	if err := json.Unmarshal(out, &answer); err != nil || len(answer.Devices) == 0 {
+		r.wrong(hint.New(fmt.Sprintf("%s devices: no list of devices", tool), "build again: fh-ollama build"))
+		return
+	}
+	r.Library.Devices = answer.Devices
+}
+
+func (r *Report) file(path string) {
+	r.File = &File{Path: path}
+	f, err := gguf.Open(path)
+	if err != nil {
+		r.wrong(err)
+		return
+	}
+	defer f.Close()
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		r.wrong(fmt.Errorf("%s: %w", path, err))
+		return
+	}
+	if r.File.Converted = flashhead.Converted(f); !r.File.Converted {
+		return
+	}
+	p, err := flashhead.FromFile(f, head)
+	r.File.Clusters, r.File.Probes = p.Clusters, p.Probes
+	var damage *flashhead.DamageError
+	switch {
+	case errors.As(err, &damage):
+		r.File.Damage = damage.Problems
+		r.wrong(hint.New(fmt.Sprintf("%s has damaged FlashHead keys and will run dense: %v", path, damage), "convert it again: fh-ollama convert --force "+path))
+	case err != nil:
+		r.wrong(err)
+	default:
+		r.File.Sound = true
+	}
+}

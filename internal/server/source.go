@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ollama/ollama/api"
+	"github.com/ollama/ollama/types/model"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/modelfile"
+)
+
+// Modelfile returns what the server keeps about the model name. Its files are paths on the server's machine.
+func (s Server) Modelfile(ctx context.Context, name string) (*modelfile.Modelfile, error) {
+	show, err := s.Client.Show(ctx, &api.ShowRequest{Model: name})
+	var status api.StatusError
+	switch {
+	case errors.As(err, &status) && status.StatusCode == http.StatusNotFound:
+		return nil, hint.New(fmt.Sprintf("%s is neither a file nor a model of the Ollama at %s", name, s.Host),
+			"see `ollama list` for its models, get one with `ollama pull`, or give a GGUF file")
+	case err != nil:
+		return nil, s.explain(err)
+	case show.RemoteHost != "":
+		return nil, hint.New(name+" runs in the cloud, its weights are not here", "choose a model that is stored on this machine")
+	case show.Details.Format != "" && show.Details.Format != "gguf":
+		return nil, hint.New(fmt.Sprintf("%s is stored as %s, not as GGUF", name, show.Details.Format), "get the model as a GGUF file")
+	}
+	m := modelfile.FromShow(show)
+	if len(m.From) == 0 {
+		return nil, hint.New(fmt.Sprintf("the Ollama at %s does not say where the weights of %s lie", s.Host, name), "give the GGUF file itself")
+	}
+	m.Template = ownTemplate(m, name)
+	return m, nil
+}
+
+// Source is Modelfile for a server on this machine: it also checks that the files can be read here.
+func (s Server) Source(ctx context.Context, name string) (*modelfile.Modelfile, error) {
+	m, err := s.Modelfile(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range append(append([]string{}, m.From...), m.Draft...) {
+		f, err := os.Open(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, hint.New(fmt.Sprintf("the weights of %s lie on the machine of the Ollama at %s, not on this one", name, s.Host),
+				"give the model's GGUF file, or run this command on that machine")
+		case err != nil:
+			return nil, hint.Wrap(fmt.Errorf("the weights of %s: %w", name, err),
+				"run this command as a user who may read Ollama's models (sudo -u ollama …), or give the GGUF file")
+		}
+		f.Close()
+	}
+	return m, nil
+}
+
+// ownTemplate returns the template that the model itself carries, "" for none. A server answers with a default
+// for a model without one, and setting that default would switch off the chat template in the GGUF file; only the
+// stored manifest tells the two apart.
+func ownTemplate(m *modelfile.Modelfile, name string) string {
+	models := filepath.Dir(filepath.Dir(m.From[0])) // …/models/blobs/sha256-…
+	if layers, err := readManifest(models, name); err == nil {
+		for _, l := range layers {
+			if l.MediaType == "application/vnd.ollama.image.template" || l.MediaType == "application/vnd.ollama.image.prompt" {
+				text, err := os.ReadFile(filepath.Join(models, "blobs", strings.Replace(l.Digest, ":", "-", 1)))
+				if err == nil {
+					return string(text)
+				}
+			}
+		}
+		return ""
+	}
+	if m.Template == modelfile.DefaultTemplate || strings.Contains(m.Template, "{%") {
+		return "" // the default, or the GGUF's own in another language
+	}
+	return m.Template
+}
+
+type layer struct {
+	MediaType string `json:"mediaType"`
+	Digest    string `json:"digest"`
+}
+
+func readManifest(models, name string) ([]layer, error) {
+	n := model.ParseName(name)
+	if !n.IsFullyQualified() {
+		return nil, fs.ErrNotExist
+	}
+	data, err := os.ReadFile(filepath.Join(models, "manifests", n.Filepath()))
+	if err != nil {
+		return nil, err
+	}
+	var manifest struct {
+		Layers []layer `json:"layers"`
+	}
+	err = json.Unmarshal(data, &manifest)
+	return manifest.Layers, err
+}
