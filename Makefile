@@ -1,0 +1,43 @@
+# make demo   builds everything and shows what FlashHead does on a small model
+# make test   checks everything; make help lists the rest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build stock test test-short lint op-test clean
+
+GO ?= go
+
+help:
+	@echo 'make demo        build, convert a small model, run it dense and with FlashHead'
+	@echo 'make test        everything: style, Go tests, both builds, op tests, integration (cold: most of an hour on 2 cores)'
+	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
+	@echo 'make build       a patched Ollama in dist/'
+	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
+	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
+
+# The program is built anew each time, which Go makes cheap; what it finds done, it leaves.
+build:
+	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
+	build/fh-ollama build
+
+stock:
+	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
+	build/fh-ollama build --stock
+
+demo: build
+	$(GO) run ./integration/demo
+
+lint:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt clean: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+
+test-short: lint
+	$(GO) test -short ./...
+
+op-test: build
+	dist/lib/ollama/test-flash-head
+
+test: lint op-test stock
+	$(GO) test -count=1 -timeout 45m ./...
+
+clean:
+	rm -rf dist dist-stock build
