@@ -14,8 +14,8 @@ func inspectCommand() *cli.Command {
 		Name:      "inspect",
 		Usage:     "tell what FlashHead gains for a GGUF file",
 		ArgsUsage: "FILE.gguf",
-		Description: "Shows the head's share of the bytes read for every token, the speed-up to expect at\n" +
-			"most, whether FlashHead is in the file, and whether it is sound.\n\n" +
+		Description: "Shows the head's share of the bytes read for every token, the most that can be\n" +
+			"gained, whether FlashHead is in the file, and whether it is sound.\n\n" +
 			"Example: fh-ollama inspect model.gguf",
 		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 		Action: runInspect,

@@ -1,0 +1,300 @@
+package gguf_test
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// everyKind has one entry of every type of value, and an array of every type that arrays can have.
+func everyKind() []gguftest.KV {
+	return []gguftest.KV{
+		gguftest.V("general.architecture", "llama"),
+		gguftest.V("u8", uint8(250)),
+		gguftest.V("i8", int8(-5)),
+		gguftest.V("u16", uint16(65000)),
+		gguftest.V("i16", int16(-500)),
+		gguftest.V("u32", uint32(4e9)),
+		gguftest.V("i32", int32(-50000)),
+		gguftest.V("f32", float32(1.5)),
+		gguftest.V("bool", true),
+		gguftest.V("str", "ß\x00end"),
+		gguftest.V("empty", ""),
+		gguftest.V("u64", uint64(1<<63)),
+		gguftest.V("i64", int64(-1<<40)),
+		gguftest.V("f64", math.Pi),
+		gguftest.V("flashhead.version", uint32(1)),
+		gguftest.V("arr.u8", gguftest.A([]uint8{1, 2, 3})),
+		gguftest.V("arr.i8", gguftest.A([]int8{-1})),
+		gguftest.V("arr.u16", gguftest.A([]uint16{1, 2})),
+		gguftest.V("arr.i16", gguftest.A([]int16{-3})),
+		gguftest.V("arr.u32", gguftest.A([]uint32{1, 2, 3, 4})),
+		gguftest.V("arr.i32", gguftest.A([]int32{-1, 7})),
+		gguftest.V("arr.f32", gguftest.A([]float32{0.5, -2})),
+		gguftest.V("arr.bool", gguftest.A([]bool{true, false})),
+		gguftest.V("arr.str", gguftest.A([]string{"a", "", "long enough"})),
+		gguftest.V("arr.none", gguftest.A([]string{})),
+		gguftest.V("arr.u64", gguftest.A([]uint64{9})),
+		gguftest.V("arr.i64", gguftest.A([]int64{-9})),
+		gguftest.V("arr.f64", gguftest.A([]float64{2.5})),
+	}
+}
+
+func tensors() []gguftest.Tensor {
+	return []gguftest.Tensor{
+		gguftest.T("token_embd.weight", gguftest.TypeQ8_0, gguftest.Random(5*2*34, 1), 64, 5),
+		gguftest.T("odd", gguftest.TypeI8, gguftest.Random(21, 2), 7, 1, 3),
+		gguftest.T("scalar", gguftest.TypeF32, gguftest.Random(4, 3)),
+		gguftest.T("big", gguftest.TypeQ6_K, gguftest.Random(12*2*210, 4), 512, 3, 2, 2),
+		gguftest.T("last", gguftest.TypeF16, gguftest.Random(6, 5), 3),
+	}
+}
+
+// TestRewriteRoundTrip rewrites files of both versions and several alignments and compares with what the test's own
+// writer makes of the expected content: every byte must be the same.
+func TestRewriteRoundTrip(t *testing.T) {
+	for name, c := range map[string]struct {
+		version   uint32
+		alignment int
+	}{"version 3": {3, 32}, "version 2": {2, 32}, "alignment 64": {3, 64}, "alignment 8": {3, 8}, "alignment 4096": {3, 4096}} {
+		t.Run(name, func(t *testing.T) {
+			in := gguftest.File{Version: c.version, Alignment: c.alignment, KVs: everyKind(), Tensors: tensors()}
+			if c.alignment != 32 {
+				in.KVs = append(in.KVs, gguftest.V("general.alignment", uint32(c.alignment)))
+			}
+			source := in.Bytes()
+			path := gguftest.Write(t, "in.gguf", source)
+
+			want := in
+			want.KVs = slices.DeleteFunc(slices.Clone(in.KVs), func(kv gguftest.KV) bool { return strings.HasPrefix(kv.Key, "flashhead.") })
+			want.KVs = append(want.KVs,
+				gguftest.V("flashhead.a", uint32(7)),
+				gguftest.V("flashhead.b", "text"),
+				gguftest.V("flashhead.c", float32(-0.25)),
+				gguftest.V("flashhead.d", gguftest.A([]uint32{3, 2, 1})))
+
+			got := rewrite(t, path, gguf.U32("flashhead.a", 7), gguf.Str("flashhead.b", "text"), gguf.F32("flashhead.c", -0.25),
+				gguf.U32s("flashhead.d", []uint32{3, 2, 1}))
+			if !bytes.Equal(got, want.Bytes()) {
+				t.Errorf("the rewritten file has %d bytes and differs from the expected %d", len(got), len(want.Bytes()))
+			}
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, source) {
+				t.Errorf("the source changed: %v", err)
+			}
+		})
+	}
+}
+
+// rewrite returns the bytes of the file at path, rewritten without its flashhead keys but with add.
+func rewrite(t *testing.T, path string, add ...gguf.NewValue) []byte {
+	t.Helper()
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out, err := os.Create(filepath.Join(t.TempDir(), "out.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	var last, total int64
+	err = f.Rewrite(out, func(key string) bool { return strings.HasPrefix(key, "flashhead.") }, add,
+		func(d, n int64) error { last, total = d, n; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last != total || total != f.Size-f.DataStart {
+		t.Errorf("reported %d of %d bytes at the end, the tensor data has %d", last, total, f.Size-f.DataStart)
+	}
+	data, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestReadValues(t *testing.T) {
+	data := gguftest.File{KVs: everyKind(), Tensors: tensors()}.Bytes()
+	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]uint64{"u8": 250, "u16": 65000, "u32": 4e9, "u64": 1 << 63} {
+		if got, ok := f.Uint(key); !ok || got != want {
+			t.Errorf("%s = %d, %v, want %d", key, got, ok, want)
+		}
+	}
+	for _, key := range []string{"i8", "i16", "i32", "i64", "f32", "str", "bool", "arr.u32", "missing"} {
+		if got, ok := f.Uint(key); ok {
+			t.Errorf("%s is no non-negative integer but reads as %d", key, got)
+		}
+	}
+	if got, _ := f.Float("f32"); got != 1.5 {
+		t.Errorf("f32 = %v", got)
+	}
+	if got, _ := f.Float("f64"); got != math.Pi {
+		t.Errorf("f64 = %v", got)
+	}
+	if got, ok := f.Str("str"); !ok || got != "ß\x00end" {
+		t.Errorf("str = %q, %v", got, ok)
+	}
+	if got, err := gguf.Numbers[int32](f, "arr.i32"); err != nil || !slices.Equal(got, []int32{-1, 7}) {
+		t.Errorf("arr.i32 = %v, %v", got, err)
+	}
+	if got, err := gguf.Numbers[float64](f, "arr.f64"); err != nil || !slices.Equal(got, []float64{2.5}) {
+		t.Errorf("arr.f64 = %v, %v", got, err)
+	}
+	for _, key := range []string{"arr.f32", "arr.u64", "arr.str", "u32", "missing"} {
+		if got, err := gguf.Numbers[uint32](f, key); err == nil {
+			t.Errorf("%s reads as u32s: %v", key, got)
+		}
+	}
+	for _, want := range tensors() {
+		tensor, ok := f.Tensor(want.Name)
+		got := make([]byte, tensor.Bytes)
+		if _, err := f.Data(tensor).ReadAt(got, 0); !ok || err != nil || !bytes.Equal(got, want.Data) {
+			t.Errorf("tensor %s: %v, %v, %d bytes", want.Name, ok, err, len(got))
+		}
+	}
+}
+
+// defects are files that must be refused, with a part of the message that must say why.
+func defects() map[string]struct {
+	data []byte
+	want string
+} {
+	type defect = struct {
+		data []byte
+		want string
+	}
+	header := func(version uint32, tensors, keys uint64, rest ...any) []byte {
+		b := bytes.NewBufferString("GGUF")
+		gguftest.Put(b, version, tensors, keys)
+		gguftest.Put(b, rest...)
+		b.Write(make([]byte, 200))
+		return b.Bytes()
+	}
+	tensor := func(typ uint32, offset uint64, shape ...uint64) []byte {
+		return header(3, 1, 0, "t", uint32(len(shape)), shape, typ, offset)
+	}
+	key := func(typ uint32, value any) []byte { return header(3, 0, 1, "k", typ, value) }
+	arr := func(elem uint32, count uint64) []byte {
+		return key(gguftest.Arr, gguftest.Array{Elem: elem, Count: count, Values: []byte{}})
+	}
+	alignment := func(typ uint32, n any) []byte {
+		return gguftest.File{KVs: []gguftest.KV{{Key: "general.alignment", Type: typ, Value: n}}}.Bytes()
+	}
+	max := uint64(math.MaxUint64)
+	return map[string]defect{
+		"empty":                 {nil, "not a GGUF"},
+		"other file":            {[]byte("#!/bin/sh\necho no model\n"), "not a GGUF"},
+		"magic alone":           {[]byte("GGUF"), "too early"},
+		"version 0":             {header(0, 0, 0), "version 0 is not supported"},
+		"version 1":             {header(1, 0, 0), "version 1 is not supported"},
+		"version 4":             {header(4, 0, 0), "version 4 is not supported"},
+		"big endian":            {header(3<<24, 0, 0), "big-endian"},
+		"endless keys":          {header(3, 0, max), "keys, more than fit"},
+		"endless tensors":       {header(3, max, 0), "tensors, more than fit"},
+		"many keys":             {header(3, 0, 1000), "keys, more than fit"},
+		"empty key":             {header(3, 0, 1, "", uint32(gguftest.U8), uint8(1)), "key is empty"},
+		"endless key":           {header(3, 0, 1, max), "longer than"},
+		"key beyond the end":    {header(3, 0, 1, uint64(5000)), "too early"},
+		"unknown value":         {key(13, uint8(0)), "unknown type 13"},
+		"endless string":        {key(gguftest.Str, max), "too early"},
+		"endless array":         {arr(gguftest.U32, max), "more than fit"},
+		"overflowing array":     {arr(gguftest.U64, max/8+2), "more than fit"},
+		"endless strings":       {arr(gguftest.Str, max), "more than fit"},
+		"string in array":       {key(gguftest.Arr, gguftest.Array{Elem: gguftest.Str, Count: 1, Values: max}), "too early"},
+		"array of arrays":       {arr(gguftest.Arr, 1), "array of arrays"},
+		"array of unknown":      {arr(99, 1), "unknown type 99"},
+		"key twice":             {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(), `"k" is there twice`},
+		"alignment 0":           {alignment(gguftest.U32, uint32(0)), "power of two"},
+		"alignment 4":           {alignment(gguftest.U32, uint32(4)), "power of two"},
+		"alignment 48":          {alignment(gguftest.U32, uint32(48)), "power of two"},
+		"alignment huge":        {alignment(gguftest.U32, uint32(1<<31)), "power of two"},
+		"alignment of u64":      {alignment(gguftest.U64, uint64(32)), "power of two"},
+		"five dimensions":       {tensor(0, 0, 1, 1, 1, 1, 1), "5 dimensions"},
+		"endless dimensions":    {header(3, 1, 0, "t", uint32(math.MaxUint32)), "dimensions"},
+		"negative dimension":    {tensor(0, 0, max), "dimension"},
+		"overflowing shape":     {tensor(0, 0, 1<<32, 1<<32), "more values than can be"},
+		"overflowing to zero":   {tensor(0, 0, 1<<61, 8), "more values than can be"},
+		"unknown tensor type":   {tensor(77, 0, 32), "unknown type 77"},
+		"removed tensor type":   {tensor(4, 0, 32), "unknown type 4"},
+		"row no multiple":       {tensor(gguftest.TypeQ8_0, 0, 33), "multiple of 32"},
+		"scalar of blocks":      {tensor(gguftest.TypeQ8_0, 0), "multiple of 32"},
+		"data beyond the end":   {tensor(0, 0, 1000), "too early"},
+		"offset beyond the end": {tensor(0, 1<<40, 1), "behind the end"},
+		"offset overflows":      {tensor(0, max-31, 1), "behind the end"},
+		"offset not aligned":    {tensor(0, 16, 1), "not aligned"},
+		"tensor twice": {gguftest.File{Tensors: []gguftest.Tensor{
+			gguftest.T("t", gguftest.TypeI8, []byte{1}, 1), gguftest.T("t", gguftest.TypeI8, []byte{1}, 1)}}.Bytes(), `"t" is there twice`},
+	}
+}
+
+func TestDefects(t *testing.T) {
+	for name, d := range defects() {
+		t.Run(name, func(t *testing.T) {
+			_, err := gguf.Open(gguftest.Write(t, "in.gguf", d.data))
+			if err == nil {
+				t.Fatal("it was read")
+			}
+			if !strings.Contains(err.Error(), d.want) {
+				t.Errorf("the error is %q, it should tell of %q", err, d.want)
+			}
+			if hint.Of(err) == "" || strings.Contains(err.Error(), "\n") {
+				t.Errorf("the error %q is not one line with a way out", err)
+			}
+		})
+	}
+}
+
+// TestTruncated cuts a file at every byte of its metadata and in its data: none of them may be read.
+func TestTruncated(t *testing.T) {
+	data := gguftest.File{KVs: everyKind(), Tensors: tensors()}.Bytes()
+	whole, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := whole.Tensors[len(whole.Tensors)-1]
+	end := int(whole.DataStart + last.Offset + last.Bytes)
+	if _, err := gguf.Read(bytes.NewReader(data[:end]), int64(end)); err != nil {
+		t.Errorf("padding behind the last tensor is not needed, but: %v", err)
+	}
+	for n := range end {
+		if _, err := gguf.Read(bytes.NewReader(data[:n]), int64(n)); err == nil {
+			t.Fatalf("%d of %d bytes were read as a file", n, end)
+		}
+	}
+}
+
+func TestTensorTypes(t *testing.T) {
+	seen := map[string]bool{}
+	for n := gguf.TensorType(0); n < 64; n++ {
+		if n.Block() == 0 {
+			continue
+		}
+		name := n.String()
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+		if back, ok := gguf.ParseTensorType(strings.ToUpper(name)); !ok || back != n {
+			t.Errorf("%s parses as %v", name, back)
+		}
+		if n.RowBytes(2*n.Block()) != 2*n.RowBytes(n.Block()) || n.RowBytes(n.Block()) < 1 {
+			t.Errorf("%s has odd sizes", name)
+		}
+	}
+	if len(seen) != 35 {
+		t.Errorf("%d types, the pinned ggml has 35 (GGML_TYPE_COUNT 43 less 8 removed)", len(seen))
+	}
+}
