@@ -1,0 +1,91 @@
+#pragma once
+
+// The FlashHead compute core: logits of an output head by retrieval (arXiv 2603.14591).
+//
+// The rows of the head's weight W [V][D] are grouped in K clusters. For every row of activations:
+//   stage 1: score all K centroids;
+//   select:  take the P best clusters (or draw them);
+//   background: every token gets the score of its centroid, which for a mean centroid is its cluster's mean logit;
+//   stage 2: tokens of the selected clusters, and the pinned tokens, get their exact logit.
+//
+// The core knows nothing of its host. It brings no threads: each of n threads calls flash_head_compute() with its own
+// index, and the host supplies the barrier and ggml's dot products.
+
+#include "ggml.h"
+#include "ggml-cpu.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Rows of activations that share one pass over the centroids.
+#define FLASH_HEAD_MAX_BLOCK 8
+
+enum flash_head_mode {
+    FLASH_HEAD_MODE_TOP    = 0, // the P best clusters
+    FLASH_HEAD_MODE_SAMPLE = 1, // P clusters drawn without replacement from softmax(score / temperature)
+};
+
+// How dot products with rows of one ggml type are taken.
+struct flash_head_dot {
+    ggml_vec_dot_t    vec_dot;    // (weights row, activations row) -> F32
+    ggml_from_float_t from_float; // F32 -> the type of vec_dot's activations
+    size_t            row_size;   // bytes of a row of D weights
+    size_t            act_size;   // bytes of D activations
+};
+
+struct flash_head {
+    int64_t n_embd;    // D
+    int64_t n_vocab;   // V
+    int64_t n_cluster; // K
+    int64_t n_pinned;
+
+    const void    * weight;    // [V][D], rows in token order
+    const void    * ordered;   // [V][D], the same rows cluster by cluster, or NULL
+    const void    * centroids; // [K][D]
+    const int32_t * cluster;   // [V]: cluster of each token
+    const int32_t * tokens;    // [V]: tokens, cluster by cluster
+    const int32_t * offsets;   // [K + 1]: cluster c holds tokens[offsets[c]] .. tokens[offsets[c + 1] - 1]
+    const int32_t * pinned;    // [n_pinned]: tokens always scored exactly
+
+    struct flash_head_dot weight_dot;
+    struct flash_head_dot centroid_dot;
+};
+
+struct flash_head_params {
+    int32_t  n_probe;     // P: 1 .. K
+    int32_t  mode;        // enum flash_head_mode
+    float    temperature; // of the draw, > 0; mode sample only
+    uint32_t seed;        // of the draw; the same seed and activations draw the same clusters
+};
+
+// The calling thread and its host.
+struct flash_head_thread {
+    int    ith;               // index of this thread, 0 .. nth - 1
+    int    nth;               // number of threads in this call
+    void (*barrier)(void *);  // returns when all nth threads have called it
+    void * barrier_data;
+};
+
+// Bytes of work memory (64-byte aligned) that flash_head_compute needs for n_rows rows on n_threads threads.
+// act_size_weight and act_size_centroid are the two act_size of flash_head_dot.
+size_t flash_head_work_size(int64_t n_cluster, size_t act_size_weight, size_t act_size_centroid, int64_t n_rows, int n_threads);
+
+// logits [n_rows][V] of activations [n_rows][D]; stride_x and stride_logits are bytes from one row to the next.
+// All threads of the call pass the same arguments but for `thread`. On return every logit of this thread's share is
+// written; the host joins the threads.
+void flash_head_compute(
+        const struct flash_head        * head,
+        const struct flash_head_params * params,
+        const float * x,      size_t stride_x,
+              float * logits, size_t stride_logits,
+        int64_t       n_rows,
+        void        * work,
+        struct flash_head_thread thread);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,82 @@
+#include "flash-head-cpu.h"
+
+#include "flash-head.h"
+#include "ggml-cpu-impl.h"
+#include "ggml-cpu.h"
+#include "ggml-flash-head.h"
+
+static_assert(FLASH_HEAD_MODE_TOP    == (int) GGML_FLASH_HEAD_TOP,    "modes differ");
+static_assert(FLASH_HEAD_MODE_SAMPLE == (int) GGML_FLASH_HEAD_SAMPLE, "modes differ");
+
+// bytes of n_embd activations as weights of this type are multiplied with them
+static size_t act_size(enum ggml_type type, int64_t n_embd) {
+    return ggml_row_size(ggml_get_type_traits_cpu(type)->vec_dot_type, n_embd);
+}
+
+static struct flash_head_dot dot_of(enum ggml_type type, int64_t n_embd) {
+    const struct ggml_type_traits_cpu * traits = ggml_get_type_traits_cpu(type);
+
+    struct flash_head_dot dot;
+    dot.vec_dot    = traits->vec_dot;
+    dot.from_float = ggml_get_type_traits_cpu(traits->vec_dot_type)->from_float;
+    dot.row_size   = ggml_row_size(type, n_embd);
+    dot.act_size   = act_size(type, n_embd);
+    return dot;
+}
+
+static const int32_t * list(const struct ggml_tensor * t) {
+    return t ? (const int32_t *) t->data : nullptr;
+}
+
+static void barrier(void * threadpool) {
+    ggml_barrier((struct ggml_threadpool *) threadpool);
+}
+
+void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, struct ggml_tensor * dst) {
+    const struct ggml_tensor * weight    = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const struct ggml_tensor * x         = dst->src[GGML_FLASH_HEAD_SRC_X];
+    const struct ggml_tensor * centroids = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const struct ggml_tensor * pinned    = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const struct ggml_tensor * ordered   = dst->src[GGML_FLASH_HEAD_SRC_ORDERED];
+
+    const struct ggml_flash_head_params op = ggml_flash_head_get_params(dst);
+
+    struct flash_head head;
+    head.n_embd       = weight->ne[0];
+    head.n_vocab      = weight->ne[1];
+    head.n_cluster    = centroids->ne[1];
+    head.n_pinned     = pinned ? pinned->ne[0] : 0;
+    head.weight       = weight->data;
+    head.ordered      = ordered ? ordered->data : nullptr;
+    head.centroids    = centroids->data;
+    head.cluster      = list(dst->src[GGML_FLASH_HEAD_SRC_CLUSTER]);
+    head.tokens       = list(dst->src[GGML_FLASH_HEAD_SRC_TOKENS]);
+    head.offsets      = list(dst->src[GGML_FLASH_HEAD_SRC_OFFSETS]);
+    head.pinned       = list(pinned);
+    head.weight_dot   = dot_of(weight->type,    head.n_embd);
+    head.centroid_dot = dot_of(centroids->type, head.n_embd);
+
+    const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed };
+    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool };
+
+    GGML_ASSERT(params->wsize >= ggml_flash_head_work_size(dst, params->nth));
+
+    flash_head_compute(&head, &run,
+            (const float *) x->data, x->nb[1], (float *) dst->data, dst->nb[1], x->ne[1], params->wdata, thread);
+}
+
+size_t ggml_flash_head_work_size(const struct ggml_tensor * node, int n_threads) {
+    const struct ggml_tensor * weight    = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const struct ggml_tensor * centroids = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+
+    return flash_head_work_size(centroids->ne[1],
+            act_size(weight->type, weight->ne[0]), act_size(centroids->type, weight->ne[0]), node->ne[1], n_threads);
+}
+
+bool ggml_flash_head_supported(const struct ggml_tensor * node) {
+    const struct ggml_tensor * weight    = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const struct ggml_tensor * centroids = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+
+    return ggml_get_type_traits_cpu(weight->type)->vec_dot    != nullptr &&
+           ggml_get_type_traits_cpu(centroids->type)->vec_dot != nullptr;
+}

@@ -1,0 +1,66 @@
+#pragma once
+
+// GGML_OP_FLASH_HEAD: the product of an output head with activations, by retrieval (arXiv 2603.14591).
+
+#include "ggml.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum ggml_flash_head_mode {
+    GGML_FLASH_HEAD_TOP    = 0, // score the n_probe best clusters exactly
+    GGML_FLASH_HEAD_SAMPLE = 1, // draw n_probe clusters from softmax(score / temperature), without replacement
+};
+
+struct ggml_flash_head_params {
+    int32_t  n_probe;     // clusters scored exactly, 1 .. K
+    int32_t  mode;        // enum ggml_flash_head_mode
+    float    temperature; // of the draw, > 0
+    uint32_t seed;        // of the draw
+};
+
+// What the op reads besides weight and activations.
+struct ggml_flash_head_sources {
+    struct ggml_tensor * centroids; // [D, K], any type with a dot product
+    struct ggml_tensor * cluster;   // I32 [V]: cluster of each token
+    struct ggml_tensor * tokens;    // I32 [V]: tokens, cluster by cluster
+    struct ggml_tensor * offsets;   // I32 [K + 1]: where each cluster begins in tokens
+    struct ggml_tensor * pinned;    // I32 [n]: tokens always scored exactly, or NULL
+    struct ggml_tensor * ordered;   // [D, V], weight's type: weight's rows in the order of tokens, or NULL
+};
+
+// Positions of the sources in the op's tensor.
+enum ggml_flash_head_src {
+    GGML_FLASH_HEAD_SRC_WEIGHT    = 0,
+    GGML_FLASH_HEAD_SRC_X         = 1,
+    GGML_FLASH_HEAD_SRC_CENTROIDS = 2,
+    GGML_FLASH_HEAD_SRC_CLUSTER   = 3,
+    GGML_FLASH_HEAD_SRC_TOKENS    = 4,
+    GGML_FLASH_HEAD_SRC_OFFSETS   = 5,
+    GGML_FLASH_HEAD_SRC_PINNED    = 6,
+    GGML_FLASH_HEAD_SRC_ORDERED   = 7,
+};
+
+// logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n].
+// Tokens that are neither in a selected cluster nor pinned get the score of their centroid.
+GGML_API struct ggml_tensor * ggml_flash_head(
+        struct ggml_context                  * ctx,
+        struct ggml_tensor                   * weight,
+        struct ggml_tensor                   * x,
+        const struct ggml_flash_head_sources * sources,
+        const struct ggml_flash_head_params  * params);
+
+// Turns node, an existing MUL_MAT of a weight [D, V] with F32 activations [D, n], into the op in place:
+// whoever reads node reads the op's logits, of the same type and shape.
+GGML_API void ggml_flash_head_replace_mul_mat(
+        struct ggml_tensor                   * node,
+        const struct ggml_flash_head_sources * sources,
+        const struct ggml_flash_head_params  * params);
+
+// The parameters that a tensor of the op carries.
+GGML_API struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node);
+
+#ifdef __cplusplus
+}
+#endif
