@@ -1,0 +1,14 @@
+#pragma once
+
+// What is derived from a head's weight when its model loads. Host-independent; threads of its own, which end with the call.
+
+#include "flash-head-map.h"
+
+// Centroids [K][n_embd] of type centroid_type: the mean of each cluster's rows of weight [V][n_embd] of type weight_type.
+// n_embd is a multiple of both types' blocks. centroids has room for K rows.
+void flash_head_build_centroids(
+        const flash_head_map & map, const void * weight, ggml_type weight_type, int64_t n_embd,
+        ggml_type centroid_type, void * centroids, int n_threads);
+
+// ordered [V][row_size bytes]: the rows of weight in the order of map.tokens.
+void flash_head_build_ordered(const flash_head_map & map, const void * weight, size_t row_size, void * ordered, int n_threads);

@@ -1,0 +1,129 @@
+#include "flash-head-map.h"
+
+#include "flash-head-settings.h"
+
+#include <algorithm>
+
+static const char * const KEY_VERSION       = "flashhead.version";
+static const char * const KEY_CLUSTER_COUNT = "flashhead.cluster_count";
+static const char * const KEY_ASSIGNMENTS   = "flashhead.assignments";
+static const char * const KEY_PROBE_COUNT   = "flashhead.probe_count";
+static const char * const KEY_PINNED_TOKENS = "flashhead.pinned_tokens";
+static const char * const KEY_CENTROID_TYPE = "flashhead.centroid_type";
+
+static const uint32_t FORMAT_VERSION = 1;
+
+bool flash_head_map_present(const gguf_context * gguf) {
+    return gguf_find_key(gguf, KEY_VERSION) >= 0 || gguf_find_key(gguf, KEY_ASSIGNMENTS) >= 0;
+}
+
+// the u32 under key
+static bool read_u32(const gguf_context * gguf, const char * key, uint32_t & out, std::string & error) {
+    const int64_t id = gguf_find_key(gguf, key);
+    if (id < 0) {
+        error = std::string(key) + " is missing";
+        return false;
+    }
+    if (gguf_get_kv_type(gguf, id) != GGUF_TYPE_UINT32) {
+        error = std::string(key) + " is not a u32";
+        return false;
+    }
+    out = gguf_get_val_u32(gguf, id);
+    return true;
+}
+
+// the array under key, whose values must be below limit; a missing one is empty
+static bool read_array(const gguf_context * gguf, const char * key, int64_t limit, std::vector<int32_t> & out, std::string & error) {
+    out.clear();
+    const int64_t id = gguf_find_key(gguf, key);
+    if (id < 0) {
+        return true;
+    }
+    const bool is_array = gguf_get_kv_type(gguf, id) == GGUF_TYPE_ARRAY;
+    if (!is_array || (gguf_get_arr_type(gguf, id) != GGUF_TYPE_UINT32 && gguf_get_arr_type(gguf, id) != GGUF_TYPE_INT32)) {
+        error = std::string(key) + " is not an array of u32";
+        return false;
+    }
+    const size_t n = gguf_get_arr_n(gguf, id);
+    if (n == 0) {
+        return true;
+    }
+    // a negative i32 reads as a large u32
+    const uint32_t * data = (const uint32_t *) gguf_get_arr_data(gguf, id);
+    for (size_t i = 0; i < n; i++) {
+        if (data[i] >= (uint64_t) limit) {
+            error = std::string(key) + "[" + std::to_string(i) + "] is " + std::to_string(data[i]) + ", not below " + std::to_string(limit);
+            return false;
+        }
+    }
+    out.assign(data, data + n);
+    return true;
+}
+
+bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map, std::string & error) {
+    uint32_t version, n_cluster, n_probe;
+
+    if (!read_u32(gguf, KEY_VERSION, version, error)) {
+        return false;
+    }
+    if (version != FORMAT_VERSION) {
+        error = std::string(KEY_VERSION) + " is " + std::to_string(version) + ", this runtime reads " + std::to_string(FORMAT_VERSION);
+        return false;
+    }
+    if (!read_u32(gguf, KEY_CLUSTER_COUNT, n_cluster, error) || !read_u32(gguf, KEY_PROBE_COUNT, n_probe, error)) {
+        return false;
+    }
+    if (n_vocab > INT32_MAX || n_cluster < 2 || n_cluster > n_vocab) {
+        error = std::string(KEY_CLUSTER_COUNT) + " is " + std::to_string(n_cluster) + " for " + std::to_string(n_vocab) + " tokens";
+        return false;
+    }
+    if (n_probe < 1 || n_probe > n_cluster) {
+        error = std::string(KEY_PROBE_COUNT) + " is " + std::to_string(n_probe) + " of " + std::to_string(n_cluster) + " clusters";
+        return false;
+    }
+    map.n_cluster = n_cluster;
+    map.n_probe   = (int32_t) n_probe;
+
+    const int64_t id = gguf_find_key(gguf, KEY_CENTROID_TYPE);
+    if (id < 0 || gguf_get_kv_type(gguf, id) != GGUF_TYPE_STRING) {
+        error = std::string(KEY_CENTROID_TYPE) + " is missing or not a string";
+        return false;
+    }
+    const char * type_name = gguf_get_val_str(gguf, id);
+    map.centroid_type = flash_head_centroid_type(type_name);
+    if (map.centroid_type == GGML_TYPE_COUNT || n_embd % ggml_blck_size(map.centroid_type) != 0) {
+        error = std::string(KEY_CENTROID_TYPE) + " " + type_name + " does not fit centroids of " + std::to_string(n_embd) + " columns";
+        return false;
+    }
+
+    if (!read_array(gguf, KEY_ASSIGNMENTS, n_cluster, map.cluster, error) || !read_array(gguf, KEY_PINNED_TOKENS, n_vocab, map.pinned, error)) {
+        return false;
+    }
+    if ((int64_t) map.cluster.size() != n_vocab) {
+        error = std::string(KEY_ASSIGNMENTS) + " has " + std::to_string(map.cluster.size()) + " entries for " + std::to_string(n_vocab) + " tokens";
+        return false;
+    }
+
+    // a token scored twice would be written by two threads
+    std::sort(map.pinned.begin(), map.pinned.end());
+    map.pinned.erase(std::unique(map.pinned.begin(), map.pinned.end()), map.pinned.end());
+
+    // counting sort of the tokens by cluster
+    map.offsets.assign(n_cluster + 1, 0);
+    for (int32_t c : map.cluster) {
+        map.offsets[c + 1]++;
+    }
+    for (uint32_t c = 0; c < n_cluster; c++) {
+        if (map.offsets[c + 1] == 0) {
+            error = std::string(KEY_ASSIGNMENTS) + " leaves cluster " + std::to_string(c) + " empty";
+            return false;
+        }
+        map.offsets[c + 1] += map.offsets[c];
+    }
+    std::vector<int32_t> next(map.offsets.begin(), map.offsets.end() - 1);
+    map.tokens.resize(n_vocab);
+    for (int64_t v = 0; v < n_vocab; v++) {
+        map.tokens[next[map.cluster[v]]++] = (int32_t) v;
+    }
+    return true;
+}

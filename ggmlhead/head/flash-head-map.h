@@ -1,0 +1,28 @@
+#pragma once
+
+// The cluster map: what a converted GGUF says about its head (docs/gguf-format.md). Host-independent.
+
+#include "ggml.h"
+#include "gguf.h"
+
+#include <stdint.h>
+#include <string>
+#include <vector>
+
+struct flash_head_map {
+    int64_t   n_cluster     = 0;               // K
+    int32_t   n_probe       = 0;               // P
+    ggml_type centroid_type = GGML_TYPE_COUNT;
+
+    std::vector<int32_t> cluster; // [V]: cluster of each token
+    std::vector<int32_t> tokens;  // [V]: tokens, cluster by cluster, ascending within one
+    std::vector<int32_t> offsets; // [K + 1]: where each cluster begins in tokens
+    std::vector<int32_t> pinned;  // tokens always scored exactly, ascending
+};
+
+// Whether the file carries FlashHead keys at all, sound or not.
+bool flash_head_map_present(const gguf_context * gguf);
+
+// Reads the map of a head with n_vocab rows of n_embd columns. If anything about it is not as the format says,
+// returns false and says what in error; nothing in a file can make it read out of bounds.
+bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map, std::string & error);

@@ -1,0 +1,105 @@
+#include "flash-head-settings.h"
+
+#include "ggml-flash-head.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace {
+
+// Reads one variable after the other; after the first bad one it keeps the error and leaves the rest alone.
+struct reader {
+    std::string error;
+
+    // value of the variable, or nullptr if it is unset, empty, or no longer of interest
+    const char * value(const char * name) const {
+        const char * s = getenv(name);
+        return error.empty() && s && *s ? s : nullptr;
+    }
+
+    void fail(const char * name, const char * s, const char * expected) {
+        error = std::string(name) + "=" + s + ": expected " + expected;
+    }
+
+    void flag(const char * name, bool & out) {
+        if (const char * s = value(name)) {
+            if (strcmp(s, "0") != 0 && strcmp(s, "1") != 0) {
+                return fail(name, s, "0 or 1");
+            }
+            out = *s == '1';
+        }
+    }
+
+    // whole number min .. max
+    template <typename T> void number(const char * name, int64_t min, int64_t max, const char * expected, T & out) {
+        if (const char * s = value(name)) {
+            char * end = nullptr;
+            errno = 0;
+            const long long n = strtoll(s, &end, 10);
+            if (errno != 0 || *end != '\0' || n < min || n > max) {
+                return fail(name, s, expected);
+            }
+            out = (T) n;
+        }
+    }
+
+    void positive(const char * name, float & out) {
+        if (const char * s = value(name)) {
+            char * end = nullptr;
+            const float f = strtof(s, &end);
+            if (*end != '\0' || !isfinite(f) || f <= 0.0f) {
+                return fail(name, s, "a number above 0");
+            }
+            out = f;
+        }
+    }
+};
+
+} // namespace
+
+ggml_type flash_head_centroid_type(const char * name) {
+    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
+        const ggml_type type = (ggml_type) i;
+        const ggml_type_traits * traits = ggml_get_type_traits(type);
+        if (traits->type_name == nullptr || strcmp(traits->type_name, name) != 0) {
+            continue;
+        }
+        // vectors of weights have these types: what is left out cannot be made without an importance matrix, or holds integers
+        const bool plain = type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
+        const bool quant = ggml_is_quantized(type) && traits->from_float_ref && !ggml_quantize_requires_imatrix(type);
+        return plain || quant ? type : GGML_TYPE_COUNT;
+    }
+    return GGML_TYPE_COUNT;
+}
+
+bool flash_head_settings_read(flash_head_settings & settings, std::string & error) {
+    reader r;
+
+    r.flag    ("FLASHHEAD_ENABLED",     settings.enabled);
+    r.number  ("FLASHHEAD_PROBES",      1, INT32_MAX,  "a whole number of at least 1", settings.n_probe);
+    r.positive("FLASHHEAD_TEMPERATURE", settings.temperature);
+    r.number  ("FLASHHEAD_SEED",        0, UINT32_MAX, "a whole number from 0 to 4294967295", settings.seed);
+    r.number  ("FLASHHEAD_MAX_ROWS",    0, INT32_MAX,  "a whole number, 0 for no limit", settings.max_rows);
+    r.flag    ("FLASHHEAD_REORDER",     settings.reorder);
+
+    if (const char * s = r.value("FLASHHEAD_MODE")) {
+        if (strcmp(s, "top") == 0) {
+            settings.mode = GGML_FLASH_HEAD_TOP;
+        } else if (strcmp(s, "sample") == 0) {
+            settings.mode = GGML_FLASH_HEAD_SAMPLE;
+        } else {
+            r.fail("FLASHHEAD_MODE", s, "top or sample");
+        }
+    }
+    if (const char * s = r.value("FLASHHEAD_CENTROID_TYPE")) {
+        settings.centroid_type = flash_head_centroid_type(s);
+        if (settings.centroid_type == GGML_TYPE_COUNT) {
+            r.fail("FLASHHEAD_CENTROID_TYPE", s, "a ggml type such as q4_0, q8_0 or f16");
+        }
+    }
+
+    error = r.error;
+    return error.empty();
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+// What the user sets by environment variables, on top of what the model's file says. Host-independent.
+
+#include "ggml.h"
+
+#include <stdint.h>
+#include <string>
+
+struct flash_head_settings {
+    bool      enabled       = true;            // FLASHHEAD_ENABLED: 0 is the stock runtime
+    int32_t   n_probe       = 0;               // FLASHHEAD_PROBES: 0 is the file's own
+    ggml_type centroid_type = GGML_TYPE_COUNT; // FLASHHEAD_CENTROID_TYPE: COUNT is the file's own
+    int32_t   mode          = 0;               // FLASHHEAD_MODE: top or sample (enum ggml_flash_head_mode)
+    float     temperature   = 1.0f;            // FLASHHEAD_TEMPERATURE, of the draw in mode sample
+    uint32_t  seed          = 0;               // FLASHHEAD_SEED, of the draw
+    int32_t   max_rows      = 8;               // FLASHHEAD_MAX_ROWS: batches of more rows are dense; 0 is never dense
+    bool      reorder       = true;            // FLASHHEAD_REORDER: a copy of the head in cluster order
+};
+
+// Reads the environment. On a bad value returns false and names it in error.
+bool flash_head_settings_read(flash_head_settings & settings, std::string & error);
+
+// The ggml type of that name that centroids can have, or GGML_TYPE_COUNT.
+ggml_type flash_head_centroid_type(const char * name);

@@ -1,0 +1,16 @@
+# Adds FlashHead to the target llama; included by llama.cpp's src/CMakeLists.txt.
+
+set(FLASH_HEAD_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
+
+set(FLASH_HEAD_SOURCES
+    ${FLASH_HEAD_DIR}/head/flash-head-build.cpp
+    ${FLASH_HEAD_DIR}/head/flash-head-map.cpp
+    ${FLASH_HEAD_DIR}/head/flash-head-settings.cpp
+    ${FLASH_HEAD_DIR}/llama/llama-flash-head.cpp
+)
+
+target_sources(llama PRIVATE ${FLASH_HEAD_SOURCES})
+target_include_directories(llama PRIVATE ${FLASH_HEAD_DIR}/head ${FLASH_HEAD_DIR}/llama)
+
+# a unity build would put the static functions of several files in one
+set_source_files_properties(${FLASH_HEAD_SOURCES} TARGET_DIRECTORY llama PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -1,0 +1,277 @@
+#include "llama-flash-head.h"
+
+#include "flash-head-build.h"
+#include "flash-head-map.h"
+#include "flash-head-settings.h"
+#include "ggml-backend.h"
+#include "ggml-cpp.h"
+#include "ggml-flash-head.h"
+#include "llama-adapter.h"
+#include "llama-graph.h"
+#include "llama-impl.h"
+#include "llama-model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+struct llama_flash_head {
+    ggml_tensor * weight = nullptr; // the model's own
+
+    ggml_flash_head_sources sources = {};
+    ggml_flash_head_params  params  = {};
+
+    int64_t max_rows = 0; // 0: no limit
+
+    ggml_context_ptr        ctx;    // of the tensors in sources
+    ggml_backend_buffer_ptr buffer; // of their data
+
+    bool lora_said = false;
+};
+
+// a reason to stay dense, which the caller logs
+struct stay_dense : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+static flash_head_settings read_settings() {
+    flash_head_settings settings;
+    std::string error;
+    if (!flash_head_settings_read(settings, error)) {
+        throw std::runtime_error("flash_head: " + error);
+    }
+    return settings;
+}
+
+static ggml_backend_dev_t device_of(ggml_backend_buffer_type_t buft) {
+    ggml_backend_dev_t dev = ggml_backend_buft_get_device(buft);
+    return dev ? dev : ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU); // the CPU's own buffers name no device
+}
+
+buft_list_t llama_flash_head_buft_list(const gguf_context * gguf, llm_tensor tensor, const buft_list_t & list) {
+    if (tensor != LLM_TENSOR_OUTPUT || gguf == nullptr || !flash_head_map_present(gguf) || !read_settings().enabled) {
+        return list;
+    }
+    buft_list_t plain;
+    for (const auto & entry : list) {
+        const bool on_cpu = ggml_backend_dev_type(device_of(entry.second)) == GGML_BACKEND_DEVICE_TYPE_CPU;
+        if (!on_cpu || ggml_backend_buft_is_host(entry.second)) {
+            plain.push_back(entry);
+        }
+    }
+    return plain.empty() ? list : plain;
+}
+
+static int load_threads() {
+    return std::max(1, (int) std::thread::hardware_concurrency());
+}
+
+// asks for huge pages: rows are gathered all over the copy, and a small page each costs more than the row
+static void advise_huge_pages(ggml_backend_buffer_t buffer) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const uintptr_t page  = 2*1024*1024;
+    const uintptr_t begin = ((uintptr_t) ggml_backend_buffer_get_base(buffer) + page - 1) & ~(page - 1);
+    const uintptr_t end   = ((uintptr_t) ggml_backend_buffer_get_base(buffer) + ggml_backend_buffer_get_size(buffer)) & ~(page - 1);
+    if (begin < end) {
+        madvise((void *) begin, end - begin, MADV_HUGEPAGE); // a wish: without it all works
+    }
+#else
+    GGML_UNUSED(buffer);
+#endif
+}
+
+static ggml_tensor * new_list(ggml_context * ctx, const std::vector<int32_t> & values, const char * name) {
+    ggml_tensor * t = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, values.size());
+    ggml_set_name(t, name);
+    return t;
+}
+
+static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
+    ggml_backend_tensor_set(t, values.data(), 0, ggml_nbytes(t));
+}
+
+// whether the device would run the op on these tensors
+static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const llama_flash_head & head) {
+    if (strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(dev)), "RPC") == 0) {
+        return false; // it says yes to every op, whatever the far side can do
+    }
+    ggml_context_ptr ctx(ggml_init({ 2*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
+    return ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.params));
+}
+
+// tensors beside the weight, on its device, without data yet
+static void create_tensors(llama_flash_head & head, const flash_head_map & map, ggml_type centroid_type, bool reorder) {
+    ggml_tensor * weight = head.weight;
+
+    head.ctx.reset(ggml_init({ 8*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_context * ctx = head.ctx.get();
+
+    head.sources.centroids = ggml_new_tensor_2d(ctx, centroid_type, weight->ne[0], map.n_cluster);
+    ggml_set_name(head.sources.centroids, "flash_head.centroids");
+    head.sources.cluster = new_list(ctx, map.cluster, "flash_head.cluster");
+    head.sources.tokens  = new_list(ctx, map.tokens,  "flash_head.tokens");
+    head.sources.offsets = new_list(ctx, map.offsets, "flash_head.offsets");
+    if (!map.pinned.empty()) {
+        head.sources.pinned = new_list(ctx, map.pinned, "flash_head.pinned");
+    }
+    if (reorder) {
+        head.sources.ordered = ggml_new_tensor_2d(ctx, weight->type, weight->ne[0], weight->ne[1]);
+        ggml_set_name(head.sources.ordered, "flash_head.ordered");
+    }
+}
+
+static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
+    ggml_tensor * weight = head.weight;
+
+    // a weight that is not in host memory is fetched once
+    std::vector<uint8_t> fetched;
+    const void * rows = weight->data;
+    if (!ggml_backend_buffer_is_host(weight->buffer)) {
+        fetched.resize(ggml_nbytes(weight));
+        ggml_backend_tensor_get(weight, fetched.data(), 0, fetched.size());
+        rows = fetched.data();
+    }
+
+    std::vector<uint8_t> centroids(ggml_nbytes(head.sources.centroids));
+    flash_head_build_centroids(map, rows, weight->type, weight->ne[0], head.sources.centroids->type, centroids.data(), load_threads());
+    ggml_backend_tensor_set(head.sources.centroids, centroids.data(), 0, centroids.size());
+
+    set_list(head.sources.cluster, map.cluster);
+    set_list(head.sources.tokens,  map.tokens);
+    set_list(head.sources.offsets, map.offsets);
+    if (head.sources.pinned) {
+        set_list(head.sources.pinned, map.pinned);
+    }
+    if (head.sources.ordered) {
+        advise_huge_pages(head.buffer.get());
+        flash_head_build_ordered(map, rows, weight->nb[1], head.sources.ordered->data, load_threads());
+    }
+}
+
+static void log_active(const llama_flash_head & head, ggml_backend_dev_t dev) {
+    char rows[32] = "";
+    if (head.max_rows > 0) {
+        snprintf(rows, sizeof(rows), ", dense above %d rows", (int) head.max_rows);
+    }
+    LLAMA_LOG_INFO("flash_head: active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s; %.1f MiB\n",
+            ggml_backend_dev_name(dev), head.weight->name, (int) head.weight->ne[1], (int) head.sources.centroids->ne[1],
+            head.params.n_probe, head.params.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top",
+            head.sources.pinned ? (int) head.sources.pinned->ne[0] : 0, ggml_type_name(head.sources.centroids->type),
+            head.sources.ordered ? ", cluster-ordered copy" : "", rows,
+            ggml_backend_buffer_get_size(head.buffer.get())/1024.0/1024.0);
+}
+
+static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, const llama_model & model, const flash_head_settings & settings) {
+    ggml_tensor * weight = model.output;
+    if (weight == nullptr || weight->buffer == nullptr) {
+        throw stay_dense("the model has no output head");
+    }
+    if (!ggml_is_matrix(weight) || !ggml_is_contiguous(weight)) {
+        throw stay_dense("the output head is not a plain matrix");
+    }
+
+    flash_head_map map;
+    std::string error;
+    if (!flash_head_map_read(ml.metadata, weight->ne[0], weight->ne[1], map, error)) {
+        throw stay_dense(error);
+    }
+
+    const ggml_type centroid_type = settings.centroid_type == GGML_TYPE_COUNT ? map.centroid_type : settings.centroid_type;
+    if (weight->ne[0] % ggml_blck_size(centroid_type) != 0) {
+        throw std::runtime_error(format("flash_head: FLASHHEAD_CENTROID_TYPE=%s: rows of %d columns are no multiple of its blocks of %d",
+                ggml_type_name(centroid_type), (int) weight->ne[0], (int) ggml_blck_size(centroid_type)));
+    }
+    if (settings.n_probe > map.n_cluster) {
+        throw std::runtime_error(format("flash_head: FLASHHEAD_PROBES=%d: this model has %d clusters", settings.n_probe, (int) map.n_cluster));
+    }
+
+    ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
+    ggml_backend_dev_t         dev         = device_of(weight_buft);
+    const bool                 host        = ggml_backend_buffer_is_host(weight->buffer);
+
+    auto head = std::make_shared<llama_flash_head>();
+    head->weight   = weight;
+    head->max_rows = settings.max_rows;
+    head->params   = { settings.n_probe ? settings.n_probe : map.n_probe, settings.mode, settings.temperature, settings.seed };
+
+    create_tensors(*head, map, centroid_type, settings.reorder && host);
+    if (!device_has_op(dev, weight, *head)) {
+        throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),
+                ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type), ggml_type_name(centroid_type)));
+    }
+
+    head->buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(head->ctx.get(), ggml_backend_dev_buffer_type(dev)));
+    if (!head->buffer) {
+        throw stay_dense("no memory for its tensors");
+    }
+    // as weights, so that the scheduler keeps the op where they are
+    ggml_backend_buffer_set_usage(head->buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+    fill_tensors(*head, map);
+
+    log_active(*head, dev);
+    return head;
+}
+
+std::shared_ptr<llama_flash_head> llama_flash_head_load(const llama_model_loader & ml, const llama_model & model) {
+    if (ml.metadata == nullptr || !flash_head_map_present(ml.metadata)) {
+        LLAMA_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys\n");
+        return nullptr;
+    }
+    const flash_head_settings settings = read_settings();
+    if (!settings.enabled) {
+        LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_ENABLED=0\n");
+        return nullptr;
+    }
+    try {
+        return load(ml, model, settings);
+    } catch (const stay_dense & e) {
+        LLAMA_LOG_WARN("flash_head: %s; running dense\n", e.what());
+        return nullptr;
+    }
+}
+
+// whether an adapter in use changes weight
+static bool has_lora(const llm_graph_params & params, ggml_tensor * weight) {
+    if (params.loras == nullptr) {
+        return false;
+    }
+    return std::any_of(params.loras->begin(), params.loras->end(), [&](const auto & lora) {
+        return lora.first->get_weight(weight) != nullptr;
+    });
+}
+
+// whether node is a product that the op can stand for
+static bool is_head_product(const llama_flash_head & head, const ggml_tensor * node) {
+    if (node->op != GGML_OP_MUL_MAT || node->src[0] != head.weight) {
+        return false;
+    }
+    const ggml_tensor * x = node->src[1];
+    return x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x)
+        && node->op_params[1] == GGML_HINT_NONE
+        && (head.max_rows == 0 || x->ne[1] <= head.max_rows);
+}
+
+void llama_flash_head_rewrite(llama_flash_head * head, const llm_graph_params & params, ggml_cgraph * graph) {
+    if (head == nullptr) {
+        return;
+    }
+    if (has_lora(params, head->weight)) {
+        if (!head->lora_said) {
+            LLAMA_LOG_WARN("flash_head: a LoRA adapter changes the head; running dense\n");
+            head->lora_said = true;
+        }
+        return;
+    }
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        ggml_tensor * node = ggml_graph_node(graph, i);
+        if (is_head_product(*head, node)) {
+            ggml_flash_head_replace_mul_mat(node, &head->sources, &head->params);
+        }
+    }
+}
