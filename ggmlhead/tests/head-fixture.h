@@ -1,0 +1,179 @@
+#pragma once
+
+// A small head with random weights and clusters, on the CPU backend, for testing the FLASH_HEAD op.
+
+#include "ggml-backend.h"
+#include "ggml-cpp.h"
+#include "ggml-flash-head.h"
+#include "ggml.h"
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+struct head_shape {
+    int64_t   n_embd;
+    int64_t   n_vocab;
+    int64_t   n_cluster;
+    ggml_type type;          // of the weight
+    ggml_type centroid_type;
+    int64_t   n_pinned = 0;
+    bool      equal    = true; // clusters of equal size, or of 1 to many tokens
+    bool      ordered  = true; // with the cluster-ordered copy
+    float     spread   = 1.0f; // of the weights; 0 makes all rows equal
+};
+
+// row-major values [rows][n_embd] in the given type
+inline std::vector<uint8_t> to_type(ggml_type type, const std::vector<float> & values, int64_t n_embd) {
+    const int64_t rows = values.size()/n_embd;
+    std::vector<uint8_t> out(rows*ggml_row_size(type, n_embd));
+    const std::vector<float> importance(n_embd, 1.0f); // some types cannot be made without
+    ggml_quantize_chunk(type, values.data(), out.data(), 0, rows, n_embd, importance.data());
+    return out;
+}
+
+// and back
+inline std::vector<float> to_floats(ggml_type type, const std::vector<uint8_t> & data, int64_t n) {
+    std::vector<float> out(n);
+    const ggml_to_float_t to_float = ggml_get_type_traits(type)->to_float;
+    if (to_float) {
+        to_float(data.data(), out.data(), n);
+    } else {
+        std::copy_n((const float *) data.data(), n, out.data());
+    }
+    return out;
+}
+
+struct head_fixture {
+    head_shape shape;
+
+    std::vector<float>   weight;    // [V][D], as dequantised from the type
+    std::vector<float>   centroids; // [K][D], as dequantised from the type
+    std::vector<int32_t> cluster, tokens, offsets, pinned;
+
+    ggml_tensor * weight_tensor = nullptr;
+    ggml_flash_head_sources sources = {};
+
+    ggml_context_ptr        ctx;
+    ggml_backend_buffer_ptr buffer;
+
+    head_fixture(const head_shape & shape, ggml_backend_t backend, uint32_t seed = 1) : shape(shape) {
+        std::mt19937 rng(seed);
+        make_clusters(rng);
+
+        std::normal_distribution<float> normal;
+        std::vector<float> values(shape.n_vocab*shape.n_embd);
+        std::vector<float> common(shape.n_embd);
+        for (float & v : common) { v = normal(rng); }
+        for (int64_t i = 0; i < (int64_t) values.size(); i++) {
+            values[i] = common[i % shape.n_embd]*(1.0f - shape.spread) + shape.spread*normal(rng);
+        }
+        const std::vector<uint8_t> rows = to_type(shape.type, values, shape.n_embd);
+        weight = to_floats(shape.type, rows, values.size());
+
+        const std::vector<uint8_t> means = to_type(shape.centroid_type, mean_rows(), shape.n_embd);
+        centroids = to_floats(shape.centroid_type, means, shape.n_cluster*shape.n_embd);
+
+        make_tensors(backend, rows, means);
+    }
+
+    // logits [n_rows][V] of x [n_rows][D] by the op
+    std::vector<float> run(ggml_backend_t backend, const std::vector<float> & x, const ggml_flash_head_params & params) const {
+        return compute(backend, x, [&](ggml_context * c, ggml_tensor * input) {
+            return ggml_flash_head(c, weight_tensor, input, &sources, &params);
+        });
+    }
+
+    // the same by the dense product
+    std::vector<float> run_dense(ggml_backend_t backend, const std::vector<float> & x) const {
+        return compute(backend, x, [&](ggml_context * c, ggml_tensor * input) {
+            return ggml_mul_mat(c, weight_tensor, input);
+        });
+    }
+
+    // plain F64 product of a [n][D] with row x [D]
+    static std::vector<double> reference(const std::vector<float> & a, const float * x, int64_t n_embd) {
+        std::vector<double> out(a.size()/n_embd);
+        for (size_t r = 0; r < out.size(); r++) {
+            for (int64_t i = 0; i < n_embd; i++) {
+                out[r] += (double) a[r*n_embd + i]*x[i];
+            }
+        }
+        return out;
+    }
+
+private:
+    void make_clusters(std::mt19937 & rng) {
+        const int64_t V = shape.n_vocab, K = shape.n_cluster;
+        cluster.resize(V);
+        for (int64_t v = 0; v < V; v++) {
+            // unequal: every cluster has a token, low numbers get most of the rest
+            cluster[v] = (int32_t) (shape.equal || v < K ? v % K : (v*v) % std::max<int64_t>(1, K/7));
+        }
+        std::shuffle(cluster.begin(), cluster.end(), rng);
+
+        offsets.assign(K + 1, 0);
+        for (int32_t c : cluster) { offsets[c + 1]++; }
+        for (int64_t c = 0; c < K; c++) { offsets[c + 1] += offsets[c]; }
+        std::vector<int32_t> next(offsets.begin(), offsets.end() - 1);
+        tokens.resize(V);
+        for (int64_t v = 0; v < V; v++) { tokens[next[cluster[v]]++] = (int32_t) v; }
+
+        for (int64_t i = 0; i < shape.n_pinned; i++) { pinned.push_back((int32_t) (i*V/shape.n_pinned)); }
+    }
+
+    std::vector<float> mean_rows() const {
+        std::vector<float> out(shape.n_cluster*shape.n_embd);
+        for (int64_t v = 0; v < shape.n_vocab; v++) {
+            const int32_t c = cluster[v];
+            for (int64_t i = 0; i < shape.n_embd; i++) {
+                out[c*shape.n_embd + i] += weight[v*shape.n_embd + i]/(offsets[c + 1] - offsets[c]);
+            }
+        }
+        return out;
+    }
+
+    void make_tensors(ggml_backend_t backend, const std::vector<uint8_t> & rows, const std::vector<uint8_t> & means) {
+        ctx.reset(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
+        auto list = [&](const std::vector<int32_t> & values) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, values.size()); };
+
+        weight_tensor     = ggml_new_tensor_2d(ctx.get(), shape.type,          shape.n_embd, shape.n_vocab);
+        sources.centroids = ggml_new_tensor_2d(ctx.get(), shape.centroid_type, shape.n_embd, shape.n_cluster);
+        sources.cluster   = list(cluster);
+        sources.tokens    = list(tokens);
+        sources.offsets   = list(offsets);
+        sources.pinned    = pinned.empty() ? nullptr : list(pinned);
+        sources.ordered   = shape.ordered ? ggml_new_tensor_2d(ctx.get(), shape.type, shape.n_embd, shape.n_vocab) : nullptr;
+        buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
+
+        auto set = [](ggml_tensor * t, const void * data) { if (t) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); } };
+        set(weight_tensor,     rows.data());
+        set(sources.centroids, means.data());
+        set(sources.cluster,   cluster.data());
+        set(sources.tokens,    tokens.data());
+        set(sources.offsets,   offsets.data());
+        set(sources.pinned,    pinned.data());
+        if (sources.ordered) {
+            const size_t row_size = weight_tensor->nb[1];
+            for (int64_t pos = 0; pos < shape.n_vocab; pos++) {
+                ggml_backend_tensor_set(sources.ordered, rows.data() + tokens[pos]*row_size, pos*row_size, row_size);
+            }
+        }
+    }
+
+    template <typename F> std::vector<float> compute(ggml_backend_t backend, const std::vector<float> & x, const F & build) const {
+        const int64_t n_rows = x.size()/shape.n_embd;
+        ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true }));
+        ggml_tensor * input  = ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows);
+        ggml_tensor * result = build(c.get(), input);
+        ggml_cgraph * graph  = ggml_new_graph(c.get());
+        ggml_build_forward_expand(graph, result);
+        ggml_backend_buffer_ptr compute_buffer(ggml_backend_alloc_ctx_tensors(c.get(), backend));
+
+        ggml_backend_tensor_set(input, x.data(), 0, ggml_nbytes(input));
+        ggml_backend_graph_compute(backend, graph);
+        std::vector<float> out(shape.n_vocab*n_rows);
+        ggml_backend_tensor_get(result, out.data(), 0, ggml_nbytes(result));
+        return out;
+    }
+};

@@ -1,0 +1,153 @@
+// Tests of what a model's load does before the op runs: the cluster map with every kind of damage, the environment
+// variables, the centroids and the cluster-ordered copy.
+
+#include "check.h"
+
+#include "flash-head-build.h"
+#include "flash-head-map.h"
+#include "flash-head-settings.h"
+#include "ggml-cpp.h"
+#include "ggml-flash-head.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static checker check;
+
+static const int64_t N_EMBD  = 64;
+static const int64_t N_VOCAB = 10;
+
+// a sound map: 10 tokens in 4 clusters
+static gguf_context_ptr sound() {
+    gguf_context_ptr g(gguf_init_empty());
+    const uint32_t assignments[N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, 2, 0 };
+    const uint32_t pinned[]             = { 7, 2, 7 };
+    gguf_set_val_u32 (g.get(), "flashhead.version", 1);
+    gguf_set_val_u32 (g.get(), "flashhead.cluster_count", 4);
+    gguf_set_val_u32 (g.get(), "flashhead.probe_count", 2);
+    gguf_set_val_str (g.get(), "flashhead.centroid_type", "q4_0");
+    gguf_set_arr_data(g.get(), "flashhead.assignments", GGUF_TYPE_UINT32, assignments, N_VOCAB);
+    gguf_set_arr_data(g.get(), "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 3);
+    return g;
+}
+
+static void test_sound() {
+    const gguf_context_ptr g = sound();
+    flash_head_map map;
+    std::string error;
+    check(flash_head_map_present(g.get()), "the keys are not seen");
+    check(flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error), "a sound map is refused: %s", error.c_str());
+    check(map.n_cluster == 4 && map.n_probe == 2 && map.centroid_type == GGML_TYPE_Q4_0, "K, P or type are wrong");
+    check(map.tokens  == std::vector<int32_t>({ 1, 4, 9, 2, 5, 3, 8, 0, 6, 7 }), "the order of the tokens is wrong");
+    check(map.offsets == std::vector<int32_t>({ 0, 3, 5, 7, 10 }), "the offsets are wrong");
+    check(map.pinned  == std::vector<int32_t>({ 2, 7 }), "pinned tokens are not sorted and unique");
+
+    const gguf_context_ptr none(gguf_init_empty());
+    check(!flash_head_map_present(none.get()), "keys are seen where there are none");
+}
+
+// damage(g) makes a sound map unsound; the error must name `expected`
+template <typename F> static void refused(const char * expected, const F & damage) {
+    const gguf_context_ptr g = sound();
+    damage(g.get());
+    flash_head_map map;
+    std::string error;
+    const bool read = flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error);
+    check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected, read ? "success" : "error", error.c_str());
+}
+
+static void test_damaged() {
+    for (const char * key : { "flashhead.version", "flashhead.cluster_count", "flashhead.probe_count", "flashhead.centroid_type", "flashhead.assignments" }) {
+        refused(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
+        refused(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
+    }
+    refused("flashhead.pinned_tokens", [](gguf_context * g) { gguf_set_val_str(g, "flashhead.pinned_tokens", "7"); });
+    refused("version is 2", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.version", 2); });
+
+    for (uint32_t k : { 0u, 1u, 11u, 0xffffffffu }) {
+        refused("cluster_count is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.cluster_count", k); });
+    }
+    for (uint32_t p : { 0u, 5u, 0xffffffffu }) {
+        refused("probe_count is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.probe_count", p); });
+    }
+    for (const char * type : { "", "q9_9", "i32", "iq1_s", "q8_K", "q6_K" }) { // rows of 64 are no multiple of q6_K's 256
+        refused("centroid_type", [&](gguf_context * g) { gguf_set_val_str(g, "flashhead.centroid_type", type); });
+    }
+
+    const uint32_t beyond[N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, 4, 0 };
+    const uint32_t empty [N_VOCAB] = { 3, 0, 1, 1, 0, 1, 3, 3, 1, 0 };
+    const int32_t  minus [N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, -1, 0 };
+    const float    floats[N_VOCAB] = {};
+    const uint32_t pinned[]        = { 10 };
+    refused("assignments[8] is 4",   [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB); });
+    refused("cluster 2 empty",       [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  empty,  N_VOCAB); });
+    refused("assignments[8] is",     [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_INT32,   minus,  N_VOCAB); });
+    refused("not an array of u32",   [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_FLOAT32, floats, N_VOCAB); });
+    refused("has 8 entries",         [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB - 2); });
+    refused("has 0 entries",         [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, 0); });
+    refused("pinned_tokens[0] is 10", [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 1); });
+}
+
+static flash_head_settings settings_with(const char * name, const char * value, std::string & error) {
+    setenv(name, value, 1);
+    flash_head_settings settings;
+    flash_head_settings_read(settings, error);
+    unsetenv(name);
+    return settings;
+}
+
+static void test_settings() {
+    std::string error;
+    check(!settings_with("FLASHHEAD_ENABLED", "0", error).enabled && error.empty(), "FLASHHEAD_ENABLED=0 is not off");
+    check(settings_with("FLASHHEAD_PROBES", "77", error).n_probe == 77 && error.empty(), "FLASHHEAD_PROBES is not read");
+    check(settings_with("FLASHHEAD_CENTROID_TYPE", "q8_0", error).centroid_type == GGML_TYPE_Q8_0 && error.empty(), "FLASHHEAD_CENTROID_TYPE is not read");
+    check(settings_with("FLASHHEAD_MODE", "sample", error).mode == GGML_FLASH_HEAD_SAMPLE && error.empty(), "FLASHHEAD_MODE is not read");
+    check(settings_with("FLASHHEAD_TEMPERATURE", "0.5", error).temperature == 0.5f && error.empty(), "FLASHHEAD_TEMPERATURE is not read");
+    check(settings_with("FLASHHEAD_SEED", "4294967295", error).seed == 4294967295u && error.empty(), "FLASHHEAD_SEED is not read");
+    check(settings_with("FLASHHEAD_MAX_ROWS", "0", error).max_rows == 0 && error.empty(), "FLASHHEAD_MAX_ROWS is not read");
+    check(!settings_with("FLASHHEAD_REORDER", "0", error).reorder && error.empty(), "FLASHHEAD_REORDER is not read");
+    check(settings_with("FLASHHEAD_PROBES", "", error).n_probe == 0 && error.empty(), "an empty variable is not the default");
+
+    const char * bad[][2] = {
+        { "FLASHHEAD_ENABLED", "yes" }, { "FLASHHEAD_PROBES", "0" }, { "FLASHHEAD_PROBES", "12x" }, { "FLASHHEAD_PROBES", "99999999999999999999" },
+        { "FLASHHEAD_CENTROID_TYPE", "q9" }, { "FLASHHEAD_MODE", "best" }, { "FLASHHEAD_TEMPERATURE", "0" }, { "FLASHHEAD_TEMPERATURE", "nan" },
+        { "FLASHHEAD_SEED", "-1" }, { "FLASHHEAD_MAX_ROWS", "-1" }, { "FLASHHEAD_REORDER", "2" },
+    };
+    for (const auto & pair : bad) {
+        settings_with(pair[0], pair[1], error);
+        check(error.find(std::string(pair[0]) + "=" + pair[1]) == 0, "%s=%s is not refused by name: '%s'", pair[0], pair[1], error.c_str());
+    }
+}
+
+static void test_build() {
+    flash_head_map map;
+    std::string error;
+    flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error);
+
+    std::vector<float> weight(N_VOCAB*N_EMBD);
+    for (size_t i = 0; i < weight.size(); i++) { weight[i] = (float) ((i*7919) % 101) - 50.0f; }
+
+    for (int n_threads : { 1, 3, 16 }) {
+        std::vector<float> centroids(map.n_cluster*N_EMBD), ordered(weight.size());
+        flash_head_build_centroids(map, weight.data(), GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), n_threads);
+        flash_head_build_ordered  (map, weight.data(), N_EMBD*sizeof(float), ordered.data(), n_threads);
+
+        // cluster 1 is tokens 2 and 5
+        for (int64_t i = 0; i < N_EMBD; i++) {
+            const float mean = (weight[2*N_EMBD + i] + weight[5*N_EMBD + i])/2;
+            check(fabsf(centroids[N_EMBD + i] - mean) < 1e-5f, "centroid 1, column %d: %f, not %f", (int) i, centroids[N_EMBD + i], mean);
+        }
+        for (int64_t pos = 0; pos < N_VOCAB; pos++) {
+            check(memcmp(&ordered[pos*N_EMBD], &weight[map.tokens[pos]*N_EMBD], N_EMBD*sizeof(float)) == 0, "row %d of the copy is not token %d", (int) pos, map.tokens[pos]);
+        }
+    }
+}
+
+int main() {
+    test_sound();
+    test_damaged();
+    test_settings();
+    test_build();
+    return check.finish();
+}
