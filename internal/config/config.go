@@ -101,8 +101,9 @@ func texts(value any) ([]string, error) {
 	case []any:
 		var all []string
 		for _, element := range v {
+			_, nested := element.([]any)
 			text, err := texts(element)
-			if err != nil || len(text) != 1 {
+			if err != nil || nested {
 				return nil, errors.New("is an array of something else than plain values")
 			}
 			all = append(all, text[0])

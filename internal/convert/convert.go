@@ -151,7 +151,7 @@ func (j *job) cluster(ctx context.Context) error {
 // describe is a clustering's state in a few words.
 func describe(p cluster.Progress) string {
 	text := p.Stage
-	if p.Iterations > 0 {
+	if p.Iteration > 0 {
 		text += fmt.Sprintf(" %d/%d", p.Iteration, p.Iterations)
 	}
 	if p.Objective != nil {

@@ -14,6 +14,9 @@ import (
 // lineEvery is the least time between two plain lines of one stage.
 const lineEvery = 5 * time.Second
 
+// drawEvery is the least time between two drawings of a bar.
+const drawEvery = 100 * time.Millisecond
+
 // steps is the resolution of a bar.
 const steps = 1000
 
@@ -42,14 +45,14 @@ func (p *Progress) Start(stage string) {
 	p.shown = p.started
 	if p.terminal {
 		p.bar = progressbar.NewOptions(steps,
-			progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(stage), progressbar.OptionSetWidth(20),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
+			progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(stage), progressbar.OptionSetWidth(10),
+			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
 		p.bar.RenderBlank()
 	}
 }
 
-// Set tells that fraction (0..1) of the stage is done; detail, e.g. the objective, may be empty.
+// Set tells that fraction (0..1) of the stage is done; detail, e.g. the objective, follows the stage's name and may be
+// empty. With the bar it should fit 80 columns: 40 are left for it.
 func (p *Progress) Set(fraction float64, detail string) {
 	if p.stage == "" {
 		return
@@ -57,16 +60,18 @@ func (p *Progress) Set(fraction float64, detail string) {
 	fraction = min(max(fraction, 0), 1)
 	text := p.stage
 	if detail != "" {
-		text += ", " + detail
+		text += " " + detail
 	}
 	elapsed := p.now().Sub(p.started)
 	if fraction > 0.02 && elapsed > time.Second {
 		text += ", " + left(elapsed, fraction)
 	}
 	switch {
-	case p.bar != nil:
-		p.bar.Describe(text)
+	case p.bar != nil && p.now().Sub(p.shown) >= drawEvery:
+		p.shown = p.now()
 		p.bar.Set(min(int(fraction*steps), steps-1)) // the last step would end the bar
+		p.bar.Describe(text)
+	case p.bar != nil:
 	case p.now().Sub(p.shown) >= lineEvery:
 		p.shown = p.now()
 		fmt.Fprintf(p.out, "%3.0f %% %s\n", 100*fraction, text)

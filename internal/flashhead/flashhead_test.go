@@ -1,0 +1,248 @@
+package flashhead_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+func read(t *testing.T, file gguftest.File) *gguf.File {
+	t.Helper()
+	data := file.Bytes()
+	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func head(t *testing.T, f *gguf.File) flashhead.Head {
+	t.Helper()
+	h, err := flashhead.FindHead(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestFindHead(t *testing.T) {
+	tied := gguftest.Model(40, 32)
+	h := head(t, read(t, tied))
+	if h.Tensor.Name != "token_embd.weight" || !h.Tied || h.Vocab() != 40 || h.Width() != 32 {
+		t.Errorf("tied: %+v", h)
+	}
+	untied := gguftest.Model(40, 32)
+	untied.Tensors = append(untied.Tensors, gguftest.T("output.weight", gguftest.TypeF16, gguftest.Random(2*32*48, 1), 32, 48))
+	h = head(t, read(t, untied))
+	if h.Tensor.Name != "output.weight" || h.Tied || h.Vocab() != 48 || h.Width() != 32 {
+		t.Errorf("untied: %+v", h)
+	}
+	whole := gguftest.Model(40, 32)
+	whole.KVs = append(whole.KVs, gguftest.V("split.count", uint16(1)), gguftest.V("llama.pooling_type", uint32(0)))
+	head(t, read(t, whole))
+}
+
+func TestNoHead(t *testing.T) {
+	arch := func(name string, more ...gguftest.KV) gguftest.File {
+		f := gguftest.Model(40, 32)
+		f.KVs[0] = gguftest.V("general.architecture", name)
+		f.KVs = append(f.KVs, more...)
+		return f
+	}
+	headless := gguftest.Model(40, 32)
+	headless.Tensors = headless.Tensors[1:]
+	flat := gguftest.Model(40, 32)
+	flat.Tensors[0].Shape = []uint64{40 * 32}
+	for name, c := range map[string]struct {
+		file gguftest.File
+		want string
+	}{
+		"adapter":        {headless, "no output head"},
+		"nothing at all": {gguftest.File{}, "no output head"},
+		"encoder":        {arch("bert"), "no output head"},
+		"projector":      {arch("clip"), "no output head"},
+		"embedder":       {arch("qwen3", gguftest.V("qwen3.pooling_type", uint32(3))), "no output head"},
+		"part":           {arch("llama", gguftest.V("split.count", uint16(3))), "one of 3 parts"},
+		"flat":           {flat, "shape [1280]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := flashhead.FindHead(read(t, c.file))
+			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
+				t.Errorf("error %v, way out %q; it should tell of %q", err, hint.Of(err), c.want)
+			}
+		})
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	for k, want := range map[uint32]uint32{2: 2, 63: 63, 64: 64, 65: 64, 1024: 64, 1025: 65, 2000: 125, 8016: 501, 16384: 1024} {
+		if got := flashhead.DefaultProbes(k); got != want {
+			t.Errorf("DefaultProbes(%d) = %d, want %d", k, got, want)
+		}
+	}
+	h32, h20 := head(t, read(t, gguftest.Model(40, 32))), head(t, read(t, gguftest.Model(40, 20)))
+	for _, c := range []struct {
+		name string
+		head flashhead.Head
+		want string
+	}{{"", h32, "q4_0"}, {"", h20, "f16"}, {"Q8_0", h32, "q8_0"}, {"bf16", h20, "bf16"}, {"q4_0", h20, ""}, {"q4_K", h32, ""}, {"iq1_s", h32, ""}, {"i8", h32, ""}, {"int4", h32, ""}} {
+		got, err := flashhead.CentroidType(c.name, c.head)
+		if c.want == "" && err == nil || c.want != "" && (err != nil || got.String() != c.want) {
+			t.Errorf("CentroidType(%q) for rows of %d = %v, %v; want %q", c.name, c.head.Width(), got, err, c.want)
+		}
+	}
+}
+
+func TestDefaultPinned(t *testing.T) {
+	pinned := func(file gguftest.File) []uint32 {
+		f := read(t, file)
+		return flashhead.DefaultPinned(f, head(t, f))
+	}
+	few := gguftest.Model(40, 32) // control tokens 0 and 2; keys name 0 and 1
+	few.KVs = append(few.KVs, gguftest.V("tokenizer.ggml.eot_token_id", uint32(39)), gguftest.V("tokenizer.ggml.padding_token_id", int32(-1)),
+		gguftest.V("tokenizer.ggml.eom_token_id", uint32(40)), gguftest.V("llama.decoder_start_token_id", uint32(7)))
+	if got := pinned(few); !slices.Equal(got, []uint32{0, 1, 2, 39}) {
+		t.Errorf("pinned %v", got)
+	}
+	many := gguftest.Model(600, 32)
+	types := make([]int32, 600)
+	for i := range types[:257] {
+		types[i] = 3
+	}
+	many.KVs[len(many.KVs)-1] = gguftest.V("tokenizer.ggml.token_type", gguftest.A(types))
+	if got := pinned(many); !slices.Equal(got, []uint32{0, 1}) {
+		t.Errorf("with 257 control tokens %d are pinned: %v", len(got), got)
+	}
+	padded := gguftest.Model(40, 32) // more types than rows
+	types = make([]int32, 60)
+	types[50], types[5] = 3, 3
+	padded.KVs[len(padded.KVs)-1] = gguftest.V("tokenizer.ggml.token_type", gguftest.A(types))
+	if got := pinned(padded); !slices.Equal(got, []uint32{0, 1, 5}) {
+		t.Errorf("with a token list longer than the head: %v", got)
+	}
+	bare := gguftest.Model(40, 32)
+	bare.KVs = bare.KVs[:1]
+	if got := pinned(bare); got == nil || len(got) != 0 {
+		t.Errorf("without a tokenizer: %v", got)
+	}
+}
+
+// sound returns parameters for a head of 40 x 32.
+func sound() flashhead.Parameters {
+	p := flashhead.Parameters{
+		Clusters: 3, Probes: 2, Assignments: make([]uint32, 40), Pinned: []uint32{0, 39}, CentroidType: 2,
+		Provenance: flashhead.Provenance{Tensor: "token_embd.weight", ClusterSize: 16, Seed: 7, Iterations: 8, Objective: 0.5,
+			ToolVersion: "test", SourceSHA256: "abc"},
+	}
+	for i := range p.Assignments {
+		p.Assignments[i] = uint32(i % 3)
+	}
+	return p
+}
+
+// write returns a model of 40 x 32 with the keys of p, opened.
+func write(t *testing.T, keys []gguf.NewValue) *gguf.File {
+	t.Helper()
+	src, err := gguf.Open(gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	out, err := os.Create(filepath.Join(t.TempDir(), "out.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := src.Rewrite(out, flashhead.IsKey, keys, func(int64, int64) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	f, err := gguf.Open(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func TestParametersRoundTrip(t *testing.T) {
+	want := sound()
+	f := write(t, want.Keys())
+	got, err := flashhead.FromFile(f, head(t, f))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if !flashhead.Converted(f) || flashhead.Converted(read(t, gguftest.Model(40, 32))) {
+		t.Error("Converted does not tell the files apart")
+	}
+}
+
+// TestDamage makes one thing wrong after the other; each must be named.
+func TestDamage(t *testing.T) {
+	edit := func(change func(*flashhead.Parameters)) []gguf.NewValue {
+		p := sound()
+		change(&p)
+		return p.Keys()
+	}
+	without := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
+		keys := slices.DeleteFunc(sound().Keys(), func(v gguf.NewValue) bool { return v.Key() == key })
+		return append(keys, instead...)
+	}
+	for name, c := range map[string]struct {
+		keys []gguf.NewValue
+		want string
+	}{
+		"version 2":             {without(flashhead.KeyVersion, gguf.U32(flashhead.KeyVersion, 2)), "version is 2"},
+		"no version":            {without(flashhead.KeyVersion), "version is missing"},
+		"version of text":       {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
+		"no cluster count":      {without(flashhead.KeyClusterCount), "cluster_count is missing"},
+		"one cluster":           {edit(func(p *flashhead.Parameters) { p.Clusters = 1 }), "cluster_count is 1"},
+		"more clusters than V":  {edit(func(p *flashhead.Parameters) { p.Clusters = 41 }), "cluster_count is 41"},
+		"no assignments":        {without(flashhead.KeyAssignments), "assignments is missing"},
+		"assignments a number":  {without(flashhead.KeyAssignments, gguf.U32(flashhead.KeyAssignments, 1)), "assignments is u32"},
+		"too few assignments":   {edit(func(p *flashhead.Parameters) { p.Assignments = p.Assignments[1:] }), "39 entries for 40"},
+		"assignment out of K":   {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 3 }), "token 5 into cluster 3 of 3"},
+		"negative assignment":   {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 1<<32 - 1 }), "token 5 into cluster"},
+		"empty cluster":         {edit(func(p *flashhead.Parameters) { p.Clusters = 4 }), "cluster 3 empty"},
+		"no probes":             {edit(func(p *flashhead.Parameters) { p.Probes = 0 }), "probe_count is 0"},
+		"too many probes":       {edit(func(p *flashhead.Parameters) { p.Probes = 4 }), "probe_count is 4"},
+		"pinned out of V":       {edit(func(p *flashhead.Parameters) { p.Pinned = []uint32{1, 40} }), "token 40 of 40"},
+		"pinned of text":        {without(flashhead.KeyPinnedTokens, gguf.Str(flashhead.KeyPinnedTokens, "")), "pinned_tokens is str"},
+		"unknown centroid type": {edit(func(p *flashhead.Parameters) { p.CentroidType = 77 }), "no type that centroids can have"},
+		"centroid type too big": {edit(func(p *flashhead.Parameters) { p.CentroidType = 12 }), "multiple of 256"},
+		"centroid type empty":   {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "")), "no type that centroids can have"},
+		"centroid type in caps": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "Q4_0")), "no type that centroids can have"},
+		"no centroid type":      {without(flashhead.KeyCentroidType), "centroid_type is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := write(t, c.keys)
+			_, err := flashhead.FromFile(f, head(t, f))
+			var damage *flashhead.DamageError
+			if !errors.As(err, &damage) || len(damage.Problems) != 1 || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v; it should tell of %q alone", err, c.want)
+			}
+		})
+	}
+	several := append(without(flashhead.KeyVersion)[:1], gguf.U32(flashhead.KeyVersion, 9))
+	f := write(t, several)
+	_, err := flashhead.FromFile(f, head(t, f))
+	for _, want := range []string{"version is 9", "assignments is missing", "probe_count is missing", "centroid_type is missing"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name all that is wrong: %s", err, want)
+		}
+	}
+	if f := write(t, without(flashhead.KeyPinnedTokens)); true {
+		if _, err := flashhead.FromFile(f, head(t, f)); err != nil {
+			t.Errorf("pinned tokens may be missing: %v", err)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package inspect_test
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/inspect"
+)
+
+// TestReport inspects a file whose numbers are worked out by hand: a head of 4096 x 64 F32 (1 MiB), a body of one row of it
+// (256 bytes) and bodyRows rows.
+func TestReport(t *testing.T) {
+	for name, c := range map[string]struct {
+		bodyRows int
+		worth    bool
+		verdict  string
+	}{
+		"small body": {1000, true, "worth it: fh-ollama convert"},
+		"large body": {100000, false, "not worth it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := gguftest.Model(4096, 64)
+			file.Tensors[2] = gguftest.T("blk.0.ffn_up.weight", gguftest.TypeF32, make([]byte, 256*c.bodyRows), 64, uint64(c.bodyRows))
+			path := gguftest.Write(t, "in.gguf", file.Bytes())
+			r, err := inspect.File(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, head := float64(256+256*c.bodyRows), float64(1<<20)
+			// 256 clusters, so 64 probes by default; 36 bytes a q4_0 centroid; 16 rows of 256 bytes a cluster
+			near(t, "default", r.Expected[0].Ratio, (body+head)/(body+256*36+64*16*256))
+			near(t, "256 probes", r.Expected[1].Ratio, (body+head)/(body+256*36+256*16*256))
+			near(t, "free head", r.FreeHead, (body+head)/body)
+			near(t, "share", r.Head.Share, head/(body+head))
+			if r.Expected[0].Probes != 64 || r.Expected[1].Probes != 256 || r.Clusters != 256 || r.WorthIt != c.worth || r.Converted || r.Sound {
+				t.Errorf("%+v", r)
+			}
+			if !strings.Contains(r.String(), c.verdict) || !strings.Contains(r.String(), "not in the file") {
+				t.Errorf("verdict:\n%s", r)
+			}
+			if data, err := json.Marshal(r); err != nil || !strings.Contains(string(data), `"converted":false`) {
+				t.Errorf("JSON: %s, %v", data, err)
+			}
+		})
+	}
+}
+
+func TestDamagedReport(t *testing.T) {
+	file := gguftest.Model(4096, 64)
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(3)), gguftest.V("flashhead.assignments", gguftest.A([]uint32{1})))
+	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Converted || r.Sound || len(r.Problems) < 4 || r.Parameters != nil {
+		t.Errorf("%+v", r)
+	}
+	for _, want := range []string{"version is 3", "1 entries for 4096 tokens", "convert --force"} {
+		if !strings.Contains(r.String(), want) {
+			t.Errorf("%q is not in the report:\n%s", want, r)
+		}
+	}
+}
+
+// TestHeadAlone has nothing but a head: no division by zero, valid JSON.
+func TestHeadAlone(t *testing.T) {
+	file := gguftest.File{Tensors: []gguftest.Tensor{gguftest.T("output.weight", gguftest.TypeF32, make([]byte, 64*4*3), 64, 3)}}
+	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+}
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-9 {
+		t.Errorf("%s is %v, want %v", what, got, want)
+	}
+}
