@@ -71,6 +71,17 @@ func (b *build) products() ([]product, error) {
 	return list, nil
 }
 
+const prefixHint = "make room and give yourself permission there, or choose another folder with --prefix"
+
+// preparePrefix finds out before a long build whether its result can be written.
+func preparePrefix(prefix string) error {
+	probe := filepath.Join(prefix, ".fh-ollama-probe")
+	if err := replace(probe, nil, 0o644); err != nil {
+		return hint.Wrap(err, prefixHint)
+	}
+	return os.Remove(probe)
+}
+
 // assemble brings the prefix up to date. Each file is replaced by renaming, so that a program that is running keeps
 // running, and files of an earlier build that are not products any more are removed.
 func (b *build) assemble(ctx context.Context, st *Step) error {
@@ -84,7 +95,7 @@ func (b *build) assemble(ctx context.Context, st *Step) error {
 		}
 		changed, err := install(p, filepath.Join(b.opts.Prefix, filepath.FromSlash(p.to)))
 		if err != nil {
-			return hint.Wrap(err, "choose a writable folder with --prefix")
+			return hint.Wrap(err, prefixHint)
 		}
 		if changed {
 			b.result.FilesReplaced++

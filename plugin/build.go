@@ -133,19 +133,21 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 	if err != nil {
 		return Result{}, err
 	}
+	if err := os.MkdirAll(opts.Cache, 0o755); err != nil {
+		return Result{}, hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
+	}
 	b := &build{opts: opts, pins: pins, overlay: overlay, steps: steps}
 	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version}
-	for _, step := range []struct {
-		name string
-		do   func(context.Context, *Step) error
-	}{
+	err = b.do(ctx, []namedStep{
 		{"tools", b.findTools},
 		{"ollama source", b.fetchOllama},
 		{"llama.cpp source", b.fetchLlamaCpp},
-	} {
-		if err := b.steps.Do(step.name, func(st *Step) error { return step.do(ctx, st) }); err != nil {
-			return Result{}, err
-		}
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if err := preparePrefix(opts.Prefix); err != nil {
+		return Result{}, err
 	}
 	b.dir = filepath.Join(opts.Cache, "build", b.key())
 	b.result.BuildDir = b.dir
@@ -154,22 +156,30 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 		return Result{}, err
 	}
 	defer unlock()
-	for _, step := range []struct {
-		name string
-		do   func(context.Context, *Step) error
-	}{
+	err = b.do(ctx, []namedStep{
 		{"lay sources", b.laySources},
 		{"configure", b.configure},
 		{"compile llama.cpp", b.compileLlamaCpp},
 		{"compile ollama", b.compileOllama},
 		{"assemble", b.assemble},
 		{"check", b.check},
-	} {
-		if err := b.steps.Do(step.name, func(st *Step) error { return step.do(ctx, st) }); err != nil {
-			return Result{}, err
+	})
+	return b.result, err
+}
+
+type namedStep struct {
+	name string
+	do   func(context.Context, *Step) error
+}
+
+// do runs steps in order and stops at the first that fails.
+func (b *build) do(ctx context.Context, steps []namedStep) error {
+	for _, s := range steps {
+		if err := b.steps.Do(s.name, func(st *Step) error { return s.do(ctx, st) }); err != nil {
+			return err
 		}
 	}
-	return b.result, nil
+	return nil
 }
 
 func (b *build) findTools(ctx context.Context, st *Step) (err error) {
@@ -195,9 +205,6 @@ func (b *build) fetchOllama(ctx context.Context, st *Step) (err error) {
 		b.ollama, err = ownSource(ctx, b.tools.Git, dir, "llama/server/CMakeLists.txt")
 		st.Note("%s", b.ollama.dir)
 	} else {
-		if err := os.MkdirAll(b.opts.Cache, 0o755); err != nil {
-			return err
-		}
 		b.ollama, err = fetchOllama(ctx, st, b.tools.Go, b.pins.Ollama, b.opts.Cache, b.fetchLog("ollama"))
 	}
 	b.result.Ollama = strings.TrimPrefix(b.ollama.version, "v")

@@ -204,6 +204,22 @@ func TestStockBuildHasNoOverlay(t *testing.T) {
 	}
 }
 
+func TestBuildSaysWhichFolderCannotBeWritten(t *testing.T) {
+	blocked := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(blocked, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b := checkouts(t)
+	b.opts.Cache, b.opts.Prefix = filepath.Join(blocked, "cache"), t.TempDir()
+	if _, err := Build(t.Context(), b.opts, b.pins, b.overlay, b.steps); !strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
+		t.Errorf("cache: %v, hint %q", err, hint.Of(err))
+	}
+	b.opts.Cache, b.opts.Prefix = t.TempDir(), filepath.Join(blocked, "dist")
+	if _, err := Build(t.Context(), b.opts, b.pins, b.overlay, b.steps); !strings.Contains(hint.Of(err), "--prefix") {
+		t.Errorf("prefix: %v, hint %q", err, hint.Of(err))
+	}
+}
+
 func TestOwnSourceMustBeOne(t *testing.T) {
 	b := checkouts(t)
 	b.opts.LlamaCppSource = t.TempDir()

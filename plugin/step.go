@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +55,11 @@ func (s *Steps) Do(name string, f func(*Step) error) error {
 		s.line("%-*s %s  %s", nameWidth, name, st.note, elapsed(st.start))
 		return nil
 	}
-	s.line("%-*s failed after %s", nameWidth, name, elapsed(st.start))
+	how := "failed"
+	if errors.Is(err, context.Canceled) {
+		how = "interrupted"
+	}
+	s.line("%-*s %s after %s", nameWidth, name, how, elapsed(st.start))
 	var failed *CommandError
 	if errors.As(err, &failed) {
 		fmt.Fprintf(s.out, "  $ %s\n", failed.Command)
