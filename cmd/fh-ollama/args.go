@@ -41,10 +41,14 @@ func flagsFirst(app *cli.App, args []string) []string {
 			continue
 		}
 		flags = append(flags, arg)
-		if takesValue[strings.TrimLeft(arg, "-")] && len(rest) > 1 { // an arg with "=" is no flag's name
-			flags = append(flags, rest[1])
-			rest = rest[1:]
+		if !takesValue[strings.TrimLeft(arg, "-")] { // true for --flag=value, too
+			continue
 		}
+		if len(rest) == 1 {
+			return flags // so that the parser misses the value
+		}
+		flags = append(flags, rest[1])
+		rest = rest[1:]
 	}
 	if others == nil {
 		return flags

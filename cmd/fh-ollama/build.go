@@ -20,18 +20,19 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an Ollama with FlashHead from pinned sources",
-		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles them. Run again, it does\n" +
-			"only what is missing. Needs Go, a C++ compiler, CMake, ninja, git and, once, Python 3 with pip;\n" +
-			"uses ccache if there is one. FH_OLLAMA_CACHE names another folder for downloads and builds.\n\n" +
-			"Example: fh-ollama build --prefix ~/ollama-flashhead && ~/ollama-flashhead/bin/ollama serve",
+		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles them.\n" +
+			"Run again, it does only what is missing. Needs Go, a C++ compiler, CMake, ninja,\n" +
+			"git and, once, Python 3 with pip; uses ccache if there is one. FH_OLLAMA_CACHE\n" +
+			"names another folder for downloads and builds.\n\n" +
+			"Example: fh-ollama build --prefix ~/ollama-flashhead",
 		Flags: []cli.Flag{
-			&cli.PathFlag{Name: "prefix", Usage: "put the result into `DIR` (default: dist, with --stock dist-stock)"},
+			&cli.PathFlag{Name: "prefix", Usage: "build into `DIR` (default: dist or dist-stock)"},
 			&cli.BoolFlag{Name: "stock", Usage: "leave FlashHead out, for comparison"},
 			&cli.PathFlag{Name: "ollama-source", Usage: "copy Ollama from the checkout `DIR`"},
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
-			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "build for this processor (native) or for every one (all)"},
-			&cli.StringSliceFlag{Name: "backends", Value: cli.NewStringSlice("cpu"), Usage: "comma-separated list; only cpu so far"},
+			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
+			&cli.StringSliceFlag{Name: "backends", Value: cli.NewStringSlice("cpu"), Usage: "comma-separated `LIST`; only cpu so far"},
 		},
 		Action: runBuild,
 	}

@@ -17,13 +17,13 @@ func createCommand() *cli.Command {
 		Name:      "create",
 		Usage:     "make a model with FlashHead in the running Ollama",
 		ArgsUsage: "[NAME]",
-		Description: "Takes a GGUF file, or a model that Ollama has (template, system prompt, parameters, licence and\n" +
-			"messages are kept), converts it and registers it as NAME; by default the source's name with the\n" +
-			"tag's suffix -flashhead. The source stays as it is. OLLAMA_HOST says where Ollama runs.\n\n" +
+		Description: "Converts a GGUF file, or a model that Ollama has, and registers it as NAME, by\n" +
+			"default the source's name with -flashhead behind the tag. Template, parameters\n" +
+			"and the like are kept. OLLAMA_HOST says where Ollama runs.\n\n" +
 			"Example: fh-ollama create --from qwen3:0.6b && ollama run qwen3:0.6b-flashhead",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "`SOURCE`: a GGUF file, or the name of a model in Ollama"},
-			&cli.PathFlag{Name: "keep", Usage: "keep the converted file as `FILE`, with a Modelfile beside it"},
+			&cli.PathFlag{Name: "keep", Usage: "keep the converted file as `FILE`, and a Modelfile"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a model called NAME, and FILE"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 		}, convertFlags()...),

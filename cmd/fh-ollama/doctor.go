@@ -17,8 +17,9 @@ func doctorCommand() *cli.Command {
 		Name:      "doctor",
 		Usage:     "tell whether FlashHead works here",
 		ArgsUsage: "[FILE.gguf]",
-		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead and which models use it, lists the devices\n" +
-			"that can, and checks FILE. Ends with 1 when something is wrong, and says what to do.\n\n" +
+		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead and which models use\n" +
+			"it, lists the devices that can, and checks FILE. Ends with 1 when something is\n" +
+			"wrong, and says what to do.\n\n" +
 			"Example: fh-ollama doctor model-flashhead.gguf",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},

@@ -14,7 +14,7 @@ func modelfileCommand() *cli.Command {
 		Name:      "modelfile",
 		Usage:     "print the Modelfile of a GGUF file or of a model in Ollama",
 		ArgsUsage: "SOURCE",
-		Description: "Prints what `fh-ollama create --from SOURCE` would register, for `ollama create -f`.\n\n" +
+		Description: "Prints what fh-ollama create --from SOURCE registers, for ollama create -f.\n\n" +
 			"Example: fh-ollama modelfile qwen3:0.6b --gguf qwen3-flashhead.gguf > Modelfile",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "gguf", Usage: "write `FILE` after FROM, e.g. the converted one"},

@@ -18,9 +18,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the scripts in testdata/script: the command line as a user sees it. In a script, $BIN is the folder
-// of the program under test, alone, for a PATH without anything else.
+// of the program under test, alone, for a PATH without anything else, $MODEL is the small trained model, and
+// FH_OLLAMA_LIB names the native programs of the build. Scripts that need those begin with `[short] skip`.
 func TestScript(t *testing.T) {
 	program, err := exec.LookPath("fh-ollama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := filepath.Abs("../../integration/testdata/fh-demo-12m-q8_0.gguf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +34,26 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("BIN", filepath.Dir(program))
+			env.Setenv("MODEL", model)
+			env.Setenv("FH_OLLAMA_LIB", nativeDir(t))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
+}
+
+// nativeDir returns the absolute path of the build's native programs.
+func nativeDir(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("FH_OLLAMA_LIB")
+	if dir == "" {
+		dir = "../../dist/lib/ollama"
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // exits is the script command `exits CODE PROGRAM [ARGUMENT…]`: like exec, but the program must end with CODE.

@@ -42,14 +42,14 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 	if err := job.check(); err != nil {
 		return Summary{}, fmt.Errorf("%s: %w", o.Input, err)
 	}
-	if job.tool, err = cluster.FindTool(cluster.LibDirs(o.LibDir)); err != nil {
-		return Summary{}, err
-	}
 	out, err := createOutput(o.Input, o.Output, o.Force, src.Size+job.keyBytes())
 	if err != nil {
 		return Summary{}, err
 	}
 	defer out.discard()
+	if job.tool, err = cluster.FindTool(cluster.LibDirs(o.LibDir)); err != nil {
+		return Summary{}, err
+	}
 	if err := job.run(ctx, out); err != nil {
 		return Summary{}, err
 	}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestHelp checks that the help of every command fits a small screen, 24 lines of 80 columns, and shows an example.
+func TestHelp(t *testing.T) {
+	t.Chdir(t.TempDir()) // no settings of this folder
+	for _, command := range newApp(io.Discard, io.Discard).Commands {
+		var out, errs bytes.Buffer
+		if code := run([]string{"fh-ollama", command.Name, "--help"}, &out, &errs); code != 0 || errs.Len() > 0 {
+			t.Errorf("%s --help ends with %d: %s", command.Name, code, errs.String())
+		}
+		text := out.String()
+		if n := strings.Count(text, "\n"); n > 24 {
+			t.Errorf("%s --help has %d lines", command.Name, n)
+		}
+		for line := range strings.Lines(text) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("%s --help has a line of %d columns: %s", command.Name, n, line)
+			}
+		}
+		if !strings.Contains(text, "\nExample: fh-ollama "+command.Name) {
+			t.Errorf("%s --help shows no example", command.Name)
+		}
+	}
+}
+
+func TestFlagsFirst(t *testing.T) {
+	app := newApp(io.Discard, io.Discard)
+	for _, c := range []struct{ in, want string }{
+		{"fh-ollama", "fh-ollama"},
+		{"fh-ollama --version", "fh-ollama --version"},
+		{"fh-ollama none a -b", "fh-ollama none a -b"},
+		{"fh-ollama convert a", "fh-ollama convert -- a"},
+		{"fh-ollama convert a -o b", "fh-ollama convert -o b -- a"},
+		{"fh-ollama convert a --output=b c", "fh-ollama convert --output=b -- a c"},
+		{"fh-ollama convert a --force b -o -", "fh-ollama convert --force -o - -- a b"},
+		{"fh-ollama convert - --seed -1", "fh-ollama convert --seed -1 -- -"},
+		{"fh-ollama convert a -o", "fh-ollama convert -o"},
+		{"fh-ollama convert --force -- -o b", "fh-ollama convert --force -- -o b"},
+		{"fh-ollama convert a --unknown b", "fh-ollama convert --unknown -- a b"},
+		{"fh-ollama convert --help", "fh-ollama convert --help"},
+	} {
+		if got := flagsFirst(app, strings.Fields(c.in)); !slices.Equal(got, strings.Fields(c.want)) {
+			t.Errorf("%s becomes %s, want %s", c.in, strings.Join(got, " "), c.want)
+		}
+	}
+}

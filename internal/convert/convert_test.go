@@ -1,0 +1,170 @@
+package convert_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// run converts in to out without showing progress.
+func run(in, out string, change ...func(*convert.Options)) (convert.Summary, error) {
+	o := convert.Defaults()
+	o.Input, o.Output, o.ToolVersion = in, out, "test"
+	for _, c := range change {
+		c(&o)
+	}
+	return convert.Convert(context.Background(), o, progress.New(io.Discard))
+}
+
+func force(o *convert.Options) { o.Force = true }
+
+// refused checks that a conversion fails for the reason want, with a way out, leaves dir as it was, and the input too.
+func refused(t *testing.T, in, out, want string, change ...func(*convert.Options)) {
+	t.Helper()
+	dir := filepath.Dir(out)
+	before, sum := names(dir), digest(t, in)
+	_, err := run(in, out, change...)
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Fatalf("error %v, want one that tells of %q", err, want)
+	}
+	if hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
+		t.Errorf("error %q, way out %q: want one line each", err, hint.Of(err))
+	}
+	if after := names(dir); after != before {
+		t.Errorf("the folder had %q before and has %q now", before, after)
+	}
+	if digest(t, in) != sum {
+		t.Error("the input changed")
+	}
+}
+
+func names(dir string) string {
+	entries, _ := os.ReadDir(dir)
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return strings.Join(all, " ")
+}
+
+func digest(t *testing.T, path string) [sha256.Size]byte {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > 1<<30 { // sparse files of terabytes are not read
+		return [sha256.Size]byte{}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sha256.Sum256(data)
+}
+
+func TestBadInput(t *testing.T) {
+	model := gguftest.Model(40, 32).Bytes()
+	headless := gguftest.Model(40, 32)
+	headless.Tensors = headless.Tensors[1:]
+	part := gguftest.Model(40, 32)
+	part.KVs = append(part.KVs, gguftest.V("split.count", uint16(2)))
+	converted := gguftest.Model(40, 32)
+	converted.KVs = append(converted.KVs, gguftest.V("flashhead.version", uint32(1)))
+	old := gguftest.Model(40, 32)
+	old.Version = 1
+	for name, c := range map[string]struct {
+		data   []byte
+		want   string
+		change func(*convert.Options)
+	}{
+		"not GGUF":          {[]byte("PK\x03\x04 something else"), "not a GGUF file", nil},
+		"empty":             {nil, "not a GGUF file", nil},
+		"truncated":         {model[:len(model)-2000], "ends too early", nil},
+		"wrong version":     {old.Bytes(), "version 1 is not supported", nil},
+		"no output head":    {headless.Bytes(), "no output head", nil},
+		"split":             {part.Bytes(), "one of 2 parts", nil},
+		"already converted": {converted.Bytes(), "already converted", nil},
+		"tiny vocabulary":   {gguftest.Model(16, 32).Bytes(), "less than two clusters of 16", nil},
+		"large clusters":    {model, "less than two clusters of 40", func(o *convert.Options) { o.ClusterSize = 40 }},
+		"many probes":       {model, "4 probes are more than the 3 clusters", func(o *convert.Options) { o.Probes = 4 }},
+		"odd centroids":     {model, "no type that centroids can have", func(o *convert.Options) { o.CentroidType = "q9" }},
+		"wide centroids":    {model, "multiple of 256", func(o *convert.Options) { o.CentroidType = "q4_K" }},
+		"no native tool":    {model, "llama-flashhead is not there", func(o *convert.Options) { o.LibDir = "nowhere" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.change == nil {
+				c.change = func(*convert.Options) {}
+			}
+			refused(t, gguftest.Write(t, "in.gguf", c.data), filepath.Join(t.TempDir(), "out.gguf"), c.want, c.change)
+		})
+	}
+	if _, err := run(filepath.Join(t.TempDir(), "none.gguf"), "out.gguf"); err == nil || hint.Of(err) == "" {
+		t.Errorf("without an input: %v", err)
+	}
+	if _, err := run(t.TempDir(), "out.gguf"); err == nil || !strings.Contains(err.Error(), "is not a file") {
+		t.Errorf("with a folder as input: %v", err)
+	}
+}
+
+func TestBadOutput(t *testing.T) {
+	in := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
+	dir := filepath.Dir(in)
+	link, hard, other := filepath.Join(dir, "link.gguf"), filepath.Join(dir, "hard.gguf"), filepath.Join(dir, "other.gguf")
+	if err := os.Symlink(in, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(in, hard); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(other, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, in, in, "is the input itself")
+	refused(t, in, in, "is the input itself", force)
+	refused(t, in, link, "is the input itself", force)
+	refused(t, in, hard, "is the input itself", force)
+	refused(t, link, in, "is the input itself", force)
+	refused(t, in, other, "exists already")
+	refused(t, in, dir, "is there and not a file", force)
+	refused(t, in, filepath.Join(dir, "no", "out.gguf"), "no such file or directory")
+	refused(t, in, filepath.Join(other, "out.gguf"), "not a directory")
+	if data, err := os.ReadFile(other); err != nil || !bytes.Equal(data, []byte("precious")) {
+		t.Errorf("the other file has %q, %v", data, err)
+	}
+}
+
+func TestDefaultOutput(t *testing.T) {
+	for in, want := range map[string]string{"a/m.gguf": "a/m-flashhead.gguf", "m.GGUF": "m-flashhead.gguf", "sha256-ab.c": "sha256-ab.c-flashhead.gguf"} {
+		if got := convert.DefaultOutput(in); got != want {
+			t.Errorf("DefaultOutput(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, change := range map[string]func(*convert.Options){
+		"no input":       func(o *convert.Options) { o.Input = "" },
+		"cluster of one": func(o *convert.Options) { o.ClusterSize = 1 },
+		"large cluster":  func(o *convert.Options) { o.ClusterSize = 1025 },
+		"no iterations":  func(o *convert.Options) { o.Iterations = 0 },
+		"no threads":     func(o *convert.Options) { o.Threads = 0 },
+		"probes below 0": func(o *convert.Options) { o.Probes = -1 },
+	} {
+		o := convert.Defaults()
+		o.Input = "in.gguf"
+		if err := o.Validate(); err != nil {
+			t.Fatalf("the defaults: %v", err)
+		}
+		if change(&o); o.Validate() == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
