@@ -35,6 +35,7 @@ test-short: lint
 
 op-test: build
 	dist/lib/ollama/test-flash-head
+	dist/lib/ollama/test-flash-head-map
 
 test: lint op-test stock
 	$(GO) test -count=1 -timeout 45m ./...

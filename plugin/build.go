@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -36,7 +37,7 @@ type Overlay struct {
 }
 
 // headTargets are the programs that only a patched build has.
-var headTargets = []string{"llama-flashhead", "test-flash-head"}
+var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map"}
 
 // upstreamTargets are the programs of every build.
 var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize"}
@@ -259,11 +260,11 @@ func (b *build) lock() (unlock func(), err error) {
 
 // laySources plans both trees and brings their folders up to date. Nothing is written before every patch applied.
 func (b *build) laySources(ctx context.Context, st *Step) error {
-	ollama, llama := Tree{}, Tree{}
+	ollama, pristine := Tree{}, Tree{}
 	if err := ollama.AddDir("", b.ollama.dir, b.ollama.skip); err != nil {
 		return err
 	}
-	if err := llama.AddDir("", b.llamaCpp.dir, b.llamaCpp.skip); err != nil {
+	if err := pristine.AddDir("", b.llamaCpp.dir, b.llamaCpp.skip); err != nil {
 		return err
 	}
 	scratch, err := os.MkdirTemp(b.dir, "scratch-*")
@@ -271,24 +272,14 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	patches := 0
-	if !b.opts.Stock {
-		series, err := ReadSeries(b.overlay.Patches, b.pins.Patches.Series)
-		if err != nil {
-			return err
+	llama, patches, err := b.patched(ctx, pristine, scratch)
+	if errors.Is(err, errDoesNotApply) {
+		way := "the pinned sources and the patches of this version do not fit: please report it"
+		if b.opts.OllamaSource != "" || b.opts.LlamaCppSource != "" {
+			way = "the patches were written for other sources; leave out --llama-cpp-source and --ollama-source to use the pinned ones"
 		}
-		if llama, err = b.overlay.over(ctx, llama, series, patcher{git: b.tools.Git, scratch: filepath.Join(scratch, "head")}); err != nil {
-			return err
-		}
-		patches = len(series)
+		return hint.Wrap(err, way)
 	}
-	// Ollama's own patches come last, as its build would apply them to a tree that it is given; it is told that they
-	// are there (configure.go), so that re-running does not touch the files once more.
-	compat, err := compatPatches(os.DirFS(b.ollama.dir))
-	if err != nil {
-		return err
-	}
-	llama, err = patcher{git: b.tools.Git, scratch: filepath.Join(scratch, "compat"), applied: true}.apply(ctx, llama, compat)
 	if err != nil {
 		return err
 	}
@@ -304,6 +295,30 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 	b.treeKey = hex.EncodeToString(sum[:])
 	st.Note("%s, %d files changed", count(patches, "patch", "patches"), ollamaStats.Written+ollamaStats.Removed+llamaStats.Written+llamaStats.Removed)
 	return nil
+}
+
+// patched is the tree with the head laid over it, unless the build is stock, and with Ollama's own patches. It counts
+// ours. Ollama's come last, as its build would apply them to a tree that it is given; it is told that they are there
+// (configure.go), so that re-running does not touch the files once more.
+func (b *build) patched(ctx context.Context, llama Tree, scratch string) (_ Tree, ours int, err error) {
+	if !b.opts.Stock {
+		series, err := ReadSeries(b.overlay.Patches, b.pins.Patches.Series)
+		if err != nil {
+			return nil, 0, err
+		}
+		p := patcher{git: b.tools.Git, scratch: filepath.Join(scratch, "head")}
+		if llama, err = b.overlay.over(ctx, llama, series, p); err != nil {
+			return nil, 0, err
+		}
+		ours = len(series)
+	}
+	compat, err := compatPatches(os.DirFS(b.ollama.dir))
+	if err != nil {
+		return nil, 0, err
+	}
+	p := patcher{git: b.tools.Git, scratch: filepath.Join(scratch, "compat"), applied: true}
+	llama, err = p.apply(ctx, llama, compat)
+	return llama, ours, err
 }
 
 // over lays the head's sources and a series of patches over a tree of llama.cpp.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,8 +14,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // Patch is one patch file, with paths as git writes them (a/… and b/…).
@@ -121,6 +120,9 @@ func (p patcher) apply(ctx context.Context, t Tree, patches []Patch) (Tree, erro
 	return out, out.AddDir("", work, nil)
 }
 
+// errDoesNotApply marks a patch that does not fit the sources.
+var errDoesNotApply = errors.New("does not apply")
+
 // gitApply runs git apply in dir, which needs to be no repository and must not be mistaken for a part of one.
 func (p patcher) gitApply(ctx context.Context, dir string, patch Patch, options ...string) error {
 	args := append([]string{"apply", "--whitespace=nowarn"}, options...)
@@ -134,8 +136,7 @@ func (p patcher) gitApply(ctx context.Context, dir string, patch Patch, options 
 	}
 	if err != nil {
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		return hint.Wrap(fmt.Errorf("patch %s does not apply: %s", patch.Name, strings.TrimPrefix(first, "error: ")),
-			"the sources are not the ones the patches were written for; leave out --llama-cpp-source and --ollama-source to use the pinned ones")
+		return fmt.Errorf("patch %s %w: %s", patch.Name, errDoesNotApply, strings.TrimPrefix(first, "error: "))
 	}
 	return nil
 }

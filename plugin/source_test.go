@@ -179,8 +179,8 @@ func TestLaySourcesKeepsTheTreeWhenAPatchFails(t *testing.T) {
 	files[series+"/series"].Data = []byte("001-call.patch\n002-stale.patch\n")
 	files[series+"/002-stale.patch"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(stale, "src/graph.cpp", "src/llama-model.cpp"))}
 	b.overlay.Head.(fstest.MapFS)["cpu/k.cpp"].Data = []byte("int changed;")
-	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "002-stale.patch") {
-		t.Errorf("error %v", err)
+	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "002-stale.patch") || !strings.Contains(hint.Of(err), "--llama-cpp-source") {
+		t.Errorf("error %v, hint %q", err, hint.Of(err))
 	}
 	if got := onDisk(t, b.llamaTree()); !mapsEqual(got, before) {
 		t.Errorf("the tree changed: %q", got)
