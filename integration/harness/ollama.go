@@ -141,3 +141,6 @@ func FreePort() (int, error) {
 
 // errEnded is returned by await when the program ends instead of answering.
 var errEnded = errors.New("the program ended before it answered")
+
+// LogFile is where the server logs; it lies in the folder that Start was given.
+func (o *Ollama) LogFile() string { return o.log }

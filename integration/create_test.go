@@ -1,0 +1,149 @@
+package integration
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/modelfile"
+)
+
+// create runs `fh-ollama create` against o and returns what it printed.
+func create(t *testing.T, o *harness.Ollama, args ...string) (string, error) {
+	t.Helper()
+	return o.Run(timeout(t), o.Prefix.Bin("fh-ollama"), append([]string{"create"}, args...)...)
+}
+
+func show(t *testing.T, o *harness.Ollama, name string) *api.ShowResponse {
+	t.Helper()
+	answer, err := o.Client.Show(timeout(t), &api.ShowRequest{Model: name})
+	if err != nil {
+		t.Fatalf("show %s: %v", name, err)
+	}
+	return answer
+}
+
+// hasMap tells whether the model's file carries a cluster map.
+func hasMap(t *testing.T, o *harness.Ollama, name string) bool {
+	_, ok := show(t, o, name).ModelInfo[flashhead.KeyVersion]
+	return ok
+}
+
+// A model of the running Ollama gets a sister with FlashHead that is the same in everything else.
+func TestCreateFromModel(t *testing.T) {
+	o := serve(t, patched(t))
+	source := &modelfile.Modelfile{
+		From:     []string{trainedModel},
+		Template: "{{ if .System }}{{ .System }}\n{{ end }}\"{{ .Prompt }}\"\n",
+		System:   "You are \"brief\",\nand kind.",
+		Parameters: []modelfile.Parameter{
+			{Name: "num_ctx", Value: "256"}, {Name: "num_predict", Value: "8"}, {Name: "stop", Value: "<|im_end|>"},
+			{Name: "stop", Value: "\n\n"}, {Name: "temperature", Value: "0.5"},
+		},
+		Messages: []modelfile.Message{{Role: "user", Content: "hello"}, {Role: "assistant", Content: "hello\nyou"}},
+		License:  []string{"first licence", "second \"licence\"\nof two lines"},
+	}
+	if err := modelfile.Register(timeout(t), o.Client, "story:small", source, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := show(t, o, "story:small")
+
+	if out, err := create(t, o, "--from", "story:small"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	after := show(t, o, "story:small-flashhead")
+	got, want := modelfile.FromShow(after), modelfile.FromShow(before)
+	if got.From[0] == want.From[0] {
+		t.Error("both models have the same weights")
+	}
+	got.From = want.From
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if !hasMap(t, o, "story:small-flashhead") || hasMap(t, o, "story:small") {
+		t.Error("the cluster map is not where it belongs")
+	}
+	if unchanged := show(t, o, "story:small"); unchanged.Modelfile != before.Modelfile || !unchanged.ModifiedAt.Equal(before.ModifiedAt) {
+		t.Error("the source was changed")
+	}
+
+	// What exists is not replaced, and nothing replaces the source.
+	if _, err := create(t, o, "--from", "story:small"); err == nil || !strings.Contains(err.Error(), "exists already") {
+		t.Errorf("creating it twice: %v", err)
+	}
+	if _, err := create(t, o, "story:small", "--from", "story:small", "--force"); err == nil || !strings.Contains(err.Error(), "never changed") {
+		t.Errorf("creating it over the source: %v", err)
+	}
+	if out, err := create(t, o, "--from", "story:small", "--force"); err != nil {
+		t.Errorf("creating it again with --force: %v\n%s", err, out)
+	}
+}
+
+// A model without a template of its own keeps the one in its GGUF file, here none: a TEMPLATE would switch that off.
+func TestCreateKeepsMissingTemplate(t *testing.T) {
+	o := serve(t, patched(t))
+	for name, template := range map[string]string{"none": "", "plain": modelfile.DefaultTemplate} {
+		m := &modelfile.Modelfile{From: []string{trainedModel}, Template: template}
+		if err := modelfile.Register(timeout(t), o.Client, name, m, nil); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := create(t, o, name+":fast", "--from", name); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		out, err := o.Run(timeout(t), o.Prefix.Bin("fh-ollama"), "modelfile", name+":fast")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out, "TEMPLATE") != (template != "") {
+			t.Errorf("template %q became\n%s", template, out)
+		}
+	}
+}
+
+// A file is converted, or registered as it is when it has FlashHead already.
+func TestCreateFromFile(t *testing.T) {
+	o := serve(t, patched(t))
+	kept := filepath.Join(t.TempDir(), "kept.gguf")
+	if out, err := create(t, o, "--from", trainedModel, "--keep", kept); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !hasMap(t, o, "fh-demo-12m-q8_0:flashhead") {
+		t.Error("the model has no cluster map")
+	}
+	text, err := os.ReadFile(kept + ".Modelfile")
+	if err != nil || string(text) != "FROM ./kept.gguf\n" {
+		t.Errorf("the Modelfile is %q, %v", text, err)
+	}
+	if out, err := create(t, o, "again", "--from", kept); err != nil || !strings.Contains(out, "registered as it is") {
+		t.Errorf("creating from a converted file: %v\n%s", err, out)
+	}
+	if has, err := o.Client.HeadBlob(timeout(t), "sha256:"+digest(t, kept)); err != nil || !has {
+		t.Errorf("the converted file is not what was registered: %v, %v", has, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "tmp", "fh-ollama-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func digest(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,65 @@
+package integration
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/doctor"
+)
+
+// examine runs the doctor of the patched build against o.
+func examine(t *testing.T, o *harness.Ollama, args ...string) (doctor.Report, error) {
+	t.Helper()
+	out, failed := o.Run(timeout(t), patched(t).Bin("fh-ollama"), append([]string{"doctor", "--json"}, args...)...)
+	var report doctor.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatalf("doctor --json printed %q: %v, %v", out, err, failed)
+	}
+	return report, failed
+}
+
+func TestDoctorPatched(t *testing.T) {
+	o := serve(t, patched(t))
+	register(t, o, "fast", converted(t))
+	register(t, o, "dense", trainedModel)
+	report, err := examine(t, o, converted(t))
+	if err != nil {
+		t.Error(err)
+	}
+	if !report.Server.Reachable || !report.Server.Patched || report.Server.FlashHead == "" || strings.Contains(report.Server.Version, "+") {
+		t.Errorf("server: %+v", report.Server)
+	}
+	if len(report.Models) != 1 || report.Models[0].Name != "fast:latest" || report.Models[0].Clusters != clusterCount {
+		t.Errorf("models: %+v", report.Models)
+	}
+	if len(report.Library.Devices) == 0 || report.Library.Devices[0].Type != "cpu" || !report.Library.Devices[0].FlashHead {
+		t.Errorf("devices: %+v", report.Library.Devices)
+	}
+	if report.File == nil || !report.File.Sound || report.File.Clusters != clusterCount {
+		t.Errorf("file: %+v", report.File)
+	}
+}
+
+func TestDoctorStock(t *testing.T) {
+	patched(t)
+	o := serve(t, stock(t))
+	report, err := examine(t, o)
+	if err == nil || len(report.Problems) != 1 || !strings.Contains(report.Problems[0].WayOut, "fh-ollama build") {
+		t.Errorf("a stock server: %v, %+v", err, report.Problems)
+	}
+	if !report.Server.Reachable || report.Server.Patched {
+		t.Errorf("server: %+v", report.Server)
+	}
+}
+
+func TestDoctorDamagedFile(t *testing.T) {
+	o := serve(t, patched(t))
+	for name, file := range damagedFiles(t) {
+		report, err := examine(t, o, file)
+		if err == nil || report.File == nil || report.File.Sound || len(report.Problems) != 1 {
+			t.Errorf("%s: %v, %+v", name, err, report)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+)
+
+// answerTokens and a prompt stay together within the model's 256 tokens of context.
+const answerTokens = 64
+
+// prompts cuts n pieces of about 40 words out of the held-out text, evenly spread.
+func prompts(t *testing.T, n int) []string {
+	t.Helper()
+	text, err := os.ReadFile(heldoutText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(text))
+	var out []string
+	for i := range n {
+		at := i * len(words) / n
+		out = append(out, strings.Join(words[at:at+40], " "))
+	}
+	return out
+}
+
+// answers continues every prompt greedily.
+func answers(t *testing.T, o *harness.Ollama, model string, prompts []string) []string {
+	t.Helper()
+	var out []string
+	for _, p := range prompts {
+		a := generate(t, o, model, p, answerTokens)
+		out = append(out, fmt.Sprintf("%d tokens: %s", a.EvalCount, a.Response))
+	}
+	return out
+}
+
+// same reports the first difference.
+func same(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("%s: prompt %d\n got %q\nwant %q", what, i, got[i], want[i])
+			return
+		}
+	}
+}
+
+// The settings that must give the dense model's text, token by token: FlashHead off, and every cluster probed.
+func TestIdentities(t *testing.T) {
+	p := patched(t)
+	texts := prompts(t, 12)
+	o := serve(t, p)
+	register(t, o, "dense", trainedModel)
+	want := answers(t, o, "dense", texts)
+	distinct := map[string]bool{}
+	for _, a := range want {
+		distinct[a] = true
+	}
+	if len(distinct) < len(want)*3/4 {
+		t.Fatalf("only %d different answers to %d prompts: too few to compare", len(distinct), len(want))
+	}
+	o.Stop()
+	for _, c := range []struct{ setting, says string }{
+		{"FLASHHEAD_ENABLED=0", "flash_head: inactive"},
+		{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount), "flash_head: active"},
+	} {
+		t.Run(c.setting, func(t *testing.T) {
+			o := serve(t, p, c.setting)
+			register(t, o, "fast", converted(t))
+			same(t, c.setting, answers(t, o, "fast", texts), want)
+			if !strings.Contains(o.Log(), c.says) {
+				t.Errorf("the log does not say %q", c.says)
+			}
+		})
+	}
+}
+
+// With the default probes greedy text mostly is the dense model's. One other token changes all that follow, so what is
+// counted is the length that both have in common; the exact measure is TestSameTop.
+func TestDefaultMostlyAgrees(t *testing.T) {
+	o := serve(t, patched(t))
+	register(t, o, "dense", trainedModel)
+	register(t, o, "fast", converted(t))
+	texts := prompts(t, 12)
+	dense, fast := answers(t, o, "dense", texts), answers(t, o, "fast", texts)
+	common, all := 0, 0
+	for i := range dense {
+		n := 0
+		for n < min(len(dense[i]), len(fast[i])) && dense[i][n] == fast[i][n] {
+			n++
+		}
+		common += n
+		all += len(dense[i])
+	}
+	share := float64(common) / float64(all)
+	t.Logf("FlashHead follows the dense text for %.0f %% of its length", 100*share)
+	if share < 0.5 {
+		t.Errorf("FlashHead follows the dense text for %.0f %% of its length only", 100*share)
+	}
+	if !strings.Contains(o.Log(), "flash_head: active") {
+		t.Error("FlashHead was not active")
+	}
+}

@@ -1,0 +1,35 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+)
+
+// A converted file runs in the unpatched build, and answers as the dense model does there.
+func TestStockRunsConvertedFile(t *testing.T) {
+	file := converted(t)
+	o := serve(t, stock(t))
+	register(t, o, "dense", trainedModel)
+	register(t, o, "fast", file)
+	texts := prompts(t, 4)
+	same(t, "the converted file in the stock build", answers(t, o, "fast", texts), answers(t, o, "dense", texts))
+	if strings.Contains(o.Log(), "flash_head:") {
+		t.Error("the stock build knows FlashHead")
+	}
+}
+
+// Without FlashHead the patched build writes what the stock build writes.
+func TestPatchedIsStockForDenseModels(t *testing.T) {
+	texts := prompts(t, 4)
+	var want []string
+	t.Run("stock", func(t *testing.T) {
+		o := serve(t, stock(t))
+		register(t, o, "dense", trainedModel)
+		want = answers(t, o, "dense", texts)
+	})
+	t.Run("patched", func(t *testing.T) {
+		o := serve(t, patched(t))
+		register(t, o, "dense", trainedModel)
+		same(t, "the dense model in the patched build", answers(t, o, "dense", texts), want)
+	})
+}

@@ -1,0 +1,218 @@
+package integration
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+)
+
+// Shape of the tiny models: large enough for every code path, small enough to be made in a moment.
+const (
+	tinyVocab   = 4096
+	tinyWidth   = 64 // of a hidden state
+	tinyHeads   = 4
+	tinyKVHeads = 2
+	tinyHeadDim = 16
+	tinyFFN     = 128
+	tinyLayers  = 2
+	tinyExperts = 4
+)
+
+// tiny describes a random-weight model of one architecture.
+type tiny struct {
+	name     string
+	arch     string
+	headType uint32 // ggml type of the output head
+	untied   bool
+	softcap  float32 // of the logits, 0: none
+	qkNorm   bool    // norms of queries and keys
+	postNorm bool    // norms behind attention and feed-forward
+	experts  bool
+}
+
+// write writes the model's file into dir. The same model has the same bytes every time.
+func (m tiny) write(t *testing.T, dir string) string {
+	t.Helper()
+	r := rand.New(rand.NewPCG(uint64(len(m.name)), 42))
+	f := gguftest.File{KVs: append(m.keys(), tokenizer()...)}
+	matrix := func(name string, typ uint32, scale float64, shape ...uint64) {
+		n := uint64(1)
+		for _, s := range shape {
+			n *= s
+		}
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(r.NormFloat64() * scale)
+		}
+		f.Tensors = append(f.Tensors, gguftest.T(name, typ, encode(typ, values), shape...))
+	}
+	norm := func(name string, n uint64) {
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = 1
+		}
+		f.Tensors = append(f.Tensors, gguftest.T(name, gguftest.TypeF32, encode(gguftest.TypeF32, values), n))
+	}
+	// Small embeddings and layers that write large values: the next token then depends on more than the last one.
+	matrix("token_embd.weight", m.tokenType(), 0.02, tinyWidth, tinyVocab)
+	norm("output_norm.weight", tinyWidth)
+	if m.untied {
+		matrix("output.weight", m.headType, 0.1, tinyWidth, tinyVocab)
+	}
+	const in, mid = 2.0 / 8, 2.0 / 11 // about 2/sqrt of the columns
+	for l := range tinyLayers {
+		p := "blk." + string(rune('0'+l)) + "."
+		norm(p+"attn_norm.weight", tinyWidth)
+		matrix(p+"attn_q.weight", gguftest.TypeF32, in, tinyWidth, tinyHeads*tinyHeadDim)
+		matrix(p+"attn_k.weight", gguftest.TypeF32, in, tinyWidth, tinyKVHeads*tinyHeadDim)
+		matrix(p+"attn_v.weight", gguftest.TypeF32, in, tinyWidth, tinyKVHeads*tinyHeadDim)
+		matrix(p+"attn_output.weight", gguftest.TypeF32, in, tinyHeads*tinyHeadDim, tinyWidth)
+		if m.qkNorm {
+			norm(p+"attn_q_norm.weight", tinyHeadDim)
+			norm(p+"attn_k_norm.weight", tinyHeadDim)
+		}
+		norm(p+"ffn_norm.weight", tinyWidth)
+		if m.experts {
+			matrix(p+"ffn_gate_inp.weight", gguftest.TypeF32, in, tinyWidth, tinyExperts)
+			matrix(p+"ffn_gate_exps.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN, tinyExperts)
+			matrix(p+"ffn_up_exps.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN, tinyExperts)
+			matrix(p+"ffn_down_exps.weight", gguftest.TypeF32, mid, tinyFFN, tinyWidth, tinyExperts)
+		} else {
+			matrix(p+"ffn_gate.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN)
+			matrix(p+"ffn_up.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN)
+			matrix(p+"ffn_down.weight", gguftest.TypeF32, mid, tinyFFN, tinyWidth)
+		}
+		if m.postNorm {
+			norm(p+"post_attention_norm.weight", tinyWidth)
+			norm(p+"post_ffw_norm.weight", tinyWidth)
+		}
+	}
+	path := filepath.Join(dir, m.name+".gguf")
+	if err := os.WriteFile(path, f.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// tokenType is the type of the embedding, which is the head of a tied model.
+func (m tiny) tokenType() uint32 {
+	if m.untied {
+		return gguftest.TypeF32
+	}
+	return m.headType
+}
+
+func (m tiny) keys() []gguftest.KV {
+	a := m.arch + "."
+	keys := []gguftest.KV{
+		gguftest.V("general.architecture", m.arch),
+		gguftest.V(a+"context_length", uint32(512)),
+		gguftest.V(a+"embedding_length", uint32(tinyWidth)),
+		gguftest.V(a+"block_count", uint32(tinyLayers)),
+		gguftest.V(a+"feed_forward_length", uint32(tinyFFN)),
+		gguftest.V(a+"attention.head_count", uint32(tinyHeads)),
+		gguftest.V(a+"attention.head_count_kv", uint32(tinyKVHeads)),
+		gguftest.V(a+"attention.key_length", uint32(tinyHeadDim)),
+		gguftest.V(a+"attention.value_length", uint32(tinyHeadDim)),
+		gguftest.V(a+"attention.layer_norm_rms_epsilon", float32(1e-6)),
+		gguftest.V(a+"rope.dimension_count", uint32(tinyHeadDim)),
+		gguftest.V(a+"rope.freq_base", float32(10000)),
+		gguftest.V(a+"vocab_size", uint32(tinyVocab)),
+	}
+	if m.softcap > 0 {
+		keys = append(keys, gguftest.V(a+"final_logit_softcapping", m.softcap))
+	}
+	if m.postNorm {
+		keys = append(keys, gguftest.V(a+"attention.sliding_window", uint32(64)))
+	}
+	if m.experts {
+		keys = append(keys, gguftest.V(a+"expert_count", uint32(tinyExperts)), gguftest.V(a+"expert_used_count", uint32(2)),
+			gguftest.V(a+"expert_feed_forward_length", uint32(tinyFFN)))
+	}
+	return keys
+}
+
+// tokenizer is a byte-level BPE: two marks, the 256 bytes, and pairs of bytes with their merges.
+func tokenizer() []gguftest.KV {
+	bytes := byteAlphabet()
+	tokens, types := []string{"<s>", "</s>"}, []int32{3, 3}
+	for _, b := range bytes {
+		tokens, types = append(tokens, b), append(types, 1)
+	}
+	var merges []string
+	for i := 0; len(tokens) < tinyVocab; i++ {
+		a, b := bytes[i/256], bytes[i%256]
+		tokens, types, merges = append(tokens, a+b), append(types, 1), append(merges, a+" "+b)
+	}
+	return []gguftest.KV{
+		gguftest.V("tokenizer.ggml.model", "gpt2"),
+		gguftest.V("tokenizer.ggml.pre", "gpt-2"),
+		gguftest.V("tokenizer.ggml.tokens", gguftest.A(tokens)),
+		gguftest.V("tokenizer.ggml.token_type", gguftest.A(types)),
+		gguftest.V("tokenizer.ggml.merges", gguftest.A(merges)),
+		gguftest.V("tokenizer.ggml.bos_token_id", uint32(0)),
+		gguftest.V("tokenizer.ggml.eos_token_id", uint32(1)),
+		gguftest.V("tokenizer.ggml.add_bos_token", true),
+	}
+}
+
+// byteAlphabet is GPT-2's character for every byte: itself where it prints, else one from 256 on.
+func byteAlphabet() []string {
+	var alphabet []string
+	next := rune(256)
+	for b := rune(0); b < 256; b++ {
+		if b >= 33 && b <= 126 || b >= 161 && b <= 172 || b >= 174 {
+			alphabet = append(alphabet, string(b))
+		} else {
+			alphabet = append(alphabet, string(next))
+			next++
+		}
+	}
+	return alphabet
+}
+
+// encode writes values in a ggml type: F32, F16 or Q8_0.
+func encode(typ uint32, values []float32) []byte {
+	var b []byte
+	switch typ {
+	case gguftest.TypeF32:
+		for _, v := range values {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+	case gguftest.TypeF16:
+		for _, v := range values {
+			b = binary.LittleEndian.AppendUint16(b, half(v))
+		}
+	case gguftest.TypeQ8_0:
+		for ; len(values) > 0; values = values[32:] {
+			largest := 0.0
+			for _, v := range values[:32] {
+				largest = max(largest, math.Abs(float64(v)))
+			}
+			scale := largest / 127
+			b = binary.LittleEndian.AppendUint16(b, half(float32(scale)))
+			for _, v := range values[:32] {
+				b = append(b, byte(int8(math.Round(float64(v)/scale))))
+			}
+		}
+	default:
+		panic("no encoder")
+	}
+	return b
+}
+
+// half rounds towards zero to IEEE half precision; v is small and normal or zero.
+func half(v float32) uint16 {
+	bits := math.Float32bits(v)
+	sign := uint16(bits >> 16 & 0x8000)
+	exponent := int(bits>>23&0xff) - 127 + 15
+	if exponent <= 0 {
+		return sign
+	}
+	return sign | uint16(exponent)<<10 | uint16(bits>>13&0x3ff)
+}
