@@ -36,6 +36,7 @@ test-short: lint
 op-test: build
 	dist/lib/ollama/test-flash-head
 	dist/lib/ollama/test-flash-head-map
+	dist/lib/ollama/test-flash-head-cluster
 
 test: lint op-test stock
 	$(GO) test -count=1 -timeout 45m ./...

@@ -36,8 +36,8 @@ type Overlay struct {
 	Patches fs.FS // folders with patches and a series file; Pins.Patches names the one to use
 }
 
-// headTargets are the programs that only a patched build has.
-var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map"}
+// headTargets are the programs that only a patched build has: the native tool and the tests of the head's parts.
+var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map", "test-flash-head-cluster"}
 
 // upstreamTargets are the programs of every build.
 var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize"}
