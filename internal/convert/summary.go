@@ -20,7 +20,7 @@ func (s Summary) String() string {
 	line("head", "%s, %v, %d x %d, %s, %.0f %% of the bytes a token", t.Name, t.Type, t.Rows(), t.Columns(), kind, 100*s.Cost.HeadShare())
 	line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective, p.CentroidType)
 	line("probes", "%d, and %d tokens pinned", p.Probes, len(p.Pinned))
-	line("ceiling", "%.2fx faster than dense, by bytes read", s.Cost.Ceiling(p.Probes))
+	line("ceiling", "at most %.2fx as fast as dense, by bytes read", s.Cost.Ceiling(p.Probes))
 	line("file", "%s, %d bytes larger", s.Output, s.Grown)
 	line("time", "%s", s.Took.Round(100*time.Millisecond))
 	line("next", "fh-ollama create NAME --from %s", s.Output)

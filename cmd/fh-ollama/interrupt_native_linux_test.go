@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestInterrupt sends Ctrl-C's signal, to the program alone, while the native tool is clustering: the program ends with 1,
+// the tool ends too, and no file is left.
+func TestInterrupt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the native tool")
+	}
+	out, tmp := t.TempDir(), t.TempDir()
+	cmd := exec.Command("fh-ollama", "convert", "../../integration/testdata/fh-demo-12m-q8_0.gguf",
+		"-o", filepath.Join(out, "out.gguf"), "--iterations", "1000", "--lib", nativeDir(t))
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	defer cmd.Process.Kill()
+
+	tool := ""
+	for begun := time.Now(); tool == ""; time.Sleep(20 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended before it could be interrupted: %v: %s", err, stderr.String())
+		default:
+		}
+		if time.Since(begun) > time.Minute {
+			t.Fatal("the native tool does not start")
+		}
+		tool = childOf(cmd.Process.Pid, "llama-flashhead")
+	}
+	time.Sleep(300 * time.Millisecond) // well into the clustering
+	if entries, _ := os.ReadDir(out); len(entries) != 1 || !strings.Contains(entries[0].Name(), ".partial-") {
+		t.Errorf("while it runs the folder should have the partial file alone, but has %v", entries)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not end")
+	}
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	if want := "fh-ollama: interrupted\n  run the same command again; nothing was left half done\n"; !strings.HasSuffix(stderr.String(), want) {
+		t.Errorf("stderr is %q", stderr.String())
+	}
+	for _, dir := range []string{out, tmp} {
+		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+			t.Errorf("left behind: %v", entries)
+		}
+	}
+	if _, err := os.Stat("/proc/" + tool); err == nil {
+		t.Error("the native tool still runs")
+	}
+}
+
+// childOf returns the process id of a child with the given name, or "".
+func childOf(pid int, name string) string {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range threads {
+		children, _ := os.ReadFile(file)
+		for child := range strings.FieldsSeq(string(children)) {
+			comm, _ := os.ReadFile("/proc/" + child + "/comm")
+			if strings.TrimSpace(string(comm)) == name[:min(len(name), 15)] { // the kernel keeps 15 characters
+				return child
+			}
+		}
+	}
+	return ""
+}
