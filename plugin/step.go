@@ -18,6 +18,7 @@ import (
 type Steps struct {
 	out  io.Writer
 	live bool
+	wait time.Duration // a step shorter than this shows no progress off a terminal
 
 	mu sync.Mutex // guards out and the running step
 }
@@ -25,7 +26,7 @@ type Steps struct {
 // NewSteps returns a display on out; it is live if out is a terminal.
 func NewSteps(out io.Writer) *Steps {
 	f, ok := out.(*os.File)
-	return &Steps{out: out, live: ok && term.IsTerminal(int(f.Fd()))}
+	return &Steps{out: out, live: ok && term.IsTerminal(int(f.Fd())), wait: 5 * time.Second}
 }
 
 // Step is the running step, handed to the function that does its work.
@@ -84,7 +85,7 @@ func (st *Step) Progress(done, total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.done, st.total = done, total
-	if s.live || total <= 0 {
+	if s.live || total <= 0 || time.Since(st.start) < s.wait {
 		return
 	}
 	if tenth := 10 * done / total; tenth > st.tenth && done < total {

@@ -41,7 +41,9 @@ func TestFailingStepShowsCommandTailAndLog(t *testing.T) {
 
 func TestProgressOffATerminalIsALineEveryTenPercent(t *testing.T) {
 	var out bytes.Buffer
-	err := NewSteps(&out).Do("compile", func(st *Step) error {
+	steps := NewSteps(&out)
+	steps.wait = 0
+	err := steps.Do("compile", func(st *Step) error {
 		for i := range 201 {
 			st.Progress(i+1, 201)
 		}
