@@ -84,6 +84,11 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	weights := source.weights()
+	converted, err := isConverted(weights)
+	if err != nil {
+		return Result{}, err
+	}
 	result := Result{Name: o.Name}
 	if result.Name == "" {
 		if result.Name, err = source.defaultName(); err != nil {
@@ -97,11 +102,6 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 		return Result{}, err
 	}
 	if err := free(ctx, o, result.Name); err != nil {
-		return Result{}, err
-	}
-	weights := source.weights()
-	converted, err := isConverted(weights)
-	if err != nil {
 		return Result{}, err
 	}
 	if !converted {

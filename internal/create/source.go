@@ -19,9 +19,10 @@ type source struct {
 	file  *modelfile.Modelfile
 }
 
-// IsFile tells whether from, as given to --from, means a file: it is one, or looks like nothing else.
+// IsFile tells whether from, as given to --from, means a file: it is one, or looks like nothing else. A folder that
+// happens to be called as a model does not count, one behind a path does.
 func IsFile(from string) bool {
-	if info, err := os.Stat(from); err == nil && !info.IsDir() {
+	if info, err := os.Stat(from); err == nil && (!info.IsDir() || strings.ContainsAny(from, `/\`)) {
 		return true
 	}
 	return strings.EqualFold(filepath.Ext(from), ".gguf") || filepath.IsAbs(from) ||
@@ -31,9 +32,6 @@ func IsFile(from string) bool {
 func resolve(ctx context.Context, s server.Server, from string) (source, error) {
 	if IsFile(from) {
 		return source{from: from, file: &modelfile.Modelfile{From: []string{from}}}, nil
-	}
-	if info, err := os.Stat(from); err == nil && info.IsDir() && strings.ContainsAny(from, `/\`) {
-		return source{}, hint.New(from+" is a folder", "name the GGUF file in it")
 	}
 	if err := modelfile.CheckName(from); err != nil {
 		return source{}, err
