@@ -52,6 +52,7 @@ type Device struct {
 // File is a GGUF file's state.
 type File struct {
 	Path      string   `json:"path"`
+	Usable    bool     `json:"usable"` // a whole language model in GGUF
 	Converted bool     `json:"converted"`
 	Sound     bool     `json:"sound"` // the runtime will use the keys
 	Clusters  uint32   `json:"clusters,omitempty"`
@@ -157,6 +158,7 @@ func (r *Report) file(path string) {
 		r.wrong(fmt.Errorf("%s: %w", path, err))
 		return
 	}
+	r.File.Usable = true
 	if r.File.Converted = flashhead.Converted(f); !r.File.Converted {
 		return
 	}

@@ -46,7 +46,7 @@ func (r Report) String() string {
 			state = fmt.Sprintf("sound, %d clusters, %d probes", f.Clusters, f.Probes)
 		case f.Converted:
 			state = "damaged"
-		case len(r.Problems) > 0 && strings.HasPrefix(r.Problems[len(r.Problems)-1].Cause, f.Path):
+		case !f.Usable:
 			state = "not usable"
 		}
 		row("file", "%s: %s", f.Path, state)

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+func TestParseVersion(t *testing.T) {
+	for text, want := range map[string]Version{
+		"0.34.2":                       {"0.34.2", ""},
+		"0.34.2+flashhead.0.1.0":       {"0.34.2", "0.1.0"},
+		"0.35.0-rc1+flashhead.0.2.0-a": {"0.35.0-rc1", "0.2.0-a"},
+	} {
+		got := ParseVersion(text)
+		if got != want || got.Patched() != (want.FlashHead != "") {
+			t.Errorf("ParseVersion(%q) = %+v, patched %v", text, got, got.Patched())
+		}
+	}
+}
+
+// answering is a server whose /api/show has one answer; the cases here cannot be made by a real one on this machine.
+func answering(t *testing.T, status int, answer any) Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(s.Close)
+	host, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return At(host)
+}
+
+func TestSourceErrors(t *testing.T) {
+	gguf := api.ModelDetails{Format: "gguf"}
+	for name, c := range map[string]struct {
+		status     int
+		answer     any
+		cause, way string
+	}{
+		"unknown":      {404, map[string]string{"error": "model not found"}, "neither a file nor a model", "ollama list"},
+		"cloud":        {200, api.ShowResponse{RemoteHost: "https://elsewhere", Details: gguf}, "runs in the cloud", "stored on this machine"},
+		"safetensors":  {200, api.ShowResponse{Details: api.ModelDetails{Format: "safetensors"}}, "not as GGUF", "GGUF file"},
+		"no path":      {200, api.ShowResponse{Details: gguf}, "does not say where", "GGUF file"},
+		"other host":   {200, api.ShowResponse{Details: gguf, Modelfile: "FROM /nowhere/blobs/sha256-00\n"}, "lie on the machine of", "GGUF file"},
+		"server error": {500, map[string]string{"error": "database is locked"}, "database is locked", ""},
+	} {
+		_, err := answering(t, c.status, c.answer).Source(context.Background(), "some:model")
+		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) {
+			t.Errorf("%s: %v, %q", name, err, hint.Of(err))
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	host, _ := url.Parse(s.URL)
+	s.Close()
+	_, err := At(host).Version(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "no Ollama answers at "+host.String()) || !strings.Contains(hint.Of(err), "ollama serve") {
+		t.Errorf("%v, %q", err, hint.Of(err))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := At(host).Version(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// The stored manifest decides whether a model has a template of its own.
+func TestOwnTemplate(t *testing.T) {
+	models := t.TempDir()
+	blob := filepath.Join(models, "blobs", "sha256-aa")
+	write := func(path, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(blob, "weights")
+	write(filepath.Join(models, "blobs", "sha256-bb"), "{{ .Prompt }}")
+	manifests := filepath.Join(models, "manifests", "registry.ollama.ai", "library", "m")
+	write(filepath.Join(manifests, "with"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:aa"},
+		{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:bb"}]}`)
+	write(filepath.Join(manifests, "without"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:aa"}]}`)
+
+	for name, c := range map[string]struct{ shown, want string }{
+		"m:with":            {"{{ .Prompt }}", "{{ .Prompt }}"},
+		"m:without":         {"{{ .Prompt }}", ""},
+		"m:no-manifest":     {"{{ .Prompt }}", ""},
+		"m:other-manifest":  {"{{ .System }} {{ .Prompt }}", "{{ .System }} {{ .Prompt }}"},
+		"m:in-the-file-too": {"{% for message in messages %}", ""},
+	} {
+		show := api.ShowResponse{
+			Details: api.ModelDetails{Format: "gguf"}, Modelfile: "FROM " + blob + "\nTEMPLATE " + c.shown + "\n", Template: c.shown,
+		}
+		m, err := answering(t, 200, show).Source(context.Background(), name)
+		if err != nil || m.Template != c.want {
+			t.Errorf("%s: %q, %v; want %q", name, m.Template, err, c.want)
+		}
+	}
+}
