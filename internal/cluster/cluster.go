@@ -85,6 +85,12 @@ func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) 
 		cmd.Process.Kill()
 	}
 	err = cmd.Wait()
+	if cmd.ProcessState.ExitCode() == -1 { // a signal: Ctrl-C reaches both processes, and the tool may be the quicker
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return Result{}, ctx.Err()
