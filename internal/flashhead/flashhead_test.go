@@ -63,10 +63,13 @@ func TestNoHead(t *testing.T) {
 	headless.Tensors = headless.Tensors[1:]
 	flat := gguftest.Model(40, 32)
 	flat.Tensors[0].Shape = []uint64{40 * 32}
+	integers := gguftest.Model(40, 32)
+	integers.Tensors[0].Type, integers.Tensors[0].Shape[0] = gguftest.TypeI8, 128
 	for name, c := range map[string]struct {
 		file gguftest.File
 		want string
 	}{
+		"integers":       {integers, "type i8, which weights cannot have"},
 		"adapter":        {headless, "no output head"},
 		"nothing at all": {gguftest.File{}, "no output head"},
 		"encoder":        {arch("bert"), "no output head"},

@@ -26,6 +26,9 @@ var encoders = []string{
 	"gemma-embedding", "llama-embed", "t5encoder", "wavtokenizer-dec", "clip",
 }
 
+// numbers are ggml's types that no matrix product takes.
+var numbers = []string{"i8", "i16", "i32", "i64", "f64"}
+
 // FindHead finds the output head of a model, or says why there is none to work on.
 func FindHead(f *gguf.File) (Head, error) {
 	if n, _ := f.Uint("split.count"); n > 1 {
@@ -49,6 +52,10 @@ func FindHead(f *gguf.File) (Head, error) {
 	}
 	if len(head.Shape) != 2 || head.Rows() < 1 || head.Columns() < 1 || head.Rows() > 1<<31-1 {
 		return Head{}, hint.New(fmt.Sprintf("%s has shape %v instead of rows and columns", head.Name, head.Shape),
+			"get the file again, no runtime could use this one")
+	}
+	if slices.Contains(numbers, head.Type.String()) {
+		return Head{}, hint.New(fmt.Sprintf("%s has type %v, which weights cannot have", head.Name, head.Type),
 			"get the file again, no runtime could use this one")
 	}
 	return Head{Tensor: head, Tied: tied}, nil

@@ -148,7 +148,7 @@ func (r Report) verdict() string {
 	case r.Converted && !r.Sound:
 		return "damaged: convert it again with fh-ollama convert --force"
 	case !r.WorthIt:
-		return "not worth it: the head is too small a part of this model"
+		return "not worth it: the head is too small a part of what this model reads"
 	case r.Sound:
 		return "worth it, and converted"
 	}
