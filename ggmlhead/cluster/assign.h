@@ -1,0 +1,25 @@
+#pragma once
+
+#include "search.h"
+
+#include <cstdint>
+#include <vector>
+
+// Gives every row a cluster, no cluster more rows than its capacity, so that the sum of the similarities is large.
+//
+// The core is an auction: places have prices, a row bids for the cluster where similarity minus price is best, offering
+// what the place is worth more to it than its second choice, and the lowest bidder of a full cluster has to leave and bid elsewhere. Popular
+// clusters become dear, and the rows that give way are those that lose least: a row is never stranded in a bad cluster
+// only because it came late. What no listed cluster can take for a fair price is searched again among the free places.
+
+struct fhc_assign_params {
+    float   step         = 0.0f;    // least raise of a bid, in units of cosine; 0: a fiftieth of the lists' mean spread
+    float   patience     = 1.0f;    // how far below its last listed score a row bids before it leaves, in mean spreads
+    bool    greedy       = false;   // best pairs first instead of the auction (for comparison)
+    int64_t n_candidates = 0;       // candidates a row when leftovers are searched (see fhc_groups_build)
+};
+
+// Assigns the rows listed in ids. best has the candidates of each; capacity [K] is the number of places of each cluster and
+// must sum to at least ids.size(). assigned [ids.size()] gets the clusters. centroids has K rows.
+void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids, const fhc_rows * centroids,
+        const fhc_best * best, const std::vector<int32_t> & capacity, const fhc_assign_params * params, std::vector<int32_t> * assigned);

@@ -1,0 +1,89 @@
+#include "matmul.h"
+
+#include "ggml-backend.h"
+
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+struct fhc_matmul {
+    ggml_backend_t       backend;
+    std::vector<uint8_t> meta;    // memory of the tensors and the graph of one product
+};
+
+static ggml_backend_dev_t fhc_cpu_device(void) {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        if (ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) == nullptr) {
+            ggml_backend_load_all();
+        }
+    });
+    return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+}
+
+fhc_matmul * fhc_matmul_new(void) {
+    ggml_backend_dev_t dev     = fhc_cpu_device();
+    ggml_backend_t     backend = dev ? ggml_backend_dev_init(dev, nullptr) : nullptr;
+    if (backend == nullptr) {
+        return nullptr;
+    }
+    void * set_n_threads = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev), "ggml_backend_set_n_threads");
+    if (set_n_threads) {
+        ((ggml_backend_set_n_threads_t) set_n_threads)(backend, 1);
+    }
+    fhc_matmul * mm = new fhc_matmul;
+    mm->backend = backend;
+    mm->meta.resize(8*ggml_tensor_overhead() + ggml_graph_overhead_custom(8, false));
+    return mm;
+}
+
+void fhc_matmul_free(fhc_matmul * mm) {
+    if (mm) {
+        ggml_backend_free(mm->backend);
+        delete mm;
+    }
+}
+
+enum ggml_type fhc_matmul_best_type(void) {
+    ggml_backend_dev_t dev = fhc_cpu_device();
+    void * proc = dev ? ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev), "ggml_backend_get_features") : nullptr;
+    if (proc) {
+        const ggml_backend_feature * f = ((ggml_backend_get_features_t) proc)(ggml_backend_dev_backend_reg(dev));
+        for (; f && f->name; f++) {
+            if (strcmp(f->name, "AVX512_BF16") == 0 && strcmp(f->value, "1") == 0) {
+                return GGML_TYPE_BF16;
+            }
+        }
+    }
+    return GGML_TYPE_F16;
+}
+
+bool fhc_matmul_run(fhc_matmul * mm, enum ggml_type type, int64_t n_cols,
+        const void * a, int64_t n_a, const void * b, int64_t n_b, float * out) {
+    struct ggml_init_params params = { mm->meta.size(), mm->meta.data(), /*no_alloc =*/ true };
+    struct ggml_context * ctx = ggml_init(params);
+
+    struct ggml_tensor * ta = ggml_new_tensor_2d(ctx, type, n_cols, n_a);
+    struct ggml_tensor * tb = ggml_new_tensor_2d(ctx, type, n_cols, n_b);
+    struct ggml_tensor * tc = ggml_mul_mat(ctx, ta, tb);
+
+    // the operands stay where they are: only headers are made here
+    ggml_backend_buffer_t buffers[3] = {
+        ggml_backend_cpu_buffer_from_ptr(const_cast<void *>(a), ggml_nbytes(ta)),
+        ggml_backend_cpu_buffer_from_ptr(const_cast<void *>(b), ggml_nbytes(tb)),
+        ggml_backend_cpu_buffer_from_ptr(out,                   ggml_nbytes(tc)),
+    };
+    ta->data = const_cast<void *>(a); ta->buffer = buffers[0];
+    tb->data = const_cast<void *>(b); tb->buffer = buffers[1];
+    tc->data = out;                   tc->buffer = buffers[2];
+
+    struct ggml_cgraph * graph = ggml_new_graph_custom(ctx, 8, false);
+    ggml_build_forward_expand(graph, tc);
+    const bool ok = ggml_backend_graph_compute(mm->backend, graph) == GGML_STATUS_SUCCESS;
+
+    for (ggml_backend_buffer_t buffer : buffers) {
+        ggml_backend_buffer_free(buffer);
+    }
+    ggml_free(ctx);
+    return ok;
+}

@@ -1,0 +1,94 @@
+#include "pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+struct fhc_pool {
+    int                          n_threads = 1;
+    std::vector<std::thread>     threads;
+    std::function<void(double)>  tick;
+
+    std::mutex                   mutex;
+    std::condition_variable      wake;
+    std::condition_variable      idle;
+    uint64_t                     round  = 0;     // counts the calls of fhc_pool_run
+    int                          n_busy = 0;     // helpers still in this round
+    bool                         stop   = false;
+
+    std::atomic<int64_t>         next{0};
+    int64_t                      n_tasks = 0;
+    const std::function<void(int, int64_t)> * fn = nullptr;
+};
+
+static void fhc_pool_helper(fhc_pool * pool, int worker) {
+    uint64_t seen = 0;
+    std::unique_lock<std::mutex> lock(pool->mutex);
+    for (;;) {
+        pool->wake.wait(lock, [&] { return pool->stop || pool->round != seen; });
+        if (pool->stop) {
+            return;
+        }
+        seen = pool->round;
+        lock.unlock();
+        for (int64_t task; (task = pool->next.fetch_add(1)) < pool->n_tasks; ) {
+            (*pool->fn)(worker, task);
+        }
+        lock.lock();
+        if (--pool->n_busy == 0) {
+            pool->idle.notify_one();
+        }
+    }
+}
+
+fhc_pool * fhc_pool_new(int n_threads) {
+    fhc_pool * pool = new fhc_pool;
+    pool->n_threads = std::max(1, n_threads);
+    for (int i = 1; i < pool->n_threads; i++) {
+        pool->threads.emplace_back(fhc_pool_helper, pool, i);
+    }
+    return pool;
+}
+
+void fhc_pool_free(fhc_pool * pool) {
+    {
+        std::lock_guard<std::mutex> lock(pool->mutex);
+        pool->stop = true;
+    }
+    pool->wake.notify_all();
+    for (std::thread & t : pool->threads) {
+        t.join();
+    }
+    delete pool;
+}
+
+int fhc_pool_n_threads(const fhc_pool * pool) {
+    return pool->n_threads;
+}
+
+void fhc_pool_set_tick(fhc_pool * pool, std::function<void(double)> tick) {
+    pool->tick = std::move(tick);
+}
+
+void fhc_pool_run(fhc_pool * pool, int64_t n_tasks, const std::function<void(int, int64_t)> & fn) {
+    {
+        std::lock_guard<std::mutex> lock(pool->mutex);
+        pool->fn      = &fn;
+        pool->n_tasks = n_tasks;
+        pool->next    = 0;
+        pool->n_busy  = pool->n_threads - 1;
+        pool->round++;
+    }
+    pool->wake.notify_all();
+    for (int64_t task; (task = pool->next.fetch_add(1)) < n_tasks; ) {
+        fn(0, task);
+        if (pool->tick) {
+            pool->tick((double) std::min(pool->next.load(), n_tasks) / n_tasks);
+        }
+    }
+    std::unique_lock<std::mutex> lock(pool->mutex);
+    pool->idle.wait(lock, [&] { return pool->n_busy == 0; });
+}

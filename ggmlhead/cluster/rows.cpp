@@ -1,0 +1,187 @@
+#include "rows.h"
+
+#include "gguf.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <new>
+#include <vector>
+
+static const std::align_val_t FHC_ALIGNMENT{64};
+
+fhc_buffer::~fhc_buffer() {
+    ::operator delete(data, FHC_ALIGNMENT);
+}
+
+void fhc_buffer::resize(size_t n_bytes) {
+    ::operator delete(data, FHC_ALIGNMENT);
+    data = nullptr;
+    data = (uint8_t *) ::operator new(n_bytes, FHC_ALIGNMENT);
+    size = n_bytes;
+}
+
+void fhc_rows_init(fhc_rows * rows, enum ggml_type type, int64_t n_rows, int64_t n_cols) {
+    GGML_ASSERT(type == GGML_TYPE_F16 || type == GGML_TYPE_BF16);
+    rows->type     = type;
+    rows->n_rows   = n_rows;
+    rows->n_cols   = n_cols;
+    rows->n_stride = GGML_PAD(n_cols, 32);
+    rows->buffer.resize(n_rows*rows->row_size());
+}
+
+bool fhc_rows_set(fhc_rows * rows, int64_t i, const float * x, float * tmp) {
+    // eight partial sums: fast without -ffast-math, and always added in the same order
+    const int64_t n = rows->n_cols;
+    float top = 0.0f;
+    bool  bad = false;
+    for (int64_t k = 0; k < n; k++) {
+        const float a = fabsf(x[k]);
+        bad |= !(a <= 3.402823466e38f);
+        top  = a > top ? a : top;
+    }
+    if (bad) {
+        return false;
+    }
+    // scaled by the largest value first, so that no square overflows or vanishes
+    const float scale = top > 0.0f ? 1.0f/top : 0.0f;
+    const bool  tiny  = !std::isfinite(scale);
+    double sums[8] = { 0 };
+    for (int64_t k = 0; k < n; k++) {
+        const float v = tiny ? x[k]/top : x[k]*scale;
+        tmp[k] = v;
+        sums[k % 8] += (double) v*v;
+    }
+    double sum = 0.0;
+    for (double s : sums) {
+        sum += s;
+    }
+    const float unit = sum > 0.0 ? (float) (1.0/sqrt(sum)) : 0.0f;
+    for (int64_t k = 0; k < n; k++) {
+        tmp[k] *= unit;
+    }
+    std::fill(tmp + n, tmp + rows->n_stride, 0.0f);
+    if (rows->type == GGML_TYPE_BF16) {
+        ggml_fp32_to_bf16_row(tmp, (ggml_bf16_t *) rows->row(i), rows->n_stride);
+    } else {
+        ggml_fp32_to_fp16_row(tmp, (ggml_fp16_t *) rows->row(i), rows->n_stride);
+    }
+    return true;
+}
+
+void fhc_rows_get(const fhc_rows * rows, int64_t i, float * out) {
+    if (rows->type == GGML_TYPE_BF16) {
+        ggml_bf16_to_fp32_row((const ggml_bf16_t *) rows->row(i), out, rows->n_stride);
+    } else {
+        ggml_fp16_to_fp32_row((const ggml_fp16_t *) rows->row(i), out, rows->n_stride);
+    }
+}
+
+bool fhc_tensor_find(const char * path, const char * name, fhc_tensor_info * info, std::string * error) {
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    if (!file) {
+        *error = std::string("cannot open ") + path;
+        return false;
+    }
+    const uint64_t file_size = (uint64_t) file.tellg();
+
+    struct ggml_context * ctx = nullptr;
+    struct gguf_init_params params = { /*no_alloc =*/ true, /*ctx =*/ &ctx };
+    std::unique_ptr<gguf_context, decltype(&gguf_free)> gguf(gguf_init_from_file(path, params), gguf_free);
+    std::unique_ptr<ggml_context, decltype(&ggml_free)> tensors(ctx, ggml_free);
+    if (!gguf || !tensors) {
+        *error = std::string(path) + " is not a GGUF file that can be read";
+        return false;
+    }
+    const int64_t              id = gguf_find_tensor(gguf.get(), name);
+    const struct ggml_tensor * t  = id < 0 ? nullptr : ggml_get_tensor(tensors.get(), name);
+    if (t == nullptr) {
+        *error = std::string("no tensor ") + name + " in " + path;
+        return false;
+    }
+    if (ggml_n_dims(t) != 2) {
+        *error = std::string("tensor ") + name + " is not a matrix";
+        return false;
+    }
+    if (t->type != GGML_TYPE_F32 && ggml_get_type_traits(t->type)->to_float == nullptr) {
+        *error = std::string("tensor ") + name + " has type " + ggml_type_name(t->type) + ", which cannot be dequantised";
+        return false;
+    }
+    info->path   = path;
+    info->name   = name;
+    info->type   = t->type;
+    info->n_cols = t->ne[0];
+    info->n_rows = t->ne[1];
+    info->offset = (uint64_t) gguf_get_data_offset(gguf.get()) + gguf_get_tensor_offset(gguf.get(), id);
+
+    const uint64_t n_bytes = ggml_nbytes(t);
+    if (info->offset > file_size || n_bytes > file_size - info->offset) {
+        *error = std::string(path) + " is cut short: tensor " + name + " ends after the file does";
+        return false;
+    }
+    return true;
+}
+
+bool fhc_tensor_read(const fhc_tensor_info * info, enum ggml_type type, fhc_pool * pool, fhc_rows * rows, std::string * error) {
+    fhc_rows_init(rows, type, info->n_rows, info->n_cols);
+
+    const size_t  src_size = ggml_row_size(info->type, info->n_cols);
+    const int64_t n_block  = std::max<int64_t>(1, (1 << 20)/(int64_t) src_size);    // rows a task: 1 MiB of the file
+    const auto    to_float = info->type == GGML_TYPE_F32 ? nullptr : ggml_get_type_traits(info->type)->to_float;
+
+    // plain reads, not a mapping: the file's pages never count as this process's memory
+    struct reader {
+        std::ifstream        file;
+        std::vector<uint8_t> raw;
+        std::vector<float>   x;
+        std::vector<float>   tmp;
+    };
+    std::vector<reader> readers(fhc_pool_n_threads(pool));
+    for (reader & r : readers) {
+        r.file.rdbuf()->pubsetbuf(nullptr, 0);
+        r.file.open(info->path, std::ios::binary);
+        r.raw.resize(n_block*src_size);
+        r.x  .resize(rows->n_stride);
+        r.tmp.resize(rows->n_stride);
+    }
+
+    std::atomic<int64_t> bad_row {INT64_MAX};    // the first row with a NaN or an infinity
+    std::atomic<bool>    bad_read{false};
+    fhc_pool_run(pool, (info->n_rows + n_block - 1)/n_block, [&](int worker, int64_t task) {
+        reader & r = readers[worker];
+        const int64_t i0 = task*n_block;
+        const int64_t i1 = std::min(i0 + n_block, info->n_rows);
+        r.file.seekg((std::streamoff) (info->offset + i0*src_size));
+        r.file.read((char *) r.raw.data(), (std::streamsize) ((i1 - i0)*src_size));
+        if (!r.file) {
+            bad_read = true;
+            return;
+        }
+        for (int64_t i = i0; i < i1; i++) {
+            const uint8_t * src = r.raw.data() + (i - i0)*src_size;
+            if (to_float) {
+                to_float(src, r.x.data(), info->n_cols);
+            } else {
+                memcpy(r.x.data(), src, src_size);
+            }
+            if (!fhc_rows_set(rows, i, r.x.data(), r.tmp.data())) {
+                int64_t first = bad_row;
+                while (i < first && !bad_row.compare_exchange_weak(first, i)) {
+                }
+                return;
+            }
+        }
+    });
+    if (bad_read) {
+        *error = "cannot read tensor " + info->name + " from " + info->path;
+        return false;
+    }
+    if (bad_row != INT64_MAX) {
+        *error = "tensor " + info->name + " has a NaN or infinite weight in row " + std::to_string(bad_row.load());
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "matmul.h"
+#include "pool.h"
+#include "rows.h"
+
+#include <cstdint>
+#include <vector>
+
+// Finds for every row the centroids most similar to it.
+//
+// Flat search compares each row with each centroid. When that is too much work the centroids are put into about
+// sqrt(K) groups (k-means of the centroids themselves), each row visits its nearest groups only, nearest first, until
+// it has met n_candidates centroids. Rows that visit a group together make a dense matrix product.
+
+// The best centroids of each row, best first: n_best entries a row, id -1 after the last one found.
+struct fhc_best {
+    int                  n_best = 0;
+    std::vector<int32_t> id;       // [n_rows][n_best] centroid
+    std::vector<float>   score;    // [n_rows][n_best] cosine
+};
+
+// Centroids arranged in groups.
+struct fhc_groups {
+    int                  n_groups = 0;
+    std::vector<int64_t> first;        // [n_groups + 1] first entry of each group in member; multiples of 16
+    std::vector<int32_t> member;       // centroid of each entry, -1 for filling
+    fhc_rows             centroids;    // the entries' rows: unit length, filling is zero
+    fhc_rows             centers;      // [n_groups padded to 16] unit-length mean of each group
+};
+
+// What the search works with; made once, used for every iteration.
+struct fhc_searcher {
+    fhc_pool                  * pool = nullptr;
+    std::vector<fhc_matmul *>   matmul;      // one for each thread
+    std::vector<fhc_buffer>     gathered;    // [block][n_stride] rows of a task, one for each thread
+    std::vector<fhc_buffer>     scores;      // [block][chunk] products of a task, one for each thread
+
+    ~fhc_searcher();
+};
+
+// Opens the CPU backend for every thread of the pool. Returns false if there is none.
+bool fhc_searcher_init(fhc_searcher * s, fhc_pool * pool, int64_t n_stride);
+
+// Groups the centroids listed in ids (indices into centroids) for rows that shall each meet about n_candidates of them.
+// One group if n_candidates >= ids.size(). If groups->n_groups > 0 on entry its centers are the starting point.
+void fhc_groups_build(fhc_searcher * s, const fhc_rows * centroids, const std::vector<int32_t> & ids,
+        int64_t n_candidates, fhc_groups * groups);
+
+// Searches for the rows listed in ids (indices into rows). best gets ids.size() entries of n_best each.
+// Ties go to the centroid met first; the result does not depend on the number of threads.
+void fhc_search(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids, const fhc_groups * groups,
+        int64_t n_candidates, int n_best, fhc_best * best);

@@ -1,0 +1,393 @@
+// Tests of the clustering on rows made here: balance, determinism, quality, degenerate input, files.
+
+#include "check.h"
+
+#include "flash-head-cluster.h"
+#include "ggml-backend.h"
+#include "gguf.h"
+#include "matmul.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+static checker check;
+
+struct random_numbers {
+    uint64_t state;
+
+    uint64_t next() {
+        uint64_t z = (state += 0x9e3779b97f4a7c15ull);
+        z = (z ^ (z >> 30))*0xbf58476d1ce4e5b9ull;
+        z = (z ^ (z >> 27))*0x94d049bb133111ebull;
+        return z ^ (z >> 31);
+    }
+    // about normal: a sum of uniform numbers
+    float normal() {
+        float sum = 0.0f;
+        for (int i = 0; i < 6; i++) {
+            sum += (float) (next() >> 40)/(1 << 24) - 0.5f;
+        }
+        return sum*1.41f;
+    }
+};
+
+// n rows of d columns, scattered by noise around n_topics directions, which lie in areas that share a common part: as
+// embeddings do.
+static std::vector<float> make_rows(int64_t n, int64_t d, int64_t n_topics, float noise, uint64_t seed) {
+    random_numbers random = { seed };
+    const int64_t n_areas = 40;
+    std::vector<float> topics(n_topics*d), rows(n*d), areas(n_areas*d);
+    for (int64_t i = 0; i < n_areas*d; i++) {
+        areas[i] = (i < d ? 0.0f : areas[i % d]) + random.normal();
+    }
+    for (int64_t i = 0; i < n_topics*d; i++) {
+        topics[i] = areas[i/d % n_areas*d + i % d] + random.normal();
+    }
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t k = 0; k < d; k++) {
+            rows[i*d + k] = 0.05f*(topics[i % n_topics*d + k] + noise*random.normal());
+        }
+    }
+    return rows;
+}
+
+static void set_rows(fhc_rows * rows, const std::vector<float> & x, int64_t d, enum ggml_type type = fhc_matmul_best_type()) {
+    const int64_t n = x.size()/d;
+    fhc_rows_init(rows, type, n, d);
+    std::vector<float> tmp(rows->n_stride);
+    for (int64_t i = 0; i < n; i++) {
+        GGML_ASSERT(fhc_rows_set(rows, i, &x[i*d], tmp.data()));
+    }
+}
+
+struct outcome {
+    bool        ok;
+    fhc_result  result;
+    std::string error;
+};
+
+static outcome cluster(const fhc_rows & rows, const fhc_params & params, int n_threads = 2) {
+    outcome out;
+    fhc_pool * pool = fhc_pool_new(n_threads);
+    out.ok = fhc_cluster(&rows, &params, pool, &out.result, &out.error);
+    fhc_pool_free(pool);
+    return out;
+}
+
+// Whether sizes differ by one at most, no cluster is empty and there are ceil(rows/m) of them.
+static bool balanced(const fhc_result & r, int64_t n_rows, int64_t m) {
+    const int64_t n_clusters = (n_rows + m - 1)/m;
+    if (r.n_clusters != n_clusters || (int64_t) r.cluster.size() != n_rows) {
+        return false;
+    }
+    std::vector<int64_t> count(n_clusters, 0);
+    for (uint32_t c : r.cluster) {
+        if (c >= n_clusters) {
+            return false;
+        }
+        count[c]++;
+    }
+    const auto range = std::minmax_element(count.begin(), count.end());
+    return *range.first >= 1 && *range.second - *range.first <= 1;
+}
+
+static double random_objective(const fhc_rows & rows, int64_t n_clusters) {
+    random_numbers random = { 99 };
+    std::vector<uint32_t> any(rows.n_rows);
+    for (size_t i = 0; i < any.size(); i++) {
+        any[i] = (uint32_t) (i % n_clusters);
+    }
+    for (size_t i = any.size() - 1; i > 0; i--) {
+        std::swap(any[i], any[random.next() % (i + 1)]);
+    }
+    fhc_pool * pool = fhc_pool_new(2);
+    const double objective = fhc_objective(&rows, any, n_clusters, pool);
+    fhc_pool_free(pool);
+    return objective;
+}
+
+static void test_matmul() {
+    printf("matmul: F16 and BF16 against plain sums\n");
+    const int64_t d = 96, n_a = 48, n_b = 7;
+    for (enum ggml_type type : { GGML_TYPE_F16, GGML_TYPE_BF16 }) {
+        fhc_rows a, b;
+        set_rows(&a, make_rows(n_a, d, 5, 1.0f, 1), d, type);
+        set_rows(&b, make_rows(n_b, d, 5, 1.0f, 2), d, type);
+        std::vector<float> x(d), y(d);
+        fhc_buffer buffer;
+        buffer.resize(n_a*n_b*sizeof(float));
+        float * out = (float *) buffer.data;
+        fhc_matmul * mm = fhc_matmul_new();
+        check(fhc_matmul_run(mm, type, d, a.row(0), n_a, b.row(0), n_b, out), "product runs");
+        fhc_matmul_free(mm);
+        double worst = 0.0;
+        for (int64_t j = 0; j < n_b; j++) {
+            fhc_rows_get(&b, j, y.data());
+            for (int64_t i = 0; i < n_a; i++) {
+                fhc_rows_get(&a, i, x.data());
+                double sum = 0.0;
+                for (int64_t k = 0; k < d; k++) {
+                    sum += (double) x[k]*y[k];
+                }
+                worst = std::max(worst, std::fabs(sum - out[j*n_a + i]));
+            }
+        }
+        check(worst < 1e-5, "%s product is off by %g", ggml_type_name(type), worst);
+    }
+}
+
+static void test_sizes() {
+    printf("sizes: rows that do and do not fill the clusters, tiny inputs, odd columns\n");
+    const struct { int64_t n, d; int m; } cases[] = {
+        { 4000, 64, 16 }, { 1003, 64, 16 }, { 1009, 40, 7 }, { 33, 8, 16 }, { 32, 1, 16 }, { 17, 5, 16 }, { 3, 33, 2 }, { 2, 32, 1 }, { 50, 32, 1 }, { 300, 32, 250 },
+    };
+    for (const auto & c : cases) {
+        for (int64_t n_candidates : { 0, 16 }) {
+            fhc_rows rows;
+            set_rows(&rows, make_rows(c.n, c.d, std::min<int64_t>(c.n, 50), 1.0f, 3), c.d);
+            fhc_params params;
+            params.cluster_size = c.m;
+            params.iterations   = 3;
+            params.n_candidates = n_candidates;
+            const outcome out = cluster(rows, params);
+            check(out.ok && balanced(out.result, c.n, c.m), "%lld rows of %lld, %d a cluster: not balanced", (long long) c.n, (long long) c.d, c.m);
+            check(std::isfinite(out.result.objective), "%lld rows of %lld: objective", (long long) c.n, (long long) c.d);
+        }
+    }
+    fhc_rows few;
+    set_rows(&few, make_rows(16, 32, 4, 1.0f, 3), 32);
+    check(!cluster(few, fhc_params()).ok, "16 rows made two clusters of 16");
+    fhc_params none;
+    none.cluster_size = 0;
+    check(!cluster(few, none).ok, "a cluster size of 0 was taken");
+}
+
+static void test_threads() {
+    printf("threads: 1, 2 and 3 give the same clusters, another seed gives others\n");
+    std::vector<float> x = make_rows(6000, 72, 400, 1.0f, 4);
+    std::fill(x.begin(), x.begin() + 72*100, 0.0f);    // some equal rows too
+    fhc_rows rows;
+    set_rows(&rows, x, 72);
+    for (int64_t n_candidates : { 375, 64 }) {
+        fhc_params params;
+        params.iterations   = 4;
+        params.n_candidates = n_candidates;
+        const outcome one = cluster(rows, params, 1);
+        for (int n_threads : { 1, 2, 3 }) {
+            const outcome more = cluster(rows, params, n_threads);
+            check(one.ok && more.ok && one.result.cluster == more.result.cluster, "%d threads differ (%lld candidates)", n_threads, (long long) n_candidates);
+            check(one.result.objective == more.result.objective, "%d threads: the objective differs", n_threads);
+        }
+        params.seed = 1;
+        check(cluster(rows, params, 2).result.cluster != one.result.cluster, "the seed has no effect");
+    }
+}
+
+static void test_objective() {
+    printf("objective: falls, ends far below random clusters, is what it is said to be, limited search comes close to the full one\n");
+    const int64_t n = 12800, d = 64, n_clusters = n/16;
+    fhc_rows rows;
+    set_rows(&rows, make_rows(n, d, 900, 0.8f, 5), d);
+    fhc_params params;
+    params.n_candidates = n_clusters;
+    params.start        = 0;
+    double last = 0.0;
+    params.progress = [&](const fhc_progress & p) {
+        check(p.fraction >= last && p.fraction <= 1.0, "progress went from %f to %f", last, p.fraction);
+        last = p.fraction;
+    };
+    const outcome full = cluster(rows, params);
+    check(last > 0.99, "progress ended at %f", last);
+    const std::vector<double> & f = full.result.objectives;
+    check((int) f.size() == params.iterations, "%zu objectives", f.size());
+    check(f.back() < 0.95*f.front(), "the objective went from %f to %f", f.front(), f.back());
+    check(full.result.objective < 0.75*random_objective(rows, n_clusters), "%f is near random clusters", full.result.objective);
+
+    // plainly: mean of 1 - cosine(row, mean of its cluster)
+    std::vector<double> mean(n_clusters*d, 0.0);
+    std::vector<float>  x(rows.n_stride);
+    for (int64_t i = 0; i < n; i++) {
+        fhc_rows_get(&rows, i, x.data());
+        for (int64_t k = 0; k < d; k++) {
+            mean[full.result.cluster[i]*d + k] += x[k];
+        }
+    }
+    double total = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        fhc_rows_get(&rows, i, x.data());
+        double dot = 0.0, length = 0.0;
+        for (int64_t k = 0; k < d; k++) {
+            const double m = mean[full.result.cluster[i]*d + k];
+            dot    += x[k]*m;
+            length += m*m;
+        }
+        total += 1.0 - dot/std::sqrt(length);
+    }
+    check(std::fabs(total/n - full.result.objective) < 1e-3, "objective %f, plainly %f", full.result.objective, total/n);
+
+    params.progress     = nullptr;
+    params.n_candidates = n_clusters/8;
+    const outcome limited = cluster(rows, params);
+    check(balanced(limited.result, n, 16), "limited search: not balanced");
+    check(limited.result.objective < 1.04*full.result.objective, "limited search reaches %f, full search %f", limited.result.objective, full.result.objective);
+    printf("    random %.4f, full %.4f, limited %.4f\n", random_objective(rows, n_clusters), full.result.objective, limited.result.objective);
+}
+
+static void test_planted() {
+    printf("planted: clusters that are there are found\n");
+    const int64_t n_clusters = 200, n = 16*n_clusters, d = 64;
+    fhc_rows rows;
+    set_rows(&rows, make_rows(n, d, n_clusters, 0.3f, 6), d);    // row i belongs to i % n_clusters
+    const outcome out = cluster(rows, fhc_params());
+    int64_t together = 0, pairs = 0;
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = i + n_clusters; j < n; j += n_clusters) {
+            pairs++;
+            together += out.result.cluster[i] == out.result.cluster[j];
+        }
+    }
+    printf("    %.1f %% of the pairs together\n", 100.0*together/pairs);
+    check(together > 0.8*pairs, "only %.1f %% of the pairs are together", 100.0*together/pairs);
+}
+
+static void test_degenerate() {
+    printf("degenerate: zero rows, equal rows, nearly equal rows, NaN and infinity\n");
+    const int64_t d = 48;
+    fhc_params params;
+    params.iterations = 4;
+
+    std::vector<float> x(2000*d, 0.0f);
+    fhc_rows zeros;
+    set_rows(&zeros, x, d);
+    check(balanced(cluster(zeros, params).result, 2000, 16), "zero rows only: not balanced");
+
+    // 100 zero rows among others: 6 clusters of nothing else
+    x = make_rows(2000, d, 100, 1.0f, 7);
+    std::fill(x.begin(), x.begin() + 100*d, 0.0f);
+    fhc_rows some;
+    set_rows(&some, x, d);
+    check(balanced(cluster(some, params).result, 2000, 16), "some zero rows: not balanced");
+
+    // 60 different rows, each 50 times; the last clusters hold the rests
+    const std::vector<float> base = make_rows(60, d, 60, 1.0f, 8);
+    for (int64_t i = 0; i < 3000; i++) {
+        x.resize(3000*d);
+        std::copy_n(&base[i % 60*d], d, &x[i*d]);
+    }
+    fhc_rows equal;
+    set_rows(&equal, x, d);
+    outcome out = cluster(equal, params);
+    check(balanced(out.result, 3000, 16), "equal rows: not balanced");
+    std::vector<int64_t> first(out.result.n_clusters, -1);
+    std::vector<bool>    pure (out.result.n_clusters, true);
+    for (int64_t i = 0; i < 3000; i++) {
+        int64_t & f = first[out.result.cluster[i]];
+        f = f < 0 ? i % 60 : f;
+        pure[out.result.cluster[i]] = pure[out.result.cluster[i]] && f == i % 60;
+    }
+    check(std::count(pure.begin(), pure.end(), true) >= 60*3, "equal rows do not stay together");
+
+    random_numbers random = { 9 };
+    for (float & v : x) {
+        v += 1e-4f*random.normal();
+    }
+    fhc_rows nearly;
+    set_rows(&nearly, x, d);
+    params.n_candidates = 32;
+    out = cluster(nearly, params);
+    check(balanced(out.result, 3000, 16), "nearly equal rows: not balanced");
+    check(out.result.objective < 0.5*random_objective(nearly, out.result.n_clusters), "nearly equal rows: objective %f", out.result.objective);
+
+    fhc_rows one;
+    fhc_rows_init(&one, GGML_TYPE_F16, 1, d);
+    std::vector<float> row(d, 1.0f), tmp(one.n_stride);
+    for (float bad : { NAN, INFINITY, -INFINITY }) {
+        row[d - 1] = bad;
+        check(!fhc_rows_set(&one, 0, row.data(), tmp.data()), "%f was taken", bad);
+    }
+    for (float scale : { 1e-44f, 1e-30f, 1e30f, 3e38f }) {
+        std::fill(row.begin(), row.end(), scale);
+        check(fhc_rows_set(&one, 0, row.data(), tmp.data()), "%g was refused", scale);
+        fhc_rows_get(&one, 0, tmp.data());
+        check(std::fabs(tmp[0] - 1.0/std::sqrt((double) d)) < 1e-3, "%g: scaled to %f", scale, tmp[0]);
+    }
+}
+
+// Writes a GGUF file with one tensor "w" [d, n] (n = 0: a vector) of the given type.
+static void write_model(const std::string & path, enum ggml_type type, std::vector<float> x, int64_t d, int64_t n) {
+    struct ggml_init_params init = { ggml_tensor_overhead()*2 + ggml_row_size(type, d)*std::max<int64_t>(1, n) + 1024, nullptr, false };
+    struct ggml_context * ctx = ggml_init(init);
+    struct ggml_tensor  * t   = n ? ggml_new_tensor_2d(ctx, type, d, n) : ggml_new_tensor_1d(ctx, type, d);
+    ggml_set_name(t, "w");
+    ggml_quantize_chunk(type, x.data(), t->data, 0, std::max<int64_t>(1, n), d, nullptr);
+    struct gguf_context * gguf = gguf_init_empty();
+    gguf_add_tensor(gguf, t);
+    gguf_write_to_file(gguf, path.c_str(), false);
+    gguf_free(gguf);
+    ggml_free(ctx);
+}
+
+static void test_files() {
+    printf("files: every kind of type is read; bad files are refused\n");
+    const int64_t n = 500, d = 256;
+    const std::string path = (std::filesystem::temp_directory_path() / ("test-flash-head-cluster-" + std::to_string((uintptr_t) &check ^ (uintptr_t) time(nullptr)) + ".gguf")).string();
+    const std::vector<float> x = make_rows(n, d, 40, 1.0f, 10);
+    fhc_rows want;
+    set_rows(&want, x, d, GGML_TYPE_F16);
+
+    fhc_pool * pool = fhc_pool_new(2);
+    fhc_tensor_info info;
+    std::string error;
+    for (enum ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0 }) {
+        write_model(path, type, x, d, n);
+        fhc_rows got;
+        const bool ok = fhc_tensor_find(path.c_str(), "w", &info, &error) && fhc_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
+        check(ok, "%s: %s", ggml_type_name(type), error.c_str());
+        double cosine = 0.0;
+        std::vector<float> a(d), b(d);
+        for (int64_t i = 0; ok && i < n; i++) {
+            fhc_rows_get(&want, i, a.data());
+            fhc_rows_get(&got,  i, b.data());
+            for (int64_t k = 0; k < d; k++) {
+                cosine += a[k]*b[k];
+            }
+        }
+        check(cosine/n > 0.99, "%s: mean cosine with the rows written %f", ggml_type_name(type), cosine/n);
+    }
+
+    check(!fhc_tensor_find(path.c_str(), "other", &info, &error) && error.find("other") != std::string::npos, "missing tensor: %s", error.c_str());
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 100);
+    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a file that was cut short is taken");
+    std::ofstream(path, std::ios::trunc) << "no model";
+    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a text file is taken");
+    write_model(path, GGML_TYPE_F32, x, d, 0);
+    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a vector is taken");
+
+    for (float bad : { NAN, INFINITY }) {
+        std::vector<float> y = x;
+        y[123*d + 5] = bad;
+        y[400*d]     = bad;
+        write_model(path, GGML_TYPE_F32, y, d, n);
+        fhc_rows got;
+        const bool ok = fhc_tensor_find(path.c_str(), "w", &info, &error) && fhc_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
+        check(!ok && error.find("row 123") != std::string::npos && error.find("tensor w") != std::string::npos, "%f: %s", bad, error.c_str());
+    }
+    fhc_pool_free(pool);
+    std::filesystem::remove(path);
+    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a file that is not there is taken");
+}
+
+int main() {
+    ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
+    test_matmul();
+    test_sizes();
+    test_threads();
+    test_objective();
+    test_planted();
+    test_degenerate();
+    test_files();
+    return check.finish();
+}

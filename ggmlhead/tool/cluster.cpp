@@ -1,0 +1,191 @@
+#include "commands.h"
+
+#include "flash-head-cluster.h"
+#include "json.h"
+#include "matmul.h"
+#include "output.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+struct cluster_args {
+    std::string model;
+    std::string tensor;
+    std::string out;
+    int64_t     cluster_size = 16;
+    int64_t     iterations   = 8;
+    int64_t     seed         = 0;
+    int64_t     threads      = 0;
+};
+
+static bool parse_number(const char * text, int64_t min, int64_t max, int64_t * value) {
+    char * end = nullptr;
+    errno  = 0;
+    *value = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && *value >= min && *value <= max;
+}
+
+// Returns false after printing what is wrong.
+static bool parse_args(int argc, char ** argv, cluster_args * args) {
+    struct text_flag   { const char * name; std::string * value; };
+    struct number_flag { const char * name; int64_t * value; int64_t min; int64_t max; };
+    const text_flag texts[] = {
+        { "--model",  &args->model  },
+        { "--tensor", &args->tensor },
+        { "--out",    &args->out    },
+    };
+    const number_flag numbers[] = {
+        { "--cluster-size", &args->cluster_size, 1, INT32_MAX  },
+        { "--iterations",   &args->iterations,   1, 10000      },
+        { "--seed",         &args->seed,         0, UINT32_MAX },
+        { "--threads",      &args->threads,      0, 4096       },
+    };
+    for (int i = 0; i < argc; i += 2) {
+        bool known = false;
+        for (const text_flag & flag : texts) {
+            if (strcmp(argv[i], flag.name) == 0 && i + 1 < argc) {
+                *flag.value = argv[i + 1];
+                known = true;
+            }
+        }
+        for (const number_flag & flag : numbers) {
+            if (strcmp(argv[i], flag.name) == 0 && i + 1 < argc) {
+                if (!parse_number(argv[i + 1], flag.min, flag.max, flag.value)) {
+                    fprintf(stderr, "error: %s must be a whole number from %lld to %lld\n", flag.name, (long long) flag.min, (long long) flag.max);
+                    return false;
+                }
+                known = true;
+            }
+        }
+        if (!known) {
+            fprintf(stderr, "error: unknown argument or missing value: %s\n", argv[i]);
+            return false;
+        }
+    }
+    if (args->model.empty() || args->tensor.empty() || args->out.empty()) {
+        fprintf(stderr, "error: --model, --tensor and --out are needed\n");
+        return false;
+    }
+    return true;
+}
+
+static double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+static void print_line(const std::string & line) {
+    fputs((line + "\n").c_str(), stdout);
+    fflush(stdout);
+}
+
+// Prints progress: every change of stage or iteration at once, else a line each half second.
+struct reporter {
+    std::chrono::steady_clock::time_point start;
+    double                                last      = -1.0;
+    int                                   iteration = -1;
+    std::string                           stage;
+
+    void operator()(const fhc_progress & p) {
+        const double now = seconds_since(start);
+        if (stage == p.stage && iteration == p.iteration && now - last < 0.5) {
+            return;
+        }
+        stage     = p.stage;
+        iteration = p.iteration;
+        last      = now;
+        json_object line;
+        line.add("event",      "progress");
+        line.add("stage",      p.stage);
+        line.add("iteration",  (int64_t) p.iteration);
+        line.add("iterations", (int64_t) p.iterations);
+        line.add("fraction",   p.fraction);
+        if (p.objective >= 0.0) {
+            line.add("objective", p.objective);
+            line.add("imbalance", p.imbalance);
+        }
+        line.add("seconds", now);
+        print_line(line.end());
+    }
+};
+
+static void print_start(const fhc_tensor_info & info, int64_t n_clusters, int n_threads) {
+    json_object line;
+    line.add("event",    "start");
+    line.add("tensor",   info.name.c_str());
+    line.add("type",     ggml_type_name(info.type));
+    line.add("rows",     info.n_rows);
+    line.add("columns",  info.n_cols);
+    line.add("clusters", n_clusters);
+    line.add("threads",  (int64_t) n_threads);
+    print_line(line.end());
+}
+
+static void print_done(const fhc_result & result, double seconds) {
+    json_object line;
+    line.add("event",     "done");
+    line.add("clusters",  result.n_clusters);
+    line.add("objective", result.objective);
+    line.add("imbalance", result.imbalance);
+    line.add("seconds",   seconds);
+    print_line(line.end());
+}
+
+int flash_head_tool_cluster(int argc, char ** argv) {
+    cluster_args args;
+    if (!parse_args(argc, argv, &args)) {
+        return 2;
+    }
+    // ggml's own words would come between the lines of the protocol
+    ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
+
+    const int n_threads = args.threads > 0 ? (int) args.threads : std::max(1, (int) std::thread::hardware_concurrency());
+    reporter  report;
+    report.start = std::chrono::steady_clock::now();
+
+    std::string     error;
+    fhc_tensor_info info;
+    bool ok = fhc_tensor_find(args.model.c_str(), args.tensor.c_str(), &info, &error);
+    if (ok) {
+        print_start(info, (info.n_rows + args.cluster_size - 1)/args.cluster_size, n_threads);
+
+        const double read_share = 0.08;    // of the time, about
+        fhc_progress reading;
+        reading.stage      = "read";
+        reading.iterations = (int) args.iterations;
+
+        fhc_params params;
+        params.cluster_size = (int) args.cluster_size;
+        params.iterations   = (int) args.iterations;
+        params.seed         = (uint32_t) args.seed;
+        params.progress     = [&](fhc_progress p) {
+            p.fraction = read_share + (1.0 - read_share)*p.fraction;
+            report(p);
+        };
+
+        std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(fhc_pool_new(n_threads), fhc_pool_free);
+        fhc_pool_set_tick(pool.get(), [&](double part) {
+            reading.fraction = read_share*part;
+            report(reading);
+        });
+        fhc_rows   rows;
+        fhc_result result;
+        ok = fhc_tensor_read(&info, fhc_matmul_best_type(), pool.get(), &rows, &error);
+        fhc_pool_set_tick(pool.get(), nullptr);
+        ok = ok && fhc_cluster(&rows, &params, pool.get(), &result, &error);
+        ok = ok && flash_head_tool_write(args.out, result.cluster, &error);
+        if (ok) {
+            print_done(result, seconds_since(report.start));
+        }
+    }
+    if (!ok) {
+        fprintf(stderr, "error: %s\n", error.c_str());
+        return 1;
+    }
+    return 0;
+}
