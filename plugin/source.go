@@ -120,7 +120,7 @@ func downloadSdist(ctx context.Context, pin LlamaCppPin, path, log string) error
 	}
 	err = command{
 		path: python,
-		args: []string{"-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "--require-hashes",
+		args: []string{"-m", "pip", "download", "--no-deps", "--no-binary", pin.Package, "--require-hashes",
 			"--no-input", "--progress-bar", "off", "-r", requirements, "-d", tmp},
 		dir: tmp, log: log,
 	}.run(ctx)
