@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -41,7 +42,7 @@ func main() {
 	prefix := flag.String("prefix", "dist", "`DIR` of the patched build")
 	flag.StringVar(&o.model, "model", "integration/testdata/fh-demo-12m-q8_0.gguf", "GGUF `FILE` to show")
 	flag.StringVar(&o.text, "text", "integration/testdata/heldout.txt", "`FILE` of text to compare the next tokens on")
-	flag.StringVar(&o.prompt, "prompt", "The President of the United States", "what to continue")
+	flag.StringVar(&o.prompt, "prompt", "We, the people,", "what to continue")
 	flag.IntVar(&o.runs, "runs", 7, "timed runs of each model")
 	flag.IntVar(&o.places, "places", 240, "places of the text to compare at")
 	flag.Parse()
@@ -138,7 +139,7 @@ PARAMETER num_ctx 256
 PARAMETER num_predict 64
 PARAMETER temperature 0
 PARAMETER seed 1
-PARAMETER repeat_penalty 1.3
+PARAMETER repeat_penalty 1.1
 `, weights)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
@@ -161,13 +162,24 @@ PARAMETER repeat_penalty 1.3
 
 // answers shows what both models say to the prompt.
 func (d *demo) answers(ctx context.Context) error {
-	for _, model := range []string{denseModel, fastModel} {
+	var said [2][]string
+	for i, model := range []string{denseModel, fastModel} {
 		d.say("\n$ ollama run %s %q", model, d.prompt)
 		text, err := d.ollama.Run(ctx, d.prefix.Bin("ollama"), "run", "--nowordwrap", model, d.prompt)
 		if err != nil {
 			return err
 		}
 		d.say("%s", wrap(text, 90, "  "))
+		said[i] = strings.Fields(text)
+	}
+	if slices.Equal(said[0], said[1]) {
+		d.say("\nThe same answer, word for word.")
+	} else {
+		same := 0
+		for same < min(len(said[0]), len(said[1])) && said[0][same] == said[1][same] {
+			same++
+		}
+		d.say("\nThe same answer for %d words; then one other token changed all that follow.", same)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func StartLlama(ctx context.Context, prefix Prefix, dir, model string, env ...st
 	}
 	l := &Llama{base: fmt.Sprintf("http://127.0.0.1:%d", port), log: filepath.Join(dir, "llama-server.log")}
 	cmd := exec.Command(prefix.Lib("llama-server"), "--model", model, "--host", "127.0.0.1", "--port", fmt.Sprint(port),
-		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui")
+		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui", "--log-verbosity", "4")
 	cmd.Env = append(Environment(dir), env...)
 	if l.process, err = start(cmd, l.log); err != nil {
 		return nil, err
