@@ -82,6 +82,8 @@ func parseParameters(text string) []Parameter {
 		value = strings.TrimLeft(value, " ")
 		if s, err := strconv.Unquote(value); err == nil {
 			value = s
+		} else if n, err := strconv.ParseFloat(value, 64); err == nil {
+			value = strconv.FormatFloat(n, 'f', -1, 64) // a server writes large whole numbers as 1.048576e+06
 		}
 		parameters = append(parameters, Parameter{name, value})
 	}

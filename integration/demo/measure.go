@@ -12,6 +12,7 @@ import (
 
 const (
 	timedTokens = 128
+	wideSpread  = 1.5 // fastest over slowest run of one model, above which the numbers say little
 	// Passages of the text: so many words before the first place, and so many places.
 	firstWords   = 40
 	placesInRow  = 30
@@ -62,6 +63,9 @@ func (d *demo) speeds(ctx context.Context) error {
 		d.say("  %-10s %6.0f   (%.0f to %.0f)", row.name, median(r), slices.Min(r), slices.Max(r))
 	}
 	d.say("  %-10s %6.2fx  (%.2fx to %.2fx)", "ratio", median(ratios), slices.Min(ratios), slices.Max(ratios))
+	if dense := rates[denseModel]; slices.Max(dense) > wideSpread*slices.Min(dense) {
+		d.say("  The runs differ a lot: something else keeps the processors busy. Try again when the machine is idle.")
+	}
 	return nil
 }
 

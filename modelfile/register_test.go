@@ -1,0 +1,64 @@
+package modelfile
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestRequest(t *testing.T) {
+	m := &Modelfile{
+		Template: "{{ .Prompt }}", System: "brief", Renderer: "r", Parser: "p", Requires: "0.14.0",
+		Parameters: []Parameter{{"num_ctx", "4096"}, {"stop", "a"}, {"stop", "b"}, {"temperature", "0.5"}, {"typical_p", "0.9"}, {"mirostat", "1"}},
+		Messages:   []Message{{"user", "hi"}}, License: []string{"one", "two"},
+	}
+	var warnings []string
+	r := m.request("name", func(e Event) {
+		if e.Warning {
+			warnings = append(warnings, e.Status)
+		}
+	})
+	want := map[string]any{"num_ctx": int64(4096), "stop": []string{"a", "b"}, "temperature": float32(0.5)}
+	if !reflect.DeepEqual(r.Parameters, want) {
+		t.Errorf("parameters %v, want %v", r.Parameters, want)
+	}
+	if len(warnings) != 2 || !strings.Contains(strings.Join(warnings, " "), "typical_p") || !strings.Contains(strings.Join(warnings, " "), "mirostat") {
+		t.Errorf("warnings %q", warnings)
+	}
+	if r.Model != "name" || r.Template != m.Template || r.System != m.System || r.Renderer != "r" || r.Parser != "p" || r.Requires != "0.14.0" ||
+		!reflect.DeepEqual(r.License, m.License) || len(r.Messages) != 1 || r.Messages[0].Content != "hi" {
+		t.Errorf("request %+v", r)
+	}
+}
+
+func TestCounted(t *testing.T) {
+	var seen []Event
+	r := counted(context.Background(), strings.NewReader("12345"), "uploading", 5, func(e Event) { seen = append(seen, e) })
+	if text, err := io.ReadAll(r); err != nil || string(text) != "12345" {
+		t.Fatalf("%q, %v", text, err)
+	}
+	if last := seen[len(seen)-1]; last.Done != 5 || last.Total != 5 || last.Status != "uploading" {
+		t.Errorf("reported %+v", last)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := io.ReadAll(counted(ctx, strings.NewReader("12345"), "", 5, func(Event) {})); !errors.Is(err, context.Canceled) {
+		t.Errorf("an interrupted upload read on: %v", err)
+	}
+}
+
+func TestBlobDigest(t *testing.T) {
+	hex := strings.Repeat("0a", 32)
+	if d, ok := blobDigest(filepath.Join("models", "blobs", "sha256-"+hex)); !ok || d != "sha256:"+hex {
+		t.Errorf("%q, %v", d, ok)
+	}
+	for _, name := range []string{"sha256-0a", "model.gguf", "sha256-" + strings.Repeat("0A", 32), "sha256-" + hex + "-partial"} {
+		if d, ok := blobDigest(name); ok {
+			t.Errorf("%s is taken for the blob %s", name, d)
+		}
+	}
+}
