@@ -293,7 +293,8 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 	}
 	sum := sha256.Sum256([]byte(strings.Join(llama.Names(), "\n")))
 	b.treeKey = hex.EncodeToString(sum[:])
-	st.Note("%s, %d files changed", count(patches, "patch", "patches"), ollamaStats.Written+ollamaStats.Removed+llamaStats.Written+llamaStats.Removed)
+	changed := ollamaStats.Written + ollamaStats.Removed + llamaStats.Written + llamaStats.Removed
+	st.Note("%s, %s", count(patches, "patch", "patches"), count(changed, "file changed", "files changed"))
 	return nil
 }
 
