@@ -171,7 +171,7 @@ void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vec
     const int     n_best = best->n_best;
 
     const float spread = fhc_best_spread(best);
-    const float step   = params->step > 0.0f ? params->step : std::max(spread/50.0f, 1e-6f);
+    const float step   = params->step > 0.0f ? params->step : std::max(spread/10.0f, 1e-6f);
 
     std::vector<int32_t> places = capacity;    // still free
     std::vector<int32_t> left;                 // positions in ids still without a cluster
@@ -196,10 +196,10 @@ void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vec
             for (int32_t i : left) {
                 left_ids.push_back(ids[i]);
             }
-            // all free places for few rows; many rows are searched in groups like all others
+            // all free places if that is at most half the work of the first search, else in groups again
             const int64_t n_all  = open.size();
-            const bool    few    = params->n_candidates <= 0 || (double) left.size()*n_all <= (double) n_rows*params->n_candidates/8;
-            const int64_t n_cand = few ? n_all : params->n_candidates/8;
+            const bool    few    = (double) left.size()*n_all <= 0.5*n_rows*params->n_candidates;
+            const int64_t n_cand = few ? n_all : params->n_candidates/2;
             groups.n_groups = 0;
             fhc_groups_build(s, centroids, open, n_cand, &groups);
             fhc_search(s, rows, left_ids, &groups, n_cand, n_best, &again);

@@ -13,10 +13,10 @@
 // only because it came late. What no listed cluster can take for a fair price is searched again among the free places.
 
 struct fhc_assign_params {
-    float   step         = 0.0f;    // least raise of a bid, in units of cosine; 0: a fiftieth of the lists' mean spread
+    float   step         = 0.0f;    // least raise of a bid, in units of cosine; 0: a tenth of the lists' mean spread
     float   patience     = 1.0f;    // how far below its last listed score a row bids before it leaves, in mean spreads
     bool    greedy       = false;   // best pairs first instead of the auction (for comparison)
-    int64_t n_candidates = 0;       // candidates a row when leftovers are searched (see fhc_groups_build)
+    int64_t n_candidates = 0;       // that each row was compared with to make best: sets the effort for leftovers
 };
 
 // Assigns the rows listed in ids. best has the candidates of each; capacity [K] is the number of places of each cluster and

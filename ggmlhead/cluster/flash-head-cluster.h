@@ -26,11 +26,11 @@ struct fhc_progress {
 
 struct fhc_params {
     int      cluster_size = 16;    // m, at least 1
-    int      iterations   = 8;     // Lloyd iterations after the start, at least 1; the later half are balanced
+    int      iterations   = 8;     // balanced Lloyd iterations after the start, at least 1
     uint32_t seed         = 0;
 
     // set by experiments and tests only
-    int      balanced     = -1;    // balanced iterations, -1: the later half
+    int      balanced     = -1;    // only so many of the iterations, the last ones, are balanced; -1: all
     int64_t  n_candidates = 0;     // centroids that each row is compared with, 0: as many as are affordable
     int      n_best       = 16;    // of these, how many take part in the auction
     float    step         = 0.0f;  // see fhc_assign_params

@@ -230,7 +230,7 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
         fhc_run_start(&r);
         const int64_t n_candidates = params->n_candidates > 0 ? params->n_candidates : fhc_affordable_candidates(rows, r.n_clusters);
         const int     n_start      = params->start >= 0 ? params->start : 2;
-        const int     n_balanced   = params->balanced >= 0 ? std::max(1, params->balanced) : (params->iterations + 1)/2;
+        const int     n_balanced   = params->balanced >= 0 ? std::max(1, params->balanced) : params->iterations;
         const int     n_iterations = n_start + params->iterations;
 
         fhc_progress p;

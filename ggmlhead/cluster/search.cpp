@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-static const int64_t FHC_BLOCK     = 128;     // rows a task
+static const int64_t FHC_BLOCK     = 192;     // rows a task: a multiple of the 6 that ggml's kernel takes at once
 static const int64_t FHC_CHUNK     = 1024;    // centroids a product: its scores stay in the L2 cache
 
 fhc_searcher::~fhc_searcher() {
@@ -42,7 +42,7 @@ static void fhc_best_merge(const float * x, const int32_t * member, int64_t n, i
                     m[l] = x[i0 + k + l] > m[l] ? x[i0 + k + l] : m[l];
                 }
             }
-            if (!(m[0] > limit || m[1] > limit || m[2] > limit || m[3] > limit)) {
+            if (!((m[0] > limit) | (m[1] > limit) | (m[2] > limit) | (m[3] > limit))) {
                 continue;
             }
         }
@@ -192,7 +192,7 @@ void fhc_search(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32
 
     // the groups that each row visits, nearest first
     const int64_t n_entries = groups->first[n_groups];
-    const int     n_slots   = (int) std::min<int64_t>(n_groups, 4 + 2*n_candidates*n_groups/std::max<int64_t>(1, n_entries));
+    const int     n_slots   = (int) std::min<int64_t>(n_groups, 4 + 3*n_candidates*n_groups/(2*std::max<int64_t>(1, n_entries)));
     std::vector<int32_t> number(groups->centers.n_rows, -1);
     for (int g = 0; g < n_groups; g++) {
         number[g] = g;
@@ -204,11 +204,13 @@ void fhc_search(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32
         int64_t met = 0;
         for (int k = 0; k < n_slots; k++) {
             int32_t & g = visits.id[i*n_slots + k];
-            if (met >= n_candidates || g < 0) {
-                g = -1;
-                continue;
+            const int64_t n = g < 0 ? 0 : groups->first[g + 1] - groups->first[g];
+            // a group is visited if that brings the number met nearer to n_candidates
+            if (g < 0 || (k > 0 && met + n/2 > n_candidates)) {
+                std::fill(&g, &visits.id[i*n_slots] + n_slots, -1);
+                break;
             }
-            met += groups->first[g + 1] - groups->first[g];
+            met += n;
         }
     }
 

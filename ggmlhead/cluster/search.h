@@ -11,7 +11,7 @@
 //
 // Flat search compares each row with each centroid. When that is too much work the centroids are put into about
 // sqrt(K) groups (k-means of the centroids themselves), each row visits its nearest groups only, nearest first, until
-// it has met n_candidates centroids. Rows that visit a group together make a dense matrix product.
+// it has met about n_candidates centroids. Rows that visit a group together make a dense matrix product.
 
 // The best centroids of each row, best first: n_best entries a row, id -1 after the last one found.
 struct fhc_best {
