@@ -3,6 +3,7 @@ package convert
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
@@ -176,7 +177,7 @@ func (j *job) write(ctx context.Context, out *output, source digests) error {
 	if err := out.sync(); err != nil {
 		return out.explain(err)
 	}
-	j.progress.Done("wrote " + j.Output)
+	j.progress.Done("wrote " + filepath.Base(j.Output))
 	j.progress.Start("verifying")
 	if err := j.verify(ctx, out.path, source); err != nil {
 		return err

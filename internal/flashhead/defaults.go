@@ -8,9 +8,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// DefaultProbes returns P for K clusters: a sixteenth of them, but at least 64 as long as there are as many.
+// DefaultProbes returns P for K clusters: a sixteenth of them, but at least 256, or an eighth where there are few.
+// How far down the cluster of the best token ranks depends little on K, so small vocabularies need a larger share
+// (256 is also the least that the paper uses).
 func DefaultProbes(clusters uint32) uint32 {
-	return max((clusters+15)/16, min(clusters, 64))
+	return max((clusters+15)/16, min((clusters+7)/8, 256))
 }
 
 // CentroidType finds the centroid type called name, "" for the default, and checks that it fits the head.

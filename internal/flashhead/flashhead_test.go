@@ -88,7 +88,7 @@ func TestNoHead(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	for k, want := range map[uint32]uint32{2: 2, 63: 63, 64: 64, 65: 64, 1024: 64, 1025: 65, 2000: 125, 8016: 501, 16384: 1024} {
+	for k, want := range map[uint32]uint32{2: 1, 8: 1, 9: 2, 2000: 250, 2048: 256, 4096: 256, 4097: 257, 8016: 501, 16384: 1024} {
 		if got := flashhead.DefaultProbes(k); got != want {
 			t.Errorf("DefaultProbes(%d) = %d, want %d", k, got, want)
 		}

@@ -30,12 +30,12 @@ func TestReport(t *testing.T) {
 				t.Fatal(err)
 			}
 			body, head := float64(256+256*c.bodyRows), float64(1<<20)
-			// 256 clusters, so 64 probes by default; 36 bytes a q4_0 centroid; 16 rows of 256 bytes a cluster
-			near(t, "default", r.Expected[0].Ratio, (body+head)/(body+256*36+64*16*256))
+			// 256 clusters, so 32 probes by default; 36 bytes a q4_0 centroid; 16 rows of 256 bytes a cluster
+			near(t, "default", r.Expected[0].Ratio, (body+head)/(body+256*36+32*16*256))
 			near(t, "256 probes", r.Expected[1].Ratio, (body+head)/(body+256*36+256*16*256))
 			near(t, "free head", r.FreeHead, (body+head)/body)
 			near(t, "share", r.Head.Share, head/(body+head))
-			if r.Expected[0].Probes != 64 || r.Expected[1].Probes != 256 || r.Clusters != 256 || r.WorthIt != c.worth || r.Converted || r.Sound {
+			if r.Expected[0].Probes != 32 || r.Expected[1].Probes != 256 || r.Clusters != 256 || r.WorthIt != c.worth || r.Converted || r.Sound {
 				t.Errorf("%+v", r)
 			}
 			if !strings.Contains(r.String(), c.verdict) || !strings.Contains(r.String(), "not in the file") {
