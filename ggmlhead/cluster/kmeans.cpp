@@ -126,17 +126,16 @@ static void fhc_run_update(fhc_run * r) {
         by_count[c] = (int32_t) c;
     }
     std::stable_sort(by_count.begin(), by_count.end(), [&](int32_t a, int32_t b) { return r->count[a] > r->count[b]; });
+    // the largest cluster gives as many starts as it has rows for whole clusters, then the next
     int64_t donor = 0;
-    for (int64_t e = r->n_clusters - 1; e >= 0 && r->count[by_count[e]] == 0; e--) {
-        // the largest cluster gives as many starts as it has rows for whole clusters, then the next
-        if (donor >= e) {
-            break;
-        }
+    int64_t spare = r->count[by_count[0]]/r->size - 1;
+    for (int64_t e = r->n_clusters - 1; e > 0 && r->count[by_count[e]] == 0; e--) {
         const int64_t d = by_count[donor];
         const int64_t i = first[d] + fhc_random(&r->random) % r->count[d];
         memcpy(r->centroids.row(by_count[e]), r->rows->row(order[i]), r->rows->row_size());
-        if ((first[d + 1] -= r->size) - first[d] < 2*r->size) {
-            donor++;
+        if (--spare <= 0) {
+            donor = r->count[by_count[donor + 1]] >= 2 ? donor + 1 : 0;
+            spare = r->count[by_count[donor]]/r->size - 1;
         }
     }
 }
@@ -202,7 +201,7 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
     int64_t       sizes[2] = { n_clusters - n_rows % n_clusters, n_rows % n_clusters };
 
     std::vector<int32_t> dealt;
-    const int64_t n_dealt = fhc_duplicates_deal(rows, size, sizes, pool, &dealt);
+    fhc_duplicates_deal(rows, size, sizes, pool, &dealt);
 
     fhc_run r;
     r.rows       = rows;
@@ -267,7 +266,6 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
             result->cluster[i] = (uint32_t) (r.n_clusters + dealt[i]);
         }
     }
-    GGML_UNUSED(n_dealt);
     result->objective = fhc_objective(rows, result->cluster, n_clusters, pool);
     result->imbalance = (double) (size + (n_rows % n_clusters ? 1 : 0))*n_clusters/n_rows - 1.0;
     return true;
