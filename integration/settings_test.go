@@ -1,0 +1,77 @@
+package integration
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+)
+
+// What the environment says, the runtime does, and says so in its line at load.
+func TestSettings(t *testing.T) {
+	p := patched(t)
+	model := converted(t)
+	standard := greedyTokens(t, p, model)
+
+	t.Run("without the copy", func(t *testing.T) {
+		if got := greedyTokens(t, p, model, "FLASHHEAD_REORDER=0"); !slices.Equal(got, standard) {
+			t.Errorf("other tokens without the cluster-ordered copy\n got %v\nwant %v", got, standard)
+		}
+	})
+	for says, env := range map[string][]string{
+		"1 probed":                {"FLASHHEAD_PROBES=1"},
+		"(sampled)":               {"FLASHHEAD_MODE=sample", "FLASHHEAD_TEMPERATURE=0.7", "FLASHHEAD_SEED=3"},
+		"q8_0 centroids":          {"FLASHHEAD_CENTROID_TYPE=q8_0"},
+		"dense above 2 rows":      {"FLASHHEAD_MAX_ROWS=2"},
+		"q4_0 centroids, dense":   {"FLASHHEAD_REORDER=0"},
+		"cluster-ordered copy; 8": {"FLASHHEAD_MAX_ROWS=0"}, // no limit to speak of, then the size
+	} {
+		t.Run(strings.Join(env, " "), func(t *testing.T) {
+			l := startLlama(t, p, model, env...)
+			if !strings.Contains(l.Log(), says) {
+				t.Errorf("the log does not say %q:\n%s", says, end(l.Log()))
+			}
+			if tokens, err := l.Greedy(timeout(t), []int{0, 500, 1000}, 16); err != nil || len(tokens) == 0 {
+				t.Errorf("tokens %v, error %v", tokens, err)
+			}
+		})
+	}
+}
+
+// A bad value keeps the model from loading, and the log names it.
+func TestBadSettings(t *testing.T) {
+	p := patched(t)
+	model := converted(t)
+	for _, setting := range []string{"FLASHHEAD_PROBES=2001", "FLASHHEAD_PROBES=many", "FLASHHEAD_MODE=best", "FLASHHEAD_CENTROID_TYPE=q9", "FLASHHEAD_ENABLED=2"} {
+		t.Run(setting, func(t *testing.T) {
+			l, err := harness.StartLlama(timeout(t), p, t.TempDir(), model, setting)
+			if err == nil {
+				l.Stop()
+				t.Fatal("the model was loaded")
+			}
+			if !strings.Contains(err.Error(), "flash_head: "+setting) {
+				t.Errorf("the error does not name the setting: %v", err)
+			}
+		})
+	}
+}
+
+// Several clients at once share batches of several rows; each gets a whole answer.
+func TestParallelClients(t *testing.T) {
+	o := serve(t, patched(t), "OLLAMA_NUM_PARALLEL=4")
+	register(t, o, "fast", converted(t))
+	texts := prompts(t, 8)
+	got := make([]string, len(texts))
+	var wait sync.WaitGroup
+	for i, text := range texts {
+		wait.Go(func() { got[i] = answers(t, o, "fast", []string{text})[0] })
+	}
+	wait.Wait()
+	for i, answer := range got {
+		if !strings.HasPrefix(answer, "64 tokens: ") {
+			t.Errorf("prompt %d: %q", i, answer)
+		}
+	}
+}

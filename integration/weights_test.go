@@ -1,0 +1,69 @@
+package integration
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+)
+
+// A converted file goes through llama-quantize like any other and keeps its clusters. Some of the types that come out
+// are kept repacked by llama.cpp, where no row can be found; the head must lie in a plain buffer all the same, and with
+// every cluster probed it must choose the tokens of a dense head that is not repacked either.
+func TestQuantizedHeads(t *testing.T) {
+	p := patched(t)
+	model := converted(t)
+	for _, weights := range []string{"Q4_0", "Q4_K", "Q6_K", "IQ4_NL", "F16"} {
+		t.Run(weights, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "quantized.gguf")
+			cmd := exec.CommandContext(timeout(t), p.Lib("llama-quantize"), "--allow-requantize",
+				"--token-embedding-type", weights, model, file, "Q8_0")
+			cmd.Env = harness.Environment(scratch)
+			if text, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("llama-quantize: %v\n%s", err, text)
+			}
+			dense := greedyTokens(t, p, file, "FLASHHEAD_ENABLED=0", "LLAMA_ARG_REPACK=0")
+			fast := greedyTokens(t, p, file, "FLASHHEAD_PROBES=2000")
+			if !slices.Equal(dense, fast) {
+				t.Errorf("with every cluster probed\n got %v\nwant %v", fast, dense)
+			}
+		})
+	}
+}
+
+// greedyTokens continues two short prompts on a llama-server of its own; unless env turns FlashHead off, the server
+// must say that it is on.
+func greedyTokens(t *testing.T, p harness.Prefix, model string, env ...string) []int {
+	t.Helper()
+	l := startLlama(t, p, model, env...)
+	var all []int
+	for _, prompt := range [][]int{{0, 500, 1000, 1500}, {0, 2000, 300, 40, 5000}} {
+		tokens, err := l.Greedy(timeout(t), prompt, 48)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, tokens...)
+	}
+	state := "flash_head: active"
+	if slices.Contains(env, "FLASHHEAD_ENABLED=0") {
+		state = "flash_head: inactive"
+	}
+	if !strings.Contains(l.Log(), state) {
+		t.Fatalf("the log does not say %q:\n%s", state, end(l.Log()))
+	}
+	return all
+}
+
+// startLlama runs a llama-server for one test.
+func startLlama(t *testing.T, p harness.Prefix, model string, env ...string) *harness.Llama {
+	t.Helper()
+	l, err := harness.StartLlama(timeout(t), p, t.TempDir(), model, env...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Stop)
+	return l
+}
