@@ -133,6 +133,13 @@ static void test_build() {
         flash_head_build_centroids(map, weight.data(), GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), n_threads);
         flash_head_build_ordered  (map, weight.data(), N_EMBD*sizeof(float), ordered.data(), n_threads);
 
+        // every row of blocks must be the one that the whole makes
+        const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
+        std::vector<uint8_t> blocks(size), expected(size);
+        flash_head_build_centroids(map, weight.data(), GGML_TYPE_F32, N_EMBD, GGML_TYPE_Q4_0, blocks.data(), n_threads);
+        ggml_quantize_chunk(GGML_TYPE_Q4_0, centroids.data(), expected.data(), 0, map.n_cluster, N_EMBD, nullptr);
+        check(blocks == expected, "centroids in q4_0 are not the rounded ones, on %d threads", n_threads);
+
         // cluster 1 is tokens 2 and 5
         for (int64_t i = 0; i < N_EMBD; i++) {
             const float mean = (weight[2*N_EMBD + i] + weight[5*N_EMBD + i])/2;

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <set>
 #include <string.h>
+#include <thread>
 
 static checker check;
 
@@ -166,6 +167,27 @@ static void test_same_bits() {
     }
 }
 
+// two contexts of one model at once
+static void test_concurrent() {
+    const head_shape shape = { 256, 2000, 125, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 5 };
+    const head_fixture h(shape, backend);
+    ggml_backend_t other = ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr);
+    set_n_threads(other, 1);
+
+    const std::vector<float> x = random_rows(3, shape.n_embd, 1), y = random_rows(3, shape.n_embd, 2);
+    const std::vector<float> expected_x = h.run(backend, x, top(8)), expected_y = h.run(backend, y, top(20));
+
+    bool same_y = true;
+    std::thread second([&] {
+        for (int i = 0; i < 50; i++) { same_y = same_y && h.run(other, y, top(20)) == expected_y; }
+    });
+    bool same_x = true;
+    for (int i = 0; i < 50; i++) { same_x = same_x && h.run(backend, x, top(8)) == expected_x; }
+    second.join();
+    check(same_x && same_y, "two contexts at once disturb each other");
+    ggml_backend_free(other);
+}
+
 // equal scores: still exactly P clusters, the first ones
 static void test_ties() {
     const head_shape shape = { 32, 200, 20, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, true, 0.0f };
@@ -266,6 +288,7 @@ int main() {
     test_selection();
     test_exact_when_all_probed();
     test_same_bits();
+    test_concurrent();
     test_ties();
     test_not_a_number();
     test_sampling();
