@@ -55,7 +55,7 @@ func TestArchitectures(t *testing.T) {
 // tinyTokens continues four prompts by 32 tokens each and returns them with the server's log.
 func tinyTokens(t *testing.T, p harness.Prefix, model string, env ...string) ([][]int, string) {
 	t.Helper()
-	l, err := harness.StartLlama(timeout(t), p, t.TempDir(), model, env...)
+	l, err := harness.StartLlama(timeout(t), p, t.TempDir(), []string{"--model", model}, env...)
 	if err != nil {
 		t.Fatal(err)
 	}

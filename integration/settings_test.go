@@ -29,7 +29,7 @@ func TestSettings(t *testing.T) {
 		"cluster-ordered copy; 8": {"FLASHHEAD_MAX_ROWS=0"}, // no limit to speak of, then the size
 	} {
 		t.Run(strings.Join(env, " "), func(t *testing.T) {
-			l := startLlama(t, p, model, env...)
+			l := startLlama(t, p, []string{"--model", model}, env...)
 			if !strings.Contains(l.Log(), says) {
 				t.Errorf("the log does not say %q:\n%s", says, end(l.Log()))
 			}
@@ -46,7 +46,7 @@ func TestBadSettings(t *testing.T) {
 	model := converted(t)
 	for _, setting := range []string{"FLASHHEAD_PROBES=2001", "FLASHHEAD_PROBES=many", "FLASHHEAD_MODE=best", "FLASHHEAD_CENTROID_TYPE=q9", "FLASHHEAD_ENABLED=2"} {
 		t.Run(setting, func(t *testing.T) {
-			l, err := harness.StartLlama(timeout(t), p, t.TempDir(), model, setting)
+			l, err := harness.StartLlama(timeout(t), p, t.TempDir(), []string{"--model", model}, setting)
 			if err == nil {
 				l.Stop()
 				t.Fatal("the model was loaded")

@@ -38,7 +38,7 @@ func TestQuantizedHeads(t *testing.T) {
 // must say that it is on.
 func greedyTokens(t *testing.T, p harness.Prefix, model string, env ...string) []int {
 	t.Helper()
-	l := startLlama(t, p, model, env...)
+	l := startLlama(t, p, []string{"--model", model}, env...)
 	var all []int
 	for _, prompt := range [][]int{{0, 500, 1000, 1500}, {0, 2000, 300, 40, 5000}} {
 		tokens, err := l.Greedy(timeout(t), prompt, 48)
@@ -58,9 +58,9 @@ func greedyTokens(t *testing.T, p harness.Prefix, model string, env ...string) [
 }
 
 // startLlama runs a llama-server for one test.
-func startLlama(t *testing.T, p harness.Prefix, model string, env ...string) *harness.Llama {
+func startLlama(t *testing.T, p harness.Prefix, args []string, env ...string) *harness.Llama {
 	t.Helper()
-	l, err := harness.StartLlama(timeout(t), p, t.TempDir(), model, env...)
+	l, err := harness.StartLlama(timeout(t), p, t.TempDir(), args, env...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,9 +19,9 @@ type Llama struct {
 	log     string
 }
 
-// StartLlama runs the prefix's llama-server on model, with everything it writes below dir and env added to its
-// environment. Call Stop when done.
-func StartLlama(ctx context.Context, prefix Prefix, dir, model string, env ...string) (*Llama, error) {
+// StartLlama runs the prefix's llama-server with args, which name the model, with everything it writes below dir and
+// env added to its environment. Call Stop when done.
+func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, env ...string) (*Llama, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
@@ -32,8 +32,8 @@ func StartLlama(ctx context.Context, prefix Prefix, dir, model string, env ...st
 		}
 	}
 	l := &Llama{base: fmt.Sprintf("http://127.0.0.1:%d", port), log: filepath.Join(dir, "llama-server.log")}
-	cmd := exec.Command(prefix.Lib("llama-server"), "--model", model, "--host", "127.0.0.1", "--port", fmt.Sprint(port),
-		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui", "--log-verbosity", "4")
+	cmd := exec.Command(prefix.Lib("llama-server"), append([]string{"--host", "127.0.0.1", "--port", fmt.Sprint(port),
+		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui", "--log-verbosity", "4"}, args...)...)
 	cmd.Env = append(Environment(dir), env...)
 	if l.process, err = start(cmd, l.log); err != nil {
 		return nil, err
