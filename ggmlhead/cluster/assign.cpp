@@ -30,7 +30,8 @@ static void fhc_auction_reprice(fhc_auction * a, int32_t c) {
     a->lowest[c] = (int32_t) low;
 }
 
-// Auctions the places among all rows of best; assigned gets a cluster or -1. step > 0.
+// Auctions the places among all rows of best; assigned gets a cluster or -1. step > 0 is the least raise of a bid;
+// patience is how far below its last listed score a row bids before it leaves. Both are in units of cosine.
 static void fhc_auction_run(const fhc_best * best, const std::vector<int32_t> & capacity, float step, float patience,
         std::vector<int32_t> * assigned) {
     const int64_t n_clusters = capacity.size();
@@ -166,12 +167,12 @@ static float fhc_best_spread(const fhc_best * best) {
 }
 
 void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids, const fhc_rows * centroids,
-        const fhc_best * best, const std::vector<int32_t> & capacity, const fhc_assign_params * params, std::vector<int32_t> * assigned) {
+        const fhc_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates, std::vector<int32_t> * assigned) {
     const int64_t n_rows = ids.size();
     const int     n_best = best->n_best;
 
     const float spread = fhc_best_spread(best);
-    const float step   = params->step > 0.0f ? params->step : std::max(spread/10.0f, 1e-6f);
+    const float step   = std::max(spread/10.0f, 1e-6f);
 
     std::vector<int32_t> places = capacity;    // still free
     std::vector<int32_t> left;                 // positions in ids still without a cluster
@@ -198,18 +199,18 @@ void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vec
             }
             // all free places if that is at most half the work of the first search, else in groups again
             const int64_t n_all  = open.size();
-            const bool    few    = (double) left.size()*n_all <= 0.5*n_rows*params->n_candidates;
-            const int64_t n_cand = few ? n_all : params->n_candidates/2;
+            const bool    few    = (double) left.size()*n_all <= 0.5*n_rows*n_candidates;
+            const int64_t n_cand = few ? n_all : n_candidates/2;
             groups.n_groups = 0;
             fhc_groups_build(s, centroids, open, n_cand, &groups);
             fhc_search(s, rows, left_ids, &groups, n_cand, n_best, &again);
             lists = &again;
         }
         // an auction leaves some over each time; best pairs first always ends
-        if (params->greedy || round >= 4) {
+        if (round >= 4) {
             fhc_greedy_run(lists, places, &got);
         } else {
-            fhc_auction_run(lists, places, step, params->patience*spread, &got);
+            fhc_auction_run(lists, places, step, spread, &got);
         }
         std::vector<int32_t> rest;
         for (size_t j = 0; j < left.size(); j++) {

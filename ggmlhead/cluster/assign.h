@@ -12,14 +12,8 @@
 // clusters become dear, and the rows that give way are those that lose least: a row is never stranded in a bad cluster
 // only because it came late. What no listed cluster can take for a fair price is searched again among the free places.
 
-struct fhc_assign_params {
-    float   step         = 0.0f;    // least raise of a bid, in units of cosine; 0: a tenth of the lists' mean spread
-    float   patience     = 1.0f;    // how far below its last listed score a row bids before it leaves, in mean spreads
-    bool    greedy       = false;   // best pairs first instead of the auction (for comparison)
-    int64_t n_candidates = 0;       // that each row was compared with to make best: sets the effort for leftovers
-};
-
 // Assigns the rows listed in ids. best has the candidates of each; capacity [K] is the number of places of each cluster and
-// must sum to at least ids.size(). assigned [ids.size()] gets the clusters. centroids has K rows.
+// must sum to at least ids.size(). n_candidates is how many centroids each row was compared with to make best: it sets the
+// effort for leftovers. assigned [ids.size()] gets the clusters. centroids has K rows.
 void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids, const fhc_rows * centroids,
-        const fhc_best * best, const std::vector<int32_t> & capacity, const fhc_assign_params * params, std::vector<int32_t> * assigned);
+        const fhc_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates, std::vector<int32_t> * assigned);

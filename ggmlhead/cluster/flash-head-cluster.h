@@ -16,7 +16,7 @@
 
 // How a run is going. Values below zero are not known yet.
 struct fhc_progress {
-    const char * stage      = "";      // "read", "start", "refine" or "balance"
+    const char * stage      = "";      // "read", "start" (unbalanced, cheap) or "balance"
     int          iteration  = 0;       // 1.. within the run, 0 before the first
     int          iterations = 0;
     double       fraction   = 0.0;     // of the whole run, 0..1, never falls
@@ -29,14 +29,9 @@ struct fhc_params {
     int      iterations   = 8;     // balanced Lloyd iterations after the start, at least 1
     uint32_t seed         = 0;
 
-    // set by experiments and tests only
-    int      balanced     = -1;    // only so many of the iterations, the last ones, are balanced; -1: all
+    // changed by tests only
     int64_t  n_candidates = 0;     // centroids that each row is compared with, 0: as many as are affordable
-    int      n_best       = 16;    // of these, how many take part in the auction
-    float    step         = 0.0f;  // see fhc_assign_params
-    float    patience     = 1.0f;
-    bool     greedy       = false;
-    int      start        = -1;    // cheap iterations before, -1: as many as proved useful
+    int      start        = 2;     // cheap unbalanced iterations before: more gained nothing
 
     std::function<void(const fhc_progress &)> progress;    // called on the calling thread, often; may be empty
 };

@@ -27,6 +27,9 @@ struct fhc_run {
     uint64_t               random;
 };
 
+// Of the centroids that a row is compared with, how many take part in the auction.
+static const int FHC_N_BEST = 16;
+
 // splitmix64: the same numbers on every platform
 static uint64_t fhc_random(uint64_t * state) {
     uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
@@ -161,14 +164,9 @@ static void fhc_run_iterate(fhc_run * r, int64_t n_candidates, bool balanced) {
         all[c] = (int32_t) c;
     }
     fhc_groups_build(&r->searcher, &r->centroids, all, n_candidates, &r->groups);
-    fhc_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? r->params->n_best : 1, &r->best);
+    fhc_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? FHC_N_BEST : 1, &r->best);
     if (balanced) {
-        fhc_assign_params params;
-        params.step         = r->params->step;
-        params.patience     = r->params->patience;
-        params.greedy       = r->params->greedy;
-        params.n_candidates = n_candidates;
-        fhc_assign_balanced(&r->searcher, r->rows, r->ids, &r->centroids, &r->best, fhc_run_capacity(r), &params, &r->cluster);
+        fhc_assign_balanced(&r->searcher, r->rows, r->ids, &r->centroids, &r->best, fhc_run_capacity(r), n_candidates, &r->cluster);
     } else {
         r->cluster.resize(r->ids.size());
         for (size_t i = 0; i < r->ids.size(); i++) {
@@ -188,7 +186,7 @@ static int64_t fhc_affordable_candidates(const fhc_rows * rows, int64_t n_cluste
 
 bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * pool, fhc_result * result, std::string * error) {
     const int64_t n_rows = rows->n_rows;
-    if (params->cluster_size < 1 || params->iterations < 1 || params->n_best < 1) {
+    if (params->cluster_size < 1 || params->iterations < 1) {
         *error = "the cluster size and the number of iterations must be at least 1";
         return false;
     }
@@ -228,8 +226,7 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
         }
         fhc_run_start(&r);
         const int64_t n_candidates = params->n_candidates > 0 ? params->n_candidates : fhc_affordable_candidates(rows, r.n_clusters);
-        const int     n_start      = params->start >= 0 ? params->start : 2;
-        const int     n_balanced   = params->balanced >= 0 ? std::max(1, params->balanced) : params->iterations;
+        const int     n_start      = params->start;
         const int     n_iterations = n_start + params->iterations;
 
         fhc_progress p;
@@ -241,11 +238,11 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
             }
         };
         for (int k = 0; k < n_iterations; k++) {
-            const bool balanced = k >= n_iterations - n_balanced;
-            p.stage     = k < n_start ? "start" : balanced ? "balance" : "refine";
+            const bool balanced = k >= n_start;
+            p.stage     = balanced ? "balance" : "start";
             p.iteration = std::max(0, k + 1 - n_start);
             fhc_pool_set_tick(pool, [&](double) { report(k); });
-            fhc_run_iterate(&r, k < n_start ? std::max<int64_t>(n_candidates/4, 64) : n_candidates, balanced);
+            fhc_run_iterate(&r, balanced ? n_candidates : std::max<int64_t>(n_candidates/4, 64), balanced);
             fhc_pool_set_tick(pool, nullptr);
 
             int64_t largest = 0;

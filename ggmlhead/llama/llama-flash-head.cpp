@@ -12,6 +12,7 @@
 #include "llama-model.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <stdexcept>
 #include <thread>
@@ -31,7 +32,7 @@ struct llama_flash_head {
     ggml_context_ptr        ctx;    // of the tensors in sources
     ggml_backend_buffer_ptr buffer; // of their data
 
-    bool lora_said = false;
+    std::atomic<bool> lora_said = false; // contexts may build graphs at once
 };
 
 // a reason to stay dense, which the caller logs
@@ -262,9 +263,8 @@ void llama_flash_head_rewrite(llama_flash_head * head, const llm_graph_params & 
         return;
     }
     if (has_lora(params, head->weight)) {
-        if (!head->lora_said) {
+        if (!head->lora_said.exchange(true)) {
             LLAMA_LOG_WARN("flash_head: a LoRA adapter changes the head; running dense\n");
-            head->lora_said = true;
         }
         return;
     }

@@ -1,18 +1,13 @@
 #include "commands.h"
 
 #include "ggml-backend.h"
-#include "json.h"
-
-#if __has_include("ggml-flash-head.h")
 #include "ggml-flash-head.h"
-#define HAVE_FLASH_HEAD
-#endif
+#include "json.h"
 
 #include <cstdio>
 
 // Whether a device says that it can run the operation, asked with a small tensor of it.
 static bool has_flash_head(ggml_backend_dev_t dev) {
-#ifdef HAVE_FLASH_HEAD
     const int64_t n_embd = 256, n_vocab = 64, n_clusters = 4;
 
     struct ggml_init_params init = { 16*ggml_tensor_overhead(), nullptr, /*no_alloc =*/ true };
@@ -34,10 +29,6 @@ static bool has_flash_head(ggml_backend_dev_t dev) {
     const bool yes = ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx, weight, x, &sources, &params));
     ggml_free(ctx);
     return yes;
-#else
-    (void) dev;
-    return false;    // a ggml without the operation
-#endif
 }
 
 static const char * type_name(enum ggml_backend_dev_type type) {

@@ -32,7 +32,7 @@ type Options struct {
 
 // Progress is the state of a running clustering.
 type Progress struct {
-	Stage      string   `json:"stage"` // read, start, refine or balance
+	Stage      string   `json:"stage"` // read, start or balance
 	Iteration  int      `json:"iteration"`
 	Iterations int      `json:"iterations"`
 	Fraction   float64  `json:"fraction"`  // 0..1 of the whole

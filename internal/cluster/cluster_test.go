@@ -44,7 +44,7 @@ const (
 func TestProtocol(t *testing.T) {
 	tool := script(t, start+
 		`echo '{"event":"progress","stage":"read","fraction":0.1}'
-		echo '{"event":"progress","stage":"refine","iteration":1,"iterations":8,"fraction":0.5,"objective":0.25,"imbalance":0,"seconds":1}'
+		echo '{"event":"progress","stage":"balance","iteration":1,"iterations":8,"fraction":0.5,"objective":0.25,"imbalance":0,"seconds":1}'
 		echo '{"event":"new in a later version"}'
 		printf '\001\0\0\0\0\0\0\0\001\0\0\0' >"$out"
 		`+done)

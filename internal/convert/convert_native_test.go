@@ -117,7 +117,7 @@ func TestNativeConvert(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := checkConverted(t, in, one, summary)
-	if p.Clusters != 2000 || p.Probes != 125 || p.CentroidType.String() != "q4_0" || !slices.Contains(p.Pinned, 1) {
+	if p.Clusters != 2000 || p.Probes != 250 || p.CentroidType.String() != "q4_0" || !slices.Contains(p.Pinned, 1) {
 		t.Errorf("%d clusters, %d probes, %v centroids, pinned %v", p.Clusters, p.Probes, p.CentroidType, p.Pinned)
 	}
 	if p.Objective <= 0 || p.Objective >= 0.9 {
@@ -178,7 +178,7 @@ func TestNativeKinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := checkConverted(t, in, out, summary)
-			if p.Clusters != c.clusters || p.Probes != c.clusters || p.CentroidType.String() != c.centroids {
+			if p.Clusters != c.clusters || p.Probes != flashhead.DefaultProbes(c.clusters) || p.CentroidType.String() != c.centroids {
 				t.Errorf("%d clusters, %d probes, %v", p.Clusters, p.Probes, p.CentroidType)
 			}
 			if text := summary.String(); !strings.Contains(text, "fh-ollama create NAME --from "+out) {

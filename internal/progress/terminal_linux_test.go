@@ -37,10 +37,10 @@ func TestTerminal(t *testing.T) {
 	clock := p.started
 	p.now = func() time.Time { return clock }
 	clock = clock.Add(1234 * time.Second)
-	p.Set(0.5, "refine 3/8, objective 0.5321, imbalance 0.03")
+	p.Set(0.5, "balance 3/8, objective 0.5321, imbalance 0.03")
 	p.Set(0.6, "too early to be drawn")
 	clock = clock.Add(time.Second)
-	p.Set(1, "refine 8/8")
+	p.Set(1, "balance 8/8")
 	p.Done("clustered")
 	p.Start("writing")
 	p.Close()
@@ -48,7 +48,7 @@ func TestTerminal(t *testing.T) {
 
 	shown, _ := io.ReadAll(master) // ends with an error when the last writer has gone
 	text := string(shown)
-	for _, want := range []string{"clustering refine 3/8, objective 0.5321, imbalance 0.03, 20m34s left  50% |", " 99% |█", "writing"} {
+	for _, want := range []string{"clustering balance 3/8, objective 0.5321, imbalance 0.03, 20m34s left  50% |", " 99% |█", "writing"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not shown: %q", want, text)
 		}
