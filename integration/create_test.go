@@ -3,10 +3,12 @@ package integration
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -146,4 +148,28 @@ func digest(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// The temporary folder is often a small disk of its own: when it is full, the way out names it, and nothing stays.
+func TestCreateWithoutSpace(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs ulimit")
+	}
+	o := serve(t, patched(t))
+	temporary := t.TempDir()
+	const blocks = 8192 // of 512 bytes to 1 KiB: less than the model takes
+	script := fmt.Sprintf(`ulimit -f %d; exec "$0" create full --from %q`, blocks, trainedModel)
+	cmd := o.Command(timeout(t), "sh", "-c", script, o.Prefix.Bin("fh-ollama"))
+	cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "point TMPDIR at a folder with room") {
+		t.Errorf("error %v; the way out does not name TMPDIR:\n%s", err, out)
+	}
+	left, err := os.ReadDir(temporary)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if exists, err := modelfile.Exists(timeout(t), o.Client, "full"); err != nil || exists {
+		t.Errorf("a model was registered: %v, %v", exists, err)
+	}
 }

@@ -92,6 +92,16 @@ func (o *output) explain(err error) error {
 	return hint.Wrap(wrapped, "choose another output with -o")
 }
 
+// ErrNoSpace is in the chain of an error when the output's disk is full, or will be.
+var ErrNoSpace = errors.New("no space")
+
 func noSpace(err error) error {
-	return hint.Wrap(err, "free some space, or choose an output on another disk with -o")
+	return hint.Wrap(spaceError{err}, "free some space, or choose an output on another disk with -o")
 }
+
+// spaceError is an ErrNoSpace with the words of its cause.
+type spaceError struct{ error }
+
+func (spaceError) Is(target error) bool { return target == ErrNoSpace }
+
+func (e spaceError) Unwrap() error { return e.error }

@@ -152,16 +152,20 @@ func convertTo(ctx context.Context, o Options, weights string, p *progress.Progr
 	options := o.Convert
 	options.Input, options.Output, options.Force = weights, o.Keep, o.Force
 	clean := func() {}
+	const elsewhere = "point TMPDIR at a folder with room for the model, or give --keep FILE"
 	if o.Keep == "" {
 		dir, err := os.MkdirTemp("", "fh-ollama-*")
 		if err != nil {
-			return "", nil, hint.Wrap(err, "point TMPDIR at a folder with room for the model, or give --keep FILE")
+			return "", nil, hint.Wrap(err, elsewhere)
 		}
 		clean = func() { os.RemoveAll(dir) }
 		options.Output = filepath.Join(dir, "model-flashhead.gguf")
 	}
 	if _, err := convert.Convert(ctx, options, p); err != nil {
 		clean()
+		if o.Keep == "" && errors.Is(err, convert.ErrNoSpace) {
+			err = hint.Wrap(err, elsewhere)
+		}
 		return "", nil, err
 	}
 	return options.Output, clean, nil
