@@ -11,9 +11,6 @@
 // The core knows nothing of its host. It brings no threads: each of n threads calls flash_head_compute() with its own
 // index, and the host supplies the barrier and ggml's dot products.
 
-#include "ggml.h"
-#include "ggml-cpu.h"
-
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,12 +26,18 @@ enum flash_head_mode {
     FLASH_HEAD_MODE_SAMPLE = 1, // P clusters drawn without replacement from softmax(score / temperature)
 };
 
-// How dot products with rows of one ggml type are taken.
+// ggml's dot product: *s = x . y over n columns, for nrc = 1; bs, bx and by are then unused.
+typedef void (*flash_head_vec_dot_t)(int n, float * s, size_t bs, const void * x, size_t bx, const void * y, size_t by, int nrc);
+
+// ggml's conversion of k values to another type.
+typedef void (*flash_head_from_float_t)(const float * x, void * y, int64_t k);
+
+// How dot products with rows of one type are taken.
 struct flash_head_dot {
-    ggml_vec_dot_t    vec_dot;    // (weights row, activations row) -> F32
-    ggml_from_float_t from_float; // F32 -> the type of vec_dot's activations
-    size_t            row_size;   // bytes of a row of D weights
-    size_t            act_size;   // bytes of D activations
+    flash_head_vec_dot_t    vec_dot;    // (weights row, activations row) -> F32
+    flash_head_from_float_t from_float; // F32 -> the type of vec_dot's activations
+    size_t                  row_size;   // bytes of a row of D weights
+    size_t                  act_size;   // bytes of D activations
 };
 
 struct flash_head {

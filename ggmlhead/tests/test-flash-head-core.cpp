@@ -1,0 +1,156 @@
+// Tests of the core alone, with plain threads and F32 dot products. It needs nothing of ggml, so it is also built with
+// sanitizers (sanitizer_test.go): a race or an access out of bounds in the kernel shows here first.
+
+#include "check.h"
+
+#include "flash-head-select.h"
+#include "flash-head.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <math.h>
+#include <mutex>
+#include <random>
+#include <string.h>
+#include <thread>
+#include <vector>
+
+static checker check;
+
+// the n best by sorting
+static std::vector<int32_t> best(const std::vector<uint32_t> & keys, int64_t n) {
+    std::vector<int32_t> order(keys.size());
+    for (size_t i = 0; i < order.size(); i++) { order[i] = (int32_t) i; }
+    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return keys[a] > keys[b]; });
+    order.resize(n);
+    std::sort(order.begin(), order.end());
+    return order;
+}
+
+static void check_select(const char * what, const std::vector<float> & scores) {
+    std::vector<uint32_t> keys;
+    for (float s : scores) { keys.push_back(flash_head_key(s)); }
+    std::vector<flash_head_candidate> scratch(keys.size());
+    for (int64_t n : { (int64_t) 1, (int64_t) 2, (int64_t) keys.size()/3, (int64_t) keys.size() - 1, (int64_t) keys.size() }) {
+        if (n < 1 || n > (int64_t) keys.size()) { continue; }
+        const flash_head_threshold threshold = flash_head_select(keys.data(), keys.size(), n, scratch.data());
+        std::vector<int32_t> got;
+        for (size_t i = 0; i < keys.size(); i++) {
+            if (flash_head_selected(threshold, keys[i], (int32_t) i)) { got.push_back((int32_t) i); }
+        }
+        check(got == best(keys, n), "%s: the %d best of %d are others", what, (int) n, (int) keys.size());
+    }
+}
+
+static void test_select() {
+    std::mt19937 rng(3);
+    std::normal_distribution<float> normal;
+    for (size_t n : { 1, 2, 7, 1000, 20000 }) {
+        std::vector<float> wide(n), narrow(n), tied(n), odd(n);
+        for (size_t i = 0; i < n; i++) {
+            wide[i]   = normal(rng)*powf(10.0f, normal(rng)*5);
+            narrow[i] = 5.0f + normal(rng)*1e-4f; // all in one bin of the first digit
+            tied[i]   = (float) (rng() % 3);
+            odd[i]    = i % 5 == 0 ? NAN : i % 7 == 0 ? INFINITY : i % 11 == 0 ? -INFINITY : -normal(rng);
+        }
+        check_select("wide", wide);
+        check_select("narrow", narrow);
+        check_select("tied", tied);
+        check_select("odd", odd);
+    }
+    check(flash_head_key(-0.5f) < flash_head_key(-0.25f) && flash_head_key(-0.25f) < flash_head_key(0.0f)
+       && flash_head_key(0.0f) < flash_head_key(1e-30f) && flash_head_key(NAN) < flash_head_key(-INFINITY), "keys are not in the order of the scores");
+}
+
+// a barrier for n threads, reusable
+struct barrier {
+    std::mutex mutex;
+    std::condition_variable all;
+    int n, waiting = 0, round = 0;
+
+    explicit barrier(int n) : n(n) {}
+
+    static void wait(void * self) {
+        barrier * b = (barrier *) self;
+        std::unique_lock<std::mutex> lock(b->mutex);
+        const int round = b->round;
+        if (++b->waiting == b->n) {
+            b->waiting = 0;
+            b->round++;
+            b->all.notify_all();
+        } else {
+            b->all.wait(lock, [&] { return b->round != round; });
+        }
+    }
+};
+
+static void dot(int n, float * s, size_t, const void * x, size_t, const void * y, size_t, int) {
+    float sum = 0.0f;
+    for (int i = 0; i < n; i++) { sum += ((const float *) x)[i]*((const float *) y)[i]; }
+    *s = sum;
+}
+
+static void copy(const float * x, void * y, int64_t n) {
+    memcpy(y, x, n*sizeof(float));
+}
+
+// logits by any number of threads are those of one, and a token's is its own or its centroid's
+static void test_compute() {
+    const int64_t D = 24, V = 1003, K = 61, N = 27;
+    std::mt19937 rng(1);
+    std::normal_distribution<float> normal;
+    std::vector<float> weight(V*D), centroids(K*D), x(N*D);
+    for (float & v : weight)    { v = normal(rng); }
+    for (float & v : centroids) { v = normal(rng); }
+    for (float & v : x)         { v = normal(rng); }
+
+    std::vector<int32_t> cluster(V), tokens, offsets(1, 0), pinned = { 0, 77, 500, 1002 };
+    for (int64_t v = 0; v < V; v++) { cluster[v] = (int32_t) (v % K); }
+    for (int64_t c = 0; c < K; c++) {
+        for (int64_t v = c; v < V; v += K) { tokens.push_back((int32_t) v); }
+        offsets.push_back((int32_t) tokens.size());
+    }
+    const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
+    const flash_head head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(),
+                              cluster.data(), tokens.data(), offsets.data(), pinned.data(), f32, f32 };
+
+    for (int mode : { FLASH_HEAD_MODE_TOP, FLASH_HEAD_MODE_SAMPLE }) {
+        const flash_head_params params = { 7, mode, 0.8f, 5 };
+        std::vector<float> expected;
+        for (int nth : { 1, 2, 5 }) {
+            std::vector<float> logits(N*V, NAN);
+            std::vector<char>  work(flash_head_work_size(K, D*sizeof(float), D*sizeof(float), N, nth));
+            barrier all(nth);
+            std::vector<std::thread> threads;
+            for (int ith = 0; ith < nth; ith++) {
+                threads.emplace_back([&, ith] {
+                    flash_head_compute(&head, &params, x.data(), D*sizeof(float), logits.data(), V*sizeof(float), N, work.data(), { ith, nth, barrier::wait, &all });
+                });
+            }
+            for (std::thread & t : threads) { t.join(); }
+            if (nth == 1) {
+                expected = logits;
+            }
+            check(logits == expected, "mode %d: %d threads change the logits", mode, nth);
+        }
+        for (int64_t r = 0; r < N; r++) {
+            int64_t n_exact = 0;
+            for (int64_t v = 0; v < V; v++) {
+                float exact, background;
+                dot(D, &exact,      0, &weight[v*D],             0, &x[r*D], 0, 1);
+                dot(D, &background, 0, &centroids[cluster[v]*D], 0, &x[r*D], 0, 1);
+                const float got = expected[r*V + v];
+                check(got == exact || got == background, "row %d, token %d: %f is neither exact (%f) nor background (%f)", (int) r, (int) v, got, exact, background);
+                n_exact += got == exact;
+            }
+            // 7 clusters of 16 or 17 tokens, and the pinned ones outside them
+            check(n_exact >= 7*16 && n_exact <= 7*17 + (int64_t) pinned.size(), "row %d: %d tokens are exact", (int) r, (int) n_exact);
+        }
+    }
+}
+
+int main() {
+    test_select();
+    test_compute();
+    return check.finish();
+}
