@@ -14,6 +14,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -220,21 +221,12 @@ func (b *build) checkDevices(ctx context.Context, program string) error {
 	if err != nil {
 		return err
 	}
-	var report struct {
-		Devices []struct {
-			Name      string `json:"name"`
-			FlashHead bool   `json:"flash_head"`
-		} `json:"devices"`
-	}
-	// Libraries may log above the report, which is the last line.
-	lines := strings.Split(out, "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
+	devices, err := cluster.ParseDevices(out)
+	if err != nil {
 		return fmt.Errorf("llama-flashhead devices: %w", err)
 	}
-	for _, d := range report.Devices {
-		if d.FlashHead {
-			return nil
-		}
+	if slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
+		return nil
 	}
 	return errors.New("no backend of this build has the FlashHead op")
 }

@@ -1,4 +1,4 @@
-// Package cluster runs the native tool that clusters the rows of an output head.
+// Package cluster runs the native tool, which clusters the rows of an output head and lists the devices of its build.
 package cluster
 
 import (

@@ -3,7 +3,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -37,16 +36,8 @@ type Server struct {
 
 // Library is the native part of a build on this machine.
 type Library struct {
-	Tool    string   `json:"tool,omitempty"` // path of llama-flashhead
-	Devices []Device `json:"devices"`
-}
-
-// Device is what the native part can compute on.
-type Device struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Type        string `json:"type"`       // cpu, gpu, accel, …
-	FlashHead   bool   `json:"flash_head"` // has the op
+	Tool    string           `json:"tool,omitempty"` // path of llama-flashhead
+	Devices []cluster.Device `json:"devices"`
 }
 
 // File is a GGUF file's state.
@@ -69,7 +60,7 @@ type Problem struct {
 // Examine looks at the server, the native libraries below one of libDirs and, unless path is "", a GGUF file.
 // What is wrong is in the report; the error is for an examination that was interrupted.
 func Examine(ctx context.Context, s server.Server, libDirs []string, path string) (Report, error) {
-	r := Report{Models: []server.Model{}, Problems: []Problem{}, Library: Library{Devices: []Device{}}}
+	r := Report{Models: []server.Model{}, Problems: []Problem{}, Library: Library{Devices: []cluster.Device{}}}
 	r.server(ctx, s)
 	r.library(ctx, libDirs)
 	if path != "" {
@@ -135,14 +126,12 @@ func (r *Report) library(ctx context.Context, dirs []string) {
 		r.wrong(hint.Wrap(fmt.Errorf("%s devices: %w", tool, err), "build again: fh-ollama build"))
 		return
 	}
-	var answer struct {
-		Devices []Device `json:"devices"`
-	}
-	if err := json.Unmarshal(out, &answer); err != nil || len(answer.Devices) == 0 {
+	devices, err := cluster.ParseDevices(string(out))
+	if err != nil {
 		r.wrong(hint.New(fmt.Sprintf("%s devices: no list of devices", tool), "build again: fh-ollama build"))
 		return
 	}
-	r.Library.Devices = answer.Devices
+	r.Library.Devices = devices
 }
 
 func (r *Report) file(path string) {
