@@ -1,49 +1,7 @@
-// llama-flashhead: what fh-ollama leaves to ggml. See usage below.
+// llama-flashhead: what fh-ollama leaves to ggml.
 
 #include "commands.h"
 
-#include <cstdio>
-#include <cstring>
-#include <exception>
-#include <new>
-
-static const char * USAGE =
-    "usage: llama-flashhead cluster --model FILE --tensor NAME --out FILE [options]\n"
-    "           cluster the rows of a matrix in a GGUF file into clusters of equal size; progress as JSON lines\n"
-    "         --cluster-size M   rows a cluster (default 16)\n"
-    "         --iterations N     iterations of k-means (default 8)\n"
-    "         --seed S           of the first centroids (default 0)\n"
-    "         --threads T        (default: all cores)\n"
-    "       llama-flashhead devices\n"
-    "           list ggml's devices and whether they have the FLASH_HEAD operation, as JSON\n"
-    "\n"
-    "example: llama-flashhead cluster --model model.gguf --tensor output.weight --out clusters.u32\n";
-
-static int run(int argc, char ** argv) {
-    const char * command = argc > 1 ? argv[1] : "";
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(USAGE, stdout);
-            return 0;
-        }
-    }
-    if (strcmp(command, "cluster") == 0) {
-        return flash_head_tool_cluster(argc - 2, argv + 2);
-    }
-    if (strcmp(command, "devices") == 0) {
-        return flash_head_tool_devices(argc - 2, argv + 2);
-    }
-    fprintf(stderr, "error: %s%s\n", *command ? "unknown command: " : "no command; try --help", command);
-    return 2;
-}
-
 int main(int argc, char ** argv) {
-    try {
-        return run(argc, argv);
-    } catch (const std::bad_alloc &) {
-        fprintf(stderr, "error: out of memory\n");
-    } catch (const std::exception & e) {
-        fprintf(stderr, "error: %s\n", e.what());
-    }
-    return 1;
+    return flash_head_tool_run(argc, argv);
 }
