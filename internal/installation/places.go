@@ -1,0 +1,118 @@
+package installation
+
+import (
+	"net"
+	"net/url"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ollama/ollama/envconfig"
+)
+
+// Places are where Ollamas are looked for, as data, so that a test can lay out any machine in a folder.
+type Places struct {
+	Root        string   // of the file system: "/"
+	Proc        string   // where running processes are described: "/proc"
+	Path        []string // the folders of PATH
+	Home        string   // the user's folder
+	DataHome    string   // the user's folder for data of programs, usually ~/.local/share
+	ConfigHome  string   // the user's folder for settings, usually ~/.config
+	UID         int      // number of the user
+	Port        int      // of this machine at which OLLAMA_HOST expects a server; 0 if that is another machine
+	BackendPath string   // GGML_BACKEND_PATH in the user's environment
+}
+
+// Here returns the places of this machine and this user.
+func Here() Places {
+	p := Places{
+		Root: "/", Proc: "/proc", Path: filepath.SplitList(os.Getenv("PATH")),
+		UID: os.Getuid(), Port: localPort(envconfig.ConnectableHost()), BackendPath: os.Getenv("GGML_BACKEND_PATH"),
+	}
+	p.Home, _ = os.UserHomeDir()
+	if u, err := user.Current(); err == nil && (p.Home == "" || p.UID == 0 && os.Getenv("SUDO_UID") != "") {
+		p.Home = u.HomeDir // sudo may keep HOME: no files of root's into the folder of a user
+	}
+	p.DataHome = folder("XDG_DATA_HOME", filepath.Join(p.Home, ".local", "share"))
+	p.ConfigHome = folder("XDG_CONFIG_HOME", filepath.Join(p.Home, ".config"))
+	return p
+}
+
+// folder is what the environment variable name says, if that is an absolute path, as the XDG specification has it.
+func folder(name, otherwise string) string {
+	if dir := os.Getenv(name); filepath.IsAbs(dir) {
+		return dir
+	}
+	return otherwise
+}
+
+// localPort returns the port of host if that is this machine, else 0.
+func localPort(host *url.URL) int {
+	port, err := strconv.Atoi(host.Port())
+	if err != nil {
+		return 0
+	}
+	name := host.Hostname()
+	self, _ := os.Hostname()
+	if strings.EqualFold(name, "localhost") || self != "" && strings.EqualFold(name, self) {
+		return port
+	}
+	ip := net.ParseIP(name)
+	if ip == nil {
+		return 0
+	}
+	if ip.IsLoopback() || ip.IsUnspecified() {
+		return port
+	}
+	own, _ := net.InterfaceAddrs()
+	if slices.ContainsFunc(own, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	}) {
+		return port
+	}
+	return 0
+}
+
+// below returns the path of name below the root.
+func (p Places) below(name ...string) string {
+	return filepath.Join(append([]string{p.Root}, name...)...)
+}
+
+// programs returns where an ollama program may lie: in PATH, then where its installer, packages and people put it.
+func (p Places) programs() []string {
+	var paths []string
+	for _, dir := range p.Path {
+		if filepath.IsAbs(dir) { // the working directory is nobody's installation
+			paths = append(paths, filepath.Join(dir, "ollama"))
+		}
+	}
+	for _, dir := range []string{
+		"usr/local/bin", "usr/bin", "bin", "opt/ollama/bin", "usr/local/ollama/bin", "usr/local/lib/ollama/bin",
+		"usr/lib/ollama/bin", "home/linuxbrew/.linuxbrew/bin", "snap/bin",
+	} {
+		paths = append(paths, p.below(dir, "ollama"))
+	}
+	if p.Home != "" {
+		for _, dir := range []string{".local/bin", ".local/ollama/bin", "ollama/bin"} {
+			paths = append(paths, filepath.Join(p.Home, dir, "ollama"))
+		}
+	}
+	return paths
+}
+
+// confined names what shuts a program at path off from the files of this machine, "" if nothing does. Links are not
+// followed: a snap's program is a link to the one that starts all snaps.
+func (p Places) confined(path string) string {
+	in := func(dir string) bool { return strings.HasPrefix(path, dir+string(filepath.Separator)) }
+	switch {
+	case in(p.below("snap")), in(p.below("var/lib/snapd")):
+		return "a snap"
+	case in(p.below("var/lib/flatpak")), p.Home != "" && in(filepath.Join(p.Home, ".local/share/flatpak")):
+		return "a flatpak"
+	}
+	return ""
+}

@@ -1,0 +1,243 @@
+package installation
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Unit is a systemd service that runs an Ollama.
+type Unit struct {
+	Name        string // e.g. "ollama.service"
+	User        bool   // of a user's systemd, not of the system's
+	UID         int    // whose, if User
+	DropIns     string // folder for settings of the administrator, or of the user; it need not exist
+	BackendPath string // GGML_BACKEND_PATH that the unit's files set, "" for none
+	SetBy       string // the file that sets it
+}
+
+// Systemctl is how the unit's systemd is spoken to on a command line.
+func (u Unit) Systemctl() string {
+	if u.User {
+		return "systemctl --user"
+	}
+	return "systemctl"
+}
+
+// Restart is the command line that makes systemd read the unit again and start it anew; prefix, e.g. "sudo ", stands
+// before each of its parts.
+func (u Unit) Restart(prefix string) string {
+	command := prefix + u.Systemctl()
+	return command + " daemon-reload && " + command + " restart " + strings.TrimSuffix(u.Name, ".service")
+}
+
+// unit returns the service that runs i: that of its running server, or, if none runs, one made for its program.
+func (p Places) unit(i Installation) *Unit {
+	if i.Server == nil {
+		for _, user := range []bool{true, false} {
+			if u := p.load("ollama.service", user, p.UID); u != nil && p.starts(u, i.Program) {
+				return u
+			}
+		}
+		return nil
+	}
+	for _, group := range i.Server.groups {
+		name := filepath.Base(group)
+		if filepath.Ext(name) != ".service" {
+			continue // of a login, a terminal or another scope
+		}
+		uid, user := userManager(group)
+		if strings.HasPrefix(name, "user@") {
+			continue
+		}
+		// Whatever systemd runs may have started a server from a shell of its own; ask what it is there to start.
+		if u := p.load(name, user, uid); u != nil && p.starts(u, i.Program) {
+			return u
+		}
+	}
+	return nil
+}
+
+// userManager tells whether a control group belongs to a user's systemd, and to whose.
+func userManager(group string) (uid int, user bool) {
+	for name := range strings.SplitSeq(group, "/") {
+		if id, ok := strings.CutPrefix(name, "user@"); ok {
+			uid, err := strconv.Atoi(strings.TrimSuffix(id, ".service"))
+			return uid, err == nil
+		}
+	}
+	return 0, false
+}
+
+// unitFolders returns where systemd reads units, the strongest first.
+func (p Places) unitFolders(user bool) []string {
+	if user {
+		return []string{
+			filepath.Join(p.ConfigHome, "systemd/user"), p.below("etc/systemd/user"), p.below("run/systemd/user"),
+			filepath.Join(p.DataHome, "systemd/user"), p.below("usr/local/lib/systemd/user"), p.below("usr/lib/systemd/user"),
+		}
+	}
+	return []string{
+		p.below("etc/systemd/system"), p.below("run/systemd/system"), p.below("usr/local/lib/systemd/system"),
+		p.below("usr/lib/systemd/system"), p.below("lib/systemd/system"),
+	}
+}
+
+// load reads what is needed of a unit; nil if it has no file that can be read.
+func (p Places) load(name string, user bool, uid int) *Unit {
+	u := &Unit{Name: name, User: user, UID: uid}
+	folders := p.unitFolders(user)
+	u.DropIns = filepath.Join(folders[0], name+".d")
+	files := p.unitFiles(name, folders)
+	if len(files) == 0 {
+		return nil
+	}
+	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter wins, wherever it stands
+		for _, file := range files {
+			u.environment(file, key)
+		}
+	}
+	return u
+}
+
+// unitFiles returns a unit's own file and its drop-ins in the order in which systemd reads them; none without the first.
+func (p Places) unitFiles(name string, folders []string) []string {
+	var files []string
+	dropIns := map[string]string{} // by name: a stronger folder's hides those of the same name
+	for _, folder := range folders {
+		if path := filepath.Join(folder, name); len(files) == 0 {
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				files = []string{path}
+			}
+		}
+		found, _ := filepath.Glob(filepath.Join(folder, name+".d", "*.conf"))
+		for _, path := range found {
+			if _, hidden := dropIns[filepath.Base(path)]; !hidden {
+				dropIns[filepath.Base(path)] = path
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	for _, base := range slices.Sorted(maps.Keys(dropIns)) {
+		files = append(files, dropIns[base])
+	}
+	return files
+}
+
+// environment notes what the settings called key in one of the unit's files say of GGML_BACKEND_PATH.
+func (u *Unit) environment(file, key string) {
+	const name = "GGML_BACKEND_PATH"
+	for _, s := range settings(file) {
+		switch {
+		case s.key != key:
+		case key == "EnvironmentFile":
+			path := strings.TrimPrefix(s.value, "-")
+			for _, line := range settings(path) {
+				if line.key == name {
+					u.BackendPath, u.SetBy = strings.Join(words(line.value), " "), path
+				}
+			}
+		case s.value == "": // takes back what was set
+			u.BackendPath, u.SetBy = "", ""
+		default:
+			for _, assignment := range words(s.value) {
+				if value, ok := strings.CutPrefix(assignment, name+"="); ok {
+					u.BackendPath, u.SetBy = strings.ReplaceAll(value, "%%", "%"), file
+				}
+			}
+		}
+	}
+}
+
+// starts tells whether the unit is there to start program, links followed.
+func (p Places) starts(u *Unit, program string) bool {
+	commands := []string{}
+	for _, file := range p.unitFiles(u.Name, p.unitFolders(u.User)) {
+		for _, s := range settings(file) {
+			if s.key != "ExecStart" {
+				continue
+			}
+			if s.value == "" {
+				commands = nil
+			}
+			commands = append(commands, s.value)
+		}
+	}
+	for _, command := range commands {
+		if w := words(strings.TrimLeft(command, "@-:+!|")); len(w) > 0 && resolve(w[0]) == program {
+			return true
+		}
+	}
+	return false
+}
+
+// setting is one line KEY=VALUE of a unit's file.
+type setting struct{ key, value string }
+
+// settings reads a file of such lines, continued by a backslash at the end; none if it cannot be read.
+func settings(path string) []setting {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	var all []setting
+	for line := range strings.Lines(strings.ReplaceAll(string(data), "\\\n", " ")) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		if key, value, ok := strings.Cut(line, "="); ok {
+			all = append(all, setting{strings.TrimSpace(key), strings.TrimSpace(value)})
+		}
+	}
+	return all
+}
+
+// words splits a value at white space outside of quotes and takes the quotes and backslashes away.
+func words(value string) []string {
+	var all []string
+	var word strings.Builder
+	var quote rune
+	inside, escaped := false, false
+	for _, c := range value {
+		switch {
+		case escaped:
+			word.WriteRune(c)
+			escaped = false
+		case c == '\\':
+			inside, escaped = true, true
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			inside, quote = true, c
+		case quote == 0 && (c == ' ' || c == '\t'):
+			if inside {
+				all = append(all, word.String())
+				word.Reset()
+				inside = false
+			}
+		default:
+			inside = true
+			word.WriteRune(c)
+		}
+	}
+	if inside {
+		all = append(all, word.String())
+	}
+	return all
+}
+
+// Changed returns when the file was written that sets the unit's GGML_BACKEND_PATH; zero if none does.
+func (u Unit) Changed() time.Time {
+	info, err := os.Stat(u.SetBy)
+	if u.SetBy == "" || err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
