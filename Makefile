@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build stock test test-short lint op-test clean
+.PHONY: help demo build plugin stock test test-short lint op-test clean
 
 GO ?= go
 
@@ -11,6 +11,7 @@ help:
 	@echo 'make test        everything: style, Go tests, both builds, op tests, integration (cold: most of an hour on 2 cores)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make build       a patched Ollama in dist/'
+	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
 	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
 
@@ -18,6 +19,10 @@ help:
 build:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
 	build/fh-ollama build
+
+plugin:
+	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
+	build/fh-ollama build --plugin
 
 stock:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama

@@ -18,12 +18,15 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// manifestName is where, in a prefix, a build says what it is and which files are its own.
-const manifestName = "share/fh-ollama/build.json"
+// Where, in a prefix, a build says what it is and which files are its own. Builds of both kinds may share a prefix, and
+// files in it.
+const (
+	ollamaManifest = "share/fh-ollama/build.json"  // of Build
+	pluginManifest = "share/fh-ollama/plugin.json" // of BuildPlugin
+)
 
-// manifest is the content of that file.
-type manifest struct {
-	Result
+// fileList is the part of a manifest that all have.
+type fileList struct {
 	Files []string `json:"files"` // slash-separated, relative to the prefix
 }
 
@@ -83,13 +86,18 @@ func preparePrefix(prefix string) error {
 	return os.Remove(probe)
 }
 
-// assemble brings the prefix up to date. Each file is replaced by renaming, so that a program that is running keeps
-// running, and files of an earlier build that are not products any more are removed.
+// assemble brings the prefix up to date.
 func (b *build) assemble(ctx context.Context, st *Step) error {
 	products, err := b.products()
 	if err != nil {
 		return err
 	}
+	return b.place(ctx, st, products, ollamaManifest)
+}
+
+// place puts products into the prefix. Each file is replaced by renaming, so that a program that is running keeps
+// running, and files that an earlier build of the same manifest made and nobody makes any more are removed.
+func (b *build) place(ctx context.Context, st *Step, products []product, manifest string) error {
 	for _, p := range products {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -104,8 +112,14 @@ func (b *build) assemble(ctx context.Context, st *Step) error {
 		b.files = append(b.files, p.to)
 	}
 	sort.Strings(b.files)
-	for _, old := range readManifest(b.opts.Prefix).Files {
-		if !slices.Contains(b.files, old) && filepath.IsLocal(filepath.FromSlash(old)) {
+	wanted := slices.Clone(b.files)
+	for _, other := range []string{ollamaManifest, pluginManifest} {
+		if other != manifest {
+			wanted = append(wanted, readFileList(b.opts.Prefix, other)...)
+		}
+	}
+	for _, old := range readFileList(b.opts.Prefix, manifest) {
+		if !slices.Contains(wanted, old) && filepath.IsLocal(filepath.FromSlash(old)) {
 			if err := os.Remove(filepath.Join(b.opts.Prefix, filepath.FromSlash(old))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -116,20 +130,29 @@ func (b *build) assemble(ctx context.Context, st *Step) error {
 	return nil
 }
 
-func readManifest(prefix string) (m manifest) {
-	if data, err := os.ReadFile(filepath.Join(prefix, filepath.FromSlash(manifestName))); err == nil {
-		_ = json.Unmarshal(data, &m) // a damaged one is replaced, at the price of files left behind
+// readFileList returns the files that a manifest of the prefix names.
+func readFileList(prefix, manifest string) []string {
+	var list fileList
+	if data, err := os.ReadFile(filepath.Join(prefix, filepath.FromSlash(manifest))); err == nil {
+		_ = json.Unmarshal(data, &list) // a damaged one is replaced, at the price of files left behind
 	}
-	return m
+	return list.Files
 }
 
 // writeManifest records the checked build.
 func (b *build) writeManifest() error {
-	data, err := json.MarshalIndent(manifest{Result: b.result, Files: b.files}, "", "  ")
+	return b.writeManifestFile(ollamaManifest, struct {
+		Result
+		fileList
+	}{b.result, fileList{b.files}})
+}
+
+func (b *build) writeManifestFile(name string, content any) error {
+	data, err := json.MarshalIndent(content, "", "  ")
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(b.opts.Prefix, filepath.FromSlash(manifestName)), append(data, '\n'), 0o644)
+	return replace(filepath.Join(b.opts.Prefix, filepath.FromSlash(name)), append(data, '\n'), 0o644)
 }
 
 // install makes path equal to p and reports whether it was not.

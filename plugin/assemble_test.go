@@ -3,6 +3,7 @@ package plugin
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -87,6 +88,54 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 	for name, want := range map[string]bool{foreign: true, filepath.Join(lib, "libllama.so.0.5.0"): false, filepath.Join(lib, "libllama.so"): true} {
 		if _, err := os.Stat(name); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestBuildsShareAPrefix places a file that both kinds of build have, and then leaves it out of one after the other.
+func TestBuildsShareAPrefix(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(from, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	prefix := t.TempDir()
+	place := func(manifest string, files ...string) {
+		t.Helper()
+		b := &build{opts: Options{Prefix: prefix}}
+		var products []product
+		for _, name := range files {
+			products = append(products, product{to: name, from: from})
+		}
+		err := NewSteps(t.Output()).Do("assemble", func(st *Step) error { return b.place(t.Context(), st, products, manifest) })
+		if err == nil {
+			err = b.writeManifestFile(manifest, fileList{b.files})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		manifest string
+		files    []string
+		want     string
+	}{
+		{ollamaManifest, []string{"bin/fh-ollama", "bin/ollama"}, "fh-ollama ollama"},
+		{pluginManifest, []string{"bin/fh-ollama", "bin/other"}, "fh-ollama ollama other"},
+		{ollamaManifest, []string{"bin/ollama"}, "fh-ollama ollama other"}, // the plug-in still has it
+		{pluginManifest, []string{"bin/other"}, "ollama other"},
+		{pluginManifest, nil, "ollama"},
+	} {
+		place(step.manifest, step.files...)
+		entries, err := os.ReadDir(filepath.Join(prefix, "bin"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		if got := strings.Join(names, " "); got != step.want {
+			t.Errorf("%s of %q leaves %q, want %q", step.manifest, step.files, got, step.want)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-// Package plugin builds a patched Ollama: pinned sources are fetched and checked, the head's sources and patches are
-// laid over them, the result is compiled and assembled into a prefix, and run once to see that it works.
+// Package plugin builds FlashHead for Ollama, in two shapes. Build makes a patched Ollama: pinned sources are fetched and
+// checked, the head's sources and patches are laid over them, the result is compiled and assembled into a prefix, and run
+// once to see that it works. BuildPlugin (plugin.go) makes the plug-in for a stock Ollama, in much fewer of these steps.
 //
 // Data flows one way: sources (source.go) become a planned tree (tree.go, patch.go), the plan becomes a folder, the
 // folder is compiled (configure.go, compile.go) and its products are assembled (assemble.go). A step does only what is
@@ -111,7 +112,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, err
 }
 
-// build is one run of Build.
+// build is one run of Build or BuildPlugin.
 type build struct {
 	opts    Options
 	pins    Pins
@@ -134,8 +135,8 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 	if err != nil {
 		return Result{}, err
 	}
-	if err := os.MkdirAll(opts.Cache, 0o755); err != nil {
-		return Result{}, hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
+	if err := makeCache(opts.Cache); err != nil {
+		return Result{}, err
 	}
 	b := &build{opts: opts, pins: pins, overlay: overlay, steps: steps}
 	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version}
@@ -168,6 +169,13 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 	return b.result, err
 }
 
+func makeCache(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
+	}
+	return nil
+}
+
 type namedStep struct {
 	name string
 	do   func(context.Context, *Step) error
@@ -197,8 +205,12 @@ func (b *build) findTools(ctx context.Context, st *Step) (err error) {
 		}
 		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros)
 	}
-	st.Note("%s", map[bool]string{true: "with ccache", false: "without ccache"}[b.tools.CCache != ""])
+	b.noteCCache(st)
 	return nil
+}
+
+func (b *build) noteCCache(st *Step) {
+	st.Note("%s", map[bool]string{true: "with ccache", false: "without ccache"}[b.tools.CCache != ""])
 }
 
 func (b *build) fetchOllama(ctx context.Context, st *Step) (err error) {
@@ -291,8 +303,7 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(strings.Join(llama.Names(), "\n")))
-	b.treeKey = hex.EncodeToString(sum[:])
+	b.treeKey = llama.namesKey()
 	changed := ollamaStats.Written + ollamaStats.Removed + llamaStats.Written + llamaStats.Removed
 	st.Note("%s, %s", count(patches, "patch", "patches"), count(changed, "file changed", "files changed"))
 	return nil
@@ -324,12 +335,14 @@ func (b *build) patched(ctx context.Context, llama Tree, scratch string) (_ Tree
 
 // over lays the head's sources and a series of patches over a tree of llama.cpp.
 func (o Overlay) over(ctx context.Context, llama Tree, series []Patch, p patcher) (Tree, error) {
-	goFiles := func(name string, dir bool) bool { return !dir && strings.HasSuffix(name, ".go") }
 	if err := llama.Add("flashhead", o.Head, goFiles); err != nil {
 		return nil, err
 	}
 	return p.apply(ctx, llama, series)
 }
+
+// goFiles are those that embed the head's sources, no part of it.
+func goFiles(name string, dir bool) bool { return !dir && strings.HasSuffix(name, ".go") }
 
 func count(n int, one, many string) string {
 	if n == 1 {

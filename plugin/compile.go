@@ -21,13 +21,18 @@ func (b *build) targets() []string {
 	return slices.Concat(upstreamTargets, headTargets)
 }
 
-// compileLlamaCpp runs ninja, which compiles what is out of date.
+// compileLlamaCpp compiles the programs of llama.cpp.
 func (b *build) compileLlamaCpp(ctx context.Context, st *Step) error {
+	return b.ninja(ctx, st, "compile-llama.cpp", b.targets(), "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())
+}
+
+// ninja compiles what is out of date of targets.
+func (b *build) ninja(ctx context.Context, st *Step, log string, targets []string, env ...string) error {
 	compiled := 0
-	args := append([]string{"-C", b.nativeDir(), "-j", strconv.Itoa(b.opts.Jobs)}, b.targets()...)
+	args := append([]string{"-C", b.nativeDir(), "-j", strconv.Itoa(b.opts.Jobs)}, targets...)
 	err := command{
-		path: b.tools.Ninja, args: args, dir: b.dir, log: b.log("compile-llama.cpp"),
-		env: append(b.ccacheEnv(), "NINJA_STATUS=[%f/%t] ", "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree()),
+		path: b.tools.Ninja, args: args, dir: b.dir, log: b.log(log),
+		env: slices.Concat(b.ccacheEnv(), []string{"NINJA_STATUS=[%f/%t] "}, env),
 		onLine: func(line string) {
 			if m := ninjaProgress.FindStringSubmatch(line); m != nil {
 				done, _ := strconv.Atoi(m[1])

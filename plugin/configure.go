@@ -44,17 +44,23 @@ func (b *build) ccacheEnv() []string {
 	return []string{"CCACHE_BASEDIR=" + b.dir, "CCACHE_NOHASHDIR=1"}
 }
 
-// configure runs CMake if its arguments or the set of source files changed since it last succeeded; changed CMake
-// files are noticed by ninja.
+// configure configures the patched tree.
 func (b *build) configure(ctx context.Context, st *Step) error {
+	st.Note("CPU: %s", b.result.CPU)
 	args := configureArgs(b.ollamaTree(), b.llamaTree(), b.nativeDir(), runtime.GOOS, b.llamaCpp.version, b.tools, b.cpuFlags)
+	// OLLAMA_LLAMA_CPP_SOURCE in the user's environment would win over the tree given here.
+	return b.cmake(ctx, st, args, "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())
+}
+
+// cmake runs CMake if its arguments, which begin with -S DIR, or the set of source files changed since it last
+// succeeded; changed CMake files are noticed by ninja.
+func (b *build) cmake(ctx context.Context, st *Step, args []string, env ...string) error {
 	stampFile := filepath.Join(b.nativeDir(), "fh-ollama.configured")
 	stamp := strings.Join(append(args, b.treeKey), "\n")
 	if have, err := os.ReadFile(stampFile); err == nil && string(have) == stamp {
 		st.Note("up to date")
 		return nil
 	}
-	st.Note("CPU: %s", b.result.CPU)
 	if have, err := os.ReadFile(filepath.Join(b.nativeDir(), "CMakeCache.txt")); err == nil &&
 		!strings.Contains(string(have), "CMAKE_HOME_DIRECTORY:INTERNAL="+filepath.ToSlash(args[1])+"\n") {
 		// The cache was moved; CMake refuses to go on in such a folder.
@@ -62,8 +68,7 @@ func (b *build) configure(ctx context.Context, st *Step) error {
 			return err
 		}
 	}
-	// OLLAMA_LLAMA_CPP_SOURCE in the user's environment would win over the tree given here.
-	err := command{path: b.tools.CMake, args: args, dir: b.dir, env: append(b.ccacheEnv(), "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree()), log: b.log("configure")}.run(ctx)
+	err := command{path: b.tools.CMake, args: args, dir: b.dir, env: append(b.ccacheEnv(), env...), log: b.log("configure")}.run(ctx)
 	if err != nil {
 		return hint.Wrap(err, "CMake 3.24 or newer is needed; the log says what it missed")
 	}

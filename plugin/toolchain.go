@@ -35,26 +35,44 @@ var (
 	toolPython = tool{names: []string{"python3"}, debian: "python3-pip", brew: "python"}
 )
 
-// FindToolchain looks for every program that a build needs; the error names all that are missing and what brings them.
+// FindToolchain looks for every program that a build of Ollama needs; the error names all that are missing and what
+// brings them.
 func FindToolchain() (Toolchain, error) {
 	var t Toolchain
-	var missing []tool
-	for _, want := range []struct {
-		tool tool
-		path *string
-	}{
+	err := t.find([]wantedTool{
 		{toolGo, &t.Go}, {toolCMake, &t.CMake}, {toolNinja, &t.Ninja}, {toolGit, &t.Git}, {toolCC, &t.CC}, {toolCXX, &t.CXX},
-	} {
+	})
+	return t, err
+}
+
+// findPluginToolchain looks for what a build of the plug-in needs. Git is used if it is there, to name a checkout.
+func findPluginToolchain() (Toolchain, error) {
+	var t Toolchain
+	err := t.find([]wantedTool{{toolCMake, &t.CMake}, {toolNinja, &t.Ninja}, {toolCXX, &t.CXX}})
+	t.Git, _ = toolGit.find()
+	return t, err
+}
+
+// wantedTool is a tool and where its path goes.
+type wantedTool struct {
+	tool tool
+	path *string
+}
+
+// find sets the path of every wanted tool, and that of ccache.
+func (t *Toolchain) find(wanted []wantedTool) error {
+	var missing []tool
+	for _, want := range wanted {
 		var ok bool
 		if *want.path, ok = want.tool.find(); !ok {
 			missing = append(missing, want.tool)
 		}
 	}
 	if len(missing) > 0 {
-		return Toolchain{}, missingTools(missing...)
+		return missingTools(missing...)
 	}
 	t.CCache, _ = exec.LookPath("ccache")
-	return t, nil
+	return nil
 }
 
 // find returns the path of the tool in PATH.

@@ -54,6 +54,19 @@ func TestFindToolchain(t *testing.T) {
 	}
 }
 
+// TestPluginToolchain leaves out Go, git and the C compiler, which the plug-in does without.
+func TestPluginToolchain(t *testing.T) {
+	fakeTools(t, "cmake", "c++")
+	if _, err := findPluginToolchain(); err == nil || err.Error() != "not found in PATH: ninja" {
+		t.Errorf("error %v", err)
+	}
+	dir := fakeTools(t, "cmake", "ninja", "c++")
+	tools, err := findPluginToolchain()
+	if err != nil || tools.Ninja != filepath.Join(dir, "ninja") || tools.Git != "" {
+		t.Errorf("%+v, %v", tools, err)
+	}
+}
+
 func TestPythonIsNamedWhenItIsNeeded(t *testing.T) {
 	fakeTools(t)
 	_, err := findPip(t.Context())

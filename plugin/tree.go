@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,6 +69,12 @@ func (t Tree) Names() []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// namesKey is a digest of the planned paths.
+func (t Tree) namesKey() string {
+	sum := sha256.Sum256([]byte(strings.Join(t.Names(), "\n")))
+	return hex.EncodeToString(sum[:])
 }
 
 // SyncStats counts what Sync did.

@@ -20,13 +20,14 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an Ollama with FlashHead from pinned sources",
-		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles them.\n" +
-			"Run again, it does only what is missing. Needs Go, a C++ compiler, CMake, ninja,\n" +
-			"git and, once, Python 3 with pip; uses ccache if there is one. FH_OLLAMA_CACHE\n" +
-			"names another folder for downloads and builds.\n\n" +
+		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles them;\n" +
+			"with --plugin builds what `fh-ollama install` adds to a stock Ollama instead.\n" +
+			"Needs a C++ compiler, CMake, ninja, once Python 3 with pip; without --plugin\n" +
+			"Go and git too. FH_OLLAMA_CACHE names another folder for downloads and builds.\n\n" +
 			"Example: fh-ollama build --prefix ~/ollama-flashhead",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "prefix", Usage: "build into `DIR` (default: dist or dist-stock)"},
+			&cli.BoolFlag{Name: "plugin", Usage: "build the plug-in for a stock Ollama; takes a minute"},
 			&cli.BoolFlag{Name: "stock", Usage: "leave FlashHead out, for comparison"},
 			&cli.PathFlag{Name: "ollama-source", Usage: "copy Ollama from the checkout `DIR`"},
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
@@ -46,6 +47,14 @@ func runBuild(c *cli.Context) error {
 	pins, err := plugin.ParsePins(thirdparty.Pins)
 	if err != nil {
 		return err
+	}
+	if c.Bool("plugin") {
+		result, err := plugin.BuildPlugin(c.Context, opts, pins, ggmlhead.Sources, plugin.NewSteps(c.App.Writer))
+		if err != nil {
+			return err
+		}
+		printPlugin(c.App.Writer, result)
+		return nil
 	}
 	overlay := plugin.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
 	result, err := plugin.Build(c.Context, opts, pins, overlay, plugin.NewSteps(c.App.Writer))
@@ -70,6 +79,13 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 	}
 	if c.NArg() > 0 {
 		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
+	}
+	if c.Bool("plugin") {
+		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends"} {
+			if c.IsSet(other) {
+				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other), "leave one of them out: the plug-in is one library for any stock Ollama")}
+			}
+		}
 	}
 	if opts.Jobs < 1 {
 		return opts, usageError{hint.New(fmt.Sprintf("--jobs %d", opts.Jobs), "give at least 1")}
@@ -104,6 +120,18 @@ Next:
   %[1]s/bin/fh-ollama create NAME-flashhead --from NAME      a model that you have pulled
   %[1]s/bin/ollama run NAME-flashhead
 `, prefix)
+}
+
+// printPlugin says what was made and what can be done with it.
+func printPlugin(out io.Writer, r plugin.PluginResult) {
+	fmt.Fprintf(out, `
+%[1]s/lib/flashhead/libggml-flashhead.so is FlashHead %[2]s for a stock Ollama
+
+Next:
+  %[1]s/bin/fh-ollama install                                adds it to the Ollama of this machine
+  %[1]s/bin/fh-ollama create NAME-flashhead --from NAME      a model that you have pulled
+  ollama run NAME-flashhead
+`, shortPath(r.Prefix), r.FHOllama)
 }
 
 // shortPath is path relative to the working directory if it lies in it.
