@@ -22,7 +22,7 @@ int llama_flashhead_main(const char * ggml, int argc, char ** argv) {
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
     if (!same_tensors()) {
         fprintf(stderr, "error: the ggml in %s is too different from the one that this tool was built for\n", ggml);
-        return 1;
+        return FLASH_HEAD_NO_GGML;
     }
     unsetenv("GGML_BACKEND_PATH");    // names a plug-in, which has no part in clustering
     ggml_backend_load_all_from_path(ggml);

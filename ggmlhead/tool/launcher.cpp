@@ -29,13 +29,13 @@ int main(int argc, char ** argv) {
     const std::string dir = argv[2];
     if (!load(dir + "/libggml-base.so.0") || !load(dir + "/libggml.so.0")) {
         fprintf(stderr, "error: no ggml in %s: %s\n", dir.c_str(), dlerror());
-        return 1;
+        return FLASH_HEAD_NO_GGML;
     }
     void * tool = dlopen("libflashhead-tool.so", RTLD_NOW);    // found beside this program
     void * run  = tool ? dlsym(tool, "llama_flashhead_main") : nullptr;
     if (run == nullptr) {
         fprintf(stderr, "error: cannot use the ggml in %s: %s\n", dir.c_str(), dlerror());
-        return 1;
+        return FLASH_HEAD_NO_GGML;
     }
     // the tool sees its own name and the command
     argv[2] = argv[0];

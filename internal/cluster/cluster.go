@@ -22,6 +22,7 @@ import (
 // Options say what to cluster and how.
 type Options struct {
 	Tool        string // path of llama-flashhead
+	GGML        string // folder of the libraries that it must be given; "" if it has its own
 	Model       string // path of a GGUF file
 	Tensor      string // name of the head's tensor, V rows
 	ClusterSize int    // m; K = ceil(V/m) clusters whose sizes differ by one at most
@@ -67,9 +68,13 @@ func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) 
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "assignments")
 
-	cmd := exec.CommandContext(ctx, o.Tool, "cluster", "--model", o.Model, "--tensor", o.Tensor,
+	var args []string
+	if o.GGML != "" {
+		args = []string{"--ggml", o.GGML}
+	}
+	cmd := exec.CommandContext(ctx, o.Tool, append(args, "cluster", "--model", o.Model, "--tensor", o.Tensor,
 		"--cluster-size", strconv.Itoa(o.ClusterSize), "--iterations", strconv.Itoa(o.Iterations),
-		"--seed", strconv.FormatUint(uint64(o.Seed), 10), "--threads", strconv.Itoa(o.Threads), "--out", out)
+		"--seed", strconv.FormatUint(uint64(o.Seed), 10), "--threads", strconv.Itoa(o.Threads), "--out", out)...)
 	cmd.WaitDelay = 5 * time.Second
 	var stderr tail
 	cmd.Stderr = &stderr
@@ -141,6 +146,9 @@ func follow(stdout io.Reader, report func(Progress)) (rows int64, result Result,
 	return rows, result, nil
 }
 
+// exitNoGGML is how the plug-in's tool ends when it cannot use the ggml that it was given.
+const exitNoGGML = 3
+
 // failure turns the tool's exit into an error with the cause that the tool named.
 func failure(err error, stderr string) error {
 	cause := ""
@@ -158,6 +166,9 @@ func failure(err error, stderr string) error {
 	}
 	if cause == "" {
 		cause = err.Error()
+	}
+	if exit != nil && exit.ExitCode() == exitNoGGML {
+		return hint.New("clustering failed: "+cause, "update Ollama, or build one that brings a tool of its own: fh-ollama build")
 	}
 	return hint.New("clustering failed: "+cause, "if the file loads in Ollama, this is a fault of the tool; please report it")
 }

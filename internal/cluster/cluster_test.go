@@ -67,6 +67,7 @@ func TestFailures(t *testing.T) {
 		"no cause":         {"exit 3\n", "clustering failed: exit status 3"},
 		"killed":           {"kill -9 $$\n", "killed"},
 		"no JSON":          {"echo hello; exec sleep 60\n", "hello"},
+		"no ggml":          {"echo 'error: no ggml in there' >&2; exit 3\n", "clustering failed: no ggml in there"},
 		"no end":           {start, "without a result"},
 		"no file":          {start + done, "no such file"},
 		"short file":       {start + `printf '\0\0\0\0' >"$out"` + "\n" + done, "4 bytes for 3 rows"},
@@ -93,16 +94,13 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-func TestFindTool(t *testing.T) {
-	tool := script(t, "")
-	got, err := cluster.FindTool([]string{t.TempDir(), filepath.Dir(tool)})
-	if err != nil || got != tool {
-		t.Errorf("%q, %v", got, err)
-	}
-	if dirs := cluster.LibDirs("here"); len(dirs) != 1 || dirs[0] != "here" {
-		t.Errorf("a given folder is not the only one: %v", dirs)
-	}
-	if _, err := cluster.FindTool([]string{t.TempDir()}); err == nil || !strings.Contains(hint.Of(err), "fh-ollama build") {
-		t.Errorf("%v, way out %q", err, hint.Of(err))
+// TestGGML starts a tool that must be given ggml's libraries, and one that has its own, and lets both say how.
+func TestGGML(t *testing.T) {
+	tool := script(t, `echo "error: $1 $2" >&2; exit 3`)
+	for ggml, want := range map[string]string{"": "cluster --model", "lib": "--ggml lib"} {
+		_, err := cluster.Run(t.Context(), cluster.Options{Tool: tool, GGML: ggml}, nil)
+		if err == nil || err.Error() != "clustering failed: "+want || !strings.Contains(hint.Of(err), "update Ollama") {
+			t.Errorf("%v, way out %q", err, hint.Of(err))
+		}
 	}
 }

@@ -2,43 +2,101 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// toolName is the native program that a build puts beside llama-server.
-const toolName = "llama-flashhead"
+const (
+	toolName = "llama-flashhead"      // the native program
+	codeName = "libflashhead-tool.so" // beside that of the plug-in: its code, without ggml
+)
 
-// LibDirs returns the folders to search for native programs, best first: dir alone if it is given, else lib/ollama of the
-// prefix that this program runs from, then that of the default prefix of a build below the working directory.
+// LibDirs returns the folders to search for the native tool, best first. These are dir alone if it holds the tool, or at
+// least no libraries of ggml for one from elsewhere to run on; else lib/ollama, of a patched build, and lib/flashhead, of
+// the plug-in, in the prefix that this program runs from and in the default prefix of a build below the working directory.
 func LibDirs(dir string) []string {
-	if dir != "" {
+	if dir != "" && (tool(dir) != "" || !holdsGGML(dir)) {
 		return []string{dir}
 	}
-	var dirs []string
+	prefixes := []string{"dist"}
 	if exe, err := os.Executable(); err == nil {
 		if real, err := filepath.EvalSymlinks(exe); err == nil {
 			exe = real
 		}
-		dirs = append(dirs, filepath.Join(filepath.Dir(exe), "..", "lib", "ollama"))
+		prefixes = []string{filepath.Join(filepath.Dir(exe), ".."), "dist"}
 	}
-	return append(dirs, filepath.Join("dist", "lib", "ollama"))
+	var dirs []string
+	for _, prefix := range prefixes {
+		dirs = append(dirs, filepath.Join(prefix, "lib", "ollama"), filepath.Join(prefix, "lib", "flashhead"))
+	}
+	return dirs
 }
 
 // FindTool returns the path of the native tool in the first of dirs that has it.
 func FindTool(dirs []string) (string, error) {
 	for _, dir := range dirs {
-		abs, err := filepath.Abs(filepath.Join(dir, toolName))
-		if err != nil {
-			continue
-		}
-		if path, err := exec.LookPath(abs); err == nil {
+		if path := tool(dir); path != "" {
 			return path, nil
 		}
 	}
 	return "", hint.New("the native tool "+toolName+" is not there",
-		"build it first: fh-ollama build; or name its folder in FH_OLLAMA_LIB")
+		"build it first: fh-ollama build --plugin, or fh-ollama build; or name its folder in FH_OLLAMA_LIB")
+}
+
+// tool returns the absolute path of the native tool in dir, "" if it is not there.
+func tool(dir string) string {
+	abs, err := filepath.Abs(filepath.Join(dir, toolName))
+	if err != nil {
+		return ""
+	}
+	path, err := exec.LookPath(abs)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// Borrows tells whether a native tool is the plug-in's, which has no ggml and runs on that of an installed Ollama. It
+// cannot list devices.
+func Borrows(tool string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(tool), codeName))
+	return err == nil
+}
+
+// FindGGML returns the folder with the libraries of ggml that a native tool must be given: "" if it has its own, dir if it
+// lends some, else that of the best Ollama in places.
+func FindGGML(ctx context.Context, tool, dir string, places installation.Places) (string, error) {
+	if !Borrows(tool) {
+		return "", nil
+	}
+	if dir != "" && holdsGGML(dir) {
+		return filepath.Abs(dir)
+	}
+	found, err := installation.Find(ctx, places)
+	if errors.Is(err, installation.ErrNone) {
+		return "", hint.New("no Ollama is found on this machine, and "+toolName+" needs its libraries",
+			"install Ollama, or add the folder of its program to PATH, or name its lib/ollama in FH_OLLAMA_LIB")
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, ollama := range found {
+		if ollama.LibDir != "" && holdsGGML(ollama.LibDir) {
+			return ollama.LibDir, nil
+		}
+	}
+	return "", hint.New("the Ollama at "+found[0].Program+" has no libraries of ggml, which "+toolName+" needs",
+		"update Ollama to 0.30 or newer, or name the lib/ollama of another in FH_OLLAMA_LIB")
+}
+
+// holdsGGML tells whether ggml's libraries lie in dir.
+func holdsGGML(dir string) bool {
+	found, _ := filepath.Glob(filepath.Join(dir, "libggml-base.so*"))
+	return len(found) > 0
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -51,6 +52,9 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 	if job.tool, err = cluster.FindTool(cluster.LibDirs(o.LibDir)); err != nil {
 		return Summary{}, err
 	}
+	if job.ggml, err = cluster.FindGGML(ctx, job.tool, o.LibDir, installation.Here()); err != nil {
+		return Summary{}, err
+	}
 	if err := job.run(ctx, out); err != nil {
 		return Summary{}, err
 	}
@@ -66,6 +70,7 @@ type job struct {
 	Options
 	src      *gguf.File
 	tool     string
+	ggml     string // see cluster.Options
 	head     flashhead.Head
 	params   flashhead.Parameters
 	progress *progress.Progress
@@ -133,7 +138,7 @@ func (j *job) run(ctx context.Context, out *output) error {
 func (j *job) cluster(ctx context.Context) error {
 	j.progress.Start("clustering")
 	result, err := cluster.Run(ctx, cluster.Options{
-		Tool: j.tool, Model: j.Input, Tensor: j.head.Tensor.Name,
+		Tool: j.tool, GGML: j.ggml, Model: j.Input, Tensor: j.head.Tensor.Name,
 		ClusterSize: j.ClusterSize, Iterations: j.Iterations, Seed: j.Seed, Threads: j.Threads,
 	}, func(p cluster.Progress) { j.progress.Set(p.Fraction, describe(p)) })
 	if err != nil {

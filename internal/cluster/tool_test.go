@@ -1,0 +1,106 @@
+package cluster_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+)
+
+// write makes an empty program.
+func write(t *testing.T, path ...string) string {
+	t.Helper()
+	name := filepath.Join(path...)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestFindTool(t *testing.T) {
+	tool := script(t, "")
+	got, err := cluster.FindTool([]string{t.TempDir(), filepath.Dir(tool)})
+	if err != nil || got != tool {
+		t.Errorf("%q, %v", got, err)
+	}
+	if dirs := cluster.LibDirs("here"); len(dirs) != 1 || dirs[0] != "here" {
+		t.Errorf("a given folder is not the only one: %v", dirs)
+	}
+	if _, err := cluster.FindTool([]string{t.TempDir()}); err == nil || !strings.Contains(hint.Of(err), "fh-ollama build") {
+		t.Errorf("%v, way out %q", err, hint.Of(err))
+	}
+}
+
+// TestFindToolInDist has first the plug-in's tool in the default prefix, then a patched build's beside it.
+func TestFindToolInDist(t *testing.T) {
+	wd := t.TempDir()
+	t.Chdir(wd)
+	for _, dir := range []string{"flashhead", "ollama"} {
+		want := write(t, wd, "dist/lib", dir, "llama-flashhead")
+		if got, err := cluster.FindTool(cluster.LibDirs("")); err != nil || got != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+	lent := filepath.Dir(write(t, wd, "ollama/libggml-base.so.0")) // lends ggml, has no tool
+	if dirs := cluster.LibDirs(lent); !slices.Contains(dirs, filepath.Join("dist", "lib", "flashhead")) || slices.Contains(dirs, lent) {
+		t.Errorf("with ggml from %s: %v", lent, dirs)
+	}
+	write(t, lent, "llama-flashhead")
+	if dirs := cluster.LibDirs(lent); len(dirs) != 1 || dirs[0] != lent {
+		t.Errorf("a folder with both is not the only one: %v", dirs)
+	}
+}
+
+func TestFindGGML(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := installation.Places{Root: filepath.Join(dir, "root"), Proc: filepath.Join(dir, "proc"),
+		Path: []string{filepath.Join(dir, "old/bin"), filepath.Join(dir, "new/bin")}, UID: os.Getuid()}
+	find := func(tool, given string) (string, string) {
+		got, err := cluster.FindGGML(t.Context(), tool, given, places)
+		if err != nil {
+			return "error: " + err.Error(), hint.Of(err)
+		}
+		return got, ""
+	}
+
+	own := write(t, dir, "patched/llama-flashhead")
+	if got, _ := find(own, ""); got != "" || cluster.Borrows(own) {
+		t.Errorf("a tool with its own ggml is given %q", got)
+	}
+	tool := write(t, dir, "plugin/llama-flashhead")
+	write(t, dir, "plugin/libflashhead-tool.so")
+	if !cluster.Borrows(tool) {
+		t.Error("the plug-in's tool has a ggml")
+	}
+	if got, way := find(tool, ""); !strings.Contains(got, "error: no Ollama is found") || !strings.Contains(way, "install Ollama") {
+		t.Errorf("without an Ollama: %s; %s", got, way)
+	}
+	write(t, dir, "old/bin/ollama")
+	if got, way := find(tool, ""); !strings.Contains(got, "old/bin/ollama has no libraries of ggml") || !strings.Contains(way, "update Ollama") {
+		t.Errorf("with an old Ollama: %s; %s", got, way)
+	}
+	write(t, dir, "new/bin/ollama")
+	write(t, dir, "new/lib/ollama/llama-server")
+	lib := filepath.Dir(write(t, dir, "new/lib/ollama/libggml-base.so.0"))
+	if got, way := find(tool, ""); got != lib {
+		t.Errorf("with a new Ollama: %s; %s", got, way)
+	}
+	lent := filepath.Dir(write(t, dir, "llama.cpp/libggml-base.so"))
+	if got, way := find(tool, lent); got != lent {
+		t.Errorf("with a given folder: %s; %s", got, way)
+	}
+	if got, _ := find(tool, filepath.Dir(tool)); got != lib {
+		t.Errorf("with the tool's folder given: %s", got)
+	}
+}
