@@ -81,6 +81,15 @@ static inline const char * row_at(const struct flash_head * head, int64_t pos) {
                          : (const char *) head->weight  + head->tokens[pos]*head->weight_dot.row_size;
 }
 
+// where token's row lies in the order of the clusters; a cluster is short, so looking through it costs little
+static int64_t position_of(const struct flash_head * head, int32_t token) {
+    int64_t pos = head->offsets[head->cluster[token]];
+    while (head->tokens[pos] != token) {
+        pos++;
+    }
+    return pos;
+}
+
 // exact logits of the tokens of cluster c; on the way the rows of cluster `next` (or none: -1) are fetched
 static void score_cluster(const struct flash_head * head, int64_t c, int64_t next, const char * act, float * logits) {
     const int64_t begin = head->offsets[c];
@@ -128,8 +137,7 @@ static void score_selected(
         const int32_t token = head->pinned[i];
         const int32_t own   = head->cluster[token];
         if (!flash_head_selected(threshold, w->keys[r*K + own], own)) {
-            head->weight_dot.vec_dot((int) head->n_embd, logits + token, 0,
-                    (const char *) head->weight + token*head->weight_dot.row_size, 0, act, 0, 1);
+            head->weight_dot.vec_dot((int) head->n_embd, logits + token, 0, row_at(head, position_of(head, token)), 0, act, 0, 1);
         }
     }
 }

@@ -46,7 +46,7 @@ struct flash_head {
     int64_t n_cluster; // K
     int64_t n_pinned;
 
-    const void    * weight;    // [V][D], rows in token order
+    const void    * weight;    // [V][D], rows in token order; NULL if there is ordered
     const void    * ordered;   // [V][D], the same rows cluster by cluster, or NULL
     const void    * centroids; // [K][D]
     const int32_t * cluster;   // [V]: cluster of each token

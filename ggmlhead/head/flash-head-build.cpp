@@ -16,8 +16,12 @@ template <typename F> static void parallel_for(int64_t n, int n_threads, const F
     }
 }
 
+int flash_head_build_threads() {
+    return std::max(1, (int) std::thread::hardware_concurrency());
+}
+
 void flash_head_build_centroids(
-        const flash_head_map & map, const void * weight, ggml_type weight_type, int64_t n_embd,
+        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
         ggml_type centroid_type, void * centroids, int n_threads) {
     const ggml_to_float_t to_float      = ggml_get_type_traits(weight_type)->to_float; // none for F32
     const size_t          row_size      = ggml_row_size(weight_type,   n_embd);
@@ -30,7 +34,8 @@ void flash_head_build_centroids(
         for (int64_t c = begin; c < end; c++) {
             std::fill(mean.begin(), mean.end(), 0.0f);
             for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-                const char  * src    = (const char *) weight + map.tokens[pos]*row_size;
+                const int64_t i_row  = order == FLASH_HEAD_BY_TOKEN ? map.tokens[pos] : pos;
+                const char  * src    = (const char *) weight + i_row*row_size;
                 const float * values = (const float *) src;
                 if (to_float) {
                     to_float(src, row.data(), n_embd);

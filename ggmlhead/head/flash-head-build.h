@@ -4,11 +4,20 @@
 
 #include "flash-head-map.h"
 
+// The order of a weight's rows.
+enum flash_head_order {
+    FLASH_HEAD_BY_TOKEN,   // row v is token v
+    FLASH_HEAD_BY_CLUSTER, // row i is token map.tokens[i]
+};
+
 // Centroids [K][n_embd] of type centroid_type: the mean of each cluster's rows of weight [V][n_embd] of type weight_type.
 // n_embd is a multiple of both types' blocks. centroids has room for K rows.
 void flash_head_build_centroids(
-        const flash_head_map & map, const void * weight, ggml_type weight_type, int64_t n_embd,
+        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
         ggml_type centroid_type, void * centroids, int n_threads);
+
+// A number of threads that suits loading on this machine.
+int flash_head_build_threads();
 
 // ordered [V][row_size bytes]: the rows of weight in the order of map.tokens.
 void flash_head_build_ordered(const flash_head_map & map, const void * weight, size_t row_size, void * ordered, int n_threads);

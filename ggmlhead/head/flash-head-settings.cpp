@@ -1,9 +1,11 @@
 #include "flash-head-settings.h"
 
+#include "flash-head-map.h"
 #include "ggml-flash-head.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,4 +104,38 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
 
     error = r.error;
     return error.empty();
+}
+
+bool flash_head_settings_resolve(flash_head_settings & settings, const flash_head_map & map, int64_t n_embd, std::string & error) {
+    if (settings.centroid_type == GGML_TYPE_COUNT) {
+        settings.centroid_type = map.centroid_type;
+    }
+    const int64_t block = ggml_blck_size(settings.centroid_type);
+    if (n_embd % block != 0) {
+        error = std::string("FLASHHEAD_CENTROID_TYPE=") + ggml_type_name(settings.centroid_type) + ": rows of "
+              + std::to_string(n_embd) + " columns are no multiple of its blocks of " + std::to_string(block);
+        return false;
+    }
+    if (settings.n_probe == 0) {
+        settings.n_probe = map.n_probe;
+    }
+    if (settings.n_probe > map.n_cluster) {
+        error = "FLASHHEAD_PROBES=" + std::to_string(settings.n_probe) + ": this model has " + std::to_string(map.n_cluster) + " clusters";
+        return false;
+    }
+    return true;
+}
+
+std::string flash_head_summary(
+        const char * device, const char * weight, const flash_head_map & map, const flash_head_settings & settings, size_t extra_bytes) {
+    std::string rows;
+    if (settings.max_rows > 0) {
+        rows = ", dense above " + std::to_string(settings.max_rows) + " rows";
+    }
+    char text[512];
+    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s; %.1f MiB",
+            device, weight, (int) map.cluster.size(), (int) map.n_cluster, settings.n_probe,
+            settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type),
+            settings.reorder ? ", cluster-ordered copy" : "", rows.c_str(), extra_bytes/1024.0/1024.0);
+    return text;
 }

@@ -21,5 +21,16 @@ struct flash_head_settings {
 // Reads the environment. On a bad value returns false and names it in error.
 bool flash_head_settings_read(flash_head_settings & settings, std::string & error);
 
+struct flash_head_map;
+
+// Takes what the user left open from the file's map, of a head with rows of n_embd columns.
+// Returns false and names the setting in error if one does not fit this model.
+bool flash_head_settings_resolve(flash_head_settings & settings, const flash_head_map & map, int64_t n_embd, std::string & error);
+
+// What is active where, for the log: of weight, a head of n_vocab tokens, on device; extra_bytes beside the weight itself.
+// settings are resolved.
+std::string flash_head_summary(
+        const char * device, const char * weight, const flash_head_map & map, const flash_head_settings & settings, size_t extra_bytes);
+
 // The ggml type of that name that centroids can have, or GGML_TYPE_COUNT.
 ggml_type flash_head_centroid_type(const char * name);

@@ -5,6 +5,7 @@ set(FLASH_HEAD_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
 set(FLASH_HEAD_SOURCES
     ${FLASH_HEAD_DIR}/head/flash-head-build.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-map.cpp
+    ${FLASH_HEAD_DIR}/head/flash-head-pages.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-settings.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head.cpp
 )

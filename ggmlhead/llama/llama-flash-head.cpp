@@ -2,6 +2,7 @@
 
 #include "flash-head-build.h"
 #include "flash-head-map.h"
+#include "flash-head-pages.h"
 #include "flash-head-settings.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
@@ -15,11 +16,6 @@
 #include <atomic>
 #include <cstring>
 #include <stdexcept>
-#include <thread>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 struct llama_flash_head {
     ggml_tensor * weight = nullptr; // the model's own
@@ -66,24 +62,6 @@ buft_list_t llama_flash_head_buft_list(const gguf_context * gguf, llm_tensor ten
         }
     }
     return plain.empty() ? list : plain;
-}
-
-static int load_threads() {
-    return std::max(1, (int) std::thread::hardware_concurrency());
-}
-
-// asks for huge pages: rows are gathered all over the copy, and a small page each costs more than the row
-static void advise_huge_pages(ggml_backend_buffer_t buffer) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    const uintptr_t page  = 2*1024*1024;
-    const uintptr_t begin = ((uintptr_t) ggml_backend_buffer_get_base(buffer) + page - 1) & ~(page - 1);
-    const uintptr_t end   = ((uintptr_t) ggml_backend_buffer_get_base(buffer) + ggml_backend_buffer_get_size(buffer)) & ~(page - 1);
-    if (begin < end) {
-        madvise((void *) begin, end - begin, MADV_HUGEPAGE); // a wish: without it all works
-    }
-#else
-    GGML_UNUSED(buffer);
-#endif
 }
 
 static ggml_tensor * new_list(ggml_context * ctx, const std::vector<int32_t> & values, const char * name) {
@@ -140,7 +118,8 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     }
 
     std::vector<uint8_t> centroids(ggml_nbytes(head.sources.centroids));
-    flash_head_build_centroids(map, rows, weight->type, weight->ne[0], head.sources.centroids->type, centroids.data(), load_threads());
+    flash_head_build_centroids(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
+            centroids.data(), flash_head_build_threads());
     ggml_backend_tensor_set(head.sources.centroids, centroids.data(), 0, centroids.size());
 
     set_list(head.sources.cluster, map.cluster);
@@ -150,25 +129,12 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
         set_list(head.sources.pinned, map.pinned);
     }
     if (head.sources.ordered) {
-        advise_huge_pages(head.buffer.get());
-        flash_head_build_ordered(map, rows, weight->nb[1], head.sources.ordered->data, load_threads());
+        flash_head_advise_huge_pages(head.sources.ordered->data, ggml_nbytes(head.sources.ordered));
+        flash_head_build_ordered(map, rows, weight->nb[1], head.sources.ordered->data, flash_head_build_threads());
     }
 }
 
-static void log_active(const llama_flash_head & head, ggml_backend_dev_t dev) {
-    char rows[32] = "";
-    if (head.max_rows > 0) {
-        snprintf(rows, sizeof(rows), ", dense above %d rows", (int) head.max_rows);
-    }
-    LLAMA_LOG_INFO("flash_head: active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s; %.1f MiB\n",
-            ggml_backend_dev_name(dev), head.weight->name, (int) head.weight->ne[1], (int) head.sources.centroids->ne[1],
-            head.params.n_probe, head.params.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top",
-            head.sources.pinned ? (int) head.sources.pinned->ne[0] : 0, ggml_type_name(head.sources.centroids->type),
-            head.sources.ordered ? ", cluster-ordered copy" : "", rows,
-            ggml_backend_buffer_get_size(head.buffer.get())/1024.0/1024.0);
-}
-
-static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, const llama_model & model, const flash_head_settings & settings) {
+static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, const llama_model & model, flash_head_settings settings) {
     ggml_tensor * weight = model.output;
     if (weight == nullptr || weight->buffer == nullptr) {
         throw stay_dense("the model has no output head");
@@ -183,13 +149,8 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
         throw stay_dense(error);
     }
 
-    const ggml_type centroid_type = settings.centroid_type == GGML_TYPE_COUNT ? map.centroid_type : settings.centroid_type;
-    if (weight->ne[0] % ggml_blck_size(centroid_type) != 0) {
-        throw std::runtime_error(format("flash_head: FLASHHEAD_CENTROID_TYPE=%s: rows of %d columns are no multiple of its blocks of %d",
-                ggml_type_name(centroid_type), (int) weight->ne[0], (int) ggml_blck_size(centroid_type)));
-    }
-    if (settings.n_probe > map.n_cluster) {
-        throw std::runtime_error(format("flash_head: FLASHHEAD_PROBES=%d: this model has %d clusters", settings.n_probe, (int) map.n_cluster));
+    if (!flash_head_settings_resolve(settings, map, weight->ne[0], error)) {
+        throw std::runtime_error("flash_head: " + error);
     }
 
     ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
@@ -199,12 +160,13 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;
     head->max_rows = settings.max_rows;
-    head->params   = { settings.n_probe ? settings.n_probe : map.n_probe, settings.mode, settings.temperature, settings.seed };
+    head->params   = { settings.n_probe, settings.mode, settings.temperature, settings.seed };
 
-    create_tensors(*head, map, centroid_type, settings.reorder && host);
+    settings.reorder = settings.reorder && host;
+    create_tensors(*head, map, settings.centroid_type, settings.reorder);
     if (!device_has_op(dev, weight, *head)) {
         throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),
-                ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type), ggml_type_name(centroid_type)));
+                ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type), ggml_type_name(settings.centroid_type)));
     }
 
     head->buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(head->ctx.get(), ggml_backend_dev_buffer_type(dev)));
@@ -215,7 +177,8 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
     ggml_backend_buffer_set_usage(head->buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     fill_tensors(*head, map);
 
-    log_active(*head, dev);
+    LLAMA_LOG_INFO("flash_head: %s\n", flash_head_summary(ggml_backend_dev_name(dev), weight->name, map, settings,
+            ggml_backend_buffer_get_size(head->buffer.get())).c_str());
     return head;
 }
 

@@ -130,13 +130,13 @@ static void test_build() {
 
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<float> centroids(map.n_cluster*N_EMBD), ordered(weight.size());
-        flash_head_build_centroids(map, weight.data(), GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), n_threads);
+        flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), n_threads);
         flash_head_build_ordered  (map, weight.data(), N_EMBD*sizeof(float), ordered.data(), n_threads);
 
         // every row of blocks must be the one that the whole makes
         const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
         std::vector<uint8_t> blocks(size), expected(size);
-        flash_head_build_centroids(map, weight.data(), GGML_TYPE_F32, N_EMBD, GGML_TYPE_Q4_0, blocks.data(), n_threads);
+        flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_Q4_0, blocks.data(), n_threads);
         ggml_quantize_chunk(GGML_TYPE_Q4_0, centroids.data(), expected.data(), 0, map.n_cluster, N_EMBD, nullptr);
         check(blocks == expected, "centroids in q4_0 are not the rounded ones, on %d threads", n_threads);
 
