@@ -68,11 +68,13 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			// one line a command, in the order in which a user meets them
 			buildCommand(),
+			installCommand(),
 			convertCommand(),
 			inspectCommand(),
 			createCommand(),
 			modelfileCommand(),
 			doctorCommand(),
+			uninstallCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the code
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

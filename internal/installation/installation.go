@@ -56,13 +56,15 @@ func Find(ctx context.Context, places Places) ([]Installation, error) {
 
 // At returns the Ollama whose program is the file at path, with its running server if there is one.
 func At(ctx context.Context, places Places, path string) (Installation, error) {
-	real, err := filepath.Abs(path)
+	named := path
+	path, err := filepath.Abs(path)
 	if err == nil {
-		real, err = filepath.EvalSymlinks(real)
+		_, err = os.Stat(path)
 	}
 	if err != nil {
 		return Installation{}, hint.Wrap(err, "give the path of an ollama program")
 	}
+	real := resolve(path)
 	var server *Server
 	for _, s := range places.servers() {
 		if resolve(s.Program) == real {
@@ -72,7 +74,7 @@ func At(ctx context.Context, places Places, path string) (Installation, error) {
 	}
 	i, ok := places.inspect(ctx, path, server)
 	if !ok {
-		return Installation{}, hint.New(fmt.Sprintf("%s is no program", path), "give the path of an ollama program")
+		return Installation{}, hint.New(fmt.Sprintf("%s is no program", named), "give the path of an ollama program")
 	}
 	return i, ctx.Err()
 }

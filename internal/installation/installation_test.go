@@ -149,6 +149,10 @@ func TestFindOrder(t *testing.T) {
 	if at, err = At(context.Background(), m.Places, idle); err != nil || at.Server == nil || at.Server.PID != 20 {
 		t.Errorf("At a running one: %+v, %v", at, err)
 	}
+	t.Chdir(filepath.Join(m.Root, "srv"))
+	if at, err = At(context.Background(), m.Places, "idle/bin/ollama"); err != nil || at.Program != idle {
+		t.Errorf("At a relative path: %+v, %v", at, err)
+	}
 	if _, err = At(context.Background(), m.Places, m.Home); err == nil || hint.Of(err) == "" {
 		t.Errorf("At a folder: %v", err)
 	}

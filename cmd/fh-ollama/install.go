@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/placement"
+)
+
+func installCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "install",
+		Usage: "give FlashHead to the Ollama that is installed here",
+		Description: "Finds it, copies the plug-in that `fh-ollama build --plugin` made to a folder of\n" +
+			"yours, or of the system's, and arranges that `ollama serve` loads it: for a\n" +
+			"service by a drop-in of systemd, else by a line that is printed. For models\n" +
+			"that run on the processor. No file of Ollama's is changed.\n\n" +
+			"Example: fh-ollama install --dry-run",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, write nothing"},
+			&cli.BoolFlag{Name: "into-lib", Usage: "place it beside Ollama's libraries instead"},
+			&cli.PathFlag{Name: "ollama", Usage: "the Ollama whose program is `PATH`"},
+			&cli.PathFlag{Name: "lib", Usage: "the plug-in is `FILE`"},
+		},
+		Action: runInstall,
+	}
+}
+
+func runInstall(c *cli.Context) error {
+	o, err := placementOptions(c)
+	if err != nil {
+		return err
+	}
+	o.Ollama, o.Library, o.Search, o.IntoLib = c.Path("ollama"), c.Path("lib"), placement.LibraryPaths(), c.Bool("into-lib")
+	result, err := placement.Install(c.Context, o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(c.App.Writer, result)
+	return err
+}
+
+// placementOptions returns what install and uninstall share.
+func placementOptions(c *cli.Context) (placement.Options, error) {
+	if c.NArg() > 0 {
+		name := c.Command.Name
+		return placement.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()), "see fh-ollama "+name+" --help")}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return placement.Options{}, err
+	}
+	return placement.Options{DryRun: c.Bool("dry-run"), Program: program, Places: installation.Here()}, nil
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/placement"
+)
+
+func uninstallCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "uninstall",
+		Usage: "take back what install did",
+		Description: "Removes the files and folders that `fh-ollama install` made, unless somebody\n" +
+			"changed them since. Converted models stay; Ollama runs them dense.\n\n" +
+			"Example: fh-ollama uninstall --dry-run",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, remove nothing"},
+		},
+		Action: runUninstall,
+	}
+}
+
+func runUninstall(c *cli.Context) error {
+	o, err := placementOptions(c)
+	if err != nil {
+		return err
+	}
+	result, failed := placement.Uninstall(c.Context, o)
+	if failed != nil && len(result.Changes) == 0 {
+		return failed
+	}
+	if _, err := fmt.Fprint(c.App.Writer, result); err != nil {
+		return err
+	}
+	return failed
+}

@@ -1,0 +1,230 @@
+// Package placement puts the plug-in where an Ollama on this machine loads it, keeps a receipt of what it made, and
+// takes exactly that away again. No file of Ollama's is ever changed.
+package placement
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+)
+
+// LibraryName is the file name of the plug-in where GGML_BACKEND_PATH names it.
+const LibraryName = "libggml-flashhead.so"
+
+// BesideName is its file name among Ollama's own libraries. There, llama.cpp loads what is called libggml-NAME-*.so
+// for the NAMEs of its own backends, the file with the best ggml_backend_score of each. Of these, zendnn is a library
+// for server processors that no release of Ollama brings, so that nothing competes; and Ollama itself looks for
+// backends of graphics processors in the folders below this one only, so that it takes no notice.
+const BesideName = "libggml-zendnn-flashhead.so"
+
+const dropInName = "flashhead.conf"
+
+// Options say what to place where.
+type Options struct {
+	Ollama  string   // path of an ollama program; "": the best that is found
+	Library string   // path of the plug-in; "": the first of Search that is there
+	Search  []string // see LibraryPaths
+	IntoLib bool     // beside Ollama's own libraries, instead of by GGML_BACKEND_PATH
+	DryRun  bool     // write nothing
+	Program string   // path of this program, for command lines that are shown
+	Places  installation.Places
+}
+
+// Change is one file that is written or removed.
+type Change struct {
+	Verb string // "place", "update", "keep" or "remove"
+	Path string
+	Text string // what is written, of a text file
+	Note string // why it is kept
+}
+
+// Result is what was done, or, by a dry run, would be.
+type Result struct {
+	Ollama  *installation.Installation // nil where none matters
+	Library string                     // path of the placed plug-in
+	DryRun  bool
+	Changes []Change
+	Notes   []string
+	Next    []string // command lines for the user
+}
+
+// target is where things go for one Ollama.
+type target struct {
+	ollama  installation.Installation
+	library string // path that the plug-in gets
+	dropIn  string // path of the drop-in, "" without one
+	receipt string // path of the receipt
+}
+
+// Install places the plug-in for an Ollama, or brings it up to date.
+func Install(ctx context.Context, o Options) (Result, error) {
+	if err := supported(); err != nil {
+		return Result{}, err
+	}
+	ollama, err := o.find(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := ollama.Check(); err != nil {
+		return Result{}, err
+	}
+	r := Result{Ollama: &ollama, DryRun: o.DryRun}
+	if err := o.checkGPU(ollama, &r); err != nil {
+		return Result{}, err
+	}
+	library, err := o.library()
+	if err != nil {
+		return Result{}, err
+	}
+	t, err := o.target(ollama)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := o.checkVariable(t, &r); err != nil {
+		return Result{}, err
+	}
+	r.Library = t.library
+	w, err := o.work(t, library)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := w.refused(); err != nil {
+		return Result{}, hint.Wrap(err, o.sudo(t, library))
+	}
+	r.Changes = w.changes()
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	if !o.DryRun {
+		if err := w.do(); err != nil {
+			return Result{}, err
+		}
+	}
+	o.next(t, &r)
+	return r, nil
+}
+
+func (o Options) find(ctx context.Context) (installation.Installation, error) {
+	if o.Ollama != "" {
+		return installation.At(ctx, o.Places, o.Ollama)
+	}
+	found, err := installation.Find(ctx, o.Places)
+	if err != nil {
+		return installation.Installation{}, err
+	}
+	return found[0], nil
+}
+
+// checkGPU refuses what would have no effect because Ollama uses a graphics processor, and notes what may have none.
+func (o Options) checkGPU(i installation.Installation, r *Result) error {
+	gpu := i.GPU(o.Places)
+	switch {
+	case gpu == nil:
+	case o.IntoLib:
+		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): only models that run on the processor alone get faster, e.g. with PARAMETER num_gpu 0", gpu.Name, gpu.Device))
+	case gpu.Sure:
+		return hint.New(fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name, gpu.Device),
+			"make an Ollama that has FlashHead inside: fh-ollama build; or, for models that run on the processor: fh-ollama install --into-lib")
+	default:
+		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): if `ollama ps` shows models on it, use --into-lib, or fh-ollama build", gpu.Name, gpu.Device))
+	}
+	return nil
+}
+
+// target chooses the places: of the system for a service of the system, whose user need not see the folder of this one;
+// else of the user.
+func (o Options) target(i installation.Installation) (target, error) {
+	t := target{ollama: i, receipt: userReceipt(o.Places)}
+	if o.IntoLib {
+		t.library = filepath.Join(i.LibDir, BesideName)
+		return t, nil
+	}
+	t.library = filepath.Join(filepath.Dir(t.receipt), "lib", LibraryName)
+	switch u := i.Unit; {
+	case u == nil:
+		return t, nil
+	case u.User && u.UID != o.Places.UID:
+		return t, hint.New(fmt.Sprintf("this Ollama is a service of another user, number %d", u.UID), "run fh-ollama install as that user")
+	case !u.User:
+		t.receipt = systemReceipt(o.Places)
+		t.library = filepath.Join(filepath.Dir(t.receipt), LibraryName)
+	}
+	t.dropIn = filepath.Join(i.Unit.DropIns, dropInName)
+	return t, nil
+}
+
+// checkVariable refuses to take GGML_BACKEND_PATH, which has one value only, from something else.
+func (o Options) checkVariable(t target, r *Result) error {
+	u, s := t.ollama.Unit, t.ollama.Server
+	ours := func(path string) bool { return filepath.Base(path) == LibraryName }
+	if o.IntoLib {
+		if s != nil && u == nil && ours(s.BackendPath) {
+			r.Notes = append(r.Notes, "the running server has GGML_BACKEND_PATH="+s.BackendPath+": start it without, or the plug-in is there twice")
+		}
+		return nil
+	}
+	value, where := "", ""
+	switch {
+	case u != nil && u.BackendPath != "" && u.BackendPath != t.library:
+		value, where = u.BackendPath, "by "+u.SetBy
+	case s != nil && s.BackendPath != "" && !ours(s.BackendPath):
+		value, where = s.BackendPath, fmt.Sprintf("in the environment of the running server (process %d)", s.PID)
+	case u == nil && s == nil && o.Places.BackendPath != "" && !ours(o.Places.BackendPath):
+		value, where = o.Places.BackendPath, "in your environment"
+	default:
+		return nil
+	}
+	return hint.New(fmt.Sprintf("GGML_BACKEND_PATH is set to %s already, %s", value, where),
+		"leave it and place the plug-in beside Ollama's libraries: fh-ollama install --into-lib")
+}
+
+// dropIn is the content of the file that tells systemd of the library at path.
+func dropIn(path string) string {
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(path)
+	return "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" + quoted + "\"\n"
+}
+
+// sudo is how to do with another user's rights what this one may not.
+func (o Options) sudo(t target, library string) string {
+	command := "run: sudo " + shell(o.Program) + " install"
+	if o.IntoLib {
+		command += " --into-lib"
+	}
+	if o.Ollama != "" {
+		command += " --ollama " + shell(t.ollama.Program)
+	}
+	command += " --lib " + shell(library)
+	if t.dropIn != "" {
+		command += "; then: " + t.ollama.Unit.Restart("sudo ")
+	}
+	return command
+}
+
+// next tells the user how to get from here to a faster model.
+func (o Options) next(t target, r *Result) {
+	u, s := t.ollama.Unit, t.ollama.Server
+	has := s != nil && s.Readable && s.BackendPath == t.library
+	switch {
+	case o.IntoLib:
+		if s != nil {
+			r.Notes = append(r.Notes, "models that run now have the plug-in when they are loaded again, e.g. after `ollama stop NAME`")
+		}
+	case has: // each model is run by a new process, which loads the library as it is then
+	case u != nil:
+		r.Next = append(r.Next, u.Restart(""))
+	default:
+		switch {
+		case s == nil:
+		case s.Readable:
+			r.Notes = append(r.Notes, fmt.Sprintf("the server that runs now (process %d) has no plug-in: stop it and start it as below", s.PID))
+		default:
+			r.Notes = append(r.Notes, fmt.Sprintf("a server of another user runs (process %d), for which nothing is changed", s.PID))
+		}
+		r.Next = append(r.Next, "GGML_BACKEND_PATH="+shell(t.library)+" ollama serve")
+	}
+	r.Next = append(r.Next, "fh-ollama create NAME-flashhead --from NAME", "fh-ollama doctor")
+}
