@@ -9,6 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 )
 
@@ -17,9 +18,9 @@ func doctorCommand() *cli.Command {
 		Name:      "doctor",
 		Usage:     "tell whether FlashHead works here",
 		ArgsUsage: "[FILE.gguf]",
-		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead and which models use\n" +
-			"it, lists the devices that can, and checks FILE. Ends with 1 when something is\n" +
-			"wrong, and says what to do.\n\n" +
+		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead, inside or as a plug-in,\n" +
+			"and which models use it, lists the devices that can, and checks FILE. Ends with\n" +
+			"1 when something is wrong, and says what to do.\n\n" +
 			"Example: fh-ollama doctor model-flashhead.gguf",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -33,7 +34,7 @@ func runDoctor(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return usageError{hint.New(fmt.Sprintf("doctor takes one file, not %d", c.NArg()), "see fh-ollama doctor --help")}
 	}
-	report, err := doctor.Examine(c.Context, server.FromEnvironment(), cluster.LibDirs(c.Path("lib")), c.Args().First())
+	report, err := doctor.Examine(c.Context, server.FromEnvironment(), installation.Here(), cluster.LibDirs(c.Path("lib")), c.Args().First())
 	if err != nil {
 		return err
 	}

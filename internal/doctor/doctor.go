@@ -13,12 +13,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 )
 
 // Report is what an examination found.
 type Report struct {
 	Server   Server         `json:"server"`
+	Plugin   Plugin         `json:"plugin"`
 	Library  Library        `json:"library"`
 	Models   []server.Model `json:"models"`         // registered models with FlashHead
 	File     *File          `json:"file,omitempty"` // the file that was asked about
@@ -37,7 +39,7 @@ type Server struct {
 // Library is the native part of a build on this machine.
 type Library struct {
 	Tool    string           `json:"tool,omitempty"` // path of llama-flashhead
-	Devices []cluster.Device `json:"devices"`
+	Devices []cluster.Device `json:"devices"`        // of a patched build; the plug-in's tool knows none
 }
 
 // File is a GGUF file's state.
@@ -57,11 +59,16 @@ type Problem struct {
 	WayOut string `json:"way_out"`
 }
 
-// Examine looks at the server, the native libraries below one of libDirs and, unless path is "", a GGUF file.
-// What is wrong is in the report; the error is for an examination that was interrupted.
-func Examine(ctx context.Context, s server.Server, libDirs []string, path string) (Report, error) {
-	r := Report{Models: []server.Model{}, Problems: []Problem{}, Library: Library{Devices: []cluster.Device{}}}
+// Examine looks at the server, what it has of the plug-in in places of this machine, the native tool in one of libDirs
+// and, unless path is "", a GGUF file. What is wrong is in the report; the error is for an examination that was
+// interrupted.
+func Examine(ctx context.Context, s server.Server, places installation.Places, libDirs []string, path string) (Report, error) {
+	r := Report{
+		Models: []server.Model{}, Problems: []Problem{}, Library: Library{Devices: []cluster.Device{}},
+		Plugin: Plugin{Installed: []string{}, Running: []Runner{}},
+	}
 	r.server(ctx, s)
+	r.plugin(ctx, places)
 	r.library(ctx, libDirs)
 	if path != "" {
 		r.file(path)
@@ -95,10 +102,6 @@ func (r *Report) server(ctx context.Context, s server.Server) {
 	}
 	r.Server.Reachable, r.Server.Version = true, version.Ollama
 	r.Server.Patched, r.Server.FlashHead = version.Patched(), version.FlashHead
-	if !version.Patched() {
-		r.wrong(hint.New(fmt.Sprintf("the Ollama at %s has no FlashHead, it runs every model dense", s.Host),
-			"make one with `fh-ollama build` and start its bin/ollama serve instead"))
-	}
 	if r.Models, err = s.Converted(ctx); err != nil {
 		r.Models = []server.Model{}
 		r.wrong(err)
@@ -111,10 +114,15 @@ const deviceTimeout = 30 * time.Second
 func (r *Report) library(ctx context.Context, dirs []string) {
 	tool, err := cluster.FindTool(dirs)
 	if err != nil {
-		r.wrong(err)
+		if r.Plugin.Library == "" && len(r.Plugin.Installed) == 0 { // with the plug-in models run fast without any tool
+			r.wrong(err)
+		}
 		return
 	}
 	r.Library.Tool = tool
+	if cluster.Borrows(tool) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, deviceTimeout)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, tool, "devices").Output()

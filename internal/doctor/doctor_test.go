@@ -10,6 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 )
 
@@ -58,7 +59,7 @@ func TestFile(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
-	r, err := Examine(context.Background(), nowhere(), []string{t.TempDir()}, "")
+	r, err := Examine(context.Background(), nowhere(), installationtest.New(t).Places, []string{t.TempDir()}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,14 @@ func (r Report) String() string {
 		row("ollama", "%s, not reachable", s.URL)
 	case s.Patched:
 		row("ollama", "%s, version %s, FlashHead %s", s.URL, s.Version, s.FlashHead)
+	case r.Plugin.Library != "":
+		row("ollama", "%s, version %s, with the plug-in", s.URL, s.Version)
+	case !r.Plugin.Seen:
+		row("ollama", "%s, version %s, stock", s.URL, s.Version)
 	default:
 		row("ollama", "%s, version %s, no FlashHead", s.URL, s.Version)
 	}
+	r.Plugin.rows(row)
 	if r.Library.Tool == "" {
 		row("library", "not found")
 	} else {
@@ -59,4 +64,31 @@ func (r Report) String() string {
 	}
 	w.Flush()
 	return b.String()
+}
+
+// rows says where the plug-in is and which models that run have it; nothing where there is none.
+func (p Plugin) rows(row func(name, format string, args ...any)) {
+	for _, path := range p.Installed {
+		if path != p.Library {
+			row("installed", "%s", path)
+		}
+	}
+	if p.Library == "" {
+		return
+	}
+	how := "in GGML_BACKEND_PATH"
+	if p.Beside {
+		how = "beside Ollama's libraries"
+	}
+	row("plug-in", "%s, %s", p.Library, how)
+	for _, r := range p.Running {
+		state := "has loaded the plug-in"
+		switch {
+		case !r.Seen:
+			state = "of another user, its libraries cannot be seen"
+		case !r.Loaded:
+			state = "has not loaded the plug-in"
+		}
+		row("running", "process %d %s", r.PID, state)
+	}
 }

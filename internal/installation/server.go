@@ -85,7 +85,7 @@ func (p Places) Runners(s Server) []Runner {
 			r.Readable = true
 			for line := range strings.Lines(string(maps)) { // address permissions offset device inode path
 				if _, path, ok := strings.Cut(line, " /"); ok && strings.Contains(path, ".so") {
-					r.Mapped = append(r.Mapped, "/"+strings.TrimSuffix(path, "\n"))
+					r.Mapped = append(r.Mapped, "/"+strings.TrimSuffix(strings.TrimSuffix(path, "\n"), deleted))
 				}
 			}
 			slices.Sort(r.Mapped)
@@ -95,6 +95,9 @@ func (p Places) Runners(s Server) []Runner {
 	}
 	return all
 }
+
+// deleted is behind the path of a file that is in use but has been replaced or removed since.
+const deleted = " (deleted)"
 
 func (p Places) process(pid int, name ...string) string {
 	return filepath.Join(append([]string{p.Proc, strconv.Itoa(pid)}, name...)...)
@@ -126,7 +129,7 @@ func (p Places) arguments(pid int) []string {
 // line says.
 func (p Places) program(pid int, named string) string {
 	if path, err := os.Readlink(p.process(pid, "exe")); err == nil {
-		return strings.TrimSuffix(path, " (deleted)") // replaced by an update since
+		return strings.TrimSuffix(path, deleted) // replaced by an update since
 	}
 	if filepath.Base(named) == named {
 		for _, dir := range p.Path {

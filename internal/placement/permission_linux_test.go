@@ -18,15 +18,15 @@ import (
 func asOther(t *testing.T, m machine, f func()) {
 	t.Helper()
 	for _, dir := range []string{"usr/local/lib", "usr/local/lib/ollama", "usr/local/lib/fh-ollama", "etc/systemd/system", unitFile + ".d"} {
-		if m.exists(dir) {
-			if err := os.Chmod(m.path(dir), 0o555); err != nil {
+		if m.Exists(dir) {
+			if err := os.Chmod(m.Path(dir), 0o555); err != nil {
 				t.Fatal(err)
 			}
-			defer os.Chmod(m.path(dir), 0o755)
+			defer os.Chmod(m.Path(dir), 0o755)
 		}
 	}
 	if os.Geteuid() == 0 {
-		for _, open := range []string{m.Places.Root, m.Library} {
+		for _, open := range []string{m.Options.Places.Root, m.Library} {
 			for dir := filepath.Dir(open); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 				if err := os.Chmod(dir, 0o755); err != nil {
 					t.Fatal(err)
@@ -47,22 +47,22 @@ func TestNoPermission(t *testing.T) {
 	m := newMachine(t)
 	m.service()
 	asOther(t, m, func() {
-		m.refused("you may not write into "+m.path("usr/local/lib"),
+		m.refused("you may not write into "+m.Path("usr/local/lib"),
 			"run: sudo '/opt/fh ollama/fh-ollama' install --lib "+m.Library+"; then: sudo systemctl daemon-reload && sudo systemctl restart ollama")
 		beside := m
-		beside.IntoLib, beside.Ollama = true, m.path("usr/local/bin/ollama")
-		beside.refused("you may not write into "+m.path("usr/local/lib/ollama"),
+		beside.IntoLib, beside.Ollama = true, m.Path("usr/local/bin/ollama")
+		beside.refused("you may not write into "+m.Path("usr/local/lib/ollama"),
 			"run: sudo '/opt/fh ollama/fh-ollama' install --into-lib --ollama "+beside.Ollama+" --lib "+m.Library)
 	})
 	m.install()
-	before := m.tree()
+	before := m.Tree()
 	asOther(t, m, func() {
 		_, err := Uninstall(context.Background(), m.Options)
 		if err == nil || !strings.Contains(err.Error(), "you may not remove files") || hint.Of(err) != "run: sudo '/opt/fh ollama/fh-ollama' uninstall" {
 			t.Errorf("%v, %q", err, hint.Of(err))
 		}
 	})
-	if m.tree() != before {
+	if m.Tree() != before {
 		t.Error("something was removed")
 	}
 }

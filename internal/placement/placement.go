@@ -224,7 +224,10 @@ func (o Options) next(t target, r *Result) {
 		default:
 			r.Notes = append(r.Notes, fmt.Sprintf("a server of another user runs (process %d), for which nothing is changed", s.PID))
 		}
-		r.Next = append(r.Next, "GGML_BACKEND_PATH="+shell(t.library)+" ollama serve")
+		r.Next = append(r.Next, ServeCommand(t.library))
 	}
 	r.Next = append(r.Next, "fh-ollama create NAME-flashhead --from NAME", "fh-ollama doctor")
 }
+
+// ServeCommand is the command line that starts an Ollama with the plug-in at path.
+func ServeCommand(path string) string { return "GGML_BACKEND_PATH=" + shell(path) + " ollama serve" }
