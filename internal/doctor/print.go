@@ -26,10 +26,13 @@ func (r Report) String() string {
 		row("ollama", "%s, version %s, no FlashHead", s.URL, s.Version)
 	}
 	r.Plugin.rows(row)
-	if r.Library.Tool == "" {
-		row("library", "not found")
-	} else {
+	switch {
+	case r.Library.Tool != "":
 		row("library", "%s", filepath.Dir(r.Library.Tool))
+	case r.Plugin.Library != "" || len(r.Plugin.Installed) > 0:
+		row("library", "not found, only convert and create need it")
+	default:
+		row("library", "not found")
 	}
 	for _, d := range r.Library.Devices {
 		can := "no FlashHead, runs dense"

@@ -44,7 +44,7 @@ func TestFindOrder(t *testing.T) {
 	m.Serve(installationtest.Server{PID: 20, UID: m.Places.UID, Program: idle, Group: "/"})
 	m.Serve(installationtest.Server{PID: 30, UID: m.Places.UID, Program: answering, Group: "/", Started: 123 * time.Second, Env: []string{"GGML_BACKEND_PATH=/some/libx.so"}})
 	m.Serve(installationtest.Server{PID: 40, UID: m.Places.UID, Program: m.Path("bin/other"), Group: "/"}) // no Ollama
-	m.Listen(m.Places.UID, 1030)
+	m.Listen(m.Places.UID, 1030, 1020)
 
 	found := find(t, m)
 	var programs []string
@@ -105,6 +105,21 @@ func TestOtherUsersService(t *testing.T) {
 	m.Serve(installationtest.Server{PID: 51, UID: 997, Program: program, Group: "/", Hidden: true}) // which of the two answers cannot be seen
 	if find(t, m)[0].Server.Answers {
 		t.Error("one of two hidden servers is taken for the one that answers")
+	}
+}
+
+// TestHiddenProgram: of another user's server the command line may be all that is known.
+func TestHiddenProgram(t *testing.T) {
+	m := installationtest.New(t)
+	program := m.AddOllama("usr", "0.34.2", runtimeFiles...) // in PATH
+	t.Chdir(m.Path("usr"))
+	m.Serve(installationtest.Server{PID: 55, UID: 997, Program: "bin/ollama", Hidden: true})
+	if i := find(t, m)[0]; i.Program != program || i.Server != nil {
+		t.Errorf("a path of another folder was followed from here: %+v", i)
+	}
+	m.Serve(installationtest.Server{PID: 55, UID: 997, Program: "ollama", Hidden: true})
+	if i := find(t, m)[0]; i.Program != program || i.Server == nil {
+		t.Errorf("not taken for the one in PATH: %+v", i)
 	}
 }
 

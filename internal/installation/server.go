@@ -40,7 +40,7 @@ func (p Places) servers() []Server {
 			continue
 		}
 		program := p.program(pid, args[0])
-		if filepath.Base(program) != "ollama" {
+		if filepath.Base(program) != "ollama" || !filepath.IsAbs(program) { // relative to a folder that is hidden
 			continue
 		}
 		s := Server{PID: pid, UID: p.owner(pid), Program: program, Started: p.started(pid), groups: p.groups(strconv.Itoa(pid))}
@@ -206,7 +206,7 @@ func (p Places) groups(process string) []string {
 // one; in the same container it is not shut off.
 func confinedGroup(groups, own []string) string {
 	for _, group := range groups {
-		if slices.ContainsFunc(own, func(o string) bool { return o != "/" && strings.HasPrefix(group+"/", o+"/") }) {
+		if slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(group+"/", o+"/") }) {
 			continue
 		}
 		for name := range strings.SplitSeq(group, "/") {

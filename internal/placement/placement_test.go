@@ -207,6 +207,9 @@ func TestDropInQuoting(t *testing.T) {
 			t.Errorf("%s becomes %+v, %v", path, found[0].Unit, err)
 		}
 	}
+	if text := dropIn("/100%/b.so"); !strings.Contains(text, "/100%%/b.so") { // a lone % is systemd's
+		t.Error(text)
+	}
 }
 
 func TestBeside(t *testing.T) {

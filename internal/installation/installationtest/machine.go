@@ -148,13 +148,15 @@ func (m Machine) Serve(s Server) {
 	}
 }
 
-// Listen describes a socket that listens where OLLAMA_HOST points, of a user's.
-func (m Machine) Listen(uid, inode int) {
+// Listen describes a user's socket that listens where OLLAMA_HOST points, and others of that port that are connected.
+func (m Machine) Listen(uid, inode int, connected ...int) {
 	m.t.Helper()
-	m.Write("proc/net/tcp", fmt.Sprintf("  sl  local_address rem_address st\n"+
-		"   0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 1 1\n"+
-		"   1: 0100007F:%04X 00000000:0000 0A 00000000:00000000 00:00000000 00000000 %d 0 %d 1\n"+
-		"   2: 0100007F:%04X 00000000:0000 01 00000000:00000000 00:00000000 00000000 9 0 9 1\n", m.Places.Port, uid, inode, m.Places.Port), 0o644)
+	const row = "   0: 0100007F:%04X 00000000:0000 %s 00000000:00000000 00:00000000 00000000 %d 0 %d 1\n"
+	text := "  sl  local_address rem_address st\n" + fmt.Sprintf(row, 22, "0A", 0, 1) + fmt.Sprintf(row, m.Places.Port, "0A", uid, inode)
+	for _, other := range connected {
+		text += fmt.Sprintf(row, m.Places.Port, "01", uid, other)
+	}
+	m.Write("proc/net/tcp", text, 0o644)
 }
 
 // Child describes a process called name that a server has started. With maps "" its libraries may not be seen.
