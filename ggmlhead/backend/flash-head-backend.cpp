@@ -1,0 +1,290 @@
+// FlashHead as a ggml backend in a library of its own, which an unpatched llama.cpp loads by itself.
+//
+// Its one device is an accelerator beside the CPU. llama.cpp asks such devices first whether they want a weight: this one
+// takes the weight of a head whose file has a cluster map, and nothing else. The scheduler then sends it the product with
+// that weight, and only that. See README.md for what this relies on.
+
+#include "flash-head-buffer.h"
+#include "flash-head-host.h"
+#include "flash-head-product.h"
+
+#include "ggml-backend-impl.h"
+#include "ggml-impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char * const NAME = "FlashHead";
+
+// backend: one context's stream of work
+
+static const char * flash_head_backend_get_name(ggml_backend_t) {
+    return NAME;
+}
+
+static void flash_head_backend_free(ggml_backend_t backend) {
+    delete (flash_head_product *) backend->context;
+    delete backend;
+}
+
+static enum ggml_status flash_head_backend_graph_compute(ggml_backend_t backend, ggml_cgraph * graph) {
+    flash_head_product & product = *(flash_head_product *) backend->context;
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        ggml_tensor * node = ggml_graph_node(graph, i);
+        if (node->op != GGML_OP_MUL_MAT) {
+            continue; // a view
+        }
+        flash_head_weight * weight = flash_head_buffer_weight(node->src[0]);
+        if (weight == nullptr) {
+            GGML_LOG_ERROR("flash_head: %s is not the product of a head\n", node->name);
+            return GGML_STATUS_FAILED;
+        }
+        const enum ggml_status status = flash_head_product_compute(product, *weight, node);
+        if (status != GGML_STATUS_SUCCESS) {
+            return status;
+        }
+    }
+    return GGML_STATUS_SUCCESS;
+}
+
+// All work is done when a call returns, so there is nothing to record and only others to wait for. Without these, a host
+// with several GPUs would not let them work at once.
+
+static void flash_head_backend_event_record(ggml_backend_t, ggml_backend_event_t) {
+}
+
+static void flash_head_backend_event_wait(ggml_backend_t, ggml_backend_event_t event) {
+    ggml_backend_event_synchronize(event);
+}
+
+static const ggml_backend_i flash_head_backend_i = {
+    /* .get_name            = */ flash_head_backend_get_name,
+    /* .free                = */ flash_head_backend_free,
+    /* .set_tensor_async    = */ nullptr,
+    /* .get_tensor_async    = */ nullptr,
+    /* .set_tensor_2d_async = */ nullptr,
+    /* .get_tensor_2d_async = */ nullptr,
+    /* .cpy_tensor_async    = */ nullptr,
+    /* .synchronize         = */ nullptr,
+    /* .graph_plan_create   = */ nullptr,
+    /* .graph_plan_free     = */ nullptr,
+    /* .graph_plan_update   = */ nullptr,
+    /* .graph_plan_compute  = */ nullptr,
+    /* .graph_compute       = */ flash_head_backend_graph_compute,
+    /* .event_record        = */ flash_head_backend_event_record,
+    /* .event_wait          = */ flash_head_backend_event_wait,
+    /* .graph_optimize      = */ nullptr,
+};
+
+static ggml_guid_t flash_head_backend_guid() {
+    static ggml_guid guid = { 0x7b, 0x1e, 0x52, 0xc8, 0x0f, 0x5d, 0x4a, 0x36, 0x9c, 0x21, 0xe4, 0x8a, 0x6d, 0x90, 0x3f, 0xb7 };
+    return &guid;
+}
+
+static void flash_head_backend_set_n_threads(ggml_backend_t backend, int n_threads) {
+    ((flash_head_product *) backend->context)->n_threads = n_threads > 0 ? n_threads : 1;
+}
+
+// device
+
+static const char * flash_head_device_get_name(ggml_backend_dev_t) {
+    return NAME;
+}
+
+static const char * flash_head_device_get_description(ggml_backend_dev_t) {
+    return "output heads by retrieval, on the CPU (fh-ollama " FLASH_HEAD_VERSION ")";
+}
+
+static void flash_head_device_get_memory(ggml_backend_dev_t, size_t * free, size_t * total) {
+    *free  = 0; // the CPU's, which reports it
+    *total = 0;
+}
+
+static enum ggml_backend_dev_type flash_head_device_get_type(ggml_backend_dev_t) {
+    return GGML_BACKEND_DEVICE_TYPE_ACCEL;
+}
+
+static void flash_head_device_get_props(ggml_backend_dev_t dev, ggml_backend_dev_props * props) {
+    *props = {};
+    props->name        = flash_head_device_get_name(dev);
+    props->description = flash_head_device_get_description(dev);
+    props->type        = flash_head_device_get_type(dev);
+    flash_head_device_get_memory(dev, &props->memory_free, &props->memory_total);
+    props->caps.async  = true;
+    props->caps.events = true;
+}
+
+static ggml_backend_t flash_head_device_init_backend(ggml_backend_dev_t dev, const char *) {
+    flash_head_buffer_log_loaded(); // while it loads, the host draws a line of dots
+    return new ggml_backend {
+        /* .guid    = */ flash_head_backend_guid(),
+        /* .iface   = */ flash_head_backend_i,
+        /* .device  = */ dev,
+        /* .context = */ new flash_head_product(flash_head_host_get()),
+    };
+}
+
+static ggml_backend_buffer_type_t flash_head_device_get_buffer_type(ggml_backend_dev_t dev) {
+    return flash_head_buffer_type(dev);
+}
+
+// whether the product of weight, which is or will be in our buffer, can be computed as op has it
+static bool is_head_product(const ggml_tensor * op) {
+    const ggml_tensor * x = op->src[1];
+    return op->type == GGML_TYPE_F32 && x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x)
+        && op->op_params[1] == GGML_HINT_NONE;
+}
+
+// whether the model that is loading has a head of this weight, and the host all that it takes
+static bool wants(const ggml_tensor * weight) {
+    const flash_head_host & host = flash_head_host_get();
+    if (!host.problem.empty()) {
+        static const bool said = (GGML_LOG_WARN("flash_head: %s; running dense\n", host.problem.c_str()), true);
+        return !said;
+    }
+    const auto model = flash_head_model_find(weight);
+    if (model == nullptr) {
+        return false;
+    }
+    if (!model->setting_error.empty()) {
+        return true; // loading it is what fails, with the error
+    }
+    if (host.get_type_traits(model->type)->vec_dot == nullptr || host.get_type_traits(model->settings.centroid_type)->vec_dot == nullptr) {
+        GGML_LOG_WARN("flash_head: the CPU backend has no dot product for %s weights with %s centroids; running dense\n",
+                ggml_type_name(model->type), ggml_type_name(model->settings.centroid_type));
+        return false;
+    }
+    return true;
+}
+
+static bool flash_head_device_supports_op(ggml_backend_dev_t, const ggml_tensor * op) {
+    switch (op->op) {
+        case GGML_OP_NONE:
+        case GGML_OP_RESHAPE:
+        case GGML_OP_VIEW:
+        case GGML_OP_PERMUTE:
+        case GGML_OP_TRANSPOSE:
+            return flash_head_buffer_has(op); // nothing to compute, but the host asks who can read it
+        case GGML_OP_MUL_MAT:
+            break;
+        default:
+            return false;
+    }
+    const ggml_tensor * weight = op->src[0];
+    if (!flash_head_buffer_has(weight)) {
+        flash_head_buffer_note_lora(weight);
+        return false;
+    }
+    if (flash_head_buffer_weight(weight) != nullptr) {
+        return is_head_product(op);
+    }
+    // Not loaded: either llama.cpp asks where to put the weight, in a buffer that is there only to ask, or it plans
+    // without loading, in one that is marked as for weights.
+    if (!flash_head_model_may_have(weight->name)) {
+        flash_head_buffer_note_lora(weight);
+        return false;
+    }
+    return is_head_product(op) && (weight->buffer->usage == GGML_BACKEND_BUFFER_USAGE_WEIGHTS || wants(weight));
+}
+
+static bool flash_head_device_supports_buft(ggml_backend_dev_t dev, ggml_backend_buffer_type_t buft) {
+    return buft == flash_head_buffer_type(dev) || ggml_backend_buft_is_host(buft);
+}
+
+static ggml_backend_event_t flash_head_device_event_new(ggml_backend_dev_t dev) {
+    return new ggml_backend_event { /* .device = */ dev, /* .context = */ nullptr };
+}
+
+static void flash_head_device_event_free(ggml_backend_dev_t, ggml_backend_event_t event) {
+    delete event;
+}
+
+static void flash_head_device_event_synchronize(ggml_backend_dev_t, ggml_backend_event_t) {
+}
+
+static const ggml_backend_device_i flash_head_device_i = {
+    /* .get_name             = */ flash_head_device_get_name,
+    /* .get_description      = */ flash_head_device_get_description,
+    /* .get_memory           = */ flash_head_device_get_memory,
+    /* .get_type             = */ flash_head_device_get_type,
+    /* .get_props            = */ flash_head_device_get_props,
+    /* .init_backend         = */ flash_head_device_init_backend,
+    /* .get_buffer_type      = */ flash_head_device_get_buffer_type,
+    /* .get_host_buffer_type = */ nullptr,
+    /* .buffer_from_host_ptr = */ nullptr,
+    /* .supports_op          = */ flash_head_device_supports_op,
+    /* .supports_buft        = */ flash_head_device_supports_buft,
+    /* .offload_op           = */ nullptr,
+    /* .event_new            = */ flash_head_device_event_new,
+    /* .event_free           = */ flash_head_device_event_free,
+    /* .event_synchronize    = */ flash_head_device_event_synchronize,
+};
+
+// registration
+
+static const char * flash_head_reg_get_name(ggml_backend_reg_t) {
+    return NAME;
+}
+
+// Why there is no device at all, so that the host does everything as without the plug-in; nullptr if there is one.
+static const char * reason_to_rest() {
+    const char * enabled = getenv("FLASHHEAD_ENABLED");
+    if (enabled != nullptr && strcmp(enabled, "0") == 0) {
+        return "FLASHHEAD_ENABLED=0";
+    }
+    if (flash_head_host_is_patched()) {
+        return "this runtime has FlashHead of its own";
+    }
+    return nullptr;
+}
+
+static size_t flash_head_reg_get_device_count(ggml_backend_reg_t) {
+    static const char * const reason = [] {
+        const char * r = reason_to_rest();
+        if (r != nullptr) {
+            GGML_LOG_INFO("flash_head: the plug-in rests: %s\n", r);
+        }
+        return r;
+    }();
+    return reason == nullptr ? 1 : 0;
+}
+
+static ggml_backend_dev_t flash_head_reg_get_device(ggml_backend_reg_t reg, size_t index) {
+    GGML_ASSERT(index == 0);
+    static ggml_backend_device device = {
+        /* .iface   = */ flash_head_device_i,
+        /* .reg     = */ reg,
+        /* .context = */ nullptr,
+    };
+    return &device;
+}
+
+static void * flash_head_reg_get_proc_address(ggml_backend_reg_t, const char * name) {
+    if (strcmp(name, "ggml_backend_set_n_threads") == 0) {
+        ggml_backend_set_n_threads_t function = flash_head_backend_set_n_threads;
+        return (void *) function;
+    }
+    return nullptr;
+}
+
+static ggml_backend_reg_t flash_head_reg() {
+    static ggml_backend_reg reg = {
+        /* .api_version = */ GGML_BACKEND_API_VERSION, // the host refuses another than its own
+        /* .iface       = */ {
+            /* .get_name         = */ flash_head_reg_get_name,
+            /* .get_device_count = */ flash_head_reg_get_device_count,
+            /* .get_device       = */ flash_head_reg_get_device,
+            /* .get_proc_address = */ flash_head_reg_get_proc_address,
+        },
+        /* .context     = */ nullptr,
+    };
+    return &reg;
+}
+
+// of several libraries for one purpose the host takes the one with the highest score; 0 would be none
+static int flash_head_score() {
+    return 1;
+}
+
+GGML_BACKEND_DL_IMPL(flash_head_reg)
+GGML_BACKEND_DL_SCORE_IMPL(flash_head_score)

@@ -1,0 +1,47 @@
+#pragma once
+
+// Where the threads of one product wait for each other.
+
+#include <atomic>
+#include <stdint.h>
+#include <thread>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+struct flash_head_barrier {
+    // each on a cache line of its own
+    alignas(64) std::atomic<int>      arrived = {0};
+    alignas(64) std::atomic<uint32_t> passed  = {0}; // barriers that all have reached
+
+    // Returns when all of n threads have called it.
+    void wait(int n) {
+        if (n == 1) {
+            return;
+        }
+        const uint32_t before = passed.load(std::memory_order_relaxed);
+        if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == n) {
+            arrived.store(0, std::memory_order_relaxed);
+            passed.fetch_add(1, std::memory_order_release);
+            return;
+        }
+        // the moment is near, unless a thread was put off its processor: then this one is offered to it
+        for (int i = 0; passed.load(std::memory_order_acquire) == before; i++) {
+            if (i < 4096) {
+                relax();
+            } else {
+                std::this_thread::yield();
+            }
+        }
+    }
+
+private:
+    static void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+        _mm_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+        __asm__ volatile("yield" ::: "memory");
+#endif
+    }
+};

@@ -1,0 +1,137 @@
+#include "flash-head-files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+std::vector<std::string> flash_head_process_args() {
+    std::vector<std::string> args;
+    FILE * file = fopen("/proc/self/cmdline", "rb");
+    if (file == nullptr) {
+        return args;
+    }
+    std::string arg;
+    for (int c; (c = fgetc(file)) != EOF; ) {
+        if (c == '\0') {
+            args.push_back(arg);
+            arg.clear();
+        } else {
+            arg += (char) c;
+        }
+    }
+    fclose(file);
+    return args;
+}
+
+bool flash_head_file_find(const std::string & path, flash_head_file & file) {
+    struct stat st;
+    if (stat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) {
+        return false;
+    }
+    file.path  = path;
+    file.name  = path;
+    file.id[0] = st.st_dev;
+    file.id[1] = st.st_ino;
+    file.id[2] = st.st_size;
+#if defined(__APPLE__)
+    file.id[3] = (uint64_t) st.st_mtimespec.tv_sec*1000000000 + st.st_mtimespec.tv_nsec;
+#else
+    file.id[3] = (uint64_t) st.st_mtim.tv_sec*1000000000 + st.st_mtim.tv_nsec;
+#endif
+    return true;
+}
+
+bool flash_head_files_open(std::vector<flash_head_file> & files) {
+    files.clear();
+#if defined(__linux__)
+    DIR * dir = opendir("/proc/self/fd");
+    if (dir == nullptr) {
+        return false;
+    }
+    while (const dirent * entry = readdir(dir)) {
+        flash_head_file file;
+        if (flash_head_file_find(std::string("/proc/self/fd/") + entry->d_name, file)) {
+            char target[4096];
+            const ssize_t n = readlink(file.path.c_str(), target, sizeof(target));
+            if (n > 0) {
+                file.name.assign(target, n);
+            }
+            files.push_back(file);
+        }
+    }
+    closedir(dir);
+    return true;
+#else
+    return false;
+#endif
+}
+
+flash_head_mapping::flash_head_mapping(const std::string & path, uint64_t offset, size_t size) {
+    const uint64_t begin = offset - offset % (uint64_t) sysconf(_SC_PAGESIZE);
+
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    struct stat st;
+    if (fstat(fd, &st) == 0 && (uint64_t) st.st_size >= offset + size) {
+        base_size = size + (size_t) (offset - begin);
+        base      = mmap(nullptr, base_size, PROT_READ, MAP_SHARED, fd, (off_t) begin);
+        if (base == MAP_FAILED) {
+            base = nullptr;
+        }
+    }
+    close(fd);
+    if (base != nullptr) {
+        this->data = (const uint8_t *) base + (offset - begin);
+        this->size = size;
+    }
+}
+
+flash_head_mapping::~flash_head_mapping() {
+    if (base != nullptr) {
+        munmap(base, base_size);
+    }
+}
+
+#if defined(__linux__)
+
+// whether all of begin .. end - 1 lies in one shared mapping, as /proc/self/maps has it:
+// 7f0c4a200000-7f0c4ba00000 r--s 00000000 08:01 131 /models/a.gguf
+static bool in_shared_mapping(uintptr_t begin, uintptr_t end) {
+    FILE * maps = fopen("/proc/self/maps", "r");
+    if (maps == nullptr) {
+        return false;
+    }
+    bool shared = false;
+    char line[8192];
+    while (fgets(line, sizeof(line), maps)) {
+        unsigned long first, last;
+        char perms[5];
+        if (sscanf(line, "%lx-%lx %4s", &first, &last, perms) == 3 && first <= begin && end <= last) {
+            shared = perms[3] == 's';
+            break;
+        }
+    }
+    fclose(maps);
+    return shared;
+}
+
+void flash_head_pages_release(const void * data, size_t size) {
+    const uintptr_t page  = (uintptr_t) sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = ((uintptr_t) data + page - 1) & ~(page - 1);
+    const uintptr_t end   = ((uintptr_t) data + size)     & ~(page - 1);
+    if (begin < end && in_shared_mapping(begin, end)) {
+        madvise((void *) begin, end - begin, MADV_DONTNEED);
+    }
+}
+
+#else
+
+void flash_head_pages_release(const void *, size_t) {
+}
+
+#endif

@@ -1,0 +1,49 @@
+#pragma once
+
+// What the operating system tells about this process and its files.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+// A regular file.
+struct flash_head_file {
+    std::string path;    // opens this very file
+    std::string name;    // to show
+    uint64_t    id[4];   // device, number, bytes, last change: another file or another version of it differs
+};
+
+// The file at path. Returns false if there is none.
+bool flash_head_file_find(const std::string & path, flash_head_file & file);
+
+// The files that this process has open. Returns false if the system does not tell.
+bool flash_head_files_open(std::vector<flash_head_file> & files);
+
+// This process's command line, the program's name first; empty if the system does not tell.
+std::vector<std::string> flash_head_process_args();
+
+// The values of the options --model and -m on this process's command line; llama-bench takes several, with commas.
+std::vector<std::string> flash_head_files_named();
+
+// A part of a file as read-only memory. The system keeps it in its cache of files, not as memory of this process's own.
+struct flash_head_mapping {
+    const uint8_t * data = nullptr;
+    size_t          size = 0;
+
+    // Maps size bytes at offset. data stays nullptr if that is not possible.
+    flash_head_mapping(const std::string & path, uint64_t offset, size_t size);
+    ~flash_head_mapping();
+
+    flash_head_mapping(const flash_head_mapping &) = delete;
+    flash_head_mapping & operator=(const flash_head_mapping &) = delete;
+
+private:
+    void * base      = nullptr;
+    size_t base_size = 0;
+};
+
+// Takes the pages of size bytes at data out of this process's memory, if they are a shared mapping of a file and so come
+// back by themselves when read; other memory is left alone.
+void flash_head_pages_release(const void * data, size_t size);

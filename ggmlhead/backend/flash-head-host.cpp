@@ -1,0 +1,122 @@
+#include "flash-head-host.h"
+
+#include "ggml-backend-impl.h"
+
+#include <string.h>
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+// the symbol called name in the library that address lies in, or nullptr
+static void * symbol_beside(const void * address, const char * name) {
+#if defined(_WIN32)
+    HMODULE module = nullptr;
+    const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
+    return GetModuleHandleExA(flags, (LPCSTR) address, &module) ? (void *) GetProcAddress(module, name) : nullptr;
+#else
+    Dl_info info;
+    if (dladdr(address, &info) == 0 || info.dli_fname == nullptr) {
+        return nullptr;
+    }
+    void * library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (library == nullptr) {
+        return nullptr; // compiled into the program
+    }
+    void * symbol = dlsym(library, name);
+    dlclose(library); // the host keeps it
+    return symbol;
+#endif
+}
+
+bool flash_head_host_is_patched() {
+    return symbol_beside((const void *) ggml_nbytes, "ggml_flash_head") != nullptr;
+}
+
+// whether the host's ggml has tensors of the shape that this library was compiled with
+static bool same_tensors() {
+    ggml_context * ctx = ggml_init({ 4096, nullptr, /*.no_alloc =*/ true });
+    if (ctx == nullptr) {
+        return false;
+    }
+    ggml_tensor * t = ggml_new_tensor_2d(ctx, GGML_TYPE_Q8_0, 64, 3);
+    ggml_set_name(t, "flash_head");
+    const bool same = t->type == GGML_TYPE_Q8_0 && t->op == GGML_OP_NONE && t->ne[0] == 64 && t->ne[1] == 3 && t->ne[3] == 1
+        && t->nb[1] == ggml_row_size(GGML_TYPE_Q8_0, 64) && strcmp(t->name, "flash_head") == 0
+        && t->buffer == nullptr && t->view_src == nullptr && t->data == nullptr && t->extra == nullptr;
+    ggml_free(ctx);
+    return same;
+}
+
+// The host's threads.
+//
+// Between two parts of a graph the host's threads spin, so that threads of our own would have to share the processors with
+// them: on a machine with as many threads as processors that costs more than the head. The host hands its threads to its
+// CPU backend just before each graph, by a function that it gets from the CPU backend by name; so here it gets ours,
+// which notes them and calls the other. Where a host does not ask by name, ggml starts threads for each head.
+
+static decltype(ggml_backend_reg_i::get_proc_address) cpu_get_proc_address = nullptr;
+static decltype(ggml_backend_cpu_set_threadpool)    * cpu_set_threadpool   = nullptr;
+static thread_local ggml_threadpool_t                 current_threads      = nullptr;
+
+static void note_threadpool(ggml_backend_t backend, ggml_threadpool_t threads) {
+    current_threads = threads;
+    cpu_set_threadpool(backend, threads);
+}
+
+static void * get_proc_address(ggml_backend_reg_t reg, const char * name) {
+    if (strcmp(name, "ggml_backend_cpu_set_threadpool") == 0) {
+        return (void *) note_threadpool;
+    }
+    return cpu_get_proc_address(reg, name);
+}
+
+static void watch_threads(ggml_backend_reg_t cpu) {
+    cpu_get_proc_address = cpu->iface.get_proc_address;
+    cpu_set_threadpool   = (decltype(cpu_set_threadpool)) cpu_get_proc_address(cpu, "ggml_backend_cpu_set_threadpool");
+    if (cpu_set_threadpool != nullptr) {
+        cpu->iface.get_proc_address = get_proc_address;
+    }
+}
+
+ggml_threadpool_t flash_head_host_threads() {
+    return current_threads;
+}
+
+template <typename F> static bool find_beside(const void * address, const char * name, F *& function) {
+    function = (F *) symbol_beside(address, name);
+    return function != nullptr;
+}
+
+static flash_head_host examine() {
+    flash_head_host host;
+    host.cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    if (host.cpu == nullptr) {
+        host.problem = "no CPU backend is loaded";
+        return host;
+    }
+    if (!same_tensors()) {
+        host.problem = "this runtime's ggml (" + std::string(ggml_version()) + ") is not the one that the plug-in was built for";
+        return host;
+    }
+    const void * address = (const void *) host.cpu->iface.get_name; // lies in that library
+    if (!find_beside(address, "ggml_get_type_traits_cpu", host.get_type_traits) ||
+        !find_beside(address, "ggml_graph_plan",          host.graph_plan) ||
+        !find_beside(address, "ggml_graph_compute",       host.graph_compute)) {
+        host.problem = "the CPU backend of this runtime is not a library of its own";
+        return host;
+    }
+    watch_threads(ggml_backend_dev_backend_reg(host.cpu));
+    return host;
+}
+
+const flash_head_host & flash_head_host_get() {
+    static const flash_head_host host = examine();
+    return host;
+}

@@ -1,0 +1,34 @@
+#pragma once
+
+// A converted model's file, as the plug-in needs it.
+
+#include "flash-head-files.h"
+#include "flash-head-map.h"
+#include "flash-head-settings.h"
+
+#include "ggml.h"
+
+#include <memory>
+#include <string>
+
+// The head of one file. Immutable; shared by the weights that are loaded from it.
+struct flash_head_model {
+    std::string file;                     // to show
+    std::string weight;                   // name of the head's weight
+    ggml_type   type = GGML_TYPE_COUNT;   // of the weight [n_vocab][n_embd]
+    int64_t     n_embd  = 0;
+    int64_t     n_vocab = 0;
+
+    flash_head_map      map;
+    flash_head_settings settings;         // resolved
+    std::string         setting_error;    // a bad FLASHHEAD_ variable; the model must not load
+
+    std::unique_ptr<flash_head_mapping> rows; // the weight in the file, by token
+};
+
+// Whether a weight of this name can be a head: asked for every weight, so told by the name alone.
+bool flash_head_model_may_have(const char * weight);
+
+// The model that is loading now, if weight, of which name, type and shape are looked at, is its head and it has a sound
+// map. nullptr if not; a reason that the user should know is logged once a file.
+std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor * weight);

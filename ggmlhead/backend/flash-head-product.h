@@ -1,0 +1,28 @@
+#pragma once
+
+// Computes the product of a head with activations, on the host's threads.
+
+#include "flash-head-barrier.h"
+#include "flash-head-host.h"
+#include "flash-head-weight.h"
+
+#include "ggml.h"
+
+#include <vector>
+
+// One context's means of computing, kept from one product to the next. Not for several threads at once.
+struct flash_head_product {
+    const flash_head_host & host;
+
+    int                  n_threads = 1; // as the host asks
+    flash_head_barrier   barrier;
+    std::vector<uint8_t> work;          // of flash_head_compute
+    std::vector<uint8_t> graph_work;    // of the host's CPU library
+    std::vector<uint8_t> graph_memory;  // of the graphs that it is given
+
+    explicit flash_head_product(const flash_head_host & host) : host(host) {}
+};
+
+// node, a MUL_MAT F32 [n_vocab, n] of weight and F32 activations [n_embd, n], as the settings want it: by retrieval, or
+// densely for more rows than they allow.
+enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node);

@@ -1,0 +1,77 @@
+#include "flash-head-weight.h"
+
+#include "flash-head-build.h"
+#include "ggml-impl.h"
+
+#include <algorithm>
+#include <string.h>
+
+flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, void * data) : model(std::move(m)) {
+    rows     = (uint8_t *) data;
+    row_size = ggml_row_size(model->type, model->n_embd);
+
+    position.resize(model->n_vocab);
+    for (int64_t i = 0; i < model->n_vocab; i++) {
+        position[model->map.tokens[i]] = (int32_t) i;
+    }
+    centroids.resize(model->map.n_cluster*ggml_row_size(model->settings.centroid_type, model->n_embd));
+}
+
+// calls piece(place in rows, place in the weight by token, bytes) for every row that offset .. offset + size - 1 touches
+template <typename F> static void for_rows(const flash_head_weight & weight, size_t offset, size_t size, const F & piece) {
+    while (size > 0) {
+        const size_t token = offset/weight.row_size;
+        const size_t skip  = offset%weight.row_size;
+        const size_t n     = std::min(weight.row_size - skip, size);
+        piece(weight.rows + weight.position[token]*weight.row_size + skip, offset, n);
+        offset += n;
+        size   -= n;
+    }
+}
+
+void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t offset, size_t size) {
+    const uint8_t * file = weight.model->rows->data;
+    const uint8_t * src  = (const uint8_t *) data - offset;
+
+    weight.ready = false;
+    bool same = true;
+    for_rows(weight, offset, size, [&](uint8_t * row, size_t at, size_t n) {
+        memcpy(row, src + at, n);
+        same = same && memcmp(file + at, row, n) == 0; // mostly the same memory, and in the cache by now
+    });
+    if (!same && !weight.differs.exchange(true)) {
+        GGML_LOG_WARN("flash_head: the rows of %s are not those of %s; running dense\n", weight.model->weight.c_str(), weight.model->file.c_str());
+    }
+    // the rows are here now: what the file has of them need not be in memory too
+    flash_head_pages_release(data, size);
+    flash_head_pages_release(file + offset, size);
+
+    if (offset + size == weight.model->n_vocab*weight.row_size) {
+        flash_head_weight_prepare(weight);
+    }
+}
+
+void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t offset, size_t size) {
+    uint8_t * dst = (uint8_t *) data - offset;
+    for_rows(weight, offset, size, [&](const uint8_t * row, size_t at, size_t n) { memcpy(dst + at, row, n); });
+}
+
+void flash_head_weight_prepare(flash_head_weight & weight) {
+    if (weight.ready) {
+        return;
+    }
+    std::lock_guard<std::mutex> lock(weight.mutex);
+    if (weight.ready) {
+        return; // another thread has
+    }
+    const flash_head_model & model = *weight.model;
+    flash_head_build_centroids(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
+            model.settings.centroid_type, weight.centroids.data(), flash_head_build_threads());
+    weight.ready = true;
+}
+
+std::string flash_head_weight_summary(const flash_head_weight & weight) {
+    const flash_head_model & model = *weight.model;
+    const size_t ints = model.map.cluster.size() + model.map.tokens.size() + model.map.offsets.size() + model.map.pinned.size() + weight.position.size();
+    return flash_head_summary("CPU", model.weight.c_str(), model.map, model.settings, weight.centroids.size() + ints*sizeof(int32_t));
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+// The weight of a head in memory, its rows in the order of the clusters.
+
+#include "flash-head-model.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+struct flash_head_weight {
+    std::shared_ptr<const flash_head_model> model;
+
+    uint8_t              * rows = nullptr;    // [n_vocab][row_size bytes], by cluster; in the buffer that owns this
+    size_t                 row_size = 0;
+    std::vector<int32_t>   position;          // [n_vocab]: row of each token
+    std::vector<uint8_t>   centroids;         // [n_cluster] rows of the type that the settings name
+
+    std::mutex             mutex;
+    std::atomic<bool>      ready   = {false}; // centroids belong to rows
+    std::atomic<bool>      differs = {false}; // rows were loaded that are not those of model's file
+    std::atomic<bool>      lora    = {false}; // an adapter changes this head
+    std::atomic<bool>      said    = {false}; // the log has that it is active
+
+    flash_head_weight(std::shared_ptr<const flash_head_model> model, void * rows);
+};
+
+// Writes, or reads, size bytes at offset of the weight as if its rows were in the order of tokens.
+// The write that ends the weight prepares it for computing.
+void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t offset, size_t size);
+void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t offset, size_t size);
+
+// Computes the centroids if rows were written since they were.
+void flash_head_weight_prepare(flash_head_weight & weight);
+
+// What is active, for the log.
+std::string flash_head_weight_summary(const flash_head_weight & weight);
