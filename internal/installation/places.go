@@ -26,10 +26,12 @@ type Places struct {
 	BackendPath string   // GGML_BACKEND_PATH in the user's environment
 }
 
-// Here returns the places of this machine and this user.
+// Here returns the places of this machine and this user. FH_OLLAMA_ROOT, an absolute path, names a folder with the file
+// system of another machine, so that a test of the command line stays out of this one's.
 func Here() Places {
+	root := folder("FH_OLLAMA_ROOT", "/")
 	p := Places{
-		Root: "/", Proc: "/proc", Path: filepath.SplitList(os.Getenv("PATH")),
+		Root: root, Proc: filepath.Join(root, "proc"), Path: filepath.SplitList(os.Getenv("PATH")),
 		UID: os.Getuid(), Port: localPort(envconfig.ConnectableHost()), BackendPath: os.Getenv("GGML_BACKEND_PATH"),
 	}
 	p.Home, _ = os.UserHomeDir()
@@ -41,7 +43,8 @@ func Here() Places {
 	return p
 }
 
-// folder is what the environment variable name says, if that is an absolute path, as the XDG specification has it.
+// folder is what the environment variable name says, if that is an absolute path: others are to be ignored, says the XDG
+// specification.
 func folder(name, otherwise string) string {
 	if dir := os.Getenv(name); filepath.IsAbs(dir) {
 		return dir
