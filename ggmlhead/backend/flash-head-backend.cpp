@@ -110,8 +110,9 @@ static void flash_head_device_get_props(ggml_backend_dev_t dev, ggml_backend_dev
     props->description = flash_head_device_get_description(dev);
     props->type        = flash_head_device_get_type(dev);
     flash_head_device_get_memory(dev, &props->memory_free, &props->memory_total);
-    props->caps.async  = true;
-    props->caps.events = true;
+    props->caps.async        = true;
+    props->caps.events       = true;
+    props->caps.mmap_support = true; // of the rest of the model
 }
 
 static ggml_backend_t flash_head_device_init_backend(ggml_backend_dev_t dev, const char *) {
