@@ -185,7 +185,8 @@ static ggml_backend_buffer_type flash_head_buffer_type_instance = {
 };
 
 ggml_backend_buffer_type_t flash_head_buffer_type(ggml_backend_dev_t dev) {
-    flash_head_buffer_type_instance.device = dev;
+    static const bool once = (flash_head_buffer_type_instance.device = dev, true);
+    GGML_UNUSED(once);
     return &flash_head_buffer_type_instance;
 }
 

@@ -73,5 +73,6 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
 std::string flash_head_weight_summary(const flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
     const size_t ints = model.map.cluster.size() + model.map.tokens.size() + model.map.offsets.size() + model.map.pinned.size() + weight.position.size();
-    return flash_head_summary("CPU", model.weight.c_str(), model.map, model.settings, weight.centroids.size() + ints*sizeof(int32_t));
+    return flash_head_summary("CPU", model.weight.c_str(), model.map, model.settings,
+            "rows in cluster order", weight.centroids.size() + ints*sizeof(int32_t));
 }

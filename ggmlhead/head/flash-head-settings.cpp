@@ -127,15 +127,16 @@ bool flash_head_settings_resolve(flash_head_settings & settings, const flash_hea
 }
 
 std::string flash_head_summary(
-        const char * device, const char * weight, const flash_head_map & map, const flash_head_settings & settings, size_t extra_bytes) {
-    std::string rows;
+        const char * device, const char * weight, const flash_head_map & map, const flash_head_settings & settings,
+        const char * rows, size_t extra_bytes) {
+    std::string limit;
     if (settings.max_rows > 0) {
-        rows = ", dense above " + std::to_string(settings.max_rows) + " rows";
+        limit = ", dense above " + std::to_string(settings.max_rows) + " rows";
     }
     char text[512];
-    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s; %.1f MiB",
+    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s; %.1f MiB",
             device, weight, (int) map.cluster.size(), (int) map.n_cluster, settings.n_probe,
             settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type),
-            settings.reorder ? ", cluster-ordered copy" : "", rows.c_str(), extra_bytes/1024.0/1024.0);
+            *rows ? ", " : "", rows, limit.c_str(), extra_bytes/1024.0/1024.0);
     return text;
 }

@@ -27,10 +27,11 @@ struct flash_head_map;
 // Returns false and names the setting in error if one does not fit this model.
 bool flash_head_settings_resolve(flash_head_settings & settings, const flash_head_map & map, int64_t n_embd, std::string & error);
 
-// What is active where, for the log: of weight, a head of n_vocab tokens, on device; extra_bytes beside the weight itself.
-// settings are resolved.
+// What is active, for the log: which weight on which device, how its rows lie ("" if as in the file), and how many bytes
+// that takes beside the weight itself. settings are resolved.
 std::string flash_head_summary(
-        const char * device, const char * weight, const flash_head_map & map, const flash_head_settings & settings, size_t extra_bytes);
+        const char * device, const char * weight, const flash_head_map & map, const flash_head_settings & settings,
+        const char * rows, size_t extra_bytes);
 
 // The ggml type of that name that centroids can have, or GGML_TYPE_COUNT.
 ggml_type flash_head_centroid_type(const char * name);

@@ -178,7 +178,7 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
     fill_tensors(*head, map);
 
     LLAMA_LOG_INFO("flash_head: %s\n", flash_head_summary(ggml_backend_dev_name(dev), weight->name, map, settings,
-            ggml_backend_buffer_get_size(head->buffer.get())).c_str());
+            settings.reorder ? "cluster-ordered copy" : "", ggml_backend_buffer_get_size(head->buffer.get())).c_str());
     return head;
 }
 

@@ -1,0 +1,341 @@
+// Tests of the plug-in as a host sees it: loaded into ggml's libraries, asked for weights, filled in pieces, computing
+// beside the CPU backend.
+//
+//   test-flash-head-backend LIBRARIES PLUGIN     folder of ggml's libraries; path of libggml-flashhead.so
+
+#include "check.h"
+
+#include "ggml-backend.h"
+#include "ggml-cpp.h"
+#include "gguf.h"
+
+#include <algorithm>
+#include <math.h>
+#include <memory>
+#include <random>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+static checker check;
+
+static ggml_backend_dev_t flash_head;
+static ggml_backend_dev_t cpu;
+static std::string        folder;
+
+// A model's file with nothing but a head, open while it lives, as it is for a loader.
+struct model_file {
+    std::string path;
+    ggml_type   type;
+    int64_t     n_embd, n_vocab, n_cluster;
+    std::vector<uint8_t> weight; // by token
+    FILE * open = nullptr;
+
+    model_file(const char * weight_name, ggml_type type, int64_t n_embd, int64_t n_vocab, int64_t n_cluster, bool keys = true, uint32_t seed = 1)
+        : type(type), n_embd(n_embd), n_vocab(n_vocab), n_cluster(n_cluster) {
+        std::mt19937 rng(seed);
+        std::normal_distribution<float> normal;
+        std::vector<float> values(n_vocab*n_embd);
+        for (float & v : values) { v = normal(rng); }
+
+        ggml_context_ptr ctx(ggml_init({ values.size()*sizeof(float) + 1024*1024, nullptr, /*.no_alloc =*/ false }));
+        ggml_tensor * t = ggml_new_tensor_2d(ctx.get(), type, n_embd, n_vocab);
+        ggml_set_name(t, weight_name);
+        ggml_quantize_chunk(type, values.data(), t->data, 0, n_vocab, n_embd, nullptr);
+        weight.assign((uint8_t *) t->data, (uint8_t *) t->data + ggml_nbytes(t));
+
+        gguf_context_ptr gguf(gguf_init_empty());
+        if (keys) {
+            std::vector<uint32_t> assignments(n_vocab);
+            for (int64_t i = 0; i < n_vocab; i++) { assignments[i] = i % n_cluster; }
+            std::shuffle(assignments.begin(), assignments.end(), rng);
+            const uint32_t pinned[] = { 3, 0 };
+            gguf_set_val_u32 (gguf.get(), "flashhead.version", 1);
+            gguf_set_val_u32 (gguf.get(), "flashhead.cluster_count", n_cluster);
+            gguf_set_val_u32 (gguf.get(), "flashhead.probe_count", n_cluster);
+            gguf_set_val_str (gguf.get(), "flashhead.centroid_type", "f16");
+            gguf_set_arr_data(gguf.get(), "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), n_vocab);
+            gguf_set_arr_data(gguf.get(), "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 2);
+        }
+        gguf_add_tensor(gguf.get(), t);
+
+        static int number = 0;
+        path = folder + "/model-" + std::to_string(number++) + ".gguf";
+        gguf_write_to_file(gguf.get(), path.c_str(), /*only_meta =*/ false);
+        open = fopen(path.c_str(), "rb");
+    }
+
+    ~model_file() {
+        close();
+        remove(path.c_str());
+    }
+
+    void close() {
+        if (open != nullptr) {
+            fclose(open);
+            open = nullptr;
+        }
+    }
+};
+
+// whether the device would take this weight for op, as llama.cpp asks
+static bool wanted(const char * name, ggml_type type, int64_t n_embd, int64_t n_vocab, ggml_op op = GGML_OP_MUL_MAT) {
+    ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * w = ggml_new_tensor_2d(ctx.get(), type, n_embd, n_vocab);
+    ggml_set_name(w, name);
+    ggml_tensor * node = op == GGML_OP_MUL_MAT
+        ? ggml_mul_mat (ctx.get(), w, ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, n_embd, 512))
+        : ggml_get_rows(ctx.get(), w, ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, 512));
+    ggml_backend_buffer_ptr nothing(ggml_backend_buft_alloc_buffer(ggml_backend_dev_buffer_type(flash_head), 0));
+    w->buffer = nothing.get();
+    return ggml_backend_dev_supports_op(flash_head, node);
+}
+
+// A weight in the plug-in's buffer, filled in pieces at odd offsets.
+struct loaded_weight {
+    ggml_context_ptr        ctx;
+    ggml_backend_buffer_ptr buffer;
+    ggml_tensor           * weight = nullptr;
+
+    loaded_weight(const model_file & file, const char * name, const std::vector<uint8_t> & data, uint32_t seed = 1) {
+        ctx.reset(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+        weight = ggml_new_tensor_2d(ctx.get(), file.type, file.n_embd, file.n_vocab);
+        ggml_set_name(weight, name);
+        buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(), ggml_backend_dev_buffer_type(flash_head)));
+        if (!buffer) {
+            return;
+        }
+        ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+
+        std::mt19937 rng(seed);
+        std::vector<std::pair<size_t, size_t>> pieces;
+        for (size_t at = 0; at < data.size(); ) {
+            const size_t n = std::min<size_t>(data.size() - at, 1 + rng() % 5000);
+            pieces.push_back({ at, n });
+            at += n;
+        }
+        std::shuffle(pieces.begin(), pieces.end(), rng);
+        for (const auto & piece : pieces) {
+            ggml_backend_tensor_set(weight, data.data() + piece.first, piece.first, piece.second);
+        }
+    }
+};
+
+// 0.5 times the product of weight with n_rows random rows: the plug-in's part and one of the CPU's after it
+static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_threads, bool lora = false, uint32_t seed = 7) {
+    std::vector<ggml_backend_ptr> backends;
+    backends.emplace_back(ggml_backend_dev_init(flash_head, nullptr));
+    backends.emplace_back(ggml_backend_dev_init(cpu, nullptr));
+    std::vector<ggml_backend_t> list;
+    for (const auto & backend : backends) {
+        ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(ggml_backend_get_device(backend.get()));
+        ((ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"))(backend.get(), n_threads);
+        list.push_back(backend.get());
+    }
+    ggml_context_ptr ctx(ggml_init({ 32*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], n_rows);
+    ggml_set_input(x);
+    ggml_tensor * y = ggml_mul_mat(ctx.get(), weight, x);
+    ggml_tensor * a = nullptr;
+    if (lora) { // one of rank 1, all zeros
+        a = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
+        ggml_format_name(a, "%s.lora_a", weight->name);
+        ggml_set_input(a);
+        y = ggml_add(ctx.get(), y, ggml_mul_mat(ctx.get(), a, x));
+    }
+    y = ggml_scale(ctx.get(), y, 0.5f);
+    ggml_set_output(y);
+    ggml_cgraph * graph = ggml_new_graph(ctx.get());
+    ggml_build_forward_expand(graph, y);
+
+    ggml_backend_sched_ptr sched(ggml_backend_sched_new(list.data(), nullptr, (int) list.size(), GGML_DEFAULT_GRAPH_SIZE, false, true));
+    ggml_backend_sched_alloc_graph(sched.get(), graph);
+    std::mt19937 rng(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> values(ggml_nelements(x));
+    for (float & v : values) { v = normal(rng); }
+    ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
+    if (lora) {
+        ggml_backend_tensor_memset(a, 0, 0, ggml_nbytes(a));
+    }
+    std::vector<float> out(ggml_nelements(y));
+    if (ggml_backend_sched_graph_compute(sched.get(), graph) == GGML_STATUS_SUCCESS) {
+        ggml_backend_tensor_get(y, out.data(), 0, ggml_nbytes(y));
+    }
+    return out;
+}
+
+// the same on the CPU alone
+static std::vector<float> dense_logits(const model_file & file, int64_t n_rows, int n_threads, uint32_t seed = 7) {
+    ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), file.type, file.n_embd, file.n_vocab);
+    ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(), ggml_backend_dev_buffer_type(cpu)));
+    ggml_backend_tensor_set(weight, file.weight.data(), 0, file.weight.size());
+    return logits_of(weight, n_rows, n_threads, false, seed);
+}
+
+static double difference(const std::vector<float> & a, const std::vector<float> & b) {
+    double d = a.size() == b.size() ? 0.0 : INFINITY;
+    for (size_t i = 0; i < a.size() && a.size() == b.size(); i++) {
+        d = std::max(d, (double) fabsf(a[i] - b[i]));
+    }
+    return d;
+}
+
+static const char * const TIED = "token_embd.weight";
+static const char * const HEAD = "output.weight";
+
+static void test_claims() {
+    model_file file(TIED, GGML_TYPE_Q8_0, 64, 96, 6);
+    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head with a map is not taken");
+    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96, GGML_OP_GET_ROWS), "an embedding is taken");
+    check(!wanted(HEAD, GGML_TYPE_Q8_0, 64, 96), "another name is taken");
+    check(!wanted("blk.0.ffn_up.weight", GGML_TYPE_Q8_0, 64, 96), "a layer's weight is taken");
+    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 95), "another shape is taken");
+    check(!wanted(TIED, GGML_TYPE_Q4_0, 64, 96), "another type is taken");
+
+    setenv("FLASHHEAD_MODEL", "/nowhere.gguf", 1);
+    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "FLASHHEAD_MODEL does not say which file it is");
+    setenv("FLASHHEAD_MODEL", file.path.c_str(), 1);
+    file.close();
+    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "the file that FLASHHEAD_MODEL names is not found");
+    unsetenv("FLASHHEAD_MODEL");
+    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a file that is not open is taken for the one that loads");
+    {
+        model_file plain(TIED, GGML_TYPE_Q8_0, 64, 96, 6, /*keys =*/ false);
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head without a map is taken");
+        model_file both(TIED, GGML_TYPE_Q8_0, 64, 96, 6);
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head is taken though two open files have such a one");
+    }
+    model_file damaged(HEAD, GGML_TYPE_Q8_0, 64, 96, 96 + 1); // cannot have more clusters than tokens
+    check(!wanted(HEAD, GGML_TYPE_Q8_0, 64, 96), "a head with a damaged map is taken");
+}
+
+static void test_bytes() {
+    model_file file(HEAD, GGML_TYPE_Q6_K, 256, 100, 7);
+    loaded_weight w(file, HEAD, file.weight);
+    if (!check(w.buffer != nullptr, "no buffer")) {
+        return;
+    }
+    check(!ggml_backend_buffer_is_host(w.buffer.get()), "the CPU may read rows that are in another order");
+    std::vector<uint8_t> back(file.weight.size());
+    ggml_backend_tensor_get(w.weight, back.data(), 0, back.size());
+    check(back == file.weight, "the weight does not come back as it was set");
+    check(memcmp(w.weight->data, file.weight.data(), file.weight.size()) != 0, "the rows are not in the order of the clusters");
+
+    ggml_context_ptr ctx(ggml_init({ ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * part = ggml_view_2d(ctx.get(), w.weight, 256, 10, w.weight->nb[1], 20*w.weight->nb[1]);
+    ggml_backend_view_init(part);
+    std::vector<uint8_t> rows(ggml_nbytes(part) - 5);
+    ggml_backend_tensor_get(part, rows.data(), 5, rows.size());
+    check(memcmp(rows.data(), file.weight.data() + 20*w.weight->nb[1] + 5, rows.size()) == 0, "a view does not give the rows of its tokens");
+}
+
+static void test_products() {
+    for (ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K }) {
+        const char * name = type == GGML_TYPE_Q8_0 ? TIED : HEAD;
+        model_file file(name, type, 256, 333, 20);
+        loaded_weight w(file, name, file.weight, type);
+        if (!check(w.buffer != nullptr, "%s: no buffer", ggml_type_name(type))) {
+            continue;
+        }
+        file.close(); // as it is once a model is loaded
+        for (int n_threads : { 1, 2, 4 }) {
+            for (int64_t n_rows : { 1, 3, 8, 9, 40 }) {
+                // all clusters are probed, so up to 8 rows are exact but for the order of sums; above they are the CPU's own
+                const double d = difference(logits_of(w.weight, n_rows, n_threads), dense_logits(file, n_rows, n_threads));
+                check(n_rows > 8 ? d == 0.0 : d < 1e-3, "%s, %d rows, %d threads: off by %g", ggml_type_name(type), (int) n_rows, n_threads, d);
+            }
+        }
+    }
+}
+
+static void test_probes() {
+    model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
+    setenv("FLASHHEAD_PROBES", "2", 1);
+    loaded_weight w(file, HEAD, file.weight);
+    unsetenv("FLASHHEAD_PROBES");
+    const std::vector<float> dense = dense_logits(file, 1, 1), sparse = logits_of(w.weight, 1, 1);
+    int exact = 0;
+    for (size_t i = 0; i < dense.size(); i++) { exact += fabsf(dense[i] - sparse[i]) < 1e-4f; }
+    check(exact >= 2*16 && exact <= 2*16 + 2 + 8, "%d logits are exact, with 2 clusters of 16 probed and 2 tokens pinned", exact); // 8 by chance
+    check(fabsf(dense[0] - sparse[0]) < 1e-4f && fabsf(dense[3] - sparse[3]) < 1e-4f, "pinned tokens are not exact");
+    check(difference(logits_of(w.weight, 1, 3), sparse) == 0.0, "the result depends on the number of threads");
+    check(difference(logits_of(w.weight, 9, 1), dense_logits(file, 9, 1)) == 0.0, "9 rows are not computed densely");
+    check(difference(logits_of(w.weight, 1, 2, /*lora =*/ true), dense) == 0.0, "a head with a LoRA adapter is not computed densely");
+}
+
+static void test_wrong_rows() {
+    model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20), other("another.weight", GGML_TYPE_F32, 64, 320, 20, true, 2);
+    setenv("FLASHHEAD_PROBES", "2", 1);
+    loaded_weight w(file, HEAD, other.weight);
+    unsetenv("FLASHHEAD_PROBES");
+    for (int64_t n_rows : { 1, 9 }) {
+        const double d = difference(logits_of(w.weight, n_rows, 2), dense_logits(other, n_rows, 2));
+        check(d < 1e-3, "rows that are not the file's, %d at once: off by %g", (int) n_rows, d);
+    }
+}
+
+static void test_bad_setting() {
+    model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
+    setenv("FLASHHEAD_PROBES", "21", 1);
+    check(wanted(HEAD, GGML_TYPE_F32, 64, 320), "a bad setting is passed over");
+    loaded_weight w(file, HEAD, file.weight);
+    unsetenv("FLASHHEAD_PROBES");
+    check(w.buffer == nullptr, "a weight is loaded in spite of a bad setting");
+}
+
+// several contexts of one model, and models that come and go meanwhile
+static void test_at_once() {
+    model_file file(HEAD, GGML_TYPE_Q8_0, 64, 640, 40);
+    loaded_weight w(file, HEAD, file.weight);
+    file.close();
+    const std::vector<float> want = dense_logits(file, 2, 1);
+    std::vector<std::thread> threads;
+    std::vector<double> off(3, INFINITY);
+    for (size_t i = 0; i < off.size(); i++) {
+        threads.emplace_back([&, i] {
+            for (int round = 0; round < 10; round++) { off[i] = difference(logits_of(w.weight, 2, 2), want); }
+        });
+    }
+    for (int round = 0; round < 10; round++) {
+        model_file next(TIED, GGML_TYPE_F16, 64, 640, 40, true, round);
+        loaded_weight v(next, TIED, next.weight, round);
+        next.close();
+        const double d = difference(logits_of(v.weight, 1, 2), dense_logits(next, 1, 2));
+        check(d < 1e-3, "model %d of several: off by %g", round, d);
+    }
+    for (std::thread & t : threads) { t.join(); }
+    for (double d : off) { check(d < 1e-3, "one context of several: off by %g", d); }
+}
+
+int main(int argc, char ** argv) {
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s LIBRARIES PLUGIN\n", argv[0]);
+        return 2;
+    }
+    ggml_backend_load_all_from_path(argv[1]);
+    cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    ggml_backend_reg_t reg = ggml_backend_load(argv[2]);
+    if (!check(cpu != nullptr && reg != nullptr && ggml_backend_reg_dev_count(reg) == 1, "the plug-in is not loaded")) {
+        return check.finish();
+    }
+    flash_head = ggml_backend_reg_dev_get(reg, 0);
+    check(ggml_backend_dev_type(flash_head) == GGML_BACKEND_DEVICE_TYPE_ACCEL, "the device is no accelerator");
+
+    char name[] = "/tmp/test-flash-head-XXXXXX";
+    folder = mkdtemp(name);
+    test_claims();
+    test_bytes();
+    test_products();
+    test_probes();
+    test_wrong_rows();
+    test_bad_setting();
+    test_at_once();
+    rmdir(name);
+    return check.finish();
+}
