@@ -20,14 +20,15 @@ const (
 var sameTop = regexp.MustCompile(`Same top p:\s*([0-9.]+)`)
 
 // How often FlashHead's likeliest token is the dense model's, on text that the model was not trained on.
-func TestSameTop(t *testing.T) {
-	p := patched(t)
+func TestSameTop(t *testing.T) { onBothHosts(t, sameTopTokens) }
+
+func sameTopTokens(t *testing.T, h host) {
 	model := converted(t)
 	dir := t.TempDir()
 	text, base := filepath.Join(dir, "text"), filepath.Join(dir, "dense.kld")
 	sample(t, text)
-	perplexity(t, p, []string{"FLASHHEAD_ENABLED=0"}, "-m", model, "-f", text, "--kl-divergence-base", base)
-	said := perplexity(t, p, []string{"FLASHHEAD_MAX_ROWS=0"}, "-m", model, "-f", text, "--kl-divergence-base", base, "--kl-divergence")
+	perplexity(t, h, []string{"FLASHHEAD_ENABLED=0"}, "-m", model, "-f", text, "--kl-divergence-base", base)
+	said := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0"}, "-m", model, "-f", text, "--kl-divergence-base", base, "--kl-divergence")
 	match := sameTop.FindStringSubmatch(said)
 	if match == nil {
 		t.Fatalf("llama-perplexity does not say how often the top is the same:\n%s", said)
@@ -70,11 +71,11 @@ func sample(t *testing.T, path string) {
 }
 
 // perplexity runs llama-perplexity with env and returns all that it printed.
-func perplexity(t *testing.T, p harness.Prefix, env []string, args ...string) string {
+func perplexity(t *testing.T, h host, env []string, args ...string) string {
 	t.Helper()
 	args = append(args, "-c", "256", "--chunks", chunks, "-t", "2")
-	cmd := exec.CommandContext(timeout(t), p.Lib("llama-perplexity"), args...)
-	cmd.Env = append(harness.Environment(scratch), env...)
+	cmd := exec.CommandContext(timeout(t), h.Lib("llama-perplexity"), args...)
+	cmd.Env = append(harness.Environment(scratch), h.environment(env)...)
 	text, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("llama-perplexity: %v\n%s", err, text)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
@@ -24,21 +23,22 @@ var tinyModels = []tiny{
 }
 
 // In every architecture FlashHead off, and FlashHead with all clusters probed, choose the dense model's tokens.
-func TestArchitectures(t *testing.T) {
-	p := patched(t)
+func TestArchitectures(t *testing.T) { onBothHosts(t, architectures) }
+
+func architectures(t *testing.T, h host) {
 	for _, m := range tinyModels {
 		t.Run(m.name, func(t *testing.T) {
 			dir := t.TempDir()
 			file := m.write(t, dir)
 			fast := filepath.Join(dir, "converted.gguf")
-			convertFile(t, p, file, fast)
+			convertFile(t, h, file, fast)
 
-			dense, _ := tinyTokens(t, p, file)
-			off, log := tinyTokens(t, p, fast, "FLASHHEAD_ENABLED=0")
-			if !strings.Contains(log, "flash_head: inactive") {
-				t.Error("with FLASHHEAD_ENABLED=0 the log does not say that FlashHead is inactive")
+			dense, _ := tinyTokens(t, h, file)
+			off, log := tinyTokens(t, h, fast, "FLASHHEAD_ENABLED=0")
+			if !strings.Contains(log, h.off) {
+				t.Errorf("with FLASHHEAD_ENABLED=0 the log does not say %q", h.off)
 			}
-			all, log := tinyTokens(t, p, fast, fmt.Sprintf("FLASHHEAD_PROBES=%d", tinyClusters))
+			all, log := tinyTokens(t, h, fast, fmt.Sprintf("FLASHHEAD_PROBES=%d", tinyClusters))
 			if !strings.Contains(log, "flash_head: active") {
 				t.Errorf("FlashHead was not active:\n%s", log)
 			}
@@ -53,12 +53,9 @@ func TestArchitectures(t *testing.T) {
 }
 
 // tinyTokens continues four prompts by 32 tokens each and returns them with the server's log.
-func tinyTokens(t *testing.T, p harness.Prefix, model string, env ...string) ([][]int, string) {
+func tinyTokens(t *testing.T, h host, model string, env ...string) ([][]int, string) {
 	t.Helper()
-	l, err := harness.StartLlama(timeout(t), p, t.TempDir(), []string{"--model", model}, env...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := startLlama(t, h, []string{"--model", model}, env...)
 	defer l.Stop()
 	var all [][]int
 	distinct := map[int]bool{}
@@ -88,12 +85,12 @@ func tinyTokens(t *testing.T, p harness.Prefix, model string, env ...string) ([]
 // The tiny models need no build to be checked for what the comparison relies on: the stock server takes them, and their
 // tokens vary and repeat from run to run.
 func TestTinyModelsAreVaried(t *testing.T) {
-	p := stock(t)
+	h := stock(t)
 	for _, m := range tinyModels {
 		t.Run(m.name, func(t *testing.T) {
 			file := m.write(t, t.TempDir())
-			first, _ := tinyTokens(t, p, file)
-			again, _ := tinyTokens(t, p, file)
+			first, _ := tinyTokens(t, h, file)
+			again, _ := tinyTokens(t, h, file)
 			if !slices.EqualFunc(first, again, slices.Equal) {
 				t.Errorf("two runs differ: %v, %v", first, again)
 			}

@@ -41,8 +41,10 @@ func hasMap(t *testing.T, o *harness.Ollama, name string) bool {
 }
 
 // A model of the running Ollama gets a sister with FlashHead that is the same in everything else.
-func TestCreateFromModel(t *testing.T) {
-	o := serve(t, patched(t))
+func TestCreateFromModel(t *testing.T) { onBothHosts(t, createFromModel) }
+
+func createFromModel(t *testing.T, h host) {
+	o := serve(t, h)
 	source := &modelfile.Modelfile{
 		From:     []string{trainedModel},
 		Template: "{{ if .System }}{{ .System }}\n{{ end }}\"{{ .Prompt }}\"\n",
@@ -112,8 +114,10 @@ func TestCreateKeepsMissingTemplate(t *testing.T) {
 }
 
 // A file is converted, or registered as it is when it has FlashHead already.
-func TestCreateFromFile(t *testing.T) {
-	o := serve(t, patched(t))
+func TestCreateFromFile(t *testing.T) { onBothHosts(t, createFromFile) }
+
+func createFromFile(t *testing.T, h host) {
+	o := serve(t, h)
 	kept := filepath.Join(t.TempDir(), "kept.gguf")
 	if out, err := create(t, o, "--from", trainedModel, "--keep", kept); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -86,8 +86,10 @@ func rewrite(t *testing.T, f *gguf.File, path string, keys []gguf.NewValue) {
 }
 
 // A file with damaged keys loads, says so once, and answers as the dense model does.
-func TestDamagedKeysRunDense(t *testing.T) {
-	o := serve(t, patched(t))
+func TestDamagedKeysRunDense(t *testing.T) { onBothHosts(t, damagedKeysRunDense) }
+
+func damagedKeysRunDense(t *testing.T, h host) {
+	o := serve(t, h)
 	register(t, o, "dense", trainedModel)
 	want := generate(t, o, "dense", prompt, 48).Response
 	for name, file := range damagedFiles(t) {

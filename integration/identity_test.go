@@ -51,10 +51,11 @@ func same(t *testing.T, what string, got, want []string) {
 }
 
 // The settings that must give the dense model's text, token by token: FlashHead off, and every cluster probed.
-func TestIdentities(t *testing.T) {
-	p := patched(t)
+func TestIdentities(t *testing.T) { onBothHosts(t, identities) }
+
+func identities(t *testing.T, h host) {
 	texts := prompts(t, 12)
-	o := serve(t, p)
+	o := serve(t, h)
 	register(t, o, "dense", trainedModel)
 	want := answers(t, o, "dense", texts)
 	distinct := map[string]bool{}
@@ -66,11 +67,11 @@ func TestIdentities(t *testing.T) {
 	}
 	o.Stop()
 	for _, c := range []struct{ setting, says string }{
-		{"FLASHHEAD_ENABLED=0", "flash_head: inactive"},
+		{"FLASHHEAD_ENABLED=0", h.off},
 		{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount), "flash_head: active"},
 	} {
 		t.Run(c.setting, func(t *testing.T) {
-			o := serve(t, p, c.setting)
+			o := serve(t, h, c.setting)
 			register(t, o, "fast", converted(t))
 			same(t, c.setting, answers(t, o, "fast", texts), want)
 			if !strings.Contains(o.Log(), c.says) {
@@ -82,8 +83,10 @@ func TestIdentities(t *testing.T) {
 
 // With the default probes greedy text mostly is the dense model's. One other token changes all that follow, so what is
 // counted is the length that both have in common; the exact measure is TestSameTop.
-func TestDefaultMostlyAgrees(t *testing.T) {
-	o := serve(t, patched(t))
+func TestDefaultMostlyAgrees(t *testing.T) { onBothHosts(t, defaultMostlyAgrees) }
+
+func defaultMostlyAgrees(t *testing.T, h host) {
+	o := serve(t, h)
 	register(t, o, "dense", trainedModel)
 	register(t, o, "fast", converted(t))
 	texts := prompts(t, 12)

@@ -13,8 +13,10 @@ import (
 )
 
 // Ctrl-C in the middle of `fh-ollama create` leaves neither a model nor a file behind.
-func TestCreateInterrupted(t *testing.T) {
-	o := serve(t, patched(t))
+func TestCreateInterrupted(t *testing.T) { onBothHosts(t, createInterrupted) }
+
+func createInterrupted(t *testing.T, h host) {
+	o := serve(t, h)
 	temporary := filepath.Join(filepath.Dir(o.LogFile()), "tmp")
 	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "never", "--from", trainedModel, "--iterations", "1000")
 	var printed strings.Builder

@@ -13,17 +13,18 @@ import (
 
 // An adapter that changes the head changes which tokens are likely, and the clusters know nothing of it: such a model
 // runs dense, and its log says so.
-func TestAdapterOfTheHead(t *testing.T) {
-	p := patched(t)
+func TestAdapterOfTheHead(t *testing.T) { onBothHosts(t, adapterOfTheHead) }
+
+func adapterOfTheHead(t *testing.T, h host) {
 	dir := t.TempDir()
 	model := tiny{name: "llama-lora", arch: "llama", headType: gguftest.TypeF32, untied: true}.write(t, dir)
 	fast, adapter := filepath.Join(dir, "converted.gguf"), filepath.Join(dir, "adapter.gguf")
-	convertFile(t, p, model, fast)
+	convertFile(t, h, model, fast)
 	writeAdapter(t, adapter)
 
 	prompt := []int{0, 17, 1200, 33, 4000}
 	greedy := func(env string, args ...string) ([]int, string) {
-		l := startLlama(t, p, args, env)
+		l := startLlama(t, h, args, env)
 		tokens, err := l.Greedy(timeout(t), prompt, 32)
 		if err != nil {
 			t.Fatal(err)

@@ -1,5 +1,6 @@
-// Package integration tests the whole thing as users meet it: the patched Ollama of `fh-ollama build`, its programs and
-// the stock build beside it. Nothing is replaced by a stand-in, so both builds must exist: `make test` makes them.
+// Package integration tests the whole thing as users meet it: the patched Ollama of `fh-ollama build`, its programs, the
+// stock build beside it, and that one with the plug-in. Nothing is replaced by a stand-in, so all must be built:
+// `make test` does it.
 package integration
 
 import (
@@ -43,43 +44,6 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// patched is the build under test.
-func patched(t *testing.T) harness.Prefix {
-	return prefix(t, "FH_OLLAMA_DIST", "../dist", "fh-ollama build", "fh-ollama", "llama-flashhead")
-}
-
-// stock is the same Ollama without the patches.
-func stock(t *testing.T) harness.Prefix {
-	return prefix(t, "FH_OLLAMA_STOCK", "../dist-stock", "fh-ollama build --stock", "", "")
-}
-
-func prefix(t *testing.T, variable, standard, command, bin, lib string) harness.Prefix {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a whole build; not with -short")
-	}
-	dir := standard
-	if v := os.Getenv(variable); v != "" {
-		dir = v
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := harness.Prefix(abs)
-	err = p.Check()
-	if err == nil && bin != "" {
-		_, err = os.Stat(p.Bin(bin))
-	}
-	if err == nil && lib != "" {
-		_, err = os.Stat(p.Lib(lib))
-	}
-	if err != nil {
-		t.Fatalf("%v\n  make it with `%s`, or let `make test` do it; %s names another folder", err, command, variable)
-	}
-	return p
-}
-
 // timeout bounds one test.
 func timeout(t *testing.T) context.Context {
 	t.Helper()
@@ -88,10 +52,10 @@ func timeout(t *testing.T) context.Context {
 	return ctx
 }
 
-// serve starts the Ollama of prefix for one test.
-func serve(t *testing.T, p harness.Prefix, env ...string) *harness.Ollama {
+// serve starts the Ollama of h for one test.
+func serve(t *testing.T, h host, env ...string) *harness.Ollama {
 	t.Helper()
-	o, err := harness.Start(timeout(t), p, t.TempDir(), env...)
+	o, err := harness.Start(timeout(t), h.Prefix, t.TempDir(), h.environment(env)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,10 +71,10 @@ func serve(t *testing.T, p harness.Prefix, env ...string) *harness.Ollama {
 // converted is the trained model with FlashHead, made once by the program under test.
 func converted(t *testing.T) string {
 	t.Helper()
-	p := patched(t)
+	h := patched(t)
 	out := filepath.Join(scratch, "trained-flashhead.gguf")
 	if _, err := os.Stat(out); err != nil {
-		convertFile(t, p, trainedModel, out)
+		convertFile(t, h, trainedModel, out)
 	}
 	return out
 }
@@ -129,11 +93,11 @@ func end(log string) string {
 }
 
 // convertFile runs `fh-ollama convert in -o out`.
-func convertFile(t *testing.T, p harness.Prefix, in, out string, flags ...string) {
+func convertFile(t *testing.T, h host, in, out string, flags ...string) {
 	t.Helper()
 	args := append([]string{"convert", in, "-o", out}, flags...)
-	cmd := exec.CommandContext(timeout(t), p.Bin("fh-ollama"), args...)
-	cmd.Env = append(harness.Environment(scratch), "TMPDIR="+scratch)
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), args...)
+	cmd.Env = append(append(harness.Environment(scratch), "TMPDIR="+scratch), h.env...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("fh-ollama convert: %v\n%s", err, text)
 	}

@@ -10,26 +10,37 @@ import (
 )
 
 // What the environment says, the runtime does, and says so in its line at load.
-func TestSettings(t *testing.T) {
-	p := patched(t)
-	model := converted(t)
-	standard := greedyTokens(t, p, model)
+func TestSettings(t *testing.T) { onBothHosts(t, settings) }
 
+func settings(t *testing.T, h host) {
+	model := converted(t)
+	standard := greedyTokens(t, h, model)
+
+	// The plug-in's rows always lie in the order of the clusters, so there the setting changes nothing at all.
 	t.Run("without the copy", func(t *testing.T) {
-		if got := greedyTokens(t, p, model, "FLASHHEAD_REORDER=0"); !slices.Equal(got, standard) {
+		l := startLlama(t, h, []string{"--model", model}, "FLASHHEAD_REORDER=0")
+		if line := activeLine(l.Log()); line == "" || strings.Contains(line, "copy") {
+			t.Errorf("the log says %q", line)
+		}
+		l.Stop()
+		if got := greedyTokens(t, h, model, "FLASHHEAD_REORDER=0"); !slices.Equal(got, standard) {
 			t.Errorf("other tokens without the cluster-ordered copy\n got %v\nwant %v", got, standard)
 		}
 	})
+	t.Run("without a limit of rows", func(t *testing.T) {
+		l := startLlama(t, h, []string{"--model", model}, "FLASHHEAD_MAX_ROWS=0")
+		if line := activeLine(l.Log()); line == "" || strings.Contains(line, "dense above") {
+			t.Errorf("the log says %q", line)
+		}
+	})
 	for says, env := range map[string][]string{
-		"1 probed":                {"FLASHHEAD_PROBES=1"},
-		"(sampled)":               {"FLASHHEAD_MODE=sample", "FLASHHEAD_TEMPERATURE=0.7", "FLASHHEAD_SEED=3"},
-		"q8_0 centroids":          {"FLASHHEAD_CENTROID_TYPE=q8_0"},
-		"dense above 2 rows":      {"FLASHHEAD_MAX_ROWS=2"},
-		"q4_0 centroids, dense":   {"FLASHHEAD_REORDER=0"},
-		"cluster-ordered copy; 8": {"FLASHHEAD_MAX_ROWS=0"}, // no limit to speak of, then the size
+		"1 probed":           {"FLASHHEAD_PROBES=1"},
+		"(sampled)":          {"FLASHHEAD_MODE=sample", "FLASHHEAD_TEMPERATURE=0.7", "FLASHHEAD_SEED=3"},
+		"q8_0 centroids":     {"FLASHHEAD_CENTROID_TYPE=q8_0"},
+		"dense above 2 rows": {"FLASHHEAD_MAX_ROWS=2"},
 	} {
 		t.Run(strings.Join(env, " "), func(t *testing.T) {
-			l := startLlama(t, p, []string{"--model", model}, env...)
+			l := startLlama(t, h, []string{"--model", model}, env...)
 			if !strings.Contains(l.Log(), says) {
 				t.Errorf("the log does not say %q:\n%s", says, end(l.Log()))
 			}
@@ -40,13 +51,24 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// activeLine is the first line of a log that says that FlashHead is active, "" if there is none.
+func activeLine(log string) string {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "flash_head: active") {
+			return line
+		}
+	}
+	return ""
+}
+
 // A bad value keeps the model from loading, and the log names it.
-func TestBadSettings(t *testing.T) {
-	p := patched(t)
+func TestBadSettings(t *testing.T) { onBothHosts(t, badSettings) }
+
+func badSettings(t *testing.T, h host) {
 	model := converted(t)
 	for _, setting := range []string{"FLASHHEAD_PROBES=2001", "FLASHHEAD_PROBES=many", "FLASHHEAD_MODE=best", "FLASHHEAD_CENTROID_TYPE=q9", "FLASHHEAD_ENABLED=2"} {
 		t.Run(setting, func(t *testing.T) {
-			l, err := harness.StartLlama(timeout(t), p, t.TempDir(), []string{"--model", model}, setting)
+			l, err := harness.StartLlama(timeout(t), h.Prefix, t.TempDir(), []string{"--model", model}, h.environment([]string{setting})...)
 			if err == nil {
 				l.Stop()
 				t.Fatal("the model was loaded")

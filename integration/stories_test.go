@@ -18,8 +18,10 @@ import (
 const prompt = "The President of the United States"
 
 // TestStories is what a user does with a model that has FlashHead.
-func TestStories(t *testing.T) {
-	o := serve(t, patched(t))
+func TestStories(t *testing.T) { onBothHosts(t, stories) }
+
+func stories(t *testing.T, h host) {
+	o := serve(t, h)
 	register(t, o, "fast", converted(t), modelfile.Parameter{Name: "num_predict", Value: "32"})
 	for _, story := range []struct {
 		name string

@@ -13,20 +13,21 @@ import (
 // A converted file goes through llama-quantize like any other and keeps its clusters. Some of the types that come out
 // are kept repacked by llama.cpp, where no row can be found; the head must lie in a plain buffer all the same, and with
 // every cluster probed it must choose the tokens of a dense head that is not repacked either.
-func TestQuantizedHeads(t *testing.T) {
-	p := patched(t)
+func TestQuantizedHeads(t *testing.T) { onBothHosts(t, quantizedHeads) }
+
+func quantizedHeads(t *testing.T, h host) {
 	model := converted(t)
 	for _, weights := range []string{"Q4_0", "Q4_K", "Q6_K", "IQ4_NL", "F16"} {
 		t.Run(weights, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "quantized.gguf")
-			cmd := exec.CommandContext(timeout(t), p.Lib("llama-quantize"), "--allow-requantize",
+			cmd := exec.CommandContext(timeout(t), h.Lib("llama-quantize"), "--allow-requantize",
 				"--token-embedding-type", weights, model, file, "Q8_0")
 			cmd.Env = harness.Environment(scratch)
 			if text, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("llama-quantize: %v\n%s", err, text)
 			}
-			dense := greedyTokens(t, p, file, "FLASHHEAD_ENABLED=0", "LLAMA_ARG_REPACK=0")
-			fast := greedyTokens(t, p, file, "FLASHHEAD_PROBES=2000")
+			dense := greedyTokens(t, h, file, "FLASHHEAD_ENABLED=0", "LLAMA_ARG_REPACK=0")
+			fast := greedyTokens(t, h, file, "FLASHHEAD_PROBES=2000")
 			if !slices.Equal(dense, fast) {
 				t.Errorf("with every cluster probed\n got %v\nwant %v", fast, dense)
 			}
@@ -36,9 +37,9 @@ func TestQuantizedHeads(t *testing.T) {
 
 // greedyTokens continues two short prompts on a llama-server of its own; unless env turns FlashHead off, the server
 // must say that it is on.
-func greedyTokens(t *testing.T, p harness.Prefix, model string, env ...string) []int {
+func greedyTokens(t *testing.T, h host, model string, env ...string) []int {
 	t.Helper()
-	l := startLlama(t, p, []string{"--model", model}, env...)
+	l := startLlama(t, h, []string{"--model", model}, env...)
 	var all []int
 	for _, prompt := range [][]int{{0, 500, 1000, 1500}, {0, 2000, 300, 40, 5000}} {
 		tokens, err := l.Greedy(timeout(t), prompt, 48)
@@ -49,7 +50,7 @@ func greedyTokens(t *testing.T, p harness.Prefix, model string, env ...string) [
 	}
 	state := "flash_head: active"
 	if slices.Contains(env, "FLASHHEAD_ENABLED=0") {
-		state = "flash_head: inactive"
+		state = h.off
 	}
 	if !strings.Contains(l.Log(), state) {
 		t.Fatalf("the log does not say %q:\n%s", state, end(l.Log()))
@@ -58,9 +59,9 @@ func greedyTokens(t *testing.T, p harness.Prefix, model string, env ...string) [
 }
 
 // startLlama runs a llama-server for one test.
-func startLlama(t *testing.T, p harness.Prefix, args []string, env ...string) *harness.Llama {
+func startLlama(t *testing.T, h host, args []string, env ...string) *harness.Llama {
 	t.Helper()
-	l, err := harness.StartLlama(timeout(t), p, t.TempDir(), args, env...)
+	l, err := harness.StartLlama(timeout(t), h.Prefix, t.TempDir(), args, h.environment(env)...)
 	if err != nil {
 		t.Fatal(err)
 	}

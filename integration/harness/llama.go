@@ -54,8 +54,8 @@ func (l *Llama) Log() string {
 	return string(b)
 }
 
-// Greedy continues prompt, given as token ids, by n tokens, always the likeliest, and returns their ids.
-func (l *Llama) Greedy(ctx context.Context, prompt []int, n int) ([]int, error) {
+// Greedy continues prompt, a text or token ids, by n tokens, always the likeliest, and returns their ids.
+func (l *Llama) Greedy(ctx context.Context, prompt any, n int) ([]int, error) {
 	request, err := json.Marshal(map[string]any{
 		"prompt": prompt, "n_predict": n, "temperature": 0, "seed": 1, "cache_prompt": false,
 		"return_tokens": true, "ignore_eos": false, "samplers": []string{"temperature"},
@@ -69,6 +69,27 @@ func (l *Llama) Greedy(ctx context.Context, prompt []int, n int) ([]int, error) 
 	err = l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(request), &answer)
 	return answer.Tokens, err
 }
+
+// Embedding returns the model's vectors of a text: one for the whole, or one a token, as the server's pooling has it.
+func (l *Llama) Embedding(ctx context.Context, text string) ([][]float32, error) {
+	request, err := json.Marshal(map[string]any{"content": text})
+	if err != nil {
+		return nil, err
+	}
+	var answer []struct {
+		Embedding [][]float32 `json:"embedding"`
+	}
+	if err := l.call(ctx, http.MethodPost, "/embedding", bytes.NewReader(request), &answer); err != nil {
+		return nil, err
+	}
+	if len(answer) != 1 {
+		return nil, fmt.Errorf("%d embeddings of one text", len(answer))
+	}
+	return answer[0].Embedding, nil
+}
+
+// PID is the server's process.
+func (l *Llama) PID() int { return l.process.cmd.Process.Pid }
 
 func (l *Llama) get(ctx context.Context, path string) error {
 	return l.call(ctx, http.MethodGet, path, nil, nil)
