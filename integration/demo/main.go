@@ -1,6 +1,6 @@
-// Command demo shows FlashHead at work on the small trained model of the tests: through the real `ollama run` of the
-// patched build, dense and with FlashHead, with both speeds and how often they choose the same token.
-// It starts its own Ollama on a free port with its own models and leaves nothing behind.
+// Command demo shows FlashHead at work on the small trained model of the tests: through the real `ollama run`, dense and
+// with FlashHead, with both speeds and how often they choose the same token; first in a stock Ollama with the plug-in,
+// then in the patched build. It starts its own Ollamas on free ports with their own models and leaves nothing behind.
 package main
 
 import (
@@ -19,7 +19,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
-	"github.com/fh-ollama/fh-ollama/internal/server"
 )
 
 const (
@@ -29,7 +28,9 @@ const (
 
 // options of the command line.
 type options struct {
-	prefix harness.Prefix
+	prefix harness.Prefix // the patched build, and the plug-in
+	stock  harness.Prefix
+	hosts  string // which to show
 	model  string // GGUF file
 	text   string // file of text that the model was not trained on
 	prompt string
@@ -39,14 +40,16 @@ type options struct {
 
 func main() {
 	var o options
-	prefix := flag.String("prefix", "dist", "`DIR` of the patched build")
+	prefix := flag.String("prefix", "dist", "`DIR` of the patched build and of the plug-in")
+	stock := flag.String("stock", "dist-stock", "`DIR` of the stock build")
+	flag.StringVar(&o.hosts, "hosts", "plugin,patched", "comma-separated `LIST` of what to show")
 	flag.StringVar(&o.model, "model", "integration/testdata/fh-demo-12m-q8_0.gguf", "GGUF `FILE` to show")
 	flag.StringVar(&o.text, "text", "integration/testdata/heldout.txt", "`FILE` of text to compare the next tokens on")
 	flag.StringVar(&o.prompt, "prompt", "We, the people,", "what to continue")
 	flag.IntVar(&o.runs, "runs", 7, "timed runs of each model")
 	flag.IntVar(&o.places, "places", 240, "places of the text to compare at")
 	flag.Parse()
-	o.prefix = harness.Prefix(*prefix)
+	o.prefix, o.stock = harness.Prefix(*prefix), harness.Prefix(*stock)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -66,30 +69,43 @@ func main() {
 
 // show runs the whole demo.
 func show(ctx context.Context, out io.Writer, o options) error {
-	if err := o.prefix.Check(); err != nil {
-		return hint.Wrap(err, "build it first: fh-ollama build, or make demo")
-	}
 	report, err := inspect.File(o.model)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(out, "FlashHead demo: %s, %d tokens to choose from; its head is %.0f %% of the bytes\nthat are read for every token.\n",
+		filepath.Base(o.model), report.Head.Rows, 100*report.Head.Share)
+	for _, name := range strings.Split(o.hosts, ",") {
+		host, known := hosts[name]
+		if !known {
+			return hint.New(fmt.Sprintf("no host is called %q", name), "give --hosts plugin, patched or both with a comma")
+		}
+		if err := o.showHost(ctx, out, host); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "\nThe Ollamas that were started are stopped, their models are removed.\n")
+	return nil
+}
+
+// showHost shows one of them, with everything it writes in a folder of its own.
+func (o options) showHost(ctx context.Context, out io.Writer, host host) error {
 	dir, err := os.MkdirTemp("", "fh-ollama-demo-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-
 	d := &demo{options: o, out: out, dir: dir}
-	d.say("FlashHead demo: %s, %d tokens to choose from; its head is %.0f %% of the bytes\nthat are read for every token.",
-		filepath.Base(o.model), report.Head.Rows, 100*report.Head.Share)
-	if err := d.start(ctx); err != nil {
-		return err
-	}
 	defer func() {
-		d.ollama.Stop()
-		d.say("\nThe Ollama that was started is stopped, its models are removed.")
+		for _, ollama := range d.started {
+			ollama.Stop()
+		}
 	}()
-	for _, step := range []func(context.Context) error{d.create, d.answers, d.speeds, d.agreement} {
+	d.say("\n--- %s ---", host.title)
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return host.start(d, ctx) },
+		d.answers, d.speeds, d.agreement,
+	} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -97,75 +113,30 @@ func show(ctx context.Context, out io.Writer, o options) error {
 	return nil
 }
 
+// side is one of the two that are compared: a model in a running Ollama.
+type side struct {
+	name   string
+	model  string
+	ollama *harness.Ollama
+}
+
 // demo is a running demonstration.
 type demo struct {
 	options
-	out    io.Writer
-	dir    string // for everything that is written
-	ollama *harness.Ollama
+	out     io.Writer
+	dir     string // for everything that is written
+	started []*harness.Ollama
+	sides   [2]side // dense, with FlashHead
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
-// start starts the patched Ollama and makes sure that it is one.
-func (d *demo) start(ctx context.Context) error {
-	var err error
-	if d.ollama, err = harness.Start(ctx, d.prefix, d.dir, "OLLAMA_MAX_LOADED_MODELS=2", "OLLAMA_KEEP_ALIVE=30m"); err != nil {
-		return err
-	}
-	text, err := d.ollama.Client.Version(ctx)
-	version := server.ParseVersion(text)
-	if err == nil && !version.Patched() {
-		err = hint.New(fmt.Sprintf("the Ollama in %s has no FlashHead", d.prefix), "build one that has: fh-ollama build")
-	}
-	if err != nil {
-		d.ollama.Stop()
-		return err
-	}
-	d.say("\n$ ollama serve\n  Ollama %s with FlashHead %s on %s, with a model folder of its own", version.Ollama, version.FlashHead, d.ollama.Host)
-	return nil
-}
-
-// create registers the model, and then its sister with FlashHead.
-func (d *demo) create(ctx context.Context) error {
-	weights, err := filepath.Abs(d.model)
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(d.dir, "Modelfile")
-	text := fmt.Sprintf(`FROM %s
-TEMPLATE {{ .Prompt }}
-PARAMETER num_ctx 256
-PARAMETER num_predict 64
-PARAMETER temperature 0
-PARAMETER seed 1
-PARAMETER repeat_penalty 1.1
-`, weights)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return err
-	}
-	d.say("\n$ ollama create %s -f Modelfile", denseModel)
-	if _, err := d.ollama.Run(ctx, d.prefix.Bin("ollama"), "create", denseModel, "-f", file); err != nil {
-		return err
-	}
-	d.say("\n$ fh-ollama create %s --from %s", fastModel, denseModel)
-	cmd := d.ollama.Command(ctx, d.prefix.Bin("fh-ollama"), "create", fastModel, "--from", denseModel)
-	printed, err := cmd.CombinedOutput()
-	for line := range strings.Lines(string(printed)) {
-		d.say("  %s", strings.TrimRight(line, "\n"))
-	}
-	if err != nil {
-		return fmt.Errorf("fh-ollama create: %w", err)
-	}
-	return nil
-}
-
 // answers shows what both models say to the prompt.
 func (d *demo) answers(ctx context.Context) error {
 	var said [2][]string
-	for i, model := range []string{denseModel, fastModel} {
-		d.say("\n$ ollama run %s %q", model, d.prompt)
-		text, err := d.ollama.Run(ctx, d.prefix.Bin("ollama"), "run", "--nowordwrap", model, d.prompt)
+	for i, s := range d.sides {
+		d.say("\n$ ollama run %s %q", s.model, d.prompt)
+		text, err := s.ollama.Run(ctx, s.ollama.Prefix.Bin("ollama"), "run", "--nowordwrap", s.model, d.prompt)
 		if err != nil {
 			return err
 		}

@@ -20,14 +20,14 @@ const (
 )
 
 // generate continues prompt as it is, greedily and without a penalty, by n tokens.
-func (d *demo) generate(ctx context.Context, model, prompt string, n int) (api.GenerateResponse, error) {
+func (s side) generate(ctx context.Context, prompt string, n int) (api.GenerateResponse, error) {
 	stream := false
 	request := &api.GenerateRequest{
-		Model: model, Prompt: prompt, Raw: true, Stream: &stream, Logprobs: n == 1,
+		Model: s.model, Prompt: prompt, Raw: true, Stream: &stream, Logprobs: n == 1,
 		Options: map[string]any{"temperature": 0, "repeat_penalty": 1.0, "num_predict": n, "stop": []string{}},
 	}
 	var answer api.GenerateResponse
-	err := d.ollama.Client.Generate(ctx, request, func(r api.GenerateResponse) error {
+	err := s.ollama.Client.Generate(ctx, request, func(r api.GenerateResponse) error {
 		answer = r
 		return nil
 	})
@@ -36,21 +36,21 @@ func (d *demo) generate(ctx context.Context, model, prompt string, n int) (api.G
 
 // speeds times both models in turn, so that a busy neighbour hits both alike.
 func (d *demo) speeds(ctx context.Context) error {
-	rates := map[string][]float64{}
+	var rates [2][]float64
 	var ratios []float64
 	for run := range d.runs + 1 {
 		var pair [2]float64
-		for i, model := range []string{denseModel, fastModel} {
-			answer, err := d.generate(ctx, model, d.prompt, timedTokens)
+		for i, s := range d.sides {
+			answer, err := s.generate(ctx, d.prompt, timedTokens)
 			if err != nil {
 				return err
 			}
 			if answer.EvalCount == 0 || answer.EvalDuration <= 0 {
-				return fmt.Errorf("%s wrote nothing that could be timed", model)
+				return fmt.Errorf("%s wrote nothing that could be timed", s.model)
 			}
 			pair[i] = float64(answer.EvalCount) / answer.EvalDuration.Seconds()
 			if run > 0 { // the first pair warms up
-				rates[model] = append(rates[model], pair[i])
+				rates[i] = append(rates[i], pair[i])
 			}
 		}
 		if run > 0 {
@@ -58,12 +58,12 @@ func (d *demo) speeds(ctx context.Context) error {
 		}
 	}
 	d.say("\nSpeed: tokens a second as Ollama reports them, median of %d runs in turn (slowest to fastest)", d.runs)
-	for _, row := range []struct{ name, model string }{{"dense", denseModel}, {"FlashHead", fastModel}} {
-		r := rates[row.model]
-		d.say("  %-10s %6.0f   (%.0f to %.0f)", row.name, median(r), slices.Min(r), slices.Max(r))
+	for i, s := range d.sides {
+		r := rates[i]
+		d.say("  %-10s %6.0f   (%.0f to %.0f)", s.name, median(r), slices.Min(r), slices.Max(r))
 	}
 	d.say("  %-10s %6.2fx  (%.2fx to %.2fx)", "ratio", median(ratios), slices.Min(ratios), slices.Max(ratios))
-	if dense := rates[denseModel]; slices.Max(dense) > wideSpread*slices.Min(dense) {
+	if dense := rates[0]; slices.Max(dense) > wideSpread*slices.Min(dense) {
 		d.say("  The runs differ a lot: something else keeps the processors busy. Try again when the machine is idle.")
 	}
 	return nil
@@ -93,8 +93,8 @@ func (d *demo) agreement(ctx context.Context) error {
 		for n := firstWords; n < contextWords && places < d.places; n++ {
 			before := strings.Join(passage[:n], " ")
 			var tokens [2]string
-			for j, model := range []string{denseModel, fastModel} {
-				if tokens[j], err = d.nextToken(ctx, model, before); err != nil {
+			for j, s := range d.sides {
+				if tokens[j], err = s.nextToken(ctx, before); err != nil {
 					return err
 				}
 			}
@@ -110,13 +110,13 @@ func (d *demo) agreement(ctx context.Context) error {
 }
 
 // nextToken is the token that the model puts behind the text, as bytes, for a token may be a part of a character.
-func (d *demo) nextToken(ctx context.Context, model, text string) (string, error) {
-	answer, err := d.generate(ctx, model, text, 1)
+func (s side) nextToken(ctx context.Context, text string) (string, error) {
+	answer, err := s.generate(ctx, text, 1)
 	if err != nil {
 		return "", err
 	}
 	if len(answer.Logprobs) != 1 {
-		return "", fmt.Errorf("%s answered %d tokens instead of one", model, len(answer.Logprobs))
+		return "", fmt.Errorf("%s answered %d tokens instead of one", s.model, len(answer.Logprobs))
 	}
 	return fmt.Sprintf("%q %v", answer.Logprobs[0].Token, answer.Logprobs[0].Bytes), nil
 }

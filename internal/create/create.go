@@ -43,7 +43,7 @@ func (r Result) String() string {
 		fmt.Fprintf(&b, "%-10s the file has FlashHead, it was registered as it is\n", "converted")
 	}
 	if !r.Version.Patched() {
-		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; fh-ollama build makes one that has\n", "note")
+		fmt.Fprintf(&b, "%-10s a stock Ollama runs it dense unless it has the plug-in: fh-ollama doctor tells, fh-ollama install adds it\n", "note")
 	}
 	fmt.Fprintf(&b, "%-10s ollama run %s\n", "next", r.Name)
 	return b.String()
