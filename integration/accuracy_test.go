@@ -19,10 +19,18 @@ const (
 
 var sameTop = regexp.MustCompile(`Same top p:\s*([0-9.]+)`)
 
-// How often FlashHead's likeliest token is the dense model's, on text that the model was not trained on.
-func TestSameTop(t *testing.T) { onBothHosts(t, sameTopTokens) }
+// How often FlashHead's likeliest token is the dense model's, on text that the model was not trained on; and both hosts
+// differ from the dense model by exactly the same.
+func TestSameTop(t *testing.T) {
+	var statistics []string
+	onBothHosts(t, func(t *testing.T, h host) { statistics = append(statistics, sameTopTokens(t, h)) })
+	if len(statistics) == 2 && statistics[0] != statistics[1] {
+		t.Errorf("patched:\n%s\nplug-in:\n%s", statistics[0], statistics[1])
+	}
+}
 
-func sameTopTokens(t *testing.T, h host) {
+// sameTopTokens checks the share for one host and returns what llama-perplexity finds out about all positions.
+func sameTopTokens(t *testing.T, h host) string {
 	model := converted(t)
 	dir := t.TempDir()
 	text, base := filepath.Join(dir, "text"), filepath.Join(dir, "dense.kld")
@@ -43,6 +51,36 @@ func sameTopTokens(t *testing.T, h host) {
 	}
 	if share == 100 {
 		t.Error("same top: 100 %; was FlashHead used at all?")
+	}
+	_, figures, found := strings.Cut(said, "====== Perplexity statistics")
+	if !found {
+		t.Fatalf("llama-perplexity prints no statistics:\n%s", said)
+	}
+	figures, _, _ = strings.Cut(figures, "\n\nllama_") // what follows are times
+	return figures
+}
+
+// A batch of many rows is computed densely: with the plug-in, to the last digit as without.
+func TestPluginLargeBatches(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "text")
+	sample(t, text)
+	perplexities := func(h host) (string, string) {
+		said := perplexity(t, h, nil, "-m", converted(t), "-f", text, "--chunks", "8", "--log-verbosity", "4")
+		for line := range strings.Lines(said) {
+			if strings.Contains(line, "[1]") && strings.Contains(line, "[8]") {
+				return line[strings.Index(line, "[1]"):], said
+			}
+		}
+		t.Fatalf("llama-perplexity prints no perplexities:\n%s", said)
+		return "", ""
+	}
+	want, _ := perplexities(stock(t))
+	got, log := perplexities(plugin(t))
+	if got != want {
+		t.Errorf("with the plug-in %s without %s", got, want)
+	}
+	if activeLine(log) == "" {
+		t.Errorf("the plug-in was not active:\n%s", log)
 	}
 }
 
@@ -73,7 +111,7 @@ func sample(t *testing.T, path string) {
 // perplexity runs llama-perplexity with env and returns all that it printed.
 func perplexity(t *testing.T, h host, env []string, args ...string) string {
 	t.Helper()
-	args = append(args, "-c", "256", "--chunks", chunks, "-t", "2")
+	args = append([]string{"-c", "256", "--chunks", chunks, "-t", "2"}, args...)
 	cmd := exec.CommandContext(timeout(t), h.Lib("llama-perplexity"), args...)
 	cmd.Env = append(harness.Environment(scratch), h.environment(env)...)
 	text, err := cmd.CombinedOutput()

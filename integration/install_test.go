@@ -1,0 +1,156 @@
+//go:build linux
+
+package integration
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/doctor"
+)
+
+// A user gives the plug-in to the Ollama that is installed, runs a model with it, and takes it away again.
+func TestInstall(t *testing.T) {
+	for name, flags := range map[string][]string{"user folder": nil, "into lib": {"--into-lib"}} {
+		t.Run(name, func(t *testing.T) { installAndBack(t, flags) })
+	}
+}
+
+func installAndBack(t *testing.T, flags []string) {
+	tool := plugin(t).Bin("fh-ollama")
+	dir := t.TempDir()
+	installed := harness.Prefix(filepath.Join(dir, "usr"))
+	copyTree(t, stock(t).Bin("ollama"), installed.Bin("ollama"))
+	copyTree(t, stock(t).Lib(""), installed.Lib(""))
+	// Another machine, as far as services go, on which the processes of this one run.
+	root := filepath.Join(dir, "root")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/proc", filepath.Join(root, "proc")); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(dir, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{
+		"FH_OLLAMA_ROOT=" + root,
+		"PATH=" + filepath.Dir(installed.Bin("ollama")) + string(os.PathListSeparator) + os.Getenv("PATH"),
+	}
+	command := func(args ...string) string {
+		cmd := exec.CommandContext(timeout(t), tool, args...)
+		cmd.Env = append(harness.Environment(dir), env...)
+		text, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("fh-ollama %v: %v\n%s", args, err, text)
+		}
+		return string(text)
+	}
+	run := func(env []string, story func(o *harness.Ollama)) string {
+		o, err := harness.Start(timeout(t), installed, dir, env...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.Stop()
+		story(o)
+		return o.Log()
+	}
+	before := slices.Concat(tree(t, string(installed)), tree(t, home))
+
+	said := command(append([]string{"install", "--ollama", installed.Bin("ollama")}, flags...)...)
+	variable := printedVariable(said)
+	if (variable == "") != (len(flags) > 0) {
+		t.Fatalf("install says to start the server with %q:\n%s", variable, said)
+	}
+	var answer string
+	log := run(slices.Concat(env, strings.Fields(variable)), func(o *harness.Ollama) {
+		if out, err := o.Run(timeout(t), tool, "create", "fast", "--from", converted(t)); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		answer = generate(t, o, "fast", prompt, 24).Response
+		out, err := o.Run(timeout(t), tool, "doctor", "--json")
+		var report doctor.Report
+		if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil || err != nil {
+			t.Fatalf("doctor: %v, %v\n%s", err, jsonErr, out)
+		}
+		if p := report.Plugin; len(p.Installed) != 1 || p.Library != p.Installed[0] || len(p.Running) != 1 || !p.Running[0].Loaded {
+			t.Errorf("doctor says %+v", p)
+		}
+		if len(report.Models) != 1 || report.Models[0].Name != "fast:latest" {
+			t.Errorf("doctor says that these models use it: %+v", report.Models)
+		}
+	})
+	if !strings.Contains(log, "flash_head: active") {
+		t.Errorf("after %v, FlashHead is not active:\n%s", flags, end(log))
+	}
+
+	command("uninstall")
+	after := slices.DeleteFunc(slices.Concat(tree(t, string(installed)), tree(t, home)), func(line string) bool {
+		return strings.Contains(line, "/home/.ollama") // the server's own
+	})
+	if !slices.Equal(after, before) {
+		t.Errorf("uninstall leaves\n%s\nbefore install there was\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+	}
+	log = run(env, func(o *harness.Ollama) {
+		if dense := generate(t, o, "fast", prompt, 24).Response; dense == "" || answer == "" {
+			t.Errorf("answers %q with, %q without the plug-in", answer, dense)
+		}
+	})
+	if strings.Contains(log, "flash_head:") {
+		t.Errorf("after uninstall the plug-in is there:\n%s", end(log))
+	}
+}
+
+// printedVariable is what `fh-ollama install` says to put before `ollama serve`, "" if nothing.
+func printedVariable(said string) string {
+	for line := range strings.Lines(said) {
+		if before, found := strings.CutSuffix(strings.TrimSpace(line), " ollama serve"); found {
+			return strings.TrimSpace(strings.TrimPrefix(before, "next"))
+		}
+	}
+	return ""
+}
+
+// tree describes every file below dir, with its mode, its content and the time of its last change.
+func tree(t *testing.T, dir string) []string {
+	t.Helper()
+	var lines []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		line := path + " " + info.Mode().String()
+		if !d.IsDir() { // a folder's time changes with what is put in it for a while
+			line += " " + digestOrLink(t, path, info) + " " + info.ModTime().String()
+		}
+		lines = append(lines, line)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func digestOrLink(t *testing.T, path string, info fs.FileInfo) string {
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return digest(t, path)
+	}
+	link, err := os.Readlink(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
