@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
@@ -33,13 +34,19 @@ type tiny struct {
 	qkNorm   bool    // norms of queries and keys
 	postNorm bool    // norms behind attention and feed-forward
 	experts  bool
+	vocab    int // tokens, 0: tinyVocab
+	width    int // of a hidden state, 0: tinyWidth
 }
+
+func (m tiny) tokens() uint64  { return uint64(cmp.Or(m.vocab, tinyVocab)) }
+func (m tiny) columns() uint64 { return uint64(cmp.Or(m.width, tinyWidth)) }
 
 // write writes the model's file into dir. The same model has the same bytes every time.
 func (m tiny) write(t *testing.T, dir string) string {
 	t.Helper()
 	r := rand.New(rand.NewPCG(uint64(len(m.name)), 42))
-	f := gguftest.File{KVs: append(m.keys(), tokenizer()...)}
+	f := gguftest.File{KVs: append(m.keys(), tokenizer(int(m.tokens()))...)}
+	tokens, width := m.tokens(), m.columns()
 	matrix := func(name string, typ uint32, scale float64, shape ...uint64) {
 		n := uint64(1)
 		for _, s := range shape {
@@ -59,37 +66,37 @@ func (m tiny) write(t *testing.T, dir string) string {
 		f.Tensors = append(f.Tensors, gguftest.T(name, gguftest.TypeF32, encode(gguftest.TypeF32, values), n))
 	}
 	// Small embeddings and layers that write large values: the next token then depends on more than the last one.
-	matrix("token_embd.weight", m.tokenType(), 0.02, tinyWidth, tinyVocab)
-	norm("output_norm.weight", tinyWidth)
+	matrix("token_embd.weight", m.tokenType(), 0.02, width, tokens)
+	norm("output_norm.weight", width)
 	if m.untied {
-		matrix("output.weight", m.headType, 0.1, tinyWidth, tinyVocab)
+		matrix("output.weight", m.headType, 0.1, width, tokens)
 	}
 	const in, mid = 2.0 / 8, 2.0 / 11 // about 2/sqrt of the columns
 	for l := range tinyLayers {
 		p := "blk." + string(rune('0'+l)) + "."
-		norm(p+"attn_norm.weight", tinyWidth)
-		matrix(p+"attn_q.weight", gguftest.TypeF32, in, tinyWidth, tinyHeads*tinyHeadDim)
-		matrix(p+"attn_k.weight", gguftest.TypeF32, in, tinyWidth, tinyKVHeads*tinyHeadDim)
-		matrix(p+"attn_v.weight", gguftest.TypeF32, in, tinyWidth, tinyKVHeads*tinyHeadDim)
-		matrix(p+"attn_output.weight", gguftest.TypeF32, in, tinyHeads*tinyHeadDim, tinyWidth)
+		norm(p+"attn_norm.weight", width)
+		matrix(p+"attn_q.weight", gguftest.TypeF32, in, width, tinyHeads*tinyHeadDim)
+		matrix(p+"attn_k.weight", gguftest.TypeF32, in, width, tinyKVHeads*tinyHeadDim)
+		matrix(p+"attn_v.weight", gguftest.TypeF32, in, width, tinyKVHeads*tinyHeadDim)
+		matrix(p+"attn_output.weight", gguftest.TypeF32, in, tinyHeads*tinyHeadDim, width)
 		if m.qkNorm {
 			norm(p+"attn_q_norm.weight", tinyHeadDim)
 			norm(p+"attn_k_norm.weight", tinyHeadDim)
 		}
-		norm(p+"ffn_norm.weight", tinyWidth)
+		norm(p+"ffn_norm.weight", width)
 		if m.experts {
-			matrix(p+"ffn_gate_inp.weight", gguftest.TypeF32, in, tinyWidth, tinyExperts)
-			matrix(p+"ffn_gate_exps.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN, tinyExperts)
-			matrix(p+"ffn_up_exps.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN, tinyExperts)
-			matrix(p+"ffn_down_exps.weight", gguftest.TypeF32, mid, tinyFFN, tinyWidth, tinyExperts)
+			matrix(p+"ffn_gate_inp.weight", gguftest.TypeF32, in, width, tinyExperts)
+			matrix(p+"ffn_gate_exps.weight", gguftest.TypeF32, in, width, tinyFFN, tinyExperts)
+			matrix(p+"ffn_up_exps.weight", gguftest.TypeF32, in, width, tinyFFN, tinyExperts)
+			matrix(p+"ffn_down_exps.weight", gguftest.TypeF32, mid, tinyFFN, width, tinyExperts)
 		} else {
-			matrix(p+"ffn_gate.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN)
-			matrix(p+"ffn_up.weight", gguftest.TypeF32, in, tinyWidth, tinyFFN)
-			matrix(p+"ffn_down.weight", gguftest.TypeF32, mid, tinyFFN, tinyWidth)
+			matrix(p+"ffn_gate.weight", gguftest.TypeF32, in, width, tinyFFN)
+			matrix(p+"ffn_up.weight", gguftest.TypeF32, in, width, tinyFFN)
+			matrix(p+"ffn_down.weight", gguftest.TypeF32, mid, tinyFFN, width)
 		}
 		if m.postNorm {
-			norm(p+"post_attention_norm.weight", tinyWidth)
-			norm(p+"post_ffw_norm.weight", tinyWidth)
+			norm(p+"post_attention_norm.weight", width)
+			norm(p+"post_ffw_norm.weight", width)
 		}
 	}
 	path := filepath.Join(dir, m.name+".gguf")
@@ -112,7 +119,7 @@ func (m tiny) keys() []gguftest.KV {
 	keys := []gguftest.KV{
 		gguftest.V("general.architecture", m.arch),
 		gguftest.V(a+"context_length", uint32(512)),
-		gguftest.V(a+"embedding_length", uint32(tinyWidth)),
+		gguftest.V(a+"embedding_length", uint32(m.columns())),
 		gguftest.V(a+"block_count", uint32(tinyLayers)),
 		gguftest.V(a+"feed_forward_length", uint32(tinyFFN)),
 		gguftest.V(a+"attention.head_count", uint32(tinyHeads)),
@@ -122,7 +129,7 @@ func (m tiny) keys() []gguftest.KV {
 		gguftest.V(a+"attention.layer_norm_rms_epsilon", float32(1e-6)),
 		gguftest.V(a+"rope.dimension_count", uint32(tinyHeadDim)),
 		gguftest.V(a+"rope.freq_base", float32(10000)),
-		gguftest.V(a+"vocab_size", uint32(tinyVocab)),
+		gguftest.V(a+"vocab_size", uint32(m.tokens())),
 	}
 	if m.softcap > 0 {
 		keys = append(keys, gguftest.V(a+"final_logit_softcapping", m.softcap))
@@ -138,14 +145,14 @@ func (m tiny) keys() []gguftest.KV {
 }
 
 // tokenizer is a byte-level BPE: two marks, the 256 bytes, and pairs of bytes with their merges.
-func tokenizer() []gguftest.KV {
+func tokenizer(n int) []gguftest.KV {
 	bytes := byteAlphabet()
 	tokens, types := []string{"<s>", "</s>"}, []int32{3, 3}
 	for _, b := range bytes {
 		tokens, types = append(tokens, b), append(types, 1)
 	}
 	var merges []string
-	for i := 0; len(tokens) < tinyVocab; i++ {
+	for i := 0; len(tokens) < n; i++ {
 		a, b := bytes[i/256], bytes[i%256]
 		tokens, types, merges = append(tokens, a+b), append(types, 1), append(merges, a+" "+b)
 	}
