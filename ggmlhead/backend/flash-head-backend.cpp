@@ -179,13 +179,13 @@ static bool flash_head_device_supports_op(ggml_backend_dev_t, const ggml_tensor 
     if (flash_head_buffer_weight(weight) != nullptr) {
         return is_head_product(op);
     }
-    // Not loaded: either llama.cpp asks where to put the weight, in a buffer that is there only to ask, or it plans
-    // without loading, in one that is marked as for weights.
-    if (!flash_head_model_may_have(weight->name)) {
+    if (weight->buffer->size > 0) {
         flash_head_buffer_note_lora(weight);
-        return false;
+        return false; // not a head, though it lies beside one
     }
-    return is_head_product(op) && (weight->buffer->usage == GGML_BACKEND_BUFFER_USAGE_WEIGHTS || wants(weight));
+    // Not loaded: either llama.cpp asks where to put the weight, or it plans without loading and has marked the buffer.
+    return flash_head_model_may_have(weight->name) && is_head_product(op)
+        && (weight->buffer->usage == GGML_BACKEND_BUFFER_USAGE_WEIGHTS || wants(weight));
 }
 
 static bool flash_head_device_supports_buft(ggml_backend_dev_t dev, ggml_backend_buffer_type_t buft) {

@@ -125,17 +125,26 @@ struct loaded_weight {
     }
 };
 
+// The backends of one context: the plug-in's before the CPU's.
+struct host_backends {
+    std::vector<ggml_backend_ptr> own;
+    std::vector<ggml_backend_t>   list;
+    ggml_backend_sched_ptr        sched;
+
+    explicit host_backends(int n_threads) {
+        for (ggml_backend_dev_t dev : { flash_head, cpu }) {
+            own.emplace_back(ggml_backend_dev_init(dev, nullptr));
+            list.push_back(own.back().get());
+            ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(dev);
+            ((ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"))(list.back(), n_threads);
+        }
+        sched.reset(ggml_backend_sched_new(list.data(), nullptr, (int) list.size(), GGML_DEFAULT_GRAPH_SIZE, false, true));
+    }
+};
+
 // 0.5 times the product of weight with n_rows random rows: the plug-in's part and one of the CPU's after it
 static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_threads, bool lora = false, uint32_t seed = 7) {
-    std::vector<ggml_backend_ptr> backends;
-    backends.emplace_back(ggml_backend_dev_init(flash_head, nullptr));
-    backends.emplace_back(ggml_backend_dev_init(cpu, nullptr));
-    std::vector<ggml_backend_t> list;
-    for (const auto & backend : backends) {
-        ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(ggml_backend_get_device(backend.get()));
-        ((ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"))(backend.get(), n_threads);
-        list.push_back(backend.get());
-    }
+    host_backends host(n_threads);
     ggml_context_ptr ctx(ggml_init({ 32*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], n_rows);
     ggml_set_input(x);
@@ -152,8 +161,7 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
     ggml_cgraph * graph = ggml_new_graph(ctx.get());
     ggml_build_forward_expand(graph, y);
 
-    ggml_backend_sched_ptr sched(ggml_backend_sched_new(list.data(), nullptr, (int) list.size(), GGML_DEFAULT_GRAPH_SIZE, false, true));
-    ggml_backend_sched_alloc_graph(sched.get(), graph);
+    ggml_backend_sched_alloc_graph(host.sched.get(), graph);
     std::mt19937 rng(seed);
     std::normal_distribution<float> normal;
     std::vector<float> values(ggml_nelements(x));
@@ -163,7 +171,7 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
         ggml_backend_tensor_memset(a, 0, 0, ggml_nbytes(a));
     }
     std::vector<float> out(ggml_nelements(y));
-    if (ggml_backend_sched_graph_compute(sched.get(), graph) == GGML_STATUS_SUCCESS) {
+    if (ggml_backend_sched_graph_compute(host.sched.get(), graph) == GGML_STATUS_SUCCESS) {
         ggml_backend_tensor_get(y, out.data(), 0, ggml_nbytes(y));
     }
     return out;
@@ -233,6 +241,29 @@ static void test_bytes() {
     std::vector<uint8_t> rows(ggml_nbytes(part) - 5);
     ggml_backend_tensor_get(part, rows.data(), 5, rows.size());
     check(memcmp(rows.data(), file.weight.data() + 20*w.weight->nb[1] + 5, rows.size()) == 0, "a view does not give the rows of its tokens");
+}
+
+// What the device does not compute, the host computes elsewhere, with the weight as it was loaded.
+static void test_other_op() {
+    model_file file(HEAD, GGML_TYPE_F32, 64, 100, 7);
+    loaded_weight w(file, HEAD, file.weight);
+    host_backends host(1);
+    ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * tokens = ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, 2);
+    ggml_set_input(tokens);
+    ggml_tensor * rows = ggml_get_rows(ctx.get(), w.weight, tokens);
+    ggml_set_output(rows);
+    ggml_cgraph * graph = ggml_new_graph(ctx.get());
+    ggml_build_forward_expand(graph, rows);
+    ggml_backend_sched_alloc_graph(host.sched.get(), graph);
+    const int32_t wanted[] = { 42, 7 };
+    ggml_backend_tensor_set(tokens, wanted, 0, sizeof(wanted));
+    std::vector<float> out(2*64);
+    check(ggml_backend_sched_graph_compute(host.sched.get(), graph) == GGML_STATUS_SUCCESS, "the host cannot read the weight");
+    ggml_backend_tensor_get(rows, out.data(), 0, ggml_nbytes(rows));
+    for (int i = 0; i < 2; i++) {
+        check(memcmp(&out[i*64], file.weight.data() + wanted[i]*64*sizeof(float), 64*sizeof(float)) == 0, "row %d is not token %d", i, wanted[i]);
+    }
 }
 
 static void test_products() {
@@ -331,6 +362,7 @@ int main(int argc, char ** argv) {
     folder = mkdtemp(name);
     test_claims();
     test_bytes();
+    test_other_op();
     test_products();
     test_probes();
     test_wrong_rows();
