@@ -8,7 +8,7 @@ GO ?= go
 
 help:
 	@echo 'make demo        build, convert a small model, run it dense and with FlashHead'
-	@echo 'make test        everything: style, Go tests, both builds, op tests, integration (cold: most of an hour on 2 cores)'
+	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (cold: most of an hour on 2 cores)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
@@ -43,7 +43,7 @@ op-test: build
 	dist/lib/ollama/test-flash-head-map
 	dist/lib/ollama/test-flash-head-cluster
 
-test: lint op-test stock
+test: lint op-test stock plugin
 	$(GO) test -count=1 -timeout 45m ./...
 
 clean:

@@ -63,3 +63,21 @@ func TestDoctorDamagedFile(t *testing.T) {
 		}
 	}
 }
+
+// The doctor sees the plug-in of a stock server.
+func TestDoctorPlugin(t *testing.T) {
+	h := plugin(t)
+	o := serve(t, h)
+	register(t, o, "fast", converted(t))
+	generate(t, o, "fast", prompt, 1)
+	report, err := examine(t, o)
+	if err != nil {
+		t.Error(err)
+	}
+	if p := report.Plugin; p.Library != h.library() || p.Beside || len(p.Running) != 1 || !p.Running[0].Loaded {
+		t.Errorf("plug-in: %+v", p)
+	}
+	if report.Server.Patched || len(report.Models) != 1 {
+		t.Errorf("server %+v, models %+v", report.Server, report.Models)
+	}
+}

@@ -3,7 +3,6 @@ package integration
 import (
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
@@ -77,23 +76,5 @@ func badSettings(t *testing.T, h host) {
 				t.Errorf("the error does not name the setting: %v", err)
 			}
 		})
-	}
-}
-
-// Several clients at once share batches of several rows; each gets a whole answer.
-func TestParallelClients(t *testing.T) {
-	o := serve(t, patched(t), "OLLAMA_NUM_PARALLEL=4")
-	register(t, o, "fast", converted(t))
-	texts := prompts(t, 8)
-	got := make([]string, len(texts))
-	var wait sync.WaitGroup
-	for i, text := range texts {
-		wait.Go(func() { got[i] = answers(t, o, "fast", []string{text})[0] })
-	}
-	wait.Wait()
-	for i, answer := range got {
-		if !strings.HasPrefix(answer, "64 tokens: ") {
-			t.Errorf("prompt %d: %q", i, answer)
-		}
 	}
 }
