@@ -32,7 +32,8 @@ struct model_file {
     std::string path;
     ggml_type   type;
     int64_t     n_embd, n_vocab, n_cluster;
-    std::vector<uint8_t> weight; // by token
+    std::vector<uint8_t>  weight;      // by token
+    std::vector<uint32_t> assignments; // cluster of each token
     FILE * open = nullptr;
 
     model_file(const char * weight_name, ggml_type type, int64_t n_embd, int64_t n_vocab, int64_t n_cluster, bool keys = true, uint32_t seed = 1)
@@ -50,7 +51,7 @@ struct model_file {
 
         gguf_context_ptr gguf(gguf_init_empty());
         if (keys) {
-            std::vector<uint32_t> assignments(n_vocab);
+            assignments.resize(n_vocab);
             for (int64_t i = 0; i < n_vocab; i++) { assignments[i] = i % n_cluster; }
             std::shuffle(assignments.begin(), assignments.end(), rng);
             const uint32_t pinned[] = { 3, 0 };
@@ -149,11 +150,14 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
     ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], n_rows);
     ggml_set_input(x);
     ggml_tensor * y = ggml_mul_mat(ctx.get(), weight, x);
-    ggml_tensor * a = nullptr;
-    if (lora) { // one of rank 1, all zeros
-        a = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
+    ggml_context_ptr        lora_ctx;
+    ggml_backend_buffer_ptr lora_buffer;
+    if (lora) { // one of rank 1, all zeros, where llama.cpp puts it: in the same buffer type
+        lora_ctx.reset(ggml_init({ ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+        ggml_tensor * a = ggml_new_tensor_2d(lora_ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
         ggml_format_name(a, "%s.lora_a", weight->name);
-        ggml_set_input(a);
+        lora_buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(lora_ctx.get(), ggml_backend_dev_buffer_type(flash_head)));
+        ggml_backend_tensor_memset(a, 0, 0, ggml_nbytes(a));
         y = ggml_add(ctx.get(), y, ggml_mul_mat(ctx.get(), a, x));
     }
     y = ggml_scale(ctx.get(), y, 0.5f);
@@ -167,9 +171,6 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
     std::vector<float> values(ggml_nelements(x));
     for (float & v : values) { v = normal(rng); }
     ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
-    if (lora) {
-        ggml_backend_tensor_memset(a, 0, 0, ggml_nbytes(a));
-    }
     std::vector<float> out(ggml_nelements(y));
     if (ggml_backend_sched_graph_compute(host.sched.get(), graph) == GGML_STATUS_SUCCESS) {
         ggml_backend_tensor_get(y, out.data(), 0, ggml_nbytes(y));
@@ -295,6 +296,11 @@ static void test_probes() {
     for (size_t i = 0; i < dense.size(); i++) { exact += fabsf(dense[i] - sparse[i]) < 1e-4f; }
     check(exact >= 2*16 && exact <= 2*16 + 2 + 8, "%d logits are exact, with 2 clusters of 16 probed and 2 tokens pinned", exact); // 8 by chance
     check(fabsf(dense[0] - sparse[0]) < 1e-4f && fabsf(dense[3] - sparse[3]) < 1e-4f, "pinned tokens are not exact");
+    std::vector<float> mean(20);
+    for (size_t i = 0; i < dense.size(); i++) { mean[file.assignments[i]] += dense[i]/16; }
+    int other = 0;
+    for (size_t i = 0; i < dense.size(); i++) { other += fabsf(dense[i] - sparse[i]) >= 1e-4f && fabsf(mean[file.assignments[i]] - sparse[i]) >= 0.02f; }
+    check(other == 0, "%d logits are neither exact nor their cluster's mean", other);
     check(difference(logits_of(w.weight, 1, 3), sparse) == 0.0, "the result depends on the number of threads");
     check(difference(logits_of(w.weight, 9, 1), dense_logits(file, 9, 1)) == 0.0, "9 rows are not computed densely");
     check(difference(logits_of(w.weight, 1, 2, /*lora =*/ true), dense) == 0.0, "a head with a LoRA adapter is not computed densely");
