@@ -7,8 +7,8 @@
 GO ?= go
 
 help:
-	@echo 'make demo        build, convert a small model, run it dense and with FlashHead'
-	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (cold: most of an hour on 2 cores)'
+	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
+	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (cold: 20 minutes on 2 cores)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
@@ -28,7 +28,7 @@ stock:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
 	build/fh-ollama build --stock
 
-demo: build
+demo: stock plugin build
 	$(GO) run ./integration/demo
 
 lint:

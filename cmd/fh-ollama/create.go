@@ -7,7 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/create"
+	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 )
@@ -53,6 +55,13 @@ func runCreate(c *cli.Context) error {
 	}, progress.New(log))
 	if err != nil {
 		return err
+	}
+	if !result.Version.Patched() {
+		report, err := doctor.Examine(c.Context, server.FromEnvironment(), installation.Here(), nil, "")
+		if err != nil {
+			return err
+		}
+		result.Plugin = report.Plugin.Library != ""
 	}
 	fmt.Fprint(out, result)
 	return nil

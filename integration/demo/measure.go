@@ -6,13 +6,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ollama/ollama/api"
 )
 
 const (
-	timedTokens = 128
-	wideSpread  = 1.5 // fastest over slowest run of one model, above which the numbers say little
+	timedTokens = 240
+	settle      = 500 * time.Millisecond // llama.cpp's threads spin for a while after an answer, and would be timed too
+	wideSpread  = 1.5                    // fastest over slowest run of one model, above which the numbers say little
 	// Passages of the text: so many words before the first place, and so many places.
 	firstWords   = 40
 	placesInRow  = 30
@@ -41,6 +43,7 @@ func (d *demo) speeds(ctx context.Context) error {
 	for run := range d.runs + 1 {
 		var pair [2]float64
 		for i, s := range d.sides {
+			time.Sleep(settle)
 			answer, err := s.generate(ctx, d.prompt, timedTokens)
 			if err != nil {
 				return err

@@ -34,6 +34,7 @@ type Result struct {
 	Name      string
 	Converted bool           // false: the file was converted already and was registered as it is
 	Version   server.Version // of the Ollama that has the model now
+	Plugin    bool           // it is a stock one that is known to have the plug-in
 }
 
 // String is the report for people.
@@ -42,8 +43,8 @@ func (r Result) String() string {
 	if !r.Converted {
 		fmt.Fprintf(&b, "%-10s the file has FlashHead, it was registered as it is\n", "converted")
 	}
-	if !r.Version.Patched() {
-		fmt.Fprintf(&b, "%-10s a stock Ollama runs it dense unless it has the plug-in: fh-ollama doctor tells, fh-ollama install adds it\n", "note")
+	if !r.Version.Patched() && !r.Plugin {
+		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; fh-ollama install gives it the plug-in\n", "note")
 	}
 	fmt.Fprintf(&b, "%-10s ollama run %s\n", "next", r.Name)
 	return b.String()
