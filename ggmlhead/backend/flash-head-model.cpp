@@ -96,7 +96,8 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
 static std::vector<flash_head_file> candidate_files() {
     std::vector<flash_head_file> files;
     std::vector<std::string>     paths;
-    if (const char * path = getenv("FLASHHEAD_MODEL")) {
+    const char * path = getenv("FLASHHEAD_MODEL");
+    if (path != nullptr && *path) {
         paths.push_back(path);
     } else if (!flash_head_files_open(files)) {
         paths = flash_head_files_named();

@@ -207,6 +207,8 @@ static void test_claims() {
     check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 95), "another shape is taken");
     check(!wanted(TIED, GGML_TYPE_Q4_0, 64, 96), "another type is taken");
 
+    setenv("FLASHHEAD_MODEL", "", 1);
+    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "an empty FLASHHEAD_MODEL is taken for a name");
     setenv("FLASHHEAD_MODEL", "/nowhere.gguf", 1);
     check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "FLASHHEAD_MODEL does not say which file it is");
     setenv("FLASHHEAD_MODEL", file.path.c_str(), 1);
