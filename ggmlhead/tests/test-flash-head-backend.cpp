@@ -1,10 +1,12 @@
 // Tests of the plug-in as a host sees it: loaded into ggml's libraries, asked for weights, filled in pieces, computing
 // beside the CPU backend.
 //
-//   test-flash-head-backend LIBRARIES PLUGIN     folder of ggml's libraries; path of libggml-flashhead.so
+//   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c     folder of ggml's libraries; path of libggml-flashhead.so;
+//                                                                 the rest is there to be found
 
 #include "check.h"
 
+#include "flash-head-files.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "gguf.h"
@@ -198,6 +200,35 @@ static double difference(const std::vector<float> & a, const std::vector<float> 
 static const char * const TIED = "token_embd.weight";
 static const char * const HEAD = "output.weight";
 
+static void test_files() {
+    const std::vector<std::string> named = { "a,b", "a", "b", "c" };
+    check(flash_head_files_named() == named, "the models of the command line are not found");
+
+    model_file file(HEAD, GGML_TYPE_F32, 64, 96, 6);
+    flash_head_file found, same;
+    check(flash_head_file_find(file.path, found) && !flash_head_file_find(folder, same), "a file, or a folder, is not told");
+    auto is_open = [&] {
+        std::vector<flash_head_file> open;
+        if (!flash_head_files_open(open)) {
+            return false;
+        }
+        return std::any_of(open.begin(), open.end(), [&](const flash_head_file & f) { return std::equal(f.id, f.id + 4, found.id) && f.name == file.path; });
+    };
+    check(is_open(), "an open file is not found");
+    file.close();
+    check(!is_open(), "a closed file is found");
+
+    const size_t size = found.id[2];
+    flash_head_mapping end(file.path, size - 100, 100), beyond(file.path, size - 100, 101), nowhere("/nowhere", 0, 1);
+    check(end.data != nullptr && end.size == 100, "the end of a file is not mapped");
+    check(beyond.data == nullptr && nowhere.data == nullptr, "what is not there is mapped");
+    check(end.data != nullptr && memcmp(end.data, file.weight.data() + file.weight.size() - 100, 100) == 0, "another part of the file is mapped");
+    flash_head_pages_release(end.data, end.size);
+    std::vector<uint8_t> own(1024*1024, 42);
+    flash_head_pages_release(own.data(), own.size());
+    check(std::count(own.begin(), own.end(), 42) == (ptrdiff_t) own.size(), "memory that is no file is taken away");
+}
+
 static void test_claims() {
     model_file file(TIED, GGML_TYPE_Q8_0, 64, 96, 6);
     check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head with a map is not taken");
@@ -353,8 +384,8 @@ static void test_at_once() {
 }
 
 int main(int argc, char ** argv) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s LIBRARIES PLUGIN\n", argv[0]);
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s LIBRARIES PLUGIN -m a,b --model c\n", argv[0]);
         return 2;
     }
     ggml_backend_load_all_from_path(argv[1]);
@@ -368,6 +399,7 @@ int main(int argc, char ** argv) {
 
     char name[] = "/tmp/test-flash-head-XXXXXX";
     folder = mkdtemp(name);
+    test_files();
     test_claims();
     test_bytes();
     test_other_op();
