@@ -122,7 +122,6 @@ struct flash_head_cache {
         auto it = candidates.find(key);
         if (it == candidates.end()) {
             it = candidates.emplace(key, read_candidate(file)).first;
-            log_unused(it->second);
         }
         return it->second;
     }
@@ -133,17 +132,6 @@ struct flash_head_cache {
             const bool in_use = it->second.model && it->second.model.use_count() > 1;
             const bool is_open = std::find(open.begin(), open.end(), it->first) != open.end();
             it = in_use || is_open ? std::next(it) : candidates.erase(it);
-        }
-    }
-
-    static void log_unused(const flash_head_candidate & c) {
-        if (!c.head) {
-            return;
-        }
-        if (!c.keys) {
-            GGML_LOG_INFO("flash_head: inactive: %s\n", c.model->settings.enabled ? "the model's file has no flashhead keys" : "FLASHHEAD_ENABLED=0");
-        } else if (!c.dense.empty()) {
-            GGML_LOG_WARN("flash_head: %s; running dense\n", c.dense.c_str());
         }
     }
 };
@@ -172,10 +160,15 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
             found = &c;
         }
     }
+    // said each time, which is once a load: a host may load a model twice, the first time to see if it fits, and in silence
     std::shared_ptr<const flash_head_model> model;
     if (ambiguous) {
         GGML_LOG_WARN("flash_head: several model files with such a head are open, which one is loading is not known; running dense\n");
-    } else if (found != nullptr && found->keys && found->dense.empty()) {
+    } else if (found != nullptr && !found->keys) {
+        GGML_LOG_INFO("flash_head: inactive: %s\n", found->model->settings.enabled ? "the model's file has no flashhead keys" : "FLASHHEAD_ENABLED=0");
+    } else if (found != nullptr && !found->dense.empty()) {
+        GGML_LOG_WARN("flash_head: %s; running dense\n", found->dense.c_str());
+    } else if (found != nullptr) {
         model = found->model;
     }
     cache.forget(seen);

@@ -30,5 +30,5 @@ struct flash_head_model {
 bool flash_head_model_may_have(const char * weight);
 
 // The model that is loading now, if weight, of which name, type and shape are looked at, is its head and it has a sound
-// map. nullptr if not; a reason that the user should know is logged once a file.
+// map. nullptr if not; a reason that the user should know is logged.
 std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor * weight);
