@@ -7,9 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
 // tailLines is how much of its log a failing command shows.
@@ -53,7 +54,7 @@ func (c command) run(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	fmt.Fprintf(log, "$ cd %s && %s\n", quote(c.dir), c)
+	fmt.Fprintf(log, "$ cd %s && %s\n", commandline.Quote(c.dir), c)
 
 	lines := &lineWriter{log: log, onLine: c.onLine}
 	cmd := exec.CommandContext(ctx, c.path, c.args...)
@@ -80,20 +81,11 @@ func (c command) run(ctx context.Context) error {
 
 // String is the command as one would type it.
 func (c command) String() string {
-	words := []string{quote(c.path)}
+	words := []string{commandline.Quote(c.path)}
 	for _, a := range c.args {
-		words = append(words, quote(a))
+		words = append(words, commandline.Quote(a))
 	}
 	return strings.Join(words, " ")
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-func quote(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // lineWriter copies output to a log and remembers its last lines. exec.Cmd never calls Write from two goroutines when

@@ -57,11 +57,7 @@ func runCreate(c *cli.Context) error {
 		return err
 	}
 	if !result.Version.Patched() {
-		report, err := doctor.Examine(c.Context, server.FromEnvironment(), installation.Here(), nil, "")
-		if err != nil {
-			return err
-		}
-		result.Plugin = report.Plugin.Library != ""
+		result.Plugin = doctor.PluginOf(c.Context, installation.Here()).Library != ""
 	}
 	fmt.Fprint(out, result)
 	return nil

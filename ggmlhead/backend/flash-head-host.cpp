@@ -1,5 +1,6 @@
 #include "flash-head-host.h"
 
+#include "flash-head-layout.h"
 #include "ggml-backend-impl.h"
 
 #include <string.h>
@@ -37,21 +38,6 @@ static void * symbol_beside(const void * address, const char * name) {
 
 bool flash_head_host_is_patched() {
     return symbol_beside((const void *) ggml_nbytes, "ggml_flash_head") != nullptr;
-}
-
-// whether the host's ggml has tensors of the shape that this library was compiled with
-static bool same_tensors() {
-    ggml_context * ctx = ggml_init({ 4096, nullptr, /*.no_alloc =*/ true });
-    if (ctx == nullptr) {
-        return false;
-    }
-    ggml_tensor * t = ggml_new_tensor_2d(ctx, GGML_TYPE_Q8_0, 64, 3);
-    ggml_set_name(t, "flash_head");
-    const bool same = t->type == GGML_TYPE_Q8_0 && t->op == GGML_OP_NONE && t->ne[0] == 64 && t->ne[1] == 3 && t->ne[3] == 1
-        && t->nb[1] == ggml_row_size(GGML_TYPE_Q8_0, 64) && strcmp(t->name, "flash_head") == 0
-        && t->buffer == nullptr && t->view_src == nullptr && t->data == nullptr && t->extra == nullptr;
-    ggml_free(ctx);
-    return same;
 }
 
 // The host's threads.
@@ -101,7 +87,7 @@ static flash_head_host examine() {
         host.problem = "no CPU backend is loaded";
         return host;
     }
-    if (!same_tensors()) {
+    if (!flash_head_same_layout()) {
         host.problem = "this runtime's ggml (" + std::string(ggml_version()) + ") is not the one that the plug-in was built for";
         return host;
     }

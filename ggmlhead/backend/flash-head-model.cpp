@@ -72,10 +72,6 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     if (!flash_head_settings_read(model->settings, model->setting_error)) {
         return candidate;
     }
-    if (!model->settings.enabled) {
-        candidate.keys = false;
-        return candidate;
-    }
     if (!ggml_is_matrix(weight)) {
         candidate.dense = "the output head is not a plain matrix";
         return candidate;
@@ -165,7 +161,7 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
     if (ambiguous) {
         GGML_LOG_WARN("flash_head: several model files with such a head are open, which one is loading is not known; running dense\n");
     } else if (found != nullptr && !found->keys) {
-        GGML_LOG_INFO("flash_head: inactive: %s\n", found->model->settings.enabled ? "the model's file has no flashhead keys" : "FLASHHEAD_ENABLED=0");
+        GGML_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys\n");
     } else if (found != nullptr && !found->dense.empty()) {
         GGML_LOG_WARN("flash_head: %s; running dense\n", found->dense.c_str());
     } else if (found != nullptr) {

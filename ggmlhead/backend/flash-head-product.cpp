@@ -1,20 +1,9 @@
 #include "flash-head-product.h"
 
-#include "flash-head.h"
+#include "flash-head-dot.h"
 #include "ggml-cpp.h"
 
 #include <string.h>
-
-static flash_head_dot dot_of(const flash_head_host & host, ggml_type type, int64_t n_embd) {
-    const ggml_type_traits_cpu * traits = host.get_type_traits(type);
-
-    flash_head_dot dot;
-    dot.vec_dot    = traits->vec_dot;
-    dot.from_float = host.get_type_traits(traits->vec_dot_type)->from_float;
-    dot.row_size   = ggml_row_size(type, n_embd);
-    dot.act_size   = ggml_row_size(traits->vec_dot_type, n_embd);
-    return dot;
-}
 
 // tensors of a graph with one product
 static const size_t GRAPH_SIZE = 4;
@@ -89,8 +78,8 @@ static enum ggml_status compute_sparse(flash_head_product & product, const flash
     s.head.tokens       = model.map.tokens.data();
     s.head.offsets      = model.map.offsets.data();
     s.head.pinned       = model.map.pinned.data();
-    s.head.weight_dot   = dot_of(product.host, model.type,                   model.n_embd);
-    s.head.centroid_dot = dot_of(product.host, model.settings.centroid_type, model.n_embd);
+    s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
+    s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
     s.params  = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed };
     s.x       = x;
     s.product = &product;

@@ -1,27 +1,14 @@
 #include "flash-head-cpu.h"
 
-#include "flash-head.h"
+#include "flash-head-dot.h"
 #include "ggml-cpu-impl.h"
-#include "ggml-cpu.h"
 #include "ggml-flash-head.h"
 
 static_assert(FLASH_HEAD_MODE_TOP    == (int) GGML_FLASH_HEAD_TOP,    "modes differ");
 static_assert(FLASH_HEAD_MODE_SAMPLE == (int) GGML_FLASH_HEAD_SAMPLE, "modes differ");
 
-// bytes of n_embd activations as weights of this type are multiplied with them
-static size_t act_size(enum ggml_type type, int64_t n_embd) {
-    return ggml_row_size(ggml_get_type_traits_cpu(type)->vec_dot_type, n_embd);
-}
-
-static struct flash_head_dot dot_of(enum ggml_type type, int64_t n_embd) {
-    const struct ggml_type_traits_cpu * traits = ggml_get_type_traits_cpu(type);
-
-    struct flash_head_dot dot;
-    dot.vec_dot    = traits->vec_dot;
-    dot.from_float = ggml_get_type_traits_cpu(traits->vec_dot_type)->from_float;
-    dot.row_size   = ggml_row_size(type, n_embd);
-    dot.act_size   = act_size(type, n_embd);
-    return dot;
+static flash_head_dot dot_of(enum ggml_type type, int64_t n_embd) {
+    return flash_head_dot_of(ggml_get_type_traits_cpu, type, n_embd);
 }
 
 static const int32_t * list(const struct ggml_tensor * t) {
@@ -70,7 +57,7 @@ size_t ggml_flash_head_work_size(const struct ggml_tensor * node, int n_threads)
     const struct ggml_tensor * centroids = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
 
     return flash_head_work_size(centroids->ne[1],
-            act_size(weight->type, weight->ne[0]), act_size(centroids->type, weight->ne[0]), node->ne[1], n_threads);
+            dot_of(weight->type, weight->ne[0]).act_size, dot_of(centroids->type, weight->ne[0]).act_size, node->ne[1], n_threads);
 }
 
 bool ggml_flash_head_supported(const struct ggml_tensor * node) {

@@ -29,6 +29,13 @@ type Runner struct {
 	Loaded bool `json:"loaded"` // the plug-in is among them
 }
 
+// PluginOf returns what a stock server that answers has of the plug-in.
+func PluginOf(ctx context.Context, places installation.Places) Plugin {
+	r := Report{Server: Server{Reachable: true}}
+	r.plugin(ctx, places)
+	return r.Plugin
+}
+
 // plugin finds out what a stock server has of the plug-in, and what is wrong if it has none.
 func (r *Report) plugin(ctx context.Context, places installation.Places) {
 	placed, err := placement.All(places)

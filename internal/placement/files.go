@@ -6,9 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 )
 
 // replace writes a file under a temporary name, which neither systemd nor llama.cpp would load, and renames it. Any
@@ -88,14 +86,4 @@ func nearest(path string) string {
 		return filepath.Dir(m[0])
 	}
 	return dir
-}
-
-var plain = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
-
-// shell quotes a word for a command line where that is needed.
-func shell(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

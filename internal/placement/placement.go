@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
@@ -190,14 +191,14 @@ func dropIn(path string) string {
 
 // sudo is how to do with another user's rights what this one may not.
 func (o Options) sudo(t target, library string) string {
-	command := "run: sudo " + shell(o.Program) + " install"
+	command := "run: sudo " + commandline.Quote(o.Program) + " install"
 	if o.IntoLib {
 		command += " --into-lib"
 	}
 	if o.Ollama != "" {
-		command += " --ollama " + shell(t.ollama.Program)
+		command += " --ollama " + commandline.Quote(t.ollama.Program)
 	}
-	command += " --lib " + shell(library)
+	command += " --lib " + commandline.Quote(library)
 	if t.dropIn != "" {
 		command += "; then: " + t.ollama.Unit.Restart("sudo ")
 	}
@@ -230,4 +231,6 @@ func (o Options) next(t target, r *Result) {
 }
 
 // ServeCommand is the command line that starts an Ollama with the plug-in at path.
-func ServeCommand(path string) string { return "GGML_BACKEND_PATH=" + shell(path) + " ollama serve" }
+func ServeCommand(path string) string {
+	return "GGML_BACKEND_PATH=" + commandline.Quote(path) + " ollama serve"
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
@@ -22,7 +23,7 @@ func Uninstall(ctx context.Context, o Options) (Result, error) {
 			return result, err
 		}
 		if err := r.refused(); err != nil {
-			return result, hint.Wrap(err, "run: sudo "+shell(o.Program)+" uninstall")
+			return result, hint.Wrap(err, "run: sudo "+commandline.Quote(o.Program)+" uninstall")
 		}
 		placed := r.Installs
 		changes, err := r.takeAway(o.DryRun)
