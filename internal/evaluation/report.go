@@ -1,0 +1,146 @@
+// Package evaluation measures how faithful FlashHead is on a model and a text, with the real runtime: llama-perplexity's
+// logits for every position of the text, and llama-server's greedy continuations.
+package evaluation
+
+import "github.com/fh-ollama/fh-ollama/internal/statistics"
+
+// Report is everything that one evaluation measured. Its JSON form is what `fh-ollama eval --json` prints.
+type Report struct {
+	Model      Model      `json:"model"`
+	Runtime    Runtime    `json:"runtime"`
+	Text       Text       `json:"text"`
+	Dense      Perplexity `json:"dense"`
+	Required   Required   `json:"required_probes"`
+	Points     []Point    `json:"points"` // one for each P, ascending
+	Generation []Prompt   `json:"generation,omitempty"`
+	Seconds    float64    `json:"seconds"` // the evaluation took
+}
+
+// Model is the converted file.
+type Model struct {
+	File         string `json:"file"` // base name
+	Name         string `json:"name,omitempty"`
+	Architecture string `json:"architecture"`
+	Head         string `json:"head"`      // name of its tensor
+	HeadType     string `json:"head_type"` // ggml's name
+	Vocabulary   int64  `json:"vocabulary"`
+	Hidden       int64  `json:"hidden"`
+	Clusters     uint32 `json:"clusters"`
+	Probes       uint32 `json:"probes"` // the file's own P
+	Pinned       int    `json:"pinned_tokens"`
+	CentroidType string `json:"centroid_type"`
+	HeadBytes    int64  `json:"head_bytes"` // read for a token by the dense head
+}
+
+// Runtime says what ran.
+type Runtime struct {
+	Folder      string  `json:"folder"`
+	Threads     int     `json:"threads"`
+	Mode        string  `json:"mode"`        // how clusters are chosen: top or sample
+	Temperature float64 `json:"temperature"` // of the draw, mode sample only
+	Seed        uint32  `json:"seed"`        // of the draw, mode sample only
+}
+
+// Text is what was read, in chunks; as llama-perplexity does, the second half of each chunk is scored.
+type Text struct {
+	Name      string `json:"name"` // base name, or "built-in"
+	SHA256    string `json:"sha256"`
+	Context   int    `json:"context"` // tokens a chunk
+	Chunks    int    `json:"chunks"`
+	Positions int    `json:"positions"` // scored
+}
+
+// Perplexity as llama-perplexity prints it, with its standard error.
+type Perplexity struct {
+	Value float64 `json:"value"`
+	Error float64 `json:"error"`
+}
+
+// Required is the distribution, over positions, of the smallest P at which the dense head's best token is scored exactly;
+// 0 for a pinned token.
+type Required struct {
+	Median float64 `json:"median"`
+	P90    float64 `json:"p90"`
+	P95    float64 `json:"p95"`
+	P99    float64 `json:"p99"`
+	P999   float64 `json:"p99_9"`
+	Max    float64 `json:"max"`
+}
+
+// Point is FlashHead with one P against the dense head on the same text. Shares are of positions, 0 to 1.
+type Point struct {
+	Probes     int        `json:"probes"`
+	HeadBytes  int64      `json:"head_bytes"` // read for a token
+	Perplexity Perplexity `json:"perplexity"`
+
+	// Kullback-Leibler divergence of FlashHead's distribution from the dense one, in nats, at temperature 1 and, in
+	// CoolKLD, at Ollama's default temperature 0.8; nothing truncated.
+	KLD     Distribution `json:"kld"`
+	CoolKLD Distribution `json:"kld_temperature_0_8"`
+
+	SameTop statistics.Proportion `json:"same_top"` // both have the same best token: llama-perplexity's "Same top p"
+	Top1    statistics.Proportion `json:"top_1_contained"`
+	Top5    statistics.Proportion `json:"top_5_contained"`  // of the dense head's best 5 tokens, how many are scored exactly
+	Top40   statistics.Proportion `json:"top_40_contained"` // of its best 40
+	Mass    float64               `json:"mass_covered"`     // mean probability of the tokens that are scored exactly
+
+	Truncated Truncated `json:"truncated"`
+	Greedy    *Greedy   `json:"greedy,omitempty"`
+	Speed     *Speed    `json:"speed,omitempty"`
+}
+
+// Distribution describes a quantity over positions.
+type Distribution struct {
+	Mean   float64 `json:"mean"`
+	Error  float64 `json:"error"` // standard error of the mean
+	Median float64 `json:"median"`
+	P90    float64 `json:"p90"`
+	P95    float64 `json:"p95"`
+	P99    float64 `json:"p99"`
+	P999   float64 `json:"p99_9"`
+	Max    float64 `json:"max"`
+}
+
+// Truncated compares the distributions that Ollama's default sampler draws from: temperature 0.8, then the best 40 tokens,
+// of these the best with 0.9 of the probability.
+type Truncated struct {
+	// Total variation: of how many drawn tokens, on average, the two heads cannot agree.
+	Difference float64 `json:"difference"`
+	// FlashHead keeps every token that the dense head keeps; elsewhere KLD would be infinite.
+	Kept statistics.Proportion `json:"kept"`
+	// Mean KLD over those positions, nats.
+	KLD float64 `json:"kld"`
+}
+
+// Greedy sums up the greedy continuations with one P.
+type Greedy struct {
+	Identical statistics.Proportion `json:"identical"` // continuations that equal the dense ones
+	Agreed    float64               `json:"agreed"`    // mean share of a continuation before its first divergence
+}
+
+// Speed is decoding with one P against dense, measured in turn on the same prompts.
+type Speed struct {
+	Dense float64 `json:"dense"` // tokens/s, median over prompts
+	Flash float64 `json:"flash"` // tokens/s, median over prompts
+	Ratio float64 `json:"ratio"` // median of the pairs' ratios
+	Low   float64 `json:"low"`   // lowest pair
+	High  float64 `json:"high"`  // highest pair
+}
+
+// Prompt is one of the built-in prompts and its greedy continuations.
+type Prompt struct {
+	Kind   string  `json:"kind"` // prose, code, JSON, …
+	Text   string  `json:"text"`
+	Tokens int     `json:"tokens"` // of the dense continuation
+	Dense  string  `json:"dense"`  // the dense continuation
+	Runs   []Trial `json:"runs"`   // one for each P
+}
+
+// Trial is one continuation.
+type Trial struct {
+	Probes     int     `json:"probes"`
+	Divergence int     `json:"divergence"` // index of the first token that differs; -1 if none does
+	Text       string  `json:"text"`
+	Speed      float64 `json:"speed"` // tokens/s
+	DenseSpeed float64 `json:"dense_speed"`
+}
