@@ -49,9 +49,11 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
 	}
 	o := convert.Options{
-		Input: input, Output: output, ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
-		Threads: c.Int("threads"), Probes: c.Int("probes"), CentroidType: c.String("centroid-type"),
-		LibDir: c.Path("lib"), ToolVersion: version,
+		Target: convert.Target{
+			Input: input, Output: output, Probes: c.Int("probes"), CentroidType: c.String("centroid-type"), ToolVersion: version,
+		},
+		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
+		Threads: c.Int("threads"), LibDir: c.Path("lib"),
 	}
 	if err := o.Validate(); err != nil {
 		return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}

@@ -9,22 +9,37 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Options of a conversion. Defaults returns a set to start from.
-type Options struct {
+// Target is what every conversion is told, wherever its map comes from.
+type Target struct {
 	Input        string // path of a GGUF file, which is only read
 	Output       string // path of the file to be made; "": DefaultOutput(Input)
-	ClusterSize  int    // tokens a cluster, 2..1024
-	Iterations   int    // rounds of k-means, 1..1000
-	Seed         uint32
-	Threads      int    // 1 and more; does not change the result
-	Probes       int    // P; 0: flashhead.DefaultProbes
+	Probes       int    // P; 0: the map's own, else flashhead.DefaultProbes
 	CentroidType string // ggml's name; "": the default for the head's width
-	Force        bool   // replace Output, and cluster a converted file again
-	LibDir       string // folder of the native programs; "": search
+	Force        bool   // replace Output, and convert a converted file again
 	ToolVersion  string // this program's version, for the provenance
+}
+
+// Validate checks what can be checked without the file; its errors are wrong use.
+func (t Target) Validate() error {
+	switch {
+	case t.Input == "":
+		return errors.New("the name of a GGUF file is missing")
+	case t.Probes < 0:
+		return fmt.Errorf("%d probes are not 1 or more", t.Probes)
+	}
+	return nil
+}
+
+// Options of a conversion with a map that is made for it. Defaults returns a set to start from.
+type Options struct {
+	Target
+	ClusterSize int // tokens a cluster, 2..1024
+	Iterations  int // rounds of k-means, 1..1000
+	Seed        uint32
+	Threads     int    // 1 and more; does not change the result
+	LibDir      string // folder of the native programs; "": search
 }
 
 // Defaults returns the options that a user gets who asks for nothing.
@@ -44,29 +59,12 @@ func DefaultOutput(input string) string {
 // Validate checks what can be checked without the file; its errors are wrong use.
 func (o Options) Validate() error {
 	switch {
-	case o.Input == "":
-		return errors.New("the name of a GGUF file is missing")
 	case o.ClusterSize < 2 || o.ClusterSize > 1024:
 		return fmt.Errorf("cluster size %d is not in 2..1024", o.ClusterSize)
 	case o.Iterations < 1 || o.Iterations > 1000:
 		return fmt.Errorf("%d iterations are not in 1..1000", o.Iterations)
 	case o.Threads < 1 || o.Threads > 4096:
 		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)
-	case o.Probes < 0:
-		return fmt.Errorf("%d probes are not 1 or more", o.Probes)
 	}
-	return nil
-}
-
-// clusters returns K for a vocabulary, or an error if that makes no sense.
-func (o Options) clusters(vocab int64) (uint32, error) {
-	k := (vocab + int64(o.ClusterSize) - 1) / int64(o.ClusterSize)
-	if k < 2 {
-		return 0, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d", vocab, o.ClusterSize),
-			"choose a smaller --cluster-size; so small a head gains nothing, though")
-	}
-	if int64(o.Probes) > k {
-		return 0, hint.New(fmt.Sprintf("%d probes are more than the %d clusters", o.Probes, k), "choose fewer --probes")
-	}
-	return uint32(k), nil
+	return o.Target.Validate()
 }

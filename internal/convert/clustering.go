@@ -1,0 +1,76 @@
+package convert
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// clustering is the map that the native tool makes from the head's rows.
+type clustering struct {
+	Options
+	head flashhead.Head
+}
+
+// Plan returns K and the provenance.
+func (c *clustering) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Parameters, error) {
+	c.head = head
+	k := (head.Vocab() + int64(c.ClusterSize) - 1) / int64(c.ClusterSize)
+	if k < 2 {
+		return flashhead.Parameters{}, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d", head.Vocab(), c.ClusterSize),
+			"choose a smaller --cluster-size; so small a head gains nothing, though")
+	}
+	return flashhead.Parameters{
+		Clusters:   uint32(k),
+		Provenance: flashhead.Provenance{ClusterSize: uint32(c.ClusterSize), Seed: c.Seed, Iterations: uint32(c.Iterations)},
+	}, nil
+}
+
+// Fill runs the native tool.
+func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
+	tool, err := cluster.FindTool(cluster.LibDirs(c.LibDir))
+	if err != nil {
+		return err
+	}
+	ggml, err := cluster.FindGGML(ctx, tool, c.LibDir, installation.Here())
+	if err != nil {
+		return err
+	}
+	p.Start("clustering")
+	result, err := cluster.Run(ctx, cluster.Options{
+		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name,
+		ClusterSize: c.ClusterSize, Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
+	}, func(state cluster.Progress) { p.Set(state.Fraction, describe(state)) })
+	if err != nil {
+		return err
+	}
+	if result.Clusters != params.Clusters || int64(len(result.Assignments)) != c.head.Vocab() {
+		return hint.New(fmt.Sprintf("the clustering has %d clusters of %d rows, not %d of %d",
+			result.Clusters, len(result.Assignments), params.Clusters, c.head.Vocab()), "build again: fh-ollama build")
+	}
+	params.Assignments = result.Assignments
+	params.Objective = float32(result.Objective)
+	p.Done(fmt.Sprintf("clustered %d rows into %d clusters, objective %.4f", c.head.Vocab(), result.Clusters, result.Objective))
+	return nil
+}
+
+// describe is a clustering's state in a few words.
+func describe(p cluster.Progress) string {
+	text := p.Stage
+	if p.Iteration > 0 {
+		text += fmt.Sprintf(" %d/%d", p.Iteration, p.Iterations)
+	}
+	if p.Objective != nil {
+		text += fmt.Sprintf(", objective %.4f", *p.Objective)
+	}
+	if p.Imbalance != nil {
+		text += fmt.Sprintf(", imbalance %.2f", *p.Imbalance)
+	}
+	return text
+}
