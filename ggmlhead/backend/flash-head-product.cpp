@@ -58,7 +58,7 @@ static void compute_part(ggml_tensor * logits, int ith, int nth, void * data) {
     const sparse_product * s = (const sparse_product *) data;
     sparse_barrier barrier = { &s->product->barrier, nth };
     flash_head_compute(&s->head, &s->params, (const float *) s->x->data, s->x->nb[1], (float *) logits->data, logits->nb[1],
-            s->x->ne[1], s->product->work.data(), { ith, nth, wait_at, &barrier });
+            s->x->ne[1], s->product->work.data(), { ith, nth, wait_at, &barrier, nullptr });
 }
 
 // by retrieval; n_probe of all clusters is exact

@@ -142,6 +142,23 @@ static void score_selected(
     }
 }
 
+// how many tokens of one row are scored exactly: in the clusters that this thread picked, and of its share of the pinned
+static int64_t count_scored(
+        const struct flash_head * head, const struct flash_head_work * w, int64_t r, struct flash_head_threshold threshold, int ith, int nth) {
+    const int64_t   K    = head->n_cluster;
+    const int32_t * list = w->picked + r*K + share(K, ith, nth);
+
+    int64_t n = 0;
+    for (int32_t i = 0; i < w->counts[r*nth + ith]; i++) {
+        n += head->offsets[list[i] + 1] - head->offsets[list[i]];
+    }
+    for (int64_t i = share(head->n_pinned, ith, nth); i < share(head->n_pinned, ith + 1, nth); i++) {
+        const int32_t own = head->cluster[head->pinned[i]];
+        n += !flash_head_selected(threshold, w->keys[r*K + own], own);
+    }
+    return n;
+}
+
 void flash_head_compute(
         const struct flash_head        * head,
         const struct flash_head_params * params,
@@ -232,6 +249,11 @@ void flash_head_compute(
         for (int64_t r = 0; r < n; r++) {
             float * out = (float *) ((char *) logits + (r0 + r)*stride_logits);
             score_selected(head, &w, r, params->n_probe, thresholds[r], acts_w + r*act_w, out, ith, nth);
+        }
+        if (thread.n_scored) {
+            for (int64_t r = 0; r < n; r++) {
+                *thread.n_scored += count_scored(head, &w, r, thresholds[r], ith, nth);
+            }
         }
     }
 }

@@ -71,6 +71,7 @@ struct flash_head_thread {
     int    nth;               // number of threads in this call
     void (*barrier)(void *);  // returns when all nth threads have called it
     void * barrier_data;
+    int64_t * n_scored;       // to this is added how many tokens were scored exactly, thread by thread; NULL not to count
 };
 
 // Bytes of work memory (64-byte aligned) that flash_head_compute needs for n_rows rows on n_threads threads.

@@ -4,6 +4,8 @@
 #include "ggml-cpu-impl.h"
 #include "ggml-flash-head.h"
 
+#include <atomic>
+
 static_assert(FLASH_HEAD_MODE_TOP    == (int) GGML_FLASH_HEAD_TOP,    "modes differ");
 static_assert(FLASH_HEAD_MODE_SAMPLE == (int) GGML_FLASH_HEAD_SAMPLE, "modes differ");
 
@@ -44,12 +46,18 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
     head.centroid_dot = dot_of(centroids->type, head.n_embd);
 
     const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed };
-    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool };
+
+    int64_t n_scored = 0;
+    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, op.n_scored ? &n_scored : nullptr };
 
     GGML_ASSERT(params->wsize >= ggml_flash_head_work_size(dst, params->nth));
 
     flash_head_compute(&head, &run,
             (const float *) x->data, x->nb[1], (float *) dst->data, dst->nb[1], x->ne[1], params->wdata, thread);
+
+    if (op.n_scored) {
+        *(std::atomic<int64_t> *) op.n_scored += n_scored;
+    }
 }
 
 size_t ggml_flash_head_work_size(const struct ggml_tensor * node, int n_threads) {

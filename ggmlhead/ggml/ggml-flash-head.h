@@ -18,6 +18,8 @@ struct ggml_flash_head_params {
     int32_t  mode;        // enum ggml_flash_head_mode
     float    temperature; // of the draw, > 0
     uint32_t seed;        // of the draw
+    void   * n_scored;    // where the CPU backend counts the tokens that it scores exactly, a std::atomic<int64_t> of this
+                          // process that outlives the graph; NULL not to count
 };
 
 // What the op reads besides weight and activations.

@@ -160,7 +160,7 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;
     head->max_rows = settings.max_rows;
-    head->params   = { settings.n_probe, settings.mode, settings.temperature, settings.seed };
+    head->params   = { settings.n_probe, settings.mode, settings.temperature, settings.seed, nullptr };
 
     settings.reorder = settings.reorder && host;
     create_tensors(*head, map, settings.centroid_type, settings.reorder);

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <math.h>
 #include <mutex>
+#include <numeric>
 #include <random>
 #include <string.h>
 #include <thread>
@@ -117,22 +118,26 @@ static void test_compute() {
     for (int mode : { FLASH_HEAD_MODE_TOP, FLASH_HEAD_MODE_SAMPLE }) {
         const flash_head_params params = { 7, mode, 0.8f, 5 };
         std::vector<float> expected;
+        std::vector<int64_t> scored_by; // by each number of threads
         for (int nth : { 1, 2, 5 }) {
             std::vector<float> logits(N*V, NAN);
             std::vector<char>  work(flash_head_work_size(K, D*sizeof(float), D*sizeof(float), N, nth));
             barrier all(nth);
+            std::vector<int64_t> n_scored(nth);
             std::vector<std::thread> threads;
             for (int ith = 0; ith < nth; ith++) {
                 threads.emplace_back([&, ith] {
-                    flash_head_compute(&head, &params, x.data(), D*sizeof(float), logits.data(), V*sizeof(float), N, work.data(), { ith, nth, barrier::wait, &all });
+                    flash_head_compute(&head, &params, x.data(), D*sizeof(float), logits.data(), V*sizeof(float), N, work.data(), { ith, nth, barrier::wait, &all, &n_scored[ith] });
                 });
             }
             for (std::thread & t : threads) { t.join(); }
             if (nth == 1) {
                 expected = logits;
             }
+            scored_by.push_back(std::accumulate(n_scored.begin(), n_scored.end(), (int64_t) 0));
             check(logits == expected, "mode %d: %d threads change the logits", mode, nth);
         }
+        int64_t n_all = 0;
         for (int64_t r = 0; r < N; r++) {
             int64_t n_exact = 0;
             for (int64_t v = 0; v < V; v++) {
@@ -145,6 +150,10 @@ static void test_compute() {
             }
             // 7 clusters of 16 or 17 tokens, and the pinned ones outside them
             check(n_exact >= 7*16 && n_exact <= 7*17 + (int64_t) pinned.size(), "row %d: %d tokens are exact", (int) r, (int) n_exact);
+            n_all += n_exact;
+        }
+        for (int64_t n : scored_by) {
+            check(n == n_all, "mode %d: %d tokens were counted, %d are exact", mode, (int) n, (int) n_all);
         }
     }
 }

@@ -22,7 +22,7 @@ static std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t s
 }
 
 static ggml_flash_head_params top(int32_t n_probe) {
-    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0 };
+    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, nullptr };
 }
 
 // normalised mean squared error of a against b
@@ -147,7 +147,7 @@ static void test_same_bits() {
         const head_fixture without_copy(shape, backend);
 
         for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-            const ggml_flash_head_params params = { 12, mode, 0.8f, 5 };
+            const ggml_flash_head_params params = { 12, mode, 0.8f, 5, nullptr };
             const std::vector<float> x = random_rows(19, shape.n_embd);
 
             set_n_threads(backend, 1);
@@ -238,7 +238,7 @@ static void test_sampling() {
     const int n_draws = 20000;
     std::vector<int> drawn(shape.n_cluster);
     for (int i = 0; i < n_draws; i++) {
-        const ggml_flash_head_params params = { 1, GGML_FLASH_HEAD_SAMPLE, temperature, (uint32_t) i };
+        const ggml_flash_head_params params = { 1, GGML_FLASH_HEAD_SAMPLE, temperature, (uint32_t) i, nullptr };
         const std::vector<float> logits = h.run(backend, x, params);
         for (int64_t c = 0; c < shape.n_cluster; c++) {
             const int32_t v = h.tokens[h.offsets[c]];
@@ -264,7 +264,7 @@ static void test_replace() {
     ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, true }));
     ggml_tensor * x       = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
     ggml_tensor * product = ggml_mul_mat(ctx.get(), h.weight_tensor, x);
-    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9 };
+    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, nullptr };
 
     ggml_flash_head_replace_mul_mat(product, &h.sources, &params);
 
