@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // Llama is a running llama-server, for models that are too odd for Ollama to register.
 type Llama struct {
-	process *process
+	process *process.Process
 	base    string
 	log     string
 }
@@ -38,7 +40,7 @@ func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, e
 	if l.process, err = start(cmd, l.log); err != nil {
 		return nil, err
 	}
-	if err := l.process.await(ctx, startTimeout, func() error { return l.get(ctx, "/health") }); err != nil {
+	if err := l.process.Await(ctx, startTimeout, func() error { return l.get(ctx, "/health") }); err != nil {
 		l.Stop()
 		return nil, fmt.Errorf("llama-server: %w\n%s", err, l.Log())
 	}
@@ -46,7 +48,7 @@ func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, e
 }
 
 // Stop ends the server.
-func (l *Llama) Stop() { l.process.stop() }
+func (l *Llama) Stop() { l.process.Stop() }
 
 // Log is what the server has logged so far.
 func (l *Llama) Log() string {
@@ -89,7 +91,7 @@ func (l *Llama) Embedding(ctx context.Context, text string) ([][]float32, error)
 }
 
 // PID is the server's process.
-func (l *Llama) PID() int { return l.process.cmd.Process.Pid }
+func (l *Llama) PID() int { return l.process.PID() }
 
 func (l *Llama) get(ctx context.Context, path string) error {
 	return l.call(ctx, http.MethodGet, path, nil, nil)

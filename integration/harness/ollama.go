@@ -5,7 +5,6 @@ package harness
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // startTimeout is how long a server may take to answer.
@@ -48,7 +49,7 @@ type Ollama struct {
 	Client *api.Client
 	Host   string // for OLLAMA_HOST
 
-	process *process
+	process *process.Process
 	env     []string
 	log     string
 }
@@ -80,7 +81,7 @@ func Start(ctx context.Context, prefix Prefix, dir string, env ...string) (*Olla
 	if o.process, err = start(cmd, o.log); err != nil {
 		return nil, err
 	}
-	if err := o.process.await(ctx, startTimeout, func() error { return o.Client.Heartbeat(ctx) }); err != nil {
+	if err := o.process.Await(ctx, startTimeout, func() error { return o.Client.Heartbeat(ctx) }); err != nil {
 		o.Stop()
 		return nil, fmt.Errorf("ollama serve: %w\n%s", err, o.Log())
 	}
@@ -88,7 +89,7 @@ func Start(ctx context.Context, prefix Prefix, dir string, env ...string) (*Olla
 }
 
 // Stop ends the server and everything it started, and waits for their end.
-func (o *Ollama) Stop() { o.process.stop() }
+func (o *Ollama) Stop() { o.process.Stop() }
 
 // Log is what the server and its runners have logged so far.
 func (o *Ollama) Log() string {
@@ -139,8 +140,16 @@ func FreePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// errEnded is returned by await when the program ends instead of answering.
-var errEnded = errors.New("the program ended before it answered")
+// start runs cmd with both outputs going to the file log.
+func start(cmd *exec.Cmd, log string) (*process.Process, error) {
+	out, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close() // the program has its own copy
+	cmd.Stdout, cmd.Stderr = out, out
+	return process.Start(cmd)
+}
 
 // LogFile is where the server logs; it lies in the folder that Start was given.
 func (o *Ollama) LogFile() string { return o.log }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -36,7 +37,7 @@ func createOutput(input, final string, force bool, need int64) (*output, error) 
 		}
 	}
 	dir := filepath.Dir(final)
-	if free, ok := freeBytes(dir); ok && free < need {
+	if free, ok := disk.Free(dir); ok && free < need {
 		return nil, noSpace(fmt.Errorf("%s has %d MiB free, the output needs %d MiB", dir, free>>20, (need>>20)+1))
 	}
 	name := filepath.Base(final)

@@ -1,0 +1,14 @@
+//go:build unix
+
+package disk
+
+import "golang.org/x/sys/unix"
+
+// Free returns how many bytes a user may still write in dir; false if the system does not tell.
+func Free(dir string) (int64, bool) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0, false
+	}
+	return int64(uint64(s.Bavail) * uint64(s.Bsize)), true
+}
