@@ -1,16 +1,14 @@
 #include "commands.h"
 
+#include "flags.h"
 #include "flash-head-cluster.h"
 #include "json.h"
 #include "matmul.h"
 #include "output.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <thread>
 
@@ -24,49 +22,19 @@ struct cluster_args {
     int64_t     threads      = 0;
 };
 
-static bool parse_number(const char * text, int64_t min, int64_t max, int64_t * value) {
-    char * end = nullptr;
-    errno  = 0;
-    *value = strtoll(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' && *value >= min && *value <= max;
-}
-
 // Returns false after printing what is wrong.
 static bool parse_args(int argc, char ** argv, cluster_args * args) {
-    struct text_flag   { const char * name; std::string * value; };
-    struct number_flag { const char * name; int64_t * value; int64_t min; int64_t max; };
-    const text_flag texts[] = {
-        { "--model",  &args->model  },
-        { "--tensor", &args->tensor },
-        { "--out",    &args->out    },
+    const flash_head_flag flags[] = {
+        { "--model",        &args->model,  nullptr,             0, 0          },
+        { "--tensor",       &args->tensor, nullptr,             0, 0          },
+        { "--out",          &args->out,    nullptr,             0, 0          },
+        { "--cluster-size", nullptr,       &args->cluster_size, 1, INT32_MAX  },
+        { "--iterations",   nullptr,       &args->iterations,   1, 10000      },
+        { "--seed",         nullptr,       &args->seed,         0, UINT32_MAX },
+        { "--threads",      nullptr,       &args->threads,      0, 4096       },
     };
-    const number_flag numbers[] = {
-        { "--cluster-size", &args->cluster_size, 1, INT32_MAX  },
-        { "--iterations",   &args->iterations,   1, 10000      },
-        { "--seed",         &args->seed,         0, UINT32_MAX },
-        { "--threads",      &args->threads,      0, 4096       },
-    };
-    for (int i = 0; i < argc; i += 2) {
-        bool known = false;
-        for (const text_flag & flag : texts) {
-            if (strcmp(argv[i], flag.name) == 0 && i + 1 < argc) {
-                *flag.value = argv[i + 1];
-                known = true;
-            }
-        }
-        for (const number_flag & flag : numbers) {
-            if (strcmp(argv[i], flag.name) == 0 && i + 1 < argc) {
-                if (!parse_number(argv[i + 1], flag.min, flag.max, flag.value)) {
-                    fprintf(stderr, "error: %s must be a whole number from %lld to %lld\n", flag.name, (long long) flag.min, (long long) flag.max);
-                    return false;
-                }
-                known = true;
-            }
-        }
-        if (!known) {
-            fprintf(stderr, "error: unknown argument or missing value: %s\n", argv[i]);
-            return false;
-        }
+    if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
+        return false;
     }
     if (args->model.empty() || args->tensor.empty() || args->out.empty()) {
         fprintf(stderr, "error: --model, --tensor and --out are needed\n");

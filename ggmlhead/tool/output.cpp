@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -15,17 +16,30 @@ static void on_signal(int number) {
     raise(number);
 }
 
+// Writes the values in pieces: centroids may be hundreds of MiB.
+static bool write_all(FILE * file, const std::vector<uint32_t> & values) {
+    const size_t n_piece = 1 << 14;
+    std::vector<uint8_t> bytes;
+    for (size_t begin = 0; begin < values.size(); begin += n_piece) {
+        const size_t end = std::min(begin + n_piece, values.size());
+        bytes.clear();
+        for (size_t i = begin; i < end; i++) {
+            for (int k = 0; k < 4; k++) {
+                bytes.push_back((uint8_t) (values[i] >> 8*k));
+            }
+        }
+        if (fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size()) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool flash_head_tool_write(const std::string & path, const std::vector<uint32_t> & values, std::string * error) {
     const int length = snprintf(temporary, sizeof(temporary), "%s.part", path.c_str());
     if (length < 0 || (size_t) length >= sizeof(temporary)) {
         *error = "the name of the output file is too long";
         return false;
-    }
-    std::vector<uint8_t> bytes(values.size()*4);
-    for (size_t i = 0; i < values.size(); i++) {
-        for (int k = 0; k < 4; k++) {
-            bytes[4*i + k] = (uint8_t) (values[i] >> 8*k);
-        }
     }
     signal(SIGINT,  on_signal);
     signal(SIGTERM, on_signal);
@@ -34,7 +48,7 @@ bool flash_head_tool_write(const std::string & path, const std::vector<uint32_t>
     bool ok = file != nullptr;
     int  why = errno;
     if (ok) {
-        ok  = fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+        ok  = write_all(file, values);
         why = errno;
         if (fclose(file) != 0 && ok) {
             ok  = false;

@@ -12,6 +12,9 @@ static const char * USAGE =
     "         --iterations N     iterations of k-means (default 8)\n"
     "         --seed S           of the first centroids (default 0)\n"
     "         --threads T        (default: all cores)\n"
+    "       llama-flashhead centroids --model FILE --tensor NAME --clusters K --assignments FILE --out FILE\n"
+    "           write the mean of each cluster's rows: for each column of the matrix K values, little-endian float32;\n"
+    "           assignments is a little-endian uint32 for each row, as cluster writes them\n"
     "       llama-flashhead devices\n"
     "           list ggml's devices and whether they have the FLASH_HEAD operation, as JSON; patched builds only\n"
     "\n"
@@ -27,6 +30,9 @@ static int run(int argc, char ** argv) {
     }
     if (strcmp(command, "cluster") == 0) {
         return flash_head_tool_cluster(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "centroids") == 0) {
+        return flash_head_tool_centroids(argc - 2, argv + 2);
     }
     if (strcmp(command, "devices") == 0) {
         return flash_head_tool_devices(argc - 2, argv + 2);

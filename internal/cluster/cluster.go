@@ -2,19 +2,14 @@ package cluster
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -63,46 +58,22 @@ type event struct {
 func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) {
 	dir, err := os.MkdirTemp("", "flashhead-*")
 	if err != nil {
-		return Result{}, hint.Wrap(err, "point TMPDIR at a folder that can be written")
+		return Result{}, hint.Wrap(err, elsewhere)
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "assignments")
 
-	var args []string
-	if o.GGML != "" {
-		args = []string{"--ggml", o.GGML}
-	}
-	cmd := exec.CommandContext(ctx, o.Tool, append(args, "cluster", "--model", o.Model, "--tensor", o.Tensor,
+	var rows int64
+	var result Result
+	args := []string{"cluster", "--model", o.Model, "--tensor", o.Tensor,
 		"--cluster-size", strconv.Itoa(o.ClusterSize), "--iterations", strconv.Itoa(o.Iterations),
-		"--seed", strconv.FormatUint(uint64(o.Seed), 10), "--threads", strconv.Itoa(o.Threads), "--out", out)...)
-	cmd.WaitDelay = 5 * time.Second
-	var stderr tail
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
+		"--seed", strconv.FormatUint(uint64(o.Seed), 10), "--threads", strconv.Itoa(o.Threads), "--out", out}
+	err = invoke(ctx, o.Tool, o.GGML, "clustering", args, func(stdout io.Reader) (err error) {
+		rows, result, err = follow(stdout, report)
+		return err
+	})
 	if err != nil {
 		return Result{}, err
-	}
-	if err := cmd.Start(); err != nil {
-		return Result{}, hint.Wrap(err, "build the native tool again: fh-ollama build")
-	}
-	rows, result, readErr := follow(stdout, report)
-	if readErr != nil {
-		cmd.Process.Kill()
-	}
-	err = cmd.Wait()
-	if cmd.ProcessState.ExitCode() == -1 { // a signal: Ctrl-C reaches both processes, and the tool may be the quicker
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-	switch {
-	case ctx.Err() != nil:
-		return Result{}, ctx.Err()
-	case readErr != nil:
-		return Result{}, readErr
-	case err != nil:
-		return Result{}, failure(err, stderr.String())
 	}
 	if result.Assignments, err = readAssignments(out, rows, result.Clusters); err != nil {
 		return Result{}, err
@@ -146,33 +117,6 @@ func follow(stdout io.Reader, report func(Progress)) (rows int64, result Result,
 	return rows, result, nil
 }
 
-// exitNoGGML is how the plug-in's tool ends when it cannot use the ggml that it was given.
-const exitNoGGML = 3
-
-// failure turns the tool's exit into an error with the cause that the tool named.
-func failure(err error, stderr string) error {
-	cause := ""
-	for line := range strings.Lines(stderr) {
-		line = strings.TrimSpace(line)
-		if text, ok := strings.CutPrefix(line, "error: "); ok {
-			cause = text
-		} else if line != "" && cause == "" {
-			cause = line
-		}
-	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && !exit.Exited() {
-		return hint.New(fmt.Sprintf("clustering ended by %v", exit), "if the machine ran out of memory, close other programs and try again")
-	}
-	if cause == "" {
-		cause = err.Error()
-	}
-	if exit != nil && exit.ExitCode() == exitNoGGML {
-		return hint.New("clustering failed: "+cause, "update Ollama, or build one that brings a tool of its own: fh-ollama build")
-	}
-	return hint.New("clustering failed: "+cause, "if the file loads in Ollama, this is a fault of the tool; please report it")
-}
-
 // readAssignments reads and checks what the tool wrote: rows little-endian uint32 below clusters, in clusters of nearly
 // equal size.
 func readAssignments(path string, rows int64, clusters uint32) ([]uint32, error) {
@@ -202,18 +146,4 @@ func readAssignments(path string, rows int64, clusters uint32) ([]uint32, error)
 		}
 	}
 	return assignments, nil
-}
-
-// tail keeps the end of what is written to it.
-type tail struct{ bytes.Buffer }
-
-const tailBytes = 8 << 10
-
-// Write never fails.
-func (t *tail) Write(p []byte) (int, error) {
-	t.Buffer.Write(p)
-	if n := t.Len() - tailBytes; n > 0 {
-		t.Next(n)
-	}
-	return len(p), nil
 }

@@ -1,0 +1,87 @@
+package cluster
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// CentroidOptions say which rows to average.
+type CentroidOptions struct {
+	Tool        string   // path of llama-flashhead
+	GGML        string   // see Options
+	Model       string   // path of a GGUF file
+	Tensor      string   // name of the head's tensor, V rows of D columns
+	Assignments []uint32 // cluster of every row, V entries; no cluster is empty
+	Clusters    uint32   // K
+	Columns     int64    // D
+}
+
+// Centroids is a temporary file with D*K little-endian float32, for each column of the head one value a cluster: the mean
+// of its rows. These are the centroids that the runtime makes, before it quantises them.
+type Centroids struct {
+	*os.File
+	dir string
+}
+
+// Close closes and removes the file.
+func (c *Centroids) Close() error {
+	c.File.Close()
+	return os.RemoveAll(c.dir)
+}
+
+// NewCentroids computes the centroids of o; Close them. When ctx ends the tool is killed.
+func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
+	dir, err := os.MkdirTemp("", "flashhead-*")
+	if err != nil {
+		return nil, hint.Wrap(err, elsewhere)
+	}
+	file, err := centroids(ctx, o, dir)
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return &Centroids{file, dir}, nil
+}
+
+const elsewhere = "point TMPDIR at a folder that can be written"
+
+// centroids has the tool make its file in dir.
+func centroids(ctx context.Context, o CentroidOptions, dir string) (*os.File, error) {
+	in, out := filepath.Join(dir, "assignments"), filepath.Join(dir, "centroids")
+	words := make([]byte, 0, 4*len(o.Assignments))
+	for _, k := range o.Assignments {
+		words = binary.LittleEndian.AppendUint32(words, k)
+	}
+	if err := os.WriteFile(in, words, 0o600); err != nil {
+		return nil, hint.Wrap(err, elsewhere)
+	}
+	args := []string{"centroids", "--model", o.Model, "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
+		"--assignments", in, "--out", out}
+	err := invoke(ctx, o.Tool, o.GGML, "computing centroids", args, func(stdout io.Reader) error {
+		_, err := io.Copy(io.Discard, stdout)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(out)
+	if err != nil {
+		return nil, hint.Wrap(err, rebuild)
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() != 4*int64(o.Clusters)*o.Columns {
+		err = hint.New(fmt.Sprintf("%s wrote %d bytes for %d centroids of %d columns", toolName, info.Size(), o.Clusters, o.Columns), rebuild)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}

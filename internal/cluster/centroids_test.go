@@ -1,0 +1,93 @@
+package cluster_test
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// TestNativeCentroids averages rows whose means are worked out by hand, 2 columns of 5 rows in clusters of 3, 1 and 1.
+func TestNativeCentroids(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the native tool")
+	}
+	dir := os.Getenv("FH_OLLAMA_LIB")
+	if dir == "" {
+		dir = "../../dist/lib/ollama"
+	}
+	tool, err := cluster.FindTool([]string{dir})
+	if err != nil {
+		t.Fatalf("%v in %s: run make build first", err, dir)
+	}
+	rows := []float32{1, 10, 5, 6, 2, 20, -7, 0.5, 6, -3}
+	data, err := binary.Append(nil, binary.LittleEndian, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := gguftest.Model(5, 2)
+	file.Tensors[0].Data = data
+	options := cluster.CentroidOptions{
+		Tool: tool, Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight",
+		Assignments: []uint32{2, 0, 2, 1, 2}, Clusters: 3, Columns: 2,
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	got, err := cluster.NewCentroids(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	means := make([]float32, len(text)/4)
+	if _, err := binary.Decode(text, binary.LittleEndian, means); err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{5, -7, 3, 6, 0.5, 9}; !slices.Equal(means, want) {
+		t.Errorf("means %v, want %v", means, want)
+	}
+	if err := got.Close(); err != nil {
+		t.Error(err)
+	}
+
+	for want, change := range map[string]func(o *cluster.CentroidOptions){
+		"cluster 1 is empty":         func(o *cluster.CentroidOptions) { o.Assignments = []uint32{2, 0, 2, 0, 2} },
+		"row 3 is in cluster 3 of 3": func(o *cluster.CentroidOptions) { o.Assignments = []uint32{2, 0, 1, 3, 2} },
+		"is not a file of 5 numbers": func(o *cluster.CentroidOptions) { o.Assignments = o.Assignments[1:] },
+		"no tensor output.weight":    func(o *cluster.CentroidOptions) { o.Tensor = "output.weight" },
+		"centroids of 3 columns":     func(o *cluster.CentroidOptions) { o.Columns = 3 },
+		"NaN or infinite weight in a row": func(o *cluster.CentroidOptions) {
+			broken := file
+			broken.Tensors = slices.Clone(file.Tensors)
+			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]), math.Float32bits(float32(math.NaN())))
+			o.Model = gguftest.Write(t, "nan.gguf", broken.Bytes())
+		},
+	} {
+		o := options
+		change(&o)
+		if _, err := cluster.NewCentroids(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestOlderTool has a tool of an older build, which does not know the command.
+func TestOlderTool(t *testing.T) {
+	tool := script(t, `echo "error: unknown command: $1" >&2; exit 2`)
+	_, err := cluster.NewCentroids(t.Context(), cluster.CentroidOptions{Tool: tool})
+	if err == nil || err.Error() != "computing centroids failed: unknown command: centroids" || !strings.Contains(hint.Of(err), "build again") {
+		t.Errorf("%v, way out %q", err, hint.Of(err))
+	}
+}
