@@ -10,6 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -51,16 +52,19 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if err := job.check(); err != nil {
 		return Summary{}, fmt.Errorf("%s: %w", t.Input, err)
 	}
-	out, err := createOutput(t.Input, t.Output, t.Force, src.Size+job.keyBytes())
+	if err := t.checkOutput(); err != nil {
+		return Summary{}, err
+	}
+	out, err := output.Create(t.Output, "-o", src.Size+job.keyBytes())
 	if err != nil {
 		return Summary{}, err
 	}
-	defer out.discard()
+	defer out.Discard()
 	if err := job.run(ctx, out); err != nil {
 		return Summary{}, err
 	}
 	return Summary{
-		Output: t.Output, Head: job.head, Parameters: job.params, Grown: out.size - src.Size,
+		Output: t.Output, Head: job.head, Parameters: job.params, Grown: out.Size - src.Size,
 		Cost: flashhead.NewCost(src, job.head, job.params.Clusters, job.params.CentroidType),
 		Took: time.Since(begun),
 	}, nil
@@ -111,7 +115,7 @@ func (j *job) check() error {
 func (j *job) keyBytes() int64 { return 4*j.head.Vocab() + 4*int64(len(j.params.Pinned)) + 2048 }
 
 // run gets the map, writes and verifies. The source's digest is taken while the map is made.
-func (j *job) run(ctx context.Context, out *output) error {
+func (j *job) run(ctx context.Context, out *output.File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	digests := make(chan digestResult, 1)
@@ -135,25 +139,25 @@ func (j *job) run(ctx context.Context, out *output) error {
 }
 
 // write writes the output, reads it again, compares, and gives it its name.
-func (j *job) write(ctx context.Context, out *output, source digests) error {
+func (j *job) write(ctx context.Context, out *output.File, source digests) error {
 	stop := func(done, total int64) error {
 		j.progress.Set(float64(done)/float64(max(total, 1)), "")
 		return ctx.Err()
 	}
 	j.progress.Start("writing")
-	if err := j.src.Rewrite(out.file, flashhead.IsKey, j.params.Keys(), stop); err != nil {
-		return out.explain(err)
+	if err := j.src.Rewrite(out.File, flashhead.IsKey, j.params.Keys(), stop); err != nil {
+		return out.Explain(err)
 	}
-	if err := out.sync(); err != nil {
-		return out.explain(err)
+	if err := out.Finish(); err != nil {
+		return err
 	}
 	j.progress.Done("wrote " + filepath.Base(j.Output))
 	j.progress.Start("verifying")
-	if err := j.verify(ctx, out.path, source); err != nil {
+	if err := j.verify(ctx, out.Path(), source); err != nil {
 		return err
 	}
-	if err := out.publish(); err != nil {
-		return out.explain(err)
+	if err := out.Publish(); err != nil {
+		return err
 	}
 	j.progress.Done("verified that every tensor is the same")
 	return nil

@@ -4,11 +4,13 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // Target is what every conversion is told, wherever its map comes from.
@@ -28,6 +30,26 @@ func (t Target) Validate() error {
 		return errors.New("the name of a GGUF file is missing")
 	case t.Probes < 0:
 		return fmt.Errorf("%d probes are not 1 or more", t.Probes)
+	}
+	return nil
+}
+
+// checkOutput checks that the output may take its name.
+func (t Target) checkOutput() error {
+	info, err := os.Stat(t.Output)
+	if err != nil {
+		return nil // what else may be wrong shows when it is created
+	}
+	in, err := os.Stat(t.Input)
+	switch {
+	case err != nil:
+		return err
+	case os.SameFile(in, info):
+		return hint.New(t.Output+" is the input itself, which is never changed", "choose another output with -o")
+	case !info.Mode().IsRegular():
+		return hint.New(t.Output+" is there and not a file", "choose another output with -o")
+	case !t.Force:
+		return hint.New(t.Output+" exists already", "choose another output with -o, or give --force to replace it")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 	"github.com/fh-ollama/fh-ollama/modelfile"
@@ -164,7 +165,7 @@ func convertTo(ctx context.Context, o Options, weights string, p *progress.Progr
 	}
 	if _, err := convert.Convert(ctx, options, p); err != nil {
 		clean()
-		if o.Keep == "" && errors.Is(err, convert.ErrNoSpace) {
+		if o.Keep == "" && errors.Is(err, output.ErrNoSpace) {
 			err = hint.Wrap(err, elsewhere)
 		}
 		return "", nil, err

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package convert
+package output
 
 // syncDir has no counterpart here.
 func syncDir(string) error { return nil }

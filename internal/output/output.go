@@ -1,0 +1,115 @@
+// Package output writes files that appear under their name only when they are complete.
+package output
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/internal/disk"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// File is an output in the making. It has a temporary name until Publish.
+type File struct {
+	*os.File
+	Size int64 // bytes, known after Finish
+
+	path  string // the temporary name, "" when published
+	final string
+	flag  string
+}
+
+// Create begins the file final beside its final name; whether that may be taken is for the caller to know. flag is the
+// flag that chooses another place, for the ways out. need is about the file's size in bytes.
+func Create(final, flag string, need int64) (*File, error) {
+	o := &File{final: final, flag: flag}
+	dir := filepath.Dir(final)
+	if free, ok := disk.Free(dir); ok && free < need {
+		return nil, o.noSpace(fmt.Errorf("%s has %d MiB free, the output needs %d MiB", dir, free>>20, (need>>20)+1))
+	}
+	name := filepath.Base(final)
+	path := filepath.Join(dir, fmt.Sprintf(".%s.partial-%s", name[:min(len(name), 200)], rand.Text()[:8]))
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, o.Explain(err)
+	}
+	o.File, o.path = file, path
+	return o, nil
+}
+
+// Path returns the name that the file has now.
+func (o *File) Path() string {
+	if o.path == "" {
+		return o.final
+	}
+	return o.path
+}
+
+// Finish makes the content durable and closes the file.
+func (o *File) Finish() error {
+	if err := o.Sync(); err != nil {
+		return o.Explain(err)
+	}
+	info, err := o.Stat()
+	if err != nil {
+		return o.Explain(err)
+	}
+	o.Size = info.Size()
+	if err := o.Close(); err != nil {
+		return o.Explain(err)
+	}
+	return nil
+}
+
+// Publish gives a finished file its final name, durably.
+func (o *File) Publish() error {
+	if err := os.Rename(o.path, o.final); err != nil {
+		return o.Explain(err)
+	}
+	o.path = ""
+	if err := syncDir(filepath.Dir(o.final)); err != nil {
+		return o.Explain(err)
+	}
+	return nil
+}
+
+// Discard removes a file that was not published.
+func (o *File) Discard() {
+	o.Close()
+	if o.path != "" {
+		os.Remove(o.path)
+	}
+}
+
+// Explain names the way out of an error in writing.
+func (o *File) Explain(err error) error {
+	wrapped := fmt.Errorf("cannot write %s: %w", o.final, err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return o.noSpace(wrapped)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return hint.Wrap(wrapped, "choose a folder that you may write to with "+o.flag)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return hint.Wrap(wrapped, "make the folder first, or choose another output with "+o.flag)
+	}
+	return hint.Wrap(wrapped, "choose another output with "+o.flag)
+}
+
+// ErrNoSpace is in the chain of an error when the output's disk is full, or will be.
+var ErrNoSpace = errors.New("no space")
+
+func (o *File) noSpace(err error) error {
+	return hint.Wrap(spaceError{err}, "free some space, or choose an output on another disk with "+o.flag)
+}
+
+// spaceError is an ErrNoSpace with the words of its cause.
+type spaceError struct{ error }
+
+func (spaceError) Is(target error) bool { return target == ErrNoSpace }
+
+func (e spaceError) Unwrap() error { return e.error }
