@@ -18,7 +18,12 @@ func (s Summary) String() string {
 		kind = "tied"
 	}
 	line("head", "%s, %v, %d x %d, %s, %.0f %% of the bytes a token", t.Name, t.Type, t.Rows(), t.Columns(), kind, 100*s.Cost.HeadShare())
-	line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective, p.CentroidType)
+	if p.ImportedFrom != "" {
+		least, most := p.ClusterSizes()
+		line("clusters", "%d of %d to %d tokens, imported from %s, centroids %v", p.Clusters, least, most, p.ImportedFrom, p.CentroidType)
+	} else {
+		line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective, p.CentroidType)
+	}
 	line("probes", "%d, and %d tokens pinned", p.Probes, len(p.Pinned))
 	line("ceiling", "at most %.2fx as fast as dense, by bytes read", s.Cost.Ceiling(p.Probes))
 	line("file", "%s, %d bytes larger", s.Output, s.Grown)

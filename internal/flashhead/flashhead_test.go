@@ -189,6 +189,29 @@ func TestParametersRoundTrip(t *testing.T) {
 	}
 }
 
+// TestImportedRoundTrip has clusters of 2, 37 and 1 tokens, and no keys that tell of a clustering.
+func TestImportedRoundTrip(t *testing.T) {
+	want := sound()
+	for i := range want.Assignments {
+		want.Assignments[i] = 1
+	}
+	want.Assignments[0], want.Assignments[9], want.Assignments[39] = 0, 0, 2
+	want.Provenance = flashhead.Provenance{Tensor: "token_embd.weight", ImportedFrom: "elsewhere", ToolVersion: "test", SourceSHA256: "abc"}
+	f := write(t, want.Keys())
+	got, err := flashhead.FromFile(f, head(t, f))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if least, most := got.ClusterSizes(); least != 1 || most != 37 {
+		t.Errorf("clusters of %d to %d", least, most)
+	}
+	for _, key := range []string{flashhead.KeyClusterSize, flashhead.KeySeed, flashhead.KeyIterations, flashhead.KeyObjective} {
+		if _, ok := f.Key(key); ok {
+			t.Errorf("%s is in the file", key)
+		}
+	}
+}
+
 // TestDamage makes one thing wrong after the other; each must be named.
 func TestDamage(t *testing.T) {
 	edit := func(change func(*flashhead.Parameters)) []gguf.NewValue {

@@ -16,8 +16,9 @@ const (
 	KeyPinnedTokens = Prefix + "pinned_tokens" // arr[u32]: tokens that are always scored exactly
 	KeyCentroidType = Prefix + "centroid_type" // str: ggml type name of the centroids, e.g. "q4_0"
 
-	// Provenance: read by people and tools, never by the runtime.
+	// Provenance: read by people and tools, never by the runtime. The four of a clustering are absent from an imported map.
 	KeyTensor       = Prefix + "tensor"        // str: name of the clustered tensor
+	KeyImportedFrom = Prefix + "imported_from" // str: format of the assets that the map came from
 	KeyClusterSize  = Prefix + "cluster_size"  // u32: tokens a cluster, as asked for
 	KeySeed         = Prefix + "seed"          // u32
 	KeyIterations   = Prefix + "iterations"    // u32

@@ -2,6 +2,7 @@ package flashhead
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
@@ -24,6 +25,7 @@ type Parameters struct {
 // Provenance tells where the parameters came from. The runtime never reads it.
 type Provenance struct {
 	Tensor       string
+	ImportedFrom string // format of the assets that the map came from; "" for a clustering, which has the next four
 	ClusterSize  uint32
 	Seed         uint32
 	Iterations   uint32
@@ -32,9 +34,18 @@ type Provenance struct {
 	SourceSHA256 string
 }
 
+// ClusterSizes returns the numbers of tokens of the smallest and of the largest cluster.
+func (p Parameters) ClusterSizes() (least, most int) {
+	sizes := make([]int, p.Clusters)
+	for _, k := range p.Assignments {
+		sizes[k]++
+	}
+	return slices.Min(sizes), slices.Max(sizes)
+}
+
 // Keys returns the metadata entries that describe p.
 func (p Parameters) Keys() []gguf.NewValue {
-	return []gguf.NewValue{
+	keys := []gguf.NewValue{
 		gguf.U32(KeyVersion, FormatVersion),
 		gguf.U32(KeyClusterCount, p.Clusters),
 		gguf.U32s(KeyAssignments, p.Assignments),
@@ -42,13 +53,17 @@ func (p Parameters) Keys() []gguf.NewValue {
 		gguf.U32s(KeyPinnedTokens, p.Pinned),
 		gguf.Str(KeyCentroidType, p.CentroidType.String()),
 		gguf.Str(KeyTensor, p.Tensor),
-		gguf.U32(KeyClusterSize, p.ClusterSize),
-		gguf.U32(KeySeed, p.Seed),
-		gguf.U32(KeyIterations, p.Iterations),
-		gguf.F32(KeyObjective, p.Objective),
-		gguf.Str(KeyToolVersion, p.ToolVersion),
-		gguf.Str(KeySourceSHA256, p.SourceSHA256),
 	}
+	if p.ImportedFrom != "" {
+		keys = append(keys, gguf.Str(KeyImportedFrom, p.ImportedFrom))
+	} else {
+		keys = append(keys,
+			gguf.U32(KeyClusterSize, p.ClusterSize),
+			gguf.U32(KeySeed, p.Seed),
+			gguf.U32(KeyIterations, p.Iterations),
+			gguf.F32(KeyObjective, p.Objective))
+	}
+	return append(keys, gguf.Str(KeyToolVersion, p.ToolVersion), gguf.Str(KeySourceSHA256, p.SourceSHA256))
 }
 
 // IsKey reports whether a metadata key belongs to the format.
@@ -192,7 +207,7 @@ func provenance(f *gguf.File) Provenance {
 	str := func(key string) string { s, _ := f.Str(key); return s }
 	objective, _ := f.Float(KeyObjective)
 	return Provenance{
-		Tensor: str(KeyTensor), ClusterSize: u32(KeyClusterSize), Seed: u32(KeySeed), Iterations: u32(KeyIterations),
+		Tensor: str(KeyTensor), ImportedFrom: str(KeyImportedFrom), ClusterSize: u32(KeyClusterSize), Seed: u32(KeySeed), Iterations: u32(KeyIterations),
 		Objective: float32(objective), ToolVersion: str(KeyToolVersion), SourceSHA256: str(KeySourceSHA256),
 	}
 }

@@ -42,15 +42,23 @@ type Head struct {
 
 // Parameters are the FlashHead keys of a sound file.
 type Parameters struct {
-	Probes       uint32  `json:"probes"`
-	Pinned       int     `json:"pinned_tokens"`
-	CentroidType string  `json:"centroid_type"`
-	ClusterSize  uint32  `json:"cluster_size"`
-	Seed         uint32  `json:"seed"`
-	Iterations   uint32  `json:"iterations"`
-	Objective    float32 `json:"objective"`
-	ToolVersion  string  `json:"tool_version"`
-	SourceSHA256 string  `json:"source_sha256"`
+	Probes       uint32 `json:"probes"`
+	Pinned       int    `json:"pinned_tokens"`
+	CentroidType string `json:"centroid_type"`
+	LeastTokens  int    `json:"smallest_cluster"`
+	MostTokens   int    `json:"largest_cluster"`
+	ImportedFrom string `json:"imported_from,omitempty"`
+	*Clustering         // nil for an imported map
+	ToolVersion  string `json:"tool_version"`
+	SourceSHA256 string `json:"source_sha256"`
+}
+
+// Clustering tells how the map was made.
+type Clustering struct {
+	ClusterSize uint32  `json:"cluster_size"`
+	Seed        uint32  `json:"seed"`
+	Iterations  uint32  `json:"iterations"`
+	Objective   float32 `json:"objective"`
 }
 
 // Ceiling is the most that a number of probes can bring.
@@ -82,11 +90,7 @@ func File(path string) (Report, error) {
 			r.Problems = damage.Problems
 		} else {
 			params, r.Sound = found, true
-			r.Parameters = &Parameters{
-				Probes: params.Probes, Pinned: len(params.Pinned), CentroidType: params.CentroidType.String(),
-				ClusterSize: params.ClusterSize, Seed: params.Seed, Iterations: params.Iterations, Objective: params.Objective,
-				ToolVersion: params.ToolVersion, SourceSHA256: params.SourceSHA256,
-			}
+			r.Parameters = parameters(params)
 		}
 	}
 	cost := flashhead.NewCost(f, head, params.Clusters, params.CentroidType)
@@ -99,6 +103,18 @@ func File(path string) (Report, error) {
 	}
 	r.WorthIt = r.Expected[0].Ratio >= worthIt
 	return r, nil
+}
+
+func parameters(p flashhead.Parameters) *Parameters {
+	out := &Parameters{
+		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(),
+		ImportedFrom: p.ImportedFrom, ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
+	}
+	out.LeastTokens, out.MostTokens = p.ClusterSizes()
+	if p.ImportedFrom == "" {
+		out.Clustering = &Clustering{ClusterSize: p.ClusterSize, Seed: p.Seed, Iterations: p.Iterations, Objective: p.Objective}
+	}
+	return out
 }
 
 // defaults are the parameters that a conversion would choose.
@@ -125,8 +141,8 @@ func (r Report) String() string {
 	switch {
 	case r.Sound:
 		p := r.Parameters
-		line("flashhead", "%d clusters of %d, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.ClusterSize, p.Probes, p.Pinned, p.CentroidType)
-		line("made by", "version %s, seed %d, %d iterations, objective %.4f", p.ToolVersion, p.Seed, p.Iterations, p.Objective)
+		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes(), p.Probes, p.Pinned, p.CentroidType)
+		line("made by", "version %s, %s", p.ToolVersion, p.origin())
 	case r.Converted:
 		line("flashhead", "damaged, every runtime will run this file dense:")
 		for _, problem := range r.Problems {
@@ -141,6 +157,22 @@ func (r Report) String() string {
 	line("limit", "%.2fx if the head cost nothing", r.FreeHead)
 	line("verdict", "%s", r.verdict())
 	return b.String()
+}
+
+// sizes are the clusters' numbers of tokens in a few words.
+func (p Parameters) sizes() string {
+	if p.Clustering != nil {
+		return fmt.Sprint(p.ClusterSize)
+	}
+	return fmt.Sprintf("%d to %d", p.LeastTokens, p.MostTokens)
+}
+
+// origin tells in a few words where the map came from.
+func (p Parameters) origin() string {
+	if p.Clustering != nil {
+		return fmt.Sprintf("seed %d, %d iterations, objective %.4f", p.Seed, p.Iterations, p.Objective)
+	}
+	return "imported from " + p.ImportedFrom
 }
 
 func (r Report) verdict() string {
