@@ -1,0 +1,163 @@
+// Package chart draws small line charts over a logarithmic x axis as SVG. Text stays text, and what is drawn carries
+// classes and no colours, so that the page around it decides on those, in light, dark and print.
+package chart
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Size of a chart and its plot area, in the units of its viewBox: pixels where the chart is shown in a phone's width.
+const (
+	Width  = 360
+	Height = 236
+
+	left, right, top, bottom = 56, 348, 24, 196
+
+	inset     = 16  // of the outermost x from the plot area's edge
+	glyph     = 6.6 // mean width of a character of a label
+	lineDepth = 15  // from a tick to the base line of its label
+)
+
+// Chart is a line chart. X must be positive; points that are not finite are left out.
+type Chart struct {
+	Name   string // what a screen reader says
+	XName  string
+	Y      Scale
+	Series []Series
+	// Mark is an x of its own, shown as a vertical line with its label above; none if X is 0.
+	Mark Mark
+	// Rule is a y to compare with, shown as a horizontal line; none if NaN.
+	Rule float64
+}
+
+// Series is one line. Its place gives it its marker and its class: s1, s2, …
+type Series struct {
+	Name   string
+	Points []Point
+}
+
+// Point is one value, with an interval where Low < High.
+type Point struct {
+	X, Y, Low, High float64
+	Label           string // shown when a pointer rests on the point
+}
+
+// Mark is a vertical line.
+type Mark struct {
+	X     float64
+	Label string
+}
+
+// markers are the shapes of the series, so that they differ without colour too: small and full, then larger and hollow,
+// so that all are seen where they coincide.
+var markers = []string{
+	"M-3,0a3,3 0 1 0 6,0a3,3 0 1 0 -6,0z",
+	"M-4.5,-4.5h9v9h-9z",
+	"M0,-6.5l6,10.5h-12z",
+	"M0,-6.5l6.5,6.5l-6.5,6.5l-6.5,-6.5z",
+}
+
+// Marker returns the path of the marker of a series, around 0,0 and at most 8 away from it, for legends.
+func Marker(series int) string { return markers[series%len(markers)] }
+
+// SVG returns the drawing as one element. All text in it is escaped.
+func (c Chart) SVG() string {
+	var b strings.Builder
+	name := html.EscapeString(c.Name)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n", Width, Height, name)
+	x, y := newAbscissa(c), c.Y.axis(c.values())
+	for _, t := range y.ticks {
+		at := y.at(t.value)
+		line(&b, "grid", left, at, right, at)
+		text(&b, "tick end", left-6, at+4, t.label)
+	}
+	x.draw(&b, c.XName)
+	if !math.IsNaN(c.Rule) {
+		line(&b, "rule", left, y.at(c.Rule), right, y.at(c.Rule))
+	}
+	if c.Mark.X > 0 {
+		at := x.at(c.Mark.X)
+		line(&b, "mark", at, top-4, at, bottom)
+		textWithin(&b, "marked", at, top-9, c.Mark.Label)
+	}
+	for i, s := range slices.Backward(c.Series) {
+		s.draw(&b, i, x, y)
+	}
+	b.WriteString("</svg>")
+	return b.String()
+}
+
+// values are all y that must have their place.
+func (c Chart) values() []float64 {
+	var all []float64
+	if !math.IsNaN(c.Rule) {
+		all = append(all, c.Rule)
+	}
+	for _, s := range c.Series {
+		for _, p := range s.shown() {
+			all = append(all, p.Y)
+			if p.Low < p.High {
+				all = append(all, p.Low, p.High)
+			}
+		}
+	}
+	return all
+}
+
+func (s Series) shown() []Point {
+	var shown []Point
+	for _, p := range s.Points {
+		if finite(p.Y) && p.X > 0 {
+			shown = append(shown, p)
+		}
+	}
+	return shown
+}
+
+func (s Series) draw(b *strings.Builder, i int, x abscissa, y axis) {
+	points := s.shown()
+	if len(points) == 0 {
+		return
+	}
+	fmt.Fprintf(b, `<g class="s%d">`+"\n", i+1)
+	var path []string
+	for _, p := range points {
+		path = append(path, fmt.Sprintf("%.2f,%.2f", x.at(p.X), y.at(p.Y)))
+	}
+	if len(path) > 1 {
+		fmt.Fprintf(b, `<polyline class="line" points="%s"/>`+"\n", strings.Join(path, " "))
+	}
+	for _, p := range points {
+		at := x.at(p.X)
+		if p.Low < p.High && finite(p.Low) && finite(p.High) {
+			low, high := y.at(p.Low), y.at(p.High)
+			fmt.Fprintf(b, `<path class="bar" d="M%.2f,%.2fV%.2fM%.2f,%.2fh6M%.2f,%.2fh6"/>`+"\n", at, low, high, at-3, low, at-3, high)
+		}
+		fmt.Fprintf(b, `<path class="point" transform="translate(%.2f,%.2f)" d="%s"><title>%s</title></path>`+"\n",
+			at, y.at(p.Y), Marker(i), html.EscapeString(p.Label))
+	}
+	b.WriteString("</g>\n")
+}
+
+func line(b *strings.Builder, class string, x1, y1, x2, y2 float64) {
+	fmt.Fprintf(b, `<line class="%s" x1="%.2f" y1="%.2f" x2="%.2f" y2="%.2f"/>`+"\n", class, x1, y1, x2, y2)
+}
+
+func text(b *strings.Builder, class string, x, y float64, s string) {
+	fmt.Fprintf(b, `<text class="%s" x="%.2f" y="%.2f">%s</text>`+"\n", class, x, y, html.EscapeString(s))
+}
+
+// textWithin centres a text at x, but keeps it within the drawing.
+func textWithin(b *strings.Builder, class string, x, y float64, s string) {
+	half := width(s) / 2
+	text(b, class+" middle", max(half, min(x, Width-half)), y, s)
+}
+
+func width(s string) float64 { return glyph * float64(len([]rune(s))) }
+
+// finite tells whether a value can be drawn; the last few powers of ten would have no tick above them.
+func finite(v float64) bool { return math.Abs(v) <= 1e300 }
