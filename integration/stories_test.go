@@ -7,7 +7,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ollama/ollama/api"
 
@@ -202,18 +201,7 @@ func storyUnload(t *testing.T, o *harness.Ollama) {
 	before := generate(t, o, "fast", prompt, 16).Response
 	loads := strings.Count(o.Log(), "flash_head: active")
 	generate(t, o, "fast", prompt, 1, func(r *api.GenerateRequest) { r.KeepAlive = &api.Duration{Duration: 0} })
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		running, err := o.Client.ListRunning(timeout(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(running.Models) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the model is still loaded 20 s after keep_alive 0")
-		}
-	}
+	unloaded(t, o)
 	if after := generate(t, o, "fast", prompt, 16).Response; after != before {
 		t.Errorf("after loading again %q, before %q", after, before)
 	}

@@ -41,6 +41,8 @@ struct sparse_product {
     flash_head_params   params;
     const ggml_tensor * x;
     flash_head_product * product;
+
+    std::atomic<int64_t> * n_scored; // or nullptr: nobody counts
 };
 
 // one thread's view of the barrier
@@ -57,12 +59,17 @@ static void wait_at(void * data) {
 static void compute_part(ggml_tensor * logits, int ith, int nth, void * data) {
     const sparse_product * s = (const sparse_product *) data;
     sparse_barrier barrier = { &s->product->barrier, nth };
+    int64_t n_scored = 0;
     flash_head_compute(&s->head, &s->params, (const float *) s->x->data, s->x->nb[1], (float *) logits->data, logits->nb[1],
-            s->x->ne[1], s->product->work.data(), { ith, nth, wait_at, &barrier, nullptr });
+            s->x->ne[1], s->product->work.data(), { ith, nth, wait_at, &barrier, s->n_scored ? &n_scored : nullptr });
+    if (s->n_scored) {
+        *s->n_scored += n_scored;
+    }
 }
 
-// by retrieval; n_probe of all clusters is exact
-static enum ggml_status compute_sparse(flash_head_product & product, const flash_head_weight & weight, int32_t n_probe, ggml_tensor * node) {
+// by retrieval; n_probe of all clusters is exact. n_scored is added to, or nullptr.
+static enum ggml_status compute_sparse(
+        flash_head_product & product, const flash_head_weight & weight, int32_t n_probe, ggml_tensor * node, std::atomic<int64_t> * n_scored) {
     const flash_head_model & model = *weight.model;
     const ggml_tensor      * x     = node->src[1];
 
@@ -80,9 +87,10 @@ static enum ggml_status compute_sparse(flash_head_product & product, const flash
     s.head.pinned       = model.map.pinned.data();
     s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
-    s.params  = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed };
-    s.x       = x;
-    s.product = &product;
+    s.params   = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed };
+    s.x        = x;
+    s.product  = &product;
+    s.n_scored = n_scored;
 
     const size_t work_size = flash_head_work_size(s.head.n_cluster, s.head.weight_dot.act_size, s.head.centroid_dot.act_size,
             x->ne[1], product.n_threads);
@@ -114,15 +122,26 @@ static enum ggml_status compute_dense(flash_head_product & product, const flash_
     return run(product, ctx.get(), y);
 }
 
-enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node) {
-    const flash_head_settings & settings = weight.model->settings;
-    flash_head_weight_prepare(weight);
+static enum ggml_status compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node, bool dense) {
+    const flash_head_model & model = *weight.model;
 
-    if (weight.differs) {
-        return compute_sparse(product, weight, (int32_t) weight.model->map.n_cluster, node);
+    if (weight.differs) { // so the file's rows are of no use
+        return compute_sparse(product, weight, (int32_t) model.map.n_cluster, node, nullptr);
     }
-    if (weight.lora || (settings.max_rows > 0 && node->ne[1] > settings.max_rows)) {
+    if (dense) {
         return compute_dense(product, weight, node);
     }
-    return compute_sparse(product, weight, settings.n_probe, node);
+    return compute_sparse(product, weight, model.settings.n_probe, node, weight.statistics ? &weight.statistics->n_scored : nullptr);
+}
+
+enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node) {
+    const int32_t max_rows = weight.model->settings.max_rows;
+    flash_head_weight_prepare(weight);
+
+    const bool dense = weight.differs || weight.lora || (max_rows > 0 && node->ne[1] > max_rows);
+    const enum ggml_status status = compute(product, weight, node, dense);
+    if (weight.statistics) {
+        weight.statistics->add(node->ne[1], dense);
+    }
+    return status;
 }

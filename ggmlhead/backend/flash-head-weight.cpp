@@ -15,6 +15,11 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
         position[model->map.tokens[i]] = (int32_t) i;
     }
     centroids.resize(model->map.n_cluster*ggml_row_size(model->settings.centroid_type, model->n_embd));
+
+    if (model->settings.stats) {
+        statistics = std::make_unique<flash_head_statistics>(model->weight.c_str(), model->n_vocab,
+                [](const std::string & line) { GGML_LOG_INFO("flash_head: %s\n", line.c_str()); });
+    }
 }
 
 // calls piece(place in rows, place in the weight by token, bytes) for every row that offset .. offset + size - 1 touches

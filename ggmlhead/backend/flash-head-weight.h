@@ -3,6 +3,7 @@
 // The weight of a head in memory, its rows in the order of the clusters.
 
 #include "flash-head-model.h"
+#include "flash-head-statistics.h"
 
 #include <atomic>
 #include <memory>
@@ -22,6 +23,8 @@ struct flash_head_weight {
     std::atomic<bool>      differs = {false}; // rows were loaded that are not those of model's file
     std::atomic<bool>      lora    = {false}; // an adapter changes this head
     std::atomic<bool>      said    = {false}; // the log has that it is active
+
+    std::unique_ptr<flash_head_statistics> statistics; // or nullptr: not asked for
 
     flash_head_weight(std::shared_ptr<const flash_head_model> model, void * rows);
 };

@@ -85,6 +85,7 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
     r.number  ("FLASHHEAD_SEED",        0, UINT32_MAX, "a whole number from 0 to 4294967295", settings.seed);
     r.number  ("FLASHHEAD_MAX_ROWS",    0, INT32_MAX,  "a whole number, 0 for no limit", settings.max_rows);
     r.flag    ("FLASHHEAD_REORDER",     settings.reorder);
+    r.flag    ("FLASHHEAD_STATS",       settings.stats);
 
     if (const char * s = r.value("FLASHHEAD_MODE")) {
         if (strcmp(s, "top") == 0) {

@@ -16,6 +16,7 @@ struct flash_head_settings {
     uint32_t  seed          = 0;               // FLASHHEAD_SEED, of the draw
     int32_t   max_rows      = 8;               // FLASHHEAD_MAX_ROWS: batches of more rows are dense; 0 is never dense
     bool      reorder       = true;            // FLASHHEAD_REORDER: a copy of the head in cluster order
+    bool      stats         = false;           // FLASHHEAD_STATS: 1 logs what the head did
 };
 
 // Reads the environment. On a bad value returns false and names it in error.

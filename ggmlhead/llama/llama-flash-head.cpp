@@ -4,6 +4,7 @@
 #include "flash-head-map.h"
 #include "flash-head-pages.h"
 #include "flash-head-settings.h"
+#include "flash-head-statistics.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
@@ -29,6 +30,8 @@ struct llama_flash_head {
     ggml_backend_buffer_ptr buffer; // of their data
 
     std::atomic<bool> lora_said = false; // contexts may build graphs at once
+
+    std::unique_ptr<flash_head_statistics> statistics; // or nullptr
 };
 
 // a reason to stay dense, which the caller logs
@@ -161,6 +164,11 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
     head->weight   = weight;
     head->max_rows = settings.max_rows;
     head->params   = { settings.n_probe, settings.mode, settings.temperature, settings.seed, nullptr };
+    if (settings.stats) {
+        head->statistics = std::make_unique<flash_head_statistics>(weight->name, weight->ne[1],
+                [](const std::string & line) { LLAMA_LOG_INFO("flash_head: %s\n", line.c_str()); });
+        head->params.n_scored = &head->statistics->n_scored;
+    }
 
     settings.reorder = settings.reorder && host;
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
@@ -235,6 +243,18 @@ void llama_flash_head_rewrite(llama_flash_head * head, const llm_graph_params & 
         ggml_tensor * node = ggml_graph_node(graph, i);
         if (is_head_product(*head, node)) {
             ggml_flash_head_replace_mul_mat(node, &head->sources, &head->params);
+        }
+    }
+}
+
+void llama_flash_head_count(llama_flash_head * head, ggml_cgraph * graph) {
+    if (head == nullptr || head->statistics == nullptr) {
+        return;
+    }
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        const ggml_tensor * node = ggml_graph_node(graph, i);
+        if (node->src[0] == head->weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT)) {
+            head->statistics->add(ggml_nrows(node), node->op == GGML_OP_MUL_MAT);
         }
     }
 }

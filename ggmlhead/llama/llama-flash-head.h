@@ -1,7 +1,7 @@
 #pragma once
 
 // FlashHead in llama.cpp: reads a model's cluster map at load, and rewrites the graphs that are built from it.
-// These three functions are all that llama.cpp's own files call.
+// These four functions are all that llama.cpp's own files call.
 
 #include "llama-arch.h"
 #include "llama-model-loader.h"
@@ -25,3 +25,6 @@ std::shared_ptr<llama_flash_head> llama_flash_head_load(const llama_model_loader
 
 // Turns the products of model's output weight in graph into FLASH_HEAD ops. head may be nullptr.
 void llama_flash_head_rewrite(llama_flash_head * head, const llm_graph_params & params, ggml_cgraph * graph);
+
+// Counts graph, which was computed, if the user wants statistics. head may be nullptr.
+void llama_flash_head_count(llama_flash_head * head, ggml_cgraph * graph);

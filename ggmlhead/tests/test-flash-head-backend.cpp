@@ -12,8 +12,10 @@
 #include "gguf.h"
 
 #include <algorithm>
+#include <chrono>
 #include <math.h>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <stdio.h>
 #include <stdlib.h>
@@ -359,6 +361,72 @@ static void test_bad_setting() {
     check(w.buffer == nullptr, "a weight is loaded in spite of a bad setting");
 }
 
+// what was logged, by any thread
+struct captured_log {
+    std::mutex  mutex;
+    std::string text;
+
+    captured_log()  { ggml_log_set(add, this); }
+    ~captured_log() { ggml_log_set(nullptr, nullptr); }
+
+    static void add(ggml_log_level, const char * text, void * self) {
+        captured_log * log = (captured_log *) self;
+        std::lock_guard<std::mutex> lock(log->mutex);
+        log->text += text;
+    }
+
+    bool has(const std::string & what) {
+        std::lock_guard<std::mutex> lock(mutex);
+        return text.find(what) != std::string::npos;
+    }
+};
+
+// a model's steps are told in the log, if wanted
+static void test_statistics() {
+    captured_log log;
+    {
+        model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
+        loaded_weight w(file, HEAD, file.weight);
+        logits_of(w.weight, 1, 2);
+    }
+    check(!log.has("statistics"), "there are statistics though nobody wants them");
+
+    setenv("FLASHHEAD_STATS", "1", 1);
+    {
+        model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20); // settings are read once a file
+        loaded_weight w(file, HEAD, file.weight);
+        for (int64_t n_rows : { 1, 9, 2 }) { logits_of(w.weight, n_rows, 3); }
+        // all clusters are probed, so all tokens are scored
+        const char * three = "statistics of output.weight: steps 3, of them dense 1 (33.3 %); rows 12, of them dense 9 (75.0 %); in each other row 320.0 of 320 tokens scored exactly\n";
+        for (int i = 0; i < 1000 && !log.has(three); i++) { std::this_thread::sleep_for(std::chrono::milliseconds(10)); }
+        check(log.has("statistics of output.weight: steps 1, ") && log.has("steps 2, "), "the first steps are not told:\n%s", log.text.c_str());
+        check(log.has(three), "a pause does not show the steps before it:\n%s", log.text.c_str());
+
+        for (int i = 0; i < 3; i++) { logits_of(w.weight, 1, 1); }
+        logits_of(w.weight, 1, 2, /*lora =*/ true);
+    }
+    check(log.has("statistics of output.weight: steps 7, of them dense 2 (28.6 %); rows 16, of them dense 10 (62.5 %);"), "the end does not show all steps:\n%s", log.text.c_str());
+
+    setenv("FLASHHEAD_PROBES", "2", 1);
+    {
+        model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
+        loaded_weight w(file, HEAD, file.weight);
+        logits_of(w.weight, 8, 2);
+    }
+    unsetenv("FLASHHEAD_PROBES");
+    // 2 clusters of 16 tokens, and of the 2 pinned tokens those outside
+    check(log.has("in each other row 33.") || log.has("in each other row 34.0"), "not the tokens of 2 clusters and the pinned ones:\n%s", log.text.c_str());
+
+    {
+        model_file file (HEAD,             GGML_TYPE_F32, 64, 320, 20);
+        model_file other("another.weight", GGML_TYPE_F32, 64, 320, 20, true, 2);
+        loaded_weight w(file, HEAD, other.weight);
+        logits_of(w.weight, 1, 2);
+    }
+    unsetenv("FLASHHEAD_STATS");
+    check(log.has("steps 1, of them dense 1 (100.0 %); rows 1, of them dense 1 (100.0 %)\n"), "rows that are not the file's are not told as dense:\n%s", log.text.c_str());
+}
+
 // several contexts of one model, and models that come and go meanwhile
 static void test_at_once() {
     model_file file(HEAD, GGML_TYPE_Q8_0, 64, 640, 40);
@@ -408,6 +476,7 @@ int main(int argc, char ** argv) {
     test_wrong_rows();
     test_bad_setting();
     test_at_once();
+    test_statistics();
     rmdir(name);
     return check.finish();
 }

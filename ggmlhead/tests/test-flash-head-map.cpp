@@ -107,12 +107,14 @@ static void test_settings() {
     check(settings_with("FLASHHEAD_SEED", "4294967295", error).seed == 4294967295u && error.empty(), "FLASHHEAD_SEED is not read");
     check(settings_with("FLASHHEAD_MAX_ROWS", "0", error).max_rows == 0 && error.empty(), "FLASHHEAD_MAX_ROWS is not read");
     check(!settings_with("FLASHHEAD_REORDER", "0", error).reorder && error.empty(), "FLASHHEAD_REORDER is not read");
+    check(settings_with("FLASHHEAD_STATS", "1", error).stats && error.empty(), "FLASHHEAD_STATS is not read");
     check(settings_with("FLASHHEAD_PROBES", "", error).n_probe == 0 && error.empty(), "an empty variable is not the default");
 
     const char * bad[][2] = {
         { "FLASHHEAD_ENABLED", "yes" }, { "FLASHHEAD_PROBES", "0" }, { "FLASHHEAD_PROBES", "12x" }, { "FLASHHEAD_PROBES", "99999999999999999999" },
         { "FLASHHEAD_CENTROID_TYPE", "q9" }, { "FLASHHEAD_MODE", "best" }, { "FLASHHEAD_TEMPERATURE", "0" }, { "FLASHHEAD_TEMPERATURE", "nan" },
         { "FLASHHEAD_SEED", "-1" }, { "FLASHHEAD_MAX_ROWS", "-1" }, { "FLASHHEAD_REORDER", "2" },
+        { "FLASHHEAD_STATS", "2" },
     };
     for (const auto & pair : bad) {
         settings_with(pair[0], pair[1], error);

@@ -1,0 +1,63 @@
+#include "flash-head-statistics.h"
+
+#include <chrono>
+#include <stdio.h>
+
+static const auto PAUSE = std::chrono::milliseconds(500);
+
+flash_head_statistics::flash_head_statistics(const char * weight, int64_t n_vocab, logger log)
+    : weight(weight), n_vocab(n_vocab), log(log), watch([this] { watch_for_pauses(); }) {
+}
+
+flash_head_statistics::~flash_head_statistics() {
+    {
+        std::lock_guard<std::mutex> lock(mutex);
+        ended = true;
+    }
+    ending.notify_one();
+    watch.join();
+    if (said != all.steps) {
+        say();
+    }
+}
+
+void flash_head_statistics::add(int64_t n_rows, bool is_dense) {
+    if (n_rows == 0) {
+        return;
+    }
+    std::lock_guard<std::mutex> lock(mutex);
+    all.add(n_rows);
+    if (is_dense) {
+        dense.add(n_rows);
+    }
+    if ((all.steps & (all.steps - 1)) == 0) {
+        say();
+    }
+}
+
+// with the mutex held, or nobody else left
+void flash_head_statistics::say() {
+    const int64_t sparse_rows = all.rows - dense.rows;
+    char scored[80] = "";
+    if (n_scored > 0 && sparse_rows > 0) { // not every kernel counts
+        snprintf(scored, sizeof(scored), "; in each other row %.1f of %lld tokens scored exactly",
+                (double) n_scored/sparse_rows, (long long) n_vocab);
+    }
+    char text[256];
+    snprintf(text, sizeof(text), "steps %lld, of them dense %lld (%.1f %%); rows %lld, of them dense %lld (%.1f %%)%s",
+            (long long) all.steps, (long long) dense.steps, 100.0*dense.steps/all.steps,
+            (long long) all.rows,  (long long) dense.rows,  100.0*dense.rows/all.rows, scored);
+    said = all.steps;
+    log("statistics of " + weight + ": " + text);
+}
+
+void flash_head_statistics::watch_for_pauses() {
+    std::unique_lock<std::mutex> lock(mutex);
+    int64_t before = 0;
+    while (!ending.wait_for(lock, PAUSE, [this] { return ended; })) {
+        if (all.steps == before && all.steps != said) {
+            say();
+        }
+        before = all.steps;
+    }
+}

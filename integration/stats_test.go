@@ -1,0 +1,162 @@
+package integration
+
+import (
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+)
+
+// statistics is a line that the runtime logs with FLASHHEAD_STATS=1.
+type statistics struct {
+	steps, denseSteps, rows, denseRows int
+	scored                             float64 // tokens scored exactly in a row by FlashHead; 0 if there was none
+}
+
+var statisticsLine = regexp.MustCompile(`flash_head: statistics of token_embd\.weight: ` +
+	`steps (\d+), of them dense (\d+) \([0-9.]+ %\); rows (\d+), of them dense (\d+) \([0-9.]+ %\)` +
+	`(?:; in each other row ([0-9.]+) of 32000 tokens scored exactly)?`)
+
+// lastStatistics returns the last such line of a log, zeros if there is none.
+func lastStatistics(log string) (s statistics) {
+	all := statisticsLine.FindAllStringSubmatch(log, -1)
+	if all == nil {
+		return s
+	}
+	last := all[len(all)-1]
+	for i, n := range []*int{&s.steps, &s.denseSteps, &s.rows, &s.denseRows} {
+		*n, _ = strconv.Atoi(last[i+1])
+	}
+	s.scored, _ = strconv.ParseFloat(last[5], 64)
+	return s
+}
+
+// stepsAtLoad is how often llama-server evaluates the head by itself when it has loaded a model, without a warm-up.
+const stepsAtLoad = 1
+
+// What the head did is in the log when asked for: each token is a step, and exactly the tokens of the probed clusters and
+// the pinned ones are scored.
+func TestStatistics(t *testing.T) { onBothHosts(t, statisticsOfServer) }
+
+func statisticsOfServer(t *testing.T, h host) {
+	model := converted(t)
+	run := func(t *testing.T, n int, env ...string) (tokens int, log string) {
+		l := startLlama(t, h, []string{"--model", model}, env...)
+		answer, err := l.Greedy(timeout(t), []int{0, 500, 1000, 2000, 44}, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Stop() // which unloads the model
+		return len(answer), l.Log()
+	}
+	t.Run("on", func(t *testing.T) {
+		tokens, log := run(t, 21, "FLASHHEAD_STATS=1", "FLASHHEAD_PROBES=50")
+		got := lastStatistics(log)
+		if steps := stepsAtLoad + tokens; got.steps != steps || got.rows != steps || got.denseSteps != 0 || got.denseRows != 0 {
+			t.Errorf("%d tokens: %+v\n%s", tokens, got, end(log))
+		}
+		const least, pinned = 50 * 16, 3
+		if got.scored < least || got.scored > least+pinned {
+			t.Errorf("%.1f tokens are scored in a row, not %d to %d", got.scored, least, least+pinned)
+		}
+	})
+	t.Run("every cluster", func(t *testing.T) {
+		_, log := run(t, 3, "FLASHHEAD_STATS=1", "FLASHHEAD_PROBES=2000")
+		if got := lastStatistics(log); got.scored != 32000 {
+			t.Errorf("all clusters are probed, but %+v\n%s", got, end(log))
+		}
+	})
+	t.Run("off", func(t *testing.T) {
+		if _, log := run(t, 3); strings.Contains(log, "statistics of") {
+			t.Errorf("nobody asked for statistics:\n%s", end(log))
+		}
+	})
+}
+
+// Batches of more rows than FLASHHEAD_MAX_ROWS count as dense.
+func TestStatisticsOfLargeBatches(t *testing.T) { onBothHosts(t, statisticsOfLargeBatches) }
+
+func statisticsOfLargeBatches(t *testing.T, h host) {
+	text := filepath.Join(t.TempDir(), "text")
+	sample(t, text)
+	evaluate := func(env string) statistics {
+		return lastStatistics(perplexity(t, h, []string{"FLASHHEAD_STATS=1", env},
+			"-m", converted(t), "-f", text, "--chunks", "4", "--log-verbosity", "4"))
+	}
+	// half of each chunk's rows reach the head, and those of a warm-up
+	const rows = 4 * 128
+	limited, unlimited := evaluate("FLASHHEAD_MAX_ROWS=8"), evaluate("FLASHHEAD_MAX_ROWS=0")
+	if limited.denseRows < rows || limited.denseSteps == 0 || limited.denseSteps == limited.steps {
+		t.Errorf("with a limit of rows: %+v", limited)
+	}
+	if unlimited.denseRows != 0 || unlimited.denseSteps != 0 || unlimited.rows != limited.rows || unlimited.steps != limited.steps {
+		t.Errorf("without a limit of rows: %+v; with one %+v", unlimited, limited)
+	}
+}
+
+// Ollama kills its runners, so the log has the line before that: after a pause, and early.
+func TestStatisticsInOllama(t *testing.T) { onBothHosts(t, statisticsInOllama) }
+
+func statisticsInOllama(t *testing.T, h host) {
+	o := serve(t, h, "FLASHHEAD_STATS=1")
+	register(t, o, "demo", converted(t))
+	answer := func(prompt string, keep time.Duration) int {
+		a := generate(t, o, "demo", prompt, 19, func(r *api.GenerateRequest) { r.KeepAlive = &api.Duration{Duration: keep} })
+		return a.EvalCount
+	}
+	answer("We, the people,", time.Minute)
+	before := settled(t, o)
+	n := answer("Once upon a time", time.Minute)
+	after := settled(t, o)
+	if after.steps-before.steps != n {
+		t.Errorf("%d tokens were generated; before %+v, after %+v", n, before, after)
+	}
+
+	// A runner that is killed as soon as it has answered has had no pause.
+	answer("In the beginning", 0)
+	unloaded(t, o)
+	mark := len(o.Log())
+	n = answer("In the beginning", 0)
+	unloaded(t, o)
+	if got := lastStatistics(o.Log()[mark:]); got.steps < n/4 {
+		t.Errorf("%d tokens were generated by a new runner, but %+v", n, got)
+	}
+}
+
+// unloaded waits until the server runs no model.
+func unloaded(t *testing.T, o *harness.Ollama) {
+	t.Helper()
+	for range 100 {
+		running, err := o.Client.ListRunning(timeout(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(running.Models) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatal("the model was not unloaded")
+}
+
+// settled waits until the log of a server that is at rest has a line that does not change any more.
+func settled(t *testing.T, o *harness.Ollama) statistics {
+	t.Helper()
+	last := lastStatistics(o.Log())
+	for range 10 {
+		time.Sleep(2 * time.Second)
+		now := lastStatistics(o.Log())
+		if now == last && now.steps > 0 {
+			return now
+		}
+		last = now
+	}
+	t.Fatalf("no statistics, or ever new ones:\n%s", end(o.Log()))
+	return last
+}
