@@ -12,10 +12,11 @@ type abscissa struct {
 	values    []float64 // ascending, distinct
 	low, high float64   // logarithms
 	marked    float64
+	left      float64 // edge of the plot area
 }
 
-func newAbscissa(c Chart) abscissa {
-	a := abscissa{marked: c.Mark.X}
+func newAbscissa(c Chart, left float64) abscissa {
+	a := abscissa{marked: c.Mark.X, left: left}
 	if c.Mark.X > 0 {
 		a.values = append(a.values, c.Mark.X)
 	}
@@ -35,9 +36,9 @@ func newAbscissa(c Chart) abscissa {
 // at returns the place of x; a lone one lies in the middle.
 func (a abscissa) at(x float64) float64 {
 	if a.low == a.high {
-		return (left + right) / 2
+		return (a.left + right) / 2
 	}
-	return left + inset + (right-left-2*inset)*(math.Log(x)-a.low)/(a.high-a.low)
+	return a.left + inset + (right-a.left-2*inset)*(math.Log(x)-a.low)/(a.high-a.low)
 }
 
 // labelled are the values whose labels have room: the marked one and both ends before all others.
@@ -61,7 +62,7 @@ func (a abscissa) labelled() []float64 {
 func label(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 func (a abscissa) draw(b *strings.Builder, name string) {
-	line(b, "base", left, bottom, right, bottom)
+	line(b, "base", a.left, bottom, right, bottom)
 	for _, x := range a.values {
 		line(b, "base", a.at(x), bottom, a.at(x), bottom+4)
 	}
@@ -72,5 +73,5 @@ func (a abscissa) draw(b *strings.Builder, name string) {
 		}
 		textWithin(b, class, a.at(x), bottom+4+lineDepth-3, label(x))
 	}
-	text(b, "name middle", (left+right)/2, Height-6, name)
+	text(b, "name middle", (a.left+right)/2, Height-6, name)
 }

@@ -87,7 +87,7 @@ func TestPlaces(t *testing.T) {
 	if len(p) != 3 {
 		t.Fatalf("%d points", len(p))
 	}
-	if d := (p[1].x - p[0].x) - (p[2].x - p[1].x); p[0].x < left || p[2].x > right || math.Abs(d) > 0.02 {
+	if d := (p[1].x - p[0].x) - (p[2].x - p[1].x); p[0].x < leastLeft || p[2].x > right || math.Abs(d) > 0.02 {
 		t.Errorf("x %v", p)
 	}
 	if d := (p[0].y - p[1].y) - (p[1].y - p[2].y); p[1].y >= p[0].y || math.Abs(d) > 0.02 {
@@ -197,6 +197,16 @@ func TestLabelsHaveRoom(t *testing.T) {
 		for _, e := range having(all, "middle") {
 			if e.x-width(e.text)/2 < 0 || e.x+width(e.text)/2 > Width {
 				t.Errorf("%v: %q is cut off at %v", xs, e.text, e.x)
+			}
+		}
+	}
+}
+
+func TestTicksHaveRoom(t *testing.T) {
+	for _, y := range []float64{1, 1e9, 1e-5} {
+		for _, e := range having(read(t, curve(Point{X: 1, Y: y}, Point{X: 2, Y: y / 2}).SVG()), "end") {
+			if e.x-width(e.text) < 0 {
+				t.Errorf("%v: %q is cut off at the left", y, e.text)
 			}
 		}
 	}

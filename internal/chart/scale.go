@@ -43,6 +43,15 @@ func (a axis) at(v float64) float64 {
 	return bottom - padding - (bottom-top-2*padding)*max(0, min(1, a.share(v)))
 }
 
+// room is where the plot area begins, right of all labels.
+func (a axis) room() float64 {
+	room := float64(leastLeft)
+	for _, t := range a.ticks {
+		room = max(room, width(t.label)+8)
+	}
+	return min(room, Width/2)
+}
+
 func (s Scale) axis(values []float64) axis {
 	if s.logarithmic {
 		return s.logAxis(values)
