@@ -38,8 +38,13 @@ func convertFlags() []cli.Flag {
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
 		&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: a 16th, or 256)"},
 		&cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: q4_0 or f16)"},
-		&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-flashhead or its ggml"},
+		libFlag(),
 	}
+}
+
+// libFlag is the flag of every command that runs the native tool.
+func libFlag() cli.Flag {
+	return &cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-flashhead or its ggml"}
 }
 
 // convertOptions returns the options that convertFlags hold, for the given files.

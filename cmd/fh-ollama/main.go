@@ -70,6 +70,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			buildCommand(),
 			installCommand(),
 			convertCommand(),
+			importCommand(),
+			exportCommand(),
 			inspectCommand(),
 			createCommand(),
 			modelfileCommand(),

@@ -88,7 +88,7 @@ func (j *job) check() error {
 		return err
 	}
 	if flashhead.Converted(j.src) && !j.Force {
-		return hint.New("already converted", "use it as it is, or give --force to cluster it again")
+		return hint.New("already converted", "use it as it is, or give --force to replace its clusters")
 	}
 	if j.params, err = j.source.Plan(j.src, j.head); err != nil {
 		return err

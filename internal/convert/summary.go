@@ -19,8 +19,7 @@ func (s Summary) String() string {
 	}
 	line("head", "%s, %v, %d x %d, %s, %.0f %% of the bytes a token", t.Name, t.Type, t.Rows(), t.Columns(), kind, 100*s.Cost.HeadShare())
 	if p.ImportedFrom != "" {
-		least, most := p.ClusterSizes()
-		line("clusters", "%d of %d to %d tokens, imported from %s, centroids %v", p.Clusters, least, most, p.ImportedFrom, p.CentroidType)
+		line("clusters", "%d of %s tokens, imported from %s, centroids %v", p.Clusters, p.Sizes(), p.ImportedFrom, p.CentroidType)
 	} else {
 		line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective, p.CentroidType)
 	}

@@ -43,6 +43,15 @@ func (p Parameters) ClusterSizes() (least, most int) {
 	return slices.Min(sizes), slices.Max(sizes)
 }
 
+// Sizes returns ClusterSizes in words: "16", "3 to 40".
+func (p Parameters) Sizes() string {
+	least, most := p.ClusterSizes()
+	if least == most {
+		return fmt.Sprint(least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}
+
 // Keys returns the metadata entries that describe p.
 func (p Parameters) Keys() []gguf.NewValue {
 	keys := []gguf.NewValue{

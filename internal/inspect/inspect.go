@@ -51,6 +51,8 @@ type Parameters struct {
 	*Clustering         // nil for an imported map
 	ToolVersion  string `json:"tool_version"`
 	SourceSHA256 string `json:"source_sha256"`
+
+	sizes string // tokens a cluster, in words
 }
 
 // Clustering tells how the map was made.
@@ -111,7 +113,9 @@ func parameters(p flashhead.Parameters) *Parameters {
 		ImportedFrom: p.ImportedFrom, ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
 	}
 	out.LeastTokens, out.MostTokens = p.ClusterSizes()
+	out.sizes = p.Sizes()
 	if p.ImportedFrom == "" {
+		out.sizes = fmt.Sprint(p.ClusterSize) // as asked for
 		out.Clustering = &Clustering{ClusterSize: p.ClusterSize, Seed: p.Seed, Iterations: p.Iterations, Objective: p.Objective}
 	}
 	return out
@@ -141,7 +145,7 @@ func (r Report) String() string {
 	switch {
 	case r.Sound:
 		p := r.Parameters
-		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes(), p.Probes, p.Pinned, p.CentroidType)
+		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes, p.Probes, p.Pinned, p.CentroidType)
 		line("made by", "version %s, %s", p.ToolVersion, p.origin())
 	case r.Converted:
 		line("flashhead", "damaged, every runtime will run this file dense:")
@@ -157,14 +161,6 @@ func (r Report) String() string {
 	line("limit", "%.2fx if the head cost nothing", r.FreeHead)
 	line("verdict", "%s", r.verdict())
 	return b.String()
-}
-
-// sizes are the clusters' numbers of tokens in a few words.
-func (p Parameters) sizes() string {
-	if p.Clustering != nil {
-		return fmt.Sprint(p.ClusterSize)
-	}
-	return fmt.Sprintf("%d to %d", p.LeastTokens, p.MostTokens)
 }
 
 // origin tells in a few words where the map came from.

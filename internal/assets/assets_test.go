@@ -1,0 +1,150 @@
+package assets_test
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/assets"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// TestOpen names both folders that may be given, and leaves out what may be absent.
+func TestOpen(t *testing.T) {
+	dir := sound().write(t)
+	for _, given := range []string{dir, dir + "/", filepath.Join(dir, "flash_head_assets"), filepath.Join(dir, "flash_head_assets") + "/"} {
+		a, err := assets.Open(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Vocab != 40 || a.Columns != 32 || a.Clusters != 4 || a.Probes != 3 || !slices.Equal(a.Special, []uint32{39, 7}) {
+			t.Errorf("%s: %+v", given, a)
+		}
+		if ids, err := a.Assignments(); err != nil || len(ids) != 40 || ids[6] != 2 {
+			t.Errorf("%v, %v", ids, err)
+		}
+		a.Close()
+	}
+	t.Chdir(filepath.Join(dir, "flash_head_assets"))
+	if a, err := assets.Open("."); err != nil || a.Probes != 3 {
+		t.Errorf("in the folder itself: %+v, %v", a, err)
+	}
+	for _, config := range []string{"", "{}", `{"n_probes": null, "flash_head_special_token_ids": null}`} {
+		f := sound()
+		f.config = config
+		if a, err := assets.Open(f.write(t)); err != nil || a.Probes != 0 || len(a.Special) != 0 {
+			t.Errorf("config %q: %+v, %v", config, a, err)
+		}
+	}
+}
+
+// TestRefused makes one thing wrong after the other; each must be named, with a way out, and nothing written.
+func TestRefused(t *testing.T) {
+	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
+	nan := func(at int, value float64) func(*fixture) {
+		return func(f *fixture) { f.centroids.([]float32)[at] = float32(value) }
+	}
+	id := func(at int, k int64) func(*fixture) {
+		return func(f *fixture) { f.ids.([]int64)[at] = k }
+	}
+	config := func(text string) func(*fixture) {
+		return func(f *fixture) { f.config = text }
+	}
+	lib := ""
+	if !testing.Short() {
+		lib = native(t)
+	}
+	for name, c := range map[string]struct {
+		change func(*fixture)
+		want   string
+	}{
+		"larger V":              {func(f *fixture) { f.ids, f.idShape = append(f.ids.([]int64), 0, 0), []int64{42} }, "the assets are for 42 tokens, the head has 40"},
+		"smaller V":             {func(f *fixture) { f.ids, f.idShape, f.config = f.ids.([]int64)[:38], []int64{38}, "" }, "for 38 tokens, the head has 40"},
+		"wrong D":               {func(f *fixture) { f.shape = []int64{1, 1, 16, 8} }, "for rows of 16, the head has 32"},
+		"ids of two dimensions": {func(f *fixture) { f.idShape = []int64{1, 40} }, "cluster_assignments has shape [1 40]"},
+		"flat centroids":        {func(f *fixture) { f.shape = []int64{32, 4} }, "centroids has shape [32 4], not [1 1 columns clusters]"},
+		"turned centroids":      {func(f *fixture) { f.shape = []int64{32, 4, 1, 1} }, "centroids has shape"},
+		"no columns":            {func(f *fixture) { f.shape, f.centroids = []int64{1, 1, 0, 4}, []float32{} }, "centroids has shape"},
+		"no clusters":           {func(f *fixture) { f.shape, f.centroids = []int64{1, 1, 32, 0}, []float32{} }, "0 clusters of 40"},
+		"more clusters than V":  {func(f *fixture) { f.shape = []int64{1, 1, 2, 64} }, "64 clusters of 40"},
+		"double centroids":      {func(f *fixture) { f.dtype, f.centroids = "F64", make([]float64, 128) }, "centroids has dtype F64"},
+		"ids of bytes":          {func(f *fixture) { f.idType, f.ids = "U8", make([]uint8, 40) }, "cluster_assignments has dtype U8"},
+		"no ids":                {func(f *fixture) { f.name = "assignments" }, `no tensor "cluster_assignments"`},
+		"no centroids":          {func(f *fixture) { f.name, f.idType, f.ids, f.idShape = "x", f.dtype, []float32{}, []int64{0} }, "no tensor"},
+		"id of K":               {id(11, 4), "token 11 is in cluster 4, not in 0..3"},
+		"negative id":           {id(39, -1), "token 39 is in cluster -1"},
+		"id of 2^32":            {id(0, 1<<32), "cluster 4294967296"},
+		"all in one":            {func(f *fixture) { f.ids = make([]int64, 40) }, "all tokens in one cluster"},
+		"probes 0":              {config(`{"n_probes": 0}`), "n_probes is 0, not a number of clusters in 1..4"},
+		"probes over K":         {config(`{"n_probes": 5}`), "n_probes is 5"},
+		"probes half":           {config(`{"n_probes": 2.5}`), "n_probes is 2.5"},
+		"probes of text":        {config(`{"n_probes": "2"}`), `n_probes is "2"`},
+		"special of V":          {config(`{"flash_head_special_token_ids": [1, 40]}`), "entry 1 of flash_head_special_token_ids is no token in 0..39"},
+		"special negative":      {config(`{"flash_head_special_token_ids": [-1]}`), "entry 0 of"},
+		"special null":          {config(`{"flash_head_special_token_ids": [null]}`), "entry 0 of"},
+		"special of text":       {config(`{"flash_head_special_token_ids": ["</s>"]}`), "not a list of tokens"},
+		"config no JSON":        {config("n_probes = 3"), "config.json: no JSON object"},
+		"config of two":         {config(`{"n_probes": 2, "n_probes": 3}`), `"n_probes" is there twice`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := sound()
+			c.change(f)
+			refused(t, model, f.write(t), lib, c.want)
+		})
+	}
+	if testing.Short() {
+		return
+	}
+	for name, c := range map[string]struct {
+		change func(*fixture)
+		want   string
+	}{
+		"NaN":           {nan(5, math.NaN()), "the centroid of cluster 1 has the value NaN"},
+		"infinity":      {nan(127, math.Inf(-1)), "the centroid of cluster 3 has the value -Inf"},
+		"another model": {func(*fixture) {}, "the assets are of another model"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := sound()
+			c.change(f)
+			refused(t, model, f.write(t), lib, c.want)
+		})
+	}
+}
+
+// refused checks that an import fails for the reason want, with a way out, and leaves everything as it was.
+func refused(t *testing.T, model, dir, lib, want string) {
+	t.Helper()
+	before := names(dir)
+	_, _, err := importTo(model, filepath.Join(dir, "out.gguf"), dir, lib)
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Fatalf("error %v, want one that tells of %q", err, want)
+	}
+	if hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
+		t.Errorf("error %q, way out %q: want one line each", err, hint.Of(err))
+	}
+	if after := names(dir); after != before {
+		t.Errorf("the folder had %q before and has %q now", before, after)
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
+	dir := sound().write(t)
+	data, err := os.ReadFile(clusterFile(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, clusterFile(dir), data[:len(data)-1])
+	refused(t, model, dir, "", "truncated")
+	put(t, clusterFile(dir), []byte("version https://git-lfs.github.com/spec/v1"))
+	refused(t, model, dir, "", "damaged safetensors")
+	os.Remove(clusterFile(dir))
+	refused(t, model, dir, "", "no such file")
+	big := sound()
+	big.config = `{"a": "` + strings.Repeat("x", 16<<20) + `"}`
+	refused(t, model, big.write(t), "", "larger than 16 MiB")
+}

@@ -1,0 +1,80 @@
+package assets
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/orderedjson"
+)
+
+// The entries of the model's configuration that belong to FlashHead.
+const (
+	probesName  = "n_probes"
+	specialName = "flash_head_special_token_ids"
+)
+
+// maxConfig limits a configuration's size, in bytes: real ones have a few thousand.
+const maxConfig = 16 << 20
+
+// readConfig reads the JSON object at path; nil if there is no file.
+func readConfig(path string) (orderedjson.Object, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, hint.Wrap(err, "check that you may read it")
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err != nil {
+		return nil, hint.Wrap(err, "check that you may read it")
+	}
+	if len(text) > maxConfig {
+		return nil, hint.New(fmt.Sprintf("%s is larger than %d MiB", path, maxConfig>>20), "give the folder of a model, whose config.json is short")
+	}
+	config, err := orderedjson.Parse(text)
+	if err != nil {
+		return nil, hint.Wrap(fmt.Errorf("%s: %w", path, err), "get the file again, it is no configuration of a model")
+	}
+	return config, nil
+}
+
+// settings reads FlashHead's entries for a head of K clusters and V tokens. What is absent is 0 and nil.
+func settings(config orderedjson.Object, clusters, vocab int64) (probes uint32, special []uint32, err error) {
+	if text := config.Get(probesName); text != nil {
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		if err != nil || n < 1 || n > clusters {
+			return 0, nil, fmt.Errorf("%s is %.40s, not a number of clusters in 1..%d", probesName, text, clusters)
+		}
+		probes = uint32(n)
+	}
+	if text := config.Get(specialName); text != nil {
+		var ids []*int64
+		if err := json.Unmarshal(text, &ids); err != nil {
+			return 0, nil, fmt.Errorf("%s is %.40s, not a list of tokens", specialName, text)
+		}
+		for i, id := range ids {
+			if id == nil || *id < 0 || *id >= vocab {
+				return 0, nil, fmt.Errorf("entry %d of %s is no token in 0..%d", i, specialName, vocab-1)
+			}
+			special = append(special, uint32(*id))
+		}
+	}
+	return probes, special, nil
+}
+
+// withSettings returns the configuration with FlashHead's entries.
+func withSettings(config orderedjson.Object, probes uint32, special []uint32) (orderedjson.Object, error) {
+	ids, err := json.Marshal(append([]uint32{}, special...))
+	if err != nil {
+		return nil, err
+	}
+	return config.Set(probesName, strconv.AppendUint(nil, uint64(probes), 10)).Set(specialName, ids), nil
+}

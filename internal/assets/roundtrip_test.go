@@ -1,0 +1,300 @@
+package assets_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/safetensors"
+)
+
+// rows is the head of gguftest.Model(40, 32).
+func rows(t *testing.T) [][]float32 {
+	t.Helper()
+	flat := make([]float32, 40*32)
+	if err := binary.Read(bytes.NewReader(gguftest.Model(40, 32).Tensors[0].Data), binary.LittleEndian, flat); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(slices.Chunk(flat, 32))
+}
+
+// TestNativeImport imports clusters of unequal sizes, two of them empty, with centroids of unit length in every type: the
+// clusters are renumbered, P is capped, the special tokens join the default ones.
+func TestNativeImport(t *testing.T) {
+	lib := native(t)
+	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
+	ids := make([]int64, 40)
+	for i := range ids {
+		ids[i] = []int64{1, 2, 4, 4}[i%4] // of 5 clusters, 0 and 3 are empty
+	}
+	ids[0] = 2
+	means := make([][]float64, 5)
+	for k := range means {
+		means[k] = make([]float64, 32)
+		for token, row := range rows(t) {
+			for d, v := range row {
+				if ids[token] == int64(k) {
+					means[k][d] += float64(v)
+				}
+			}
+		}
+		length := 0.0
+		for _, v := range means[k] {
+			length += v * v
+		}
+		for d := range means[k] {
+			means[k][d] /= math.Sqrt(max(length, 1e-9))
+		}
+	}
+	for _, dtype := range []safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16} {
+		f := sound()
+		f.shape, f.dtype, f.ids = []int64{1, 1, 32, 5}, dtype, ids
+		f.config = `{"n_probes": 5, "flash_head_special_token_ids": [39, 7, 39]}`
+		var values []float32
+		for d := range 32 {
+			for k := range means {
+				values = append(values, float32(means[k][d]))
+			}
+		}
+		f.centroids = values
+		if dtype != safetensors.F32 {
+			f.centroids = halves(values, dtype)
+		}
+		if dtype == safetensors.BF16 {
+			short := make([]int32, len(ids))
+			for i, k := range ids {
+				short[i] = int32(k)
+			}
+			f.ids, f.idType = short, safetensors.I32
+		}
+		out := filepath.Join(t.TempDir(), "out.gguf")
+		s, log, err := importTo(model, out, f.write(t), lib)
+		if err != nil {
+			t.Fatalf("%s: %v", dtype, err)
+		}
+		p := s.Parameters
+		if p.Clusters != 3 || p.Probes != 3 || !slices.Equal(p.Pinned, []uint32{0, 1, 2, 7, 39}) || !slices.Equal(p.Assignments[:6], []uint32{1, 1, 2, 2, 0, 1}) {
+			t.Errorf("%s: %+v", dtype, p)
+		}
+		if p.ImportedFrom != "flash_head_assets" || p.Sizes() != "9 to 20" || !strings.Contains(s.String(), "3 of 9 to 20 tokens, imported from flash_head_assets") {
+			t.Errorf("%s: %+v\n%s", dtype, p, s)
+		}
+		if !strings.Contains(log, "left out 2 empty clusters of 5") || !strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
+			t.Errorf("%s: the log is\n%s", dtype, log)
+		}
+		if got := parameters(t, out); !reflect.DeepEqual(got, p) {
+			t.Errorf("%s: in the file is %+v", dtype, got)
+		}
+	}
+}
+
+// halves rounds values towards zero to half precision or bfloat16; all are below 1.
+func halves(values []float32, dtype safetensors.DType) []uint16 {
+	out := make([]uint16, len(values))
+	for i, v := range values {
+		bits := math.Float32bits(v)
+		if out[i] = uint16(bits >> 16); dtype == safetensors.F16 {
+			out[i] = uint16(bits >> 16 & 0x8000)
+			if exponent := int(bits>>23&255) - 112; exponent > 0 {
+				out[i] |= uint16(exponent<<10) | uint16(bits>>13&1023)
+			}
+		}
+	}
+	return out
+}
+
+func parameters(t *testing.T, path string) flashhead.Parameters {
+	t.Helper()
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := flashhead.FromFile(f, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestNativeRoundTrip converts the small trained model, exports and imports into the unconverted file: clusters, P and
+// pinned tokens are the same, centroids the means of the rows, and a configuration that was there keeps its entries.
+func TestNativeRoundTrip(t *testing.T) {
+	lib := native(t)
+	const demo = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
+	work := t.TempDir()
+	dir, converted, back := filepath.Join(work, "assets"), filepath.Join(work, "converted.gguf"), filepath.Join(work, "back.gguf")
+	o := convert.Defaults()
+	o.Input, o.Output, o.LibDir, o.Iterations, o.Probes, o.CentroidType = demo, converted, lib, 1, 123, "q8_0"
+	if _, err := convert.Convert(t.Context(), o, progress.New(io.Discard)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exportTo(t.Context(), converted, dir, lib, false); err != nil {
+		t.Fatal(err)
+	}
+	_, log, err := importTo(demo, back, dir, lib)
+	if err != nil || !strings.Contains(log, "mean cosine 1.0000, least 1.0000") {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	a, b := parameters(t, converted), parameters(t, back)
+	if !slices.Equal(a.Assignments, b.Assignments) || a.Probes != 123 || b.Probes != 123 || !slices.Equal(a.Pinned, b.Pinned) || a.SourceSHA256 != b.SourceSHA256 {
+		t.Error("what was imported is not what was exported")
+	}
+
+	data, err := os.ReadFile(clusterFile(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shifted := slices.Clone(data) // the ids come first, 8 bytes each, behind the header: the vocabulary's halves are swapped
+	ids := shifted[8+binary.LittleEndian.Uint64(data):][:8*32000]
+	copy(ids, data[len(data)-4*2000*256-4*32000:][:4*32000])
+	copy(ids[4*32000:], data[len(data)-4*2000*256-8*32000:][:4*32000])
+	put(t, clusterFile(dir), shifted)
+	_, _, err = importTo(demo, filepath.Join(work, "never.gguf"), dir, lib)
+	cosine := math.NaN()
+	if err != nil {
+		fmt.Sscanf(err.Error()[strings.LastIndex(err.Error(), " ")+1:], "%f", &cosine)
+	}
+	if err == nil || !strings.Contains(err.Error(), "the assets are of another model") || !(math.Abs(cosine) < 0.1) {
+		t.Errorf("with the halves of the vocabulary swapped: %v", err)
+	}
+	put(t, clusterFile(dir), data)
+	config := filepath.Join(dir, "config.json")
+	put(t, config, []byte("{\"hidden_size\": 256, \"n_probes\": 7,\n\"rope_theta\": 1e4}"))
+	if err := os.Chmod(config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exportTo(t.Context(), converted, dir, lib, false); err == nil || !strings.Contains(err.Error(), "exists already") || hint.Of(err) == "" {
+		t.Errorf("files are replaced: %v", err)
+	}
+	if err := os.Remove(clusterFile(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exportTo(t.Context(), converted, dir, lib, false); err == nil || !strings.Contains(err.Error(), "config.json exists already") || !strings.Contains(hint.Of(err), "leaves all others") {
+		t.Errorf("a configuration is changed: %v", err)
+	}
+	if _, err := exportTo(t.Context(), converted, filepath.Join(dir, "flash_head_assets"), lib, true); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(config)
+	const want = `{
+  "hidden_size": 256,
+  "n_probes": 123,
+  "rope_theta": 1e4,
+  "flash_head_special_token_ids": [
+    0,
+    1,
+    2
+  ]
+}
+`
+	if err != nil || string(text) != want {
+		t.Errorf("the configuration is %s, %v", text, err)
+	}
+	if info, err := os.Stat(config); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if again, err := os.ReadFile(clusterFile(dir)); err != nil || !bytes.Equal(data, again) {
+		t.Errorf("a second export has other bytes, or %v", err)
+	}
+	if got := names(dir); got != "config.json flash_head_assets flash_head_assets/clustering_cache.safetensors" {
+		t.Errorf("in the folder are %q", got)
+	}
+}
+
+// TestNativeExportedCentroids compares with means that are worked out here.
+func TestNativeExportedCentroids(t *testing.T) {
+	lib := native(t)
+	work := t.TempDir()
+	converted := filepath.Join(work, "converted.gguf")
+	o := convert.Defaults()
+	o.Input, o.Output, o.LibDir, o.ClusterSize = gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes()), converted, lib, 8
+	s, err := convert.Convert(t.Context(), o, progress.New(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exportTo(t.Context(), converted, work, lib, false); err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Open(clusterFile(work))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	centroids, _ := f.Tensor("centroids")
+	got := make([]float32, 32*5)
+	if err := f.Floats(centroids, 0, got); err != nil || !slices.Equal(centroids.Shape, []int64{1, 1, 32, 5}) || centroids.DType != safetensors.F32 {
+		t.Fatalf("%+v, %v", centroids, err)
+	}
+	want := make([]float64, 32*5)
+	for token, row := range rows(t) {
+		for d, v := range row {
+			want[5*d+int(s.Parameters.Assignments[token])] += float64(v) / 8
+		}
+	}
+	for i := range want {
+		if math.Abs(float64(got[i])-want[i]) > 1e-6 {
+			t.Fatalf("value %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+// TestExportRefused leaves nothing behind.
+func TestExportRefused(t *testing.T) {
+	plain := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
+	damaged := gguftest.Model(40, 32)
+	damaged.KVs = append(damaged.KVs, gguftest.V("flashhead.version", uint32(1)))
+	half := gguftest.Model(40, 32)
+	ids := make([]uint32, 40)
+	ids[3] = 1
+	half.KVs = append(half.KVs, gguftest.V("flashhead.version", uint32(1)), gguftest.V("flashhead.cluster_count", uint32(2)),
+		gguftest.V("flashhead.assignments", gguftest.A(ids)), gguftest.V("flashhead.probe_count", uint32(1)), gguftest.V("flashhead.centroid_type", "q4_0"))
+	sound := gguftest.Write(t, "sound.gguf", half.Bytes())
+	work := t.TempDir()
+	put(t, filepath.Join(work, "file"), []byte("precious"))
+	for name, c := range map[string]struct{ in, dir, lib, want string }{
+		"not converted":  {plain, "new", "", "is not converted"},
+		"damaged":        {gguftest.Write(t, "in.gguf", damaged.Bytes()), "new", "", "damaged FlashHead keys"},
+		"no file":        {"none.gguf", "new", "", "no such file"},
+		"no tool":        {sound, "new", "nowhere", "llama-flashhead is not there"},
+		"folder is file": {sound, "file", "", "not a directory"},
+		"no parent":      {sound, "none/new", "", "cannot make the folder"},
+	} {
+		_, err := exportTo(t.Context(), c.in, filepath.Join(work, c.dir), c.lib, true)
+		if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
+			t.Errorf("%s: error %v, way out %q; want %q", name, err, hint.Of(err), c.want)
+		}
+	}
+	if got := names(work); got != "file" {
+		t.Errorf("left behind: %q", got)
+	}
+	lib := native(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := exportTo(ctx, sound, filepath.Join(work, "new"), lib, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended by %v", err)
+	}
+	if got := names(work); got != "file" {
+		t.Errorf("left behind: %q", got)
+	}
+}
