@@ -6,14 +6,16 @@ import "github.com/fh-ollama/fh-ollama/internal/statistics"
 
 // Report is everything that one evaluation measured. Its JSON form is what `fh-ollama eval --json` prints.
 type Report struct {
-	Model      Model      `json:"model"`
-	Runtime    Runtime    `json:"runtime"`
-	Text       Text       `json:"text"`
-	Dense      Perplexity `json:"dense"`
-	Required   Required   `json:"required_probes"`
-	Points     []Point    `json:"points"` // one for each P, ascending
-	Generation []Prompt   `json:"generation,omitempty"`
-	Seconds    float64    `json:"seconds"` // the evaluation took
+	Model    Model      `json:"model"`
+	Runtime  Runtime    `json:"runtime"`
+	Text     Text       `json:"text"`
+	Dense    Perplexity `json:"dense"`
+	Required Required   `json:"required_probes,omitzero"`
+	Points   []Point    `json:"points"` // one for each P, ascending
+	// Unknown says why required probes, containment and mass are not there: they are zero then. "" if they are.
+	Unknown    string   `json:"unknown,omitempty"`
+	Generation []Prompt `json:"generation,omitempty"`
+	Seconds    float64  `json:"seconds"` // the evaluation took
 }
 
 // Model is the converted file.
@@ -78,11 +80,11 @@ type Point struct {
 	KLD     Distribution `json:"kld"`
 	CoolKLD Distribution `json:"kld_temperature_0_8"`
 
-	SameTop statistics.Proportion `json:"same_top"` // both have the same best token: llama-perplexity's "Same top p"
-	Top1    statistics.Proportion `json:"top_1_contained"`
-	Top5    statistics.Proportion `json:"top_5_contained"`  // of the dense head's best 5 tokens, how many are scored exactly
-	Top40   statistics.Proportion `json:"top_40_contained"` // of its best 40
-	Mass    float64               `json:"mass_covered"`     // mean probability of the tokens that are scored exactly
+	SameTop statistics.Proportion `json:"same_top"`                  // both have the same best token: llama-perplexity's "Same top p"
+	Top1    statistics.Proportion `json:"top_1_contained,omitzero"`  // zero, as the next three, if Report.Unknown is set
+	Top5    statistics.Proportion `json:"top_5_contained,omitzero"`  // of the dense head's best 5 tokens, how many are scored exactly
+	Top40   statistics.Proportion `json:"top_40_contained,omitzero"` // of its best 40
+	Mass    float64               `json:"mass_covered,omitzero"`     // mean probability of the tokens that are scored exactly
 
 	Truncated Truncated `json:"truncated"`
 	Greedy    *Greedy   `json:"greedy,omitempty"`
@@ -101,8 +103,9 @@ type Distribution struct {
 	Max    float64 `json:"max"`
 }
 
-// Truncated compares the distributions that Ollama's default sampler draws from: temperature 0.8, then the best 40 tokens,
-// of these the best with 0.9 of the probability.
+// Truncated compares the distributions that Ollama's default sampler draws from: the best 40 tokens, of these the fewest
+// that have 0.9 of their probability, at temperature 0.8. Source: api.DefaultOptions of Ollama 0.34.2 and the order of
+// samplers of its llama-server, top_k, top_p, temperature.
 type Truncated struct {
 	// Total variation: of how many drawn tokens, on average, the two heads cannot agree.
 	Difference float64 `json:"difference"`

@@ -1,0 +1,49 @@
+package evaluation
+
+import "math"
+
+// coolest is Ollama's default temperature.
+const coolest = 0.8
+
+// negligible is the log probability at and below which a token does not count, as in llama-perplexity: a rounded record
+// says no more than that the token lies there.
+const negligible = -16
+
+// divergence computes Kullback-Leibler divergences; one for each worker.
+type divergence struct{ dense, coolDense, coolFlash powers }
+
+// of returns sum p ln(p/q), in nats, of the dense distribution p and FlashHead's q, at temperature 1 and at Ollama's
+// default, and both sums over the tokens whose p at temperature 1 is above exp(negligible).
+func (k *divergence) of(d, f *logits) (kld, cool float64) {
+	const beta = 1 / coolest
+	k.dense.set(d, 1)
+	k.coolDense.set(d, beta)
+	k.coolFlash.set(f, beta)
+	least := uint16(0) // value above which a token counts
+	if d.scale > 0 && d.least <= negligible {
+		least = uint16(math.Min(math.Floor((negligible-d.least)/d.scale), math.MaxUint16))
+	}
+	none := d.least > negligible // none is negligible
+
+	// With log p = s*a + m and log q = s'*b + m', both divergences follow from sums of p, p*a and p*b.
+	var p0, pa, pb, c0, ca, cb, zDense, zFlash float64
+	flash := f.values[:len(d.values)]
+	for i, a := range d.values {
+		b := flash[i]
+		cp := k.coolDense.of(a)
+		zDense += cp
+		zFlash += k.coolFlash.of(b)
+		if a > least || none {
+			p, x, y := k.dense.of(a), float64(a), float64(b)
+			p0 += p
+			pa += p * x
+			pb += p * y
+			c0 += cp
+			ca += cp * x
+			cb += cp * y
+		}
+	}
+	kld = d.scale*pa - f.scale*pb + (d.least-f.least)*p0
+	cool = (beta*(d.scale*ca-f.scale*cb+(d.least-f.least)*c0) + c0*math.Log(zFlash/zDense)) / zDense
+	return kld, cool
+}

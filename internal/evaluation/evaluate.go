@@ -1,0 +1,243 @@
+package evaluation
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// Evaluate compares FlashHead with the dense head of the same file. It writes nothing but temporary files, which it
+// removes. Errors carry a way out.
+func Evaluate(ctx context.Context, o Options, p *progress.Progress) (Report, error) {
+	begun := time.Now()
+	defer p.Close()
+	if err := o.Validate(); err != nil {
+		return Report{}, err
+	}
+	j := &job{Options: o, progress: p}
+	if err := j.openModel(); err != nil {
+		return Report{}, err
+	}
+	var err error
+	if j.programs, err = llama.Find(o.LibDir); err != nil {
+		return Report{}, err
+	}
+	j.report.Runtime = Runtime{Folder: j.programs.Folder, Threads: o.Threads, Mode: o.Mode}
+	if o.Mode == modeSample {
+		j.report.Runtime.Temperature, j.report.Runtime.Seed = o.Temperature, o.Seed
+	}
+	if j.scratch, err = newScratch(); err != nil {
+		return Report{}, err
+	}
+	defer j.scratch.remove()
+	if j.text, j.report.Text, err = openText(o.Text, j.scratch); err != nil {
+		return Report{}, err
+	}
+	if err := j.run(ctx); err != nil {
+		return Report{}, err
+	}
+	j.report.Seconds = time.Since(begun).Seconds()
+	return j.report, nil
+}
+
+// job is one evaluation.
+type job struct {
+	Options
+	programs  llama.Programs
+	progress  *progress.Progress
+	scratch   scratch
+	text      string // path
+	clusters  clusters
+	maxTokens int // of the model's context
+
+	header header
+	dense  *os.File // logits of all positions
+	report Report
+}
+
+// openModel checks the file and says what it is.
+func (j *job) openModel() error {
+	f, err := gguf.Open(j.Model)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head, err := flashhead.FindHead(f)
+	if err == nil && !flashhead.Converted(f) {
+		err = hint.New("not converted: there is no FlashHead in it", "convert it first: fh-ollama convert "+j.Model)
+	}
+	var params flashhead.Parameters
+	if err == nil {
+		params, err = flashhead.FromFile(f, head)
+		var damage *flashhead.DamageError
+		if errors.As(err, &damage) {
+			err = hint.Wrap(err, "convert it again: fh-ollama convert --force")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", j.Model, err)
+	}
+	if j.Probes, err = points(j.Probes, params.Probes, params.Clusters); err != nil {
+		return err
+	}
+	arch, _ := f.Str("general.architecture")
+	name, _ := f.Str("general.name")
+	if err := j.setContext(f, arch); err != nil {
+		return err
+	}
+
+	j.clusters = clusters{of: params.Assignments, pinned: make([]bool, head.Vocab()), count: int(params.Clusters)}
+	for _, token := range params.Pinned {
+		j.clusters.pinned[token] = true
+	}
+	cost := flashhead.NewCost(f, head, params.Clusters, params.CentroidType)
+	j.report.Model = Model{
+		File: filepath.Base(j.Model), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
+		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes, Pinned: len(params.Pinned),
+		CentroidType: params.CentroidType.String(), HeadBytes: cost.Head,
+	}
+	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
+	for _, p := range j.Probes {
+		j.report.Points = append(j.report.Points, Point{Probes: p, HeadBytes: cost.Centroids + int64(float64(p)*cost.Probe) + pinned})
+	}
+	return nil
+}
+
+// setContext chooses the tokens a chunk, or checks those that are asked for.
+func (j *job) setContext(f *gguf.File, arch string) error {
+	j.maxTokens = defaultContext
+	if n, ok := f.Uint(arch + ".context_length"); ok && n >= leastContext && n < 1<<30 {
+		j.maxTokens = int(n)
+	}
+	if j.Context == 0 {
+		j.Context = min(defaultContext, j.maxTokens)
+	}
+	if j.Context > j.maxTokens {
+		return hint.New(fmt.Sprintf("a context of %d tokens is more than the model's %d", j.Context, j.maxTokens), "give a smaller --ctx, or none")
+	}
+	if most := j.maxTokens * 3 / 4; j.Predict > most {
+		return hint.New(fmt.Sprintf("%d tokens to predict leave no room for a prompt in the model's %d", j.Predict, j.maxTokens),
+			fmt.Sprintf("give --predict %d or less", most))
+	}
+	return nil
+}
+
+// run measures, the cheap things that can fail first.
+func (j *job) run(ctx context.Context) error {
+	if err := j.tryRuntime(ctx); err != nil {
+		return err
+	}
+	if err := j.runDense(ctx); err != nil {
+		return err
+	}
+	defer j.dense.Close()
+	contained := newContainment(j.clusters, j.Probes, j.header.positions())
+	if j.Mode == modeTop {
+		j.progress.Start("P = 1, for the order of the clusters")
+		if _, err := j.pass(ctx, 1, contained.look); err != nil {
+			return err
+		}
+		j.progress.Done("order of the clusters")
+	}
+	switch {
+	case j.Mode == modeSample:
+		j.report.Unknown = "clusters are drawn, anew at each position"
+	case contained.unknown:
+		j.report.Unknown = "tokens that are not scored have logits of their own, so that these do not show the order of the clusters"
+	default:
+		j.report.Required = contained.distribution()
+	}
+	for i := range j.report.Points {
+		point := &j.report.Points[i]
+		j.progress.Start(fmt.Sprintf("P = %d", point.Probes))
+		differs := newComparison(j.header.positions())
+		estimate, err := j.pass(ctx, point.Probes, differs.look)
+		if err != nil {
+			return err
+		}
+		point.Perplexity = Perplexity(estimate)
+		differs.fill(point)
+		if j.report.Unknown == "" {
+			contained.fill(i, point)
+		}
+		j.progress.Done(fmt.Sprintf("P = %d: same top %.2f %%, KLD %.4f", point.Probes, 100*point.SameTop.Share(), point.KLD.Mean))
+	}
+	if j.Predict == 0 {
+		return nil
+	}
+	return j.generate(ctx)
+}
+
+// tryRuntime finds out within seconds whether the runtime uses FlashHead for this model.
+func (j *job) tryRuntime(ctx context.Context) error {
+	j.progress.Start("loading the model")
+	server, err := j.programs.Start(ctx, j.server(j.settings(j.Probes[0])))
+	if err != nil {
+		return err
+	}
+	server.Stop()
+	j.progress.Done("the runtime has FlashHead")
+	return nil
+}
+
+// perplexity is a pass over the text.
+func (j *job) perplexity(settings []string) llama.Pass {
+	return llama.Pass{Model: j.Model, Text: j.text, Context: j.Context, Chunks: j.Chunks, Threads: j.Threads, Settings: settings}
+}
+
+// runDense keeps the dense head's logits.
+func (j *job) runDense(ctx context.Context) error {
+	j.progress.Start("dense")
+	estimate, err := j.programs.Perplexity(ctx, j.perplexity(off), func(r io.Reader) (err error) {
+		if j.header, err = readHeader(r, j.Context, j.report.Model.Vocabulary); err != nil {
+			return err
+		}
+		j.dense, err = j.scratch.store(j.header, r, j.read)
+		return err
+	})
+	if err != nil {
+		if j.dense != nil {
+			j.dense.Close()
+		}
+		return err
+	}
+	j.report.Dense = Perplexity(estimate)
+	j.report.Text.Context, j.report.Text.Chunks, j.report.Text.Positions = j.header.context, j.header.chunks, j.header.positions()
+	j.progress.Done(fmt.Sprintf("dense: perplexity %.2f at %d positions, %d MiB of logits", estimate.Value, j.header.positions(), j.header.bytes()>>20))
+	return nil
+}
+
+// pass runs FlashHead with p probes over the text and has every position looked at, by all processors.
+func (j *job) pass(ctx context.Context, p int, newLook func() look) (llama.Estimate, error) {
+	if _, err := j.dense.Seek(0, io.SeekStart); err != nil {
+		return llama.Estimate{}, hint.Wrap(err, "point TMPDIR at another disk")
+	}
+	return j.programs.Perplexity(ctx, j.perplexity(j.settings(p, allRows)), func(r io.Reader) error {
+		h, err := readHeader(r, j.Context, j.report.Model.Vocabulary)
+		if err != nil {
+			return err
+		}
+		if !h.same(j.header) {
+			return hint.New("the text or the model changed while it was evaluated", "leave them alone and run the same command again")
+		}
+		return inStep(h, bufio.NewReaderSize(j.dense, 1<<20), r, runtime.GOMAXPROCS(0), newLook, j.read)
+	})
+}
+
+// read shows that a position was read.
+func (j *job) read(position int) {
+	n := j.header.positions()
+	j.progress.Set(float64(position+1)/float64(n), fmt.Sprintf("%d of %d positions", position+1, n))
+}

@@ -1,0 +1,99 @@
+package evaluation
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// header is what llama-perplexity's file of logits begins with.
+type header struct {
+	context, vocab, chunks int
+	tokens                 []byte // of the text, 4 bytes each
+}
+
+var magic = []byte("_logits_")
+
+// readHeader reads a header and checks that it is for chunks of context tokens and vocab tokens to choose from.
+func readHeader(r io.Reader, context int, vocab int64) (header, error) {
+	var fixed [20]byte
+	if _, err := io.ReadFull(r, fixed[:]); err != nil {
+		return header{}, short(err)
+	}
+	number := func(at int) int { return int(int32(binary.LittleEndian.Uint32(fixed[at:]))) }
+	h := header{context: number(8), vocab: number(12), chunks: number(16)}
+	if !bytes.Equal(fixed[:8], magic) || h.context != context || int64(h.vocab) != vocab || h.chunks < 1 {
+		return header{}, hint.New(fmt.Sprintf("the runtime writes logits of %d tokens in %d chunks of %d, not of %d in chunks of %d",
+			h.vocab, h.chunks, h.context, vocab, context), "use the runtime of fh-ollama build")
+	}
+	h.tokens = make([]byte, 4*h.context*h.chunks)
+	_, err := io.ReadFull(r, h.tokens)
+	return h, short(err)
+}
+
+// short makes the end of a stream an error wherever more is expected.
+func short(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// same tells whether two runs are about the same positions of the same text.
+func (h header) same(o header) bool {
+	return h.context == o.context && h.vocab == o.vocab && h.chunks == o.chunks && slices.Equal(h.tokens, o.tokens)
+}
+
+// positions is how many are scored: those of the second half of each chunk that a next token follows.
+func (h header) positions() int { return h.chunks * (h.context - 1 - h.context/2) }
+
+// recordBytes is the size of one position's record: scale and smallest log probability, V values and, for an odd V, one more.
+func (h header) recordBytes() int { return 8 + 2*((h.vocab+1)/2*2) }
+
+// bytes is the size of all positions' records.
+func (h header) bytes() int64 { return int64(h.positions()) * int64(h.recordBytes()) }
+
+// logits are the log probabilities of all tokens at one position, rounded: that of token v is scale*values[v] + least.
+// Values span 16 nats at most; the tokens below that have the least.
+type logits struct {
+	scale, least float64
+	values       []uint16
+}
+
+// decode reads a record.
+func (l *logits) decode(record []byte) error {
+	float := func(at int) float64 {
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(record[at:])))
+	}
+	l.scale, l.least = float(0), float(4)
+	if !(l.scale >= 0 && l.scale < 1 && l.least <= 0 && l.least > -1000) { // NaN is caught, too
+		return hint.New("the model's logits are not finite numbers at some position", "check the file: a sound model has none of these")
+	}
+	record = record[8:]
+	for i := range l.values {
+		l.values[i] = binary.LittleEndian.Uint16(record[2*i:])
+	}
+	return nil
+}
+
+// log is the log probability of a token.
+func (l *logits) log(token int32) float64 { return l.scale*float64(l.values[token]) + l.least }
+
+// powers are exp(beta*log probability) of all values: high[v>>8]*low[v&255], which costs 512 exponentials a position
+// instead of V.
+type powers struct{ high, low [256]float64 }
+
+func (p *powers) set(l *logits, beta float64) {
+	for i := range 256 {
+		p.high[i] = math.Exp(beta * l.scale * float64(256*i))
+		p.low[i] = math.Exp(beta * (l.scale*float64(i) + l.least))
+	}
+}
+
+func (p *powers) of(value uint16) float64 { return p.high[value>>8] * p.low[value&255] }

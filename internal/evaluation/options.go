@@ -1,0 +1,100 @@
+package evaluation
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// Options say what to evaluate and how.
+type Options struct {
+	Model       string  // path of a converted file
+	Text        string  // path; "" for the built-in text
+	Probes      []int   // P of the points; none for the default. The file's own P is always one.
+	Chunks      int     // of the text, at most; 0 for all
+	Context     int     // tokens a chunk; 0 for the model's, or 512 if that is more
+	Predict     int     // tokens of each continuation; 0 for none
+	Mode        string  // how clusters are chosen: top or sample
+	Temperature float64 // of the draw, mode sample only
+	Seed        uint32  // of the draw, mode sample only
+	Threads     int     // the runtime's
+	LibDir      string  // folder of llama-perplexity and llama-server; "" for the default
+}
+
+// The modes.
+const (
+	modeTop    = "top"
+	modeSample = "sample"
+)
+
+// Defaults are the options that are not given.
+func Defaults() Options {
+	return Options{Predict: 64, Mode: modeTop, Temperature: 1, Threads: runtime.NumCPU()}
+}
+
+const (
+	defaultContext = 512 // llama-perplexity's
+	leastContext   = 32
+)
+
+// Validate returns an error for options that no model allows.
+func (o Options) Validate() error {
+	for _, p := range o.Probes {
+		if p < 1 {
+			return fmt.Errorf("%d probes are too few", p)
+		}
+	}
+	switch {
+	case o.Chunks < 0:
+		return fmt.Errorf("%d chunks are too few", o.Chunks)
+	case o.Context != 0 && o.Context < leastContext:
+		return fmt.Errorf("a context of %d tokens is too short, the least is %d", o.Context, leastContext)
+	case o.Predict < 0:
+		return fmt.Errorf("%d tokens are too few to predict", o.Predict)
+	case o.Mode != modeTop && o.Mode != modeSample:
+		return fmt.Errorf("mode %q is neither %s nor %s", o.Mode, modeTop, modeSample)
+	case !(o.Temperature > 0 && o.Temperature <= 1000):
+		return fmt.Errorf("temperature %g is not above 0 and at most 1000", o.Temperature)
+	case o.Threads < 1 || o.Threads > 4096:
+		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)
+	}
+	return nil
+}
+
+// points returns the P to evaluate for K clusters, ascending: those that are asked for, or else powers of two from
+// about K/64 to about K/4; and the file's own.
+func points(asked []int, own, k uint32) ([]int, error) {
+	all := []int{int(own)}
+	for _, p := range asked {
+		if p > int(k) {
+			return nil, hint.New(fmt.Sprintf("%d probes are more than the model's %d clusters", p, k), fmt.Sprintf("choose --probes from 1 to %d", k))
+		}
+		all = append(all, p)
+	}
+	if len(asked) == 0 {
+		least := max(int(k)/64, min(64, int(k)/16), 1)
+		for p := 1; p <= int(k)/3; p *= 2 {
+			if p >= least {
+				all = append(all, p)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// settings are those of FlashHead with p probes for every row.
+func (o Options) settings(p int, more ...string) []string {
+	all := append([]string{"FLASHHEAD_ENABLED=1", fmt.Sprintf("FLASHHEAD_PROBES=%d", p), "FLASHHEAD_MODE=" + o.Mode}, more...)
+	if o.Mode == modeSample {
+		all = append(all, fmt.Sprintf("FLASHHEAD_TEMPERATURE=%g", o.Temperature), fmt.Sprintf("FLASHHEAD_SEED=%d", o.Seed))
+	}
+	return all
+}
+
+// off are the settings that switch FlashHead off, allRows the one that keeps it on for large batches.
+var off = []string{"FLASHHEAD_ENABLED=0"}
+
+const allRows = "FLASHHEAD_MAX_ROWS=0"

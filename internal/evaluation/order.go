@@ -1,0 +1,88 @@
+package evaluation
+
+import (
+	"math"
+	"slices"
+)
+
+// clusters is the map of tokens to clusters.
+type clusters struct {
+	of     []uint32 // cluster of each token
+	pinned []bool   // for each token
+	count  int      // K
+}
+
+// order finds the order of the clusters at a position; one for each worker.
+type order struct {
+	clusters
+	low, high []uint16  // of a cluster's tokens that are not pinned
+	exact     []float64 // sum over its pinned tokens
+	members   []int32   // pinned ones
+	keys      []uint64
+	place     []int32 // result of set: P from which on a cluster is scored, 1 to K
+}
+
+func newOrder(c clusters) *order {
+	o := &order{clusters: c, low: make([]uint16, c.count), high: make([]uint16, c.count), exact: make([]float64, c.count),
+		members: make([]int32, c.count), keys: make([]uint64, c.count), place: make([]int32, c.count)}
+	for token, pinned := range c.pinned {
+		if pinned {
+			o.members[c.of[token]]++
+		}
+	}
+	return o
+}
+
+// set finds the order from the logits of a run with one probe, where every token that was not scored has its cluster's
+// score, and reports false if they do not tell it. This is all that is assumed about the background:
+//   - The best cluster is scored exactly. It gives itself away by its tokens' logits, which differ, and comes first. If they
+//     are all the same, or no other token but pinned ones is in it, they still are about its score, and it comes about first.
+//   - A cluster of pinned tokens alone shows no score. The mean of its exact logits is its score but for the rounding of
+//     the centroid.
+//   - Clusters with the same rounded score share the last of their places, so that a token that is said to be scored is.
+func (o *order) set(l *logits) bool {
+	for c := range o.count {
+		o.low[c], o.high[c], o.exact[c] = math.MaxUint16, 0, 0
+	}
+	for token, value := range l.values {
+		c := o.of[token]
+		if o.pinned[token] {
+			o.exact[c] += float64(value)
+			continue
+		}
+		o.low[c], o.high[c] = min(o.low[c], value), max(o.high[c], value)
+	}
+	differing := 0
+	for c := range o.count {
+		score := float64(o.low[c])
+		switch {
+		case o.low[c] > o.high[c]:
+			score = o.exact[c] / float64(o.members[c])
+		case o.low[c] < o.high[c]:
+			differing++
+			score = math.MaxUint16 + 1
+		}
+		o.keys[c] = uint64(score*256)<<32 | uint64(c)
+	}
+	slices.Sort(o.keys)
+	slices.Reverse(o.keys)
+	for first := 0; first < o.count; {
+		end := first
+		for end < o.count && o.keys[end]>>32 == o.keys[first]>>32 {
+			end++
+		}
+		for _, key := range o.keys[first:end] {
+			o.place[uint32(key)] = int32(end)
+		}
+		first = end
+	}
+	return differing <= 1
+}
+
+// required returns the smallest P at which a token is scored exactly; 0 for a pinned token.
+func (o *order) required(token int32) int32 {
+	if o.pinned[token] {
+		return 0
+	}
+	return o.place[o.of[token]]
+}

@@ -1,0 +1,83 @@
+package evaluation
+
+import "math"
+
+// Ollama's default sampler takes the best topK tokens, of these the fewest that have topP of their probability, and draws
+// from them at temperature coolest.
+const (
+	topK = 40
+	topP = 0.9
+)
+
+// best appends the n likeliest tokens to top, best first; of equal ones the first comes first.
+func (l *logits) best(n int, top []int32) []int32 {
+	least := -1 // the value that a token has to exceed
+	for token, value := range l.values {
+		if int(value) <= least {
+			continue
+		}
+		if len(top) < n {
+			top = append(top, 0)
+		}
+		i := len(top) - 1
+		for ; i > 0 && l.values[top[i-1]] < value; i-- {
+			top[i] = top[i-1]
+		}
+		top[i] = int32(token)
+		if len(top) == n {
+			least = int(l.values[top[n-1]])
+		}
+	}
+	return top
+}
+
+// drawn is a distribution over few tokens, best first.
+type drawn struct {
+	tokens []int32
+	share  [topK]float64
+}
+
+// truncate sets s to what the sampler draws from; best are l's best topK tokens.
+func (s *drawn) truncate(l *logits, best []int32) {
+	total := 0.0
+	for i, token := range best {
+		s.share[i] = math.Exp(l.log(token))
+		total += s.share[i]
+	}
+	n, sum := 0, 0.0
+	for n < len(best) && sum < topP*total {
+		sum += s.share[n]
+		n++
+	}
+	s.tokens = best[:n]
+	total = 0
+	for i := range n {
+		s.share[i] = math.Pow(s.share[i], 1/coolest)
+		total += s.share[i]
+	}
+	for i := range n {
+		s.share[i] /= total
+	}
+}
+
+// of returns the probability of a token.
+func (s *drawn) of(token int32) float64 {
+	for i, t := range s.tokens {
+		if t == token {
+			return s.share[i]
+		}
+	}
+	return 0
+}
+
+// difference returns the total variation between two distributions, 0 to 1, and sum p ln(p/q), in nats, which is infinite
+// unless q has every token that p has.
+func difference(p, q *drawn) (variation, kld float64) {
+	both := 0.0
+	for i, token := range p.tokens {
+		share := q.of(token)
+		both += math.Min(p.share[i], share)
+		kld += p.share[i] * math.Log(p.share[i]/share)
+	}
+	return max(0, 1-both), kld
+}

@@ -1,0 +1,79 @@
+package evaluation
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestBest(t *testing.T) {
+	l := &logits{values: []uint16{5, 9, 9, 0, 7, 9, 5}}
+	for n, want := range map[int][]int32{1: {1}, 3: {1, 2, 5}, 5: {1, 2, 5, 4, 0}, 9: {1, 2, 5, 4, 0, 6, 3}} {
+		if got := l.best(n, nil); !slices.Equal(got, want) {
+			t.Errorf("best %d: %v, want %v", n, got, want)
+		}
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 100 {
+		l := &logits{values: make([]uint16, 500)}
+		all := make([]int32, len(l.values))
+		for i := range all {
+			l.values[i], all[i] = uint16(r.IntN(300)), int32(i)
+		}
+		slices.SortStableFunc(all, func(a, b int32) int { return int(l.values[b]) - int(l.values[a]) })
+		if got := l.best(topK, nil); !slices.Equal(got, all[:topK]) {
+			t.Fatalf("%v\nwant %v", got, all[:topK])
+		}
+	}
+}
+
+func truncated(t *testing.T, shares ...float64) *drawn {
+	t.Helper()
+	var logit []float64
+	for _, s := range shares {
+		logit = append(logit, math.Log(s))
+	}
+	l, s := decoded(t, logit...), &drawn{}
+	s.truncate(l, l.best(topK, nil))
+	return s
+}
+
+func TestTruncate(t *testing.T) {
+	// 0.5 + 0.3 + 0.15 is the first sum of at least 0.9; at 0.8 shares are to the power of 1.25
+	s := truncated(t, 0.05, 0.3, 0.5, 0.15)
+	if want := []int32{2, 1, 3}; !slices.Equal(s.tokens, want) {
+		t.Fatalf("keeps %v, want %v", s.tokens, want)
+	}
+	total := math.Pow(0.5, 1.25) + math.Pow(0.3, 1.25) + math.Pow(0.15, 1.25)
+	for token, share := range map[int32]float64{2: 0.5, 1: 0.3, 3: 0.15} {
+		if want := math.Pow(share, 1.25) / total; math.Abs(s.of(token)-want) > 1e-4 {
+			t.Errorf("token %d: %g, want %g", token, s.of(token), want)
+		}
+	}
+	if s.of(0) != 0 {
+		t.Error("a token that was cut off is drawn")
+	}
+	// 0.9 is of the best 40: of 100 equal ones 36 remain
+	equal := make([]float64, 100)
+	for i := range equal {
+		equal[i] = 0.01
+	}
+	if n := len(truncated(t, equal...).tokens); n != 36 && n != 37 { // 36 times 1/40 is 0.9 but for rounding
+		t.Errorf("%d of 100 equal tokens", n)
+	}
+}
+
+func TestDifference(t *testing.T) {
+	p, q := &drawn{tokens: []int32{7, 3}, share: [topK]float64{0.75, 0.25}}, &drawn{tokens: []int32{7, 4, 3}, share: [topK]float64{0.5, 0.25, 0.25}}
+	// of each they have 0.5 and 0.25 in common; 3/4 ln(3/2) + 1/4 ln 1
+	if v, kld := difference(p, q); math.Abs(v-0.25) > 1e-12 || math.Abs(kld-0.75*math.Log(1.5)) > 1e-12 {
+		t.Errorf("%g, %g", v, kld)
+	}
+	if v, kld := difference(q, p); math.Abs(v-0.25) > 1e-12 || !math.IsInf(kld, 1) {
+		t.Errorf("without a token: %g, %g", v, kld)
+	}
+	if v, kld := difference(p, p); v != 0 || kld != 0 {
+		t.Errorf("of equals: %g, %g", v, kld)
+	}
+}

@@ -1,0 +1,70 @@
+package evaluation
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/internal/disk"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// scratch is a private folder for temporary files.
+type scratch struct{ dir string }
+
+func newScratch() (scratch, error) {
+	dir, err := os.MkdirTemp("", "fh-ollama-eval-*") // for the user alone
+	if err != nil {
+		return scratch{}, hint.Wrap(err, "point TMPDIR at a folder that can be written")
+	}
+	return scratch{dir}, nil
+}
+
+func (s scratch) remove() { os.RemoveAll(s.dir) }
+
+// write writes a file and returns its path.
+func (s scratch) write(name string, data []byte) (string, error) {
+	path := filepath.Join(s.dir, name)
+	return path, s.explain(os.WriteFile(path, data, 0o600))
+}
+
+// store copies the logits of all positions from r to a temporary file; report is called for each position.
+func (s scratch) store(h header, r io.Reader, report func(position int)) (*os.File, error) {
+	if free, ok := disk.Free(s.dir); ok && free < h.bytes() {
+		return nil, s.explain(spaceError(h.bytes(), free))
+	}
+	file, err := os.Create(filepath.Join(s.dir, "dense"))
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	os.Remove(file.Name()) // where the system allows it, nothing is left whatever happens
+	out := bufio.NewWriterSize(file, 1<<20)
+	for position := range h.positions() {
+		if _, err := io.CopyN(out, r, int64(h.recordBytes())); err != nil {
+			file.Close()
+			return nil, s.explain(short(err))
+		}
+		report(position)
+	}
+	if err := out.Flush(); err != nil {
+		file.Close()
+		return nil, s.explain(err)
+	}
+	return file, nil
+}
+
+func spaceError(need, free int64) error {
+	return fmt.Errorf("the dense logits take %d MiB, %d are free: %w", need>>20+1, free>>20, syscall.ENOSPC)
+}
+
+// explain names the way out of a full disk.
+func (s scratch) explain(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
+		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir), err), "free some space, point TMPDIR at another disk, or take fewer --chunks")
+	}
+	return err
+}

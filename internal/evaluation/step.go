@@ -1,0 +1,71 @@
+package evaluation
+
+import (
+	"io"
+	"sync"
+)
+
+// look is what a worker does with one position: its logits of the dense head and of FlashHead are dense's and flash's
+// until it returns. Workers run at once, each with a look of its own.
+type look func(position int, dense, flash *logits)
+
+// inStep reads the records of the dense head and those of FlashHead side by side, and has workers look at all positions,
+// in memory for few of them. report is called for each position that was read.
+func inStep(h header, dense, flash io.Reader, workers int, newLook func() look, report func(position int)) error {
+	type pair struct {
+		position     int
+		dense, flash []byte
+	}
+	free, full := make(chan pair, workers+1), make(chan pair, workers+1)
+	for range workers + 1 {
+		free <- pair{dense: make([]byte, h.recordBytes()), flash: make([]byte, h.recordBytes())}
+	}
+	failed := make(chan error, workers)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			work := newLook()
+			d, f := logits{values: make([]uint16, h.vocab)}, logits{values: make([]uint16, h.vocab)}
+			for p := range full {
+				err := d.decode(p.dense)
+				if err == nil {
+					err = f.decode(p.flash)
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+				work(p.position, &d, &f)
+				free <- p
+			}
+		})
+	}
+	err := func() error {
+		for position := range h.positions() {
+			var p pair
+			select {
+			case p = <-free:
+			case err := <-failed:
+				return err
+			}
+			p.position = position
+			for _, half := range []struct {
+				from io.Reader
+				into []byte
+			}{{flash, p.flash}, {dense, p.dense}} {
+				if _, err := io.ReadFull(half.from, half.into); err != nil {
+					return short(err)
+				}
+			}
+			full <- p
+			report(position)
+		}
+		return nil
+	}()
+	close(full)
+	group.Wait()
+	if err == nil && len(failed) > 0 {
+		err = <-failed
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+package evaluation
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+)
+
+// stream is a file of 33-token chunks with random logits.
+func stream(t *testing.T, chunks, vocab int, seed uint64) (header, []byte) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 1))
+	var positions [][]float64
+	for range 16 * chunks {
+		positions = append(positions, random(r, vocab))
+	}
+	in := bytes.NewReader(file(33, vocab, chunks, positions))
+	h, err := readHeader(in, 33, int64(vocab))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(in)
+	return h, rest
+}
+
+// Every position meets its counterpart, whatever the number of workers.
+func TestInStep(t *testing.T) {
+	h, dense := stream(t, 5, 77, 1)
+	_, flash := stream(t, 5, 77, 2)
+	for _, workers := range []int{1, 2, 7} {
+		seen := make([]atomic.Int32, h.positions())
+		reported := 0
+		err := inStep(h, bytes.NewReader(dense), bytes.NewReader(flash), workers, func() look {
+			return func(i int, d, f *logits) {
+				seen[i].Add(1)
+				n := h.recordBytes()
+				want := logits{values: make([]uint16, 77)}
+				for _, c := range []struct {
+					got  *logits
+					data []byte
+				}{{d, dense}, {f, flash}} {
+					want.decode(c.data[i*n : (i+1)*n])
+					if c.got.scale != want.scale || c.got.values[5] != want.values[5] || c.got.values[76] != want.values[76] {
+						t.Errorf("position %d is another", i)
+					}
+				}
+			}
+		}, func(int) { reported++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range seen {
+			if n := seen[i].Load(); n != 1 {
+				t.Errorf("position %d was seen %d times", i, n)
+			}
+		}
+		if reported != h.positions() {
+			t.Errorf("%d positions were reported", reported)
+		}
+	}
+}
+
+func TestInStepFails(t *testing.T) {
+	h, good := stream(t, 5, 77, 1)
+	bad := bytes.Clone(good)
+	for i := range 4 {
+		bad[20*h.recordBytes()+i] = 0xff // NaN
+	}
+	nothing := func() look { return func(int, *logits, *logits) {} }
+	for name, c := range map[string]struct {
+		dense, flash []byte
+		eof          bool
+	}{
+		"short dense": {good[:1000], good, true}, "short flash": {good, good[:len(good)-1], true}, "no flash": {good, nil, true},
+		"NaN dense": {bad, good, false}, "NaN flash": {good, bad, false},
+	} {
+		err := inStep(h, bytes.NewReader(c.dense), bytes.NewReader(c.flash), 2, nothing, func(int) {})
+		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) != c.eof {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// One position of a large vocabulary, to see what a worker needs for it.
+func BenchmarkLook(b *testing.B) {
+	const vocab, k = 262144, 16384
+	r := rand.New(rand.NewPCG(1, 1))
+	d, f := &logits{values: make([]uint16, vocab)}, &logits{values: make([]uint16, vocab)}
+	x := random(r, vocab)
+	if err := errors.Join(d.decode(record(x)), f.decode(record(random(r, vocab)))); err != nil {
+		b.Fatal(err)
+	}
+	c := clusters{of: make([]uint32, vocab), pinned: make([]bool, vocab), count: k}
+	for token := range c.of {
+		c.of[token] = uint32(r.IntN(k))
+	}
+	b.Run("comparison", func(b *testing.B) {
+		look := newComparison(1).look()
+		for range b.N {
+			look(0, d, f)
+		}
+	})
+	b.Run("containment", func(b *testing.B) {
+		look := newContainment(c, []int{1024}, 1).look()
+		for range b.N {
+			look(0, d, f)
+		}
+	})
+}

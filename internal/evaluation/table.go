@@ -1,0 +1,117 @@
+package evaluation
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
+)
+
+// String is the report for people, in lines of at most 100 columns.
+func (r Report) String() string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	m := r.Model
+	line("model", "%s, %s", m.File, m.Architecture)
+	line("head", "%s, %s, %d x %d", m.Head, m.HeadType, m.Vocabulary, m.Hidden)
+	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids, mode %s", m.Clusters, m.Probes, m.Pinned, m.CentroidType, r.mode())
+	line("text", "%s, %d chunks of %d tokens, %d positions", r.Text.Name, r.Text.Chunks, r.Text.Context, r.Text.Positions)
+	line("dense", "perplexity %.2f ± %.2f", r.Dense.Value, r.Dense.Error)
+	if r.Unknown == "" {
+		q := r.Required
+		line("required P", "median %.0f, 90 %% %.0f, 95 %% %.0f, 99 %% %.0f, 99.9 %% %.0f, most %.0f", q.Median, q.P90, q.P95, q.P99, q.P999, q.Max)
+	}
+	b.WriteString("\n")
+	r.faithfulness(&b)
+	r.continuations(&b)
+	if r.Unknown != "" {
+		fmt.Fprintf(&b, "\nWhich tokens are scored is not known: %s.\n", r.Unknown)
+	}
+	for _, p := range r.Points {
+		if p.Probes == int(m.Probes) {
+			fmt.Fprintf(&b, "\n%s\n", r.verdict(p))
+		}
+	}
+	return b.String()
+}
+
+func (r Report) mode() string {
+	if r.Runtime.Mode == modeSample {
+		return fmt.Sprintf("%s at temperature %g, seed %d", modeSample, r.Runtime.Temperature, r.Runtime.Seed)
+	}
+	return r.Runtime.Mode
+}
+
+// faithfulness is the table of what was measured on the text.
+func (r Report) faithfulness(b *strings.Builder) {
+	const form = "%6s  %-21s  %-16s  %-7s  %-8s  %-16s  %-5s  %s"
+	row := func(cells ...any) { fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf(form, cells...), " ")) }
+	row("", "same top, %", "KLD, nats", "99 % of", "per-", "scored of the", "mass,", "drawn")
+	row("P", "(95 % interval)", "", "KLD", "plexity", "best 1/5/40, %", "%", "else, %")
+	for _, p := range r.Points {
+		low, high := p.SameTop.Interval()
+		contained, mass := "-", "-"
+		if r.Unknown == "" {
+			contained = percent(p.Top1) + "/" + percent(p.Top5) + "/" + percent(p.Top40)
+			mass = fmt.Sprintf("%.2f", 100*p.Mass)
+		}
+		row(r.mark(p), fmt.Sprintf("%.2f (%.2f-%.2f)", 100*p.SameTop.Share(), 100*low, 100*high),
+			fmt.Sprintf("%.4f ± %.4f", p.KLD.Mean, p.KLD.Error), fmt.Sprintf("%.3f", p.KLD.P99), fmt.Sprintf("%.2f", p.Perplexity.Value),
+			contained, mass, fmt.Sprintf("%.2f", 100*p.Truncated.Difference))
+	}
+}
+
+// percent is a share with one digit, or with none if it is whole.
+func percent(p statistics.Proportion) string {
+	if p.Count == p.Total {
+		return "100"
+	}
+	return fmt.Sprintf("%.1f", 100*p.Share())
+}
+
+// continuations is the table of the greedy continuations.
+func (r Report) continuations(b *strings.Builder) {
+	const form = "%6s  %-12s  %-12s  %-20s  %s\n"
+	if len(r.Generation) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n"+form, "", "same", "same before", "tokens/s", "speed")
+	fmt.Fprintf(b, form, "P", "text", "they part", "dense, FlashHead", "(slowest to fastest pair)")
+	for _, p := range r.Points {
+		if p.Greedy == nil {
+			continue
+		}
+		same, speeds, ratio := p.Greedy.Identical, "-", "-"
+		if s := p.Speed; s != nil {
+			speeds = fmt.Sprintf("%.1f, %.1f", s.Dense, s.Flash)
+			ratio = fmt.Sprintf("%.2fx (%.2fx to %.2fx)", s.Ratio, s.Low, s.High)
+		}
+		fmt.Fprintf(b, form, r.mark(p), fmt.Sprintf("%d of %d", same.Count, same.Total), fmt.Sprintf("%.0f %%", 100*p.Greedy.Agreed), speeds, ratio)
+	}
+}
+
+// mark is a point's P, the file's own with a star.
+func (r Report) mark(p Point) string {
+	if p.Probes == int(r.Model.Probes) {
+		return fmt.Sprintf("*%d", p.Probes)
+	}
+	return fmt.Sprint(p.Probes)
+}
+
+// verdict says in words what the file's own P means.
+func (r Report) verdict(p Point) string {
+	low, high := p.SameTop.Interval()
+	text := fmt.Sprintf("At its own P of %d (*) the model's likeliest token is the dense head's at %.1f %% of positions\n"+
+		"(%.1f to %.1f %%), for %.0f %% of the bytes that the dense head reads.",
+		p.Probes, 100*p.SameTop.Share(), 100*low, 100*high, 100*float64(p.HeadBytes)/float64(r.Model.HeadBytes))
+	if p.Greedy != nil {
+		text += fmt.Sprintf("\n%d of its %d continuations are the dense ones, word for word", p.Greedy.Identical.Count, p.Greedy.Identical.Total)
+		if p.Speed != nil {
+			text += fmt.Sprintf(", written %.2f times as fast", p.Speed.Ratio)
+		}
+		text += "."
+	}
+	return text
+}

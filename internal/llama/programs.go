@@ -1,0 +1,77 @@
+// Package llama runs programs of llama.cpp on a model: llama-perplexity over a text, llama-server for continuations.
+package llama
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+const (
+	perplexityName = "llama-perplexity"
+	serverName     = "llama-server"
+)
+
+// Programs are the programs of one build of llama.cpp.
+type Programs struct {
+	Folder     string // absolute
+	perplexity string
+	server     string
+}
+
+// Find returns the programs in dir, or, if that is "", in the first folder of a build where they are.
+func Find(dir string) (Programs, error) {
+	dirs := []string{dir}
+	if dir == "" {
+		dirs = cluster.LibDirs("")
+	}
+	missing := perplexityName
+	for _, d := range dirs {
+		abs, err := filepath.Abs(d)
+		if err != nil {
+			return Programs{}, hint.Wrap(err, "name the folder with its whole path")
+		}
+		p := Programs{Folder: abs}
+		if p.perplexity, err = exec.LookPath(filepath.Join(abs, perplexityName)); err != nil {
+			continue
+		}
+		if p.server, err = exec.LookPath(filepath.Join(abs, serverName)); err != nil {
+			missing = serverName
+			continue
+		}
+		return p, nil
+	}
+	cause := "the program " + missing + " is not there"
+	if dir != "" {
+		cause += ": " + dir
+	}
+	return Programs{}, hint.New(cause,
+		"Ollama's releases come without it: build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
+}
+
+// kept are the settings of FlashHead that say how it works, not what it computes: users' own may stay as they are.
+var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER"}
+
+// environment returns environ without what would steer the head or llama.cpp behind our back, and with settings.
+func environment(environ, settings []string) []string {
+	env := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return strings.HasPrefix(name, "FLASHHEAD_") && !slices.Contains(kept, name) || strings.HasPrefix(name, "LLAMA_")
+	})
+	return append(env, settings...)
+}
+
+// command prepares a program with its whole output going to log.
+func command(cmd *exec.Cmd, settings []string, log *log) *exec.Cmd {
+	cmd.Env = environment(os.Environ(), settings)
+	cmd.Stdout, cmd.Stderr = log, log
+	return cmd
+}
+
+// verbose makes a program log what FlashHead does.
+var verbose = []string{"--log-verbosity", "4", "--log-colors", "off"}

@@ -1,0 +1,116 @@
+package llama
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
+)
+
+// startTimeout is how long a server may take to load its model: a large one comes from a slow disk.
+const startTimeout = 10 * time.Minute
+
+// Server is a running llama-server, for this machine alone.
+type Server struct {
+	process *process.Process
+	log     *log
+	base    string // of its addresses
+	client  *http.Client
+}
+
+// ServerOptions say what a server runs.
+type ServerOptions struct {
+	Model    string // path of the GGUF file
+	Context  int    // tokens
+	Threads  int
+	Settings []string // FlashHead's, as "NAME=value"
+	Args     []string // further ones
+}
+
+var listening = regexp.MustCompile(`listening on (http://127\.0\.0\.1:\d+)`)
+
+// Start starts a server on a free loopback port and waits until it answers and uses the head as the settings have it.
+// Call Stop when done.
+func (p Programs) Start(ctx context.Context, o ServerOptions) (*Server, error) {
+	// no proxy: it is this machine
+	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}}
+	args := append([]string{"--model", o.Model, "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
+		"--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"}, verbose...)
+	var err error
+	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
+	if err != nil {
+		return nil, hint.Wrap(err, "build the runtime again: fh-ollama build")
+	}
+	err = s.process.Await(ctx, startTimeout, func() error { return s.ready(ctx) })
+	if errors.Is(err, process.ErrEnded) {
+		err = failed(serverName, nil, s.log)
+	}
+	if err == nil {
+		err = checkHead(s.log.Head(), o.Settings)
+	}
+	if err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// ready returns nil once the server answers.
+func (s *Server) ready(ctx context.Context) error {
+	if s.base == "" {
+		found := listening.FindStringSubmatch(s.log.String())
+		if found == nil {
+			return errors.New("it does not listen")
+		}
+		s.base = found[1]
+	}
+	return s.call(ctx, http.MethodGet, "/health", nil, nil)
+}
+
+// Stop ends the server and waits for its end.
+func (s *Server) Stop() {
+	s.client.CloseIdleConnections()
+	s.process.Stop()
+}
+
+// Post sends request as JSON to path, such as "/completion", and reads the answer into answer.
+func (s *Server) Post(ctx context.Context, path string, request, answer any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return s.call(ctx, http.MethodPost, path, body, answer)
+}
+
+func (s *Server) call(ctx context.Context, method, path string, body []byte, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return hint.Wrap(fmt.Errorf("%s does not answer: %w", serverName, err), "check that this runtime can run the model")
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return hint.New(fmt.Sprintf("%s%s: %s: %s", serverName, path, response.Status, bytes.TrimSpace(text)), "check that this runtime can run the model")
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(text, answer)
+}

@@ -1,0 +1,32 @@
+//go:build !unix
+
+package llama
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// stream runs cmd and then lets read have what it wrote as logits. It returns read's error and the program's.
+func stream(cmd *exec.Cmd, _ func(), read func(io.Reader) error) (readErr, runErr error) {
+	dir, err := os.MkdirTemp("", "fh-ollama-logits-*")
+	if err != nil {
+		return nil, hint.Wrap(err, "point TMPDIR at a folder that can be written")
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "logits")
+	cmd.Args = append(cmd.Args, "--kl-divergence-base", path)
+	if err := cmd.Run(); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return io.ErrUnexpectedEOF, nil // the log tells why there is none
+	}
+	defer file.Close()
+	return read(file), nil
+}
