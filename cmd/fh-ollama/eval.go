@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/evaluation"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+func evalCommand() *cli.Command {
+	d := evaluation.Defaults()
+	return &cli.Command{
+		Name:      "eval",
+		Usage:     "measure how faithful FlashHead is on a text",
+		ArgsUsage: "FILE.gguf",
+		Description: "Compares FlashHead with the dense head of a converted file, for several P.\n\n" +
+			"Example: fh-ollama eval model-flashhead.gguf --text book.txt --probes 128,256",
+		Flags: []cli.Flag{
+			&cli.PathFlag{Name: "text", Usage: "read `FILE` (default: a mixed one that comes with this)"},
+			&cli.IntSliceFlag{Name: "probes", Usage: "`P,P,...` to compare (default: powers of two)"},
+			&cli.IntFlag{Name: "chunks", Usage: "read at most `N` chunks of the text"},
+			&cli.IntFlag{Name: "ctx", Usage: "tokens `N` a chunk (default: 512, or the model's)"},
+			&cli.IntFlag{Name: "predict", Value: d.Predict, Usage: "tokens `N` a continuation, 0 for none"},
+			&cli.StringFlag{Name: "mode", Value: d.Mode, Usage: "choose clusters by `MODE`: top or sample"},
+			&cli.Float64Flag{Name: "temperature", Value: d.Temperature, Usage: "of the draw in mode sample, `T`"},
+			&cli.UintFlag{Name: "seed", Usage: "of the draw in mode sample, `S`"},
+			&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` for the runtime"},
+			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-perplexity"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but the result and errors"},
+		},
+		Action: runEval,
+	}
+}
+
+func runEval(c *cli.Context) error {
+	model, err := oneArgument(c, "a GGUF file")
+	if err != nil {
+		return err
+	}
+	seed := c.Uint("seed")
+	if uint64(seed) > 1<<32-1 {
+		return wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
+	}
+	o := evaluation.Options{
+		Model: model, Text: c.Path("text"), Probes: c.IntSlice("probes"), Chunks: c.Int("chunks"), Context: c.Int("ctx"),
+		Predict: c.Int("predict"), Mode: c.String("mode"), Temperature: c.Float64("temperature"), Seed: uint32(seed),
+		Threads: c.Int("threads"), LibDir: c.Path("lib"),
+	}
+	if err := o.Validate(); err != nil {
+		return usageError{hint.Wrap(err, "see fh-ollama eval --help")}
+	}
+	log := c.App.ErrWriter
+	if c.Bool("quiet") {
+		log = io.Discard
+	}
+	report, err := evaluation.Evaluate(c.Context, o, progress.New(log))
+	if err != nil {
+		return err
+	}
+	if !c.Bool("json") {
+		_, err = fmt.Fprint(c.App.Writer, report)
+		return err
+	}
+	out := json.NewEncoder(c.App.Writer)
+	out.SetIndent("", "  ")
+	return out.Encode(report)
+}
