@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -41,6 +42,12 @@ func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
 	dir, err := os.MkdirTemp("", "flashhead-*")
 	if err != nil {
 		return nil, hint.Wrap(err, elsewhere)
+	}
+	need := 4*int64(o.Clusters)*o.Columns + 4*int64(len(o.Assignments))
+	if free, ok := disk.Free(dir); ok && free < need {
+		os.RemoveAll(dir)
+		return nil, hint.New(fmt.Sprintf("%s has %d MiB free, the centroids need %d MiB", filepath.Dir(dir), free>>20, (need>>20)+1),
+			"point TMPDIR at a folder with room for them")
 	}
 	file, err := centroids(ctx, o, dir)
 	if err != nil {

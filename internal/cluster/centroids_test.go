@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -89,5 +90,20 @@ func TestOlderTool(t *testing.T) {
 	_, err := cluster.NewCentroids(t.Context(), cluster.CentroidOptions{Tool: tool})
 	if err == nil || err.Error() != "computing centroids failed: unknown command: centroids" || !strings.Contains(hint.Of(err), "build again") {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
+	}
+}
+
+// TestNoRoom asks for centroids of 8 PiB.
+func TestNoRoom(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	if _, ok := disk.Free(t.TempDir()); !ok {
+		t.Skip("this system does not tell what is free")
+	}
+	_, err := cluster.NewCentroids(t.Context(), cluster.CentroidOptions{Tool: script(t, "exit 0"), Clusters: 1 << 31, Columns: 1 << 20})
+	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") || !strings.Contains(hint.Of(err), "TMPDIR") {
+		t.Errorf("%v, way out %q", err, hint.Of(err))
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); left != nil {
+		t.Errorf("left behind: %v", left)
 	}
 }
