@@ -32,6 +32,8 @@ type Chart struct {
 	Mark Mark
 	// Rule is a y to compare with, shown as a horizontal line; none if NaN.
 	Rule float64
+	// Most limits what intervals may take of the y axis: those that end above it run out of the picture. 0 is no limit.
+	Most float64
 }
 
 // Series is one line. Its place gives it its marker and its class: s1, s2, …
@@ -103,7 +105,10 @@ func (c Chart) values() []float64 {
 		for _, p := range s.shown() {
 			all = append(all, p.Y)
 			if p.Low < p.High {
-				all = append(all, p.Low, p.High)
+				all = append(all, p.Low)
+				if c.Most == 0 || p.High <= c.Most {
+					all = append(all, p.High)
+				}
 			}
 		}
 	}
@@ -136,13 +141,23 @@ func (s Series) draw(b *strings.Builder, i int, x abscissa, y axis) {
 	for _, p := range points {
 		at := x.at(p.X)
 		if p.Low < p.High && finite(p.Low) && finite(p.High) {
-			low, high := y.at(p.Low), y.at(p.High)
-			fmt.Fprintf(b, `<path class="bar" d="M%.2f,%.2fV%.2fM%.2f,%.2fh6M%.2f,%.2fh6"/>`+"\n", at, low, high, at-3, low, at-3, high)
+			b.WriteString(bar(at, y.at(p.Low), y.at(p.High), y.share(p.High) > 1+1e-9))
 		}
 		fmt.Fprintf(b, `<path class="point" transform="translate(%.2f,%.2f)" d="%s"><title>%s</title></path>`+"\n",
 			at, y.at(p.Y), Marker(i), html.EscapeString(p.Label))
 	}
 	b.WriteString("</g>\n")
+}
+
+// bar is an interval, with an end at its top unless it goes on beyond the picture.
+func bar(x, low, high float64, beyond bool) string {
+	d := fmt.Sprintf("M%.2f,%.2fh6M%.2f,%.2fV", x-3, low, x, low)
+	if beyond {
+		d += fmt.Sprint(top)
+	} else {
+		d += fmt.Sprintf("%.2fm-3,0h6", high)
+	}
+	return `<path class="bar" d="` + d + `"/>` + "\n"
 }
 
 func line(b *strings.Builder, class string, x1, y1, x2, y2 float64) {

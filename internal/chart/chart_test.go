@@ -93,13 +93,28 @@ func TestPlaces(t *testing.T) {
 	if d := (p[0].y - p[1].y) - (p[1].y - p[2].y); p[1].y >= p[0].y || math.Abs(d) > 0.02 {
 		t.Errorf("y %v", p)
 	}
-	var x, low, x2, high float64
 	bars := having(all, "bar")
 	if len(bars) != 1 {
 		t.Fatalf("%d bars", len(bars))
 	}
-	if _, err := fmt.Sscanf(bars[0].path, "M%f,%fV%fM%f", &x, &low, &high, &x2); err != nil || !(low > p[2].y && p[2].y > high) || math.Abs((low-p[2].y)-(p[2].y-high)) > 0.02 {
+	var x, low, x2, low2, high float64
+	_, err := fmt.Sscanf(bars[0].path, "M%f,%fh6M%f,%fV%fm-3,0h6", &x, &low, &x2, &low2, &high)
+	if err != nil || !(low > p[2].y && p[2].y > high) || math.Abs((low-p[2].y)-(p[2].y-high)) > 0.02 {
 		t.Errorf("bar %q around %v: %v", bars[0].path, p[2], err)
+	}
+}
+
+// One pair of runs that was disturbed must not make all others a flat line.
+func TestIntervalsRunOut(t *testing.T) {
+	c := curve(Point{X: 64, Y: 2, Low: 1, High: 200}, Point{X: 128, Y: 1.5, Low: 1.2, High: 2.5})
+	c.Most = 4
+	all := read(t, c.SVG())
+	if p := having(all, "point"); p[1].y-p[0].y < 20 {
+		t.Errorf("points at %v", p)
+	}
+	bars := having(all, "bar")
+	if !strings.HasSuffix(bars[0].path, fmt.Sprintf("V%d", top)) || !strings.HasSuffix(bars[1].path, "h6") {
+		t.Errorf("bars %q and %q", bars[0].path, bars[1].path)
 	}
 }
 

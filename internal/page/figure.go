@@ -1,0 +1,156 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/chart"
+	"github.com/fh-ollama/fh-ollama/internal/evaluation"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
+)
+
+// figure is a chart with what is around it.
+type figure struct {
+	Name, Caption string
+	Legend        []entry
+	SVG           template.HTML // chart escapes what is not its own
+}
+
+// entry explains one series, or the horizontal line.
+type entry struct {
+	Class, Marker, Name string
+	Rule                bool
+}
+
+// plot is what a figure is made from.
+type plot struct {
+	name, caption string
+	scale         chart.Scale
+	dense         bool    // shows dense, 1, to compare with
+	most          float64 // of the y axis, for intervals
+	series        []chart.Series
+}
+
+// figures draws what was measured over P; what no P has is left out.
+func figures(r evaluation.Report) []figure {
+	var all []figure
+	for _, p := range plots(r) {
+		p.series = slices.DeleteFunc(p.series, func(s chart.Series) bool { return len(s.Points) == 0 })
+		if len(p.series) > 0 {
+			all = append(all, p.figure(r.Model.Probes))
+		}
+	}
+	return all
+}
+
+func (p plot) figure(own uint32) figure {
+	c := chart.Chart{
+		Name: p.name + " over P; the numbers are in the table", XName: "P, clusters read for each token",
+		Y: p.scale, Series: p.series, Rule: math.NaN(), Most: p.most,
+	}
+	if own > 0 {
+		c.Mark = chart.Mark{X: float64(own), Label: "the file's own P"}
+	}
+	f := figure{Name: p.name, Caption: p.caption}
+	for i, s := range p.series {
+		f.Legend = append(f.Legend, entry{Class: fmt.Sprintf("s%d", i+1), Marker: chart.Marker(i), Name: s.Name})
+	}
+	if p.dense {
+		c.Rule = 1
+		f.Legend = append(f.Legend, entry{Class: "rule", Name: "dense", Rule: true})
+	}
+	f.SVG = template.HTML(c.SVG())
+	return f
+}
+
+// plots lists what is measured over P.
+func plots(r evaluation.Report) []plot {
+	line := func(name string, of func(evaluation.Point) (chart.Point, bool)) chart.Series {
+		s := chart.Series{Name: name}
+		for _, p := range r.Points {
+			if point, ok := of(p); ok && p.Probes > 0 && !math.IsNaN(point.Y) {
+				point.X, point.Label = float64(p.Probes), fmt.Sprintf("P = %d: %s", p.Probes, point.Label)
+				s.Points = append(s.Points, point)
+			}
+		}
+		return s
+	}
+	fastest := 1.0
+	for _, p := range r.Points {
+		if p.Speed != nil {
+			fastest = max(fastest, p.Speed.Ratio)
+		}
+	}
+	return []plot{
+		{
+			name: "The same token", scale: chart.Linear(percentTick),
+			caption: "At how many positions both heads find the same token the likeliest, with its 95 % confidence interval.",
+			series: []chart.Series{
+				line("same best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.SameTop, true) }),
+			},
+		}, {
+			name: "What is scored exactly", scale: chart.Linear(percentTick),
+			caption: "How many of the dense head's likeliest tokens are in the clusters that are read, and how much of the probability.",
+			series: []chart.Series{
+				line("best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top1, false) }),
+				line("best 5", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top5, false) }),
+				line("best 40", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top40, false) }),
+				line("probability mass", func(p evaluation.Point) (chart.Point, bool) {
+					return chart.Point{Y: p.Mass, Label: percent(p.Mass)}, r.Unknown == ""
+				}),
+			},
+		}, {
+			name: "How far probabilities move", scale: chart.Log(),
+			caption: "KLD in nats, lower is better: 0 where both heads give every token the same probability. The mean with its standard error.",
+			series: []chart.Series{
+				line("mean", func(p evaluation.Point) (chart.Point, bool) { return mean(p.KLD), true }),
+				line("99 % of positions below", func(p evaluation.Point) (chart.Point, bool) {
+					return chart.Point{Y: p.KLD.P99, Label: number(p.KLD.P99)}, true
+				}),
+				line("mean at temperature 0.8", func(p evaluation.Point) (chart.Point, bool) { return mean(p.CoolKLD), true }),
+			},
+		}, {
+			name: "Speed", scale: chart.Linear(timesTick), dense: true, most: 2 * fastest,
+			caption: "Tokens a second against dense on the same prompts, measured in turn: the median pair, with the slowest and the fastest.",
+			series: []chart.Series{
+				line("times as fast", func(p evaluation.Point) (chart.Point, bool) {
+					if p.Speed == nil {
+						return chart.Point{}, false
+					}
+					s := *p.Speed
+					return chart.Point{Y: s.Ratio, Low: s.Low, High: s.High, Label: fmt.Sprintf("%.2f (%.2f to %.2f) times as fast", s.Ratio, s.Low, s.High)}, true
+				}),
+			},
+		}, {
+			name: "Bytes read", scale: chart.Linear(percentTick), dense: true,
+			caption: "What is read of the head for each token: all centroids, and the rows of P clusters.",
+			series: []chart.Series{
+				line("of the dense head's bytes", func(p evaluation.Point) (chart.Point, bool) {
+					relative := relativeBytes(r, p)
+					return chart.Point{Y: relative, Label: percent(relative) + ", " + bytes(p.HeadBytes)}, true
+				}),
+			},
+		},
+	}
+}
+
+func share(p statistics.Proportion, bars bool) (chart.Point, bool) {
+	point := chart.Point{Y: p.Share(), Label: percent(p.Share())}
+	if bars {
+		point.Low, point.High = p.Interval()
+		point.Label += fmt.Sprintf(" (%s)", interval(p))
+	}
+	return point, p.Total > 0
+}
+
+func mean(d evaluation.Distribution) chart.Point {
+	return chart.Point{Y: d.Mean, Low: d.Mean - d.Error, High: d.Mean + d.Error, Label: number(d.Mean) + " ± " + significant(d.Error, 2)}
+}
+
+func percentTick(v float64, digits int) string {
+	return fmt.Sprintf("%.*f\u00a0%%", max(0, digits-2), 100*v)
+}
+
+func timesTick(v float64, digits int) string { return fmt.Sprintf("%.*f\u00a0×", digits, v) }

@@ -1,0 +1,154 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
+	"github.com/fh-ollama/fh-ollama/internal/evaluation"
+)
+
+// view is what the template shows: words, no numbers left to format.
+type view struct {
+	Style    template.CSS
+	File     string
+	Lead     string
+	Tiles    []tile
+	Figures  []figure
+	Required []fact
+	Unknown  string // why some measures are missing
+	Tables   []table
+	Prompts  []prompt
+	Probes   []head // of the matrix of continuations
+	Command  string
+	Sources  []fact
+}
+
+// tile is one number of the summary.
+type tile struct{ Value, Name string }
+
+type fact struct{ Name, Value string }
+
+func newView(r evaluation.Report) view {
+	v := view{
+		Style: template.CSS(style), File: visible(r.Model.File), Figures: figures(r),
+		Unknown: visible(r.Unknown), Tables: tables(r), Prompts: prompts(r), Command: command(r), Sources: sources(r),
+	}
+	for _, p := range r.Points {
+		v.Probes = append(v.Probes, head{p.Probes, p.Probes == int(r.Model.Probes)})
+	}
+	if r.Unknown == "" {
+		v.Required = required(r.Required)
+	}
+	if len(r.Points) > 0 {
+		v.Lead, v.Tiles = summary(r)
+	}
+	return v
+}
+
+// summary says in words and a few numbers what the file's own P does, or the largest one if its own was not measured.
+func summary(r evaluation.Report) (lead string, tiles []tile) {
+	i := slices.IndexFunc(r.Points, func(p evaluation.Point) bool { return p.Probes == int(r.Model.Probes) })
+	who := fmt.Sprintf("At its own P of %d", r.Model.Probes)
+	if i < 0 {
+		i = len(r.Points) - 1
+		who = fmt.Sprintf("With P = %d (its own, %d, was not measured)", r.Points[i].Probes, r.Model.Probes)
+	}
+	p := r.Points[i]
+	lead = fmt.Sprintf("%s, reading %d of %d clusters", who, p.Probes, r.Model.Clusters)
+	if t := p.SameTop; t.Total > 0 {
+		lead += fmt.Sprintf(", the model finds the same token the likeliest as its dense head at %s of %d positions (95\u00a0%% confidence: %s)", percent(t.Share()), t.Total, interval(t))
+		tiles = append(tiles, tile{percent(t.Share()), "same best token"})
+	}
+	lead += "."
+	if !math.IsNaN(p.KLD.Mean) {
+		tiles = append(tiles, tile{number(p.KLD.Mean), "mean KLD, nats"})
+	}
+	if g := p.Greedy; g != nil && g.Identical.Total > 0 {
+		tiles = append(tiles, tile{fmt.Sprintf("%d of %d", g.Identical.Count, g.Identical.Total), "greedy continuations identical"})
+	}
+	if s := p.Speed; s != nil {
+		tiles = append(tiles, tile{times(s.Ratio), "as fast as dense"})
+	}
+	if share := relativeBytes(r, p); !math.IsNaN(share) {
+		tiles = append(tiles, tile{percent(share), "of the head's bytes read"})
+	}
+	return lead, tiles
+}
+
+// required lists how many clusters the dense head's best token needs, for growing shares of the positions.
+func required(q evaluation.Required) []fact {
+	p := func(v float64) string { return strconv.FormatFloat(math.Ceil(v), 'f', -1, 64) }
+	return []fact{
+		{"50 % of positions", p(q.Median)}, {"90 %", p(q.P90)}, {"95 %", p(q.P95)}, {"99 %", p(q.P99)}, {"99.9 %", p(q.P999)}, {"all", p(q.Max)},
+	}
+}
+
+// command is what measures the same again.
+func command(r evaluation.Report) string {
+	words := []string{"fh-ollama", "eval", r.Model.File}
+	option := func(name string, value any) { words = append(words, name, fmt.Sprint(value)) }
+	if r.Text.Name != builtIn {
+		option("--text", r.Text.Name)
+	}
+	var probes []string
+	for _, p := range r.Points {
+		probes = append(probes, fmt.Sprint(p.Probes))
+	}
+	option("--probes", strings.Join(probes, ","))
+	option("--chunks", r.Text.Chunks)
+	option("--ctx", r.Text.Context)
+	option("--predict", predicted(r))
+	if r.Runtime.Mode == "sample" {
+		option("--mode", "sample")
+		option("--temperature", r.Runtime.Temperature)
+		option("--seed", r.Runtime.Seed)
+	}
+	option("--threads", r.Runtime.Threads)
+	for i, w := range words {
+		words[i] = commandline.Quote(visible(w))
+	}
+	return strings.Join(words, " ")
+}
+
+// predicted is how many tokens were asked of each continuation: few end before that, and hardly all.
+func predicted(r evaluation.Report) int {
+	most := 0
+	for _, g := range r.Generation {
+		most = max(most, g.Tokens)
+	}
+	return most
+}
+
+// builtIn is the name of the text that comes with the tool.
+const builtIn = "built-in"
+
+func sources(r evaluation.Report) []fact {
+	m, t := r.Model, r.Text
+	model := m.File + ", " + m.Architecture
+	if m.Name != "" {
+		model = m.File + " (" + m.Name + "), " + m.Architecture
+	}
+	mode := "the best clusters are read (mode top)"
+	if r.Runtime.Mode == "sample" {
+		mode = fmt.Sprintf("clusters are drawn (mode sample), temperature %v, seed %d", r.Runtime.Temperature, r.Runtime.Seed)
+	}
+	facts := []fact{
+		{"model", model},
+		{"head", fmt.Sprintf("%s, %s, %d tokens of %d numbers", m.Head, m.HeadType, m.Vocabulary, m.Hidden)},
+		{"FlashHead", fmt.Sprintf("%d clusters, P = %d, %s, centroids in %s", m.Clusters, m.Probes, plural(m.Pinned, "pinned token"), m.CentroidType)},
+		{"text", fmt.Sprintf("%s, %s of %d tokens, of which the second halves are scored: %s", t.Name, plural(t.Chunks, "chunk"), t.Context, plural(t.Positions, "position"))},
+		{"SHA-256 of the text", t.SHA256},
+		{"choice", mode},
+		{"runtime", fmt.Sprintf("%s, %s", r.Runtime.Folder, plural(r.Runtime.Threads, "thread"))},
+		{"took", fmt.Sprintf("%.0f s", r.Seconds)},
+	}
+	for i := range facts {
+		facts[i].Value = visible(facts[i].Value)
+	}
+	return facts
+}
