@@ -1,0 +1,173 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/evaluation"
+)
+
+const evalChunks = "16" // 2032 positions
+
+// evaluate runs `fh-ollama eval` on the trained model and returns its report. Nothing of it may be left.
+func evaluate(t *testing.T, h host, args ...string) evaluation.Report {
+	t.Helper()
+	temporary := t.TempDir()
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), append([]string{"eval", converted(t), "--json", "--threads", "2", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
+	cmd.Env = append(append(harness.Environment(scratch), "TMPDIR="+temporary), h.env...)
+	var printed strings.Builder
+	cmd.Stderr = &printed
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("fh-ollama eval: %v\n%s", err, printed.String())
+	}
+	if left, _ := os.ReadDir(temporary); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	var report evaluation.Report
+	if err := json.Unmarshal(out, &report); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return report
+}
+
+// What eval reports is what is known of the bundled model, and what llama-perplexity itself reports; all clusters are exact.
+func TestEval(t *testing.T) {
+	h := patched(t)
+	text := filepath.Join(t.TempDir(), "text")
+	sample(t, text)
+	r := evaluate(t, h, "--text", text, "--chunks", evalChunks, "--probes", "125,250,2000", "--predict", "0")
+	if r.Text.Positions != 16*127 || len(r.Points) != 3 || r.Generation != nil {
+		t.Fatalf("%d positions, %d points, %d prompts", r.Text.Positions, len(r.Points), len(r.Generation))
+	}
+	few, own, all := r.Points[0], r.Points[1], r.Points[2]
+	for _, c := range []struct {
+		what        string
+		got         float64
+		least, most float64
+	}{
+		{"same top, P = 125", few.SameTop.Share(), 0.98, 0.9999},
+		{"same top, P = 250", own.SameTop.Share(), 0.99, 1},
+		{"best 40 contained, P = 125", few.Top40.Share(), 0.95, 0.9999},
+		{"best 40 contained, P = 250", own.Top40.Share(), few.Top40.Share(), 1},
+		{"mass, P = 250", own.Mass, few.Mass, 0.9999},
+		{"KLD, P = 125", few.KLD.Mean, 0.01, 0.18},
+		{"KLD, P = 250", own.KLD.Mean, 0.005, few.KLD.Mean},
+		{"KLD at 0.8, P = 250", own.CoolKLD.Mean, 0.001, few.KLD.Mean},
+		{"another token drawn, P = 250", own.Truncated.Difference, 1e-5, few.Truncated.Difference},
+		{"required P, median", r.Required.Median, 1, 20},
+		{"required P, 99 %", r.Required.P99, r.Required.P95, 400},
+		{"perplexity, P = 2000", all.Perplexity.Value, r.Dense.Value - 0.01, r.Dense.Value + 0.01},
+		{"KLD, P = 2000", all.KLD.Mean, -1e-5, 1e-5},
+		{"worst KLD, P = 2000", all.KLD.Max, 0, 1e-3},
+		{"same top, P = 2000", all.SameTop.Share(), 0.9999, 1}, // but for ties
+		{"best 40 contained, P = 2000", all.Top40.Share(), 1, 1},
+		{"mass, P = 2000", all.Mass, 1 - 1e-9, 1 + 1e-9},
+	} {
+		if !(c.got >= c.least && c.got <= c.most) {
+			t.Errorf("%s: %g, not in %g to %g", c.what, c.got, c.least, c.most)
+		}
+	}
+	// A token that is scored is compared with others that are: it stays the best, and one that is not rarely becomes it.
+	if lost := few.Top1.Count - few.SameTop.Count; lost < 0 || lost > few.Top1.Total/200 {
+		t.Errorf("the best token is scored at %d positions and chosen at %d", few.Top1.Count, few.SameTop.Count)
+	}
+	sameAsLlama(t, h, text, few)
+}
+
+var meanKLD = regexp.MustCompile(`Mean +KLD: +([0-9.]+)`)
+
+// sameAsLlama compares a point with the statistics that llama-perplexity makes.
+func sameAsLlama(t *testing.T, h host, text string, point evaluation.Point) {
+	t.Helper()
+	base := filepath.Join(t.TempDir(), "dense.kld")
+	args := []string{"-m", converted(t), "-f", text, "--chunks", evalChunks, "--kl-divergence-base", base}
+	perplexity(t, h, []string{"FLASHHEAD_ENABLED=0"}, args...)
+	said := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0", fmt.Sprintf("FLASHHEAD_PROBES=%d", point.Probes)}, append(args, "--kl-divergence")...)
+	for what, c := range map[string]struct {
+		match  []string
+		got    float64
+		margin float64
+	}{
+		"KLD":      {meanKLD.FindStringSubmatch(said), point.KLD.Mean, 0.01 * point.KLD.Mean},
+		"same top": {sameTop.FindStringSubmatch(said), 100 * point.SameTop.Share(), 100.0 / 2032 * 1.5}, // one tie, as rounded
+	} {
+		if c.match == nil {
+			t.Fatalf("llama-perplexity does not say %s:\n%s", what, said)
+		}
+		want, err := strconv.ParseFloat(c.match[1], 64)
+		if err != nil || math.Abs(c.got-want) > c.margin {
+			t.Errorf("%s: %g, llama-perplexity says %g", what, c.got, want)
+		}
+	}
+}
+
+// Both hosts are evaluated the same way: same figures, same continuations.
+func TestEvalHosts(t *testing.T) {
+	var reports []evaluation.Report
+	onBothHosts(t, func(t *testing.T, h host) {
+		r := evaluate(t, h, "--chunks", "2", "--probes", "250", "--predict", "24")
+		if r.Text.Name != "built-in" || len(r.Generation) < 8 {
+			t.Errorf("text %s, %d prompts", r.Text.Name, len(r.Generation))
+		}
+		g, s := r.Points[0].Greedy, r.Points[0].Speed
+		if g == nil || s == nil || g.Identical.Total != len(r.Generation) || s.Dense <= 0 || s.Flash <= 0 || s.Low > s.Ratio || s.Ratio > s.High {
+			t.Fatalf("continuations %+v, speed %+v", g, s)
+		}
+		if g.Agreed < 0.5 {
+			t.Errorf("FlashHead follows the dense text for %.0f %% of its length only", 100*g.Agreed)
+		}
+		for _, p := range r.Generation {
+			if p.Tokens < 1 || p.Dense == "" || len(p.Runs) != 1 || (p.Runs[0].Divergence < 0) != (p.Runs[0].Text == p.Dense) {
+				t.Errorf("%s: %+v", p.Kind, p)
+			}
+		}
+		reports = append(reports, r)
+	})
+	if len(reports) != 2 {
+		return
+	}
+	a, b := reports[0].Points[0], reports[1].Points[0]
+	if a.KLD != b.KLD || a.SameTop != b.SameTop || a.Top40 != b.Top40 || a.Greedy.Identical != b.Greedy.Identical {
+		t.Errorf("patched: %+v\nplug-in: %+v", a, b)
+	}
+}
+
+// Drawn clusters have no order that could be told; their distribution is compared all the same.
+func TestEvalSample(t *testing.T) {
+	h := patched(t)
+	point := func(seed string) evaluation.Point {
+		r := evaluate(t, h, "--chunks", "2", "--probes", "250", "--predict", "0", "--mode", "sample", "--temperature", "0.8", "--seed", seed)
+		if r.Unknown == "" || r.Required != (evaluation.Required{}) || r.Points[0].Top1.Total != 0 || r.Runtime.Mode != "sample" {
+			t.Errorf("it tells which tokens are scored: %+v", r)
+		}
+		return r.Points[0]
+	}
+	first, again, other := point("1"), point("1"), point("2")
+	if first.KLD != again.KLD || first.KLD == other.KLD {
+		t.Errorf("KLD %+v, again %+v, with another seed %+v", first.KLD, again.KLD, other.KLD)
+	}
+	if first.KLD.Mean < 0.01 {
+		t.Errorf("KLD %g; were clusters drawn at all?", first.KLD.Mean)
+	}
+}
+
+// A runtime without FlashHead is said to be that, before anything is measured.
+func TestEvalStock(t *testing.T) {
+	own, ollama := patched(t), stock(t)
+	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "eval", converted(t), "--lib", filepath.Dir(ollama.Lib("x")))
+	cmd.Env = append(harness.Environment(scratch), "TMPDIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
