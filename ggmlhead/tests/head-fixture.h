@@ -163,10 +163,10 @@ private:
 
     template <typename F> std::vector<float> compute(ggml_backend_t backend, const std::vector<float> & x, const F & build) const {
         const int64_t n_rows = x.size()/shape.n_embd;
-        ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true }));
+        ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead_custom(8, false), nullptr, true }));
         ggml_tensor * input  = ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows);
         ggml_tensor * result = build(c.get(), input);
-        ggml_cgraph * graph  = ggml_new_graph(c.get());
+        ggml_cgraph * graph  = ggml_new_graph_custom(c.get(), 8, false);
         ggml_build_forward_expand(graph, result);
         ggml_backend_buffer_ptr compute_buffer(ggml_backend_alloc_ctx_tensors(c.get(), backend));
 

@@ -2,6 +2,7 @@
 // sanitizers (sanitizer_test.go): a race or an access out of bounds in the kernel shows here first.
 
 #include "check.h"
+#include "draw-test.h"
 
 #include "flash-head-select.h"
 #include "flash-head.h"
@@ -95,6 +96,27 @@ static void copy(const float * x, void * y, int64_t n) {
     memcpy(y, x, n*sizeof(float));
 }
 
+// logits [n][V] of x [n][D] on nth threads; adds up what they count in n_scored
+static std::vector<float> compute(const flash_head & head, const flash_head_params & params, const std::vector<float> & x, int nth, int64_t * n_scored = nullptr) {
+    const int64_t D = head.n_embd, V = head.n_vocab, N = (int64_t) x.size()/D;
+    std::vector<float>   logits(N*V, NAN);
+    std::vector<char>    work(flash_head_work_size(head.n_cluster, D*sizeof(float), D*sizeof(float), N, nth));
+    std::vector<int64_t> counts(nth);
+    barrier all(nth);
+    auto run = [&](int ith) {
+        flash_head_compute(&head, &params, x.data(), D*sizeof(float), logits.data(), V*sizeof(float), N, work.data(),
+                { ith, nth, barrier::wait, &all, n_scored ? &counts[ith] : nullptr });
+    };
+    std::vector<std::thread> threads;
+    for (int ith = 1; ith < nth; ith++) { threads.emplace_back(run, ith); }
+    run(0);
+    for (std::thread & t : threads) { t.join(); }
+    if (n_scored) {
+        *n_scored = std::accumulate(counts.begin(), counts.end(), (int64_t) 0);
+    }
+    return logits;
+}
+
 // logits by any number of threads are those of one, and a token's is its own or its centroid's
 static void test_compute() {
     const int64_t D = 24, V = 1003, K = 61, N = 27;
@@ -120,21 +142,12 @@ static void test_compute() {
         std::vector<float> expected;
         std::vector<int64_t> scored_by; // by each number of threads
         for (int nth : { 1, 2, 5 }) {
-            std::vector<float> logits(N*V, NAN);
-            std::vector<char>  work(flash_head_work_size(K, D*sizeof(float), D*sizeof(float), N, nth));
-            barrier all(nth);
-            std::vector<int64_t> n_scored(nth);
-            std::vector<std::thread> threads;
-            for (int ith = 0; ith < nth; ith++) {
-                threads.emplace_back([&, ith] {
-                    flash_head_compute(&head, &params, x.data(), D*sizeof(float), logits.data(), V*sizeof(float), N, work.data(), { ith, nth, barrier::wait, &all, &n_scored[ith] });
-                });
-            }
-            for (std::thread & t : threads) { t.join(); }
+            int64_t n_scored = 0;
+            const std::vector<float> logits = compute(head, params, x, nth, &n_scored);
             if (nth == 1) {
                 expected = logits;
             }
-            scored_by.push_back(std::accumulate(n_scored.begin(), n_scored.end(), (int64_t) 0));
+            scored_by.push_back(n_scored);
             check(logits == expected, "mode %d: %d threads change the logits", mode, nth);
         }
         int64_t n_all = 0;
@@ -158,8 +171,84 @@ static void test_compute() {
     }
 }
 
+// clusters drawn by the n best of score/T + variate
+template <typename F> static std::vector<cluster_set> draws_by(const std::vector<double> & scores, double temperature, int n, const F & variate) {
+    std::vector<cluster_set> out;
+    for (int i = 0; i < N_DRAWS; i++) {
+        std::vector<std::pair<double, int>> keys;
+        for (size_t c = 0; c < scores.size(); c++) { keys.push_back({ scores[c]/temperature + variate(), (int) c }); }
+        std::sort(keys.rbegin(), keys.rend());
+        cluster_set drawn = 0;
+        for (int k = 0; k < n; k++) { drawn |= 1u << keys[k].second; }
+        out.push_back(drawn);
+    }
+    return out;
+}
+
+// The tests of draws find for honest draws and against others.
+static void test_draw_tests() {
+    // critical values as in every table of chi-square
+    check(fabs(chi_square_tail(3.841,  1) - 0.05)  < 1e-4, "chi-square with 1 degree of freedom");
+    check(fabs(chi_square_tail(11.070, 5) - 0.05)  < 1e-4, "chi-square with 5 degrees of freedom");
+    check(fabs(chi_square_tail(29.588, 10) - 0.001) < 1e-6, "chi-square with 10 degrees of freedom");
+    check(fabs(chi_square_tail(43.820, 19) - 0.001) < 1e-6, "chi-square with 19 degrees of freedom");
+
+    const draw_head head;
+    std::mt19937_64 rng(1);
+    std::uniform_real_distribution<double> uniform(1e-300, 1.0);
+    std::extreme_value_distribution<double> gumbel;
+    std::normal_distribution<double> normal(0.5772, 1.2825); // mean and deviation of a Gumbel variate
+    for (double temperature : { 0.8, 1.5 }) {
+        for (int n = 1; n <= 3; n++) {
+            const set_law law = law_of_draws(head.scores, temperature, n);
+            double sum = 0;
+            for (const auto & entry : law) { sum += entry.second; }
+            check(fabs(sum - 1.0) < 1e-12, "%d clusters: probabilities add up to %g", n, sum);
+
+            check_law(check, "the standard library's variates", draws_by(head.scores, temperature, n, [&] { return gumbel(rng); }), head.scores, temperature, n);
+            double p = p_value(draws_by(head.scores, temperature, n, [&] { return normal(rng); }), law);
+            check(p < ERROR_LEVEL, "%d clusters: normal variates pass for Gumbel's: p = %g", n, p);
+            p = p_value(draws_by(head.scores, temperature, n, [&] { return -log(-log(0.95*uniform(rng))); }), law);
+            check(p < ERROR_LEVEL, "%d clusters: variates without their upper end pass: p = %g", n, p);
+            p = p_value(draws_by(head.scores, temperature, n, [&] { return 0.0; }), law);
+            check(p < ERROR_LEVEL, "%d clusters: the best ones pass for draws: p = %g", n, p);
+        }
+        const set_law law = law_of_draws(head.scores, temperature, 1);
+        const std::vector<cluster_set> draws = draws_by(head.scores, temperature, 1, [&] { return gumbel(rng); });
+        const double p = p_value_of_pairs(check, draws, draws, law);
+        check(p < ERROR_LEVEL, "equal draws pass for independent ones: p = %g", p);
+    }
+    // the same clusters as often, but in other company: drawn with replacement until all differ
+    const set_law two = law_of_draws(head.scores, 0.8, 2), single = law_of_draws(head.scores, 0.8, 1);
+    set_law rejection;
+    double sum = 0;
+    for (const auto & entry : two) {
+        double product = 1.0;
+        for (const auto & s : single) { product *= entry.first & s.first ? s.second : 1.0; }
+        sum += rejection[entry.first] = product;
+    }
+    for (auto & entry : rejection) { entry.second /= sum; }
+    const double p = p_value(draws_by(head.scores, 0.8, 2, [&] { return gumbel(rng); }), rejection);
+    check(p < ERROR_LEVEL, "drawing without replacement passes for drawing until all differ: p = %g", p);
+}
+
+// the core's draws
+static void test_sampling() {
+    const draw_head h;
+    const int64_t D = draw_head::D, V = draw_head::V, K = draw_head::K;
+    const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
+    const flash_head head = { D, V, K, 0, h.weight.data(), nullptr, h.centroids.data(), h.cluster.data(), h.tokens.data(), h.offsets.data(), nullptr, f32, f32 };
+
+    test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {
+        const flash_head_params params = { n_probe, FLASH_HEAD_MODE_SAMPLE, temperature, seed };
+        return compute(head, params, x, nth);
+    });
+}
+
 int main() {
     test_select();
     test_compute();
+    test_draw_tests();
+    test_sampling();
     return check.finish();
 }

@@ -1,6 +1,7 @@
 // Tests of GGML_OP_FLASH_HEAD on the CPU backend, against a plain reference and against the dense product.
 
 #include "check.h"
+#include "draw-test.h"
 #include "head-fixture.h"
 
 #include <math.h>
@@ -220,41 +221,25 @@ static void test_not_a_number() {
     }
 }
 
-// one cluster drawn a time must follow softmax(score / T)
+// the op's draws: those of the core, with the same law
 static void test_sampling() {
-    const head_shape shape = { 32, 64, 8, GGML_TYPE_F32, GGML_TYPE_F32 };
-    const head_fixture h(shape, backend);
-    std::vector<float> x = random_rows(1, shape.n_embd);
-    for (float & v : x) { v *= 0.5f; }
-    const float temperature = 0.7f;
+    const draw_head d;
+    head_fixture h({ draw_head::D, draw_head::V, draw_head::K, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, /*ordered =*/ false }, backend);
+    auto set = [](ggml_tensor * t, const void * data) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); };
+    set(h.weight_tensor,     d.weight.data());
+    set(h.sources.centroids, d.centroids.data());
+    set(h.sources.cluster,   d.cluster.data());
+    set(h.sources.tokens,    d.tokens.data());
+    set(h.sources.offsets,   d.offsets.data());
 
-    const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data(), shape.n_embd);
-    const std::vector<double> scores = head_fixture::reference(h.centroids, x.data(), shape.n_embd);
-    std::vector<double> p(shape.n_cluster);
-    double sum = 0;
-    for (int64_t c = 0; c < shape.n_cluster; c++) { sum += p[c] = exp(scores[c]/temperature); }
-
-    set_n_threads(backend, 1); // starting threads costs more than the work
-    const int n_draws = 20000;
-    std::vector<int> drawn(shape.n_cluster);
-    for (int i = 0; i < n_draws; i++) {
-        const ggml_flash_head_params params = { 1, GGML_FLASH_HEAD_SAMPLE, temperature, (uint32_t) i, nullptr };
-        const std::vector<float> logits = h.run(backend, x, params);
-        for (int64_t c = 0; c < shape.n_cluster; c++) {
-            const int32_t v = h.tokens[h.offsets[c]];
-            drawn[c] += fabs(logits[v] - dense[v]) < fabs(logits[v] - scores[c]);
+    int n_threads = 0;
+    test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {
+        if (n_threads != nth) {
+            set_n_threads(backend, n_threads = nth);
         }
-        if (i == 0) {
-            check(h.run(backend, x, params) == logits, "the same seed draws other clusters");
-        }
-    }
+        return h.run(backend, x, { n_probe, GGML_FLASH_HEAD_SAMPLE, temperature, seed, nullptr });
+    });
     set_n_threads(backend, 2);
-    double chi_square = 0;
-    for (int64_t c = 0; c < shape.n_cluster; c++) {
-        const double expected = n_draws*p[c]/sum;
-        chi_square += (drawn[c] - expected)*(drawn[c] - expected)/expected;
-    }
-    check(chi_square < 29.9, "draws do not follow the softmax: chi-square %f with 7 degrees of freedom (0.01 %% level: 29.9)", chi_square);
 }
 
 // a product in a graph becomes the op, and its reader sees the op's logits
