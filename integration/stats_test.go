@@ -11,6 +11,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
 // statistics is a line that the runtime logs with FLASHHEAD_STATS=1.
@@ -19,9 +20,9 @@ type statistics struct {
 	scored                             float64 // tokens scored exactly in a row by FlashHead; 0 if there was none
 }
 
-var statisticsLine = regexp.MustCompile(`flash_head: statistics of token_embd\.weight: ` +
+var statisticsLine = regexp.MustCompile(`flash_head: statistics of (?:token_embd|output)\.weight: ` +
 	`steps (\d+), of them dense (\d+) \([0-9.]+ %\); rows (\d+), of them dense (\d+) \([0-9.]+ %\)` +
-	`(?:; in each other row ([0-9.]+) of 32000 tokens scored exactly)?`)
+	`(?:; in each other row ([0-9.]+) of \d+ tokens scored exactly)?`)
 
 // lastStatistics returns the last such line of a log, zeros if there is none.
 func lastStatistics(log string) (s statistics) {
@@ -97,6 +98,27 @@ func statisticsOfLargeBatches(t *testing.T, h host) {
 	}
 	if unlimited.denseRows != 0 || unlimited.denseSteps != 0 || unlimited.rows != limited.rows || unlimited.steps != limited.steps {
 		t.Errorf("without a limit of rows: %+v; with one %+v", unlimited, limited)
+	}
+}
+
+// So does everything with an adapter that changes the head.
+func TestStatisticsWithAdapter(t *testing.T) { onBothHosts(t, statisticsWithAdapter) }
+
+func statisticsWithAdapter(t *testing.T, h host) {
+	dir := t.TempDir()
+	model := tiny{name: "llama-lora", arch: "llama", headType: gguftest.TypeF32, untied: true}.write(t, dir)
+	fast, adapter := filepath.Join(dir, "converted.gguf"), filepath.Join(dir, "adapter.gguf")
+	convertFile(t, h, model, fast)
+	writeAdapter(t, adapter)
+	l := startLlama(t, h, []string{"--model", fast, "--lora", adapter}, "FLASHHEAD_STATS=1")
+	tokens, err := l.Greedy(timeout(t), []int{0, 17, 1200}, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Stop()
+	// what is evaluated at load may come before the adapter
+	if got := lastStatistics(l.Log()); got.steps != stepsAtLoad+len(tokens) || got.denseSteps < len(tokens) {
+		t.Errorf("%d tokens: %+v\n%s", len(tokens), got, end(l.Log()))
 	}
 }
 
