@@ -9,6 +9,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/page"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -31,6 +32,7 @@ func evalCommand() *cli.Command {
 			&cli.UintFlag{Name: "seed", Usage: "of the draw in mode sample, `S`"},
 			&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` for the runtime"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			&cli.PathFlag{Name: "html", Usage: "write a page with pictures to `FILE`, too"},
 			&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-perplexity"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but the result and errors"},
 		},
@@ -59,15 +61,26 @@ func runEval(c *cli.Context) error {
 	if c.Bool("quiet") {
 		log = io.Discard
 	}
+	var html *page.File
+	if path := c.Path("html"); path != "" {
+		if html, err = page.Create(path); err != nil {
+			return err
+		}
+		defer html.Discard()
+	}
 	report, err := evaluation.Evaluate(c.Context, o, progress.New(log))
 	if err != nil {
 		return err
 	}
-	if !c.Bool("json") {
+	if c.Bool("json") {
+		out := json.NewEncoder(c.App.Writer)
+		out.SetIndent("", "  ")
+		err = out.Encode(report)
+	} else {
 		_, err = fmt.Fprint(c.App.Writer, report)
-		return err
 	}
-	out := json.NewEncoder(c.App.Writer)
-	out.SetIndent("", "  ")
-	return out.Encode(report)
+	if err == nil && html != nil {
+		err = html.Write(report)
+	}
+	return err
 }

@@ -13,8 +13,9 @@ const negligible = -16
 type divergence struct{ dense, coolDense, coolFlash powers }
 
 // of returns sum p ln(p/q), in nats, of the dense distribution p and FlashHead's q, at temperature 1 and at Ollama's
-// default, and both sums over the tokens whose p at temperature 1 is above exp(negligible).
-func (k *divergence) of(d, f *logits) (kld, cool float64) {
+// default, and the share of p of the tokens that are scored exactly, of which log q - log p is shift. All three are over
+// the tokens whose p at temperature 1 is above exp(negligible).
+func (k *divergence) of(d, f *logits, shift float64) (kld, cool, mass float64) {
 	const beta = 1 / coolest
 	k.dense.set(d, 1)
 	k.coolDense.set(d, beta)
@@ -26,7 +27,8 @@ func (k *divergence) of(d, f *logits) (kld, cool float64) {
 	none := d.least > negligible // none is negligible
 
 	// With log p = s*a + m and log q = s'*b + m', both divergences follow from sums of p, p*a and p*b.
-	var p0, pa, pb, c0, ca, cb, zDense, zFlash float64
+	offset := f.least - d.least - shift
+	var p0, pa, pb, scored, c0, ca, cb, zDense, zFlash float64
 	flash := f.values[:len(d.values)]
 	for i, a := range d.values {
 		b := flash[i]
@@ -38,6 +40,9 @@ func (k *divergence) of(d, f *logits) (kld, cool float64) {
 			p0 += p
 			pa += p * x
 			pb += p * y
+			if math.Abs(f.scale*y-d.scale*x+offset) < exactWithin {
+				scored += p
+			}
 			c0 += cp
 			ca += cp * x
 			cb += cp * y
@@ -45,5 +50,5 @@ func (k *divergence) of(d, f *logits) (kld, cool float64) {
 	}
 	kld = d.scale*pa - f.scale*pb + (d.least-f.least)*p0
 	cool = (beta*(d.scale*ca-f.scale*cb+(d.least-f.least)*c0) + c0*math.Log(zFlash/zDense)) / zDense
-	return kld, cool
+	return kld, cool, scored / p0
 }

@@ -22,7 +22,7 @@ func softmax(logit []float64, temperature float64) []float64 {
 func TestDivergenceByHand(t *testing.T) {
 	// p = 3/4, 1/4; q = 1/2, 1/2: 3/4 ln(3/2) + 1/4 ln(1/2)
 	var k divergence
-	kld, cool := k.of(decoded(t, math.Log(3), 0), decoded(t, 0, 0))
+	kld, cool, _ := k.of(decoded(t, math.Log(3), 0), decoded(t, 0, 0), 0)
 	if want := 0.75*math.Log(1.5) + 0.25*math.Log(0.5); math.Abs(kld-want) > 1e-5 {
 		t.Errorf("KLD %g, want %g", kld, want)
 	}
@@ -31,8 +31,8 @@ func TestDivergenceByHand(t *testing.T) {
 	if want := p*math.Log(2*p) + (1-p)*math.Log(2*(1-p)); math.Abs(cool-want) > 1e-5 {
 		t.Errorf("at 0.8 %g, want %g", cool, want)
 	}
-	if kld, cool := k.of(decoded(t, 1, 2, 3), decoded(t, 1, 2, 3)); kld != 0 || cool != 0 {
-		t.Errorf("of equals: %g, %g", kld, cool)
+	if kld, cool, mass := k.of(decoded(t, 1, 2, 3), decoded(t, 1, 2, 3), 0); kld != 0 || cool != 0 || mass != 1 {
+		t.Errorf("of equals: %g, %g, %g", kld, cool, mass)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestDivergenceByBruteForce(t *testing.T) {
 				}
 			}
 		}
-		kld, cool := k.of(d, f)
+		kld, cool, _ := k.of(d, f, 0)
 		if math.Abs(kld-want[0]) > 1e-9 || math.Abs(cool-want[1]) > 1e-9 {
 			t.Errorf("%g and %g, want %g", kld, cool, want)
 		}
@@ -82,12 +82,12 @@ func TestDivergenceNegligible(t *testing.T) {
 	// log p = 0, -17, -16, -15, log q = 0, 0, 0, -3
 	d, f := &logits{1, -17, []uint16{17, 0, 1, 2}}, &logits{1, -3, []uint16{3, 3, 3, 0}}
 	var k divergence
-	if kld, _ := k.of(d, f); math.Abs(kld-math.Exp(-15)*-12) > 1e-13 {
+	if kld, _, _ := k.of(d, f, 0); math.Abs(kld-math.Exp(-15)*-12) > 1e-13 {
 		t.Errorf("%g, want %g", kld, math.Exp(-15)*-12)
 	}
 	d.least = -15.5 // all of them above
 	want := math.Exp(1.5)*1.5 + math.Exp(-15.5)*-15.5 + math.Exp(-14.5)*-14.5 + math.Exp(-13.5)*-10.5
-	if kld, _ := k.of(d, f); math.Abs(kld-want) > 1e-12 {
+	if kld, _, _ := k.of(d, f, 0); math.Abs(kld-want) > 1e-12 {
 		t.Errorf("%g, want %g", kld, want)
 	}
 }

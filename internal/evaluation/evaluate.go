@@ -143,21 +143,8 @@ func (j *job) run(ctx context.Context) error {
 		return err
 	}
 	defer j.dense.Close()
-	contained := newContainment(j.clusters, j.Probes, j.header.positions())
-	if j.Mode == modeTop {
-		j.progress.Start("P = 1, for the order of the clusters")
-		if _, err := j.pass(ctx, 1, contained.look); err != nil {
-			return err
-		}
-		j.progress.Done("order of the clusters")
-	}
-	switch {
-	case j.Mode == modeSample:
-		j.report.Unknown = "clusters are drawn, anew at each position"
-	case contained.unknown:
-		j.report.Unknown = "tokens that are not scored have logits of their own, so that these do not show the order of the clusters"
-	default:
-		j.report.Required = contained.distribution()
+	if err := j.findRequired(ctx); err != nil {
+		return err
 	}
 	for i := range j.report.Points {
 		point := &j.report.Points[i]
@@ -169,15 +156,32 @@ func (j *job) run(ctx context.Context) error {
 		}
 		point.Perplexity = Perplexity(estimate)
 		differs.fill(point)
-		if j.report.Unknown == "" {
-			contained.fill(i, point)
-		}
 		j.progress.Done(fmt.Sprintf("P = %d: same top %.2f %%, KLD %.4f", point.Probes, 100*point.SameTop.Share(), point.KLD.Mean))
 	}
 	if j.Predict == 0 {
 		return nil
 	}
 	return j.generate(ctx)
+}
+
+// findRequired finds the required P, from the order of the clusters at every position.
+func (j *job) findRequired(ctx context.Context) error {
+	if j.Mode == modeSample {
+		j.report.Unknown = "clusters are drawn, they have no order"
+		return nil
+	}
+	j.progress.Start("P = 1, for the order of the clusters")
+	required := newRequired(j.clusters, j.header.positions())
+	if _, err := j.pass(ctx, 1, required.look); err != nil {
+		return err
+	}
+	j.progress.Done("order of the clusters")
+	if required.unknown.Load() {
+		j.report.Unknown = "tokens that are not scored have logits of their own, which do not show the order of the clusters"
+		return nil
+	}
+	j.report.Required = required.distribution()
+	return nil
 }
 
 // tryRuntime finds out within seconds whether the runtime uses FlashHead for this model.

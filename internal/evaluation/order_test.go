@@ -1,7 +1,6 @@
 package evaluation
 
 import (
-	"math"
 	"slices"
 	"testing"
 )
@@ -36,32 +35,23 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestContainment(t *testing.T) {
-	all := newContainment(four, []int{1, 2, 4}, 1)
-	// dense: 1/2, 1/4, 1/8, … for tokens 2, 4, 6, 0, …; places of their clusters: 1, 3, pinned, 2
-	logit := make([]float64, 8)
-	for i, token := range []int{2, 4, 6, 0, 1, 3, 5, 7} {
-		logit[token] = -float64(i) * math.Ln2
+func TestRequired(t *testing.T) {
+	all := newRequired(four, 3)
+	look := all.look()
+	f := &logits{values: []uint16{50, 50, 90, 10, 40, 40, 3, 5}} // clusters in the order 1, 0, 2, 3
+	for i, best := range []int32{4, 7, 3} {
+		d := &logits{values: make([]uint16, 8)}
+		d.values[best] = 9
+		look(i, d, f)
 	}
-	all.look()(0, decoded(t, logit...), &logits{values: []uint16{50, 50, 90, 10, 40, 40, 3, 5}})
-	if all.unknown || all.required[0] != 1 {
-		t.Errorf("required %v, unknown %t", all.required, all.unknown)
+	if !slices.Equal(all.least, []float64{3, 0, 1}) || all.unknown.Load() {
+		t.Errorf("%v", all.least)
 	}
-	// of 255: tokens 2 and 3 have 128+4, 6 and 7 8+... : 32+1, 0 and 1 16+8, 4 and 5 64+2
-	for j, want := range []struct {
-		contained [3]int
-		mass      float64
-	}{{[3]int{1, 2, 4}, 165}, {[3]int{1, 4, 6}, 189}, {[3]int{1, 5, 8}, 255}} {
-		var p Point
-		all.fill(j, &p)
-		if p.Top1.Count != want.contained[0] || p.Top5.Count != want.contained[1] || p.Top40.Count != want.contained[2] {
-			t.Errorf("P = %d: %v, %v, %v, want %v", all.probes[j], p.Top1, p.Top5, p.Top40, want.contained)
-		}
-		if p.Top1.Total != 1 || p.Top5.Total != 5 || p.Top40.Total != 8 { // there are no 40
-			t.Errorf("of %d, %d, %d", p.Top1.Total, p.Top5.Total, p.Top40.Total)
-		}
-		if math.Abs(p.Mass-want.mass/255) > 1e-4 {
-			t.Errorf("P = %d: mass %g, want %g", all.probes[j], p.Mass, want.mass/255)
-		}
+	if r := all.distribution(); r.Median != 1 || r.Max != 3 {
+		t.Errorf("%+v", r)
+	}
+	look(0, &logits{values: make([]uint16, 8)}, &logits{values: []uint16{50, 51, 90, 10, 40, 40, 3, 5}})
+	if !all.unknown.Load() {
+		t.Error("an order that is not told is known")
 	}
 }

@@ -12,7 +12,7 @@ type Report struct {
 	Dense    Perplexity `json:"dense"`
 	Required Required   `json:"required_probes,omitzero"`
 	Points   []Point    `json:"points"` // one for each P, ascending
-	// Unknown says why required probes, containment and mass are not there: they are zero then. "" if they are.
+	// Unknown says why the required P is not known; "" if it is.
 	Unknown    string   `json:"unknown,omitempty"`
 	Generation []Prompt `json:"generation,omitempty"`
 	Seconds    float64  `json:"seconds"` // the evaluation took
@@ -80,11 +80,11 @@ type Point struct {
 	KLD     Distribution `json:"kld"`
 	CoolKLD Distribution `json:"kld_temperature_0_8"`
 
-	SameTop statistics.Proportion `json:"same_top"`                  // both have the same best token: llama-perplexity's "Same top p"
-	Top1    statistics.Proportion `json:"top_1_contained,omitzero"`  // zero, as the next three, if Report.Unknown is set
-	Top5    statistics.Proportion `json:"top_5_contained,omitzero"`  // of the dense head's best 5 tokens, how many are scored exactly
-	Top40   statistics.Proportion `json:"top_40_contained,omitzero"` // of its best 40
-	Mass    float64               `json:"mass_covered,omitzero"`     // mean probability of the tokens that are scored exactly
+	SameTop statistics.Proportion `json:"same_top"`                 // both have the same best token: llama-perplexity's "Same top p"
+	Top1    statistics.Proportion `json:"top_1_contained,omitzero"` // zero, as the next three, if Report.Unknown is set
+	Top5    statistics.Proportion `json:"top_5_contained"`          // of the dense head's best 5 tokens, how many are scored exactly
+	Top40   statistics.Proportion `json:"top_40_contained"`         // of its best 40
+	Mass    float64               `json:"mass_covered"`             // mean probability of the tokens that are scored exactly
 
 	Truncated Truncated `json:"truncated"`
 	Greedy    *Greedy   `json:"greedy,omitempty"`

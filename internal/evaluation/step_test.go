@@ -103,8 +103,8 @@ func BenchmarkLook(b *testing.B) {
 			look(0, d, f)
 		}
 	})
-	b.Run("containment", func(b *testing.B) {
-		look := newContainment(c, []int{1024}, 1).look()
+	b.Run("required", func(b *testing.B) {
+		look := newRequired(c, 1).look()
 		for range b.N {
 			look(0, d, f)
 		}

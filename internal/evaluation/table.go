@@ -19,16 +19,15 @@ func (r Report) String() string {
 	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids, mode %s", m.Clusters, m.Probes, m.Pinned, m.CentroidType, r.mode())
 	line("text", "%s, %d chunks of %d tokens, %d positions", r.Text.Name, r.Text.Chunks, r.Text.Context, r.Text.Positions)
 	line("dense", "perplexity %.2f ± %.2f", r.Dense.Value, r.Dense.Error)
-	if r.Unknown == "" {
+	if r.Unknown != "" {
+		line("required P", "not known: %s", r.Unknown)
+	} else {
 		q := r.Required
 		line("required P", "median %.0f, 90 %% %.0f, 95 %% %.0f, 99 %% %.0f, 99.9 %% %.0f, most %.0f", q.Median, q.P90, q.P95, q.P99, q.P999, q.Max)
 	}
 	b.WriteString("\n")
 	r.faithfulness(&b)
 	r.continuations(&b)
-	if r.Unknown != "" {
-		fmt.Fprintf(&b, "\nWhich tokens are scored is not known: %s.\n", r.Unknown)
-	}
 	for _, p := range r.Points {
 		if p.Probes == int(m.Probes) {
 			fmt.Fprintf(&b, "\n%s\n", r.verdict(p))
@@ -52,14 +51,10 @@ func (r Report) faithfulness(b *strings.Builder) {
 	row("P", "(95 % interval)", "", "KLD", "plexity", "best 1/5/40, %", "%", "else, %")
 	for _, p := range r.Points {
 		low, high := p.SameTop.Interval()
-		contained, mass := "-", "-"
-		if r.Unknown == "" {
-			contained = percent(p.Top1) + "/" + percent(p.Top5) + "/" + percent(p.Top40)
-			mass = fmt.Sprintf("%.2f", 100*p.Mass)
-		}
 		row(r.mark(p), fmt.Sprintf("%.2f (%.2f-%.2f)", 100*p.SameTop.Share(), 100*low, 100*high),
 			fmt.Sprintf("%.4f ± %.4f", p.KLD.Mean, p.KLD.Error), fmt.Sprintf("%.3f", p.KLD.P99), fmt.Sprintf("%.2f", p.Perplexity.Value),
-			contained, mass, fmt.Sprintf("%.2f", 100*p.Truncated.Difference))
+			percent(p.Top1)+"/"+percent(p.Top5)+"/"+percent(p.Top40), fmt.Sprintf("%.2f", 100*p.Mass),
+			fmt.Sprintf("%.2f", 100*p.Truncated.Difference))
 	}
 }
 

@@ -98,7 +98,7 @@ func plots(r evaluation.Report) []plot {
 				line("best 5", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top5, false) }),
 				line("best 40", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top40, false) }),
 				line("probability mass", func(p evaluation.Point) (chart.Point, bool) {
-					return chart.Point{Y: p.Mass, Label: percent(p.Mass)}, r.Unknown == ""
+					return chart.Point{Y: p.Mass, Label: percent(p.Mass)}, true
 				}),
 			},
 		}, {

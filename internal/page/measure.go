@@ -99,12 +99,7 @@ func groups(r evaluation.Report) []measures {
 			{"best token scored exactly", "", func(p evaluation.Point) cell { return proportion(p.Top1) }},
 			{"best 5 scored exactly", "", func(p evaluation.Point) cell { return proportion(p.Top5) }},
 			{"best 40 scored exactly", "", func(p evaluation.Point) cell { return proportion(p.Top40) }},
-			{"probability mass scored exactly", "", func(p evaluation.Point) cell {
-				if r.Unknown != "" {
-					return cell{}
-				}
-				return cell{Value: percent(p.Mass)}
-			}},
+			{"probability mass scored exactly", "", func(p evaluation.Point) cell { return cell{Value: percent(p.Mass)} }},
 		}},
 		{"Perplexity", []measure{
 			{"perplexity", dense(perplexity(r.Dense)), func(p evaluation.Point) cell { return perplexity(p.Perplexity) }},

@@ -20,7 +20,7 @@ type view struct {
 	Tiles    []tile
 	Figures  []figure
 	Required []fact
-	Unknown  string // why some measures are missing
+	Unknown  string // why there is no Required
 	Tables   []table
 	Prompts  []prompt
 	Probes   []head // of the matrix of continuations

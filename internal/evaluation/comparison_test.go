@@ -1,0 +1,67 @@
+package evaluation
+
+import (
+	"math"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
+)
+
+// Four tokens with 8, 4, 2 and 1 of 15; the second and the fourth are not scored but have the mean of their logits.
+func TestComparison(t *testing.T) {
+	d := decoded(t, 3*math.Ln2, 2*math.Ln2, math.Ln2, 0)
+	f := decoded(t, 3*math.Ln2, math.Ln2, math.Ln2, math.Ln2) // 8, 2, 2, 2 of 14
+	c := newComparison(2)
+	look := c.look()
+	look(0, d, f)
+	look(1, d, d)
+	var p Point
+	c.fill(&p)
+	kld := (8*math.Log(8.0*14/8/15) + 4*math.Log(4.0*14/2/15) + 2*math.Log(2.0*14/2/15) + math.Log(1.0*14/2/15)) / 15
+	if math.Abs(p.KLD.Max-kld) > 1e-4 || math.Abs(p.KLD.Mean-kld/2) > 1e-4 || math.Abs(p.Mass-(10.0/15+1)/2) > 1e-4 {
+		t.Errorf("KLD %+v, want %g; mass %g", p.KLD, kld, p.Mass)
+	}
+	for what, c := range map[string]struct{ got, want statistics.Proportion }{
+		"same top": {p.SameTop, statistics.Proportion{Count: 2, Total: 2}}, "top 1": {p.Top1, statistics.Proportion{Count: 2, Total: 2}},
+		"top 5": {p.Top5, statistics.Proportion{Count: 2 + 3, Total: 2 * 3}}, "top 40": {p.Top40, statistics.Proportion{Count: 2 + 3, Total: 2 * 3}},
+	} {
+		if c.got != c.want { // the last token has the least logit, so that it does not count
+			t.Errorf("%s: %v, want %v", what, c.got, c.want)
+		}
+	}
+	// The dense sampler keeps three tokens, 14 of 15; FlashHead's four, 14 of 14. Each at the power of 1.25.
+	w := func(v ...float64) (shares []float64) {
+		sum := 0.0
+		for _, x := range v {
+			sum += math.Pow(x, 1.25)
+		}
+		for _, x := range v {
+			shares = append(shares, math.Pow(x, 1.25)/sum)
+		}
+		return shares
+	}
+	dense, flash := w(8, 4, 2), w(8, 2, 2, 2)
+	both := math.Min(dense[0], flash[0]) + math.Min(dense[1], flash[1]) + math.Min(dense[2], flash[2])
+	if math.Abs(p.Truncated.Difference-(1-both)/2) > 1e-4 || p.Truncated.Kept != (statistics.Proportion{Count: 2, Total: 2}) {
+		t.Errorf("truncated %+v, want %g", p.Truncated, (1-both)/2)
+	}
+}
+
+// A best token that is missed is counted as such, and whatever FlashHead's best one is, it is taken for scored.
+func TestComparisonMiss(t *testing.T) {
+	d, f := decoded(t, 5, 9, 4, 0), decoded(t, 5, 2, 4, 0)
+	c := newComparison(1)
+	c.look()(0, d, f)
+	var p Point
+	c.fill(&p)
+	if p.SameTop.Count != 0 || p.Top1 != (statistics.Proportion{Count: 0, Total: 1}) || p.Top5 != (statistics.Proportion{Count: 2, Total: 3}) {
+		t.Errorf("%+v, %v, %v", p.SameTop, p.Top1, p.Top5)
+	}
+	// FlashHead's best token is one of which the dense logit is not known: then nothing is
+	c = newComparison(1)
+	c.look()(0, decoded(t, 20, 0, 0), decoded(t, 0, 1, 0))
+	c.fill(&p)
+	if p.Top1.Count != 0 || p.Top1.Total != 1 || p.Mass != 0 {
+		t.Errorf("%v, mass %g", p.Top1, p.Mass)
+	}
+}
