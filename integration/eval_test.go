@@ -82,6 +82,13 @@ func TestEval(t *testing.T) {
 	if lost := few.Top1.Count - few.SameTop.Count; lost < 0 || lost > few.Top1.Total/200 {
 		t.Errorf("the best token is scored at %d positions and chosen at %d", few.Top1.Count, few.SameTop.Count)
 	}
+	for _, point := range r.Points { // found in two ways
+		for share, required := range map[float64]float64{0.9: r.Required.P90, 0.95: r.Required.P95, 0.99: r.Required.P99, 0.999: r.Required.P999} {
+			if (required <= float64(point.Probes)) != (point.Top1.Share() >= share-0.001) && math.Abs(point.Top1.Share()-share) > 0.001 {
+				t.Errorf("%g of positions require P = %g, but at P = %d the best token is scored at %v", share, required, point.Probes, point.Top1)
+			}
+		}
+	}
 	sameAsLlama(t, h, text, few)
 	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), fmt.Sprintf("%.2f", 100*few.SameTop.Share())) {
 		t.Errorf("the page does not show %.2f %%: %v", 100*few.SameTop.Share(), err)

@@ -102,7 +102,7 @@ func (j *job) openModel() error {
 	for _, token := range params.Pinned {
 		j.clusters.pinned[token] = true
 	}
-	cost := flashhead.NewCost(f, head, params.Clusters, params.CentroidType)
+	cost := flashhead.NewCost(f, head, params)
 	j.report.Model = Model{
 		File: filepath.Base(j.Model), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes, Pinned: len(params.Pinned),
@@ -110,7 +110,7 @@ func (j *job) openModel() error {
 	}
 	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
 	for _, p := range j.Probes {
-		j.report.Points = append(j.report.Points, Point{Probes: p, HeadBytes: cost.Centroids + int64(float64(p)*cost.Probe) + pinned})
+		j.report.Points = append(j.report.Points, Point{Probes: p, HeadBytes: int64(cost.Probed(uint32(p))) + pinned})
 	}
 	return nil
 }
@@ -208,7 +208,9 @@ func (j *job) runDense(ctx context.Context) error {
 		if j.header, err = readHeader(r, j.Context, j.report.Model.Vocabulary); err != nil {
 			return err
 		}
-		j.dense, err = j.scratch.store(j.header, r, j.read)
+		j.dense, err = j.scratch.store(j.header, r, func(position int) {
+			j.show(position, fmt.Sprintf(", %d MiB on disk", j.header.bytes()>>20))
+		})
 		return err
 	})
 	if err != nil {
@@ -219,7 +221,7 @@ func (j *job) runDense(ctx context.Context) error {
 	}
 	j.report.Dense = Perplexity(estimate)
 	j.report.Text.Context, j.report.Text.Chunks, j.report.Text.Positions = j.header.context, j.header.chunks, j.header.positions()
-	j.progress.Done(fmt.Sprintf("dense: perplexity %.2f at %d positions, %d MiB of logits", estimate.Value, j.header.positions(), j.header.bytes()>>20))
+	j.progress.Done(fmt.Sprintf("dense: perplexity %.2f at %d positions", estimate.Value, j.header.positions()))
 	return nil
 }
 
@@ -236,12 +238,12 @@ func (j *job) pass(ctx context.Context, p int, newLook func() look) (llama.Estim
 		if !h.same(j.header) {
 			return hint.New("the text or the model changed while it was evaluated", "leave them alone and run the same command again")
 		}
-		return inStep(h, bufio.NewReaderSize(j.dense, 1<<20), r, runtime.GOMAXPROCS(0), newLook, j.read)
+		return inStep(h, bufio.NewReaderSize(j.dense, 1<<20), r, runtime.GOMAXPROCS(0), newLook, func(position int) { j.show(position, "") })
 	})
 }
 
-// read shows that a position was read.
-func (j *job) read(position int) {
+// show tells that a position was read.
+func (j *job) show(position int, more string) {
 	n := j.header.positions()
-	j.progress.Set(float64(position+1)/float64(n), fmt.Sprintf("%d of %d positions", position+1, n))
+	j.progress.Set(float64(position+1)/float64(n), fmt.Sprintf("%d of %d positions%s", position+1, n, more))
 }

@@ -74,6 +74,7 @@ func (r Report) continuations(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "\n"+form, "", "same", "same before", "tokens/s", "speed")
 	fmt.Fprintf(b, form, "P", "text", "they part", "dense, FlashHead", "(slowest to fastest pair)")
+	noisy := false
 	for _, p := range r.Points {
 		if p.Greedy == nil {
 			continue
@@ -83,9 +84,16 @@ func (r Report) continuations(b *strings.Builder) {
 			speeds = fmt.Sprintf("%.1f, %.1f", s.Dense, s.Flash)
 			ratio = fmt.Sprintf("%.2fx (%.2fx to %.2fx)", s.Ratio, s.Low, s.High)
 		}
+		noisy = noisy || p.Speed != nil && p.Speed.High > wideSpread*p.Speed.Low
 		fmt.Fprintf(b, form, r.mark(p), fmt.Sprintf("%d of %d", same.Count, same.Total), fmt.Sprintf("%.0f %%", 100*p.Greedy.Agreed), speeds, ratio)
 	}
+	if noisy {
+		b.WriteString("The pairs differ a lot: something else keeps the processors busy; try when the machine is idle.\n")
+	}
 }
+
+// wideSpread is the fastest over the slowest pair above which speeds say little.
+const wideSpread = 2
 
 // mark is a point's P, the file's own with a star.
 func (r Report) mark(p Point) string {

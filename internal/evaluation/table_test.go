@@ -46,6 +46,18 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// Speeds of a busy machine are said to be that.
+func TestTableNoisy(t *testing.T) {
+	r := widest()
+	if strings.Contains(r.String(), "processors busy") {
+		t.Error("speeds that are alike are called noise")
+	}
+	r.Points[1].Speed.Low = 1.5
+	if !strings.Contains(r.String(), "processors busy") {
+		t.Error("noise is not said")
+	}
+}
+
 // What is not known is not shown as 0, in the table or in JSON.
 func TestTableUnknown(t *testing.T) {
 	r := widest()
