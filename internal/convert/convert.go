@@ -65,7 +65,7 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	}
 	return Summary{
 		Output: t.Output, Head: job.head, Parameters: job.params, Grown: out.Size - src.Size,
-		Cost: flashhead.NewCost(src, job.head, job.params.Clusters, job.params.CentroidType),
+		Cost: flashhead.NewCost(src, job.head, job.params),
 		Took: time.Since(begun),
 	}, nil
 }

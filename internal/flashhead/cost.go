@@ -13,25 +13,36 @@ type Cost struct {
 	Body      int64   // everything but the head
 	Head      int64   // the dense head
 	Centroids int64   // all centroids
-	Probe     float64 // the rows of one cluster, on average
+	Sketch    int64   // factors of all tokens, and directions of the activations; 0 without a sketch
+	Probe     float64 // the rows of one cluster, on average; with a sketch, as many rows of tokens from anywhere
 }
 
-// NewCost counts what f reads for one token; the head has the given number of clusters and type of centroids.
-func NewCost(f *gguf.File, head Head, clusters uint32, centroids gguf.TensorType) Cost {
-	return Cost{
+// NewCost counts what f reads for one token; of p it takes the number of clusters, the type of centroids and the rank of
+// the sketch.
+func NewCost(f *gguf.File, head Head, p Parameters) Cost {
+	c := Cost{
 		Body:      bodyBytes(f, head),
 		Head:      head.Tensor.Bytes,
-		Centroids: int64(clusters) * centroids.RowBytes(head.Width()),
-		Probe:     float64(head.Tensor.Bytes) / float64(clusters),
+		Centroids: int64(p.Clusters) * p.CentroidType.RowBytes(head.Width()),
+		Probe:     float64(head.Tensor.Bytes) / float64(p.Clusters),
 	}
+	if p.Sketch.Rank > 0 {
+		c.Sketch = sketchBytes(p.Sketch.Rank, head)
+	}
+	return c
 }
 
 // HeadShare returns the dense head's share of the bytes, 0..1.
 func (c Cost) HeadShare() float64 { return float64(c.Head) / float64(c.Body+c.Head) }
 
+// Probed returns the bytes of the head that are read with the given number of probes, without those of pinned tokens.
+func (c Cost) Probed(probes uint32) float64 {
+	return float64(c.Centroids+c.Sketch) + float64(probes)*c.Probe
+}
+
 // Ceiling returns how many times fewer bytes are read with the given number of probes.
 func (c Cost) Ceiling(probes uint32) float64 {
-	return float64(c.Body+c.Head) / (float64(c.Body+c.Centroids) + float64(probes)*c.Probe)
+	return float64(c.Body+c.Head) / (float64(c.Body) + c.Probed(probes))
 }
 
 // FreeHead returns what the ceiling would be if the head cost nothing.

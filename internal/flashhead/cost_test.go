@@ -43,7 +43,7 @@ func TestCost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := read(t, c.file)
-			cost := flashhead.NewCost(f, head(t, f), 10, 2 /* q4_0 */)
+			cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2 /* q4_0 */})
 			// head: 160 rows of 68; 10 centroids of 64 q4_0 values, 36 bytes each; a cluster: 16 rows
 			want := flashhead.Cost{Body: c.body, Head: 10880, Centroids: 360, Probe: 1088}
 			if cost != want {
@@ -54,6 +54,17 @@ func TestCost(t *testing.T) {
 			near(t, "free head", cost.FreeHead(), float64(c.body+10880)/float64(c.body))
 		})
 	}
+}
+
+// TestCostOfSketch has 170 tokens in 11 groups of 16, 24 half bytes and a scale each, and 24 directions of 64 numbers.
+func TestCostOfSketch(t *testing.T) {
+	f := read(t, gguftest.File{Tensors: []gguftest.Tensor{matrix("token_embd.weight", 170), matrix("blk.0.ffn_up.weight", 100)}})
+	cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2, Sketch: flashhead.Sketch{Rank: 24}})
+	if want := int64(11*16*(12+2) + 24*64*4); cost.Sketch != want {
+		t.Errorf("%d bytes, want %d", cost.Sketch, want)
+	}
+	near(t, "3 probes", cost.Probed(3), float64(10*36+cost.Sketch)+3*17*68)
+	near(t, "ceiling at 3", cost.Ceiling(3), (68+6800+170*68)/(68+6800+cost.Probed(3)))
 }
 
 // TestCostOfRealShape works out Gemma-3-270M in Q8_0, whose head of 262144 x 640 outweighs its 18 blocks.

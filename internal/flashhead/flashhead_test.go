@@ -3,6 +3,7 @@ package flashhead_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -189,6 +190,45 @@ func TestParametersRoundTrip(t *testing.T) {
 	}
 }
 
+// calibrated returns parameters with a sketch and what a calibration leaves.
+func calibrated() flashhead.Parameters {
+	p := sound()
+	p.Sketch = flashhead.Sketch{Rank: 8, Rows: make([]float32, 8*32), Activations: make([]float32, 8*32)}
+	for i := range p.Sketch.Rows {
+		p.Sketch.Rows[i], p.Sketch.Activations[i] = float32(i), -float32(i)/256
+	}
+	p.Calibration = &flashhead.Calibration{TextSHA256: "def", TextName: "t.txt", Tokens: 4000, HeldOut: 2000, Target: 0.995, Agreement: 0.9965,
+		AgreementLow: 0.994, AgreementHigh: 0.998, Top40: 0.9912, Pinned: 3, Reached: true}
+	return p
+}
+
+func TestCalibratedRoundTrip(t *testing.T) {
+	want := calibrated()
+	f := write(t, want.Keys())
+	got, err := flashhead.FromFile(f, head(t, f))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	want.Sketch, want.Calibration.Reached = flashhead.Sketch{}, false
+	f = write(t, want.Keys())
+	if got, err = flashhead.FromFile(f, head(t, f)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("without a sketch: %+v, %v", got, err)
+	}
+}
+
+func TestSketchRank(t *testing.T) {
+	for width, want := range map[int64]int{20: 8, 32: 8, 64: 8, 128: 16, 256: 24, 320: 32, 640: 32, 896: 32, 8192: 32, 1 << 40: 32} {
+		if got := flashhead.DefaultSketchRank(width); got != want || flashhead.CheckSketchRank(got) != nil {
+			t.Errorf("rank %d for rows of %d, want %d", got, width, want)
+		}
+	}
+	for rank, good := range map[int]bool{0: true, 8: true, 64: true, 4: false, 12: false, 72: false, -8: false} {
+		if err := flashhead.CheckSketchRank(rank); (err == nil) != good {
+			t.Errorf("rank %d: %v", rank, err)
+		}
+	}
+}
+
 // TestImportedRoundTrip has clusters of 2, 37 and 1 tokens, and no keys that tell of a clustering.
 func TestImportedRoundTrip(t *testing.T) {
 	want := sound()
@@ -219,6 +259,15 @@ func TestDamage(t *testing.T) {
 		change(&p)
 		return p.Keys()
 	}
+	sketched := func(change func(*flashhead.Sketch)) []gguf.NewValue {
+		p := calibrated()
+		change(&p.Sketch)
+		return p.Keys()
+	}
+	withoutSketch := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
+		keys := slices.DeleteFunc(calibrated().Keys(), func(v gguf.NewValue) bool { return v.Key() == key })
+		return append(keys, instead...)
+	}
 	without := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
 		keys := slices.DeleteFunc(sound().Keys(), func(v gguf.NewValue) bool { return v.Key() == key })
 		return append(keys, instead...)
@@ -248,6 +297,19 @@ func TestDamage(t *testing.T) {
 		"centroid type empty":   {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "")), "no type that centroids can have"},
 		"centroid type in caps": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "Q4_0")), "no type that centroids can have"},
 		"no centroid type":      {without(flashhead.KeyCentroidType), "centroid_type is missing"},
+		"no sketch rank":        {withoutSketch(flashhead.KeySketchRank), "sketch_rank is missing"},
+		"sketch rank of f32":    {withoutSketch(flashhead.KeySketchRank, gguf.F32(flashhead.KeySketchRank, 8)), "sketch_rank is f32"},
+		"sketch of rank 0":      {withoutSketch(flashhead.KeySketchRank, gguf.U32(flashhead.KeySketchRank, 0)), "sketch_rank is 0"},
+		"sketch of rank 12":     {sketched(func(s *flashhead.Sketch) { s.Rank = 12 }), "sketch_rank is 12"},
+		"sketch of rank 72":     {sketched(func(s *flashhead.Sketch) { s.Rank = 72 }), "sketch_rank is 72"},
+		"no sketch rows":        {withoutSketch(flashhead.KeySketchRows), "sketch_rows is missing"},
+		"no sketch activations": {withoutSketch(flashhead.KeySketchActivations), "sketch_activations is missing"},
+		"sketch rows too few":   {sketched(func(s *flashhead.Sketch) { s.Rows = s.Rows[1:] }), "sketch_rows has 255 entries, not 256"},
+		"sketch rows of text":   {withoutSketch(flashhead.KeySketchRows, gguf.Str(flashhead.KeySketchRows, "x")), "sketch_rows has 1 entries"},
+		"sketch of integers": {withoutSketch(flashhead.KeySketchRows, gguf.U32s(flashhead.KeySketchRows, make([]uint32, 256))),
+			"sketch_rows is arr[u32]"},
+		"NaN in a sketch":      {sketched(func(s *flashhead.Sketch) { s.Activations[7] = float32(math.NaN()) }), "no finite number at 7"},
+		"infinity in a sketch": {sketched(func(s *flashhead.Sketch) { s.Rows[255] = float32(math.Inf(-1)) }), "no finite number at 255"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := write(t, c.keys)

@@ -14,10 +14,11 @@ const DefaultClusterSize = 16
 // Parameters are the contents of the flashhead keys of one file.
 type Parameters struct {
 	Clusters     uint32   // K
-	Probes       uint32   // P, clusters scored exactly per token
+	Probes       uint32   // P, clusters scored exactly per token; with a sketch, that many clusters' number of tokens
 	Assignments  []uint32 // cluster of every token, V entries
 	Pinned       []uint32 // tokens that are always scored, ascending
 	CentroidType gguf.TensorType
+	Sketch       Sketch // of rank 0 for none
 
 	Provenance
 }
@@ -32,6 +33,7 @@ type Provenance struct {
 	Objective    float32 // mean of 1 - cosine(row, centroid)
 	ToolVersion  string
 	SourceSHA256 string
+	Calibration  *Calibration // nil for none
 }
 
 // ClusterSizes returns the numbers of tokens of the smallest and of the largest cluster.
@@ -61,8 +63,8 @@ func (p Parameters) Keys() []gguf.NewValue {
 		gguf.U32(KeyProbeCount, p.Probes),
 		gguf.U32s(KeyPinnedTokens, p.Pinned),
 		gguf.Str(KeyCentroidType, p.CentroidType.String()),
-		gguf.Str(KeyTensor, p.Tensor),
 	}
+	keys = append(append(keys, p.Sketch.keys()...), gguf.Str(KeyTensor, p.Tensor))
 	if p.ImportedFrom != "" {
 		keys = append(keys, gguf.Str(KeyImportedFrom, p.ImportedFrom))
 	} else {
@@ -72,7 +74,8 @@ func (p Parameters) Keys() []gguf.NewValue {
 			gguf.U32(KeyIterations, p.Iterations),
 			gguf.F32(KeyObjective, p.Objective))
 	}
-	return append(keys, gguf.Str(KeyToolVersion, p.ToolVersion), gguf.Str(KeySourceSHA256, p.SourceSHA256))
+	keys = append(keys, gguf.Str(KeyToolVersion, p.ToolVersion), gguf.Str(KeySourceSHA256, p.SourceSHA256))
+	return append(keys, p.Calibration.keys()...)
 }
 
 // IsKey reports whether a metadata key belongs to the format.
@@ -124,6 +127,7 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 		}
 	}
 	c.centroidType(&p, head)
+	p.Sketch = c.sketch(head.Width())
 	p.Provenance = provenance(f)
 	if c.problems != nil {
 		return p, &DamageError{c.problems}
@@ -218,5 +222,6 @@ func provenance(f *gguf.File) Provenance {
 	return Provenance{
 		Tensor: str(KeyTensor), ImportedFrom: str(KeyImportedFrom), ClusterSize: u32(KeyClusterSize), Seed: u32(KeySeed), Iterations: u32(KeyIterations),
 		Objective: float32(objective), ToolVersion: str(KeyToolVersion), SourceSHA256: str(KeySourceSHA256),
+		Calibration: calibrationOf(f),
 	}
 }

@@ -202,6 +202,12 @@ func (f *File) Float(key string) (float64, bool) {
 	return 0, false
 }
 
+// Flag returns the value of a bool; false when there is none.
+func (f *File) Flag(key string) (value, ok bool) {
+	kv, _ := f.Key(key)
+	return kv.Type == Bool && kv.scalar[0] != 0, kv.Type == Bool
+}
+
 // Str returns the value of a string; false when there is none or it cannot be read.
 func (f *File) Str(key string) (string, bool) {
 	kv, ok := f.Key(key)

@@ -79,10 +79,14 @@ func TestRewriteRoundTrip(t *testing.T) {
 				gguftest.V("flashhead.a", uint32(7)),
 				gguftest.V("flashhead.b", "text"),
 				gguftest.V("flashhead.c", float32(-0.25)),
-				gguftest.V("flashhead.d", gguftest.A([]uint32{3, 2, 1})))
+				gguftest.V("flashhead.d", gguftest.A([]uint32{3, 2, 1})),
+				gguftest.V("flashhead.e", true),
+				gguftest.V("flashhead.f", false),
+				gguftest.V("flashhead.g", gguftest.A([]float32{1.5, -2e-30})))
 
 			got := rewrite(t, path, gguf.U32("flashhead.a", 7), gguf.Str("flashhead.b", "text"), gguf.F32("flashhead.c", -0.25),
-				gguf.U32s("flashhead.d", []uint32{3, 2, 1}))
+				gguf.U32s("flashhead.d", []uint32{3, 2, 1}), gguf.Flag("flashhead.e", true), gguf.Flag("flashhead.f", false),
+				gguf.F32s("flashhead.g", []float32{1.5, -2e-30}))
 			if !bytes.Equal(got, want.Bytes()) {
 				t.Errorf("the rewritten file has %d bytes and differs from the expected %d", len(got), len(want.Bytes()))
 			}
@@ -143,6 +147,14 @@ func TestReadValues(t *testing.T) {
 	}
 	if got, _ := f.Float("f64"); got != math.Pi {
 		t.Errorf("f64 = %v", got)
+	}
+	if got, ok := f.Flag("bool"); !ok || !got {
+		t.Errorf("bool = %v, %v", got, ok)
+	}
+	for _, key := range []string{"u8", "str", "missing"} {
+		if got, ok := f.Flag(key); ok || got {
+			t.Errorf("%s is no bool but reads as %v", key, got)
+		}
 	}
 	if got, ok := f.Str("str"); !ok || got != "ß\x00end" {
 		t.Errorf("str = %q, %v", got, ok)

@@ -93,7 +93,7 @@ func (kv KeyValue) uint() (uint64, bool) {
 	return 0, false
 }
 
-// NewValue is a metadata entry to be written. Make one with U32, F32, Str or U32s.
+// NewValue is a metadata entry to be written. Make one with U32, F32, Flag, Str, U32s or F32s.
 type NewValue struct {
 	key  string
 	data []byte // the type and the value, as in the file
@@ -112,6 +112,15 @@ func F32(key string, v float32) NewValue {
 	return NewValue{key, binary.LittleEndian.AppendUint32(typed(Float32), math.Float32bits(v))}
 }
 
+// Flag returns an entry of type bool.
+func Flag(key string, v bool) NewValue {
+	b := byte(0)
+	if v {
+		b = 1
+	}
+	return NewValue{key, append(typed(Bool), b)}
+}
+
 // Str returns an entry of type str.
 func Str(key, v string) NewValue {
 	return NewValue{key, appendString(typed(String), v)}
@@ -119,14 +128,27 @@ func Str(key, v string) NewValue {
 
 // U32s returns an entry of type arr[u32].
 func U32s(key string, v []uint32) NewValue {
-	data := make([]byte, 0, 16+4*len(v))
-	data = append(data, typed(Array)...)
-	data = binary.LittleEndian.AppendUint32(data, uint32(Uint32))
-	data = binary.LittleEndian.AppendUint64(data, uint64(len(v)))
+	data := array(Uint32, len(v))
 	for _, x := range v {
 		data = binary.LittleEndian.AppendUint32(data, x)
 	}
 	return NewValue{key, data}
+}
+
+// F32s returns an entry of type arr[f32].
+func F32s(key string, v []float32) NewValue {
+	data := array(Float32, len(v))
+	for _, x := range v {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+	}
+	return NewValue{key, data}
+}
+
+// array returns what stands before the n elements of an array, with room for them.
+func array(elem ValueType, n int) []byte {
+	data := append(make([]byte, 0, 16+elem.size()*int64(n)), typed(Array)...)
+	data = binary.LittleEndian.AppendUint32(data, uint32(elem))
+	return binary.LittleEndian.AppendUint64(data, uint64(n))
 }
 
 func typed(t ValueType) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(t)) }

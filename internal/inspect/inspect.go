@@ -95,7 +95,7 @@ func File(path string) (Report, error) {
 			r.Parameters = parameters(params)
 		}
 	}
-	cost := flashhead.NewCost(f, head, params.Clusters, params.CentroidType)
+	cost := flashhead.NewCost(f, head, params)
 	t := head.Tensor
 	r.Head = Head{Tensor: t.Name, Type: t.Type.String(), Rows: t.Rows(), Columns: t.Columns(), Tied: head.Tied, Bytes: t.Bytes, Share: cost.HeadShare()}
 	r.BodyBytes, r.Clusters, r.FreeHead = cost.Body, params.Clusters, cost.FreeHead()
