@@ -2,23 +2,18 @@ package evaluation
 
 import (
 	"crypto/sha256"
-	_ "embed"
 	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 )
-
-// builtIn is the default text; text/README.md tells where it is from.
-//
-//go:embed text/mixed.txt
-var builtIn []byte
 
 // openText finds the text and fills in its name and hash. path is where the runtime can read it.
 func openText(path string, s scratch) (string, Text, error) {
-	data, name := builtIn, "built-in"
+	data, name := sampletext.Mixed, "built-in"
 	var err error
 	if path == "" {
 		path, err = s.write("text", data)
