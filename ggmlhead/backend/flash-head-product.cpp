@@ -82,9 +82,13 @@ static enum ggml_status compute_sparse(
     s.head.ordered      = weight.rows;
     s.head.centroids    = weight.centroids.data();
     s.head.cluster      = model.map.cluster.data();
+    s.head.position     = model.map.position.data();
     s.head.tokens       = model.map.tokens.data();
     s.head.offsets      = model.map.offsets.data();
     s.head.pinned       = model.map.pinned.data();
+    s.head.rank         = model.map.rank;
+    s.head.sketch       = weight.sketch.data();
+    s.head.activations  = weight.activations.data();
     s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
     s.params   = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed };
@@ -92,8 +96,7 @@ static enum ggml_status compute_sparse(
     s.product  = &product;
     s.n_scored = n_scored;
 
-    const size_t work_size = flash_head_work_size(s.head.n_cluster, s.head.weight_dot.act_size, s.head.centroid_dot.act_size,
-            x->ne[1], product.n_threads);
+    const size_t work_size = flash_head_work_size(&s.head, x->ne[1], product.n_threads);
     if (product.work.size() < work_size) {
         product.work.resize(work_size);
     }

@@ -1,6 +1,7 @@
 #include "flash-head-weight.h"
 
 #include "flash-head-build.h"
+#include "flash-head-sketch.h"
 #include "ggml-impl.h"
 
 #include <algorithm>
@@ -10,11 +11,13 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
     rows     = (uint8_t *) data;
     row_size = ggml_row_size(model->type, model->n_embd);
 
-    position.resize(model->n_vocab);
-    for (int64_t i = 0; i < model->n_vocab; i++) {
-        position[model->map.tokens[i]] = (int32_t) i;
+    const flash_head_map & map = model->map;
+    centroids.resize(map.n_cluster*ggml_row_size(model->settings.centroid_type, model->n_embd));
+    if (map.rank > 0) {
+        sketch.resize(flash_head_sketch_n_groups(model->n_vocab)*flash_head_sketch_group_size(map.rank));
+        activations.resize(map.sketch_activations.size());
+        flash_head_transpose(map.sketch_activations, map.rank, activations.data());
     }
-    centroids.resize(model->map.n_cluster*ggml_row_size(model->settings.centroid_type, model->n_embd));
 
     if (model->settings.stats) {
         statistics = std::make_unique<flash_head_statistics>(model->weight.c_str(), model->n_vocab,
@@ -28,7 +31,7 @@ template <typename F> static void for_rows(const flash_head_weight & weight, siz
         const size_t token = offset/weight.row_size;
         const size_t skip  = offset%weight.row_size;
         const size_t n     = std::min(weight.row_size - skip, size);
-        piece(weight.rows + weight.position[token]*weight.row_size + skip, offset, n);
+        piece(weight.rows + weight.model->map.position[token]*weight.row_size + skip, offset, n);
         offset += n;
         size   -= n;
     }
@@ -72,12 +75,18 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
     flash_head_build_centroids(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
             model.settings.centroid_type, weight.centroids.data(), flash_head_build_threads());
+    if (model.map.rank > 0) {
+        flash_head_build_sketch(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
+                model.settings.centroid_type, weight.centroids.data(), weight.sketch.data(), flash_head_build_threads());
+    }
     weight.ready = true;
 }
 
 std::string flash_head_weight_summary(const flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
-    const size_t ints = model.map.cluster.size() + model.map.tokens.size() + model.map.offsets.size() + model.map.pinned.size() + weight.position.size();
-    return flash_head_summary("CPU", model.weight.c_str(), model.map, model.settings,
-            "rows in cluster order", weight.centroids.size() + ints*sizeof(int32_t));
+    const flash_head_map   & map   = model.map;
+    const size_t numbers = map.cluster.size() + map.position.size() + map.tokens.size() + map.offsets.size() + map.pinned.size()
+                         + map.sketch_rows.size() + map.sketch_activations.size() + weight.activations.size();
+    return flash_head_summary("CPU", model.weight.c_str(), map, model.settings,
+            "rows in cluster order", weight.centroids.size() + weight.sketch.size() + 4*numbers);
 }

@@ -15,11 +15,12 @@ struct flash_head_weight {
 
     uint8_t              * rows = nullptr;    // [n_vocab][row_size bytes], by cluster; in the buffer that owns this
     size_t                 row_size = 0;
-    std::vector<int32_t>   position;          // [n_vocab]: row of each token
     std::vector<uint8_t>   centroids;         // [n_cluster] rows of the type that the settings name
+    std::vector<uint8_t>   sketch;            // groups, or none
+    std::vector<float>     activations;       // [n_embd][rank]: the sketch's directions for activations
 
     std::mutex             mutex;
-    std::atomic<bool>      ready   = {false}; // centroids belong to rows
+    std::atomic<bool>      ready   = {false}; // centroids and sketch belong to rows
     std::atomic<bool>      differs = {false}; // rows were loaded that are not those of model's file
     std::atomic<bool>      lora    = {false}; // an adapter changes this head
     std::atomic<bool>      said    = {false}; // the log has that it is active
@@ -34,7 +35,7 @@ struct flash_head_weight {
 void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t offset, size_t size);
 void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t offset, size_t size);
 
-// Computes the centroids if rows were written since they were.
+// Computes centroids and sketch if rows were written since they were.
 void flash_head_weight_prepare(flash_head_weight & weight);
 
 // What is active, for the log.

@@ -1,162 +1,91 @@
-#include "flash-head.h"
-#include "flash-head-draw.h"
-#include "flash-head-select.h"
-
-#include <string.h>
+#include "flash-head-work.h"
 
 static size_t align64(size_t n) {
     return (n + 63) & ~(size_t) 63;
 }
 
-// Work memory. Scores, keys and selections are kept twice: a block of rows may start while a slower thread still
-// finishes the one before.
-struct flash_head_work {
-    float    * scores; // [block][K]
-    uint32_t * keys;   // [block][K]: what the clusters are ranked by
-    int32_t  * picked; // [block][K]: selected clusters; thread i's begin at the start of its slice of K
-    int32_t  * counts; // [block][nth]: how many each thread picked
-    char     * act;    // this thread's quantised activations, weight's type then centroids' type, [block] each
-    flash_head_candidate * scratch; // this thread's, [K]
+// Hands out pieces of work memory; with no memory it counts them.
+struct allotter {
+    char * base;
+    size_t used = 0;
+
+    template <typename T> T * take(int64_t n) {
+        T * p = base ? (T *) (base + used) : nullptr;
+        used += align64(n*sizeof(T));
+        return p;
+    }
 };
-
-static size_t work_shared_size(int64_t n_cluster, int64_t block, int nth) {
-    return align64(block * n_cluster * sizeof(float))
-         + align64(block * n_cluster * sizeof(uint32_t))
-         + align64(block * n_cluster * sizeof(int32_t))
-         + align64(block * nth       * sizeof(int32_t));
-}
-
-static size_t work_private_size(int64_t n_cluster, size_t act_size_weight, size_t act_size_centroid, int64_t block) {
-    return align64(block * align64(act_size_weight))
-         + align64(block * align64(act_size_centroid))
-         + align64(n_cluster * sizeof(flash_head_candidate));
-}
 
 static int64_t block_rows(int64_t n_rows) {
     return n_rows < FLASH_HEAD_MAX_BLOCK ? n_rows : FLASH_HEAD_MAX_BLOCK;
 }
 
-size_t flash_head_work_size(int64_t n_cluster, size_t act_size_weight, size_t act_size_centroid, int64_t n_rows, int n_threads) {
-    const int64_t block = block_rows(n_rows);
-    return 64 + 2*work_shared_size(n_cluster, block, n_threads)
-              + n_threads*work_private_size(n_cluster, act_size_weight, act_size_centroid, block);
-}
-
-static struct flash_head_work work_layout(const struct flash_head * head, void * base, int64_t block, int64_t i_block, int ith, int nth) {
+// Lays out the work memory for blocks of so many rows, as thread ith of nth sees it in block i_block. Returns its size.
+static size_t lay_out(const flash_head * head, char * base, int64_t block, int64_t i_block, int ith, int nth, flash_head_work * w) {
     const int64_t K = head->n_cluster;
+    allotter a = { base };
 
-    struct flash_head_work w;
-    char * shared = (char *) (((uintptr_t) base + 63) & ~(uintptr_t) 63);
-    char * p = shared + (i_block & 1)*work_shared_size(K, block, nth);
-
-    w.scores = (float    *) p; p += align64(block*K  *sizeof(float));
-    w.keys   = (uint32_t *) p; p += align64(block*K  *sizeof(uint32_t));
-    w.picked = (int32_t  *) p; p += align64(block*K  *sizeof(int32_t));
-    w.counts = (int32_t  *) p;
-
-    p = shared + 2*work_shared_size(K, block, nth)
-               + ith*work_private_size(K, head->weight_dot.act_size, head->centroid_dot.act_size, block);
-    w.act     = p;
-    w.scratch = (flash_head_candidate *) (p + align64(block*align64(head->weight_dot.act_size)) + align64(block*align64(head->centroid_dot.act_size)));
-    return w;
-}
-
-// Start of thread i's share of n items.
-static int64_t share(int64_t n, int i, int nth) {
-    return n*i/nth;
-}
-
-static inline void prefetch(const char * p, size_t size) {
-#if defined(__GNUC__)
-    for (size_t i = 0; i < size; i += 64) {
-        __builtin_prefetch(p + i, 0, 3);
-    }
-#else
-    (void) p; (void) size;
-#endif
-}
-
-static inline const char * row_at(const struct flash_head * head, int64_t pos) {
-    return head->ordered ? (const char *) head->ordered + pos               *head->weight_dot.row_size
-                         : (const char *) head->weight  + head->tokens[pos]*head->weight_dot.row_size;
-}
-
-// where token's row lies in the order of the clusters; a cluster is short, so looking through it costs little
-static int64_t position_of(const struct flash_head * head, int32_t token) {
-    int64_t pos = head->offsets[head->cluster[token]];
-    while (head->tokens[pos] != token) {
-        pos++;
-    }
-    return pos;
-}
-
-// exact logits of the tokens of cluster c; on the way the rows of cluster `next` (or none: -1) are fetched
-static void score_cluster(const struct flash_head * head, int64_t c, int64_t next, const char * act, float * logits) {
-    const int64_t begin = head->offsets[c];
-    const int64_t end   = head->offsets[c + 1];
-
-    const int64_t next_begin = next < 0 ? 0 : head->offsets[next];
-    const int64_t next_end   = next < 0 ? 0 : head->offsets[next + 1];
-
-    for (int64_t pos = begin; pos < end; pos++) {
-        const int64_t ahead = next_begin + (pos - begin);
-        if (ahead < next_end) {
-            prefetch(row_at(head, ahead), head->weight_dot.row_size);
-        }
-        head->weight_dot.vec_dot((int) head->n_embd, logits + head->tokens[pos], 0, row_at(head, pos), 0, act, 0, 1);
-    }
-}
-
-// stage 2 for one row: this thread's share of the selected clusters, in ascending order, and of the pinned tokens
-static void score_selected(
-        const struct flash_head * head, const struct flash_head_work * w, int64_t r, int64_t n_probe,
-        struct flash_head_threshold threshold, const char * act, float * logits, int ith, int nth) {
-    const int64_t   K      = head->n_cluster;
-    const int32_t * counts = w->counts + r*nth;
-
-    int64_t left = share(n_probe, ith + 1, nth) - share(n_probe, ith, nth);
-    int64_t skip = share(n_probe, ith,     nth);
-
-    int64_t c = -1; // the cluster to score once the one after it is known
-    for (int t = 0; t < nth && left > 0; t++) {
-        const int32_t * list = w->picked + r*K + share(K, t, nth);
-        int64_t i = skip < counts[t] ? skip : counts[t];
-        skip -= i;
-        for (; i < counts[t] && left > 0; i++, left--) {
-            if (c >= 0) {
-                score_cluster(head, c, list[i], act, logits);
-            }
-            c = list[i];
+    for (int64_t i = 0; i < 2; i++) {
+        float    * scores = a.take<float   >(block*K);
+        uint32_t * keys   = a.take<uint32_t>(block*K);
+        int32_t  * picked = a.take<int32_t >(block*K);
+        int32_t  * counts = a.take<int32_t >(block*nth);
+        if (i == (i_block & 1)) {
+            w->scores = scores;
+            w->keys   = keys;
+            w->picked = picked;
+            w->counts = counts;
         }
     }
-    if (c >= 0) {
-        score_cluster(head, c, -1, act, logits);
+    if (head->rank > 0) {
+        w->estimates    = a.take<float   >(head->n_vocab);
+        w->places       = a.take<int32_t >(head->n_vocab);
+        w->place_counts = a.take<int32_t >(nth);
+        w->limits       = a.take<float   >(2*nth);
+        w->bins         = a.take<uint32_t>((int64_t) nth*FLASH_HEAD_BINS);
     }
-
-    for (int64_t i = share(head->n_pinned, ith, nth); i < share(head->n_pinned, ith + 1, nth); i++) {
-        const int32_t token = head->pinned[i];
-        const int32_t own   = head->cluster[token];
-        if (!flash_head_selected(threshold, w->keys[r*K + own], own)) {
-            head->weight_dot.vec_dot((int) head->n_embd, logits + token, 0, row_at(head, position_of(head, token)), 0, act, 0, 1);
+    w->act_w = align64(head->weight_dot.act_size);
+    w->act_c = align64(head->centroid_dot.act_size);
+    for (int i = 0; i < nth; i++) {
+        char * acts_w = a.take<char>(block*w->act_w);
+        char * acts_c = a.take<char>(block*w->act_c);
+        flash_head_candidate * scratch = a.take<flash_head_candidate>(K);
+        if (i == ith) {
+            w->acts_w  = acts_w;
+            w->acts_c  = acts_c;
+            w->scratch = scratch;
         }
     }
+    return a.used;
 }
 
-// how many tokens of one row are scored exactly: in the clusters that this thread picked, and of its share of the pinned
-static int64_t count_scored(
-        const struct flash_head * head, const struct flash_head_work * w, int64_t r, struct flash_head_threshold threshold, int ith, int nth) {
-    const int64_t   K    = head->n_cluster;
-    const int32_t * list = w->picked + r*K + share(K, ith, nth);
+size_t flash_head_work_size(const flash_head * head, int64_t n_rows, int n_threads) {
+    flash_head_work w;
+    return 64 + lay_out(head, nullptr, block_rows(n_rows), 0, 0, n_threads, &w);
+}
 
-    int64_t n = 0;
-    for (int32_t i = 0; i < w->counts[r*nth + ith]; i++) {
-        n += head->offsets[list[i] + 1] - head->offsets[list[i]];
+// quantises the n rows from r0 on and scores this thread's share of the centroids
+static void score_centroids(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
+    const flash_head     * head = call->head;
+    const flash_head_dot * wd   = &head->weight_dot;
+    const flash_head_dot * cd   = &head->centroid_dot;
+
+    const int64_t D  = head->n_embd;
+    const int64_t K  = head->n_cluster;
+    const int64_t k0 = flash_head_share(K, call->thread.ith,     call->thread.nth);
+    const int64_t k1 = flash_head_share(K, call->thread.ith + 1, call->thread.nth);
+
+    // every thread quantises for itself: it costs less than a barrier
+    for (int64_t r = 0; r < n; r++) {
+        wd->from_float(call->row(r0 + r), w->acts_w + r*w->act_w, D);
+        cd->from_float(call->row(r0 + r), w->acts_c + r*w->act_c, D);
     }
-    for (int64_t i = share(head->n_pinned, ith, nth); i < share(head->n_pinned, ith + 1, nth); i++) {
-        const int32_t own = head->cluster[head->pinned[i]];
-        n += !flash_head_selected(threshold, w->keys[r*K + own], own);
+    for (int64_t c = k0; c < k1; c++) {
+        const char * centroid = (const char *) head->centroids + c*cd->row_size;
+        for (int64_t r = 0; r < n; r++) {
+            cd->vec_dot((int) D, w->scores + r*K + c, 0, centroid, 0, w->acts_c + r*w->act_c, 0, 1);
+        }
     }
-    return n;
 }
 
 void flash_head_compute(
@@ -167,93 +96,23 @@ void flash_head_compute(
         int64_t       n_rows,
         void        * work,
         struct flash_head_thread thread) {
-    const int64_t D   = head->n_embd;
-    const int64_t K   = head->n_cluster;
-    const int64_t V   = head->n_vocab;
-    const int     ith = thread.ith;
-    const int     nth = thread.nth;
+    const flash_head_call call = { head, params, thread, (const char *) x, stride_x, (char *) logits, stride_logits };
 
-    const struct flash_head_dot * wd = &head->weight_dot;
-    const struct flash_head_dot * cd = &head->centroid_dot;
-
-    const size_t  act_w = align64(wd->act_size);
-    const size_t  act_c = align64(cd->act_size);
+    char * base = (char *) (((uintptr_t) work + 63) & ~(uintptr_t) 63);
     const int64_t block = block_rows(n_rows);
-
-    const int64_t k0 = share(K, ith, nth), k1 = share(K, ith + 1, nth);
-    const int64_t v0 = share(V, ith, nth), v1 = share(V, ith + 1, nth);
 
     for (int64_t r0 = 0, i_block = 0; r0 < n_rows; r0 += block, i_block++) {
         const int64_t n = n_rows - r0 < block ? n_rows - r0 : block;
-        const struct flash_head_work w = work_layout(head, work, block, i_block, ith, nth);
+        flash_head_work w;
+        lay_out(head, base, block, i_block, thread.ith, thread.nth, &w);
 
-        char * acts_w = w.act;
-        char * acts_c = w.act + align64(block*act_w);
-
-        // every thread quantises for itself: it costs less than a barrier
-        for (int64_t r = 0; r < n; r++) {
-            const float * row = (const float *) ((const char *) x + (r0 + r)*stride_x);
-            wd->from_float(row, acts_w + r*act_w, D);
-            cd->from_float(row, acts_c + r*act_c, D);
-        }
-
-        for (int64_t c = k0; c < k1; c++) {
-            const char * centroid = (const char *) head->centroids + c*cd->row_size;
-            for (int64_t r = 0; r < n; r++) {
-                cd->vec_dot((int) D, w.scores + r*K + c, 0, centroid, 0, acts_c + r*act_c, 0, 1);
-            }
+        score_centroids(&call, &w, r0, n);
+        if (!flash_head_by_tokens(head, params)) {
+            flash_head_score_clusters(&call, &w, r0, n);
+            continue;
         }
         for (int64_t r = 0; r < n; r++) {
-            const float * scores = w.scores + r*K;
-            uint32_t    * keys   = w.keys   + r*K;
-            if (params->mode == FLASH_HEAD_MODE_SAMPLE) {
-                const float * row = (const float *) ((const char *) x + (r0 + r)*stride_x);
-                const uint64_t stream = flash_head_draw_stream(params->seed, row, D);
-                for (int64_t c = k0; c < k1; c++) {
-                    keys[c] = flash_head_key(scores[c]/params->temperature + flash_head_draw_gumbel(stream, c));
-                }
-            } else {
-                for (int64_t c = k0; c < k1; c++) {
-                    keys[c] = flash_head_key(scores[c]);
-                }
-            }
-        }
-
-        thread.barrier(thread.barrier_data);
-
-        struct flash_head_threshold thresholds[FLASH_HEAD_MAX_BLOCK];
-        for (int64_t r = 0; r < n; r++) {
-            const uint32_t * keys   = w.keys   + r*K;
-            const float    * scores = w.scores + r*K;
-            float          * out    = (float *) ((char *) logits + (r0 + r)*stride_logits);
-
-            // all threads find the same threshold, each for itself: no barrier to wait at
-            thresholds[r] = flash_head_select(keys, K, params->n_probe, w.scratch);
-
-            int32_t * list = w.picked + r*K + k0;
-            int32_t count = 0;
-            for (int64_t c = k0; c < k1; c++) {
-                if (flash_head_selected(thresholds[r], keys[c], (int32_t) c)) {
-                    list[count++] = (int32_t) c;
-                }
-            }
-            w.counts[r*nth + ith] = count;
-
-            for (int64_t v = v0; v < v1; v++) {
-                out[v] = scores[head->cluster[v]];
-            }
-        }
-
-        thread.barrier(thread.barrier_data);
-
-        for (int64_t r = 0; r < n; r++) {
-            float * out = (float *) ((char *) logits + (r0 + r)*stride_logits);
-            score_selected(head, &w, r, params->n_probe, thresholds[r], acts_w + r*act_w, out, ith, nth);
-        }
-        if (thread.n_scored) {
-            for (int64_t r = 0; r < n; r++) {
-                *thread.n_scored += count_scored(head, &w, r, thresholds[r], ith, nth);
-            }
+            flash_head_score_tokens(&call, &w, r0, r);
         }
     }
 }

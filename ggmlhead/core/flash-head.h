@@ -7,6 +7,8 @@
 //   select:  take the P best clusters (or draw them);
 //   background: every token gets the score of its centroid, which for a mean centroid is its cluster's mean logit;
 //   stage 2: tokens of the selected clusters, and the pinned tokens, get their exact logit.
+// With a sketch (flash-head-sketch.h) every token has an estimate of its own, which is its background, and the best tokens are
+// selected, as many as P clusters have on average. Where clusters are drawn, the sketch is not used.
 //
 // The core knows nothing of its host. It brings no threads: each of n threads calls flash_head_compute() with its own
 // index, and the host supplies the barrier and ggml's dot products.
@@ -50,16 +52,21 @@ struct flash_head {
     const void    * ordered;   // [V][D], the same rows cluster by cluster, or NULL
     const void    * centroids; // [K][D]
     const int32_t * cluster;   // [V]: cluster of each token
+    const int32_t * position;  // [V]: where each token stands in tokens
     const int32_t * tokens;    // [V]: tokens, cluster by cluster
     const int32_t * offsets;   // [K + 1]: cluster c holds tokens[offsets[c]] .. tokens[offsets[c + 1] - 1]
     const int32_t * pinned;    // [n_pinned]: tokens always scored exactly
+
+    int32_t         rank;        // of the sketch; 0: none
+    const void    * sketch;      // groups, in the order of tokens
+    const float   * activations; // [D][rank]: directions on which activations are projected
 
     struct flash_head_dot weight_dot;
     struct flash_head_dot centroid_dot;
 };
 
 struct flash_head_params {
-    int32_t  n_probe;     // P: 1 .. K
+    int32_t  n_probe;     // P: 1 .. K; K is exact
     int32_t  mode;        // enum flash_head_mode
     float    temperature; // of the draw, > 0; mode sample only
     uint32_t seed;        // of the draw; the same seed and activations draw the same clusters
@@ -74,9 +81,9 @@ struct flash_head_thread {
     int64_t * n_scored;       // to this is added how many tokens were scored exactly, thread by thread; NULL not to count
 };
 
-// Bytes of work memory (64-byte aligned) that flash_head_compute needs for n_rows rows on n_threads threads.
-// act_size_weight and act_size_centroid are the two act_size of flash_head_dot.
-size_t flash_head_work_size(int64_t n_cluster, size_t act_size_weight, size_t act_size_centroid, int64_t n_rows, int n_threads);
+// Bytes of work memory that flash_head_compute needs for n_rows rows on n_threads threads. Of head only the sizes are
+// looked at: n_vocab, n_cluster, rank and the act_size of both dot products.
+size_t flash_head_work_size(const struct flash_head * head, int64_t n_rows, int n_threads);
 
 // logits [n_rows][V] of activations [n_rows][D]; stride_x and stride_logits are bytes from one row to the next.
 // All threads of the call pass the same arguments but for `thread`. On return every logit of this thread's share is

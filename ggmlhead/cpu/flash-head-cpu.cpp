@@ -21,14 +21,15 @@ static void barrier(void * threadpool) {
     ggml_barrier((struct ggml_threadpool *) threadpool);
 }
 
-void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, struct ggml_tensor * dst) {
-    const struct ggml_tensor * weight    = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const struct ggml_tensor * x         = dst->src[GGML_FLASH_HEAD_SRC_X];
-    const struct ggml_tensor * centroids = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-    const struct ggml_tensor * pinned    = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const struct ggml_tensor * ordered   = dst->src[GGML_FLASH_HEAD_SRC_ORDERED];
-
-    const struct ggml_flash_head_params op = ggml_flash_head_get_params(dst);
+// the head of node, of which data is not looked at: it may not be there yet
+static struct flash_head head_of(const struct ggml_tensor * node) {
+    const struct ggml_tensor * weight      = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const struct ggml_tensor * centroids   = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const struct ggml_tensor * places      = node->src[GGML_FLASH_HEAD_SRC_PLACES];
+    const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const struct ggml_tensor * ordered     = node->src[GGML_FLASH_HEAD_SRC_ORDERED];
+    const struct ggml_tensor * sketch      = node->src[GGML_FLASH_HEAD_SRC_SKETCH];
+    const struct ggml_tensor * activations = node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
 
     struct flash_head head;
     head.n_embd       = weight->ne[0];
@@ -38,12 +39,23 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
     head.weight       = weight->data;
     head.ordered      = ordered ? ordered->data : nullptr;
     head.centroids    = centroids->data;
-    head.cluster      = list(dst->src[GGML_FLASH_HEAD_SRC_CLUSTER]);
-    head.tokens       = list(dst->src[GGML_FLASH_HEAD_SRC_TOKENS]);
-    head.offsets      = list(dst->src[GGML_FLASH_HEAD_SRC_OFFSETS]);
+    head.cluster      = list(places);
+    head.position     = places->data ? list(places) + head.n_vocab : nullptr;
+    head.tokens       = list(node->src[GGML_FLASH_HEAD_SRC_TOKENS]);
+    head.offsets      = list(node->src[GGML_FLASH_HEAD_SRC_OFFSETS]);
     head.pinned       = list(pinned);
+    head.rank         = activations ? (int32_t) activations->ne[0] : 0;
+    head.sketch       = sketch ? sketch->data : nullptr;
+    head.activations  = activations ? (const float *) activations->data : nullptr;
     head.weight_dot   = dot_of(weight->type,    head.n_embd);
     head.centroid_dot = dot_of(centroids->type, head.n_embd);
+    return head;
+}
+
+void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, struct ggml_tensor * dst) {
+    const struct ggml_tensor           * x    = dst->src[GGML_FLASH_HEAD_SRC_X];
+    const struct ggml_flash_head_params  op   = ggml_flash_head_get_params(dst);
+    const struct flash_head              head = head_of(dst);
 
     const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed };
 
@@ -61,11 +73,8 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
 }
 
 size_t ggml_flash_head_work_size(const struct ggml_tensor * node, int n_threads) {
-    const struct ggml_tensor * weight    = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const struct ggml_tensor * centroids = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-
-    return flash_head_work_size(centroids->ne[1],
-            dot_of(weight->type, weight->ne[0]).act_size, dot_of(centroids->type, weight->ne[0]).act_size, node->ne[1], n_threads);
+    const struct flash_head head = head_of(node);
+    return flash_head_work_size(&head, node->ne[1], n_threads);
 }
 
 bool ggml_flash_head_supported(const struct ggml_tensor * node) {

@@ -25,27 +25,34 @@ struct ggml_flash_head_params {
 // What the op reads besides weight and activations.
 struct ggml_flash_head_sources {
     struct ggml_tensor * centroids; // [D, K], any type with a dot product
-    struct ggml_tensor * cluster;   // I32 [V]: cluster of each token
+    struct ggml_tensor * places;    // I32 [V, 2]: of each token its cluster, then its position in tokens
     struct ggml_tensor * tokens;    // I32 [V]: tokens, cluster by cluster
     struct ggml_tensor * offsets;   // I32 [K + 1]: where each cluster begins in tokens
     struct ggml_tensor * pinned;    // I32 [n]: tokens always scored exactly, or NULL
     struct ggml_tensor * ordered;   // [D, V], weight's type: weight's rows in the order of tokens, or NULL
+
+    // of the sketch (flash-head-sketch.h), both or none
+    struct ggml_tensor * sketch;      // I8 [bytes of a group, groups], in the order of tokens, or NULL
+    struct ggml_tensor * activations; // F32 [rank, D]: directions on which activations are projected, or NULL
 };
 
 // Positions of the sources in the op's tensor.
 enum ggml_flash_head_src {
-    GGML_FLASH_HEAD_SRC_WEIGHT    = 0,
-    GGML_FLASH_HEAD_SRC_X         = 1,
-    GGML_FLASH_HEAD_SRC_CENTROIDS = 2,
-    GGML_FLASH_HEAD_SRC_CLUSTER   = 3,
-    GGML_FLASH_HEAD_SRC_TOKENS    = 4,
-    GGML_FLASH_HEAD_SRC_OFFSETS   = 5,
-    GGML_FLASH_HEAD_SRC_PINNED    = 6,
-    GGML_FLASH_HEAD_SRC_ORDERED   = 7,
+    GGML_FLASH_HEAD_SRC_WEIGHT      = 0,
+    GGML_FLASH_HEAD_SRC_X           = 1,
+    GGML_FLASH_HEAD_SRC_CENTROIDS   = 2,
+    GGML_FLASH_HEAD_SRC_PLACES      = 3,
+    GGML_FLASH_HEAD_SRC_TOKENS      = 4,
+    GGML_FLASH_HEAD_SRC_OFFSETS     = 5,
+    GGML_FLASH_HEAD_SRC_PINNED      = 6,
+    GGML_FLASH_HEAD_SRC_ORDERED     = 7,
+    GGML_FLASH_HEAD_SRC_SKETCH      = 8,
+    GGML_FLASH_HEAD_SRC_ACTIVATIONS = 9,
 };
 
 // logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n].
-// Tokens that are neither in a selected cluster nor pinned get the score of their centroid.
+// Tokens that are not selected get the score of their centroid; with a sketch, which selects tokens instead of clusters,
+// their estimate. Pinned tokens are always exact.
 GGML_API struct ggml_tensor * ggml_flash_head(
         struct ggml_context                  * ctx,
         struct ggml_tensor                   * weight,

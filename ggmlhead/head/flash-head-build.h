@@ -16,6 +16,15 @@ void flash_head_build_centroids(
         const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
         ggml_type centroid_type, void * centroids, int n_threads);
 
+// sketch [flash_head_sketch_n_groups(V)] groups: the factors of all rows' residuals, in the order of map.tokens. A residual is
+// what a row differs by from its centroid, as flash_head_build_centroids made centroids. map has a sketch: rank > 0.
+void flash_head_build_sketch(
+        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
+        ggml_type centroid_type, const void * centroids, void * sketch, int n_threads);
+
+// out [n_embd][rank]: directions [rank][n_embd], as the kernel wants those of the activations.
+void flash_head_transpose(const std::vector<float> & directions, int32_t rank, float * out);
+
 // A number of threads that suits loading on this machine.
 int flash_head_build_threads();
 

@@ -1,8 +1,10 @@
 #include "flash-head-map.h"
 
 #include "flash-head-settings.h"
+#include "flash-head-sketch.h"
 
 #include <algorithm>
+#include <cmath>
 
 static const char * const KEY_VERSION       = "flashhead.version";
 static const char * const KEY_CLUSTER_COUNT = "flashhead.cluster_count";
@@ -10,6 +12,10 @@ static const char * const KEY_ASSIGNMENTS   = "flashhead.assignments";
 static const char * const KEY_PROBE_COUNT   = "flashhead.probe_count";
 static const char * const KEY_PINNED_TOKENS = "flashhead.pinned_tokens";
 static const char * const KEY_CENTROID_TYPE = "flashhead.centroid_type";
+
+static const char * const KEY_SKETCH_RANK        = "flashhead.sketch_rank";
+static const char * const KEY_SKETCH_ROWS        = "flashhead.sketch_rows";
+static const char * const KEY_SKETCH_ACTIVATIONS = "flashhead.sketch_activations";
 
 static const uint32_t FORMAT_VERSION = 1;
 
@@ -58,6 +64,50 @@ static bool read_array(const gguf_context * gguf, const char * key, int64_t limi
     }
     out.assign(data, data + n);
     return true;
+}
+
+// the n finite floats under key
+static bool read_floats(const gguf_context * gguf, const char * key, size_t n, std::vector<float> & out, std::string & error) {
+    const int64_t id = gguf_find_key(gguf, key);
+    if (id < 0 || gguf_get_kv_type(gguf, id) != GGUF_TYPE_ARRAY || gguf_get_arr_type(gguf, id) != GGUF_TYPE_FLOAT32) {
+        error = std::string(key) + " is missing or not an array of f32";
+        return false;
+    }
+    if (gguf_get_arr_n(gguf, id) != n) {
+        error = std::string(key) + " has " + std::to_string(gguf_get_arr_n(gguf, id)) + " entries, not " + std::to_string(n);
+        return false;
+    }
+    const float * data = (const float *) gguf_get_arr_data(gguf, id);
+    for (size_t i = 0; i < n; i++) {
+        if (!std::isfinite(data[i])) {
+            error = std::string(key) + "[" + std::to_string(i) + "] is not a finite number";
+            return false;
+        }
+    }
+    out.assign(data, data + n);
+    return true;
+}
+
+// the sketch's directions, if the file has some
+static bool read_sketch(const gguf_context * gguf, int64_t n_embd, flash_head_map & map, std::string & error) {
+    map.rank = 0;
+    map.sketch_rows.clear();
+    map.sketch_activations.clear();
+    if (gguf_find_key(gguf, KEY_SKETCH_RANK) < 0 && gguf_find_key(gguf, KEY_SKETCH_ROWS) < 0 && gguf_find_key(gguf, KEY_SKETCH_ACTIVATIONS) < 0) {
+        return true;
+    }
+    uint32_t rank;
+    if (!read_u32(gguf, KEY_SKETCH_RANK, rank, error)) {
+        return false;
+    }
+    if (rank == 0 || rank % FLASH_HEAD_SKETCH_STEP != 0 || rank > FLASH_HEAD_SKETCH_MAX_RANK) {
+        error = std::string(KEY_SKETCH_RANK) + " is " + std::to_string(rank) + ", not a multiple of "
+              + std::to_string(FLASH_HEAD_SKETCH_STEP) + " up to " + std::to_string(FLASH_HEAD_SKETCH_MAX_RANK);
+        return false;
+    }
+    map.rank = (int32_t) rank;
+    return read_floats(gguf, KEY_SKETCH_ROWS,        rank*n_embd, map.sketch_rows,        error)
+        && read_floats(gguf, KEY_SKETCH_ACTIVATIONS, rank*n_embd, map.sketch_activations, error);
 }
 
 bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map, std::string & error) {
@@ -122,8 +172,10 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
     }
     std::vector<int32_t> next(map.offsets.begin(), map.offsets.end() - 1);
     map.tokens.resize(n_vocab);
+    map.position.resize(n_vocab);
     for (int64_t v = 0; v < n_vocab; v++) {
-        map.tokens[next[map.cluster[v]]++] = (int32_t) v;
+        map.position[v] = next[map.cluster[v]]++;
+        map.tokens[map.position[v]] = (int32_t) v;
     }
-    return true;
+    return read_sketch(gguf, n_embd, map, error);
 }

@@ -14,10 +14,15 @@ struct flash_head_map {
     int32_t   n_probe       = 0;               // P
     ggml_type centroid_type = GGML_TYPE_COUNT;
 
-    std::vector<int32_t> cluster; // [V]: cluster of each token
-    std::vector<int32_t> tokens;  // [V]: tokens, cluster by cluster, ascending within one
-    std::vector<int32_t> offsets; // [K + 1]: where each cluster begins in tokens
-    std::vector<int32_t> pinned;  // tokens always scored exactly, ascending
+    std::vector<int32_t> cluster;  // [V]: cluster of each token
+    std::vector<int32_t> position; // [V]: where each token stands in tokens
+    std::vector<int32_t> tokens;   // [V]: tokens, cluster by cluster, ascending within one
+    std::vector<int32_t> offsets;  // [K + 1]: where each cluster begins in tokens
+    std::vector<int32_t> pinned;   // tokens always scored exactly, ascending
+
+    int32_t            rank = 0;           // of the sketch (flash-head-sketch.h); 0: none
+    std::vector<float> sketch_rows;        // [rank][n_embd]: directions on which residuals of rows are projected
+    std::vector<float> sketch_activations; // [rank][n_embd]: directions on which activations are projected
 };
 
 // Whether the file carries FlashHead keys at all, sound or not.

@@ -134,10 +134,14 @@ std::string flash_head_summary(
     if (settings.max_rows > 0) {
         limit = ", dense above " + std::to_string(settings.max_rows) + " rows";
     }
+    std::string sketch;
+    if (map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP) {
+        sketch = ", sketch of rank " + std::to_string(map.rank);
+    }
     char text[512];
-    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s; %.1f MiB",
+    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s%s; %.1f MiB",
             device, weight, (int) map.cluster.size(), (int) map.n_cluster, settings.n_probe,
-            settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type),
+            settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type), sketch.c_str(),
             *rows ? ", " : "", rows, limit.c_str(), extra_bytes/1024.0/1024.0);
     return text;
 }

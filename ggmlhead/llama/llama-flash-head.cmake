@@ -3,6 +3,7 @@
 set(FLASH_HEAD_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
 
 set(FLASH_HEAD_SOURCES
+    ${FLASH_HEAD_DIR}/core/flash-head-sketch-pack.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-build.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-map.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-pages.cpp
@@ -12,7 +13,7 @@ set(FLASH_HEAD_SOURCES
 )
 
 target_sources(llama PRIVATE ${FLASH_HEAD_SOURCES})
-target_include_directories(llama PRIVATE ${FLASH_HEAD_DIR}/head ${FLASH_HEAD_DIR}/llama)
+target_include_directories(llama PRIVATE ${FLASH_HEAD_DIR}/core ${FLASH_HEAD_DIR}/head ${FLASH_HEAD_DIR}/llama)
 
 # a unity build would put the static functions of several files in one
 set_source_files_properties(${FLASH_HEAD_SOURCES} TARGET_DIRECTORY llama PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -4,6 +4,7 @@
 #include "flash-head-map.h"
 #include "flash-head-pages.h"
 #include "flash-head-settings.h"
+#include "flash-head-sketch.h"
 #include "flash-head-statistics.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
@@ -67,6 +68,13 @@ buft_list_t llama_flash_head_buft_list(const gguf_context * gguf, llm_tensor ten
     return plain.empty() ? list : plain;
 }
 
+// of each token its cluster, then its position, as the op wants them
+static std::vector<int32_t> places_of(const flash_head_map & map) {
+    std::vector<int32_t> places = map.cluster;
+    places.insert(places.end(), map.position.begin(), map.position.end());
+    return places;
+}
+
 static ggml_tensor * new_list(ggml_context * ctx, const std::vector<int32_t> & values, const char * name) {
     ggml_tensor * t = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, values.size());
     ggml_set_name(t, name);
@@ -91,12 +99,13 @@ static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const ll
 static void create_tensors(llama_flash_head & head, const flash_head_map & map, ggml_type centroid_type, bool reorder) {
     ggml_tensor * weight = head.weight;
 
-    head.ctx.reset(ggml_init({ 8*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    head.ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_context * ctx = head.ctx.get();
 
     head.sources.centroids = ggml_new_tensor_2d(ctx, centroid_type, weight->ne[0], map.n_cluster);
     ggml_set_name(head.sources.centroids, "flash_head.centroids");
-    head.sources.cluster = new_list(ctx, map.cluster, "flash_head.cluster");
+    head.sources.places  = ggml_new_tensor_2d(ctx, GGML_TYPE_I32, map.cluster.size(), 2);
+    ggml_set_name(head.sources.places, "flash_head.places");
     head.sources.tokens  = new_list(ctx, map.tokens,  "flash_head.tokens");
     head.sources.offsets = new_list(ctx, map.offsets, "flash_head.offsets");
     if (!map.pinned.empty()) {
@@ -105,6 +114,12 @@ static void create_tensors(llama_flash_head & head, const flash_head_map & map, 
     if (reorder) {
         head.sources.ordered = ggml_new_tensor_2d(ctx, weight->type, weight->ne[0], weight->ne[1]);
         ggml_set_name(head.sources.ordered, "flash_head.ordered");
+    }
+    if (map.rank > 0) {
+        head.sources.sketch = ggml_new_tensor_2d(ctx, GGML_TYPE_I8, flash_head_sketch_group_size(map.rank), flash_head_sketch_n_groups(weight->ne[1]));
+        ggml_set_name(head.sources.sketch, "flash_head.sketch");
+        head.sources.activations = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, map.rank, weight->ne[0]);
+        ggml_set_name(head.sources.activations, "flash_head.activations");
     }
 }
 
@@ -124,8 +139,18 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     flash_head_build_centroids(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
             centroids.data(), flash_head_build_threads());
     ggml_backend_tensor_set(head.sources.centroids, centroids.data(), 0, centroids.size());
+    if (map.rank > 0) {
+        std::vector<uint8_t> sketch(ggml_nbytes(head.sources.sketch));
+        flash_head_build_sketch(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
+                centroids.data(), sketch.data(), flash_head_build_threads());
+        ggml_backend_tensor_set(head.sources.sketch, sketch.data(), 0, sketch.size());
 
-    set_list(head.sources.cluster, map.cluster);
+        std::vector<float> activations(map.sketch_activations.size());
+        flash_head_transpose(map.sketch_activations, map.rank, activations.data());
+        ggml_backend_tensor_set(head.sources.activations, activations.data(), 0, ggml_nbytes(head.sources.activations));
+    }
+
+    set_list(head.sources.places,  places_of(map));
     set_list(head.sources.tokens,  map.tokens);
     set_list(head.sources.offsets, map.offsets);
     if (head.sources.pinned) {

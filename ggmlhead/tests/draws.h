@@ -95,7 +95,7 @@ struct draw_head {
 
     std::vector<float>   weight    = std::vector<float>(V*D);
     std::vector<float>   centroids = std::vector<float>(K*D);
-    std::vector<int32_t> cluster, tokens, offsets = { 0 };
+    std::vector<int32_t> cluster, tokens, position = std::vector<int32_t>(V), offsets = { 0 };
 
     draw_head() {
         for (int64_t v = 0; v < V; v++) {
@@ -105,7 +105,10 @@ struct draw_head {
         }
         for (int64_t c = 0; c < K; c++) {
             centroids[c*D] = (float) scores[c];
-            for (int64_t v = c; v < V; v += K) { tokens.push_back((int32_t) v); }
+            for (int64_t v = c; v < V; v += K) {
+                position[v] = (int32_t) tokens.size();
+                tokens.push_back((int32_t) v);
+            }
             offsets.push_back((int32_t) tokens.size());
         }
     }

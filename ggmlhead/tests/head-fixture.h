@@ -2,14 +2,19 @@
 
 // A small head with random weights and clusters, on the CPU backend, for testing the FLASH_HEAD op.
 
+#include "flash-head-sketch.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
 #include "ggml.h"
 
 #include <algorithm>
+#include <math.h>
 #include <random>
 #include <vector>
+
+// nodes, or leaves, of a graph with the op and its sources; small, as a test runs thousands
+static const size_t GRAPH_SIZE = 16;
 
 struct head_shape {
     int64_t   n_embd;
@@ -21,6 +26,7 @@ struct head_shape {
     bool      equal    = true; // clusters of equal size, or of 1 to many tokens
     bool      ordered  = true; // with the cluster-ordered copy
     float     spread   = 1.0f; // of the weights; 0 makes all rows equal
+    int32_t   rank     = 0;    // of the sketch
 };
 
 // row-major values [rows][n_embd] in the given type
@@ -49,7 +55,10 @@ struct head_fixture {
 
     std::vector<float>   weight;    // [V][D], as dequantised from the type
     std::vector<float>   centroids; // [K][D], as dequantised from the type
-    std::vector<int32_t> cluster, tokens, offsets, pinned;
+    std::vector<int32_t> cluster, tokens, position, offsets, pinned;
+
+    std::vector<float>   activations; // [D][rank]: the sketch's random directions
+    std::vector<uint8_t> sketch;      // of random factors
 
     ggml_tensor * weight_tensor = nullptr;
     ggml_flash_head_sources sources = {};
@@ -74,6 +83,9 @@ struct head_fixture {
         const std::vector<uint8_t> means = to_type(shape.centroid_type, mean_rows(), shape.n_embd);
         centroids = to_floats(shape.centroid_type, means, shape.n_cluster*shape.n_embd);
 
+        if (shape.rank > 0) {
+            make_sketch(rng);
+        }
         make_tensors(backend, rows, means);
     }
 
@@ -117,9 +129,27 @@ private:
         for (int64_t c = 0; c < K; c++) { offsets[c + 1] += offsets[c]; }
         std::vector<int32_t> next(offsets.begin(), offsets.end() - 1);
         tokens.resize(V);
-        for (int64_t v = 0; v < V; v++) { tokens[next[cluster[v]]++] = (int32_t) v; }
+        position.resize(V);
+        for (int64_t v = 0; v < V; v++) {
+            position[v] = next[cluster[v]]++;
+            tokens[position[v]] = (int32_t) v;
+        }
 
         for (int64_t i = 0; i < shape.n_pinned; i++) { pinned.push_back((int32_t) (i*V/shape.n_pinned)); }
+    }
+
+    void make_sketch(std::mt19937 & rng) {
+        const int64_t group = FLASH_HEAD_SKETCH_GROUP, n_groups = flash_head_sketch_n_groups(shape.n_vocab);
+        std::normal_distribution<float> normal;
+        activations.resize(shape.n_embd*shape.rank);
+        for (float & v : activations) { v = normal(rng)/sqrtf((float) shape.n_embd); }
+        std::vector<float> factors(group*shape.rank);
+        sketch.resize(n_groups*flash_head_sketch_group_size(shape.rank));
+        for (int64_t g = 0; g < n_groups; g++) {
+            for (float & v : factors) { v = normal(rng); }
+            flash_head_sketch_pack(factors.data(), (int32_t) std::min(group, shape.n_vocab - g*group), shape.rank,
+                    sketch.data() + g*flash_head_sketch_group_size(shape.rank));
+        }
     }
 
     std::vector<float> mean_rows() const {
@@ -139,20 +169,29 @@ private:
 
         weight_tensor     = ggml_new_tensor_2d(ctx.get(), shape.type,          shape.n_embd, shape.n_vocab);
         sources.centroids = ggml_new_tensor_2d(ctx.get(), shape.centroid_type, shape.n_embd, shape.n_cluster);
-        sources.cluster   = list(cluster);
+        sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, shape.n_vocab, 2);
         sources.tokens    = list(tokens);
         sources.offsets   = list(offsets);
         sources.pinned    = pinned.empty() ? nullptr : list(pinned);
         sources.ordered   = shape.ordered ? ggml_new_tensor_2d(ctx.get(), shape.type, shape.n_embd, shape.n_vocab) : nullptr;
+        if (shape.rank > 0) {
+            sources.sketch      = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I8, flash_head_sketch_group_size(shape.rank), flash_head_sketch_n_groups(shape.n_vocab));
+            sources.activations = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.rank, shape.n_embd);
+        }
         buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
+
+        std::vector<int32_t> places(cluster);
+        places.insert(places.end(), position.begin(), position.end());
 
         auto set = [](ggml_tensor * t, const void * data) { if (t) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); } };
         set(weight_tensor,     rows.data());
         set(sources.centroids, means.data());
-        set(sources.cluster,   cluster.data());
+        set(sources.places,    places.data());
         set(sources.tokens,    tokens.data());
         set(sources.offsets,   offsets.data());
         set(sources.pinned,    pinned.data());
+        set(sources.sketch,    sketch.data());
+        set(sources.activations, activations.data());
         if (sources.ordered) {
             const size_t row_size = weight_tensor->nb[1];
             for (int64_t pos = 0; pos < shape.n_vocab; pos++) {
@@ -163,10 +202,10 @@ private:
 
     template <typename F> std::vector<float> compute(ggml_backend_t backend, const std::vector<float> & x, const F & build) const {
         const int64_t n_rows = x.size()/shape.n_embd;
-        ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead_custom(8, false), nullptr, true }));
+        ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead_custom(GRAPH_SIZE, false), nullptr, true }));
         ggml_tensor * input  = ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows);
         ggml_tensor * result = build(c.get(), input);
-        ggml_cgraph * graph  = ggml_new_graph_custom(c.get(), 8, false);
+        ggml_cgraph * graph  = ggml_new_graph_custom(c.get(), GRAPH_SIZE, false);
         ggml_build_forward_expand(graph, result);
         ggml_backend_buffer_ptr compute_buffer(ggml_backend_alloc_ctx_tensors(c.get(), backend));
 

@@ -1,20 +1,14 @@
-// Tests of the core alone, with plain threads and F32 dot products. It needs nothing of ggml, so it is also built with
-// sanitizers (sanitizer_test.go): a race or an access out of bounds in the kernel shows here first.
+// Tests of the core alone.
 
 #include "check.h"
+#include "core-run.h"
 #include "draw-test.h"
 
 #include "flash-head-select.h"
-#include "flash-head.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <math.h>
-#include <mutex>
-#include <numeric>
 #include <random>
-#include <string.h>
-#include <thread>
 #include <vector>
 
 static checker check;
@@ -64,59 +58,6 @@ static void test_select() {
        && flash_head_key(0.0f) < flash_head_key(1e-30f) && flash_head_key(NAN) < flash_head_key(-INFINITY), "keys are not in the order of the scores");
 }
 
-// a barrier for n threads, reusable
-struct barrier {
-    std::mutex mutex;
-    std::condition_variable all;
-    int n, waiting = 0, round = 0;
-
-    explicit barrier(int n) : n(n) {}
-
-    static void wait(void * self) {
-        barrier * b = (barrier *) self;
-        std::unique_lock<std::mutex> lock(b->mutex);
-        const int round = b->round;
-        if (++b->waiting == b->n) {
-            b->waiting = 0;
-            b->round++;
-            b->all.notify_all();
-        } else {
-            b->all.wait(lock, [&] { return b->round != round; });
-        }
-    }
-};
-
-static void dot(int n, float * s, size_t, const void * x, size_t, const void * y, size_t, int) {
-    float sum = 0.0f;
-    for (int i = 0; i < n; i++) { sum += ((const float *) x)[i]*((const float *) y)[i]; }
-    *s = sum;
-}
-
-static void copy(const float * x, void * y, int64_t n) {
-    memcpy(y, x, n*sizeof(float));
-}
-
-// logits [n][V] of x [n][D] on nth threads; adds up what they count in n_scored
-static std::vector<float> compute(const flash_head & head, const flash_head_params & params, const std::vector<float> & x, int nth, int64_t * n_scored = nullptr) {
-    const int64_t D = head.n_embd, V = head.n_vocab, N = (int64_t) x.size()/D;
-    std::vector<float>   logits(N*V, NAN);
-    std::vector<char>    work(flash_head_work_size(head.n_cluster, D*sizeof(float), D*sizeof(float), N, nth));
-    std::vector<int64_t> counts(nth);
-    barrier all(nth);
-    auto run = [&](int ith) {
-        flash_head_compute(&head, &params, x.data(), D*sizeof(float), logits.data(), V*sizeof(float), N, work.data(),
-                { ith, nth, barrier::wait, &all, n_scored ? &counts[ith] : nullptr });
-    };
-    std::vector<std::thread> threads;
-    for (int ith = 1; ith < nth; ith++) { threads.emplace_back(run, ith); }
-    run(0);
-    for (std::thread & t : threads) { t.join(); }
-    if (n_scored) {
-        *n_scored = std::accumulate(counts.begin(), counts.end(), (int64_t) 0);
-    }
-    return logits;
-}
-
 // logits by any number of threads are those of one, and a token's is its own or its centroid's
 static void test_compute() {
     const int64_t D = 24, V = 1003, K = 61, N = 27;
@@ -127,15 +68,18 @@ static void test_compute() {
     for (float & v : centroids) { v = normal(rng); }
     for (float & v : x)         { v = normal(rng); }
 
-    std::vector<int32_t> cluster(V), tokens, offsets(1, 0), pinned = { 0, 77, 500, 1002 };
+    std::vector<int32_t> cluster(V), position(V), tokens, offsets(1, 0), pinned = { 0, 77, 500, 1002 };
     for (int64_t v = 0; v < V; v++) { cluster[v] = (int32_t) (v % K); }
     for (int64_t c = 0; c < K; c++) {
-        for (int64_t v = c; v < V; v += K) { tokens.push_back((int32_t) v); }
+        for (int64_t v = c; v < V; v += K) {
+            position[v] = (int32_t) tokens.size();
+            tokens.push_back((int32_t) v);
+        }
         offsets.push_back((int32_t) tokens.size());
     }
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
     const flash_head head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(),
-                              cluster.data(), tokens.data(), offsets.data(), pinned.data(), f32, f32 };
+                              cluster.data(), position.data(), tokens.data(), offsets.data(), pinned.data(), 0, nullptr, nullptr, f32, f32 };
 
     for (int mode : { FLASH_HEAD_MODE_TOP, FLASH_HEAD_MODE_SAMPLE }) {
         const flash_head_params params = { 7, mode, 0.8f, 5 };
@@ -237,7 +181,8 @@ static void test_sampling() {
     const draw_head h;
     const int64_t D = draw_head::D, V = draw_head::V, K = draw_head::K;
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
-    const flash_head head = { D, V, K, 0, h.weight.data(), nullptr, h.centroids.data(), h.cluster.data(), h.tokens.data(), h.offsets.data(), nullptr, f32, f32 };
+    const flash_head head = { D, V, K, 0, h.weight.data(), nullptr, h.centroids.data(), h.cluster.data(), h.position.data(), h.tokens.data(),
+                              h.offsets.data(), nullptr, 0, nullptr, nullptr, f32, f32 };
 
     test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {
         const flash_head_params params = { n_probe, FLASH_HEAD_MODE_SAMPLE, temperature, seed };

@@ -6,9 +6,11 @@
 #include "flash-head-build.h"
 #include "flash-head-map.h"
 #include "flash-head-settings.h"
+#include "flash-head-sketch.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
 
+#include <functional>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +91,56 @@ static void test_damaged() {
     refused("pinned_tokens[0] is 10", [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 1); });
 }
 
+// a sound map with a sketch of rank 8
+static gguf_context_ptr with_sketch() {
+    gguf_context_ptr g = sound();
+    std::vector<float> rows(8*N_EMBD), activations(8*N_EMBD);
+    for (size_t i = 0; i < rows.size(); i++) {
+        rows[i]        = (float) (i % 13) - 6.0f;
+        activations[i] = (float) i;
+    }
+    gguf_set_val_u32 (g.get(), "flashhead.sketch_rank", 8);
+    gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, rows.data(),        rows.size());
+    gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, activations.data(), activations.size());
+    return g;
+}
+
+static void test_sketch_keys() {
+    flash_head_map map;
+    std::string error;
+    check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.rank == 0 && map.sketch_rows.empty(), "a sketch is seen where there is none");
+    check(flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error), "a sound sketch is refused: %s", error.c_str());
+    check(map.rank == 8 && map.sketch_rows.size() == 8*N_EMBD && map.sketch_activations[77] == 77.0f, "the sketch is read wrong");
+
+    auto refused_sketch = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
+        const gguf_context_ptr g = with_sketch();
+        damage(g.get());
+        flash_head_map map;
+        std::string error;
+        const bool read = flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error);
+        check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected, read ? "success" : "error", error.c_str());
+    };
+    for (const char * key : { "flashhead.sketch_rank", "flashhead.sketch_rows", "flashhead.sketch_activations" }) {
+        refused_sketch(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
+        refused_sketch(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
+    }
+    for (uint32_t rank : { 0u, 4u, 12u, 72u, 0xfffffff8u }) {
+        refused_sketch("sketch_rank is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.sketch_rank", rank); });
+    }
+    refused_sketch("has 512 entries, not 1024", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.sketch_rank", 16); });
+    for (float bad : { NAN, INFINITY }) {
+        std::vector<float> values(8*N_EMBD);
+        values[100] = bad;
+        refused_sketch("sketch_rows[100] is not a finite", [&](gguf_context * g) {
+            gguf_set_arr_data(g, "flashhead.sketch_rows", GGUF_TYPE_FLOAT32, values.data(), values.size());
+        });
+    }
+    const std::vector<double> doubles(8*N_EMBD);
+    refused_sketch("not an array of f32", [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.sketch_activations", GGUF_TYPE_FLOAT64, doubles.data(), doubles.size());
+    });
+}
+
 static flash_head_settings settings_with(const char * name, const char * value, std::string & error) {
     setenv(name, value, 1);
     flash_head_settings settings;
@@ -153,9 +205,50 @@ static void test_build() {
     }
 }
 
+// the factors of every row's residual on the directions, whatever the order of the rows and the number of threads
+static void test_build_sketch() {
+    flash_head_map map;
+    std::string error;
+    flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error);
+
+    std::vector<float> weight(N_VOCAB*N_EMBD), centroids(map.n_cluster*N_EMBD), ordered(weight.size());
+    for (size_t i = 0; i < weight.size(); i++) { weight[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
+    flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), 2);
+    flash_head_build_ordered  (map, weight.data(), N_EMBD*sizeof(float), ordered.data(), 2);
+
+    std::vector<float> factors(16*8);
+    for (int64_t pos = 0; pos < N_VOCAB; pos++) {
+        for (int64_t j = 0; j < 8; j++) {
+            double sum = 0;
+            for (int64_t i = 0; i < N_EMBD; i++) {
+                sum += ((double) ordered[pos*N_EMBD + i] - centroids[map.cluster[map.tokens[pos]]*N_EMBD + i])*map.sketch_rows[j*N_EMBD + i];
+            }
+            factors[pos*8 + j] = (float) sum;
+        }
+    }
+    for (int n_threads : { 1, 3, 16 }) {
+        std::vector<uint8_t> by_token(flash_head_sketch_group_size(8)), by_cluster(by_token);
+        flash_head_build_sketch(map, weight.data(),  FLASH_HEAD_BY_TOKEN,   GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_token.data(),   n_threads);
+        flash_head_build_sketch(map, ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_cluster.data(), n_threads);
+        check(by_token == by_cluster, "the order of the rows changes the sketch, on %d threads", n_threads);
+        for (int64_t pos = 0; pos < N_VOCAB; pos++) {
+            uint16_t upper;
+            memcpy(&upper, &by_token[pos*2], sizeof(upper));
+            const float scale = flash_head_sketch_scale(upper);
+            for (int64_t j = 0; j < 8; j++) {
+                const uint8_t byte = by_token[32 + j/2*16 + pos];
+                const float   got  = scale*((j%2 ? byte >> 4 : byte & 15) - 8);
+                check(fabsf(got - factors[pos*8 + j]) <= fabsf(scale)*1.05f, "token at %d, factor %d: %f, not %f", (int) pos, (int) j, got, factors[pos*8 + j]);
+            }
+        }
+    }
+}
+
 int main() {
     test_sound();
     test_damaged();
+    test_sketch_keys();
+    test_build_sketch();
     test_settings();
     test_build();
     return check.finish();

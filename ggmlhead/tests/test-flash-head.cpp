@@ -111,7 +111,8 @@ static void test_exact_when_all_probed() {
         if (traits->type_name == nullptr || (!is_float && !ggml_is_quantized(type)) || traits->blck_size == 0) {
             continue;
         }
-        const head_shape shape = { 512, 320, 20, type, GGML_TYPE_Q4_0 };
+        head_shape shape = { 512, 320, 20, type, GGML_TYPE_Q4_0 };
+        shape.rank = n_types % 2 == 0 ? 0 : 16;
 
         ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, true }));
         ggml_tensor * w = ggml_new_tensor_2d(ctx.get(), type, shape.n_embd, shape.n_vocab);
@@ -141,30 +142,68 @@ static void test_exact_when_all_probed() {
 
 // the number of threads, the copy's presence and the neighbours in a batch change nothing at all
 static void test_same_bits() {
-    for (ggml_type type : { GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q4_K }) {
-        head_shape shape = { 256, 3001, 180, type, GGML_TYPE_Q4_0, 11, false };
-        const head_fixture with_copy(shape, backend);
-        shape.ordered = false;
-        const head_fixture without_copy(shape, backend);
+    for (int32_t rank : { 0, 24 }) {
+        for (ggml_type type : { GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q4_K }) {
+            head_shape shape = { 256, 3001, 180, type, GGML_TYPE_Q4_0, 11, false };
+            shape.rank = rank;
+            const head_fixture with_copy(shape, backend);
+            shape.ordered = false;
+            const head_fixture without_copy(shape, backend);
 
-        for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-            const ggml_flash_head_params params = { 12, mode, 0.8f, 5, nullptr };
-            const std::vector<float> x = random_rows(19, shape.n_embd);
+            for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+                const ggml_flash_head_params params = { 12, mode, 0.8f, 5, nullptr };
+                const std::vector<float> x = random_rows(19, shape.n_embd);
 
-            set_n_threads(backend, 1);
-            const std::vector<float> expected = with_copy.run(backend, x, params);
-            for (int n_threads : { 2, 3, 5 }) {
-                set_n_threads(backend, n_threads);
-                check(with_copy.run(backend, x, params) == expected,    "%s: %d threads change the logits", ggml_type_name(type), n_threads);
-                check(without_copy.run(backend, x, params) == expected, "%s: without the copy, on %d threads, the logits change", ggml_type_name(type), n_threads);
+                set_n_threads(backend, 1);
+                const std::vector<float> expected = with_copy.run(backend, x, params);
+                for (int n_threads : { 2, 3, 5 }) {
+                    set_n_threads(backend, n_threads);
+                    check(with_copy.run(backend, x, params) == expected,    "%s: %d threads change the logits", ggml_type_name(type), n_threads);
+                    check(without_copy.run(backend, x, params) == expected, "%s: without the copy, on %d threads, the logits change", ggml_type_name(type), n_threads);
+                }
+                for (int64_t r : { 0, 7, 8, 18 }) {
+                    const std::vector<float> alone(x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd);
+                    const std::vector<float> row = with_copy.run(backend, alone, params);
+                    check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab), "%s: row %d differs when alone", ggml_type_name(type), (int) r);
+                }
+                set_n_threads(backend, 2);
             }
-            for (int64_t r : { 0, 7, 8, 18 }) {
-                const std::vector<float> alone(x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd);
-                const std::vector<float> row = with_copy.run(backend, alone, params);
-                check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab), "%s: row %d differs when alone", ggml_type_name(type), (int) r);
-            }
-            set_n_threads(backend, 2);
         }
+    }
+}
+
+// With a sketch, as many tokens as asked for are exact, the best by estimate.
+static void test_sketch() {
+    head_shape shape = { 256, 4096, 256, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7 };
+    shape.rank = 32;
+    const head_fixture h(shape, backend);
+    const int64_t n_rows = 3, n_exact = 16*16;
+    const std::vector<float> x      = random_rows(n_rows, shape.n_embd);
+    const std::vector<float> logits = h.run(backend, x, top(16));
+    const std::vector<float> dense  = h.run(backend, x, top(256));
+    for (int64_t r = 0; r < n_rows; r++) {
+        const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*shape.n_embd, shape.n_embd);
+        flash_head_code code;
+        flash_head_sketch_encode(h.activations.data(), shape.rank, x.data() + r*shape.n_embd, shape.n_embd, &code);
+        std::vector<float> estimates(shape.n_vocab);
+        flash_head_sketch_estimate(h.sketch.data(), shape.rank, &code, 0, shape.n_vocab, estimates.data());
+
+        const float * got = logits.data() + r*shape.n_vocab;
+        int64_t n = 0;
+        double worst = INFINITY, best_left = -INFINITY;
+        for (int64_t v = 0; v < shape.n_vocab; v++) {
+            const double estimate = scores[h.cluster[v]] + estimates[h.position[v]];
+            if (got[v] == dense[r*shape.n_vocab + v]) {
+                n++;
+                const bool pinned = std::binary_search(h.pinned.begin(), h.pinned.end(), (int32_t) v);
+                worst = pinned ? worst : std::min(worst, estimate);
+            } else {
+                check(fabs(got[v] - estimate) < 0.5, "token %d: %f, the estimate is %f", (int) v, got[v], estimate);
+                best_left = std::max(best_left, estimate);
+            }
+        }
+        check(n >= n_exact && n <= n_exact + 20, "row %d: %d tokens are exact, not %d", (int) r, (int) n, (int) n_exact);
+        check(worst > best_left - 0.5, "row %d: a token estimated at %f is exact, one at %f is not", (int) r, worst, best_left);
     }
 }
 
@@ -228,7 +267,9 @@ static void test_sampling() {
     auto set = [](ggml_tensor * t, const void * data) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); };
     set(h.weight_tensor,     d.weight.data());
     set(h.sources.centroids, d.centroids.data());
-    set(h.sources.cluster,   d.cluster.data());
+    std::vector<int32_t> places = d.cluster;
+    places.insert(places.end(), d.position.begin(), d.position.end());
+    set(h.sources.places,    places.data());
     set(h.sources.tokens,    d.tokens.data());
     set(h.sources.offsets,   d.offsets.data());
 
@@ -273,6 +314,7 @@ int main() {
     test_selection();
     test_exact_when_all_probed();
     test_same_bits();
+    test_sketch();
     test_concurrent();
     test_ties();
     test_not_a_number();

@@ -15,7 +15,7 @@ static bool has_flash_head(ggml_backend_dev_t dev) {
 
     struct ggml_flash_head_sources sources = {};
     sources.centroids = ggml_new_tensor_2d(ctx, GGML_TYPE_Q4_0, n_embd, n_clusters);
-    sources.cluster   = ggml_new_tensor_1d(ctx, GGML_TYPE_I32,  n_vocab);
+    sources.places    = ggml_new_tensor_2d(ctx, GGML_TYPE_I32,  n_vocab, 2);
     sources.tokens    = ggml_new_tensor_1d(ctx, GGML_TYPE_I32,  n_vocab);
     sources.offsets   = ggml_new_tensor_1d(ctx, GGML_TYPE_I32,  n_clusters + 1);
 
