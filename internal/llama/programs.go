@@ -2,6 +2,8 @@
 package llama
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
 const (
@@ -52,6 +55,41 @@ func Find(dir string) (Programs, error) {
 	}
 	return Programs{}, hint.New(cause,
 		"Ollama's releases come without it: build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
+}
+
+// FindServer returns a llama-server and nothing else: the one in dir, or that of the first folder of a build, or that of the
+// best Ollama in places.
+func FindServer(ctx context.Context, dir string, places installation.Places) (Programs, error) {
+	dirs := cluster.LibDirs(dir)
+	if dir != "" {
+		dirs = append([]string{dir}, dirs...)
+	}
+	for _, d := range dirs {
+		if p, ok := server(d); ok {
+			return p, nil
+		}
+	}
+	found, err := installation.Find(ctx, places)
+	if err != nil && !errors.Is(err, installation.ErrNone) {
+		return Programs{}, err
+	}
+	for _, ollama := range found {
+		if p, ok := server(ollama.LibDir); ok {
+			return p, nil
+		}
+	}
+	return Programs{}, hint.New("the program "+serverName+", which runs the model, is not there",
+		"install Ollama 0.30 or newer, or build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
+}
+
+// server returns the llama-server in dir.
+func server(dir string) (Programs, bool) {
+	abs, err := filepath.Abs(dir)
+	if dir == "" || err != nil {
+		return Programs{}, false
+	}
+	path, err := exec.LookPath(filepath.Join(abs, serverName))
+	return Programs{Folder: abs, server: path}, err == nil
 }
 
 // kept are the settings of FlashHead that say how it works, not what it computes: users' own may stay as they are.

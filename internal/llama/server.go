@@ -92,7 +92,19 @@ func (s *Server) Post(ctx context.Context, path string, request, answer any) err
 	return s.call(ctx, http.MethodPost, path, body, answer)
 }
 
+// call reads the whole answer into answer, unless that is nil.
 func (s *Server) call(ctx context.Context, method, path string, body []byte, answer any) error {
+	return s.stream(ctx, method, path, body, func(r io.Reader) error {
+		text, err := io.ReadAll(r)
+		if err != nil || answer == nil {
+			return err
+		}
+		return json.Unmarshal(text, answer)
+	})
+}
+
+// stream lets read have the answer while it comes.
+func (s *Server) stream(ctx context.Context, method, path string, body []byte, read func(io.Reader) error) error {
 	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -102,15 +114,12 @@ func (s *Server) call(ctx context.Context, method, path string, body []byte, ans
 		return hint.Wrap(fmt.Errorf("%s does not answer: %w", serverName, err), "check that this runtime can run the model")
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
 	if response.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			return err
+		}
 		return hint.New(fmt.Sprintf("%s%s: %s: %s", serverName, path, response.Status, bytes.TrimSpace(text)), "check that this runtime can run the model")
 	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, answer)
+	return read(response.Body)
 }
