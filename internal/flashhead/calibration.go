@@ -1,6 +1,7 @@
 package flashhead
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
@@ -20,6 +21,16 @@ type Calibration struct {
 	Top40         float32 `json:"top_40"`         // share of the dense head's 40 best tokens that are scored exactly
 	Pinned        uint32  `json:"pinned"`         // tokens that were pinned for the sake of this text
 	Reached       bool    `json:"reached"`        // Agreement is at least Target
+}
+
+// Share is the agreement with its confidence interval, in words.
+func (c *Calibration) Share() string {
+	return fmt.Sprintf("%.2f %% (%.2f to %.2f)", 100*c.Agreement, 100*c.AgreementLow, 100*c.AgreementHigh)
+}
+
+// Origin tells in words what the calibration worked with.
+func (c *Calibration) Origin() string {
+	return fmt.Sprintf("with %s: %d positions, %d tokens pinned for them; measured at %d others", c.TextName, int64(c.Tokens)-int64(c.HeldOut), c.Pinned, c.HeldOut)
 }
 
 // keys returns the metadata entries of c, none for nil.

@@ -47,8 +47,12 @@ type Parameters struct {
 	CentroidType string `json:"centroid_type"`
 	LeastTokens  int    `json:"smallest_cluster"`
 	MostTokens   int    `json:"largest_cluster"`
+	SketchRank   int    `json:"sketch_rank,omitempty"`
 	ImportedFrom string `json:"imported_from,omitempty"`
 	*Clustering         // nil for an imported map
+
+	Calibration *flashhead.Calibration `json:"calibration,omitempty"` // nil for none
+
 	ToolVersion  string `json:"tool_version"`
 	SourceSHA256 string `json:"source_sha256"`
 
@@ -109,7 +113,7 @@ func File(path string) (Report, error) {
 
 func parameters(p flashhead.Parameters) *Parameters {
 	out := &Parameters{
-		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(),
+		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), SketchRank: p.Sketch.Rank, Calibration: p.Calibration,
 		ImportedFrom: p.ImportedFrom, ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
 	}
 	out.LeastTokens, out.MostTokens = p.ClusterSizes()
@@ -146,6 +150,13 @@ func (r Report) String() string {
 	case r.Sound:
 		p := r.Parameters
 		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes, p.Probes, p.Pinned, p.CentroidType)
+		if p.SketchRank > 0 {
+			line("sketch", "rank %d: every token has an estimate of its own, the best are scored exactly", p.SketchRank)
+		}
+		if c := p.Calibration; c != nil {
+			line("agreement", "%s, aimed at %.2f %%; of the best 40 %.1f %% are scored", c.Share(), 100*c.Target, 100*c.Top40)
+			line("calibrated", "%s", c.Origin())
+		}
 		line("made by", "version %s, %s", p.ToolVersion, p.origin())
 	case r.Converted:
 		line("flashhead", "damaged, every runtime will run this file dense:")
