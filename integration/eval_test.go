@@ -129,11 +129,14 @@ func sameAsLlama(t *testing.T, h host, text string, point evaluation.Point) {
 func TestEvalHosts(t *testing.T) {
 	var reports []evaluation.Report
 	onBothHosts(t, func(t *testing.T, h host) {
-		r := evaluate(t, h, "--chunks", "2", "--probes", "250", "--predict", "24")
+		r := evaluate(t, h, "--chunks", "2", "--probes", "1,250", "--predict", "24")
 		if r.Text.Name != "built-in" || len(r.Generation) < 8 {
 			t.Errorf("text %s, %d prompts", r.Text.Name, len(r.Generation))
 		}
-		g, s := r.Points[0].Greedy, r.Points[0].Speed
+		if worst := r.Points[0].Greedy; worst == nil || worst.Identical.Count == worst.Identical.Total {
+			t.Errorf("one probe of %d clusters changes no continuation; was FlashHead used at all? %+v", clusterCount, worst)
+		}
+		g, s := r.Points[1].Greedy, r.Points[1].Speed
 		if g == nil || s == nil || g.Identical.Total != len(r.Generation) || s.Dense <= 0 || s.Flash <= 0 || s.Low > s.Ratio || s.Ratio > s.High {
 			t.Fatalf("continuations %+v, speed %+v", g, s)
 		}
@@ -141,7 +144,7 @@ func TestEvalHosts(t *testing.T) {
 			t.Errorf("FlashHead follows the dense text for %.0f %% of its length only", 100*g.Agreed)
 		}
 		for _, p := range r.Generation {
-			if p.Tokens < 1 || p.Dense == "" || len(p.Runs) != 1 || (p.Runs[0].Divergence < 0) != (p.Runs[0].Text == p.Dense) {
+			if p.Tokens < 1 || p.Dense == "" || len(p.Runs) != 2 || (p.Runs[1].Divergence < 0) != (p.Runs[1].Text == p.Dense) {
 				t.Errorf("%s: %+v", p.Kind, p)
 			}
 		}
@@ -150,7 +153,7 @@ func TestEvalHosts(t *testing.T) {
 	if len(reports) != 2 {
 		return
 	}
-	a, b := reports[0].Points[0], reports[1].Points[0]
+	a, b := reports[0].Points[1], reports[1].Points[1]
 	if a.KLD != b.KLD || a.SameTop != b.SameTop || a.Top40 != b.Top40 || a.Greedy.Identical != b.Greedy.Identical {
 		t.Errorf("patched: %+v\nplug-in: %+v", a, b)
 	}
@@ -186,5 +189,8 @@ func TestEvalStock(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
 		t.Errorf("%v\n%s", err, out)
+	}
+	if strings.Contains(string(out), "positions") {
+		t.Errorf("it says so only after a pass over the text:\n%s", out)
 	}
 }

@@ -122,7 +122,7 @@ func divergesAt(a, b []int) int {
 // sumUp sets one point's summary of the continuations.
 func (j *job) sumUp(i int) {
 	greedy := &Greedy{}
-	var dense, flash, ratios []float64
+	var shares, dense, flash, ratios []float64
 	for _, prompt := range j.report.Generation {
 		trial := prompt.Runs[i]
 		greedy.Identical.Total++
@@ -132,11 +132,12 @@ func (j *job) sumUp(i int) {
 		} else {
 			agreed = float64(trial.Divergence) / float64(max(prompt.Tokens, 1))
 		}
-		greedy.Agreed += agreed / float64(len(j.report.Generation))
+		shares = append(shares, agreed)
 		if trial.Speed > 0 && trial.DenseSpeed > 0 {
 			dense, flash, ratios = append(dense, trial.DenseSpeed), append(flash, trial.Speed), append(ratios, trial.Speed/trial.DenseSpeed)
 		}
 	}
+	greedy.Agreed, _ = statistics.Mean(shares)
 	point := &j.report.Points[i]
 	point.Greedy = greedy
 	if len(ratios) > 0 {

@@ -69,6 +69,8 @@ func TestInStepFails(t *testing.T) {
 	for i := range 4 {
 		bad[20*h.recordBytes()+i] = 0xff // NaN
 	}
+	late := bytes.Clone(good) // found only when all is read
+	copy(late[(h.positions()-1)*h.recordBytes():], bad[20*h.recordBytes():][:4])
 	nothing := func() look { return func(int, *logits, *logits) {} }
 	for name, c := range map[string]struct {
 		dense, flash []byte
@@ -76,6 +78,7 @@ func TestInStepFails(t *testing.T) {
 	}{
 		"short dense": {good[:1000], good, true}, "short flash": {good, good[:len(good)-1], true}, "no flash": {good, nil, true},
 		"NaN dense": {bad, good, false}, "NaN flash": {good, bad, false},
+		"NaN at the end": {good, late, false},
 	} {
 		err := inStep(h, bytes.NewReader(c.dense), bytes.NewReader(c.flash), 2, nothing, func(int) {})
 		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) != c.eof {

@@ -73,6 +73,9 @@ func TestLog(t *testing.T) {
 	for i := range 100_000 { // one line
 		fmt.Fprintf(l, "[%d]12.5,", i)
 	}
+	if n := len(l.line); n > 2*tailBytes {
+		t.Errorf("%d bytes of one line are kept", n)
+	}
 	fmt.Fprint(l, "\nFinal\n")
 	if n := len(l.line) + len(l.tail); n > 4*tailBytes || !strings.HasSuffix(l.String(), "\nFinal\n") {
 		t.Errorf("%d bytes are kept", n)
