@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include "flags.h"
+#include "input.h"
 #include "output.h"
 #include "rows.h"
 
@@ -33,35 +34,6 @@ static bool parse_args(int argc, char ** argv, centroids_args * args) {
     }
     if (args->model.empty() || args->tensor.empty() || args->assignments.empty() || args->out.empty() || args->clusters == 0) {
         fprintf(stderr, "error: --model, --tensor, --clusters, --assignments and --out are needed\n");
-        return false;
-    }
-    return true;
-}
-
-// Reads the cluster of each of n_rows rows and counts the rows of each cluster, none of which is empty.
-static bool read_assignments(
-        const centroids_args & args, int64_t n_rows, std::vector<uint32_t> * cluster, std::vector<uint32_t> * sizes, std::string * error) {
-    std::ifstream file(args.assignments, std::ios::binary | std::ios::ate);
-    std::vector<uint8_t> bytes(n_rows*4);
-    if (!file || (int64_t) file.tellg() != n_rows*4 || !file.seekg(0) || !file.read((char *) bytes.data(), n_rows*4)) {
-        *error = args.assignments + " is not a file of " + std::to_string(n_rows) + " numbers";
-        return false;
-    }
-    cluster->resize(n_rows);
-    sizes->assign(args.clusters, 0);
-    for (int64_t i = 0; i < n_rows; i++) {
-        const uint8_t * b = bytes.data() + 4*i;
-        const uint32_t  c = b[0] | b[1] << 8 | b[2] << 16 | (uint32_t) b[3] << 24;
-        if (c >= args.clusters) {
-            *error = "row " + std::to_string(i) + " is in cluster " + std::to_string(c) + " of " + std::to_string(args.clusters);
-            return false;
-        }
-        (*cluster)[i] = c;
-        (*sizes)[c]++;
-    }
-    const auto empty = std::find(sizes->begin(), sizes->end(), 0u);
-    if (empty != sizes->end()) {
-        *error = "cluster " + std::to_string(empty - sizes->begin()) + " is empty";
         return false;
     }
     return true;
@@ -131,7 +103,7 @@ int flash_head_tool_centroids(int argc, char ** argv) {
     std::vector<uint32_t> cluster, sizes, out;
     std::vector<float>    sums;
     bool ok = fhc_tensor_find(args.model.c_str(), args.tensor.c_str(), &info, &error);
-    ok = ok && read_assignments(args, info.n_rows, &cluster, &sizes, &error);
+    ok = ok && flash_head_tool_read_assignments(args.assignments, info.n_rows, args.clusters, &cluster, &sizes, &error);
     if (ok) {
         sums.resize(sizes.size()*info.n_cols);
     }

@@ -47,11 +47,6 @@ static double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-static void print_line(const std::string & line) {
-    fputs((line + "\n").c_str(), stdout);
-    fflush(stdout);
-}
-
 // Prints progress: every change of stage or iteration at once, else a line each half second.
 struct reporter {
     std::chrono::steady_clock::time_point start;
@@ -78,7 +73,7 @@ struct reporter {
             line.add("imbalance", p.imbalance);
         }
         line.add("seconds", now);
-        print_line(line.end());
+        json_print(line);
     }
 };
 
@@ -91,7 +86,7 @@ static void print_start(const fhc_tensor_info & info, int64_t n_clusters, int n_
     line.add("columns",  info.n_cols);
     line.add("clusters", n_clusters);
     line.add("threads",  (int64_t) n_threads);
-    print_line(line.end());
+    json_print(line);
 }
 
 static void print_done(const fhc_result & result, double seconds) {
@@ -101,7 +96,7 @@ static void print_done(const fhc_result & result, double seconds) {
     line.add("objective", result.objective);
     line.add("imbalance", result.imbalance);
     line.add("seconds",   seconds);
-    print_line(line.end());
+    json_print(line);
 }
 
 int flash_head_tool_cluster(int argc, char ** argv) {

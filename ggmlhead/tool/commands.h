@@ -7,4 +7,5 @@ int flash_head_tool_run(int argc, char ** argv);
 // Its commands; each takes the arguments after its name and returns the exit status.
 int flash_head_tool_cluster(int argc, char ** argv);
 int flash_head_tool_centroids(int argc, char ** argv);
+int flash_head_tool_calibrate(int argc, char ** argv);
 int flash_head_tool_devices(int argc, char ** argv);

@@ -61,3 +61,8 @@ void json_object::add(const char * key, double value) {
 void json_object::add(const char * key, bool value) {
     add_raw(key, value ? "true" : "false");
 }
+
+void json_print(const json_object & object) {
+    fputs((object.end() + "\n").c_str(), stdout);
+    fflush(stdout);
+}

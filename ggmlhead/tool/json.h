@@ -15,3 +15,6 @@ struct json_object {
 
     std::string end() const { return text + "}"; }
 };
+
+// Prints it as a line on stdout, at once.
+void json_print(const json_object & object);

@@ -15,6 +15,15 @@ static const char * USAGE =
     "       llama-flashhead centroids --model FILE --tensor NAME --clusters K --assignments FILE --out FILE\n"
     "           write the mean of each cluster's rows: for each column of the matrix K values, little-endian float32;\n"
     "           assignments is a little-endian uint32 for each row, as cluster writes them\n"
+    "       llama-flashhead calibrate --model FILE --tensor NAME --clusters K --assignments FILE --hidden FILE --fit N --rank R\n"
+    "                                 --centroid-type TYPE --sketch FILE --records FILE [--threads T]\n"
+    "           fit a sketch to hidden states and record what the runtime would do with it; progress as JSON lines\n"
+    "         --hidden FILE      rows of little-endian float32: what the head is multiplied with at places of a text\n"
+    "         --fit N            rows of it, from the first on, that the sketch is fitted to; all are recorded\n"
+    "         --rank R           directions of the sketch: a multiple of 8 up to 64; 0 for none\n"
+    "         --sketch FILE      is written: R rows of float32 for residuals, then R for hidden states; nothing if R is 0\n"
+    "         --records FILE     is written: for each row of hidden states the dense head's best 40 tokens, each as two\n"
+    "                            little-endian uint32: the token, and its rank from 1 by estimate\n"
     "       llama-flashhead devices\n"
     "           list ggml's devices and whether they have the FLASH_HEAD operation, as JSON; patched builds only\n"
     "\n"
@@ -33,6 +42,9 @@ static int run(int argc, char ** argv) {
     }
     if (strcmp(command, "centroids") == 0) {
         return flash_head_tool_centroids(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "calibrate") == 0) {
+        return flash_head_tool_calibrate(argc - 2, argv + 2);
     }
     if (strcmp(command, "devices") == 0) {
         return flash_head_tool_devices(argc - 2, argv + 2);

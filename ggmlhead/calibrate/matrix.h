@@ -1,0 +1,20 @@
+#pragma once
+
+#include "rows.h"
+
+#include <cstdint>
+
+// A matrix of floats, row by row. A row's last n_stride - n_cols values are zero, n_stride is a multiple of 32: rows as
+// fhc_matmul wants them.
+struct fhc_matrix {
+    int64_t    n_rows   = 0;
+    int64_t    n_cols   = 0;
+    int64_t    n_stride = 0;
+    fhc_buffer buffer;
+
+    float       * row(int64_t i)       { return (float *) buffer.data + i*n_stride; }
+    const float * row(int64_t i) const { return (const float *) buffer.data + i*n_stride; }
+};
+
+// Makes it n_rows rows of n_cols zeros; old contents are lost.
+void fhc_matrix_init(fhc_matrix * m, int64_t n_rows, int64_t n_cols);
