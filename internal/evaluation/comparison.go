@@ -33,7 +33,7 @@ func (c *comparison) look() look {
 	p, q := &drawn{}, &drawn{}
 	return func(i int, d, f *logits) { // every position is one worker's alone
 		dense, flash = d.best(topK, dense[:0]), f.best(topK, flash[:0])
-		shift := shiftOf(d, f, flash[0])
+		shift := shiftOf(d, f, flash)
 		c.kld[i], c.cool[i], c.mass[i] = divergence.of(d, f, shift)
 		c.same[i] = dense[0] == flash[0]
 		c.contain(d, f, shift, dense)
@@ -48,29 +48,51 @@ func (c *comparison) look() look {
 // product by less, while estimates of the dense head's best tokens are off by far more.
 const exactWithin = 0.003
 
-// shiftOf returns the difference for the scored tokens, of which FlashHead's best one is one; NaN if that one's dense
-// logit is not known.
-func shiftOf(d, f *logits, best int32) float64 {
-	if d.scale > 0 && d.values[best] == 0 {
-		return math.NaN()
+// shiftOf returns the difference for the scored tokens: that on which most of best, FlashHead's best tokens, agree; NaN if
+// there is none.
+func shiftOf(d, f *logits, best []int32) float64 {
+	shift, most := math.NaN(), 0
+	for i, token := range best {
+		if !known(d, token) {
+			continue
+		}
+		this, agree := f.log(token)-d.log(token), 0
+		for _, other := range best {
+			if scored(d, f, this, other) {
+				agree++
+			}
+		}
+		if agree > most && (i == 0 || agree > 1) { // another than the very best should not stand alone
+			shift, most = this, agree
+		}
+		if most >= len(best)-i {
+			break // no other can have more
+		}
 	}
-	return f.log(best) - d.log(best)
+	return shift
 }
 
-// contain counts which of the dense head's best tokens are scored. Those that are further than 16 nats below the very best
-// do not count: their order is not known.
+// known tells whether a token's logit is in the record, and not just that it is more than 16 nats below the best.
+func known(d *logits, token int32) bool { return d.scale == 0 || d.values[token] > 0 }
+
+// scored tells whether a token is scored exactly, where it is so for tokens whose log probabilities differ by shift.
+func scored(d, f *logits, shift float64, token int32) bool {
+	return known(d, token) && math.Abs(f.log(token)-d.log(token)-shift) < exactWithin
+}
+
+// contain counts which of the dense head's best tokens are scored. Those of unknown logit do not count: nor is their order.
 func (c *comparison) contain(d, f *logits, shift float64, best []int32) {
 	for rank, token := range best {
-		if d.scale > 0 && d.values[token] == 0 {
+		if !known(d, token) {
 			return
 		}
-		scored := int64(0)
-		if math.Abs(f.log(token)-d.log(token)-shift) < exactWithin {
-			scored = 1
+		count := int64(0)
+		if scored(d, f, shift, token) {
+			count = 1
 		}
 		for i, n := range bests {
 			if rank < n {
-				c.contained[i].count.Add(scored)
+				c.contained[i].count.Add(count)
 				c.contained[i].total.Add(1)
 			}
 		}

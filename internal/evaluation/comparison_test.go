@@ -47,7 +47,7 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// A best token that is missed is counted as such, and whatever FlashHead's best one is, it is taken for scored.
+// A best token that is missed is counted as such.
 func TestComparisonMiss(t *testing.T) {
 	d, f := decoded(t, 5, 9, 4, 0), decoded(t, 5, 2, 4, 0)
 	c := newComparison(1)
@@ -63,5 +63,38 @@ func TestComparisonMiss(t *testing.T) {
 	c.fill(&p)
 	if p.Top1.Count != 0 || p.Top1.Total != 1 || p.Mass != 0 {
 		t.Errorf("%v, mass %g", p.Top1, p.Mass)
+	}
+}
+
+// What most of FlashHead's best tokens agree on is theirs that are scored, even if its very best is not.
+func TestShift(t *testing.T) {
+	d := decoded(t, 1, 7, 8, 6, 0)
+	f := decoded(t, 9, 7, 8, 6, 0)
+	want := f.log(1) - d.log(1)
+	if got := shiftOf(d, f, f.best(topK, nil)); math.Abs(got-want) > 1e-3 {
+		t.Errorf("%g, want %g", got, want)
+	}
+	if scored(d, f, want, 0) || !scored(d, f, want, 2) || scored(d, f, want, 4) { // the dense logit of the last is not known
+		t.Error("other tokens are scored")
+	}
+}
+
+// Six tokens in three clusters: two are scored with one probe.
+func TestTokenPlace(t *testing.T) {
+	c := clusters{of: []uint32{0, 0, 1, 1, 2, 2}, pinned: []bool{5: true}, count: 3, sketch: true}
+	d := decoded(t, 9, 5, 8, 6, 1, 7)
+	f := decoded(t, 9, 5.5, 8, 3, 4, 7) // 0 and 2 are scored, 5 is pinned; 1, 4 and 3 follow, by their estimates
+	all := newRequired(c, 1)
+	look := all.look()
+	look(0, d, f)
+	if all.least[0] != 1 {
+		t.Errorf("the best token requires %g", all.least[0])
+	}
+	shift := shiftOf(d, f, f.best(topK, nil))
+	// places 4, 5 and 6 with pinned token 5 before them: two at a time
+	for token, want := range []int32{1, 2, 1, 3, 3, 0} {
+		if got := c.tokenPlace(d, f, shift, int32(token)); got != want {
+			t.Errorf("token %d requires %d, want %d", token, got, want)
+		}
 	}
 }

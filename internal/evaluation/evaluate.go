@@ -98,7 +98,8 @@ func (j *job) openModel() error {
 		return err
 	}
 
-	j.clusters = clusters{of: params.Assignments, pinned: make([]bool, head.Vocab()), count: int(params.Clusters)}
+	j.clusters = clusters{of: params.Assignments, pinned: make([]bool, head.Vocab()), count: int(params.Clusters),
+		sketch: params.Sketch.Rank > 0}
 	for _, token := range params.Pinned {
 		j.clusters.pinned[token] = true
 	}
@@ -170,12 +171,12 @@ func (j *job) findRequired(ctx context.Context) error {
 		j.report.Unknown = "clusters are drawn, they have no order"
 		return nil
 	}
-	j.progress.Start("P = 1, for the order of the clusters")
+	j.progress.Start("P = 1, for the order of clusters")
 	required := newRequired(j.clusters, j.header.positions())
 	if _, err := j.pass(ctx, 1, required.look); err != nil {
 		return err
 	}
-	j.progress.Done("order of the clusters")
+	j.progress.Done("order of clusters")
 	if required.unknown.Load() {
 		j.report.Unknown = "tokens that are not scored have logits of their own, which do not show the order of the clusters"
 		return nil

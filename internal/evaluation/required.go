@@ -20,6 +20,13 @@ func newRequired(c clusters, positions int) *required {
 
 // look returns the work of one worker.
 func (r *required) look() look {
+	if r.clusters.sketch {
+		var dense, flash []int32
+		return func(position int, d, f *logits) {
+			dense, flash = d.best(1, dense[:0]), f.best(topK, flash[:0])
+			r.least[position] = float64(r.clusters.tokenPlace(d, f, shiftOf(d, f, flash), dense[0]))
+		}
+	}
 	order := newOrder(r.clusters)
 	return func(position int, d, f *logits) {
 		if !order.set(f) {
