@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -62,12 +61,8 @@ const elsewhere = "point TMPDIR at a folder that can be written"
 // centroids has the tool make its file in dir.
 func centroids(ctx context.Context, o CentroidOptions, dir string) (*os.File, error) {
 	in, out := filepath.Join(dir, "assignments"), filepath.Join(dir, "centroids")
-	words := make([]byte, 0, 4*len(o.Assignments))
-	for _, k := range o.Assignments {
-		words = binary.LittleEndian.AppendUint32(words, k)
-	}
-	if err := os.WriteFile(in, words, 0o600); err != nil {
-		return nil, hint.Wrap(err, elsewhere)
+	if err := writeAssignments(in, o.Assignments); err != nil {
+		return nil, err
 	}
 	args := []string{"centroids", "--model", o.Model, "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
 		"--assignments", in, "--out", out}

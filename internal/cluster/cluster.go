@@ -28,7 +28,7 @@ type Options struct {
 
 // Progress is the state of a running clustering.
 type Progress struct {
-	Stage      string   `json:"stage"` // read, start or balance
+	Stage      string   `json:"stage"` // read, start or balance; of a calibration moment, residuals, directions or records
 	Iteration  int      `json:"iteration"`
 	Iterations int      `json:"iterations"`
 	Fraction   float64  `json:"fraction"`  // 0..1 of the whole

@@ -1,4 +1,5 @@
-// Package cluster runs the native tool, which clusters the rows of an output head and lists the devices of its build.
+// Package cluster runs the native tool, which clusters the rows of an output head, calibrates it, and lists the devices of its
+// build.
 package cluster
 
 import (
