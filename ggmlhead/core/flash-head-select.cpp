@@ -22,6 +22,24 @@ static bool better(const flash_head_candidate & a, const flash_head_candidate & 
     return a.key > b.key || (a.key == b.key && a.index < b.index);
 }
 
+uint32_t flash_head_nth_best(const uint32_t * keys, int64_t n_keys, int64_t n) {
+    uint32_t counts[DIGIT_BINS];
+    uint32_t found = 0; // the digits so far
+    for (int digit = 0; digit < 3; digit++) {
+        const int shift = DIGIT_SHIFT[digit];
+        const int above = digit == 0 ? 32 : DIGIT_SHIFT[digit - 1];
+
+        memset(counts, 0, sizeof(counts));
+        for (int64_t i = 0; i < n_keys; i++) {
+            if (digit == 0 || keys[i] >> above == found >> above) {
+                counts[(keys[i] >> shift) & (DIGIT_BINS - 1)] += 1;
+            }
+        }
+        found |= find_bin(counts, &n) << shift;
+    }
+    return found;
+}
+
 flash_head_threshold flash_head_select(const uint32_t * keys, int64_t n_keys, int64_t n, flash_head_candidate * scratch) {
     uint32_t counts[DIGIT_BINS];
 

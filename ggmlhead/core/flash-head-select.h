@@ -13,6 +13,12 @@ static inline uint32_t flash_head_key(float score) {
     return bits.u & 0x80000000u ? ~bits.u : bits.u | 0x80000000u;
 }
 
+// The score that has this key; NaN for the key of NaN.
+static inline float flash_head_score(uint32_t key) {
+    union { uint32_t u; float f; } bits = { key & 0x80000000u ? key & 0x7fffffffu : ~key };
+    return bits.f;
+}
+
 // An item and its rank: greater is better.
 struct flash_head_candidate {
     uint32_t key;
@@ -28,6 +34,9 @@ struct flash_head_threshold {
 static inline bool flash_head_selected(flash_head_threshold t, uint32_t key, int32_t index) {
     return key > t.key || (key == t.key && index <= t.index);
 }
+
+// The n-th greatest (1 .. n_keys) of keys [n_keys].
+uint32_t flash_head_nth_best(const uint32_t * keys, int64_t n_keys, int64_t n);
 
 // Threshold that selects exactly n (1 .. n_keys) of keys [n_keys]. scratch [n_keys].
 flash_head_threshold flash_head_select(const uint32_t * keys, int64_t n_keys, int64_t n, flash_head_candidate * scratch);

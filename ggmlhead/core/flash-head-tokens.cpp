@@ -1,28 +1,26 @@
-// Selection by tokens, for a head with a sketch: as many tokens as the n_probe clusters would have are scored exactly,
-// those with the best estimates, wherever they lie. All others keep their estimates.
+// Selection by tokens, for a head with a sketch: about as many tokens as n_probe clusters have are scored exactly, those with
+// the best estimates, wherever they lie. All others keep their estimates.
 
 #include "flash-head-work.h"
 
 #include <math.h>
-#include <string.h>
 
-static const int BINS   = FLASH_HEAD_BINS;
-static const int GROUP  = FLASH_HEAD_SKETCH_GROUP;
-static const int AHEAD  = 4; // rows fetched before they are needed
+static const int64_t GROUP = FLASH_HEAD_SKETCH_GROUP;
+static const int64_t AHEAD = 4; // rows fetched before they are needed
 
-// The range of all estimates in equal parts.
-struct bin_scale {
-    float least;
-    float per_unit; // bins for 1 of logit; 0 if the range is empty, not finite, or unknown
-};
+// The best estimates are told from the others by those of every so many tokens, of which this many should be among the
+// best: to look at all of them takes longer than to score a few tokens more or less.
+static const int64_t SAMPLED_BEST = 256;
+static const int64_t MAX_STRIDE   = 16;
 
-static inline int32_t bin_of(bin_scale s, float estimate) {
-    const float f = (estimate - s.least)*s.per_unit;
-    return f > 0.0f ? f < BINS - 1 ? (int32_t) f : BINS - 1 : 0; // NaN is in 0
+static int64_t stride_for(int64_t n_best) {
+    const int64_t stride = n_best/SAMPLED_BEST;
+    return stride < 1 ? 1 : stride > MAX_STRIDE ? MAX_STRIDE : stride;
 }
 
-// estimates of the tokens of clusters k0 .. k1 - 1, of which stage 1 left the scores; and their limits
-static void estimate(const flash_head * head, const flash_head_work * w, const float * scores, const float * x, int64_t k0, int64_t k1, float * limits) {
+// estimates of the tokens of clusters k0 .. k1 - 1, of which stage 1 left the scores; and the sample's part of them
+static void estimate(const flash_head_call * call, const flash_head_work * w, const float * scores, const float * x, int64_t k0, int64_t k1, int64_t stride) {
+    const flash_head * head = call->head;
     const int64_t begin = head->offsets[k0], end = head->offsets[k1];
     float * e = w->estimates;
 
@@ -34,68 +32,34 @@ static void estimate(const flash_head * head, const flash_head_work * w, const f
             e[pos] += scores[c];
         }
     }
-
-    // side by side, so that it vectorises
-    float least[GROUP], most[GROUP];
-    for (int t = 0; t < GROUP; t++) {
-        least[t] =  INFINITY;
-        most [t] = -INFINITY;
+    for (int64_t i = (begin + stride - 1)/stride; i*stride < end; i++) {
+        w->sample[i] = flash_head_key(e[i*stride]);
     }
-    int64_t pos = begin;
-    for (; pos + GROUP <= end; pos += GROUP) {
-        for (int t = 0; t < GROUP; t++) {
-            least[t] = e[pos + t] < least[t] ? e[pos + t] : least[t];
-            most [t] = e[pos + t] > most [t] ? e[pos + t] : most [t];
-        }
-    }
-    for (; pos < end; pos++) {
-        least[0] = e[pos] < least[0] ? e[pos] : least[0];
-        most [0] = e[pos] > most [0] ? e[pos] : most [0];
-    }
-    for (int t = 1; t < GROUP; t++) {
-        least[0] = least[t] < least[0] ? least[t] : least[0];
-        most [0] = most [t] > most [0] ? most [t] : most [0];
-    }
-    limits[0] = least[0];
-    limits[1] = most [0];
 }
 
-static bin_scale scale_of(const float * limits, int nth) {
-    float least = limits[0], most = limits[1];
-    for (int i = 1; i < nth; i++) {
-        least = limits[2*i]     < least ? limits[2*i]     : least;
-        most  = limits[2*i + 1] > most  ? limits[2*i + 1] : most;
-    }
-    const float range = most - least;
-    return { least, range > 0.0f && isfinite(range) ? (BINS - 1)/range : 0.0f };
-}
-
-// the lowest bin to be scored exactly: together with those above it, it holds at least n tokens
-static int32_t find_bin(const uint32_t * bins, int nth, int64_t n) {
-    for (int32_t bin = BINS - 1; bin > 0; bin--) {
-        for (int i = 0; i < nth; i++) {
-            n -= bins[i*BINS + bin];
-        }
-        if (n <= 0) {
-            return bin;
-        }
-    }
-    return 0;
-}
-
-// this thread's places to be scored exactly, of begin .. end - 1: the best, and the pinned
-static int32_t pick(const flash_head * head, const float * e, bin_scale scale, int32_t lowest, int64_t begin, int64_t end, int32_t * list) {
+// this thread's places to be scored exactly, of begin .. end - 1: those estimated at `least` or more, and the pinned
+static int32_t pick(const flash_head * head, const float * e, float least, int64_t begin, int64_t end, int32_t * list) {
     int32_t count = 0;
-    for (int64_t pos = begin; pos < end; pos++) {
-        list[count] = (int32_t) pos; // no branch: few are kept, in no order that a processor could foresee
-        count += bin_of(scale, e[pos]) >= lowest;
-        if (count == end - begin) {
-            return count;
+    for (int64_t pos = begin; pos < end; pos += GROUP) {
+        const int64_t n = end - pos < GROUP ? end - pos : GROUP;
+        if (n == GROUP) {
+            int any = 0; // most groups have none
+            for (int64_t t = 0; t < GROUP; t++) {
+                any |= e[pos + t] >= least;
+            }
+            if (!any) {
+                continue;
+            }
+        }
+        for (int64_t t = 0; t < n; t++) {
+            if (e[pos + t] >= least) {
+                list[count++] = (int32_t) (pos + t);
+            }
         }
     }
     for (int64_t i = 0; i < head->n_pinned; i++) {
         const int32_t pos = head->position[head->pinned[i]];
-        if (pos >= begin && pos < end && bin_of(scale, e[pos]) < lowest) {
+        if (pos >= begin && pos < end && !(e[pos] >= least)) {
             list[count++] = pos;
         }
     }
@@ -135,23 +99,17 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
     const int64_t k0  = flash_head_share(K, ith, nth), k1 = flash_head_share(K, ith + 1, nth);
     const int64_t begin = head->offsets[k0], end = head->offsets[k1];
 
-    const int64_t n_exact = (call->params->n_probe*V + K - 1)/K;
+    const int64_t n_best = (call->params->n_probe*V + K - 1)/K;
+    const int64_t stride = stride_for(n_best);
 
-    estimate(head, w, w->scores + r*K, call->row(r0 + r), k0, k1, w->limits + 2*ith);
-
-    thread.barrier(thread.barrier_data);
-
-    const bin_scale scale = scale_of(w->limits, nth);
-    uint32_t * bins = w->bins + ith*BINS;
-    memset(bins, 0, BINS*sizeof(*bins));
-    for (int64_t pos = begin; pos < end; pos++) {
-        bins[bin_of(scale, w->estimates[pos])]++;
-    }
+    estimate(call, w, w->scores + r*K, call->row(r0 + r), k0, k1, stride);
 
     thread.barrier(thread.barrier_data);
 
-    const int32_t lowest = n_exact < V ? find_bin(w->bins, nth, n_exact) : 0;
-    w->place_counts[ith] = pick(head, w->estimates, scale, lowest, begin, end, w->places + begin);
+    // all threads find the same, each for itself: no barrier to wait at
+    const bool  all   = n_best >= V;
+    const float least = all ? -INFINITY : flash_head_score(flash_head_nth_best(w->sample, (V + stride - 1)/stride, (n_best + stride - 1)/stride));
+    w->place_counts[ith] = pick(head, w->estimates, least, begin, end, w->places + begin);
 
     float * out = call->out(r0 + r);
     for (int64_t v = flash_head_share(V, ith, nth); v < flash_head_share(V, ith + 1, nth); v++) {

@@ -6,9 +6,6 @@
 #include "flash-head-select.h"
 #include "flash-head-sketch.h"
 
-// Counters of the histogram that finds the best estimates.
-#define FLASH_HEAD_BINS 4096
-
 // One call's arguments, for the thread that looks at them.
 struct flash_head_call {
     const flash_head        * head;
@@ -31,12 +28,11 @@ struct flash_head_work {
     int32_t  * picked; // [block][K]: selected clusters; thread i's begin at the start of its slice of K
     int32_t  * counts; // [block][nth]: how many each thread picked
 
-    // Selection by tokens, one row after the other: three barriers a row keep readers and writers apart.
-    float    * estimates;       // [V], in the order of the clusters
-    int32_t  * places;          // [V]: selected ones; thread i's begin where its clusters do
-    int32_t  * place_counts;    // [nth]
-    float    * limits;          // [nth][2]: least and greatest estimate of each thread
-    uint32_t * bins;            // [nth][FLASH_HEAD_BINS]: how many of each thread's estimates lie in each part of their range
+    // Selection by tokens, one row after the other: two barriers a row keep readers and writers apart.
+    float    * estimates;    // [V], in the order of the clusters
+    uint32_t * sample;       // [V]: keys of some of them
+    int32_t  * places;       // [V]: selected ones; thread i's begin where its clusters do
+    int32_t  * place_counts; // [nth]
 
     char     * acts_w; // this thread's activations, [block] of the type of the weight's dot product
     char     * acts_c; // and of the centroids'

@@ -39,10 +39,9 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
     }
     if (head->rank > 0) {
         w->estimates    = a.take<float   >(head->n_vocab);
+        w->sample       = a.take<uint32_t>(head->n_vocab);
         w->places       = a.take<int32_t >(head->n_vocab);
         w->place_counts = a.take<int32_t >(nth);
-        w->limits       = a.take<float   >(2*nth);
-        w->bins         = a.take<uint32_t>((int64_t) nth*FLASH_HEAD_BINS);
     }
     w->act_w = align64(head->weight_dot.act_size);
     w->act_c = align64(head->centroid_dot.act_size);

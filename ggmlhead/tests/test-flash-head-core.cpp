@@ -30,6 +30,7 @@ static void check_select(const char * what, const std::vector<float> & scores) {
     for (int64_t n : { (int64_t) 1, (int64_t) 2, (int64_t) keys.size()/3, (int64_t) keys.size() - 1, (int64_t) keys.size() }) {
         if (n < 1 || n > (int64_t) keys.size()) { continue; }
         const flash_head_threshold threshold = flash_head_select(keys.data(), keys.size(), n, scratch.data());
+        check(flash_head_nth_best(keys.data(), keys.size(), n) == threshold.key, "%s: the %d-th best of %d is another", what, (int) n, (int) keys.size());
         std::vector<int32_t> got;
         for (size_t i = 0; i < keys.size(); i++) {
             if (flash_head_selected(threshold, keys[i], (int32_t) i)) { got.push_back((int32_t) i); }
@@ -54,6 +55,10 @@ static void test_select() {
         check_select("tied", tied);
         check_select("odd", odd);
     }
+    for (float s : { 0.0f, -0.0f, 1.5f, -3e30f, INFINITY, -INFINITY }) {
+        check(flash_head_score(flash_head_key(s)) == s, "the score of the key of %f is %f", s, flash_head_score(flash_head_key(s)));
+    }
+    check(isnan(flash_head_score(flash_head_key(NAN))), "the score of the key of NaN is %f", flash_head_score(flash_head_key(NAN)));
     check(flash_head_key(-0.5f) < flash_head_key(-0.25f) && flash_head_key(-0.25f) < flash_head_key(0.0f)
        && flash_head_key(0.0f) < flash_head_key(1e-30f) && flash_head_key(NAN) < flash_head_key(-INFINITY), "keys are not in the order of the scores");
 }
