@@ -6,7 +6,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/calibration"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
@@ -32,7 +34,10 @@ func convertCommand() *cli.Command {
 func convertFlags() []cli.Flag {
 	d := convert.Defaults()
 	return []cli.Flag{
-		&cli.IntFlag{Name: "cluster-size", Value: d.ClusterSize, Usage: "tokens `M` a cluster"},
+		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
+		&cli.Float64Flag{Name: "target-agreement", Usage: "share `A` of TEXT to agree on (default: 0.995)"},
+		&cli.IntFlag{Name: "sketch-rank", Usage: "numbers `R` a token, with TEXT (default: up to 32)"},
+		&cli.IntFlag{Name: "cluster-size", Usage: "tokens `M` a cluster (default: 16, or with TEXT 32)"},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
@@ -58,7 +63,19 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 			Input: input, Output: output, Probes: c.Int("probes"), CentroidType: c.String("centroid-type"), ToolVersion: version,
 		},
 		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
-		Threads: c.Int("threads"), LibDir: c.Path("lib"),
+		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"), SketchRank: convert.RankByWidth,
+	}
+	if c.IsSet("sketch-rank") {
+		o.SketchRank = c.Int("sketch-rank")
+		if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
+			return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+		}
+	}
+	if c.IsSet("target-agreement") {
+		o.Agreement = c.Float64("target-agreement")
+		if err := calibration.CheckTarget(o.Agreement); err != nil {
+			return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+		}
 	}
 	if err := o.Validate(); err != nil {
 		return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}

@@ -17,11 +17,9 @@ import (
 func createCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "create",
-		Usage:     "make a model with FlashHead in the running Ollama",
+		Usage:     "make a model with FlashHead in the Ollama at OLLAMA_HOST",
 		ArgsUsage: "[NAME]",
-		Description: "Converts a GGUF file, or a model that Ollama has, and registers it as NAME, by\n" +
-			"default the source's name with -flashhead behind the tag. Template, parameters\n" +
-			"and the like are kept. OLLAMA_HOST says where Ollama runs.\n\n" +
+		Description: "Keeps template, parameters and the like. NAME is SOURCE-flashhead by default.\n\n" +
 			"Example: fh-ollama create --from qwen3:0.6b && ollama run qwen3:0.6b-flashhead",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "`SOURCE`: a GGUF file, or the name of a model in Ollama"},

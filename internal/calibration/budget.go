@@ -3,15 +3,21 @@ package calibration
 import (
 	"math"
 	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 )
+
+// position is what the native tool recorded at a position: the dense head's best tokens, best first; at least one.
+type position = []cluster.Record
 
 // budgets translate P into N, the tokens that are scored exactly.
 type budgets struct{ vocab, clusters int }
 
 // tokens returns N for P: as many tokens as P clusters have on average, rounded up. With a sketch the runtime takes the N best
-// tokens by estimate. Without one it takes P whole clusters: all tokens of a cluster have its score, which ranks them one
-// after the other, so that the best P clusters hold the ranks up to about P*V/K. That is right but for clusters that are
-// larger or smaller than the average: by no more than a cluster where sizes differ by one.
+// tokens by estimate, or a few more or less, as it finds the last of them from a sample. Without one it takes P whole
+// clusters: all tokens of a cluster have its score, which ranks them one after the other, so that the best P clusters hold
+// the ranks up to about P*V/K. That is right but for clusters that are larger or smaller than the average: by no more than a
+// cluster where sizes differ by one.
 func (b budgets) tokens(probes int) int { return (probes*b.vocab + b.clusters - 1) / b.clusters }
 
 // probes returns the smallest P that scores n tokens.
@@ -32,7 +38,7 @@ func (b budgets) least() int { return (b.clusters + 63) / 64 }
 func (b budgets) most() int  { return max(b.clusters/4, 1) }
 
 // needs returns, ascending, the N from which on the best token of each position is scored, 0 where it is pinned.
-func needs(records []Record, pinned map[uint32]bool) []int {
+func needs(records []position, pinned map[uint32]bool) []int {
 	all := make([]int, len(records))
 	for i, r := range records {
 		if !pinned[r[0].Token] {

@@ -13,7 +13,7 @@ const (
 
 // pins returns the tokens worth scoring always, ascending: those that the fitted part misses at the N that reaches the target
 // there, if with them so much smaller an N will do that it pays for their rows. always are pinned already.
-func pins(fit []Record, always map[uint32]bool, b budgets, target float64) []uint32 {
+func pins(fit []position, always map[uint32]bool, b budgets, target float64) []uint32 {
 	budget, met := b.reaching(needs(fit, always), target)
 	misses := map[uint32]int{}
 	for _, r := range fit {

@@ -5,6 +5,7 @@ package calibration
 import (
 	"fmt"
 
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
@@ -22,13 +23,13 @@ func CheckTarget(target float64) error {
 
 // Problem is what is to be solved.
 type Problem struct {
-	Records  []Record // of all positions
-	Fit      int      // the first so many were fitted to, the others are held out; some of both
-	Vocab    int      // V
-	Clusters int      // K
-	Pinned   []uint32 // tokens that are always scored anyway
-	Target   float64  // share of positions where the dense head's best token is to be scored exactly
-	Probes   int      // P if it is chosen already, else 0
+	Records  [][]cluster.Record // of all positions: the dense head's best tokens, best first, at least one
+	Fit      int                // the first so many were fitted to, the others are held out; some of both
+	Vocab    int                // V
+	Clusters int                // K
+	Pinned   []uint32           // tokens that are always scored anyway
+	Target   float64            // share of positions where the dense head's best token is to be scored exactly
+	Probes   int                // P if it is chosen already, else 0
 }
 
 // Plan is what was found. Its proportions were counted on the held-out part: as P was chosen there, they flatter it a little.
@@ -62,7 +63,7 @@ func New(p Problem) Plan {
 }
 
 // contained counts the tokens of all records that are scored with n.
-func contained(records []Record, pinned map[uint32]bool, n int) (all statistics.Proportion) {
+func contained(records []position, pinned map[uint32]bool, n int) (all statistics.Proportion) {
 	for _, r := range records {
 		all.Total += len(r)
 		for _, c := range r {
@@ -72,12 +73,6 @@ func contained(records []Record, pinned map[uint32]bool, n int) (all statistics.
 		}
 	}
 	return all
-}
-
-// String says what was found in a few words.
-func (p Plan) String() string {
-	low, high := p.Agreement.Interval()
-	return fmt.Sprintf("%.2f %% (%.2f to %.2f) at P = %d", 100*p.Agreement.Share(), 100*low, 100*high, p.Probes)
 }
 
 // Describe fills in what a plan says of itself in a file's keys.

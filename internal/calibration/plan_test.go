@@ -6,14 +6,23 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
+// recorded returns a position's tokens with what they require.
+func recorded(tokens ...[2]uint32) (at position) {
+	for _, t := range tokens {
+		at = append(at, cluster.Record{Token: t[0], Required: t[1]})
+	}
+	return at
+}
+
 // positions returns records whose best tokens need these N, each another token, with a second best one that needs one more.
-func positions(needs ...uint32) (all []Record) {
+func positions(needs ...uint32) (all []position) {
 	for i, n := range needs {
-		all = append(all, Record{{uint32(1000 + i), n}, {7, n + 1}})
+		all = append(all, recorded([2]uint32{uint32(1000 + i), n}, [2]uint32{7, n + 1}))
 	}
 	return all
 }
@@ -88,28 +97,28 @@ func TestPinnedAnyway(t *testing.T) {
 // TestPins fits to 100 positions, of which 90 need few tokens and the others what misses says, and holds out as many.
 func TestPins(t *testing.T) {
 	for name, c := range map[string]struct {
-		misses []Candidate
+		misses [][2]uint32
 		target float64
 		pinned []uint32
 		probes int
 	}{
 		// without them 95 % need 500 tokens, with them 64
-		"worth it": {[]Candidate{{5, 900}, {1, 500}, {3, 900}, {1, 500}, {5, 800}, {1, 500}, {5, 900}, {2, 500}, {3, 700}, {2, 500}}, 0.95, []uint32{3, 5}, 2},
-		"once is chance": {[]Candidate{{1, 500}, {2, 501}, {3, 502}, {4, 503}, {5, 504}, {6, 505}, {7, 506}, {8, 507}, {9, 508}, {10, 509}},
+		"worth it": {[][2]uint32{{5, 900}, {1, 500}, {3, 900}, {1, 500}, {5, 800}, {1, 500}, {5, 900}, {2, 500}, {3, 700}, {2, 500}}, 0.95, []uint32{3, 5}, 2},
+		"once is chance": {[][2]uint32{{1, 500}, {2, 501}, {3, 502}, {4, 503}, {5, 504}, {6, 505}, {7, 506}, {8, 507}, {9, 508}, {10, 509}},
 			0.99, nil, 16}, // 508
 		// the target is reached without them at the least P
-		"not needed": {[]Candidate{{5, 900}, {5, 900}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}}, 0.9, nil, 2},
+		"not needed": {[][2]uint32{{5, 900}, {5, 900}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}}, 0.9, nil, 2},
 		// one token of the two that are missed, more often than once, brings nothing as the other is still needed
-		"of no use": {[]Candidate{{1, 300}, {2, 300}, {3, 300}, {4, 300}, {5, 300}, {6, 300}, {7, 300}, {8, 300}, {9, 400}, {9, 400}}, 0.97, nil, 10},
+		"of no use": {[][2]uint32{{1, 300}, {2, 300}, {3, 300}, {4, 300}, {5, 300}, {6, 300}, {7, 300}, {8, 300}, {9, 400}, {9, 400}}, 0.97, nil, 10},
 		// more than K/4 clusters have: the target is out of reach without them
-		"out of reach": {[]Candidate{{5, 3000}, {5, 3000}, {6, 2000}, {6, 2000}, {6, 2000}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, 1, []uint32{5, 6}, 2},
+		"out of reach": {[][2]uint32{{5, 3000}, {5, 3000}, {6, 2000}, {6, 2000}, {6, 2000}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, 1, []uint32{5, 6}, 2},
 	} {
 		half := positions(make([]uint32, 90)...)
 		for i := range half {
 			half[i][0].Required = 1
 		}
 		for _, m := range c.misses {
-			half = append(half, Record{m})
+			half = append(half, recorded(m))
 		}
 		got := New(Problem{Records: append(half, half...), Fit: len(half), Vocab: 3200, Clusters: 100, Target: c.target})
 		if !slices.Equal(got.Pinned, c.pinned) || got.Probes != c.probes || !got.Reached {
@@ -120,10 +129,10 @@ func TestPins(t *testing.T) {
 
 // The most missed of many tokens are pinned, in their order.
 func TestMostPins(t *testing.T) {
-	var fit []Record
+	var fit []position
 	for token := range uint32(100) {
 		for range 2 + token%2 { // those with an odd number thrice
-			fit = append(fit, Record{{token, 3000}})
+			fit = append(fit, recorded([2]uint32{token, 3000}))
 		}
 	}
 	got := New(Problem{Records: append(fit, positions(1)...), Fit: len(fit), Vocab: 3200, Clusters: 100, Target: 1})
@@ -156,8 +165,5 @@ func TestDescribe(t *testing.T) {
 		AgreementHigh: float32(high), Top40: 0.975, Pinned: 2, Reached: true}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v", c)
-	}
-	if text := plan.String(); text != "99.50 % (98.83 to 99.79) at P = 62" {
-		t.Error(text)
 	}
 }

@@ -21,31 +21,37 @@ type clustering struct {
 // Plan returns K and the provenance.
 func (c *clustering) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Parameters, error) {
 	c.head = head
-	k := (head.Vocab() + int64(c.ClusterSize) - 1) / int64(c.ClusterSize)
+	size := c.clusterSize()
+	k := (head.Vocab() + int64(size) - 1) / int64(size)
 	if k < 2 {
-		return flashhead.Parameters{}, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d", head.Vocab(), c.ClusterSize),
+		return flashhead.Parameters{}, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d", head.Vocab(), size),
 			"choose a smaller --cluster-size; so small a head gains nothing, though")
 	}
 	return flashhead.Parameters{
 		Clusters:   uint32(k),
-		Provenance: flashhead.Provenance{ClusterSize: uint32(c.ClusterSize), Seed: c.Seed, Iterations: uint32(c.Iterations)},
+		Provenance: flashhead.Provenance{ClusterSize: uint32(size), Seed: c.Seed, Iterations: uint32(c.Iterations)},
 	}, nil
+}
+
+// native finds the native tool, and the folder of the ggml that it must be given, if any.
+func (c *clustering) native(ctx context.Context) (tool, ggml string, err error) {
+	if tool, err = cluster.FindTool(cluster.LibDirs(c.LibDir)); err != nil {
+		return "", "", err
+	}
+	ggml, err = cluster.FindGGML(ctx, tool, c.LibDir, installation.Here())
+	return tool, ggml, err
 }
 
 // Fill runs the native tool.
 func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, err := cluster.FindTool(cluster.LibDirs(c.LibDir))
-	if err != nil {
-		return err
-	}
-	ggml, err := cluster.FindGGML(ctx, tool, c.LibDir, installation.Here())
+	tool, ggml, err := c.native(ctx)
 	if err != nil {
 		return err
 	}
 	p.Start("clustering")
 	result, err := cluster.Run(ctx, cluster.Options{
 		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name,
-		ClusterSize: c.ClusterSize, Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
+		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
 	}, func(state cluster.Progress) { p.Set(state.Fraction, describe(state)) })
 	if err != nil {
 		return err

@@ -24,12 +24,17 @@ type Summary struct {
 	Took       time.Duration
 }
 
-// Convert makes o.Output from o.Input, with a map that the native tool makes. It is From with that source.
+// Convert makes o.Output from o.Input, with a map that the native tool makes, and calibrates if o has a text for that. It is
+// From with that source.
 func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
 	}
-	return From(ctx, &clustering{Options: o}, o.Target, p)
+	var source MapSource = &clustering{Options: o}
+	if o.Calibrate != "" {
+		source = &calibrating{clustering: clustering{Options: o}}
+	}
+	return From(ctx, source, o.Target, p)
 }
 
 // From makes t.Output from t.Input, with the map of source. Whatever happens, the input stays as it is, and the output
@@ -112,7 +117,10 @@ func (j *job) check() error {
 }
 
 // keyBytes is about what the new keys take.
-func (j *job) keyBytes() int64 { return 4*j.head.Vocab() + 4*int64(len(j.params.Pinned)) + 2048 }
+func (j *job) keyBytes() int64 {
+	sketch := 2 * int64(j.params.Sketch.Rank) * j.head.Width()
+	return 4*(j.head.Vocab()+int64(len(j.params.Pinned))+sketch) + 4096
+}
 
 // run gets the map, writes and verifies. The source's digest is taken while the map is made.
 func (j *job) run(ctx context.Context, out *output.File) error {

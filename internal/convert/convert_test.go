@@ -97,6 +97,8 @@ func TestBadInput(t *testing.T) {
 		"many probes":       {model, "4 probes are more than the 3 clusters", func(o *convert.Options) { o.Probes = 4 }},
 		"odd centroids":     {model, "no type that centroids can have", func(o *convert.Options) { o.CentroidType = "q9" }},
 		"wide centroids":    {model, "multiple of 256", func(o *convert.Options) { o.CentroidType = "q4_K" }},
+		"no text":           {model, "no such file", func(o *convert.Options) { o.Calibrate, o.ClusterSize = "none.txt", 16 }},
+		"clusters of 32":    {gguftest.Model(32, 32).Bytes(), "less than two clusters of 32", func(o *convert.Options) { o.Calibrate = "none.txt" }},
 		"no native tool":    {model, "llama-flashhead is not there", func(o *convert.Options) { o.LibDir = "nowhere" }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +159,12 @@ func TestValidate(t *testing.T) {
 		"no iterations":  func(o *convert.Options) { o.Iterations = 0 },
 		"no threads":     func(o *convert.Options) { o.Threads = 0 },
 		"probes below 0": func(o *convert.Options) { o.Probes = -1 },
+
+		"target without a text": func(o *convert.Options) { o.Agreement = 0.9 },
+		"sketch without a text": func(o *convert.Options) { o.SketchRank = 0 },
+		"low target":            func(o *convert.Options) { o.Calibrate, o.Agreement = "t", 0.5 },
+		"target above 1":        func(o *convert.Options) { o.Calibrate, o.Agreement = "t", 1.001 },
+		"odd rank":              func(o *convert.Options) { o.Calibrate, o.SketchRank = "t", 12 },
 	} {
 		o := convert.Defaults()
 		o.Input = "in.gguf"
@@ -166,5 +174,10 @@ func TestValidate(t *testing.T) {
 		if change(&o); o.Validate() == nil {
 			t.Errorf("%s is accepted", name)
 		}
+	}
+	o := convert.Defaults()
+	o.Input, o.Calibrate, o.Agreement, o.SketchRank = "in.gguf", "t", 1, 0
+	if err := o.Validate(); err != nil {
+		t.Errorf("a calibration: %v", err)
 	}
 }

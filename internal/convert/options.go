@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/calibration"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -57,16 +58,38 @@ func (t Target) checkOutput() error {
 // Options of a conversion with a map that is made for it. Defaults returns a set to start from.
 type Options struct {
 	Target
-	ClusterSize int // tokens a cluster, 2..1024
+	ClusterSize int // tokens a cluster, 2..1024; 0: flashhead.DefaultClusterSize, or with a sketch SketchedClusterSize
 	Iterations  int // rounds of k-means, 1..1000
 	Seed        uint32
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
+
+	Calibrate  string  // path of the text to calibrate with, or hidden.BuiltIn; "": no calibration
+	Agreement  float64 // that a calibration aims at; 0: calibration.DefaultTarget
+	SketchRank int     // of a calibration; 0: no sketch; RankByWidth: flashhead.DefaultSketchRank
 }
+
+// RankByWidth is the Options.SketchRank that leaves the choice to the program.
+const RankByWidth = -1
+
+// SketchedClusterSize is m of a conversion with a sketch: as that tells a cluster's tokens apart, the bytes of more
+// centroids are better spent on more tokens. On the bundled model clusters of 32 are the better ones at equal bytes.
+const SketchedClusterSize = 32
 
 // Defaults returns the options that a user gets who asks for nothing.
 func Defaults() Options {
-	return Options{ClusterSize: flashhead.DefaultClusterSize, Iterations: 8, Seed: 1, Threads: runtime.NumCPU()}
+	return Options{Iterations: 8, Seed: 1, Threads: runtime.NumCPU(), SketchRank: RankByWidth}
+}
+
+// clusterSize returns m, the one that is asked for or the default.
+func (o Options) clusterSize() int {
+	switch {
+	case o.ClusterSize != 0:
+		return o.ClusterSize
+	case o.Calibrate != "" && o.SketchRank != 0:
+		return SketchedClusterSize
+	}
+	return flashhead.DefaultClusterSize
 }
 
 // DefaultOutput returns the name of the output that belongs to an input: model.gguf gives model-flashhead.gguf.
@@ -81,12 +104,26 @@ func DefaultOutput(input string) string {
 // Validate checks what can be checked without the file; its errors are wrong use.
 func (o Options) Validate() error {
 	switch {
-	case o.ClusterSize < 2 || o.ClusterSize > 1024:
+	case o.ClusterSize != 0 && o.ClusterSize < 2 || o.ClusterSize > 1024:
 		return fmt.Errorf("cluster size %d is not in 2..1024", o.ClusterSize)
 	case o.Iterations < 1 || o.Iterations > 1000:
 		return fmt.Errorf("%d iterations are not in 1..1000", o.Iterations)
 	case o.Threads < 1 || o.Threads > 4096:
 		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)
+	case o.Calibrate == "" && o.Agreement != 0:
+		return errors.New("a target agreement needs a text to calibrate with")
+	case o.Calibrate == "" && o.SketchRank != RankByWidth:
+		return errors.New("a sketch needs a text to calibrate with")
+	}
+	if o.Agreement != 0 {
+		if err := calibration.CheckTarget(o.Agreement); err != nil {
+			return err
+		}
+	}
+	if o.SketchRank != RankByWidth {
+		if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
+			return err
+		}
 	}
 	return o.Target.Validate()
 }

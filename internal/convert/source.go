@@ -11,7 +11,7 @@ import (
 // MapSource is where a conversion's map of clusters comes from.
 type MapSource interface {
 	// Plan tells, before anything is written, what is known of the map for the head of src: Clusters at least; Probes if
-	// the source has an opinion, 0 for the default; Pinned beyond the default ones; provenance of its own. Its error says
+	// the source has an opinion, 0 for the default; the rank of a sketch; Pinned beyond the default ones; provenance of its own. Its error says
 	// why there can be no map, with a way out.
 	Plan(src *gguf.File, head flashhead.Head) (flashhead.Parameters, error)
 

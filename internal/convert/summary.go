@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 )
 
 // String is the report for people, several lines.
@@ -24,9 +26,28 @@ func (s Summary) String() string {
 		line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective, p.CentroidType)
 	}
 	line("probes", "%d, and %d tokens pinned", p.Probes, len(p.Pinned))
+	if p.Sketch.Rank > 0 {
+		line("sketch", "rank %d", p.Sketch.Rank)
+	}
+	if c := p.Calibration; c != nil {
+		line("agreement", "%s; of the best 40 %.1f %% are scored", c.Share(), 100*c.Top40)
+		line("calibrated", "%s", c.Origin())
+		if !c.Reached {
+			line("note", "the target of %.2f %% was not reached", 100*c.Target)
+		}
+	}
 	line("ceiling", "at most %.2fx as fast as dense, by bytes read", s.Cost.Ceiling(p.Probes))
 	line("file", "%s, %d bytes larger", s.Output, s.Grown)
 	line("time", "%s", s.Took.Round(100*time.Millisecond))
 	line("next", "fh-ollama create NAME --from %s", s.Output)
 	return b.String()
+}
+
+// calibrated is a calibration's outcome in one line.
+func calibrated(p *flashhead.Parameters) string {
+	c := p.Calibration
+	if !c.Reached {
+		return fmt.Sprintf("target %.2f %% not reached: %s at P = %d", 100*c.Target, c.Share(), p.Probes)
+	}
+	return fmt.Sprintf("calibrated: agreement %s at P = %d, %d tokens pinned for it", c.Share(), p.Probes, c.Pinned)
 }
