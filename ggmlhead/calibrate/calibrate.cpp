@@ -62,7 +62,7 @@ static void residual_moment(fhc_products * p, const fhc_head & head, int64_t n, 
     }, progress, out);
 }
 
-// Tells how far the whole is from how far a stage is, by what the stages cost.
+// Tells how far the whole is from how far a stage is, by what the stages cost, about.
 struct stages {
     const fhc_calibrate_params & params;
     double moment, residuals, directions, records;    // products of two numbers
@@ -71,7 +71,7 @@ struct stages {
         const double on = params.rank > 0 ? 1.0 : 0.0;
         moment     = on*d*d*params.fit/2;
         residuals  = on*d*d*n_residuals/2;
-        directions = on*d*d*(d/6.0 + 400.0*params.rank);
+        directions = on*d*d*(d/6.0 + 40.0*params.rank) + 8.0*d*n_rows*params.rank;    // the latter for the sketch's factors
         records    = 1.2*d*n_rows*n_hidden;
     }
     std::function<void(double)> stage(const char * name, double before, double own) const {

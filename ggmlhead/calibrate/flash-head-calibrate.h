@@ -28,7 +28,7 @@ struct fhc_calibration {
 // runtime would do with it. cluster [n_rows] tells the cluster of every row, below n_clusters, none of which is empty.
 // The result does not depend on the number of threads. Returns false and sets error (one line, lower case).
 //
-// It needs memory for the weight as it is in the file, 4 bytes for each value of centroids and hidden states, 16 for each of
+// It needs memory for the weight as it is in the file, 4 bytes for each value of centroids and hidden states, 12 for each of
 // n_cols^2, and some tens of MiB.
 bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters, const fhc_matrix & hidden,
         const fhc_calibrate_params & params, fhc_pool * pool, fhc_calibration * out, std::string * error);

@@ -1,0 +1,273 @@
+// Tests of the algebra of calibration: products, factors and eigenvectors against plain sums and known spectra, directions
+// against brute force.
+
+#include "calibrate-fixture.h"
+
+#include "cholesky.h"
+#include "directions.h"
+#include "jacobi.h"
+
+static void test_moment(machine & on) {
+    printf("moment: against plain sums, sizes that fill blocks and tiles and that do not\n");
+    const struct { int64_t n, d; } cases[] = { { 1, 32 }, { 5, 40 }, { 17, 1 }, { 1024, 256 }, { 1500, 300 } };
+    for (const auto & c : cases) {
+        fhc_matrix x, got;
+        fill_normal(&x, c.n, c.d, 1);
+        double share = 0.0;
+        fhc_second_moment(&on.products, c.n, c.d, [&](int64_t i, float * row) { std::copy_n(x.row(i), c.d, row); }, [&](double s) { share = s; }, &got);
+        const std::vector<double> want = moment_of(x);
+        double worst = 0.0;
+        for (int64_t i = 0; i < c.d; i++) {
+            for (int64_t k = 0; k < c.d; k++) {
+                worst = std::max(worst, std::fabs(got.row(i)[k] - want[i*c.d + k]));
+            }
+        }
+        check(worst < 1e-5*c.n + 1e-5, "%lld rows of %lld: off by %g", (long long) c.n, (long long) c.d, worst);
+        check(share == 1.0, "progress ended at %f", share);
+    }
+}
+
+static void test_cholesky(machine & on) {
+    printf("cholesky: L L^T is the matrix, L^T is solved; what is not positive definite is refused\n");
+    for (int64_t n : { 1, 31, 128, 300 }) {
+        fhc_matrix x, l, y;
+        fill_normal(&x, 2*n + 10, n, 2);
+        const std::vector<double> a = moment_of(x);
+        fhc_matrix_init(&l, n, n);
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t k = 0; k < n; k++) {
+                l.row(i)[k] = k <= i ? (float) a[i*n + k] : NAN;    // only the lower half is to be read
+            }
+        }
+        if (!check(fhc_cholesky(&on.products, &l), "%lld: refused", (long long) n)) {
+            continue;
+        }
+        double worst = 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t k = 0; k < n; k++) {
+                worst = std::max(worst, std::fabs(dot(l.row(i), l.row(k), n) - a[i*n + k]));
+            }
+        }
+        check(worst < 1e-5*a[0] + 1e-4, "%lld: L L^T is off by %g", (long long) n, worst);
+
+        fill_normal(&y, 3, n, 3);
+        fhc_matrix want;
+        fill_normal(&want, 3, n, 3);
+        fhc_solve_transposed(on.pool.get(), &l, &y);
+        worst = 0.0;
+        for (int64_t j = 0; j < 3; j++) {
+            for (int64_t i = 0; i < n; i++) {
+                double sum = 0.0;    // row i of L^T y
+                for (int64_t k = i; k < n; k++) {
+                    sum += (double) l.row(k)[i]*y.row(j)[k];
+                }
+                worst = std::max(worst, std::fabs(sum - want.row(j)[i]));
+            }
+        }
+        check(worst < 1e-4, "%lld: L^T y is off by %g", (long long) n, worst);
+    }
+    for (float bad : { 0.0f, -1.0f, NAN, INFINITY }) {
+        fhc_matrix a;
+        fhc_matrix_init(&a, 150, 150);
+        for (int64_t i = 0; i < 150; i++) {
+            a.row(i)[i] = i == 140 ? bad : 1.0f;
+        }
+        check(!fhc_cholesky(&on.products, &a), "%f on the diagonal was taken", bad);
+    }
+}
+
+// A symmetric matrix [n][n] with the given eigenvalues, made by turning a diagonal one by n random reflections.
+static std::vector<double> with_spectrum(const std::vector<double> & values, uint64_t seed) {
+    const int64_t n = values.size();
+    random_numbers random = { seed };
+    std::vector<double> a(n*n, 0.0), u(n), au(n);
+    for (int64_t i = 0; i < n; i++) {
+        a[i*n + i] = values[i];
+    }
+    for (int64_t r = 0; r < n; r++) {
+        double length = 0.0, uau = 0.0;
+        for (double & x : u) {
+            x = random.normal();
+            length += x*x;
+        }
+        for (double & x : u) {
+            x /= std::sqrt(length);
+        }
+        for (int64_t i = 0; i < n; i++) {
+            au[i] = 0.0;
+            for (int64_t k = 0; k < n; k++) {
+                au[i] += a[i*n + k]*u[k];
+            }
+            uau += u[i]*au[i];
+        }
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t k = 0; k < n; k++) {
+                a[i*n + k] += 4.0*uau*u[i]*u[k] - 2.0*u[i]*au[k] - 2.0*au[i]*u[k];
+            }
+        }
+    }
+    return a;
+}
+
+static void test_jacobi() {
+    printf("jacobi: known spectra, also negative, equal and zero values\n");
+    for (int64_t n : { 1, 2, 24, 72 }) {
+        std::vector<double> want(n);
+        for (int64_t i = 0; i < n; i++) {
+            want[i] = i % 4 == 0 ? 0.0 : i % 4 == 1 ? -0.5*i : 3.0 + i/8;
+        }
+        const std::vector<double> a = with_spectrum(want, 4);
+        std::vector<double> values, vectors;
+        fhc_jacobi(a, n, &values, &vectors);
+        std::sort(want.rbegin(), want.rend());
+        double worst = 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            worst = std::max(worst, std::fabs(values[i] - want[i]));
+            for (int64_t k = 0; k < n; k++) {
+                double product = 0.0, length = 0.0;
+                for (int64_t l = 0; l < n; l++) {
+                    product += a[k*n + l]*vectors[i*n + l];
+                    length  += vectors[i*n + l]*vectors[i*n + l];
+                }
+                worst = std::max({ worst, std::fabs(product - values[i]*vectors[i*n + k]), std::fabs(length - 1.0) });
+            }
+        }
+        check(worst < 1e-9*n, "%lld: off by %g", (long long) n, worst);
+    }
+}
+
+// Subspace iteration on a plain matrix a [d][d].
+static void find(const std::vector<double> & a, int64_t d, int64_t n, fhc_subspace * out) {
+    fhc_subspace_find(d, n, [&](const fhc_matrix & x, fhc_matrix * y) {
+        for (int64_t j = 0; j < x.n_rows; j++) {
+            for (int64_t i = 0; i < d; i++) {
+                double sum = 0.0;
+                for (int64_t k = 0; k < d; k++) {
+                    sum += a[i*d + k]*x.row(j)[k];
+                }
+                y->row(j)[i] = (float) sum;
+            }
+        }
+    }, nothing, out);
+}
+
+static void test_subspace() {
+    printf("subspace: known spectra, fewer directions than asked for, none\n");
+    const int64_t d = 160, n = 16;
+    const struct { const char * what; int64_t rank; double decay; } cases[] = {
+        { "steep", d, 0.7 }, { "flat", d, 0.97 }, { "of rank 16", 16, 0.9 }, { "of rank 5", 5, 0.9 }, { "of rank 1", 1, 1.0 }, { "zero", 0, 1.0 },
+    };
+    for (const auto & c : cases) {
+        std::vector<double> values(d, 0.0);
+        double want = 0.0;
+        for (int64_t i = 0; i < c.rank; i++) {
+            values[i] = std::pow(c.decay, (double) i);
+            want += i < n ? values[i] : 0.0;
+        }
+        fhc_subspace got;
+        find(with_spectrum(values, 5), d, n, &got);
+        double sum = 0.0, worst = 0.0;
+        int64_t n_zero = 0;
+        for (int64_t i = 0; i < n; i++) {
+            sum += got.values[i];
+            n_zero += dot(got.vectors.row(i), got.vectors.row(i), d) == 0.0;
+            for (int64_t k = 0; k <= i; k++) {
+                const bool one = i == k && got.values[i] > 0.0;
+                worst = std::max(worst, std::fabs(dot(got.vectors.row(i), got.vectors.row(k), d) - one));
+            }
+        }
+        check(sum <= want*(1.0 + 1e-5) && sum >= want*(1.0 - 2e-3), "%s: captured %.6f of %.6f", c.what, sum, want);
+        check(worst < 1e-5, "%s: vectors are not orthonormal, by %g", c.what, worst);
+        const int64_t steep = c.decay == 0.7 ? n : std::min(n, c.rank);
+        check(n_zero == n - steep, "%s: %lld vectors are zero", c.what, (long long) n_zero);
+        check(got.rounds >= 1 && got.rounds <= 100, "%s: %d rounds", c.what, got.rounds);
+    }
+    fhc_subspace got;
+    find(with_spectrum({ 3.0, 2.0, 1.0 }, 6), 3, 8, &got);    // more than there are columns
+    check(std::fabs(got.values[0] - 3.0) < 1e-5 && std::fabs(got.values[2] - 1.0) < 1e-5 && got.values[3] == 0.0, "3 columns: %f %f %f", got.values[0], got.values[2], got.values[3]);
+}
+
+static void test_directions(machine & on) {
+    printf("directions: as much energy kept as by brute force, in the metric of the hidden states\n");
+    const int64_t d = 96, n = 400, rank = 16;
+    fhc_matrix hidden, residuals, c, s;
+    fill_hidden(&hidden, n, d, 8);
+    fill_normal(&residuals, 700, d, 9);
+    for (int64_t i = 0; i < residuals.n_rows; i++) {
+        for (int64_t k = 0; k < d; k++) {
+            residuals.row(i)[k] *= 1.0f/(1 + k % 24);
+        }
+    }
+    fhc_hidden_moment(&on.products, hidden, n, nothing, &c);
+    double trace = 0.0;
+    for (int64_t i = 0; i < d; i++) {
+        trace += c.row(i)[i];
+    }
+    check(std::fabs(trace - d) < 1e-3*d, "the trace of C is %f", trace);
+    fhc_second_moment(&on.products, residuals.n_rows, d, [&](int64_t i, float * x) { std::copy_n(residuals.row(i), d, x); }, nothing, &s);
+
+    fhc_directions got;
+    std::string error;
+    if (!check(fhc_directions_find(&on.products, &c, s, rank, nothing, &got, &error), "%s", error.c_str())) {
+        return;
+    }
+    // plainly: C with its shrinkage, the matrix L^T S L, all of its eigenvalues
+    std::vector<double> plain = moment_of(hidden), m(d*d, 0.0), sl(d*d, 0.0), values, vectors;
+    double energy = 0.0, best = 0.0, scale = 0.0;
+    for (int64_t i = 0; i < d; i++) {
+        scale += plain[i*d + i]/d;
+    }
+    double worst = 0.0;
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t k = 0; k < d; k++) {
+            plain[i*d + k] = 0.98*plain[i*d + k]/scale + (i == k ? 0.02 : 0.0);
+            worst = std::max(worst, std::fabs(plain[i*d + k] - dot(c.row(i), c.row(k), d)));    // c is L now
+            for (int64_t l = 0; l < d; l++) {
+                sl[i*d + k] += (double) s.row(i)[l]*c.row(l)[k];
+            }
+        }
+    }
+    check(worst < 1e-4, "L L^T is not the shrunk second moment, by %g", worst);
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t k = 0; k < d; k++) {
+            for (int64_t l = 0; l < d; l++) {
+                m[i*d + k] += (double) c.row(l)[i]*sl[l*d + k];
+            }
+        }
+        energy += m[i*d + i];
+    }
+    fhc_jacobi(m, d, &values, &vectors);
+    for (int64_t i = 0; i < rank; i++) {
+        best += values[i];
+    }
+    check(std::fabs(got.kept - best/energy) < 1e-3, "kept %.5f, best %.5f", got.kept, best/energy);
+
+    // what is left of the residuals, measured with the rows and activations that came out: |(R - R rows activations^T) L|^2
+    double left = 0.0;
+    for (int64_t i = 0; i < residuals.n_rows; i++) {
+        std::vector<float> rest(residuals.row(i), residuals.row(i) + d);
+        for (int64_t j = 0; j < rank; j++) {
+            const double factor = dot(residuals.row(i), &got.rows[j*d], d);
+            for (int64_t k = 0; k < d; k++) {
+                rest[k] -= (float) (factor*got.activations[j*d + k]);
+            }
+        }
+        for (int64_t k = 0; k < d; k++) {
+            double sum = 0.0;
+            for (int64_t l = 0; l < d; l++) {
+                sum += (double) rest[l]*c.row(l)[k];
+            }
+            left += sum*sum;
+        }
+    }
+    check(std::fabs(1.0 - left/energy - best/energy) < 1e-3, "rows and activations keep %.5f, best %.5f", 1.0 - left/energy, best/energy);
+}
+
+void test_algebra() {
+    machine on;
+    test_moment(on);
+    test_cholesky(on);
+    test_jacobi();
+    test_subspace();
+    test_directions(on);
+}

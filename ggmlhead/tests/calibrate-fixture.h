@@ -1,0 +1,203 @@
+#pragma once
+
+// What tests of calibration work with: random numbers, matrices and heads of them, what the runtime makes of a head.
+
+#include "check.h"
+
+#include "flash-head-build.h"
+#include "flash-head-calibrate.h"
+#include "flash-head-sketch.h"
+#include "products.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+extern checker check;    // the program's
+
+struct random_numbers {
+    uint64_t state;
+
+    uint64_t next() {
+        uint64_t z = (state += 0x9e3779b97f4a7c15ull);
+        z = (z ^ (z >> 30))*0xbf58476d1ce4e5b9ull;
+        z = (z ^ (z >> 27))*0x94d049bb133111ebull;
+        return z ^ (z >> 31);
+    }
+    // about normal: a sum of uniform numbers
+    float normal() {
+        float sum = 0.0f;
+        for (int i = 0; i < 6; i++) {
+            sum += (float) (next() >> 40)/(1 << 24) - 0.5f;
+        }
+        return sum*1.41f;
+    }
+};
+
+// Products on n threads.
+struct machine {
+    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool;
+    fhc_products products;
+
+    machine(int n_threads = 2) : pool(fhc_pool_new(n_threads), fhc_pool_free) {
+        GGML_ASSERT(fhc_products_init(&products, pool.get()));
+    }
+};
+
+inline void nothing(double) {
+}
+
+inline void fill_normal(fhc_matrix * m, int64_t n_rows, int64_t n_cols, uint64_t seed) {
+    random_numbers random = { seed };
+    fhc_matrix_init(m, n_rows, n_cols);
+    for (int64_t i = 0; i < n_rows; i++) {
+        for (int64_t k = 0; k < n_cols; k++) {
+            m->row(i)[k] = random.normal();
+        }
+    }
+}
+
+inline double dot(const float * x, const float * y, int64_t n) {
+    double sum = 0.0;
+    for (int64_t k = 0; k < n; k++) {
+        sum += (double) x[k]*y[k];
+    }
+    return sum;
+}
+
+// The sum of x x^T over the rows x of m, plainly: [d][d].
+inline std::vector<double> moment_of(const fhc_matrix & m) {
+    const int64_t d = m.n_cols;
+    std::vector<double> out(d*d, 0.0);
+    for (int64_t r = 0; r < m.n_rows; r++) {
+        for (int64_t i = 0; i < d; i++) {
+            for (int64_t k = 0; k < d; k++) {
+                out[i*d + k] += (double) m.row(r)[i]*m.row(r)[k];
+            }
+        }
+    }
+    return out;
+}
+
+// Hidden states with some strong directions: [n][d].
+inline void fill_hidden(fhc_matrix * hidden, int64_t n, int64_t d, uint64_t seed) {
+    fhc_matrix base;
+    fill_normal(&base, 6, d, 77);
+    fill_normal(hidden, n, d, seed);
+    random_numbers random = { seed + 1 };
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < 6; j++) {
+            const float part = random.normal()*2.0f;
+            for (int64_t k = 0; k < d; k++) {
+                hidden->row(i)[k] += part*base.row(j)[k];
+            }
+        }
+    }
+}
+
+// A head and its clusters, which may differ in size.
+struct head {
+    fhc_weight            weight;
+    std::vector<uint32_t> cluster;
+    int64_t               n_clusters;
+};
+
+inline void set_weight(fhc_weight * w, enum ggml_type type, const fhc_matrix & x) {
+    w->info.name   = "w";
+    w->info.type   = type;
+    w->info.n_rows = x.n_rows;
+    w->info.n_cols = x.n_cols;
+    w->data.resize(x.n_rows*ggml_row_size(type, x.n_cols));
+    w->most = 0.0f;
+    for (int64_t i = 0; i < x.n_rows; i++) {
+        ggml_quantize_chunk(type, x.row(i), w->data.data + i*ggml_row_size(type, x.n_cols), 0, 1, x.n_cols, nullptr);
+        for (int64_t k = 0; k < x.n_cols; k++) {
+            w->most = std::max(w->most, std::fabs(x.row(i)[k]));
+        }
+    }
+}
+
+inline void set_clusters(head * h, int64_t n_rows, int64_t n_clusters, uint64_t seed) {
+    random_numbers random = { seed };
+    h->n_clusters = n_clusters;
+    h->cluster.resize(n_rows);
+    for (int64_t i = 0; i < n_rows; i++) {
+        const uint64_t c = random.next() % n_clusters;
+        h->cluster[i] = (uint32_t) (i < n_clusters ? i : c % 3 == 0 ? c : random.next() % n_clusters);
+    }
+}
+
+// Rows scattered around their cluster's centre, by n_directions directions that all share.
+inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, int64_t n_clusters, int64_t n_directions, uint64_t seed) {
+    fhc_matrix x, centres, directions;
+    fill_normal(&centres, n_clusters, d, seed);
+    fill_normal(&directions, n_directions, d, seed + 1);
+    fhc_matrix_init(&x, n_rows, d);
+    set_clusters(h, n_rows, n_clusters, seed + 2);
+    random_numbers random = { seed + 3 };
+    for (int64_t i = 0; i < n_rows; i++) {
+        for (int64_t k = 0; k < d; k++) {
+            x.row(i)[k] = 0.05f*centres.row(h->cluster[i])[k];
+        }
+        for (int64_t j = 0; j < n_directions; j++) {
+            const float part = 0.03f*random.normal();
+            for (int64_t k = 0; k < d; k++) {
+                x.row(i)[k] += part*directions.row(j)[k];
+            }
+        }
+    }
+    set_weight(&h->weight, type, x);
+}
+
+// What the runtime has of a head, by its own functions: the estimates of x for every token.
+struct runtime {
+    flash_head_map       map;
+    std::vector<uint8_t> centroids, sketch;
+    std::vector<float>   activations;
+    enum ggml_type       type;
+
+    runtime(const head & h, const fhc_directions & directions, int32_t rank, enum ggml_type type) : type(type) {
+        const fhc_tensor_info & info = h.weight.info;
+        map.n_cluster = h.n_clusters;
+        map.cluster.assign(h.cluster.begin(), h.cluster.end());
+        map.offsets = { 0 };
+        for (int64_t c = 0; c < h.n_clusters; c++) {
+            for (int64_t v = 0; v < info.n_rows; v++) {
+                if (h.cluster[v] == c) {
+                    map.tokens.push_back((int32_t) v);
+                }
+            }
+            map.offsets.push_back((int32_t) map.tokens.size());
+        }
+        centroids.resize(h.n_clusters*ggml_row_size(type, info.n_cols));
+        flash_head_build_centroids(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type, centroids.data(), 1);
+        map.rank = rank;
+        if (rank > 0) {
+            map.sketch_rows        = directions.rows;
+            map.sketch_activations = directions.activations;
+            sketch.resize(flash_head_sketch_n_groups(info.n_rows)*flash_head_sketch_group_size(rank));
+            flash_head_build_sketch(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type, centroids.data(), sketch.data(), 1);
+            activations.resize(rank*info.n_cols);
+            flash_head_transpose(directions.activations, rank, activations.data());
+        }
+    }
+
+    std::vector<double> estimate(const float * x, int64_t d) const {
+        std::vector<double> out(map.tokens.size());
+        std::vector<float>  row(d), part(map.tokens.size(), 0.0f);
+        if (map.rank > 0) {
+            flash_head_code code;
+            flash_head_sketch_encode(activations.data(), map.rank, x, d, &code);
+            flash_head_sketch_estimate(sketch.data(), map.rank, &code, 0, (int64_t) part.size(), part.data());
+        }
+        for (int64_t c = 0; c < map.n_cluster; c++) {
+            fhc_row_get(centroids.data(), type, d, c, row.data());
+            for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
+                out[map.tokens[pos]] = dot(row.data(), x, d) + part[pos];
+            }
+        }
+        return out;
+    }
+};
