@@ -1,0 +1,108 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/evaluation"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+)
+
+// halves writes every other piece of the held-out text to one file, the rest to another.
+func halves(t *testing.T) (first, second string) {
+	t.Helper()
+	text, err := os.ReadFile(heldoutText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	paths := []string{filepath.Join(dir, "first.txt"), filepath.Join(dir, "second.txt")}
+	var parts [2][]byte
+	i := 0
+	for piece := range slices.Chunk(text, 8000) {
+		parts[i%2] = append(parts[i%2], piece...)
+		i++
+	}
+	for i, path := range paths {
+		if err := os.WriteFile(path, parts[i], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return paths[0], paths[1]
+}
+
+// calibratedOf returns what a calibration left in a file.
+func calibratedOf(t *testing.T, path string) flashhead.Parameters {
+	t.Helper()
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := flashhead.FromFile(f, head)
+	if err != nil || p.Calibration == nil {
+		t.Fatalf("%v, calibration %v", err, p.Calibration)
+	}
+	return p
+}
+
+// A user calibrates with one text and finds on another what was promised. The calibrated head is the better one at no more
+// bytes than the plain one reads at P = K/16. With the plug-in, which borrows Ollama's programs, it comes out the same.
+func TestCalibrate(t *testing.T) {
+	text, other := halves(t)
+	var files []string
+	onBothHosts(t, func(t *testing.T, h host) {
+		out := filepath.Join(t.TempDir(), "calibrated.gguf")
+		convertFile(t, h, trainedModel, out, "--calibrate", text, "--threads", "2")
+		file, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files = append(files, string(file)); len(files) == 1 {
+			promised(t, h, out, other)
+		}
+	})
+	if len(files) == 2 && files[0] != files[1] {
+		t.Error("the plug-in's calibration is another")
+	}
+}
+
+// promised compares what a calibrated file says of itself with what is found on another text, and with a plain file.
+func promised(t *testing.T, h host, file, text string) {
+	p := calibratedOf(t, file)
+	c := p.Calibration
+	if !c.Reached || c.Agreement < 0.995 || p.Sketch.Rank != 24 || p.Clusters != 1000 {
+		t.Errorf("%d clusters, sketch of rank %d, %+v", p.Clusters, p.Sketch.Rank, c)
+	}
+	points := func(file string, probes string) func(p uint32) evaluation.Point {
+		r := evaluateFile(t, h, file, "--text", text, "--chunks", "8", "--probes", probes, "--predict", "0") // 1016 positions
+		return func(p uint32) evaluation.Point {
+			return r.Points[slices.IndexFunc(r.Points, func(point evaluation.Point) bool { return point.Probes == int(p) })]
+		}
+	}
+	fine, plain := points(file, "24,1000"), points(converted(t), "125")
+	own, same, all, few := fine(p.Probes), fine(24), fine(1000), plain(125)
+	// but for chance, and for the other text
+	if low, high := own.Top1.Interval(); high < float64(c.AgreementLow)-0.002 || low > float64(c.AgreementHigh) {
+		t.Errorf("P = %d: agreement %.4f, promised were %.4f to %.4f", own.Probes, own.Top1.Share(), c.AgreementLow, c.AgreementHigh)
+	}
+	if own.SameTop.Share() < 0.99 || own.Top40.Share() < float64(c.Top40)-0.015 {
+		t.Errorf("P = %d: same top %.4f, best 40 %.4f, promised were %.4f", own.Probes, own.SameTop.Share(), own.Top40.Share(), c.Top40)
+	}
+	if same.HeadBytes > few.HeadBytes || same.KLD.Mean > 0.6*few.KLD.Mean || same.SameTop.Share() < 0.993 || same.Top40.Share() < few.Top40.Share() {
+		t.Errorf("plain: %+v\ncalibrated: %+v", few, same)
+	}
+	t.Logf("at %d bytes: KLD %.4f, same top %.4f, best 40 %.4f; plain, %d bytes: %.4f, %.4f, %.4f",
+		same.HeadBytes, same.KLD.Mean, same.SameTop.Share(), same.Top40.Share(),
+		few.HeadBytes, few.KLD.Mean, few.SameTop.Share(), few.Top40.Share())
+	if all.KLD.Max > 1e-3 || all.SameTop.Share() < 0.9999 {
+		t.Errorf("P = K: %+v", all)
+	}
+}
