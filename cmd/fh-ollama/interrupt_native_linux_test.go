@@ -12,15 +12,22 @@ import (
 	"time"
 )
 
-// TestInterrupt sends Ctrl-C's signal, to the program alone, while the native tool is clustering: the program ends with 1,
-// the tool ends too, and no file is left.
+// TestInterrupt sends Ctrl-C's signal, to the program alone, while the native tool is clustering, or while a model reads the
+// text of a calibration: the program ends with 1, what it started ends too, and no file is left.
 func TestInterrupt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")
 	}
+	t.Run("clustering", func(t *testing.T) { interrupt(t, "llama-flashhead", "--iterations", "1000") })
+	t.Run("reading", func(t *testing.T) {
+		interrupt(t, "llama-server", "--calibrate", "../../integration/testdata/heldout.txt")
+	})
+}
+
+func interrupt(t *testing.T, child string, flags ...string) {
 	out, tmp := t.TempDir(), t.TempDir()
-	cmd := exec.Command("fh-ollama", "convert", "../../integration/testdata/fh-demo-12m-q8_0.gguf",
-		"-o", filepath.Join(out, "out.gguf"), "--iterations", "1000", "--lib", nativeDir(t))
+	cmd := exec.Command("fh-ollama", append([]string{"convert", "../../integration/testdata/fh-demo-12m-q8_0.gguf",
+		"-o", filepath.Join(out, "out.gguf"), "--lib", nativeDir(t)}, flags...)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -39,11 +46,11 @@ func TestInterrupt(t *testing.T) {
 		default:
 		}
 		if time.Since(begun) > time.Minute {
-			t.Fatal("the native tool does not start")
+			t.Fatal(child + " does not start")
 		}
-		tool = childOf(cmd.Process.Pid, "llama-flashhead")
+		tool = childOf(cmd.Process.Pid, child)
 	}
-	time.Sleep(300 * time.Millisecond) // well into the clustering
+	time.Sleep(300 * time.Millisecond) // well into its work
 	if entries, _ := os.ReadDir(out); len(entries) != 1 || !strings.Contains(entries[0].Name(), ".partial-") {
 		t.Errorf("while it runs the folder should have the partial file alone, but has %v", entries)
 	}
@@ -67,7 +74,7 @@ func TestInterrupt(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat("/proc/" + tool); err == nil {
-		t.Error("the native tool still runs")
+		t.Error(child + " still runs")
 	}
 }
 
