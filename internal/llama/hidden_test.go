@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
 func TestReadStates(t *testing.T) {
@@ -43,5 +46,40 @@ func TestReadStates(t *testing.T) {
 	err = readStates(json.NewDecoder(strings.NewReader(`[{"embedding":[[1,2,3]]}]`)), 1, 3, func(int, []float32) error { return full })
 	if !errors.Is(err, full) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestFindServer has servers in a folder that is named, in an Ollama that is installed, and nowhere.
+func TestFindServer(t *testing.T) {
+	t.Chdir(t.TempDir()) // no build below it
+	dir, installed := t.TempDir(), t.TempDir()
+	program := filepath.Join(installed, "bin", "ollama")
+	for _, path := range []string{filepath.Join(dir, "llama-server"), program, filepath.Join(installed, "lib", "ollama", "llama-server")} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	none := t.TempDir()
+	places := installation.Places{Root: none, Proc: filepath.Join(none, "proc"), Home: none, Path: []string{filepath.Dir(program)}}
+	for _, c := range []struct {
+		dir    string
+		places installation.Places
+		want   string
+	}{
+		{dir, places, dir},
+		{none, places, filepath.Join(installed, "lib", "ollama")},
+		{"", places, filepath.Join(installed, "lib", "ollama")},
+		{none, installation.Places{Root: none, Proc: places.Proc, Home: none}, ""},
+	} {
+		p, err := FindServer(t.Context(), c.dir, c.places)
+		switch {
+		case c.want == "" && (err == nil || !strings.Contains(hint.Of(err), "install Ollama 0.30 or newer")):
+			t.Errorf("%q: %v, way out %q", c.dir, err, hint.Of(err))
+		case c.want != "" && (err != nil || p.Folder != c.want):
+			t.Errorf("%q: %s, %v, want %s", c.dir, p.Folder, err, c.want)
+		}
 	}
 }
