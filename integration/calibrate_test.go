@@ -78,7 +78,7 @@ func TestCalibrate(t *testing.T) {
 func promised(t *testing.T, h host, file, text string) {
 	p := calibratedOf(t, file)
 	c := p.Calibration
-	if !c.Reached || c.Agreement < 0.995 || p.Sketch.Rank != 24 || p.Clusters != 1000 {
+	if !c.Reached || c.Agreement < 0.998 || p.Sketch.Rank != 24 || p.Clusters != 1000 {
 		t.Errorf("%d clusters, sketch of rank %d, %+v", p.Clusters, p.Sketch.Rank, c)
 	}
 	points := func(file string, probes string) func(p uint32) evaluation.Point {

@@ -35,7 +35,7 @@ func convertFlags() []cli.Flag {
 	d := convert.Defaults()
 	return []cli.Flag{
 		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
-		&cli.Float64Flag{Name: "target-agreement", Usage: "share `A` of TEXT to agree on (default: 0.995)"},
+		&cli.Float64Flag{Name: "target-agreement", Usage: "share `A` of TEXT to agree on (default: 0.998)"},
 		&cli.IntFlag{Name: "sketch-rank", Usage: "numbers `R` a token, with TEXT (default: up to 32)"},
 		&cli.IntFlag{Name: "cluster-size", Usage: "tokens `M` a cluster (default: 16, or with TEXT 32)"},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},

@@ -11,7 +11,7 @@ import (
 )
 
 // DefaultTarget is the agreement that is aimed at.
-const DefaultTarget = 0.995
+const DefaultTarget = 0.998
 
 // CheckTarget returns an error unless a target makes sense.
 func CheckTarget(target float64) error {

@@ -46,11 +46,11 @@ func TestNativeCalibrate(t *testing.T) {
 	c := p.Calibration
 	data, err := os.ReadFile(text)
 	sum := sha256.Sum256(data)
-	if err != nil || c.TextName != "some.txt" || c.TextSHA256 != hex.EncodeToString(sum[:]) || c.Tokens != 12*240 || c.HeldOut != 6*240 || c.Target != 0.995 {
+	if err != nil || c.TextName != "some.txt" || c.TextSHA256 != hex.EncodeToString(sum[:]) || c.Tokens != 12*240 || c.HeldOut != 6*240 || c.Target != 0.998 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	// on ten times this text it is 99.9 % at K/64, and of the best 40 99 %: fh-ollama eval
-	if p.Probes < 16 || p.Probes > 40 || !c.Reached || c.Agreement < 0.995 || c.AgreementLow >= c.Agreement || c.AgreementHigh <= c.Agreement || c.Top40 < 0.98 {
+	// so few positions make P a matter of one or two of them
+	if p.Probes < 16 || p.Probes > 250 || !c.Reached || c.Agreement < 0.998 || c.AgreementLow >= c.Agreement || c.AgreementHigh <= c.Agreement || c.Top40 < 0.98 {
 		t.Errorf("P = %d, %+v", p.Probes, c)
 	}
 	if text := summary.String(); !strings.Contains(text, "\nsketch     rank 24\n") || !strings.Contains(text, "\nagreement  99.") ||

@@ -12,6 +12,7 @@ const (
 	leastContext   = 32   // below, a file's context length is taken for a mistake
 	mostPositions  = 8192 // that are kept
 	leastPositions = 1024
+	blocks         = 8 // about so many, of neighbouring chunks, are fitted to and held out in turn
 )
 
 // layout says how a text is cut into chunks.
@@ -31,8 +32,9 @@ func newLayout(context uint64) layout {
 // kept is the number of positions that a chunk yields.
 func (l layout) kept() int { return l.size - l.skip }
 
-// chunks cuts the tokens of a text, each chunk after prefix. Of a long text it takes chunks evenly spread. The first of them
-// are to fit to, the others, taken from between those, to be held out.
+// chunks cuts the tokens of a text, each chunk after prefix. Of a long text it takes chunks evenly spread. Those to fit to and
+// those to be held out come in blocks by turns: from all parts of the text, but not all from next to each other, where texts
+// are most alike.
 func (l layout) chunks(prefix, tokens []int) (fit, heldOut [][]int, err error) {
 	each := l.size - len(prefix)
 	if each <= l.skip {
@@ -45,13 +47,15 @@ func (l layout) chunks(prefix, tokens []int) (fit, heldOut [][]int, err error) {
 		return nil, nil, hint.New(fmt.Sprintf("the text is too short: it has %d tokens, calibration needs %d", len(tokens), least*each),
 			"give a longer text, some pages of what the model is used for, or "+BuiltIn)
 	}
-	for i := range min(there, most) {
+	n := min(there, most)
+	block := max(1, n/blocks)
+	for i := range n {
 		at := i
 		if there > most {
 			at = i * there / most
 		}
 		chunk := slices.Concat(prefix, tokens[at*each:(at+1)*each])
-		if i%2 == 0 {
+		if i/block%2 == 0 {
 			fit = append(fit, chunk)
 		} else {
 			heldOut = append(heldOut, chunk)
