@@ -32,9 +32,9 @@ func (b budgets) probes(n int) int {
 	return p
 }
 
-// least and most limit the P that is chosen. With fewer probes than K/64 the centroids are most of what is read, and there is
-// nothing left to gain; with more than K/4 the dense head is not much slower.
-func (b budgets) least() int { return (b.clusters + 63) / 64 }
+// least and most limit the P that is chosen. With fewer probes than K/32 centroids and sketch are most of what is read, and
+// there is little left to gain; with more than K/4 the dense head is not much slower.
+func (b budgets) least() int { return (b.clusters + 31) / 32 }
 func (b budgets) most() int  { return max(b.clusters/4, 1) }
 
 // needs returns, ascending, the N from which on the best token of each position is scored, 0 where it is pinned.

@@ -41,7 +41,7 @@ type Plan struct {
 	Reached   bool                  // the target
 }
 
-// New solves a problem. The smallest P is chosen that reaches the target, not below K/64 nor above K/4; if none does, the
+// New solves a problem. The smallest P is chosen that reaches the target, not below K/32 nor above K/4; if none does, the
 // smallest of those that come closest.
 func New(p Problem) Plan {
 	b := budgets{p.Vocab, p.Clusters}

@@ -40,7 +40,7 @@ func TestNativeCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := checkConverted(t, demoModel, one, summary)
-	if p.Clusters != 1000 || p.ClusterSize != 32 || p.Sketch.Rank != 24 || len(p.Sketch.Rows) != 24*256 {
+	if p.Clusters != 500 || p.ClusterSize != 64 || p.Sketch.Rank != 24 || len(p.Sketch.Rows) != 24*256 {
 		t.Errorf("%d clusters of %d, sketch of rank %d", p.Clusters, p.ClusterSize, p.Sketch.Rank)
 	}
 	c := p.Calibration

@@ -98,7 +98,7 @@ func TestBadInput(t *testing.T) {
 		"odd centroids":     {model, "no type that centroids can have", func(o *convert.Options) { o.CentroidType = "q9" }},
 		"wide centroids":    {model, "multiple of 256", func(o *convert.Options) { o.CentroidType = "q4_K" }},
 		"no text":           {model, "no such file", func(o *convert.Options) { o.Calibrate, o.ClusterSize = "none.txt", 16 }},
-		"clusters of 32":    {gguftest.Model(32, 32).Bytes(), "less than two clusters of 32", func(o *convert.Options) { o.Calibrate = "none.txt" }},
+		"clusters of 64":    {gguftest.Model(64, 32).Bytes(), "less than two clusters of 64", func(o *convert.Options) { o.Calibrate = "none.txt" }},
 		"no native tool":    {model, "llama-flashhead is not there", func(o *convert.Options) { o.LibDir = "nowhere" }},
 	} {
 		t.Run(name, func(t *testing.T) {

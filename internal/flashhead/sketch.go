@@ -34,7 +34,7 @@ func CheckSketchRank(rank int) error {
 }
 
 // DefaultSketchRank returns the rank of a calibrated sketch of rows of the given width: 32, but less for narrow rows, whose
-// own bytes are few. On the bundled model, 256 wide, 24 is the better one at equal bytes.
+// own bytes are few.
 func DefaultSketchRank(width int64) int {
 	const share, most = 3.0 / 32, 32 // of the width
 	nearest := sketchStep * int(math.Round(share*float64(min(width, 1<<20))/sketchStep))
