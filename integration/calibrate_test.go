@@ -8,7 +8,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 )
 
 // halves writes every other piece of the held-out text to one file, the rest to another.
@@ -37,18 +37,9 @@ func halves(t *testing.T) (first, second string) {
 // calibratedOf returns what a calibration left in a file.
 func calibratedOf(t *testing.T, path string) flashhead.Parameters {
 	t.Helper()
-	f, err := gguf.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := flashhead.FromFile(f, head)
-	if err != nil || p.Calibration == nil {
-		t.Fatalf("%v, calibration %v", err, p.Calibration)
+	_, _, p := flashheadtest.Open(t, path)
+	if p.Calibration == nil {
+		t.Fatal("there is no calibration")
 	}
 	return p
 }

@@ -8,25 +8,14 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
 // damagedFiles writes converted files whose keys a runtime must not believe, and returns their paths by what is wrong.
 func damagedFiles(t *testing.T) map[string]string {
 	t.Helper()
-	f, err := gguf.Open(converted(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sound, err := flashhead.FromFile(f, head)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, _, sound := flashheadtest.Open(t, converted(t))
 	files := map[string]string{}
 	for name, damage := range map[string]func(*flashhead.Parameters) []gguf.NewValue{
 		"unknown version": func(p *flashhead.Parameters) []gguf.NewValue {

@@ -16,7 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 )
 
 const evalChunks = "16" // 2032 positions
@@ -137,33 +137,14 @@ func TestEvalSketch(t *testing.T) {
 // about the vectors' own (Johnson and Lindenstrauss).
 func addSketch(t *testing.T, from, to string) {
 	t.Helper()
-	f, err := gguf.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	params, err := flashhead.FromFile(f, head)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, head, params := flashheadtest.Open(t, from)
 	random := rand.New(rand.NewPCG(1, 1))
 	params.Sketch.Rank = flashhead.MaxSketchRank
 	for range int64(params.Sketch.Rank) * head.Width() {
 		params.Sketch.Rows = append(params.Sketch.Rows, float32(random.NormFloat64()/math.Sqrt(flashhead.MaxSketchRank)))
 	}
 	params.Sketch.Activations = params.Sketch.Rows
-	out, err := os.Create(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	if err := f.Rewrite(out, flashhead.IsKey, params.Keys(), func(int64, int64) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
+	rewrite(t, f, to, params.Keys())
 }
 
 var meanKLD = regexp.MustCompile(`Mean +KLD: +([0-9.]+)`)

@@ -52,7 +52,7 @@ func runEval(c *cli.Context) error {
 	o := evaluation.Options{
 		Model: model, Text: c.Path("text"), Probes: c.IntSlice("probes"), Chunks: c.Int("chunks"), Context: c.Int("ctx"),
 		Predict: c.Int("predict"), Mode: c.String("mode"), Temperature: c.Float64("temperature"), Seed: uint32(seed),
-		Threads: c.Int("threads"), LibDir: c.Path("lib"),
+		Threads: c.Int("threads"), LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {
 		return usageError{hint.Wrap(err, "see fh-ollama eval --help")}

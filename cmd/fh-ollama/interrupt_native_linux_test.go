@@ -25,9 +25,23 @@ func TestInterrupt(t *testing.T) {
 }
 
 func interrupt(t *testing.T, child string, flags ...string) {
-	out, tmp := t.TempDir(), t.TempDir()
+	out := t.TempDir()
 	cmd := exec.Command("fh-ollama", append([]string{"convert", "../../integration/testdata/fh-demo-12m-q8_0.gguf",
 		"-o", filepath.Join(out, "out.gguf"), "--lib", nativeDir(t)}, flags...)...)
+	interruptWhile(t, cmd, child, func(string) {
+		if entries, _ := os.ReadDir(out); len(entries) != 1 || !strings.Contains(entries[0].Name(), ".partial-") {
+			t.Errorf("while it runs the folder should have the partial file alone, but has %v", entries)
+		}
+	})
+	if entries, _ := os.ReadDir(out); len(entries) != 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+// interruptWhile starts cmd with a folder for temporary files and interrupts it, after a look, while a child of that name
+// works. It must end with 1 and two lines, leave no file in the folder, and no child.
+func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
+	tmp := t.TempDir()
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -38,8 +52,8 @@ func interrupt(t *testing.T, child string, flags ...string) {
 	go func() { ended <- cmd.Wait() }()
 	defer cmd.Process.Kill()
 
-	tool := ""
-	for begun := time.Now(); tool == ""; time.Sleep(20 * time.Millisecond) {
+	pid := ""
+	for begun := time.Now(); pid == ""; time.Sleep(5 * time.Millisecond) {
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended before it could be interrupted: %v: %s", err, stderr.String())
@@ -48,12 +62,10 @@ func interrupt(t *testing.T, child string, flags ...string) {
 		if time.Since(begun) > time.Minute {
 			t.Fatal(child + " does not start")
 		}
-		tool = childOf(cmd.Process.Pid, child)
+		pid = childOf(cmd.Process.Pid, child)
 	}
-	time.Sleep(300 * time.Millisecond) // well into its work
-	if entries, _ := os.ReadDir(out); len(entries) != 1 || !strings.Contains(entries[0].Name(), ".partial-") {
-		t.Errorf("while it runs the folder should have the partial file alone, but has %v", entries)
-	}
+	time.Sleep(100 * time.Millisecond) // into its work
+	look(tmp)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -68,12 +80,10 @@ func interrupt(t *testing.T, child string, flags ...string) {
 	if want := "fh-ollama: interrupted\n  run the same command again; nothing was left half done\n"; !strings.HasSuffix(stderr.String(), want) {
 		t.Errorf("stderr is %q", stderr.String())
 	}
-	for _, dir := range []string{out, tmp} {
-		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
-			t.Errorf("left behind: %v", entries)
-		}
+	if entries, _ := os.ReadDir(tmp); len(entries) != 0 {
+		t.Errorf("left behind: %v", entries)
 	}
-	if _, err := os.Stat("/proc/" + tool); err == nil {
+	if _, err := os.Stat("/proc/" + pid); err == nil {
 		t.Error(child + " still runs")
 	}
 }

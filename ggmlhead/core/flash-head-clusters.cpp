@@ -4,7 +4,7 @@
 #include "flash-head-work.h"
 
 // what the clusters of this thread are ranked by, for row r of the block
-static void rank_clusters(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t r, int64_t k0, int64_t k1) {
+static void rank_clusters(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t r, const flash_head_part & part) {
     const flash_head_params * params = call->params;
     const int64_t K      = call->head->n_cluster;
     const float * scores = w->scores + r*K;
@@ -12,11 +12,11 @@ static void rank_clusters(const flash_head_call * call, const flash_head_work * 
 
     if (params->mode == FLASH_HEAD_MODE_SAMPLE) {
         const uint64_t stream = flash_head_draw_stream(params->seed, call->row(r0 + r), call->head->n_embd);
-        for (int64_t c = k0; c < k1; c++) {
+        for (int64_t c = part.k0; c < part.k1; c++) {
             keys[c] = flash_head_key(scores[c]/params->temperature + flash_head_draw_gumbel(stream, c));
         }
     } else {
-        for (int64_t c = k0; c < k1; c++) {
+        for (int64_t c = part.k0; c < part.k1; c++) {
             keys[c] = flash_head_key(scores[c]);
         }
     }
@@ -94,16 +94,14 @@ void flash_head_score_clusters(const flash_head_call * call, const flash_head_wo
     const flash_head        * head   = call->head;
     const flash_head_thread & thread = call->thread;
 
+    const flash_head_part part(head, thread);
+
     const int64_t K   = head->n_cluster;
-    const int64_t V   = head->n_vocab;
     const int     ith = thread.ith;
     const int     nth = thread.nth;
 
-    const int64_t k0 = flash_head_share(K, ith, nth), k1 = flash_head_share(K, ith + 1, nth);
-    const int64_t v0 = flash_head_share(V, ith, nth), v1 = flash_head_share(V, ith + 1, nth);
-
     for (int64_t r = 0; r < n; r++) {
-        rank_clusters(call, w, r0, r, k0, k1);
+        rank_clusters(call, w, r0, r, part);
     }
 
     thread.barrier(thread.barrier_data);
@@ -117,16 +115,16 @@ void flash_head_score_clusters(const flash_head_call * call, const flash_head_wo
         // all threads find the same threshold, each for itself: no barrier to wait at
         thresholds[r] = flash_head_select(keys, K, call->params->n_probe, w->scratch);
 
-        int32_t * list = w->picked + r*K + k0;
+        int32_t * list = w->picked + r*K + part.k0;
         int32_t count = 0;
-        for (int64_t c = k0; c < k1; c++) {
+        for (int64_t c = part.k0; c < part.k1; c++) {
             if (flash_head_selected(thresholds[r], keys[c], (int32_t) c)) {
                 list[count++] = (int32_t) c;
             }
         }
         w->counts[r*nth + ith] = count;
 
-        for (int64_t v = v0; v < v1; v++) {
+        for (int64_t v = part.v0; v < part.v1; v++) {
             out[v] = scores[head->cluster[v]];
         }
     }

@@ -18,21 +18,19 @@ static int64_t stride_for(int64_t n_best) {
     return stride < 1 ? 1 : stride > MAX_STRIDE ? MAX_STRIDE : stride;
 }
 
-// estimates of the tokens of clusters k0 .. k1 - 1, of which stage 1 left the scores; and the sample's part of them
-static void estimate(const flash_head_call * call, const flash_head_work * w, const float * scores, const float * x, int64_t k0, int64_t k1, int64_t stride) {
-    const flash_head * head = call->head;
-    const int64_t begin = head->offsets[k0], end = head->offsets[k1];
+// estimates of this thread's tokens, of whose clusters stage 1 left the scores; and the sample's part of them
+static void estimate(const flash_head * head, const flash_head_work * w, const float * scores, const float * x, const flash_head_part & part, int64_t stride) {
     float * e = w->estimates;
 
     flash_head_code code;
     flash_head_sketch_encode(head->activations, head->rank, x, head->n_embd, &code);
-    flash_head_sketch_estimate(head->sketch, head->rank, &code, begin, end, e + begin);
-    for (int64_t c = k0; c < k1; c++) {
+    flash_head_sketch_estimate(head->sketch, head->rank, &code, part.begin, part.end, e + part.begin);
+    for (int64_t c = part.k0; c < part.k1; c++) {
         for (int64_t pos = head->offsets[c]; pos < head->offsets[c + 1]; pos++) {
             e[pos] += scores[c];
         }
     }
-    for (int64_t i = (begin + stride - 1)/stride; i*stride < end; i++) {
+    for (int64_t i = (part.begin + stride - 1)/stride; i*stride < part.end; i++) {
         w->sample[i] = flash_head_key(e[i*stride]);
     }
 }
@@ -92,34 +90,32 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
     const flash_head        * head   = call->head;
     const flash_head_thread & thread = call->thread;
 
-    const int64_t K   = head->n_cluster;
-    const int64_t V   = head->n_vocab;
-    const int     ith = thread.ith;
-    const int     nth = thread.nth;
-    const int64_t k0  = flash_head_share(K, ith, nth), k1 = flash_head_share(K, ith + 1, nth);
-    const int64_t begin = head->offsets[k0], end = head->offsets[k1];
+    const flash_head_part part(head, thread);
+
+    const int64_t K = head->n_cluster;
+    const int64_t V = head->n_vocab;
 
     const int64_t n_best = (call->params->n_probe*V + K - 1)/K;
     const int64_t stride = stride_for(n_best);
 
-    estimate(call, w, w->scores + r*K, call->row(r0 + r), k0, k1, stride);
+    estimate(head, w, w->scores + r*K, call->row(r0 + r), part, stride);
 
     thread.barrier(thread.barrier_data);
 
     // all threads find the same, each for itself: no barrier to wait at
     const bool  all   = n_best >= V;
     const float least = all ? -INFINITY : flash_head_score(flash_head_nth_best(w->sample, (V + stride - 1)/stride, (n_best + stride - 1)/stride));
-    w->place_counts[ith] = pick(head, w->estimates, least, begin, end, w->places + begin);
+    w->place_counts[thread.ith] = pick(head, w->estimates, least, part.begin, part.end, w->places + part.begin);
 
     float * out = call->out(r0 + r);
-    for (int64_t v = flash_head_share(V, ith, nth); v < flash_head_share(V, ith + 1, nth); v++) {
+    for (int64_t v = part.v0; v < part.v1; v++) {
         out[v] = w->estimates[head->position[v]];
     }
 
     thread.barrier(thread.barrier_data);
 
-    score_picked(head, w, w->acts_w + r*w->act_w, out, ith, nth);
+    score_picked(head, w, w->acts_w + r*w->act_w, out, thread.ith, thread.nth);
     if (thread.n_scored) {
-        *thread.n_scored += w->place_counts[ith];
+        *thread.n_scored += w->place_counts[thread.ith];
     }
 }

@@ -51,6 +51,18 @@ static inline int64_t flash_head_share(int64_t n, int i, int nth) {
     return n*i/nth;
 }
 
+// What is one thread's: clusters k0 .. k1 - 1, their places begin .. end - 1 in tokens, and tokens v0 .. v1 - 1.
+struct flash_head_part {
+    int64_t k0, k1;
+    int64_t begin, end;
+    int64_t v0, v1;
+
+    flash_head_part(const flash_head * head, const flash_head_thread & thread)
+        : k0(flash_head_share(head->n_cluster, thread.ith, thread.nth)), k1(flash_head_share(head->n_cluster, thread.ith + 1, thread.nth)),
+          begin(head->offsets[k0]), end(head->offsets[k1]),
+          v0(flash_head_share(head->n_vocab, thread.ith, thread.nth)), v1(flash_head_share(head->n_vocab, thread.ith + 1, thread.nth)) {}
+};
+
 static inline void flash_head_prefetch(const char * p, size_t size) {
 #if defined(__GNUC__)
     for (size_t i = 0; i < size; i += 64) {

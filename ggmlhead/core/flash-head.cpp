@@ -69,17 +69,17 @@ static void score_centroids(const flash_head_call * call, const flash_head_work 
     const flash_head_dot * wd   = &head->weight_dot;
     const flash_head_dot * cd   = &head->centroid_dot;
 
-    const int64_t D  = head->n_embd;
-    const int64_t K  = head->n_cluster;
-    const int64_t k0 = flash_head_share(K, call->thread.ith,     call->thread.nth);
-    const int64_t k1 = flash_head_share(K, call->thread.ith + 1, call->thread.nth);
+    const flash_head_part part(head, call->thread);
+
+    const int64_t D = head->n_embd;
+    const int64_t K = head->n_cluster;
 
     // every thread quantises for itself: it costs less than a barrier
     for (int64_t r = 0; r < n; r++) {
         wd->from_float(call->row(r0 + r), w->acts_w + r*w->act_w, D);
         cd->from_float(call->row(r0 + r), w->acts_c + r*w->act_c, D);
     }
-    for (int64_t c = k0; c < k1; c++) {
+    for (int64_t c = part.k0; c < part.k1; c++) {
         const char * centroid = (const char *) head->centroids + c*cd->row_size;
         for (int64_t r = 0; r < n; r++) {
             cd->vec_dot((int) D, w->scores + r*K + c, 0, centroid, 0, w->acts_c + r*w->act_c, 0, 1);

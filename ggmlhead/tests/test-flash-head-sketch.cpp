@@ -228,10 +228,10 @@ static void test_selection() {
                 check_selection(h, n_probe);
             }
         }
-        const head_with_sketch large(20011, 700, 16, equal);
-        for (int32_t n_probe : { 1, 20, 60, 300, 700 }) {
-            check_selection(large, n_probe);
-        }
+    }
+    const head_with_sketch large(20011, 700, 16, false); // so many that only a sample of the estimates is looked at
+    for (int32_t n_probe : { 20, 300 }) {
+        check_selection(large, n_probe);
     }
 }
 

@@ -7,9 +7,9 @@
 #include "input.h"
 #include "json.h"
 #include "output.h"
+#include "progress.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -60,39 +60,21 @@ static bool parse_args(int argc, char ** argv, calibrate_args * args) {
     return true;
 }
 
-static double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Prints progress: every change of stage at once, else a line each half second.
 struct reporter {
-    std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-    double                                last  = -1.0;
-    std::string                           stage;
+    flash_head_tool_clock clock;
 
-    void operator()(const char * name, double fraction) {
-        const double now = seconds_since(start);
-        if (stage == name && now - last < 0.5) {
-            return;
-        }
-        stage = name;
-        last  = now;
+    void operator()(const char * stage, double fraction) {
         json_object line;
-        line.add("event",    "progress");
-        line.add("stage",    name);
-        line.add("fraction", fraction);
-        line.add("seconds",  now);
-        json_print(line);
+        if (clock.due(stage, 0, &line)) {
+            line.add("fraction", fraction);
+            json_print(line);
+        }
     }
 };
 
 static void print_start(const fhc_tensor_info & info, int64_t n_hidden, int n_threads) {
     json_object line;
-    line.add("event",   "start");
-    line.add("tensor",  info.name.c_str());
-    line.add("type",    ggml_type_name(info.type));
-    line.add("rows",    info.n_rows);
-    line.add("columns", info.n_cols);
+    flash_head_tool_add_tensor(&line, info);
     line.add("hidden",  n_hidden);
     line.add("threads", (int64_t) n_threads);
     json_print(line);
@@ -165,7 +147,7 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
             || !flash_head_tool_write(args.records, result.records, error)) {
         return false;
     }
-    print_done(result.directions, seconds_since(report.start));
+    print_done(result.directions, report.clock.seconds());
     return true;
 }
 

@@ -5,9 +5,9 @@
 #include "json.h"
 #include "matmul.h"
 #include "output.h"
+#include "progress.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -43,28 +43,14 @@ static bool parse_args(int argc, char ** argv, cluster_args * args) {
     return true;
 }
 
-static double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Prints progress: every change of stage or iteration at once, else a line each half second.
 struct reporter {
-    std::chrono::steady_clock::time_point start;
-    double                                last      = -1.0;
-    int                                   iteration = -1;
-    std::string                           stage;
+    flash_head_tool_clock clock;
 
     void operator()(const fhc_progress & p) {
-        const double now = seconds_since(start);
-        if (stage == p.stage && iteration == p.iteration && now - last < 0.5) {
+        json_object line;
+        if (!clock.due(p.stage, p.iteration, &line)) {
             return;
         }
-        stage     = p.stage;
-        iteration = p.iteration;
-        last      = now;
-        json_object line;
-        line.add("event",      "progress");
-        line.add("stage",      p.stage);
         line.add("iteration",  (int64_t) p.iteration);
         line.add("iterations", (int64_t) p.iterations);
         line.add("fraction",   p.fraction);
@@ -72,18 +58,13 @@ struct reporter {
             line.add("objective", p.objective);
             line.add("imbalance", p.imbalance);
         }
-        line.add("seconds", now);
         json_print(line);
     }
 };
 
 static void print_start(const fhc_tensor_info & info, int64_t n_clusters, int n_threads) {
     json_object line;
-    line.add("event",    "start");
-    line.add("tensor",   info.name.c_str());
-    line.add("type",     ggml_type_name(info.type));
-    line.add("rows",     info.n_rows);
-    line.add("columns",  info.n_cols);
+    flash_head_tool_add_tensor(&line, info);
     line.add("clusters", n_clusters);
     line.add("threads",  (int64_t) n_threads);
     json_print(line);
@@ -109,7 +90,6 @@ int flash_head_tool_cluster(int argc, char ** argv) {
 
     const int n_threads = args.threads > 0 ? (int) args.threads : std::max(1, (int) std::thread::hardware_concurrency());
     reporter  report;
-    report.start = std::chrono::steady_clock::now();
 
     std::string     error;
     fhc_tensor_info info;
@@ -143,7 +123,7 @@ int flash_head_tool_cluster(int argc, char ** argv) {
         ok = ok && fhc_cluster(&rows, &params, pool.get(), &result, &error);
         ok = ok && flash_head_tool_write(args.out, result.cluster, &error);
         if (ok) {
-            print_done(result, seconds_since(report.start));
+            print_done(result, report.clock.seconds());
         }
     }
     if (!ok) {

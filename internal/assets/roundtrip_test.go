@@ -17,7 +17,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
@@ -121,19 +121,7 @@ func halves(values []float32, dtype safetensors.DType) []uint16 {
 
 func parameters(t *testing.T, path string) flashhead.Parameters {
 	t.Helper()
-	f, err := gguf.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := flashhead.FromFile(f, head)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, p := flashheadtest.Open(t, path)
 	return p
 }
 

@@ -34,7 +34,7 @@ func Evaluate(ctx context.Context, o Options, p *progress.Progress) (Report, err
 	if j.programs, err = llama.Find(o.LibDir); err != nil {
 		return Report{}, err
 	}
-	j.report.Runtime = Runtime{Folder: j.programs.Folder, Threads: o.Threads, Mode: o.Mode}
+	j.report.Runtime = Runtime{Version: o.Version, Folder: j.programs.Folder, Threads: o.Threads, Mode: o.Mode}
 	if o.Mode == modeSample {
 		j.report.Runtime.Temperature, j.report.Runtime.Seed = o.Temperature, o.Seed
 	}
@@ -107,7 +107,7 @@ func (j *job) openModel() error {
 	j.report.Model = Model{
 		File: filepath.Base(j.Model), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes, Pinned: len(params.Pinned),
-		CentroidType: params.CentroidType.String(), HeadBytes: cost.Head,
+		CentroidType: params.CentroidType.String(), SketchRank: params.Sketch.Rank, HeadBytes: cost.Head,
 	}
 	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
 	for _, p := range j.Probes {

@@ -21,6 +21,7 @@ type Options struct {
 	Seed        uint32  // of the draw, mode sample only
 	Threads     int     // the runtime's
 	LibDir      string  // folder of llama-perplexity and llama-server; "" for the default
+	Version     string  // this program's, for the report
 }
 
 // The modes.

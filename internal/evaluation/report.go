@@ -31,11 +31,13 @@ type Model struct {
 	Probes       uint32 `json:"probes"` // the file's own P
 	Pinned       int    `json:"pinned_tokens"`
 	CentroidType string `json:"centroid_type"`
-	HeadBytes    int64  `json:"head_bytes"` // read for a token by the dense head
+	SketchRank   int    `json:"sketch_rank,omitempty"` // 0: no sketch
+	HeadBytes    int64  `json:"head_bytes"`            // read for a token by the dense head
 }
 
 // Runtime says what ran.
 type Runtime struct {
+	Version     string  `json:"version"` // of fh-ollama
 	Folder      string  `json:"folder"`
 	Threads     int     `json:"threads"`
 	Mode        string  `json:"mode"`        // how clusters are chosen: top or sample

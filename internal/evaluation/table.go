@@ -16,7 +16,11 @@ func (r Report) String() string {
 	m := r.Model
 	line("model", "%s, %s", m.File, m.Architecture)
 	line("head", "%s, %s, %d x %d", m.Head, m.HeadType, m.Vocabulary, m.Hidden)
-	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids, mode %s", m.Clusters, m.Probes, m.Pinned, m.CentroidType, r.mode())
+	sketch := ""
+	if m.SketchRank > 0 {
+		sketch = fmt.Sprintf(", sketch of rank %d", m.SketchRank)
+	}
+	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids%s, mode %s", m.Clusters, m.Probes, m.Pinned, m.CentroidType, sketch, r.mode())
 	line("text", "%s, %d chunks of %d tokens, %d positions", r.Text.Name, r.Text.Chunks, r.Text.Context, r.Text.Positions)
 	line("dense", "perplexity %.2f ± %.2f", r.Dense.Value, r.Dense.Error)
 	if r.Unknown != "" {
