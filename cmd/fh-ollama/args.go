@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,4 +86,11 @@ func withConfig(app *cli.App) {
 			return nil
 		}
 	}
+}
+
+// printJSON prints a result for programs.
+func printJSON(c *cli.Context, result any) error {
+	out := json.NewEncoder(c.App.Writer)
+	out.SetIndent("", "  ")
+	return out.Encode(result)
 }

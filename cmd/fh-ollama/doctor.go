@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -39,9 +38,7 @@ func runDoctor(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		out := json.NewEncoder(c.App.Writer)
-		out.SetIndent("", "  ")
-		err = out.Encode(report)
+		err = printJSON(c, report)
 	} else {
 		_, err = fmt.Fprint(c.App.Writer, report)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -73,9 +72,7 @@ func runEval(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		out := json.NewEncoder(c.App.Writer)
-		out.SetIndent("", "  ")
-		err = out.Encode(report)
+		err = printJSON(c, report)
 	} else {
 		_, err = fmt.Fprint(c.App.Writer, report)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -35,7 +34,5 @@ func runInspect(c *cli.Context) error {
 		fmt.Fprint(c.App.Writer, report)
 		return nil
 	}
-	out := json.NewEncoder(c.App.Writer)
-	out.SetIndent("", "  ")
-	return out.Encode(report)
+	return printJSON(c, report)
 }

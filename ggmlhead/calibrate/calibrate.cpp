@@ -12,20 +12,7 @@ static flash_head_map make_map(const std::vector<uint32_t> & cluster, int64_t n_
     flash_head_map map;
     map.n_cluster = n_clusters;
     map.cluster.assign(cluster.begin(), cluster.end());
-    map.offsets.assign(n_clusters + 1, 0);
-    for (uint32_t c : cluster) {
-        map.offsets[c + 1]++;
-    }
-    for (int64_t c = 0; c < n_clusters; c++) {
-        map.offsets[c + 1] += map.offsets[c];
-    }
-    std::vector<int32_t> next(map.offsets.begin(), map.offsets.end() - 1);
-    map.tokens  .resize(cluster.size());
-    map.position.resize(cluster.size());
-    for (size_t v = 0; v < cluster.size(); v++) {
-        map.position[v] = next[cluster[v]]++;
-        map.tokens[map.position[v]] = (int32_t) v;
-    }
+    flash_head_map_sort(map);
     return map;
 }
 

@@ -19,6 +19,23 @@ static const char * const KEY_SKETCH_ACTIVATIONS = "flashhead.sketch_activations
 
 static const uint32_t FORMAT_VERSION = 1;
 
+void flash_head_map_sort(flash_head_map & map) {
+    map.offsets.assign(map.n_cluster + 1, 0);
+    for (int32_t c : map.cluster) {
+        map.offsets[c + 1]++;
+    }
+    for (int64_t c = 0; c < map.n_cluster; c++) {
+        map.offsets[c + 1] += map.offsets[c];
+    }
+    std::vector<int32_t> next(map.offsets.begin(), map.offsets.end() - 1);
+    map.tokens  .resize(map.cluster.size());
+    map.position.resize(map.cluster.size());
+    for (size_t v = 0; v < map.cluster.size(); v++) {
+        map.position[v] = next[map.cluster[v]]++;
+        map.tokens[map.position[v]] = (int32_t) v;
+    }
+}
+
 bool flash_head_map_present(const gguf_context * gguf) {
     return gguf_find_key(gguf, KEY_VERSION) >= 0 || gguf_find_key(gguf, KEY_ASSIGNMENTS) >= 0;
 }
@@ -158,24 +175,12 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
     std::sort(map.pinned.begin(), map.pinned.end());
     map.pinned.erase(std::unique(map.pinned.begin(), map.pinned.end()), map.pinned.end());
 
-    // counting sort of the tokens by cluster
-    map.offsets.assign(n_cluster + 1, 0);
-    for (int32_t c : map.cluster) {
-        map.offsets[c + 1]++;
-    }
+    flash_head_map_sort(map);
     for (uint32_t c = 0; c < n_cluster; c++) {
-        if (map.offsets[c + 1] == 0) {
+        if (map.offsets[c + 1] == map.offsets[c]) {
             error = std::string(KEY_ASSIGNMENTS) + " leaves cluster " + std::to_string(c) + " empty";
             return false;
         }
-        map.offsets[c + 1] += map.offsets[c];
-    }
-    std::vector<int32_t> next(map.offsets.begin(), map.offsets.end() - 1);
-    map.tokens.resize(n_vocab);
-    map.position.resize(n_vocab);
-    for (int64_t v = 0; v < n_vocab; v++) {
-        map.position[v] = next[map.cluster[v]]++;
-        map.tokens[map.position[v]] = (int32_t) v;
     }
     return read_sketch(gguf, n_embd, map, error);
 }

@@ -25,6 +25,9 @@ struct flash_head_map {
     std::vector<float> sketch_activations; // [rank][n_embd]: directions on which activations are projected
 };
 
+// Fills in position, tokens and offsets from cluster, whose values are below n_cluster. A cluster may be empty.
+void flash_head_map_sort(flash_head_map & map);
+
 // Whether the file carries FlashHead keys at all, sound or not.
 bool flash_head_map_present(const gguf_context * gguf);
 

@@ -11,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/assets"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
 )
 
 // TestOpen names both folders that may be given, and leaves out what may be absent.
@@ -56,7 +57,7 @@ func TestRefused(t *testing.T) {
 	}
 	lib := ""
 	if !testing.Short() {
-		lib = native(t)
+		lib = nativetest.Dir(t)
 	}
 	for name, c := range map[string]struct {
 		change func(*fixture)

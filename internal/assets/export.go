@@ -119,11 +119,7 @@ func (e *export) run(ctx context.Context) error {
 
 // centroids computes the centroids.
 func (e *export) centroids(ctx context.Context) (*cluster.Centroids, error) {
-	tool, err := cluster.FindTool(cluster.LibDirs(e.LibDir))
-	if err != nil {
-		return nil, err
-	}
-	ggml, err := cluster.FindGGML(ctx, tool, e.LibDir, installation.Here())
+	tool, ggml, err := cluster.FindNative(ctx, e.LibDir, installation.Here())
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/assets"
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/safetensors"
@@ -101,22 +100,6 @@ func importTo(model, out, dir, lib string) (convert.Summary, string, error) {
 // exportTo exports a converted model.
 func exportTo(ctx context.Context, model, dir, lib string, force bool) (assets.Exported, error) {
 	return assets.Export(ctx, assets.ExportOptions{Input: model, Dir: dir, LibDir: lib, Force: force, ToolVersion: "test"}, progress.New(io.Discard))
-}
-
-// native returns the folder of the build's own tool, without which the test fails.
-func native(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the native tool")
-	}
-	dir := os.Getenv("FH_OLLAMA_LIB")
-	if dir == "" {
-		dir = "../../dist/lib/ollama"
-	}
-	if _, err := cluster.FindTool([]string{dir}); err != nil {
-		t.Fatalf("%v in %s: run make build first", err, dir)
-	}
-	return dir
 }
 
 func names(dir string) string {

@@ -20,6 +20,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/safetensors"
 )
@@ -37,7 +38,7 @@ func rows(t *testing.T) [][]float32 {
 // TestNativeImport imports clusters of unequal sizes, two of them empty, with centroids of unit length in every type: the
 // clusters are renumbered, P is capped, the special tokens join the default ones.
 func TestNativeImport(t *testing.T) {
-	lib := native(t)
+	lib := nativetest.Dir(t)
 	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
 	ids := make([]int64, 40)
 	for i := range ids {
@@ -128,7 +129,7 @@ func parameters(t *testing.T, path string) flashhead.Parameters {
 // TestNativeRoundTrip converts the small trained model, exports and imports into the unconverted file: clusters, P and
 // pinned tokens are the same, centroids the means of the rows, and a configuration that was there keeps its entries.
 func TestNativeRoundTrip(t *testing.T) {
-	lib := native(t)
+	lib := nativetest.Dir(t)
 	const demo = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
 	work := t.TempDir()
 	dir, converted, back := filepath.Join(work, "assets"), filepath.Join(work, "converted.gguf"), filepath.Join(work, "back.gguf")
@@ -212,7 +213,7 @@ func TestNativeRoundTrip(t *testing.T) {
 
 // TestNativeExportedCentroids compares with means that are worked out here.
 func TestNativeExportedCentroids(t *testing.T) {
-	lib := native(t)
+	lib := nativetest.Dir(t)
 	work := t.TempDir()
 	converted := filepath.Join(work, "converted.gguf")
 	o := convert.Defaults()
@@ -276,7 +277,7 @@ func TestExportRefused(t *testing.T) {
 	if got := names(work); got != "file" {
 		t.Errorf("left behind: %q", got)
 	}
-	lib := native(t)
+	lib := nativetest.Dir(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := exportTo(ctx, sound, filepath.Join(work, "new"), lib, true); !errors.Is(err, context.Canceled) {

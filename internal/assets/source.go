@@ -75,11 +75,7 @@ func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 		p.Start("renumbering")
 		p.Done(fmt.Sprintf("left out %d empty clusters of %d", empty, s.Assets.Clusters))
 	}
-	tool, err := cluster.FindTool(cluster.LibDirs(s.LibDir))
-	if err != nil {
-		return err
-	}
-	ggml, err := cluster.FindGGML(ctx, tool, s.LibDir, installation.Here())
+	tool, ggml, err := cluster.FindNative(ctx, s.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
 )
 
 const (
@@ -37,13 +38,7 @@ func numbers(t *testing.T, data []byte) []float32 {
 // calibration returns options that calibrate a small head with random hidden states, and what these and its rows are.
 func calibration(t *testing.T) (o cluster.CalibrateOptions, rows, hidden []float32) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the native tool")
-	}
-	dir := os.Getenv("FH_OLLAMA_LIB")
-	if dir == "" {
-		dir = "../../dist/lib/ollama"
-	}
+	dir := nativetest.Dir(t)
 	tool, err := cluster.FindTool([]string{dir})
 	if err != nil {
 		t.Fatalf("%v in %s: run make build first", err, dir)

@@ -14,17 +14,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
 )
 
 // TestNativeCentroids averages rows whose means are worked out by hand, 2 columns of 5 rows in clusters of 3, 1 and 1.
 func TestNativeCentroids(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs the native tool")
-	}
-	dir := os.Getenv("FH_OLLAMA_LIB")
-	if dir == "" {
-		dir = "../../dist/lib/ollama"
-	}
+	dir := nativetest.Dir(t)
 	tool, err := cluster.FindTool([]string{dir})
 	if err != nil {
 		t.Fatalf("%v in %s: run make build first", err, dir)

@@ -96,6 +96,16 @@ func FindGGML(ctx context.Context, tool, dir string, places installation.Places)
 		"update Ollama to 0.30 or newer, or name the lib/ollama of another in FH_OLLAMA_LIB")
 }
 
+// FindNative returns the path of the native tool for a user's folder dir, "" if there is none, and the folder of the
+// libraries of ggml that it must be given: FindTool and FindGGML.
+func FindNative(ctx context.Context, dir string, places installation.Places) (tool, ggml string, err error) {
+	if tool, err = FindTool(LibDirs(dir)); err != nil {
+		return "", "", err
+	}
+	ggml, err = FindGGML(ctx, tool, dir, places)
+	return tool, ggml, err
+}
+
 // holdsGGML tells whether ggml's libraries lie in dir.
 func holdsGGML(dir string) bool {
 	found, _ := filepath.Glob(filepath.Join(dir, "libggml-base.so*"))

@@ -46,7 +46,7 @@ func (c *calibrating) Plan(src *gguf.File, head flashhead.Head) (flashhead.Param
 
 // Fill has the model read the text, clusters, and calibrates. What may be missing is found out before what takes long.
 func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, ggml, err := c.native(ctx)
+	tool, ggml, err := cluster.FindNative(ctx, c.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}

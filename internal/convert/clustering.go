@@ -33,18 +33,9 @@ func (c *clustering) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Paramete
 	}, nil
 }
 
-// native finds the native tool, and the folder of the ggml that it must be given, if any.
-func (c *clustering) native(ctx context.Context) (tool, ggml string, err error) {
-	if tool, err = cluster.FindTool(cluster.LibDirs(c.LibDir)); err != nil {
-		return "", "", err
-	}
-	ggml, err = cluster.FindGGML(ctx, tool, c.LibDir, installation.Here())
-	return tool, ggml, err
-}
-
 // Fill runs the native tool.
 func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, ggml, err := c.native(ctx)
+	tool, ggml, err := cluster.FindNative(ctx, c.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}

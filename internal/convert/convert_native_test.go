@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
 )
 
 const demoModel = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
@@ -21,16 +21,7 @@ const demoModel = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
 // native makes conversions use the build's own tool, without which the test fails.
 func native(t *testing.T) func(*convert.Options) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the native tool")
-	}
-	dir := os.Getenv("FH_OLLAMA_LIB")
-	if dir == "" {
-		dir = "../../dist/lib/ollama"
-	}
-	if _, err := cluster.FindTool([]string{dir}); err != nil {
-		t.Fatalf("%v in %s: run make build first", err, dir)
-	}
+	dir := nativetest.Dir(t)
 	return func(o *convert.Options) { o.LibDir = dir }
 }
 

@@ -2,7 +2,6 @@ package evaluation
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,7 +62,7 @@ func spaceError(need, free int64) error {
 
 // explain names the way out of a full disk.
 func (s scratch) explain(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
+	if disk.Full(err) {
 		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir), err), "free some space, point TMPDIR at another disk, or take fewer --chunks")
 	}
 	return err

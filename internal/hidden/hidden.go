@@ -10,7 +10,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -120,7 +119,7 @@ const elsewhere = "free some space, or point TMPDIR at another disk"
 
 // explain names the way out of a full disk.
 func explain(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
+	if disk.Full(err) {
 		return hint.Wrap(err, elsewhere)
 	}
 	return err

@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -21,13 +22,7 @@ const demoModel = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
 
 func native(t *testing.T) llama.Programs {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the runtime")
-	}
-	dir := os.Getenv("FH_OLLAMA_LIB")
-	if dir == "" {
-		dir = "../../dist/lib/ollama"
-	}
+	dir := nativetest.Dir(t)
 	programs, err := llama.FindServer(t.Context(), dir, installation.Places{})
 	if err != nil {
 		t.Fatalf("%v in %s: run make build first", err, dir)

@@ -90,7 +90,7 @@ func (o *File) Discard() {
 func (o *File) Explain(err error) error {
 	wrapped := fmt.Errorf("cannot write %s: %w", o.final, err)
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+	case disk.Full(err):
 		return o.noSpace(wrapped)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return hint.Wrap(wrapped, "choose a folder that you may write to with "+o.flag)
