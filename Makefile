@@ -8,7 +8,7 @@ GO ?= go
 
 help:
 	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
-	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (cold: 20 minutes on 2 cores)'
+	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (8 minutes on 2 cores; cold 15 more)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
