@@ -42,7 +42,7 @@ struct sparse_product {
     const ggml_tensor * x;
     flash_head_product * product;
 
-    std::atomic<int64_t> * n_scored; // or nullptr: nobody counts
+    flash_head_totals * totals; // or nullptr: nobody counts
 };
 
 // one thread's view of the barrier
@@ -59,17 +59,17 @@ static void wait_at(void * data) {
 static void compute_part(ggml_tensor * logits, int ith, int nth, void * data) {
     const sparse_product * s = (const sparse_product *) data;
     sparse_barrier barrier = { &s->product->barrier, nth };
-    int64_t n_scored = 0;
+    flash_head_counts counts = {};
     flash_head_compute(&s->head, &s->params, (const float *) s->x->data, s->x->nb[1], (float *) logits->data, logits->nb[1],
-            s->x->ne[1], s->product->work.data(), { ith, nth, wait_at, &barrier, s->n_scored ? &n_scored : nullptr });
-    if (s->n_scored) {
-        *s->n_scored += n_scored;
+            s->x->ne[1], s->product->work.data(), { ith, nth, wait_at, &barrier, s->totals ? &counts : nullptr });
+    if (s->totals) {
+        s->totals->add(counts);
     }
 }
 
-// by retrieval; n_probe of all clusters is exact. n_scored is added to, or nullptr.
+// by retrieval; n_probe of all clusters is exact. totals are added to, or nullptr.
 static enum ggml_status compute_sparse(
-        flash_head_product & product, const flash_head_weight & weight, int32_t n_probe, ggml_tensor * node, std::atomic<int64_t> * n_scored) {
+        flash_head_product & product, const flash_head_weight & weight, int32_t n_probe, ggml_tensor * node, flash_head_totals * totals) {
     const flash_head_model & model = *weight.model;
     const ggml_tensor      * x     = node->src[1];
 
@@ -91,10 +91,11 @@ static enum ggml_status compute_sparse(
     s.head.activations  = weight.activations.data();
     s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
+    s.head.grouped      = weight.grouped;
     s.params   = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed };
     s.x        = x;
     s.product  = &product;
-    s.n_scored = n_scored;
+    s.totals   = totals;
 
     const size_t work_size = flash_head_work_size(&s.head, x->ne[1], product.n_threads);
     if (product.work.size() < work_size) {
@@ -134,7 +135,7 @@ static enum ggml_status compute(flash_head_product & product, flash_head_weight 
     if (dense) {
         return compute_dense(product, weight, node);
     }
-    return compute_sparse(product, weight, model.settings.n_probe, node, weight.statistics ? &weight.statistics->n_scored : nullptr);
+    return compute_sparse(product, weight, model.settings.n_probe, node, weight.statistics ? &weight.statistics->totals : nullptr);
 }
 
 enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node) {

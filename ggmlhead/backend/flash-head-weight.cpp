@@ -1,6 +1,7 @@
 #include "flash-head-weight.h"
 
 #include "flash-head-build.h"
+#include "flash-head-centroids.h"
 #include "flash-head-sketch.h"
 #include "ggml-impl.h"
 
@@ -12,7 +13,8 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
     row_size = ggml_row_size(model->type, model->n_embd);
 
     const flash_head_map & map = model->map;
-    centroids.resize(map.n_cluster*ggml_row_size(model->settings.centroid_type, model->n_embd));
+    grouped = model->settings.centroid_type == GGML_TYPE_Q4_0;
+    centroids.resize((grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster)*ggml_row_size(model->settings.centroid_type, model->n_embd));
     if (map.rank > 0) {
         sketch.resize(flash_head_sketch_n_groups(model->n_vocab)*flash_head_sketch_group_size(map.rank));
         activations.resize(map.sketch_activations.size());
@@ -78,6 +80,10 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
     if (model.map.rank > 0) {
         flash_head_build_sketch(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
                 model.settings.centroid_type, weight.centroids.data(), weight.sketch.data(), flash_head_build_threads());
+    }
+    if (weight.grouped) {
+        const std::vector<uint8_t> plain = weight.centroids;
+        flash_head_centroids_group(plain.data(), model.map.n_cluster, model.n_embd, weight.centroids.data());
     }
     weight.ready = true;
 }

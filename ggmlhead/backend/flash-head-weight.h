@@ -15,7 +15,8 @@ struct flash_head_weight {
 
     uint8_t              * rows = nullptr;    // [n_vocab][row_size bytes], by cluster; in the buffer that owns this
     size_t                 row_size = 0;
-    std::vector<uint8_t>   centroids;         // [n_cluster] rows of the type that the settings name
+    std::vector<uint8_t>   centroids;         // [n_cluster] rows of the type that the settings name, or in groups
+    bool                   grouped = false;   // the latter (flash-head-centroids.h)
     std::vector<uint8_t>   sketch;            // groups, or none
     std::vector<float>     activations;       // [n_embd][rank]: the sketch's directions for activations
 

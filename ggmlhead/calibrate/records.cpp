@@ -93,16 +93,16 @@ static bool find_best(fhc_products * p, const fhc_weight & w, const fhc_matrix &
 
 // What a thread ranks with.
 struct ranker {
-    std::vector<float>   estimates;    // [V], in the order of the clusters
+    std::vector<float>   estimates;    // [V]
     std::vector<int32_t> order;        // [n_best]: the best tokens by estimate
     std::vector<int64_t> above;        // [n_best + 1]: tokens that fall between the one before and this one
 };
 
 // Ranks the best tokens of one row by r.estimates: out [n_best][2].
-static void rank(const flash_head_map & map, const best_token * best, ranker & r, uint32_t * out) {
+static void rank(const best_token * best, ranker & r, uint32_t * out) {
     const int32_t n_best = (int32_t) r.order.size();
     const float * e      = r.estimates.data();
-    const auto value = [&](int32_t i) { return e[map.position[best[i].token]]; };
+    const auto value = [&](int32_t i) { return e[best[i].token]; };
     for (int32_t i = 0; i < n_best; i++) {
         r.order[i] = i;
     }
@@ -111,13 +111,12 @@ static void rank(const flash_head_map & map, const best_token * best, ranker & r
     });
     std::fill(r.above.begin(), r.above.end(), 0);
     const float least = value(r.order[n_best - 1]);
-    for (size_t pos = 0; pos < r.estimates.size(); pos++) {
-        if (e[pos] < least) {
+    for (uint32_t token = 0; token < r.estimates.size(); token++) {
+        if (e[token] < least) {
             continue;    // nearly all
         }
-        const uint32_t token = (uint32_t) map.tokens[pos];
-        const auto after = std::lower_bound(r.order.begin(), r.order.end(), pos, [&](int32_t i, size_t) {
-            return value(i) > e[pos] || (value(i) == e[pos] && best[i].token <= token);
+        const auto after = std::lower_bound(r.order.begin(), r.order.end(), token, [&](int32_t i, uint32_t) {
+            return value(i) > e[token] || (value(i) == e[token] && best[i].token <= token);
         });
         r.above[after - r.order.begin()]++;    // itself counts for those after it
     }
@@ -132,20 +131,16 @@ static void rank(const flash_head_map & map, const best_token * best, ranker & r
 // The estimates of one row x, of which scores are those of the centroids. Returns false if one is not finite.
 static bool estimate(const fhc_head & head, const float * x, const float * scores, std::vector<float> & out) {
     const flash_head_map & map = *head.map;
-    std::fill(out.begin(), out.end(), 0.0f);
     if (map.rank > 0) {
         flash_head_code code;
         flash_head_sketch_encode(head.activations.data(), map.rank, x, head.weight->info.n_cols, &code);
-        flash_head_sketch_estimate(head.sketch.data(), map.rank, &code, 0, (int64_t) out.size(), out.data());
-    }
-    bool sound = true;
-    for (int64_t c = 0; c < map.n_cluster; c++) {
-        for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-            out[pos] += scores[c];
-            sound = sound && std::isfinite(out[pos]);
+        flash_head_sketch_estimate(head.sketch.data(), map.rank, &code, map.cluster.data(), scores, 0, (int64_t) out.size(), out.data(), nullptr);
+    } else {
+        for (size_t token = 0; token < out.size(); token++) {
+            out[token] = scores[map.cluster[token]];
         }
     }
-    return sound;
+    return std::all_of(out.begin(), out.end(), [](float estimate) { return std::isfinite(estimate); });
 }
 
 bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden, const std::function<void(double)> & progress,
@@ -182,7 +177,7 @@ bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix 
                     bad.add(h0 + h);
                     continue;
                 }
-                rank(map, best.data() + (h0 + h)*n_best, rankers[worker], out->data() + (h0 + h)*n_best*2);
+                rank(best.data() + (h0 + h)*n_best, rankers[worker], out->data() + (h0 + h)*n_best*2);
             }
         });
         progress(search + (1.0 - search)*end/n_tasks);

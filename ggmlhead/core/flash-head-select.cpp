@@ -1,75 +1,106 @@
 #include "flash-head-select.h"
 
 #include <algorithm>
-#include <string.h>
+#include <math.h>
 
-// Digits of a key, most significant first: 11 + 11 + 10 bits.
-static const int DIGIT_SHIFT[] = { 21, 10, 0 };
-static const int DIGIT_BINS    = 2048;
+// Halving the range of keys costs one pass that only compares, many keys at a time; sorting digits into bins would take
+// longer, as it takes one key at a time. What is left when few keys are in the range is looked at one by one. Most of the
+// halving is done on a sample of the keys.
+static const int64_t FEW    = 256;
+static const int64_t SAMPLE = 1024;
 
-// the bin in which the n-th best lies; n becomes its rank within that bin
-static uint32_t find_bin(const uint32_t * counts, int64_t * n) {
-    for (int bin = DIGIT_BINS - 1; bin > 0; bin--) {
-        if (*n <= counts[bin]) {
-            return bin;
-        }
-        *n -= counts[bin];
+// how many of keys [n_keys] are at least `least`
+static int64_t count(const int32_t * keys, int64_t n_keys, int32_t least) {
+    int32_t n = 0;
+    for (int64_t i = 0; i < n_keys; i++) {
+        n += keys[i] >= least;
     }
-    return 0;
+    return n;
 }
 
-static bool better(const flash_head_candidate & a, const flash_head_candidate & b) {
+// Keys from low on, below high, among which the n-th best is: n_low >= n keys are at least low, n_high < n at least high.
+struct key_range {
+    int64_t low, high;
+    int64_t n_low, n_high;
+
+    explicit key_range(int64_t n_keys) : low(INT32_MIN), high((int64_t) INT32_MAX + 1), n_low(n_keys), n_high(0) {}
+
+    // leaves out what is on the other side of key
+    void split(const int32_t * keys, int64_t n_keys, int64_t n, int64_t key) {
+        if (key <= low || key >= high) {
+            return;
+        }
+        const int64_t n_key = count(keys, n_keys, (int32_t) key);
+        if (n_key >= n) {
+            low   = key;
+            n_low = n_key;
+        } else {
+            high   = key;
+            n_high = n_key;
+        }
+    }
+
+    // until one key is left, or at most `few` keys are between, or n_low is at most n + slack
+    void narrow(const int32_t * keys, int64_t n_keys, int64_t n, int64_t few, int64_t slack) {
+        while (high - low > 1 && n_low - n_high > few && n_low > n + slack) {
+            split(keys, n_keys, n, low + (high - low)/2);
+        }
+    }
+};
+
+static key_range find_range(const int32_t * keys, int64_t n_keys, int64_t n, int64_t few, int64_t slack) {
+    key_range r(n_keys);
+    if (n_keys >= 8*SAMPLE) {
+        int32_t sample[SAMPLE];
+        for (int64_t i = 0; i < SAMPLE; i++) {
+            sample[i] = keys[i*n_keys/SAMPLE];
+        }
+        // where the n-th best most likely is, and if it is not, the other side is left
+        const double  expected = (double) n*SAMPLE/n_keys, deviation = sqrt(expected);
+        const int64_t better   = (int64_t) (expected - 2*deviation), worse = (int64_t) (expected + 2*deviation) + 2;
+        for (int64_t m : { better, worse }) {
+            if (m >= 1 && m <= SAMPLE) {
+                key_range s(SAMPLE);
+                s.narrow(sample, SAMPLE, m, 1, -1);
+                r.split(keys, n_keys, n, m == better ? s.high : s.low);
+            }
+        }
+    }
+    r.narrow(keys, n_keys, n, few, slack);
+    return r;
+}
+
+int32_t flash_head_nth_best(const int32_t * keys, int64_t n_keys, int64_t n, int64_t slack) {
+    return slack > 0 ? (int32_t) find_range(keys, n_keys, n, 0, slack).low : flash_head_select(keys, n_keys, n).key;
+}
+
+struct candidate {
+    int32_t key;
+    int32_t index;
+};
+
+static bool better(const candidate & a, const candidate & b) {
     return a.key > b.key || (a.key == b.key && a.index < b.index);
 }
 
-uint32_t flash_head_nth_best(const uint32_t * keys, int64_t n_keys, int64_t n) {
-    uint32_t counts[DIGIT_BINS];
-    uint32_t found = 0; // the digits so far
-    for (int digit = 0; digit < 3; digit++) {
-        const int shift = DIGIT_SHIFT[digit];
-        const int above = digit == 0 ? 32 : DIGIT_SHIFT[digit - 1];
+flash_head_threshold flash_head_select(const int32_t * keys, int64_t n_keys, int64_t n) {
+    const key_range r = find_range(keys, n_keys, n, FEW, -1);
 
-        memset(counts, 0, sizeof(counts));
-        for (int64_t i = 0; i < n_keys; i++) {
-            if (digit == 0 || keys[i] >> above == found >> above) {
-                counts[(keys[i] >> shift) & (DIGIT_BINS - 1)] += 1;
+    if (r.n_low - r.n_high > FEW) { // all of one key: the first of them by index
+        int64_t left = n - r.n_high;
+        for (int64_t i = 0; ; i++) {
+            if (keys[i] == r.low && --left == 0) {
+                return { (int32_t) r.low, (int32_t) i };
             }
         }
-        found |= find_bin(counts, &n) << shift;
     }
-    return found;
-}
-
-flash_head_threshold flash_head_select(const uint32_t * keys, int64_t n_keys, int64_t n, flash_head_candidate * scratch) {
-    uint32_t counts[DIGIT_BINS];
-
-    memset(counts, 0, sizeof(counts));
+    candidate candidates[FEW + 1];
+    int64_t n_candidates = 0;
     for (int64_t i = 0; i < n_keys; i++) {
-        counts[keys[i] >> DIGIT_SHIFT[0]]++;
+        candidates[n_candidates] = { keys[i], (int32_t) i };
+        n_candidates += (keys[i] >= r.low) & (keys[i] < r.high); // no branch: a processor guesses too many of them wrong
     }
-    const uint32_t first = find_bin(counts, &n);
-
-    int64_t left = 0;
-    for (int64_t i = 0; i < n_keys; i++) {
-        if (keys[i] >> DIGIT_SHIFT[0] == first) {
-            scratch[left++] = { keys[i], (int32_t) i };
-        }
-    }
-
-    // scores lie close together, so one digit often leaves thousands
-    memset(counts, 0, sizeof(counts));
-    for (int64_t i = 0; i < left; i++) {
-        counts[(scratch[i].key >> DIGIT_SHIFT[1]) % DIGIT_BINS]++;
-    }
-    const uint32_t second = find_bin(counts, &n);
-
-    int64_t last = 0;
-    for (int64_t i = 0; i < left; i++) {
-        if ((scratch[i].key >> DIGIT_SHIFT[1]) % DIGIT_BINS == second) {
-            scratch[last++] = scratch[i];
-        }
-    }
-
-    std::nth_element(scratch, scratch + (n - 1), scratch + last, better);
-    return { scratch[n - 1].key, scratch[n - 1].index };
+    const int64_t left = n - r.n_high;
+    std::nth_element(candidates, candidates + (left - 1), candidates + n_candidates, better);
+    return { candidates[left - 1].key, candidates[left - 1].index };
 }

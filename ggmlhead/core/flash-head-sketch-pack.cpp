@@ -3,9 +3,6 @@
 #include "flash-head-sketch.h"
 
 #include <math.h>
-#include <string.h>
-
-static const int GROUP = FLASH_HEAD_SKETCH_GROUP;
 
 // the nearest such float
 static uint16_t upper_of(float f) {
@@ -20,7 +17,7 @@ static float round_factors(const float * x, int32_t n, int8_t * q) {
     for (int32_t i = 0; i < n; i++) {
         most = fabsf(x[i]) > fabsf(most) ? x[i] : most;
     }
-    const float scale = flash_head_sketch_scale(upper_of(most/-8.0f));
+    const float scale = flash_head_upper_to_float(upper_of(most/-8.0f));
     for (int32_t i = 0; i < n; i++) {
         const float value = scale != 0.0f ? roundf(x[i]/scale) : 0.0f;
         q[i] = (int8_t) (value < -8.0f ? -8.0f : value > 7.0f ? 7.0f : value);
@@ -30,14 +27,14 @@ static float round_factors(const float * x, int32_t n, int8_t * q) {
 
 void flash_head_sketch_pack(const float * factors, int32_t n, int32_t rank, void * group) {
     uint8_t * bytes = (uint8_t *) group;
-    uint8_t * lines = bytes + GROUP*sizeof(uint16_t);
+    uint8_t * lines = bytes + FLASH_HEAD_GROUP*sizeof(uint16_t);
     memset(bytes, 0, flash_head_sketch_group_size(rank));
     for (int32_t t = 0; t < n; t++) {
         int8_t q[FLASH_HEAD_SKETCH_MAX_RANK];
         const uint16_t scale = upper_of(round_factors(factors + t*rank, rank, q));
         memcpy(bytes + t*sizeof(scale), &scale, sizeof(scale));
-        for (int32_t i = 0; i < rank/2; i++) {
-            lines[i*GROUP + t] = (uint8_t) ((q[2*i] + 8) | (q[2*i + 1] + 8) << 4);
+        for (int32_t j = 0; j < rank; j++) {
+            flash_head_group_put(lines, j, t, q[j]);
         }
     }
 }

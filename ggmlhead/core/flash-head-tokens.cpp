@@ -1,121 +1,175 @@
 // Selection by tokens, for a head with a sketch: about as many tokens as n_probe clusters have are scored exactly, those with
 // the best estimates, wherever they lie. All others keep their estimates.
+//
+// Tokens are dealt to the threads in a few chunks each, by turns: the best ones often have neighbouring numbers. In few, as the
+// lines of memory at the ends of a chunk change hands, which takes longer than a hundred estimates.
 
 #include "flash-head-work.h"
 
+#include <algorithm>
 #include <math.h>
 
-static const int64_t GROUP = FLASH_HEAD_SKETCH_GROUP;
-static const int64_t AHEAD = 4; // rows fetched before they are needed
+static const int64_t GROUP = FLASH_HEAD_GROUP;
+static const int64_t NEAR  = 4*GROUP; // tokens of which all rows are estimated while their part of the sketch is at hand
 
-// The best estimates are told from the others by those of every so many tokens, of which this many should be among the
-// best: to look at all of them takes longer than to score a few tokens more or less.
+// The best estimates are told from the others by a sample of them: to look at all takes longer than to score a few tokens more
+// or less. Where few are wanted, the sample is the best estimate of each group, in which seldom two are wanted; otherwise
+// that of every so many tokens, of which this many should be among the best.
 static const int64_t SAMPLED_BEST = 256;
 static const int64_t MAX_STRIDE   = 16;
 
-static int64_t stride_for(int64_t n_best) {
-    const int64_t stride = n_best/SAMPLED_BEST;
-    return stride < 1 ? 1 : stride > MAX_STRIDE ? MAX_STRIDE : stride;
-}
+struct sampling {
+    bool    by_group; // or else by stride
+    int64_t stride;   // 1: all
+    int64_t size;     // of the sample
+    int64_t n_best;   // of the sample: those above the threshold
+    int64_t slack;    // more of these do no harm
 
-// estimates of this thread's tokens, of whose clusters stage 1 left the scores; and the sample's part of them
-static void estimate(const flash_head * head, const flash_head_work * w, const float * scores, const float * x, const flash_head_part & part, int64_t stride) {
-    float * e = w->estimates;
-
-    flash_head_code code;
-    flash_head_sketch_encode(head->activations, head->rank, x, head->n_embd, &code);
-    flash_head_sketch_estimate(head->sketch, head->rank, &code, part.begin, part.end, e + part.begin);
-    for (int64_t c = part.k0; c < part.k1; c++) {
-        for (int64_t pos = head->offsets[c]; pos < head->offsets[c + 1]; pos++) {
-            e[pos] += scores[c];
+    sampling(int64_t n_vocab, int64_t n_wanted) {
+        const int64_t n_groups = (n_vocab + GROUP - 1)/GROUP;
+        by_group = n_wanted >= 2*SAMPLED_BEST && n_wanted <= n_groups/2;
+        stride   = by_group ? GROUP : std::min(std::max<int64_t>(n_wanted/SAMPLED_BEST, 1), MAX_STRIDE);
+        size     = (n_vocab + stride - 1)/stride;
+        n_best   = (n_wanted + stride - 1)/stride;
+        if (by_group) { // so many groups have one or more of n_wanted tokens that lie anywhere
+            n_best = std::max<int64_t>(1, (int64_t) (n_groups*-expm1(-(double) n_wanted/n_groups)));
         }
+        slack = stride == 1 ? 0 : n_best/64;
     }
-    for (int64_t i = (part.begin + stride - 1)/stride; i*stride < part.end; i++) {
-        w->sample[i] = flash_head_key(e[i*stride]);
+};
+
+// chunk i of tokens, for thread ith of nth: i = ith, ith + nth, ...; a multiple of NEAR long
+struct chunks {
+    int64_t n_vocab, size, n;
+
+    chunks(int64_t n_vocab, int nth) : n_vocab(n_vocab) {
+        size = std::max(n_vocab/(4*nth)/NEAR*NEAR, NEAR);
+        n    = (n_vocab + size - 1)/size;
+    }
+    int64_t begin(int64_t i) const { return i*size; }
+    int64_t end  (int64_t i) const { return std::min(n_vocab, (i + 1)*size); }
+};
+
+// e[v], a row's estimates of at most NEAR tokens begin .. end - 1, of which the clusters have these scores; and the sample's
+// part of them
+static void estimate(const flash_head * head, const flash_head_code & code, const float * scores, const sampling & s,
+        int64_t begin, int64_t end, float * e, int32_t * sample) {
+    float best[NEAR/GROUP];
+    flash_head_sketch_estimate(head->sketch, head->rank, &code, head->cluster, scores, begin, end, e, s.by_group ? best - begin/GROUP : nullptr);
+    if (s.by_group) {
+        for (int64_t g = begin/GROUP; g*GROUP < end; g++) {
+            sample[g] = flash_head_key(best[g - begin/GROUP]);
+        }
+        return;
+    }
+    for (int64_t i = (begin + s.stride - 1)/s.stride; i*s.stride < end; i++) {
+        sample[i] = flash_head_key(e[i*s.stride]);
     }
 }
 
-// this thread's places to be scored exactly, of begin .. end - 1: those estimated at `least` or more, and the pinned
-static int32_t pick(const flash_head * head, const float * e, float least, int64_t begin, int64_t end, int32_t * list) {
+// those of tokens begin .. end - 1 to be scored exactly: estimated at `least` or more, or pinned. best are the keys of the groups'
+// greatest estimates, or nullptr.
+static int32_t pick(const flash_head * head, const float * e, float least, const int32_t * best, int64_t begin, int64_t end, int32_t * list) {
+    const int32_t least_key = flash_head_key(least);
     int32_t count = 0;
-    for (int64_t pos = begin; pos < end; pos += GROUP) {
-        const int64_t n = end - pos < GROUP ? end - pos : GROUP;
-        if (n == GROUP) {
-            int any = 0; // most groups have none
+    for (int64_t v = begin; v < end; v += GROUP) {
+        const int64_t n = std::min(GROUP, end - v);
+        int any = n < GROUP; // most groups have none
+        if (best) {
+            any = best[v/GROUP] >= least_key;
+        } else if (n == GROUP) {
             for (int64_t t = 0; t < GROUP; t++) {
-                any |= e[pos + t] >= least;
+                any |= e[v + t] >= least;
             }
-            if (!any) {
-                continue;
-            }
+        }
+        if (!any) {
+            continue;
         }
         for (int64_t t = 0; t < n; t++) {
-            if (e[pos + t] >= least) {
-                list[count++] = (int32_t) (pos + t);
+            if (e[v + t] >= least) {
+                list[count++] = (int32_t) (v + t);
             }
         }
     }
-    for (int64_t i = 0; i < head->n_pinned; i++) {
-        const int32_t pos = head->position[head->pinned[i]];
-        if (pos >= begin && pos < end && !(e[pos] >= least)) {
-            list[count++] = pos;
+    const int32_t * pinned = std::lower_bound(head->pinned, head->pinned + head->n_pinned, (int32_t) begin);
+    for (; pinned < head->pinned + head->n_pinned && *pinned < end; pinned++) {
+        if (!(e[*pinned] >= least)) {
+            list[count++] = *pinned;
         }
     }
     return count;
 }
 
-// stage 2: this thread's share of all that was picked
-static void score_picked(const flash_head * head, const flash_head_work * w, const char * act, float * logits, int ith, int nth) {
-    int64_t n = 0;
-    for (int t = 0; t < nth; t++) {
-        n += w->place_counts[t];
+static void score_picked(const flash_head * head, const int32_t * list, int64_t n, const char * act, float * logits) {
+    const int64_t ahead = flash_head_rows_ahead(head);
+    for (int64_t i = 0; i < std::min(ahead, n); i++) {
+        flash_head_prefetch(flash_head_row_of(head, list[i]), head->weight_dot.row_size);
     }
-    int64_t skip = flash_head_share(n, ith, nth);
-    int64_t left = flash_head_share(n, ith + 1, nth) - skip;
-    for (int t = 0; t < nth && left > 0; t++) {
-        const int32_t * list  = w->places + head->offsets[flash_head_share(head->n_cluster, t, nth)];
-        const int64_t   count = w->place_counts[t];
-        int64_t i = skip < count ? skip : count;
-        skip -= i;
-        for (; i < count && left > 0; i++, left--) {
-            if (i + AHEAD < count) {
-                flash_head_prefetch(flash_head_row_at(head, list[i + AHEAD]), head->weight_dot.row_size);
-            }
-            flash_head_score_at(head, list[i], act, logits);
+    for (int64_t i = 0; i < n; i++) {
+        if (i + ahead < n) {
+            flash_head_prefetch(flash_head_row_of(head, list[i + ahead]), head->weight_dot.row_size);
+        }
+        flash_head_score_row(head, flash_head_row_of(head, list[i]), act, logits + list[i]);
+    }
+}
+
+// this thread's part of the projections of the n rows from r0 on
+static void project(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
+    const flash_head * head = call->head;
+    const int64_t n_parts = flash_head_sketch_n_parts(head->n_embd);
+    for (int64_t part = call->thread.ith; part < n_parts; part += call->thread.nth) {
+        for (int64_t r = 0; r < n; r++) {
+            flash_head_sketch_project(head->activations, head->rank, call->row(r0 + r), head->n_embd, part, w->parts + (r*n_parts + part)*head->rank);
         }
     }
 }
 
-void flash_head_score_tokens(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t r) {
+void flash_head_score_tokens(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
     const flash_head        * head   = call->head;
     const flash_head_thread & thread = call->thread;
 
-    const flash_head_part part(head, thread);
-
     const int64_t K = head->n_cluster;
     const int64_t V = head->n_vocab;
+    const int64_t n_parts  = flash_head_sketch_n_parts(head->n_embd);
+    const int64_t n_wanted = (call->params->n_probe*V + K - 1)/K;
 
-    const int64_t n_best = (call->params->n_probe*V + K - 1)/K;
-    const int64_t stride = stride_for(n_best);
+    const chunks   parts(V, thread.nth);
+    const sampling s(V, n_wanted);
 
-    estimate(head, w, w->scores + r*K, call->row(r0 + r), part, stride);
+    project(call, w, r0, n);
+    call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);
+    call->wait();
 
-    thread.barrier(thread.barrier_data);
-
-    // all threads find the same, each for itself: no barrier to wait at
-    const bool  all   = n_best >= V;
-    const float least = all ? -INFINITY : flash_head_score(flash_head_nth_best(w->sample, (V + stride - 1)/stride, (n_best + stride - 1)/stride));
-    w->place_counts[thread.ith] = pick(head, w->estimates, least, part.begin, part.end, w->places + part.begin);
-
-    float * out = call->out(r0 + r);
-    for (int64_t v = part.v0; v < part.v1; v++) {
-        out[v] = w->estimates[head->position[v]];
+    flash_head_code codes[FLASH_HEAD_MAX_BLOCK];
+    for (int64_t r = 0; r < n; r++) {
+        flash_head_sketch_round(w->parts + r*n_parts*head->rank, n_parts, head->rank, &codes[r]);
     }
+    for (int64_t i = thread.ith; i < parts.n; i += thread.nth) {
+        for (int64_t v = parts.begin(i); v < parts.end(i); v += NEAR) {
+            const int64_t end = std::min(v + NEAR, parts.end(i));
+            for (int64_t r = 0; r < n; r++) {
+                estimate(head, codes[r], w->scores + r*flash_head_centroids_padded(K), s, v, end, call->out(r0 + r), w->sample + r*V);
+            }
+        }
+    }
+    call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);
+    call->wait();
 
-    thread.barrier(thread.barrier_data);
+    for (int64_t r = 0; r < n; r++) {
+        // all threads find the same, each for itself: no barrier to wait at
+        float * out = call->out(r0 + r);
+        const bool  all   = n_wanted >= V;
+        const float least = all ? -INFINITY : flash_head_score(flash_head_nth_best(w->sample + r*V, s.size, s.n_best, s.slack));
+        int64_t count = 0;
+        for (int64_t i = thread.ith; i < parts.n; i += thread.nth) {
+            count += pick(head, out, least, s.by_group && !all ? w->sample + r*V : nullptr, parts.begin(i), parts.end(i), w->list + count);
+        }
+        call->watch->end(FLASH_HEAD_STAGE_SELECTION);
 
-    score_picked(head, w, w->acts_w + r*w->act_w, out, thread.ith, thread.nth);
-    if (thread.n_scored) {
-        *thread.n_scored += w->place_counts[thread.ith];
+        score_picked(head, w->list, count, w->acts_w + r*w->act_w, out);
+        call->watch->end(FLASH_HEAD_STAGE_ROWS);
+        if (thread.counts) {
+            thread.counts->n_scored += count;
+        }
     }
 }

@@ -3,8 +3,32 @@
 // What the steps of one computation share. Private to the core.
 
 #include "flash-head.h"
+#include "flash-head-centroids.h"
 #include "flash-head-select.h"
 #include "flash-head-sketch.h"
+
+#include <chrono>
+
+// Tells the time that this thread spends in each stage to its counts, if it has some.
+struct flash_head_watch {
+    flash_head_counts * counts;
+    std::chrono::steady_clock::time_point last;
+
+    explicit flash_head_watch(flash_head_counts * counts) : counts(counts) {
+        if (counts) {
+            last = std::chrono::steady_clock::now();
+        }
+    }
+
+    // all since the last call was this stage
+    void end(flash_head_stage stage) {
+        if (counts) {
+            const auto now = std::chrono::steady_clock::now();
+            counts->ns[stage] += std::chrono::nanoseconds(now - last).count();
+            last = now;
+        }
+    }
+};
 
 // One call's arguments, for the thread that looks at them.
 struct flash_head_call {
@@ -13,32 +37,34 @@ struct flash_head_call {
     flash_head_thread         thread;
     const char * x;      size_t stride_x;      // rows of activations
     char       * logits; size_t stride_logits; // rows of logits
+    flash_head_watch * watch;
 
     const float * row(int64_t r) const { return (const float *) (x + r*stride_x); }
     float       * out(int64_t r) const { return (float *) (logits + r*stride_logits); }
+
+    void wait() const {
+        thread.barrier(thread.barrier_data);
+        watch->end(FLASH_HEAD_STAGE_WAITING);
+    }
 };
 
 // Work memory of one block of rows, seen from one thread.
+//
+// What is not a thread's own or said to be there once is kept twice, for blocks in turn: a block may start while a slower thread still finishes the one before.
 struct flash_head_work {
-    // Kept twice: a block may start while a slower thread still finishes the one before.
-    float    * scores; // [block][K]: stage 1
+    float   * scores; // [block][padded K]: stage 1
+    int32_t * keys;   // [block][K]: what the clusters are ranked by; selection by clusters
+    float   * exact;  // [block][V]: exact logits of selected tokens; selection by clusters, once
+    float   * parts;  // [block][n_parts][rank]: projections of x; selection by tokens
+    int32_t * sample; // [block][V]: keys of some estimates; selection by tokens, once
 
-    // Selection by clusters; kept twice too.
-    uint32_t * keys;   // [block][K]: what the clusters are ranked by
-    int32_t  * picked; // [block][K]: selected clusters; thread i's begin at the start of its slice of K
-    int32_t  * counts; // [block][nth]: how many each thread picked
-
-    // Selection by tokens, one row after the other: two barriers a row keep readers and writers apart.
-    float    * estimates;    // [V], in the order of the clusters
-    uint32_t * sample;       // [V]: keys of some of them
-    int32_t  * places;       // [V]: selected ones; thread i's begin where its clusters do
-    int32_t  * place_counts; // [nth]
-
-    char     * acts_w; // this thread's activations, [block] of the type of the weight's dot product
-    char     * acts_c; // and of the centroids'
+    char     * acts_w; // [block] activations for the weight, of which each thread rounds its share
     size_t     act_w;  // bytes from one to the next
+
+    // this thread's
+    char     * acts_c; // [block] activations for the centroids, rounded by each thread for itself: that costs less than waiting
     size_t     act_c;
-    flash_head_candidate * scratch; // this thread's, [K]
+    int32_t  * list;   // [block][K], or [V]: what was selected
 };
 
 // Whether the best tokens are selected by their estimates, or else the best clusters.
@@ -46,22 +72,11 @@ static inline bool flash_head_by_tokens(const flash_head * head, const flash_hea
     return head->rank > 0 && params->mode == FLASH_HEAD_MODE_TOP;
 }
 
-// Start of thread i's share of n items.
-static inline int64_t flash_head_share(int64_t n, int i, int nth) {
-    return n*i/nth;
+// Start of thread i's share of n items, a multiple of step.
+static inline int64_t flash_head_share(int64_t n, int i, int nth, int64_t step = 1) {
+    const int64_t begin = (n + step - 1)/step*i/nth*step;
+    return begin < n ? begin : n;
 }
-
-// What is one thread's: clusters k0 .. k1 - 1, their places begin .. end - 1 in tokens, and tokens v0 .. v1 - 1.
-struct flash_head_part {
-    int64_t k0, k1;
-    int64_t begin, end;
-    int64_t v0, v1;
-
-    flash_head_part(const flash_head * head, const flash_head_thread & thread)
-        : k0(flash_head_share(head->n_cluster, thread.ith, thread.nth)), k1(flash_head_share(head->n_cluster, thread.ith + 1, thread.nth)),
-          begin(head->offsets[k0]), end(head->offsets[k1]),
-          v0(flash_head_share(head->n_vocab, thread.ith, thread.nth)), v1(flash_head_share(head->n_vocab, thread.ith + 1, thread.nth)) {}
-};
 
 static inline void flash_head_prefetch(const char * p, size_t size) {
 #if defined(__GNUC__)
@@ -73,18 +88,31 @@ static inline void flash_head_prefetch(const char * p, size_t size) {
 #endif
 }
 
-// The weight of the token at pos of the order of the clusters.
+// How many rows are to be fetched before they are needed: those of 10 KB, as more than that do not fit in a processor's list
+// of pending reads, and with fewer it waits. Measured on rows of 680 bytes: 4 of them take a fifth longer, 16 the same time.
+static inline int64_t flash_head_rows_ahead(const flash_head * head) {
+    const int64_t n = (10*1024 + head->weight_dot.row_size - 1)/head->weight_dot.row_size;
+    return n < 2 ? 2 : n > 16 ? 16 : n;
+}
+
+// The weights of the token at pos of the order of the clusters.
 static inline const char * flash_head_row_at(const flash_head * head, int64_t pos) {
     return head->ordered ? (const char *) head->ordered + pos               *head->weight_dot.row_size
                          : (const char *) head->weight  + head->tokens[pos]*head->weight_dot.row_size;
 }
 
-// Writes the exact logit of that token; act are the activations.
-static inline void flash_head_score_at(const flash_head * head, int64_t pos, const char * act, float * logits) {
-    head->weight_dot.vec_dot((int) head->n_embd, logits + head->tokens[pos], 0, flash_head_row_at(head, pos), 0, act, 0, 1);
+// The weights of a token.
+static inline const char * flash_head_row_of(const flash_head * head, int64_t token) {
+    return head->weight ? (const char *) head->weight  + token                *head->weight_dot.row_size
+                        : (const char *) head->ordered + head->position[token]*head->weight_dot.row_size;
 }
 
-// The steps after stage 1 for the n rows from r0 on, by clusters; and for row r0 + r of the call, by tokens. All threads
-// call them; they wait for each other inside.
+// Writes the exact logit of a token with weights row; act are the activations.
+static inline void flash_head_score_row(const flash_head * head, const char * row, const char * act, float * logit) {
+    head->weight_dot.vec_dot((int) head->n_embd, logit, 0, row, 0, act, 0, 1);
+}
+
+// The steps after stage 1 for the n rows from r0 on, by clusters or by tokens. All threads call them; they wait for each other
+// inside, twice.
 void flash_head_score_clusters(const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);
-void flash_head_score_tokens  (const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t r);
+void flash_head_score_tokens  (const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);

@@ -1,5 +1,9 @@
 #include "flash-head-work.h"
 
+#include <algorithm>
+
+static const int64_t NEAR_SIZE = 128*1024; // bytes that a processor surely keeps in a cache of its own
+
 static size_t align64(size_t n) {
     return (n + 63) & ~(size_t) 63;
 }
@@ -20,69 +24,116 @@ static int64_t block_rows(int64_t n_rows) {
     return n_rows < FLASH_HEAD_MAX_BLOCK ? n_rows : FLASH_HEAD_MAX_BLOCK;
 }
 
+// bytes of one row of activations for grouped centroids: values, scales, offsets
+static size_t rounded_size(int64_t n_embd) {
+    return n_embd + n_embd/FLASH_HEAD_BLOCK_COLUMNS*(sizeof(float) + sizeof(int32_t));
+}
+
+static flash_head_rounded rounded_at(char * p, int64_t n_embd) {
+    float * scales = (float *) (p + n_embd);
+    return { (int8_t *) p, scales, (int32_t *) (scales + n_embd/FLASH_HEAD_BLOCK_COLUMNS) };
+}
+
 // Lays out the work memory for blocks of so many rows, as thread ith of nth sees it in block i_block. Returns its size.
 static size_t lay_out(const flash_head * head, char * base, int64_t block, int64_t i_block, int ith, int nth, flash_head_work * w) {
     const int64_t K = head->n_cluster;
+    const int64_t V = head->n_vocab;
     allotter a = { base };
 
+    *w = {};
+    w->act_w = align64(head->weight_dot.act_size);
+    w->act_c = align64(head->grouped ? rounded_size(head->n_embd) : head->centroid_dot.act_size);
     for (int64_t i = 0; i < 2; i++) {
-        float    * scores = a.take<float   >(block*K);
-        uint32_t * keys   = a.take<uint32_t>(block*K);
-        int32_t  * picked = a.take<int32_t >(block*K);
-        int32_t  * counts = a.take<int32_t >(block*nth);
+        flash_head_work half = *w;
+        half.scores = a.take<float  >(block*flash_head_centroids_padded(K));
+        half.keys   = a.take<int32_t>(block*K);
+        half.acts_w = a.take<char   >(block*w->act_w);
+        if (head->rank > 0) {
+            half.parts  = a.take<float  >(block*flash_head_sketch_n_parts(head->n_embd)*head->rank);
+        }
         if (i == (i_block & 1)) {
-            w->scores = scores;
-            w->keys   = keys;
-            w->picked = picked;
-            w->counts = counts;
+            *w = half;
         }
     }
-    if (head->rank > 0) {
-        w->estimates    = a.take<float   >(head->n_vocab);
-        w->sample       = a.take<uint32_t>(head->n_vocab);
-        w->places       = a.take<int32_t >(head->n_vocab);
-        w->place_counts = a.take<int32_t >(nth);
-    }
-    w->act_w = align64(head->weight_dot.act_size);
-    w->act_c = align64(head->centroid_dot.act_size);
+    float   * exact  = a.take<float  >(block*V); // a head with a sketch can be asked to draw clusters, too
+    int32_t * sample = (int32_t *) exact;
+    w->exact  = exact;
+    w->sample = sample;
     for (int i = 0; i < nth; i++) {
-        char * acts_w = a.take<char>(block*w->act_w);
-        char * acts_c = a.take<char>(block*w->act_c);
-        flash_head_candidate * scratch = a.take<flash_head_candidate>(K);
+        char    * acts_c = a.take<char   >(block*w->act_c);
+        int32_t * list   = a.take<int32_t>(head->rank > 0 ? std::max(V, block*K) : block*K);
         if (i == ith) {
-            w->acts_w  = acts_w;
-            w->acts_c  = acts_c;
-            w->scratch = scratch;
+            w->acts_c = acts_c;
+            w->list   = list;
         }
     }
     return a.used;
 }
 
-size_t flash_head_work_size(const flash_head * head, int64_t n_rows, int n_threads) {
+size_t flash_head_work_size(const struct flash_head * head, int64_t n_rows, int n_threads) {
     flash_head_work w;
     return 64 + lay_out(head, nullptr, block_rows(n_rows), 0, 0, n_threads, &w);
 }
 
-// quantises the n rows from r0 on and scores this thread's share of the centroids
+// this thread's share of rounding the activations of n rows for the weight: types round columns in blocks of 256, 32 or 1
+static void round_activations(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
+    const flash_head * head = call->head;
+    const int64_t step  = head->n_embd % 256 == 0 ? 256 : head->n_embd % 32 == 0 ? 32 : head->n_embd;
+    const int64_t begin = flash_head_share(head->n_embd, call->thread.ith,     call->thread.nth, step);
+    const int64_t end   = flash_head_share(head->n_embd, call->thread.ith + 1, call->thread.nth, step);
+    if (begin == end) {
+        return;
+    }
+    const size_t at = head->weight_dot.act_size/(head->n_embd/step)*(begin/step);
+    for (int64_t r = 0; r < n; r++) {
+        head->weight_dot.from_float(call->row(r0 + r) + begin, w->acts_w + r*w->act_w + at, end - begin);
+    }
+}
+
+// this thread's share of the centroids
 static void score_centroids(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
-    const flash_head     * head = call->head;
-    const flash_head_dot * wd   = &head->weight_dot;
-    const flash_head_dot * cd   = &head->centroid_dot;
-
-    const flash_head_part part(head, call->thread);
-
+    const flash_head * head = call->head;
     const int64_t D = head->n_embd;
     const int64_t K = head->n_cluster;
+    const int64_t stride = flash_head_centroids_padded(K);
+    const int64_t begin  = flash_head_share(K, call->thread.ith,     call->thread.nth, FLASH_HEAD_GROUP);
+    const int64_t end    = flash_head_share(K, call->thread.ith + 1, call->thread.nth, FLASH_HEAD_GROUP);
 
-    // every thread quantises for itself: it costs less than a barrier
-    for (int64_t r = 0; r < n; r++) {
-        wd->from_float(call->row(r0 + r), w->acts_w + r*w->act_w, D);
-        cd->from_float(call->row(r0 + r), w->acts_c + r*w->act_c, D);
-    }
-    for (int64_t c = part.k0; c < part.k1; c++) {
-        const char * centroid = (const char *) head->centroids + c*cd->row_size;
+    if (head->grouped) {
+        const int64_t n_blocks = D/FLASH_HEAD_BLOCK_COLUMNS;
+        const int64_t n_groups = (end - begin + FLASH_HEAD_GROUP - 1)/FLASH_HEAD_GROUP;
+        const auto    score    = flash_head_group_kernels_here()->score;
+        const uint8_t * groups = (const uint8_t *) head->centroids + begin/FLASH_HEAD_GROUP*n_blocks*FLASH_HEAD_BLOCK_SIZE;
+
+        flash_head_rounded x[FLASH_HEAD_MAX_BLOCK];
+        float * out[FLASH_HEAD_MAX_BLOCK];
         for (int64_t r = 0; r < n; r++) {
-            cd->vec_dot((int) D, w->scores + r*K + c, 0, centroid, 0, w->acts_c + r*w->act_c, 0, 1);
+            x[r]   = rounded_at(w->acts_c + r*w->act_c, D);
+            out[r] = w->scores + r*stride + begin;
+            flash_head_centroids_round(call->row(r0 + r), D, &x[r]);
+        }
+        // all rows score a few centroids while these are in a cache
+        const int64_t few = n_blocks*FLASH_HEAD_BLOCK_SIZE < NEAR_SIZE ? NEAR_SIZE/(n_blocks*FLASH_HEAD_BLOCK_SIZE) : 1;
+        for (int64_t g = 0; g < n_groups; g += few) {
+            const int64_t now = n_groups - g < few ? n_groups - g : few;
+            for (int64_t r = 0; r < n; r += FLASH_HEAD_MAX_ROUNDED) {
+                score(groups + g*n_blocks*FLASH_HEAD_BLOCK_SIZE, now, n_blocks, x + r,
+                        (int) (n - r < FLASH_HEAD_MAX_ROUNDED ? n - r : FLASH_HEAD_MAX_ROUNDED), out + r);
+            }
+            for (int64_t r = 0; r < n; r++) {
+                out[r] += now*FLASH_HEAD_GROUP;
+            }
+        }
+        return;
+    }
+    const flash_head_dot * dot = &head->centroid_dot;
+    for (int64_t r = 0; r < n; r++) {
+        dot->from_float(call->row(r0 + r), w->acts_c + r*w->act_c, D);
+    }
+    for (int64_t c = begin; c < end; c++) {
+        const char * centroid = (const char *) head->centroids + c*dot->row_size;
+        for (int64_t r = 0; r < n; r++) {
+            dot->vec_dot((int) D, w->scores + r*stride + c, 0, centroid, 0, w->acts_c + r*w->act_c, 0, 1);
         }
     }
 }
@@ -95,7 +146,8 @@ void flash_head_compute(
         int64_t       n_rows,
         void        * work,
         struct flash_head_thread thread) {
-    const flash_head_call call = { head, params, thread, (const char *) x, stride_x, (char *) logits, stride_logits };
+    flash_head_watch watch(thread.counts);
+    const flash_head_call call = { head, params, thread, (const char *) x, stride_x, (char *) logits, stride_logits, &watch };
 
     char * base = (char *) (((uintptr_t) work + 63) & ~(uintptr_t) 63);
     const int64_t block = block_rows(n_rows);
@@ -105,13 +157,13 @@ void flash_head_compute(
         flash_head_work w;
         lay_out(head, base, block, i_block, thread.ith, thread.nth, &w);
 
+        round_activations(&call, &w, r0, n);
         score_centroids(&call, &w, r0, n);
-        if (!flash_head_by_tokens(head, params)) {
+        watch.end(FLASH_HEAD_STAGE_CENTROIDS);
+        if (flash_head_by_tokens(head, params)) {
+            flash_head_score_tokens(&call, &w, r0, n);
+        } else {
             flash_head_score_clusters(&call, &w, r0, n);
-            continue;
-        }
-        for (int64_t r = 0; r < n; r++) {
-            flash_head_score_tokens(&call, &w, r0, r);
         }
     }
 }

@@ -5,8 +5,8 @@
 // The rows of the head's weight W [V][D] are grouped in K clusters. For every row of activations:
 //   stage 1: score all K centroids;
 //   select:  take the P best clusters (or draw them);
-//   background: every token gets the score of its centroid, which for a mean centroid is its cluster's mean logit;
-//   stage 2: tokens of the selected clusters, and the pinned tokens, get their exact logit.
+//   stage 2: tokens of the selected clusters, and the pinned tokens, get their exact logit;
+//   background: all others get the score of their centroid, which for a mean centroid is its cluster's mean logit.
 // With a sketch (flash-head-sketch.h) every token has an estimate of its own, which is its background, and the best tokens are
 // selected, as many as P clusters have on average. Where clusters are drawn, the sketch is not used.
 //
@@ -50,19 +50,20 @@ struct flash_head {
 
     const void    * weight;    // [V][D], rows in token order; NULL if there is ordered
     const void    * ordered;   // [V][D], the same rows cluster by cluster, or NULL
-    const void    * centroids; // [K][D]
+    const void    * centroids; // [K][D]; or in groups (flash-head-centroids.h), if grouped is set
     const int32_t * cluster;   // [V]: cluster of each token
     const int32_t * position;  // [V]: where each token stands in tokens
     const int32_t * tokens;    // [V]: tokens, cluster by cluster
     const int32_t * offsets;   // [K + 1]: cluster c holds tokens[offsets[c]] .. tokens[offsets[c + 1] - 1]
-    const int32_t * pinned;    // [n_pinned]: tokens always scored exactly
+    const int32_t * pinned;    // [n_pinned]: tokens always scored exactly, ascending
 
     int32_t         rank;        // of the sketch; 0: none
-    const void    * sketch;      // groups, in the order of tokens
+    const void    * sketch;      // groups
     const float   * activations; // [D][rank]: directions on which activations are projected
 
     struct flash_head_dot weight_dot;
-    struct flash_head_dot centroid_dot;
+    struct flash_head_dot centroid_dot; // not used if grouped is set
+    int32_t               grouped;
 };
 
 struct flash_head_params {
@@ -72,17 +73,34 @@ struct flash_head_params {
     uint32_t seed;        // of the draw; the same seed and activations draw the same clusters
 };
 
+// Stages of a computation whose times can be told apart.
+enum flash_head_stage {
+    FLASH_HEAD_STAGE_CENTROIDS,  // activations are rounded, centroids scored
+    FLASH_HEAD_STAGE_ESTIMATES,  // of all tokens, by the sketch
+    FLASH_HEAD_STAGE_SELECTION,
+    FLASH_HEAD_STAGE_BACKGROUND,
+    FLASH_HEAD_STAGE_ROWS,       // exact logits
+    FLASH_HEAD_STAGE_WAITING,    // for other threads
+    FLASH_HEAD_N_STAGES
+};
+
+// What one thread did.
+struct flash_head_counts {
+    int64_t n_scored;                // tokens scored exactly
+    int64_t ns[FLASH_HEAD_N_STAGES]; // nanoseconds
+};
+
 // The calling thread and its host.
 struct flash_head_thread {
     int    ith;               // index of this thread, 0 .. nth - 1
     int    nth;               // number of threads in this call
     void (*barrier)(void *);  // returns when all nth threads have called it
     void * barrier_data;
-    int64_t * n_scored;       // to this is added how many tokens were scored exactly, thread by thread; NULL not to count
+    struct flash_head_counts * counts; // to these is added what this thread does; NULL not to count
 };
 
 // Bytes of work memory that flash_head_compute needs for n_rows rows on n_threads threads. Of head only the sizes are
-// looked at: n_vocab, n_cluster, rank and the act_size of both dot products.
+// looked at: n_embd, n_vocab, n_cluster, rank, grouped and the act_size of both dot products.
 size_t flash_head_work_size(const struct flash_head * head, int64_t n_rows, int n_threads);
 
 // logits [n_rows][V] of activations [n_rows][D]; stride_x and stride_logits are bytes from one row to the next.

@@ -1,10 +1,9 @@
 #include "flash-head-cpu.h"
 
 #include "flash-head-dot.h"
+#include "flash-head-totals.h"
 #include "ggml-cpu-impl.h"
 #include "ggml-flash-head.h"
-
-#include <atomic>
 
 static_assert(FLASH_HEAD_MODE_TOP    == (int) GGML_FLASH_HEAD_TOP,    "modes differ");
 static_assert(FLASH_HEAD_MODE_SAMPLE == (int) GGML_FLASH_HEAD_SAMPLE, "modes differ");
@@ -23,6 +22,7 @@ static void barrier(void * threadpool) {
 
 // the head of node, of which data is not looked at: it may not be there yet
 static struct flash_head head_of(const struct ggml_tensor * node) {
+    const struct ggml_tensor * offsets     = node->src[GGML_FLASH_HEAD_SRC_OFFSETS];
     const struct ggml_tensor * weight      = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
     const struct ggml_tensor * centroids   = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
     const struct ggml_tensor * places      = node->src[GGML_FLASH_HEAD_SRC_PLACES];
@@ -34,7 +34,7 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     struct flash_head head;
     head.n_embd       = weight->ne[0];
     head.n_vocab      = weight->ne[1];
-    head.n_cluster    = centroids->ne[1];
+    head.n_cluster    = offsets->ne[0] - 1;
     head.n_pinned     = pinned ? pinned->ne[0] : 0;
     head.weight       = weight->data;
     head.ordered      = ordered ? ordered->data : nullptr;
@@ -42,13 +42,14 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     head.cluster      = list(places);
     head.position     = places->data ? list(places) + head.n_vocab : nullptr;
     head.tokens       = list(node->src[GGML_FLASH_HEAD_SRC_TOKENS]);
-    head.offsets      = list(node->src[GGML_FLASH_HEAD_SRC_OFFSETS]);
+    head.offsets      = list(offsets);
     head.pinned       = list(pinned);
     head.rank         = activations ? (int32_t) activations->ne[0] : 0;
     head.sketch       = sketch ? sketch->data : nullptr;
     head.activations  = activations ? (const float *) activations->data : nullptr;
     head.weight_dot   = dot_of(weight->type,    head.n_embd);
     head.centroid_dot = dot_of(centroids->type, head.n_embd);
+    head.grouped      = ggml_flash_head_get_params(node).grouped;
     return head;
 }
 
@@ -59,16 +60,16 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
 
     const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed };
 
-    int64_t n_scored = 0;
-    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, op.n_scored ? &n_scored : nullptr };
+    struct flash_head_counts counts = {};
+    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, op.totals ? &counts : nullptr };
 
     GGML_ASSERT(params->wsize >= ggml_flash_head_work_size(dst, params->nth));
 
     flash_head_compute(&head, &run,
             (const float *) x->data, x->nb[1], (float *) dst->data, dst->nb[1], x->ne[1], params->wdata, thread);
 
-    if (op.n_scored) {
-        *(std::atomic<int64_t> *) op.n_scored += n_scored;
+    if (op.totals) {
+        ((flash_head_totals *) op.totals)->add(counts);
     }
 }
 

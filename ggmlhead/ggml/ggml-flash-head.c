@@ -1,5 +1,6 @@
 #include "ggml-flash-head.h"
 
+#include "../core/flash-head-centroids.h"
 #include "../core/flash-head-sketch.h"
 
 #include <assert.h>
@@ -30,13 +31,15 @@ static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sourc
 
     const int64_t n_embd    = weight->ne[0];
     const int64_t n_vocab   = weight->ne[1];
-    const int64_t n_cluster = sources->centroids->ne[1];
+    const int64_t n_cluster = sources->offsets->ne[0] - 1;
 
     GGML_ASSERT(ggml_is_matrix(weight) && ggml_is_contiguous(weight));
     GGML_ASSERT(x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x) && x->ne[0] == n_embd);
     GGML_ASSERT(node->type == GGML_TYPE_F32 && node->ne[0] == n_vocab && node->ne[1] == x->ne[1]);
     GGML_ASSERT(ggml_is_matrix(sources->centroids) && ggml_is_contiguous(sources->centroids));
     GGML_ASSERT(sources->centroids->ne[0] == n_embd);
+    GGML_ASSERT(sources->centroids->ne[1] == (params->grouped ? flash_head_centroids_padded(n_cluster) : n_cluster));
+    GGML_ASSERT(!params->grouped || sources->centroids->type == GGML_TYPE_Q4_0);
     GGML_ASSERT(sources->places->type == GGML_TYPE_I32 && ggml_is_matrix(sources->places) && ggml_is_contiguous(sources->places));
     GGML_ASSERT(sources->places->ne[0] == n_vocab && sources->places->ne[1] == 2);
     GGML_ASSERT(is_list(sources->tokens,  n_vocab));

@@ -18,13 +18,14 @@ struct ggml_flash_head_params {
     int32_t  mode;        // enum ggml_flash_head_mode
     float    temperature; // of the draw, > 0
     uint32_t seed;        // of the draw
-    void   * n_scored;    // where the CPU backend counts the tokens that it scores exactly, a std::atomic<int64_t> of this
-                          // process that outlives the graph; NULL not to count
+    void   * totals;      // where the CPU backend counts what it does, a flash_head_totals (flash-head-totals.h) of this process
+                          // that outlives the graph; NULL not to count
+    int32_t  grouped;     // 1: the centroids, of type Q4_0, lie in groups (flash-head-centroids.h), which only the CPU backend reads
 };
 
 // What the op reads besides weight and activations.
 struct ggml_flash_head_sources {
-    struct ggml_tensor * centroids; // [D, K], any type with a dot product
+    struct ggml_tensor * centroids; // [D, K], any type with a dot product; if grouped, [D, K rounded up to a multiple of 16]
     struct ggml_tensor * places;    // I32 [V, 2]: of each token its cluster, then its position in tokens
     struct ggml_tensor * tokens;    // I32 [V]: tokens, cluster by cluster
     struct ggml_tensor * offsets;   // I32 [K + 1]: where each cluster begins in tokens
@@ -32,7 +33,7 @@ struct ggml_flash_head_sources {
     struct ggml_tensor * ordered;   // [D, V], weight's type: weight's rows in the order of tokens, or NULL
 
     // of the sketch (flash-head-sketch.h), both or none
-    struct ggml_tensor * sketch;      // I8 [bytes of a group, groups], in the order of tokens, or NULL
+    struct ggml_tensor * sketch;      // I8 [bytes of a group, groups], or NULL
     struct ggml_tensor * activations; // F32 [rank, D]: directions on which activations are projected, or NULL
 };
 

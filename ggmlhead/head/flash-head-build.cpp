@@ -111,14 +111,14 @@ void flash_head_build_sketch(
             float base[FLASH_HEAD_SKETCH_MAX_RANK] = {};
             project(means.read(c, tmp.data()), -1.0f, directions.data(), n_embd, rank, base);
             for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-                float * out = factors.data() + (int64_t) pos*rank;
+                float * out = factors.data() + (int64_t) map.tokens[pos]*rank;
                 std::copy_n(base, rank, out);
                 project(rows.read(order == FLASH_HEAD_BY_TOKEN ? map.tokens[pos] : pos, tmp.data()), 1.0f, directions.data(), n_embd, rank, out);
             }
         }
     });
 
-    const int64_t group = FLASH_HEAD_SKETCH_GROUP;
+    const int64_t group = FLASH_HEAD_GROUP;
     parallel_for(flash_head_sketch_n_groups(n_vocab), n_threads, [&](int64_t begin, int64_t end) {
         for (int64_t g = begin; g < end; g++) {
             flash_head_sketch_pack(factors.data() + g*group*rank, (int32_t) std::min(group, n_vocab - g*group), rank,

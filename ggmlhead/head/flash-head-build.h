@@ -16,7 +16,7 @@ void flash_head_build_centroids(
         const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
         ggml_type centroid_type, void * centroids, int n_threads);
 
-// sketch [flash_head_sketch_n_groups(V)] groups: the factors of all rows' residuals, in the order of map.tokens. A residual is
+// sketch [flash_head_sketch_n_groups(V)] groups: the factors of all rows' residuals, in the order of tokens. A residual is
 // what a row differs by from its centroid, as flash_head_build_centroids made centroids. map has a sketch: rank > 0.
 void flash_head_build_sketch(
         const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,

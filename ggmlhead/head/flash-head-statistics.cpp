@@ -35,18 +35,32 @@ void flash_head_statistics::add(int64_t n_rows, bool is_dense) {
     }
 }
 
+// what a row takes of all threads together, in microseconds, stage by stage
+static std::string times_of(const flash_head_totals & totals, int64_t n_rows) {
+    static const char * const names[FLASH_HEAD_N_STAGES] = { "centroids", "estimates", "selection", "background", "rows", "waiting" };
+    std::string text = ", threads' us";
+    for (int i = 0; i < FLASH_HEAD_N_STAGES; i++) {
+        char part[48];
+        snprintf(part, sizeof(part), "%s %s %.1f", i == 0 ? ":" : ",", names[i], totals.ns[i]/1e3/n_rows);
+        text += part;
+    }
+    return text;
+}
+
 // with the mutex held, or nobody else left
 void flash_head_statistics::say() {
     const int64_t sparse_rows = all.rows - dense.rows;
-    char scored[80] = "";
-    if (n_scored > 0 && sparse_rows > 0) { // not every kernel counts
+    std::string sparse;
+    if (totals.n_scored > 0 && sparse_rows > 0) { // not every kernel counts
+        char scored[80];
         snprintf(scored, sizeof(scored), "; in each other row %.1f of %lld tokens scored exactly",
-                (double) n_scored/sparse_rows, (long long) n_vocab);
+                (double) totals.n_scored/sparse_rows, (long long) n_vocab);
+        sparse = scored + times_of(totals, sparse_rows);
     }
-    char text[256];
+    char text[512];
     snprintf(text, sizeof(text), "steps %lld, of them dense %lld (%.1f %%); rows %lld, of them dense %lld (%.1f %%)%s",
             (long long) all.steps, (long long) dense.steps, 100.0*dense.steps/all.steps,
-            (long long) all.rows,  (long long) dense.rows,  100.0*dense.rows/all.rows, scored);
+            (long long) all.rows,  (long long) dense.rows,  100.0*dense.rows/all.rows, sparse.c_str());
     said = all.steps;
     log("statistics of " + weight + ": " + text);
 }

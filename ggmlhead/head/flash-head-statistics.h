@@ -2,7 +2,8 @@
 
 // What a head did while its model was loaded, for the log (FLASHHEAD_STATS=1). Host-independent.
 
-#include <atomic>
+#include "flash-head-totals.h"
+
 #include <condition_variable>
 #include <mutex>
 #include <stdint.h>
@@ -16,8 +17,7 @@
 struct flash_head_statistics {
     typedef void (*logger)(const std::string & line);
 
-    // tokens that the kernel scored exactly; for flash_head_thread::n_scored or the op's parameters
-    std::atomic<int64_t> n_scored = {0};
+    flash_head_totals totals; // what the kernel did
 
     flash_head_statistics(const char * weight, int64_t n_vocab, logger log);
     ~flash_head_statistics(); // logs the last line, if there is something new to tell

@@ -3,6 +3,7 @@
 set(FLASH_HEAD_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
 
 set(FLASH_HEAD_SOURCES
+    ${FLASH_HEAD_DIR}/core/flash-head-centroids-group.cpp
     ${FLASH_HEAD_DIR}/core/flash-head-sketch-pack.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-build.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-map.cpp

@@ -1,6 +1,7 @@
 #include "llama-flash-head.h"
 
 #include "flash-head-build.h"
+#include "flash-head-centroids.h"
 #include "flash-head-map.h"
 #include "flash-head-pages.h"
 #include "flash-head-settings.h"
@@ -99,10 +100,12 @@ static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const ll
 static void create_tensors(llama_flash_head & head, const flash_head_map & map, ggml_type centroid_type, bool reorder) {
     ggml_tensor * weight = head.weight;
 
+    const int64_t n_centroids = head.params.grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster;
+
     head.ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_context * ctx = head.ctx.get();
 
-    head.sources.centroids = ggml_new_tensor_2d(ctx, centroid_type, weight->ne[0], map.n_cluster);
+    head.sources.centroids = ggml_new_tensor_2d(ctx, centroid_type, weight->ne[0], n_centroids);
     ggml_set_name(head.sources.centroids, "flash_head.centroids");
     head.sources.places  = ggml_new_tensor_2d(ctx, GGML_TYPE_I32, map.cluster.size(), 2);
     ggml_set_name(head.sources.places, "flash_head.places");
@@ -135,13 +138,20 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
         rows = fetched.data();
     }
 
-    std::vector<uint8_t> centroids(ggml_nbytes(head.sources.centroids));
-    flash_head_build_centroids(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
+    const ggml_type centroid_type = head.sources.centroids->type;
+    std::vector<uint8_t> centroids(map.n_cluster*ggml_row_size(centroid_type, weight->ne[0]));
+    flash_head_build_centroids(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], centroid_type,
             centroids.data(), flash_head_build_threads());
-    ggml_backend_tensor_set(head.sources.centroids, centroids.data(), 0, centroids.size());
+    if (head.params.grouped) {
+        std::vector<uint8_t> groups(ggml_nbytes(head.sources.centroids));
+        flash_head_centroids_group(centroids.data(), map.n_cluster, weight->ne[0], groups.data());
+        ggml_backend_tensor_set(head.sources.centroids, groups.data(), 0, groups.size());
+    } else {
+        ggml_backend_tensor_set(head.sources.centroids, centroids.data(), 0, centroids.size());
+    }
     if (map.rank > 0) {
         std::vector<uint8_t> sketch(ggml_nbytes(head.sources.sketch));
-        flash_head_build_sketch(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
+        flash_head_build_sketch(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], centroid_type,
                 centroids.data(), sketch.data(), flash_head_build_threads());
         ggml_backend_tensor_set(head.sources.sketch, sketch.data(), 0, sketch.size());
 
@@ -188,14 +198,16 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;
     head->max_rows = settings.max_rows;
-    head->params   = { settings.n_probe, settings.mode, settings.temperature, settings.seed, nullptr };
+    head->params   = { settings.n_probe, settings.mode, settings.temperature, settings.seed, nullptr, 0 };
     if (settings.stats) {
         head->statistics = std::make_unique<flash_head_statistics>(weight->name, weight->ne[1],
                 [](const std::string & line) { LLAMA_LOG_INFO("flash_head: %s\n", line.c_str()); });
-        head->params.n_scored = &head->statistics->n_scored;
+        head->params.totals = &head->statistics->totals;
     }
 
-    settings.reorder = settings.reorder && host;
+    // with a sketch single tokens are selected, so that the order of the clusters would be of no use
+    settings.reorder     = settings.reorder && host && !(map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP);
+    head->params.grouped = host && settings.centroid_type == GGML_TYPE_Q4_0;
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
     if (!device_has_op(dev, weight, *head)) {
         throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),

@@ -170,14 +170,15 @@ struct runtime {
         std::vector<double> out(map.tokens.size());
         std::vector<float>  row(d), part(map.tokens.size(), 0.0f);
         if (map.rank > 0) {
+            const std::vector<float> nothing(map.n_cluster, 0.0f); // the clusters' scores come below, in more digits
             flash_head_code code;
             flash_head_sketch_encode(activations.data(), map.rank, x, d, &code);
-            flash_head_sketch_estimate(sketch.data(), map.rank, &code, 0, (int64_t) part.size(), part.data());
+            flash_head_sketch_estimate(sketch.data(), map.rank, &code, map.cluster.data(), nothing.data(), 0, (int64_t) part.size(), part.data(), nullptr);
         }
         for (int64_t c = 0; c < map.n_cluster; c++) {
             fhc_row_get(centroids.data(), type, d, c, row.data());
             for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-                out[map.tokens[pos]] = dot(row.data(), x, d) + part[pos];
+                out[map.tokens[pos]] = dot(row.data(), x, d) + part[map.tokens[pos]];
             }
         }
         return out;

@@ -8,7 +8,6 @@
 #include <condition_variable>
 #include <math.h>
 #include <mutex>
-#include <numeric>
 #include <string.h>
 #include <thread>
 #include <vector>
@@ -50,18 +49,19 @@ inline std::vector<float> compute(const flash_head & head, const flash_head_para
     const int64_t D = head.n_embd, V = head.n_vocab, N = (int64_t) x.size()/D;
     std::vector<float>   logits(N*V, NAN);
     std::vector<char>    work(flash_head_work_size(&head, N, nth));
-    std::vector<int64_t> counts(nth);
+    std::vector<flash_head_counts> counts(nth);
     barrier all(nth);
     auto run = [&](int ith) {
         flash_head_compute(&head, &params, x.data(), D*sizeof(float), logits.data(), V*sizeof(float), N, work.data(),
-                { ith, nth, barrier::wait, &all, n_scored ? &counts[ith] : nullptr });
+                { ith, nth, barrier::wait, &all, &counts[ith] });
     };
     std::vector<std::thread> threads;
     for (int ith = 1; ith < nth; ith++) { threads.emplace_back(run, ith); }
     run(0);
     for (std::thread & t : threads) { t.join(); }
     if (n_scored) {
-        *n_scored = std::accumulate(counts.begin(), counts.end(), (int64_t) 0);
+        *n_scored = 0;
+        for (const flash_head_counts & c : counts) { *n_scored += c.n_scored; }
     }
     return logits;
 }

@@ -2,6 +2,7 @@
 
 // A small head with random weights and clusters, on the CPU backend, for testing the FLASH_HEAD op.
 
+#include "flash-head-centroids.h"
 #include "flash-head-sketch.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
@@ -27,6 +28,7 @@ struct head_shape {
     bool      ordered  = true; // with the cluster-ordered copy
     float     spread   = 1.0f; // of the weights; 0 makes all rows equal
     int32_t   rank     = 0;    // of the sketch
+    bool      grouped  = false; // centroids in groups
 };
 
 // row-major values [rows][n_embd] in the given type
@@ -90,7 +92,8 @@ struct head_fixture {
     }
 
     // logits [n_rows][V] of x [n_rows][D] by the op
-    std::vector<float> run(ggml_backend_t backend, const std::vector<float> & x, const ggml_flash_head_params & params) const {
+    std::vector<float> run(ggml_backend_t backend, const std::vector<float> & x, ggml_flash_head_params params) const {
+        params.grouped = shape.grouped;
         return compute(backend, x, [&](ggml_context * c, ggml_tensor * input) {
             return ggml_flash_head(c, weight_tensor, input, &sources, &params);
         });
@@ -139,7 +142,7 @@ private:
     }
 
     void make_sketch(std::mt19937 & rng) {
-        const int64_t group = FLASH_HEAD_SKETCH_GROUP, n_groups = flash_head_sketch_n_groups(shape.n_vocab);
+        const int64_t group = FLASH_HEAD_GROUP, n_groups = flash_head_sketch_n_groups(shape.n_vocab);
         std::normal_distribution<float> normal;
         activations.resize(shape.n_embd*shape.rank);
         for (float & v : activations) { v = normal(rng)/sqrtf((float) shape.n_embd); }
@@ -168,7 +171,8 @@ private:
         auto list = [&](const std::vector<int32_t> & values) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, values.size()); };
 
         weight_tensor     = ggml_new_tensor_2d(ctx.get(), shape.type,          shape.n_embd, shape.n_vocab);
-        sources.centroids = ggml_new_tensor_2d(ctx.get(), shape.centroid_type, shape.n_embd, shape.n_cluster);
+        sources.centroids = ggml_new_tensor_2d(ctx.get(), shape.centroid_type, shape.n_embd,
+                shape.grouped ? flash_head_centroids_padded(shape.n_cluster) : shape.n_cluster);
         sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, shape.n_vocab, 2);
         sources.tokens    = list(tokens);
         sources.offsets   = list(offsets);
@@ -185,7 +189,11 @@ private:
 
         auto set = [](ggml_tensor * t, const void * data) { if (t) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); } };
         set(weight_tensor,     rows.data());
-        set(sources.centroids, means.data());
+        if (shape.grouped) {
+            flash_head_centroids_group(means.data(), shape.n_cluster, shape.n_embd, sources.centroids->data);
+        } else {
+            set(sources.centroids, means.data());
+        }
         set(sources.places,    places.data());
         set(sources.tokens,    tokens.data());
         set(sources.offsets,   offsets.data());

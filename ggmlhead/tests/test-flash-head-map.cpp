@@ -217,13 +217,13 @@ static void test_build_sketch() {
     flash_head_build_ordered  (map, weight.data(), N_EMBD*sizeof(float), ordered.data(), 2);
 
     std::vector<float> factors(16*8);
-    for (int64_t pos = 0; pos < N_VOCAB; pos++) {
+    for (int64_t v = 0; v < N_VOCAB; v++) {
         for (int64_t j = 0; j < 8; j++) {
             double sum = 0;
             for (int64_t i = 0; i < N_EMBD; i++) {
-                sum += ((double) ordered[pos*N_EMBD + i] - centroids[map.cluster[map.tokens[pos]]*N_EMBD + i])*map.sketch_rows[j*N_EMBD + i];
+                sum += ((double) weight[v*N_EMBD + i] - centroids[map.cluster[v]*N_EMBD + i])*map.sketch_rows[j*N_EMBD + i];
             }
-            factors[pos*8 + j] = (float) sum;
+            factors[v*8 + j] = (float) sum;
         }
     }
     for (int n_threads : { 1, 3, 16 }) {
@@ -231,14 +231,14 @@ static void test_build_sketch() {
         flash_head_build_sketch(map, weight.data(),  FLASH_HEAD_BY_TOKEN,   GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_token.data(),   n_threads);
         flash_head_build_sketch(map, ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_cluster.data(), n_threads);
         check(by_token == by_cluster, "the order of the rows changes the sketch, on %d threads", n_threads);
-        for (int64_t pos = 0; pos < N_VOCAB; pos++) {
+        for (int64_t v = 0; v < N_VOCAB; v++) {
             uint16_t upper;
-            memcpy(&upper, &by_token[pos*2], sizeof(upper));
-            const float scale = flash_head_sketch_scale(upper);
+            memcpy(&upper, &by_token[v*2], sizeof(upper));
+            const float scale = flash_head_upper_to_float(upper);
             for (int64_t j = 0; j < 8; j++) {
-                const uint8_t byte = by_token[32 + j/2*16 + pos];
-                const float   got  = scale*((j%2 ? byte >> 4 : byte & 15) - 8);
-                check(fabsf(got - factors[pos*8 + j]) <= fabsf(scale)*1.05f, "token at %d, factor %d: %f, not %f", (int) pos, (int) j, got, factors[pos*8 + j]);
+                const uint8_t byte = by_token[32 + v*4 + j%4];
+                const float   got  = scale*((j/4 ? byte >> 4 : byte & 15) - 8);
+                check(fabsf(got - factors[v*8 + j]) <= fabsf(scale)*1.05f, "token %d, factor %d: %f, not %f", (int) v, (int) j, got, factors[v*8 + j]);
             }
         }
     }

@@ -28,22 +28,22 @@ struct sketch_fixture {
 
     sketch_fixture(int64_t n_vocab, int32_t rank, uint32_t seed) : rank(rank), n_vocab(n_vocab), factors(random_values(n_vocab*rank, seed)) {
         const size_t  size = flash_head_sketch_group_size(rank);
-        const int64_t group = FLASH_HEAD_SKETCH_GROUP, n_groups = flash_head_sketch_n_groups(n_vocab);
+        const int64_t group = FLASH_HEAD_GROUP, n_groups = flash_head_sketch_n_groups(n_vocab);
         groups.resize(n_groups*size);
         for (int64_t g = 0; g < n_groups; g++) {
             flash_head_sketch_pack(&factors[g*group*rank], (int32_t) std::min(group, n_vocab - g*group), rank, &groups[g*size]);
         }
     }
 
-    // factor j of the token at pos, read as the format says
-    float factor(int64_t pos, int32_t j) const {
-        const int64_t   group = FLASH_HEAD_SKETCH_GROUP;
-        const uint8_t * g     = groups.data() + pos/group*flash_head_sketch_group_size(rank);
-        const uint32_t  bits  = (uint32_t) (g[pos%group*2] | g[pos%group*2 + 1] << 8) << 16;
+    // factor j of token v, read as the format says
+    float factor(int64_t v, int32_t j) const {
+        const int64_t   group = FLASH_HEAD_GROUP;
+        const uint8_t * g     = groups.data() + v/group*flash_head_sketch_group_size(rank);
+        const uint32_t  bits  = (uint32_t) (g[v%group*2] | g[v%group*2 + 1] << 8) << 16;
         float scale;
         memcpy(&scale, &bits, sizeof(scale));
-        const uint8_t byte = g[2*group + j/2*group + pos%group];
-        return scale*((j%2 ? byte >> 4 : byte & 15) - 8);
+        const uint8_t byte = g[2*group + j/8*64 + 4*(v%group) + j%4];
+        return scale*((j%8/4 ? byte >> 4 : byte & 15) - 8);
     }
 };
 
@@ -60,15 +60,18 @@ static void test_pack() {
             }
         }
     }
-    std::vector<float>   nothing(FLASH_HEAD_SKETCH_GROUP*8);
+    std::vector<float>   nothing(FLASH_HEAD_GROUP*8);
     std::vector<uint8_t> group(flash_head_sketch_group_size(8));
-    flash_head_sketch_pack(nothing.data(), FLASH_HEAD_SKETCH_GROUP, 8, group.data());
+    flash_head_sketch_pack(nothing.data(), FLASH_HEAD_GROUP, 8, group.data());
     flash_head_code code = {};
     code.values[0] = 127;
+    code.offset    = -8*127;
     code.scale     = 1.0f;
-    std::vector<float> out(FLASH_HEAD_SKETCH_GROUP, NAN);
-    flash_head_sketch_estimate(group.data(), 8, &code, 0, FLASH_HEAD_SKETCH_GROUP, out.data());
-    for (float v : out) { check(v == 0.0f, "no factors estimate %f", v); }
+    const std::vector<int32_t> cluster(FLASH_HEAD_GROUP, 1);
+    const float scores[] = { NAN, 3.5f };
+    std::vector<float> out(FLASH_HEAD_GROUP, NAN);
+    flash_head_sketch_estimate(group.data(), 8, &code, cluster.data(), scores, 0, FLASH_HEAD_GROUP, out.data(), nullptr);
+    for (float v : out) { check(v == 3.5f, "without factors the estimate is %f", v); }
 }
 
 static void test_encode() {
@@ -91,38 +94,41 @@ static void test_encode() {
     }
 }
 
-// any stretch of tokens, whatever groups it cuts: sums over the factors as the format says
+// any stretch of groups, of which the last may lack tokens: sums over the factors as the format says, and the clusters' scores
 static void test_estimate() {
     for (int32_t rank : { 8, 24, 32, 40, 64 }) {
         const sketch_fixture s(100, rank, 10 + rank);
+        const std::vector<float> scores = random_values(7, 3);
+        std::vector<int32_t> cluster;
+        for (int64_t v = 0; v < s.n_vocab; v++) { cluster.push_back((int32_t) (v*v % 7)); }
         flash_head_code code = {};
-        for (int32_t j = 0; j < rank; j++) { code.values[j] = (int8_t) (j % 3 == 0 ? 127 : j % 3 == 1 ? -127 : 5*j - 90); }
+        for (int32_t j = 0; j < rank; j++) {
+            code.values[j] = (int8_t) (j % 3 == 0 ? 127 : j % 3 == 1 ? -127 : 5*j - 90);
+            code.offset   -= 8*code.values[j];
+        }
         code.scale = 0.03f;
-        for (int64_t begin : { 0, 5, 16, 31, 99 }) {
-            for (int64_t end : { 16, 47, 99, 100 }) {
+        for (int64_t begin : { 0, 16, 96 }) {
+            for (int64_t end : { 16, 48, 100 }) {
                 if (begin >= end) { continue; }
-                std::vector<float> out(end - begin + 1, 1234.0f);
-                flash_head_sketch_estimate(s.groups.data(), rank, &code, begin, end, out.data());
-                for (int64_t pos = begin; pos < end; pos++) {
-                    double expected = 0;
-                    for (int32_t j = 0; j < rank; j++) { expected += (double) s.factor(pos, j)*code.values[j]*code.scale; }
-                    check(fabs(out[pos - begin] - expected) < 1e-4*(1 + fabs(expected)), "rank %d, token %d of %d .. %d: %f, not %f",
-                            rank, (int) pos, (int) begin, (int) end, out[pos - begin], expected);
+                std::vector<float> out(s.n_vocab + 1, 1234.0f), best(7, 1234.0f);
+                flash_head_sketch_estimate(s.groups.data(), rank, &code, cluster.data(), scores.data(), begin, end, out.data(), best.data());
+                for (int64_t v = 0; v <= s.n_vocab; v++) {
+                    if (v < begin || v >= end) {
+                        check(out[v] == 1234.0f, "rank %d: written to %d, outside %d .. %d", rank, (int) v, (int) begin, (int) end);
+                        continue;
+                    }
+                    double expected = scores[cluster[v]];
+                    for (int32_t j = 0; j < rank; j++) { expected += (double) s.factor(v, j)*code.values[j]*code.scale; }
+                    check(fabs(out[v] - expected) < 1e-4*(1 + fabs(expected)), "rank %d, token %d of %d .. %d: %f, not %f",
+                            rank, (int) v, (int) begin, (int) end, out[v], expected);
                 }
-                check(out[end - begin] == 1234.0f, "rank %d: written beyond token %d", rank, (int) end);
+                for (int64_t g = begin/16; g*16 < end; g++) {
+                    const float greatest = *std::max_element(out.begin() + g*16, out.begin() + std::min(end, (g + 1)*16));
+                    check(best[g] == greatest, "rank %d, group %d: the greatest is %f, not %f", rank, (int) g, best[g], greatest);
+                }
             }
         }
     }
-    // the greatest sums that 16 bits must hold
-    std::vector<float> extreme(FLASH_HEAD_SKETCH_GROUP*64, -8.0f);
-    std::vector<uint8_t> group(flash_head_sketch_group_size(64));
-    flash_head_sketch_pack(extreme.data(), FLASH_HEAD_SKETCH_GROUP, 64, group.data());
-    flash_head_code code;
-    std::fill(code.values, code.values + 64, (int8_t) 127);
-    code.scale = 1.0f;
-    std::vector<float> out(FLASH_HEAD_SKETCH_GROUP);
-    flash_head_sketch_estimate(group.data(), 64, &code, 0, FLASH_HEAD_SKETCH_GROUP, out.data());
-    for (float v : out) { check(v == -8.0f*127*64, "the greatest sum is %f", v); }
 }
 
 // A head with a sketch: random rows, random clusters of these sizes, random factors.
@@ -150,7 +156,7 @@ struct head_with_sketch {
         }
         const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
         head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(), cluster.data(), position.data(), tokens.data(),
-                 offsets.data(), pinned.data(), rank, sketch.groups.data(), activations.data(), f32, f32 };
+                 offsets.data(), pinned.data(), rank, sketch.groups.data(), activations.data(), f32, f32, 0 };
     }
 
     float exact(int64_t v, const float * x) const {
@@ -167,7 +173,7 @@ struct head_with_sketch {
         for (int64_t v = 0; v < V; v++) {
             dot((int) D, &out[v], 0, &centroids[cluster[v]*D], 0, x, 0, 1);
             double sum = 0;
-            for (int32_t j = 0; j < head.rank; j++) { sum += (double) sketch.factor(position[v], j)*code.values[j]*code.scale; }
+            for (int32_t j = 0; j < head.rank; j++) { sum += (double) sketch.factor(v, j)*code.values[j]*code.scale; }
             out[v] += (float) sum;
         }
         return out;

@@ -23,7 +23,7 @@ static std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t s
 }
 
 static ggml_flash_head_params top(int32_t n_probe) {
-    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, nullptr };
+    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, nullptr, 0 };
 }
 
 // normalised mean squared error of a against b
@@ -99,6 +99,13 @@ static void test_selection() {
     check_selection({ 96,  640,   40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13, true, false }, 1,  9);
     check_selection({ 256, 4096, 256, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7 },               16, 17);
     check_selection({ 33,  300,   30, GGML_TYPE_F16,  GGML_TYPE_F16,  4 },               3,  2); // no multiple of any block
+    for (int64_t n_cluster : { 31, 32, 50 }) { // the last group full or not
+        for (int64_t n_rows : { 1, 2, 3, 5, 9 }) {
+            head_shape shape = { 64, 1000, n_cluster, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 20, false };
+            shape.grouped = true;
+            check_selection(shape, 5, n_rows);
+        }
+    }
 }
 
 // every cluster probed: the dense product, whatever the weights' type
@@ -185,14 +192,15 @@ static void test_sketch() {
         const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*shape.n_embd, shape.n_embd);
         flash_head_code code;
         flash_head_sketch_encode(h.activations.data(), shape.rank, x.data() + r*shape.n_embd, shape.n_embd, &code);
+        const std::vector<float> of_clusters(scores.begin(), scores.end());
         std::vector<float> estimates(shape.n_vocab);
-        flash_head_sketch_estimate(h.sketch.data(), shape.rank, &code, 0, shape.n_vocab, estimates.data());
+        flash_head_sketch_estimate(h.sketch.data(), shape.rank, &code, h.cluster.data(), of_clusters.data(), 0, shape.n_vocab, estimates.data(), nullptr);
 
         const float * got = logits.data() + r*shape.n_vocab;
         int64_t n = 0;
         double worst = INFINITY, best_left = -INFINITY;
         for (int64_t v = 0; v < shape.n_vocab; v++) {
-            const double estimate = scores[h.cluster[v]] + estimates[h.position[v]];
+            const double estimate = estimates[v];
             if (got[v] == dense[r*shape.n_vocab + v]) {
                 n++;
                 const bool pinned = std::binary_search(h.pinned.begin(), h.pinned.end(), (int32_t) v);
@@ -278,7 +286,7 @@ static void test_sampling() {
         if (n_threads != nth) {
             set_n_threads(backend, n_threads = nth);
         }
-        return h.run(backend, x, { n_probe, GGML_FLASH_HEAD_SAMPLE, temperature, seed, nullptr });
+        return h.run(backend, x, { n_probe, GGML_FLASH_HEAD_SAMPLE, temperature, seed, nullptr, 0 });
     });
     set_n_threads(backend, 2);
 }
@@ -290,7 +298,7 @@ static void test_replace() {
     ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, true }));
     ggml_tensor * x       = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
     ggml_tensor * product = ggml_mul_mat(ctx.get(), h.weight_tensor, x);
-    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, nullptr };
+    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, nullptr, 0 };
 
     ggml_flash_head_replace_mul_mat(product, &h.sources, &params);
 

@@ -1,0 +1,19 @@
+#pragma once
+
+// What all threads of a head did while it was used, in C++ as it is counted from several at once.
+
+#include "flash-head.h"
+
+#include <atomic>
+
+struct flash_head_totals {
+    std::atomic<int64_t> n_scored = {0};                  // tokens scored exactly
+    std::atomic<int64_t> ns[FLASH_HEAD_N_STAGES] = {};    // nanoseconds, of all threads together
+
+    void add(const flash_head_counts & counts) {
+        n_scored += counts.n_scored;
+        for (int i = 0; i < FLASH_HEAD_N_STAGES; i++) {
+            ns[i] += counts.ns[i];
+        }
+    }
+};
