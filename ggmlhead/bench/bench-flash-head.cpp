@@ -1,0 +1,146 @@
+// bench-flash-head: how long a head takes, densely and by retrieval, stage by stage.
+
+#include "bench-head.h"
+#include "bench-machine.h"
+
+#include "../tool/flags.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <thread>
+
+static const char * USAGE =
+    "usage: bench-flash-head [options]\n"
+    "times the FLASH_HEAD operation against the dense product of the same weight, in turn, with nothing of either in a cache\n"
+    "  --rows V --columns D   shape of the weight (default 262144 x 640)\n"
+    "  --type TYPE            ggml type of the weight (default q8_0)\n"
+    "  --centroids TYPE       of the centroids (default q4_0)\n"
+    "  --cluster-size M       tokens a cluster (default 16)\n"
+    "  --rank R               of a sketch, a multiple of 8 up to 64 (default 0: none)\n"
+    "  --probes P             clusters scored exactly (default K/16)\n"
+    "  --batch N              rows of activations (default 1)\n"
+    "  --threads T            (default: one, then all processors)\n"
+    "  --reorder 0|1          with a copy of the weight in the order of the clusters (default 1)\n"
+    "  --rounds N             runs of each (default 21)\n"
+    "\n"
+    "example: bench-flash-head --rows 128256 --columns 2048 --type q6_K --probes 256 --threads 2\n";
+
+static double median(std::vector<double> v) {
+    std::nth_element(v.begin(), v.begin() + v.size()/2, v.end());
+    return v[v.size()/2];
+}
+
+static ggml_type type_of(const std::string & name) {
+    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
+        const char * n = ggml_get_type_traits((ggml_type) i)->type_name;
+        if (n && name == n) {
+            return (ggml_type) i;
+        }
+    }
+    return GGML_TYPE_COUNT;
+}
+
+static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int n_threads, int64_t n_rounds) {
+    static const char * const names[FLASH_HEAD_N_STAGES] = { "centroids", "estimates", "selection", "background", "rows", "waiting" };
+
+    const double bandwidth = bench_bandwidth(n_threads);
+
+    bench_backend host(n_threads);
+    bench_head    head(shape, n_rows, host.backend);
+    bench_flusher flusher;
+    if (n_probe == 0) {
+        n_probe = std::max<int64_t>(1, head.n_cluster/16);
+    }
+
+    head.run_dense(host.backend);
+    head.run_op(host.backend, (int32_t) n_probe);
+    head.totals.n_scored = 0;
+    std::vector<double> dense, op, ratio;
+    std::vector<double> stages[FLASH_HEAD_N_STAGES];
+    for (int64_t i = 0; i < n_rounds; i++) {
+        flusher.flush();
+        dense.push_back(head.run_dense(host.backend));
+        flusher.flush();
+        int64_t before[FLASH_HEAD_N_STAGES];
+        std::copy(head.totals.ns, head.totals.ns + FLASH_HEAD_N_STAGES, before);
+        op.push_back(head.run_op(host.backend, (int32_t) n_probe));
+        ratio.push_back(dense.back()/op.back());
+        for (int s = 0; s < FLASH_HEAD_N_STAGES; s++) {
+            stages[s].push_back((head.totals.ns[s] - before[s])/1e3/n_threads);
+        }
+    }
+    const int64_t n_scored = head.totals.n_scored;
+    const double reach = head.op_bytes((int32_t) n_probe)/median(op);
+    printf("threads %d, memory %.1f GB/s; %lld x %lld %s, %lld clusters%s, P %lld, %lld row%s\n", n_threads, bandwidth/1e9,
+            (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) head.n_cluster,
+            shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str() : "", (long long) n_probe, (long long) n_rows, n_rows == 1 ? "" : "s");
+    printf("  dense      %8.1f us   %5.1f GB/s, %3.0f %% of the memory's\n", median(dense)*1e6, head.dense_bytes()/median(dense)/1e9,
+            100*head.dense_bytes()/median(dense)/bandwidth);
+    printf("  FlashHead  %8.1f us   %5.1f GB/s, %3.0f %%%s\n", median(op)*1e6, reach/1e9, 100*reach/bandwidth, n_rows > 1 ? ", counted for one row" : "");
+    printf("  ratio      %8.2f x    (%.2f to %.2f)\n", median(ratio), *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
+    printf("  %.1f tokens of a row scored; us a thread:", (double) n_scored/n_rounds/n_rows);
+    for (int s = 0; s < FLASH_HEAD_N_STAGES; s++) {
+        printf("%s %s %.1f", s == 0 ? "" : ",", names[s], median(stages[s]));
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+static int bench(int argc, char ** argv) {
+    int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, rank = 0, n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21;
+    std::string type = "q8_0", centroids = "q4_0";
+    const flash_head_flag flags[] = {
+        { "--rows",         nullptr,    &n_vocab,      32, 1 << 24 },
+        { "--columns",      nullptr,    &n_embd,       32, 1 << 20 },
+        { "--type",         &type,      nullptr,       0,  0 },
+        { "--centroids",    &centroids, nullptr,       0,  0 },
+        { "--cluster-size", nullptr,    &cluster_size, 1,  1 << 20 },
+        { "--rank",         nullptr,    &rank,         0,  64 },
+        { "--probes",       nullptr,    &n_probe,      1,  1 << 24 },
+        { "--batch",        nullptr,    &n_rows,       1,  1024 },
+        { "--threads",      nullptr,    &n_threads,    1,  1024 },
+        { "--reorder",      nullptr,    &reorder,      0,  1 },
+        { "--rounds",       nullptr,    &n_rounds,     1,  100000 },
+    };
+    if (!flash_head_parse_flags(argc - 1, argv + 1, flags, sizeof(flags)/sizeof(flags[0]))) {
+        return 2;
+    }
+    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) rank, reorder == 1 };
+    const char * problem =
+        shape.type == GGML_TYPE_COUNT || shape.centroid_type == GGML_TYPE_COUNT ? "no such type; try q8_0, q6_K or bf16" :
+        n_embd % ggml_blck_size(shape.type) || n_embd % ggml_blck_size(shape.centroid_type) ? "the columns are no multiple of the types' blocks" :
+        rank % 8 ? "--rank must be a multiple of 8" :
+        (n_vocab + cluster_size - 1)/cluster_size < 2 ? "these are too few rows for two clusters" :
+        n_probe > (n_vocab + cluster_size - 1)/cluster_size ? "more probes than clusters" : nullptr;
+    if (problem) {
+        fprintf(stderr, "error: %s\n", problem);
+        return 2;
+    }
+    ggml_backend_load_all();
+    if (n_threads > 0) {
+        run(shape, n_probe, n_rows, (int) n_threads, n_rounds);
+        return 0;
+    }
+    run(shape, n_probe, n_rows, 1, n_rounds);
+    const int all = (int) std::thread::hardware_concurrency();
+    if (all > 1) {
+        run(shape, n_probe, n_rows, all, n_rounds);
+    }
+    return 0;
+}
+
+int main(int argc, char ** argv) {
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(USAGE, stdout);
+        return 0;
+    }
+    try {
+        return bench(argc, argv);
+    } catch (const std::exception & e) {
+        fprintf(stderr, "error: %s\n", e.what());
+        return 1;
+    }
+}

@@ -1,0 +1,198 @@
+#include "bench-head.h"
+
+#include "flash-head-centroids.h"
+#include "flash-head-pages.h"
+#include "flash-head-sketch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+static const int64_t N_TILE     = 256; // rows of the weight that differ
+static const size_t  GRAPH_SIZE = 16;
+
+template <typename F> static F * cpu_function(ggml_backend_t backend, const char * name) {
+    void * f = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(ggml_backend_get_device(backend)), name);
+    if (f == nullptr) {
+        throw std::runtime_error(std::string("the CPU backend has no ") + name);
+    }
+    return (F *) f;
+}
+
+bench_backend::bench_backend(int n_threads) {
+    backend = ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr);
+    if (backend == nullptr) {
+        throw std::runtime_error("no CPU backend");
+    }
+    free_pool = cpu_function<decltype(ggml_threadpool_free)>(backend, "ggml_threadpool_free");
+    const ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
+    pool = cpu_function<decltype(ggml_threadpool_new)>(backend, "ggml_threadpool_new")(const_cast<ggml_threadpool_params *>(&params));
+    cpu_function<decltype(ggml_backend_cpu_set_n_threads)> (backend, "ggml_backend_set_n_threads")(backend, n_threads);
+    cpu_function<decltype(ggml_backend_cpu_set_threadpool)>(backend, "ggml_backend_cpu_set_threadpool")(backend, pool);
+}
+
+bench_backend::~bench_backend() {
+    ggml_backend_free(backend);
+    free_pool(pool);
+}
+
+// n numbers of variance 1
+static std::vector<float> random_numbers(int64_t n, uint64_t seed) {
+    std::mt19937_64 rng(seed);
+    std::vector<float> out(n);
+    for (float & f : out) {
+        f = ((rng() >> 40)/(float) (1 << 24) - 0.5f)*sqrtf(12.0f);
+    }
+    return out;
+}
+
+static std::vector<uint8_t> random_rows(ggml_type type, int64_t n_rows, int64_t n_embd, uint64_t seed) {
+    const std::vector<float> values = random_numbers(n_rows*n_embd, seed);
+    const std::vector<float> importance(n_embd, 1.0f); // some types cannot be made without
+    std::vector<uint8_t> rows(n_rows*ggml_row_size(type, n_embd));
+    ggml_quantize_chunk(type, values.data(), rows.data(), 0, n_rows, n_embd, importance.data());
+    return rows;
+}
+
+// fills the rows of t with copies of a few random ones
+static void fill_rows(ggml_tensor * t, uint64_t seed) {
+    const std::vector<uint8_t> rows = random_rows(t->type, N_TILE, t->ne[0], seed);
+    for (int64_t r = 0; r < t->ne[1]; r += N_TILE) {
+        ggml_backend_tensor_set(t, rows.data(), r*t->nb[1], std::min(N_TILE, t->ne[1] - r)*t->nb[1]);
+    }
+}
+
+static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
+    ggml_backend_tensor_set(t, values.data(), 0, ggml_nbytes(t));
+}
+
+static std::vector<uint8_t> random_sketch(int64_t n_vocab, int32_t rank) {
+    const int64_t group = FLASH_HEAD_GROUP, n_groups = flash_head_sketch_n_groups(n_vocab);
+    const std::vector<float> factors = random_numbers(N_TILE*group*rank, 4);
+    std::vector<uint8_t> sketch(n_groups*flash_head_sketch_group_size(rank));
+    for (int64_t g = 0; g < n_groups; g++) {
+        flash_head_sketch_pack(factors.data() + g%N_TILE*group*rank, (int32_t) std::min(group, n_vocab - g*group), rank,
+                sketch.data() + g*flash_head_sketch_group_size(rank));
+    }
+    return sketch;
+}
+
+bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t backend)
+    : shape(s), n_cluster((s.n_vocab + s.cluster_size - 1)/s.cluster_size) {
+    const int64_t D = s.n_embd, V = s.n_vocab, K = n_cluster;
+
+    ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, true }));
+    auto list = [&](int64_t n) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, n); };
+    weight            = ggml_new_tensor_2d(ctx.get(), s.type,          D, V);
+    sources.centroids = ggml_new_tensor_2d(ctx.get(), s.centroid_type, D, s.centroid_type == GGML_TYPE_Q4_0 ? flash_head_centroids_padded(K) : K);
+    sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, V, 2);
+    sources.tokens    = list(V);
+    sources.offsets   = list(K + 1);
+    if (s.ordered) {
+        sources.ordered = ggml_new_tensor_2d(ctx.get(), s.type, D, V);
+    }
+    if (s.rank > 0) {
+        sources.sketch      = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I8, flash_head_sketch_group_size(s.rank), flash_head_sketch_n_groups(V));
+        sources.activations = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, s.rank, D);
+    }
+    buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
+    if (!buffer) {
+        throw std::runtime_error("no memory for a head of this size");
+    }
+
+    std::vector<int32_t> tokens(V), offsets(K + 1), places(2*V);
+    for (int64_t v = 0; v < V; v++) {
+        tokens[v] = (int32_t) v;
+    }
+    std::shuffle(tokens.begin(), tokens.end(), std::mt19937(1));
+    for (int64_t c = 0; c <= K; c++) {
+        offsets[c] = (int32_t) (c*V/K);
+    }
+    for (int64_t c = 0; c < K; c++) {
+        std::sort(tokens.begin() + offsets[c], tokens.begin() + offsets[c + 1]);
+        for (int32_t pos = offsets[c]; pos < offsets[c + 1]; pos++) {
+            places[tokens[pos]]     = (int32_t) c;
+            places[V + tokens[pos]] = pos;
+        }
+    }
+    set_list(sources.tokens,  tokens);
+    set_list(sources.offsets, offsets);
+    set_list(sources.places,  places);
+
+    fill_rows(weight, 2);
+    if (sources.ordered) {
+        flash_head_advise_huge_pages(sources.ordered->data, ggml_nbytes(sources.ordered)); // as where a model is loaded
+        fill_rows(sources.ordered, 2);
+    }
+    const std::vector<uint8_t> centroids = random_rows(s.centroid_type, K, D, 3); // all differ, so that few scores are the same
+    if (s.centroid_type == GGML_TYPE_Q4_0) {
+        flash_head_centroids_group(centroids.data(), K, D, sources.centroids->data);
+    } else {
+        ggml_backend_tensor_set(sources.centroids, centroids.data(), 0, centroids.size());
+    }
+    if (s.rank > 0) {
+        const std::vector<uint8_t> sketch = random_sketch(V, s.rank);
+        ggml_backend_tensor_set(sources.sketch, sketch.data(), 0, sketch.size());
+        const std::vector<float> directions = random_numbers(s.rank*D, 5);
+        ggml_backend_tensor_set(sources.activations, directions.data(), 0, ggml_nbytes(sources.activations));
+    }
+
+    ctx_compute.reset(ggml_init({ 2*ggml_tensor_overhead(), nullptr, true }));
+    x = ggml_new_tensor_2d(ctx_compute.get(), GGML_TYPE_F32, D, n_rows);
+    logits = ggml_new_tensor_2d(ctx_compute.get(), GGML_TYPE_F32, V, n_rows);
+    buffer_compute.reset(ggml_backend_alloc_ctx_tensors(ctx_compute.get(), backend));
+    const std::vector<float> values = random_numbers(D*n_rows, 6);
+    ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
+}
+
+// seconds that node takes, whose result goes to logits
+double bench_head::time_of(ggml_backend_t backend, ggml_context * c, ggml_tensor * node) {
+    node->data   = logits->data;
+    node->buffer = logits->buffer;
+    ggml_cgraph * graph = ggml_new_graph_custom(c, GRAPH_SIZE, false);
+    ggml_build_forward_expand(graph, node);
+
+    // the threads are awake, as they are while a model decodes
+    ggml_tensor * small = ggml_mul_mat(c, ggml_view_2d(c, weight, shape.n_embd, N_TILE, weight->nb[1], 0), x);
+    small->data   = logits->data;
+    small->buffer = logits->buffer;
+    ggml_cgraph * wake = ggml_new_graph_custom(c, GRAPH_SIZE, false);
+    ggml_build_forward_expand(wake, small);
+    ggml_backend_graph_compute(backend, wake);
+
+    const auto begin = std::chrono::steady_clock::now();
+    const ggml_status status = ggml_backend_graph_compute(backend, graph);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    if (status != GGML_STATUS_SUCCESS) {
+        throw std::runtime_error("the CPU backend failed");
+    }
+    return took.count();
+}
+
+static ggml_context_ptr new_context() {
+    return ggml_context_ptr(ggml_init({ GRAPH_SIZE*ggml_tensor_overhead() + 2*ggml_graph_overhead_custom(GRAPH_SIZE, false), nullptr, true }));
+}
+
+double bench_head::run_dense(ggml_backend_t backend) {
+    const ggml_context_ptr c = new_context();
+    return time_of(backend, c.get(), ggml_mul_mat(c.get(), weight, x));
+}
+
+double bench_head::run_op(ggml_backend_t backend, int32_t n_probe) {
+    const ggml_context_ptr c = new_context();
+    const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, &totals, shape.centroid_type == GGML_TYPE_Q4_0 };
+    return time_of(backend, c.get(), ggml_flash_head(c.get(), weight, x, &sources, &params));
+}
+
+double bench_head::dense_bytes() const {
+    return (double) ggml_nbytes(weight);
+}
+
+double bench_head::op_bytes(int32_t n_probe) const {
+    const double sketch = shape.rank > 0 ? (double) (ggml_nbytes(sources.sketch) + ggml_nbytes(sources.activations)) : 0.0;
+    return ggml_nbytes(sources.centroids) + sketch + dense_bytes()*n_probe/n_cluster;
+}
