@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Model string // path of a converted file, or the name of a model in Server; "" for synthetic ones
 
-	// Synthetic models, one for each shape and type, by the names that package synthetic knows.
+	// Synthetic models, one for each shape and type, by the names that package synthetic knows; no type is DefaultType.
 	Shapes, Types []string
 	SketchRank    int // of their sketches, 0 for none
 
@@ -35,9 +35,12 @@ type Options struct {
 	Server  server.Server
 }
 
+// DefaultType is how most models for Ollama are quantised.
+const DefaultType = "q4_k_m"
+
 // Defaults are the options that are not given.
 func Defaults() Options {
-	return Options{Types: []string{"q4_k_m"}, Threads: slices.Compact([]int{1, runtime.NumCPU()}), Tokens: 128, Rounds: 9}
+	return Options{Threads: slices.Compact([]int{1, runtime.NumCPU()}), Tokens: 128, Rounds: 9}
 }
 
 // most bounds numbers that are given by mistake.
@@ -50,6 +53,8 @@ func (o Options) Validate() error {
 		return hint.New("there is nothing to measure", "give a converted GGUF file, the name of a model in Ollama, or a --shape")
 	case o.Model != "" && len(o.Shapes) > 0:
 		return errors.New("a model and a --shape do not go together")
+	case len(o.Shapes) == 0 && len(o.Types) > 0:
+		return errors.New("a --type needs a --shape")
 	case len(o.Shapes) == 0 && o.SketchRank != 0:
 		return errors.New("a --sketch-rank needs a --shape")
 	case o.Tokens < 1 || o.Tokens > most:
@@ -87,7 +92,11 @@ func (o Options) synthetic() ([]synthetic.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	types, err := synthetic.Types(o.Types)
+	names := o.Types
+	if len(names) == 0 {
+		names = []string{DefaultType}
+	}
+	types, err := synthetic.Types(names)
 	if err != nil {
 		return nil, err
 	}
