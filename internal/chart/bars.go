@@ -23,7 +23,8 @@ type BarGroup struct {
 	Bars []Bar
 }
 
-// Bar is one value, with an interval where Low < High, and another value to compare it with where Mark is not 0.
+// Bar is one value, with an interval where Low < High, and another value to compare it with where Mark is not 0. Of an
+// interval that goes far beyond all values the end is not shown.
 type Bar struct {
 	Heading          string // left of the label, "" for that of the bar above
 	Label            string
@@ -43,6 +44,8 @@ const (
 	barDepth  = 16
 	rowDepth  = 20
 	blockGap  = 6 // before a bar with a heading
+
+	farBeyond = 1.4 // times the largest value or mark
 	textDepth = 19
 )
 
@@ -95,10 +98,11 @@ func (c Bars) legend(b *strings.Builder, y float64) {
 
 // draw draws the bars from y on and returns where they end.
 func (g BarGroup) draw(b *strings.Builder, y float64) float64 {
-	most := 0.0
+	least, most := 0.0, 0.0
 	for _, bar := range g.Bars {
-		most = max(most, bar.Value, bar.High, bar.Mark)
+		least, most = max(least, bar.Value, bar.Mark), max(most, bar.Value, bar.Mark, bar.High)
 	}
+	most = min(most, farBeyond*least)
 	at := func(v float64) float64 { return barsLeft + (barsRight-barsLeft)*v/max(most, 1e-300) }
 	top := y
 	for i, bar := range g.Bars {
@@ -116,7 +120,7 @@ func (g BarGroup) draw(b *strings.Builder, y float64) float64 {
 		}
 		if bar.Low < bar.High {
 			b.WriteString(whisker(at(bar.Low), at(bar.High), middle))
-			end = max(end, at(bar.High))
+			end = max(end, min(at(bar.High), barsRight))
 		}
 		text(b, "value", end+8, base, bar.Text)
 		y += rowDepth
@@ -129,9 +133,13 @@ func rect(series int, x, y, width, height float64) string {
 	return fmt.Sprintf(`<rect class="s%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`+"\n", series+1, x, y, width, height)
 }
 
-// whisker is an interval with ends.
+// whisker is an interval with ends, of which those behind barsRight are out of the picture.
 func whisker(low, high, y float64) string {
-	return fmt.Sprintf(`<path class="bar" d="M%.1f,%.1fv8m0,-4H%.1fm0,-4v8"/>`+"\n", low, y-4, high)
+	d := fmt.Sprintf("M%.1f,%.1fv8m0,-4H%.1f", min(low, barsRight), y-4, min(high, barsRight))
+	if high <= barsRight {
+		d += "m0,-4v8"
+	}
+	return `<path class="bar" d="` + d + `"/>` + "\n"
 }
 
 func mark(x, y1, y2 float64) string {

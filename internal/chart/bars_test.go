@@ -58,6 +58,14 @@ func TestBars(t *testing.T) {
 	}
 }
 
+// An interval that goes far beyond all values does not make them small, and has no end.
+func TestBarsFar(t *testing.T) {
+	svg := Bars{Groups: []BarGroup{{Bars: []Bar{{Value: 10, Low: 5, High: 1000}}}}}.SVG()
+	if !strings.Contains(svg, `width="250.0"`) || !strings.Contains(svg, `H560.0"/>`) {
+		t.Errorf("%s", svg)
+	}
+}
+
 // A picture without anything in it is one, too.
 func TestBarsEmpty(t *testing.T) {
 	read(t, Bars{}.SVG())
