@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build plugin stock test test-short lint op-test clean
+.PHONY: help demo build plugin stock bench test test-short lint op-test clean
 
 GO ?= go
 
@@ -13,6 +13,7 @@ help:
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
+	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
 	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
 
 # The program is built anew each time, which Go makes cheap; what it finds done, it leaves.
@@ -30,6 +31,14 @@ stock:
 
 demo: stock plugin build
 	$(GO) run ./integration/demo
+
+# One row a model, number of threads and P. fh-ollama bench --help tells what else can be measured: BENCH='--load --svg FILE'.
+SHAPES ?= all
+TYPES ?= q4_k_m,q8_0,bf16
+PROBES ?= 256,K/16
+ROUNDS ?= 7
+bench: build
+	dist/bin/fh-ollama bench --shape $(SHAPES) --type $(TYPES) --probes $(PROBES) --rounds $(ROUNDS) --markdown $(BENCH)
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt clean: $$unformatted"; exit 1; }

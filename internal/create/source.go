@@ -46,6 +46,15 @@ func resolve(ctx context.Context, s server.Server, from string) (source, error) 
 	return source{from, true, m}, nil
 }
 
+// Weights returns the path of the GGUF file that from, as given to --from, means.
+func Weights(ctx context.Context, s server.Server, from string) (string, error) {
+	source, err := resolve(ctx, s, from)
+	if err != nil {
+		return "", err
+	}
+	return source.weights(), nil
+}
+
 // weights is the path of the model's GGUF file.
 func (s source) weights() string { return s.file.From[0] }
 

@@ -3,7 +3,6 @@ package evaluation
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,26 +68,11 @@ type job struct {
 
 // openModel checks the file and says what it is.
 func (j *job) openModel() error {
-	f, err := gguf.Open(j.Model)
+	f, head, params, err := flashhead.OpenConverted(j.Model)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err == nil && !flashhead.Converted(f) {
-		err = hint.New("not converted: there is no FlashHead in it", "convert it first: fh-ollama convert "+j.Model)
-	}
-	var params flashhead.Parameters
-	if err == nil {
-		params, err = flashhead.FromFile(f, head)
-		var damage *flashhead.DamageError
-		if errors.As(err, &damage) {
-			err = hint.Wrap(err, "convert it again: fh-ollama convert --force")
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", j.Model, err)
-	}
 	if j.Probes, err = points(j.Probes, params.Probes, params.Clusters); err != nil {
 		return err
 	}

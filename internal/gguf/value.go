@@ -93,7 +93,7 @@ func (kv KeyValue) uint() (uint64, bool) {
 	return 0, false
 }
 
-// NewValue is a metadata entry to be written. Make one with U32, F32, Flag, Str, U32s or F32s.
+// NewValue is a metadata entry to be written. Make one with U32, F32, Flag, Str, U32s, I32s, F32s or Strs.
 type NewValue struct {
 	key  string
 	data []byte // the type and the value, as in the file
@@ -131,6 +131,24 @@ func U32s(key string, v []uint32) NewValue {
 	data := array(Uint32, len(v))
 	for _, x := range v {
 		data = binary.LittleEndian.AppendUint32(data, x)
+	}
+	return NewValue{key, data}
+}
+
+// I32s returns an entry of type arr[i32].
+func I32s(key string, v []int32) NewValue {
+	data := array(Int32, len(v))
+	for _, x := range v {
+		data = binary.LittleEndian.AppendUint32(data, uint32(x))
+	}
+	return NewValue{key, data}
+}
+
+// Strs returns an entry of type arr[str].
+func Strs(key string, v []string) NewValue {
+	data := array(String, len(v))
+	for _, s := range v {
+		data = appendString(data, s)
 	}
 	return NewValue{key, data}
 }

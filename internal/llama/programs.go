@@ -1,4 +1,5 @@
-// Package llama runs programs of llama.cpp on a model: llama-perplexity over a text, llama-server for continuations.
+// Package llama runs programs of llama.cpp on a model: llama-perplexity over a text, llama-server for continuations,
+// llama-bench for speed.
 package llama
 
 import (
@@ -18,6 +19,7 @@ import (
 const (
 	perplexityName = "llama-perplexity"
 	serverName     = "llama-server"
+	benchName      = "llama-bench"
 )
 
 // Programs are the programs of one build of llama.cpp.
@@ -25,35 +27,49 @@ type Programs struct {
 	Folder     string // absolute
 	perplexity string
 	server     string
+	bench      string
 }
 
-// Find returns the programs in dir, or, if that is "", in the first folder of a build where they are.
+// Find returns llama-perplexity and llama-server in dir, or, if that is "", in the first folder of a build where they are.
 func Find(dir string) (Programs, error) {
+	folder, err := find(dir, perplexityName, serverName)
+	return Programs{Folder: folder, perplexity: filepath.Join(folder, perplexityName), server: filepath.Join(folder, serverName)}, err
+}
+
+// FindBench returns llama-bench and nothing else, from where Find would look for it.
+func FindBench(dir string) (Programs, error) {
+	folder, err := find(dir, benchName)
+	return Programs{Folder: folder, bench: filepath.Join(folder, benchName)}, err
+}
+
+// find returns the absolute path of dir, or, if that is "", of the first folder of a build, if the programs are there.
+func find(dir string, programs ...string) (string, error) {
 	dirs := []string{dir}
 	if dir == "" {
 		dirs = cluster.LibDirs("")
 	}
-	missing := perplexityName
+	missing := programs[0]
 	for _, d := range dirs {
 		abs, err := filepath.Abs(d)
 		if err != nil {
-			return Programs{}, hint.Wrap(err, "name the folder with its whole path")
+			return "", hint.Wrap(err, "name the folder with its whole path")
 		}
-		p := Programs{Folder: abs}
-		if p.perplexity, err = exec.LookPath(filepath.Join(abs, perplexityName)); err != nil {
-			continue
+		absent := slices.IndexFunc(programs, func(name string) bool {
+			_, err := exec.LookPath(filepath.Join(abs, name))
+			return err != nil
+		})
+		if absent < 0 {
+			return abs, nil
 		}
-		if p.server, err = exec.LookPath(filepath.Join(abs, serverName)); err != nil {
-			missing = serverName
-			continue
+		if absent > 0 {
+			missing = programs[absent]
 		}
-		return p, nil
 	}
 	cause := "the program " + missing + " is not there"
 	if dir != "" {
 		cause += ": " + dir
 	}
-	return Programs{}, hint.New(cause,
+	return "", hint.New(cause,
 		"Ollama's releases come without it: build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
 }
 

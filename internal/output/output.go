@@ -42,6 +42,18 @@ func Create(final, flag string, need int64) (*File, error) {
 	return o, nil
 }
 
+// CreateNew is Create for a file that must replace nothing.
+func CreateNew(final, flag string, need int64) (*File, error) {
+	_, err := os.Lstat(final)
+	switch {
+	case err == nil:
+		return nil, hint.New(final+" exists already", "choose another output with "+flag+", or remove it")
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, hint.Wrap(err, "choose another output with "+flag)
+	}
+	return Create(final, flag, need)
+}
+
 // Path returns the name that the file has now.
 func (o *File) Path() string {
 	if o.path == "" {

@@ -1,13 +1,9 @@
 package page
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
@@ -19,13 +15,7 @@ const about = 1 << 20
 
 // Create begins a page that is to be called path: what keeps it from being written shows before a long measurement.
 func Create(path string) (*File, error) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		if err != nil {
-			return nil, hint.Wrap(err, "choose another page with --html")
-		}
-		return nil, hint.New(path+" exists already", "choose another page with --html, or remove it")
-	}
-	out, err := output.Create(path, "--html", about)
+	out, err := output.CreateNew(path, "--html", about)
 	if err != nil {
 		return nil, err
 	}

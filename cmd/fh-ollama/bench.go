@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/bench"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+)
+
+func benchCommand() *cli.Command {
+	d := bench.Defaults()
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure how much faster FlashHead is on this machine",
+		ArgsUsage: "[FILE.gguf|NAME]",
+		Description: "Runs llama-bench on a converted model with the dense head and FlashHead in turn.\n\n" +
+			"Example: fh-ollama bench --shape llama-3.2-1b  # needs no model",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "shape", Usage: "make a model like `NAME,...`, or all, in TMPDIR"},
+			&cli.StringSliceFlag{Name: "type", Usage: "of its weights, `NAME,...`, or all (default: " + bench.DefaultType + ")"},
+			&cli.IntFlag{Name: "sketch-rank", Usage: "give it a sketch of `R` directions, as calibrated ones have"},
+			&cli.StringSliceFlag{Name: "probes", Usage: "`P,P,...`, or K/16 and the like (default: the model's)"},
+			&cli.IntSliceFlag{Name: "threads", Value: cli.NewIntSlice(d.Threads...), Usage: "`T,T,...` of the runtime"},
+			&cli.IntFlag{Name: "tokens", Value: d.Tokens, Usage: "decode `N` in a run"},
+			&cli.IntFlag{Name: "prompt", Usage: "read a prompt of `N` tokens in a run, too"},
+			&cli.IntFlag{Name: "rounds", Value: d.Rounds, Usage: "runs `N` with each head"},
+			&cli.BoolFlag{Name: "load", Usage: "measure time and memory of loading, too"},
+			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			&cli.BoolFlag{Name: "markdown", Usage: "print Markdown"},
+			&cli.PathFlag{Name: "svg", Usage: "write a picture to `FILE`, too"},
+			&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-bench"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but the result and errors"},
+		},
+		Action: runBench,
+	}
+}
+
+func runBench(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return usageError{hint.New(fmt.Sprintf("bench takes one model, not %d", c.NArg()), "see fh-ollama bench --help")}
+	}
+	if c.Bool("json") && c.Bool("markdown") {
+		return wrongUse("--json and --markdown do not go together")
+	}
+	o := bench.Options{
+		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"), SketchRank: c.Int("sketch-rank"),
+		Probes: c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
+		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version, Server: server.FromEnvironment(),
+	}
+	if err := o.Validate(); err != nil {
+		if hint.Of(err) == "" {
+			err = hint.Wrap(err, "see fh-ollama bench --help")
+		}
+		return usageError{err}
+	}
+	log := c.App.ErrWriter
+	if c.Bool("quiet") {
+		log = io.Discard
+	}
+	return bench.Print(c.Context, o, benchFormat(c), c.App.Writer, c.Path("svg"), progress.New(log))
+}
+
+func benchFormat(c *cli.Context) bench.Format {
+	switch {
+	case c.Bool("json"):
+		return bench.JSON
+	case c.Bool("markdown"):
+		return bench.Markdown
+	}
+	return bench.Text
+}

@@ -1,0 +1,89 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"github.com/fh-ollama/fh-ollama/internal/create"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// Run measures. show is called with the report so far whenever another model's result, the last one in it, is there; its
+// error ends the run. Files that are made are removed. Errors carry a way out.
+func Run(ctx context.Context, o Options, p *progress.Progress, show func(Report) error) (Report, error) {
+	defer p.Close()
+	if err := o.Validate(); err != nil {
+		return Report{}, err
+	}
+	programs, err := llama.FindBench(o.LibDir)
+	if err != nil {
+		return Report{}, err
+	}
+	r := &runner{Options: o, programs: programs, progress: p, show: show}
+	r.report.Machine = Machine{Processors: runtime.NumCPU(), Folder: programs.Folder, Version: o.Version}
+	r.report.Method = Method{Rounds: o.Rounds, Tokens: o.Tokens, Prompt: o.Prompt}
+	if o.Model != "" {
+		err = r.model(ctx)
+	} else {
+		err = r.synthetic(ctx)
+	}
+	return r.report, err
+}
+
+// runner is one call of Run.
+type runner struct {
+	Options
+	programs llama.Programs
+	progress *progress.Progress
+	show     func(Report) error
+	report   Report
+	looked   bool // whether the machine is at rest
+}
+
+// model measures the model that the user names.
+func (r *runner) model(ctx context.Context) error {
+	path, err := create.Weights(ctx, r.Server, r.Model)
+	if err != nil {
+		return err
+	}
+	name := r.Model
+	if path == r.Model {
+		name = filepath.Base(path)
+	}
+	err = r.file(ctx, path, Model{Name: name})
+	if errors.Is(err, flashhead.ErrNotConverted) && path != r.Model {
+		return hint.Wrap(fmt.Errorf("%s: %w", r.Model, flashhead.ErrNotConverted), "make one that has it: fh-ollama create --from "+r.Model)
+	}
+	return err
+}
+
+// file measures the converted file at path and shows the result. model tells its name.
+func (r *runner) file(ctx context.Context, path string, model Model) error {
+	f, head, params, err := flashhead.OpenConverted(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	points, err := r.points(params)
+	if err != nil {
+		return err
+	}
+	cost := flashhead.NewCost(f, head, params)
+	model.Architecture, _ = f.Str("general.architecture")
+	model.Head, model.HeadType, model.Vocabulary, model.Hidden = head.Tensor.Name, head.Tensor.Type.String(), head.Vocab(), head.Width()
+	model.Clusters, model.Probes, model.CentroidType, model.SketchRank = params.Clusters, params.Probes, params.CentroidType.String(), params.Sketch.Rank
+	model.BodyBytes, model.HeadBytes = cost.Body, cost.Head
+
+	m := &measurement{runner: r, path: path, bytes: f.Size, probes: points, cost: cost, result: Result{Model: model}}
+	if err := m.run(ctx); err != nil {
+		return err
+	}
+	r.report.Results = append(r.report.Results, m.result)
+	return r.show(r.report)
+}

@@ -1,0 +1,168 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
+)
+
+// measurement is that of one file.
+type measurement struct {
+	*runner
+	path   string
+	bytes  int64 // of the file
+	probes []uint32
+	cost   flashhead.Cost
+
+	done, runs int // for the progress: runs of llama-bench
+	result     Result
+}
+
+// off are the settings that switch FlashHead off.
+var off = []string{"FLASHHEAD_ENABLED=0"}
+
+// on are those that switch it on with p probes.
+func on(p uint32) []string {
+	return []string{"FLASHHEAD_ENABLED=1", fmt.Sprintf("FLASHHEAD_PROBES=%d", p)}
+}
+
+// run measures, the things that can fail first.
+func (m *measurement) run(ctx context.Context) error {
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
+	m.progress.Start("measuring " + m.result.Model.Name)
+	m.runs = m.Rounds * len(m.Threads) * (1 + len(m.probes))
+	if m.Load {
+		m.runs += m.Rounds * len(loads)
+	}
+	for _, threads := range m.Threads {
+		if err := m.speed(ctx, threads); err != nil {
+			return err
+		}
+	}
+	if m.Load {
+		if err := m.load(ctx); err != nil {
+			return err
+		}
+	}
+	m.progress.Done("measured " + m.result.Model.Name)
+	return nil
+}
+
+// prepare has either head decode one token, so that the file is in memory and the runtime is known to have FlashHead, and
+// looks whether the machine is at rest.
+func (m *measurement) prepare(ctx context.Context) error {
+	m.progress.Start("loading " + m.result.Model.Name)
+	if free, ok := freeMemory(); ok && free < m.bytes {
+		m.doubt(fmt.Sprintf("the file's %.1f GB do not fit in the %.1f GB of memory that are free: what is measured is the disk", float64(m.bytes)/1e9, float64(free)/1e9))
+	}
+	for _, settings := range [][]string{on(m.probes[0]), off} {
+		run := llama.BenchRun{Model: m.path, Tokens: 1, Threads: slices.Max(m.Threads), Settings: settings}
+		timing, err := m.programs.Bench(ctx, run)
+		if err != nil {
+			return err
+		}
+		m.report.Machine.System = timing.System
+	}
+	m.progress.Done("loaded " + m.result.Model.Name + ", the runtime has FlashHead")
+	if m.looked {
+		return nil
+	}
+	m.looked = true
+	m.progress.Start("looking whether the machine is at rest")
+	doubt, err := atRest(ctx, m.report.Machine.Processors)
+	if err != nil || doubt == "" {
+		m.progress.Close()
+		return err
+	}
+	m.progress.Done(doubt)
+	m.doubt(doubt)
+	return nil
+}
+
+// doubt adds a reason not to rely on the result.
+func (m *measurement) doubt(reason string) { m.result.Doubts = append(m.result.Doubts, reason) }
+
+// speed measures with one number of threads. In each round every head has its run; the order is turned around from round to
+// round, so that a machine that gets slower or faster favours none.
+func (m *measurement) speed(ctx context.Context, threads int) error {
+	heads := [][]string{off}
+	for _, p := range m.probes {
+		heads = append(heads, on(p))
+	}
+	decode, prompt := make([][]float64, len(heads)), make([][]float64, len(heads))
+	var others []float64
+	for round := range m.Rounds {
+		for _, i := range inTurn(len(heads), round) {
+			m.show(fmt.Sprintf("with %s, round %d of %d", threadsInWords(threads), round+1, m.Rounds))
+			used := watch()
+			timing, err := m.programs.Bench(ctx, llama.BenchRun{Model: m.path, Prompt: m.Prompt, Tokens: m.Tokens, Threads: threads, Settings: heads[i]})
+			if err != nil {
+				return err
+			}
+			if n, ok := used(timing.CPU); ok {
+				others = append(others, n)
+			}
+			decode[i], prompt[i] = append(decode[i], timing.Decode), append(prompt[i], timing.Prompt)
+			m.done++
+		}
+	}
+	for i, p := range m.probes {
+		point := Point{Threads: threads, Probes: p, Decode: newPairs(decode[0], decode[i+1]), Ceiling: m.cost.Ceiling(p), FreeHead: m.cost.FreeHead()}
+		point.OfCeiling = point.Decode.SpeedUp / point.Ceiling
+		if m.Prompt > 0 {
+			pairs := newPairs(prompt[0], prompt[i+1])
+			point.Prompt = &pairs
+		}
+		m.result.Points = append(m.result.Points, point)
+		m.doubtPoint(point)
+	}
+	m.doubtRuns(threads, decode[0], others)
+	return nil
+}
+
+// inTurn returns 0 to n-1, backwards in odd rounds.
+func inTurn(n, round int) []int {
+	var order []int
+	for i := range n {
+		order = append(order, i)
+	}
+	if round%2 == 1 {
+		slices.Reverse(order)
+	}
+	return order
+}
+
+// doubtPoint says so if the speed-up may be none at all.
+func (m *measurement) doubtPoint(p Point) {
+	if i := p.Decode.Interval; i != nil && i.Low <= 1 && 1 <= i.High {
+		m.doubt(fmt.Sprintf("with %s and P = %d it is too noisy to tell whether FlashHead is faster: %.2f to %.2f times; try more --rounds, or an idle machine",
+			threadsInWords(p.Threads), p.Probes, i.Low, i.High))
+	}
+}
+
+// doubtRuns says so if runs of the same differ much, or something else ran.
+func (m *measurement) doubtRuns(threads int, dense, others []float64) {
+	if statistics.Unstable(dense) {
+		m.doubt(fmt.Sprintf("with %s the dense runs differ a lot, %.1f to %.1f tokens/s: something else keeps the processors busy; try when the machine is idle",
+			threadsInWords(threads), slices.Min(dense), slices.Max(dense)))
+	}
+	if n := statistics.Median(others); n > busy { // false for none
+		m.doubt(fmt.Sprintf("with %s other programs used %.1f processors while it was measured", threadsInWords(threads), n))
+	}
+}
+
+func threadsInWords(n int) string {
+	if n == 1 {
+		return "1 thread"
+	}
+	return fmt.Sprintf("%d threads", n)
+}
+
+// show tells what is being measured.
+func (m *measurement) show(what string) { m.progress.Set(float64(m.done)/float64(m.runs), what) }

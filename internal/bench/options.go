@@ -1,0 +1,146 @@
+// Package bench measures how much faster a model decodes with FlashHead on this machine: llama-bench with the dense head and
+// with FlashHead in turn.
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/internal/synthetic"
+)
+
+// Options say what to measure and how.
+type Options struct {
+	Model string // path of a converted file, or the name of a model in Server; "" for synthetic ones
+
+	// Synthetic models, one for each shape and type, by the names that package synthetic knows; no type is DefaultType.
+	Shapes, Types []string
+	SketchRank    int // of their sketches, 0 for none
+
+	Probes  []string // P of the points, as numbers or as K/n; none for the file's own
+	Threads []int    // the runtime's, of the points
+	Tokens  int      // decoded in a run
+	Prompt  int      // tokens of a prompt that is read in a run, 0 for none
+	Rounds  int      // runs with each head
+	Load    bool     // measure loading, too
+	LibDir  string   // folder of llama-bench; "" for the default
+	Version string   // this program's, for the report
+	Server  server.Server
+}
+
+// DefaultType is how most models for Ollama are quantised.
+const DefaultType = "q4_k_m"
+
+// Defaults are the options that are not given.
+func Defaults() Options {
+	return Options{Threads: slices.Compact([]int{1, runtime.NumCPU()}), Tokens: 128, Rounds: 9}
+}
+
+// most bounds numbers that are given by mistake.
+const most = 1 << 20
+
+// Validate returns an error for options that no model allows.
+func (o Options) Validate() error {
+	switch {
+	case o.Model == "" && len(o.Shapes) == 0:
+		return hint.New("there is nothing to measure", "give a converted GGUF file, the name of a model in Ollama, or a --shape")
+	case o.Model != "" && len(o.Shapes) > 0:
+		return errors.New("a model and a --shape do not go together")
+	case len(o.Shapes) == 0 && len(o.Types) > 0:
+		return errors.New("a --type needs a --shape")
+	case len(o.Shapes) == 0 && o.SketchRank != 0:
+		return errors.New("a --sketch-rank needs a --shape")
+	case o.Tokens < 1 || o.Tokens > most:
+		return fmt.Errorf("%d tokens are not in 1..%d", o.Tokens, most)
+	case o.Prompt < 0 || o.Prompt > most:
+		return fmt.Errorf("a prompt of %d tokens is not in 0..%d", o.Prompt, most)
+	case o.Rounds < 1 || o.Rounds > most:
+		return fmt.Errorf("%d rounds are not in 1..%d", o.Rounds, most)
+	case len(o.Threads) == 0:
+		return errors.New("no number of threads is given")
+	}
+	for _, t := range o.Threads {
+		if t < 1 || t > 4096 {
+			return fmt.Errorf("%d threads are not in 1..4096", t)
+		}
+	}
+	for _, word := range o.Probes {
+		if _, err := probes(word, most); err != nil {
+			return err
+		}
+	}
+	if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
+		return err
+	}
+	_, err := o.synthetic()
+	return err
+}
+
+// synthetic returns the synthetic models that are asked for.
+func (o Options) synthetic() ([]synthetic.Model, error) {
+	if len(o.Shapes) == 0 {
+		return nil, nil
+	}
+	shapes, err := synthetic.Shapes(o.Shapes)
+	if err != nil {
+		return nil, err
+	}
+	names := o.Types
+	if len(names) == 0 {
+		names = []string{DefaultType}
+	}
+	types, err := synthetic.Types(names)
+	if err != nil {
+		return nil, err
+	}
+	var all []synthetic.Model
+	for _, s := range shapes {
+		for _, t := range types {
+			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: o.clusterSize(), SketchRank: o.SketchRank, Version: o.Version})
+		}
+	}
+	return all, nil
+}
+
+// probes returns the P that a word means for k clusters: itself, or, for "K/n", that share, rounded up as the default is.
+func probes(word string, k uint32) (uint32, error) {
+	divisor, share := strings.CutPrefix(strings.ToUpper(word), "K/")
+	n, err := strconv.ParseUint(divisor, 10, 31)
+	switch {
+	case err != nil:
+		return 0, hint.New(fmt.Sprintf("%q is no number of probes", word), "give numbers such as 256, or shares of the clusters such as K/16")
+	case n < 1:
+		return 0, fmt.Errorf("%s probes are too few", word)
+	case share:
+		return (k + uint32(n) - 1) / uint32(n), nil
+	}
+	return uint32(n), nil
+}
+
+// points returns the P to measure, ascending: those that are asked for, or else the file's own.
+func (o Options) points(p flashhead.Parameters) ([]uint32, error) {
+	if len(o.Probes) == 0 {
+		return []uint32{p.Probes}, nil
+	}
+	var all []uint32
+	for _, word := range o.Probes {
+		n, err := probes(word, p.Clusters)
+		if err != nil {
+			return nil, err
+		}
+		if n > p.Clusters {
+			return nil, hint.New(fmt.Sprintf("%d probes are more than the model's %d clusters", n, p.Clusters),
+				fmt.Sprintf("choose --probes from 1 to %d", p.Clusters))
+		}
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}

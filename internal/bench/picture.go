@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/chart"
+)
+
+// picture is an SVG document of the speeds: for each model the dense head and FlashHead side by side.
+func (r Report) picture() string {
+	c := chart.Bars{
+		Title: "Decoding speed with and without FlashHead",
+		Notes: []string{
+			fmt.Sprintf("%s, %d processors; llama.cpp %s, %s", r.Machine.CPU, r.Machine.Processors, r.Machine.Commit, r.Machine.Backend),
+			r.method(),
+		},
+		Series: []string{"dense head", "FlashHead"},
+		Bar:    "95 % interval of the speed-up",
+		Mark:   "ceiling, by bytes read",
+	}
+	if slices.ContainsFunc(r.Results, func(result Result) bool { return len(result.Doubts) > 0 }) {
+		c.Notes = append(c.Notes, "Some of these speeds are doubtful: runs differed a lot, or the machine was busy.")
+	}
+	for _, result := range r.Results {
+		g := chart.BarGroup{Name: result.Model.Name}
+		threads := 0
+		for _, p := range result.Points {
+			if p.Threads != threads {
+				threads = p.Threads
+				g.Bars = append(g.Bars, chart.Bar{Heading: threadsInWords(threads), Label: "dense", Value: p.Decode.Slower, Text: speed(p.Decode.Slower) + " tokens/s"})
+			}
+			bar := chart.Bar{Label: fmt.Sprintf("P = %d", p.Probes), Series: 1, Value: p.Decode.Faster, Mark: p.Ceiling * p.Decode.Slower,
+				Text: fmt.Sprintf("%s tokens/s, %.2f\u00a0×", speed(p.Decode.Faster), p.Decode.SpeedUp)}
+			if i := p.Decode.Interval; i != nil {
+				bar.Low, bar.High = i.Low*p.Decode.Slower, i.High*p.Decode.Slower
+			}
+			g.Bars = append(g.Bars, bar)
+		}
+		c.Groups = append(c.Groups, g)
+	}
+	return c.SVG()
+}

@@ -1,0 +1,89 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/disk"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/synthetic"
+)
+
+// clusterSize is that of synthetic models, as convert would choose it.
+func (o Options) clusterSize() int {
+	if o.SketchRank > 0 {
+		return convert.SketchedClusterSize
+	}
+	return flashhead.DefaultClusterSize
+}
+
+// synthetic measures one synthetic model after the other. At any time one file is there at most.
+func (r *runner) synthetic(ctx context.Context) error {
+	models, err := r.Options.synthetic()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "fh-ollama-bench-*") // for the user alone
+	if err != nil {
+		return hint.Wrap(err, "point TMPDIR at a folder that can be written")
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "model.gguf")
+	for _, m := range models {
+		if err := r.write(ctx, m, path); err != nil {
+			return err
+		}
+		if err := r.file(ctx, path, Model{Name: m.String(), Synthetic: true}); err != nil {
+			return err
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the file of a synthetic model and waits until it is on the disk, so that nothing of that is left to do while
+// it is measured.
+func (r *runner) write(ctx context.Context, m synthetic.Model, path string) error {
+	r.progress.Start("writing " + m.String())
+	plan, err := m.File()
+	if err != nil {
+		return err
+	}
+	parent := filepath.Dir(filepath.Dir(path))
+	if free, ok := disk.Free(parent); ok && free < plan.Size {
+		return explain(fmt.Errorf("%s has %d MiB free, %s needs %d MiB", parent, free>>20, m, plan.Size>>20+1), true)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return hint.Wrap(err, "point TMPDIR at a folder that can be written")
+	}
+	err = plan.Write(file, func(done int64) error {
+		r.progress.Set(float64(done)/float64(plan.Size), "")
+		return ctx.Err()
+	})
+	if err == nil {
+		err = file.Sync()
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return explain(fmt.Errorf("%s: %w", parent, err), disk.Full(err))
+	}
+	r.progress.Done(fmt.Sprintf("wrote %s, %.1f GB of random weights", m, float64(plan.Size)/1e9))
+	return nil
+}
+
+// explain names the way out of a full disk.
+func explain(err error, full bool) error {
+	if full {
+		return hint.Wrap(err, "free some space, point TMPDIR at another disk, or take a smaller --shape or --type")
+	}
+	return err
+}

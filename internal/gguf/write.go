@@ -1,0 +1,85 @@
+package gguf
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// Content is a file to be written: version 3, with the default alignment.
+type Content struct {
+	Keys    []NewValue
+	Tensors []Tensor // in the order of the file, as Place leaves them
+}
+
+// Place sets the sizes and places of the tensors and returns the size of their data, padding included. Its error names a
+// tensor that cannot be.
+func (c Content) Place() (int64, error) {
+	offset := int64(0)
+	for i := range c.Tensors {
+		t := &c.Tensors[i]
+		bytes, err := tensorBytes(t.Type, t.Shape)
+		if err != nil {
+			return 0, fmt.Errorf("tensor %q %w", t.Name, err)
+		}
+		t.Bytes, t.Offset = bytes, offset
+		offset = align(offset+bytes, defaultAlignment)
+	}
+	return offset, nil
+}
+
+// Header returns what stands before the data of placed tensors, padding included.
+func (c Content) Header() []byte {
+	head := []byte(magic)
+	head = binary.LittleEndian.AppendUint32(head, 3)
+	head = binary.LittleEndian.AppendUint64(head, uint64(len(c.Tensors)))
+	head = binary.LittleEndian.AppendUint64(head, uint64(len(c.Keys)))
+	for _, v := range c.Keys {
+		head = append(appendString(head, v.key), v.data...)
+	}
+	for _, t := range c.Tensors {
+		head = appendString(head, t.Name)
+		head = binary.LittleEndian.AppendUint32(head, uint32(len(t.Shape)))
+		for _, n := range t.Shape {
+			head = binary.LittleEndian.AppendUint64(head, uint64(n))
+		}
+		head = binary.LittleEndian.AppendUint32(head, uint32(t.Type))
+		head = binary.LittleEndian.AppendUint64(head, uint64(t.Offset))
+	}
+	return append(head, make([]byte, align(int64(len(head)), defaultAlignment)-int64(len(head)))...)
+}
+
+// Write writes the file with placed tensors. data writes the t.Bytes of a tensor.
+func (c Content) Write(dst io.Writer, data func(w io.Writer, t Tensor) error) error {
+	if _, err := dst.Write(c.Header()); err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(dst, 1<<20)
+	for _, t := range c.Tensors {
+		counted := &counter{out, 0}
+		if err := data(counted, t); err != nil {
+			return err
+		}
+		if counted.n != t.Bytes {
+			return fmt.Errorf("tensor %q got %d bytes instead of %d", t.Name, counted.n, t.Bytes)
+		}
+		if _, err := out.Write(make([]byte, align(t.Bytes, defaultAlignment)-t.Bytes)); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// counter counts what is written.
+type counter struct {
+	io.Writer
+	n int64
+}
+
+// Write hands p on.
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n += int64(n)
+	return n, err
+}

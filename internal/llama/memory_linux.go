@@ -1,0 +1,14 @@
+package llama
+
+import (
+	"os"
+	"syscall"
+)
+
+// peakMemory returns the most bytes of memory that an ended program had; Linux counts in KiB.
+func peakMemory(state *os.ProcessState) int64 {
+	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+		return int64(usage.Maxrss) << 10
+	}
+	return 0
+}

@@ -1,0 +1,174 @@
+package synthetic
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+)
+
+// Model is a converted model of random weights.
+type Model struct {
+	Shape       Shape
+	Type        Type
+	ClusterSize int    // tokens a cluster
+	SketchRank  int    // 0 for no sketch; flashhead.CheckSketchRank says what else
+	Version     string // of this program, for the provenance
+}
+
+// String names shape and type.
+func (m Model) String() string { return m.Shape.Name + " " + m.Type.Name }
+
+// File is a model's file before it is written.
+type File struct {
+	Size    int64 // bytes
+	content gguf.Content
+}
+
+// File plans the model's file. The same model gives the same bytes.
+func (m Model) File() (File, error) {
+	c := gguf.Content{Tensors: m.tensors()}
+	size, err := c.Place()
+	if err != nil {
+		return File{}, err
+	}
+	parameters, err := m.parameters(c.Tensors)
+	if err != nil {
+		return File{}, err
+	}
+	c.Keys = append(append(m.keys(), tokenizer(m.Shape.Vocabulary)...), parameters.Keys()...)
+	return File{int64(len(c.Header())) + size, c}, nil
+}
+
+// Write writes the file; report is called with the number of bytes of tensor data written, and its error ends the writing
+// and is returned.
+func (f File) Write(dst io.Writer, report func(done int64) error) error {
+	return f.content.Write(dst, func(w io.Writer, t gguf.Tensor) error {
+		if t.Type == f32 {
+			return writeOnes(w, t)
+		}
+		return writeRandom(w, t, func(done int64) error { return report(t.Offset + done) })
+	})
+}
+
+// writeOnes writes the weights of a norm.
+func writeOnes(w io.Writer, t gguf.Tensor) error {
+	var ones []byte
+	for range t.Columns() {
+		ones = binary.LittleEndian.AppendUint32(ones, math.Float32bits(1))
+	}
+	_, err := w.Write(ones)
+	return err
+}
+
+// keys are those that say what the tensors are.
+func (m Model) keys() []gguf.NewValue {
+	s := m.Shape
+	key := func(name string) string { return s.Architecture + "." + name }
+	keys := []gguf.NewValue{
+		gguf.Str("general.architecture", s.Architecture),
+		gguf.Str("general.name", "synthetic "+m.String()),
+		gguf.U32(key("context_length"), 8192),
+		gguf.U32(key("embedding_length"), uint32(s.Width)),
+		gguf.U32(key("block_count"), uint32(s.Layers)),
+		gguf.U32(key("feed_forward_length"), uint32(s.FeedForward)),
+		gguf.U32(key("attention.head_count"), uint32(s.Heads)),
+		gguf.U32(key("attention.head_count_kv"), uint32(s.KeyHeads)),
+		gguf.U32(key("attention.key_length"), uint32(s.HeadWidth)),
+		gguf.U32(key("attention.value_length"), uint32(s.HeadWidth)),
+		gguf.F32(key("attention.layer_norm_rms_epsilon"), 1e-6),
+		gguf.F32(key("rope.freq_base"), 500000),
+		gguf.U32(key("vocab_size"), uint32(s.Vocabulary)),
+	}
+	switch s.Architecture {
+	case "llama":
+		keys = append(keys, gguf.U32(key("rope.dimension_count"), uint32(s.HeadWidth)))
+	case "gemma3":
+		keys = append(keys, gguf.U32(key("attention.sliding_window"), 512))
+	}
+	return keys
+}
+
+// tensors describes the model's tensors.
+func (m Model) tensors() []gguf.Tensor {
+	s := m.Shape
+	var all []gguf.Tensor
+	matrix := func(name string, t gguf.TensorType, rows, columns int64) {
+		all = append(all, gguf.Tensor{Name: name + ".weight", Type: fitting(t, columns), Shape: []int64{columns, rows}})
+	}
+	norm := func(name string, width int64) {
+		all = append(all, gguf.Tensor{Name: name + ".weight", Type: f32, Shape: []int64{width}})
+	}
+	matrix("token_embd", m.Type.head, s.Vocabulary, s.Width)
+	if !s.Tied {
+		matrix("output", m.Type.head, s.Vocabulary, s.Width)
+	}
+	norm("output_norm", s.Width)
+	for layer := range s.Layers {
+		block := fmt.Sprintf("blk.%d.", layer)
+		better := m.Type.matrix
+		if layer%2 == 1 {
+			better = m.Type.better
+		}
+		matrix(block+"attn_q", m.Type.matrix, s.Heads*s.HeadWidth, s.Width)
+		matrix(block+"attn_k", m.Type.matrix, s.KeyHeads*s.HeadWidth, s.Width)
+		matrix(block+"attn_v", better, s.KeyHeads*s.HeadWidth, s.Width)
+		matrix(block+"attn_output", m.Type.matrix, s.Width, s.Heads*s.HeadWidth)
+		matrix(block+"ffn_gate", m.Type.matrix, s.FeedForward, s.Width)
+		matrix(block+"ffn_up", m.Type.matrix, s.FeedForward, s.Width)
+		matrix(block+"ffn_down", better, s.Width, s.FeedForward)
+		norm(block+"attn_norm", s.Width)
+		norm(block+"ffn_norm", s.Width)
+		if s.Architecture == "qwen3" || s.Architecture == "gemma3" {
+			norm(block+"attn_q_norm", s.HeadWidth)
+			norm(block+"attn_k_norm", s.HeadWidth)
+		}
+		if s.Architecture == "gemma3" {
+			norm(block+"post_attention_norm", s.Width)
+			norm(block+"post_ffw_norm", s.Width)
+		}
+	}
+	return all
+}
+
+// parameters are those of FlashHead. The tokens are dealt out to the clusters at random, which takes the same time to decode
+// with as a clustering:
+//   - What is read does not depend on which tokens are in a cluster: K centroids, and the rows of P clusters. With the body's
+//     weights in between, more than caches hold, nothing of one token's clusters is left for the next.
+//   - Clusters of different rows have means of their own, so scores differ and the best P lie anywhere in the head. K-means
+//     would put the rows that a tile repeats together, and their clusters would be equally good.
+func (m Model) parameters(tensors []gguf.Tensor) (flashhead.Parameters, error) {
+	head := flashhead.Head{Tensor: tensors[0], Tied: m.Shape.Tied}
+	if !m.Shape.Tied {
+		head.Tensor = tensors[1]
+	}
+	centroids, err := flashhead.CentroidType("", head)
+	if err != nil {
+		return flashhead.Parameters{}, err
+	}
+	k := uint32((head.Vocab() + int64(m.ClusterSize) - 1) / int64(m.ClusterSize))
+	random := rand.New(rand.NewPCG(1, uint64(head.Vocab())))
+	assignments := make([]uint32, head.Vocab())
+	for i, token := range random.Perm(len(assignments)) {
+		assignments[token] = uint32(i) % k
+	}
+	return flashhead.Parameters{
+		Clusters: k, Probes: flashhead.DefaultProbes(k), Assignments: assignments, Pinned: []uint32{beginToken, endToken},
+		CentroidType: centroids, Sketch: sketch(m.SketchRank, head.Width(), random),
+		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1, ToolVersion: m.Version},
+	}, nil
+}
+
+// sketch is one of random directions, on which projections keep the products of vectors, roughly (Johnson and Lindenstrauss):
+// tokens have estimates that differ, as those of a fitted sketch do.
+func sketch(rank int, width int64, random *rand.Rand) flashhead.Sketch {
+	directions := make([]float32, int64(rank)*width)
+	for i := range directions {
+		directions[i] = float32(random.NormFloat64() / math.Sqrt(float64(rank)))
+	}
+	return flashhead.Sketch{Rank: rank, Rows: directions, Activations: directions}
+}

@@ -1,0 +1,214 @@
+package synthetic
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// The numbers of tensors and bytes are those of files that llama.cpp's own writer of GGUF, the Python package gguf, made of
+// the same shapes.
+func TestSizes(t *testing.T) {
+	want := map[string][]int64{ // tensors, then bytes with q4_0, q4_k_m, q8_0, f16, bf16
+		"gemma-3-270m": {236, 234883584, 246587904, 285018624, 536308224, 536308224},
+		"gemma-3-1b":   {340, 713892352, 799525120, 1062773248, 2000040448, 2000040448},
+		"qwen3-0.6b":   {310, 375614464, 390753280, 633495552, 1192230912, 1192230912},
+		"qwen3-1.7b":   {310, 1048471552, 1101457408, 1828474880, 3441397760, 3441397760},
+		"llama-3.2-1b": {146, 763097088, 799862784, 1313251328, 2471763968, 2471763968},
+		"llama-3.2-3b": {254, 1909352448, 2011539456, 3414061056, 6425849856, 6425849856},
+		"llama-3.1-8b": {291, 4788813824, 5048336384, 8532934656, 16061054976, 16061054976},
+	}
+	if len(want) != len(shapes) {
+		t.Fatalf("%d shapes", len(shapes))
+	}
+	for _, s := range shapes {
+		for i, typ := range types {
+			m := Model{Shape: s, Type: typ, ClusterSize: 16}
+			c := gguf.Content{Tensors: m.tensors()}
+			size, err := c.Place()
+			if err != nil || size != want[s.Name][1+i] || int64(len(c.Tensors)) != want[s.Name][0] {
+				t.Errorf("%v has %d tensors of %d bytes, %v", m, len(c.Tensors), size, err)
+			}
+		}
+	}
+}
+
+// Types and shapes are those of real files: llama-quantize falls back where rows are no multiple of 256.
+func TestTensors(t *testing.T) {
+	for model, want := range map[string][]string{
+		"gemma-3-270m q4_k_m": {
+			"token_embd.weight q8_0 [640 262144]", "output_norm.weight f32 [640]", "blk.1.attn_q.weight q5_0 [640 1024]",
+			"blk.1.attn_v.weight q8_0 [640 256]", "blk.1.attn_output.weight q4_K [1024 640]", "blk.1.ffn_down.weight q6_K [2048 640]",
+			"blk.0.ffn_down.weight q4_K [2048 640]", "blk.17.post_ffw_norm.weight f32 [640]", "blk.17.attn_q_norm.weight f32 [256]",
+		},
+		"llama-3.1-8b q4_k_m": {
+			"token_embd.weight q6_K [4096 128256]", "output.weight q6_K [4096 128256]", "blk.31.attn_k.weight q4_K [4096 1024]",
+			"blk.31.attn_v.weight q6_K [4096 1024]", "blk.30.attn_v.weight q4_K [4096 1024]", "blk.0.ffn_gate.weight q4_K [4096 14336]",
+		},
+		"qwen3-0.6b q4_0": {
+			"token_embd.weight q6_K [1024 151936]", "blk.27.attn_q.weight q4_0 [1024 2048]", "blk.27.attn_k_norm.weight f32 [128]",
+		},
+		"gemma-3-1b bf16": {"token_embd.weight bf16 [1152 262144]", "blk.25.ffn_down.weight bf16 [6912 1152]"},
+	} {
+		var got []string
+		for _, tensor := range modelCalled(t, model).tensors() {
+			got = append(got, fmt.Sprint(tensor.Name, " ", tensor.Type, " ", tensor.Shape))
+		}
+		for _, line := range want {
+			if !slices.Contains(got, line) {
+				t.Errorf("%s has no %s", model, line)
+			}
+		}
+	}
+}
+
+func modelCalled(t *testing.T, name string) Model {
+	t.Helper()
+	for _, s := range shapes {
+		for _, typ := range types {
+			if m := (Model{Shape: s, Type: typ, ClusterSize: 16}); m.String() == name {
+				return m
+			}
+		}
+	}
+	t.Fatal(name)
+	return Model{}
+}
+
+// tiny is a model whose vocabulary has tokens of three bytes, too.
+func tiny(typ Type, rank int) Model {
+	return Model{Shape: Shape{"tiny", "gemma3", 256, 2, 512, 2, 1, 128, 66000, true}, Type: typ, ClusterSize: 64, SketchRank: rank, Version: "1"}
+}
+
+func written(t *testing.T, m Model) []byte {
+	t.Helper()
+	f, err := m.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	last := int64(-1)
+	err = f.Write(&b, func(done int64) error {
+		if done < last || done > f.Size {
+			t.Errorf("%d bytes are said to be done after %d, of %d", done, last, f.Size)
+		}
+		last = done
+		return nil
+	})
+	if err != nil || int64(b.Len()) != f.Size {
+		t.Fatalf("%d bytes instead of %d, %v", b.Len(), f.Size, err)
+	}
+	return b.Bytes()
+}
+
+// A file is sound for readers, its map for the runtime, and all its numbers are small and finite.
+func TestWrite(t *testing.T) {
+	for _, typ := range types {
+		data := written(t, tiny(typ, 16))
+		if !bytes.Equal(data, written(t, tiny(typ, 16))) {
+			t.Errorf("%s: the same model gives other bytes", typ.Name)
+		}
+		f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := flashhead.FindHead(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := flashhead.FromFile(f, head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if least, most := p.ClusterSizes(); p.Clusters != 1032 || least != 63 || most != 64 || p.Sketch.Rank != 16 || !slices.Equal(p.Pinned, []uint32{0, 1}) {
+			t.Errorf("%s: %d clusters of %d to %d, sketch of rank %d, pinned %v", typ.Name, p.Clusters, least, most, p.Sketch.Rank, p.Pinned)
+		}
+		if !slices.Equal(flashhead.DefaultPinned(f, head), p.Pinned) {
+			t.Errorf("%s: convert would pin %v", typ.Name, flashhead.DefaultPinned(f, head))
+		}
+		if typ.Name == "bf16" || typ.Name == "f16" {
+			plausible(t, f, typ)
+		}
+	}
+}
+
+// plausible checks the numbers of a matrix of 16-bit numbers: normal, with a deviation of 0.02.
+func plausible(t *testing.T, f *gguf.File, typ Type) {
+	tensor, _ := f.Tensor("blk.1.ffn_up.weight")
+	bits := make([]uint16, tensor.Bytes/2)
+	if err := binary.Read(f.Data(tensor), binary.LittleEndian, bits); err != nil {
+		t.Fatal(err)
+	}
+	sum, squares := 0.0, 0.0
+	for _, b := range bits {
+		x := float64(math.Float32frombits(uint32(b) << 16))
+		if typ.Name == "f16" {
+			x = fromHalf(b)
+		}
+		sum, squares = sum+x, squares+x*x
+	}
+	n := float64(len(bits))
+	if deviation := math.Sqrt(squares / n); math.Abs(sum/n) > 0.001 || math.Abs(deviation-0.02) > 0.001 {
+		t.Errorf("%s: mean %g, deviation %g", typ.Name, sum/n, deviation)
+	}
+}
+
+func fromHalf(b uint16) float64 {
+	x := math.Ldexp(float64(b&1023), -24)
+	if e := int(b >> 10 & 31); e > 0 {
+		x = math.Ldexp(1+float64(b&1023)/1024, e-15)
+	}
+	if b>>15 == 1 {
+		return -x
+	}
+	return x
+}
+
+// Every number of half precision survives, and numbers between two become the nearer.
+func TestHalf(t *testing.T) {
+	for b := range uint16(31 << 10) {
+		x := fromHalf(b)
+		if half(x) != b || half(-x) != b|1<<15 && x != 0 {
+			t.Fatalf("%g becomes %#x, want %#x", x, half(x), b)
+		}
+		if next := fromHalf(b + 1); b+1 < 31<<10 && (half(0.6*x+0.4*next) != b || half(0.4*x+0.6*next) != b+1) {
+			t.Fatalf("between %g and %g: %#x, %#x", x, next, half(0.6*x+0.4*next), half(0.4*x+0.6*next))
+		}
+	}
+}
+
+// Tokens are distinct, and every merge makes one of them from two others.
+func TestTokenizer(t *testing.T) {
+	data := written(t, tiny(types[0], 0))
+	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]int64{"tokenizer.ggml.tokens": 66000, "tokenizer.ggml.token_type": 66000, "tokenizer.ggml.merges": 66000 - 258} {
+		if kv, _ := f.Key(key); kv.Count != want {
+			t.Errorf("%s has %d entries", key, kv.Count)
+		}
+	}
+	if a := alphabet(); a['A'] != "A" || a[' '] != "Ġ" || a['\n'] != "Ċ" || a[0xad] != "Ń" { // GPT-2's encoder.json has them so
+		t.Errorf("alphabet %v", a)
+	}
+}
+
+func TestNames(t *testing.T) {
+	if got, err := Shapes([]string{"all"}); err != nil || len(got) != 7 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := Shapes([]string{"Llama-3.2-1B", "gemma-3-270m"}); err != nil || len(got) != 2 || got[0].Name != "llama-3.2-1b" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := Types([]string{"q8_0", "all"}); err == nil || hint.Of(err) == "" {
+		t.Errorf("%v", err)
+	}
+}
