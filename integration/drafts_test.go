@@ -177,7 +177,12 @@ func TestPredictingModel(t *testing.T) {
 		convertFile(t, patched(t), own, ownFast)
 		got := draft(t, patched(t), ask, args(ownFast), "FLASHHEAD_SCOPE=draft", fewProbes)
 		sameTokens(t, "scope draft", got.tokens, draft(t, stock(t), ask, args(own)).tokens)
-		got.says(t, "flash_head: the MTP head has an output weight of its own; it runs dense")
+		got.says(t, noDraft+"; its MTP head has an output weight of its own and stays dense")
+		got = draft(t, patched(t), ask[:1], args(ownFast), fewProbes)
+		got.says(t, "flash_head: active", "flash_head: the MTP head has an output weight of its own; it runs dense")
+		if s := lastDraftStatistics(got.log); s.steps != 0 {
+			t.Errorf("statistics of drafts %+v", s)
+		}
 	})
 	t.Run("plugin", func(t *testing.T) { // which cannot tell the two apart, and says so
 		got := draft(t, plugin(t), ask, args(fast), "FLASHHEAD_SCOPE=draft", fewProbes)

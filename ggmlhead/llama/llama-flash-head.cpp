@@ -65,6 +65,7 @@ static flash_head_settings read_settings() {
 struct load_role {
     bool is_draft; // as a draft model
     bool drafts;   // graphs of a draft may use its head: it is a draft, predicts later tokens itself, or lends its head to a draft
+    bool mtp_apart; // it predicts later tokens itself, with an output weight of its own
 };
 
 static load_role role_of(const llama_model_loader & ml, const llama_hparams & hparams) {
@@ -73,8 +74,10 @@ static load_role role_of(const llama_model_loader & ml, const llama_hparams & hp
     if (mark != ml.kv_overrides.end() && mark->second.tag == LLAMA_KV_OVERRIDE_TYPE_STR) {
         role = mark->second.val_str;
     }
-    const bool is_draft = role == "draft";
-    return { is_draft, is_draft || role == "lender" || (ml.load_mtp && hparams.n_layer_nextn > 0) };
+    const bool is_draft  = role == "draft";
+    const bool mtp       = ml.load_mtp && hparams.n_layer_nextn > 0;
+    const bool mtp_apart = mtp && ml.get_weight(format("blk.%u.nextn.shared_head_head.weight", hparams.n_layer()).c_str()) != nullptr;
+    return { is_draft, is_draft || role == "lender" || (mtp && !mtp_apart), mtp_apart };
 }
 
 // whether a model of that role has anything to do in the scope
@@ -277,8 +280,8 @@ std::shared_ptr<llama_flash_head> llama_flash_head_load(const llama_model_loader
     }
     const load_role role = role_of(ml, model.hparams);
     if (!in_scope(settings.scope, role)) {
-        LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_SCOPE=%s and this is %s\n", flash_head_scope_name(settings.scope),
-                role.is_draft ? "a draft model" : "no draft model");
+        LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_SCOPE=%s and this is %s%s\n", flash_head_scope_name(settings.scope),
+                role.is_draft ? "a draft model" : "no draft model", role.mtp_apart ? "; its MTP head has an output weight of its own and stays dense" : "");
         return nullptr;
     }
     try {
