@@ -208,7 +208,9 @@ func draftInOllama(t *testing.T, h host) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := generate(t, o, "drafted", "We, the people,", 48, func(r *api.GenerateRequest) { r.Options["draft_num_predict"] = 3 })
+		a := generate(t, o, "drafted", "We, the people,", 32, func(r *api.GenerateRequest) {
+			r.Options["draft_num_predict"], r.Options["num_thread"] = 3, 1
+		})
 		return fmt.Sprintf("%d tokens: %s", a.EvalCount, a.Response)
 	}
 	want := answer(serve(t, stock(t)), block)
