@@ -16,16 +16,16 @@ enum flash_head_scope {
 };
 
 struct flash_head_settings {
-    bool      enabled       = true;            // FLASHHEAD_ENABLED: 0 is the stock runtime
-    flash_head_scope scope  = FLASH_HEAD_SCOPE_ALL; // FLASHHEAD_SCOPE: all, draft or target
-    int32_t   n_probe       = 0;               // FLASHHEAD_PROBES: 0 is the file's own
-    ggml_type centroid_type = GGML_TYPE_COUNT; // FLASHHEAD_CENTROID_TYPE: COUNT is the file's own
-    int32_t   mode          = 0;               // FLASHHEAD_MODE: top or sample (enum ggml_flash_head_mode)
-    float     temperature   = 1.0f;            // FLASHHEAD_TEMPERATURE, of the draw in mode sample
-    uint32_t  seed          = 0;               // FLASHHEAD_SEED, of the draw
-    int32_t   max_rows      = -1;              // FLASHHEAD_MAX_ROWS: batches of more rows are dense; 0 is never dense, -1 is what fits the head
-    bool      reorder       = true;            // FLASHHEAD_REORDER: a copy of the head in cluster order
-    bool      stats         = false;           // FLASHHEAD_STATS: 1 logs what the head did
+    bool             enabled       = true;                 // FLASHHEAD_ENABLED: 0 is the stock runtime
+    flash_head_scope scope         = FLASH_HEAD_SCOPE_ALL; // FLASHHEAD_SCOPE: all, draft or target
+    int32_t          n_probe       = 0;                    // FLASHHEAD_PROBES: 0 is the file's own
+    ggml_type        centroid_type = GGML_TYPE_COUNT;      // FLASHHEAD_CENTROID_TYPE: COUNT is the file's own
+    int32_t          mode          = 0;                    // FLASHHEAD_MODE: top or sample (enum ggml_flash_head_mode)
+    float            temperature   = 1.0f;                 // FLASHHEAD_TEMPERATURE, of the draw in mode sample
+    uint32_t         seed          = 0;                    // FLASHHEAD_SEED, of the draw
+    int32_t          max_rows      = -1;                   // FLASHHEAD_MAX_ROWS: batches of more rows are dense; 0 is never dense, -1 is what fits the head
+    bool             reorder       = true;                 // FLASHHEAD_REORDER: a copy of the head in cluster order
+    bool             stats         = false;                // FLASHHEAD_STATS: 1 logs what the head did
 };
 
 // Reads the environment. On a bad value returns false and names it in error.

@@ -63,8 +63,8 @@ static flash_head_settings read_settings() {
 
 // what a model is loaded for
 struct load_role {
-    bool is_draft; // as a draft model
-    bool drafts;   // graphs of a draft may use its head: it is a draft, predicts later tokens itself, or lends its head to a draft
+    bool is_draft;  // as a draft model
+    bool drafts;    // graphs of a draft may use its head: it is a draft, predicts later tokens itself, or lends its head to a draft
     bool mtp_apart; // it predicts later tokens itself, with an output weight of its own
 };
 
