@@ -11,19 +11,23 @@ import (
 func TestParallelClients(t *testing.T) { onBothHosts(t, parallelClients) }
 
 func parallelClients(t *testing.T, h host) {
-	o := serve(t, h, "OLLAMA_NUM_PARALLEL=4")
-	register(t, o, "fast", converted(t))
-	texts := prompts(t, 8)
-	got := make([]string, len(texts))
-	var wait sync.WaitGroup
-	for i, text := range texts {
-		wait.Go(func() { got[i] = answers(t, o, "fast", []string{text})[0] })
-	}
-	wait.Wait()
-	for i, answer := range got {
-		if !strings.HasPrefix(answer, "64 tokens: ") {
-			t.Errorf("prompt %d: %q", i, answer)
-		}
+	for _, n := range []string{"2", "4", "8"} {
+		t.Run(n, func(t *testing.T) {
+			o := serve(t, h, "OLLAMA_NUM_PARALLEL="+n)
+			register(t, o, "fast", converted(t))
+			texts := prompts(t, 8)
+			got := make([]string, len(texts))
+			var wait sync.WaitGroup
+			for i, text := range texts {
+				wait.Go(func() { got[i] = answers(t, o, "fast", []string{text})[0] })
+			}
+			wait.Wait()
+			for i, answer := range got {
+				if !strings.HasPrefix(answer, "64 tokens: ") {
+					t.Errorf("prompt %d: %q", i, answer)
+				}
+			}
+		})
 	}
 }
 
@@ -33,9 +37,12 @@ func TestParallelSlots(t *testing.T) { onBothHosts(t, parallelSlots) }
 
 func parallelSlots(t *testing.T, h host) {
 	texts := prompts(t, 16)
-	for name, env := range map[string][]string{"by retrieval": nil, "batches dense": {"FLASHHEAD_MAX_ROWS=1"}} {
+	for name, c := range map[string]struct{ slots, context, env string }{
+		"by retrieval":  {"8", "2048", "FLASHHEAD_MAX_ROWS="}, // the default
+		"batches dense": {"4", "1024", "FLASHHEAD_MAX_ROWS=1"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			l := startLlama(t, h, []string{"--model", converted(t), "--parallel", "4", "--ctx-size", "1024"}, env...)
+			l := startLlama(t, h, []string{"--model", converted(t), "--parallel", c.slots, "--ctx-size", c.context}, c.env)
 			ask := func(text string) []int {
 				tokens, err := l.Greedy(timeout(t), text, 48)
 				if err != nil {

@@ -20,21 +20,26 @@ type statistics struct {
 	scored                             float64 // tokens scored exactly in a row by FlashHead; 0 if there was none
 }
 
-var statisticsLine = regexp.MustCompile(`flash_head: statistics of (?:token_embd|output)\.weight: ` +
+var statisticsLine = regexp.MustCompile(`flash_head: statistics of (?:token_embd|output)\.weight( for drafts)?: ` +
 	`steps (\d+), of them dense (\d+) \([0-9.]+ %\); rows (\d+), of them dense (\d+) \([0-9.]+ %\)` +
 	`(?:; in each other row ([0-9.]+) of \d+ tokens scored exactly)?`)
 
-// lastStatistics returns the last such line of a log, zeros if there is none.
-func lastStatistics(log string) (s statistics) {
-	all := statisticsLine.FindAllStringSubmatch(log, -1)
-	if all == nil {
-		return s
+// lastStatistics returns the last such line of a log that is not a draft's, zeros if there is none.
+func lastStatistics(log string) statistics { return lastStatisticsOf(log, "") }
+
+// lastDraftStatistics returns the last one that is a draft's.
+func lastDraftStatistics(log string) statistics { return lastStatisticsOf(log, " for drafts") }
+
+func lastStatisticsOf(log, use string) (s statistics) {
+	for _, line := range statisticsLine.FindAllStringSubmatch(log, -1) {
+		if line[1] != use {
+			continue
+		}
+		for i, n := range []*int{&s.steps, &s.denseSteps, &s.rows, &s.denseRows} {
+			*n, _ = strconv.Atoi(line[i+2])
+		}
+		s.scored, _ = strconv.ParseFloat(line[6], 64)
 	}
-	last := all[len(all)-1]
-	for i, n := range []*int{&s.steps, &s.denseSteps, &s.rows, &s.denseRows} {
-		*n, _ = strconv.Atoi(last[i+1])
-	}
-	s.scored, _ = strconv.ParseFloat(last[5], 64)
 	return s
 }
 

@@ -44,27 +44,9 @@ func (m tiny) columns() uint64 { return uint64(cmp.Or(m.width, tinyWidth)) }
 // write writes the model's file into dir. The same model has the same bytes every time.
 func (m tiny) write(t *testing.T, dir string) string {
 	t.Helper()
-	r := rand.New(rand.NewPCG(uint64(len(m.name)), 42))
-	f := gguftest.File{KVs: append(m.keys(), tokenizer(int(m.tokens()))...)}
+	w := newTinyWeights(len(m.name))
+	matrix, norm := w.matrix, w.norm
 	tokens, width := m.tokens(), m.columns()
-	matrix := func(name string, typ uint32, scale float64, shape ...uint64) {
-		n := uint64(1)
-		for _, s := range shape {
-			n *= s
-		}
-		values := make([]float32, n)
-		for i := range values {
-			values[i] = float32(r.NormFloat64() * scale)
-		}
-		f.Tensors = append(f.Tensors, gguftest.T(name, typ, encode(typ, values), shape...))
-	}
-	norm := func(name string, n uint64) {
-		values := make([]float32, n)
-		for i := range values {
-			values[i] = 1
-		}
-		f.Tensors = append(f.Tensors, gguftest.T(name, gguftest.TypeF32, encode(gguftest.TypeF32, values), n))
-	}
 	// Small embeddings and layers that write large values: the next token then depends on more than the last one.
 	matrix("token_embd.weight", m.tokenType(), 0.02, width, tokens)
 	norm("output_norm.weight", width)
@@ -99,8 +81,46 @@ func (m tiny) write(t *testing.T, dir string) string {
 			norm(p+"post_ffw_norm.weight", width)
 		}
 	}
-	path := filepath.Join(dir, m.name+".gguf")
-	if err := os.WriteFile(path, f.Bytes(), 0o644); err != nil {
+	return w.write(t, filepath.Join(dir, m.name+".gguf"), append(m.keys(), tokenizer(int(tokens))...))
+}
+
+// tinyWeights collects random weights of a model's file.
+type tinyWeights struct {
+	random  *rand.Rand
+	tensors []gguftest.Tensor
+}
+
+// newTinyWeights returns none yet. The same seed gives the same ones.
+func newTinyWeights(seed int) *tinyWeights {
+	return &tinyWeights{random: rand.New(rand.NewPCG(uint64(seed), 42))}
+}
+
+// matrix adds one with normally distributed values of that deviation.
+func (w *tinyWeights) matrix(name string, typ uint32, deviation float64, shape ...uint64) {
+	n := uint64(1)
+	for _, s := range shape {
+		n *= s
+	}
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(w.random.NormFloat64() * deviation)
+	}
+	w.tensors = append(w.tensors, gguftest.T(name, typ, encode(typ, values), shape...))
+}
+
+// norm adds a vector of n ones.
+func (w *tinyWeights) norm(name string, n uint64) {
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = 1
+	}
+	w.tensors = append(w.tensors, gguftest.T(name, gguftest.TypeF32, encode(gguftest.TypeF32, values), n))
+}
+
+// write writes a file of these weights and returns its path.
+func (w *tinyWeights) write(t *testing.T, path string, keys []gguftest.KV) string {
+	t.Helper()
+	if err := os.WriteFile(path, gguftest.File{KVs: keys, Tensors: w.tensors}.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -45,6 +45,6 @@ func TestBackendUnderSanitizers(t *testing.T) {
 		}
 		bin := filepath.Join(dir, "bin")
 		sanitizertest.Run(t, filepath.Join(bin, "test-flash-head-backend"), libraries, filepath.Join(bin, "libggml-flashhead.so"),
-			"-m", "a,b", "--model", "c")
+			"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e")
 	})
 }

@@ -42,7 +42,7 @@ var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-hea
 	"test-flash-head-calibrate", "bench-flash-head"}
 
 // upstreamTargets are the programs of every build.
-var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize"}
+var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize", "llama-batched-bench"}
 
 // Options says what to build. The zero value of a field means its default.
 type Options struct {

@@ -27,6 +27,9 @@ std::vector<std::string> flash_head_process_args();
 // The values of the options --model and -m on this process's command line; llama-bench takes several, with commas.
 std::vector<std::string> flash_head_files_named();
 
+// The draft models that this process was told to use, by option or variable.
+std::vector<std::string> flash_head_drafts_named();
+
 // A part of a file as read-only memory. The system keeps it in its cache of files, not as memory of this process's own.
 struct flash_head_mapping {
     const uint8_t * data = nullptr;

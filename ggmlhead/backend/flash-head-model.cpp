@@ -20,6 +20,7 @@ struct flash_head_candidate {
     bool        head = false; // a model with such a head
     bool        keys = false; // FlashHead's are in it
     std::string dense;        // with keys: why they cannot be used
+    std::string inactive;     // with sound keys: why they are not to be used
     std::shared_ptr<flash_head_model> model;
 };
 
@@ -36,6 +37,40 @@ static bool is_gguf(const std::string & path) {
     const bool ok = fread(magic, 1, sizeof(magic), file) == sizeof(magic) && memcmp(magic, GGUF_MAGIC, sizeof(magic)) == 0;
     fclose(file);
     return ok;
+}
+
+// whether file is one of those at paths
+static bool is_among(const flash_head_file & file, const std::vector<std::string> & paths) {
+    return std::any_of(paths.begin(), paths.end(), [&](const std::string & path) {
+        flash_head_file other;
+        return flash_head_file_find(path, other) && std::equal(std::begin(file.id), std::end(file.id), std::begin(other.id));
+    });
+}
+
+// whether the model predicts later tokens, too
+static bool has_predictors(const gguf_context * gguf) {
+    const int64_t arch = gguf_find_key(gguf, "general.architecture");
+    if (arch < 0 || gguf_get_kv_type(gguf, arch) != GGUF_TYPE_STRING) {
+        return false;
+    }
+    const int64_t layers = gguf_find_key(gguf, (std::string(gguf_get_val_str(gguf, arch)) + ".nextn_predict_layers").c_str());
+    return layers >= 0 && gguf_get_kv_type(gguf, layers) == GGUF_TYPE_UINT32 && gguf_get_val_u32(gguf, layers) > 0;
+}
+
+// why a file is not for this scope, or "". What is told by file cannot tell the uses of one file apart.
+static std::string out_of_scope(flash_head_scope scope, bool is_draft, bool is_target, bool predicts) {
+    if (scope == FLASH_HEAD_SCOPE_ALL) {
+        return "";
+    }
+    const std::string setting = std::string("FLASHHEAD_SCOPE=") + flash_head_scope_name(scope);
+    if (is_draft && is_target) {
+        return setting + " and this file is both target and draft, which only the patched build can tell apart";
+    }
+    if (flash_head_scope_has(scope, is_draft)) {
+        return "";
+    }
+    return setting + (is_draft ? " and this is a draft model" : " and this is no draft model")
+        + (predicts && !is_draft ? "; its MTP head can be accelerated alone only by the patched build" : "");
 }
 
 // reads a file's head, its map and the settings for it
@@ -72,12 +107,19 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     if (!flash_head_settings_read(model->settings, model->setting_error)) {
         return candidate;
     }
+    const bool is_target = is_among(file, flash_head_files_named());
+    model->is_draft = is_among(file, flash_head_drafts_named());
+    model->predicts = has_predictors(gguf.get());
+    candidate.inactive = out_of_scope(model->settings.scope, model->is_draft, is_target, model->predicts);
+    if (!candidate.inactive.empty()) {
+        return candidate;
+    }
     if (!ggml_is_matrix(weight)) {
         candidate.dense = "the output head is not a plain matrix";
         return candidate;
     }
     if (!flash_head_map_read(gguf.get(), model->n_embd, model->n_vocab, model->map, candidate.dense) ||
-        !flash_head_settings_resolve(model->settings, model->map, model->n_embd, model->setting_error)) {
+        !flash_head_settings_resolve(model->settings, model->map, model->type, model->n_embd, model->setting_error)) {
         return candidate;
     }
     const uint64_t offset = gguf_get_data_offset(gguf.get()) + gguf_get_tensor_offset(gguf.get(), gguf_find_tensor(gguf.get(), name));
@@ -164,6 +206,8 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
         GGML_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys\n");
     } else if (found != nullptr && !found->dense.empty()) {
         GGML_LOG_WARN("flash_head: %s; running dense\n", found->dense.c_str());
+    } else if (found != nullptr && !found->inactive.empty()) {
+        GGML_LOG_INFO("flash_head: inactive: %s\n", found->inactive.c_str());
     } else if (found != nullptr) {
         model = found->model;
     }

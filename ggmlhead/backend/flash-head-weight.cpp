@@ -22,7 +22,8 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
     }
 
     if (model->settings.stats) {
-        statistics = std::make_unique<flash_head_statistics>(model->weight.c_str(), model->n_vocab,
+        const std::string name = model->weight + (model->is_draft ? " for drafts" : "");
+        statistics = std::make_unique<flash_head_statistics>(name.c_str(), model->n_vocab,
                 [](const std::string & line) { GGML_LOG_INFO("flash_head: %s\n", line.c_str()); });
     }
 }
@@ -93,6 +94,7 @@ std::string flash_head_weight_summary(const flash_head_weight & weight) {
     const flash_head_map   & map   = model.map;
     const size_t numbers = map.cluster.size() + map.position.size() + map.tokens.size() + map.offsets.size() + map.pinned.size()
                          + map.sketch_rows.size() + map.sketch_activations.size() + weight.activations.size();
+    const bool with_mtp = model.predicts && !model.is_draft && model.settings.scope == FLASH_HEAD_SCOPE_TARGET; // not told apart here
     return flash_head_summary("CPU", model.weight.c_str(), map, model.settings,
-            "rows in cluster order", weight.centroids.size() + weight.sketch.size() + 4*numbers);
+            with_mtp ? "rows in cluster order, MTP head included" : "rows in cluster order", weight.centroids.size() + weight.sketch.size() + 4*numbers);
 }

@@ -1,9 +1,12 @@
 #include "flash-head-settings.h"
 
 #include "flash-head-map.h"
+#include "flash-head-max-rows.h"
 #include "ggml-flash-head.h"
 
+#include <algorithm>
 #include <errno.h>
+#include <iterator>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +62,22 @@ struct reader {
     }
 };
 
+const flash_head_scope SCOPES[] = { FLASH_HEAD_SCOPE_ALL, FLASH_HEAD_SCOPE_DRAFT, FLASH_HEAD_SCOPE_TARGET };
+
 } // namespace
+
+const char * flash_head_scope_name(flash_head_scope scope) {
+    switch (scope) {
+        case FLASH_HEAD_SCOPE_ALL:    return "all";
+        case FLASH_HEAD_SCOPE_DRAFT:  return "draft";
+        case FLASH_HEAD_SCOPE_TARGET: return "target";
+    }
+    return "";
+}
+
+bool flash_head_scope_has(flash_head_scope scope, bool draft) {
+    return scope == FLASH_HEAD_SCOPE_ALL || (scope == FLASH_HEAD_SCOPE_DRAFT) == draft;
+}
 
 ggml_type flash_head_centroid_type(const char * name) {
     for (int i = 0; i < GGML_TYPE_COUNT; i++) {
@@ -87,6 +105,16 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
     r.flag    ("FLASHHEAD_REORDER",     settings.reorder);
     r.flag    ("FLASHHEAD_STATS",       settings.stats);
 
+    if (const char * s = r.value("FLASHHEAD_SCOPE")) {
+        const auto * found = std::find_if(std::begin(SCOPES), std::end(SCOPES), [&](flash_head_scope scope) {
+            return strcmp(s, flash_head_scope_name(scope)) == 0;
+        });
+        if (found != std::end(SCOPES)) {
+            settings.scope = *found;
+        } else {
+            r.fail("FLASHHEAD_SCOPE", s, "all, draft or target");
+        }
+    }
     if (const char * s = r.value("FLASHHEAD_MODE")) {
         if (strcmp(s, "top") == 0) {
             settings.mode = GGML_FLASH_HEAD_TOP;
@@ -107,7 +135,8 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
     return error.empty();
 }
 
-bool flash_head_settings_resolve(flash_head_settings & settings, const flash_head_map & map, int64_t n_embd, std::string & error) {
+bool flash_head_settings_resolve(
+        flash_head_settings & settings, const flash_head_map & map, ggml_type weight_type, int64_t n_embd, std::string & error) {
     if (settings.centroid_type == GGML_TYPE_COUNT) {
         settings.centroid_type = map.centroid_type;
     }
@@ -124,6 +153,9 @@ bool flash_head_settings_resolve(flash_head_settings & settings, const flash_hea
         error = "FLASHHEAD_PROBES=" + std::to_string(settings.n_probe) + ": this model has " + std::to_string(map.n_cluster) + " clusters";
         return false;
     }
+    if (settings.max_rows < 0) {
+        settings.max_rows = flash_head_max_rows(weight_type, map.rank > 0, settings.mode);
+    }
     return true;
 }
 
@@ -134,14 +166,18 @@ std::string flash_head_summary(
     if (settings.max_rows > 0) {
         limit = ", dense above " + std::to_string(settings.max_rows) + " rows";
     }
+    std::string scope;
+    if (settings.scope != FLASH_HEAD_SCOPE_ALL) {
+        scope = std::string(", scope ") + flash_head_scope_name(settings.scope);
+    }
     std::string sketch;
     if (map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP) {
         sketch = ", sketch of rank " + std::to_string(map.rank);
     }
     char text[512];
-    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s%s; %.1f MiB",
+    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s%s%s; %.1f MiB",
             device, weight, (int) map.cluster.size(), (int) map.n_cluster, settings.n_probe,
             settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type), sketch.c_str(),
-            *rows ? ", " : "", rows, limit.c_str(), extra_bytes/1024.0/1024.0);
+            *rows ? ", " : "", rows, limit.c_str(), scope.c_str(), extra_bytes/1024.0/1024.0);
     return text;
 }

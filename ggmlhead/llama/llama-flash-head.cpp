@@ -20,20 +20,33 @@
 #include <cstring>
 #include <stdexcept>
 
+// What a head does for one side of speculative decoding.
+struct llama_flash_head_side {
+    bool active = false; // in scope; else its products stay dense
+
+    ggml_flash_head_params params = {};
+
+    std::unique_ptr<flash_head_statistics> statistics; // or nullptr
+};
+
 struct llama_flash_head {
     ggml_tensor * weight = nullptr; // the model's own
 
     ggml_flash_head_sources sources = {};
-    ggml_flash_head_params  params  = {};
 
-    int64_t max_rows = 0; // 0: no limit
+    int64_t max_rows = 0;     // 0: no limit
+    bool    grouped  = false; // the centroids lie in groups (flash-head-centroids.h)
+
+    bool                  is_draft = false; // the model is loaded as a draft
+    llama_flash_head_side target, draft;
 
     ggml_context_ptr        ctx;    // of the tensors in sources
     ggml_backend_buffer_ptr buffer; // of their data
 
     std::atomic<bool> lora_said = false; // contexts may build graphs at once
+    std::atomic<bool> mtp_said  = false;
 
-    std::unique_ptr<flash_head_statistics> statistics; // or nullptr
+    llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
 };
 
 // a reason to stay dense, which the caller logs
@@ -50,13 +63,43 @@ static flash_head_settings read_settings() {
     return settings;
 }
 
+// what a model is loaded for
+struct load_role {
+    bool is_draft;  // as a draft model
+    bool drafts;    // graphs of a draft may use its head: it is a draft, predicts later tokens itself, or lends its head to a draft
+    bool mtp_apart; // it predicts later tokens itself, with an output weight of its own
+};
+
+static load_role role_of(const llama_model_loader & ml, const llama_hparams & hparams) {
+    std::string role;
+    const auto mark = ml.kv_overrides.find("flashhead.role"); // common-flash-head.h
+    if (mark != ml.kv_overrides.end() && mark->second.tag == LLAMA_KV_OVERRIDE_TYPE_STR) {
+        role = mark->second.val_str;
+    }
+    const bool is_draft  = role == "draft";
+    const bool mtp       = ml.load_mtp && hparams.n_layer_nextn > 0;
+    const bool mtp_apart = mtp && ml.get_weight(format("blk.%u.nextn.shared_head_head.weight", hparams.n_layer()).c_str()) != nullptr;
+    return { is_draft, is_draft || role == "lender" || (mtp && !mtp_apart), mtp_apart };
+}
+
+// whether a model of that role has anything to do in the scope
+static bool in_scope(flash_head_scope scope, const load_role & role) {
+    return (!role.is_draft && flash_head_scope_has(scope, /*draft =*/ false))
+        || ( role.drafts   && flash_head_scope_has(scope, /*draft =*/ true));
+}
+
 static ggml_backend_dev_t device_of(ggml_backend_buffer_type_t buft) {
     ggml_backend_dev_t dev = ggml_backend_buft_get_device(buft);
     return dev ? dev : ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU); // the CPU's own buffers name no device
 }
 
-buft_list_t llama_flash_head_buft_list(const gguf_context * gguf, llm_tensor tensor, const buft_list_t & list) {
-    if (tensor != LLM_TENSOR_OUTPUT || gguf == nullptr || !flash_head_map_present(gguf) || !read_settings().enabled) {
+buft_list_t llama_flash_head_buft_list(
+        const llama_model_loader & ml, const llama_hparams & hparams, llm_tensor tensor, const buft_list_t & list) {
+    if (tensor != LLM_TENSOR_OUTPUT || ml.metadata == nullptr || !flash_head_map_present(ml.metadata)) {
+        return list;
+    }
+    const flash_head_settings settings = read_settings();
+    if (!settings.enabled || !in_scope(settings.scope, role_of(ml, hparams))) {
         return list;
     }
     buft_list_t plain;
@@ -93,14 +136,14 @@ static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const ll
     }
     ggml_context_ptr ctx(ggml_init({ 2*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
-    return ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.params));
+    return ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.target.params));
 }
 
 // tensors beside the weight, on its device, without data yet
 static void create_tensors(llama_flash_head & head, const flash_head_map & map, ggml_type centroid_type, bool reorder) {
     ggml_tensor * weight = head.weight;
 
-    const int64_t n_centroids = head.params.grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster;
+    const int64_t n_centroids = head.grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster;
 
     head.ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_context * ctx = head.ctx.get();
@@ -142,7 +185,7 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     std::vector<uint8_t> centroids(map.n_cluster*ggml_row_size(centroid_type, weight->ne[0]));
     flash_head_build_centroids(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], centroid_type,
             centroids.data(), flash_head_build_threads());
-    if (head.params.grouped) {
+    if (head.grouped) {
         std::vector<uint8_t> groups(ggml_nbytes(head.sources.centroids));
         flash_head_centroids_group(centroids.data(), map.n_cluster, weight->ne[0], groups.data());
         ggml_backend_tensor_set(head.sources.centroids, groups.data(), 0, groups.size());
@@ -172,7 +215,21 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     }
 }
 
-static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, const llama_model & model, flash_head_settings settings) {
+// name: of the head in the statistics
+static llama_flash_head_side new_side(const llama_flash_head & head, bool is_draft, const flash_head_settings & settings, const std::string & name) {
+    llama_flash_head_side side;
+    side.active = flash_head_scope_has(settings.scope, is_draft);
+    side.params = { settings.n_probe, settings.mode, settings.temperature, settings.seed, nullptr, head.grouped };
+    if (side.active && settings.stats) {
+        side.statistics = std::make_unique<flash_head_statistics>(name.c_str(), head.weight->ne[1],
+                [](const std::string & line) { LLAMA_LOG_INFO("flash_head: %s\n", line.c_str()); });
+        side.params.totals = &side.statistics->totals;
+    }
+    return side;
+}
+
+static std::shared_ptr<llama_flash_head> load(
+        const llama_model_loader & ml, const llama_model & model, const load_role & role, flash_head_settings settings) {
     ggml_tensor * weight = model.output;
     if (weight == nullptr || weight->buffer == nullptr) {
         throw stay_dense("the model has no output head");
@@ -187,7 +244,7 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
         throw stay_dense(error);
     }
 
-    if (!flash_head_settings_resolve(settings, map, weight->ne[0], error)) {
+    if (!flash_head_settings_resolve(settings, map, weight->type, weight->ne[0], error)) {
         throw std::runtime_error("flash_head: " + error);
     }
 
@@ -198,16 +255,13 @@ static std::shared_ptr<llama_flash_head> load(const llama_model_loader & ml, con
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;
     head->max_rows = settings.max_rows;
-    head->params   = { settings.n_probe, settings.mode, settings.temperature, settings.seed, nullptr, 0 };
-    if (settings.stats) {
-        head->statistics = std::make_unique<flash_head_statistics>(weight->name, weight->ne[1],
-                [](const std::string & line) { LLAMA_LOG_INFO("flash_head: %s\n", line.c_str()); });
-        head->params.totals = &head->statistics->totals;
-    }
+    head->is_draft = role.is_draft;
+    head->grouped  = host && settings.centroid_type == GGML_TYPE_Q4_0;
+    head->target   = new_side(*head, /*is_draft =*/ false, settings, weight->name);
+    head->draft    = new_side(*head, /*is_draft =*/ true,  settings, std::string(weight->name) + " for drafts");
 
     // with a sketch single tokens are selected, so that the order of the clusters would be of no use
-    settings.reorder     = settings.reorder && host && !(map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP);
-    head->params.grouped = host && settings.centroid_type == GGML_TYPE_Q4_0;
+    settings.reorder = settings.reorder && host && !(map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP);
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
     if (!device_has_op(dev, weight, *head)) {
         throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),
@@ -237,8 +291,14 @@ std::shared_ptr<llama_flash_head> llama_flash_head_load(const llama_model_loader
         LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_ENABLED=0\n");
         return nullptr;
     }
+    const load_role role = role_of(ml, model.hparams);
+    if (!in_scope(settings.scope, role)) {
+        LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_SCOPE=%s and this is %s%s\n", flash_head_scope_name(settings.scope),
+                role.is_draft ? "a draft model" : "no draft model", role.mtp_apart ? "; its MTP head has an output weight of its own and stays dense" : "");
+        return nullptr;
+    }
     try {
-        return load(ml, model, settings);
+        return load(ml, model, role, settings);
     } catch (const stay_dense & e) {
         LLAMA_LOG_WARN("flash_head: %s; running dense\n", e.what());
         return nullptr;
@@ -255,43 +315,87 @@ static bool has_lora(const llm_graph_params & params, ggml_tensor * weight) {
     });
 }
 
-// whether node is a product that the op can stand for
+// whether node is the product with a head, as llama.cpp builds it
 static bool is_head_product(const llama_flash_head & head, const ggml_tensor * node) {
-    if (node->op != GGML_OP_MUL_MAT || node->src[0] != head.weight) {
-        return false;
-    }
+    return node->op == GGML_OP_MUL_MAT && node->src[0] == head.weight;
+}
+
+// whether the op can stand for such a product
+static bool is_replaceable(const llama_flash_head & head, const ggml_tensor * node) {
     const ggml_tensor * x = node->src[1];
     return x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x)
         && node->op_params[1] == GGML_HINT_NONE
         && (head.max_rows == 0 || x->ne[1] <= head.max_rows);
 }
 
-void llama_flash_head_rewrite(llama_flash_head * head, const llm_graph_params & params, ggml_cgraph * graph) {
-    if (head == nullptr) {
+// of a graph that is built for draft or for target
+static void rewrite(llama_flash_head & head, const llm_graph_params & params, bool is_draft, ggml_cgraph * graph) {
+    const llama_flash_head_side & side = head.side(is_draft);
+    if (!side.active) {
         return;
     }
-    if (has_lora(params, head->weight)) {
-        if (!head->lora_said.exchange(true)) {
+    if (has_lora(params, head.weight)) {
+        if (!head.lora_said.exchange(true)) {
             LLAMA_LOG_WARN("flash_head: a LoRA adapter changes the head; running dense\n");
         }
         return;
     }
+    bool used = false;
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         ggml_tensor * node = ggml_graph_node(graph, i);
-        if (is_head_product(*head, node)) {
-            ggml_flash_head_replace_mul_mat(node, &head->sources, &head->params);
+        if (!is_head_product(head, node)) {
+            continue;
         }
+        used = true;
+        if (is_replaceable(head, node)) {
+            ggml_flash_head_replace_mul_mat(node, &head.sources, &side.params);
+        }
+    }
+    if (!used && params.gtype == LLM_GRAPH_TYPE_DECODER_MTP && !head.mtp_said.exchange(true)) {
+        LLAMA_LOG_INFO("flash_head: the MTP head has an output weight of its own; it runs dense\n");
     }
 }
 
-void llama_flash_head_count(llama_flash_head * head, ggml_cgraph * graph) {
-    if (head == nullptr || head->statistics == nullptr) {
+// the model of which a draft uses the head, or nullptr
+static const llama_model * lender_of(const llama_model & model, const llama_cparams & cparams) {
+    const llama_model * other = cparams.ctx_other ? llama_get_model(cparams.ctx_other) : nullptr;
+    return other != &model ? other : nullptr;
+}
+
+// whether graphs of this type are a draft's, which they all are in a draft model
+static bool is_drafts_graph(const llama_flash_head & head, llm_graph_type gtype) {
+    return head.is_draft || gtype == LLM_GRAPH_TYPE_DECODER_MTP;
+}
+
+void llama_flash_head_rewrite(const llama_model & model, const llm_graph_params & params, ggml_cgraph * graph) {
+    if (llama_flash_head * head = model.flash_head.get()) {
+        rewrite(*head, params, is_drafts_graph(*head, params.gtype), graph);
+    }
+    const llama_model * lender = lender_of(model, params.cparams);
+    if (lender != nullptr && lender->flash_head) {
+        rewrite(*lender->flash_head, params, /*is_draft =*/ true, graph);
+    }
+}
+
+static void count(llama_flash_head & head, bool is_draft, ggml_cgraph * graph) {
+    flash_head_statistics * statistics = head.side(is_draft).statistics.get();
+    if (statistics == nullptr) {
         return;
     }
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         const ggml_tensor * node = ggml_graph_node(graph, i);
-        if (node->src[0] == head->weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT)) {
-            head->statistics->add(ggml_nrows(node), node->op == GGML_OP_MUL_MAT);
+        if (node->src[0] == head.weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT)) {
+            statistics->add(ggml_nrows(node), node->op == GGML_OP_MUL_MAT);
         }
+    }
+}
+
+void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype, ggml_cgraph * graph) {
+    if (llama_flash_head * head = model.flash_head.get()) {
+        count(*head, is_drafts_graph(*head, gtype), graph);
+    }
+    const llama_model * lender = lender_of(model, cparams);
+    if (lender != nullptr && lender->flash_head) {
+        count(*lender->flash_head, /*is_draft =*/ true, graph);
     }
 }

@@ -1,8 +1,8 @@
 // Tests of the plug-in as a host sees it: loaded into ggml's libraries, asked for weights, filled in pieces, computing
 // beside the CPU backend.
 //
-//   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c     folder of ggml's libraries; path of libggml-flashhead.so;
-//                                                                 the rest is there to be found
+//   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e     folder of ggml's libraries; path of libggml-flashhead.so;
+//                                                                                             the rest is there to be found
 
 #include "check.h"
 
@@ -205,6 +205,10 @@ static const char * const HEAD = "output.weight";
 static void test_files() {
     const std::vector<std::string> named = { "a,b", "a", "b", "c" };
     check(flash_head_files_named() == named, "the models of the command line are not found");
+    check(flash_head_drafts_named() == std::vector<std::string>({ "d", "e" }), "the drafts of the command line are not found");
+    setenv("LLAMA_ARG_SPEC_DRAFT_MODEL", "f", 1);
+    check(flash_head_drafts_named() == std::vector<std::string>({ "d", "e", "f" }), "the draft of the environment is not found");
+    unsetenv("LLAMA_ARG_SPEC_DRAFT_MODEL");
 
     model_file file(HEAD, GGML_TYPE_F32, 64, 96, 6);
     flash_head_file found, same;
@@ -381,6 +385,32 @@ struct captured_log {
     }
 };
 
+// FLASHHEAD_SCOPE leaves drafts, or all but drafts, to the host; which file is a draft the process was told
+static void test_scope() {
+    struct { const char * scope; bool draft, taken; const char * said; } cases[] = {
+        { "all",    false, true,  "" },
+        { "all",    true,  true,  "" },
+        { "draft",  false, false, "flash_head: inactive: FLASHHEAD_SCOPE=draft and this is no draft model\n" },
+        { "draft",  true,  true,  "" },
+        { "target", false, true,  "" },
+        { "target", true,  false, "flash_head: inactive: FLASHHEAD_SCOPE=target and this is a draft model\n" },
+    };
+    for (const auto & c : cases) {
+        captured_log log;
+        model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
+        setenv("FLASHHEAD_SCOPE", c.scope, 1);
+        setenv("LLAMA_ARG_SPEC_DRAFT_MODEL", c.draft ? file.path.c_str() : "", 1);
+        check(wanted(HEAD, GGML_TYPE_F32, 64, 320) == c.taken, "scope %s: a %s is %s", c.scope, c.draft ? "draft" : "target", c.taken ? "not taken" : "taken");
+        check(log.has(c.said), "scope %s: the log does not say '%s' but:\n%s", c.scope, c.said, log.text.c_str());
+    }
+    model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
+    setenv("FLASHHEAD_SCOPE", "drafts", 1);
+    loaded_weight w(file, HEAD, file.weight);
+    check(w.buffer == nullptr, "a weight is loaded in spite of a bad scope");
+    unsetenv("FLASHHEAD_SCOPE");
+    unsetenv("LLAMA_ARG_SPEC_DRAFT_MODEL");
+}
+
 // a model's steps are told in the log, if wanted
 static void test_statistics() {
     captured_log log;
@@ -453,7 +483,7 @@ static void test_at_once() {
 
 int main(int argc, char ** argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: %s LIBRARIES PLUGIN -m a,b --model c\n", argv[0]);
+        fprintf(stderr, "usage: %s LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e\n", argv[0]);
         return 2;
     }
     ggml_backend_load_all_from_path(argv[1]);
@@ -476,6 +506,7 @@ int main(int argc, char ** argv) {
     test_wrong_rows();
     test_bad_setting();
     test_at_once();
+    test_scope();
     test_statistics();
     rmdir(name);
     return check.finish();

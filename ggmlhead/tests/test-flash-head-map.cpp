@@ -5,6 +5,7 @@
 
 #include "flash-head-build.h"
 #include "flash-head-map.h"
+#include "flash-head-max-rows.h"
 #include "flash-head-settings.h"
 #include "flash-head-sketch.h"
 #include "ggml-cpp.h"
@@ -157,6 +158,9 @@ static void test_settings() {
     check(settings_with("FLASHHEAD_MODE", "sample", error).mode == GGML_FLASH_HEAD_SAMPLE && error.empty(), "FLASHHEAD_MODE is not read");
     check(settings_with("FLASHHEAD_TEMPERATURE", "0.5", error).temperature == 0.5f && error.empty(), "FLASHHEAD_TEMPERATURE is not read");
     check(settings_with("FLASHHEAD_SEED", "4294967295", error).seed == 4294967295u && error.empty(), "FLASHHEAD_SEED is not read");
+    check(settings_with("FLASHHEAD_SCOPE", "all",    error).scope == FLASH_HEAD_SCOPE_ALL    && error.empty(), "FLASHHEAD_SCOPE=all is not read");
+    check(settings_with("FLASHHEAD_SCOPE", "draft",  error).scope == FLASH_HEAD_SCOPE_DRAFT  && error.empty(), "FLASHHEAD_SCOPE=draft is not read");
+    check(settings_with("FLASHHEAD_SCOPE", "target", error).scope == FLASH_HEAD_SCOPE_TARGET && error.empty(), "FLASHHEAD_SCOPE=target is not read");
     check(settings_with("FLASHHEAD_MAX_ROWS", "0", error).max_rows == 0 && error.empty(), "FLASHHEAD_MAX_ROWS is not read");
     check(!settings_with("FLASHHEAD_REORDER", "0", error).reorder && error.empty(), "FLASHHEAD_REORDER is not read");
     check(settings_with("FLASHHEAD_STATS", "1", error).stats && error.empty(), "FLASHHEAD_STATS is not read");
@@ -166,11 +170,42 @@ static void test_settings() {
         { "FLASHHEAD_ENABLED", "yes" }, { "FLASHHEAD_PROBES", "0" }, { "FLASHHEAD_PROBES", "12x" }, { "FLASHHEAD_PROBES", "99999999999999999999" },
         { "FLASHHEAD_CENTROID_TYPE", "q9" }, { "FLASHHEAD_MODE", "best" }, { "FLASHHEAD_TEMPERATURE", "0" }, { "FLASHHEAD_TEMPERATURE", "nan" },
         { "FLASHHEAD_SEED", "-1" }, { "FLASHHEAD_MAX_ROWS", "-1" }, { "FLASHHEAD_REORDER", "2" },
-        { "FLASHHEAD_STATS", "2" },
+        { "FLASHHEAD_STATS", "2" }, { "FLASHHEAD_SCOPE", "drafts" }, { "FLASHHEAD_SCOPE", "DRAFT" },
     };
     for (const auto & pair : bad) {
         settings_with(pair[0], pair[1], error);
         check(error.find(std::string(pair[0]) + "=" + pair[1]) == 0, "%s=%s is not refused by name: '%s'", pair[0], pair[1], error.c_str());
+    }
+}
+
+// what the user leaves open comes from the file, or is known of such heads
+static void test_resolve() {
+    flash_head_map map;
+    std::string error;
+    flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error);
+
+    const std::pair<const char *, int32_t> max_rows[] = {
+        { "", flash_head_max_rows(GGML_TYPE_F16, false, GGML_FLASH_HEAD_TOP) }, { "0", 0 }, { "3", 3 },
+    };
+    for (const auto & [value, want] : max_rows) {
+        flash_head_settings settings = settings_with("FLASHHEAD_MAX_ROWS", value, error);
+        check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error), "sound settings are refused: %s", error.c_str());
+        check(settings.max_rows == want, "FLASHHEAD_MAX_ROWS=%s is %d rows, not %d", value, settings.max_rows, want);
+        check(settings.n_probe == map.n_probe && settings.centroid_type == map.centroid_type, "the file's settings are not taken");
+    }
+    for (int type = 0; type < GGML_TYPE_COUNT; type++) {
+        for (bool sketch : { false, true }) {
+            for (int32_t mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+                check(flash_head_max_rows((ggml_type) type, sketch, mode) > 0, "type %d has no limit of rows", type);
+            }
+        }
+    }
+
+    const bool has[3][2] = { { true, true }, { false, true }, { true, false } }; // all, draft, target: has target, has draft
+    for (flash_head_scope scope : { FLASH_HEAD_SCOPE_ALL, FLASH_HEAD_SCOPE_DRAFT, FLASH_HEAD_SCOPE_TARGET }) {
+        for (bool draft : { false, true }) {
+            check(flash_head_scope_has(scope, draft) == has[scope][draft], "scope %s is wrong about %s", flash_head_scope_name(scope), draft ? "drafts" : "targets");
+        }
     }
 }
 
@@ -250,6 +285,7 @@ int main() {
     test_sketch_keys();
     test_build_sketch();
     test_settings();
+    test_resolve();
     test_build();
     return check.finish();
 }

@@ -56,20 +56,38 @@ func (l *Llama) Log() string {
 	return string(b)
 }
 
+// Continuation is what the server wrote, and how.
+type Continuation struct {
+	Tokens            []int
+	PerSecond         float64 // tokens, without the time for the prompt
+	Drafted, Accepted int     // tokens that a draft proposed, and those of them that the model would have written, too
+}
+
 // Greedy continues prompt, a text or token ids, by n tokens, always the likeliest, and returns their ids.
 func (l *Llama) Greedy(ctx context.Context, prompt any, n int) ([]int, error) {
+	c, err := l.Continue(ctx, prompt, n)
+	return c.Tokens, err
+}
+
+// Continue is Greedy with all that the server tells.
+func (l *Llama) Continue(ctx context.Context, prompt any, n int) (Continuation, error) {
 	request, err := json.Marshal(map[string]any{
 		"prompt": prompt, "n_predict": n, "temperature": 0, "seed": 1, "cache_prompt": false,
 		"return_tokens": true, "ignore_eos": false, "samplers": []string{"temperature"},
 	})
 	if err != nil {
-		return nil, err
+		return Continuation{}, err
 	}
 	var answer struct {
-		Tokens []int `json:"tokens"`
+		Tokens  []int `json:"tokens"`
+		Timings struct {
+			PerSecond float64 `json:"predicted_per_second"`
+			Drafted   int     `json:"draft_n"`
+			Accepted  int     `json:"draft_n_accepted"`
+		} `json:"timings"`
 	}
 	err = l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(request), &answer)
-	return answer.Tokens, err
+	return Continuation{answer.Tokens, answer.Timings.PerSecond, answer.Timings.Drafted, answer.Timings.Accepted}, err
 }
 
 // Embedding returns the model's vectors of a text: one for the whole, or one a token, as the server's pooling has it.

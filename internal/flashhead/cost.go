@@ -2,6 +2,7 @@ package flashhead
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
@@ -53,21 +54,25 @@ var lookups = map[string]bool{
 	"token_embd.weight": true, "per_layer_token_embd.weight": true, "position_embd.weight": true, "token_types.weight": true,
 }
 
-// aside are prefixes of tensors that no generated token needs: vision, audio, multi-token prediction, encoders.
-var aside = []string{"v.", "mm.", "a.", "vision.", "audio.", "mtp.", "nextn.", "enc."}
+// aside are prefixes of tensors that no generated token needs: vision, audio, encoders.
+var aside = []string{"v.", "mm.", "a.", "vision.", "audio.", "enc."}
 
-// bodyBytes counts the matrices that one token needs, without the head's.
+// bodyBytes counts the matrices that one token needs, without the head's. Predictors of later tokens are for speculative
+// decoding; they count in a file that has nothing else, which is a draft.
 func bodyBytes(f *gguf.File, head Head) int64 {
 	arch, _ := f.Str("general.architecture")
 	experts, _ := f.Uint(arch + ".expert_count")
 	used, _ := f.Uint(arch + ".expert_used_count")
 	blocks, _ := f.Uint(arch + ".block_count")
 	predictors, _ := f.Uint(arch + ".nextn_predict_layers")
+	draft := predictors > 0 && !slices.ContainsFunc(f.Tensors, func(t gguf.Tensor) bool {
+		return strings.HasPrefix(t.Name, "blk.") && !isPredictor(t.Name, blocks, predictors)
+	})
 
 	total := int64(0)
 	for _, t := range f.Tensors {
 		switch {
-		case len(t.Shape) < 2 || isAside(t.Name, blocks, predictors):
+		case len(t.Shape) < 2 || isAside(t.Name) || isPredictor(t.Name, blocks, predictors) && !draft:
 		case lookups[t.Name]:
 			total += t.Type.RowBytes(t.Columns())
 		case t.Name == head.Tensor.Name:
@@ -80,13 +85,16 @@ func bodyBytes(f *gguf.File, head Head) int64 {
 	return total
 }
 
-// isAside reports whether a tensor takes no part in the decoding of a token. The last blocks may be predictors of later
-// tokens, which speculative decoding alone uses.
-func isAside(name string, blocks, predictors uint64) bool {
-	for _, prefix := range aside {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
+// isAside reports whether a tensor takes no part in writing text.
+func isAside(name string) bool {
+	return slices.ContainsFunc(aside, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// isPredictor reports whether a tensor takes no part in the decoding of a token, but predicts later ones (multi-token
+// prediction), as the last blocks may.
+func isPredictor(name string, blocks, predictors uint64) bool {
+	if strings.HasPrefix(name, "mtp.") || strings.HasPrefix(name, "nextn.") {
+		return true
 	}
 	var block uint64
 	if n, _ := fmt.Sscanf(name, "blk.%d.", &block); n == 1 && predictors > 0 && predictors <= blocks && block >= blocks-predictors {

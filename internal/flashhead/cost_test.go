@@ -38,6 +38,9 @@ func TestCost(t *testing.T) {
 			Tensors: []gguftest.Tensor{matrix("token_embd.weight", 160), matrix("v.blk.0.attn_q.weight", 64), matrix("mm.0.weight", 64),
 				matrix("blk.1.ffn_up.weight", 100), matrix("blk.2.ffn_up.weight", 100), matrix("blk.1.nextn.eh_proj.weight", 9),
 				matrix("mtp.fc.weight", 9)}}, 68 + 6800},
+		// a draft, which is a predictor and nothing else
+		"predictors alone": {gguftest.File{KVs: []gguftest.KV{arch, gguftest.V("m.block_count", uint32(3)), gguftest.V("m.nextn_predict_layers", uint32(1))},
+			Tensors: []gguftest.Tensor{matrix("token_embd.weight", 160), matrix("blk.2.ffn_up.weight", 91), matrix("blk.2.nextn.eh_proj.weight", 9)}}, 68 + 6800},
 		"lookup by layer": {gguftest.File{KVs: []gguftest.KV{arch}, Tensors: []gguftest.Tensor{
 			matrix("token_embd.weight", 160), matrix("per_layer_token_embd.weight", 160), matrix("blk.0.ffn_up.weight", 100)}}, 2*68 + 6800},
 	} {

@@ -62,6 +62,7 @@ func TestNoHead(t *testing.T) {
 	}
 	headless := gguftest.Model(40, 32)
 	headless.Tensors = headless.Tensors[1:]
+	eagle := arch("eagle3") // the embedding is no head
 	flat := gguftest.Model(40, 32)
 	flat.Tensors[0].Shape = []uint64{40 * 32}
 	integers := gguftest.Model(40, 32)
@@ -76,6 +77,7 @@ func TestNoHead(t *testing.T) {
 		"encoder":        {arch("bert"), "no output head"},
 		"projector":      {arch("clip"), "no output head"},
 		"embedder":       {arch("qwen3", gguftest.V("qwen3.pooling_type", uint32(3))), "no output head"},
+		"draft":          {eagle, "uses that of its target"},
 		"part":           {arch("llama", gguftest.V("split.count", uint16(3))), "one of 3 parts"},
 		"flat":           {flat, "shape [1280]"},
 	} {

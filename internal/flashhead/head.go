@@ -26,6 +26,14 @@ var encoders = []string{
 	"gemma-embedding", "llama-embed", "t5encoder", "wavtokenizer-dec", "clip",
 }
 
+// borrowers are llama.cpp's architectures of draft models that may come without a head and use their target's.
+var borrowers = []string{"eagle3", "dflash"}
+
+func borrowed(arch string) error {
+	return hint.New(fmt.Sprintf("no output head: this %s draft model uses that of its target", arch),
+		"convert the target instead; FLASHHEAD_SCOPE=draft then speeds up the draft alone")
+}
+
 // numbers are ggml's types that no matrix product takes.
 var numbers = []string{"i8", "i16", "i32", "i64", "f64"}
 
@@ -43,8 +51,14 @@ func FindHead(f *gguf.File) (Head, error) {
 	}
 	head, ok := f.Tensor("output.weight")
 	tied := !ok
+	if tied && arch == "eagle3" { // its embedding is never a head
+		return Head{}, borrowed(arch)
+	}
 	if tied {
 		head, ok = f.Tensor("token_embd.weight")
+	}
+	if !ok && slices.Contains(borrowers, arch) {
+		return Head{}, borrowed(arch)
 	}
 	if !ok {
 		return Head{}, hint.New("no output head: neither output.weight nor token_embd.weight is in the file",
