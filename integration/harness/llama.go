@@ -56,19 +56,25 @@ func (l *Llama) Log() string {
 	return string(b)
 }
 
+// Complete asks for a completion with the fields of request, and reads the answer into answer.
+func (l *Llama) Complete(ctx context.Context, request map[string]any, answer any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(body), answer)
+}
+
 // Greedy continues prompt, a text or token ids, by n tokens, always the likeliest, and returns their ids.
 func (l *Llama) Greedy(ctx context.Context, prompt any, n int) ([]int, error) {
-	request, err := json.Marshal(map[string]any{
+	request := map[string]any{
 		"prompt": prompt, "n_predict": n, "temperature": 0, "seed": 1, "cache_prompt": false,
 		"return_tokens": true, "ignore_eos": false, "samplers": []string{"temperature"},
-	})
-	if err != nil {
-		return nil, err
 	}
 	var answer struct {
 		Tokens []int `json:"tokens"`
 	}
-	err = l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(request), &answer)
+	err := l.Complete(ctx, request, &answer)
 	return answer.Tokens, err
 }
 
