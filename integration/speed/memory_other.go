@@ -15,4 +15,6 @@ func serverMemory(int) (memory, error) {
 }
 
 // machine names the processor and how many there are.
-func machine() string { return fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, threads()) }
+func machine() string {
+	return fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, threads())
+}
