@@ -26,6 +26,7 @@ type options struct {
 	prefix, stock harness.Prefix
 	rounds        int
 	tokens        int // of an answer
+	threads       int // 0: what Ollama takes
 	markdown      bool
 	file          string
 }
@@ -36,6 +37,7 @@ func main() {
 	stock := flag.String("stock", "dist-stock", "`DIR` of the stock build")
 	flag.IntVar(&o.rounds, "rounds", 5, "timed visits of each Ollama")
 	flag.IntVar(&o.tokens, "tokens", 128, "tokens of an answer")
+	flag.IntVar(&o.threads, "threads", 0, "threads of the model; 0 for what Ollama takes")
 	flag.BoolVar(&o.markdown, "markdown", false, "print a table for a document")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/speed [flags] FILE.gguf\n\nFILE is a model that fh-ollama convert made.\n\n")
@@ -64,6 +66,9 @@ func main() {
 func run(ctx context.Context, o options, files int) error {
 	if files != 1 {
 		return hint.New(fmt.Sprintf("%d files are named", files), "give one: go run ./integration/speed FILE.gguf")
+	}
+	if o.threads < 0 {
+		return hint.New(fmt.Sprintf("%d threads are too few", o.threads), "give a number of threads, or 0 for what Ollama takes")
 	}
 	if o.rounds < 1 || o.tokens < leastTokens {
 		return hint.New(fmt.Sprintf("%d rounds of %d tokens say nothing", o.rounds, o.tokens),
@@ -97,8 +102,8 @@ func run(ctx context.Context, o options, files int) error {
 	bar.Close()
 	fmt.Printf("%s: head %s, %d x %d, %.0f %% of the bytes of a token; %d of %d clusters\n", filepath.Base(o.file), model.Head.Type,
 		model.Head.Rows, model.Head.Columns, 100*model.Head.Share, model.Parameters.Probes, model.Clusters)
-	fmt.Printf("%s; answers of %d tokens, prompts of %.0f; median of %d rounds (least to most), ratio to stock by rounds\n\n",
-		machine(), o.tokens, sides[0].median(promptTokens), o.rounds)
+	fmt.Printf("%s; %sanswers of %d tokens, prompts of %.0f; median of %d rounds (least to most), ratio to stock by rounds\n\n",
+		machine(), used(o.threads), o.tokens, sides[0].median(promptTokens), o.rounds)
 	if o.markdown {
 		fmt.Print(markdown(sides))
 	} else {

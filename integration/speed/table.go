@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
@@ -43,14 +44,24 @@ var rows = []struct {
 	{ofFiles, "of it pages of files, MiB", 0},
 }
 
+// threads is how many the machine has.
 func threads() int { return runtime.NumCPU() }
 
-// cell is a median with its spread, "-" if unknown.
+// used says how many threads a model was given, if not left to Ollama.
+func used(threads int) string {
+	if threads == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d used; ", threads)
+}
+
+// cell is a median with its spread, each with the unit behind it; "-" if unknown.
 func cell(values []float64, digits int, unit string) string {
 	if len(values) == 0 || math.IsNaN(values[0]) {
 		return "-"
 	}
-	return fmt.Sprintf("%.*f%s (%.*f to %.*f)", digits, statistics.Median(values), unit, digits, slices.Min(values), digits, slices.Max(values))
+	show := func(v float64) string { return strconv.FormatFloat(v, 'f', digits, 64) + unit }
+	return fmt.Sprintf("%s (%s to %s)", show(statistics.Median(values)), show(slices.Min(values)), show(slices.Max(values)))
 }
 
 // ratios are those of a side to another, round by round.

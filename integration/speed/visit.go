@@ -54,14 +54,14 @@ func visitAll(ctx context.Context, o options, sides []*side, bar *progress.Progr
 // visit loads the model, measures, and unloads it.
 func (s *side) visit(ctx context.Context, o options, round int) (map[metric]float64, error) {
 	values := map[metric]float64{}
-	first, _, err := s.ask(ctx, text(0, startBytes), 1, 0)
+	first, _, err := s.ask(ctx, o, text(0, startBytes), 1, 0)
 	if err != nil {
 		return nil, err
 	}
 	values[load] = first.LoadDuration.Seconds()
 
 	time.Sleep(settle)
-	long, waited, err := s.ask(ctx, text(1+round, promptBytes), 1, 0)
+	long, waited, err := s.ask(ctx, o, text(1+round, promptBytes), 1, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (s *side) visit(ctx context.Context, o options, round int) (map[metric]floa
 		temperature float64
 	}{{greedyRate, 0}, {sampledRate, 0.8}} {
 		time.Sleep(settle)
-		if values[at.metric], err = s.rate(ctx, o.tokens, at.temperature); err != nil {
+		if values[at.metric], err = s.rate(ctx, o, at.temperature); err != nil {
 			return nil, err
 		}
 	}
@@ -94,13 +94,13 @@ func (s *side) visit(ctx context.Context, o options, round int) (map[metric]floa
 
 // rate is how many tokens a second Ollama reports of an answer. Made-up models may end one early: then another prompt
 // is tried.
-func (s *side) rate(ctx context.Context, tokens int, temperature float64) (float64, error) {
+func (s *side) rate(ctx context.Context, o options, temperature float64) (float64, error) {
 	for i := range tries {
-		answer, _, err := s.ask(ctx, text(100+i, startBytes), tokens, temperature)
+		answer, _, err := s.ask(ctx, o, text(100+i, startBytes), o.tokens, temperature)
 		if err != nil {
 			return 0, err
 		}
-		if answer.EvalCount >= max(leastTokens, tokens/2) && answer.EvalDuration > 0 {
+		if answer.EvalCount >= max(leastTokens, o.tokens/2) && answer.EvalDuration > 0 {
 			return float64(answer.EvalCount) / answer.EvalDuration.Seconds(), nil
 		}
 	}
@@ -108,11 +108,14 @@ func (s *side) rate(ctx context.Context, tokens int, temperature float64) (float
 }
 
 // ask has the model continue prompt by n tokens, and tells how long that took. One token is the first one that a user sees.
-func (s *side) ask(ctx context.Context, prompt string, n int, temperature float64) (answer api.GenerateResponse, took time.Duration, err error) {
+func (s *side) ask(ctx context.Context, o options, prompt string, n int, temperature float64) (answer api.GenerateResponse, took time.Duration, err error) {
 	stream := false
 	request := &api.GenerateRequest{
 		Model: modelName, Prompt: prompt, Raw: true, Stream: &stream,
 		Options: map[string]any{"temperature": temperature, "seed": 1, "num_predict": n, "num_ctx": contextTokens, "stop": []string{}},
+	}
+	if o.threads > 0 {
+		request.Options["num_thread"] = o.threads
 	}
 	start := time.Now()
 	err = s.ollama.Client.Generate(ctx, request, func(r api.GenerateResponse) error {
