@@ -98,7 +98,7 @@ func candidates(t *testing.T, log string) (counts []int) {
 // short exactly where they can be.
 func TestShortLists(t *testing.T) {
 	h := patched(t)
-	l := startLlama(t, h, []string{"--model", converted(t), "--log-verbosity", "5"})
+	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"})
 	texts := prompts(t, 2)
 	seen := 0
 	since := func(draws int) []int { // of the last draws; the server logs a little behind
@@ -148,7 +148,7 @@ func TestShortListsAreExact(t *testing.T) {
 	h := patched(t)
 	texts := prompts(t, 2)
 	ask := func(setting string) (answers []string, log string) {
-		l := startLlama(t, h, []string{"--model", converted(t), "--log-verbosity", "5"}, setting)
+		l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"}, setting)
 		for _, r := range drawRequests {
 			for seed, text := range texts {
 				answers = append(answers, fmt.Sprintf("%s, seed %d: %s", r.name, seed, draw(t, l, text, seed, r.fields)))
@@ -193,4 +193,48 @@ func TestShortListsThroughOllama(t *testing.T) {
 		return answers
 	}
 	same(t, "every cluster", ask(fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)), ask("FLASHHEAD_ENABLED=0"))
+}
+
+// A draft model's own draws, which look at the probabilities of the candidates, come from short lists if it has FlashHead:
+// with every cluster probed it drafts as it does without, and as much of it is accepted.
+func TestShortListsOfADraft(t *testing.T) {
+	h := patched(t)
+	texts := prompts(t, 3)
+	type drafted struct {
+		drawn
+		Timings struct {
+			Drafted  int `json:"draft_n"`
+			Accepted int `json:"draft_n_accepted"`
+		} `json:"timings"`
+	}
+	ask := func(draft string) (answers []string, log string) {
+		l := startLlama(t, h, []string{"--model", trainedModel, "--spec-draft-model", draft, "--spec-type", "draft-simple",
+			"--spec-draft-n-max", "4", "--threads", "1", "--log-verbosity", "5"}, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount))
+		accepted := 0
+		for _, fields := range []map[string]any{{"temperature": 0}, {"temperature": 0.8}, {"temperature": 0.8, "repeat_penalty": 1.2}} {
+			for seed, text := range texts {
+				request := map[string]any{"prompt": text, "n_predict": 32, "seed": seed, "cache_prompt": false, "return_tokens": true}
+				maps.Copy(request, fields)
+				var answer drafted
+				if err := l.Complete(timeout(t), request, &answer); err != nil {
+					t.Fatal(err)
+				}
+				accepted += answer.Timings.Accepted
+				answers = append(answers, fmt.Sprintf("%v, seed %d: %s, %+v", fields, seed, answer.drawn, answer.Timings))
+			}
+		}
+		if accepted == 0 {
+			t.Errorf("nothing that %s drafted was accepted", draft)
+		}
+		return answers, l.Log()
+	}
+	want, log := ask(trainedModel)
+	if strings.Contains(log, "tokens are candidates") {
+		t.Error("short lists without FlashHead")
+	}
+	got, log := ask(converted(t))
+	if len(candidates(t, log)) == 0 {
+		t.Error("no short lists of the draft")
+	}
+	same(t, "a draft with every cluster", got, want)
 }
