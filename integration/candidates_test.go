@@ -100,18 +100,18 @@ func TestShortLists(t *testing.T) {
 	h := patched(t)
 	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"})
 	texts := prompts(t, 2)
-	seen := 0
+	read := 0
 	since := func(draws int) []int { // of the last draws; the server logs a little behind
 		t.Helper()
 		deadline := time.Now().Add(10 * time.Second)
 		for {
-			counts := candidates(t, l.Log())
-			if news := counts[seen:]; len(news) >= draws {
-				seen = len(counts)
-				return news
+			log := l.Log()
+			if counts := candidates(t, log[read:]); len(counts) >= draws {
+				read = len(log)
+				return counts
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%d draws are not in the log:\n%s", draws, end(l.Log()))
+				t.Fatalf("%d draws are not in the log:\n%s", draws, end(log))
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -135,6 +135,38 @@ func TestShortLists(t *testing.T) {
 						t.Fatalf("what is to compare with is a draw from %d candidates", n)
 					}
 				}
+				if got.String() != want.String() {
+					t.Errorf("from short lists %s\nfrom all tokens %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// A reasoning budget that is used up, and a grammar that begins with a word, look at all tokens from one draw to the next.
+func TestShortListsStepAside(t *testing.T) {
+	h := patched(t)
+	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1"})
+	for name, c := range map[string]struct {
+		fields map[string]any
+		says   *regexp.Regexp
+	}{
+		"reasoning budget": {map[string]any{
+			"reasoning_budget_tokens": 3, "reasoning_budget_start_tag": " the", "reasoning_budget_end_tag": " and so on",
+			"reasoning_budget_message": "",
+		}, regexp.MustCompile(` the\b.* and so on`)},
+		"lazy grammar": {map[string]any{
+			"grammar": `root ::= " the" (" " [x-z]+)+ "."`, "grammar_lazy": true, "preserved_tokens": []string{" the"},
+			"grammar_triggers": []map[string]any{{"type": 1, "value": " the"}},
+		}, regexp.MustCompile(`^ and we are in the [x-z][x-z ]*\.?$`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			greedy := draw(t, l, "We, the people,", 0, c.fields, map[string]any{"temperature": 0})
+			if !c.says.MatchString(greedy.Content) {
+				t.Errorf("%q is not like %v", greedy.Content, c.says)
+			}
+			for seed, text := range prompts(t, 3) {
+				got, want := draw(t, l, text, seed, c.fields), draw(t, l, text, seed, c.fields, idle)
 				if got.String() != want.String() {
 					t.Errorf("from short lists %s\nfrom all tokens %s", got, want)
 				}
