@@ -2,12 +2,13 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build plugin stock bench test test-short lint op-test clean
+.PHONY: help demo speed build plugin stock bench test test-short lint op-test clean
 
 GO ?= go
 
 help:
 	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
+	@echo 'make speed       time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
 	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (8 minutes on 2 cores; cold 15 more)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make build       a patched Ollama in dist/'
@@ -40,6 +41,10 @@ ROUNDS ?= 7
 bench: build
 	dist/bin/fh-ollama bench --shape $(SHAPES) --type $(TYPES) --probes $(PROBES) --rounds $(ROUNDS) --markdown $(BENCH)
 
+# FILE is a converted model; FLAGS, e.g. --rounds 9 --markdown.
+speed: stock plugin build
+	$(GO) run ./integration/speed $(FLAGS) $(FILE)
+
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt clean: $$unformatted"; exit 1; }
 	$(GO) vet ./...
@@ -52,6 +57,7 @@ op-test: build
 	dist/lib/ollama/test-flash-head-map
 	dist/lib/ollama/test-flash-head-cluster
 	dist/lib/ollama/test-flash-head-calibrate
+	dist/lib/ollama/test-flash-head-sampling
 
 test: lint op-test stock plugin
 	$(GO) test -count=1 -timeout 45m ./...

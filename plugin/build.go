@@ -39,7 +39,7 @@ type Overlay struct {
 
 // headTargets are the programs that only a patched build has: the native tool and the tests of the head's parts.
 var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
-	"test-flash-head-calibrate", "bench-flash-head"}
+	"test-flash-head-calibrate", "test-flash-head-sampling", "bench-flash-head"}
 
 // upstreamTargets are the programs of every build.
 var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize", "llama-batched-bench"}

@@ -11,6 +11,7 @@ set(FLASH_HEAD_SOURCES
     ${FLASH_HEAD_DIR}/head/flash-head-pages.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-settings.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-statistics.cpp
+    ${FLASH_HEAD_DIR}/llama/llama-flash-head-active.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head.cpp
 )
 

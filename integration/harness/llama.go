@@ -63,6 +63,15 @@ type Continuation struct {
 	Drafted, Accepted int     // tokens that a draft proposed, and those of them that the model would have written, too
 }
 
+// Complete asks for a completion with the fields of request, and reads the answer into answer.
+func (l *Llama) Complete(ctx context.Context, request map[string]any, answer any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(body), answer)
+}
+
 // Greedy continues prompt, a text or token ids, by n tokens, always the likeliest, and returns their ids.
 func (l *Llama) Greedy(ctx context.Context, prompt any, n int) ([]int, error) {
 	c, err := l.Continue(ctx, prompt, n)
@@ -71,12 +80,9 @@ func (l *Llama) Greedy(ctx context.Context, prompt any, n int) ([]int, error) {
 
 // Continue is Greedy with all that the server tells.
 func (l *Llama) Continue(ctx context.Context, prompt any, n int) (Continuation, error) {
-	request, err := json.Marshal(map[string]any{
+	request := map[string]any{
 		"prompt": prompt, "n_predict": n, "temperature": 0, "seed": 1, "cache_prompt": false,
 		"return_tokens": true, "ignore_eos": false, "samplers": []string{"temperature"},
-	})
-	if err != nil {
-		return Continuation{}, err
 	}
 	var answer struct {
 		Tokens  []int `json:"tokens"`
@@ -86,7 +92,7 @@ func (l *Llama) Continue(ctx context.Context, prompt any, n int) (Continuation, 
 			Accepted  int     `json:"draft_n_accepted"`
 		} `json:"timings"`
 	}
-	err = l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(request), &answer)
+	err := l.Complete(ctx, request, &answer)
 	return Continuation{answer.Tokens, answer.Timings.PerSecond, answer.Timings.Drafted, answer.Timings.Accepted}, err
 }
 

@@ -91,6 +91,9 @@ func Start(ctx context.Context, prefix Prefix, dir string, env ...string) (*Olla
 // Stop ends the server and everything it started, and waits for their end.
 func (o *Ollama) Stop() { o.process.Stop() }
 
+// PID is the server's process.
+func (o *Ollama) PID() int { return o.process.PID() }
+
 // Log is what the server and its runners have logged so far.
 func (o *Ollama) Log() string {
 	b, _ := os.ReadFile(o.log)

@@ -1,0 +1,272 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+)
+
+// drawRequests are what can ask something of the candidates that a token is drawn from: fields of llama-server's requests.
+// A short list of candidates must do for those that have one, so their draws come from one each, but where a grammar
+// does not like the first token.
+var drawRequests = []struct {
+	name   string
+	all    bool // all tokens are needed
+	fields map[string]any
+}{
+	{"defaults", false, nil},
+	{"temperature 0", false, map[string]any{"temperature": 0}},
+	{"temperature 1.5", false, map[string]any{"temperature": 1.5, "top_p": 1, "min_p": 0}},
+	{"temperature 0 with one candidate", false, map[string]any{"temperature": 0, "top_k": 1}},
+	{"penalties", false, map[string]any{"repeat_penalty": 1.2, "frequency_penalty": 0.3, "presence_penalty": -0.2}},
+	{"penalties with a short memory", false, map[string]any{"repeat_penalty": 1.3, "repeat_last_n": 7}},
+	{"penalties with a long memory", true, map[string]any{"repeat_penalty": 1.2, "repeat_last_n": 200}},
+	{"typical, xtc", false, map[string]any{"typical_p": 0.9, "xtc_probability": 0.5, "xtc_threshold": 0.05}},
+	{"dynamic temperature", false, map[string]any{"dynatemp_range": 0.5}},
+	{"bias", false, map[string]any{"logit_bias": [][2]any{{300, 3}, {5000, 2.5}, {261, false}}}},
+	{"two biases of one token", true, map[string]any{"logit_bias": [][2]any{{300, 1}, {300, 2}}}},
+	{"probabilities", false, map[string]any{"n_probs": 8}},
+	{"probabilities behind the samplers", false, map[string]any{"n_probs": 8, "post_sampling_probs": true}},
+	{"more probabilities than candidates", false, map[string]any{"n_probs": 100, "n_predict": 4}},
+	{"stop", false, map[string]any{"stop": []string{" the", ","}}},
+	{"grammar", false, map[string]any{"grammar": `root ::= ([a-z ]+ ".")+`, "n_probs": 3}},
+	{"schema", false, map[string]any{"json_schema": map[string]any{"type": "array", "items": map[string]any{"type": "integer"}}, "n_predict": 16}},
+	{"top_k off", true, map[string]any{"top_k": 0}},
+	{"top_k of many", true, map[string]any{"top_k": 500}},
+	{"top_n_sigma", true, map[string]any{"top_n_sigma": 1.5}},
+	{"dry", true, map[string]any{"dry_multiplier": 0.8, "dry_allowed_length": 2, "dry_penalty_last_n": 64}},
+	{"mirostat", true, map[string]any{"mirostat": 1}},
+	{"mirostat 2", true, map[string]any{"mirostat": 2}},
+	{"another order", true, map[string]any{"samplers": []string{"temperature", "top_k"}}},
+}
+
+// idle needs all tokens as candidates and changes nothing: a penalty of repetitions that are too long to occur.
+var idle = map[string]any{"dry_multiplier": 1, "dry_allowed_length": 1 << 20, "dry_penalty_last_n": 64}
+
+// drawn is what llama-server answers: what a draw decides.
+type drawn struct {
+	Content       string          `json:"content"`
+	Tokens        []int           `json:"tokens"`
+	Draws         int             `json:"tokens_predicted"`
+	Stopped       string          `json:"stop_type"`
+	Probabilities json.RawMessage `json:"completion_probabilities"`
+}
+
+func (d drawn) String() string {
+	return fmt.Sprintf("%v %q, %s, %s", d.Tokens, d.Content, d.Stopped, d.Probabilities)
+}
+
+// draw continues prompt with the fields of a request.
+func draw(t *testing.T, l *harness.Llama, prompt string, seed int, fields ...map[string]any) drawn {
+	t.Helper()
+	request := map[string]any{"prompt": prompt, "n_predict": 32, "seed": seed, "cache_prompt": false, "return_tokens": true}
+	for _, f := range fields {
+		maps.Copy(request, f)
+	}
+	var answer drawn
+	if err := l.Complete(timeout(t), request, &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+var candidatesLine = regexp.MustCompile(`flash_head: (\d+) of 32000 tokens are candidates`)
+
+// candidates are how many tokens each draw was made from, as a log tells.
+func candidates(t *testing.T, log string) (counts []int) {
+	t.Helper()
+	for _, found := range candidatesLine.FindAllStringSubmatch(log, -1) {
+		n, err := strconv.Atoi(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts = append(counts, n)
+	}
+	return counts
+}
+
+// Draws from short lists of candidates are those from all tokens, whatever else looks at the candidates; and lists are
+// short exactly where they can be.
+func TestShortLists(t *testing.T) {
+	h := patched(t)
+	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"})
+	texts := prompts(t, 2)
+	read := 0
+	since := func(draws int) []int { // of the last draws; the server logs a little behind
+		t.Helper()
+		deadline := time.Now().Add(10 * time.Second)
+		for {
+			log := l.Log()
+			if counts := candidates(t, log[read:]); len(counts) >= draws {
+				read = len(log)
+				return counts
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d draws are not in the log:\n%s", draws, end(log))
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	for _, r := range drawRequests {
+		t.Run(r.name, func(t *testing.T) {
+			for seed, text := range texts {
+				got := draw(t, l, text, seed, r.fields)
+				for _, n := range since(got.Draws) {
+					if all := n == 32000; all != r.all || n > 32000/8 && !all {
+						t.Errorf("a draw from %d candidates", n)
+						break
+					}
+				}
+				if r.all {
+					continue
+				}
+				want := draw(t, l, text, seed, r.fields, idle)
+				for _, n := range since(want.Draws) {
+					if n != 32000 {
+						t.Fatalf("what is to compare with is a draw from %d candidates", n)
+					}
+				}
+				if got.String() != want.String() {
+					t.Errorf("from short lists %s\nfrom all tokens %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// A reasoning budget that is used up, and a grammar that begins with a word, look at all tokens from one draw to the next.
+func TestShortListsStepAside(t *testing.T) {
+	h := patched(t)
+	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1"})
+	for name, c := range map[string]struct {
+		fields map[string]any
+		says   *regexp.Regexp
+	}{
+		"reasoning budget": {map[string]any{
+			"reasoning_budget_tokens": 3, "reasoning_budget_start_tag": " the", "reasoning_budget_end_tag": " and so on",
+			"reasoning_budget_message": "",
+		}, regexp.MustCompile(` the\b.* and so on`)},
+		"lazy grammar": {map[string]any{
+			"grammar": `root ::= " the" (" " [x-z]+)+ "."`, "grammar_lazy": true, "preserved_tokens": []string{" the"},
+			"grammar_triggers": []map[string]any{{"type": 1, "value": " the"}},
+		}, regexp.MustCompile(`^ and we are in the [x-z][x-z ]*\.?$`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			greedy := draw(t, l, "We, the people,", 0, c.fields, map[string]any{"temperature": 0})
+			if !c.says.MatchString(greedy.Content) {
+				t.Errorf("%q is not like %v", greedy.Content, c.says)
+			}
+			for seed, text := range prompts(t, 3) {
+				got, want := draw(t, l, text, seed, c.fields), draw(t, l, text, seed, c.fields, idle)
+				if got.String() != want.String() {
+					t.Errorf("from short lists %s\nfrom all tokens %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// With every cluster probed, all that a request can ask is as without FlashHead, which draws as the stock build does.
+func TestShortListsAreExact(t *testing.T) {
+	h := patched(t)
+	texts := prompts(t, 2)
+	ask := func(setting string) (answers []string, log string) {
+		l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"}, setting)
+		for _, r := range drawRequests {
+			for seed, text := range texts {
+				answers = append(answers, fmt.Sprintf("%s, seed %d: %s", r.name, seed, draw(t, l, text, seed, r.fields)))
+			}
+		}
+		return answers, l.Log()
+	}
+	want, log := ask("FLASHHEAD_ENABLED=0")
+	if strings.Contains(log, "tokens are candidates") {
+		t.Error("short lists without FlashHead")
+	}
+	got, log := ask(fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount))
+	if len(candidates(t, log)) == 0 {
+		t.Error("no short lists with FlashHead")
+	}
+	same(t, "every cluster", got, want)
+}
+
+// The same through Ollama, with what its users set.
+func TestShortListsThroughOllama(t *testing.T) {
+	h := patched(t)
+	texts := prompts(t, 3)
+	changes := []func(*api.GenerateRequest){
+		func(r *api.GenerateRequest) {},
+		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8 },
+		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Options["repeat_penalty"] = 1.1 },
+		func(r *api.GenerateRequest) { r.Options["temperature"] = 1.2; r.Options["top_k"] = 0 },
+		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Logprobs, r.TopLogprobs = true, 5 },
+		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Options["stop"] = []string{" of"} },
+		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Format = json.RawMessage(`"json"`) },
+	}
+	ask := func(setting string) (answers []string) {
+		o := serve(t, h, setting)
+		defer o.Stop()
+		register(t, o, "fast", converted(t))
+		for i, change := range changes {
+			for seed, text := range texts {
+				answer := generate(t, o, "fast", text, 32, func(r *api.GenerateRequest) { r.Options["seed"] = seed }, change)
+				answers = append(answers, fmt.Sprintf("%d: %q, %d tokens, %v", i, answer.Response, answer.EvalCount, answer.Logprobs))
+			}
+		}
+		return answers
+	}
+	same(t, "every cluster", ask(fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)), ask("FLASHHEAD_ENABLED=0"))
+}
+
+// A draft model's own draws, which look at the probabilities of the candidates, come from short lists if it has FlashHead:
+// with every cluster probed it drafts as it does without, and as much of it is accepted.
+func TestShortListsOfADraft(t *testing.T) {
+	h := patched(t)
+	texts := prompts(t, 3)
+	type drafted struct {
+		drawn
+		Timings struct {
+			Drafted  int `json:"draft_n"`
+			Accepted int `json:"draft_n_accepted"`
+		} `json:"timings"`
+	}
+	ask := func(draft string) (answers []string, log string) {
+		l := startLlama(t, h, []string{"--model", trainedModel, "--spec-draft-model", draft, "--spec-type", "draft-simple",
+			"--spec-draft-n-max", "4", "--threads", "1", "--log-verbosity", "5"}, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount))
+		accepted := 0
+		for _, fields := range []map[string]any{{"temperature": 0}, {"temperature": 0.8}, {"temperature": 0.8, "repeat_penalty": 1.2}} {
+			for seed, text := range texts {
+				request := map[string]any{"prompt": text, "n_predict": 32, "seed": seed, "cache_prompt": false, "return_tokens": true}
+				maps.Copy(request, fields)
+				var answer drafted
+				if err := l.Complete(timeout(t), request, &answer); err != nil {
+					t.Fatal(err)
+				}
+				accepted += answer.Timings.Accepted
+				answers = append(answers, fmt.Sprintf("%v, seed %d: %s, %+v", fields, seed, answer.drawn, answer.Timings))
+			}
+		}
+		if accepted == 0 {
+			t.Errorf("nothing that %s drafted was accepted", draft)
+		}
+		return answers, l.Log()
+	}
+	want, log := ask(trainedModel)
+	if strings.Contains(log, "tokens are candidates") {
+		t.Error("short lists without FlashHead")
+	}
+	got, log := ask(converted(t))
+	if len(candidates(t, log)) == 0 {
+		t.Error("no short lists of the draft")
+	}
+	same(t, "a draft with every cluster", got, want)
+}

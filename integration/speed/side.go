@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
+	"github.com/fh-ollama/fh-ollama/modelfile"
+)
+
+const modelName = "speed"
+
+// side is an Ollama, and what was measured of it.
+type side struct {
+	name   string
+	prefix harness.Prefix
+	env    []string
+	fast   bool // has FlashHead
+
+	ollama *harness.Ollama
+	values map[metric][]float64 // of each round
+}
+
+func (s *side) median(m metric) float64 { return statistics.Median(s.values[m]) }
+
+// startSides starts one Ollama a side; all have the same models. stop ends those that were started, in any case.
+func startSides(ctx context.Context, o options, dir string) (sides []*side, stop func(), err error) {
+	stop = func() {
+		for _, s := range sides {
+			if s.ollama != nil {
+				s.ollama.Stop()
+			}
+		}
+	}
+	library, err := filepath.Abs(filepath.Join(string(o.prefix), "lib", "flashhead", "libggml-flashhead.so"))
+	if err != nil {
+		return nil, stop, err
+	}
+	if _, err := os.Stat(library); err != nil {
+		return nil, stop, hint.Wrap(err, "build it first: make stock plugin build")
+	}
+	for _, p := range []harness.Prefix{o.stock, o.prefix} {
+		if err := p.Check(); err != nil {
+			return nil, stop, hint.Wrap(err, "build it first: make stock plugin build")
+		}
+	}
+	sides = []*side{
+		{name: "stock", prefix: o.stock},
+		{name: "stock, plug-in", prefix: o.stock, env: []string{"GGML_BACKEND_PATH=" + library}, fast: true},
+		{name: "patched", prefix: o.prefix, fast: true},
+		{name: "patched, no copy", prefix: o.prefix, env: []string{"FLASHHEAD_REORDER=0"}, fast: true},
+	}
+	models := filepath.Join(dir, "models")
+	for i, s := range sides {
+		s.values = map[metric][]float64{}
+		own := filepath.Join(dir, fmt.Sprint(i))
+		if err := os.Mkdir(own, 0o700); err != nil {
+			return sides, stop, err
+		}
+		env := append([]string{"OLLAMA_MODELS=" + models, "OLLAMA_KEEP_ALIVE=30m"}, s.env...)
+		if s.ollama, err = harness.Start(ctx, s.prefix, own, env...); err != nil {
+			return sides, stop, err
+		}
+	}
+	err = modelfile.Register(ctx, sides[0].ollama.Client, modelName, &modelfile.Modelfile{
+		From: []string{o.file}, Template: modelfile.DefaultTemplate,
+	}, nil)
+	return sides, stop, err
+}
+
+// check returns an error unless the side ran with FlashHead if it should, and without if not.
+func (s *side) check() error {
+	if active := strings.Contains(s.ollama.Log(), "flash_head: active"); active != s.fast {
+		return fmt.Errorf("%s: FlashHead is %s", s.name, map[bool]string{true: "active", false: "not active"}[active])
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/sampletext"
+)
+
+const (
+	contextTokens = 2048
+	promptBytes   = 1000 // of the prompt that is timed: some hundred tokens
+	startBytes    = 100  // of the prompt of an answer
+	leastTokens   = 32   // a shorter answer is not timed
+	tries         = 8    // prompts for an answer that does not end early
+	settle        = 500 * time.Millisecond
+)
+
+// memory of a process, in MiB.
+type memory struct {
+	resident, peak     float64 // now, and at most so far
+	anonymous, ofFiles float64 // what of resident is the process's own, and what is pages of mapped files
+}
+
+// visitAll visits all sides in every round, forth and back in turn; a round before them fills the caches.
+func visitAll(ctx context.Context, o options, sides []*side, bar *progress.Progress) error {
+	order := slices.Clone(sides)
+	for round := range o.rounds + 1 {
+		for i, s := range order {
+			bar.Set(float64(round*len(order)+i)/float64((o.rounds+1)*len(order)), fmt.Sprintf("round %d of %d, %s", round, o.rounds, s.name))
+			values, err := s.visit(ctx, o, round)
+			if err != nil {
+				return err
+			}
+			if round == 0 {
+				continue
+			}
+			for m, v := range values {
+				s.values[m] = append(s.values[m], v)
+			}
+		}
+		slices.Reverse(order)
+	}
+	return nil
+}
+
+// visit loads the model, measures, and unloads it.
+func (s *side) visit(ctx context.Context, o options, round int) (map[metric]float64, error) {
+	values := map[metric]float64{}
+	first, _, err := s.ask(ctx, o, text(0, startBytes), 1, 0)
+	if err != nil {
+		return nil, err
+	}
+	values[load] = first.LoadDuration.Seconds()
+
+	time.Sleep(settle)
+	long, waited, err := s.ask(ctx, o, text(1+round, promptBytes), 1, 0)
+	if err != nil {
+		return nil, err
+	}
+	if long.PromptEvalCount == 0 || long.PromptEvalDuration <= 0 {
+		return nil, fmt.Errorf("%s: no prompt was processed", s.name)
+	}
+	values[promptTokens] = float64(long.PromptEvalCount)
+	values[promptRate] = float64(long.PromptEvalCount) / long.PromptEvalDuration.Seconds()
+	values[firstToken] = 1e3 * waited.Seconds()
+
+	for _, at := range []struct {
+		metric      metric
+		temperature float64
+	}{{greedyRate, 0}, {sampledRate, 0.8}} {
+		time.Sleep(settle)
+		if values[at.metric], err = s.rate(ctx, o, at.temperature); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	m, err := serverMemory(s.ollama.PID())
+	if err != nil {
+		return nil, err
+	}
+	values[resident], values[peak], values[anonymous], values[ofFiles] = m.resident, m.peak, m.anonymous, m.ofFiles
+	return values, s.unload(ctx)
+}
+
+// rate is how many tokens a second Ollama reports of an answer. Made-up models may end one early: then another prompt
+// is tried.
+func (s *side) rate(ctx context.Context, o options, temperature float64) (float64, error) {
+	for i := range tries {
+		answer, _, err := s.ask(ctx, o, text(100+i, startBytes), o.tokens, temperature)
+		if err != nil {
+			return 0, err
+		}
+		if answer.EvalCount >= max(leastTokens, o.tokens/2) && answer.EvalDuration > 0 {
+			return float64(answer.EvalCount) / answer.EvalDuration.Seconds(), nil
+		}
+	}
+	return 0, hint.New(fmt.Sprintf("%s: the model ends each of %d answers early", s.name, tries), "ask for fewer tokens: --tokens")
+}
+
+// ask has the model continue prompt by n tokens, and tells how long that took. One token is the first one that a user sees.
+func (s *side) ask(ctx context.Context, o options, prompt string, n int, temperature float64) (answer api.GenerateResponse, took time.Duration, err error) {
+	stream := false
+	request := &api.GenerateRequest{
+		Model: modelName, Prompt: prompt, Raw: true, Stream: &stream,
+		Options: map[string]any{"temperature": temperature, "seed": 1, "num_predict": n, "num_ctx": contextTokens, "stop": []string{}},
+	}
+	if o.threads > 0 {
+		request.Options["num_thread"] = o.threads
+	}
+	start := time.Now()
+	err = s.ollama.Client.Generate(ctx, request, func(r api.GenerateResponse) error {
+		answer = r
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", s.name, err)
+	}
+	return answer, time.Since(start), err
+}
+
+// unload has Ollama end the llama-server, and waits until the model is out.
+func (s *side) unload(ctx context.Context) error {
+	request := &api.GenerateRequest{Model: modelName, KeepAlive: &api.Duration{Duration: 0}}
+	if err := s.ollama.Client.Generate(ctx, request, func(api.GenerateResponse) error { return nil }); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	for {
+		running, err := s.ollama.Client.ListRunning(ctx)
+		if err != nil || len(running.Models) == 0 {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// text is a piece of the sample text, another one for each i, so that nothing of a prompt is in a cache.
+func text(i, bytes int) string {
+	all := string(sampletext.Mixed)
+	at := i * 997 % (len(all) - bytes)
+	return strings.ToValidUTF8(all[at:at+bytes], "")
+}
