@@ -1,6 +1,7 @@
 #include "flash-head-weight.h"
 
 #include "flash-head-build.h"
+#include "flash-head-pages.h"
 #include "flash-head-sketch.h"
 #include "ggml-impl.h"
 
@@ -73,12 +74,8 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
         return; // another thread has
     }
     const flash_head_model & model = *weight.model;
-    flash_head_build_centroids(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
-            model.settings.centroid_type, weight.centroids.data(), flash_head_build_threads());
-    if (model.map.rank > 0) {
-        flash_head_build_sketch(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
-                model.settings.centroid_type, weight.centroids.data(), weight.sketch.data(), flash_head_build_threads());
-    }
+    flash_head_build(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd, model.settings.centroid_type,
+            weight.centroids.data(), model.map.rank > 0 ? weight.sketch.data() : nullptr, nullptr, flash_head_build_threads());
     weight.ready = true;
 }
 
