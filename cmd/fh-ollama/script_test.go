@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("BIN", filepath.Dir(program))
 			env.Setenv("MODEL", model)
 			env.Setenv("FH_OLLAMA_LIB", nativeDir(t))
+			env.Setenv("FH_OLLAMA_CACHE", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("FH_OLLAMA_ROOT", filepath.Join(env.WorkDir, "root"))
 			return nil
 		},
