@@ -163,12 +163,12 @@ func convertTo(ctx context.Context, o Options, weights string, p *progress.Progr
 	clean := func() {}
 	const elsewhere = "point TMPDIR at a folder with room for the model, or give --keep FILE"
 	if o.Keep == "" {
-		dir, err := os.MkdirTemp("", "fh-ollama-*")
+		dir, err := output.NewFolder("create")
 		if err != nil {
 			return convert.Summary{}, nil, hint.Wrap(err, elsewhere)
 		}
-		clean = func() { os.RemoveAll(dir) }
-		options.Output = filepath.Join(dir, "model-flashhead.gguf")
+		clean = func() { dir.Remove() }
+		options.Output = filepath.Join(dir.Path, "model-flashhead.gguf")
 	}
 	summary, err := convert.Convert(ctx, options, p)
 	if err != nil {

@@ -2,6 +2,7 @@ package output
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,14 +24,17 @@ func newPartial(final string) (file, held *os.File, err error) {
 		if file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err != nil {
 			return nil, nil, err
 		}
-		held, _ = hold(path) // where this fails, nobody removes what he cannot hold either
-		if isAt(file, path) {
+		held, err = hold(path) // without locks nobody removes what he cannot hold either
+		if !errors.Is(err, errHeld) && isAt(file, path) {
 			return file, held, nil
 		}
 		file.Close() // taken for an abandoned one in the moment before it was held
 		held.Close()
 	}
 }
+
+// errHeld says that another process uses a file or folder.
+var errHeld = errors.New("held by another process")
 
 // removeAbandoned removes what writers of final left that ended in the middle, by kill -9 or with the machine. Files that a
 // writer holds stay, and all where that cannot be told.

@@ -67,3 +67,32 @@ func TestAbandoned(t *testing.T) {
 		t.Errorf("the output is %q: %v", text, err)
 	}
 }
+
+// A folder of a process that was killed is removed by the next one; one in use stays, and one of another kind.
+func TestAbandonedFolders(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	for _, name := range []string{"fh-ollama-model-1", "fh-ollama-other-1"} {
+		if err := os.MkdirAll(filepath.Join(tmp, name, "in"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := NewFolder("model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := NewFolder("model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Remove(); err != nil {
+		t.Error(err)
+	}
+	entries, _ := os.ReadDir(tmp)
+	if len(entries) != 2 || entries[1].Name() != "fh-ollama-other-1" || filepath.Join(tmp, entries[0].Name()) != first.Path {
+		t.Errorf("left are %v, and %s is in use", entries, first.Path)
+	}
+	if err := first.Remove(); err != nil {
+		t.Error(err)
+	}
+}
