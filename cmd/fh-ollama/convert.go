@@ -21,7 +21,8 @@ func convertCommand() *cli.Command {
 		Usage:     "add FlashHead to a GGUF file",
 		ArgsUsage: "IN.gguf",
 		Description: "Clusters the rows of the output head and writes a copy with the map of clusters.\n" +
-			"The tensors stay as they are, so that any Ollama or llama.cpp loads the copy.\n\n" +
+			"The tensors stay as they are, so that any Ollama or llama.cpp loads the copy.\n" +
+			"What was interrupted goes on where it was when the same command is given again.\n\n" +
 			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},

@@ -3,6 +3,7 @@
 #include "flash-head-build.h"
 #include "flash-head-pages.h"
 #include "flash-head-sketch.h"
+#include "flash-head-threads.h"
 #include "ggml-impl.h"
 
 #include <algorithm>
@@ -43,10 +44,17 @@ void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t
     const uint8_t * src  = (const uint8_t *) data - offset;
 
     weight.ready = false;
-    bool same = true;
-    for_rows(weight, offset, size, [&](uint8_t * row, size_t at, size_t n) {
-        memcpy(row, src + at, n);
-        same = same && memcmp(file + at, row, n) == 0; // mostly the same memory, and in the cache by now
+    std::atomic<bool> same = {true};
+    const int n_threads = size < 16*1024*1024 ? 1 : flash_head_build_threads();
+    flash_head_parallel_for((int64_t) size, n_threads, [&](int64_t begin, int64_t end) {
+        bool all_same = true;
+        for_rows(weight, offset + begin, end - begin, [&](uint8_t * row, size_t at, size_t n) {
+            memcpy(row, src + at, n);
+            all_same = all_same && memcmp(file + at, row, n) == 0; // mostly the same memory, and in the cache by now
+        });
+        if (!all_same) {
+            same = false;
+        }
     });
     if (!same && !weight.differs.exchange(true)) {
         GGML_LOG_WARN("flash_head: the rows of %s are not those of %s; running dense\n", weight.model->weight.c_str(), weight.model->file.c_str());

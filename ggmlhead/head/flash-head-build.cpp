@@ -2,22 +2,11 @@
 
 #include "flash-head-project.h"
 #include "flash-head-sketch.h"
+#include "flash-head-threads.h"
 
 #include <algorithm>
 #include <string.h>
 #include <thread>
-
-// runs work(begin, end) over parts of 0 .. n - 1 on n_threads threads
-template <typename F> static void parallel_for(int64_t n, int n_threads, const F & work) {
-    std::vector<std::thread> threads;
-    for (int i = 1; i < n_threads; i++) {
-        threads.emplace_back(work, n*i/n_threads, n*(i + 1)/n_threads);
-    }
-    work(0, n/n_threads);
-    for (std::thread & t : threads) {
-        t.join();
-    }
-}
 
 // Rows of a matrix, to be read as floats.
 struct row_reader {
@@ -131,7 +120,7 @@ static void build_clusters(const flash_head_map & map, const row_reader & rows, 
 static void pack_factors(const std::vector<float> & factors, int32_t rank, void * sketch, int n_threads) {
     const int64_t n_vocab = (int64_t) factors.size()/rank;
     const int64_t group   = FLASH_HEAD_SKETCH_GROUP;
-    parallel_for(flash_head_sketch_n_groups(n_vocab), n_threads, [&](int64_t begin, int64_t end) {
+    flash_head_parallel_for(flash_head_sketch_n_groups(n_vocab), n_threads, [&](int64_t begin, int64_t end) {
         for (int64_t g = begin; g < end; g++) {
             flash_head_sketch_pack(factors.data() + g*group*rank, (int32_t) std::min(group, n_vocab - g*group), rank,
                     (char *) sketch + g*flash_head_sketch_group_size(rank));
@@ -153,7 +142,7 @@ static void build(
     ggml_quantize_init(centroid_type); // not thread-safe, so not left to the threads
 
     const build_parts parts = { centroids, means, sketch ? factors.data() : nullptr, directions.data(), ordered };
-    parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
+    flash_head_parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
         build_clusters(map, rows, order, centroid_type, parts, begin, end);
     });
     if (sketch) {
