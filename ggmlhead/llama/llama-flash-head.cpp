@@ -126,6 +126,21 @@ static void create_tensors(llama_flash_head & head, const flash_head_map & map, 
     }
 }
 
+// The memory of a tensor's data if the host can write there, else some of the host's own, for keep.
+static void * writable(ggml_tensor * t, std::vector<uint8_t> & own) {
+    if (ggml_backend_buffer_is_host(t->buffer)) {
+        return t->data;
+    }
+    own.resize(ggml_nbytes(t));
+    return own.data();
+}
+
+static void keep(ggml_tensor * t, const std::vector<uint8_t> & own) {
+    if (!own.empty()) {
+        ggml_backend_tensor_set(t, own.data(), 0, own.size());
+    }
+}
+
 static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     ggml_tensor * weight = head.weight;
 
@@ -138,22 +153,23 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
         rows = fetched.data();
     }
 
-    std::vector<uint8_t> centroids(ggml_nbytes(head.sources.centroids));
-    std::vector<uint8_t> sketch(map.rank > 0 ? ggml_nbytes(head.sources.sketch) : 0);
-    void * ordered = nullptr;
+    std::vector<uint8_t> own_centroids, own_sketch;
+    void * centroids = writable(head.sources.centroids, own_centroids);
+    void * sketch    = map.rank > 0 ? writable(head.sources.sketch, own_sketch) : nullptr;
+    void * ordered   = nullptr;
     if (head.sources.ordered) {
         ordered = head.sources.ordered->data;
         flash_head_advise_huge_pages(ordered, ggml_nbytes(head.sources.ordered));
     }
     flash_head_build(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
-            centroids.data(), map.rank > 0 ? sketch.data() : nullptr, ordered, flash_head_build_threads());
+            centroids, sketch, ordered, flash_head_build_threads());
     if (ordered) {
         // the copy is read from here on: a mapped file's rows need not be in memory too
         flash_head_pages_release(rows, ggml_nbytes(weight));
     }
-    ggml_backend_tensor_set(head.sources.centroids, centroids.data(), 0, centroids.size());
+    keep(head.sources.centroids, own_centroids);
     if (map.rank > 0) {
-        ggml_backend_tensor_set(head.sources.sketch, sketch.data(), 0, sketch.size());
+        keep(head.sources.sketch, own_sketch);
 
         std::vector<float> activations(map.sketch_activations.size());
         flash_head_transpose(map.sketch_activations, map.rank, activations.data());
