@@ -6,8 +6,9 @@
 
 With --candidates K, the number of clusters, every row is compared with all centroids in every iteration, which is plain
 (balanced) Lloyd; without it with as many as are affordable, which for a small head is all of them too, so that a smaller number
-shows what the search loses there. Hidden states come from hidden.py. Without them, for heads of heads.py, each is a row of the
-head with noise of the same length added: then there is a best token, and others near it. Needs numpy and gguf.
+shows what the search loses there. Hidden states come from hidden.py. Without them, for heads of heads.py, each is the
+sum of 100 rows, less the mean row and of unit length, drawn at random, the k-th with weight 1/sqrt(k): so the best tokens lie in many clusters. Needs
+numpy and gguf.
 """
 
 import argparse
@@ -20,11 +21,14 @@ from routing import q4_0
 TOP = 40
 
 
-def rows_and_noise(W, n):
+def sums_of_rows(W, n):
     rng = np.random.default_rng(7)
-    H = W[rng.choice(len(W), n, replace=False)]
-    H = H / np.linalg.norm(H, axis=1, keepdims=True)
-    return H + rng.standard_normal(H.shape, np.float32) / np.sqrt(H.shape[1], dtype=np.float32)
+    H = np.zeros((n, W.shape[1]), np.float32)
+    mean = W.mean(0)
+    for k in range(1, 101):
+        rows = W[rng.integers(0, len(W), n)] - mean
+        H += rows / np.linalg.norm(rows, axis=1, keepdims=True) / np.sqrt(k, dtype=np.float32)
+    return H
 
 
 def objective(W, cluster, K):
@@ -53,7 +57,7 @@ def main():
 
     tensor = next(t for t in GGUFReader(args.model).tensors if t.name == args.tensor)
     W = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-    H = np.load(args.hidden)[-args.positions:] if args.hidden else rows_and_noise(W, args.positions)
+    H = np.load(args.hidden)[-args.positions:] if args.hidden else sums_of_rows(W, args.positions)
 
     best = np.zeros((len(H), TOP), np.int64)
     for begin in range(0, len(H), 256):
