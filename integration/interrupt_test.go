@@ -9,37 +9,54 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// Ctrl-C in the middle of `fh-ollama create` leaves neither a model nor a file behind.
+// Ctrl-C in the middle of `fh-ollama create` leaves neither a model nor a file behind, but what the next try goes on from.
 func TestCreateInterrupted(t *testing.T) { onBothHosts(t, createInterrupted) }
 
 func createInterrupted(t *testing.T, h host) {
 	o := serve(t, h)
 	temporary := filepath.Join(filepath.Dir(o.LogFile()), "tmp")
+	for _, says := range []string{"", "resuming at iteration "} {
+		interruptCreate(t, o, temporary, says)
+	}
+}
+
+// interruptCreate begins to create a model, interrupts it when it has said what it must say, and looks what is left.
+func interruptCreate(t *testing.T, o *harness.Ollama, temporary, says string) {
 	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "never", "--from", trainedModel, "--iterations", "1000")
-	var printed strings.Builder
-	cmd.Stderr = &printed
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stderr = log
+	said := func() string {
+		text, _ := os.ReadFile(log.Name())
+		return string(text)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if left, _ := filepath.Glob(filepath.Join(temporary, "fh-ollama-*")); len(left) > 0 {
+		kept, _ := filepath.Glob(filepath.Join(filepath.Dir(temporary), "home", ".cache", "fh-ollama", "checkpoints", "clustering-*"))
+		left, _ := filepath.Glob(filepath.Join(temporary, "fh-ollama-*"))
+		if len(left) > 0 && len(kept) > 0 && strings.Contains(said(), says) {
 			break
 		}
 		if time.Now().After(deadline) {
 			cmd.Process.Kill()
 			cmd.Wait()
-			t.Fatalf("the conversion did not begin:\n%s", printed.String())
+			t.Fatalf("the conversion did not begin:\n%s", said())
 		}
 	}
-	time.Sleep(300 * time.Millisecond) // into the clustering
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(printed.String(), "interrupted") {
-		t.Errorf("it ended with %v and said %q", err, printed.String())
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said(), "interrupted") {
+		t.Errorf("it ended with %v and said %q", err, said())
 	}
 	if exists, err := modelfile.Exists(timeout(t), o.Client, "never"); err != nil || exists {
 		t.Errorf("the model exists: %v, %v", exists, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
 func convertCommand() *cli.Command {
@@ -19,7 +21,8 @@ func convertCommand() *cli.Command {
 		Usage:     "add FlashHead to a GGUF file",
 		ArgsUsage: "IN.gguf",
 		Description: "Clusters the rows of the output head and writes a copy with the map of clusters.\n" +
-			"The tensors stay as they are, so that any Ollama or llama.cpp loads the copy.\n\n" +
+			"The tensors stay as they are, so that any Ollama or llama.cpp loads the copy.\n" +
+			"What was interrupted goes on where it was when the same command is given again.\n\n" +
 			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},
@@ -40,6 +43,7 @@ func convertFlags() []cli.Flag {
 		&cli.IntFlag{Name: "cluster-size", Usage: "tokens `M` a cluster (default: 16, or with TEXT 32)"},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
+		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
 		&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: a 16th, or 256)"},
 		&cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: q4_0 or f16)"},
@@ -64,6 +68,10 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		},
 		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
 		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"), SketchRank: convert.RankByWidth,
+		Restart: c.Bool("restart"),
+	}
+	if cache, err := plugin.DefaultCache(); err == nil { // without a folder of the user's, an interruption loses what was done
+		o.Checkpoints = filepath.Join(cache, "checkpoints")
 	}
 	if c.IsSet("sketch-rank") {
 		o.SketchRank = c.Int("sketch-rank")

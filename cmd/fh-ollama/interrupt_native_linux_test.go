@@ -42,7 +42,7 @@ func interrupt(t *testing.T, child string, flags ...string) {
 // works. It must end with 1 and two lines, leave no file in the folder, and no child.
 func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
 	tmp := t.TempDir()
-	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "FH_OLLAMA_CACHE="+t.TempDir())
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 
 // TestScript runs the scripts in testdata/script: the command line as a user sees it. In a script, $BIN is the folder
 // of the program under test, alone, for a PATH without anything else, $MODEL is the small trained model, and
-// FH_OLLAMA_LIB names the native programs of the build; instead of this machine's Ollamas, services and processes, those
+// FH_OLLAMA_LIB names the native programs of the build and FH_OLLAMA_CACHE a folder of the script's own; instead of this machine's Ollamas, services and processes, those
 // in $FH_OLLAMA_ROOT are found, which is $WORK/root. Scripts that need those begin with `[short] skip`.
 func TestScript(t *testing.T) {
 	program, err := exec.LookPath("fh-ollama")
@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("BIN", filepath.Dir(program))
 			env.Setenv("MODEL", model)
 			env.Setenv("FH_OLLAMA_LIB", nativeDir(t))
+			env.Setenv("FH_OLLAMA_CACHE", filepath.Join(env.WorkDir, ".tmp", "cache"))
 			env.Setenv("FH_OLLAMA_ROOT", filepath.Join(env.WorkDir, "root"))
 			return nil
 		},

@@ -62,6 +62,3 @@ flash_head_mapping::~flash_head_mapping() {
         UnmapViewOfFile(base);
     }
 }
-
-void flash_head_pages_release(const void *, size_t) {
-}

@@ -46,7 +46,3 @@ private:
     void * base      = nullptr;
     size_t base_size = 0;
 };
-
-// Takes the pages of size bytes at data out of this process's memory, if they are a shared mapping of a file and so come
-// back by themselves when read; other memory is left alone.
-void flash_head_pages_release(const void * data, size_t size);

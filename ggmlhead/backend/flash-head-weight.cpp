@@ -2,7 +2,9 @@
 
 #include "flash-head-build.h"
 #include "flash-head-centroids.h"
+#include "flash-head-pages.h"
 #include "flash-head-sketch.h"
+#include "flash-head-threads.h"
 #include "ggml-impl.h"
 
 #include <algorithm>
@@ -45,10 +47,17 @@ void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t
     const uint8_t * src  = (const uint8_t *) data - offset;
 
     weight.ready = false;
-    bool same = true;
-    for_rows(weight, offset, size, [&](uint8_t * row, size_t at, size_t n) {
-        memcpy(row, src + at, n);
-        same = same && memcmp(file + at, row, n) == 0; // mostly the same memory, and in the cache by now
+    std::atomic<bool> same = {true};
+    const int n_threads = size < 16*1024*1024 ? 1 : flash_head_build_threads();
+    flash_head_parallel_for((int64_t) size, n_threads, [&](int64_t begin, int64_t end) {
+        bool all_same = true;
+        for_rows(weight, offset + begin, end - begin, [&](uint8_t * row, size_t at, size_t n) {
+            memcpy(row, src + at, n);
+            all_same = all_same && memcmp(file + at, row, n) == 0; // mostly the same memory, and in the cache by now
+        });
+        if (!all_same) {
+            same = false;
+        }
     });
     if (!same && !weight.differs.exchange(true)) {
         GGML_LOG_WARN("flash_head: the rows of %s are not those of %s; running dense\n", weight.model->weight.c_str(), weight.model->file.c_str());
@@ -76,15 +85,17 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
         return; // another thread has
     }
     const flash_head_model & model = *weight.model;
-    flash_head_build_centroids(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
-            model.settings.centroid_type, weight.centroids.data(), flash_head_build_threads());
-    if (model.map.rank > 0) {
-        flash_head_build_sketch(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd,
-                model.settings.centroid_type, weight.centroids.data(), weight.sketch.data(), flash_head_build_threads());
-    }
+    // centroids first as rows of their type, then in groups
+    std::vector<uint8_t> rows;
+    uint8_t * centroids = weight.centroids.data();
     if (weight.grouped) {
-        const std::vector<uint8_t> plain = weight.centroids;
-        flash_head_centroids_group(plain.data(), model.map.n_cluster, model.n_embd, weight.centroids.data());
+        rows.resize(weight.centroids.size());
+        centroids = rows.data();
+    }
+    flash_head_build(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd, model.settings.centroid_type,
+            centroids, model.map.rank > 0 ? weight.sketch.data() : nullptr, nullptr, flash_head_build_threads());
+    if (weight.grouped) {
+        flash_head_build_groups(centroids, model.map.n_cluster, model.n_embd, weight.centroids.data(), flash_head_build_threads());
     }
     weight.ready = true;
 }

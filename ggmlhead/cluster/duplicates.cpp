@@ -1,43 +1,40 @@
 #include "duplicates.h"
 
+#include "checkpoint.h"
+
 #include <algorithm>
 #include <cstring>
 
-static uint64_t fhc_row_hash(const void * row, size_t n_bytes) {
-    uint64_t h = 0x9e3779b97f4a7c15ull;
-    for (size_t i = 0; i < n_bytes; i += sizeof(uint64_t)) {
-        uint64_t x;
-        memcpy(&x, (const uint8_t *) row + i, sizeof(x));
-        h = (h ^ x)*0xff51afd7ed558ccdull;
-        h ^= h >> 32;
-    }
-    return h;
-}
-
-int64_t fhc_duplicates_deal(const fhc_rows * rows, int64_t size, int64_t sizes[2], fhc_pool * pool, std::vector<int32_t> * cluster) {
+std::vector<uint64_t> fhc_rows_digests(const fhc_rows * rows, fhc_pool * pool) {
     const int64_t n       = rows->n_rows;
-    const size_t  n_bytes = rows->row_size();    // a multiple of 64
-
-    std::vector<uint64_t> hash(n);
     const int64_t n_block = 4096;
+    std::vector<uint64_t> digests(n);
     fhc_pool_run(pool, (n + n_block - 1)/n_block, [&](int, int64_t task) {
         for (int64_t i = task*n_block; i < std::min(n, (task + 1)*n_block); i++) {
-            hash[i] = fhc_row_hash(rows->row(i), n_bytes);
+            digests[i] = fhc_digest(0, rows->row(i), rows->row_size());
         }
     });
+    return digests;
+}
+
+int64_t fhc_duplicates_deal(const fhc_rows * rows, const std::vector<uint64_t> & digests, int64_t size, int64_t sizes[2],
+        std::vector<int32_t> * cluster) {
+    const int64_t n       = rows->n_rows;
+    const size_t  n_bytes = rows->row_size();
+
     std::vector<int32_t> order(n);
     for (int64_t i = 0; i < n; i++) {
         order[i] = (int32_t) i;
     }
     std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-        return hash[a] != hash[b] ? hash[a] < hash[b] : a < b;
+        return digests[a] != digests[b] ? digests[a] < digests[b] : a < b;
     });
 
     cluster->assign(n, -1);
     int64_t n_made = 0;
     std::vector<int32_t> equal;
     for (int64_t i0 = 0, i1; i0 < n; i0 = i1) {
-        for (i1 = i0 + 1; i1 < n && hash[order[i1]] == hash[order[i0]]; i1++) {
+        for (i1 = i0 + 1; i1 < n && digests[order[i1]] == digests[order[i0]]; i1++) {
         }
         if (i1 - i0 < size) {
             continue;

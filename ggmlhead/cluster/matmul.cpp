@@ -44,18 +44,31 @@ void fhc_matmul_free(fhc_matmul * mm) {
     }
 }
 
+// The features that ggml's CPU backend was compiled for: ends with one without a name.
+static const ggml_backend_feature * fhc_cpu_features(void) {
+    static const ggml_backend_feature none = { nullptr, nullptr };
+    ggml_backend_dev_t dev  = fhc_cpu_device();
+    void             * proc = dev ? ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev), "ggml_backend_get_features") : nullptr;
+    const ggml_backend_feature * features = proc ? ((ggml_backend_get_features_t) proc)(ggml_backend_dev_backend_reg(dev)) : nullptr;
+    return features ? features : &none;
+}
+
 enum ggml_type fhc_matmul_best_type(void) {
-    ggml_backend_dev_t dev = fhc_cpu_device();
-    void * proc = dev ? ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev), "ggml_backend_get_features") : nullptr;
-    if (proc) {
-        const ggml_backend_feature * f = ((ggml_backend_get_features_t) proc)(ggml_backend_dev_backend_reg(dev));
-        for (; f && f->name; f++) {
-            if (strcmp(f->name, "AVX512_BF16") == 0 && strcmp(f->value, "1") == 0) {
-                return GGML_TYPE_BF16;
-            }
+    for (const ggml_backend_feature * f = fhc_cpu_features(); f->name; f++) {
+        if (strcmp(f->name, "AVX512_BF16") == 0 && strcmp(f->value, "1") == 0) {
+            return GGML_TYPE_BF16;
         }
     }
     return GGML_TYPE_F16;
+}
+
+std::string fhc_matmul_kind(void) {
+    ggml_backend_dev_t dev  = fhc_cpu_device();
+    std::string        kind = std::string(ggml_version()) + " " + (dev ? ggml_backend_dev_description(dev) : "");
+    for (const ggml_backend_feature * f = fhc_cpu_features(); f->name; f++) {
+        kind += std::string(" ") + f->name + "=" + f->value;
+    }
+    return kind;
 }
 
 bool fhc_matmul_run(fhc_matmul * mm, enum ggml_type type, int64_t n_cols,

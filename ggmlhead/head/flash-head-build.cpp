@@ -1,74 +1,47 @@
 #include "flash-head-build.h"
 
+#include "flash-head-centroids.h"
+#include "flash-head-project.h"
 #include "flash-head-sketch.h"
+#include "flash-head-threads.h"
 
 #include <algorithm>
 #include <string.h>
 #include <thread>
 
-// runs work(begin, end) over parts of 0 .. n - 1 on n_threads threads
-template <typename F> static void parallel_for(int64_t n, int n_threads, const F & work) {
-    std::vector<std::thread> threads;
-    for (int i = 1; i < n_threads; i++) {
-        threads.emplace_back(work, n*i/n_threads, n*(i + 1)/n_threads);
-    }
-    work(0, n/n_threads);
-    for (std::thread & t : threads) {
-        t.join();
-    }
-}
-
-// The rows of a matrix as floats.
+// Rows of a matrix, to be read as floats.
 struct row_reader {
     const void    * data;
-    ggml_type       type;
     int64_t         n_embd;
     size_t          row_size;
     ggml_to_float_t to_float; // none for F32
 
     row_reader(const void * data, ggml_type type, int64_t n_embd)
-        : data(data), type(type), n_embd(n_embd), row_size(ggml_row_size(type, n_embd)), to_float(ggml_get_type_traits(type)->to_float) {}
+        : data(data), n_embd(n_embd), row_size(ggml_row_size(type, n_embd)), to_float(ggml_get_type_traits(type)->to_float) {}
 
-    // row i, where it lies or converted to tmp [n_embd]
-    const float * read(int64_t i, float * tmp) const {
-        const char * src = (const char *) data + i*row_size;
+    // out [n_embd]
+    void convert(const void * row, float * out) const {
         if (to_float == nullptr) {
-            return (const float *) src;
+            memcpy(out, row, row_size);
+        } else {
+            to_float(row, out, n_embd);
         }
-        to_float(src, tmp, n_embd);
-        return tmp;
     }
 };
 
-int flash_head_build_threads() {
-    return std::max(1, (int) std::thread::hardware_concurrency());
+// Fetches a row that will be read soon: rows lie all over a head.
+static void prefetch(const char * row, size_t size) {
+#if defined(__GNUC__)
+    for (size_t at = 0; at < size; at += 64) {
+        __builtin_prefetch(row + at);
+    }
+#else
+    (void) row; (void) size;
+#endif
 }
 
-void flash_head_build_centroids(
-        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
-        ggml_type centroid_type, void * centroids, int n_threads) {
-    const row_reader rows = { weight, weight_type, n_embd };
-    const size_t     centroid_size = ggml_row_size(centroid_type, n_embd);
-
-    ggml_quantize_init(centroid_type); // not thread-safe, so not left to the threads
-
-    parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
-        std::vector<float> row(n_embd), mean(n_embd);
-        for (int64_t c = begin; c < end; c++) {
-            std::fill(mean.begin(), mean.end(), 0.0f);
-            for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-                const float * values = rows.read(order == FLASH_HEAD_BY_TOKEN ? map.tokens[pos] : pos, row.data());
-                for (int64_t i = 0; i < n_embd; i++) {
-                    mean[i] += values[i];
-                }
-            }
-            const float scale = 1.0f/(map.offsets[c + 1] - map.offsets[c]);
-            for (float & value : mean) {
-                value *= scale;
-            }
-            ggml_quantize_chunk(centroid_type, mean.data(), (char *) centroids + c*centroid_size, 0, 1, n_embd, nullptr);
-        }
-    });
+int flash_head_build_threads() {
+    return std::max(1, (int) std::thread::hardware_concurrency());
 }
 
 void flash_head_transpose(const std::vector<float> & directions, int32_t rank, float * out) {
@@ -80,57 +53,132 @@ void flash_head_transpose(const std::vector<float> & directions, int32_t rank, f
     }
 }
 
-// out [rank] += sign * x [n_embd] on directions [n_embd][rank]; along the rank, so that it vectorises
-static void project(const float * x, float sign, const float * directions, int64_t n_embd, int32_t rank, float * out) {
-    float sums[FLASH_HEAD_SKETCH_MAX_RANK] = {};
-    for (int64_t i = 0; i < n_embd; i++) {
-        for (int32_t j = 0; j < rank; j++) {
-            sums[j] += x[i]*directions[i*rank + j];
+// What a pass over the clusters makes; what is nullptr it does not.
+struct build_parts {
+    void        * centroids;
+    const void  * means;      // centroids that were made before, where centroids is nullptr
+    float       * factors;    // [V][rank] in the order of the clusters, on directions [n_embd][rank]
+    const float * directions;
+    void        * ordered;
+};
+
+// Makes the parts of the clusters begin .. end - 1. Each row is read once and is in the cache for all of it.
+static void build_clusters(const flash_head_map & map, const row_reader & rows, flash_head_order order, ggml_type centroid_type,
+        const build_parts & parts, int64_t begin, int64_t end) {
+    const int64_t    n_embd = rows.n_embd;
+    const int32_t    rank   = map.rank;
+    const int32_t    block  = FLASH_HEAD_PROJECT_ROWS;
+    const bool       floats = parts.centroids != nullptr || parts.factors != nullptr;
+    const row_reader means  = { parts.centroids ? parts.centroids : parts.means, centroid_type, n_embd };
+
+    std::vector<float> values(block*n_embd), mean(n_embd), base(rank);
+    auto row_at = [&](int32_t pos) {
+        return (const char *) rows.data + (order == FLASH_HEAD_BY_TOKEN ? map.tokens[pos] : pos)*rows.row_size;
+    };
+    const int32_t last = map.offsets[end];
+    for (int64_t c = begin; c < end; c++) {
+        std::fill(mean.begin(), mean.end(), 0.0f);
+        for (int32_t first = map.offsets[c]; first < map.offsets[c + 1]; first += block) {
+            const int32_t n = std::min(block, map.offsets[c + 1] - first);
+            for (int32_t r = 0; r < n; r++) {
+                const int32_t pos = first + r;
+                prefetch(row_at(std::min(pos + 2, last - 1)), rows.row_size);
+                if (parts.ordered) {
+                    memcpy((char *) parts.ordered + pos*rows.row_size, row_at(pos), rows.row_size);
+                }
+                if (floats) {
+                    rows.convert(row_at(pos), values.data() + r*n_embd);
+                }
+            }
+            for (int32_t r = 0; parts.centroids && r < n; r++) {
+                const float * value = values.data() + r*n_embd;
+                for (int64_t i = 0; i < n_embd; i++) {
+                    mean[i] += value[i];
+                }
+            }
+            if (parts.factors) {
+                flash_head_project(values.data(), n, n_embd, parts.directions, rank, parts.factors + (int64_t) first*rank);
+            }
+        }
+        if (parts.centroids) {
+            const float scale = 1.0f/(map.offsets[c + 1] - map.offsets[c]);
+            for (float & value : mean) {
+                value *= scale;
+            }
+            ggml_quantize_chunk(centroid_type, mean.data(), (char *) parts.centroids + c*means.row_size, 0, 1, n_embd, nullptr);
+        }
+        if (parts.factors) {
+            means.convert((const char *) means.data + c*means.row_size, mean.data());
+            flash_head_project(mean.data(), 1, n_embd, parts.directions, rank, base.data());
+            for (int64_t e = (int64_t) map.offsets[c]*rank; e < (int64_t) map.offsets[c + 1]*rank; e++) {
+                parts.factors[e] -= base[e % rank];
+            }
         }
     }
-    for (int32_t j = 0; j < rank; j++) {
-        out[j] += sign*sums[j];
+}
+
+// sketch from factors [V][rank] in the order of map.tokens
+static void pack_factors(const flash_head_map & map, const std::vector<float> & factors, void * sketch, int n_threads) {
+    const int64_t n_vocab = (int64_t) map.tokens.size();
+    const int64_t group   = FLASH_HEAD_GROUP;
+    const int32_t rank    = map.rank;
+    flash_head_parallel_for(flash_head_sketch_n_groups(n_vocab), n_threads, [&](int64_t begin, int64_t end) {
+        std::vector<float> of_group(group*rank);
+        for (int64_t g = begin; g < end; g++) {
+            const int64_t n = std::min(group, n_vocab - g*group);
+            for (int64_t t = 0; t < n; t++) {
+                std::copy_n(factors.data() + (int64_t) map.position[g*group + t]*rank, rank, of_group.data() + t*rank);
+            }
+            flash_head_sketch_pack(of_group.data(), (int32_t) n, rank, (char *) sketch + g*flash_head_sketch_group_size(rank));
+        }
+    });
+}
+
+static void build(
+        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
+        ggml_type centroid_type, void * centroids, const void * means, void * sketch, void * ordered, int n_threads) {
+    const row_reader rows = { weight, weight_type, n_embd };
+
+    std::vector<float> directions, factors;
+    if (sketch) {
+        directions.resize(map.rank*n_embd);
+        flash_head_transpose(map.sketch_rows, map.rank, directions.data());
+        factors.resize(map.tokens.size()*map.rank);
     }
+    ggml_quantize_init(centroid_type); // not thread-safe, so not left to the threads
+
+    const build_parts parts = { centroids, means, sketch ? factors.data() : nullptr, directions.data(), ordered };
+    flash_head_parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
+        build_clusters(map, rows, order, centroid_type, parts, begin, end);
+    });
+    if (sketch) {
+        pack_factors(map, factors, sketch, n_threads);
+    }
+}
+
+void flash_head_build(
+        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
+        ggml_type centroid_type, void * centroids, void * sketch, void * ordered, int n_threads) {
+    build(map, weight, order, weight_type, n_embd, centroid_type, centroids, nullptr, sketch, ordered, n_threads);
+}
+
+void flash_head_build_centroids(
+        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
+        ggml_type centroid_type, void * centroids, int n_threads) {
+    build(map, weight, order, weight_type, n_embd, centroid_type, centroids, nullptr, nullptr, nullptr, n_threads);
 }
 
 void flash_head_build_sketch(
         const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
         ggml_type centroid_type, const void * centroids, void * sketch, int n_threads) {
-    const row_reader rows  = { weight,    weight_type,   n_embd };
-    const row_reader means = { centroids, centroid_type, n_embd };
-    const int64_t    n_vocab = (int64_t) map.tokens.size();
-    const int32_t    rank    = map.rank;
-
-    std::vector<float> directions(rank*n_embd);
-    flash_head_transpose(map.sketch_rows, rank, directions.data());
-
-    std::vector<float> factors(n_vocab*rank);
-    parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
-        std::vector<float> tmp(n_embd);
-        for (int64_t c = begin; c < end; c++) {
-            float base[FLASH_HEAD_SKETCH_MAX_RANK] = {};
-            project(means.read(c, tmp.data()), -1.0f, directions.data(), n_embd, rank, base);
-            for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-                float * out = factors.data() + (int64_t) map.tokens[pos]*rank;
-                std::copy_n(base, rank, out);
-                project(rows.read(order == FLASH_HEAD_BY_TOKEN ? map.tokens[pos] : pos, tmp.data()), 1.0f, directions.data(), n_embd, rank, out);
-            }
-        }
-    });
-
-    const int64_t group = FLASH_HEAD_GROUP;
-    parallel_for(flash_head_sketch_n_groups(n_vocab), n_threads, [&](int64_t begin, int64_t end) {
-        for (int64_t g = begin; g < end; g++) {
-            flash_head_sketch_pack(factors.data() + g*group*rank, (int32_t) std::min(group, n_vocab - g*group), rank,
-                    (char *) sketch + g*flash_head_sketch_group_size(rank));
-        }
-    });
+    build(map, weight, order, weight_type, n_embd, centroid_type, nullptr, centroids, sketch, nullptr, n_threads);
 }
 
-void flash_head_build_ordered(const flash_head_map & map, const void * weight, size_t row_size, void * ordered, int n_threads) {
-    parallel_for((int64_t) map.tokens.size(), n_threads, [&](int64_t begin, int64_t end) {
-        for (int64_t pos = begin; pos < end; pos++) {
-            memcpy((char *) ordered + pos*row_size, (const char *) weight + map.tokens[pos]*row_size, row_size);
-        }
+void flash_head_build_groups(const void * centroids, int64_t n_cluster, int64_t n_embd, void * groups, int n_threads) {
+    const int64_t group    = FLASH_HEAD_GROUP;
+    const size_t  row_size = ggml_row_size(GGML_TYPE_Q4_0, n_embd);
+    flash_head_parallel_for(flash_head_centroids_padded(n_cluster)/group, n_threads, [&](int64_t begin, int64_t end) {
+        flash_head_centroids_group((const char *) centroids + begin*group*row_size, std::min(end*group, n_cluster) - begin*group, n_embd,
+                (char *) groups + begin*group*row_size);
     });
 }

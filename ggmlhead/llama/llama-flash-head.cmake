@@ -9,6 +9,7 @@ set(FLASH_HEAD_SOURCES
     ${FLASH_HEAD_DIR}/head/flash-head-map.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-max-rows.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-pages.cpp
+    ${FLASH_HEAD_DIR}/head/flash-head-project.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-settings.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-statistics.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head-active.cpp

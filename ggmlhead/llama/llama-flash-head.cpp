@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <future>
 #include <stdexcept>
 
 // What a head does for one side of speculative decoding.
@@ -47,6 +48,8 @@ struct llama_flash_head {
     std::atomic<bool> mtp_said  = false;
 
     llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
+
+    std::future<void> filling; // while the model loads: the tensors get their data
 };
 
 // a reason to stay dense, which the caller logs
@@ -169,6 +172,21 @@ static void create_tensors(llama_flash_head & head, const flash_head_map & map, 
     }
 }
 
+// The memory of a tensor's data if the host can write there, else some of the host's own, for keep.
+static void * writable(ggml_tensor * t, std::vector<uint8_t> & own) {
+    if (ggml_backend_buffer_is_host(t->buffer)) {
+        return t->data;
+    }
+    own.resize(ggml_nbytes(t));
+    return own.data();
+}
+
+static void keep(ggml_tensor * t, const std::vector<uint8_t> & own) {
+    if (!own.empty()) {
+        ggml_backend_tensor_set(t, own.data(), 0, own.size());
+    }
+}
+
 static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     ggml_tensor * weight = head.weight;
 
@@ -181,22 +199,31 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
         rows = fetched.data();
     }
 
-    const ggml_type centroid_type = head.sources.centroids->type;
-    std::vector<uint8_t> centroids(map.n_cluster*ggml_row_size(centroid_type, weight->ne[0]));
-    flash_head_build_centroids(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], centroid_type,
-            centroids.data(), flash_head_build_threads());
+    std::vector<uint8_t> own_centroids, own_sketch;
+    void * centroids = writable(head.sources.centroids, own_centroids);
+    void * sketch    = map.rank > 0 ? writable(head.sources.sketch, own_sketch) : nullptr;
+    void * ordered   = nullptr;
+    if (head.sources.ordered) {
+        ordered = head.sources.ordered->data;
+        flash_head_advise_huge_pages(ordered, ggml_nbytes(head.sources.ordered));
+    }
+    if (head.grouped) { // first as rows of their type
+        own_centroids.resize(ggml_nbytes(head.sources.centroids));
+        centroids = own_centroids.data();
+    }
+    flash_head_build(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
+            centroids, sketch, ordered, flash_head_build_threads());
+    if (ordered) {
+        // the copy is read from here on: a mapped file's rows need not be in memory too
+        flash_head_pages_release(rows, ggml_nbytes(weight));
+    }
     if (head.grouped) {
-        std::vector<uint8_t> groups(ggml_nbytes(head.sources.centroids));
-        flash_head_centroids_group(centroids.data(), map.n_cluster, weight->ne[0], groups.data());
-        ggml_backend_tensor_set(head.sources.centroids, groups.data(), 0, groups.size());
+        flash_head_build_groups(centroids, map.n_cluster, weight->ne[0], head.sources.centroids->data, flash_head_build_threads());
     } else {
-        ggml_backend_tensor_set(head.sources.centroids, centroids.data(), 0, centroids.size());
+        keep(head.sources.centroids, own_centroids);
     }
     if (map.rank > 0) {
-        std::vector<uint8_t> sketch(ggml_nbytes(head.sources.sketch));
-        flash_head_build_sketch(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], centroid_type,
-                centroids.data(), sketch.data(), flash_head_build_threads());
-        ggml_backend_tensor_set(head.sources.sketch, sketch.data(), 0, sketch.size());
+        keep(head.sources.sketch, own_sketch);
 
         std::vector<float> activations(map.sketch_activations.size());
         flash_head_transpose(map.sketch_activations, map.rank, activations.data());
@@ -208,10 +235,6 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     set_list(head.sources.offsets, map.offsets);
     if (head.sources.pinned) {
         set_list(head.sources.pinned, map.pinned);
-    }
-    if (head.sources.ordered) {
-        flash_head_advise_huge_pages(head.sources.ordered->data, ggml_nbytes(head.sources.ordered));
-        flash_head_build_ordered(map, rows, weight->nb[1], head.sources.ordered->data, flash_head_build_threads());
     }
 }
 
@@ -274,14 +297,18 @@ static std::shared_ptr<llama_flash_head> load(
     }
     // as weights, so that the scheduler keeps the op where they are
     ggml_backend_buffer_set_usage(head->buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    fill_tensors(*head, map);
+    if (host) {
+        head->filling = std::async(std::launch::async, [&head = *head, map] { fill_tensors(head, map); });
+    } else {
+        fill_tensors(*head, map); // not beside the host's own copies to that device
+    }
 
     LLAMA_LOG_INFO("flash_head: %s\n", flash_head_summary(ggml_backend_dev_name(dev), weight->name, map, settings,
             settings.reorder ? "cluster-ordered copy" : "", ggml_backend_buffer_get_size(head->buffer.get())).c_str());
     return head;
 }
 
-std::shared_ptr<llama_flash_head> llama_flash_head_load(const llama_model_loader & ml, const llama_model & model) {
+static std::shared_ptr<llama_flash_head> load_or_stay_dense(const llama_model_loader & ml, const llama_model & model) {
     if (ml.metadata == nullptr || !flash_head_map_present(ml.metadata)) {
         LLAMA_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys\n");
         return nullptr;
@@ -303,6 +330,34 @@ std::shared_ptr<llama_flash_head> llama_flash_head_load(const llama_model_loader
         LLAMA_LOG_WARN("flash_head: %s; running dense\n", e.what());
         return nullptr;
     }
+}
+
+llama_flash_head_loading::llama_flash_head_loading(const llama_model_loader & ml, const llama_model & model) : ml(ml), model(model) {}
+
+llama_flash_head_loading::~llama_flash_head_loading() {
+    if (head && head->filling.valid()) {
+        head->filling.wait(); // the file is unmapped next: loading was given up
+    }
+}
+
+void llama_flash_head_loading::loaded(ggml_context * ctx) {
+    for (ggml_tensor * t = ggml_get_first_tensor(ctx); t != nullptr && !begun; t = ggml_get_next_tensor(ctx, t)) {
+        if (t == model.output) {
+            begun = true;
+            head  = load_or_stay_dense(ml, model);
+        }
+    }
+}
+
+std::shared_ptr<llama_flash_head> llama_flash_head_loading::finish() {
+    if (!begun) {
+        begun = true;
+        head  = load_or_stay_dense(ml, model); // says why not
+    }
+    if (head && head->filling.valid()) {
+        head->filling.get();
+    }
+    return head;
 }
 
 // whether an adapter in use changes weight

@@ -1,7 +1,7 @@
 #pragma once
 
 // FlashHead in llama.cpp: reads a model's cluster map at load, and rewrites the graphs that are built from it.
-// These four functions are all that llama.cpp's own files call.
+// These functions and the class are all that llama.cpp's own files call.
 
 #include "llama-arch.h"
 #include "llama-graph.h"
@@ -22,9 +22,26 @@ struct llama_flash_head;
 buft_list_t llama_flash_head_buft_list(
         const llama_model_loader & ml, const llama_hparams & hparams, llm_tensor tensor, const buft_list_t & list);
 
-// Prepares FlashHead for a model whose tensors have been loaded, and logs in one line that it is active or why not.
-// Returns nullptr if the head stays dense. Throws std::runtime_error if an environment variable has a bad value.
-std::shared_ptr<llama_flash_head> llama_flash_head_load(const llama_model_loader & ml, const llama_model & model);
+// FlashHead's part of loading a model, which runs while the other tensors are loaded. ml and model must outlive it.
+class llama_flash_head_loading {
+public:
+    llama_flash_head_loading(const llama_model_loader & ml, const llama_model & model);
+    ~llama_flash_head_loading(); // waits
+
+    // Called when the tensors of ctx have their data. If the head is one of them, prepares FlashHead for it, and logs in one line
+    // that it is active or why not. Throws std::runtime_error if an environment variable has a bad value.
+    void loaded(ggml_context * ctx);
+
+    // Waits until all is prepared. Returns nullptr if the head stays dense. Throws like loaded.
+    std::shared_ptr<llama_flash_head> finish();
+
+private:
+    const llama_model_loader & ml;
+    const llama_model        & model;
+
+    bool begun = false;
+    std::shared_ptr<llama_flash_head> head;
+};
 
 // Turns the products of model's output weight in graph into FLASH_HEAD ops, if FLASHHEAD_SCOPE has what the graph is for:
 // a target, or a draft, which may also use the output weight of its target (cparams.ctx_other).

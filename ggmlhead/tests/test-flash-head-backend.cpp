@@ -7,6 +7,7 @@
 #include "check.h"
 
 #include "flash-head-files.h"
+#include "flash-head-pages.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "gguf.h"

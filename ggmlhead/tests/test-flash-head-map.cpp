@@ -219,8 +219,7 @@ static void test_build() {
 
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<float> centroids(map.n_cluster*N_EMBD), ordered(weight.size());
-        flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), n_threads);
-        flash_head_build_ordered  (map, weight.data(), N_EMBD*sizeof(float), ordered.data(), n_threads);
+        flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), nullptr, ordered.data(), n_threads);
 
         // every row of blocks must be the one that the whole makes
         const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
@@ -248,8 +247,8 @@ static void test_build_sketch() {
 
     std::vector<float> weight(N_VOCAB*N_EMBD), centroids(map.n_cluster*N_EMBD), ordered(weight.size());
     for (size_t i = 0; i < weight.size(); i++) { weight[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
-    flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), 2);
-    flash_head_build_ordered  (map, weight.data(), N_EMBD*sizeof(float), ordered.data(), 2);
+    std::vector<uint8_t> sketch(flash_head_sketch_group_size(8));
+    flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), sketch.data(), ordered.data(), 2);
 
     std::vector<float> factors(16*8);
     for (int64_t v = 0; v < N_VOCAB; v++) {
@@ -265,6 +264,7 @@ static void test_build_sketch() {
         std::vector<uint8_t> by_token(flash_head_sketch_group_size(8)), by_cluster(by_token);
         flash_head_build_sketch(map, weight.data(),  FLASH_HEAD_BY_TOKEN,   GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_token.data(),   n_threads);
         flash_head_build_sketch(map, ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_cluster.data(), n_threads);
+        check(by_token == sketch, "made alone the sketch is another, on %d threads", n_threads);
         check(by_token == by_cluster, "the order of the rows changes the sketch, on %d threads", n_threads);
         for (int64_t v = 0; v < N_VOCAB; v++) {
             uint16_t upper;

@@ -18,7 +18,7 @@ import (
 
 // calibrating is a clustering with a sketch, pinned tokens and P that were found on a text.
 type calibrating struct {
-	clustering
+	*clustering
 	text    hidden.Text
 	context uint64 // the model's, in tokens; 0 if not known
 }

@@ -15,7 +15,8 @@ import (
 // clustering is the map that the native tool makes from the head's rows.
 type clustering struct {
 	Options
-	head flashhead.Head
+	head       flashhead.Head
+	checkpoint string // of the finished clustering; "" if there is none
 }
 
 // Plan returns K and the provenance.
@@ -39,10 +40,14 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 	if err != nil {
 		return err
 	}
+	if c.Checkpoints != "" {
+		cluster.RemoveOldCheckpoints(c.Checkpoints)
+	}
 	p.Start("clustering")
 	result, err := cluster.Run(ctx, cluster.Options{
 		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name,
 		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
+		Checkpoints: c.Checkpoints, Version: c.ToolVersion, Restart: c.Restart, Note: p.Note,
 	}, func(state cluster.Progress) { p.Set(state.Fraction, describe(state)) })
 	if err != nil {
 		return err
@@ -51,6 +56,7 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 		return hint.New(fmt.Sprintf("the clustering has %d clusters of %d rows, not %d of %d",
 			result.Clusters, len(result.Assignments), params.Clusters, c.head.Vocab()), "build again: fh-ollama build")
 	}
+	c.checkpoint = result.Checkpoint
 	params.Assignments = result.Assignments
 	params.Objective = float32(result.Objective)
 	p.Done(fmt.Sprintf("clustered %d rows into %d clusters, objective %.4f", c.head.Vocab(), result.Clusters, result.Objective))

@@ -3,6 +3,7 @@ package convert
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ type Summary struct {
 	Grown      int64 // bytes that the file grew by
 	Cost       flashhead.Cost
 	Took       time.Duration
+	Checkpoint string // of the clustering, with Options.KeepCheckpoint: to be removed when the output is safe; "": none
 }
 
 // Convert makes o.Output from o.Input, with a map that the native tool makes, and calibrates if o has a text for that. It is
@@ -30,11 +32,20 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
 	}
-	var source MapSource = &clustering{Options: o}
+	clusters := &clustering{Options: o}
+	var source MapSource = clusters
 	if o.Calibrate != "" {
-		source = &calibrating{clustering: clustering{Options: o}}
+		source = &calibrating{clustering: clusters}
 	}
-	return From(ctx, source, o.Target, p)
+	summary, err := From(ctx, source, o.Target, p)
+	switch {
+	case err != nil: // the checkpoint stays, for the next try
+	case o.KeepCheckpoint:
+		summary.Checkpoint = clusters.checkpoint
+	case clusters.checkpoint != "":
+		os.Remove(clusters.checkpoint)
+	}
+	return summary, err
 }
 
 // From makes t.Output from t.Input, with the map of source. Whatever happens, the input stays as it is, and the output

@@ -106,15 +106,22 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err := free(ctx, o, result.Name); err != nil {
 		return Result{}, err
 	}
+	checkpoint := ""
 	if !converted {
-		file, clean, err := convertTo(ctx, o, weights, p)
+		summary, clean, err := convertTo(ctx, o, weights, p)
 		if err != nil {
 			return Result{}, err
 		}
 		defer clean()
-		weights, result.Converted = file, true
+		weights, checkpoint, result.Converted = summary.Output, summary.Checkpoint, true
 	}
-	return result, register(ctx, o, result.Name, source.file.WithWeights(weights), p)
+	if err := register(ctx, o, result.Name, source.file.WithWeights(weights), p); err != nil {
+		return Result{}, err
+	}
+	if checkpoint != "" {
+		os.Remove(checkpoint)
+	}
+	return result, nil
 }
 
 // free returns an error if there is a model called name that may not be replaced.
@@ -149,28 +156,29 @@ func isConverted(path string) (bool, error) {
 	return true, nil
 }
 
-// convertTo converts the file weights and returns the new file and what removes it.
-func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (string, func(), error) {
+// convertTo converts the file weights and returns what was made and what removes it.
+func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (convert.Summary, func(), error) {
 	options := o.Convert
-	options.Input, options.Output, options.Force = weights, o.Keep, o.Force
+	options.Input, options.Output, options.Force, options.KeepCheckpoint = weights, o.Keep, o.Force, true
 	clean := func() {}
 	const elsewhere = "point TMPDIR at a folder with room for the model, or give --keep FILE"
 	if o.Keep == "" {
-		dir, err := os.MkdirTemp("", "fh-ollama-*")
+		dir, err := output.NewFolder("create")
 		if err != nil {
-			return "", nil, hint.Wrap(err, elsewhere)
+			return convert.Summary{}, nil, hint.Wrap(err, elsewhere)
 		}
-		clean = func() { os.RemoveAll(dir) }
-		options.Output = filepath.Join(dir, "model-flashhead.gguf")
+		clean = func() { dir.Remove() }
+		options.Output = filepath.Join(dir.Path, "model-flashhead.gguf")
 	}
-	if _, err := convert.Convert(ctx, options, p); err != nil {
+	summary, err := convert.Convert(ctx, options, p)
+	if err != nil {
 		clean()
 		if o.Keep == "" && errors.Is(err, output.ErrNoSpace) {
 			err = hint.Wrap(err, elsewhere)
 		}
-		return "", nil, err
+		return convert.Summary{}, nil, err
 	}
-	return options.Output, clean, nil
+	return summary, clean, nil
 }
 
 func register(ctx context.Context, o Options, name string, m *modelfile.Modelfile, p *progress.Progress) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -32,19 +33,19 @@ type States struct {
 	Fit   int    // the first so many are to fit to, the others are held out
 	Count int
 
-	dir string
+	dir output.Folder
 }
 
 // Close removes the file.
-func (s *States) Close() error { return os.RemoveAll(s.dir) }
+func (s *States) Close() error { return s.dir.Remove() }
 
 // Collect runs the model, dense, in programs' llama-server; Close what it returns. Errors carry a way out.
 func Collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) (*States, error) {
-	dir, err := os.MkdirTemp("", "fh-ollama-hidden-*") // for the user alone
+	dir, err := output.NewFolder("hidden")
 	if err != nil {
 		return nil, hint.Wrap(err, "point TMPDIR at a folder that can be written")
 	}
-	s := &States{Path: filepath.Join(dir, "states"), dir: dir}
+	s := &States{Path: filepath.Join(dir.Path, "states"), dir: dir}
 	if err := s.collect(ctx, programs, o, p); err != nil {
 		s.Close()
 		return nil, err
@@ -55,8 +56,8 @@ func Collect(ctx context.Context, programs llama.Programs, o Options, p *progres
 func (s *States) collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) error {
 	l := newLayout(o.Context)
 	need := int64(mostPositions) * 4 * int64(o.Width)
-	if free, ok := disk.Free(s.dir); ok && free < need {
-		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir), free>>20, need>>20+1), elsewhere)
+	if free, ok := disk.Free(s.dir.Path); ok && free < need {
+		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20, need>>20+1), elsewhere)
 	}
 	p.Start("loading the model")
 	server, err := programs.Start(ctx, llama.ServerOptions{

@@ -2,7 +2,6 @@
 package output
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,23 +21,24 @@ type File struct {
 	path  string // the temporary name, "" when published
 	final string
 	flag  string
+	held  *os.File // see hold; nil where that is not to be had
 }
 
 // Create begins the file final beside its final name; whether that may be taken is for the caller to know. flag is the
-// flag that chooses another place, for the ways out. need is about the file's size in bytes.
+// flag that chooses another place, for the ways out. need is about the file's size in bytes. What earlier writers of final
+// left that were killed is removed first.
 func Create(final, flag string, need int64) (*File, error) {
 	o := &File{final: final, flag: flag}
 	dir := filepath.Dir(final)
+	removeAbandoned(final)
 	if free, ok := disk.Free(dir); ok && free < need {
 		return nil, o.noSpace(fmt.Errorf("%s has %d MiB free, the output needs %d MiB", dir, free>>20, (need>>20)+1))
 	}
-	name := filepath.Base(final)
-	path := filepath.Join(dir, fmt.Sprintf(".%s.partial-%s", name[:min(len(name), 200)], rand.Text()[:8]))
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	file, held, err := newPartial(final)
 	if err != nil {
 		return nil, o.Explain(err)
 	}
-	o.File, o.path = file, path
+	o.File, o.held, o.path = file, held, file.Name()
 	return o, nil
 }
 
@@ -84,6 +84,7 @@ func (o *File) Publish() error {
 		return o.Explain(err)
 	}
 	o.path = ""
+	o.held.Close()
 	if err := syncDir(filepath.Dir(o.final)); err != nil {
 		return o.Explain(err)
 	}
@@ -93,6 +94,7 @@ func (o *File) Publish() error {
 // Discard removes a file that was not published.
 func (o *File) Discard() {
 	o.Close()
+	defer o.held.Close()
 	if o.path != "" {
 		os.Remove(o.path)
 	}

@@ -78,6 +78,14 @@ func (p *Progress) Set(fraction float64, detail string) {
 	}
 }
 
+// Note prints a line that stays, in the middle of a stage.
+func (p *Progress) Note(text string) {
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	fmt.Fprintln(p.out, text)
+}
+
 // Done ends the stage with one line that says what was done.
 func (p *Progress) Done(result string) {
 	if p.stage == "" {
