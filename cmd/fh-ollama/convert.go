@@ -20,9 +20,8 @@ func convertCommand() *cli.Command {
 		Name:      "convert",
 		Usage:     "add FlashHead to a GGUF file",
 		ArgsUsage: "IN.gguf",
-		Description: "Clusters the rows of the output head and writes a copy with the map of clusters.\n" +
-			"The tensors stay as they are, so that any Ollama or llama.cpp loads the copy.\n" +
-			"What was interrupted goes on where it was when the same command is given again.\n\n" +
+		Description: "Writes a copy with a map of clusters; its tensors stay as they are, so that any\n" +
+			"Ollama or llama.cpp loads it. Goes on where it was interrupted, or --restart.\n\n" +
 			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},
@@ -43,7 +42,7 @@ func convertFlags() []cli.Flag {
 		&cli.IntFlag{Name: "cluster-size", Usage: "tokens `M` a cluster (default: 16, or with TEXT 32)"},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
-		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted"},
+		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted", Hidden: true}, // in the description, for want of lines
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
 		&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: a 16th, or 256)"},
 		&cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: q4_0 or f16)"},
