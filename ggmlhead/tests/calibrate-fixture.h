@@ -144,15 +144,7 @@ struct runtime {
         const fhc_tensor_info & info = h.weight.info;
         map.n_cluster = h.n_clusters;
         map.cluster.assign(h.cluster.begin(), h.cluster.end());
-        map.offsets = { 0 };
-        for (int64_t c = 0; c < h.n_clusters; c++) {
-            for (int64_t v = 0; v < info.n_rows; v++) {
-                if (h.cluster[v] == c) {
-                    map.tokens.push_back((int32_t) v);
-                }
-            }
-            map.offsets.push_back((int32_t) map.tokens.size());
-        }
+        flash_head_map_sort(map);
         centroids.resize(h.n_clusters*ggml_row_size(type, info.n_cols));
         flash_head_build_centroids(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type, centroids.data(), 1);
         map.rank = rank;
