@@ -41,7 +41,7 @@ func TestResume(t *testing.T) {
 
 	for round, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGKILL} {
 		cmd, said := convert("out.gguf")
-		before := newest(checkpoints)
+		before := settled(checkpoints)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -115,6 +115,17 @@ func folder(t *testing.T, dir string) []string {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// settled is newest once nothing changes any more: the native tool of a killed conversion ends only when it next writes.
+func settled(dir string) time.Time {
+	last := newest(dir)
+	for quiet := time.Now(); time.Since(quiet) < time.Second; time.Sleep(10 * time.Millisecond) {
+		if now := newest(dir); !now.Equal(last) {
+			last, quiet = now, time.Now()
+		}
+	}
+	return last
 }
 
 // newest returns when a file of dir changed last.

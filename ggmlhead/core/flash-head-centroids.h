@@ -18,8 +18,8 @@ static inline int64_t flash_head_centroids_padded(int64_t n_cluster) {
 // flash_head_centroids_padded(n_cluster) rows of that type.
 void flash_head_centroids_group(const void * centroids, int64_t n_cluster, int64_t n_embd, void * groups);
 
-// Rounds x [n_embd] for scoring them. Where a block has something that is not finite, its scale is NaN.
-void flash_head_centroids_round(const float * x, int64_t n_embd, struct flash_head_rounded * rounded);
+// Unpacks activations [n_embd] of ggml's type Q8_0, which is what it rounds them to for Q4_0, for scoring them.
+void flash_head_centroids_unpack(const void * activations, int64_t n_embd, struct flash_head_rounded * rounded);
 
 #ifdef __cplusplus
 }

@@ -5,10 +5,11 @@
 #include <math.h>
 
 float flash_head_half_to_float(uint16_t half) {
-    const uint32_t exponent = half >> 10 & 31, fraction = half & 1023;
-    const float size = exponent == 0  ? ldexpf((float) fraction, -24)
-                     : exponent == 31 ? (fraction ? NAN : INFINITY)
-                     : ldexpf((float) (1024 + fraction), (int) exponent - 25);
+    // exponent and fraction where a float has them; the exponent of a float is greater by 112
+    uint32_t bits = (uint32_t) (half & 0x7fff) << 13;
+    float size;
+    memcpy(&size, &bits, sizeof(size));
+    size = (half & 0x7c00) == 0x7c00 ? (half & 0x3ff ? NAN : INFINITY) : size*0x1p112f;
     return half & 0x8000 ? -size : size;
 }
 

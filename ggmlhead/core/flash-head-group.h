@@ -27,7 +27,7 @@ struct flash_head_code {
     float   scale;
 };
 
-// Activations for centroids, rounded to 8 bits in blocks of FLASH_HEAD_BLOCK_COLUMNS: column i is values[i] * scales[i/32].
+// Activations for centroids, of 8 bits in blocks of FLASH_HEAD_BLOCK_COLUMNS: column i is values[i] * scales[i/32].
 struct flash_head_rounded {
     int8_t  * values;  // [n_embd]
     float   * scales;  // [n_embd/32]

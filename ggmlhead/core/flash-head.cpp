@@ -24,7 +24,7 @@ static int64_t block_rows(int64_t n_rows) {
     return n_rows < FLASH_HEAD_MAX_BLOCK ? n_rows : FLASH_HEAD_MAX_BLOCK;
 }
 
-// bytes of one row of activations for grouped centroids: values, scales, offsets
+// bytes of one row of unpacked activations for grouped centroids: values, scales, offsets
 static size_t rounded_size(int64_t n_embd) {
     return n_embd + n_embd/FLASH_HEAD_BLOCK_COLUMNS*(sizeof(float) + sizeof(int32_t));
 }
@@ -42,7 +42,7 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
 
     *w = {};
     w->act_w = align64(head->weight_dot.act_size);
-    w->act_c = align64(head->grouped ? rounded_size(head->n_embd) : head->centroid_dot.act_size);
+    w->act_c = align64(head->centroid_dot.act_size) + (head->grouped ? align64(rounded_size(head->n_embd)) : 0);
     for (int64_t i = 0; i < 2; i++) {
         flash_head_work half = *w;
         half.scores = a.take<float  >(block*flash_head_centroids_padded(K));
@@ -99,6 +99,10 @@ static void score_centroids(const flash_head_call * call, const flash_head_work 
     const int64_t begin  = flash_head_share(K, call->thread.ith,     call->thread.nth, FLASH_HEAD_GROUP);
     const int64_t end    = flash_head_share(K, call->thread.ith + 1, call->thread.nth, FLASH_HEAD_GROUP);
 
+    const flash_head_dot * dot = &head->centroid_dot;
+    for (int64_t r = 0; r < n; r++) {
+        dot->from_float(call->row(r0 + r), w->acts_c + r*w->act_c, D);
+    }
     if (head->grouped) {
         const int64_t n_blocks = D/FLASH_HEAD_BLOCK_COLUMNS;
         const int64_t n_groups = (end - begin + FLASH_HEAD_GROUP - 1)/FLASH_HEAD_GROUP;
@@ -108,9 +112,10 @@ static void score_centroids(const flash_head_call * call, const flash_head_work 
         flash_head_rounded x[FLASH_HEAD_MAX_BLOCK];
         float * out[FLASH_HEAD_MAX_BLOCK];
         for (int64_t r = 0; r < n; r++) {
-            x[r]   = rounded_at(w->acts_c + r*w->act_c, D);
+            char * act = w->acts_c + r*w->act_c;
+            x[r]   = rounded_at(act + align64(dot->act_size), D);
             out[r] = w->scores + r*stride + begin;
-            flash_head_centroids_round(call->row(r0 + r), D, &x[r]);
+            flash_head_centroids_unpack(act, D, &x[r]);
         }
         // all rows score a few centroids while these are in a cache
         const int64_t few = n_blocks*FLASH_HEAD_BLOCK_SIZE < NEAR_SIZE ? NEAR_SIZE/(n_blocks*FLASH_HEAD_BLOCK_SIZE) : 1;
@@ -125,10 +130,6 @@ static void score_centroids(const flash_head_call * call, const flash_head_work 
             }
         }
         return;
-    }
-    const flash_head_dot * dot = &head->centroid_dot;
-    for (int64_t r = 0; r < n; r++) {
-        dot->from_float(call->row(r0 + r), w->acts_c + r*w->act_c, D);
     }
     for (int64_t c = begin; c < end; c++) {
         const char * centroid = (const char *) head->centroids + c*dot->row_size;

@@ -62,8 +62,8 @@ struct flash_head {
     const float   * activations; // [D][rank]: directions on which activations are projected
 
     struct flash_head_dot weight_dot;
-    struct flash_head_dot centroid_dot; // not used if grouped is set
-    int32_t               grouped;
+    struct flash_head_dot centroid_dot;
+    int32_t               grouped;      // 1: centroid_dot is that of Q4_0, whose activations are Q8_0
 };
 
 struct flash_head_params {
