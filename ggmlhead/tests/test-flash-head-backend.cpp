@@ -487,6 +487,7 @@ int main(int argc, char ** argv) {
         fprintf(stderr, "usage: %s LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e\n", argv[0]);
         return 2;
     }
+    setenv("FLASHHEAD_MAX_ROWS", "8", 1); // 9 rows are a large batch here
     ggml_backend_load_all_from_path(argv[1]);
     cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
     ggml_backend_reg_t reg = ggml_backend_load(argv[2]);
