@@ -12,29 +12,31 @@
 static const int64_t GROUP = FLASH_HEAD_GROUP;
 static const int64_t NEAR  = 4*GROUP; // tokens of which all rows are estimated while their part of the sketch is at hand
 
-// The best estimates are told from the others by a sample of them: to look at all takes longer than to score a few tokens more
-// or less. Where few are wanted, the sample is the best estimate of each group, in which seldom two are wanted; otherwise
-// that of every so many tokens, of which this many should be among the best.
+// The best estimates are told from the others by that of one of every so many tokens: to look at all takes longer than to score a few
+// tokens more or less. Of this many, SAMPLED_BEST should be among the best, unless that is a sample of more than MAX_SAMPLE. (The
+// best of each group would be a smaller sample, but the best tokens are often neighbours, by no rule that could be reckoned with.)
 static const int64_t SAMPLED_BEST = 256;
+static const int64_t MAX_SAMPLE   = 32*1024;
 static const int64_t MAX_STRIDE   = 16;
 
 struct sampling {
-    bool    by_group; // or else by stride
-    int64_t stride;   // 1: all
-    int64_t size;     // of the sample
-    int64_t n_best;   // of the sample: those above the threshold
-    int64_t slack;    // more of these do no harm
+    int64_t stride; // 1: all
+    int64_t size;   // of the sample
+    int64_t n_best; // of the sample: those above the threshold
+    int64_t slack;  // more of these do no harm
 
     sampling(int64_t n_vocab, int64_t n_wanted) {
-        const int64_t n_groups = (n_vocab + GROUP - 1)/GROUP;
-        by_group = n_wanted >= 2*SAMPLED_BEST && n_wanted <= n_groups/2;
-        stride   = by_group ? GROUP : std::min(std::max<int64_t>(n_wanted/SAMPLED_BEST, 1), MAX_STRIDE);
-        size     = (n_vocab + stride - 1)/stride;
-        n_best   = (n_wanted + stride - 1)/stride;
-        if (by_group) { // so many groups have one or more of n_wanted tokens that lie anywhere
-            n_best = std::max<int64_t>(1, (int64_t) (n_groups*-expm1(-(double) n_wanted/n_groups)));
-        }
-        slack = stride == 1 ? 0 : n_best/64;
+        stride = std::max(n_wanted/SAMPLED_BEST, n_wanted < SAMPLED_BEST ? 1 : (n_vocab + MAX_SAMPLE - 1)/MAX_SAMPLE);
+        stride = std::min(std::max<int64_t>(stride, 1), MAX_STRIDE);
+        size   = (n_vocab + stride - 1)/stride;
+        n_best = (n_wanted + stride - 1)/stride;
+        slack  = stride == 1 ? 0 : n_best/64;
+    }
+
+    // The token of sample i, any of its stride: every so-manieth would miss what repeats at that distance.
+    int64_t token(int64_t i, int64_t n_vocab) const {
+        const int64_t v = i*stride + (int64_t) (((uint32_t) i*2654435761u >> 16) % (uint32_t) stride);
+        return v < n_vocab ? v : n_vocab - 1;
     }
 };
 
@@ -50,41 +52,27 @@ struct chunks {
     int64_t end  (int64_t i) const { return std::min(n_vocab, (i + 1)*size); }
 };
 
-// e[v], a row's estimates of at most NEAR tokens begin .. end - 1, of which the clusters have these scores; and the sample's
-// part of them
+// e[v], a row's estimates of tokens begin .. end - 1, of which the clusters have these scores; the best of each group; and the
+// sample's part of them
 static void estimate(const flash_head * head, const flash_head_code & code, const float * scores, const sampling & s,
-        int64_t begin, int64_t end, float * e, int32_t * sample) {
-    float best[NEAR/GROUP];
-    flash_head_sketch_estimate(head->sketch, head->rank, &code, head->cluster, scores, begin, end, e, s.by_group ? best - begin/GROUP : nullptr);
-    if (s.by_group) {
-        for (int64_t g = begin/GROUP; g*GROUP < end; g++) {
-            sample[g] = flash_head_key(best[g - begin/GROUP]);
+        int64_t begin, int64_t end, float * e, float * best, int32_t * sample) {
+    flash_head_sketch_estimate(head->sketch, head->rank, &code, head->cluster, scores, begin, end, e, best);
+    for (int64_t i = begin/s.stride; i*s.stride < end; i++) {
+        const int64_t v = s.token(i, head->n_vocab);
+        if (v >= begin && v < end) {
+            sample[i] = flash_head_key(e[v]);
         }
-        return;
-    }
-    for (int64_t i = (begin + s.stride - 1)/s.stride; i*s.stride < end; i++) {
-        sample[i] = flash_head_key(e[i*s.stride]);
     }
 }
 
-// those of tokens begin .. end - 1 to be scored exactly: estimated at `least` or more, or pinned. best are the keys of the groups'
-// greatest estimates, or nullptr.
-static int32_t pick(const flash_head * head, const float * e, float least, const int32_t * best, int64_t begin, int64_t end, int32_t * list) {
-    const int32_t least_key = flash_head_key(least);
+// those of tokens begin .. end - 1 to be scored exactly: estimated at `least` or more, or pinned
+static int32_t pick(const flash_head * head, const float * e, const float * best, float least, int64_t begin, int64_t end, int32_t * list) {
     int32_t count = 0;
     for (int64_t v = begin; v < end; v += GROUP) {
+        if (best[v/GROUP] < least) {
+            continue; // most groups have none
+        }
         const int64_t n = std::min(GROUP, end - v);
-        int any = n < GROUP; // most groups have none
-        if (best) {
-            any = best[v/GROUP] >= least_key;
-        } else if (n == GROUP) {
-            for (int64_t t = 0; t < GROUP; t++) {
-                any |= e[v + t] >= least;
-            }
-        }
-        if (!any) {
-            continue;
-        }
         for (int64_t t = 0; t < n; t++) {
             if (e[v + t] >= least) {
                 list[count++] = (int32_t) (v + t);
@@ -131,6 +119,7 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
     const int64_t K = head->n_cluster;
     const int64_t V = head->n_vocab;
     const int64_t n_parts  = flash_head_sketch_n_parts(head->n_embd);
+    const int64_t n_groups = flash_head_sketch_n_groups(V);
     const int64_t n_wanted = (call->params->n_probe*V + K - 1)/K;
 
     const chunks   parts(V, thread.nth);
@@ -148,7 +137,7 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
         for (int64_t v = parts.begin(i); v < parts.end(i); v += NEAR) {
             const int64_t end = std::min(v + NEAR, parts.end(i));
             for (int64_t r = 0; r < n; r++) {
-                estimate(head, codes[r], w->scores + r*flash_head_centroids_padded(K), s, v, end, call->out(r0 + r), w->sample + r*V);
+                estimate(head, codes[r], w->scores + r*flash_head_centroids_padded(K), s, v, end, call->out(r0 + r), w->best + r*n_groups, w->sample + r*V);
             }
         }
     }
@@ -162,7 +151,7 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
         const float least = all ? -INFINITY : flash_head_score(flash_head_nth_best(w->sample + r*V, s.size, s.n_best, s.slack));
         int64_t count = 0;
         for (int64_t i = thread.ith; i < parts.n; i += thread.nth) {
-            count += pick(head, out, least, s.by_group && !all ? w->sample + r*V : nullptr, parts.begin(i), parts.end(i), w->list + count);
+            count += pick(head, out, w->best + r*n_groups, least, parts.begin(i), parts.end(i), w->list + count);
         }
         call->watch->end(FLASH_HEAD_STAGE_SELECTION);
 

@@ -57,6 +57,7 @@ struct flash_head_work {
     float   * exact;  // [block][V]: exact logits of selected tokens; selection by clusters, once
     float   * parts;  // [block][n_parts][rank]: projections of x; selection by tokens
     int32_t * sample; // [block][V]: keys of some estimates; selection by tokens, once
+    float   * best;   // [block][groups]: the greatest estimate of each group; selection by tokens, once
 
     char     * acts_w; // [block] activations for the weight, of which each thread rounds its share
     size_t     act_w;  // bytes from one to the next

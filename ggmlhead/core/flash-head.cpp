@@ -57,6 +57,8 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
     }
     float   * exact  = a.take<float  >(block*V); // a head with a sketch can be asked to draw clusters, too
     int32_t * sample = (int32_t *) exact;
+    float   * best   = a.take<float>(head->rank > 0 ? block*flash_head_sketch_n_groups(V) : 0);
+    w->best   = best;
     w->exact  = exact;
     w->sample = sample;
     for (int i = 0; i < nth; i++) {
