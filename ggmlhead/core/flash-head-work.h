@@ -50,7 +50,8 @@ struct flash_head_call {
 
 // Work memory of one block of rows, seen from one thread.
 //
-// What is not a thread's own or said to be there once is kept twice, for blocks in turn: a block may start while a slower thread still finishes the one before.
+// What is not a thread's own or said to be there once is kept twice, for blocks in turn: a block may start while a slower thread
+// still finishes the one before.
 struct flash_head_work {
     float   * scores; // [block][padded K]: stage 1
     int32_t * keys;   // [block][K]: what the clusters are ranked by; selection by clusters

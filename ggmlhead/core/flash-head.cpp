@@ -49,7 +49,7 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
         half.keys   = a.take<int32_t>(block*K);
         half.acts_w = a.take<char   >(block*w->act_w);
         if (head->rank > 0) {
-            half.parts  = a.take<float  >(block*flash_head_sketch_n_parts(head->n_embd)*head->rank);
+            half.parts = a.take<float>(block*flash_head_sketch_n_parts(head->n_embd)*head->rank);
         }
         if (i == (i_block & 1)) {
             *w = half;
