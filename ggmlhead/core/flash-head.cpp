@@ -55,12 +55,9 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
             *w = half;
         }
     }
-    float   * exact  = a.take<float  >(block*V); // a head with a sketch can be asked to draw clusters, too
-    int32_t * sample = (int32_t *) exact;
-    float   * best   = a.take<float>(head->rank > 0 ? block*flash_head_sketch_n_groups(V) : 0);
-    w->best   = best;
-    w->exact  = exact;
-    w->sample = sample;
+    w->exact  = a.take<float>(block*V); // a head with a sketch can be asked to draw clusters, too
+    w->sample = (int32_t *) w->exact;   // but no call does both
+    w->best   = a.take<float>(head->rank > 0 ? block*flash_head_sketch_n_groups(V) : 0);
     for (int i = 0; i < nth; i++) {
         char    * acts_c = a.take<char   >(block*w->act_c);
         int32_t * list   = a.take<int32_t>(head->rank > 0 ? std::max(V, block*K) : block*K);

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/fh-ollama/fh-ollama/internal/convert"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
@@ -42,11 +41,8 @@ func write(shape, quantization string, rank int, path string) error {
 	if err != nil {
 		return err
 	}
-	size := flashhead.DefaultClusterSize
-	if rank > 0 {
-		size = convert.SketchedClusterSize
-	}
-	plan, err := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: size, SketchRank: rank}.File()
+	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: convert.DefaultClusterSize(rank > 0), SketchRank: rank}
+	plan, err := model.File()
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/server"
@@ -100,10 +101,11 @@ func (o Options) synthetic() ([]synthetic.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	size := convert.DefaultClusterSize(o.SketchRank > 0) // as convert would choose it
 	var all []synthetic.Model
 	for _, s := range shapes {
 		for _, t := range types {
-			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: o.clusterSize(), SketchRank: o.SketchRank, Version: o.Version})
+			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: size, SketchRank: o.SketchRank, Version: o.Version})
 		}
 	}
 	return all, nil

@@ -6,20 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/disk"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
-
-// clusterSize is that of synthetic models, as convert would choose it.
-func (o Options) clusterSize() int {
-	if o.SketchRank > 0 {
-		return convert.SketchedClusterSize
-	}
-	return flashhead.DefaultClusterSize
-}
 
 // synthetic measures one synthetic model after the other. At any time one file is there at most.
 func (r *runner) synthetic(ctx context.Context) error {

@@ -58,7 +58,7 @@ func (t Target) checkOutput() error {
 // Options of a conversion with a map that is made for it. Defaults returns a set to start from.
 type Options struct {
 	Target
-	ClusterSize int // tokens a cluster, 2..1024; 0: flashhead.DefaultClusterSize, or with a sketch SketchedClusterSize
+	ClusterSize int // tokens a cluster, 2..1024; 0: DefaultClusterSize
 	Iterations  int // rounds of k-means, 1..1000
 	Seed        uint32
 	Threads     int    // 1 and more; does not change the result
@@ -76,9 +76,17 @@ type Options struct {
 // RankByWidth is the Options.SketchRank that leaves the choice to the program.
 const RankByWidth = -1
 
-// SketchedClusterSize is m of a conversion with a sketch: as that tells a cluster's tokens apart, the bytes of more
+// sketchedClusterSize is m of a conversion with a sketch: as that tells a cluster's tokens apart, the bytes of more
 // centroids are better spent on more tokens. What was measured is in docs/accuracy.md.
-const SketchedClusterSize = 64
+const sketchedClusterSize = 64
+
+// DefaultClusterSize returns m, the tokens a cluster, of a conversion with a sketch or without.
+func DefaultClusterSize(sketched bool) int {
+	if sketched {
+		return sketchedClusterSize
+	}
+	return flashhead.DefaultClusterSize
+}
 
 // Defaults returns the options that a user gets who asks for nothing.
 func Defaults() Options {
@@ -87,13 +95,10 @@ func Defaults() Options {
 
 // clusterSize returns m, the one that is asked for or the default.
 func (o Options) clusterSize() int {
-	switch {
-	case o.ClusterSize != 0:
+	if o.ClusterSize != 0 {
 		return o.ClusterSize
-	case o.Calibrate != "" && o.SketchRank != 0:
-		return SketchedClusterSize
 	}
-	return flashhead.DefaultClusterSize
+	return DefaultClusterSize(o.Calibrate != "" && o.SketchRank != 0)
 }
 
 // DefaultOutput returns the name of the output that belongs to an input: model.gguf gives model-flashhead.gguf.
