@@ -14,13 +14,19 @@ static inline uint64_t flash_head_draw_mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-// The stream of one row of activations x [D]: a new position in the text gives new draws, the same one the same.
+// What column i of a row of activations adds to its stream.
+static inline uint64_t flash_head_draw_column(float x, int64_t i) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return flash_head_draw_mix((uint64_t) i << 32 | bits);
+}
+
+// The stream of one row of activations x [D]: a new position in the text gives new draws, the same one the same. The columns
+// are added up, so that threads can share them in any order.
 static inline uint64_t flash_head_draw_stream(uint32_t seed, const float * x, int64_t n_embd) {
     uint64_t h = flash_head_draw_mix(seed);
     for (int64_t i = 0; i < n_embd; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof(bits));
-        h = (h ^ bits)*0x100000001b3ull;
+        h += flash_head_draw_column(x[i], i);
     }
     return flash_head_draw_mix(h);
 }
