@@ -184,8 +184,10 @@ double bench_head::run_dense(ggml_backend_t backend) {
 
 double bench_head::run_op(ggml_backend_t backend, int32_t n_probe) {
     const ggml_context_ptr c = new_context();
-    const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, &totals, shape.centroid_type == GGML_TYPE_Q4_0 };
-    return time_of(backend, c.get(), ggml_flash_head(c.get(), weight, x, &sources, &params));
+    const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, shape.centroid_type == GGML_TYPE_Q4_0 };
+    ggml_tensor * node = ggml_flash_head(c.get(), weight, x, &sources, &params);
+    ggml_flash_head_set_totals(node, &totals);
+    return time_of(backend, c.get(), node);
 }
 
 double bench_head::dense_bytes() const {

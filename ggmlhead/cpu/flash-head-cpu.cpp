@@ -58,18 +58,20 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
     const struct ggml_flash_head_params  op   = ggml_flash_head_get_params(dst);
     const struct flash_head              head = head_of(dst);
 
+    flash_head_totals * totals = (flash_head_totals *) ggml_flash_head_get_totals(dst);
+
     const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed };
 
     struct flash_head_counts counts = {};
-    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, op.totals ? &counts : nullptr };
+    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, totals ? &counts : nullptr };
 
     GGML_ASSERT(params->wsize >= ggml_flash_head_work_size(dst, params->nth));
 
     flash_head_compute(&head, &run,
             (const float *) x->data, x->nb[1], (float *) dst->data, dst->nb[1], x->ne[1], params->wdata, thread);
 
-    if (op.totals) {
-        ((flash_head_totals *) op.totals)->add(counts);
+    if (totals) {
+        totals->add(counts);
     }
 }
 

@@ -96,3 +96,13 @@ struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tenso
     memcpy(&params, node->op_params, sizeof(params));
     return params;
 }
+
+void ggml_flash_head_set_totals(struct ggml_tensor * node, void * totals) {
+    GGML_ASSERT(node->op == GGML_OP_FLASH_HEAD);
+    node->extra = totals;
+}
+
+void * ggml_flash_head_get_totals(const struct ggml_tensor * node) {
+    GGML_ASSERT(node->op == GGML_OP_FLASH_HEAD);
+    return node->extra;
+}

@@ -13,13 +13,12 @@ enum ggml_flash_head_mode {
     GGML_FLASH_HEAD_SAMPLE = 1, // draw n_probe clusters from softmax(score / temperature), without replacement
 };
 
+// All that a backend must know beside the sources. It may be sent to another machine, so it holds no pointer.
 struct ggml_flash_head_params {
     int32_t  n_probe;     // clusters scored exactly, 1 .. K
     int32_t  mode;        // enum ggml_flash_head_mode
     float    temperature; // of the draw, > 0
     uint32_t seed;        // of the draw
-    void   * totals;      // where the CPU backend counts what it does, a flash_head_totals (flash-head-totals.h) of this process
-                          // that outlives the graph; NULL not to count
     int32_t  grouped;     // 1: the centroids, of type Q4_0, lie in groups (flash-head-centroids.h), which only the CPU backend reads
 };
 
@@ -70,6 +69,12 @@ GGML_API void ggml_flash_head_replace_mul_mat(
 
 // The parameters that a tensor of the op carries.
 GGML_API struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node);
+
+// Where the CPU backend counts what it does for node, a tensor of the op: a flash_head_totals (flash-head-totals.h) that
+// outlives the graph; NULL, as at first, not to count. It is kept in node->extra, which nothing else sets or reads for results
+// in host memory, and which is not sent along when a graph is computed elsewhere; so only set it if the CPU backend runs node.
+GGML_API void   ggml_flash_head_set_totals(struct ggml_tensor * node, void * totals);
+GGML_API void * ggml_flash_head_get_totals(const struct ggml_tensor * node);
 
 #ifdef __cplusplus
 }

@@ -36,6 +36,7 @@ struct llama_flash_head {
     ggml_flash_head_sources sources = {};
 
     int64_t max_rows = 0;     // 0: no limit
+    bool    host     = false; // the weight is in host memory, so the CPU backend runs the op
     bool    grouped  = false; // the centroids lie in groups (flash-head-centroids.h)
 
     bool                  is_draft = false; // the model is loaded as a draft
@@ -242,11 +243,10 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
 static llama_flash_head_side new_side(const llama_flash_head & head, bool is_draft, const flash_head_settings & settings, const std::string & name) {
     llama_flash_head_side side;
     side.active = flash_head_scope_has(settings.scope, is_draft);
-    side.params = { settings.n_probe, settings.mode, settings.temperature, settings.seed, nullptr, head.grouped };
+    side.params = { settings.n_probe, settings.mode, settings.temperature, settings.seed, head.grouped };
     if (side.active && settings.stats) {
         side.statistics = std::make_unique<flash_head_statistics>(name.c_str(), head.weight->ne[1],
                 [](const std::string & line) { LLAMA_LOG_INFO("flash_head: %s\n", line.c_str()); });
-        side.params.totals = &side.statistics->totals;
     }
     return side;
 }
@@ -273,18 +273,18 @@ static std::shared_ptr<llama_flash_head> load(
 
     ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
     ggml_backend_dev_t         dev         = device_of(weight_buft);
-    const bool                 host        = ggml_backend_buffer_is_host(weight->buffer);
 
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;
     head->max_rows = settings.max_rows;
     head->is_draft = role.is_draft;
-    head->grouped  = host && settings.centroid_type == GGML_TYPE_Q4_0;
+    head->host     = ggml_backend_buffer_is_host(weight->buffer);
+    head->grouped  = head->host && settings.centroid_type == GGML_TYPE_Q4_0;
     head->target   = new_side(*head, /*is_draft =*/ false, settings, weight->name);
     head->draft    = new_side(*head, /*is_draft =*/ true,  settings, std::string(weight->name) + " for drafts");
 
     // with a sketch single tokens are selected, so that the order of the clusters would be of no use
-    settings.reorder = settings.reorder && host && !(map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP);
+    settings.reorder = settings.reorder && head->host && !(map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP);
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
     if (!device_has_op(dev, weight, *head)) {
         throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),
@@ -297,7 +297,7 @@ static std::shared_ptr<llama_flash_head> load(
     }
     // as weights, so that the scheduler keeps the op where they are
     ggml_backend_buffer_set_usage(head->buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    if (host) {
+    if (head->host) {
         head->filling = std::async(std::launch::async, [&head = *head, map] { fill_tensors(head, map); });
     } else {
         fill_tensors(*head, map); // not beside the host's own copies to that device
@@ -404,6 +404,10 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         used = true;
         if (is_replaceable(head, node)) {
             ggml_flash_head_replace_mul_mat(node, &head.sources, &side.params);
+            if (head.host) {
+                ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu); // large batches might be offloaded
+                ggml_flash_head_set_totals(node, side.statistics ? &side.statistics->totals : nullptr);
+            }
         }
     }
     if (!used && params.gtype == LLM_GRAPH_TYPE_DECODER_MTP && !head.mtp_said.exchange(true)) {

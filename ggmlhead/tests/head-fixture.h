@@ -4,6 +4,7 @@
 
 #include "flash-head-centroids.h"
 #include "flash-head-sketch.h"
+#include "flash-head-totals.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
@@ -91,11 +92,13 @@ struct head_fixture {
         make_tensors(backend, rows, means);
     }
 
-    // logits [n_rows][V] of x [n_rows][D] by the op
-    std::vector<float> run(ggml_backend_t backend, const std::vector<float> & x, ggml_flash_head_params params) const {
+    // logits [n_rows][V] of x [n_rows][D] by the op; what it did is added to totals
+    std::vector<float> run(ggml_backend_t backend, const std::vector<float> & x, ggml_flash_head_params params, flash_head_totals * totals = nullptr) const {
         params.grouped = shape.grouped;
         return compute(backend, x, [&](ggml_context * c, ggml_tensor * input) {
-            return ggml_flash_head(c, weight_tensor, input, &sources, &params);
+            ggml_tensor * node = ggml_flash_head(c, weight_tensor, input, &sources, &params);
+            ggml_flash_head_set_totals(node, totals);
+            return node;
         });
     }
 

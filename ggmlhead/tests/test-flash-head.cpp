@@ -23,7 +23,7 @@ static std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t s
 }
 
 static ggml_flash_head_params top(int32_t n_probe) {
-    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, nullptr, 0 };
+    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0 };
 }
 
 // normalised mean squared error of a against b
@@ -158,7 +158,7 @@ static void test_same_bits() {
             const head_fixture without_copy(shape, backend);
 
             for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-                const ggml_flash_head_params params = { 12, mode, 0.8f, 5, nullptr };
+                const ggml_flash_head_params params = { 12, mode, 0.8f, 5, 0 };
                 const std::vector<float> x = random_rows(19, shape.n_embd);
 
                 set_n_threads(backend, 1);
@@ -286,7 +286,7 @@ static void test_sampling() {
         if (n_threads != nth) {
             set_n_threads(backend, n_threads = nth);
         }
-        return h.run(backend, x, { n_probe, GGML_FLASH_HEAD_SAMPLE, temperature, seed, nullptr, 0 });
+        return h.run(backend, x, { n_probe, GGML_FLASH_HEAD_SAMPLE, temperature, seed, 0 });
     });
     set_n_threads(backend, 2);
 }
@@ -298,7 +298,7 @@ static void test_replace() {
     ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, true }));
     ggml_tensor * x       = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
     ggml_tensor * product = ggml_mul_mat(ctx.get(), h.weight_tensor, x);
-    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, nullptr, 0 };
+    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, 0 };
 
     ggml_flash_head_replace_mul_mat(product, &h.sources, &params);
 
@@ -306,6 +306,18 @@ static void test_replace() {
     check(product->op == GGML_OP_FLASH_HEAD && memcmp(&stored, &params, sizeof(params)) == 0, "the op or its parameters are not those asked for");
     check(product->src[0] == h.weight_tensor && product->src[1] == x, "the op reads another weight or other activations");
     check(ggml_backend_supports_op(backend, product), "the CPU backend does not support the op");
+}
+
+// what the op did is counted where its tensor says, and nowhere unless it says
+static void test_totals() {
+    const head_fixture h({ 64, 400, 25, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0 }, backend);
+    const std::vector<float> x = random_rows(2, h.shape.n_embd);
+
+    flash_head_totals totals;
+    for (bool counted : { true, false }) {
+        h.run(backend, x, top(3), counted ? &totals : nullptr);
+        check(totals.n_scored == 2*3*16, "2 rows of 3 clusters of 16 tokens, of which %d are counted", (int) totals.n_scored);
+    }
 }
 
 int main() {
@@ -328,6 +340,7 @@ int main() {
     test_not_a_number();
     test_sampling();
     test_replace();
+    test_totals();
 
     ggml_backend_free(backend);
     return check.finish();
