@@ -17,10 +17,17 @@ help:
 	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
 	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
 
+# The tests need rpc; a Mac with Apple's processor has a GPU that its Ollama uses.
+ifeq ($(shell uname -sm),Darwin arm64)
+BACKENDS ?= cpu,metal,rpc
+else
+BACKENDS ?= cpu,rpc
+endif
+
 # The program is built anew each time, which Go makes cheap; what it finds done, it leaves.
 build:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
-	build/fh-ollama build
+	build/fh-ollama build --backends $(BACKENDS)
 
 plugin:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
@@ -28,7 +35,7 @@ plugin:
 
 stock:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
-	build/fh-ollama build --stock
+	build/fh-ollama build --stock --backends $(BACKENDS)
 
 demo: stock plugin build
 	$(GO) run ./integration/demo

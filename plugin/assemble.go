@@ -58,7 +58,7 @@ func (b *build) products() ([]product, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !library.MatchString(e.Name()) && !slices.Contains(b.targets(), e.Name()) {
+		if !library.MatchString(e.Name()) && !slices.Contains(b.targets(), e.Name()) || b.opts.leftBehind(e.Name()) {
 			continue
 		}
 		p := product{to: "lib/ollama/" + e.Name(), from: filepath.Join(bin, e.Name())}

@@ -52,7 +52,7 @@ type Options struct {
 	LlamaCppSource string   // own checkout instead of the pinned tree
 	Jobs           int      // parallel compilers: the number of processors
 	CPUVariants    string   // CPUNative or CPUAll: CPUNative
-	Backends       []string // only "cpu" so far
+	Backends       []string // as ParseBackends returns them: the default of this machine
 	Cache          string   // downloads and build folders: DefaultCache()
 	Version        string   // of fh-ollama, becomes a part of Ollama's version
 	Program        string   // the fh-ollama to copy into the prefix; "" for none
@@ -60,15 +60,16 @@ type Options struct {
 
 // Result describes a finished build.
 type Result struct {
-	Prefix        string `json:"-"`
-	Ollama        string `json:"ollama"`    // version that bin/ollama reports
-	LlamaCpp      string `json:"llama_cpp"` // commit of the sources
-	LlamaServer   string `json:"llama_server"`
-	CPU           string `json:"cpu"`                 // instruction sets, or "all variants"
-	FlashHead     bool   `json:"flash_head"`          // false for a stock build
-	FHOllama      string `json:"fh_ollama,omitempty"` // version of the builder
-	BuildDir      string `json:"-"`
-	FilesReplaced int    `json:"-"` // 0 if the prefix was up to date
+	Prefix        string   `json:"-"`
+	Ollama        string   `json:"ollama"`    // version that bin/ollama reports
+	LlamaCpp      string   `json:"llama_cpp"` // commit of the sources
+	LlamaServer   string   `json:"llama_server"`
+	CPU           string   `json:"cpu"` // instruction sets, or "all variants"
+	Backends      []string `json:"backends"`
+	FlashHead     bool     `json:"flash_head"`          // false for a stock build
+	FHOllama      string   `json:"fh_ollama,omitempty"` // version of the builder
+	BuildDir      string   `json:"-"`
+	FilesReplaced int      `json:"-"` // 0 if the prefix was up to date
 }
 
 // DefaultCache is the folder that FH_OLLAMA_CACHE names, or fh-ollama in the user's cache folder.
@@ -100,6 +101,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.CPUVariants == "" {
 		o.CPUVariants = CPUNative
+	}
+	if len(o.Backends) == 0 {
+		o.Backends = defaultBackends(platform{runtime.GOOS, runtime.GOARCH})
 	}
 	if o.Version == "" {
 		o.Version = "0.0.0"
@@ -140,7 +144,7 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 		return Result{}, err
 	}
 	b := &build{opts: opts, pins: pins, overlay: overlay, steps: steps}
-	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version}
+	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version, Backends: opts.Backends}
 	err = b.do(ctx, []namedStep{
 		{"tools", b.findTools},
 		{"ollama source", b.fetchOllama},
@@ -251,7 +255,7 @@ func (b *build) fetchLog(name string) string {
 func (b *build) log(name string) string { return filepath.Join(b.dir, "logs", name+".log") }
 
 // key names the build folder: everything that asks for a build of its own. The overlay is not in it, so that a changed
-// kernel compiles itself and nothing else; prefixes are not in it, so that they share.
+// kernel compiles itself and nothing else; prefixes and backends are not in it, so that they share.
 func (b *build) key() string {
 	data, _ := json.Marshal([]any{b.ollama.dir, b.pins.Ollama.Sum, b.llamaCpp.dir, b.opts.Stock,
 		b.cpuFlags, b.tools.CC, b.tools.CXX})

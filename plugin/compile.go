@@ -15,10 +15,14 @@ var ninjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
 
 // targets are the programs of this build.
 func (b *build) targets() []string {
-	if b.opts.Stock {
-		return upstreamTargets
+	targets := slices.Clone(upstreamTargets)
+	if b.opts.has(BackendRPC) {
+		targets = append(targets, "ggml-rpc-server")
 	}
-	return slices.Concat(upstreamTargets, headTargets)
+	if !b.opts.Stock {
+		targets = append(targets, headTargets...)
+	}
+	return targets
 }
 
 // compileLlamaCpp compiles the programs of llama.cpp.

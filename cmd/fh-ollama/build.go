@@ -33,7 +33,7 @@ func buildCommand() *cli.Command {
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
-			&cli.StringSliceFlag{Name: "backends", Value: cli.NewStringSlice("cpu"), Usage: "comma-separated `LIST`; only cpu so far"},
+			&cli.StringSliceFlag{Name: "backends", Usage: "comma-separated `LIST` of cpu, rpc, cuda, metal (default: cpu, and metal on its Macs)"},
 		},
 		Action: runBuild,
 	}
@@ -74,7 +74,6 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 		LlamaCppSource: c.Path("llama-cpp-source"),
 		Jobs:           c.Int("jobs"),
 		CPUVariants:    c.String("cpu-variants"),
-		Backends:       c.StringSlice("backends"),
 		Version:        version,
 	}
 	if c.NArg() > 0 {
@@ -93,10 +92,9 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 	if v := opts.CPUVariants; v != plugin.CPUNative && v != plugin.CPUAll {
 		return opts, usageError{hint.New(fmt.Sprintf("--cpu-variants %q", v), "give native or all")}
 	}
-	for _, name := range opts.Backends {
-		if name != "cpu" {
-			return opts, usageError{hint.New(fmt.Sprintf("backend %q is not yet supported by this version", name), "leave out --backends; the build is for the CPU")}
-		}
+	var err error
+	if opts.Backends, err = plugin.ParseBackends(c.StringSlice("backends"), runtime.GOOS, runtime.GOARCH); err != nil {
+		return opts, usageError{err}
 	}
 	program, err := os.Executable()
 	if err != nil {
