@@ -46,30 +46,33 @@ var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity"
 
 // Options says what to build. The zero value of a field means its default.
 type Options struct {
-	Prefix         string   // where the result goes: "dist", or "dist-stock" for a stock build
-	Stock          bool     // leave out the overlay
-	OllamaSource   string   // own checkout instead of the pinned module
-	LlamaCppSource string   // own checkout instead of the pinned tree
-	Jobs           int      // parallel compilers: the number of processors
-	CPUVariants    string   // CPUNative or CPUAll: CPUNative
-	Backends       []string // as ParseBackends returns them: the default of this machine
-	Cache          string   // downloads and build folders: DefaultCache()
-	Version        string   // of fh-ollama, becomes a part of Ollama's version
-	Program        string   // the fh-ollama to copy into the prefix; "" for none
+	Prefix            string   // where the result goes: "dist", or "dist-stock" for a stock build
+	Stock             bool     // leave out the overlay
+	OllamaSource      string   // own checkout instead of the pinned module
+	LlamaCppSource    string   // own checkout instead of the pinned tree
+	Jobs              int      // parallel compilers: the number of processors
+	CPUVariants       string   // CPUNative or CPUAll: CPUNative
+	Backends          []string // as ParseBackends returns them: the default of this machine
+	CUDAArchitectures string   // as CMake lists them: those of this machine's GPUs, or Ollama's list
+	Cache             string   // downloads and build folders: DefaultCache()
+	Version           string   // of fh-ollama, becomes a part of Ollama's version
+	Program           string   // the fh-ollama to copy into the prefix; "" for none
 }
 
 // Result describes a finished build.
 type Result struct {
-	Prefix        string   `json:"-"`
-	Ollama        string   `json:"ollama"`    // version that bin/ollama reports
-	LlamaCpp      string   `json:"llama_cpp"` // commit of the sources
-	LlamaServer   string   `json:"llama_server"`
-	CPU           string   `json:"cpu"` // instruction sets, or "all variants"
-	Backends      []string `json:"backends"`
-	FlashHead     bool     `json:"flash_head"`          // false for a stock build
-	FHOllama      string   `json:"fh_ollama,omitempty"` // version of the builder
-	BuildDir      string   `json:"-"`
-	FilesReplaced int      `json:"-"` // 0 if the prefix was up to date
+	Prefix            string   `json:"-"`
+	Ollama            string   `json:"ollama"`    // version that bin/ollama reports
+	LlamaCpp          string   `json:"llama_cpp"` // commit of the sources
+	LlamaServer       string   `json:"llama_server"`
+	CPU               string   `json:"cpu"` // instruction sets, or "all variants"
+	Backends          []string `json:"backends"`
+	CUDA              string   `json:"cuda,omitempty"` // version of the toolkit
+	CUDAArchitectures string   `json:"cuda_architectures,omitempty"`
+	FlashHead         bool     `json:"flash_head"`          // false for a stock build
+	FHOllama          string   `json:"fh_ollama,omitempty"` // version of the builder
+	BuildDir          string   `json:"-"`
+	FilesReplaced     int      `json:"-"` // 0 if the prefix was up to date
 }
 
 // DefaultCache is the folder that FH_OLLAMA_CACHE names, or fh-ollama in the user's cache folder.
@@ -126,6 +129,7 @@ type build struct {
 
 	tools    Toolchain
 	cpuFlags []string
+	cuda     cudaToolkit // if it is asked for
 	ollama   source
 	llamaCpp source
 	dir      string   // build folder in the cache
@@ -163,14 +167,19 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 		return Result{}, err
 	}
 	defer unlock()
-	err = b.do(ctx, []namedStep{
+	rest := []namedStep{
 		{"lay sources", b.laySources},
 		{"configure", b.configure},
 		{"compile llama.cpp", b.compileLlamaCpp},
-		{"compile ollama", b.compileOllama},
-		{"assemble", b.assemble},
-		{"check", b.check},
-	})
+	}
+	if opts.has(BackendCUDA) {
+		rest = append(rest, namedStep{"configure CUDA", b.configureCUDA}, namedStep{"compile CUDA", b.compileCUDA})
+	}
+	err = b.do(ctx, append(rest,
+		namedStep{"compile ollama", b.compileOllama},
+		namedStep{"assemble", b.assemble},
+		namedStep{"check", b.check},
+	))
 	return b.result, err
 }
 
@@ -209,6 +218,11 @@ func (b *build) findTools(ctx context.Context, st *Step) (err error) {
 			return err
 		}
 		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros)
+	}
+	if b.opts.has(BackendCUDA) {
+		if b.cuda, err = findCUDA(ctx); err != nil {
+			return err
+		}
 	}
 	b.noteCCache(st)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -34,6 +35,7 @@ func buildCommand() *cli.Command {
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "comma-separated `LIST` of cpu, rpc, cuda, metal (default: cpu, and metal on its Macs)"},
+			&cli.StringFlag{Name: "cuda-architectures", Usage: "`LIST` like 86;90 (default: this machine's, else Ollama's)"},
 		},
 		Action: runBuild,
 	}
@@ -68,19 +70,20 @@ func runBuild(c *cli.Context) error {
 // buildOptions checks the command line.
 func buildOptions(c *cli.Context) (plugin.Options, error) {
 	opts := plugin.Options{
-		Prefix:         c.Path("prefix"),
-		Stock:          c.Bool("stock"),
-		OllamaSource:   c.Path("ollama-source"),
-		LlamaCppSource: c.Path("llama-cpp-source"),
-		Jobs:           c.Int("jobs"),
-		CPUVariants:    c.String("cpu-variants"),
-		Version:        version,
+		Prefix:            c.Path("prefix"),
+		Stock:             c.Bool("stock"),
+		OllamaSource:      c.Path("ollama-source"),
+		LlamaCppSource:    c.Path("llama-cpp-source"),
+		Jobs:              c.Int("jobs"),
+		CPUVariants:       c.String("cpu-variants"),
+		CUDAArchitectures: c.String("cuda-architectures"),
+		Version:           version,
 	}
 	if c.NArg() > 0 {
 		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
-		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends"} {
+		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends", "cuda-architectures"} {
 			if c.IsSet(other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other), "leave one of them out: the plug-in is one library for any stock Ollama")}
 			}
@@ -95,6 +98,9 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 	var err error
 	if opts.Backends, err = plugin.ParseBackends(c.StringSlice("backends"), runtime.GOOS, runtime.GOARCH); err != nil {
 		return opts, usageError{err}
+	}
+	if opts.CUDAArchitectures != "" && !slices.Contains(opts.Backends, plugin.BackendCUDA) {
+		return opts, usageError{hint.New("--cuda-architectures without CUDA", "add --backends cuda")}
 	}
 	program, err := os.Executable()
 	if err != nil {
