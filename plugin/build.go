@@ -173,7 +173,9 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 		{"compile llama.cpp", b.compileLlamaCpp},
 	}
 	if opts.has(BackendCUDA) {
-		rest = append(rest, namedStep{"configure CUDA", b.configureCUDA}, namedStep{"compile CUDA", b.compileCUDA})
+		rest = append(rest,
+			namedStep{"configure CUDA", func(ctx context.Context, st *Step) error { return b.configureCUDA(ctx, st) }},
+			namedStep{"compile CUDA", b.compileCUDA})
 	}
 	err = b.do(ctx, append(rest,
 		namedStep{"compile ollama", b.compileOllama},

@@ -161,8 +161,8 @@ func cudaArgs(ollamaTree, llamaTree, dir, commit, preset, architectures string, 
 
 func (b *build) cudaDir() string { return filepath.Join(b.dir, b.cuda.runner()) }
 
-// configureCUDA configures the backend's own build.
-func (b *build) configureCUDA(ctx context.Context, st *Step) error {
+// configureCUDA configures the backend's own build; extra are more arguments for CMake.
+func (b *build) configureCUDA(ctx context.Context, st *Step, extra ...string) error {
 	architectures := b.opts.CUDAArchitectures
 	if architectures == "" {
 		architectures = gpuArchitectures(ctx)
@@ -180,7 +180,7 @@ func (b *build) configureCUDA(ctx context.Context, st *Step) error {
 		b.result.CUDAArchitectures = "all of Ollama's"
 	}
 	st.Note("CUDA %s, architectures: %s", b.result.CUDA, b.result.CUDAArchitectures)
-	args := cudaArgs(b.ollamaTree(), b.llamaTree(), b.cudaDir(), b.llamaCpp.version, preset, architectures, b.cuda, b.tools)
+	args := append(cudaArgs(b.ollamaTree(), b.llamaTree(), b.cudaDir(), b.llamaCpp.version, preset, architectures, b.cuda, b.tools), extra...)
 	return b.cmake(ctx, st, b.cudaDir(), "configure-cuda", args, "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())
 }
 
