@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,8 +35,15 @@ func TestDoctorPatched(t *testing.T) {
 	if len(report.Models) != 1 || report.Models[0].Name != "fast:latest" || report.Models[0].Clusters != clusterCount {
 		t.Errorf("models: %+v", report.Models)
 	}
-	if len(report.Library.Devices) == 0 || report.Library.Devices[0].Type != "cpu" || !report.Library.Devices[0].FlashHead {
-		t.Errorf("devices: %+v", report.Library.Devices)
+	if len(report.Library.Devices) == 0 {
+		t.Fatal("no devices")
+	}
+	cpu := report.Library.Devices[0]
+	if cpu.Type != "cpu" || !cpu.FlashHead || !slices.Contains(cpu.Weights, "q6_K") || len(cpu.DenseWeights) > 0 {
+		t.Errorf("CPU: %+v", cpu)
+	}
+	if cpu.Head == nil || !*cpu.Head {
+		t.Errorf("the file's head: %+v", cpu)
 	}
 	if report.File == nil || !report.File.Sound || report.File.Clusters != clusterCount {
 		t.Errorf("file: %+v", report.File)

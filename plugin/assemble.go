@@ -285,15 +285,11 @@ func (b *build) check(ctx context.Context, st *Step) error {
 	return b.writeManifest()
 }
 
-// checkDevices asks the built backends whether they have the op.
+// checkDevices asks the built backends whether they have the op. GPUs need not be here.
 func (b *build) checkDevices(ctx context.Context, program string) error {
-	out, err := b.runProduct(ctx, program, "devices")
+	devices, _, err := cluster.Devices(ctx, program, nil)
 	if err != nil {
 		return err
-	}
-	devices, err := cluster.ParseDevices(out)
-	if err != nil {
-		return fmt.Errorf("llama-flashhead devices: %w", err)
 	}
 	if slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
 		return nil
