@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda clean
+.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda gpu clean
 
 GO ?= go
 
@@ -15,6 +15,7 @@ help:
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
 	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
+	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
 	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
 	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
 
@@ -70,6 +71,10 @@ op-test: build
 # A part of make test too.
 check-cuda:
 	$(GO) test -count=1 -v -run '^TestCUDACompiles$$' ./plugin
+
+gpu: BACKENDS = cpu,rpc,cuda
+gpu: build
+	$(GO) run ./integration/gpu $(FLAGS)
 
 test: lint op-test stock plugin
 	$(GO) test -count=1 -timeout 45m ./...
