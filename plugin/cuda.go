@@ -61,7 +61,11 @@ func findCUDA(ctx context.Context) (cudaToolkit, error) {
 // findNVCC returns the path of the compiler that CUDACXX names, or else of the first that there is.
 func findNVCC() (string, error) {
 	if named := os.Getenv("CUDACXX"); named != "" {
-		return exec.LookPath(named)
+		path, err := exec.LookPath(named)
+		if err != nil {
+			err = fmt.Errorf("no CUDA toolkit: %w", err)
+		}
+		return path, err
 	}
 	for _, root := range []string{os.Getenv("CUDAToolkit_ROOT"), os.Getenv("CUDA_PATH")} {
 		if path, err := exec.LookPath(filepath.Join(root, "bin", "nvcc")); root != "" && err == nil {

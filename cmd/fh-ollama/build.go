@@ -114,6 +114,9 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 func printBuild(out io.Writer, r plugin.Result) {
 	prefix := shortPath(r.Prefix)
 	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n", prefix, r.Ollama, r.LlamaCpp, r.CPU)
+	if r.CUDA != "" {
+		fmt.Fprintf(out, "and for NVIDIA's GPUs by CUDA %s, architectures: %s\n", r.CUDA, r.CUDAArchitectures)
+	}
 	if !r.FlashHead {
 		fmt.Fprintf(out, "\nIt has no FlashHead: use it to compare.\n")
 		return
