@@ -276,25 +276,41 @@ func (b *build) check(ctx context.Context, st *Step) error {
 	if cpu, _ := filepath.Glob(filepath.Join(lib, "libggml-cpu*")); len(cpu) == 0 {
 		return fmt.Errorf("no CPU backend in %s", lib)
 	}
+	devices := ""
 	if !b.opts.Stock {
-		if err := b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
+		if devices, err = b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
 			return err
 		}
 	}
-	st.Note("ollama %s, llama-server %s", b.result.Ollama, b.result.LlamaServer)
+	st.Note("ollama %s, llama-server %s%s", b.result.Ollama, b.result.LlamaServer, devices)
 	return b.writeManifest()
 }
 
-// checkDevices asks the built backends whether they have the op. GPUs need not be here.
-func (b *build) checkDevices(ctx context.Context, program string) error {
-	devices, _, err := cluster.Devices(ctx, program, nil)
+// checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need
+// not be here.
+func (b *build) checkDevices(ctx context.Context, program string) (others string, err error) {
+	devices, folders, err := cluster.Devices(ctx, program, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
-		return nil
+	if !slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
+		return "", errors.New("no backend of this build has the FlashHead op")
 	}
-	return errors.New("no backend of this build has the FlashHead op")
+	for _, d := range devices {
+		switch {
+		case d.Type == "cpu":
+		case d.FlashHead:
+			others += ", FlashHead on " + d.Name
+		default:
+			others += ", no FlashHead on " + d.Name
+		}
+	}
+	for _, f := range folders {
+		if f.Devices == 0 {
+			others += ", no device for " + f.Name
+		}
+	}
+	return others, nil
 }
 
 // runProduct returns what a built program prints, without surrounding white space.
