@@ -2,12 +2,18 @@ package integration
 
 import (
 	"encoding/json"
+	"net"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // examine runs the doctor of the patched build against o.
@@ -47,6 +53,40 @@ func TestDoctorPatched(t *testing.T) {
 	}
 	if report.File == nil || !report.File.Sound || report.File.Clusters != clusterCount {
 		t.Errorf("file: %+v", report.File)
+	}
+}
+
+// The devices of RPC servers are asked too, as llama-server would use them; a server that does not answer is named.
+func TestDoctorRPC(t *testing.T) {
+	tool := patched(t).Lib("llama-flashhead")
+	port, err := harness.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := exec.CommandContext(t.Context(), patched(t).Lib("ggml-rpc-server"), "--port", strconv.Itoa(port))
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
+	address := "127.0.0.1:" + strconv.Itoa(port)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the server does not listen")
+		}
+	}
+	devices, _, err := cluster.Devices(t.Context(), tool, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(devices) != 2 || !slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.Description == address }) {
+		t.Errorf("%+v", devices)
+	}
+	if _, _, err := cluster.Devices(t.Context(), tool, "127.0.0.1:1", nil); err == nil || !strings.Contains(hint.Of(err), "127.0.0.1:1") {
+		t.Errorf("no server: %v, %q", err, hint.Of(err))
 	}
 }
 

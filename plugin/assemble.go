@@ -289,7 +289,7 @@ func (b *build) check(ctx context.Context, st *Step) error {
 // checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need
 // not be here.
 func (b *build) checkDevices(ctx context.Context, program string) (others string, err error) {
-	devices, folders, err := cluster.Devices(ctx, program, nil)
+	devices, folders, err := cluster.Devices(ctx, program, "", nil)
 	if err != nil {
 		return "", err
 	}

@@ -7,7 +7,8 @@
 #include "json.h"
 
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
+#include <sstream>
 
 // What a head looks like to a backend: types and sizes.
 struct head_shape {
@@ -126,6 +127,32 @@ static bool parse_head(int argc, char ** argv, head_shape * head) {
     return true;
 }
 
+// Registers the devices of the servers that LLAMA_ARG_RPC lists, as llama-server does. Returns false after printing what is
+// wrong; ggml itself ends the process at a server that does not answer.
+static bool add_rpc_servers() {
+    const char * servers = getenv("LLAMA_ARG_RPC");
+    if (servers == nullptr || *servers == '\0') {
+        return true;
+    }
+    ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
+    auto add_server = rpc == nullptr ? nullptr :
+            (ggml_backend_reg_t (*)(const char *)) ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server");
+    if (add_server == nullptr) {
+        fprintf(stderr, "error: LLAMA_ARG_RPC is set, but this build has no RPC backend\n");
+        return false;
+    }
+    std::istringstream list(servers);
+    for (std::string server; std::getline(list, server, ','); ) {
+        ggml_backend_reg_t reg = add_server(server.c_str());
+        if (reg == nullptr) {
+            fprintf(stderr, "error: the RPC server %s has no devices\n", server.c_str());
+            return false;
+        }
+        ggml_backend_register(reg);
+    }
+    return true;
+}
+
 int flash_head_tool_devices(int argc, char ** argv) {
     head_shape head;
     if (!parse_head(argc, argv, &head)) {
@@ -133,6 +160,9 @@ int flash_head_tool_devices(int argc, char ** argv) {
     }
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
     ggml_backend_load_all();
+    if (!add_rpc_servers()) {
+        return 1;
+    }
 
     std::string list;
     for (size_t i = 0; i < ggml_backend_dev_count(); i++) {

@@ -28,7 +28,7 @@ func findDevice(ctx context.Context, lib, name string) (device, error) {
 	if cluster.Borrows(tool) {
 		return device{}, hint.New(lib+" has only the plug-in, which computes on CPUs", "run make gpu, which builds the rest")
 	}
-	devices, folders, err := cluster.Devices(ctx, tool, nil)
+	devices, folders, err := cluster.Devices(ctx, tool, "", nil)
 	if err != nil {
 		return device{}, err
 	}

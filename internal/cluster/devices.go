@@ -51,15 +51,16 @@ func (h HeadShape) args() []string {
 		"--pinned", strconv.Itoa(h.Pinned), "--rank", strconv.Itoa(h.Rank)}
 }
 
-// Devices asks the native tool of a patched build for the devices of the backends beside it, and then, for each folder
+// Devices asks the native tool of a patched build for the devices of the backends beside it and of RPC servers, addresses
+// separated by commas, and then, for each folder
 // with the backend of GPUs, for those, which it loads as Ollama has llama-server load them. If head is not nil, each device
 // is asked whether it has the op for such a head.
-func Devices(ctx context.Context, tool string, head *HeadShape) ([]Device, []Folder, error) {
+func Devices(ctx context.Context, tool, servers string, head *HeadShape) ([]Device, []Folder, error) {
 	var args []string
 	if head != nil {
 		args = head.args()
 	}
-	devices, err := listDevices(ctx, tool, args, nil)
+	devices, err := listDevices(ctx, tool, args, serversSetting+servers)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,7 +74,7 @@ func Devices(ctx context.Context, tool string, head *HeadShape) ([]Device, []Fol
 		if more := os.Getenv("LD_LIBRARY_PATH"); more != "" {
 			libraries += string(filepath.ListSeparator) + more
 		}
-		found, err := listDevices(ctx, tool, args, []string{"GGML_BACKEND_PATH=" + folder.Library, "LD_LIBRARY_PATH=" + libraries})
+		found, err := listDevices(ctx, tool, args, serversSetting, "GGML_BACKEND_PATH="+folder.Library, "LD_LIBRARY_PATH="+libraries)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", folder.Name, err)
 		}
@@ -109,8 +110,11 @@ func gpuFolders(dir string) ([]Folder, error) {
 	return folders, nil
 }
 
-// listDevices runs the tool's command.
-func listDevices(ctx context.Context, tool string, args, env []string) ([]Device, error) {
+// serversSetting names the RPC servers to a program; llama-server takes it too.
+const serversSetting = "LLAMA_ARG_RPC="
+
+// listDevices runs the tool's command with an environment of which the first setting is that of the servers.
+func listDevices(ctx context.Context, tool string, args []string, env ...string) ([]Device, error) {
 	cmd := exec.CommandContext(ctx, tool, append([]string{"devices"}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.Output()
@@ -119,7 +123,11 @@ func listDevices(ctx context.Context, tool string, args, env []string) ([]Device
 		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
 			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
 		}
-		return nil, hint.Wrap(fmt.Errorf("%s devices: %w", tool, err), "build again: fh-ollama build")
+		way := "build again: fh-ollama build"
+		if servers, _ := strings.CutPrefix(env[0], serversSetting); servers != "" {
+			way = "do the servers in LLAMA_ARG_RPC answer: " + servers + "? Start them, or unset it"
+		}
+		return nil, hint.Wrap(fmt.Errorf("%s devices: %w", tool, err), way)
 	}
 	devices, err := parseDevices(string(out))
 	if err != nil {

@@ -53,7 +53,7 @@ esac
 `)
 	tool := filepath.Join(dir, toolName)
 	head := HeadShape{Type: "q6_K", Columns: 2048, Rows: 128256, Clusters: 8016, CentroidType: "q4_0", Pinned: 3, Rank: 16}
-	devices, folders, err := Devices(t.Context(), tool, &head)
+	devices, folders, err := Devices(t.Context(), tool, "", &head)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ esac
 		t.Errorf("asked %q, %v", args, err)
 	}
 	write(toolName, "#!/bin/sh\necho 'error: no such thing' >&2\nexit 2\n")
-	if _, _, err := Devices(t.Context(), tool, nil); err == nil || !strings.Contains(err.Error(), "no such thing") || hint.Of(err) == "" {
+	if _, _, err := Devices(t.Context(), tool, "", nil); err == nil || !strings.Contains(err.Error(), "no such thing") || hint.Of(err) == "" {
 		t.Errorf("a tool that fails: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
@@ -127,7 +128,7 @@ func (r *Report) library(ctx context.Context, dirs []string, head *cluster.HeadS
 	}
 	ctx, cancel := context.WithTimeout(ctx, deviceTimeout)
 	defer cancel()
-	devices, folders, err := cluster.Devices(ctx, tool, head)
+	devices, folders, err := cluster.Devices(ctx, tool, os.Getenv("LLAMA_ARG_RPC"), head)
 	if err != nil {
 		r.wrong(err)
 		return
