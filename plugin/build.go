@@ -3,8 +3,8 @@
 // once to see that it works. BuildPlugin (plugin.go) makes the plug-in for a stock Ollama, in much fewer of these steps.
 //
 // Data flows one way: sources (source.go) become a planned tree (tree.go, patch.go), the plan becomes a folder, the
-// folder is compiled (configure.go, compile.go) and its products are assembled (assemble.go). A step does only what is
-// missing, because each compares content before it writes.
+// folder is compiled (configure.go, compile.go; the backend of GPUs in a folder of its own, cuda.go) and its products are
+// assembled (assemble.go). A step does only what is missing, because each compares content before it writes.
 package plugin
 
 import (

@@ -34,7 +34,7 @@ func buildCommand() *cli.Command {
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
-			&cli.StringSliceFlag{Name: "backends", Usage: "comma-separated `LIST` of cpu, rpc, cuda, metal (default: cpu, and metal on its Macs)"},
+			&cli.StringSliceFlag{Name: "backends", Usage: "comma-separated `LIST` of cpu, rpc, cuda, metal (default: cpu; metal too on Apple silicon)"},
 			&cli.StringFlag{Name: "cuda-architectures", Usage: "`LIST` like 86;90 (default: this machine's, else Ollama's)"},
 		},
 		Action: runBuild,
