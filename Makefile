@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed build plugin stock bench test test-short lint op-test clean
+.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda gpu clean
 
 GO ?= go
 
@@ -14,13 +14,22 @@ help:
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
+	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
+	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
 	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
 	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
+
+# The tests need rpc; a Mac with Apple's processor has a GPU that its Ollama uses.
+ifeq ($(shell uname -sm),Darwin arm64)
+BACKENDS ?= cpu,metal,rpc
+else
+BACKENDS ?= cpu,rpc
+endif
 
 # The program is built anew each time, which Go makes cheap; what it finds done, it leaves.
 build:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
-	build/fh-ollama build
+	build/fh-ollama build --backends $(BACKENDS)
 
 plugin:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
@@ -28,7 +37,7 @@ plugin:
 
 stock:
 	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
-	build/fh-ollama build --stock
+	build/fh-ollama build --stock --backends $(BACKENDS)
 
 demo: stock plugin build
 	$(GO) run ./integration/demo
@@ -58,6 +67,14 @@ op-test: build
 	dist/lib/ollama/test-flash-head-cluster
 	dist/lib/ollama/test-flash-head-calibrate
 	dist/lib/ollama/test-flash-head-sampling
+
+# A part of make test too.
+check-cuda:
+	$(GO) test -count=1 -v -run '^TestCUDACompiles$$' ./plugin
+
+gpu: BACKENDS = cpu,rpc,cuda
+gpu: build
+	$(GO) run ./integration/gpu $(FLAGS)
 
 test: lint op-test stock plugin
 	$(GO) test -count=1 -timeout 45m ./...

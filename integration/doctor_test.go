@@ -2,11 +2,18 @@ package integration
 
 import (
 	"encoding/json"
+	"net"
+	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // examine runs the doctor of the patched build against o.
@@ -34,11 +41,52 @@ func TestDoctorPatched(t *testing.T) {
 	if len(report.Models) != 1 || report.Models[0].Name != "fast:latest" || report.Models[0].Clusters != clusterCount {
 		t.Errorf("models: %+v", report.Models)
 	}
-	if len(report.Library.Devices) == 0 || report.Library.Devices[0].Type != "cpu" || !report.Library.Devices[0].FlashHead {
-		t.Errorf("devices: %+v", report.Library.Devices)
+	if len(report.Library.Devices) == 0 {
+		t.Fatal("no devices")
+	}
+	cpu := report.Library.Devices[0]
+	if cpu.Type != "cpu" || !cpu.FlashHead || !slices.Contains(cpu.Weights, "q6_K") || len(cpu.DenseWeights) > 0 {
+		t.Errorf("CPU: %+v", cpu)
+	}
+	if cpu.Head == nil || !*cpu.Head {
+		t.Errorf("the file's head: %+v", cpu)
 	}
 	if report.File == nil || !report.File.Sound || report.File.Clusters != clusterCount {
 		t.Errorf("file: %+v", report.File)
+	}
+}
+
+// The devices of RPC servers are asked too, as llama-server would use them; a server that does not answer is named.
+func TestDoctorRPC(t *testing.T) {
+	tool := patched(t).Lib("llama-flashhead")
+	port, err := harness.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := exec.CommandContext(t.Context(), patched(t).Lib("ggml-rpc-server"), "--port", strconv.Itoa(port))
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
+	address := "127.0.0.1:" + strconv.Itoa(port)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the server does not listen")
+		}
+	}
+	devices, _, err := cluster.Devices(t.Context(), tool, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(devices) != 2 || !slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.Description == address }) {
+		t.Errorf("%+v", devices)
+	}
+	if _, _, err := cluster.Devices(t.Context(), tool, "127.0.0.1:1", nil); err == nil || !strings.Contains(hint.Of(err), "127.0.0.1:1") {
+		t.Errorf("no server: %v, %q", err, hint.Of(err))
 	}
 }
 

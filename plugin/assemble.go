@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,21 +59,35 @@ func (b *build) products() ([]product, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !library.MatchString(e.Name()) && !slices.Contains(b.targets(), e.Name()) {
+		if !library.MatchString(e.Name()) && !slices.Contains(b.targets(), e.Name()) || b.opts.leftBehind(e.Name()) {
 			continue
 		}
-		p := product{to: "lib/ollama/" + e.Name(), from: filepath.Join(bin, e.Name())}
-		if e.Type()&fs.ModeSymlink != 0 {
-			if p.link, err = os.Readlink(p.from); err != nil {
-				return nil, err
-			}
-			if p.link != filepath.Base(p.link) {
-				return nil, fmt.Errorf("%s points at %s, outside its folder", p.from, p.link)
-			}
+		p, err := newProduct("lib/ollama/"+e.Name(), filepath.Join(bin, e.Name()), e.Type()&fs.ModeSymlink != 0)
+		if err != nil {
+			return nil, err
 		}
 		list = append(list, p)
 	}
+	if b.opts.has(BackendCUDA) {
+		cuda, err := b.cudaProducts()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, cuda...)
+	}
 	return list, nil
+}
+
+// newProduct is a file that the build has made; a symbolic link must stay in its folder.
+func newProduct(to, from string, link bool) (p product, err error) {
+	p = product{to: to, from: from}
+	if !link {
+		return p, nil
+	}
+	if p.link, err = os.Readlink(from); err == nil && p.link != filepath.Base(p.link) {
+		err = fmt.Errorf("%s points at %s, outside its folder", from, p.link)
+	}
+	return p, err
 }
 
 const prefixHint = "make room and give yourself permission there, or choose another folder with --prefix"
@@ -171,24 +186,56 @@ func install(p product, path string) (changed bool, err error) {
 		}
 		return true, os.Rename(tmp, path)
 	}
-	data, err := os.ReadFile(p.from)
+	from, err := os.Open(p.from)
 	if err != nil {
 		return false, err
 	}
-	info, err := os.Stat(p.from)
+	defer from.Close()
+	info, err := from.Stat()
 	if err != nil {
 		return false, err
 	}
 	if have, err := os.Lstat(path); err == nil && have.Mode() == info.Mode() && have.Size() == info.Size() {
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		if same, err := sameFile(from, path); err == nil && same {
 			return false, nil
 		}
+		if _, err := from.Seek(0, io.SeekStart); err != nil {
+			return false, err
+		}
 	}
-	return true, replace(path, data, info.Mode().Perm())
+	return true, replaceFrom(path, from, info.Mode().Perm())
+}
+
+// sameFile compares what is left of a file with the file at path, piece by piece: libraries of CUDA have 500 MB.
+func sameFile(a io.Reader, path string) (bool, error) {
+	b, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer b.Close()
+	pieceA, pieceB := make([]byte, 1<<20), make([]byte, 1<<20)
+	for {
+		na, errA := io.ReadFull(a, pieceA)
+		nb, errB := io.ReadFull(b, pieceB)
+		switch {
+		case !bytes.Equal(pieceA[:na], pieceB[:nb]):
+			return false, nil
+		case errA == nil && errB == nil:
+			continue
+		case (errA == io.EOF || errA == io.ErrUnexpectedEOF) && errA == errB:
+			return true, nil
+		default:
+			return false, errors.Join(errA, errB)
+		}
+	}
 }
 
 // replace writes a file under a temporary name and renames it.
 func replace(path string, data []byte, mode fs.FileMode) error {
+	return replaceFrom(path, bytes.NewReader(data), mode)
+}
+
+func replaceFrom(path string, data io.Reader, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
@@ -197,7 +244,7 @@ func replace(path string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	defer os.Remove(tmp.Name()) // gone after the rename
-	_, err = tmp.Write(data)
+	_, err = io.Copy(tmp, data)
 	if err == nil {
 		err = tmp.Chmod(mode)
 	}
@@ -229,29 +276,41 @@ func (b *build) check(ctx context.Context, st *Step) error {
 	if cpu, _ := filepath.Glob(filepath.Join(lib, "libggml-cpu*")); len(cpu) == 0 {
 		return fmt.Errorf("no CPU backend in %s", lib)
 	}
+	devices := ""
 	if !b.opts.Stock {
-		if err := b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
+		if devices, err = b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
 			return err
 		}
 	}
-	st.Note("ollama %s, llama-server %s", b.result.Ollama, b.result.LlamaServer)
+	st.Note("ollama %s, llama-server %s%s", b.result.Ollama, b.result.LlamaServer, devices)
 	return b.writeManifest()
 }
 
-// checkDevices asks the built backends whether they have the op.
-func (b *build) checkDevices(ctx context.Context, program string) error {
-	out, err := b.runProduct(ctx, program, "devices")
+// checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need
+// not be here.
+func (b *build) checkDevices(ctx context.Context, program string) (others string, err error) {
+	devices, folders, err := cluster.Devices(ctx, program, "", nil)
 	if err != nil {
-		return err
+		return "", err
 	}
-	devices, err := cluster.ParseDevices(out)
-	if err != nil {
-		return fmt.Errorf("llama-flashhead devices: %w", err)
+	if !slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
+		return "", errors.New("no backend of this build has the FlashHead op")
 	}
-	if slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
-		return nil
+	for _, d := range devices {
+		switch {
+		case d.Type == "cpu":
+		case d.FlashHead:
+			others += ", FlashHead on " + d.Name
+		default:
+			others += ", no FlashHead on " + d.Name
+		}
 	}
-	return errors.New("no backend of this build has the FlashHead op")
+	for _, f := range folders {
+		if f.Devices == 0 {
+			others += ", no device for " + f.Name
+		}
+	}
+	return others, nil
 }
 
 // runProduct returns what a built program prints, without surrounding white space.

@@ -3,8 +3,8 @@
 // once to see that it works. BuildPlugin (plugin.go) makes the plug-in for a stock Ollama, in much fewer of these steps.
 //
 // Data flows one way: sources (source.go) become a planned tree (tree.go, patch.go), the plan becomes a folder, the
-// folder is compiled (configure.go, compile.go) and its products are assembled (assemble.go). A step does only what is
-// missing, because each compares content before it writes.
+// folder is compiled (configure.go, compile.go; the backend of GPUs in a folder of its own, cuda.go) and its products are
+// assembled (assemble.go). A step does only what is missing, because each compares content before it writes.
 package plugin
 
 import (
@@ -46,29 +46,33 @@ var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity"
 
 // Options says what to build. The zero value of a field means its default.
 type Options struct {
-	Prefix         string   // where the result goes: "dist", or "dist-stock" for a stock build
-	Stock          bool     // leave out the overlay
-	OllamaSource   string   // own checkout instead of the pinned module
-	LlamaCppSource string   // own checkout instead of the pinned tree
-	Jobs           int      // parallel compilers: the number of processors
-	CPUVariants    string   // CPUNative or CPUAll: CPUNative
-	Backends       []string // only "cpu" so far
-	Cache          string   // downloads and build folders: DefaultCache()
-	Version        string   // of fh-ollama, becomes a part of Ollama's version
-	Program        string   // the fh-ollama to copy into the prefix; "" for none
+	Prefix            string   // where the result goes: "dist", or "dist-stock" for a stock build
+	Stock             bool     // leave out the overlay
+	OllamaSource      string   // own checkout instead of the pinned module
+	LlamaCppSource    string   // own checkout instead of the pinned tree
+	Jobs              int      // parallel compilers: the number of processors
+	CPUVariants       string   // CPUNative or CPUAll: CPUNative
+	Backends          []string // as ParseBackends returns them: the default of this machine
+	CUDAArchitectures string   // as CMake lists them: those of this machine's GPUs, or Ollama's list
+	Cache             string   // downloads and build folders: DefaultCache()
+	Version           string   // of fh-ollama, becomes a part of Ollama's version
+	Program           string   // the fh-ollama to copy into the prefix; "" for none
 }
 
 // Result describes a finished build.
 type Result struct {
-	Prefix        string `json:"-"`
-	Ollama        string `json:"ollama"`    // version that bin/ollama reports
-	LlamaCpp      string `json:"llama_cpp"` // commit of the sources
-	LlamaServer   string `json:"llama_server"`
-	CPU           string `json:"cpu"`                 // instruction sets, or "all variants"
-	FlashHead     bool   `json:"flash_head"`          // false for a stock build
-	FHOllama      string `json:"fh_ollama,omitempty"` // version of the builder
-	BuildDir      string `json:"-"`
-	FilesReplaced int    `json:"-"` // 0 if the prefix was up to date
+	Prefix            string   `json:"-"`
+	Ollama            string   `json:"ollama"`    // version that bin/ollama reports
+	LlamaCpp          string   `json:"llama_cpp"` // commit of the sources
+	LlamaServer       string   `json:"llama_server"`
+	CPU               string   `json:"cpu"` // instruction sets, or "all variants"
+	Backends          []string `json:"backends"`
+	CUDA              string   `json:"cuda,omitempty"` // version of the toolkit
+	CUDAArchitectures string   `json:"cuda_architectures,omitempty"`
+	FlashHead         bool     `json:"flash_head"`          // false for a stock build
+	FHOllama          string   `json:"fh_ollama,omitempty"` // version of the builder
+	BuildDir          string   `json:"-"`
+	FilesReplaced     int      `json:"-"` // 0 if the prefix was up to date
 }
 
 // DefaultCache is the folder that FH_OLLAMA_CACHE names, or fh-ollama in the user's cache folder.
@@ -101,6 +105,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CPUVariants == "" {
 		o.CPUVariants = CPUNative
 	}
+	if len(o.Backends) == 0 {
+		o.Backends = defaultBackends(platform{runtime.GOOS, runtime.GOARCH})
+	}
 	if o.Version == "" {
 		o.Version = "0.0.0"
 	}
@@ -122,6 +129,7 @@ type build struct {
 
 	tools    Toolchain
 	cpuFlags []string
+	cuda     cudaToolkit // if it is asked for
 	ollama   source
 	llamaCpp source
 	dir      string   // build folder in the cache
@@ -140,7 +148,7 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 		return Result{}, err
 	}
 	b := &build{opts: opts, pins: pins, overlay: overlay, steps: steps}
-	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version}
+	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version, Backends: opts.Backends}
 	err = b.do(ctx, []namedStep{
 		{"tools", b.findTools},
 		{"ollama source", b.fetchOllama},
@@ -159,14 +167,21 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 		return Result{}, err
 	}
 	defer unlock()
-	err = b.do(ctx, []namedStep{
+	rest := []namedStep{
 		{"lay sources", b.laySources},
 		{"configure", b.configure},
 		{"compile llama.cpp", b.compileLlamaCpp},
-		{"compile ollama", b.compileOllama},
-		{"assemble", b.assemble},
-		{"check", b.check},
-	})
+	}
+	if opts.has(BackendCUDA) {
+		rest = append(rest,
+			namedStep{"configure CUDA", func(ctx context.Context, st *Step) error { return b.configureCUDA(ctx, st) }},
+			namedStep{"compile CUDA", b.compileCUDA})
+	}
+	err = b.do(ctx, append(rest,
+		namedStep{"compile ollama", b.compileOllama},
+		namedStep{"assemble", b.assemble},
+		namedStep{"check", b.check},
+	))
 	return b.result, err
 }
 
@@ -205,6 +220,11 @@ func (b *build) findTools(ctx context.Context, st *Step) (err error) {
 			return err
 		}
 		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros)
+	}
+	if b.opts.has(BackendCUDA) {
+		if b.cuda, err = findCUDA(ctx); err != nil {
+			return err
+		}
 	}
 	b.noteCCache(st)
 	return nil
@@ -251,7 +271,7 @@ func (b *build) fetchLog(name string) string {
 func (b *build) log(name string) string { return filepath.Join(b.dir, "logs", name+".log") }
 
 // key names the build folder: everything that asks for a build of its own. The overlay is not in it, so that a changed
-// kernel compiles itself and nothing else; prefixes are not in it, so that they share.
+// kernel compiles itself and nothing else; prefixes and backends are not in it, so that they share.
 func (b *build) key() string {
 	data, _ := json.Marshal([]any{b.ollama.dir, b.pins.Ollama.Sum, b.llamaCpp.dir, b.opts.Stock,
 		b.cpuFlags, b.tools.CC, b.tools.CXX})

@@ -15,21 +15,25 @@ var ninjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
 
 // targets are the programs of this build.
 func (b *build) targets() []string {
-	if b.opts.Stock {
-		return upstreamTargets
+	targets := slices.Clone(upstreamTargets)
+	if b.opts.has(BackendRPC) {
+		targets = append(targets, "ggml-rpc-server")
 	}
-	return slices.Concat(upstreamTargets, headTargets)
+	if !b.opts.Stock {
+		targets = append(targets, headTargets...)
+	}
+	return targets
 }
 
 // compileLlamaCpp compiles the programs of llama.cpp.
 func (b *build) compileLlamaCpp(ctx context.Context, st *Step) error {
-	return b.ninja(ctx, st, "compile-llama.cpp", b.targets(), "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())
+	return b.ninja(ctx, st, b.nativeDir(), "compile-llama.cpp", b.targets(), "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())
 }
 
-// ninja compiles what is out of date of targets.
-func (b *build) ninja(ctx context.Context, st *Step, log string, targets []string, env ...string) error {
+// ninja compiles what is out of date of targets in a folder that cmake configured.
+func (b *build) ninja(ctx context.Context, st *Step, dir, log string, targets []string, env ...string) error {
 	compiled := 0
-	args := append([]string{"-C", b.nativeDir(), "-j", strconv.Itoa(b.opts.Jobs)}, targets...)
+	args := append([]string{"-C", dir, "-j", strconv.Itoa(b.opts.Jobs)}, targets...)
 	err := command{
 		path: b.tools.Ninja, args: args, dir: b.dir, log: b.log(log),
 		env: slices.Concat(b.ccacheEnv(), []string{"NINJA_STATUS=[%f/%t] "}, env),

@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -12,7 +12,7 @@ import (
 
 // configureArgs are CMake's arguments. The options are those of Ollama's own build of llama-server, except that the
 // source is a tree that has its patches already.
-func configureArgs(ollamaTree, llamaTree, nativeDir, goos, commit string, tools Toolchain, cpuFlags []string) []string {
+func configureArgs(ollamaTree, llamaTree, nativeDir, commit string, tools Toolchain, flags []string) []string {
 	args := []string{
 		"-S", filepath.Join(ollamaTree, "llama", "server"), "-B", nativeDir, "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
@@ -29,13 +29,10 @@ func configureArgs(ollamaTree, llamaTree, nativeDir, goos, commit string, tools 
 		"-DLLAMA_BUILD_COMMIT=" + commit, // a copy has no repository to ask
 		"-DLLAMA_BUILD_NUMBER=0",
 	}
-	if goos == "darwin" { // on by default there
-		args = append(args, "-DGGML_METAL=OFF", "-DGGML_BLAS=OFF")
-	}
 	if tools.CCache != "" {
 		args = append(args, "-DCMAKE_C_COMPILER_LAUNCHER="+tools.CCache, "-DCMAKE_CXX_COMPILER_LAUNCHER="+tools.CCache)
 	}
-	return append(args, cpuFlags...)
+	return append(args, flags...)
 }
 
 // ccacheEnv lets build folders share compiled files: paths below the folder count as relative, and the folder itself
@@ -47,28 +44,29 @@ func (b *build) ccacheEnv() []string {
 // configure configures the patched tree.
 func (b *build) configure(ctx context.Context, st *Step) error {
 	st.Note("CPU: %s", b.result.CPU)
-	args := configureArgs(b.ollamaTree(), b.llamaTree(), b.nativeDir(), runtime.GOOS, b.llamaCpp.version, b.tools, b.cpuFlags)
+	flags := slices.Concat(b.cpuFlags, backendFlags(b.opts))
+	args := configureArgs(b.ollamaTree(), b.llamaTree(), b.nativeDir(), b.llamaCpp.version, b.tools, flags)
 	// OLLAMA_LLAMA_CPP_SOURCE in the user's environment would win over the tree given here.
-	return b.cmake(ctx, st, args, "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())
+	return b.cmake(ctx, st, b.nativeDir(), "configure", args, "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())
 }
 
-// cmake runs CMake if its arguments, which begin with -S DIR, or the set of source files changed since it last
-// succeeded; changed CMake files are noticed by ninja.
-func (b *build) cmake(ctx context.Context, st *Step, args []string, env ...string) error {
-	stampFile := filepath.Join(b.nativeDir(), "fh-ollama.configured")
+// cmake configures a build folder if CMake's arguments, which begin with -S DIR, or the set of source files changed
+// since it last succeeded; changed CMake files are noticed by ninja.
+func (b *build) cmake(ctx context.Context, st *Step, dir, log string, args []string, env ...string) error {
+	stampFile := filepath.Join(dir, "fh-ollama.configured")
 	stamp := strings.Join(append(args, b.treeKey), "\n")
 	if have, err := os.ReadFile(stampFile); err == nil && string(have) == stamp {
 		st.Note("up to date")
 		return nil
 	}
-	if have, err := os.ReadFile(filepath.Join(b.nativeDir(), "CMakeCache.txt")); err == nil &&
+	if have, err := os.ReadFile(filepath.Join(dir, "CMakeCache.txt")); err == nil &&
 		!strings.Contains(string(have), "CMAKE_HOME_DIRECTORY:INTERNAL="+filepath.ToSlash(args[1])+"\n") {
 		// The cache was moved; CMake refuses to go on in such a folder.
-		if err := os.RemoveAll(b.nativeDir()); err != nil {
+		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
-	err := command{path: b.tools.CMake, args: args, dir: b.dir, env: append(b.ccacheEnv(), env...), log: b.log("configure")}.run(ctx)
+	err := command{path: b.tools.CMake, args: args, dir: b.dir, env: append(b.ccacheEnv(), env...), log: b.log(log)}.run(ctx)
 	if err != nil {
 		return hint.Wrap(err, "CMake 3.24 or newer is needed; the log says what it missed")
 	}

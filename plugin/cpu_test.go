@@ -92,7 +92,7 @@ func TestParseMacros(t *testing.T) {
 
 func TestConfigureArgs(t *testing.T) {
 	tools := Toolchain{Ninja: "/n", CC: "/cc", CXX: "/cxx"}
-	args := configureArgs("/o", "/l", "/b", "linux", "0c1e", tools, []string{"-DGGML_AVX=ON"})
+	args := configureArgs("/o", "/l", "/b", "0c1e", tools, []string{"-DGGML_AVX=ON"})
 	for _, want := range []string{"/o/llama/server", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/l", "-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON", "-DGGML_AVX=ON"} {
 		if !slices.Contains(args, want) {
 			t.Errorf("no %s in %v", want, args)
@@ -103,7 +103,7 @@ func TestConfigureArgs(t *testing.T) {
 		t.Error("ccache without ccache")
 	}
 	tools.CCache = "/ccache"
-	if !slices.Contains(configureArgs("/o", "/l", "/b", "linux", "0c1e", tools, nil), launcher) {
+	if !slices.Contains(configureArgs("/o", "/l", "/b", "0c1e", tools, nil), launcher) {
 		t.Error("ccache is not used")
 	}
 }

@@ -125,11 +125,11 @@ func (b *build) configurePlugin(ctx context.Context, st *Step) error {
 	if b.tools.CCache != "" {
 		args = append(args, "-DCMAKE_CXX_COMPILER_LAUNCHER="+b.tools.CCache)
 	}
-	return b.cmake(ctx, st, args)
+	return b.cmake(ctx, st, b.nativeDir(), "configure", args)
 }
 
 func (b *build) compilePlugin(ctx context.Context, st *Step) error {
-	return b.ninja(ctx, st, "compile", pluginTargets)
+	return b.ninja(ctx, st, b.nativeDir(), "compile", pluginTargets)
 }
 
 // checkPlugin checks what can be checked without an Ollama to load it.

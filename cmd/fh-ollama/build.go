@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -33,7 +34,8 @@ func buildCommand() *cli.Command {
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
-			&cli.StringSliceFlag{Name: "backends", Value: cli.NewStringSlice("cpu"), Usage: "comma-separated `LIST`; only cpu so far"},
+			&cli.StringSliceFlag{Name: "backends", Usage: "comma-separated `LIST` of cpu, rpc, cuda, metal (default: cpu; metal too on Apple silicon)"},
+			&cli.StringFlag{Name: "cuda-architectures", Usage: "`LIST` like 86;90 (default: this machine's, else Ollama's)"},
 		},
 		Action: runBuild,
 	}
@@ -68,20 +70,20 @@ func runBuild(c *cli.Context) error {
 // buildOptions checks the command line.
 func buildOptions(c *cli.Context) (plugin.Options, error) {
 	opts := plugin.Options{
-		Prefix:         c.Path("prefix"),
-		Stock:          c.Bool("stock"),
-		OllamaSource:   c.Path("ollama-source"),
-		LlamaCppSource: c.Path("llama-cpp-source"),
-		Jobs:           c.Int("jobs"),
-		CPUVariants:    c.String("cpu-variants"),
-		Backends:       c.StringSlice("backends"),
-		Version:        version,
+		Prefix:            c.Path("prefix"),
+		Stock:             c.Bool("stock"),
+		OllamaSource:      c.Path("ollama-source"),
+		LlamaCppSource:    c.Path("llama-cpp-source"),
+		Jobs:              c.Int("jobs"),
+		CPUVariants:       c.String("cpu-variants"),
+		CUDAArchitectures: c.String("cuda-architectures"),
+		Version:           version,
 	}
 	if c.NArg() > 0 {
 		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
-		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends"} {
+		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends", "cuda-architectures"} {
 			if c.IsSet(other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other), "leave one of them out: the plug-in is one library for any stock Ollama")}
 			}
@@ -93,10 +95,12 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 	if v := opts.CPUVariants; v != plugin.CPUNative && v != plugin.CPUAll {
 		return opts, usageError{hint.New(fmt.Sprintf("--cpu-variants %q", v), "give native or all")}
 	}
-	for _, name := range opts.Backends {
-		if name != "cpu" {
-			return opts, usageError{hint.New(fmt.Sprintf("backend %q is not yet supported by this version", name), "leave out --backends; the build is for the CPU")}
-		}
+	var err error
+	if opts.Backends, err = plugin.ParseBackends(c.StringSlice("backends"), runtime.GOOS, runtime.GOARCH); err != nil {
+		return opts, usageError{err}
+	}
+	if opts.CUDAArchitectures != "" && !slices.Contains(opts.Backends, plugin.BackendCUDA) {
+		return opts, usageError{hint.New("--cuda-architectures without CUDA", "add --backends cuda")}
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -110,6 +114,9 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 func printBuild(out io.Writer, r plugin.Result) {
 	prefix := shortPath(r.Prefix)
 	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n", prefix, r.Ollama, r.LlamaCpp, r.CPU)
+	if r.CUDA != "" {
+		fmt.Fprintf(out, "and for NVIDIA's GPUs by CUDA %s, architectures: %s\n", r.CUDA, r.CUDAArchitectures)
+	}
 	if !r.FlashHead {
 		fmt.Fprintf(out, "\nIt has no FlashHead: use it to compare.\n")
 		return

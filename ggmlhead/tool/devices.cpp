@@ -1,34 +1,86 @@
 #include "commands.h"
 
+#include "flags.h"
+#include "flash-head-sketch.h"
 #include "ggml-backend.h"
 #include "ggml-flash-head.h"
 #include "json.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <sstream>
 
-// Whether a device says that it can run the operation, asked with a small tensor of it.
-static bool has_flash_head(ggml_backend_dev_t dev) {
-    const int64_t n_embd = 256, n_vocab = 64, n_clusters = 4;
+// What a head looks like to a backend: types and sizes.
+struct head_shape {
+    std::string type          = ""; // of the weight
+    std::string centroid_type = "q4_0";
+    int64_t     n_embd        = 256;
+    int64_t     n_vocab       = 64;
+    int64_t     n_clusters    = 4;
+    int64_t     n_pinned      = 0;
+    int64_t     rank          = 0;  // of its sketch, 0 for none
+};
 
+// The type of that name, GGML_TYPE_COUNT if there is none.
+static enum ggml_type type_named(const std::string & name) {
+    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
+        const char * known = ggml_type_name((enum ggml_type) i);
+        if (known != nullptr && name == known) {
+            return (enum ggml_type) i;
+        }
+    }
+    return GGML_TYPE_COUNT;
+}
+
+// Whether weights are stored in the type: floats, and what decodes into floats.
+static bool is_weight_type(enum ggml_type type) {
+    const struct ggml_type_traits * traits = ggml_get_type_traits(type);
+    return type == GGML_TYPE_F32 || (traits->type_size > 0 && traits->to_float != nullptr);
+}
+
+// Whether a device says that it can run the operation on one row of activations; nothing is allocated.
+static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const head_shape & shape) {
     struct ggml_init_params init = { 16*ggml_tensor_overhead(), nullptr, /*no_alloc =*/ true };
     struct ggml_context * ctx = ggml_init(init);
 
     struct ggml_flash_head_sources sources = {};
-    sources.centroids = ggml_new_tensor_2d(ctx, GGML_TYPE_Q4_0, n_embd, n_clusters);
-    sources.places    = ggml_new_tensor_2d(ctx, GGML_TYPE_I32,  n_vocab, 2);
-    sources.tokens    = ggml_new_tensor_1d(ctx, GGML_TYPE_I32,  n_vocab);
-    sources.offsets   = ggml_new_tensor_1d(ctx, GGML_TYPE_I32,  n_clusters + 1);
+    sources.centroids = ggml_new_tensor_2d(ctx, type_named(shape.centroid_type), shape.n_embd, shape.n_clusters);
+    sources.places    = ggml_new_tensor_2d(ctx, GGML_TYPE_I32, shape.n_vocab, 2);
+    sources.tokens    = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, shape.n_vocab);
+    sources.offsets   = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, shape.n_clusters + 1);
+    if (shape.n_pinned > 0) {
+        sources.pinned = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, shape.n_pinned);
+    }
+    if (shape.rank > 0) {
+        sources.sketch = ggml_new_tensor_2d(ctx, GGML_TYPE_I8,
+                flash_head_sketch_group_size(shape.rank), flash_head_sketch_n_groups(shape.n_vocab));
+        sources.activations = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, shape.rank, shape.n_embd);
+    }
 
     struct ggml_flash_head_params params = {};
     params.n_probe     = 1;
     params.mode        = GGML_FLASH_HEAD_TOP;
     params.temperature = 1.0f;
 
-    struct ggml_tensor * weight = ggml_new_tensor_2d(ctx, GGML_TYPE_Q8_0, n_embd, n_vocab);
-    struct ggml_tensor * x      = ggml_new_tensor_2d(ctx, GGML_TYPE_F32,  n_embd, 1);
+    struct ggml_tensor * weight = ggml_new_tensor_2d(ctx, type,          shape.n_embd, shape.n_vocab);
+    struct ggml_tensor * x      = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, shape.n_embd, 1);
     const bool yes = ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx, weight, x, &sources, &params));
     ggml_free(ctx);
     return yes;
+}
+
+// JSON lists of the types of weights with which a device has the operation, and of those with which it has not.
+static void add_weight_types(json_object * device, ggml_backend_dev_t dev) {
+    std::string lists[2];
+    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
+        const enum ggml_type type = (enum ggml_type) i;
+        if (is_weight_type(type)) {
+            std::string & list = lists[has_flash_head(dev, type, {})];
+            list += std::string(list.empty() ? "" : ",") + "\"" + ggml_type_name(type) + "\"";
+        }
+    }
+    device->add_raw("weights",       "[" + lists[true]  + "]");
+    device->add_raw("dense_weights", "[" + lists[false] + "]");
 }
 
 static const char * type_name(enum ggml_backend_dev_type type) {
@@ -41,13 +93,76 @@ static const char * type_name(enum ggml_backend_dev_type type) {
     }
 }
 
+// Reads the head that is asked about, if one is. Returns false after printing what is wrong.
+static bool parse_head(int argc, char ** argv, head_shape * head) {
+    const flash_head_flag flags[] = {
+        { "--type",          &head->type,          nullptr,           0, 0                           },
+        { "--centroid-type", &head->centroid_type, nullptr,           0, 0                           },
+        { "--columns",       nullptr,              &head->n_embd,     1, 1 << 24                     },
+        { "--rows",          nullptr,              &head->n_vocab,    1, INT32_MAX                   },
+        { "--clusters",      nullptr,              &head->n_clusters, 1, INT32_MAX - 1               },
+        { "--pinned",        nullptr,              &head->n_pinned,   0, INT32_MAX                   },
+        { "--rank",          nullptr,              &head->rank,       0, FLASH_HEAD_SKETCH_MAX_RANK  },
+    };
+    if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
+        return false;
+    }
+    if (head->type.empty()) {
+        if (argc > 0) {
+            fprintf(stderr, "error: what is asked about needs --type\n");
+        }
+        return argc == 0;
+    }
+    for (const std::string & name : { head->type, head->centroid_type }) {
+        const enum ggml_type type = type_named(name);
+        if (type == GGML_TYPE_COUNT || !is_weight_type(type) || head->n_embd % ggml_blck_size(type) != 0) {
+            fprintf(stderr, "error: %lld columns cannot have type %s\n", (long long) head->n_embd, name.c_str());
+            return false;
+        }
+    }
+    if (head->rank % FLASH_HEAD_SKETCH_STEP != 0) {
+        fprintf(stderr, "error: --rank must be a multiple of %d\n", FLASH_HEAD_SKETCH_STEP);
+        return false;
+    }
+    return true;
+}
+
+// Registers the devices of the servers that LLAMA_ARG_RPC lists, as llama-server does. Returns false after printing what is
+// wrong; ggml itself ends the process at a server that does not answer.
+static bool add_rpc_servers() {
+    const char * servers = getenv("LLAMA_ARG_RPC");
+    if (servers == nullptr || *servers == '\0') {
+        return true;
+    }
+    ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
+    auto add_server = rpc == nullptr ? nullptr :
+            (ggml_backend_reg_t (*)(const char *)) ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server");
+    if (add_server == nullptr) {
+        fprintf(stderr, "error: LLAMA_ARG_RPC is set, but this build has no RPC backend\n");
+        return false;
+    }
+    std::istringstream list(servers);
+    for (std::string server; std::getline(list, server, ','); ) {
+        ggml_backend_reg_t reg = add_server(server.c_str());
+        if (reg == nullptr) {
+            fprintf(stderr, "error: the RPC server %s has no devices\n", server.c_str());
+            return false;
+        }
+        ggml_backend_register(reg);
+    }
+    return true;
+}
+
 int flash_head_tool_devices(int argc, char ** argv) {
-    if (argc > 0) {
-        fprintf(stderr, "error: devices takes no arguments: %s\n", argv[0]);
+    head_shape head;
+    if (!parse_head(argc, argv, &head)) {
         return 2;
     }
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
     ggml_backend_load_all();
+    if (!add_rpc_servers()) {
+        return 1;
+    }
 
     std::string list;
     for (size_t i = 0; i < ggml_backend_dev_count(); i++) {
@@ -56,7 +171,11 @@ int flash_head_tool_devices(int argc, char ** argv) {
         device.add("name",        ggml_backend_dev_name(dev));
         device.add("description", ggml_backend_dev_description(dev));
         device.add("type",        type_name(ggml_backend_dev_type(dev)));
-        device.add("flash_head",  has_flash_head(dev));
+        device.add("flash_head",  has_flash_head(dev, GGML_TYPE_Q8_0, {}));
+        add_weight_types(&device, dev);
+        if (!head.type.empty()) {
+            device.add("head", has_flash_head(dev, type_named(head.type), head));
+        }
         list += (i > 0 ? "," : "") + device.end();
     }
     json_object out;

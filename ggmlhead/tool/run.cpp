@@ -30,8 +30,13 @@ static const char * USAGE =
     "         --sketch FILE      is written: R rows of float32 for residuals, then R for hidden states; nothing if R is 0\n"
     "         --records FILE     is written: for each row of hidden states the dense head's best 40 tokens, each as two\n"
     "                            little-endian uint32: the token, and its rank from 1 by estimate\n"
-    "       llama-flashhead devices\n"
-    "           list ggml's devices and whether they have the FLASH_HEAD operation, as JSON; patched builds only\n"
+    "       llama-flashhead devices [--type TYPE --columns D --rows V --clusters K [options]]\n"
+    "           list ggml's devices and the types of weights for which they have the FLASH_HEAD operation, as JSON; with\n"
+    "           --type also whether they have it for a head of that type and these sizes; patched builds only\n"
+    "         --centroid-type T  (default q4_0)\n"
+    "         --pinned N         tokens that are always scored (default 0)\n"
+    "         --rank R           of a sketch (default 0, none)\n"
+    "           devices of the RPC servers in LLAMA_ARG_RPC are asked too\n"
     "\n"
     "example: llama-flashhead cluster --model model.gguf --tensor output.weight --out clusters.u32\n";
 

@@ -5,8 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
-	"strings"
+	"os"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
@@ -38,8 +37,9 @@ type Server struct {
 
 // Library is the native part of a build on this machine.
 type Library struct {
-	Tool    string           `json:"tool,omitempty"` // path of llama-flashhead
-	Devices []cluster.Device `json:"devices"`        // of a patched build; the plug-in's tool knows none
+	Tool    string           `json:"tool,omitempty"`    // path of llama-flashhead
+	Devices []cluster.Device `json:"devices"`           // of a patched build; the plug-in's tool knows none
+	Folders []cluster.Folder `json:"folders,omitempty"` // with backends of GPUs
 }
 
 // File is a GGUF file's state.
@@ -69,10 +69,11 @@ func Examine(ctx context.Context, s server.Server, places installation.Places, l
 	}
 	r.server(ctx, s)
 	r.plugin(ctx, places)
-	r.library(ctx, libDirs)
+	var head *cluster.HeadShape
 	if path != "" {
-		r.file(path)
+		head = r.file(path)
 	}
+	r.library(ctx, libDirs, head)
 	return r, ctx.Err()
 }
 
@@ -111,7 +112,9 @@ func (r *Report) server(ctx context.Context, s server.Server) {
 // deviceTimeout bounds the wait for the native tool: drivers of graphics cards can hang.
 const deviceTimeout = 30 * time.Second
 
-func (r *Report) library(ctx context.Context, dirs []string) {
+// library looks at the native tool in one of dirs and asks its devices whether they have the op, for head too unless it is
+// nil.
+func (r *Report) library(ctx context.Context, dirs []string, head *cluster.HeadShape) {
 	tool, err := cluster.FindTool(dirs)
 	if err != nil {
 		if r.Plugin.Library == "" && len(r.Plugin.Installed) == 0 { // with the plug-in models run fast without any tool
@@ -125,39 +128,31 @@ func (r *Report) library(ctx context.Context, dirs []string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, deviceTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, tool, "devices").Output()
+	devices, folders, err := cluster.Devices(ctx, tool, os.Getenv("LLAMA_ARG_RPC"), head)
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
-		}
-		r.wrong(hint.Wrap(fmt.Errorf("%s devices: %w", tool, err), "build again: fh-ollama build"))
+		r.wrong(err)
 		return
 	}
-	devices, err := cluster.ParseDevices(string(out))
-	if err != nil {
-		r.wrong(hint.New(fmt.Sprintf("%s devices: no list of devices", tool), "build again: fh-ollama build"))
-		return
-	}
-	r.Library.Devices = devices
+	r.Library.Devices, r.Library.Folders = devices, folders
 }
 
-func (r *Report) file(path string) {
+// file looks at a GGUF file. It returns what its head asks of a device, nil if the runtime would not use it.
+func (r *Report) file(path string) *cluster.HeadShape {
 	r.File = &File{Path: path}
 	f, err := gguf.Open(path)
 	if err != nil {
 		r.wrong(err)
-		return
+		return nil
 	}
 	defer f.Close()
 	head, err := flashhead.FindHead(f)
 	if err != nil {
 		r.wrong(fmt.Errorf("%s: %w", path, err))
-		return
+		return nil
 	}
 	r.File.Usable = true
 	if r.File.Converted = flashhead.Converted(f); !r.File.Converted {
-		return
+		return nil
 	}
 	p, err := flashhead.FromFile(f, head)
 	r.File.Clusters, r.File.Probes = p.Clusters, p.Probes
@@ -170,5 +165,10 @@ func (r *Report) file(path string) {
 		r.wrong(err)
 	default:
 		r.File.Sound = true
+		return &cluster.HeadShape{
+			Type: head.Tensor.Type.String(), Columns: head.Width(), Rows: head.Vocab(), Clusters: int64(p.Clusters),
+			CentroidType: p.CentroidType.String(), Pinned: len(p.Pinned), Rank: p.Sketch.Rank,
+		}
 	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -81,5 +82,42 @@ func TestProblems(t *testing.T) {
 	}
 	if strings.Contains(r.String(), "wrong") {
 		t.Error("a single problem is shown twice")
+	}
+}
+
+// What a device can do is said for types of weights, and for the file's own head.
+func TestDevicesAreShown(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		device cluster.Device
+		want   string
+	}{
+		{cluster.Device{Name: "CPU", Weights: []string{"f16", "q8_0"}, FlashHead: true}, "CPU (): FlashHead for all types of weights"},
+		{cluster.Device{Name: "CUDA0", Weights: []string{"f16", "q8_0"}, DenseWeights: []string{"iq1_s"}, Head: &yes},
+			"CUDA0 (): FlashHead for all types of weights but iq1_s; for the head of this file"},
+		{cluster.Device{Name: "CUDA0", Weights: []string{"f16"}, DenseWeights: []string{"iq1_s", "q2_K"}, Head: &no},
+			"CUDA0 (): FlashHead for f16; not for the head of this file, which runs dense"},
+		{cluster.Device{Name: "Vulkan0", DenseWeights: []string{"f16"}, Head: &no}, "Vulkan0 (): no FlashHead, runs dense"},
+	} {
+		r := Report{Library: Library{Devices: []cluster.Device{c.device}}}
+		if text := r.String(); !strings.Contains(text, c.want+"\n") {
+			t.Errorf("%+v is shown as\n%s", c.device, text)
+		}
+	}
+	r := Report{Library: Library{Folders: []cluster.Folder{{Name: "cuda_v13"}, {Name: "vulkan", Devices: 1}}}}
+	if text := r.String(); !strings.Contains(text, "none in cuda_v13") || strings.Contains(text, "vulkan") {
+		t.Errorf("folders are shown as\n%s", text)
+	}
+}
+
+// The devices are asked about the head of the file only if the runtime would use its keys.
+func TestHeadOfFile(t *testing.T) {
+	var r Report
+	if head := r.file(withMap(t, 0)); head != nil {
+		t.Errorf("damaged: %+v", head)
+	}
+	want := cluster.HeadShape{Type: "f32", Columns: 32, Rows: 64, Clusters: 2, CentroidType: "f16"}
+	if head := r.file(withMap(t, 1)); head == nil || *head != want {
+		t.Errorf("%+v, want %+v", head, want)
 	}
 }

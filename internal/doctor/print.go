@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/fh-ollama/fh-ollama/internal/cluster"
 )
 
 // String is the report for people. Several problems are listed at its end; a single one is left to Err.
@@ -35,11 +37,12 @@ func (r Report) String() string {
 		row("library", "not found")
 	}
 	for _, d := range r.Library.Devices {
-		can := "no FlashHead, runs dense"
-		if d.FlashHead {
-			can = "FlashHead"
+		row("device", "%s (%s): %s", d.Name, d.Description, ability(d))
+	}
+	for _, f := range r.Library.Folders {
+		if f.Devices == 0 {
+			row("device", "none in %s: its GPUs or their driver are not here", f.Name)
 		}
-		row("device", "%s (%s): %s", d.Name, d.Description, can)
 	}
 	if r.Server.Reachable && len(r.Models) == 0 {
 		row("models", "none with FlashHead yet")
@@ -67,6 +70,28 @@ func (r Report) String() string {
 	}
 	w.Flush()
 	return b.String()
+}
+
+// ability says what a device does with heads, and with the file's if one was asked about.
+func ability(d cluster.Device) string {
+	can := "no FlashHead, runs dense"
+	switch with, without := len(d.Weights), len(d.DenseWeights); {
+	case with == 0:
+	case without == 0:
+		can = "FlashHead for all types of weights"
+	case without < with:
+		can = "FlashHead for all types of weights but " + strings.Join(d.DenseWeights, ", ")
+	default:
+		can = "FlashHead for " + strings.Join(d.Weights, ", ")
+	}
+	switch {
+	case d.Head == nil || len(d.Weights) == 0:
+		return can
+	case *d.Head:
+		return can + "; for the head of this file"
+	default:
+		return can + "; not for the head of this file, which runs dense"
+	}
 }
 
 // rows says where the plug-in is and which models that run have it; nothing where there is none.

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// state is how a check ended.
+type state string
+
+const (
+	passed  state = "passed"
+	failed  state = "failed"
+	skipped state = "not run"
+)
+
+// check is one run of the op's test.
+type check struct {
+	Name    string  `json:"name"`
+	State   state   `json:"state"`
+	Says    string  `json:"says"` // its last line, or why it was not run
+	Seconds float64 `json:"seconds"`
+}
+
+func (c check) String() string { return fmt.Sprintf("%s: %s, %s", c.Name, c.State, c.Says) }
+
+// testProgram compares the op with plain references: all types, shapes, ties and odd numbers; it draws clusters thousands
+// of times and compares the frequencies with the law that they must follow.
+const testProgram = "test-flash-head"
+
+// testOp runs the op's test on the device.
+func (d device) testOp(ctx context.Context) check {
+	return runCheck(ctx, testProgram, filepath.Join(d.lib, testProgram), d.flags())
+}
+
+// sanitizers are the tools of NVIDIA's compute-sanitizer that a kernel must pass: no access out of bounds, no race in shared
+// memory, no thread that misses a barrier.
+var sanitizers = []string{"memcheck", "racecheck", "synccheck"}
+
+// foundError is the exit status that the sanitizer is told to end with when it found something.
+const foundError = "99"
+
+// sanitize runs the op's test under one of NVIDIA's tools.
+func (d device) sanitize(ctx context.Context, tool string) check {
+	name := testProgram + " under " + tool
+	sanitizer, err := exec.LookPath("compute-sanitizer")
+	if err != nil {
+		sanitizer, err = exec.LookPath("/usr/local/cuda/bin/compute-sanitizer")
+	}
+	if err != nil {
+		return check{Name: name, State: skipped, Says: "compute-sanitizer is not installed; it comes with the CUDA toolkit"}
+	}
+	args := append([]string{"--tool", tool, "--error-exitcode", foundError, filepath.Join(d.lib, testProgram)}, d.flags()...)
+	return runCheck(ctx, name, sanitizer, args)
+}
+
+// runCheck runs a program whose exit status tells. When it fails, all that it printed is shown.
+func runCheck(ctx context.Context, name, program string, args []string) check {
+	start := time.Now()
+	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
+	c := check{Name: name, State: passed, Says: lastLine(string(out)), Seconds: time.Since(start).Seconds()}
+	if err != nil {
+		c.State = failed
+		if c.Says == "" {
+			c.Says = err.Error()
+		}
+		fmt.Fprintf(os.Stderr, "\n%s\n", out)
+	}
+	return c
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

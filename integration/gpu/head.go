@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/synthetic"
+)
+
+// headShape is the head of a model whose shape package synthetic knows, in a type of ggml.
+type headShape struct{ model, typ string }
+
+func (h headShape) String() string { return h.model + " " + h.typ }
+
+// headTime is how long one head takes.
+type headTime struct {
+	Model    string  `json:"model"`
+	Type     string  `json:"type"`
+	Rows     int64   `json:"rows"`
+	Columns  int64   `json:"columns"`
+	Clusters int64   `json:"clusters"`
+	Probes   int64   `json:"probes"`
+	Dense    float64 `json:"dense_us"`
+	Flash    float64 `json:"flash_us"`
+	SpeedUp  float64 `json:"speed_up"` // median of the rounds' ratios
+	Limit    float64 `json:"limit"`    // bytes of the dense head over those of FlashHead
+	Printed  string  `json:"printed"`  // all that the program says
+}
+
+const benchProgram = "bench-flash-head"
+
+// timeHead times the op against the dense product of the same weight on the device.
+func (d device) timeHead(ctx context.Context, h headShape, rounds int) (headTime, error) {
+	shapes, err := synthetic.Shapes([]string{h.model})
+	if err != nil {
+		return headTime{}, err
+	}
+	t := headTime{Model: h.model, Type: h.typ, Rows: shapes[0].Vocabulary, Columns: shapes[0].Width}
+	t.Clusters = (t.Rows + flashhead.DefaultClusterSize - 1) / flashhead.DefaultClusterSize
+	t.Probes = int64(flashhead.DefaultProbes(uint32(t.Clusters)))
+	if t.Limit, err = t.limit(); err != nil {
+		return headTime{}, err
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	args := append(d.flags(), "--rows", number(t.Rows), "--columns", number(t.Columns), "--type", h.typ,
+		"--probes", number(t.Probes), "--rounds", strconv.Itoa(rounds))
+	if d.Type == "cpu" {
+		args = append(args, "--threads", "1")
+	}
+	out, err := exec.CommandContext(ctx, filepath.Join(d.lib, benchProgram), args...).CombinedOutput()
+	if err != nil {
+		return headTime{}, fmt.Errorf("%s of %s: %w: %s", benchProgram, h, err, lastLine(string(out)))
+	}
+	t.Printed = string(out)
+	return t, t.read()
+}
+
+var (
+	denseTime  = regexp.MustCompile(`(?m)^ *dense +([0-9.]+) us`)
+	flashTime  = regexp.MustCompile(`(?m)^ *FlashHead +([0-9.]+) us`)
+	headsRatio = regexp.MustCompile(`(?m)^ *ratio +([0-9.]+) x`)
+)
+
+// read takes the figures from what the program printed.
+func (t *headTime) read() error {
+	for _, f := range []struct {
+		pattern *regexp.Regexp
+		value   *float64
+	}{{denseTime, &t.Dense}, {flashTime, &t.Flash}, {headsRatio, &t.SpeedUp}} {
+		found := f.pattern.FindStringSubmatch(t.Printed)
+		if found == nil {
+			return hint.New(benchProgram+" prints something unknown: "+lastLine(t.Printed), "build again: make gpu")
+		}
+		*f.value, _ = strconv.ParseFloat(found[1], 64) // digits, as matched
+	}
+	return nil
+}
+
+// limit is the ratio of the bytes that memory has to deliver and take: the dense product reads the weight, FlashHead the
+// centroids and the rows of the selected clusters; both write the logits.
+func (t headTime) limit() (float64, error) {
+	weight, ok := gguf.ParseTensorType(t.Type)
+	centroids, err := flashhead.CentroidType("", flashhead.Head{Tensor: gguf.Tensor{Shape: []int64{t.Columns, t.Rows}}})
+	if !ok || err != nil {
+		return 0, fmt.Errorf("no head of type %s and %d columns", t.Type, t.Columns)
+	}
+	logits := 4 * t.Rows
+	dense := t.Rows*weight.RowBytes(t.Columns) + logits
+	flash := t.Clusters*centroids.RowBytes(t.Columns) + t.Probes*flashhead.DefaultClusterSize*weight.RowBytes(t.Columns) + logits
+	return float64(dense) / float64(flash), nil
+}

@@ -1,0 +1,225 @@
+package plugin
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/patches"
+)
+
+// TestCUDACompiles is what can be known about the CUDA backend without a GPU: Ollama's own CMake project, configured as
+// `fh-ollama build --backends cuda` does it, takes up our sources, and they and every file that our patches touch compile
+// without a warning for three generations of GPUs. NVIDIA's compiler comes from Python packages (third_party/cuda.txt).
+func TestCUDACompiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles CUDA; not with -short")
+	}
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		t.Skip("NVIDIA's packages are for Linux on x86-64 and aarch64")
+	}
+	cache, err := DefaultCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := NewSteps(t.Output())
+	var nvcc string
+	err = steps.Do("CUDA compiler", func(st *Step) (err error) {
+		nvcc, err = fetchNVCC(t.Context(), st, cache)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%v\n  %s", err, hint.Of(err))
+	}
+	t.Setenv("CUDACXX", nvcc)
+
+	opts, err := Options{Cache: cache, Backends: []string{BackendCPU, BackendCUDA}, CUDAArchitectures: "75;86;90"}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &build{opts: opts, pins: committedPins(t), steps: steps, overlay: Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
+	b.dir = filepath.Join(cache, "build", "cuda-check")
+	unlock, err := b.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	err = b.do(t.Context(), []namedStep{
+		{"tools", b.findTools},
+		{"ollama source", b.fetchOllama},
+		{"llama.cpp source", b.fetchLlamaCpp},
+		{"lay sources", b.laySources},
+		{"configure", func(ctx context.Context, st *Step) error {
+			return b.configureCUDA(ctx, st, "-DCMAKE_CUDA_FLAGS=-Werror all-warnings")
+		}},
+		{"compile", func(ctx context.Context, st *Step) error {
+			sources, err := b.cudaSources()
+			if err != nil {
+				return err
+			}
+			t.Logf("to compile: %s", strings.Join(sources, ", "))
+			for i, name := range sources {
+				// What ninja makes first of the source; it fails if CMake did not take it up.
+				sources[i] = filepath.Join(b.llamaTree(), filepath.FromSlash(name)) + "^"
+			}
+			return b.ninja(ctx, st, b.cudaDir(), "compile", sources)
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// cudaSources are our CUDA sources, and those of ggml's CUDA backend that our patches touch, relative to the tree.
+func (b *build) cudaSources() ([]string, error) {
+	series, err := ReadSeries(b.overlay.Patches, b.pins.Patches.Series)
+	if err != nil {
+		return nil, err
+	}
+	sources := touched(series, "ggml/src/ggml-cuda/", ".cu")
+	ours, err := fs.Glob(b.overlay.Head, "cuda/*.cu")
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 || len(ours) == 0 {
+		return nil, fmt.Errorf("%d sources in ggmlhead/cuda, %d that patches touch in ggml-cuda", len(ours), len(sources))
+	}
+	for _, name := range ours {
+		sources = append(sources, "flashhead/"+name)
+	}
+	return sources, nil
+}
+
+var patchedFile = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
+
+// touched returns the files in a folder that patches change, by their ending.
+func touched(series []Patch, folder, ending string) (names []string) {
+	for _, p := range series {
+		for _, m := range patchedFile.FindAllSubmatch(p.Data, -1) {
+			if name := string(m[1]); strings.HasPrefix(name, folder) && strings.HasSuffix(name, ending) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+func TestTouched(t *testing.T) {
+	series := []Patch{
+		{Name: "a", Data: []byte("--- a/x/one.cu\n+++ b/x/one.cu\n@@\n+++ not a name\n--- a/y/two.cu\n+++ b/y/two.cu\n--- a/x/h.cuh\n+++ b/x/h.cuh\n")},
+		{Name: "b", Data: []byte("+++ b/x/one.cu\n+++ b/x/three.cu\n")},
+	}
+	if got := touched(series, "x/", ".cu"); !slices.Equal(got, []string{"x/one.cu", "x/three.cu"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// fetchNVCC returns the path of NVIDIA's compiler in the cache. What the packages hold is laid as an installed toolkit
+// would be, so that CMake finds it; the libraries are empty, for nothing is linked against them.
+func fetchNVCC(ctx context.Context, st *Step, cache string) (string, error) {
+	unlock, err := lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	requirements, err := filepath.Abs("../third_party/cuda.txt")
+	if err != nil {
+		return "", err
+	}
+	pinned, err := os.ReadFile(requirements)
+	if err != nil {
+		return "", err
+	}
+	toolkit := filepath.Join(cache, "src", fmt.Sprintf("cuda-%x", sha256.Sum256(pinned))[:21])
+	nvcc := filepath.Join(toolkit, "bin", "nvcc")
+	if _, err := os.Stat(nvcc); err == nil {
+		return nvcc, nil
+	}
+	st.Note("570 MB, once")
+	python, err := findPip(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(toolkit), 0o755); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(toolkit), ".cuda-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	wheels, laid := filepath.Join(tmp, "wheels"), filepath.Join(tmp, "toolkit")
+	err = command{
+		path: python,
+		args: []string{"-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input", "--no-cache-dir",
+			"--progress-bar", "off", "-r", requirements, "-d", wheels},
+		dir: tmp, log: filepath.Join(cache, "logs", "fetch-cuda.log"),
+	}.run(ctx)
+	if err != nil {
+		return "", hint.Wrap(err, "check the network and pip's settings: NVIDIA's compiler is fetched once")
+	}
+	files, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
+	if err != nil {
+		return "", err
+	}
+	for _, wheel := range files {
+		if err := unpackWheel(wheel, laid); err != nil {
+			return "", fmt.Errorf("%s: %w", wheel, err)
+		}
+	}
+	for _, name := range []string{"libcudart.so", "libcublas.so", "libcublasLt.so", "stubs/libcuda.so"} {
+		if err := replace(filepath.Join(laid, "lib", filepath.FromSlash(name)), nil, 0o644); err != nil {
+			return "", err
+		}
+	}
+	return nvcc, os.Rename(laid, toolkit)
+}
+
+// unpackWheel puts what a Python package has below nvidia/cu13 into dir, but for shared libraries of cuBLAS, 600 MB.
+func unpackWheel(wheel, dir string) error {
+	archive, err := zip.OpenReader(wheel)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir) // no name can leave dir
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, f := range archive.File {
+		name, below := strings.CutPrefix(f.Name, "nvidia/cu13/")
+		if !below || f.FileInfo().IsDir() || strings.HasPrefix(name, "lib/libcublas") {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			return err
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if err := writeFile(root, name, data, f.Mode()&0o111 != 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
