@@ -3,6 +3,7 @@
 #include "flash-head-build.h"
 #include "flash-head-centroids.h"
 #include "flash-head-map.h"
+#include "flash-head-max-rows.h"
 #include "flash-head-pages.h"
 #include "flash-head-settings.h"
 #include "flash-head-sketch.h"
@@ -11,6 +12,7 @@
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
 #include "llama-adapter.h"
+#include "llama-flash-head-device.h"
 #include "llama-graph.h"
 #include "llama-impl.h"
 #include "llama-model.h"
@@ -92,11 +94,6 @@ static bool in_scope(flash_head_scope scope, const load_role & role) {
         || ( role.drafts   && flash_head_scope_has(scope, /*draft =*/ true));
 }
 
-static ggml_backend_dev_t device_of(ggml_backend_buffer_type_t buft) {
-    ggml_backend_dev_t dev = ggml_backend_buft_get_device(buft);
-    return dev ? dev : ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU); // the CPU's own buffers name no device
-}
-
 buft_list_t llama_flash_head_buft_list(
         const llama_model_loader & ml, const llama_hparams & hparams, llm_tensor tensor, const buft_list_t & list) {
     if (tensor != LLM_TENSOR_OUTPUT || ml.metadata == nullptr || !flash_head_map_present(ml.metadata)) {
@@ -106,14 +103,7 @@ buft_list_t llama_flash_head_buft_list(
     if (!settings.enabled || !in_scope(settings.scope, role_of(ml, hparams))) {
         return list;
     }
-    buft_list_t plain;
-    for (const auto & entry : list) {
-        const bool on_cpu = ggml_backend_dev_type(device_of(entry.second)) == GGML_BACKEND_DEVICE_TYPE_CPU;
-        if (!on_cpu || ggml_backend_buft_is_host(entry.second)) {
-            plain.push_back(entry);
-        }
-    }
-    return plain.empty() ? list : plain;
+    return llama_flash_head_plain(list);
 }
 
 // of each token its cluster, then its position, as the op wants them
@@ -260,6 +250,10 @@ static std::shared_ptr<llama_flash_head> load(
     if (!ggml_is_matrix(weight) || !ggml_is_contiguous(weight)) {
         throw stay_dense("the output head is not a plain matrix");
     }
+    const std::string obstacle = llama_flash_head_obstacle(model, weight);
+    if (!obstacle.empty()) {
+        throw stay_dense(obstacle);
+    }
 
     flash_head_map map;
     std::string error;
@@ -267,12 +261,14 @@ static std::shared_ptr<llama_flash_head> load(
         throw stay_dense(error);
     }
 
+    ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
+    ggml_backend_dev_t         dev         = llama_flash_head_device(weight_buft);
+    if (settings.max_rows < 0 && ggml_backend_dev_type(dev) != GGML_BACKEND_DEVICE_TYPE_CPU) {
+        settings.max_rows = FLASH_HEAD_MAX_ROWS_OF_DEVICES;
+    }
     if (!flash_head_settings_resolve(settings, map, weight->type, weight->ne[0], error)) {
         throw std::runtime_error("flash_head: " + error);
     }
-
-    ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
-    ggml_backend_dev_t         dev         = device_of(weight_buft);
 
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;
