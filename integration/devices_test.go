@@ -181,7 +181,7 @@ func TestHeadBesideADevice(t *testing.T) {
 // Devices may take large batches off the CPU, with copies of the weights that they need. Not so FlashHead's, which are no more
 // than a few rows' worth of work.
 func TestLargeBatchesStayBesideTheirHead(t *testing.T) {
-	h := withDevice(patched(t), hasOp, hasHostBuffer)
+	h := withDevice(patched(t), hasOp)
 	text := filepath.Join(t.TempDir(), "text")
 	sample(t, text)
 	// without a copy and without groups the device could compute the op
