@@ -58,6 +58,7 @@ op-test: build
 	dist/lib/ollama/test-flash-head-cluster
 	dist/lib/ollama/test-flash-head-calibrate
 	dist/lib/ollama/test-flash-head-sampling
+	dist/lib/ollama/test-flash-head-rpc
 
 test: lint op-test stock plugin
 	$(GO) test -count=1 -timeout 45m ./...

@@ -19,7 +19,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <future>
 #include <stdexcept>
 
@@ -125,9 +124,6 @@ static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
 
 // whether the device would run the op on these tensors
 static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const llama_flash_head & head) {
-    if (strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(dev)), "RPC") == 0) {
-        return false; // it says yes to every op, whatever the far side can do
-    }
     ggml_context_ptr ctx(ggml_init({ 2*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
     return ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.target.params));
