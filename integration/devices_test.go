@@ -79,7 +79,8 @@ func written(t *testing.T, l *harness.Llama) (all [][]int) {
 // writes runs a model for that and returns it with the log.
 func writes(t *testing.T, h host, model string, args []string, env ...string) ([][]int, string) {
 	t.Helper()
-	l := startLlama(t, h, append([]string{"--model", model}, args...), env...)
+	// one thread, as the device beside it has one, too
+	l := startLlama(t, h, append([]string{"--model", model, "--threads", "1"}, args...), env...)
 	all := written(t, l)
 	l.Stop()
 	return all, l.Log()
