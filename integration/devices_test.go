@@ -133,6 +133,16 @@ func TestDeviceWithoutTheOp(t *testing.T) {
 	}
 }
 
+// Nor does a head that is spread over devices run on them, even if each of them had the op.
+func TestSplitHead(t *testing.T) {
+	h := withDevice(patched(t), hasOp)
+	args := append([]string{"--split-mode", "tensor"}, wholeModel...)
+	want, _ := writes(t, h, converted(t), args, "FLASHHEAD_ENABLED=0")
+	got, log := writes(t, h, converted(t), args)
+	saysOnce(t, log, "the head is split over devices (Meta()); running dense")
+	sameTokens(t, "a split head", got, want)
+}
+
 // On one that has it the head is computed there: a token costs no copy more than without FlashHead, and chooses what the CPU
 // would choose.
 func TestDeviceWithTheOp(t *testing.T) {

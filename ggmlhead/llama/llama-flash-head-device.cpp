@@ -1,7 +1,6 @@
 #include "llama-flash-head-device.h"
 
 #include "llama-impl.h"
-#include "llama-model.h"
 
 ggml_backend_dev_t llama_flash_head_device(ggml_backend_buffer_type_t buft) {
     ggml_backend_dev_t dev = ggml_backend_buft_is_host(buft) ? nullptr : ggml_backend_buft_get_device(buft);
@@ -13,19 +12,17 @@ static bool is_repacked(ggml_backend_buffer_type_t buft) {
     return !ggml_backend_buft_is_host(buft) && ggml_backend_dev_type(llama_flash_head_device(buft)) == GGML_BACKEND_DEVICE_TYPE_CPU;
 }
 
-// whether buffers of this type spread a tensor over devices
-static bool is_split(ggml_backend_buffer_type_t buft, llama_split_mode mode) {
-    ggml_backend_dev_t dev = llama_flash_head_device(buft);
-    return ggml_backend_dev_type(dev) == GGML_BACKEND_DEVICE_TYPE_META
-        || (mode == LLAMA_SPLIT_MODE_ROW && !ggml_backend_buft_is_host(buft) && buft != ggml_backend_dev_buffer_type(dev));
+// whether buffers of this type spread a tensor over devices (--split-mode tensor)
+static bool is_split(ggml_backend_buffer_type_t buft) {
+    return ggml_backend_dev_type(llama_flash_head_device(buft)) == GGML_BACKEND_DEVICE_TYPE_META;
 }
 
-std::string llama_flash_head_obstacle(const llama_model & model, const ggml_tensor * weight) {
+std::string llama_flash_head_obstacle(const ggml_tensor * weight) {
     ggml_backend_buffer_type_t buft = ggml_backend_buffer_get_type(weight->buffer);
     if (is_repacked(buft)) {
         return format("the rows of the head are repacked (%s)", ggml_backend_buft_name(buft));
     }
-    if (is_split(buft, model.split_mode())) {
+    if (is_split(buft)) {
         return format("the head is split over devices (%s)", ggml_backend_buft_name(buft));
     }
     return "";

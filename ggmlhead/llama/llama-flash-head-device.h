@@ -16,5 +16,5 @@ ggml_backend_dev_t llama_flash_head_device(ggml_backend_buffer_type_t buft);
 // The buffer types of list that keep rows as they are, or all of list if there is none.
 buft_list_t llama_flash_head_plain(const buft_list_t & list);
 
-// Why single rows of model's head cannot be read where it lies, whatever the device computes, or "".
-std::string llama_flash_head_obstacle(const llama_model & model, const ggml_tensor * weight);
+// Why single rows of a head cannot be read where it lies, whatever the device computes, or "".
+std::string llama_flash_head_obstacle(const ggml_tensor * weight);

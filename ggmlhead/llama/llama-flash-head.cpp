@@ -246,7 +246,7 @@ static std::shared_ptr<llama_flash_head> load(
     if (!ggml_is_matrix(weight) || !ggml_is_contiguous(weight)) {
         throw stay_dense("the output head is not a plain matrix");
     }
-    const std::string obstacle = llama_flash_head_obstacle(model, weight);
+    const std::string obstacle = llama_flash_head_obstacle(weight);
     if (!obstacle.empty()) {
         throw stay_dense(obstacle);
     }
