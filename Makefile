@@ -67,6 +67,7 @@ op-test: build
 	dist/lib/ollama/test-flash-head-cluster
 	dist/lib/ollama/test-flash-head-calibrate
 	dist/lib/ollama/test-flash-head-sampling
+	dist/lib/ollama/test-flash-head-rpc
 
 # A part of make test too.
 check-cuda:

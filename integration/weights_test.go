@@ -20,18 +20,24 @@ func quantizedHeads(t *testing.T, h host) {
 	for _, weights := range []string{"Q4_0", "Q4_K", "Q6_K", "IQ4_NL", "F16"} {
 		t.Run(weights, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "quantized.gguf")
-			cmd := exec.CommandContext(timeout(t), h.Lib("llama-quantize"), "--allow-requantize",
-				"--token-embedding-type", weights, model, file, "Q8_0")
-			cmd.Env = harness.Environment(scratch)
-			if text, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("llama-quantize: %v\n%s", err, text)
-			}
+			quantize(t, h, model, file, weights)
 			dense := greedyTokens(t, h, file, "FLASHHEAD_ENABLED=0", "LLAMA_ARG_REPACK=0")
 			fast := greedyTokens(t, h, file, "FLASHHEAD_PROBES=2000")
 			if !slices.Equal(dense, fast) {
 				t.Errorf("with every cluster probed\n got %v\nwant %v", fast, dense)
 			}
 		})
+	}
+}
+
+// quantize copies a model with a head of another type.
+func quantize(t *testing.T, h host, from, to, headType string) {
+	t.Helper()
+	cmd := exec.CommandContext(timeout(t), h.Lib("llama-quantize"), "--allow-requantize",
+		"--token-embedding-type", headType, from, to, "Q8_0")
+	cmd.Env = harness.Environment(scratch)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("llama-quantize: %v\n%s", err, text)
 	}
 }
 

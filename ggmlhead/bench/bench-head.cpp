@@ -13,7 +13,7 @@
 #include <string>
 
 static const int64_t N_TILE     = 256; // rows of the weight that differ
-static const size_t  GRAPH_SIZE = 16;
+static const size_t  GRAPH_SIZE = 32;
 
 template <typename F> static F * cpu_function(ggml_backend_t backend, const char * name) {
     void * f = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(ggml_backend_get_device(backend)), name);
@@ -128,7 +128,7 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
         flash_head_advise_huge_pages(sources.ordered->data, ggml_nbytes(sources.ordered)); // as where a model is loaded
         fill_rows(sources.ordered, 2);
     }
-    const std::vector<uint8_t> centroids = random_rows(s.centroid_type, K, D, 3); // all differ, so that few scores are the same
+    const std::vector<uint8_t> centroids = centroid_rows();
     if (s.centroid_type == GGML_TYPE_Q4_0) {
         flash_head_centroids_group(centroids.data(), K, D, sources.centroids->data);
     } else {
@@ -141,6 +141,7 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
         ggml_backend_tensor_set(sources.activations, directions.data(), 0, ggml_nbytes(sources.activations));
     }
 
+    allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend)));
     ctx_compute.reset(ggml_init({ 2*ggml_tensor_overhead(), nullptr, true }));
     x = ggml_new_tensor_2d(ctx_compute.get(), GGML_TYPE_F32, D, n_rows);
     logits = ggml_new_tensor_2d(ctx_compute.get(), GGML_TYPE_F32, V, n_rows);
@@ -149,12 +150,20 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
 }
 
+// all differ, so that few scores are the same
+std::vector<uint8_t> bench_head::centroid_rows() const {
+    return random_rows(shape.centroid_type, n_cluster, shape.n_embd, 3);
+}
+
 // seconds that node takes, whose result goes to logits
 double bench_head::time_of(ggml_backend_t backend, ggml_context * c, ggml_tensor * node) {
     node->data   = logits->data;
     node->buffer = logits->buffer;
     ggml_cgraph * graph = ggml_new_graph_custom(c, GRAPH_SIZE, false);
     ggml_build_forward_expand(graph, node);
+    if (!ggml_gallocr_alloc_graph(allocator.get(), graph)) { // what node is made of; it stays for the next run
+        throw std::runtime_error("no memory for intermediate results");
+    }
 
     // the threads are awake, as they are while a model decodes
     ggml_tensor * small = ggml_mul_mat(c, ggml_view_2d(c, weight, shape.n_embd, N_TILE, weight->nb[1], 0), x);

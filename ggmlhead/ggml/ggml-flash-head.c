@@ -13,9 +13,7 @@ static bool is_list(const struct ggml_tensor * t, int64_t n) {
     return t->type == GGML_TYPE_I32 && ggml_is_vector(t) && ggml_is_contiguous(t) && t->ne[0] == n;
 }
 
-static bool is_sketch(const struct ggml_flash_head_sources * sources, int64_t n_embd, int64_t n_vocab) {
-    const struct ggml_tensor * sketch      = sources->sketch;
-    const struct ggml_tensor * activations = sources->activations;
+static bool is_sketch(const struct ggml_tensor * sketch, const struct ggml_tensor * activations, int64_t n_embd, int64_t n_vocab) {
     const int64_t rank = activations->ne[0];
 
     return rank % FLASH_HEAD_SKETCH_STEP == 0 && rank <= FLASH_HEAD_SKETCH_MAX_RANK
@@ -25,34 +23,69 @@ static bool is_sketch(const struct ggml_flash_head_sources * sources, int64_t n_
         && sketch->ne[1] == flash_head_sketch_n_groups(n_vocab);
 }
 
-static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sources * sources, const struct ggml_flash_head_params * params) {
-    const struct ggml_tensor * weight = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const struct ggml_tensor * x      = node->src[GGML_FLASH_HEAD_SRC_X];
+const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
+    const struct ggml_flash_head_params params = ggml_flash_head_get_params(node);
 
+    const struct ggml_tensor * weight      = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const struct ggml_tensor * x           = node->src[GGML_FLASH_HEAD_SRC_X];
+    const struct ggml_tensor * centroids   = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const struct ggml_tensor * places      = node->src[GGML_FLASH_HEAD_SRC_PLACES];
+    const struct ggml_tensor * tokens      = node->src[GGML_FLASH_HEAD_SRC_TOKENS];
+    const struct ggml_tensor * offsets     = node->src[GGML_FLASH_HEAD_SRC_OFFSETS];
+    const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const struct ggml_tensor * ordered     = node->src[GGML_FLASH_HEAD_SRC_ORDERED];
+    const struct ggml_tensor * sketch      = node->src[GGML_FLASH_HEAD_SRC_SKETCH];
+    const struct ggml_tensor * activations = node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+
+    if (!weight || !x || !centroids || !places || !tokens || !offsets) {
+        return "a source is missing";
+    }
     const int64_t n_embd    = weight->ne[0];
     const int64_t n_vocab   = weight->ne[1];
-    const int64_t n_cluster = sources->offsets->ne[0] - 1;
+    const int64_t n_cluster = offsets->ne[0] - 1;
 
-    GGML_ASSERT(ggml_is_matrix(weight) && ggml_is_contiguous(weight));
-    GGML_ASSERT(x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x) && x->ne[0] == n_embd);
-    GGML_ASSERT(node->type == GGML_TYPE_F32 && node->ne[0] == n_vocab && node->ne[1] == x->ne[1]);
-    GGML_ASSERT(ggml_is_matrix(sources->centroids) && ggml_is_contiguous(sources->centroids));
-    GGML_ASSERT(sources->centroids->ne[0] == n_embd);
-    GGML_ASSERT(sources->centroids->ne[1] == (params->grouped ? flash_head_centroids_padded(n_cluster) : n_cluster));
-    GGML_ASSERT(!params->grouped || sources->centroids->type == GGML_TYPE_Q4_0);
-    GGML_ASSERT(sources->places->type == GGML_TYPE_I32 && ggml_is_matrix(sources->places) && ggml_is_contiguous(sources->places));
-    GGML_ASSERT(sources->places->ne[0] == n_vocab && sources->places->ne[1] == 2);
-    GGML_ASSERT(is_list(sources->tokens,  n_vocab));
-    GGML_ASSERT(is_list(sources->offsets, n_cluster + 1));
-    GGML_ASSERT(sources->pinned  == NULL || is_list(sources->pinned, sources->pinned->ne[0]));
-    GGML_ASSERT(sources->ordered == NULL || (sources->ordered->type == weight->type && ggml_are_same_shape(sources->ordered, weight)
-                                             && ggml_is_contiguous(sources->ordered)));
-    GGML_ASSERT((sources->sketch == NULL) == (sources->activations == NULL));
-    GGML_ASSERT(sources->sketch == NULL || is_sketch(sources, n_embd, n_vocab));
-    GGML_ASSERT(params->n_probe >= 1 && params->n_probe <= n_cluster);
-    GGML_ASSERT(params->mode == GGML_FLASH_HEAD_TOP || params->mode == GGML_FLASH_HEAD_SAMPLE);
-    GGML_ASSERT(params->mode == GGML_FLASH_HEAD_TOP || params->temperature > 0.0f);
+    if (!ggml_is_matrix(weight) || !ggml_is_contiguous(weight)) {
+        return "the weight is no plain matrix";
+    }
+    if (x->type != GGML_TYPE_F32 || x->nb[0] != sizeof(float) || !ggml_is_matrix(x) || x->ne[0] != n_embd) {
+        return "the activations do not fit the weight";
+    }
+    if (node->type != GGML_TYPE_F32 || node->nb[0] != sizeof(float) || !ggml_is_matrix(node) || node->ne[0] != n_vocab || node->ne[1] != x->ne[1]) {
+        return "the logits do not fit weight and activations";
+    }
+    if (n_cluster < 1 || !is_list(offsets, n_cluster + 1)) {
+        return "the offsets are no list of a cluster or more";
+    }
+    if (!is_list(tokens, n_vocab)) {
+        return "the tokens are no list of all tokens";
+    }
+    if (places->type != GGML_TYPE_I32 || !ggml_is_matrix(places) || !ggml_is_contiguous(places) || places->ne[0] != n_vocab || places->ne[1] != 2) {
+        return "the places are not those of all tokens";
+    }
+    if (!ggml_is_matrix(centroids) || !ggml_is_contiguous(centroids) || centroids->ne[0] != n_embd
+            || centroids->ne[1] != (params.grouped ? flash_head_centroids_padded(n_cluster) : n_cluster)
+            || (params.grouped && centroids->type != GGML_TYPE_Q4_0)) {
+        return "the centroids do not fit weight and clusters";
+    }
+    if (pinned && !is_list(pinned, pinned->ne[0])) {
+        return "the pinned tokens are no list";
+    }
+    if (ordered && (ordered->type != weight->type || !ggml_are_same_shape(ordered, weight) || !ggml_is_contiguous(ordered))) {
+        return "the ordered rows are not those of the weight";
+    }
+    if (!sketch != !activations || (sketch && !is_sketch(sketch, activations, n_embd, n_vocab))) {
+        return "the sketch does not fit the weight";
+    }
+    if (params.n_probe < 1 || params.n_probe > n_cluster) {
+        return "there are not so many clusters to probe";
+    }
+    if (params.mode != GGML_FLASH_HEAD_TOP && !(params.mode == GGML_FLASH_HEAD_SAMPLE && params.temperature > 0.0f)) {
+        return "there is no such mode, or no such temperature";
+    }
+    return NULL;
+}
 
+static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sources * sources, const struct ggml_flash_head_params * params) {
     node->op = GGML_OP_FLASH_HEAD;
     memset(node->op_params, 0, sizeof(node->op_params));
     memcpy(node->op_params, params, sizeof(*params));
@@ -65,6 +98,11 @@ static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sourc
     node->src[GGML_FLASH_HEAD_SRC_ORDERED]     = sources->ordered;
     node->src[GGML_FLASH_HEAD_SRC_SKETCH]      = sources->sketch;
     node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS] = sources->activations;
+
+    const char * flaw = ggml_flash_head_flaw(node);
+    if (flaw) {
+        GGML_ABORT("FLASH_HEAD: %s", flaw);
+    }
 }
 
 struct ggml_tensor * ggml_flash_head(

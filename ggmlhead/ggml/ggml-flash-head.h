@@ -70,6 +70,10 @@ GGML_API void ggml_flash_head_replace_mul_mat(
 // The parameters that a tensor of the op carries.
 GGML_API struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node);
 
+// What is wrong with a tensor of the op, of which types, shapes and parameters are looked at; NULL: nothing, as with all that the
+// functions above make, which end the program otherwise. For tensors from elsewhere.
+GGML_API const char * ggml_flash_head_flaw(const struct ggml_tensor * node);
+
 // Where the CPU backend counts what it does for node, a tensor of the op: a flash_head_totals (flash-head-totals.h) that
 // outlives the graph; NULL, as at first, not to count. It is kept in node->extra, which nothing else sets or reads for results
 // in host memory, and which is not sent along when a graph is computed elsewhere; so only set it if the CPU backend runs node.

@@ -14,6 +14,7 @@ set(FLASH_HEAD_SOURCES
     ${FLASH_HEAD_DIR}/head/flash-head-statistics.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head-active.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head.cpp
+    ${FLASH_HEAD_DIR}/llama/llama-flash-head-device.cpp
 )
 
 target_sources(llama PRIVATE ${FLASH_HEAD_SOURCES})

@@ -3,6 +3,7 @@
 #include "flash-head-build.h"
 #include "flash-head-centroids.h"
 #include "flash-head-map.h"
+#include "flash-head-max-rows.h"
 #include "flash-head-pages.h"
 #include "flash-head-settings.h"
 #include "flash-head-sketch.h"
@@ -11,13 +12,13 @@
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
 #include "llama-adapter.h"
+#include "llama-flash-head-device.h"
 #include "llama-graph.h"
 #include "llama-impl.h"
 #include "llama-model.h"
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <future>
 #include <stdexcept>
 
@@ -92,11 +93,6 @@ static bool in_scope(flash_head_scope scope, const load_role & role) {
         || ( role.drafts   && flash_head_scope_has(scope, /*draft =*/ true));
 }
 
-static ggml_backend_dev_t device_of(ggml_backend_buffer_type_t buft) {
-    ggml_backend_dev_t dev = ggml_backend_buft_get_device(buft);
-    return dev ? dev : ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU); // the CPU's own buffers name no device
-}
-
 buft_list_t llama_flash_head_buft_list(
         const llama_model_loader & ml, const llama_hparams & hparams, llm_tensor tensor, const buft_list_t & list) {
     if (tensor != LLM_TENSOR_OUTPUT || ml.metadata == nullptr || !flash_head_map_present(ml.metadata)) {
@@ -106,14 +102,7 @@ buft_list_t llama_flash_head_buft_list(
     if (!settings.enabled || !in_scope(settings.scope, role_of(ml, hparams))) {
         return list;
     }
-    buft_list_t plain;
-    for (const auto & entry : list) {
-        const bool on_cpu = ggml_backend_dev_type(device_of(entry.second)) == GGML_BACKEND_DEVICE_TYPE_CPU;
-        if (!on_cpu || ggml_backend_buft_is_host(entry.second)) {
-            plain.push_back(entry);
-        }
-    }
-    return plain.empty() ? list : plain;
+    return llama_flash_head_plain(list);
 }
 
 // of each token its cluster, then its position, as the op wants them
@@ -135,9 +124,6 @@ static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
 
 // whether the device would run the op on these tensors
 static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const llama_flash_head & head) {
-    if (strcmp(ggml_backend_reg_name(ggml_backend_dev_backend_reg(dev)), "RPC") == 0) {
-        return false; // it says yes to every op, whatever the far side can do
-    }
     ggml_context_ptr ctx(ggml_init({ 2*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
     return ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.target.params));
@@ -260,6 +246,10 @@ static std::shared_ptr<llama_flash_head> load(
     if (!ggml_is_matrix(weight) || !ggml_is_contiguous(weight)) {
         throw stay_dense("the output head is not a plain matrix");
     }
+    const std::string obstacle = llama_flash_head_obstacle(weight);
+    if (!obstacle.empty()) {
+        throw stay_dense(obstacle);
+    }
 
     flash_head_map map;
     std::string error;
@@ -267,12 +257,14 @@ static std::shared_ptr<llama_flash_head> load(
         throw stay_dense(error);
     }
 
+    ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
+    ggml_backend_dev_t         dev         = llama_flash_head_device(weight_buft);
+    if (settings.max_rows < 0 && ggml_backend_dev_type(dev) != GGML_BACKEND_DEVICE_TYPE_CPU) {
+        settings.max_rows = FLASH_HEAD_MAX_ROWS_OF_DEVICES;
+    }
     if (!flash_head_settings_resolve(settings, map, weight->type, weight->ne[0], error)) {
         throw std::runtime_error("flash_head: " + error);
     }
-
-    ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
-    ggml_backend_dev_t         dev         = device_of(weight_buft);
 
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;

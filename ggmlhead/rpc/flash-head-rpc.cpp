@@ -1,0 +1,128 @@
+#include "flash-head-rpc.h"
+
+#include "flash-head-sketch.h"
+#include "ggml-cpp.h"
+#include "ggml-flash-head.h"
+#include "ggml-impl.h"
+
+#include <cstring>
+#include <map>
+#include <mutex>
+
+// whether op is a head as a client has it on a server: no part of it is laid out for a CPU
+static bool is_plain(const ggml_tensor * op) {
+    return !ggml_flash_head_get_params(op).grouped && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == nullptr;
+}
+
+static flash_head_rpc_request request_of(uint32_t device, const ggml_tensor * op) {
+    const ggml_tensor * weight      = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * centroids   = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * pinned      = op->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const ggml_tensor * activations = op->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+
+    flash_head_rpc_request request;
+    request.device        = device;
+    request.weight_type   = weight->type;
+    request.centroid_type = centroids->type;
+    request.n_embd        = (uint32_t) weight->ne[0];
+    request.n_vocab       = (uint32_t) weight->ne[1];
+    request.n_cluster     = (uint32_t) centroids->ne[1];
+    request.n_pinned      = pinned ? (uint32_t) pinned->ne[0] : 0;
+    request.rank          = activations ? (uint32_t) activations->ne[0] : 0;
+    request.mode          = (uint32_t) ggml_flash_head_get_params(op).mode;
+    return request;
+}
+
+bool flash_head_rpc_supports(
+        const std::string & endpoint, uint8_t patch, uint32_t device, const ggml_tensor * op,
+        const std::function<void(const flash_head_rpc_request &, flash_head_rpc_response &)> & ask) {
+    if (patch != FLASH_HEAD_RPC_PATCH_VERSION || !is_plain(op)) {
+        return false;
+    }
+    const flash_head_rpc_request request = request_of(device, op);
+    const std::string key = endpoint + std::string((const char *) &request, sizeof(request));
+
+    static std::mutex mutex;
+    static std::map<std::string, bool> answers;
+    std::lock_guard<std::mutex> lock(mutex);
+    const auto known = answers.find(key);
+    if (known != answers.end()) {
+        return known->second;
+    }
+    flash_head_rpc_response response = {};
+    ask(request, response);
+    return answers[key] = response.supported == 1;
+}
+
+static bool is_row_type(uint32_t type, uint32_t n_embd) {
+    return type < GGML_TYPE_COUNT && ggml_blck_size((ggml_type) type) > 0 && n_embd % ggml_blck_size((ggml_type) type) == 0;
+}
+
+// tensors of these sizes can be described at all
+static bool is_possible(const flash_head_rpc_request & request) {
+    const uint32_t most = INT32_MAX;
+    return is_row_type(request.weight_type, request.n_embd) && is_row_type(request.centroid_type, request.n_embd)
+        && request.n_embd    > 0 && request.n_embd    <= most
+        && request.n_vocab   > 0 && request.n_vocab   <= most
+        && request.n_cluster > 0 && request.n_cluster <= request.n_vocab
+        && request.n_pinned  <= request.n_vocab
+        && request.rank      <= FLASH_HEAD_SKETCH_MAX_RANK && request.rank % FLASH_HEAD_SKETCH_STEP == 0
+        && (request.mode == GGML_FLASH_HEAD_TOP || request.mode == GGML_FLASH_HEAD_SAMPLE);
+}
+
+flash_head_rpc_response flash_head_rpc_answer(ggml_backend_dev_t dev, const flash_head_rpc_request & request) {
+    if (!is_possible(request)) {
+        return { 0 };
+    }
+    ggml_context_ptr owner(ggml_init({ (GGML_MAX_SRC + 1)*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_context * ctx = owner.get();
+
+    ggml_flash_head_sources sources = {};
+    sources.centroids = ggml_new_tensor_2d(ctx, (ggml_type) request.centroid_type, request.n_embd, request.n_cluster);
+    sources.places    = ggml_new_tensor_2d(ctx, GGML_TYPE_I32, request.n_vocab, 2);
+    sources.tokens    = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, request.n_vocab);
+    sources.offsets   = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, (int64_t) request.n_cluster + 1);
+    if (request.n_pinned > 0) {
+        sources.pinned = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, request.n_pinned);
+    }
+    if (request.rank > 0) {
+        sources.sketch      = ggml_new_tensor_2d(ctx, GGML_TYPE_I8,
+                flash_head_sketch_group_size((int32_t) request.rank), flash_head_sketch_n_groups(request.n_vocab));
+        sources.activations = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, request.rank, request.n_embd);
+    }
+    const ggml_flash_head_params params = { /*.n_probe =*/ 1, (int32_t) request.mode, /*.temperature =*/ 1.0f, /*.seed =*/ 0, /*.grouped =*/ 0 };
+
+    ggml_tensor * weight = ggml_new_tensor_2d(ctx, (ggml_type) request.weight_type, request.n_embd, request.n_vocab);
+    ggml_tensor * x      = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, request.n_embd, 1);
+    return { (uint8_t) ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx, weight, x, &sources, &params)) };
+}
+
+// why node, a FLASH_HEAD tensor, is not computed, or NULL
+static const char * refusal(ggml_backend_dev_t dev, const ggml_tensor * node) {
+    if (const char * flaw = ggml_flash_head_flaw(node)) {
+        return flaw;
+    }
+    if (!is_plain(node)) {
+        return "it is laid out for a CPU";
+    }
+    if (node->data == nullptr) {
+        return "the logits have no memory";
+    }
+    for (const ggml_tensor * src : node->src) {
+        if (src != nullptr && src->data == nullptr) {
+            return "a source has no memory";
+        }
+    }
+    return ggml_backend_dev_supports_op(dev, node) ? nullptr : "the device does not compute such heads";
+}
+
+bool flash_head_rpc_accepts(ggml_backend_dev_t dev, const ggml_tensor * node) {
+    if (node->op != GGML_OP_FLASH_HEAD) {
+        return true;
+    }
+    const char * why = refusal(dev, node);
+    if (why != nullptr) {
+        GGML_LOG_ERROR("[%s] FLASH_HEAD refused: %s\n", __func__, why);
+    }
+    return why == nullptr;
+}

@@ -1,0 +1,181 @@
+// Tests of what clients and servers of RPC tell each other about heads, without a network between them.
+
+#include "check.h"
+#include "flash-head-rpc.h"
+#include "ggml-backend.h"
+#include "ggml-cpp.h"
+#include "ggml-flash-head.h"
+#include "head-fixture.h"
+
+#include <functional>
+
+static checker check;
+static ggml_backend_t     backend;
+static ggml_backend_dev_t cpu;
+
+static const head_shape PLAIN    = { 64, 400, 25, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 5, true, /*.ordered =*/ false };
+static const ggml_flash_head_params PARAMS = { 3, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0 };
+
+static head_shape sketched() {
+    head_shape shape = PLAIN;
+    shape.rank = 16;
+    return shape;
+}
+
+// a head's op, which has memory but for the logits' and the activations'
+struct node_fixture {
+    head_fixture     head;
+    ggml_context_ptr ctx;
+    ggml_tensor    * node;
+    std::vector<float> x, logits;
+
+    explicit node_fixture(const head_shape & shape, ggml_flash_head_params params = PARAMS)
+        : head(shape, backend), ctx(ggml_init({ 32*ggml_tensor_overhead(), nullptr, true })), x(2*shape.n_embd), logits(2*shape.n_vocab) {
+        ggml_tensor * input = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
+        params.grouped = shape.grouped;
+        node = ggml_flash_head(ctx.get(), head.weight_tensor, input, &head.sources, &params);
+        input->data = x.data();
+        node->data  = logits.data();
+    }
+
+    ggml_tensor * other(ggml_type type, int64_t ne0, int64_t ne1) {
+        ggml_tensor * t = ggml_new_tensor_2d(ctx.get(), type, ne0, ne1);
+        t->data = x.data(); // never read
+        return t;
+    }
+};
+
+// What a client sends is checked before it is computed: each of these would read or write where it must not.
+static void test_hostile_nodes() {
+    for (const head_shape & shape : { PLAIN, sketched() }) {
+        const node_fixture good(shape);
+        check(flash_head_rpc_accepts(cpu, good.node), "a good head is refused");
+        check(ggml_flash_head_flaw(good.node) == nullptr, "a good head has a flaw");
+    }
+
+    auto set_param = [](ggml_tensor * node, size_t at, int32_t value) { node->op_params[at] = value; };
+    struct { const char * what; std::function<void(node_fixture &)> spoil; } const cases[] = {
+        { "no probe",             [&](node_fixture & f) { set_param(f.node, 0, 0); } },
+        { "a negative probe",     [&](node_fixture & f) { set_param(f.node, 0, -1); } },
+        { "too many probes",      [&](node_fixture & f) { set_param(f.node, 0, 26); } },
+        { "an unknown mode",      [&](node_fixture & f) { set_param(f.node, 1, 2); } },
+        { "a draw at zero",       [&](node_fixture & f) { set_param(f.node, 1, GGML_FLASH_HEAD_SAMPLE); set_param(f.node, 2, 0); } },
+        { "grouped",              [&](node_fixture & f) { set_param(f.node, 4, 1); } },
+        { "logits too short",     [&](node_fixture & f) { f.node->ne[0] = 399; } },
+        { "fewer rows of logits", [&](node_fixture & f) { f.node->ne[1] = 1; } },
+        { "logits apart",         [&](node_fixture & f) { f.node->nb[0] = 8; } },
+        { "logits of another type", [&](node_fixture & f) { f.node->type = GGML_TYPE_F16; } },
+        { "logits nowhere",       [&](node_fixture & f) { f.node->data = nullptr; } },
+        { "centroids of another width", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 32, 25); } },
+        { "too few centroids",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 64, 24); } },
+        { "centroids of no row type", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_I32, 64, 25); } },
+        { "too few places",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PLACES] = f.other(GGML_TYPE_I32, 400, 1); } },
+        { "too few tokens",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_I32, 399, 1); } },
+        { "tokens of another type", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_F32, 400, 1); } },
+        { "an offset alone",      [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_OFFSETS] = f.other(GGML_TYPE_I32, 1, 1); } },
+        { "pinned of another type", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PINNED] = f.other(GGML_TYPE_F32, 5, 1); } },
+        { "a second copy",        [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 400); } },
+        { "a copy of another size", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 1); } },
+        { "half a sketch",        [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = nullptr; } },
+        { "a small sketch",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = f.other(GGML_TYPE_I8, 16, 25); } },
+        { "a rank of 1024",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS] = f.other(GGML_TYPE_F32, 1024, 64); } },
+        { "activations apart",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
+        { "a weight with gaps",   [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->nb[1] *= 2; } },
+    };
+    for (const auto & c : cases) {
+        node_fixture f(sketched());
+        c.spoil(f);
+        check(!flash_head_rpc_accepts(cpu, f.node), "%s is accepted", c.what);
+    }
+    for (int s = GGML_FLASH_HEAD_SRC_WEIGHT; s <= GGML_FLASH_HEAD_SRC_ACTIVATIONS; s++) {
+        node_fixture missing(sketched()), empty(sketched());
+        if (s == GGML_FLASH_HEAD_SRC_ORDERED) {
+            continue; // not there
+        }
+        if (s != GGML_FLASH_HEAD_SRC_PINNED) { // which need not be there
+            missing.node->src[s] = nullptr;
+            check(!flash_head_rpc_accepts(cpu, missing.node), "a head without source %d is accepted", s);
+        }
+        empty.node->src[s]->data = nullptr;
+        check(!flash_head_rpc_accepts(cpu, empty.node), "a head whose source %d has no memory is accepted", s);
+    }
+
+    node_fixture f(PLAIN);
+    f.node->op = GGML_OP_MUL_MAT;
+    check(flash_head_rpc_accepts(cpu, f.node), "an op of upstream's is refused");
+}
+
+static const flash_head_rpc_request GOOD = { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, 16, GGML_FLASH_HEAD_TOP };
+
+// A server answers for what its device can do, and no to what makes no sense.
+static void test_answers() {
+    check(flash_head_rpc_answer(cpu, GOOD).supported == 1, "the CPU says no to a head");
+    struct { const char * what; uint32_t flash_head_rpc_request::* field; uint32_t value; } const cases[] = {
+        { "a weight type",    &flash_head_rpc_request::weight_type,   GGML_TYPE_COUNT },
+        { "a weight of ints", &flash_head_rpc_request::weight_type,   GGML_TYPE_I32 },
+        { "a centroid type",  &flash_head_rpc_request::centroid_type, 0xffffffff },
+        { "an old type",      &flash_head_rpc_request::centroid_type, 4 },
+        { "a width",          &flash_head_rpc_request::n_embd,        65 },
+        { "no width",         &flash_head_rpc_request::n_embd,        0 },
+        { "no tokens",        &flash_head_rpc_request::n_vocab,       0 },
+        { "many tokens",      &flash_head_rpc_request::n_vocab,       0xffffffff },
+        { "no clusters",      &flash_head_rpc_request::n_cluster,     0 },
+        { "many clusters",    &flash_head_rpc_request::n_cluster,     401 },
+        { "many pinned",      &flash_head_rpc_request::n_pinned,      401 },
+        { "a rank",           &flash_head_rpc_request::rank,          9 },
+        { "a large rank",     &flash_head_rpc_request::rank,          0xfffffff8 },
+        { "a mode",           &flash_head_rpc_request::mode,          2 },
+    };
+    for (const auto & c : cases) {
+        flash_head_rpc_request bad = GOOD;
+        bad.*c.field = c.value;
+        check(flash_head_rpc_answer(cpu, bad).supported == 0, "the CPU says yes to %s", c.what);
+    }
+}
+
+// A client asks a server of this build, once for each kind of head, and no other server ever.
+static void test_questions() {
+    const node_fixture f(sketched());
+    int asked = 0;
+    flash_head_rpc_request last = {};
+    auto answer = [&](uint8_t supported) {
+        return [&asked, &last, supported](const flash_head_rpc_request & request, flash_head_rpc_response & response) {
+            asked++;
+            last = request;
+            response.supported = supported;
+        };
+    };
+    for (int patch = 0; patch < 256; patch++) {
+        if (patch != FLASH_HEAD_RPC_PATCH_VERSION) {
+            check(!flash_head_rpc_supports("a", (uint8_t) patch, 0, f.node, answer(1)) && asked == 0, "a server of version %d is asked", patch);
+        }
+    }
+    const uint8_t ours = FLASH_HEAD_RPC_PATCH_VERSION;
+    check(flash_head_rpc_supports("a", ours, 0, f.node, answer(1)) && asked == 1, "a server's yes is not heard");
+    check(memcmp(&last, &GOOD, sizeof(GOOD)) == 0, "the question is about another head");
+    check(flash_head_rpc_supports("a", ours, 0, f.node, answer(0)) && asked == 1, "a server is asked again");
+    check(!flash_head_rpc_supports("b", ours, 0, f.node, answer(0)) && asked == 2, "another server's no is not heard");
+    check(!flash_head_rpc_supports("a", ours, 1, f.node, answer(0)) && asked == 3, "another device's no is not heard");
+    check(!flash_head_rpc_supports("a", ours, 0, node_fixture(PLAIN).node, answer(0)) && asked == 4, "another head's no is not heard");
+
+    head_shape grouped = PLAIN, ordered = PLAIN;
+    grouped.grouped = true;
+    ordered.ordered = true;
+    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(grouped).node, answer(1)), "groups are sent away");
+    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(ordered).node, answer(1)), "a second copy is sent away");
+    check(asked == 4, "a server is asked about heads for a CPU");
+}
+
+int main() {
+    ggml_backend_load_all();
+    cpu     = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    backend = ggml_backend_dev_init(cpu, nullptr);
+
+    ggml_log_set([](ggml_log_level, const char *, void *) {}, nullptr); // each refusal is logged
+    test_hostile_nodes();
+    test_answers();
+    test_questions();
+
+    ggml_backend_free(backend);
+    return check.finish();
+}

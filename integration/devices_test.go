@@ -1,0 +1,220 @@
+package integration
+
+import (
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+)
+
+// There is no GPU where these tests run. libtest-fake-backend.so (ggmlhead/tests/fake-backend.cpp) is to ggml what a GPU is, with
+// memory that the host does not see; the CPU does its work.
+const fakeBackend = "libtest-fake-backend.so"
+
+const (
+	hasOp         = "FAKE_BACKEND_FLASH_HEAD=1"  // the device has FlashHead's op
+	hasHostBuffer = "FAKE_BACKEND_HOST_BUFFER=1" // and pinned host memory
+)
+
+// withDevice is h with that device in its programs.
+func withDevice(h host, env ...string) host {
+	h.env = append(h.environment(env), "GGML_BACKEND_PATH="+h.Lib(fakeBackend))
+	return h
+}
+
+// traffic is what was computed on the device and copied to and from it.
+type traffic struct{ heads, sets, setBytes, gets, getBytes int }
+
+var trafficLine = regexp.MustCompile(`fake_backend: flash_head (\d+), set (\d+) times (\d+) bytes, get (\d+) times (\d+) bytes`)
+
+// trafficOf reads a log, which has a line of totals after each graph.
+func trafficOf(log string) (all []traffic) {
+	for _, found := range trafficLine.FindAllStringSubmatch(log, -1) {
+		var l traffic
+		for i, n := range []*int{&l.heads, &l.sets, &l.setBytes, &l.gets, &l.getBytes} {
+			*n, _ = strconv.Atoi(found[i+1])
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// perToken is the traffic of one token of the model's last answer in a log; all of its last tokens have the same.
+func perToken(t *testing.T, log string) traffic {
+	t.Helper()
+	all := trafficOf(log)
+	const last = 8
+	if len(all) < 2*last {
+		t.Fatalf("the device computed %d graphs:\n%s", len(all), end(log))
+	}
+	all = all[len(all)-last-1:]
+	step := func(i int) traffic {
+		a, b := all[i], all[i+1]
+		return traffic{b.heads - a.heads, b.sets - a.sets, b.setBytes - a.setBytes, b.gets - a.gets, b.getBytes - a.getBytes}
+	}
+	for i := range last {
+		if step(i) != step(0) {
+			t.Fatalf("tokens differ: %+v, %+v", step(0), step(i))
+		}
+	}
+	return step(0)
+}
+
+// written is what a model writes, greedily and by seeded draws.
+func written(t *testing.T, l *harness.Llama) (all [][]int) {
+	t.Helper()
+	for _, text := range prompts(t, 3) {
+		tokens, err := l.Greedy(timeout(t), text, 48)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, end(l.Log()))
+		}
+		all = append(all, tokens, draw(t, l, text, 7).Tokens)
+	}
+	return all
+}
+
+// writes runs a model for that and returns it with the log.
+func writes(t *testing.T, h host, model string, args []string, env ...string) ([][]int, string) {
+	t.Helper()
+	// one thread, as the device beside it has one, too
+	l := startLlama(t, h, append([]string{"--model", model, "--threads", "1"}, args...), env...)
+	all := written(t, l)
+	l.Stop()
+	return all, l.Log()
+}
+
+// headLines are the lines of a log in which FlashHead says what it does.
+func headLines(log string) (lines []string) {
+	for line := range strings.Lines(log) {
+		if _, said, found := strings.Cut(line, "flash_head: "); found && !strings.Contains(said, "candidates") {
+			lines = append(lines, strings.TrimSpace(said))
+		}
+	}
+	return lines
+}
+
+// saysOnce checks that a log has one line of FlashHead's, with these words.
+func saysOnce(t *testing.T, log string, words ...string) {
+	t.Helper()
+	lines := headLines(log)
+	if len(lines) != 1 {
+		t.Errorf("FlashHead has %d lines in the log: %q", len(lines), lines)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(lines[0], w) {
+			t.Errorf("the log says %q, not %q", lines[0], w)
+		}
+	}
+}
+
+// sketched is the converted model with a sketch.
+func sketched(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sketched.gguf")
+	addSketch(t, converted(t), path)
+	return path
+}
+
+var wholeModel = []string{"-ngl", "99"}
+
+// On a device that lacks the op the model is what it is without FlashHead: nothing of the head crosses over for a token.
+func TestDeviceWithoutTheOp(t *testing.T) {
+	h := withDevice(patched(t))
+	want, dense := writes(t, h, converted(t), wholeModel, "FLASHHEAD_ENABLED=0")
+	got, log := writes(t, h, converted(t), wholeModel)
+	saysOnce(t, log, "FAKE0 (FAKE) has no FlashHead for q8_0 weights and q4_0 centroids; running dense")
+	sameTokens(t, "a device without the op", got, want)
+	if got, want := perToken(t, log), perToken(t, dense); got != want || got.heads != 0 {
+		t.Errorf("of each token: %+v, dense %+v", got, want)
+	}
+}
+
+// Nor does a head that is spread over devices run on them, even if each of them had the op.
+func TestSplitHead(t *testing.T) {
+	h := withDevice(patched(t), hasOp)
+	args := append([]string{"--split-mode", "tensor"}, wholeModel...)
+	want, _ := writes(t, h, converted(t), args, "FLASHHEAD_ENABLED=0")
+	got, log := writes(t, h, converted(t), args)
+	saysOnce(t, log, "the head is split over devices (Meta()); running dense")
+	sameTokens(t, "a split head", got, want)
+}
+
+// On one that has it the head is computed there: a token costs no copy more than without FlashHead, and chooses what the CPU
+// would choose.
+func TestDeviceWithTheOp(t *testing.T) {
+	h := withDevice(patched(t), hasOp)
+	for name, model := range map[string]string{"clusters": converted(t), "sketch": sketched(t)} {
+		t.Run(name, func(t *testing.T) {
+			const env = "FLASHHEAD_PROBES=20" // few enough to choose otherwise than dense
+			want, _ := writes(t, patched(t), model, nil, env)
+			_, dense := writes(t, h, model, wholeModel, "FLASHHEAD_ENABLED=0")
+			got, log := writes(t, h, model, wholeModel, env)
+			saysOnce(t, log, "active on FAKE0", "20 probed", "dense above 8 rows")
+			sameTokens(t, "the device", got, want)
+			expected := perToken(t, dense)
+			expected.heads = 1
+			if got := perToken(t, log); got != expected {
+				t.Errorf("of each token: %+v, expected %+v", got, expected)
+			}
+		})
+	}
+}
+
+// A head in the host's memory is the CPU's, whatever the device beside it can do, and whoever's memory that is.
+func TestHeadBesideADevice(t *testing.T) {
+	want, _ := writes(t, patched(t), converted(t), nil)
+	for name, c := range map[string]struct {
+		device []string
+		args   []string
+	}{
+		"layers on the device":          {[]string{hasOp}, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
+		"nothing on the device":         {[]string{hasOp}, []string{"-ngl", "0"}},
+		"head in pinned memory":         {[]string{hasOp, hasHostBuffer}, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
+		"all in pinned memory":          {[]string{hasOp, hasHostBuffer}, []string{"-ngl", "0"}},
+		"no op, head in pinned memory":  {[]string{hasHostBuffer}, []string{"-ngl", "0"}},
+		"layers there, their cache not": {[]string{hasOp}, []string{"-ngl", "99", "--no-kv-offload", "-ot", "token_embd.weight=CPU"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, log := writes(t, withDevice(patched(t), c.device...), converted(t), c.args)
+			saysOnce(t, log, "active on CPU", "cluster-ordered copy", "dense above 64 rows")
+			sameTokens(t, name, got, want)
+			if all := trafficOf(log); len(all) > 0 && all[len(all)-1].heads > 0 {
+				t.Errorf("the device computed heads: %+v", all[len(all)-1])
+			}
+		})
+	}
+}
+
+// Devices may take large batches off the CPU, with copies of the weights that they need. Not so FlashHead's, which are no more
+// than a few rows' worth of work.
+func TestLargeBatchesStayBesideTheirHead(t *testing.T) {
+	h := withDevice(patched(t), hasOp)
+	text := filepath.Join(t.TempDir(), "text")
+	sample(t, text)
+	// without a copy and without groups the device could compute the op
+	log := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0", "FLASHHEAD_CENTROID_TYPE=f16", "FLASHHEAD_REORDER=0"},
+		"-m", converted(t), "-f", text, "--chunks", "2", "-ngl", "0", "--log-verbosity", "4")
+	saysOnce(t, log, "active on CPU", "f16 centroids")
+	all := trafficOf(log)
+	if len(all) == 0 {
+		t.Fatalf("the device took no batch off the CPU:\n%s", end(log))
+	}
+	if last := all[len(all)-1]; last.heads > 0 {
+		t.Errorf("the device computed heads: %+v", last)
+	}
+}
+
+// -ot takes the CPU's repacking buffers into account; a head that FlashHead reads must not get there.
+func TestHeadMovedToTheCPUIsNotRepacked(t *testing.T) {
+	h := withDevice(patched(t), hasOp)
+	model := filepath.Join(t.TempDir(), "q4_0.gguf")
+	quantize(t, patched(t), converted(t), model, "Q4_0")
+	want, _ := writes(t, patched(t), model, nil)
+	got, log := writes(t, h, model, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"})
+	saysOnce(t, log, "active on CPU")
+	sameTokens(t, "a head moved to the CPU", got, want)
+}
