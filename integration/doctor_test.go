@@ -3,7 +3,9 @@ package integration
 import (
 	"encoding/json"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +55,40 @@ func TestDoctorPatched(t *testing.T) {
 	}
 	if report.File == nil || !report.File.Sound || report.File.Clusters != clusterCount {
 		t.Errorf("file: %+v", report.File)
+	}
+}
+
+// A GPU whose backend lies in a folder of its own, as in Ollama's layout, is loaded and asked, with the op and without it.
+func TestDoctorFolder(t *testing.T) {
+	h := patched(t)
+	dir := t.TempDir()
+	tool, library := filepath.Join(dir, "llama-flashhead"), filepath.Join(dir, "gpu_v1", "libggml-gpu.so")
+	if err := os.Mkdir(filepath.Dir(library), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{tool: h.Lib("llama-flashhead"), library: h.Lib(fakeBackend)} {
+		to, err := filepath.Abs(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head := cluster.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3, Rank: 16}
+	for _, op := range []bool{true, false} {
+		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])
+		devices, folders, err := cluster.Devices(t.Context(), tool, "", &head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(folders) != 1 || folders[0].Name != "gpu_v1" || folders[0].Devices != 1 || len(devices) != 2 {
+			t.Fatalf("folders %+v, devices %+v", folders, devices)
+		}
+		gpu := devices[1]
+		if gpu.Folder != "gpu_v1" || gpu.Type != "gpu" || gpu.FlashHead != op || (len(gpu.Weights) > 0) != op || gpu.Head == nil || *gpu.Head != op {
+			t.Errorf("op %v: %+v", op, gpu)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -34,8 +35,8 @@ func buildCommand() *cli.Command {
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
-			&cli.StringSliceFlag{Name: "backends", Usage: "comma-separated `LIST` of cpu, rpc, cuda, metal (default: cpu; metal too on Apple silicon)"},
-			&cli.StringFlag{Name: "cuda-architectures", Usage: "`LIST` like 86;90 (default: this machine's, else Ollama's)"},
+			&cli.StringSliceFlag{Name: "backends", Usage: "`LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
+			&cli.StringFlag{Name: "cuda-arch", Usage: "`LIST` like 86;90 of GPUs (default: this machine's)"},
 		},
 		Action: runBuild,
 	}
@@ -67,6 +68,12 @@ func runBuild(c *cli.Context) error {
 	return nil
 }
 
+// defaultBackends is the list of a build that names none.
+func defaultBackends() string {
+	backends, _ := plugin.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is never wrong
+	return strings.Join(backends, ",")
+}
+
 // buildOptions checks the command line.
 func buildOptions(c *cli.Context) (plugin.Options, error) {
 	opts := plugin.Options{
@@ -76,14 +83,14 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 		LlamaCppSource:    c.Path("llama-cpp-source"),
 		Jobs:              c.Int("jobs"),
 		CPUVariants:       c.String("cpu-variants"),
-		CUDAArchitectures: c.String("cuda-architectures"),
+		CUDAArchitectures: c.String("cuda-arch"),
 		Version:           version,
 	}
 	if c.NArg() > 0 {
 		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
-		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends", "cuda-architectures"} {
+		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends", "cuda-arch"} {
 			if c.IsSet(other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other), "leave one of them out: the plug-in is one library for any stock Ollama")}
 			}
@@ -100,7 +107,7 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 		return opts, usageError{err}
 	}
 	if opts.CUDAArchitectures != "" && !slices.Contains(opts.Backends, plugin.BackendCUDA) {
-		return opts, usageError{hint.New("--cuda-architectures without CUDA", "add --backends cuda")}
+		return opts, usageError{hint.New("--cuda-arch without CUDA", "add --backends cuda")}
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -114,3 +114,38 @@ func TestFailedCheck(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What cannot be timed is told beside what was checked, and the rest is still measured.
+func TestRunGoesOn(t *testing.T) {
+	lib := filepath.Join(t.TempDir(), "lib", "ollama")
+	for name, text := range map[string]string{
+		"llama-flashhead": `echo '{"devices":[{"name":"CPU","type":"cpu","weights":["f16"]}]}'`,
+		testProgram:       "echo 5 passed",
+		benchProgram:      `case "$*" in *640*) echo broken >&2; exit 3;; esac; printf '  dense 9.0 us\n  FlashHead 3.0 us\n  ratio 3.00 x\n'`,
+	} {
+		path := filepath.Join(lib, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := defaults()
+	o.prefix, o.device, o.models, o.json = filepath.Join(lib, "..", ".."), "CPU", nil, filepath.Join(t.TempDir(), "gpu.json")
+	o.heads = []headShape{{"gemma-3-270m", "q8_0"}, {"qwen3-0.6b", "q8_0"}}
+	if err := run(t.Context(), o, nil); err == nil || err.Error() != "timing the head of gemma-3-270m q8_0 failed" {
+		t.Errorf("%v", err)
+	}
+	data, err := os.ReadFile(o.json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Checks) != 2 || !strings.Contains(r.Checks[1].Says, "broken") || len(r.Heads) != 1 || r.Heads[0].Dense != 9 || r.Heads[0].SpeedUp != 3 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -72,8 +72,7 @@ func main() {
 	os.Exit(1)
 }
 
-// run checks, measures and prints. It goes on after a check that failed, so that the report tells all, and returns an error
-// then.
+// run checks, measures and prints. It goes on after something failed, so that the report tells all, and returns an error then.
 func run(ctx context.Context, o options, args []string) error {
 	if len(args) > 0 {
 		return hint.New(fmt.Sprintf("gpu takes no argument, but got %q", args[0]), "name the device with --device")
@@ -111,13 +110,19 @@ func run(ctx context.Context, o options, args []string) error {
 		bar.Start("timing the head of " + shape.String())
 		head, err := device.timeHead(ctx, shape, o.rounds)
 		if err != nil {
-			return err
+			r.Checks = append(r.Checks, check{Name: "timing the head of " + shape.String(), State: failed, Says: err.Error()})
+			continue
 		}
 		r.Heads = append(r.Heads, head)
 		bar.Done("timed the head of " + shape.String())
 	}
-	if r.Models, err = device.timeModels(ctx, o, bar); err != nil {
-		return err
+	for _, model := range o.models {
+		timed, err := device.timeModel(ctx, model, o.rounds, o.tokens, bar)
+		if err != nil {
+			r.Checks = append(r.Checks, check{Name: "timing " + model.String(), State: failed, Says: err.Error()})
+			continue
+		}
+		r.Models = append(r.Models, timed)
 	}
 	bar.Close()
 	if err := ctx.Err(); err != nil {
@@ -143,5 +148,5 @@ func (r report) failed() error {
 	if len(names) == 0 {
 		return nil
 	}
-	return hint.New(strings.Join(names, ", ")+" failed", "the output is above; please report it with that of fh-ollama doctor")
+	return hint.New(strings.Join(names, ", ")+" failed", "what it printed is above; please report it with what fh-ollama doctor prints")
 }
