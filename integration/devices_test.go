@@ -16,7 +16,8 @@ const fakeBackend = "libtest-fake-backend.so"
 
 const (
 	hasOp         = "FAKE_BACKEND_FLASH_HEAD=1"  // the device has FlashHead's op
-	hasHostBuffer = "FAKE_BACKEND_HOST_BUFFER=1" // and pinned host memory
+	saysYes       = "FAKE_BACKEND_SAYS_YES=1"    // it says so of every op
+	hasHostBuffer = "FAKE_BACKEND_HOST_BUFFER=1" // it has pinned host memory
 )
 
 // withDevice is h with that device in its programs.
@@ -123,7 +124,11 @@ var wholeModel = []string{"-ngl", "99"}
 
 // On a device that lacks the op the model is what it is without FlashHead: nothing of the head crosses over for a token.
 func TestDeviceWithoutTheOp(t *testing.T) {
-	h := withDevice(patched(t))
+	t.Run("says no", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t))) })
+	t.Run("says yes to everything", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t), saysYes)) })
+}
+
+func deviceWithoutTheOp(t *testing.T, h host) {
 	want, dense := writes(t, h, converted(t), wholeModel, "FLASHHEAD_ENABLED=0")
 	got, log := writes(t, h, converted(t), wholeModel)
 	saysOnce(t, log, "FAKE0 (FAKE) has no FlashHead for q8_0 weights and q4_0 centroids; running dense")

@@ -124,9 +124,16 @@ static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
 
 // whether the device would run the op on these tensors
 static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const llama_flash_head & head) {
-    ggml_context_ptr ctx(ggml_init({ 2*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
-    return ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.target.params));
+    if (!ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.target.params))) {
+        return false;
+    }
+    // some devices say yes to every op, whatever their far side can do (ggml-virtgpu); nothing computes rows of integers
+    ggml_tensor * integers = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, weight->ne[0], weight->ne[1]);
+    ggml_flash_head_sources sources = head.sources;
+    sources.ordered = nullptr;
+    return !ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), integers, x, &sources, &head.target.params));
 }
 
 // tensors beside the weight, on its device, without data yet

@@ -4,6 +4,7 @@
 //     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes
 // The environment says what it can do:
 //     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, with what no GPU reads left out: grouped centroids and a second copy
+//     FAKE_BACKEND_SAYS_YES=1     it says that it has every op, as backends do that pass on what they are asked to compute
 //     FAKE_BACKEND_HOST_BUFFER=1  it has pinned host memory, a buffer type that is host memory and names this device
 
 #include "ggml-backend-impl.h"
@@ -179,6 +180,9 @@ static void device_props(ggml_backend_dev_t dev, ggml_backend_dev_props * props)
 }
 
 static bool device_supports_op(ggml_backend_dev_t, const ggml_tensor * op) {
+    if (option("FAKE_BACKEND_SAYS_YES")) {
+        return true;
+    }
     if (op->op == GGML_OP_FLASH_HEAD) {
         if (!option("FAKE_BACKEND_FLASH_HEAD") || ggml_flash_head_get_params(op).grouped || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
             return false;
