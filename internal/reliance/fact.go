@@ -144,10 +144,13 @@ func (f textFact) check(source string) verdict {
 	return verdict{holds: true, there: true, line: line}
 }
 
-// nearest finds the line of source with the longest beginning of text, if that is long enough to mean the same thing.
+// minSimilar is how much of a text must be there to mean the same thing.
+const minSimilar = 16
+
+// nearest finds the line of source with the longest beginning of text.
 func nearest(source, text string) (line string, number int) {
 	whole, text := normal(source), normal(text)
-	for end := len(text) - 1; end >= 12 && end >= len(text)/3; end-- {
+	for end := len(text) - 1; end >= minSimilar; end-- {
 		if at := strings.Index(whole, text[:end]); at >= 0 {
 			number = lineOf(source, at+end-1)
 			return strings.TrimSpace(strings.Split(source, "\n")[number-1]), number
