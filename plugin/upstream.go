@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/reliance"
 )
@@ -60,6 +61,7 @@ func CheckUpstream(ctx context.Context, opts UpstreamOptions, pins Pins, overlay
 		return UpstreamReport{}, err
 	}
 	c.dir = filepath.Join(buildOpts.Cache, "upstream", c.key())
+	c.report.Dir = c.llamaTree()
 	unlock, err := c.lock()
 	if err != nil {
 		return UpstreamReport{}, err
@@ -72,7 +74,6 @@ func CheckUpstream(ctx context.Context, opts UpstreamOptions, pins Pins, overlay
 		{"compile", c.tryCompile},
 		{"plug-in", c.tryPlugin},
 	})
-	c.report.Dir = c.llamaTree()
 	return c.report, err
 }
 
@@ -94,7 +95,7 @@ func (c *upstreamCheck) chooseSeries(_ context.Context, st *Step) (err error) {
 	return err
 }
 
-// reliances returns the rows of the patches' tables, then those of the plug-in's.
+// reliances returns the rows of the tables of patches and plug-in, in the order of whom they are for.
 func (o Overlay) reliances() (items []reliance.Item, err error) {
 	for _, doc := range []struct {
 		fsys fs.FS
@@ -115,6 +116,7 @@ func (o Overlay) reliances() (items []reliance.Item, err error) {
 			items[i].For = "plug-in"
 		}
 	}
+	slices.SortStableFunc(items, func(a, b reliance.Item) int { return strings.Compare(a.For, b.For) })
 	return items, nil
 }
 

@@ -73,7 +73,7 @@ func shorten(text string) string {
 // tryCompile compiles what the patches touch, the head's sources, and Ollama's own files that go into llama.cpp.
 func (c *upstreamCheck) tryCompile(ctx context.Context, st *Step) error {
 	if !c.configured {
-		c.report.add(UpstreamRow{Part: "compile", Item: "all", Where: "llama.cpp", State: "not tried", Detail: "CMake failed", Failed: true})
+		c.report.add(UpstreamRow{Part: "compile", Where: "llama.cpp", State: "not tried", Detail: "CMake failed", Failed: true})
 		st.Note("not tried")
 		return nil
 	}
@@ -108,7 +108,7 @@ func (c *upstreamCheck) tryCompile(ctx context.Context, st *Step) error {
 		}
 	}
 	for _, name := range c.touchedUncompiled(objects) {
-		c.report.add(UpstreamRow{Part: "compile", Item: "touched", Where: "llama.cpp/" + name, State: "not compiled", Detail: "it is in no build for the CPU"})
+		c.report.add(UpstreamRow{Part: "compile", Where: "llama.cpp/" + name, State: "not compiled", Detail: "it is in no build for the CPU"})
 	}
 	st.Note("%s", c.report.lastPart("compile"))
 	return nil
@@ -158,14 +158,14 @@ func (c *upstreamCheck) compileObjects(ctx context.Context, st *Step, part strin
 	}
 	if err != nil && len(failed) == 0 { // not of a compiler
 		failed["ninja"] = firstError(stopped.Tail)
-		c.report.add(UpstreamRow{Part: part, Item: "ninja", Where: "llama.cpp", State: "fails", Detail: failed["ninja"], Failed: true})
+		c.report.add(UpstreamRow{Part: part, Where: "llama.cpp", State: "fails", Detail: failed["ninja"], Failed: true})
 		return nil
 	}
 	rows := map[string]*UpstreamRow{}
 	for _, o := range objects {
 		row := rows[o.File]
 		if row == nil {
-			row = &UpstreamRow{Part: part, Item: "compiles", Where: names[o.File], State: "ok"}
+			row = &UpstreamRow{Part: part, Where: names[o.File], State: "ok"}
 			rows[o.File] = row
 		}
 		if detail, ok := failed[o.Output]; ok && !row.Failed {
@@ -193,7 +193,7 @@ func (c *upstreamCheck) tryHeader(ctx context.Context, name string) error {
 			"-I", filepath.Join(tree, "flashhead", "ggml"), filepath.Join(tree, filepath.FromSlash(name))},
 	}.run(ctx)
 	var ok bool
-	return c.row(err, UpstreamRow{Part: "compile", Item: "compiles alone", Where: "llama.cpp/" + name}, &ok)
+	return c.row(err, UpstreamRow{Part: "compile", Item: "alone", Where: "llama.cpp/" + name}, &ok)
 }
 
 // touchedUncompiled are the touched sources that no object is made of, such as kernels for a GPU.
@@ -212,7 +212,7 @@ func (c *upstreamCheck) touchedUncompiled(objects []object) (names []string) {
 func (c *upstreamCheck) tryPlugin(ctx context.Context, st *Step) error {
 	const part = "plug-in"
 	if err := pluginPlatform(); err != nil {
-		c.report.add(UpstreamRow{Part: part, Item: "all", Where: "ggmlhead/plugin", State: "not tried", Detail: err.Error()})
+		c.report.add(UpstreamRow{Part: part, Where: "ggmlhead/plugin", State: "not tried", Detail: err.Error()})
 		return nil
 	}
 	plugin := *c.build

@@ -86,7 +86,7 @@ var (
 const (
 	hunkApplies     = "applies"
 	hunkOffset      = "applies, moved"
-	hunkLessContext = "lost a neighbour" // applies with one line of context on each side, which a build does not do
+	hunkLessContext = "neighbours changed" // applies with one line of context on each side, which a build does not do
 	hunkRejected    = "does not apply"
 )
 

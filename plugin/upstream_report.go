@@ -17,12 +17,21 @@ type UpstreamRow struct {
 	Failed bool // somebody has to do something about it
 }
 
+// says is what there is to say of a row beside its state.
+func (r UpstreamRow) says() string {
+	if r.Item == "" || r.Detail == "" {
+		return r.Item + r.Detail
+	}
+	return r.Item + ": " + r.Detail
+}
+
 // UpstreamReport is what CheckUpstream found.
 type UpstreamReport struct {
 	Ollama   OllamaPin   // as they would be pinned
 	LlamaCpp LlamaCppPin // likewise
 	Wants    string      // the build of llama.cpp that this Ollama names
 	Own      []string    // checkouts that were used instead of such versions
+	Pinned   bool        // these are the versions that are pinned
 	Series   string      // the patches that were tried
 	Dir      string      // the scratch tree of llama.cpp
 	Rejected int         // hunks that are missing in it
@@ -65,18 +74,18 @@ func (r UpstreamReport) Print(out io.Writer) {
 			part = row.Part
 			fmt.Fprintf(out, "\n%s\n", part)
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", row.State, row.Where, strings.TrimSuffix(row.Item+"; "+row.Detail, "; "))
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", row.State, row.Where, row.says())
 	}
 	table.Flush()
 	r.printPins(out)
 	failures := r.Failures()
 	if len(failures) == 0 {
-		fmt.Fprintf(out, "\nAll %d hold: pin these versions, and run make test.\n", len(r.Rows))
+		fmt.Fprintf(out, "\nAll %d hold. Nothing of it was run: make test does that, with versions that are pinned.\n", len(r.Rows))
 		return
 	}
 	fmt.Fprintf(out, "\n%d of %d need a person:\n\n", len(failures), len(r.Rows))
 	for _, row := range failures {
-		fmt.Fprintf(out, "  %s: %s\n      %s, %s: %s\n", row.Part, row.State, row.Where, row.Item, row.Detail)
+		fmt.Fprintf(out, "  %s: %s\n      %s: %s\n", row.Part, row.State, row.Where, row.says())
 	}
 	fmt.Fprintf(out, "\nThe patched tree, as far as it came, is in\n  %s\n", r.Dir)
 	if r.Rejected > 0 {
@@ -88,8 +97,7 @@ func (r UpstreamReport) Print(out io.Writer) {
 
 // printPins writes what third_party/pins.toml would say; checkouts cannot be pinned.
 func (r UpstreamReport) printPins(out io.Writer) {
-	if len(r.Own) > 0 {
-		fmt.Fprintf(out, "\nChecked: %s; Ollama names llama.cpp %s\n", strings.Join(r.Own, ", "), r.Wants)
+	if len(r.Own) > 0 || r.Pinned {
 		return
 	}
 	fmt.Fprintf(out, "\nWhat was checked, as it would be pinned; this Ollama names llama.cpp %s\n", r.Wants)

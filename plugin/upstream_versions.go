@@ -37,6 +37,7 @@ var (
 
 // resolve turns the versions that were asked for into pins, downloading both.
 func (c *upstreamCheck) resolve(ctx context.Context, st *Step) error {
+	c.report.Ollama, c.report.LlamaCpp = c.pins.Ollama, c.pins.LlamaCpp
 	if v := c.opts.Ollama; v != "" && v != c.pins.Ollama.Version && c.opts.OllamaSource == "" {
 		if !ollamaVersion.MatchString(v) {
 			return hint.New(fmt.Sprintf("%q is no version of Ollama", v), "give one like v0.34.2")
@@ -55,6 +56,7 @@ func (c *upstreamCheck) resolve(ctx context.Context, st *Step) error {
 			return err
 		}
 	}
+	c.report.Pinned = c.pins.Ollama == c.report.Ollama && c.pins.LlamaCpp == c.report.LlamaCpp
 	c.report.Ollama, c.report.LlamaCpp = c.pins.Ollama, c.pins.LlamaCpp
 	st.Note("Ollama %s, %s %s", c.pins.Ollama.Version, c.pins.LlamaCpp.Package, c.pins.LlamaCpp.Version)
 	return nil
