@@ -104,11 +104,13 @@ func (p patcher) try(ctx context.Context, dir string, h hunk) (outcome, detail s
 		return "", "", ctx.Err()
 	}
 	if out, err := p.gitApplyOutput(ctx, dir, data, "--verbose", "-C1"); err == nil {
-		at := "?"
-		if m := contextCut.FindStringSubmatch(out); m != nil {
-			at = m[1]
+		at := h.line
+		for _, said := range []*regexp.Regexp{appliedAt, contextCut} {
+			if m := said.FindStringSubmatch(out); m != nil {
+				at = atoi(m[1])
+			}
 		}
-		return hunkLessContext, fmt.Sprintf("goes to line %s, beside other lines than before: `%s`", at, h.added()), nil
+		return hunkLessContext, fmt.Sprintf("goes to line %d, beside other lines than before: `%s`", at, h.added()), nil
 	}
 	return hunkRejected, fmt.Sprintf("was at line %d: `%s`", h.line, h.added()), nil
 }
