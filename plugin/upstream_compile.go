@@ -30,7 +30,11 @@ const maxDetail = 240
 
 // tryConfigure configures the patched tree as a build does.
 func (c *upstreamCheck) tryConfigure(ctx context.Context, st *Step) error {
-	return c.row(c.configure(ctx, st), UpstreamRow{Part: "compile", Item: "CMake", Where: "ollama/llama/server"}, &c.configured)
+	err := c.row(c.configure(ctx, st), UpstreamRow{Part: "compile", Item: "CMake", Where: "ollama/llama/server"}, &c.configured)
+	if err == nil && !c.configured {
+		st.Note("fails")
+	}
+	return err
 }
 
 // row adds a row for something that was run, and says in ok whether it went well. Only an error that is not the run

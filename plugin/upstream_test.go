@@ -104,6 +104,31 @@ func TestHunksSayHowTheyApply(t *testing.T) {
 	}
 }
 
+// When one of Ollama's own patches does not apply, a person has to know whether ours are to blame.
+func TestPatchesOfOllamaSayWhoseFaultItIs(t *testing.T) {
+	for _, test := range []struct{ ours, compat, state, detail string }{
+		{addCall, addCallAgain, hunkApplies, ""},
+		{addCall, addCall, "is in already", ""},
+		{strings.ReplaceAll(addCall, "head_rewrite", "other"), strings.ReplaceAll(addCall, "head_rewrite", "compat"), hunkRejected, "but without our patches it does"},
+		{addCall, stale, hunkRejected, "nor without our patches"},
+	} {
+		c, p, tree := &upstreamCheck{}, testPatcher(t), plan(t, smallTree)
+		work, err := p.stage(tree, []Patch{{"001", []byte(test.ours)}, {"compat", []byte(test.compat)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.gitApply(t.Context(), work, Patch{"001", []byte(test.ours)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.tryCompat(t.Context(), p, work, tree, Patch{"compat", []byte(test.compat)}); err != nil {
+			t.Fatal(err)
+		}
+		if row := c.report.Rows[0]; row.State != test.state || !strings.Contains(row.Detail, test.detail) || row.Failed != (test.state == hunkRejected) {
+			t.Errorf("%+v", row)
+		}
+	}
+}
+
 // writeSdist writes an archive as the package index has it.
 func writeSdist(t *testing.T, name string, files map[string]string) {
 	t.Helper()

@@ -35,16 +35,12 @@ func main() {
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	for _, version := range flag.Args() {
-		if strings.HasPrefix(version, "v") {
-			opts.Ollama = version
-		} else {
-			opts.LlamaCppPython = version
-		}
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, opts)
+	err := versions(&opts, flag.Args())
+	if err == nil {
+		err = run(ctx, opts)
+	}
 	if err == nil {
 		return
 	}
@@ -55,6 +51,21 @@ func main() {
 		}
 	}
 	os.Exit(1)
+}
+
+// versions reads the arguments: at most one version of each source, and none of a source that is a checkout.
+func versions(opts *plugin.UpstreamOptions, args []string) error {
+	for _, version := range args {
+		field, checkout, what := &opts.LlamaCppPython, opts.LlamaCppSource, "llama-cpp-python"
+		if strings.HasPrefix(version, "v") {
+			field, checkout, what = &opts.Ollama, opts.OllamaSource, "Ollama"
+		}
+		if *field != "" || checkout != "" {
+			return hint.New(fmt.Sprintf("%q is one %s too many", version, what), "name one version, or a checkout, of each source")
+		}
+		*field = version
+	}
+	return nil
 }
 
 func run(ctx context.Context, opts plugin.UpstreamOptions) error {
