@@ -3,6 +3,7 @@ package plugin
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -23,6 +24,12 @@ func (r UpstreamRow) says() string {
 		return r.Item + r.Detail
 	}
 	return r.Item + ": " + r.Detail
+}
+
+// sameCause tells whether two rows are of files that fail with the same message of a compiler, wherever it is.
+func (r UpstreamRow) sameCause(other UpstreamRow) bool {
+	_, message, found := strings.Cut(r.Detail, "error: ")
+	return found && r.Part == other.Part && strings.HasSuffix(other.Detail, "error: "+message)
 }
 
 // UpstreamReport is what CheckUpstream found.
@@ -84,8 +91,16 @@ func (r UpstreamReport) Print(out io.Writer) {
 		return
 	}
 	fmt.Fprintf(out, "\n%d of %d need a person:\n\n", len(failures), len(r.Rows))
-	for _, row := range failures {
+	for len(failures) > 0 {
+		row := failures[0]
 		fmt.Fprintf(out, "  %s: %s\n      %s: %s\n", row.Part, row.State, row.Where, row.says())
+		failures = slices.DeleteFunc(failures[1:], func(other UpstreamRow) bool {
+			same := row.sameCause(other)
+			if same {
+				fmt.Fprintf(out, "      likewise %s\n", other.Where)
+			}
+			return same
+		})
 	}
 	fmt.Fprintf(out, "\nThe patched tree, as far as it came, is in\n  %s\n", r.Dir)
 	if r.Rejected > 0 {

@@ -231,9 +231,16 @@ func TestAReportSaysWhatToDo(t *testing.T) {
 	}
 	r.add(UpstreamRow{Part: "patch 001.patch", Item: "hunk 1 of 2", Where: "llama.cpp/ggml/include/ggml.h", State: hunkRejected, Detail: "was at line 7", Failed: true})
 	r.Rejected++
+	for _, name := range []string{"a.cpp", "b.cpp", "c.cpp"} {
+		detail := name + ":9:10: fatal error: head.h: No such file"
+		if name == "b.cpp" {
+			detail = "b.cpp:1:2: error: x was not declared"
+		}
+		r.add(UpstreamRow{Part: "compile", Where: name, State: "fails", Detail: detail, Failed: true})
+	}
 	out.Reset()
 	r.Print(&out)
-	for _, want := range []string{"1 of 2 need a person", "patch 001.patch: does not apply", "ggml.h: hunk 1 of 2: was at line 7", "/scratch", "It lacks 1 hunk,", "docs/upgrading.md"} {
+	for _, want := range []string{"4 of 5 need a person", "patch 001.patch: does not apply", "ggml.h: hunk 1 of 2: was at line 7", "a.cpp: a.cpp:9:10: fatal error: head.h: No such file\n      likewise c.cpp\n", "b.cpp:1:2: error: x was", "/scratch", "It lacks 1 hunk,", "docs/upgrading.md"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in %s", want, out.String())
 		}
