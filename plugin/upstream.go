@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -37,12 +38,20 @@ type upstreamCheck struct {
 	configured bool
 }
 
+// build are the options of a build with everything that compiles without a GPU's compiler.
+func (o UpstreamOptions) build() Options {
+	return Options{
+		OllamaSource: o.OllamaSource, LlamaCppSource: o.LlamaCppSource, Jobs: o.Jobs, Cache: o.Cache,
+		Backends: append(defaultBackends(platform{runtime.GOOS, runtime.GOARCH}), BackendRPC),
+	}
+}
+
 // CheckUpstream tells whether the head would go with another Ollama and llama.cpp: whether everything holds that patches
 // and sources rely on, whether each patch applies, and whether what the patches touch compiles. Nothing of it ends in a
 // prefix: the scratch tree stays in the cache, for a person to work in. Findings are in the report; the error is
 // of what kept the check from being made.
 func CheckUpstream(ctx context.Context, opts UpstreamOptions, pins Pins, overlay Overlay, steps *Steps) (UpstreamReport, error) {
-	buildOpts, err := Options{OllamaSource: opts.OllamaSource, LlamaCppSource: opts.LlamaCppSource, Jobs: opts.Jobs, Cache: opts.Cache}.withDefaults()
+	buildOpts, err := opts.build().withDefaults()
 	if err != nil {
 		return UpstreamReport{}, err
 	}

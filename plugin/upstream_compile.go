@@ -112,7 +112,7 @@ func (c *upstreamCheck) tryCompile(ctx context.Context, st *Step) error {
 		}
 	}
 	for _, name := range c.touchedUncompiled(objects) {
-		c.report.add(UpstreamRow{Part: "compile", Where: "llama.cpp/" + name, State: "not compiled", Detail: "it is in no build for the CPU"})
+		c.report.add(UpstreamRow{Part: "compile", Where: "llama.cpp/" + name, State: "not compiled", Detail: "it is in no build without a GPU's compiler"})
 	}
 	st.Note("%s", c.report.lastPart("compile"))
 	return nil
@@ -188,7 +188,7 @@ func (c *upstreamCheck) compileObjects(ctx context.Context, st *Step, part strin
 	return nil
 }
 
-// tryHeader compiles a public header alone, as it may be in no source of a CPU's build.
+// tryHeader compiles a public header alone, as it may be in no source of this build.
 func (c *upstreamCheck) tryHeader(ctx context.Context, name string) error {
 	tree := c.llamaTree()
 	err := command{

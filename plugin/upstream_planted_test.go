@@ -51,9 +51,7 @@ func TestUpstreamFindsPlantedChanges(t *testing.T) {
 	edit(t, llama, "tools/CMakeLists.txt", "        add_subdirectory(tuning)\n", "        add_subdirectory(tuning) # for Apple's\n")
 	edit(t, llama, "ggml/src/ggml-cpu/ggml-cpu-impl.h", "void ggml_barrier(struct ggml_threadpool * tp);", "void ggml_barrier(struct ggml_threadpool * tp, int phase);")
 
-	c := upstreamFor(t, UpstreamOptions{LlamaCppSource: llama})
-	c.build.opts.LlamaCppSource = llama
-	c.build.opts.OllamaSource = pinned["ollama"]
+	c := upstreamFor(t, UpstreamOptions{LlamaCppSource: llama, OllamaSource: pinned["ollama"]})
 	c.dir = filepath.Join(c.build.opts.Cache, "scratch")
 	err := c.do(t.Context(), []namedStep{
 		{"tools", c.findTools},

@@ -160,8 +160,9 @@ func upstreamFor(t *testing.T, opts UpstreamOptions) *upstreamCheck {
 	if err != nil {
 		t.Fatal(err)
 	}
+	opts.Cache, opts.Jobs = t.TempDir(), 2
 	return &upstreamCheck{
-		build: &build{opts: Options{Cache: t.TempDir(), Jobs: 2}, pins: committedPins(t), tools: tools, overlay: repository(), steps: NewSteps(t.Output())},
+		build: &build{opts: opts.build(), pins: committedPins(t), tools: tools, overlay: repository(), steps: NewSteps(t.Output())},
 		opts:  opts,
 	}
 }
