@@ -69,7 +69,7 @@ func firstError(lines []string) string {
 
 func shorten(text string) string {
 	if len(text) > maxDetail {
-		text = text[:maxDetail] + "…"
+		text = strings.ToValidUTF8(text[:maxDetail], "") + "…"
 	}
 	return text
 }
