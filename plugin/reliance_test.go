@@ -130,6 +130,8 @@ func TestRelianceFindsPlantedChanges(t *testing.T) {
 			reliance.Changed, "struct ggml_backend_buffer_type_i", "has the order get_name get_max_size alloc_buffer"},
 		{"an op is added at the end", "ggml/include/ggml.h", "        GGML_OP_GLU,\n", "        GGML_OP_GLU,\n        GGML_OP_NEW,\n",
 			reliance.Changed, "enum ggml_op: ours goes between", "comes GGML_OP_NEW after GGML_OP_GLU"},
+		{"an enum is reordered", "src/llama-graph.h", "    LLM_GRAPH_TYPE_DECODER,\n    LLM_GRAPH_TYPE_DECODER_MTP,\n", "    LLM_GRAPH_TYPE_DECODER_MTP,\n    LLM_GRAPH_TYPE_DECODER,\n",
+			reliance.Changed, "enum llm_graph_type", "comes nothing after LLM_GRAPH_TYPE_DECODER, not LLM_GRAPH_TYPE_DECODER_MTP"},
 		{"a hint gets another number", "ggml/include/ggml.h", "GGML_HINT_NONE             = 0", "GGML_HINT_NONE             = 4",
 			reliance.Changed, "enum ggml_op_hint", "GGML_HINT_NONE=4, not GGML_HINT_NONE=0"},
 		{"a call site is removed", "src/llama-context.cpp", "auto * gf = model.build_graph(gparams);", "auto * gf = model.other_graph(gparams);",
