@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda gpu clean
+.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda check-upstream gpu clean
 
 GO ?= go
 
@@ -17,6 +17,7 @@ help:
 	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
 	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
 	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
+	@echo 'make check-upstream  would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35" (docs/upgrading.md)'
 	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
 
 # The tests need rpc; a Mac with Apple's processor has a GPU that its Ollama uses.
@@ -53,6 +54,10 @@ bench: build
 # FILE is a converted model; FLAGS, e.g. --rounds 9 --markdown.
 speed: stock plugin build
 	$(GO) run ./integration/speed $(FLAGS) $(FILE)
+
+# Versions of Ollama (v...) and of llama-cpp-python; of what is not named, the pinned one. FLAGS, e.g. --series FOLDER.
+check-upstream:
+	$(GO) run ./integration/upstream $(FLAGS) $(VERSION)
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt clean: $$unformatted"; exit 1; }

@@ -86,23 +86,8 @@ type patcher struct {
 // apply returns t with all patches applied, in order. Only copies of the files that the patches name are worked on:
 // if one hunk fails, nothing has changed, neither t nor any folder that t was read from.
 func (p patcher) apply(ctx context.Context, t Tree, patches []Patch) (Tree, error) {
-	work := filepath.Join(p.scratch, "tree")
-	if err := os.MkdirAll(work, 0o755); err != nil {
-		return nil, err
-	}
-	named := map[string]bool{}
-	for _, patch := range patches {
-		for _, name := range patch.paths() {
-			named[name] = true
-		}
-	}
-	subset := Tree{}
-	for name := range named {
-		if f, ok := t[name]; ok {
-			subset[name] = f
-		}
-	}
-	if _, err := subset.Sync(work); err != nil {
+	work, err := p.stage(t, patches)
+	if err != nil {
 		return nil, err
 	}
 	for _, patch := range patches {
@@ -113,11 +98,46 @@ func (p patcher) apply(ctx context.Context, t Tree, patches []Patch) (Tree, erro
 			return nil, err
 		}
 	}
+	return p.staged(t, patches, work)
+}
+
+// stage copies the files of t that the patches name to a folder.
+func (p patcher) stage(t Tree, patches []Patch) (work string, err error) {
+	work = filepath.Join(p.scratch, "tree")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return "", err
+	}
+	subset := Tree{}
+	for _, name := range namedFiles(patches) {
+		if f, ok := t[name]; ok {
+			subset[name] = f
+		}
+	}
+	_, err = subset.Sync(work)
+	return work, err
+}
+
+// staged is t with the files that the patches name as they are in the folder of stage.
+func (p patcher) staged(t Tree, patches []Patch, work string) (Tree, error) {
 	out := maps.Clone(t)
-	for name := range named {
+	for _, name := range namedFiles(patches) {
 		delete(out, name)
 	}
 	return out, out.AddDir("", work, nil)
+}
+
+// namedFiles returns the paths that some patch names, each once.
+func namedFiles(patches []Patch) (names []string) {
+	seen := map[string]bool{}
+	for _, patch := range patches {
+		for _, name := range patch.paths() {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // errDoesNotApply marks a patch that does not fit the sources.
@@ -125,20 +145,26 @@ var errDoesNotApply = errors.New("does not apply")
 
 // gitApply runs git apply in dir, which needs to be no repository and must not be mistaken for a part of one.
 func (p patcher) gitApply(ctx context.Context, dir string, patch Patch, options ...string) error {
-	args := append([]string{"apply", "--whitespace=nowarn"}, options...)
-	cmd := exec.CommandContext(ctx, p.git, append(args, "-")...)
-	cmd.Dir = dir
-	cmd.Stdin = bytes.NewReader(patch.Data)
-	cmd.Env = gitEnv(dir)
-	out, err := cmd.CombinedOutput()
+	out, err := p.gitApplyOutput(ctx, dir, patch.Data, options...)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
-		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		first, _, _ := strings.Cut(strings.TrimSpace(out), "\n")
 		return fmt.Errorf("patch %s %w: %s", patch.Name, errDoesNotApply, strings.TrimPrefix(first, "error: "))
 	}
 	return nil
+}
+
+// gitApplyOutput is gitApply, with what git says.
+func (p patcher) gitApplyOutput(ctx context.Context, dir string, patch []byte, options ...string) (string, error) {
+	args := append([]string{"apply", "--whitespace=nowarn"}, options...)
+	cmd := exec.CommandContext(ctx, p.git, append(args, "-")...)
+	cmd.Dir = dir
+	cmd.Stdin = bytes.NewReader(patch)
+	cmd.Env = append(gitEnv(dir), "LC_ALL=C")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // gitEnv is the environment without the variables that point git at a repository or at the user's settings.

