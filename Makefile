@@ -73,6 +73,8 @@ op-test: build
 	dist/lib/ollama/test-flash-head-calibrate
 	dist/lib/ollama/test-flash-head-sampling
 	dist/lib/ollama/test-flash-head-rpc
+	dist/lib/ollama/test-flash-head-cuda
+	dist/lib/ollama/test-flash-head-cuda64
 
 # A part of make test too.
 check-cuda:

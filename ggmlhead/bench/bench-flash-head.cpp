@@ -1,5 +1,6 @@
 // bench-flash-head: how long a head takes, densely and by retrieval, stage by stage.
 
+#include "bench-device.h"
 #include "bench-head.h"
 #include "bench-machine.h"
 
@@ -25,11 +26,12 @@ static const char * USAGE =
     "  --threads T            (default: one, then all processors)\n"
     "  --reorder 0|1          with a copy of the weight in the order of the clusters (default 1)\n"
     "  --rounds N             runs of each (default 21)\n"
+    "  --device NAME          on this device of ggml, e.g. CUDA0, in a graph (default: on the CPU, stage by stage)\n"
     "  --stock-ops 0|1        and the same composed of ops that every ggml has (default 0)\n"
     "\n"
     "example: bench-flash-head --rows 128256 --columns 2048 --type q6_K --probes 256 --threads 2\n";
 
-static double median(std::vector<double> v) {
+double bench_median(std::vector<double> v) {
     std::nth_element(v.begin(), v.begin() + v.size()/2, v.end());
     return v[v.size()/2];
 }
@@ -56,7 +58,7 @@ static void run_stock_ops(bench_head & head, ggml_backend_t backend, bench_flush
             stock.push_back(head.run_stock(backend, n_probe, way.how));
             ratio.push_back(dense.back()/stock.back());
         }
-        printf("  stock ops, %-8s %8.1f us   %.2f x    (%.2f to %.2f)\n", way.name, median(stock)*1e6, median(ratio),
+        printf("  stock ops, %-8s %8.1f us   %.2f x    (%.2f to %.2f)\n", way.name, bench_median(stock)*1e6, bench_median(ratio),
                 *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
     }
 }
@@ -91,17 +93,17 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
         }
     }
     const int64_t n_scored = head.totals.n_scored;
-    const double reach = head.op_bytes((int32_t) n_probe)/median(op);
+    const double reach = head.op_bytes((int32_t) n_probe)/bench_median(op);
     printf("threads %d, memory %.1f GB/s; %lld x %lld %s, %lld clusters%s, P %lld, %lld row%s\n", n_threads, bandwidth/1e9,
             (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) head.n_cluster,
             shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str() : "", (long long) n_probe, (long long) n_rows, n_rows == 1 ? "" : "s");
-    printf("  dense      %8.1f us   %5.1f GB/s, %3.0f %% of the memory's\n", median(dense)*1e6, head.dense_bytes()/median(dense)/1e9,
-            100*head.dense_bytes()/median(dense)/bandwidth);
-    printf("  FlashHead  %8.1f us   %5.1f GB/s, %3.0f %%%s\n", median(op)*1e6, reach/1e9, 100*reach/bandwidth, n_rows > 1 ? ", counted for one row" : "");
-    printf("  ratio      %8.2f x    (%.2f to %.2f)\n", median(ratio), *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
+    printf("  dense      %8.1f us   %5.1f GB/s, %3.0f %% of the memory's\n", bench_median(dense)*1e6, head.dense_bytes()/bench_median(dense)/1e9,
+            100*head.dense_bytes()/bench_median(dense)/bandwidth);
+    printf("  FlashHead  %8.1f us   %5.1f GB/s, %3.0f %%%s\n", bench_median(op)*1e6, reach/1e9, 100*reach/bandwidth, n_rows > 1 ? ", counted for one row" : "");
+    printf("  ratio      %8.2f x    (%.2f to %.2f)\n", bench_median(ratio), *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
     printf("  %.1f tokens of a row scored; us a thread:", (double) n_scored/n_rounds/n_rows);
     for (int s = 0; s < FLASH_HEAD_N_STAGES; s++) {
-        printf("%s %s %.1f", s == 0 ? "" : ",", names[s], median(stages[s]));
+        printf("%s %s %.1f", s == 0 ? "" : ",", names[s], bench_median(stages[s]));
     }
     printf("\n");
     if (stock_ops) {
@@ -112,7 +114,7 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
 
 static int bench(int argc, char ** argv) {
     int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, rank = 0, n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21, stock_ops = 0;
-    std::string type = "q8_0", centroids = "q4_0";
+    std::string type = "q8_0", centroids = "q4_0", device;
     const flash_head_flag flags[] = {
         { "--rows",         nullptr,    &n_vocab,      32, 1 << 24 },
         { "--columns",      nullptr,    &n_embd,       32, 1 << 20 },
@@ -125,12 +127,13 @@ static int bench(int argc, char ** argv) {
         { "--threads",      nullptr,    &n_threads,    1,  1024 },
         { "--reorder",      nullptr,    &reorder,      0,  1 },
         { "--rounds",       nullptr,    &n_rounds,     1,  100000 },
+        { "--device",       &device,    nullptr,       0,  0 },
         { "--stock-ops",    nullptr,    &stock_ops,    0,  1 },
     };
     if (!flash_head_parse_flags(argc - 1, argv + 1, flags, sizeof(flags)/sizeof(flags[0]))) {
         return 2;
     }
-    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) rank, reorder == 1 };
+    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) rank, reorder == 1, true };
     const char * problem =
         shape.type == GGML_TYPE_COUNT || shape.centroid_type == GGML_TYPE_COUNT ? "no such type; try q8_0, q6_K or bf16" :
         n_embd % ggml_blck_size(shape.type) || n_embd % ggml_blck_size(shape.centroid_type) ? "the columns are no multiple of the types' blocks" :
@@ -142,6 +145,10 @@ static int bench(int argc, char ** argv) {
         return 2;
     }
     ggml_backend_load_all();
+    if (!device.empty()) {
+        bench_device(device, shape, n_probe, n_rows, n_rounds);
+        return 0;
+    }
     if (n_threads > 0) {
         run(shape, n_probe, n_rows, (int) n_threads, n_rounds, stock_ops == 1);
         return 0;

@@ -88,7 +88,7 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, true }));
     auto list = [&](int64_t n) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, n); };
     weight            = ggml_new_tensor_2d(ctx.get(), s.type,          D, V);
-    sources.centroids = ggml_new_tensor_2d(ctx.get(), s.centroid_type, D, s.centroid_type == GGML_TYPE_Q4_0 ? flash_head_centroids_padded(K) : K);
+    sources.centroids = ggml_new_tensor_2d(ctx.get(), s.centroid_type, D, grouped() ? flash_head_centroids_padded(K) : K);
     sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, V, 2);
     sources.tokens    = list(V);
     sources.offsets   = list(K + 1);
@@ -129,7 +129,7 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
         fill_rows(sources.ordered, 2);
     }
     const std::vector<uint8_t> centroids = centroid_rows();
-    if (s.centroid_type == GGML_TYPE_Q4_0) {
+    if (grouped()) {
         flash_head_centroids_group(centroids.data(), K, D, sources.centroids->data);
     } else {
         ggml_backend_tensor_set(sources.centroids, centroids.data(), 0, centroids.size());
@@ -186,15 +186,23 @@ static ggml_context_ptr new_context() {
     return ggml_context_ptr(ggml_init({ GRAPH_SIZE*ggml_tensor_overhead() + 2*ggml_graph_overhead_custom(GRAPH_SIZE, false), nullptr, true }));
 }
 
+ggml_tensor * bench_head::dense(ggml_context * c) const {
+    return ggml_mul_mat(c, weight, x);
+}
+
+ggml_tensor * bench_head::op(ggml_context * c, int32_t n_probe) const {
+    const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, grouped() };
+    return ggml_flash_head(c, weight, x, &sources, &params);
+}
+
 double bench_head::run_dense(ggml_backend_t backend) {
     const ggml_context_ptr c = new_context();
-    return time_of(backend, c.get(), ggml_mul_mat(c.get(), weight, x));
+    return time_of(backend, c.get(), dense(c.get()));
 }
 
 double bench_head::run_op(ggml_backend_t backend, int32_t n_probe) {
     const ggml_context_ptr c = new_context();
-    const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, shape.centroid_type == GGML_TYPE_Q4_0 };
-    ggml_tensor * node = ggml_flash_head(c.get(), weight, x, &sources, &params);
+    ggml_tensor * node = op(c.get(), n_probe);
     ggml_flash_head_set_totals(node, &totals);
     return time_of(backend, c.get(), node);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// A synthetic head on the CPU backend: the op and the dense product, ready to run.
+// A synthetic head: the op and the dense product, ready to run.
 
 #include "flash-head-totals.h"
 #include "ggml-backend.h"
@@ -19,6 +19,7 @@ struct bench_shape {
     ggml_type centroid_type;
     int32_t   rank;          // of the sketch, 0: none
     bool      ordered;       // with a cluster-ordered copy
+    bool      grouped;       // centroids, if of type Q4_0, in groups, as only the CPU reads them
 };
 
 // How a composition of stock ops takes the rows of the selected clusters.
@@ -61,6 +62,7 @@ class bench_head {
     ggml_gallocr_ptr allocator;
 
     std::vector<uint8_t> centroid_rows() const;
+    bool   grouped() const { return shape.grouped && shape.centroid_type == GGML_TYPE_Q4_0; }
     double time_of(ggml_backend_t backend, ggml_context * c, ggml_tensor * node);
     void   make_stock(ggml_backend_t backend);
 
@@ -70,6 +72,10 @@ public:
     flash_head_totals totals; // of all runs of the op
 
     bench_head(const bench_shape & shape, int64_t n_rows, ggml_backend_t backend);
+
+    // nodes for a graph: the product of the rows, densely or by retrieval with n_probe probes
+    ggml_tensor * dense(ggml_context * c) const;
+    ggml_tensor * op(ggml_context * c, int32_t n_probe) const;
 
     // seconds that the product of n_rows rows takes, densely or by retrieval with n_probe probes
     double run_dense(ggml_backend_t backend);

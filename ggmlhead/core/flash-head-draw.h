@@ -2,12 +2,14 @@
 
 // Counter-based random numbers for drawing clusters: no state, so any thread and any backend draws the same.
 
+#include "flash-head-function.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 // splitmix64's finaliser (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-static inline uint64_t flash_head_draw_mix(uint64_t z) {
+FLASH_HEAD_FUNCTION uint64_t flash_head_draw_mix(uint64_t z) {
     z += 0x9e3779b97f4a7c15ull;
     z = (z ^ (z >> 30))*0xbf58476d1ce4e5b9ull;
     z = (z ^ (z >> 27))*0x94d049bb133111ebull;
@@ -15,7 +17,7 @@ static inline uint64_t flash_head_draw_mix(uint64_t z) {
 }
 
 // What column i of a row of activations adds to its stream.
-static inline uint64_t flash_head_draw_column(float x, int64_t i) {
+FLASH_HEAD_FUNCTION uint64_t flash_head_draw_column(float x, int64_t i) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof(bits));
     return flash_head_draw_mix((uint64_t) i << 32 | bits);
@@ -31,10 +33,23 @@ static inline uint64_t flash_head_draw_stream(uint32_t seed, const float * x, in
     return flash_head_draw_mix(h);
 }
 
+// 52 random bits for item i: (bits + 0.5)/2^52 is uniform in (0, 1).
+FLASH_HEAD_FUNCTION uint64_t flash_head_draw_bits(uint64_t stream, int64_t i) {
+    return flash_head_draw_mix(stream ^ flash_head_draw_mix((uint64_t) i)) >> 12;
+}
+
 // A standard Gumbel variate for item i. The n largest of score/T + gumbel are n items drawn from softmax(score/T)
 // without replacement (Kool, van Hoof, Welling: Stochastic Beams and Where to Find Them, 2019).
-static inline float flash_head_draw_gumbel(uint64_t stream, int64_t i) {
-    const uint64_t bits = flash_head_draw_mix(stream ^ flash_head_draw_mix((uint64_t) i));
-    const double   u    = ((double) (bits >> 12) + 0.5)*(1.0/4503599627370496.0); // in (0, 1)
+FLASH_HEAD_FUNCTION float flash_head_draw_gumbel(uint64_t stream, int64_t i) {
+    const double u = ((double) flash_head_draw_bits(stream, i) + 0.5)*(1.0/4503599627370496.0);
     return (float) -log(-log(u));
+}
+
+// The variate that these bits give, where a double costs much: to within 1e-6 of it or of 1, whichever is more. u near 1 is taken
+// by its distance from there, of which a float keeps all that counts.
+FLASH_HEAD_FUNCTION float flash_head_draw_gumbel_float(uint64_t bits) {
+    const uint64_t last = (1ull << 52) - 1;
+    const float    e    = bits <= last/2 ? -logf  ( ((float)         bits  + 0.5f)*(1.0f/4503599627370496.0f))
+                                         : -log1pf(-((float) (last - bits) + 0.5f)*(1.0f/4503599627370496.0f));
+    return -logf(e);
 }

@@ -5,6 +5,8 @@
 // Eight columns of a group are a line of 64 bytes. Byte 4*t + j of a line is of item t: its low half is column j of the line, its
 // high half column 4 + j, each plus 8, as the values are -8 .. 7.
 
+#include "flash-head-function.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,7 +37,7 @@ struct flash_head_rounded {
 };
 
 // The number of a scale that is the upper half of a float, and of one that is a float of 16 bits.
-static inline float flash_head_upper_to_float(uint16_t upper) {
+FLASH_HEAD_FUNCTION float flash_head_upper_to_float(uint16_t upper) {
     const uint32_t bits = (uint32_t) upper << 16;
     float f;
     memcpy(&f, &bits, sizeof(f));

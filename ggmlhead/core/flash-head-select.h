@@ -2,19 +2,22 @@
 
 // Selection of the n best of many scores, as a threshold: O(n_keys), no sorting, ties go to the lower index.
 
+#include "flash-head-function.h"
+
 #include <stdint.h>
 
-// A score as a whole number of the same order, in which -0 and 0 are the same; NaN ranks below everything.
-static inline int32_t flash_head_key(float score) {
-    if (score != score) {
+// A score as a whole number of the same order, in which -0 and 0 are the same; NaN ranks below everything. By its bits
+// alone: GPU compilers are often told that there is neither NaN nor -0.
+FLASH_HEAD_FUNCTION int32_t flash_head_key(float score) {
+    union { float f; int32_t i; } bits = { score };
+    if ((bits.i & INT32_MAX) > 0x7f800000) {
         return INT32_MIN;
     }
-    union { float f; int32_t i; } bits = { score + 0.0f };
-    return bits.i ^ ((bits.i >> 31) & INT32_MAX);
+    return bits.i == INT32_MIN ? 0 : bits.i ^ ((bits.i >> 31) & INT32_MAX);
 }
 
 // The score that has this key; NaN for the key of NaN.
-static inline float flash_head_score(int32_t key) {
+FLASH_HEAD_FUNCTION float flash_head_score(int32_t key) {
     union { int32_t i; float f; } bits = { key ^ ((key >> 31) & INT32_MAX) };
     return bits.f;
 }
@@ -25,7 +28,7 @@ struct flash_head_threshold {
     int32_t index;
 };
 
-static inline bool flash_head_selected(flash_head_threshold t, int32_t key, int32_t index) {
+FLASH_HEAD_FUNCTION bool flash_head_selected(flash_head_threshold t, int32_t key, int32_t index) {
     return key > t.key || (key == t.key && index <= t.index);
 }
 

@@ -24,12 +24,12 @@ extern "C" {
 #define FLASH_HEAD_SKETCH_COLUMNS 128
 
 // Bytes of one group: scales [FLASH_HEAD_GROUP] as the upper halves of floats, then rank/8 lines.
-static inline size_t flash_head_sketch_group_size(int32_t rank) {
+FLASH_HEAD_FUNCTION size_t flash_head_sketch_group_size(int32_t rank) {
     return FLASH_HEAD_GROUP*sizeof(uint16_t) + (size_t) rank/FLASH_HEAD_LINE_COLUMNS*FLASH_HEAD_LINE_SIZE;
 }
 
 // Groups of a sketch of n_vocab tokens.
-static inline int64_t flash_head_sketch_n_groups(int64_t n_vocab) {
+FLASH_HEAD_FUNCTION int64_t flash_head_sketch_n_groups(int64_t n_vocab) {
     return (n_vocab + FLASH_HEAD_GROUP - 1)/FLASH_HEAD_GROUP;
 }
 
@@ -37,7 +37,7 @@ static inline int64_t flash_head_sketch_n_groups(int64_t n_vocab) {
 void flash_head_sketch_pack(const float * factors, int32_t n, int32_t rank, void * group);
 
 // Parts of FLASH_HEAD_SKETCH_COLUMNS columns of rows of n_embd.
-static inline int64_t flash_head_sketch_n_parts(int64_t n_embd) {
+FLASH_HEAD_FUNCTION int64_t flash_head_sketch_n_parts(int64_t n_embd) {
     return (n_embd + FLASH_HEAD_SKETCH_COLUMNS - 1)/FLASH_HEAD_SKETCH_COLUMNS;
 }
 

@@ -4,6 +4,7 @@
 // Tokens are dealt to the threads in a few chunks each, by turns: the best ones often have neighbouring numbers. In few, as the
 // lines of memory at the ends of a chunk change hands, which takes longer than a hundred estimates.
 
+#include "flash-head-sample.h"
 #include "flash-head-work.h"
 
 #include <algorithm>
@@ -11,34 +12,6 @@
 
 static const int64_t GROUP = FLASH_HEAD_GROUP;
 static const int64_t NEAR  = 4*GROUP; // tokens of which all rows are estimated while their part of the sketch is at hand
-
-// The best estimates are told from the others by that of one of every so many tokens: to look at all takes longer than to score a few
-// tokens more or less. Of this many, SAMPLED_BEST should be among the best, unless that is a sample of more than MAX_SAMPLE. (The
-// best of each group would be a smaller sample, but the best tokens are often neighbours, by no rule that could be reckoned with.)
-static const int64_t SAMPLED_BEST = 256;
-static const int64_t MAX_SAMPLE   = 32*1024;
-static const int64_t MAX_STRIDE   = 16;
-
-struct sampling {
-    int64_t stride; // 1: all
-    int64_t size;   // of the sample
-    int64_t n_best; // of the sample: those above the threshold
-    int64_t slack;  // more of these do no harm
-
-    sampling(int64_t n_vocab, int64_t n_wanted) {
-        stride = std::max(n_wanted/SAMPLED_BEST, n_wanted < SAMPLED_BEST ? 1 : (n_vocab + MAX_SAMPLE - 1)/MAX_SAMPLE);
-        stride = std::min(std::max<int64_t>(stride, 1), MAX_STRIDE);
-        size   = (n_vocab + stride - 1)/stride;
-        n_best = (n_wanted + stride - 1)/stride;
-        slack  = stride == 1 ? 0 : n_best/64;
-    }
-
-    // The token of sample i, any of its stride: every so-manieth would miss what repeats at that distance.
-    int64_t token(int64_t i, int64_t n_vocab) const {
-        const int64_t v = i*stride + (int64_t) (((uint32_t) i*2654435761u >> 16) % (uint32_t) stride);
-        return v < n_vocab ? v : n_vocab - 1;
-    }
-};
 
 // chunk i of tokens, for thread ith of nth: i = ith, ith + nth, ...; a multiple of NEAR long
 struct chunks {
@@ -54,11 +27,11 @@ struct chunks {
 
 // e[v], a row's estimates of tokens begin .. end - 1, of which the clusters have these scores; the best of each group; and the
 // sample's part of them
-static void estimate(const flash_head * head, const flash_head_code & code, const float * scores, const sampling & s,
+static void estimate(const flash_head * head, const flash_head_code & code, const float * scores, const flash_head_sample & s,
         int64_t begin, int64_t end, float * e, float * best, int32_t * sample) {
     flash_head_sketch_estimate(head->sketch, head->rank, &code, head->cluster, scores, begin, end, e, best);
     for (int64_t i = begin/s.stride; i*s.stride < end; i++) {
-        const int64_t v = s.token(i, head->n_vocab);
+        const int64_t v = flash_head_sample_token(s, i, head->n_vocab);
         if (v >= begin && v < end) {
             sample[i] = flash_head_key(e[v]);
         }
@@ -122,8 +95,8 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
     const int64_t n_groups = flash_head_sketch_n_groups(V);
     const int64_t n_wanted = (call->params->n_probe*V + K - 1)/K;
 
-    const chunks   parts(V, thread.nth);
-    const sampling s(V, n_wanted);
+    const chunks            parts(V, thread.nth);
+    const flash_head_sample s = flash_head_sample_of(V, n_wanted);
 
     project(call, w, r0, n);
     call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);

@@ -1,7 +1,8 @@
 #pragma once
 
-// A small head with random weights and clusters, on the CPU backend, for testing the FLASH_HEAD op.
+// A small head with random weights and clusters for testing the FLASH_HEAD op.
 
+#include "draws.h"
 #include "flash-head-centroids.h"
 #include "flash-head-sketch.h"
 #include "flash-head-totals.h"
@@ -11,6 +12,7 @@
 #include "ggml.h"
 
 #include <algorithm>
+#include <functional>
 #include <math.h>
 #include <random>
 #include <vector>
@@ -53,6 +55,18 @@ inline std::vector<float> to_floats(ggml_type type, const std::vector<uint8_t> &
     return out;
 }
 
+// What computes graphs with the op: a backend, or what a test puts in the place of one.
+struct op_device {
+    ggml_backend_t                           backend;  // whose memory has the tensors
+    std::function<bool(const ggml_tensor *)> supports;
+    std::function<void(ggml_cgraph *)>       compute;
+
+    op_device(ggml_backend_t backend)
+        : backend(backend),
+          supports([=](const ggml_tensor * node) { return ggml_backend_supports_op(backend, node); }),
+          compute([=](ggml_cgraph * graph) { ggml_backend_graph_compute(backend, graph); }) {}
+};
+
 struct head_fixture {
     head_shape shape;
 
@@ -92,10 +106,23 @@ struct head_fixture {
         make_tensors(backend, rows, means);
     }
 
+    // the head that shows which clusters were drawn
+    head_fixture(const draw_head & d, ggml_backend_t backend)
+        : head_fixture({ draw_head::D, draw_head::V, draw_head::K, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, /*ordered =*/ false }, backend) {
+        auto set = [](ggml_tensor * t, const void * data) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); };
+        set(weight_tensor,     d.weight.data());
+        set(sources.centroids, d.centroids.data());
+        std::vector<int32_t> places = d.cluster;
+        places.insert(places.end(), d.position.begin(), d.position.end());
+        set(sources.places,    places.data());
+        set(sources.tokens,    d.tokens.data());
+        set(sources.offsets,   d.offsets.data());
+    }
+
     // logits [n_rows][V] of x [n_rows][D] by the op; what it did is added to totals
-    std::vector<float> run(ggml_backend_t backend, const std::vector<float> & x, ggml_flash_head_params params, flash_head_totals * totals = nullptr) const {
+    std::vector<float> run(const op_device & device, const std::vector<float> & x, ggml_flash_head_params params, flash_head_totals * totals = nullptr) const {
         params.grouped = shape.grouped;
-        return compute(backend, x, [&](ggml_context * c, ggml_tensor * input) {
+        return compute(device, x, [&](ggml_context * c, ggml_tensor * input) {
             ggml_tensor * node = ggml_flash_head(c, weight_tensor, input, &sources, &params);
             ggml_flash_head_set_totals(node, totals);
             return node;
@@ -103,10 +130,17 @@ struct head_fixture {
     }
 
     // the same by the dense product
-    std::vector<float> run_dense(ggml_backend_t backend, const std::vector<float> & x) const {
-        return compute(backend, x, [&](ggml_context * c, ggml_tensor * input) {
+    std::vector<float> run_dense(const op_device & device, const std::vector<float> & x) const {
+        return compute(device, x, [&](ggml_context * c, ggml_tensor * input) {
             return ggml_mul_mat(c, weight_tensor, input);
         });
+    }
+
+    // whether the device can run the op, for n_rows rows
+    bool supported(const op_device & device, ggml_flash_head_params params, int64_t n_rows = 1) const {
+        params.grouped = shape.grouped;
+        ggml_context_ptr c(ggml_init({ 2*ggml_tensor_overhead(), nullptr, true }));
+        return device.supports(ggml_flash_head(c.get(), weight_tensor, ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows), &sources, &params));
     }
 
     // plain F64 product of a [n][D] with row x [D]
@@ -211,17 +245,19 @@ private:
         }
     }
 
-    template <typename F> std::vector<float> compute(ggml_backend_t backend, const std::vector<float> & x, const F & build) const {
+    template <typename F> std::vector<float> compute(const op_device & device, const std::vector<float> & x, const F & build) const {
         const int64_t n_rows = x.size()/shape.n_embd;
         ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead_custom(GRAPH_SIZE, false), nullptr, true }));
         ggml_tensor * input  = ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows);
         ggml_tensor * result = build(c.get(), input);
         ggml_cgraph * graph  = ggml_new_graph_custom(c.get(), GRAPH_SIZE, false);
         ggml_build_forward_expand(graph, result);
-        ggml_backend_buffer_ptr compute_buffer(ggml_backend_alloc_ctx_tensors(c.get(), backend));
+        ggml_backend_buffer_ptr compute_buffer(ggml_backend_alloc_ctx_tensors(c.get(), device.backend));
+        const std::vector<float> nothing(shape.n_vocab*n_rows, NAN); // so that a logit that is not written shows
 
+        ggml_backend_tensor_set(result, nothing.data(), 0, ggml_nbytes(result));
         ggml_backend_tensor_set(input, x.data(), 0, ggml_nbytes(input));
-        ggml_backend_graph_compute(backend, graph);
+        device.compute(graph);
         std::vector<float> out(shape.n_vocab*n_rows);
         ggml_backend_tensor_get(result, out.data(), 0, ggml_nbytes(result));
         return out;

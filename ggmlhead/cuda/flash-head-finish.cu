@@ -1,0 +1,98 @@
+// The last kernel: background, and exact logits of what is selected or pinned, one block some tokens of one row of activations.
+//
+// Tokens that are neighbours are often selected together, so they are dealt to blocks in short runs: run i to block i % blocks.
+
+#include "flash-head-dot.cuh"
+
+#define FLASH_HEAD_RUN 16 // tokens of a run: a write of 64 bytes
+
+struct flash_head_finish_shared {
+    int n;                          // to be scored
+    int tokens[FLASH_HEAD_THREADS];
+};
+
+static __device__ __forceinline__ bool flash_head_is_pinned(const flash_head_call & call, int token) {
+    int begin = 0;
+    for (int end = call.n_pinned; begin < end; ) { // the first that is not below token
+        const int middle = (begin + end)/2;
+        if (call.pinned[middle] < token) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return begin < call.n_pinned && call.pinned[begin] == token;
+}
+
+// Whether a token of row r is selected; if not, and its background is not there yet, writes that.
+static __device__ __forceinline__ bool flash_head_is_exact(const flash_head_call & call, int r, int token) {
+    const flash_head_threshold threshold = call.threshold[r];
+    float * logit = call.logits + r*call.stride_logits + token;
+    if (call.by_tokens) {
+        const int key = flash_head_key(*logit);
+        return (key >= threshold.key && key != INT32_MIN) || flash_head_is_pinned(call, token);
+    }
+    const int c = call.cluster[token];
+    if (flash_head_selected(threshold, call.keys[r*call.n_keys + c], c) || flash_head_is_pinned(call, token)) {
+        return true;
+    }
+    *logit = call.scores[(int64_t) r*call.n_cluster + c];
+    return false;
+}
+
+template <ggml_type type>
+static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_finish(const flash_head_call call) {
+    ggml_cuda_pdl_lc();
+    ggml_cuda_pdl_sync();
+
+    flash_head_finish_shared & shared = *(flash_head_finish_shared *) flash_head_shared;
+    const int thread = flash_head_thread();
+    const int r      = blockIdx.y;
+    if (thread == 0) {
+        shared.n = 0;
+    }
+    __syncthreads();
+
+    const int run   = thread/FLASH_HEAD_RUN*gridDim.x + blockIdx.x;
+    const int token = run*FLASH_HEAD_RUN + thread % FLASH_HEAD_RUN;
+    if (token < call.n_vocab && flash_head_is_exact(call, r, token)) {
+        shared.tokens[atomicAdd(&shared.n, 1)] = token;
+    }
+    __syncthreads();
+
+    for (int i = threadIdx.y; i < shared.n; i += blockDim.y) {
+        float logit;
+        flash_head_dot<type, 1>(call, call.weight, shared.tokens[i], r, threadIdx.x, &logit);
+        if (threadIdx.x == 0) {
+            call.logits[r*call.stride_logits + shared.tokens[i]] = logit;
+        }
+    }
+}
+
+template <ggml_type type>
+static void launch(const flash_head_call & call, cudaStream_t stream) {
+    const int n_blocks = (call.n_vocab + FLASH_HEAD_THREADS - 1)/FLASH_HEAD_THREADS;
+    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, call.n_rows, 1), flash_head_block_dims(ggml_cuda_get_device()),
+            sizeof(flash_head_finish_shared), stream);
+    ggml_cuda_kernel_launch(flash_head_finish<type>, params, call);
+}
+
+void flash_head_cuda_finish(const flash_head_call & call, ggml_type type, cudaStream_t stream) {
+    switch (type) {
+#define FLASH_HEAD_CASE(TYPE) case GGML_TYPE_##TYPE: launch<GGML_TYPE_##TYPE>(call, stream); break;
+        FLASH_HEAD_TYPES(FLASH_HEAD_CASE)
+#undef FLASH_HEAD_CASE
+        default: GGML_ABORT("no dot product for weights of type %s", ggml_type_name(type));
+    }
+}
+
+bool flash_head_cuda_has_dot(ggml_type type) {
+    switch (type) {
+#define FLASH_HEAD_CASE(TYPE) case GGML_TYPE_##TYPE:
+        FLASH_HEAD_TYPES(FLASH_HEAD_CASE)
+#undef FLASH_HEAD_CASE
+            return true;
+        default:
+            return false;
+    }
+}

@@ -1,0 +1,97 @@
+#pragma once
+
+// Selection: the threshold that the best of many keys reach, one block a row of them.
+//
+// A key and its index make a number of 64 bits of which no two are the same: the key above, and below the index turned round, as the
+// lower index is the better one. Eight bits of them at a time, from the top, are counted in bins of shared memory; the bin that has
+// the n-th best is gone on with, until all in it are selected, which for unlike keys is after three or four times.
+
+#include "flash-head-call.cuh"
+
+#define FLASH_HEAD_SELECT_THREADS 1024
+#define FLASH_HEAD_BINS           256
+#define FLASH_HEAD_COPIES         16 // of the bins: as the best keys are much alike, many threads count in one bin
+
+struct flash_head_select_shared {
+    int bins[FLASH_HEAD_BINS][FLASH_HEAD_COPIES];
+    int sums[FLASH_HEAD_BINS/32]; // of the bins that each warp has
+    int bin;                      // gone on with
+    int n_better;                 // in the bins above it
+    int n_bin;                    // in it
+};
+
+static __device__ __forceinline__ uint64_t flash_head_rank(int key, int index) {
+    return (uint64_t) ((uint32_t) key ^ 0x80000000u) << 32 | ~(uint32_t) index;
+}
+
+// The threshold that selects all that rank at `rank` or above.
+static __device__ __forceinline__ flash_head_threshold flash_head_threshold_at(uint64_t rank) {
+    return { (int) ((uint32_t) (rank >> 32) ^ 0x80000000u), (int) (~(uint32_t) rank & INT32_MAX) };
+}
+
+// Finds the bin that has the n-th best, of what is counted in the bins.
+static __device__ __forceinline__ void flash_head_find_bin(flash_head_select_shared & shared, int n) {
+    constexpr int warp_size = ggml_cuda_get_physical_warp_size();
+    const int thread = threadIdx.x;
+    const int warp   = thread/warp_size;
+    int count = 0, sum = 0;
+    if (thread < FLASH_HEAD_BINS) { // thread i has the i-th best bin
+        for (int copy = 0; copy < FLASH_HEAD_COPIES; copy++) {
+            count += shared.bins[FLASH_HEAD_BINS - 1 - thread][(copy + thread) % FLASH_HEAD_COPIES]; // threads read different banks
+        }
+        sum = warp_prefix_inclusive_sum<int, warp_size>(count);
+        if (thread % warp_size == warp_size - 1) {
+            shared.sums[warp] = sum;
+        }
+    }
+    __syncthreads();
+    if (thread < FLASH_HEAD_BINS) {
+        for (int w = 0; w < warp; w++) {
+            sum += shared.sums[w];
+        }
+        if (sum >= n && sum - count < n) {
+            shared.bin      = FLASH_HEAD_BINS - 1 - thread;
+            shared.n_better = sum - count;
+            shared.n_bin    = count;
+        }
+    }
+    __syncthreads();
+}
+
+// The threshold of row blockIdx.x that n of its n_keys keys reach, or up to slack more.
+static __global__ void __launch_bounds__(FLASH_HEAD_SELECT_THREADS) flash_head_find_threshold(const flash_head_call call, const int n_keys, int n, const int slack) {
+    ggml_cuda_pdl_lc();
+    ggml_cuda_pdl_sync();
+
+    flash_head_select_shared & shared = *(flash_head_select_shared *) flash_head_shared;
+    const int   thread = threadIdx.x;
+    const int * keys   = call.keys + blockIdx.x*call.n_keys;
+
+    uint64_t rank  = 0; // the lowest of the bin
+    uint64_t known = 0; // bits of it
+    if (n < n_keys) {
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            for (int i = thread; i < FLASH_HEAD_BINS*FLASH_HEAD_COPIES; i += FLASH_HEAD_SELECT_THREADS) {
+                shared.bins[i/FLASH_HEAD_COPIES][i % FLASH_HEAD_COPIES] = 0;
+            }
+            __syncthreads();
+            for (int i = thread; i < n_keys; i += FLASH_HEAD_SELECT_THREADS) {
+                const uint64_t mine = flash_head_rank(keys[i], i);
+                if ((mine & known) == rank) {
+                    atomicAdd(&shared.bins[mine >> shift & (FLASH_HEAD_BINS - 1)][thread % FLASH_HEAD_COPIES], 1);
+                }
+            }
+            __syncthreads();
+            flash_head_find_bin(shared, n);
+            rank  |= (uint64_t) shared.bin << shift;
+            known |= (uint64_t) (FLASH_HEAD_BINS - 1) << shift;
+            n     -= shared.n_better;
+            if (shared.n_bin <= n + slack) {
+                break;
+            }
+        }
+    }
+    if (thread == 0) {
+        call.threshold[blockIdx.x] = flash_head_threshold_at(rank);
+    }
+}
