@@ -39,7 +39,7 @@ type Overlay struct {
 
 // headTargets are what only a patched build has: the native tool, the tests of the head's parts and a library for tests.
 var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
-	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend",
+	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-flash-head-metal", "test-fake-backend",
 	"bench-flash-head"}
 
 // upstreamTargets are the programs of every build.
