@@ -104,13 +104,16 @@ static void check_tokens(const head_fixture & h, const std::vector<float> & x, c
     std::vector<float> sorted;
     for (int64_t i = 0; i < sample.size; i++) { sorted.push_back(estimates[flash_head_sample_token(sample, i, s.n_vocab)]); }
     std::sort(sorted.begin(), sorted.end(), std::greater<float>());
-    const double least = n_wanted >= s.n_vocab ? -INFINITY : sorted[sample.n_best - 1];
+    // the threshold is where it parts the sample: anywhere below the last that it selects and above the next
+    sorted.push_back(-INFINITY);
+    const double most  = n_wanted >= s.n_vocab ? -INFINITY : sorted[sample.n_best - 1];
+    const double least = n_wanted >= s.n_vocab ? -INFINITY : sorted[sample.n_best];
 
     int64_t n_exact = 0;
     for (int32_t v = 0; v < s.n_vocab; v++) {
         const bool pinned   = std::binary_search(h.pinned.begin(), h.pinned.end(), v);
         const bool is_exact = fabs(row[v] - dense[v]) < tolerance, is_estimate = fabs(row[v] - estimates[v]) < tolerance;
-        const bool must_be  = pinned || estimates[v] > least + tolerance, may_be = pinned || estimates[v] > least - tolerance;
+        const bool must_be  = pinned || estimates[v] > most + tolerance, may_be = pinned || estimates[v] > least - tolerance;
         check(must_be ? is_exact : is_exact || is_estimate, "%s: token %d of row %d is %g, exact is %g, estimated %g", name.c_str(), v, (int) r, row[v], dense[v], estimates[v]);
         check(may_be || is_estimate, "%s: token %d of row %d is exact, but not among the best", name.c_str(), v, (int) r);
         n_exact += is_exact && !is_estimate && !pinned;
