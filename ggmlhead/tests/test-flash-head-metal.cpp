@@ -155,16 +155,13 @@ static void test_types() {
             continue;
         }
         n_types++;
-        for (int64_t n_rows : { 1, 3 }) {
-            check_head(shape_of(512, 320, 20, type,           GGML_TYPE_F32), 20, n_rows); // all exact
-            check_head(shape_of(512, 320, 20, GGML_TYPE_F32,  type),          1,  n_rows); // most background
-        }
+        check_head(shape_of(512, 320, 20, type, type), 7, 2);
     }
     check(n_types == 26, "%d types have kernels", n_types);
 }
 
 static void test_shapes() {
-    for (int64_t n_rows : { 1, 2, 3, 5, 8, 9, 17 }) {
+    for (int64_t n_rows : { 1, 3, 8, 9, 17 }) {
         check_head(shape_of(64, 1000, 50, GGML_TYPE_F32,  GGML_TYPE_F32,  20, false), 9, n_rows);
         check_head(shape_of(96, 640,  40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13),        5, n_rows);
     }
@@ -186,13 +183,12 @@ static void test_shapes() {
 
 static void test_sketches() {
     for (int32_t rank : { 8, 24, 64 }) {
-        for (int64_t n_rows : { 1, 9 }) {
-            head_shape shape = shape_of(256, 2001, 125, GGML_TYPE_F32, GGML_TYPE_F32, 7);
-            shape.rank = rank;
-            for (int32_t n_probe : { 1, 12, 125 }) {
-                check_head(shape, n_probe, n_rows);
-            }
+        head_shape shape = shape_of(256, 1001, 62, GGML_TYPE_F32, GGML_TYPE_F32, 7);
+        shape.rank = rank;
+        for (int32_t n_probe : { 1, 12, 62 }) {
+            check_head(shape, n_probe, 2);
         }
+        check_head(shape, 5, 9);
     }
     head_shape shape = shape_of(96, 20003, 200, GGML_TYPE_F16, GGML_TYPE_F32, 50); // a sample, and columns that are no multiple of a part
     shape.rank = 16;
@@ -216,20 +212,18 @@ static int compare_with_cpu(const head_shape & shape, const ggml_flash_head_para
 }
 
 static void test_against_cpu() {
-    int n_differ = compare_with_cpu(shape_of(64, 1024, 64, GGML_TYPE_F32, GGML_TYPE_F32, 5), params_of(9), 64);
-    check(n_differ == 0, "%d rows of 64 select other clusters than on the CPU", n_differ);
+    int n_differ = compare_with_cpu(shape_of(64, 1024, 64, GGML_TYPE_F32, GGML_TYPE_F32, 5), params_of(9), 24);
+    check(n_differ == 0, "%d rows of 24 select other clusters than on the CPU", n_differ);
 
-    const int n_rows = 200, n_seeds = 4;
-    for (float temperature : { 0.5f, 2.0f, 20.0f }) {
-        for (int32_t rank : { 0, 16 }) { // a sketch is not used where clusters are drawn
-            n_differ = 0;
-            for (uint32_t seed = 0; seed < (uint32_t) n_seeds; seed++) {
-                head_shape shape = shape_of(32, 1024, 128, GGML_TYPE_F32, GGML_TYPE_F32, 5);
-                shape.rank = rank;
-                n_differ += compare_with_cpu(shape, params_of(8, GGML_FLASH_HEAD_SAMPLE, temperature, seed), n_rows);
-            }
-            check(n_differ <= 1, "T = %g: %d rows of %d draw other clusters than on the CPU", temperature, n_differ, n_rows*n_seeds);
+    const int n_rows = 48, n_seeds = 3;
+    for (float temperature : { 0.5f, 3.0f, 20.0f }) {
+        n_differ = 0;
+        for (uint32_t seed = 0; seed < (uint32_t) n_seeds; seed++) {
+            head_shape shape = shape_of(32, 256, 64, GGML_TYPE_F32, GGML_TYPE_F32, 5);
+            shape.rank = seed == 1 ? 16 : 0; // a sketch is not used where clusters are drawn
+            n_differ += compare_with_cpu(shape, params_of(8, GGML_FLASH_HEAD_SAMPLE, temperature, seed), n_rows);
         }
+        check(n_differ == 0, "T = %g: %d rows of %d draw other clusters than on the CPU", temperature, n_differ, n_rows*n_seeds);
     }
 }
 
