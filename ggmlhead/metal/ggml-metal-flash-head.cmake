@@ -3,4 +3,4 @@
 include(${CMAKE_CURRENT_LIST_DIR}/flash-head-metal-source.cmake)
 
 target_sources(ggml-metal PRIVATE ${CMAKE_CURRENT_LIST_DIR}/ggml-metal-flash-head.cpp)
-target_include_directories(ggml-metal PRIVATE ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../core)
+target_include_directories(ggml-metal PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../core)
