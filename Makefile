@@ -2,9 +2,12 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda check-upstream gpu clean
+.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda check-metal check-upstream gpu clean
 
 GO ?= go
+
+# Where kernels of GPUs are tested on fibers.
+LINUX := $(filter Linux,$(shell uname -s))
 
 help:
 	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
@@ -15,6 +18,7 @@ help:
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
 	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
+	@echo 'make check-metal check the Metal kernels and the code around them without a Mac'
 	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
 	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
 	@echo 'make check-upstream  would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35" (docs/upgrading.md)'
@@ -73,8 +77,8 @@ op-test: build
 	dist/lib/ollama/test-flash-head-calibrate
 	dist/lib/ollama/test-flash-head-sampling
 	dist/lib/ollama/test-flash-head-rpc
-	dist/lib/ollama/test-flash-head-cuda
-	dist/lib/ollama/test-flash-head-cuda64
+	$(if $(LINUX),dist/lib/ollama/test-flash-head-cuda)
+	$(if $(LINUX),dist/lib/ollama/test-flash-head-cuda64)
 
 # A part of make test too.
 check-cuda:
@@ -84,7 +88,12 @@ gpu: BACKENDS = cpu,rpc,cuda
 gpu: build
 	$(GO) run ./integration/gpu $(FLAGS)
 
-test: lint op-test stock plugin
+# Where there is a Mac, test-flash-head runs on its GPU instead.
+check-metal: build
+	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
+	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin
+
+test: lint op-test check-metal stock plugin
 	$(GO) test -count=1 -timeout 45m ./...
 
 clean:

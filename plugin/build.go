@@ -39,8 +39,10 @@ type Overlay struct {
 
 // headTargets are what only a patched build has: the native tool, the tests of the head's parts and a library for tests.
 var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
-	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend",
-	"test-flash-head-cuda", "test-flash-head-cuda64", "bench-flash-head"}
+	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend", "bench-flash-head"}
+
+// kernelTargets test kernels of GPUs on a CPU's fibers, which the tests have for Linux.
+var kernelTargets = []string{"test-flash-head-cuda", "test-flash-head-cuda64", "test-flash-head-metal"}
 
 // upstreamTargets are the programs of every build.
 var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize", "llama-batched-bench"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 
@@ -21,6 +22,9 @@ func (b *build) targets() []string {
 	}
 	if !b.opts.Stock {
 		targets = append(targets, headTargets...)
+		if runtime.GOOS == "linux" {
+			targets = append(targets, kernelTargets...)
+		}
 	}
 	return targets
 }

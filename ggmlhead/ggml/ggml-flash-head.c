@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS, "FLASH_HEAD's parameters do not fit");
+static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS - 3*sizeof(int32_t), "FLASH_HEAD's parameters do not fit");
 static_assert(GGML_FLASH_HEAD_SRC_ACTIVATIONS < GGML_MAX_SRC, "FLASH_HEAD has too many sources");
 
 static bool is_list(const struct ggml_tensor * t, int64_t n) {
@@ -89,6 +89,12 @@ static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sourc
     node->op = GGML_OP_FLASH_HEAD;
     memset(node->op_params, 0, sizeof(node->op_params));
     memcpy(node->op_params, params, sizeof(*params));
+
+    // An RPC client takes a node's size from another of the same parameters and shape. The Metal backend's depends on these, too.
+    int32_t * sizes = node->op_params + sizeof(node->op_params)/sizeof(node->op_params[0]) - 3;
+    sizes[0] = (int32_t) node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->ne[0];
+    sizes[1] = (int32_t) sources->centroids->ne[1];
+    sizes[2] = sources->activations ? (int32_t) sources->activations->ne[0] : 0;
 
     node->src[GGML_FLASH_HEAD_SRC_CENTROIDS]   = sources->centroids;
     node->src[GGML_FLASH_HEAD_SRC_PLACES]      = sources->places;

@@ -39,6 +39,7 @@ struct fiber {
 
 static ucontext_t            scheduler;
 static std::vector<fiber>    fibers; // of the block
+static std::vector<std::unique_ptr<char[]>> spare_stacks;
 static std::vector<warp>     warps;
 static std::vector<uint64_t> shared; // dynamic shared memory, with room to align it
 static fiber               * running;
@@ -209,11 +210,16 @@ void lanes_run(const lanes_grid & grid, const std::function<void()> & body) {
     kernel    = &body;
     warp_size = grid.warp_size;
     while (fibers.size() > n) {
+        spare_stacks.push_back(std::move(fibers.back().stack)); // the next grid may be larger again
         fibers.pop_back();
     }
     while (fibers.size() < n) {
         fibers.emplace_back();
-        fibers.back().stack.reset(new char[STACK_SIZE]);
+        if (spare_stacks.empty()) {
+            spare_stacks.emplace_back(new char[STACK_SIZE]);
+        }
+        fibers.back().stack = std::move(spare_stacks.back());
+        spare_stacks.pop_back();
     }
     warps.assign((n + warp_size - 1)/warp_size, {});
     shared.assign((grid.shared_size + 128)/sizeof(shared[0]) + 1, 0);

@@ -1,0 +1,67 @@
+#pragma once
+
+// What the kernels and the code that launches them share. Both the C++ and the Metal compiler read it, so it includes nothing.
+
+// function constants, far from those of ggml-metal-impl.h
+#define FC_FLASH_HEAD 9000 // + 0: rows of activations; + 1: lanes that share the columns of a row of weights
+
+#define FLASH_HEAD_METAL_ROWS       8   // rows of activations that are served at once, at most
+#define FLASH_HEAD_METAL_CHUNK      32  // neighbouring tokens that one simdgroup looks at, one a lane
+#define FLASH_HEAD_METAL_MAX_CHUNKS 32  // chunks of a threadgroup
+#define FLASH_HEAD_METAL_COPIES     8   // of the histogram, so that lanes seldom wait for each other
+#define FLASH_HEAD_METAL_NAN_KEY    (-2147483647 - 1)
+
+// as in core/flash-head-sketch.h and flash-head-group.h
+#define FLASH_HEAD_METAL_SKETCH_COLUMNS 128
+#define FLASH_HEAD_METAL_GROUP          16
+#define FLASH_HEAD_METAL_LINE_SIZE      64 // bytes, for 8 columns of a group
+
+// The weights and centroids that there are kernels for: X(type of ggml, name, parts of 16 values in a block).
+#define FLASH_HEAD_METAL_QUANTIZED_TYPES(X) \
+    X(Q1_0,    q1_0,    8)  \
+    X(Q2_0,    q2_0,    4)  \
+    X(Q4_0,    q4_0,    2)  \
+    X(Q4_1,    q4_1,    2)  \
+    X(Q5_0,    q5_0,    2)  \
+    X(Q5_1,    q5_1,    2)  \
+    X(Q8_0,    q8_0,    2)  \
+    X(MXFP4,   mxfp4,   2)  \
+    X(Q2_K,    q2_K,    16) \
+    X(Q3_K,    q3_K,    16) \
+    X(Q4_K,    q4_K,    16) \
+    X(Q5_K,    q5_K,    16) \
+    X(Q6_K,    q6_K,    16) \
+    X(IQ2_XXS, iq2_xxs, 16) \
+    X(IQ2_XS,  iq2_xs,  16) \
+    X(IQ2_S,   iq2_s,   16) \
+    X(IQ3_XXS, iq3_xxs, 16) \
+    X(IQ3_S,   iq3_s,   16) \
+    X(IQ1_S,   iq1_s,   16) \
+    X(IQ1_M,   iq1_m,   16) \
+    X(IQ4_NL,  iq4_nl,  2)  \
+    X(IQ4_XS,  iq4_xs,  16) \
+    X(TQ2_0,   tq2_0,   16)
+
+// Of all kernels. D, V, K as in core/flash-head.h; n = rows of activations at once.
+typedef struct {
+    int32_t  n_embd;
+    int32_t  n_vocab;
+    int32_t  n_cluster;
+    int32_t  n_pinned;
+    uint64_t nb_weight;   // bytes from one row to the next: of the weight, the centroids, the activations, the logits
+    uint64_t nb_centroid;
+    uint64_t nb_x;
+    uint64_t nb_dst;
+    int32_t  sample;      // 1: clusters are drawn
+    float    temperature; // of the draw
+    uint32_t seed;
+    int32_t  by_tokens;   // 1: tokens are selected by their estimates
+    int32_t  rank;        // of the sketch
+    int32_t  n_keys;      // from which is selected, a row: clusters, or tokens of a sample
+    int32_t  n_best;      // of those, 1 .. n_keys
+    int32_t  last_shift;  // of the select: 0, or 32 if all that are equal to the worst selected may be selected, too
+    int32_t  stride;      // tokens of which the sample has one
+    int32_t  select_all;  // 1: all tokens that have an estimate, whatever the threshold
+    int32_t  n_groups;    // threadgroups, and chunks of each
+    int32_t  n_chunks;
+} ggml_metal_kargs_flash_head;

@@ -1,0 +1,388 @@
+// Tests of FLASH_HEAD on ggml's Metal backend, where there is no Metal: the backend's own code on a device that runs the kernels, the very ones
+// of flash_head.metal, on fibers (metal/). Against a plain reference, the dense product, and the CPU backend.
+
+#include "check.h"
+#include "draws.h"
+#include "flash-head-draw.h"
+#include "flash-head-kargs.h"
+#include "flash-head-sample.h"
+#include "flash-head-select.h"
+#include "ggml-metal.h"
+#include "head-fixture.h"
+#include "metal/metal-device.h"
+#include "metal/metal-kernels.h"
+
+#include <set>
+#include <string.h>
+#include <string>
+
+static checker check;
+
+static ggml_backend_t metal, cpu;
+
+static std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t seed = 7) {
+    std::mt19937 rng(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> x(n_rows*n_embd);
+    for (float & v : x) { v = normal(rng); }
+    return x;
+}
+
+static ggml_flash_head_params params_of(int32_t n_probe, int mode = GGML_FLASH_HEAD_TOP, float temperature = 1.0f, uint32_t seed = 0) {
+    ggml_flash_head_params params = {};
+    params.n_probe     = n_probe;
+    params.mode        = mode;
+    params.temperature = temperature;
+    params.seed        = seed;
+    return params;
+}
+
+static head_shape shape_of(int64_t n_embd, int64_t n_vocab, int64_t n_cluster, ggml_type type, ggml_type centroid_type, int64_t n_pinned = 0, bool equal = true) {
+    return { n_embd, n_vocab, n_cluster, type, centroid_type, n_pinned, equal, /*ordered =*/ false };
+}
+
+static std::string name_of(const head_shape & s, int32_t n_probe, int64_t n_rows) {
+    char name[200];
+    snprintf(name, sizeof(name), "%s/%s D=%d V=%d K=%d rank %d P=%d, %d rows", ggml_type_name(s.type), ggml_type_name(s.centroid_type),
+            (int) s.n_embd, (int) s.n_vocab, (int) s.n_cluster, s.rank, n_probe, (int) n_rows);
+    return name;
+}
+
+// The error that sums of products in float may have, for logits of this size.
+static double tolerance_of(const std::vector<double> & logits) {
+    double sum = 0;
+    for (double v : logits) { sum += v*v; }
+    return 1e-5*sqrt(sum/logits.size()) + 1e-6;
+}
+
+// Row r of logits: the n_probe best clusters are exact, and pinned tokens; all others have the score of their centroid.
+static void check_clusters(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits, int64_t r, int32_t n_probe, const std::string & name) {
+    const head_shape & s = h.shape;
+    const float * row    = logits.data() + r*s.n_vocab;
+    const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data() + r*s.n_embd, s.n_embd);
+    const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*s.n_embd, s.n_embd);
+    const double tolerance = tolerance_of(dense);
+
+    std::vector<double> sorted = scores;
+    std::sort(sorted.begin(), sorted.end(), std::greater<double>());
+    const double least = sorted[n_probe - 1];
+
+    int n_exact = 0, n_either = 0;
+    for (int32_t c = 0; c < s.n_cluster; c++) {
+        bool is_exact = true, is_background = true;
+        for (int32_t pos = h.offsets[c]; pos < h.offsets[c + 1]; pos++) {
+            const int32_t v = h.tokens[pos];
+            const bool pinned = std::binary_search(h.pinned.begin(), h.pinned.end(), v);
+            is_exact      = is_exact      && fabs(row[v] - dense[v]) < tolerance;
+            is_background = is_background && fabs(row[v] - (pinned ? dense[v] : scores[c])) < tolerance;
+        }
+        check(is_exact || is_background, "%s: cluster %d of row %d is neither exact nor background", name.c_str(), c, (int) r);
+        n_either += is_exact && is_background;
+        n_exact  += is_exact;
+        check(is_exact      || scores[c] < least + tolerance, "%s: cluster %d of row %d is not exact, but one of the best", name.c_str(), c, (int) r);
+        check(is_background || scores[c] > least - tolerance, "%s: cluster %d of row %d is exact, but not one of the best", name.c_str(), c, (int) r);
+    }
+    check(n_exact - n_either <= n_probe && n_exact >= n_probe, "%s: %d clusters of row %d are exact", name.c_str(), n_exact, (int) r);
+}
+
+// Row r of logits of a head with a sketch: tokens estimated above the sample's threshold are exact, and pinned ones; all others have their estimate.
+static void check_tokens(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits, int64_t r, int32_t n_probe, const std::string & name) {
+    const head_shape & s = h.shape;
+    const float * row    = logits.data() + r*s.n_vocab;
+    const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data() + r*s.n_embd, s.n_embd);
+    const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*s.n_embd, s.n_embd);
+    const double tolerance = tolerance_of(dense);
+
+    flash_head_code code;
+    flash_head_sketch_encode(h.activations.data(), s.rank, x.data() + r*s.n_embd, s.n_embd, &code);
+    const std::vector<float> scores_of_clusters(scores.begin(), scores.end());
+    std::vector<float> estimates(s.n_vocab);
+    flash_head_sketch_estimate(h.sketch.data(), s.rank, &code, h.cluster.data(), scores_of_clusters.data(), 0, s.n_vocab, estimates.data(), nullptr);
+
+    const int64_t n_wanted = (n_probe*s.n_vocab + s.n_cluster - 1)/s.n_cluster;
+    const flash_head_sample sample = flash_head_sample_of(s.n_vocab, n_wanted);
+    std::vector<float> sorted;
+    for (int64_t i = 0; i < sample.size; i++) { sorted.push_back(estimates[flash_head_sample_token(sample, i, s.n_vocab)]); }
+    std::sort(sorted.begin(), sorted.end(), std::greater<float>());
+    // the threshold is where it parts the sample: anywhere below the last that it selects and above the next
+    sorted.push_back(-INFINITY);
+    const double most  = n_wanted >= s.n_vocab ? -INFINITY : sorted[sample.n_best - 1];
+    const double least = n_wanted >= s.n_vocab ? -INFINITY : sorted[sample.n_best];
+
+    int64_t n_exact = 0;
+    for (int32_t v = 0; v < s.n_vocab; v++) {
+        const bool pinned   = std::binary_search(h.pinned.begin(), h.pinned.end(), v);
+        const bool is_exact = fabs(row[v] - dense[v]) < tolerance, is_estimate = fabs(row[v] - estimates[v]) < tolerance;
+        const bool must_be  = pinned || estimates[v] > most + tolerance, may_be = pinned || estimates[v] > least - tolerance;
+        check(must_be ? is_exact : is_exact || is_estimate, "%s: token %d of row %d is %g, exact is %g, estimated %g", name.c_str(), v, (int) r, row[v], dense[v], estimates[v]);
+        check(may_be || is_estimate, "%s: token %d of row %d is exact, but not among the best", name.c_str(), v, (int) r);
+        n_exact += is_exact && !is_estimate && !pinned;
+    }
+    check(n_wanted >= s.n_vocab || (n_exact > n_wanted/2 && n_exact < 2*n_wanted), "%s: %d tokens of row %d are exact, not about %d", name.c_str(), (int) n_exact, (int) r, (int) n_wanted);
+}
+
+static void check_head(const head_shape & shape, int32_t n_probe, int64_t n_rows) {
+    const head_fixture h(shape, metal);
+    const std::vector<float> x      = random_rows(n_rows, shape.n_embd);
+    const std::vector<float> logits = h.run(metal, x, params_of(n_probe));
+    const std::string        name   = name_of(shape, n_probe, n_rows);
+    for (int64_t r = 0; r < n_rows; r++) {
+        (shape.rank > 0 ? check_tokens : check_clusters)(h, x, logits, r, n_probe, name);
+    }
+}
+
+// every type that has kernels, as the weight's and as the centroids'
+static void test_types() {
+    int n_types = 0;
+    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
+        const ggml_type type = (ggml_type) i;
+        const ggml_type_traits * traits = ggml_get_type_traits(type);
+        const bool is_float = type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
+        if (traits->type_name == nullptr || traits->blck_size == 0 || !(is_float || (ggml_is_quantized(type) && traits->to_float != nullptr))) {
+            continue;
+        }
+        ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
+        auto list = [&](int64_t n) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, n); };
+        ggml_flash_head_sources sources = {};
+        sources.centroids = ggml_new_tensor_2d(ctx.get(), type, 512, 20);
+        sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, 320, 2);
+        sources.tokens    = list(320);
+        sources.offsets   = list(21);
+        const ggml_flash_head_params params = params_of(20);
+        ggml_tensor * op = ggml_flash_head(ctx.get(), ggml_new_tensor_2d(ctx.get(), type, 512, 320), ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, 512, 1), &sources, &params);
+        if (!ggml_backend_supports_op(metal, op)) {
+            check(metal_kernels().count(std::string("kernel_flash_head_finish_") + traits->type_name) == 0, "%s has kernels, but is refused", traits->type_name);
+            continue;
+        }
+        n_types++;
+        check_head(shape_of(512, 320, 20, type, type), 7, 2);
+    }
+    check(n_types == 26, "%d types have kernels", n_types);
+}
+
+static void test_shapes() {
+    for (int64_t n_rows : { 1, 3, 8, 9, 17 }) {
+        check_head(shape_of(64, 1000, 50, GGML_TYPE_F32,  GGML_TYPE_F32,  20, false), 9, n_rows);
+        check_head(shape_of(96, 640,  40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13),        5, n_rows);
+    }
+    for (int64_t n_embd : { 1, 33, 35 }) { // rows begin anywhere
+        for (ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16 }) {
+            check_head(shape_of(n_embd, 301, 30, type, type, 4, false), 3, 3);
+        }
+    }
+    for (int64_t n_embd : { 32, 160, 640, 1152 }) { // lanes that share a row: few, as many as are not idle, all
+        check_head(shape_of(n_embd, 200, 20, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0), 4, 2);
+    }
+    for (int32_t n_probe : { 1, 59, 60 }) {
+        check_head(shape_of(256, 977, 60, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7, false), n_probe, 2);
+    }
+    check_head(shape_of(32, 7,     7,  GGML_TYPE_Q4_0, GGML_TYPE_Q4_0),        3, 1); // singletons; less than a simdgroup
+    check_head(shape_of(32, 17000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 16999), 2, 1); // several chunks of a threadgroup, nearly all pinned
+    check_head(shape_of(32, 40000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 100),   2, 2);
+}
+
+static void test_sketches() {
+    for (int32_t rank : { 8, 24, 64 }) {
+        head_shape shape = shape_of(256, 1001, 62, GGML_TYPE_F32, GGML_TYPE_F32, 7);
+        shape.rank = rank;
+        for (int32_t n_probe : { 1, 12, 62 }) {
+            check_head(shape, n_probe, 2);
+        }
+        check_head(shape, 5, 9);
+    }
+    head_shape shape = shape_of(96, 20003, 200, GGML_TYPE_F16, GGML_TYPE_F32, 50); // a sample, and columns that are no multiple of a part
+    shape.rank = 16;
+    check_head(shape, 50, 1);
+    check_head(shape, 200, 1);
+}
+
+// The same as on the CPU backend, whose draws the same seeds must give. Returns how many of the rows select others.
+static int compare_with_cpu(const head_shape & shape, const ggml_flash_head_params & params, int64_t n_rows) {
+    const head_fixture on_metal(shape, metal), on_cpu(shape, cpu);
+    const std::vector<float> x        = random_rows(n_rows, shape.n_embd, params.seed + 1);
+    const std::vector<float> logits   = on_metal.run(metal, x, params);
+    const std::vector<float> expected = on_cpu.run(cpu, x, params);
+    int n_differ = 0;
+    for (int64_t r = 0; r < n_rows; r++) {
+        bool same = true;
+        for (int64_t i = r*shape.n_vocab; i < (r + 1)*shape.n_vocab; i++) { same = same && fabs(logits[i] - expected[i]) < 1e-3; }
+        n_differ += !same;
+    }
+    return n_differ;
+}
+
+static void test_against_cpu() {
+    int n_differ = compare_with_cpu(shape_of(64, 1024, 64, GGML_TYPE_F32, GGML_TYPE_F32, 5), params_of(9), 24);
+    check(n_differ == 0, "%d rows of 24 select other clusters than on the CPU", n_differ);
+
+    const int n_rows = 48, n_seeds = 3;
+    for (float temperature : { 0.5f, 3.0f, 20.0f }) {
+        n_differ = 0;
+        for (uint32_t seed = 0; seed < (uint32_t) n_seeds; seed++) {
+            head_shape shape = shape_of(32, 256, 64, GGML_TYPE_F32, GGML_TYPE_F32, 5);
+            shape.rank = seed == 1 ? 16 : 0; // a sketch is not used where clusters are drawn
+            n_differ += compare_with_cpu(shape, params_of(8, GGML_FLASH_HEAD_SAMPLE, temperature, seed), n_rows);
+        }
+        check(n_differ == 0, "T = %g: %d rows of %d draw other clusters than on the CPU", temperature, n_differ, n_rows*n_seeds);
+    }
+}
+
+// The noise of the draws is that of the CPU up to what a float holds, also of the least and the greatest numbers.
+static void test_gumbel() {
+    const uint64_t end = (uint64_t) 1 << 52;
+    std::vector<uint64_t> numbers = { 0, 1, 2, end/2 - 2, end/2 - 1, end/2, end/2 + 1, end - 3, end - 2, end - 1 };
+    for (int shift = 2; shift < 52; shift++) {
+        for (uint64_t n : { end >> shift, end - (end >> shift) }) { numbers.push_back(n); }
+    }
+    std::mt19937_64 rng(3);
+    for (int i = 0; i < 300000; i++) { numbers.push_back(rng() >> 12); }
+    double worst = 0;
+    for (uint64_t n : numbers) {
+        const double u        = ((double) n + 0.5)*0x1p-52;
+        const double expected = -log(n < end/2 ? -log(u) : -log1p(-((double) (end - 1 - n) + 0.5)*0x1p-52));
+        worst = std::max(worst, fabs(metal_gumbel_of(n) - expected)/std::max(1.0, fabs(expected)));
+    }
+    check(worst < 3e-7, "a Gumbel variate is off by %g", worst);
+}
+
+// the threshold of many keys, of which many may be equal, is that of the core
+static void test_select() {
+    const int K = 65536;
+    std::mt19937 rng(1);
+    std::normal_distribution<float> normal;
+    std::vector<std::vector<int32_t>> cases(5, std::vector<int32_t>(K));
+    for (int i = 0; i < K; i++) {
+        cases[0][i] = flash_head_key(normal(rng));
+        cases[1][i] = flash_head_key((float) (rng() % 3) - 1.0f);
+        cases[2][i] = 42;
+        cases[3][i] = rng() % 100 == 0 ? flash_head_key(normal(rng)) : INT32_MIN;
+        cases[4][i] = (int32_t) rng();
+    }
+    const metal_kernel & kernel = metal_kernels().at("kernel_flash_head_select");
+    for (size_t i = 0; i < cases.size(); i++) {
+        for (int n : { 1, 2, 256, 4096, 30000, K - 1, K }) {
+            ggml_metal_kargs_flash_head args = {};
+            args.n_keys = K;
+            args.n_best = n;
+            int32_t found[2] = {};
+            lanes_grid grid;
+            grid.threads     = { 1024 };
+            grid.shared_size = (256*FLASH_HEAD_METAL_COPIES + 3)*sizeof(uint32_t);
+            lanes_run(grid, [&] { kernel.run({ &args, cases[i].data(), found }); });
+
+            int n_selected = 0;
+            const flash_head_threshold expected = flash_head_select(cases[i].data(), K, n), t = { found[0], found[1] };
+            bool same = true;
+            for (int c = 0; c < K; c++) {
+                n_selected += flash_head_selected(t, cases[i][c], c);
+                same = same && flash_head_selected(t, cases[i][c], c) == flash_head_selected(expected, cases[i][c], c);
+            }
+            check(n_selected == n && same, "case %d: %d keys are selected, not the %d best", (int) i, n_selected, n);
+        }
+    }
+}
+
+// equal scores: still exactly P clusters, the first ones
+static void test_ties() {
+    head_shape shape = shape_of(32, 200, 20, GGML_TYPE_F32, GGML_TYPE_F32);
+    shape.spread = 0.0f;
+    const head_fixture h(shape, metal);
+    std::vector<float> marked(h.weight); // all rows are equal, so others in the weight than in the centroids
+    for (float & v : marked) { v += 1.0f; }
+    ggml_backend_tensor_set(h.weight_tensor, marked.data(), 0, ggml_nbytes(h.weight_tensor));
+
+    const std::vector<float> x(shape.n_embd, 1.0f);
+    const std::vector<float> logits = h.run(metal, x, params_of(6));
+    for (int64_t v = 0; v < shape.n_vocab; v++) {
+        const bool exact = logits[v] > logits[h.tokens.back()] + 1.0f;
+        check(exact == (h.cluster[v] < 6), "token %d of cluster %d is %s", (int) v, h.cluster[v], exact ? "exact" : "background");
+    }
+}
+
+// activations that are not numbers must do no harm
+static void test_not_a_number() {
+    for (int32_t rank : { 0, 16 }) {
+        for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+            head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
+            shape.rank = rank;
+            const head_fixture h(shape, metal);
+            std::vector<float> x = random_rows(2, shape.n_embd);
+            const std::vector<float> good = h.run(metal, { x.begin() + shape.n_embd, x.end() }, params_of(4, mode));
+            for (float bad : { NAN, INFINITY, -INFINITY }) {
+                std::fill(x.begin(), x.begin() + shape.n_embd, bad);
+                const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
+                check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab), "a row of %f spoils its neighbour", bad);
+                for (int64_t v = 0; v < shape.n_vocab; v++) { check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]); }
+            }
+        }
+    }
+}
+
+// The order in which threads run, how many there are, and neighbours in a batch change nothing at all.
+static void test_same_bits() {
+    for (int32_t rank : { 0, 24 }) {
+        for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+            head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
+            shape.rank = rank;
+            const head_fixture h(shape, metal);
+            const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
+            const std::vector<float> x        = random_rows(11, shape.n_embd);
+            const std::vector<float> expected = h.run(metal, x, params);
+            for (int64_t r : { 0, 7, 10 }) {
+                const std::vector<float> row = h.run(metal, { x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd }, params);
+                check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab), "row %d differs when alone", (int) r);
+            }
+            for (lanes_order order : { LANES_BACKWARD, LANES_SHUFFLED }) {
+                metal_device_settings.order = order;
+                check(h.run(metal, x, params) == expected, "threads in order %d change the logits", order);
+            }
+            metal_device_settings.order       = LANES_FORWARD;
+            metal_device_settings.max_threads = 448; // a kernel that needs many registers
+            check(h.run(metal, x, params) == expected, "threadgroups of other sizes change the logits");
+            metal_device_settings.max_threads = 1024;
+        }
+    }
+}
+
+// what only a CPU can read is refused
+static void test_refused() {
+    head_shape shape = shape_of(64, 100, 16, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0);
+    auto supported = [&](ggml_backend_t memory) {
+        const head_fixture h(shape, memory);
+        ggml_context_ptr c(ggml_init({ 4*ggml_tensor_overhead(), nullptr, true }));
+        ggml_flash_head_params params = params_of(3);
+        params.grouped = shape.grouped;
+        return ggml_backend_supports_op(metal, ggml_flash_head(c.get(), h.weight_tensor, ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, 1), &h.sources, &params));
+    };
+    check(supported(metal), "a head is refused");
+    check(!supported(cpu), "a head in the memory of the host is not refused");
+    shape.ordered = true;
+    check(!supported(metal), "a copy of the rows is not refused");
+    shape.ordered = false;
+    shape.grouped = true;
+    check(!supported(cpu), "centroids in groups are not refused");
+}
+
+int main() {
+    ggml_backend_load_all();
+    metal = ggml_backend_metal_init();
+    cpu   = ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr);
+    if (!metal || !cpu) {
+        printf("no backend\n");
+        return 1;
+    }
+    test_select();
+    test_gumbel();
+    test_types();
+    test_shapes();
+    test_sketches();
+    test_against_cpu();
+    test_ties();
+    test_not_a_number();
+    test_same_bits();
+    test_refused();
+    printf("%d kernels were launched\n", metal_device_settings.n_launches);
+    ggml_backend_free(metal);
+    ggml_backend_free(cpu);
+    return check.finish();
+}
