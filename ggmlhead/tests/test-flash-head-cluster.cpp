@@ -469,6 +469,8 @@ static void test_files() {
     check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a text file is taken");
     write_model(path, GGML_TYPE_F32, x, d, 0);
     check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a vector is taken");
+    write_model(path, GGML_TYPE_F32, x, 0, n);
+    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "rows of no columns are taken");
 
     for (float bad : { NAN, INFINITY }) {
         std::vector<float> y = x;
