@@ -11,7 +11,7 @@ help:
 	@echo 'make speed       time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
 	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (8 minutes on 2 cores; cold 15 more)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
-	@echo 'make fuzz        feed damaged files to what reads files, FUZZTIME=10s each'
+	@echo 'make fuzz        feed damaged files to what reads files, FUZZTIME=5s each'
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
@@ -54,7 +54,7 @@ test-short: lint
 	$(GO) test -short ./...
 
 # Inputs that go wrong are kept in testdata/fuzz of their package, and every later test replays them.
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 fuzz:
 	for target in gguf:FuzzRead flashhead:FuzzParameters convert:FuzzConvert safetensors:FuzzRead; do \
 		$(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./internal/$${target%:*} || exit 1; \

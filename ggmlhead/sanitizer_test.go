@@ -55,6 +55,7 @@ func TestGGMLUnderSanitizers(t *testing.T) {
 		"thread":  {{"test-flash-head"}},
 	} {
 		t.Run(sanitizer, func(t *testing.T) {
+			t.Parallel()
 			if !sanitizertest.Has(t, sanitizer) {
 				t.Skipf("%s has no %s sanitizer", sanitizertest.Compiler(), sanitizer)
 			}
