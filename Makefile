@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed build plugin stock bench test test-short lint op-test check-cuda check-metal check-upstream gpu clean
+.PHONY: help demo speed build plugin stock bench test test-short fuzz lint op-test check-cuda check-metal check-upstream gpu clean
 
 GO ?= go
 
@@ -14,6 +14,7 @@ help:
 	@echo 'make speed       time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
 	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (8 minutes on 2 cores; cold 15 more)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
+	@echo 'make fuzz        feed damaged files to what reads files, FUZZTIME=5s each'
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
@@ -70,6 +71,13 @@ lint:
 test-short: lint
 	$(GO) test -short ./...
 
+# Inputs that go wrong are kept in testdata/fuzz of their package, and every later test replays them.
+FUZZTIME ?= 5s
+fuzz:
+	for target in gguf:FuzzRead flashhead:FuzzParameters convert:FuzzConvert safetensors:FuzzRead; do \
+		$(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./internal/$${target%:*} || exit 1; \
+	done
+
 op-test: build
 	dist/lib/ollama/test-flash-head
 	dist/lib/ollama/test-flash-head-map
@@ -93,7 +101,7 @@ check-metal: build
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin
 
-test: lint op-test check-metal stock plugin
+test: lint fuzz op-test check-metal stock plugin
 	$(GO) test -count=1 -timeout 45m ./...
 
 clean:

@@ -1,12 +1,17 @@
 package ggmlhead
 
 import (
+	"bytes"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
+	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
 // The core's own tests, built with the compiler's sanitizers: no data race, no access out of bounds, no undefined
@@ -32,4 +37,86 @@ func TestCoreUnderSanitizers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The op in ggml's own CPU backend, with its thread pool, and all that reads a model's file, built with the sanitizers from
+// the tree of the last `make build`. Compiled files stay in the cache.
+func TestGGMLUnderSanitizers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles C++; not with -short")
+	}
+	cache, err := plugin.DefaultCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := patchedTree(t, cache)
+	for sanitizer, programs := range map[string][][]string{
+		"address": {{"test-flash-head"}, {"test-flash-head-map"}, {"test-flash-head-hostile", t.TempDir(), "20000"}},
+		"thread":  {{"test-flash-head"}},
+	} {
+		t.Run(sanitizer, func(t *testing.T) {
+			t.Parallel()
+			if !sanitizertest.Has(t, sanitizer) {
+				t.Skipf("%s has no %s sanitizer", sanitizertest.Compiler(), sanitizer)
+			}
+			dir := filepath.Join(cache, "build", "sanitized-"+sanitizer)
+			args := []string{"-S", "tests/sanitized", "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_TREE=" + tree, "-DSANITIZER=" + sanitizer}
+			build := []string{"-C", dir}
+			for _, program := range programs {
+				build = append(build, program[0])
+			}
+			must(t, "cmake", args...)
+			must(t, "ninja", build...)
+			for _, program := range programs {
+				t.Run(program[0], func(t *testing.T) {
+					sanitizertest.Run(t, filepath.Join(dir, "bin", program[0]), program[1:]...)
+				})
+			}
+		})
+	}
+}
+
+// must runs a program of the build.
+func must(t *testing.T, program string, args ...string) {
+	t.Helper()
+	if text, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", program, err, text)
+	}
+}
+
+// patchedTree returns the tree of llama.cpp of the build in cache that has this very source of the head.
+func patchedTree(t *testing.T, cache string) string {
+	t.Helper()
+	trees, err := filepath.Glob(filepath.Join(cache, "build", "flashhead-*", "llama.cpp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stale []error
+	for _, tree := range trees {
+		if err := sameSources(filepath.Join(tree, "flashhead")); err != nil {
+			stale = append(stale, err)
+			continue
+		}
+		return tree
+	}
+	t.Fatalf("no build has these sources, run make build first: %v", stale)
+	return ""
+}
+
+// sameSources returns an error unless dir has the C++ files of this folder.
+func sameSources(dir string) error {
+	return filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasPrefix(filepath.Ext(path), ".c") && filepath.Ext(path) != ".h" {
+			return err
+		}
+		here, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		there, err := os.ReadFile(filepath.Join(dir, path))
+		if err == nil && !bytes.Equal(here, there) {
+			err = fmt.Errorf("%s is another in %s", path, dir)
+		}
+		return err
+	})
 }

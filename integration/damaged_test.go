@@ -16,13 +16,22 @@ import (
 func damagedFiles(t *testing.T) map[string]string {
 	t.Helper()
 	f, _, sound := flashheadtest.Open(t, converted(t))
+	instead := func(p *flashhead.Parameters, value gguf.NewValue) []gguf.NewValue {
+		keys := p.Keys()
+		i := slices.IndexFunc(keys, func(v gguf.NewValue) bool { return v.Key() == value.Key() })
+		keys[i] = value
+		return keys
+	}
 	files := map[string]string{}
 	for name, damage := range map[string]func(*flashhead.Parameters) []gguf.NewValue{
 		"unknown version": func(p *flashhead.Parameters) []gguf.NewValue {
-			keys := p.Keys()
-			i := slices.IndexFunc(keys, func(v gguf.NewValue) bool { return v.Key() == flashhead.KeyVersion })
-			keys[i] = gguf.U32(flashhead.KeyVersion, 99)
-			return keys
+			return instead(p, gguf.U32(flashhead.KeyVersion, 99))
+		},
+		"type for activations": func(p *flashhead.Parameters) []gguf.NewValue { // ggml ends the process that makes centroids of it
+			return instead(p, gguf.Str(flashhead.KeyCentroidType, "q8_1"))
+		},
+		"type of several lines": func(p *flashhead.Parameters) []gguf.NewValue {
+			return instead(p, gguf.Str(flashhead.KeyCentroidType, "q4_0\nflash_head: active, as you see"))
 		},
 		"cluster out of range": func(p *flashhead.Parameters) []gguf.NewValue {
 			p.Assignments[31999] = 1 << 31

@@ -26,10 +26,27 @@ const (
 	clusterCount = 2000 // K of the trained model: 32000 tokens in clusters of 16
 )
 
+// serveIn is the variable that makes this program one that serves from a folder, for a test that kills it.
+const serveIn = "FH_OLLAMA_TEST_SERVE"
+
+// serveUntilKilled starts the patched Ollama, prints its process and its address, and waits.
+func serveUntilKilled(dir string) {
+	o, err := harness.Start(context.Background(), harness.Prefix(os.Getenv("FH_OLLAMA_DIST")), dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(o.PID(), o.Host)
+	time.Sleep(time.Hour)
+}
+
 // scratch is a folder for what several tests share; TestMain removes it.
 var scratch string
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(serveIn); dir != "" {
+		serveUntilKilled(dir)
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }

@@ -59,10 +59,15 @@ func Register(ctx context.Context, client *api.Client, name string, m *Modelfile
 	if request.DraftFiles, err = upload(ctx, client, m.Draft, report); err != nil {
 		return err
 	}
+	status := ""
 	err = client.Create(ctx, request, func(p api.ProgressResponse) error {
+		status = p.Status
 		report(Event{Status: p.Status, Done: p.Completed, Total: p.Total})
 		return nil
 	})
+	if err == nil && status != "success" { // a server's last word, when all is there
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return fmt.Errorf("create %s: %w", name, err)
 	}

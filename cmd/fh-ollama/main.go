@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -46,9 +47,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil {
 		err = hint.Wrap(errors.New("interrupted"), "run the same command again; nothing was left half done")
 	}
-	fmt.Fprintf(stderr, "fh-ollama: %v\n", err)
+	fmt.Fprintf(stderr, "fh-ollama: %s\n", commandline.Printable(err.Error()))
 	if way := hint.Of(err); way != "" {
-		fmt.Fprintf(stderr, "  %s\n", way)
+		fmt.Fprintf(stderr, "  %s\n", commandline.Printable(way))
 	}
 	var usage usageError
 	if errors.As(err, &usage) {

@@ -117,10 +117,10 @@ func folder(t *testing.T, dir string) []string {
 	return names
 }
 
-// settled is newest once nothing changes any more: the native tool of a killed conversion ends only when it next writes.
+// settled is newest once nothing changes any more: the native tool of a killed conversion may be just writing.
 func settled(dir string) time.Time {
 	last := newest(dir)
-	for quiet := time.Now(); time.Since(quiet) < time.Second; time.Sleep(10 * time.Millisecond) {
+	for quiet := time.Now(); time.Since(quiet) < 100*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 		if now := newest(dir); !now.Equal(last) {
 			last, quiet = now, time.Now()
 		}

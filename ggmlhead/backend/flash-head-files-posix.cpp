@@ -77,7 +77,7 @@ flash_head_mapping::flash_head_mapping(const std::string & path, uint64_t offset
         return;
     }
     struct stat st;
-    if (fstat(fd, &st) == 0 && (uint64_t) st.st_size >= offset + size) {
+    if (fstat(fd, &st) == 0 && offset <= (uint64_t) st.st_size && size <= (uint64_t) st.st_size - offset) {
         base_size = size + (size_t) (offset - begin);
         base      = mmap(nullptr, base_size, PROT_READ, MAP_SHARED, fd, (off_t) begin);
         if (base == MAP_FAILED) {

@@ -102,7 +102,7 @@ bool fhc_tensor_find(const char * path, const char * name, fhc_tensor_info * inf
         *error = std::string("no tensor ") + name + " in " + path;
         return false;
     }
-    if (ggml_n_dims(t) != 2) {
+    if (ggml_n_dims(t) != 2 || ggml_is_empty(t)) {
         *error = std::string("tensor ") + name + " is not a matrix";
         return false;
     }

@@ -20,7 +20,7 @@ static float round_factors(const float * x, int32_t n, int8_t * q) {
     const float scale = flash_head_upper_to_float(upper_of(most/-8.0f));
     for (int32_t i = 0; i < n; i++) {
         const float value = scale != 0.0f ? roundf(x[i]/scale) : 0.0f;
-        q[i] = (int8_t) (value < -8.0f ? -8.0f : value > 7.0f ? 7.0f : value);
+        q[i] = (int8_t) (value >= 7.0f ? 7.0f : value >= -8.0f ? value : -8.0f); // NaN has no whole number: -8, too
     }
     return scale;
 }

@@ -6,6 +6,7 @@
 #include "flash-head-threads.h"
 
 #include <algorithm>
+#include <math.h>
 #include <string.h>
 #include <thread>
 
@@ -49,6 +50,18 @@ void flash_head_transpose(const std::vector<float> & directions, int32_t rank, f
     for (int64_t i = 0; i < n_embd; i++) {
         for (int32_t j = 0; j < rank; j++) {
             out[i*rank + j] = directions[j*n_embd + i];
+        }
+    }
+}
+
+// Makes a centroid all zeros that has a value which is no number, or too large for the scales of quantised types: for some
+// types ggml would end the process, and no such score could rank a cluster.
+static void keep_in_range(std::vector<float> & centroid) {
+    const float most = 65504.0f; // the largest F16
+    for (float value : centroid) {
+        if (!(fabsf(value) <= most)) {
+            std::fill(centroid.begin(), centroid.end(), 0.0f);
+            return;
         }
     }
 }
@@ -105,6 +118,7 @@ static void build_clusters(const flash_head_map & map, const row_reader & rows, 
             for (float & value : mean) {
                 value *= scale;
             }
+            keep_in_range(mean);
             ggml_quantize_chunk(centroid_type, mean.data(), (char *) parts.centroids + c*means.row_size, 0, 1, n_embd, nullptr);
         }
         if (parts.factors) {

@@ -40,6 +40,15 @@ bool flash_head_map_present(const gguf_context * gguf) {
     return gguf_find_key(gguf, KEY_VERSION) >= 0 || gguf_find_key(gguf, KEY_ASSIGNMENTS) >= 0;
 }
 
+// text from a file, for a log: one line of moderate length, in which nothing steers a terminal
+static std::string printable(const char * text) {
+    std::string out;
+    for (; *text && out.size() < 32; text++) {
+        out += *text > ' ' && *text <= '~' ? *text : '?';
+    }
+    return out + (*text ? "..." : "");
+}
+
 // the u32 under key
 static bool read_u32(const gguf_context * gguf, const char * key, uint32_t & out, std::string & error) {
     const int64_t id = gguf_find_key(gguf, key);
@@ -140,6 +149,10 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
     if (!read_u32(gguf, KEY_CLUSTER_COUNT, n_cluster, error) || !read_u32(gguf, KEY_PROBE_COUNT, n_probe, error)) {
         return false;
     }
+    if (n_embd < 1 || n_embd > INT32_MAX) {
+        error = "the output head has rows of " + std::to_string(n_embd) + " columns";
+        return false;
+    }
     if (n_vocab > INT32_MAX || n_cluster < 2 || n_cluster > n_vocab) {
         error = std::string(KEY_CLUSTER_COUNT) + " is " + std::to_string(n_cluster) + " for " + std::to_string(n_vocab) + " tokens";
         return false;
@@ -159,7 +172,7 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
     const char * type_name = gguf_get_val_str(gguf, id);
     map.centroid_type = flash_head_centroid_type(type_name);
     if (map.centroid_type == GGML_TYPE_COUNT || n_embd % ggml_blck_size(map.centroid_type) != 0) {
-        error = std::string(KEY_CENTROID_TYPE) + " " + type_name + " does not fit centroids of " + std::to_string(n_embd) + " columns";
+        error = std::string(KEY_CENTROID_TYPE) + " " + printable(type_name) + " does not fit centroids of " + std::to_string(n_embd) + " columns";
         return false;
     }
 

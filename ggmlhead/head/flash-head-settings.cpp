@@ -86,9 +86,10 @@ ggml_type flash_head_centroid_type(const char * name) {
         if (traits->type_name == nullptr || strcmp(traits->type_name, name) != 0) {
             continue;
         }
-        // vectors of weights have these types: what is left out cannot be made without an importance matrix, or holds integers
+        // vectors of weights have these types: what is left out cannot be made without an importance matrix, holds integers,
+        // or is for activations alone (it cannot be read back), and ggml_quantize_chunk would end the process
         const bool plain = type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
-        const bool quant = ggml_is_quantized(type) && traits->from_float_ref && !ggml_quantize_requires_imatrix(type);
+        const bool quant = ggml_is_quantized(type) && traits->from_float_ref && traits->to_float && !ggml_quantize_requires_imatrix(type);
         return plain || quant ? type : GGML_TYPE_COUNT;
     }
     return GGML_TYPE_COUNT;

@@ -426,7 +426,9 @@ static void write_model(const std::string & path, enum ggml_type type, std::vect
     struct ggml_context * ctx = ggml_init(init);
     struct ggml_tensor  * t   = n ? ggml_new_tensor_2d(ctx, type, d, n) : ggml_new_tensor_1d(ctx, type, d);
     ggml_set_name(t, "w");
-    ggml_quantize_chunk(type, x.data(), t->data, 0, std::max<int64_t>(1, n), d, nullptr);
+    if (d > 0) {
+        ggml_quantize_chunk(type, x.data(), t->data, 0, std::max<int64_t>(1, n), d, nullptr);
+    }
     struct gguf_context * gguf = gguf_init_empty();
     gguf_add_tensor(gguf, t);
     gguf_write_to_file(gguf, path.c_str(), false);
@@ -469,6 +471,8 @@ static void test_files() {
     check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a text file is taken");
     write_model(path, GGML_TYPE_F32, x, d, 0);
     check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a vector is taken");
+    write_model(path, GGML_TYPE_F32, x, 0, n);
+    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "rows of no columns are taken");
 
     for (float bad : { NAN, INFINITY }) {
         std::vector<float> y = x;

@@ -61,6 +61,11 @@ template <typename F> static void refused(const char * expected, const F & damag
 }
 
 static void test_damaged() {
+    for (int64_t n_embd : { (int64_t) 0, (int64_t) INT32_MAX + 1, INT64_MAX/8*8 }) {
+        flash_head_map map;
+        std::string error;
+        check(!flash_head_map_read(sound().get(), n_embd, N_VOCAB, map, error) && error.find("columns") != std::string::npos, "%lld columns are taken", (long long) n_embd);
+    }
     for (const char * key : { "flashhead.version", "flashhead.cluster_count", "flashhead.probe_count", "flashhead.centroid_type", "flashhead.assignments" }) {
         refused(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
         refused(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
@@ -74,9 +79,13 @@ static void test_damaged() {
     for (uint32_t p : { 0u, 5u, 0xffffffffu }) {
         refused("probe_count is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.probe_count", p); });
     }
-    for (const char * type : { "", "q9_9", "i32", "iq1_s", "q8_K", "q6_K" }) { // rows of 64 are no multiple of q6_K's 256
+    for (const char * type : { "", "q9_9", "i32", "iq1_s", "q8_1", "q8_K", "q6_K" }) { // rows of 64 are no multiple of q6_K's 256
         refused("centroid_type", [&](gguf_context * g) { gguf_set_val_str(g, "flashhead.centroid_type", type); });
     }
+
+    refused("centroid_type q4_0??[2J???????????????????????... does not fit", [](gguf_context * g) { // one line, whatever is in the file
+        gguf_set_val_str(g, "flashhead.centroid_type", "q4_0\n\x1b[2J\tßßßßßßßßßßßßßßßßßßßßßßß");
+    });
 
     const uint32_t beyond[N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, 4, 0 };
     const uint32_t empty [N_VOCAB] = { 3, 0, 1, 1, 0, 1, 3, 3, 1, 0 };
@@ -239,6 +248,40 @@ static void test_build() {
     }
 }
 
+// weights that are not numbers, or hardly, must do no harm, whatever the type of the centroids: clusters without them stay
+// as they are
+static void test_build_hostile() {
+    const int64_t n_embd = 256; // a block of every type
+    flash_head_map map;
+    std::string error;
+    flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error);
+    map.sketch_rows.assign(map.rank*n_embd, 0.5f);
+
+    std::vector<float> good(N_VOCAB*n_embd);
+    for (size_t i = 0; i < good.size(); i++) { good[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
+
+    const float bad[] = { NAN, INFINITY, -INFINITY, 0.0f, 3.4e38f, -3.4e38f, 1e-45f };
+    for (int t = 0; t < GGML_TYPE_COUNT; t++) {
+        const ggml_type type = (ggml_type) t;
+        if (ggml_type_name(type) == nullptr || flash_head_centroid_type(ggml_type_name(type)) != type) {
+            continue;
+        }
+        const size_t row = ggml_row_size(type, n_embd), group = flash_head_sketch_group_size(map.rank);
+        std::vector<uint8_t> expected(map.n_cluster*row), sketch(group);
+        flash_head_build(map, good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, expected.data(), sketch.data(), nullptr, 1);
+        for (float value : bad) {
+            for (bool whole : { false, true }) {
+                std::vector<float> weight(good); // tokens 1, 4 and 9 are cluster 0
+                std::fill_n(weight.begin() + 4*n_embd, whole ? n_embd : 1, value);
+                std::vector<uint8_t> centroids(map.n_cluster*row);
+                flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, centroids.data(), sketch.data(), nullptr, 2);
+                check(std::equal(centroids.begin() + row, centroids.end(), expected.begin() + row), "%f in a row spoils other clusters, centroids in %s",
+                        value, ggml_type_name(type));
+            }
+        }
+    }
+}
+
 // the factors of every row's residual on the directions, whatever the order of the rows and the number of threads
 static void test_build_sketch() {
     flash_head_map map;
@@ -287,5 +330,6 @@ int main() {
     test_settings();
     test_resolve();
     test_build();
+    test_build_hostile();
     return check.finish();
 }

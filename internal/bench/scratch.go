@@ -8,6 +8,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
@@ -17,12 +18,12 @@ func (r *runner) synthetic(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "fh-ollama-bench-*") // for the user alone
+	dir, err := output.NewFolder("bench")
 	if err != nil {
 		return hint.Wrap(err, "point TMPDIR at a folder that can be written")
 	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "model.gguf")
+	defer dir.Remove()
+	path := filepath.Join(dir.Path, "model.gguf")
 	for _, m := range models {
 		if err := r.write(ctx, m, path); err != nil {
 			return err

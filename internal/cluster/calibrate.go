@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
 // CalibrateOptions say to which head a sketch is fitted, and with what.
@@ -61,12 +62,12 @@ type calibrateEvent struct {
 // Calibrate fits a sketch to hidden states and records what the runtime would do with it. It calls report for every sign of
 // progress: stage, fraction and seconds are set. When ctx ends the tool is killed.
 func Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
-	dir, err := os.MkdirTemp("", "flashhead-*")
+	dir, err := output.NewFolder(folderKind)
 	if err != nil {
 		return CalibrateResult{}, hint.Wrap(err, elsewhere)
 	}
-	defer os.RemoveAll(dir)
-	in, sketch, records := filepath.Join(dir, "assignments"), filepath.Join(dir, "sketch"), filepath.Join(dir, "records")
+	defer dir.Remove()
+	in, sketch, records := filepath.Join(dir.Path, "assignments"), filepath.Join(dir.Path, "sketch"), filepath.Join(dir.Path, "records")
 	if err := writeAssignments(in, o.Assignments); err != nil {
 		return CalibrateResult{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
 // CentroidOptions say which rows to average.
@@ -27,30 +28,30 @@ type CentroidOptions struct {
 // of its rows. These are the centroids that the runtime makes, before it quantises them.
 type Centroids struct {
 	*os.File
-	dir string
+	dir output.Folder
 }
 
 // Close closes and removes the file.
 func (c *Centroids) Close() error {
 	c.File.Close()
-	return os.RemoveAll(c.dir)
+	return c.dir.Remove()
 }
 
 // NewCentroids computes the centroids of o; Close them. When ctx ends the tool is killed.
 func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
-	dir, err := os.MkdirTemp("", "flashhead-*")
+	dir, err := output.NewFolder(folderKind)
 	if err != nil {
 		return nil, hint.Wrap(err, elsewhere)
 	}
 	need := 4*int64(o.Clusters)*o.Columns + 4*int64(len(o.Assignments))
-	if free, ok := disk.Free(dir); ok && free < need {
-		os.RemoveAll(dir)
-		return nil, hint.New(fmt.Sprintf("%s has %d MiB free, the centroids need %d MiB", filepath.Dir(dir), free>>20, (need>>20)+1),
+	if free, ok := disk.Free(dir.Path); ok && free < need {
+		dir.Remove()
+		return nil, hint.New(fmt.Sprintf("%s has %d MiB free, the centroids need %d MiB", filepath.Dir(dir.Path), free>>20, (need>>20)+1),
 			"point TMPDIR at a folder with room for them")
 	}
-	file, err := centroids(ctx, o, dir)
+	file, err := centroids(ctx, o, dir.Path)
 	if err != nil {
-		os.RemoveAll(dir)
+		dir.Remove()
 		return nil, err
 	}
 	return &Centroids{file, dir}, nil

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
 // Options say what to cluster and how.
@@ -65,12 +66,12 @@ type event struct {
 
 // Run clusters the head's rows and calls report for every sign of progress. When ctx ends the tool is killed.
 func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) {
-	dir, err := os.MkdirTemp("", "flashhead-*")
+	dir, err := output.NewFolder(folderKind)
 	if err != nil {
 		return Result{}, hint.Wrap(err, elsewhere)
 	}
-	defer os.RemoveAll(dir)
-	out := filepath.Join(dir, "assignments")
+	defer dir.Remove()
+	out := filepath.Join(dir.Path, "assignments")
 
 	var rows int64
 	var result Result
@@ -95,6 +96,9 @@ func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) 
 	}
 	return result, nil
 }
+
+// folderKind is what the folders for the tool's files are called after.
+const folderKind = "tool"
 
 const rebuild = "tool and program do not fit together: build again with fh-ollama build"
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // invoke runs the native tool, on the libraries in the folder ggml if that is not "", for what its errors call by that
@@ -21,6 +22,7 @@ func invoke(ctx context.Context, tool, ggml, what string, args []string, read fu
 	}
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.WaitDelay = 5 * time.Second
+	process.EndWithParent(cmd)
 	var stderr tail
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()

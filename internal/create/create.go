@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,7 +127,7 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 func free(ctx context.Context, o Options, name string) error {
 	exists, err := modelfile.Exists(ctx, o.Server.Client, name)
 	if err != nil {
-		return err
+		return o.Server.Vanished(err)
 	}
 	if exists && !o.Force {
 		return hint.New(fmt.Sprintf("the model %s exists already", name), "give another name, or --force to replace it")
@@ -199,7 +198,7 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 		}
 	})
 	if err != nil {
-		return err
+		return o.Server.Vanished(err)
 	}
 	p.Done("registered " + name)
 	for _, w := range warnings {
@@ -214,17 +213,21 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 
 // keepModelfile writes, beside a kept file, the Modelfile that registers it with `ollama create`.
 func keepModelfile(o Options, m *modelfile.Modelfile) error {
-	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if o.Force {
-		mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	path := o.Keep + ".Modelfile"
+	if _, err := os.Lstat(path); err == nil && !o.Force {
+		return hint.New(path+" exists already", "the model is registered; remove that file to have it written anew")
 	}
-	f, err := os.OpenFile(o.Keep+".Modelfile", mode, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return hint.Wrap(err, "the model is registered; remove that file to have it written anew")
-	}
+	text := m.WithWeights(relative(filepath.Base(o.Keep))).String()
+	f, err := output.Create(path, "--keep", int64(len(text)))
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(m.WithWeights(relative(filepath.Base(o.Keep))).String())
-	return errors.Join(err, f.Close())
+	defer f.Discard()
+	if _, err := f.WriteString(text); err != nil {
+		return f.Explain(err)
+	}
+	if err := f.Finish(); err != nil {
+		return err
+	}
+	return f.Publish()
 }

@@ -10,33 +10,34 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
 // scratch is a private folder for temporary files.
-type scratch struct{ dir string }
+type scratch struct{ dir output.Folder }
 
 func newScratch() (scratch, error) {
-	dir, err := os.MkdirTemp("", "fh-ollama-eval-*") // for the user alone
+	dir, err := output.NewFolder("eval")
 	if err != nil {
 		return scratch{}, hint.Wrap(err, "point TMPDIR at a folder that can be written")
 	}
 	return scratch{dir}, nil
 }
 
-func (s scratch) remove() { os.RemoveAll(s.dir) }
+func (s scratch) remove() { s.dir.Remove() }
 
 // write writes a file and returns its path.
 func (s scratch) write(name string, data []byte) (string, error) {
-	path := filepath.Join(s.dir, name)
+	path := filepath.Join(s.dir.Path, name)
 	return path, s.explain(os.WriteFile(path, data, 0o600))
 }
 
 // store copies the logits of all positions from r to a temporary file; report is called for each position.
 func (s scratch) store(h header, r io.Reader, report func(position int)) (*os.File, error) {
-	if free, ok := disk.Free(s.dir); ok && free < h.bytes() {
+	if free, ok := disk.Free(s.dir.Path); ok && free < h.bytes() {
 		return nil, s.explain(spaceError(h.bytes(), free))
 	}
-	file, err := os.Create(filepath.Join(s.dir, "dense"))
+	file, err := os.Create(filepath.Join(s.dir.Path, "dense"))
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -63,7 +64,7 @@ func spaceError(need, free int64) error {
 // explain names the way out of a full disk.
 func (s scratch) explain(err error) error {
 	if disk.Full(err) {
-		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir), err), "free some space, point TMPDIR at another disk, or take fewer --chunks")
+		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir.Path), err), "free some space, point TMPDIR at another disk, or take fewer --chunks")
 	}
 	return err
 }

@@ -24,7 +24,7 @@ func TestBuiltInText(t *testing.T) {
 		t.Errorf("the runtime gets another text: %v", err)
 	}
 	s.remove()
-	if _, err := os.Stat(s.dir); err == nil {
+	if _, err := os.Stat(s.dir.Path); err == nil {
 		t.Error("the folder is left")
 	}
 }

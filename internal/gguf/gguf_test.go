@@ -5,7 +5,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -210,6 +212,9 @@ func defects() map[string]struct {
 		"empty":                 {nil, "not a GGUF"},
 		"other file":            {[]byte("#!/bin/sh\necho no model\n"), "not a GGUF"},
 		"magic alone":           {[]byte("GGUF"), "too early"},
+		"24 bytes, one key":     {header(3, 0, 1)[:24], "keys, more than fit"},
+		"24 bytes, one tensor":  {header(3, 1, 0)[:24], "tensors, more than fit"},
+		"half a count":          {header(3, 0, 0)[:20], "too early"},
 		"version 0":             {header(0, 0, 0), "version 0 is not supported"},
 		"version 1":             {header(1, 0, 0), "version 1 is not supported"},
 		"version 4":             {header(4, 0, 0), "version 4 is not supported"},
@@ -229,6 +234,10 @@ func defects() map[string]struct {
 		"array of arrays":       {arr(gguftest.Arr, 1), "array of arrays"},
 		"array of unknown":      {arr(99, 1), "unknown type 99"},
 		"key twice":             {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(), `"k" is there twice`},
+		"key of 64 KiB":         {gguftest.File{KVs: []gguftest.KV{gguftest.V(strings.Repeat("k", 1<<16), uint8(1))}}.Bytes(), "longer than"},
+		"tensor name of 64 KiB": {gguftest.File{Tensors: []gguftest.Tensor{gguftest.T(strings.Repeat("t", 1<<16), gguftest.TypeI8, []byte{1}, 1)}}.Bytes(), "longer than"},
+		"string wraps around":   {key(gguftest.Str, max-7), "too early"},
+		"array of i8 too long":  {arr(gguftest.I8, 1<<40), "more than fit"},
 		"alignment 0":           {alignment(gguftest.U32, uint32(0)), "power of two"},
 		"alignment 4":           {alignment(gguftest.U32, uint32(4)), "power of two"},
 		"alignment 48":          {alignment(gguftest.U32, uint32(48)), "power of two"},
@@ -285,6 +294,43 @@ func TestTruncated(t *testing.T) {
 		if _, err := gguf.Read(bytes.NewReader(data[:n]), int64(n)); err == nil {
 			t.Fatalf("%d of %d bytes were read as a file", n, end)
 		}
+	}
+}
+
+// A file makes the reader keep no more than a multiple of its own size, whatever it says of itself: neither what it claims
+// nor what it really has so much of.
+func TestMemory(t *testing.T) {
+	files := map[string][]byte{}
+	for name, d := range defects() {
+		files[name] = d.data
+	}
+	var many gguftest.File
+	for i := range 1 << 16 {
+		many.KVs = append(many.KVs, gguftest.V(strconv.Itoa(i), uint8(i)))
+	}
+	files["many keys"] = many.Bytes()
+	many = gguftest.File{}
+	for i := range 1 << 15 {
+		many.Tensors = append(many.Tensors, gguftest.T(strconv.Itoa(i), gguftest.TypeI8, nil, 0))
+	}
+	files["many tensors"] = many.Bytes()
+	files["long values"] = gguftest.File{KVs: []gguftest.KV{
+		gguftest.V("s", strings.Repeat("s", 1<<20)), gguftest.V("u", gguftest.A(make([]uint32, 1<<18))), gguftest.V("e", gguftest.A(make([]string, 1<<17)))}}.Bytes()
+	for name, data := range files {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if file, err := gguf.Read(bytes.NewReader(data), int64(len(data))); err == nil {
+				for _, kv := range file.Keys {
+					file.Str(kv.Key)
+					gguf.Numbers[uint32](file, kv.Key)
+				}
+			}
+			runtime.ReadMemStats(&after)
+			if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(64*len(data)+1<<20); got > limit {
+				t.Errorf("%d bytes were allocated for a file of %d", got, len(data))
+			}
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
@@ -136,7 +137,8 @@ func defaults(head flashhead.Head) flashhead.Parameters {
 func (r Report) String() string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+		text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // a file's own words make no line of their own
+		fmt.Fprintf(&b, "%-11s %s\n", name, commandline.Printable(text))
 	}
 	line("file", "%s, %s", r.File, r.Architecture)
 	kind := "untied"

@@ -124,3 +124,16 @@ func near(t *testing.T, what string, got, want float64) {
 		t.Errorf("%s is %v, want %v", what, got, want)
 	}
 }
+
+// What a file says of itself cannot steer the terminal, nor pass for a line of the report.
+func TestHostileText(t *testing.T) {
+	file := gguftest.Model(4096, 64)
+	file.KVs[0] = gguftest.V("general.architecture", "llama\nverdict     worth it\x1b[2J\a")
+	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := r.String(); strings.ContainsAny(text, "\x1b\a") || strings.Count(text, "\nverdict ") != 1 {
+		t.Errorf("the report is %q", text)
+	}
+}

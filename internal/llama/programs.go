@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 const (
@@ -124,6 +125,7 @@ func environment(environ, settings []string) []string {
 func command(cmd *exec.Cmd, settings []string, log *log) *exec.Cmd {
 	cmd.Env = environment(os.Environ(), settings)
 	cmd.Stdout, cmd.Stderr = log, log
+	process.EndWithParent(cmd) // process.Start has its own way
 	return cmd
 }
 

@@ -100,6 +100,13 @@ func readReceipt(path string) (*receipt, error) {
 		return nil, hint.New(fmt.Sprintf("the receipt %s has form %d, this program knows %d", path, r.Schema, schema),
 			"use the fh-ollama that wrote it, or a newer one")
 	}
+	for _, m := range r.Files {
+		if name := filepath.Base(m.Path); !filepath.IsAbs(m.Path) || m.Path != filepath.Clean(m.Path) ||
+			name != LibraryName && name != BesideName && name != dropInName {
+			return nil, hint.New(fmt.Sprintf("the receipt %s lists %q, which fh-ollama install never makes", path, m.Path),
+				"see who changed it; if the plug-in is no longer there, remove the receipt by hand")
+		}
+	}
 	return r, nil
 }
 

@@ -2,6 +2,7 @@ package placement
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +112,27 @@ func TestBadReceipt(t *testing.T) {
 		m.refused(cause, "")
 		if _, err := Uninstall(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), cause) || hint.Of(err) == "" {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// A receipt that somebody changed makes uninstall remove nothing but what install makes: root may be asked to.
+func TestForeignReceipt(t *testing.T) {
+	for _, path := range []string{"etc/passwd", "home/ann/.local/share/../../.bashrc", ""} {
+		m := newMachine(t)
+		m.Write("etc/passwd", "root", 0o644)
+		m.Write("home/ann/.bashrc", "root", 0o644)
+		listed := m.Path(".") + "/" + path
+		if path == "" {
+			listed = "flashhead.conf"
+		}
+		receipt := fmt.Sprintf(`{"schema":1,"files":[{"path":%q,"sha256":%q}]}`, listed, sum([]byte("root")))
+		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, receipt, 0o644)
+		if _, err := Uninstall(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), "never makes") || hint.Of(err) == "" {
+			t.Errorf("%s: %v, %q", listed, err, hint.Of(err))
+		}
+		if !m.Exists("etc/passwd") || !m.Exists("home/ann/.bashrc") {
+			t.Errorf("%s was removed", listed)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func Compiler() string {
 // to compile and link with.
 func Each(t *testing.T, test func(t *testing.T, flags []string)) {
 	t.Helper()
-	for name, sanitizers := range map[string]string{"plain": "", "thread": "thread", "address": "address,undefined"} {
+	for name, sanitizers := range map[string]string{"plain": "", "thread": "thread", "address": "address,undefined,float-cast-overflow"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var flags []string
@@ -34,6 +34,12 @@ func Each(t *testing.T, test func(t *testing.T, flags []string)) {
 			test(t, flags)
 		})
 	}
+}
+
+// Has tells whether the compiler can make programs with a sanitizer, e.g. "thread", that run here.
+func Has(t *testing.T, sanitizer string) bool {
+	t.Helper()
+	return links(t, []string{"-fsanitize=" + sanitizer})
 }
 
 // links tells whether the compiler can make a program with flags that runs.

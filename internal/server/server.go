@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,6 +56,17 @@ func (s Server) Version(ctx context.Context) (Version, error) {
 		return Version{}, s.explain(err)
 	}
 	return ParseVersion(v), nil
+}
+
+// Vanished gives the error of a request that changes the server a way out if the server ended meanwhile; others it leaves
+// alone.
+func (s Server) Vanished(err error) error {
+	var transport *url.Error
+	if errors.Is(err, context.Canceled) || !errors.As(err, &transport) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return hint.Wrap(fmt.Errorf("the Ollama at %s is gone: %w", s.Host, err),
+		"start it again with `ollama serve`, then run the same command again: it goes on from what is done")
 }
 
 // explain gives errors of connecting a way out; others it leaves alone.

@@ -81,26 +81,46 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// A server may name any file of this machine as a model's; what is no GGUF is not taken, for it would be sent back.
+func TestOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	weights, secret := filepath.Join(dir, "weights"), filepath.Join(dir, "id_ed25519")
+	if err := errors.Join(os.WriteFile(weights, []byte("GGUF and so on"), 0o600), os.WriteFile(secret, []byte("-----BEGIN"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"FROM " + secret + "\n", "FROM " + weights + "\nFROM " + secret + "\n"} {
+		show := api.ShowResponse{Details: api.ModelDetails{Format: "gguf"}, Modelfile: text}
+		if _, err := answering(t, 200, show).Source(context.Background(), "m"); err == nil || !strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // The stored manifest decides whether a model has a template of its own.
 func TestOwnTemplate(t *testing.T) {
 	models := t.TempDir()
-	blob := filepath.Join(models, "blobs", "sha256-aa")
+	sum := func(letter string) string { return strings.Repeat(letter, 64) }
+	blob := filepath.Join(models, "blobs", "sha256-"+sum("a"))
 	write := func(path, text string) {
 		t.Helper()
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(blob, "weights")
-	write(filepath.Join(models, "blobs", "sha256-bb"), "{{ .Prompt }}")
+	write(blob, "GGUF and so on")
+	write(filepath.Join(models, "blobs", "sha256-"+sum("b")), "{{ .Prompt }}")
+	write(filepath.Join(models, "secret"), "of another kind")
 	manifests := filepath.Join(models, "manifests", "registry.ollama.ai", "library", "m")
-	write(filepath.Join(manifests, "with"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:aa"},
-		{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:bb"}]}`)
-	write(filepath.Join(manifests, "without"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:aa"}]}`)
+	write(filepath.Join(manifests, "with"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"},
+		{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:`+sum("b")+`"}]}`)
+	write(filepath.Join(manifests, "without"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"}]}`)
+	write(filepath.Join(manifests, "leads-out"), `{"layers":[{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:/../../secret"},
+		{"mediaType":"application/vnd.ollama.image.template","digest":"../secret"}]}`)
 
 	for name, c := range map[string]struct{ shown, want string }{
 		"m:with":            {"{{ .Prompt }}", "{{ .Prompt }}"},
 		"m:without":         {"{{ .Prompt }}", ""},
+		"m:leads-out":       {"{{ .Prompt }}", ""},
 		"m:no-manifest":     {"{{ .Prompt }}", ""},
 		"m:other-manifest":  {"{{ .System }} {{ .Prompt }}", "{{ .System }} {{ .Prompt }}"},
 		"m:in-the-file-too": {"{% for message in messages %}", ""},

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/ollama/ollama/api"
@@ -41,7 +43,8 @@ func (s Server) Modelfile(ctx context.Context, name string) (*modelfile.Modelfil
 	return m, nil
 }
 
-// Source is Modelfile for a server on this machine: it also checks that the files can be read here.
+// Source is Modelfile for a server on this machine: it also checks that the files can be read here, and are GGUF, for they
+// are sent back when a model is registered, and a server may name any file.
 func (s Server) Source(ctx context.Context, name string) (*modelfile.Modelfile, error) {
 	m, err := s.Modelfile(ctx, name)
 	if err != nil {
@@ -57,10 +60,18 @@ func (s Server) Source(ctx context.Context, name string) (*modelfile.Modelfile, 
 			return nil, hint.Wrap(fmt.Errorf("the weights of %s: %w", name, err),
 				"run this command as a user who may read Ollama's models (sudo -u ollama …), or give the GGUF file")
 		}
+		magic := make([]byte, len(ggufMagic))
+		_, err = io.ReadFull(f, magic)
 		f.Close()
+		if err != nil || string(magic) != ggufMagic {
+			return nil, hint.New(fmt.Sprintf("the Ollama at %s names %s among the weights of %s, which is no GGUF file", s.Host, path, name),
+				"give the model's GGUF file")
+		}
 	}
 	return m, nil
 }
+
+const ggufMagic = "GGUF"
 
 // ownTemplate returns the template that the model itself carries, "" for none. A server answers with a default
 // for a model without one, and setting that default would switch off the chat template in the GGUF file; only the
@@ -70,7 +81,11 @@ func ownTemplate(m *modelfile.Modelfile, name string) string {
 	if layers, err := readManifest(models, name); err == nil {
 		for _, l := range layers {
 			if l.MediaType == "application/vnd.ollama.image.template" || l.MediaType == "application/vnd.ollama.image.prompt" {
-				text, err := os.ReadFile(filepath.Join(models, "blobs", strings.Replace(l.Digest, ":", "-", 1)))
+				digest, sound := strings.CutPrefix(l.Digest, "sha256:")
+				if !sound || !digests.MatchString(digest) { // not a name that could lead out of the folder
+					continue
+				}
+				text, err := os.ReadFile(filepath.Join(models, "blobs", "sha256-"+digest))
 				if err == nil {
 					return string(text)
 				}
@@ -83,6 +98,9 @@ func ownTemplate(m *modelfile.Modelfile, name string) string {
 	}
 	return m.Template
 }
+
+// digests are how SHA-256 sums are written.
+var digests = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 type layer struct {
 	MediaType string `json:"mediaType"`

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestWritesNothingElse runs commands with everything that is theirs to write to in a folder, and compares that before and
+// after: there is the named output and nothing else, in home, working folder or folder of temporary files, and the input is
+// as it was, whether they succeed or not. Checkpoints of the one that fails wait in the cache.
+func TestWritesNothingElse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the native tool")
+	}
+	top := t.TempDir()
+	at := func(names ...string) string { return filepath.Join(append([]string{top}, names...)...) }
+	for _, dir := range []string{"home", "tmp", "cache", "work", "in"} {
+		if err := os.Mkdir(at(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(at("in", "model.gguf"), read(t, "../../integration/testdata/fh-demo-12m-q8_0.gguf"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, top)
+	for _, c := range []struct {
+		args string
+		made string // besides what was there, with all before it
+	}{
+		{"inspect ../in/model.gguf", ""},
+		{"convert ../in/model.gguf -o out.gguf --iterations 1 --cluster-size 64", "work/out.gguf"},
+		{"convert ../in/model.gguf -o out.gguf --iterations 1", ""}, // is there
+		{"convert ../in/model.gguf -o ../none/out.gguf --iterations 1", ""},
+		{"export out.gguf --assets assets", "work/assets work/assets/config.json work/assets/flash_head_assets work/assets/flash_head_assets/clustering_cache.safetensors"},
+		{"import ../in/model.gguf --assets assets -o imported.gguf", "work/imported.gguf"},
+		{"inspect imported.gguf", ""},
+		{"create none --from imported.gguf", ""}, // no Ollama answers
+	} {
+		cmd := exec.Command("fh-ollama", strings.Fields(c.args)...)
+		cmd.Dir = at("work")
+		cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "XDG_") }),
+			"HOME="+at("home"), "TMPDIR="+at("tmp"), "FH_OLLAMA_CACHE="+at("cache"), "FH_OLLAMA_LIB="+nativeDir(t), "OLLAMA_HOST=127.0.0.1:1")
+		said, _ := cmd.CombinedOutput()
+		after := tree(t, top)
+		delete(after, "cache/checkpoints") // an empty folder
+		want := maps.Clone(before)
+		for path := range strings.FieldsSeq(c.made) {
+			if after[path] == "" {
+				t.Fatalf("%s: there is no %s; it said\n%s", c.args, path, said)
+			}
+			want[path] = after[path]
+		}
+		for path := range after {
+			if want[path] != after[path] {
+				t.Errorf("%s: %s is new or another", c.args, path)
+			}
+		}
+		if len(after) < len(want) {
+			t.Errorf("%s: something is gone", c.args)
+		}
+		before = after
+	}
+}
+
+// tree returns a description of everything below dir, by slash-separated paths.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		text := info.Mode().String()
+		if info.Mode().IsRegular() {
+			text += fmt.Sprintf(" %x", sha256.Sum256(read(t, path)))
+		}
+		name, _ := filepath.Rel(dir, path)
+		all[filepath.ToSlash(name)] = text
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

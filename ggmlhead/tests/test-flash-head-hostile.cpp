@@ -1,0 +1,207 @@
+// Reads tens of thousands of damaged model files through all that reads a model's file here: the map's reader, the plug-in's
+// search for its model and what it builds from one, and the clustering tool's reader. Built with the compiler's sanitizers
+// (sanitized/CMakeLists.txt), which end the program when something reads out of bounds.
+//
+//   test-flash-head-hostile FOLDER [ROUNDS [SEED]]
+
+#include "check.h"
+#include "mutations.h"
+
+#include "flash-head-build.h"
+#include "flash-head-model.h"
+#include "flash-head-sketch.h"
+#include "ggml-cpp.h"
+#include "gguf.h"
+#include "pool.h"
+#include "rows.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <vector>
+
+static checker check;
+
+static const int64_t N_EMBD  = 32;
+static const int64_t N_VOCAB = 20;
+
+// what became of the files
+static int n_read, n_sound, n_loaded, n_clustered;
+
+// our own words in the log, which a file must not be able to change into something else
+static void check_log(ggml_log_level, const char * text, void *) {
+    const std::string line = text;
+    if (line.compare(0, 11, "flash_head:") == 0) {
+        const bool plain = std::all_of(line.begin(), line.end() - 1, [](char c) { return c >= ' ' && c <= '~'; });
+        check(plain && line.back() == '\n' && line.size() < 300, "the log has '%s'", text);
+    }
+}
+
+static std::string read_file(const std::string & path) {
+    std::string bytes;
+    FILE * file = fopen(path.c_str(), "rb");
+    for (int c; file != nullptr && (c = fgetc(file)) != EOF; ) {
+        bytes += (char) c;
+    }
+    if (file != nullptr) {
+        fclose(file);
+    }
+    return bytes;
+}
+
+static void write_file(const std::string & path, const std::string & bytes) {
+    FILE * file = fopen(path.c_str(), "wb");
+    if (file == nullptr || fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || fclose(file) != 0) {
+        perror(path.c_str());
+        exit(1);
+    }
+}
+
+// a file with a head of N_VOCAB rows and, if rank > 0, a sketch; K = 5
+static std::string sound_file(const std::string & path, ggml_type type, const char * head, uint32_t rank, bool converted) {
+    gguf_context_ptr g(gguf_init_empty());
+    gguf_set_val_str(g.get(), "general.architecture", "llama");
+    gguf_set_val_u32(g.get(), "llama.nextn_predict_layers", 0);
+    if (converted) {
+        std::vector<uint32_t> assignments(N_VOCAB);
+        for (size_t v = 0; v < assignments.size(); v++) { assignments[v] = v*7 % 5; }
+        const uint32_t pinned[] = { 3, 0, 19 };
+        gguf_set_val_u32 (g.get(), "flashhead.version", 1);
+        gguf_set_val_u32 (g.get(), "flashhead.cluster_count", 5);
+        gguf_set_val_u32 (g.get(), "flashhead.probe_count", 2);
+        gguf_set_val_str (g.get(), "flashhead.centroid_type", "q4_0");
+        gguf_set_arr_data(g.get(), "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), assignments.size());
+        gguf_set_arr_data(g.get(), "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 3);
+    }
+    if (rank > 0) {
+        std::vector<float> directions(rank*N_EMBD, 0.25f);
+        gguf_set_val_u32 (g.get(), "flashhead.sketch_rank", rank);
+        gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, directions.data(), directions.size());
+        gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, directions.data(), directions.size());
+    }
+    ggml_context_ptr ctx(ggml_init({ 1 << 20, nullptr, false }));
+    ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), type, N_EMBD, N_VOCAB);
+    ggml_set_name(weight, head);
+    std::vector<float> values(N_EMBD*N_VOCAB);
+    for (size_t i = 0; i < values.size(); i++) { values[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
+    ggml_quantize_chunk(type, values.data(), weight->data, 0, N_VOCAB, N_EMBD, nullptr);
+    gguf_add_tensor(g.get(), weight);
+    if (!gguf_write_to_file(g.get(), path.c_str(), false)) {
+        exit(1);
+    }
+    return read_file(path);
+}
+
+static void check_map(const flash_head_map & map, int64_t n_vocab) {
+    bool sound = map.n_cluster >= 2 && map.n_cluster <= n_vocab && map.n_probe >= 1 && map.n_probe <= map.n_cluster
+        && (int64_t) map.cluster.size() == n_vocab && (int64_t) map.tokens.size() == n_vocab && (int64_t) map.position.size() == n_vocab
+        && (int64_t) map.offsets.size() == map.n_cluster + 1 && map.offsets.back() == n_vocab;
+    for (int64_t v = 0; sound && v < n_vocab; v++) {
+        sound = map.cluster[v] >= 0 && map.cluster[v] < map.n_cluster && map.tokens[map.position[v]] == v;
+    }
+    for (int64_t c = 0; sound && c < map.n_cluster; c++) {
+        sound = map.offsets[c] < map.offsets[c + 1];
+    }
+    for (int32_t token : map.pinned) {
+        sound = sound && token >= 0 && token < n_vocab;
+    }
+    check(sound, "a map that is not sound is taken");
+}
+
+// what the plug-in makes of a model's rows
+static void build(const flash_head_model & model) {
+    const flash_head_map & map  = model.map;
+    const ggml_type        type = model.settings.centroid_type;
+    std::vector<uint8_t> centroids(map.n_cluster*ggml_row_size(type, model.n_embd)), ordered(model.rows->size);
+    std::vector<uint8_t> sketch(map.rank > 0 ? flash_head_sketch_n_groups(model.n_vocab)*flash_head_sketch_group_size(map.rank) : 0);
+    flash_head_build(map, model.rows->data, FLASH_HEAD_BY_TOKEN, model.type, model.n_embd, type, centroids.data(),
+            map.rank > 0 ? sketch.data() : nullptr, ordered.data(), 1);
+}
+
+// The plug-in finds its model among the open files, as in a host that loads this one. bytes are those of the file.
+static void find(const ggml_tensor * weight) {
+    const std::shared_ptr<const flash_head_model> model = flash_head_model_find(weight);
+    if (model == nullptr || !model->setting_error.empty()) {
+        return;
+    }
+    check_map(model->map, model->n_vocab);
+    check(model->rows != nullptr && model->rows->data != nullptr && model->rows->size == ggml_nbytes(weight), "a model has no rows");
+    n_loaded++;
+    build(*model);
+}
+
+static void read_map(const gguf_context * gguf, const ggml_tensor * weight) {
+    flash_head_map map;
+    std::string error;
+    if (flash_head_map_read(gguf, weight->ne[0], weight->ne[1], map, error)) {
+        check_map(map, weight->ne[1]);
+        n_sound++;
+    } else {
+        check(!error.empty() && error.find('\n') == std::string::npos, "the error is '%s'", error.c_str());
+    }
+}
+
+static void cluster_rows(const std::string & path, const char * name, fhc_pool * pool) {
+    fhc_tensor_info info;
+    fhc_rows        rows;
+    std::string     error;
+    const bool ok = fhc_tensor_find(path.c_str(), name, &info, &error) && fhc_tensor_read(&info, GGML_TYPE_F16, pool, &rows, &error);
+    check(ok || !error.empty(), "the clustering tool gives no reason");
+    n_clustered += ok;
+}
+
+// Reads the file at path, whatever it is.
+static void read_all(const std::string & path, fhc_pool * pool) {
+    const int fd = open(path.c_str(), O_RDONLY); // a host has the file open while it loads
+    ggml_context * meta = nullptr;
+    gguf_context_ptr gguf(gguf_init_from_file(path.c_str(), { /*.no_alloc =*/ true, /*.ctx =*/ &meta }));
+    ggml_context_ptr meta_owner(meta);
+    for (const char * name : { "output.weight", "token_embd.weight" }) {
+        const ggml_tensor * weight = gguf ? ggml_get_tensor(meta, name) : nullptr;
+        if (weight != nullptr) {
+            n_read++;
+            read_map(gguf.get(), weight);
+            find(weight);
+        }
+        cluster_rows(path, name, pool);
+    }
+    close(fd);
+}
+
+int main(int argc, char ** argv) {
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s FOLDER [ROUNDS [SEED]]\n", argv[0]);
+        return 2;
+    }
+    const std::string path = std::string(argv[1]) + "/damaged.gguf";
+    const int rounds = argc > 2 ? atoi(argv[2]) : 20000;
+    mutations m(argc > 3 ? strtoull(argv[3], nullptr, 10) : 1);
+    ggml_log_set(check_log, nullptr);
+
+    const std::vector<std::string> seeds = {
+        sound_file(path, GGML_TYPE_F16,  "output.weight",     0, true),
+        sound_file(path, GGML_TYPE_Q8_0, "token_embd.weight", 8, true),
+        sound_file(path, GGML_TYPE_F32,  "output.weight",     0, false),
+    };
+    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(fhc_pool_new(1), fhc_pool_free);
+    for (const std::string & seed : seeds) {
+        write_file(path, seed);
+        read_all(path, pool.get());
+    }
+    check(n_sound == 2 && n_loaded == 2 && n_clustered == 3, "of the whole files %d maps, %d models and %d tensors are read", n_sound, n_loaded, n_clustered);
+
+    for (int i = 0; i < rounds; i++) {
+        const std::string bytes = m.damaged(seeds[i % seeds.size()]);
+        unlink(path.c_str()); // a file of its own, not another state of the last one
+        write_file(path, bytes);
+        const int failed = check.failed;
+        read_all(path, pool.get());
+        if (check.failed > failed) {
+            printf("in round %d\n", i);
+        }
+    }
+    check(n_read > rounds/4 && n_sound > rounds/20 && n_sound < n_read && n_loaded > rounds/20, "the damage is too much or too little to say anything");
+    printf("%d files read, %d sound maps, %d models loaded, %d tensors clustered\n", n_read, n_sound, n_loaded, n_clustered);
+    unlink(path.c_str());
+    return check.finish();
+}

@@ -1,0 +1,80 @@
+package flashhead_test
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+)
+
+// FuzzParameters reads the keys of anything that is a GGUF file: no panic, and what is called sound is what the runtime may
+// index with.
+func FuzzParameters(f *testing.F) {
+	f.Add(gguftest.Model(40, 32).Bytes())
+	for _, p := range []flashhead.Parameters{sound(), calibrated()} {
+		f.Add(converted(f, p))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		head, err := flashhead.FindHead(file)
+		if err != nil {
+			return
+		}
+		flashhead.DefaultPinned(file, head)
+		p, err := flashhead.FromFile(file, head)
+		if err != nil {
+			return
+		}
+		if int64(len(p.Assignments)) != head.Vocab() || p.Clusters < 2 || p.Probes < 1 || p.Probes > p.Clusters {
+			t.Fatalf("%d assignments of %d tokens, %d clusters, %d probes", len(p.Assignments), head.Vocab(), p.Clusters, p.Probes)
+		}
+		if least, _ := p.ClusterSizes(); least < 1 { // which panics, should a number be out of range
+			t.Fatal("a cluster is empty")
+		}
+		for _, token := range p.Pinned {
+			if int64(token) >= head.Vocab() {
+				t.Fatalf("token %d of %d is pinned", token, head.Vocab())
+			}
+		}
+		if n := p.Sketch.Rank * int(head.Width()); len(p.Sketch.Rows) != n || len(p.Sketch.Activations) != n {
+			t.Fatalf("a sketch of rank %d has %d and %d numbers", p.Sketch.Rank, len(p.Sketch.Rows), len(p.Sketch.Activations))
+		}
+		if ceiling := flashhead.NewCost(file, head, p).Ceiling(p.Probes); math.IsNaN(ceiling) || ceiling < 0 {
+			t.Fatalf("the ceiling is %v", ceiling)
+		}
+	})
+}
+
+// converted returns the bytes of a model of 40 x 32 with the keys of p.
+func converted(f *testing.F, p flashhead.Parameters) []byte {
+	f.Helper()
+	src, err := gguf.Open(gguftest.Write(f, "in.gguf", gguftest.Model(40, 32).Bytes()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer src.Close()
+	out, err := os.Create(f.TempDir() + "/out.gguf")
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer out.Close()
+	if err := src.Rewrite(out, flashhead.IsKey, p.Keys(), func(int64, int64) error { return nil }); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := out.Seek(0, io.SeekStart); err != nil {
+		f.Fatal(err)
+	}
+	data, err := io.ReadAll(out)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return data
+}
