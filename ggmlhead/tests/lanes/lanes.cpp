@@ -1,4 +1,8 @@
+#undef _FORTIFY_SOURCE // with which longjmp goes to no other stack
+
 #include "lanes.h"
+
+#include <setjmp.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,14 +34,16 @@ struct warp {
 };
 
 struct fiber {
-    ucontext_t     context;
+    ucontext_t     start;   // used once; from then on fibers jump, as swapcontext asks the system each time
+    jmp_buf        context;
+    bool           started;
     void         * fake_stack = nullptr; // AddressSanitizer's
     state          now        = DONE;
     lanes_position position;
     std::unique_ptr<char[]> stack;
 };
 
-static ucontext_t            scheduler;
+static jmp_buf               scheduler;
 static std::vector<fiber>    fibers; // of the block
 static std::vector<std::unique_ptr<char[]>> spare_stacks;
 static std::vector<warp>     warps;
@@ -72,7 +78,9 @@ static size_t       scheduler_stack_size;
 static void wait(state s) {
     running->now = s;
     begin_switch(&running->fake_stack, scheduler_stack, scheduler_stack_size);
-    swapcontext(&running->context, &scheduler);
+    if (_setjmp(running->context) == 0) {
+        _longjmp(scheduler, 1);
+    }
     end_switch(running->fake_stack, &scheduler_stack, &scheduler_stack_size);
 }
 
@@ -81,14 +89,20 @@ static void run_kernel() {
     (*kernel)();
     running->now = DONE;
     begin_switch(nullptr, scheduler_stack, scheduler_stack_size); // this fiber ends
-    setcontext(&scheduler);
+    _longjmp(scheduler, 1);
 }
 
 static void resume(fiber & f) {
     running = &f;
     void * fake_stack = nullptr;
     begin_switch(&fake_stack, f.stack.get(), STACK_SIZE);
-    swapcontext(&scheduler, &f.context);
+    if (_setjmp(scheduler) == 0) {
+        if (f.started) {
+            _longjmp(f.context, 1);
+        }
+        f.started = true;
+        setcontext(&f.start);
+    }
     end_switch(fake_stack, nullptr, nullptr);
 }
 
@@ -179,12 +193,13 @@ static int next_ready(lanes_order order, int last, std::mt19937 & rng) {
 }
 
 static void start_fiber(fiber & f) {
-    getcontext(&f.context);
-    f.context.uc_stack.ss_sp   = f.stack.get();
-    f.context.uc_stack.ss_size = STACK_SIZE;
-    f.context.uc_link          = nullptr;
-    makecontext(&f.context, run_kernel, 0);
-    f.now = READY;
+    getcontext(&f.start);
+    f.start.uc_stack.ss_sp   = f.stack.get();
+    f.start.uc_stack.ss_size = STACK_SIZE;
+    f.start.uc_link          = nullptr;
+    makecontext(&f.start, run_kernel, 0);
+    f.started = false;
+    f.now     = READY;
 }
 
 static void start_block(const lanes_grid & grid, lanes_dim block) {
