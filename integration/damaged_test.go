@@ -31,7 +31,7 @@ func damagedFiles(t *testing.T) map[string]string {
 			return instead(p, gguf.Str(flashhead.KeyCentroidType, "q8_1"))
 		},
 		"type of several lines": func(p *flashhead.Parameters) []gguf.NewValue {
-			return instead(p, gguf.Str(flashhead.KeyCentroidType, "q4_0\nflash_head: active, as you see"))
+			return instead(p, gguf.Str(flashhead.KeyCentroidType, "q4_0\nmore text"))
 		},
 		"cluster out of range": func(p *flashhead.Parameters) []gguf.NewValue {
 			p.Assignments[31999] = 1 << 31
