@@ -91,16 +91,7 @@ func defaultMostlyAgrees(t *testing.T, h host) {
 	register(t, o, "fast", converted(t))
 	texts := prompts(t, 12)
 	dense, fast := answers(t, o, "dense", texts), answers(t, o, "fast", texts)
-	common, all := 0, 0
-	for i := range dense {
-		n := 0
-		for n < min(len(dense[i]), len(fast[i])) && dense[i][n] == fast[i][n] {
-			n++
-		}
-		common += n
-		all += len(dense[i])
-	}
-	share := float64(common) / float64(all)
+	share := shareInCommon(fast, dense)
 	t.Logf("FlashHead follows the dense text for %.0f %% of its length", 100*share)
 	if share < 0.5 {
 		t.Errorf("FlashHead follows the dense text for %.0f %% of its length only", 100*share)
