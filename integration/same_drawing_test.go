@@ -152,13 +152,12 @@ func seeds(t *testing.T, o *harness.Ollama) (answers []string) {
 }
 
 // So it does where clusters are drawn, whose own seed is the server's.
-func TestSeedsOfDrawnClusters(t *testing.T) { onBothHosts(t, seedsOfDrawnClusters) }
-
-func seedsOfDrawnClusters(t *testing.T, h host) {
+func TestSeedsOfDrawnClusters(t *testing.T) {
+	h := patched(t)
 	var answers []string
 	for _, seed := range []string{"1", "1", "2"} {
 		o := serve(t, h, "FLASHHEAD_MODE=sample", "FLASHHEAD_PROBES=20", "FLASHHEAD_SEED="+seed)
-		register(t, o, "fast", converted(t))
+		register(t, o, "fast", converted(t), oneThread)
 		answers = append(answers, strings.Join(seeds(t, o), "\n"))
 		o.Stop()
 	}

@@ -43,6 +43,9 @@ func compareRoughly(t *testing.T, _ string, got, want []string, like func(got, w
 	}
 }
 
+// oneThread keeps the servers of several tests from waiting for each other's threads.
+var oneThread = modelfile.Parameter{Name: "num_thread", Value: "1"}
+
 // sameAsDense plays behaviours without FlashHead and with all that is probed; start starts a server with a setting.
 func sameAsDense[Server any](t *testing.T, start func(t *testing.T, setting string) Server, behaviours []behaviour[Server]) {
 	dense := map[string][]string{}
@@ -81,7 +84,7 @@ func TestSameAsDense(t *testing.T) {
 	h := patched(t)
 	start := func(t *testing.T, setting string) *harness.Ollama {
 		o := serve(t, h, setting)
-		register(t, o, "fast", converted(t), modelfile.Parameter{Name: "num_thread", Value: "1"})
+		register(t, o, "fast", converted(t), oneThread)
 		registerTools(t, o, "tools", converted(t))
 		return o
 	}

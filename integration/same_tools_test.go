@@ -35,7 +35,7 @@ func registerTools(t *testing.T, o *harness.Ollama, name, file string) {
 		Template: `{{ range .Tools }}{{ . }}
 {{ end }}{{ range .Messages }}{{ .Content }}{{ if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}{{ end }}
 {{ end }}`,
-		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "num_thread", Value: "1"}},
+		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, oneThread},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
