@@ -98,16 +98,21 @@ func (s *server) constrained(ctx context.Context, r request) (tokens int, err er
 	return tokens, err
 }
 
-// logprobs asks for the best tokens, too.
+// logprobs asks for the best tokens, too. Ollama has none for tokens that are part of a character only, nor for the end.
 func (s *server) logprobs(ctx context.Context, r request) (tokens int, err error) {
 	r.logprobs = 5
 	got := 0
 	err = s.generate(ctx, r, func(a api.GenerateResponse) error {
-		got += len(a.Logprobs)
+		for _, l := range a.Logprobs {
+			if len(l.TopLogprobs) != r.logprobs {
+				return fmt.Errorf("the best %d tokens are %v", r.logprobs, l.TopLogprobs)
+			}
+			got++
+		}
 		tokens = a.EvalCount
 		return nil
 	})
-	if err == nil && got != tokens {
+	if err == nil && (got == 0 || got > tokens) {
 		err = fmt.Errorf("%d tokens, %d log-probabilities", tokens, got)
 	}
 	return tokens, err

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	samplePause = time.Second
+	samplePause = time.Second / 2
 	// warmUp is how long a process may still grow: its threads' work and its caches fill.
 	warmUp = 15 * time.Second
 	// leastSamples after that are needed to judge a process.
@@ -29,7 +29,7 @@ type Resident struct {
 	First   float64 `json:"first_mib"` // median of the first third of its life after the warm-up; 0: it did not live long enough
 	Last    float64 `json:"last_mib"`  // median of the last third
 
-	samples []float64 // MiB, one a samplePause
+	samples []float64 // MiB, one each samplePause
 }
 
 // judged tells whether the process lived long enough.

@@ -151,7 +151,7 @@ func (r *Report) Table() string {
 		fmt.Fprintf(&b, "%-12s %6.0f s %12.1f %12.1f %+8.1f%%\n", m.Process, m.Seconds, m.First, m.Last, 100*(m.Last/m.First-1))
 	}
 	if short > 0 {
-		fmt.Fprintf(&b, "%d more processes did not live for the %.0f s that it takes to tell\n", short, warmUp.Seconds()+leastSamples*samplePause.Seconds())
+		fmt.Fprintf(&b, "%d more processes did not live for the %.0f s that it takes to tell\n", short, (warmUp + leastSamples*samplePause).Seconds())
 	}
 	b.WriteString("\n")
 	for _, problem := range r.Problems() {

@@ -5,8 +5,6 @@ package main
 import (
 	"testing"
 	"time"
-
-	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
 // The soak for a minute: long enough to see each kind of request on each number of clients, a llama-server killed and
@@ -28,9 +26,4 @@ func TestSoak(t *testing.T) {
 			t.Errorf("%d clients got nothing", p.Clients)
 		}
 	}
-}
-
-// A report without these would not be worth much: each of them is told.
-func TestProblems(t *testing.T) {
-	_ = harness.Prefix("")
 }
