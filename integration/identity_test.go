@@ -42,6 +42,10 @@ func answers(t *testing.T, o *harness.Ollama, model string, prompts []string) []
 // same reports the first difference.
 func same(t *testing.T, what string, got, want []string) {
 	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d answers, want %d", what, len(got), len(want))
+		return
+	}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("%s: prompt %d\n got %q\nwant %q", what, i, got[i], want[i])

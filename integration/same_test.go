@@ -10,11 +10,14 @@ import (
 
 // A behaviour asks a server for something that users rely on, judges each answer by itself, and returns all of them.
 // What it judges has to hold however few clusters are probed, and without FlashHead, too.
-type behaviour[Server any] struct {
+type behaviour[Server logging] struct {
 	name string
 	ask  func(t *testing.T, s Server) []string
 	like func(got, want []string) error // judges the answers with the default probes by the dense ones; nil: cannot be told
 }
+
+// logging is what all servers do.
+type logging interface{ Log() string }
 
 // probing are the settings that behaviours are played with. With every cluster probed the logits are the dense ones to
 // the last bit, as both take the same products of the same rows, so even drawn tokens and printed log-probabilities have
@@ -32,12 +35,15 @@ const everyCluster, defaultProbes = "every cluster", "default"
 var oneThread = modelfile.Parameter{Name: "num_thread", Value: "1"}
 
 // sameAsDense plays behaviours without FlashHead and with all that is probed; start starts a server with a setting.
-func sameAsDense[Server any](t *testing.T, start func(t *testing.T, setting string) Server, behaviours []behaviour[Server]) {
+func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, setting string) Server, behaviours []behaviour[Server]) {
 	dense := map[string][]string{}
 	t.Run("dense", func(t *testing.T) {
 		s := start(t, "FLASHHEAD_ENABLED=0")
 		for _, b := range behaviours {
 			t.Run(b.name, func(t *testing.T) { dense[b.name] = b.ask(t, s) })
+		}
+		if line := activeLine(s.Log()); line != "" {
+			t.Errorf("FlashHead was active: %s", line)
 		}
 	})
 	for _, p := range probing {
@@ -61,6 +67,9 @@ func sameAsDense[Server any](t *testing.T, start func(t *testing.T, setting stri
 						}
 					}
 				})
+			}
+			if activeLine(s.Log()) == "" {
+				t.Error("FlashHead was not active")
 			}
 		})
 	}
