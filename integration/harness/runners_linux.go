@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Runner is a llama-server that an Ollama has started.
 type Runner struct {
 	PID    int
+	Port   string            // of its own server, on this machine
 	Model  string            // path of the file it serves
 	Status map[string]string // what the kernel tells of it, e.g. "VmRSS": "123 kB"
 }
@@ -38,8 +40,14 @@ func Runners(ollama int) ([]Runner, error) {
 		r := Runner{PID: pid, Status: status}
 		words := strings.Split(string(arguments), "\x00")
 		for i, word := range words {
-			if word == "--model" && i+1 < len(words) {
+			if i+1 == len(words) {
+				break
+			}
+			switch word {
+			case "--model":
 				r.Model = words[i+1]
+			case "--port":
+				r.Port = words[i+1]
 			}
 		}
 		all = append(all, r)
@@ -50,6 +58,29 @@ func Runners(ollama int) ([]Runner, error) {
 // Status is what the kernel tells of a process: the fields of proc(5)'s status.
 func Status(pid int) (map[string]string, error) {
 	return ReadFields(fmt.Sprintf("/proc/%d/status", pid))
+}
+
+// Processor is how much time of processors a process has taken so far.
+func Processor(pid int) (time.Duration, error) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(content), ") ") // behind the name, in which anything may stand
+	fields := strings.Fields(rest)
+	const user, system = 14 - 3, 15 - 3 // numbers of proc(5), less those that are cut off
+	if len(fields) <= system {
+		return 0, fmt.Errorf("stat of process %d: %q", pid, content)
+	}
+	ticks := 0
+	for _, field := range []string{fields[user], fields[system]} {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100, nil
 }
 
 // MiB reads a field such as "1024 kB".

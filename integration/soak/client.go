@@ -17,7 +17,10 @@ import (
 )
 
 // patience is how long a request may take; longer counts as hanging.
-const patience = 60 * time.Second
+const patience = 10 * time.Second
+
+// longest is how many bytes a prompt has at most, so that it has no more tokens than fit into the context.
+const longest = 200
 
 // request is what a client asks for.
 type request struct {
@@ -27,7 +30,6 @@ type request struct {
 	temperature   float64
 	logprobs      int             // how many of the best are asked for
 	format        json.RawMessage // nil: plain text
-	unload        bool            // when it has answered
 }
 
 // schema is one that every answer to comes to an end.
@@ -39,9 +41,13 @@ func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time
 	random := rand.New(rand.NewPCG(seed, 7))
 	words := strings.Fields(string(sampletext.Mixed))
 	for time.Now().Before(until) && ctx.Err() == nil {
-		at, n := random.IntN(len(words)-40), 4+random.IntN(36)
+		at := random.IntN(len(words) - 40)
+		prompt := strings.Join(words[at:at+4+random.IntN(30)], " ")
+		if len(prompt) > longest {
+			prompt = strings.ToValidUTF8(prompt[:longest], "")
+		}
 		r := request{
-			model: models[random.IntN(len(models))].name, prompt: strings.Join(words[at:at+n], " "),
+			model: models[random.IntN(len(models))].name, prompt: prompt,
 			tokens: 16 + random.IntN(80), seed: random.IntN(1000),
 		}
 		kinds := []struct {
@@ -53,6 +59,9 @@ func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time
 		limited, cancel := context.WithTimeout(ctx, patience)
 		o.tokens, o.err = kind.ask(limited, r)
 		cancel()
+		if errors.Is(o.err, context.DeadlineExceeded) && ctx.Err() == nil {
+			o.err = s.unstall(ctx, r.model)
+		}
 		o.ended = time.Now()
 		t.add(o)
 	}
@@ -112,7 +121,7 @@ func (s *server) logprobs(ctx context.Context, r request) (tokens int, err error
 		tokens = a.EvalCount
 		return nil
 	})
-	if err == nil && (got == 0 || got > tokens) {
+	if err == nil && got > tokens {
 		err = fmt.Errorf("%d tokens, %d log-probabilities", tokens, got)
 	}
 	return tokens, err
@@ -144,12 +153,14 @@ func (s *server) generate(ctx context.Context, r request, receive api.GenerateRe
 	if receive == nil {
 		receive = func(api.GenerateResponse) error { return nil }
 	}
-	g := &api.GenerateRequest{
+	return s.Client.Generate(ctx, &api.GenerateRequest{
 		Model: r.model, Prompt: r.prompt, Raw: true, Format: r.format, Logprobs: r.logprobs > 0, TopLogprobs: r.logprobs,
 		Options: map[string]any{"num_predict": r.tokens, "seed": r.seed, "temperature": r.temperature},
-	}
-	if r.unload {
-		g.Prompt, g.KeepAlive = "We", &api.Duration{Duration: 0}
-	}
-	return s.Client.Generate(ctx, g, receive)
+	}, receive)
+}
+
+// expire unloads a model. Ollama asks nothing of the model for it.
+func (s *server) expire(ctx context.Context, model string) error {
+	now := &api.Duration{Duration: 0}
+	return s.Client.Generate(ctx, &api.GenerateRequest{Model: model, KeepAlive: now}, func(api.GenerateResponse) error { return nil })
 }

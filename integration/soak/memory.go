@@ -15,8 +15,8 @@ import (
 
 const (
 	samplePause = time.Second / 2
-	// warmUp is how long a process may still grow: its threads' work and its caches fill.
-	warmUp = 15 * time.Second
+	// warmUp is the processor's time in which a process may still grow: its threads' work and its caches fill.
+	warmUp = 2 * time.Second
 	// leastSamples after that are needed to judge a process.
 	leastSamples = 12
 )
@@ -29,7 +29,12 @@ type Resident struct {
 	First   float64 `json:"first_mib"` // median of the first third of its life after the warm-up; 0: it did not live long enough
 	Last    float64 `json:"last_mib"`  // median of the last third
 
-	samples []float64 // MiB, one each samplePause
+	samples []sample // one each samplePause
+}
+
+type sample struct {
+	mib       float64
+	processor time.Duration // so far
 }
 
 // judged tells whether the process lived long enough.
@@ -77,6 +82,10 @@ func (w *memoryWatch) sample(s *server) error {
 }
 
 func (w *memoryWatch) add(process string, pid int, rss string) error {
+	processor, err := harness.Processor(pid)
+	if err != nil {
+		return nil // has just ended
+	}
 	mib, err := harness.MiB(rss)
 	if err != nil {
 		return err
@@ -84,7 +93,7 @@ func (w *memoryWatch) add(process string, pid int, rss string) error {
 	if w.lives[pid] == nil {
 		w.lives[pid] = &Resident{Process: process, PID: pid}
 	}
-	w.lives[pid].samples = append(w.lives[pid].samples, mib)
+	w.lives[pid].samples = append(w.lives[pid].samples, sample{mib, processor})
 	return nil
 }
 
@@ -102,7 +111,12 @@ func (w *memoryWatch) stop() ([]Resident, error) {
 
 func summary(r Resident) Resident {
 	r.Seconds = float64(len(r.samples)) * samplePause.Seconds()
-	warm := r.samples[min(len(r.samples), int(warmUp/samplePause)):]
+	var warm []float64
+	for _, s := range r.samples {
+		if s.processor >= warmUp {
+			warm = append(warm, s.mib)
+		}
+	}
 	if len(warm) >= leastSamples {
 		third := len(warm) / 3
 		r.First, r.Last = statistics.Median(warm[:third]), statistics.Median(warm[len(warm)-third:])

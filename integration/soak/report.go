@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type Phase struct {
 	PerSecond float64        `json:"tokens_per_second"`
 	Slowest   float64        `json:"slowest_seconds"` // request
 	Errors    []string       `json:"errors"`
+	Stalled   int            `json:"stalled"` // requests that Ollama did not pass on, see errStalled
 	Death     *Death         `json:"killed,omitempty"`
 }
 
@@ -71,6 +73,8 @@ func (t *tally) phase(clients int, length time.Duration, death *Death) Phase {
 		case o.err == nil:
 		case death != nil && o.model == death.Model && o.ended.After(death.at) && o.began.Before(death.recovered):
 			death.Lost++
+		case errors.Is(o.err, errStalled):
+			p.Stalled++
 		default:
 			p.Errors = append(p.Errors, fmt.Sprintf("%s of %s: %v", o.kind, o.model, o.err))
 		}
@@ -122,8 +126,8 @@ func (r *Report) Problems() []string {
 // Table is the report as text.
 func (r *Report) Table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-8s %9s %10s %8s %6s %7s %9s %8s %5s\n",
-		"clients", "requests", "cancelled", "unloads", "lost", "errors", "tokens/s", "slowest", "for")
+	fmt.Fprintf(&b, "%-8s %9s %10s %8s %6s %8s %7s %9s %8s %5s\n",
+		"clients", "requests", "cancelled", "unloads", "lost", "stalled", "errors", "tokens/s", "slowest", "for")
 	for _, p := range r.Phases {
 		requests, lost := 0, 0
 		for _, n := range p.Requests {
@@ -132,8 +136,8 @@ func (r *Report) Table() string {
 		if p.Death != nil {
 			lost = p.Death.Lost
 		}
-		fmt.Fprintf(&b, "%-8d %9d %10d %8d %6d %7d %9.0f %6.1f s %3.0f s\n", p.Clients, requests, p.Requests["cancelled"],
-			p.Requests["unload"], lost, len(p.Errors), p.PerSecond, p.Slowest, p.Seconds)
+		fmt.Fprintf(&b, "%-8d %9d %10d %8d %6d %8d %7d %9.0f %6.1f s %3.0f s\n", p.Clients, requests, p.Requests["cancelled"],
+			p.Requests["unload"], lost, p.Stalled, len(p.Errors), p.PerSecond, p.Slowest, p.Seconds)
 	}
 	for _, p := range r.Phases {
 		if d := p.Death; d != nil {
@@ -151,14 +155,14 @@ func (r *Report) Table() string {
 		fmt.Fprintf(&b, "%-12s %6.0f s %12.1f %12.1f %+8.1f%%\n", m.Process, m.Seconds, m.First, m.Last, 100*(m.Last/m.First-1))
 	}
 	if short > 0 {
-		fmt.Fprintf(&b, "%d more processes did not live for the %.0f s that it takes to tell\n", short, (warmUp + leastSamples*samplePause).Seconds())
+		fmt.Fprintf(&b, "%d more processes did too little to tell\n", short)
 	}
 	b.WriteString("\n")
 	for _, problem := range r.Problems() {
 		fmt.Fprintf(&b, "problem: %s\n", problem)
 	}
 	if len(r.Problems()) == 0 {
-		b.WriteString("No errors, no hang, no growth.\n")
+		b.WriteString("No errors, no growth; what hung, hung in Ollama.\n")
 	}
 	return b.String()
 }

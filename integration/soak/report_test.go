@@ -25,24 +25,19 @@ func asked(more ...outcome) Phase {
 	return t.phase(4, 20*time.Second, &Death{Model: killed, Tries: 1, at: at(10), recovered: at(12)})
 }
 
-// resident is a process that had so many MiB, one sample after the other.
-func resident(process string, mib ...float64) Resident {
-	return summary(Resident{Process: process, samples: mib})
-}
-
-// life is a course of so many MiB, with a start that does not count.
-func life(from, to float64) []float64 {
-	course := slices.Repeat([]float64{1}, int(warmUp/samplePause))
+// life is a process that had so many MiB at first and at last, after a start that does not count.
+func life(process string, from, to float64) Resident {
+	r := Resident{Process: process, samples: slices.Repeat([]sample{{mib: 1}}, 20)}
 	for i := range 30 {
-		course = append(course, from+(to-from)*float64(i)/29)
+		r.samples = append(r.samples, sample{from + (to-from)*float64(i)/29, warmUp})
 	}
-	return course
+	return summary(r)
 }
 
 func TestReportFindsProblems(t *testing.T) {
 	sound := func() *Report {
 		return &Report{Phases: []Phase{asked()}, Active: 3,
-			Memory: []Resident{resident("ollama", life(40, 44)...), resident(killed, life(80, 84)...), resident("other", 50, 90)}}
+			Memory: []Resident{life("ollama", 40, 44), life(killed, 80, 84), summary(Resident{Process: "other", samples: []sample{{mib: 50}, {mib: 90}}})}}
 	}
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
@@ -62,11 +57,14 @@ func TestReportFindsProblems(t *testing.T) {
 		"lost to the kill": {func(r *Report) {
 			r.Phases[0] = asked(outcome{model: killed, kind: "greedy", began: at(9), ended: at(11), err: broken})
 		}, ""},
-		"slow to come back":   {func(r *Report) { r.Phases[0].Death.Tries = 2 }, "2 times"},
-		"nothing cancelled":   {func(r *Report) { delete(r.Phases[0].Requests, "cancelled") }, `"cancelled"`},
-		"a leak":              {func(r *Report) { r.Memory[1] = resident(killed, life(80, 130)...) }, "fast (process 0) grew"},
-		"a leak of Ollama":    {func(r *Report) { r.Memory[0] = resident("ollama", life(40, 80)...) }, "ollama (process 0) grew"},
-		"too short to tell":   {func(r *Report) { r.Memory[1] = resident(killed, life(80, 80)[:40]...) }, "not seen long enough"},
+		"slow to come back": {func(r *Report) { r.Phases[0].Death.Tries = 2 }, "2 times"},
+		"nothing cancelled": {func(r *Report) { delete(r.Phases[0].Requests, "cancelled") }, `"cancelled"`},
+		"a leak":            {func(r *Report) { r.Memory[1] = life(killed, 80, 130) }, "fast (process 0) grew"},
+		"a leak of Ollama":  {func(r *Report) { r.Memory[0] = life("ollama", 40, 80) }, "ollama (process 0) grew"},
+		"too short to tell": {func(r *Report) { r.Memory[1] = summary(Resident{Process: killed, samples: r.Memory[1].samples[:30]}) }, "not seen long enough"},
+		"a stalled Ollama": {func(r *Report) {
+			r.Phases[0] = asked(outcome{model: "dense", kind: "greedy", began: at(1), ended: at(11), err: errStalled})
+		}, ""},
 		"without FlashHead":   {func(r *Report) { r.Active = 0 }, "never active"},
 		"nobody saw a server": {func(r *Report) { r.Memory = r.Memory[:1] }, "the memory of fast"},
 	} {

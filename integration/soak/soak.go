@@ -151,7 +151,7 @@ func (s *server) unload(ctx context.Context, t *tally, until time.Time, pause ti
 		time.Sleep(pause)
 		name := models[1+i%(len(models)-1)].name
 		began := time.Now()
-		err := s.generate(ctx, request{model: name, tokens: 1, unload: true}, nil)
+		err := s.expire(ctx, name)
 		t.add(outcome{model: name, kind: "unload", began: began, ended: time.Now(), err: err})
 	}
 }
