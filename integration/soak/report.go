@@ -128,7 +128,9 @@ func (r *Report) Table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s %9s %10s %8s %6s %8s %7s %9s %8s %5s\n",
 		"clients", "requests", "cancelled", "unloads", "lost", "stalled", "errors", "tokens/s", "slowest", "for")
+	stalled := 0
 	for _, p := range r.Phases {
+		stalled += p.Stalled
 		requests, lost := 0, 0
 		for _, n := range p.Requests {
 			requests += n
@@ -144,6 +146,9 @@ func (r *Report) Table() string {
 			fmt.Fprintf(&b, "\nA llama-server of %s was killed: %d requests were lost, number %d after that was answered, in %.1f s.\n",
 				d.Model, d.Lost, d.Tries, d.Seconds)
 		}
+	}
+	if stalled > 0 {
+		fmt.Fprintf(&b, "\n%d requests stalled in Ollama itself (github.com/ollama/ollama/issues/17131); their llama-servers answered.\n", stalled)
 	}
 	fmt.Fprintf(&b, "FlashHead was active in %d loads.\n\n%-12s %8s %12s %12s %9s\n", r.Active, "resident", "seen for", "first, MiB", "last, MiB", "growth")
 	short := 0
@@ -162,7 +167,7 @@ func (r *Report) Table() string {
 		fmt.Fprintf(&b, "problem: %s\n", problem)
 	}
 	if len(r.Problems()) == 0 {
-		b.WriteString("No errors, no growth; what hung, hung in Ollama.\n")
+		b.WriteString("No errors, no growth.\n")
 	}
 	return b.String()
 }

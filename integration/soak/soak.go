@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -138,17 +139,27 @@ func (s *server) phase(ctx context.Context, clients int, length time.Duration, k
 	var death *Death
 	var err error
 	if kill {
-		time.Sleep(length / 2)
-		death, err = s.kill(ctx)
+		if err = pause(ctx, length/2); err == nil {
+			death, err = s.kill(ctx)
+		}
 	}
 	wait.Wait()
-	return t.phase(clients, time.Since(start), death), err
+	return t.phase(clients, time.Since(start), death), cmp.Or(err, ctx.Err())
+}
+
+// pause waits so long, or until ctx is done, and returns its error then.
+func pause(ctx context.Context, length time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(length):
+		return nil
+	}
 }
 
 // unload unloads one model after the other, all but the one whose server is killed.
-func (s *server) unload(ctx context.Context, t *tally, until time.Time, pause time.Duration) {
-	for i := 0; time.Now().Add(pause).Before(until); i++ {
-		time.Sleep(pause)
+func (s *server) unload(ctx context.Context, t *tally, until time.Time, every time.Duration) {
+	for i := 0; time.Now().Add(every).Before(until) && pause(ctx, every) == nil; i++ {
 		name := models[1+i%(len(models)-1)].name
 		began := time.Now()
 		err := s.expire(ctx, name)

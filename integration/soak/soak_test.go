@@ -3,8 +3,12 @@
 package main
 
 import (
+	"cmp"
+	"os"
 	"testing"
 	"time"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
 // The soak for a minute: long enough to see each kind of request on each number of clients, a llama-server killed and
@@ -13,7 +17,8 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a whole build and a minute; not with -short")
 	}
-	report, err := soak(t.Context(), options{"../../dist", "../testdata/fh-demo-12m-q8_0.gguf", time.Minute}, t.TempDir())
+	prefix := harness.Prefix(cmp.Or(os.Getenv("FH_OLLAMA_DIST"), "../../dist"))
+	report, err := soak(t.Context(), options{prefix, "../testdata/fh-demo-12m-q8_0.gguf", time.Minute}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
