@@ -40,6 +40,10 @@ const schema = `{"type": "object", "required": ["answer", "count"], "additionalP
 func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time) {
 	random := rand.New(rand.NewPCG(seed, 7))
 	words := strings.Fields(string(sampletext.Mixed))
+	kinds := []struct {
+		name string
+		ask  func(context.Context, request) (int, error)
+	}{{"greedy", s.whole}, {"sampled", s.sampled}, {"schema", s.constrained}, {"log-probabilities", s.logprobs}, {"cancelled", s.cancelled}}
 	for time.Now().Before(until) && ctx.Err() == nil {
 		at := random.IntN(len(words) - 40)
 		prompt := strings.Join(words[at:at+4+random.IntN(30)], " ")
@@ -50,10 +54,6 @@ func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time
 			model: models[random.IntN(len(models))].name, prompt: prompt,
 			tokens: 16 + random.IntN(80), seed: random.IntN(1000),
 		}
-		kinds := []struct {
-			name string
-			ask  func(context.Context, request) (int, error)
-		}{{"greedy", s.whole}, {"sampled", s.sampled}, {"schema", s.constrained}, {"log-probabilities", s.logprobs}, {"cancelled", s.cancelled}}
 		kind := kinds[random.IntN(len(kinds))]
 		o := outcome{model: r.model, kind: kind.name, began: time.Now()}
 		limited, cancel := context.WithTimeout(ctx, patience)

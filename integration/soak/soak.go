@@ -169,29 +169,43 @@ func (s *server) unload(ctx context.Context, t *tally, until time.Time, every ti
 
 // kill kills the llama-server of a model and asks the model something at once.
 func (s *server) kill(ctx context.Context) (*Death, error) {
-	runners, err := s.Runners()
+	runner, err := s.runner(killed)
+	for wait := time.Duration(0); err == nil && runner == nil && wait < patience; wait += patience / 20 { // it may be loading
+		if err = pause(ctx, patience/20); err == nil {
+			runner, err = s.runner(killed)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range runners {
-		if s.blobs[filepath.Base(r.Model)] != killed {
-			continue
-		}
-		d := &Death{Model: killed, at: time.Now()}
-		if err := syscall.Kill(r.PID, syscall.SIGKILL); err != nil {
-			return nil, err
-		}
-		for d.Tries = 1; ; d.Tries++ {
-			err := s.generate(ctx, request{model: killed, prompt: "We, the people,", tokens: 8}, nil)
-			if err == nil {
-				d.recovered = time.Now()
-				d.Seconds = d.recovered.Sub(d.at).Seconds()
-				return d, nil
-			}
-			if d.Tries == 5 {
-				return nil, fmt.Errorf("the model of a killed llama-server does not answer: %w", err)
-			}
+	if runner == nil {
+		return nil, fmt.Errorf("no llama-server of %s runs", killed)
+	}
+	d := &Death{Model: killed, at: time.Now()}
+	if err := syscall.Kill(runner.PID, syscall.SIGKILL); err != nil {
+		return nil, err
+	}
+	const most = 5
+	for d.Tries = 1; d.Tries <= most; d.Tries++ {
+		limited, cancel := context.WithTimeout(ctx, 3*patience)
+		err = s.generate(limited, request{model: killed, prompt: "We, the people,", tokens: 8}, nil)
+		cancel()
+		if err == nil {
+			d.recovered = time.Now()
+			d.Seconds = d.recovered.Sub(d.at).Seconds()
+			return d, nil
 		}
 	}
-	return nil, fmt.Errorf("no llama-server of %s runs", killed)
+	return nil, fmt.Errorf("the model of a killed llama-server does not answer: %w", err)
+}
+
+// runner is the llama-server of a model, nil if there is none.
+func (s *server) runner(model string) (*harness.Runner, error) {
+	runners, err := s.Runners()
+	for _, r := range runners {
+		if s.blobs[filepath.Base(r.Model)] == model {
+			return &r, err
+		}
+	}
+	return nil, err
 }

@@ -3,12 +3,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
+	"strings"
 )
 
 // errStalled is what becomes of a request that Ollama, stock as well as patched, does not pass on to a llama-server that
@@ -22,31 +21,28 @@ var errStalled = errors.New("stalled in Ollama")
 func (s *server) unstall(ctx context.Context, model string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	runners, err := s.Runners()
+	runner, err := s.runner(model)
 	if err != nil {
 		return err
 	}
-	for _, r := range runners {
-		if s.blobs[filepath.Base(r.Model)] != model {
-			continue
-		}
-		body := bytes.NewReader([]byte(`{"prompt": "We, the people,", "n_predict": 4}`))
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+r.Port+"/completion", body)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return fmt.Errorf("llama-server hangs: %w", err)
-		}
-		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("llama-server: %s", response.Status)
-		}
-		if err := s.expire(ctx, model); err != nil {
-			return fmt.Errorf("unload a stalled model: %w", err)
-		}
+	if runner == nil { // another client has unloaded it
 		return errStalled
 	}
-	return errStalled // another client has unloaded it
+	body := strings.NewReader(`{"prompt": "We, the people,", "n_predict": 4}`)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+runner.Port+"/completion", body)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("llama-server hangs: %w", err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("llama-server: %s", response.Status)
+	}
+	if err := s.expire(ctx, model); err != nil {
+		return fmt.Errorf("unload a stalled model: %w", err)
+	}
+	return errStalled
 }
