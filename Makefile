@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed build plugin stock bench test test-short fuzz lint op-test check-cuda check-metal check-upstream gpu clean
+.PHONY: help demo speed soak build plugin stock bench test test-short fuzz lint op-test check-cuda check-metal check-upstream gpu clean
 
 GO ?= go
 
@@ -12,6 +12,7 @@ LINUX := $(filter Linux,$(shell uname -s))
 help:
 	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
 	@echo 'make speed       time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
+	@echo 'make soak        clients ask a patched Ollama for DURATION, 10m; make test does so for a minute'
 	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (8 minutes on 2 cores; cold 15 more)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make fuzz        feed damaged files to what reads files; FUZZTIME=10m for longer'
@@ -63,6 +64,10 @@ speed: stock plugin build
 # Versions of Ollama (v...) and of llama-cpp-python; of what is not named, the pinned one. FLAGS, e.g. --series FOLDER.
 check-upstream:
 	$(GO) run ./integration/upstream $(FLAGS) $(VERSION)
+
+DURATION ?= 10m
+soak: build
+	$(GO) run ./integration/soak --duration $(DURATION) $(FLAGS)
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt clean: $$unformatted"; exit 1; }

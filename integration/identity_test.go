@@ -42,6 +42,10 @@ func answers(t *testing.T, o *harness.Ollama, model string, prompts []string) []
 // same reports the first difference.
 func same(t *testing.T, what string, got, want []string) {
 	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d answers, want %d", what, len(got), len(want))
+		return
+	}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("%s: prompt %d\n got %q\nwant %q", what, i, got[i], want[i])
@@ -91,16 +95,7 @@ func defaultMostlyAgrees(t *testing.T, h host) {
 	register(t, o, "fast", converted(t))
 	texts := prompts(t, 12)
 	dense, fast := answers(t, o, "dense", texts), answers(t, o, "fast", texts)
-	common, all := 0, 0
-	for i := range dense {
-		n := 0
-		for n < min(len(dense[i]), len(fast[i])) && dense[i][n] == fast[i][n] {
-			n++
-		}
-		common += n
-		all += len(dense[i])
-	}
-	share := float64(common) / float64(all)
+	share := shareInCommon(fast, dense)
 	t.Logf("FlashHead follows the dense text for %.0f %% of its length", 100*share)
 	if share < 0.5 {
 		t.Errorf("FlashHead follows the dense text for %.0f %% of its length only", 100*share)

@@ -1,0 +1,148 @@
+package integration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+)
+
+// hot makes a request draw from what the model hardly wants, too, from a seed.
+func hot(seed int) func(*api.GenerateRequest) {
+	return func(r *api.GenerateRequest) {
+		r.Options["temperature"], r.Options["top_k"], r.Options["top_p"], r.Options["seed"] = 1.2, 200, 1, seed
+	}
+}
+
+// JSON mode gives JSON on every seed. So small a model does not always find an end; then what it wrote can be gone on
+// with.
+func jsonMode(t *testing.T, o *harness.Ollama) (answers []string) {
+	for seed := range 20 {
+		a := generate(t, o, "fast", `The answer in JSON: {"name": "Mary", "age": 30}`+"\n", 120, hot(seed),
+			func(r *api.GenerateRequest) { r.Format = json.RawMessage(`"json"`) })
+		answers = append(answers, a.Response)
+		switch {
+		case a.EvalCount == 0:
+			t.Errorf("seed %d: nothing was written", seed)
+		case a.DoneReason == "stop":
+			if !json.Valid([]byte(a.Response)) {
+				t.Errorf("seed %d: no JSON: %q", seed, a.Response)
+			}
+		default:
+			if err := beginsJSON(a.Response); err != nil {
+				t.Errorf("seed %d: no beginning of JSON: %v in %q", seed, err, a.Response)
+			}
+		}
+	}
+	return answers
+}
+
+// asManyEnd reports if fewer answers than the dense model's are whole.
+func asManyEnd(got, want []string) error {
+	whole := func(answers []string) (n int) {
+		for _, a := range answers {
+			if json.Valid([]byte(a)) {
+				n++
+			}
+		}
+		return n
+	}
+	if g, w := whole(got), whole(want); g < w*3/4 {
+		return fmt.Errorf("%d of %d answers are whole, and %d of the dense model's", g, len(got), w)
+	}
+	return nil
+}
+
+// beginsJSON reports what keeps a text from being the beginning of a JSON object.
+func beginsJSON(text string) error {
+	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return errors.New("no object")
+	}
+	var err error
+	for d := json.NewDecoder(strings.NewReader(text)); err == nil; {
+		_, err = d.Token()
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// schema is one that every answer to comes to an end, with values that the model would never write by itself.
+const schema = `{
+	"type": "object", "additionalProperties": false, "required": ["answer", "count", "names", "sure", "nothing", "letters"],
+	"properties": {
+		"answer": {"enum": ["yes", "no", "maybe so"]},
+		"count": {"type": "integer", "minimum": 100, "maximum": 250},
+		"names": {"type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 1, "maxItems": 3},
+		"sure": {"type": "boolean"},
+		"nothing": {"type": "null"},
+		"letters": {"const": "` + unwanted + `"}
+	}
+}`
+
+// unwanted are characters that the model's text hardly has: their tokens are in clusters that are not probed.
+const unwanted = "Ω≈ç√∫ 🦉 漢字"
+
+// A schema is kept to on every seed, and its end is reached.
+func jsonSchema(t *testing.T, o *harness.Ollama) (answers []string) {
+	distinct := map[string]bool{}
+	for seed := range 12 {
+		a := generate(t, o, "fast", prompt, 240, hot(seed), func(r *api.GenerateRequest) { r.Format = json.RawMessage(schema) })
+		answers = append(answers, a.Response)
+		distinct[a.Response] = true
+		if err := fitsSchema(a.Response); err != nil || a.DoneReason != "stop" {
+			t.Errorf("seed %d: done because of %q, %v: %q", seed, a.DoneReason, err, a.Response)
+		}
+	}
+	if len(distinct) < len(answers)/2 {
+		t.Errorf("only %d different answers to %d seeds", len(distinct), len(answers))
+	}
+	return answers
+}
+
+// fitsSchema reports what in a text is not as schema says.
+func fitsSchema(text string) error {
+	var v struct {
+		Answer, Letters *string
+		Count           *int
+		Names           []string
+		Sure            *bool
+		Nothing         json.RawMessage
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("more than one value, %v", err)
+	}
+	switch {
+	case v.Answer == nil || *v.Answer != "yes" && *v.Answer != "no" && *v.Answer != "maybe so":
+		return errors.New("answer")
+	case v.Count == nil || *v.Count < 100 || *v.Count > 250:
+		return errors.New("count")
+	case len(v.Names) < 1 || len(v.Names) > 3:
+		return errors.New("names")
+	case v.Sure == nil:
+		return errors.New("sure")
+	case string(v.Nothing) != "null":
+		return errors.New("nothing")
+	case v.Letters == nil || *v.Letters != unwanted:
+		return errors.New("letters")
+	}
+	for _, name := range v.Names {
+		if utf8.RuneCountInString(name) > 8 {
+			return fmt.Errorf("name %q", name)
+		}
+	}
+	return nil
+}
