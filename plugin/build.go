@@ -2,7 +2,7 @@
 // checked, the head's sources and patches are laid over them, the result is compiled and assembled into a prefix, and run
 // once to see that it works. BuildPlugin (plugin.go) makes the plug-in for a stock Ollama, in much fewer of these steps.
 //
-// Data flows one way: sources (source.go) become a planned tree (tree.go, patch.go), the plan becomes a folder, the
+// Data flows one way: sources (source.go, index.go) become a planned tree (tree.go, patch.go), the plan becomes a folder, the
 // folder is compiled (configure.go, compile.go; the backend of GPUs in a folder of its own, cuda.go) and its products are
 // assembled (assemble.go). A step does only what is missing, because each compares content before it writes.
 package plugin
@@ -261,7 +261,7 @@ func (b *build) fetchLlamaCpp(ctx context.Context, st *Step) (err error) {
 			return lockErr
 		}
 		defer unlock()
-		b.llamaCpp, err = fetchLlamaCpp(ctx, st, b.pins.LlamaCpp, b.opts.Cache, b.fetchLog("llama.cpp"))
+		b.llamaCpp, err = fetchLlamaCpp(ctx, st, b.pins.LlamaCpp, b.opts.Cache)
 	}
 	b.result.LlamaCpp = b.llamaCpp.version
 	return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -150,9 +151,9 @@ func fetchNVCC(ctx context.Context, st *Step, cache string) (string, error) {
 		return nvcc, nil
 	}
 	st.Note("570 MB, once")
-	python, err := findPip(ctx)
+	python, err := exec.LookPath("python3")
 	if err != nil {
-		return "", err
+		return "", hint.Wrap(err, "install Python 3 with pip, which fetches NVIDIA's compiler")
 	}
 	if err := os.MkdirAll(filepath.Dir(toolkit), 0o755); err != nil {
 		return "", err

@@ -26,7 +26,7 @@ type OllamaPin struct {
 
 // LlamaCppPin is a folder inside the source archive of a Python package.
 type LlamaCppPin struct {
-	Package string `toml:"package"`
+	Package string `toml:"package"` // as an index calls it: lower case, with hyphens
 	Version string `toml:"version"`
 	File    string `toml:"file"`   // name of the archive
 	SHA256  string `toml:"sha256"` // of the archive, lower-case hexadecimal

@@ -3,7 +3,6 @@ package plugin
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -30,7 +29,7 @@ func pinnedSources(t *testing.T) map[string]string {
 	}
 	var llamaCpp source
 	err = NewSteps(t.Output()).Do("llama.cpp", func(st *Step) (err error) {
-		llamaCpp, err = fetchLlamaCpp(t.Context(), st, pins.LlamaCpp, cache, filepath.Join(t.TempDir(), "log"))
+		llamaCpp, err = fetchLlamaCpp(t.Context(), st, pins.LlamaCpp, cache)
 		return err
 	})
 	if err != nil {

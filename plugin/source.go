@@ -78,7 +78,7 @@ func wrongSum(what, got, want string) error {
 
 // fetchLlamaCpp returns the pinned tree from the cache folder, unpacking and downloading what is not there yet.
 // The network is used only when neither the tree nor the archive is in the cache.
-func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache, log string) (source, error) {
+func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache string) (source, error) {
 	st.Note("%s in %s %s", pin.Commit, pin.Package, pin.Version)
 	found := source{
 		dir:     filepath.Join(cache, "src", "llama.cpp-"+pin.SHA256[:16]),
@@ -89,7 +89,7 @@ func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache, log st
 	}
 	archive := filepath.Join(cache, "downloads", pin.File)
 	if _, err := os.Stat(archive); errors.Is(err, fs.ErrNotExist) {
-		if err := downloadSdist(ctx, pin, archive, log); err != nil {
+		if err := fetchArchive(ctx, st, pin, archive); err != nil {
 			return source{}, err
 		}
 	}
@@ -97,36 +97,4 @@ func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache, log st
 		return source{}, err
 	}
 	return found, unpack(ctx, archive, pin.Subdir, found.dir)
-}
-
-// downloadSdist puts the archive of a Python source package at path, by pip, which refuses one with another hash.
-func downloadSdist(ctx context.Context, pin LlamaCppPin, path, log string) error {
-	return pipDownload(ctx, pin, path, log, fmt.Sprintf("%s==%s --hash=sha256:%s\n", pin.Package, pin.Version, pin.SHA256), "--require-hashes")
-}
-
-// pipDownload downloads the one requirement, the file of pin, to path.
-func pipDownload(ctx context.Context, pin LlamaCppPin, path, log, requirement string, options ...string) error {
-	python, err := findPip(ctx)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(path), "pip-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	requirements := filepath.Join(tmp, "requirements.txt")
-	if err := os.WriteFile(requirements, []byte(requirement), 0o644); err != nil {
-		return err
-	}
-	args := []string{"-m", "pip", "download", "--no-deps", "--no-binary", pin.Package,
-		"--no-input", "--progress-bar", "off", "-r", requirements, "-d", tmp}
-	err = command{path: python, args: append(args, options...), dir: tmp, log: log}.run(ctx)
-	if err != nil {
-		return hint.Wrap(err, "check the network and pip's settings, or give your own checkout with --llama-cpp-source DIR")
-	}
-	return os.Rename(filepath.Join(tmp, pin.File), path)
 }

@@ -73,7 +73,7 @@ func TestFetchLlamaCppChecksTheArchiveInTheCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := NewSteps(t.Output()).Do("fetch", func(st *Step) error {
-		_, err := fetchLlamaCpp(t.Context(), st, pin, cache, filepath.Join(cache, "log"))
+		_, err := fetchLlamaCpp(t.Context(), st, pin, cache)
 		return err
 	})
 	if err == nil || !strings.Contains(err.Error(), pin.SHA256) {
@@ -91,7 +91,7 @@ func TestDownloadLlamaCpp(t *testing.T) {
 	}
 	cache := t.TempDir()
 	err := NewSteps(t.Output()).Do("fetch", func(st *Step) error {
-		src, err := fetchLlamaCpp(t.Context(), st, committedPins(t).LlamaCpp, cache, filepath.Join(cache, "log"))
+		src, err := fetchLlamaCpp(t.Context(), st, committedPins(t).LlamaCpp, cache)
 		if err == nil {
 			_, err = os.Stat(filepath.Join(src.dir, "src", "llama-model.cpp"))
 		}

@@ -37,7 +37,8 @@ type Step struct {
 	note  string
 	done  int
 	total int
-	tenth int // last ten percent that was printed
+	unit  string // of both, with a space before it, or ""
+	tenth int    // last ten percent that was printed
 }
 
 const nameWidth = 20
@@ -80,17 +81,25 @@ func (st *Step) Note(format string, args ...any) {
 }
 
 // Progress says that done of total parts are finished.
-func (st *Step) Progress(done, total int) {
+func (st *Step) Progress(done, total int) { st.progress(done, total, "") }
+
+// ProgressBytes says that done of total bytes have come; total is below 0 if it is not known.
+func (st *Step) ProgressBytes(done, total int64) {
+	const mega = 1_000_000
+	st.progress(int(done/mega), int(total/mega), " MB")
+}
+
+func (st *Step) progress(done, total int, unit string) {
 	s := st.steps
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.done, st.total = done, total
+	st.done, st.total, st.unit = done, total, unit
 	if s.live || total <= 0 || time.Since(st.start) < s.wait {
 		return
 	}
 	if tenth := 10 * done / total; tenth > st.tenth && done < total {
 		st.tenth = tenth
-		s.line("%-*s %3d %%  (%d of %d)  %s", nameWidth, st.name, 100*done/total, done, total, elapsed(st.start))
+		s.line("%-*s %3d %%  (%d of %d%s)  %s", nameWidth, st.name, 100*done/total, done, total, unit, elapsed(st.start))
 	}
 }
 
@@ -125,7 +134,7 @@ func (st *Step) draw() {
 	if st.total > 0 {
 		const width = 24
 		full := width * st.done / st.total
-		line += fmt.Sprintf(" %s%s %d/%d", strings.Repeat("#", full), strings.Repeat(".", width-full), st.done, st.total)
+		line += fmt.Sprintf(" %s%s %d/%d%s", strings.Repeat("#", full), strings.Repeat(".", width-full), st.done, st.total, st.unit)
 	} else if st.note != "" {
 		line += " " + st.note
 	}

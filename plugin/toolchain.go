@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,13 +25,12 @@ type tool struct {
 }
 
 var (
-	toolGo     = tool{names: []string{"go"}, debian: "golang", brew: "go"}
-	toolCMake  = tool{names: []string{"cmake"}, debian: "cmake", brew: "cmake"}
-	toolNinja  = tool{names: []string{"ninja", "ninja-build"}, debian: "ninja-build", brew: "ninja"}
-	toolGit    = tool{names: []string{"git"}, debian: "git", brew: "git"}
-	toolCC     = tool{names: []string{"cc", "gcc", "clang"}, env: "CC", debian: "build-essential", brew: "llvm"}
-	toolCXX    = tool{names: []string{"c++", "g++", "clang++"}, env: "CXX", debian: "build-essential", brew: "llvm"}
-	toolPython = tool{names: []string{"python3"}, debian: "python3-pip", brew: "python"}
+	toolGo    = tool{names: []string{"go"}, debian: "golang", brew: "go"}
+	toolCMake = tool{names: []string{"cmake"}, debian: "cmake", brew: "cmake"}
+	toolNinja = tool{names: []string{"ninja", "ninja-build"}, debian: "ninja-build", brew: "ninja"}
+	toolGit   = tool{names: []string{"git"}, debian: "git", brew: "git"}
+	toolCC    = tool{names: []string{"cc", "gcc", "clang"}, env: "CC", debian: "build-essential", brew: "llvm"}
+	toolCXX   = tool{names: []string{"c++", "g++", "clang++"}, env: "CXX", debian: "build-essential", brew: "llvm"}
 )
 
 // FindToolchain looks for every program that a build of Ollama needs; the error names all that are missing and what
@@ -109,19 +107,4 @@ func appendNew(list []string, s string) []string {
 		}
 	}
 	return append(list, s)
-}
-
-// findPip returns a python3 that has pip. Only the download of llama.cpp needs it.
-func findPip(ctx context.Context) (python string, err error) {
-	python, ok := toolPython.find()
-	if !ok {
-		return "", missingTools(toolPython)
-	}
-	if err := exec.CommandContext(ctx, python, "-m", "pip", "--version").Run(); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		return "", hint.New("python3 has no pip", "install it with `apt install python3-pip` or `python3 -m ensurepip`")
-	}
-	return python, nil
 }

@@ -66,11 +66,3 @@ func TestPluginToolchain(t *testing.T) {
 		t.Errorf("%+v, %v", tools, err)
 	}
 }
-
-func TestPythonIsNamedWhenItIsNeeded(t *testing.T) {
-	fakeTools(t)
-	_, err := findPip(t.Context())
-	if want := "install with `apt install python3-pip` or `brew install python`"; hint.Of(err) != want {
-		t.Errorf("%v, hint %q", err, hint.Of(err))
-	}
-}

@@ -23,10 +23,9 @@ import (
 )
 
 // Versions that are asked for have no hash in third_party. For Ollama, Go's checksum database has one, which go checks.
-// For llama.cpp, pip checks the archive against the hash that the package index gives with it, so it is what the index
+// For llama.cpp, the archive is checked against the hash that the package index gives with it, so it is what the index
 // has, but nobody here has looked at it. That is enough to read, patch and compile it once for a report; nothing of it is
-// run or installed but by pip, which asks an archive for its name, and a build takes no such version: it takes pins, and
-// the report prints those for a person to commit.
+// run or installed, and a build takes no such version: it takes pins, and the report prints those for a person to commit.
 
 var (
 	ollamaVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
@@ -52,7 +51,7 @@ func (c *upstreamCheck) resolve(ctx context.Context, st *Step) error {
 			return hint.New(fmt.Sprintf("%q is no version of %s", v, c.pins.LlamaCpp.Package), "give one like 0.3.36")
 		}
 		st.Note("%s %s", c.pins.LlamaCpp.Package, v)
-		if err := c.resolveLlamaCpp(ctx, v); err != nil {
+		if err := c.resolveLlamaCpp(ctx, st, v); err != nil {
 			return err
 		}
 	}
@@ -79,7 +78,7 @@ func (c *upstreamCheck) resolveOllama(ctx context.Context, version string) error
 	return nil
 }
 
-func (c *upstreamCheck) resolveLlamaCpp(ctx context.Context, version string) error {
+func (c *upstreamCheck) resolveLlamaCpp(ctx context.Context, st *Step, version string) error {
 	cache := c.build.opts.Cache
 	unlock, err := lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
 	if err != nil {
@@ -89,11 +88,10 @@ func (c *upstreamCheck) resolveLlamaCpp(ctx context.Context, version string) err
 	pin := c.pins.LlamaCpp
 	pin.File = strings.ReplaceAll(pin.File, pin.Version, version)
 	pin.Subdir = strings.ReplaceAll(pin.Subdir, pin.Version, version)
-	pin.Version = version
+	pin.Version, pin.SHA256 = version, ""
 	archive := filepath.Join(cache, "downloads", pin.File)
 	if _, err := os.Stat(archive); errors.Is(err, fs.ErrNotExist) {
-		requirement := fmt.Sprintf("%s==%s\n", pin.Package, version)
-		if err := pipDownload(ctx, pin, archive, c.fetchLog("llama.cpp-"+version), requirement); err != nil {
+		if err := fetchArchive(ctx, st, pin, archive); err != nil {
 			return err
 		}
 	}

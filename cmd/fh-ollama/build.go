@@ -24,8 +24,9 @@ func buildCommand() *cli.Command {
 		Usage: "build an Ollama with FlashHead from pinned sources",
 		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles them;\n" +
 			"with --plugin builds what `fh-ollama install` adds to a stock Ollama instead.\n" +
-			"Needs a C++ compiler, CMake, ninja, once Python 3 with pip; without --plugin\n" +
-			"Go and git too. FH_OLLAMA_CACHE names another folder for downloads and builds.\n\n" +
+			"Needs a C++ compiler, CMake, ninja; without --plugin Go and git too. llama.cpp\n" +
+			"comes from the package index that pip is set to use, or PyPI.\n" +
+			"FH_OLLAMA_CACHE names another folder for downloads and builds.\n\n" +
 			"Example: fh-ollama build --prefix ~/ollama-flashhead",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "prefix", Usage: "build into `DIR` (default: dist or dist-stock)"},
