@@ -45,6 +45,9 @@ func ReadBuild(dir string) (Build, error) {
 		if err == nil {
 			err = json.Unmarshal(data, &manifest)
 		}
+		if err == nil && name == buildManifest && manifest.Ollama == "" {
+			err = errors.New("a build was interrupted")
+		}
 		if err != nil {
 			return Build{}, hint.Wrap(fmt.Errorf("%s holds no finished build: %w", dir, err), "make one with `fh-ollama build`")
 		}

@@ -223,7 +223,10 @@ func TestChangedSince(t *testing.T) {
 
 func TestBuildThatIsNotWhole(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
-		"no manifest":  func(dir string) error { return os.Remove(filepath.Join(dir, buildManifest)) },
+		"no manifest": func(dir string) error { return os.Remove(filepath.Join(dir, buildManifest)) },
+		"interrupted": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, buildManifest), []byte(`{"files": ["bin/ollama"]}`), 0o644)
+		},
 		"file missing": func(dir string) error { return os.Remove(filepath.Join(dir, "bin/ollama")) },
 		"a way out": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, buildManifest), []byte(`{"files": ["../x"]}`), 0o644)
