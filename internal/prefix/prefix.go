@@ -24,22 +24,27 @@ const (
 	partial        = share + "/partial"        // folder of Install, for files that are not yet in their places
 )
 
+// ReleaseManifest names the files that a release has beside those of the build.
+const ReleaseManifest = share + "/release.json"
+
 // Build is what a folder holds that `fh-ollama build` has made.
 type Build struct {
-	Ollama string // version
-	Names  []string
+	Ollama   string   // version
+	FHOllama string   // version
+	Names    []string // of its files, in order, with the manifests
 }
 
-// ReadBuild reads the manifests of the build in dir. It is an error if there is no Ollama in it; the plug-in is optional.
+// ReadBuild reads the manifests of the build in dir. It is an error if there is no Ollama in it; all else is optional.
 func ReadBuild(dir string) (Build, error) {
 	var build Build
-	for _, name := range []string{buildManifest, pluginManifest} {
+	for _, name := range []string{buildManifest, pluginManifest, ReleaseManifest} {
 		var manifest struct {
-			Ollama string
-			Files  []string
+			Ollama   string
+			FHOllama string `json:"fh_ollama"`
+			Files    []string
 		}
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		if name == pluginManifest && errors.Is(err, fs.ErrNotExist) {
+		if name != buildManifest && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err == nil {
@@ -57,7 +62,7 @@ func ReadBuild(dir string) (Build, error) {
 			}
 		}
 		if name == buildManifest {
-			build.Ollama = manifest.Ollama
+			build.Ollama, build.FHOllama = manifest.Ollama, manifest.FHOllama
 		}
 		build.Names = append(append(build.Names, manifest.Files...), name)
 	}
