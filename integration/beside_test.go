@@ -33,8 +33,8 @@ func TestInstallBeside(t *testing.T) {
 
 	tool := patched(t).Bin("fh-ollama")
 	own := harness.Prefix(filepath.Join(dir, "opt", "flashhead"))
-	command(t, dir, false, tool, "install", "--prefix", string(installed)) // there is an Ollama already
-	command(t, dir, true, tool, "install", "--prefix", string(own))
+	mustRun(t, dir, false, tool, "install", "--prefix", string(installed)) // there is an Ollama already
+	mustRun(t, dir, true, tool, "install", "--prefix", string(own))
 	fresh, err := harness.Start(timeout(t), own, filepath.Join(dir, "beside"), "OLLAMA_MODELS="+models)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestInstallBeside(t *testing.T) {
 	}
 	fresh.Stop()
 
-	command(t, dir, true, own.Bin("fh-ollama"), "uninstall", "--prefix", string(own))
+	mustRun(t, dir, true, own.Bin("fh-ollama"), "uninstall", "--prefix", string(own))
 	if _, err := os.Stat(string(own)); err == nil {
 		t.Errorf("uninstall leaves %q", tree(t, string(own)))
 	}
@@ -123,8 +123,8 @@ func store(t *testing.T, models string) map[string]string {
 	return files
 }
 
-// command runs a program with home and temporary files below dir; it must end well, or badly.
-func command(t *testing.T, dir string, well bool, program string, args ...string) {
+// mustRun runs a program with home and temporary files below dir; it must end well, or badly.
+func mustRun(t *testing.T, dir string, well bool, program string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(timeout(t), program, args...)
 	cmd.Env = harness.Environment(dir)

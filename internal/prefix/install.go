@@ -96,8 +96,11 @@ func read(ctx context.Context, from, dir string, build Build) ([]file, error) {
 		return nil, err
 	}
 	defer root.Close()
-	service := file{name: share + "/" + packaging.UnitName, data: packaging.Unit(dir), mode: 0o644}
-	files := []file{service}
+	unit, err := packaging.Unit(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := []file{{name: share + "/" + packaging.UnitName, data: unit, mode: 0o644}}
 	for _, name := range build.Names {
 		if err := ctx.Err(); err != nil {
 			return nil, err
