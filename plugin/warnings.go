@@ -15,12 +15,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// strict adds the check for warnings before the first compile, if it is asked for.
+// strict adds the check for warnings, if it is asked for: after the compiles, which make some headers.
 func (b *build) strict(steps []namedStep) []namedStep {
 	if !b.opts.Strict || b.opts.Stock {
 		return steps
 	}
-	at := slices.IndexFunc(steps, func(s namedStep) bool { return strings.HasPrefix(s.name, "compile") })
+	at := slices.IndexFunc(steps, func(s namedStep) bool { return s.name == "assemble" })
 	return slices.Insert(steps, at, namedStep{"warnings", b.checkWarnings})
 }
 
@@ -79,7 +79,7 @@ func ownCompiles(database []byte, head string) ([]compile, error) {
 			file = filepath.Join(e.Directory, file)
 		}
 		rel, err := filepath.Rel(head, file)
-		if err != nil || !filepath.IsLocal(rel) || seen[rel] || !slices.Contains([]string{".c", ".cpp"}, filepath.Ext(rel)) {
+		if err != nil || !within(head, file) || seen[rel] || !slices.Contains([]string{".c", ".cpp"}, filepath.Ext(rel)) {
 			continue
 		}
 		seen[rel] = true
@@ -103,7 +103,7 @@ func readOnly(words []string, head string) []string {
 		case w == "-o" || w == "-MF" || w == "-MT" || w == "-MQ":
 			i++ // with its value
 		case w == "-MD" || w == "-MMD" || w == "-w":
-		case strings.HasPrefix(w, "-I") && !strings.HasPrefix(w, "-I"+head): // headers of others may warn
+		case strings.HasPrefix(w, "-I") && !within(head, strings.TrimPrefix(w, "-I")): // headers of others may warn
 			args = append(args, "-isystem", strings.TrimPrefix(w, "-I"))
 		default:
 			args = append(args, w)
@@ -111,6 +111,12 @@ func readOnly(words []string, head string) []string {
 	}
 	// Compiled all the same: some warnings come late, such as that of a function which nothing calls.
 	return append(args, "-O1", "-o", os.DevNull, "-Wall", "-Wextra", "-Wunused-function", "-Werror") // the third is off in ggml
+}
+
+// within tells whether path, which may have .. in it, is head or lies in it.
+func within(head, path string) bool {
+	rel, err := filepath.Rel(head, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // compileAll runs the compiles, some at a time. If any fail it names them, and returns how one of them did.

@@ -22,6 +22,7 @@ func compiling(t *testing.T, sources map[string]string) (b *build, database []by
 	dir := t.TempDir()
 	b = &build{dir: dir, opts: Options{Jobs: 2, Strict: true}, tools: tools}
 	other := filepath.Join(dir, "other")
+	sources["../odd/odd.h"] = "static int odd() { return 1; }\n"
 	sources["../other/other.h"] = "static inline int other(int unused) { return 0; }\n"
 	var entries []map[string]string
 	for name, text := range sources {
@@ -33,7 +34,7 @@ func compiling(t *testing.T, sources map[string]string) (b *build, database []by
 			continue
 		}
 		entry := map[string]string{"directory": dir, "file": path,
-			"command": "/usr/bin/ccache " + tools.CXX + ` -DX=\"x\" -I` + other + " -I" + b.headDir() + " -MD -MT x.o -MF x.d -o x.o -c " + path}
+			"command": "/usr/bin/ccache " + tools.CXX + ` -DX=\"x\" -I` + other + " -I" + b.headDir() + " -I" + b.headDir() + "/../odd -MD -MT x.o -MF x.d -o x.o -c " + path}
 		entries = append(entries, entry, entry) // as in a build with two targets
 	}
 	if database, err = json.Marshal(entries); err != nil {
@@ -44,7 +45,7 @@ func compiling(t *testing.T, sources map[string]string) (b *build, database []by
 
 func TestWarningsOfOwnSourcesAreErrors(t *testing.T) {
 	b, database := compiling(t, map[string]string{
-		"good.cpp":     "#include \"other.h\"\n#include \"own.h\"\nconst char * x = X;\n",
+		"good.cpp":     "#include \"other.h\"\n#include \"odd.h\"\n#include \"own.h\"\nconst char * x = X;\n",
 		"own.h":        "#pragma once\n",
 		"bad.cpp":      "int f(int forgotten) { return 0; }\n",
 		"sub/bad.cpp":  "#include \"bad.h\"\n",
