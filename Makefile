@@ -2,7 +2,8 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed soak build plugin stock bench test test-short fuzz lint op-test check-cuda check-metal check-upstream gpu clean
+.PHONY: help demo speed soak program build plugin stock install uninstall release bench test test-short fuzz lint staticcheck \
+	vulncheck warnings arm64 op-test check-cuda check-metal check-upstream gpu clean
 
 GO ?= go
 
@@ -16,9 +17,12 @@ help:
 	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (8 minutes on 2 cores; cold 15 more)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make fuzz        feed damaged files to what reads files; FUZZTIME=10m for longer'
+	@echo 'make lint        style of the Go code; staticcheck, vulncheck, warnings and arm64 are the other checks of the sources'
 	@echo 'make build       a patched Ollama in dist/'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
+	@echo 'make install     the patched Ollama in PREFIX (/opt/ollama-flashhead), beside a stock one; make uninstall takes it away'
+	@echo 'make release     an archive for any machine of this kind, a bill of materials and checksums in build/release/'
 	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
 	@echo 'make check-metal check the Metal kernels and the code around them without a Mac'
 	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
@@ -33,18 +37,33 @@ else
 BACKENDS ?= cpu,rpc
 endif
 
-# The program is built anew each time, which Go makes cheap; what it finds done, it leaves.
-build:
-	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
+# The program is built anew each time, which Go makes cheap; what it finds done, it leaves. The same sources make the same
+# bytes, whatever the folder, its repository and the machine's C library.
+program:
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags=-buildid= -o build/fh-ollama ./cmd/fh-ollama
+
+build: program
 	build/fh-ollama build --backends $(BACKENDS)
 
-plugin:
-	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
+plugin: program
 	build/fh-ollama build --plugin
 
-stock:
-	$(GO) build -trimpath -o build/fh-ollama ./cmd/fh-ollama
+stock: program
 	build/fh-ollama build --stock --backends $(BACKENDS)
+
+PREFIX ?= /opt/ollama-flashhead
+install: build
+	dist/bin/fh-ollama install --prefix "$(PREFIX)"
+
+uninstall:
+	"$(PREFIX)/bin/fh-ollama" uninstall --prefix "$(PREFIX)"
+
+# An archive for any machine of this system and kind of processor, so with every set of instructions that ggml knows.
+release: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+release: program
+	build/fh-ollama build --cpu-variants all --prefix build/release/prefix
+	build/fh-ollama build --plugin --prefix build/release/prefix
+	$(GO) run ./packaging/release
 
 demo: stock plugin build
 	$(GO) run ./integration/demo
@@ -69,9 +88,34 @@ DURATION ?= 10m
 soak: build
 	$(GO) run ./integration/soak --duration $(DURATION) $(FLAGS)
 
+# The checkers are pinned in a module of their own.
+CHECKER = $(GO) tool -modfile=third_party/tools/go.mod
+
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt clean: $$unformatted"; exit 1; }
 	$(GO) vet ./...
+
+staticcheck:
+	$(CHECKER) staticcheck ./...
+
+# Known vulnerabilities of what is called of the modules here, by the database at VULNDB. Where that cannot be reached,
+# nothing is checked: this is said, and is a failure only with VULNCHECK=required.
+VULNDB ?= https://vuln.go.dev
+vulncheck:
+	@mkdir -p build
+	@$(CHECKER) govulncheck -db '$(VULNDB)' ./... >build/vulncheck.log 2>&1; code=$$?; cat build/vulncheck.log; \
+	if grep -q '^govulncheck: fetching vulnerabilities: ' build/vulncheck.log && test '$(VULNCHECK)' != required; then \
+		echo 'NOT CHECKED for known vulnerabilities: $(VULNDB) cannot be reached; VULNDB=URL names a mirror'; code=0; \
+	fi; exit $$code
+
+# What is compiled of ours, without a warning.
+warnings: program
+	build/fh-ollama build --strict --backends $(BACKENDS)
+	build/fh-ollama build --strict --plugin
+
+# A part of make test too: the kernels for Arm, compiled on this machine, run by an emulator.
+arm64:
+	$(GO) test -count=1 -v -run Arm64 ./ggmlhead
 
 test-short: lint
 	$(GO) test -short ./...
@@ -108,7 +152,7 @@ check-metal: build
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin
 
-test: lint fuzz op-test check-metal stock plugin
+test: lint staticcheck vulncheck fuzz warnings op-test check-metal stock plugin
 	$(GO) test -count=1 -timeout 45m ./...
 
 clean:

@@ -113,6 +113,9 @@ func (b *build) assemble(ctx context.Context, st *Step) error {
 // place puts products into the prefix. Each file is replaced by renaming, so that a program that is running keeps
 // running, and files that an earlier build of the same manifest made and nobody makes any more are removed.
 func (b *build) place(ctx context.Context, st *Step, products []product, manifest string) error {
+	if err := b.claim(products, manifest); err != nil {
+		return err
+	}
 	for _, p := range products {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -60,6 +60,7 @@ type Options struct {
 	Cache             string   // downloads and build folders: DefaultCache()
 	Version           string   // of fh-ollama, becomes a part of Ollama's version
 	Program           string   // the fh-ollama to copy into the prefix; "" for none
+	Strict            bool     // warnings in the head's own sources are errors
 }
 
 // Result describes a finished build.
@@ -180,11 +181,11 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 			namedStep{"configure CUDA", func(ctx context.Context, st *Step) error { return b.configureCUDA(ctx, st) }},
 			namedStep{"compile CUDA", b.compileCUDA})
 	}
-	err = b.do(ctx, append(rest,
+	err = b.do(ctx, b.strict(append(rest,
 		namedStep{"compile ollama", b.compileOllama},
 		namedStep{"assemble", b.assemble},
 		namedStep{"check", b.check},
-	))
+	)))
 	return b.result, err
 }
 

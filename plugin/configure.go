@@ -24,6 +24,7 @@ func configureArgs(ollamaTree, llamaTree, nativeDir, commit string, tools Toolch
 		"-DGGML_NATIVE=OFF",
 		"-DGGML_OPENMP=OFF",
 		"-DOLLAMA_RUNNER_DIR=",
+		"-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON", // libraries are looked for beside each other, not in the build folder
 		"-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=" + llamaTree,
 		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON",
 		"-DLLAMA_BUILD_COMMIT=" + commit, // a copy has no repository to ask
@@ -45,6 +46,10 @@ func (b *build) ccacheEnv() []string {
 func (b *build) configure(ctx context.Context, st *Step) error {
 	st.Note("CPU: %s", b.result.CPU)
 	flags := slices.Concat(b.cpuFlags, backendFlags(b.opts))
+	if b.opts.CPUVariants == CPUAll { // made for other machines: no folders of this one in it
+		flag := "-ffile-prefix-map=" + b.dir + "/="
+		flags = append(flags, "-DCMAKE_C_FLAGS="+flag, "-DCMAKE_CXX_FLAGS="+flag)
+	}
 	args := configureArgs(b.ollamaTree(), b.llamaTree(), b.nativeDir(), b.llamaCpp.version, b.tools, flags)
 	// OLLAMA_LLAMA_CPP_SOURCE in the user's environment would win over the tree given here.
 	return b.cmake(ctx, st, b.nativeDir(), "configure", args, "OLLAMA_LLAMA_CPP_SOURCE="+b.llamaTree())

@@ -221,7 +221,7 @@ func (b *build) cudaProducts() (list []product, err error) {
 		list = append(list, p)
 	}
 	if !backend {
-		return nil, errors.New("Ollama's rules installed no libggml-cuda.so")
+		return nil, errors.New("no libggml-cuda.so was installed by the rules of Ollama")
 	}
 	return list, nil
 }

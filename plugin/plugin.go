@@ -35,8 +35,8 @@ type PluginResult struct {
 }
 
 // BuildPlugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp, of which
-// nothing is built. Of opts it uses Prefix, LlamaCppSource, Jobs, Cache, Version and Program. The display of steps goes
-// to steps.
+// nothing is built. Of opts it uses Prefix, LlamaCppSource, Jobs, Cache, Version, Program and Strict. The display of
+// steps goes to steps.
 func BuildPlugin(ctx context.Context, opts Options, pins Pins, head fs.FS, steps *Steps) (PluginResult, error) {
 	if err := pluginPlatform(); err != nil {
 		return PluginResult{}, err
@@ -65,13 +65,13 @@ func BuildPlugin(ctx context.Context, opts Options, pins Pins, head fs.FS, steps
 		return PluginResult{}, err
 	}
 	defer unlock()
-	err = b.do(ctx, []namedStep{
+	err = b.do(ctx, b.strict([]namedStep{
 		{"lay sources", b.layPluginSources},
 		{"configure", b.configurePlugin},
 		{"compile", b.compilePlugin},
 		{"check", b.checkPlugin}, // first, so that nothing is placed that no Ollama could load
 		{"assemble", b.assemblePlugin},
-	})
+	}))
 	return b.pluginResult(), err
 }
 

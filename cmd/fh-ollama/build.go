@@ -38,6 +38,7 @@ func buildCommand() *cli.Command {
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "`LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
 			&cli.StringFlag{Name: "cuda-arch", Usage: "`LIST` like 86;90 of GPUs (default: this machine's)"},
+			&cli.BoolFlag{Name: "strict", Hidden: true, Usage: "fail if FlashHead's own sources have warnings"},
 		},
 		Action: runBuild,
 	}
@@ -85,6 +86,7 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 		Jobs:              c.Int("jobs"),
 		CPUVariants:       c.String("cpu-variants"),
 		CUDAArchitectures: c.String("cuda-arch"),
+		Strict:            c.Bool("strict"),
 		Version:           version,
 	}
 	if c.NArg() > 0 {

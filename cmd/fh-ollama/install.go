@@ -18,13 +18,16 @@ func installCommand() *cli.Command {
 		Description: "Finds it, copies the plug-in that `fh-ollama build --plugin` made to a folder of\n" +
 			"yours, or of the system's, and arranges that `ollama serve` loads it: for a\n" +
 			"service by a drop-in of systemd, else by a line that is printed. For models\n" +
-			"that run on the processor. No file of Ollama's is changed.\n\n" +
+			"that run on the processor. No file of Ollama's is changed.\n" +
+			"With --prefix it installs the patched Ollama of `fh-ollama build` instead, in a\n" +
+			"folder of its own, with a service of its own.\n\n" +
 			"Example: fh-ollama install --dry-run",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, write nothing"},
 			&cli.BoolFlag{Name: "into-lib", Usage: "place it beside Ollama's libraries instead"},
 			&cli.PathFlag{Name: "ollama", Usage: "the Ollama whose program is `PATH`"},
 			&cli.PathFlag{Name: "lib", Usage: "the plug-in is `FILE`"},
+			prefixFlag("install the patched Ollama in `DIR`, beside a stock one"),
 		},
 		Action: runInstall,
 	}
@@ -34,6 +37,9 @@ func runInstall(c *cli.Context) error {
 	o, err := placementOptions(c)
 	if err != nil {
 		return err
+	}
+	if c.IsSet("prefix") {
+		return installPrefix(c, o)
 	}
 	o.Ollama, o.Library, o.Search, o.IntoLib = c.Path("ollama"), c.Path("lib"), placement.LibraryPaths(), c.Bool("into-lib")
 	result, err := placement.Install(c.Context, o)

@@ -40,7 +40,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	app := newApp(stdout, stderr)
-	err := app.RunContext(ctx, flagsFirst(app, args))
+	if !completing(args) {
+		args = flagsFirst(app, args)
+	}
+	err := app.RunContext(ctx, args)
 	if err == nil {
 		return 0
 	}
@@ -66,6 +69,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer:          stdout,
 		ErrWriter:       stderr,
 		HideHelpCommand: true,
+
+		EnableBashCompletion: true, // see completion.go
 		Commands: []*cli.Command{
 			// one line a command, in the order in which a user meets them
 			buildCommand(),
@@ -80,6 +85,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			modelfileCommand(),
 			doctorCommand(),
 			uninstallCommand(),
+			completionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the code
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
@@ -93,5 +99,6 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		},
 	}
 	withConfig(app)
+	withFiles(app)
 	return app
 }

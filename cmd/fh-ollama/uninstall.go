@@ -17,6 +17,7 @@ func uninstallCommand() *cli.Command {
 			"Example: fh-ollama uninstall --dry-run",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, remove nothing"},
+			prefixFlag("remove the patched Ollama that was installed in `DIR`"),
 		},
 		Action: runUninstall,
 	}
@@ -26,6 +27,9 @@ func runUninstall(c *cli.Context) error {
 	o, err := placementOptions(c)
 	if err != nil {
 		return err
+	}
+	if c.IsSet("prefix") {
+		return uninstallPrefix(c, o)
 	}
 	result, failed := placement.Uninstall(c.Context, o)
 	if failed != nil && len(result.Changes) == 0 {

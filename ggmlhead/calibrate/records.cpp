@@ -145,7 +145,6 @@ static bool estimate(const fhc_head & head, const float * x, const float * score
 
 bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden, const std::function<void(double)> & progress,
         std::vector<uint32_t> * out, std::string * error) {
-    const flash_head_map & map = *head.map;
     const int64_t n_vocab = head.weight->info.n_rows;
     const int64_t n_best  = std::min(FHC_RECORD_TOKENS, n_vocab);
     const double  search  = 0.85;    // of the time, about

@@ -176,3 +176,6 @@ struct runtime {
         return out;
     }
 };
+
+// in calibrate-algebra.cpp
+void test_algebra();

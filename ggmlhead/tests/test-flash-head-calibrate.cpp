@@ -7,8 +7,6 @@
 
 checker check;
 
-void test_algebra();
-
 struct outcome {
     bool            ok;
     fhc_calibration result;

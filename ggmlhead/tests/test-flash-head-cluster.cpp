@@ -428,6 +428,8 @@ static void write_model(const std::string & path, enum ggml_type type, std::vect
     ggml_set_name(t, "w");
     if (d > 0) {
         ggml_quantize_chunk(type, x.data(), t->data, 0, std::max<int64_t>(1, n), d, nullptr);
+    } else {
+        t->data = x.data(); // of no columns ggml makes no data, but would write some
     }
     struct gguf_context * gguf = gguf_init_empty();
     gguf_add_tensor(gguf, t);

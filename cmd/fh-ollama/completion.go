@@ -1,0 +1,86 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// completionFlag, as the last argument, makes the command-line library print how the line may go on instead of running it.
+const completionFlag = "--generate-bash-completion"
+
+var (
+	//go:embed completion/bash
+	bashCompletion string
+	//go:embed completion/zsh
+	zshCompletion string
+)
+
+func completionCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "completion",
+		Usage:     "have a shell complete commands and options",
+		ArgsUsage: "bash|zsh|fish",
+		Description: "For bash, add this line to ~/.bashrc, for zsh with zsh to ~/.zshrc:\n" +
+			"  eval \"$(fh-ollama completion bash)\"\n" +
+			"For fish:\n" +
+			"  fh-ollama completion fish > ~/.config/fish/completions/fh-ollama.fish\n\n" +
+			"Example: fh-ollama completion bash",
+		Action: runCompletion,
+	}
+}
+
+func runCompletion(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usageError{hint.New(fmt.Sprintf("completion takes one argument, but got %d", c.NArg()), "name a shell: bash, zsh or fish")}
+	}
+	script, err := completion(c.App, c.Args().First())
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(c.App.Writer, script)
+	return err
+}
+
+// completion returns the script for a shell.
+func completion(app *cli.App, shell string) (string, error) {
+	switch shell {
+	case "bash":
+		return bashCompletion, nil
+	case "zsh":
+		return zshCompletion, nil
+	case "fish":
+		return app.ToFishCompletion()
+	}
+	return "", usageError{hint.New(fmt.Sprintf("no completion for %q", shell), "name a shell: bash, zsh or fish")}
+}
+
+// withFiles has shells offer files where a command takes some: as its arguments, instead of the command help that the
+// library adds to every command, and as values of flags.
+func withFiles(app *cli.App) {
+	for _, command := range app.Commands {
+		flags := cli.DefaultCompleteWithFlags(command)
+		command.BashComplete = func(c *cli.Context) {
+			if word := os.Args[len(os.Args)-2]; strings.HasPrefix(word, "-") { // the last is completionFlag
+				flags(c)
+			}
+		}
+		for _, flag := range command.Flags {
+			if path, ok := flag.(*cli.PathFlag); ok {
+				path.TakesFile = true
+			}
+		}
+	}
+}
+
+// completing tells whether a shell asks how args may go on.
+func completing(args []string) bool {
+	return slices.Index(args, completionFlag) == len(args)-1 && len(args) > 0
+}
