@@ -6,6 +6,7 @@
 #include "flash-head-threads.h"
 
 #include <algorithm>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <thread>
@@ -54,12 +55,15 @@ void flash_head_transpose(const std::vector<float> & directions, int32_t rank, f
     }
 }
 
-// Makes a centroid all zeros that has a value which is no number, or too large for the scales of quantised types: for some
-// types ggml would end the process, and no such score could rank a cluster.
-static void keep_in_range(std::vector<float> & centroid) {
-    const float most = 65504.0f; // the largest F16
+float flash_head_largest(ggml_type centroid_type) {
+    return centroid_type == GGML_TYPE_F32 || centroid_type == GGML_TYPE_BF16 ? FLT_MAX : 65504.0f;
+}
+
+// Makes a centroid zeros that has a value which is no number, or too large: for some types ggml would end the process, and no
+// such score could rank a cluster.
+static void keep_in_range(std::vector<float> & centroid, float largest) {
     for (float value : centroid) {
-        if (!(fabsf(value) <= most)) {
+        if (!(fabsf(value) <= largest)) {
             std::fill(centroid.begin(), centroid.end(), 0.0f);
             return;
         }
@@ -118,7 +122,7 @@ static void build_clusters(const flash_head_map & map, const row_reader & rows, 
             for (float & value : mean) {
                 value *= scale;
             }
-            keep_in_range(mean);
+            keep_in_range(mean, flash_head_largest(centroid_type));
             ggml_quantize_chunk(centroid_type, mean.data(), (char *) parts.centroids + c*means.row_size, 0, 1, n_embd, nullptr);
         }
         if (parts.factors) {

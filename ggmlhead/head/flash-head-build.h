@@ -10,6 +10,10 @@ enum flash_head_order {
     FLASH_HEAD_BY_CLUSTER, // row i is token map.tokens[i]
 };
 
+// The largest value of a centroid of this type: that of F16, which scales of quantised types are, or of floats. A centroid with a
+// larger one, or one that is no number, becomes zeros.
+float flash_head_largest(ggml_type centroid_type);
+
 // Makes, in one pass over the rows of weight [V][n_embd] of type weight_type, what is not nullptr:
 // centroids [K][n_embd] of type centroid_type: the mean of each cluster's rows. Never nullptr.
 // sketch [flash_head_sketch_n_groups(V)] groups: the factors of all rows' residuals, in the order of tokens. A residual is
