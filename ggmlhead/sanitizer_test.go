@@ -59,8 +59,8 @@ func TestGGMLUnderSanitizers(t *testing.T) {
 			if !sanitizertest.Has(t, sanitizer) {
 				t.Skipf("%s has no %s sanitizer", sanitizertest.Compiler(), sanitizer)
 			}
-			dir := filepath.Join(cache, "build", "sanitized-"+sanitizer)
-			args := []string{"-S", "tests/sanitized", "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_TREE=" + tree, "-DSANITIZER=" + sanitizer}
+			dir := filepath.Join(filepath.Dir(tree), "sanitized-"+sanitizer)
+			args := []string{"-S", filepath.Join(tree, "flashhead", "tests", "sanitized"), "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_TREE=" + tree, "-DSANITIZER=" + sanitizer}
 			build := []string{"-C", dir}
 			for _, program := range programs {
 				build = append(build, program[0])
