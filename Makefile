@@ -14,7 +14,7 @@ help:
 	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
 	@echo 'make speed       time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
 	@echo 'make soak        clients ask a patched Ollama for DURATION, 10m; make test does so for a minute'
-	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (8 minutes on 2 cores; cold 15 more)'
+	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (a quarter of an hour on 2 cores; longer the first time)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make fuzz        feed damaged files to what reads files; FUZZTIME=10m for longer'
 	@echo 'make lint        style of the Go code; staticcheck, vulncheck, warnings and arm64 are the other checks of the sources'
