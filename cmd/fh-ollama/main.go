@@ -50,10 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil {
 		err = hint.Wrap(errors.New("interrupted"), "run the same command again; nothing was left half done")
 	}
-	fmt.Fprintf(stderr, "fh-ollama: %s\n", commandline.Printable(err.Error()))
-	if way := hint.Of(err); way != "" {
-		fmt.Fprintf(stderr, "  %s\n", commandline.Printable(way))
-	}
+	fmt.Fprint(stderr, commandline.Printable(hint.Text("fh-ollama", err)))
 	var usage usageError
 	if errors.As(err, &usage) {
 		return exitWrongUse

@@ -67,10 +67,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintf(os.Stderr, "batches: %v\n", err)
-	if way := hint.Of(err); way != "" {
-		fmt.Fprintf(os.Stderr, "  %s\n", way)
-	}
+	fmt.Fprint(os.Stderr, hint.Text("batches", err))
 	os.Exit(1)
 }
 

@@ -60,10 +60,7 @@ func main() {
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; everything that was started is stopped")
 	}
-	fmt.Fprintf(os.Stderr, "demo: %v\n", err)
-	if way := hint.Of(err); way != "" {
-		fmt.Fprintf(os.Stderr, "  %s\n", way)
-	}
+	fmt.Fprint(os.Stderr, hint.Text("demo", err))
 	os.Exit(1)
 }
 

@@ -69,10 +69,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintf(os.Stderr, "drafts: %v\n", err)
-	if way := hint.Of(err); way != "" {
-		fmt.Fprintf(os.Stderr, "  %s\n", way)
-	}
+	fmt.Fprint(os.Stderr, hint.Text("drafts", err))
 	os.Exit(1)
 }
 

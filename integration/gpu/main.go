@@ -65,10 +65,7 @@ func main() {
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; everything that was started is stopped")
 	}
-	fmt.Fprintf(os.Stderr, "gpu: %v\n", err)
-	if way := hint.Of(err); way != "" {
-		fmt.Fprintf(os.Stderr, "  %s\n", way)
-	}
+	fmt.Fprint(os.Stderr, hint.Text("gpu", err))
 	os.Exit(1)
 }
 

@@ -28,10 +28,8 @@ func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, e
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"home", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return nil, err
-		}
+	if err := makeFolders(dir); err != nil {
+		return nil, err
 	}
 	l := &Llama{base: fmt.Sprintf("http://127.0.0.1:%d", port), log: filepath.Join(dir, "llama-server.log")}
 	cmd := exec.Command(prefix.Lib("llama-server"), append([]string{"--host", "127.0.0.1", "--port", fmt.Sprint(port),

@@ -133,6 +133,16 @@ func Environment(dir string) []string {
 	return append(env, "HOME="+filepath.Join(dir, "home"), "TMPDIR="+filepath.Join(dir, "tmp"))
 }
 
+// makeFolders makes the folders below dir that Environment names.
+func makeFolders(dir string) error {
+	for _, sub := range []string{"home", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // FreePort returns a loopback port that nothing listens on.
 func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

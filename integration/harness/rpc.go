@@ -31,10 +31,8 @@ func StartRPC(ctx context.Context, prefix Prefix, dir string, args []string, env
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"home", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return nil, err
-		}
+	if err := makeFolders(dir); err != nil {
+		return nil, err
 	}
 	r := &RPC{server: fmt.Sprintf("127.0.0.1:%d", port), log: filepath.Join(dir, "rpc-server.log")}
 	cmd := exec.Command(prefix.Lib("ggml-rpc-server"), append([]string{"--host", "127.0.0.1", "--port", fmt.Sprint(port), "--threads", "1"}, args...)...)

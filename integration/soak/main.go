@@ -33,10 +33,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, options{harness.Prefix(*prefix), *model, *duration}, *out); err != nil {
-		fmt.Fprintf(os.Stderr, "soak: %v\n", err)
-		if way := hint.Of(err); way != "" {
-			fmt.Fprintf(os.Stderr, "  %s\n", way)
-		}
+		fmt.Fprint(os.Stderr, hint.Text("soak", err))
 		os.Exit(1)
 	}
 }

@@ -56,10 +56,7 @@ func main() {
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; everything that was started is stopped")
 	}
-	fmt.Fprintf(os.Stderr, "speed: %v\n", err)
-	if way := hint.Of(err); way != "" {
-		fmt.Fprintf(os.Stderr, "  %s\n", way)
-	}
+	fmt.Fprint(os.Stderr, hint.Text("speed", err))
 	os.Exit(1)
 }
 

@@ -45,10 +45,7 @@ func main() {
 		return
 	}
 	if !errors.Is(err, errFindings) {
-		fmt.Fprintf(os.Stderr, "upstream: %v\n", err)
-		if way := hint.Of(err); way != "" {
-			fmt.Fprintf(os.Stderr, "  %s\n", way)
-		}
+		fmt.Fprint(os.Stderr, hint.Text("upstream", err))
 	}
 	os.Exit(1)
 }

@@ -30,3 +30,12 @@ func Of(err error) string {
 	}
 	return ""
 }
+
+// Text is what a program that err ends says: a line with its name and the cause, and one with the way out if there is one.
+func Text(program string, err error) string {
+	text := program + ": " + err.Error() + "\n"
+	if way := Of(err); way != "" {
+		text += "  " + way + "\n"
+	}
+	return text
+}

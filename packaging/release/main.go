@@ -29,10 +29,7 @@ func main() {
 	defer stop()
 	paths, err := run(ctx, *prefix, *out)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "release: %v\n", err)
-		if way := hint.Of(err); way != "" {
-			fmt.Fprintf(os.Stderr, "  %s\n", way)
-		}
+		fmt.Fprint(os.Stderr, hint.Text("release", err))
 		os.Exit(1)
 	}
 	for _, path := range paths {
