@@ -50,8 +50,6 @@ static std::vector<warp>     warps;
 static std::vector<uint64_t> shared; // dynamic shared memory, with room to align it
 static fiber               * running;
 static int                   n_waiting; // at the block's barrier
-static int                   n_yes;     // of those
-static int                   n_counted; // at the last one
 static int                   warp_size;
 static const std::function<void()> * kernel;
 
@@ -114,21 +112,13 @@ static void release(state s, size_t begin, size_t end) {
     }
 }
 
-int lanes_block_count(bool yes) {
-    n_yes += yes;
+void lanes_block_barrier() {
     if (++n_waiting == (int) fibers.size()) {
-        n_counted = n_yes;
         n_waiting = 0;
-        n_yes     = 0;
         release(AT_BLOCK_BARRIER, 0, fibers.size());
     } else {
         wait(AT_BLOCK_BARRIER);
     }
-    return n_counted; // there is no other before all have this one
-}
-
-void lanes_block_barrier() {
-    lanes_block_count(false);
 }
 
 const uint8_t (* lanes_exchange(const void * value, size_t size))[16] {
@@ -205,7 +195,6 @@ static void start_fiber(fiber & f) {
 static void start_block(const lanes_grid & grid, lanes_dim block) {
     memset(shared.data(), 0xff, shared.size()*sizeof(shared[0]));
     n_waiting = 0;
-    n_yes     = 0;
     for (warp & w : warps) {
         w = {};
     }

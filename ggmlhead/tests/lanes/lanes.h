@@ -69,6 +69,3 @@ inline uint64_t lanes_ballot(bool yes) {
     }
     return bits;
 }
-
-// How many threads of the block say yes.
-int lanes_block_count(bool yes);
