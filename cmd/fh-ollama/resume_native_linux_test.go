@@ -94,29 +94,6 @@ func TestResume(t *testing.T) {
 	}
 }
 
-func read(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-// folder returns the names in dir.
-func folder(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names
-}
-
 // settled is newest once nothing changes any more: the native tool of a killed conversion may be just writing.
 func settled(dir string) time.Time {
 	last := newest(dir)
