@@ -32,8 +32,8 @@ func TestBackendUnderSanitizers(t *testing.T) {
 		args := []string{"-S", "../ggmlhead/plugin", "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_SOURCE=" + headers,
 			"-DFLASH_HEAD_TEST_GGML=" + libraries, "-DCMAKE_CXX_COMPILER=" + sanitizertest.Compiler(),
 			"-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1 " + strings.Join(flags, " ")}
-		if tools.CCache != "" {
-			args = append(args, "-DCMAKE_CXX_COMPILER_LAUNCHER="+tools.CCache)
+		if launcher := tools.CXX.Launcher; launcher != "" {
+			args = append(args, "-DCMAKE_CXX_COMPILER_LAUNCHER="+launcher)
 		}
 		for _, cmd := range []*exec.Cmd{
 			exec.Command(tools.CMake, args...),

@@ -230,12 +230,16 @@ func (b *build) findTools(ctx context.Context, st *Step) (err error) {
 			return err
 		}
 	}
-	b.noteCCache(st)
+	b.noteLauncher(st)
 	return nil
 }
 
-func (b *build) noteCCache(st *Step) {
-	st.Note("%s", map[bool]string{true: "with ccache", false: "without ccache"}[b.tools.CCache != ""])
+func (b *build) noteLauncher(st *Step) {
+	if launcher := b.tools.CXX.Launcher; launcher != "" {
+		st.Note("with %s", program(launcher))
+	} else {
+		st.Note("without ccache")
+	}
 }
 
 func (b *build) fetchOllama(ctx context.Context, st *Step) (err error) {
@@ -278,7 +282,7 @@ func (b *build) log(name string) string { return filepath.Join(b.dir, "logs", na
 // kernel compiles itself and nothing else; prefixes and backends are not in it, so that they share.
 func (b *build) key() string {
 	data, _ := json.Marshal([]any{b.ollama.dir, b.pins.Ollama.Sum, b.llamaCpp.dir, b.opts.Stock,
-		b.cpuFlags, b.tools.CC, b.tools.CXX})
+		b.cpuFlags, b.tools.CC.cmake(), b.tools.CXX.cmake()})
 	sum := sha256.Sum256(data)
 	kind := "flashhead"
 	if b.opts.Stock {

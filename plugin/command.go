@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // tailLines is how much of its log a failing command shows.
@@ -38,7 +39,7 @@ type command struct {
 	path   string
 	args   []string
 	dir    string
-	env    []string          // added to the environment of this program
+	env    []string          // added to process.Environment
 	log    string            // file that receives all output
 	stdout *bytes.Buffer     // receives standard output too, if set
 	onLine func(line string) // sees every line of output, if set
@@ -59,7 +60,7 @@ func (c command) run(ctx context.Context) error {
 	lines := &lineWriter{log: log, onLine: c.onLine}
 	cmd := exec.CommandContext(ctx, c.path, c.args...)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Env = process.Environment(c.env...)
 	cmd.Stdout, cmd.Stderr = lines, lines
 	if c.stdout != nil {
 		cmd.Stdout = c.stdout

@@ -73,12 +73,17 @@ func (b *build) compileOllama(ctx context.Context, st *Step) error {
 			"-ldflags", "-s -w -X=github.com/ollama/ollama/version.Version=" + b.result.Ollama,
 			"-o", b.ollamaProgram(), "."},
 		dir: b.ollamaTree(), log: b.log("compile-ollama"),
-		env: []string{"GOWORK=off", "CC=" + b.tools.CC, "CXX=" + b.tools.CXX},
+		env: append(goEnv(), "CC="+b.tools.CC.env(), "CXX="+b.tools.CXX.env()),
 	}.run(ctx)
 	if err != nil {
 		return hint.Wrap(err, "modules that Ollama needs are fetched the first time; check the network and GOPROXY")
 	}
 	return nil
+}
+
+// goEnv are settings for Go that win over the user's own (go env -w): an empty one would not.
+func goEnv() []string {
+	return []string{"GOWORK=off", "GOFLAGS=-buildvcs=false", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH}
 }
 
 func (b *build) ollamaProgram() string { return b.dir + "/bin/ollama" }

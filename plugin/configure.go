@@ -17,8 +17,6 @@ func configureArgs(ollamaTree, llamaTree, nativeDir, commit string, tools Toolch
 		"-S", filepath.Join(ollamaTree, "llama", "server"), "-B", nativeDir, "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
 		"-DCMAKE_MAKE_PROGRAM=" + tools.Ninja,
-		"-DCMAKE_C_COMPILER=" + tools.CC,
-		"-DCMAKE_CXX_COMPILER=" + tools.CXX,
 		"-DBUILD_SHARED_LIBS=ON",
 		"-DGGML_BACKEND_DL=ON",
 		"-DGGML_NATIVE=OFF",
@@ -30,10 +28,7 @@ func configureArgs(ollamaTree, llamaTree, nativeDir, commit string, tools Toolch
 		"-DLLAMA_BUILD_COMMIT=" + commit, // a copy has no repository to ask
 		"-DLLAMA_BUILD_NUMBER=0",
 	}
-	if tools.CCache != "" {
-		args = append(args, "-DCMAKE_C_COMPILER_LAUNCHER="+tools.CCache, "-DCMAKE_CXX_COMPILER_LAUNCHER="+tools.CCache)
-	}
-	return append(args, flags...)
+	return slices.Concat(args, compilerArgs("C", tools.CC), compilerArgs("CXX", tools.CXX), flags)
 }
 
 // ccacheEnv lets build folders share compiled files: paths below the folder count as relative, and the folder itself

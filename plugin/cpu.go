@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // Macros are the predefined macros of a compiler: name to value.
@@ -25,17 +26,20 @@ func (m Macros) all(names ...string) bool {
 
 // hostMacros asks the compiler what it would use on this very processor. That is narrower than what the processor
 // has: an old compiler does not know its newest instructions, and a build must not name them then.
-func hostMacros(ctx context.Context, cc, goarch string) (Macros, error) {
+func hostMacros(ctx context.Context, cc Compiler, goarch string) (Macros, error) {
 	native := "-march=native"
 	if goarch == "arm64" {
 		native = "-mcpu=native" // Apple's compiler takes no other
 	}
-	out, err := exec.CommandContext(ctx, cc, native, "-dM", "-E", "-x", "c", os.DevNull).Output()
+	words := cc.command(native, "-dM", "-E", "-x", "c", os.DevNull)
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Env = process.Environment()
+	out, err := cmd.Output()
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, hint.Wrap(fmt.Errorf("%s %s: %w", cc, native, err), "use --cpu-variants all, which needs no detection")
+		return nil, hint.Wrap(fmt.Errorf("%s %s: %w", cc.Path, native, err), "use --cpu-variants all, which needs no detection")
 	}
 	return parseMacros(string(out)), nil
 }

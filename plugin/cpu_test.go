@@ -63,7 +63,7 @@ func TestNativeFlags(t *testing.T) {
 }
 
 func TestHostMacros(t *testing.T) {
-	cc, ok := toolCC.find()
+	cc, ok := findCompiler("CC", toolCC.names)
 	if !ok {
 		t.Fatal("no C compiler")
 	}
@@ -91,7 +91,7 @@ func TestParseMacros(t *testing.T) {
 }
 
 func TestConfigureArgs(t *testing.T) {
-	tools := Toolchain{Ninja: "/n", CC: "/cc", CXX: "/cxx"}
+	tools := Toolchain{Ninja: "/n", CC: Compiler{Path: "/cc"}, CXX: Compiler{Path: "/cxx"}}
 	args := configureArgs("/o", "/l", "/b", "0c1e", tools, []string{"-DGGML_AVX=ON"})
 	for _, want := range []string{"/o/llama/server", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/l", "-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON", "-DGGML_AVX=ON"} {
 		if !slices.Contains(args, want) {
@@ -102,7 +102,7 @@ func TestConfigureArgs(t *testing.T) {
 	if slices.Contains(args, launcher) {
 		t.Error("ccache without ccache")
 	}
-	tools.CCache = "/ccache"
+	tools.CXX.Launcher = "/ccache"
 	if !slices.Contains(configureArgs("/o", "/l", "/b", "0c1e", tools, nil), launcher) {
 		t.Error("ccache is not used")
 	}

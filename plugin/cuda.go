@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // A GPU's backend is a build of its own, as in Ollama: configured with one of Ollama's presets, of which only the backend
@@ -23,7 +24,7 @@ import (
 
 // cudaToolkit is a CUDA that is installed on this machine.
 type cudaToolkit struct {
-	nvcc    string
+	nvcc    Compiler
 	root    string // the folder that CMake is told to look in; "" if nvcc is not in a toolkit's usual place
 	version string // major.minor
 }
@@ -44,40 +45,42 @@ func findCUDA(ctx context.Context) (cudaToolkit, error) {
 	if err != nil {
 		return cudaToolkit{}, hint.Wrap(err, cudaHint)
 	}
-	text, err := exec.CommandContext(ctx, nvcc, "--version").Output()
+	cmd := exec.CommandContext(ctx, nvcc.Path, "--version")
+	cmd.Env = process.Environment()
+	text, err := cmd.Output()
 	if ctx.Err() != nil {
 		return cudaToolkit{}, ctx.Err()
 	}
 	if err != nil {
-		return cudaToolkit{}, hint.Wrap(fmt.Errorf("%s --version: %w", nvcc, err), cudaHint)
+		return cudaToolkit{}, hint.Wrap(fmt.Errorf("%s --version: %w", nvcc.Path, err), cudaHint)
 	}
 	release := nvccRelease.FindSubmatch(text)
 	if release == nil {
-		return cudaToolkit{}, hint.New(nvcc+" --version names no release", cudaHint)
+		return cudaToolkit{}, hint.New(nvcc.Path+" --version names no release", cudaHint)
 	}
-	return cudaToolkit{nvcc: nvcc, root: toolkitRoot(nvcc), version: string(release[1])}, nil
+	return cudaToolkit{nvcc: nvcc, root: toolkitRoot(nvcc.Path), version: string(release[1])}, nil
 }
 
-// findNVCC returns the path of the compiler that CUDACXX names, or else of the first that there is.
-func findNVCC() (string, error) {
+// findNVCC returns the compiler that CUDACXX names, or else the first that there is.
+func findNVCC() (Compiler, error) {
 	if named := os.Getenv("CUDACXX"); named != "" {
-		path, err := exec.LookPath(named)
-		if err != nil {
-			err = fmt.Errorf("no CUDA toolkit: %w", err)
+		nvcc, ok := findCompiler("CUDACXX", nil)
+		if !ok {
+			_, err := exec.LookPath(named)
+			return nvcc, fmt.Errorf("no CUDA toolkit: %w", err)
 		}
-		return path, err
+		return nvcc, nil
 	}
+	var places []string
 	for _, root := range []string{os.Getenv("CUDAToolkit_ROOT"), os.Getenv("CUDA_PATH")} {
-		if path, err := exec.LookPath(filepath.Join(root, "bin", "nvcc")); root != "" && err == nil {
-			return path, nil
+		if root != "" {
+			places = append(places, filepath.Join(root, "bin", "nvcc"))
 		}
 	}
-	for _, name := range []string{"nvcc", "/usr/local/cuda/bin/nvcc", "/opt/cuda/bin/nvcc"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
+	if nvcc, ok := findCompiler("", append(places, "nvcc", "/usr/local/cuda/bin/nvcc", "/opt/cuda/bin/nvcc")); ok {
+		return nvcc, nil
 	}
-	return "", errors.New("no CUDA toolkit: nvcc is neither in PATH nor in /usr/local/cuda")
+	return Compiler{}, errors.New("no CUDA toolkit: nvcc is neither in PATH nor in /usr/local/cuda")
 }
 
 // toolkitRoot is the folder above the one with nvcc, links resolved, if the headers are there too.
@@ -95,7 +98,9 @@ func toolkitRoot(nvcc string) string {
 
 // architectures are those of the GPUs of this machine, as CMake lists them; "" if there are none or no driver.
 func gpuArchitectures(ctx context.Context) string {
-	text, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader").Output()
+	cmd := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader")
+	cmd.Env = process.Environment()
+	text, err := cmd.Output()
 	if err != nil {
 		return ""
 	}
@@ -141,9 +146,6 @@ func cudaArgs(ollamaTree, llamaTree, dir, commit, preset, architectures string, 
 	args := []string{
 		"-S", filepath.Join(ollamaTree, "llama", "server"), "--preset", preset, "-B", dir, "-G", "Ninja",
 		"-DCMAKE_MAKE_PROGRAM=" + tools.Ninja,
-		"-DCMAKE_C_COMPILER=" + tools.CC,
-		"-DCMAKE_CXX_COMPILER=" + tools.CXX,
-		"-DCMAKE_CUDA_COMPILER=" + cuda.nvcc,
 		"-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=" + llamaTree,
 		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON",
 		"-DLLAMA_BUILD_COMMIT=" + commit,
@@ -155,12 +157,7 @@ func cudaArgs(ollamaTree, llamaTree, dir, commit, preset, architectures string, 
 	if architectures != "" {
 		args = append(args, "-DCMAKE_CUDA_ARCHITECTURES="+architectures)
 	}
-	if tools.CCache != "" {
-		for _, language := range []string{"C", "CXX", "CUDA"} {
-			args = append(args, "-DCMAKE_"+language+"_COMPILER_LAUNCHER="+tools.CCache)
-		}
-	}
-	return args
+	return slices.Concat(args, compilerArgs("C", tools.CC), compilerArgs("CXX", tools.CXX), compilerArgs("CUDA", cuda.nvcc))
 }
 
 func (b *build) cudaDir() string { return filepath.Join(b.dir, b.cuda.runner()) }

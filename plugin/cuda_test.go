@@ -3,6 +3,7 @@ package plugin
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestFindCUDA(t *testing.T) {
 			}
 			t.Setenv("PATH", env["PATH"]+":/bin:/usr/bin")
 			got, err := findCUDA(t.Context())
-			if want := (cudaToolkit{nvcc, root, "12.9"}); err != nil || got != want {
+			if want := (cudaToolkit{Compiler{Path: nvcc, Launcher: got.nvcc.Launcher}, root, "12.9"}); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v, %v, want %+v", got, err, want)
 			}
 			if got.runner() != "cuda_v12" {
@@ -128,15 +129,15 @@ func TestCUDAPreset(t *testing.T) {
 }
 
 func TestCUDAArgs(t *testing.T) {
-	cuda := cudaToolkit{"/cuda/bin/nvcc", "/cuda", "13.5"}
-	args := cudaArgs("/o", "/l", "/b/cuda_v13", "0c1e", "llama_cuda_v13_user_arch", "86;90", cuda, Toolchain{CCache: "/ccache"})
+	cuda := cudaToolkit{Compiler{Launcher: "/ccache", Path: "/cuda/bin/nvcc"}, "/cuda", "13.5"}
+	args := cudaArgs("/o", "/l", "/b/cuda_v13", "0c1e", "llama_cuda_v13_user_arch", "86;90", cuda, Toolchain{})
 	for _, want := range []string{"-DCMAKE_CUDA_COMPILER=/cuda/bin/nvcc", "-DCUDAToolkit_ROOT=/cuda", "-DCMAKE_CUDA_ARCHITECTURES=86;90",
 		"-DCMAKE_CUDA_COMPILER_LAUNCHER=/ccache", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/l", "llama_cuda_v13_user_arch"} {
 		if !slices.Contains(args, want) {
 			t.Errorf("no %s in %v", want, args)
 		}
 	}
-	for _, arg := range cudaArgs("/o", "/l", "/b", "0c1e", "llama_cuda_v13_linux", "", cudaToolkit{nvcc: "/bin/nvcc"}, Toolchain{}) {
+	for _, arg := range cudaArgs("/o", "/l", "/b", "0c1e", "llama_cuda_v13_linux", "", cudaToolkit{nvcc: Compiler{Path: "/bin/nvcc"}}, Toolchain{}) {
 		if strings.HasPrefix(arg, "-DCUDAToolkit_ROOT") || strings.HasPrefix(arg, "-DCMAKE_CUDA_ARCHITECTURES") || strings.Contains(arg, "LAUNCHER") {
 			t.Errorf("%s is left to CMake and the preset", arg)
 		}

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // The archive of a Python package is downloaded here and not by `pip download`, which also asks a source package for its
@@ -86,6 +87,7 @@ func pipSettings(ctx context.Context) func(name string) string {
 	if python, err := exec.LookPath("python3"); err == nil {
 		// What pip says if it fails can quote a password, so it is not shown.
 		list := exec.CommandContext(ctx, python, "-m", "pip", "config", "list")
+		list.Env = process.Environment()
 		list.Dir = "/" // with -m, Python would run a pip that lies in the working folder
 		out, _ := list.Output()
 		for line := range strings.Lines(string(out)) {

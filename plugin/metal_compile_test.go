@@ -76,7 +76,7 @@ func TestMetalCompiles(t *testing.T) {
 	tests := filepath.Join(b.llamaTree(), "flashhead", "tests")
 	dir := t.TempDir()
 	run(t, "", "cmake", "-DSOURCE="+embedded, "-DOUTPUT="+filepath.Join(dir, "flash_head.cpp-source"), "-P", filepath.Join(tests, "metal", "metal-source.cmake"))
-	run(t, "", b.tools.CXX, "-std=c++17", "-fsyntax-only", "-w", "-DGGML_METAL_EMBED_LIBRARY", "-DGGML_METAL_HAS_BF16", "-D__METAL_VERSION__=310",
+	run(t, "", b.tools.CXX.Path, "-std=c++17", "-fsyntax-only", "-w", "-DGGML_METAL_EMBED_LIBRARY", "-DGGML_METAL_HAS_BF16", "-D__METAL_VERSION__=310",
 		"-I"+dir, "-I"+filepath.Join(tests, "metal"), "-I"+filepath.Join(tests, "lanes"), filepath.Join(tests, "metal", "metal-kernels.cpp"))
 }
 

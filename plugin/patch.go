@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // Patch is one patch file, with paths as git writes them (a/… and b/…).
@@ -167,15 +169,9 @@ func (p patcher) gitApplyOutput(ctx context.Context, dir string, patch []byte, o
 	return string(out), err
 }
 
-// gitEnv is the environment without the variables that point git at a repository or at the user's settings.
+// gitEnv is an environment in which git looks for a repository in dir alone, and for no settings of the user's.
 func gitEnv(dir string) []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "GIT_") {
-			env = append(env, v)
-		}
-	}
-	return append(env, "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull)
+	return process.Environment("GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull)
 }
 
 // paths returns the files that the patch may read, change, create or remove. It may name too many: a line of content

@@ -86,13 +86,13 @@ func (b *build) findPluginTools(_ context.Context, st *Step) (err error) {
 	if b.tools, err = findPluginToolchain(); err != nil {
 		return err
 	}
-	b.noteCCache(st)
+	b.noteLauncher(st)
 	return nil
 }
 
 // pluginKey names the build folder; see key.
 func (b *build) pluginKey() string {
-	data, _ := json.Marshal([]any{b.llamaCpp.dir, b.tools.CXX})
+	data, _ := json.Marshal([]any{b.llamaCpp.dir, b.tools.CXX.cmake()})
 	sum := sha256.Sum256(data)
 	return "plugin-" + hex.EncodeToString(sum[:6])
 }
@@ -118,14 +118,10 @@ func (b *build) configurePlugin(ctx context.Context, st *Step) error {
 		"-S", filepath.Join(b.pluginSources(), "plugin"), "-B", b.nativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
 		"-DCMAKE_MAKE_PROGRAM=" + b.tools.Ninja,
-		"-DCMAKE_CXX_COMPILER=" + b.tools.CXX,
 		"-DLLAMA_CPP_SOURCE=" + b.llamaCpp.dir, // headers only: not copied
 		"-DFLASH_HEAD_VERSION=" + b.opts.Version,
 	}
-	if b.tools.CCache != "" {
-		args = append(args, "-DCMAKE_CXX_COMPILER_LAUNCHER="+b.tools.CCache)
-	}
-	return b.cmake(ctx, st, b.nativeDir(), "configure", args)
+	return b.cmake(ctx, st, b.nativeDir(), "configure", append(args, compilerArgs("CXX", b.tools.CXX)...))
 }
 
 func (b *build) compilePlugin(ctx context.Context, st *Step) error {

@@ -49,7 +49,7 @@ func fetchOllama(ctx context.Context, st *Step, goTool string, pin OllamaPin, di
 	var out bytes.Buffer
 	err := command{
 		path: goTool, args: []string{"mod", "download", "-json", pin.Module + "@" + pin.Version},
-		dir: dir, env: []string{"GOWORK=off", "GOFLAGS="}, log: log, stdout: &out,
+		dir: dir, env: goEnv(), log: log, stdout: &out,
 	}.run(ctx)
 	var got struct{ Dir, Sum, Error string }
 	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {

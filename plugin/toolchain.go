@@ -12,14 +12,12 @@ import (
 // Toolchain holds the paths of the programs that a build runs.
 type Toolchain struct {
 	Go, CMake, Ninja, Git string
-	CC, CXX               string
-	CCache                string // "" if there is none; it only saves time
+	CC, CXX               Compiler
 }
 
 // tool is a program that a build needs, and the packages that bring it.
 type tool struct {
 	names  []string // tried in order
-	env    string   // environment variable that names another program, or ""
 	debian string
 	brew   string
 }
@@ -29,26 +27,27 @@ var (
 	toolCMake = tool{names: []string{"cmake"}, debian: "cmake", brew: "cmake"}
 	toolNinja = tool{names: []string{"ninja", "ninja-build"}, debian: "ninja-build", brew: "ninja"}
 	toolGit   = tool{names: []string{"git"}, debian: "git", brew: "git"}
-	toolCC    = tool{names: []string{"cc", "gcc", "clang"}, env: "CC", debian: "build-essential", brew: "llvm"}
-	toolCXX   = tool{names: []string{"c++", "g++", "clang++"}, env: "CXX", debian: "build-essential", brew: "llvm"}
+	toolCC    = tool{names: []string{"cc", "gcc", "clang"}, debian: "build-essential", brew: "llvm"}
+	toolCXX   = tool{names: []string{"c++", "g++", "clang++"}, debian: "build-essential", brew: "llvm"}
 )
 
 // FindToolchain looks for every program that a build of Ollama needs; the error names all that are missing and what
 // brings them.
 func FindToolchain() (Toolchain, error) {
 	var t Toolchain
-	err := t.find([]wantedTool{
-		{toolGo, &t.Go}, {toolCMake, &t.CMake}, {toolNinja, &t.Ninja}, {toolGit, &t.Git}, {toolCC, &t.CC}, {toolCXX, &t.CXX},
-	})
-	return t, err
+	missing := findAll([]wantedTool{{toolGo, &t.Go}, {toolCMake, &t.CMake}, {toolNinja, &t.Ninja}, {toolGit, &t.Git}})
+	missing = t.CC.find("CC", toolCC, missing)
+	missing = t.CXX.find("CXX", toolCXX, missing)
+	return t, missingTools(missing...)
 }
 
 // findPluginToolchain looks for what a build of the plug-in needs. Git is used if it is there, to name a checkout.
 func findPluginToolchain() (Toolchain, error) {
 	var t Toolchain
-	err := t.find([]wantedTool{{toolCMake, &t.CMake}, {toolNinja, &t.Ninja}, {toolCXX, &t.CXX}})
+	missing := findAll([]wantedTool{{toolCMake, &t.CMake}, {toolNinja, &t.Ninja}})
+	missing = t.CXX.find("CXX", toolCXX, missing)
 	t.Git, _ = toolGit.find()
-	return t, err
+	return t, missingTools(missing...)
 }
 
 // wantedTool is a tool and where its path goes.
@@ -57,29 +56,32 @@ type wantedTool struct {
 	path *string
 }
 
-// find sets the path of every wanted tool, and that of ccache.
-func (t *Toolchain) find(wanted []wantedTool) error {
-	var missing []tool
+// findAll sets the path of every wanted tool and returns those that are missing.
+func findAll(wanted []wantedTool) (missing []tool) {
 	for _, want := range wanted {
 		var ok bool
 		if *want.path, ok = want.tool.find(); !ok {
 			missing = append(missing, want.tool)
 		}
 	}
-	if len(missing) > 0 {
-		return missingTools(missing...)
+	return missing
+}
+
+// find sets c to the compiler that the variable env names, or the tool's, and returns the missing with it if it is not there.
+func (c *Compiler) find(env string, t tool, missing []tool) []tool {
+	var ok bool
+	if *c, ok = findCompiler(env, t.names); ok {
+		return missing
 	}
-	t.CCache, _ = exec.LookPath("ccache")
-	return nil
+	if named := os.Getenv(env); named != "" {
+		t.names = []string{env + "=" + named}
+	}
+	return append(missing, t)
 }
 
 // find returns the path of the tool in PATH.
 func (t tool) find() (string, bool) {
-	names := t.names
-	if named := os.Getenv(t.env); t.env != "" && named != "" {
-		names = []string{named}
-	}
-	for _, name := range names {
+	for _, name := range t.names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, true
 		}
@@ -87,8 +89,11 @@ func (t tool) find() (string, bool) {
 	return "", false
 }
 
-// missingTools is the error for tools that are not installed.
+// missingTools is the error for tools that are not installed, nil for none.
 func missingTools(tools ...tool) error {
+	if len(tools) == 0 {
+		return nil
+	}
 	var names, debian, brew []string
 	for _, t := range tools {
 		names = append(names, t.names[0])

@@ -41,16 +41,16 @@ func TestFindToolchain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tools.Ninja != filepath.Join(dir, "ninja-build") || tools.CXX != filepath.Join(dir, "g++") || tools.CCache != "" {
+	if tools.Ninja != filepath.Join(dir, "ninja-build") || tools.CXX.Path != filepath.Join(dir, "g++") || tools.CXX.Launcher != "" {
 		t.Errorf("tools %+v", tools)
 	}
 	t.Setenv("CXX", "my-clang++")
-	if tools, err = FindToolchain(); err != nil || tools.CXX != filepath.Join(dir, "my-clang++") {
+	if tools, err = FindToolchain(); err != nil || tools.CXX.Path != filepath.Join(dir, "my-clang++") {
 		t.Errorf("CXX: %+v, %v", tools, err)
 	}
 	t.Setenv("CXX", "no-such-compiler")
-	if _, err = FindToolchain(); err == nil {
-		t.Error("a compiler that is not there was found")
+	if _, err = FindToolchain(); err == nil || err.Error() != "not found in PATH: CXX=no-such-compiler" {
+		t.Errorf("a compiler that is not there: %v", err)
 	}
 }
 

@@ -192,9 +192,9 @@ func (c *upstreamCheck) compileObjects(ctx context.Context, st *Step, part strin
 func (c *upstreamCheck) tryHeader(ctx context.Context, name string) error {
 	tree := c.llamaTree()
 	err := command{
-		path: c.tools.CXX, dir: c.dir, log: c.log("header-" + path.Base(name)),
-		args: []string{"-std=c++17", "-fsyntax-only", "-x", "c++", "-I", filepath.Join(tree, "ggml", "include"),
-			"-I", filepath.Join(tree, "flashhead", "ggml"), filepath.Join(tree, filepath.FromSlash(name))},
+		path: c.tools.CXX.Path, dir: c.dir, log: c.log("header-" + path.Base(name)),
+		args: append(slices.Clone(c.tools.CXX.Args), "-std=c++17", "-fsyntax-only", "-x", "c++", "-I", filepath.Join(tree, "ggml", "include"),
+			"-I", filepath.Join(tree, "flashhead", "ggml"), filepath.Join(tree, filepath.FromSlash(name))),
 	}.run(ctx)
 	var ok bool
 	return c.row(err, UpstreamRow{Part: "compile", Item: "alone", Where: "llama.cpp/" + name}, &ok)

@@ -34,7 +34,7 @@ func compiling(t *testing.T, sources map[string]string) (b *build, database []by
 			continue
 		}
 		entry := map[string]string{"directory": dir, "file": path,
-			"command": "/usr/bin/ccache " + tools.CXX + ` -DX=\"x\" -I` + other + " -I" + b.headDir() + " -I" + b.headDir() + "/../odd -MD -MT x.o -MF x.d -o x.o -c " + path}
+			"command": "/usr/bin/ccache " + tools.CXX.Path + ` -DX=\"x\" -I` + other + " -I" + b.headDir() + " -I" + b.headDir() + "/../odd -MD -MT x.o -MF x.d -o x.o -c " + path}
 		entries = append(entries, entry, entry) // as in a build with two targets
 	}
 	if database, err = json.Marshal(entries); err != nil {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // state is how a check ended.
@@ -62,7 +64,9 @@ func (d device) sanitize(ctx context.Context, tool string) check {
 // runCheck runs a program whose exit status tells. When it fails, all that it printed is shown.
 func runCheck(ctx context.Context, name, program string, args []string) check {
 	start := time.Now()
-	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = process.Environment()
+	out, err := cmd.CombinedOutput()
 	c := check{Name: name, State: passed, Says: lastLine(string(out)), Seconds: time.Since(start).Seconds()}
 	if err != nil {
 		c.State = failed

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // device is one that is checked, with the folder of the programs that do it.
@@ -68,7 +69,14 @@ func loadFolder(lib string, f cluster.Folder) error {
 	if err := os.Unsetenv("GGML_CUDA_DISABLE_GRAPHS"); err != nil { // timed as users have it
 		return err
 	}
-	return os.Setenv("GGML_BACKEND_PATH", f.Library)
+	if err := os.Setenv("GGML_BACKEND_PATH", f.Library); err != nil {
+		return err
+	}
+	pass := "LD_LIBRARY_PATH,GGML_BACKEND_PATH"
+	if have := os.Getenv(process.PassVariable); have != "" {
+		pass += "," + have
+	}
+	return os.Setenv(process.PassVariable, pass)
 }
 
 // isCUDA tells whether NVIDIA's tools can watch the device.
@@ -87,7 +95,9 @@ func (d device) driver(ctx context.Context) (string, error) {
 	if !d.isCUDA() {
 		return "", nil
 	}
-	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader").Output()
+	cmd := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader")
+	cmd.Env = process.Environment()
+	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("nvidia-smi: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
@@ -54,7 +55,9 @@ func (d device) timeHead(ctx context.Context, h headShape, rounds int) (headTime
 	if d.Type == "cpu" {
 		args = append(args, "--threads", "1")
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(d.lib, benchProgram), args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, filepath.Join(d.lib, benchProgram), args...)
+	cmd.Env = process.Environment()
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return headTime{}, fmt.Errorf("%s of %s: %w: %s", benchProgram, h, err, lastLine(string(out)))
 	}

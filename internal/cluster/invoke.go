@@ -21,6 +21,7 @@ func invoke(ctx context.Context, tool, ggml, what string, args []string, read fu
 		args = append([]string{"--ggml", ggml}, args...)
 	}
 	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd.Env = process.Environment()
 	cmd.WaitDelay = 5 * time.Second
 	process.EndWithParent(cmd)
 	var stderr tail

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"runtime"
 	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // ServerName is the program that runs models for Ollama since version 0.30.
@@ -50,7 +52,7 @@ func version(ctx context.Context, program string) string {
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "--version")
-	cmd.Env = append(os.Environ(), "OLLAMA_HOST=127.0.0.1:1") // where nothing answers
+	cmd.Env = process.Environment("OLLAMA_HOST=127.0.0.1:1") // where nothing answers
 	cmd.WaitDelay = time.Second
 	out, _ := cmd.CombinedOutput()
 	if m := clientVersion.FindSubmatch(out); m != nil {

@@ -13,7 +13,7 @@ import (
 
 func TestEnvironment(t *testing.T) {
 	got := environment([]string{"HOME=/h", "FLASHHEAD_PROBES=7", "FLASHHEAD_MODEL=x", "FLASHHEAD_REORDER=0", "FLASHHEAD_CENTROID_TYPE=f16",
-		"LLAMA_ARG_CTX_SIZE=9", "LLAMA_API_KEY=k", "GGML_BACKEND_PATH=/p.so"}, []string{"FLASHHEAD_PROBES=64"})
+		"LLAMA_ARG_CTX_SIZE=9", "LLAMA_API_KEY=k", "LD_LIBRARY_PATH=/x", "GGML_BACKEND_PATH=/p.so"}, []string{"FLASHHEAD_PROBES=64"})
 	want := []string{"HOME=/h", "FLASHHEAD_REORDER=0", "FLASHHEAD_CENTROID_TYPE=f16", "GGML_BACKEND_PATH=/p.so", "FLASHHEAD_PROBES=64"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -109,16 +108,14 @@ func server(dir string) (Programs, bool) {
 	return Programs{Folder: abs, server: path}, err == nil
 }
 
-// kept are the settings of FlashHead that say how it works, not what it computes: users' own may stay as they are.
-var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER"}
+// kept are variables of the user's that hold for the programs too: settings of FlashHead that say how it works, not what it
+// computes, and the plug-in for a build without FlashHead.
+var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER", "GGML_BACKEND_PATH"}
 
-// environment returns environ without what would steer the head or llama.cpp behind our back, and with settings.
+// environment returns what of environ programs may see, nothing that would steer the head or llama.cpp behind our back, and
+// settings.
 func environment(environ, settings []string) []string {
-	env := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return strings.HasPrefix(name, "FLASHHEAD_") && !slices.Contains(kept, name) || strings.HasPrefix(name, "LLAMA_")
-	})
-	return append(env, settings...)
+	return append(process.Pass(environ, kept...), settings...)
 }
 
 // command prepares a program with its whole output going to log.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // licensesDir has a folder for each Go module, with the files that its licence asks to be passed on.
@@ -105,7 +106,9 @@ func licensesIn(dir, to string) ([]entry, error) {
 type goEnvironment struct{ GOMODCACHE, GOROOT, GOVERSION string }
 
 func goEnv(ctx context.Context) (env goEnvironment, err error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "-json", "GOMODCACHE", "GOROOT", "GOVERSION").Output()
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOMODCACHE", "GOROOT", "GOVERSION")
+	cmd.Env = process.Environment()
+	out, err := cmd.Output()
 	if err != nil {
 		return env, hint.Wrap(fmt.Errorf("go env: %w", err), "put Go in PATH")
 	}
