@@ -34,7 +34,7 @@ const (
 // Overlay is what is laid over the sources of llama.cpp.
 type Overlay struct {
 	Head    fs.FS // sources, copied to flashhead/ in the tree; Go files are left out
-	Patches fs.FS // folders with patches and a series file; Pins.Patches names the one to use
+	Patches fs.FS // folders with patches and a series file: cureFolder, and the one that Pins.Patches names
 }
 
 // headTargets are what only a patched build has: the native tool, the tests of the head's parts and a library for tests.
@@ -313,7 +313,12 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	llama, patches, err := b.patched(ctx, pristine, scratch)
+	cured, notes, err := b.cured(ctx, pristine, scratch)
+	var llama Tree
+	patches := 0
+	if err == nil {
+		llama, patches, err = b.patched(ctx, cured, scratch)
+	}
 	if errors.Is(err, errDoesNotApply) {
 		way := "the pinned sources and the patches of this version do not fit: please report it"
 		if b.opts.OllamaSource != "" || b.opts.LlamaCppSource != "" {
@@ -334,7 +339,8 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 	}
 	b.treeKey = llama.namesKey()
 	changed := ollamaStats.Written + ollamaStats.Removed + llamaStats.Written + llamaStats.Removed
-	st.Note("%s, %s", count(patches, "patch", "patches"), count(changed, "file changed", "files changed"))
+	notes = append([]string{count(patches, "patch", "patches"), count(changed, "file changed", "files changed")}, notes...)
+	st.Note("%s", strings.Join(notes, ", "))
 	return nil
 }
 

@@ -126,6 +126,7 @@ func checkouts(t *testing.T) *build {
 	b.overlay = Overlay{
 		Head: fstest.MapFS{"embed.go": {Data: []byte("package x")}, "cpu/k.cpp": {Data: []byte("int k;")}},
 		Patches: fstest.MapFS{
+			cureFolder + "/series":     {},
 			series + "/series":         {Data: []byte("001-call.patch\n")},
 			series + "/001-call.patch": {Data: []byte(strings.ReplaceAll(addCall, "src/graph.cpp", "src/llama-model.cpp"))},
 		},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -117,7 +118,7 @@ func (p patcher) try(ctx context.Context, dir string, h hunk) (outcome, detail s
 
 func atoi(s string) int { n, _ := strconv.Atoi(s); return n }
 
-// tryPatches lays the head over the tree, tries each hunk of the series and then Ollama's own patches, and writes the
+// tryPatches lays the head over the tree, tries the cures, each hunk of the series and then Ollama's own patches, and writes the
 // tree with all that applied. What did not apply is kept beside it.
 func (c *upstreamCheck) tryPatches(ctx context.Context, st *Step) error {
 	tree := Tree{}
@@ -137,9 +138,16 @@ func (c *upstreamCheck) tryPatches(ctx context.Context, st *Step) error {
 	}
 	defer os.RemoveAll(scratch)
 	p := patcher{git: c.tools.Git, scratch: scratch}
-	all := append(append([]Patch(nil), c.ours...), compat...)
+	cures, err := ReadSeries(c.overlay.Patches, cureFolder)
+	if err != nil {
+		return err
+	}
+	all := slices.Concat(cures, c.ours, compat)
 	work, err := p.stage(tree, all)
 	if err != nil {
+		return err
+	}
+	if err := c.tryCures(ctx, p, work, cures); err != nil {
 		return err
 	}
 	for _, patch := range c.ours {
