@@ -13,9 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
-	"strings"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -258,71 +256,4 @@ func replaceFrom(path string, data io.Reader, mode fs.FileMode) error {
 		return err
 	}
 	return os.Rename(tmp.Name(), path)
-}
-
-// check runs what was built, from where it was put.
-func (b *build) check(ctx context.Context, st *Step) error {
-	lib := filepath.Join(b.opts.Prefix, "lib", "ollama")
-	version, err := b.runProduct(ctx, filepath.Join(b.opts.Prefix, "bin", "ollama"), "--version")
-	if err != nil {
-		return err
-	}
-	if !strings.Contains(version, b.result.Ollama) {
-		return fmt.Errorf("bin/ollama says %q, not %s", version, b.result.Ollama)
-	}
-	version, err = b.runProduct(ctx, filepath.Join(lib, "llama-server"), "--version")
-	if err != nil {
-		return err
-	}
-	first, _, _ := strings.Cut(version, "\n")
-	b.result.LlamaServer = strings.TrimPrefix(first, "version: ")
-	if cpu, _ := filepath.Glob(filepath.Join(lib, "libggml-cpu*")); len(cpu) == 0 {
-		return fmt.Errorf("no CPU backend in %s", lib)
-	}
-	devices := ""
-	if !b.opts.Stock {
-		if devices, err = b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
-			return err
-		}
-	}
-	st.Note("ollama %s, llama-server %s%s", b.result.Ollama, b.result.LlamaServer, devices)
-	return b.writeManifest()
-}
-
-// checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need
-// not be here.
-func (b *build) checkDevices(ctx context.Context, program string) (others string, err error) {
-	devices, folders, err := cluster.Devices(ctx, program, "", nil)
-	if err != nil {
-		return "", err
-	}
-	if !slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
-		return "", errors.New("no backend of this build has the FlashHead op")
-	}
-	for _, d := range devices {
-		switch {
-		case d.Type == "cpu":
-		case d.FlashHead:
-			others += ", FlashHead on " + d.Name
-		default:
-			others += ", no FlashHead on " + d.Name
-		}
-	}
-	for _, f := range folders {
-		if f.Devices == 0 {
-			others += ", no device for " + f.Name
-		}
-	}
-	return others, nil
-}
-
-// runProduct returns what a built program prints, without surrounding white space.
-func (b *build) runProduct(ctx context.Context, program string, args ...string) (string, error) {
-	var all []string
-	err := command{
-		path: program, args: args, dir: b.dir, log: b.log("check-" + filepath.Base(program)),
-		env:    []string{"OLLAMA_HOST=127.0.0.1:1"}, // ask no server that may be running
-		onLine: func(l string) { all = append(all, l) },
-	}.run(ctx)
-	return strings.TrimSpace(strings.Join(all, "\n")), err
 }

@@ -55,6 +55,7 @@ type Options struct {
 	LlamaCppSource    string   // own checkout instead of the pinned tree
 	Jobs              int      // parallel compilers: the number of processors
 	CPUVariants       string   // CPUNative or CPUAll: CPUNative
+	Without           []string // sets of instructions to leave out of a native build, as ParseWithout returns them
 	Backends          []string // as ParseBackends returns them: the default of this machine
 	CUDAArchitectures string   // as CMake lists them: those of this machine's GPUs, or Ollama's list
 	Cache             string   // downloads and build folders: DefaultCache()
@@ -139,6 +140,7 @@ type build struct {
 	dir      string   // build folder in the cache
 	treeKey  string   // digest of the names in the llama.cpp tree
 	files    []string // of the prefix, once assembled
+	variant  string   // the CPU backend that is chosen here, of a build with all
 	result   Result
 }
 
@@ -223,7 +225,7 @@ func (b *build) findTools(ctx context.Context, st *Step) (err error) {
 		if err != nil {
 			return err
 		}
-		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros)
+		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros.without(b.opts.Without, runtime.GOARCH))
 	}
 	if b.opts.has(BackendCUDA) {
 		if b.cuda, err = findCUDA(ctx); err != nil {

@@ -36,6 +36,7 @@ func buildCommand() *cli.Command {
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
+			&cli.StringSliceFlag{Name: "without", Usage: "leave out `SETS` of instructions, e.g. amx,avx512"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "`LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
 			&cli.StringFlag{Name: "cuda-arch", Usage: "`LIST` like 86;90 of GPUs (default: this machine's)"},
 			&cli.BoolFlag{Name: "strict", Hidden: true, Usage: "fail if FlashHead's own sources have warnings"},
@@ -93,7 +94,7 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
-		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "backends", "cuda-arch"} {
+		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch"} {
 			if c.IsSet(other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other), "leave one of them out: the plug-in is one library for any stock Ollama")}
 			}
@@ -106,6 +107,13 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 		return opts, usageError{hint.New(fmt.Sprintf("--cpu-variants %q", v), "give native or all")}
 	}
 	var err error
+	if opts.Without, err = plugin.ParseWithout(c.StringSlice("without"), runtime.GOARCH); err != nil {
+		return opts, usageError{err}
+	}
+	if len(opts.Without) > 0 && opts.CPUVariants == plugin.CPUAll {
+		return opts, usageError{hint.New("--without does not go with --cpu-variants all",
+			"leave one of them out: of all variants, each machine takes the best that it can run")}
+	}
 	if opts.Backends, err = plugin.ParseBackends(c.StringSlice("backends"), runtime.GOOS, runtime.GOARCH); err != nil {
 		return opts, usageError{err}
 	}

@@ -74,7 +74,7 @@ func failure(what string, err error, stderr string) error {
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && !exit.Exited() {
-		return hint.New(fmt.Sprintf("%s ended by %v", what, exit), "if the machine ran out of memory, close other programs and try again")
+		return hint.Wrap(fmt.Errorf("%s ended by %w", what, exit), "if the machine ran out of memory, close other programs and try again")
 	}
 	if cause == "" {
 		cause = err.Error()

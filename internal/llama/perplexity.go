@@ -89,7 +89,7 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 func failed(name string, err error, log *log) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && !exit.Exited() {
-		return hint.New(fmt.Sprintf("%s ended by %v", name, exit), "if the machine ran out of memory, close other programs, or take a smaller --ctx")
+		return hint.Wrap(fmt.Errorf("%s ended by %w", name, exit), "if the machine ran out of memory, close other programs, or take a smaller --ctx")
 	}
 	cause := log.lastWords()
 	if cause == "" && err != nil {

@@ -53,7 +53,7 @@ func (p Programs) Start(ctx context.Context, o ServerOptions) (*Server, error) {
 	}
 	err = s.process.Await(ctx, startTimeout, func() error { return s.ready(ctx) })
 	if errors.Is(err, process.ErrEnded) {
-		err = failed(serverName, nil, s.log)
+		err = s.ended(0)
 	}
 	if err == nil {
 		err = checkHead(s.log.Head(), o.Settings)
@@ -63,6 +63,14 @@ func (p Programs) Start(ctx context.Context, o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// ended waits for the server's end, up to timeout, and says why it ended; nil if it still runs.
+func (s *Server) ended(timeout time.Duration) error {
+	if err, ended := s.process.Ended(timeout); ended {
+		return failed(serverName, err, s.log)
+	}
+	return nil
 }
 
 // ready returns nil once the server answers.
@@ -111,6 +119,11 @@ func (s *Server) stream(ctx context.Context, method, path string, body []byte, r
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
+		if ctx.Err() == nil {
+			if ended := s.ended(time.Second); ended != nil {
+				return ended
+			}
+		}
 		return hint.Wrap(fmt.Errorf("%s does not answer: %w", serverName, err), "check that this runtime can run the model")
 	}
 	defer response.Body.Close()

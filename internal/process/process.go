@@ -19,6 +19,7 @@ var ErrEnded = errors.New("the program ended before it answered")
 type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the program has ended
+	err  error         // how; to be read once done is closed
 }
 
 // Start runs cmd in a group of its own, so that Ctrl-C does not reach it before Stop does.
@@ -28,9 +29,9 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &Process{cmd, make(chan struct{})}
+	p := &Process{cmd: cmd, done: make(chan struct{})}
 	go func() {
-		cmd.Wait()
+		p.err = cmd.Wait()
 		close(p.done)
 	}()
 	return p, nil
@@ -38,6 +39,16 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 
 // PID is the number of the program's process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Ended waits for the program's end, up to timeout. ended is false if it still runs, and err is as of exec.Cmd's Wait.
+func (p *Process) Ended(timeout time.Duration) (err error, ended bool) {
+	select {
+	case <-p.done:
+		return p.err, true
+	case <-time.After(timeout):
+		return nil, false
+	}
+}
 
 // Await calls ready until it returns nil, the program ends, time is up or ctx is done.
 func (p *Process) Await(ctx context.Context, timeout time.Duration, ready func() error) error {

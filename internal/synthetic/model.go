@@ -11,11 +11,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// Model is a converted model of random weights.
+// Model is a model of random weights.
 type Model struct {
 	Shape       Shape
 	Type        Type
-	ClusterSize int    // tokens a cluster
+	ClusterSize int    // tokens a cluster; 0 for a model that is not converted
 	SketchRank  int    // 0 for no sketch; flashhead.CheckSketchRank says what else
 	Version     string // of this program, for the provenance
 }
@@ -36,11 +36,14 @@ func (m Model) File() (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	parameters, err := m.parameters(c.Tensors)
-	if err != nil {
-		return File{}, err
+	c.Keys = append(m.keys(), tokenizer(m.Shape.Vocabulary)...)
+	if m.ClusterSize > 0 {
+		parameters, err := m.parameters(c.Tensors)
+		if err != nil {
+			return File{}, err
+		}
+		c.Keys = append(c.Keys, parameters.Keys()...)
 	}
-	c.Keys = append(append(m.keys(), tokenizer(m.Shape.Vocabulary)...), parameters.Keys()...)
 	return File{int64(len(c.Header())) + size, c}, nil
 }
 
@@ -110,16 +113,13 @@ func (m Model) tensors() []gguf.Tensor {
 	norm("output_norm", s.Width)
 	for layer := range s.Layers {
 		block := fmt.Sprintf("blk.%d.", layer)
-		better := m.Type.matrix
-		if layer%2 == 1 {
-			better = m.Type.better
-		}
-		matrix(block+"attn_q", m.Type.matrix, s.Heads*s.HeadWidth, s.Width)
-		matrix(block+"attn_k", m.Type.matrix, s.KeyHeads*s.HeadWidth, s.Width)
+		plain, better := m.Type.inLayer(layer)
+		matrix(block+"attn_q", plain, s.Heads*s.HeadWidth, s.Width)
+		matrix(block+"attn_k", plain, s.KeyHeads*s.HeadWidth, s.Width)
 		matrix(block+"attn_v", better, s.KeyHeads*s.HeadWidth, s.Width)
-		matrix(block+"attn_output", m.Type.matrix, s.Width, s.Heads*s.HeadWidth)
-		matrix(block+"ffn_gate", m.Type.matrix, s.FeedForward, s.Width)
-		matrix(block+"ffn_up", m.Type.matrix, s.FeedForward, s.Width)
+		matrix(block+"attn_output", plain, s.Width, s.Heads*s.HeadWidth)
+		matrix(block+"ffn_gate", plain, s.FeedForward, s.Width)
+		matrix(block+"ffn_up", plain, s.FeedForward, s.Width)
 		matrix(block+"ffn_down", better, s.Width, s.FeedForward)
 		norm(block+"attn_norm", s.Width)
 		norm(block+"ffn_norm", s.Width)

@@ -35,16 +35,28 @@ func tensorType(name string) gguf.TensorType {
 type Type struct {
 	Name   string
 	matrix gguf.TensorType
-	head   gguf.TensorType // and token embedding
-	better gguf.TensorType // of attn_v and ffn_down in every other layer
+	head   gguf.TensorType   // and token embedding
+	better gguf.TensorType   // of attn_v and ffn_down in every other layer
+	layers []gguf.TensorType // or else the type of all matrices of each layer
+}
+
+// inLayer returns the type of a layer's matrices, and that of its attn_v and ffn_down.
+func (t Type) inLayer(layer int) (plain, better gguf.TensorType) {
+	switch {
+	case t.layers != nil:
+		return t.layers[layer], t.layers[layer]
+	case layer%2 == 1:
+		return t.matrix, t.better
+	}
+	return t.matrix, t.matrix
 }
 
 var types = []Type{
-	{"q4_0", q4_0, q6_K, q4_0},
-	{"q4_k_m", q4_K, q6_K, q6_K},
-	{"q8_0", q8_0, q8_0, q8_0},
-	{"f16", f16, f16, f16},
-	{"bf16", bf16, bf16, bf16},
+	{"q4_0", q4_0, q6_K, q4_0, nil},
+	{"q4_k_m", q4_K, q6_K, q6_K, nil},
+	{"q8_0", q8_0, q8_0, q8_0, nil},
+	{"f16", f16, f16, f16, nil},
+	{"bf16", bf16, bf16, bf16, nil},
 }
 
 // Types returns the types of the given names, smaller files first for the one name "all".
