@@ -17,6 +17,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
+// unpackPattern names the folders in which archives are unpacked, beside the trees that they become.
+const unpackPattern = ".unpack-*"
+
 // maxUnpacked bounds what one archive may grow to; the pinned tree has 140 MB.
 const maxUnpacked = 2 << 30
 
@@ -38,7 +41,8 @@ func checkSHA256(name, want string) error {
 	return nil
 }
 
-// unpack puts the regular files below subdir of a .tar.gz into dir, which appears only when it is complete.
+// unpack puts the regular files below subdir of a .tar.gz into dir, which appears only when it is complete and on the disk, in
+// the place of what was there.
 // An entry below subdir whose name leaves it, or that is a link, is an error. A file .git at the top of subdir is left
 // out: it points at a repository that the archive does not contain, and git would refuse to work beside it.
 func unpack(ctx context.Context, archive, subdir, dir string) error {
@@ -50,7 +54,7 @@ func unpack(ctx context.Context, archive, subdir, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".unpack-*")
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), unpackPattern)
 	if err != nil {
 		return err
 	}
@@ -59,6 +63,12 @@ func unpack(ctx context.Context, archive, subdir, dir string) error {
 		return fmt.Errorf("%s: %w", archive, err)
 	}
 	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	if err := syncTree(tmp); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	return os.Rename(tmp, dir)

@@ -263,11 +263,6 @@ func (b *build) fetchLlamaCpp(ctx context.Context, st *Step) (err error) {
 		b.llamaCpp, err = ownSource(ctx, b.tools.Git, dir, "src/llama-model.cpp")
 		st.Note("%s", b.llamaCpp.dir)
 	} else {
-		unlock, lockErr := lockedfile.MutexAt(filepath.Join(b.opts.Cache, "fetch.lock")).Lock()
-		if lockErr != nil {
-			return lockErr
-		}
-		defer unlock()
 		b.llamaCpp, err = fetchLlamaCpp(ctx, st, b.pins.LlamaCpp, b.opts.Cache)
 	}
 	b.result.LlamaCpp = b.llamaCpp.version
@@ -293,12 +288,23 @@ func (b *build) key() string {
 	return kind + "-" + hex.EncodeToString(sum[:6])
 }
 
-// lock keeps two builds out of one folder; the second one waits.
+// scratchPattern names the temporary folders in a build folder.
+const scratchPattern = "scratch-*"
+
+// lock keeps two builds out of one folder; the second one waits. What a killed build left there is removed.
 func (b *build) lock() (unlock func(), err error) {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, err
 	}
-	return lockedfile.MutexAt(filepath.Join(b.dir, "lock")).Lock()
+	unlock, err = lockedfile.MutexAt(filepath.Join(b.dir, "lock")).Lock()
+	if err != nil {
+		return nil, err
+	}
+	if err := removeLeftovers(b.dir, scratchPattern); err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
 }
 
 // laySources plans both trees and brings their folders up to date. Nothing is written before every patch applied.
@@ -310,7 +316,7 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 	if err := pristine.AddDir("", b.llamaCpp.dir, b.llamaCpp.skip); err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp(b.dir, "scratch-*")
+	scratch, err := os.MkdirTemp(b.dir, scratchPattern)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -77,14 +78,24 @@ func wrongSum(what, got, want string) error {
 }
 
 // fetchLlamaCpp returns the pinned tree from the cache folder, unpacking and downloading what is not there yet.
-// The network is used only when neither the tree nor the archive is in the cache.
+// The network is used only when neither the tree nor the archive is in the cache. The tree's sum, which was recorded when the
+// checked archive was unpacked, is computed anew each time: a tree that was changed, or half written, is unpacked again.
 func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache string) (source, error) {
 	st.Note("%s in %s %s", pin.Commit, pin.Package, pin.Version)
 	found := source{
 		dir:     filepath.Join(cache, "src", "llama.cpp-"+pin.SHA256[:16]),
 		version: pin.Commit,
 	}
-	if _, err := os.Stat(found.dir); err == nil {
+	unlock, err := lockFetching(cache)
+	if err != nil {
+		return source{}, err
+	}
+	defer unlock()
+	if err := removeLeftovers(filepath.Join(cache, "src"), unpackPattern); err != nil {
+		return source{}, err
+	}
+	unsound := checkUnpacked(found.dir)
+	if unsound == "" {
 		return found, nil
 	}
 	archive := filepath.Join(cache, "downloads", pin.File)
@@ -96,5 +107,49 @@ func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache string)
 	if err := checkSHA256(archive, pin.SHA256); err != nil {
 		return source{}, err
 	}
-	return found, unpack(ctx, archive, pin.Subdir, found.dir)
+	st.Note("%s in %s %s, unpacked: %s", pin.Commit, pin.Package, pin.Version, unsound)
+	if err := unpack(ctx, archive, pin.Subdir, found.dir); err != nil {
+		return source{}, err
+	}
+	return found, recordUnpacked(found.dir)
+}
+
+// lockFetching lets one process at a time change downloads and sources in the cache.
+func lockFetching(cache string) (unlock func(), err error) {
+	return lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
+}
+
+// sumOf is the file with the sum of an unpacked tree, beside it.
+func sumOf(dir string) string { return dir + ".sum" }
+
+// checkUnpacked says why the tree at dir has to be unpacked, "" if it is as it was.
+func checkUnpacked(dir string) string {
+	if _, err := os.Lstat(dir); err != nil {
+		return "it was not there"
+	}
+	want, err := os.ReadFile(sumOf(dir))
+	if err != nil {
+		return "its sum was not there"
+	}
+	if got, err := dirhash.HashDir(dir, "", dirhash.Hash1); err != nil || got != string(want) {
+		return "files were changed"
+	}
+	return ""
+}
+
+func recordUnpacked(dir string) error {
+	sum, err := dirhash.HashDir(dir, "", dirhash.Hash1)
+	if err != nil {
+		return err
+	}
+	return replace(sumOf(dir), []byte(sum), 0o644)
+}
+
+// removeLeftovers removes what killed runs left in dir. The caller holds the lock that their owners held.
+func removeLeftovers(dir, pattern string) error {
+	left, err := filepath.Glob(filepath.Join(dir, pattern))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
 }

@@ -132,7 +132,7 @@ func (c *upstreamCheck) tryPatches(ctx context.Context, st *Step) error {
 	if err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp(c.dir, "scratch-*")
+	scratch, err := os.MkdirTemp(c.dir, scratchPattern)
 	if err != nil {
 		return err
 	}

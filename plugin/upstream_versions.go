@@ -17,8 +17,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
-
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -65,7 +63,7 @@ func (c *upstreamCheck) resolveOllama(ctx context.Context, version string) error
 	var out bytes.Buffer
 	err := command{
 		path: c.tools.Go, args: []string{"mod", "download", "-json", c.pins.Ollama.Module + "@" + version},
-		dir: c.build.opts.Cache, env: []string{"GOWORK=off", "GOFLAGS="}, log: c.fetchLog("ollama-" + version), stdout: &out,
+		dir: c.build.opts.Cache, env: goEnv(), log: c.fetchLog("ollama-" + version), stdout: &out,
 	}.run(ctx)
 	var got struct{ Sum, Error string }
 	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {
@@ -80,7 +78,7 @@ func (c *upstreamCheck) resolveOllama(ctx context.Context, version string) error
 
 func (c *upstreamCheck) resolveLlamaCpp(ctx context.Context, st *Step, version string) error {
 	cache := c.build.opts.Cache
-	unlock, err := lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
+	unlock, err := lockFetching(cache)
 	if err != nil {
 		return err
 	}
