@@ -17,8 +17,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// unpackPattern names the folders in which archives are unpacked, beside the trees that they become.
-const unpackPattern = ".unpack-*"
+// unpackPrefix begins the names of folders in which archives are unpacked, beside the trees that they become.
+const unpackPrefix = ".unpack-"
 
 // maxUnpacked bounds what one archive may grow to; the pinned tree has 140 MB.
 const maxUnpacked = 2 << 30
@@ -54,7 +54,7 @@ func unpack(ctx context.Context, archive, subdir, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), unpackPattern)
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), unpackPrefix+"*")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/rogpeppe/go-internal/lockedfile"
+
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -114,11 +116,21 @@ func (b *build) place(ctx context.Context, st *Step, products []product, manifes
 	if err := b.claim(products, manifest); err != nil {
 		return err
 	}
+	// Builds of both kinds may have one prefix, so what lies there half written is a killed build's only under a lock of all.
+	unlock, err := lockedfile.MutexAt(filepath.Join(b.opts.Cache, "assemble.lock")).Lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for _, p := range products {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		changed, err := install(p, filepath.Join(b.opts.Prefix, filepath.FromSlash(p.to)))
+		path := filepath.Join(b.opts.Prefix, filepath.FromSlash(p.to))
+		if err := removeLeftovers(filepath.Dir(path), filepath.Base(path)+".partial-"); err != nil {
+			return hint.Wrap(err, prefixHint)
+		}
+		changed, err := install(p, path)
 		if err != nil {
 			return hint.Wrap(err, prefixHint)
 		}

@@ -10,7 +10,7 @@ import (
 // testBuild is a build whose compilers have already run; its products are small files.
 func testBuild(t *testing.T) *build {
 	t.Helper()
-	b := &build{dir: t.TempDir(), opts: Options{Prefix: filepath.Join(t.TempDir(), "dist")}}
+	b := &build{dir: t.TempDir(), opts: Options{Prefix: filepath.Join(t.TempDir(), "dist"), Cache: t.TempDir()}}
 	for name, mode := range map[string]os.FileMode{
 		"bin/ollama": 0o755, "ollama/LICENSE": 0o644, "llama.cpp/LICENSE": 0o644, "llama.cpp/vendor/cpp-httplib/LICENSE": 0o644,
 		"native/ollama-vendor-licenses/LLAMA_CPP_VENDORS_LICENSE": 0o644,
@@ -98,10 +98,10 @@ func TestBuildsShareAPrefix(t *testing.T) {
 	if err := os.WriteFile(from, nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	prefix := t.TempDir()
+	prefix, cache := t.TempDir(), t.TempDir()
 	place := func(manifest string, files ...string) {
 		t.Helper()
-		b := &build{opts: Options{Prefix: prefix}}
+		b := &build{opts: Options{Prefix: prefix, Cache: cache}}
 		var products []product
 		for _, name := range files {
 			products = append(products, product{to: name, from: from})

@@ -288,8 +288,8 @@ func (b *build) key() string {
 	return kind + "-" + hex.EncodeToString(sum[:6])
 }
 
-// scratchPattern names the temporary folders in a build folder.
-const scratchPattern = "scratch-*"
+// scratchPrefix begins the names of temporary folders in a build folder.
+const scratchPrefix = "scratch-"
 
 // lock keeps two builds out of one folder; the second one waits. What a killed build left there is removed.
 func (b *build) lock() (unlock func(), err error) {
@@ -300,7 +300,7 @@ func (b *build) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := removeLeftovers(b.dir, scratchPattern); err != nil {
+	if err := removeLeftovers(b.dir, scratchPrefix); err != nil {
 		unlock()
 		return nil, err
 	}
@@ -316,7 +316,7 @@ func (b *build) laySources(ctx context.Context, st *Step) error {
 	if err := pristine.AddDir("", b.llamaCpp.dir, b.llamaCpp.skip); err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp(b.dir, scratchPattern)
+	scratch, err := os.MkdirTemp(b.dir, scratchPrefix+"*")
 	if err != nil {
 		return err
 	}

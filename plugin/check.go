@@ -64,7 +64,7 @@ const (
 // try has what was built in lib write some tokens on the processor, as the runtime would: with the one CPU backend, or with the
 // best of all variants; dense, and then, unless the build is stock, with FlashHead on a file that its own tool converted.
 func (b *build) try(ctx context.Context, lib string) (tried string, err error) {
-	dir, err := os.MkdirTemp(b.dir, scratchPattern)
+	dir, err := os.MkdirTemp(b.dir, scratchPrefix+"*")
 	if err != nil {
 		return "", err
 	}

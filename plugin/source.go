@@ -91,7 +91,7 @@ func fetchLlamaCpp(ctx context.Context, st *Step, pin LlamaCppPin, cache string)
 		return source{}, err
 	}
 	defer unlock()
-	if err := removeLeftovers(filepath.Join(cache, "src"), unpackPattern); err != nil {
+	if err := removeLeftovers(filepath.Join(cache, "src"), unpackPrefix); err != nil {
 		return source{}, err
 	}
 	unsound := checkUnpacked(found.dir)
@@ -145,11 +145,13 @@ func recordUnpacked(dir string) error {
 	return replace(sumOf(dir), []byte(sum), 0o644)
 }
 
-// removeLeftovers removes what killed runs left in dir. The caller holds the lock that their owners held.
-func removeLeftovers(dir, pattern string) error {
-	left, err := filepath.Glob(filepath.Join(dir, pattern))
-	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
+// removeLeftovers removes what killed runs left in dir under names that begin so. The caller holds the lock that their owners held.
+func removeLeftovers(dir, prefix string) (err error) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
 }

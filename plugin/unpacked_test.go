@@ -109,6 +109,21 @@ func TestLeftoversInTheCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlock()
+	assembled := testBuild(t)
+	half := filepath.Join(assembled.opts.Prefix, "lib/ollama/llama-server.partial-789")
+	foreign := filepath.Join(assembled.opts.Prefix, "lib/ollama/other.partial-789")
+	for _, path := range []string{half, foreign} {
+		if err := replace(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	assembleOnce(t, assembled)
+	if _, err := os.Stat(half); err == nil {
+		t.Error("half a program is left")
+	}
+	if _, err := os.Stat(foreign); err != nil {
+		t.Error("what no build made is gone")
+	}
 	if _, err := os.Stat(scratch); err == nil {
 		t.Error("a scratch folder is left")
 	}

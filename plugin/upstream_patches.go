@@ -132,7 +132,7 @@ func (c *upstreamCheck) tryPatches(ctx context.Context, st *Step) error {
 	if err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp(c.dir, scratchPattern)
+	scratch, err := os.MkdirTemp(c.dir, scratchPrefix+"*")
 	if err != nil {
 		return err
 	}
