@@ -60,12 +60,10 @@ func (c Compiler) cmake() string {
 	return strings.Join(words, ";")
 }
 
-// env is the compiler with its launcher as Go takes it in CC and CXX: words, quoted where they have spaces.
+// env is the compiler as Go takes it in CC and CXX: words, quoted where they have spaces. Go has a cache of its own and needs no
+// launcher.
 func (c Compiler) env() string {
 	words := c.command()
-	if c.Launcher != "" {
-		words = slices.Insert(words, 0, c.Launcher)
-	}
 	for i, word := range words {
 		switch {
 		case strings.ContainsAny(word, " \t\n'") && !strings.Contains(word, `"`):
