@@ -1,0 +1,83 @@
+package trial
+
+import (
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+)
+
+// identity is who runs llama-server; nil is this user.
+type identity struct{ credential *syscall.Credential }
+
+// account returns who runs server: the user called name; else, for root, its owner; else this user. A user that cannot be
+// found, such as one that systemd makes when its service starts, counts as "".
+func account(name, server string) (identity, error) {
+	info, err := os.Stat(server)
+	if err != nil {
+		return identity{}, hint.Wrap(err, "install Ollama again")
+	}
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	if os.Geteuid() != 0 || info.Mode().Perm()&0o002 != 0 {
+		if !installation.Trusted(server) {
+			return identity{}, notTried(server)
+		}
+		return identity{}, nil
+	}
+	u, err := user.Lookup(name)
+	if owner != 0 { // another user's program is run with the rights of that user alone
+		u, err = user.LookupId(strconv.Itoa(owner))
+		if err != nil {
+			return identity{}, notTried(server)
+		}
+	}
+	if err != nil || u.Uid == "0" {
+		return identity{}, nil
+	}
+	return identityOf(u)
+}
+
+func identityOf(u *user.User) (identity, error) {
+	numbers := []uint32{}
+	ids, _ := u.GroupIds()
+	for _, id := range append([]string{u.Uid, u.Gid}, ids...) {
+		n, err := strconv.ParseUint(id, 10, 32)
+		if err != nil {
+			return identity{}, err
+		}
+		numbers = append(numbers, uint32(n))
+	}
+	return identity{&syscall.Credential{Uid: numbers[0], Gid: numbers[1], Groups: numbers[2:]}}, nil
+}
+
+// apply makes cmd run as i.
+func (i identity) apply(cmd *exec.Cmd) {
+	if i.credential == nil {
+		return
+	}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Credential = i.credential
+}
+
+// folder makes a temporary folder that i may write to. Another user may not enter every folder for temporary files.
+func (i identity) folder() (string, error) {
+	parent := ""
+	if i.credential != nil {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "fh-ollama-trial-*")
+	if err != nil || i.credential == nil {
+		return dir, err
+	}
+	if err := os.Chown(dir, int(i.credential.Uid), int(i.credential.Gid)); err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
+	return dir, nil
+}
