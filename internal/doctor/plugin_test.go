@@ -15,7 +15,7 @@ import (
 
 const (
 	unitFile = "etc/systemd/system/ollama.service"
-	library  = "home/ann/.local/share/fh-ollama/lib/" + placement.LibraryName
+	library  = "home/ann/.local/share/fh-ollama/lib/flashhead/" + placement.LibraryName
 	beside   = "usr/local/lib/ollama/" + placement.BesideName
 )
 
@@ -130,7 +130,7 @@ func TestPlugin(t *testing.T) {
 				pluginInstalled(t, m, false)
 				s.Started = time.Since(installationtest.Boot) + time.Minute
 			},
-			library: "usr/local/lib/fh-ollama/" + placement.LibraryName,
+			library: "usr/local/lib/fh-ollama/lib/flashhead/" + placement.LibraryName,
 			shown:   []string{"with the plug-in"},
 		},
 		"another user's service, not restarted": {
@@ -157,7 +157,7 @@ func TestPlugin(t *testing.T) {
 		},
 		"another machine's server": {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
-				m.Write("home/ann/.local/share/fh-ollama/lib/"+placement.LibraryName, "x", 0o644)
+				m.Write("home/ann/.local/share/fh-ollama/lib/flashhead/"+placement.LibraryName, "x", 0o644)
 				s.PID = 0
 			},
 			problem: "cannot be seen from here",

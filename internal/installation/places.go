@@ -22,6 +22,7 @@ type Places struct {
 	DataHome    string   // the user's folder for data of programs, usually ~/.local/share
 	ConfigHome  string   // the user's folder for settings, usually ~/.config
 	UID         int      // number of the user
+	Sudo        bool     // root's rights were lent to another user by sudo
 	Port        int      // of this machine at which OLLAMA_HOST expects a server; 0 if that is another machine
 	BackendPath string   // GGML_BACKEND_PATH in the user's environment
 }
@@ -34,8 +35,10 @@ func Here() Places {
 		Root: root, Proc: filepath.Join(root, "proc"), Path: filepath.SplitList(os.Getenv("PATH")),
 		UID: os.Getuid(), Port: localPort(envconfig.ConnectableHost()), BackendPath: os.Getenv("GGML_BACKEND_PATH"),
 	}
+	lender := os.Getenv("SUDO_UID")
+	p.Sudo = p.UID == 0 && lender != "" && lender != "0"
 	p.Home, _ = os.UserHomeDir()
-	if u, err := user.Current(); err == nil && (p.Home == "" || p.UID == 0 && os.Getenv("SUDO_UID") != "") {
+	if u, err := user.Current(); err == nil && (p.Home == "" || p.UID == 0 && lender != "") {
 		p.Home = u.HomeDir // sudo may keep HOME: no files of root's into the folder of a user
 	}
 	p.DataHome = folder("XDG_DATA_HOME", filepath.Join(p.Home, ".local", "share"))

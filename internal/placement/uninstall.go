@@ -29,7 +29,10 @@ func Uninstall(ctx context.Context, o Options) (Result, error) {
 		changes, err := r.takeAway(o.DryRun)
 		result.Changes = append(result.Changes, changes...)
 		if err != nil {
-			return result, hint.Wrap(err, "give yourself permission there and try again")
+			if hint.Of(err) == "" {
+				err = hint.Wrap(err, "give yourself permission there and try again")
+			}
+			return result, err
 		}
 		for _, p := range placed {
 			result.afterwards(p)
@@ -70,6 +73,14 @@ func (r *receipt) takeAway(dryRun bool) ([]Change, error) {
 		}
 		return all, nil
 	}
+	if len(r.Files) == 0 && len(r.Installs) == 0 {
+		return nil, nil
+	}
+	unlock, err := r.locked()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	var paths []string
 	for _, m := range r.Files {
 		paths = append(paths, m.Path)

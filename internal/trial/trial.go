@@ -94,6 +94,8 @@ func (t Trial) start(ctx context.Context, server, dir string, user identity, nam
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return l, ctx.Err()
+	case errors.Is(err, process.ErrEnded) && l.loaded() && cmd.ProcessState.Success():
+		return l, nil
 	case errors.Is(err, process.ErrEnded):
 		return l, t.ended(cmd.ProcessState, l)
 	default:

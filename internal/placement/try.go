@@ -1,0 +1,39 @@
+package placement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/trial"
+)
+
+// Try loads the plug-in at library with the llama-server of i, as the user who runs it where this one may. It returns what the
+// log says of the head. The error says why the plug-in does not work; trial.ErrNotTried is in its chain if nobody knows.
+func Try(ctx context.Context, i installation.Installation, library string, beside bool) (string, error) {
+	t := trial.Trial{LibDir: i.LibDir, Library: library, Beside: beside}
+	if i.Unit != nil && !i.Unit.User {
+		t.Account = i.Unit.Account
+	}
+	return t.Run(ctx)
+}
+
+// try returns what work.do asks about a library in its place.
+func (t target) try(ctx context.Context) func(library string, beside bool) (string, error) {
+	return func(library string, beside bool) (string, error) {
+		said, err := Try(ctx, t.ollama, library, beside)
+		switch {
+		case errors.Is(err, trial.ErrNotTried):
+			return "not: " + err.Error(), nil
+		case err != nil && ctx.Err() == nil:
+			cause := fmt.Errorf("nothing is installed: %w", err)
+			if text, _ := Unchecked(t.ollama); text != "" {
+				cause = fmt.Errorf("%w (%s)", cause, text)
+			}
+			return "", hint.Wrap(cause, hint.Of(err))
+		}
+		return said, err
+	}
+}
