@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/placement"
+	"github.com/fh-ollama/fh-ollama/internal/trial"
 )
 
 // Plugin is what the server has of the plug-in, where its process runs on this machine.
@@ -18,6 +20,8 @@ type Plugin struct {
 	Program   string   `json:"program,omitempty"` // the server's, if its process was found
 	Library   string   `json:"library,omitempty"` // path of the plug-in that models get when they are loaded, "" for none
 	Beside    bool     `json:"beside"`            // it lies beside Ollama's libraries, not in GGML_BACKEND_PATH
+	Tried     string   `json:"tried,omitempty"`   // what the log of the Ollama's own llama-server says when it loads a tiny model with Library
+	GPU       string   `json:"gpu,omitempty"`     // one that this Ollama runs models on, for which the plug-in does nothing
 	Installed []string `json:"installed"`         // paths that `fh-ollama install` has placed, of any Ollama here
 	Running   []Runner `json:"running"`           // processes that run models for the server
 }
@@ -56,10 +60,49 @@ func (r *Report) plugin(ctx context.Context, places installation.Places) {
 		r.Plugin.Program = found[i].Program
 		gpu = found[i].GPU(places)
 		r.loads(found[i], placed)
+		if gpu != nil && r.Plugin.Library != "" {
+			r.Plugin.GPU = fmt.Sprintf("%s (%s)", gpu.Name, gpu.Device)
+		}
 		r.running(places.Runners(*found[i].Server), gpu)
 	}
 	if r.Plugin.Library == "" && len(r.Problems) == known {
 		r.missing(gpu)
+	}
+}
+
+// tryPlugin tries the plug-in that the server's models get; if no server answers, each that is installed.
+func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
+	try := func(program, library string, beside bool) {
+		if i, err := installation.At(ctx, places, program); err == nil && i.LibDir != "" && isFile(library) {
+			r.try(ctx, i, library, beside)
+		}
+	}
+	if r.Plugin.Library != "" {
+		try(r.Plugin.Program, r.Plugin.Library, r.Plugin.Beside)
+	}
+	if r.Server.Reachable {
+		return
+	}
+	placed, _ := placement.All(places) // an error was told before
+	for _, p := range placed {
+		try(p.Ollama, p.Library, p.Beside)
+	}
+}
+
+// try has the Ollama's own llama-server load the plug-in, and says what is wrong if it does not work there.
+func (r *Report) try(ctx context.Context, i installation.Installation, library string, beside bool) {
+	said, err := placement.Try(ctx, i, library, beside)
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, trial.ErrNotTried):
+		r.Plugin.Tried = "not: " + err.Error() + "; " + hint.Of(err)
+	case err != nil:
+		if text, _ := placement.Unchecked(i); text != "" {
+			err = hint.Wrap(fmt.Errorf("%w (%s)", err, text), hint.Of(err))
+		}
+		r.wrong(err)
+	default:
+		r.Plugin.Tried = said
 	}
 }
 

@@ -177,4 +177,3 @@ func (m made) removal() (Change, error) {
 	}
 	return Change{}, nil
 }
-

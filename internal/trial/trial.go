@@ -47,11 +47,11 @@ func (t Trial) Run(ctx context.Context) (string, error) {
 	}
 	dir, err := user.folder()
 	if err != nil {
-		return "", err
+		return "", hint.Wrap(err, "make that folder, or name another in TMPDIR")
 	}
 	defer os.RemoveAll(dir)
 	if err := writeModel(filepath.Join(dir, modelName)); err != nil {
-		return "", err
+		return "", hint.Wrap(err, "make room there, or name another folder in TMPDIR")
 	}
 	log, err := t.start(ctx, server, dir, user, !t.Beside)
 	if err != nil || log.active() != "" {
