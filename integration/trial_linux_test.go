@@ -4,11 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/trial"
 )
@@ -115,6 +117,56 @@ func TestTrial(t *testing.T) {
 				t.Errorf("%q, %v\n%s", line, err, hint.Of(err))
 			}
 		})
+	}
+}
+
+// The library of a service is tried as the service's user: what only root may read is refused, and the folders above decide.
+func TestInstallForService(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can install for another user")
+	}
+	tool := plugin(t).Bin("fh-ollama")
+	dir := t.TempDir()
+	usr, root := filepath.Join(dir, "usr"), filepath.Join(dir, "root")
+	copyTree(t, stock(t).Bin("ollama"), filepath.Join(usr, "bin", "ollama"))
+	copyTree(t, stock(t).Lib(""), filepath.Join(usr, "lib", "ollama"))
+	units := filepath.Join(root, "etc/systemd/system")
+	local := filepath.Join(root, "usr/local")
+	for _, folder := range []string{units, local, filepath.Join(dir, "tmp"), filepath.Join(dir, "home")} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unit := "[Service]\nUser=nobody\nExecStart=" + filepath.Join(usr, "bin", "ollama") + " serve\n"
+	if err := os.WriteFile(filepath.Join(units, "ollama.service"), []byte(unit), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	openFolders(t, usr)
+	run := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(timeout(t), "sh", append([]string{"-c", `umask 077; exec "$0" "$@"`, tool}, args...)...)
+		cmd.Env = append(harness.Environment(dir), "FH_OLLAMA_ROOT="+root, "GGML_BACKEND_PATH=")
+		text, err := cmd.CombinedOutput()
+		return string(text), err
+	}
+	before := tree(t, dir)
+	if err := os.Chmod(local, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	said, err := run("install", "--ollama", filepath.Join(usr, "bin", "ollama"))
+	if err == nil || !strings.Contains(said, "nothing is installed: the user nobody, who runs Ollama, may not read the plug-in") {
+		t.Errorf("a folder that the service's user may not enter: %v\n%s", err, said)
+	}
+	if err := os.Chmod(local, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if now := tree(t, dir); !slices.Equal(now, before) {
+		t.Errorf("it leaves\n%s\nbefore there was\n%s", strings.Join(now, "\n"), strings.Join(before, "\n"))
+	}
+	if said, err = run("install", "--ollama", filepath.Join(usr, "bin", "ollama")); err != nil || !strings.Contains(said, "llama-server: flash_head: active on CPU") {
+		t.Errorf("with a umask of 077: %v\n%s", err, said)
+	}
+	if said, err = run("uninstall"); err != nil || !slices.Equal(tree(t, dir), before) {
+		t.Errorf("uninstall: %v\n%s", err, said)
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *Report) plugin(ctx context.Context, places installation.Places) {
 	if err == nil && i >= 0 {
 		r.Plugin.Program = found[i].Program
 		gpu = found[i].GPU(places)
-		r.loads(found[i], placed)
+		r.loads(places, found[i], placed)
 		if gpu != nil && r.Plugin.Library != "" {
 			r.Plugin.GPU = fmt.Sprintf("%s (%s)", gpu.Name, gpu.Device)
 		}
@@ -107,7 +107,7 @@ func (r *Report) try(ctx context.Context, i installation.Installation, library s
 }
 
 // loads finds out which plug-in the server's models get.
-func (r *Report) loads(i installation.Installation, placed []placement.Placed) {
+func (r *Report) loads(places installation.Places, i installation.Installation, placed []placement.Placed) {
 	s, u := i.Server, i.Unit
 	if path := filepath.Join(i.LibDir, placement.BesideName); i.LibDir != "" && isFile(path) {
 		r.Plugin.Seen, r.Plugin.Library, r.Plugin.Beside = true, path, true
@@ -124,7 +124,7 @@ func (r *Report) loads(i installation.Installation, placed []placement.Placed) {
 	}
 	switch {
 	case !ours(path) || late:
-		r.installed(i, placed)
+		r.installed(places, i, placed)
 	case !isFile(path):
 		r.wrong(hint.New(fmt.Sprintf("the server is told to load %s, which is not there", path), "place it again: fh-ollama install"))
 	default:
@@ -133,7 +133,7 @@ func (r *Report) loads(i installation.Installation, placed []placement.Placed) {
 }
 
 // installed says what is wrong if the plug-in was installed for i, which does not have it.
-func (r *Report) installed(i installation.Installation, placed []placement.Placed) {
+func (r *Report) installed(places installation.Places, i installation.Installation, placed []placement.Placed) {
 	at := slices.IndexFunc(placed, func(p placement.Placed) bool { return p.Ollama == i.Program })
 	switch {
 	case at < 0:
@@ -148,7 +148,7 @@ func (r *Report) installed(i installation.Installation, placed []placement.Place
 		r.wrong(hint.New(fmt.Sprintf("the plug-in is installed, but %s was started without it", i.Unit.Name), i.Unit.Restart(prefix)))
 	default:
 		r.wrong(hint.New("the plug-in is installed, but the server was started without it",
-			"stop the server and start it so: "+placement.ServeCommand(placed[at].Library)))
+			"stop the server and start it so: "+placement.ServeCommand(places, i.Program, placed[at].Library)))
 	}
 }
 

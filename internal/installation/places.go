@@ -110,6 +110,16 @@ func (p Places) programs() []string {
 	return paths
 }
 
+// Named returns the path, links resolved, of the program that this name starts on a command line; "" if there is none.
+func (p Places) Named(name string) string {
+	for _, dir := range p.Path {
+		if path := filepath.Join(dir, name); filepath.IsAbs(dir) && executable(path) {
+			return resolve(path)
+		}
+	}
+	return ""
+}
+
 // confined names what shuts a program at path off from the files of this machine, "" if nothing does. Links are not
 // followed: a snap's program is a link to the one that starts all snaps.
 func (p Places) confined(path string) string {

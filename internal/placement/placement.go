@@ -236,7 +236,7 @@ func (o Options) next(t target, r *Result) {
 		}
 	case has: // each model is run by a new process, which loads the library as it is then
 	case u != nil:
-		r.Next = append(r.Next, u.Restart(""))
+		r.Next = append(r.Next, o.restart(*u))
 	default:
 		switch {
 		case s == nil:
@@ -245,13 +245,24 @@ func (o Options) next(t target, r *Result) {
 		default:
 			r.Notes = append(r.Notes, fmt.Sprintf("a server of another user runs (process %d), for which nothing is changed", s.PID))
 		}
-		r.Next = append(r.Next, ServeCommand(t.library))
+		r.Next = append(r.Next, ServeCommand(o.Places, t.ollama.Program, t.library))
 	}
 	program := o.fhOllama(t)
 	r.Next = append(r.Next, program+" create NAME-flashhead --from NAME", program+" doctor")
 }
 
-// ServeCommand is the command line that starts an Ollama with the plug-in at path.
-func ServeCommand(path string) string {
-	return "GGML_BACKEND_PATH=" + commandline.Quote(path) + " ollama serve"
+// restart is the command line that starts the service u anew, for the user who called this program.
+func (o Options) restart(u installation.Unit) string {
+	if o.Places.Sudo && !u.User {
+		return u.Restart("sudo ")
+	}
+	return u.Restart("")
+}
+
+// ServeCommand is the command line that starts the Ollama with this program with the plug-in at library.
+func ServeCommand(places installation.Places, program, library string) string {
+	if places.Named("ollama") == program {
+		program = "ollama"
+	}
+	return "GGML_BACKEND_PATH=" + commandline.Quote(library) + " " + commandline.Quote(program) + " serve"
 }

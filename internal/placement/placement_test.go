@@ -125,6 +125,7 @@ const (
 
 func TestUser(t *testing.T) {
 	m := newMachine(t)
+	m.Options.Places.Path = append(m.Options.Places.Path, m.Path("usr/local/bin")) // so the command needs no path
 	before := m.Tree()
 	m.DryRun = true
 	r := m.install()

@@ -34,6 +34,6 @@ func (t target) try(ctx context.Context) func(library string, beside bool) (stri
 			}
 			return "", hint.Wrap(cause, hint.Of(err))
 		}
-		return said, err
+		return "a tiny model with this Ollama's llama-server: " + said, err
 	}
 }

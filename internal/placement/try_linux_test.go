@@ -30,7 +30,7 @@ func TestFailedTrial(t *testing.T) {
 		m.Write(serverFile, rests, 0o755)
 		m.refused("nothing is installed", "fh-ollama build")
 		m.Write(serverFile, good, 0o755)
-		shows(t, m.install(), "tried flash_head: active on CPU: output.weight")
+		shows(t, m.install(), "tried a tiny model with this Ollama's llama-server: flash_head: active on CPU: output.weight")
 	}
 }
 
@@ -121,7 +121,7 @@ func TestForOthers(t *testing.T) {
 		lay(&m)
 		before := m.Tree()
 		r := m.install()
-		shows(t, r, "placed "+m.Path(systemLibrary), "next GGML_BACKEND_PATH="+m.Path(systemLibrary)+" ollama serve")
+		shows(t, r, "placed "+m.Path(systemLibrary), "next GGML_BACKEND_PATH="+m.Path(systemLibrary)+" "+m.Path("usr/local/bin/ollama")+" serve")
 		if strings.Contains(r.String(), m.Path("home")) {
 			t.Errorf("%s: in root's folder:\n%s", name, r)
 		}
@@ -130,6 +130,15 @@ func TestForOthers(t *testing.T) {
 			t.Errorf("before\n%safter\n%s", before, after)
 		}
 	}
+}
+
+// Who called this program by sudo needs it for the service, too.
+func TestSudoService(t *testing.T) {
+	m := newMachine(t)
+	m.service()
+	m.Options.Places.UID, m.Options.Places.Sudo = 0, true
+	shows(t, m.install(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
+	shows(t, m.uninstall(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
 }
 
 // Whatever the umask and whoever changed it: the service's user may read what is installed.

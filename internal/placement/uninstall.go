@@ -35,7 +35,7 @@ func Uninstall(ctx context.Context, o Options) (Result, error) {
 			return result, err
 		}
 		for _, p := range placed {
-			result.afterwards(p)
+			o.afterwards(&result, p)
 		}
 	}
 	return result, nil
@@ -90,7 +90,7 @@ func (r *receipt) takeAway(dryRun bool) ([]Change, error) {
 }
 
 // afterwards tells how a running server loses the plug-in that it has.
-func (r *Result) afterwards(p Placed) {
+func (o Options) afterwards(r *Result, p Placed) {
 	add := func(list *[]string, line string) {
 		if !slices.Contains(*list, line) {
 			*list = append(*list, line)
@@ -98,7 +98,7 @@ func (r *Result) afterwards(p Placed) {
 	}
 	switch {
 	case p.Unit != "":
-		add(&r.Next, installation.Unit{Name: p.Unit, User: p.User}.Restart(""))
+		add(&r.Next, o.restart(installation.Unit{Name: p.Unit, User: p.User}))
 	case p.Beside:
 		add(&r.Notes, "models that run now keep the plug-in until they are unloaded, e.g. by `ollama stop NAME`")
 	default:

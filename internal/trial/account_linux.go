@@ -4,11 +4,14 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
 // identity is who runs llama-server; nil is this user.
@@ -65,19 +68,29 @@ func (i identity) apply(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Credential = i.credential
 }
 
-// folder makes a temporary folder that i may write to. Another user may not enter every folder for temporary files.
-func (i identity) folder() (string, error) {
-	parent := ""
-	if i.credential != nil {
-		parent = "/tmp"
+// folder makes a temporary folder that i may write to, and returns what removes it. Another user may not enter every folder for
+// temporary files, but everybody's.
+func (i identity) folder() (path string, remove func(), err error) {
+	if i.credential == nil {
+		dir, err := output.NewFolder("trial")
+		return dir.Path, func() { dir.Remove() }, err
 	}
-	dir, err := os.MkdirTemp(parent, "fh-ollama-trial-*")
-	if err != nil || i.credential == nil {
-		return dir, err
+	const pattern = "fh-ollama-trial-*"
+	left, _ := filepath.Glob(filepath.Join(everybodys, pattern))
+	for _, dir := range left { // by a killed one: no trial takes so long
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > 10*timeout {
+			os.RemoveAll(dir)
+		}
 	}
-	if err := os.Chown(dir, int(i.credential.Uid), int(i.credential.Gid)); err != nil {
-		os.RemoveAll(dir)
-		return "", err
+	path, err = os.MkdirTemp(everybodys, pattern)
+	if err != nil {
+		return "", nil, err
 	}
-	return dir, nil
+	if err = os.Chown(path, int(i.credential.Uid), int(i.credential.Gid)); err != nil {
+		os.RemoveAll(path)
+	}
+	return path, func() { os.RemoveAll(path) }, err
 }
+
+// everybodys is the folder for temporary files that every user may enter.
+const everybodys = "/tmp"

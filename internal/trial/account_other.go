@@ -3,7 +3,7 @@
 package trial
 
 import (
-	"os"
+	"errors"
 	"os/exec"
 )
 
@@ -14,4 +14,4 @@ func account(_, server string) (identity, error) { return identity{}, notTried(s
 
 func (identity) apply(*exec.Cmd) {}
 
-func (identity) folder() (string, error) { return os.MkdirTemp("", "fh-ollama-trial-*") }
+func (identity) folder() (string, func(), error) { return "", nil, errors.ErrUnsupported }

@@ -45,13 +45,13 @@ func (t Trial) Run(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := user.folder()
+	dir, remove, err := user.folder()
 	if err != nil {
-		return "", hint.Wrap(err, "make that folder, or name another in TMPDIR")
+		return "", hint.Wrap(err, "make that folder, or make room in it, and try again")
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	if err := writeModel(filepath.Join(dir, modelName)); err != nil {
-		return "", hint.Wrap(err, "make room there, or name another folder in TMPDIR")
+		return "", hint.Wrap(err, "make room there and try again")
 	}
 	log, err := t.start(ctx, server, dir, user, !t.Beside)
 	if err != nil || log.active() != "" {
