@@ -108,7 +108,7 @@ func TestTrial(t *testing.T) {
 				t.Errorf("left: %v", left)
 			}
 			if c.cause == "" {
-				if err != nil || !strings.HasPrefix(line, "flash_head: active on CPU: output.weight, 1024 tokens") {
+				if err != nil || line != "flash_head: active on CPU" {
 					t.Errorf("%q, %v", line, err)
 				}
 				return

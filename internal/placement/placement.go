@@ -68,6 +68,7 @@ type target struct {
 	dropIn  string // path of the drop-in, "" without one
 	receipt string // path of the receipt
 	kit     kit
+	gpu     *installation.GPU // that the Ollama runs models on, nil for none
 }
 
 // Install places the plug-in for an Ollama, or brings it up to date.
@@ -100,6 +101,7 @@ func Install(ctx context.Context, o Options) (Result, error) {
 	if err := checkVersions(ollama, &r); err != nil {
 		return Result{}, err
 	}
+	t.gpu = ollama.GPU(o.Places)
 	t.kit = o.kit(filepath.Dir(t.receipt), library)
 	r.Library = t.library
 	w, err := o.work(t, library)
@@ -144,7 +146,7 @@ func (o Options) checkGPU(i installation.Installation, r *Result) error {
 		return hint.New(fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name, gpu.Device),
 			"make an Ollama that has FlashHead inside: fh-ollama build; or, for models that run on the processor: fh-ollama install --into-lib")
 	default:
-		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): if `ollama ps` shows models on it, use --into-lib, or fh-ollama build", gpu.Name, gpu.Device))
+		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): models that `ollama ps` shows on it run dense; if there are such, the others need --into-lib, and fh-ollama build makes an Ollama for both", gpu.Name, gpu.Device))
 	}
 	return nil
 }

@@ -31,7 +31,10 @@ func newMachine(t *testing.T) machine {
 	return machine{m, Options{Program: "/opt/fh ollama/fh-ollama", Library: libraryV1(t), Places: m.Places}, t}
 }
 
-const unitFile = "etc/systemd/system/ollama.service"
+const (
+	unitFile   = "etc/systemd/system/ollama.service"
+	serverFile = "usr/local/lib/ollama/llama-server"
+)
 
 func (m machine) service() { m.Service(unitFile, m.Path("usr/local/bin/ollama")) }
 

@@ -49,8 +49,11 @@ func (l *log) loaded() bool { return l.find("model loaded") != "" }
 // head is what the plug-in says of the head.
 func (l *log) head() string { return l.find("flash_head: ") }
 
-// active is the line of an active head, "" if it is not.
-func (l *log) active() string { return l.find("flash_head: active") }
+// active is what the line of an active head says before the figures of the tiny model, "" if it is not.
+func (l *log) active() string {
+	said, _, _ := strings.Cut(l.find("flash_head: active"), ": output.weight")
+	return said
+}
 
 // last returns the last line.
 func (l *log) last() string {

@@ -70,7 +70,7 @@ const modelName = "tiny.gguf"
 // start runs llama-server until the model is loaded. The error is for a server that ended, or did not get that far, and
 // said nothing of the plug-in.
 func (t Trial) start(ctx context.Context, server, dir string, user identity, named bool) (*log, error) {
-	cmd := exec.Command(server, "-m", modelName, "--host", "trial.sock", "-c", "64", "-ngl", "0", "--log-verbosity", "4")
+	cmd := exec.Command(server, "-m", modelName, "--host", "trial.sock", "--ctx-size", "64", "-ngl", "0", "--log-verbosity", "4")
 	cmd.Dir = dir // where llama.cpp looks for libraries, too; a short name for the socket
 	os.Remove(filepath.Join(dir, "trial.sock"))
 	cmd.Env = environment(os.Environ())
