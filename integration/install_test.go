@@ -135,21 +135,21 @@ func installAndBack(t *testing.T, flags []string) {
 	}
 }
 
-// printedVariable is what `fh-ollama install` says to put before `ollama serve`, "" if nothing.
-func printedVariable(said string) string {
-	for line := range strings.Lines(said) {
-		if before, found := strings.CutSuffix(strings.TrimSpace(line), " ollama serve"); found {
-			return strings.TrimSpace(strings.TrimPrefix(before, "next"))
-		}
-	}
-	return ""
-}
-
 // printedProgram is the fh-ollama that `fh-ollama install` says to go on with.
 func printedProgram(said string) string {
 	for line := range strings.Lines(said) {
 		if program, found := strings.CutSuffix(strings.TrimSpace(line), " doctor"); found {
 			return program
+		}
+	}
+	return ""
+}
+
+// printedVariable is what `fh-ollama install` says to put before `ollama serve`, "" if nothing.
+func printedVariable(said string) string {
+	for line := range strings.Lines(said) {
+		if before, found := strings.CutSuffix(strings.TrimSpace(line), " ollama serve"); found {
+			return strings.TrimSpace(strings.TrimPrefix(before, "next"))
 		}
 	}
 	return ""

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// Trusted tells whether program may be run: another user's, found because it is running, could be anything, and root
+// trusted tells whether program may be run: another user's, found because it is running, could be anything, and root
 // looks for Ollamas, too.
-func Trusted(program string) bool {
+func trusted(program string) bool {
 	info, err := os.Stat(program)
 	if err != nil {
 		return false

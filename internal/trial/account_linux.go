@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
@@ -20,21 +19,25 @@ type identity struct{ credential *syscall.Credential }
 // account returns who runs server: the user called name; else, for root, its owner; else this user. A user that cannot be
 // found, such as one that systemd makes when its service starts, counts as "".
 func account(name, server string) (identity, error) {
-	info, err := os.Stat(server)
-	if err != nil {
-		return identity{}, hint.Wrap(err, "install Ollama again")
-	}
-	owner := int(info.Sys().(*syscall.Stat_t).Uid)
-	if os.Geteuid() != 0 || info.Mode().Perm()&0o002 != 0 {
-		if !installation.Trusted(server) {
+	owner := 0 // of another user, if there is one: the program is run with the rights of that user alone
+	for _, path := range []string{filepath.Dir(server), server} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return identity{}, hint.Wrap(err, "install Ollama again")
+		}
+		uid := int(info.Sys().(*syscall.Stat_t).Uid)
+		mine := uid == 0 || uid == os.Geteuid()
+		if info.Mode().Perm()&0o002 != 0 || !mine && (os.Geteuid() != 0 || owner != 0 && owner != uid) {
 			return identity{}, notTried(server)
 		}
+		owner = max(owner, uid)
+	}
+	if os.Geteuid() != 0 {
 		return identity{}, nil
 	}
 	u, err := user.Lookup(name)
-	if owner != 0 { // another user's program is run with the rights of that user alone
-		u, err = user.LookupId(strconv.Itoa(owner))
-		if err != nil {
+	if owner != 0 {
+		if u, err = user.LookupId(strconv.Itoa(owner)); err != nil {
 			return identity{}, notTried(server)
 		}
 	}
