@@ -91,6 +91,13 @@ func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
 
 // try has the Ollama's own llama-server load the plug-in, and says what is wrong if it does not work there.
 func (r *Report) try(ctx context.Context, i installation.Installation, library string, beside bool) {
+	if u := i.Unit; u != nil && !u.User && u.Account != "" && os.Geteuid() != 0 { // who alone can try as another user
+		if path := hidden(library); path != "" {
+			r.wrong(hint.New(fmt.Sprintf("not every user may read or enter %s, so %s, which runs as %s, cannot load %s", path, u.Name, u.Account, library),
+				"place it where the service finds it: sudo fh-ollama install; or let everybody read it (chmod a+rX)"))
+			return
+		}
+	}
 	said, err := placement.Try(ctx, i, library, beside)
 	switch {
 	case ctx.Err() != nil:
@@ -186,6 +193,16 @@ func (r *Report) missing(gpu *installation.GPU) {
 	default:
 		r.wrong(hint.New(none, "give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with `fh-ollama build`"))
 	}
+}
+
+// hidden returns the first of path and the folders above it that other users may not read or enter, "" if there is none.
+func hidden(path string) string {
+	for need := os.FileMode(0o004); path != filepath.Dir(path); path, need = filepath.Dir(path), 0o001 {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&need == 0 {
+			return path
+		}
+	}
+	return ""
 }
 
 func isFile(path string) bool {

@@ -237,6 +237,31 @@ func TestTried(t *testing.T) {
 	}
 }
 
+// What other users cannot reach is found from the file upwards.
+func TestHidden(t *testing.T) {
+	m := installationtest.New(t)
+	for dir := m.Places.Root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := m.Write(library, "x", 0o644)
+	if got := hidden(path); got != "" {
+		t.Errorf("%s is hidden", got)
+	}
+	for below, modes := range map[string][2]os.FileMode{library: {0o640, 0o644}, "home/ann": {0o750, 0o755}} {
+		if err := os.Chmod(m.Path(below), modes[0]); err != nil {
+			t.Fatal(err)
+		}
+		if got := hidden(path); got != m.Path(below) {
+			t.Errorf("%q instead of %s", got, below)
+		}
+		if err := os.Chmod(m.Path(below), modes[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestPatched: an Ollama with FlashHead inside needs no plug-in, and nobody is looked for.
 func TestPatched(t *testing.T) {
 	r := Report{Server: Server{Reachable: true, Patched: true}}
