@@ -46,6 +46,11 @@ func (t Trial) dlopen(reason string) error {
 		return hint.New(said("the C library of this system is older than the plug-in's ("+m[1]+")"), rebuild+own)
 	case m != nil:
 		return hint.New(said("the C++ library of this system is older than the plug-in's ("+m[1]+")"), rebuild+own)
+	case strings.Contains(reason, "failed to map segment") && strings.Contains(reason, "Permission denied"),
+		strings.Contains(reason, "cannot open shared object file: Operation not permitted"),
+		strings.Contains(reason, "cannot apply additional memory protection"):
+		return hint.New(said("a security policy of this system (SELinux, fapolicyd or another) forbids the plug-in"),
+			"allow "+filepath.Dir(t.Library)+" there, e.g. by restorecon -R or fapolicyd-cli --file add; or "+own)
 	case strings.Contains(reason, "failed to map segment"):
 		return hint.New(said("programs may not be run from "+filepath.Dir(t.Library)+", it is mounted noexec or forbidden"),
 			"mount it without noexec; or place the plug-in beside Ollama's libraries: fh-ollama install --into-lib")
