@@ -23,8 +23,11 @@ func TestInstall(t *testing.T) {
 }
 
 func installAndBack(t *testing.T, flags []string) {
-	tool := plugin(t).Bin("fh-ollama")
 	dir := t.TempDir()
+	checkout := harness.Prefix(filepath.Join(dir, "checkout"))
+	copyTree(t, filepath.Dir(plugin(t).Bin("fh-ollama")), filepath.Dir(checkout.Bin("fh-ollama")))
+	copyTree(t, filepath.Dir(plugin(t).library()), filepath.Join(string(checkout), "lib", "flashhead"))
+	tool := checkout.Bin("fh-ollama")
 	installed := harness.Prefix(filepath.Join(dir, "usr"))
 	copyTree(t, stock(t).Bin("ollama"), installed.Bin("ollama"))
 	copyTree(t, stock(t).Lib(""), installed.Lib(""))
@@ -37,21 +40,27 @@ func installAndBack(t *testing.T, flags []string) {
 		t.Fatal(err)
 	}
 	home := filepath.Join(dir, "home")
-	if err := os.Mkdir(home, 0o700); err != nil {
-		t.Fatal(err)
+	for _, folder := range []string{home, filepath.Join(dir, "tmp")} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	env := []string{
 		"FH_OLLAMA_ROOT=" + root,
 		"PATH=" + filepath.Dir(installed.Bin("ollama")) + string(os.PathListSeparator) + os.Getenv("PATH"),
 	}
-	command := func(args ...string) string {
+	try := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(timeout(t), tool, args...)
 		cmd.Env = append(harness.Environment(dir), env...)
 		text, err := cmd.CombinedOutput()
+		return string(text), err
+	}
+	command := func(args ...string) string {
+		text, err := try(args...)
 		if err != nil {
 			t.Fatalf("fh-ollama %v: %v\n%s", args, err, text)
 		}
-		return string(text)
+		return text
 	}
 	run := func(env []string, story func(o *harness.Ollama)) string {
 		o, err := harness.Start(timeout(t), installed, dir, env...)
@@ -64,7 +73,24 @@ func installAndBack(t *testing.T, flags []string) {
 	}
 	before := slices.Concat(tree(t, string(installed)), tree(t, home))
 
-	said := command(append([]string{"install", "--ollama", installed.Bin("ollama")}, flags...)...)
+	install := append([]string{"install", "--ollama", installed.Bin("ollama")}, flags...)
+	refused, err := try(append(install, "--lib", linkedTo(t, "libc.so.6", "GLIBC_2.99"))...)
+	if err == nil || !strings.Contains(refused, "nothing is installed: the C library of this system is older than the plug-in's (GLIBC_2.99)") {
+		t.Errorf("install of a library that cannot be loaded: %v\n%s", err, refused)
+	}
+	if now := slices.Concat(tree(t, string(installed)), tree(t, home)); !slices.Equal(now, before) {
+		t.Errorf("it leaves\n%s\nbefore there was\n%s", strings.Join(now, "\n"), strings.Join(before, "\n"))
+	}
+	said := command(install...)
+	if !strings.Contains(said, "flash_head: active on CPU") {
+		t.Errorf("install does not say what its trial said:\n%s", said)
+	}
+	if err := os.RemoveAll(string(checkout)); err != nil {
+		t.Fatal(err)
+	}
+	if tool = printedProgram(said); tool == "" {
+		t.Fatalf("install names no program to go on with:\n%s", said)
+	}
 	variable := printedVariable(said)
 	if (variable == "") != (len(flags) > 0) {
 		t.Fatalf("install says to start the server with %q:\n%s", variable, said)
@@ -80,7 +106,7 @@ func installAndBack(t *testing.T, flags []string) {
 		if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil || err != nil {
 			t.Fatalf("doctor: %v, %v\n%s", err, jsonErr, out)
 		}
-		if p := report.Plugin; len(p.Installed) != 1 || p.Library != p.Installed[0] || len(p.Running) != 1 || !p.Running[0].Loaded {
+		if p := report.Plugin; !strings.HasPrefix(p.Tried, "flash_head: active") || len(p.Installed) != 1 || p.Library != p.Installed[0] || len(p.Running) != 1 || !p.Running[0].Loaded {
 			t.Errorf("doctor says %+v", p)
 		}
 		if len(report.Models) != 1 || report.Models[0].Name != "fast:latest" {
@@ -106,6 +132,16 @@ func installAndBack(t *testing.T, flags []string) {
 	if strings.Contains(log, "flash_head:") {
 		t.Errorf("after uninstall the plug-in is there:\n%s", end(log))
 	}
+}
+
+// printedProgram is the fh-ollama that `fh-ollama install` says to go on with.
+func printedProgram(said string) string {
+	for line := range strings.Lines(said) {
+		if program, found := strings.CutSuffix(strings.TrimSpace(line), " doctor"); found {
+			return program
+		}
+	}
+	return ""
 }
 
 // printedVariable is what `fh-ollama install` says to put before `ollama serve`, "" if nothing.

@@ -58,7 +58,7 @@ func (d *demo) startPlugin(ctx context.Context) error {
 	if err := d.run(ctx, before, "install", "--ollama", d.stock.Bin("ollama")); err != nil {
 		return err
 	}
-	library := filepath.Join(d.dir, "home", ".local", "share", "fh-ollama", "lib", "libggml-flashhead.so")
+	library := filepath.Join(d.dir, "home", ".local", "share", "fh-ollama", "lib", "flashhead", "libggml-flashhead.so")
 	if _, err := os.Stat(library); err != nil {
 		return fmt.Errorf("install did not place the plug-in: %w", err)
 	}

@@ -69,6 +69,7 @@ func Examine(ctx context.Context, s server.Server, places installation.Places, l
 	}
 	r.server(ctx, s)
 	r.plugin(ctx, places)
+	r.tryPlugin(ctx, places)
 	var head *cluster.HeadShape
 	if path != "" {
 		head = r.file(path)

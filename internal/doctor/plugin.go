@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/placement"
+	"github.com/fh-ollama/fh-ollama/internal/trial"
 )
 
 // Plugin is what the server has of the plug-in, where its process runs on this machine.
@@ -18,6 +20,8 @@ type Plugin struct {
 	Program   string   `json:"program,omitempty"` // the server's, if its process was found
 	Library   string   `json:"library,omitempty"` // path of the plug-in that models get when they are loaded, "" for none
 	Beside    bool     `json:"beside"`            // it lies beside Ollama's libraries, not in GGML_BACKEND_PATH
+	Tried     string   `json:"tried,omitempty"`   // what the log of the Ollama's own llama-server says when it loads a tiny model with Library
+	GPU       string   `json:"gpu,omitempty"`     // one that this Ollama runs models on, for which the plug-in does nothing
 	Installed []string `json:"installed"`         // paths that `fh-ollama install` has placed, of any Ollama here
 	Running   []Runner `json:"running"`           // processes that run models for the server
 }
@@ -55,7 +59,10 @@ func (r *Report) plugin(ctx context.Context, places installation.Places) {
 	if err == nil && i >= 0 {
 		r.Plugin.Program = found[i].Program
 		gpu = found[i].GPU(places)
-		r.loads(found[i], placed)
+		r.loads(places, found[i], placed)
+		if gpu != nil && r.Plugin.Library != "" {
+			r.Plugin.GPU = fmt.Sprintf("%s (%s)", gpu.Name, gpu.Device)
+		}
 		r.running(places.Runners(*found[i].Server), gpu)
 	}
 	if r.Plugin.Library == "" && len(r.Problems) == known {
@@ -63,8 +70,51 @@ func (r *Report) plugin(ctx context.Context, places installation.Places) {
 	}
 }
 
+// tryPlugin tries the plug-in that the server's models get; if no server answers, each that is installed.
+func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
+	try := func(program, library string, beside bool) {
+		if i, err := installation.At(ctx, places, program); err == nil && i.LibDir != "" && isFile(library) {
+			r.try(ctx, i, library, beside)
+		}
+	}
+	if r.Plugin.Library != "" {
+		try(r.Plugin.Program, r.Plugin.Library, r.Plugin.Beside)
+	}
+	if r.Server.Reachable {
+		return
+	}
+	placed, _ := placement.All(places) // an error was told before
+	for _, p := range placed {
+		try(p.Ollama, p.Library, p.Beside)
+	}
+}
+
+// try has the Ollama's own llama-server load the plug-in, and says what is wrong if it does not work there.
+func (r *Report) try(ctx context.Context, i installation.Installation, library string, beside bool) {
+	if u := i.Unit; u != nil && !u.User && u.Account != "" && os.Geteuid() != 0 { // who alone can try as another user
+		if path := hidden(library); path != "" {
+			r.wrong(hint.New(fmt.Sprintf("not every user may read or enter %s, so %s, which runs as %s, cannot load %s", path, u.Name, u.Account, library),
+				"place it where the service finds it: sudo fh-ollama install; or let everybody read it (chmod a+rX)"))
+			return
+		}
+	}
+	said, err := placement.Try(ctx, i, library, beside)
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, trial.ErrNotTried):
+		r.Plugin.Tried = "not: " + err.Error() + "; " + hint.Of(err)
+	case err != nil:
+		if text, _ := placement.Unchecked(i); text != "" {
+			err = hint.Wrap(fmt.Errorf("%w (%s)", err, text), hint.Of(err))
+		}
+		r.wrong(err)
+	default:
+		r.Plugin.Tried = said
+	}
+}
+
 // loads finds out which plug-in the server's models get.
-func (r *Report) loads(i installation.Installation, placed []placement.Placed) {
+func (r *Report) loads(places installation.Places, i installation.Installation, placed []placement.Placed) {
 	s, u := i.Server, i.Unit
 	if path := filepath.Join(i.LibDir, placement.BesideName); i.LibDir != "" && isFile(path) {
 		r.Plugin.Seen, r.Plugin.Library, r.Plugin.Beside = true, path, true
@@ -81,7 +131,7 @@ func (r *Report) loads(i installation.Installation, placed []placement.Placed) {
 	}
 	switch {
 	case !ours(path) || late:
-		r.installed(i, placed)
+		r.installed(places, i, placed)
 	case !isFile(path):
 		r.wrong(hint.New(fmt.Sprintf("the server is told to load %s, which is not there", path), "place it again: fh-ollama install"))
 	default:
@@ -90,7 +140,7 @@ func (r *Report) loads(i installation.Installation, placed []placement.Placed) {
 }
 
 // installed says what is wrong if the plug-in was installed for i, which does not have it.
-func (r *Report) installed(i installation.Installation, placed []placement.Placed) {
+func (r *Report) installed(places installation.Places, i installation.Installation, placed []placement.Placed) {
 	at := slices.IndexFunc(placed, func(p placement.Placed) bool { return p.Ollama == i.Program })
 	switch {
 	case at < 0:
@@ -105,7 +155,7 @@ func (r *Report) installed(i installation.Installation, placed []placement.Place
 		r.wrong(hint.New(fmt.Sprintf("the plug-in is installed, but %s was started without it", i.Unit.Name), i.Unit.Restart(prefix)))
 	default:
 		r.wrong(hint.New("the plug-in is installed, but the server was started without it",
-			"stop the server and start it so: "+placement.ServeCommand(placed[at].Library)))
+			"stop the server and start it so: "+placement.ServeCommand(places, i.Program, placed[at].Library)))
 	}
 }
 
@@ -143,6 +193,16 @@ func (r *Report) missing(gpu *installation.GPU) {
 	default:
 		r.wrong(hint.New(none, "give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with `fh-ollama build`"))
 	}
+}
+
+// hidden returns the first of path and the folders above it that other users may not read or enter, "" if there is none.
+func hidden(path string) string {
+	for need := os.FileMode(0o004); path != filepath.Dir(path); path, need = filepath.Dir(path), 0o001 {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&need == 0 {
+			return path
+		}
+	}
+	return ""
 }
 
 func isFile(path string) bool {

@@ -15,7 +15,7 @@ import (
 
 const (
 	unitFile = "etc/systemd/system/ollama.service"
-	library  = "home/ann/.local/share/fh-ollama/lib/" + placement.LibraryName
+	library  = "home/ann/.local/share/fh-ollama/lib/flashhead/" + placement.LibraryName
 	beside   = "usr/local/lib/ollama/" + placement.BesideName
 )
 
@@ -82,6 +82,7 @@ func TestPlugin(t *testing.T) {
 				m.Child(81, s.PID, "llama-server", mapped("/x/cuda_v13/libggml-cuda.so"))
 			},
 			library: library,
+			shown:   []string{"/dev/nvidia0): models on it run dense"},
 			problem: "for models on the NVIDIA GPU, Ollama sets GGML_BACKEND_PATH itself / make an Ollama that has FlashHead inside: fh-ollama build",
 		},
 		"none": {
@@ -130,7 +131,7 @@ func TestPlugin(t *testing.T) {
 				pluginInstalled(t, m, false)
 				s.Started = time.Since(installationtest.Boot) + time.Minute
 			},
-			library: "usr/local/lib/fh-ollama/" + placement.LibraryName,
+			library: "usr/local/lib/fh-ollama/lib/flashhead/" + placement.LibraryName,
 			shown:   []string{"with the plug-in"},
 		},
 		"another user's service, not restarted": {
@@ -157,7 +158,7 @@ func TestPlugin(t *testing.T) {
 		},
 		"another machine's server": {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
-				m.Write("home/ann/.local/share/fh-ollama/lib/"+placement.LibraryName, "x", 0o644)
+				m.Write("home/ann/.local/share/fh-ollama/lib/flashhead/"+placement.LibraryName, "x", 0o644)
 				s.PID = 0
 			},
 			problem: "cannot be seen from here",
@@ -207,6 +208,57 @@ func TestPlugin(t *testing.T) {
 				t.Errorf("%d problems: %+v", len(r.Problems), r.Problems)
 			}
 		})
+	}
+}
+
+// The plug-in is tried with the server's own llama-server, and without a server with that of the Ollama it was installed for.
+func TestTried(t *testing.T) {
+	for _, reachable := range []bool{false, true} {
+		m := installationtest.New(t)
+		program := m.AddOllama("usr/local", "0.34.2", installationtest.Runtime...)
+		pluginInstalled(t, m, false)
+		m.Serve(installationtest.Server{PID: 70, UID: m.Places.UID, Program: program, Group: "/", Env: []string{"GGML_BACKEND_PATH=" + m.Path(library)}})
+		m.Listen(m.Places.UID, 1070)
+		examine := func() Report {
+			r := Report{Server: Server{Reachable: reachable}}
+			r.plugin(context.Background(), m.Places)
+			r.tryPlugin(context.Background(), m.Places)
+			return r
+		}
+		if r := examine(); r.Plugin.Tried != "flash_head: active on CPU" || len(r.Problems) > 0 || !strings.Contains(r.String(), r.Plugin.Tried) {
+			t.Errorf("%v: %+v", reachable, r)
+		}
+		m.Write("usr/local/lib/ollama/llama-server", "#!/bin/sh\necho flash_head: the plug-in rests: another ggml\necho model loaded\n", 0o755)
+		m.Write("usr/local/lib/ollama/libggml-base.so.9.9.9", "", 0o644)
+		r := examine()
+		if len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Cause, "the plug-in rests: another ggml (this Ollama has ggml 9.9.9, and") || r.Problems[0].WayOut == "" {
+			t.Errorf("%v: %+v", reachable, r.Problems)
+		}
+	}
+}
+
+// What other users cannot reach is found from the file upwards.
+func TestHidden(t *testing.T) {
+	m := installationtest.New(t)
+	for dir := m.Places.Root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := m.Write(library, "x", 0o644)
+	if got := hidden(path); got != "" {
+		t.Errorf("%s is hidden", got)
+	}
+	for below, modes := range map[string][2]os.FileMode{library: {0o640, 0o644}, "home/ann": {0o750, 0o755}} {
+		if err := os.Chmod(m.Path(below), modes[0]); err != nil {
+			t.Fatal(err)
+		}
+		if got := hidden(path); got != m.Path(below) {
+			t.Errorf("%q instead of %s", got, below)
+		}
+		if err := os.Chmod(m.Path(below), modes[1]); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

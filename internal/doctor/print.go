@@ -101,6 +101,9 @@ func (p Plugin) rows(row func(name, format string, args ...any)) {
 			row("installed", "%s", path)
 		}
 	}
+	if p.Tried != "" {
+		defer row("tried", "%s", p.Tried)
+	}
 	if p.Library == "" {
 		return
 	}
@@ -109,6 +112,9 @@ func (p Plugin) rows(row func(name, format string, args ...any)) {
 		how = "beside Ollama's libraries"
 	}
 	row("plug-in", "%s, %s", p.Library, how)
+	if p.GPU != "" {
+		row("gpu", "%s: models on it run dense; only those on the processor use the plug-in", p.GPU)
+	}
 	for _, r := range p.Running {
 		state := "has loaded the plug-in"
 		switch {

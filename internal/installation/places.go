@@ -22,6 +22,7 @@ type Places struct {
 	DataHome    string   // the user's folder for data of programs, usually ~/.local/share
 	ConfigHome  string   // the user's folder for settings, usually ~/.config
 	UID         int      // number of the user
+	Sudo        bool     // root's rights were lent to another user by sudo
 	Port        int      // of this machine at which OLLAMA_HOST expects a server; 0 if that is another machine
 	BackendPath string   // GGML_BACKEND_PATH in the user's environment
 }
@@ -34,8 +35,10 @@ func Here() Places {
 		Root: root, Proc: filepath.Join(root, "proc"), Path: filepath.SplitList(os.Getenv("PATH")),
 		UID: os.Getuid(), Port: localPort(envconfig.ConnectableHost()), BackendPath: os.Getenv("GGML_BACKEND_PATH"),
 	}
+	lender := os.Getenv("SUDO_UID")
+	p.Sudo = p.UID == 0 && lender != "" && lender != "0"
 	p.Home, _ = os.UserHomeDir()
-	if u, err := user.Current(); err == nil && (p.Home == "" || p.UID == 0 && os.Getenv("SUDO_UID") != "") {
+	if u, err := user.Current(); err == nil && (p.Home == "" || p.UID == 0 && lender != "") {
 		p.Home = u.HomeDir // sudo may keep HOME: no files of root's into the folder of a user
 	}
 	p.DataHome = folder("XDG_DATA_HOME", filepath.Join(p.Home, ".local", "share"))
@@ -105,6 +108,16 @@ func (p Places) programs() []string {
 		}
 	}
 	return paths
+}
+
+// Named returns the path, links resolved, of the program that this name starts on a command line; "" if there is none.
+func (p Places) Named(name string) string {
+	for _, dir := range p.Path {
+		if path := filepath.Join(dir, name); filepath.IsAbs(dir) && executable(path) {
+			return resolve(path)
+		}
+	}
+	return ""
 }
 
 // confined names what shuts a program at path off from the files of this machine, "" if nothing does. Links are not

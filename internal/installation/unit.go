@@ -18,6 +18,7 @@ type Unit struct {
 	DropIns     string // folder for settings of the administrator, or of the user; it need not exist
 	BackendPath string // GGML_BACKEND_PATH that the unit's files set, "" for none
 	SetBy       string // the file that sets it
+	Account     string // user that the files name for it; "" for root, or for the user whose service it is
 }
 
 // Systemctl is how the unit's systemd is spoken to on a command line.
@@ -95,6 +96,13 @@ func (p Places) load(name string, user bool, uid int) *Unit {
 	files := p.unitFiles(name, folders)
 	if len(files) == 0 {
 		return nil
+	}
+	for _, file := range files {
+		for _, s := range settings(file) {
+			if s.key == "User" {
+				u.Account = s.value
+			}
+		}
 	}
 	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter wins, wherever it stands
 		for _, file := range files {

@@ -6,16 +6,27 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 )
 
-// replace writes a file under a temporary name, which neither systemd nor llama.cpp would load, and renames it. Any
-// user may read it: Ollama's service has a user of its own.
-func replace(path string, data []byte) (err error) {
-	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".partial-"+rand.Text()[:8])
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// replace writes a file under a temporary name and renames it.
+func replace(path string, data []byte, mode fs.FileMode) error {
+	tmp, err := stage(path, data, mode)
 	if err != nil {
 		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// stage writes what is to become the file at path under a temporary name beside it, which neither systemd nor llama.cpp
+// would load by itself. Any user may read it: Ollama's service has a user of its own.
+func stage(path string, data []byte, mode fs.FileMode) (tmp string, err error) {
+	tmp = filepath.Join(filepath.Dir(path), partialPrefix(path)+rand.Text()[:8])
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return "", err
 	}
 	defer func() {
 		if err != nil {
@@ -24,7 +35,7 @@ func replace(path string, data []byte) (err error) {
 	}()
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Chmod(0o644) // whatever the umask
+		err = f.Chmod(mode) // whatever the umask
 	}
 	if err == nil {
 		err = f.Sync()
@@ -32,10 +43,23 @@ func replace(path string, data []byte) (err error) {
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil {
-		return err
+	return tmp, err
+}
+
+func partialPrefix(path string) string { return "." + filepath.Base(path) + ".partial-" }
+
+var partialSuffix = regexp.MustCompile(`^[A-Z2-7]{8}$`)
+
+// sweep removes what writers of the file at path left that were killed. The caller holds the lock, so nobody writes.
+func sweep(path string) {
+	dir := filepath.Dir(path)
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		suffix, found := strings.CutPrefix(e.Name(), partialPrefix(path))
+		if found && partialSuffix.MatchString(suffix) && e.Type().IsRegular() {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
 	}
-	return os.Rename(tmp, path)
 }
 
 // missing returns dir and the folders above it that are not there, the outer first.
@@ -71,7 +95,7 @@ func makeFolders(folders []string) error {
 // removeEmpty removes those of folders that are empty, the inner before the outer, and returns what is left of them.
 func removeEmpty(folders []string) (left []string) {
 	for _, dir := range slices.Backward(folders) {
-		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeFolder(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			left = append(left, dir)
 		}
 	}

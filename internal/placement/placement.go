@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
@@ -22,7 +23,13 @@ const LibraryName = "libggml-flashhead.so"
 // backends of graphics processors in the folders below this one only, so that it takes no notice.
 const BesideName = "libggml-zendnn-flashhead.so"
 
-const dropInName = "flashhead.conf"
+// A drop-in that somebody edited stays. Ours then gets the second name, which systemd reads after the first.
+const (
+	dropInName    = "flashhead.conf"
+	ownDropInName = "flashhead_plugin.conf"
+)
+
+var dropInNames = []string{dropInName, ownDropInName}
 
 // Options say what to place where.
 type Options struct {
@@ -47,6 +54,7 @@ type Change struct {
 type Result struct {
 	Ollama  *installation.Installation // nil where none matters
 	Library string                     // path of the placed plug-in
+	Tried   string                     // what the log of that Ollama's llama-server said of it; by a dry run, how it would be tried
 	DryRun  bool
 	Changes []Change
 	Notes   []string
@@ -59,6 +67,8 @@ type target struct {
 	library string // path that the plug-in gets
 	dropIn  string // path of the drop-in, "" without one
 	receipt string // path of the receipt
+	kit     kit
+	gpu     *installation.GPU // that the Ollama runs models on, nil for none
 }
 
 // Install places the plug-in for an Ollama, or brings it up to date.
@@ -88,6 +98,11 @@ func Install(ctx context.Context, o Options) (Result, error) {
 	if err := o.checkVariable(t, &r); err != nil {
 		return Result{}, err
 	}
+	if err := checkVersions(ollama, &r); err != nil {
+		return Result{}, err
+	}
+	t.gpu = ollama.GPU(o.Places)
+	t.kit = o.kit(filepath.Dir(t.receipt), library)
 	r.Library = t.library
 	w, err := o.work(t, library)
 	if err != nil {
@@ -100,10 +115,10 @@ func Install(ctx context.Context, o Options) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	if !o.DryRun {
-		if err := w.do(); err != nil {
-			return Result{}, err
-		}
+	if o.DryRun {
+		r.Tried = "a tiny model in " + filepath.Join(ollama.LibDir, installation.ServerName) + ", before anything else is changed"
+	} else if r.Tried, err = w.do(t.try(ctx)); err != nil {
+		return Result{}, err
 	}
 	o.next(t, &r)
 	return r, nil
@@ -131,31 +146,36 @@ func (o Options) checkGPU(i installation.Installation, r *Result) error {
 		return hint.New(fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name, gpu.Device),
 			"make an Ollama that has FlashHead inside: fh-ollama build; or, for models that run on the processor: fh-ollama install --into-lib")
 	default:
-		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): if `ollama ps` shows models on it, use --into-lib, or fh-ollama build", gpu.Name, gpu.Device))
+		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): models that `ollama ps` shows on it run dense; if there are such, the others need --into-lib, and fh-ollama build makes an Ollama for both", gpu.Name, gpu.Device))
 	}
 	return nil
 }
 
-// target chooses the places: of the system for a service of the system, whose user need not see the folder of this one;
-// else of the user.
+// target chooses the places: of the system for a service of the system and for others than root, who need not see the folder of
+// this user; else of the user.
 func (o Options) target(i installation.Installation) (target, error) {
 	t := target{ollama: i, receipt: userReceipt(o.Places)}
-	if o.IntoLib {
+	u := i.Unit
+	if u != nil && !u.User || u == nil && o.forOthers(i) {
+		t.receipt = systemReceipt(o.Places)
+	}
+	switch {
+	case o.IntoLib:
 		t.library = filepath.Join(i.LibDir, BesideName)
 		return t, nil
-	}
-	t.library = filepath.Join(filepath.Dir(t.receipt), "lib", LibraryName)
-	switch u := i.Unit; {
-	case u == nil:
-		return t, nil
-	case u.User && u.UID != o.Places.UID:
+	case u != nil && u.User && u.UID != o.Places.UID:
 		return t, hint.New(fmt.Sprintf("this Ollama is a service of another user, number %d", u.UID), "run fh-ollama install as that user")
-	case !u.User:
-		t.receipt = systemReceipt(o.Places)
-		t.library = filepath.Join(filepath.Dir(t.receipt), LibraryName)
 	}
-	t.dropIn = filepath.Join(i.Unit.DropIns, dropInName)
+	t.library = libraryIn(filepath.Dir(t.receipt))
+	if u != nil {
+		t.dropIn = filepath.Join(u.DropIns, dropInName)
+	}
 	return t, nil
+}
+
+// forOthers tells whether root installs for somebody else, who may not enter root's folder.
+func (o Options) forOthers(i installation.Installation) bool {
+	return o.Places.UID == 0 && (o.Places.Sudo || i.Server != nil && i.Server.UID != 0)
 }
 
 // checkVariable refuses to take GGML_BACKEND_PATH, which has one value only, from something else.
@@ -170,6 +190,8 @@ func (o Options) checkVariable(t target, r *Result) error {
 	}
 	value, where := "", ""
 	switch {
+	case u != nil && ours(u.BackendPath) && filepath.Dir(u.SetBy) == u.DropIns && slices.Contains(dropInNames, filepath.Base(u.SetBy)):
+		return nil // of an earlier install, or a copy that somebody edited: ours is read after it
 	case u != nil && u.BackendPath != "" && u.BackendPath != t.library:
 		value, where = u.BackendPath, "by "+u.SetBy
 	case s != nil && s.BackendPath != "" && !ours(s.BackendPath):
@@ -216,7 +238,7 @@ func (o Options) next(t target, r *Result) {
 		}
 	case has: // each model is run by a new process, which loads the library as it is then
 	case u != nil:
-		r.Next = append(r.Next, u.Restart(""))
+		r.Next = append(r.Next, o.restart(*u))
 	default:
 		switch {
 		case s == nil:
@@ -225,12 +247,24 @@ func (o Options) next(t target, r *Result) {
 		default:
 			r.Notes = append(r.Notes, fmt.Sprintf("a server of another user runs (process %d), for which nothing is changed", s.PID))
 		}
-		r.Next = append(r.Next, ServeCommand(t.library))
+		r.Next = append(r.Next, ServeCommand(o.Places, t.ollama.Program, t.library))
 	}
-	r.Next = append(r.Next, "fh-ollama create NAME-flashhead --from NAME", "fh-ollama doctor")
+	program := o.fhOllama(t)
+	r.Next = append(r.Next, program+" create NAME-flashhead --from NAME", program+" doctor")
 }
 
-// ServeCommand is the command line that starts an Ollama with the plug-in at path.
-func ServeCommand(path string) string {
-	return "GGML_BACKEND_PATH=" + commandline.Quote(path) + " ollama serve"
+// restart is the command line that starts the service u anew, for the user who called this program.
+func (o Options) restart(u installation.Unit) string {
+	if o.Places.Sudo && !u.User {
+		return u.Restart("sudo ")
+	}
+	return u.Restart("")
+}
+
+// ServeCommand is the command line that starts the Ollama with this program with the plug-in at library.
+func ServeCommand(places installation.Places, program, library string) string {
+	if places.Named("ollama") == program {
+		program = "ollama"
+	}
+	return "GGML_BACKEND_PATH=" + commandline.Quote(library) + " " + commandline.Quote(program) + " serve"
 }

@@ -31,13 +31,21 @@ func newMachine(t *testing.T) machine {
 	return machine{m, Options{Program: "/opt/fh ollama/fh-ollama", Library: libraryV1(t), Places: m.Places}, t}
 }
 
-const unitFile = "etc/systemd/system/ollama.service"
+const (
+	unitFile   = "etc/systemd/system/ollama.service"
+	serverFile = "usr/local/lib/ollama/llama-server"
+)
 
 func (m machine) service() { m.Service(unitFile, m.Path("usr/local/bin/ollama")) }
 
 // serve describes a server that runs with these variables.
 func (m machine) serve(env ...string) {
 	m.Serve(installationtest.Server{PID: 70, UID: m.Options.Places.UID, Program: m.Path("usr/local/bin/ollama"), Group: "/", Env: env})
+}
+
+// serveAs describes a server of the user with this number.
+func (m machine) serveAs(uid int) {
+	m.Serve(installationtest.Server{PID: 70, UID: uid, Program: m.Path("usr/local/bin/ollama"), Group: "/", Hidden: true})
 }
 
 func (m machine) install() Result {
@@ -112,19 +120,20 @@ func libraryV2(t *testing.T) string {
 }
 
 const (
-	userLibrary   = "home/ann/.local/share/fh-ollama/lib/" + LibraryName
-	systemLibrary = "usr/local/lib/fh-ollama/" + LibraryName
+	userLibrary   = "home/ann/.local/share/fh-ollama/lib/flashhead/" + LibraryName
+	systemLibrary = "usr/local/lib/fh-ollama/lib/flashhead/" + LibraryName
 	besideLibrary = "usr/local/lib/ollama/" + BesideName
 	dropInFile    = unitFile + ".d/" + dropInName
 )
 
 func TestUser(t *testing.T) {
 	m := newMachine(t)
+	m.Options.Places.Path = append(m.Options.Places.Path, m.Path("usr/local/bin")) // so the command needs no path
 	before := m.Tree()
 	m.DryRun = true
 	r := m.install()
 	shows(t, r, "found Ollama 0.34.2 at "+m.Path("usr/local/bin/ollama"), "would place "+m.Path(userLibrary),
-		"next GGML_BACKEND_PATH="+m.Path(userLibrary)+" ollama serve", "fh-ollama doctor")
+		"next GGML_BACKEND_PATH="+m.Path(userLibrary)+" ollama serve", "'/opt/fh ollama/fh-ollama' doctor")
 	if m.Tree() != before {
 		t.Error("a dry run has changed something")
 	}
@@ -216,7 +225,7 @@ func TestBeside(t *testing.T) {
 	m := newMachine(t)
 	before := m.Tree()
 	m.IntoLib = true
-	shows(t, m.install(), "placed "+m.Path(besideLibrary), "next fh-ollama create NAME-flashhead --from NAME")
+	shows(t, m.install(), "placed "+m.Path(besideLibrary), "next '/opt/fh ollama/fh-ollama' create NAME-flashhead --from NAME")
 	m.Remove(besideLibrary) // as Ollama's installer does
 	shows(t, m.install(), "placed "+m.Path(besideLibrary))
 	m.Library = libraryV2(t)
@@ -239,7 +248,7 @@ func TestOtherWay(t *testing.T) {
 	m.install()
 	m.IntoLib = true
 	shows(t, m.install(), "placed "+m.Path(besideLibrary), "removed "+m.Path(systemLibrary), "removed "+m.Path(dropInFile))
-	if m.Exists(dropInFile) || m.Exists("usr/local/lib/fh-ollama") {
+	if m.Exists(dropInFile) || m.Exists("usr/local/lib/fh-ollama/lib") {
 		t.Error("the other way is still there")
 	}
 	m.IntoLib = false
@@ -284,7 +293,7 @@ func TestChangedFile(t *testing.T) {
 	m.refused(systemLibrary+" was changed since it was installed", "move it away")
 	shows(t, m.uninstall(),
 		"kept "+m.Path(systemLibrary)+": it was changed since it was installed; remove it yourself if it is not needed",
-		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove it yourself if it is not needed")
+		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing else is in it")
 	if m.Read(systemLibrary) != "something else" || !strings.Contains(m.Read(dropInFile), "PROBES") {
 		t.Error("a changed file is gone")
 	}

@@ -10,8 +10,8 @@ import (
 
 // past are the words for what was done, future those for what would be.
 var (
-	past   = map[string]string{"place": "placed", "update": "updated", "keep": "kept", "remove": "removed"}
-	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep", "remove": "would remove"}
+	past   = map[string]string{"place": "placed", "update": "updated", "keep": "kept", "remove": "removed", "try": "tried"}
+	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep", "remove": "would remove", "try": "would try"}
 )
 
 // String is the result for people.
@@ -37,6 +37,9 @@ func (r Result) String() string {
 				row("", "  "+strings.TrimSuffix(line, "\n"))
 			}
 		}
+	}
+	if r.Tried != "" {
+		row(words["try"], r.Tried)
 	}
 	if r.Ollama == nil && len(r.Changes) == 0 {
 		row("nothing", "fh-ollama install has placed nothing here")

@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,12 +11,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
 const receiptName = "installed.json"
+
+// names are those of all files that are ever made.
+var names = []string{LibraryName, BesideName, dropInName, ownDropInName, programName, toolName, toolCodeName}
 
 // userReceipt and systemReceipt are where the two receipts lie, of what a user and of what the system has.
 func userReceipt(p installation.Places) string {
@@ -37,6 +42,7 @@ type receipt struct {
 	Folders  []string `json:"folders"` // that were not there, the outer before the inner
 
 	path string
+	read []byte // what it was when it was read, nil for none
 }
 
 // Placed is what was placed for one Ollama.
@@ -89,6 +95,7 @@ func readReceipt(path string) (*receipt, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
+	r.read = data
 	if err == nil {
 		err = json.Unmarshal(data, r)
 	}
@@ -101,13 +108,30 @@ func readReceipt(path string) (*receipt, error) {
 			"use the fh-ollama that wrote it, or a newer one")
 	}
 	for _, m := range r.Files {
-		if name := filepath.Base(m.Path); !filepath.IsAbs(m.Path) || m.Path != filepath.Clean(m.Path) ||
-			name != LibraryName && name != BesideName && name != dropInName {
+		if !filepath.IsAbs(m.Path) || m.Path != filepath.Clean(m.Path) || !slices.Contains(names, filepath.Base(m.Path)) {
 			return nil, hint.New(fmt.Sprintf("the receipt %s lists %q, which fh-ollama install never makes", path, m.Path),
 				"see who changed it; if the plug-in is no longer there, remove the receipt by hand")
 		}
 	}
+	// Somebody else's folders are not ours to remove, whatever the receipt says.
+	r.Folders = slices.DeleteFunc(r.Folders, func(dir string) bool {
+		above := func(path string) bool { return strings.HasPrefix(path, dir+string(filepath.Separator)) }
+		return dir != filepath.Clean(dir) || !above(r.path) && !slices.ContainsFunc(r.Files, func(m made) bool { return above(m.Path) })
+	})
 	return r, nil
+}
+
+// locked returns r's lock, once it is sure that nobody changed the receipt since it was read.
+func (r *receipt) locked() (unlock func(), err error) {
+	unlock, err = lock(filepath.Dir(r.path))
+	if err != nil {
+		return nil, err
+	}
+	if now, err := os.ReadFile(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) || !bytes.Equal(now, r.read) {
+		unlock()
+		return nil, hint.New("another fh-ollama has installed or uninstalled meanwhile", "try again")
+	}
+	return unlock, nil
 }
 
 // save writes the receipt, or removes it when it lists nothing.
@@ -122,7 +146,7 @@ func (r *receipt) save() error {
 	if err != nil {
 		return err
 	}
-	return replace(r.path, append(data, '\n'))
+	return replace(r.path, append(data, '\n'), 0o644)
 }
 
 func (r *receipt) file(path string) *made {

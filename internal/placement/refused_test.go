@@ -62,6 +62,10 @@ func TestGPU(t *testing.T) {
 	m.Write("dev/nvidia0", "", 0o644)
 	m.refused("runs models on the NVIDIA GPU", "fh-ollama build")
 	m.IntoLib = true
+	good := m.Read(serverFile)
+	m.Write(serverFile, good+`[ "$1" != --list-devices ] || printf 'Available devices:\n  FlashHead: heads (0 MiB, 0 MiB free)\n'`+"\n", 0o755)
+	m.refused("this plug-in shows itself among the devices, so Ollama would lose the NVIDIA GPU", "fh-ollama build --plugin")
+	m.Write(serverFile, good, 0o755)
 	if r := m.install(); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "num_gpu 0") {
 		t.Errorf("%s", r)
 	}
@@ -133,6 +137,32 @@ func TestForeignReceipt(t *testing.T) {
 		}
 		if !m.Exists("etc/passwd") || !m.Exists("home/ann/.bashrc") {
 			t.Errorf("%s was removed", listed)
+		}
+	}
+}
+
+// A receipt's folders are removed if they are empty folders above files that it lists, and nothing else is.
+func TestForeignFolders(t *testing.T) {
+	m := newMachine(t)
+	m.install()
+	m.Write("srv/empty/file", "x", 0o644)
+	m.Remove("srv/empty/file")
+	m.Write("srv/precious", "x", 0o644)
+	m.Link("home/ann/.local/share/fh-ollama/lib/link", m.Path("srv/empty"))
+	path := "home/ann/.local/share/fh-ollama/" + receiptName
+	var listed []string
+	for _, f := range []string{"srv/empty", "srv/precious", "home/ann/.local/share/fh-ollama/lib/link", userLibrary} {
+		listed = append(listed, fmt.Sprintf("%q", m.Path(f)))
+	}
+	changed := strings.Replace(m.Read(path), `"folders": [`, `"folders": [`+strings.Join(listed, ",")+",", 1)
+	if changed == m.Read(path) {
+		t.Fatalf("no folders in\n%s", changed)
+	}
+	m.Write(path, changed, 0o644)
+	m.uninstall()
+	for _, f := range []string{"srv/empty", "srv/precious", "home/ann/.local/share/fh-ollama/lib/link"} {
+		if !m.Exists(f) {
+			t.Errorf("%s was removed", f)
 		}
 	}
 }

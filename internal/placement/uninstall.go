@@ -29,10 +29,13 @@ func Uninstall(ctx context.Context, o Options) (Result, error) {
 		changes, err := r.takeAway(o.DryRun)
 		result.Changes = append(result.Changes, changes...)
 		if err != nil {
-			return result, hint.Wrap(err, "give yourself permission there and try again")
+			if hint.Of(err) == "" {
+				err = hint.Wrap(err, "give yourself permission there and try again")
+			}
+			return result, err
 		}
 		for _, p := range placed {
-			result.afterwards(p)
+			o.afterwards(&result, p)
 		}
 	}
 	return result, nil
@@ -70,6 +73,14 @@ func (r *receipt) takeAway(dryRun bool) ([]Change, error) {
 		}
 		return all, nil
 	}
+	if len(r.Files) == 0 && len(r.Installs) == 0 {
+		return nil, nil
+	}
+	unlock, err := r.locked()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	var paths []string
 	for _, m := range r.Files {
 		paths = append(paths, m.Path)
@@ -79,7 +90,7 @@ func (r *receipt) takeAway(dryRun bool) ([]Change, error) {
 }
 
 // afterwards tells how a running server loses the plug-in that it has.
-func (r *Result) afterwards(p Placed) {
+func (o Options) afterwards(r *Result, p Placed) {
 	add := func(list *[]string, line string) {
 		if !slices.Contains(*list, line) {
 			*list = append(*list, line)
@@ -87,7 +98,7 @@ func (r *Result) afterwards(p Placed) {
 	}
 	switch {
 	case p.Unit != "":
-		add(&r.Next, installation.Unit{Name: p.Unit, User: p.User}.Restart(""))
+		add(&r.Next, o.restart(installation.Unit{Name: p.Unit, User: p.User}))
 	case p.Beside:
 		add(&r.Notes, "models that run now keep the plug-in until they are unloaded, e.g. by `ollama stop NAME`")
 	default:

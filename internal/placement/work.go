@@ -15,6 +15,8 @@ import (
 type work struct {
 	own     *receipt   // that lists this target, as it will be
 	others  []*receipt // that listed the same Ollama, as they will be
+	library string     // path of the plug-in, one of writes
+	beside  bool       // llama.cpp finds it there
 	writes  []write
 	kept    []Change
 	removes []string // files of ours that nothing needs any more
@@ -25,11 +27,19 @@ type work struct {
 type write struct {
 	path string
 	data []byte
+	mode fs.FileMode
 	text bool
-	old  string // sum of what is there now, "" if nothing is
+	old  *content // what is there now, nil if nothing is
 }
 
-func (w write) same() bool { return w.old == sum(w.data) }
+type content struct {
+	data []byte
+	mode fs.FileMode
+}
+
+func (w write) same() bool {
+	return w.old != nil && sum(w.old.data) == sum(w.data) && w.old.mode == w.mode
+}
 
 // work finds out what has to be done for t, with the plug-in at library.
 func (o Options) work(t target, library string) (*work, error) {
@@ -37,28 +47,28 @@ func (o Options) work(t target, library string) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(library)
-	if err != nil {
-		return nil, err
-	}
-	w := &work{}
+	w := &work{library: t.library, beside: o.IntoLib}
 	w.own = receipts[slices.IndexFunc(receipts, func(r *receipt) bool { return r.path == t.receipt })]
 
-	placed := Placed{Ollama: t.ollama.Program, Library: t.library, Beside: o.IntoLib, Files: []string{t.library}}
-	if err := w.add(write{path: t.library, data: data}); err != nil {
-		return nil, err
+	placed := Placed{Ollama: t.ollama.Program, Library: t.library, Beside: o.IntoLib}
+	files := slices.DeleteFunc(t.kit.files, func(f kitFile) bool { return f.to == t.library })
+	for _, f := range append([]kitFile{{library, t.library, 0o644}}, files...) {
+		data, err := os.ReadFile(f.from)
+		if err != nil {
+			return nil, hint.Wrap(err, rebuild)
+		}
+		if err := w.add(write{path: f.to, data: data, mode: f.mode}); err != nil {
+			return nil, err
+		}
+		placed.Files = append(placed.Files, f.to)
 	}
 	if t.dropIn != "" {
 		placed.Unit, placed.User = t.ollama.Unit.Name, t.ollama.Unit.User
-		placed.Files = append(placed.Files, t.dropIn)
-		err := w.add(write{path: t.dropIn, data: []byte(dropIn(t.library)), text: true})
-		var edited editedError
-		switch {
-		case errors.As(err, &edited) && t.ollama.Unit.BackendPath == t.library: // with settings of the user's own, and in force
-			w.kept = append(w.kept, Change{Verb: "keep", Path: t.dropIn, Note: "it was changed since, and does what it has to"})
-		case err != nil:
+		dropIns, err := w.addDropIn(t)
+		if err != nil {
 			return nil, err
 		}
+		placed.Files = append(placed.Files, dropIns...)
 	}
 	for _, r := range receipts {
 		if r.lists(placed.Ollama) && r != w.own {
@@ -72,34 +82,56 @@ func (o Options) work(t target, library string) (*work, error) {
 	return w, nil
 }
 
-// editedError says that a file of ours was changed by somebody else.
-type editedError struct{ path string }
+// addDropIn plans the drop-in and returns the files of ours that it needs. One that somebody edited stays as it is: if it names
+// the library, it does what it has to; if not, ours is written beside it.
+func (w *work) addDropIn(t target) ([]string, error) {
+	f := write{path: t.dropIn, data: []byte(dropIn(t.library)), mode: 0o644, text: true}
+	own := filepath.Join(filepath.Dir(t.dropIn), ownDropInName)
+	err := w.add(f)
+	var foreign foreignError
+	if !errors.As(err, &foreign) {
+		return []string{f.path}, err
+	}
+	w.kept = append(w.kept, Change{Verb: "keep", Path: f.path, Note: "it was changed since it was made"})
+	if t.ollama.Unit.BackendPath == t.library && t.ollama.Unit.SetBy != own {
+		w.kept[0].Note = "it was changed since, and does what it has to"
+		return []string{f.path}, nil
+	}
+	f.path = own
+	return []string{t.dropIn, own}, w.add(f)
+}
 
-func (e editedError) Error() string { return e.path + " was changed since it was installed" }
+// foreignError says that a file is in the way that is not, or not any more, as install made it.
+type foreignError struct {
+	path  string
+	cause string
+}
+
+func (e foreignError) Error() string { return e.path + e.cause }
 
 // add plans a file; one that is there must be ours.
 func (w *work) add(f write) error {
-	_, err := os.Lstat(f.path)
+	info, err := os.Lstat(f.path)
 	listed := w.own.file(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return hint.Wrap(err, "give yourself permission there and try again")
 	case listed == nil:
-		return hint.New(f.path+" is there and is not from fh-ollama install", "see whose it is and move it away, then try again")
+		return hint.Wrap(foreignError{f.path, " is there and is not from fh-ollama install"}, "see whose it is and move it away, then try again")
 	default:
 		s, err := listed.state()
 		if err != nil {
 			return hint.Wrap(err, "give yourself permission there and try again")
 		}
 		if s == changed {
-			return hint.Wrap(editedError{f.path}, "move it away and try again")
+			return hint.Wrap(foreignError{f.path, " was changed since it was installed"}, "move it away and try again")
 		}
 		data, err := os.ReadFile(f.path)
 		if err != nil {
 			return err
 		}
-		f.old = sum(data)
+		f.old = &content{data, info.Mode().Perm()}
 	}
 	w.writes = append(w.writes, f)
 	w.needFolder(filepath.Dir(f.path))
@@ -144,7 +176,7 @@ func (w *work) changes() []Change {
 		switch {
 		case f.same():
 			c.Verb, c.Note, c.Text = "keep", "it is up to date", ""
-		case f.old != "":
+		case f.old != nil:
 			c.Verb = "update"
 		}
 		all = append(all, c)
@@ -154,100 +186,4 @@ func (w *work) changes() []Change {
 		all = append(all, Change{Verb: "remove", Path: path})
 	}
 	return all
-}
-
-// do writes the receipt first, so that whatever happens is known to it, then the files.
-func (w *work) do() error {
-	if err := w.record(); err != nil {
-		return w.unfinished(err)
-	}
-	if err := makeFolders(w.folders); err != nil {
-		return w.unfinished(err)
-	}
-	for _, f := range w.writes {
-		if f.same() {
-			continue
-		}
-		if err := replace(f.path, f.data); err != nil {
-			return w.unfinished(err)
-		}
-	}
-	for i := range w.own.Files {
-		w.own.Files[i].Was = ""
-	}
-	for _, r := range append(w.others, w.own) {
-		if _, err := r.remove(w.removes); err != nil {
-			return w.unfinished(err)
-		}
-	}
-	return nil
-}
-
-// record writes the receipt of what is about to be done.
-func (w *work) record() error {
-	for _, f := range w.writes {
-		if listed := w.own.file(f.path); listed != nil {
-			*listed = made{Path: f.path, SHA256: sum(f.data), Was: f.old}
-		} else {
-			w.own.Files = append(w.own.Files, made{Path: f.path, SHA256: sum(f.data)})
-		}
-	}
-	for _, folder := range w.folders {
-		if !slices.Contains(w.own.Folders, folder) {
-			w.own.Folders = append(w.own.Folders, folder)
-		}
-	}
-	if err := makeFolders(missing(filepath.Dir(w.own.path))); err != nil {
-		return err
-	}
-	return w.own.save()
-}
-
-func (w *work) unfinished(err error) error {
-	return hint.Wrap(err, "make room, give yourself permission there and try again; fh-ollama uninstall removes what was done")
-}
-
-// remove removes those of paths that the receipt lists and that are as they were made, and the folders that are empty
-// then, and saves the receipt. It returns what it did with each.
-func (r *receipt) remove(paths []string) ([]Change, error) {
-	var done []Change
-	for _, path := range paths {
-		m := r.file(path)
-		if m == nil {
-			continue
-		}
-		c, err := m.removal()
-		if err == nil && c.Verb == "remove" {
-			err = os.Remove(path)
-		}
-		if err != nil {
-			return done, err
-		}
-		if c.Verb != "" {
-			done = append(done, c)
-		}
-		r.Files = slices.DeleteFunc(r.Files, func(m made) bool { return m.Path == path })
-	}
-	if err := r.save(); err != nil {
-		return done, err
-	}
-	if left := removeEmpty(r.Folders); len(left) != len(r.Folders) {
-		r.Folders = left
-		return done, r.save()
-	}
-	return done, nil
-}
-
-// removal is what becomes of a file that is to go; nothing if it is gone.
-func (m made) removal() (Change, error) {
-	s, err := m.state()
-	switch {
-	case err != nil:
-		return Change{}, err
-	case s == intact:
-		return Change{Verb: "remove", Path: m.Path}, nil
-	case s == changed:
-		return Change{Verb: "keep", Path: m.Path, Note: "it was changed since it was installed; remove it yourself if it is not needed"}, nil
-	}
-	return Change{}, nil
 }

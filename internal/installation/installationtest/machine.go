@@ -107,11 +107,18 @@ func (m Machine) Tree() string {
 // Runtime is what Ollama's folder of libraries has at least, to load more of them.
 var Runtime = []string{installation.ServerName, "libggml-base.so.0", "libggml-cpu-haswell.so"}
 
+// Loads is a llama-server that says what the real one says when it has loaded a converted model with the plug-in.
+const Loads = "#!/bin/sh\necho flash_head: active on CPU: output.weight\necho model loaded\n"
+
 // AddOllama makes a program below prefix that answers with version, and libraries for it; it returns the program's path.
 func (m Machine) AddOllama(prefix, version string, libraries ...string) string {
 	m.t.Helper()
 	for _, name := range libraries {
-		m.Write(filepath.Join(prefix, "lib/ollama", name), name, 0o755)
+		content := name
+		if name == installation.ServerName {
+			content = Loads
+		}
+		m.Write(filepath.Join(prefix, "lib/ollama", name), content, 0o755)
 	}
 	return m.Write(filepath.Join(prefix, "bin/ollama"),
 		"#!/bin/sh\necho Warning: could not connect to a running Ollama instance\necho Warning: client version is "+version+"\n", 0o755)
