@@ -8,18 +8,22 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/calibration"
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/modelfile"
 	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
 func convertCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "convert",
-		Usage:     "add FlashHead to a GGUF file",
-		ArgsUsage: "IN.gguf",
+		Usage:     "add FlashHead to a copy of a model",
+		ArgsUsage: "IN.gguf|NAME",
 		Description: "Writes a copy with a map of clusters; its tensors stay as they are, so that any\n" +
 			"Ollama or llama.cpp loads it. Goes on where it was interrupted, or --restart.\n\n" +
 			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
@@ -90,23 +94,21 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	return o, nil
 }
 
-// oneArgument returns the only argument of a command, what says what it is.
-func oneArgument(c *cli.Context, what string) (string, error) {
-	if c.NArg() != 1 || c.Args().First() == "" {
-		return "", usageError{hint.New(fmt.Sprintf("%s takes one argument, %s, not %d", c.Command.Name, what, c.NArg()),
-			"see fh-ollama "+c.Command.Name+" --help")}
-	}
-	return c.Args().First(), nil
-}
-
 func runConvert(c *cli.Context) error {
-	input, err := oneArgument(c, "a GGUF file")
+	input, err := oneArgument(c, fileOrName)
 	if err != nil {
 		return err
 	}
 	o, err := convertOptions(c, input, c.Path("output"))
 	if err != nil {
 		return err
+	}
+	from, err := origin.Find(c.Context, server.FromEnvironment(), input)
+	if err != nil {
+		return err
+	}
+	if o.Input = from.Weights(); o.Output == "" {
+		o.Output = from.DefaultOutput()
 	}
 	o.Force = c.Bool("force")
 	log := c.App.ErrWriter
@@ -118,7 +120,22 @@ func runConvert(c *cli.Context) error {
 		return err
 	}
 	if !c.Bool("quiet") {
+		summary.Next = nextOf(from, summary.Output)
 		fmt.Fprint(c.App.Writer, summary)
 	}
 	return nil
+}
+
+// nextOf says what to do with the converted file output of a model in an Ollama, "" for that of a file: a Modelfile keeps the
+// model's template, parameters and the like, and create makes the sister of a model without any file.
+func nextOf(from origin.Origin, output string) string {
+	if !from.Model {
+		return ""
+	}
+	name, err := modelfile.DefaultName(from.Arg)
+	if err != nil {
+		name = "NAME"
+	}
+	return commandline.Self("modelfile", from.Arg, "--gguf", output) + " > Modelfile && " +
+		commandline.Other("ollama", "create", name, "-f", "Modelfile")
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
 // String is the report for people. Several problems are listed at its end; a single one is left to Err.
@@ -51,7 +52,7 @@ func (r Report) String() string {
 		row("model", "%s: %d clusters, %d probes", m.Name, m.Clusters, m.Probes)
 	}
 	if f := r.File; f != nil {
-		state := "not converted (fh-ollama convert does it)"
+		state := "not converted (" + r.File.next() + " does it)"
 		switch {
 		case f.Sound:
 			state = fmt.Sprintf("sound, %d clusters, %d probes", f.Clusters, f.Probes)
@@ -60,12 +61,12 @@ func (r Report) String() string {
 		case !f.Usable:
 			state = "not usable"
 		}
-		row("file", "%s: %s", f.Path, state)
+		row("file", "%s: %s", f.shown(), state)
 	}
 	if len(r.Problems) > 1 {
 		for _, p := range r.Problems {
 			row("wrong", "%s", p.Cause)
-			row("", "%s", p.WayOut)
+			row("", "%s", commandline.Runnable(p.WayOut))
 		}
 	}
 	w.Flush()

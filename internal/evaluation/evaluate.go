@@ -2,6 +2,7 @@ package evaluation
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func (j *job) openModel() error {
 	}
 	cost := flashhead.NewCost(f, head, params)
 	j.report.Model = Model{
-		File: filepath.Base(j.Model), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
+		File: cmp.Or(j.Name, filepath.Base(j.Model)), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes, Pinned: len(params.Pinned),
 		CentroidType: params.CentroidType.String(), SketchRank: params.Sketch.Rank, HeadBytes: cost.Head,
 	}

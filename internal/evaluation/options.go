@@ -11,6 +11,7 @@ import (
 // Options say what to evaluate and how.
 type Options struct {
 	Model       string  // path of a converted file
+	Name        string  // of the model in the report; "": that of the file
 	Text        string  // path; "" for the built-in text
 	Probes      []int   // P of the points; none for the default. The file's own P is always one.
 	Chunks      int     // of the text, at most; 0 for all
