@@ -19,8 +19,8 @@ func doctorCommand() *cli.Command {
 		Usage:     "tell whether FlashHead works here",
 		ArgsUsage: "[FILE.gguf|NAME]",
 		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead, inside or as a plug-in,\n" +
-			"and which models use it, lists the devices that can, and checks a model. Ends with\n" +
-			"1 when something is wrong, and says what to do.\n\n" +
+			"and which models use it, lists the devices that can, and checks a model. Ends\n" +
+			"with 1 when something is wrong, and says what to do.\n\n" +
 			"Example: fh-ollama doctor model-flashhead.gguf",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},

@@ -52,32 +52,33 @@ func (r Result) String() string {
 	return b.String()
 }
 
-// Modelfile returns what Run would register for from, with gguf, if given, as its weights.
-func Modelfile(ctx context.Context, s server.Server, from, gguf string) (*modelfile.Modelfile, error) {
+// Modelfile returns what Run would register for from, with gguf, if given, as its weights, and notes about what it leaves out.
+func Modelfile(ctx context.Context, s server.Server, from, gguf string) (*modelfile.Modelfile, []string, error) {
 	var m *modelfile.Modelfile
 	if origin.IsFile(from) {
 		if _, err := isConverted(from); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		m = &modelfile.Modelfile{From: []string{relative(from)}}
 	} else {
 		var err error
 		if m, err = s.Modelfile(ctx, from); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := origin.CheckAdapters(from, m); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if gguf != "" {
 		m = m.WithWeights(relative(gguf))
 	}
-	return m, nil
+	m, notes := m.Registered()
+	return m, notes, nil
 }
 
 // relative marks a bare file name as one, for a Modelfile takes it for the name of a model otherwise.
 func relative(path string) string {
-	if filepath.IsAbs(path) || strings.HasPrefix(path, ".") {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../") {
 		return path
 	}
 	return "./" + path
@@ -223,7 +224,8 @@ func keepModelfile(o Options, m *modelfile.Modelfile) error {
 	if _, err := os.Lstat(path); err == nil && !o.Force {
 		return hint.New(path+" exists already", "the model is registered; remove that file to have it written anew")
 	}
-	text := m.WithWeights(relative(filepath.Base(o.Keep))).String()
+	kept, _ := m.WithWeights(relative(filepath.Base(o.Keep))).Registered()
+	text := kept.String()
 	f, err := output.Create(path, "--keep", int64(len(text)))
 	if err != nil {
 		return err
