@@ -39,19 +39,26 @@ func convertCommand() *cli.Command {
 // convertFlags are the flags of every command that converts.
 func convertFlags() []cli.Flag {
 	d := convert.Defaults()
+	const wide = 1 << 16 // of rows, more than any head's
 	return []cli.Flag{
 		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
-		&cli.Float64Flag{Name: "target-agreement", Usage: "share `A` of TEXT to agree on (default: 0.998)"},
-		&cli.IntFlag{Name: "sketch-rank", Usage: "numbers `R` a token, with TEXT (default: up to 32)"},
-		&cli.IntFlag{Name: "cluster-size", Usage: "tokens `M` a cluster (default: 16, or with TEXT 32)"},
+		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)", calibration.DefaultTarget)},
+		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)", flashhead.DefaultSketchRank(wide))},
+		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
+			convert.DefaultClusterSize(false), convert.DefaultClusterSize(true))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted", Hidden: true}, // in the description, for want of lines
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: a 16th, or 256)"},
-		&cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: q4_0 or f16)"},
+		&cli.IntFlag{Name: "probes", Usage: fmt.Sprintf("clusters `P` scored a token (default: a %dth, or %d)", flashhead.ProbeShare, flashhead.LeastProbes)},
+		centroidTypeFlag(),
 		libFlag(),
 	}
+}
+
+func centroidTypeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: " +
+		flashhead.DefaultCentroids + " or " + flashhead.DefaultOddCentroids + ")"}
 }
 
 // libFlag is the flag of every command that runs the native tool.

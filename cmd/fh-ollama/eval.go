@@ -26,7 +26,7 @@ func evalCommand() *cli.Command {
 			&cli.PathFlag{Name: "text", Usage: "read `FILE` (default: a mixed one that comes with this)"},
 			&cli.IntSliceFlag{Name: "probes", Usage: "`P,P,...` to compare (default: powers of two)"},
 			&cli.IntFlag{Name: "chunks", Usage: "read at most `N` chunks of the text"},
-			&cli.IntFlag{Name: "ctx", Usage: "tokens `N` a chunk (default: 512, or the model's)"},
+			&cli.IntFlag{Name: "ctx", Usage: fmt.Sprintf("tokens `N` a chunk (default: %d, or the model's)", evaluation.DefaultContext)},
 			&cli.IntFlag{Name: "predict", Value: d.Predict, Usage: "tokens `N` a continuation, 0 for none"},
 			&cli.StringFlag{Name: "mode", Value: d.Mode, Usage: "choose clusters by `MODE`: top or sample"},
 			&cli.Float64Flag{Name: "temperature", Value: d.Temperature, Usage: "of the draw in mode sample, `T`"},

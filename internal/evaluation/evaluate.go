@@ -103,12 +103,12 @@ func (j *job) openModel() error {
 
 // setContext chooses the tokens a chunk, or checks those that are asked for.
 func (j *job) setContext(f *gguf.File, arch string) error {
-	j.maxTokens = defaultContext
+	j.maxTokens = DefaultContext
 	if n, ok := f.Uint(arch + ".context_length"); ok && n >= leastContext && n < 1<<30 {
 		j.maxTokens = int(n)
 	}
 	if j.Context == 0 {
-		j.Context = min(defaultContext, j.maxTokens)
+		j.Context = min(DefaultContext, j.maxTokens)
 	}
 	if j.Context > j.maxTokens {
 		return hint.New(fmt.Sprintf("a context of %d tokens is more than the model's %d", j.Context, j.maxTokens), "give a smaller --ctx, or none")

@@ -36,10 +36,10 @@ func Defaults() Options {
 	return Options{Predict: 64, Mode: modeTop, Temperature: 1, Threads: runtime.NumCPU()}
 }
 
-const (
-	defaultContext = 512 // llama-perplexity's
-	leastContext   = 32
-)
+// DefaultContext is the number of tokens a chunk: llama-perplexity's.
+const DefaultContext = 512
+
+const leastContext = 32
 
 // Validate returns an error for options that no model allows.
 func (o Options) Validate() error {
