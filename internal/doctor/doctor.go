@@ -93,7 +93,7 @@ func (r Report) Err() error {
 }
 
 func (r *Report) wrong(err error) {
-	r.Problems = append(r.Problems, Problem{err.Error(), hint.Of(err)})
+	r.Problems = append(r.Problems, Problem{err.Error(), commandline.Runnable(hint.Of(err))})
 }
 
 func (r *Report) server(ctx context.Context, s server.Server) {

@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
-	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
 // String is the report for people. Several problems are listed at its end; a single one is left to Err.
@@ -66,7 +65,7 @@ func (r Report) String() string {
 	if len(r.Problems) > 1 {
 		for _, p := range r.Problems {
 			row("wrong", "%s", p.Cause)
-			row("", "%s", commandline.Runnable(p.WayOut))
+			row("", "%s", p.WayOut)
 		}
 	}
 	w.Flush()

@@ -17,8 +17,12 @@ import (
 
 // Vanished gives the error of a request that changes the server a way out: the server ended meanwhile, or refuses.
 func (s Server) Vanished(err error) error {
-	if transport, cut := (*url.Error)(nil), errors.Is(err, io.ErrUnexpectedEOF); !cut && !errors.As(err, &transport) || isCanceled(err) {
-		return s.explainAnswer(err)
+	var transport *url.Error
+	if err = s.explainAnswer(err); err == nil || hint.Of(err) != "" || isCanceled(err) {
+		return err
+	}
+	if !errors.As(err, &transport) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
 	}
 	return hint.Wrap(fmt.Errorf("the Ollama at %s is gone: %w", s.Host, err),
 		"start it again with `ollama serve`, then run the same command again: it goes on from what is done")
