@@ -38,11 +38,17 @@ func helpCommand() *cli.Command {
 		Usage:       "tell about this program, or about one command",
 		ArgsUsage:   "[COMMAND]",
 		Description: "The same as COMMAND --help.\n\nExample: fh-ollama help convert",
-		Action: func(c *cli.Context) error { // helpFirst leaves what is no command
-			if c.NArg() > 1 {
+		Action: func(c *cli.Context) error {
+			switch word := c.Args().First(); {
+			case c.NArg() > 1:
 				return usageError{hint.New(fmt.Sprintf("help takes one command, not %d", c.NArg()), "see fh-ollama help")}
+			case c.NArg() == 0 || word == "help":
+				return c.App.RunContext(c.Context, []string{c.App.Name, "--help"})
+			case c.App.Command(word) == nil:
+				return noCommand(c.App, word)
+			default:
+				return c.App.RunContext(c.Context, []string{c.App.Name, word, "--help"})
 			}
-			return noCommand(c.App, c.Args().First())
 		},
 	}
 }
@@ -62,7 +68,7 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// helpFirst makes a request for help of args that hold one: --help anywhere before --, or the command help.
+// helpFirst makes a request for help of args that hold --help anywhere before --.
 func helpFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -73,12 +79,9 @@ func helpFirst(app *cli.App, args []string) []string {
 	}
 	asked := slices.ContainsFunc(words, func(w string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, w) })
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
-	if len(words) > 0 && words[0] == "help" && (len(words) == 1 && !asked || len(words) == 2) {
-		words, asked = words[1:], true
-	}
 	switch {
 	case !asked:
-	case len(words) == 0:
+	case len(words) == 0 || len(words) == 1 && words[0] == "help":
 		return []string{args[0], "--help"}
 	case app.Command(words[0]) != nil:
 		return []string{args[0], words[0], "--help"}
