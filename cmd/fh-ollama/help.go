@@ -42,7 +42,7 @@ func helpCommand() *cli.Command {
 			switch word := c.Args().First(); {
 			case c.NArg() > 1:
 				return usageError{hint.New(fmt.Sprintf("help takes one command, not %d", c.NArg()), "see fh-ollama help")}
-			case c.NArg() == 0 || word == "help":
+			case c.NArg() == 0:
 				return c.App.RunContext(c.Context, []string{c.App.Name, "--help"})
 			case c.App.Command(word) == nil:
 				return noCommand(c.App, word)
@@ -81,7 +81,7 @@ func helpFirst(app *cli.App, args []string) []string {
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
 	switch {
 	case !asked:
-	case len(words) == 0 || len(words) == 1 && words[0] == "help":
+	case len(words) == 0:
 		return []string{args[0], "--help"}
 	case app.Command(words[0]) != nil:
 		return []string{args[0], words[0], "--help"}

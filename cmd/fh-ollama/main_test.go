@@ -13,7 +13,7 @@ import (
 func TestHelp(t *testing.T) {
 	t.Chdir(t.TempDir()) // no settings of this folder
 	for _, command := range newApp(io.Discard, io.Discard).Commands {
-		if command.Name == "help" { // its help is that of the program
+		if command.Name == "help" { // the library answers with that of the program
 			continue
 		}
 		var out, errs bytes.Buffer
