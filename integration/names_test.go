@@ -72,7 +72,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %v\n%s", command, err, out)
 		}
 	}
-	out, err := fhOllama(t, o, dir, "inspect", "none:tag")
+	out, err := fhOllama(t, o, dir, "convert", named+"-flashhead", "-o", "again.gguf")
+	if err == nil || !strings.Contains(out, "fh-ollama: "+named+"-flashhead: already converted\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = fhOllama(t, o, dir, "inspect", "none:tag")
 	if err == nil || !strings.Contains(out, "none:tag is neither a file nor a model of the Ollama at http://"+o.Host+"\n  see `ollama list`") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -124,7 +124,7 @@ func runConvert(c *cli.Context) error {
 	}
 	summary, err := convert.Convert(c.Context, o, progress.New(log))
 	if err != nil {
-		return err
+		return from.Explain(err)
 	}
 	if !c.Bool("quiet") {
 		summary.Next = nextOf(from, summary.Output)

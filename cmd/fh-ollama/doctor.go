@@ -34,9 +34,8 @@ func runDoctor(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return usageError{hint.New(fmt.Sprintf("doctor takes one model, not %d", c.NArg()), "see fh-ollama doctor --help")}
 	}
-	ollama, path, unknown := server.FromEnvironment(), "", error(nil)
+	ollama, path, from, unknown := server.FromEnvironment(), "", origin.Origin{}, error(nil)
 	if arg := c.Args().First(); arg != "" {
-		var from origin.Origin
 		if from, unknown = origin.Find(c.Context, ollama, arg); unknown == nil {
 			path = from.Weights()
 		}
@@ -45,7 +44,7 @@ func runDoctor(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	report.Named(c.Args().First(), unknown)
+	report.Named(c.Args().First(), from, unknown)
 	if c.Bool("json") {
 		err = printJSON(c, report)
 	} else {

@@ -29,7 +29,7 @@ func runInspect(c *cli.Context) error {
 	}
 	report, err := inspect.File(from.Weights())
 	if err != nil {
-		return err
+		return from.Explain(err)
 	}
 	if from.Model {
 		report.Name = from.Arg

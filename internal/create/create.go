@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	weights := source.Weights()
 	converted, err := isConverted(weights)
 	if err != nil {
-		return Result{}, err
+		return Result{}, source.Explain(err)
 	}
 	result := Result{Name: o.Name}
 	if result.Name == "" {

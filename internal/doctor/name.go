@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
 )
 
-// Named notes how the user named the file, arg, and if it could not be found, why.
-func (r *Report) Named(arg string, err error) {
+// Named notes how the user named the file, arg, what that means, and if it could not be found, why.
+func (r *Report) Named(arg string, from origin.Origin, err error) {
 	switch {
 	case err != nil:
 		r.File = &File{Path: arg}
@@ -16,8 +17,11 @@ func (r *Report) Named(arg string, err error) {
 		if !slices.ContainsFunc(r.Problems, told) {
 			r.wrong(err)
 		}
-	case r.File != nil && r.File.Path != arg:
+	case r.File != nil && from.Model:
 		r.File.Name = arg
+		for i, p := range r.Problems {
+			r.Problems[i] = Problem{from.Named(p.Cause), from.Named(p.WayOut)}
+		}
 	}
 }
 

@@ -96,13 +96,38 @@ func tagged(arg string) bool {
 	return (strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/") || huggingFace.MatchString(arg)) && modelfile.CheckName(arg) == nil
 }
 
-// Explain gives an error about the weights of a model a way out that goes by the model's name; others it leaves alone.
+// Explain makes an error about the weights of a model speak of the model by its name, in cause and way out; others it leaves
+// alone.
 func (o Origin) Explain(err error) error {
-	if !o.Model || !errors.Is(err, flashhead.ErrNotConverted) {
+	if !o.Model || err == nil {
 		return err
 	}
-	return hint.Wrap(fmt.Errorf("%s: %w", o.Arg, flashhead.ErrNotConverted), "make one that has it: "+commandline.Self("create", "--from", o.Arg))
+	if errors.Is(err, flashhead.ErrNotConverted) {
+		return hint.Wrap(fmt.Errorf("%s: %w", o.Arg, flashhead.ErrNotConverted), "make one that has it: "+commandline.Self("create", "--from", o.Arg))
+	}
+	cause, way := o.Named(err.Error()), o.Named(hint.Of(err))
+	if cause == err.Error() && way == hint.Of(err) {
+		return err
+	}
+	return hint.Wrap(renamed{err, cause}, way)
 }
+
+// Named returns text, which may be about the weights of a model, with the model's name in the place of their path.
+func (o Origin) Named(text string) string {
+	if !o.Model {
+		return text
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(text, commandline.Quote(o.Weights()), commandline.Quote(o.Arg)), o.Weights(), o.Arg)
+}
+
+// renamed is an error in other words.
+type renamed struct {
+	error
+	text string
+}
+
+func (e renamed) Error() string { return e.text }
+func (e renamed) Unwrap() error { return e.error }
 
 // notInFile is what is replaced in the name of a file.
 var notInFile = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
 // storing is a server that has one model, with these files.
@@ -60,12 +62,17 @@ func TestStoredOtherwise(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	err := fmt.Errorf("/blobs/sha256-00: %w", hint.Wrap(flashhead.ErrNotConverted, "convert /blobs/sha256-00"))
-	model := Origin{Arg: "qwen3:0.6b", Model: true}
+	model := Origin{Arg: "qwen3:0.6b", Model: true, Modelfile: &modelfile.Modelfile{From: []string{"/blobs/sha256-00"}}}
 	if got := model.Explain(err); !strings.HasPrefix(got.Error(), "qwen3:0.6b: not converted") || hint.Of(got) != "make one that has it: fh-ollama create --from qwen3:0.6b" {
 		t.Errorf("%v, %q", got, hint.Of(got))
 	}
 	if got := (Origin{Arg: "a.gguf"}).Explain(err); got != err {
 		t.Errorf("of a file: %v", got)
+	}
+	damaged := hint.Wrap(fmt.Errorf("/blobs/sha256-00: damaged: %w", fs.ErrInvalid), "fh-ollama convert --force /blobs/sha256-00")
+	if got := model.Explain(damaged); got.Error() != "qwen3:0.6b: damaged: invalid argument" ||
+		hint.Of(got) != "fh-ollama convert --force qwen3:0.6b" || !errors.Is(got, fs.ErrInvalid) {
+		t.Errorf("%v, %q", got, hint.Of(got))
 	}
 	if other := errors.New("x"); model.Explain(other) != other || model.Explain(nil) != nil {
 		t.Error("another error is changed")
