@@ -55,7 +55,7 @@ func interruptCreate(t *testing.T, o *harness.Ollama, temporary, says string) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said(), "interrupted") {
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 130 || !strings.Contains(said(), "interrupted") {
 		t.Errorf("it ended with %v and said %q", err, said())
 	}
 	if exists, err := modelfile.Exists(timeout(t), o.Client, "never"); err != nil || exists {

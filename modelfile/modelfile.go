@@ -6,6 +6,7 @@ package modelfile
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ollama/ollama/parser"
@@ -84,7 +85,7 @@ func (m *Modelfile) String() string {
 	}
 	var from []string
 	for _, f := range m.From {
-		from = append(from, "FROM "+f)
+		from = append(from, "FROM "+quote(f))
 	}
 	for _, f := range m.Draft {
 		from = append(from, "DRAFT "+quote(f))
@@ -143,4 +144,30 @@ func quote(s string) string {
 		return `"` + s + `"`
 	}
 	return s
+}
+
+// Lost names what a reader of m's text does not get back as it is: characters that do not print, and text that ends quotes
+// early. A registration keeps it.
+func (m *Modelfile) Lost() []string {
+	read, err := Parse(strings.NewReader(m.String()))
+	if err != nil {
+		return []string{"all"}
+	}
+	var lost []string
+	for _, c := range []struct {
+		name      string
+		got, want any
+	}{
+		{"FROM", append(read.From, read.Draft...), append(slices.Clone(m.From), m.Draft...)},
+		{"TEMPLATE", read.Template, m.Template},
+		{"SYSTEM", read.System, m.System},
+		{"PARAMETER", read.Parameters, m.Parameters},
+		{"MESSAGE", read.Messages, m.Messages},
+		{"LICENSE", read.License, m.License},
+	} {
+		if fmt.Sprintf("%q", c.got) != fmt.Sprintf("%q", c.want) {
+			lost = append(lost, c.name)
+		}
+	}
+	return lost
 }

@@ -64,10 +64,14 @@ func TestNames(t *testing.T) {
 	for path, want := range map[string]string{
 		"models/Qwen3-0.6B.Q8_0.gguf": "qwen3-0.6b.q8_0:flashhead",
 		"My Model (1).gguf":           "my-model-1:flashhead",
+		"Qwen3-0.6B-flashhead.gguf":   "qwen3-0.6b:flashhead",
 	} {
 		if got, err := DefaultNameForFile(path); err != nil || got != want {
 			t.Errorf("DefaultNameForFile(%q) = %q, %v; want %q", path, got, err, want)
 		}
+	}
+	if _, err := DefaultName("hf.co/a/b:" + strings.Repeat("q", 75)); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("a tag that gets too long: %v", err)
 	}
 	if _, err := DefaultNameForFile("---.gguf"); err == nil {
 		t.Error("a file without a usable letter got a name")

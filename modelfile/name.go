@@ -22,17 +22,21 @@ func DefaultName(source string) (string, error) {
 		return "", badName(source)
 	}
 	n.Tag += "-" + suffix
-	return checked(n.DisplayShortest())
+	name := n.DisplayShortest()
+	if CheckName(name) != nil {
+		return "", hint.New(fmt.Sprintf("%s is too long to be the name of a model", name), "give NAME, a shorter one")
+	}
+	return name, nil
 }
 
 // notInName is what a model name cannot hold.
 var notInName = regexp.MustCompile(`[^a-z0-9_.-]+`)
 
 // DefaultNameForFile is the name that a GGUF file gets: its base name in lower case with the tag flashhead
-// ("Qwen3-0.6B.gguf" gives "qwen3-0.6b:flashhead").
+// ("Qwen3-0.6B.gguf" gives "qwen3-0.6b:flashhead", and so does "Qwen3-0.6B-flashhead.gguf").
 func DefaultNameForFile(path string) (string, error) {
 	base := strings.ToLower(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
-	base = strings.Trim(notInName.ReplaceAllString(base, "-"), "-.")
+	base = strings.TrimSuffix(strings.Trim(notInName.ReplaceAllString(base, "-"), "-."), "-"+suffix)
 	return checked(base + ":" + suffix)
 }
 

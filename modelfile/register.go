@@ -87,20 +87,45 @@ func (m *Modelfile) request(name string, report func(Event)) *api.CreateRequest 
 	for _, g := range m.Messages {
 		request.Messages = append(request.Messages, api.Message{Role: g.Role, Content: g.Content})
 	}
+	m, dropped := m.Registered()
+	for _, note := range dropped {
+		report(Event{Status: note, Warning: true})
+	}
+	request.Parameters = map[string]any{}
+	for name, values := range m.values() {
+		typed, err := api.FormatParams(map[string][]string{name: values})
+		if err == nil { // else Registered has left it out
+			request.Parameters[name] = typed[name]
+		}
+	}
+	return request
+}
+
+// values returns the parameters by their names.
+func (m *Modelfile) values() map[string][]string {
 	values := map[string][]string{}
 	for _, p := range m.Parameters {
 		values[p.Name] = append(values[p.Name], p.Value)
 	}
-	request.Parameters = map[string]any{}
-	for parameter, v := range values {
-		typed, err := api.FormatParams(map[string][]string{parameter: v})
-		if err != nil || parameter == "typical_p" {
-			report(Event{Status: fmt.Sprintf("parameter %s is not kept: this Ollama does not take it", parameter), Warning: true})
-			continue
+	return values
+}
+
+// Registered returns what a registration keeps of m, without the parameters that this version of Ollama does not take, and a
+// note about each of these.
+func (m *Modelfile) Registered() (*Modelfile, []string) {
+	var unknown, notes []string
+	for name, values := range m.values() {
+		if _, err := api.FormatParams(map[string][]string{name: values}); err != nil || name == "typical_p" {
+			unknown = append(unknown, name)
 		}
-		request.Parameters[parameter] = typed[parameter]
 	}
-	return request
+	slices.Sort(unknown)
+	for _, name := range unknown {
+		notes = append(notes, fmt.Sprintf("parameter %s is not kept: this Ollama does not take it", name))
+	}
+	c := *m
+	c.Parameters = slices.DeleteFunc(slices.Clone(m.Parameters), func(p Parameter) bool { return slices.Contains(unknown, p.Name) })
+	return &c, notes
 }
 
 // upload makes files available to the server and returns their digests by the names that the server gets to see:

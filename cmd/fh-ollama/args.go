@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/config"
+	"github.com/fh-ollama/fh-ollama/internal/finite"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -90,7 +90,10 @@ func withConfig(app *cli.App) {
 
 // printJSON prints a result for programs.
 func printJSON(c *cli.Context, result any) error {
-	out := json.NewEncoder(c.App.Writer)
-	out.SetIndent("", "  ")
-	return out.Encode(result)
+	text, err := finite.JSON(result)
+	if err != nil {
+		return err
+	}
+	_, err = c.App.Writer.Write(text)
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin"
@@ -130,7 +131,7 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 
 // printBuild says what was made and what can be done with it.
 func printBuild(out io.Writer, r plugin.Result) {
-	prefix := shortPath(r.Prefix)
+	prefix := commandline.Quote(shortPath(r.Prefix))
 	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n", prefix, r.Ollama, r.LlamaCpp, r.CPU)
 	if r.CUDA != "" {
 		fmt.Fprintf(out, "and for NVIDIA's GPUs by CUDA %s, architectures: %s\n", r.CUDA, r.CUDAArchitectures)
@@ -156,7 +157,7 @@ Next:
   %[1]s/bin/fh-ollama install                                adds it to the Ollama of this machine
   %[1]s/bin/fh-ollama create NAME-flashhead --from NAME      a model that you have pulled
   ollama run NAME-flashhead
-`, shortPath(r.Prefix), r.FHOllama)
+`, commandline.Quote(shortPath(r.Prefix)), r.FHOllama)
 }
 
 // shortPath is path relative to the working directory if it lies in it.

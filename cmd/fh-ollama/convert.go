@@ -8,18 +8,22 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/calibration"
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/modelfile"
 	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
 func convertCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "convert",
-		Usage:     "add FlashHead to a GGUF file",
-		ArgsUsage: "IN.gguf",
+		Usage:     "add FlashHead to a copy of a model",
+		ArgsUsage: "IN.gguf|NAME",
 		Description: "Writes a copy with a map of clusters; its tensors stay as they are, so that any\n" +
 			"Ollama or llama.cpp loads it. Goes on where it was interrupted, or --restart.\n\n" +
 			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
@@ -35,19 +39,26 @@ func convertCommand() *cli.Command {
 // convertFlags are the flags of every command that converts.
 func convertFlags() []cli.Flag {
 	d := convert.Defaults()
+	const wide = 1 << 16 // of rows, more than any head's
 	return []cli.Flag{
 		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
-		&cli.Float64Flag{Name: "target-agreement", Usage: "share `A` of TEXT to agree on (default: 0.998)"},
-		&cli.IntFlag{Name: "sketch-rank", Usage: "numbers `R` a token, with TEXT (default: up to 32)"},
-		&cli.IntFlag{Name: "cluster-size", Usage: "tokens `M` a cluster (default: 16, or with TEXT 32)"},
+		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)", calibration.DefaultTarget)},
+		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)", flashhead.DefaultSketchRank(wide))},
+		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
+			convert.DefaultClusterSize(false), convert.DefaultClusterSize(true))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted", Hidden: true}, // in the description, for want of lines
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: a 16th, or 256)"},
-		&cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: q4_0 or f16)"},
+		&cli.IntFlag{Name: "probes", Usage: fmt.Sprintf("clusters `P` scored a token (default: a %dth, or %d)", flashhead.ProbeShare, flashhead.LeastProbes)},
+		centroidTypeFlag(),
 		libFlag(),
 	}
+}
+
+func centroidTypeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: " +
+		flashhead.DefaultCentroids + " or " + flashhead.DefaultOddCentroids + ")"}
 }
 
 // libFlag is the flag of every command that runs the native tool.
@@ -90,23 +101,21 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	return o, nil
 }
 
-// oneArgument returns the only argument of a command, what says what it is.
-func oneArgument(c *cli.Context, what string) (string, error) {
-	if c.NArg() != 1 || c.Args().First() == "" {
-		return "", usageError{hint.New(fmt.Sprintf("%s takes one argument, %s, not %d", c.Command.Name, what, c.NArg()),
-			"see fh-ollama "+c.Command.Name+" --help")}
-	}
-	return c.Args().First(), nil
-}
-
 func runConvert(c *cli.Context) error {
-	input, err := oneArgument(c, "a GGUF file")
+	input, err := oneArgument(c, fileOrName)
 	if err != nil {
 		return err
 	}
 	o, err := convertOptions(c, input, c.Path("output"))
 	if err != nil {
 		return err
+	}
+	from, err := origin.Find(c.Context, server.FromEnvironment(), input)
+	if err != nil {
+		return err
+	}
+	if o.Input = from.Weights(); o.Output == "" {
+		o.Output = from.DefaultOutput()
 	}
 	o.Force = c.Bool("force")
 	log := c.App.ErrWriter
@@ -115,10 +124,25 @@ func runConvert(c *cli.Context) error {
 	}
 	summary, err := convert.Convert(c.Context, o, progress.New(log))
 	if err != nil {
-		return err
+		return from.Explain(err)
 	}
 	if !c.Bool("quiet") {
+		summary.Next = nextOf(from, summary.Output)
 		fmt.Fprint(c.App.Writer, summary)
 	}
 	return nil
+}
+
+// nextOf says what to do with the converted file output of a model in an Ollama, "" for that of a file: a Modelfile keeps the
+// model's template, parameters and the like, and create makes the sister of a model without any file.
+func nextOf(from origin.Origin, output string) string {
+	if !from.Model {
+		return ""
+	}
+	name, err := modelfile.DefaultName(from.Arg)
+	if err != nil {
+		name = "NAME"
+	}
+	return commandline.Self("modelfile", from.Arg, "--gguf", output) + " > Modelfile && " +
+		commandline.Other("ollama", "create", name, "-f", "Modelfile")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 )
 
@@ -16,10 +17,10 @@ func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
 		Usage:     "tell whether FlashHead works here",
-		ArgsUsage: "[FILE.gguf]",
+		ArgsUsage: "[FILE.gguf|NAME]",
 		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead, inside or as a plug-in,\n" +
-			"and which models use it, lists the devices that can, and checks FILE. Ends with\n" +
-			"1 when something is wrong, and says what to do.\n\n" +
+			"and which models use it, lists the devices that can, and checks a model. Ends\n" +
+			"with 1 when something is wrong, and says what to do.\n\n" +
 			"Example: fh-ollama doctor model-flashhead.gguf",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -31,12 +32,19 @@ func doctorCommand() *cli.Command {
 
 func runDoctor(c *cli.Context) error {
 	if c.NArg() > 1 {
-		return usageError{hint.New(fmt.Sprintf("doctor takes one file, not %d", c.NArg()), "see fh-ollama doctor --help")}
+		return usageError{hint.New(fmt.Sprintf("doctor takes one model, not %d", c.NArg()), "see fh-ollama doctor --help")}
 	}
-	report, err := doctor.Examine(c.Context, server.FromEnvironment(), installation.Here(), cluster.LibDirs(c.Path("lib")), c.Args().First())
+	ollama, path, from, unknown := server.FromEnvironment(), "", origin.Origin{}, error(nil)
+	if arg := c.Args().First(); arg != "" {
+		if from, unknown = origin.Find(c.Context, ollama, arg); unknown == nil {
+			path = from.Weights()
+		}
+	}
+	report, err := doctor.Examine(c.Context, ollama, installation.Here(), cluster.LibDirs(c.Path("lib")), path)
 	if err != nil {
 		return err
 	}
+	report.Named(c.Args().First(), from, unknown)
 	if c.Bool("json") {
 		err = printJSON(c, report)
 	} else {

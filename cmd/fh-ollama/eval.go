@@ -8,8 +8,10 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
 	"github.com/fh-ollama/fh-ollama/internal/page"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/server"
 )
 
 func evalCommand() *cli.Command {
@@ -17,14 +19,14 @@ func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "eval",
 		Usage:     "measure how faithful FlashHead is on a text",
-		ArgsUsage: "FILE.gguf",
-		Description: "Compares FlashHead with the dense head of a converted file, for several P.\n\n" +
+		ArgsUsage: "FILE.gguf|NAME",
+		Description: "Compares FlashHead with the dense head of a converted model, for several P.\n\n" +
 			"Example: fh-ollama eval model-flashhead.gguf --text book.txt --probes 128,256",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "text", Usage: "read `FILE` (default: a mixed one that comes with this)"},
 			&cli.IntSliceFlag{Name: "probes", Usage: "`P,P,...` to compare (default: powers of two)"},
 			&cli.IntFlag{Name: "chunks", Usage: "read at most `N` chunks of the text"},
-			&cli.IntFlag{Name: "ctx", Usage: "tokens `N` a chunk (default: 512, or the model's)"},
+			&cli.IntFlag{Name: "ctx", Usage: fmt.Sprintf("tokens `N` a chunk (default: %d, or the model's)", evaluation.DefaultContext)},
 			&cli.IntFlag{Name: "predict", Value: d.Predict, Usage: "tokens `N` a continuation, 0 for none"},
 			&cli.StringFlag{Name: "mode", Value: d.Mode, Usage: "choose clusters by `MODE`: top or sample"},
 			&cli.Float64Flag{Name: "temperature", Value: d.Temperature, Usage: "of the draw in mode sample, `T`"},
@@ -40,7 +42,7 @@ func evalCommand() *cli.Command {
 }
 
 func runEval(c *cli.Context) error {
-	model, err := oneArgument(c, "a GGUF file")
+	model, err := oneArgument(c, fileOrName)
 	if err != nil {
 		return err
 	}
@@ -56,6 +58,13 @@ func runEval(c *cli.Context) error {
 	if err := o.Validate(); err != nil {
 		return usageError{hint.Wrap(err, "see fh-ollama eval --help")}
 	}
+	from, err := origin.Find(c.Context, server.FromEnvironment(), model)
+	if err != nil {
+		return err
+	}
+	if o.Model = from.Weights(); from.Model {
+		o.Name = from.Arg
+	}
 	log := c.App.ErrWriter
 	if c.Bool("quiet") {
 		log = io.Discard
@@ -69,7 +78,7 @@ func runEval(c *cli.Context) error {
 	}
 	report, err := evaluation.Evaluate(c.Context, o, progress.New(log))
 	if err != nil {
-		return err
+		return from.Explain(err)
 	}
 	if c.Bool("json") {
 		err = printJSON(c, report)

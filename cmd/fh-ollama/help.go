@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // commandHelp leaves more of a small screen to what matters than the default template.
@@ -25,4 +30,61 @@ func init() {
 	cli.CommandHelpTemplate = commandHelp
 	describe := cli.FlagStringer
 	cli.FlagStringer = func(flag cli.Flag) string { return noise.ReplaceAllString(describe(flag), "") }
+}
+
+func helpCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "help",
+		Usage:       "tell about this program, or about one command",
+		ArgsUsage:   "[COMMAND]",
+		Description: "The same as COMMAND --help.\n\nExample: fh-ollama help convert",
+		Action: func(c *cli.Context) error {
+			switch word := c.Args().First(); {
+			case c.NArg() > 1:
+				return usageError{hint.New(fmt.Sprintf("help takes one command, not %d", c.NArg()), "see fh-ollama help")}
+			case c.NArg() == 0:
+				return c.App.RunContext(c.Context, []string{c.App.Name, "--help"})
+			case c.App.Command(word) == nil:
+				return noCommand(c.App, word)
+			default:
+				return c.App.RunContext(c.Context, []string{c.App.Name, word, "--help"})
+			}
+		},
+	}
+}
+
+func versionCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "version",
+		Usage:       "print the version",
+		Description: "The same as --version.\n\nExample: fh-ollama version",
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usageError{hint.New(fmt.Sprintf("version takes no argument, but got %q", c.Args().First()), "see fh-ollama help")}
+			}
+			cli.ShowVersion(c)
+			return nil
+		},
+	}
+}
+
+// helpFirst makes a request for help of args that hold --help anywhere before --.
+func helpFirst(app *cli.App, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	words := args[1:]
+	if end := slices.Index(words, "--"); end >= 0 {
+		words = words[:end]
+	}
+	asked := slices.ContainsFunc(words, func(w string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, w) })
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
+	switch {
+	case !asked:
+	case len(words) == 0:
+		return []string{args[0], "--help"}
+	case app.Command(words[0]) != nil:
+		return []string{args[0], words[0], "--help"}
+	}
+	return args
 }

@@ -24,7 +24,7 @@ func importCommand() *cli.Command {
 			&cli.PathFlag{Name: "assets", Usage: "`DIR` with flash_head_assets and config.json"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},
 			&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: the assets')"},
-			&cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: q4_0 or f16)"},
+			centroidTypeFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "replace the output, and clusters that are in IN.gguf"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 			libFlag(),

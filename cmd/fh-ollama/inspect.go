@@ -11,24 +11,28 @@ import (
 func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "inspect",
-		Usage:     "tell what FlashHead gains for a GGUF file",
-		ArgsUsage: "FILE.gguf",
+		Usage:     "tell what FlashHead gains for a model",
+		ArgsUsage: "FILE.gguf|NAME",
 		Description: "Shows the head's share of the bytes read for every token, the most that can be\n" +
-			"gained, whether FlashHead is in the file, and whether it is sound.\n\n" +
-			"Example: fh-ollama inspect model.gguf",
+			"gained, whether FlashHead is in the file, and whether it is sound. NAME is a\n" +
+			"model in the Ollama at OLLAMA_HOST.\n\n" +
+			"Example: fh-ollama inspect qwen3:0.6b",
 		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 		Action: runInspect,
 	}
 }
 
 func runInspect(c *cli.Context) error {
-	path, err := oneArgument(c, "a GGUF file")
+	from, err := modelArgument(c)
 	if err != nil {
 		return err
 	}
-	report, err := inspect.File(path)
+	report, err := inspect.File(from.Weights())
 	if err != nil {
-		return err
+		return from.Explain(err)
+	}
+	if from.Model {
+		report.Name = from.Arg
 	}
 	if !c.Bool("json") {
 		fmt.Fprint(c.App.Writer, report)

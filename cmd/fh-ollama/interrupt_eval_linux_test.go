@@ -9,7 +9,7 @@ import (
 )
 
 // TestInterruptEval sends Ctrl-C's signal, to the program alone, while a server or a pass over the text runs: the program
-// ends with 1, what it started ends too, and no file is left.
+// ends with 130, what it started ends too, and no file is left.
 func TestInterruptEval(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native programs")

@@ -13,7 +13,7 @@ import (
 )
 
 // TestInterrupt sends Ctrl-C's signal, to the program alone, while the native tool is clustering, or while a model reads the
-// text of a calibration: the program ends with 1, what it started ends too, and no file is left.
+// text of a calibration: the program ends with 130, what it started ends too, and no file is left.
 func TestInterrupt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")
@@ -39,7 +39,7 @@ func interrupt(t *testing.T, child string, flags ...string) {
 }
 
 // interruptWhile starts cmd with a folder for temporary files and interrupts it, after a look, while a child of that name
-// works. It must end with 1 and two lines, leave no file in the folder, and no child.
+// works. It must end with 130 and two lines, leave no file in the folder, and no child.
 func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
 	tmp := t.TempDir()
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "FH_OLLAMA_CACHE="+t.TempDir())
@@ -74,7 +74,7 @@ func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp str
 	case <-time.After(30 * time.Second):
 		t.Fatal("it does not end")
 	}
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed {
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
 		t.Errorf("exit code %d", code)
 	}
 	if want := "fh-ollama: interrupted\n  run the same command again; nothing was left half done\n"; !strings.HasSuffix(stderr.String(), want) {

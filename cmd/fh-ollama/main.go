@@ -3,13 +3,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,7 +17,7 @@ import (
 // version is set by the linker in release builds.
 var version = "0.1.0"
 
-// Exit codes.
+// Exit codes, beside those of signals.
 const (
 	exitFailed   = 1
 	exitWrongUse = 2
@@ -37,11 +34,11 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
 // run executes the command line args and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, signal, stop := onSignals()
 	defer stop()
-	app := newApp(stdout, stderr)
+	app := newApp(commandline.Shown(stdout), stderr)
 	if !completing(args) {
-		args = flagsFirst(app, args)
+		args = flagsFirst(app, helpFirst(app, args))
 	}
 	err := app.RunContext(ctx, args)
 	if err == nil {
@@ -51,6 +48,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = hint.Wrap(errors.New("interrupted"), "run the same command again; nothing was left half done")
 	}
 	fmt.Fprint(stderr, commandline.Printable(hint.Text("fh-ollama", err)))
+	if code, ok := signal.code(); ok {
+		return code
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		return exitWrongUse
@@ -65,7 +65,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:         version,
 		Writer:          stdout,
 		ErrWriter:       stderr,
-		HideHelpCommand: true,
+		HideHelpCommand: true,                     // ours is another,
+		Flags:           []cli.Flag{cli.HelpFlag}, // for which the library leaves this out
 
 		EnableBashCompletion: true, // see completion.go
 		Commands: []*cli.Command{
@@ -83,19 +84,27 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			doctorCommand(),
 			uninstallCommand(),
 			completionCommand(),
+			helpCommand(),
+			versionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run prints and chooses the code
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return usageError{hint.Wrap(err, "see fh-ollama --help")}
-		},
+		OnUsageError:   func(c *cli.Context, err error, _ bool) error { return wrongFlags(c, err) },
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
-				return usageError{hint.New(fmt.Sprintf("no command %q", c.Args().First()), "see fh-ollama --help")}
+				return noCommand(c.App, c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
 	withConfig(app)
 	withFiles(app)
+	for _, name := range []string{"help", "version"} { // they work whatever the settings are
+		app.Command(name).Before = nil
+	}
+	app.Command("help").BashComplete = func(c *cli.Context) {
+		for _, name := range commandNames(c.App) {
+			fmt.Fprintln(c.App.Writer, name)
+		}
+	}
 	return app
 }

@@ -13,6 +13,9 @@ import (
 func TestHelp(t *testing.T) {
 	t.Chdir(t.TempDir()) // no settings of this folder
 	for _, command := range newApp(io.Discard, io.Discard).Commands {
+		if command.Name == "help" { // the library answers with that of the program
+			continue
+		}
 		var out, errs bytes.Buffer
 		if code := run([]string{"fh-ollama", command.Name, "--help"}, &out, &errs); code != 0 || errs.Len() > 0 {
 			t.Errorf("%s --help ends with %d: %s", command.Name, code, errs.String())

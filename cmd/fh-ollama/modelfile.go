@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/create"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 )
@@ -13,8 +16,8 @@ func modelfileCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "modelfile",
 		Usage:     "print the Modelfile of a GGUF file or of a model in Ollama",
-		ArgsUsage: "SOURCE",
-		Description: "Prints what fh-ollama create --from SOURCE registers, for ollama create -f.\n\n" +
+		ArgsUsage: "FILE.gguf|NAME",
+		Description: "Prints what fh-ollama create --from registers, for ollama create -f.\n\n" +
 			"Example: fh-ollama modelfile qwen3:0.6b --gguf qwen3-flashhead.gguf > Modelfile",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "gguf", Usage: "write `FILE` after FROM, e.g. the converted one"},
@@ -24,14 +27,24 @@ func modelfileCommand() *cli.Command {
 }
 
 func runModelfile(c *cli.Context) error {
-	from, err := oneArgument(c, "a GGUF file or the name of a model")
+	from, err := oneArgument(c, fileOrName)
 	if err != nil {
 		return err
 	}
-	m, err := create.Modelfile(c.Context, server.FromEnvironment(), from, c.Path("gguf"))
+	m, notes, err := create.Modelfile(c.Context, server.FromEnvironment(), from, c.Path("gguf"))
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(c.App.Writer, m)
-	return nil
+	if lost := m.Lost(); len(lost) > 0 {
+		notes = append(notes, "a Modelfile cannot hold all characters of this model's "+strings.Join(lost, " and ")+": fh-ollama create keeps them")
+	}
+	text := m.String()
+	if commandline.IsShown(c.App.Writer) && commandline.Printable(text) != text {
+		notes = append(notes, "characters that do not print are shown as \uFFFD: write to a file to keep them")
+	}
+	for _, note := range notes {
+		fmt.Fprintln(c.App.ErrWriter, "note:", commandline.Printable(note))
+	}
+	_, err = io.WriteString(c.App.Writer, text)
+	return err
 }

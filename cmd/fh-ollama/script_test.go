@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("FH_OLLAMA_ROOT", filepath.Join(env.WorkDir, "root"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "silence": silence},
 	})
 }
 
@@ -57,6 +58,14 @@ func nativeDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// silence is the script command that points OLLAMA_HOST to a server which takes connections and never answers.
+func silence(ts *testscript.TestScript, _ bool, _ []string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { listener.Close() })
+	ts.Setenv("OLLAMA_HOST", listener.Addr().String())
 }
 
 // exits is the script command `exits CODE PROGRAM [ARGUMENT…]`: like exec, but the program must end with CODE.

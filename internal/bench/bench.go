@@ -2,15 +2,12 @@ package bench
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"path/filepath"
 	"runtime"
 
-	"github.com/fh-ollama/fh-ollama/internal/create"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -48,19 +45,15 @@ type runner struct {
 
 // model measures the model that the user names.
 func (r *runner) model(ctx context.Context) error {
-	path, err := create.Weights(ctx, r.Server, r.Model)
+	from, err := origin.Find(ctx, r.Server, r.Model)
 	if err != nil {
 		return err
 	}
 	name := r.Model
-	if path == r.Model {
-		name = filepath.Base(path)
+	if !from.Model {
+		name = filepath.Base(r.Model)
 	}
-	err = r.file(ctx, path, Model{Name: name})
-	if errors.Is(err, flashhead.ErrNotConverted) && path != r.Model {
-		return hint.Wrap(fmt.Errorf("%s: %w", r.Model, flashhead.ErrNotConverted), "make one that has it: fh-ollama create --from "+r.Model)
-	}
-	return err
+	return from.Explain(r.file(ctx, from.Weights(), Model{Name: name}))
 }
 
 // file measures the converted file at path and shows the result. model tells its name.

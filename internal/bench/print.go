@@ -2,9 +2,9 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 
+	"github.com/fh-ollama/fh-ollama/internal/finite"
 	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
@@ -25,11 +25,11 @@ var (
 func nothing(Report) string { return "" }
 
 func (r Report) json() string {
-	text, err := json.MarshalIndent(r, "", "  ")
+	text, err := finite.JSON(r)
 	if err != nil {
-		panic(err) // speeds are finite
+		panic(err) // a report has nothing that JSON lacks
 	}
-	return string(text) + "\n"
+	return string(text)
 }
 
 // aboutPicture is more than the size of a picture of all shapes and types, in bytes.

@@ -19,11 +19,11 @@ func Quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Printable returns text with U+FFFD in the place of what is neither to be seen nor a line's end: text may come from a
+// Printable returns text with U+FFFD in the place of what is neither to be seen nor a tab nor a line's end: text may come from a
 // model's file, and must not steer the terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || r == '\n' {
+		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
 			return r
 		}
 		return unicode.ReplacementChar

@@ -23,6 +23,7 @@ type Summary struct {
 	Grown      int64 // bytes that the file grew by
 	Cost       flashhead.Cost
 	Took       time.Duration
+	Next       string // what String says to do with the output; "": create a model from it
 	Checkpoint string // of the clustering, with Options.KeepCheckpoint: to be removed when the output is safe; "": none
 }
 

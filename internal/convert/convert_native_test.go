@@ -172,7 +172,7 @@ func TestNativeKinds(t *testing.T) {
 			if p.Clusters != c.clusters || p.Probes != flashhead.DefaultProbes(c.clusters) || p.CentroidType.String() != c.centroids {
 				t.Errorf("%d clusters, %d probes, %v", p.Clusters, p.Probes, p.CentroidType)
 			}
-			if text := summary.String(); !strings.Contains(text, "fh-ollama create NAME --from "+out) {
+			if text := summary.String(); !strings.Contains(text, "fh-ollama create --from "+out) {
 				t.Errorf("the next step is not in the summary:\n%s", text)
 			}
 		})

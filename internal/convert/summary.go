@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 )
 
@@ -39,7 +40,10 @@ func (s Summary) String() string {
 	line("ceiling", "at most %.2fx as fast as dense, by bytes read", s.Cost.Ceiling(p.Probes))
 	line("file", "%s, %d bytes larger", s.Output, s.Grown)
 	line("time", "%s", s.Took.Round(100*time.Millisecond))
-	line("next", "fh-ollama create NAME --from %s", s.Output)
+	if s.Next == "" {
+		s.Next = commandline.Self("create", "--from", s.Output)
+	}
+	line("next", "%s", s.Next)
 	return b.String()
 }
 

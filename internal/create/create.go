@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
 	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/server"
@@ -44,35 +46,39 @@ func (r Result) String() string {
 		fmt.Fprintf(&b, "%-10s the file has FlashHead, it was registered as it is\n", "converted")
 	}
 	if !r.Version.Patched() && !r.Plugin {
-		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; fh-ollama install gives it the plug-in\n", "note")
+		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; %s gives it the plug-in\n", "note", commandline.Self("install"))
 	}
-	fmt.Fprintf(&b, "%-10s ollama run %s\n", "next", r.Name)
+	fmt.Fprintf(&b, "%-10s %s\n", "next", commandline.Other("ollama", "run", r.Name))
 	return b.String()
 }
 
-// Modelfile returns what Run would register for from, with gguf, if given, as its weights.
-func Modelfile(ctx context.Context, s server.Server, from, gguf string) (*modelfile.Modelfile, error) {
+// Modelfile returns what Run would register for from, with gguf, if given, as its weights, and notes about what it leaves out.
+func Modelfile(ctx context.Context, s server.Server, from, gguf string) (*modelfile.Modelfile, []string, error) {
 	var m *modelfile.Modelfile
-	if IsFile(from) {
+	if origin.IsFile(from) {
 		if _, err := isConverted(from); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		m = &modelfile.Modelfile{From: []string{relative(from)}}
 	} else {
 		var err error
 		if m, err = s.Modelfile(ctx, from); err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if err := origin.CheckAdapters(from, m); err != nil {
+			return nil, nil, err
 		}
 	}
 	if gguf != "" {
 		m = m.WithWeights(relative(gguf))
 	}
-	return m, nil
+	m, notes := m.Registered()
+	return m, notes, nil
 }
 
 // relative marks a bare file name as one, for a Modelfile takes it for the name of a model otherwise.
 func relative(path string) string {
-	if filepath.IsAbs(path) || strings.HasPrefix(path, ".") {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../") {
 		return path
 	}
 	return "./" + path
@@ -81,14 +87,15 @@ func relative(path string) string {
 // Run converts o.From and registers it. The source, file or model, is only read. No model is replaced without o.Force,
 // and the new one appears only when all of it is there.
 func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
-	source, err := resolve(ctx, o.Server, o.From)
+	from, err := origin.Find(ctx, o.Server, o.From)
 	if err != nil {
 		return Result{}, err
 	}
-	weights := source.weights()
+	source := source{from}
+	weights := source.Weights()
 	converted, err := isConverted(weights)
 	if err != nil {
-		return Result{}, err
+		return Result{}, source.Explain(err)
 	}
 	result := Result{Name: o.Name}
 	if result.Name == "" {
@@ -114,7 +121,7 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 		defer clean()
 		weights, checkpoint, result.Converted = summary.Output, summary.Checkpoint, true
 	}
-	if err := register(ctx, o, result.Name, source.file.WithWeights(weights), p); err != nil {
+	if err := register(ctx, o, result.Name, source.Modelfile.WithWeights(weights), p); err != nil {
 		return Result{}, err
 	}
 	if checkpoint != "" {
@@ -150,7 +157,7 @@ func isConverted(path string) (bool, error) {
 		return false, nil
 	}
 	if _, err := flashhead.FromFile(f, head); err != nil {
-		return false, hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, err), "convert it again: fh-ollama convert --force")
+		return false, hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, err), "convert it again: fh-ollama convert --force "+commandline.Quote(path))
 	}
 	return true, nil
 }
@@ -217,7 +224,8 @@ func keepModelfile(o Options, m *modelfile.Modelfile) error {
 	if _, err := os.Lstat(path); err == nil && !o.Force {
 		return hint.New(path+" exists already", "the model is registered; remove that file to have it written anew")
 	}
-	text := m.WithWeights(relative(filepath.Base(o.Keep))).String()
+	kept, _ := m.WithWeights(relative(filepath.Base(o.Keep))).Registered()
+	text := kept.String()
 	f, err := output.Create(path, "--keep", int64(len(text)))
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -45,7 +46,8 @@ type Library struct {
 // File is a GGUF file's state.
 type File struct {
 	Path      string   `json:"path"`
-	Usable    bool     `json:"usable"` // a whole language model in GGUF
+	Name      string   `json:"name,omitempty"` // of the model in the Ollama, "" for a file
+	Usable    bool     `json:"usable"`         // a whole language model in GGUF
 	Converted bool     `json:"converted"`
 	Sound     bool     `json:"sound"` // the runtime will use the keys
 	Clusters  uint32   `json:"clusters,omitempty"`
@@ -92,7 +94,7 @@ func (r Report) Err() error {
 }
 
 func (r *Report) wrong(err error) {
-	r.Problems = append(r.Problems, Problem{err.Error(), hint.Of(err)})
+	r.Problems = append(r.Problems, Problem{err.Error(), commandline.Runnable(hint.Of(err))})
 }
 
 func (r *Report) server(ctx context.Context, s server.Server) {
@@ -161,7 +163,7 @@ func (r *Report) file(path string) *cluster.HeadShape {
 	switch {
 	case errors.As(err, &damage):
 		r.File.Damage = damage.Problems
-		r.wrong(hint.New(fmt.Sprintf("%s has damaged FlashHead keys and will run dense: %v", path, damage), "convert it again: fh-ollama convert --force "+path))
+		r.wrong(hint.New(fmt.Sprintf("%s has damaged FlashHead keys and will run dense: %v", path, damage), "convert it again: fh-ollama convert --force "+commandline.Quote(path)))
 	case err != nil:
 		r.wrong(err)
 	default:

@@ -51,7 +51,7 @@ func (r Report) String() string {
 		row("model", "%s: %d clusters, %d probes", m.Name, m.Clusters, m.Probes)
 	}
 	if f := r.File; f != nil {
-		state := "not converted (fh-ollama convert does it)"
+		state := "not converted (" + r.File.next() + " does it)"
 		switch {
 		case f.Sound:
 			state = fmt.Sprintf("sound, %d clusters, %d probes", f.Clusters, f.Probes)
@@ -60,7 +60,7 @@ func (r Report) String() string {
 		case !f.Usable:
 			state = "not usable"
 		}
-		row("file", "%s: %s", f.Path, state)
+		row("file", "%s: %s", f.shown(), state)
 	}
 	if len(r.Problems) > 1 {
 		for _, p := range r.Problems {

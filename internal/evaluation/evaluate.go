@@ -2,6 +2,7 @@ package evaluation
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func (j *job) openModel() error {
 	}
 	cost := flashhead.NewCost(f, head, params)
 	j.report.Model = Model{
-		File: filepath.Base(j.Model), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
+		File: cmp.Or(j.Name, filepath.Base(j.Model)), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes, Pinned: len(params.Pinned),
 		CentroidType: params.CentroidType.String(), SketchRank: params.Sketch.Rank, HeadBytes: cost.Head,
 	}
@@ -102,12 +103,12 @@ func (j *job) openModel() error {
 
 // setContext chooses the tokens a chunk, or checks those that are asked for.
 func (j *job) setContext(f *gguf.File, arch string) error {
-	j.maxTokens = defaultContext
+	j.maxTokens = DefaultContext
 	if n, ok := f.Uint(arch + ".context_length"); ok && n >= leastContext && n < 1<<30 {
 		j.maxTokens = int(n)
 	}
 	if j.Context == 0 {
-		j.Context = min(defaultContext, j.maxTokens)
+		j.Context = min(DefaultContext, j.maxTokens)
 	}
 	if j.Context > j.maxTokens {
 		return hint.New(fmt.Sprintf("a context of %d tokens is more than the model's %d", j.Context, j.maxTokens), "give a smaller --ctx, or none")

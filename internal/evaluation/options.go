@@ -11,6 +11,7 @@ import (
 // Options say what to evaluate and how.
 type Options struct {
 	Model       string  // path of a converted file
+	Name        string  // of the model in the report; "": that of the file
 	Text        string  // path; "" for the built-in text
 	Probes      []int   // P of the points; none for the default. The file's own P is always one.
 	Chunks      int     // of the text, at most; 0 for all
@@ -35,10 +36,10 @@ func Defaults() Options {
 	return Options{Predict: 64, Mode: modeTop, Temperature: 1, Threads: runtime.NumCPU()}
 }
 
-const (
-	defaultContext = 512 // llama-perplexity's
-	leastContext   = 32
-)
+// DefaultContext is the number of tokens a chunk: llama-perplexity's.
+const DefaultContext = 512
+
+const leastContext = 32
 
 // Validate returns an error for options that no model allows.
 func (o Options) Validate() error {

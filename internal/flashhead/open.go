@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -32,11 +33,11 @@ func readConverted(f *gguf.File, path string) (Head, Parameters, error) {
 		return Head{}, Parameters{}, err
 	}
 	if !Converted(f) {
-		return Head{}, Parameters{}, hint.Wrap(ErrNotConverted, "convert it first: fh-ollama convert "+path)
+		return Head{}, Parameters{}, hint.Wrap(ErrNotConverted, "convert it first: fh-ollama convert "+commandline.Quote(path))
 	}
 	params, err := FromFile(f, head)
 	if err != nil { // a *DamageError
-		return Head{}, Parameters{}, hint.Wrap(err, "convert it again: fh-ollama convert --force")
+		return Head{}, Parameters{}, hint.Wrap(err, "convert it again: fh-ollama convert --force "+commandline.Quote(path))
 	}
 	return head, params, nil
 }

@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -82,6 +83,10 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	f.infoEnd = in.pos
 	if in.err == nil {
 		in.err = f.checkData()
+	}
+	var foreign foreignType
+	if errors.As(in.err, &foreign) {
+		return nil, hint.Wrap(in.err, foreign.wayOut())
 	}
 	if in.err != nil {
 		return nil, hint.Wrap(fmt.Errorf("damaged GGUF: %w", in.err), "get the file again, it is incomplete or was changed")

@@ -117,6 +117,9 @@ func (t Tensor) Rows() int64 {
 // tensorBytes returns the size of a tensor, or an error that names what is impossible about its shape.
 func tensorBytes(t TensorType, shape []int64) (int64, error) {
 	d, ok := tensorTypes[t]
+	if !ok && t <= mostForeign {
+		return 0, foreignType(t)
+	}
 	if !ok {
 		return 0, fmt.Errorf("has the unknown type %d", uint32(t))
 	}

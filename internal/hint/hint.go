@@ -1,7 +1,11 @@
 // Package hint is errors for people: one line with the cause, one with the way out.
 package hint
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
+)
 
 // Error carries, beside the cause, what the user can do about it.
 type Error struct {
@@ -31,11 +35,12 @@ func Of(err error) string {
 	return ""
 }
 
-// Text is what a program that err ends says: a line with its name and the cause, and one with the way out if there is one.
+// Text is what a program that err ends says: a line with its name and the cause, and one with the way out if there is one,
+// whose commands run as they are printed.
 func Text(program string, err error) string {
 	text := program + ": " + err.Error() + "\n"
 	if way := Of(err); way != "" {
-		text += "  " + way + "\n"
+		text += "  " + commandline.Runnable(way) + "\n"
 	}
 	return text
 }

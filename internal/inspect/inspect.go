@@ -2,6 +2,7 @@
 package inspect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,6 +18,7 @@ const worthIt = 1.05
 // Report is what is known about a file.
 type Report struct {
 	File         string      `json:"file"`
+	Name         string      `json:"name,omitempty"` // of the model in an Ollama, "" for a file
 	Architecture string      `json:"architecture"`
 	Head         Head        `json:"head"`
 	BodyBytes    int64       `json:"body_bytes_per_token"`
@@ -140,6 +142,9 @@ func (r Report) String() string {
 		text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // a file's own words make no line of their own
 		fmt.Fprintf(&b, "%-11s %s\n", name, commandline.Printable(text))
 	}
+	if r.Name != "" {
+		line("model", "%s", r.Name)
+	}
 	line("file", "%s, %s", r.File, r.Architecture)
 	kind := "untied"
 	if r.Head.Tied {
@@ -187,11 +192,17 @@ func (p Parameters) origin() string {
 func (r Report) verdict() string {
 	switch {
 	case r.Converted && !r.Sound:
-		return "damaged: convert it again with fh-ollama convert --force"
+		return "damaged: convert it again with " + commandline.Self("convert", "--force", r.named())
 	case !r.WorthIt:
 		return "not worth it: the head is too small a part of what this model reads"
 	case r.Sound:
 		return "worth it, and converted"
 	}
-	return "worth it: fh-ollama convert " + r.File
+	if r.Name != "" {
+		return "worth it: " + commandline.Self("create", "--from", r.Name)
+	}
+	return "worth it: " + commandline.Self("convert", r.File)
 }
+
+// named is how the user names it.
+func (r Report) named() string { return cmp.Or(r.Name, r.File) }

@@ -20,6 +20,9 @@ import (
 // startTimeout is how long a server may take to load its model: a large one comes from a slow disk.
 const startTimeout = 10 * time.Minute
 
+// healthTimeout is how long a server may take to say whether it is ready; it is asked again.
+const healthTimeout = 10 * time.Second
+
 // Server is a running llama-server, for this machine alone.
 type Server struct {
 	process *process.Process
@@ -82,6 +85,8 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 		s.base = found[1]
 	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
 	return s.call(ctx, http.MethodGet, "/health", nil, nil)
 }
 

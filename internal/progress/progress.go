@@ -9,6 +9,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
 // lineEvery is the least time between two plain lines of one stage.
@@ -41,11 +43,11 @@ func New(w io.Writer) *Progress {
 // Start begins a stage, e.g. "clustering", and ends the one before.
 func (p *Progress) Start(stage string) {
 	p.Close()
-	p.stage, p.started = stage, p.now()
+	p.stage, p.started = commandline.Printable(stage), p.now()
 	p.shown = p.started
 	if p.terminal {
 		p.bar = progressbar.NewOptions(steps,
-			progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(stage), progressbar.OptionSetWidth(10),
+			progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(p.stage), progressbar.OptionSetWidth(10),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
 		p.bar.RenderBlank()
 	}
@@ -60,7 +62,7 @@ func (p *Progress) Set(fraction float64, detail string) {
 	fraction = min(max(fraction, 0), 1)
 	text := p.stage
 	if detail != "" {
-		text += " " + detail
+		text += " " + commandline.Printable(detail)
 	}
 	elapsed := p.now().Sub(p.started)
 	if fraction > 0.02 && elapsed > time.Second {
@@ -83,7 +85,7 @@ func (p *Progress) Note(text string) {
 	if p.bar != nil {
 		p.bar.Clear()
 	}
-	fmt.Fprintln(p.out, text)
+	fmt.Fprintln(p.out, commandline.Printable(text))
 }
 
 // Done ends the stage with one line that says what was done.
@@ -94,7 +96,7 @@ func (p *Progress) Done(result string) {
 	if p.bar != nil {
 		p.bar.Clear()
 	}
-	fmt.Fprintf(p.out, "%s (%.1f s)\n", result, p.now().Sub(p.started).Seconds())
+	fmt.Fprintf(p.out, "%s (%.1f s)\n", commandline.Printable(result), p.now().Sub(p.started).Seconds())
 	p.stage, p.bar = "", nil
 }
 

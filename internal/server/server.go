@@ -4,17 +4,13 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/ollama/ollama/api"
 	"github.com/ollama/ollama/envconfig"
-
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // Server is a running Ollama.
@@ -27,8 +23,11 @@ type Server struct {
 func FromEnvironment() Server { return At(envconfig.ConnectableHost()) }
 
 // At returns the server at host.
-func At(host *url.URL) Server {
-	return Server{Client: api.NewClient(host, http.DefaultClient), Host: host}
+func At(host *url.URL) Server { return at(host, limits) }
+
+func at(host *url.URL, limit func(*http.Request) time.Duration) Server {
+	client := &http.Client{Transport: patience{http.DefaultTransport, limit}}
+	return Server{Client: api.NewClient(host, client), Host: host}
 }
 
 // patchMark separates Ollama's version from ours in the version of a patched build.
@@ -55,30 +54,8 @@ func (s Server) Version(ctx context.Context) (Version, error) {
 	if err != nil {
 		return Version{}, s.explain(err)
 	}
+	if v == "" { // some other server that answers with JSON
+		return Version{}, s.explain(api.StatusError{StatusCode: http.StatusNotFound, ErrorMessage: "it tells no version"})
+	}
 	return ParseVersion(v), nil
-}
-
-// Vanished gives the error of a request that changes the server a way out if the server ended meanwhile; others it leaves
-// alone.
-func (s Server) Vanished(err error) error {
-	var transport *url.Error
-	if errors.Is(err, context.Canceled) || !errors.As(err, &transport) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	return hint.Wrap(fmt.Errorf("the Ollama at %s is gone: %w", s.Host, err),
-		"start it again with `ollama serve`, then run the same command again: it goes on from what is done")
-}
-
-// explain gives errors of connecting a way out; others it leaves alone.
-func (s Server) explain(err error) error {
-	var status api.StatusError
-	if errors.As(err, &status) || errors.Is(err, context.Canceled) {
-		return err
-	}
-	var transport *url.Error
-	if errors.As(err, &transport) {
-		err = transport.Err // the host is named below, the path says nothing
-	}
-	return hint.Wrap(fmt.Errorf("no Ollama answers at %s: %w", s.Host, err),
-		"start it with `ollama serve`, or set OLLAMA_HOST to where it runs")
 }

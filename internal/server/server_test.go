@@ -119,6 +119,7 @@ func TestOwnTemplate(t *testing.T) {
 
 	for name, c := range map[string]struct{ shown, want string }{
 		"m:with":            {"{{ .Prompt }}", "{{ .Prompt }}"},
+		"M:WITH":            {"{{ .Prompt }}", "{{ .Prompt }}"}, // to Ollama the same name
 		"m:without":         {"{{ .Prompt }}", ""},
 		"m:leads-out":       {"{{ .Prompt }}", ""},
 		"m:no-manifest":     {"{{ .Prompt }}", ""},

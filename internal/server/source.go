@@ -22,6 +22,10 @@ import (
 
 // Modelfile returns what the server keeps about the model name. Its files are paths on the server's machine.
 func (s Server) Modelfile(ctx context.Context, name string) (*modelfile.Modelfile, error) {
+	cloud := hint.New(name+" runs in the cloud, its weights are not here", "choose a model that is stored on this machine")
+	if tag := strings.ToLower(model.ParseName(name).Tag); tag == "cloud" || strings.HasSuffix(tag, "-cloud") {
+		return nil, cloud // asked for it, the server would ask for a login
+	}
 	show, err := s.Client.Show(ctx, &api.ShowRequest{Model: name})
 	var status api.StatusError
 	switch {
@@ -29,9 +33,10 @@ func (s Server) Modelfile(ctx context.Context, name string) (*modelfile.Modelfil
 		return nil, hint.New(fmt.Sprintf("%s is neither a file nor a model of the Ollama at %s", name, s.Host),
 			"see `ollama list` for its models, get one with `ollama pull`, or give a GGUF file")
 	case err != nil:
-		return nil, s.explain(err)
+		err = s.explain(err)
+		return nil, hint.Wrap(fmt.Errorf("%s is no file here, and whether it is a model is not known: %w", name, err), hint.Of(err))
 	case show.RemoteHost != "":
-		return nil, hint.New(name+" runs in the cloud, its weights are not here", "choose a model that is stored on this machine")
+		return nil, cloud
 	case show.Details.Format != "" && show.Details.Format != "gguf":
 		return nil, hint.New(fmt.Sprintf("%s is stored as %s, not as GGUF", name, show.Details.Format), "get the model as a GGUF file")
 	}
@@ -112,7 +117,11 @@ func readManifest(models, name string) ([]layer, error) {
 	if !n.IsFullyQualified() {
 		return nil, fs.ErrNotExist
 	}
-	data, err := os.ReadFile(filepath.Join(models, "manifests", n.Filepath()))
+	path := filepath.Join(models, "manifests")
+	for _, part := range []string{n.Host, n.Namespace, n.Model, n.Tag} {
+		path = filepath.Join(path, inFolder(path, part))
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -121,4 +130,19 @@ func readManifest(models, name string) ([]layer, error) {
 	}
 	err = json.Unmarshal(data, &manifest)
 	return manifest.Layers, err
+}
+
+// inFolder returns name as dir spells it: to Ollama, names are the same in upper and lower case.
+func inFolder(dir, name string) string {
+	entries, _ := os.ReadDir(dir)
+	same := name
+	for _, e := range entries {
+		switch {
+		case e.Name() == name:
+			return name
+		case strings.EqualFold(e.Name(), name):
+			same = e.Name()
+		}
+	}
+	return same
 }

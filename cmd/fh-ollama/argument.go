@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/origin"
+	"github.com/fh-ollama/fh-ollama/internal/server"
+)
+
+// oneArgument returns the only argument of a command, what says what it is.
+func oneArgument(c *cli.Context, what string) (string, error) {
+	if c.NArg() != 1 || c.Args().First() == "" {
+		return "", usageError{hint.New(fmt.Sprintf("%s takes one argument, %s, not %d", c.Command.Name, what, c.NArg()),
+			"see fh-ollama "+c.Command.Name+" --help")}
+	}
+	return c.Args().First(), nil
+}
+
+// fileOrName is what commands take that work on a model, wherever it is.
+const fileOrName = "a GGUF file or the name of a model"
+
+// modelArgument returns what the only argument of a command means.
+func modelArgument(c *cli.Context) (origin.Origin, error) {
+	arg, err := oneArgument(c, fileOrName)
+	if err != nil {
+		return origin.Origin{}, err
+	}
+	return origin.Find(c.Context, server.FromEnvironment(), arg)
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/bench"
+	"github.com/fh-ollama/fh-ollama/internal/calibration"
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/evaluation"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+)
+
+// shownDefault is what the help of a flag says that its default is.
+var shownDefault = regexp.MustCompile(`\(default: (.*)\)$`)
+
+// TestDefaultsInHelp compares every default that help names with what the code does without the flag. A flag that is not in
+// the table must name none with a digit.
+func TestDefaultsInHelp(t *testing.T) {
+	of := func(width int64) string {
+		centroids, err := flashhead.CentroidType("", flashhead.Head{Tensor: gguf.Tensor{Shape: []int64{width, 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return centroids.String()
+	}
+	const many, few = 1 << 20, 2100 // clusters
+	c, e, b := convert.Defaults(), evaluation.Defaults(), bench.Defaults()
+	want := map[string]string{
+		"target-agreement": fmt.Sprint(calibration.DefaultTarget),
+		"sketch-rank":      fmt.Sprintf("up to %d", flashhead.DefaultSketchRank(1<<14)),
+		"cluster-size":     fmt.Sprintf("%d, or with TEXT %d", convert.DefaultClusterSize(false), convert.DefaultClusterSize(true)),
+		"iterations":       fmt.Sprint(c.Iterations),
+		"seed":             fmt.Sprint(c.Seed),
+		"threads":          fmt.Sprint(c.Threads),
+		"probes":           fmt.Sprintf("a %dth, or %d", many/flashhead.DefaultProbes(many), flashhead.DefaultProbes(few)),
+		"centroid-type":    of(64) + " or " + of(65),
+		"ctx":              fmt.Sprintf("%d, or the model's", evaluation.DefaultContext),
+		"predict":          fmt.Sprint(e.Predict),
+		"temperature":      fmt.Sprint(e.Temperature),
+		"tokens":           fmt.Sprint(b.Tokens),
+		"rounds":           fmt.Sprint(b.Rounds),
+		"type":             bench.DefaultType,
+
+		"bench threads": regexp.MustCompile(`[\[\]]`).ReplaceAllString(regexp.MustCompile(" ").ReplaceAllString(fmt.Sprint(b.Threads), ", "), ""),
+		"build jobs":    fmt.Sprint(c.Threads), "eval threads": fmt.Sprint(e.Threads),
+		"import probes": "the assets'", "eval probes": "powers of two", "bench probes": "the model's",
+	}
+	digit := regexp.MustCompile(`[0-9]`)
+	seen := map[string]bool{}
+	for _, command := range newApp(io.Discard, io.Discard).Commands {
+		for _, flag := range command.Flags {
+			found := shownDefault.FindStringSubmatch(flag.String())
+			if found == nil {
+				continue
+			}
+			key := flag.Names()[0]
+			if _, own := want[command.Name+" "+key]; own {
+				key = command.Name + " " + key
+			}
+			text, known := want[key]
+			switch seen[key] = true; {
+			case known && found[1] != text:
+				t.Errorf("%s --%s says %q, the code has %q", command.Name, flag.Names()[0], found[1], text)
+			case !known && digit.MatchString(found[1]):
+				t.Errorf("%s --%s names the default %q, which nothing compares with the code", command.Name, flag.Names()[0], found[1])
+			}
+		}
+	}
+	for key := range want {
+		if !seen[key] {
+			t.Errorf("no help names the default of %s", key)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+)
+
+// TestJSONOfOddNumbers: a file whose provenance holds what is no number is reported all the same.
+func TestJSONOfOddNumbers(t *testing.T) {
+	file := gguftest.Model(64, 32)
+	assignments := make([]uint32, 64)
+	for i := range assignments {
+		assignments[i] = uint32(i % 4)
+	}
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)), gguftest.V("flashhead.cluster_count", uint32(4)),
+		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(1)),
+		gguftest.V("flashhead.centroid_type", "f16"), gguftest.V("flashhead.objective", float32(math.NaN())))
+	var out, errs bytes.Buffer
+	if code := run([]string{"fh-ollama", "inspect", "--json", gguftest.Write(t, "in.gguf", file.Bytes())}, &out, &errs); code != 0 {
+		t.Fatalf("it ends with %d: %s", code, errs.String())
+	}
+	var report struct {
+		Sound      bool
+		Parameters map[string]any
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || !report.Sound {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	if objective, there := report.Parameters["objective"]; !there || objective != nil {
+		t.Errorf("the objective is %v", objective)
+	}
+}

@@ -1,0 +1,30 @@
+package commandline
+
+import (
+	"bytes"
+	"io"
+	"testing"
+)
+
+// What a terminal gets is printable however it is cut into writes, and a character is not lost where it is cut.
+func TestShown(t *testing.T) {
+	const text = "a\tb\x1b[2J «Grüße» 日本 \u202e\u009b\n\xff!"
+	const want = "a\tb\ufffd[2J «Grüße» 日本 \ufffd\ufffd\n\ufffd!"
+	for size := 1; size <= len(text); size++ {
+		var out bytes.Buffer
+		w := &shown{out: &out}
+		for rest := []byte(text); len(rest) > 0; {
+			n := min(size, len(rest))
+			if got, err := w.Write(rest[:n]); got != n || err != nil {
+				t.Fatal(got, err)
+			}
+			rest = rest[n:]
+		}
+		if out.String() != want {
+			t.Errorf("written %d bytes at a time: %q, want %q", size, out.String(), want)
+		}
+	}
+	if w := Shown(io.Discard); w != io.Discard || IsShown(w) {
+		t.Error("what is no terminal is changed")
+	}
+}
