@@ -27,15 +27,15 @@ func withDevice(h host, env ...string) host {
 }
 
 // traffic is what was computed on the device and copied to and from it.
-type traffic struct{ heads, sets, setBytes, gets, getBytes int }
+type traffic struct{ heads, sets, setBytes, gets, getBytes, most int }
 
-var trafficLine = regexp.MustCompile(`fake_backend: flash_head (\d+), set (\d+) times (\d+) bytes, get (\d+) times (\d+) bytes`)
+var trafficLine = regexp.MustCompile(`fake_backend: flash_head (\d+), set (\d+) times (\d+) bytes, get (\d+) times (\d+) bytes, (\d+) at most`)
 
 // trafficOf reads a log, which has a line of totals after each graph.
 func trafficOf(log string) (all []traffic) {
 	for _, found := range trafficLine.FindAllStringSubmatch(log, -1) {
 		var l traffic
-		for i, n := range []*int{&l.heads, &l.sets, &l.setBytes, &l.gets, &l.getBytes} {
+		for i, n := range []*int{&l.heads, &l.sets, &l.setBytes, &l.gets, &l.getBytes, &l.most} {
 			*n, _ = strconv.Atoi(found[i+1])
 		}
 		all = append(all, l)
@@ -54,7 +54,7 @@ func perToken(t *testing.T, log string) traffic {
 	all = all[len(all)-last-1:]
 	step := func(i int) traffic {
 		a, b := all[i], all[i+1]
-		return traffic{b.heads - a.heads, b.sets - a.sets, b.setBytes - a.setBytes, b.gets - a.gets, b.getBytes - a.getBytes}
+		return traffic{b.heads - a.heads, b.sets - a.sets, b.setBytes - a.setBytes, b.gets - a.gets, b.getBytes - a.getBytes, 0}
 	}
 	for i := range last {
 		if step(i) != step(0) {
@@ -135,6 +135,19 @@ func deviceWithoutTheOp(t *testing.T, h host) {
 	sameTokens(t, "a device without the op", got, want)
 	if got, want := perToken(t, log), perToken(t, dense); got != want || got.heads != 0 {
 		t.Errorf("of each token: %+v, dense %+v", got, want)
+	}
+}
+
+// A head on a device is fetched in pieces when it is loaded: a copy of the whole may not fit into the host's memory.
+func TestDeviceIsReadInPieces(t *testing.T) {
+	const head, piece = 32000 * 256 / 32 * 34, 4 << 20
+	_, log := writes(t, withDevice(patched(t), hasOp), sketched(t), wholeModel)
+	all := trafficOf(log)
+	if len(all) == 0 || activeLine(log) == "" {
+		t.Fatalf("the device computed nothing:\n%s", end(log))
+	}
+	if first := all[0]; first.getBytes < head || first.most > piece {
+		t.Errorf("of %d bytes %d were fetched, %d at once", head, first.getBytes, first.most)
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "flash-head-model.h"
 
+#include "flash-head-vocab.h"
 #include "ggml-cpp.h"
 #include "ggml-impl.h"
 #include "gguf.h"
@@ -98,7 +99,7 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     model->weight  = name;
     model->type    = weight->type;
     model->n_embd  = weight->ne[0];
-    model->n_vocab = weight->ne[1];
+    model->n_vocab = flash_head_n_vocab(gguf.get(), meta, weight);
     candidate.model = model;
     if (!candidate.keys) {
         return candidate;
@@ -123,7 +124,7 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
         return candidate;
     }
     const uint64_t offset = gguf_get_data_offset(gguf.get()) + gguf_get_tensor_offset(gguf.get(), gguf_find_tensor(gguf.get(), name));
-    model->rows = std::make_unique<flash_head_mapping>(file.path, offset, ggml_nbytes(weight));
+    model->rows = std::make_unique<flash_head_mapping>(file.path, offset, model->n_vocab*weight->nb[1]);
     if (model->rows->data == nullptr) {
         candidate.dense = "the file cannot be mapped";
     }

@@ -1,5 +1,6 @@
 #include "rows.h"
 
+#include "flash-head-vocab.h"
 #include "gguf.h"
 
 #include <algorithm>
@@ -114,7 +115,7 @@ bool fhc_tensor_find(const char * path, const char * name, fhc_tensor_info * inf
     info->name   = name;
     info->type   = t->type;
     info->n_cols = t->ne[0];
-    info->n_rows = t->ne[1];
+    info->n_rows = flash_head_n_vocab(gguf.get(), tensors.get(), t);
     info->offset = (uint64_t) gguf_get_data_offset(gguf.get()) + gguf_get_tensor_offset(gguf.get(), id);
 
     const uint64_t n_bytes = ggml_nbytes(t);

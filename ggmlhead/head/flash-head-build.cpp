@@ -61,12 +61,32 @@ float flash_head_largest(ggml_type centroid_type) {
 
 // Makes a centroid zeros that has a value which is no number, or too large: for some types ggml would end the process, and no
 // such score could rank a cluster.
-static void keep_in_range(std::vector<float> & centroid, float largest) {
-    for (float value : centroid) {
-        if (!(fabsf(value) <= largest)) {
-            std::fill(centroid.begin(), centroid.end(), 0.0f);
+static void keep_in_range(float * centroid, int64_t n_embd, float largest) {
+    for (int64_t i = 0; i < n_embd; i++) {
+        if (!(fabsf(centroid[i]) <= largest)) {
+            std::fill_n(centroid, n_embd, 0.0f);
             return;
         }
+    }
+}
+
+void flash_head_round_centroid(float * sum, int64_t n_embd, int64_t n_rows, ggml_type centroid_type, void * out) {
+    const float scale = 1.0f/n_rows;
+    for (int64_t i = 0; i < n_embd; i++) {
+        sum[i] *= scale;
+    }
+    keep_in_range(sum, n_embd, flash_head_largest(centroid_type));
+    ggml_quantize_chunk(centroid_type, sum, out, 0, 1, n_embd, nullptr);
+}
+
+// Takes from the factors of cluster c's rows those of its centroid. mean [n_embd] and base [rank] are scratch.
+static void subtract_centroid(const flash_head_map & map, int64_t c, const row_reader & means, const float * directions,
+        float * factors, float * mean, float * base) {
+    const int32_t rank = map.rank;
+    means.convert((const char *) means.data + c*means.row_size, mean);
+    flash_head_project(mean, 1, means.n_embd, directions, rank, base);
+    for (int64_t e = (int64_t) map.offsets[c]*rank; e < (int64_t) map.offsets[c + 1]*rank; e++) {
+        factors[e] -= base[e % rank];
     }
 }
 
@@ -118,19 +138,10 @@ static void build_clusters(const flash_head_map & map, const row_reader & rows, 
             }
         }
         if (parts.centroids) {
-            const float scale = 1.0f/(map.offsets[c + 1] - map.offsets[c]);
-            for (float & value : mean) {
-                value *= scale;
-            }
-            keep_in_range(mean, flash_head_largest(centroid_type));
-            ggml_quantize_chunk(centroid_type, mean.data(), (char *) parts.centroids + c*means.row_size, 0, 1, n_embd, nullptr);
+            flash_head_round_centroid(mean.data(), n_embd, map.offsets[c + 1] - map.offsets[c], centroid_type, (char *) parts.centroids + c*means.row_size);
         }
         if (parts.factors) {
-            means.convert((const char *) means.data + c*means.row_size, mean.data());
-            flash_head_project(mean.data(), 1, n_embd, parts.directions, rank, base.data());
-            for (int64_t e = (int64_t) map.offsets[c]*rank; e < (int64_t) map.offsets[c + 1]*rank; e++) {
-                parts.factors[e] -= base[e % rank];
-            }
+            subtract_centroid(map, c, means, parts.directions, parts.factors, mean.data(), base.data());
         }
     }
 }
@@ -150,6 +161,18 @@ static void pack_factors(const flash_head_map & map, const std::vector<float> & 
             flash_head_sketch_pack(of_group.data(), (int32_t) n, rank, (char *) sketch + g*flash_head_sketch_group_size(rank));
         }
     });
+}
+
+void flash_head_finish_sketch(const flash_head_map & map, const void * centroids, ggml_type centroid_type, int64_t n_embd,
+        const float * directions, std::vector<float> & factors, void * sketch, int n_threads) {
+    const row_reader means = { centroids, centroid_type, n_embd };
+    flash_head_parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
+        std::vector<float> mean(n_embd), base(map.rank);
+        for (int64_t c = begin; c < end; c++) {
+            subtract_centroid(map, c, means, directions, factors.data(), mean.data(), base.data());
+        }
+    });
+    pack_factors(map, factors, sketch, n_threads);
 }
 
 static void build(

@@ -34,6 +34,13 @@ void flash_head_build_sketch(
         const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
         ggml_type centroid_type, const void * centroids, void * sketch, int n_threads);
 
+// Parts of the above, for rows that come piece by piece (flash-head-stream.h).
+// Makes a centroid of the sum [n_embd] of its cluster's n_rows rows, which it changes.
+void flash_head_round_centroid(float * sum, int64_t n_embd, int64_t n_rows, ggml_type centroid_type, void * out);
+// Makes the sketch of factors [V][rank] of whole rows, in the order of the clusters, on directions [n_embd][rank]; changes factors.
+void flash_head_finish_sketch(const flash_head_map & map, const void * centroids, ggml_type centroid_type, int64_t n_embd,
+        const float * directions, std::vector<float> & factors, void * sketch, int n_threads);
+
 // centroids [n_cluster][n_embd] of type Q4_0 in groups (flash-head-centroids.h).
 void flash_head_build_groups(const void * centroids, int64_t n_cluster, int64_t n_embd, void * groups, int n_threads);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 static const char * const KEY_VERSION       = "flashhead.version";
 static const char * const KEY_CLUSTER_COUNT = "flashhead.cluster_count";
@@ -47,6 +48,17 @@ static std::string printable(const char * text) {
         out += *text > ' ' && *text <= '~' ? *text : '?';
     }
     return out + (*text ? "..." : "");
+}
+
+std::string flash_head_file_obstacle(const gguf_context * gguf) {
+    if (gguf_find_tensor(gguf, "output.bias") >= 0) {
+        return "the output head has a bias (output.bias), by which FlashHead cannot choose";
+    }
+    const int64_t arch = gguf_find_key(gguf, "general.architecture");
+    if (arch >= 0 && gguf_get_kv_type(gguf, arch) == GGUF_TYPE_STRING && strcmp(gguf_get_val_str(gguf, arch), "bitnet") == 0) {
+        return "a bitnet model has no output head, it multiplies with its token embedding itself";
+    }
+    return "";
 }
 
 // the u32 under key
@@ -139,6 +151,10 @@ static bool read_sketch(const gguf_context * gguf, int64_t n_embd, flash_head_ma
 bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map, std::string & error) {
     uint32_t version, n_cluster, n_probe;
 
+    error = flash_head_file_obstacle(gguf);
+    if (!error.empty()) {
+        return false;
+    }
     if (!read_u32(gguf, KEY_VERSION, version, error)) {
         return false;
     }

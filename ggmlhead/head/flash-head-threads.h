@@ -4,17 +4,41 @@
 
 #include <stdint.h>
 
+#include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
-// Runs work(begin, end) over parts of 0 .. n - 1 on n_threads threads, of which the calling one is one.
+// Runs work(begin, end) over parts of 0 .. n - 1 on n_threads threads, of which the calling one is one. It does the parts of
+// threads that the system does not give. Throws what a part threw, once all have ended.
 template <typename F> void flash_head_parallel_for(int64_t n, int n_threads, const F & work) {
+    std::mutex         mutex;
+    std::exception_ptr thrown;
+    const auto part = [&](int i) {
+        try {
+            work(n*i/n_threads, n*(i + 1)/n_threads);
+        } catch (...) {
+            std::lock_guard<std::mutex> lock(mutex);
+            thrown = std::current_exception();
+        }
+    };
     std::vector<std::thread> threads;
-    for (int i = 1; i < n_threads; i++) {
-        threads.emplace_back(work, n*i/n_threads, n*(i + 1)/n_threads);
+    threads.reserve(n_threads);
+    int started = 1;
+    try {
+        for (; started < n_threads; started++) {
+            threads.emplace_back(part, started);
+        }
+    } catch (const std::exception &) { // no more threads, or no memory for one
     }
-    work(0, n/n_threads);
+    part(0);
+    for (int i = started; i < n_threads; i++) {
+        part(i);
+    }
     for (std::thread & t : threads) {
         t.join();
+    }
+    if (thrown) {
+        std::rethrow_exception(thrown);
     }
 }

@@ -12,6 +12,7 @@ set(FLASH_HEAD_SOURCES
     ${FLASH_HEAD_DIR}/head/flash-head-project.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-settings.cpp
     ${FLASH_HEAD_DIR}/head/flash-head-statistics.cpp
+    ${FLASH_HEAD_DIR}/head/flash-head-stream.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head-active.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head.cpp
     ${FLASH_HEAD_DIR}/llama/llama-flash-head-device.cpp

@@ -8,6 +8,7 @@
 #include "flash-head-settings.h"
 #include "flash-head-sketch.h"
 #include "flash-head-statistics.h"
+#include "flash-head-stream.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
@@ -20,7 +21,9 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <new>
 #include <stdexcept>
+#include <system_error>
 
 // What a head does for one side of speculative decoding.
 struct llama_flash_head_side {
@@ -52,6 +55,7 @@ struct llama_flash_head {
     llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
 
     std::future<void> filling; // while the model loads: the tensors get their data
+    std::string       summary; // for the log, when they have it
 };
 
 // a reason to stay dense, which the caller logs
@@ -181,35 +185,43 @@ static void keep(ggml_tensor * t, const std::vector<uint8_t> & own) {
     }
 }
 
+// Makes centroids, sketch and ordered, each unless it is nullptr, of a weight in host memory.
+static void build_on_host(const llama_flash_head & head, const flash_head_map & map, void * centroids, void * sketch) {
+    ggml_tensor * weight  = head.weight;
+    ggml_tensor * ordered = head.sources.ordered;
+    if (ordered) {
+        flash_head_advise_huge_pages(ordered->data, ggml_nbytes(ordered));
+    }
+    flash_head_build(map, weight->data, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
+            centroids, sketch, ordered ? ordered->data : nullptr, flash_head_build_threads());
+    if (ordered) {
+        // the copy is read from here on: a mapped file's rows need not be in memory too
+        flash_head_pages_release(weight->data, ggml_nbytes(weight));
+    }
+}
+
+// The same for a weight that the host cannot see, which is fetched piece by piece: whole it may not fit beside the model.
+static void build_from_device(const llama_flash_head & head, const flash_head_map & map, void * centroids, void * sketch) {
+    ggml_tensor * weight = head.weight;
+    flash_head_stream(map, [weight](int64_t first, int64_t n, void * out) {
+        ggml_backend_tensor_get(weight, out, first*weight->nb[1], n*weight->nb[1]);
+    }, weight->type, weight->ne[0], head.sources.centroids->type, centroids, sketch, flash_head_build_threads());
+}
+
 static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     ggml_tensor * weight = head.weight;
-
-    // a weight that is not in host memory is fetched once
-    std::vector<uint8_t> fetched;
-    const void * rows = weight->data;
-    if (!ggml_backend_buffer_is_host(weight->buffer)) {
-        fetched.resize(ggml_nbytes(weight));
-        ggml_backend_tensor_get(weight, fetched.data(), 0, fetched.size());
-        rows = fetched.data();
-    }
 
     std::vector<uint8_t> own_centroids, own_sketch;
     void * centroids = writable(head.sources.centroids, own_centroids);
     void * sketch    = map.rank > 0 ? writable(head.sources.sketch, own_sketch) : nullptr;
-    void * ordered   = nullptr;
-    if (head.sources.ordered) {
-        ordered = head.sources.ordered->data;
-        flash_head_advise_huge_pages(ordered, ggml_nbytes(head.sources.ordered));
-    }
     if (head.grouped) { // first as rows of their type
         own_centroids.resize(ggml_nbytes(head.sources.centroids));
         centroids = own_centroids.data();
     }
-    flash_head_build(map, rows, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
-            centroids, sketch, ordered, flash_head_build_threads());
-    if (ordered) {
-        // the copy is read from here on: a mapped file's rows need not be in memory too
-        flash_head_pages_release(rows, ggml_nbytes(weight));
+    if (head.host) {
+        build_on_host(head, map, centroids, sketch);
+    } else {
+        build_from_device(head, map, centroids, sketch);
     }
     if (head.grouped) {
         flash_head_build_groups(centroids, map.n_cluster, weight->ne[0], head.sources.centroids->data, flash_head_build_threads());
@@ -232,6 +244,20 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     }
 }
 
+// Fills the tensors, beside the host's other work where a thread can be had for that. What it throws comes from head.filling.
+static void begin_filling(llama_flash_head & head, const flash_head_map & map) {
+    auto fill = [&head, map] { fill_tensors(head, map); };
+    if (head.host) { // not beside the host's own copies to a device
+        try {
+            head.filling = std::async(std::launch::async, fill);
+            return;
+        } catch (const std::system_error &) { // no thread
+        }
+    }
+    head.filling = std::async(std::launch::deferred, fill);
+    head.filling.wait();
+}
+
 // name: of the head in the statistics
 static llama_flash_head_side new_side(const llama_flash_head & head, bool is_draft, const flash_head_settings & settings, const std::string & name) {
     llama_flash_head_side side;
@@ -246,6 +272,10 @@ static llama_flash_head_side new_side(const llama_flash_head & head, bool is_dra
 
 static std::shared_ptr<llama_flash_head> load(
         const llama_model_loader & ml, const llama_model & model, const load_role & role, flash_head_settings settings) {
+    std::string error = flash_head_file_obstacle(ml.metadata);
+    if (!error.empty()) {
+        throw stay_dense(error);
+    }
     ggml_tensor * weight = model.output;
     if (weight == nullptr || weight->buffer == nullptr) {
         throw stay_dense("the model has no output head");
@@ -258,8 +288,11 @@ static std::shared_ptr<llama_flash_head> load(
         throw stay_dense(obstacle);
     }
 
+    if (model.output_b != nullptr) { // in another part of a split file
+        throw stay_dense("the output head has a bias");
+    }
+
     flash_head_map map;
-    std::string error;
     if (!flash_head_map_read(ml.metadata, weight->ne[0], weight->ne[1], map, error)) {
         throw stay_dense(error);
     }
@@ -296,15 +329,14 @@ static std::shared_ptr<llama_flash_head> load(
     }
     // as weights, so that the scheduler keeps the op where they are
     ggml_backend_buffer_set_usage(head->buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    if (head->host) {
-        head->filling = std::async(std::launch::async, [&head = *head, map] { fill_tensors(head, map); });
-    } else {
-        fill_tensors(*head, map); // not beside the host's own copies to that device
-    }
-
-    LLAMA_LOG_INFO("flash_head: %s\n", flash_head_summary(ggml_backend_dev_name(dev), weight->name, map, settings,
-            settings.reorder ? "cluster-ordered copy" : "", ggml_backend_buffer_get_size(head->buffer.get())).c_str());
+    head->summary = flash_head_summary(ggml_backend_dev_name(dev), weight->name, map, settings,
+            settings.reorder ? "cluster-ordered copy" : "", ggml_backend_buffer_get_size(head->buffer.get()));
+    begin_filling(*head, map);
     return head;
+}
+
+static void say_no_memory() {
+    LLAMA_LOG_WARN("flash_head: no memory for what a head needs beside its weight; running dense\n");
 }
 
 static std::shared_ptr<llama_flash_head> load_or_stay_dense(const llama_model_loader & ml, const llama_model & model) {
@@ -327,8 +359,10 @@ static std::shared_ptr<llama_flash_head> load_or_stay_dense(const llama_model_lo
         return load(ml, model, role, settings);
     } catch (const stay_dense & e) {
         LLAMA_LOG_WARN("flash_head: %s; running dense\n", e.what());
-        return nullptr;
+    } catch (const std::bad_alloc &) {
+        say_no_memory();
     }
+    return nullptr;
 }
 
 llama_flash_head_loading::llama_flash_head_loading(const llama_model_loader & ml, const llama_model & model) : ml(ml), model(model) {}
@@ -354,7 +388,13 @@ std::shared_ptr<llama_flash_head> llama_flash_head_loading::finish() {
         head  = load_or_stay_dense(ml, model); // says why not
     }
     if (head && head->filling.valid()) {
-        head->filling.get();
+        try {
+            head->filling.get();
+            LLAMA_LOG_INFO("flash_head: %s\n", head->summary.c_str());
+        } catch (const std::bad_alloc &) {
+            say_no_memory();
+            head.reset();
+        }
     }
     return head;
 }

@@ -1,7 +1,7 @@
 // A GPU that is none, for tests of how a head is placed: a ggml backend library (GGML_BACKEND_PATH loads it) with one device of type
 // GPU, with memory of its own that the host cannot see into, which computes with the CPU backend. It counts what is copied between
 // that memory and the host's, and logs that and the heads that it has computed after each graph:
-//     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes
+//     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes, 128000 at most
 // The environment says what it can do:
 //     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, with what no GPU reads left out: grouped centroids and a second copy
 //     FAKE_BACKEND_SAYS_YES=1     it says that it has every op, as backends do that pass on what they are asked to compute
@@ -20,11 +20,14 @@ static const size_t ALIGNMENT = 64;
 static const size_t MEMORY    = (size_t) 4 << 30; // what it claims to have
 
 struct copies {
-    std::atomic<int64_t> calls = {0}, bytes = {0};
+    std::atomic<int64_t> calls = {0}, bytes = {0}, most = {0};
 
     void add(size_t n) {
         calls++;
         bytes += (int64_t) n;
+        if (most < (int64_t) n) { // one thread copies
+            most = (int64_t) n;
+        }
     }
 };
 
@@ -127,8 +130,8 @@ static ggml_status backend_compute(ggml_backend_t backend, ggml_cgraph * graph) 
         n_heads += graph->nodes[i]->op == GGML_OP_FLASH_HEAD;
     }
     const ggml_status status = ggml_backend_graph_compute((ggml_backend_t) backend->context, graph);
-    GGML_LOG_INFO("fake_backend: flash_head %lld, set %lld times %lld bytes, get %lld times %lld bytes\n", (long long) n_heads,
-            (long long) to_device.calls, (long long) to_device.bytes, (long long) to_host.calls, (long long) to_host.bytes);
+    GGML_LOG_INFO("fake_backend: flash_head %lld, set %lld times %lld bytes, get %lld times %lld bytes, %lld at most\n", (long long) n_heads,
+            (long long) to_device.calls, (long long) to_device.bytes, (long long) to_host.calls, (long long) to_host.bytes, (long long) to_host.most);
     return status;
 }
 

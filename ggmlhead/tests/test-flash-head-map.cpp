@@ -2,12 +2,14 @@
 // variables, the centroids and the cluster-ordered copy.
 
 #include "check.h"
+#include "head-stream.h"
 
 #include "flash-head-build.h"
 #include "flash-head-map.h"
 #include "flash-head-max-rows.h"
 #include "flash-head-settings.h"
 #include "flash-head-sketch.h"
+#include "flash-head-vocab.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
 
@@ -99,6 +101,37 @@ static void test_damaged() {
     refused("has 8 entries",         [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB - 2); });
     refused("has 0 entries",         [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, 0); });
     refused("pinned_tokens[0] is 10", [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 1); });
+}
+
+// models for which no map is of use, whatever the keys say
+static void test_obstacles() {
+    check(flash_head_file_obstacle(sound().get()).empty(), "a file without a bias is refused");
+    refused("has a bias", [](gguf_context * g) {
+        ggml_context_ptr ctx(ggml_init({ 2*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+        ggml_tensor * bias = ggml_new_tensor_1d(ctx.get(), GGML_TYPE_F32, N_VOCAB);
+        ggml_set_name(bias, "output.bias");
+        gguf_add_tensor(g, bias);
+    });
+    refused("bitnet", [](gguf_context * g) { gguf_set_val_str(g, "general.architecture", "bitnet"); });
+}
+
+// the rows that the runtime has of a head
+static void test_vocab() {
+    ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * head = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, N_EMBD, N_VOCAB);
+    ggml_set_name(head, "token_embd.weight");
+    const gguf_context_ptr g = sound();
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a head without an architecture is cut");
+    gguf_set_val_str(g.get(), "general.architecture", "gemma3n");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a gemma3n without embeddings by layer is cut");
+    ggml_tensor * by_layer = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, N_EMBD, N_VOCAB - 3);
+    ggml_set_name(by_layer, "per_layer_token_embd.weight");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB - 3, "a gemma3n is not cut");
+    ggml_set_name(head, "output.weight");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "an untied head is cut");
+    ggml_set_name(head, "token_embd.weight");
+    gguf_set_val_str(g.get(), "general.architecture", "gemma4");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a gemma4 is cut");
 }
 
 // a sound map with a sketch of rank 8
@@ -325,11 +358,14 @@ static void test_build_sketch() {
 int main() {
     test_sound();
     test_damaged();
+    test_obstacles();
+    test_vocab();
     test_sketch_keys();
     test_build_sketch();
     test_settings();
     test_resolve();
     test_build();
     test_build_hostile();
+    test_streams(check);
     return check.finish();
 }

@@ -104,6 +104,9 @@ func (j *job) check() error {
 	if j.head, err = flashhead.FindHead(j.src); err != nil {
 		return err
 	}
+	if err := flashhead.Obstacle(j.src); err != nil {
+		return err
+	}
 	if flashhead.Converted(j.src) && !j.Force {
 		return hint.New("already converted", "use it as it is, or give --force to replace its clusters")
 	}

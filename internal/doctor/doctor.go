@@ -53,6 +53,8 @@ type File struct {
 	Clusters  uint32   `json:"clusters,omitempty"`
 	Probes    uint32   `json:"probes,omitempty"`
 	Damage    []string `json:"damage,omitempty"`
+	Obstacle  string   `json:"obstacle,omitempty"` // why every runtime keeps the head dense, converted or not
+	Runtime   *Runtime `json:"runtime,omitempty"`  // nil if there is none to ask, or nothing to ask it
 }
 
 // Problem is something wrong and what the user can do about it.
@@ -62,7 +64,7 @@ type Problem struct {
 }
 
 // Examine looks at the server, what it has of the plug-in in places of this machine, the native tool in one of libDirs
-// and, unless path is "", a GGUF file. What is wrong is in the report; the error is for an examination that was
+// and, unless path is "", a GGUF file, which the runtime loads if it is converted. What is wrong is in the report; the error is for an examination that was
 // interrupted.
 func Examine(ctx context.Context, s server.Server, places installation.Places, libDirs []string, path string) (Report, error) {
 	r := Report{
@@ -77,6 +79,9 @@ func Examine(ctx context.Context, s server.Server, places installation.Places, l
 		head = r.file(path)
 	}
 	r.library(ctx, libDirs, head)
+	if r.File != nil && r.File.Converted && ctx.Err() == nil {
+		r.load(ctx, places, libDirs)
+	}
 	return r, ctx.Err()
 }
 
@@ -154,6 +159,10 @@ func (r *Report) file(path string) *cluster.HeadShape {
 		return nil
 	}
 	r.File.Usable = true
+	obstacle := flashhead.Obstacle(f)
+	if obstacle != nil {
+		r.File.Obstacle = obstacle.Error()
+	}
 	if r.File.Converted = flashhead.Converted(f); !r.File.Converted {
 		return nil
 	}
@@ -166,6 +175,8 @@ func (r *Report) file(path string) *cluster.HeadShape {
 		r.wrong(hint.New(fmt.Sprintf("%s has damaged FlashHead keys and will run dense: %v", path, damage), "convert it again: fh-ollama convert --force "+commandline.Quote(path)))
 	case err != nil:
 		r.wrong(err)
+	case obstacle != nil:
+		r.wrong(fmt.Errorf("%s: %w", path, obstacle))
 	default:
 		r.File.Sound = true
 		return &cluster.HeadShape{

@@ -53,6 +53,8 @@ func (r Report) String() string {
 	if f := r.File; f != nil {
 		state := "not converted (" + r.File.next() + " does it)"
 		switch {
+		case f.Obstacle != "":
+			state = f.Obstacle
 		case f.Sound:
 			state = fmt.Sprintf("sound, %d clusters, %d probes", f.Clusters, f.Probes)
 		case f.Converted:
@@ -61,6 +63,9 @@ func (r Report) String() string {
 			state = "not usable"
 		}
 		row("file", "%s: %s", f.shown(), state)
+		if f.Runtime != nil {
+			f.Runtime.row(row)
+		}
 	}
 	if len(r.Problems) > 1 {
 		for _, p := range r.Problems {
@@ -70,6 +75,18 @@ func (r Report) String() string {
 	}
 	w.Flush()
 	return b.String()
+}
+
+// row says what the runtime did with the file.
+func (r Runtime) row(row func(name, format string, args ...any)) {
+	said := r.Said
+	if said == "" {
+		said = "nothing about FlashHead"
+	}
+	row("runtime", "%s, says: %s", filepath.Join(r.Folder, "llama-server"), said)
+	if r.Plugin != "" {
+		row("", "with the plug-in %s", r.Plugin)
+	}
 }
 
 // ability says what a device does with heads, and with the file's if one was asked about.

@@ -2,8 +2,6 @@ package flashhead
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
@@ -43,42 +41,4 @@ func CentroidType(name string, head Head) (gguf.TensorType, error) {
 		return 0, fmt.Errorf("%s needs rows that are a multiple of %d, these have %d", t, t.Block(), head.Width())
 	}
 	return t, nil
-}
-
-// maxControlTokens limits how many control tokens are pinned: some vocabularies hold thousands of reserved ones.
-const maxControlTokens = 256
-
-const controlToken = 3 // llama.cpp's LLAMA_TOKEN_TYPE_CONTROL
-
-// DefaultPinned returns the tokens that are always scored: those that the tokenizer's keys name (end of text, …) and the
-// control tokens if they are few. They end answers and turns, so a miss costs more than their few rows.
-func DefaultPinned(f *gguf.File, head Head) []uint32 {
-	pinned := []uint32{}
-	add := func(token uint64) {
-		if token < uint64(head.Vocab()) {
-			pinned = append(pinned, uint32(token))
-		}
-	}
-	for _, kv := range f.Keys {
-		if strings.HasPrefix(kv.Key, "tokenizer.ggml.") && strings.HasSuffix(kv.Key, "_token_id") {
-			if token, ok := f.Uint(kv.Key); ok {
-				add(token)
-			}
-		}
-	}
-	// A file without types, or with odd ones, has no control tokens to pin.
-	types, _ := gguf.Numbers[int32](f, "tokenizer.ggml.token_type")
-	var control []uint64
-	for token, t := range types {
-		if t == controlToken {
-			control = append(control, uint64(token))
-		}
-	}
-	if len(control) <= maxControlTokens {
-		for _, token := range control {
-			add(token)
-		}
-	}
-	slices.Sort(pinned)
-	return slices.Compact(pinned)
 }

@@ -53,6 +53,43 @@ func TestFindHead(t *testing.T) {
 	head(t, read(t, whole))
 }
 
+// TestRowsAtRunTime: of Ollama's gemma3n the runtime has as many rows as there are embeddings by layer.
+func TestRowsAtRunTime(t *testing.T) {
+	model := func(arch string, byLayer uint64) gguftest.File {
+		f := gguftest.Model(40, 32)
+		f.KVs[0] = gguftest.V("general.architecture", arch)
+		f.Tensors = append(f.Tensors, gguftest.T("per_layer_token_embd.weight", gguftest.TypeF32, make([]byte, 4*8*byLayer), 8, byLayer))
+		return f
+	}
+	for _, c := range []struct {
+		file gguftest.File
+		want int64
+	}{{model("gemma3n", 36), 36}, {model("gemma3n", 40), 40}, {model("gemma3n", 44), 40}, {model("gemma4", 36), 40}} {
+		h := head(t, read(t, c.file))
+		if h.Vocab() != c.want || h.Width() != 32 || h.Tensor.Bytes != c.want*32*4 {
+			t.Errorf("%d rows of %d in %d bytes, not %d rows", h.Vocab(), h.Width(), h.Tensor.Bytes, c.want)
+		}
+	}
+	untied := model("gemma3n", 36)
+	untied.Tensors = append(untied.Tensors, gguftest.T("output.weight", gguftest.TypeF32, make([]byte, 4*32*40), 32, 40))
+	if h := head(t, read(t, untied)); h.Vocab() != 40 {
+		t.Errorf("%d rows of an untied head", h.Vocab())
+	}
+}
+
+func TestObstacle(t *testing.T) {
+	bias := gguftest.Model(40, 32)
+	bias.Tensors = append(bias.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*40), 40))
+	bitnet := gguftest.Model(40, 32)
+	bitnet.KVs[0] = gguftest.V("general.architecture", "bitnet")
+	for want, file := range map[string]gguftest.File{"": gguftest.Model(40, 32), "has a bias": bias, "no output head": bitnet} {
+		err := flashhead.Obstacle(read(t, file))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "") {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 func TestNoHead(t *testing.T) {
 	arch := func(name string, more ...gguftest.KV) gguftest.File {
 		f := gguftest.Model(40, 32)
@@ -63,6 +100,8 @@ func TestNoHead(t *testing.T) {
 	headless := gguftest.Model(40, 32)
 	headless.Tensors = headless.Tensors[1:]
 	eagle := arch("eagle3") // the embedding is no head
+	embeddinggemma := arch("gemma3")
+	embeddinggemma.Tensors = append(embeddinggemma.Tensors, gguftest.T("dense.0.weight", gguftest.TypeF32, make([]byte, 4*32*2), 32, 2))
 	flat := gguftest.Model(40, 32)
 	flat.Tensors[0].Shape = []uint64{40 * 32}
 	integers := gguftest.Model(40, 32)
@@ -80,6 +119,7 @@ func TestNoHead(t *testing.T) {
 		"draft":          {eagle, "uses that of its target"},
 		"part":           {arch("llama", gguftest.V("split.count", uint16(3))), "one of 3 parts"},
 		"flat":           {flat, "shape [1280]"},
+		"embeddinggemma": {embeddinggemma, "is no model that writes text"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := flashhead.FindHead(read(t, c.file))
@@ -120,17 +160,8 @@ func TestDefaultPinned(t *testing.T) {
 	if got := pinned(few); !slices.Equal(got, []uint32{0, 1, 2, 39}) {
 		t.Errorf("pinned %v", got)
 	}
-	many := gguftest.Model(600, 32)
-	types := make([]int32, 600)
-	for i := range types[:257] {
-		types[i] = 3
-	}
-	many.KVs[len(many.KVs)-1] = gguftest.V("tokenizer.ggml.token_type", gguftest.A(types))
-	if got := pinned(many); !slices.Equal(got, []uint32{0, 1}) {
-		t.Errorf("with 257 control tokens %d are pinned: %v", len(got), got)
-	}
 	padded := gguftest.Model(40, 32) // more types than rows
-	types = make([]int32, 60)
+	types := make([]int32, 60)
 	types[50], types[5] = 3, 3
 	padded.KVs[len(padded.KVs)-1] = gguftest.V("tokenizer.ggml.token_type", gguftest.A(types))
 	if got := pinned(padded); !slices.Equal(got, []uint32{0, 1, 5}) {

@@ -34,6 +34,34 @@ func borrowed(arch string) error {
 		"convert the target instead; FLASHHEAD_SCOPE=draft then speeds up the draft alone")
 }
 
+// atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp cuts that of a gemma3n to the rows of the embeddings by
+// layer: in the file from Ollama's library, rows of images and sounds follow those of text. ggmlhead/head/flash-head-vocab.h
+// does the same for the native programs.
+func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
+	byLayer, ok := f.Tensor("per_layer_token_embd.weight")
+	if arch != "gemma3n" || !ok || len(embedding.Shape) != 2 || byLayer.Rows() < 1 || byLayer.Rows() >= embedding.Rows() {
+		return embedding
+	}
+	embedding.Bytes = embedding.Bytes / embedding.Rows() * byLayer.Rows()
+	embedding.Shape = []int64{embedding.Columns(), byLayer.Rows()}
+	return embedding
+}
+
+// Obstacle returns why the runtime keeps the head of f dense, whatever keys it has; nil if it does not.
+// ggmlhead/head/flash-head-map.cpp says the same (flash_head_file_obstacle).
+func Obstacle(f *gguf.File) error {
+	arch, _ := f.Str("general.architecture")
+	if _, ok := f.Tensor("output.bias"); ok {
+		return hint.New(fmt.Sprintf("FlashHead cannot speed up this %s model: its output head has a bias, by which FlashHead cannot choose", arch),
+			"run it as it is; docs/architectures.md lists the models that FlashHead speeds up")
+	}
+	if arch == "bitnet" {
+		return hint.New("FlashHead cannot speed up a bitnet model: it has no output head, it multiplies with its token embedding itself",
+			"run it as it is; docs/architectures.md lists the models that FlashHead speeds up")
+	}
+	return nil
+}
+
 // numbers are ggml's types that no matrix product takes.
 var numbers = []string{"i8", "i16", "i32", "i64", "f64"}
 
@@ -45,7 +73,8 @@ func FindHead(f *gguf.File) (Head, error) {
 	}
 	arch, _ := f.Str("general.architecture")
 	pooling, _ := f.Uint(arch + ".pooling_type")
-	if pooling != 0 || slices.Contains(encoders, arch) {
+	_, dense := f.Tensor("dense.0.weight") // Ollama's embeddinggemma calls itself a gemma3
+	if pooling != 0 || slices.Contains(encoders, arch) || arch == "gemma3" && dense {
 		return Head{}, hint.New(fmt.Sprintf("no output head: %q is no model that writes text", arch),
 			"FlashHead speeds up the choice of the next token; give a model that generates text")
 	}
@@ -56,6 +85,7 @@ func FindHead(f *gguf.File) (Head, error) {
 	}
 	if tied {
 		head, ok = f.Tensor("token_embd.weight")
+		head = atRunTime(f, arch, head)
 	}
 	if !ok && slices.Contains(borrowers, arch) {
 		return Head{}, borrowed(arch)

@@ -22,6 +22,7 @@ type Report struct {
 	Architecture string      `json:"architecture"`
 	Head         Head        `json:"head"`
 	BodyBytes    int64       `json:"body_bytes_per_token"`
+	Obstacle     string      `json:"obstacle,omitempty"` // why the head stays dense, whatever keys the file has
 	Converted    bool        `json:"converted"`
 	Sound        bool        `json:"sound"`              // converted, and the runtime will use it
 	Problems     []string    `json:"problems,omitempty"` // why it will not
@@ -91,6 +92,10 @@ func File(path string) (Report, error) {
 	arch, _ := f.Str("general.architecture")
 	r := Report{File: path, Architecture: arch, Converted: flashhead.Converted(f)}
 
+	if err := flashhead.Obstacle(f); err != nil {
+		r.Obstacle = err.Error()
+	}
+
 	params := defaults(head)
 	if r.Converted {
 		found, err := flashhead.FromFile(f, head)
@@ -98,7 +103,7 @@ func File(path string) (Report, error) {
 		if errors.As(err, &damage) {
 			r.Problems = damage.Problems
 		} else {
-			params, r.Sound = found, true
+			params, r.Sound = found, r.Obstacle == ""
 			r.Parameters = parameters(params)
 		}
 	}
@@ -110,7 +115,7 @@ func File(path string) (Report, error) {
 	if p := min(256, params.Clusters); p != params.Probes {
 		r.Expected = append(r.Expected, Ceiling{p, cost.Ceiling(p)})
 	}
-	r.WorthIt = r.Expected[0].Ratio >= worthIt
+	r.WorthIt = r.Obstacle == "" && r.Expected[0].Ratio >= worthIt
 	return r, nil
 }
 
@@ -165,6 +170,8 @@ func (r Report) String() string {
 			line("calibrated", "%s", c.Origin())
 		}
 		line("made by", "version %s, %s", p.ToolVersion, p.origin())
+	case r.Converted && r.Obstacle != "":
+		line("flashhead", "in the file, but of no use: every runtime will run it dense")
 	case r.Converted:
 		line("flashhead", "damaged, every runtime will run this file dense:")
 		for _, problem := range r.Problems {
@@ -172,6 +179,10 @@ func (r Report) String() string {
 		}
 	default:
 		line("flashhead", "not in the file")
+	}
+	if r.Obstacle != "" {
+		line("verdict", "%s", r.verdict())
+		return b.String()
 	}
 	for _, c := range r.Expected {
 		line("expected", "at most %.2fx with %d of %d clusters probed", c.Ratio, c.Probes, r.Clusters)
@@ -191,6 +202,8 @@ func (p Parameters) origin() string {
 
 func (r Report) verdict() string {
 	switch {
+	case r.Obstacle != "":
+		return r.Obstacle
 	case r.Converted && !r.Sound:
 		return "damaged: convert it again with " + commandline.Self("convert", "--force", r.named())
 	case !r.WorthIt:

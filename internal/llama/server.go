@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"time"
@@ -45,14 +44,9 @@ var listening = regexp.MustCompile(`listening on (http://127\.0\.0\.1:\d+)`)
 // Start starts a server on a free loopback port and waits until it answers and uses the head as the settings have it.
 // Call Stop when done.
 func (p Programs) Start(ctx context.Context, o ServerOptions) (*Server, error) {
-	// no proxy: it is this machine
-	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}}
-	args := append([]string{"--model", o.Model, "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
-		"--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"}, verbose...)
-	var err error
-	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
+	s, err := p.launch(o)
 	if err != nil {
-		return nil, hint.Wrap(err, "build the runtime again: fh-ollama build")
+		return nil, err
 	}
 	err = s.process.Await(ctx, startTimeout, func() error { return s.ready(ctx) })
 	if errors.Is(err, process.ErrEnded) {
@@ -74,6 +68,17 @@ func (s *Server) ended(timeout time.Duration) error {
 		return failed(serverName, err, s.log)
 	}
 	return nil
+}
+
+func newServer() *Server {
+	// no proxy: it is this machine
+	return &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}}
+}
+
+// arguments are those of every server.
+func (o ServerOptions) arguments() []string {
+	return append([]string{"--model", o.Model, "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
+		"--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"}, verbose...)
 }
 
 // ready returns nil once the server answers.

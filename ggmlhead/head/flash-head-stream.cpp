@@ -1,0 +1,120 @@
+#include "flash-head-stream.h"
+
+#include "flash-head-build.h"
+#include "flash-head-project.h"
+#include "flash-head-threads.h"
+
+#include <algorithm>
+#include <string.h>
+
+namespace {
+
+// Some rows of a weight, one after the other, as floats.
+struct rows_piece {
+    int64_t              first = 0, n = 0;
+    std::vector<uint8_t> raw;
+    std::vector<float>   values; // [n][n_embd]
+};
+
+// A walk through the weight in the order of tokens.
+struct row_stream {
+    const flash_head_fetch & fetch;
+    const ggml_type          type;
+    const int64_t            n_embd, n_rows;
+    const int                n_threads;
+    const size_t             row_size = ggml_row_size(type, n_embd);
+    const int64_t            n_piece  = std::max<int64_t>(1, (int64_t) (FLASH_HEAD_STREAM_FETCH/row_size));
+
+    template <typename F> void each(const F & visit) const {
+        rows_piece piece;
+        piece.raw.resize(n_piece*row_size);
+        piece.values.resize(n_piece*n_embd);
+        for (piece.first = 0; piece.first < n_rows; piece.first += n_piece) {
+            piece.n = std::min(n_piece, n_rows - piece.first);
+            fetch(piece.first, piece.n, piece.raw.data());
+            const ggml_to_float_t to_float = ggml_get_type_traits(type)->to_float; // none for F32
+            flash_head_parallel_for(piece.n, n_threads, [&](int64_t begin, int64_t end) {
+                if (to_float == nullptr) {
+                    memcpy(piece.values.data() + begin*n_embd, piece.raw.data() + begin*row_size, (end - begin)*row_size);
+                } else if (begin < end) {
+                    to_float(piece.raw.data() + begin*row_size, piece.values.data() + begin*n_embd, (end - begin)*n_embd);
+                }
+            });
+            visit(piece);
+        }
+    }
+};
+
+} // namespace
+
+// Adds the rows of clusters begin .. end - 1 to sums [end - begin][n_embd]. Each thread has columns of its own, so that a cluster's
+// rows are added in the order of tokens, as flash_head_build does.
+static void add_rows(const flash_head_map & map, const rows_piece & piece, int64_t begin, int64_t end, int64_t n_embd, float * sums, int n_threads) {
+    flash_head_parallel_for(n_embd, n_threads, [&](int64_t from, int64_t to) {
+        for (int64_t r = 0; r < piece.n; r++) {
+            const int32_t c = map.cluster[piece.first + r];
+            if (c < begin || c >= end) {
+                continue;
+            }
+            const float * value = piece.values.data() + r*n_embd;
+            float       * sum   = sums + (c - begin)*n_embd;
+            for (int64_t i = from; i < to; i++) {
+                sum[i] += value[i];
+            }
+        }
+    });
+}
+
+// factors [V][rank] in the order of the clusters: the rows of piece on directions [n_embd][rank]
+static void project_rows(
+        const flash_head_map & map, const rows_piece & piece, int64_t n_embd, const float * directions, float * factors, int n_threads) {
+    flash_head_parallel_for(piece.n, n_threads, [&](int64_t begin, int64_t end) {
+        const int64_t block = FLASH_HEAD_PROJECT_ROWS;
+        std::vector<float> out(block*map.rank);
+        for (int64_t first = begin; first < end; first += block) {
+            const int32_t n = (int32_t) std::min(block, end - first);
+            flash_head_project(piece.values.data() + first*n_embd, n, n_embd, directions, map.rank, out.data());
+            for (int32_t r = 0; r < n; r++) {
+                const int64_t pos = map.position[piece.first + first + r];
+                std::copy_n(out.data() + r*map.rank, map.rank, factors + pos*map.rank);
+            }
+        }
+    });
+}
+
+void flash_head_stream(
+        const flash_head_map & map, const flash_head_fetch & fetch, ggml_type weight_type, int64_t n_embd,
+        ggml_type centroid_type, void * centroids, void * sketch, int n_threads, size_t max_sums) {
+    const row_stream rows = { fetch, weight_type, n_embd, (int64_t) map.cluster.size(), n_threads };
+    const size_t centroid_size = ggml_row_size(centroid_type, n_embd);
+
+    std::vector<float> directions, factors;
+    if (sketch) {
+        directions.resize(map.rank*n_embd);
+        flash_head_transpose(map.sketch_rows, map.rank, directions.data());
+        factors.resize(map.cluster.size()*map.rank);
+    }
+    ggml_quantize_init(centroid_type); // not thread-safe, so not left to the threads
+
+    const int64_t n_pass = std::max<int64_t>(1, std::min<int64_t>(map.n_cluster, (int64_t) (max_sums/(n_embd*sizeof(float)))));
+    std::vector<float> sums(n_pass*n_embd);
+    for (int64_t begin = 0; begin < map.n_cluster; begin += n_pass) {
+        const int64_t end = std::min(begin + n_pass, map.n_cluster);
+        std::fill(sums.begin(), sums.end(), 0.0f);
+        rows.each([&](const rows_piece & piece) {
+            add_rows(map, piece, begin, end, n_embd, sums.data(), n_threads);
+            if (sketch && begin == 0) {
+                project_rows(map, piece, n_embd, directions.data(), factors.data(), n_threads);
+            }
+        });
+        flash_head_parallel_for(end - begin, n_threads, [&](int64_t from, int64_t to) {
+            for (int64_t c = from; c < to; c++) {
+                flash_head_round_centroid(sums.data() + c*n_embd, n_embd, map.offsets[begin + c + 1] - map.offsets[begin + c],
+                        centroid_type, (char *) centroids + (begin + c)*centroid_size);
+            }
+        });
+    }
+    if (sketch) {
+        flash_head_finish_sketch(map, centroids, centroid_type, n_embd, directions.data(), factors, sketch, n_threads);
+    }
+}

@@ -1,0 +1,253 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// Sweep tries tiny models of all architectures (ggmlhead/tests/tiny-models.cpp) in both runtimes.
+type Sweep struct {
+	patched Prefix
+	dir     string
+	hosts   []sweepHost
+}
+
+// sweepHost is a runtime.
+type sweepHost struct {
+	name    string
+	program string // tiny-tokens, which runs a model with the libraries beside it
+	env     []string
+}
+
+// NewSweep returns a sweep with the patched build and, unless stock is "", the stock one with the plug-in. Call Close when done.
+func NewSweep(patched, stock Prefix) (*Sweep, error) {
+	dir, err := os.MkdirTemp("", "fh-ollama-architectures-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Sweep{patched: patched, dir: dir}
+	s.hosts = append(s.hosts, sweepHost{name: "patched", program: patched.Lib("tiny-tokens")})
+	if stock != "" {
+		if err := s.addPlugin(stock); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// addPlugin lays a copy of tiny-tokens beside the stock libraries.
+func (s *Sweep) addPlugin(stock Prefix) error {
+	library, err := filepath.Abs(filepath.Join(string(s.patched), "lib", "flashhead", "libggml-flashhead.so"))
+	if err == nil {
+		_, err = os.Stat(library)
+	}
+	if err != nil {
+		return fmt.Errorf("the plug-in is not there: make plugin: %w", err)
+	}
+	dir := filepath.Join(s.dir, "stock")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	libraries, err := filepath.Glob(stock.Lib("lib*"))
+	if err != nil || len(libraries) == 0 {
+		return fmt.Errorf("there are no libraries in %s: make stock", stock)
+	}
+	for _, path := range libraries {
+		if path, err = filepath.Abs(path); err == nil {
+			err = os.Symlink(path, filepath.Join(dir, filepath.Base(path)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	data, err := os.ReadFile(s.patched.Lib("tiny-tokens"))
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(dir, "tiny-tokens")
+	s.hosts = append(s.hosts, sweepHost{"plug-in", program, []string{"GGML_BACKEND_PATH=" + library}})
+	return os.WriteFile(program, data, 0o755)
+}
+
+// Close removes what the sweep has made.
+func (s *Sweep) Close() { os.RemoveAll(s.dir) }
+
+// Row is what is known of an architecture.
+type Row struct {
+	Arch  string
+	Cells map[string]Cell // by kind; empty if there is no tiny model
+}
+
+// Cell is what was found for one tiny model.
+type Cell struct {
+	Refused string            // why the tools say that it cannot be accelerated
+	Broken  string            // why a runtime does not even run it dense
+	Failed  string            // what went wrong that should not
+	Runs    map[string]string // by runtime: "" for active with the tokens of the dense head, else what it does
+}
+
+// Run makes and tries tiny models of the architectures, or of all.
+func (s *Sweep) Run(ctx context.Context, architectures []string) ([]*Row, error) {
+	rows, err := s.models(ctx, architectures)
+	if err != nil {
+		return nil, err
+	}
+	var wait sync.WaitGroup
+	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, r := range rows {
+		turn <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-turn }()
+			for kind := range r.Cells {
+				file := filepath.Join(s.dir, r.Arch+"-"+kind+".gguf")
+				r.Cells[kind] = s.try(ctx, file)
+				os.Remove(file)
+			}
+		})
+	}
+	wait.Wait()
+	return rows, ctx.Err()
+}
+
+// models writes tiny models, ARCHITECTURE-KIND.gguf, and returns a row for each architecture.
+func (s *Sweep) models(ctx context.Context, architectures []string) ([]*Row, error) {
+	cmd := exec.CommandContext(ctx, s.patched.Lib("tiny-models"), append([]string{s.dir}, architectures...)...)
+	cmd.Env = append(os.Environ(), "GGML_NO_BACKTRACE=1") // models that cannot be made end their process
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("tiny-models: %w", err)
+	}
+	var rows []*Row
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		r := &Row{Arch: fields[0], Cells: map[string]Cell{}}
+		for _, kind := range fields[1:] {
+			if kind != "none" {
+				r.Cells[kind] = Cell{}
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// try runs the model in file dense, converts it, and runs it with all clusters probed.
+func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
+	dense := map[string]string{}
+	for _, h := range s.hosts {
+		tokens, _, err := h.tokens(ctx, file)
+		if err != nil {
+			c.Broken = err.Error()
+			return c
+		}
+		dense[h.name] = tokens
+	}
+	var err error
+	if c.Refused, err = refusal(file); err != nil {
+		c.Failed = err.Error()
+	}
+	if c.Refused != "" || c.Failed != "" {
+		return c
+	}
+	fast := file + ".flashhead"
+	defer os.Remove(fast)
+	clusters, err := s.convert(ctx, file, fast)
+	if err != nil {
+		c.Failed = err.Error()
+		return c
+	}
+	c.Runs = map[string]string{}
+	for _, h := range s.hosts {
+		tokens, log, err := h.tokens(ctx, fast, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusters), "FLASHHEAD_STATS=1")
+		active, reason := headSaid(log)
+		switch {
+		case err != nil:
+			c.Failed = err.Error()
+		case !active:
+			c.Runs[h.name] = "dense: " + reason
+		case !strings.Contains(log, "tokens scored exactly"): // of the statistics: the graph had a product with the head
+			c.Runs[h.name] = "active, but never asked"
+		case tokens != dense[h.name]:
+			c.Runs[h.name] = "active, other tokens"
+		default:
+			c.Runs[h.name] = ""
+		}
+	}
+	return c
+}
+
+// refusal is why the tools say that a file cannot be accelerated, "" if they do not.
+func refusal(file string) (string, error) {
+	f, err := gguf.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if _, err := flashhead.FindHead(f); err != nil {
+		return err.Error(), nil
+	}
+	if err := flashhead.Obstacle(f); err != nil {
+		return err.Error(), nil
+	}
+	return "", nil
+}
+
+// convert returns the number of clusters.
+func (s *Sweep) convert(ctx context.Context, in, out string) (uint32, error) {
+	o := convert.Defaults()
+	o.Input, o.Output, o.LibDir, o.Threads = in, out, s.patched.Lib(""), 1
+	o.ClusterSize = 8 // sixteen clusters of the 128 tokens that most tiny models have
+	summary, err := convert.Convert(ctx, o, progress.New(io.Discard))
+	return summary.Parameters.Clusters, err
+}
+
+// tokens runs a model and returns what the program printed, and its log.
+func (h sweepHost) tokens(ctx context.Context, model string, env ...string) (tokens, log string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, h.program, model)
+	cmd.Env = append(slices.Concat(os.Environ(), h.env, env), "GGML_NO_BACKTRACE=1")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		lines := strings.Split(strings.TrimSpace(said.String()), "\n")
+		err = errors.Join(err, errors.New(lines[len(lines)-1]))
+	}
+	return string(out), said.String(), err
+}
+
+// headSaid tells from a log whether FlashHead is active, or why not.
+func headSaid(log string) (active bool, reason string) {
+	reason = "it says nothing"
+	for line := range strings.Lines(log) {
+		_, text, ok := strings.Cut(strings.TrimSpace(line), "flash_head: ")
+		switch {
+		case !ok:
+		case strings.HasPrefix(text, "active"):
+			return true, ""
+		default:
+			reason = strings.TrimSuffix(text, "; running dense")
+		}
+	}
+	return false, reason
+}

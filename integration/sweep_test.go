@@ -1,0 +1,126 @@
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/inspect"
+)
+
+// swept are architectures of different kinds of heads; go run ./integration/architectures tries all.
+var swept = []string{"llama", "gemma3", "gemma3n", "gemma4", "qwen2", "qwen3moe", "phi2", "bitnet", "mamba", "t5"}
+
+// What docs/architectures.md says of these architectures is so, in both runtimes.
+func TestSweep(t *testing.T) {
+	s, err := harness.NewSweep(patched(t).Prefix, stock(t).Prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rows, err := s.Run(timeout(t), swept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := harness.Disagreements(rows); len(rows) != len(swept) || len(wrong) > 0 {
+		t.Errorf("%d architectures; wrong: %q", len(rows), wrong)
+	}
+	doc, err := os.ReadFile("../docs/architectures.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := harness.Table(rows)
+	for line := range strings.Lines(table) {
+		if !strings.Contains("\n"+string(doc), "\n"+line) {
+			t.Errorf("docs/architectures.md lacks the line %q", line)
+		}
+	}
+	for _, want := range []string{"| gemma3n | active, same tokens | active, same tokens |  | active, same tokens |\n", "| phi2 |  |  | refused |  |\n",
+		"| bitnet |  | refused |  |  |\n"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q in\n%s", want, table)
+		}
+	}
+}
+
+// tinyModel makes the tiny model of an architecture that is called ARCHITECTURE-KIND.gguf.
+func tinyModel(t *testing.T, arch, kind string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command(patched(t).Lib("tiny-models"), dir, arch).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return filepath.Join(dir, arch+"-"+kind+".gguf")
+}
+
+// Models whose heads FlashHead cannot choose by run dense, and say why, even if a file has keys that fit.
+func TestObstacles(t *testing.T) { onBothHosts(t, obstacles) }
+
+func obstacles(t *testing.T, h host) {
+	for _, c := range []struct{ arch, kind, says string }{
+		{"phi2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running dense"},
+		{"qwen2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running dense"},
+		{"bitnet", "tied", "flash_head: a bitnet model has no output head, it multiplies with its token embedding itself; running dense"},
+	} {
+		t.Run(c.arch, func(t *testing.T) {
+			file, fast := tinyModel(t, c.arch, c.kind), filepath.Join(t.TempDir(), "fast.gguf")
+			withAnyMap(t, file, fast, 8)
+			run := func(env ...string) ([]int, string) {
+				l := startLlama(t, h, []string{"--model", fast}, env...)
+				defer l.Stop()
+				tokens, err := l.Greedy(timeout(t), []int{3, 70, 21, 9}, 24)
+				if err != nil {
+					t.Fatalf("%v\n%s", err, end(l.Log()))
+				}
+				return tokens, l.Log()
+			}
+			dense, _ := run("FLASHHEAD_ENABLED=0")
+			got, log := run("FLASHHEAD_PROBES=1")
+			if !slices.Equal(got, dense) || activeLine(log) != "" {
+				t.Errorf("tokens %v, dense %v\n%s", got, dense, end(log))
+			}
+			// bitnet's graph asks the plug-in for nothing, so it has nothing to say
+			if !strings.Contains(log, c.says) && (c.arch != "bitnet" || h.env == nil) {
+				t.Errorf("the log does not say %q:\n%s", c.says, end(log))
+			}
+			cmd := exec.CommandContext(timeout(t), patched(t).Bin("fh-ollama"), "convert", file, "-o", fast+".2", "--cluster-size", "8")
+			if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "FlashHead cannot speed up") {
+				t.Errorf("convert: %v\n%s", err, out)
+			}
+			if r, err := inspect.File(file); err != nil || r.Obstacle == "" || r.WorthIt {
+				t.Errorf("inspect: %v, %+v", err, r)
+			}
+		})
+	}
+}
+
+// Of a gemma3n as Ollama's library has it, the tools and the runtimes take the same rows for the head.
+func TestGemma3nOfTheLibrary(t *testing.T) { onBothHosts(t, gemma3nOfTheLibrary) }
+
+func gemma3nOfTheLibrary(t *testing.T, h host) {
+	file, fast := tinyModel(t, "gemma3n", "library"), filepath.Join(t.TempDir(), "fast.gguf")
+	f, err := gguf.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	embedding, _ := f.Tensor("token_embd.weight")
+	byLayer, _ := f.Tensor("per_layer_token_embd.weight")
+	f.Close()
+	if embedding.Rows() <= byLayer.Rows() {
+		t.Fatalf("the embedding has %d rows, that by layer %d: no model of the library", embedding.Rows(), byLayer.Rows())
+	}
+	convertFile(t, h, file, fast, "--cluster-size", "8")
+	l := startLlama(t, h, []string{"--model", fast})
+	defer l.Stop()
+	if _, err := l.Greedy(timeout(t), []int{3, 70, 21, 9}, 8); err != nil {
+		t.Fatalf("%v\n%s", err, end(l.Log()))
+	}
+	if line := activeLine(l.Log()); !strings.Contains(line, "128 tokens in 16 clusters") {
+		t.Errorf("FlashHead is not active:\n%s", end(l.Log()))
+	}
+}
