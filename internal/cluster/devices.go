@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // Device is what the native tool's build can compute on.
@@ -117,6 +118,7 @@ const serversSetting = "LLAMA_ARG_RPC="
 func listDevices(ctx context.Context, tool string, args []string, env ...string) ([]Device, error) {
 	cmd := exec.CommandContext(ctx, tool, append([]string{"devices"}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
+	process.InOwnFolder(cmd)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError

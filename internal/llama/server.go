@@ -44,7 +44,7 @@ var listening = regexp.MustCompile(`listening on (http://127\.0\.0\.1:\d+)`)
 func (p Programs) Start(ctx context.Context, o ServerOptions) (*Server, error) {
 	// no proxy: it is this machine
 	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}}
-	args := append([]string{"--model", o.Model, "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
+	args := append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
 		"--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"}, verbose...)
 	var err error
 	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
