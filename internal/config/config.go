@@ -18,6 +18,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/trust"
 )
 
 // Name is the name of the file.
@@ -57,7 +58,7 @@ func Load(named, users string, flags map[string][]string, command string) (setti
 	if err != nil {
 		return nil, path, hint.Wrap(err, "name a file that can be read with --config, or leave that out")
 	}
-	if named == "" && !trusted(path) {
+	if named == "" && !trust.Own(path) {
 		return nil, path, hint.New(path+" may be written by another user, and could name programs to run",
 			"if you trust it, name it with --config; --config /dev/null takes no settings")
 	}
