@@ -4,6 +4,7 @@ package packaging
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -16,13 +17,17 @@ var unit string
 // UnitName is the file name of Unit.
 const UnitName = "ollama-flashhead.service"
 
-// Unit is a systemd service that runs the Ollama in prefix, an absolute path, beside a stock one. It is an error if systemd
-// would not start a program with that path, or would read something else.
-func Unit(prefix string) ([]byte, error) {
+// Alone are the settings of a service beside no other: the user that Ollama's installer makes.
+var Alone = []string{"User=ollama", "Group=ollama"}
+
+// Unit is a systemd service that runs the Ollama in prefix, an absolute path, beside a stock one, with these settings of
+// that one's. It is an error if systemd would not start a program with that path, or would read something else.
+func Unit(prefix string, settings []string) ([]byte, error) {
 	if strings.ContainsFunc(prefix, func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`"'\`, r) }) {
 		return nil, hint.New(fmt.Sprintf("systemd starts no program in %q", prefix), "choose a folder without quotes and backslashes in its name")
 	}
+	text := strings.Replace(unit, "@SERVICE@\n", strings.Join(append(slices.Clone(settings), ""), "\n"), 1)
 	escaped := strings.ReplaceAll(prefix, "%", "%%") // as ExecStart reads it
-	text := strings.ReplaceAll(unit, `"@PREFIX@/bin/ollama"`, `"`+escaped+`/bin/ollama"`)
+	text = strings.ReplaceAll(text, `"@PREFIX@/bin/ollama"`, `"`+escaped+`/bin/ollama"`)
 	return []byte(strings.ReplaceAll(text, "@PREFIX@", prefix)), nil
 }

@@ -19,12 +19,12 @@ func TestUnit(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(bin, "ollama"), []byte("#!/bin/sh\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		text, err := Unit(prefix)
+		text, err := Unit(prefix, []string{"User=root", `Environment="OLLAMA_MODELS=/srv/two words"`})
 		if err != nil {
 			t.Fatal(err)
 		}
 		unit := string(text)
-		if strings.Contains(unit, "@PREFIX@") || !strings.Contains(unit, "\nEnvironment=OLLAMA_HOST=127.0.0.1:11435\n") {
+		if strings.Contains(unit, "@") || !strings.Contains(unit, "\nUser=root\nEnvironment=\"OLLAMA_MODELS=/srv/two words\"\nRestart=") || !strings.Contains(unit, "\nEnvironment=OLLAMA_HOST=127.0.0.1:11435\n") {
 			t.Errorf("the service is\n%s", unit)
 		}
 		file := filepath.Join(t.TempDir(), UnitName)
@@ -43,7 +43,7 @@ func TestUnit(t *testing.T) {
 
 func TestUnitRefuses(t *testing.T) {
 	for _, prefix := range []string{"/opt/x\nExecStartPre=/bin/false", `/opt/"x"`, "/opt/x'", `/opt/\x`} {
-		if text, err := Unit(prefix); err == nil {
+		if text, err := Unit(prefix, Alone); err == nil {
 			t.Errorf("%q: %s", prefix, text)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/trust"
 )
 
 // Values of Options.CPUVariants.
@@ -195,6 +196,9 @@ func Build(ctx context.Context, opts Options, pins Pins, overlay Overlay, steps 
 func makeCache(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
+	}
+	if !trust.Own(dir) {
+		return hint.New(dir+" may be written by another user, who could change what is built", "name a folder of your own in FH_OLLAMA_CACHE")
 	}
 	return nil
 }

@@ -12,26 +12,24 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// flagsFirst moves the flags of a command before its other arguments, because the parser stops at the first of those:
-// `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`.
+// flagsFirst moves the flags of a command before its other arguments, because the parser stops at the first of those, and
+// --config before the command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`.
 func flagsFirst(app *cli.App, args []string) []string {
-	if len(args) < 3 {
+	if len(args) < 2 {
 		return args
 	}
-	command := app.Command(args[1])
-	if command == nil {
+	global, rest := args[:1:1], args[1:]
+	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") {
+		n := flagWords(app.Flags, rest)
+		global, rest = append(global, rest[:n]...), rest[n:]
+	}
+	if len(rest) == 0 || app.Command(rest[0]) == nil {
 		return args
 	}
-	takesValue := map[string]bool{}
-	for _, flag := range command.Flags {
-		for _, name := range flag.Names() {
-			doc, ok := flag.(cli.DocGenerationFlag)
-			takesValue[name] = ok && doc.TakesValue()
-		}
-	}
-	flags := slices.Clone(args[:2])
+	command := app.Command(rest[0])
+	flags := slices.Clone(rest[:1])
 	var others []string
-	for rest := args[2:]; len(rest) > 0; rest = rest[1:] {
+	for rest = rest[1:]; len(rest) > 0; {
 		arg := rest[0]
 		if arg == "--" {
 			others = append(others, rest[1:]...)
@@ -39,26 +37,55 @@ func flagsFirst(app *cli.App, args []string) []string {
 		}
 		if !strings.HasPrefix(arg, "-") || arg == "-" {
 			others = append(others, arg)
+			rest = rest[1:]
 			continue
 		}
-		flags = append(flags, arg)
-		if !takesValue[strings.TrimLeft(arg, "-")] { // true for --flag=value, too
-			continue
+		known, to := command.Flags, &flags
+		if name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "="); name == configFlag {
+			known, to = app.Flags, &global
 		}
-		if len(rest) == 1 {
-			return flags // so that the parser misses the value
+		n := flagWords(known, rest)
+		*to = append(*to, rest[:n]...)
+		rest = rest[n:]
+		if n == 1 && len(rest) == 0 && takesValue(known, arg) { // the parser is to miss the value
+			if to == &global {
+				return global
+			}
+			return append(global, flags...)
 		}
-		flags = append(flags, rest[1])
-		rest = rest[1:]
 	}
-	if others == nil {
-		return flags
+	if others != nil {
+		flags = append(append(flags, "--"), others...)
 	}
-	return append(append(flags, "--"), others...)
+	return append(global, flags...)
 }
 
-// withConfig makes every command of app take what is not on its command line from fh-ollama.toml.
+// flagWords returns how many of args, the first of which is a flag, belong to it: one, or two with its value.
+func flagWords(known []cli.Flag, args []string) int {
+	if takesValue(known, args[0]) && len(args) > 1 {
+		return 2
+	}
+	return 1
+}
+
+// takesValue tells whether the next argument is the value of the flag arg.
+func takesValue(known []cli.Flag, arg string) bool {
+	return slices.ContainsFunc(known, func(flag cli.Flag) bool {
+		doc, ok := flag.(cli.DocGenerationFlag)
+		return ok && doc.TakesValue() && slices.Contains(flag.Names(), strings.TrimLeft(arg, "-")) // not of --flag=value
+	})
+}
+
+// configFlag names a file of settings instead of the user's.
+const configFlag = "config"
+
+// withConfig makes every command of app take what is not on its command line from the user's settings, or from the file
+// of the flag --config, which stands before or after the command.
 func withConfig(app *cli.App) {
+	app.Flags = append(app.Flags, &cli.PathFlag{
+		Name: configFlag, EnvVars: []string{"FH_OLLAMA_CONFIG"}, TakesFile: true,
+		Usage: "take settings from `FILE` (default: fh-ollama/" + config.Name + " in your configuration folder)",
+	})
 	flags := map[string][]string{}
 	for _, command := range app.Commands {
 		for _, flag := range command.Flags {
@@ -68,7 +95,7 @@ func withConfig(app *cli.App) {
 	for _, command := range app.Commands {
 		command.OnUsageError = app.OnUsageError
 		command.Before = func(c *cli.Context) error {
-			settings, path, err := config.Load(config.Paths(), flags, command.Name)
+			settings, path, err := config.Load(c.Path(configFlag), config.UserPath(), flags, command.Name)
 			if err != nil {
 				return usageError{err}
 			}

@@ -50,6 +50,12 @@ func TestFlagsFirst(t *testing.T) {
 		{"fh-ollama convert --force -- -o b", "fh-ollama convert --force -- -o b"},
 		{"fh-ollama convert a --unknown b", "fh-ollama convert --unknown -- a b"},
 		{"fh-ollama convert --help", "fh-ollama convert --help"},
+		{"fh-ollama --config c convert a --force", "fh-ollama --config c convert --force -- a"},
+		{"fh-ollama convert a --config c --force", "fh-ollama --config c convert --force -- a"},
+		{"fh-ollama convert a --config=c", "fh-ollama --config=c convert -- a"},
+		{"fh-ollama convert -o --config a", "fh-ollama convert -o --config -- a"},
+		{"fh-ollama convert a -- --config c", "fh-ollama convert -- a --config c"},
+		{"fh-ollama convert a --config", "fh-ollama --config"},
 	} {
 		if got := flagsFirst(app, strings.Fields(c.in)); !slices.Equal(got, strings.Fields(c.want)) {
 			t.Errorf("%s becomes %s, want %s", c.in, strings.Join(got, " "), c.want)

@@ -44,7 +44,11 @@ func installPrefix(c *cli.Context, o placement.Options) error {
 	if err != nil {
 		return err
 	}
-	result, err := prefix.Install(c.Context, filepath.Dir(filepath.Dir(program)), dir, o.DryRun)
+	service, stock := o.Places.Service()
+	if !stock {
+		service = packaging.Alone
+	}
+	result, err := prefix.Install(c.Context, filepath.Dir(filepath.Dir(program)), dir, service, o.DryRun)
 	if err != nil {
 		return err
 	}
@@ -65,12 +69,17 @@ Next, beside an Ollama that goes on as it is:
   OLLAMA_HOST=%[1]s OLLAMA_NOPRUNE=1 %[2]s serve
   OLLAMA_HOST=%[1]s %[3]s create NAME-flashhead --from NAME
   OLLAMA_HOST=%[1]s %[2]s run NAME-flashhead
-or as a service, with the models of Ollama's:
+or as a service, with the user and the models of Ollama's:
   sudo systemctl enable --now %[4]s
 The way back:
   %[3]s uninstall --prefix %[5]s
-`, besideHost, bin("ollama"), bin("fh-ollama"),
-		commandline.Quote(filepath.Join(r.Dir, "share", "fh-ollama", packaging.UnitName)), commandline.Quote(r.Dir))
+`, besideHost, bin("ollama"), bin("fh-ollama"), commandline.Quote(r.Service), commandline.Quote(r.Dir))
+	if r.Beside != "" {
+		fmt.Fprintf(out, "\nnote: %s is not as fh-ollama wrote it and stays;\n  what it would be now is in %s\n", r.Service, r.Beside)
+	}
+	if r.Shut != "" {
+		fmt.Fprintf(out, "\nnote: not all users may enter %s, so a service of another user cannot start;\n  open it to them, or choose a folder such as /opt/ollama-flashhead\n", r.Shut)
+	}
 }
 
 // uninstallPrefix removes what installPrefix has installed.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/output"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // CalibrateOptions say to which head a sketch is fitted, and with what.
@@ -67,12 +68,13 @@ func Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (
 		return CalibrateResult{}, hint.Wrap(err, elsewhere)
 	}
 	defer dir.Remove()
-	in, sketch, records := filepath.Join(dir.Path, "assignments"), filepath.Join(dir.Path, "sketch"), filepath.Join(dir.Path, "records")
+	folder := process.Absolute(dir.Path)
+	in, sketch, records := filepath.Join(folder, "assignments"), filepath.Join(folder, "sketch"), filepath.Join(folder, "records")
 	if err := writeAssignments(in, o.Assignments); err != nil {
 		return CalibrateResult{}, err
 	}
-	args := []string{"calibrate", "--model", o.Model, "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
-		"--assignments", in, "--hidden", o.Hidden, "--fit", strconv.FormatInt(o.Fit, 10), "--rank", strconv.Itoa(o.Rank),
+	args := []string{"calibrate", "--model", process.Absolute(o.Model), "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
+		"--assignments", in, "--hidden", process.Absolute(o.Hidden), "--fit", strconv.FormatInt(o.Fit, 10), "--rank", strconv.Itoa(o.Rank),
 		"--centroid-type", o.CentroidType, "--threads", strconv.Itoa(o.Threads), "--sketch", sketch, "--records", records}
 	var rows, hidden int64
 	var result CalibrateResult

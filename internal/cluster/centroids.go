@@ -11,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/disk"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/output"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // CentroidOptions say which rows to average.
@@ -49,7 +50,7 @@ func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
 		return nil, hint.New(fmt.Sprintf("%s has %d MiB free, the centroids need %d MiB", filepath.Dir(dir.Path), free>>20, (need>>20)+1),
 			"point TMPDIR at a folder with room for them")
 	}
-	file, err := centroids(ctx, o, dir.Path)
+	file, err := centroids(ctx, o, process.Absolute(dir.Path))
 	if err != nil {
 		dir.Remove()
 		return nil, err
@@ -65,7 +66,7 @@ func centroids(ctx context.Context, o CentroidOptions, dir string) (*os.File, er
 	if err := writeAssignments(in, o.Assignments); err != nil {
 		return nil, err
 	}
-	args := []string{"centroids", "--model", o.Model, "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
+	args := []string{"centroids", "--model", process.Absolute(o.Model), "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
 		"--assignments", in, "--out", out}
 	err := invoke(ctx, o.Tool, o.GGML, "computing centroids", args, func(stdout io.Reader) error {
 		_, err := io.Copy(io.Discard, stdout)

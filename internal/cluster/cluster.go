@@ -13,6 +13,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/output"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // Options say what to cluster and how.
@@ -71,15 +72,15 @@ func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) 
 		return Result{}, hint.Wrap(err, elsewhere)
 	}
 	defer dir.Remove()
-	out := filepath.Join(dir.Path, "assignments")
+	out := filepath.Join(process.Absolute(dir.Path), "assignments")
 
 	var rows int64
 	var result Result
-	args := []string{"cluster", "--model", o.Model, "--tensor", o.Tensor,
+	args := []string{"cluster", "--model", process.Absolute(o.Model), "--tensor", o.Tensor,
 		"--cluster-size", strconv.Itoa(o.ClusterSize), "--iterations", strconv.Itoa(o.Iterations),
 		"--seed", strconv.FormatUint(uint64(o.Seed), 10), "--threads", strconv.Itoa(o.Threads), "--out", out}
 	if o.Checkpoints != "" {
-		args = append(args, "--checkpoints", o.Checkpoints, "--version", o.Version)
+		args = append(args, "--checkpoints", process.Absolute(o.Checkpoints), "--version", o.Version)
 	}
 	if o.Restart {
 		args = append(args, "--resume", "0")

@@ -118,6 +118,7 @@ const serversSetting = "LLAMA_ARG_RPC="
 func listDevices(ctx context.Context, tool string, args []string, env ...string) ([]Device, error) {
 	cmd := exec.CommandContext(ctx, tool, append([]string{"devices"}, args...)...)
 	cmd.Env = process.Environment(env...)
+	process.InOwnFolder(cmd)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError

@@ -16,6 +16,7 @@ import (
 
 // invoke runs the native tool, on the libraries in the folder ggml if that is not "", for what its errors call by that
 // name. read reads what the tool prints, up to its end; if it fails, or ctx ends, the tool is killed.
+// Paths in args are absolute.
 func invoke(ctx context.Context, tool, ggml, what string, args []string, read func(io.Reader) error) error {
 	if ggml != "" {
 		args = append([]string{"--ggml", ggml}, args...)
@@ -24,6 +25,7 @@ func invoke(ctx context.Context, tool, ggml, what string, args []string, read fu
 	cmd.Env = process.Environment()
 	cmd.WaitDelay = 5 * time.Second
 	process.EndWithParent(cmd)
+	process.InOwnFolder(cmd)
 	var stderr tail
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/prefix"
 )
 
 const (
@@ -20,23 +21,20 @@ const (
 
 // LibDirs returns the folders to search for the native tool, best first. These are dir alone if it holds the tool, or at
 // least no libraries of ggml for one from elsewhere to run on; else lib/ollama, of a patched build, and lib/flashhead, of
-// the plug-in, in the prefix that this program runs from and in the default prefix of a build below the working directory.
+// the plug-in, in the prefix that this program is installed in.
 func LibDirs(dir string) []string {
 	if dir != "" && (tool(dir) != "" || !holdsGGML(dir)) {
 		return []string{dir}
 	}
-	prefixes := []string{"dist"}
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		prefixes = []string{filepath.Join(filepath.Dir(exe), ".."), "dist"}
+	return libDirs(prefix.Own())
+}
+
+// libDirs returns the folders of a prefix, none for "".
+func libDirs(own string) []string {
+	if own == "" {
+		return nil
 	}
-	var dirs []string
-	for _, prefix := range prefixes {
-		dirs = append(dirs, filepath.Join(prefix, "lib", "ollama"), filepath.Join(prefix, "lib", "flashhead"))
-	}
-	return dirs
+	return []string{filepath.Join(own, "lib", "ollama"), filepath.Join(own, "lib", "flashhead")}
 }
 
 // FindTool returns the path of the native tool in the first of dirs that has it.
@@ -47,7 +45,7 @@ func FindTool(dirs []string) (string, error) {
 		}
 	}
 	return "", hint.New("the native tool "+toolName+" is not there",
-		"build it first: fh-ollama build --plugin, or fh-ollama build; or name its folder in FH_OLLAMA_LIB")
+		"build it first: fh-ollama build --plugin, or fh-ollama build; then use the fh-ollama in its bin, or name its folder in FH_OLLAMA_LIB")
 }
 
 // tool returns the absolute path of the native tool in dir, "" if it is not there.
@@ -71,7 +69,7 @@ func Borrows(tool string) bool {
 }
 
 // FindGGML returns the folder with the libraries of ggml that a native tool must be given: "" if it has its own, dir if it
-// lends some, else that of the best Ollama in places.
+// lends some, else that of the best Ollama in places that this user may trust.
 func FindGGML(ctx context.Context, tool, dir string, places installation.Places) (string, error) {
 	if !Borrows(tool) {
 		return "", nil
@@ -87,10 +85,19 @@ func FindGGML(ctx context.Context, tool, dir string, places installation.Places)
 	if err != nil {
 		return "", err
 	}
+	var others []string // those of other users
 	for _, ollama := range found {
-		if ollama.LibDir != "" && holdsGGML(ollama.LibDir) {
+		switch {
+		case ollama.LibDir == "" || !holdsGGML(ollama.LibDir):
+		case !ollama.Trusted():
+			others = append(others, ollama.Program)
+		default:
 			return ollama.LibDir, nil
 		}
+	}
+	if len(others) > 0 {
+		return "", hint.New("the Ollama at "+others[0]+" belongs to another user, whose libraries are not run",
+			"install Ollama for all users, or, if you trust it, name its lib/ollama in FH_OLLAMA_LIB")
 	}
 	return "", hint.New("the Ollama at "+found[0].Program+" has no libraries of ggml, which "+toolName+" needs",
 		"update Ollama to 0.30 or newer, or name the lib/ollama of another in FH_OLLAMA_LIB")

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -39,19 +38,18 @@ func TestFindTool(t *testing.T) {
 	}
 }
 
-// TestFindToolInDist has first the plug-in's tool in the default prefix, then a patched build's beside it.
-func TestFindToolInDist(t *testing.T) {
+// TestFindToolElsewhere has tools below the working directory, where anybody may have put them.
+func TestFindToolElsewhere(t *testing.T) {
 	wd := t.TempDir()
 	t.Chdir(wd)
-	for _, dir := range []string{"flashhead", "ollama"} {
-		want := write(t, wd, "dist/lib", dir, "llama-flashhead")
-		if got, err := cluster.FindTool(cluster.LibDirs("")); err != nil || got != want {
-			t.Errorf("%q, %v, want %q", got, err, want)
-		}
+	for _, dir := range []string{"dist/lib/ollama", "dist/lib/flashhead", "lib/ollama", "lib/flashhead", "."} {
+		write(t, wd, dir, "llama-flashhead")
 	}
 	lent := filepath.Dir(write(t, wd, "ollama/libggml-base.so.0")) // lends ggml, has no tool
-	if dirs := cluster.LibDirs(lent); !slices.Contains(dirs, filepath.Join("dist", "lib", "flashhead")) || slices.Contains(dirs, lent) {
-		t.Errorf("with ggml from %s: %v", lent, dirs)
+	for _, dir := range []string{"", lent} {
+		if got, err := cluster.FindTool(cluster.LibDirs(dir)); err == nil {
+			t.Errorf("for %q %s is found", dir, got)
+		}
 	}
 	write(t, lent, "llama-flashhead")
 	if dirs := cluster.LibDirs(lent); len(dirs) != 1 || dirs[0] != lent {
@@ -102,5 +100,11 @@ func TestFindGGML(t *testing.T) {
 	}
 	if got, _ := find(tool, filepath.Dir(tool)); got != lib {
 		t.Errorf("with the tool's folder given: %s", got)
+	}
+	if err := os.Chmod(lib, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got, way := find(tool, ""); !strings.Contains(got, "belongs to another user") || !strings.Contains(way, "FH_OLLAMA_LIB") {
+		t.Errorf("with an Ollama that anybody may change: %s; %s", got, way)
 	}
 }

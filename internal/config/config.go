@@ -18,6 +18,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/trust"
 )
 
 // Name is the name of the file.
@@ -29,35 +30,47 @@ type Setting struct {
 	Values []string // one, or the elements of an array
 }
 
-// Paths returns where the file is searched, in order: the working directory, the user's configuration directory.
-func Paths() []string {
-	paths := []string{Name}
-	if dir, err := os.UserConfigDir(); err == nil {
-		paths = append(paths, filepath.Join(dir, "fh-ollama", Name))
+// UserPath returns where a user's settings lie, in the user's configuration directory, "" if there is none. A file of the
+// working directory is never read by itself: settings name programs to run.
+func UserPath() string {
+	dir, err := os.UserConfigDir()
+	if err != nil || !filepath.IsAbs(dir) {
+		return ""
 	}
-	return paths
+	return filepath.Join(dir, "fh-ollama", Name)
 }
 
-// Load reads the first of paths that exists and returns the settings of one command, in the order of their names, and the
-// file they came from, "" if there is none. Flags are the names of the flags of every command; what is not among them is
-// an error, in any table.
-func Load(paths []string, flags map[string][]string, command string) (settings []Setting, path string, err error) {
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, path, hint.Wrap(err, "make the file readable or remove it")
-		}
-		tables, err := parse(string(data), flags)
-		if err != nil {
-			return nil, path, hint.Wrap(fmt.Errorf("%s: %w", path, err), hint.Of(err))
-		}
-		return tables[command], path, nil
+// Load returns the settings of one command, in the order of their names, and the file they came from: named, which must
+// exist, or if that is "" the user's, "" if there is none. Flags are the names of the flags of every command; what is not
+// among them is an error, in any table.
+func Load(named, users string, flags map[string][]string, command string) (settings []Setting, path string, err error) {
+	path = named
+	if path == "" {
+		path = users
 	}
-	return nil, "", nil
+	if path == "" {
+		return nil, "", nil
+	}
+	data, err := os.ReadFile(path)
+	if named == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, path, hint.Wrap(err, "name a file that can be read with --config, or leave that out")
+	}
+	if named == "" && !trust.Own(path) {
+		return nil, path, hint.New(path+" may be written by another user, and could name programs to run",
+			"if you trust it, name it with --config; --config /dev/null takes no settings")
+	}
+	tables, err := parse(string(data), flags)
+	if err != nil {
+		return nil, path, hint.Wrap(fmt.Errorf("%s: %w", path, err), hint.Of(err))
+	}
+	return tables[command], path, nil
 }
+
+// programs are the keys that name what is run, built to be run, or placed where it is run.
+var programs = []string{"lib", "ollama", "ollama-source", "llama-cpp-source"}
 
 // parse returns the settings of every command.
 func parse(text string, flags map[string][]string) (map[string][]Setting, error) {
@@ -82,6 +95,9 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 				return nil, hint.New(fmt.Sprintf("unknown key %q in [%s]", key, command), "the keys are "+strings.Join(known, ", "))
 			}
 			values, err := texts(table[key])
+			if err == nil && slices.Contains(programs, key) && slices.ContainsFunc(values, func(v string) bool { return !filepath.IsAbs(v) }) {
+				err = errors.New("is not a whole path, so it would be searched in any working directory")
+			}
 			if err != nil {
 				return nil, hint.Wrap(fmt.Errorf("[%s] %s %w", command, key, err), "give it as you would after the flag")
 			}

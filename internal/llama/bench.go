@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // BenchRun is one run of llama-bench: it loads the model, reads a prompt, and then, without it, decodes tokens.
@@ -46,7 +47,7 @@ var loadTime = regexp.MustCompile(`load time = +([0-9.]+) ms`)
 
 // Bench runs llama-bench once. The error says why it failed or did not use the head as the settings have it.
 func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
-	args := []string{"--model", run.Model, "--n-prompt", strconv.Itoa(run.Prompt), "--n-gen", strconv.Itoa(run.Tokens),
+	args := []string{"--model", process.Absolute(run.Model), "--n-prompt", strconv.Itoa(run.Prompt), "--n-gen", strconv.Itoa(run.Tokens),
 		"--threads", strconv.Itoa(run.Threads), "--repetitions", "1", "--output", "jsonl", "--verbose"}
 	if run.Cold {
 		args = append(args, "--no-warmup")

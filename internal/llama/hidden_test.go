@@ -51,7 +51,6 @@ func TestReadStates(t *testing.T) {
 
 // TestFindServer has servers in a folder that is named, in an Ollama that is installed, and nowhere.
 func TestFindServer(t *testing.T) {
-	t.Chdir(t.TempDir()) // no build below it
 	dir, installed := t.TempDir(), t.TempDir()
 	program := filepath.Join(installed, "bin", "ollama")
 	for _, path := range []string{filepath.Join(dir, "llama-server"), program, filepath.Join(installed, "lib", "ollama", "llama-server")} {
@@ -81,5 +80,11 @@ func TestFindServer(t *testing.T) {
 		case c.want != "" && (err != nil || p.Folder != c.want):
 			t.Errorf("%q: %s, %v, want %s", c.dir, p.Folder, err, c.want)
 		}
+	}
+	if err := os.Chmod(filepath.Join(installed, "lib", "ollama", "llama-server"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := FindServer(t.Context(), "", places); err == nil {
+		t.Errorf("%s is found, which any user may have written", p.server)
 	}
 }

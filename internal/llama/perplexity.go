@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // Pass is one run of llama-perplexity.
@@ -45,7 +46,7 @@ var ErrShortText = errors.New("text too short")
 func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader) error) (Estimate, error) {
 	run, stop := context.WithCancel(ctx)
 	defer stop()
-	args := []string{"--model", pass.Model, "--file", pass.Text, "--ctx-size", strconv.Itoa(pass.Context),
+	args := []string{"--model", process.Absolute(pass.Model), "--file", process.Absolute(pass.Text), "--ctx-size", strconv.Itoa(pass.Context),
 		// One chunk after the other: several at once take memory for the logits of all.
 		"--batch-size", strconv.Itoa(pass.Context), "--threads", strconv.Itoa(pass.Threads)}
 	if pass.Chunks > 0 {

@@ -74,7 +74,7 @@ func find(dir string, programs ...string) (string, error) {
 }
 
 // FindServer returns a llama-server and nothing else: the one in dir, or that of the first folder of a build, or that of the
-// best Ollama in places.
+// best Ollama in places that this user may trust.
 func FindServer(ctx context.Context, dir string, places installation.Places) (Programs, error) {
 	dirs := cluster.LibDirs(dir)
 	if dir != "" {
@@ -90,7 +90,7 @@ func FindServer(ctx context.Context, dir string, places installation.Places) (Pr
 		return Programs{}, err
 	}
 	for _, ollama := range found {
-		if p, ok := server(ollama.LibDir); ok {
+		if p, ok := server(ollama.LibDir); ok && ollama.Trusted() {
 			return p, nil
 		}
 	}
@@ -123,6 +123,7 @@ func command(cmd *exec.Cmd, settings []string, log *log) *exec.Cmd {
 	cmd.Env = environment(os.Environ(), settings)
 	cmd.Stdout, cmd.Stderr = log, log
 	process.EndWithParent(cmd) // process.Start has its own way
+	process.InOwnFolder(cmd)
 	return cmd
 }
 

@@ -77,7 +77,7 @@ func newServer() *Server {
 
 // arguments are those of every server.
 func (o ServerOptions) arguments() []string {
-	return append([]string{"--model", o.Model, "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
+	return append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
 		"--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"}, verbose...)
 }
 

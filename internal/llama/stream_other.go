@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // stream runs cmd and then lets read have what it wrote as logits. It returns read's error and the program's.
@@ -19,7 +20,7 @@ func stream(cmd *exec.Cmd, _ func(), read func(io.Reader) error) (readErr, runEr
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "logits")
-	cmd.Args = append(cmd.Args, "--kl-divergence-base", path)
+	cmd.Args = append(cmd.Args, "--kl-divergence-base", process.Absolute(path))
 	if err := cmd.Run(); err != nil {
 		return nil, err
 	}

@@ -11,19 +11,16 @@ import (
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/prefix"
 )
 
-// LibraryPaths returns where a build puts the plug-in: in the prefix that this program runs from, then in the default
-// prefix below the working directory.
+// LibraryPaths returns where a build puts the plug-in: in the prefix that this program is installed in.
 func LibraryPaths() []string {
-	var paths []string
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		paths = append(paths, filepath.Join(filepath.Dir(exe), "..", "lib", "flashhead", LibraryName))
+	own := prefix.Own()
+	if own == "" {
+		return nil
 	}
-	return append(paths, filepath.Join("dist", "lib", "flashhead", LibraryName))
+	return []string{filepath.Join(own, "lib", "flashhead", LibraryName)}
 }
 
 const rebuild = "build it: fh-ollama build --plugin"

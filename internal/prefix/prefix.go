@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/packaging"
 )
 
 // Files of a prefix, slash-separated like all names in it.
@@ -22,6 +23,8 @@ const (
 	pluginManifest = share + "/plugin.json"    // of `fh-ollama build --plugin`
 	receiptName    = share + "/installed.json" // of Install
 	partial        = share + "/partial"        // folder of Install, for files that are not yet in their places
+	unitName       = share + "/" + packaging.UnitName
+	besideName     = unitName + ".new" // of the service where somebody wrote another
 )
 
 // ReleaseManifest names the files that a release has beside those of the build.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/packaging"
 )
 
 // lay writes files below dir, name to content; "-> X" is a symbolic link to X.
@@ -92,7 +93,7 @@ var (
 
 func install(t *testing.T, from, to string) Installed {
 	t.Helper()
-	result, err := Install(t.Context(), from, to, false)
+	result, err := Install(t.Context(), from, to, packaging.Alone, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func TestInstallUpdateUninstall(t *testing.T) {
 	before := laid(t, dir)
 	for _, files := range []map[string]string{first, second} {
 		from := built(t, files)
-		if _, err := Install(t.Context(), from, dir, true); err != nil {
+		if _, err := Install(t.Context(), from, dir, packaging.Alone, true); err != nil {
 			t.Fatal(err)
 		}
 		if install(t, from, dir).Changed == 0 {
@@ -162,7 +163,7 @@ func TestInstallUpdateUninstall(t *testing.T) {
 func TestFolderOfItsOwn(t *testing.T) {
 	above := t.TempDir()
 	dir, copied := filepath.Join(above, "flashhead"), filepath.Join(above, "copy")
-	if _, err := Install(t.Context(), built(t, first), dir, true); err != nil {
+	if _, err := Install(t.Context(), built(t, first), dir, packaging.Alone, true); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, above, map[string]string{".": "/"}) // after a dry run
@@ -188,7 +189,7 @@ func TestRefusesWhatIsNotOurs(t *testing.T) {
 		"a folder":             {map[string]string{"bin/ollama/x": ""}, "bin/ollama is there"},
 		"a build":              {map[string]string{buildManifest: "{}"}, "build.json is there"},
 		"a file for a folder":  {map[string]string{"lib": ""}, "lib"},
-		"a way out":            {map[string]string{"lib": "-> " + t.TempDir()}, "lib"},
+		"a way out":            {map[string]string{"lib": "-> " + t.TempDir()}, "lib is a link"},
 		"a receipt to be read": {map[string]string{receiptName: "{"}, "cannot be read"},
 		"a newer receipt":      {map[string]string{receiptName: `{"schema": 2}`}, "form 2"},
 	} {
@@ -196,7 +197,7 @@ func TestRefusesWhatIsNotOurs(t *testing.T) {
 			dir := t.TempDir()
 			lay(t, dir, c.there)
 			before := laid(t, dir)
-			_, err := Install(t.Context(), built(t, first), dir, false)
+			_, err := Install(t.Context(), built(t, first), dir, packaging.Alone, false)
 			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
 				t.Errorf("the error is %v, its way out %q", err, hint.Of(err))
 			}
@@ -211,7 +212,7 @@ func TestChangedSince(t *testing.T) {
 	install(t, built(t, first), dir)
 	stock := map[string]string{"bin/ollama": "stock", "lib/ollama/libllama.so": "-> libllama.so.7"}
 	lay(t, dir, stock)
-	if _, err := Install(t.Context(), built(t, second), dir, false); err == nil {
+	if _, err := Install(t.Context(), built(t, second), dir, packaging.Alone, false); err == nil {
 		t.Error("it was replaced")
 	}
 	if r := uninstall(t, dir); len(r.Kept) != 2 {
@@ -242,7 +243,7 @@ func TestBuildThatIsNotWhole(t *testing.T) {
 			if err := spoil(from); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Install(t.Context(), from, dir, false); err == nil {
+			if _, err := Install(t.Context(), from, dir, packaging.Alone, false); err == nil {
 				t.Error("it was installed")
 			}
 			if _, err := os.Stat(dir); err == nil {
@@ -262,12 +263,17 @@ func TestCancelledInstallChangesNothing(t *testing.T) {
 	}
 	defer root.Close()
 	w := planned(t, root, built(t, first))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := w.do(ctx); err == nil {
+	if err := w.do(cancelled(t)); err == nil {
 		t.Error("it went on")
 	}
 	expect(t, dir, before)
+}
+
+func cancelled(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 func planned(t *testing.T, root *os.Root, from string) work {
@@ -276,7 +282,7 @@ func planned(t *testing.T, root *os.Root, from string) work {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := read(t.Context(), from, root.Name(), build)
+	files, err := read(t.Context(), from, root.Name(), build, packaging.Alone)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
+	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -22,6 +22,8 @@ type receipt struct {
 	Schema  int      `json:"schema"`
 	Files   []made   `json:"files"`
 	Folders []string `json:"folders"` // that were not there, the outer before the inner; "." is the prefix itself
+	// Above is how many of the folders above the prefix were not there either.
+	Above int `json:"above,omitempty"`
 }
 
 // made is a file that was installed, and what is in it.
@@ -63,6 +65,11 @@ func (r receipt) save(root *os.Root) error {
 		return err
 	}
 	return root.Rename(next, receiptName)
+}
+
+// holds tells whether folder is the prefix or lies above a file of the receipt: of others nothing is done, whatever it says.
+func (r receipt) holds(folder string) bool {
+	return folder == "." || slices.ContainsFunc(r.Files, func(m made) bool { return strings.HasPrefix(m.Name, folder+"/") })
 }
 
 func (r receipt) find(name string) (made, bool) {
@@ -124,26 +131,4 @@ func write(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 		err = closeErr
 	}
 	return err
-}
-
-// missing returns the folders above the named file that are not there, the outer first.
-func missing(root *os.Root, name string) []string {
-	var folders []string
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if _, err := root.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-			folders = append([]string{dir}, folders...)
-		}
-	}
-	return folders
-}
-
-// removeEmpty removes those of folders, the inner before the outer, that are empty.
-func removeEmpty(root *os.Root, folders []string) {
-	for _, folder := range slices.Backward(folders) {
-		if folder == "." {
-			_ = os.Remove(root.Name())
-		} else {
-			_ = root.Remove(folder)
-		}
-	}
 }

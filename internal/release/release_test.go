@@ -167,7 +167,7 @@ func check(t *testing.T, o Options, vendored []string) {
 		modules(t, filepath.Join(top, "bin/ollama"))))
 
 	to := filepath.Join(t.TempDir(), "opt")
-	if _, err := prefix.Install(t.Context(), top, to, false); err != nil {
+	if _, err := prefix.Install(t.Context(), top, to, nil, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {

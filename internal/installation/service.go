@@ -1,0 +1,61 @@
+package installation
+
+import (
+	"slices"
+	"strings"
+)
+
+// shared are the settings of a service that say with whose rights it runs and where its files are.
+var shared = []string{"User", "Group", "DynamicUser", "SupplementaryGroups", "StateDirectory"}
+
+// sharedVariables are those of its environment that say which models it has.
+var sharedVariables = []string{"HOME", "OLLAMA_MODELS"}
+
+// Service returns what another service must say to have the user and the models of the system's ollama.service, with its
+// drop-ins: lines for its section [Service], such as "User=ollama". It is false if there is no ollama.service.
+func (p Places) Service() (lines []string, ok bool) {
+	files := p.unitFiles("ollama.service", p.unitFolders(false))
+	if len(files) == 0 {
+		return nil, false
+	}
+	values, variables := map[string]string{}, map[string]string{}
+	var environmentFiles []string
+	for _, file := range files {
+		for _, s := range settings(file) {
+			switch {
+			case slices.Contains(shared, s.key):
+				if s.key == "SupplementaryGroups" && s.value != "" && values[s.key] != "" {
+					s.value = values[s.key] + " " + s.value // a list that goes on
+				}
+				values[s.key] = s.value
+			case s.key == "Environment" && s.value == "":
+				clear(variables)
+			case s.key == "Environment":
+				for _, assignment := range words(s.value) {
+					name, value, _ := strings.Cut(assignment, "=")
+					variables[name] = value
+				}
+			case s.key == "EnvironmentFile" && s.value == "":
+				environmentFiles = nil
+			case s.key == "EnvironmentFile":
+				environmentFiles = append(environmentFiles, strings.TrimPrefix(s.value, "-"))
+			}
+		}
+	}
+	for _, file := range environmentFiles { // they win, wherever they stand
+		for _, s := range settings(file) {
+			variables[s.key] = strings.ReplaceAll(strings.Join(words(s.value), " "), "%", "%%") // there % stands for itself
+		}
+	}
+	for _, key := range shared {
+		if values[key] != "" {
+			lines = append(lines, key+"="+values[key])
+		}
+	}
+	for _, name := range sharedVariables {
+		if value, set := variables[name]; set {
+			lines = append(lines, `Environment="`+name+"="+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value)+`"`)
+		}
+	}
+	return lines, true
+}
