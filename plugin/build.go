@@ -41,7 +41,7 @@ type Overlay struct {
 // headTargets are what only a patched build has: the native tool, the tests of the head's parts and a library for tests.
 var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
 	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend", "bench-flash-head",
-	"tiny-models", "tiny-tokens"}
+	"tiny-models", "tiny-tokens", "llama-gguf-split"}
 
 // kernelTargets test kernels of GPUs on a CPU's fibers, which the tests have for Linux.
 var kernelTargets = []string{"test-flash-head-cuda", "test-flash-head-cuda64", "test-flash-head-metal"}

@@ -6,11 +6,14 @@
 
 #include "flash-head-buffer.h"
 #include "flash-head-host.h"
+#include "flash-head-host-list.h"
 #include "flash-head-product.h"
 
 #include "ggml-backend-impl.h"
 #include "ggml-impl.h"
 
+#include <algorithm>
+#include <exception>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,24 +30,41 @@ static void flash_head_backend_free(ggml_backend_t backend) {
     delete backend;
 }
 
-static enum ggml_status flash_head_backend_graph_compute(ggml_backend_t backend, ggml_cgraph * graph) {
-    flash_head_product & product = *(flash_head_product *) backend->context;
+// whether a LoRA adapter changes the head of this weight in graph, where the adapter's products lie beside the head's
+static bool has_lora(ggml_cgraph * graph, const ggml_tensor * weight) {
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        const ggml_tensor * node = ggml_graph_node(graph, i);
+        if (node->op == GGML_OP_MUL_MAT && flash_head_buffer_is_lora(node->src[0], weight->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum ggml_status compute_graph(flash_head_product & product, ggml_cgraph * graph) {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         ggml_tensor * node = ggml_graph_node(graph, i);
         if (node->op != GGML_OP_MUL_MAT) {
             continue; // a view
         }
         flash_head_weight * weight = flash_head_buffer_weight(node->src[0]);
-        if (weight == nullptr) {
-            GGML_LOG_ERROR("flash_head: %s is not the product of a head\n", node->name);
-            return GGML_STATUS_FAILED;
-        }
-        const enum ggml_status status = flash_head_product_compute(product, *weight, node);
+        const enum ggml_status status = weight == nullptr
+            ? flash_head_product_compute_plain(product, node)
+            : flash_head_product_compute(product, *weight, node, has_lora(graph, node->src[0]));
         if (status != GGML_STATUS_SUCCESS) {
             return status;
         }
     }
     return GGML_STATUS_SUCCESS;
+}
+
+static enum ggml_status flash_head_backend_graph_compute(ggml_backend_t backend, ggml_cgraph * graph) {
+    try {
+        return compute_graph(*(flash_head_product *) backend->context, graph);
+    } catch (const std::exception & e) { // the host is C
+        GGML_LOG_ERROR("flash_head: %s\n", e.what());
+        return GGML_STATUS_ALLOC_FAILED;
+    }
 }
 
 // All work is done when a call returns, so there is nothing to record and only others to wait for. Without these, a host
@@ -155,7 +175,28 @@ static bool wants(const ggml_tensor * weight) {
                 ggml_type_name(model->type), ggml_type_name(model->settings.centroid_type));
         return false;
     }
+    if (flash_head_host_lookup(ggml_version(), ggml_commit()) != FLASH_HEAD_HOST_TRIED) {
+        static const bool said = (GGML_LOG_INFO("flash_head: this build of ggml %s (commit %s) is none of those that were tried; "
+                "its checks at load are passed\n", ggml_version(), ggml_commit()), true);
+        GGML_UNUSED(said);
+    }
     return true;
+}
+
+// the same; what cannot be found out is no
+static bool wants_safely(const ggml_tensor * weight) {
+    try {
+        return wants(weight);
+    } catch (const std::exception & e) {
+        GGML_LOG_WARN("flash_head: %s; running dense\n", e.what());
+        return false;
+    }
+}
+
+// whether the host's CPU library can compute the product op of a weight that is not a head
+static bool is_plain_product(const ggml_tensor * op) {
+    return is_head_product(op) && flash_head_host_get().problem.empty()
+        && flash_head_host_get().get_type_traits(op->src[0]->type)->vec_dot != nullptr;
 }
 
 static bool flash_head_device_supports_op(ggml_backend_dev_t, const ggml_tensor * op) {
@@ -179,13 +220,15 @@ static bool flash_head_device_supports_op(ggml_backend_dev_t, const ggml_tensor 
     if (flash_head_buffer_weight(weight) != nullptr) {
         return is_head_product(op);
     }
-    if (weight->buffer->size > 0) {
-        flash_head_buffer_note_lora(weight);
-        return false; // not a head, though it lies beside one
+    if (weight->view_src != nullptr) {
+        return false; // some rows of a head
+    }
+    if (weight->buffer->size > 0) { // not a head, though it lies beside one
+        return flash_head_buffer_is_lora(weight, nullptr) && is_plain_product(op);
     }
     // Not loaded: either llama.cpp asks where to put the weight, or it plans without loading and has marked the buffer.
     return flash_head_model_may_have(weight->name) && is_head_product(op)
-        && (weight->buffer->usage == GGML_BACKEND_BUFFER_USAGE_WEIGHTS || wants(weight));
+        && (weight->buffer->usage == GGML_BACKEND_BUFFER_USAGE_WEIGHTS || wants_safely(weight));
 }
 
 static bool flash_head_device_supports_buft(ggml_backend_dev_t dev, ggml_backend_buffer_type_t buft) {
@@ -227,8 +270,14 @@ static const char * flash_head_reg_get_name(ggml_backend_reg_t) {
     return NAME;
 }
 
-// Why there is no device at all, so that the host does everything as without the plug-in; nullptr if there is one.
-static const char * reason_to_rest() {
+// Ollama counts the devices that `llama-server --list-devices` prints to number its GPUs, so ours must not be among them.
+static bool lists_devices() {
+    const std::vector<std::string> args = flash_head_process_args();
+    return std::find(args.begin(), args.end(), "--list-devices") != args.end();
+}
+
+// Why there is no device at all, so that the host does everything as without the plug-in; "" if there is one.
+static std::string reason_to_rest() {
     const char * enabled = getenv("FLASHHEAD_ENABLED");
     if (enabled != nullptr && strcmp(enabled, "0") == 0) {
         return "FLASHHEAD_ENABLED=0";
@@ -236,18 +285,21 @@ static const char * reason_to_rest() {
     if (flash_head_host_is_patched()) {
         return "this runtime has FlashHead of its own";
     }
-    return nullptr;
+    return flash_head_host_refusal(ggml_version(), ggml_commit());
 }
 
 static size_t flash_head_reg_get_device_count(ggml_backend_reg_t) {
-    static const char * const reason = [] {
-        const char * r = reason_to_rest();
-        if (r != nullptr) {
-            GGML_LOG_INFO("flash_head: the plug-in rests: %s\n", r);
+    static const size_t count = [] {
+        if (lists_devices()) {
+            return 0;
         }
-        return r;
+        const std::string reason = reason_to_rest();
+        if (!reason.empty()) {
+            GGML_LOG_INFO("flash_head: the plug-in rests: %s\n", reason.c_str());
+        }
+        return reason.empty() ? 1 : 0;
     }();
-    return reason == nullptr ? 1 : 0;
+    return count;
 }
 
 static ggml_backend_dev_t flash_head_reg_get_device(ggml_backend_reg_t reg, size_t index) {

@@ -1,9 +1,11 @@
 #include "flash-head-buffer.h"
 
+#include "flash-head-host.h"
 #include "flash-head-pages.h"
 #include "ggml-backend-impl.h"
 #include "ggml-impl.h"
 
+#include <exception>
 #include <new>
 #include <set>
 #include <string.h>
@@ -37,16 +39,28 @@ void flash_head_buffer_log_loaded() {
 
 static const size_t LORA_SUFFIX = strlen(".lora_a"); // or .lora_b
 
+// the name of the weight that an adapter's weight changes, "" if tensor is none
+static std::string lora_base(const ggml_tensor * tensor) {
+    const std::string name = tensor->name;
+    const bool is_lora = name.size() > LORA_SUFFIX && name.compare(name.size() - LORA_SUFFIX, 6, ".lora_") == 0;
+    return is_lora ? name.substr(0, name.size() - LORA_SUFFIX) : "";
+}
+
+bool flash_head_buffer_is_lora(const ggml_tensor * tensor, const char * weight) {
+    const std::string base = lora_base(tensor);
+    return weight == nullptr ? flash_head_model_may_have(base.c_str()) : base == weight;
+}
+
 void flash_head_buffer_note_lora(const ggml_tensor * weight) {
-    const std::string name = weight->name;
-    if (name.size() <= LORA_SUFFIX || name.compare(name.size() - LORA_SUFFIX, 6, ".lora_") != 0) {
+    const std::string base = lora_base(weight);
+    if (base.empty()) {
         return;
     }
-    const std::string base = name.substr(0, name.size() - LORA_SUFFIX);
     std::lock_guard<std::mutex> lock(weights().mutex);
     for (flash_head_weight * w : weights().all) {
-        if (w->model->weight == base && !w->lora.exchange(true)) {
-            GGML_LOG_WARN("flash_head: a LoRA adapter changes the head; running dense\n");
+        if (w->model->weight == base) {
+            w->lora = true;
+            flash_head_weight_say_lora(*w);
         }
     }
 }
@@ -71,7 +85,7 @@ static void * flash_head_buffer_get_base(ggml_backend_buffer_t buffer) {
     return context_of(buffer)->data;
 }
 
-static enum ggml_status flash_head_buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor) {
+static enum ggml_status init_tensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor) {
     if (tensor->op != GGML_OP_NONE || tensor->view_src != nullptr || !flash_head_model_may_have(tensor->name)) {
         return GGML_STATUS_SUCCESS;
     }
@@ -83,6 +97,7 @@ static enum ggml_status flash_head_buffer_init_tensor(ggml_backend_buffer_t buff
         GGML_LOG_ERROR("flash_head: %s\n", model->setting_error.c_str());
         return GGML_STATUS_FAILED;
     }
+    flash_head_host_watch_threads();
     auto weight = std::make_unique<flash_head_weight>(model, tensor->data);
     flash_head_advise_huge_pages(tensor->data, ggml_nbytes(tensor));
     tensor->extra = weight.get();
@@ -92,6 +107,15 @@ static enum ggml_status flash_head_buffer_init_tensor(ggml_backend_buffer_t buff
     }
     context_of(buffer)->weights.push_back(std::move(weight));
     return GGML_STATUS_SUCCESS;
+}
+
+static enum ggml_status flash_head_buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor) {
+    try {
+        return init_tensor(buffer, tensor);
+    } catch (const std::exception & e) { // the host is C
+        GGML_LOG_ERROR("flash_head: %s: %s\n", tensor->name, e.what());
+        return GGML_STATUS_ALLOC_FAILED;
+    }
 }
 
 // the weight that tensor is, or is a view of, and where in it offset lies then

@@ -1,6 +1,6 @@
 #include "flash-head-host.h"
 
-#include "flash-head-layout.h"
+#include "flash-head-host-check.h"
 #include "ggml-backend-impl.h"
 
 #include <string.h>
@@ -71,6 +71,11 @@ static void watch_threads(ggml_backend_reg_t cpu) {
     }
 }
 
+void flash_head_host_watch_threads() {
+    static const bool once = (watch_threads(ggml_backend_dev_backend_reg(flash_head_host_get().cpu)), true);
+    (void) once;
+}
+
 ggml_threadpool_t flash_head_host_threads() {
     return current_threads;
 }
@@ -87,10 +92,6 @@ static flash_head_host examine() {
         host.problem = "no CPU backend is loaded";
         return host;
     }
-    if (!flash_head_same_layout()) {
-        host.problem = "this runtime's ggml (" + std::string(ggml_version()) + ") is not the one that the plug-in was built for";
-        return host;
-    }
     const void * address = (const void *) host.cpu->iface.get_name; // lies in that library
     if (!find_beside(address, "ggml_get_type_traits_cpu", host.get_type_traits) ||
         !find_beside(address, "ggml_graph_plan",          host.graph_plan) ||
@@ -98,7 +99,11 @@ static flash_head_host examine() {
         host.problem = "the CPU backend of this runtime is not a library of its own";
         return host;
     }
-    watch_threads(ggml_backend_dev_backend_reg(host.cpu));
+    const std::string difference = flash_head_host_difference(host);
+    if (!difference.empty()) {
+        host.problem = "this runtime's ggml " + std::string(ggml_version()) + " (commit " + ggml_commit() + ") has other "
+            + difference + " than the one that the plug-in was built for; update fh-ollama";
+    }
     return host;
 }
 

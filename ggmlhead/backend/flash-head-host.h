@@ -21,8 +21,12 @@ struct flash_head_host {
 // Examines the runtime at the first call, which must come after it has loaded its CPU backend; thread-safe.
 const flash_head_host & flash_head_host_get();
 
+// Notes from now on which threads the host hands to its CPU backend. It changes that backend's table of functions, in this
+// process's memory, so it is called when a weight is taken and not before. The host must have no problem.
+void flash_head_host_watch_threads();
+
 // The threads that the host gave its CPU backend for the graph that this thread computes now; nullptr if it has none of
-// its own, and lets ggml start some for each graph.
+// its own, and lets ggml start some for each graph, or flash_head_host_watch_threads was not called.
 ggml_threadpool_t flash_head_host_threads();
 
 // Whether the runtime has FlashHead of its own, compiled in.

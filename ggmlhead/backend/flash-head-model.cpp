@@ -1,5 +1,6 @@
 #include "flash-head-model.h"
 
+#include "flash-head-shards.h"
 #include "flash-head-vocab.h"
 #include "ggml-cpp.h"
 #include "ggml-impl.h"
@@ -74,32 +75,79 @@ static std::string out_of_scope(flash_head_scope scope, bool is_draft, bool is_t
         + (predicts && !is_draft ? "; its MTP head can be accelerated alone only by the patched build" : "");
 }
 
-// reads a file's head, its map and the settings for it
+// A GGUF file's keys and tensors, without their data.
+struct gguf_file {
+    gguf_context_ptr keys;
+    ggml_context_ptr tensors;
+
+    explicit gguf_file(const std::string & path) {
+        ggml_context * meta = nullptr;
+        if (is_gguf(path)) {
+            keys.reset(gguf_init_from_file(path.c_str(), { /*.no_alloc =*/ true, /*.ctx =*/ &meta }));
+            tensors.reset(meta);
+        }
+    }
+};
+
+// Where the head of a model is, of which the files may be several.
+struct head_place {
+    std::string path;   // of the file with the head's weight
+    gguf_file   file;   // that file, if it is not the first
+    const gguf_context * keys   = nullptr;
+    const ggml_tensor  * weight = nullptr;
+
+    head_place() : file("") {}
+
+    bool look(const std::string & at, const gguf_file & in, const char * name) {
+        const ggml_tensor * found = in.keys ? ggml_get_tensor(in.tensors.get(), name) : nullptr;
+        if (found == nullptr) {
+            return false;
+        }
+        path   = at;
+        keys   = in.keys.get();
+        weight = found;
+        return true;
+    }
+};
+
+// Finds the head's weight in the first file of a model, whose path opens it and whose name is where it lies, or in the others.
+static bool find_head(const flash_head_file & first, const gguf_file & gguf, head_place & place) {
+    const uint32_t count = flash_head_shard_read(gguf.keys.get()).count;
+    const std::vector<std::string> paths = count > 1 ? flash_head_shard_paths(first.name, count) : std::vector<std::string>();
+    for (const char * name : { NAME_OUTPUT, NAME_TOKEN_EMBD }) {
+        if (place.look(first.path, gguf, name)) {
+            return true;
+        }
+        for (size_t i = 1; i < paths.size(); i++) {
+            place.file = gguf_file(paths[i]);
+            if (place.file.keys && flash_head_shard_read(place.file.keys.get()).index == i && place.look(paths[i], place.file, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// reads a model's head, its map and the settings for it; file is the first of its files
 static flash_head_candidate read_candidate(const flash_head_file & file) {
     flash_head_candidate candidate;
-    if (!is_gguf(file.path)) {
+    const gguf_file gguf(file.path);
+    if (!gguf.keys || flash_head_shard_read(gguf.keys.get()).index > 0) {
         return candidate;
     }
-    ggml_context * meta = nullptr;
-    gguf_context_ptr gguf(gguf_init_from_file(file.path.c_str(), { /*.no_alloc =*/ true, /*.ctx =*/ &meta }));
-    ggml_context_ptr meta_owner(meta);
-    if (!gguf) {
-        return candidate;
-    }
-    const char * name = gguf_find_tensor(gguf.get(), NAME_OUTPUT) >= 0 ? NAME_OUTPUT : NAME_TOKEN_EMBD;
-    const ggml_tensor * weight = ggml_get_tensor(meta, name);
-    if (weight == nullptr) {
+    head_place head;
+    if (!find_head(file, gguf, head)) {
         return candidate;
     }
     candidate.head = true;
-    candidate.keys = flash_head_map_present(gguf.get());
+    candidate.keys = flash_head_map_present(gguf.keys.get());
 
     auto model = std::make_shared<flash_head_model>();
     model->file    = file.name;
-    model->weight  = name;
-    model->type    = weight->type;
-    model->n_embd  = weight->ne[0];
-    model->n_vocab = flash_head_n_vocab(gguf.get(), meta, weight);
+    model->weight  = head.weight->name;
+    model->type    = head.weight->type;
+    model->n_embd  = head.weight->ne[0];
+    model->n_vocab = flash_head_n_vocab(gguf.keys.get(), gguf.tensors.get(), head.weight);
     candidate.model = model;
     if (!candidate.keys) {
         return candidate;
@@ -110,21 +158,21 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     }
     const bool is_target = is_among(file, flash_head_files_named());
     model->is_draft = is_among(file, flash_head_drafts_named());
-    model->predicts = has_predictors(gguf.get());
+    model->predicts = has_predictors(gguf.keys.get());
     candidate.inactive = out_of_scope(model->settings.scope, model->is_draft, is_target, model->predicts);
     if (!candidate.inactive.empty()) {
         return candidate;
     }
-    if (!ggml_is_matrix(weight)) {
+    if (!ggml_is_matrix(head.weight)) {
         candidate.dense = "the output head is not a plain matrix";
         return candidate;
     }
-    if (!flash_head_map_read(gguf.get(), model->n_embd, model->n_vocab, model->map, candidate.dense) ||
+    if (!flash_head_map_read(gguf.keys.get(), model->n_embd, model->n_vocab, model->map, candidate.dense) ||
         !flash_head_settings_resolve(model->settings, model->map, model->type, model->n_embd, model->setting_error)) {
         return candidate;
     }
-    const uint64_t offset = gguf_get_data_offset(gguf.get()) + gguf_get_tensor_offset(gguf.get(), gguf_find_tensor(gguf.get(), name));
-    model->rows = std::make_unique<flash_head_mapping>(file.path, offset, model->n_vocab*weight->nb[1]);
+    const uint64_t offset = gguf_get_data_offset(head.keys) + gguf_get_tensor_offset(head.keys, gguf_find_tensor(head.keys, head.weight->name));
+    model->rows = std::make_unique<flash_head_mapping>(head.path, offset, model->n_vocab*head.weight->nb[1]);
     if (model->rows->data == nullptr) {
         candidate.dense = "the file cannot be mapped";
     }
@@ -148,6 +196,14 @@ static std::vector<flash_head_file> candidate_files() {
         }
     }
     return files;
+}
+
+// says what is wrong with the file that FLASHHEAD_MODEL names, if it names one
+static void complain_of_named_model() {
+    const char * path = getenv("FLASHHEAD_MODEL");
+    if (path != nullptr && *path && !is_gguf(path)) {
+        GGML_LOG_ERROR("flash_head: FLASHHEAD_MODEL names %s, which is no GGUF file that can be read; running dense\n", path);
+    }
 }
 
 // A file is read once while it loads, however often its head is asked for.
@@ -175,8 +231,12 @@ struct flash_head_cache {
     }
 };
 
+static bool has_name(const flash_head_candidate & c, const ggml_tensor * weight) {
+    return c.head && c.model->weight == weight->name;
+}
+
 static bool is_head(const flash_head_candidate & c, const ggml_tensor * weight) {
-    return c.head && c.model->weight == weight->name && c.model->type == weight->type
+    return has_name(c, weight) && c.model->type == weight->type
         && c.model->n_embd == weight->ne[0] && c.model->n_vocab == weight->ne[1] && ggml_is_matrix(weight);
 }
 
@@ -186,6 +246,7 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
 
     std::vector<flash_head_cache::id> seen;
     const flash_head_candidate * found = nullptr;
+    const flash_head_candidate * other = nullptr; // one with a map and of that name, but another head
     bool ambiguous = false;
     for (const flash_head_file & file : candidate_files()) {
         const flash_head_cache::id key(std::begin(file.id), std::end(file.id));
@@ -197,6 +258,8 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
         if (is_head(c, weight)) {
             ambiguous = ambiguous || found != nullptr;
             found = &c;
+        } else if (has_name(c, weight) && c.keys) {
+            other = &c;
         }
     }
     // said each time, which is once a load: a host may load a model twice, the first time to see if it fits, and in silence
@@ -211,6 +274,13 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
         GGML_LOG_INFO("flash_head: inactive: %s\n", found->inactive.c_str());
     } else if (found != nullptr) {
         model = found->model;
+    } else if (other != nullptr) {
+        const flash_head_model & m = *other->model;
+        GGML_LOG_WARN("flash_head: the head in %s is %s [%lld x %lld], that of the runtime %s [%lld x %lld]; running dense\n", m.file.c_str(),
+                ggml_type_name(m.type), (long long) m.n_vocab, (long long) m.n_embd,
+                ggml_type_name(weight->type), (long long) weight->ne[1], (long long) weight->ne[0]);
+    } else {
+        complain_of_named_model();
     }
     cache.forget(seen);
     return model;

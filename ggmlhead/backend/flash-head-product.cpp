@@ -112,37 +112,45 @@ static enum ggml_status compute_sparse(
     return run(product, ctx.get(), logits);
 }
 
-// as the host would: with the rows as they are in the file
-static enum ggml_status compute_dense(flash_head_product & product, const flash_head_weight & weight, ggml_tensor * node) {
-    const flash_head_model & model = *weight.model;
-    const ggml_tensor      * x     = node->src[1];
+// as the host would, with the weight's rows at data
+static enum ggml_status compute_as_host(flash_head_product & product, const ggml_tensor * weight, size_t row_size, const void * data, ggml_tensor * node) {
+    const ggml_tensor * x = node->src[1];
 
     ggml_context_ptr ctx = new_context(product);
-    ggml_tensor * w = view_of(ctx.get(), model.type,    model.n_embd, model.n_vocab, weight.row_size, model.rows->data);
-    ggml_tensor * a = view_of(ctx.get(), GGML_TYPE_F32, x->ne[0],     x->ne[1],      x->nb[1],        x->data);
+    ggml_tensor * w = view_of(ctx.get(), weight->type,  weight->ne[0], weight->ne[1], row_size, data);
+    ggml_tensor * a = view_of(ctx.get(), GGML_TYPE_F32, x->ne[0],      x->ne[1],      x->nb[1], x->data);
     ggml_tensor * y = ggml_mul_mat(ctx.get(), w, a);
     memcpy(y->op_params, node->op_params, sizeof(y->op_params)); // the precision that the model asks for
     y->data = node->data;
     return run(product, ctx.get(), y);
 }
 
+enum ggml_status flash_head_product_compute_plain(flash_head_product & product, ggml_tensor * node) {
+    return compute_as_host(product, node->src[0], node->src[0]->nb[1], node->src[0]->data, node);
+}
+
 static enum ggml_status compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node, bool dense) {
     const flash_head_model & model = *weight.model;
 
+    if (weight.differs && weight.failed) {
+        return GGML_STATUS_ALLOC_FAILED;
+    }
     if (weight.differs) { // so the file's rows are of no use
         return compute_sparse(product, weight, (int32_t) model.map.n_cluster, node, nullptr);
     }
     if (dense) {
-        return compute_dense(product, weight, node);
+        return compute_as_host(product, node->src[0], weight.row_size, model.rows->data, node); // as they are in the file
     }
     return compute_sparse(product, weight, model.settings.n_probe, node, weight.statistics ? &weight.statistics->totals : nullptr);
 }
 
-enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node) {
+enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node, bool lora) {
     const int32_t max_rows = weight.model->settings.max_rows;
     flash_head_weight_prepare(weight);
-
-    const bool dense = weight.differs || weight.lora || (max_rows > 0 && node->ne[1] > max_rows);
+    if (lora) {
+        flash_head_weight_say_lora(weight);
+    }
+    const bool dense = weight.differs || weight.failed || weight.lora || lora || (max_rows > 0 && node->ne[1] > max_rows);
     const enum ggml_status status = compute(product, weight, node, dense);
     if (weight.statistics) {
         weight.statistics->add(node->ne[1], dense);

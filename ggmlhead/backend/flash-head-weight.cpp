@@ -8,6 +8,7 @@
 #include "ggml-impl.h"
 
 #include <algorithm>
+#include <exception>
 #include <string.h>
 
 flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, void * data) : model(std::move(m)) {
@@ -16,9 +17,7 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
 
     const flash_head_map & map = model->map;
     grouped = model->settings.centroid_type == GGML_TYPE_Q4_0;
-    centroids.resize((grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster)*ggml_row_size(model->settings.centroid_type, model->n_embd));
     if (map.rank > 0) {
-        sketch.resize(flash_head_sketch_n_groups(model->n_vocab)*flash_head_sketch_group_size(map.rank));
         activations.resize(map.sketch_activations.size());
         flash_head_transpose(map.sketch_activations, map.rank, activations.data());
     }
@@ -76,15 +75,15 @@ void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t
     for_rows(weight, offset, size, [&](const uint8_t * row, size_t at, size_t n) { memcpy(dst + at, row, n); });
 }
 
-void flash_head_weight_prepare(flash_head_weight & weight) {
-    if (weight.ready) {
-        return;
-    }
-    std::lock_guard<std::mutex> lock(weight.mutex);
-    if (weight.ready) {
-        return; // another thread has
-    }
+// makes centroids and sketch of the rows; throws if there is no memory
+static void derive(flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
+    const flash_head_map   & map   = model.map;
+    weight.centroids.resize((weight.grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster)
+            *ggml_row_size(model.settings.centroid_type, model.n_embd));
+    if (map.rank > 0) {
+        weight.sketch.resize(flash_head_sketch_n_groups(model.n_vocab)*flash_head_sketch_group_size(map.rank));
+    }
     // centroids first as rows of their type, then in groups
     std::vector<uint8_t> rows;
     uint8_t * centroids = weight.centroids.data();
@@ -92,12 +91,36 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
         rows.resize(weight.centroids.size());
         centroids = rows.data();
     }
-    flash_head_build(model.map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd, model.settings.centroid_type,
-            centroids, model.map.rank > 0 ? weight.sketch.data() : nullptr, nullptr, flash_head_build_threads());
+    flash_head_build(map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd, model.settings.centroid_type,
+            centroids, map.rank > 0 ? weight.sketch.data() : nullptr, nullptr, flash_head_build_threads());
     if (weight.grouped) {
-        flash_head_build_groups(centroids, model.map.n_cluster, model.n_embd, weight.centroids.data(), flash_head_build_threads());
+        flash_head_build_groups(centroids, map.n_cluster, model.n_embd, weight.centroids.data(), flash_head_build_threads());
     }
-    weight.ready = true;
+}
+
+void flash_head_weight_prepare(flash_head_weight & weight) {
+    if (weight.ready || weight.failed) {
+        return;
+    }
+    std::lock_guard<std::mutex> lock(weight.mutex);
+    if (weight.ready || weight.failed) {
+        return; // another thread has
+    }
+    try {
+        derive(weight);
+        weight.ready = true;
+    } catch (const std::exception & e) {
+        weight.failed = true;
+        weight.centroids = {};
+        weight.sketch    = {};
+        GGML_LOG_WARN("flash_head: no memory for the centroids of %s (%s); running dense\n", weight.model->weight.c_str(), e.what());
+    }
+}
+
+void flash_head_weight_say_lora(flash_head_weight & weight) {
+    if (!weight.lora_said.exchange(true)) {
+        GGML_LOG_WARN("flash_head: a LoRA adapter changes the head; running dense\n");
+    }
 }
 
 std::string flash_head_weight_summary(const flash_head_weight & weight) {

@@ -23,7 +23,9 @@ struct flash_head_weight {
     std::mutex             mutex;
     std::atomic<bool>      ready   = {false}; // centroids and sketch belong to rows
     std::atomic<bool>      differs = {false}; // rows were loaded that are not those of model's file
-    std::atomic<bool>      lora    = {false}; // an adapter changes this head
+    std::atomic<bool>      failed  = {false}; // there was no memory for centroids or sketch: dense for good
+    std::atomic<bool>      lora    = {false}; // an adapter changes this head, in graphs that do not show it
+    std::atomic<bool>      lora_said = {false}; // the log has that an adapter does
     std::atomic<bool>      said    = {false}; // the log has that it is active
 
     std::unique_ptr<flash_head_statistics> statistics; // or nullptr: not asked for
@@ -36,8 +38,11 @@ struct flash_head_weight {
 void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t offset, size_t size);
 void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t offset, size_t size);
 
-// Computes centroids and sketch if rows were written since they were.
+// Computes centroids and sketch if rows were written since they were. Without the memory for them the weight has failed.
 void flash_head_weight_prepare(flash_head_weight & weight);
+
+// Logs once that an adapter changes the head.
+void flash_head_weight_say_lora(flash_head_weight & weight);
 
 // What is active, for the log.
 std::string flash_head_weight_summary(const flash_head_weight & weight);

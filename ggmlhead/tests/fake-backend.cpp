@@ -6,6 +6,8 @@
 //     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, with what no GPU reads left out: grouped centroids and a second copy
 //     FAKE_BACKEND_SAYS_YES=1     it says that it has every op, as backends do that pass on what they are asked to compute
 //     FAKE_BACKEND_HOST_BUFFER=1  it has pinned host memory, a buffer type that is host memory and names this device
+//     FAKE_BACKEND_CUDA=1         it calls itself CUDA0, and CUDA_VISIBLE_DEVICES hides it unless that is 0
+// It loads in a stock ggml, too, which has no FLASH_HEAD op.
 
 #include "ggml-backend-impl.h"
 #include "ggml-flash-head.h"
@@ -15,6 +17,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+
+#pragma weak ggml_flash_head_get_params
 
 static const size_t ALIGNMENT = 64;
 static const size_t MEMORY    = (size_t) 4 << 30; // what it claims to have
@@ -165,7 +169,7 @@ static ggml_backend_t device_init(ggml_backend_dev_t dev, const char *) {
 
 // the device
 
-static const char * device_name(ggml_backend_dev_t)        { return "FAKE0"; }
+static const char * device_name(ggml_backend_dev_t)        { return option("FAKE_BACKEND_CUDA") ? "CUDA0" : "FAKE0"; }
 static const char * device_description(ggml_backend_dev_t) { return "no GPU, for tests"; }
 
 static void device_memory(ggml_backend_dev_t, size_t * free, size_t * total) {
@@ -229,8 +233,13 @@ static ggml_backend_dev_t fake_device() {
 
 // the library
 
+static bool hidden() {
+    const char * visible = getenv("CUDA_VISIBLE_DEVICES");
+    return option("FAKE_BACKEND_CUDA") && visible != nullptr && strcmp(visible, "0") != 0;
+}
+
 static const char *       reg_name(ggml_backend_reg_t)               { return "FAKE"; }
-static size_t             reg_device_count(ggml_backend_reg_t)       { return 1; }
+static size_t             reg_device_count(ggml_backend_reg_t)       { return hidden() ? 0 : 1; }
 static ggml_backend_dev_t reg_device(ggml_backend_reg_t, size_t)     { return fake_device(); }
 static void *             reg_proc(ggml_backend_reg_t, const char *) { return nullptr; }
 

@@ -4,204 +4,16 @@
 //   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e     folder of ggml's libraries; path of libggml-flashhead.so;
 //                                                                                             the rest is there to be found
 
-#include "check.h"
+#include "backend-fixture.h"
 
 #include "flash-head-files.h"
+#include "flash-head-host-list.h"
 #include "flash-head-pages.h"
-#include "ggml-backend.h"
-#include "ggml-cpp.h"
-#include "gguf.h"
 
-#include <algorithm>
 #include <chrono>
-#include <math.h>
-#include <memory>
-#include <mutex>
-#include <random>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <string>
 #include <thread>
 #include <unistd.h>
-#include <vector>
-
-static checker check;
-
-static ggml_backend_dev_t flash_head;
-static ggml_backend_dev_t cpu;
-static std::string        folder;
-
-// A model's file with nothing but a head, open while it lives, as it is for a loader.
-struct model_file {
-    std::string path;
-    ggml_type   type;
-    int64_t     n_embd, n_vocab, n_cluster;
-    std::vector<uint8_t>  weight;      // by token
-    std::vector<uint32_t> assignments; // cluster of each token
-    FILE * open = nullptr;
-
-    model_file(const char * weight_name, ggml_type type, int64_t n_embd, int64_t n_vocab, int64_t n_cluster, bool keys = true, uint32_t seed = 1)
-        : type(type), n_embd(n_embd), n_vocab(n_vocab), n_cluster(n_cluster) {
-        std::mt19937 rng(seed);
-        std::normal_distribution<float> normal;
-        std::vector<float> values(n_vocab*n_embd);
-        for (float & v : values) { v = normal(rng); }
-
-        ggml_context_ptr ctx(ggml_init({ values.size()*sizeof(float) + 1024*1024, nullptr, /*.no_alloc =*/ false }));
-        ggml_tensor * t = ggml_new_tensor_2d(ctx.get(), type, n_embd, n_vocab);
-        ggml_set_name(t, weight_name);
-        ggml_quantize_chunk(type, values.data(), t->data, 0, n_vocab, n_embd, nullptr);
-        weight.assign((uint8_t *) t->data, (uint8_t *) t->data + ggml_nbytes(t));
-
-        gguf_context_ptr gguf(gguf_init_empty());
-        if (keys) {
-            assignments.resize(n_vocab);
-            for (int64_t i = 0; i < n_vocab; i++) { assignments[i] = i % n_cluster; }
-            std::shuffle(assignments.begin(), assignments.end(), rng);
-            const uint32_t pinned[] = { 3, 0 };
-            gguf_set_val_u32 (gguf.get(), "flashhead.version", 1);
-            gguf_set_val_u32 (gguf.get(), "flashhead.cluster_count", n_cluster);
-            gguf_set_val_u32 (gguf.get(), "flashhead.probe_count", n_cluster);
-            gguf_set_val_str (gguf.get(), "flashhead.centroid_type", "f16");
-            gguf_set_arr_data(gguf.get(), "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), n_vocab);
-            gguf_set_arr_data(gguf.get(), "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 2);
-        }
-        gguf_add_tensor(gguf.get(), t);
-
-        static int number = 0;
-        path = folder + "/model-" + std::to_string(number++) + ".gguf";
-        gguf_write_to_file(gguf.get(), path.c_str(), /*only_meta =*/ false);
-        open = fopen(path.c_str(), "rb");
-    }
-
-    ~model_file() {
-        close();
-        remove(path.c_str());
-    }
-
-    void close() {
-        if (open != nullptr) {
-            fclose(open);
-            open = nullptr;
-        }
-    }
-};
-
-// whether the device would take this weight for op, as llama.cpp asks
-static bool wanted(const char * name, ggml_type type, int64_t n_embd, int64_t n_vocab, ggml_op op = GGML_OP_MUL_MAT) {
-    ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
-    ggml_tensor * w = ggml_new_tensor_2d(ctx.get(), type, n_embd, n_vocab);
-    ggml_set_name(w, name);
-    ggml_tensor * node = op == GGML_OP_MUL_MAT
-        ? ggml_mul_mat (ctx.get(), w, ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, n_embd, 512))
-        : ggml_get_rows(ctx.get(), w, ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, 512));
-    ggml_backend_buffer_ptr nothing(ggml_backend_buft_alloc_buffer(ggml_backend_dev_buffer_type(flash_head), 0));
-    w->buffer = nothing.get();
-    return ggml_backend_dev_supports_op(flash_head, node);
-}
-
-// A weight in the plug-in's buffer, filled in pieces at odd offsets.
-struct loaded_weight {
-    ggml_context_ptr        ctx;
-    ggml_backend_buffer_ptr buffer;
-    ggml_tensor           * weight = nullptr;
-
-    loaded_weight(const model_file & file, const char * name, const std::vector<uint8_t> & data, uint32_t seed = 1) {
-        ctx.reset(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
-        weight = ggml_new_tensor_2d(ctx.get(), file.type, file.n_embd, file.n_vocab);
-        ggml_set_name(weight, name);
-        buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(), ggml_backend_dev_buffer_type(flash_head)));
-        if (!buffer) {
-            return;
-        }
-        ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-
-        std::mt19937 rng(seed);
-        std::vector<std::pair<size_t, size_t>> pieces;
-        for (size_t at = 0; at < data.size(); ) {
-            const size_t n = std::min<size_t>(data.size() - at, 1 + rng() % 5000);
-            pieces.push_back({ at, n });
-            at += n;
-        }
-        std::shuffle(pieces.begin(), pieces.end(), rng);
-        for (const auto & piece : pieces) {
-            ggml_backend_tensor_set(weight, data.data() + piece.first, piece.first, piece.second);
-        }
-    }
-};
-
-// The backends of one context: the plug-in's before the CPU's.
-struct host_backends {
-    std::vector<ggml_backend_ptr> own;
-    std::vector<ggml_backend_t>   list;
-    ggml_backend_sched_ptr        sched;
-
-    explicit host_backends(int n_threads) {
-        for (ggml_backend_dev_t dev : { flash_head, cpu }) {
-            own.emplace_back(ggml_backend_dev_init(dev, nullptr));
-            list.push_back(own.back().get());
-            ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(dev);
-            ((ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"))(list.back(), n_threads);
-        }
-        sched.reset(ggml_backend_sched_new(list.data(), nullptr, (int) list.size(), GGML_DEFAULT_GRAPH_SIZE, false, true));
-    }
-};
-
-// 0.5 times the product of weight with n_rows random rows: the plug-in's part and one of the CPU's after it
-static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_threads, bool lora = false, uint32_t seed = 7) {
-    host_backends host(n_threads);
-    ggml_context_ptr ctx(ggml_init({ 32*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, /*.no_alloc =*/ true }));
-    ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], n_rows);
-    ggml_set_input(x);
-    ggml_tensor * y = ggml_mul_mat(ctx.get(), weight, x);
-    ggml_context_ptr        lora_ctx;
-    ggml_backend_buffer_ptr lora_buffer;
-    if (lora) { // one of rank 1, all zeros, where llama.cpp puts it: in the same buffer type
-        lora_ctx.reset(ggml_init({ ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
-        ggml_tensor * a = ggml_new_tensor_2d(lora_ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
-        ggml_format_name(a, "%s.lora_a", weight->name);
-        lora_buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(lora_ctx.get(), ggml_backend_dev_buffer_type(flash_head)));
-        ggml_backend_tensor_memset(a, 0, 0, ggml_nbytes(a));
-        y = ggml_add(ctx.get(), y, ggml_mul_mat(ctx.get(), a, x));
-    }
-    y = ggml_scale(ctx.get(), y, 0.5f);
-    ggml_set_output(y);
-    ggml_cgraph * graph = ggml_new_graph(ctx.get());
-    ggml_build_forward_expand(graph, y);
-
-    ggml_backend_sched_alloc_graph(host.sched.get(), graph);
-    std::mt19937 rng(seed);
-    std::normal_distribution<float> normal;
-    std::vector<float> values(ggml_nelements(x));
-    for (float & v : values) { v = normal(rng); }
-    ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
-    std::vector<float> out(ggml_nelements(y));
-    if (ggml_backend_sched_graph_compute(host.sched.get(), graph) == GGML_STATUS_SUCCESS) {
-        ggml_backend_tensor_get(y, out.data(), 0, ggml_nbytes(y));
-    }
-    return out;
-}
-
-// the same on the CPU alone
-static std::vector<float> dense_logits(const model_file & file, int64_t n_rows, int n_threads, uint32_t seed = 7) {
-    ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
-    ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), file.type, file.n_embd, file.n_vocab);
-    ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(), ggml_backend_dev_buffer_type(cpu)));
-    ggml_backend_tensor_set(weight, file.weight.data(), 0, file.weight.size());
-    return logits_of(weight, n_rows, n_threads, false, seed);
-}
-
-static double difference(const std::vector<float> & a, const std::vector<float> & b) {
-    double d = a.size() == b.size() ? 0.0 : INFINITY;
-    for (size_t i = 0; i < a.size() && a.size() == b.size(); i++) {
-        d = std::max(d, (double) fabsf(a[i] - b[i]));
-    }
-    return d;
-}
-
-static const char * const TIED = "token_embd.weight";
-static const char * const HEAD = "output.weight";
 
 static void test_files() {
     const std::vector<std::string> named = { "a,b", "a", "b", "c" };
@@ -242,13 +54,22 @@ static void test_claims() {
     check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96, GGML_OP_GET_ROWS), "an embedding is taken");
     check(!wanted(HEAD, GGML_TYPE_Q8_0, 64, 96), "another name is taken");
     check(!wanted("blk.0.ffn_up.weight", GGML_TYPE_Q8_0, 64, 96), "a layer's weight is taken");
-    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 95), "another shape is taken");
+    {
+        captured_log log;
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 95), "another shape is taken");
+        check(log.has("is q8_0 [96 x 64], that of the runtime q8_0 [95 x 64]; running dense\n"), "another shape is not told:\n%s", log.text.c_str());
+    }
     check(!wanted(TIED, GGML_TYPE_Q4_0, 64, 96), "another type is taken");
 
     setenv("FLASHHEAD_MODEL", "", 1);
     check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "an empty FLASHHEAD_MODEL is taken for a name");
-    setenv("FLASHHEAD_MODEL", "/nowhere.gguf", 1);
-    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "FLASHHEAD_MODEL does not say which file it is");
+    {
+        captured_log log;
+        setenv("FLASHHEAD_MODEL", "/nowhere.gguf", 1);
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "FLASHHEAD_MODEL does not say which file it is");
+        check(log.has("flash_head: FLASHHEAD_MODEL names /nowhere.gguf, which is no GGUF file that can be read; running dense\n"),
+                "that FLASHHEAD_MODEL names nothing is not said:\n%s", log.text.c_str());
+    }
     setenv("FLASHHEAD_MODEL", file.path.c_str(), 1);
     file.close();
     check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "the file that FLASHHEAD_MODEL names is not found");
@@ -282,6 +103,23 @@ static void test_bytes() {
     std::vector<uint8_t> rows(ggml_nbytes(part) - 5);
     ggml_backend_tensor_get(part, rows.data(), 5, rows.size());
     check(memcmp(rows.data(), file.weight.data() + 20*w.weight->nb[1] + 5, rows.size()) == 0, "a view does not give the rows of its tokens");
+}
+
+// A product with some rows of a head, loaded or yet to be, is not ours, and asking for it does no harm.
+static void test_view() {
+    model_file file(HEAD, GGML_TYPE_F32, 64, 100, 7);
+    loaded_weight w(file, HEAD, file.weight);
+    ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, 64, 2);
+    ggml_tensor * planned = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, 64, 100);
+    ggml_set_name(planned, HEAD);
+    ggml_backend_buffer_ptr nothing(ggml_backend_buft_alloc_buffer(ggml_backend_dev_buffer_type(flash_head), 0));
+    planned->buffer = nothing.get();
+    for (ggml_tensor * whole : { w.weight, planned }) {
+        ggml_tensor * part = ggml_view_2d(ctx.get(), whole, 64, 10, whole->nb[1], 20*whole->nb[1]);
+        ggml_set_name(part, HEAD);
+        check(!ggml_backend_dev_supports_op(flash_head, ggml_mul_mat(ctx.get(), part, x)), "a product with a part of a head is taken");
+    }
 }
 
 // What the device does not compute, the host computes elsewhere, with the weight as it was loaded.
@@ -344,6 +182,7 @@ static void test_probes() {
     check(difference(logits_of(w.weight, 1, 3), sparse) == 0.0, "the result depends on the number of threads");
     check(difference(logits_of(w.weight, 9, 1), dense_logits(file, 9, 1)) == 0.0, "9 rows are not computed densely");
     check(difference(logits_of(w.weight, 1, 2, /*lora =*/ true), dense) == 0.0, "a head with a LoRA adapter is not computed densely");
+    check(difference(logits_of(w.weight, 1, 1), sparse) == 0.0, "a head stays dense once its LoRA adapter is gone");
 }
 
 static void test_wrong_rows() {
@@ -365,26 +204,6 @@ static void test_bad_setting() {
     unsetenv("FLASHHEAD_PROBES");
     check(w.buffer == nullptr, "a weight is loaded in spite of a bad setting");
 }
-
-// what was logged, by any thread
-struct captured_log {
-    std::mutex  mutex;
-    std::string text;
-
-    captured_log()  { ggml_log_set(add, this); }
-    ~captured_log() { ggml_log_set(nullptr, nullptr); }
-
-    static void add(ggml_log_level, const char * text, void * self) {
-        captured_log * log = (captured_log *) self;
-        std::lock_guard<std::mutex> lock(log->mutex);
-        log->text += text;
-    }
-
-    bool has(const std::string & what) {
-        std::lock_guard<std::mutex> lock(mutex);
-        return text.find(what) != std::string::npos;
-    }
-};
 
 // FLASHHEAD_SCOPE leaves drafts, or all but drafts, to the host; which file is a draft the process was told
 static void test_scope() {
@@ -458,6 +277,37 @@ static void test_statistics() {
     check(log.has("steps 1, of them dense 1 (100.0 %); rows 1, of them dense 1 (100.0 %)\n"), "rows that are not the file's are not told as dense:\n%s", log.text.c_str());
 }
 
+// which runtimes are known, and what becomes of others
+static void test_hosts() {
+    check(flash_head_host_lookup("0.25.3", "0c1e57098") == FLASH_HEAD_HOST_TRIED, "the pinned commit is not known");
+    check(flash_head_host_lookup("0.25.3", "0c1e570") == FLASH_HEAD_HOST_TRIED, "a short commit is not known");
+    check(flash_head_host_lookup("0.25.3", "0c1e5709812345-dirty") == FLASH_HEAD_HOST_TRIED, "a long commit with changes is not known");
+    for (const char * commit : { "unknown", "", "0c1e57", "1c1e57098", "-dirty" }) {
+        check(flash_head_host_lookup("0.25.3", commit) == FLASH_HEAD_HOST_NEAR, "commit '%s' of a known version", commit);
+        check(flash_head_host_refusal("0.25.3", commit) == "", "commit '%s' of a known version is refused", commit);
+    }
+    check(flash_head_host_lookup("0.99.0", "0c1e57098") == FLASH_HEAD_HOST_FOREIGN, "another version is known");
+    check(flash_head_host_refusal("0.99.0", "abc").find("ggml 0.99.0 (commit abc); update fh-ollama") != std::string::npos, "another version is not refused");
+    setenv("FLASHHEAD_ANY_HOST", "1", 1);
+    check(flash_head_host_refusal("0.99.0", "abc") == "", "FLASHHEAD_ANY_HOST=1 does not help");
+    setenv("FLASHHEAD_ANY_HOST", "yes", 1);
+    check(flash_head_host_refusal("0.25.3", "0c1e57098") == "FLASHHEAD_ANY_HOST is neither 0 nor 1", "a bad value is passed over");
+    unsetenv("FLASHHEAD_ANY_HOST");
+}
+
+// The CPU backend's table of functions is changed when a head is taken, not before.
+static void test_threads_watched(void * set_threadpool) {
+    const auto now = [] { return ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_cpu_set_threadpool"); };
+    {
+        model_file plain(HEAD, GGML_TYPE_F32, 64, 96, 6, /*keys =*/ false);
+        wanted(HEAD, GGML_TYPE_F32, 64, 96);
+        check(now() == set_threadpool, "the threads are watched for a model without a map");
+    }
+    model_file file(HEAD, GGML_TYPE_F32, 64, 96, 6);
+    loaded_weight w(file, HEAD, file.weight);
+    check(now() != set_threadpool, "the threads are not watched");
+}
+
 // several contexts of one model, and models that come and go meanwhile
 static void test_at_once() {
     model_file file(HEAD, GGML_TYPE_Q8_0, 64, 640, 40);
@@ -490,6 +340,7 @@ int main(int argc, char ** argv) {
     setenv("FLASHHEAD_MAX_ROWS", "8", 1); // 9 rows are a large batch here
     ggml_backend_load_all_from_path(argv[1]);
     cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    void * set_threadpool = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_cpu_set_threadpool");
     ggml_backend_reg_t reg = ggml_backend_load(argv[2]);
     if (!check(cpu != nullptr && reg != nullptr && ggml_backend_reg_dev_count(reg) == 1, "the plug-in is not loaded")) {
         return check.finish();
@@ -499,9 +350,12 @@ int main(int argc, char ** argv) {
 
     char name[] = "/tmp/test-flash-head-XXXXXX";
     folder = mkdtemp(name);
+    test_hosts();
+    test_threads_watched(set_threadpool); // first of those that load something
     test_files();
     test_claims();
     test_bytes();
+    test_view();
     test_other_op();
     test_products();
     test_probes();

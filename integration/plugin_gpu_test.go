@@ -1,0 +1,65 @@
+package integration
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/placement"
+)
+
+// gpuLine is where a server tells which device models will run on.
+var gpuLine = regexp.MustCompile(`msg="inference compute" (id=\S+ .*library=\S+)`)
+
+// An Ollama that has a GPU still has it with the plug-in beside its libraries: Ollama counts the devices that llama-server lists,
+// and hides all GPUs but the one with that number.
+func TestPluginLeavesGPU(t *testing.T) {
+	without := host{Prefix: harness.Prefix(filepath.Join(t.TempDir(), "ollama"))}
+	copyTree(t, string(stock(t).Prefix), string(without.Prefix))
+	with := host{Prefix: harness.Prefix(filepath.Join(t.TempDir(), "ollama"))}
+	copyTree(t, string(without.Prefix), string(with.Prefix))
+	copyTree(t, plugin(t).library(), with.Lib(placement.BesideName))
+
+	gpu := []string{"FAKE_BACKEND_CUDA=1", "GGML_BACKEND_PATH=" + patched(t).Lib(fakeBackend)}
+	list := func(h host) string {
+		cmd := exec.CommandContext(timeout(t), h.Lib("llama-server"), "--list-devices", "--offline")
+		cmd.Env = append(harness.Environment(t.TempDir()), gpu...)
+		text, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("llama-server --list-devices: %v\n%s", err, text)
+		}
+		return string(text)
+	}
+	want := list(without)
+	if !strings.Contains(want, "CUDA0: no GPU, for tests") {
+		t.Fatalf("the stock llama-server has no GPU:\n%s", want)
+	}
+	if got := list(with); got != want {
+		t.Errorf("with the plug-in llama-server lists\n%swant\n%s", got, want)
+	}
+
+	device := func(h host) string {
+		o := serve(t, h, gpu...)
+		defer o.Stop()
+		for range 300 { // the server answers before it has looked for devices
+			if found := gpuLine.FindStringSubmatch(o.Log()); found != nil {
+				return found[1]
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Fatalf("the server names no device:\n%s", o.Log())
+		return ""
+	}
+	wantDevice := device(without)
+	if !strings.Contains(wantDevice, "library=CUDA") {
+		t.Fatalf("the stock Ollama does not use the GPU: %s", wantDevice)
+	}
+	gotDevice := device(with)
+	if got, _, _ := strings.Cut(gotDevice, " libdirs="); !strings.HasPrefix(wantDevice, got) {
+		t.Errorf("with the plug-in Ollama uses\n%s\nwant\n%s", gotDevice, wantDevice)
+	}
+}
