@@ -17,8 +17,11 @@ var unit string
 // UnitName is the file name of Unit.
 const UnitName = "ollama-flashhead.service"
 
-// Alone are the settings of a service beside no other: the user that Ollama's installer makes.
-var Alone = []string{"User=ollama", "Group=ollama"}
+// User is the user that Ollama's installer makes.
+const User = "ollama"
+
+// Alone are the settings of a service beside no other.
+var Alone = []string{"User=" + User, "Group=" + User}
 
 // Unit is a systemd service that runs the Ollama in prefix, an absolute path, beside a stock one, with these settings of
 // that one's. It is an error if systemd would not start a program with that path, or would read something else.

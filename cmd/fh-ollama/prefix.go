@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os/user"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -53,6 +54,9 @@ func installPrefix(c *cli.Context, o placement.Options) error {
 		return err
 	}
 	printInstalled(c.App.Writer, result, o.DryRun)
+	if _, err := user.Lookup(packaging.User); !stock && err != nil {
+		fmt.Fprintf(c.App.Writer, "\nnote: the service runs as the user %s, whom this machine lacks;\n  make that user, or name another in the service's line User=\n", packaging.User)
+	}
 	return nil
 }
 
