@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
@@ -110,14 +111,27 @@ func writeSmall(path string) error {
 	return errors.Join(err, out.Close())
 }
 
+// tryTimeout is how long a built program may take for its answer; a sound one needs seconds.
+const tryTimeout = 5 * time.Minute
+
 // generate has the llama-server in lib answer a prompt.
 func (b *build) generate(ctx context.Context, lib, model, setting string) error {
+	bounded, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	err := answer(bounded, lib, model, setting, min(b.opts.Jobs, 2))
+	if ctx.Err() == nil && bounded.Err() != nil {
+		return hint.New(fmt.Sprintf("the llama-server that was built gives no answer within %s", tryTimeout), "please report it")
+	}
+	return err
+}
+
+func answer(ctx context.Context, lib, model, setting string, threads int) error {
 	programs, err := llama.FindServer(ctx, lib, installation.Places{})
 	if err != nil {
 		return err
 	}
 	server, err := programs.Start(ctx, llama.ServerOptions{
-		Model: model, Context: 2 * (triedPrompt + triedAnswer), Threads: min(b.opts.Jobs, 2), Settings: []string{setting},
+		Model: model, Context: 2 * (triedPrompt + triedAnswer), Threads: threads, Settings: []string{setting},
 		Args: []string{"--n-gpu-layers", "0"},
 	})
 	if err != nil {
@@ -128,8 +142,8 @@ func (b *build) generate(ctx context.Context, lib, model, setting string) error 
 	for i := range prompt {
 		prompt[i] = 2 + 37*i
 	}
-	answer, err := server.Greedy(ctx, prompt, triedAnswer)
-	if err == nil && len(answer.Tokens) == 0 {
+	said, err := server.Greedy(ctx, prompt, triedAnswer)
+	if err == nil && len(said.Tokens) == 0 {
 		err = errors.New("llama-server gives no tokens")
 	}
 	return err
@@ -163,22 +177,21 @@ func (b *build) crash(err error, doing string) error {
 	if !ok || !status.Signaled() || !slices.Contains(crashes, status.Signal()) {
 		return err
 	}
-	compiled, way := b.result.CPU, "build without some of these: fh-ollama build --without "
-	if b.opts.CPUVariants == CPUAll {
-		if compiled = "the variant " + b.variant; b.variant == "" {
-			compiled = "all variants"
+	compiled, way := b.result.CPU, "please report it"
+	switch sets := withoutHint(compiled); {
+	case b.opts.CPUVariants == CPUAll:
+		if b.variant != "" {
+			compiled = "the variant " + b.variant
 		}
-		return hint.Wrap(fmt.Errorf("%w (%s; compiled for %s)", err, doing, compiled),
-			"build for this machine alone, with fewer sets of instructions: fh-ollama build --without amx,avx512")
+		way = "build for this machine alone, with fewer sets of instructions: fh-ollama build --without amx,avx512"
+	case sets != "" && b.opts.Stock:
+		way = "build without some of these: fh-ollama build --stock --without " + sets
+	case sets != "":
+		way = "build without some of these: fh-ollama build --without " + sets
+	case compiled == "":
+		compiled = "any processor"
 	}
-	sets := withoutHint(compiled)
-	if sets == "" {
-		return hint.Wrap(fmt.Errorf("%w (%s; compiled for %s)", err, doing, compiled), "please report it")
-	}
-	if b.opts.Stock {
-		way = "build without some of these: fh-ollama build --stock --without "
-	}
-	return hint.Wrap(fmt.Errorf("%w (%s; compiled for %s)", err, doing, compiled), way+sets)
+	return hint.Wrap(fmt.Errorf("%w (%s; compiled for %s)", err, doing, compiled), way)
 }
 
 // checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need

@@ -52,6 +52,9 @@ func tryIn(t *testing.T, lib string, opts Options) (string, error) {
 	t.Helper()
 	opts.Jobs = 2
 	b := &build{dir: t.TempDir(), opts: opts, result: Result{CPU: "SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8"}}
+	if opts.CPUVariants == CPUAll {
+		b.result.CPU = "all variants"
+	}
 	tried, err := b.try(t.Context(), lib)
 	if left, _ := filepath.Glob(filepath.Join(b.dir, "scratch-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -70,8 +73,20 @@ func TestBuildIsTried(t *testing.T) {
 	}
 }
 
-// plantCrash gives the CPU backend in lib a fault: the illegal instruction of a processor that lacks a set, as soon as the
-// library is loaded, or as soon as a program converts.
+// Of all variants the chosen one is tried, and named.
+func TestBuildOfAllVariantsIsTried(t *testing.T) {
+	lib := builtIn(t, "dist-stock")
+	said := "#!/bin/sh\necho 'load_backend: loaded RPC backend from /x/libggml-rpc.so'\necho 'load_backend: loaded CPU backend from /x/libggml-cpu-haswell.so'\n"
+	if err := os.WriteFile(filepath.Join(lib, "llama-bench"), []byte(said), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if tried, err := tryIn(t, lib, Options{Stock: true, CPUVariants: CPUAll}); err != nil || tried != "haswell, answers dense" {
+		t.Errorf("%q, %v", tried, err)
+	}
+}
+
+// plantCrash replaces a file in lib by one that ends its program as an instruction does which the processor lacks: a library as
+// soon as it is loaded, a program as soon as it runs.
 func plantCrash(t *testing.T, lib, file string) {
 	t.Helper()
 	cc, err := exec.LookPath("cc")

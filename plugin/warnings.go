@@ -94,7 +94,7 @@ func ownCompiles(database []byte, head string) ([]compile, error) {
 
 // readOnly makes the command of a compile one that writes nothing.
 func readOnly(words []string, head string) []string {
-	if strings.Contains(filepath.Base(words[0]), "ccache") {
+	if slices.Contains(launchers, program(words[0])) {
 		words = words[1:]
 	}
 	var args []string
