@@ -31,6 +31,7 @@ type Report struct {
 type Server struct {
 	URL       string `json:"url"`
 	Reachable bool   `json:"reachable"`
+	Refuses   bool   `json:"refuses,omitempty"`   // somebody answers, but not what an Ollama would
 	Version   string `json:"version,omitempty"`   // Ollama's
 	Patched   bool   `json:"patched"`             // built with FlashHead
 	FlashHead string `json:"flashhead,omitempty"` // version of the patch
@@ -106,6 +107,7 @@ func (r *Report) server(ctx context.Context, s server.Server) {
 	r.Server.URL = s.Host.String()
 	version, err := s.Version(ctx)
 	if err != nil {
+		r.Server.Refuses = server.Answered(err)
 		r.wrong(err)
 		return
 	}

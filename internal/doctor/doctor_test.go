@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -82,6 +84,24 @@ func TestProblems(t *testing.T) {
 	}
 	if strings.Contains(r.String(), "wrong") {
 		t.Error("a single problem is shown twice")
+	}
+}
+
+// A server that wants a login, or is another program, is there, and the doctor does not say that nobody is.
+func TestRefusingServer(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer s.Close()
+	host, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Examine(context.Background(), server.At(host), installationtest.New(t).Places, []string{t.TempDir()}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := r.String()
+	if strings.Contains(text, "not reachable") || strings.Contains(text, "no Ollama answers") || !strings.Contains(text, "wants a login: 401") || !r.Server.Refuses {
+		t.Error(text)
 	}
 }
 

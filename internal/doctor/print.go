@@ -16,6 +16,8 @@ func (r Report) String() string {
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 
 	switch s := r.Server; {
+	case s.Refuses:
+		row("ollama", "%s, does not answer as an Ollama would", s.URL)
 	case !s.Reachable:
 		row("ollama", "%s, not reachable", s.URL)
 	case s.Patched:

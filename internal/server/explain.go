@@ -100,6 +100,15 @@ func (s Server) explainStatus(status api.StatusError, err error) error {
 	return hint.Wrap(fmt.Errorf(cause, s.Host, answer, silently{err}), way)
 }
 
+// Answered tells whether an error of a request is what somebody answered, so that there is somebody.
+func Answered(err error) bool {
+	var login api.AuthorizationError
+	var status api.StatusError
+	var syntax *json.SyntaxError
+	var form *json.UnmarshalTypeError
+	return errors.As(err, &login) || errors.As(err, &status) || errors.As(err, &syntax) || errors.As(err, &form)
+}
+
 func isCanceled(err error) bool { return errors.Is(err, context.Canceled) }
 
 // silently keeps an error in the chain whose text says nothing more.

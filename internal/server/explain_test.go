@@ -50,6 +50,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 			t.Errorf("%s: %v\n  %s", name, err, hint.Of(err))
 			continue
 		}
+		if !Answered(err) {
+			t.Errorf("%s: nobody answered", name)
+		}
 		if text := err.Error(); strings.Contains(text, "no Ollama answers") || strings.ContainsAny(text, "\n") || len(text) > 400 {
 			t.Errorf("%s: %q", name, text)
 		}

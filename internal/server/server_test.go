@@ -74,6 +74,9 @@ func TestUnreachable(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no Ollama answers at "+host.String()) || !strings.Contains(hint.Of(err), "ollama serve") {
 		t.Errorf("%v, %q", err, hint.Of(err))
 	}
+	if Answered(err) {
+		t.Error("somebody answered")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := At(host).Version(ctx); !errors.Is(err, context.Canceled) {
