@@ -15,6 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
@@ -55,7 +56,44 @@ func TestDoctorPatched(t *testing.T) {
 		t.Errorf("the file's head: %+v", cpu)
 	}
 	if report.File == nil || !report.File.Sound || report.File.Clusters != clusterCount {
-		t.Errorf("file: %+v", report.File)
+		t.Fatalf("file: %+v", report.File)
+	}
+	if r := report.File.Runtime; r == nil || !r.Active || !strings.HasPrefix(r.Said, "active on CPU: ") || r.Plugin != "" {
+		t.Errorf("the runtime with the file: %+v", r)
+	}
+}
+
+// What the real runtime does with a file wins over what its keys promise, without an Ollama that answers.
+func TestDoctorAsksTheRuntime(t *testing.T) {
+	h := patched(t)
+	run := func(h host, file string, env ...string) (doctor.Report, string) {
+		cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "doctor", "--json", file)
+		cmd.Env = append(append(harness.Environment(t.TempDir()), "OLLAMA_HOST=127.0.0.1:1"), h.environment(env)...)
+		out, _ := cmd.Output() // fails: no Ollama answers
+		var report doctor.Report
+		if err := json.Unmarshal(out, &report); err != nil || report.File == nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return report, string(out)
+	}
+	// sound by its keys, but its body is no model
+	odd := filepath.Join(t.TempDir(), "odd.gguf")
+	f := gguftest.Model(1024, 32)
+	file := gguftest.Write(t, "in.gguf", f.Bytes())
+	withAnyMap(t, file, odd, 8)
+	report, text := run(h, odd)
+	if !report.File.Sound || report.File.Runtime == nil || report.File.Runtime.Active || !strings.Contains(text, "cannot load "+odd) {
+		t.Errorf("a file that cannot be loaded: %s", text)
+	}
+	report, text = run(h, tinyConverted(t, "gemma3n", "library"))
+	if r := report.File.Runtime; r == nil || !r.Active || !strings.Contains(r.Said, "128 tokens in 16 clusters") {
+		t.Errorf("a gemma3n: %s", text)
+	}
+	// a stock Ollama, and the plug-in where fh-ollama build --plugin leaves it
+	h = plugin(t)
+	report, text = run(h, converted(t))
+	if r := report.File.Runtime; r == nil || !r.Active || r.Plugin != h.library() || !strings.Contains(r.Said, "rows in cluster order") {
+		t.Errorf("with the plug-in: %s", text)
 	}
 }
 

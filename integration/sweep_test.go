@@ -58,6 +58,14 @@ func tinyModel(t *testing.T, arch, kind string) string {
 	return filepath.Join(dir, arch+"-"+kind+".gguf")
 }
 
+// tinyConverted is such a model with FlashHead.
+func tinyConverted(t *testing.T, arch, kind string) string {
+	t.Helper()
+	fast := filepath.Join(t.TempDir(), "fast.gguf")
+	convertFile(t, patched(t), tinyModel(t, arch, kind), fast, "--cluster-size", "8")
+	return fast
+}
+
 // Models whose heads FlashHead cannot choose by run dense, and say why, even if a file has keys that fit.
 func TestObstacles(t *testing.T) { onBothHosts(t, obstacles) }
 

@@ -78,14 +78,14 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 	}
 	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), placement.LibraryPaths()...), func(path string) bool { return !isFile(path) })
 	for _, i := range found {
-		programs, ok = llama.ServerIn(i.LibDir)
-		switch {
-		case !ok:
-		case strings.Contains(i.Version, "+flashhead"):
-			return programs, "", true
-		case len(libraries) > 0:
-			plugin, err := filepath.Abs(libraries[0])
-			return programs, plugin, err == nil
+		if inside := strings.Contains(i.Version, "+flashhead"); inside != (len(libraries) == 0) {
+			continue // who has a plug-in wants to know about that
+		}
+		if programs, ok = llama.ServerIn(i.LibDir); ok {
+			if len(libraries) > 0 {
+				plugin, _ = filepath.Abs(libraries[0])
+			}
+			return programs, plugin, true
 		}
 	}
 	return programs, "", false

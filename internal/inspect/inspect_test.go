@@ -137,3 +137,19 @@ func TestHostileText(t *testing.T) {
 		t.Errorf("the report is %q", text)
 	}
 }
+
+// TestObstacle: a head that no runtime can speed up is never worth converting, and that is said.
+func TestObstacle(t *testing.T) {
+	file := gguftest.Model(4096, 64)
+	file.Tensors = append(file.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*4096), 4096))
+	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.WorthIt || !strings.Contains(r.Obstacle, "has a bias") || !strings.Contains(r.String(), "\nverdict     FlashHead cannot speed up this llama model") {
+		t.Errorf("%+v\n%s", r, r)
+	}
+	if strings.Contains(r.String(), "expected") {
+		t.Errorf("a speed-up is promised:\n%s", r)
+	}
+}
