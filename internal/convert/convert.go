@@ -35,6 +35,8 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 	source, clusters := o.source()
 	summary, err := From(ctx, source, o.Target, p)
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return summary, hint.Wrap(ctx.Err(), clusters.interrupted())
 	case err != nil: // the checkpoint stays, for the next try
 	case o.KeepCheckpoint:
 		summary.Checkpoint = clusters.checkpoint

@@ -134,6 +134,11 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 		}
 	}
 	if err := register(ctx, o, result.Name, source.file.WithWeights(weights), p); err != nil {
+		if ctx.Err() != nil && kept != nil {
+			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
+		} else if ctx.Err() != nil && checkpoint != "" {
+			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with the clusters, which are done")
+		}
 		return Result{}, err
 	}
 	if checkpoint != "" {
