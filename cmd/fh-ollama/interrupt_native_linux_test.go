@@ -41,8 +41,9 @@ func interrupt(t *testing.T, child string, flags ...string) {
 // interruptWhile starts cmd with a folder for temporary files and interrupts it, after a look, while a child of that name
 // works. It must end with 1 and two lines, leave no file in the folder, and no child.
 func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
-	tmp := t.TempDir()
-	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "FH_OLLAMA_CACHE="+t.TempDir())
+	cache := t.TempDir()
+	tmp := filepath.Join(cache, "temporary")
+	cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

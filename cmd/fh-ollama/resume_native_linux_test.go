@@ -26,7 +26,7 @@ func TestResume(t *testing.T) {
 	convert := func(name string, flags ...string) (*exec.Cmd, *bytes.Buffer) {
 		args := []string{"convert", model, "-o", filepath.Join(out, name), "--lib", nativeDir(t), "--cluster-size", "64", "--iterations", "30"}
 		cmd := exec.Command("fh-ollama", append(args, flags...)...)
-		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache, "TMPDIR="+t.TempDir())
+		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)
 		said := new(bytes.Buffer)
 		cmd.Stderr = said
 		return cmd, said
