@@ -14,54 +14,55 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// between puts a proxy in front of o that calls before for every request that makes a model, and asks o only if that returns
-// true; it returns what runs `fh-ollama create` against it.
-func between(t *testing.T, o *harness.Ollama, before func(w http.ResponseWriter) bool) func(args ...string) (string, error) {
+// createAt runs `fh-ollama create` against the server at host, in o's environment, and returns all that it said.
+func createAt(t *testing.T, o *harness.Ollama, host string, args ...string) (string, error) {
+	t.Helper()
+	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), append([]string{"create"}, args...)...)
+	cmd.Env = append(cmd.Env, "OLLAMA_HOST="+host)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// between puts a proxy in front of o, which asks o what intercept lets pass, and returns its address.
+func between(t *testing.T, o *harness.Ollama, intercept func(w http.ResponseWriter, r *http.Request) (pass bool)) string {
 	t.Helper()
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: o.Host})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/api/create" && !before(w) {
-			return
+		if intercept(w, r) {
+			proxy.ServeHTTP(w, r)
 		}
-		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return func(args ...string) (string, error) {
-		cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), append([]string{"create"}, args...)...)
-		cmd.Env = append(cmd.Env, "OLLAMA_HOST="+server.URL)
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
+	return server.URL
 }
 
 // After a registration that fails, the same command goes on with the file that it keeps. Another conversion does not take
 // that file for its own.
 func TestCreateKeepAgain(t *testing.T) {
 	o := serve(t, patched(t))
-	fail := true
-	run := between(t, o, func(w http.ResponseWriter) bool {
-		if fail {
+	failing := between(t, o, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/api/create" {
 			http.Error(w, `{"error":"no"}`, http.StatusInternalServerError)
+			return false
 		}
-		return !fail
+		return true
 	})
 	kept := filepath.Join(t.TempDir(), "kept.gguf")
 	args := []string{"kept", "--from", trainedModel, "--keep", kept, "--iterations", "2"}
-	out, err := run(args...)
+	out, err := createAt(t, o, failing, args...)
 	if err == nil {
 		t.Fatalf("registered:\n%s", out)
 	}
 	first := digest(t, kept)
 	before, _ := os.Stat(kept)
-	fail = false
 
 	for _, other := range [][]string{{"--seed", "9"}, {"--iterations", "1"}, {"--probes", "9"}, {"--cluster-size", "32"}, {"--centroid-type", "f16"}} {
-		if out, err := run(append(args, other...)...); err == nil ||
+		if out, err := createAt(t, o, o.Host, append(args, other...)...); err == nil ||
 			!strings.HasSuffix(out, "kept.gguf exists already\n  choose another output with --keep, or give --force to replace it\n") {
 			t.Errorf("%q: %v\n%s", other, err, out)
 		}
 	}
-	if out, err = run(args...); err != nil || !strings.Contains(out, "the conversion is there already, as "+kept) {
+	if out, err = createAt(t, o, o.Host, args...); err != nil || !strings.Contains(out, "the conversion is there already, as "+kept) {
 		t.Fatalf("again: %v\n%s", err, out)
 	}
 	after, err := os.Stat(kept)
@@ -74,7 +75,7 @@ func TestCreateKeepAgain(t *testing.T) {
 	if !hasMap(t, o, "kept") {
 		t.Error("the model has no cluster map")
 	}
-	if out, err := run("other", "--from", trainedModel, "--keep", kept, "--iterations", "2", "--force"); err != nil {
+	if out, err := createAt(t, o, o.Host, "other", "--from", trainedModel, "--keep", kept, "--iterations", "2", "--force"); err != nil {
 		t.Errorf("--force: %v\n%s", err, out)
 	}
 }
@@ -143,12 +144,8 @@ func TestCreateKeepModelfileInTheWay(t *testing.T) {
 func TestCreateNameTakenMeanwhile(t *testing.T) {
 	o := serve(t, patched(t))
 	asked := 0
-	direct := between(t, o, func(http.ResponseWriter) bool { asked++; return true })
-
-	// the real server gets the name as soon as the file is sent
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: o.Host})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/api/blobs/") {
+	host := between(t, o, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/api/blobs/") { // as soon as the file is sent
 			m := &modelfile.Modelfile{From: []string{trainedModel}, System: "the user's"}
 			if err := modelfile.Register(timeout(t), o.Client, "taken", m, nil); err != nil {
 				t.Error(err)
@@ -157,19 +154,17 @@ func TestCreateNameTakenMeanwhile(t *testing.T) {
 		if r.URL.Path == "/api/create" {
 			asked++
 		}
-		proxy.ServeHTTP(w, r)
-	}))
-	defer server.Close()
-	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "taken", "--from", trainedModel, "--iterations", "1", "--seed", "77")
-	cmd.Env = append(cmd.Env, "OLLAMA_HOST="+server.URL)
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.HasSuffix(string(out), "fh-ollama: the model taken appeared meanwhile and was left as it is\n  give another name, or --force to replace it\n") {
+		return true
+	})
+	args := []string{"taken", "--from", trainedModel, "--iterations", "1", "--seed", "77"}
+	out, err := createAt(t, o, host, args...)
+	if err == nil || !strings.HasSuffix(out, "fh-ollama: the model taken appeared meanwhile and was left as it is\n  give another name, or --force to replace it\n") {
 		t.Errorf("it ended with %v and said\n%s", err, out)
 	}
 	if show(t, o, "taken").System != "the user's" || hasMap(t, o, "taken") || asked != 0 {
 		t.Errorf("the user's model was replaced, by %d requests", asked)
 	}
-	if out, err := direct("taken", "--from", trainedModel, "--iterations", "1", "--seed", "77", "--force"); err != nil || !hasMap(t, o, "taken") {
+	if out, err := createAt(t, o, o.Host, append(args, "--force")...); err != nil || !hasMap(t, o, "taken") {
 		t.Errorf("--force: %v\n%s", err, out)
 	}
 }
