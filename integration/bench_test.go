@@ -18,16 +18,16 @@ import (
 // changes nothing.
 func benched(t *testing.T, h host, args ...string) benchmark.Report {
 	t.Helper()
-	temporary := t.TempDir()
+	cache := t.TempDir()
 	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), append([]string{"bench", "--json", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
-	cmd.Env = append(append(harness.Environment(scratch), "TMPDIR="+temporary, "FLASHHEAD_ENABLED=0", "FLASHHEAD_PROBES=7", "LLAMA_ARG_THREADS=9"), h.env...)
+	cmd.Env = append(append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+cache, "FLASHHEAD_ENABLED=0", "FLASHHEAD_PROBES=7", "LLAMA_ARG_THREADS=9"), h.env...)
 	var printed strings.Builder
 	cmd.Stderr = &printed
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("fh-ollama bench: %v\n%s", err, printed.String())
 	}
-	if left, _ := os.ReadDir(temporary); len(left) > 0 {
+	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	var report benchmark.Report

@@ -135,7 +135,7 @@ func createFromFile(t *testing.T, h host) {
 	if has, err := o.Client.HeadBlob(timeout(t), "sha256:"+digest(t, kept)); err != nil || !has {
 		t.Errorf("the converted file is not what was registered: %v, %v", has, err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "tmp", "fh-ollama-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary", "*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -154,22 +154,22 @@ func digest(t *testing.T, path string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// The temporary folder is often a small disk of its own: when it is full, the way out names it, and nothing stays.
+// When the disk of the cache is full, the way out names it, and nothing stays.
 func TestCreateWithoutSpace(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs ulimit")
 	}
 	o := serve(t, patched(t))
-	temporary := t.TempDir()
+	cache := t.TempDir()
 	const blocks = 8192 // of 512 bytes to 1 KiB: less than the model takes
-	script := fmt.Sprintf(`ulimit -f %d; exec "$0" create full --from %q`, blocks, trainedModel)
+	script := fmt.Sprintf(`ulimit -f %d; exec "$0" create full --from %q --iterations 1`, blocks, trainedModel)
 	cmd := o.Command(timeout(t), "sh", "-c", script, o.Prefix.Bin("fh-ollama"))
-	cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
+	cmd.Env = append(cmd.Env, "FH_OLLAMA_CACHE="+cache)
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "point TMPDIR at a folder with room") {
-		t.Errorf("error %v; the way out does not name TMPDIR:\n%s", err, out)
+	if err == nil || !strings.Contains(string(out), "point FH_OLLAMA_CACHE at a folder on a disk with room, or give --keep FILE") {
+		t.Errorf("error %v; the way out does not name the cache:\n%s", err, out)
 	}
-	left, err := os.ReadDir(temporary)
+	left, err := os.ReadDir(filepath.Join(cache, "temporary"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}

@@ -29,16 +29,16 @@ func evaluate(t *testing.T, h host, args ...string) evaluation.Report {
 
 func evaluateFile(t *testing.T, h host, file string, args ...string) evaluation.Report {
 	t.Helper()
-	temporary := t.TempDir()
+	cache := t.TempDir()
 	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), append([]string{"eval", file, "--json", "--threads", "2", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
-	cmd.Env = append(append(harness.Environment(scratch), "TMPDIR="+temporary), h.env...)
+	cmd.Env = append(append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+cache), h.env...)
 	var printed strings.Builder
 	cmd.Stderr = &printed
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("fh-ollama eval: %v\n%s", err, printed.String())
 	}
-	if left, _ := os.ReadDir(temporary); len(left) > 0 {
+	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	var report evaluation.Report

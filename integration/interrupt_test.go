@@ -18,7 +18,7 @@ func TestCreateInterrupted(t *testing.T) { onBothHosts(t, createInterrupted) }
 
 func createInterrupted(t *testing.T, h host) {
 	o := serve(t, h)
-	temporary := filepath.Join(filepath.Dir(o.LogFile()), "tmp")
+	temporary := filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary")
 	for _, says := range []string{"", "resuming at iteration "} {
 		interruptCreate(t, o, temporary, says)
 	}
@@ -41,7 +41,7 @@ func interruptCreate(t *testing.T, o *harness.Ollama, temporary, says string) {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		kept, _ := filepath.Glob(filepath.Join(filepath.Dir(temporary), "home", ".cache", "fh-ollama", "checkpoints", "clustering-*"))
+		kept, _ := filepath.Glob(filepath.Join(filepath.Dir(temporary), "checkpoints", "clustering-*"))
 		left, _ := filepath.Glob(filepath.Join(temporary, "fh-ollama-*"))
 		if len(left) > 0 && len(kept) > 0 && strings.Contains(said(), says) {
 			break

@@ -54,7 +54,7 @@ func TestCreateKilled(t *testing.T) {
 	if got := generate(t, o, "killed", prompt, 16).Response; got != answer {
 		t.Errorf("at last the model answers %q, not %q", got, answer)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "tmp", "fh-ollama-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary", "*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

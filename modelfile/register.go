@@ -41,6 +41,19 @@ func Exists(ctx context.Context, client *api.Client, name string) (bool, error) 
 // Register creates the model name on the server from m, whose From and Draft are files readable here. Files that
 // the server already has are not sent again. A model of that name is replaced. report may be nil.
 func Register(ctx context.Context, client *api.Client, name string, m *Modelfile, report func(Event)) error {
+	return register(ctx, client, name, m, true, report)
+}
+
+// ErrExists says that a model of the name is there, and was left as it is.
+var ErrExists = errors.New("the model exists already")
+
+// RegisterNew is Register for a name that must be free: it asks once more when all files are sent, which takes long. What
+// appears in the moment after that is replaced, for Ollama has no request that would not.
+func RegisterNew(ctx context.Context, client *api.Client, name string, m *Modelfile, report func(Event)) error {
+	return register(ctx, client, name, m, false, report)
+}
+
+func register(ctx context.Context, client *api.Client, name string, m *Modelfile, replace bool, report func(Event)) error {
 	if report == nil {
 		report = func(Event) {}
 	}
@@ -58,6 +71,15 @@ func Register(ctx context.Context, client *api.Client, name string, m *Modelfile
 	}
 	if request.DraftFiles, err = upload(ctx, client, m.Draft, report); err != nil {
 		return err
+	}
+	if !replace {
+		exists, err := Exists(ctx, client, name)
+		if err == nil && exists {
+			err = ErrExists
+		}
+		if err != nil {
+			return fmt.Errorf("create %s: %w", name, err)
+		}
 	}
 	status := ""
 	err = client.Create(ctx, request, func(p api.ProgressResponse) error {

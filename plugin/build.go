@@ -22,7 +22,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
+	"github.com/fh-ollama/fh-ollama/internal/cache"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/trust"
 )
 
@@ -83,16 +85,7 @@ type Result struct {
 }
 
 // DefaultCache is the folder that FH_OLLAMA_CACHE names, or fh-ollama in the user's cache folder.
-func DefaultCache() (string, error) {
-	if dir := os.Getenv("FH_OLLAMA_CACHE"); dir != "" {
-		return filepath.Abs(dir)
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", hint.Wrap(err, "name a folder for downloads and builds in FH_OLLAMA_CACHE")
-	}
-	return filepath.Join(dir, "fh-ollama"), nil
-}
+func DefaultCache() (string, error) { return cache.Folder() }
 
 // withDefaults fills in what is not set and makes paths absolute.
 func (o Options) withDefaults() (Options, error) {
@@ -107,7 +100,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, err
 	}
 	if o.Jobs == 0 {
-		o.Jobs = runtime.NumCPU()
+		o.Jobs = processors.Usable()
 	}
 	if o.CPUVariants == "" {
 		o.CPUVariants = CPUNative

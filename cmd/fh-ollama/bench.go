@@ -21,7 +21,7 @@ func benchCommand() *cli.Command {
 		Description: "Runs llama-bench on a converted model with the dense head and FlashHead in turn.\n\n" +
 			"Example: fh-ollama bench --shape llama-3.2-1b  # needs no model",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "shape", Usage: "make a model like `NAME,...`, or all, in TMPDIR"},
+			&cli.StringSliceFlag{Name: "shape", Usage: "make a model like `NAME,...`, or all, in the cache"},
 			&cli.StringSliceFlag{Name: "type", Usage: "of its weights, `NAME,...`, or all (default: " + bench.DefaultType + ")"},
 			&cli.IntFlag{Name: "sketch-rank", Usage: "give it a sketch of `R` directions, as calibrated ones have"},
 			&cli.StringSliceFlag{Name: "probes", Usage: "`P,P,...`, or K/16 and the like (default: the model's)"},

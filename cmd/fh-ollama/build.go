@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
@@ -35,7 +36,7 @@ func buildCommand() *cli.Command {
 			&cli.BoolFlag{Name: "stock", Usage: "leave FlashHead out, for comparison"},
 			&cli.PathFlag{Name: "ollama-source", Usage: "copy Ollama from the checkout `DIR`"},
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
-			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: runtime.NumCPU(), Usage: "run `N` compilers at once"},
+			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: processors.Usable(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
 			&cli.StringSliceFlag{Name: "without", Usage: "leave out `SETS` of instructions, e.g. amx,avx512"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "`LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},

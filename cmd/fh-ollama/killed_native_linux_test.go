@@ -23,11 +23,12 @@ func TestKilled(t *testing.T) {
 	const rounds = 12
 	const model = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
 	source := read(t, model)
-	out, cache, tmp := t.TempDir(), t.TempDir(), t.TempDir()
+	out, cache := t.TempDir(), t.TempDir()
+	tmp := filepath.Join(cache, "temporary")
 	convert := func(name string, flags ...string) *exec.Cmd {
 		args := []string{"convert", model, "-o", filepath.Join(out, name), "--lib", nativeDir(t), "--cluster-size", "64", "--iterations", "6"}
 		cmd := exec.Command("fh-ollama", append(args, flags...)...)
-		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache, "TMPDIR="+tmp)
+		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)
 		return cmd
 	}
 	begun := time.Now()

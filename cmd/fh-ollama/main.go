@@ -45,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if ctx.Err() != nil {
-		err = hint.Wrap(errors.New("interrupted"), "run the same command again; nothing was left half done")
+		err = hint.Wrap(errors.New("interrupted"), afterInterrupt(err))
 	}
 	fmt.Fprint(stderr, commandline.Printable(hint.Text("fh-ollama", err)))
 	if code, ok := signal.code(); ok {

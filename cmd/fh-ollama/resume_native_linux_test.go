@@ -26,7 +26,7 @@ func TestResume(t *testing.T) {
 	convert := func(name string, flags ...string) (*exec.Cmd, *bytes.Buffer) {
 		args := []string{"convert", model, "-o", filepath.Join(out, name), "--lib", nativeDir(t), "--cluster-size", "64", "--iterations", "30"}
 		cmd := exec.Command("fh-ollama", append(args, flags...)...)
-		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache, "TMPDIR="+t.TempDir())
+		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)
 		said := new(bytes.Buffer)
 		cmd.Stderr = said
 		return cmd, said
@@ -58,6 +58,10 @@ func TestResume(t *testing.T) {
 		}
 		if resumed := strings.Contains(said.String(), "resuming at iteration "); resumed != (round > 0) {
 			t.Errorf("round %d said %q", round, said)
+		}
+		if signal == syscall.SIGINT && !strings.HasSuffix(said.String(), "\nfh-ollama: interrupted\n  run the same command again: "+
+			"it goes on after the last round of clustering that was done\n") {
+			t.Errorf("round %d does not say that it goes on: %q", round, said)
 		}
 		if _, err := os.Stat(filepath.Join(out, "out.gguf")); err == nil {
 			t.Errorf("round %d: the output is there", round)

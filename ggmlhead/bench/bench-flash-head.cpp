@@ -3,6 +3,7 @@
 #include "bench-device.h"
 #include "bench-head.h"
 #include "bench-machine.h"
+#include "flash-head-processors.h"
 
 #include "../tool/flags.h"
 
@@ -11,7 +12,6 @@
 #include <cstring>
 #include <exception>
 #include <string>
-#include <thread>
 
 static const char * USAGE =
     "usage: bench-flash-head [options]\n"
@@ -154,7 +154,7 @@ static int bench(int argc, char ** argv) {
         return 0;
     }
     run(shape, n_probe, n_rows, 1, n_rounds, stock_ops == 1);
-    const int all = (int) std::thread::hardware_concurrency();
+    const int all = flash_head_processors();
     if (all > 1) {
         run(shape, n_probe, n_rows, all, n_rounds, stock_ops == 1);
     }

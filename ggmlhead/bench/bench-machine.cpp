@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 static const size_t STREAM_SIZE = 256 << 20;
@@ -34,19 +37,30 @@ double bench_bandwidth(int n_threads) {
         std::atomic<int> ready = {0};
         std::vector<std::chrono::steady_clock::time_point> begin(n_threads), end(n_threads);
         std::vector<std::thread> threads;
-        for (int i = 0; i < n_threads; i++) {
-            threads.emplace_back([&, i] {
-                ready++;
-                while (ready < n_threads) { // all begin at once
-                    std::this_thread::yield();
-                }
-                begin[i] = std::chrono::steady_clock::now();
-                total += sum_of(data.data() + i*part, part);
-                end[i] = std::chrono::steady_clock::now();
-            });
+        threads.reserve(n_threads);
+        const auto work = [&](int i) {
+            ready++;
+            while (ready < n_threads) { // all begin at once
+                std::this_thread::yield();
+            }
+            begin[i] = std::chrono::steady_clock::now();
+            total += sum_of(data.data() + i*part, part);
+            end[i] = std::chrono::steady_clock::now();
+        };
+        std::string problem;
+        try {
+            for (int i = 0; i < n_threads; i++) {
+                threads.emplace_back(work, i);
+            }
+        } catch (const std::exception & e) {
+            problem = e.what();
+            ready   = n_threads; // those that there are need not wait
         }
         for (std::thread & t : threads) {
             t.join();
+        }
+        if (!problem.empty()) {
+            throw std::runtime_error("cannot start " + std::to_string(n_threads) + " threads: " + problem);
         }
         const std::chrono::duration<double> took = *std::max_element(end.begin(), end.end()) - *std::min_element(begin.begin(), begin.end());
         best = std::max(best, part*n_threads*sizeof(uint64_t)/took.count());

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
+#include <memory>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 struct fhc_pool {
@@ -19,10 +24,28 @@ struct fhc_pool {
     int                          n_busy = 0;     // helpers still in this round
     bool                         stop   = false;
 
+    std::exception_ptr           thrown;         // by a task of this round
+
     std::atomic<int64_t>         next{0};
     int64_t                      n_tasks = 0;
     const std::function<void(int, int64_t)> * fn = nullptr;
 };
+
+// Does tasks until none is left. The calling thread ticks.
+static void fhc_pool_work(fhc_pool * pool, int worker, bool ticks) {
+    try {
+        for (int64_t task; (task = pool->next.fetch_add(1)) < pool->n_tasks; ) {
+            (*pool->fn)(worker, task);
+            if (ticks && pool->tick) {
+                pool->tick((double) std::min(pool->next.load(), pool->n_tasks) / pool->n_tasks);
+            }
+        }
+    } catch (...) {
+        std::lock_guard<std::mutex> lock(pool->mutex);
+        pool->thrown = std::current_exception();
+        pool->next   = pool->n_tasks;
+    }
+}
 
 static void fhc_pool_helper(fhc_pool * pool, int worker) {
     uint64_t seen = 0;
@@ -34,9 +57,7 @@ static void fhc_pool_helper(fhc_pool * pool, int worker) {
         }
         seen = pool->round;
         lock.unlock();
-        for (int64_t task; (task = pool->next.fetch_add(1)) < pool->n_tasks; ) {
-            (*pool->fn)(worker, task);
-        }
+        fhc_pool_work(pool, worker, false);
         lock.lock();
         if (--pool->n_busy == 0) {
             pool->idle.notify_one();
@@ -45,12 +66,17 @@ static void fhc_pool_helper(fhc_pool * pool, int worker) {
 }
 
 fhc_pool * fhc_pool_new(int n_threads) {
-    fhc_pool * pool = new fhc_pool;
+    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(new fhc_pool, fhc_pool_free);
     pool->n_threads = std::max(1, n_threads);
-    for (int i = 1; i < pool->n_threads; i++) {
-        pool->threads.emplace_back(fhc_pool_helper, pool, i);
+    try {
+        pool->threads.reserve(pool->n_threads);
+        for (int i = 1; i < pool->n_threads; i++) {
+            pool->threads.emplace_back(fhc_pool_helper, pool.get(), i);
+        }
+    } catch (const std::exception & e) { // the threads that there are end with the pool
+        throw std::runtime_error("cannot start " + std::to_string(pool->n_threads) + " threads: " + e.what());
     }
-    return pool;
+    return pool.release();
 }
 
 void fhc_pool_free(fhc_pool * pool) {
@@ -83,12 +109,10 @@ void fhc_pool_run(fhc_pool * pool, int64_t n_tasks, const std::function<void(int
         pool->round++;
     }
     pool->wake.notify_all();
-    for (int64_t task; (task = pool->next.fetch_add(1)) < n_tasks; ) {
-        fn(0, task);
-        if (pool->tick) {
-            pool->tick((double) std::min(pool->next.load(), n_tasks) / n_tasks);
-        }
-    }
+    fhc_pool_work(pool, 0, true);
     std::unique_lock<std::mutex> lock(pool->mutex);
     pool->idle.wait(lock, [&] { return pool->n_busy == 0; });
+    if (pool->thrown) {
+        std::rethrow_exception(std::exchange(pool->thrown, nullptr));
+    }
 }

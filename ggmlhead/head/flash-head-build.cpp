@@ -1,6 +1,7 @@
 #include "flash-head-build.h"
 
 #include "flash-head-centroids.h"
+#include "flash-head-processors.h"
 #include "flash-head-project.h"
 #include "flash-head-sketch.h"
 #include "flash-head-threads.h"
@@ -9,7 +10,6 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
-#include <thread>
 
 // Rows of a matrix, to be read as floats.
 struct row_reader {
@@ -43,7 +43,7 @@ static void prefetch(const char * row, size_t size) {
 }
 
 int flash_head_build_threads() {
-    return std::max(1, (int) std::thread::hardware_concurrency());
+    return flash_head_processors();
 }
 
 void flash_head_transpose(const std::vector<float> & directions, int32_t rank, float * out) {

@@ -1,12 +1,17 @@
 #include "flash-head-statistics.h"
 
 #include <chrono>
+#include <exception>
 #include <stdio.h>
 
 static const auto PAUSE = std::chrono::milliseconds(500);
 
 flash_head_statistics::flash_head_statistics(const char * weight, int64_t n_vocab, logger log)
-    : weight(weight), n_vocab(n_vocab), log(log), watch([this] { watch_for_pauses(); }) {
+    : weight(weight), n_vocab(n_vocab), log(log) {
+    try {
+        watch = std::thread([this] { watch_for_pauses(); });
+    } catch (const std::exception &) { // no more threads: the lines at 1, 2, 4, ... steps and at the end remain
+    }
 }
 
 flash_head_statistics::~flash_head_statistics() {
@@ -15,7 +20,9 @@ flash_head_statistics::~flash_head_statistics() {
         ended = true;
     }
     ending.notify_one();
-    watch.join();
+    if (watch.joinable()) {
+        watch.join();
+    }
     if (said != all.steps) {
         say();
     }

@@ -4,6 +4,7 @@
 #include "calibrate-fixture.h"
 
 #include "records.h"
+#include "threads-test.h"
 
 checker check;
 
@@ -282,5 +283,6 @@ int main() {
     test_low_rank();
     test_threads();
     test_degenerate();
+    test_thread_numbers(check);
     return check.finish();
 }

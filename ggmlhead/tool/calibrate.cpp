@@ -2,6 +2,7 @@
 
 #include "flags.h"
 #include "flash-head-calibrate.h"
+#include "flash-head-processors.h"
 #include "flash-head-settings.h"
 #include "flash-head-sketch.h"
 #include "input.h"
@@ -9,11 +10,9 @@
 #include "output.h"
 #include "progress.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <thread>
 
 struct calibrate_args {
     std::string model;
@@ -128,7 +127,7 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
     fhc_matrix            hidden;
     std::vector<uint32_t> cluster, sizes;
     int64_t               n_hidden  = 0;
-    const int             n_threads = args.threads > 0 ? (int) args.threads : std::max(1, (int) std::thread::hardware_concurrency());
+    const int             n_threads = args.threads > 0 ? (int) args.threads : flash_head_processors();
     if (!fhc_tensor_find(args.model.c_str(), args.tensor.c_str(), &weight.info, error)
             || !flash_head_tool_count_rows(args.hidden, weight.info.n_cols, &n_hidden, error)
             || !check_sizes(args, weight.info, params.centroid_type, n_hidden, error)

@@ -2,15 +2,14 @@
 
 #include "flags.h"
 #include "flash-head-cluster.h"
+#include "flash-head-processors.h"
 #include "json.h"
 #include "matmul.h"
 #include "output.h"
 #include "progress.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <thread>
 
 struct cluster_args {
     std::string model;
@@ -106,7 +105,7 @@ int flash_head_tool_cluster(int argc, char ** argv) {
     // ggml's own words would come between the lines of the protocol
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
 
-    const int n_threads = args.threads > 0 ? (int) args.threads : std::max(1, (int) std::thread::hardware_concurrency());
+    const int n_threads = args.threads > 0 ? (int) args.threads : flash_head_processors();
     reporter  report;
 
     std::string     error;

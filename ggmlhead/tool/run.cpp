@@ -11,7 +11,7 @@ static const char * USAGE =
     "         --cluster-size M   rows a cluster (default 16)\n"
     "         --iterations N     iterations of k-means (default 8)\n"
     "         --seed S           of the first centroids (default 0)\n"
-    "         --threads T        (default: all cores)\n"
+    "         --threads T        (default: the processors that it may use)\n"
     "         --checkpoints DIR  keep in DIR what is there after each iteration, for a run that goes on after an interruption;\n"
     "                            the file, which the last event names, is the caller's to remove\n"
     "         --version TEXT     of the caller: what another version kept is not used\n"

@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +25,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
@@ -51,7 +51,7 @@ func main() {
 	settings := flag.String("settings", "", "comma-separated `LIST` of FlashHead's settings, as FLASHHEAD_PROBES=256")
 	flag.IntVar(&o.tokens, "tokens", 16, "tokens of each sequence")
 	flag.IntVar(&o.runs, "runs", 5, "timed runs of each side")
-	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of llama.cpp")
+	flag.IntVar(&o.threads, "threads", processors.Usable(), "threads of llama.cpp")
 	flag.Parse()
 	o.prefix, o.model = harness.Prefix(*prefix), flag.Arg(0)
 	if *settings != "" {

@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/integration/turns"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
@@ -56,7 +56,7 @@ func main() {
 	flag.IntVar(&o.tokens, "tokens", 128, "tokens to write at each")
 	flag.IntVar(&o.ahead, "ahead", 4, "tokens that are drafted at once")
 	flag.IntVar(&o.runs, "runs", 5, "timed runs of each")
-	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of llama.cpp")
+	flag.IntVar(&o.threads, "threads", processors.Usable(), "threads of llama.cpp")
 	flag.Parse()
 	o.prefix = harness.Prefix(*prefix)
 	if *settings != "" {

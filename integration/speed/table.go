@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
@@ -45,7 +45,7 @@ var rows = []struct {
 }
 
 // threads is how many the machine has.
-func threads() int { return runtime.NumCPU() }
+func threads() int { return processors.Usable() }
 
 // used says how many threads a model was given, if not left to Ollama.
 func used(threads int) string {

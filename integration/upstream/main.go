@@ -10,12 +10,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
@@ -29,7 +29,7 @@ func main() {
 	flag.StringVar(&opts.OllamaSource, "ollama-source", "", "check the Ollama of the checkout `DIR`")
 	flag.StringVar(&opts.LlamaCppSource, "llama-cpp-source", "", "check the llama.cpp of the checkout `DIR`")
 	flag.StringVar(&opts.Series, "series", "", "try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
-	flag.IntVar(&opts.Jobs, "jobs", runtime.NumCPU(), "run `N` compilers at once")
+	flag.IntVar(&opts.Jobs, "jobs", processors.Usable(), "run `N` compilers at once")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/upstream [flags] [VERSION...]\n\nExample: go run ./integration/upstream v0.33.0 0.3.35\n\n")
 		flag.PrintDefaults()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -148,12 +147,9 @@ func (e *export) config() (*output.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := output.Create(e.files.config, "--assets", int64(len(text)))
+	out, err := output.Replace(e.files.config, "--assets", int64(len(text)))
 	if err != nil {
 		return nil, err
-	}
-	if before, err := os.Stat(e.files.config); err == nil {
-		out.Chmod(before.Mode().Perm()) // best effort, as not every file system has them
 	}
 	_, err = out.Write(text)
 	if err != nil {
@@ -171,7 +167,7 @@ func (e *export) config() (*output.File, error) {
 // clusters writes the clusters under a temporary name and reads them again.
 func (e *export) clusters(ctx context.Context, centroids *cluster.Centroids) (*output.File, error) {
 	size := 4*int64(e.params.Clusters)*e.head.Width() + 8*e.head.Vocab()
-	out, err := output.Create(e.files.clusters, "--assets", size+4096)
+	out, err := output.Replace(e.files.clusters, "--assets", size+4096)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/server"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
@@ -41,7 +41,7 @@ const DefaultType = "q4_k_m"
 
 // Defaults are the options that are not given.
 func Defaults() Options {
-	return Options{Threads: slices.Compact([]int{1, runtime.NumCPU()}), Tokens: 128, Rounds: 9}
+	return Options{Threads: slices.Compact([]int{1, processors.Usable()}), Tokens: 128, Rounds: 9}
 }
 
 // most bounds numbers that are given by mistake.

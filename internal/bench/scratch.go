@@ -20,7 +20,7 @@ func (r *runner) synthetic(ctx context.Context) error {
 	}
 	dir, err := output.NewFolder("bench")
 	if err != nil {
-		return hint.Wrap(err, "point TMPDIR at a folder that can be written")
+		return hint.Wrap(err, "point FH_OLLAMA_CACHE at a folder that can be written")
 	}
 	defer dir.Remove()
 	path := filepath.Join(dir.Path, "model.gguf")
@@ -52,7 +52,7 @@ func (r *runner) write(ctx context.Context, m synthetic.Model, path string) erro
 	}
 	file, err := os.Create(path)
 	if err != nil {
-		return hint.Wrap(err, "point TMPDIR at a folder that can be written")
+		return hint.Wrap(err, "point FH_OLLAMA_CACHE at a folder that can be written")
 	}
 	err = plan.Write(file, func(done int64) error {
 		r.progress.Set(float64(done)/float64(plan.Size), "")
@@ -74,7 +74,7 @@ func (r *runner) write(ctx context.Context, m synthetic.Model, path string) erro
 // explain names the way out of a full disk.
 func explain(err error, full bool) error {
 	if full {
-		return hint.Wrap(err, "free some space, point TMPDIR at another disk, or take a smaller --shape or --type")
+		return hint.Wrap(err, "free some space, point FH_OLLAMA_CACHE at another disk, or take a smaller --shape or --type")
 	}
 	return err
 }

@@ -48,7 +48,7 @@ func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
 	if free, ok := disk.Free(dir.Path); ok && free < need {
 		dir.Remove()
 		return nil, hint.New(fmt.Sprintf("%s has %d MiB free, the centroids need %d MiB", filepath.Dir(dir.Path), free>>20, (need>>20)+1),
-			"point TMPDIR at a folder with room for them")
+			"point FH_OLLAMA_CACHE at a folder with room for them")
 	}
 	file, err := centroids(ctx, o, process.Absolute(dir.Path))
 	if err != nil {
@@ -58,7 +58,7 @@ func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
 	return &Centroids{file, dir}, nil
 }
 
-const elsewhere = "point TMPDIR at a folder that can be written"
+const elsewhere = "point FH_OLLAMA_CACHE at a folder that can be written"
 
 // centroids has the tool make its file in dir.
 func centroids(ctx context.Context, o CentroidOptions, dir string) (*os.File, error) {

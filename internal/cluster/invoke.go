@@ -87,6 +87,12 @@ func failure(what string, err error, stderr string) error {
 	if exit != nil && exit.ExitCode() == exitWrongUse {
 		return hint.New(what+" failed: "+cause, rebuild)
 	}
+	switch {
+	case strings.HasPrefix(cause, "cannot start "): // threads
+		return hint.New(what+" failed: "+cause, "give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)")
+	case cause == "out of memory":
+		return hint.New(what+" failed: "+cause, "close other programs and try again; fewer --threads need less memory")
+	}
 	return hint.New(what+" failed: "+cause, "if the file loads in Ollama, this is a fault of the tool; please report it")
 }
 

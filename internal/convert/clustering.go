@@ -17,6 +17,7 @@ type clustering struct {
 	Options
 	head       flashhead.Head
 	checkpoint string // of the finished clustering; "" if there is none
+	round      int    // that is being worked on, or was last
 }
 
 // Plan returns K and the provenance.
@@ -48,7 +49,10 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name,
 		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
 		Checkpoints: c.Checkpoints, Version: c.ToolVersion, Restart: c.Restart, Note: p.Note,
-	}, func(state cluster.Progress) { p.Set(state.Fraction, describe(state)) })
+	}, func(state cluster.Progress) {
+		c.round = state.Iteration
+		p.Set(state.Fraction, describe(state))
+	})
 	if err != nil {
 		return err
 	}
@@ -61,6 +65,17 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 	params.Objective = float32(result.Objective)
 	p.Done(fmt.Sprintf("clustered %d rows into %d clusters, objective %.4f", c.head.Vocab(), result.Clusters, result.Objective))
 	return nil
+}
+
+// interrupted is the way on after an interruption.
+func (c *clustering) interrupted() string {
+	switch {
+	case c.checkpoint != "":
+		return "run the same command again: it goes on with the clusters, which are done"
+	case c.Checkpoints != "" && c.round > 1:
+		return "run the same command again: it goes on after the last round of clustering that was done"
+	}
+	return "run the same command again: it begins anew, and nothing is left of this run"
 }
 
 // describe is a clustering's state in a few words.

@@ -33,13 +33,11 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
 	}
-	clusters := &clustering{Options: o}
-	var source MapSource = clusters
-	if o.Calibrate != "" {
-		source = &calibrating{clustering: clusters}
-	}
+	source, clusters := o.source()
 	summary, err := From(ctx, source, o.Target, p)
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return summary, hint.Wrap(ctx.Err(), clusters.interrupted())
 	case err != nil: // the checkpoint stays, for the next try
 	case o.KeepCheckpoint:
 		summary.Checkpoint = clusters.checkpoint
@@ -47,6 +45,15 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 		os.Remove(clusters.checkpoint)
 	}
 	return summary, err
+}
+
+// source is where the map comes from, and the clustering in it.
+func (o Options) source() (MapSource, *clustering) {
+	clusters := &clustering{Options: o}
+	if o.Calibrate != "" {
+		return &calibrating{clustering: clusters}, clusters
+	}
+	return clusters, clusters
 }
 
 // From makes t.Output from t.Input, with the map of source. Whatever happens, the input stays as it is, and the output
@@ -72,7 +79,11 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if err := t.checkOutput(); err != nil {
 		return Summary{}, err
 	}
-	out, err := output.Create(t.Output, "-o", src.Size+job.keyBytes())
+	begin := output.CreateNew
+	if t.Force {
+		begin = output.Replace
+	}
+	out, err := begin(t.Output, t.flag(), src.Size+job.keyBytes())
 	if err != nil {
 		return Summary{}, err
 	}

@@ -135,7 +135,7 @@ func TestBadOutput(t *testing.T) {
 	refused(t, in, hard, "is the input itself", force)
 	refused(t, link, in, "is the input itself", force)
 	refused(t, in, other, "exists already")
-	refused(t, in, dir, "is there and not a file", force)
+	refused(t, in, dir, "exists and is not a regular file", force)
 	refused(t, in, filepath.Join(dir, "no", "out.gguf"), "no such file or directory")
 	refused(t, in, filepath.Join(other, "out.gguf"), "not a directory")
 	if data, err := os.ReadFile(other); err != nil || !bytes.Equal(data, []byte("precious")) {

@@ -2,16 +2,17 @@
 package convert
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/calibration"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 )
 
 // Target is what every conversion is told, wherever its map comes from.
@@ -20,6 +21,7 @@ type Target struct {
 	Output       string // path of the file to be made; "": DefaultOutput(Input)
 	Probes       int    // P; 0: the map's own, else flashhead.DefaultProbes
 	CentroidType string // ggml's name; "": the default for the head's width
+	OutputFlag   string // the flag that chooses Output, for ways out; "": -o
 	Force        bool   // replace Output, and convert a converted file again
 	ToolVersion  string // this program's version, for the provenance
 }
@@ -35,22 +37,24 @@ func (t Target) Validate() error {
 	return nil
 }
 
+func (t Target) flag() string { return cmp.Or(t.OutputFlag, "-o") }
+
 // checkOutput checks that the output may take its name.
 func (t Target) checkOutput() error {
 	info, err := os.Stat(t.Output)
 	if err != nil {
-		return nil // what else may be wrong shows when it is created
+		return nil // what else may be wrong, a link to nothing too, shows when it is created
 	}
 	in, err := os.Stat(t.Input)
 	switch {
 	case err != nil:
 		return err
 	case os.SameFile(in, info):
-		return hint.New(t.Output+" is the input itself, which is never changed", "choose another output with -o")
+		return hint.New(t.Output+" is the input itself, which is never changed", "choose another output with "+t.flag())
 	case !info.Mode().IsRegular():
-		return hint.New(t.Output+" is there and not a file", "choose another output with -o")
+		return hint.New(t.Output+" exists and is not a regular file", "choose another output with "+t.flag())
 	case !t.Force:
-		return hint.New(t.Output+" exists already", "choose another output with -o, or give --force to replace it")
+		return hint.New(t.Output+" exists already", "choose another output with "+t.flag()+", or give --force to replace it")
 	}
 	return nil
 }
@@ -90,7 +94,7 @@ func DefaultClusterSize(sketched bool) int {
 
 // Defaults returns the options that a user gets who asks for nothing.
 func Defaults() Options {
-	return Options{Iterations: 8, Seed: 1, Threads: runtime.NumCPU(), SketchRank: RankByWidth}
+	return Options{Iterations: 8, Seed: 1, Threads: processors.Usable(), SketchRank: RankByWidth}
 }
 
 // clusterSize returns m, the one that is asked for or the default.

@@ -112,16 +112,40 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err := free(ctx, o, result.Name); err != nil {
 		return Result{}, err
 	}
+	var kept *kept
+	if o.Keep != "" {
+		if kept, err = keep(o, source.Modelfile); err != nil {
+			return Result{}, err
+		}
+		defer kept.discard()
+	}
 	checkpoint := ""
-	if !converted {
-		summary, clean, err := convertTo(ctx, o, weights, p)
+	switch {
+	case !converted:
+		sayRoom(o, source, p)
+		made, clean, err := convertTo(ctx, o, weights, p)
 		if err != nil {
 			return Result{}, err
 		}
 		defer clean()
-		weights, checkpoint, result.Converted = summary.Output, summary.Checkpoint, true
+		weights, checkpoint, result.Converted = made.Output, made.Checkpoint, true
+	case o.Keep != "":
+		if err := copyTo(ctx, o, weights, p); err != nil {
+			return Result{}, err
+		}
+		weights = o.Keep
+	}
+	if kept != nil {
+		if err := kept.publish(); err != nil {
+			return Result{}, err
+		}
 	}
 	if err := register(ctx, o, result.Name, source.Modelfile.WithWeights(weights), p); err != nil {
+		if ctx.Err() != nil && kept != nil {
+			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
+		} else if ctx.Err() != nil && checkpoint != "" {
+			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with the clusters, which are done")
+		}
 		return Result{}, err
 	}
 	if checkpoint != "" {
@@ -165,10 +189,15 @@ func isConverted(path string) (bool, error) {
 // convertTo converts the file weights and returns what was made and what removes it.
 func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (convert.Summary, func(), error) {
 	options := o.Convert
-	options.Input, options.Output, options.Force, options.KeepCheckpoint = weights, o.Keep, o.Force, true
+	options.Input, options.Output, options.OutputFlag, options.Force, options.KeepCheckpoint = weights, o.Keep, "--keep", o.Force, true
 	clean := func() {}
-	const elsewhere = "point TMPDIR at a folder with room for the model, or give --keep FILE"
-	if o.Keep == "" {
+	const elsewhere = output.Elsewhere + ", or give --keep FILE"
+	switch _, err := os.Stat(o.Keep); {
+	case o.Keep != "" && err == nil && !o.Force: // of a run that went no further, or something else, which Convert refuses
+		if made, err := convert.Made(ctx, options, p); made || err != nil {
+			return convert.Summary{Output: o.Keep}, clean, err
+		}
+	case o.Keep == "":
 		dir, err := output.NewFolder("create")
 		if err != nil {
 			return convert.Summary{}, nil, hint.Wrap(err, elsewhere)
@@ -187,12 +216,17 @@ func convertTo(ctx context.Context, o Options, weights string, p *progress.Progr
 	return summary, clean, nil
 }
 
+// register makes the model, of which all files are there.
 func register(ctx context.Context, o Options, name string, m *modelfile.Modelfile, p *progress.Progress) error {
 	defer p.Close()
 	p.Start("registering")
 	stage := ""
 	var warnings []string
-	err := modelfile.Register(ctx, o.Server.Client, name, m, func(e modelfile.Event) {
+	send := modelfile.RegisterNew
+	if o.Force {
+		send = modelfile.Register
+	}
+	err := send(ctx, o.Server.Client, name, m, func(e modelfile.Event) {
 		switch {
 		case e.Warning:
 			warnings = append(warnings, e.Status)
@@ -204,7 +238,10 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 			p.Set(float64(e.Done)/float64(e.Total), "")
 		}
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, modelfile.ErrExists):
+		return hint.New(fmt.Sprintf("the model %s appeared meanwhile and was left as it is", name), "give another name, or --force to replace it")
+	case err != nil:
 		return o.Server.Vanished(err)
 	}
 	p.Done("registered " + name)
@@ -212,30 +249,5 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 		p.Start(w)
 		p.Done(w)
 	}
-	if o.Keep != "" {
-		return keepModelfile(o, m)
-	}
 	return nil
-}
-
-// keepModelfile writes, beside a kept file, the Modelfile that registers it with `ollama create`.
-func keepModelfile(o Options, m *modelfile.Modelfile) error {
-	path := o.Keep + ".Modelfile"
-	if _, err := os.Lstat(path); err == nil && !o.Force {
-		return hint.New(path+" exists already", "the model is registered; remove that file to have it written anew")
-	}
-	kept, _ := m.WithWeights(relative(filepath.Base(o.Keep))).Registered()
-	text := kept.String()
-	f, err := output.Create(path, "--keep", int64(len(text)))
-	if err != nil {
-		return err
-	}
-	defer f.Discard()
-	if _, err := f.WriteString(text); err != nil {
-		return f.Explain(err)
-	}
-	if err := f.Finish(); err != nil {
-		return err
-	}
-	return f.Publish()
 }

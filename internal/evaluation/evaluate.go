@@ -214,7 +214,7 @@ func (j *job) runDense(ctx context.Context) error {
 // pass runs FlashHead with p probes over the text and has every position looked at, by all processors.
 func (j *job) pass(ctx context.Context, p int, newLook func() look) (llama.Estimate, error) {
 	if _, err := j.dense.Seek(0, io.SeekStart); err != nil {
-		return llama.Estimate{}, hint.Wrap(err, "point TMPDIR at another disk")
+		return llama.Estimate{}, hint.Wrap(err, "point FH_OLLAMA_CACHE at another disk")
 	}
 	return j.programs.Perplexity(ctx, j.perplexity(j.settings(p, allRows)), func(r io.Reader) error {
 		h, err := readHeader(r, j.Context, j.report.Model.Vocabulary)

@@ -2,10 +2,10 @@ package evaluation
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 )
 
 // Options say what to evaluate and how.
@@ -33,7 +33,7 @@ const (
 
 // Defaults are the options that are not given.
 func Defaults() Options {
-	return Options{Predict: 64, Mode: modeTop, Temperature: 1, Threads: runtime.NumCPU()}
+	return Options{Predict: 64, Mode: modeTop, Temperature: 1, Threads: processors.Usable()}
 }
 
 // DefaultContext is the number of tokens a chunk: llama-perplexity's.

@@ -19,7 +19,7 @@ type scratch struct{ dir output.Folder }
 func newScratch() (scratch, error) {
 	dir, err := output.NewFolder("eval")
 	if err != nil {
-		return scratch{}, hint.Wrap(err, "point TMPDIR at a folder that can be written")
+		return scratch{}, hint.Wrap(err, "point FH_OLLAMA_CACHE at a folder that can be written")
 	}
 	return scratch{dir}, nil
 }
@@ -64,7 +64,7 @@ func spaceError(need, free int64) error {
 // explain names the way out of a full disk.
 func (s scratch) explain(err error) error {
 	if disk.Full(err) {
-		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir.Path), err), "free some space, point TMPDIR at another disk, or take fewer --chunks")
+		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir.Path), err), "free some space, point FH_OLLAMA_CACHE at another disk, or take fewer --chunks")
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func (s *States) Close() error { return s.dir.Remove() }
 func Collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) (*States, error) {
 	dir, err := output.NewFolder("hidden")
 	if err != nil {
-		return nil, hint.Wrap(err, "point TMPDIR at a folder that can be written")
+		return nil, hint.Wrap(err, "point FH_OLLAMA_CACHE at a folder that can be written")
 	}
 	s := &States{Path: filepath.Join(dir.Path, "states"), dir: dir}
 	if err := s.collect(ctx, programs, o, p); err != nil {
@@ -116,7 +116,7 @@ func write(out *bufio.Writer, state []float32) error {
 	return nil
 }
 
-const elsewhere = "free some space, or point TMPDIR at another disk"
+const elsewhere = "free some space, or point FH_OLLAMA_CACHE at another disk"
 
 // explain names the way out of a full disk.
 func explain(err error) error {

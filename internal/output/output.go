@@ -18,31 +18,17 @@ type File struct {
 	*os.File
 	Size int64 // bytes, known after Finish
 
-	path  string // the temporary name, "" when published
-	final string
-	flag  string
-	held  *os.File // see hold; nil where that is not to be had
+	path    string // the temporary name, "" when published
+	final   string // as the user gave it
+	target  string // the file itself, which final may be a link to
+	replace bool
+	flag    string
+	held    *os.File // see hold; nil where that is not to be had
 }
 
-// Create begins the file final beside its final name; whether that may be taken is for the caller to know. flag is the
+// CreateNew begins the file final, beside its final name, which Publish takes only if it is still free then. flag is the
 // flag that chooses another place, for the ways out. need is about the file's size in bytes. What earlier writers of final
 // left that were killed is removed first.
-func Create(final, flag string, need int64) (*File, error) {
-	o := &File{final: final, flag: flag}
-	dir := filepath.Dir(final)
-	removeAbandoned(final)
-	if free, ok := disk.Free(dir); ok && free < need {
-		return nil, o.noSpace(fmt.Errorf("%s has %d MiB free, the output needs %d MiB", dir, free>>20, (need>>20)+1))
-	}
-	file, held, err := newPartial(final)
-	if err != nil {
-		return nil, o.Explain(err)
-	}
-	o.File, o.held, o.path = file, held, file.Name()
-	return o, nil
-}
-
-// CreateNew is Create for a file that must replace nothing.
 func CreateNew(final, flag string, need int64) (*File, error) {
 	_, err := os.Lstat(final)
 	switch {
@@ -51,7 +37,40 @@ func CreateNew(final, flag string, need int64) (*File, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, hint.Wrap(err, "choose another output with "+flag)
 	}
-	return Create(final, flag, need)
+	o := &File{final: final, target: final, flag: flag}
+	return o.create(need, 0o666)
+}
+
+// Replace is CreateNew for a file that may be there. The new one has its mode, and its owner if we may give it away. A link
+// stays a link: the file behind it is replaced. A second hard link keeps the old content.
+func Replace(final, flag string, need int64) (*File, error) {
+	o := &File{final: final, flag: flag, replace: true}
+	var err error
+	if o.target, err = behind(final); err != nil {
+		return nil, o.Explain(err)
+	}
+	perm := fs.FileMode(0o666)
+	if info, err := os.Stat(o.target); err == nil {
+		if !info.Mode().IsRegular() {
+			return nil, hint.New(final+" exists and is not a regular file", "choose another output with "+flag)
+		}
+		perm = 0o600 // until Finish: nobody else reads what he could not read before
+	}
+	return o.create(need, perm)
+}
+
+func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
+	dir := filepath.Dir(o.target)
+	removeAbandoned(o.target)
+	if free, ok := disk.Free(dir); ok && free < need {
+		return nil, o.noSpace(fmt.Errorf("%s has %d MiB free, the output needs %d MiB", dir, free>>20, (need>>20)+1))
+	}
+	file, held, err := newPartial(o.target, perm)
+	if err != nil {
+		return nil, o.Explain(err)
+	}
+	o.File, o.held, o.path = file, held, file.Name()
+	return o, nil
 }
 
 // Path returns the name that the file has now.
@@ -64,6 +83,9 @@ func (o *File) Path() string {
 
 // Finish makes the content durable and closes the file.
 func (o *File) Finish() error {
+	if o.replace {
+		keepRights(o.File, o.target)
+	}
 	if err := o.Sync(); err != nil {
 		return o.Explain(err)
 	}
@@ -80,12 +102,20 @@ func (o *File) Finish() error {
 
 // Publish gives a finished file its final name, durably.
 func (o *File) Publish() error {
-	if err := os.Rename(o.path, o.final); err != nil {
+	rename := renameNew
+	if o.replace {
+		rename = os.Rename
+	}
+	err := rename(o.path, o.target)
+	if errors.Is(err, fs.ErrExist) && !o.replace {
+		return hint.New(o.final+" appeared meanwhile and was left as it is", "choose another output with "+o.flag+", or remove it, and run the command again")
+	}
+	if err != nil {
 		return o.Explain(err)
 	}
 	o.path = ""
 	o.held.Close()
-	if err := syncDir(filepath.Dir(o.final)); err != nil {
+	if err := syncDir(filepath.Dir(o.target)); err != nil {
 		return o.Explain(err)
 	}
 	return nil

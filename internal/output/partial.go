@@ -18,10 +18,10 @@ func partialPrefix(final string) string {
 var partialSuffix = regexp.MustCompile(`^[A-Z2-7]{8}$`)
 
 // newPartial makes a temporary file beside final, and holds it if it can: held is nil if not.
-func newPartial(final string) (file, held *os.File, err error) {
+func newPartial(final string, perm os.FileMode) (file, held *os.File, err error) {
 	for {
 		path := filepath.Join(filepath.Dir(final), partialPrefix(final)+rand.Text()[:8])
-		if file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err != nil {
+		if file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm); err != nil {
 			return nil, nil, err
 		}
 		held, err = hold(path) // without locks nobody removes what he cannot hold either

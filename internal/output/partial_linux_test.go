@@ -24,11 +24,11 @@ func TestAbandoned(t *testing.T) {
 	if err := os.Symlink(final, filepath.Join(dir, ".out.gguf.partial-BBBBBBBB")); err != nil {
 		t.Fatal(err)
 	}
-	first, err := Create(final, "-o", 0)
+	first, err := Replace(final, "-o", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := Create(final, "-o", 0)
+	second, err := Replace(final, "-o", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestAbandoned(t *testing.T) {
 	if err := first.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	third, err := Create(final, "-o", 0) // the first is closed now, but has not its name yet
+	third, err := Replace(final, "-o", 0) // the first is closed now, but has not its name yet
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,12 +68,18 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// A folder of a process that was killed is removed by the next one; one in use stays, and one of another kind.
+// A folder of a process that was killed is removed by the next one, from the cache whatever made it, from TMPDIR by one of its
+// kind; one in use stays, and what only looks alike.
 func TestAbandonedFolders(t *testing.T) {
-	tmp := t.TempDir()
+	tmp, cache := t.TempDir(), filepath.Join(t.TempDir(), "[x]") // no pattern
 	t.Setenv("TMPDIR", tmp)
-	for _, name := range []string{"fh-ollama-model-1", "fh-ollama-other-1"} {
-		if err := os.MkdirAll(filepath.Join(tmp, name, "in"), 0o700); err != nil {
+	t.Setenv("FH_OLLAMA_CACHE", cache)
+	temporary := filepath.Join(cache, "temporary")
+	for _, path := range []string{
+		filepath.Join(tmp, "fh-ollama-model-1"), filepath.Join(tmp, "fh-ollama-other-1"),
+		filepath.Join(temporary, "fh-ollama-model-1"), filepath.Join(temporary, "fh-ollama-other-1"),
+	} {
+		if err := os.MkdirAll(filepath.Join(path, "in"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,18 +87,47 @@ func TestAbandonedFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := NewFolder("model")
+	second, err := NewFolder("other")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(first.Path); err != nil {
+		t.Errorf("a folder in use: %v", err)
 	}
 	if err := second.Remove(); err != nil {
 		t.Error(err)
 	}
-	entries, _ := os.ReadDir(tmp)
-	if len(entries) != 2 || entries[1].Name() != "fh-ollama-other-1" || filepath.Join(tmp, entries[0].Name()) != first.Path {
-		t.Errorf("left are %v, and %s is in use", entries, first.Path)
+	if entries, _ := os.ReadDir(tmp); len(entries) != 0 {
+		t.Errorf("left in TMPDIR are %v", entries)
+	}
+	entries, _ := os.ReadDir(temporary)
+	if len(entries) != 1 || filepath.Join(temporary, entries[0].Name()) != first.Path {
+		t.Errorf("left in the cache are %v, and %s is in use", entries, first.Path)
 	}
 	if err := first.Remove(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Without a folder for a cache, folders are made in TMPDIR, and others' are left alone there.
+func TestFolderWithoutCache(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	t.Setenv("FH_OLLAMA_CACHE", filepath.Join(os.DevNull, "cache"))
+	if err := os.Mkdir(filepath.Join(tmp, "fh-ollama-other-1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := NewFolder("model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(folder.Path) != tmp {
+		t.Errorf("the folder is %s", folder.Path)
+	}
+	if err := folder.Remove(); err != nil {
+		t.Error(err)
+	}
+	if entries, _ := os.ReadDir(tmp); len(entries) != 1 {
+		t.Errorf("left in TMPDIR are %v", entries)
 	}
 }

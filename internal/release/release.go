@@ -73,7 +73,7 @@ func publish(out string, files []file) ([]string, error) {
 	var paths []string
 	for _, f := range files {
 		path := filepath.Join(out, f.name)
-		w, err := output.Create(path, "-o", int64(len(f.data)))
+		w, err := output.Replace(path, "-o", int64(len(f.data)))
 		if err != nil {
 			return nil, err
 		}

@@ -72,8 +72,8 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%q, %v", said, err)
 		}
 	}
-	env := environment([]string{"PATH=/bin", "LD_LIBRARY_PATH=/x", "GGML_BACKEND_PATH=/x", "FLASHHEAD_PROBES=1", "FLASHHEAD_HOST_CHECK=0"})
-	if len(env) != 3 || env[1] != "PATH=/bin" || env[2] != "FLASHHEAD_HOST_CHECK=0" {
+	env := environment([]string{"PATH=/bin", "LD_LIBRARY_PATH=/x", "GGML_BACKEND_PATH=/x", "FLASHHEAD_PROBES=1", "FLASHHEAD_ANY_HOST=1"})
+	if len(env) != 3 || env[1] != "PATH=/bin" || env[2] != "FLASHHEAD_ANY_HOST=1" {
 		t.Errorf("%q", env)
 	}
 }

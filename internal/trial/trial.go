@@ -108,7 +108,7 @@ func environment(environ []string) []string {
 	env := []string{"LC_ALL=C"}
 	for _, v := range environ {
 		switch name, _, _ := strings.Cut(v, "="); name {
-		case "PATH", "HOME", "TMPDIR", "FLASHHEAD_HOST_CHECK": // the last is a user's decision about this very check
+		case "PATH", "HOME", "TMPDIR", "FLASHHEAD_ANY_HOST": // the last is a user's decision about this very check
 			env = append(env, v)
 		}
 	}

@@ -1,0 +1,64 @@
+package convert
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// Made tells whether o.Output is what Convert makes of o.Input with these options: of an earlier run, which went no further.
+// It reads both files. What cannot be read or compared was not made; its error is ctx's.
+func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
+	defer p.Close()
+	src, err := gguf.Open(o.Input)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	defer src.Close()
+	source, _ := o.source()
+	j := &job{Target: o.Target, source: source, src: src, progress: p}
+	if j.check() != nil {
+		return false, ctx.Err()
+	}
+	out, err := gguf.Open(o.Output)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	defer out.Close()
+	found, err := flashhead.FromFile(out, j.head)
+	if err != nil || !j.planned(found) {
+		return false, ctx.Err()
+	}
+	p.Start("comparing with " + o.Output)
+	sums, err := digest(ctx, o.Input, src.DataStart)
+	if err != nil || sums.whole != found.SourceSHA256 {
+		return false, ctx.Err()
+	}
+	j.params = found
+	if j.verify(ctx, o.Output, sums) != nil {
+		return false, ctx.Err()
+	}
+	p.Done("the conversion is there already, as " + o.Output)
+	return true, nil
+}
+
+// planned tells whether found can come from this job's plan: all is the same that does not follow from the work itself.
+func (j *job) planned(found flashhead.Parameters) bool {
+	want := j.params
+	want.Assignments, want.Objective, want.SourceSHA256 = found.Assignments, found.Objective, found.SourceSHA256
+	if want.Calibration != nil && found.Calibration != nil {
+		if want.Calibration.TextSHA256 != found.Calibration.TextSHA256 || want.Calibration.Target != found.Calibration.Target {
+			return false
+		}
+		rank := want.Sketch.Rank
+		want.Calibration, want.Pinned, want.Sketch = found.Calibration, found.Pinned, found.Sketch
+		want.Sketch.Rank = rank
+		if j.Probes == 0 {
+			want.Probes = found.Probes
+		}
+	}
+	return reflect.DeepEqual(want, found)
+}
