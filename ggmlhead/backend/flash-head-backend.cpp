@@ -156,12 +156,13 @@ static bool is_head_product(const ggml_tensor * op) {
         && op->op_params[1] == GGML_HINT_NONE;
 }
 
-// whether the model that is loading has a head of this weight, and the host all that it takes
+// Whether the model that is loading has a head of this weight, and the host all that it takes. What is logged is said each time, as
+// a host may load a model twice, the first time in silence.
 static bool wants(const ggml_tensor * weight) {
     const flash_head_host & host = flash_head_host_get();
     if (!host.problem.empty()) {
-        static const bool said = (GGML_LOG_WARN("flash_head: %s; running dense\n", host.problem.c_str()), true);
-        return !said;
+        GGML_LOG_WARN("flash_head: %s; running dense\n", host.problem.c_str());
+        return false;
     }
     const auto model = flash_head_model_find(weight);
     if (model == nullptr) {
