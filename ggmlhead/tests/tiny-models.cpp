@@ -8,6 +8,7 @@
 // the keys that llama.cpp's test of its architectures has for them, which is compiled in here as it is.
 // A process of its own makes each model, for some end theirs.
 
+int upstream_main(int argc, char ** argv);
 #define main upstream_main
 #include "../../tests/test-llama-archs.cpp"
 #undef main
