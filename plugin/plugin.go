@@ -114,6 +114,11 @@ func (b *build) layPluginSources(_ context.Context, st *Step) error {
 }
 
 func (b *build) configurePlugin(ctx context.Context, st *Step) error {
+	return b.configurePluginFor(ctx, st)
+}
+
+// configurePluginFor is configurePlugin with more options.
+func (b *build) configurePluginFor(ctx context.Context, st *Step, options ...string) error {
 	args := []string{
 		"-S", filepath.Join(b.pluginSources(), "plugin"), "-B", b.nativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
@@ -125,7 +130,7 @@ func (b *build) configurePlugin(ctx context.Context, st *Step) error {
 	if b.tools.CCache != "" {
 		args = append(args, "-DCMAKE_CXX_COMPILER_LAUNCHER="+b.tools.CCache)
 	}
-	return b.cmake(ctx, st, b.nativeDir(), "configure", args)
+	return b.cmake(ctx, st, b.nativeDir(), "configure", append(args, options...))
 }
 
 func (b *build) compilePlugin(ctx context.Context, st *Step) error {
