@@ -85,7 +85,8 @@ speed: stock plugin build
 check-upstream:
 	$(GO) run ./integration/upstream $(FLAGS) $(VERSION)
 
-# Releases of third_party/hosts.toml; all of them if none is named. Not a part of make test: each is a build of llama-server.
+# Releases of third_party/hosts.toml, all of them if none is named; FLAGS=--ggml stops at the plug-in's own test. Not a part
+# of make test: each release is a build of llama-server.
 check-hosts: build plugin
 	$(GO) run ./integration/hosts $(FLAGS) $(VERSION)
 
