@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo speed soak program build plugin stock install uninstall release bench test test-short fuzz lint staticcheck \
-	vulncheck warnings arm64 op-test check-cuda check-metal check-upstream gpu clean
+	vulncheck warnings arm64 op-test check-cuda check-metal check-upstream check-hosts gpu clean
 
 GO ?= go
 
@@ -28,6 +28,7 @@ help:
 	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
 	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
 	@echo 'make check-upstream  would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35" (docs/upgrading.md)'
+	@echo 'make check-hosts  load the plug-in into other releases of Ollama, e.g. VERSION=v0.30.0; builds each first (docs/upgrading.md)'
 	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
 
 # The tests need rpc; a Mac with Apple's processor has a GPU that its Ollama uses.
@@ -83,6 +84,11 @@ speed: stock plugin build
 # Versions of Ollama (v...) and of llama-cpp-python; of what is not named, the pinned one. FLAGS, e.g. --series FOLDER.
 check-upstream:
 	$(GO) run ./integration/upstream $(FLAGS) $(VERSION)
+
+# Releases of third_party/hosts.toml, all of them if none is named; FLAGS=--ggml stops at the plug-in's own test. Not a part
+# of make test: each release is a build of llama-server.
+check-hosts: build plugin
+	$(GO) run ./integration/hosts $(FLAGS) $(VERSION)
 
 DURATION ?= 10m
 soak: build

@@ -114,6 +114,11 @@ func (b *build) layPluginSources(_ context.Context, st *Step) error {
 }
 
 func (b *build) configurePlugin(ctx context.Context, st *Step) error {
+	return b.configurePluginFor(ctx, st)
+}
+
+// configurePluginFor is configurePlugin with more options.
+func (b *build) configurePluginFor(ctx context.Context, st *Step, options ...string) error {
 	args := []string{
 		"-S", filepath.Join(b.pluginSources(), "plugin"), "-B", b.nativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
@@ -121,7 +126,8 @@ func (b *build) configurePlugin(ctx context.Context, st *Step) error {
 		"-DLLAMA_CPP_SOURCE=" + b.llamaCpp.dir, // headers only: not copied
 		"-DFLASH_HEAD_VERSION=" + b.opts.Version,
 	}
-	return b.cmake(ctx, st, b.nativeDir(), "configure", append(args, compilerArgs("CXX", b.tools.CXX)...))
+	args = append(args, compilerArgs("CXX", b.tools.CXX)...)
+	return b.cmake(ctx, st, b.nativeDir(), "configure", append(args, options...))
 }
 
 func (b *build) compilePlugin(ctx context.Context, st *Step) error {

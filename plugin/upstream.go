@@ -104,6 +104,9 @@ func (c *upstreamCheck) chooseSeries(_ context.Context, st *Step) (err error) {
 	return err
 }
 
+// reliancePlugin is whom the rows are for that name no patch.
+const reliancePlugin = "plug-in"
+
 // reliances returns the rows of the tables of patches and plug-in, in the order of whom they are for.
 func (o Overlay) reliances() (items []reliance.Item, err error) {
 	for _, doc := range []struct {
@@ -122,7 +125,7 @@ func (o Overlay) reliances() (items []reliance.Item, err error) {
 	}
 	for i := range items {
 		if items[i].For == "" {
-			items[i].For = "plug-in"
+			items[i].For = reliancePlugin
 		}
 	}
 	slices.SortStableFunc(items, func(a, b reliance.Item) int { return strings.Compare(a.For, b.For) })

@@ -148,12 +148,18 @@ func (c *upstreamCheck) readVersions() {
 			c.report.Own = append(c.report.Own, dir)
 		}
 	}
-	c.report.LlamaCpp.GGML = ""
-	if cmake, err := os.ReadFile(filepath.Join(c.llamaCpp.dir, "ggml", "CMakeLists.txt")); err == nil {
-		var parts []string
-		for _, m := range ggmlVersion.FindAllSubmatch(cmake, 3) {
-			parts = append(parts, string(m[1]))
-		}
-		c.report.LlamaCpp.GGML = strings.Join(parts, ".")
+	c.report.LlamaCpp.GGML = ggmlOf(c.llamaCpp.dir)
+}
+
+// ggmlOf is the version of the ggml in a tree of llama.cpp, "" if it does not tell.
+func ggmlOf(dir string) string {
+	cmake, err := os.ReadFile(filepath.Join(dir, "ggml", "CMakeLists.txt"))
+	if err != nil {
+		return ""
 	}
+	var parts []string
+	for _, m := range ggmlVersion.FindAllSubmatch(cmake, 3) {
+		parts = append(parts, string(m[1]))
+	}
+	return strings.Join(parts, ".")
 }

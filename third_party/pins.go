@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed pins.toml
 var Pins []byte
+
+// Hosts is hosts.toml: releases of Ollama that the plug-in is loaded into, read by plugin.ParseHosts.
+//
+//go:embed hosts.toml
+var Hosts []byte

@@ -177,9 +177,8 @@ static bool wants(const ggml_tensor * weight) {
         return false;
     }
     if (flash_head_host_lookup(ggml_version(), ggml_commit()) != FLASH_HEAD_HOST_TRIED) {
-        static const bool said = (GGML_LOG_INFO("flash_head: this build of ggml %s (commit %s) is none of those that were tried; "
-                "its checks at load are passed\n", ggml_version(), ggml_commit()), true);
-        GGML_UNUSED(said);
+        GGML_LOG_INFO("flash_head: this build of ggml %s (commit %s) is none of those that were tried; its checks at load are passed\n",
+                ggml_version(), ggml_commit());
     }
     return true;
 }

@@ -20,7 +20,7 @@ static bool same_commit(std::string a, const std::string & b) {
         a.resize(a.size() - dirty.size());
     }
     const size_t n = std::min(a.size(), b.size());
-    return n >= 7 && a.compare(0, n, b, 0, n) == 0;
+    return n >= 7 && a != "unknown" && a.compare(0, n, b, 0, n) == 0;
 }
 
 flash_head_host_state flash_head_host_lookup(const std::string & version, const std::string & commit) {

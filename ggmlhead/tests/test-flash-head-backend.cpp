@@ -286,6 +286,7 @@ static void test_hosts() {
         check(flash_head_host_lookup("0.25.3", commit) == FLASH_HEAD_HOST_NEAR, "commit '%s' of a known version", commit);
         check(flash_head_host_refusal("0.25.3", commit) == "", "commit '%s' of a known version is refused", commit);
     }
+    check(flash_head_host_lookup("0.13.1", "unknown") == FLASH_HEAD_HOST_NEAR, "a version that was tried without a commit");
     check(flash_head_host_lookup("0.99.0", "0c1e57098") == FLASH_HEAD_HOST_FOREIGN, "another version is known");
     check(flash_head_host_refusal("0.99.0", "abc").find("ggml 0.99.0 (commit abc); update fh-ollama") != std::string::npos, "another version is not refused");
     setenv("FLASHHEAD_ANY_HOST", "1", 1);
