@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
@@ -57,31 +55,6 @@ func TestPluginMemory(t *testing.T) {
 			}
 		})
 	}
-}
-
-// withAnyMap writes model to path with a map of clusters of size tokens each as they come.
-func withAnyMap(t *testing.T, model, path string, size int) {
-	t.Helper()
-	f, err := gguf.Open(model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := flashhead.Parameters{
-		Clusters: uint32(int(head.Vocab()) / size), Probes: 64, Assignments: make([]uint32, head.Vocab()), Pinned: []uint32{},
-		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(size)},
-	}
-	if p.CentroidType, err = flashhead.CentroidType("q4_0", head); err != nil {
-		t.Fatal(err)
-	}
-	for i := range p.Assignments {
-		p.Assignments[i] = uint32(i) % p.Clusters
-	}
-	rewrite(t, f, path, p.Keys())
 }
 
 // residentBytes is how much memory a process has.

