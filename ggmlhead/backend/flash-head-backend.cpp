@@ -30,7 +30,7 @@ static void flash_head_backend_free(ggml_backend_t backend) {
     delete backend;
 }
 
-// whether a LoRA adapter changes the head of this weight in graph, where the adapter's products lie beside the head's
+// whether a LoRA adapter changes the head of this weight in graph, where the adapter's products mostly lie beside the head's
 static bool has_lora(ggml_cgraph * graph, const ggml_tensor * weight) {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         const ggml_tensor * node = ggml_graph_node(graph, i);
@@ -42,15 +42,22 @@ static bool has_lora(ggml_cgraph * graph, const ggml_tensor * weight) {
 }
 
 static enum ggml_status compute_graph(flash_head_product & product, ggml_cgraph * graph) {
+    bool has_head = false;
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         ggml_tensor * node = ggml_graph_node(graph, i);
         if (node->op != GGML_OP_MUL_MAT) {
             continue; // a view
         }
-        flash_head_weight * weight = flash_head_buffer_weight(node->src[0]);
-        const enum ggml_status status = weight == nullptr
-            ? flash_head_product_compute_plain(product, node)
-            : flash_head_product_compute(product, *weight, node, has_lora(graph, node->src[0]));
+        enum ggml_status status;
+        if (flash_head_weight * weight = flash_head_buffer_weight(node->src[0])) {
+            has_head = true;
+            status = flash_head_product_compute(product, *weight, node, has_lora(graph, node->src[0]));
+        } else {
+            if (!has_head) {
+                flash_head_buffer_note_lora(node->src[0]); // the scheduler cut the graph between head and adapter
+            }
+            status = flash_head_product_compute_plain(product, node);
+        }
         if (status != GGML_STATUS_SUCCESS) {
             return status;
         }
@@ -223,8 +230,8 @@ static bool flash_head_device_supports_op(ggml_backend_dev_t, const ggml_tensor 
     if (weight->view_src != nullptr) {
         return false; // some rows of a head
     }
-    if (weight->buffer->size > 0) { // not a head, though it lies beside one
-        return flash_head_buffer_is_lora(weight, nullptr) && is_plain_product(op);
+    if (weight->buffer->size > 0) {
+        return is_plain_product(op); // not a head, or one without the memory for it, in our buffer all the same
     }
     // Not loaded: either llama.cpp asks where to put the weight, or it plans without loading and has marked the buffer.
     return flash_head_model_may_have(weight->name) && is_head_product(op)

@@ -47,12 +47,11 @@ static std::string lora_base(const ggml_tensor * tensor) {
 }
 
 bool flash_head_buffer_is_lora(const ggml_tensor * tensor, const char * weight) {
-    const std::string base = lora_base(tensor);
-    return weight == nullptr ? flash_head_model_may_have(base.c_str()) : base == weight;
+    return lora_base(tensor) == weight;
 }
 
-void flash_head_buffer_note_lora(const ggml_tensor * weight) {
-    const std::string base = lora_base(weight);
+void flash_head_buffer_note_lora(const ggml_tensor * tensor) {
+    const std::string base = lora_base(tensor);
     if (base.empty()) {
         return;
     }
@@ -98,23 +97,24 @@ static enum ggml_status init_tensor(ggml_backend_buffer_t buffer, ggml_tensor * 
         return GGML_STATUS_FAILED;
     }
     flash_head_host_watch_threads();
-    auto weight = std::make_unique<flash_head_weight>(model, tensor->data);
-    flash_head_advise_huge_pages(tensor->data, ggml_nbytes(tensor));
-    tensor->extra = weight.get();
+    auto & own = context_of(buffer)->weights;
+    own.push_back(std::make_unique<flash_head_weight>(model, tensor->data));
+    flash_head_weight * weight = own.back().get();
     {
         std::lock_guard<std::mutex> lock(weights().mutex);
-        weights().all.insert(weight.get());
+        weights().all.insert(weight);
     }
-    context_of(buffer)->weights.push_back(std::move(weight));
+    flash_head_advise_huge_pages(tensor->data, ggml_nbytes(tensor));
+    tensor->extra = weight; // last: whatever throws before leaves a weight like any other
     return GGML_STATUS_SUCCESS;
 }
 
 static enum ggml_status flash_head_buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor) {
     try {
         return init_tensor(buffer, tensor);
-    } catch (const std::exception & e) { // the host is C
-        GGML_LOG_ERROR("flash_head: %s: %s\n", tensor->name, e.what());
-        return GGML_STATUS_ALLOC_FAILED;
+    } catch (const std::exception & e) { // no memory for the map; the host is C
+        GGML_LOG_WARN("flash_head: %s: %s; running dense\n", tensor->name, e.what());
+        return GGML_STATUS_SUCCESS;
     }
 }
 
