@@ -60,7 +60,7 @@ func TestResume(t *testing.T) {
 			t.Errorf("round %d said %q", round, said)
 		}
 		if signal == syscall.SIGINT && !strings.HasSuffix(said.String(), "\nfh-ollama: interrupted\n  run the same command again: "+
-			"it goes on after the last round of clustering that was done\n") {
+			"it goes on after the last round of clustering that was saved, if one was\n") {
 			t.Errorf("round %d does not say that it goes on: %q", round, said)
 		}
 		if _, err := os.Stat(filepath.Join(out, "out.gguf")); err == nil {

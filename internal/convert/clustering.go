@@ -17,7 +17,6 @@ type clustering struct {
 	Options
 	head       flashhead.Head
 	checkpoint string // of the finished clustering; "" if there is none
-	round      int    // that is being worked on, or was last
 }
 
 // Plan returns K and the provenance.
@@ -50,7 +49,6 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
 		Checkpoints: c.Checkpoints, Version: c.ToolVersion, Restart: c.Restart, Note: p.Note,
 	}, func(state cluster.Progress) {
-		c.round = state.Iteration
 		p.Set(state.Fraction, describe(state))
 	})
 	if err != nil {
@@ -72,8 +70,8 @@ func (c *clustering) interrupted() string {
 	switch {
 	case c.checkpoint != "":
 		return "run the same command again: it goes on with the clusters, which are done"
-	case c.Checkpoints != "" && c.round > 1:
-		return "run the same command again: it goes on after the last round of clustering that was done"
+	case c.Checkpoints != "":
+		return "run the same command again: it goes on after the last round of clustering that was saved, if one was"
 	}
 	return "run the same command again: it begins anew, and nothing is left of this run"
 }

@@ -21,7 +21,7 @@ func TestFailedTrial(t *testing.T) {
 		m.Write(serverFile, rests, 0o755)
 		m.Remove("usr/local/lib/ollama/libggml-base.so.0")
 		m.Write("usr/local/lib/ollama/libggml-base.so.9.9.9", "", 0o644)
-		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.25.3 (Ollama 0.34.2)", "fh-ollama build")
+		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.13.1 (Ollama 0.30.0), ", "fh-ollama build")
 		m.Write(serverFile, good, 0o755)
 		m.install()
 		m.Library = libraryV2(t)
