@@ -47,6 +47,7 @@ func installAndBack(t *testing.T, flags []string) {
 	}
 	env := []string{
 		"FH_OLLAMA_ROOT=" + root,
+		"FH_OLLAMA_CACHE=" + t.TempDir(), // of conversions, not of an installation
 		"PATH=" + filepath.Dir(installed.Bin("ollama")) + string(os.PathListSeparator) + os.Getenv("PATH"),
 	}
 	try := func(args ...string) (string, error) {
