@@ -90,15 +90,16 @@ func TestOlderTool(t *testing.T) {
 
 // TestNoRoom asks for centroids of 8 PiB.
 func TestNoRoom(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	cache := t.TempDir()
+	t.Setenv("FH_OLLAMA_CACHE", cache)
 	if _, ok := disk.Free(t.TempDir()); !ok {
 		t.Skip("this system does not tell what is free")
 	}
 	_, err := cluster.NewCentroids(t.Context(), cluster.CentroidOptions{Tool: script(t, "exit 0"), Clusters: 1 << 31, Columns: 1 << 20})
-	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") || !strings.Contains(hint.Of(err), "TMPDIR") {
+	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") || !strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(cache, "temporary", "*")); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
 }
