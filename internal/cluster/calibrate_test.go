@@ -68,7 +68,7 @@ func dot(x, y []float32) (sum float64) {
 // directions as columns with what it must do.
 func TestNativeCalibrate(t *testing.T) {
 	o, rows, hidden := calibration(t)
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
 	calibrate := func(change func(*cluster.CalibrateOptions)) cluster.CalibrateResult {
 		t.Helper()
 		o := o
@@ -141,7 +141,7 @@ func TestNativeCalibrate(t *testing.T) {
 	if !reflect.DeepEqual(sketched, again) {
 		t.Error("other threads give another result")
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -156,7 +156,7 @@ func TestNativeCalibrateFailures(t *testing.T) {
 		}
 		return gguftest.Write(t, "hidden", data)
 	}
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
 	for want, change := range map[string]func(o *cluster.CalibrateOptions){
 		"has 50 rows, 51 shall be fitted to":          func(o *cluster.CalibrateOptions) { o.Fit = 51 },
 		"--fit must be a whole number from 1":         func(o *cluster.CalibrateOptions) { o.Fit = 0 },
@@ -191,7 +191,7 @@ func TestNativeCalibrateFailures(t *testing.T) {
 			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -35,7 +35,7 @@ func TestNativeCentroids(t *testing.T) {
 		Tool: tool, Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight",
 		Assignments: []uint32{2, 0, 2, 1, 2}, Clusters: 3, Columns: 2,
 	}
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
 	got, err := cluster.NewCentroids(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestNativeCentroids(t *testing.T) {
 			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -30,7 +30,7 @@ func someText(t *testing.T) string {
 // threads, and nothing is left behind.
 func TestNativeCalibrate(t *testing.T) {
 	lib, text, dir := native(t), someText(t), t.TempDir()
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
 	calibrate := func(threads int) func(*convert.Options) {
 		return func(o *convert.Options) { o.Calibrate, o.Threads, o.Iterations = text, threads, 3 }
 	}
@@ -69,7 +69,7 @@ func TestNativeCalibrate(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if left := names(os.Getenv("TMPDIR")); left != "" {
+	if left := names(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary")); left != "" {
 		t.Errorf("left behind: %s", left)
 	}
 }

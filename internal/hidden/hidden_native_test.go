@@ -107,7 +107,7 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 // Collect keeps the same bytes again, whatever the number of threads, and leaves nothing behind.
 func TestNativeCollect(t *testing.T) {
 	programs := native(t)
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
 	text, err := ReadText(BuiltIn)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestNativeCollect(t *testing.T) {
 			t.Errorf("%v, way out %q; want %q", err, hint.Of(err), want)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
 }
