@@ -161,7 +161,7 @@ check-metal: build
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin
 
 test: lint staticcheck vulncheck fuzz warnings op-test check-metal stock plugin
-	$(GO) test -count=1 -timeout 45m ./...
+	$(GO) test -count=1 -timeout 75m ./...
 
 clean:
 	rm -rf dist dist-stock build
