@@ -83,8 +83,10 @@ func registerVision(t *testing.T, o *harness.Ollama, name, file string) {
 	}
 }
 
-// A model that sees is asked with an image and without; what it sees changes what it writes.
+// A model that sees is asked with an image and without; what it sees changes what it writes, if not after every text: the
+// projector's weights are random.
 func images(t *testing.T, o *harness.Ollama) (answers []string) {
+	differ := false
 	for _, text := range prompts(t, 3) {
 		var seen []string
 		for _, pictures := range [][]api.ImageData{nil, {picture(t, color.RGBA{R: 255, A: 255})}, {picture(t, color.RGBA{B: 255, A: 255})}} {
@@ -96,10 +98,11 @@ func images(t *testing.T, o *harness.Ollama) (answers []string) {
 			}
 			seen = append(seen, a.Response)
 		}
-		if seen[0] == seen[1] && seen[1] == seen[2] {
-			t.Errorf("with two images and without one: %q", seen[0])
-		}
+		differ = differ || seen[0] != seen[1] || seen[1] != seen[2]
 		answers = append(answers, seen...)
+	}
+	if !differ {
+		t.Errorf("with two images and without one: %q", answers)
 	}
 	return answers
 }
