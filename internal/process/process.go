@@ -43,6 +43,11 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Ended waits for the program's end, up to timeout. ended is false if it still runs, and err is as of exec.Cmd's Wait.
 func (p *Process) Ended(timeout time.Duration) (err error, ended bool) {
 	select {
+	case <-p.done: // before the clock, which may have run out as well
+		return p.err, true
+	default:
+	}
+	select {
 	case <-p.done:
 		return p.err, true
 	case <-time.After(timeout):

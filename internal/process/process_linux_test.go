@@ -122,3 +122,19 @@ func TestStopStubborn(t *testing.T) {
 		t.Error("it goes on")
 	}
 }
+
+// That a program has ended is known at once, however short one waits for it.
+func TestEnded(t *testing.T) {
+	p, err := Start(exec.Command("false"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ended := p.Ended(time.Minute); !ended {
+		t.Fatal("it runs")
+	}
+	for range 100 {
+		if err, ended := p.Ended(0); !ended || err == nil {
+			t.Fatalf("ended %v, %v", ended, err)
+		}
+	}
+}
