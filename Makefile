@@ -67,7 +67,7 @@ release: program
 	$(GO) run ./packaging/release
 
 demo: stock plugin build
-	$(GO) run ./integration/demo
+	$(GO) run ./integration/cmd/demo
 
 # One row a model, number of threads and P. fh-ollama bench --help tells what else can be measured: BENCH='--load --svg FILE'.
 SHAPES ?= all
@@ -79,20 +79,20 @@ bench: build
 
 # FILE is a converted model; FLAGS, e.g. --rounds 9 --markdown.
 speed: stock plugin build
-	$(GO) run ./integration/speed $(FLAGS) $(FILE)
+	$(GO) run ./integration/cmd/speed $(FLAGS) $(FILE)
 
 # Versions of Ollama (v...) and of llama-cpp-python; of what is not named, the pinned one. FLAGS, e.g. --series FOLDER.
 check-upstream:
-	$(GO) run ./integration/upstream $(FLAGS) $(VERSION)
+	$(GO) run ./integration/cmd/upstream $(FLAGS) $(VERSION)
 
 # Releases of third_party/hosts.toml, all of them if none is named; FLAGS=--ggml stops at the plug-in's own test. Not a part
 # of make test: each release is a build of llama-server.
 check-hosts: build plugin
-	$(GO) run ./integration/hosts $(FLAGS) $(VERSION)
+	$(GO) run ./integration/cmd/hosts $(FLAGS) $(VERSION)
 
 DURATION ?= 10m
 soak: build
-	$(GO) run ./integration/soak --duration $(DURATION) $(FLAGS)
+	$(GO) run ./integration/cmd/soak --duration $(DURATION) $(FLAGS)
 
 # The checkers are pinned in a module of their own.
 CHECKER = $(GO) tool -modfile=third_party/tools/go.mod
@@ -153,7 +153,7 @@ check-cuda:
 
 gpu: BACKENDS = cpu,rpc,cuda
 gpu: build
-	$(GO) run ./integration/gpu $(FLAGS)
+	$(GO) run ./integration/cmd/gpu $(FLAGS)
 
 # Where there is a Mac, test-flash-head runs on its GPU instead.
 check-metal: build

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
@@ -114,11 +114,11 @@ func TestDoctorFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	head := cluster.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3, Rank: 16}
+	head := native.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3, Rank: 16}
 	for _, op := range []bool{true, false} {
 		t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD")
 		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])
-		devices, folders, err := cluster.Devices(t.Context(), tool, "", &head)
+		devices, folders, err := native.Devices(t.Context(), tool, "", &head)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,14 +154,14 @@ func TestDoctorRPC(t *testing.T) {
 			t.Fatal("the server does not listen")
 		}
 	}
-	devices, _, err := cluster.Devices(t.Context(), tool, address, nil)
+	devices, _, err := native.Devices(t.Context(), tool, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(devices) != 2 || !slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.Description == address }) {
+	if len(devices) != 2 || !slices.ContainsFunc(devices, func(d native.Device) bool { return d.Description == address }) {
 		t.Errorf("%+v", devices)
 	}
-	if _, _, err := cluster.Devices(t.Context(), tool, "127.0.0.1:1", nil); err == nil || !strings.Contains(hint.Of(err), "127.0.0.1:1") {
+	if _, _, err := native.Devices(t.Context(), tool, "127.0.0.1:1", nil); err == nil || !strings.Contains(hint.Of(err), "127.0.0.1:1") {
 		t.Errorf("no server: %v, %q", err, hint.Of(err))
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
 )
 
-// swept are architectures of different kinds of heads; go run ./integration/architectures tries all.
+// swept are architectures of different kinds of heads; go run ./integration/cmd/architectures tries all.
 var swept = []string{"llama", "gemma3", "gemma3n", "gemma4", "qwen2", "qwen3moe", "phi2", "bitnet", "mamba", "t5"}
 
 // What docs/architectures.md says of these architectures is so, in both runtimes.

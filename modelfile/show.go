@@ -13,7 +13,7 @@ const DefaultTemplate = "{{ .Prompt }}"
 
 // FromShow turns a server's answer to /api/show into a Modelfile. The structured fields are used where there are
 // any, because the text in the answer does not survive parsing when a licence or system prompt contains quotes.
-// Template may be DefaultTemplate although the model has none: see Template in package server's Source.
+// Template may be DefaultTemplate although the model has none: see ownTemplate.
 func FromShow(show *api.ShowResponse) *Modelfile {
 	m := &Modelfile{
 		System:     show.System,

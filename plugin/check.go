@@ -14,11 +14,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
@@ -197,11 +197,11 @@ func (b *build) crash(err error, doing string) error {
 // checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need
 // not be here.
 func (b *build) checkDevices(ctx context.Context, program string) (others string, err error) {
-	devices, folders, err := cluster.Devices(ctx, program, "", nil)
+	devices, folders, err := native.Devices(ctx, program, "", nil)
 	if err != nil {
 		return "", err
 	}
-	if !slices.ContainsFunc(devices, func(d cluster.Device) bool { return d.FlashHead }) {
+	if !slices.ContainsFunc(devices, func(d native.Device) bool { return d.FlashHead }) {
 		return "", errors.New("no backend of this build has the FlashHead op")
 	}
 	for _, d := range devices {

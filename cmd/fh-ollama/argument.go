@@ -6,8 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/origin"
-	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 // oneArgument returns the only argument of a command, what says what it is.
@@ -28,5 +28,5 @@ func modelArgument(c *cli.Context) (origin.Origin, error) {
 	if err != nil {
 		return origin.Origin{}, err
 	}
-	return origin.Find(c.Context, server.FromEnvironment(), arg)
+	return origin.Find(c.Context, ollama.FromEnvironment(), arg)
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/bench"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/server"
 )
 
 func benchCommand() *cli.Command {
@@ -50,7 +50,7 @@ func runBench(c *cli.Context) error {
 	o := bench.Options{
 		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"), SketchRank: c.Int("sketch-rank"),
 		Probes: c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
-		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version, Server: server.FromEnvironment(),
+		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version, Server: ollama.FromEnvironment(),
 	}
 	if err := o.Validate(); err != nil {
 		if hint.Of(err) == "" {

@@ -7,15 +7,15 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/calibration"
+	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/origin"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/server"
 	"github.com/fh-ollama/fh-ollama/modelfile"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
@@ -42,7 +42,7 @@ func convertFlags() []cli.Flag {
 	const wide = 1 << 16 // of rows, more than any head's
 	return []cli.Flag{
 		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
-		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)", calibration.DefaultTarget)},
+		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)", calibrate.DefaultTarget)},
 		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)", flashhead.DefaultSketchRank(wide))},
 		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
 			convert.DefaultClusterSize(false), convert.DefaultClusterSize(true))},
@@ -91,7 +91,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	}
 	if c.IsSet("target-agreement") {
 		o.Agreement = c.Float64("target-agreement")
-		if err := calibration.CheckTarget(o.Agreement); err != nil {
+		if err := calibrate.CheckTarget(o.Agreement); err != nil {
 			return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
 		}
 	}
@@ -110,7 +110,7 @@ func runConvert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	from, err := origin.Find(c.Context, server.FromEnvironment(), input)
+	from, err := origin.Find(c.Context, ollama.FromEnvironment(), input)
 	if err != nil {
 		return err
 	}

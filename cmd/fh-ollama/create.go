@@ -6,12 +6,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/create"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/modelfile/create"
 )
 
 func createCommand() *cli.Command {
@@ -49,7 +49,7 @@ func runCreate(c *cli.Context) error {
 	}
 	result, err := create.Run(c.Context, create.Options{
 		Name: c.Args().First(), From: from, Keep: c.Path("keep"), Force: c.Bool("force"),
-		Convert: options, Server: server.FromEnvironment(),
+		Convert: options, Server: ollama.FromEnvironment(),
 	}, progress.New(log))
 	if err != nil {
 		return err

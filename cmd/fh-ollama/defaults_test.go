@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/bench"
-	"github.com/fh-ollama/fh-ollama/internal/calibration"
+	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -30,7 +30,7 @@ func TestDefaultsInHelp(t *testing.T) {
 	const many, few = 1 << 20, 2100 // clusters
 	c, e, b := convert.Defaults(), evaluation.Defaults(), bench.Defaults()
 	want := map[string]string{
-		"target-agreement": fmt.Sprint(calibration.DefaultTarget),
+		"target-agreement": fmt.Sprint(calibrate.DefaultTarget),
 		"sketch-rank":      fmt.Sprintf("up to %d", flashhead.DefaultSketchRank(1<<14)),
 		"cluster-size":     fmt.Sprintf("%d, or with TEXT %d", convert.DefaultClusterSize(false), convert.DefaultClusterSize(true)),
 		"iterations":       fmt.Sprint(c.Iterations),

@@ -5,12 +5,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/origin"
-	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 func doctorCommand() *cli.Command {
@@ -34,13 +34,13 @@ func runDoctor(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return usageError{hint.New(fmt.Sprintf("doctor takes one model, not %d", c.NArg()), "see fh-ollama doctor --help")}
 	}
-	ollama, path, from, unknown := server.FromEnvironment(), "", origin.Origin{}, error(nil)
+	ollama, path, from, unknown := ollama.FromEnvironment(), "", origin.Origin{}, error(nil)
 	if arg := c.Args().First(); arg != "" {
 		if from, unknown = origin.Find(c.Context, ollama, arg); unknown == nil {
 			path = from.Weights()
 		}
 	}
-	report, err := doctor.Examine(c.Context, ollama, installation.Here(), cluster.LibDirs(c.Path("lib")), path)
+	report, err := doctor.Examine(c.Context, ollama, installation.Here(), native.LibDirs(c.Path("lib")), path)
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
+	"github.com/fh-ollama/fh-ollama/internal/evaluation/page"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/origin"
-	"github.com/fh-ollama/fh-ollama/internal/page"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 func evalCommand() *cli.Command {
@@ -58,7 +58,7 @@ func runEval(c *cli.Context) error {
 	if err := o.Validate(); err != nil {
 		return usageError{hint.Wrap(err, "see fh-ollama eval --help")}
 	}
-	from, err := origin.Find(c.Context, server.FromEnvironment(), model)
+	from, err := origin.Find(c.Context, ollama.FromEnvironment(), model)
 	if err != nil {
 		return err
 	}

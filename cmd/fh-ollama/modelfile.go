@@ -8,8 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
-	"github.com/fh-ollama/fh-ollama/internal/create"
-	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/modelfile/create"
 )
 
 func modelfileCommand() *cli.Command {
@@ -31,7 +31,7 @@ func runModelfile(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	m, notes, err := create.Modelfile(c.Context, server.FromEnvironment(), from, c.Path("gguf"))
+	m, notes, err := create.Modelfile(c.Context, ollama.FromEnvironment(), from, c.Path("gguf"))
 	if err != nil {
 		return err
 	}

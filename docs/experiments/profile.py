@@ -1,6 +1,6 @@
 """Where a token's time goes: dense and FlashHead in turn, and the stages of the head.
 
-    go run ./integration/synthetic gemma-3-1b q4_k_m model.gguf
+    go run ./integration/cmd/synthetic gemma-3-1b q4_k_m model.gguf
     python docs/experiments/profile.py dist/lib/ollama/llama-bench model.gguf [--probes 256] [--threads 2] [--rounds 3] [--tokens 128]
 
 Prints milliseconds of a token, those of FlashHead in it (FLASHHEAD_STATS), and how many times as fast a token would be if these

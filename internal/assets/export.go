@@ -11,12 +11,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/output"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/safetensors"
 )
@@ -117,13 +117,13 @@ func (e *export) run(ctx context.Context) error {
 }
 
 // centroids computes the centroids.
-func (e *export) centroids(ctx context.Context) (*cluster.Centroids, error) {
-	tool, ggml, err := cluster.FindNative(ctx, e.LibDir, installation.Here())
+func (e *export) centroids(ctx context.Context) (*native.Centroids, error) {
+	tool, ggml, err := native.FindNative(ctx, e.LibDir, installation.Here())
 	if err != nil {
 		return nil, err
 	}
 	e.progress.Start("computing centroids")
-	out, err := cluster.NewCentroids(ctx, cluster.CentroidOptions{
+	out, err := native.NewCentroids(ctx, native.CentroidOptions{
 		Tool: tool, GGML: ggml, Model: e.Input, Tensor: e.head.Tensor.Name,
 		Assignments: e.params.Assignments, Clusters: e.params.Clusters, Columns: e.head.Width(),
 	})
@@ -135,7 +135,7 @@ func (e *export) centroids(ctx context.Context) (*cluster.Centroids, error) {
 }
 
 // config writes the model's configuration, what else it has included, under a temporary name.
-func (e *export) config() (*output.File, error) {
+func (e *export) config() (*atomicfile.File, error) {
 	config, err := readConfig(e.files.config)
 	if err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ func (e *export) config() (*output.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := output.Replace(e.files.config, "--assets", int64(len(text)))
+	out, err := atomicfile.Replace(e.files.config, "--assets", int64(len(text)))
 	if err != nil {
 		return nil, err
 	}
@@ -165,9 +165,9 @@ func (e *export) config() (*output.File, error) {
 }
 
 // clusters writes the clusters under a temporary name and reads them again.
-func (e *export) clusters(ctx context.Context, centroids *cluster.Centroids) (*output.File, error) {
+func (e *export) clusters(ctx context.Context, centroids *native.Centroids) (*atomicfile.File, error) {
 	size := 4*int64(e.params.Clusters)*e.head.Width() + 8*e.head.Vocab()
-	out, err := output.Replace(e.files.clusters, "--assets", size+4096)
+	out, err := atomicfile.Replace(e.files.clusters, "--assets", size+4096)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func (e *export) clusters(ctx context.Context, centroids *cluster.Centroids) (*o
 	return out, nil
 }
 
-func (e *export) write(ctx context.Context, out *output.File, centroids io.Reader) error {
+func (e *export) write(ctx context.Context, out *atomicfile.File, centroids io.Reader) error {
 	ids := make([]byte, 0, 8*len(e.params.Assignments))
 	for _, k := range e.params.Assignments {
 		ids = binary.LittleEndian.AppendUint64(ids, uint64(k))

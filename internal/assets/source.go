@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -75,12 +75,12 @@ func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 		p.Start("renumbering")
 		p.Done(fmt.Sprintf("left out %d empty clusters of %d", empty, s.Assets.Clusters))
 	}
-	tool, ggml, err := cluster.FindNative(ctx, s.LibDir, installation.Here())
+	tool, ggml, err := native.FindNative(ctx, s.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}
 	p.Start("comparing centroids")
-	own, err := cluster.NewCentroids(ctx, cluster.CentroidOptions{
+	own, err := native.NewCentroids(ctx, native.CentroidOptions{
 		Tool: tool, GGML: ggml, Model: s.Model, Tensor: s.head.Tensor.Name,
 		Assignments: s.assignments, Clusters: uint32(len(s.used)), Columns: s.head.Width(),
 	})

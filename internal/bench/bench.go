@@ -7,8 +7,8 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
-	"github.com/fh-ollama/fh-ollama/internal/origin"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 // Run measures. show is called with the report so far whenever another model's result, the last one in it, is there; its

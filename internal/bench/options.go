@@ -12,8 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
-	"github.com/fh-ollama/fh-ollama/internal/server"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
@@ -33,7 +33,7 @@ type Options struct {
 	Load    bool     // measure loading, too
 	LibDir  string   // folder of llama-bench; "" for the default
 	Version string   // this program's, for the report
-	Server  server.Server
+	Server  ollama.Server
 }
 
 // DefaultType is how most models for Ollama are quantised.

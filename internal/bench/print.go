@@ -4,8 +4,8 @@ import (
 	"context"
 	"io"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/finite"
-	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -37,10 +37,10 @@ const aboutPicture = 1 << 20
 
 // Print is Run with the results printed to out while they come, and shown in a picture at the path svg, if that is not "".
 func Print(ctx context.Context, o Options, format Format, out io.Writer, svg string, p *progress.Progress) error {
-	var picture *output.File
+	var picture *atomicfile.File
 	if svg != "" {
 		var err error
-		if picture, err = output.CreateNew(svg, "--svg", aboutPicture); err != nil {
+		if picture, err = atomicfile.CreateNew(svg, "--svg", aboutPicture); err != nil {
 			return err
 		}
 		defer picture.Discard()

@@ -6,9 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/fh-ollama/fh-ollama/internal/disk"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
@@ -18,7 +17,7 @@ func (r *runner) synthetic(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := output.NewFolder("bench")
+	dir, err := atomicfile.NewFolder("bench")
 	if err != nil {
 		return hint.Wrap(err, "point FH_OLLAMA_CACHE at a folder that can be written")
 	}
@@ -47,7 +46,7 @@ func (r *runner) write(ctx context.Context, m synthetic.Model, path string) erro
 		return err
 	}
 	parent := filepath.Dir(filepath.Dir(path))
-	if free, ok := disk.Free(parent); ok && free < plan.Size {
+	if free, ok := atomicfile.Free(parent); ok && free < plan.Size {
 		return explain(fmt.Errorf("%s has %d MiB free, %s needs %d MiB", parent, free>>20, m, plan.Size>>20+1), true)
 	}
 	file, err := os.Create(path)
@@ -65,7 +64,7 @@ func (r *runner) write(ctx context.Context, m synthetic.Model, path string) erro
 		err = closed
 	}
 	if err != nil {
-		return explain(fmt.Errorf("%s: %w", parent, err), disk.Full(err))
+		return explain(fmt.Errorf("%s: %w", parent, err), atomicfile.Full(err))
 	}
 	r.progress.Done(fmt.Sprintf("wrote %s, %.1f GB of random weights", m, float64(plan.Size)/1e9))
 	return nil

@@ -5,21 +5,20 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/fh-ollama/fh-ollama/internal/calibration"
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
-	"github.com/fh-ollama/fh-ollama/internal/hidden"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
 // calibrating is a clustering with a sketch, pinned tokens and P that were found on a text.
 type calibrating struct {
 	*clustering
-	text    hidden.Text
+	text    calibrate.Text
 	context uint64 // the model's, in tokens; 0 if not known
 }
 
@@ -29,11 +28,11 @@ func (c *calibrating) Plan(src *gguf.File, head flashhead.Head) (flashhead.Param
 	if err != nil {
 		return params, err
 	}
-	if c.text, err = hidden.ReadText(c.Calibrate); err != nil {
+	if c.text, err = calibrate.ReadText(c.Calibrate); err != nil {
 		return params, err
 	}
 	if c.Agreement == 0 {
-		c.Agreement = calibration.DefaultTarget
+		c.Agreement = calibrate.DefaultTarget
 	}
 	arch, _ := src.Str("general.architecture")
 	c.context, _ = src.Uint(arch + ".context_length")
@@ -46,7 +45,7 @@ func (c *calibrating) Plan(src *gguf.File, head flashhead.Head) (flashhead.Param
 
 // Fill has the model read the text, clusters, and calibrates. What may be missing is found out before what takes long.
 func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, ggml, err := cluster.FindNative(ctx, c.LibDir, installation.Here())
+	tool, ggml, err := native.FindNative(ctx, c.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}
@@ -54,7 +53,7 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	if err != nil {
 		return err
 	}
-	states, err := hidden.Collect(ctx, programs, hidden.Options{
+	states, err := calibrate.Collect(ctx, programs, calibrate.Options{
 		Model: c.Input, Text: c.text, Width: int(c.head.Width()), Context: c.context, Threads: c.Threads,
 	}, p)
 	if err != nil {
@@ -66,11 +65,11 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	}
 
 	p.Start("calibrating")
-	found, err := cluster.Calibrate(ctx, cluster.CalibrateOptions{
+	found, err := native.Calibrate(ctx, native.CalibrateOptions{
 		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name, Assignments: params.Assignments, Clusters: params.Clusters,
 		Columns: c.head.Width(), Hidden: states.Path, Fit: int64(states.Fit), Rank: params.Sketch.Rank,
 		CentroidType: params.CentroidType.String(), Threads: c.Threads,
-	}, func(state cluster.Progress) { p.Set(state.Fraction, state.Stage) })
+	}, func(state native.Progress) { p.Set(state.Fraction, state.Stage) })
 	if err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	if params.Sketch.Rank > 0 {
 		params.Sketch.Rows, params.Sketch.Activations = found.Rows, found.Activations
 	}
-	plan := calibration.New(calibration.Problem{
+	plan := calibrate.New(calibrate.Problem{
 		Records: found.Records, Fit: states.Fit, Vocab: int(c.head.Vocab()), Clusters: int(params.Clusters),
 		Pinned: params.Pinned, Target: c.Agreement, Probes: c.Probes,
 	})

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -36,19 +36,19 @@ func (c *clustering) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Paramete
 
 // Fill runs the native tool.
 func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, ggml, err := cluster.FindNative(ctx, c.LibDir, installation.Here())
+	tool, ggml, err := native.FindNative(ctx, c.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}
 	if c.Checkpoints != "" {
-		cluster.RemoveOldCheckpoints(c.Checkpoints)
+		native.RemoveOldCheckpoints(c.Checkpoints)
 	}
 	p.Start("clustering")
-	result, err := cluster.Run(ctx, cluster.Options{
+	result, err := native.Run(ctx, native.Options{
 		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name,
 		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
 		Checkpoints: c.Checkpoints, Version: c.ToolVersion, Restart: c.Restart, Note: p.Note,
-	}, func(state cluster.Progress) {
+	}, func(state native.Progress) {
 		p.Set(state.Fraction, describe(state))
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *clustering) interrupted() string {
 }
 
 // describe is a clustering's state in a few words.
-func describe(p cluster.Progress) string {
+func describe(p native.Progress) string {
 	text := p.Stage
 	if p.Iteration > 0 {
 		text += fmt.Sprintf(" %d/%d", p.Iteration, p.Iterations)

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -79,9 +79,9 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if err := t.checkOutput(); err != nil {
 		return Summary{}, err
 	}
-	begin := output.CreateNew
+	begin := atomicfile.CreateNew
 	if t.Force {
-		begin = output.Replace
+		begin = atomicfile.Replace
 	}
 	out, err := begin(t.Output, t.flag(), src.Size+job.keyBytes())
 	if err != nil {
@@ -149,7 +149,7 @@ func (j *job) keyBytes() int64 {
 }
 
 // run gets the map, writes and verifies. The source's digest is taken while the map is made.
-func (j *job) run(ctx context.Context, out *output.File) error {
+func (j *job) run(ctx context.Context, out *atomicfile.File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	digests := make(chan digestResult, 1)
@@ -173,7 +173,7 @@ func (j *job) run(ctx context.Context, out *output.File) error {
 }
 
 // write writes the output, reads it again, compares, and gives it its name.
-func (j *job) write(ctx context.Context, out *output.File, source digests) error {
+func (j *job) write(ctx context.Context, out *atomicfile.File, source digests) error {
 	stop := func(done, total int64) error {
 		j.progress.Set(float64(done)/float64(max(total, 1)), "")
 		return ctx.Err()

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/fh-ollama/fh-ollama/internal/calibration"
+	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
@@ -73,7 +73,7 @@ type Options struct {
 	KeepCheckpoint bool   // leave it to the caller to remove Summary.Checkpoint
 
 	Calibrate  string  // path of the text to calibrate with, or hidden.BuiltIn; "": no calibration
-	Agreement  float64 // that a calibration aims at; 0: calibration.DefaultTarget
+	Agreement  float64 // that a calibration aims at; 0: calibrate.DefaultTarget
 	SketchRank int     // of a calibration; 0: no sketch; RankByWidth: flashhead.DefaultSketchRank
 }
 
@@ -129,7 +129,7 @@ func (o Options) Validate() error {
 		return errors.New("a sketch needs a text to calibrate with")
 	}
 	if o.Agreement != 0 {
-		if err := calibration.CheckTarget(o.Agreement); err != nil {
+		if err := calibrate.CheckTarget(o.Agreement); err != nil {
 			return err
 		}
 	}

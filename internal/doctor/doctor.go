@@ -8,13 +8,13 @@ import (
 	"os"
 	"time"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 )
 
 // Report is what an examination found.
@@ -22,7 +22,7 @@ type Report struct {
 	Server   Server         `json:"server"`
 	Plugin   Plugin         `json:"plugin"`
 	Library  Library        `json:"library"`
-	Models   []server.Model `json:"models"`         // registered models with FlashHead
+	Models   []ollama.Model `json:"models"`         // registered models with FlashHead
 	File     *File          `json:"file,omitempty"` // the file that was asked about
 	Problems []Problem      `json:"problems"`
 }
@@ -39,9 +39,9 @@ type Server struct {
 
 // Library is the native part of a build on this machine.
 type Library struct {
-	Tool    string           `json:"tool,omitempty"`    // path of llama-flashhead
-	Devices []cluster.Device `json:"devices"`           // of a patched build; the plug-in's tool knows none
-	Folders []cluster.Folder `json:"folders,omitempty"` // with backends of GPUs
+	Tool    string          `json:"tool,omitempty"`    // path of llama-flashhead
+	Devices []native.Device `json:"devices"`           // of a patched build; the plug-in's tool knows none
+	Folders []native.Folder `json:"folders,omitempty"` // with backends of GPUs
 }
 
 // File is a GGUF file's state.
@@ -67,15 +67,15 @@ type Problem struct {
 // Examine looks at the server, what it has of the plug-in in places of this machine, the native tool in one of libDirs
 // and, unless path is "", a GGUF file, which the runtime loads if it is converted. What is wrong is in the report; the error is for an examination that was
 // interrupted.
-func Examine(ctx context.Context, s server.Server, places installation.Places, libDirs []string, path string) (Report, error) {
+func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, path string) (Report, error) {
 	r := Report{
-		Models: []server.Model{}, Problems: []Problem{}, Library: Library{Devices: []cluster.Device{}},
+		Models: []ollama.Model{}, Problems: []Problem{}, Library: Library{Devices: []native.Device{}},
 		Plugin: Plugin{Installed: []string{}, Running: []Runner{}},
 	}
 	r.server(ctx, s)
 	r.plugin(ctx, places)
 	r.tryPlugin(ctx, places)
-	var head *cluster.HeadShape
+	var head *native.HeadShape
 	if path != "" {
 		head = r.file(path)
 	}
@@ -103,18 +103,18 @@ func (r *Report) wrong(err error) {
 	r.Problems = append(r.Problems, Problem{err.Error(), commandline.Runnable(hint.Of(err))})
 }
 
-func (r *Report) server(ctx context.Context, s server.Server) {
+func (r *Report) server(ctx context.Context, s ollama.Server) {
 	r.Server.URL = s.Host.String()
 	version, err := s.Version(ctx)
 	if err != nil {
-		r.Server.Refuses = server.Answered(err)
+		r.Server.Refuses = ollama.Answered(err)
 		r.wrong(err)
 		return
 	}
 	r.Server.Reachable, r.Server.Version = true, version.Ollama
 	r.Server.Patched, r.Server.FlashHead = version.Patched(), version.FlashHead
 	if r.Models, err = s.Converted(ctx); err != nil {
-		r.Models = []server.Model{}
+		r.Models = []ollama.Model{}
 		r.wrong(err)
 	}
 }
@@ -124,8 +124,8 @@ const deviceTimeout = 30 * time.Second
 
 // library looks at the native tool in one of dirs and asks its devices whether they have the op, for head too unless it is
 // nil.
-func (r *Report) library(ctx context.Context, dirs []string, head *cluster.HeadShape) {
-	tool, err := cluster.FindTool(dirs)
+func (r *Report) library(ctx context.Context, dirs []string, head *native.HeadShape) {
+	tool, err := native.FindTool(dirs)
 	if err != nil {
 		if r.Plugin.Library == "" && len(r.Plugin.Installed) == 0 { // with the plug-in models run fast without any tool
 			r.wrong(err)
@@ -133,12 +133,12 @@ func (r *Report) library(ctx context.Context, dirs []string, head *cluster.HeadS
 		return
 	}
 	r.Library.Tool = tool
-	if cluster.Borrows(tool) {
+	if native.Borrows(tool) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, deviceTimeout)
 	defer cancel()
-	devices, folders, err := cluster.Devices(ctx, tool, os.Getenv("LLAMA_ARG_RPC"), head)
+	devices, folders, err := native.Devices(ctx, tool, os.Getenv("LLAMA_ARG_RPC"), head)
 	if err != nil {
 		r.wrong(err)
 		return
@@ -147,7 +147,7 @@ func (r *Report) library(ctx context.Context, dirs []string, head *cluster.HeadS
 }
 
 // file looks at a GGUF file. It returns what its head asks of a device, nil if the runtime would not use it.
-func (r *Report) file(path string) *cluster.HeadShape {
+func (r *Report) file(path string) *native.HeadShape {
 	r.File = &File{Path: path}
 	f, err := gguf.Open(path)
 	if err != nil {
@@ -181,7 +181,7 @@ func (r *Report) file(path string) *cluster.HeadShape {
 		r.wrong(fmt.Errorf("%s: %w", path, obstacle))
 	default:
 		r.File.Sound = true
-		return &cluster.HeadShape{
+		return &native.HeadShape{
 			Type: head.Tensor.Type.String(), Columns: head.Width(), Rows: head.Vocab(), Clusters: int64(p.Clusters),
 			CentroidType: p.CentroidType.String(), Pinned: len(p.Pinned), Rank: p.Sketch.Rank,
 		}

@@ -9,16 +9,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
-	"github.com/fh-ollama/fh-ollama/internal/server"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 )
 
 // nowhere is a host where nothing listens.
-func nowhere() server.Server { return server.At(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}) }
+func nowhere() ollama.Server { return ollama.At(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}) }
 
 // withMap is a small model with a map of two clusters, of which the second may stay empty.
 func withMap(t *testing.T, second uint32) string {
@@ -95,7 +95,7 @@ func TestRefusingServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Examine(context.Background(), server.At(host), installationtest.New(t).Places, []string{t.TempDir()}, "")
+	r, err := Examine(context.Background(), ollama.At(host), installationtest.New(t).Places, []string{t.TempDir()}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,22 +109,22 @@ func TestRefusingServer(t *testing.T) {
 func TestDevicesAreShown(t *testing.T) {
 	yes, no := true, false
 	for _, c := range []struct {
-		device cluster.Device
+		device native.Device
 		want   string
 	}{
-		{cluster.Device{Name: "CPU", Weights: []string{"f16", "q8_0"}, FlashHead: true}, "CPU (): FlashHead for all types of weights"},
-		{cluster.Device{Name: "CUDA0", Weights: []string{"f16", "q8_0"}, DenseWeights: []string{"iq1_s"}, Head: &yes},
+		{native.Device{Name: "CPU", Weights: []string{"f16", "q8_0"}, FlashHead: true}, "CPU (): FlashHead for all types of weights"},
+		{native.Device{Name: "CUDA0", Weights: []string{"f16", "q8_0"}, DenseWeights: []string{"iq1_s"}, Head: &yes},
 			"CUDA0 (): FlashHead for all types of weights but iq1_s; for the head of this file"},
-		{cluster.Device{Name: "CUDA0", Weights: []string{"f16"}, DenseWeights: []string{"iq1_s", "q2_K"}, Head: &no},
+		{native.Device{Name: "CUDA0", Weights: []string{"f16"}, DenseWeights: []string{"iq1_s", "q2_K"}, Head: &no},
 			"CUDA0 (): FlashHead for f16; not for the head of this file, which runs dense"},
-		{cluster.Device{Name: "Vulkan0", DenseWeights: []string{"f16"}, Head: &no}, "Vulkan0 (): no FlashHead, runs dense"},
+		{native.Device{Name: "Vulkan0", DenseWeights: []string{"f16"}, Head: &no}, "Vulkan0 (): no FlashHead, runs dense"},
 	} {
-		r := Report{Library: Library{Devices: []cluster.Device{c.device}}}
+		r := Report{Library: Library{Devices: []native.Device{c.device}}}
 		if text := r.String(); !strings.Contains(text, c.want+"\n") {
 			t.Errorf("%+v is shown as\n%s", c.device, text)
 		}
 	}
-	r := Report{Library: Library{Folders: []cluster.Folder{{Name: "cuda_v13"}, {Name: "vulkan", Devices: 1}}}}
+	r := Report{Library: Library{Folders: []native.Folder{{Name: "cuda_v13"}, {Name: "vulkan", Devices: 1}}}}
 	if text := r.String(); !strings.Contains(text, "none in cuda_v13") || strings.Contains(text, "vulkan") {
 		t.Errorf("folders are shown as\n%s", text)
 	}
@@ -136,7 +136,7 @@ func TestHeadOfFile(t *testing.T) {
 	if head := r.file(withMap(t, 0)); head != nil {
 		t.Errorf("damaged: %+v", head)
 	}
-	want := cluster.HeadShape{Type: "f32", Columns: 32, Rows: 64, Clusters: 2, CentroidType: "f16"}
+	want := native.HeadShape{Type: "f32", Columns: 32, Rows: 64, Clusters: 2, CentroidType: "f16"}
 	if head := r.file(withMap(t, 1)); head == nil || *head != want {
 		t.Errorf("%+v, want %+v", head, want)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
-	"github.com/fh-ollama/fh-ollama/internal/origin"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 // Named notes how the user named the file, arg, what that means, and if it could not be found, why.

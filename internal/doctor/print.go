@@ -6,7 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
 // String is the report for people. Several problems are listed at its end; a single one is left to Err.
@@ -92,7 +92,7 @@ func (r Runtime) row(row func(name, format string, args ...any)) {
 }
 
 // ability says what a device does with heads, and with the file's if one was asked about.
-func ability(d cluster.Device) string {
+func ability(d native.Device) string {
 	can := "no FlashHead, runs dense"
 	switch with, without := len(d.Weights), len(d.DenseWeights); {
 	case with == 0:

@@ -8,16 +8,15 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/fh-ollama/fh-ollama/internal/disk"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
 // scratch is a private folder for temporary files.
-type scratch struct{ dir output.Folder }
+type scratch struct{ dir atomicfile.Folder }
 
 func newScratch() (scratch, error) {
-	dir, err := output.NewFolder("eval")
+	dir, err := atomicfile.NewFolder("eval")
 	if err != nil {
 		return scratch{}, hint.Wrap(err, "point FH_OLLAMA_CACHE at a folder that can be written")
 	}
@@ -34,7 +33,7 @@ func (s scratch) write(name string, data []byte) (string, error) {
 
 // store copies the logits of all positions from r to a temporary file; report is called for each position.
 func (s scratch) store(h header, r io.Reader, report func(position int)) (*os.File, error) {
-	if free, ok := disk.Free(s.dir.Path); ok && free < h.bytes() {
+	if free, ok := atomicfile.Free(s.dir.Path); ok && free < h.bytes() {
 		return nil, s.explain(spaceError(h.bytes(), free))
 	}
 	file, err := os.Create(filepath.Join(s.dir.Path, "dense"))
@@ -63,7 +62,7 @@ func spaceError(need, free int64) error {
 
 // explain names the way out of a full disk.
 func (s scratch) explain(err error) error {
-	if disk.Full(err) {
+	if atomicfile.Full(err) {
 		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir.Path), err), "free some space, point FH_OLLAMA_CACHE at another disk, or take fewer --chunks")
 	}
 	return err

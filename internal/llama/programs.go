@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/fh-ollama/fh-ollama/internal/cluster"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
@@ -46,7 +46,7 @@ func FindBench(dir string) (Programs, error) {
 func find(dir string, programs ...string) (string, error) {
 	dirs := []string{dir}
 	if dir == "" {
-		dirs = cluster.LibDirs("")
+		dirs = native.LibDirs("")
 	}
 	missing := programs[0]
 	for _, d := range dirs {
@@ -76,7 +76,7 @@ func find(dir string, programs ...string) (string, error) {
 // FindServer returns a llama-server and nothing else: the one in dir, or that of the first folder of a build, or that of the
 // best Ollama in places that this user may trust.
 func FindServer(ctx context.Context, dir string, places installation.Places) (Programs, error) {
-	dirs := cluster.LibDirs(dir)
+	dirs := native.LibDirs(dir)
 	if dir != "" {
 		dirs = append([]string{dir}, dirs...)
 	}

@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/output"
 	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
@@ -73,7 +73,7 @@ func publish(out string, files []file) ([]string, error) {
 	var paths []string
 	for _, f := range files {
 		path := filepath.Join(out, f.name)
-		w, err := output.Replace(path, "-o", int64(len(f.data)))
+		w, err := atomicfile.Replace(path, "-o", int64(len(f.data)))
 		if err != nil {
 			return nil, err
 		}

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/output"
 )
 
 // identity is who runs llama-server; nil is this user.
@@ -75,7 +75,7 @@ func (i identity) apply(cmd *exec.Cmd) {
 // temporary files, but everybody's.
 func (i identity) folder() (path string, remove func(), err error) {
 	if i.credential == nil {
-		dir, err := output.NewFolder("trial")
+		dir, err := atomicfile.NewFolder("trial")
 		return dir.Path, func() { dir.Remove() }, err
 	}
 	const pattern = "fh-ollama-trial-*"

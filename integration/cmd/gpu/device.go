@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/process"
+)
+
+// device is one that is checked, with the folder of the programs that do it.
+type device struct {
+	native.Device
+	lib string
+}
+
+// findDevice finds a device of a patched build that has the op. It sets this process's environment so that every program
+// that is started from here loads the device's backend, as Ollama has its llama-server load it.
+func findDevice(ctx context.Context, lib, name string) (device, error) {
+	tool, err := native.FindTool([]string{lib})
+	if err != nil {
+		return device{}, hint.Wrap(err, "run make gpu, which builds it first")
+	}
+	if native.Borrows(tool) {
+		return device{}, hint.New(lib+" has only the plug-in, which computes on CPUs", "run make gpu, which builds the rest")
+	}
+	devices, folders, err := native.Devices(ctx, tool, "", nil)
+	if err != nil {
+		return device{}, err
+	}
+	var names []string
+	for _, d := range devices {
+		names = append(names, d.Name)
+		if d.Name != name {
+			continue
+		}
+		if len(d.Weights) == 0 {
+			return device{}, hint.New(fmt.Sprintf("%s (%s) has no FlashHead: its backend runs heads dense", d.Name, d.Description), "docs/gpu.md tells which backends have it")
+		}
+		for _, f := range folders {
+			if f.Name == d.Folder {
+				err = loadFolder(lib, f)
+			}
+		}
+		return device{d, lib}, err
+	}
+	way := "name one of these with --device"
+	for _, f := range folders {
+		if f.Devices == 0 {
+			way = fmt.Sprintf("%s found no device: is its driver installed? Or name one of these with --device", f.Name)
+		}
+	}
+	return device{}, hint.New(fmt.Sprintf("there is no device %s, but %s", name, strings.Join(names, ", ")), way)
+}
+
+func loadFolder(lib string, f native.Folder) error {
+	paths := []string{lib, filepath.Dir(f.Library)}
+	if have := os.Getenv("LD_LIBRARY_PATH"); have != "" {
+		paths = append(paths, have)
+	}
+	if err := os.Setenv("LD_LIBRARY_PATH", strings.Join(paths, string(filepath.ListSeparator))); err != nil {
+		return err
+	}
+	if err := os.Unsetenv("GGML_CUDA_DISABLE_GRAPHS"); err != nil { // timed as users have it
+		return err
+	}
+	if err := os.Setenv("GGML_BACKEND_PATH", f.Library); err != nil {
+		return err
+	}
+	pass := "LD_LIBRARY_PATH,GGML_BACKEND_PATH"
+	if have := os.Getenv(process.PassVariable); have != "" {
+		pass += "," + have
+	}
+	return os.Setenv(process.PassVariable, pass)
+}
+
+// isCUDA tells whether NVIDIA's tools can watch the device.
+func (d device) isCUDA() bool { return strings.HasPrefix(d.Name, "CUDA") }
+
+// flags choose the device in the programs that compute on the CPU unless told otherwise.
+func (d device) flags() []string {
+	if d.Type == "cpu" {
+		return nil
+	}
+	return []string{"--device", d.Name}
+}
+
+// driver names the GPUs and their driver as the driver does, "" for a device that is none of NVIDIA's.
+func (d device) driver(ctx context.Context) (string, error) {
+	if !d.isCUDA() {
+		return "", nil
+	}
+	cmd := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader")
+	cmd.Env = process.Environment()
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("nvidia-smi: %w", err)
+	}
+	return strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), "; "), nil
+}

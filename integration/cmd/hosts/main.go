@@ -1,0 +1,142 @@
+// Command hosts builds releases of Ollama, loads the plug-in into each, and prints what came out as a table. It is
+// for the list of versions that the plug-in was checked with (docs/upgrading.md). The releases are those of
+// third_party/hosts.toml, or the ones that the arguments name.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/patches"
+	"github.com/fh-ollama/fh-ollama/plugin"
+	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
+)
+
+// errFindings is the error of a check that was made and found something.
+var errFindings = errors.New("not everything holds")
+
+func main() {
+	var build plugin.HostOptions
+	prefix := flag.String("prefix", "dist", "take fh-ollama and the plug-in from the build in `DIR`")
+	ggml := flag.Bool("ggml", false, "build only the ggml of each release, for the plug-in's own test")
+	flag.IntVar(&build.Jobs, "jobs", runtime.NumCPU(), "run `N` compilers at once")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/hosts [flags] [VERSION...]\n\nExample: go run ./integration/cmd/hosts v0.30.0\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	pins, err := wanted(flag.Args())
+	if err == nil {
+		err = run(ctx, pins, build, *prefix, !*ggml)
+	}
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, errFindings) {
+		fmt.Fprint(os.Stderr, hint.Text("hosts", err))
+	}
+	os.Exit(1)
+}
+
+// wanted are the pinned releases that versions name, or all.
+func wanted(versions []string) ([]plugin.HostPin, error) {
+	all, err := plugin.ParseHosts(thirdparty.Hosts)
+	if err != nil || len(versions) == 0 {
+		return all, err
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Version)
+	}
+	var pins []plugin.HostPin
+	for _, v := range versions {
+		i := slices.Index(names, v)
+		if i < 0 {
+			return nil, hint.New(fmt.Sprintf("third_party/hosts.toml has no Ollama %s", v), "name one of "+strings.Join(names, ", ")+", or add it there")
+		}
+		pins = append(pins, all[i])
+	}
+	return pins, nil
+}
+
+func run(ctx context.Context, pins []plugin.HostPin, build plugin.HostOptions, prefix string, whole bool) error {
+	own, err := filepath.Abs(prefix)
+	if err != nil {
+		return err
+	}
+	if build.Own, err = plugin.ParsePins(thirdparty.Pins); err != nil {
+		return err
+	}
+	build.Overlay = plugin.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
+	build.Plugin, build.Ollama = filepath.Join(own, "lib", "flashhead", library), whole
+	made := make([]plugin.HostBuild, len(pins))
+	for i, pin := range pins {
+		fmt.Printf("Ollama %s\n", pin.Version)
+		if made[i], err = plugin.BuildHost(ctx, pin, build, plugin.NewSteps(os.Stdout)); err != nil {
+			return err
+		}
+		for _, f := range made[i].Changed {
+			fmt.Printf("  %s, %s: %s, %s\n", f.Item.What, f.Item.Place(), f.State, f.Detail)
+		}
+	}
+	rows, err := checkAll(ctx, pins, made, harness.Prefix(own), whole)
+	if err != nil {
+		return err
+	}
+	findings := 0
+	fmt.Printf("\n%s", markdown(rows))
+	for _, r := range rows {
+		for _, f := range r.findings {
+			findings++
+			fmt.Printf("\n%s\n", f)
+		}
+	}
+	if findings > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// checkAll tells what was found of each release, and, if they are whole, loads the plug-in of own into them.
+func checkAll(ctx context.Context, pins []plugin.HostPin, made []plugin.HostBuild, own harness.Prefix, whole bool) (rows []row, err error) {
+	dir, err := os.MkdirTemp("", "fh-ollama-hosts-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	var pinned *reference
+	if whole {
+		if pinned, err = newReference(ctx, own, dir); err != nil {
+			return nil, err
+		}
+	}
+	for i, pin := range pins {
+		r := newRow(pin, made[i])
+		if whole {
+			fmt.Printf("check %s\n", pin.Version)
+			c := &check{pinned: pinned, dir: filepath.Join(dir, pin.Version)}
+			if c.host, err = layOut(harness.Prefix(made[i].Prefix), own, filepath.Join(c.dir, "prefix")); err != nil {
+				return nil, err
+			}
+			if err := r.addChecks(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}

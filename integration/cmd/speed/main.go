@@ -1,0 +1,110 @@
+// Command speed measures what FlashHead does for a model in Ollama as its users meet it: the same converted file in a stock
+// Ollama, which runs it dense, in that with the plug-in, in the patched one, and in the patched one without its
+// cluster-ordered copy. All are visited in turn, round after round, with one model in memory at a time; each visit loads
+// the model anew. The figures are those that Ollama reports, the time that a user waits, and what the kernel says of the
+// memory of Ollama's llama-server.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/inspect"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// options of the command line.
+type options struct {
+	prefix, stock harness.Prefix
+	rounds        int
+	tokens        int // of an answer
+	threads       int // 0: what Ollama takes
+	markdown      bool
+	file          string
+}
+
+func main() {
+	var o options
+	prefix := flag.String("prefix", "dist", "`DIR` of the patched build and of the plug-in")
+	stock := flag.String("stock", "dist-stock", "`DIR` of the stock build")
+	flag.IntVar(&o.rounds, "rounds", 5, "timed visits of each Ollama")
+	flag.IntVar(&o.tokens, "tokens", 128, "tokens of an answer")
+	flag.IntVar(&o.threads, "threads", 0, "threads of the model; 0 for what Ollama takes")
+	flag.BoolVar(&o.markdown, "markdown", false, "print a table for a document")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/speed [flags] FILE.gguf\n\nFILE is a model that fh-ollama convert made.\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	o.prefix, o.stock = harness.Prefix(*prefix), harness.Prefix(*stock)
+	o.file = flag.Arg(0)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, o, flag.NArg())
+	if err == nil {
+		return
+	}
+	if ctx.Err() != nil {
+		err = errors.New("interrupted; everything that was started is stopped")
+	}
+	fmt.Fprint(os.Stderr, hint.Text("speed", err))
+	os.Exit(1)
+}
+
+func run(ctx context.Context, o options, files int) error {
+	if files != 1 {
+		return hint.New(fmt.Sprintf("%d files are named", files), "give one: go run ./integration/cmd/speed FILE.gguf")
+	}
+	if o.threads < 0 {
+		return hint.New(fmt.Sprintf("%d threads are too few", o.threads), "give a number of threads, or 0 for what Ollama takes")
+	}
+	if o.rounds < 1 || o.tokens < leastTokens {
+		return hint.New(fmt.Sprintf("%d rounds of %d tokens say nothing", o.rounds, o.tokens),
+			fmt.Sprintf("ask for a round at least, and for %d tokens", leastTokens))
+	}
+	model, err := inspect.File(o.file)
+	if err != nil {
+		return err
+	}
+	if !model.Sound {
+		return hint.New(o.file+" has no FlashHead that a runtime would use", "convert it first: fh-ollama convert IN.gguf -o OUT.gguf")
+	}
+	dir, err := os.MkdirTemp("", "fh-ollama-speed-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	bar := progress.New(os.Stderr)
+	defer bar.Close()
+	bar.Start("start")
+	sides, stop, err := startSides(ctx, o, dir)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	bar.Start("measure")
+	if err := visitAll(ctx, o, sides, bar); err != nil {
+		return err
+	}
+	bar.Close()
+	fmt.Printf("%s: head %s, %d x %d, %.0f %% of the bytes of a token; %d of %d clusters\n", filepath.Base(o.file), model.Head.Type,
+		model.Head.Rows, model.Head.Columns, 100*model.Head.Share, model.Parameters.Probes, model.Clusters)
+	fmt.Printf("%s; %sanswers of %d tokens, prompts of %.0f; median of %d rounds (least to most), ratio to stock by rounds\n\n",
+		machine(), used(o.threads), o.tokens, sides[0].median(promptTokens), o.rounds)
+	if o.markdown {
+		fmt.Print(markdown(sides))
+	} else {
+		fmt.Print(plain(sides))
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+// Command upstream tells whether FlashHead would go with another Ollama and llama.cpp, and what would have to be done
+// first. A VERSION that begins with v is one of Ollama; another one is of the Python package llama-cpp-python, which
+// carries a llama.cpp. Of what is not named, the pinned version is taken. docs/upgrading.md says what to do with the result.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
+	"github.com/fh-ollama/fh-ollama/patches"
+	"github.com/fh-ollama/fh-ollama/plugin"
+	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
+)
+
+// errFindings is the error of a check that was made and found something.
+var errFindings = errors.New("not everything holds")
+
+func main() {
+	var opts plugin.UpstreamOptions
+	flag.StringVar(&opts.OllamaSource, "ollama-source", "", "check the Ollama of the checkout `DIR`")
+	flag.StringVar(&opts.LlamaCppSource, "llama-cpp-source", "", "check the llama.cpp of the checkout `DIR`")
+	flag.StringVar(&opts.Series, "series", "", "try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
+	flag.IntVar(&opts.Jobs, "jobs", processors.Usable(), "run `N` compilers at once")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/upstream [flags] [VERSION...]\n\nExample: go run ./integration/cmd/upstream v0.33.0 0.3.35\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := versions(&opts, flag.Args())
+	if err == nil {
+		err = run(ctx, opts)
+	}
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, errFindings) {
+		fmt.Fprint(os.Stderr, hint.Text("upstream", err))
+	}
+	os.Exit(1)
+}
+
+// versions reads the arguments: at most one version of each source, and none of a source that is a checkout.
+func versions(opts *plugin.UpstreamOptions, args []string) error {
+	for _, version := range args {
+		field, checkout, what := &opts.LlamaCppPython, opts.LlamaCppSource, "llama-cpp-python"
+		if strings.HasPrefix(version, "v") {
+			field, checkout, what = &opts.Ollama, opts.OllamaSource, "Ollama"
+		}
+		if *field != "" || checkout != "" {
+			return hint.New(fmt.Sprintf("%q is one %s too many", version, what), "name one version, or a checkout, of each source")
+		}
+		*field = version
+	}
+	return nil
+}
+
+func run(ctx context.Context, opts plugin.UpstreamOptions) error {
+	pins, err := plugin.ParsePins(thirdparty.Pins)
+	if err != nil {
+		return err
+	}
+	overlay := plugin.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
+	report, err := plugin.CheckUpstream(ctx, opts, pins, overlay, plugin.NewSteps(os.Stdout))
+	if err != nil {
+		return err
+	}
+	report.Print(os.Stdout)
+	if len(report.Failures()) > 0 {
+		return errFindings
+	}
+	return nil
+}

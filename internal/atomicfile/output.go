@@ -1,0 +1,158 @@
+// Package atomicfile writes files that appear under their name only when they are complete.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// File is an output in the making. It has a temporary name until Publish.
+type File struct {
+	*os.File
+	Size int64 // bytes, known after Finish
+
+	path    string // the temporary name, "" when published
+	final   string // as the user gave it
+	target  string // the file itself, which final may be a link to
+	replace bool
+	flag    string
+	held    *os.File // see hold; nil where that is not to be had
+}
+
+// CreateNew begins the file final, beside its final name, which Publish takes only if it is still free then. flag is the
+// flag that chooses another place, for the ways out. need is about the file's size in bytes. What earlier writers of final
+// left that were killed is removed first.
+func CreateNew(final, flag string, need int64) (*File, error) {
+	_, err := os.Lstat(final)
+	switch {
+	case err == nil:
+		return nil, hint.New(final+" exists already", "choose another output with "+flag+", or remove it")
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, hint.Wrap(err, "choose another output with "+flag)
+	}
+	o := &File{final: final, target: final, flag: flag}
+	return o.create(need, 0o666)
+}
+
+// Replace is CreateNew for a file that may be there. The new one has its mode, and its owner if we may give it away. A link
+// stays a link: the file behind it is replaced. A second hard link keeps the old content.
+func Replace(final, flag string, need int64) (*File, error) {
+	o := &File{final: final, flag: flag, replace: true}
+	var err error
+	if o.target, err = behind(final); err != nil {
+		return nil, o.Explain(err)
+	}
+	perm := fs.FileMode(0o666)
+	if info, err := os.Stat(o.target); err == nil {
+		if !info.Mode().IsRegular() {
+			return nil, hint.New(final+" exists and is not a regular file", "choose another output with "+flag)
+		}
+		perm = 0o600 // until Finish: nobody else reads what he could not read before
+	}
+	return o.create(need, perm)
+}
+
+func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
+	dir := filepath.Dir(o.target)
+	removeAbandoned(o.target)
+	if free, ok := Free(dir); ok && free < need {
+		return nil, o.noSpace(fmt.Errorf("%s has %d MiB free, the output needs %d MiB", dir, free>>20, (need>>20)+1))
+	}
+	file, held, err := newPartial(o.target, perm)
+	if err != nil {
+		return nil, o.Explain(err)
+	}
+	o.File, o.held, o.path = file, held, file.Name()
+	return o, nil
+}
+
+// Path returns the name that the file has now.
+func (o *File) Path() string {
+	if o.path == "" {
+		return o.final
+	}
+	return o.path
+}
+
+// Finish makes the content durable and closes the file.
+func (o *File) Finish() error {
+	if o.replace {
+		keepRights(o.File, o.target)
+	}
+	if err := o.Sync(); err != nil {
+		return o.Explain(err)
+	}
+	info, err := o.Stat()
+	if err != nil {
+		return o.Explain(err)
+	}
+	o.Size = info.Size()
+	if err := o.Close(); err != nil {
+		return o.Explain(err)
+	}
+	return nil
+}
+
+// Publish gives a finished file its final name, durably.
+func (o *File) Publish() error {
+	rename := renameNew
+	if o.replace {
+		rename = os.Rename
+	}
+	err := rename(o.path, o.target)
+	if errors.Is(err, fs.ErrExist) && !o.replace {
+		return hint.New(o.final+" appeared meanwhile and was left as it is", "choose another output with "+o.flag+", or remove it, and run the command again")
+	}
+	if err != nil {
+		return o.Explain(err)
+	}
+	o.path = ""
+	o.held.Close()
+	if err := syncDir(filepath.Dir(o.target)); err != nil {
+		return o.Explain(err)
+	}
+	return nil
+}
+
+// Discard removes a file that was not published.
+func (o *File) Discard() {
+	o.Close()
+	defer o.held.Close()
+	if o.path != "" {
+		os.Remove(o.path)
+	}
+}
+
+// Explain names the way out of an error in writing.
+func (o *File) Explain(err error) error {
+	wrapped := fmt.Errorf("cannot write %s: %w", o.final, err)
+	switch {
+	case Full(err):
+		return o.noSpace(wrapped)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return hint.Wrap(wrapped, "choose a folder that you may write to with "+o.flag)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return hint.Wrap(wrapped, "make the folder first, or choose another output with "+o.flag)
+	}
+	return hint.Wrap(wrapped, "choose another output with "+o.flag)
+}
+
+// ErrNoSpace is in the chain of an error when the output's disk is full, or will be.
+var ErrNoSpace = errors.New("no space")
+
+func (o *File) noSpace(err error) error {
+	return hint.Wrap(spaceError{err}, "free some space, or choose an output on another disk with "+o.flag)
+}
+
+// spaceError is an ErrNoSpace with the words of its cause.
+type spaceError struct{ error }
+
+func (spaceError) Is(target error) bool { return target == ErrNoSpace }
+
+func (e spaceError) Unwrap() error { return e.error }

@@ -1,0 +1,133 @@
+package atomicfile
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// What a killed writer left is removed by the next one; what another writes, and what only looks alike, stays.
+func TestAbandoned(t *testing.T) {
+	dir := t.TempDir()
+	final := filepath.Join(dir, "out.gguf")
+	for _, name := range []string{
+		".out.gguf.partial-ABCDEFGH", ".out.gguf.partial-ABCDEFG", ".out.gguf.partial-abcdefgh", ".other.gguf.partial-ABCDEFGH", "out.gguf.partial-ABCDEFGH",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".out.gguf.partial-AAAAAAAA"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(final, filepath.Join(dir, ".out.gguf.partial-BBBBBBBB")); err != nil {
+		t.Fatal(err)
+	}
+	first, err := Replace(final, "-o", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := Replace(final, "-o", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.WriteString("first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	third, err := Replace(final, "-o", 0) // the first is closed now, but has not its name yet
+	if err != nil {
+		t.Fatal(err)
+	}
+	third.Discard()
+	if err := first.Publish(); err != nil {
+		t.Error(err)
+	}
+	second.Discard()
+
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, entry := range entries {
+		got = append(got, entry.Name())
+	}
+	want := []string{
+		".other.gguf.partial-ABCDEFGH", ".out.gguf.partial-AAAAAAAA", ".out.gguf.partial-ABCDEFG", ".out.gguf.partial-BBBBBBBB", ".out.gguf.partial-abcdefgh",
+		"out.gguf", "out.gguf.partial-ABCDEFGH",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("in the folder are %q, not %q", got, want)
+	}
+	if text, err := os.ReadFile(final); string(text) != "first" {
+		t.Errorf("the output is %q: %v", text, err)
+	}
+}
+
+// A folder of a process that was killed is removed by the next one, from the cache whatever made it, from TMPDIR by one of its
+// kind; one in use stays, and what only looks alike.
+func TestAbandonedFolders(t *testing.T) {
+	tmp, cache := t.TempDir(), filepath.Join(t.TempDir(), "[x]") // no pattern
+	t.Setenv("TMPDIR", tmp)
+	t.Setenv("FH_OLLAMA_CACHE", cache)
+	temporary := filepath.Join(cache, "temporary")
+	for _, path := range []string{
+		filepath.Join(tmp, "fh-ollama-model-1"), filepath.Join(tmp, "fh-ollama-other-1"),
+		filepath.Join(temporary, "fh-ollama-model-1"), filepath.Join(temporary, "fh-ollama-other-1"),
+	} {
+		if err := os.MkdirAll(filepath.Join(path, "in"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := NewFolder("model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := NewFolder("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(first.Path); err != nil {
+		t.Errorf("a folder in use: %v", err)
+	}
+	if err := second.Remove(); err != nil {
+		t.Error(err)
+	}
+	if entries, _ := os.ReadDir(tmp); len(entries) != 0 {
+		t.Errorf("left in TMPDIR are %v", entries)
+	}
+	entries, _ := os.ReadDir(temporary)
+	if len(entries) != 1 || filepath.Join(temporary, entries[0].Name()) != first.Path {
+		t.Errorf("left in the cache are %v, and %s is in use", entries, first.Path)
+	}
+	if err := first.Remove(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a folder for a cache, folders are made in TMPDIR, and others' are left alone there.
+func TestFolderWithoutCache(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	t.Setenv("FH_OLLAMA_CACHE", filepath.Join(os.DevNull, "cache"))
+	if err := os.Mkdir(filepath.Join(tmp, "fh-ollama-other-1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := NewFolder("model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(folder.Path) != tmp {
+		t.Errorf("the folder is %s", folder.Path)
+	}
+	if err := folder.Remove(); err != nil {
+		t.Error(err)
+	}
+	if entries, _ := os.ReadDir(tmp); len(entries) != 1 {
+		t.Errorf("left in TMPDIR are %v", entries)
+	}
+}

@@ -1,0 +1,92 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// renames are the ways to move a file to a free name; a file system may know but one of them.
+var renames = map[string]func(from, to string) error{"rename": renameNew, "link": linkNew, "claim": claimNew}
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func holds(t *testing.T, path, want string) {
+	t.Helper()
+	if text, err := os.ReadFile(path); err != nil || string(text) != want {
+		t.Errorf("%s holds %q, not %q: %v", path, text, want, err)
+	}
+}
+
+// Of many that want a name one gets it, whole, and the others keep what they have. A link that leads nowhere takes a name, too.
+func TestRenameNew(t *testing.T) {
+	for name, rename := range renames {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			final := filepath.Join(dir, "final")
+			var won atomic.Int32
+			var all sync.WaitGroup
+			for i := range 16 {
+				from := write(t, filepath.Join(dir, fmt.Sprint(i)), fmt.Sprint(i))
+				all.Go(func() {
+					switch err := rename(from, final); {
+					case err == nil:
+						won.Add(1)
+					case !errors.Is(err, fs.ErrExist):
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			text, err := os.ReadFile(final)
+			if entries, _ := os.ReadDir(dir); won.Load() != 1 || len(entries) != 16 || err != nil || len(text) == 0 {
+				t.Errorf("%d of 16 got the name, %d files are left, it holds %q: %v", won.Load(), len(entries), text, err)
+			}
+			dangling := filepath.Join(dir, "dangling")
+			if err := os.Symlink("nothing", dangling); err != nil {
+				t.Fatal(err)
+			}
+			if err := rename(write(t, filepath.Join(dir, "new"), "new"), dangling); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("a link was replaced: %v", err)
+			}
+		})
+	}
+}
+
+// What appears while an output is made stays as it is; the output goes, and the error says both.
+func TestAppearing(t *testing.T) {
+	final := filepath.Join(t.TempDir(), "out")
+	o, err := CreateNew(final, "-o", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.WriteString("ours"); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, final, "the user's")
+	if err := o.Publish(); err == nil || !strings.HasSuffix(err.Error(), "out appeared meanwhile and was left as it is") || !strings.Contains(hint.Of(err), "-o") {
+		t.Errorf("%v: %s", err, hint.Of(err))
+	}
+	o.Discard()
+	holds(t, final, "the user's")
+	if entries, _ := os.ReadDir(filepath.Dir(final)); len(entries) != 1 {
+		t.Errorf("left are %v", entries)
+	}
+}

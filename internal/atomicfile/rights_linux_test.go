@@ -1,0 +1,111 @@
+package atomicfile
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// replaced replaces what final means by "new".
+func replaced(t *testing.T, final string) {
+	t.Helper()
+	o, err := Replace(final, "-o", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Discard()
+	if _, err := o.WriteString("new"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := o.Stat(); err == nil {
+		if _, err := os.Stat(final); err == nil && info.Mode().Perm() != 0o600 {
+			t.Errorf("in the making its mode is %v", info.Mode())
+		}
+	}
+	if err := o.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Publish(); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, final, "new")
+}
+
+// A file that is replaced keeps its mode, and from root its owner.
+func TestReplaceKeepsRights(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o600, 0o640, 0o444, 0o755} {
+		final := write(t, filepath.Join(t.TempDir(), "out"), "old")
+		if err := os.Chmod(final, mode); err != nil {
+			t.Fatal(err)
+		}
+		uid, gid := os.Geteuid(), os.Getegid()
+		if uid == 0 {
+			uid, gid = 12345, 54321
+			if err := os.Chown(final, uid, gid); err != nil {
+				t.Fatal(err)
+			}
+		}
+		replaced(t, final)
+		info, err := os.Stat(final)
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner := info.Sys().(*syscall.Stat_t)
+		if info.Mode() != mode || int(owner.Uid) != uid || int(owner.Gid) != gid {
+			t.Errorf("mode %v of %d:%d became %v of %d:%d", mode, uid, gid, info.Mode(), owner.Uid, owner.Gid)
+		}
+	}
+}
+
+// A link stays one, and the file that it leads to, over another link and in another folder, is replaced or made.
+func TestReplaceBehindLink(t *testing.T) {
+	for _, before := range []string{"old", ""} {
+		dir := t.TempDir()
+		final, middle, target := filepath.Join(dir, "out"), filepath.Join(dir, "middle"), filepath.Join(dir, "in", "target")
+		if err := os.Mkdir(filepath.Dir(target), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if before != "" {
+			write(t, target, before)
+		}
+		for link, to := range map[string]string{final: "middle", middle: filepath.Join("in", "target")} {
+			if err := os.Symlink(to, link); err != nil {
+				t.Fatal(err)
+			}
+		}
+		replaced(t, final)
+		holds(t, target, "new")
+		for _, link := range []string{final, middle} {
+			if info, err := os.Lstat(link); err != nil || info.Mode().Type() != fs.ModeSymlink {
+				t.Errorf("%s is no link any more: %v", link, err)
+			}
+		}
+	}
+}
+
+// Another hard link keeps the content that was replaced.
+func TestReplaceOneOfTwoLinks(t *testing.T) {
+	final := write(t, filepath.Join(t.TempDir(), "out"), "old")
+	if err := os.Link(final, final+"2"); err != nil {
+		t.Skip("no hard links here: ", err)
+	}
+	replaced(t, final)
+	holds(t, final+"2", "old")
+}
+
+// Links that lead to each other are an error, as are folders.
+func TestReplaceNothing(t *testing.T) {
+	dir := t.TempDir()
+	final := filepath.Join(dir, "out")
+	if err := os.Symlink("out", final); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{final, dir} {
+		if o, err := Replace(path, "-o", 0); err == nil {
+			o.Discard()
+			t.Errorf("%s can be replaced", path)
+		}
+	}
+}

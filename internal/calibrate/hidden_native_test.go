@@ -1,0 +1,150 @@
+package calibrate
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+const demoModel = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
+
+func nativePrograms(t *testing.T) llama.Programs {
+	t.Helper()
+	dir := nativetest.Dir(t)
+	programs, err := llama.FindServer(t.Context(), dir, installation.Places{})
+	if err != nil {
+		t.Fatalf("%v in %s: run make build first", err, dir)
+	}
+	return programs
+}
+
+// head returns the rows of the bundled model's head, which is of type q8_0: blocks of 32 bytes behind an f16 scale.
+func head(t *testing.T) (rows [][]float32) {
+	t.Helper()
+	f, err := gguf.Open(demoModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tensor, _ := f.Tensor("token_embd.weight")
+	data, err := io.ReadAll(f.Data(tensor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range tensor.Rows() {
+		var row []float32
+		for range tensor.Columns() / 32 {
+			scale := half(binary.LittleEndian.Uint16(data))
+			for _, b := range data[2:34] {
+				row = append(row, scale*float32(int8(b)))
+			}
+			data = data[34:]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// half returns the value of a normal f16.
+func half(bits uint16) float32 {
+	value := float32(math.Ldexp(1+float64(bits&0x3ff)/1024, int(bits>>10&31)-15))
+	if bits>>15 != 0 {
+		return -value
+	}
+	return value
+}
+
+// The hidden state of a text's last position, times the head, says the token that the model itself goes on with.
+func TestNativeHiddenStatesFitTheHead(t *testing.T) {
+	programs, rows := nativePrograms(t), head(t)
+	start := func(args ...string) *llama.Server {
+		server, err := programs.Start(t.Context(), llama.ServerOptions{Model: demoModel, Context: 256, Threads: 2, Settings: []string{"FLASHHEAD_ENABLED=0"}, Args: args})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Stop)
+		return server
+	}
+	whole, states := start(), start(llama.HiddenArgs(256)...)
+	for _, text := range []string{"We, the people,", "It was in the year 1849, when the first", "My dear mother, I have not"} {
+		tokens, err := states.Tokens(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last []float32
+		err = states.Hidden(t.Context(), tokens, 256, func(_ int, state []float32) error { last = slices.Clone(state); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		best, logit := 0, math.Inf(-1)
+		for token, row := range rows {
+			sum := 0.0
+			for i, w := range row {
+				sum += float64(w * last[i])
+			}
+			if sum > logit {
+				best, logit = token, sum
+			}
+		}
+		if next, err := whole.Greedy(t.Context(), tokens, 1); err != nil || len(next.Tokens) != 1 || next.Tokens[0] != best {
+			t.Errorf("%s: the model goes on with %v, its hidden state says %d; %v", text, next.Tokens, best, err)
+		}
+	}
+}
+
+// Collect keeps the same bytes again, whatever the number of threads, and leaves nothing behind.
+func TestNativeCollect(t *testing.T) {
+	programs := nativePrograms(t)
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
+	text, err := ReadText(BuiltIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Model: demoModel, Text: text, Width: 256, Context: 256}
+	var first []byte
+	for threads := 1; threads <= 2; threads++ {
+		o.Threads = threads
+		states, err := Collect(t.Context(), programs, o, progress.New(io.Discard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(states.Path)
+		if err != nil || len(data) != states.Count*256*4 || states.Count < leastPositions || states.Fit*2 < states.Count || states.Fit == states.Count {
+			t.Fatalf("%d bytes for %d states, %d of them to fit to; %v", len(data), states.Count, states.Fit, err)
+		}
+		if first == nil {
+			first = data
+		} else if !slices.Equal(data, first) {
+			t.Errorf("with %d threads the states are others", threads)
+		}
+		if err := states.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for want, change := range map[string]func(*Options){
+		"the text is too short: it has":                                 func(o *Options) { o.Text.Data = o.Text.Data[:2000] },
+		"the model's hidden states have 256 numbers, its head takes 32": func(o *Options) { o.Width = 32 },
+		"llama-server failed: ":                                         func(o *Options) { o.Model = os.Args[0] },
+	} {
+		other := o
+		change(&other)
+		if _, err := Collect(t.Context(), programs, other, progress.New(io.Discard)); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+			t.Errorf("%v, way out %q; want %q", err, hint.Of(err), want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}

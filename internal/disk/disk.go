@@ -1,2 +1,0 @@
-// Package disk asks the system about disks.
-package disk

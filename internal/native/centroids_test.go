@@ -1,0 +1,105 @@
+package native_test
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/nativetest"
+)
+
+// TestNativeCentroids averages rows whose means are worked out by hand, 2 columns of 5 rows in clusters of 3, 1 and 1.
+func TestNativeCentroids(t *testing.T) {
+	dir := nativetest.Dir(t)
+	tool, err := native.FindTool([]string{dir})
+	if err != nil {
+		t.Fatalf("%v in %s: run make build first", err, dir)
+	}
+	rows := []float32{1, 10, 5, 6, 2, 20, -7, 0.5, 6, -3}
+	data, err := binary.Append(nil, binary.LittleEndian, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := gguftest.Model(5, 2)
+	file.Tensors[0].Data = data
+	options := native.CentroidOptions{
+		Tool: tool, Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight",
+		Assignments: []uint32{2, 0, 2, 1, 2}, Clusters: 3, Columns: 2,
+	}
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
+	got, err := native.NewCentroids(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	means := make([]float32, len(text)/4)
+	if _, err := binary.Decode(text, binary.LittleEndian, means); err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{5, -7, 3, 6, 0.5, 9}; !slices.Equal(means, want) {
+		t.Errorf("means %v, want %v", means, want)
+	}
+	if err := got.Close(); err != nil {
+		t.Error(err)
+	}
+
+	for want, change := range map[string]func(o *native.CentroidOptions){
+		"cluster 1 is empty":         func(o *native.CentroidOptions) { o.Assignments = []uint32{2, 0, 2, 0, 2} },
+		"row 3 is in cluster 3 of 3": func(o *native.CentroidOptions) { o.Assignments = []uint32{2, 0, 1, 3, 2} },
+		"is not a file of 5 numbers": func(o *native.CentroidOptions) { o.Assignments = o.Assignments[1:] },
+		"no tensor output.weight":    func(o *native.CentroidOptions) { o.Tensor = "output.weight" },
+		"centroids of 3 columns":     func(o *native.CentroidOptions) { o.Columns = 3 },
+		"NaN or infinite weight in a row": func(o *native.CentroidOptions) {
+			broken := file
+			broken.Tensors = slices.Clone(file.Tensors)
+			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]), math.Float32bits(float32(math.NaN())))
+			o.Model = gguftest.Write(t, "nan.gguf", broken.Bytes())
+		},
+	} {
+		o := options
+		change(&o)
+		if _, err := native.NewCentroids(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestOlderTool has a tool of an older build, which does not know the command.
+func TestOlderTool(t *testing.T) {
+	tool := script(t, `echo "error: unknown command: $1" >&2; exit 2`)
+	_, err := native.NewCentroids(t.Context(), native.CentroidOptions{Tool: tool})
+	if err == nil || err.Error() != "computing centroids failed: unknown command: centroids" || !strings.Contains(hint.Of(err), "build again") {
+		t.Errorf("%v, way out %q", err, hint.Of(err))
+	}
+}
+
+// TestNoRoom asks for centroids of 8 PiB.
+func TestNoRoom(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("FH_OLLAMA_CACHE", cache)
+	if _, ok := atomicfile.Free(t.TempDir()); !ok {
+		t.Skip("this system does not tell what is free")
+	}
+	_, err := native.NewCentroids(t.Context(), native.CentroidOptions{Tool: script(t, "exit 0"), Clusters: 1 << 31, Columns: 1 << 20})
+	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") || !strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
+		t.Errorf("%v, way out %q", err, hint.Of(err))
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "temporary", "*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}

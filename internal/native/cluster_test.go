@@ -1,0 +1,106 @@
+package native_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+)
+
+// script puts a shell script in the place of the native tool, to say and do what that should not.
+func script(t *testing.T, body string) string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell")
+	}
+	path := filepath.Join(t.TempDir(), "llama-flashhead")
+	// the last argument is the output file
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nfor out; do :; done\n"+body), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func run(ctx context.Context, tool string) (native.Result, []native.Progress, error) {
+	var seen []native.Progress
+	result, err := native.Run(ctx, native.Options{Tool: tool, Model: "m", Tensor: "t", ClusterSize: 2, Iterations: 1, Threads: 1},
+		func(p native.Progress) { seen = append(seen, p) })
+	return result, seen, err
+}
+
+const (
+	start = `echo '{"event":"start","tensor":"t","type":"f32","rows":3,"columns":4,"clusters":2,"threads":1}'` + "\n"
+	done  = `echo '{"event":"done","clusters":2,"objective":0.5,"imbalance":0.25,"seconds":2}'` + "\n"
+)
+
+func TestProtocol(t *testing.T) {
+	tool := script(t, start+
+		`echo '{"event":"progress","stage":"read","fraction":0.1}'
+		echo '{"event":"progress","stage":"balance","iteration":1,"iterations":8,"fraction":0.5,"objective":0.25,"imbalance":0,"seconds":1}'
+		echo '{"event":"new in a later version"}'
+		printf '\001\0\0\0\0\0\0\0\001\0\0\0' >"$out"
+		`+done)
+	result, seen, err := run(t.Context(), tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(result.Assignments) != "[1 0 1]" || result.Clusters != 2 || result.Objective != 0.5 || result.Imbalance != 0.25 || result.Seconds != 2 {
+		t.Errorf("%+v", result)
+	}
+	if len(seen) != 2 || seen[0].Objective != nil || seen[0].Stage != "read" || *seen[1].Objective != 0.25 || seen[1].Imbalance == nil || seen[1].Iteration != 1 {
+		t.Errorf("%+v", seen)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for name, c := range map[string]struct{ body, want string }{
+		"named cause":      {"echo 'warning: slow' >&2; echo 'error: the tensor has a type without rows' >&2; exit 1\n", "clustering failed: the tensor has a type without rows"},
+		"other cause":      {"echo 'cannot load library' >&2; exit 127\n", "clustering failed: cannot load library"},
+		"no cause":         {"exit 3\n", "clustering failed: exit status 3"},
+		"killed":           {"kill -9 $$\n", "killed"},
+		"no JSON":          {"echo hello; exec sleep 60\n", "hello"},
+		"no ggml":          {"echo 'error: no ggml in there' >&2; exit 3\n", "clustering failed: no ggml in there"},
+		"no end":           {start, "without a result"},
+		"no file":          {start + done, "no such file"},
+		"short file":       {start + `printf '\0\0\0\0' >"$out"` + "\n" + done, "4 bytes for 3 rows"},
+		"out of range":     {start + `printf '\001\0\0\0\0\0\0\0\002\0\0\0' >"$out"` + "\n" + done, "row 2 into cluster 2 of 2"},
+		"unequal clusters": {start + `printf '\0\0\0\0\0\0\0\0\0\0\0\0' >"$out"` + "\n" + done, "3 rows into cluster 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := run(t.Context(), script(t, c.body))
+			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
+				t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), c.want)
+			}
+		})
+	}
+}
+
+// TestCancel ends the context of a tool that would run for a minute.
+func TestCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	tool := script(t, `echo '{"event":"progress","stage":"read","fraction":0}'`+"\nexec sleep 60\n")
+	begun := time.Now()
+	_, err := native.Run(ctx, native.Options{Tool: tool}, func(native.Progress) { cancel() })
+	if !errors.Is(err, context.Canceled) || time.Since(begun) > 20*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+}
+
+// TestGGML starts a tool that must be given ggml's libraries, and one that has its own, and lets both say how.
+func TestGGML(t *testing.T) {
+	tool := script(t, `echo "error: $1 $2" >&2; exit 3`)
+	for ggml, want := range map[string]string{"": "cluster --model", "lib": "--ggml lib"} {
+		_, err := native.Run(t.Context(), native.Options{Tool: tool, GGML: ggml}, nil)
+		if err == nil || err.Error() != "clustering failed: "+want || !strings.Contains(hint.Of(err), "update Ollama") {
+			t.Errorf("%v, way out %q", err, hint.Of(err))
+		}
+	}
+}

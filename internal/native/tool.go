@@ -1,0 +1,120 @@
+// Package native runs the native tool, which clusters the rows of an output head, calibrates it, and lists the devices of its
+// build.
+package native
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/prefix"
+)
+
+const (
+	toolName = "llama-flashhead"      // the native program
+	codeName = "libflashhead-tool.so" // beside that of the plug-in: its code, without ggml
+)
+
+// LibDirs returns the folders to search for the native tool, best first. These are dir alone if it holds the tool, or at
+// least no libraries of ggml for one from elsewhere to run on; else lib/ollama, of a patched build, and lib/flashhead, of
+// the plug-in, in the prefix that this program is installed in.
+func LibDirs(dir string) []string {
+	if dir != "" && (tool(dir) != "" || !holdsGGML(dir)) {
+		return []string{dir}
+	}
+	return libDirs(prefix.Own())
+}
+
+// libDirs returns the folders of a prefix, none for "".
+func libDirs(own string) []string {
+	if own == "" {
+		return nil
+	}
+	return []string{filepath.Join(own, "lib", "ollama"), filepath.Join(own, "lib", "flashhead")}
+}
+
+// FindTool returns the path of the native tool in the first of dirs that has it.
+func FindTool(dirs []string) (string, error) {
+	for _, dir := range dirs {
+		if path := tool(dir); path != "" {
+			return path, nil
+		}
+	}
+	return "", hint.New("the native tool "+toolName+" is not there",
+		"build it first: fh-ollama build --plugin, or fh-ollama build; then use the fh-ollama in its bin, or name its folder in FH_OLLAMA_LIB")
+}
+
+// tool returns the absolute path of the native tool in dir, "" if it is not there.
+func tool(dir string) string {
+	abs, err := filepath.Abs(filepath.Join(dir, toolName))
+	if err != nil {
+		return ""
+	}
+	path, err := exec.LookPath(abs)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// Borrows tells whether a native tool is the plug-in's, which has no ggml and runs on that of an installed Ollama. It
+// cannot list devices.
+func Borrows(tool string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(tool), codeName))
+	return err == nil
+}
+
+// FindGGML returns the folder with the libraries of ggml that a native tool must be given: "" if it has its own, dir if it
+// lends some, else that of the best Ollama in places that this user may trust.
+func FindGGML(ctx context.Context, tool, dir string, places installation.Places) (string, error) {
+	if !Borrows(tool) {
+		return "", nil
+	}
+	if dir != "" && holdsGGML(dir) {
+		return filepath.Abs(dir)
+	}
+	found, err := installation.Find(ctx, places)
+	if errors.Is(err, installation.ErrNone) {
+		return "", hint.New("no Ollama is found on this machine, and "+toolName+" needs its libraries",
+			"install Ollama, or add the folder of its program to PATH, or name its lib/ollama in FH_OLLAMA_LIB")
+	}
+	if err != nil {
+		return "", err
+	}
+	var others []string // those of other users
+	for _, ollama := range found {
+		switch {
+		case ollama.LibDir == "" || !holdsGGML(ollama.LibDir):
+		case !ollama.Trusted():
+			others = append(others, ollama.Program)
+		default:
+			return ollama.LibDir, nil
+		}
+	}
+	if len(others) > 0 {
+		return "", hint.New("the Ollama at "+others[0]+" belongs to another user, whose libraries are not run",
+			"install Ollama for all users, or, if you trust it, name its lib/ollama in FH_OLLAMA_LIB")
+	}
+	return "", hint.New("the Ollama at "+found[0].Program+" has no libraries of ggml, which "+toolName+" needs",
+		"update Ollama to 0.30 or newer, or name the lib/ollama of another in FH_OLLAMA_LIB")
+}
+
+// FindNative returns the path of the native tool for a user's folder dir, "" if there is none, and the folder of the
+// libraries of ggml that it must be given: FindTool and FindGGML.
+func FindNative(ctx context.Context, dir string, places installation.Places) (tool, ggml string, err error) {
+	if tool, err = FindTool(LibDirs(dir)); err != nil {
+		return "", "", err
+	}
+	ggml, err = FindGGML(ctx, tool, dir, places)
+	return tool, ggml, err
+}
+
+// holdsGGML tells whether ggml's libraries lie in dir.
+func holdsGGML(dir string) bool {
+	found, _ := filepath.Glob(filepath.Join(dir, "libggml-base.so*"))
+	return len(found) > 0
+}

@@ -1,0 +1,253 @@
+// Package create makes a model with FlashHead in a running Ollama: from a GGUF file, or from a model it already has.
+package create
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/modelfile"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
+)
+
+// Options say what to make of what.
+type Options struct {
+	Name    string          // of the new model; "": the default for From
+	From    string          // a GGUF file, or the name of a model in Server
+	Keep    string          // where the converted file stays; "": it is removed when Ollama has it
+	Force   bool            // replace a model called Name, and the file Keep
+	Convert convert.Options // how to convert; Input and Output are set here
+	Server  ollama.Server
+}
+
+// Result tells what was made.
+type Result struct {
+	Name      string
+	Converted bool           // false: the file was converted already and was registered as it is
+	Version   ollama.Version // of the Ollama that has the model now
+	Plugin    bool           // it is a stock one that is known to have the plug-in
+}
+
+// String is the report for people.
+func (r Result) String() string {
+	var b strings.Builder
+	if !r.Converted {
+		fmt.Fprintf(&b, "%-10s the file has FlashHead, it was registered as it is\n", "converted")
+	}
+	if !r.Version.Patched() && !r.Plugin {
+		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; %s gives it the plug-in\n", "note", commandline.Self("install"))
+	}
+	fmt.Fprintf(&b, "%-10s %s\n", "next", commandline.Other("ollama", "run", r.Name))
+	return b.String()
+}
+
+// Modelfile returns what Run would register for from, with gguf, if given, as its weights, and notes about what it leaves out.
+func Modelfile(ctx context.Context, s ollama.Server, from, gguf string) (*modelfile.Modelfile, []string, error) {
+	var m *modelfile.Modelfile
+	if origin.IsFile(from) {
+		if _, err := isConverted(from); err != nil {
+			return nil, nil, err
+		}
+		m = &modelfile.Modelfile{From: []string{relative(from)}}
+	} else {
+		var err error
+		if m, err = modelfile.Of(ctx, s, from); err != nil {
+			return nil, nil, err
+		}
+		if err := origin.CheckAdapters(from, m); err != nil {
+			return nil, nil, err
+		}
+	}
+	if gguf != "" {
+		m = m.WithWeights(relative(gguf))
+	}
+	m, notes := m.Registered()
+	return m, notes, nil
+}
+
+// relative marks a bare file name as one, for a Modelfile takes it for the name of a model otherwise.
+func relative(path string) string {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../") {
+		return path
+	}
+	return "./" + path
+}
+
+// Run converts o.From and registers it. The source, file or model, is only read. No model is replaced without o.Force,
+// and the new one appears only when all of it is there.
+func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
+	from, err := origin.Find(ctx, o.Server, o.From)
+	if err != nil {
+		return Result{}, err
+	}
+	source := source{from}
+	weights := source.Weights()
+	converted, err := isConverted(weights)
+	if err != nil {
+		return Result{}, source.Explain(err)
+	}
+	result := Result{Name: o.Name}
+	if result.Name == "" {
+		if result.Name, err = source.defaultName(); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := source.checkName(result.Name); err != nil {
+		return Result{}, err
+	}
+	if result.Version, err = o.Server.Version(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := free(ctx, o, result.Name); err != nil {
+		return Result{}, err
+	}
+	var kept *kept
+	if o.Keep != "" {
+		if kept, err = keep(o, source.Modelfile); err != nil {
+			return Result{}, err
+		}
+		defer kept.discard()
+	}
+	checkpoint := ""
+	switch {
+	case !converted:
+		sayRoom(o, source, p)
+		made, clean, err := convertTo(ctx, o, weights, p)
+		if err != nil {
+			return Result{}, err
+		}
+		defer clean()
+		weights, checkpoint, result.Converted = made.Output, made.Checkpoint, true
+	case o.Keep != "":
+		if err := copyTo(ctx, o, weights, p); err != nil {
+			return Result{}, err
+		}
+		weights = o.Keep
+	}
+	if kept != nil {
+		if err := kept.publish(); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := register(ctx, o, result.Name, source.Modelfile.WithWeights(weights), p); err != nil {
+		if ctx.Err() != nil && kept != nil {
+			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
+		} else if ctx.Err() != nil && checkpoint != "" {
+			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with the clusters, which are done")
+		}
+		return Result{}, err
+	}
+	if checkpoint != "" {
+		os.Remove(checkpoint)
+	}
+	return result, nil
+}
+
+// free returns an error if there is a model called name that may not be replaced.
+func free(ctx context.Context, o Options, name string) error {
+	exists, err := modelfile.Exists(ctx, o.Server.Client, name)
+	if err != nil {
+		return o.Server.Vanished(err)
+	}
+	if exists && !o.Force {
+		return hint.New(fmt.Sprintf("the model %s exists already", name), "give another name, or --force to replace it")
+	}
+	return nil
+}
+
+// isConverted tells whether the file has FlashHead; damaged keys are an error, for the runtime would ignore them.
+func isConverted(path string) (bool, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	if !flashhead.Converted(f) {
+		return false, nil
+	}
+	if _, err := flashhead.FromFile(f, head); err != nil {
+		return false, hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, err), "convert it again: fh-ollama convert --force "+commandline.Quote(path))
+	}
+	return true, nil
+}
+
+// convertTo converts the file weights and returns what was made and what removes it.
+func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (convert.Summary, func(), error) {
+	options := o.Convert
+	options.Input, options.Output, options.OutputFlag, options.Force, options.KeepCheckpoint = weights, o.Keep, "--keep", o.Force, true
+	clean := func() {}
+	const elsewhere = atomicfile.Elsewhere + ", or give --keep FILE"
+	switch _, err := os.Stat(o.Keep); {
+	case o.Keep != "" && err == nil && !o.Force: // of a run that went no further, or something else, which Convert refuses
+		if made, err := convert.Made(ctx, options, p); made || err != nil {
+			return convert.Summary{Output: o.Keep}, clean, err
+		}
+	case o.Keep == "":
+		dir, err := atomicfile.NewFolder("create")
+		if err != nil {
+			return convert.Summary{}, nil, hint.Wrap(err, elsewhere)
+		}
+		clean = func() { dir.Remove() }
+		options.Output = filepath.Join(dir.Path, "model-flashhead.gguf")
+	}
+	summary, err := convert.Convert(ctx, options, p)
+	if err != nil {
+		clean()
+		if o.Keep == "" && errors.Is(err, atomicfile.ErrNoSpace) {
+			err = hint.Wrap(err, elsewhere)
+		}
+		return convert.Summary{}, nil, err
+	}
+	return summary, clean, nil
+}
+
+// register makes the model, of which all files are there.
+func register(ctx context.Context, o Options, name string, m *modelfile.Modelfile, p *progress.Progress) error {
+	defer p.Close()
+	p.Start("registering")
+	stage := ""
+	var warnings []string
+	send := modelfile.RegisterNew
+	if o.Force {
+		send = modelfile.Register
+	}
+	err := send(ctx, o.Server.Client, name, m, func(e modelfile.Event) {
+		switch {
+		case e.Warning:
+			warnings = append(warnings, e.Status)
+		case e.Total > 0:
+			if e.Status != stage {
+				stage = e.Status
+				p.Start(stage)
+			}
+			p.Set(float64(e.Done)/float64(e.Total), "")
+		}
+	})
+	switch {
+	case errors.Is(err, modelfile.ErrExists):
+		return hint.New(fmt.Sprintf("the model %s appeared meanwhile and was left as it is", name), "give another name, or --force to replace it")
+	case err != nil:
+		return o.Server.Vanished(err)
+	}
+	p.Done("registered " + name)
+	for _, w := range warnings {
+		p.Start(w)
+		p.Done(w)
+	}
+	return nil
+}

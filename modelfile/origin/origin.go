@@ -1,0 +1,143 @@
+// Package origin finds what the argument FILE|NAME of a command means: a GGUF file, or a model of the Ollama at OLLAMA_HOST.
+//
+//  1. What begins with ./ ../ or / is a file, and so is whatever exists under that name; a folder is not.
+//  2. A name that ends in .gguf is a file, unless it is a tag or lies on Hugging Face: hf.co/user/repo:file.gguf.
+//  3. Everything else is the name of a model, [host/][namespace/]model[:tag].
+package origin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/modelfile"
+)
+
+// Origin is a model that a user named.
+type Origin struct {
+	Arg       string               // as it was given
+	Model     bool                 // a model of an Ollama, not a file
+	Modelfile *modelfile.Modelfile // what is known of it; From is never empty
+}
+
+// Weights returns the path of the model's GGUF file, which may be in an Ollama's store: it is only read.
+func (o Origin) Weights() string { return o.Modelfile.From[0] }
+
+// Find returns what arg means. Of a model, the files are there and readable. Errors carry a way out.
+func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
+	if IsFile(arg) {
+		return Origin{Arg: arg, Modelfile: &modelfile.Modelfile{From: []string{arg}}}, nil
+	}
+	if modelfile.CheckName(arg) != nil {
+		return Origin{}, hint.New(fmt.Sprintf("%s is no file here, and no name of a model either", arg),
+			"check the path; names look like qwen3:0.6b or hf.co/user/repo:tag, see `ollama list`")
+	}
+	m, err := modelfile.Source(ctx, s, arg)
+	if err != nil {
+		if info, statErr := os.Stat(arg); statErr == nil && info.IsDir() {
+			err = hint.Wrap(err, "name the GGUF file in the folder "+arg)
+		}
+		return Origin{}, err
+	}
+	if err := CheckAdapters(arg, m); err != nil {
+		return Origin{}, err
+	}
+	if n := parts(m.From[0]); n > 1 {
+		return Origin{}, hint.New(fmt.Sprintf("the weights of %s are stored in %d parts, FlashHead needs them in one file", arg, n),
+			"get the parts, join them with llama-gguf-split --merge and give the file")
+	}
+	return Origin{arg, true, m}, nil
+}
+
+// CheckAdapters returns an error if the model name has adapters.
+func CheckAdapters(name string, m *modelfile.Modelfile) error {
+	if len(m.Adapters) == 0 {
+		return nil
+	}
+	return hint.New(name+" has a LoRA adapter, which Ollama no longer accepts", "merge the adapter into the model and give the merged GGUF file")
+}
+
+// parts returns how many files a split model consists of, of which path is one.
+func parts(path string) uint64 {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return 1 // whoever reads it will say what is wrong
+	}
+	defer f.Close()
+	n, _ := f.Uint("split.count")
+	return n
+}
+
+// IsFile tells whether arg means a file.
+func IsFile(arg string) bool {
+	if info, err := os.Stat(arg); err == nil && !info.IsDir() {
+		return true
+	}
+	return filepath.IsAbs(arg) || filepath.VolumeName(arg) != "" || dotted.MatchString(arg) ||
+		strings.EqualFold(filepath.Ext(arg), ".gguf") && !tagged(arg)
+}
+
+var (
+	dotted      = regexp.MustCompile(`^\.{0,2}[/\\]|^\.{1,2}$`)
+	huggingFace = regexp.MustCompile(`^(?i:https?://)?(?i:hf\.co|huggingface\.co)/`)
+)
+
+// tagged tells whether a name that ends in .gguf can be that of a model: the tags of Hugging Face may be names of files.
+func tagged(arg string) bool {
+	return (strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/") || huggingFace.MatchString(arg)) && modelfile.CheckName(arg) == nil
+}
+
+// Explain makes an error about the weights of a model speak of the model by its name, in cause and way out; others it leaves
+// alone.
+func (o Origin) Explain(err error) error {
+	if !o.Model || err == nil {
+		return err
+	}
+	if errors.Is(err, flashhead.ErrNotConverted) {
+		return hint.Wrap(fmt.Errorf("%s: %w", o.Arg, flashhead.ErrNotConverted), "make one that has it: "+commandline.Self("create", "--from", o.Arg))
+	}
+	cause, way := o.Named(err.Error()), o.Named(hint.Of(err))
+	if cause == err.Error() && way == hint.Of(err) {
+		return err
+	}
+	return hint.Wrap(renamed{err, cause}, way)
+}
+
+// Named returns text, which may be about the weights of a model, with the model's name in the place of their path.
+func (o Origin) Named(text string) string {
+	if !o.Model {
+		return text
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(text, commandline.Quote(o.Weights()), commandline.Quote(o.Arg)), o.Weights(), o.Arg)
+}
+
+// renamed is an error in other words.
+type renamed struct {
+	error
+	text string
+}
+
+func (e renamed) Error() string { return e.text }
+func (e renamed) Unwrap() error { return e.error }
+
+// notInFile is what is replaced in the name of a file.
+var notInFile = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+
+// DefaultOutput returns the name, in the working folder, of the converted file of a model: qwen3-0.6b-flashhead.gguf of
+// qwen3:0.6b. For a file it is "": the converted one lies beside it.
+func (o Origin) DefaultOutput() string {
+	if !o.Model {
+		return ""
+	}
+	name := o.Arg[strings.LastIndexAny(o.Arg, `/\`)+1:]
+	return strings.TrimSuffix(notInFile.ReplaceAllString(name, "-"), ".gguf") + "-flashhead.gguf"
+}

@@ -1,0 +1,97 @@
+package origin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/modelfile"
+)
+
+// storing is a server that has one model, with these files.
+func storing(t *testing.T, format, files string) ollama.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(api.ShowResponse{Details: api.ModelDetails{Format: format}, Modelfile: files})
+	}))
+	t.Cleanup(s.Close)
+	host, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ollama.At(host)
+}
+
+// Models that are stored in other ways than as one GGUF file are named as what they are.
+func TestStoredOtherwise(t *testing.T) {
+	whole := gguftest.Write(t, "whole.gguf", gguftest.Model(64, 32).Bytes())
+	part := gguftest.Model(64, 32)
+	part.KVs = append(part.KVs, gguftest.V("split.count", uint16(3)), gguftest.V("split.no", uint16(0)))
+	first := gguftest.Write(t, "first.gguf", part.Bytes())
+	for name, c := range map[string]struct {
+		format, files string
+		cause, way    string
+	}{
+		"split":   {"gguf", "FROM " + first + "\n", "hf.co/a/b:c are stored in 3 parts, FlashHead needs them in one file", "llama-gguf-split --merge"},
+		"adapter": {"gguf", "FROM " + whole + "\nADAPTER " + whole + "\n", "hf.co/a/b:c has a LoRA adapter", "merge the adapter"},
+		"MLX":     {"safetensors", "FROM " + whole + "\n", "hf.co/a/b:c is stored as safetensors, not as GGUF", "GGUF file"},
+	} {
+		_, err := Find(context.Background(), storing(t, c.format, c.files), "hf.co/a/b:c")
+		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) {
+			t.Errorf("%s: %v\n  %s", name, err, hint.Of(err))
+		}
+	}
+	found, err := Find(context.Background(), storing(t, "gguf", "FROM "+whole+"\nFROM "+whole+"\n"), "hf.co/a/b:c")
+	if err != nil || !found.Model || found.Weights() != whole || len(found.Modelfile.From) != 2 {
+		t.Errorf("with a projector: %+v, %v", found, err)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	err := fmt.Errorf("/blobs/sha256-00: %w", hint.Wrap(flashhead.ErrNotConverted, "convert /blobs/sha256-00"))
+	model := Origin{Arg: "qwen3:0.6b", Model: true, Modelfile: &modelfile.Modelfile{From: []string{"/blobs/sha256-00"}}}
+	if got := model.Explain(err); !strings.HasPrefix(got.Error(), "qwen3:0.6b: not converted") || hint.Of(got) != "make one that has it: fh-ollama create --from qwen3:0.6b" {
+		t.Errorf("%v, %q", got, hint.Of(got))
+	}
+	if got := (Origin{Arg: "a.gguf"}).Explain(err); got != err {
+		t.Errorf("of a file: %v", got)
+	}
+	damaged := hint.Wrap(fmt.Errorf("/blobs/sha256-00: damaged: %w", fs.ErrInvalid), "fh-ollama convert --force /blobs/sha256-00")
+	if got := model.Explain(damaged); got.Error() != "qwen3:0.6b: damaged: invalid argument" ||
+		hint.Of(got) != "fh-ollama convert --force qwen3:0.6b" || !errors.Is(got, fs.ErrInvalid) {
+		t.Errorf("%v, %q", got, hint.Of(got))
+	}
+	if other := errors.New("x"); model.Explain(other) != other || model.Explain(nil) != nil {
+		t.Error("another error is changed")
+	}
+}
+
+func TestDefaultOutput(t *testing.T) {
+	for arg, want := range map[string]string{
+		"qwen3:0.6b":                      "qwen3-0.6b-flashhead.gguf",
+		"qwen3":                           "qwen3-flashhead.gguf",
+		"hf.co/someone/Model-GGUF:Q4_K_M": "Model-GGUF-Q4_K_M-flashhead.gguf",
+		"hf.co/someone/M:m-Q4_K_M.gguf":   "M-m-Q4_K_M-flashhead.gguf",
+		"localhost:5000/a/b":              "b-flashhead.gguf",
+	} {
+		if got := (Origin{Arg: arg, Model: true}).DefaultOutput(); got != want {
+			t.Errorf("%s: %q, want %q", arg, got, want)
+		}
+	}
+	if got := (Origin{Arg: "dir/model.gguf"}).DefaultOutput(); got != "" {
+		t.Errorf("of a file: %q", got)
+	}
+}
