@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 func benchCommand() *cli.Command {
@@ -50,7 +52,7 @@ func runBench(c *cli.Context) error {
 	o := bench.Options{
 		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"), SketchRank: c.Int("sketch-rank"),
 		Probes: c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
-		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version, Server: ollama.FromEnvironment(),
+		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {
 		if hint.Of(err) == "" {
@@ -62,7 +64,17 @@ func runBench(c *cli.Context) error {
 	if c.Bool("quiet") {
 		log = io.Discard
 	}
-	return bench.Print(c.Context, o, benchFormat(c), c.App.Writer, c.Path("svg"), progress.New(log))
+	explain := func(err error) error { return err }
+	if o.Model != "" {
+		from, err := origin.Find(c.Context, ollama.FromEnvironment(), o.Model)
+		if err != nil {
+			return err
+		}
+		if o.File, explain = from.Weights(), from.Explain; !from.Model {
+			o.Model = filepath.Base(o.Model)
+		}
+	}
+	return explain(bench.Print(c.Context, o, benchFormat(c), c.App.Writer, c.Path("svg"), progress.New(log)))
 }
 
 func benchFormat(c *cli.Context) bench.Format {

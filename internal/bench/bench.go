@@ -2,13 +2,11 @@ package bench
 
 import (
 	"context"
-	"path/filepath"
 	"runtime"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 // Run measures. show is called with the report so far whenever another model's result, the last one in it, is there; its
@@ -26,7 +24,7 @@ func Run(ctx context.Context, o Options, p *progress.Progress, show func(Report)
 	r.report.Machine = Machine{Processors: runtime.NumCPU(), Folder: programs.Folder, Version: o.Version}
 	r.report.Method = Method{Rounds: o.Rounds, Tokens: o.Tokens, Prompt: o.Prompt}
 	if o.Model != "" {
-		err = r.model(ctx)
+		err = r.file(ctx, o.File, Model{Name: o.Model})
 	} else {
 		err = r.synthetic(ctx)
 	}
@@ -41,19 +39,6 @@ type runner struct {
 	show     func(Report) error
 	report   Report
 	looked   bool // whether the machine is at rest
-}
-
-// model measures the model that the user names.
-func (r *runner) model(ctx context.Context) error {
-	from, err := origin.Find(ctx, r.Server, r.Model)
-	if err != nil {
-		return err
-	}
-	name := r.Model
-	if !from.Model {
-		name = filepath.Base(r.Model)
-	}
-	return from.Explain(r.file(ctx, from.Weights(), Model{Name: name}))
 }
 
 // file measures the converted file at path and shows the result. model tells its name.

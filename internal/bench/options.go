@@ -12,14 +12,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
 // Options say what to measure and how.
 type Options struct {
-	Model string // path of a converted file, or the name of a model in Server; "" for synthetic ones
+	Model string // name of the converted model to measure, "" for synthetic ones
+	File  string // path of that model
 
 	// Synthetic models, one for each shape and type, by the names that package synthetic knows; no type is DefaultType.
 	Shapes, Types []string
@@ -33,7 +33,6 @@ type Options struct {
 	Load    bool     // measure loading, too
 	LibDir  string   // folder of llama-bench; "" for the default
 	Version string   // this program's, for the report
-	Server  ollama.Server
 }
 
 // DefaultType is how most models for Ollama are quantised.
