@@ -149,7 +149,7 @@ op-test: build
 
 # A part of make test too.
 check-cuda:
-	$(GO) test -count=1 -v -run '^TestCUDACompiles$$' ./plugin
+	$(GO) test -count=1 -v -run '^TestCUDACompiles$$' ./plugin/build
 
 gpu: BACKENDS = cpu,rpc,cuda
 gpu: build
@@ -158,7 +158,7 @@ gpu: build
 # Where there is a Mac, test-flash-head runs on its GPU instead.
 check-metal: build
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
-	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin
+	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin/build
 
 test: lint staticcheck vulncheck fuzz warnings op-test check-metal stock plugin
 	$(GO) test -count=1 -timeout 75m ./...

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/cache"
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
-	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
 // The core's own tests, built with the compiler's sanitizers: no data race, no access out of bounds, no undefined
@@ -45,7 +45,7 @@ func TestGGMLUnderSanitizers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}
-	cache, err := plugin.DefaultCache()
+	cache, err := cache.Folder()
 	if err != nil {
 		t.Fatal(err)
 	}

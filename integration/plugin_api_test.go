@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	build "github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
@@ -54,11 +55,11 @@ func TestPluginOfAnotherVersion(t *testing.T) {
 // pinnedLlamaCpp is the folder that `fh-ollama build` keeps the pinned llama.cpp in.
 func pinnedLlamaCpp(t *testing.T) string {
 	t.Helper()
-	pins, err := build.ParsePins(thirdparty.Pins)
+	pins, err := source.ParsePins(thirdparty.Pins)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := build.DefaultCache()
+	cache, err := cache.Folder()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,12 +3,12 @@ package thirdparty
 
 import _ "embed"
 
-// Pins is pins.toml: names, versions and hashes, read by plugin.ParsePins.
+// Pins is pins.toml: names, versions and hashes, read by source.ParsePins.
 //
 //go:embed pins.toml
 var Pins []byte
 
-// Hosts is hosts.toml: releases of Ollama that the plug-in is loaded into, read by plugin.ParseHosts.
+// Hosts is hosts.toml: releases of Ollama that the plug-in is loaded into, read by source.ParseHosts.
 //
 //go:embed hosts.toml
 var Hosts []byte

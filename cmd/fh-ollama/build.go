@@ -16,7 +16,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/patches"
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/build"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
@@ -37,7 +40,7 @@ func buildCommand() *cli.Command {
 			&cli.PathFlag{Name: "ollama-source", Usage: "copy Ollama from the checkout `DIR`"},
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: processors.Usable(), Usage: "run `N` compilers at once"},
-			&cli.StringFlag{Name: "cpu-variants", Value: plugin.CPUNative, Usage: "`WHICH` processors: native or all"},
+			&cli.StringFlag{Name: "cpu-variants", Value: build.CPUNative, Usage: "`WHICH` processors: native or all"},
 			&cli.StringSliceFlag{Name: "without", Usage: "leave out `SETS` of instructions, e.g. amx,avx512"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "`LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
 			&cli.StringFlag{Name: "cuda-arch", Usage: "`LIST` like 86;90 of GPUs (default: this machine's)"},
@@ -52,20 +55,20 @@ func runBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	pins, err := plugin.ParsePins(thirdparty.Pins)
+	pins, err := source.ParsePins(thirdparty.Pins)
 	if err != nil {
 		return err
 	}
 	if c.Bool("plugin") {
-		result, err := plugin.BuildPlugin(c.Context, opts, pins, ggmlhead.Sources, plugin.NewSteps(c.App.Writer))
+		result, err := build.Plugin(c.Context, opts, pins, ggmlhead.Sources, step.New(c.App.Writer))
 		if err != nil {
 			return err
 		}
 		printPlugin(c.App.Writer, result)
 		return nil
 	}
-	overlay := plugin.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
-	result, err := plugin.Build(c.Context, opts, pins, overlay, plugin.NewSteps(c.App.Writer))
+	overlay := tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
+	result, err := build.Ollama(c.Context, opts, pins, overlay, step.New(c.App.Writer))
 	if err != nil {
 		return err
 	}
@@ -75,13 +78,13 @@ func runBuild(c *cli.Context) error {
 
 // defaultBackends is the list of a build that names none.
 func defaultBackends() string {
-	backends, _ := plugin.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is never wrong
+	backends, _ := build.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is never wrong
 	return strings.Join(backends, ",")
 }
 
 // buildOptions checks the command line.
-func buildOptions(c *cli.Context) (plugin.Options, error) {
-	opts := plugin.Options{
+func buildOptions(c *cli.Context) (build.Options, error) {
+	opts := build.Options{
 		Prefix:            c.Path("prefix"),
 		Stock:             c.Bool("stock"),
 		OllamaSource:      c.Path("ollama-source"),
@@ -105,21 +108,21 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 	if opts.Jobs < 1 {
 		return opts, usageError{hint.New(fmt.Sprintf("--jobs %d", opts.Jobs), "give at least 1")}
 	}
-	if v := opts.CPUVariants; v != plugin.CPUNative && v != plugin.CPUAll {
+	if v := opts.CPUVariants; v != build.CPUNative && v != build.CPUAll {
 		return opts, usageError{hint.New(fmt.Sprintf("--cpu-variants %q", v), "give native or all")}
 	}
 	var err error
-	if opts.Without, err = plugin.ParseWithout(c.StringSlice("without"), runtime.GOARCH); err != nil {
+	if opts.Without, err = build.ParseWithout(c.StringSlice("without"), runtime.GOARCH); err != nil {
 		return opts, usageError{err}
 	}
-	if len(opts.Without) > 0 && opts.CPUVariants == plugin.CPUAll {
+	if len(opts.Without) > 0 && opts.CPUVariants == build.CPUAll {
 		return opts, usageError{hint.New("--without does not go with --cpu-variants all",
 			"leave one of them out: of all variants, each machine takes the best that it can run")}
 	}
-	if opts.Backends, err = plugin.ParseBackends(c.StringSlice("backends"), runtime.GOOS, runtime.GOARCH); err != nil {
+	if opts.Backends, err = build.ParseBackends(c.StringSlice("backends"), runtime.GOOS, runtime.GOARCH); err != nil {
 		return opts, usageError{err}
 	}
-	if opts.CUDAArchitectures != "" && !slices.Contains(opts.Backends, plugin.BackendCUDA) {
+	if opts.CUDAArchitectures != "" && !slices.Contains(opts.Backends, build.BackendCUDA) {
 		return opts, usageError{hint.New("--cuda-arch without CUDA", "add --backends cuda")}
 	}
 	program, err := os.Executable()
@@ -131,7 +134,7 @@ func buildOptions(c *cli.Context) (plugin.Options, error) {
 }
 
 // printBuild says what was made and what can be done with it.
-func printBuild(out io.Writer, r plugin.Result) {
+func printBuild(out io.Writer, r build.Result) {
 	prefix := commandline.Quote(shortPath(r.Prefix))
 	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n", prefix, r.Ollama, r.LlamaCpp, r.CPU)
 	if r.CUDA != "" {
@@ -150,7 +153,7 @@ Next:
 }
 
 // printPlugin says what was made and what can be done with it.
-func printPlugin(out io.Writer, r plugin.PluginResult) {
+func printPlugin(out io.Writer, r build.PluginResult) {
 	fmt.Fprintf(out, `
 %[1]s/lib/flashhead/libggml-flashhead.so is FlashHead %[2]s for a stock Ollama
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/cache"
 	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
@@ -16,7 +17,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 	"github.com/fh-ollama/fh-ollama/modelfile/origin"
-	"github.com/fh-ollama/fh-ollama/plugin"
 )
 
 func convertCommand() *cli.Command {
@@ -80,7 +80,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"), SketchRank: convert.RankByWidth,
 		Restart: c.Bool("restart"),
 	}
-	if cache, err := plugin.DefaultCache(); err == nil { // without a folder of the user's, an interruption loses what was done
+	if cache, err := cache.Folder(); err == nil { // without a folder of the user's, an interruption loses what was done
 		o.Checkpoints = filepath.Join(cache, "checkpoints")
 	}
 	if c.IsSet("sketch-rank") {

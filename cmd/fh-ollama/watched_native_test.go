@@ -30,7 +30,7 @@ func TestWritesNothingElse(t *testing.T) {
 	if err := os.WriteFile(at("in", "model.gguf"), read(t, "../../integration/testdata/fh-demo-12m-q8_0.gguf"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	before := tree(t, top)
+	before := processTree(t, top)
 	for _, c := range []struct {
 		args string
 		made string // besides what was there, with all before it
@@ -49,7 +49,7 @@ func TestWritesNothingElse(t *testing.T) {
 		cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "XDG_") }),
 			"HOME="+at("home"), "TMPDIR="+at("tmp"), "FH_OLLAMA_CACHE="+at("cache"), "FH_OLLAMA_LIB="+nativeDir(t), "OLLAMA_HOST=127.0.0.1:1")
 		said, _ := cmd.CombinedOutput()
-		after := tree(t, top)
+		after := processTree(t, top)
 		delete(after, "cache/checkpoints") // empty folders
 		delete(after, "cache/temporary")
 		want := maps.Clone(before)
@@ -72,7 +72,7 @@ func TestWritesNothingElse(t *testing.T) {
 }
 
 // tree returns a description of everything below dir, by slash-separated paths.
-func tree(t *testing.T, dir string) map[string]string {
+func processTree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
 )
 
 // Options say what to release.
@@ -22,7 +22,7 @@ type Options struct {
 	Prefix  string      // a build: see prefix.ReadBuild
 	Out     string      // folder for the result, which is made
 	License []byte      // text of our own
-	Pins    plugin.Pins // of the sources that were built
+	Pins    source.Pins // of the sources that were built
 	Time    time.Time   // of everything: archives have times, and the same sources must have the same
 	Private []string    // folders of this machine, which no file may name
 }

@@ -24,7 +24,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/prefix"
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
@@ -87,7 +87,7 @@ var buildProgram = sync.OnceValues(func() ([]byte, error) {
 
 func options(t *testing.T, from string) Options {
 	t.Helper()
-	pins, err := plugin.ParsePins(thirdparty.Pins)
+	pins, err := source.ParsePins(thirdparty.Pins)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/cache"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/release"
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
@@ -44,14 +45,14 @@ func run(ctx context.Context, prefix, out string) ([]string, error) {
 		return nil, hint.New("SOURCE_DATE_EPOCH is not a time", "set it to the time of the released commit, e.g. `git log -1 --format=%ct`")
 	}
 	o.Time = time.Unix(seconds, 0)
-	if o.Pins, err = plugin.ParsePins(thirdparty.Pins); err != nil {
+	if o.Pins, err = source.ParsePins(thirdparty.Pins); err != nil {
 		return nil, err
 	}
 	if o.License, err = os.ReadFile("LICENSE"); err != nil {
 		return nil, hint.Wrap(err, "run it at the top of a checkout")
 	}
 	// Where a build leaves traces: the folders of sources and of what was compiled.
-	cache, err := plugin.DefaultCache()
+	cache, err := cache.Folder()
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,8 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/upstream"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
@@ -37,11 +38,11 @@ func TestListIsOfPinnedReleases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := plugin.ParsePins(thirdparty.Pins)
+	own, err := source.ParsePins(thirdparty.Pins)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pins, err := plugin.ParseHosts(thirdparty.Hosts)
+	pins, err := source.ParseHosts(thirdparty.Hosts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestChecks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pin, made := plugin.HostPin{Version: "v9.9.9"}, plugin.HostBuild{Relied: 2}
+	pin, made := source.HostPin{Version: "v9.9.9"}, upstream.HostBuild{Relied: 2}
 	r := newRow(pin, made)
 	if err := r.addChecks(t.Context(), &check{host: h, pinned: pinned, dir: dir}); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/patches"
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+	"github.com/fh-ollama/fh-ollama/plugin/upstream"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
@@ -28,7 +31,7 @@ import (
 var errFindings = errors.New("not everything holds")
 
 func main() {
-	var build plugin.HostOptions
+	var build upstream.HostOptions
 	prefix := flag.String("prefix", "dist", "take fh-ollama and the plug-in from the build in `DIR`")
 	ggml := flag.Bool("ggml", false, "build only the ggml of each release, for the plug-in's own test")
 	flag.IntVar(&build.Jobs, "jobs", runtime.NumCPU(), "run `N` compilers at once")
@@ -53,8 +56,8 @@ func main() {
 }
 
 // wanted are the pinned releases that versions name, or all.
-func wanted(versions []string) ([]plugin.HostPin, error) {
-	all, err := plugin.ParseHosts(thirdparty.Hosts)
+func wanted(versions []string) ([]source.HostPin, error) {
+	all, err := source.ParseHosts(thirdparty.Hosts)
 	if err != nil || len(versions) == 0 {
 		return all, err
 	}
@@ -62,7 +65,7 @@ func wanted(versions []string) ([]plugin.HostPin, error) {
 	for _, p := range all {
 		names = append(names, p.Version)
 	}
-	var pins []plugin.HostPin
+	var pins []source.HostPin
 	for _, v := range versions {
 		i := slices.Index(names, v)
 		if i < 0 {
@@ -73,20 +76,20 @@ func wanted(versions []string) ([]plugin.HostPin, error) {
 	return pins, nil
 }
 
-func run(ctx context.Context, pins []plugin.HostPin, build plugin.HostOptions, prefix string, whole bool) error {
+func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions, prefix string, whole bool) error {
 	own, err := filepath.Abs(prefix)
 	if err != nil {
 		return err
 	}
-	if build.Own, err = plugin.ParsePins(thirdparty.Pins); err != nil {
+	if build.Own, err = source.ParsePins(thirdparty.Pins); err != nil {
 		return err
 	}
-	build.Overlay = plugin.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
+	build.Overlay = tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
 	build.Plugin, build.Ollama = filepath.Join(own, "lib", "flashhead", library), whole
-	made := make([]plugin.HostBuild, len(pins))
+	made := make([]upstream.HostBuild, len(pins))
 	for i, pin := range pins {
 		fmt.Printf("Ollama %s\n", pin.Version)
-		if made[i], err = plugin.BuildHost(ctx, pin, build, plugin.NewSteps(os.Stdout)); err != nil {
+		if made[i], err = upstream.BuildHost(ctx, pin, build, step.New(os.Stdout)); err != nil {
 			return err
 		}
 		for _, f := range made[i].Changed {
@@ -112,7 +115,7 @@ func run(ctx context.Context, pins []plugin.HostPin, build plugin.HostOptions, p
 }
 
 // checkAll tells what was found of each release, and, if they are whole, loads the plug-in of own into them.
-func checkAll(ctx context.Context, pins []plugin.HostPin, made []plugin.HostBuild, own harness.Prefix, whole bool) (rows []row, err error) {
+func checkAll(ctx context.Context, pins []source.HostPin, made []upstream.HostBuild, own harness.Prefix, whole bool) (rows []row, err error) {
 	dir, err := os.MkdirTemp("", "fh-ollama-hosts-*")
 	if err != nil {
 		return nil, err

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/upstream"
 )
 
 // row is what was found of one release.
@@ -19,7 +20,7 @@ var columns = []string{"Ollama", "made from, built from", "ggml", "relied on", "
 	"convert", "all clusters", "few clusters", "devices", "in Ollama"}
 
 // newRow says what the build of a release found.
-func newRow(pin plugin.HostPin, made plugin.HostBuild) row {
+func newRow(pin source.HostPin, made upstream.HostBuild) row {
 	r := row{cells: []string{pin.Version, pin.Wants + ", " + pin.LlamaCpp.Commit, made.GGML,
 		fmt.Sprintf("%d of %d", made.Relied-len(made.Changed), made.Relied)}}
 	r.add("passes", made.Test)

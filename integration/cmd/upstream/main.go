@@ -17,7 +17,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/patches"
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+	"github.com/fh-ollama/fh-ollama/plugin/upstream"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
@@ -25,7 +28,7 @@ import (
 var errFindings = errors.New("not everything holds")
 
 func main() {
-	var opts plugin.UpstreamOptions
+	var opts upstream.Options
 	flag.StringVar(&opts.OllamaSource, "ollama-source", "", "check the Ollama of the checkout `DIR`")
 	flag.StringVar(&opts.LlamaCppSource, "llama-cpp-source", "", "check the llama.cpp of the checkout `DIR`")
 	flag.StringVar(&opts.Series, "series", "", "try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
@@ -51,7 +54,7 @@ func main() {
 }
 
 // versions reads the arguments: at most one version of each source, and none of a source that is a checkout.
-func versions(opts *plugin.UpstreamOptions, args []string) error {
+func versions(opts *upstream.Options, args []string) error {
 	for _, version := range args {
 		field, checkout, what := &opts.LlamaCppPython, opts.LlamaCppSource, "llama-cpp-python"
 		if strings.HasPrefix(version, "v") {
@@ -65,13 +68,13 @@ func versions(opts *plugin.UpstreamOptions, args []string) error {
 	return nil
 }
 
-func run(ctx context.Context, opts plugin.UpstreamOptions) error {
-	pins, err := plugin.ParsePins(thirdparty.Pins)
+func run(ctx context.Context, opts upstream.Options) error {
+	pins, err := source.ParsePins(thirdparty.Pins)
 	if err != nil {
 		return err
 	}
-	overlay := plugin.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
-	report, err := plugin.CheckUpstream(ctx, opts, pins, overlay, plugin.NewSteps(os.Stdout))
+	overlay := tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
+	report, err := upstream.Check(ctx, opts, pins, overlay, step.New(os.Stdout))
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/plugin"
+	"github.com/fh-ollama/fh-ollama/plugin/upstream"
 )
 
 func TestVersions(t *testing.T) {
@@ -20,7 +20,7 @@ func TestVersions(t *testing.T) {
 		{[]string{"0.3.35"}, "llama.cpp", "", "", false},
 		{[]string{"v0.33.0"}, "llama.cpp", "v0.33.0", "", true},
 	} {
-		opts := plugin.UpstreamOptions{LlamaCppSource: test.checkout}
+		opts := upstream.Options{LlamaCppSource: test.checkout}
 		err := versions(&opts, test.args)
 		if (err == nil) != test.ok || test.ok && (opts.Ollama != test.ollama || opts.LlamaCppPython != test.py) {
 			t.Errorf("%q: %+v, %v", test.args, opts, err)

@@ -1,0 +1,290 @@
+// Package build makes an Ollama with FlashHead (Ollama), or the plug-in for a stock one (Plugin).
+//
+// Sources (package source) become a planned tree (package tree), the plan becomes a folder in the cache, the folder is
+// configured and compiled, and its products are assembled in a prefix and tried. A step does only what is missing,
+// because each compares content before it writes.
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/processors"
+	"github.com/fh-ollama/fh-ollama/internal/trust"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+)
+
+// Values of Options.CPUVariants.
+const (
+	CPUNative = "native" // one CPU backend, for the processor of this machine
+	CPUAll    = "all"    // ggml's whole set; the best is chosen when a model loads
+)
+
+// headTargets are what only a patched build has: the native tool, the tests of the head's parts and a library for tests.
+var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
+	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend", "bench-flash-head",
+	"tiny-models", "tiny-tokens", "llama-gguf-split"}
+
+// kernelTargets test kernels of GPUs on a CPU's fibers, which the tests have for Linux.
+var kernelTargets = []string{"test-flash-head-cuda", "test-flash-head-cuda64", "test-flash-head-metal"}
+
+// upstreamTargets are the programs of every build.
+var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize", "llama-batched-bench"}
+
+// Options says what to build. The zero value of a field means its default.
+type Options struct {
+	Prefix            string   // where the result goes: "dist", or "dist-stock" for a stock build
+	Stock             bool     // leave out the overlay
+	OllamaSource      string   // own checkout instead of the pinned module
+	LlamaCppSource    string   // own checkout instead of the pinned tree
+	Jobs              int      // parallel compilers: the number of processors
+	CPUVariants       string   // CPUNative or CPUAll: CPUNative
+	Without           []string // sets of instructions to leave out of a native build, as ParseWithout returns them
+	Backends          []string // as ParseBackends returns them: the default of this machine
+	CUDAArchitectures string   // as CMake lists them: those of this machine's GPUs, or Ollama's list
+	Cache             string   // downloads and build folders: DefaultCache()
+	Version           string   // of fh-ollama, becomes a part of Ollama's version
+	Program           string   // the fh-ollama to copy into the prefix; "" for none
+	Strict            bool     // warnings in the head's own sources are errors
+}
+
+// Result describes a finished build.
+type Result struct {
+	Prefix            string   `json:"-"`
+	Ollama            string   `json:"ollama"`    // version that bin/ollama reports
+	LlamaCpp          string   `json:"llama_cpp"` // commit of the sources
+	LlamaServer       string   `json:"llama_server"`
+	CPU               string   `json:"cpu"` // instruction sets, or "all variants"
+	Backends          []string `json:"backends"`
+	CUDA              string   `json:"cuda,omitempty"` // version of the toolkit
+	CUDAArchitectures string   `json:"cuda_architectures,omitempty"`
+	FlashHead         bool     `json:"flash_head"`          // false for a stock build
+	FHOllama          string   `json:"fh_ollama,omitempty"` // version of the builder
+	BuildDir          string   `json:"-"`
+	FilesReplaced     int      `json:"-"` // 0 if the prefix was up to date
+}
+
+// withDefaults fills in what is not set and makes paths absolute.
+func (o Options) withDefaults() (Options, error) {
+	var err error
+	if o.Prefix == "" {
+		o.Prefix = "dist"
+		if o.Stock {
+			o.Prefix = "dist-stock"
+		}
+	}
+	if o.Prefix, err = filepath.Abs(o.Prefix); err != nil {
+		return o, err
+	}
+	if o.Jobs == 0 {
+		o.Jobs = processors.Usable()
+	}
+	if o.CPUVariants == "" {
+		o.CPUVariants = CPUNative
+	}
+	if len(o.Backends) == 0 {
+		o.Backends = defaultBackends(platform{runtime.GOOS, runtime.GOARCH})
+	}
+	if o.Version == "" {
+		o.Version = "0.0.0"
+	}
+	if o.Cache == "" {
+		if o.Cache, err = cache.Folder(); err != nil {
+			return o, err
+		}
+	}
+	o.Cache, err = filepath.Abs(o.Cache)
+	return o, err
+}
+
+// Builder is one run of Build or BuildPlugin.
+type Builder struct {
+	Options Options
+	Pins    source.Pins
+	Overlay tree.Overlay
+	Steps   *step.Steps
+
+	Tools    Toolchain
+	cpuFlags []string
+	cuda     cudaToolkit // if it is asked for
+	Ollama   source.Folder
+	LlamaCpp source.Folder
+	Dir      string   // build folder in the cache
+	treeKey  string   // digest of the names in the llama.cpp tree
+	files    []string // of the prefix, once assembled
+	variant  string   // the CPU backend that is chosen here, of a build with all
+	result   Result
+}
+
+// Ollama makes what opts says and returns what it made. The display of steps goes to steps.
+func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (Result, error) {
+	b, err := New(opts, pins, overlay, steps)
+	if err != nil {
+		return Result{}, err
+	}
+	opts = b.Options
+	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version, Backends: opts.Backends}
+	err = b.Steps.DoAll(ctx, []step.Named{
+		{Name: "tools", Do: b.FindTools},
+		{Name: "ollama source", Do: b.FetchOllama},
+		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if err := preparePrefix(opts.Prefix); err != nil {
+		return Result{}, err
+	}
+	b.Dir = filepath.Join(opts.Cache, "build", b.Key())
+	b.result.BuildDir = b.Dir
+	unlock, err := b.Lock()
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	rest := []step.Named{
+		{Name: "lay sources", Do: b.LaySources},
+		{Name: "configure", Do: b.Configure},
+		{Name: "compile llama.cpp", Do: b.compileLlamaCpp},
+	}
+	if opts.has(BackendCUDA) {
+		rest = append(rest,
+			step.Named{Name: "configure CUDA", Do: func(ctx context.Context, st *step.Step) error { return b.configureCUDA(ctx, st) }},
+			step.Named{Name: "compile CUDA", Do: b.compileCUDA})
+	}
+	err = b.Steps.DoAll(ctx, b.strict(append(rest,
+		step.Named{Name: "compile ollama", Do: b.CompileOllama},
+		step.Named{Name: "assemble", Do: b.assemble},
+		step.Named{Name: "check", Do: b.check},
+	)))
+	return b.result, err
+}
+
+// New prepares a build: it fills in the defaults of opts, and makes the folder for downloads and builds.
+func New(opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (*Builder, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Builder{Options: opts, Pins: pins, Overlay: overlay, Steps: steps}, makeCache(opts.Cache)
+}
+
+func makeCache(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
+	}
+	if !trust.Own(dir) {
+		return hint.New(dir+" may be written by another user, who could change what is built", "name a folder of your own in FH_OLLAMA_CACHE")
+	}
+	return nil
+}
+
+func (b *Builder) FindTools(ctx context.Context, st *step.Step) (err error) {
+	if b.Tools, err = FindToolchain(); err != nil {
+		return err
+	}
+	if b.Options.CPUVariants == CPUAll {
+		b.cpuFlags = []string{"-DGGML_CPU_ALL_VARIANTS=ON"}
+		b.result.CPU = "all variants"
+	} else {
+		macros, err := hostMacros(ctx, b.Tools.CC, runtime.GOARCH)
+		if err != nil {
+			return err
+		}
+		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros.without(b.Options.Without, runtime.GOARCH))
+	}
+	if b.Options.has(BackendCUDA) {
+		if b.cuda, err = findCUDA(ctx); err != nil {
+			return err
+		}
+	}
+	b.noteLauncher(st)
+	return nil
+}
+
+func (b *Builder) noteLauncher(st *step.Step) {
+	if launcher := b.Tools.CXX.Launcher; launcher != "" {
+		st.Note("with %s", program(launcher))
+	} else {
+		st.Note("without ccache")
+	}
+}
+
+func (b *Builder) FetchOllama(ctx context.Context, st *step.Step) (err error) {
+	if dir := b.Options.OllamaSource; dir != "" {
+		b.Ollama, err = source.Own(ctx, b.Tools.Git, dir, "llama/server/CMakeLists.txt")
+		st.Note("%s", b.Ollama.Dir)
+	} else {
+		b.Ollama, err = source.FetchOllama(ctx, st, b.Tools.Go, b.Pins.Ollama, b.Options.Cache, b.FetchLog("ollama"))
+	}
+	b.result.Ollama = strings.TrimPrefix(b.Ollama.Version, "v")
+	if !b.Options.Stock {
+		b.result.Ollama += "+flashhead." + b.Options.Version
+	}
+	return err
+}
+
+func (b *Builder) FetchLlamaCpp(ctx context.Context, st *step.Step) (err error) {
+	if dir := b.Options.LlamaCppSource; dir != "" {
+		b.LlamaCpp, err = source.Own(ctx, b.Tools.Git, dir, "src/llama-model.cpp")
+		st.Note("%s", b.LlamaCpp.Dir)
+	} else {
+		b.LlamaCpp, err = source.FetchLlamaCpp(ctx, st, b.Pins.LlamaCpp, b.Options.Cache)
+	}
+	b.result.LlamaCpp = b.LlamaCpp.Version
+	return err
+}
+
+func (b *Builder) FetchLog(name string) string {
+	return filepath.Join(b.Options.Cache, "logs", "fetch-"+name+".log")
+}
+
+func (b *Builder) Log(name string) string { return filepath.Join(b.Dir, "logs", name+".log") }
+
+// Key names the build folder: everything that asks for a build of its own. The overlay is not in it, so that a changed
+// kernel compiles itself and nothing else; prefixes and backends are not in it, so that they share.
+func (b *Builder) Key() string {
+	data, _ := json.Marshal([]any{b.Ollama.Dir, b.Pins.Ollama.Sum, b.LlamaCpp.Dir, b.Options.Stock,
+		b.cpuFlags, b.Tools.CC.cmake(), b.Tools.CXX.cmake()})
+	sum := sha256.Sum256(data)
+	kind := "flashhead"
+	if b.Options.Stock {
+		kind = "stock"
+	}
+	return kind + "-" + hex.EncodeToString(sum[:6])
+}
+
+// ScratchPrefix begins the names of temporary folders in a build folder.
+const ScratchPrefix = "scratch-"
+
+// Lock keeps two builds out of one folder; the second one waits. What a killed build left there is removed.
+func (b *Builder) Lock() (unlock func(), err error) {
+	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	unlock, err = lockedfile.MutexAt(filepath.Join(b.Dir, "lock")).Lock()
+	if err != nil {
+		return nil, err
+	}
+	if err := source.RemoveLeftovers(b.Dir, ScratchPrefix); err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+func (b *Builder) OllamaTree() string { return filepath.Join(b.Dir, "ollama") }
+func (b *Builder) LlamaTree() string  { return filepath.Join(b.Dir, "llama.cpp") }
+func (b *Builder) NativeDir() string  { return filepath.Join(b.Dir, "native") }

@@ -1,0 +1,237 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/synthetic"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+)
+
+// check runs what was built, from where it was put.
+func (b *Builder) check(ctx context.Context, st *step.Step) error {
+	lib := filepath.Join(b.Options.Prefix, "lib", "ollama")
+	version, err := b.runProduct(ctx, filepath.Join(b.Options.Prefix, "bin", "ollama"), "--version")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(version, b.result.Ollama) {
+		return fmt.Errorf("bin/ollama says %q, not %s", version, b.result.Ollama)
+	}
+	version, err = b.runProduct(ctx, filepath.Join(lib, "llama-server"), "--version")
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(version, "\n")
+	b.result.LlamaServer = strings.TrimPrefix(first, "version: ")
+	if cpu, _ := filepath.Glob(filepath.Join(lib, "libggml-cpu*")); len(cpu) == 0 {
+		return fmt.Errorf("no CPU backend in %s", lib)
+	}
+	devices := ""
+	if !b.Options.Stock {
+		if devices, err = b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
+			return b.crash(err, "listing devices")
+		}
+	}
+	tried, err := b.try(ctx, lib)
+	if err != nil {
+		return err
+	}
+	st.Note("ollama %s, llama-server %s%s, %s", b.result.Ollama, b.result.LlamaServer, devices, tried)
+	return b.writeManifest()
+}
+
+// Of the prompt and answer that a build is tried with: batches have kernels of their own.
+const (
+	triedPrompt = 64
+	triedAnswer = 16
+)
+
+// try has what was built in lib write some tokens on the processor, as the runtime would: with the one CPU backend, or with the
+// best of all variants; dense, and then, unless the build is stock, with FlashHead on a file that its own tool converted.
+func (b *Builder) try(ctx context.Context, lib string) (tried string, err error) {
+	dir, err := os.MkdirTemp(b.Dir, ScratchPrefix+"*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	if b.Options.CPUVariants == CPUAll {
+		if b.variant, err = b.bestVariant(ctx, lib); err != nil {
+			return "", err
+		}
+		tried = b.variant + ", "
+	}
+	model := filepath.Join(dir, "small.gguf")
+	if err := writeSmall(model); err != nil {
+		return "", err
+	}
+	if err := b.generate(ctx, lib, model, "FLASHHEAD_ENABLED=0"); err != nil {
+		return "", b.crash(err, "dense")
+	}
+	tried += "answers dense"
+	if b.Options.Stock {
+		return tried, nil
+	}
+	o := convert.Defaults()
+	o.Input, o.Output, o.LibDir, o.Iterations = model, filepath.Join(dir, "small-flashhead.gguf"), lib, 1
+	if _, err := convert.Convert(ctx, o, progress.New(io.Discard)); err != nil {
+		return "", b.crash(err, "converting")
+	}
+	if err := b.generate(ctx, lib, o.Output, "FLASHHEAD_ENABLED=1"); err != nil {
+		return "", b.crash(err, "with FlashHead")
+	}
+	return tried + " and with FlashHead", nil
+}
+
+func writeSmall(path string) error {
+	file, err := synthetic.Small().File()
+	if err != nil {
+		return err
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	err = file.Write(out, func(int64) error { return nil })
+	return errors.Join(err, out.Close())
+}
+
+// tryTimeout is how long a built program may take for its answer; a sound one needs seconds.
+const tryTimeout = 5 * time.Minute
+
+// generate has the llama-server in lib answer a prompt.
+func (b *Builder) generate(ctx context.Context, lib, model, setting string) error {
+	bounded, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	err := answer(bounded, lib, model, setting, min(b.Options.Jobs, 2))
+	if ctx.Err() == nil && bounded.Err() != nil {
+		return hint.New(fmt.Sprintf("the llama-server that was built gives no answer within %s", tryTimeout), "please report it")
+	}
+	return err
+}
+
+func answer(ctx context.Context, lib, model, setting string, threads int) error {
+	programs, err := llama.FindServer(ctx, lib, installation.Places{})
+	if err != nil {
+		return err
+	}
+	server, err := programs.Start(ctx, llama.ServerOptions{
+		Model: model, Context: 2 * (triedPrompt + triedAnswer), Threads: threads, Settings: []string{setting},
+		Args: []string{"--n-gpu-layers", "0"},
+	})
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	prompt := make([]int, triedPrompt)
+	for i := range prompt {
+		prompt[i] = 2 + 37*i
+	}
+	said, err := server.Greedy(ctx, prompt, triedAnswer)
+	if err == nil && len(said.Tokens) == 0 {
+		err = errors.New("llama-server gives no tokens")
+	}
+	return err
+}
+
+var loadedVariant = regexp.MustCompile(`loaded CPU backend from .*libggml-cpu-(\w+)\.`)
+
+// bestVariant names the CPU backend that programs in lib choose here.
+func (b *Builder) bestVariant(ctx context.Context, lib string) (string, error) {
+	said, err := b.runProduct(ctx, filepath.Join(lib, "llama-bench"), "--list-devices")
+	if err != nil {
+		return "", err
+	}
+	m := loadedVariant.FindStringSubmatch(said)
+	if m == nil {
+		return "", fmt.Errorf("llama-bench loads no CPU backend of %s", lib)
+	}
+	return m[1], nil
+}
+
+// crashes are the signals by which a program ends that runs into its own fault.
+var crashes = []syscall.Signal{syscall.SIGILL, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGABRT, syscall.SIGTRAP}
+
+// crash says, of an error of a program that was built, what to do if it is a crash. doing is what it was to do.
+func (b *Builder) crash(err error, doing string) error {
+	var exit *exec.ExitError
+	if err == nil || !errors.As(err, &exit) {
+		return err
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() || !slices.Contains(crashes, status.Signal()) {
+		return err
+	}
+	compiled, way := b.result.CPU, "please report it"
+	switch sets := withoutHint(compiled); {
+	case b.Options.CPUVariants == CPUAll:
+		if b.variant != "" {
+			compiled = "the variant " + b.variant
+		}
+		way = "build for this machine alone, with fewer sets of instructions: fh-ollama build --without amx,avx512"
+	case sets != "" && b.Options.Stock:
+		way = "build without some of these: fh-ollama build --stock --without " + sets
+	case sets != "":
+		way = "build without some of these: fh-ollama build --without " + sets
+	case compiled == "":
+		compiled = "any processor"
+	}
+	return hint.Wrap(fmt.Errorf("%w (%s; compiled for %s)", err, doing, compiled), way)
+}
+
+// checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need
+// not be here.
+func (b *Builder) checkDevices(ctx context.Context, program string) (others string, err error) {
+	devices, folders, err := native.Devices(ctx, program, "", nil)
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(devices, func(d native.Device) bool { return d.FlashHead }) {
+		return "", errors.New("no backend of this build has the FlashHead op")
+	}
+	for _, d := range devices {
+		switch {
+		case d.Type == "cpu":
+		case d.FlashHead:
+			others += ", FlashHead on " + d.Name
+		default:
+			others += ", no FlashHead on " + d.Name
+		}
+	}
+	for _, f := range folders {
+		if f.Devices == 0 {
+			others += ", no device for " + f.Name
+		}
+	}
+	return others, nil
+}
+
+// runProduct returns what a built program prints, without surrounding white space.
+func (b *Builder) runProduct(ctx context.Context, program string, args ...string) (string, error) {
+	var all []string
+	err := step.Command{
+		Path: program, Args: args, Dir: b.Dir, Log: b.Log("check-" + filepath.Base(program)),
+		Env:    []string{"OLLAMA_HOST=127.0.0.1:1"}, // ask no server that may be running
+		OnLine: func(l string) { all = append(all, l) },
+	}.Run(ctx)
+	if filepath.Base(program) != "ollama" { // which is Go's
+		err = b.crash(err, strings.Join(args, " "))
+	}
+	return strings.TrimSpace(strings.Join(all, "\n")), err
+}

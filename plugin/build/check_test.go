@@ -1,0 +1,163 @@
+package build
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// builtIn returns a copy of a finished build's folder of libraries, links to the files, in which a test may replace some.
+func builtIn(t *testing.T, prefix string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a build; not with -short")
+	}
+	from, err := filepath.Abs(filepath.Join("..", "..", prefix, "lib", "ollama"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Skipf("%v; run make build stock first", err)
+	}
+	lib := t.TempDir()
+	for _, e := range entries {
+		source, to := filepath.Join(from, e.Name()), filepath.Join(lib, e.Name())
+		if link, err := os.Readlink(source); err == nil {
+			err = os.Symlink(link, to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		data, err := os.ReadFile(source) // a program finds its libraries beside the file that it really is
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return lib
+}
+
+// tryIn runs the end of a build on a folder of libraries.
+func tryIn(t *testing.T, lib string, opts Options) (string, error) {
+	t.Helper()
+	opts.Jobs = 2
+	b := &Builder{Dir: t.TempDir(), Options: opts, result: Result{CPU: "SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8"}}
+	if opts.CPUVariants == CPUAll {
+		b.result.CPU = "all variants"
+	}
+	tried, err := b.try(t.Context(), lib)
+	if left, _ := filepath.Glob(filepath.Join(b.Dir, "scratch-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	return tried, err
+}
+
+func TestBuildIsTried(t *testing.T) {
+	for prefix, stock := range map[string]bool{"dist": false, "dist-stock": true} {
+		t.Run(prefix, func(t *testing.T) {
+			tried, err := tryIn(t, builtIn(t, prefix), Options{Stock: stock})
+			if err != nil || strings.Contains(tried, "FlashHead") == stock {
+				t.Errorf("%q, %v", tried, err)
+			}
+		})
+	}
+}
+
+// Of all variants the chosen one is tried, and named.
+func TestBuildOfAllVariantsIsTried(t *testing.T) {
+	lib := builtIn(t, "dist-stock")
+	said := "#!/bin/sh\necho 'load_backend: loaded RPC backend from /x/libggml-rpc.so'\necho 'load_backend: loaded CPU backend from /x/libggml-cpu-haswell.so'\n"
+	if err := os.WriteFile(filepath.Join(lib, "llama-bench"), []byte(said), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if tried, err := tryIn(t, lib, Options{Stock: true, CPUVariants: CPUAll}); err != nil || tried != "haswell, answers dense" {
+		t.Errorf("%q, %v", tried, err)
+	}
+}
+
+// plantCrash replaces a file in lib by one that ends its program as an instruction does which the processor lacks: a library as
+// soon as it is loaded, a program as soon as it runs.
+func plantCrash(t *testing.T, lib, file string) {
+	t.Helper()
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("no C compiler")
+	}
+	const source = `#include <signal.h>
+__attribute__((constructor)) static void fault(void) { raise(SIGILL); }
+int main(void) { return 0; }
+`
+	args := []string{"-x", "c", "-", "-o", filepath.Join(lib, file)}
+	if strings.Contains(file, ".so") {
+		args = append(args, "-shared", "-fPIC")
+	}
+	cmd := exec.Command(cc, args...)
+	cmd.Stdin = strings.NewReader(source)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func TestBuildThatCrashes(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("for Linux")
+	}
+	for name, c := range map[string]struct {
+		prefix, file string
+		opts         Options
+		cause, way   string
+	}{
+		"backend": {"dist", "libggml-cpu.so", Options{},
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
+			"build without some of these: fh-ollama build --without amx,avx512"},
+		"stock": {"dist-stock", "libggml-cpu.so", Options{Stock: true},
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
+			"build without some of these: fh-ollama build --stock --without amx,avx512"},
+		"tool": {"dist", "llama-flashhead", Options{},
+			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
+			"build without some of these: fh-ollama build --without amx,avx512"},
+		"variants": {"dist", "libggml-cpu.so", Options{CPUVariants: CPUAll},
+			"llama-bench: signal: illegal instruction (core dumped) (--list-devices; compiled for all variants)",
+			"build for this machine alone, with fewer sets of instructions: fh-ollama build --without amx,avx512"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lib := builtIn(t, c.prefix)
+			plantCrash(t, lib, c.file)
+			_, err := tryIn(t, lib, c.opts)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			// whether there is a core depends on the machine
+			if plain := func(s string) string { return strings.ReplaceAll(s, " (core dumped)", "") }; plain(err.Error()) != plain(c.cause) || hint.Of(err) != c.way {
+				t.Errorf("%v / %s\nwant %s / %s", err, hint.Of(err), c.cause, c.way)
+			}
+		})
+	}
+}
+
+// A program that memory ran out for, or that says what is wrong, is not blamed on instructions.
+func TestNotEveryEndIsACrash(t *testing.T) {
+	b := &Builder{result: Result{CPU: "AVX2"}}
+	for _, script := range []string{"kill -9 $$", "exit 3"} {
+		err := hint.Wrap(exec.Command("sh", "-c", script).Run(), "as it was")
+		if got := b.crash(err, "dense"); hint.Of(got) != "as it was" {
+			t.Errorf("%s: %v, hint %q", script, got, hint.Of(got))
+		}
+	}
+	if err := b.crash(errors.New("no"), ""); hint.Of(err) != "" {
+		t.Errorf("hint %q", hint.Of(err))
+	}
+	if err := b.crash(nil, ""); err != nil {
+		t.Error(err)
+	}
+}

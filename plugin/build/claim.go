@@ -1,0 +1,35 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// claim makes the names of products in the prefix this build's: it writes them to the manifest, before the files, so that
+// an interrupted build knows them for its own. It is an error if a name is taken by a file that no build has made, such as
+// a stock Ollama's in /usr/local.
+func (b *Builder) claim(products []product, manifest string) error {
+	ours := slices.Concat(readFileList(b.Options.Prefix, ollamaManifest), readFileList(b.Options.Prefix, pluginManifest))
+	names := readFileList(b.Options.Prefix, manifest)
+	for _, p := range products {
+		path := filepath.Join(b.Options.Prefix, filepath.FromSlash(p.to))
+		if _, err := os.Lstat(path); err == nil && !slices.Contains(ours, p.to) {
+			return hint.New(fmt.Sprintf("%s is there and was not made by fh-ollama", path), "choose another folder with --prefix")
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return hint.Wrap(err, prefixHint)
+		}
+		names = append(names, p.to)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if slices.Equal(names, readFileList(b.Options.Prefix, manifest)) {
+		return nil
+	}
+	return b.writeManifestFile(manifest, fileList{names}) // without the version that a finished one has
+}

@@ -1,0 +1,86 @@
+package build
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+)
+
+// NinjaProgress is how ninja begins a line for a finished edge, as set by NINJA_STATUS below.
+var NinjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
+
+// targets are the programs of this build.
+func (b *Builder) targets() []string {
+	targets := slices.Clone(upstreamTargets)
+	if b.Options.has(BackendRPC) {
+		targets = append(targets, "ggml-rpc-server")
+	}
+	if !b.Options.Stock {
+		targets = append(targets, headTargets...)
+		if runtime.GOOS == "linux" {
+			targets = append(targets, kernelTargets...)
+		}
+	}
+	return targets
+}
+
+// compileLlamaCpp compiles the programs of llama.cpp.
+func (b *Builder) compileLlamaCpp(ctx context.Context, st *step.Step) error {
+	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", b.targets(), "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
+}
+
+// ninja compiles what is out of date of targets in a folder that cmake configured.
+func (b *Builder) ninja(ctx context.Context, st *step.Step, dir, log string, targets []string, env ...string) error {
+	compiled := 0
+	args := append([]string{"-C", dir, "-j", strconv.Itoa(b.Options.Jobs)}, targets...)
+	err := step.Command{
+		Path: b.Tools.Ninja, Args: args, Dir: b.Dir, Log: b.Log(log),
+		Env: slices.Concat(b.CcacheEnv(), []string{"NINJA_STATUS=[%f/%t] "}, env),
+		OnLine: func(line string) {
+			if m := NinjaProgress.FindStringSubmatch(line); m != nil {
+				done, _ := strconv.Atoi(m[1])
+				total, _ := strconv.Atoi(m[2])
+				compiled = max(compiled, done)
+				st.Progress(done, total)
+			}
+		},
+	}.Run(ctx)
+	if err != nil {
+		return hint.Wrap(err, "compiler errors are in the log; with little memory try --jobs 1")
+	}
+	if compiled == 0 {
+		st.Note("up to date")
+	} else {
+		st.Note("%s", step.Count(compiled, "step", "steps"))
+	}
+	return nil
+}
+
+// CompileOllama builds the Go program; Go's own cache knows what is out of date.
+func (b *Builder) CompileOllama(ctx context.Context, st *step.Step) error {
+	st.Note("%s", b.result.Ollama)
+	if err := os.MkdirAll(b.Dir+"/bin", 0o755); err != nil {
+		return err
+	}
+	err := step.Command{
+		Path: b.Tools.Go,
+		Args: []string{"build", "-trimpath", "-buildvcs=false", "-p", strconv.Itoa(b.Options.Jobs),
+			"-ldflags", "-s -w -X=github.com/ollama/ollama/version.Version=" + b.result.Ollama,
+			"-o", b.ollamaProgram(), "."},
+		Dir: b.OllamaTree(), Log: b.Log("compile-ollama"),
+		Env: append(source.GoEnvironment(), "CC="+b.Tools.CC.env(), "CXX="+b.Tools.CXX.env()),
+	}.Run(ctx)
+	if err != nil {
+		return hint.Wrap(err, "modules that Ollama needs are fetched the first time; check the network and GOPROXY")
+	}
+	return nil
+}
+
+func (b *Builder) ollamaProgram() string { return b.Dir + "/bin/ollama" }

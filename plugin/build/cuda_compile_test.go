@@ -1,0 +1,233 @@
+package build
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/patches"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+)
+
+// TestCUDACompiles is what can be known about the CUDA backend without a GPU: Ollama's own CMake project, configured as
+// `fh-ollama build --backends cuda` does it, takes up our sources, and they and every file that our patches touch compile
+// without a warning for three generations of GPUs. NVIDIA's compiler comes from Python packages (third_party/cuda.txt).
+func TestCUDACompiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles CUDA; not with -short")
+	}
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		t.Skip("NVIDIA's packages are for Linux on x86-64 and aarch64")
+	}
+	cache, err := cache.Folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := step.New(t.Output())
+	var nvcc string
+	err = steps.Do("CUDA compiler", func(st *step.Step) (err error) {
+		nvcc, err = fetchNVCC(t.Context(), st, cache)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%v\n  %s", err, hint.Of(err))
+	}
+	t.Setenv("CUDACXX", nvcc)
+
+	opts, err := Options{Cache: cache, Backends: []string{BackendCPU, BackendCUDA}, CUDAArchitectures: "75;86;90"}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps, Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
+	b.Dir = filepath.Join(cache, "build", "cuda-check")
+	unlock, err := b.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	err = b.Steps.DoAll(t.Context(), []step.Named{
+		{Name: "tools", Do: b.FindTools},
+		{Name: "ollama source", Do: b.FetchOllama},
+		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
+		{Name: "lay sources", Do: b.LaySources},
+		{Name: "configure", Do: func(ctx context.Context, st *step.Step) error {
+			return b.configureCUDA(ctx, st, "-DCMAKE_CUDA_FLAGS=-Werror all-warnings")
+		}},
+		{Name: "compile", Do: func(ctx context.Context, st *step.Step) error {
+			sources, err := b.cudaSources()
+			if err != nil {
+				return err
+			}
+			t.Logf("to compile: %s", strings.Join(sources, ", "))
+			for i, name := range sources {
+				// What ninja makes first of the source; it fails if CMake did not take it up.
+				sources[i] = filepath.Join(b.LlamaTree(), filepath.FromSlash(name)) + "^"
+			}
+			return b.ninja(ctx, st, b.cudaDir(), "compile", sources)
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// cudaSources are our CUDA sources, and those of ggml's CUDA backend that our patches touch, relative to the tree.
+func (b *Builder) cudaSources() ([]string, error) {
+	series, err := tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series)
+	if err != nil {
+		return nil, err
+	}
+	sources := touched(series, "ggml/src/ggml-cuda/", ".cu")
+	ours, err := fs.Glob(b.Overlay.Head, "cuda/*.cu")
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 || len(ours) == 0 {
+		return nil, fmt.Errorf("%d sources in ggmlhead/cuda, %d that patches touch in ggml-cuda", len(ours), len(sources))
+	}
+	for _, name := range ours {
+		sources = append(sources, "flashhead/"+name)
+	}
+	return sources, nil
+}
+
+var patchedFile = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
+
+// touched returns the files in a folder that patches change, by their ending.
+func touched(series []tree.Patch, folder, ending string) (names []string) {
+	for _, p := range series {
+		for _, m := range patchedFile.FindAllSubmatch(p.Data, -1) {
+			if name := string(m[1]); strings.HasPrefix(name, folder) && strings.HasSuffix(name, ending) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+func TestTouched(t *testing.T) {
+	series := []tree.Patch{
+		{Name: "a", Data: []byte("--- a/x/one.cu\n+++ b/x/one.cu\n@@\n+++ not a name\n--- a/y/two.cu\n+++ b/y/two.cu\n--- a/x/h.cuh\n+++ b/x/h.cuh\n")},
+		{Name: "b", Data: []byte("+++ b/x/one.cu\n+++ b/x/three.cu\n")},
+	}
+	if got := touched(series, "x/", ".cu"); !slices.Equal(got, []string{"x/one.cu", "x/three.cu"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// fetchNVCC returns the path of NVIDIA's compiler in the cache. What the packages hold is laid as an installed toolkit
+// would be, so that CMake finds it; the libraries are empty, for nothing is linked against them.
+func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error) {
+	unlock, err := lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	requirements, err := filepath.Abs("../../third_party/cuda.txt")
+	if err != nil {
+		return "", err
+	}
+	pinned, err := os.ReadFile(requirements)
+	if err != nil {
+		return "", err
+	}
+	toolkit := filepath.Join(cache, "src", fmt.Sprintf("cuda-%x", sha256.Sum256(pinned))[:21])
+	nvcc := filepath.Join(toolkit, "bin", "nvcc")
+	if _, err := os.Stat(nvcc); err == nil {
+		return nvcc, nil
+	}
+	st.Note("570 MB, once")
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return "", hint.Wrap(err, "install Python 3 with pip, which fetches NVIDIA's compiler")
+	}
+	if err := os.MkdirAll(filepath.Dir(toolkit), 0o755); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(toolkit), ".cuda-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	wheels, laid := filepath.Join(tmp, "wheels"), filepath.Join(tmp, "toolkit")
+	err = step.Command{
+		Path: python,
+		Args: []string{"-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input", "--no-cache-dir",
+			"--progress-bar", "off", "-r", requirements, "-d", wheels},
+		Dir: tmp, Log: filepath.Join(cache, "logs", "fetch-cuda.log"),
+	}.Run(ctx)
+	if err != nil {
+		return "", hint.Wrap(err, "check the network and pip's settings: NVIDIA's compiler is fetched once")
+	}
+	files, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
+	if err != nil {
+		return "", err
+	}
+	for _, wheel := range files {
+		if err := unpackWheel(wheel, laid); err != nil {
+			return "", fmt.Errorf("%s: %w", wheel, err)
+		}
+	}
+	for _, name := range []string{"libcudart.so", "libcublas.so", "libcublasLt.so", "stubs/libcuda.so"} {
+		name = filepath.Join(laid, "lib", filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, nil, 0o644)); err != nil {
+			return "", err
+		}
+	}
+	return nvcc, os.Rename(laid, toolkit)
+}
+
+// unpackWheel puts what a Python package has below nvidia/cu13 into dir, but for shared libraries of cuBLAS, 600 MB.
+func unpackWheel(wheel, dir string) error {
+	archive, err := zip.OpenReader(wheel)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir) // no name can leave dir
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, f := range archive.File {
+		name, below := strings.CutPrefix(f.Name, "nvidia/cu13/")
+		if !below || f.FileInfo().IsDir() || strings.HasPrefix(name, "lib/libcublas") {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			return err
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(root.MkdirAll(path.Dir(name), 0o755), root.WriteFile(name, data, 0o644|f.Mode()&0o111)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+)
+
+// fakeCUDA is a toolkit whose compiler only tells its version.
+func fakeCUDA(t *testing.T, says string) (root string) {
+	t.Helper()
+	root = filepath.Join(t.TempDir(), "cuda")
+	for name, text := range map[string]string{
+		"bin/nvcc":               "#!/bin/sh\necho '" + says + "'\n",
+		"include/cuda_runtime.h": "",
+	} {
+		plugintest.Write(t, filepath.Join(root, name), text, 0o755)
+	}
+	return root
+}
+
+const nvccSays = "nvcc: NVIDIA (R) Cuda compiler driver\nCuda compilation tools, release 12.9, V12.9.86"
+
+// The compiler is found where CMake would look for it, first where it is named.
+func TestFindCUDA(t *testing.T) {
+	root := fakeCUDA(t, nvccSays)
+	other := fakeCUDA(t, "release 13.5")
+	nvcc := filepath.Join(root, "bin", "nvcc")
+	for name, env := range map[string]map[string]string{
+		"by its path":         {"CUDACXX": nvcc, "PATH": filepath.Join(other, "bin")},
+		"by the toolkit":      {"CUDAToolkit_ROOT": root, "PATH": filepath.Join(other, "bin")},
+		"by NVIDIA's name":    {"CUDA_PATH": root, "PATH": filepath.Join(other, "bin")},
+		"in PATH":             {"PATH": filepath.Join(root, "bin")},
+		"by its name in PATH": {"CUDACXX": "nvcc", "CUDA_PATH": other, "PATH": filepath.Join(root, "bin")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, name := range []string{"CUDACXX", "CUDAToolkit_ROOT", "CUDA_PATH"} {
+				t.Setenv(name, env[name])
+			}
+			t.Setenv("PATH", env["PATH"]+":/bin:/usr/bin")
+			got, err := findCUDA(t.Context())
+			if want := (cudaToolkit{Compiler{Path: nvcc, Launcher: got.nvcc.Launcher}, root, "12.9"}); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v, %v, want %+v", got, err, want)
+			}
+			if got.runner() != "cuda_v12" {
+				t.Errorf("runner %s", got.runner())
+			}
+		})
+	}
+}
+
+func TestFindCUDARefuses(t *testing.T) {
+	for name, nvcc := range map[string]string{
+		"missing":    filepath.Join(t.TempDir(), "nvcc"),
+		"no version": filepath.Join(fakeCUDA(t, "hello"), "bin", "nvcc"),
+	} {
+		t.Setenv("CUDACXX", nvcc)
+		if got, err := findCUDA(t.Context()); err == nil || hint.Of(err) != cudaHint {
+			t.Errorf("%s: %+v, %v, hint %q", name, got, err, hint.Of(err))
+		}
+	}
+}
+
+// A compiler outside of a toolkit's folder is CMake's to place.
+func TestToolkitRoot(t *testing.T) {
+	nvcc := filepath.Join(t.TempDir(), "bin", "nvcc")
+	plugintest.Write(t, nvcc, "", 0o755)
+	if got := toolkitRoot(nvcc); got != "" {
+		t.Errorf("%q", got)
+	}
+	link := filepath.Join(t.TempDir(), "nvcc")
+	root := fakeCUDA(t, nvccSays)
+	if err := os.Symlink(filepath.Join(root, "bin", "nvcc"), link); err != nil {
+		t.Fatal(err)
+	}
+	if got := toolkitRoot(link); got != root {
+		t.Errorf("%q, want %q", got, root)
+	}
+}
+
+func TestParseCapabilities(t *testing.T) {
+	for text, want := range map[string]string{
+		"8.6\n9.0\n8.6\n":                       "86;90",
+		"12.0\n":                                "120",
+		"":                                      "",
+		"NVIDIA-SMI has failed\nN/A\n[Unknown]": "",
+	} {
+		if got := parseCapabilities(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Ollama's presets of the pinned version are the ones that are used: with its own list of architectures, and without.
+func TestCUDAPreset(t *testing.T) {
+	presets, err := os.ReadFile(filepath.Join(plugintest.Ollama(t), "llama", "server", "CMakePresets.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		runner string
+		own    bool
+		want   string
+	}{
+		{"cuda_v12", false, "llama_cuda_v12_linux"},
+		{"cuda_v13", false, "llama_cuda_v13_linux"},
+		{"cuda_v13", true, "llama_cuda_v13_user_arch"},
+	} {
+		if got, err := cudaPreset(presets, c.runner, c.own); err != nil || got != c.want {
+			t.Errorf("%+v: %q, %v", c, got, err)
+		}
+	}
+	if _, err := cudaPreset(presets, "cuda_v11", true); err == nil || hint.Of(err) != cudaHint {
+		t.Errorf("CUDA 11: %v", err)
+	}
+}
+
+func TestCUDAArgs(t *testing.T) {
+	cuda := cudaToolkit{Compiler{Launcher: "/ccache", Path: "/cuda/bin/nvcc"}, "/cuda", "13.5"}
+	args := cudaArgs("/o", "/l", "/b/cuda_v13", "0c1e", "llama_cuda_v13_user_arch", "86;90", cuda, Toolchain{})
+	for _, want := range []string{"-DCMAKE_CUDA_COMPILER=/cuda/bin/nvcc", "-DCUDAToolkit_ROOT=/cuda", "-DCMAKE_CUDA_ARCHITECTURES=86;90",
+		"-DCMAKE_CUDA_COMPILER_LAUNCHER=/ccache", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/l", "llama_cuda_v13_user_arch"} {
+		if !slices.Contains(args, want) {
+			t.Errorf("no %s in %v", want, args)
+		}
+	}
+	for _, arg := range cudaArgs("/o", "/l", "/b", "0c1e", "llama_cuda_v13_linux", "", cudaToolkit{nvcc: Compiler{Path: "/bin/nvcc"}}, Toolchain{}) {
+		if strings.HasPrefix(arg, "-DCUDAToolkit_ROOT") || strings.HasPrefix(arg, "-DCMAKE_CUDA_ARCHITECTURES") || strings.Contains(arg, "LAUNCHER") {
+			t.Errorf("%s is left to CMake and the preset", arg)
+		}
+	}
+}
+
+// What Ollama's rules collected is installed, in its folder, and goes when a build leaves CUDA out.
+func TestAssembleCUDA(t *testing.T) {
+	b := testBuild(t)
+	b.Options.Backends, b.cuda = []string{BackendCPU, BackendCUDA}, cudaToolkit{version: "13.5"}
+	stage := filepath.Join(b.cudaStage(), "lib", "ollama", "cuda_v13")
+	plugintest.Write(t, filepath.Join(stage, "libcudart.so.13.5.37"), "runtime", 0o644)
+	if err := os.Symlink("libcudart.so.13.5.37", filepath.Join(stage, "libcudart.so.13")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.products(); err == nil || !strings.Contains(err.Error(), "no libggml-cuda.so") {
+		t.Errorf("without the backend: %v", err)
+	}
+	plugintest.Write(t, filepath.Join(stage, "libggml-cuda.so"), "backend", 0o755)
+	plain := 10 // files of the rest, as in TestAssemble
+	if n := assembleOnce(t, b); n != plain+3 {
+		t.Errorf("%d files", n)
+	}
+	folder := filepath.Join(b.Options.Prefix, "lib", "ollama", "cuda_v13")
+	if to, err := os.Readlink(filepath.Join(folder, "libcudart.so.13")); err != nil || to != "libcudart.so.13.5.37" {
+		t.Errorf("libcudart.so.13: %q, %v", to, err)
+	}
+	if n := assembleOnce(t, b); n != 0 {
+		t.Errorf("%d files changed the second time", n)
+	}
+	if err := replace(filepath.Join(stage, "libggml-cuda.so"), []byte("BACKEND"), 0o755); err != nil { // same size
+		t.Fatal(err)
+	}
+	if n := assembleOnce(t, b); n != 1 {
+		t.Errorf("%d files changed, want the backend", n)
+	}
+	b.Options.Backends = []string{BackendCPU}
+	if n := assembleOnce(t, b); n != 3 {
+		t.Errorf("%d files changed without CUDA, want 3 removed", n)
+	}
+	if left, _ := filepath.Glob(filepath.Join(folder, "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

@@ -1,0 +1,115 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+)
+
+// LaySources plans both trees and brings their folders up to date. Nothing is written before every patch applied.
+func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
+	ollama, pristine := tree.Tree{}, tree.Tree{}
+	if err := ollama.AddDir("", b.Ollama.Dir, b.Ollama.Skip); err != nil {
+		return err
+	}
+	if err := pristine.AddDir("", b.LlamaCpp.Dir, b.LlamaCpp.Skip); err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp(b.Dir, ScratchPrefix+"*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	cured, notes, err := b.cured(ctx, pristine, scratch)
+	var llama tree.Tree
+	patches := 0
+	if err == nil {
+		llama, patches, err = b.patched(ctx, cured, scratch)
+	}
+	if errors.Is(err, tree.ErrDoesNotApply) {
+		way := "the pinned sources and the patches of this version do not fit: please report it"
+		if b.Options.OllamaSource != "" || b.Options.LlamaCppSource != "" {
+			way = "the patches were written for other sources; leave out --llama-cpp-source and --ollama-source to use the pinned ones"
+		}
+		return hint.Wrap(err, way)
+	}
+	if err != nil {
+		return err
+	}
+	changed, err := b.Lay(ollama, llama)
+	if err != nil {
+		return err
+	}
+	notes = append([]string{step.Count(patches, "patch", "patches"), step.Count(changed, "file changed", "files changed")}, notes...)
+	st.Note("%s", strings.Join(notes, ", "))
+	return nil
+}
+
+// patched is the tree with the head laid over it, unless the build is stock, and with Ollama's own patches. It counts
+// ours. Ollama's come last, as its build would apply them to a tree that it is given; it is told that they are there
+// (configure.go), so that re-running does not touch the files once more.
+func (b *Builder) patched(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, ours int, err error) {
+	if !b.Options.Stock {
+		series, err := tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series)
+		if err != nil {
+			return nil, 0, err
+		}
+		p := tree.Patcher{Git: b.Tools.Git, Scratch: filepath.Join(scratch, "head")}
+		if llama, err = b.Overlay.Over(ctx, llama, series, p); err != nil {
+			return nil, 0, err
+		}
+		ours = len(series)
+	}
+	compat, err := tree.CompatPatches(os.DirFS(b.Ollama.Dir))
+	if err != nil {
+		return nil, 0, err
+	}
+	p := tree.Patcher{Git: b.Tools.Git, Scratch: filepath.Join(scratch, "compat"), Applied: true}
+	llama, err = p.Apply(ctx, llama, compat)
+	return llama, ours, err
+}
+
+// cured is the tree with all cures that it needs. In pinned sources each has to fit; those of a user's own may have mended
+// the fault in another way, so there one that does not fit is left out. The notes say what was not applied.
+func (b *Builder) cured(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, notes []string, err error) {
+	if b.Overlay.Patches == nil {
+		return llama, nil, nil
+	}
+	cures, err := tree.ReadSeries(b.Overlay.Patches, tree.CureFolder)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := tree.Patcher{Git: b.Tools.Git, Scratch: filepath.Join(scratch, tree.CureFolder)}
+	work, err := p.Stage(llama, cures)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, cure := range cures {
+		state, err := p.Cure(ctx, work, cure)
+		if err != nil && (state != tree.CureMisfit || b.Options.LlamaCppSource == "") {
+			return nil, nil, err
+		}
+		if state != tree.CureApplied {
+			notes = append(notes, "cure "+strings.TrimSuffix(cure.Name, ".patch")+" "+state)
+		}
+	}
+	llama, err = p.Staged(llama, cures, work)
+	return llama, notes, err
+}
+
+// Lay brings the folders of both trees up to date, and returns how many files changed.
+func (b *Builder) Lay(ollama, llama tree.Tree) (changed int, err error) {
+	ollamaStats, err := ollama.Sync(b.OllamaTree())
+	if err != nil {
+		return 0, err
+	}
+	llamaStats, err := llama.Sync(b.LlamaTree())
+	b.treeKey = llama.NamesKey()
+	return ollamaStats.Written + ollamaStats.Removed + llamaStats.Written + llamaStats.Removed, err
+}

@@ -1,0 +1,178 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+)
+
+// What a build of the plug-in makes, in pluginFolder of the prefix.
+const (
+	pluginFolder   = "lib/flashhead"
+	pluginLibrary  = "libggml-flashhead.so" // the ggml backend
+	pluginTool     = "llama-flashhead"      // loads the next, beside it
+	pluginToolCode = "libflashhead-tool.so"
+)
+
+var (
+	pluginTargets     = []string{"ggml-flashhead", "flashhead-tool", "llama-flashhead"}
+	pluginExports     = []string{"ggml_backend_init", "ggml_backend_score"}
+	pluginToolExports = []string{"llama_flashhead_main"}
+)
+
+// PluginResult describes a finished build of the plug-in.
+type PluginResult struct {
+	Prefix        string `json:"-"`
+	LlamaCpp      string `json:"llama_cpp"` // commit of the headers
+	FHOllama      string `json:"fh_ollama"` // version of the plug-in, and of the builder
+	BuildDir      string `json:"-"`
+	FilesReplaced int    `json:"-"` // 0 if the prefix was up to date
+}
+
+// Plugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp, of which
+// nothing is built. Of opts it uses Prefix, LlamaCppSource, Jobs, Cache, Version, Program and Strict. The display of
+// steps goes to steps.
+func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, steps *step.Steps) (PluginResult, error) {
+	if err := PluginPlatform(); err != nil {
+		return PluginResult{}, err
+	}
+	b, err := New(opts, pins, tree.Overlay{Head: head}, steps)
+	if err != nil {
+		return PluginResult{}, err
+	}
+	opts = b.Options
+	err = b.Steps.DoAll(ctx, []step.Named{
+		{Name: "tools", Do: b.findPluginTools},
+		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
+	})
+	if err != nil {
+		return PluginResult{}, err
+	}
+	if err := preparePrefix(opts.Prefix); err != nil {
+		return PluginResult{}, err
+	}
+	b.Dir = filepath.Join(opts.Cache, "build", b.pluginKey())
+	unlock, err := b.Lock()
+	if err != nil {
+		return PluginResult{}, err
+	}
+	defer unlock()
+	err = b.Steps.DoAll(ctx, b.strict([]step.Named{
+		{Name: "lay sources", Do: b.LayPluginSources},
+		{Name: "configure", Do: b.ConfigurePlugin},
+		{Name: "compile", Do: b.CompilePlugin},
+		{Name: "check", Do: b.CheckPlugin}, // first, so that nothing is placed that no Ollama could load
+		{Name: "assemble", Do: b.assemblePlugin},
+	}))
+	return b.pluginResult(), err
+}
+
+func (b *Builder) pluginResult() PluginResult {
+	return PluginResult{
+		Prefix: b.Options.Prefix, LlamaCpp: b.LlamaCpp.Version, FHOllama: b.Options.Version,
+		BuildDir: b.Dir, FilesReplaced: b.result.FilesReplaced,
+	}
+}
+
+func (b *Builder) findPluginTools(_ context.Context, st *step.Step) (err error) {
+	if b.Tools, err = findPluginToolchain(); err != nil {
+		return err
+	}
+	b.noteLauncher(st)
+	return nil
+}
+
+// pluginKey names the build folder; see key.
+func (b *Builder) pluginKey() string {
+	data, _ := json.Marshal([]any{b.LlamaCpp.Dir, b.Tools.CXX.cmake()})
+	sum := sha256.Sum256(data)
+	return "plugin-" + hex.EncodeToString(sum[:6])
+}
+
+func (b *Builder) PluginSources() string { return filepath.Join(b.Dir, "flashhead") }
+
+func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
+	head := tree.Tree{}
+	if err := head.Add("", b.Overlay.Head, tree.GoFiles); err != nil {
+		return err
+	}
+	stats, err := head.Sync(b.PluginSources())
+	if err != nil {
+		return err
+	}
+	b.treeKey = head.NamesKey()
+	st.Note("%s", step.Count(stats.Written+stats.Removed, "file changed", "files changed"))
+	return nil
+}
+
+func (b *Builder) ConfigurePlugin(ctx context.Context, st *step.Step) error {
+	return b.configurePluginFor(ctx, st)
+}
+
+// configurePluginFor is configurePlugin with more options.
+func (b *Builder) configurePluginFor(ctx context.Context, st *step.Step, options ...string) error {
+	args := []string{
+		"-S", filepath.Join(b.PluginSources(), "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
+		"-DCMAKE_BUILD_TYPE=Release",
+		"-DCMAKE_MAKE_PROGRAM=" + b.Tools.Ninja,
+		"-DLLAMA_CPP_SOURCE=" + b.LlamaCpp.Dir, // headers only: not copied
+		"-DFLASH_HEAD_VERSION=" + b.Options.Version,
+	}
+	args = append(args, compilerArgs("CXX", b.Tools.CXX)...)
+	return b.cmake(ctx, st, b.NativeDir(), "configure", append(args, options...))
+}
+
+func (b *Builder) CompilePlugin(ctx context.Context, st *step.Step) error {
+	return b.ninja(ctx, st, b.NativeDir(), "compile", pluginTargets)
+}
+
+// CheckPlugin checks what can be checked without an Ollama to load it.
+func (b *Builder) CheckPlugin(ctx context.Context, st *step.Step) error {
+	api, err := ggmlAPI(b.LlamaCpp.Dir)
+	if err != nil {
+		return err
+	}
+	for name, exports := range map[string][]string{pluginLibrary: pluginExports, pluginToolCode: pluginToolExports} {
+		if err := checkSymbols(b.pluginBinary(name), exports, api); err != nil {
+			way := "the pinned headers and the sources of this version do not fit: please report it"
+			if b.Options.LlamaCppSource != "" {
+				way = "the plug-in was written for other headers; leave out --llama-cpp-source to use the pinned ones"
+			}
+			return hint.Wrap(err, way)
+		}
+	}
+	if _, err := b.runProduct(ctx, b.pluginBinary(pluginTool), "--help"); err != nil {
+		return err
+	}
+	st.Note("symbols fit ggml of llama.cpp %s", b.LlamaCpp.Version)
+	return nil
+}
+
+func (b *Builder) pluginBinary(name string) string { return filepath.Join(b.NativeDir(), "bin", name) }
+
+func (b *Builder) assemblePlugin(ctx context.Context, st *step.Step) error {
+	var products []product
+	for _, name := range []string{pluginLibrary, pluginTool, pluginToolCode} {
+		products = append(products, product{to: pluginFolder + "/" + name, from: b.pluginBinary(name)})
+	}
+	// Inline functions of ggml's headers are in the library.
+	products = append(products, product{to: pluginFolder + "/LLAMA_CPP_LICENSE", from: filepath.Join(b.LlamaCpp.Dir, "LICENSE")})
+	if b.Options.Program != "" {
+		products = append(products, product{to: "bin/fh-ollama", from: b.Options.Program})
+	}
+	if err := b.place(ctx, st, products, pluginManifest); err != nil {
+		return err
+	}
+	return b.writeManifestFile(pluginManifest, struct {
+		PluginResult
+		fileList
+	}{b.pluginResult(), fileList{b.files}})
+}

@@ -1,0 +1,142 @@
+// Package plugintest holds what tests of more than one room of plugin share: the pinned sources, and small stand-ins for them.
+package plugintest
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
+)
+
+// Files of a small stand-in for llama.cpp, and patches for it.
+const (
+	AddCall = `--- a/src/graph.cpp
++++ b/src/graph.cpp
+@@ -1,3 +1,4 @@
+ void build() {
+     cur = mul(w, h);
++    head_rewrite(gf);
+ }
+`
+	AddCallAgain = `--- a/src/graph.cpp
++++ b/src/graph.cpp
+@@ -1,4 +1,5 @@
+ void build() {
+     cur = mul(w, h);
+     head_rewrite(gf);
++    head_log(gf);
+ }
+`
+	Stale = `--- a/src/graph.cpp
++++ b/src/graph.cpp
+@@ -1,3 +1,3 @@
+ void build() {
+-    cur = matmul(w, h);
++    cur = fast(w, h);
+ }
+`
+)
+
+// SmallTree is what the patches are for: path to content.
+var SmallTree = map[string]string{
+	"src/graph.cpp": "void build() {\n    cur = mul(w, h);\n}\n",
+	"old.txt":       "old\n",
+	"other.c":       "int x;\n",
+}
+
+// Pins are the committed pins.
+func Pins(t *testing.T) source.Pins {
+	t.Helper()
+	pins, err := source.ParsePins(thirdparty.Pins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pins
+}
+
+// Sources fetches both pinned sources, which a build has mostly done before, and returns their folders by name.
+func Sources(t *testing.T) map[string]string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs the pinned sources; not with -short")
+	}
+	folder, err := cache.Folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	llamaCpp := fetched(t, func(st *step.Step) (source.Folder, error) {
+		return source.FetchLlamaCpp(t.Context(), st, Pins(t).LlamaCpp, folder)
+	})
+	return map[string]string{"ollama": Ollama(t), "llama.cpp": llamaCpp}
+}
+
+// Ollama is the folder of the pinned Ollama, which lies in Go's cache because this repository imports a part of it.
+func Ollama(t *testing.T) string {
+	t.Helper()
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	return fetched(t, func(st *step.Step) (source.Folder, error) {
+		return source.FetchOllama(t.Context(), st, goTool, Pins(t).Ollama, dir, filepath.Join(dir, "log"))
+	})
+}
+
+func fetched(t *testing.T, fetch func(*step.Step) (source.Folder, error)) (dir string) {
+	t.Helper()
+	err := step.New(t.Output()).Do("fetch", func(st *step.Step) error {
+		found, err := fetch(st)
+		dir = found.Dir
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Trees are both pinned sources, to be read.
+func Trees(t *testing.T) map[string]fs.FS {
+	t.Helper()
+	trees := map[string]fs.FS{}
+	for name, dir := range Sources(t) {
+		trees[name] = os.DirFS(dir)
+	}
+	return trees
+}
+
+// Write writes a file, and the folders that it needs.
+func Write(t *testing.T, name, content string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// OnDisk reads a folder back: slash-separated path to content.
+func OnDisk(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		files[name] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

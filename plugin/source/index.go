@@ -1,0 +1,343 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+)
+
+// The archive of a Python package is downloaded here and not by `pip download`, which also asks a source package for its
+// metadata: it installs the package's build requirements and runs them, and nobody pinned those. Pip only tells which
+// index it is set to use.
+
+const (
+	pypi = "https://pypi.org/simple/"
+
+	maxPage    = 64 << 20 // bytes of a package's page; the pinned one has 0.1 MB
+	maxArchive = 1 << 30  // bytes of an archive; the pinned one has 77 MB
+	stalled    = time.Minute
+)
+
+// packageIndex is an index of Python packages, https://peps.python.org/pep-0503/. Its messages name its host alone, as
+// a password or token can be anywhere in an address.
+type packageIndex struct {
+	base   *url.URL      // of the pages of packages
+	user   *url.Userinfo // that the address named, or nil; base has none
+	client *http.Client
+}
+
+// indexFile is a file that an index offers.
+type indexFile struct {
+	name    string
+	address *url.URL
+	sha256  string // in lower-case hexadecimal, or "" if the index gives none
+}
+
+// FetchArchive puts the pinned archive at path, where it appears only when it is complete and has the pinned hash. A pin
+// without one takes the hash that the index gives.
+// The caller holds the lock of the cache.
+func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
+	index, err := findIndex(ctx)
+	if err == nil {
+		err = index.fetch(ctx, st, pin, path)
+	}
+	if err == nil || ctx.Err() != nil || hint.Of(err) != "" {
+		return err
+	}
+	return hint.Wrap(err, fmt.Sprintf("check the network and pip's settings, put %s into %s yourself, "+
+		"or give your own checkout with --llama-cpp-source DIR", pin.File, filepath.Dir(path)))
+}
+
+// findIndex returns the index that pip is set to use, or PyPI.
+func findIndex(ctx context.Context) (*packageIndex, error) {
+	settings := pipSettings(ctx)
+	address, bundle := settings("index-url"), settings("cert")
+	if address == "" {
+		address = pypi
+	}
+	if bundle == "" {
+		bundle = os.Getenv("REQUESTS_CA_BUNDLE") // crypto/x509 itself reads SSL_CERT_FILE
+	}
+	return newIndex(address, bundle)
+}
+
+// pipSettings returns what looks up a setting of pip, "" if it is not set. Without pip, only the environment has some.
+func pipSettings(ctx context.Context) func(name string) string {
+	listed := map[string]string{}
+	if python, err := exec.LookPath("python3"); err == nil {
+		// What pip says if it fails can quote a password, so it is not shown.
+		list := exec.CommandContext(ctx, python, "-m", "pip", "config", "list")
+		list.Env = process.Environment()
+		list.Dir = "/" // with -m, Python would run a pip that lies in the working folder
+		out, _ := list.Output()
+		for line := range strings.Lines(string(out)) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			listed[key] = strings.Trim(value, `'"`)
+		}
+	}
+	return func(name string) string {
+		if value := os.Getenv("PIP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))); value != "" {
+			return value
+		}
+		for _, section := range []string{"download", "global", "install"} {
+			if value := listed[section+"."+name]; value != "" {
+				return value
+			}
+		}
+		return ""
+	}
+}
+
+// newIndex is the index at address; bundle names a file with the certificates to trust, or is "" for the system's.
+func newIndex(address, bundle string) (*packageIndex, error) {
+	base, err := url.Parse(address)
+	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" {
+		return nil, errors.New("the package index that pip is set to use has no address of http or https")
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone() // proxies as the environment says
+	transport.ResponseHeaderTimeout = stalled
+	if bundle != "" {
+		pem, err := os.ReadFile(bundle)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", bundle)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	x := &packageIndex{user: base.User, client: &http.Client{Transport: transport, CheckRedirect: keepSecrets}}
+	base.User = nil
+	x.base = base.JoinPath("/")
+	return x, nil
+}
+
+// keepSecrets refuses to leave https, and tells another host neither the password nor, as it can hold a token, the address.
+func keepSecrets(to *http.Request, via []*http.Request) error {
+	if len(via) > 10 {
+		return errors.New("too many redirects")
+	}
+	if via[0].URL.Scheme == "https" && to.URL.Scheme != "https" {
+		return fmt.Errorf("sends on to %s without https", to.URL.Host)
+	}
+	to.Header.Del("Referer")
+	if to.URL.Host != via[0].URL.Host {
+		to.Header.Del("Authorization")
+	}
+	return nil
+}
+
+func (x *packageIndex) fetch(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
+	file, err := x.find(ctx, pin.Package, pin.File)
+	if err != nil {
+		return err
+	}
+	if pin.SHA256 != "" {
+		file.sha256 = pin.SHA256
+	}
+	return x.download(ctx, st, file, path)
+}
+
+// find looks up a file on the page of a package.
+func (x *packageIndex) find(ctx context.Context, pkg, name string) (indexFile, error) {
+	page, err := x.get(ctx, x.base.JoinPath(pkg+"/"), http.Header{"Accept": {
+		"application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"}})
+	if err != nil {
+		return indexFile{}, err
+	}
+	defer page.Body.Close()
+	at, body := page.Request.URL, io.LimitReader(page.Body, maxPage)
+	var files []indexFile
+	switch kind, _, _ := mime.ParseMediaType(page.Header.Get("Content-Type")); kind {
+	case "application/vnd.pypi.simple.v1+json":
+		files, err = filesInJSON(at, body)
+	case "application/vnd.pypi.simple.v1+html", "text/html":
+		files, err = filesInHTML(at, body)
+	default:
+		err = fmt.Errorf("not a page of a package index, but %q", kind)
+	}
+	if err != nil {
+		return indexFile{}, fmt.Errorf("%s: %w", at.Host, err)
+	}
+	for _, f := range files {
+		if f.name != name {
+			continue
+		}
+		if scheme := f.address.Scheme; scheme != "https" && (scheme != "http" || at.Scheme == "https") {
+			return indexFile{}, fmt.Errorf("%s gives no good address for %s", at.Host, name)
+		}
+		return f, nil
+	}
+	return indexFile{}, fmt.Errorf("%s has no %s", at.Host, name)
+}
+
+// filesInJSON reads the page of a package that lies at an address, in the form of https://peps.python.org/pep-0691/.
+func filesInJSON(at *url.URL, r io.Reader) (files []indexFile, err error) {
+	var listed struct {
+		Files []struct {
+			Filename, URL string
+			Hashes        map[string]string
+		}
+	}
+	if err := json.NewDecoder(r).Decode(&listed); err != nil {
+		return nil, err
+	}
+	for _, f := range listed.Files {
+		if address, err := at.Parse(f.URL); err == nil { // else that of another file, perhaps
+			files = append(files, indexFile{f.Filename, address, f.Hashes["sha256"]})
+		}
+	}
+	return files, nil
+}
+
+// filesInHTML reads it in the form of PEP 503, where a file is a link that ends in its name and, after a #, its hash.
+func filesInHTML(at *url.URL, r io.Reader) (files []indexFile, err error) {
+	for z := html.NewTokenizer(r); ; {
+		if z.Next() == html.ErrorToken {
+			if errors.Is(z.Err(), io.EOF) {
+				return files, nil
+			}
+			return nil, z.Err()
+		}
+		token := z.Token()
+		if token.Type != html.StartTagToken && token.Type != html.SelfClosingTagToken || token.Data != "a" && token.Data != "base" {
+			continue
+		}
+		for _, attribute := range token.Attr {
+			if attribute.Key != "href" {
+				continue
+			}
+			address, err := at.Parse(attribute.Val)
+			if err != nil {
+				continue
+			}
+			if token.Data == "base" {
+				at = address
+				continue
+			}
+			sum, _ := strings.CutPrefix(address.Fragment, "sha256=")
+			if !sha256Pattern.MatchString(sum) {
+				sum = ""
+			}
+			files = append(files, indexFile{path.Base(address.Path), address, sum})
+		}
+	}
+}
+
+// download puts the file at path, if it has its hash, or any where that is not known.
+func (x *packageIndex) download(ctx context.Context, st *step.Step, file indexFile, path string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// Asked for as it is, or a server's idea of .tar.gz as a compressed .tar would be unpacked on the way.
+	answer, err := x.get(ctx, file.address, http.Header{"Accept-Encoding": {"identity"}})
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	host := answer.Request.URL.Host
+
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	part := path + ".part" // what a killed download left is written over
+	f, err := os.Create(part)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part)
+	defer f.Close()
+	hash := sha256.New()
+	body := &meter{
+		from: answer.Body, st: st, total: answer.ContentLength,
+		stalls: time.AfterFunc(stalled, func() { cancel(fmt.Errorf("sent nothing for %s", stalled)) }),
+	}
+	defer body.stop()
+	n, err := io.Copy(io.MultiWriter(f, hash), io.LimitReader(body, maxArchive+1))
+	switch cause := context.Cause(ctx); {
+	case cause != nil:
+		return fmt.Errorf("%s: %w", host, cause)
+	case err != nil:
+		return fmt.Errorf("%s: %w", host, err)
+	case n > maxArchive:
+		return fmt.Errorf("%s gives more than %d bytes for %s", host, maxArchive, file.name)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); file.sha256 != "" && got != file.sha256 {
+		return hint.New(fmt.Sprintf("%s gave a %s with the SHA-256 %s, but %s is expected", host, file.name, got, file.sha256),
+			"it was deleted; name another package index in PIP_INDEX_URL, or give your own checkout with --llama-cpp-source DIR")
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(part, path)
+}
+
+// get requests what lies at address, with the index's user only where the index itself lies.
+func (x *packageIndex) get(ctx context.Context, address *url.URL, header http.Header) (*http.Response, error) {
+	request := (&http.Request{Method: http.MethodGet, URL: address, Header: header}).Clone(ctx)
+	user := address.User
+	request.URL.User = nil
+	if user == nil && address.Scheme == x.base.Scheme && address.Host == x.base.Host {
+		user = x.user
+	}
+	if user != nil {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+	}
+	answer, err := x.client.Do(request)
+	if err != nil {
+		var about *url.Error // names the whole address
+		if errors.As(err, &about) {
+			err = about.Err
+		}
+		return nil, fmt.Errorf("%s: %w", address.Host, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
+		return nil, fmt.Errorf("%s answers %d %s", answer.Request.URL.Host, answer.StatusCode, http.StatusText(answer.StatusCode))
+	}
+	return answer, nil
+}
+
+// meter shows how much of a download has come, and notices when nothing comes.
+type meter struct {
+	from        io.Reader
+	st          *step.Step
+	done, total int64 // bytes; total is -1 if the server does not tell
+	stalls      *time.Timer
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.from.Read(p)
+	m.stalls.Reset(stalled)
+	m.done += int64(n)
+	m.st.ProgressBytes(m.done, m.total)
+	return n, err
+}
+
+// stop ends the display.
+func (m *meter) stop() {
+	m.stalls.Stop()
+	m.st.Progress(0, 0)
+}

@@ -1,0 +1,29 @@
+package tree
+
+import (
+	"context"
+	"errors"
+)
+
+// CureFolder, in Overlay.Patches, has patches that mend faults of llama.cpp itself. They go into every build, stock too.
+const CureFolder = "cures"
+
+// What became of a cure.
+const (
+	CureApplied = "applied"
+	cureThere   = "is in already"
+	CureMisfit  = "does not fit"
+)
+
+// Cure applies one cure to the files in dir and says what became of it.
+func (p Patcher) Cure(ctx context.Context, dir string, cure Patch) (state string, err error) {
+	if p.GitApply(ctx, dir, cure, "--reverse", "--check") == nil {
+		return cureThere, nil
+	}
+	switch err = p.GitApply(ctx, dir, cure); {
+	case errors.Is(err, ErrDoesNotApply):
+		return CureMisfit, err
+	default:
+		return CureApplied, err
+	}
+}

@@ -1,0 +1,157 @@
+package tree
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+)
+
+// Every cure is needed by the pinned sources, and applies to them.
+func TestCuresArePinned(t *testing.T) {
+	tree := plugintest.Trees(t)["llama.cpp"]
+	cures, err := ReadSeries(testOverlay().Patches, CureFolder)
+	if err != nil || len(cures) == 0 {
+		t.Fatalf("%d cures, %v", len(cures), err)
+	}
+	p, plan := testPatcher(t), Tree{}
+	for _, name := range NamedFiles(cures) {
+		plan[name] = file{fsys: tree, name: name}
+	}
+	work, err := p.Stage(plan, cures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cure := range cures {
+		if state, err := p.Cure(t.Context(), work, cure); state != CureApplied {
+			t.Errorf("%s: %s, %v: drop it if upstream has it", cure.Name, state, err)
+		}
+	}
+}
+
+// tileConfig is how ggml tells AMX the shapes of its tiles: palette 1, then from byte 16 bytes a row of each tile (two bytes
+// each), from byte 48 rows.
+func tileConfig() string {
+	config := [64]byte{0: 1}
+	for i, columns := range []byte{64, 64, 32, 32, 64, 64, 64, 64} {
+		config[16+2*i] = columns
+	}
+	copy(config[48:], []byte{8, 8, 16, 16, 16, 16, 16, 16})
+	return fmt.Sprintf("%x", config)
+}
+
+const tileProgram = `#include <immintrin.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <ucontext.h>
+#include <unistd.h>
+%s
+static void loaded(int, siginfo_t *, void * context) {
+    const unsigned char * config = (const unsigned char *) ((ucontext_t *) context)->uc_mcontext.gregs[REG_RAX];
+    for (int i = 0; i < 64; ++i) printf("%%02x", config[i]);
+    fflush(stdout);
+    _exit(0);
+}
+int main() {
+    // what lies on the stack before is no configuration
+    volatile unsigned char dirt[4096];
+    for (unsigned i = 0; i < sizeof(dirt); ++i) dirt[i] = 0xa5;
+    struct sigaction action = {};
+    action.sa_sigaction = loaded;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGILL, &action, nullptr);
+    ggml_tile_config_init();
+    return 1;
+}
+`
+
+var ldtilecfg = regexp.MustCompile(`(?m)^\s*ldtilecfg\s+(.+)$`)
+
+// loadedTileConfig compiles the function of a source of ggml that loads AMX's configuration, and returns what it would load, in
+// hexadecimal. No AMX is needed: in the assembly, its instruction makes way for one that stops the program.
+func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string {
+	t.Helper()
+	begin, end := strings.Index(source, "struct tile_config_t{"), strings.Index(source, "    done = true;\n}\n")
+	if begin < 0 || end < 0 {
+		t.Fatal("the function is not where it was")
+	}
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("x.cpp"), fmt.Appendf(nil, tileProgram, source[begin:end]+"    done = true;\n}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	compile := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command(cxx, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	compile(append(flags, "-std=c++17", "-mamx-tile", "-S", "-o", at("x.s"), at("x.cpp"))...)
+	assembly, err := os.ReadFile(at("x.s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(ldtilecfg.FindAll(assembly, -1)); n != 1 {
+		t.Fatalf("%d times ldtilecfg in the assembly", n)
+	}
+	if err := os.WriteFile(at("x.s"), ldtilecfg.ReplaceAll(assembly, []byte("\tleaq $1, %rax\n\tud2")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	compile("-o", at("x"), at("x.s"))
+	out, err := exec.Command(at("x")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// With the cure, an optimising compiler leaves AMX the whole configuration; without it, GCC does not.
+func TestCureOfAMX(t *testing.T) {
+	if runtime.GOARCH != "amd64" || runtime.GOOS != "linux" {
+		t.Skip("AMX is for x86-64, and the program for Linux")
+	}
+	cxx, err := exec.LookPath("c++")
+	if err != nil {
+		t.Skip(err)
+	}
+	const name = "ggml/src/ggml-cpu/amx/mmq.cpp"
+	tree := plugintest.Trees(t)["llama.cpp"]
+	cures, err := ReadSeries(testOverlay().Patches, CureFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cured, err := testPatcher(t).Apply(t.Context(), Tree{name: {fsys: tree, name: name}}, cures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := cured[name].read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := fs.ReadFile(tree, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range [][]string{{"-O0"}, {"-O2"}, {"-O3", "-DNDEBUG", "-fPIC"}} {
+		if got := loadedTileConfig(t, cxx, string(with), flags...); got != tileConfig() {
+			t.Errorf("%v: loads\n%s, want\n%s", flags, got, tileConfig())
+		}
+	}
+	if got := loadedTileConfig(t, cxx, string(without), "-O0"); got != tileConfig() {
+		t.Errorf("upstream's function loads something else now:\n%s", got)
+	}
+	if got := loadedTileConfig(t, cxx, string(without), "-O3", "-DNDEBUG", "-fPIC"); got == tileConfig() {
+		t.Log("this compiler does not need the cure: it keeps all stores")
+	} else {
+		t.Log("without the cure: ", got)
+	}
+}

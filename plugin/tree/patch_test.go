@@ -1,0 +1,166 @@
+package tree
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+)
+
+const (
+	newAndGone = `diff --git a/src/new.h b/src/new.h
+new file mode 100644
+--- /dev/null
++++ b/src/new.h
+@@ -0,0 +1 @@
++#pragma once
+diff --git a/old.txt b/old.txt
+deleted file mode 100644
+--- a/old.txt
++++ /dev/null
+@@ -1 +0,0 @@
+-old
+`
+)
+
+func testPatcher(t *testing.T) Patcher {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Patcher{Git: git, Scratch: t.TempDir()}
+}
+
+func TestApplySeries(t *testing.T) {
+	out, err := testPatcher(t).Apply(t.Context(), plan(t, plugintest.SmallTree),
+		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)}, {"003", []byte(plugintest.AddCallAgain)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := out.Sync(dir); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"src/graph.cpp": "void build() {\n    cur = mul(w, h);\n    head_rewrite(gf);\n    head_log(gf);\n}\n",
+		"src/new.h":     "#pragma once\n",
+		"other.c":       "int x;\n",
+	}
+	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := plan(t, plugintest.SmallTree).Sync(dir); err != nil {
+		t.Fatal(err)
+	}
+	tree := Tree{}
+	if err := tree.AddDir("", dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := testPatcher(t).Apply(t.Context(), tree,
+		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)}, {"003-stale.patch", []byte(plugintest.Stale)}})
+	if err == nil || !strings.Contains(err.Error(), "003-stale.patch does not apply: patch failed: src/graph.cpp:1") {
+		t.Errorf("error: %v", err)
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("more than a line: %q", err)
+	}
+	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, plugintest.SmallTree) {
+		t.Errorf("the folder changed: %q", got)
+	}
+	again := t.TempDir()
+	if _, err := tree.Sync(again); err != nil || !maps.Equal(plugintest.OnDisk(t, again), plugintest.SmallTree) {
+		t.Errorf("the plan changed: %q, %v", plugintest.OnDisk(t, again), err)
+	}
+}
+
+// In a folder that lies inside a repository git apply would silently skip every file.
+func TestApplyInsideAForeignRepository(t *testing.T) {
+	p := testPatcher(t)
+	if out, err := exec.Command(p.Git, "init", "-q", p.Scratch).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Setenv("GIT_DIR", filepath.Join(p.Scratch, ".git"))
+	out, err := p.Apply(t.Context(), plan(t, plugintest.SmallTree), []Patch{{"001", []byte(plugintest.AddCall)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := out["src/graph.cpp"].read()
+	if err != nil || !strings.Contains(string(data), "head_rewrite") {
+		t.Errorf("not patched: %q, %v", data, err)
+	}
+}
+
+func TestApplySkipsWhatIsAppliedOnlyWhenAsked(t *testing.T) {
+	series := []Patch{{"001", []byte(plugintest.AddCall)}}
+	done, err := testPatcher(t).Apply(t.Context(), plan(t, plugintest.SmallTree), series)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := testPatcher(t).Apply(t.Context(), done, series); err == nil {
+		t.Error("applied twice")
+	}
+	p := testPatcher(t)
+	p.Applied = true
+	again, err := p.Apply(t.Context(), done, series)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := again["src/graph.cpp"].read()
+	if err != nil || strings.Count(string(data), "head_rewrite") != 1 {
+		t.Errorf("got %q, %v", data, err)
+	}
+}
+
+func TestReadSeries(t *testing.T) {
+	files := fstest.MapFS{
+		"v/series":      {Data: []byte("# order matters\n002-b.patch\n\n001-a.patch  # after b\n")},
+		"v/001-a.patch": {Data: []byte("a")},
+		"v/002-b.patch": {Data: []byte("b")},
+	}
+	series, err := ReadSeries(files, "v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(series) != 2 || series[0].Name != "002-b.patch" || string(series[1].Data) != "a" {
+		t.Errorf("series %v", series)
+	}
+	files["v/003-c.patch"] = &fstest.MapFile{}
+	if _, err := ReadSeries(files, "v"); err == nil || !strings.Contains(err.Error(), "003-c.patch is not named") {
+		t.Errorf("forgotten patch: %v", err)
+	}
+	files["v/series"] = &fstest.MapFile{Data: []byte("001-a.patch\n009.patch\n")}
+	if _, err := ReadSeries(files, "v"); err == nil || !strings.Contains(err.Error(), "009.patch") {
+		t.Errorf("missing patch: %v", err)
+	}
+	if _, err := ReadSeries(files, "none"); !os.IsNotExist(err) {
+		t.Errorf("missing series: %v", err)
+	}
+}
+
+func TestCompatPatchesAreOrderedByFileName(t *testing.T) {
+	patches, err := CompatPatches(fstest.MapFS{
+		"llama/compat/002-b.patch":        {},
+		"llama/compat/models/001-a.patch": {},
+		"llama/compat/compat.cmake":       {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(patches) != 2 || patches[0].Name != "001-a.patch" || patches[1].Name != "002-b.patch" {
+		t.Errorf("patches %v", patches)
+	}
+}
+
+// repository is what a build lays over llama.cpp, as it lies in this repository.
+func testOverlay() Overlay {
+	return Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
+}

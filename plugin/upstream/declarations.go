@@ -1,0 +1,160 @@
+package upstream
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A reader of declarations in C and C++, good enough for headers that a compiler accepts: it knows brackets and comments,
+// but neither macros nor types.
+
+var (
+	comment      = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
+	directive    = regexp.MustCompile(`(?m)^[ \t]*#.*(\\\n.*)*$`)
+	access       = regexp.MustCompile(`\b(public|private|protected)\s*:`)
+	templateArgs = regexp.MustCompile(`<[^<>;=]*>`)
+	initialiser  = regexp.MustCompile(`=[^,]*`)
+	scope        = regexp.MustCompile(`\w+::`)
+	identifier   = regexp.MustCompile(`[A-Za-z_]\w*`)
+)
+
+// onlyNewlines is a text's newlines, so that what replaces it keeps the numbers of lines.
+func onlyNewlines(text string) string { return strings.Repeat("\n", strings.Count(text, "\n")) }
+
+// code is source without comments and directives of the preprocessor, line by line.
+func code(source string) string {
+	return directive.ReplaceAllStringFunc(comment.ReplaceAllStringFunc(source, onlyNewlines), onlyNewlines)
+}
+
+// closing returns the index behind the bracket that closes the one at source[open], or -1.
+func closing(source string, open int) int {
+	depth := 0
+	for i := open; i < len(source); i++ {
+		switch source[i] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// body is what stands in the braces of the definition that head matches, and the line where it begins. The match of head
+// must end with the opening brace.
+func body(source string, head *regexp.Regexp) (text string, line int, ok bool) {
+	source = code(source)
+	at := head.FindStringIndex(source)
+	if at == nil {
+		return "", 0, false
+	}
+	end := closing(source, at[1]-1)
+	if end < 0 {
+		return "", 0, false
+	}
+	return source[at[1] : end-1], 1 + strings.Count(source[:at[0]], "\n"), true
+}
+
+// structBody finds the definition of a struct or class.
+func structBody(source, name string) (text string, line int, ok bool) {
+	return body(source, regexp.MustCompile(`\b(struct|class)\s+(\w+\s+)?`+regexp.QuoteMeta(name)+`\s*(final\s*)?(:[^{};]*)?\{`))
+}
+
+// enumBody finds the definition of an enum.
+func enumBody(source, name string) (text string, line int, ok bool) {
+	return body(source, regexp.MustCompile(`\benum\s+(class\s+)?`+regexp.QuoteMeta(name)+`\s*(:[^{};]*)?\{`))
+}
+
+// declarations splits the body of a struct, and leaves out what stands in brackets, but for the names of pointers to
+// functions.
+func declarations(body string) (list []string) {
+	var text strings.Builder
+	end := func() {
+		if d := strings.TrimSpace(text.String()); d != "" {
+			list = append(list, d)
+		}
+		text.Reset()
+	}
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; c {
+		case ';':
+			end()
+		case '(', '[', '{':
+			close := closing(body, i)
+			if close < 0 {
+				close = len(body)
+			}
+			inner := strings.TrimSpace(body[i+1 : max(i+1, close-1)])
+			rest := strings.TrimLeft(body[close:], " \t\n\r")
+			switch {
+			case c == '(' && strings.HasPrefix(inner, "*"):
+				text.WriteString(strings.TrimLeft(inner, "* "))
+			case c == '(':
+				text.WriteString("()")
+			case c == '{' && !continues(text.String(), rest):
+				end() // the body of a function
+			}
+			i = close - 1
+		default:
+			text.WriteByte(c)
+		}
+	}
+	end()
+	return list
+}
+
+// continues tells whether a declaration goes on behind its braces, before rest.
+func continues(declaration, rest string) bool {
+	if rest == "" || strings.ContainsAny(rest[:1], ";,") {
+		return true
+	}
+	first := identifier.FindString(declaration)
+	return first == "struct" || first == "union" || first == "enum" || first == "class"
+}
+
+// membersOf returns the names that the body of a struct declares, functions too, in order.
+func membersOf(body string) (names []string) {
+	for _, d := range declarations(access.ReplaceAllString(body, "")) {
+		for plain := templateArgs.ReplaceAllString(d, ""); plain != d; plain = templateArgs.ReplaceAllString(d, "") {
+			d = plain
+		}
+		d = scope.ReplaceAllString(initialiser.ReplaceAllString(d, ""), "")
+		for piece := range strings.SplitSeq(d, ",") {
+			piece, _, _ = strings.Cut(piece, "()")
+			piece, _, _ = strings.Cut(piece, ":") // of a bit field
+			if words := identifier.FindAllString(piece, -1); len(words) > 0 {
+				names = append(names, words[len(words)-1])
+			}
+		}
+	}
+	return names
+}
+
+// enumerators returns the names in the body of an enum, each with =VALUE if it has one, in order.
+func enumerators(body string) (names []string) {
+	for entry := range strings.SplitSeq(body, ",") {
+		if entry = strings.Join(strings.Fields(entry), ""); entry != "" {
+			names = append(names, entry)
+		}
+	}
+	return names
+}
+
+// nameOf is an enumerator without its value.
+func nameOf(enumerator string) string {
+	name, _, _ := strings.Cut(enumerator, "=")
+	return name
+}
+
+// missing returns the names of want that are not in have.
+func missing(want, have []string) (list []string) {
+	for _, name := range want {
+		if !slices.Contains(have, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}

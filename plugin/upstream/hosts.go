@@ -1,0 +1,105 @@
+package upstream
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/plugin/build"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+)
+
+// HostOptions says how a host is built.
+type HostOptions struct {
+	Own     source.Pins // of this repository
+	Plugin  string      // path of the library to test; "" tests none
+	Ollama  bool        // build llama-server and Ollama too, not only ggml
+	Jobs    int         // parallel compilers: the number of processors
+	Cache   string      // downloads and build folders: DefaultCache()
+	Overlay tree.Overlay
+}
+
+// HostBuild is what BuildHost made and found.
+type HostBuild struct {
+	Prefix  string    // with bin/ollama and lib/ollama, if Ollama was asked for
+	GGML    string    // version that its sources name
+	Relied  int       // things that the plug-in relies on
+	Changed []Finding // those that are otherwise in the sources of this host
+	Test    error     // of the plug-in's own test on this host's ggml
+}
+
+// BuildHost builds the ggml of a release of Ollama for the CPU, lets the plug-in's own test run on it, and compares the
+// sources with what the plug-in relies on; on demand it builds the whole Ollama, to load the plug-in into. The result is
+// for tests on this machine: it has no licences to pass it on.
+func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps *step.Steps) (HostBuild, error) {
+	pins := source.Pins{Ollama: source.OllamaPin{Module: host.Own.Ollama.Module, Version: pin.Version, Sum: pin.Sum}, LlamaCpp: pin.LlamaCpp}
+	opts := build.Options{Stock: true, Backends: []string{build.BackendCPU}, Jobs: host.Jobs, Cache: host.Cache}
+	b, err := build.New(opts, pins, host.Overlay, steps)
+	if err != nil {
+		return HostBuild{}, err
+	}
+	b.Options.Prefix = filepath.Join(b.Options.Cache, "hosts", pin.Version)
+	err = b.Steps.DoAll(ctx, []step.Named{
+		{Name: "tools", Do: b.FindTools},
+		{Name: "ollama source", Do: b.FetchOllama},
+		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
+	})
+	if err != nil {
+		return HostBuild{}, err
+	}
+	made := HostBuild{Prefix: b.Options.Prefix, GGML: ggmlOf(b.LlamaCpp.Dir)}
+	if made.Relied, made.Changed, err = compareHost(b.Overlay, b.Ollama.Dir, b.LlamaCpp.Dir); err != nil {
+		return HostBuild{}, err
+	}
+	b.Dir = filepath.Join(b.Options.Cache, "build", b.Key())
+	unlock, err := b.Lock()
+	if err != nil {
+		return HostBuild{}, err
+	}
+	defer unlock()
+	todo := []step.Named{
+		{Name: "lay sources", Do: b.LaySources},
+		{Name: "configure", Do: b.Configure},
+		{Name: "compile ggml", Do: b.CompileGGML},
+	}
+	if host.Plugin != "" {
+		todo = append(todo, step.Named{Name: "test of the plug-in", Do: func(ctx context.Context, st *step.Step) (err error) {
+			made.Test, err = b.TestOnHost(ctx, st, host.Own.LlamaCpp, host.Plugin)
+			return err
+		}})
+	}
+	if host.Ollama {
+		todo = append(todo,
+			step.Named{Name: "compile llama.cpp", Do: b.CompileServer},
+			step.Named{Name: "compile ollama", Do: b.CompileOllama},
+			step.Named{Name: "assemble", Do: b.AssembleHost})
+	}
+	return made, b.Steps.DoAll(ctx, todo)
+}
+
+// compareHost compares what the plug-in relies on with the sources of a host as they come. It returns the number of
+// things compared and those that are not as they were.
+func compareHost(overlay tree.Overlay, ollama, llamaCpp string) (compared int, changed []Finding, err error) {
+	items, err := reliances(overlay)
+	if err != nil {
+		return 0, nil, err
+	}
+	checker := NewChecker(map[string]fs.FS{"ollama": os.DirFS(ollama), "llama.cpp": os.DirFS(llamaCpp)})
+	for _, item := range items {
+		if item.For != reliancePlugin {
+			continue
+		}
+		f, err := checker.Check(item)
+		if err != nil {
+			return 0, nil, err
+		}
+		compared++
+		if f.State != OK {
+			changed = append(changed, f)
+		}
+	}
+	return compared, changed, nil
+}

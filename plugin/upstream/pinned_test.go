@@ -1,0 +1,134 @@
+package upstream
+
+import (
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/tree"
+)
+
+// repository is what a build lays over llama.cpp, as it lies in this repository.
+func repository() tree.Overlay {
+	return tree.Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
+}
+
+// findings checks everything that is relied on, and returns what does not hold.
+func findings(t *testing.T, trees map[string]fs.FS) (list []Finding) {
+	t.Helper()
+	items, err := reliances(repository())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checker := NewChecker(trees)
+	for _, item := range items {
+		f, err := checker.Check(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.State != OK {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// What patches and sources rely on is in the pinned sources as the documents say.
+func TestReliance(t *testing.T) {
+	for _, f := range findings(t, plugintest.Trees(t)) {
+		t.Errorf("%s: %s: %s: %s: %s", f.Item.For, f.Item.Place(), f.Item.What, f.State, f.Detail)
+	}
+}
+
+// Every patch says in a table what it relies on.
+func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
+	items, err := reliances(repository())
+	if err != nil {
+		t.Fatal(err)
+	}
+	series, err := tree.ReadSeries(repository().Patches, plugintest.Pins(t).Patches.Series)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	for _, item := range items {
+		rows[item.For]++
+	}
+	for _, patch := range series {
+		number, _, _ := strings.Cut(patch.Name, "-")
+		if rows[number] == 0 {
+			t.Errorf("patches/README.md has no row for %s", patch.Name)
+		}
+	}
+}
+
+// edited is a tree in which one file reads otherwise.
+type edited struct {
+	fs.FS
+	name, source string
+}
+
+func (e edited) Open(name string) (fs.File, error) {
+	if name != e.name {
+		return e.FS.Open(name)
+	}
+	return fstest.MapFS{name: {Data: []byte(e.source)}}.Open(name)
+}
+
+// A change of one thing in the pinned sources is found, and named.
+func TestRelianceFindsPlantedChanges(t *testing.T) {
+	trees := plugintest.Trees(t)
+	for _, planted := range []struct {
+		what, file, old, new string
+		state                State
+		item, detail         string
+	}{
+		{"a member is renamed", "src/llama-cparams.h", "llama_context * ctx_other;", "llama_context * ctx_target;",
+			Changed, "struct llama_cparams", "has no ctx_other"},
+		{"a member comes in", "ggml/include/ggml-cpu.h", "int64_t                  nrows;", "int64_t nrows; int64_t ncols;",
+			Changed, "struct ggml_type_traits_cpu", "has also ncols"},
+		{"two functions change places", "ggml/src/ggml-backend-impl.h", "ggml_backend_buffer_t (*alloc_buffer) ", "size_t (*get_max_size)(void); ggml_backend_buffer_t (*alloc_buffer) ",
+			Changed, "struct ggml_backend_buffer_type_i", "has the order get_name get_max_size alloc_buffer"},
+		{"an op is added at the end", "ggml/include/ggml.h", "        GGML_OP_GLU,\n", "        GGML_OP_GLU,\n        GGML_OP_NEW,\n",
+			Changed, "enum ggml_op: ours goes between", "comes GGML_OP_NEW after GGML_OP_GLU"},
+		{"an enum is reordered", "src/llama-graph.h", "    LLM_GRAPH_TYPE_DECODER,\n    LLM_GRAPH_TYPE_DECODER_MTP,\n", "    LLM_GRAPH_TYPE_DECODER_MTP,\n    LLM_GRAPH_TYPE_DECODER,\n",
+			Changed, "enum llm_graph_type", "comes nothing after LLM_GRAPH_TYPE_DECODER, not LLM_GRAPH_TYPE_DECODER_MTP"},
+		{"a hint gets another number", "ggml/include/ggml.h", "GGML_HINT_NONE             = 0", "GGML_HINT_NONE             = 4",
+			Changed, "enum ggml_op_hint", "GGML_HINT_NONE=4, not GGML_HINT_NONE=0"},
+		{"a call site is removed", "src/llama-context.cpp", "auto * gf = model.build_graph(gparams);", "auto * gf = model.other_graph(gparams);",
+			Changed, "graphs are built in three places", "1 times `model.build_graph(`, not 3"},
+		{"a call site is added", "src/llama.cpp", "if (!model->load_tensors(ml)) {", "ml.load_all_data(ctx); if (!model->load_tensors(ml)) {",
+			Changed, "tensors are loaded in one place", "2 times `ml.load_all_data(`, not 1"},
+		{"calls change their order", "src/llama-model.cpp", "    llm->build_sampling();\n", "",
+			Changed, "graphs are complete before `set_outputs`", "there is no `llm->build_sampling();`"},
+		{"a limit changes", "src/llama-sampler.cpp", "if (npartial <= 128) {", "if (npartial <= 256) {",
+			Changed, "top-k of at most 128 is this sort", "`if (npartial <= 256) {`"},
+		{"Ollama's option goes", "llama/server/CMakeLists.txt", "OLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH", "SKIP_PATCH",
+			Moved, "takes a tree of llama.cpp that is patched already", "cmake/local.cmake"},
+	} {
+		t.Run(planted.what, func(t *testing.T) {
+			changed := map[string]fs.FS{}
+			for name, tree := range trees {
+				changed[name] = tree
+				source, err := fs.ReadFile(tree, planted.file)
+				if err == nil {
+					text := strings.ReplaceAll(string(source), planted.old, planted.new)
+					if text == string(source) {
+						t.Fatalf("%q is not there to be changed", planted.old)
+					}
+					changed[name] = edited{tree, planted.file, text}
+				}
+			}
+			found := findings(t, changed)
+			for _, f := range found {
+				if f.State == planted.state && strings.Contains(f.Item.What, planted.item) && strings.Contains(f.Detail, planted.detail) {
+					return
+				}
+			}
+			t.Errorf("not found; found %+v", found)
+		})
+	}
+}

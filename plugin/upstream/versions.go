@@ -1,0 +1,167 @@
+package upstream
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
+)
+
+// Versions that are asked for have no hash in third_party. For Ollama, Go's checksum database has one, which go checks.
+// For llama.cpp, the archive is checked against the hash that the package index gives with it, so it is what the index
+// has, but nobody here has looked at it. That is enough to read, patch and compile it once for a report; nothing of it is
+// run or installed, and a build takes no such version: it takes pins, and the report prints those for a person to commit.
+
+var (
+	ollamaVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
+	pythonVersion = regexp.MustCompile(`^\d+(\.\d+)+(\.?[a-z]+\d*)?$`)
+	updatedTo     = regexp.MustCompile(`(?i)update llama\.cpp to ggml-org/llama\.cpp@([0-9a-f]{7,40})`)
+	ggmlVersion   = regexp.MustCompile(`set\(GGML_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)\)`)
+)
+
+// resolve turns the versions that were asked for into pins, downloading both.
+func (c *check) resolve(ctx context.Context, st *step.Step) error {
+	c.report.Ollama, c.report.LlamaCpp = c.Pins.Ollama, c.Pins.LlamaCpp
+	if v := c.opts.Ollama; v != "" && v != c.Pins.Ollama.Version && c.opts.OllamaSource == "" {
+		if !ollamaVersion.MatchString(v) {
+			return hint.New(fmt.Sprintf("%q is no version of Ollama", v), "give one like v0.34.2")
+		}
+		st.Note("Ollama %s", v)
+		if err := c.resolveOllama(ctx, v); err != nil {
+			return err
+		}
+	}
+	if v := c.opts.LlamaCppPython; v != "" && v != c.Pins.LlamaCpp.Version && c.opts.LlamaCppSource == "" {
+		if !pythonVersion.MatchString(v) {
+			return hint.New(fmt.Sprintf("%q is no version of %s", v, c.Pins.LlamaCpp.Package), "give one like 0.3.36")
+		}
+		st.Note("%s %s", c.Pins.LlamaCpp.Package, v)
+		if err := c.resolveLlamaCpp(ctx, st, v); err != nil {
+			return err
+		}
+	}
+	c.report.Pinned = c.Pins.Ollama == c.report.Ollama && c.Pins.LlamaCpp == c.report.LlamaCpp
+	c.report.Ollama, c.report.LlamaCpp = c.Pins.Ollama, c.Pins.LlamaCpp
+	st.Note("Ollama %s, %s %s", c.Pins.Ollama.Version, c.Pins.LlamaCpp.Package, c.Pins.LlamaCpp.Version)
+	return nil
+}
+
+func (c *check) resolveOllama(ctx context.Context, version string) error {
+	var out bytes.Buffer
+	err := step.Command{
+		Path: c.Tools.Go, Args: []string{"mod", "download", "-json", c.Pins.Ollama.Module + "@" + version},
+		Dir: c.Builder.Options.Cache, Env: source.GoEnvironment(), Log: c.FetchLog("ollama-" + version), Stdout: &out,
+	}.Run(ctx)
+	var got struct{ Sum, Error string }
+	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {
+		return hint.Wrap(errors.New(got.Error), "check the version, the network and GOPROXY, or give a checkout with --ollama-source DIR")
+	}
+	if err != nil {
+		return err
+	}
+	c.Pins.Ollama.Version, c.Pins.Ollama.Sum = version, got.Sum
+	return nil
+}
+
+func (c *check) resolveLlamaCpp(ctx context.Context, st *step.Step, version string) error {
+	cache := c.Builder.Options.Cache
+	unlock, err := source.LockFetching(cache)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	pin := c.Pins.LlamaCpp
+	pin.File = strings.ReplaceAll(pin.File, pin.Version, version)
+	pin.Subdir = strings.ReplaceAll(pin.Subdir, pin.Version, version)
+	pin.Version, pin.SHA256 = version, ""
+	archive := filepath.Join(cache, "downloads", pin.File)
+	if _, err := os.Stat(archive); errors.Is(err, fs.ErrNotExist) {
+		if err := source.FetchArchive(ctx, st, pin, archive); err != nil {
+			return err
+		}
+	}
+	pin.Commit, pin.SHA256, err = readSdist(archive)
+	c.Pins.LlamaCpp = pin
+	return err
+}
+
+// readSdist returns the commit of llama.cpp that the change log in an archive of its Python package tells, or "", and the
+// archive's SHA-256.
+func readSdist(archive string) (commit, sum string, err error) {
+	f, err := os.Open(archive)
+	if err != nil {
+		return "", "", err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	all := io.TeeReader(f, hash)
+	zip, err := gzip.NewReader(all)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", archive, err)
+	}
+	for entries := tar.NewReader(zip); ; {
+		entry, err := entries.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("%s: %w", archive, err)
+		}
+		if strings.Count(entry.Name, "/") != 1 || !strings.HasSuffix(entry.Name, "/CHANGELOG.md") {
+			continue
+		}
+		log, err := io.ReadAll(entries)
+		if err != nil {
+			return "", "", err
+		}
+		if m := updatedTo.FindSubmatch(log); m != nil { // the newest comes first
+			commit = string(m[1])
+		}
+	}
+	if _, err := io.Copy(io.Discard, all); err != nil {
+		return "", "", err
+	}
+	return commit, hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// readVersions finds out what the sources say of themselves: the build of llama.cpp that Ollama wants, and the ggml in
+// the tree, "" if they do not tell.
+func (c *check) readVersions() {
+	if want, err := os.ReadFile(filepath.Join(c.Ollama.Dir, "LLAMA_CPP_VERSION")); err == nil {
+		c.report.Wants = strings.TrimSpace(string(want))
+	}
+	for _, dir := range []string{c.opts.OllamaSource, c.opts.LlamaCppSource} {
+		if dir != "" {
+			c.report.Own = append(c.report.Own, dir)
+		}
+	}
+	c.report.LlamaCpp.GGML = ggmlOf(c.LlamaCpp.Dir)
+}
+
+// ggmlOf is the version of the ggml in a tree of llama.cpp, "" if it does not tell.
+func ggmlOf(dir string) string {
+	cmake, err := os.ReadFile(filepath.Join(dir, "ggml", "CMakeLists.txt"))
+	if err != nil {
+		return ""
+	}
+	var parts []string
+	for _, m := range ggmlVersion.FindAllSubmatch(cmake, 3) {
+		parts = append(parts, string(m[1]))
+	}
+	return strings.Join(parts, ".")
+}
