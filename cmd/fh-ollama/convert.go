@@ -45,7 +45,7 @@ func convertFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)", calibrate.DefaultTarget)},
 		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)", flashhead.DefaultSketchRank(wide))},
 		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
-			convert.DefaultClusterSize(false), convert.DefaultClusterSize(true))},
+			flashhead.ClusterSize(false), flashhead.ClusterSize(true))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted", Hidden: true}, // in the description, for want of lines
