@@ -22,10 +22,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
-	"github.com/fh-ollama/fh-ollama/internal/trust"
 )
 
 // Values of Options.CPUVariants.
@@ -85,7 +85,7 @@ type Result struct {
 }
 
 // DefaultCache is the folder that FH_OLLAMA_CACHE names, or fh-ollama in the user's cache folder.
-func DefaultCache() (string, error) { return cache.Folder() }
+func DefaultCache() (string, error) { return atomicfile.CacheFolder() }
 
 // withDefaults fills in what is not set and makes paths absolute.
 func (o Options) withDefaults() (Options, error) {
@@ -190,7 +190,7 @@ func makeCache(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
 	}
-	if !trust.Own(dir) {
+	if !process.Trusted(dir) {
 		return hint.New(dir+" may be written by another user, who could change what is built", "name a folder of your own in FH_OLLAMA_CACHE")
 	}
 	return nil
