@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
@@ -45,7 +45,7 @@ func convertFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)", calibrate.DefaultTarget)},
 		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)", flashhead.DefaultSketchRank(wide))},
 		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
-			convert.DefaultClusterSize(false), convert.DefaultClusterSize(true))},
+			flashhead.ClusterSize(false), flashhead.ClusterSize(true))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted", Hidden: true}, // in the description, for want of lines
@@ -80,7 +80,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"), SketchRank: convert.RankByWidth,
 		Restart: c.Bool("restart"),
 	}
-	if cache, err := cache.Folder(); err == nil { // without a folder of the user's, an interruption loses what was done
+	if cache, err := atomicfile.CacheFolder(); err == nil { // without a folder of the user's, an interruption loses what was done
 		o.Checkpoints = filepath.Join(cache, "checkpoints")
 	}
 	if c.IsSet("sketch-rank") {

@@ -11,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/assets"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/nativetest"
+	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 )
 
 // TestOpen names both folders that may be given, and leaves out what may be absent.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
@@ -27,7 +26,8 @@ const otherModel = "give the GGUF file of the very model that the assets were ma
 
 // Plan checks that the assets fit the head. Of empty clusters, which the format of a converted file does not have, none is
 // left.
-func (s *Source) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Parameters, error) {
+func (s *Source) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
+	head := src.Head
 	s.head = head
 	a := s.Assets
 	if a.Vocab != head.Vocab() {
@@ -45,7 +45,7 @@ func (s *Source) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Parameters, 
 		return flashhead.Parameters{}, hint.New("the assets have all tokens in one cluster", otherAssets)
 	}
 	return flashhead.Parameters{
-		Clusters: uint32(len(s.used)), Probes: min(a.Probes, uint32(len(s.used))), Pinned: a.Special,
+		Clusters: uint32(len(s.used)), Probes: a.Probes, Pinned: a.Special,
 		Provenance: flashhead.Provenance{ImportedFrom: Format},
 	}, nil
 }

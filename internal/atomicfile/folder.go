@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/fh-ollama/fh-ollama/internal/cache"
 )
 
 // Folder is a folder for large temporary files, for the user alone.
@@ -16,7 +14,7 @@ type Folder struct {
 }
 
 // Elsewhere is the way out where a Folder has no room or cannot be made.
-const Elsewhere = "point " + cache.Variable + " at a folder on a disk with room"
+const Elsewhere = "point " + CacheVariable + " at a folder on a disk with room"
 
 // NewFolder makes one, whose name tells kind, in TemporaryDir. What processes left that were killed is removed first.
 func NewFolder(kind string) (Folder, error) {
@@ -41,7 +39,7 @@ func NewFolder(kind string) (Folder, error) {
 // TemporaryDir is where a Folder is made: in the cache, for TMPDIR is often memory, and small. Where there can be no cache it
 // is TMPDIR.
 func TemporaryDir() string {
-	if dir, err := cache.Folder(); err == nil {
+	if dir, err := CacheFolder(); err == nil {
 		dir = filepath.Join(dir, "temporary")
 		if os.MkdirAll(dir, 0o700) == nil {
 			return dir

@@ -43,16 +43,17 @@ type runner struct {
 
 // file measures the converted file at path and shows the result. model tells its name.
 func (r *runner) file(ctx context.Context, path string, model Model) error {
-	f, head, params, err := flashhead.OpenConverted(path)
+	f, err := flashhead.OpenConverted(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	head, params := f.Head, f.Parameters
 	points, err := r.points(params)
 	if err != nil {
 		return err
 	}
-	cost := flashhead.NewCost(f, head, params)
+	cost := flashhead.NewCost(f.File, head, params)
 	model.Architecture, _ = f.Str("general.architecture")
 	model.Head, model.HeadType, model.Vocabulary, model.Hidden = head.Tensor.Name, head.Tensor.Type.String(), head.Vocab(), head.Width()
 	model.Clusters, model.Probes, model.CentroidType, model.SketchRank = params.Clusters, params.Probes, params.CentroidType.String(), params.Sketch.Rank

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
@@ -100,7 +99,7 @@ func (o Options) synthetic() ([]synthetic.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := convert.DefaultClusterSize(o.SketchRank > 0) // as convert would choose it
+	size := flashhead.ClusterSize(o.SketchRank > 0) // as convert would choose it
 	var all []synthetic.Model
 	for _, s := range shapes {
 		for _, t := range types {

@@ -18,7 +18,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/trust"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // Name is the name of the file.
@@ -58,7 +58,7 @@ func Load(named, users string, flags map[string][]string, command string) (setti
 	if err != nil {
 		return nil, path, hint.Wrap(err, "name a file that can be read with --config, or leave that out")
 	}
-	if named == "" && !trust.Own(path) {
+	if named == "" && !process.Trusted(path) {
 		return nil, path, hint.New(path+" may be written by another user, and could name programs to run",
 			"if you trust it, name it with --config; --config /dev/null takes no settings")
 	}

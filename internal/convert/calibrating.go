@@ -3,11 +3,9 @@ package convert
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
@@ -23,8 +21,8 @@ type calibrating struct {
 }
 
 // Plan returns K, the sketch's rank and the provenance.
-func (c *calibrating) Plan(src *gguf.File, head flashhead.Head) (flashhead.Parameters, error) {
-	params, err := c.clustering.Plan(src, head)
+func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
+	params, err := c.clustering.Plan(src)
 	if err != nil {
 		return params, err
 	}
@@ -37,7 +35,7 @@ func (c *calibrating) Plan(src *gguf.File, head flashhead.Head) (flashhead.Param
 	arch, _ := src.Str("general.architecture")
 	c.context, _ = src.Uint(arch + ".context_length")
 	if params.Sketch.Rank = c.SketchRank; c.SketchRank == RankByWidth {
-		params.Sketch.Rank = flashhead.DefaultSketchRank(head.Width())
+		params.Sketch.Rank = flashhead.DefaultSketchRank(src.Head.Width())
 	}
 	params.Calibration = &flashhead.Calibration{TextName: c.text.Name, TextSHA256: c.text.SHA256, Target: float32(c.Agreement)}
 	return params, nil
@@ -83,9 +81,9 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 		Records: found.Records, Fit: states.Fit, Vocab: int(c.head.Vocab()), Clusters: int(params.Clusters),
 		Pinned: params.Pinned, Target: c.Agreement, Probes: c.Probes,
 	})
-	params.Probes = uint32(plan.Probes)
-	params.Pinned = append(params.Pinned, plan.Pinned...)
-	slices.Sort(params.Pinned)
+	if err := params.Select(c.Probes, uint32(plan.Probes), params.Pinned, plan.Pinned); err != nil {
+		return err
+	}
 	params.Calibration.Tokens = uint32(states.Count)
 	plan.Describe(params.Calibration)
 	p.Done(calibrated(params))

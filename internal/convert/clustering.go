@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
@@ -20,16 +19,16 @@ type clustering struct {
 }
 
 // Plan returns K and the provenance.
-func (c *clustering) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Parameters, error) {
-	c.head = head
+func (c *clustering) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
+	c.head = src.Head
 	size := c.clusterSize()
-	k := (head.Vocab() + int64(size) - 1) / int64(size)
+	k := c.head.Clusters(size)
 	if k < 2 {
-		return flashhead.Parameters{}, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d", head.Vocab(), size),
+		return flashhead.Parameters{}, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d", c.head.Vocab(), size),
 			"choose a smaller --cluster-size; so small a head gains nothing, though")
 	}
 	return flashhead.Parameters{
-		Clusters:   uint32(k),
+		Clusters:   k,
 		Provenance: flashhead.Provenance{ClusterSize: uint32(size), Seed: c.Seed, Iterations: uint32(c.Iterations)},
 	}, nil
 }

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
@@ -67,7 +65,7 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if err := t.Validate(); err != nil {
 		return Summary{}, err
 	}
-	src, err := gguf.Open(t.Input)
+	src, err := flashhead.Open(t.Input)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -92,8 +90,8 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 		return Summary{}, err
 	}
 	return Summary{
-		Output: t.Output, Head: job.head, Parameters: job.params, Grown: out.Size - src.Size,
-		Cost: flashhead.NewCost(src, job.head, job.params),
+		Output: t.Output, Head: src.Head, Parameters: job.params, Grown: out.Size - src.Size,
+		Cost: flashhead.NewCost(src.File, src.Head, job.params),
 		Took: time.Since(begun),
 	}, nil
 }
@@ -102,8 +100,7 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 type job struct {
 	Target
 	source   MapSource
-	src      *gguf.File
-	head     flashhead.Head
+	src      *flashhead.Model
 	params   flashhead.Parameters
 	progress *progress.Progress
 }
@@ -111,41 +108,31 @@ type job struct {
 // check finds out, before anything is written, whether the input can be converted, and fills in the parameters that are
 // known without the map.
 func (j *job) check() error {
-	var err error
-	if j.head, err = flashhead.FindHead(j.src); err != nil {
-		return err
+	if j.src.Obstacle != nil {
+		return j.src.Obstacle
 	}
-	if err := flashhead.Obstacle(j.src); err != nil {
-		return err
-	}
-	if flashhead.Converted(j.src) && !j.Force {
+	if j.src.Converted && !j.Force {
 		return hint.New("already converted", "use it as it is, or give --force to replace its clusters")
 	}
-	if j.params, err = j.source.Plan(j.src, j.head); err != nil {
+	var err error
+	if j.params, err = j.source.Plan(j.src); err != nil {
 		return err
 	}
-	if j.params.CentroidType, err = flashhead.CentroidType(j.CentroidType, j.head); err != nil {
+	if j.params.CentroidType, err = flashhead.CentroidType(j.CentroidType, j.src.Head); err != nil {
 		return hint.Wrap(err, "choose another --centroid-type, or none for the default")
 	}
-	switch {
-	case int64(j.Probes) > int64(j.params.Clusters):
-		return hint.New(fmt.Sprintf("%d probes are more than the %d clusters", j.Probes, j.params.Clusters), "choose fewer --probes")
-	case j.Probes > 0:
-		j.params.Probes = uint32(j.Probes)
-	case j.params.Probes == 0:
-		j.params.Probes = flashhead.DefaultProbes(j.params.Clusters)
+	pinned := flashhead.DefaultPinned(j.src.File, j.src.Head)
+	if err := j.params.Select(j.Probes, j.params.Probes, pinned, j.params.Pinned); err != nil {
+		return err
 	}
-	j.params.Pinned = append(flashhead.DefaultPinned(j.src, j.head), j.params.Pinned...)
-	slices.Sort(j.params.Pinned)
-	j.params.Pinned = slices.Compact(j.params.Pinned)
-	j.params.Tensor, j.params.ToolVersion = j.head.Tensor.Name, j.ToolVersion
+	j.params.Tensor, j.params.ToolVersion = j.src.Head.Tensor.Name, j.ToolVersion
 	return nil
 }
 
 // keyBytes is about what the new keys take.
 func (j *job) keyBytes() int64 {
-	sketch := 2 * int64(j.params.Sketch.Rank) * j.head.Width()
-	return 4*(j.head.Vocab()+int64(len(j.params.Pinned))+sketch) + 4096
+	sketch := 2 * int64(j.params.Sketch.Rank) * j.src.Head.Width()
+	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+sketch) + 4096
 }
 
 // run gets the map, writes and verifies. The source's digest is taken while the map is made.

@@ -11,9 +11,10 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
-	"github.com/fh-ollama/fh-ollama/internal/nativetest"
+	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 )
 
 const demoModel = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
@@ -58,14 +59,7 @@ func checkConverted(t *testing.T, in, out string, s convert.Summary) flashhead.P
 	if !slices.Equal(keys, kept) {
 		t.Errorf("keys %v became %v", keys, kept)
 	}
-	head, err := flashhead.FindHead(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := flashhead.FromFile(b, head)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, p := flashheadtest.Open(t, out)
 	if b.Size-a.Size != s.Grown || !reflect.DeepEqual(p, s.Parameters) {
 		t.Errorf("the summary says other than the file: %d bytes grown, %d really", s.Grown, b.Size-a.Size)
 	}

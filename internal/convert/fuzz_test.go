@@ -20,12 +20,12 @@ import (
 // inTurn is a source of maps that deals the tokens to clusters in turn, without the native tool: fast enough to fuzz.
 type inTurn struct{ head flashhead.Head }
 
-func (s *inTurn) Plan(_ *gguf.File, head flashhead.Head) (flashhead.Parameters, error) {
-	s.head = head
-	if head.Vocab() < 4 {
+func (s *inTurn) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
+	s.head = src.Head
+	if s.head.Vocab() < 4 {
 		return flashhead.Parameters{}, hint.New("too few tokens", "give another file")
 	}
-	return flashhead.Parameters{Clusters: uint32(head.Vocab()+3) / 4}, nil
+	return flashhead.Parameters{Clusters: uint32(s.head.Vocab()+3) / 4}, nil
 }
 
 func (s *inTurn) Fill(_ context.Context, params *flashhead.Parameters, _ *progress.Progress) error {
@@ -72,7 +72,7 @@ func FuzzConvert(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer source.Close()
-		made, head, _, err := flashhead.OpenConverted(out)
+		made, err := flashhead.OpenConverted(out)
 		if err != nil {
 			t.Fatalf("it made an unsound file: %v", err)
 		}
@@ -80,9 +80,9 @@ func FuzzConvert(f *testing.F) {
 		if !reflect.DeepEqual(source.Tensors, made.Tensors) {
 			t.Fatal("the tensors are others")
 		}
-		want, got := make([]byte, head.Tensor.Bytes), make([]byte, head.Tensor.Bytes)
-		io.ReadFull(source.Data(head.Tensor), want)
-		if _, err := io.ReadFull(made.Data(head.Tensor), got); err != nil || !bytes.Equal(want, got) {
+		want, got := make([]byte, made.Head.Tensor.Bytes), make([]byte, made.Head.Tensor.Bytes)
+		io.ReadFull(source.Data(made.Head.Tensor), want)
+		if _, err := io.ReadFull(made.Data(made.Head.Tensor), got); err != nil || !bytes.Equal(want, got) {
 			t.Fatalf("the head is another: %v", err)
 		}
 	})

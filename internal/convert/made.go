@@ -5,7 +5,6 @@ import (
 	"reflect"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -13,7 +12,7 @@ import (
 // It reads both files. What cannot be read or compared was not made; its error is ctx's.
 func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
 	defer p.Close()
-	src, err := gguf.Open(o.Input)
+	src, err := flashhead.Open(o.Input)
 	if err != nil {
 		return false, ctx.Err()
 	}
@@ -23,13 +22,13 @@ func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
 	if j.check() != nil {
 		return false, ctx.Err()
 	}
-	out, err := gguf.Open(o.Output)
+	out, err := flashhead.OpenConverted(o.Output)
 	if err != nil {
 		return false, ctx.Err()
 	}
 	defer out.Close()
-	found, err := flashhead.FromFile(out, j.head)
-	if err != nil || !j.planned(found) {
+	found := out.Parameters
+	if !j.planned(found) {
 		return false, ctx.Err()
 	}
 	p.Start("comparing with " + o.Output)

@@ -62,7 +62,7 @@ func (t Target) checkOutput() error {
 // Options of a conversion with a map that is made for it. Defaults returns a set to start from.
 type Options struct {
 	Target
-	ClusterSize int // tokens a cluster, 2..1024; 0: DefaultClusterSize
+	ClusterSize int // tokens a cluster, 2..1024; 0: flashhead.ClusterSize
 	Iterations  int // rounds of k-means, 1..1000
 	Seed        uint32
 	Threads     int    // 1 and more; does not change the result
@@ -80,18 +80,6 @@ type Options struct {
 // RankByWidth is the Options.SketchRank that leaves the choice to the program.
 const RankByWidth = -1
 
-// sketchedClusterSize is m of a conversion with a sketch: as that tells a cluster's tokens apart, the bytes of more
-// centroids are better spent on more tokens. What was measured is in docs/accuracy.md.
-const sketchedClusterSize = 64
-
-// DefaultClusterSize returns m, the tokens a cluster, of a conversion with a sketch or without.
-func DefaultClusterSize(sketched bool) int {
-	if sketched {
-		return sketchedClusterSize
-	}
-	return flashhead.DefaultClusterSize
-}
-
 // Defaults returns the options that a user gets who asks for nothing.
 func Defaults() Options {
 	return Options{Iterations: 8, Seed: 1, Threads: processors.Usable(), SketchRank: RankByWidth}
@@ -102,7 +90,7 @@ func (o Options) clusterSize() int {
 	if o.ClusterSize != 0 {
 		return o.ClusterSize
 	}
-	return DefaultClusterSize(o.Calibrate != "" && o.SketchRank != 0)
+	return flashhead.ClusterSize(o.Calibrate != "" && o.SketchRank != 0)
 }
 
 // DefaultOutput returns the name of the output that belongs to an input: model.gguf gives model-flashhead.gguf.

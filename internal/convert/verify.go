@@ -65,7 +65,7 @@ func (j *job) verify(ctx context.Context, path string, source digests) error {
 	fail := func(err error) error {
 		return hint.Wrap(fmt.Errorf("the written file is not right: %w", err), "check the disk; if the source was being changed, try again")
 	}
-	out, err := gguf.Open(path)
+	out, err := flashhead.OpenConverted(path)
 	if err != nil {
 		return fail(err)
 	}
@@ -73,11 +73,7 @@ func (j *job) verify(ctx context.Context, path string, source digests) error {
 	if !slices.EqualFunc(j.src.Tensors, out.Tensors, func(a, b gguf.Tensor) bool { return reflect.DeepEqual(a, b) }) {
 		return fail(errors.New("its tensors are not those of the source"))
 	}
-	params, err := flashhead.FromFile(out, j.head)
-	if err != nil {
-		return fail(err)
-	}
-	if !reflect.DeepEqual(params, j.params) {
+	if !reflect.DeepEqual(out.Parameters, j.params) {
 		return fail(errors.New("its FlashHead keys are not those that were to be written"))
 	}
 	got, err := digest(ctx, path, out.DataStart)

@@ -3,14 +3,12 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
@@ -149,36 +147,27 @@ func (r *Report) library(ctx context.Context, dirs []string, head *native.HeadSh
 // file looks at a GGUF file. It returns what its head asks of a device, nil if the runtime would not use it.
 func (r *Report) file(path string) *native.HeadShape {
 	r.File = &File{Path: path}
-	f, err := gguf.Open(path)
+	m, err := flashhead.Open(path)
 	if err != nil {
 		r.wrong(err)
 		return nil
 	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		r.wrong(fmt.Errorf("%s: %w", path, err))
-		return nil
-	}
+	defer m.Close()
 	r.File.Usable = true
-	obstacle := flashhead.Obstacle(f)
-	if obstacle != nil {
-		r.File.Obstacle = obstacle.Error()
+	if m.Obstacle != nil {
+		r.File.Obstacle = m.Obstacle.Error()
 	}
-	if r.File.Converted = flashhead.Converted(f); !r.File.Converted {
+	if r.File.Converted = m.Converted; !m.Converted {
 		return nil
 	}
-	p, err := flashhead.FromFile(f, head)
+	head, p := m.Head, m.Parameters
 	r.File.Clusters, r.File.Probes = p.Clusters, p.Probes
-	var damage *flashhead.DamageError
 	switch {
-	case errors.As(err, &damage):
-		r.File.Damage = damage.Problems
-		r.wrong(hint.New(fmt.Sprintf("%s has damaged FlashHead keys and will run dense: %v", path, damage), "convert it again: fh-ollama convert --force "+commandline.Quote(path)))
-	case err != nil:
-		r.wrong(err)
-	case obstacle != nil:
-		r.wrong(fmt.Errorf("%s: %w", path, obstacle))
+	case m.Damage != nil:
+		r.File.Damage = m.Damage.Problems
+		r.wrong(flashhead.DamagedFile(path, m.Damage))
+	case m.Obstacle != nil:
+		r.wrong(fmt.Errorf("%s: %w", path, m.Obstacle))
 	default:
 		r.File.Sound = true
 		return &native.HeadShape{

@@ -69,17 +69,18 @@ type job struct {
 
 // openModel checks the file and says what it is.
 func (j *job) openModel() error {
-	f, head, params, err := flashhead.OpenConverted(j.Model)
+	f, err := flashhead.OpenConverted(j.Model)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	head, params := f.Head, f.Parameters
 	if j.Probes, err = points(j.Probes, params.Probes, params.Clusters); err != nil {
 		return err
 	}
 	arch, _ := f.Str("general.architecture")
 	name, _ := f.Str("general.name")
-	if err := j.setContext(f, arch); err != nil {
+	if err := j.setContext(f.File, arch); err != nil {
 		return err
 	}
 
@@ -88,7 +89,7 @@ func (j *job) openModel() error {
 	for _, token := range params.Pinned {
 		j.clusters.pinned[token] = true
 	}
-	cost := flashhead.NewCost(f, head, params)
+	cost := flashhead.NewCost(f.File, head, params)
 	j.report.Model = Model{
 		File: cmp.Or(j.Name, filepath.Base(j.Model)), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes, Pinned: len(params.Pinned),

@@ -6,17 +6,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// ProbeShare and LeastProbes say how many clusters are probed by default: one of so many, and not fewer.
+// DefaultClusterSize is m, the tokens a cluster, without a sketch. SketchedClusterSize is m with one: a sketch tells the
+// tokens of a cluster apart, so the bytes that more centroids would cost are better spent on more tokens (docs/accuracy.md).
 const (
-	ProbeShare  = 16
-	LeastProbes = 256
+	DefaultClusterSize  = 16
+	SketchedClusterSize = 64
 )
 
-// DefaultProbes returns P for K clusters: a sixteenth of them, but at least 256, or an eighth where there are few.
-// 256 is the least that the paper uses, and on the bundled model an eighth instead of a sixteenth makes more than half
-// of the tokens right that were not (FLASHHEAD_PROBES and llama-perplexity, see the README).
-func DefaultProbes(clusters uint32) uint32 {
-	return max((clusters+ProbeShare-1)/ProbeShare, min((clusters+7)/8, LeastProbes))
+// ClusterSize returns the default m of a conversion with a sketch or without.
+func ClusterSize(sketched bool) int {
+	if sketched {
+		return SketchedClusterSize
+	}
+	return DefaultClusterSize
 }
 
 // Centroids have the first of these types by default, or the second where rows do not consist of its blocks.
@@ -41,4 +43,13 @@ func CentroidType(name string, head Head) (gguf.TensorType, error) {
 		return 0, fmt.Errorf("%s needs rows that are a multiple of %d, these have %d", t, t.Block(), head.Width())
 	}
 	return t, nil
+}
+
+// Default returns the parameters that a conversion without options chooses for head. They lack the map and what depends on
+// the tokenizer.
+func Default(head Head) Parameters {
+	p := Parameters{Clusters: head.Clusters(DefaultClusterSize)}
+	p.CentroidType, _ = CentroidType("", head) // the default fits every head
+	_ = p.Select(0, 0)                         // the default fits every K
+	return p
 }

@@ -17,6 +17,9 @@ type Head struct {
 // Vocab returns V, the number of rows. It may be larger than the token list: vocabularies are padded.
 func (h Head) Vocab() int64 { return h.Tensor.Rows() }
 
+// Clusters returns K = ceil(V/m) for clusters of m = size tokens.
+func (h Head) Clusters(size int) uint32 { return uint32((h.Vocab() + int64(size) - 1) / int64(size)) }
+
 // Width returns D, the length of a row.
 func (h Head) Width() int64 { return h.Tensor.Columns() }
 

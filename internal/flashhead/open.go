@@ -9,35 +9,59 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
+// Model is an open GGUF file with the output head that FlashHead works on.
+type Model struct {
+	*gguf.File
+	Head       Head
+	Obstacle   error        // why the runtime keeps this head dense, whatever keys the file has; nil for none
+	Converted  bool         // it has FlashHead keys, sound or damaged
+	Parameters Parameters   // what the keys say, as far as they can be read
+	Damage     *DamageError // why the runtime ignores the keys; nil if they are sound or absent
+}
+
+// Open opens the GGUF file at path; Close it. Damaged keys and an obstacle are no error, a file without an output head is.
+// Errors name the file and carry a way out.
+func Open(path string) (*Model, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	head, err := FindHead(f)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	m := &Model{File: f, Head: head, Obstacle: Obstacle(f), Converted: Converted(f)}
+	if m.Converted {
+		m.Parameters, err = FromFile(f, head)
+		errors.As(err, &m.Damage)
+	}
+	return m, nil
+}
+
 // ErrNotConverted is in the chain of an error when a model has no FlashHead.
 var ErrNotConverted = errors.New("not converted: there is no FlashHead in it")
 
-// OpenConverted opens the converted file at path, which is for the caller to close, with its head and its parameters. Errors
-// name the file and carry a way out.
-func OpenConverted(path string) (*gguf.File, Head, Parameters, error) {
-	f, err := gguf.Open(path)
+// OpenConverted is Open for a file that must be converted and sound.
+func OpenConverted(path string) (*Model, error) {
+	m, err := Open(path)
 	if err != nil {
-		return nil, Head{}, Parameters{}, err
+		return nil, err
 	}
-	head, params, err := readConverted(f, path)
-	if err != nil {
-		f.Close()
-		return nil, Head{}, Parameters{}, fmt.Errorf("%s: %w", path, err)
+	switch {
+	case !m.Converted:
+		err = hint.Wrap(fmt.Errorf("%s: %w", path, ErrNotConverted), "convert it first: fh-ollama convert "+commandline.Quote(path))
+	case m.Damage != nil:
+		err = DamagedFile(path, m.Damage)
+	default:
+		return m, nil
 	}
-	return f, head, params, nil
+	m.Close()
+	return nil, err
 }
 
-func readConverted(f *gguf.File, path string) (Head, Parameters, error) {
-	head, err := FindHead(f)
-	if err != nil {
-		return Head{}, Parameters{}, err
-	}
-	if !Converted(f) {
-		return Head{}, Parameters{}, hint.Wrap(ErrNotConverted, "convert it first: fh-ollama convert "+commandline.Quote(path))
-	}
-	params, err := FromFile(f, head)
-	if err != nil { // a *DamageError
-		return Head{}, Parameters{}, hint.Wrap(err, "convert it again: fh-ollama convert --force "+commandline.Quote(path))
-	}
-	return head, params, nil
+// DamagedFile returns the error of the file at path whose keys are damaged, with a way out.
+func DamagedFile(path string, damage *DamageError) error {
+	return hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, damage),
+		"convert it again: fh-ollama convert --force "+commandline.Quote(path))
 }

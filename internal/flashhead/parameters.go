@@ -8,9 +8,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// DefaultClusterSize is m, the tokens a cluster, of the paper and of the measurements.
-const DefaultClusterSize = 16
-
 // Parameters are the contents of the flashhead keys of one file.
 type Parameters struct {
 	Clusters     uint32   // K

@@ -3,13 +3,11 @@ package inspect
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
 // worthIt is the least ceiling of speed-up that is called worth it.
@@ -80,36 +78,30 @@ type Ceiling struct {
 // File inspects the file at path. Damaged FlashHead keys are part of the report; an error means that there is nothing to
 // report on, and carries a way out.
 func File(path string) (Report, error) {
-	f, err := gguf.Open(path)
+	m, err := flashhead.Open(path)
 	if err != nil {
 		return Report{}, err
 	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		return Report{}, fmt.Errorf("%s: %w", path, err)
+	defer m.Close()
+	arch, _ := m.Str("general.architecture")
+	r := Report{File: path, Architecture: arch, Converted: m.Converted}
+	if m.Obstacle != nil {
+		r.Obstacle = m.Obstacle.Error()
 	}
-	arch, _ := f.Str("general.architecture")
-	r := Report{File: path, Architecture: arch, Converted: flashhead.Converted(f)}
-
-	if err := flashhead.Obstacle(f); err != nil {
-		r.Obstacle = err.Error()
+	params := flashhead.Default(m.Head)
+	switch {
+	case m.Damage != nil:
+		r.Problems = m.Damage.Problems
+	case m.Converted:
+		params, r.Sound = m.Parameters, m.Obstacle == nil
+		r.Parameters = parameters(params)
 	}
-
-	params := defaults(head)
-	if r.Converted {
-		found, err := flashhead.FromFile(f, head)
-		var damage *flashhead.DamageError
-		if errors.As(err, &damage) {
-			r.Problems = damage.Problems
-		} else {
-			params, r.Sound = found, r.Obstacle == ""
-			r.Parameters = parameters(params)
-		}
+	cost := flashhead.NewCost(m.File, m.Head, params)
+	t := m.Head.Tensor
+	r.Head = Head{
+		Tensor: t.Name, Type: t.Type.String(), Rows: t.Rows(), Columns: t.Columns(), Tied: m.Head.Tied, Bytes: t.Bytes,
+		Share: cost.HeadShare(),
 	}
-	cost := flashhead.NewCost(f, head, params)
-	t := head.Tensor
-	r.Head = Head{Tensor: t.Name, Type: t.Type.String(), Rows: t.Rows(), Columns: t.Columns(), Tied: head.Tied, Bytes: t.Bytes, Share: cost.HeadShare()}
 	r.BodyBytes, r.Clusters, r.FreeHead = cost.Body, params.Clusters, cost.FreeHead()
 	r.Expected = []Ceiling{{params.Probes, cost.Ceiling(params.Probes)}}
 	if p := min(256, params.Clusters); p != params.Probes {
@@ -131,13 +123,6 @@ func parameters(p flashhead.Parameters) *Parameters {
 		out.Clustering = &Clustering{ClusterSize: p.ClusterSize, Seed: p.Seed, Iterations: p.Iterations, Objective: p.Objective}
 	}
 	return out
-}
-
-// defaults are the parameters that a conversion would choose.
-func defaults(head flashhead.Head) flashhead.Parameters {
-	k := uint32((head.Vocab() + flashhead.DefaultClusterSize - 1) / flashhead.DefaultClusterSize)
-	centroids, _ := flashhead.CentroidType("", head) // the default always fits
-	return flashhead.Parameters{Clusters: k, Probes: flashhead.DefaultProbes(k), CentroidType: centroids}
 }
 
 // String is the report for people, several lines.

@@ -46,7 +46,7 @@ var clientVersion = regexp.MustCompile(`(?m)(?:client|ollama) version is (\S+)$`
 
 // version asks program for its own version, not for that of a running server; "" without an answer.
 func version(ctx context.Context, program string) string {
-	if !trusted(program) {
+	if !process.Trusted(program) {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)

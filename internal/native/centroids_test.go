@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/native"
-	"github.com/fh-ollama/fh-ollama/internal/nativetest"
+	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 )
 
 // TestNativeCentroids averages rows whose means are worked out by hand, 2 columns of 5 rows in clusters of 3, 1 and 1.

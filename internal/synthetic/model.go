@@ -1,6 +1,7 @@
 package synthetic
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ func (m Model) File() (File, error) {
 	}
 	c.Keys = append(m.keys(), tokenizer(m.Shape.Vocabulary)...)
 	if m.ClusterSize > 0 {
-		parameters, err := m.parameters(c.Tensors)
+		parameters, err := m.parameters(c, size)
 		if err != nil {
 			return File{}, err
 		}
@@ -135,32 +136,37 @@ func (m Model) tensors() []gguf.Tensor {
 	return all
 }
 
-// parameters are those of FlashHead. The tokens are dealt out to the clusters at random, which takes the same time to decode
+// parameters are those of FlashHead for a file of content c with size bytes of tensor data. The tokens are dealt out to the clusters at random, which takes the same time to decode
 // with as a clustering:
 //   - What is read does not depend on which tokens are in a cluster: K centroids, and the rows of P clusters. With the body's
 //     weights in between, more than caches hold, nothing of one token's clusters is left for the next.
 //   - Clusters of different rows have means of their own, so scores differ and the best P lie anywhere in the head. K-means
 //     would put the rows that a tile repeats together, and their clusters would be equally good.
-func (m Model) parameters(tensors []gguf.Tensor) (flashhead.Parameters, error) {
-	head := flashhead.Head{Tensor: tensors[0], Tied: m.Shape.Tied}
-	if !m.Shape.Tied {
-		head.Tensor = tensors[1]
+func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, error) {
+	header := c.Header()
+	f, err := gguf.Read(bytes.NewReader(header), int64(len(header))+size)
+	if err != nil {
+		return flashhead.Parameters{}, err
+	}
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		return flashhead.Parameters{}, err
 	}
 	centroids, err := flashhead.CentroidType("", head)
 	if err != nil {
 		return flashhead.Parameters{}, err
 	}
-	k := uint32((head.Vocab() + int64(m.ClusterSize) - 1) / int64(m.ClusterSize))
+	k := head.Clusters(m.ClusterSize)
 	random := rand.New(rand.NewPCG(1, uint64(head.Vocab())))
 	assignments := make([]uint32, head.Vocab())
 	for i, token := range random.Perm(len(assignments)) {
 		assignments[token] = uint32(i) % k
 	}
-	return flashhead.Parameters{
-		Clusters: k, Probes: flashhead.DefaultProbes(k), Assignments: assignments, Pinned: []uint32{beginToken, endToken},
-		CentroidType: centroids, Sketch: sketch(m.SketchRank, head.Width(), random),
+	p := flashhead.Parameters{
+		Clusters: k, Assignments: assignments, CentroidType: centroids, Sketch: sketch(m.SketchRank, head.Width(), random),
 		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1, ToolVersion: m.Version},
-	}, nil
+	}
+	return p, p.Select(0, 0, flashhead.DefaultPinned(f, head))
 }
 
 // sketch is one of random directions, on which projections keep the products of vectors, roughly (Johnson and Lindenstrauss):

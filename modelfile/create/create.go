@@ -13,7 +13,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
@@ -168,22 +167,15 @@ func free(ctx context.Context, o Options, name string) error {
 
 // isConverted tells whether the file has FlashHead; damaged keys are an error, for the runtime would ignore them.
 func isConverted(path string) (bool, error) {
-	f, err := gguf.Open(path)
+	m, err := flashhead.Open(path)
 	if err != nil {
 		return false, err
 	}
-	defer f.Close()
-	head, err := flashhead.FindHead(f)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
+	defer m.Close()
+	if m.Damage != nil {
+		return false, flashhead.DamagedFile(path, m.Damage)
 	}
-	if !flashhead.Converted(f) {
-		return false, nil
-	}
-	if _, err := flashhead.FromFile(f, head); err != nil {
-		return false, hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, err), "convert it again: fh-ollama convert --force "+commandline.Quote(path))
-	}
-	return true, nil
+	return m.Converted, nil
 }
 
 // convertTo converts the file weights and returns what was made and what removes it.

@@ -17,10 +17,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
-	"github.com/fh-ollama/fh-ollama/internal/trust"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
@@ -101,7 +101,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Version = "0.0.0"
 	}
 	if o.Cache == "" {
-		if o.Cache, err = cache.Folder(); err != nil {
+		if o.Cache, err = atomicfile.CacheFolder(); err != nil {
 			return o, err
 		}
 	}
@@ -185,7 +185,7 @@ func makeCache(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
 	}
-	if !trust.Own(dir) {
+	if !process.Trusted(dir) {
 		return hint.New(dir+" may be written by another user, who could change what is built", "name a folder of your own in FH_OLLAMA_CACHE")
 	}
 	return nil

@@ -21,7 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
@@ -39,7 +39,7 @@ func TestCUDACompiles(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
 		t.Skip("NVIDIA's packages are for Linux on x86-64 and aarch64")
 	}
-	cache, err := cache.Folder()
+	cache, err := atomicfile.CacheFolder()
 	if err != nil {
 		t.Fatal(err)
 	}

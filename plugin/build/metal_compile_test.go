@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
@@ -27,7 +27,7 @@ func TestMetalCompiles(t *testing.T) {
 	if runtime.GOOS == "darwin" {
 		t.Skip("a Mac builds the backend itself")
 	}
-	cache, err := cache.Folder()
+	cache, err := atomicfile.CacheFolder()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
@@ -66,7 +66,7 @@ func Sources(t *testing.T) map[string]string {
 	if testing.Short() {
 		t.Skip("needs the pinned sources; not with -short")
 	}
-	folder, err := cache.Folder()
+	folder, err := atomicfile.CacheFolder()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,6 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
@@ -83,15 +82,11 @@ func (o *options) read(rows string) error {
 	if flag.NArg() != 1 || o.tokens < 1 || o.runs < 1 {
 		return hint.New("what to measure is not clear", "go run ./integration/cmd/batches MODEL-flashhead.gguf; --tokens and --runs are at least 1")
 	}
-	f, err := gguf.Open(o.model)
+	m, err := flashhead.OpenConverted(o.model)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if !flashhead.Converted(f) {
-		return hint.New(o.model+" has no FlashHead", "convert it: fh-ollama convert "+o.model)
-	}
-	return nil
+	return m.Close()
 }
 
 // speeds is tokens a second of all sequences together, by number of sequences.

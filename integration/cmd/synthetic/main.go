@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
@@ -41,7 +41,7 @@ func write(shape, quantization string, rank int, path string) error {
 	if err != nil {
 		return err
 	}
-	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: convert.DefaultClusterSize(rank > 0), SketchRank: rank}
+	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: flashhead.ClusterSize(rank > 0), SketchRank: rank}
 	plan, err := model.File()
 	if err != nil {
 		return err

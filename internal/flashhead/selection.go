@@ -1,11 +1,48 @@
 package flashhead
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
+
+// Which tokens are scored exactly is decided here alone: P, the number of clusters to probe, and the pinned tokens. The
+// runtime takes both from the file; FLASHHEAD_PROBES overrides P when a model is loaded (docs/settings.md).
+
+// Select sets p.Probes and p.Pinned, given p.Clusters. P is the first of these that is not 0: asked, from the user; found, by
+// a calibration or in an imported map, where more than K counts as K; DefaultProbes. Pinned tokens are the union of the sets.
+// It is an error to ask for more than K probes.
+func (p *Parameters) Select(asked int, found uint32, pinned ...[]uint32) error {
+	switch {
+	case int64(asked) > int64(p.Clusters):
+		return hint.New(fmt.Sprintf("%d probes are more than the %d clusters", asked, p.Clusters), "choose fewer --probes")
+	case asked > 0:
+		p.Probes = uint32(asked)
+	case found > 0:
+		p.Probes = min(found, p.Clusters)
+	default:
+		p.Probes = DefaultProbes(p.Clusters)
+	}
+	p.Pinned = append([]uint32{}, slices.Concat(pinned...)...) // not nil: a file without pinned tokens has an empty array
+	slices.Sort(p.Pinned)
+	p.Pinned = slices.Compact(p.Pinned)
+	return nil
+}
+
+// ProbeShare and LeastProbes are the terms of DefaultProbes, for help texts.
+const (
+	ProbeShare  = 16
+	LeastProbes = 256
+)
+
+// DefaultProbes returns P for K clusters: max(K/16, min(K/8, 256)), rounded up. 256 is the least that the paper uses. On the
+// bundled model K/8 instead of K/16 corrects more than half of the wrong tokens (docs/accuracy.md).
+func DefaultProbes(clusters uint32) uint32 {
+	return max((clusters+ProbeShare-1)/ProbeShare, min((clusters+7)/8, LeastProbes))
+}
 
 // maxControlTokens limits how many control tokens are pinned: some vocabularies hold thousands of reserved ones.
 const maxControlTokens = 256
