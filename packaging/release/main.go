@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/release"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -52,7 +52,7 @@ func run(ctx context.Context, prefix, out string) ([]string, error) {
 		return nil, hint.Wrap(err, "run it at the top of a checkout")
 	}
 	// Where a build leaves traces: the folders of sources and of what was compiled.
-	cache, err := cache.Folder()
+	cache, err := atomicfile.CacheFolder()
 	if err != nil {
 		return nil, err
 	}
