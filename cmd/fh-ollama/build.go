@@ -44,6 +44,7 @@ func buildCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "without", Usage: "leave out `SETS` of instructions, e.g. amx,avx512"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "`LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
 			&cli.StringFlag{Name: "cuda-arch", Usage: "`LIST` like 86;90 of GPUs (default: this machine's)"},
+			&cli.BoolFlag{Name: "tests", Usage: "build the test programs and benches too"},
 			&cli.BoolFlag{Name: "strict", Hidden: true, Usage: "fail if FlashHead's own sources have warnings"},
 		},
 		Action: runBuild,
@@ -92,6 +93,7 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 		Jobs:              c.Int("jobs"),
 		CPUVariants:       c.String("cpu-variants"),
 		CUDAArchitectures: c.String("cuda-arch"),
+		Tests:             c.Bool("tests"),
 		Strict:            c.Bool("strict"),
 		Version:           version,
 	}
@@ -99,7 +101,7 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
-		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch"} {
+		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch", "tests"} {
 			if c.IsSet(other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other), "leave one of them out: the plug-in is one library for any stock Ollama")}
 			}

@@ -11,7 +11,7 @@ import (
 
 // Hosts are the versions of ggml that the plug-in of this program was checked with. The plug-in has the same list.
 func Hosts() ([]installation.Host, error) {
-	return installation.ReadHosts(ggmlhead.Sources, "backend/flash-head-hosts.inc")
+	return installation.ReadHosts(ggmlhead.Sources, "hosts/plugin/flash-head-hosts.inc")
 }
 
 // Unchecked says that nobody has checked the plug-in with the ggml of i, "" if somebody has or that cannot be told. It is a

@@ -114,7 +114,7 @@ func reliances(o tree.Overlay) (items []Item, err error) {
 	for _, doc := range []struct {
 		fsys fs.FS
 		name string
-	}{{o.Patches, "README.md"}, {o.Head, "backend/README.md"}} {
+	}{{o.Patches, "README.md"}, {o.Head, "hosts/plugin/README.md"}} {
 		text, err := fs.ReadFile(doc.fsys, doc.name)
 		if err != nil {
 			return nil, err

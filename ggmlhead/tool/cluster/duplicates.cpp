@@ -1,9 +1,19 @@
 #include "duplicates.h"
 
-#include "checkpoint.h"
-
 #include <algorithm>
 #include <cstring>
+
+// Mixes n bytes into a digest.
+static uint64_t fhc_digest(uint64_t digest, const void * data, size_t n) {
+    uint64_t h = (digest ^ n)*0xff51afd7ed558ccdull;
+    for (size_t i = 0; i < n; i += sizeof(uint64_t)) {
+        uint64_t x = 0;
+        memcpy(&x, (const uint8_t *) data + i, n - i < sizeof(x) ? n - i : sizeof(x));
+        h = (h ^ x)*0xff51afd7ed558ccdull;
+        h ^= h >> 32;
+    }
+    return h;
+}
 
 std::vector<uint64_t> fhc_rows_digests(const fhc_rows * rows, fhc_pool * pool) {
     const int64_t n       = rows->n_rows;

@@ -1,7 +1,7 @@
 #include "ggml-flash-head.h"
 
-#include "../core/flash-head-centroids.h"
-#include "../core/flash-head-sketch.h"
+#include "../../core/flash-head-centroids.h"
+#include "../../core/flash-head-sketch.h"
 
 #include <assert.h>
 #include <string.h>

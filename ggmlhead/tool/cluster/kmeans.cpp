@@ -1,7 +1,6 @@
 #include "flash-head-cluster.h"
 
 #include "assign.h"
-#include "checkpoint.h"
 #include "duplicates.h"
 #include "search.h"
 
@@ -99,54 +98,6 @@ static void fhc_run_start(fhc_run * r) {
         memcpy(r->centroids.row(c), r->rows->row(deck[c]), r->rows->row_size());
     }
     r->count.assign(r->n_clusters, 0);
-}
-
-// A digest of all that decides on what the run gives after some number of iterations.
-static uint64_t fhc_run_key(const fhc_run * r, const std::vector<uint64_t> & digests, int64_t n_candidates) {
-    const std::string kind      = r->params->version + " " + fhc_matmul_kind();
-    const int64_t     numbers[] = {
-        r->rows->type, r->rows->n_rows, r->rows->n_cols, r->params->cluster_size, r->params->seed, r->params->start, n_candidates,
-    };
-    uint64_t key = fhc_digest(0, kind.data(), kind.size());
-    key = fhc_digest(key, numbers, sizeof(numbers));
-    return fhc_digest(key, digests.data(), digests.size()*sizeof(digests[0]));
-}
-
-// What the run needs to go on from here; new centroids were not made yet.
-static fhc_checkpoint fhc_run_save(const fhc_run * r, int iteration) {
-    fhc_checkpoint c;
-    c.iteration = iteration;
-    c.random    = r->random;
-    c.cluster   = r->cluster;
-    c.n_groups  = r->groups.n_groups;
-    if (c.n_groups > 1) {
-        c.centers.assign(r->groups.centers.buffer.data, r->groups.centers.buffer.data + r->groups.centers.buffer.size);
-    }
-    return c;
-}
-
-// Goes back to there. Returns false, and changes nothing, if that cannot be this run's.
-static bool fhc_run_restore(fhc_run * r, const fhc_checkpoint & c, int n_iterations) {
-    const int64_t n_centers = c.n_groups > 1 ? GGML_PAD(c.n_groups, 16) : 0;
-    if (c.iteration < 1 || c.iteration > n_iterations || c.objectives.size() != (size_t) c.iteration ||
-        c.cluster.size() != r->ids.size() || c.n_groups < 1 || c.n_groups > r->n_clusters || c.centers.size() != n_centers*r->rows->row_size()) {
-        return false;
-    }
-    for (int32_t k : c.cluster) {
-        if (k < 0 || k >= r->n_clusters) {
-            return false;
-        }
-    }
-    r->random  = c.random;
-    r->cluster = c.cluster;
-    r->count.assign(r->n_clusters, 0);
-    fhc_rows_init(&r->centroids, r->rows->type, r->n_clusters, r->rows->n_cols);
-    r->groups.n_groups = c.n_groups;
-    if (n_centers > 0) {
-        fhc_rows_init(&r->groups.centers, r->rows->type, n_centers, r->rows->n_cols);
-        memcpy(r->groups.centers.buffer.data, c.centers.data(), c.centers.size());
-    }
-    return true;
 }
 
 // New centroids and the objective from the present clusters. An empty cluster restarts at a row of one that is too large.
@@ -267,7 +218,6 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
     }
     result->n_clusters = n_clusters;
     result->objectives.clear();
-    result->checkpoint.clear();
     result->cluster.assign(n_rows, 0);
 
     if (r.n_clusters > 0) {
@@ -279,7 +229,6 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
         const int     n_start      = params->start;
         const int     n_iterations = n_start + params->iterations;
 
-        uint64_t     key = 0;
         fhc_progress p;
         p.iterations = params->iterations;
         auto report = [&](double done) {
@@ -288,35 +237,13 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
                 params->progress(p);
             }
         };
-        const bool keep = !params->checkpoints.empty();
-        if (keep) {
-            key                = fhc_run_key(&r, digests, n_candidates);
-            result->checkpoint = fhc_checkpoint_path(params->checkpoints, key);
-        }
-        auto note = [&](const std::string & text) {
-            if (params->note) {
-                params->note(text);
-            }
-        };
-
-        fhc_checkpoint kept;
-        int first = 0;
-        if (keep && params->resume && fhc_checkpoint_read(result->checkpoint, key, &kept) && fhc_run_restore(&r, kept, n_iterations)) {
-            first = kept.iteration;
-            result->objectives = kept.objectives;
-            fhc_run_update(&r);
-            note(first == n_iterations ? "the clusters are there from an interrupted run"
-                    : "resuming at iteration " + std::to_string(std::max(1, first + 1 - n_start)) + " of " + std::to_string(params->iterations));
-        } else {
-            fhc_run_start(&r);
-        }
-        for (int k = first; k < n_iterations; k++) {
+        fhc_run_start(&r);
+        for (int k = 0; k < n_iterations; k++) {
             const bool balanced = k >= n_start;
             p.stage     = balanced ? "balance" : "start";
             p.iteration = std::max(0, k + 1 - n_start);
             fhc_pool_set_tick(pool, [&](double) { report(k); });
             fhc_run_assign(&r, balanced ? n_candidates : std::max<int64_t>(n_candidates/4, 64), balanced);
-            kept = fhc_run_save(&r, k + 1);
             fhc_run_update(&r);
             fhc_pool_set_tick(pool, nullptr);
 
@@ -328,13 +255,6 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
             p.imbalance = (double) largest*r.n_clusters/r.ids.size() - 1.0;
             result->objectives.push_back(p.objective);
             report(k + 1);
-
-            kept.objectives = result->objectives;
-            std::string why;
-            if (!result->checkpoint.empty() && !fhc_checkpoint_write(result->checkpoint, key, kept, &why)) {
-                note("an interruption would lose what is done: " + why);
-                result->checkpoint.clear();
-            }
         }
         for (size_t i = 0; i < r.ids.size(); i++) {
             result->cluster[r.ids[i]] = (uint32_t) r.cluster[i];

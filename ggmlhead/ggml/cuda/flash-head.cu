@@ -6,7 +6,7 @@
 #include "flash-head-threshold.cuh"
 #include "ggml-cuda/quantize.cuh"
 
-#include "../ggml/ggml-flash-head.h"
+#include "../op/ggml-flash-head.h"
 
 static bool is_wide(const ggml_tensor * rows, const ggml_tensor * x) {
     return ggml_cuda_is_aligned(rows, 16) && ggml_cuda_is_aligned(x, 16);

@@ -13,10 +13,10 @@
 
 #define FLASH_HEAD_FUNCTION static __host__ __device__ __forceinline__
 
-#include "../core/flash-head-draw.h"
-#include "../core/flash-head-sample.h"
-#include "../core/flash-head-select.h"
-#include "../core/flash-head-sketch.h"
+#include "../../core/flash-head-draw.h"
+#include "../../core/flash-head-sample.h"
+#include "../../core/flash-head-select.h"
+#include "../../core/flash-head-sketch.h"
 
 #define FLASH_HEAD_MAX_ROWS 8   // of one call
 #define FLASH_HEAD_THREADS  256 // of a block, but for flash_head_find_threshold: warp_size x as many warps as it takes

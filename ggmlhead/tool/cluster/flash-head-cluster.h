@@ -29,18 +29,11 @@ struct fhc_params {
     int      iterations   = 8;     // balanced Lloyd iterations after the start, at least 1
     uint32_t seed         = 0;
 
-    // where a run keeps what it has after each iteration, and looks for what an earlier one of the same rows and parameters
-    // kept, whatever its number of iterations; "": it keeps nothing
-    std::string checkpoints;       // a folder
-    std::string version;           // of the program: another one's checkpoints are not used
-    bool        resume = true;     // false: what an earlier run kept is replaced
-
     // changed by tests and experiments only
     int64_t  n_candidates = 0;     // centroids that each row is compared with, 0: as many as are affordable
     int      start        = 2;     // cheap unbalanced iterations before: more gained nothing
 
     std::function<void(const fhc_progress &)> progress;     // called on the calling thread, often; may be empty
-    std::function<void(const std::string &)>  note;         // called with what the user should know; may be empty
 };
 
 struct fhc_result {
@@ -49,7 +42,6 @@ struct fhc_result {
     double                objective  = 0.0;
     double                imbalance  = 0.0;
     std::vector<double>   objectives;           // after each iteration, the start's included
-    std::string           checkpoint;           // the file that is kept, for the caller to remove; "": none
 };
 
 // Clusters the rows. Returns false and sets error: fewer than two clusters, wrong parameters, no CPU backend.
