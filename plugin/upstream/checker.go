@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/fh-ollama/fh-ollama/plugin/build"
 )
 
 // State says what became of a thing that is relied on.
@@ -14,122 +17,130 @@ type State string
 
 const (
 	OK      State = "ok"
-	Moved   State = "moved"   // as it was, but in another file
-	Changed State = "changed" // in its file, but not as it was
+	Moved   State = "moved"   // unchanged, but in another file
+	Changed State = "changed" // in its file, but different
 	Gone    State = "gone"    // not found
 )
 
-// Finding is an item, compared with a tree.
+// Finding is the state of one thing that is relied on.
 type Finding struct {
-	Item   Item
+	Reliance
 	State  State
-	Detail string // where it is now, how it differs; "" if it is as it was
+	Detail string // where it is now, or how it differs; "" if it is unchanged
 }
 
-// Checker compares items with trees, which it does not change.
-type Checker struct {
+// checker compares reliances with trees of sources, by their names.
+type checker struct {
 	trees   map[string]fs.FS
 	sources map[string][]file // of a tree, read when something is searched for
 }
 
-type file struct{ name, source string }
+type file struct{ name, text string }
 
-// NewChecker takes the trees by their names, as items call them.
-func NewChecker(trees map[string]fs.FS) *Checker {
-	return &Checker{trees: trees, sources: map[string][]file{}}
+// treesOf are the sources of a build as they come.
+func treesOf(b *build.Builder) map[string]fs.FS {
+	return map[string]fs.FS{"ollama": os.DirFS(b.Ollama.Dir), "llama.cpp": os.DirFS(b.LlamaCpp.Dir)}
 }
 
-// Check compares one item. The error is one of reading.
-func (c *Checker) Check(it Item) (Finding, error) {
-	tree, ok := c.trees[it.Tree]
-	if !ok {
-		return Finding{}, fmt.Errorf("there is no tree %q for %s", it.Tree, it.What)
+// compare returns the state of each of list in trees. The error is one of reading.
+func compare(trees map[string]fs.FS, list []Reliance) (findings []Finding, err error) {
+	c := &checker{trees: trees, sources: map[string][]file{}}
+	for _, r := range list {
+		f := Finding{Reliance: r}
+		if f.State, f.Detail, err = c.check(r); err != nil {
+			return nil, err
+		}
+		findings = append(findings, f)
 	}
-	if count, ok := it.fact.(countFact); ok && strings.HasSuffix(it.File, "/") {
-		return c.checkFolder(it, count)
+	return findings, nil
+}
+
+func (c *checker) check(r Reliance) (state State, detail string, err error) {
+	tree, name, _ := strings.Cut(r.File, "/")
+	if c.trees[tree] == nil {
+		return "", "", fmt.Errorf("there is no source %q for %s", tree, r.What)
 	}
-	source, err := fs.ReadFile(tree, it.File)
+	if count, ok := r.fact.(countFact); ok && strings.HasSuffix(name, "/") {
+		return c.checkFolder(tree, name, count)
+	}
+	text, err := fs.ReadFile(c.trees[tree], name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Finding{}, err
+		return "", "", err
 	}
 	v := verdict{detail: "there is no such file"}
 	if err == nil {
-		v = it.fact.check(string(source))
+		v = r.fact.check(string(text))
 	}
 	if v.holds {
-		return Finding{Item: it, State: OK}, nil
+		return OK, "", nil
 	}
-	elsewhere, err := c.search(it)
+	elsewhere, err := c.search(tree, name, r.fact)
 	switch {
 	case err != nil:
-		return Finding{}, err
+		return "", "", err
 	case len(elsewhere) > 0:
-		return Finding{it, Moved, "now in " + strings.Join(elsewhere, ", ")}, nil
+		return Moved, "now in " + strings.Join(elsewhere, ", "), nil
 	case v.there && v.line > 0:
-		return Finding{it, Changed, fmt.Sprintf("line %d: %s", v.line, v.detail)}, nil
+		return Changed, fmt.Sprintf("line %d: %s", v.line, v.detail), nil
 	case v.there:
-		return Finding{it, Changed, v.detail}, nil
+		return Changed, v.detail, nil
 	}
-	return Finding{it, Gone, v.detail}, nil
+	return Gone, v.detail, nil
 }
 
 // checkFolder counts in all sources of a folder.
-func (c *Checker) checkFolder(it Item, count countFact) (Finding, error) {
-	sources, err := c.read(it.Tree)
+func (c *checker) checkFolder(tree, folder string, count countFact) (State, string, error) {
+	sources, err := c.read(tree)
 	if err != nil {
-		return Finding{}, err
+		return "", "", err
 	}
 	times, places := 0, []string(nil)
 	for _, f := range sources {
-		if !strings.HasPrefix(f.name, it.File) {
+		if !strings.HasPrefix(f.name, folder) {
 			continue
 		}
-		if n := strings.Count(normal(f.source), normal(count.text)); n > 0 {
+		if n := strings.Count(normal(f.text), normal(count.text)); n > 0 {
 			times += n
-			places = append(places, fmt.Sprintf("%s:%d", f.name, countFact{count.text, n}.check(f.source).line))
+			places = append(places, fmt.Sprintf("%s:%d", f.name, countFact{count.text, n}.check(f.text).line))
 		}
 	}
-	switch {
-	case times == count.times:
-		return Finding{Item: it, State: OK}, nil
-	case times == 0:
-		return Finding{it, Gone, fmt.Sprintf("there is no `%s`", count.text)}, nil
+	switch times {
+	case count.times:
+		return OK, "", nil
+	case 0:
+		return Gone, fmt.Sprintf("there is no `%s`", count.text), nil
 	}
-	return Finding{it, Changed, fmt.Sprintf("%d times `%s`, not %d: %s", times, count.text, count.times, strings.Join(places, ", "))}, nil
+	return Changed, fmt.Sprintf("%d times `%s`, not %d: %s", times, count.text, count.times, strings.Join(places, ", ")), nil
 }
 
-// maxPlaces is how many places of a thing that moved are told.
+// maxPlaces limits how many places of a moved thing are reported.
 const maxPlaces = 3
 
-// search looks for an item in the other files of its tree.
-func (c *Checker) search(it Item) (places []string, err error) {
-	sources, err := c.read(it.Tree)
-	if err != nil {
-		return nil, err
-	}
+// search looks for a fact in the other files of a tree.
+func (c *checker) search(tree, name string, fact fact) (places []string, err error) {
+	sources, err := c.read(tree)
 	for _, f := range sources {
-		if f.name == it.File || path.Ext(f.name) == ".go" != (path.Ext(it.File) == ".go") {
+		if f.name == name || path.Ext(f.name) == ".go" != (path.Ext(name) == ".go") {
 			continue
 		}
-		if v := it.fact.check(f.source); v.holds && len(places) < maxPlaces {
+		if v := fact.check(f.text); v.holds && len(places) < maxPlaces {
 			places = append(places, fmt.Sprintf("%s:%d", f.name, v.line))
 		}
 	}
-	return places, nil
+	return places, err
 }
 
 var (
 	sourceEndings = []string{".c", ".cc", ".cpp", ".h", ".hpp", ".m", ".cu", ".cuh", ".metal", ".cmake", ".txt", ".go"}
-	notSearched   = []string{"vendor", "tests", "docs", "models", "examples", "app", "flashhead"} // at the top of a tree
+	notSearched   = []string{"vendor", "tests", "docs", "models", "examples", "app", "flashhead"} // top folders of a tree
 )
 
-// read returns the sources of a tree in which a thing may be searched for.
-func (c *Checker) read(tree string) ([]file, error) {
+// read returns the sources of a tree that are searched.
+func (c *checker) read(tree string) (files []file, err error) {
 	if files, ok := c.sources[tree]; ok {
 		return files, nil
 	}
-	var files []file
-	err := fs.WalkDir(c.trees[tree], ".", func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(c.trees[tree], ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -142,8 +153,8 @@ func (c *Checker) read(tree string) ([]file, error) {
 		if !d.Type().IsRegular() || !slices.Contains(sourceEndings, path.Ext(name)) {
 			return nil
 		}
-		source, err := fs.ReadFile(c.trees[tree], name)
-		files = append(files, file{name, string(source)})
+		text, err := fs.ReadFile(c.trees[tree], name)
+		files = append(files, file{name, string(text)})
 		return err
 	})
 	c.sources[tree] = files

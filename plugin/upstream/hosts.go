@@ -3,8 +3,8 @@ package upstream
 import (
 	"context"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -51,7 +51,7 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 		return HostBuild{}, err
 	}
 	made := HostBuild{Prefix: b.Options.Prefix, GGML: ggmlOf(b.LlamaCpp.Dir)}
-	if made.Relied, made.Changed, err = compareHost(b.Overlay, b.Ollama.Dir, b.LlamaCpp.Dir); err != nil {
+	if made.Relied, made.Changed, err = compareLibrary(b.Overlay.Patches, treesOf(b)); err != nil {
 		return HostBuild{}, err
 	}
 	b.Dir = filepath.Join(b.Options.Cache, "build", b.Key())
@@ -80,26 +80,14 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 	return made, b.Steps.DoAll(ctx, todo)
 }
 
-// compareHost compares what the plug-in relies on with the sources of a host as they come. It returns the number of
-// things compared and those that are not as they were.
-func compareHost(overlay tree.Overlay, ollama, llamaCpp string) (compared int, changed []Finding, err error) {
-	items, err := reliances(overlay)
+// compareLibrary compares what the plug-in library relies on with the sources in trees. It returns how many things were
+// compared, and the findings that are not OK.
+func compareLibrary(patches fs.FS, trees map[string]fs.FS) (compared int, changed []Finding, err error) {
+	list, err := readReliances(patches)
 	if err != nil {
 		return 0, nil, err
 	}
-	checker := NewChecker(map[string]fs.FS{"ollama": os.DirFS(ollama), "llama.cpp": os.DirFS(llamaCpp)})
-	for _, item := range items {
-		if item.For != reliancePlugin {
-			continue
-		}
-		f, err := checker.Check(item)
-		if err != nil {
-			return 0, nil, err
-		}
-		compared++
-		if f.State != OK {
-			changed = append(changed, f)
-		}
-	}
-	return compared, changed, nil
+	list = slices.DeleteFunc(list, func(r Reliance) bool { return r.For != pluginLibrary })
+	findings, err := compare(trees, list)
+	return len(list), slices.DeleteFunc(findings, func(f Finding) bool { return f.State == OK }), err
 }

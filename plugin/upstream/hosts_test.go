@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -9,18 +10,18 @@ import (
 
 // A struct of a host that lacks a member is told, and it alone.
 func TestCompareHost(t *testing.T) {
-	pinned := plugintest.Sources(t)
-	llama := pinned["llama.cpp"]
-	compared, changed, err := compareHost(repository(), pinned["ollama"], llama)
+	trees := plugintest.Trees(t)
+	compared, changed, err := compareLibrary(repository().Patches, trees)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if compared < 40 || len(changed) > 0 {
 		t.Errorf("pinned: %d compared, %v changed", compared, changed)
 	}
-	llama = copyTree(t, llama)
+	llama := copyTree(t, plugintest.Sources(t)["llama.cpp"])
 	edit(t, llama, "ggml/include/ggml-backend.h", "bool mmap_support;", "")
-	if _, changed, err = compareHost(repository(), pinned["ollama"], llama); err != nil {
+	trees["llama.cpp"] = os.DirFS(llama)
+	if _, changed, err = compareLibrary(repository().Patches, trees); err != nil {
 		t.Fatal(err)
 	}
 	if len(changed) != 1 || changed[0].State != Changed || !strings.Contains(changed[0].Detail, "mmap_support") {

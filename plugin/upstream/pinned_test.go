@@ -3,6 +3,7 @@ package upstream
 import (
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,33 +20,27 @@ func repository() tree.Overlay {
 // findings checks everything that is relied on, and returns what does not hold.
 func findings(t *testing.T, trees map[string]fs.FS) (list []Finding) {
 	t.Helper()
-	items, err := reliances(repository())
+	relied, err := readReliances(repository().Patches)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checker := NewChecker(trees)
-	for _, item := range items {
-		f, err := checker.Check(item)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.State != OK {
-			list = append(list, f)
-		}
+	all, err := compare(trees, relied)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return list
+	return slices.DeleteFunc(all, func(f Finding) bool { return f.State == OK })
 }
 
 // What patches and sources rely on is in the pinned sources as the documents say.
 func TestReliance(t *testing.T) {
 	for _, f := range findings(t, plugintest.Trees(t)) {
-		t.Errorf("%s: %s: %s: %s: %s", f.Item.For, f.Item.Place(), f.Item.What, f.State, f.Detail)
+		t.Errorf("%s: %s: %s: %s: %s", f.For, f.File, f.What, f.State, f.Detail)
 	}
 }
 
 // Every patch says in a table what it relies on.
 func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
-	items, err := reliances(repository())
+	items, err := readReliances(repository().Patches)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +55,7 @@ func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
 	for _, patch := range series {
 		number, _, _ := strings.Cut(patch.Name, "-")
 		if rows[number] == 0 {
-			t.Errorf("patches/README.md has no row for %s", patch.Name)
+			t.Errorf("patches/relies.toml has nothing of %s", patch.Name)
 		}
 	}
 }
@@ -124,7 +119,7 @@ func TestRelianceFindsPlantedChanges(t *testing.T) {
 			}
 			found := findings(t, changed)
 			for _, f := range found {
-				if f.State == planted.state && strings.Contains(f.Item.What, planted.item) && strings.Contains(f.Detail, planted.detail) {
+				if f.State == planted.state && strings.Contains(f.What, planted.item) && strings.Contains(f.Detail, planted.detail) {
 					return
 				}
 			}

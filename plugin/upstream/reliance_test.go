@@ -7,44 +7,54 @@ import (
 	"testing/fstest"
 )
 
-const doc = `# Things
+const relied = `
+[[001]]
+what = "version"
+file = "x/a.h"
+texts = ["VERSION 2"]
 
-| a table | of another kind |
-|---|---|
-| is left | alone |
+[[001]]
+what = "order"
+file = "x/src/c.cpp"
+texts = ["first(a || b);", "second();"]
 
-### Structs
+[[001]]
+file = "x/a.hpp"
+struct = "model"
+members = "output build"
 
-| file | struct | members |
-|---|---|---|
-| x/a.h | ` + "`thing_i` | `name  call  ne kind`" + ` |
+[[002]]
+what = "ours goes between"
+file = "x/a.h"
+enum = "op"
+names = """
+  OP_GLU=7
+  OP_COUNT
+"""
 
-### Members
+[[002]]
+file = "x/a.h"
+struct = "thing_i"
+members = "name call ne kind"
+exact = true
 
-| for | file | struct | members |
-|---|---|---|---|
-| 001 | x/a.hpp | ` + "`model` | `output build`" + ` |
+[[plug-in]]
+what = "calls"
+file = "x/src/c.cpp"
+texts = ["second();"]
+times = 2
 
-### Enums
-
-| for | file | enum | names | what |
-|---|---|---|---|---|
-| 002 | x/a.h | ` + "`op` | `OP_GLU=7 OP_COUNT`" + ` | ours goes between |
-
-### Texts
-
-| what | file | as it stands there |
-|---|---|---|
-| version | x/a.h | ` + "`VERSION 2`" + ` |
-| order | x/src/c.cpp | ` + "`first(a \\|\\| b);` `second();`" + ` |
-
-### Counts
-
-| what | file | as it stands there | times |
-|---|---|---|---|
-| calls | x/src/c.cpp | ` + "`second();`" + ` | 2 |
-| calls anywhere | x/src/ | ` + "`second();`" + ` | 3 |
+[[plug-in]]
+what = "calls anywhere"
+file = "x/src/"
+texts = ["second();"]
+times = 3
 `
+
+// reliancesOf reads the list in the text of relies.toml.
+func reliancesOf(text string) ([]Reliance, error) {
+	return readReliances(fstest.MapFS{"relies.toml": {Data: []byte(text)}})
+}
 
 var sound = map[string]string{
 	"a.h": `
@@ -91,18 +101,17 @@ func changedTree(changes map[string]string) map[string]fs.FS {
 // failing returns, of a tree, what does not hold: "WHAT: STATE: DETAIL".
 func failing(t *testing.T, trees map[string]fs.FS) (list []string) {
 	t.Helper()
-	items, err := Read(doc)
-	if err != nil || len(items) != 7 {
-		t.Fatalf("%d items, %v", len(items), err)
+	relies, err := reliancesOf(relied)
+	if err != nil || len(relies) != 7 {
+		t.Fatalf("%d reliances, %v", len(relies), err)
 	}
-	checker := NewChecker(trees)
-	for _, it := range items {
-		f, err := checker.Check(it)
-		if err != nil {
-			t.Fatal(err)
-		}
+	findings, err := compare(trees, relies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
 		if f.State != OK {
-			list = append(list, it.What+": "+string(f.State)+": "+f.Detail)
+			list = append(list, f.What+": "+string(f.State)+": "+f.Detail)
 		}
 	}
 	return list
@@ -114,13 +123,13 @@ func TestEverythingHoldsInASoundTree(t *testing.T) {
 	}
 }
 
-func TestItemsSayWhomTheyAreFor(t *testing.T) {
-	items, err := Read(doc)
+func TestReliancesSayWhomTheyAreFor(t *testing.T) {
+	list, err := reliancesOf(relied)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if it := items[2]; it.For != "002" || it.What != "enum op: ours goes between" || it.Place() != "x/a.h" {
-		t.Errorf("%+v", it)
+	if r := list[3]; r.For != "002" || r.What != "enum op: ours goes between" || r.File != "x/a.h" {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -161,9 +170,9 @@ func TestPlantedChangesAreNamed(t *testing.T) {
 func TestWhatMovedIsFound(t *testing.T) {
 	list := failing(t, changedTree(map[string]string{"a.h": "", "include/new.h": "\n" + sound["a.h"]}))
 	want := []string{
-		"struct thing_i: moved: now in include/new.h:6",
-		"enum op: ours goes between: moved: now in include/new.h:4",
 		"version: moved: now in include/new.h:3",
+		"enum op: ours goes between: moved: now in include/new.h:4",
+		"struct thing_i: moved: now in include/new.h:6",
 	}
 	if strings.Join(list, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q", list)
@@ -183,24 +192,25 @@ func TestTheNearestLineIsTold(t *testing.T) {
 	}
 }
 
-func TestRowsThatAreNotUnderstood(t *testing.T) {
+func TestReliancesThatAreNotUnderstood(t *testing.T) {
 	for _, bad := range []string{
-		"### Texts\n| what | file | as it stands there |\n|-|-|-|\n| no | x/code | here |",
-		"### Texts\n| what | file | as it stands there |\n|-|-|-|\n| no | file | `here` |",
-		"### Other\n| what | file | as it stands there |\n|-|-|-|\n| x | y/z | `z` |",
-		"### Structs\n| file | struct | members |\n|-|-|-|\n| x/y | `a` | b |",
-		"### Enums\n| file | enum | names |\n|-|-|-|\n| x/y | `a` |",
-		"### Counts\n| file | as it stands there | times |\n|-|-|-|\n| x/y | `a` | often |",
+		`file = "x/y"`,
+		`texts = ["z"]`,
+		`file = "x"` + "\n" + `texts = ["z"]`,
+		`file = "x/y"` + "\n" + `texts = ["z", "z"]` + "\ntimes = 2",
+		`file = "x/y"` + "\n" + `struct = "a"`,
+		`file = "x/y"` + "\n" + `struct = "a"` + "\n" + `names = "b"`,
+		`file = "x/y"` + "\n" + `texts = ["z"]` + "\nkind = 1",
 	} {
-		if _, err := Read(bad); err == nil {
+		if _, err := reliancesOf("[[001]]\n" + bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}
-	items, err := Read("### Texts\n| what | file | as it stands there |\n|-|-|-|\n| x | y/z | `z` |")
-	if err != nil || len(items) != 1 {
-		t.Fatal(items, err)
+	list, err := reliancesOf("[[001]]\nfile = \"other/z\"\ntexts = [\"z\"]")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := NewChecker(changedTree(nil)).Check(items[0]); err == nil {
-		t.Error("a tree that is not there was checked")
+	if _, err := compare(changedTree(nil), list); err == nil {
+		t.Error("a source that is not there was checked")
 	}
 }

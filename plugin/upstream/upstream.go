@@ -6,13 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -106,53 +103,21 @@ func (c *check) chooseSeries(_ context.Context, st *step.Step) (err error) {
 	return err
 }
 
-// reliancePlugin is whom the rows are for that name no patch.
-const reliancePlugin = "plug-in"
-
-// reliances returns the rows of the tables of patches and plug-in, in the order of whom they are for.
-func reliances(o tree.Overlay) (items []Item, err error) {
-	for _, doc := range []struct {
-		fsys fs.FS
-		name string
-	}{{o.Patches, "README.md"}, {o.Head, "hosts/plugin/README.md"}} {
-		text, err := fs.ReadFile(doc.fsys, doc.name)
-		if err != nil {
-			return nil, err
-		}
-		rows, err := Read(string(text))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", doc.name, err)
-		}
-		items = append(items, rows...)
-	}
-	for i := range items {
-		if items[i].For == "" {
-			items[i].For = reliancePlugin
-		}
-	}
-	slices.SortStableFunc(items, func(a, b Item) int { return strings.Compare(a.For, b.For) })
-	return items, nil
-}
-
-// checkReliance compares all that is relied on with the sources as they come.
+// checkReliance compares everything that is relied on with the unpatched sources.
 func (c *check) checkReliance(_ context.Context, st *step.Step) error {
-	items, err := reliances(c.Overlay)
+	list, err := readReliances(c.Overlay.Patches)
 	if err != nil {
 		return err
 	}
-	checker := NewChecker(map[string]fs.FS{"ollama": os.DirFS(c.Ollama.Dir), "llama.cpp": os.DirFS(c.LlamaCpp.Dir)})
-	for _, item := range items {
-		f, err := checker.Check(item)
-		if err != nil {
-			return err
-		}
+	findings, err := compare(treesOf(c.Builder), list)
+	for _, f := range findings {
 		c.report.add(Row{
-			Part: "relied on by " + item.For, Item: item.What, Where: item.Place(),
+			Part: "relied on by " + f.For, Item: f.What, Where: f.File,
 			State: string(f.State), Detail: f.Detail, Failed: f.State != OK,
 		})
 	}
 	st.Note("%s", c.report.lastPart("relied on"))
-	return nil
+	return err
 }
 
 // key names the scratch folder; see build.key. Another series makes another tree.

@@ -93,7 +93,7 @@ func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions,
 			return err
 		}
 		for _, f := range made[i].Changed {
-			fmt.Printf("  %s, %s: %s, %s\n", f.Item.What, f.Item.Place(), f.State, f.Detail)
+			fmt.Printf("  %s, %s: %s, %s\n", f.What, f.File, f.State, f.Detail)
 		}
 	}
 	rows, err := checkAll(ctx, pins, made, harness.Prefix(own), whole)

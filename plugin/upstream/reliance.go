@@ -1,0 +1,89 @@
+package upstream
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// pluginLibrary names what the plug-in library relies on.
+const pluginLibrary = "plug-in"
+
+// Reliance is one thing that is relied on.
+type Reliance struct {
+	For  string `toml:"-"` // who relies on it, e.g. the number of a patch
+	What string // for people
+	File string // begins with the name of the source; for a count it may be a folder, which ends in /
+
+	Struct  string
+	Members words
+	Exact   bool
+	Enum    string
+	Names   words
+	Texts   []string
+	Times   int
+
+	fact fact
+}
+
+// words are separated by white space.
+type words []string
+
+func (w *words) UnmarshalText(text []byte) error {
+	*w = strings.Fields(string(text))
+	return nil
+}
+
+// readReliances reads patches/relies.toml, in the order of whom it is for. An unknown or missing key is an error.
+func readReliances(patches fs.FS) (list []Reliance, err error) {
+	const name = "relies.toml"
+	data, err := fs.ReadFile(patches, name)
+	if err != nil {
+		return nil, err
+	}
+	var tables map[string][]Reliance
+	meta, err := toml.Decode(string(data), &tables)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: unknown key %s", name, unknown[0])
+	}
+	for _, user := range slices.Sorted(maps.Keys(tables)) {
+		for i, r := range tables[user] {
+			r.For = user
+			if err := r.complete(); err != nil {
+				return nil, fmt.Errorf("%s: entry %d of %s: %w", name, i+1, user, err)
+			}
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
+// complete makes the fact that the keys describe.
+func (r *Reliance) complete() error {
+	if _, file, _ := strings.Cut(r.File, "/"); file == "" {
+		return fmt.Errorf("no file: %q", r.File)
+	}
+	describe := func(what string) { r.What = strings.TrimSuffix(what+": "+r.What, ": ") }
+	switch {
+	case r.Struct != "" && len(r.Members) > 0:
+		describe("struct " + r.Struct)
+		r.fact = structFact{r.Struct, r.Members, r.Exact}
+	case r.Enum != "" && len(r.Names) > 0:
+		describe("enum " + r.Enum)
+		r.fact = enumFact{r.Enum, r.Names}
+	case len(r.Texts) == 1 && r.Times > 0:
+		r.fact = countFact{r.Texts[0], r.Times}
+	case len(r.Texts) > 0 && r.Times == 0:
+		r.fact = textFact(r.Texts)
+	default:
+		return fmt.Errorf("no struct with members, enum with names, texts, or one text with times")
+	}
+	return nil
+}
