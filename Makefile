@@ -23,7 +23,7 @@ help:
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
 	@echo 'make install     the patched Ollama in PREFIX (/opt/ollama-flashhead), beside a stock one; make uninstall takes it away'
-	@echo 'make release     an archive for any machine of this kind and checksums in build/release/'
+	@echo 'make release     an archive for any machine of this kind and its checksum, in build/release/'
 	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
 	@echo 'make check-metal check the Metal kernels and the code around them without a Mac'
 	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
@@ -69,7 +69,7 @@ release: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 release: program
 	build/fh-ollama build --cpu-variants all --prefix build/release/prefix
 	build/fh-ollama build --plugin --prefix build/release/prefix
-	$(GO) run ./packaging/release
+	$(GO) run ./integration/cmd/release
 
 demo: stock plugin build
 	$(GO) run ./integration/cmd/demo
