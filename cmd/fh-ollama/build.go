@@ -27,11 +27,10 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an Ollama with FlashHead from pinned sources",
-		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles\n" +
-			"them, and runs the result; with --plugin builds what `fh-ollama install` adds\n" +
-			"to a stock Ollama. Needs a C++ compiler, CMake, ninja; without --plugin Go and\n" +
-			"git too. llama.cpp comes from pip's package index. Downloads and builds are in\n" +
-			"FH_OLLAMA_CACHE; compilers see variables that FH_OLLAMA_PASS_ENV names.\n\n" +
+		Description: "Fetches, patches and compiles Ollama and llama.cpp, then runs the result.\n" +
+			"--plugin builds what `fh-ollama install` adds to a stock Ollama. Needs a C++\n" +
+			"compiler, CMake and ninja; without --plugin also Go and git. FH_OLLAMA_CACHE\n" +
+			"holds downloads and builds; FH_OLLAMA_PASS_ENV lists variables for compilers.\n\n" +
 			"Example: fh-ollama build --prefix ~/ollama-flashhead",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "prefix", Usage: "build into `DIR` (default: dist or dist-stock)"},
