@@ -42,7 +42,7 @@ func buildCommand() *cli.Command {
 			&cli.StringFlag{Name: "cpu-variants", Value: build.CPUNative, Usage: "`WHICH` processors: native or all"},
 			&cli.StringSliceFlag{Name: "without", Usage: "leave out instruction `SETS`, e.g. amx,avx512"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "build a `LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
-			&cli.StringFlag{Name: "cuda-arch", Usage: "build for GPUs in `LIST`, e.g. 86;90 (default: this machine's)"},
+			&cli.StringFlag{Name: "cuda-arch", Usage: "for GPUs in `LIST`, e.g. 86;90 (default: this machine's)"},
 			&cli.BoolFlag{Name: "strict", Hidden: true, Usage: "fail if FlashHead's own sources have warnings"},
 		},
 		Action: runBuild,
