@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime"
-	"slices"
 
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -126,4 +125,4 @@ func (c *check) key() string {
 }
 
 // touched returns the files of llama.cpp that the series changes.
-func (c *check) touched() []string { return slices.Sorted(slices.Values(tree.NamedFiles(c.ours))) }
+func (c *check) touched() []string { return tree.NamedFiles(c.ours) }

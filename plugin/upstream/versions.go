@@ -2,12 +2,10 @@ package upstream
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,20 +59,10 @@ func (c *check) resolve(ctx context.Context, st *step.Step) error {
 }
 
 func (c *check) resolveOllama(ctx context.Context, version string) error {
-	var out bytes.Buffer
-	err := step.Command{
-		Path: c.Tools.Go, Args: []string{"mod", "download", "-json", c.Pins.Ollama.Module + "@" + version},
-		Dir: c.Builder.Options.Cache, Env: source.GoEnvironment(), Log: c.FetchLog("ollama-" + version), Stdout: &out,
-	}.Run(ctx)
-	var got struct{ Sum, Error string }
-	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {
-		return hint.Wrap(errors.New(got.Error), "check the version, the network and GOPROXY, or give a checkout with --ollama-source DIR")
-	}
-	if err != nil {
-		return err
-	}
-	c.Pins.Ollama.Version, c.Pins.Ollama.Sum = version, got.Sum
-	return nil
+	c.Pins.Ollama.Version = version
+	got, err := source.DownloadOllama(ctx, c.Tools.Go, c.Pins.Ollama, c.Builder.Options.Cache, c.FetchLog("ollama-"+version))
+	c.Pins.Ollama.Sum = got.Sum
+	return err
 }
 
 func (c *check) resolveLlamaCpp(ctx context.Context, st *step.Step, version string) error {
