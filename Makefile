@@ -2,8 +2,8 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed soak program build plugin stock install uninstall release bench test test-short fuzz lint staticcheck \
-	vulncheck warnings arm64 op-test check-cuda check-metal check-upstream check-hosts gpu clean
+.PHONY: help demo speed soak program build build-tests plugin stock install uninstall release bench test test-short fuzz lint staticcheck \
+	vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu clean
 
 GO ?= go
 
@@ -17,12 +17,13 @@ help:
 	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (a quarter of an hour on 2 cores; longer the first time)'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make fuzz        feed damaged files to what reads files; FUZZTIME=10m for longer'
-	@echo 'make lint        style of the Go code; staticcheck, vulncheck, warnings and arm64 are the other checks of the sources'
+	@echo 'make lint        style of the Go code; staticcheck, vulncheck and arm64 are the other checks of the sources'
 	@echo 'make build       a patched Ollama in dist/'
+	@echo 'make build-tests the same with test programs and benches, which make test uses'
 	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
 	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
 	@echo 'make install     the patched Ollama in PREFIX (/opt/ollama-flashhead), beside a stock one; make uninstall takes it away'
-	@echo 'make release     an archive for any machine of this kind, a bill of materials and checksums in build/release/'
+	@echo 'make release     an archive for any machine of this kind and its checksum, in build/release/'
 	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
 	@echo 'make check-metal check the Metal kernels and the code around them without a Mac'
 	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
@@ -46,8 +47,12 @@ program:
 build: program
 	build/fh-ollama build --backends $(BACKENDS)
 
+# The same with the test programs and benches. Warnings in FlashHead's own sources are errors.
+build-tests: program
+	build/fh-ollama build --tests --strict --backends $(BACKENDS)
+
 plugin: program
-	build/fh-ollama build --plugin
+	build/fh-ollama build --plugin $(STRICT)
 
 stock: program
 	build/fh-ollama build --stock --backends $(BACKENDS)
@@ -64,7 +69,7 @@ release: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 release: program
 	build/fh-ollama build --cpu-variants all --prefix build/release/prefix
 	build/fh-ollama build --plugin --prefix build/release/prefix
-	$(GO) run ./packaging/release
+	$(GO) run ./integration/cmd/release
 
 demo: stock plugin build
 	$(GO) run ./integration/cmd/demo
@@ -87,7 +92,7 @@ check-upstream:
 
 # Releases of third_party/hosts.toml, all of them if none is named; FLAGS=--ggml stops at the plug-in's own test. Not a part
 # of make test: each release is a build of llama-server.
-check-hosts: build plugin
+check-hosts: build-tests plugin
 	$(GO) run ./integration/cmd/hosts $(FLAGS) $(VERSION)
 
 DURATION ?= 10m
@@ -116,11 +121,6 @@ vulncheck:
 		echo 'NOT CHECKED for known vulnerabilities: $(VULNDB) cannot be reached; VULNDB=URL names a mirror'; code=0; \
 	fi; exit $$code
 
-# What is compiled of ours, without a warning.
-warnings: program
-	build/fh-ollama build --strict --backends $(BACKENDS)
-	build/fh-ollama build --strict --plugin
-
 # A part of make test too: the kernels for Arm, compiled on this machine, run by an emulator.
 arm64:
 	$(GO) test -count=1 -v -run Arm64 ./ggmlhead
@@ -137,7 +137,7 @@ fuzz:
 	fuzz flashhead FuzzParameters 5000x; \
 	fuzz convert FuzzConvert 500x
 
-op-test: build
+op-test: build-tests
 	dist/lib/ollama/test-flash-head
 	dist/lib/ollama/test-flash-head-map
 	dist/lib/ollama/test-flash-head-cluster
@@ -152,15 +152,15 @@ check-cuda:
 	$(GO) test -count=1 -v -run '^TestCUDACompiles$$' ./plugin/build
 
 gpu: BACKENDS = cpu,rpc,cuda
-gpu: build
+gpu: build-tests
 	$(GO) run ./integration/cmd/gpu $(FLAGS)
 
 # Where there is a Mac, test-flash-head runs on its GPU instead.
-check-metal: build
+check-metal: build-tests
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin/build
 
-test: lint staticcheck vulncheck fuzz warnings op-test check-metal stock plugin
+test: lint staticcheck vulncheck fuzz op-test check-metal stock plugin
 	$(GO) test -count=1 -timeout 75m ./...
 
 clean:

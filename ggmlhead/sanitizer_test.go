@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
 )
 
@@ -45,7 +45,7 @@ func TestGGMLUnderSanitizers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}
-	cache, err := cache.Folder()
+	cache, err := atomicfile.CacheFolder()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/doctor"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/process"
+	"github.com/fh-ollama/fh-ollama/plugin/doctor"
 )
 
 // examine runs the doctor of the patched build against o.

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/doctor"
+	"github.com/fh-ollama/fh-ollama/plugin/doctor"
 )
 
 // A user gives the plug-in to the Ollama that is installed, runs a model with it, and takes it away again.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/cache"
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
@@ -59,7 +59,7 @@ func pinnedLlamaCpp(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := cache.Folder()
+	cache, err := atomicfile.CacheFolder()
 	if err != nil {
 		t.Fatal(err)
 	}

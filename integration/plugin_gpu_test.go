@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/placement"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
 // gpuLine is where a server tells which device models will run on.
@@ -22,7 +22,7 @@ func TestPluginLeavesGPU(t *testing.T) {
 	copyTree(t, string(stock(t).Prefix), string(without.Prefix))
 	with := host{Prefix: harness.Prefix(filepath.Join(t.TempDir(), "ollama"))}
 	copyTree(t, string(without.Prefix), string(with.Prefix))
-	copyTree(t, plugin(t).library(), with.Lib(placement.BesideName))
+	copyTree(t, plugin(t).library(), with.Lib(install.BesideName))
 
 	gpu := []string{"FAKE_BACKEND_CUDA=1", "GGML_BACKEND_PATH=" + patched(t).Lib(fakeBackend)}
 	list := func(h host) string {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/trial"
+	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
 // A trial by the stock Ollama's own llama-server says that the plug-in works, or why it does not.

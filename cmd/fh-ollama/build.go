@@ -26,11 +26,10 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an Ollama with FlashHead from pinned sources",
-		Description: "Fetches, verifies and patches Ollama and llama.cpp, compiles them and checks\n" +
-			"the result. With --plugin, builds the plug-in that `fh-ollama install` adds to a\n" +
-			"stock Ollama. Needs a C++ compiler, CMake and ninja; without --plugin also Go\n" +
-			"and git. llama.cpp comes from the package index that pip uses. The cache is\n" +
-			"FH_OLLAMA_CACHE. Compilers see the variables named in FH_OLLAMA_PASS_ENV.\n\n" +
+		Description: "Fetches, patches and compiles Ollama and llama.cpp, then runs the result.\n" +
+			"--plugin builds what `fh-ollama install` adds to a stock Ollama. Needs a C++\n" +
+			"compiler, CMake and ninja; without --plugin also Go and git. FH_OLLAMA_CACHE\n" +
+			"holds downloads and builds; FH_OLLAMA_PASS_ENV lists variables for compilers.\n\n" +
 			"Example: fh-ollama build --prefix ~/ollama-flashhead",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "prefix", Usage: "build into `DIR` (default: dist or dist-stock)"},
@@ -43,6 +42,7 @@ func buildCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "without", Usage: "leave out instruction `SETS`, e.g. amx,avx512"},
 			&cli.StringSliceFlag{Name: "backends", Usage: "build a `LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
 			&cli.StringFlag{Name: "cuda-arch", Usage: "for GPUs in `LIST`, e.g. 86;90 (default: this machine's)"},
+			&cli.BoolFlag{Name: "tests", Usage: "build the test programs and benches too"},
 			&cli.BoolFlag{Name: "strict", Hidden: true, Usage: "fail if FlashHead's own sources have warnings"},
 		},
 		Action: runBuild,
@@ -91,6 +91,7 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 		Jobs:              c.Int("jobs"),
 		CPUVariants:       c.String("cpu-variants"),
 		CUDAArchitectures: c.String("cuda-arch"),
+		Tests:             c.Bool("tests"),
 		Strict:            c.Bool("strict"),
 		Version:           version,
 	}
@@ -99,7 +100,7 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 			"name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
-		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch"} {
+		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch", "tests"} {
 			if c.IsSet(other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other),
 					"leave one of them out: one plug-in works in any stock Ollama")}

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
@@ -25,7 +23,7 @@ func convertCommand() *cli.Command {
 		Usage:     "add FlashHead to a copy of a model",
 		ArgsUsage: "IN.gguf|NAME",
 		Description: "Writes a copy with a map of clusters; its tensors stay as they are, so that any\n" +
-			"Ollama or llama.cpp loads it. Goes on where it was interrupted, or --restart.\n\n" +
+			"Ollama or llama.cpp loads it.\n\n" +
 			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},
@@ -48,7 +46,6 @@ func convertFlags() []cli.Flag {
 			flashhead.ClusterSize(false), flashhead.ClusterSize(true))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
-		&cli.BoolFlag{Name: "restart", Usage: "begin anew what was interrupted", Hidden: true}, // in the description, for want of lines
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
 		&cli.IntFlag{Name: "probes", Usage: fmt.Sprintf("clusters `P` scored a token (default: a %dth, or %d)", flashhead.ProbeShare, flashhead.LeastProbes)},
 		centroidTypeFlag(),
@@ -78,10 +75,6 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		},
 		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
 		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"), SketchRank: convert.RankByWidth,
-		Restart: c.Bool("restart"),
-	}
-	if cache, err := atomicfile.CacheFolder(); err == nil { // without a folder of the user's, an interruption loses what was done
-		o.Checkpoints = filepath.Join(cache, "checkpoints")
 	}
 	if c.IsSet("sketch-rank") {
 		o.SketchRank = c.Int("sketch-rank")

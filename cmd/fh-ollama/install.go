@@ -8,7 +8,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/placement"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
 func installCommand() *cli.Command {
@@ -34,15 +34,15 @@ func installCommand() *cli.Command {
 }
 
 func runInstall(c *cli.Context) error {
-	o, err := placementOptions(c)
+	o, err := installOptions(c)
 	if err != nil {
 		return err
 	}
 	if c.IsSet("prefix") {
 		return installPrefix(c, o)
 	}
-	o.Ollama, o.Library, o.Search, o.IntoLib = c.Path("ollama"), c.Path("lib"), placement.LibraryPaths(), c.Bool("into-lib")
-	result, err := placement.Install(c.Context, o)
+	o.Ollama, o.Library, o.Search, o.IntoLib = c.Path("ollama"), c.Path("lib"), install.LibraryPaths(), c.Bool("into-lib")
+	result, err := install.Plugin(c.Context, o)
 	if err != nil {
 		return err
 	}
@@ -50,15 +50,15 @@ func runInstall(c *cli.Context) error {
 	return err
 }
 
-// placementOptions returns what install and uninstall share.
-func placementOptions(c *cli.Context) (placement.Options, error) {
+// installOptions returns what install and uninstall share.
+func installOptions(c *cli.Context) (install.Options, error) {
 	if c.NArg() > 0 {
 		name := c.Command.Name
-		return placement.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()), "see fh-ollama "+name+" --help")}
+		return install.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()), "see fh-ollama "+name+" --help")}
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return placement.Options{}, err
+		return install.Options{}, err
 	}
-	return placement.Options{DryRun: c.Bool("dry-run"), Program: program, Places: installation.Here()}, nil
+	return install.Options{DryRun: c.Bool("dry-run"), Program: program, Places: installation.Here()}, nil
 }

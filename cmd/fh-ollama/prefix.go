@@ -12,9 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/placement"
-	"github.com/fh-ollama/fh-ollama/internal/prefix"
-	"github.com/fh-ollama/fh-ollama/packaging"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
 // besideHost is where an Ollama beside a stock one listens: the next port.
@@ -36,7 +34,7 @@ func prefixOf(c *cli.Context, others ...string) (string, error) {
 }
 
 // installPrefix installs the build that this program, in its bin, belongs to.
-func installPrefix(c *cli.Context, o placement.Options) error {
+func installPrefix(c *cli.Context, o install.Options) error {
 	dir, err := prefixOf(c, "ollama", "lib", "into-lib")
 	if err != nil {
 		return err
@@ -47,21 +45,22 @@ func installPrefix(c *cli.Context, o placement.Options) error {
 	}
 	service, stock := o.Places.Service()
 	if !stock {
-		service = packaging.Alone
+		service = install.ServiceAlone
 	}
-	result, err := prefix.Install(c.Context, filepath.Dir(filepath.Dir(program)), dir, service, o.DryRun)
+	result, err := install.Prefix(c.Context, install.PrefixOptions{
+		From: filepath.Dir(filepath.Dir(program)), Dir: dir, Service: service, DryRun: o.DryRun})
 	if err != nil {
 		return err
 	}
 	printInstalled(c.App.Writer, result, o.DryRun)
-	if _, err := user.Lookup(packaging.User); !stock && err != nil {
-		fmt.Fprintf(c.App.Writer, "\nnote: the service runs as the user %s, whom this machine lacks;\n  make that user, or name another in the service's line User=\n", packaging.User)
+	if _, err := user.Lookup(install.ServiceUser); !stock && err != nil {
+		fmt.Fprintf(c.App.Writer, "\nnote: the service runs as the user %s, whom this machine lacks;\n  make that user, or name another in the service's line User=\n", install.ServiceUser)
 	}
 	return nil
 }
 
 // printInstalled says what was installed and how it is run beside a stock Ollama.
-func printInstalled(out io.Writer, r prefix.Installed, dryRun bool) {
+func printInstalled(out io.Writer, r install.PrefixResult, dryRun bool) {
 	verb := "installed"
 	if dryRun {
 		verb = "would install"
@@ -87,13 +86,13 @@ The way back:
 }
 
 // uninstallPrefix removes what installPrefix has installed.
-func uninstallPrefix(c *cli.Context, o placement.Options) error {
+func uninstallPrefix(c *cli.Context, o install.Options) error {
 	dir, err := prefixOf(c)
 	if err != nil {
 		return err
 	}
 	running := serverOf(c.Context, o.Places, dir)
-	result, err := prefix.Uninstall(dir, o.DryRun)
+	result, err := install.UninstallPrefix(dir, o.DryRun)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/placement"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
 func uninstallCommand() *cli.Command {
@@ -24,14 +24,14 @@ func uninstallCommand() *cli.Command {
 }
 
 func runUninstall(c *cli.Context) error {
-	o, err := placementOptions(c)
+	o, err := installOptions(c)
 	if err != nil {
 		return err
 	}
 	if c.IsSet("prefix") {
 		return uninstallPrefix(c, o)
 	}
-	result, failed := placement.Uninstall(c.Context, o)
+	result, failed := install.UninstallPlugin(c.Context, o)
 	if failed != nil && len(result.Changes) == 0 {
 		return failed
 	}

@@ -27,7 +27,6 @@ static const char * USAGE =
     "  --reorder 0|1          with a copy of the weight in the order of the clusters (default 1)\n"
     "  --rounds N             runs of each (default 21)\n"
     "  --device NAME          on this device of ggml, e.g. CUDA0, in a graph (default: on the CPU, stage by stage)\n"
-    "  --stock-ops 0|1        and the same composed of ops that every ggml has (default 0)\n"
     "\n"
     "example: bench-flash-head --rows 128256 --columns 2048 --type q6_K --probes 256 --threads 2\n";
 
@@ -46,24 +45,7 @@ static ggml_type type_of(const std::string & name) {
     return GGML_TYPE_COUNT;
 }
 
-static void run_stock_ops(bench_head & head, ggml_backend_t backend, bench_flusher & flusher, int32_t n_probe, int64_t n_rounds) {
-    const struct { bench_stock_rows how; const char * name; } ways[] = { { BENCH_STOCK_GATHERED, "gathered" }, { BENCH_STOCK_EXPERTS, "experts" } };
-    for (const auto & way : ways) {
-        head.run_stock(backend, n_probe, way.how);
-        std::vector<double> dense, stock, ratio;
-        for (int64_t i = 0; i < n_rounds; i++) {
-            flusher.flush();
-            dense.push_back(head.run_dense(backend));
-            flusher.flush();
-            stock.push_back(head.run_stock(backend, n_probe, way.how));
-            ratio.push_back(dense.back()/stock.back());
-        }
-        printf("  stock ops, %-8s %8.1f us   %.2f x    (%.2f to %.2f)\n", way.name, bench_median(stock)*1e6, bench_median(ratio),
-                *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
-    }
-}
-
-static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int n_threads, int64_t n_rounds, bool stock_ops) {
+static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int n_threads, int64_t n_rounds) {
     static const char * const names[FLASH_HEAD_N_STAGES] = { "centroids", "estimates", "selection", "background", "rows", "waiting" };
 
     const double bandwidth = bench_bandwidth(n_threads);
@@ -106,14 +88,11 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
         printf("%s %s %.1f", s == 0 ? "" : ",", names[s], bench_median(stages[s]));
     }
     printf("\n");
-    if (stock_ops) {
-        run_stock_ops(head, host.backend, flusher, (int32_t) n_probe, n_rounds);
-    }
     fflush(stdout);
 }
 
 static int bench(int argc, char ** argv) {
-    int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, rank = 0, n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21, stock_ops = 0;
+    int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, rank = 0, n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21;
     std::string type = "q8_0", centroids = "q4_0", device;
     const flash_head_flag flags[] = {
         { "--rows",         nullptr,    &n_vocab,      32, 1 << 24 },
@@ -128,7 +107,6 @@ static int bench(int argc, char ** argv) {
         { "--reorder",      nullptr,    &reorder,      0,  1 },
         { "--rounds",       nullptr,    &n_rounds,     1,  100000 },
         { "--device",       &device,    nullptr,       0,  0 },
-        { "--stock-ops",    nullptr,    &stock_ops,    0,  1 },
     };
     if (!flash_head_parse_flags(argc - 1, argv + 1, flags, sizeof(flags)/sizeof(flags[0]))) {
         return 2;
@@ -150,13 +128,13 @@ static int bench(int argc, char ** argv) {
         return 0;
     }
     if (n_threads > 0) {
-        run(shape, n_probe, n_rows, (int) n_threads, n_rounds, stock_ops == 1);
+        run(shape, n_probe, n_rows, (int) n_threads, n_rounds);
         return 0;
     }
-    run(shape, n_probe, n_rows, 1, n_rounds, stock_ops == 1);
+    run(shape, n_probe, n_rows, 1, n_rounds);
     const int all = flash_head_processors();
     if (all > 1) {
-        run(shape, n_probe, n_rows, all, n_rounds, stock_ops == 1);
+        run(shape, n_probe, n_rows, all, n_rounds);
     }
     return 0;
 }

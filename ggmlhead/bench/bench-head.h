@@ -22,12 +22,6 @@ struct bench_shape {
     bool      grouped;       // centroids, if of type Q4_0, in groups, as only the CPU reads them
 };
 
-// How a composition of stock ops takes the rows of the selected clusters.
-enum bench_stock_rows {
-    BENCH_STOCK_GATHERED, // GET_ROWS, which makes floats of them, then MUL_MAT
-    BENCH_STOCK_EXPERTS,  // MUL_MAT_ID: clusters are experts, the selected ones those that are used
-};
-
 // The CPU backend with a pool of threads, as a program that decodes has it.
 class bench_backend {
     ggml_threadpool_t pool = nullptr;
@@ -54,17 +48,12 @@ class bench_head {
     ggml_tensor * logits;
     ggml_flash_head_sources sources = {};
 
-    ggml_context_ptr        ctx_stock; // of what compositions read besides, once there was one
-    ggml_backend_buffer_ptr buffer_stock;
-    ggml_tensor * centroids_stock = nullptr; // [D, K] as rows of their type
-    ggml_tensor * position_stock  = nullptr; // I32 [V]
 
     ggml_gallocr_ptr allocator;
 
     std::vector<uint8_t> centroid_rows() const;
     bool   grouped() const { return shape.grouped && shape.centroid_type == GGML_TYPE_Q4_0; }
     double time_of(ggml_backend_t backend, ggml_context * c, ggml_tensor * node);
-    void   make_stock(ggml_backend_t backend);
 
 public:
     bench_shape       shape;
@@ -80,10 +69,6 @@ public:
     // seconds that the product of n_rows rows takes, densely or by retrieval with n_probe probes
     double run_dense(ggml_backend_t backend);
     double run_op(ggml_backend_t backend, int32_t n_probe);
-
-    // the same for one row by ops that ggml has without us, for backends that lack ours (bench-stock-ops.cpp); clusters are of equal
-    // size and there is a cluster-ordered copy
-    double run_stock(ggml_backend_t backend, int32_t n_probe, bench_stock_rows how);
 
     // bytes of weights that are read, at least: by the dense product, and by the op for one row with n_probe probes
     double dense_bytes() const;

@@ -2,7 +2,6 @@
 
 #include "check.h"
 
-#include "checkpoint.h"
 #include "flash-head-cluster.h"
 #include "ggml-backend.h"
 #include "gguf.h"
@@ -307,119 +306,6 @@ static std::filesystem::path temporary_path(const char * name) {
     return std::filesystem::temp_directory_path() / ("test-flash-head-cluster-" + std::to_string((uintptr_t) &check ^ (uintptr_t) time(nullptr)) + name);
 }
 
-// What is thrown where a run shall end: as if it had been killed there.
-struct interruption {};
-
-static void test_checkpoints() {
-    printf("checkpoints: a run that was interrupted anywhere goes on to the same clusters; others' and damaged files are not used\n");
-    const std::filesystem::path folder = temporary_path("");
-    std::vector<float> x = make_rows(6000, 72, 400, 1.0f, 11);
-    std::fill(x.begin(), x.begin() + 72*100, 0.0f);    // some equal rows too
-    fhc_rows rows;
-    set_rows(&rows, x, 72);
-    for (int64_t n_candidates : { 375, 64 }) {
-        fhc_params params;
-        params.iterations   = 4;
-        params.n_candidates = n_candidates;
-        const outcome plain = cluster(rows, params);
-        check(plain.ok && plain.result.checkpoint.empty(), "without a folder there is a checkpoint");
-
-        std::string said;
-        params.checkpoints = folder.string();
-        params.note        = [&](const std::string & text) { said = text; };
-        // runs until n iterations more are finished, the start's included
-        auto part = [&](int n) {
-            fhc_params p    = params;
-            double     last = -1.0;    // share of the run that is done
-            int        seen = 0;
-            p.progress = [&](const fhc_progress & now) {
-                seen = now.fraction == last ? seen + 1 : 0;
-                n   -= last >= 0.0 && now.fraction != last;
-                last = now.fraction;
-                if (n == 0 && seen == 2) {    // the first sign is given before the checkpoint is written
-                    throw interruption();
-                }
-            };
-            try {
-                cluster(rows, p, 1);    // on this thread alone, which an exception may leave
-                check(false, "it was not interrupted");
-            } catch (const interruption &) {
-            }
-        };
-        part(0);
-        check(!std::filesystem::exists(folder), "a run keeps something before its first iteration ends");
-        for (int n = 1; n < 6; n++) {
-            part(1);
-            check(said.find(n == 1 ? "" : "resuming at iteration") == 0, "it said %s", said.c_str());
-        }
-        outcome resumed = cluster(rows, params);
-        check(said == "resuming at iteration 4 of 4", "it said %s", said.c_str());
-        check(resumed.ok && resumed.result.cluster == plain.result.cluster, "resumed %lld candidates differ", (long long) n_candidates);
-        check(resumed.result.objectives == plain.result.objectives && resumed.result.objective == plain.result.objective, "resumed: objectives differ");
-        check(std::filesystem::exists(resumed.result.checkpoint), "the last checkpoint is not there");
-        resumed = cluster(rows, params);
-        check(resumed.result.cluster == plain.result.cluster && said.find("are there") != std::string::npos, "after the last iteration it said %s", said.c_str());
-
-        // nothing of it is another run's
-        said = "";
-        auto afresh = [&](const char * what, const fhc_params & p, const fhc_rows & r) {
-            const outcome out = cluster(r, p);
-            check(out.ok && said.empty(), "%s: it said %s", what, said.c_str());
-            std::filesystem::remove(out.result.checkpoint);
-        };
-        fhc_params other = params;
-        other.seed = 1;
-        afresh("seed", other, rows);
-        other = params;
-        other.cluster_size = 15;
-        afresh("size", other, rows);
-        other = params;
-        other.version = "2";
-        afresh("version", other, rows);
-        fhc_rows changed;
-        std::vector<float> y = x;
-        y.back() += 0.5f;
-        set_rows(&changed, y, 72);
-        afresh("rows", params, changed);
-
-        // nor used when it is damaged: anywhere, or cut short
-        const std::string path = resumed.result.checkpoint;
-        const auto        size = std::filesystem::file_size(path);
-        for (size_t at : { (size_t) 0, (size_t) 9, (size_t) 17, (size_t) 40, (size_t) (size/2), (size_t) (size - 1) }) {
-            cluster(rows, params);
-            std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-            file.seekg((std::streamoff) at);
-            const int byte = file.get();
-            file.seekp((std::streamoff) at);
-            file.put((char) (byte ^ 0x40));
-            file.close();
-            said = "";
-            const outcome out = cluster(rows, params);
-            check(said.empty() && out.result.cluster == plain.result.cluster, "byte %zu damaged: it said %s", at, said.c_str());
-        }
-        for (size_t left : { (size_t) 0, (size_t) 5, (size_t) 100, (size_t) (size - 1) }) {
-            std::filesystem::resize_file(path, left);
-            said = "";
-            const outcome out = cluster(rows, params);
-            check(said.empty() && out.result.cluster == plain.result.cluster, "cut to %zu bytes: it said %s", left, said.c_str());
-        }
-        params.resume = false;
-        said = "";
-        check(cluster(rows, params).result.cluster == plain.result.cluster && said.empty(), "asked not to, it said %s", said.c_str());
-        std::filesystem::remove_all(folder);
-    }
-
-    // a folder that cannot be made does not stop the run
-    std::ofstream(folder) << "no folder";
-    fhc_params params;
-    std::string said;
-    params.checkpoints = (folder / "in").string();
-    params.note        = [&](const std::string & text) { said = text; };
-    const outcome out = cluster(rows, params);
-    check(out.ok && out.result.checkpoint.empty() && said.find("would lose") != std::string::npos, "no folder: it said %s", said.c_str());
-    std::filesystem::remove(folder);
-}
-
 // Writes a GGUF file with one tensor "w" [d, n] (n = 0: a vector) of the given type.
 static void write_model(const std::string & path, enum ggml_type type, std::vector<float> x, int64_t d, int64_t n) {
     struct ggml_init_params init = { ggml_tensor_overhead()*2 + ggml_row_size(type, d)*std::max<int64_t>(1, n) + 1024, nullptr, false };
@@ -498,7 +384,6 @@ int main() {
     test_objective();
     test_planted();
     test_degenerate();
-    test_checkpoints();
     test_files();
     return check.finish();
 }

@@ -19,9 +19,6 @@ struct cluster_args {
     int64_t     iterations   = 8;
     int64_t     seed         = 0;
     int64_t     threads      = 0;
-    std::string checkpoints;
-    std::string version;
-    int64_t     resume       = 1;
     int64_t     candidates   = 0;
 };
 
@@ -35,9 +32,6 @@ static bool parse_args(int argc, char ** argv, cluster_args * args) {
         { "--iterations",   nullptr,       &args->iterations,   1, 10000      },
         { "--seed",         nullptr,       &args->seed,         0, UINT32_MAX },
         { "--threads",      nullptr,       &args->threads,      0, 4096       },
-        { "--checkpoints",  &args->checkpoints, nullptr,        0, 0          },
-        { "--version",      &args->version, nullptr,            0, 0          },
-        { "--resume",       nullptr,       &args->resume,       0, 1          },
         { "--candidates",   nullptr,       &args->candidates,   0, INT32_MAX  },
     };
     if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
@@ -84,16 +78,6 @@ static void print_done(const fhc_result & result, double seconds) {
     line.add("objective", result.objective);
     line.add("imbalance", result.imbalance);
     line.add("seconds",   seconds);
-    if (!result.checkpoint.empty()) {
-        line.add("checkpoint", result.checkpoint.c_str());
-    }
-    json_print(line);
-}
-
-static void print_note(const std::string & text) {
-    json_object line;
-    line.add("event", "note");
-    line.add("text",  text.c_str());
     json_print(line);
 }
 
@@ -123,11 +107,7 @@ int flash_head_tool_cluster(int argc, char ** argv) {
         params.cluster_size = (int) args.cluster_size;
         params.iterations   = (int) args.iterations;
         params.seed         = (uint32_t) args.seed;
-        params.checkpoints  = args.checkpoints;
-        params.version      = args.version;
-        params.resume       = args.resume != 0;
         params.n_candidates = args.candidates;
-        params.note         = print_note;
         params.progress     = [&](fhc_progress p) {
             p.fraction = read_share + (1.0 - read_share)*p.fraction;
             report(p);

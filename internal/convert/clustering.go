@@ -14,8 +14,7 @@ import (
 // clustering is the map that the native tool makes from the head's rows.
 type clustering struct {
 	Options
-	head       flashhead.Head
-	checkpoint string // of the finished clustering; "" if there is none
+	head flashhead.Head
 }
 
 // Plan returns K and the provenance.
@@ -39,14 +38,10 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 	if err != nil {
 		return err
 	}
-	if c.Checkpoints != "" {
-		native.RemoveOldCheckpoints(c.Checkpoints)
-	}
 	p.Start("clustering")
 	result, err := native.Run(ctx, native.Options{
 		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name,
 		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
-		Checkpoints: c.Checkpoints, Version: c.ToolVersion, Restart: c.Restart, Note: p.Note,
 	}, func(state native.Progress) {
 		p.Set(state.Fraction, describe(state))
 	})
@@ -57,22 +52,10 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 		return hint.New(fmt.Sprintf("the clustering has %d clusters of %d rows, not %d of %d",
 			result.Clusters, len(result.Assignments), params.Clusters, c.head.Vocab()), "build again: fh-ollama build")
 	}
-	c.checkpoint = result.Checkpoint
 	params.Assignments = result.Assignments
 	params.Objective = float32(result.Objective)
 	p.Done(fmt.Sprintf("clustered %d rows into %d clusters, objective %.4f", c.head.Vocab(), result.Clusters, result.Objective))
 	return nil
-}
-
-// interrupted is the way on after an interruption.
-func (c *clustering) interrupted() string {
-	switch {
-	case c.checkpoint != "":
-		return "run the same command again: it goes on with the clusters, which are done"
-	case c.Checkpoints != "":
-		return "run the same command again: it goes on after the last round of clustering that was saved, if one was"
-	}
-	return "run the same command again: it begins anew, and nothing is left of this run"
 }
 
 // describe is a clustering's state in a few words.

@@ -3,7 +3,6 @@ package convert
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -22,7 +21,6 @@ type Summary struct {
 	Cost       flashhead.Cost
 	Took       time.Duration
 	Next       string // what String says to do with the output; "": create a model from it
-	Checkpoint string // of the clustering, with Options.KeepCheckpoint: to be removed when the output is safe; "": none
 }
 
 // Convert makes o.Output from o.Input, with a map that the native tool makes, and calibrates if o has a text for that. It is
@@ -31,27 +29,20 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
 	}
-	source, clusters := o.source()
-	summary, err := From(ctx, source, o.Target, p)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return summary, hint.Wrap(ctx.Err(), clusters.interrupted())
-	case err != nil: // the checkpoint stays, for the next try
-	case o.KeepCheckpoint:
-		summary.Checkpoint = clusters.checkpoint
-	case clusters.checkpoint != "":
-		os.Remove(clusters.checkpoint)
+	summary, err := From(ctx, o.source(), o.Target, p)
+	if err != nil && ctx.Err() != nil {
+		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
 	}
 	return summary, err
 }
 
-// source is where the map comes from, and the clustering in it.
-func (o Options) source() (MapSource, *clustering) {
+// source is where the map comes from.
+func (o Options) source() MapSource {
 	clusters := &clustering{Options: o}
 	if o.Calibrate != "" {
-		return &calibrating{clustering: clusters}, clusters
+		return &calibrating{clustering: clusters}
 	}
-	return clusters, clusters
+	return clusters
 }
 
 // From makes t.Output from t.Input, with the map of source. Whatever happens, the input stays as it is, and the output

@@ -17,7 +17,7 @@ func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
 		return false, ctx.Err()
 	}
 	defer src.Close()
-	source, _ := o.source()
+	source := o.source()
 	j := &job{Target: o.Target, source: source, src: src, progress: p}
 	if j.check() != nil {
 		return false, ctx.Err()

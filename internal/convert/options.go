@@ -68,10 +68,6 @@ type Options struct {
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
 
-	Checkpoints    string // folder where the clustering keeps what an interruption would lose; "": nothing is kept
-	Restart        bool   // use nothing of what an interrupted run kept
-	KeepCheckpoint bool   // leave it to the caller to remove Summary.Checkpoint
-
 	Calibrate  string  // path of the text to calibrate with, or hidden.BuiltIn; "": no calibration
 	Agreement  float64 // that a calibration aims at; 0: calibrate.DefaultTarget
 	SketchRank int     // of a calibration; 0: no sketch; RankByWidth: flashhead.DefaultSketchRank

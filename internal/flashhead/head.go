@@ -38,7 +38,7 @@ func borrowed(arch string) error {
 }
 
 // atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp cuts that of a gemma3n to the rows of the embeddings by
-// layer: in the file from Ollama's library, rows of images and sounds follow those of text. ggmlhead/head/flash-head-vocab.h
+// layer: in the file from Ollama's library, rows of images and sounds follow those of text. ggmlhead/model/flash-head-vocab.h
 // does the same for the native programs.
 func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 	byLayer, ok := f.Tensor("per_layer_token_embd.weight")
@@ -51,7 +51,7 @@ func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 }
 
 // Obstacle returns why the runtime keeps the head of f dense, whatever keys it has; nil if it does not.
-// ggmlhead/head/flash-head-map.cpp says the same (flash_head_file_obstacle).
+// ggmlhead/model/flash-head-map.cpp says the same (flash_head_file_obstacle).
 func Obstacle(f *gguf.File) error {
 	arch, _ := f.Str("general.architecture")
 	if _, ok := f.Tensor("output.bias"); ok {

@@ -26,11 +26,6 @@ type Options struct {
 	Iterations  int
 	Seed        uint32
 	Threads     int // never changes the result
-
-	Checkpoints string       // folder for what a run keeps after each iteration, for one that goes on after an interruption; "": none
-	Version     string       // of this program: what another version kept is not used
-	Restart     bool         // use nothing that was kept
-	Note        func(string) // called with what the user should know, such as that the run goes on from a checkpoint
 }
 
 // Progress is the state of a running clustering.
@@ -51,7 +46,6 @@ type Result struct {
 	Objective   float64  // mean of 1 - cosine(row, its centroid)
 	Imbalance   float64  // largest cluster over mean size, minus 1
 	Seconds     float64
-	Checkpoint  string // file that the run kept, for the caller to remove when its result is safe; "": none
 }
 
 // event is one line of the tool's output.
@@ -60,9 +54,6 @@ type event struct {
 	Progress
 	Rows     int64  `json:"rows"`
 	Clusters uint32 `json:"clusters"`
-
-	Text       string `json:"text"`
-	Checkpoint string `json:"checkpoint"`
 }
 
 // Run clusters the head's rows and calls report for every sign of progress. When ctx ends the tool is killed.
@@ -79,14 +70,8 @@ func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) 
 	args := []string{"cluster", "--model", process.Absolute(o.Model), "--tensor", o.Tensor,
 		"--cluster-size", strconv.Itoa(o.ClusterSize), "--iterations", strconv.Itoa(o.Iterations),
 		"--seed", strconv.FormatUint(uint64(o.Seed), 10), "--threads", strconv.Itoa(o.Threads), "--out", out}
-	if o.Checkpoints != "" {
-		args = append(args, "--checkpoints", process.Absolute(o.Checkpoints), "--version", o.Version)
-	}
-	if o.Restart {
-		args = append(args, "--resume", "0")
-	}
 	err = invoke(ctx, o.Tool, o.GGML, "clustering", args, func(stdout io.Reader) (err error) {
-		rows, result, err = follow(stdout, report, o.Note)
+		rows, result, err = follow(stdout, report)
 		return err
 	})
 	if err != nil {
@@ -104,7 +89,7 @@ const folderKind = "tool"
 const rebuild = "tool and program do not fit together: build again with fh-ollama build"
 
 // follow reads the tool's events up to the end of its output.
-func follow(stdout io.Reader, report func(Progress), note func(string)) (rows int64, result Result, err error) {
+func follow(stdout io.Reader, report func(Progress)) (rows int64, result Result, err error) {
 	lines := bufio.NewScanner(stdout)
 	done := false
 	for lines.Scan() {
@@ -117,13 +102,9 @@ func follow(stdout io.Reader, report func(Progress), note func(string)) (rows in
 			rows = e.Rows
 		case "progress":
 			report(e.Progress)
-		case "note":
-			if note != nil {
-				note(e.Text)
-			}
 		case "done":
 			done = true
-			result = Result{Clusters: e.Clusters, Seconds: e.Seconds, Checkpoint: e.Checkpoint}
+			result = Result{Clusters: e.Clusters, Seconds: e.Seconds}
 			if e.Objective != nil {
 				result.Objective = *e.Objective
 			}

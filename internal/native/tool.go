@@ -11,7 +11,6 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/prefix"
 )
 
 const (
@@ -26,7 +25,7 @@ func LibDirs(dir string) []string {
 	if dir != "" && (tool(dir) != "" || !holdsGGML(dir)) {
 		return []string{dir}
 	}
-	return libDirs(prefix.Own())
+	return libDirs(installation.OwnPrefix())
 }
 
 // libDirs returns the folders of a prefix, none for "".

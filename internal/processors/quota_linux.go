@@ -10,7 +10,7 @@ import (
 )
 
 // quota is the least CPU quota of this process's cgroups, in processors, with its proc and cgroup file systems below root;
-// 0 for none. ggmlhead/head/flash-head-processors.cpp computes the same.
+// 0 for none. ggmlhead/model/flash-head-processors.h computes the same.
 func quota(root string) float64 {
 	groups, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
 	mounts, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))

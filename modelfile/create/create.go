@@ -118,7 +118,6 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 		}
 		defer kept.discard()
 	}
-	checkpoint := ""
 	switch {
 	case !converted:
 		sayRoom(o, source, p)
@@ -127,7 +126,7 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 			return Result{}, err
 		}
 		defer clean()
-		weights, checkpoint, result.Converted = made.Output, made.Checkpoint, true
+		weights, result.Converted = made.Output, true
 	case o.Keep != "":
 		if err := copyTo(ctx, o, weights, p); err != nil {
 			return Result{}, err
@@ -142,13 +141,8 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err := register(ctx, o, result.Name, source.Modelfile.WithWeights(weights), p); err != nil {
 		if ctx.Err() != nil && kept != nil {
 			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
-		} else if ctx.Err() != nil && checkpoint != "" {
-			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with the clusters, which are done")
 		}
 		return Result{}, err
-	}
-	if checkpoint != "" {
-		os.Remove(checkpoint)
 	}
 	return result, nil
 }
@@ -181,7 +175,7 @@ func isConverted(path string) (bool, error) {
 // convertTo converts the file weights and returns what was made and what removes it.
 func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (convert.Summary, func(), error) {
 	options := o.Convert
-	options.Input, options.Output, options.OutputFlag, options.Force, options.KeepCheckpoint = weights, o.Keep, "--keep", o.Force, true
+	options.Input, options.Output, options.OutputFlag, options.Force = weights, o.Keep, "--keep", o.Force
 	clean := func() {}
 	const elsewhere = atomicfile.Elsewhere + ", or give --keep FILE"
 	switch _, err := os.Stat(o.Keep); {

@@ -62,7 +62,7 @@ func (b *Builder) products() ([]product, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !library.MatchString(e.Name()) && !slices.Contains(b.targets(), e.Name()) || b.Options.leftBehind(e.Name()) {
+		if !library.MatchString(e.Name()) && !slices.Contains(b.Options.targets(), e.Name()) || b.Options.leftBehind(e.Name()) {
 			continue
 		}
 		p, err := newProduct("lib/ollama/"+e.Name(), filepath.Join(bin, e.Name()), e.Type()&fs.ModeSymlink != 0)

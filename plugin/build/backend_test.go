@@ -30,7 +30,7 @@ func TestBackendUnderSanitizers(t *testing.T) {
 	headers := plugintest.Sources(t)["llama.cpp"]
 	sanitizertest.Each(t, func(t *testing.T, flags []string) {
 		dir := t.TempDir()
-		args := []string{"-S", "../../ggmlhead/plugin", "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_SOURCE=" + headers,
+		args := []string{"-S", "../../ggmlhead/hosts/plugin", "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_SOURCE=" + headers,
 			"-DFLASH_HEAD_TEST_GGML=" + libraries, "-DCMAKE_CXX_COMPILER=" + sanitizertest.Compiler(),
 			"-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1 " + strings.Join(flags, " ")}
 		if launcher := tools.CXX.Launcher; launcher != "" {

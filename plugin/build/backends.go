@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,12 +68,18 @@ func backendFlags(o Options) []string {
 	}
 }
 
-// leftBehind reports whether a library in the build folder is of a backend that only an earlier build there had.
+// leftBehind reports whether a library in the build folder is of a backend or a program that only an earlier build there had.
 func (o Options) leftBehind(library string) bool {
 	for _, backend := range []string{BackendMetal, BackendRPC} {
 		if strings.HasPrefix(library, "libggml-"+backend+".") && !o.has(backend) {
 			return true
 		}
 	}
-	return false
+	if m := implementation.FindStringSubmatch(library); m != nil {
+		return !slices.Contains(o.targets(), m[1])
+	}
+	return !o.Tests && library == "libtest-fake-backend.so"
 }
+
+// implementation is the library that holds the code of one of llama.cpp's programs.
+var implementation = regexp.MustCompile(`^lib(llama-[a-z-]+)-impl\.`)

@@ -32,16 +32,16 @@ const (
 	CPUAll    = "all"    // ggml's whole set; the best is chosen when a model loads
 )
 
-// headTargets are what only a patched build has: the native tool, the tests of the head's parts and a library for tests.
-var headTargets = []string{"llama-flashhead", "test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
-	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend", "bench-flash-head",
-	"tiny-models", "tiny-tokens", "llama-gguf-split"}
+// testTargets are the test programs, benches and what the integration tests need, for a build with Options.Tests.
+var testTargets = []string{"test-flash-head", "test-flash-head-map", "test-flash-head-cluster", "test-flash-head-calibrate",
+	"test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend", "bench-flash-head", "tiny-models", "tiny-tokens",
+	"llama-batched-bench", "llama-gguf-split"}
 
-// kernelTargets test kernels of GPUs on a CPU's fibers, which the tests have for Linux.
+// kernelTargets test the GPU kernels on fibers of the CPU, which exist on Linux only.
 var kernelTargets = []string{"test-flash-head-cuda", "test-flash-head-cuda64", "test-flash-head-metal"}
 
 // upstreamTargets are the programs of every build.
-var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize", "llama-batched-bench"}
+var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize"}
 
 // Options says what to build. The zero value of a field means its default.
 type Options struct {
@@ -57,6 +57,7 @@ type Options struct {
 	Cache             string   // downloads and build folders: DefaultCache()
 	Version           string   // of fh-ollama, becomes a part of Ollama's version
 	Program           string   // the fh-ollama to copy into the prefix; "" for none
+	Tests             bool     // build and install the test programs and benches too
 	Strict            bool     // warnings in the head's own sources are errors
 }
 
@@ -164,11 +165,11 @@ func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Ov
 			step.Named{Name: "configure CUDA", Do: func(ctx context.Context, st *step.Step) error { return b.configureCUDA(ctx, st) }},
 			step.Named{Name: "compile CUDA", Do: b.compileCUDA})
 	}
-	err = b.Steps.DoAll(ctx, b.strict(append(rest,
+	err = b.Steps.DoAll(ctx, append(rest,
 		step.Named{Name: "compile ollama", Do: b.CompileOllama},
 		step.Named{Name: "assemble", Do: b.assemble},
 		step.Named{Name: "check", Do: b.check},
-	)))
+	))
 	return b.result, err
 }
 

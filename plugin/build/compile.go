@@ -16,14 +16,17 @@ import (
 // NinjaProgress is how ninja begins a line for a finished edge, as set by NINJA_STATUS below.
 var NinjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
 
-// targets are the programs of this build.
-func (b *Builder) targets() []string {
+// targets are the programs of such a build.
+func (o Options) targets() []string {
 	targets := slices.Clone(upstreamTargets)
-	if b.Options.has(BackendRPC) {
+	if o.has(BackendRPC) {
 		targets = append(targets, "ggml-rpc-server")
 	}
-	if !b.Options.Stock {
-		targets = append(targets, headTargets...)
+	if !o.Stock {
+		targets = append(targets, "llama-flashhead")
+	}
+	if o.Tests && !o.Stock {
+		targets = append(targets, testTargets...)
 		if runtime.GOOS == "linux" {
 			targets = append(targets, kernelTargets...)
 		}
@@ -33,7 +36,7 @@ func (b *Builder) targets() []string {
 
 // compileLlamaCpp compiles the programs of llama.cpp.
 func (b *Builder) compileLlamaCpp(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", b.targets(), "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
+	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", b.Options.targets(), "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
 }
 
 // ninja compiles what is out of date of targets in a folder that cmake configured.

@@ -38,10 +38,16 @@ func (b *Builder) CcacheEnv() []string {
 	return []string{"CCACHE_BASEDIR=" + b.Dir, "CCACHE_NOHASHDIR=1"}
 }
 
+// developerFlags are CMake options of ggmlhead/CMakeLists.txt.
+func (o Options) developerFlags() []string {
+	onOff := map[bool]string{true: "ON", false: "OFF"}
+	return []string{"-DFLASH_HEAD_TESTS=" + onOff[o.Tests], "-DFLASH_HEAD_STRICT=" + onOff[o.Strict]}
+}
+
 // Configure configures the patched tree.
 func (b *Builder) Configure(ctx context.Context, st *step.Step) error {
 	st.Note("CPU: %s", b.result.CPU)
-	flags := slices.Concat(b.cpuFlags, backendFlags(b.Options))
+	flags := slices.Concat(b.cpuFlags, backendFlags(b.Options), b.Options.developerFlags())
 	if b.Options.CPUVariants == CPUAll { // made for other machines: no folders of this one in it
 		flag := "-ffile-prefix-map=" + b.Dir + "/="
 		flags = append(flags, "-DCMAKE_C_FLAGS="+flag, "-DCMAKE_CXX_FLAGS="+flag)

@@ -98,12 +98,12 @@ func (b *Builder) cudaSources() ([]string, error) {
 		return nil, err
 	}
 	sources := touched(series, "ggml/src/ggml-cuda/", ".cu")
-	ours, err := fs.Glob(b.Overlay.Head, "cuda/*.cu")
+	ours, err := fs.Glob(b.Overlay.Head, "ggml/cuda/*.cu")
 	if err != nil {
 		return nil, err
 	}
 	if len(sources) == 0 || len(ours) == 0 {
-		return nil, fmt.Errorf("%d sources in ggmlhead/cuda, %d that patches touch in ggml-cuda", len(ours), len(sources))
+		return nil, fmt.Errorf("%d sources in ggmlhead/ggml/cuda, %d that patches touch in ggml-cuda", len(ours), len(sources))
 	}
 	for _, name := range ours {
 		sources = append(sources, "flashhead/"+name)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -65,13 +66,13 @@ func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, ste
 		return PluginResult{}, err
 	}
 	defer unlock()
-	err = b.Steps.DoAll(ctx, b.strict([]step.Named{
+	err = b.Steps.DoAll(ctx, []step.Named{
 		{Name: "lay sources", Do: b.LayPluginSources},
 		{Name: "configure", Do: b.ConfigurePlugin},
 		{Name: "compile", Do: b.CompilePlugin},
 		{Name: "check", Do: b.CheckPlugin}, // first, so that nothing is placed that no Ollama could load
 		{Name: "assemble", Do: b.assemblePlugin},
-	}))
+	})
 	return b.pluginResult(), err
 }
 
@@ -120,13 +121,13 @@ func (b *Builder) ConfigurePlugin(ctx context.Context, st *step.Step) error {
 // configurePluginFor is configurePlugin with more options.
 func (b *Builder) configurePluginFor(ctx context.Context, st *step.Step, options ...string) error {
 	args := []string{
-		"-S", filepath.Join(b.PluginSources(), "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
+		"-S", filepath.Join(b.PluginSources(), "hosts", "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
 		"-DCMAKE_MAKE_PROGRAM=" + b.Tools.Ninja,
 		"-DLLAMA_CPP_SOURCE=" + b.LlamaCpp.Dir, // headers only: not copied
 		"-DFLASH_HEAD_VERSION=" + b.Options.Version,
 	}
-	args = append(args, compilerArgs("CXX", b.Tools.CXX)...)
+	args = slices.Concat(args, compilerArgs("CXX", b.Tools.CXX), b.Options.developerFlags())
 	return b.cmake(ctx, st, b.NativeDir(), "configure", append(args, options...))
 }
 

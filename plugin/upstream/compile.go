@@ -220,7 +220,7 @@ func (c *check) touchedUncompiled(objects []object) (names []string) {
 func (c *check) tryPlugin(ctx context.Context, st *step.Step) error {
 	const part = "plug-in"
 	if err := build.PluginPlatform(); err != nil {
-		c.report.add(Row{Part: part, Where: "ggmlhead/plugin", State: "not tried", Detail: err.Error()})
+		c.report.add(Row{Part: part, Where: "ggmlhead/hosts/plugin", State: "not tried", Detail: err.Error()})
 		return nil
 	}
 	plugin := *c.Builder
@@ -230,7 +230,7 @@ func (c *check) tryPlugin(ctx context.Context, st *step.Step) error {
 	if err := p.LayPluginSources(ctx, st); err != nil {
 		return err
 	}
-	err := c.row(p.ConfigurePlugin(ctx, st), Row{Part: part, Item: "CMake", Where: "ggmlhead/plugin"}, &p.configured)
+	err := c.row(p.ConfigurePlugin(ctx, st), Row{Part: part, Item: "CMake", Where: "ggmlhead/hosts/plugin"}, &p.configured)
 	if err != nil || !p.configured {
 		return err
 	}
@@ -246,7 +246,7 @@ func (c *check) tryPlugin(ctx context.Context, st *step.Step) error {
 	if err := p.compileObjects(ctx, st, part, names, objects); err != nil {
 		return err
 	}
-	row := Row{Part: part, Item: "its symbols are ggml's", Where: "ggmlhead/plugin", State: "ok"}
+	row := Row{Part: part, Item: "its symbols are ggml's", Where: "ggmlhead/hosts/plugin", State: "ok"}
 	switch {
 	case len(p.report.Failures()) > 0:
 		row.State, row.Detail = "not tried", "it does not compile"

@@ -89,7 +89,7 @@ func TestUpstreamFindsPlantedChanges(t *testing.T) {
 		"relied on by 006|changed|llama.cpp/common/speculative.cpp",
 		"patch 004-tools.patch|neighbours changed|llama.cpp/tools/CMakeLists.txt",
 		"patch 006-draft-role.patch|does not apply|llama.cpp/common/speculative.cpp",
-		"compile|fails|llama.cpp/flashhead/cpu/flash-head-cpu.cpp",
+		"compile|fails|llama.cpp/flashhead/ggml/cpu/flash-head-cpu.cpp",
 		"compile|fails|llama.cpp/ggml/src/ggml-cpu/ggml-cpu.c",
 	}
 	if !slices.Equal(got, want) {

@@ -3,8 +3,8 @@
 
 #include "standin.h"
 
-#include "../../cuda/flash-head-threshold.cuh" // before the core's headers, of which it makes functions for the device
-#include "../../cuda/flash-head.cuh"
+#include "../../ggml/cuda/flash-head-threshold.cuh" // before the core's headers, of which it makes functions for the device
+#include "../../ggml/cuda/flash-head.cuh"
 
 #include "../op-test.h"
 

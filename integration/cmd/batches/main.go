@@ -1,5 +1,5 @@
 // Command batches measures up to how many rows at once FlashHead is faster than the dense head, which is what the default
-// of FLASHHEAD_MAX_ROWS should be (ggmlhead/head/flash-head-max-rows.cpp). Every sequence that is decoded in parallel is a
+// of FLASHHEAD_MAX_ROWS should be (ggmlhead/model/flash-head-max-rows.cpp). Every sequence that is decoded in parallel is a
 // row: several users at once, or tokens of a draft that are checked together.
 //
 //	go run ./integration/cmd/batches MODEL-flashhead.gguf

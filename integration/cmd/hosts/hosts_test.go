@@ -34,7 +34,7 @@ func TestWanted(t *testing.T) {
 
 // The plug-in's list names no pair that nobody could check: each is of a pinned release, with the ggml of its sources.
 func TestListIsOfPinnedReleases(t *testing.T) {
-	list, err := fs.ReadFile(ggmlhead.Sources, "backend/flash-head-hosts.inc")
+	list, err := fs.ReadFile(ggmlhead.Sources, "hosts/plugin/flash-head-hosts.inc")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,140 @@
+// The op on a device: its arguments, its work memory and the order of its kernels.
+
+#include "flash-head.cuh"
+
+#include "flash-head-estimates.cuh"
+#include "flash-head-threshold.cuh"
+#include "ggml-cuda/quantize.cuh"
+
+#include "../op/ggml-flash-head.h"
+
+static bool is_wide(const ggml_tensor * rows, const ggml_tensor * x) {
+    return ggml_cuda_is_aligned(rows, 16) && ggml_cuda_is_aligned(x, 16);
+}
+
+static flash_head_rows rows_of(const ggml_tensor * t, const ggml_tensor * x) {
+    return { (const char *) t->data, (int64_t) t->nb[1], is_wide(t, x) };
+}
+
+// the call for all rows of dst but for its work memory
+static flash_head_call call_of(const ggml_tensor * dst) {
+    const ggml_tensor * weight      = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * x           = dst->src[GGML_FLASH_HEAD_SRC_X];
+    const ggml_tensor * centroids   = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * pinned      = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const ggml_tensor * sketch      = dst->src[GGML_FLASH_HEAD_SRC_SKETCH];
+    const ggml_tensor * activations = dst->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+
+    const ggml_flash_head_params op = ggml_flash_head_get_params(dst);
+
+    flash_head_call call = {};
+    call.n_rows        = (int) dst->ne[1];
+    call.n_embd        = (int) weight->ne[0];
+    call.n_vocab       = (int) weight->ne[1];
+    call.n_cluster     = (int) centroids->ne[1];
+    call.n_pinned      = pinned ? (int) pinned->ne[0] : 0;
+    call.rank          = activations ? (int) activations->ne[0] : 0;
+    call.weight        = rows_of(weight, x);
+    call.centroids     = rows_of(centroids, x);
+    call.x             = (const float *) x->data;
+    call.stride_x      = x->nb[1]/sizeof(float);
+    call.cluster       = (const int *) dst->src[GGML_FLASH_HEAD_SRC_PLACES]->data;
+    call.pinned        = pinned ? (const int *) pinned->data : nullptr;
+    call.sketch        = sketch ? (const uint8_t *) sketch->data : nullptr;
+    call.activations   = activations ? (const float *) activations->data : nullptr;
+    call.draw          = op.mode == GGML_FLASH_HEAD_SAMPLE;
+    call.by_tokens     = call.rank > 0 && !call.draw;
+    call.temperature   = op.temperature;
+    call.seed          = op.seed;
+    call.logits        = (float *) dst->data;
+    call.stride_logits = dst->nb[1]/sizeof(float);
+    return call;
+}
+
+static void estimate(const flash_head_call & call, cudaStream_t stream) {
+    const int n_blocks = (call.n_vocab + FLASH_HEAD_THREADS - 1)/FLASH_HEAD_THREADS;
+    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, 1, 1), flash_head_block_dims(ggml_cuda_get_device()),
+            sizeof(flash_head_estimates_shared), stream);
+    if (call.n_rows == 1) {
+        ggml_cuda_kernel_launch(flash_head_estimates<1>, params, call);
+    } else {
+        ggml_cuda_kernel_launch(flash_head_estimates<FLASH_HEAD_MAX_ROWS>, params, call);
+    }
+}
+
+// the threshold that n of n_keys keys a row reach, or up to slack more
+static void find_threshold(const flash_head_call & call, int n_keys, int n, int slack, cudaStream_t stream) {
+    const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1),
+            sizeof(flash_head_select_shared), stream);
+    ggml_cuda_kernel_launch(flash_head_find_threshold, params, call, n_keys, n, slack);
+}
+
+void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
+    const ggml_type type          = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT]->type;
+    const ggml_type centroid_type = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS]->type;
+    const int64_t   n_probe       = ggml_flash_head_get_params(dst).n_probe;
+    cudaStream_t    stream        = ctx.stream();
+
+    flash_head_call call = call_of(dst);
+    const int64_t n_rows   = call.n_rows;
+    const int64_t n_most   = std::min<int64_t>(n_rows, FLASH_HEAD_MAX_ROWS);
+    const int64_t n_wanted = (n_probe*call.n_vocab + call.n_cluster - 1)/call.n_cluster; // tokens, by tokens
+    if (call.by_tokens) {
+        call.sample = flash_head_sample_of(call.n_vocab, n_wanted);
+    }
+    call.n_keys = call.by_tokens ? call.sample.size : call.n_cluster;
+
+    ggml_cuda_pool_alloc<float>                scores   (ctx.pool(), n_most*call.n_cluster);
+    ggml_cuda_pool_alloc<int>                  keys     (ctx.pool(), n_most*call.n_keys);
+    ggml_cuda_pool_alloc<flash_head_threshold> threshold(ctx.pool(), n_most);
+    ggml_cuda_pool_alloc<float>                parts    (ctx.pool());
+    ggml_cuda_pool_alloc<block_q8_1>           x_q8_1   (ctx.pool());
+    call.scores    = scores.get();
+    call.keys      = keys.get();
+    call.threshold = threshold.get();
+    if (call.by_tokens) {
+        call.parts = parts.alloc(n_most*flash_head_sketch_n_parts(call.n_embd)*call.rank);
+    }
+    const int64_t n_blocks = call.n_embd/QK8_1; // of a row of x
+    if (ggml_is_quantized(type) || ggml_is_quantized(centroid_type)) {
+        call.x_q8_1 = x_q8_1.alloc(n_rows*n_blocks);
+        quantize_row_q8_1_cuda(call.x, nullptr, x_q8_1.get(), type, call.n_embd, call.stride_x, n_rows*call.stride_x, n_rows*call.stride_x,
+                call.n_embd, n_rows, 1, 1, stream);
+    }
+
+    for (int64_t r0 = 0; r0 < n_rows; r0 += n_most) {
+        flash_head_call part = call;
+        part.n_rows  = (int) std::min(n_rows - r0, n_most);
+        part.x      += r0*call.stride_x;
+        part.x_q8_1 += call.x_q8_1 ? r0*n_blocks : 0;
+        part.logits += r0*call.stride_logits;
+
+        flash_head_cuda_centroids(part, centroid_type, stream);
+        if (part.by_tokens) {
+            estimate(part, stream);
+            const bool all = n_wanted >= call.n_vocab;
+            find_threshold(part, (int) part.sample.size, (int) (all ? part.sample.size : part.sample.n_best), (int) part.sample.slack, stream);
+        } else {
+            find_threshold(part, part.n_cluster, (int) n_probe, 0, stream);
+        }
+        flash_head_cuda_finish(part, type, stream);
+    }
+}
+
+bool ggml_cuda_flash_head_supported(int device, const ggml_tensor * op) {
+    const ggml_tensor * weight = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+
+    if (ggml_flash_head_get_params(op).grouped || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
+        return false;
+    }
+    if (!flash_head_cuda_has_dot(weight->type) || !flash_head_cuda_has_dot(op->src[GGML_FLASH_HEAD_SRC_CENTROIDS]->type)) {
+        return false;
+    }
+    for (int i = 0; i < GGML_MAX_SRC; i++) {
+        const ggml_tensor * src = op->src[i];
+        if (src && src->buffer && i != GGML_FLASH_HEAD_SRC_X && ggml_backend_buffer_get_type(src->buffer) != ggml_backend_cuda_buffer_type(device)) {
+            return false; // so a head in the host's memory stays there: the scheduler would copy all of it for a large batch
+        }
+    }
+    return weight->ne[0] <= INT_MAX && weight->ne[1] <= INT_MAX;
+}

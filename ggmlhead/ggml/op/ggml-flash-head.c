@@ -1,0 +1,152 @@
+#include "ggml-flash-head.h"
+
+#include "../../core/flash-head-centroids.h"
+#include "../../core/flash-head-sketch.h"
+
+#include <assert.h>
+#include <string.h>
+
+static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS - 3*sizeof(int32_t), "FLASH_HEAD's parameters do not fit");
+static_assert(GGML_FLASH_HEAD_SRC_ACTIVATIONS < GGML_MAX_SRC, "FLASH_HEAD has too many sources");
+
+static bool is_list(const struct ggml_tensor * t, int64_t n) {
+    return t->type == GGML_TYPE_I32 && ggml_is_vector(t) && ggml_is_contiguous(t) && t->ne[0] == n;
+}
+
+static bool is_sketch(const struct ggml_tensor * sketch, const struct ggml_tensor * activations, int64_t n_embd, int64_t n_vocab) {
+    const int64_t rank = activations->ne[0];
+
+    return rank % FLASH_HEAD_SKETCH_STEP == 0 && rank <= FLASH_HEAD_SKETCH_MAX_RANK
+        && activations->type == GGML_TYPE_F32 && ggml_is_matrix(activations) && ggml_is_contiguous(activations) && activations->ne[1] == n_embd
+        && sketch->type == GGML_TYPE_I8 && ggml_is_matrix(sketch) && ggml_is_contiguous(sketch)
+        && sketch->ne[0] == (int64_t) flash_head_sketch_group_size((int32_t) rank)
+        && sketch->ne[1] == flash_head_sketch_n_groups(n_vocab);
+}
+
+const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
+    const struct ggml_flash_head_params params = ggml_flash_head_get_params(node);
+
+    const struct ggml_tensor * weight      = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const struct ggml_tensor * x           = node->src[GGML_FLASH_HEAD_SRC_X];
+    const struct ggml_tensor * centroids   = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const struct ggml_tensor * places      = node->src[GGML_FLASH_HEAD_SRC_PLACES];
+    const struct ggml_tensor * tokens      = node->src[GGML_FLASH_HEAD_SRC_TOKENS];
+    const struct ggml_tensor * offsets     = node->src[GGML_FLASH_HEAD_SRC_OFFSETS];
+    const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const struct ggml_tensor * ordered     = node->src[GGML_FLASH_HEAD_SRC_ORDERED];
+    const struct ggml_tensor * sketch      = node->src[GGML_FLASH_HEAD_SRC_SKETCH];
+    const struct ggml_tensor * activations = node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+
+    if (!weight || !x || !centroids || !places || !tokens || !offsets) {
+        return "a source is missing";
+    }
+    const int64_t n_embd    = weight->ne[0];
+    const int64_t n_vocab   = weight->ne[1];
+    const int64_t n_cluster = offsets->ne[0] - 1;
+
+    if (!ggml_is_matrix(weight) || !ggml_is_contiguous(weight)) {
+        return "the weight is no plain matrix";
+    }
+    if (x->type != GGML_TYPE_F32 || x->nb[0] != sizeof(float) || !ggml_is_matrix(x) || x->ne[0] != n_embd) {
+        return "the activations do not fit the weight";
+    }
+    if (node->type != GGML_TYPE_F32 || node->nb[0] != sizeof(float) || !ggml_is_matrix(node) || node->ne[0] != n_vocab || node->ne[1] != x->ne[1]) {
+        return "the logits do not fit weight and activations";
+    }
+    if (n_cluster < 1 || !is_list(offsets, n_cluster + 1)) {
+        return "the offsets are no list of a cluster or more";
+    }
+    if (!is_list(tokens, n_vocab)) {
+        return "the tokens are no list of all tokens";
+    }
+    if (places->type != GGML_TYPE_I32 || !ggml_is_matrix(places) || !ggml_is_contiguous(places) || places->ne[0] != n_vocab || places->ne[1] != 2) {
+        return "the places are not those of all tokens";
+    }
+    if (!ggml_is_matrix(centroids) || !ggml_is_contiguous(centroids) || centroids->ne[0] != n_embd
+            || centroids->ne[1] != (params.grouped ? flash_head_centroids_padded(n_cluster) : n_cluster)
+            || (params.grouped && centroids->type != GGML_TYPE_Q4_0)) {
+        return "the centroids do not fit weight and clusters";
+    }
+    if (pinned && !is_list(pinned, pinned->ne[0])) {
+        return "the pinned tokens are no list";
+    }
+    if (ordered && (ordered->type != weight->type || !ggml_are_same_shape(ordered, weight) || !ggml_is_contiguous(ordered))) {
+        return "the ordered rows are not those of the weight";
+    }
+    if (!sketch != !activations || (sketch && !is_sketch(sketch, activations, n_embd, n_vocab))) {
+        return "the sketch does not fit the weight";
+    }
+    if (params.n_probe < 1 || params.n_probe > n_cluster) {
+        return "there are not so many clusters to probe";
+    }
+    if (params.mode != GGML_FLASH_HEAD_TOP && !(params.mode == GGML_FLASH_HEAD_SAMPLE && params.temperature > 0.0f)) {
+        return "there is no such mode, or no such temperature";
+    }
+    return NULL;
+}
+
+static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sources * sources, const struct ggml_flash_head_params * params) {
+    node->op = GGML_OP_FLASH_HEAD;
+    memset(node->op_params, 0, sizeof(node->op_params));
+    memcpy(node->op_params, params, sizeof(*params));
+
+    // An RPC client takes a node's size from another of the same parameters and shape. The Metal backend's depends on these, too.
+    int32_t * sizes = node->op_params + sizeof(node->op_params)/sizeof(node->op_params[0]) - 3;
+    sizes[0] = (int32_t) node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->ne[0];
+    sizes[1] = (int32_t) sources->centroids->ne[1];
+    sizes[2] = sources->activations ? (int32_t) sources->activations->ne[0] : 0;
+
+    node->src[GGML_FLASH_HEAD_SRC_CENTROIDS]   = sources->centroids;
+    node->src[GGML_FLASH_HEAD_SRC_PLACES]      = sources->places;
+    node->src[GGML_FLASH_HEAD_SRC_TOKENS]      = sources->tokens;
+    node->src[GGML_FLASH_HEAD_SRC_OFFSETS]     = sources->offsets;
+    node->src[GGML_FLASH_HEAD_SRC_PINNED]      = sources->pinned;
+    node->src[GGML_FLASH_HEAD_SRC_ORDERED]     = sources->ordered;
+    node->src[GGML_FLASH_HEAD_SRC_SKETCH]      = sources->sketch;
+    node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS] = sources->activations;
+
+    const char * flaw = ggml_flash_head_flaw(node);
+    if (flaw) {
+        GGML_ABORT("FLASH_HEAD: %s", flaw);
+    }
+}
+
+struct ggml_tensor * ggml_flash_head(
+        struct ggml_context                  * ctx,
+        struct ggml_tensor                   * weight,
+        struct ggml_tensor                   * x,
+        const struct ggml_flash_head_sources * sources,
+        const struct ggml_flash_head_params  * params) {
+    struct ggml_tensor * result = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, weight->ne[1], x->ne[1]);
+
+    result->src[GGML_FLASH_HEAD_SRC_WEIGHT] = weight;
+    result->src[GGML_FLASH_HEAD_SRC_X]      = x;
+    set_op(result, sources, params);
+
+    return result;
+}
+
+void ggml_flash_head_replace_mul_mat(
+        struct ggml_tensor                   * node,
+        const struct ggml_flash_head_sources * sources,
+        const struct ggml_flash_head_params  * params) {
+    GGML_ASSERT(node->op == GGML_OP_MUL_MAT);
+    set_op(node, sources, params);
+}
+
+struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node) {
+    GGML_ASSERT(node->op == GGML_OP_FLASH_HEAD);
+    struct ggml_flash_head_params params;
+    memcpy(&params, node->op_params, sizeof(params));
+    return params;
+}
+
+void ggml_flash_head_set_totals(struct ggml_tensor * node, void * totals) {
+    GGML_ASSERT(node->op == GGML_OP_FLASH_HEAD);
+    node->extra = totals;
+}
+
+void * ggml_flash_head_get_totals(const struct ggml_tensor * node) {
+    GGML_ASSERT(node->op == GGML_OP_FLASH_HEAD);
+    return node->extra;
+}

@@ -1,6 +1,0 @@
-# Adds FlashHead to the target ggml-metal; included by ggml/src/ggml-metal/CMakeLists.txt, whose list of kernels gets FLASH_HEAD_METAL_SOURCE.
-
-include(${CMAKE_CURRENT_LIST_DIR}/flash-head-metal-source.cmake)
-
-target_sources(ggml-metal PRIVATE ${CMAKE_CURRENT_LIST_DIR}/ggml-metal-flash-head.cpp)
-target_include_directories(ggml-metal PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../core)

@@ -1,0 +1,105 @@
+# The sources of FlashHead by part. Every target that compiles some of them, in llama.cpp's tree or in the plug-in's project,
+# includes this file, so that a new source is named once.
+
+set(FLASH_HEAD_DIR ${CMAKE_CURRENT_LIST_DIR})
+
+function(flash_head_sources name folder)
+    list(TRANSFORM ARGN PREPEND ${FLASH_HEAD_DIR}/${folder}/ OUTPUT_VARIABLE sources)
+    set(${name} ${sources} PARENT_SCOPE)
+endfunction()
+
+# the kernel: FLASH_HEAD_ESTIMATE is what a calibration needs of it
+flash_head_sources(FLASH_HEAD_ESTIMATE core
+    flash-head-group.cpp
+    flash-head-group-arm.cpp
+    flash-head-group-x86.cpp
+    flash-head-sketch.cpp)
+flash_head_sources(FLASH_HEAD_KERNEL core
+    flash-head.cpp
+    flash-head-centroids.cpp
+    flash-head-clusters.cpp
+    flash-head-select.cpp
+    flash-head-tokens.cpp)
+list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})
+
+# how centroids and sketch lie in memory, for those who make them
+flash_head_sources(FLASH_HEAD_LAYOUT core
+    flash-head-centroids-group.cpp
+    flash-head-sketch-pack.cpp)
+
+# what a load needs: the map in the file, settings, derived data
+flash_head_sources(FLASH_HEAD_MODEL model
+    flash-head-build.cpp
+    flash-head-map.cpp
+    flash-head-max-rows.cpp
+    flash-head-project.cpp
+    flash-head-settings.cpp)
+list(APPEND FLASH_HEAD_MODEL ${FLASH_HEAD_LAYOUT})
+flash_head_sources(FLASH_HEAD_RUNTIME model
+    flash-head-pages.cpp
+    flash-head-statistics.cpp)
+flash_head_sources(FLASH_HEAD_STREAM model flash-head-stream.cpp)
+flash_head_sources(FLASH_HEAD_LAYOUT_OF_GGML model flash-head-layout.cpp)
+
+# the op in ggml; CUDA's, HIP's and MUSA's sources are ggml/cuda/*.cu
+flash_head_sources(FLASH_HEAD_OP    ggml/op    ggml-flash-head.c)
+flash_head_sources(FLASH_HEAD_CPU   ggml/cpu   flash-head-cpu.cpp)
+flash_head_sources(FLASH_HEAD_METAL ggml/metal ggml-metal-flash-head.cpp)
+flash_head_sources(FLASH_HEAD_RPC   ggml/rpc   flash-head-rpc.cpp)
+
+# hosts
+flash_head_sources(FLASH_HEAD_LLAMA hosts/llama
+    llama-flash-head-active.cpp
+    llama-flash-head-device.cpp
+    llama-flash-head.cpp)
+if (WIN32)
+    set(FLASH_HEAD_FILES_OF_SYSTEM flash-head-files-windows.cpp)
+else()
+    set(FLASH_HEAD_FILES_OF_SYSTEM flash-head-files-posix.cpp)
+endif()
+flash_head_sources(FLASH_HEAD_FILES hosts/plugin
+    flash-head-files.cpp
+    ${FLASH_HEAD_FILES_OF_SYSTEM})
+flash_head_sources(FLASH_HEAD_PLUGIN hosts/plugin
+    flash-head-backend.cpp
+    flash-head-buffer.cpp
+    flash-head-host.cpp
+    flash-head-host-check.cpp
+    flash-head-host-list.cpp
+    flash-head-model.cpp
+    flash-head-product.cpp
+    flash-head-shards.cpp
+    flash-head-weight.cpp)
+list(APPEND FLASH_HEAD_PLUGIN ${FLASH_HEAD_FILES})
+flash_head_sources(FLASH_HEAD_SAMPLING sampling
+    flash-head-sampling.cpp
+    flash-head-shortlist.cpp)
+
+# the program llama-flashhead
+flash_head_sources(FLASH_HEAD_CLUSTER tool/cluster
+    assign.cpp
+    duplicates.cpp
+    kmeans.cpp
+    matmul.cpp
+    pool.cpp
+    rows.cpp
+    search.cpp)
+flash_head_sources(FLASH_HEAD_CALIBRATE tool/calibrate
+    calibrate.cpp
+    cholesky.cpp
+    directions.cpp
+    jacobi.cpp
+    products.cpp
+    records.cpp
+    subspace.cpp
+    weight.cpp)
+flash_head_sources(FLASH_HEAD_TOOL tool
+    run.cpp
+    calibrate.cpp
+    centroids.cpp
+    cluster.cpp
+    flags.cpp
+    input.cpp
+    json.cpp
+    output.cpp
+    progress.cpp)

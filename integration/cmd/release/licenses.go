@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
+)
+
+// licensesDir has a folder for each Go module, with the files that its licence asks to be passed on.
+const licensesDir = "share/fh-ollama/licenses"
+
+var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)`)
+
+// modulesOf returns the modules that a program was linked from, but for its own, which has no version there.
+func modulesOf(info *buildinfo.BuildInfo) []debug.Module {
+	var list []debug.Module
+	for _, m := range info.Deps {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		list = append(list, *m)
+	}
+	return list
+}
+
+// goVersion is that of the compiler and of the standard library that is linked, e.g. "1.26.0".
+func goVersion(info *buildinfo.BuildInfo) string { return strings.TrimPrefix(info.GoVersion, "go") }
+
+// moduleDir is the folder of a module's licences in the archive. The standard library is the module "std".
+func moduleDir(path, version string) string { return licensesDir + "/" + path + "@" + version }
+
+// moduleLicenses reads the licences of everything that the programs were linked from in Go's module cache, and of Go itself.
+// It is an error if one has none.
+func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
+	env, err := goEnv(ctx)
+	if err != nil {
+		return nil, err
+	}
+	from := map[string]string{} // folder in the archive → folder on this machine
+	for _, p := range programs {
+		if p.info.GoVersion != env.GOVERSION {
+			return nil, hint.New(fmt.Sprintf("%s was made by %s, but %s is here", p.name, p.info.GoVersion, env.GOVERSION), "build it again")
+		}
+		from[moduleDir("std", goVersion(p.info))] = env.GOROOT
+		for _, m := range modulesOf(p.info) {
+			path, err := module.EscapePath(m.Path)
+			if err != nil {
+				return nil, err
+			}
+			version, err := module.EscapeVersion(m.Version)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", m.Path, err)
+			}
+			from[moduleDir(m.Path, m.Version)] = filepath.Join(env.GOMODCACHE, filepath.FromSlash(path)+"@"+version)
+		}
+	}
+	var list []entry
+	for to, dir := range from {
+		files, err := licensesIn(dir, to)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, files...)
+	}
+	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	return list, nil
+}
+
+// licensesIn reads the licences at the top of the folder dir.
+func licensesIn(dir, to string) ([]entry, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, hint.Wrap(err, "run `go mod download`, and build again")
+	}
+	var list []entry
+	for _, f := range files {
+		if f.IsDir() || !licenseFile.MatchString(f.Name()) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, entry{name: to + "/" + f.Name(), data: data, mode: 0o644})
+	}
+	if len(list) == 0 {
+		return nil, hint.New(fmt.Sprintf("no licence is found in %s", dir), "what may not be passed on cannot be released: look for it there")
+	}
+	return list, nil
+}
+
+type goEnvironment struct{ GOMODCACHE, GOROOT, GOVERSION string }
+
+func goEnv(ctx context.Context) (env goEnvironment, err error) {
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOMODCACHE", "GOROOT", "GOVERSION")
+	cmd.Env = process.Environment()
+	out, err := cmd.Output()
+	if err != nil {
+		return env, hint.Wrap(fmt.Errorf("go env: %w", err), "put Go in PATH")
+	}
+	return env, json.Unmarshal(out, &env)
+}

@@ -1,0 +1,60 @@
+// Command release packs a build for people who do not build: an archive with the license of everything in it, and its
+// checksum. See `make release`.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+func main() {
+	prefix := flag.String("prefix", "build/release/prefix", "`DIR` of the build")
+	out := flag.String("o", "build/release", "write to `DIR`")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/release [flags]\n\nRun it at the top of a checkout. SOURCE_DATE_EPOCH is the time in the archive, in seconds since 1970.\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	paths, err := run(ctx, *prefix, *out)
+	if err != nil {
+		fmt.Fprint(os.Stderr, hint.Text("release", err))
+		os.Exit(1)
+	}
+	for _, path := range paths {
+		fmt.Println(path)
+	}
+}
+
+func run(ctx context.Context, prefix, out string) ([]string, error) {
+	o := options{prefix: prefix, out: out}
+	seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
+	if err != nil {
+		return nil, hint.New("SOURCE_DATE_EPOCH is not a time", "set it to the time of the released commit, e.g. `git log -1 --format=%ct`")
+	}
+	o.time = time.Unix(seconds, 0)
+	if o.license, err = os.ReadFile("LICENSE"); err != nil {
+		return nil, hint.Wrap(err, "run it at the top of a checkout")
+	}
+	// Where a build leaves traces: the folders of sources and of what was compiled.
+	cache, err := atomicfile.CacheFolder()
+	if err != nil {
+		return nil, err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	o.private = []string{cache, here}
+	return release(ctx, o)
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
+)
+
+// build lays out a small build in a new folder; both its programs are Go programs, one of them fh-ollama.
+func build(t *testing.T, goProgram []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	files := map[string]string{
+		"bin/fh-ollama": string(goProgram), "bin/ollama": string(goProgram), "lib/ollama/libllama.so.0": "library",
+	}
+	names := []string{"lib/ollama/libllama.so"}
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	manifest, err := json.Marshal(map[string]any{"ollama": "0.34.2+flashhead.0.1.0", "fh_ollama": "0.1.0", "files": names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["share/fh-ollama/build.json"] = string(manifest)
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("libllama.so.0", filepath.Join(dir, "lib/ollama/libllama.so")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// goProgram is fh-ollama as this module builds it, made once.
+func goProgram(t *testing.T) []byte {
+	t.Helper()
+	data, err := buildProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+var buildProgram = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "fh-ollama-release-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "fh-ollama")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, "../../../cmd/fh-ollama")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
+	return os.ReadFile(file)
+})
+
+func testOptions(t *testing.T, from string) options {
+	t.Helper()
+	return options{prefix: from, out: filepath.Join(t.TempDir(), "out"), license: []byte("ours"), time: time.Unix(1700000000, 0)}
+}
+
+// released makes a release and returns the path of its archive.
+func released(t *testing.T, o options) (archive string) {
+	t.Helper()
+	paths, err := release(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sha256sum", "--check", "--strict", filepath.Base(paths[1]))
+	cmd.Dir = o.out
+	if out, err := cmd.CombinedOutput(); err != nil && !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("sha256sum: %v\n%s", err, out)
+	}
+	return paths[0]
+}
+
+func TestReleaseIsReproducible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("packs two whole releases; not with -short")
+	}
+	program := goProgram(t)
+	var first []byte
+	for range 2 {
+		data, err := os.ReadFile(released(t, testOptions(t, build(t, program)))) // another folder, other times
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first != nil && !bytes.Equal(data, first) {
+			t.Error("the archive differs the second time")
+		}
+		first = data
+	}
+}
+
+func TestReleaseOfASmallBuild(t *testing.T) { check(t, testOptions(t, build(t, goProgram(t)))) }
+
+// The build of this checkout, with Ollama and llama.cpp.
+func TestReleaseOfTheBuild(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a whole build; not with -short")
+	}
+	dir := "../../../dist"
+	if v := os.Getenv("FH_OLLAMA_DIST"); v != "" {
+		dir = v
+	}
+	check(t, testOptions(t, dir))
+}
+
+// check looks at a release as its user does: may it be passed on, can it be installed?
+func check(t *testing.T, o options) {
+	top, names := unpack(t, released(t, o), t.TempDir(), o.time)
+	if !slices.IsSorted(names) {
+		t.Errorf("names are not in order: %q", names)
+	}
+	for _, program := range []string{"bin/fh-ollama", "bin/ollama"} {
+		for _, m := range modules(t, filepath.Join(top, program)) {
+			if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, licensesDir+"/"+m) }) {
+				t.Errorf("the license of %s, which is in %s, is missing", m, program)
+			}
+		}
+	}
+	to := filepath.Join(t.TempDir(), "opt")
+	if _, err := install.Prefix(t.Context(), install.PrefixOptions{From: top, Dir: to}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, err := os.Lstat(filepath.Join(to, name)); err != nil {
+			t.Errorf("not installed: %v", err)
+		}
+	}
+	if out, err := exec.Command(filepath.Join(to, "bin/fh-ollama"), "uninstall", "--prefix", to).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(to); err == nil {
+		t.Error("something is left of it")
+	}
+}
+
+// unpack unpacks the archive below dir and returns its one folder and the names in that.
+func unpack(t *testing.T, archive, dir string, when time.Time) (top string, names []string) {
+	t.Helper()
+	f, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zip, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top = filepath.Join(dir, strings.TrimSuffix(filepath.Base(archive), ".tar.gz"))
+	for entries := tar.NewReader(zip); ; {
+		h, err := entries.Next()
+		if err == io.EOF {
+			return top, names
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !h.ModTime.Equal(when) || h.Uid != 0 || h.Gid != 0 || h.Uname != "" || h.Gname != "" {
+			t.Errorf("%s tells where it was made: %+v", h.Name, h)
+		}
+		to := filepath.Join(dir, h.Name)
+		name, err := filepath.Rel(top, to)
+		if err != nil || !filepath.IsLocal(name) {
+			t.Fatalf("%s is not in %s", h.Name, top)
+		}
+		names = append(names, name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeSymlink {
+			err = os.Symlink(h.Linkname, to)
+		} else {
+			var data []byte
+			if data, err = io.ReadAll(entries); err == nil {
+				err = os.WriteFile(to, data, os.FileMode(h.Mode))
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// modules asks Go itself which modules are in a program.
+func modules(t *testing.T, program string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "version", "-m", program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []string{"std"}
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) >= 3 && f[0] == "dep" {
+			list = append(list, f[1]+"@"+f[2])
+		}
+	}
+	if len(list) < 10 {
+		t.Errorf("%s has the modules %q", program, list)
+	}
+	return list
+}
+
+func TestReleaseRefuses(t *testing.T) {
+	program := goProgram(t)
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, o *options)
+		want  string
+	}{
+		"a folder of this machine": {func(t *testing.T, o *options) {
+			o.private = []string{"/home/somebody/cache"}
+			write(t, o.prefix, "lib/ollama/libllama.so.0", "…/home/somebody/cache/llama.cpp/src/x.cpp…")
+		}, "lib/ollama/libllama.so.0 names /home/somebody/cache"},
+		"a file missing": {func(t *testing.T, o *options) { os.Remove(filepath.Join(o.prefix, "lib/ollama/libllama.so")) }, "no such file"},
+		"no build":       {func(t *testing.T, o *options) { o.prefix = t.TempDir() }, "holds no finished build"},
+		"no Go program":  {func(t *testing.T, o *options) { write(t, o.prefix, "bin/ollama", "#!/bin/sh") }, "bin/ollama"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := testOptions(t, build(t, program))
+			c.spoil(t, &o)
+			if _, err := release(t.Context(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the error is %v", err)
+			}
+			if files, _ := os.ReadDir(o.out); len(files) > 0 {
+				t.Errorf("there is %v", files)
+			}
+		})
+	}
+	if _, err := licensesIn(t.TempDir(), "x"); hint.Of(err) == "" {
+		t.Errorf("a module without a licence: %v", err)
+	}
+}
+
+func write(t *testing.T, dir, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}

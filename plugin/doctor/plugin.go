@@ -1,0 +1,211 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
+	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
+)
+
+// Plugin is what the server has of the plug-in, where its process runs on this machine.
+type Plugin struct {
+	Seen      bool     `json:"seen"`              // what the server loads could be found out
+	Program   string   `json:"program,omitempty"` // the server's, if its process was found
+	Library   string   `json:"library,omitempty"` // path of the plug-in that models get when they are loaded, "" for none
+	Beside    bool     `json:"beside"`            // it lies beside Ollama's libraries, not in GGML_BACKEND_PATH
+	Tried     string   `json:"tried,omitempty"`   // what the log of the Ollama's own llama-server says when it loads a tiny model with Library
+	GPU       string   `json:"gpu,omitempty"`     // one that this Ollama runs models on, for which the plug-in does nothing
+	Installed []string `json:"installed"`         // paths that `fh-ollama install` has placed, of any Ollama here
+	Running   []Runner `json:"running"`           // processes that run models for the server
+}
+
+// Runner is a process that runs a model.
+type Runner struct {
+	PID    int  `json:"pid"`
+	Seen   bool `json:"seen"`   // its libraries could be seen
+	Loaded bool `json:"loaded"` // the plug-in is among them
+}
+
+// PluginOf returns what a stock server that answers has of the plug-in.
+func PluginOf(ctx context.Context, places installation.Places) Plugin {
+	r := Report{Server: Server{Reachable: true}}
+	r.plugin(ctx, places)
+	return r.Plugin
+}
+
+// plugin finds out what a stock server has of the plug-in, and what is wrong if it has none.
+func (r *Report) plugin(ctx context.Context, places installation.Places) {
+	placed, err := install.Installed(places)
+	if err != nil {
+		r.wrong(err)
+	}
+	for _, p := range placed {
+		r.Plugin.Installed = append(r.Plugin.Installed, p.Library)
+	}
+	if !r.Server.Reachable || r.Server.Patched {
+		return
+	}
+	known := len(r.Problems)
+	var gpu *installation.GPU
+	found, err := installation.Find(ctx, places) // none, if the server is another machine's
+	i := slices.IndexFunc(found, func(i installation.Installation) bool { return i.Server != nil && i.Server.Answers })
+	if err == nil && i >= 0 {
+		r.Plugin.Program = found[i].Program
+		gpu = found[i].GPU(places)
+		r.loads(places, found[i], placed)
+		if gpu != nil && r.Plugin.Library != "" {
+			r.Plugin.GPU = fmt.Sprintf("%s (%s)", gpu.Name, gpu.Device)
+		}
+		r.running(places.Runners(*found[i].Server), gpu)
+	}
+	if r.Plugin.Library == "" && len(r.Problems) == known {
+		r.missing(gpu)
+	}
+}
+
+// tryPlugin tries the plug-in that the server's models get; if no server answers, each that is installed.
+func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
+	try := func(program, library string, beside bool) {
+		if i, err := installation.At(ctx, places, program); err == nil && i.LibDir != "" && isFile(library) {
+			r.try(ctx, i, library, beside)
+		}
+	}
+	if r.Plugin.Library != "" {
+		try(r.Plugin.Program, r.Plugin.Library, r.Plugin.Beside)
+	}
+	if r.Server.Reachable {
+		return
+	}
+	placed, _ := install.Installed(places) // an error was told before
+	for _, p := range placed {
+		try(p.Ollama, p.Library, p.Beside)
+	}
+}
+
+// try has the Ollama's own llama-server load the plug-in, and says what is wrong if it does not work there.
+func (r *Report) try(ctx context.Context, i installation.Installation, library string, beside bool) {
+	if u := i.Unit; u != nil && !u.User && u.Account != "" && os.Geteuid() != 0 { // who alone can try as another user
+		if path := hidden(library); path != "" {
+			r.wrong(hint.New(fmt.Sprintf("not every user may read or enter %s, so %s, which runs as %s, cannot load %s", path, u.Name, u.Account, library),
+				"place it where the service finds it: sudo fh-ollama install; or let everybody read it (chmod a+rX)"))
+			return
+		}
+	}
+	said, err := install.Try(ctx, i, library, beside)
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, trial.ErrNotTried):
+		r.Plugin.Tried = "not: " + err.Error() + "; " + hint.Of(err)
+	case err != nil:
+		if text, _ := install.Unchecked(i); text != "" {
+			err = hint.Wrap(fmt.Errorf("%w (%s)", err, text), hint.Of(err))
+		}
+		r.wrong(err)
+	default:
+		r.Plugin.Tried = said
+	}
+}
+
+// loads finds out which plug-in the server's models get.
+func (r *Report) loads(places installation.Places, i installation.Installation, placed []install.Placed) {
+	s, u := i.Server, i.Unit
+	if path := filepath.Join(i.LibDir, install.BesideName); i.LibDir != "" && isFile(path) {
+		r.Plugin.Seen, r.Plugin.Library, r.Plugin.Beside = true, path, true
+		return
+	}
+	path, late := s.BackendPath, false
+	if !s.Readable && u != nil { // its own environment is hidden, that of its service is not
+		path, late = u.BackendPath, u.Changed().After(s.Started)
+	}
+	r.Plugin.Seen = s.Readable || u != nil
+	ours := func(path string) bool {
+		return filepath.Base(path) == install.LibraryName ||
+			slices.ContainsFunc(placed, func(p install.Placed) bool { return p.Library == path })
+	}
+	switch {
+	case !ours(path) || late:
+		r.installed(places, i, placed)
+	case !isFile(path):
+		r.wrong(hint.New(fmt.Sprintf("the server is told to load %s, which is not there", path), "place it again: fh-ollama install"))
+	default:
+		r.Plugin.Library = path
+	}
+}
+
+// installed says what is wrong if the plug-in was installed for i, which does not have it.
+func (r *Report) installed(places installation.Places, i installation.Installation, placed []install.Placed) {
+	at := slices.IndexFunc(placed, func(p install.Placed) bool { return p.Ollama == i.Program })
+	switch {
+	case at < 0:
+	case placed[at].Beside:
+		r.wrong(hint.New(fmt.Sprintf("the plug-in was installed as %s, but it is gone; an update of Ollama removes it", placed[at].Library),
+			"place it again: fh-ollama install --into-lib"))
+	case i.Unit != nil:
+		prefix := "sudo "
+		if i.Unit.User {
+			prefix = ""
+		}
+		r.wrong(hint.New(fmt.Sprintf("the plug-in is installed, but %s was started without it", i.Unit.Name), i.Unit.Restart(prefix)))
+	default:
+		r.wrong(hint.New("the plug-in is installed, but the server was started without it",
+			"stop the server and start it so: "+install.ServeCommand(places, i.Program, placed[at].Library)))
+	}
+}
+
+// running notes which processes have loaded the plug-in, and what is wrong if one has not that should have.
+func (r *Report) running(runners []installation.Runner, gpu *installation.GPU) {
+	names := []string{install.LibraryName, install.BesideName, filepath.Base(r.Plugin.Library)}
+	var without []int
+	for _, found := range runners {
+		loaded := slices.ContainsFunc(found.Mapped, func(path string) bool { return slices.Contains(names, filepath.Base(path)) })
+		r.Plugin.Running = append(r.Plugin.Running, Runner{PID: found.PID, Seen: found.Readable, Loaded: loaded})
+		if found.Readable && !loaded {
+			without = append(without, found.PID)
+		}
+	}
+	switch {
+	case len(without) == 0 || r.Plugin.Library == "":
+	case gpu != nil && !r.Plugin.Beside:
+		r.wrong(hint.New(fmt.Sprintf("a model runs without the plug-in (process %d): for models on the %s, Ollama sets GGML_BACKEND_PATH itself", without[0], gpu.Name),
+			"make an Ollama that has FlashHead inside: fh-ollama build"))
+	default:
+		r.wrong(hint.New(fmt.Sprintf("a model runs without the plug-in (process %d)", without[0]),
+			"unload it with `ollama stop NAME` and run it again; if that does not help, the server's log says why"))
+	}
+}
+
+// missing says that the server has no FlashHead at all.
+func (r *Report) missing(gpu *installation.GPU) {
+	none := fmt.Sprintf("the Ollama at %s has no FlashHead, it runs every model dense", r.Server.URL)
+	switch {
+	case !r.Plugin.Seen:
+		r.wrong(hint.New(fmt.Sprintf("the Ollama at %s is a stock one, and whether it has the plug-in cannot be seen from here", r.Server.URL),
+			"run fh-ollama doctor on its machine, with sudo if it is another user's"))
+	case gpu != nil && gpu.Sure:
+		r.wrong(hint.New(none, "make one with `fh-ollama build` and start its bin/ollama serve instead"))
+	default:
+		r.wrong(hint.New(none, "give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with `fh-ollama build`"))
+	}
+}
+
+// hidden returns the first of path and the folders above it that other users may not read or enter, "" if there is none.
+func hidden(path string) string {
+	for need := os.FileMode(0o004); path != filepath.Dir(path); path, need = filepath.Dir(path), 0o001 {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&need == 0 {
+			return path
+		}
+	}
+	return ""
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

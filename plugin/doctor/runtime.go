@@ -1,0 +1,103 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
+)
+
+// Runtime is what the real runtime did with a file.
+type Runtime struct {
+	Folder string `json:"folder"`           // of the llama-server that loaded the file
+	Plugin string `json:"plugin,omitempty"` // the library that it was told to load; "" if it has FlashHead inside, or loads what lies beside it
+	Active bool   `json:"active"`
+	Said   string `json:"said"` // FlashHead's own line in its log; "" if it said nothing
+}
+
+// loadTimeout bounds a load: a large model comes from a slow disk.
+const loadTimeout = 5 * time.Minute
+
+// load loads the file in the runtime that its user has, and notes what FlashHead says there. Where there is no runtime, nothing
+// is noted: what is missing is told elsewhere.
+func (r *Report) load(ctx context.Context, places installation.Places, libDirs []string) {
+	programs, plugin, ok := r.runtime(ctx, places, libDirs)
+	if !ok {
+		return
+	}
+	var env []string
+	if plugin != "" {
+		env = []string{"GGML_BACKEND_PATH=" + plugin}
+	}
+	r.File.Runtime = &Runtime{Folder: programs.Folder, Plugin: plugin}
+	limited, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	said, err := programs.Load(limited, r.File.Path, env)
+	r.File.Runtime.Active, r.File.Runtime.Said = verdict(said)
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		r.wrong(hint.New(fmt.Sprintf("llama-server has not loaded %s in %v", r.File.Path, loadTimeout), "try again when the machine has less to do"))
+	case err != nil:
+		r.wrong(hint.Wrap(fmt.Errorf("the runtime in %s cannot load %s: %w", programs.Folder, r.File.Path, err), hint.Of(err)))
+	case r.File.Sound && !r.File.Runtime.Active:
+		reason := r.File.Runtime.Said
+		if reason == "" {
+			reason = "it has no FlashHead"
+		}
+		r.wrong(hint.New(fmt.Sprintf("%s is sound, but the runtime in %s runs it dense: %s", r.File.Path, programs.Folder, reason),
+			"docs/architectures.md lists the models that FlashHead speeds up; if this is one of them, report the line"))
+	}
+}
+
+// runtime finds the llama-server that loads models here, and the plug-in that it has to be told: those of the server that
+// answers, if that has the plug-in; else a build's; else those that install brings together.
+func (r *Report) runtime(ctx context.Context, places installation.Places, libDirs []string) (programs llama.Programs, plugin string, ok bool) {
+	found, _ := installation.Find(ctx, places) // none is no error here
+	for _, i := range found {
+		if r.Plugin.Library == "" || i.Program != r.Plugin.Program {
+			continue
+		}
+		if programs, ok = llama.ServerIn(i.LibDir); ok && !r.Plugin.Beside {
+			plugin = r.Plugin.Library
+		}
+		return programs, plugin, ok
+	}
+	for _, dir := range libDirs {
+		if programs, ok = llama.ServerIn(dir); ok && isFile(filepath.Join(dir, "llama-flashhead")) { // the tool of a patched build
+			return programs, "", true
+		}
+	}
+	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.LibraryPaths()...), func(path string) bool { return !isFile(path) })
+	for _, i := range found {
+		if inside := strings.Contains(i.Version, "+flashhead"); inside != (len(libraries) == 0) {
+			continue // who has a plug-in wants to know about that
+		}
+		if programs, ok = llama.ServerIn(i.LibDir); ok {
+			if len(libraries) > 0 {
+				plugin, _ = filepath.Abs(libraries[0])
+			}
+			return programs, plugin, true
+		}
+	}
+	return programs, "", false
+}
+
+// verdict finds the line that says what becomes of the head.
+func verdict(said []string) (active bool, line string) {
+	for _, text := range said {
+		if strings.HasPrefix(text, "active on ") {
+			return true, text
+		}
+		line = text
+	}
+	return false, line
+}

@@ -1,0 +1,62 @@
+package install
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
+)
+
+// The other files of a kit: fh-ollama and its native tool.
+const (
+	programName  = "fh-ollama"
+	toolName     = "llama-flashhead"
+	toolCodeName = "libflashhead-tool.so"
+)
+
+// kit is a copy of this program and what it needs, laid out as a build is, so that what was installed still works when the
+// build is gone: the commands that are printed, and install itself, after an update of Ollama.
+type kit struct {
+	program string
+	files   []kitFile
+}
+
+type kitFile struct {
+	from, to string
+	mode     os.FileMode
+}
+
+// libraryIn is where the plug-in lies in the kit at base.
+func libraryIn(base string) string { return filepath.Join(base, "lib", "flashhead", LibraryName) }
+
+// kit returns the copy at base of this program and the native tool beside the plug-in at library; it is empty if there is no
+// tool.
+func (o Options) kit(base, library string) kit {
+	from := filepath.Dir(library)
+	to := filepath.Dir(libraryIn(base))
+	k := kit{program: filepath.Join(base, "bin", programName)}
+	for _, f := range []kitFile{
+		{o.Program, k.program, 0o755},
+		{filepath.Join(from, toolName), filepath.Join(to, toolName), 0o755},
+		{filepath.Join(from, toolCodeName), filepath.Join(to, toolCodeName), 0o644},
+		{library, libraryIn(base), 0o644},
+	} {
+		if info, err := os.Stat(f.from); err != nil || !info.Mode().IsRegular() {
+			return kit{}
+		}
+		k.files = append(k.files, f)
+	}
+	return k
+}
+
+// fhOllama is how this program is called on a command line.
+func (o Options) fhOllama(t target) string {
+	program := o.Program
+	if len(t.kit.files) > 0 {
+		program = t.kit.program
+	}
+	if program == "" {
+		return programName
+	}
+	return commandline.Quote(program)
+}

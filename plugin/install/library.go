@@ -1,0 +1,85 @@
+package install
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+)
+
+// LibraryPaths returns where a build puts the plug-in: in the prefix that this program is installed in.
+func LibraryPaths() []string {
+	own := installation.OwnPrefix()
+	if own == "" {
+		return nil
+	}
+	return []string{filepath.Join(own, "lib", "flashhead", LibraryName)}
+}
+
+const rebuild = "build it: fh-ollama build --plugin"
+
+// library returns the absolute path of the plug-in that is to be placed, once it is sure to be one.
+func (o Options) library() (string, error) {
+	candidates := o.Search
+	if o.Library != "" {
+		candidates = []string{o.Library}
+	}
+	for _, path := range candidates {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && o.Library == "" {
+			continue
+		}
+		abs, err := filepath.Abs(path)
+		if err == nil {
+			err = checkLibrary(abs, o.IntoLib)
+		}
+		if err != nil {
+			return "", hint.Wrap(err, rebuild+"; or name another with --lib")
+		}
+		return abs, nil
+	}
+	return "", hint.New("the plug-in "+LibraryName+" is not there", rebuild+"; or name it with --lib")
+}
+
+// machines are ELF's names of the processors that Ollama for Linux is made for.
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
+// checkLibrary returns why llama.cpp could not load path as a backend on this machine, or nil. A scored one must say
+// how well it fits, too.
+func checkLibrary(path string, scored bool) error {
+	f, err := elf.Open(path)
+	if err != nil {
+		var format *elf.FormatError
+		if errors.As(err, &format) {
+			return fmt.Errorf("%s is no shared library for Linux", path)
+		}
+		return err
+	}
+	defer f.Close()
+	if f.Type != elf.ET_DYN {
+		return fmt.Errorf("%s is no shared library for Linux", path)
+	}
+	if want, known := machines[runtime.GOARCH]; known && f.Machine != want {
+		return fmt.Errorf("%s is for another processor, %v", path, f.Machine)
+	}
+	symbols, err := f.DynamicSymbols()
+	if err != nil {
+		return fmt.Errorf("%s is no backend of ggml: %w", path, err)
+	}
+	names := []string{"ggml_backend_init"}
+	if scored {
+		names = append(names, "ggml_backend_score")
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return s.Name == name && s.Section != elf.SHN_UNDEF }) {
+			return fmt.Errorf("%s is no backend of ggml, it has no %s", path, name)
+		}
+	}
+	return nil
+}

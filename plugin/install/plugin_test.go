@@ -1,0 +1,342 @@
+package install
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
+)
+
+// machine is one with an Ollama in usr/local and no other.
+type machine struct {
+	installationtest.Machine
+	Options
+	t *testing.T
+}
+
+func newMachine(t *testing.T) machine {
+	t.Helper()
+	if err := supported(); err != nil {
+		t.Skip(err)
+	}
+	m := installationtest.New(t)
+	m.AddOllama("usr/local", "0.34.2", installationtest.Runtime...)
+	return machine{m, Options{Program: "/opt/fh ollama/fh-ollama", Library: libraryV1(t), Places: m.Places}, t}
+}
+
+const (
+	unitFile   = "etc/systemd/system/ollama.service"
+	serverFile = "usr/local/lib/ollama/llama-server"
+)
+
+func (m machine) service() { m.Service(unitFile, m.Path("usr/local/bin/ollama")) }
+
+// serve describes a server that runs with these variables.
+func (m machine) serve(env ...string) {
+	m.Serve(installationtest.Server{PID: 70, UID: m.Options.Places.UID, Program: m.Path("usr/local/bin/ollama"), Group: "/", Env: env})
+}
+
+// serveAs describes a server of the user with this number.
+func (m machine) serveAs(uid int) {
+	m.Serve(installationtest.Server{PID: 70, UID: uid, Program: m.Path("usr/local/bin/ollama"), Group: "/", Hidden: true})
+}
+
+func (m machine) install() Result {
+	m.t.Helper()
+	r, err := Plugin(context.Background(), m.Options)
+	if err != nil {
+		m.t.Fatalf("%v, %q", err, hint.Of(err))
+	}
+	return r
+}
+
+func (m machine) uninstall() Result {
+	m.t.Helper()
+	r, err := UninstallPlugin(context.Background(), m.Options)
+	if err != nil {
+		m.t.Fatalf("%v, %q", err, hint.Of(err))
+	}
+	return r
+}
+
+// refused checks that installing fails with these words and changes nothing.
+func (m machine) refused(cause, way string) {
+	m.t.Helper()
+	before := m.Tree()
+	_, err := Plugin(context.Background(), m.Options)
+	if err == nil || !strings.Contains(err.Error(), cause) || !strings.Contains(hint.Of(err), way) {
+		m.t.Errorf("%v, %q", err, hint.Of(err))
+	}
+	if m.Tree() != before {
+		m.t.Error("something was changed")
+	}
+}
+
+// shows checks that the report has all of these lines, white space aside.
+func shows(t *testing.T, r Result, lines ...string) {
+	t.Helper()
+	text := "\n" + strings.Join(strings.FieldsFunc(r.String(), func(c rune) bool { return c == ' ' }), " ") + "\n"
+	for _, line := range lines {
+		if !strings.Contains(text, "\n"+line+"\n") && !strings.Contains(text, "\n "+line+"\n") {
+			t.Errorf("no line %q in\n%s", line, r)
+		}
+	}
+}
+
+// compile makes a shared library of C source, kept for the whole test run by name.
+func compile(t *testing.T, source string) string {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the plug-in is for Linux")
+	}
+	compiler, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("needs a C compiler")
+	}
+	dir := t.TempDir()
+	c, so := filepath.Join(dir, "x.c"), filepath.Join(dir, "x.so")
+	if err := os.WriteFile(c, []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", so, c).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return so
+}
+
+func libraryV1(t *testing.T) string {
+	return compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return 1; }\n")
+}
+
+func libraryV2(t *testing.T) string {
+	return compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return 2; }\n")
+}
+
+const (
+	userLibrary   = "home/ann/.local/share/fh-ollama/lib/flashhead/" + LibraryName
+	systemLibrary = "usr/local/lib/fh-ollama/lib/flashhead/" + LibraryName
+	besideLibrary = "usr/local/lib/ollama/" + BesideName
+	dropInFile    = unitFile + ".d/" + dropInName
+)
+
+func TestUser(t *testing.T) {
+	m := newMachine(t)
+	m.Options.Places.Path = append(m.Options.Places.Path, m.Path("usr/local/bin")) // so the command needs no path
+	before := m.Tree()
+	m.DryRun = true
+	r := m.install()
+	shows(t, r, "found Ollama 0.34.2 at "+m.Path("usr/local/bin/ollama"), "would place "+m.Path(userLibrary),
+		"next GGML_BACKEND_PATH="+m.Path(userLibrary)+" ollama serve", "'/opt/fh ollama/fh-ollama' doctor")
+	if m.Tree() != before {
+		t.Error("a dry run has changed something")
+	}
+	m.DryRun = false
+	shows(t, m.install(), "placed "+m.Path(userLibrary))
+	if m.Read(userLibrary) != read(t, m.Library) {
+		t.Error("the copy differs")
+	}
+	installed := m.Tree()
+	shows(t, m.install(), "kept "+m.Path(userLibrary)+": it is up to date")
+	if m.Tree() != installed {
+		t.Error("installing twice is not installing once")
+	}
+	m.DryRun = true
+	shows(t, m.uninstall(), "would remove "+m.Path(userLibrary))
+	if m.Tree() != installed {
+		t.Error("a dry run has removed something")
+	}
+	m.DryRun = false
+	shows(t, m.uninstall(), "removed "+m.Path(userLibrary), "note start `ollama serve` without GGML_BACKEND_PATH from now on")
+	if after := m.Tree(); after != before {
+		t.Errorf("before\n%safter\n%s", before, after)
+	}
+	shows(t, m.uninstall(), "nothing fh-ollama install has placed nothing here")
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestService(t *testing.T) {
+	m := newMachine(t)
+	m.service()
+	before := m.Tree()
+	m.DryRun = true
+	shows(t, m.install(), "would place "+m.Path(dropInFile), "[Service]", `Environment="GGML_BACKEND_PATH=`+m.Path(systemLibrary)+`"`)
+	m.DryRun = false
+	shows(t, m.install(), "found Ollama 0.34.2 at "+m.Path("usr/local/bin/ollama")+", systemd's ollama.service",
+		"placed "+m.Path(systemLibrary), "placed "+m.Path(dropInFile), "next systemctl daemon-reload && systemctl restart ollama")
+	want := "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" + m.Path(systemLibrary) + "\"\n"
+	if got := m.Read(dropInFile); got != want {
+		t.Errorf("drop-in:\n%s", got)
+	}
+	found, err := installation.Find(context.Background(), m.Options.Places)
+	if err != nil || found[0].Unit.BackendPath != m.Path(systemLibrary) || found[0].Unit.SetBy != m.Path(dropInFile) {
+		t.Errorf("systemd would not see it: %+v, %v", found, err)
+	}
+	shows(t, m.install(), "kept "+m.Path(dropInFile)+": it is up to date")
+	shows(t, m.uninstall(), "removed "+m.Path(dropInFile), "next systemctl daemon-reload && systemctl restart ollama")
+	if after := m.Tree(); after != before {
+		t.Errorf("before\n%safter\n%s", before, after)
+	}
+}
+
+func TestUserService(t *testing.T) {
+	m := newMachine(t)
+	unit := "home/ann/.config/systemd/user/ollama.service"
+	m.Service(unit, m.Path("usr/local/bin/ollama"))
+	shows(t, m.install(), "placed "+m.Path(userLibrary), "placed "+m.Path(unit)+".d/"+dropInName,
+		"next systemctl --user daemon-reload && systemctl --user restart ollama")
+	m.uninstall()
+	if m.Exists(unit + ".d") {
+		t.Error("the folder of the drop-in is left")
+	}
+}
+
+// TestDropInQuoting checks that systemd's reader, as installation has it, gets back any path.
+func TestDropInQuoting(t *testing.T) {
+	for _, path := range []string{"/a/b.so", "/with space/b.so", `/100%/"x"\y/b.so`, "/it's/b.so"} {
+		m := newMachine(t)
+		m.service()
+		m.Write(dropInFile, dropIn(path), 0o644)
+		found, err := installation.Find(context.Background(), m.Options.Places)
+		if err != nil || found[0].Unit.BackendPath != path {
+			t.Errorf("%s becomes %+v, %v", path, found[0].Unit, err)
+		}
+	}
+	if text := dropIn("/100%/b.so"); !strings.Contains(text, "/100%%/b.so") { // a lone % is systemd's
+		t.Error(text)
+	}
+}
+
+func TestBeside(t *testing.T) {
+	m := newMachine(t)
+	before := m.Tree()
+	m.IntoLib = true
+	shows(t, m.install(), "placed "+m.Path(besideLibrary), "next '/opt/fh ollama/fh-ollama' create NAME-flashhead --from NAME")
+	m.Remove(besideLibrary) // as Ollama's installer does
+	shows(t, m.install(), "placed "+m.Path(besideLibrary))
+	m.Library = libraryV2(t)
+	shows(t, m.install(), "updated "+m.Path(besideLibrary))
+	if m.Read(besideLibrary) != read(t, m.Library) {
+		t.Error("the library was not updated")
+	}
+	m.Remove(besideLibrary)
+	m.uninstall() // of what is gone already
+	if after := m.Tree(); after != before {
+		t.Errorf("before\n%safter\n%s", before, after)
+	}
+}
+
+// TestOtherWay: an Ollama has the plug-in one way only, so that it is not loaded twice.
+func TestOtherWay(t *testing.T) {
+	m := newMachine(t)
+	m.service()
+	before := m.Tree()
+	m.install()
+	m.IntoLib = true
+	shows(t, m.install(), "placed "+m.Path(besideLibrary), "removed "+m.Path(systemLibrary), "removed "+m.Path(dropInFile))
+	if m.Exists(dropInFile) || m.Exists("usr/local/lib/fh-ollama/lib") {
+		t.Error("the other way is still there")
+	}
+	m.IntoLib = false
+	shows(t, m.install(), "placed "+m.Path(dropInFile), "removed "+m.Path(besideLibrary))
+	m.uninstall()
+	if after := m.Tree(); after != before {
+		t.Errorf("before\n%safter\n%s", before, after)
+	}
+}
+
+// TestTwoOllamas: what is placed for one stays when the other changes.
+func TestTwoOllamas(t *testing.T) {
+	m := newMachine(t)
+	other := m
+	m.AddOllama("srv", "0.34.2", installationtest.Runtime...)
+	before := m.Tree()
+	other.Ollama = m.Path("srv/bin/ollama")
+	m.install()
+	other.install() // the same library
+	other.IntoLib = true
+	other.install()
+	if !m.Exists(userLibrary) || !m.Exists("srv/lib/ollama/"+BesideName) {
+		t.Errorf("one of them has lost its plug-in:\n%s", m.Tree())
+	}
+	if placed, err := Installed(m.Options.Places); err != nil || len(placed) != 2 {
+		t.Errorf("%+v, %v", placed, err)
+	}
+	m.uninstall()
+	if after := m.Tree(); after != before {
+		t.Errorf("before\n%safter\n%s", before, after)
+	}
+}
+
+func TestChangedFile(t *testing.T) {
+	m := newMachine(t)
+	m.service()
+	m.install()
+	m.Write(dropInFile, m.Read(dropInFile)+"Environment=FLASHHEAD_PROBES=512\n", 0o644)
+	m.Library = libraryV2(t) // an update keeps the user's settings
+	shows(t, m.install(), "updated "+m.Path(systemLibrary), "kept "+m.Path(dropInFile)+": it was changed since, and does what it has to")
+	m.Write(systemLibrary, "something else", 0o644)
+	m.refused(systemLibrary+" was changed since it was installed", "move it away")
+	shows(t, m.uninstall(),
+		"kept "+m.Path(systemLibrary)+": it was changed since it was installed; remove it yourself if it is not needed",
+		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing else is in it")
+	if m.Read(systemLibrary) != "something else" || !strings.Contains(m.Read(dropInFile), "PROBES") {
+		t.Error("a changed file is gone")
+	}
+	if m.Exists("usr/local/lib/fh-ollama/" + receiptName) {
+		t.Error("the receipt is left")
+	}
+}
+
+// TestInterruptedUpdate: whichever of the two versions an interruption has left is ours.
+func TestInterruptedUpdate(t *testing.T) {
+	for _, written := range []bool{false, true} {
+		m := newMachine(t)
+		before := m.Tree()
+		m.install()
+		m.Library = libraryV2(t)
+		ollama, err := m.find(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := m.target(ollama)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := m.plan(to, m.Library)
+		if err == nil {
+			err = w.record()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if written {
+			m.Write(userLibrary, read(t, m.Library), 0o644)
+		}
+		again := m.install() // goes on, whichever it finds
+		if m.Read(userLibrary) != read(t, m.Library) {
+			t.Errorf("not updated:\n%s", again)
+		}
+		if err := w.record(); err != nil {
+			t.Fatal(err)
+		}
+		m.uninstall()
+		if after := m.Tree(); after != before {
+			t.Errorf("before\n%safter\n%s", before, after)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// PrefixOptions say which build is installed where.
+type PrefixOptions struct {
+	From    string   // folder of the build
+	Dir     string   // the prefix; created if needed
+	Service []string // settings of its service, such as "User=ann"; see ServiceAlone
+	DryRun  bool     // write nothing
+}
+
+// PrefixResult is what Prefix did, or would do.
+type PrefixResult struct {
+	Dir     string // absolute
+	Ollama  string // version
+	Files   int
+	Changed int    // how many were written or removed
+	Service string // path of the service's file, absolute
+	// Beside is the path of our service if the file at Service is somebody else's, "" otherwise.
+	Beside string
+	// Shut is the first folder on the way to Dir that not all users may enter, "" if there is none.
+	Shut string
+}
+
+// Ways out of errors.
+const (
+	way       = "make room, give yourself permission there, or choose another folder; then run the same command again"
+	elsewhere = "choose a folder of its own, such as /opt/ollama-flashhead"
+)
+
+// Prefix copies a build into a prefix, with a systemd service, or updates an earlier copy. If a name is taken by a file
+// that it did not install, nothing is changed; only a service that somebody wrote stays, with ours beside it. All users
+// may read and run what is installed, because a service has a user of its own.
+func Prefix(ctx context.Context, o PrefixOptions) (PrefixResult, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return PrefixResult{}, err
+	}
+	build, err := ReadBuild(o.From)
+	if err != nil {
+		return PrefixResult{}, err
+	}
+	result := PrefixResult{Dir: dir, Ollama: build.Ollama, Service: filepath.Join(dir, filepath.FromSlash(unitName))}
+	files, err := build.files(ctx, o.From, dir, o.Service)
+	if err != nil {
+		return result, err
+	}
+	result.Files = len(files)
+	above := missing(anywhere{}, dir)
+	if len(above) > 0 && o.DryRun {
+		result.Changed = len(files)
+		return result, nil
+	}
+	if err = makeFolders(anywhere{}, above); err == nil {
+		err = result.install(ctx, files, len(above), o.DryRun)
+	}
+	if err != nil {
+		removeEmpty(anywhere{}, above)
+		if hint.Of(err) == "" {
+			err = hint.Wrap(err, way)
+		}
+	}
+	return result, err
+}
+
+// install installs files into the prefix, which exists. This many folders were created for it: itself and those above.
+func (r *PrefixResult) install(ctx context.Context, files []file, created int, dryRun bool) error {
+	root, err := os.OpenRoot(r.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if !dryRun {
+		release, err := lock(root, ".")
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	w, err := planPrefix(root, files)
+	if err != nil {
+		return err
+	}
+	for i := range created {
+		w.own.Folders = slices.Insert(w.own.Folders, 0, above(i))
+	}
+	gone, err := w.own.removals(w.removes)
+	if err != nil {
+		return hint.Wrap(err, elsewhere)
+	}
+	r.Shut = shutBy(r.Dir)
+	for _, f := range w.files {
+		if f.differs() {
+			r.Changed++
+		}
+	}
+	for _, c := range gone {
+		if c.Verb == "remove" {
+			r.Changed++
+		}
+	}
+	if len(w.kept) > 0 {
+		r.Beside = filepath.Join(r.Dir, filepath.FromSlash(besideName))
+	}
+	if dryRun {
+		return nil
+	}
+	openFolders(root, w.own.Folders)
+	return w.do(ctx)
+}
+
+// planPrefix plans files and the removal of what is no longer part of the build.
+func planPrefix(root *os.Root, files []file) (*work, error) {
+	own, err := readReceipt(root, receiptPath, "use the fh-ollama that wrote it, or remove the files yourself")
+	if err != nil {
+		return nil, err
+	}
+	w := &work{in: root, own: own}
+	for _, f := range files {
+		err := w.add(f)
+		if f.path == unitName && errors.As(err, new(takenError)) { // settings, which people edit
+			if sum, _ := contentSum(root, unitName); sum == sumOf(f) {
+				continue
+			}
+			w.kept = append(w.kept, Change{Verb: "keep", Path: f.path})
+			f.path = besideName
+			if err = w.add(f); errors.As(err, new(takenError)) {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, blocked(root, f.path, err)
+		}
+	}
+	for _, path := range own.paths() {
+		// an edited service stays listed: it may become what it was
+		if path != unitName && !slices.ContainsFunc(w.files, func(f file) bool { return f.path == path }) {
+			w.removes = append(w.removes, path)
+		}
+	}
+	return w, nil
+}
+
+// blocked explains why the named file cannot be installed.
+func blocked(root *os.Root, name string, err error) error {
+	if link := linkAbove(root, name); link != "" && !errors.As(err, new(takenError)) {
+		err = fmt.Errorf("%s is a link to a folder that is not in %s", at(root, link), root.Name())
+	}
+	return hint.Wrap(err, elsewhere)
+}
+
+// openFolders lets all users enter folders.
+func openFolders(root *os.Root, folders []string) {
+	const all = 0o055
+	for _, folder := range folders {
+		if info, err := root.Lstat(folder); err == nil && info.IsDir() && all&^info.Mode().Perm() != 0 {
+			_ = root.Chmod(folder, info.Mode().Perm()|all)
+		}
+	}
+}
+
+// shutBy returns the first folder on the way to dir that not all users may enter, "" if there is none.
+func shutBy(dir string) string {
+	if above := filepath.Dir(dir); above != dir {
+		if shut := shutBy(above); shut != "" {
+			return shut
+		}
+	}
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
+		return dir
+	}
+	return ""
+}

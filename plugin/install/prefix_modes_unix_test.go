@@ -1,0 +1,105 @@
+//go:build unix
+
+package install
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// All users may enter, read and run what is installed, whatever the umask of whoever built and installed it.
+func TestPrefixModes(t *testing.T) {
+	above := t.TempDir()
+	defer syscall.Umask(syscall.Umask(0o077))
+	from, dir := built(t, first), filepath.Join(above, "opt", "flashhead")
+	if err := os.Chmod(filepath.Join(from, "lib/ollama/old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	installPrefix(t, from, dir)
+	check := func(when string) {
+		t.Helper()
+		err := filepath.WalkDir(filepath.Join(above, "opt"), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			want := fs.FileMode(0o755)
+			if strings.HasPrefix(path, filepath.Join(dir, "share")) || filepath.Base(path) == "old" {
+				want = 0o644
+			}
+			if filepath.Base(path) == "build.json" || d.IsDir() {
+				want = 0o755 // as lay wrote it
+			}
+			if err == nil && d.Type()&fs.ModeSymlink == 0 && info.Mode().Perm() != want {
+				t.Errorf("%s, %s has mode %v, not %v", when, path, info.Mode().Perm(), want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("installed")
+
+	for _, name := range []string{"lib", "lib/ollama", "bin/ollama"} { // as an older version left them
+		if err := os.Chmod(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := installPrefix(t, from, dir).Changed; n != 1 {
+		t.Errorf("%d files changed", n)
+	}
+	check("installed again")
+	uninstallPrefix(t, dir)
+	expect(t, above, map[string]string{".": "/"})
+}
+
+// The way to the prefix may be shut for the service's user.
+func TestShutBy(t *testing.T) {
+	above := t.TempDir()
+	home := filepath.Join(above, "home")
+	for _, dir := range []string{home, filepath.Join(home, "flashhead")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := shutBy(filepath.Join(home, "flashhead"))
+	if strings.HasPrefix(before, home) {
+		t.Errorf("%s is said to be shut", before)
+	}
+	if err := os.Chmod(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := shutBy(filepath.Join(home, "flashhead")); got != home && before == "" {
+		t.Errorf("%q is said to be shut, not %s", got, home)
+	}
+}
+
+// Two at once would take each other's files for leftovers.
+func TestAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	installPrefix(t, built(t, first), dir)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	release, err := lock(root, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := laid(t, dir)
+	if _, err := Prefix(t.Context(), PrefixOptions{From: built(t, second), Dir: dir}); err == nil || !strings.Contains(err.Error(), "at work") {
+		t.Errorf("a second install: %v", err)
+	}
+	if _, err := UninstallPrefix(dir, false); err == nil || !strings.Contains(err.Error(), "at work") {
+		t.Errorf("an uninstall: %v", err)
+	}
+	expect(t, dir, before)
+	release()
+	uninstallPrefix(t, dir)
+}

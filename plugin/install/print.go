@@ -1,0 +1,77 @@
+package install
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+)
+
+// past are the words for what was done, future those for what would be.
+var (
+	past   = map[string]string{"place": "placed", "update": "updated", "keep": "kept", "remove": "removed", "try": "tried"}
+	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep", "remove": "would remove", "try": "would try"}
+)
+
+// String is the result for people.
+func (r Result) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, text string) { fmt.Fprintf(w, "%s\t%s\n", name, text) }
+	words := past
+	if r.DryRun {
+		words = future
+	}
+	if r.Ollama != nil {
+		row("found", describe(*r.Ollama))
+	}
+	for _, c := range r.Changes {
+		text := c.Path
+		if c.Note != "" {
+			text += ": " + c.Note
+		}
+		row(words[c.Verb], text)
+		if r.DryRun {
+			for line := range strings.Lines(c.Text) {
+				row("", "  "+strings.TrimSuffix(line, "\n"))
+			}
+		}
+	}
+	if r.Tried != "" {
+		row(words["try"], r.Tried)
+	}
+	if r.Ollama == nil && len(r.Changes) == 0 {
+		row("nothing", "fh-ollama install has placed nothing here")
+	}
+	for _, note := range r.Notes {
+		row("note", note)
+	}
+	name := "next"
+	for _, command := range r.Next {
+		row(name, command)
+		name = ""
+	}
+	w.Flush()
+	return b.String()
+}
+
+// describe says which Ollama it is and how it runs.
+func describe(i installation.Installation) string {
+	text := "Ollama"
+	if i.Version != "" {
+		text += " " + i.Version
+	}
+	text += " at " + i.Program
+	if u := i.Unit; u != nil {
+		kind := "systemd's "
+		if u.User {
+			kind = "your systemd's "
+		}
+		text += ", " + kind + u.Name
+	}
+	if i.Server != nil {
+		text += fmt.Sprintf(", running as process %d", i.Server.PID)
+	}
+	return text
+}

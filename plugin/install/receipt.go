@@ -1,0 +1,181 @@
+package install
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+// schema is the version of the receipt's format.
+const schema = 2
+
+// receipt lists what was installed and not yet removed: in a prefix, for one user, or for the system.
+type receipt struct {
+	Schema   int      `json:"schema"`
+	Installs []Placed `json:"installs,omitempty"` // of the plug-in
+	Files    []made   `json:"files"`
+	// Folders were created, the outer before the inner. In a prefix "." is the prefix, and ".." the folder above.
+	Folders []string `json:"folders,omitempty"`
+
+	in   place
+	path string
+	read []byte // as it was read, nil for none
+}
+
+// Placed is the plug-in of one Ollama.
+type Placed struct {
+	Ollama  string   `json:"ollama"`         // path of the program
+	Library string   `json:"library"`        // path of the plug-in
+	Beside  bool     `json:"beside"`         // it lies beside Ollama's libraries, not in GGML_BACKEND_PATH
+	Unit    string   `json:"unit,omitempty"` // the systemd service that loads it
+	User    bool     `json:"user,omitempty"` // a service of the user's, not of the system's
+	Files   []string `json:"files"`
+}
+
+// made is a file that was installed.
+type made struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // see contentSum
+	// Was is the sum of what is being replaced: after an interruption the file may be either.
+	Was string `json:"was,omitempty"`
+}
+
+// readReceipt reads a receipt; one that does not exist is empty. way says what to do about one that cannot be read.
+func readReceipt(in place, path, way string) (*receipt, error) {
+	r := &receipt{Schema: schema, in: in, path: path}
+	data, err := in.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	r.read = data
+	if err == nil {
+		err = json.Unmarshal(data, r)
+	}
+	if err == nil && r.Schema == 1 {
+		err = r.convert(data)
+	}
+	if err != nil {
+		return nil, hint.Wrap(fmt.Errorf("the receipt %s cannot be read: %w", at(in, path), err), way)
+	}
+	if r.Schema != schema {
+		return nil, hint.New(fmt.Sprintf("the receipt %s has format %d, this program knows %d", at(in, path), r.Schema, schema),
+			"use the fh-ollama that wrote it, or a newer one")
+	}
+	// Other folders are not ours to remove, whatever the receipt says.
+	r.Folders = slices.DeleteFunc(r.Folders, func(dir string) bool { return !r.holds(dir) })
+	return r, nil
+}
+
+// convert reads what format 1 had other names for, in a prefix.
+func (r *receipt) convert(data []byte) error {
+	var old struct {
+		Files []struct{ Name, Sum string }
+		Above int
+	}
+	if err := json.Unmarshal(data, &old); err != nil {
+		return err
+	}
+	for i, f := range old.Files {
+		if f.Name != "" {
+			r.Files[i].Path, r.Files[i].SHA256 = f.Name, f.Sum
+		}
+	}
+	for i := range old.Above {
+		r.Folders = slices.Insert(r.Folders, 0, above(i+1))
+	}
+	r.Schema = schema
+	return nil
+}
+
+// holds tells whether a folder has the receipt or a file of the receipt in it.
+func (r *receipt) holds(folder string) bool {
+	_, prefix := r.in.(*os.Root)
+	if prefix && outside(folder) {
+		return true
+	}
+	separator := string(filepath.Separator)
+	if prefix {
+		separator = "/"
+	}
+	above := func(path string) bool { return strings.HasPrefix(path, folder+separator) }
+	return folder == filepath.ToSlash(filepath.Clean(folder)) &&
+		(above(r.path) || slices.ContainsFunc(r.Files, func(m made) bool { return above(m.Path) }))
+}
+
+// save writes the receipt, or removes it when it lists nothing.
+func (r *receipt) save() error {
+	if len(r.Files) == 0 && len(r.Installs) == 0 {
+		if err := r.in.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	if now, err := r.in.ReadFile(r.path); err == nil && bytes.Equal(now, data) {
+		return nil
+	}
+	return replace(r.in, file{path: r.path, data: data, mode: 0o644})
+}
+
+func (r *receipt) file(path string) *made {
+	if i := slices.IndexFunc(r.Files, func(m made) bool { return m.Path == path }); i >= 0 {
+		return &r.Files[i]
+	}
+	return nil
+}
+
+// paths returns those of all files.
+func (r *receipt) paths() []string {
+	var paths []string
+	for _, m := range r.Files {
+		paths = append(paths, m.Path)
+	}
+	return paths
+}
+
+// is tells whether sum is that of the file as it was installed.
+func (m made) is(sum string) bool { return sum == m.SHA256 || m.Was != "" && sum == m.Was }
+
+// contentSum identifies what a file holds: the SHA-256 of its content, "link:" and the target of a symbolic link, or ""
+// if it does not exist.
+func contentSum(in place, name string) (string, error) {
+	info, err := in.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		to, err := in.Readlink(name)
+		return "link:" + to, err
+	}
+	if !info.Mode().IsRegular() {
+		return "not a file", nil
+	}
+	data, err := in.ReadFile(name)
+	return sumOf(file{data: data}), err
+}
+
+// sumOf is what contentSum returns once f is written.
+func sumOf(f file) string {
+	if f.link != "" {
+		return "link:" + f.link
+	}
+	sum := sha256.Sum256(f.data)
+	return hex.EncodeToString(sum[:])
+}

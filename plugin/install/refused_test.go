@@ -1,0 +1,168 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+)
+
+func TestForeignFile(t *testing.T) {
+	m := newMachine(t)
+	m.Write(besideLibrary, "AMD's own", 0o644)
+	m.IntoLib = true
+	m.refused(m.Path(besideLibrary)+" exists and was not installed by fh-ollama", "move it away")
+}
+
+func TestVariableTaken(t *testing.T) {
+	t.Run("server", func(t *testing.T) {
+		m := newMachine(t)
+		m.serve("GGML_BACKEND_PATH=/opt/other.so")
+		m.refused("GGML_BACKEND_PATH is set to /opt/other.so already, in the environment of the running server (process 70)", "--into-lib")
+		m.IntoLib = true
+		m.install()
+	})
+	t.Run("service", func(t *testing.T) {
+		m := newMachine(t)
+		m.service()
+		m.Write(unitFile+".d/override.conf", "[Service]\nEnvironment=GGML_BACKEND_PATH=/opt/other.so\n", 0o644)
+		m.refused("GGML_BACKEND_PATH is set to /opt/other.so already, by "+m.Path(unitFile+".d/override.conf"), "--into-lib")
+	})
+	t.Run("shell", func(t *testing.T) {
+		m := newMachine(t)
+		m.Options.Places.BackendPath = "/opt/other.so"
+		m.refused("already, in your environment", "--into-lib")
+	})
+	t.Run("ours", func(t *testing.T) {
+		m := newMachine(t)
+		m.serve("GGML_BACKEND_PATH=" + m.Path(userLibrary))
+		if r := m.install(); len(r.Notes) > 0 || strings.Contains(strings.Join(r.Next, " "), "serve") {
+			t.Errorf("a server that has it already:\n%s", r)
+		}
+	})
+}
+
+func TestRefusedOllama(t *testing.T) {
+	m := newMachine(t)
+	m.AddOllama("usr/local", "0.12.3")
+	m.refused("version 0.12.3", "update")
+	m.AddOllama("usr/local", "0.34.2+flashhead.0.1.0")
+	m.refused("needs no plug-in", "create")
+	m.Remove("usr/local/bin/ollama")
+	m.refused("no Ollama is found", "install Ollama")
+}
+
+func TestGPU(t *testing.T) {
+	m := newMachine(t)
+	m.Write("usr/local/lib/ollama/cuda_v13/libggml-cuda.so", "", 0o644)
+	m.Write("dev/nvidia0", "", 0o644)
+	m.refused("runs models on the NVIDIA GPU", "fh-ollama build")
+	m.IntoLib = true
+	good := m.Read(serverFile)
+	m.Write(serverFile, good+`[ "$1" != --list-devices ] || printf 'Available devices:\n  FlashHead: heads (0 MiB, 0 MiB free)\n'`+"\n", 0o755)
+	m.refused("this plug-in shows itself among the devices, so Ollama would lose the NVIDIA GPU", "fh-ollama build --plugin")
+	m.Write(serverFile, good, 0o755)
+	if r := m.install(); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "num_gpu 0") {
+		t.Errorf("%s", r)
+	}
+	m = newMachine(t)
+	m.Write("usr/local/lib/ollama/vulkan/libggml-vulkan.so", "", 0o644)
+	m.Write("dev/dri/renderD128", "", 0o644)
+	if r := m.install(); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "ollama ps") {
+		t.Errorf("%s", r)
+	}
+}
+
+func TestLibrary(t *testing.T) {
+	m := newMachine(t)
+	good := m.Library
+	text := filepath.Join(t.TempDir(), "x.so")
+	if err := os.WriteFile(text, []byte("GROUP ( libc.so.6 )"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	foreign := []byte(read(t, good))
+	foreign[18], foreign[19] = 0xf3, 0 // e_machine: RISC-V
+	other := filepath.Join(t.TempDir(), "x.so")
+	if err := os.WriteFile(other, foreign, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for library, cause := range map[string]string{
+		text:  "is no shared library for Linux",
+		other: "is for another processor, EM_RISCV",
+		compile(t, "int other(void) { return 1; }\n"): "it has no ggml_backend_init",
+		filepath.Join(t.TempDir(), "none.so"):         "no such file",
+		t.TempDir():                                   "is a directory",
+	} {
+		m.Library = library
+		m.refused(cause, "fh-ollama build --plugin")
+	}
+	m.Library = compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void);\nint f(void) { return ggml_backend_score(); }\n")
+	m.IntoLib = true
+	m.refused("it has no ggml_backend_score", "fh-ollama build --plugin")
+	m.Library, m.Search = "", []string{m.Path("nowhere"), m.Path("neither")}
+	m.refused("is not there", "fh-ollama build --plugin")
+	m.Search = append(m.Search, good)
+	m.install()
+}
+
+func TestBadReceipt(t *testing.T) {
+	for content, cause := range map[string]string{"{": "cannot be read", `{"schema": 99}`: "format 99"} {
+		m := newMachine(t)
+		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, content, 0o644)
+		m.refused(cause, "")
+		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), cause) || hint.Of(err) == "" {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// A receipt that somebody changed makes uninstall remove nothing but what install makes: root may be asked to.
+func TestForeignReceipt(t *testing.T) {
+	for _, path := range []string{"etc/passwd", "home/ann/.local/share/../../.bashrc", ""} {
+		m := newMachine(t)
+		m.Write("etc/passwd", "root", 0o644)
+		m.Write("home/ann/.bashrc", "root", 0o644)
+		listed := m.Path(".") + "/" + path
+		if path == "" {
+			listed = "flashhead.conf"
+		}
+		receipt := fmt.Sprintf(`{"schema":1,"files":[{"path":%q,"sha256":%q}]}`, listed, sumOf(file{data: []byte("root")}))
+		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, receipt, 0o644)
+		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), "never makes") || hint.Of(err) == "" {
+			t.Errorf("%s: %v, %q", listed, err, hint.Of(err))
+		}
+		if !m.Exists("etc/passwd") || !m.Exists("home/ann/.bashrc") {
+			t.Errorf("%s was removed", listed)
+		}
+	}
+}
+
+// A receipt's folders are removed if they are empty folders above files that it lists, and nothing else is.
+func TestForeignFolders(t *testing.T) {
+	m := newMachine(t)
+	m.install()
+	m.Write("srv/empty/file", "x", 0o644)
+	m.Remove("srv/empty/file")
+	m.Write("srv/precious", "x", 0o644)
+	m.Link("home/ann/.local/share/fh-ollama/lib/link", m.Path("srv/empty"))
+	path := "home/ann/.local/share/fh-ollama/" + receiptName
+	var listed []string
+	for _, f := range []string{"srv/empty", "srv/precious", "home/ann/.local/share/fh-ollama/lib/link", userLibrary} {
+		listed = append(listed, fmt.Sprintf("%q", m.Path(f)))
+	}
+	changed := strings.Replace(m.Read(path), `"folders": [`, `"folders": [`+strings.Join(listed, ",")+",", 1)
+	if changed == m.Read(path) {
+		t.Fatalf("no folders in\n%s", changed)
+	}
+	m.Write(path, changed, 0o644)
+	m.uninstall()
+	for _, f := range []string{"srv/empty", "srv/precious", "home/ann/.local/share/fh-ollama/lib/link"} {
+		if !m.Exists(f) {
+			t.Errorf("%s was removed", f)
+		}
+	}
+}
