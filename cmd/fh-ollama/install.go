@@ -54,7 +54,8 @@ func runInstall(c *cli.Context) error {
 func installOptions(c *cli.Context) (install.Options, error) {
 	if c.NArg() > 0 {
 		name := c.Command.Name
-		return install.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()), "see fh-ollama "+name+" --help")}
+		return install.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()),
+			"see fh-ollama "+name+" --help")}
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -24,7 +24,8 @@ func prefixFlag(usage string) cli.Flag { return &cli.PathFlag{Name: "prefix", Us
 func prefixOf(c *cli.Context, others ...string) (string, error) {
 	for _, other := range others {
 		if c.IsSet(other) {
-			return "", usageError{hint.New(fmt.Sprintf("--prefix does not go with --%s", other), "--prefix installs an Ollama of its own, the others are about the plug-in for a stock one")}
+			return "", usageError{hint.New(fmt.Sprintf("--prefix does not go with --%s", other),
+				"--prefix installs an Ollama of its own, the others are about the plug-in for a stock one")}
 		}
 	}
 	if c.Path("prefix") == "" {
@@ -54,7 +55,9 @@ func installPrefix(c *cli.Context, o install.Options) error {
 	}
 	printInstalled(c.App.Writer, result, o.DryRun)
 	if _, err := user.Lookup(install.ServiceUser); !stock && err != nil {
-		fmt.Fprintf(c.App.Writer, "\nnote: the service runs as the user %s, whom this machine lacks;\n  make that user, or name another in the service's line User=\n", install.ServiceUser)
+		fmt.Fprintf(c.App.Writer,
+			"\nnote: the service runs as the user %s, whom this machine lacks;\n  make that user, or name another in the "+
+				"service's line User=\n", install.ServiceUser)
 	}
 	return nil
 }
@@ -78,10 +81,12 @@ The way back:
   %[3]s uninstall --prefix %[5]s
 `, besideHost, bin("ollama"), bin("fh-ollama"), commandline.Quote(r.Service), commandline.Quote(r.Dir))
 	if r.Beside != "" {
-		fmt.Fprintf(out, "\nnote: %s is not as fh-ollama wrote it and stays;\n  what it would be now is in %s\n", r.Service, r.Beside)
+		fmt.Fprintf(out, "\nnote: %s is not as fh-ollama wrote it and stays;\n  what it would be now is in %s\n", r.Service,
+			r.Beside)
 	}
 	if r.Shut != "" {
-		fmt.Fprintf(out, "\nnote: not all users may enter %s, so a service of another user cannot start;\n  open it to them, or choose a folder such as /opt/ollama-flashhead\n", r.Shut)
+		fmt.Fprintf(out, "\nnote: not all users may enter %s, so a service of another user cannot start;\n  open it to "+
+			"them, or choose a folder such as /opt/ollama-flashhead\n", r.Shut)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 )
 
 // ollamas are commands that users look for here and find in Ollama.
-var ollamas = []string{"run", "serve", "start", "pull", "push", "show", "list", "ls", "ps", "rm", "cp", "stop", "signin", "signout"}
+var ollamas = []string{"run", "serve", "start", "pull", "push", "show", "list", "ls", "ps", "rm", "cp", "stop",
+	"signin", "signout"}
 
 // noCommand is the error for a command that does not exist.
 func noCommand(app *cli.App, word string) error {

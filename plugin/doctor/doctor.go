@@ -63,9 +63,10 @@ type Problem struct {
 }
 
 // Examine looks at the server, what it has of the plug-in in places of this machine, the native tool in one of libDirs
-// and, unless path is "", a GGUF file, which the runtime loads if it is converted. What is wrong is in the report; the error is for an examination that was
-// interrupted.
-func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, path string) (Report, error) {
+// and, unless path is "", a GGUF file, which the runtime loads if it is converted. What is wrong is in the report; the
+// error is for an examination that was interrupted.
+func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, path string) (Report,
+	error) {
 	r := Report{
 		Models: []ollama.Model{}, Problems: []Problem{}, Library: Library{Devices: []native.Device{}},
 		Plugin: Plugin{Installed: []string{}, Running: []Runner{}},
@@ -120,8 +121,8 @@ func (r *Report) server(ctx context.Context, s ollama.Server) {
 // deviceTimeout bounds the wait for the native tool: drivers of graphics cards can hang.
 const deviceTimeout = 30 * time.Second
 
-// library looks at the native tool in one of dirs and asks its devices whether they have the op, for head too unless it is
-// nil.
+// library looks at the native tool in one of dirs and asks its devices whether they have the op, for head too unless it
+// is nil.
 func (r *Report) library(ctx context.Context, dirs []string, head *native.HeadShape) {
 	tool, err := native.FindTool(dirs)
 	if err != nil {

@@ -93,7 +93,8 @@ func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
 func (r *Report) try(ctx context.Context, i installation.Installation, library string, beside bool) {
 	if u := i.Unit; u != nil && !u.User && u.Account != "" && os.Geteuid() != 0 { // who alone can try as another user
 		if path := hidden(library); path != "" {
-			r.wrong(hint.New(fmt.Sprintf("not every user may read or enter %s, so %s, which runs as %s, cannot load %s", path, u.Name, u.Account, library),
+			r.wrong(hint.New(fmt.Sprintf("not every user may read or enter %s, so %s, which runs as %s, cannot load %s", path,
+				u.Name, u.Account, library),
 				"place it where the service finds it: sudo fh-ollama install; or let everybody read it (chmod a+rX)"))
 			return
 		}
@@ -133,7 +134,8 @@ func (r *Report) loads(places installation.Places, i installation.Installation, 
 	case !ours(path) || late:
 		r.installed(places, i, placed)
 	case !isFile(path):
-		r.wrong(hint.New(fmt.Sprintf("the server is told to load %s, which is not there", path), "place it again: fh-ollama install"))
+		r.wrong(hint.New(fmt.Sprintf("the server is told to load %s, which is not there", path),
+			"place it again: fh-ollama install"))
 	default:
 		r.Plugin.Library = path
 	}
@@ -145,14 +147,16 @@ func (r *Report) installed(places installation.Places, i installation.Installati
 	switch {
 	case at < 0:
 	case placed[at].Beside:
-		r.wrong(hint.New(fmt.Sprintf("the plug-in was installed as %s, but it is gone; an update of Ollama removes it", placed[at].Library),
+		r.wrong(hint.New(fmt.Sprintf("the plug-in was installed as %s, but it is gone; an update of Ollama removes it",
+			placed[at].Library),
 			"place it again: fh-ollama install --into-lib"))
 	case i.Unit != nil:
 		prefix := "sudo "
 		if i.Unit.User {
 			prefix = ""
 		}
-		r.wrong(hint.New(fmt.Sprintf("the plug-in is installed, but %s was started without it", i.Unit.Name), i.Unit.Restart(prefix)))
+		r.wrong(hint.New(fmt.Sprintf("the plug-in is installed, but %s was started without it", i.Unit.Name),
+			i.Unit.Restart(prefix)))
 	default:
 		r.wrong(hint.New("the plug-in is installed, but the server was started without it",
 			"stop the server and start it so: "+install.ServeCommand(places, i.Program, placed[at].Library)))
@@ -164,7 +168,10 @@ func (r *Report) running(runners []installation.Runner, gpu *installation.GPU) {
 	names := []string{install.LibraryName, install.BesideName, filepath.Base(r.Plugin.Library)}
 	var without []int
 	for _, found := range runners {
-		loaded := slices.ContainsFunc(found.Mapped, func(path string) bool { return slices.Contains(names, filepath.Base(path)) })
+		loaded := slices.ContainsFunc(found.Mapped, func(path string) bool {
+			return slices.Contains(names,
+				filepath.Base(path))
+		})
 		r.Plugin.Running = append(r.Plugin.Running, Runner{PID: found.PID, Seen: found.Readable, Loaded: loaded})
 		if found.Readable && !loaded {
 			without = append(without, found.PID)
@@ -173,7 +180,8 @@ func (r *Report) running(runners []installation.Runner, gpu *installation.GPU) {
 	switch {
 	case len(without) == 0 || r.Plugin.Library == "":
 	case gpu != nil && !r.Plugin.Beside:
-		r.wrong(hint.New(fmt.Sprintf("a model runs without the plug-in (process %d): for models on the %s, Ollama sets GGML_BACKEND_PATH itself", without[0], gpu.Name),
+		r.wrong(hint.New(fmt.Sprintf("a model runs without the plug-in (process %d): for models on the %s, Ollama sets "+
+			"GGML_BACKEND_PATH itself", without[0], gpu.Name),
 			"make an Ollama that has FlashHead inside: fh-ollama build"))
 	default:
 		r.wrong(hint.New(fmt.Sprintf("a model runs without the plug-in (process %d)", without[0]),
@@ -186,16 +194,19 @@ func (r *Report) missing(gpu *installation.GPU) {
 	none := fmt.Sprintf("the Ollama at %s has no FlashHead, it runs every model dense", r.Server.URL)
 	switch {
 	case !r.Plugin.Seen:
-		r.wrong(hint.New(fmt.Sprintf("the Ollama at %s is a stock one, and whether it has the plug-in cannot be seen from here", r.Server.URL),
+		r.wrong(hint.New(fmt.Sprintf("the Ollama at %s is a stock one, and whether it has the plug-in cannot be seen from "+
+			"here", r.Server.URL),
 			"run fh-ollama doctor on its machine, with sudo if it is another user's"))
 	case gpu != nil && gpu.Sure:
 		r.wrong(hint.New(none, "make one with `fh-ollama build` and start its bin/ollama serve instead"))
 	default:
-		r.wrong(hint.New(none, "give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with `fh-ollama build`"))
+		r.wrong(hint.New(none, "give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with "+
+			"`fh-ollama build`"))
 	}
 }
 
-// hidden returns the first of path and the folders above it that other users may not read or enter, "" if there is none.
+// hidden returns the first of path and the folders above it that other users may not read or enter, "" if there is
+// none.
 func hidden(path string) string {
 	for need := os.FileMode(0o004); path != filepath.Dir(path); path, need = filepath.Dir(path), 0o001 {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&need == 0 {

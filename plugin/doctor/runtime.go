@@ -26,8 +26,8 @@ type Runtime struct {
 // loadTimeout bounds a load: a large model comes from a slow disk.
 const loadTimeout = 5 * time.Minute
 
-// load loads the file in the runtime that its user has, and notes what FlashHead says there. Where there is no runtime, nothing
-// is noted: what is missing is told elsewhere.
+// load loads the file in the runtime that its user has, and notes what FlashHead says there. Where there is no runtime,
+// nothing is noted: what is missing is told elsewhere.
 func (r *Report) load(ctx context.Context, places installation.Places, libDirs []string) {
 	programs, plugin, ok := r.runtime(ctx, places, libDirs)
 	if !ok {
@@ -45,22 +45,26 @@ func (r *Report) load(ctx context.Context, places installation.Places, libDirs [
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded):
-		r.wrong(hint.New(fmt.Sprintf("llama-server has not loaded %s in %v", r.File.Path, loadTimeout), "try again when the machine has less to do"))
+		r.wrong(hint.New(fmt.Sprintf("llama-server has not loaded %s in %v", r.File.Path, loadTimeout),
+			"try again when the machine has less to do"))
 	case err != nil:
-		r.wrong(hint.Wrap(fmt.Errorf("the runtime in %s cannot load %s: %w", programs.Folder, r.File.Path, err), hint.Of(err)))
+		r.wrong(hint.Wrap(fmt.Errorf("the runtime in %s cannot load %s: %w", programs.Folder, r.File.Path, err),
+			hint.Of(err)))
 	case r.File.Sound && !r.File.Runtime.Active:
 		reason := r.File.Runtime.Said
 		if reason == "" {
 			reason = "it has no FlashHead"
 		}
-		r.wrong(hint.New(fmt.Sprintf("%s is sound, but the runtime in %s runs it dense: %s", r.File.Path, programs.Folder, reason),
+		r.wrong(hint.New(fmt.Sprintf("%s is sound, but the runtime in %s runs it dense: %s", r.File.Path, programs.Folder,
+			reason),
 			"docs/architectures.md lists the models that FlashHead speeds up; if this is one of them, report the line"))
 	}
 }
 
-// runtime finds the llama-server that loads models here, and the plug-in that it has to be told: those of the server that
-// answers, if that has the plug-in; else a build's; else those that install brings together.
-func (r *Report) runtime(ctx context.Context, places installation.Places, libDirs []string) (programs llama.Programs, plugin string, ok bool) {
+// runtime finds the llama-server that loads models here, and the plug-in that it has to be told: those of the server
+// that answers, if that has the plug-in; else a build's; else those that install brings together.
+func (r *Report) runtime(ctx context.Context, places installation.Places, libDirs []string) (programs llama.Programs,
+	plugin string, ok bool) {
 	found, _ := installation.Find(ctx, places) // none is no error here
 	for _, i := range found {
 		if r.Plugin.Library == "" || i.Program != r.Plugin.Program {
@@ -76,7 +80,8 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 			return programs, "", true
 		}
 	}
-	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.LibraryPaths()...), func(path string) bool { return !isFile(path) })
+	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.LibraryPaths()...),
+		func(path string) bool { return !isFile(path) })
 	for _, i := range found {
 		if inside := strings.Contains(i.Version, "+flashhead"); inside != (len(libraries) == 0) {
 			continue // who has a plug-in wants to know about that

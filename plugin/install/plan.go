@@ -41,8 +41,8 @@ func Installed(p installation.Places) ([]Placed, error) {
 	return all, nil
 }
 
-// readReceipts reads the user's receipt and the system's. Root may be asked to uninstall by a receipt that somebody else
-// can write, so it may list nothing but what an installation makes.
+// readReceipts reads the user's receipt and the system's. Root may be asked to uninstall by a receipt that somebody
+// else can write, so it may list nothing but what an installation makes.
 func readReceipts(p installation.Places) ([]*receipt, error) {
 	var all []*receipt
 	for _, path := range []string{userReceipt(p), systemReceipt(p)} {
@@ -154,8 +154,8 @@ func (w *work) place(f file) error {
 	}
 }
 
-// addDropIn plans the drop-in and returns the files of ours that it needs. One that somebody edited stays as it is: if it names
-// the library, it does what it has to; if not, ours is written beside it.
+// addDropIn plans the drop-in and returns the files of ours that it needs. One that somebody edited stays as it is: if
+// it names the library, it does what it has to; if not, ours is written beside it.
 func (w *work) addDropIn(t target) ([]string, error) {
 	f := file{path: t.dropIn, data: []byte(dropIn(t.library)), mode: 0o644, text: true}
 	own := filepath.Join(filepath.Dir(t.dropIn), ownDropInName)
@@ -189,5 +189,6 @@ func unfinished(err error) error {
 	if err == nil || hint.Of(err) != "" {
 		return err
 	}
-	return hint.Wrap(err, "make room, give yourself permission there and try again; fh-ollama uninstall removes what was done")
+	return hint.Wrap(err, "make room, give yourself permission there and try again; fh-ollama uninstall removes what "+
+		"was done")
 }

@@ -1,6 +1,6 @@
-// Package install installs FlashHead in one of two ways: the plug-in where an Ollama on this machine loads it, or a patched
-// Ollama in a folder of its own, a prefix. A receipt lists what was installed, and exactly that is uninstalled. Files of
-// others are never changed.
+// Package install installs FlashHead in one of two ways: the plug-in where an Ollama on this machine loads it, or a
+// patched Ollama in a folder of its own, a prefix. A receipt lists what was installed, and exactly that is uninstalled.
+// Files of others are never changed.
 package install
 
 import (
@@ -117,7 +117,8 @@ func Plugin(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	if o.DryRun {
-		r.Tried = "a tiny model in " + filepath.Join(ollama.LibDir, installation.ServerName) + ", before anything else is changed"
+		r.Tried = "a tiny model in " + filepath.Join(ollama.LibDir, installation.ServerName) +
+			", before anything else is changed"
 	} else {
 		w.try = t.try(ctx)
 		if err := w.doLocked(ctx); err != nil {
@@ -146,18 +147,24 @@ func (o Options) checkGPU(i installation.Installation, r *Result) error {
 	switch {
 	case gpu == nil:
 	case o.IntoLib:
-		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): only models that run on the processor alone get faster, e.g. with PARAMETER num_gpu 0", gpu.Name, gpu.Device))
+		r.Notes = append(r.Notes,
+			fmt.Sprintf("%s found (%s): only models that run on the processor alone get faster, e.g. with PARAMETER num_gpu 0",
+				gpu.Name, gpu.Device))
 	case gpu.Sure:
-		return hint.New(fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name, gpu.Device),
-			"make an Ollama that has FlashHead inside: fh-ollama build; or, for models that run on the processor: fh-ollama install --into-lib")
+		return hint.New(fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name,
+			gpu.Device),
+			"make an Ollama that has FlashHead inside: fh-ollama build; or, for models that run on the processor: fh-ollama "+
+				"install --into-lib")
 	default:
-		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): models that `ollama ps` shows on it run dense; if there are such, the others need --into-lib, and fh-ollama build makes an Ollama for both", gpu.Name, gpu.Device))
+		r.Notes = append(r.Notes,
+			fmt.Sprintf("%s found (%s): models that `ollama ps` shows on it run dense; if there are such, the others need "+
+				"--into-lib, and fh-ollama build makes an Ollama for both", gpu.Name, gpu.Device))
 	}
 	return nil
 }
 
-// target chooses the places: of the system for a service of the system and for others than root, who need not see the folder of
-// this user; else of the user.
+// target chooses the places: of the system for a service of the system and for others than root, who need not see the
+// folder of this user; else of the user.
 func (o Options) target(i installation.Installation) (target, error) {
 	t := target{ollama: i, receipt: userReceipt(o.Places)}
 	u := i.Unit
@@ -169,7 +176,8 @@ func (o Options) target(i installation.Installation) (target, error) {
 		t.library = filepath.Join(i.LibDir, BesideName)
 		return t, nil
 	case u != nil && u.User && u.UID != o.Places.UID:
-		return t, hint.New(fmt.Sprintf("this Ollama is a service of another user, number %d", u.UID), "run fh-ollama install as that user")
+		return t, hint.New(fmt.Sprintf("this Ollama is a service of another user, number %d", u.UID),
+			"run fh-ollama install as that user")
 	}
 	t.library = libraryIn(filepath.Dir(t.receipt))
 	if u != nil {
@@ -189,13 +197,15 @@ func (o Options) checkVariable(t target, r *Result) error {
 	ours := func(path string) bool { return filepath.Base(path) == LibraryName }
 	if o.IntoLib {
 		if s != nil && u == nil && ours(s.BackendPath) {
-			r.Notes = append(r.Notes, "the running server has GGML_BACKEND_PATH="+s.BackendPath+": start it without, or the plug-in is there twice")
+			r.Notes = append(r.Notes,
+				"the running server has GGML_BACKEND_PATH="+s.BackendPath+": start it without, or the plug-in is there twice")
 		}
 		return nil
 	}
 	value, where := "", ""
 	switch {
-	case u != nil && ours(u.BackendPath) && filepath.Dir(u.SetBy) == u.DropIns && slices.Contains(dropInNames, filepath.Base(u.SetBy)):
+	case u != nil && ours(u.BackendPath) && filepath.Dir(u.SetBy) == u.DropIns &&
+		slices.Contains(dropInNames, filepath.Base(u.SetBy)):
 		return nil // of an earlier install, or a copy that somebody edited: ours is read after it
 	case u != nil && u.BackendPath != "" && u.BackendPath != t.library:
 		value, where = u.BackendPath, "by "+u.SetBy
@@ -213,7 +223,8 @@ func (o Options) checkVariable(t target, r *Result) error {
 // dropIn is the content of the file that tells systemd of the library at path.
 func dropIn(path string) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(path)
-	return "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" + quoted + "\"\n"
+	return "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" +
+		quoted + "\"\n"
 }
 
 // sudo is how to do with another user's rights what this one may not.
@@ -239,7 +250,8 @@ func (o Options) next(t target, r *Result) {
 	switch {
 	case o.IntoLib:
 		if s != nil {
-			r.Notes = append(r.Notes, "models that run now have the plug-in when they are loaded again, e.g. after `ollama stop NAME`")
+			r.Notes = append(r.Notes,
+				"models that run now have the plug-in when they are loaded again, e.g. after `ollama stop NAME`")
 		}
 	case has: // each model is run by a new process, which loads the library as it is then
 	case u != nil:
@@ -248,9 +260,11 @@ func (o Options) next(t target, r *Result) {
 		switch {
 		case s == nil:
 		case s.Readable:
-			r.Notes = append(r.Notes, fmt.Sprintf("the server that runs now (process %d) has no plug-in: stop it and start it as below", s.PID))
+			r.Notes = append(r.Notes,
+				fmt.Sprintf("the server that runs now (process %d) has no plug-in: stop it and start it as below", s.PID))
 		default:
-			r.Notes = append(r.Notes, fmt.Sprintf("a server of another user runs (process %d), for which nothing is changed", s.PID))
+			r.Notes = append(r.Notes, fmt.Sprintf("a server of another user runs (process %d), for which nothing is changed",
+				s.PID))
 		}
 		r.Next = append(r.Next, ServeCommand(o.Places, t.ollama.Program, t.library))
 	}

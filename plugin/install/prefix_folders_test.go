@@ -51,7 +51,8 @@ func TestPrefixLeftovers(t *testing.T) {
 		above := t.TempDir()
 		dir := filepath.Join(above, "flashhead")
 		installPrefix(t, built(t, first), dir)
-		lay(t, dir, map[string]string{"bin/.ollama.partial-ABCDEFGH": "half a file", share + "/." + receiptName + ".partial-ABCDEFGH": "{"})
+		lay(t, dir, map[string]string{"bin/.ollama.partial-ABCDEFGH": "half a file",
+			share + "/." + receiptName + ".partial-ABCDEFGH": "{"})
 		if again {
 			if n := installPrefix(t, built(t, first), dir).Changed; n != 0 {
 				t.Errorf("%d files changed", n)

@@ -93,7 +93,8 @@ func TestAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := laid(t, dir)
-	if _, err := Prefix(t.Context(), PrefixOptions{From: built(t, second), Dir: dir}); err == nil || !strings.Contains(err.Error(), "at work") {
+	if _, err := Prefix(t.Context(), PrefixOptions{From: built(t, second), Dir: dir}); err == nil ||
+		!strings.Contains(err.Error(), "at work") {
 		t.Errorf("a second install: %v", err)
 	}
 	if _, err := UninstallPrefix(dir, false); err == nil || !strings.Contains(err.Error(), "at work") {

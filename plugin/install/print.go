@@ -11,7 +11,8 @@ import (
 // past are the words for what was done, future those for what would be.
 var (
 	past   = map[string]string{"place": "placed", "update": "updated", "keep": "kept", "remove": "removed", "try": "tried"}
-	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep", "remove": "would remove", "try": "would try"}
+	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep",
+		"remove": "would remove", "try": "would try"}
 )
 
 // String is the result for people.

@@ -68,7 +68,8 @@ func readReceipt(in place, path, way string) (*receipt, error) {
 		return nil, hint.Wrap(fmt.Errorf("the receipt %s cannot be read: %w", at(in, path), err), way)
 	}
 	if r.Schema != schema {
-		return nil, hint.New(fmt.Sprintf("the receipt %s has format %d, this program knows %d", at(in, path), r.Schema, schema),
+		return nil, hint.New(fmt.Sprintf("the receipt %s has format %d, this program knows %d", at(in, path), r.Schema,
+			schema),
 			"use the fh-ollama that wrote it, or a newer one")
 	}
 	// Other folders are not ours to remove, whatever the receipt says.

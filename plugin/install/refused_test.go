@@ -22,7 +22,8 @@ func TestVariableTaken(t *testing.T) {
 	t.Run("server", func(t *testing.T) {
 		m := newMachine(t)
 		m.serve("GGML_BACKEND_PATH=/opt/other.so")
-		m.refused("GGML_BACKEND_PATH is set to /opt/other.so already, in the environment of the running server (process 70)", "--into-lib")
+		m.refused("GGML_BACKEND_PATH is set to /opt/other.so already, in the environment of the running server (process 70)",
+			"--into-lib")
 		m.IntoLib = true
 		m.install()
 	})
@@ -64,7 +65,8 @@ func TestGPU(t *testing.T) {
 	m.IntoLib = true
 	good := m.Read(serverFile)
 	m.Write(serverFile, good+`[ "$1" != --list-devices ] || printf 'Available devices:\n  FlashHead: heads (0 MiB, 0 MiB free)\n'`+"\n", 0o755)
-	m.refused("this plug-in shows itself among the devices, so Ollama would lose the NVIDIA GPU", "fh-ollama build --plugin")
+	m.refused("this plug-in shows itself among the devices, so Ollama would lose the NVIDIA GPU",
+		"fh-ollama build --plugin")
 	m.Write(serverFile, good, 0o755)
 	if r := m.install(); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "num_gpu 0") {
 		t.Errorf("%s", r)
@@ -100,7 +102,8 @@ func TestLibrary(t *testing.T) {
 		m.Library = library
 		m.refused(cause, "fh-ollama build --plugin")
 	}
-	m.Library = compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void);\nint f(void) { return ggml_backend_score(); }\n")
+	m.Library = compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void);\nint f(void) { "+
+		"return ggml_backend_score(); }\n")
 	m.IntoLib = true
 	m.refused("it has no ggml_backend_score", "fh-ollama build --plugin")
 	m.Library, m.Search = "", []string{m.Path("nowhere"), m.Path("neither")}
@@ -114,7 +117,8 @@ func TestBadReceipt(t *testing.T) {
 		m := newMachine(t)
 		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, content, 0o644)
 		m.refused(cause, "")
-		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), cause) || hint.Of(err) == "" {
+		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), cause) ||
+			hint.Of(err) == "" {
 			t.Errorf("%v", err)
 		}
 	}
@@ -132,7 +136,8 @@ func TestForeignReceipt(t *testing.T) {
 		}
 		receipt := fmt.Sprintf(`{"schema":1,"files":[{"path":%q,"sha256":%q}]}`, listed, sumOf(file{data: []byte("root")}))
 		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, receipt, 0o644)
-		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), "never makes") || hint.Of(err) == "" {
+		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil ||
+			!strings.Contains(err.Error(), "never makes") || hint.Of(err) == "" {
 			t.Errorf("%s: %v, %q", listed, err, hint.Of(err))
 		}
 		if !m.Exists("etc/passwd") || !m.Exists("home/ann/.bashrc") {

@@ -10,8 +10,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
-// Try loads the plug-in at library with the llama-server of i, as the user who runs it where this one may. It returns what the
-// log says of the head. The error says why the plug-in does not work; trial.ErrNotTried is in its chain if nobody knows.
+// Try loads the plug-in at library with the llama-server of i, as the user who runs it where this one may. It returns
+// what the log says of the head. The error says why the plug-in does not work; trial.ErrNotTried is in its chain if
+// nobody knows.
 func Try(ctx context.Context, i installation.Installation, library string, beside bool) (string, error) {
 	t := trial.Trial{LibDir: i.LibDir, Library: library, Beside: beside}
 	if i.Unit != nil && !i.Unit.User {

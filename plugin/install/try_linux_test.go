@@ -21,7 +21,9 @@ func TestFailedTrial(t *testing.T) {
 		m.Write(serverFile, rests, 0o755)
 		m.Remove("usr/local/lib/ollama/libggml-base.so.0")
 		m.Write("usr/local/lib/ollama/libggml-base.so.9.9.9", "", 0o644)
-		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.13.1 (Ollama 0.30.0), ", "fh-ollama build")
+		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is "+
+			"not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.13.1 (Ollama 0.30.0), ",
+			"fh-ollama build")
 		m.Write(serverFile, good, 0o755)
 		m.install()
 		m.Library = libraryV2(t)
@@ -37,7 +39,8 @@ func TestFailedTrialBeside(t *testing.T) {
 	m := newMachine(t)
 	m.IntoLib = true
 	// works under a temporary name only
-	m.Write(serverFile, "#!/bin/sh\n[ -n \"$GGML_BACKEND_PATH\" ] && [ ! -e "+m.Path(besideLibrary)+" ] && echo flash_head: active\necho model loaded\n", 0o755)
+	m.Write(serverFile, "#!/bin/sh\n[ -n \"$GGML_BACKEND_PATH\" ] && [ ! -e "+m.Path(besideLibrary)+" ] && echo "+
+		"flash_head: active\necho model loaded\n", 0o755)
 	m.refused("nothing is installed: ", "fh-ollama build")
 	if m.Exists(besideLibrary) {
 		t.Error("the library is still there")
@@ -54,7 +57,8 @@ func TestDryRunSaysTrial(t *testing.T) {
 func (m *machine) addTool() (build string) {
 	m.t.Helper()
 	build = m.t.TempDir()
-	for name, content := range map[string]string{"bin/fh-ollama": "program", "lib/flashhead/llama-flashhead": "tool", "lib/flashhead/libflashhead-tool.so": "code"} {
+	for name, content := range map[string]string{"bin/fh-ollama": "program", "lib/flashhead/llama-flashhead": "tool",
+		"lib/flashhead/libflashhead-tool.so": "code"} {
 		path := filepath.Join(build, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			m.t.Fatal(err)
@@ -81,7 +85,8 @@ func TestKit(t *testing.T) {
 		r := m.install()
 		program := m.Path("home/ann/.local/share/fh-ollama/bin/fh-ollama")
 		shows(t, r, "placed "+program, program+" doctor")
-		for name, mode := range map[string]os.FileMode{"bin/fh-ollama": 0o755, "lib/flashhead/llama-flashhead": 0o755, "lib/flashhead/libflashhead-tool.so": 0o644, "lib/flashhead/" + LibraryName: 0o644} {
+		for name, mode := range map[string]os.FileMode{"bin/fh-ollama": 0o755, "lib/flashhead/llama-flashhead": 0o755,
+			"lib/flashhead/libflashhead-tool.so": 0o644, "lib/flashhead/" + LibraryName: 0o644} {
 			info, err := os.Stat(m.Path("home/ann/.local/share/fh-ollama/" + name))
 			if err != nil || info.Mode().Perm() != mode {
 				t.Errorf("%s: %v, %v", name, info, err)
@@ -119,7 +124,8 @@ func TestForOthers(t *testing.T) {
 		lay(&m)
 		before := m.Tree()
 		r := m.install()
-		shows(t, r, "placed "+m.Path(systemLibrary), "next GGML_BACKEND_PATH="+m.Path(systemLibrary)+" "+m.Path("usr/local/bin/ollama")+" serve")
+		shows(t, r, "placed "+m.Path(systemLibrary),
+			"next GGML_BACKEND_PATH="+m.Path(systemLibrary)+" "+m.Path("usr/local/bin/ollama")+" serve")
 		if strings.Contains(r.String(), m.Path("home")) {
 			t.Errorf("%s: in root's folder:\n%s", name, r)
 		}
@@ -172,11 +178,14 @@ func TestEditedDropIn(t *testing.T) {
 	for range 2 {
 		r := m.install()
 		shows(t, r, "kept "+m.Path(dropInFile)+": it was changed since it was made")
-		if i, err := m.find(context.Background()); err != nil || i.Unit.BackendPath != m.Path(systemLibrary) || i.Unit.SetBy != m.Path(own) {
+		if i, err := m.find(context.Background()); err != nil || i.Unit.BackendPath != m.Path(systemLibrary) ||
+			i.Unit.SetBy != m.Path(own) {
 			t.Errorf("%+v, %v", i.Unit, err)
 		}
 	}
-	shows(t, m.uninstall(), "removed "+m.Path(own), "kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing else is in it")
+	shows(t, m.uninstall(), "removed "+m.Path(own),
+		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or "+
+			"the file if nothing else is in it")
 	shows(t, m.install(), "placed "+m.Path(own)) // after uninstall, too
 	m.uninstall()
 	if m.Read(dropInFile) != edited || m.Exists(own) {

@@ -14,8 +14,8 @@ func Hosts() ([]installation.Host, error) {
 	return installation.ReadHosts(ggmlhead.Sources, "hosts/plugin/flash-head-hosts.inc")
 }
 
-// Unchecked says that nobody has checked the plug-in with the ggml of i, "" if somebody has or that cannot be told. It is a
-// guess before the plug-in is tried, and an explanation afterwards.
+// Unchecked says that nobody has checked the plug-in with the ggml of i, "" if somebody has or that cannot be told. It
+// is a guess before the plug-in is tried, and an explanation afterwards.
 func Unchecked(i installation.Installation) (string, error) {
 	hosts, err := Hosts()
 	if err != nil {
@@ -34,7 +34,8 @@ func Unchecked(i installation.Installation) (string, error) {
 	if version == "" {
 		return "", nil
 	}
-	return fmt.Sprintf("this Ollama has ggml %s, and the plug-in was checked with %s", version, strings.Join(known, ", ")), nil
+	return fmt.Sprintf("this Ollama has ggml %s, and the plug-in was checked with %s", version, strings.Join(known, ", ")),
+		nil
 }
 
 // checkVersions notes that an Ollama is not among those that the plug-in was checked with.

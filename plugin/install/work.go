@@ -87,8 +87,9 @@ func (w *work) needFolder(dir string) {
 	}
 }
 
-// do writes the receipt first, so that uninstall knows whatever happens. It stages all files beside their places, has the
-// library tried, and renames them. An error before that changes nothing; after one later, a second run completes the work.
+// do writes the receipt first, so that uninstall knows whatever happens. It stages all files beside their places, has
+// the library tried, and renames them. An error before that changes nothing; after one later, a second run completes
+// the work.
 func (w *work) do(ctx context.Context) error {
 	before, err := w.prepare(ctx)
 	defer func() {
@@ -264,8 +265,8 @@ func replace(in place, f file) error {
 	return nil
 }
 
-// stage writes f under a temporary name beside its own, which neither systemd nor llama.cpp loads by itself. Its mode does
-// not depend on the umask: a service has a user of its own.
+// stage writes f under a temporary name beside its own, which neither systemd nor llama.cpp loads by itself. Its mode
+// does not depend on the umask: a service has a user of its own.
 func stage(in place, f file) (tmp string, err error) {
 	tmp = strings.TrimSuffix(f.path, filepath.Base(f.path)) + partialPrefix(f.path) + rand.Text()[:8]
 	if f.link != "" {

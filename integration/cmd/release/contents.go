@@ -124,7 +124,8 @@ func (c *contents) private(folders []string) error {
 	return nil
 }
 
-// archive writes a .tar.gz in which nothing tells when, where and by whom it was made: names in order, one time, one owner.
+// archive writes a .tar.gz in which nothing tells when, where and by whom it was made: names in order, one time, one
+// owner.
 func (c *contents) archive(w io.Writer, top string, when time.Time) error {
 	entries := slices.Clone(c.entries)
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })

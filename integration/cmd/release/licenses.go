@@ -42,8 +42,8 @@ func goVersion(info *buildinfo.BuildInfo) string { return strings.TrimPrefix(inf
 // moduleDir is the folder of a module's licences in the archive. The standard library is the module "std".
 func moduleDir(path, version string) string { return licensesDir + "/" + path + "@" + version }
 
-// moduleLicenses reads the licences of everything that the programs were linked from in Go's module cache, and of Go itself.
-// It is an error if one has none.
+// moduleLicenses reads the licences of everything that the programs were linked from in Go's module cache, and of Go
+// itself. It is an error if one has none.
 func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
 	env, err := goEnv(ctx)
 	if err != nil {
@@ -52,7 +52,8 @@ func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
 	from := map[string]string{} // folder in the archive → folder on this machine
 	for _, p := range programs {
 		if p.info.GoVersion != env.GOVERSION {
-			return nil, hint.New(fmt.Sprintf("%s was made by %s, but %s is here", p.name, p.info.GoVersion, env.GOVERSION), "build it again")
+			return nil, hint.New(fmt.Sprintf("%s was made by %s, but %s is here", p.name, p.info.GoVersion, env.GOVERSION),
+				"build it again")
 		}
 		from[moduleDir("std", goVersion(p.info))] = env.GOROOT
 		for _, m := range modulesOf(p.info) {
@@ -97,7 +98,8 @@ func licensesIn(dir, to string) ([]entry, error) {
 		list = append(list, entry{name: to + "/" + f.Name(), data: data, mode: 0o644})
 	}
 	if len(list) == 0 {
-		return nil, hint.New(fmt.Sprintf("no licence is found in %s", dir), "what may not be passed on cannot be released: look for it there")
+		return nil, hint.New(fmt.Sprintf("no licence is found in %s", dir),
+			"what may not be passed on cannot be released: look for it there")
 	}
 	return list, nil
 }
