@@ -105,9 +105,6 @@ func (r *Report) try(ctx context.Context, i installation.Installation, library s
 	case errors.Is(err, trial.ErrNotTried):
 		r.Plugin.Tried = "not: " + err.Error() + "; " + hint.Of(err)
 	case err != nil:
-		if text, _ := install.Unchecked(i); text != "" {
-			err = hint.Wrap(fmt.Errorf("%w (%s)", err, text), hint.Of(err))
-		}
 		r.wrong(err)
 	default:
 		r.Plugin.Tried = said

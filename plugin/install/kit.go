@@ -7,7 +7,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// The other files of a kit: fh-ollama and its native tool.
+// Names of the files in a kit beside the plug-in: fh-ollama and the native tool.
 const (
 	programName  = "fh-ollama"
 	toolName     = "llama-flashhead"
@@ -26,7 +26,7 @@ type kitFile struct {
 	mode     os.FileMode
 }
 
-// libraryIn is where the plug-in lies in the kit at base.
+// libraryIn is the path of the plug-in in a kit at base.
 func libraryIn(base string) string { return filepath.Join(base, "lib", "flashhead", LibraryName) }
 
 // kit returns the copy at base of this program and the native tool beside the plug-in at library; it is empty if there
@@ -49,7 +49,7 @@ func (o Options) kit(base, library string) kit {
 	return k
 }
 
-// fhOllama is how this program is called on a command line.
+// fhOllama is this program's name on a command line.
 func (o Options) fhOllama(t target) string {
 	program := o.Program
 	if len(t.kit.files) > 0 {

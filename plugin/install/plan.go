@@ -80,8 +80,7 @@ func (r *receipt) lists(program string) bool {
 	return slices.ContainsFunc(r.Installs, func(p Placed) bool { return p.Ollama == program })
 }
 
-// forget takes the Ollama with this program, if it is listed, out of the receipt and returns the files that nothing
-// needs then.
+// forget takes the Ollama with this program out of the receipt and returns the files that nothing needs then.
 func (r *receipt) forget(program string) (unneeded []string) {
 	if !r.lists(program) {
 		return nil
@@ -97,7 +96,7 @@ func (r *receipt) forget(program string) (unneeded []string) {
 
 const permission = "give yourself permission there and try again"
 
-// plan finds out what has to be done for t, with the plug-in at library.
+// plan plans the installation for t of the plug-in at library.
 func (o Options) plan(t target, library string) (*work, error) {
 	receipts, err := readReceipts(o.Places)
 	if err != nil {

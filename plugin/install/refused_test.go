@@ -93,7 +93,7 @@ func TestLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for library, cause := range map[string]string{
-		text:  "is no shared library for Linux",
+		text:  "is not a shared library for Linux",
 		other: "is for another processor, EM_RISCV",
 		compile(t, "int other(void) { return 1; }\n"): "it has no ggml_backend_init",
 		filepath.Join(t.TempDir(), "none.so"):         "no such file",

@@ -2,6 +2,7 @@ package install
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -9,40 +10,28 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// Hosts are the versions of ggml that the plug-in of this program was checked with. The plug-in has the same list.
-func Hosts() ([]installation.Host, error) {
-	return installation.ReadHosts(ggmlhead.Sources, "hosts/plugin/flash-head-hosts.inc")
-}
+// hostsFile lists the versions of ggml that the plug-in was checked with. It is compiled into the plug-in.
+const hostsFile = "hosts/plugin/flash-head-hosts.inc"
 
-// Unchecked says that nobody has checked the plug-in with the ggml of i, "" if somebody has or that cannot be told. It
-// is a guess before the plug-in is tried, and an explanation afterwards.
-func Unchecked(i installation.Installation) (string, error) {
-	hosts, err := Hosts()
-	if err != nil {
-		return "", err
-	}
+// hostLine is a version of ggml, its commit, and the Ollama that has it.
+var hostLine = regexp.MustCompile(`(?m)^FLASH_HEAD_HOST\("([^"]+)", "([^"]+)", "([^"]+)"\)`)
+
+// unchecked says that nobody has checked the plug-in with the ggml of i. It is "" if somebody has, or if that is unknown.
+// It is a guess before the plug-in is tried, and an explanation afterwards.
+func unchecked(i installation.Installation) string {
 	version := i.GGML()
+	text, err := ggmlhead.Sources.ReadFile(hostsFile)
+	if version == "" || err != nil {
+		return ""
+	}
 	var known []string
-	for _, h := range hosts {
-		if h.Version == version {
-			return "", nil
+	for _, m := range hostLine.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == version {
+			return ""
 		}
-		if text := fmt.Sprintf("%s (Ollama %s)", h.Version, h.Ollama); !slices.Contains(known, text) {
-			known = append(known, text)
+		if host := fmt.Sprintf("%s (Ollama %s)", m[1], m[3]); !slices.Contains(known, host) {
+			known = append(known, host)
 		}
 	}
-	if version == "" {
-		return "", nil
-	}
-	return fmt.Sprintf("this Ollama has ggml %s, and the plug-in was checked with %s", version, strings.Join(known, ", ")),
-		nil
-}
-
-// checkVersions notes that an Ollama is not among those that the plug-in was checked with.
-func checkVersions(i installation.Installation, r *Result) error {
-	text, err := Unchecked(i)
-	if text != "" {
-		r.Notes = append(r.Notes, text)
-	}
-	return err
+	return fmt.Sprintf("this Ollama has ggml %s, and the plug-in was checked with %s", version, strings.Join(known, ", "))
 }
