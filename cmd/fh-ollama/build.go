@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -27,23 +26,22 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an Ollama with FlashHead from pinned sources",
-		Description: "Fetches and checks Ollama and llama.cpp, patches, compiles and assembles\n" +
-			"them, and runs the result; with --plugin builds what `fh-ollama install` adds\n" +
-			"to a stock Ollama. Needs a C++ compiler, CMake, ninja; without --plugin Go and\n" +
-			"git too. llama.cpp comes from pip's package index. Downloads and builds are in\n" +
-			"FH_OLLAMA_CACHE; compilers see variables that FH_OLLAMA_PASS_ENV names.\n\n" +
+		Description: "Fetches, patches and compiles Ollama and llama.cpp, then runs the result.\n" +
+			"--plugin builds what `fh-ollama install` adds to a stock Ollama. Needs a C++\n" +
+			"compiler, CMake and ninja; without --plugin also Go and git. FH_OLLAMA_CACHE\n" +
+			"holds downloads and builds; FH_OLLAMA_PASS_ENV lists variables for compilers.\n\n" +
 			"Example: fh-ollama build --prefix ~/ollama-flashhead",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "prefix", Usage: "build into `DIR` (default: dist or dist-stock)"},
 			&cli.BoolFlag{Name: "plugin", Usage: "build the plug-in for a stock Ollama; takes a minute"},
-			&cli.BoolFlag{Name: "stock", Usage: "leave FlashHead out, for comparison"},
+			&cli.BoolFlag{Name: "stock", Usage: "build without FlashHead, for comparison"},
 			&cli.PathFlag{Name: "ollama-source", Usage: "copy Ollama from the checkout `DIR`"},
 			&cli.PathFlag{Name: "llama-cpp-source", Usage: "copy llama.cpp from the checkout `DIR`"},
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: processors.Usable(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: build.CPUNative, Usage: "`WHICH` processors: native or all"},
-			&cli.StringSliceFlag{Name: "without", Usage: "leave out `SETS` of instructions, e.g. amx,avx512"},
-			&cli.StringSliceFlag{Name: "backends", Usage: "`LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
-			&cli.StringFlag{Name: "cuda-arch", Usage: "`LIST` like 86;90 of GPUs (default: this machine's)"},
+			&cli.StringSliceFlag{Name: "without", Usage: "leave out instruction `SETS`, e.g. amx,avx512"},
+			&cli.StringSliceFlag{Name: "backends", Usage: "build a `LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
+			&cli.StringFlag{Name: "cuda-arch", Usage: "for GPUs in `LIST`, e.g. 86;90 (default: this machine's)"},
 			&cli.BoolFlag{Name: "tests", Usage: "build the test programs and benches too"},
 			&cli.BoolFlag{Name: "strict", Hidden: true, Usage: "fail if FlashHead's own sources have warnings"},
 		},
@@ -77,13 +75,13 @@ func runBuild(c *cli.Context) error {
 	return nil
 }
 
-// defaultBackends is the list of a build that names none.
+// defaultBackends are those of a build without --backends.
 func defaultBackends() string {
-	backends, _ := build.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is never wrong
+	backends, _ := build.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is always valid
 	return strings.Join(backends, ",")
 }
 
-// buildOptions checks the command line.
+// buildOptions turns the flags into options.
 func buildOptions(c *cli.Context) (build.Options, error) {
 	opts := build.Options{
 		Prefix:            c.Path("prefix"),
@@ -98,12 +96,14 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 		Version:           version,
 	}
 	if c.NArg() > 0 {
-		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()), "name the folder with --prefix")}
+		return opts, usageError{hint.New(fmt.Sprintf("build takes no argument, but got %q", c.Args().First()),
+			"name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
 		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch", "tests"} {
 			if c.IsSet(other) {
-				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other), "leave one of them out: the plug-in is one library for any stock Ollama")}
+				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other),
+					"leave one of them out: one plug-in works in any stock Ollama")}
 			}
 		}
 	}
@@ -119,7 +119,7 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 	}
 	if len(opts.Without) > 0 && opts.CPUVariants == build.CPUAll {
 		return opts, usageError{hint.New("--without does not go with --cpu-variants all",
-			"leave one of them out: of all variants, each machine takes the best that it can run")}
+			"leave one of them out: with all variants, each machine picks the best it can run")}
 	}
 	if opts.Backends, err = build.ParseBackends(c.StringSlice("backends"), runtime.GOOS, runtime.GOARCH); err != nil {
 		return opts, usageError{err}
@@ -135,15 +135,15 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 	return opts, nil
 }
 
-// printBuild says what was made and what can be done with it.
+// printBuild prints the result and the next commands.
 func printBuild(out io.Writer, r build.Result) {
-	prefix := commandline.Quote(shortPath(r.Prefix))
+	prefix := commandline.Quote(commandline.Path(r.Prefix))
 	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n", prefix, r.Ollama, r.LlamaCpp, r.CPU)
 	if r.CUDA != "" {
-		fmt.Fprintf(out, "and for NVIDIA's GPUs by CUDA %s, architectures: %s\n", r.CUDA, r.CUDAArchitectures)
+		fmt.Fprintf(out, "and for NVIDIA GPUs with CUDA %s, architectures: %s\n", r.CUDA, r.CUDAArchitectures)
 	}
 	if !r.FlashHead {
-		fmt.Fprintf(out, "\nIt has no FlashHead: use it to compare.\n")
+		fmt.Fprintf(out, "\nIt has no FlashHead: use it for comparisons.\n")
 		return
 	}
 	fmt.Fprintf(out, `
@@ -154,7 +154,7 @@ Next:
 `, prefix)
 }
 
-// printPlugin says what was made and what can be done with it.
+// printPlugin prints the result and the next commands.
 func printPlugin(out io.Writer, r build.PluginResult) {
 	fmt.Fprintf(out, `
 %[1]s/lib/flashhead/libggml-flashhead.so is FlashHead %[2]s for a stock Ollama
@@ -163,18 +163,5 @@ Next:
   %[1]s/bin/fh-ollama install                                adds it to the Ollama of this machine
   %[1]s/bin/fh-ollama create NAME-flashhead --from NAME      a model that you have pulled
   ollama run NAME-flashhead
-`, commandline.Quote(shortPath(r.Prefix)), r.FHOllama)
-}
-
-// shortPath is path relative to the working directory if it lies in it.
-func shortPath(path string) string {
-	wd, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	rel, err := filepath.Rel(wd, path)
-	if err != nil || !filepath.IsLocal(rel) {
-		return path
-	}
-	return rel
+`, commandline.Quote(commandline.Path(r.Prefix)), r.FHOllama)
 }

@@ -4,6 +4,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -70,6 +71,26 @@ func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
 	}
 	o.File, o.held, o.path = file, held, file.Name()
 	return o, nil
+}
+
+// Write gives path the content and mode, in one step for its readers. The folder is made if need be, a link is replaced
+// itself, and the content is not synced: that is for files that can be made again.
+func Write(path string, content io.Reader, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	removeAbandoned(path)
+	file, held, err := newPartial(path, 0o600)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	defer os.Remove(file.Name()) // gone after the rename
+	_, err = io.Copy(file, content)
+	if err := errors.Join(err, file.Chmod(mode), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
 }
 
 // Path returns the name that the file has now.

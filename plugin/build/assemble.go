@@ -13,11 +13,12 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
@@ -97,7 +98,7 @@ const prefixHint = "make room and give yourself permission there, or choose anot
 // preparePrefix finds out before a long build whether its result can be written.
 func preparePrefix(prefix string) error {
 	probe := filepath.Join(prefix, ".fh-ollama-probe")
-	if err := replace(probe, nil, 0o644); err != nil {
+	if err := atomicfile.Write(probe, strings.NewReader(""), 0o644); err != nil {
 		return hint.Wrap(err, prefixHint)
 	}
 	return os.Remove(probe)
@@ -118,7 +119,7 @@ func (b *Builder) place(ctx context.Context, st *step.Step, products []product, 
 	if err := b.claim(products, manifest); err != nil {
 		return err
 	}
-	// Builds of both kinds may have one prefix, so what lies there half written is a killed build's only under a lock of all.
+	// Ollama and the plug-in may be built into one prefix.
 	unlock, err := lockedfile.MutexAt(filepath.Join(b.Options.Cache, "assemble.lock")).Lock()
 	if err != nil {
 		return err
@@ -128,10 +129,7 @@ func (b *Builder) place(ctx context.Context, st *step.Step, products []product, 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		path := filepath.Join(b.Options.Prefix, filepath.FromSlash(p.to))
-		if err := source.RemoveLeftovers(filepath.Dir(path), filepath.Base(path)+".partial-"); err != nil {
-			return hint.Wrap(err, prefixHint)
-		}
+		path := b.inPrefix(p.to)
 		changed, err := install(p, path)
 		if err != nil {
 			return hint.Wrap(err, prefixHint)
@@ -150,7 +148,7 @@ func (b *Builder) place(ctx context.Context, st *step.Step, products []product, 
 	}
 	for _, old := range readFileList(b.Options.Prefix, manifest) {
 		if !slices.Contains(wanted, old) && filepath.IsLocal(filepath.FromSlash(old)) {
-			if err := os.Remove(filepath.Join(b.Options.Prefix, filepath.FromSlash(old))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.Remove(b.inPrefix(old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			b.result.FilesReplaced++
@@ -158,6 +156,11 @@ func (b *Builder) place(ctx context.Context, st *step.Step, products []product, 
 	}
 	st.Note("%s in %s", step.Count(b.result.FilesReplaced, "file changed", "files changed"), b.Options.Prefix)
 	return nil
+}
+
+// inPrefix is the path of a file that is named as in a manifest.
+func (b *Builder) inPrefix(name string) string {
+	return filepath.Join(b.Options.Prefix, filepath.FromSlash(name))
 }
 
 // readFileList returns the files that a manifest of the prefix names.
@@ -182,7 +185,7 @@ func (b *Builder) writeManifestFile(name string, content any) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(b.Options.Prefix, filepath.FromSlash(name)), append(data, '\n'), 0o644)
+	return atomicfile.Write(b.inPrefix(name), bytes.NewReader(append(data, '\n')), 0o644)
 }
 
 // install makes path equal to p and reports whether it was not.
@@ -218,7 +221,7 @@ func install(p product, path string) (changed bool, err error) {
 			return false, err
 		}
 	}
-	return true, replaceFrom(path, from, info.Mode().Perm())
+	return true, atomicfile.Write(path, from, info.Mode().Perm())
 }
 
 // sameFile compares what is left of a file with the file at path, piece by piece: libraries of CUDA have 500 MB.
@@ -243,31 +246,4 @@ func sameFile(a io.Reader, path string) (bool, error) {
 			return false, errors.Join(errA, errB)
 		}
 	}
-}
-
-// replace writes a file under a temporary name and renames it.
-func replace(path string, data []byte, mode fs.FileMode) error {
-	return replaceFrom(path, bytes.NewReader(data), mode)
-}
-
-func replaceFrom(path string, data io.Reader, mode fs.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".partial-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // gone after the rename
-	_, err = io.Copy(tmp, data)
-	if err == nil {
-		err = tmp.Chmod(mode)
-	}
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

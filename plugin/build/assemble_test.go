@@ -154,8 +154,8 @@ func TestLinkOutOfTheBuildIsRefused(t *testing.T) {
 // What a killed build left in the prefix goes with the next, and nothing else.
 func TestLeftoversInThePrefix(t *testing.T) {
 	b := testBuild(t)
-	half := filepath.Join(b.Options.Prefix, "lib/ollama/llama-server.partial-789")
-	foreign := filepath.Join(b.Options.Prefix, "lib/ollama/other.partial-789")
+	half := filepath.Join(b.Options.Prefix, "lib/ollama/.llama-server.partial-ABCDEFGH")
+	foreign := filepath.Join(b.Options.Prefix, "lib/ollama/.other.partial-ABCDEFGH")
 	for _, path := range []string{half, foreign} {
 		plugintest.Write(t, path, "", 0o644)
 	}

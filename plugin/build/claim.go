@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -18,7 +17,7 @@ func (b *Builder) claim(products []product, manifest string) error {
 	ours := slices.Concat(readFileList(b.Options.Prefix, ollamaManifest), readFileList(b.Options.Prefix, pluginManifest))
 	names := readFileList(b.Options.Prefix, manifest)
 	for _, p := range products {
-		path := filepath.Join(b.Options.Prefix, filepath.FromSlash(p.to))
+		path := b.inPrefix(p.to)
 		if _, err := os.Lstat(path); err == nil && !slices.Contains(ours, p.to) {
 			return hint.New(fmt.Sprintf("%s is there and was not made by fh-ollama", path), "choose another folder with --prefix")
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {

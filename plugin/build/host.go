@@ -72,7 +72,7 @@ func (b *Builder) AssembleHost(_ context.Context, st *step.Step) error {
 		list = append(list, p)
 	}
 	for _, p := range list {
-		if _, err := install(p, filepath.Join(b.Options.Prefix, filepath.FromSlash(p.to))); err != nil {
+		if _, err := install(p, b.inPrefix(p.to)); err != nil {
 			return err
 		}
 	}

@@ -105,11 +105,11 @@ func (b *Builder) cured(ctx context.Context, llama tree.Tree, scratch string) (_
 
 // Lay brings the folders of both trees up to date, and returns how many files changed.
 func (b *Builder) Lay(ollama, llama tree.Tree) (changed int, err error) {
-	ollamaStats, err := ollama.Sync(b.OllamaTree())
+	inOllama, err := ollama.Sync(b.OllamaTree())
 	if err != nil {
 		return 0, err
 	}
-	llamaStats, err := llama.Sync(b.LlamaTree())
+	inLlama, err := llama.Sync(b.LlamaTree())
 	b.treeKey = llama.NamesKey()
-	return ollamaStats.Written + ollamaStats.Removed + llamaStats.Written + llamaStats.Removed, err
+	return inOllama + inLlama, err
 }

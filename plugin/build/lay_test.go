@@ -135,7 +135,7 @@ func TestBuildSaysWhichFolderCannotBeWritten(t *testing.T) {
 func TestOwnSourceMustBeOne(t *testing.T) {
 	b := checkouts(t)
 	b.Options.LlamaCppSource = t.TempDir()
-	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "holds no src/llama-model.cpp") || hint.Of(err) == "" {
+	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "contains no src/llama-model.cpp") || hint.Of(err) == "" {
 		t.Errorf("error %v", err)
 	}
 }

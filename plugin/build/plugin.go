@@ -105,12 +105,12 @@ func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
 	if err := head.Add("", b.Overlay.Head, tree.GoFiles); err != nil {
 		return err
 	}
-	stats, err := head.Sync(b.PluginSources())
+	changed, err := head.Sync(b.PluginSources())
 	if err != nil {
 		return err
 	}
 	b.treeKey = head.NamesKey()
-	st.Note("%s", step.Count(stats.Written+stats.Removed, "file changed", "files changed"))
+	st.Note("%s", step.Count(changed, "file changed", "files changed"))
 	return nil
 }
 

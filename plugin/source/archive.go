@@ -18,13 +18,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// unpackPrefix begins the names of folders in which archives are unpacked, beside the trees that they become.
+// unpackPrefix starts the names of temporary folders for unpacking.
 const unpackPrefix = ".unpack-"
 
-// maxUnpacked bounds what one archive may grow to; the pinned tree has 140 MB.
+// maxUnpacked limits the bytes of one unpacked archive; the pinned tree has 140 MB.
 const maxUnpacked = 2 << 30
 
-// checkSHA256 compares the hash of a file with want, in lower-case hexadecimal.
+// checkSHA256 compares the hash of a file with want, lower-case hexadecimal.
 func checkSHA256(name, want string) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -42,10 +42,8 @@ func checkSHA256(name, want string) error {
 	return nil
 }
 
-// unpack puts the regular files below subdir of a .tar.gz into dir, which appears only when it is complete and on the disk, in
-// the place of what was there.
-// An entry below subdir whose name leaves it, or that is a link, is an error. A file .git at the top of subdir is left
-// out: it points at a repository that the archive does not contain, and git would refuse to work beside it.
+// unpack replaces dir by the regular files below subdir of a .tar.gz, once they are complete. It refuses links, and names
+// that leave subdir. It leaves out a file .git at the top: git does not work beside one whose repository is missing.
 func unpack(ctx context.Context, archive, subdir, dir string) error {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -64,9 +62,6 @@ func unpack(ctx context.Context, archive, subdir, dir string) error {
 		return fmt.Errorf("%s: %w", archive, err)
 	}
 	if err := os.Chmod(tmp, 0o755); err != nil {
-		return err
-	}
-	if err := syncTree(tmp); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(dir); err != nil {

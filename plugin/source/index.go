@@ -27,23 +27,22 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// The archive of a Python package is downloaded here and not by `pip download`, which also asks a source package for its
-// metadata: it installs the package's build requirements and runs them, and nobody pinned those. Pip only tells which
-// index it is set to use.
+// The archive of a Python package is downloaded here, not by `pip download`: to read a source package's metadata, that
+// installs and runs its build requirements, which are not pinned. Pip is only asked which index it uses.
 
 const (
 	pypi = "https://pypi.org/simple/"
 
-	maxPage    = 64 << 20 // bytes of a package's page; the pinned one has 0.1 MB
+	maxPage    = 64 << 20 // bytes of a package's page; the pinned package has 0.1 MB
 	maxArchive = 1 << 30  // bytes of an archive; the pinned one has 77 MB
 	stalled    = time.Minute
 )
 
-// packageIndex is an index of Python packages, https://peps.python.org/pep-0503/. Its messages name its host alone, as
-// a password or token can be anywhere in an address.
+// packageIndex is an index of Python packages, https://peps.python.org/pep-0503/. Errors name only its host, because any
+// part of an address can contain a password or token.
 type packageIndex struct {
-	base   *url.URL      // of the pages of packages
-	user   *url.Userinfo // that the address named, or nil; base has none
+	base   *url.URL      // of package pages, without user
+	user   *url.Userinfo // from the address, or nil
 	client *http.Client
 }
 
@@ -51,12 +50,11 @@ type packageIndex struct {
 type indexFile struct {
 	name    string
 	address *url.URL
-	sha256  string // in lower-case hexadecimal, or "" if the index gives none
+	sha256  string // lower-case hexadecimal, "" if the index gives none
 }
 
-// FetchArchive puts the pinned archive at path, where it appears only when it is complete and has the pinned hash. A pin
-// without one takes the hash that the index gives.
-// The caller holds the lock of the cache.
+// FetchArchive downloads the pinned archive to path, which appears only with the pinned hash. A pin without a hash takes
+// the one that the index gives. The caller holds LockFetching.
 func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
 	index, err := findIndex(ctx)
 	if err == nil {
@@ -69,7 +67,7 @@ func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path stri
 		"or give your own checkout with --llama-cpp-source DIR", pin.File, filepath.Dir(path)))
 }
 
-// findIndex returns the index that pip is set to use, or PyPI.
+// findIndex returns the index that pip uses, default PyPI.
 func findIndex(ctx context.Context) (*packageIndex, error) {
 	settings := pipSettings(ctx)
 	address, bundle := settings("index-url"), settings("cert")
@@ -77,19 +75,19 @@ func findIndex(ctx context.Context) (*packageIndex, error) {
 		address = pypi
 	}
 	if bundle == "" {
-		bundle = os.Getenv("REQUESTS_CA_BUNDLE") // crypto/x509 itself reads SSL_CERT_FILE
+		bundle = os.Getenv("REQUESTS_CA_BUNDLE") // crypto/x509 reads SSL_CERT_FILE itself
 	}
 	return newIndex(address, bundle)
 }
 
-// pipSettings returns what looks up a setting of pip, "" if it is not set. Without pip, only the environment has some.
+// pipSettings returns a function that looks up a setting of pip, "" if unset. Without pip it reads only the environment.
 func pipSettings(ctx context.Context) func(name string) string {
 	listed := map[string]string{}
 	if python, err := exec.LookPath("python3"); err == nil {
-		// What pip says if it fails can quote a password, so it is not shown.
+		// Errors are not shown: they may quote a password.
 		list := exec.CommandContext(ctx, python, "-m", "pip", "config", "list")
 		list.Env = process.Environment()
-		list.Dir = "/" // with -m, Python would run a pip that lies in the working folder
+		list.Dir = "/" // with -m, Python would prefer a pip in the working folder
 		out, _ := list.Output()
 		for line := range strings.Lines(string(out)) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -109,13 +107,13 @@ func pipSettings(ctx context.Context) func(name string) string {
 	}
 }
 
-// newIndex is the index at address; bundle names a file with the certificates to trust, or is "" for the system's.
+// newIndex returns the index at address. bundle is the path of trusted certificates, "" for the system's.
 func newIndex(address, bundle string) (*packageIndex, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" {
-		return nil, errors.New("the package index that pip is set to use has no address of http or https")
+		return nil, errors.New("the package index that pip uses has no http or https address")
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() // proxies as the environment says
+	transport := http.DefaultTransport.(*http.Transport).Clone() // keeps proxies from the environment
 	transport.ResponseHeaderTimeout = stalled
 	if bundle != "" {
 		pem, err := os.ReadFile(bundle)
@@ -134,13 +132,13 @@ func newIndex(address, bundle string) (*packageIndex, error) {
 	return x, nil
 }
 
-// keepSecrets refuses to leave https, and tells another host neither the password nor, as it can hold a token, the address.
+// keepSecrets refuses redirects from https to http, and sends neither password nor address to another host.
 func keepSecrets(to *http.Request, via []*http.Request) error {
 	if len(via) > 10 {
 		return errors.New("too many redirects")
 	}
 	if via[0].URL.Scheme == "https" && to.URL.Scheme != "https" {
-		return fmt.Errorf("sends on to %s without https", to.URL.Host)
+		return fmt.Errorf("redirects to %s without https", to.URL.Host)
 	}
 	to.Header.Del("Referer")
 	if to.URL.Host != via[0].URL.Host {
@@ -160,7 +158,7 @@ func (x *packageIndex) fetch(ctx context.Context, st *step.Step, pin LlamaCppPin
 	return x.download(ctx, st, file, path)
 }
 
-// find looks up a file on the page of a package.
+// find looks a file up on the page of a package.
 func (x *packageIndex) find(ctx context.Context, pkg, name string) (indexFile, error) {
 	page, err := x.get(ctx, x.base.JoinPath(pkg+"/"), http.Header{"Accept": {
 		"application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"}})
@@ -186,14 +184,14 @@ func (x *packageIndex) find(ctx context.Context, pkg, name string) (indexFile, e
 			continue
 		}
 		if scheme := f.address.Scheme; scheme != "https" && (scheme != "http" || at.Scheme == "https") {
-			return indexFile{}, fmt.Errorf("%s gives no good address for %s", at.Host, name)
+			return indexFile{}, fmt.Errorf("%s gives no usable address for %s", at.Host, name)
 		}
 		return f, nil
 	}
 	return indexFile{}, fmt.Errorf("%s has no %s", at.Host, name)
 }
 
-// filesInJSON reads the page of a package that lies at an address, in the form of https://peps.python.org/pep-0691/.
+// filesInJSON reads a package page as in https://peps.python.org/pep-0691/.
 func filesInJSON(at *url.URL, r io.Reader) (files []indexFile, err error) {
 	var listed struct {
 		Files []struct {
@@ -205,14 +203,14 @@ func filesInJSON(at *url.URL, r io.Reader) (files []indexFile, err error) {
 		return nil, err
 	}
 	for _, f := range listed.Files {
-		if address, err := at.Parse(f.URL); err == nil { // else that of another file, perhaps
+		if address, err := at.Parse(f.URL); err == nil { // ignores malformed entries of other files
 			files = append(files, indexFile{f.Filename, address, f.Hashes["sha256"]})
 		}
 	}
 	return files, nil
 }
 
-// filesInHTML reads it in the form of PEP 503, where a file is a link that ends in its name and, after a #, its hash.
+// filesInHTML reads a package page as in PEP 503: links whose path ends in the file name, with the hash in the fragment.
 func filesInHTML(at *url.URL, r io.Reader) (files []indexFile, err error) {
 	for z := html.NewTokenizer(r); ; {
 		if z.Next() == html.ErrorToken {
@@ -222,7 +220,8 @@ func filesInHTML(at *url.URL, r io.Reader) (files []indexFile, err error) {
 			return nil, z.Err()
 		}
 		token := z.Token()
-		if token.Type != html.StartTagToken && token.Type != html.SelfClosingTagToken || token.Data != "a" && token.Data != "base" {
+		opens := token.Type == html.StartTagToken || token.Type == html.SelfClosingTagToken
+		if !opens || token.Data != "a" && token.Data != "base" {
 			continue
 		}
 		for _, attribute := range token.Attr {
@@ -246,11 +245,11 @@ func filesInHTML(at *url.URL, r io.Reader) (files []indexFile, err error) {
 	}
 }
 
-// download puts the file at path, if it has its hash, or any where that is not known.
+// download saves file at path if it has its hash; any content if the hash is unknown.
 func (x *packageIndex) download(ctx context.Context, st *step.Step, file indexFile, path string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// Asked for as it is, or a server's idea of .tar.gz as a compressed .tar would be unpacked on the way.
+	// Otherwise a server may declare a .tar.gz as compressed .tar, and the transport unpacks it.
 	answer, err := x.get(ctx, file.address, http.Header{"Accept-Encoding": {"identity"}})
 	if err != nil {
 		return err
@@ -261,7 +260,7 @@ func (x *packageIndex) download(ctx context.Context, st *step.Step, file indexFi
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	part := path + ".part" // what a killed download left is written over
+	part := path + ".part" // overwrites what a killed download left
 	f, err := os.Create(part)
 	if err != nil {
 		return err
@@ -281,11 +280,11 @@ func (x *packageIndex) download(ctx context.Context, st *step.Step, file indexFi
 	case err != nil:
 		return fmt.Errorf("%s: %w", host, err)
 	case n > maxArchive:
-		return fmt.Errorf("%s gives more than %d bytes for %s", host, maxArchive, file.name)
+		return fmt.Errorf("%s sends more than %d bytes for %s", host, maxArchive, file.name)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); file.sha256 != "" && got != file.sha256 {
-		return hint.New(fmt.Sprintf("%s gave a %s with the SHA-256 %s, but %s is expected", host, file.name, got, file.sha256),
-			"it was deleted; name another package index in PIP_INDEX_URL, or give your own checkout with --llama-cpp-source DIR")
+		return hint.New(fmt.Sprintf("%s sent %s with SHA-256 %s, want %s", host, file.name, got, file.sha256),
+			"the file was deleted; choose another index with PIP_INDEX_URL, or a checkout with --llama-cpp-source DIR")
 	}
 	if err := f.Close(); err != nil {
 		return err
@@ -293,7 +292,7 @@ func (x *packageIndex) download(ctx context.Context, st *step.Step, file indexFi
 	return os.Rename(part, path)
 }
 
-// get requests what lies at address, with the index's user only where the index itself lies.
+// get requests address, with the index's user only from the index's own host.
 func (x *packageIndex) get(ctx context.Context, address *url.URL, header http.Header) (*http.Response, error) {
 	request := (&http.Request{Method: http.MethodGet, URL: address, Header: header}).Clone(ctx)
 	user := address.User
@@ -307,7 +306,7 @@ func (x *packageIndex) get(ctx context.Context, address *url.URL, header http.He
 	}
 	answer, err := x.client.Do(request)
 	if err != nil {
-		var about *url.Error // names the whole address
+		var about *url.Error // its text has the whole address
 		if errors.As(err, &about) {
 			err = about.Err
 		}
@@ -315,16 +314,17 @@ func (x *packageIndex) get(ctx context.Context, address *url.URL, header http.He
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
-		return nil, fmt.Errorf("%s answers %d %s", answer.Request.URL.Host, answer.StatusCode, http.StatusText(answer.StatusCode))
+		host, code := answer.Request.URL.Host, answer.StatusCode
+		return nil, fmt.Errorf("%s answers %d %s", host, code, http.StatusText(code))
 	}
 	return answer, nil
 }
 
-// meter shows how much of a download has come, and notices when nothing comes.
+// meter shows the progress of a download, and cancels one that stalls.
 type meter struct {
 	from        io.Reader
 	st          *step.Step
-	done, total int64 // bytes; total is -1 if the server does not tell
+	done, total int64 // bytes; total is -1 if unknown
 	stalls      *time.Timer
 }
 
@@ -336,7 +336,6 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stop ends the display.
 func (m *meter) stop() {
 	m.stalls.Stop()
 	m.st.Progress(0, 0)

@@ -127,16 +127,16 @@ func TestFetchArchiveRefuses(t *testing.T) {
 		hint             string // in the way out
 	}{
 		"another hash": {page: good, change: func(p *LlamaCppPin) { p.SHA256 = strings.Repeat("0", 64) },
-			want: "HOST gave a some_package-1.2.tar.gz with the SHA-256 " + archivePin().SHA256 + ", but 000", hint: "it was deleted"},
+			want: "HOST sent some_package-1.2.tar.gz with SHA-256 " + archivePin().SHA256 + ", want 000", hint: "the file was deleted"},
 		"another hash than the index gives": {page: `<a href="../../files/some_package-1.2.tar.gz#sha256=` + strings.Repeat("0", 64) + `">`,
-			change: func(p *LlamaCppPin) { p.SHA256 = "" }, want: "HOST gave a some_package-1.2.tar.gz with the SHA-256 " + archivePin().SHA256 + ", but 000", hint: "it was deleted"},
+			change: func(p *LlamaCppPin) { p.SHA256 = "" }, want: "HOST sent some_package-1.2.tar.gz with SHA-256 " + archivePin().SHA256 + ", want 000", hint: "the file was deleted"},
 		"no such version":     {page: good, change: func(p *LlamaCppPin) { p.File = "some_package-1.3.tar.gz" }, want: "HOST has no some_package-1.3.tar.gz"},
 		"no such package":     {page: good, change: func(p *LlamaCppPin) { p.Package = "other" }, want: "HOST answers 404 Not Found"},
 		"no such file":        {page: `<a href="/gone/some_package-1.2.tar.gz">`, want: "HOST answers 404 Not Found"},
 		"half a file":         {page: `<a href="/token/short/some_package-1.2.tar.gz">`, want: "HOST: unexpected EOF"},
 		"no page of an index": {kind: "text/plain", page: good, want: `HOST: not a page of a package index, but "text/plain"`},
 		"half a page":         {kind: jsonPage, page: `{"files": [`, want: "HOST: unexpected EOF"},
-		"a file elsewhere":    {page: `<a href="file:///some_package-1.2.tar.gz">`, want: "HOST gives no good address for some_package-1.2.tar.gz"},
+		"a file elsewhere":    {page: `<a href="file:///some_package-1.2.tar.gz">`, want: "HOST gives no usable address for some_package-1.2.tar.gz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.kind == "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Pins names, to the bit, the sources that a build uses.
+// Pins identify the sources of a build by their hashes.
 type Pins struct {
 	Ollama   OllamaPin   `toml:"ollama"`
 	LlamaCpp LlamaCppPin `toml:"llama_cpp"`
@@ -26,17 +26,17 @@ type OllamaPin struct {
 
 // LlamaCppPin is a folder inside the source archive of a Python package.
 type LlamaCppPin struct {
-	Package string `toml:"package"` // as an index calls it: lower case, with hyphens
+	Package string `toml:"package"` // normalised name: lower case, with hyphens
 	Version string `toml:"version"`
 	File    string `toml:"file"`   // name of the archive
 	SHA256  string `toml:"sha256"` // of the archive, lower-case hexadecimal
 	Subdir  string `toml:"subdir"` // slash-separated path of the llama.cpp tree in the archive
-	Commit  string `toml:"commit"` // upstream's
-	GGML    string `toml:"ggml"`   // version of the ggml in it
+	Commit  string `toml:"commit"` // of llama.cpp; in hosts.toml its build, like b9453
+	GGML    string `toml:"ggml"`   // version of its ggml
 	License string `toml:"license"`
 }
 
-// PatchesPin says which folder of patches belongs to the pinned llama.cpp.
+// PatchesPin names the folder of patches for the pinned llama.cpp.
 type PatchesPin struct {
 	Series string `toml:"series"`
 }
@@ -46,33 +46,46 @@ var (
 	sumPattern    = regexp.MustCompile(`^h1:[A-Za-z0-9+/]{43}=$`)
 )
 
-// ParsePins reads the TOML of third_party/pins.toml. Every key must be present, well formed and known.
+// ParsePins reads third_party/pins.toml. Missing, malformed and unknown keys are errors.
 func ParsePins(data []byte) (Pins, error) {
 	var p Pins
-	meta, err := toml.Decode(string(data), &p)
-	if err != nil {
+	if err := decode(data, &p); err != nil {
 		return Pins{}, fmt.Errorf("pins: %w", err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Pins{}, fmt.Errorf("pins: unknown key %s", unknown[0])
-	}
-	for _, f := range []struct {
-		key, value string
-		ok         bool
-	}{
-		{"ollama.module", p.Ollama.Module, p.Ollama.Module != ""},
-		{"ollama.version", p.Ollama.Version, strings.HasPrefix(p.Ollama.Version, "v")},
-		{"ollama.sum", p.Ollama.Sum, sumPattern.MatchString(p.Ollama.Sum)},
-		{"llama_cpp.package", p.LlamaCpp.Package, p.LlamaCpp.Package != ""},
-		{"llama_cpp.version", p.LlamaCpp.Version, p.LlamaCpp.Version != ""},
-		{"llama_cpp.file", p.LlamaCpp.File, p.LlamaCpp.File != "" && p.LlamaCpp.File == path.Base(p.LlamaCpp.File)},
-		{"llama_cpp.sha256", p.LlamaCpp.SHA256, sha256Pattern.MatchString(p.LlamaCpp.SHA256)},
-		{"llama_cpp.subdir", p.LlamaCpp.Subdir, p.LlamaCpp.Subdir != "" && p.LlamaCpp.Subdir == path.Clean(p.LlamaCpp.Subdir)},
-		{"patches.series", p.Patches.Series, p.Patches.Series != "" && p.Patches.Series == path.Base(p.Patches.Series)},
-	} {
+	for _, f := range append(p.LlamaCpp.fields(),
+		field{"ollama.module", p.Ollama.Module, p.Ollama.Module != ""},
+		field{"ollama.version", p.Ollama.Version, strings.HasPrefix(p.Ollama.Version, "v")},
+		field{"ollama.sum", p.Ollama.Sum, sumPattern.MatchString(p.Ollama.Sum)},
+		field{"patches.series", p.Patches.Series, p.Patches.Series != "" && p.Patches.Series == path.Base(p.Patches.Series)},
+	) {
 		if !f.ok {
 			return Pins{}, fmt.Errorf("pins: %s is missing or malformed: %q", f.key, f.value)
 		}
 	}
 	return p, nil
+}
+
+// decode reads TOML that may have no unknown key.
+func decode(data []byte, into any) error {
+	meta, err := toml.Decode(string(data), into)
+	if unknown := meta.Undecoded(); err == nil && len(unknown) > 0 {
+		return fmt.Errorf("unknown key %s", unknown[0])
+	}
+	return err
+}
+
+// field is a key, its value, and whether the value is well formed.
+type field struct {
+	key, value string
+	ok         bool
+}
+
+func (p LlamaCppPin) fields() []field {
+	return []field{
+		{"llama_cpp.package", p.Package, p.Package != ""},
+		{"llama_cpp.version", p.Version, p.Version != ""},
+		{"llama_cpp.file", p.File, p.File != "" && p.File == path.Base(p.File)},
+		{"llama_cpp.sha256", p.SHA256, sha256Pattern.MatchString(p.SHA256)},
+		{"llama_cpp.subdir", p.Subdir, p.Subdir != "" && p.Subdir == path.Clean(p.Subdir)},
+	}
 }

@@ -1,4 +1,4 @@
-// Package source fetches, checks and unpacks the sources that a build uses. Pins name them, to the bit.
+// Package source fetches, verifies and unpacks the sources of a build, which pins name by their hashes.
 package source
 
 import (
@@ -22,23 +22,23 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// Folder is a folder of sources that a build copies and never changes.
+// Folder is a folder of sources. A build copies it and never changes it.
 type Folder struct {
 	Dir     string
-	Version string                           // for people
-	Skip    func(name string, dir bool) bool // what is not source, or nil
+	Version string                           // for display
+	Skip    func(name string, dir bool) bool // leaves out what is not source; nil keeps all
 }
 
-// Own is a user's checkout; it must contain the file marker.
+// Own returns a user's checkout, which must contain the file marker.
 func Own(ctx context.Context, git, dir, marker string) (Folder, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return Folder{}, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(marker))); err != nil {
-		return Folder{}, hint.Wrap(fmt.Errorf("%s holds no %s", dir, marker), "give the top folder of a checkout")
+		return Folder{}, hint.Wrap(fmt.Errorf("%s contains no %s", dir, marker), "give the top folder of a checkout")
 	}
-	version := "0.0.0" // as Ollama calls a build without a version
+	version := "0.0.0" // as in Ollama's builds without a version
 	describe := exec.CommandContext(ctx, git, "-C", dir, "describe", "--tags", "--always", "--dirty")
 	describe.Env = GitEnvironment(dir)
 	if out, err := describe.Output(); err == nil {
@@ -47,20 +47,11 @@ func Own(ctx context.Context, git, dir, marker string) (Folder, error) {
 	return Folder{dir, version, checkoutSkips}, nil
 }
 
-// FetchOllama returns the pinned module from Go's module cache, downloading it if it is not there.
-// The sum is computed over the unpacked files each time, so a damaged cache is found.
+// FetchOllama returns the pinned module from Go's module cache, downloaded if needed. The sum of the unpacked files is
+// computed each time, so that a damaged cache is found.
 func FetchOllama(ctx context.Context, st *step.Step, goTool string, pin OllamaPin, dir, log string) (Folder, error) {
 	st.Note("%s %s", pin.Module, pin.Version)
-	var out bytes.Buffer
-	err := step.Command{
-		Path: goTool, Args: []string{"mod", "download", "-json", pin.Module + "@" + pin.Version},
-		Dir: dir, Env: GoEnvironment(), Log: log, Stdout: &out,
-	}.Run(ctx)
-	var got struct{ Dir, Sum, Error string }
-	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {
-		return Folder{}, hint.Wrap(errors.New(got.Error),
-			"check the network and GOPROXY, or give your own checkout with --ollama-source DIR")
-	}
+	got, err := DownloadOllama(ctx, goTool, pin, dir, log)
 	if err != nil {
 		return Folder{}, err
 	}
@@ -72,18 +63,40 @@ func FetchOllama(ctx context.Context, st *step.Step, goTool string, pin OllamaPi
 		return Folder{}, err
 	}
 	if sum != pin.Sum {
-		return Folder{}, hint.Wrap(wrongSum(got.Dir, sum, pin.Sum), "files in Go's module cache were changed; run go clean -modcache")
+		return Folder{}, hint.Wrap(wrongSum(got.Dir, sum, pin.Sum),
+			"files in Go's module cache have changed; run go clean -modcache")
 	}
 	return Folder{got.Dir, strings.TrimPrefix(pin.Version, "v"), nil}, nil
+}
+
+// Module is what Go downloaded.
+type Module struct{ Dir, Sum string }
+
+// DownloadOllama downloads the version of a pin, whose sum it ignores: Go's checksum database has one. dir is a working
+// folder, log the path of the log.
+func DownloadOllama(ctx context.Context, goTool string, pin OllamaPin, dir, log string) (Module, error) {
+	var out bytes.Buffer
+	err := step.Command{
+		Path: goTool, Args: []string{"mod", "download", "-json", pin.Module + "@" + pin.Version},
+		Dir: dir, Env: GoEnvironment(), Log: log, Stdout: &out,
+	}.Run(ctx)
+	var got struct {
+		Module
+		Error string
+	}
+	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {
+		err = hint.Wrap(errors.New(got.Error),
+			"check the version, the network and GOPROXY, or give a checkout with --ollama-source DIR")
+	}
+	return got.Module, err
 }
 
 func wrongSum(what, got, want string) error {
 	return fmt.Errorf("%s has the sum %s, but %s is pinned", what, got, want)
 }
 
-// FetchLlamaCpp returns the pinned tree from the cache folder, unpacking and downloading what is not there yet.
-// The network is used only when neither the tree nor the archive is in the cache. The tree's sum, which was recorded when the
-// checked archive was unpacked, is computed anew each time: a tree that was changed, or half written, is unpacked again.
+// FetchLlamaCpp returns the pinned tree from the cache, downloaded and unpacked if needed. The sum of the unpacked tree is
+// recorded and computed each time: a tree that was changed or is incomplete is unpacked again.
 func FetchLlamaCpp(ctx context.Context, st *step.Step, pin LlamaCppPin, cache string) (Folder, error) {
 	st.Note("%s in %s %s", pin.Commit, pin.Package, pin.Version)
 	found := Folder{
@@ -118,25 +131,25 @@ func FetchLlamaCpp(ctx context.Context, st *step.Step, pin LlamaCppPin, cache st
 	return found, recordUnpacked(found.Dir)
 }
 
-// LockFetching lets one process at a time change downloads and sources in the cache.
+// LockFetching makes other processes wait that would change downloads and sources in the cache.
 func LockFetching(cache string) (unlock func(), err error) {
 	return lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
 }
 
-// sumOf is the file with the sum of an unpacked tree, beside it.
+// sumOf is the path of the recorded sum, beside the tree.
 func sumOf(dir string) string { return dir + ".sum" }
 
-// checkUnpacked says why the tree at dir has to be unpacked, "" if it is as it was.
+// checkUnpacked returns why the tree at dir must be unpacked, "" if it is unchanged.
 func checkUnpacked(dir string) string {
 	if _, err := os.Lstat(dir); err != nil {
-		return "it was not there"
+		return "not in the cache"
 	}
 	want, err := os.ReadFile(sumOf(dir))
 	if err != nil {
-		return "its sum was not there"
+		return "no recorded sum"
 	}
 	if got, err := dirhash.HashDir(dir, "", dirhash.Hash1); err != nil || got != string(want) {
-		return "files were changed"
+		return "files have changed"
 	}
 	return ""
 }
@@ -146,10 +159,11 @@ func recordUnpacked(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(sumOf(dir), []byte(sum), 0o644) // half of a sum is another: the tree is unpacked again
+	return os.WriteFile(sumOf(dir), []byte(sum), 0o644) // an incomplete sum is a wrong one, which is safe
 }
 
-// RemoveLeftovers removes what killed runs left in dir under names that begin so. The caller holds the lock that their owners held.
+// RemoveLeftovers removes files and folders in dir whose names start with prefix, left by killed processes. The caller
+// holds the lock of their owners.
 func RemoveLeftovers(dir, prefix string) (err error) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
@@ -160,20 +174,21 @@ func RemoveLeftovers(dir, prefix string) (err error) {
 	return err
 }
 
-// checkoutSkips leaves out of a user's own checkout what is not source: version control and build folders.
+// checkoutSkips leaves version control and build folders out of a checkout.
 func checkoutSkips(name string, dir bool) bool {
-	if name == ".git" { // a folder, or the file of a worktree or submodule
+	if name == ".git" { // a file in a worktree or submodule
 		return true
 	}
 	return dir && !strings.Contains(name, "/") && (name == "build" || strings.HasPrefix(name, "build-"))
 }
 
-// GitEnvironment is an environment in which git looks for a repository in dir alone, and for no settings of the user's.
+// GitEnvironment makes git look for a repository in dir alone, and ignore the user's settings.
 func GitEnvironment(dir string) []string {
-	return process.Environment("GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull)
+	return process.Environment("GIT_CEILING_DIRECTORIES="+filepath.Dir(dir),
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull)
 }
 
-// GoEnvironment are settings for Go that win over the user's own (go env -w): an empty one would not.
+// GoEnvironment overrides the user's settings of Go (go env -w), which empty values would not.
 func GoEnvironment() []string {
 	return []string{"GOWORK=off", "GOFLAGS=-buildvcs=false", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH}
 }

@@ -44,7 +44,7 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 	cache, fetch := unpackedPin(t)
 	dir, said := fetch()
 	want := onDisk(t, dir)
-	if len(want) != 2 || !strings.Contains(said, "unpacked: it was not there") {
+	if len(want) != 2 || !strings.Contains(said, "unpacked: not in the cache") {
 		t.Fatalf("unpacked %q, said %s", want, said)
 	}
 	inode := func() os.FileInfo {
@@ -69,7 +69,7 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, said := fetch()
-		if got := onDisk(t, dir); !maps.Equal(got, want) || !strings.Contains(said, "unpacked: files were changed") && name != "nobody knows" {
+		if got := onDisk(t, dir); !maps.Equal(got, want) || !strings.Contains(said, "unpacked: files have changed") && name != "nobody knows" {
 			t.Errorf("%s: %q, said %s", name, got, said)
 		}
 	}

@@ -14,38 +14,37 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// tailLines is how much of its log a failing command shows.
+// tailLines is how many lines of output a failed command shows.
 const tailLines = 20
 
-// CommandError is a command that ran and failed.
+// CommandError is the error of a command that ran and failed.
 type CommandError struct {
-	Command string   // as one would type it in a shell
+	Command string   // shell command line
 	Tail    []string // the last lines of its output
-	Log     string   // file with all of its output
+	Log     string   // path of the complete output
 	Err     error
 }
 
-// Error names the program and how it ended, in one line.
+// Error names the program and its exit in one line.
 func (e *CommandError) Error() string {
 	program, _, _ := strings.Cut(e.Command, " ")
 	return fmt.Sprintf("%s: %v", filepath.Base(program), e.Err)
 }
 
-// Unwrap returns how the process ended.
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// Command is one program run by a step.
+// Command is a program that a step runs.
 type Command struct {
 	Path   string
 	Args   []string
 	Dir    string
 	Env    []string          // added to process.Environment
-	Log    string            // file that receives all output
-	Stdout *bytes.Buffer     // receives standard output too, if set
-	OnLine func(line string) // sees every line of output, if set
+	Log    string            // path of the log that gets all output
+	Stdout *bytes.Buffer     // if set, gets standard output instead of the log
+	OnLine func(line string) // if set, is called for every line of output
 }
 
-// Run executes c. It returns a *CommandError if the program fails, and ctx's error if that was the cause.
+// Run runs the command. The error is a *CommandError if the program fails, and ctx.Err() after a cancel.
 func (c Command) Run(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(c.Log), 0o755); err != nil {
 		return err
@@ -65,7 +64,7 @@ func (c Command) Run(ctx context.Context) error {
 	if c.Stdout != nil {
 		cmd.Stdout = c.Stdout
 	}
-	// An interrupt lets the build tools stop their children and remove half-written files.
+	// On an interrupt, build tools stop their children and remove half-written files.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 
@@ -80,7 +79,7 @@ func (c Command) Run(ctx context.Context) error {
 	return nil
 }
 
-// String is the command as one would type it.
+// String returns the shell command line.
 func (c Command) String() string {
 	words := []string{commandline.Quote(c.Path)}
 	for _, a := range c.Args {
@@ -89,8 +88,8 @@ func (c Command) String() string {
 	return strings.Join(words, " ")
 }
 
-// lineWriter copies output to a log and remembers its last lines. exec.Cmd never calls Write from two goroutines when
-// standard output and standard error are the same writer.
+// lineWriter copies output to a log and keeps its last lines. It needs no lock: exec.Cmd uses one goroutine if standard
+// output and standard error are the same writer.
 type lineWriter struct {
 	log     *os.File
 	onLine  func(string)

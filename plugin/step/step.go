@@ -14,23 +14,23 @@ import (
 	"golang.org/x/term"
 )
 
-// Steps shows what a build is doing: a line for each step, with its time when it is done.
-// On a terminal the line of the running step is live; elsewhere a long step adds a line every ten percent.
+// Steps displays the progress of a build: one line per step, with its duration. On a terminal the line of the running step
+// is live. Elsewhere a long step adds a line every ten percent.
 type Steps struct {
 	out  io.Writer
 	live bool
-	Wait time.Duration // a step shorter than this shows no progress off a terminal
+	Wait time.Duration // off a terminal, a step shows no progress before
 
 	mu sync.Mutex // guards out and the running step
 }
 
-// New returns a display on out; it is live if out is a terminal.
+// New returns a display on out, live if out is a terminal.
 func New(out io.Writer) *Steps {
 	f, ok := out.(*os.File)
 	return &Steps{out: out, live: ok && term.IsTerminal(int(f.Fd())), Wait: 5 * time.Second}
 }
 
-// Step is the running step, handed to the function that does its work.
+// Step is the running step.
 type Step struct {
 	steps *Steps
 	name  string
@@ -38,14 +38,14 @@ type Step struct {
 	note  string
 	done  int
 	total int
-	unit  string // of both, with a space before it, or ""
-	tenth int    // last ten percent that was printed
+	unit  string // of done and total, with a leading space; "" for a count
+	tenth int    // tenths printed so far
 }
 
 const nameWidth = 20
 
-// Do runs f as the step called name. When f fails on a command, the command, the end of its log and where the whole
-// log lies are shown before the error is returned, prefixed with the name.
+// Do runs f as the step called name. If a command fails, Do shows the command, the end of its output and the path of its
+// log. It returns the error of f, prefixed with name.
 func (s *Steps) Do(name string, f func(*Step) error) error {
 	st := &Step{steps: s, name: name, start: time.Now()}
 	stop := st.animate()
@@ -74,17 +74,17 @@ func (s *Steps) Do(name string, f func(*Step) error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// Note sets what the step's line says beside its name.
+// Note sets the text beside the step's name.
 func (st *Step) Note(format string, args ...any) {
 	st.steps.mu.Lock()
 	defer st.steps.mu.Unlock()
 	st.note = fmt.Sprintf(format, args...)
 }
 
-// Progress says that done of total parts are finished.
+// Progress reports that done of total parts are finished.
 func (st *Step) Progress(done, total int) { st.progress(done, total, "") }
 
-// ProgressBytes says that done of total bytes have come; total is below 0 if it is not known.
+// ProgressBytes reports that done of total bytes have arrived; total < 0 if unknown.
 func (st *Step) ProgressBytes(done, total int64) {
 	const mega = 1_000_000
 	st.progress(int(done/mega), int(total/mega), " MB")
@@ -126,7 +126,6 @@ func (st *Step) animate() (stop func()) {
 	return func() { close(quit); <-gone }
 }
 
-// draw replaces the live line.
 func (st *Step) draw() {
 	s := st.steps
 	s.mu.Lock()
@@ -142,7 +141,7 @@ func (st *Step) draw() {
 	fmt.Fprintf(s.out, "\r\x1b[K%s  %s", line, elapsed(st.start))
 }
 
-// line prints a finished line, over the live one if there is one. The caller holds mu.
+// line prints a finished line over the live one. The caller holds mu.
 func (s *Steps) line(format string, args ...any) {
 	text := strings.TrimRight(fmt.Sprintf(format, args...), " ")
 	if s.live {
@@ -151,7 +150,7 @@ func (s *Steps) line(format string, args ...any) {
 	fmt.Fprintln(s.out, text)
 }
 
-// elapsed is the time since start, short: 0.4s, 12s, 7m31s.
+// elapsed formats the time since start: 0.4s, 12s, 7m31s.
 func elapsed(start time.Time) string {
 	d := time.Since(start)
 	if d < 10*time.Second {
@@ -160,13 +159,13 @@ func elapsed(start time.Time) string {
 	return d.Round(time.Second).String()
 }
 
-// Named is a step that is still to come.
+// Named is a step to run.
 type Named struct {
 	Name string
 	Do   func(context.Context, *Step) error
 }
 
-// DoAll runs steps in order and stops at the first that fails.
+// DoAll runs list in order and stops at the first error.
 func (s *Steps) DoAll(ctx context.Context, list []Named) error {
 	for _, next := range list {
 		if err := s.Do(next.Name, func(st *Step) error { return next.Do(ctx, st) }); err != nil {
@@ -176,6 +175,7 @@ func (s *Steps) DoAll(ctx context.Context, list []Named) error {
 	return nil
 }
 
+// Count formats n with the right form of its noun: "1 file", "2 files".
 func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

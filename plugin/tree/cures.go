@@ -5,17 +5,17 @@ import (
 	"errors"
 )
 
-// CureFolder, in Overlay.Patches, has patches that mend faults of llama.cpp itself. They go into every build, stock too.
+// CureFolder, in Overlay.Patches, holds patches for faults of llama.cpp itself. They go into every build, stock too.
 const CureFolder = "cures"
 
-// What became of a cure.
+// States of a cure.
 const (
 	CureApplied = "applied"
 	cureThere   = "is in already"
 	CureMisfit  = "does not fit"
 )
 
-// Cure applies one cure to the files in dir and says what became of it.
+// Cure applies a cure to the files in dir.
 func (p Patcher) Cure(ctx context.Context, dir string, cure Patch) (state string, err error) {
 	if p.GitApply(ctx, dir, cure, "--reverse", "--check") == nil {
 		return cureThere, nil

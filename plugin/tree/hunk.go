@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// Hunk is a part of a patch that git applies by itself.
+// Hunk is a part of a patch that can be applied alone.
 type Hunk struct {
 	File   string
-	Number int // of its file, from 1
+	Number int // within its file, from 1
 	Of     int
-	line   int // where it was in the file that it was written for; 0 if the patch makes or removes the file
+	line   int // in the original file; 0 if the patch adds or removes the file
 	Header string
 	Text   string
 }
 
 var hunkHeader = regexp.MustCompile(`^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@`)
 
-// Hunks takes a patch apart. A part of it that makes, renames or removes a file, or has no lines, is one hunk.
+// Hunks splits a patch. Added, renamed and removed files, and changes without lines, are one hunk each.
 func (p Patch) Hunks() (list []Hunk) {
 	var header []string
-	file, begin := "", 0     // of the part for one file, and its first hunk in list
-	oldLeft, newLeft := 0, 0 // lines of the hunk that are still to come
+	file, begin := "", 0     // current file, and its first hunk in list
+	oldLeft, newLeft := 0, 0 // remaining lines of the hunk
 	end := func() {
 		for i := begin; i < len(list); i++ {
 			list[i].Of = len(list) - begin
@@ -65,7 +65,7 @@ func (p Patch) Hunks() (list []Hunk) {
 	return list
 }
 
-// added is the first line that a hunk adds, for people.
+// added returns the first line that a hunk adds, for display.
 func (h Hunk) added() string {
 	for line := range strings.Lines(h.Text) {
 		if text := strings.TrimSpace(strings.TrimPrefix(line, "+")); strings.HasPrefix(line, "+") && text != "" {
@@ -80,15 +80,15 @@ var (
 	contextCut = regexp.MustCompile(`(?m)^Context reduced to \(\d+/\d+\) to apply fragment at (\d+)`)
 )
 
-// Outcomes of one hunk.
+// Outcomes of Try.
 const (
 	HunkApplies     = "applies"
 	hunkOffset      = "applies, moved"
-	HunkLessContext = "neighbours changed" // applies with one line of context on each side, which a build does not do
+	HunkLessContext = "neighbours changed" // applies with one line of context, which a build does not accept
 	HunkRejected    = "does not apply"
 )
 
-// Try applies one hunk to dir, if need be with less context, and says how.
+// Try applies one hunk to dir, with less context if needed.
 func (p Patcher) Try(ctx context.Context, dir string, h Hunk) (outcome, detail string, err error) {
 	data := []byte(h.Header + h.Text)
 	out, applyErr := p.gitApplyOutput(ctx, dir, data, "--verbose")

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Overlay is what is laid over the sources of llama.cpp.
+// Overlay is what is added to the sources of llama.cpp.
 type Overlay struct {
-	Head    fs.FS // sources, copied to flashhead/ in the tree; Go files are left out
-	Patches fs.FS // folders with patches and a series file: cureFolder, and the one that Pins.Patches names
+	Head    fs.FS // sources, copied to flashhead/ in the tree, without Go files
+	Patches fs.FS // folders of patches with a file "series": CureFolder and Pins.Patches
 }
 
-// Over lays the head's sources and a series of patches over a tree of llama.cpp.
+// Over adds the head's sources to llama and applies a series of patches.
 func (o Overlay) Over(ctx context.Context, llama Tree, series []Patch, p Patcher) (Tree, error) {
 	if err := llama.Add("flashhead", o.Head, GoFiles); err != nil {
 		return nil, err
@@ -20,5 +20,5 @@ func (o Overlay) Over(ctx context.Context, llama Tree, series []Patch, p Patcher
 	return p.Apply(ctx, llama, series)
 }
 
-// GoFiles are those that embed the head's sources, no part of it.
+// GoFiles skips the Go files that embed the head's sources; see Tree.Add.
 func GoFiles(name string, dir bool) bool { return !dir && strings.HasSuffix(name, ".go") }

@@ -12,20 +12,21 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 )
 
-// Patch is one patch file, with paths as git writes them (a/… and b/…).
+// Patch is a patch file with git's paths (a/… and b/…).
 type Patch struct {
 	Name string
 	Data []byte
 }
 
-// ReadSeries reads the patches of folder dir in the order that its file "series" gives: a name a line, # begins a
-// comment. A patch that series does not name is an error, because it was most likely forgotten.
+// ReadSeries reads the patches of folder dir in the order of its file "series": one name per line, # starts a comment. A
+// patch that series does not name is an error.
 func ReadSeries(fsys fs.FS, dir string) ([]Patch, error) {
 	list, err := fs.ReadFile(fsys, path.Join(dir, "series"))
 	if err != nil {
@@ -62,8 +63,8 @@ func ReadSeries(fsys fs.FS, dir string) ([]Patch, error) {
 	return patches, nil
 }
 
-// CompatPatches reads the patches that an Ollama source tree applies to its llama.cpp: all below llama/compat,
-// ordered by file name, as cmake/apply-git-patches.cmake there does.
+// CompatPatches reads the patches that Ollama applies to its llama.cpp: all below llama/compat, ordered by file name, as in
+// its cmake/apply-git-patches.cmake.
 func CompatPatches(ollama fs.FS) ([]Patch, error) {
 	var patches []Patch
 	err := fs.WalkDir(ollama, "llama/compat", func(name string, d fs.DirEntry, err error) error {
@@ -78,15 +79,15 @@ func CompatPatches(ollama fs.FS) ([]Patch, error) {
 	return patches, err
 }
 
-// Patcher applies patches to a planned tree with git.
+// Patcher applies patches to a planned tree, with git.
 type Patcher struct {
 	Git     string
-	Scratch string // empty folder that must live as long as the trees that apply returns
+	Scratch string // empty folder; must outlive the trees that Apply returns
 	Applied bool   // skip patches that the tree already has
 }
 
-// Apply returns t with all patches applied, in order. Only copies of the files that the patches name are worked on:
-// if one hunk fails, nothing has changed, neither t nor any folder that t was read from.
+// Apply returns t with all patches applied, in order. It works on copies of the named files: if a hunk fails, t and its
+// folders are unchanged.
 func (p Patcher) Apply(ctx context.Context, t Tree, patches []Patch) (Tree, error) {
 	work, err := p.Stage(t, patches)
 	if err != nil {
@@ -103,7 +104,7 @@ func (p Patcher) Apply(ctx context.Context, t Tree, patches []Patch) (Tree, erro
 	return p.Staged(t, patches, work)
 }
 
-// Stage copies the files of t that the patches name to a folder.
+// Stage copies the files of t that the patches name into a folder.
 func (p Patcher) Stage(t Tree, patches []Patch) (work string, err error) {
 	work = filepath.Join(p.Scratch, "tree")
 	if err := os.MkdirAll(work, 0o755); err != nil {
@@ -119,7 +120,7 @@ func (p Patcher) Stage(t Tree, patches []Patch) (work string, err error) {
 	return work, err
 }
 
-// Staged is t with the files that the patches name as they are in the folder of stage.
+// Staged returns t with the named files taken from the folder of Stage.
 func (p Patcher) Staged(t Tree, patches []Patch, work string) (Tree, error) {
 	out := maps.Clone(t)
 	for _, name := range NamedFiles(patches) {
@@ -128,24 +129,19 @@ func (p Patcher) Staged(t Tree, patches []Patch, work string) (Tree, error) {
 	return out, out.AddDir("", work, nil)
 }
 
-// NamedFiles returns the paths that some patch names, each once.
+// NamedFiles returns the paths that patches name, sorted.
 func NamedFiles(patches []Patch) (names []string) {
-	seen := map[string]bool{}
 	for _, patch := range patches {
-		for _, name := range patch.paths() {
-			if !seen[name] {
-				seen[name] = true
-				names = append(names, name)
-			}
-		}
+		names = append(names, patch.paths()...)
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
-// ErrDoesNotApply marks a patch that does not fit the sources.
+// ErrDoesNotApply is in the chain if a patch does not fit the sources.
 var ErrDoesNotApply = errors.New("does not apply")
 
-// GitApply runs git apply in dir, which needs to be no repository and must not be mistaken for a part of one.
+// GitApply runs git apply in dir, which need not be a repository.
 func (p Patcher) GitApply(ctx context.Context, dir string, patch Patch, options ...string) error {
 	out, err := p.gitApplyOutput(ctx, dir, patch.Data, options...)
 	if ctx.Err() != nil {
@@ -158,7 +154,6 @@ func (p Patcher) GitApply(ctx context.Context, dir string, patch Patch, options 
 	return nil
 }
 
-// gitApplyOutput is gitApply, with what git says.
 func (p Patcher) gitApplyOutput(ctx context.Context, dir string, patch []byte, options ...string) (string, error) {
 	args := append([]string{"apply", "--whitespace=nowarn"}, options...)
 	cmd := exec.CommandContext(ctx, p.Git, append(args, "-")...)
@@ -169,8 +164,7 @@ func (p Patcher) gitApplyOutput(ctx context.Context, dir string, patch []byte, o
 	return string(out), err
 }
 
-// paths returns the files that the patch may read, change, create or remove. It may name too many: a line of content
-// can look like a header.
+// paths returns the files that the patch may touch. It may name too many: content can look like a header.
 func (p Patch) paths() []string {
 	var names []string
 	for _, line := range strings.Split(string(p.Data), "\n") {

@@ -1,4 +1,4 @@
-// Package tree plans folders of sources in memory, patches the plan, and brings folders up to date with it.
+// Package tree plans a folder of sources in memory, patches the plan, and writes what changed.
 package tree
 
 import (
@@ -8,27 +8,28 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 )
 
-// Tree is the wanted state of a folder of sources: slash-separated path to content. It is planned in memory and
-// written by Sync, so that a plan that fails leaves the folder as it was.
+// Tree is the wanted content of a folder of sources, by slash-separated path. If planning fails, the folder is unchanged.
 type Tree map[string]file
 
-// file is where the content of a planned file comes from.
+// file says where the content of a planned file comes from.
 type file struct {
 	fsys fs.FS
 	name string // in fsys
-	Exec bool
+	exec bool
 }
 
 func (f file) read() ([]byte, error) { return fs.ReadFile(f.fsys, f.name) }
 
-// Add plans the files of fsys below prefix ("" for the top), except those for which skip says so.
-// skip sees slash-separated paths in fsys, of folders too; nil skips nothing.
+// Add plans the files of fsys below prefix, "" for the top. skip leaves out files and folders, by their slash-separated
+// path in fsys; nil keeps all.
 func (t Tree) Add(prefix string, fsys fs.FS, skip func(name string, dir bool) bool) error {
 	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -43,75 +44,55 @@ func (t Tree) Add(prefix string, fsys fs.FS, skip func(name string, dir bool) bo
 		if d.IsDir() {
 			return nil
 		}
-		info, err := fs.Stat(fsys, name) // follows links, so that a checkout may contain some
+		info, err := fs.Stat(fsys, name) // follows links, which a checkout may contain
 		if err != nil {
 			return err
 		}
 		if !info.Mode().IsRegular() {
 			return nil
 		}
-		t[join(prefix, name)] = file{fsys: fsys, name: name, Exec: info.Mode()&0o111 != 0}
+		t[path.Join(prefix, name)] = file{fsys: fsys, name: name, exec: info.Mode()&0o111 != 0}
 		return nil
 	})
 }
 
-func join(prefix, name string) string {
-	if prefix == "" {
-		return name
-	}
-	return prefix + "/" + name
-}
-
-// Names returns the planned paths in order.
+// Names returns the planned paths, sorted.
 func (t Tree) Names() []string {
-	names := make([]string, 0, len(t))
-	for name := range t {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
+	return slices.Sorted(maps.Keys(t))
 }
 
-// NamesKey is a digest of the planned paths.
+// NamesKey returns a hash of the planned paths.
 func (t Tree) NamesKey() string {
 	sum := sha256.Sum256([]byte(strings.Join(t.Names(), "\n")))
 	return hex.EncodeToString(sum[:])
 }
 
-// Stats counts what Sync did.
-type Stats struct{ Written, Removed, Kept int }
-
-// Changed reports whether anything on disk changed.
-func (s Stats) Changed() bool { return s.Written+s.Removed > 0 }
-
-// Sync makes dir hold exactly the planned files. Files whose content is already right are not touched, so that a
-// build in dir compiles only what changed.
-func (t Tree) Sync(dir string) (Stats, error) {
-	var stats Stats
+// Sync makes dir contain exactly the planned files, and returns how many were written or removed. Unchanged files keep
+// their time, so that a build in dir compiles only what changed.
+func (t Tree) Sync(dir string) (changed int, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return stats, err
+		return 0, err
 	}
 	root, err := os.OpenRoot(dir) // no planned name can leave dir
 	if err != nil {
-		return stats, err
+		return 0, err
 	}
 	defer root.Close()
 	for _, name := range t.Names() {
 		data, err := t[name].read()
 		if err != nil {
-			return stats, err
+			return changed, err
 		}
 		if sameContent(root, name, data) {
-			stats.Kept++
 			continue
 		}
-		if err := writeFile(root, name, data, t[name].Exec); err != nil {
-			return stats, err
+		if err := writeFile(root, name, data, t[name].exec); err != nil {
+			return changed, err
 		}
-		stats.Written++
+		changed++
 	}
-	stats.Removed, err = t.prune(root)
-	return stats, err
+	removed, err := t.prune(root)
+	return changed + removed, err
 }
 
 func sameContent(root *os.Root, name string, data []byte) bool {
@@ -144,7 +125,7 @@ func writeFile(root *os.Root, name string, data []byte, exec bool) error {
 	return root.WriteFile(name, data, mode)
 }
 
-// removeFilesAbove removes what stands where name needs a folder.
+// removeFilesAbove removes a file that is where name needs a folder.
 func removeFilesAbove(root *os.Root, name string) error {
 	for i, c := range name {
 		if c != '/' {
@@ -157,7 +138,7 @@ func removeFilesAbove(root *os.Root, name string) error {
 	return nil
 }
 
-// prune removes what is not planned, and folders that are empty then.
+// prune removes what is not planned, and folders that become empty.
 func (t Tree) prune(root *os.Root) (removed int, err error) {
 	var dirs []string
 	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
@@ -177,7 +158,7 @@ func (t Tree) prune(root *os.Root) (removed int, err error) {
 	if err != nil {
 		return removed, err
 	}
-	for i := len(dirs) - 1; i > 0; i-- { // children first, the top itself stays
+	for i := len(dirs) - 1; i > 0; i-- { // children first; keeps the top
 		entries, err := fs.ReadDir(root.FS(), dirs[i])
 		if err == nil && len(entries) == 0 {
 			err = root.Remove(dirs[i])
@@ -189,7 +170,7 @@ func (t Tree) prune(root *os.Root) (removed int, err error) {
 	return removed, nil
 }
 
-// AddDir plans a folder on disk; see Add.
+// AddDir is Add for a folder on disk.
 func (t Tree) AddDir(prefix, dir string, skip func(string, bool) bool) error {
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -40,12 +40,12 @@ func TestSyncTouchesOnlyWhatChanged(t *testing.T) {
 		}
 	}
 	after := map[string]string{"keep.c": "1", "sub/same-size.c": "X", "new/deep/n.c": "6", "becomes-dir/f": "7", "dir": "8"}
-	stats, err := plan(t, after).Sync(dir)
+	changed, err := plan(t, after).Sync(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Stats{Written: 4, Removed: 1, Kept: 1}); stats != want {
-		t.Errorf("stats %+v, want %+v", stats, want)
+	if changed != 5 {
+		t.Errorf("%d files changed, want 5", changed)
 	}
 	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, after) {
 		t.Errorf("on disk: %v", got)
@@ -59,8 +59,8 @@ func TestSyncTouchesOnlyWhatChanged(t *testing.T) {
 			t.Errorf("%s untouched: %v, want %v", name, untouched, want)
 		}
 	}
-	if stats, err = plan(t, after).Sync(dir); err != nil || stats.Changed() {
-		t.Errorf("second run: %+v, %v", stats, err)
+	if changed, err = plan(t, after).Sync(dir); err != nil || changed != 0 {
+		t.Errorf("second run: %d changed, %v", changed, err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 )
 
-// State says what became of a thing that is relied on.
+// State is the result for one Reliance.
 type State string
 
 const (
@@ -22,27 +22,27 @@ const (
 	Gone    State = "gone"    // not found
 )
 
-// Finding is the state of one thing that is relied on.
+// Finding is a Reliance and its state.
 type Finding struct {
 	Reliance
 	State  State
-	Detail string // where it is now, or how it differs; "" if it is unchanged
+	Detail string // where it is now, or how it differs; "" for OK
 }
 
-// checker compares reliances with trees of sources, by their names.
+// checker looks for facts in trees of sources, which it knows by name.
 type checker struct {
 	trees   map[string]fs.FS
-	sources map[string][]file // of a tree, read when something is searched for
+	sources map[string][]file // by tree, read on the first search
 }
 
 type file struct{ name, text string }
 
-// treesOf are the sources of a build as they come.
+// treesOf returns the unpatched sources of a build.
 func treesOf(b *build.Builder) map[string]fs.FS {
 	return map[string]fs.FS{"ollama": os.DirFS(b.Ollama.Dir), "llama.cpp": os.DirFS(b.LlamaCpp.Dir)}
 }
 
-// compare returns the state of each of list in trees. The error is one of reading.
+// compare checks list against trees. The error is from reading.
 func compare(trees map[string]fs.FS, list []Reliance) (findings []Finding, err error) {
 	c := &checker{trees: trees, sources: map[string][]file{}}
 	for _, r := range list {
@@ -116,7 +116,7 @@ func (c *checker) checkFolder(tree, folder string, count countFact) (State, stri
 // maxPlaces limits how many places of a moved thing are reported.
 const maxPlaces = 3
 
-// search looks for a fact in the other files of a tree.
+// search returns places where a fact holds in other files of the tree.
 func (c *checker) search(tree, name string, fact fact) (places []string, err error) {
 	sources, err := c.read(tree)
 	for _, f := range sources {
@@ -135,7 +135,7 @@ var (
 	notSearched   = []string{"vendor", "tests", "docs", "models", "examples", "app", "flashhead"} // top folders of a tree
 )
 
-// read returns the sources of a tree that are searched.
+// read returns the sources of a tree that search looks through.
 func (c *checker) read(tree string) (files []file, err error) {
 	if files, ok := c.sources[tree]; ok {
 		return files, nil

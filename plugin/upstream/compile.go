@@ -17,7 +17,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// object is what ninja makes of one source for one target.
+// object is the object file that ninja makes from one source for one target.
 type object struct {
 	File   string `json:"file"`
 	Output string `json:"output"`
@@ -28,10 +28,9 @@ var (
 	compilerError = regexp.MustCompile(`(?:fatal )?error: (.*)`)
 )
 
-// maxDetail is how much of a message of a tool is told.
+// maxDetail is how many bytes of a tool's message are shown.
 const maxDetail = 240
 
-// tryConfigure configures the patched tree as a build does.
 func (c *check) tryConfigure(ctx context.Context, st *step.Step) error {
 	err := c.row(c.Configure(ctx, st), Row{Part: "compile", Item: "CMake", Where: "ollama/llama/server"}, &c.configured)
 	if err == nil && !c.configured {
@@ -40,8 +39,7 @@ func (c *check) tryConfigure(ctx context.Context, st *step.Step) error {
 	return err
 }
 
-// row adds a row for something that was run, and says in ok whether it went well. Only an error that is not the run
-// program's is returned.
+// row adds row with the outcome of a command and sets ok. It returns only errors that are not of the command itself.
 func (c *check) row(err error, row Row, ok *bool) error {
 	var failed *step.CommandError
 	switch {
@@ -57,7 +55,7 @@ func (c *check) row(err error, row Row, ok *bool) error {
 	return nil
 }
 
-// firstError finds the line that says what went wrong, with the one behind it, in the last lines of an output.
+// firstError finds the first error message in the last lines of an output.
 func firstError(lines []string) string {
 	for i, line := range lines {
 		if m := compilerError.FindString(line); m != "" {
@@ -77,14 +75,14 @@ func shorten(text string) string {
 	return text
 }
 
-// tryCompile compiles what the patches touch, the head's sources, and Ollama's own files that go into llama.cpp.
+// tryCompile compiles patched files, the head's sources, and Ollama's files that go into llama.cpp.
 func (c *check) tryCompile(ctx context.Context, st *step.Step) error {
 	if !c.configured {
 		c.report.add(Row{Part: "compile", Where: "llama.cpp", State: "not tried", Detail: "CMake failed", Failed: true})
 		st.Note("not tried")
 		return nil
 	}
-	wanted := map[string]string{} // path to name in the report
+	wanted := map[string]string{} // path to the name in the report
 	for _, name := range c.staged.Names() {
 		if strings.HasPrefix(name, "flashhead/") {
 			wanted[filepath.Join(c.LlamaTree(), filepath.FromSlash(name))] = "llama.cpp/" + name
@@ -115,13 +113,14 @@ func (c *check) tryCompile(ctx context.Context, st *step.Step) error {
 		}
 	}
 	for _, name := range c.touchedUncompiled(objects) {
-		c.report.add(Row{Part: "compile", Where: "llama.cpp/" + name, State: "not compiled", Detail: "it is in no build without a GPU's compiler"})
+		c.report.add(Row{Part: "compile", Where: "llama.cpp/" + name, State: "not compiled",
+			Detail: "needs a GPU compiler"})
 	}
 	st.Note("%s", c.report.lastPart("compile"))
 	return nil
 }
 
-// objects asks ninja for everything that its build folder compiles.
+// objects asks ninja what its build folder compiles.
 func (c *check) objects(ctx context.Context) (list []object, err error) {
 	var out bytes.Buffer
 	err = step.Command{Path: c.Tools.Ninja, Args: []string{"-C", c.NativeDir(), "-t", "compdb"}, Dir: c.Dir, Log: c.Log("compdb"), Stdout: &out}.Run(ctx)
@@ -129,7 +128,7 @@ func (c *check) objects(ctx context.Context) (list []object, err error) {
 		return nil, err
 	}
 	text := out.Bytes()
-	if begin := bytes.IndexByte(text, '['); begin > 0 { // ninja says that it enters the folder
+	if begin := bytes.IndexByte(text, '['); begin > 0 { // ninja prints the folder first
 		text = text[begin:]
 	}
 	if err := json.Unmarshal(text, &list); err != nil {
@@ -138,9 +137,9 @@ func (c *check) objects(ctx context.Context) (list []object, err error) {
 	return slices.DeleteFunc(list, func(o object) bool { return !slices.Contains([]string{".o", ".obj"}, path.Ext(o.Output)) }), nil
 }
 
-// compileObjects compiles all objects, also after one failed, and adds a row for each source.
+// compileObjects compiles all objects, even after errors, and adds a row for each source.
 func (c *check) compileObjects(ctx context.Context, st *step.Step, part string, names map[string]string, objects []object) error {
-	failed, last := map[string]string{}, "" // object to first error; the object that the lines are about
+	failed, last := map[string]string{}, "" // first error of each object; the object of the current lines
 	args := []string{"-C", c.NativeDir(), "-k", "0", "-j", strconv.Itoa(c.Builder.Options.Jobs)}
 	for _, o := range objects {
 		args = append(args, o.Output)
@@ -165,7 +164,7 @@ func (c *check) compileObjects(ctx context.Context, st *step.Step, part string, 
 	if err != nil && !errors.As(err, &stopped) {
 		return err
 	}
-	if err != nil && len(failed) == 0 { // not of a compiler
+	if err != nil && len(failed) == 0 { // no compiler failed
 		failed["ninja"] = firstError(stopped.Tail)
 		c.report.add(Row{Part: part, Where: "llama.cpp", State: "fails", Detail: failed["ninja"], Failed: true})
 		return nil
@@ -193,7 +192,7 @@ func (c *check) compileObjects(ctx context.Context, st *step.Step, part string, 
 	return nil
 }
 
-// tryHeader compiles a public header alone, as it may be in no source of this build.
+// tryHeader compiles a public header alone, because no source of this build may include it.
 func (c *check) tryHeader(ctx context.Context, name string) error {
 	tree := c.LlamaTree()
 	err := step.Command{
@@ -205,7 +204,7 @@ func (c *check) tryHeader(ctx context.Context, name string) error {
 	return c.row(err, Row{Part: "compile", Item: "alone", Where: "llama.cpp/" + name}, &ok)
 }
 
-// touchedUncompiled are the touched sources that no object is made of, such as kernels for a GPU.
+// touchedUncompiled returns the patched sources that were not compiled, such as GPU kernels.
 func (c *check) touchedUncompiled(objects []object) (names []string) {
 	sources := []string{".c", ".cc", ".cpp", ".cu", ".m", ".metal"}
 	for _, name := range c.touched() {
@@ -217,7 +216,7 @@ func (c *check) touchedUncompiled(objects []object) (names []string) {
 	return names
 }
 
-// tryPlugin compiles the plug-in with the headers as they come, and checks its symbols.
+// tryPlugin compiles the plug-in with the unpatched headers, and checks its symbols.
 func (c *check) tryPlugin(ctx context.Context, st *step.Step) error {
 	const part = "plug-in"
 	if err := build.PluginPlatform(); err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A reader of declarations in C and C++, good enough for headers that a compiler accepts: it knows brackets and comments,
-// but neither macros nor types.
+// A small parser for C and C++ declarations. It knows brackets and comments, but neither macros nor types, which is enough
+// for headers that compile.
 
 var (
 	comment      = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
@@ -19,15 +19,15 @@ var (
 	identifier   = regexp.MustCompile(`[A-Za-z_]\w*`)
 )
 
-// onlyNewlines is a text's newlines, so that what replaces it keeps the numbers of lines.
+// onlyNewlines keeps only the newlines of text, so that line numbers stay the same.
 func onlyNewlines(text string) string { return strings.Repeat("\n", strings.Count(text, "\n")) }
 
-// code is source without comments and directives of the preprocessor, line by line.
+// code blanks out comments and preprocessor directives.
 func code(source string) string {
 	return directive.ReplaceAllStringFunc(comment.ReplaceAllStringFunc(source, onlyNewlines), onlyNewlines)
 }
 
-// closing returns the index behind the bracket that closes the one at source[open], or -1.
+// closing returns the index after the bracket that closes source[open], or -1.
 func closing(source string, open int) int {
 	depth := 0
 	for i := open; i < len(source); i++ {
@@ -43,8 +43,8 @@ func closing(source string, open int) int {
 	return -1
 }
 
-// body is what stands in the braces of the definition that head matches, and the line where it begins. The match of head
-// must end with the opening brace.
+// body returns what is between the braces of the definition that head matches, and the line where the definition begins.
+// The match of head must end with the opening brace.
 func body(source string, head *regexp.Regexp) (text string, line int, ok bool) {
 	source = code(source)
 	at := head.FindStringIndex(source)
@@ -58,18 +58,15 @@ func body(source string, head *regexp.Regexp) (text string, line int, ok bool) {
 	return source[at[1] : end-1], 1 + strings.Count(source[:at[0]], "\n"), true
 }
 
-// structBody finds the definition of a struct or class.
 func structBody(source, name string) (text string, line int, ok bool) {
 	return body(source, regexp.MustCompile(`\b(struct|class)\s+(\w+\s+)?`+regexp.QuoteMeta(name)+`\s*(final\s*)?(:[^{};]*)?\{`))
 }
 
-// enumBody finds the definition of an enum.
 func enumBody(source, name string) (text string, line int, ok bool) {
 	return body(source, regexp.MustCompile(`\benum\s+(class\s+)?`+regexp.QuoteMeta(name)+`\s*(:[^{};]*)?\{`))
 }
 
-// declarations splits the body of a struct, and leaves out what stands in brackets, but for the names of pointers to
-// functions.
+// declarations splits the body of a struct. It drops what is in brackets, except for the names of function pointers.
 func declarations(body string) (list []string) {
 	var text strings.Builder
 	end := func() {
@@ -106,7 +103,7 @@ func declarations(body string) (list []string) {
 	return list
 }
 
-// continues tells whether a declaration goes on behind its braces, before rest.
+// continues tells whether a declaration goes on after its braces, where rest follows.
 func continues(declaration, rest string) bool {
 	if rest == "" || strings.ContainsAny(rest[:1], ";,") {
 		return true
@@ -115,7 +112,7 @@ func continues(declaration, rest string) bool {
 	return first == "struct" || first == "union" || first == "enum" || first == "class"
 }
 
-// membersOf returns the names that the body of a struct declares, functions too, in order.
+// membersOf returns the names that a struct's body declares, methods included, in order.
 func membersOf(body string) (names []string) {
 	for _, d := range declarations(access.ReplaceAllString(body, "")) {
 		for plain := templateArgs.ReplaceAllString(d, ""); plain != d; plain = templateArgs.ReplaceAllString(d, "") {
@@ -133,7 +130,7 @@ func membersOf(body string) (names []string) {
 	return names
 }
 
-// enumerators returns the names in the body of an enum, each with =VALUE if it has one, in order.
+// enumerators returns the names in an enum's body in order, as NAME or NAME=VALUE.
 func enumerators(body string) (names []string) {
 	for entry := range strings.SplitSeq(body, ",") {
 		if entry = strings.Join(strings.Fields(entry), ""); entry != "" {
@@ -143,13 +140,13 @@ func enumerators(body string) (names []string) {
 	return names
 }
 
-// nameOf is an enumerator without its value.
+// nameOf strips the value from an enumerator.
 func nameOf(enumerator string) string {
 	name, _, _ := strings.Cut(enumerator, "=")
 	return name
 }
 
-// missing returns the names of want that are not in have.
+// missing returns the names in want that are not in have.
 func missing(want, have []string) (list []string) {
 	for _, name := range want {
 		if !slices.Contains(have, name) {

@@ -6,21 +6,20 @@ import (
 	"strings"
 )
 
-// fact is something that a file has, or no longer.
+// fact is a property of one source file.
 type fact interface {
-	// check looks for it in the source of one file.
 	check(source string) verdict
 }
 
-// verdict is what check found.
+// verdict is the result of a fact's check.
 type verdict struct {
 	holds  bool
-	there  bool   // what the fact is about is there, if not as it should be
-	line   int    // where, or 0
+	there  bool   // the subject exists, even if the fact does not hold
+	line   int    // of the subject, from 1; 0 if unknown
 	detail string // how it differs
 }
 
-// structFact: a struct or class has these members; exact: no others, and in this order.
+// structFact: a struct or class has these members; with exact, no others and in this order.
 type structFact struct {
 	name    string
 	members []string
@@ -48,7 +47,7 @@ func (f structFact) check(source string) verdict {
 	return v
 }
 
-// enumFact: these enumerators follow each other in an enum; one that is given with =VALUE has it there.
+// enumFact: these enumerators follow each other in an enum. NAME=VALUE also requires the value.
 type enumFact struct {
 	name  string
 	names []string
@@ -85,7 +84,7 @@ func (f enumFact) check(source string) verdict {
 	return v
 }
 
-// normal is a text with every run of white space as one space.
+// normal replaces every run of white space by one space.
 func normal(text string) string {
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); i++ {
@@ -101,7 +100,7 @@ func normal(text string) string {
 
 func isWhite(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' }
 
-// lineOf returns the number of the line of source in which normal(source)[at] stands.
+// lineOf returns the line of source, from 1, that normal(source)[at] comes from.
 func lineOf(source string, at int) int {
 	inWhite := false
 	for i, n := 0, -1; i < len(source); i++ {
@@ -116,7 +115,7 @@ func lineOf(source string, at int) int {
 	return 0
 }
 
-// textFact: these texts stand in the file, in this order; white space counts as one space.
+// textFact: these texts are in the file, in this order, up to white space.
 type textFact []string
 
 func (f textFact) check(source string) verdict {
@@ -144,10 +143,10 @@ func (f textFact) check(source string) verdict {
 	return verdict{holds: true, there: true, line: line}
 }
 
-// minSimilar is how much of a text must be there to mean the same thing.
+// minSimilar is the length in bytes of a common prefix below which texts count as unrelated.
 const minSimilar = 16
 
-// nearest finds the line of source with the longest beginning of text.
+// nearest finds the line of source that has the longest prefix of text.
 func nearest(source, text string) (line string, number int) {
 	whole, text := normal(source), normal(text)
 	for end := len(text) - 1; end >= minSimilar; end-- {
@@ -159,7 +158,7 @@ func nearest(source, text string) (line string, number int) {
 	return "", 0
 }
 
-// countFact: a text stands so many times in a file.
+// countFact: the file contains a text exactly so many times.
 type countFact struct {
 	text  string
 	times int

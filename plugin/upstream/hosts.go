@@ -12,30 +12,33 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// HostOptions says how a host is built.
+// HostOptions says how to build a host, a release of Ollama that loads the plug-in.
 type HostOptions struct {
-	Own     source.Pins // of this repository
-	Plugin  string      // path of the library to test; "" tests none
-	Ollama  bool        // build llama-server and Ollama too, not only ggml
-	Jobs    int         // parallel compilers: the number of processors
-	Cache   string      // downloads and build folders: DefaultCache()
+	Own     source.Pins // of this repository; the plug-in is compiled with its llama.cpp
+	Plugin  string      // path of the library to test; "" for no test
+	Ollama  bool        // build llama-server and Ollama, not only ggml
+	Jobs    int         // parallel compilers; default: the number of processors
+	Cache   string      // downloads and build folders; default: atomicfile.CacheFolder()
 	Overlay tree.Overlay
 }
 
-// HostBuild is what BuildHost made and found.
+// HostBuild is the result of BuildHost.
 type HostBuild struct {
-	Prefix  string    // with bin/ollama and lib/ollama, if Ollama was asked for
-	GGML    string    // version that its sources name
-	Relied  int       // things that the plug-in relies on
-	Changed []Finding // those that are otherwise in the sources of this host
-	Test    error     // of the plug-in's own test on this host's ggml
+	Prefix  string    // has bin/ollama and lib/ollama, if HostOptions.Ollama was set
+	GGML    string    // version of ggml in the sources
+	Relied  int       // number of reliances of the plug-in
+	Changed []Finding // those that do not hold
+	Test    error     // of the plug-in's test, with its output; nil if it passed
 }
 
-// BuildHost builds the ggml of a release of Ollama for the CPU, lets the plug-in's own test run on it, and compares the
-// sources with what the plug-in relies on; on demand it builds the whole Ollama, to load the plug-in into. The result is
-// for tests on this machine: it has no licences to pass it on.
+// BuildHost builds the ggml of a release of Ollama for the CPU, runs the plug-in's own test with it, and compares the
+// sources with what the plug-in relies on. With host.Ollama it builds the whole Ollama. The result is for tests on this
+// machine only: it lacks the licences.
 func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps *step.Steps) (HostBuild, error) {
-	pins := source.Pins{Ollama: source.OllamaPin{Module: host.Own.Ollama.Module, Version: pin.Version, Sum: pin.Sum}, LlamaCpp: pin.LlamaCpp}
+	pins := source.Pins{
+		Ollama:   source.OllamaPin{Module: host.Own.Ollama.Module, Version: pin.Version, Sum: pin.Sum},
+		LlamaCpp: pin.LlamaCpp,
+	}
 	opts := build.Options{Stock: true, Backends: []string{build.BackendCPU}, Jobs: host.Jobs, Cache: host.Cache}
 	b, err := build.New(opts, pins, host.Overlay, steps)
 	if err != nil {
@@ -80,8 +83,7 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 	return made, b.Steps.DoAll(ctx, todo)
 }
 
-// compareLibrary compares what the plug-in library relies on with the sources in trees. It returns how many things were
-// compared, and the findings that are not OK.
+// compareLibrary checks the reliances of the plug-in library. It returns their number and those that do not hold.
 func compareLibrary(patches fs.FS, trees map[string]fs.FS) (compared int, changed []Finding, err error) {
 	list, err := readReliances(patches)
 	if err != nil {

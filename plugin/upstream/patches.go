@@ -13,8 +13,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// tryPatches lays the head over the tree, tries the cures, each hunk of the series and then Ollama's own patches, and writes the
-// tree with all that applied. What did not apply is kept beside it.
+// tryPatches adds the head to the tree, applies the cures, each hunk of the series and Ollama's own patches as far as
+// possible, and writes the tree. Rejected hunks are kept beside it.
 func (c *check) tryPatches(ctx context.Context, st *step.Step) error {
 	pristine := tree.Tree{}
 	if err := pristine.AddDir("", c.LlamaCpp.Dir, c.LlamaCpp.Skip); err != nil {
@@ -69,7 +69,7 @@ func (c *check) tryPatches(ctx context.Context, st *step.Step) error {
 	return nil
 }
 
-// tryPatch tries one of our patches, hunk by hunk.
+// tryPatch applies one of our patches hunk by hunk.
 func (c *check) tryPatch(ctx context.Context, p tree.Patcher, work string, patch tree.Patch) error {
 	rejects := filepath.Join(c.Dir, "rejects", patch.Name)
 	if err := os.RemoveAll(rejects); err != nil {
@@ -102,7 +102,7 @@ func (c *check) tryPatch(ctx context.Context, p tree.Patcher, work string, patch
 	return os.WriteFile(rejects, []byte(rejected.String()), 0o644)
 }
 
-// tryCompat tries one of Ollama's own patches, after ours, as a build does.
+// tryCompat applies one of Ollama's own patches, after ours as in a build.
 func (c *check) tryCompat(ctx context.Context, p tree.Patcher, work string, pristine tree.Tree, patch tree.Patch) error {
 	row := Row{Part: "patch of Ollama", Item: patch.Name, Where: "ollama/llama/compat", State: tree.HunkApplies}
 	if p.GitApply(ctx, work, patch, "--reverse", "--check") == nil {
@@ -124,7 +124,7 @@ func (c *check) tryCompat(ctx context.Context, p tree.Patcher, work string, pris
 	return ctx.Err()
 }
 
-// tryCures applies the cures to the files in dir, with a row for each.
+// tryCures applies the cures to the files in dir.
 func (c *check) tryCures(ctx context.Context, p tree.Patcher, dir string, cures []tree.Patch) error {
 	for _, cure := range cures {
 		state, err := p.Cure(ctx, dir, cure)

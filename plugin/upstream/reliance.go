@@ -10,14 +10,14 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// pluginLibrary names what the plug-in library relies on.
+// pluginLibrary is Reliance.For of the plug-in library.
 const pluginLibrary = "plug-in"
 
-// Reliance is one thing that is relied on.
+// Reliance is one thing that patches or sources take for granted in sources of others; patches/relies.toml explains the keys.
 type Reliance struct {
-	For  string `toml:"-"` // who relies on it, e.g. the number of a patch
+	For  string `toml:"-"` // who relies on it, such as the number of a patch
 	What string // for people
-	File string // begins with the name of the source; for a count it may be a folder, which ends in /
+	File string // path that begins with the name of the source; a folder ends in /
 
 	Struct  string
 	Members words
@@ -30,7 +30,7 @@ type Reliance struct {
 	fact fact
 }
 
-// words are separated by white space.
+// words are separated by white space in the file.
 type words []string
 
 func (w *words) UnmarshalText(text []byte) error {
@@ -38,7 +38,7 @@ func (w *words) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// readReliances reads patches/relies.toml, in the order of whom it is for. An unknown or missing key is an error.
+// readReliances reads patches/relies.toml, ordered by For. Unknown and missing keys are errors.
 func readReliances(patches fs.FS) (list []Reliance, err error) {
 	const name = "relies.toml"
 	data, err := fs.ReadFile(patches, name)
@@ -65,7 +65,7 @@ func readReliances(patches fs.FS) (list []Reliance, err error) {
 	return list, nil
 }
 
-// complete makes the fact that the keys describe.
+// complete sets r.fact, and puts its subject into r.What.
 func (r *Reliance) complete() error {
 	if _, file, _ := strings.Cut(r.File, "/"); file == "" {
 		return fmt.Errorf("no file: %q", r.File)

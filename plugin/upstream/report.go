@@ -11,17 +11,17 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// Row is one thing that was checked.
+// Row is the outcome of one check.
 type Row struct {
-	Part   string // what it belongs to, e.g. a patch
+	Part   string // group of rows, such as a patch
 	Item   string
-	Where  string // file, beginning with the name of its source
+	Where  string // file, with the name of its source first
 	State  string
 	Detail string
-	Failed bool // somebody has to do something about it
+	Failed bool // needs a person
 }
 
-// says is what there is to say of a row beside its state.
+// says joins what a row says beside its state.
 func (r Row) says() string {
 	if r.Item == "" || r.Detail == "" {
 		return r.Item + r.Detail
@@ -29,28 +29,28 @@ func (r Row) says() string {
 	return r.Item + ": " + r.Detail
 }
 
-// sameCause tells whether two rows are of files that fail with the same message of a compiler, wherever it is.
+// sameCause tells whether two rows fail with the same compiler message, in any file.
 func (r Row) sameCause(other Row) bool {
 	_, message, found := strings.Cut(r.Detail, "error: ")
 	return found && r.Part == other.Part && strings.HasSuffix(other.Detail, "error: "+message)
 }
 
-// Report is what CheckUpstream found.
+// Report is the result of Check.
 type Report struct {
-	Ollama   source.OllamaPin   // as they would be pinned
+	Ollama   source.OllamaPin   // as it would be pinned
 	LlamaCpp source.LlamaCppPin // likewise
-	Wants    string             // the build of llama.cpp that this Ollama names
-	Own      []string           // checkouts that were used instead of such versions
-	Pinned   bool               // these are the versions that are pinned
-	Series   string             // the patches that were tried
-	Dir      string             // the scratch tree of llama.cpp
-	Rejected int                // hunks that are missing in it
+	Wants    string             // build of llama.cpp that this Ollama names
+	Own      []string           // checkouts that were used instead
+	Pinned   bool               // the versions are the pinned ones
+	Series   string             // folder of patches
+	Dir      string             // patched tree of llama.cpp
+	Rejected int                // hunks that the tree lacks
 	Rows     []Row
 }
 
 func (r *Report) add(row Row) { r.Rows = append(r.Rows, row) }
 
-// Failures returns the rows that somebody has to do something about.
+// Failures returns the rows that need a person.
 func (r Report) Failures() (rows []Row) {
 	for _, row := range r.Rows {
 		if row.Failed {
@@ -60,7 +60,7 @@ func (r Report) Failures() (rows []Row) {
 	return rows
 }
 
-// lastPart says how many rows of the parts that begin so are sound.
+// lastPart counts the rows without failure of all parts with this prefix: "3 of 4".
 func (r Report) lastPart(prefix string) string {
 	sound, all := 0, 0
 	for _, row := range r.Rows {
@@ -74,7 +74,7 @@ func (r Report) lastPart(prefix string) string {
 	return fmt.Sprintf("%d of %d", sound, all)
 }
 
-// Print writes everything that was checked, then what failed once more, then the pins.
+// Print writes all rows, the lines for pins.toml, and then the failures again.
 func (r Report) Print(out io.Writer) {
 	part := ""
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
@@ -90,7 +90,7 @@ func (r Report) Print(out io.Writer) {
 	r.printPins(out)
 	failures := r.Failures()
 	if len(failures) == 0 {
-		fmt.Fprintf(out, "\nAll %d hold. Nothing of it was run: make test does that, with versions that are pinned.\n", len(r.Rows))
+		fmt.Fprintf(out, "\nAll %d hold. Nothing was run: make test does that, with the pinned versions.\n", len(r.Rows))
 		return
 	}
 	fmt.Fprintf(out, "\n%d of %d need a person:\n\n", len(failures), len(r.Rows))
@@ -105,20 +105,20 @@ func (r Report) Print(out io.Writer) {
 			return same
 		})
 	}
-	fmt.Fprintf(out, "\nThe patched tree, as far as it came, is in\n  %s\n", r.Dir)
+	fmt.Fprintf(out, "\nThe tree, patched as far as possible, is in\n  %s\n", r.Dir)
 	if r.Rejected > 0 {
-		fmt.Fprintf(out, "It lacks %s, so compiler errors may come from that; what did not apply as it stands is in rejects/ beside it.\n",
+		fmt.Fprintf(out, "It lacks %s, which may cause compiler errors. Rejected hunks are in rejects/ beside it.\n",
 			step.Count(r.Rejected, "hunk", "hunks"))
 	}
-	fmt.Fprintf(out, "docs/upgrading.md says how to go on.\n")
+	fmt.Fprintf(out, "See docs/upgrading.md for the next steps.\n")
 }
 
-// printPins writes what third_party/pins.toml would say; checkouts cannot be pinned.
+// printPins writes lines for third_party/pins.toml, unless a checkout was used.
 func (r Report) printPins(out io.Writer) {
 	if len(r.Own) > 0 || r.Pinned {
 		return
 	}
-	fmt.Fprintf(out, "\nWhat was checked, as it would be pinned; this Ollama names llama.cpp %s\n", r.Wants)
+	fmt.Fprintf(out, "\nLines for third_party/pins.toml; this Ollama names llama.cpp %s\n", r.Wants)
 	fmt.Fprintf(out, "  [ollama]\n  version = %q\n  sum     = %q\n", r.Ollama.Version, r.Ollama.Sum)
 	p := r.LlamaCpp
 	fmt.Fprintf(out, "  [llama_cpp]\n  version = %q\n  file    = %q\n  sha256  = %q\n  subdir  = %q\n  commit  = %q\n  ggml    = %q\n",

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime"
-	"slices"
 
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -17,41 +16,40 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// Options says with what CheckUpstream compares. The zero value of a field means its default.
+// Options names the versions to check. The zero value of a field means the pinned version or the default.
 type Options struct {
-	Ollama         string // version with the leading v, instead of the pinned one
-	LlamaCppPython string // version of the Python package with llama.cpp, instead of the pinned one
-	OllamaSource   string // own checkout instead
-	LlamaCppSource string // own checkout instead
-	Series         string // folder of patches: that of the llama.cpp if there is one, else the pinned
-	Jobs           int    // parallel compilers: the number of processors
-	Cache          string // downloads and scratch trees: DefaultCache()
+	Ollama         string // version, with the leading v
+	LlamaCppPython string // version of the Python package that contains llama.cpp
+	OllamaSource   string // path of a checkout; wins over Ollama
+	LlamaCppSource string // path of a checkout; wins over LlamaCppPython
+	Series         string // folder of patches; default: the one named by the commit, else the pinned one
+	Jobs           int    // parallel compilers; default: the number of processors
+	Cache          string // downloads and scratch trees; default: atomicfile.CacheFolder()
 }
 
-// check is one run of CheckUpstream.
+// check is one run of Check.
 type check struct {
 	*build.Builder
 	opts   Options
 	report Report
 	ours   []tree.Patch // the series
-	staged tree.Tree    // of llama.cpp, patched as far as possible
+	staged tree.Tree    // llama.cpp, patched as far as possible
 
 	configured bool
 }
 
-// build are the options of a build with everything that compiles without a GPU's compiler.
+// build returns options for a build of everything that needs no GPU compiler.
 func (o Options) build() build.Options {
-	backends, _ := build.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is never wrong
+	backends, _ := build.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is always valid
 	return build.Options{
 		OllamaSource: o.OllamaSource, LlamaCppSource: o.LlamaCppSource, Jobs: o.Jobs, Cache: o.Cache,
 		Backends: append(backends, build.BackendRPC),
 	}
 }
 
-// Check tells whether the head would go with another Ollama and llama.cpp: whether everything holds that patches
-// and sources rely on, whether each patch applies, and whether what the patches touch compiles. Nothing of it ends in a
-// prefix: the scratch tree stays in the cache, for a person to work in. Findings are in the report; the error is
-// of what kept the check from being made.
+// Check tells whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and sources
+// rely on, whether each patch applies, and whether the patched files compile. It runs and installs nothing. The patched
+// tree stays in the cache. Problems are in the report; the error says why there is no complete one.
 func Check(ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (Report, error) {
 	b, err := build.New(opts.build(), pins, overlay, steps)
 	if err != nil {
@@ -85,7 +83,7 @@ func Check(ctx context.Context, opts Options, pins source.Pins, overlay tree.Ove
 	return c.report, err
 }
 
-// chooseSeries finds the patches that are for this llama.cpp, or those for the pinned one.
+// chooseSeries prefers the patches for this llama.cpp over the pinned ones.
 func (c *check) chooseSeries(_ context.Context, st *step.Step) (err error) {
 	series := c.opts.Series
 	if series == "" {
@@ -103,7 +101,6 @@ func (c *check) chooseSeries(_ context.Context, st *step.Step) (err error) {
 	return err
 }
 
-// checkReliance compares everything that is relied on with the unpatched sources.
 func (c *check) checkReliance(_ context.Context, st *step.Step) error {
 	list, err := readReliances(c.Overlay.Patches)
 	if err != nil {
@@ -120,12 +117,12 @@ func (c *check) checkReliance(_ context.Context, st *step.Step) error {
 	return err
 }
 
-// key names the scratch folder; see build.key. Another series makes another tree.
+// key names the scratch folder, see build.Builder.Key. Each series has a tree of its own.
 func (c *check) key() string {
 	data, _ := json.Marshal([]any{c.Builder.Key(), c.Pins.Patches.Series})
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:6])
 }
 
-// touched are the files of llama.cpp that the series changes.
-func (c *check) touched() []string { return slices.Sorted(slices.Values(tree.NamedFiles(c.ours))) }
+// touched returns the files of llama.cpp that the series changes.
+func (c *check) touched() []string { return tree.NamedFiles(c.ours) }

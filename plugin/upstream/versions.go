@@ -2,12 +2,10 @@ package upstream
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,10 +20,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// Versions that are asked for have no hash in third_party. For Ollama, Go's checksum database has one, which go checks.
-// For llama.cpp, the archive is checked against the hash that the package index gives with it, so it is what the index
-// has, but nobody here has looked at it. That is enough to read, patch and compile it once for a report; nothing of it is
-// run or installed, and a build takes no such version: it takes pins, and the report prints those for a person to commit.
+// Versions that are not pinned have no hash in third_party. Ollama is verified by Go's checksum database. The archive with
+// llama.cpp is verified by the hash that the package index gives. That is enough to read, patch and compile it once for a
+// report. Nothing of it is run or installed, and a build accepts pins only.
 
 var (
 	ollamaVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
@@ -34,12 +31,12 @@ var (
 	ggmlVersion   = regexp.MustCompile(`set\(GGML_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)\)`)
 )
 
-// resolve turns the versions that were asked for into pins, downloading both.
+// resolve downloads the requested versions and pins them for this check.
 func (c *check) resolve(ctx context.Context, st *step.Step) error {
 	c.report.Ollama, c.report.LlamaCpp = c.Pins.Ollama, c.Pins.LlamaCpp
 	if v := c.opts.Ollama; v != "" && v != c.Pins.Ollama.Version && c.opts.OllamaSource == "" {
 		if !ollamaVersion.MatchString(v) {
-			return hint.New(fmt.Sprintf("%q is no version of Ollama", v), "give one like v0.34.2")
+			return hint.New(fmt.Sprintf("%q is not a version of Ollama", v), "give one like v0.34.2")
 		}
 		st.Note("Ollama %s", v)
 		if err := c.resolveOllama(ctx, v); err != nil {
@@ -48,7 +45,7 @@ func (c *check) resolve(ctx context.Context, st *step.Step) error {
 	}
 	if v := c.opts.LlamaCppPython; v != "" && v != c.Pins.LlamaCpp.Version && c.opts.LlamaCppSource == "" {
 		if !pythonVersion.MatchString(v) {
-			return hint.New(fmt.Sprintf("%q is no version of %s", v, c.Pins.LlamaCpp.Package), "give one like 0.3.36")
+			return hint.New(fmt.Sprintf("%q is not a version of %s", v, c.Pins.LlamaCpp.Package), "give one like 0.3.36")
 		}
 		st.Note("%s %s", c.Pins.LlamaCpp.Package, v)
 		if err := c.resolveLlamaCpp(ctx, st, v); err != nil {
@@ -62,20 +59,10 @@ func (c *check) resolve(ctx context.Context, st *step.Step) error {
 }
 
 func (c *check) resolveOllama(ctx context.Context, version string) error {
-	var out bytes.Buffer
-	err := step.Command{
-		Path: c.Tools.Go, Args: []string{"mod", "download", "-json", c.Pins.Ollama.Module + "@" + version},
-		Dir: c.Builder.Options.Cache, Env: source.GoEnvironment(), Log: c.FetchLog("ollama-" + version), Stdout: &out,
-	}.Run(ctx)
-	var got struct{ Sum, Error string }
-	if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr == nil && got.Error != "" {
-		return hint.Wrap(errors.New(got.Error), "check the version, the network and GOPROXY, or give a checkout with --ollama-source DIR")
-	}
-	if err != nil {
-		return err
-	}
-	c.Pins.Ollama.Version, c.Pins.Ollama.Sum = version, got.Sum
-	return nil
+	c.Pins.Ollama.Version = version
+	got, err := source.DownloadOllama(ctx, c.Tools.Go, c.Pins.Ollama, c.Builder.Options.Cache, c.FetchLog("ollama-"+version))
+	c.Pins.Ollama.Sum = got.Sum
+	return err
 }
 
 func (c *check) resolveLlamaCpp(ctx context.Context, st *step.Step, version string) error {
@@ -100,8 +87,8 @@ func (c *check) resolveLlamaCpp(ctx context.Context, st *step.Step, version stri
 	return err
 }
 
-// readSdist returns the commit of llama.cpp that the change log in an archive of its Python package tells, or "", and the
-// archive's SHA-256.
+// readSdist returns the commit of llama.cpp that the change log in an archive of its Python package names, "" if none, and
+// the SHA-256 of the archive.
 func readSdist(archive string) (commit, sum string, err error) {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -129,7 +116,7 @@ func readSdist(archive string) (commit, sum string, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		if m := updatedTo.FindSubmatch(log); m != nil { // the newest comes first
+		if m := updatedTo.FindSubmatch(log); m != nil { // the newest is the first
 			commit = string(m[1])
 		}
 	}
@@ -139,8 +126,7 @@ func readSdist(archive string) (commit, sum string, err error) {
 	return commit, hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// readVersions finds out what the sources say of themselves: the build of llama.cpp that Ollama wants, and the ggml in
-// the tree, "" if they do not tell.
+// readVersions reads from the sources which build of llama.cpp Ollama wants, and the version of ggml.
 func (c *check) readVersions() {
 	if want, err := os.ReadFile(filepath.Join(c.Ollama.Dir, "LLAMA_CPP_VERSION")); err == nil {
 		c.report.Wants = strings.TrimSpace(string(want))
@@ -153,7 +139,7 @@ func (c *check) readVersions() {
 	c.report.LlamaCpp.GGML = ggmlOf(c.LlamaCpp.Dir)
 }
 
-// ggmlOf is the version of the ggml in a tree of llama.cpp, "" if it does not tell.
+// ggmlOf returns the version of ggml in a tree of llama.cpp, "" if unknown.
 func ggmlOf(dir string) string {
 	cmake, err := os.ReadFile(filepath.Join(dir, "ggml", "CMakeLists.txt"))
 	if err != nil {
