@@ -7,8 +7,8 @@ import (
 
 var baseVersion = regexp.MustCompile(`^libggml-base\.so\.(\d+\.\d+\.\d+)$`)
 
-// GGML is the version of the ggml of i, from the name of its library; "" if that does not tell. Which commit of that version it
-// is, builds seldom know themselves: Ollama's say "unknown".
+// GGML is the version of ggml in i, from the name of its library; "" if unknown. Its commit cannot be had: Ollama's
+// builds report "unknown".
 func (i Installation) GGML() string {
 	version := ""
 	if i.LibDir != "" {

@@ -7,8 +7,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// Named notes how the user named the file, arg, and why it could not be found. For a model, rename replaces its path by its
-// name in a text; for a file it is nil.
+// Named notes how the user named the file, arg, and why it could not be found. For a model, rename replaces its path by
+// its name in a text; for a file it is nil.
 func (r *Report) Named(arg string, rename func(text string) string, err error) {
 	switch {
 	case err != nil:
@@ -25,7 +25,7 @@ func (r *Report) Named(arg string, rename func(text string) string, err error) {
 	}
 }
 
-// shown is the file as the report shows it.
+// shown is how the report names the file.
 func (f File) shown() string {
 	if f.Name == "" {
 		return f.Path
@@ -33,7 +33,7 @@ func (f File) shown() string {
 	return f.Name + " (" + f.Path + ")"
 }
 
-// next is the command that gives it FlashHead.
+// next is the command that converts it.
 func (f File) next() string {
 	if f.Name == "" {
 		return commandline.Self("convert", f.Path)

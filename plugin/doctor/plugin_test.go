@@ -113,7 +113,7 @@ func TestPlugin(t *testing.T) {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
 				s.Env = []string{"GGML_BACKEND_PATH=" + m.Path(library)}
 			},
-			problem: "which is not there / place it again: fh-ollama install",
+			problem: "which does not exist / place it again: fh-ollama install",
 		},
 		"not restarted": {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {

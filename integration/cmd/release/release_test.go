@@ -255,7 +255,7 @@ func TestReleaseRefuses(t *testing.T) {
 		})
 	}
 	if _, err := licensesIn(t.TempDir(), "x"); hint.Of(err) == "" {
-		t.Errorf("a module without a licence: %v", err)
+		t.Errorf("a module without a license: %v", err)
 	}
 }
 
