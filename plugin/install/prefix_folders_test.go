@@ -46,7 +46,7 @@ func TestFolderOfOldFiles(t *testing.T) {
 }
 
 // What a killed run left goes with the next one, also if there is nothing else to do, and with uninstall.
-func TestPrefixLeftovers(t *testing.T) {
+func TestLeftovers(t *testing.T) {
 	for _, again := range []bool{true, false} {
 		above := t.TempDir()
 		dir := filepath.Join(above, "flashhead")
@@ -61,8 +61,10 @@ func TestPrefixLeftovers(t *testing.T) {
 				t.Error("what the killed run left is still there")
 			}
 		}
+		lay(t, dir, map[string]string{"bin/.ollama.partial-mine": "theirs"})
 		uninstallPrefix(t, dir)
-		expect(t, above, map[string]string{".": "/"})
+		expect(t, above, map[string]string{".": "/", "flashhead": "/", "flashhead/bin": "/",
+			"flashhead/bin/.ollama.partial-mine": "theirs"})
 	}
 }
 

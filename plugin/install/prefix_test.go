@@ -296,7 +296,7 @@ func planned(t *testing.T, root *os.Root, from string) *work {
 }
 
 // An update that a power cut ends after any number of files can be repeated, and taken away.
-func TestInterruptedPrefix(t *testing.T) {
+func TestInterruptedUpdate(t *testing.T) {
 	old, update := built(t, first), built(t, second)
 	for placed := 0; placed <= len(second)+2; placed++ {
 		for _, again := range []bool{true, false} {

@@ -193,30 +193,6 @@ func TestEditedDropIn(t *testing.T) {
 	}
 }
 
-// What an install left that was killed is removed by the next, and by uninstall; files that only look alike stay.
-func TestLeftovers(t *testing.T) {
-	m := newMachine(t)
-	before := m.Tree()
-	m.install()
-	dir := "home/ann/.local/share/fh-ollama/lib/flashhead/"
-	m.Write(dir+"."+LibraryName+".partial-ABCDEFGH", "half", 0o644)
-	m.install()
-	if m.Exists(dir + "." + LibraryName + ".partial-ABCDEFGH") {
-		t.Error("install leaves what a killed one left")
-	}
-	m.Write(dir+"."+LibraryName+".partial-ABCDEFGH", "half", 0o644)
-	m.Write("home/ann/.local/share/fh-ollama/."+receiptName+".partial-ABCDEFGH", "half", 0o644)
-	m.Write("home/ann/.local/share/fh-ollama/."+receiptName+".partial-mine", "mine", 0o644)
-	m.uninstall()
-	m.Remove("home/ann/.local/share/fh-ollama/." + receiptName + ".partial-mine")
-	for _, folder := range []string{"home/ann/.local/share/fh-ollama", "home/ann/.local/share", "home/ann/.local"} {
-		m.Remove(folder) // not empty for uninstall
-	}
-	if after := m.Tree(); after != before {
-		t.Errorf("before\n%safter\n%s", before, after)
-	}
-}
-
 // Two at once: the second waits outside.
 func TestLocked(t *testing.T) {
 	m := newMachine(t)
