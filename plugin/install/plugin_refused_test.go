@@ -145,29 +145,3 @@ func TestForeignReceipt(t *testing.T) {
 		}
 	}
 }
-
-// A receipt's folders are removed if they are empty folders above files that it lists, and nothing else is.
-func TestForeignFolders(t *testing.T) {
-	m := newMachine(t)
-	m.install()
-	m.Write("srv/empty/file", "x", 0o644)
-	m.Remove("srv/empty/file")
-	m.Write("srv/precious", "x", 0o644)
-	m.Link("home/ann/.local/share/fh-ollama/lib/link", m.Path("srv/empty"))
-	path := "home/ann/.local/share/fh-ollama/" + receiptName
-	var listed []string
-	for _, f := range []string{"srv/empty", "srv/precious", "home/ann/.local/share/fh-ollama/lib/link", userLibrary} {
-		listed = append(listed, fmt.Sprintf("%q", m.Path(f)))
-	}
-	changed := strings.Replace(m.Read(path), `"folders": [`, `"folders": [`+strings.Join(listed, ",")+",", 1)
-	if changed == m.Read(path) {
-		t.Fatalf("no folders in\n%s", changed)
-	}
-	m.Write(path, changed, 0o644)
-	m.uninstall()
-	for _, f := range []string{"srv/empty", "srv/precious", "home/ann/.local/share/fh-ollama/lib/link"} {
-		if !m.Exists(f) {
-			t.Errorf("%s was removed", f)
-		}
-	}
-}

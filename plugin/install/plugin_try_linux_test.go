@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // A plug-in that does not work with this Ollama is not placed; one that was there before stays.
@@ -145,28 +143,6 @@ func TestSudoService(t *testing.T) {
 	shows(t, m.uninstall(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
 }
 
-// Whatever the umask and whoever changed it: the service's user may read what is installed.
-func TestModes(t *testing.T) {
-	m := newMachine(t)
-	m.service()
-	withUmask(t, 0o077, func() { m.install() })
-	for _, path := range []string{systemLibrary, dropInFile} {
-		for at := path; at != "usr/local" && at != "etc/systemd/system"; at = filepath.Dir(at) {
-			info, err := os.Stat(m.Path(at))
-			if err != nil || info.Mode().Perm()&0o044 != 0o044 || info.IsDir() && info.Mode().Perm()&0o011 != 0o011 {
-				t.Errorf("%s: %v, %v", at, info.Mode(), err)
-			}
-		}
-	}
-	if err := os.Chmod(m.Path(systemLibrary), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	shows(t, m.install(), "updated "+m.Path(systemLibrary))
-	if info, err := os.Stat(m.Path(systemLibrary)); err != nil || info.Mode().Perm() != 0o644 {
-		t.Errorf("%v, %v", info, err)
-	}
-}
-
 // A drop-in that somebody edited so that it no longer names the library stays; ours comes beside it.
 func TestEditedDropIn(t *testing.T) {
 	m := newMachine(t)
@@ -191,22 +167,4 @@ func TestEditedDropIn(t *testing.T) {
 	if m.Read(dropInFile) != edited || m.Exists(own) {
 		t.Error("the user's file was changed, or ours is left")
 	}
-}
-
-// Two at once: the second waits outside.
-func TestLocked(t *testing.T) {
-	m := newMachine(t)
-	m.install()
-	unlock, err := lock(anywhere{}, m.Path("home/ann/.local/share/fh-ollama"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Library = libraryV2(t)
-	m.refused("another fh-ollama is at work in", "wait")
-	if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(hint.Of(err), "wait") {
-		t.Errorf("%v", err)
-	}
-	unlock()
-	m.install()
-	m.uninstall()
 }

@@ -23,16 +23,6 @@ func TestParents(t *testing.T) {
 	}
 }
 
-// An installation that fails leaves no folder.
-func TestParentsOfFailure(t *testing.T) {
-	above := t.TempDir()
-	_, err := Prefix(cancelled(t), PrefixOptions{From: built(t, first), Dir: filepath.Join(above, "a", "b")})
-	if err == nil {
-		t.Error("it went on")
-	}
-	expect(t, above, map[string]string{".": "/"})
-}
-
 // Folders of files that an upgrade removes go with them.
 func TestFolderOfOldFiles(t *testing.T) {
 	dir := t.TempDir()

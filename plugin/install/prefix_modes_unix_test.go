@@ -12,7 +12,7 @@ import (
 )
 
 // All users may enter, read and run what is installed, whatever the umask of whoever built and installed it.
-func TestPrefixModes(t *testing.T) {
+func TestModes(t *testing.T) {
 	above := t.TempDir()
 	defer syscall.Umask(syscall.Umask(0o077))
 	from, dir := built(t, first), filepath.Join(above, "opt", "flashhead")
