@@ -76,7 +76,7 @@ func installAndBack(t *testing.T, flags []string) {
 
 	install := append([]string{"install", "--ollama", installed.Bin("ollama")}, flags...)
 	refused, err := try(append(install, "--lib", linkedTo(t, "libc.so.6", "GLIBC_2.99"))...)
-	if err == nil || !strings.Contains(refused, "nothing is installed: the C library of this system is older than the plug-in's (GLIBC_2.99)") {
+	if err == nil || !strings.Contains(refused, "nothing is installed: the C library of this system is older than the plug-in needs (GLIBC_2.99)") {
 		t.Errorf("install of a library that cannot be loaded: %v\n%s", err, refused)
 	}
 	if now := slices.Concat(tree(t, string(installed)), tree(t, home)); !slices.Equal(now, before) {

@@ -43,14 +43,14 @@ func TestTrial(t *testing.T) {
 		}, "", ""},
 		{"newer C library", func(t *testing.T) trial.Trial {
 			return trial.Trial{Library: linkedTo(t, "libc.so.6", "GLIBC_2.99")}
-		}, "the C library of this system is older than the plug-in's (GLIBC_2.99)", "fh-ollama build --plugin"},
+		}, "the C library of this system is older than the plug-in needs (GLIBC_2.99)", "fh-ollama build --plugin"},
 		{"newer C++ library beside", func(t *testing.T) trial.Trial {
 			dir := t.TempDir()
 			copyTree(t, lib, dir)
 			path := filepath.Join(dir, "libggml-zendnn-flashhead.so")
 			mustCopy(t, linkedTo(t, "libstdc++.so.6", "GLIBCXX_9.9.9"), path)
 			return trial.Trial{LibDir: dir, Library: path, Beside: true}
-		}, "the C++ library of this system is older than the plug-in's (GLIBCXX_9.9.9)", "fh-ollama build --plugin"},
+		}, "the C++ library of this system is older than the plug-in needs (GLIBCXX_9.9.9)", "fh-ollama build --plugin"},
 		{"symbol of another ggml", func(t *testing.T) trial.Trial {
 			return trial.Trial{Library: compileC(t, "extern int ggml_of_tomorrow;\nvoid *ggml_backend_init(void) { return &ggml_of_tomorrow; }\n")}
 		}, "this Ollama has another ggml than the plug-in was built for", "update Ollama"},

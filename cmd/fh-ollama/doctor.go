@@ -16,11 +16,11 @@ import (
 func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
-		Usage:     "tell whether FlashHead works here",
+		Usage:     "check whether FlashHead works here",
 		ArgsUsage: "[FILE.gguf|NAME]",
-		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead, inside or as a plug-in,\n" +
-			"and which models use it, lists the devices that can, and checks a model. Ends\n" +
-			"with 1 when something is wrong, and says what to do.\n\n" +
+		Description: "Asks the Ollama at OLLAMA_HOST whether it has FlashHead, built in or as a\n" +
+			"plug-in, and which models use it. Lists the devices that support it, and checks\n" +
+			"a model. If something is wrong, says what to do and exits with 1.\n\n" +
 			"Example: fh-ollama doctor model-flashhead.gguf",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -34,17 +34,23 @@ func runDoctor(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return usageError{hint.New(fmt.Sprintf("doctor takes one model, not %d", c.NArg()), "see fh-ollama doctor --help")}
 	}
-	ollama, path, from, unknown := ollama.FromEnvironment(), "", origin.Origin{}, error(nil)
-	if arg := c.Args().First(); arg != "" {
-		if from, unknown = origin.Find(c.Context, ollama, arg); unknown == nil {
+	server, arg, path := ollama.FromEnvironment(), c.Args().First(), ""
+	var rename func(text string) string
+	var unknown error
+	if arg != "" {
+		var from origin.Origin
+		if from, unknown = origin.Find(c.Context, server, arg); unknown == nil {
 			path = from.Weights()
 		}
+		if from.Model {
+			rename = from.Named
+		}
 	}
-	report, err := doctor.Examine(c.Context, ollama, installation.Here(), native.LibDirs(c.Path("lib")), path)
+	report, err := doctor.Examine(c.Context, server, installation.Here(), native.LibDirs(c.Path("lib")), path)
 	if err != nil {
 		return err
 	}
-	report.Named(c.Args().First(), from, unknown)
+	report.Named(arg, rename, unknown)
 	if c.Bool("json") {
 		err = printJSON(c, report)
 	} else {

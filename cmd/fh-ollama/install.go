@@ -14,18 +14,18 @@ import (
 func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
-		Usage: "give FlashHead to the Ollama that is installed here",
-		Description: "Finds it, copies the plug-in that `fh-ollama build --plugin` made to a folder of\n" +
-			"yours, or of the system's, and arranges that `ollama serve` loads it: for a\n" +
-			"service by a drop-in of systemd, else by a line that is printed. For models\n" +
-			"that run on the processor. No file of Ollama's is changed.\n" +
-			"With --prefix it installs the patched Ollama of `fh-ollama build` instead, in a\n" +
+		Usage: "add FlashHead to the Ollama on this machine",
+		Description: "Copies the plug-in of `fh-ollama build --plugin` to a folder of yours or of the\n" +
+			"system, and makes `ollama serve` load it. A service gets a systemd drop-in; if\n" +
+			"there is none, the command that starts Ollama with the plug-in is printed. It\n" +
+			"works for models that run on the CPU. No file of Ollama is changed.\n" +
+			"With --prefix, installs the patched Ollama of `fh-ollama build` instead, in a\n" +
 			"folder of its own, with a service of its own.\n\n" +
 			"Example: fh-ollama install --dry-run",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, write nothing"},
-			&cli.BoolFlag{Name: "into-lib", Usage: "place it beside Ollama's libraries instead"},
-			&cli.PathFlag{Name: "ollama", Usage: "the Ollama whose program is `PATH`"},
+			&cli.BoolFlag{Name: "into-lib", Usage: "place the plug-in beside Ollama's libraries"},
+			&cli.PathFlag{Name: "ollama", Usage: "the Ollama whose executable is `PATH`"},
 			&cli.PathFlag{Name: "lib", Usage: "the plug-in is `FILE`"},
 			prefixFlag("install the patched Ollama in `DIR`, beside a stock one"),
 		},
@@ -50,11 +50,12 @@ func runInstall(c *cli.Context) error {
 	return err
 }
 
-// installOptions returns what install and uninstall share.
+// installOptions returns the options that install and uninstall share.
 func installOptions(c *cli.Context) (install.Options, error) {
 	if c.NArg() > 0 {
 		name := c.Command.Name
-		return install.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()), "see fh-ollama "+name+" --help")}
+		return install.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()),
+			"see fh-ollama "+name+" --help")}
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -15,16 +15,17 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
-// besideHost is where an Ollama beside a stock one listens: the next port.
+// besideHost is the address of an Ollama beside a stock one: the next port.
 const besideHost = "127.0.0.1:11435"
 
 func prefixFlag(usage string) cli.Flag { return &cli.PathFlag{Name: "prefix", Usage: usage} }
 
-// prefixOf returns the folder of --prefix, which does not go with the other flags.
+// prefixOf returns the folder of --prefix, which cannot be combined with others.
 func prefixOf(c *cli.Context, others ...string) (string, error) {
 	for _, other := range others {
 		if c.IsSet(other) {
-			return "", usageError{hint.New(fmt.Sprintf("--prefix does not go with --%s", other), "--prefix installs an Ollama of its own, the others are about the plug-in for a stock one")}
+			return "", usageError{hint.New(fmt.Sprintf("--prefix does not go with --%s", other),
+				"--prefix installs an Ollama of its own, the others are about the plug-in for a stock one")}
 		}
 	}
 	if c.Path("prefix") == "" {
@@ -33,7 +34,7 @@ func prefixOf(c *cli.Context, others ...string) (string, error) {
 	return filepath.Abs(c.Path("prefix"))
 }
 
-// installPrefix installs the build that this program, in its bin, belongs to.
+// installPrefix installs the build in whose bin this program lies.
 func installPrefix(c *cli.Context, o install.Options) error {
 	dir, err := prefixOf(c, "ollama", "lib", "into-lib")
 	if err != nil {
@@ -54,12 +55,13 @@ func installPrefix(c *cli.Context, o install.Options) error {
 	}
 	printInstalled(c.App.Writer, result, o.DryRun)
 	if _, err := user.Lookup(install.ServiceUser); !stock && err != nil {
-		fmt.Fprintf(c.App.Writer, "\nnote: the service runs as the user %s, whom this machine lacks;\n  make that user, or name another in the service's line User=\n", install.ServiceUser)
+		fmt.Fprintf(c.App.Writer, "\nnote: the service runs as the user %s, who does not exist here;\n"+
+			"  create that user, or name another in the service's line User=\n", install.ServiceUser)
 	}
 	return nil
 }
 
-// printInstalled says what was installed and how it is run beside a stock Ollama.
+// printInstalled prints what was installed, and how to run it beside a stock Ollama.
 func printInstalled(out io.Writer, r install.PrefixResult, dryRun bool) {
 	verb := "installed"
 	if dryRun {
@@ -68,24 +70,25 @@ func printInstalled(out io.Writer, r install.PrefixResult, dryRun bool) {
 	bin := func(program string) string { return commandline.Quote(filepath.Join(r.Dir, "bin", program)) }
 	fmt.Fprintf(out, "%s Ollama %s in %s: %d files, %d changed\n", verb, r.Ollama, r.Dir, r.Files, r.Changed)
 	fmt.Fprintf(out, `
-Next, beside an Ollama that goes on as it is:
+Next, beside the Ollama that is installed:
   OLLAMA_HOST=%[1]s OLLAMA_NOPRUNE=1 %[2]s serve
   OLLAMA_HOST=%[1]s %[3]s create NAME-flashhead --from NAME
   OLLAMA_HOST=%[1]s %[2]s run NAME-flashhead
-or as a service, with the user and the models of Ollama's:
+or as a service, with the stock service's user and models:
   sudo systemctl enable --now %[4]s
-The way back:
+To undo:
   %[3]s uninstall --prefix %[5]s
 `, besideHost, bin("ollama"), bin("fh-ollama"), commandline.Quote(r.Service), commandline.Quote(r.Dir))
 	if r.Beside != "" {
-		fmt.Fprintf(out, "\nnote: %s is not as fh-ollama wrote it and stays;\n  what it would be now is in %s\n", r.Service, r.Beside)
+		fmt.Fprintf(out, "\nnote: %s was edited and stays;\n  the new version is in %s\n", r.Service, r.Beside)
 	}
 	if r.Shut != "" {
-		fmt.Fprintf(out, "\nnote: not all users may enter %s, so a service of another user cannot start;\n  open it to them, or choose a folder such as /opt/ollama-flashhead\n", r.Shut)
+		fmt.Fprintf(out, "\nnote: not all users may enter %s, so a service of another user cannot start;\n"+
+			"  open it to them, or choose a folder such as /opt/ollama-flashhead\n", r.Shut)
 	}
 }
 
-// uninstallPrefix removes what installPrefix has installed.
+// uninstallPrefix undoes installPrefix.
 func uninstallPrefix(c *cli.Context, o install.Options) error {
 	dir, err := prefixOf(c)
 	if err != nil {
@@ -109,7 +112,7 @@ func uninstallPrefix(c *cli.Context, o install.Options) error {
 	return nil
 }
 
-// serverOf says how the server of the Ollama in dir, if there is one, is stopped.
+// serverOf says how to stop the server of the Ollama in dir, "" if none runs.
 func serverOf(ctx context.Context, places installation.Places, dir string) string {
 	i, err := installation.At(ctx, places, filepath.Join(dir, "bin", "ollama"))
 	switch {

@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// ollamas are commands that users look for here and find in Ollama.
-var ollamas = []string{"run", "serve", "start", "pull", "push", "show", "list", "ls", "ps", "rm", "cp", "stop", "signin", "signout"}
+// ollamas are commands of Ollama that users may look for here.
+var ollamas = []string{"run", "serve", "start", "pull", "push", "show", "list", "ls", "ps", "rm", "cp", "stop",
+	"signin", "signout"}
 
 // noCommand is the error for a command that does not exist.
 func noCommand(app *cli.App, word string) error {
@@ -33,7 +35,7 @@ func commandNames(app *cli.App) []string {
 	return names
 }
 
-// wrongFlags gives the errors of the command line's parser a way out.
+// wrongFlags adds a way out to an error of the command line's parser.
 func wrongFlags(c *cli.Context, err error) error {
 	see := "see fh-ollama --help"
 	flags := c.App.Flags
@@ -59,41 +61,17 @@ func wrongFlags(c *cli.Context, err error) error {
 	return usageError{hint.New("there is no option "+dashes+word, see)}
 }
 
-// suggest returns which of words one may have meant, "" for none: one that it begins with or that begins with it, or else the
-// nearest, if only few letters are wrong.
+// suggest returns which of words was probably meant, "" for none: one that word begins, or that begins word, or else the
+// most similar one.
 func suggest(word string, words []string) string {
-	best, least := "", max(1, len(word)/3)+1
+	best, most := "", 0.8 // below that, words that differ in most letters pass
 	for _, w := range words {
 		if len(word) >= 3 && strings.HasPrefix(w, word) || len(w) >= 3 && strings.HasPrefix(word, w) {
 			return w
 		}
-		if d := distance(word, w); d < least {
-			best, least = w, d
+		if like := smetrics.JaroWinkler(word, w, 0.7, 4); like > most {
+			best, most = w, like
 		}
 	}
 	return best
-}
-
-// distance counts the letters to insert, leave out, replace or swap with their neighbour to get from a to b: the optimal
-// string alignment distance.
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := last[j]
-			if a[i] != b[j] {
-				replaced++
-			}
-			row[j+1] = min(replaced, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

@@ -11,9 +11,9 @@ import (
 func uninstallCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "uninstall",
-		Usage: "take back what install did",
-		Description: "Removes the files and folders that `fh-ollama install` made, unless somebody\n" +
-			"changed them since. Converted models stay; Ollama runs them dense.\n\n" +
+		Usage: "undo install",
+		Description: "Removes the files and folders that `fh-ollama install` created, unless they were\n" +
+			"changed since. Converted models stay; Ollama runs them dense.\n\n" +
 			"Example: fh-ollama uninstall --dry-run",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, remove nothing"},

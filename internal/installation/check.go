@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// oldest is the first Ollama that runs models by llama-server, which loads libraries.
+// oldest is the first Ollama that runs models in llama-server, which loads backends.
 const oldest = "v0.30"
 
 const build = "make one that has FlashHead inside: fh-ollama build"
@@ -18,7 +18,7 @@ const build = "make one that has FlashHead inside: fh-ollama build"
 // Patched tells whether i was built with FlashHead.
 func (i Installation) Patched() bool { return strings.Contains(i.Version, "+flashhead.") }
 
-// Check returns why i cannot take the plug-in, with the way out, or nil.
+// Check returns why i cannot load the plug-in, and the way out, or nil.
 func (i Installation) Check() error {
 	switch {
 	case i.Confined != "":
@@ -28,7 +28,8 @@ func (i Installation) Check() error {
 		return hint.New(fmt.Sprintf("the Ollama at %s has FlashHead already, it needs no plug-in", i.Program),
 			"use it as it is: fh-ollama create NAME-flashhead --from NAME")
 	case tooOld(i.Version):
-		return hint.New(fmt.Sprintf("the Ollama at %s is version %s, which cannot load the plug-in; 0.30 can", i.Program, i.Version),
+		return hint.New(fmt.Sprintf("the Ollama at %s is version %s, which cannot load the plug-in; 0.30 can", i.Program,
+			i.Version),
 			"update Ollama and try again")
 	case i.LibDir == "":
 		return hint.New(fmt.Sprintf("no %s belongs to the Ollama at %s", ServerName, i.Program), "update Ollama, or "+build)
@@ -38,31 +39,31 @@ func (i Installation) Check() error {
 	return nil
 }
 
-// tooOld tells whether version is known and before oldest. A program that somebody compiled from source calls itself
-// 0.0.0; its llama-server tells enough of it.
+// tooOld tells whether version is known and before oldest. An Ollama compiled from source calls itself 0.0.0; that it
+// has a llama-server tells enough.
 func tooOld(version string) bool {
 	v := "v" + version
 	return semver.IsValid(v) && version != "0.0.0" && semver.Compare(semver.MajorMinor(v), oldest) < 0
 }
 
-// dynamic tells whether ggml's core and its CPU backend lie in LibDir as libraries of their own: then a library beside
-// them, or one that GGML_BACKEND_PATH names, is loaded the same way.
+// dynamic tells whether ggml's core and CPU backend are shared libraries in LibDir. Only then does ggml load other
+// backends.
 func (i Installation) dynamic() bool {
 	base, _ := filepath.Glob(filepath.Join(i.LibDir, "libggml-base.so*"))
 	cpu, _ := filepath.Glob(filepath.Join(i.LibDir, "libggml-cpu*.so"))
 	return len(base) > 0 && len(cpu) > 0
 }
 
-// GPU is a graphics processor that an Ollama has a backend for.
+// GPU is a GPU for which an Ollama has a backend.
 type GPU struct {
 	Name   string // e.g. "NVIDIA GPU"
-	Device string // the file by which it was noticed
-	// Sure is false if Ollama may yet leave it alone, as it does with most that share the processor's memory.
+	Device string // the device file that shows it
+	// Sure is false if Ollama may not use it: it ignores most GPUs that share the CPU's memory.
 	Sure bool
 }
 
-// GPU returns the one that i will run models on, nil if there is none. For such models Ollama sets GGML_BACKEND_PATH to
-// its own backend.
+// GPU returns the GPU on which i will run models, nil if there is none. For such models Ollama sets GGML_BACKEND_PATH
+// to its own backend.
 func (i Installation) GPU(p Places) *GPU {
 	for _, kind := range []struct {
 		backend, name string
@@ -73,7 +74,7 @@ func (i Installation) GPU(p Places) *GPU {
 		{"hip", "AMD GPU", []string{"dev/kfd"}, true},
 		{"vulkan", "GPU", []string{"dev/dri/renderD*"}, false},
 	} {
-		// Ollama looks for them in folders below its own, never in that itself.
+		// Ollama looks for them in subfolders only.
 		backends, _ := filepath.Glob(filepath.Join(i.LibDir, "*", "libggml-"+kind.backend+"*"))
 		if i.LibDir == "" || len(backends) == 0 {
 			continue

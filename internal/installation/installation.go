@@ -1,5 +1,5 @@
-// Package installation finds the Ollamas on this machine: where their program and their libraries lie, which version
-// they are, and how a server of theirs is run.
+// Package installation finds the Ollamas on this machine: their executables, libraries and versions, and how their
+// servers are run. It also knows where this program is installed.
 package installation
 
 import (
@@ -15,10 +15,10 @@ import (
 
 // Installation is an Ollama on this machine.
 type Installation struct {
-	Program  string  // path of the ollama program, symbolic links resolved
+	Program  string  // path of the ollama executable, links resolved
 	LibDir   string  // folder with llama-server and ggml's libraries; "" if there is none
-	Version  string  // e.g. "0.34.2", with "+flashhead.0.1.0" for a patched build; "" if it could not be asked
-	Confined string  // what shuts it off from this machine's files, e.g. "a container"; "" if nothing does
+	Version  string  // e.g. "0.34.2", with "+flashhead.0.1.0" for a patched build; "" if unknown
+	Confined string  // the sandbox that hides this machine's files from it, e.g. "a container"; "" for none
 	Server   *Server // a running `ollama serve` of it, nil if there is none
 	Unit     *Unit   // the systemd service that runs it, nil if none does
 }
@@ -26,9 +26,8 @@ type Installation struct {
 // ErrNone is in the chain of the error when no Ollama is found.
 var ErrNone = errors.New("no Ollama is found on this machine")
 
-// Find returns the Ollamas in places, best first: the one of the server that answers at OLLAMA_HOST, those of other
-// running servers, that in PATH, those in the usual places. There is at least one unless the error, which has a way
-// out, says why not.
+// Find returns the Ollamas in places, best first: that of the server that answers at OLLAMA_HOST, those of other
+// running servers, those in PATH, those where Ollama is usually installed. Without an error there is at least one.
 func Find(ctx context.Context, places Places) ([]Installation, error) {
 	var found []Installation
 	add := func(program string, server *Server) error {
@@ -54,7 +53,7 @@ func Find(ctx context.Context, places Places) ([]Installation, error) {
 	return found, nil
 }
 
-// At returns the Ollama whose program is the file at path, with its running server if there is one.
+// At returns the Ollama whose executable is at path, with its running server if there is one.
 func At(ctx context.Context, places Places, path string) (Installation, error) {
 	named := path
 	path, err := filepath.Abs(path)
@@ -62,7 +61,7 @@ func At(ctx context.Context, places Places, path string) (Installation, error) {
 		_, err = os.Stat(path)
 	}
 	if err != nil {
-		return Installation{}, hint.Wrap(err, "give the path of an ollama program")
+		return Installation{}, hint.Wrap(err, "give the path of an ollama executable")
 	}
 	real := resolve(path)
 	var server *Server
@@ -74,18 +73,20 @@ func At(ctx context.Context, places Places, path string) (Installation, error) {
 	}
 	i, ok := places.inspect(ctx, path, server)
 	if !ok {
-		return Installation{}, hint.New(fmt.Sprintf("%s is no program", named), "give the path of an ollama program")
+		return Installation{}, hint.New(fmt.Sprintf("%s is not an executable file", named),
+			"give the path of an ollama executable")
 	}
 	return i, ctx.Err()
 }
 
-// inspect looks at the program at path, of which server, if not nil, runs; false if there is no program.
+// inspect examines the executable at path, whose running server is server unless that is nil. It is false if there is
+// no executable.
 func (p Places) inspect(ctx context.Context, path string, server *Server) (Installation, bool) {
 	i := Installation{Server: server, Confined: p.confined(path)}
 	if server != nil && server.confined != "" {
 		i.Confined = server.confined
 	}
-	if i.Confined != "" { // its files are elsewhere, or not what they seem from here
+	if i.Confined != "" { // its files are not those that we see at these paths
 		i.Program = path
 		return i, server != nil || executable(path)
 	}
@@ -99,7 +100,7 @@ func (p Places) inspect(ctx context.Context, path string, server *Server) (Insta
 	return i, ctx.Err() == nil
 }
 
-// resolve returns path without symbolic links, or as it is if they lead nowhere.
+// resolve returns path without links, or unchanged if they lead nowhere.
 func resolve(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real

@@ -29,7 +29,8 @@ var runtimeFiles = installationtest.Runtime
 func TestFindNone(t *testing.T) {
 	m := installationtest.New(t)
 	m.Write("usr/bin/ollama", "no program", 0o644)
-	if found, err := installation.Find(context.Background(), m.Places); !errors.Is(err, installation.ErrNone) || hint.Of(err) == "" {
+	if found, err := installation.Find(context.Background(), m.Places); !errors.Is(err, installation.ErrNone) ||
+		hint.Of(err) == "" {
 		t.Errorf("%v, %v", found, err)
 	}
 }
@@ -42,7 +43,8 @@ func TestFindOrder(t *testing.T) {
 	m.Link("home/ann/.local/bin/ollama", usual) // the same once more
 	idle, answering := m.AddOllama("srv/idle", "0.31.0"), m.AddOllama("srv/answering", "0.32.0", runtimeFiles...)
 	m.Serve(installationtest.Server{PID: 20, UID: m.Places.UID, Program: idle, Group: "/"})
-	m.Serve(installationtest.Server{PID: 30, UID: m.Places.UID, Program: answering, Group: "/", Started: 123 * time.Second, Env: []string{"GGML_BACKEND_PATH=/some/libx.so"}})
+	m.Serve(installationtest.Server{PID: 30, UID: m.Places.UID, Program: answering, Group: "/", Started: 123 * time.Second,
+		Env: []string{"GGML_BACKEND_PATH=/some/libx.so"}})
 	m.Serve(installationtest.Server{PID: 40, UID: m.Places.UID, Program: m.Path("bin/other"), Group: "/"}) // no Ollama
 	m.Listen(m.Places.UID, 1030, 1020)
 
@@ -59,7 +61,8 @@ func TestFindOrder(t *testing.T) {
 		t.Errorf("%+v", first)
 	}
 	s := first.Server
-	if s == nil || s.PID != 30 || !s.Answers || !s.Readable || s.BackendPath != "/some/libx.so" || !s.Started.Equal(installationtest.Boot.Add(123*time.Second)) {
+	if s == nil || s.PID != 30 || !s.Answers || !s.Readable || s.BackendPath != "/some/libx.so" ||
+		!s.Started.Equal(installationtest.Boot.Add(123*time.Second)) {
 		t.Errorf("server: %+v", s)
 	}
 	if found[1].Server == nil || found[1].Server.Answers || found[1].LibDir != "" || found[2].Server != nil {
@@ -70,7 +73,8 @@ func TestFindOrder(t *testing.T) {
 	if err != nil || at.Program != usual || at.Server != nil {
 		t.Errorf("At a link: %+v, %v", at, err)
 	}
-	if at, err = installation.At(context.Background(), m.Places, idle); err != nil || at.Server == nil || at.Server.PID != 20 {
+	if at, err = installation.At(context.Background(), m.Places, idle); err != nil || at.Server == nil ||
+		at.Server.PID != 20 {
 		t.Errorf("At a running one: %+v, %v", at, err)
 	}
 	t.Chdir(m.Path("srv"))
@@ -89,7 +93,8 @@ func TestOtherUsersService(t *testing.T) {
 	m := installationtest.New(t)
 	program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
 	m.Write("etc/systemd/system/ollama.service", fmt.Sprintf(service, program), 0o644)
-	m.Serve(installationtest.Server{PID: 50, UID: 997, Program: program, Group: "/system.slice/ollama.service", Hidden: true})
+	m.Serve(installationtest.Server{PID: 50, UID: 997, Program: program, Group: "/system.slice/ollama.service",
+		Hidden: true})
 	m.Listen(997, 77)
 	i := find(t, m)[0]
 	if s := i.Server; s == nil || !s.Answers || s.Readable || s.UID != 997 {
@@ -145,7 +150,8 @@ func TestUnits(t *testing.T) {
 		"from cron": {map[string]string{"etc/systemd/system/cron.service": "[Service]\nExecStart=/usr/sbin/cron\n#%s"},
 			"/system.slice/cron.service", "", false, ""},
 		"library set": {map[string]string{"etc/systemd/system/ollama.service": service,
-			"etc/systemd/system/ollama.service.d/b.conf":     "[Service]\nEnvironment=A=1 \"GGML_BACKEND_PATH=/a b/%%%%x.so\"\n#%s",
+			"etc/systemd/system/ollama.service.d/b.conf": "[Service]\nEnvironment=A=1 \"GGML_BACKEND_PATH=/a " +
+				"b/%%%%x.so\"\n#%s",
 			"usr/lib/systemd/system/ollama.service.d/b.conf": "[Service]\nEnvironment=GGML_BACKEND_PATH=/hidden\n#%s"},
 			"", "ollama.service", false, "/a b/%x.so"},
 		"library taken back": {map[string]string{"etc/systemd/system/ollama.service": service,
@@ -169,7 +175,8 @@ func TestUnits(t *testing.T) {
 				}
 				return
 			}
-			if u == nil || u.Name != c.unit || u.User != c.user || u.BackendPath != c.library || (u.SetBy != "") != (c.library != "") {
+			if u == nil || u.Name != c.unit || u.User != c.user || u.BackendPath != c.library ||
+				(u.SetBy != "") != (c.library != "") {
 				t.Fatalf("found %+v", u)
 			}
 		})
@@ -205,7 +212,8 @@ func TestCheck(t *testing.T) {
 		"static":            {"0.34.2", runtimeFiles[:1], "", "statically", "fh-ollama build"},
 		"CPU inside":        {"0.34.2", runtimeFiles[:2], "", "statically", "fh-ollama build"},
 		"container":         {"0.34.2", runtimeFiles, "/system.slice/docker-0123.scope", "a container", "fh-ollama build"},
-		"snap":              {"0.34.2", runtimeFiles, "/system.slice/snap.ollama.listener.service", "a snap", "fh-ollama build"},
+		"snap": {"0.34.2", runtimeFiles, "/system.slice/snap.ollama.listener.service", "a snap",
+			"fh-ollama build"},
 	} {
 		m := installationtest.New(t)
 		program := m.AddOllama("usr/local", c.version, c.libraries...)
@@ -229,7 +237,8 @@ func TestCheck(t *testing.T) {
 func TestSameContainer(t *testing.T) {
 	m := installationtest.New(t)
 	m.Write("proc/self/cgroup", "0::/docker/0123\n", 0o644)
-	m.Serve(installationtest.Server{PID: 80, UID: m.Places.UID, Program: m.AddOllama("usr/local", "0.34.2", runtimeFiles...), Group: "/docker/0123"})
+	m.Serve(installationtest.Server{PID: 80, UID: m.Places.UID,
+		Program: m.AddOllama("usr/local", "0.34.2", runtimeFiles...), Group: "/docker/0123"})
 	if err := find(t, m)[0].Check(); err != nil {
 		t.Error(err)
 	}
@@ -260,7 +269,8 @@ func TestGPU(t *testing.T) {
 		m.AddOllama("usr/local", "0.34.2", append([]string{c.backend}, runtimeFiles...)...)
 		m.Write(c.device, "", 0o644)
 		gpu := find(t, m)[0].GPU(m.Places)
-		if (gpu != nil) != c.found || c.found && (gpu.Sure != c.sure || gpu.Device != filepath.Join(m.Places.Root, c.device)) {
+		if (gpu != nil) != c.found || c.found && (gpu.Sure != c.sure ||
+			gpu.Device != filepath.Join(m.Places.Root, c.device)) {
 			t.Errorf("%s: %+v", name, gpu)
 		}
 	}
@@ -271,12 +281,14 @@ func TestRunners(t *testing.T) {
 	program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
 	m.Serve(installationtest.Server{PID: 90, UID: m.Places.UID, Program: program, Group: "/"})
 	m.Child(91, 90, "llama-server", "7f00-7f01 r-xp 0 fe:00 1                          /x/lib with space.so\n"+
-		"7f01-7f02 r--p 0 fe:00 1                          /x/lib with space.so (deleted)\n7f03-7f04 rw-p 0 00:00 0    [heap]\n")
+		"7f01-7f02 r--p 0 fe:00 1                          /x/lib with space.so (deleted)\n7f03-7f04 rw-p 0 00:00 0    "+
+		"[heap]\n")
 	m.Child(92, 90, "something", "-")
 	m.Child(93, 90, "llama-server", "")
 	m.Child(94, 1, "llama-server", "-")
 	got := m.Places.Runners(*find(t, m)[0].Server)
-	if len(got) != 2 || got[0].PID != 91 || !slices.Equal(got[0].Mapped, []string{"/x/lib with space.so"}) || !got[0].Readable || got[1].Readable {
+	if len(got) != 2 || got[0].PID != 91 || !slices.Equal(got[0].Mapped, []string{"/x/lib with space.so"}) ||
+		!got[0].Readable || got[1].Readable {
 		t.Errorf("%+v", got)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// socket is one that listens for connections.
+// socket is a listening socket.
 type socket struct {
 	inode string
 	uid   int // of the user who opened it
@@ -35,8 +35,8 @@ func (p Places) listening(port int) []socket {
 	return all
 }
 
-// markAnswering sets Answers of the servers that listen where OLLAMA_HOST points. The sockets of another user's process
-// cannot be seen; it is taken for the one if it is that user's only server.
+// markAnswering sets Answers of the server that listens at OLLAMA_HOST. We cannot see which sockets belong to another
+// user's process, so it must be that user's only server.
 func (p Places) markAnswering(servers []Server) {
 	if p.Port == 0 {
 		return

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 )
 
-// OwnPrefix returns the prefix that this program is installed in, links followed: the folder above its bin. It is "" for a
-// program that lies in no bin. What fh-ollama runs and copies comes from there or from where the user says, never from the
-// working directory, which may hold anybody's files.
+// OwnPrefix returns the folder above the bin in which this program is installed, links followed, "" if it is in no bin.
+// What fh-ollama runs and copies comes from there or from a path that the user gives. It never comes from the working
+// directory, which may hold files of anybody.
 func OwnPrefix() string {
 	program, err := os.Executable()
 	if err != nil {

@@ -14,11 +14,13 @@ func TestOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"dist/bin/fh-ollama", "build/fh-ollama"} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755), os.WriteFile(filepath.Join(dir, name), nil, 0o755)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755),
+			os.WriteFile(filepath.Join(dir, name), nil, 0o755)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "home/bin"), 0o755), os.Symlink(filepath.Join(dir, "dist/bin/fh-ollama"), filepath.Join(dir, "home/bin/fh-ollama"))); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "home/bin"), 0o755),
+		os.Symlink(filepath.Join(dir, "dist/bin/fh-ollama"), filepath.Join(dir, "home/bin/fh-ollama"))); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{

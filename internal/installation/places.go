@@ -13,22 +13,22 @@ import (
 	"github.com/ollama/ollama/envconfig"
 )
 
-// Places are where Ollamas are looked for, as data, so that a test can lay out any machine in a folder.
+// Places say where to look for Ollamas. A test lays out a machine in a folder and points them there.
 type Places struct {
 	Root        string   // of the file system: "/"
-	Proc        string   // where running processes are described: "/proc"
+	Proc        string   // "/proc"
 	Path        []string // the folders of PATH
 	Home        string   // the user's folder
-	DataHome    string   // the user's folder for data of programs, usually ~/.local/share
+	DataHome    string   // the user's folder for programs' data, usually ~/.local/share
 	ConfigHome  string   // the user's folder for settings, usually ~/.config
-	UID         int      // number of the user
-	Sudo        bool     // root's rights were lent to another user by sudo
-	Port        int      // of this machine at which OLLAMA_HOST expects a server; 0 if that is another machine
+	UID         int      // the user's ID
+	Sudo        bool     // the user is root by sudo
+	Port        int      // OLLAMA_HOST's, if it is this machine; otherwise 0
 	BackendPath string   // GGML_BACKEND_PATH in the user's environment
 }
 
-// Here returns the places of this machine and this user. FH_OLLAMA_ROOT, an absolute path, names a folder with the file
-// system of another machine, so that a test of the command line stays out of this one's.
+// Here returns the places of this machine and this user. For tests, FH_OLLAMA_ROOT names a folder, as an absolute path,
+// with the file system of another machine.
 func Here() Places {
 	root := folder("FH_OLLAMA_ROOT", "/")
 	p := Places{
@@ -39,15 +39,15 @@ func Here() Places {
 	p.Sudo = p.UID == 0 && lender != "" && lender != "0"
 	p.Home, _ = os.UserHomeDir()
 	if u, err := user.Current(); err == nil && (p.Home == "" || p.UID == 0 && lender != "") {
-		p.Home = u.HomeDir // sudo may keep HOME: no files of root's into the folder of a user
+		p.Home = u.HomeDir // sudo may keep HOME, but root must leave no files in a user's folder
 	}
 	p.DataHome = folder("XDG_DATA_HOME", filepath.Join(p.Home, ".local", "share"))
 	p.ConfigHome = folder("XDG_CONFIG_HOME", filepath.Join(p.Home, ".config"))
 	return p
 }
 
-// folder is what the environment variable name says, if that is an absolute path: others are to be ignored, says the XDG
-// specification.
+// folder returns the value of the environment variable name if it is an absolute path. The XDG specification says to
+// ignore others.
 func folder(name, otherwise string) string {
 	if dir := os.Getenv(name); filepath.IsAbs(dir) {
 		return dir
@@ -88,11 +88,11 @@ func (p Places) below(name ...string) string {
 	return filepath.Join(append([]string{p.Root}, name...)...)
 }
 
-// programs returns where an ollama program may lie: in PATH, then where its installer, packages and people put it.
+// programs returns the paths where an ollama executable may be: in PATH, then where installers and packages put it.
 func (p Places) programs() []string {
 	var paths []string
 	for _, dir := range p.Path {
-		if filepath.IsAbs(dir) { // the working directory is nobody's installation
+		if filepath.IsAbs(dir) { // the working directory is not an installation
 			paths = append(paths, filepath.Join(dir, "ollama"))
 		}
 	}
@@ -110,7 +110,8 @@ func (p Places) programs() []string {
 	return paths
 }
 
-// Named returns the path, links resolved, of the program that this name starts on a command line; "" if there is none.
+// Named returns the path, links resolved, of the executable that a command line starts by this name; "" if there is
+// none.
 func (p Places) Named(name string) string {
 	for _, dir := range p.Path {
 		if path := filepath.Join(dir, name); filepath.IsAbs(dir) && executable(path) {
@@ -120,8 +121,8 @@ func (p Places) Named(name string) string {
 	return ""
 }
 
-// confined names what shuts a program at path off from the files of this machine, "" if nothing does. Links are not
-// followed: a snap's program is a link to the one that starts all snaps.
+// confined names the sandbox of the executable at path, "" if it has none. Links are not followed: a snap's executable
+// is a link to the one that starts all snaps.
 func (p Places) confined(path string) string {
 	in := func(dir string) bool { return strings.HasPrefix(path, dir+string(filepath.Separator)) }
 	switch {

@@ -12,12 +12,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// ServerName is the program that runs models for Ollama since version 0.30.
+// ServerName is the program that runs models for Ollama, since version 0.30.
 const ServerName = "llama-server"
 
-// libDir returns the folder from which program would start llama-server, as Ollama searches it on Linux (its
-// llm/llama_binary.go), links resolved, for llama.cpp loads its backends from there; "" if there is none. The folders
-// of a build in Ollama's working directory are left out.
+// libDir returns the folder, links resolved, from which program starts llama-server, "" if there is none. It searches
+// as Ollama's llm/llama_binary.go does on Linux, except in Ollama's working directory.
 func libDir(program string) string {
 	dir := filepath.Dir(program)
 	folders := []string{
@@ -38,13 +37,13 @@ func libDir(program string) string {
 	return ""
 }
 
-// versionTimeout bounds the wait for a program that is asked for its version; a sound one needs milliseconds.
+// versionTimeout bounds the wait for a version, which normally takes milliseconds.
 const versionTimeout = 10 * time.Second
 
-// clientVersion is in what `ollama --version` prints when no server answers it.
+// clientVersion matches what `ollama --version` prints when no server answers.
 var clientVersion = regexp.MustCompile(`(?m)(?:client|ollama) version is (\S+)$`)
 
-// version asks program for its own version, not for that of a running server; "" without an answer.
+// version asks program for its own version, not a running server's; "" if it does not answer.
 func version(ctx context.Context, program string) string {
 	if !process.Trusted(program) {
 		return ""
@@ -52,7 +51,7 @@ func version(ctx context.Context, program string) string {
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "--version")
-	cmd.Env = process.Environment("OLLAMA_HOST=127.0.0.1:1") // where nothing answers
+	cmd.Env = process.Environment("OLLAMA_HOST=127.0.0.1:1") // no server answers there
 	cmd.WaitDelay = time.Second
 	out, _ := cmd.CombinedOutput()
 	if m := clientVersion.FindSubmatch(out); m != nil {

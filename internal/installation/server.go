@@ -13,21 +13,21 @@ import (
 type Server struct {
 	PID         int
 	UID         int       // of the user who runs it
-	Program     string    // as the system names it, symbolic links not resolved
+	Program     string    // path as the system names it, links not resolved
 	Started     time.Time // to a second; zero if unknown
-	Answers     bool      // it listens where OLLAMA_HOST points
-	Readable    bool      // its environment may be read; other users' may not, except by root
+	Answers     bool      // it listens at OLLAMA_HOST
+	Readable    bool      // we may read its environment; another user's only root may read
 	BackendPath string    // GGML_BACKEND_PATH in its environment, if Readable
 
-	groups   []string // its control groups, paths
+	groups   []string // paths of its control groups
 	confined string   // see Installation.Confined
 }
 
 // Runner is a process that runs a model for a server.
 type Runner struct {
 	PID      int
-	Readable bool     // its libraries may be seen
-	Mapped   []string // the libraries it has loaded, paths, if Readable
+	Readable bool     // we may see its libraries
+	Mapped   []string // paths of the libraries it has loaded, if Readable
 }
 
 // servers returns the running servers, the one that answers at OLLAMA_HOST first.
@@ -40,10 +40,11 @@ func (p Places) servers() []Server {
 			continue
 		}
 		program := p.program(pid, args[0])
-		if filepath.Base(program) != "ollama" || !filepath.IsAbs(program) { // relative to a folder that is hidden
+		if filepath.Base(program) != "ollama" || !filepath.IsAbs(program) { // relative to a folder that we cannot see
 			continue
 		}
-		s := Server{PID: pid, UID: p.owner(pid), Program: program, Started: p.started(pid), groups: p.groups(strconv.Itoa(pid))}
+		s := Server{PID: pid, UID: p.owner(pid), Program: program, Started: p.started(pid),
+			groups: p.groups(strconv.Itoa(pid))}
 		s.confined = confinedGroup(s.groups, own)
 		if env, err := os.ReadFile(p.process(pid, "environ")); err == nil {
 			s.Readable = true
@@ -96,14 +97,14 @@ func (p Places) Runners(s Server) []Runner {
 	return all
 }
 
-// deleted is behind the path of a file that is in use but has been replaced or removed since.
+// deleted follows the path of a file in use that was replaced or removed.
 const deleted = " (deleted)"
 
 func (p Places) process(pid int, name ...string) string {
 	return filepath.Join(append([]string{p.Proc, strconv.Itoa(pid)}, name...)...)
 }
 
-// processes returns the numbers of the running processes, rising.
+// processes returns the IDs of the running processes, in order.
 func (p Places) processes() []int {
 	entries, _ := os.ReadDir(p.Proc)
 	var pids []int
@@ -125,11 +126,10 @@ func (p Places) arguments(pid int) []string {
 	return strings.Split(strings.TrimSuffix(string(data), "\x00"), "\x00")
 }
 
-// program returns the path of what a process runs: as the system says, or, where only its owner may ask, as the command
-// line says.
+// program returns the path of a process's executable. For another user's process only the command line tells it.
 func (p Places) program(pid int, named string) string {
 	if path, err := os.Readlink(p.process(pid, "exe")); err == nil {
-		return strings.TrimSuffix(path, deleted) // replaced by an update since
+		return strings.TrimSuffix(path, deleted) // by an update
 	}
 	if filepath.Base(named) == named {
 		for _, dir := range p.Path {
@@ -165,7 +165,8 @@ func (p Places) owner(pid int) int {
 	return uid
 }
 
-// ticks of the clock that a process's start is counted in are a hundredth of a second on every Linux that Ollama runs on.
+// ticks is the number of clock ticks per second in which a process's start is counted, the same on every Linux that
+// Ollama supports.
 const ticks = 100
 
 func (p Places) started(pid int) time.Time {
@@ -202,8 +203,8 @@ func (p Places) groups(process string) []string {
 	return paths
 }
 
-// confinedGroup names what shuts a process in these control groups off from a process in the groups own, such as this
-// one; in the same container it is not shut off.
+// confinedGroup names the container or sandbox that holds a process of these control groups, but not one of the groups
+// own.
 func confinedGroup(groups, own []string) string {
 	for _, group := range groups {
 		if slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(group+"/", o+"/") }) {
@@ -216,7 +217,8 @@ func confinedGroup(groups, own []string) string {
 			case strings.HasPrefix(name, "app-flatpak-"):
 				return "a flatpak"
 			case name == "docker", name == "lxc", strings.HasPrefix(name, "docker-"), strings.HasPrefix(name, "libpod"),
-				strings.HasPrefix(name, "kubepods"), strings.HasPrefix(name, "cri-containerd"), strings.HasPrefix(name, "lxc.payload"):
+				strings.HasPrefix(name, "kubepods"), strings.HasPrefix(name, "cri-containerd"),
+				strings.HasPrefix(name, "lxc.payload"):
 				return "a container"
 			}
 		}

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// shared are the settings of a service that say with whose rights it runs and where its files are.
+// shared are the settings of a service that say as whom it runs and where its files are.
 var shared = []string{"User", "Group", "DynamicUser", "SupplementaryGroups", "StateDirectory"}
 
-// sharedVariables are those of its environment that say which models it has.
+// sharedVariables are the variables of its environment that say where its models are.
 var sharedVariables = []string{"HOME", "OLLAMA_MODELS"}
 
-// Service returns what another service must say to have the user and the models of the system's ollama.service, with its
-// drop-ins: lines for its section [Service], such as "User=ollama". It is false if there is no ollama.service.
+// Service returns lines for the section [Service] of another unit, such as "User=ollama", that give it the user and the
+// models of the system's ollama.service. It is false if there is no ollama.service.
 func (p Places) Service() (lines []string, ok bool) {
 	files := p.unitFiles("ollama.service", p.unitFolders(false))
 	if len(files) == 0 {
@@ -25,7 +25,7 @@ func (p Places) Service() (lines []string, ok bool) {
 			switch {
 			case slices.Contains(shared, s.key):
 				if s.key == "SupplementaryGroups" && s.value != "" && values[s.key] != "" {
-					s.value = values[s.key] + " " + s.value // a list that goes on
+					s.value = values[s.key] + " " + s.value // a list that accumulates
 				}
 				values[s.key] = s.value
 			case s.key == "Environment" && s.value == "":
@@ -42,9 +42,9 @@ func (p Places) Service() (lines []string, ok bool) {
 			}
 		}
 	}
-	for _, file := range environmentFiles { // they win, wherever they stand
+	for _, file := range environmentFiles { // they take precedence, whatever the order
 		for _, s := range settings(file) {
-			variables[s.key] = strings.ReplaceAll(strings.Join(words(s.value), " "), "%", "%%") // there % stands for itself
+			variables[s.key] = strings.ReplaceAll(strings.Join(words(s.value), " "), "%", "%%") // there % is literal
 		}
 	}
 	for _, key := range shared {

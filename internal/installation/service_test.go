@@ -10,12 +10,14 @@ import (
 
 // Of a stock service and its drop-ins, another one takes the user and what says where the models are, and nothing else.
 func TestService(t *testing.T) {
-	const unit = "[Service]\nExecStart=/usr/local/bin/ollama serve\nUser=ollama\nGroup=ollama\nEnvironment=\"PATH=/usr/bin\"\n"
+	const unit = "[Service]\nExecStart=/usr/local/bin/ollama " +
+		"serve\nUser=ollama\nGroup=ollama\nEnvironment=\"PATH=/usr/bin\"\n"
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  []string
 	}{
-		"Ollama's own": {map[string]string{"etc/systemd/system/ollama.service": unit}, []string{"User=ollama", "Group=ollama"}},
+		"Ollama's own": {map[string]string{"etc/systemd/system/ollama.service": unit},
+			[]string{"User=ollama", "Group=ollama"}},
 		"a user's disk": {map[string]string{
 			"etc/systemd/system/ollama.service":               unit,
 			"etc/systemd/system/ollama.service.d/models.conf": "[Service]\nUser=ann\nGroup=\nEnvironment=\"OLLAMA_HOST=0.0.0.0\" \"OLLAMA_MODELS=/srv/my \\\"models\\\" %u\"\n",
@@ -30,7 +32,8 @@ func TestService(t *testing.T) {
 			"etc/systemd/system/ollama.service":          unit + "Environment=OLLAMA_MODELS=/old\n",
 			"etc/systemd/system/ollama.service.d/x.conf": "[Service]\nEnvironment=\n",
 		}, []string{"User=ollama", "Group=ollama"}},
-		"root's": {map[string]string{"etc/systemd/system/ollama.service": "[Service]\nExecStart=/usr/bin/ollama serve\n"}, nil},
+		"root's": {map[string]string{"etc/systemd/system/ollama.service": "[Service]\nExecStart=/usr/bin/ollama serve\n"},
+			nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := installationtest.New(t)

@@ -14,14 +14,14 @@ import (
 type Unit struct {
 	Name        string // e.g. "ollama.service"
 	User        bool   // of a user's systemd, not of the system's
-	UID         int    // whose, if User
-	DropIns     string // folder for settings of the administrator, or of the user; it need not exist
-	BackendPath string // GGML_BACKEND_PATH that the unit's files set, "" for none
+	UID         int    // that user's ID
+	DropIns     string // folder for drop-ins; it need not exist
+	BackendPath string // GGML_BACKEND_PATH in the unit's files, "" for none
 	SetBy       string // the file that sets it
-	Account     string // user that the files name for it; "" for root, or for the user whose service it is
+	Account     string // the user that the files name; "" for root, or for the user whose service it is
 }
 
-// Systemctl is how the unit's systemd is spoken to on a command line.
+// Systemctl is the command that controls the unit's systemd.
 func (u Unit) Systemctl() string {
 	if u.User {
 		return "systemctl --user"
@@ -29,14 +29,14 @@ func (u Unit) Systemctl() string {
 	return "systemctl"
 }
 
-// Restart is the command line that makes systemd read the unit again and start it anew; prefix, e.g. "sudo ", stands
-// before each of its parts.
+// Restart is the command that makes systemd reload and restart the unit. Each of its parts begins with prefix, such as
+// "sudo ".
 func (u Unit) Restart(prefix string) string {
 	command := prefix + u.Systemctl()
 	return command + " daemon-reload && " + command + " restart " + strings.TrimSuffix(u.Name, ".service")
 }
 
-// unit returns the service that runs i: that of its running server, or, if none runs, one made for its program.
+// unit returns the service that runs i: that of its running server, or else one whose files start its executable.
 func (p Places) unit(i Installation) *Unit {
 	if i.Server == nil {
 		for _, user := range []bool{true, false} {
@@ -55,7 +55,7 @@ func (p Places) unit(i Installation) *Unit {
 		if strings.HasPrefix(name, "user@") {
 			continue
 		}
-		// Whatever systemd runs may have started a server from a shell of its own; ask what it is there to start.
+		// Any service may have started the server, from a shell for example: check what its files start.
 		if u := p.load(name, user, uid); u != nil && p.starts(u, i.Program) {
 			return u
 		}
@@ -63,7 +63,7 @@ func (p Places) unit(i Installation) *Unit {
 	return nil
 }
 
-// userManager tells whether a control group belongs to a user's systemd, and to whose.
+// userManager tells whether a control group belongs to a user's systemd, and the user's ID.
 func userManager(group string) (uid int, user bool) {
 	for name := range strings.SplitSeq(group, "/") {
 		if id, ok := strings.CutPrefix(name, "user@"); ok {
@@ -74,7 +74,7 @@ func userManager(group string) (uid int, user bool) {
 	return 0, false
 }
 
-// unitFolders returns where systemd reads units, the strongest first.
+// unitFolders returns the folders from which systemd reads units, by falling precedence.
 func (p Places) unitFolders(user bool) []string {
 	if user {
 		return []string{
@@ -88,7 +88,7 @@ func (p Places) unitFolders(user bool) []string {
 	}
 }
 
-// load reads what is needed of a unit; nil if it has no file that can be read.
+// load reads a unit; it returns nil if none of its files can be read.
 func (p Places) load(name string, user bool, uid int) *Unit {
 	u := &Unit{Name: name, User: user, UID: uid}
 	folders := p.unitFolders(user)
@@ -104,7 +104,7 @@ func (p Places) load(name string, user bool, uid int) *Unit {
 			}
 		}
 	}
-	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter wins, wherever it stands
+	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter takes precedence, whatever the order
 		for _, file := range files {
 			u.environment(file, key)
 		}
@@ -112,10 +112,10 @@ func (p Places) load(name string, user bool, uid int) *Unit {
 	return u
 }
 
-// unitFiles returns a unit's own file and its drop-ins in the order in which systemd reads them; none without the first.
+// unitFiles returns a unit's own file and its drop-ins, as systemd orders them; nothing without the former.
 func (p Places) unitFiles(name string, folders []string) []string {
 	var files []string
-	dropIns := map[string]string{} // by name: a stronger folder's hides those of the same name
+	dropIns := map[string]string{} // by name: the first folder's hides others of the same name
 	for _, folder := range folders {
 		if path := filepath.Join(folder, name); len(files) == 0 {
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
@@ -138,7 +138,7 @@ func (p Places) unitFiles(name string, folders []string) []string {
 	return files
 }
 
-// environment notes what the settings called key in one of the unit's files say of GGML_BACKEND_PATH.
+// environment notes the GGML_BACKEND_PATH that the settings called key in one of the unit's files set.
 func (u *Unit) environment(file, key string) {
 	const name = "GGML_BACKEND_PATH"
 	for _, s := range settings(file) {
@@ -151,7 +151,7 @@ func (u *Unit) environment(file, key string) {
 					u.BackendPath, u.SetBy = strings.Join(words(line.value), " "), path
 				}
 			}
-		case s.value == "": // takes back what was set
+		case s.value == "": // resets the variable
 			u.BackendPath, u.SetBy = "", ""
 		default:
 			for _, assignment := range words(s.value) {
@@ -163,7 +163,7 @@ func (u *Unit) environment(file, key string) {
 	}
 }
 
-// starts tells whether the unit is there to start program, links followed.
+// starts tells whether the unit's files start program, links followed.
 func (p Places) starts(u *Unit, program string) bool {
 	commands := []string{}
 	for _, file := range p.unitFiles(u.Name, p.unitFolders(u.User)) {
@@ -185,10 +185,10 @@ func (p Places) starts(u *Unit, program string) bool {
 	return false
 }
 
-// setting is one line KEY=VALUE of a unit's file.
+// setting is a line KEY=VALUE.
 type setting struct{ key, value string }
 
-// settings reads a file of such lines, continued by a backslash at the end; none if it cannot be read.
+// settings reads a file of such lines, which a backslash at the end continues. A file that cannot be read has none.
 func settings(path string) []setting {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -207,7 +207,7 @@ func settings(path string) []setting {
 	return all
 }
 
-// words splits a value at white space outside of quotes and takes the quotes and backslashes away.
+// words splits a value at unquoted white space and removes quotes and backslashes.
 func words(value string) []string {
 	var all []string
 	var word strings.Builder

@@ -1,4 +1,4 @@
-// Package doctor finds out whether FlashHead works here, and says what to do where it does not.
+// Package doctor checks whether FlashHead works on this machine, and says what to do if not.
 package doctor
 
 import (
@@ -29,7 +29,7 @@ type Report struct {
 type Server struct {
 	URL       string `json:"url"`
 	Reachable bool   `json:"reachable"`
-	Refuses   bool   `json:"refuses,omitempty"`   // somebody answers, but not what an Ollama would
+	Refuses   bool   `json:"refuses,omitempty"`   // something answers, but not as an Ollama would
 	Version   string `json:"version,omitempty"`   // Ollama's
 	Patched   bool   `json:"patched"`             // built with FlashHead
 	FlashHead string `json:"flashhead,omitempty"` // version of the patch
@@ -38,8 +38,8 @@ type Server struct {
 // Library is the native part of a build on this machine.
 type Library struct {
 	Tool    string          `json:"tool,omitempty"`    // path of llama-flashhead
-	Devices []native.Device `json:"devices"`           // of a patched build; the plug-in's tool knows none
-	Folders []native.Folder `json:"folders,omitempty"` // with backends of GPUs
+	Devices []native.Device `json:"devices"`           // of a patched build; the plug-in's tool lists none
+	Folders []native.Folder `json:"folders,omitempty"` // with GPU backends
 }
 
 // File is a GGUF file's state.
@@ -48,24 +48,24 @@ type File struct {
 	Name      string   `json:"name,omitempty"` // of the model in the Ollama, "" for a file
 	Usable    bool     `json:"usable"`         // a whole language model in GGUF
 	Converted bool     `json:"converted"`
-	Sound     bool     `json:"sound"` // the runtime will use the keys
+	Sound     bool     `json:"sound"` // the runtime will use its FlashHead keys
 	Clusters  uint32   `json:"clusters,omitempty"`
 	Probes    uint32   `json:"probes,omitempty"`
 	Damage    []string `json:"damage,omitempty"`
 	Obstacle  string   `json:"obstacle,omitempty"` // why every runtime keeps the head dense, converted or not
-	Runtime   *Runtime `json:"runtime,omitempty"`  // nil if there is none to ask, or nothing to ask it
+	Runtime   *Runtime `json:"runtime,omitempty"`  // nil if no runtime was found or the file is not converted
 }
 
-// Problem is something wrong and what the user can do about it.
+// Problem is something wrong, and what the user can do about it.
 type Problem struct {
 	Cause  string `json:"cause"`
 	WayOut string `json:"way_out"`
 }
 
-// Examine looks at the server, what it has of the plug-in in places of this machine, the native tool in one of libDirs
-// and, unless path is "", a GGUF file, which the runtime loads if it is converted. What is wrong is in the report; the error is for an examination that was
-// interrupted.
-func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, path string) (Report, error) {
+// Examine checks the server, its plug-in, the native tool in one of libDirs, and the GGUF file at path unless that is
+// "". A converted file is loaded in the runtime. The report says what is wrong; the error is for an interruption.
+func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, path string) (Report,
+	error) {
 	r := Report{
 		Models: []ollama.Model{}, Problems: []Problem{}, Library: Library{Devices: []native.Device{}},
 		Plugin: Plugin{Installed: []string{}, Running: []Runner{}},
@@ -84,8 +84,7 @@ func Examine(ctx context.Context, s ollama.Server, places installation.Places, l
 	return r, ctx.Err()
 }
 
-// Err is what is wrong as one error, nil when nothing is: the problem itself if there is one, else their number, for
-// String shows them then.
+// Err returns the only problem as an error, nil if there is none. Of several, which String lists, it gives the number.
 func (r Report) Err() error {
 	switch n := len(r.Problems); n {
 	case 0:
@@ -93,8 +92,12 @@ func (r Report) Err() error {
 	case 1:
 		return hint.New(r.Problems[0].Cause, r.Problems[0].WayOut)
 	default:
-		return hint.New(fmt.Sprintf("%d things are wrong, as shown above", n), "begin with the first")
+		return hint.New(fmt.Sprintf("%d things are wrong, as shown above", n), "start with the first")
 	}
+}
+
+func (r *Report) problem(wayOut, cause string, args ...any) {
+	r.wrong(hint.New(fmt.Sprintf(cause, args...), wayOut))
 }
 
 func (r *Report) wrong(err error) {
@@ -117,15 +120,15 @@ func (r *Report) server(ctx context.Context, s ollama.Server) {
 	}
 }
 
-// deviceTimeout bounds the wait for the native tool: drivers of graphics cards can hang.
+// deviceTimeout bounds the wait for the native tool: GPU drivers can hang.
 const deviceTimeout = 30 * time.Second
 
-// library looks at the native tool in one of dirs and asks its devices whether they have the op, for head too unless it is
-// nil.
+// library checks the native tool in one of dirs. It asks the tool's devices whether they support the op, and for head
+// too unless that is nil.
 func (r *Report) library(ctx context.Context, dirs []string, head *native.HeadShape) {
 	tool, err := native.FindTool(dirs)
 	if err != nil {
-		if r.Plugin.Library == "" && len(r.Plugin.Installed) == 0 { // with the plug-in models run fast without any tool
+		if r.Plugin.Library == "" && len(r.Plugin.Installed) == 0 { // with the plug-in, models are fast without the tool
 			r.wrong(err)
 		}
 		return
@@ -144,7 +147,7 @@ func (r *Report) library(ctx context.Context, dirs []string, head *native.HeadSh
 	r.Library.Devices, r.Library.Folders = devices, folders
 }
 
-// file looks at a GGUF file. It returns what its head asks of a device, nil if the runtime would not use it.
+// file checks a GGUF file. It returns the shape of its head, nil if the runtime would not use it.
 func (r *Report) file(path string) *native.HeadShape {
 	r.File = &File{Path: path}
 	m, err := flashhead.Open(path)

@@ -89,7 +89,10 @@ func TestProblems(t *testing.T) {
 
 // A server that wants a login, or is another program, is there, and the doctor does not say that nobody is.
 func TestRefusingServer(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
 	defer s.Close()
 	host, err := url.Parse(s.URL)
 	if err != nil {
@@ -100,7 +103,8 @@ func TestRefusingServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := r.String()
-	if strings.Contains(text, "not reachable") || strings.Contains(text, "no Ollama answers") || !strings.Contains(text, "wants a login: 401") || !r.Server.Refuses {
+	if strings.Contains(text, "not reachable") || strings.Contains(text, "no Ollama answers") ||
+		!strings.Contains(text, "wants a login: 401") || !r.Server.Refuses {
 		t.Error(text)
 	}
 }
@@ -112,7 +116,8 @@ func TestDevicesAreShown(t *testing.T) {
 		device native.Device
 		want   string
 	}{
-		{native.Device{Name: "CPU", Weights: []string{"f16", "q8_0"}, FlashHead: true}, "CPU (): FlashHead for all types of weights"},
+		{native.Device{Name: "CPU", Weights: []string{"f16", "q8_0"}, FlashHead: true},
+			"CPU (): FlashHead for all types of weights"},
 		{native.Device{Name: "CUDA0", Weights: []string{"f16", "q8_0"}, DenseWeights: []string{"iq1_s"}, Head: &yes},
 			"CUDA0 (): FlashHead for all types of weights but iq1_s; for the head of this file"},
 		{native.Device{Name: "CUDA0", Weights: []string{"f16"}, DenseWeights: []string{"iq1_s", "q2_K"}, Head: &no},

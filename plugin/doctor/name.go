@@ -5,27 +5,27 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
-	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
-// Named notes how the user named the file, arg, what that means, and if it could not be found, why.
-func (r *Report) Named(arg string, from origin.Origin, err error) {
+// Named notes how the user named the file, arg, and why it could not be found. For a model, rename replaces its path by
+// its name in a text; for a file it is nil.
+func (r *Report) Named(arg string, rename func(text string) string, err error) {
 	switch {
 	case err != nil:
 		r.File = &File{Path: arg}
-		told := func(p Problem) bool { return strings.Contains(err.Error(), p.Cause) } // nobody answers: that is said once
+		told := func(p Problem) bool { return strings.Contains(err.Error(), p.Cause) } // "no Ollama answers" is said once
 		if !slices.ContainsFunc(r.Problems, told) {
 			r.wrong(err)
 		}
-	case r.File != nil && from.Model:
+	case r.File != nil && rename != nil:
 		r.File.Name = arg
 		for i, p := range r.Problems {
-			r.Problems[i] = Problem{from.Named(p.Cause), from.Named(p.WayOut)}
+			r.Problems[i] = Problem{rename(p.Cause), rename(p.WayOut)}
 		}
 	}
 }
 
-// shown is the file as the report shows it.
+// shown is how the report names the file.
 func (f File) shown() string {
 	if f.Name == "" {
 		return f.Path
@@ -33,7 +33,7 @@ func (f File) shown() string {
 	return f.Name + " (" + f.Path + ")"
 }
 
-// next is the command that gives it FlashHead.
+// next is the command that converts it.
 func (f File) next() string {
 	if f.Name == "" {
 		return commandline.Self("convert", f.Path)

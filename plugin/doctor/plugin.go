@@ -14,33 +14,33 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
-// Plugin is what the server has of the plug-in, where its process runs on this machine.
+// Plugin says whether a server has the plug-in.
 type Plugin struct {
-	Seen      bool     `json:"seen"`              // what the server loads could be found out
-	Program   string   `json:"program,omitempty"` // the server's, if its process was found
-	Library   string   `json:"library,omitempty"` // path of the plug-in that models get when they are loaded, "" for none
+	Seen      bool     `json:"seen"`              // the libraries that the server loads could be found out
+	Program   string   `json:"program,omitempty"` // path of the server's executable, if its process was found
+	Library   string   `json:"library,omitempty"` // path of the plug-in that the server loads with models, "" for none
 	Beside    bool     `json:"beside"`            // it lies beside Ollama's libraries, not in GGML_BACKEND_PATH
-	Tried     string   `json:"tried,omitempty"`   // what the log of the Ollama's own llama-server says when it loads a tiny model with Library
-	GPU       string   `json:"gpu,omitempty"`     // one that this Ollama runs models on, for which the plug-in does nothing
-	Installed []string `json:"installed"`         // paths that `fh-ollama install` has placed, of any Ollama here
+	Tried     string   `json:"tried,omitempty"`   // the log's line about the head when llama-server loads a tiny model
+	GPU       string   `json:"gpu,omitempty"`     // models on it run dense, whatever the plug-in
+	Installed []string `json:"installed"`         // paths of the plug-ins that fh-ollama installed, for any Ollama here
 	Running   []Runner `json:"running"`           // processes that run models for the server
 }
 
 // Runner is a process that runs a model.
 type Runner struct {
 	PID    int  `json:"pid"`
-	Seen   bool `json:"seen"`   // its libraries could be seen
+	Seen   bool `json:"seen"`   // its libraries are visible to us
 	Loaded bool `json:"loaded"` // the plug-in is among them
 }
 
-// PluginOf returns what a stock server that answers has of the plug-in.
+// PluginOf tells whether the stock server that answers has the plug-in.
 func PluginOf(ctx context.Context, places installation.Places) Plugin {
 	r := Report{Server: Server{Reachable: true}}
 	r.plugin(ctx, places)
 	return r.Plugin
 }
 
-// plugin finds out what a stock server has of the plug-in, and what is wrong if it has none.
+// plugin finds out whether a stock server has the plug-in, and if not, why.
 func (r *Report) plugin(ctx context.Context, places installation.Places) {
 	placed, err := install.Installed(places)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *Report) plugin(ctx context.Context, places installation.Places) {
 	}
 	known := len(r.Problems)
 	var gpu *installation.GPU
-	found, err := installation.Find(ctx, places) // none, if the server is another machine's
+	found, err := installation.Find(ctx, places) // none if the server runs on another machine
 	i := slices.IndexFunc(found, func(i installation.Installation) bool { return i.Server != nil && i.Server.Answers })
 	if err == nil && i >= 0 {
 		r.Plugin.Program = found[i].Program
@@ -70,7 +70,7 @@ func (r *Report) plugin(ctx context.Context, places installation.Places) {
 	}
 }
 
-// tryPlugin tries the plug-in that the server's models get; if no server answers, each that is installed.
+// tryPlugin tries the plug-in that the server loads; if no server answers, each one that is installed.
 func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
 	try := func(program, library string, beside bool) {
 		if i, err := installation.At(ctx, places, program); err == nil && i.LibDir != "" && isFile(library) {
@@ -83,18 +83,18 @@ func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
 	if r.Server.Reachable {
 		return
 	}
-	placed, _ := install.Installed(places) // an error was told before
+	placed, _ := install.Installed(places) // plugin has reported an error
 	for _, p := range placed {
 		try(p.Ollama, p.Library, p.Beside)
 	}
 }
 
-// try has the Ollama's own llama-server load the plug-in, and says what is wrong if it does not work there.
+// try loads the plug-in with the Ollama's own llama-server, and reports why it does not work there.
 func (r *Report) try(ctx context.Context, i installation.Installation, library string, beside bool) {
-	if u := i.Unit; u != nil && !u.User && u.Account != "" && os.Geteuid() != 0 { // who alone can try as another user
+	if u := i.Unit; u != nil && !u.User && u.Account != "" && os.Geteuid() != 0 { // only root can try as that user
 		if path := hidden(library); path != "" {
-			r.wrong(hint.New(fmt.Sprintf("not every user may read or enter %s, so %s, which runs as %s, cannot load %s", path, u.Name, u.Account, library),
-				"place it where the service finds it: sudo fh-ollama install; or let everybody read it (chmod a+rX)"))
+			r.problem("place it where the service finds it: sudo fh-ollama install; or let everybody read it (chmod a+rX)",
+				"not every user may read or enter %s, so %s, which runs as %s, cannot load %s", path, u.Name, u.Account, library)
 			return
 		}
 	}
@@ -104,16 +104,13 @@ func (r *Report) try(ctx context.Context, i installation.Installation, library s
 	case errors.Is(err, trial.ErrNotTried):
 		r.Plugin.Tried = "not: " + err.Error() + "; " + hint.Of(err)
 	case err != nil:
-		if text, _ := install.Unchecked(i); text != "" {
-			err = hint.Wrap(fmt.Errorf("%w (%s)", err, text), hint.Of(err))
-		}
 		r.wrong(err)
 	default:
 		r.Plugin.Tried = said
 	}
 }
 
-// loads finds out which plug-in the server's models get.
+// loads finds out which plug-in the server loads.
 func (r *Report) loads(places installation.Places, i installation.Installation, placed []install.Placed) {
 	s, u := i.Server, i.Unit
 	if path := filepath.Join(i.LibDir, install.BesideName); i.LibDir != "" && isFile(path) {
@@ -121,7 +118,7 @@ func (r *Report) loads(places installation.Places, i installation.Installation, 
 		return
 	}
 	path, late := s.BackendPath, false
-	if !s.Readable && u != nil { // its own environment is hidden, that of its service is not
+	if !s.Readable && u != nil { // the process's environment is hidden, the service's is not
 		path, late = u.BackendPath, u.Changed().After(s.Started)
 	}
 	r.Plugin.Seen = s.Readable || u != nil
@@ -133,38 +130,40 @@ func (r *Report) loads(places installation.Places, i installation.Installation, 
 	case !ours(path) || late:
 		r.installed(places, i, placed)
 	case !isFile(path):
-		r.wrong(hint.New(fmt.Sprintf("the server is told to load %s, which is not there", path), "place it again: fh-ollama install"))
+		r.problem("place it again: fh-ollama install", "the server is told to load %s, which does not exist", path)
 	default:
 		r.Plugin.Library = path
 	}
 }
 
-// installed says what is wrong if the plug-in was installed for i, which does not have it.
+// installed reports why i does not have the plug-in although it was installed.
 func (r *Report) installed(places installation.Places, i installation.Installation, placed []install.Placed) {
 	at := slices.IndexFunc(placed, func(p install.Placed) bool { return p.Ollama == i.Program })
 	switch {
 	case at < 0:
 	case placed[at].Beside:
-		r.wrong(hint.New(fmt.Sprintf("the plug-in was installed as %s, but it is gone; an update of Ollama removes it", placed[at].Library),
-			"place it again: fh-ollama install --into-lib"))
+		r.problem("place it again: fh-ollama install --into-lib",
+			"the plug-in was installed as %s, but it is gone; an update of Ollama removes it", placed[at].Library)
 	case i.Unit != nil:
 		prefix := "sudo "
 		if i.Unit.User {
 			prefix = ""
 		}
-		r.wrong(hint.New(fmt.Sprintf("the plug-in is installed, but %s was started without it", i.Unit.Name), i.Unit.Restart(prefix)))
+		r.problem(i.Unit.Restart(prefix), "the plug-in is installed, but %s was started without it", i.Unit.Name)
 	default:
-		r.wrong(hint.New("the plug-in is installed, but the server was started without it",
-			"stop the server and start it so: "+install.ServeCommand(places, i.Program, placed[at].Library)))
+		r.problem("stop the server and start it so: "+install.ServeCommand(places, i.Program, placed[at].Library),
+			"the plug-in is installed, but the server was started without it")
 	}
 }
 
-// running notes which processes have loaded the plug-in, and what is wrong if one has not that should have.
+// running notes which processes have loaded the plug-in, and reports one that should have and has not.
 func (r *Report) running(runners []installation.Runner, gpu *installation.GPU) {
 	names := []string{install.LibraryName, install.BesideName, filepath.Base(r.Plugin.Library)}
 	var without []int
 	for _, found := range runners {
-		loaded := slices.ContainsFunc(found.Mapped, func(path string) bool { return slices.Contains(names, filepath.Base(path)) })
+		loaded := slices.ContainsFunc(found.Mapped, func(path string) bool {
+			return slices.Contains(names, filepath.Base(path))
+		})
 		r.Plugin.Running = append(r.Plugin.Running, Runner{PID: found.PID, Seen: found.Readable, Loaded: loaded})
 		if found.Readable && !loaded {
 			without = append(without, found.PID)
@@ -173,29 +172,32 @@ func (r *Report) running(runners []installation.Runner, gpu *installation.GPU) {
 	switch {
 	case len(without) == 0 || r.Plugin.Library == "":
 	case gpu != nil && !r.Plugin.Beside:
-		r.wrong(hint.New(fmt.Sprintf("a model runs without the plug-in (process %d): for models on the %s, Ollama sets GGML_BACKEND_PATH itself", without[0], gpu.Name),
-			"make an Ollama that has FlashHead inside: fh-ollama build"))
+		r.problem("make an Ollama that has FlashHead inside: fh-ollama build",
+			"a model runs without the plug-in (process %d): for models on the %s, Ollama sets GGML_BACKEND_PATH itself",
+			without[0], gpu.Name)
 	default:
-		r.wrong(hint.New(fmt.Sprintf("a model runs without the plug-in (process %d)", without[0]),
-			"unload it with `ollama stop NAME` and run it again; if that does not help, the server's log says why"))
+		r.problem("unload it with `ollama stop NAME` and run it again; if that does not help, the server's log says why",
+			"a model runs without the plug-in (process %d)", without[0])
 	}
 }
 
-// missing says that the server has no FlashHead at all.
+// missing reports that the server has no FlashHead at all.
 func (r *Report) missing(gpu *installation.GPU) {
-	none := fmt.Sprintf("the Ollama at %s has no FlashHead, it runs every model dense", r.Server.URL)
+	const none = "the Ollama at %s has no FlashHead, it runs every model dense"
 	switch {
 	case !r.Plugin.Seen:
-		r.wrong(hint.New(fmt.Sprintf("the Ollama at %s is a stock one, and whether it has the plug-in cannot be seen from here", r.Server.URL),
-			"run fh-ollama doctor on its machine, with sudo if it is another user's"))
+		r.problem("run fh-ollama doctor on its machine, with sudo if it is another user's",
+			"the Ollama at %s is a stock one, and whether it has the plug-in cannot be seen from here", r.Server.URL)
 	case gpu != nil && gpu.Sure:
-		r.wrong(hint.New(none, "make one with `fh-ollama build` and start its bin/ollama serve instead"))
+		r.problem("make one with `fh-ollama build` and start its bin/ollama serve instead", none, r.Server.URL)
 	default:
-		r.wrong(hint.New(none, "give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with `fh-ollama build`"))
+		r.problem("give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with `fh-ollama "+
+			"build`",
+			none, r.Server.URL)
 	}
 }
 
-// hidden returns the first of path and the folders above it that other users may not read or enter, "" if there is none.
+// hidden returns path or a folder above it that other users may not read or enter, "" if there is none.
 func hidden(path string) string {
 	for need := os.FileMode(0o004); path != filepath.Dir(path); path, need = filepath.Dir(path), 0o001 {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&need == 0 {

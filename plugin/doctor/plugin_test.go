@@ -31,13 +31,16 @@ func pluginInstalled(t *testing.T, m installationtest.Machine, intoLib bool) {
 	}
 	dir := t.TempDir()
 	c, so := filepath.Join(dir, "x.c"), filepath.Join(dir, "x.so")
-	if err := os.WriteFile(c, []byte("void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return 1; }\n"), 0o644); err != nil {
+	if err := os.WriteFile(c,
+		[]byte("void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return 1; }\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", so, c).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if _, err := install.Plugin(context.Background(), install.Options{Library: so, IntoLib: intoLib, Places: m.Places}); err != nil {
+	if _, err := install.Plugin(context.Background(), install.Options{Library: so, IntoLib: intoLib,
+		Places: m.Places}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -56,7 +59,8 @@ func TestPlugin(t *testing.T) {
 				m.Child(82, s.PID, "llama-server", "")
 			},
 			library: library,
-			shown:   []string{"with the plug-in", "in GGML_BACKEND_PATH", "process 81 has loaded the plug-in", "process 82 of another user"},
+			shown: []string{"with the plug-in", "in GGML_BACKEND_PATH", "process 81 has loaded the plug-in",
+				"process 82 of another user"},
 		},
 		"beside the libraries": {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
@@ -83,12 +87,14 @@ func TestPlugin(t *testing.T) {
 			},
 			library: library,
 			shown:   []string{"/dev/nvidia0): models on it run dense"},
-			problem: "for models on the NVIDIA GPU, Ollama sets GGML_BACKEND_PATH itself / make an Ollama that has FlashHead inside: fh-ollama build",
+			problem: "for models on the NVIDIA GPU, Ollama sets GGML_BACKEND_PATH itself / make an Ollama that has FlashHead " +
+				"inside: fh-ollama build",
 		},
 		"none": {
-			lay:     func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {},
-			shown:   []string{"no FlashHead"},
-			problem: "has no FlashHead, it runs every model dense / give it the plug-in with `fh-ollama install`; or, for models on a GPU, make another with `fh-ollama build`",
+			lay:   func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {},
+			shown: []string{"no FlashHead"},
+			problem: "has no FlashHead, it runs every model dense / give it the plug-in with `fh-ollama install`; or, for " +
+				"models on a GPU, make another with `fh-ollama build`",
 		},
 		"none, with a GPU": {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
@@ -107,14 +113,15 @@ func TestPlugin(t *testing.T) {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
 				s.Env = []string{"GGML_BACKEND_PATH=" + m.Path(library)}
 			},
-			problem: "which is not there / place it again: fh-ollama install",
+			problem: "which does not exist / place it again: fh-ollama install",
 		},
 		"not restarted": {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
 				pluginInstalled(t, m, false)
 			},
-			shown:   []string{"installed", library},
-			problem: "the plug-in is installed, but the server was started without it / stop the server and start it so: GGML_BACKEND_PATH=",
+			shown: []string{"installed", library},
+			problem: "the plug-in is installed, but the server was started without it / stop the server and start it so: " +
+				"GGML_BACKEND_PATH=",
 		},
 		"service not restarted": {
 			lay: func(t *testing.T, m installationtest.Machine, s *installationtest.Server) {
@@ -197,7 +204,8 @@ func TestPlugin(t *testing.T) {
 				return
 			}
 			cause, way, _ := strings.Cut(c.problem, " / ")
-			if len(r.Problems) == 0 || !strings.Contains(r.Problems[0].Cause, cause) || !strings.Contains(r.Problems[0].WayOut, way) {
+			if len(r.Problems) == 0 || !strings.Contains(r.Problems[0].Cause, cause) ||
+				!strings.Contains(r.Problems[0].WayOut, way) {
 				t.Errorf("%+v", r.Problems)
 			}
 			tool := 0 // with a plug-in, installed or in use, nobody needs the native tool to run models
@@ -211,13 +219,15 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
-// The plug-in is tried with the server's own llama-server, and without a server with that of the Ollama it was installed for.
+// The plug-in is tried with the server's own llama-server, and without a server with that of the Ollama it was
+// installed for.
 func TestTried(t *testing.T) {
 	for _, reachable := range []bool{false, true} {
 		m := installationtest.New(t)
 		program := m.AddOllama("usr/local", "0.34.2", installationtest.Runtime...)
 		pluginInstalled(t, m, false)
-		m.Serve(installationtest.Server{PID: 70, UID: m.Places.UID, Program: program, Group: "/", Env: []string{"GGML_BACKEND_PATH=" + m.Path(library)}})
+		m.Serve(installationtest.Server{PID: 70, UID: m.Places.UID, Program: program, Group: "/",
+			Env: []string{"GGML_BACKEND_PATH=" + m.Path(library)}})
 		m.Listen(m.Places.UID, 1070)
 		examine := func() Report {
 			r := Report{Server: Server{Reachable: reachable}}
@@ -225,13 +235,16 @@ func TestTried(t *testing.T) {
 			r.tryPlugin(context.Background(), m.Places)
 			return r
 		}
-		if r := examine(); r.Plugin.Tried != "flash_head: active on CPU" || len(r.Problems) > 0 || !strings.Contains(r.String(), r.Plugin.Tried) {
+		if r := examine(); r.Plugin.Tried != "flash_head: active on CPU" || len(r.Problems) > 0 ||
+			!strings.Contains(r.String(), r.Plugin.Tried) {
 			t.Errorf("%v: %+v", reachable, r)
 		}
-		m.Write("usr/local/lib/ollama/llama-server", "#!/bin/sh\necho flash_head: the plug-in rests: another ggml\necho model loaded\n", 0o755)
+		m.Write("usr/local/lib/ollama/llama-server",
+			"#!/bin/sh\necho flash_head: the plug-in rests: another ggml\necho model loaded\n", 0o755)
 		m.Write("usr/local/lib/ollama/libggml-base.so.9.9.9", "", 0o644)
 		r := examine()
-		if len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Cause, "the plug-in rests: another ggml (this Ollama has ggml 9.9.9, and") || r.Problems[0].WayOut == "" {
+		if len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Cause,
+			"the plug-in rests: another ggml (this Ollama has ggml 9.9.9, and") || r.Problems[0].WayOut == "" {
 			t.Errorf("%v: %+v", reachable, r.Problems)
 		}
 	}

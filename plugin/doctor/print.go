@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
-// String is the report for people. Several problems are listed at its end; a single one is left to Err.
+// String is the report for people. It lists several problems at its end, but leaves a single one to Err.
 func (r Report) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -43,7 +43,7 @@ func (r Report) String() string {
 	}
 	for _, f := range r.Library.Folders {
 		if f.Devices == 0 {
-			row("device", "none in %s: its GPUs or their driver are not here", f.Name)
+			row("device", "none in %s: its GPUs or their driver are missing", f.Name)
 		}
 	}
 	if r.Server.Reachable && len(r.Models) == 0 {
@@ -79,7 +79,7 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// row says what the runtime did with the file.
+// row adds what the runtime did with the file.
 func (r Runtime) row(row func(name, format string, args ...any)) {
 	said := r.Said
 	if said == "" {
@@ -91,7 +91,7 @@ func (r Runtime) row(row func(name, format string, args ...any)) {
 	}
 }
 
-// ability says what a device does with heads, and with the file's if one was asked about.
+// ability says which heads a device supports, and whether that of the file is among them.
 func ability(d native.Device) string {
 	can := "no FlashHead, runs dense"
 	switch with, without := len(d.Weights), len(d.DenseWeights); {
@@ -113,7 +113,7 @@ func ability(d native.Device) string {
 	}
 }
 
-// rows says where the plug-in is and which models that run have it; nothing where there is none.
+// rows adds where the plug-in is and which running models have it.
 func (p Plugin) rows(row func(name, format string, args ...any)) {
 	for _, path := range p.Installed {
 		if path != p.Library {

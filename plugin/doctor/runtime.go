@@ -15,19 +15,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
-// Runtime is what the real runtime did with a file.
+// Runtime is what the runtime did with a file.
 type Runtime struct {
 	Folder string `json:"folder"`           // of the llama-server that loaded the file
-	Plugin string `json:"plugin,omitempty"` // the library that it was told to load; "" if it has FlashHead inside, or loads what lies beside it
+	Plugin string `json:"plugin,omitempty"` // GGML_BACKEND_PATH that it was given; "" if it needs none
 	Active bool   `json:"active"`
-	Said   string `json:"said"` // FlashHead's own line in its log; "" if it said nothing
+	Said   string `json:"said"` // FlashHead's line in its log, "" for none
 }
 
-// loadTimeout bounds a load: a large model comes from a slow disk.
+// loadTimeout bounds a load: a large model may come from a slow disk.
 const loadTimeout = 5 * time.Minute
 
-// load loads the file in the runtime that its user has, and notes what FlashHead says there. Where there is no runtime, nothing
-// is noted: what is missing is told elsewhere.
+// load loads the file in the user's runtime and notes FlashHead's line in the log. A missing runtime is reported
+// elsewhere.
 func (r *Report) load(ctx context.Context, places installation.Places, libDirs []string) {
 	programs, plugin, ok := r.runtime(ctx, places, libDirs)
 	if !ok {
@@ -45,23 +45,26 @@ func (r *Report) load(ctx context.Context, places installation.Places, libDirs [
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded):
-		r.wrong(hint.New(fmt.Sprintf("llama-server has not loaded %s in %v", r.File.Path, loadTimeout), "try again when the machine has less to do"))
+		r.problem("try again when the machine is less busy", "llama-server has not loaded %s in %v", r.File.Path, loadTimeout)
 	case err != nil:
-		r.wrong(hint.Wrap(fmt.Errorf("the runtime in %s cannot load %s: %w", programs.Folder, r.File.Path, err), hint.Of(err)))
+		r.wrong(hint.Wrap(fmt.Errorf("the runtime in %s cannot load %s: %w", programs.Folder, r.File.Path, err),
+			hint.Of(err)))
 	case r.File.Sound && !r.File.Runtime.Active:
 		reason := r.File.Runtime.Said
 		if reason == "" {
 			reason = "it has no FlashHead"
 		}
-		r.wrong(hint.New(fmt.Sprintf("%s is sound, but the runtime in %s runs it dense: %s", r.File.Path, programs.Folder, reason),
-			"docs/architectures.md lists the models that FlashHead speeds up; if this is one of them, report the line"))
+		r.problem("docs/architectures.md lists the models that FlashHead speeds up; if this is one of them, report the line",
+			"%s is sound, but the runtime in %s runs it dense: %s", r.File.Path, programs.Folder, reason)
 	}
 }
 
-// runtime finds the llama-server that loads models here, and the plug-in that it has to be told: those of the server that
-// answers, if that has the plug-in; else a build's; else those that install brings together.
-func (r *Report) runtime(ctx context.Context, places installation.Places, libDirs []string) (programs llama.Programs, plugin string, ok bool) {
-	found, _ := installation.Find(ctx, places) // none is no error here
+// runtime finds the llama-server that loads models here, and the plug-in that it has to be given. These are the
+// answering server's, if that has the plug-in; else a patched build's; else an Ollama's with an installed or built
+// plug-in.
+func (r *Report) runtime(ctx context.Context, places installation.Places, libDirs []string) (programs llama.Programs,
+	plugin string, ok bool) {
+	found, _ := installation.Find(ctx, places) // there may be none
 	for _, i := range found {
 		if r.Plugin.Library == "" || i.Program != r.Plugin.Program {
 			continue
@@ -72,14 +75,16 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 		return programs, plugin, ok
 	}
 	for _, dir := range libDirs {
-		if programs, ok = llama.ServerIn(dir); ok && isFile(filepath.Join(dir, "llama-flashhead")) { // the tool of a patched build
+		// a patched build has the tool beside llama-server
+		if programs, ok = llama.ServerIn(dir); ok && isFile(filepath.Join(dir, "llama-flashhead")) {
 			return programs, "", true
 		}
 	}
-	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.LibraryPaths()...), func(path string) bool { return !isFile(path) })
+	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.LibraryPaths()...),
+		func(path string) bool { return !isFile(path) })
 	for _, i := range found {
 		if inside := strings.Contains(i.Version, "+flashhead"); inside != (len(libraries) == 0) {
-			continue // who has a plug-in wants to know about that
+			continue // with a plug-in, the stock Ollama is the question
 		}
 		if programs, ok = llama.ServerIn(i.LibDir); ok {
 			if len(libraries) > 0 {
@@ -91,7 +96,7 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 	return programs, "", false
 }
 
-// verdict finds the line that says what becomes of the head.
+// verdict finds the line that says whether the head is active.
 func verdict(said []string) (active bool, line string) {
 	for _, text := range said {
 		if strings.HasPrefix(text, "active on ") {

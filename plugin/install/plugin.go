@@ -1,6 +1,6 @@
-// Package install installs FlashHead in one of two ways: the plug-in where an Ollama on this machine loads it, or a patched
-// Ollama in a folder of its own, a prefix. A receipt lists what was installed, and exactly that is uninstalled. Files of
-// others are never changed.
+// Package install installs FlashHead in one of two ways: the plug-in where an Ollama on this machine loads it, or a
+// patched Ollama in a folder of its own, a prefix. A receipt lists what was installed, and exactly that is uninstalled.
+// Files of others are never changed.
 package install
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// LibraryName is the file name of the plug-in where GGML_BACKEND_PATH names it.
+// LibraryName is the file name of the plug-in that GGML_BACKEND_PATH names.
 const LibraryName = "libggml-flashhead.so"
 
 // BesideName is its file name among Ollama's own libraries. There, llama.cpp loads what is called libggml-NAME-*.so
@@ -24,7 +24,7 @@ const LibraryName = "libggml-flashhead.so"
 // backends of graphics processors in the folders below this one only, so that it takes no notice.
 const BesideName = "libggml-zendnn-flashhead.so"
 
-// A drop-in that somebody edited stays. Ours then gets the second name, which systemd reads after the first.
+// A drop-in that somebody edited stays. Ours then gets the second name, which systemd reads later.
 const (
 	dropInName    = "flashhead.conf"
 	ownDropInName = "flashhead_plugin.conf"
@@ -32,12 +32,12 @@ const (
 
 var dropInNames = []string{dropInName, ownDropInName}
 
-// Options say what to place where.
+// Options say which plug-in is installed for which Ollama.
 type Options struct {
-	Ollama  string   // path of an ollama program; "": the best that is found
-	Library string   // path of the plug-in; "": the first of Search that is there
+	Ollama  string   // path of an ollama executable; "" for the best that is found
+	Library string   // path of the plug-in; "" for the first of Search that exists
 	Search  []string // see LibraryPaths
-	IntoLib bool     // beside Ollama's own libraries, instead of by GGML_BACKEND_PATH
+	IntoLib bool     // beside Ollama's own libraries, instead of in GGML_BACKEND_PATH
 	DryRun  bool     // write nothing
 	Program string   // path of this program, for command lines that are shown
 	Places  installation.Places
@@ -47,29 +47,33 @@ type Options struct {
 type Change struct {
 	Verb string // "place", "update", "keep" or "remove"
 	Path string
-	Text string // what is written, of a text file
+	Text string // content of a text file that is written
 	Note string // why it is kept
 }
 
-// Result is what was done, or, by a dry run, would be.
+// Result is what was done, or, in a dry run, would be.
 type Result struct {
 	Ollama  *installation.Installation // nil where none matters
 	Library string                     // path of the placed plug-in
-	Tried   string                     // what the log of that Ollama's llama-server said of it; by a dry run, how it would be tried
+	Tried   string                     // what llama-server's log said of it; in a dry run, how it would be tried
 	DryRun  bool
 	Changes []Change
 	Notes   []string
 	Next    []string // command lines for the user
 }
 
-// target is where things go for one Ollama.
+func (r *Result) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// target is where the plug-in of one Ollama goes.
 type target struct {
 	ollama  installation.Installation
 	library string // path that the plug-in gets
-	dropIn  string // path of the drop-in, "" without one
+	dropIn  string // path of the drop-in, "" for none
 	receipt string // path of the receipt
 	kit     kit
-	gpu     *installation.GPU // that the Ollama runs models on, nil for none
+	gpu     *installation.GPU // the Ollama runs models on it; nil for none
 }
 
 // Plugin installs the plug-in for an Ollama, or updates it.
@@ -99,8 +103,8 @@ func Plugin(ctx context.Context, o Options) (Result, error) {
 	if err := o.checkVariable(t, &r); err != nil {
 		return Result{}, err
 	}
-	if err := checkVersions(ollama, &r); err != nil {
-		return Result{}, err
+	if text := unchecked(ollama); text != "" {
+		r.note("%s", text)
 	}
 	t.gpu = ollama.GPU(o.Places)
 	t.kit = o.kit(filepath.Dir(t.receipt), library)
@@ -117,7 +121,8 @@ func Plugin(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	if o.DryRun {
-		r.Tried = "a tiny model in " + filepath.Join(ollama.LibDir, installation.ServerName) + ", before anything else is changed"
+		r.Tried = "a tiny model in " + filepath.Join(ollama.LibDir, installation.ServerName) +
+			", before anything else is changed"
 	} else {
 		w.try = t.try(ctx)
 		if err := w.doLocked(ctx); err != nil {
@@ -140,24 +145,28 @@ func (o Options) find(ctx context.Context) (installation.Installation, error) {
 	return found[0], nil
 }
 
-// checkGPU refuses what would have no effect because Ollama uses a graphics processor, and notes what may have none.
+// checkGPU refuses an installation without effect, because Ollama uses a GPU, and notes what may have no effect.
 func (o Options) checkGPU(i installation.Installation, r *Result) error {
 	gpu := i.GPU(o.Places)
 	switch {
 	case gpu == nil:
 	case o.IntoLib:
-		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): only models that run on the processor alone get faster, e.g. with PARAMETER num_gpu 0", gpu.Name, gpu.Device))
+		r.note("%s found (%s): only models that run on the processor alone get faster, such as with PARAMETER num_gpu 0",
+			gpu.Name, gpu.Device)
 	case gpu.Sure:
-		return hint.New(fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name, gpu.Device),
-			"make an Ollama that has FlashHead inside: fh-ollama build; or, for models that run on the processor: fh-ollama install --into-lib")
+		return hint.New(
+			fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name, gpu.Device),
+			"make an Ollama that has FlashHead inside: fh-ollama build; "+
+				"or, for models that run on the processor: fh-ollama install --into-lib")
 	default:
-		r.Notes = append(r.Notes, fmt.Sprintf("%s found (%s): models that `ollama ps` shows on it run dense; if there are such, the others need --into-lib, and fh-ollama build makes an Ollama for both", gpu.Name, gpu.Device))
+		r.note("%s found (%s): models that `ollama ps` shows on it run dense; if there are such, "+
+			"the others need --into-lib, and fh-ollama build makes an Ollama for both", gpu.Name, gpu.Device)
 	}
 	return nil
 }
 
-// target chooses the places: of the system for a service of the system and for others than root, who need not see the folder of
-// this user; else of the user.
+// target chooses the paths. A service of the system, and users for whom root installs, get folders of the system, which
+// they can enter. All others get the user's folders.
 func (o Options) target(i installation.Installation) (target, error) {
 	t := target{ollama: i, receipt: userReceipt(o.Places)}
 	u := i.Unit
@@ -169,7 +178,8 @@ func (o Options) target(i installation.Installation) (target, error) {
 		t.library = filepath.Join(i.LibDir, BesideName)
 		return t, nil
 	case u != nil && u.User && u.UID != o.Places.UID:
-		return t, hint.New(fmt.Sprintf("this Ollama is a service of another user, number %d", u.UID), "run fh-ollama install as that user")
+		return t, hint.New(fmt.Sprintf("this Ollama is a service of another user, number %d", u.UID),
+			"run fh-ollama install as that user")
 	}
 	t.library = libraryIn(filepath.Dir(t.receipt))
 	if u != nil {
@@ -178,25 +188,26 @@ func (o Options) target(i installation.Installation) (target, error) {
 	return t, nil
 }
 
-// forOthers tells whether root installs for somebody else, who may not enter root's folder.
+// forOthers tells whether root installs for another user, who may not enter root's folders.
 func (o Options) forOthers(i installation.Installation) bool {
 	return o.Places.UID == 0 && (o.Places.Sudo || i.Server != nil && i.Server.UID != 0)
 }
 
-// checkVariable refuses to take GGML_BACKEND_PATH, which has one value only, from something else.
+// checkVariable refuses to overwrite GGML_BACKEND_PATH, which holds one path only.
 func (o Options) checkVariable(t target, r *Result) error {
 	u, s := t.ollama.Unit, t.ollama.Server
 	ours := func(path string) bool { return filepath.Base(path) == LibraryName }
 	if o.IntoLib {
 		if s != nil && u == nil && ours(s.BackendPath) {
-			r.Notes = append(r.Notes, "the running server has GGML_BACKEND_PATH="+s.BackendPath+": start it without, or the plug-in is there twice")
+			r.note("the running server has GGML_BACKEND_PATH=%s: start it without, or it loads the plug-in twice", s.BackendPath)
 		}
 		return nil
 	}
 	value, where := "", ""
 	switch {
-	case u != nil && ours(u.BackendPath) && filepath.Dir(u.SetBy) == u.DropIns && slices.Contains(dropInNames, filepath.Base(u.SetBy)):
-		return nil // of an earlier install, or a copy that somebody edited: ours is read after it
+	case u != nil && ours(u.BackendPath) && filepath.Dir(u.SetBy) == u.DropIns &&
+		slices.Contains(dropInNames, filepath.Base(u.SetBy)):
+		return nil // from an earlier install, or a copy that somebody edited: ours is read later
 	case u != nil && u.BackendPath != "" && u.BackendPath != t.library:
 		value, where = u.BackendPath, "by "+u.SetBy
 	case s != nil && s.BackendPath != "" && !ours(s.BackendPath):
@@ -210,13 +221,14 @@ func (o Options) checkVariable(t target, r *Result) error {
 		"leave it and place the plug-in beside Ollama's libraries: fh-ollama install --into-lib")
 }
 
-// dropIn is the content of the file that tells systemd of the library at path.
+// dropIn is the text of a drop-in by which a service loads the library at path.
 func dropIn(path string) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(path)
-	return "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" + quoted + "\"\n"
+	return "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" +
+		quoted + "\"\n"
 }
 
-// sudo is how to do with another user's rights what this one may not.
+// sudo is the command that does as root what this user may not do.
 func (o Options) sudo(t target, library string) string {
 	command := "run: sudo " + commandline.Quote(o.Program) + " install"
 	if o.IntoLib {
@@ -232,25 +244,25 @@ func (o Options) sudo(t target, library string) string {
 	return command
 }
 
-// next tells the user how to get from here to a faster model.
+// next adds the commands that lead from here to a faster model.
 func (o Options) next(t target, r *Result) {
 	u, s := t.ollama.Unit, t.ollama.Server
 	has := s != nil && s.Readable && s.BackendPath == t.library
 	switch {
 	case o.IntoLib:
 		if s != nil {
-			r.Notes = append(r.Notes, "models that run now have the plug-in when they are loaded again, e.g. after `ollama stop NAME`")
+			r.note("models that run now get the plug-in when they are loaded again, such as after `ollama stop NAME`")
 		}
-	case has: // each model is run by a new process, which loads the library as it is then
+	case has: // each model is run by a new process, which loads the new library
 	case u != nil:
 		r.Next = append(r.Next, o.restart(*u))
 	default:
 		switch {
 		case s == nil:
 		case s.Readable:
-			r.Notes = append(r.Notes, fmt.Sprintf("the server that runs now (process %d) has no plug-in: stop it and start it as below", s.PID))
+			r.note("the server that runs now (process %d) has no plug-in: stop it and start it as below", s.PID)
 		default:
-			r.Notes = append(r.Notes, fmt.Sprintf("a server of another user runs (process %d), for which nothing is changed", s.PID))
+			r.note("a server of another user runs (process %d); nothing is changed for it", s.PID)
 		}
 		r.Next = append(r.Next, ServeCommand(o.Places, t.ollama.Program, t.library))
 	}
@@ -258,7 +270,7 @@ func (o Options) next(t target, r *Result) {
 	r.Next = append(r.Next, program+" create NAME-flashhead --from NAME", program+" doctor")
 }
 
-// restart is the command line that starts the service u anew, for the user who called this program.
+// restart is the command that restarts the service u, for the user who called this program.
 func (o Options) restart(u installation.Unit) string {
 	if o.Places.Sudo && !u.User {
 		return u.Restart("sudo ")
@@ -266,7 +278,7 @@ func (o Options) restart(u installation.Unit) string {
 	return u.Restart("")
 }
 
-// ServeCommand is the command line that starts the Ollama with this program with the plug-in at library.
+// ServeCommand is the command that starts an Ollama, given by its executable, with the plug-in at library.
 func ServeCommand(places installation.Places, program, library string) string {
 	if places.Named("ollama") == program {
 		program = "ollama"

@@ -40,7 +40,8 @@ func (m machine) service() { m.Service(unitFile, m.Path("usr/local/bin/ollama"))
 
 // serve describes a server that runs with these variables.
 func (m machine) serve(env ...string) {
-	m.Serve(installationtest.Server{PID: 70, UID: m.Options.Places.UID, Program: m.Path("usr/local/bin/ollama"), Group: "/", Env: env})
+	m.Serve(installationtest.Server{PID: 70, UID: m.Options.Places.UID, Program: m.Path("usr/local/bin/ollama"),
+		Group: "/", Env: env})
 }
 
 // serveAs describes a server of the user with this number.
@@ -153,7 +154,8 @@ func TestUser(t *testing.T) {
 		t.Error("a dry run has removed something")
 	}
 	m.DryRun = false
-	shows(t, m.uninstall(), "removed "+m.Path(userLibrary), "note start `ollama serve` without GGML_BACKEND_PATH from now on")
+	shows(t, m.uninstall(), "removed "+m.Path(userLibrary),
+		"note start `ollama serve` without GGML_BACKEND_PATH from now on")
 	if after := m.Tree(); after != before {
 		t.Errorf("before\n%safter\n%s", before, after)
 	}
@@ -174,11 +176,14 @@ func TestService(t *testing.T) {
 	m.service()
 	before := m.Tree()
 	m.DryRun = true
-	shows(t, m.install(), "would place "+m.Path(dropInFile), "[Service]", `Environment="GGML_BACKEND_PATH=`+m.Path(systemLibrary)+`"`)
+	shows(t, m.install(), "would place "+m.Path(dropInFile), "[Service]",
+		`Environment="GGML_BACKEND_PATH=`+m.Path(systemLibrary)+`"`)
 	m.DryRun = false
 	shows(t, m.install(), "found Ollama 0.34.2 at "+m.Path("usr/local/bin/ollama")+", systemd's ollama.service",
-		"placed "+m.Path(systemLibrary), "placed "+m.Path(dropInFile), "next systemctl daemon-reload && systemctl restart ollama")
-	want := "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" + m.Path(systemLibrary) + "\"\n"
+		"placed "+m.Path(systemLibrary), "placed "+m.Path(dropInFile),
+		"next systemctl daemon-reload && systemctl restart ollama")
+	want := "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" +
+		m.Path(systemLibrary) + "\"\n"
 	if got := m.Read(dropInFile); got != want {
 		t.Errorf("drop-in:\n%s", got)
 	}
@@ -225,7 +230,8 @@ func TestBeside(t *testing.T) {
 	m := newMachine(t)
 	before := m.Tree()
 	m.IntoLib = true
-	shows(t, m.install(), "placed "+m.Path(besideLibrary), "next '/opt/fh ollama/fh-ollama' create NAME-flashhead --from NAME")
+	shows(t, m.install(), "placed "+m.Path(besideLibrary),
+		"next '/opt/fh ollama/fh-ollama' create NAME-flashhead --from NAME")
 	m.Remove(besideLibrary) // as Ollama's installer does
 	shows(t, m.install(), "placed "+m.Path(besideLibrary))
 	m.Library = libraryV2(t)
@@ -288,55 +294,18 @@ func TestChangedFile(t *testing.T) {
 	m.install()
 	m.Write(dropInFile, m.Read(dropInFile)+"Environment=FLASHHEAD_PROBES=512\n", 0o644)
 	m.Library = libraryV2(t) // an update keeps the user's settings
-	shows(t, m.install(), "updated "+m.Path(systemLibrary), "kept "+m.Path(dropInFile)+": it was changed since, and does what it has to")
+	shows(t, m.install(), "updated "+m.Path(systemLibrary),
+		"kept "+m.Path(dropInFile)+": it was changed since, and does what it has to")
 	m.Write(systemLibrary, "something else", 0o644)
 	m.refused(systemLibrary+" was changed since it was installed", "move it away")
 	shows(t, m.uninstall(),
 		"kept "+m.Path(systemLibrary)+": it was changed since it was installed; remove it yourself if it is not needed",
-		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing else is in it")
+		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or "+
+			"the file if nothing else is in it")
 	if m.Read(systemLibrary) != "something else" || !strings.Contains(m.Read(dropInFile), "PROBES") {
 		t.Error("a changed file is gone")
 	}
 	if m.Exists("usr/local/lib/fh-ollama/" + receiptName) {
 		t.Error("the receipt is left")
-	}
-}
-
-// TestInterruptedUpdate: whichever of the two versions an interruption has left is ours.
-func TestInterruptedUpdate(t *testing.T) {
-	for _, written := range []bool{false, true} {
-		m := newMachine(t)
-		before := m.Tree()
-		m.install()
-		m.Library = libraryV2(t)
-		ollama, err := m.find(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		to, err := m.target(ollama)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w, err := m.plan(to, m.Library)
-		if err == nil {
-			err = w.record()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if written {
-			m.Write(userLibrary, read(t, m.Library), 0o644)
-		}
-		again := m.install() // goes on, whichever it finds
-		if m.Read(userLibrary) != read(t, m.Library) {
-			t.Errorf("not updated:\n%s", again)
-		}
-		if err := w.record(); err != nil {
-			t.Fatal(err)
-		}
-		m.uninstall()
-		if after := m.Tree(); after != before {
-			t.Errorf("before\n%safter\n%s", before, after)
-		}
 	}
 }

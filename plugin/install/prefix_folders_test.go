@@ -23,16 +23,6 @@ func TestParents(t *testing.T) {
 	}
 }
 
-// An installation that fails leaves no folder.
-func TestParentsOfFailure(t *testing.T) {
-	above := t.TempDir()
-	_, err := Prefix(cancelled(t), PrefixOptions{From: built(t, first), Dir: filepath.Join(above, "a", "b")})
-	if err == nil {
-		t.Error("it went on")
-	}
-	expect(t, above, map[string]string{".": "/"})
-}
-
 // Folders of files that an upgrade removes go with them.
 func TestFolderOfOldFiles(t *testing.T) {
 	dir := t.TempDir()
@@ -46,12 +36,13 @@ func TestFolderOfOldFiles(t *testing.T) {
 }
 
 // What a killed run left goes with the next one, also if there is nothing else to do, and with uninstall.
-func TestPrefixLeftovers(t *testing.T) {
+func TestLeftovers(t *testing.T) {
 	for _, again := range []bool{true, false} {
 		above := t.TempDir()
 		dir := filepath.Join(above, "flashhead")
 		installPrefix(t, built(t, first), dir)
-		lay(t, dir, map[string]string{"bin/.ollama.partial-ABCDEFGH": "half a file", share + "/." + receiptName + ".partial-ABCDEFGH": "{"})
+		lay(t, dir, map[string]string{"bin/.ollama.partial-ABCDEFGH": "half a file",
+			share + "/." + receiptName + ".partial-ABCDEFGH": "{"})
 		if again {
 			if n := installPrefix(t, built(t, first), dir).Changed; n != 0 {
 				t.Errorf("%d files changed", n)
@@ -60,8 +51,10 @@ func TestPrefixLeftovers(t *testing.T) {
 				t.Error("what the killed run left is still there")
 			}
 		}
+		lay(t, dir, map[string]string{"bin/.ollama.partial-mine": "theirs"})
 		uninstallPrefix(t, dir)
-		expect(t, above, map[string]string{".": "/"})
+		expect(t, above, map[string]string{".": "/", "flashhead": "/", "flashhead/bin": "/",
+			"flashhead/bin/.ollama.partial-mine": "theirs"})
 	}
 }
 

@@ -32,18 +32,21 @@ func rewrite(t *testing.T, dir string, change func(r *receipt)) {
 	}
 }
 
-// Whatever a receipt calls a folder, no file, no link and no folder of somebody else's is removed, nor opened for others.
+// Whatever a receipt calls a folder, no file, no link and no folder of somebody else's is removed, nor opened for
+// others.
 func TestReceiptOfAnything(t *testing.T) {
 	parent := t.TempDir()
 	lay(t, parent, map[string]string{"outside/secret": "theirs"})
 	dir := filepath.Join(parent, "flashhead")
 	installPrefix(t, built(t, first), dir)
-	lay(t, dir, map[string]string{"note": "theirs", "link": "-> note", "lib/file": "theirs", "lib/out": "-> ../../outside"})
+	lay(t, dir, map[string]string{"note": "theirs", "link": "-> note", "lib/file": "theirs",
+		"lib/out": "-> ../../outside"})
 	if err := os.MkdirAll(filepath.Join(dir, "empty"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	rewrite(t, dir, func(r *receipt) {
-		r.Folders = append(r.Folders, "note", "link", "empty", "lib/file", "lib/out", "../outside", "../outside/secret", "/etc/hostname")
+		r.Folders = append(r.Folders, "note", "link", "empty", "lib/file", "lib/out", "../outside", "../outside/secret",
+			"/etc/hostname")
 		r.Folders = append(r.Folders, above(9), above(1))
 	})
 	installPrefix(t, built(t, second), dir)
@@ -54,8 +57,10 @@ func TestReceiptOfAnything(t *testing.T) {
 		r.Folders = append(r.Folders, "note", "link", "empty", "lib/file", "lib/out", "../outside/secret")
 	})
 	uninstallPrefix(t, dir)
-	expect(t, parent, map[string]string{".": "/", "outside": "/", "outside/secret": "theirs", "flashhead": "/", "flashhead/note": "theirs",
-		"flashhead/link": "-> note", "flashhead/empty": "/", "flashhead/lib": "/", "flashhead/lib/file": "theirs", "flashhead/lib/out": "-> ../../outside"})
+	expect(t, parent, map[string]string{".": "/", "outside": "/", "outside/secret": "theirs", "flashhead": "/",
+		"flashhead/note": "theirs",
+		"flashhead/link": "-> note", "flashhead/empty": "/", "flashhead/lib": "/", "flashhead/lib/file": "theirs",
+		"flashhead/lib/out": "-> ../../outside"})
 }
 
 // A prefix that is a link keeps it.
@@ -80,8 +85,8 @@ func TestUninstallLooksFirst(t *testing.T) {
 	expect(t, dir, before)
 }
 
-// What lies behind a link that somebody put in the place of a folder is not ours, and does not keep the rest from going;
-// nor does what an interrupted run has removed already.
+// What lies behind a link that somebody put in the place of a folder is not ours, and does not keep the rest from
+// going; nor does what an interrupted run has removed already.
 func TestUninstallOfWhatWasMoved(t *testing.T) {
 	above, away := t.TempDir(), t.TempDir()
 	dir := filepath.Join(above, "flashhead")
@@ -100,7 +105,8 @@ func TestUninstallOfWhatWasMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := uninstallPrefix(t, dir)
-	if !slices.Equal(got.Kept, []string{lib}) || got.Removed == 0 || got.Removed != dry.Removed || !slices.Equal(got.Kept, dry.Kept) {
+	if !slices.Equal(got.Kept, []string{lib}) || got.Removed == 0 || got.Removed != dry.Removed ||
+		!slices.Equal(got.Kept, dry.Kept) {
 		t.Errorf("%+v, and before %+v", got, dry)
 	}
 	expect(t, away, moved)
@@ -119,4 +125,19 @@ func TestUninstallOfWhatWasReplaced(t *testing.T) {
 		t.Errorf("kept %q", got.Kept)
 	}
 	expect(t, dir, map[string]string{".": "/", "lib": "theirs"})
+}
+
+// A prefix with a receipt of format 1 is updated and uninstalled.
+func TestOldReceipt(t *testing.T) {
+	for _, update := range []bool{false, true} {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "opt", "flashhead")
+		lay(t, dir, map[string]string{"bin/ollama": "program 1", receiptPath: `{"schema": 1, "above": 1, "folders": [".", "bin", "share", "share/fh-ollama"],
+			"files": [{"name": "bin/ollama", "sum": "` + sumOf(file{data: []byte("program 1")}) + `"}]}`})
+		if update {
+			installPrefix(t, built(t, second), dir)
+		}
+		uninstallPrefix(t, dir)
+		expect(t, parent, map[string]string{".": "/"})
+	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // All users may enter, read and run what is installed, whatever the umask of whoever built and installed it.
-func TestPrefixModes(t *testing.T) {
+func TestModes(t *testing.T) {
 	above := t.TempDir()
 	defer syscall.Umask(syscall.Umask(0o077))
 	from, dir := built(t, first), filepath.Join(above, "opt", "flashhead")
@@ -93,7 +93,8 @@ func TestAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := laid(t, dir)
-	if _, err := Prefix(t.Context(), PrefixOptions{From: built(t, second), Dir: dir}); err == nil || !strings.Contains(err.Error(), "at work") {
+	if _, err := Prefix(t.Context(), PrefixOptions{From: built(t, second), Dir: dir}); err == nil ||
+		!strings.Contains(err.Error(), "at work") {
 		t.Errorf("a second install: %v", err)
 	}
 	if _, err := UninstallPrefix(dir, false); err == nil || !strings.Contains(err.Error(), "at work") {

@@ -23,7 +23,8 @@ func TestEditedService(t *testing.T) {
 			t.Fatalf("an upgrade: %+v, %v", r, err)
 		}
 		got := laid(t, dir)
-		if got[unitName] != "edited" || !strings.Contains(got[besideName], c.service) || got["bin/ollama"] != c.files["bin/ollama"] {
+		if got[unitName] != "edited" || !strings.Contains(got[besideName], c.service) ||
+			got["bin/ollama"] != c.files["bin/ollama"] {
 			t.Errorf("after an upgrade the service is %q, beside it %q", got[unitName], got[besideName])
 		}
 	}
@@ -31,14 +32,16 @@ func TestEditedService(t *testing.T) {
 	if r := uninstallPrefix(t, dir); !slices.Equal(r.Kept, kept) {
 		t.Errorf("kept %q", r.Kept)
 	}
-	expect(t, above, map[string]string{".": "/", "flashhead": "/", "flashhead/share": "/", "flashhead/share/fh-ollama": "/", "flashhead/" + unitName: "edited"})
+	expect(t, above, map[string]string{".": "/", "flashhead": "/", "flashhead/share": "/",
+		"flashhead/share/fh-ollama": "/", "flashhead/" + unitName: "edited"})
 
 	// afterwards it is nobody's, and stays
 	if r := installPrefix(t, built(t, first), dir); r.Beside == "" {
 		t.Errorf("a new installation: %+v", r)
 	}
 	uninstallPrefix(t, dir)
-	expect(t, above, map[string]string{".": "/", "flashhead": "/", "flashhead/share": "/", "flashhead/share/fh-ollama": "/", "flashhead/" + unitName: "edited"})
+	expect(t, above, map[string]string{".": "/", "flashhead": "/", "flashhead/share": "/",
+		"flashhead/share/fh-ollama": "/", "flashhead/" + unitName: "edited"})
 }
 
 // Who takes an edit back, or takes over what lies beside, has one service again.
@@ -57,7 +60,8 @@ func TestServiceAsBefore(t *testing.T) {
 			ours = laid(t, dir)[besideName]
 		}
 		lay(t, dir, map[string]string{unitName: ours})
-		if r, err = Prefix(t.Context(), PrefixOptions{From: built(t, second), Dir: dir, Service: []string{"User=ann"}}); err != nil || r.Beside != "" {
+		if r, err = Prefix(t.Context(), PrefixOptions{From: built(t, second), Dir: dir,
+			Service: []string{"User=ann"}}); err != nil || r.Beside != "" {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		got := laid(t, dir)

@@ -68,7 +68,8 @@ func laid(t *testing.T, dir string) map[string]string {
 func built(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	manifest, err := json.Marshal(map[string]any{"ollama": "0.34.2+flashhead.0.1.0", "files": slices.Sorted(maps.Keys(files))})
+	manifest, err := json.Marshal(map[string]any{"ollama": "0.34.2+flashhead.0.1.0",
+		"files": slices.Sorted(maps.Keys(files))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,8 @@ func TestInstallUpdateUninstall(t *testing.T) {
 				t.Errorf("%s of the older version is left", name)
 			}
 		}
-		if unit := got[share+"/ollama-flashhead.service"]; !strings.Contains(unit, "ExecStart=\""+dir+"/bin/ollama\" serve\n") {
+		if unit := got[share+"/ollama-flashhead.service"]; !strings.Contains(unit,
+			"ExecStart=\""+dir+"/bin/ollama\" serve\n") {
 			t.Errorf("the service is\n%s", unit)
 		}
 	}
@@ -182,7 +184,8 @@ func TestRefusesWhatIsNotOurs(t *testing.T) {
 		there map[string]string
 		want  string // part of the error
 	}{
-		"a stock Ollama":       {map[string]string{"bin/ollama": "stock"}, "bin/ollama exists and was not installed by fh-ollama"},
+		"a stock Ollama": {map[string]string{"bin/ollama": "stock"},
+			"bin/ollama exists and was not installed by fh-ollama"},
 		"the very same file":   {map[string]string{"bin/ollama": "program 1"}, "bin/ollama exists"},
 		"a link":               {map[string]string{"bin/ollama": "-> /usr/bin/ollama"}, "bin/ollama exists"},
 		"a folder":             {map[string]string{"bin/ollama/x": ""}, "bin/ollama exists"},
@@ -293,7 +296,7 @@ func planned(t *testing.T, root *os.Root, from string) *work {
 }
 
 // An update that a power cut ends after any number of files can be repeated, and taken away.
-func TestInterruptedPrefix(t *testing.T) {
+func TestInterruptedUpdate(t *testing.T) {
 	old, update := built(t, first), built(t, second)
 	for placed := 0; placed <= len(second)+2; placed++ {
 		for _, again := range []bool{true, false} {

@@ -19,15 +19,17 @@ type PrefixRemoval struct {
 
 const repeat = "give yourself permission there and run the same command again"
 
-// UninstallPrefix removes what Prefix has installed in dir, unless somebody changed it since, and the folders that Prefix
-// created and that are empty then. It can be repeated, whatever stops it. It is an error if nothing is installed there.
+// UninstallPrefix removes what Prefix has installed in dir, unless somebody changed it since, and the folders that
+// Prefix created and that are empty then. It can be repeated, whatever stops it. It is an error if nothing is installed
+// there.
 func UninstallPrefix(dir string, dryRun bool) (PrefixRemoval, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return PrefixRemoval{}, err
 	}
 	result := PrefixRemoval{Dir: dir}
-	none := hint.New(fmt.Sprintf("no fh-ollama is installed in %s", dir), "give the folder that was given to `fh-ollama install --prefix`")
+	none := hint.New(fmt.Sprintf("no fh-ollama is installed in %s", dir),
+		"give the folder that was given to `fh-ollama install --prefix`")
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return result, none

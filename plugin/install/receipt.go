@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,22 +19,22 @@ import (
 // schema is the version of the receipt's format.
 const schema = 2
 
-// receipt lists what was installed and not yet removed: in a prefix, for one user, or for the system.
+// receipt lists what is installed: in a prefix, or of the plug-in for a user or for the system.
 type receipt struct {
 	Schema   int      `json:"schema"`
 	Installs []Placed `json:"installs,omitempty"` // of the plug-in
 	Files    []made   `json:"files"`
-	// Folders were created, the outer before the inner. In a prefix "." is the prefix, and ".." the folder above.
+	// Folders were created too, the outer before the inner. "." is the prefix, and ".." the folder above it.
 	Folders []string `json:"folders,omitempty"`
 
 	in   place
 	path string
-	read []byte // as it was read, nil for none
+	read []byte // the file as it was read, nil for none
 }
 
 // Placed is the plug-in of one Ollama.
 type Placed struct {
-	Ollama  string   `json:"ollama"`         // path of the program
+	Ollama  string   `json:"ollama"`         // path of the executable
 	Library string   `json:"library"`        // path of the plug-in
 	Beside  bool     `json:"beside"`         // it lies beside Ollama's libraries, not in GGML_BACKEND_PATH
 	Unit    string   `json:"unit,omitempty"` // the systemd service that loads it
@@ -46,14 +46,14 @@ type Placed struct {
 type made struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"` // see contentSum
-	// Was is the sum of what is being replaced: after an interruption the file may be either.
+	// Was is the sum of the file that is being replaced. After an interruption either may be there.
 	Was string `json:"was,omitempty"`
 }
 
 // readReceipt reads a receipt; one that does not exist is empty. way says what to do about one that cannot be read.
-func readReceipt(in place, path, way string) (*receipt, error) {
-	r := &receipt{Schema: schema, in: in, path: path}
-	data, err := in.ReadFile(path)
+func readReceipt(in place, name, way string) (*receipt, error) {
+	r := &receipt{Schema: schema, in: in, path: name}
+	data, err := in.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -65,18 +65,18 @@ func readReceipt(in place, path, way string) (*receipt, error) {
 		err = r.convert(data)
 	}
 	if err != nil {
-		return nil, hint.Wrap(fmt.Errorf("the receipt %s cannot be read: %w", at(in, path), err), way)
+		return nil, hint.Wrap(fmt.Errorf("the receipt %s cannot be read: %w", at(in, name), err), way)
 	}
 	if r.Schema != schema {
-		return nil, hint.New(fmt.Sprintf("the receipt %s has format %d, this program knows %d", at(in, path), r.Schema, schema),
-			"use the fh-ollama that wrote it, or a newer one")
+		cause := fmt.Sprintf("the receipt %s has format %d, this program knows %d", at(in, name), r.Schema, schema)
+		return nil, hint.New(cause, "use the fh-ollama that wrote it, or a newer one")
 	}
 	// Other folders are not ours to remove, whatever the receipt says.
 	r.Folders = slices.DeleteFunc(r.Folders, func(dir string) bool { return !r.holds(dir) })
 	return r, nil
 }
 
-// convert reads what format 1 had other names for, in a prefix.
+// convert reads what had other names in format 1, in a prefix.
 func (r *receipt) convert(data []byte) error {
 	var old struct {
 		Files []struct{ Name, Sum string }
@@ -97,19 +97,13 @@ func (r *receipt) convert(data []byte) error {
 	return nil
 }
 
-// holds tells whether a folder has the receipt or a file of the receipt in it.
+// holds tells whether the receipt or one of its files is in folder.
 func (r *receipt) holds(folder string) bool {
-	_, prefix := r.in.(*os.Root)
-	if prefix && outside(folder) {
+	if _, ok := r.in.(*os.Root); ok && outside(folder) {
 		return true
 	}
-	separator := string(filepath.Separator)
-	if prefix {
-		separator = "/"
-	}
-	above := func(path string) bool { return strings.HasPrefix(path, folder+separator) }
-	return folder == filepath.ToSlash(filepath.Clean(folder)) &&
-		(above(r.path) || slices.ContainsFunc(r.Files, func(m made) bool { return above(m.Path) }))
+	inside := func(name string) bool { return strings.HasPrefix(name, folder+"/") }
+	return folder == path.Clean(folder) && slices.ContainsFunc(append(r.paths(), r.path), inside)
 }
 
 // save writes the receipt, or removes it when it lists nothing.
@@ -138,7 +132,6 @@ func (r *receipt) file(path string) *made {
 	return nil
 }
 
-// paths returns those of all files.
 func (r *receipt) paths() []string {
 	var paths []string
 	for _, m := range r.Files {
@@ -147,7 +140,7 @@ func (r *receipt) paths() []string {
 	return paths
 }
 
-// is tells whether sum is that of the file as it was installed.
+// is tells whether a file with this sum is as it was installed.
 func (m made) is(sum string) bool { return sum == m.SHA256 || m.Was != "" && sum == m.Was }
 
 // contentSum identifies what a file holds: the SHA-256 of its content, "link:" and the target of a symbolic link, or ""

@@ -69,7 +69,8 @@ func (r *receipt) removals(paths []string) (map[string]Change, error) {
 		default:
 			note := "it was changed since it was installed; remove it yourself if it is not needed"
 			if slices.Contains(dropInNames, filepath.Base(path)) {
-				note = "it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing else is in it"
+				note = "it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing " +
+					"else is in it"
 			}
 			planned[path] = Change{Verb: "keep", Path: at(r.in, path), Note: note}
 		}

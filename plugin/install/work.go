@@ -2,51 +2,45 @@ package install
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 )
 
-// work is one installation, planned before anything is changed.
+// work is an installation, planned before anything is changed.
 type work struct {
 	in      place
-	own     *receipt   // of what is installed, as it will be
-	others  []*receipt // that list the same Ollama, as they will be
-	files   []file
-	removes []string // ours, and no longer needed
-	folders []string // to be created, the outer first
-	kept    []Change
+	own     *receipt   // as it will be
+	others  []*receipt // as they will be; they list the same Ollama
+	files   []file     // with those that are up to date
+	removes []string   // ours, and no longer needed
+	folders []string   // to be created, the outer before the inner
+	kept    []Change   // files of ours that somebody edited
 
-	library string // the file that try judges; "" for none
-	beside  bool   // it is loaded by its name, and judged again when it has that
+	library string // path of the first file, if try judges it; otherwise ""
+	beside  bool   // llama.cpp loads the library by its name, so try judges it again under that name
 	try     func(path string, beside bool) (said string, err error)
 	said    string
 }
 
-// file is one that is installed.
+// file is a file to install. add sets the fields of the second part.
 type file struct {
 	path string
-	data []byte // of a regular file
+	data []byte
 	mode fs.FileMode
-	link string // target of a symbolic link
-	text bool   // a dry run shows it
+	link string // target of a symbolic link, "" for a regular file
+	text bool   // a dry run shows its content
 
-	sum   string
-	was   string // sum of what is there
-	shut  bool   // what is there is the same, but its mode lacks something
-	stage string // temporary name
+	sum   string // see contentSum
+	was   string // sum of the present file
+	shut  bool   // the present file lacks permissions
+	stage string // temporary name, "" for none
 }
 
 // differs tells whether f has to be written.
 func (f file) differs() bool { return f.sum != f.was || f.shut }
 
-// takenError says that a path is taken by a file that is not, or no longer, as it was installed.
+// takenError is for a path where somebody else's file is, or ours that was changed.
 type takenError struct {
 	path   string
 	listed bool
@@ -59,7 +53,7 @@ func (e takenError) Error() string {
 	return e.path + " exists and was not installed by fh-ollama"
 }
 
-// add plans a file. One that exists must be ours.
+// add plans a file. If the path exists, it must be ours and unchanged.
 func (w *work) add(f file) error {
 	var err error
 	if f.was, err = contentSum(w.in, f.path); err != nil {
@@ -87,17 +81,17 @@ func (w *work) needFolder(dir string) {
 	}
 }
 
-// do writes the receipt first, so that uninstall knows whatever happens. It stages all files beside their places, has the
-// library tried, and renames them. An error before that changes nothing; after one later, a second run completes the work.
+// do installs, in this order:
+//
+//  1. It writes the receipt, so that uninstall knows of all that follows.
+//  2. It writes every file under a temporary name, and tries the library.
+//  3. It renames the files, and tries a library that llama.cpp loads by its name.
+//  4. It removes what is no longer needed, and writes the final receipt.
+//
+// A failed trial, or an error before 3, leaves all as before. After a later error the next run completes the work.
 func (w *work) do(ctx context.Context) error {
 	before, err := w.prepare(ctx)
-	defer func() {
-		for _, f := range w.files {
-			if f.stage != "" {
-				w.in.Remove(f.stage)
-			}
-		}
-	}()
+	defer w.discard()
 	if err != nil {
 		w.takeBack()
 		return err
@@ -130,7 +124,7 @@ func (w *work) do(ctx context.Context) error {
 	return nil
 }
 
-// prepare does all that comes before the first file changes, and returns the library as it was, nil for none.
+// prepare does steps 1 and 2, and returns the present library, nil for none.
 func (w *work) prepare(ctx context.Context) (before *file, err error) {
 	if err := makeFolders(w.in, missing(w.in, dirOf(w.in, w.own.path))); err != nil {
 		return nil, err
@@ -169,7 +163,7 @@ func (w *work) prepare(ctx context.Context) (before *file, err error) {
 	return before, nil
 }
 
-// record writes the receipt of what is about to be done.
+// record writes the receipt of what is about to be installed.
 func (w *work) record() error {
 	sweep(w.in, w.own.path)
 	for _, f := range w.files {
@@ -191,13 +185,19 @@ func (w *work) record() error {
 	return w.own.save()
 }
 
-// takeBack restores the receipt and removes folders that were created. What fails stays in the receipt.
-func (w *work) takeBack() {
+// discard removes staged files that did not get their names.
+func (w *work) discard() {
 	for i := range w.files {
-		if f := &w.files[i]; f.stage != "" && w.in.Remove(f.stage) == nil {
+		if f := &w.files[i]; f.stage != "" {
+			w.in.Remove(f.stage)
 			f.stage = ""
 		}
 	}
+}
+
+// takeBack restores the receipt and removes folders that were created.
+func (w *work) takeBack() {
+	w.discard()
 	var err error
 	if w.own.read != nil {
 		err = replace(w.in, file{path: w.own.path, data: w.own.read, mode: 0o644})
@@ -206,108 +206,5 @@ func (w *work) takeBack() {
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		removeEmpty(w.in, w.folders)
-	}
-}
-
-// refused returns an error if this user may not do all of it.
-func (w *work) refused() error {
-	var paths []string
-	for _, f := range w.files {
-		if f.differs() {
-			paths = append(paths, f.path)
-		}
-	}
-	paths = append(paths, w.removes...)
-	for _, r := range append(w.others, w.own) {
-		paths = append(paths, r.path)
-	}
-	for _, path := range paths {
-		if dir := nearest(path); !mayWrite(dir) {
-			return fmt.Errorf("you may not write into %s", dir)
-		}
-	}
-	return nil
-}
-
-func (w *work) changes() []Change {
-	var all []Change
-	for _, f := range w.files {
-		c := Change{Verb: "place", Path: f.path}
-		if f.text {
-			c.Text = string(f.data)
-		}
-		switch {
-		case !f.differs():
-			c.Verb, c.Note, c.Text = "keep", "it is up to date", ""
-		case f.was != "":
-			c.Verb = "update"
-		}
-		all = append(all, c)
-	}
-	all = append(all, w.kept...)
-	for _, path := range w.removes {
-		all = append(all, Change{Verb: "remove", Path: path})
-	}
-	return all
-}
-
-// replace writes f under a temporary name and renames it.
-func replace(in place, f file) error {
-	tmp, err := stage(in, f)
-	if err != nil {
-		return err
-	}
-	if err := in.Rename(tmp, f.path); err != nil {
-		in.Remove(tmp)
-		return err
-	}
-	return nil
-}
-
-// stage writes f under a temporary name beside its own, which neither systemd nor llama.cpp loads by itself. Its mode does
-// not depend on the umask: a service has a user of its own.
-func stage(in place, f file) (tmp string, err error) {
-	tmp = strings.TrimSuffix(f.path, filepath.Base(f.path)) + partialPrefix(f.path) + rand.Text()[:8]
-	if f.link != "" {
-		return tmp, in.Symlink(f.link, tmp)
-	}
-	out, err := in.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
-	if err != nil {
-		return "", err
-	}
-	_, err = out.Write(f.data)
-	if err == nil {
-		err = out.Chmod(f.mode)
-	}
-	if err == nil {
-		err = out.Sync()
-	}
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		in.Remove(tmp)
-		return "", err
-	}
-	return tmp, nil
-}
-
-func partialPrefix(path string) string { return "." + filepath.Base(path) + ".partial-" }
-
-var partialSuffix = regexp.MustCompile(`^[A-Z2-7]{8}$`)
-
-// sweep removes what killed writers of the file at path left. The caller holds the lock, so nobody else writes.
-func sweep(in place, path string) {
-	dir, err := in.Open(dirOf(in, path))
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	entries, _ := dir.ReadDir(-1)
-	for _, e := range entries {
-		suffix, found := strings.CutPrefix(e.Name(), partialPrefix(path))
-		if found && partialSuffix.MatchString(suffix) && !e.IsDir() {
-			in.Remove(strings.TrimSuffix(path, filepath.Base(path)) + e.Name())
-		}
 	}
 }

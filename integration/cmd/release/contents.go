@@ -31,21 +31,21 @@ type entry struct {
 	link string
 }
 
-// contents is what is released.
+// contents is what the archive holds.
 type contents struct {
 	build    install.Build
 	entries  []entry
 	programs []program
-	extra    []string // names that are no part of the build
+	extra    []string // names that are not part of the build
 }
 
-// program is one of the Go programs, and what it was made from.
+// program is a Go program and what it was built from.
 type program struct {
 	name string
 	info *buildinfo.BuildInfo
 }
 
-// collect reads the build and the licences of the Go modules in it.
+// collect reads the build and the licenses of its Go modules.
 func collect(ctx context.Context, o options) (*contents, error) {
 	c := &contents{}
 	var err error
@@ -91,7 +91,7 @@ func (c *contents) extend(entries ...entry) {
 	}
 }
 
-// manifest adds the list of the files that are no part of the build, for `fh-ollama install --prefix`.
+// manifest adds the list of the files that are not part of the build, for `fh-ollama install --prefix`.
 func (c *contents) manifest() error {
 	slices.Sort(c.extra)
 	data, err := json.MarshalIndent(map[string]any{"files": c.extra}, "", "  ")
@@ -102,7 +102,7 @@ func (c *contents) manifest() error {
 	return nil
 }
 
-// name is that of the archive: program, version, system and processor.
+// name is the archive's: program, version, system and architecture.
 func (c *contents) name() string {
 	settings := map[string]string{}
 	for _, s := range c.programs[0].info.Settings {
@@ -111,7 +111,7 @@ func (c *contents) name() string {
 	return fmt.Sprintf("fh-ollama-%s-%s-%s", c.build.FHOllama, settings["GOOS"], settings["GOARCH"])
 }
 
-// private returns an error if a file names one of the folders.
+// private returns an error if a file contains the path of one of folders.
 func (c *contents) private(folders []string) error {
 	for _, e := range c.entries {
 		for _, folder := range folders {
@@ -124,7 +124,7 @@ func (c *contents) private(folders []string) error {
 	return nil
 }
 
-// archive writes a .tar.gz in which nothing tells when, where and by whom it was made: names in order, one time, one owner.
+// archive writes a .tar.gz that depends on nothing else: names in order, one time, one owner.
 func (c *contents) archive(w io.Writer, top string, when time.Time) error {
 	entries := slices.Clone(c.entries)
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })

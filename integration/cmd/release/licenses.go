@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -19,31 +17,16 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// licensesDir has a folder for each Go module, with the files that its licence asks to be passed on.
+// licensesDir has a folder for each Go module, with the files that its license requires to be distributed.
 const licensesDir = "share/fh-ollama/licenses"
 
 var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)`)
 
-// modulesOf returns the modules that a program was linked from, but for its own, which has no version there.
-func modulesOf(info *buildinfo.BuildInfo) []debug.Module {
-	var list []debug.Module
-	for _, m := range info.Deps {
-		if m.Replace != nil {
-			m = m.Replace
-		}
-		list = append(list, *m)
-	}
-	return list
-}
-
-// goVersion is that of the compiler and of the standard library that is linked, e.g. "1.26.0".
-func goVersion(info *buildinfo.BuildInfo) string { return strings.TrimPrefix(info.GoVersion, "go") }
-
-// moduleDir is the folder of a module's licences in the archive. The standard library is the module "std".
+// moduleDir is the folder of a module's licenses in the archive. The standard library is the module "std".
 func moduleDir(path, version string) string { return licensesDir + "/" + path + "@" + version }
 
-// moduleLicenses reads the licences of everything that the programs were linked from in Go's module cache, and of Go itself.
-// It is an error if one has none.
+// moduleLicenses reads the licenses of Go and of all modules of the programs, from Go's module cache. It is an error if
+// one has none.
 func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
 	env, err := goEnv(ctx)
 	if err != nil {
@@ -52,10 +35,14 @@ func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
 	from := map[string]string{} // folder in the archive → folder on this machine
 	for _, p := range programs {
 		if p.info.GoVersion != env.GOVERSION {
-			return nil, hint.New(fmt.Sprintf("%s was made by %s, but %s is here", p.name, p.info.GoVersion, env.GOVERSION), "build it again")
+			return nil, hint.New(fmt.Sprintf("%s was made by %s, but %s is here", p.name, p.info.GoVersion, env.GOVERSION),
+				"build it again")
 		}
-		from[moduleDir("std", goVersion(p.info))] = env.GOROOT
-		for _, m := range modulesOf(p.info) {
+		from[moduleDir("std", strings.TrimPrefix(p.info.GoVersion, "go"))] = env.GOROOT
+		for _, m := range p.info.Deps {
+			if m.Replace != nil {
+				m = m.Replace
+			}
 			path, err := module.EscapePath(m.Path)
 			if err != nil {
 				return nil, err
@@ -79,7 +66,7 @@ func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
 	return list, nil
 }
 
-// licensesIn reads the licences at the top of the folder dir.
+// licensesIn reads the licenses at the top of the folder dir.
 func licensesIn(dir, to string) ([]entry, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -97,7 +84,8 @@ func licensesIn(dir, to string) ([]entry, error) {
 		list = append(list, entry{name: to + "/" + f.Name(), data: data, mode: 0o644})
 	}
 	if len(list) == 0 {
-		return nil, hint.New(fmt.Sprintf("no licence is found in %s", dir), "what may not be passed on cannot be released: look for it there")
+		return nil, hint.New(fmt.Sprintf("no license is found in %s", dir),
+			"what may not be passed on cannot be released: look for it there")
 	}
 	return list, nil
 }

@@ -20,7 +20,9 @@ func main() {
 	prefix := flag.String("prefix", "build/release/prefix", "`DIR` of the build")
 	out := flag.String("o", "build/release", "write to `DIR`")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/release [flags]\n\nRun it at the top of a checkout. SOURCE_DATE_EPOCH is the time in the archive, in seconds since 1970.\n\n")
+		fmt.Fprintf(flag.CommandLine.Output(),
+			"Usage: go run ./integration/cmd/release [flags]\n\nRun it at the top of a checkout. SOURCE_DATE_EPOCH is the "+
+				"time in the archive, in seconds since 1970.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -40,7 +42,8 @@ func run(ctx context.Context, prefix, out string) ([]string, error) {
 	o := options{prefix: prefix, out: out}
 	seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
 	if err != nil {
-		return nil, hint.New("SOURCE_DATE_EPOCH is not a time", "set it to the time of the released commit, e.g. `git log -1 --format=%ct`")
+		return nil, hint.New("SOURCE_DATE_EPOCH is not a time",
+			"set it to the time of the released commit, e.g. `git log -1 --format=%ct`")
 	}
 	o.time = time.Unix(seconds, 0)
 	if o.license, err = os.ReadFile("LICENSE"); err != nil {

@@ -70,7 +70,8 @@ var buildProgram = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "fh-ollama")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, "../../../cmd/fh-ollama")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file,
+		"../../../cmd/fh-ollama")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
@@ -79,7 +80,8 @@ var buildProgram = sync.OnceValues(func() ([]byte, error) {
 
 func testOptions(t *testing.T, from string) options {
 	t.Helper()
-	return options{prefix: from, out: filepath.Join(t.TempDir(), "out"), license: []byte("ours"), time: time.Unix(1700000000, 0)}
+	return options{prefix: from, out: filepath.Join(t.TempDir(), "out"), license: []byte("ours"),
+		time: time.Unix(1700000000, 0)}
 }
 
 // released makes a release and returns the path of its archive.
@@ -151,7 +153,8 @@ func check(t *testing.T, o options) {
 			t.Errorf("not installed: %v", err)
 		}
 	}
-	if out, err := exec.Command(filepath.Join(to, "bin/fh-ollama"), "uninstall", "--prefix", to).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(to, "bin/fh-ollama"), "uninstall", "--prefix",
+		to).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if _, err := os.Stat(to); err == nil {
@@ -235,9 +238,10 @@ func TestReleaseRefuses(t *testing.T) {
 			o.private = []string{"/home/somebody/cache"}
 			write(t, o.prefix, "lib/ollama/libllama.so.0", "…/home/somebody/cache/llama.cpp/src/x.cpp…")
 		}, "lib/ollama/libllama.so.0 names /home/somebody/cache"},
-		"a file missing": {func(t *testing.T, o *options) { os.Remove(filepath.Join(o.prefix, "lib/ollama/libllama.so")) }, "no such file"},
-		"no build":       {func(t *testing.T, o *options) { o.prefix = t.TempDir() }, "holds no finished build"},
-		"no Go program":  {func(t *testing.T, o *options) { write(t, o.prefix, "bin/ollama", "#!/bin/sh") }, "bin/ollama"},
+		"a file missing": {func(t *testing.T, o *options) { os.Remove(filepath.Join(o.prefix, "lib/ollama/libllama.so")) },
+			"no such file"},
+		"no build":      {func(t *testing.T, o *options) { o.prefix = t.TempDir() }, "holds no finished build"},
+		"no Go program": {func(t *testing.T, o *options) { write(t, o.prefix, "bin/ollama", "#!/bin/sh") }, "bin/ollama"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := testOptions(t, build(t, program))
@@ -251,7 +255,7 @@ func TestReleaseRefuses(t *testing.T) {
 		})
 	}
 	if _, err := licensesIn(t.TempDir(), "x"); hint.Of(err) == "" {
-		t.Errorf("a module without a licence: %v", err)
+		t.Errorf("a module without a license: %v", err)
 	}
 }
 

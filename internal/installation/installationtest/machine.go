@@ -32,7 +32,8 @@ func New(t testing.TB) Machine {
 	home := filepath.Join(root, "home/ann")
 	m := Machine{t: t, Places: installation.Places{
 		Root: root, Proc: filepath.Join(root, "proc"), Path: []string{filepath.Join(root, "usr/bin"), "."}, Home: home,
-		DataHome: filepath.Join(home, ".local/share"), ConfigHome: filepath.Join(home, ".config"), UID: os.Getuid(), Port: 11434,
+		DataHome: filepath.Join(home, ".local/share"), ConfigHome: filepath.Join(home, ".config"), UID: os.Getuid(),
+		Port: 11434,
 	}}
 	m.Write("home/ann/notes", "mine", 0o644)
 	m.Write("proc/stat", fmt.Sprintf("cpu 1 2\nbtime %d\n", Boot.Unix()), 0o644)
@@ -110,7 +111,8 @@ var Runtime = []string{installation.ServerName, "libggml-base.so.0", "libggml-cp
 // Loads is a llama-server that says what the real one says when it has loaded a converted model with the plug-in.
 const Loads = "#!/bin/sh\necho flash_head: active on CPU: output.weight\necho model loaded\n"
 
-// AddOllama makes a program below prefix that answers with version, and libraries for it; it returns the program's path.
+// AddOllama makes a program below prefix that answers with version, and libraries for it; it returns the program's
+// path.
 func (m Machine) AddOllama(prefix, version string, libraries ...string) string {
 	m.t.Helper()
 	for _, name := range libraries {
@@ -121,7 +123,8 @@ func (m Machine) AddOllama(prefix, version string, libraries ...string) string {
 		m.Write(filepath.Join(prefix, "lib/ollama", name), content, 0o755)
 	}
 	return m.Write(filepath.Join(prefix, "bin/ollama"),
-		"#!/bin/sh\necho Warning: could not connect to a running Ollama instance\necho Warning: client version is "+version+"\n", 0o755)
+		"#!/bin/sh\necho Warning: could not connect to a running Ollama instance\necho Warning: client version is "+
+			""+version+"\n", 0o755)
 }
 
 // Service describes a systemd service, in a file below the root, that starts program.
@@ -146,7 +149,8 @@ func (m Machine) Serve(s Server) {
 	dir := fmt.Sprintf("proc/%d/", s.PID)
 	m.Write(dir+"cmdline", s.Program+"\x00serve\x00", 0o644)
 	m.Write(dir+"status", fmt.Sprintf("Name:\tollama\nPPid:\t1\nUid:\t%[1]d\t%[1]d\t%[1]d\t%[1]d\n", s.UID), 0o644)
-	m.Write(dir+"stat", fmt.Sprintf("%d (olla ma) S %s%d 0", s.PID, strings.Repeat("0 ", 18), int(s.Started.Seconds()*100)), 0o644)
+	m.Write(dir+"stat", fmt.Sprintf("%d (olla ma) S %s%d 0", s.PID, strings.Repeat("0 ", 18),
+		int(s.Started.Seconds()*100)), 0o644)
 	m.Write(dir+"cgroup", "0::"+s.Group+"\n", 0o644)
 	if !s.Hidden {
 		m.Link(dir+"exe", s.Program+" (deleted)")
@@ -159,7 +163,8 @@ func (m Machine) Serve(s Server) {
 func (m Machine) Listen(uid, inode int, connected ...int) {
 	m.t.Helper()
 	const row = "   0: 0100007F:%04X 00000000:0000 %s 00000000:00000000 00:00000000 00000000 %d 0 %d 1\n"
-	text := "  sl  local_address rem_address st\n" + fmt.Sprintf(row, 22, "0A", 0, 1) + fmt.Sprintf(row, m.Places.Port, "0A", uid, inode)
+	text := "  sl  local_address rem_address st\n" + fmt.Sprintf(row, 22, "0A", 0, 1) + fmt.Sprintf(row, m.Places.Port,
+		"0A", uid, inode)
 	for _, other := range connected {
 		text += fmt.Sprintf(row, m.Places.Port, "01", uid, other)
 	}

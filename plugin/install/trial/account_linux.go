@@ -13,13 +13,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// identity is who runs llama-server; nil is this user.
+// identity is the user that runs llama-server; without a credential it is this one.
 type identity struct{ credential *syscall.Credential }
 
-// account returns who runs server: the user called name; else, for root, its owner; else this user. A user that cannot be
-// found, such as one that systemd makes when its service starts, counts as "".
+// account returns who runs server. For root that is the owner of the file if not root, else the user called name; for
+// others it is themselves. A name without a user, such as one that systemd makes when its service starts, counts as "".
 func account(name, server string) (identity, error) {
-	owner := 0 // of another user, if there is one: the program is run with the rights of that user alone
+	owner := 0 // another user's program is run with the rights of that user alone
 	for _, path := range []string{filepath.Dir(server), server} {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -71,8 +71,8 @@ func (i identity) apply(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Credential = i.credential
 }
 
-// folder makes a temporary folder that i may write to, and returns what removes it. Another user may not enter every folder for
-// temporary files, but everybody's.
+// folder creates a temporary folder that i may write to, and returns a function that removes it. Another user may not
+// be able to enter TMPDIR, but everybody can enter /tmp.
 func (i identity) folder() (path string, remove func(), err error) {
 	if i.credential == nil {
 		dir, err := atomicfile.NewFolder("trial")
@@ -80,7 +80,7 @@ func (i identity) folder() (path string, remove func(), err error) {
 	}
 	const pattern = "fh-ollama-trial-*"
 	left, _ := filepath.Glob(filepath.Join(everybodys, pattern))
-	for _, dir := range left { // by a killed one: no trial takes so long
+	for _, dir := range left { // by a killed trial: none takes this long
 		if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > 10*timeout {
 			os.RemoveAll(dir)
 		}
@@ -95,5 +95,5 @@ func (i identity) folder() (path string, remove func(), err error) {
 	return path, func() { os.RemoveAll(path) }, err
 }
 
-// everybodys is the folder for temporary files that every user may enter.
+// everybodys is the temporary folder that every user may enter.
 const everybodys = "/tmp"

@@ -19,7 +19,8 @@ func libDir(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	script := "#!/bin/sh\necho flash_head: active for $(id -u) $LD_PRELOAD$LLAMA_ARG_PORT$FLASHHEAD_ENABLED\necho model loaded\n"
+	script := "#!/bin/sh\necho flash_head: active for $(id -u) $LD_PRELOAD$LLAMA_ARG_PORT$FLASHHEAD_ENABLED\necho model " +
+		"loaded\n"
 	if err := os.WriteFile(filepath.Join(dir, "llama-server"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +63,15 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-// No variable of the user's reaches llama-server but the decision about this check.
+// Variables that steer llama-server do not reach it.
 func TestEnvironment(t *testing.T) {
 	t.Setenv("LD_PRELOAD", "")
 	t.Setenv("LLAMA_ARG_PORT", "80")
 	t.Setenv("FLASHHEAD_ENABLED", "0")
 	if os.Geteuid() == 0 {
-		if said, err := (Trial{LibDir: libDir(t), Library: "/x.so"}).Run(context.Background()); said != "flash_head: active for 0" || err != nil {
+		if said, err := (Trial{LibDir: libDir(t),
+			Library: "/x.so"}).Run(context.Background()); said != "flash_head: active for 0" || err != nil {
 			t.Errorf("%q, %v", said, err)
 		}
-	}
-	env := environment([]string{"PATH=/bin", "LD_LIBRARY_PATH=/x", "GGML_BACKEND_PATH=/x", "FLASHHEAD_PROBES=1", "FLASHHEAD_ANY_HOST=1"})
-	if len(env) != 3 || env[1] != "PATH=/bin" || env[2] != "FLASHHEAD_ANY_HOST=1" {
-		t.Errorf("%q", env)
 	}
 }

@@ -3,7 +3,6 @@ package trial
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,11 +13,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// listTimeout bounds the listing of devices: drivers of graphics cards can hang.
+// listTimeout bounds the listing of devices: GPU drivers can hang.
 const listTimeout = 30 * time.Second
 
-// Listed tells whether llama-server lists the plug-in among its devices. Ollama numbers its GPUs by that list, so it would look
-// for the first at the second number, and lose it.
+// Listed tells whether llama-server lists the plug-in among its devices. Ollama takes the numbers of its GPUs from that
+// list, so it would look for each one number too far, and lose them.
 func (t Trial) Listed(ctx context.Context) (bool, error) {
 	server := filepath.Join(t.LibDir, installation.ServerName)
 	user, err := account(t.Account, server)
@@ -28,14 +27,15 @@ func (t Trial) Listed(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, server, "--list-devices")
-	cmd.Env = append(environment(os.Environ()), "GGML_BACKEND_PATH="+t.Library)
+	cmd.Env = append(environment(), "GGML_BACKEND_PATH="+t.Library)
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second
 	user.apply(cmd)
 	process.EndWithParent(cmd)
 	text, err := cmd.CombinedOutput()
 	if err != nil {
-		return false, hint.Wrap(fmt.Errorf("%s --list-devices: %w", server, err), "see whether it runs without the plug-in; if not, install Ollama again")
+		return false, hint.Wrap(fmt.Errorf("%s --list-devices: %w", server, err),
+			"see whether it runs without the plug-in; if not, install Ollama again")
 	}
 	return strings.Contains(string(text), "\n  FlashHead: "), nil
 }

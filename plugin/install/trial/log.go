@@ -12,7 +12,7 @@ type log struct {
 	text  bytes.Buffer
 }
 
-// longest bounds what is kept of a log; that of a tiny model has 30 kB.
+// longest bounds how much of a log is kept; a tiny model writes 30 kB.
 const longest = 4 << 20
 
 func (l *log) Write(p []byte) (int, error) {
@@ -24,7 +24,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lines returns the lines so far, without the last if it is not finished.
+// lines returns the complete lines so far.
 func (l *log) lines() []string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -32,7 +32,7 @@ func (l *log) lines() []string {
 	return strings.Split(text[:strings.LastIndexByte(text, '\n')+1], "\n")
 }
 
-// find returns the last line that has text, from there on.
+// find returns the last line that contains text, from text on.
 func (l *log) find(text string) string {
 	found := ""
 	for _, line := range l.lines() {
@@ -43,19 +43,19 @@ func (l *log) find(text string) string {
 	return found
 }
 
-// loaded tells whether the model is loaded and its warm-up, a first token, is over.
+// loaded tells whether the model is loaded and its warm-up, one token, is done.
 func (l *log) loaded() bool { return l.find("model loaded") != "" }
 
-// head is what the plug-in says of the head.
+// head is the plug-in's line about the head.
 func (l *log) head() string { return l.find("flash_head: ") }
 
-// active is what the line of an active head says before the figures of the tiny model, "" if it is not.
+// active is the line of an active head without the figures of the tiny model, "" if the head is not active.
 func (l *log) active() string {
 	said, _, _ := strings.Cut(l.find("flash_head: active"), ": output.weight")
 	return said
 }
 
-// last returns the last line.
+// last returns the last line that is not empty.
 func (l *log) last() string {
 	last := ""
 	for _, line := range l.lines() {

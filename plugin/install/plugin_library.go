@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// LibraryPaths returns where a build puts the plug-in: in the prefix that this program is installed in.
+// LibraryPaths returns the paths where a build puts the plug-in: in the prefix that this program is installed in.
 func LibraryPaths() []string {
 	own := installation.OwnPrefix()
 	if own == "" {
@@ -25,7 +25,7 @@ func LibraryPaths() []string {
 
 const rebuild = "build it: fh-ollama build --plugin"
 
-// library returns the absolute path of the plug-in that is to be placed, once it is sure to be one.
+// library returns the absolute path of the plug-in to install, after checking it.
 func (o Options) library() (string, error) {
 	candidates := o.Search
 	if o.Library != "" {
@@ -47,30 +47,29 @@ func (o Options) library() (string, error) {
 	return "", hint.New("the plug-in "+LibraryName+" is not there", rebuild+"; or name it with --lib")
 }
 
-// machines are ELF's names of the processors that Ollama for Linux is made for.
+// machines are the processors that Ollama for Linux is built for.
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
-// checkLibrary returns why llama.cpp could not load path as a backend on this machine, or nil. A scored one must say
-// how well it fits, too.
+// checkLibrary returns why llama.cpp could not load path as a backend on this machine, or nil. Beside Ollama's libraries
+// llama.cpp also asks a backend for its score.
 func checkLibrary(path string, scored bool) error {
 	f, err := elf.Open(path)
 	if err != nil {
-		var format *elf.FormatError
-		if errors.As(err, &format) {
-			return fmt.Errorf("%s is no shared library for Linux", path)
+		if errors.As(err, new(*elf.FormatError)) {
+			return fmt.Errorf("%s is not a shared library for Linux", path)
 		}
 		return err
 	}
 	defer f.Close()
 	if f.Type != elf.ET_DYN {
-		return fmt.Errorf("%s is no shared library for Linux", path)
+		return fmt.Errorf("%s is not a shared library for Linux", path)
 	}
 	if want, known := machines[runtime.GOARCH]; known && f.Machine != want {
 		return fmt.Errorf("%s is for another processor, %v", path, f.Machine)
 	}
 	symbols, err := f.DynamicSymbols()
 	if err != nil {
-		return fmt.Errorf("%s is no backend of ggml: %w", path, err)
+		return fmt.Errorf("%s is not a ggml backend: %w", path, err)
 	}
 	names := []string{"ggml_backend_init"}
 	if scored {
@@ -78,7 +77,7 @@ func checkLibrary(path string, scored bool) error {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return s.Name == name && s.Section != elf.SHN_UNDEF }) {
-			return fmt.Errorf("%s is no backend of ggml, it has no %s", path, name)
+			return fmt.Errorf("%s is not a ggml backend, it has no %s", path, name)
 		}
 	}
 	return nil

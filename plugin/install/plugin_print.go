@@ -8,10 +8,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// past are the words for what was done, future those for what would be.
+// past are the words for what was done, future for what a dry run would do.
 var (
 	past   = map[string]string{"place": "placed", "update": "updated", "keep": "kept", "remove": "removed", "try": "tried"}
-	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep", "remove": "would remove", "try": "would try"}
+	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep",
+		"remove": "would remove", "try": "would try"}
 )
 
 // String is the result for people.
@@ -56,7 +57,7 @@ func (r Result) String() string {
 	return b.String()
 }
 
-// describe says which Ollama it is and how it runs.
+// describe says which Ollama i is and how it is run.
 func describe(i installation.Installation) string {
 	text := "Ollama"
 	if i.Version != "" {

@@ -10,17 +10,22 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
-// Try loads the plug-in at library with the llama-server of i, as the user who runs it where this one may. It returns what the
-// log says of the head. The error says why the plug-in does not work; trial.ErrNotTried is in its chain if nobody knows.
+// Try loads the plug-in at library with the llama-server of i, as its service's user if this one may. It returns the line
+// of the log about the head. The error says why the plug-in does not work. trial.ErrNotTried is in its chain if that is
+// unknown.
 func Try(ctx context.Context, i installation.Installation, library string, beside bool) (string, error) {
 	t := trial.Trial{LibDir: i.LibDir, Library: library, Beside: beside}
 	if i.Unit != nil && !i.Unit.User {
 		t.Account = i.Unit.Account
 	}
-	return t.Run(ctx)
+	said, err := t.Run(ctx)
+	if text := unchecked(i); text != "" && err != nil && ctx.Err() == nil && !errors.Is(err, trial.ErrNotTried) {
+		err = hint.Wrap(fmt.Errorf("%w (%s)", err, text), hint.Of(err))
+	}
+	return said, err
 }
 
-// try returns what work.do asks about a library in its place.
+// try returns the check that work.do makes of a library.
 func (t target) try(ctx context.Context) func(library string, beside bool) (string, error) {
 	return func(library string, beside bool) (string, error) {
 		said, err := Try(ctx, t.ollama, library, beside)
@@ -31,17 +36,13 @@ func (t target) try(ctx context.Context) func(library string, beside bool) (stri
 		case errors.Is(err, trial.ErrNotTried):
 			return "not: " + err.Error(), nil
 		case err != nil && ctx.Err() == nil:
-			cause := fmt.Errorf("nothing is installed: %w", err)
-			if text, _ := Unchecked(t.ollama); text != "" {
-				cause = fmt.Errorf("%w (%s)", cause, text)
-			}
-			return "", hint.Wrap(cause, hint.Of(err))
+			return "", hint.Wrap(fmt.Errorf("nothing is installed: %w", err), hint.Of(err))
 		}
 		return "a tiny model with this Ollama's llama-server: " + said, err
 	}
 }
 
-// keepsGPU returns an error if Ollama would lose its GPU by the plug-in at library.
+// keepsGPU returns an error if the plug-in at library would make Ollama lose its GPU.
 func (t target) keepsGPU(ctx context.Context, library string) error {
 	listed, err := trial.Trial{LibDir: t.ollama.LibDir, Library: library}.Listed(ctx)
 	if err == nil && listed {

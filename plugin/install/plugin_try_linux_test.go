@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // A plug-in that does not work with this Ollama is not placed; one that was there before stays.
@@ -21,7 +19,9 @@ func TestFailedTrial(t *testing.T) {
 		m.Write(serverFile, rests, 0o755)
 		m.Remove("usr/local/lib/ollama/libggml-base.so.0")
 		m.Write("usr/local/lib/ollama/libggml-base.so.9.9.9", "", 0o644)
-		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.13.1 (Ollama 0.30.0), ", "fh-ollama build")
+		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is "+
+			"not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.13.1 (Ollama 0.30.0), ",
+			"fh-ollama build")
 		m.Write(serverFile, good, 0o755)
 		m.install()
 		m.Library = libraryV2(t)
@@ -37,7 +37,8 @@ func TestFailedTrialBeside(t *testing.T) {
 	m := newMachine(t)
 	m.IntoLib = true
 	// works under a temporary name only
-	m.Write(serverFile, "#!/bin/sh\n[ -n \"$GGML_BACKEND_PATH\" ] && [ ! -e "+m.Path(besideLibrary)+" ] && echo flash_head: active\necho model loaded\n", 0o755)
+	m.Write(serverFile, "#!/bin/sh\n[ -n \"$GGML_BACKEND_PATH\" ] && [ ! -e "+m.Path(besideLibrary)+" ] && echo "+
+		"flash_head: active\necho model loaded\n", 0o755)
 	m.refused("nothing is installed: ", "fh-ollama build")
 	if m.Exists(besideLibrary) {
 		t.Error("the library is still there")
@@ -54,7 +55,8 @@ func TestDryRunSaysTrial(t *testing.T) {
 func (m *machine) addTool() (build string) {
 	m.t.Helper()
 	build = m.t.TempDir()
-	for name, content := range map[string]string{"bin/fh-ollama": "program", "lib/flashhead/llama-flashhead": "tool", "lib/flashhead/libflashhead-tool.so": "code"} {
+	for name, content := range map[string]string{"bin/fh-ollama": "program", "lib/flashhead/llama-flashhead": "tool",
+		"lib/flashhead/libflashhead-tool.so": "code"} {
 		path := filepath.Join(build, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			m.t.Fatal(err)
@@ -81,7 +83,8 @@ func TestKit(t *testing.T) {
 		r := m.install()
 		program := m.Path("home/ann/.local/share/fh-ollama/bin/fh-ollama")
 		shows(t, r, "placed "+program, program+" doctor")
-		for name, mode := range map[string]os.FileMode{"bin/fh-ollama": 0o755, "lib/flashhead/llama-flashhead": 0o755, "lib/flashhead/libflashhead-tool.so": 0o644, "lib/flashhead/" + LibraryName: 0o644} {
+		for name, mode := range map[string]os.FileMode{"bin/fh-ollama": 0o755, "lib/flashhead/llama-flashhead": 0o755,
+			"lib/flashhead/libflashhead-tool.so": 0o644, "lib/flashhead/" + LibraryName: 0o644} {
 			info, err := os.Stat(m.Path("home/ann/.local/share/fh-ollama/" + name))
 			if err != nil || info.Mode().Perm() != mode {
 				t.Errorf("%s: %v, %v", name, info, err)
@@ -119,7 +122,8 @@ func TestForOthers(t *testing.T) {
 		lay(&m)
 		before := m.Tree()
 		r := m.install()
-		shows(t, r, "placed "+m.Path(systemLibrary), "next GGML_BACKEND_PATH="+m.Path(systemLibrary)+" "+m.Path("usr/local/bin/ollama")+" serve")
+		shows(t, r, "placed "+m.Path(systemLibrary),
+			"next GGML_BACKEND_PATH="+m.Path(systemLibrary)+" "+m.Path("usr/local/bin/ollama")+" serve")
 		if strings.Contains(r.String(), m.Path("home")) {
 			t.Errorf("%s: in root's folder:\n%s", name, r)
 		}
@@ -139,28 +143,6 @@ func TestSudoService(t *testing.T) {
 	shows(t, m.uninstall(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
 }
 
-// Whatever the umask and whoever changed it: the service's user may read what is installed.
-func TestModes(t *testing.T) {
-	m := newMachine(t)
-	m.service()
-	withUmask(t, 0o077, func() { m.install() })
-	for _, path := range []string{systemLibrary, dropInFile} {
-		for at := path; at != "usr/local" && at != "etc/systemd/system"; at = filepath.Dir(at) {
-			info, err := os.Stat(m.Path(at))
-			if err != nil || info.Mode().Perm()&0o044 != 0o044 || info.IsDir() && info.Mode().Perm()&0o011 != 0o011 {
-				t.Errorf("%s: %v, %v", at, info.Mode(), err)
-			}
-		}
-	}
-	if err := os.Chmod(m.Path(systemLibrary), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	shows(t, m.install(), "updated "+m.Path(systemLibrary))
-	if info, err := os.Stat(m.Path(systemLibrary)); err != nil || info.Mode().Perm() != 0o644 {
-		t.Errorf("%v, %v", info, err)
-	}
-}
-
 // A drop-in that somebody edited so that it no longer names the library stays; ours comes beside it.
 func TestEditedDropIn(t *testing.T) {
 	m := newMachine(t)
@@ -172,56 +154,17 @@ func TestEditedDropIn(t *testing.T) {
 	for range 2 {
 		r := m.install()
 		shows(t, r, "kept "+m.Path(dropInFile)+": it was changed since it was made")
-		if i, err := m.find(context.Background()); err != nil || i.Unit.BackendPath != m.Path(systemLibrary) || i.Unit.SetBy != m.Path(own) {
+		if i, err := m.find(context.Background()); err != nil || i.Unit.BackendPath != m.Path(systemLibrary) ||
+			i.Unit.SetBy != m.Path(own) {
 			t.Errorf("%+v, %v", i.Unit, err)
 		}
 	}
-	shows(t, m.uninstall(), "removed "+m.Path(own), "kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing else is in it")
+	shows(t, m.uninstall(), "removed "+m.Path(own),
+		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or "+
+			"the file if nothing else is in it")
 	shows(t, m.install(), "placed "+m.Path(own)) // after uninstall, too
 	m.uninstall()
 	if m.Read(dropInFile) != edited || m.Exists(own) {
 		t.Error("the user's file was changed, or ours is left")
 	}
-}
-
-// What an install left that was killed is removed by the next, and by uninstall; files that only look alike stay.
-func TestLeftovers(t *testing.T) {
-	m := newMachine(t)
-	before := m.Tree()
-	m.install()
-	dir := "home/ann/.local/share/fh-ollama/lib/flashhead/"
-	m.Write(dir+"."+LibraryName+".partial-ABCDEFGH", "half", 0o644)
-	m.install()
-	if m.Exists(dir + "." + LibraryName + ".partial-ABCDEFGH") {
-		t.Error("install leaves what a killed one left")
-	}
-	m.Write(dir+"."+LibraryName+".partial-ABCDEFGH", "half", 0o644)
-	m.Write("home/ann/.local/share/fh-ollama/."+receiptName+".partial-ABCDEFGH", "half", 0o644)
-	m.Write("home/ann/.local/share/fh-ollama/."+receiptName+".partial-mine", "mine", 0o644)
-	m.uninstall()
-	m.Remove("home/ann/.local/share/fh-ollama/." + receiptName + ".partial-mine")
-	for _, folder := range []string{"home/ann/.local/share/fh-ollama", "home/ann/.local/share", "home/ann/.local"} {
-		m.Remove(folder) // not empty for uninstall
-	}
-	if after := m.Tree(); after != before {
-		t.Errorf("before\n%safter\n%s", before, after)
-	}
-}
-
-// Two at once: the second waits outside.
-func TestLocked(t *testing.T) {
-	m := newMachine(t)
-	m.install()
-	unlock, err := lock(anywhere{}, m.Path("home/ann/.local/share/fh-ollama"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Library = libraryV2(t)
-	m.refused("another fh-ollama is at work in", "wait")
-	if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(hint.Of(err), "wait") {
-		t.Errorf("%v", err)
-	}
-	unlock()
-	m.install()
-	m.uninstall()
 }

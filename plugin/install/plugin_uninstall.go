@@ -10,8 +10,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// UninstallPlugin removes all that Plugin has installed for this user and, with the rights for it, for the system. A file
-// that was changed since stays.
+// UninstallPlugin removes all that Plugin has installed for this user and, with the rights for it, for the system. A
+// file that was changed since stays.
 func UninstallPlugin(ctx context.Context, o Options) (Result, error) {
 	result := Result{DryRun: o.DryRun}
 	receipts, err := readReceipts(o.Places)

@@ -13,11 +13,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// asOther runs f as a user who may read m but change nothing of the system's. For root, to whom that does not apply, the
-// thread takes another identity for the files it opens.
+// asOther runs f as a user who may read m but change nothing of the system's. For root, to whom that does not apply,
+// the thread takes another identity for the files it opens.
 func asOther(t *testing.T, m machine, f func()) {
 	t.Helper()
-	for _, dir := range []string{"usr/local/lib", "usr/local/lib/ollama", "usr/local/lib/fh-ollama", "etc/systemd/system", unitFile + ".d"} {
+	for _, dir := range []string{"usr/local/lib", "usr/local/lib/ollama", "usr/local/lib/fh-ollama", "etc/systemd/system",
+		unitFile + ".d"} {
 		if m.Exists(dir) {
 			if err := os.Chmod(m.Path(dir), 0o555); err != nil {
 				t.Fatal(err)
@@ -48,7 +49,8 @@ func TestNoPermission(t *testing.T) {
 	m.service()
 	asOther(t, m, func() {
 		m.refused("you may not write into "+m.Path("usr/local/lib"),
-			"run: sudo '/opt/fh ollama/fh-ollama' install --lib "+m.Library+"; then: sudo systemctl daemon-reload && sudo systemctl restart ollama")
+			"run: sudo '/opt/fh ollama/fh-ollama' install --lib "+m.Library+"; then: sudo systemctl daemon-reload && sudo "+
+				"systemctl restart ollama")
 		beside := m
 		beside.IntoLib, beside.Ollama = true, m.Path("usr/local/bin/ollama")
 		beside.refused("you may not write into "+m.Path("usr/local/lib/ollama"),
@@ -58,7 +60,8 @@ func TestNoPermission(t *testing.T) {
 	before := m.Tree()
 	asOther(t, m, func() {
 		_, err := UninstallPlugin(context.Background(), m.Options)
-		if err == nil || !strings.Contains(err.Error(), "you may not remove files") || hint.Of(err) != "run: sudo '/opt/fh ollama/fh-ollama' uninstall" {
+		if err == nil || !strings.Contains(err.Error(), "you may not remove files") ||
+			hint.Of(err) != "run: sudo '/opt/fh ollama/fh-ollama' uninstall" {
 			t.Errorf("%v, %q", err, hint.Of(err))
 		}
 	})

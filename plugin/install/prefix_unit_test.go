@@ -24,7 +24,9 @@ func TestUnit(t *testing.T) {
 			t.Fatal(err)
 		}
 		service := string(text)
-		if strings.Contains(service, "@") || !strings.Contains(service, "\nUser=root\nEnvironment=\"OLLAMA_MODELS=/srv/two words\"\nRestart=") || !strings.Contains(service, "\nEnvironment=OLLAMA_HOST=127.0.0.1:11435\n") {
+		if strings.Contains(service, "@") || !strings.Contains(service,
+			"\nUser=root\nEnvironment=\"OLLAMA_MODELS=/srv/two words\"\nRestart=") ||
+			!strings.Contains(service, "\nEnvironment=OLLAMA_HOST=127.0.0.1:11435\n") {
 			t.Errorf("the service is\n%s", service)
 		}
 		file := filepath.Join(t.TempDir(), serviceFile)

@@ -7,15 +7,15 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// The other files of a kit: fh-ollama and its native tool.
+// Names of the files in a kit beside the plug-in: fh-ollama and the native tool.
 const (
 	programName  = "fh-ollama"
 	toolName     = "llama-flashhead"
 	toolCodeName = "libflashhead-tool.so"
 )
 
-// kit is a copy of this program and what it needs, laid out as a build is, so that what was installed still works when the
-// build is gone: the commands that are printed, and install itself, after an update of Ollama.
+// kit is a copy of this program and what it needs, laid out as a build is, so that what was installed still works when
+// the build is gone: the commands that are printed, and install itself, after an update of Ollama.
 type kit struct {
 	program string
 	files   []kitFile
@@ -26,11 +26,11 @@ type kitFile struct {
 	mode     os.FileMode
 }
 
-// libraryIn is where the plug-in lies in the kit at base.
+// libraryIn is the path of the plug-in in a kit at base.
 func libraryIn(base string) string { return filepath.Join(base, "lib", "flashhead", LibraryName) }
 
-// kit returns the copy at base of this program and the native tool beside the plug-in at library; it is empty if there is no
-// tool.
+// kit returns the copy at base of this program and the native tool beside the plug-in at library; it is empty if there
+// is no tool.
 func (o Options) kit(base, library string) kit {
 	from := filepath.Dir(library)
 	to := filepath.Dir(libraryIn(base))
@@ -49,7 +49,7 @@ func (o Options) kit(base, library string) kit {
 	return k
 }
 
-// fhOllama is how this program is called on a command line.
+// fhOllama is this program's name on a command line.
 func (o Options) fhOllama(t target) string {
 	program := o.Program
 	if len(t.kit.files) > 0 {
