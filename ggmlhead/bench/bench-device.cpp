@@ -19,9 +19,11 @@ struct bench_graph {
     ggml_cgraph    * graph;
     ggml_backend_t   backend;
 
-    template <typename F> bench_graph(ggml_backend_t backend, const bench_heads & heads, const F & product) : backend(backend) {
+    template <typename F> bench_graph(ggml_backend_t backend, const bench_heads & heads, const F & product)
+            : backend(backend) {
         const size_t n_tensors = 16*heads.size();
-        ctx.reset(ggml_init({ n_tensors*ggml_tensor_overhead() + ggml_graph_overhead_custom(n_tensors, false), nullptr, true }));
+        ctx.reset(ggml_init({ n_tensors*ggml_tensor_overhead() + ggml_graph_overhead_custom(n_tensors, false), nullptr,
+                true }));
         graph = ggml_new_graph_custom(ctx.get(), n_tensors, false);
         for (const auto & head : heads) {
             ggml_tensor * node = product(*head, ctx.get());
@@ -86,11 +88,15 @@ void bench_device(const std::string & name, bench_shape shape, int64_t n_probe, 
         ratios.push_back(dense_times.back()/flash_times.back());
     }
     const double d = bench_median(dense_times), f = bench_median(flash_times);
-    printf("%s, %s; %lld x %lld %s, %lld clusters%s, P %d, %lld row%s, %zu heads in turn\n", name.c_str(), ggml_backend_dev_description(device),
+    printf("%s, %s; %lld x %lld %s, %lld clusters%s, P %d, %lld row%s, %zu heads in turn\n", name.c_str(),
+            ggml_backend_dev_description(device),
             (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) n_cluster,
-            shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str() : "", p, (long long) n_rows, n_rows == 1 ? "" : "s", heads.size());
+            shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str()
+            : "", p, (long long) n_rows, n_rows == 1 ? "" : "s", heads.size());
     printf("  dense      %8.1f us   %5.1f GB/s\n", d*1e6, heads[0]->dense_bytes()/d/1e9);
-    printf("  FlashHead  %8.1f us   %5.1f GB/s%s\n", f*1e6, heads[0]->op_bytes(p)/f/1e9, n_rows > 1 ? ", counted for one row" : "");
-    printf("  ratio      %8.2f x    (%.2f to %.2f)\n", bench_median(ratios), *std::min_element(ratios.begin(), ratios.end()),
+    printf("  FlashHead  %8.1f us   %5.1f GB/s%s\n", f*1e6, heads[0]->op_bytes(p)/f/1e9,
+            n_rows > 1 ? ", counted for one row" : "");
+    printf("  ratio      %8.2f x    (%.2f to %.2f)\n", bench_median(ratios),
+            *std::min_element(ratios.begin(), ratios.end()),
             *std::max_element(ratios.begin(), ratios.end()));
 }

@@ -15,7 +15,8 @@
 
 static const char * USAGE =
     "usage: bench-flash-head [options]\n"
-    "times the FLASH_HEAD operation against the dense product of the same weight, in turn, with nothing of either in a cache\n"
+    "times the FLASH_HEAD operation against the dense product of the same weight, in turn, with nothing of either in "
+    "a cache\n"
     "  --rows V --columns D   shape of the weight (default 262144 x 640)\n"
     "  --type TYPE            ggml type of the weight (default q8_0)\n"
     "  --centroids TYPE       of the centroids (default q4_0)\n"
@@ -46,7 +47,8 @@ static ggml_type type_of(const std::string & name) {
 }
 
 static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int n_threads, int64_t n_rounds) {
-    static const char * const names[FLASH_HEAD_N_STAGES] = { "centroids", "estimates", "selection", "background", "rows", "waiting" };
+    static const char * const names[FLASH_HEAD_N_STAGES] =
+            { "centroids", "estimates", "selection", "background", "rows", "waiting" };
 
     const double bandwidth = bench_bandwidth(n_threads);
 
@@ -76,13 +78,18 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
     }
     const int64_t n_scored = head.totals.n_scored;
     const double reach = head.op_bytes((int32_t) n_probe)/bench_median(op);
-    printf("threads %d, memory %.1f GB/s; %lld x %lld %s, %lld clusters%s, P %lld, %lld row%s\n", n_threads, bandwidth/1e9,
+    printf("threads %d, memory %.1f GB/s; %lld x %lld %s, %lld clusters%s, P %lld, %lld row%s\n", n_threads,
+            bandwidth/1e9,
             (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) head.n_cluster,
-            shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str() : "", (long long) n_probe, (long long) n_rows, n_rows == 1 ? "" : "s");
-    printf("  dense      %8.1f us   %5.1f GB/s, %3.0f %% of the memory's\n", bench_median(dense)*1e6, head.dense_bytes()/bench_median(dense)/1e9,
+            shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str()
+            : "", (long long) n_probe, (long long) n_rows, n_rows == 1 ? "" : "s");
+    printf("  dense      %8.1f us   %5.1f GB/s, %3.0f %% of the memory's\n", bench_median(dense)*1e6,
+            head.dense_bytes()/bench_median(dense)/1e9,
             100*head.dense_bytes()/bench_median(dense)/bandwidth);
-    printf("  FlashHead  %8.1f us   %5.1f GB/s, %3.0f %%%s\n", bench_median(op)*1e6, reach/1e9, 100*reach/bandwidth, n_rows > 1 ? ", counted for one row" : "");
-    printf("  ratio      %8.2f x    (%.2f to %.2f)\n", bench_median(ratio), *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
+    printf("  FlashHead  %8.1f us   %5.1f GB/s, %3.0f %%%s\n", bench_median(op)*1e6, reach/1e9, 100*reach/bandwidth,
+            n_rows > 1 ? ", counted for one row" : "");
+    printf("  ratio      %8.2f x    (%.2f to %.2f)\n", bench_median(ratio),
+            *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
     printf("  %.1f tokens of a row scored; us a thread:", (double) n_scored/n_rounds/n_rows);
     for (int s = 0; s < FLASH_HEAD_N_STAGES; s++) {
         printf("%s %s %.1f", s == 0 ? "" : ",", names[s], bench_median(stages[s]));
@@ -92,7 +99,8 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
 }
 
 static int bench(int argc, char ** argv) {
-    int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, rank = 0, n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21;
+    int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, rank = 0, n_probe = 0, n_rows = 1, n_threads =
+            0, reorder = 1, n_rounds = 21;
     std::string type = "q8_0", centroids = "q4_0", device;
     const flash_head_flag flags[] = {
         { "--rows",         nullptr,    &n_vocab,      32, 1 << 24 },
@@ -111,10 +119,13 @@ static int bench(int argc, char ** argv) {
     if (!flash_head_parse_flags(argc - 1, argv + 1, flags, sizeof(flags)/sizeof(flags[0]))) {
         return 2;
     }
-    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) rank, reorder == 1, true };
+    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) rank,
+            reorder == 1, true };
     const char * problem =
-        shape.type == GGML_TYPE_COUNT || shape.centroid_type == GGML_TYPE_COUNT ? "no such type; try q8_0, q6_K or bf16" :
-        n_embd % ggml_blck_size(shape.type) || n_embd % ggml_blck_size(shape.centroid_type) ? "the columns are no multiple of the types' blocks" :
+        shape.type == GGML_TYPE_COUNT
+                || shape.centroid_type == GGML_TYPE_COUNT ? "no such type; try q8_0, q6_K or bf16" :
+        n_embd % ggml_blck_size(shape.type)
+                || n_embd % ggml_blck_size(shape.centroid_type) ? "the columns are no multiple of the types' blocks" :
         rank % 8 ? "--rank must be a multiple of 8" :
         (n_vocab + cluster_size - 1)/cluster_size < 2 ? "these are too few rows for two clusters" :
         n_probe > (n_vocab + cluster_size - 1)/cluster_size ? "more probes than clusters" : nullptr;

@@ -30,7 +30,8 @@ bench_backend::bench_backend(int n_threads) {
     }
     free_pool = cpu_function<decltype(ggml_threadpool_free)>(backend, "ggml_threadpool_free");
     const ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
-    pool = cpu_function<decltype(ggml_threadpool_new)>(backend, "ggml_threadpool_new")(const_cast<ggml_threadpool_params *>(&params));
+    pool = cpu_function<decltype(ggml_threadpool_new)>(backend,
+            "ggml_threadpool_new")(const_cast<ggml_threadpool_params *>(&params));
     cpu_function<decltype(ggml_backend_cpu_set_n_threads)> (backend, "ggml_backend_set_n_threads")(backend, n_threads);
     cpu_function<decltype(ggml_backend_cpu_set_threadpool)>(backend, "ggml_backend_cpu_set_threadpool")(backend, pool);
 }
@@ -86,7 +87,8 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     const int64_t D = s.n_embd, V = s.n_vocab, K = n_cluster;
 
     ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, true }));
-    const ggml_flash_head_shape of_op = { s.type, s.centroid_type, D, V, K, /*.n_pinned =*/ 0, s.rank, grouped(), s.ordered };
+    const ggml_flash_head_shape of_op =
+            { s.type, s.centroid_type, D, V, K, /*.n_pinned =*/ 0, s.rank, grouped(), s.ordered };
     weight  = ggml_new_tensor_2d(ctx.get(), s.type, D, V);
     sources = ggml_flash_head_new_sources(ctx.get(), &of_op);
     buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
@@ -173,7 +175,8 @@ double bench_head::time_of(ggml_backend_t backend, ggml_context * c, ggml_tensor
 }
 
 static ggml_context_ptr new_context() {
-    return ggml_context_ptr(ggml_init({ GRAPH_SIZE*ggml_tensor_overhead() + 2*ggml_graph_overhead_custom(GRAPH_SIZE, false), nullptr, true }));
+    return ggml_context_ptr(ggml_init({ GRAPH_SIZE*ggml_tensor_overhead()
+            + 2*ggml_graph_overhead_custom(GRAPH_SIZE, false), nullptr, true }));
 }
 
 ggml_tensor * bench_head::dense(ggml_context * c) const {
@@ -202,6 +205,7 @@ double bench_head::dense_bytes() const {
 }
 
 double bench_head::op_bytes(int32_t n_probe) const {
-    const double sketch = shape.rank > 0 ? (double) (ggml_nbytes(sources.sketch) + ggml_nbytes(sources.projection)) : 0.0;
+    const double sketch = shape.rank > 0 ? (double) (ggml_nbytes(sources.sketch) + ggml_nbytes(sources.projection))
+            : 0.0;
     return ggml_nbytes(sources.centroids) + sketch + dense_bytes()*n_probe/n_cluster;
 }

@@ -35,8 +35,8 @@ public:
     bench_backend(const bench_backend &) = delete;
 };
 
-// Weights and centroids are random, and clusters random sets of tokens; so the best clusters lie all over the head, as they
-// do for a real one. A token's row repeats after 256 tokens, which time does not depend on.
+// Weights and centroids are random, and clusters random sets of tokens; so the best clusters lie all over the head, as
+// they do for a real one. A token's row repeats after 256 tokens, which time does not depend on.
 class bench_head {
     ggml_context_ptr        ctx;
     ggml_backend_buffer_ptr buffer;

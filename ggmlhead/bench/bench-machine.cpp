@@ -62,7 +62,8 @@ double bench_bandwidth(int n_threads) {
         if (!problem.empty()) {
             throw std::runtime_error("cannot start " + std::to_string(n_threads) + " threads: " + problem);
         }
-        const std::chrono::duration<double> took = *std::max_element(end.begin(), end.end()) - *std::min_element(begin.begin(), begin.end());
+        const std::chrono::duration<double> took =
+                *std::max_element(end.begin(), end.end()) - *std::min_element(begin.begin(), begin.end());
         best = std::max(best, part*n_threads*sizeof(uint64_t)/took.count());
     }
     return total > 0 ? best : 0.0; // the sum is used, so it is computed

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-// Bytes a second that n_threads threads together read from memory, one after the other in large steps: the best of several
-// runs over 256 MiB.
+// Bytes a second that n_threads threads together read from memory, one after the other in large steps: the best of
+// several runs over 256 MiB.
 double bench_bandwidth(int n_threads);
 
 // Takes everything else out of the caches, by reading, as the weights of a model's layers do before the head's turn.

@@ -2,8 +2,8 @@
 
 #include "flash-head-centroids.h"
 
-// a block of ggml's Q4_0: a scale of 16 bits, then the values of columns 0 .. 15 in the low halves of bytes, 16 .. 31 in the high ones,
-// each plus 8
+// a block of ggml's Q4_0: a scale of 16 bits, then the values of columns 0 .. 15 in the low halves of bytes, 16 .. 31
+// in the high ones, each plus 8
 static const size_t Q4_0_SIZE = sizeof(uint16_t) + FLASH_HEAD_BLOCK_COLUMNS/2;
 
 static_assert(FLASH_HEAD_GROUP*Q4_0_SIZE == FLASH_HEAD_BLOCK_SIZE, "a group takes as much as its centroids");

@@ -1,7 +1,8 @@
 #pragma once
 
-// Centroids of type Q4_0 in groups of 16 (flash-head-group.h), as the CPU scores them fastest: blocks of 32 columns, each with the
-// scales and values of the 16 centroids, of which the values are those of Q4_0. The last group is filled up with zeros.
+// Centroids of type Q4_0 in groups of 16 (flash-head-group.h), as the CPU scores them fastest: blocks of 32 columns,
+// each with the scales and values of the 16 centroids, of which the values are those of Q4_0. The last group is filled
+// up with zeros.
 
 #include "flash-head-group.h"
 

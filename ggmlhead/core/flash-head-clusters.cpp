@@ -1,6 +1,7 @@
 // Selection by clusters: the n_probe best of them, or drawn ones, are scored exactly, token by token.
 //
-// A logit is written by the thread that has the tokens around it: two that write to one line of memory wait for each other.
+// A logit is written by the thread that has the tokens around it: two that write to one line of memory wait for each
+// other.
 
 #include "flash-head-draw.h"
 #include "flash-head-work.h"
@@ -49,7 +50,8 @@ static selection select(const flash_head * head, int64_t n_probe, const int32_t 
     for (int32_t c = 0; n < n_probe; c++) {
         const int32_t key = keys[c];
         list[n] = c;
-        n += (key > s.threshold.key) | ((key == s.threshold.key) & (c <= s.threshold.index)); // no branch, as in flash_head_select
+        // no branch, as in flash_head_select
+        n += (key > s.threshold.key) | ((key == s.threshold.key) & (c <= s.threshold.index));
     }
     return s;
 }
@@ -85,7 +87,8 @@ private:
 };
 
 // Exact logits of this thread's share of the selected clusters, to exact [tokens of all of them], in their order.
-static void score_selected(const flash_head * head, const selection & s, const char * act, float * exact, int ith, int nth) {
+static void score_selected(const flash_head * head, const selection & s, const char * act, float * exact, int ith,
+        int nth) {
     const int32_t * begin = s.clusters + flash_head_share(s.n_selected, ith,     nth);
     const int32_t * end   = s.clusters + flash_head_share(s.n_selected, ith + 1, nth);
     for (const int32_t * c = s.clusters; c < begin; c++) {
@@ -111,7 +114,8 @@ static float * choose(bool is_first, float * first, float * second) {
 }
 
 // Logits of tokens v0 .. v1 - 1: exact ones, and scores of centroids. Returns how many are exact.
-static int64_t write_logits(const flash_head * head, const selection & s, const float * scores, const int32_t * keys, const float * exact,
+static int64_t write_logits(const flash_head * head, const selection & s, const float * scores, const int32_t * keys,
+        const float * exact,
         const char * act, int64_t v0, int64_t v1, float * logits) {
     for (int64_t v = v0; v < v1; v++) {
         logits[v] = scores[head->cluster[v]];
@@ -167,7 +171,8 @@ void flash_head_score_clusters(const flash_head_call * call, const flash_head_wo
     call->wait();
 
     for (int64_t r = 0; r < n; r++) {
-        const int64_t n_scored = write_logits(head, selections[r], w->scores + r*flash_head_centroids_padded(K), w->keys + r*K,
+        const int64_t n_scored = write_logits(head, selections[r], w->scores + r*flash_head_centroids_padded(K),
+                w->keys + r*K,
                 w->exact + r*V, w->acts_w + r*w->act_w, v0, v1, call->out(r0 + r));
         if (thread.counts) {
             thread.counts->n_scored += n_scored;

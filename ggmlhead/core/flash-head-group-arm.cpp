@@ -28,7 +28,8 @@ static inline void add_lines(const uint8_t * lines, int n_lines, const int8_t * 
     }
 }
 
-static float estimate(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster, const float * scores, float * out) {
+static float estimate(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
+        const float * scores, float * out) {
     int32x4_t sums[4];
     for (int q = 0; q < 4; q++) {
         sums[q] = vdupq_n_s32(code->offset);
@@ -36,16 +37,19 @@ static float estimate(const uint8_t * group, int32_t rank, const struct flash_he
     add_lines(group + FLASH_HEAD_GROUP*sizeof(uint16_t), rank/FLASH_HEAD_LINE_COLUMNS, code->values, sums);
     float32x4_t best = vdupq_n_f32(-INFINITY);
     for (int q = 0; q < 4; q++) {
-        const float of_clusters[4] = { scores[cluster[4*q]], scores[cluster[4*q + 1]], scores[cluster[4*q + 2]], scores[cluster[4*q + 3]] };
+        const float of_clusters[4] =
+                { scores[cluster[4*q]], scores[cluster[4*q + 1]], scores[cluster[4*q + 2]], scores[cluster[4*q + 3]] };
         const float32x4_t scales = vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(group + 8*q)), 16));
-        const float32x4_t values = vaddq_f32(vmulq_f32(vmulq_n_f32(vcvtq_f32_s32(sums[q]), code->scale), scales), vld1q_f32(of_clusters));
+        const float32x4_t values = vaddq_f32(vmulq_f32(vmulq_n_f32(vcvtq_f32_s32(sums[q]), code->scale), scales),
+                vld1q_f32(of_clusters));
         vst1q_f32(out + 4*q, values);
         best = vmaxq_f32(best, values);
     }
     return vmaxvq_f32(best);
 }
 
-static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x, int n, float * const * out) {
+static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
+        int n, float * const * out) {
     for (int64_t g = 0; g < n_groups; g++) {
         float32x4_t totals[FLASH_HEAD_MAX_ROUNDED][4];
         for (int r = 0; r < n; r++) {
@@ -59,7 +63,8 @@ static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, co
                 for (int q = 0; q < 4; q++) {
                     sums[q] = vdupq_n_s32(x[r].offsets[b]);
                 }
-                add_lines(groups + FLASH_HEAD_GROUP*sizeof(uint16_t), BLOCK_LINES, x[r].values + b*FLASH_HEAD_BLOCK_COLUMNS, sums);
+                add_lines(groups + FLASH_HEAD_GROUP*sizeof(uint16_t), BLOCK_LINES,
+                        x[r].values + b*FLASH_HEAD_BLOCK_COLUMNS, sums);
                 for (int q = 0; q < 4; q++) {
                     const float32x4_t scales = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(groups + 8*q)));
                     totals[r][q] = vfmaq_f32(totals[r][q], vcvtq_f32_s32(sums[q]), vmulq_n_f32(scales, x[r].scales[b]));

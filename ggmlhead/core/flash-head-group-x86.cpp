@@ -25,10 +25,13 @@ static inline int32_t four_bytes(const int8_t * code) {
 //
 
 TARGET_AVX512 static inline __m512i low_512 (__m512i line) { return _mm512_and_si512(line, _mm512_set1_epi8(15)); }
-TARGET_AVX512 static inline __m512i high_512(__m512i line) { return _mm512_and_si512(_mm512_srli_epi16(line, 4), _mm512_set1_epi8(15)); }
+TARGET_AVX512 static inline __m512i high_512(__m512i line) {
+    return _mm512_and_si512(_mm512_srli_epi16(line, 4), _mm512_set1_epi8(15));
+}
 
 TARGET_AVX512 static float estimate_avx512(
-        const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster, const float * scores, float * out) {
+        const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
+        const float * scores, float * out) {
     const uint8_t * lines = group + FLASH_HEAD_GROUP*sizeof(uint16_t);
 
     __m512i low = _mm512_set1_epi32(code->offset), high = _mm512_setzero_si512();
@@ -48,7 +51,8 @@ TARGET_AVX512 static float estimate_avx512(
 
 // for N rows of activations: each line is unpacked once
 template <int N> TARGET_AVX512 static void score_rows_avx512(
-        const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x, float * const * out) {
+        const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
+        float * const * out) {
     for (int64_t g = 0; g < n_groups; g++) {
         __m512 totals[N];
         for (int r = 0; r < N; r++) {
@@ -58,7 +62,8 @@ template <int N> TARGET_AVX512 static void score_rows_avx512(
             const __m512 scales = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) groups));
             __m512i low[BLOCK_LINES], high[BLOCK_LINES];
             for (int l = 0; l < BLOCK_LINES; l++) {
-                const __m512i line = _mm512_loadu_si512(groups + FLASH_HEAD_GROUP*sizeof(uint16_t) + l*FLASH_HEAD_LINE_SIZE);
+                const __m512i line = _mm512_loadu_si512(groups + FLASH_HEAD_GROUP*sizeof(uint16_t)
+                        + l*FLASH_HEAD_LINE_SIZE);
                 low [l] = low_512(line);
                 high[l] = high_512(line);
             }
@@ -66,8 +71,10 @@ template <int N> TARGET_AVX512 static void score_rows_avx512(
                 const int8_t * code = x[r].values + b*FLASH_HEAD_BLOCK_COLUMNS;
                 __m512i first = _mm512_set1_epi32(x[r].offsets[b]), second = _mm512_setzero_si512();
                 for (int l = 0; l < BLOCK_LINES; l++) {
-                    first  = _mm512_dpbusd_epi32(first,  low [l], _mm512_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS)));
-                    second = _mm512_dpbusd_epi32(second, high[l], _mm512_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS + 4)));
+                    first  = _mm512_dpbusd_epi32(first,  low [l],
+                            _mm512_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS)));
+                    second = _mm512_dpbusd_epi32(second, high[l],
+                            _mm512_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS + 4)));
                 }
                 const __m512 sums = _mm512_cvtepi32_ps(_mm512_add_epi32(first, second));
                 totals[r] = _mm512_fmadd_ps(sums, _mm512_mul_ps(scales, _mm512_set1_ps(x[r].scales[b])), totals[r]);
@@ -85,21 +92,26 @@ template <int N> TARGET_AVX512 static void score_rows_avx512(
 //
 
 TARGET_AVX2 static inline __m256i low_256 (__m256i line) { return _mm256_and_si256(line, _mm256_set1_epi8(15)); }
-TARGET_AVX2 static inline __m256i high_256(__m256i line) { return _mm256_and_si256(_mm256_srli_epi16(line, 4), _mm256_set1_epi8(15)); }
+TARGET_AVX2 static inline __m256i high_256(__m256i line) {
+    return _mm256_and_si256(_mm256_srli_epi16(line, 4), _mm256_set1_epi8(15));
+}
 
 // of 8 items: the sums over n_lines <= 4 lines
 TARGET_AVX2 static inline __m256i sum_lines_avx2(const uint8_t * lines, int n_lines, const int8_t * code) {
     __m256i sums = _mm256_setzero_si256();
     for (int l = 0; l < n_lines; l++) {
         const __m256i line = _mm256_loadu_si256((const __m256i *) (lines + l*FLASH_HEAD_LINE_SIZE));
-        sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(low_256(line),  _mm256_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS))));
-        sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(high_256(line), _mm256_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS + 4))));
+        sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(low_256(line),
+                _mm256_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS))));
+        sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(high_256(line),
+                _mm256_set1_epi32(four_bytes(code + l*FLASH_HEAD_LINE_COLUMNS + 4))));
     }
     return _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
 }
 
 TARGET_AVX2 static float estimate_avx2(
-        const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster, const float * scores, float * out) {
+        const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
+        const float * scores, float * out) {
     const uint8_t * lines   = group + FLASH_HEAD_GROUP*sizeof(uint16_t);
     const int       n_lines = rank/FLASH_HEAD_LINE_COLUMNS;
     const __m256    scale   = _mm256_set1_ps(code->scale);
@@ -107,13 +119,15 @@ TARGET_AVX2 static float estimate_avx2(
     for (int half = 0; half < 2; half++) {
         __m256i sums = _mm256_set1_epi32(code->offset);
         for (int l = 0; l < n_lines; l += 4) {
-            sums = _mm256_add_epi32(sums, sum_lines_avx2(lines + l*FLASH_HEAD_LINE_SIZE + half*32, n_lines - l < 4 ? n_lines - l : 4,
+            sums = _mm256_add_epi32(sums, sum_lines_avx2(lines + l*FLASH_HEAD_LINE_SIZE + half*32,
+                    n_lines - l < 4 ? n_lines - l : 4,
                     code->values + l*FLASH_HEAD_LINE_COLUMNS));
         }
         const __m256i upper  = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *) (group + half*16)));
         const __m256  scales = _mm256_castsi256_ps(_mm256_slli_epi32(upper, 16));
         best[half] = _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale), scales),
-                                   _mm256_i32gather_ps(scores, _mm256_loadu_si256((const __m256i *) (cluster + half*8)), sizeof(float)));
+                                   _mm256_i32gather_ps(scores, _mm256_loadu_si256((const __m256i *) (cluster + half*8)),
+                                   sizeof(float)));
         _mm256_storeu_ps(out + half*8, best[half]);
     }
     const __m256 eight = _mm256_max_ps(best[0], best[1]);
@@ -122,7 +136,8 @@ TARGET_AVX2 static float estimate_avx2(
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-TARGET_AVX2 static void score_avx2(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x, int n, float * const * out) {
+TARGET_AVX2 static void score_avx2(const uint8_t * groups, int64_t n_groups, int64_t n_blocks,
+        const struct flash_head_rounded * x, int n, float * const * out) {
     for (int64_t g = 0; g < n_groups; g++) {
         __m256 totals[FLASH_HEAD_MAX_ROUNDED][2];
         for (int r = 0; r < n; r++) {
@@ -135,7 +150,8 @@ TARGET_AVX2 static void score_avx2(const uint8_t * groups, int64_t n_groups, int
                 for (int r = 0; r < n; r++) {
                     const __m256i sums = _mm256_add_epi32(_mm256_set1_epi32(x[r].offsets[b]),
                             sum_lines_avx2(lines, BLOCK_LINES, x[r].values + b*FLASH_HEAD_BLOCK_COLUMNS));
-                    totals[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_mul_ps(scales, _mm256_set1_ps(x[r].scales[b])), totals[r][half]);
+                    totals[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums),
+                            _mm256_mul_ps(scales, _mm256_set1_ps(x[r].scales[b])), totals[r][half]);
                 }
             }
             groups += FLASH_HEAD_BLOCK_SIZE;
@@ -147,7 +163,8 @@ TARGET_AVX2 static void score_avx2(const uint8_t * groups, int64_t n_groups, int
     }
 }
 
-static void score_avx512(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x, int n, float * const * out) {
+static void score_avx512(const uint8_t * groups, int64_t n_groups, int64_t n_blocks,
+        const struct flash_head_rounded * x, int n, float * const * out) {
     switch (n) {
         case 1:  return score_rows_avx512<1>(groups, n_groups, n_blocks, x, out);
         case 2:  return score_rows_avx512<2>(groups, n_groups, n_blocks, x, out);
@@ -158,7 +175,8 @@ static void score_avx512(const uint8_t * groups, int64_t n_groups, int64_t n_blo
 
 int flash_head_group_kernels_x86(struct flash_head_group_kernels * list) {
     int n = 0;
-    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw")
+            && __builtin_cpu_supports("avx512vl")) {
         list[n++] = { "AVX-512", estimate_avx512, score_avx512 };
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma")) {

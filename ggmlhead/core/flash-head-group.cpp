@@ -27,7 +27,8 @@ static void add_lines(const uint8_t * lines, int64_t n_lines, const int8_t * cod
     }
 }
 
-static float estimate(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster, const float * scores, float * out) {
+static float estimate(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
+        const float * scores, float * out) {
     int32_t  sums[FLASH_HEAD_GROUP];
     uint16_t scales[FLASH_HEAD_GROUP];
     for (int32_t & sum : sums) {
@@ -45,7 +46,8 @@ static float estimate(const uint8_t * group, int32_t rank, const struct flash_he
     return best;
 }
 
-static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x, int n, float * const * out) {
+static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
+        int n, float * const * out) {
     for (int64_t g = 0; g < n_groups; g++) {
         float totals[FLASH_HEAD_MAX_ROUNDED][FLASH_HEAD_GROUP] = {};
         for (int64_t b = 0; b < n_blocks; b++) {
@@ -56,7 +58,8 @@ static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, co
                 for (int32_t & sum : sums) {
                     sum = x[r].offsets[b];
                 }
-                add_lines(groups + sizeof(scales), FLASH_HEAD_BLOCK_COLUMNS/FLASH_HEAD_LINE_COLUMNS, x[r].values + b*FLASH_HEAD_BLOCK_COLUMNS, sums);
+                add_lines(groups + sizeof(scales), FLASH_HEAD_BLOCK_COLUMNS/FLASH_HEAD_LINE_COLUMNS,
+                        x[r].values + b*FLASH_HEAD_BLOCK_COLUMNS, sums);
                 for (int t = 0; t < FLASH_HEAD_GROUP; t++) {
                     totals[r][t] += (float) sums[t]*x[r].scales[b]*flash_head_half_to_float(scales[t]);
                 }

@@ -1,9 +1,10 @@
 #pragma once
 
-// Numbers of 4 bits, of 16 items side by side, so that one instruction serves all of them: centroids and sketches lie so.
+// Numbers of 4 bits, of 16 items side by side, so that one instruction serves all of them: centroids and sketches lie
+// so.
 //
-// Eight columns of a group are a line of 64 bytes. Byte 4*t + j of a line is of item t: its low half is column j of the line, its
-// high half column 4 + j, each plus 8, as the values are -8 .. 7.
+// Eight columns of a group are a line of 64 bytes. Byte 4*t + j of a line is of item t: its low half is column j of the
+// line, its high half column 4 + j, each plus 8, as the values are -8 .. 7.
 
 #include "flash-head-function.h"
 
@@ -55,15 +56,20 @@ static inline void flash_head_group_put(uint8_t * lines, int64_t column, int t, 
 struct flash_head_group_kernels {
     const char * name;
 
-    // A group of a sketch: scales [16] (upper halves of floats), then rank/8 lines. out [16]: the sum over j of value_j * code_j, scaled,
-    // plus the score of the item's cluster, cluster [16]. Returns the greatest of out; if one is not a number, any of them.
-    float (*estimate)(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster, const float * scores, float * out);
+    // A group of a sketch: scales [16] (upper halves of floats), then rank/8 lines. out [16]: the sum over j of value_j
+    // * code_j, scaled, plus the score of the item's cluster, cluster [16]. Returns the greatest of out; if one is not
+    // a number, any of them.
+    float (*estimate)(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
+            const float * scores, float * out);
 
-    // n_groups groups of centroids with n_blocks blocks each: out[r][16*g + t] for each of n (1 .. FLASH_HEAD_MAX_ROUNDED) rows x.
-    void (*score)(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x, int n, float * const * out);
+    // n_groups groups of centroids with n_blocks blocks each: out[r][16*g + t] for each of n (1 ..
+    // FLASH_HEAD_MAX_ROUNDED) rows x.
+    void (*score)(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
+            int n, float * const * out);
 };
 
-// The fastest for this processor; all sum whole numbers, block by block, so that the results are the same but for the last bits.
+// The fastest for this processor; all sum whole numbers, block by block, so that the results are the same but for the
+// last bits.
 const struct flash_head_group_kernels * flash_head_group_kernels_here(void);
 
 // The ones that this processor can run, and their number; for tests.

@@ -1,6 +1,7 @@
 #pragma once
 
-// splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): the same numbers on every platform.
+// splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): the same numbers on every
+// platform.
 
 #include "flash-head-function.h"
 

@@ -2,15 +2,16 @@
 
 // The sample of tokens by whose estimates the threshold of a selection by tokens is found.
 //
-// The best estimates are told from the others by that of one of every so many tokens: to look at all takes longer than to score a few
-// tokens more or less. (The best of each group would be a smaller sample, but the best tokens are often neighbours, by no
-// rule that could be reckoned with.)
+// The best estimates are told from the others by that of one of every so many tokens: to look at all takes longer than
+// to score a few tokens more or less. (The best of each group would be a smaller sample, but the best tokens are often
+// neighbours, by no rule that could be reckoned with.)
 
 #include "flash-head-function.h"
 
 #include <stdint.h>
 
-// Of this many, FLASH_HEAD_SAMPLED_BEST should be among the best, unless that is a sample of more than FLASH_HEAD_MAX_SAMPLE.
+// Of this many, FLASH_HEAD_SAMPLED_BEST should be among the best, unless that is a sample of more than
+// FLASH_HEAD_MAX_SAMPLE.
 #define FLASH_HEAD_SAMPLED_BEST 256
 #define FLASH_HEAD_MAX_SAMPLE   (32*1024)
 #define FLASH_HEAD_MAX_STRIDE   16
@@ -25,7 +26,8 @@ struct flash_head_sample {
 // The sample of n_vocab tokens for a threshold that about n_wanted of them reach.
 static inline struct flash_head_sample flash_head_sample_of(int64_t n_vocab, int64_t n_wanted) {
     const int64_t by_best = n_wanted/FLASH_HEAD_SAMPLED_BEST;
-    const int64_t by_size = n_wanted < FLASH_HEAD_SAMPLED_BEST ? 1 : (n_vocab + FLASH_HEAD_MAX_SAMPLE - 1)/FLASH_HEAD_MAX_SAMPLE;
+    const int64_t by_size = n_wanted < FLASH_HEAD_SAMPLED_BEST ? 1
+            : (n_vocab + FLASH_HEAD_MAX_SAMPLE - 1)/FLASH_HEAD_MAX_SAMPLE;
     const int64_t stride  = by_best > by_size ? by_best : by_size;
 
     struct flash_head_sample s;

@@ -4,8 +4,8 @@
 #include <math.h>
 
 // Halving the range of keys costs one pass that only compares, many keys at a time; sorting digits into bins would take
-// longer, as it takes one key at a time. What is left when few keys are in the range is looked at one by one. Most of the
-// halving is done on a sample of the keys.
+// longer, as it takes one key at a time. What is left when few keys are in the range is looked at one by one. Most of
+// the halving is done on a sample of the keys.
 static const int64_t FEW    = 256;
 static const int64_t SAMPLE = 1024;
 
@@ -18,7 +18,8 @@ static int64_t count(const int32_t * keys, int64_t n_keys, int32_t least) {
     return n;
 }
 
-// Keys from low on, below high, among which the n-th best is: n_low >= n keys are at least low, n_high < n at least high.
+// Keys from low on, below high, among which the n-th best is: n_low >= n keys are at least low, n_high < n at least
+// high.
 struct key_range {
     int64_t low, high;
     int64_t n_low, n_high;
@@ -98,7 +99,8 @@ flash_head_threshold flash_head_select(const int32_t * keys, int64_t n_keys, int
     int64_t n_candidates = 0;
     for (int64_t i = 0; i < n_keys; i++) {
         candidates[n_candidates] = { keys[i], (int32_t) i };
-        n_candidates += (keys[i] >= r.low) & (keys[i] < r.high); // no branch: a processor guesses too many of them wrong
+        // no branch: a processor guesses too many of them wrong
+        n_candidates += (keys[i] >= r.low) & (keys[i] < r.high);
     }
     const int64_t left = n - r.n_high;
     std::nth_element(candidates, candidates + (left - 1), candidates + n_candidates, better);

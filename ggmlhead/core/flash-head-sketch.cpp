@@ -4,7 +4,8 @@
 
 static const int64_t GROUP = FLASH_HEAD_GROUP;
 
-void flash_head_sketch_project(const float * projection, int32_t rank, const float * x, int64_t n_embd, int64_t part, float * sums) {
+void flash_head_sketch_project(const float * projection, int32_t rank, const float * x, int64_t n_embd, int64_t part,
+        float * sums) {
     const int64_t begin = part*FLASH_HEAD_SKETCH_COLUMNS;
     const int64_t end   = begin + FLASH_HEAD_SKETCH_COLUMNS < n_embd ? begin + FLASH_HEAD_SKETCH_COLUMNS : n_embd;
     float local[FLASH_HEAD_SKETCH_MAX_RANK] = {};
@@ -36,7 +37,8 @@ void flash_head_sketch_round(const float * parts, int64_t n_parts, int32_t rank,
     }
 }
 
-void flash_head_sketch_encode(const float * projection, int32_t rank, const float * x, int64_t n_embd, struct flash_head_code * code) {
+void flash_head_sketch_encode(const float * projection, int32_t rank, const float * x, int64_t n_embd,
+        struct flash_head_code * code) {
     float sums[FLASH_HEAD_SKETCH_MAX_RANK] = {};
     for (int64_t part = 0; part < flash_head_sketch_n_parts(n_embd); part++) {
         float one[FLASH_HEAD_SKETCH_MAX_RANK];
@@ -49,7 +51,8 @@ void flash_head_sketch_encode(const float * projection, int32_t rank, const floa
 }
 
 void flash_head_sketch_estimate(
-        const void * sketch, int32_t rank, const struct flash_head_code * code, const int32_t * cluster, const float * scores,
+        const void * sketch, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
+        const float * scores,
         int64_t begin, int64_t end, float * out, float * best) {
     const auto   estimate   = flash_head_group_kernels_here()->estimate;
     const size_t group_size = flash_head_sketch_group_size(rank);

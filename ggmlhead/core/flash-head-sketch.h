@@ -2,13 +2,14 @@
 
 // The sketch of a head: an estimate of each token's logit that is finer than its centroid's score.
 //
-// A row w of the weight is its cluster's centroid c and a residual w - c. The sketch keeps `rank` numbers of each residual, its
-// products with the directions `rows`, in 4 bits with a scale; `projection` holds the matching directions for x:
+// A row w of the weight is its cluster's centroid c and a residual w - c. The sketch keeps `rank` numbers of each
+// residual, its products with the directions `rows`, in 4 bits with a scale; `projection` holds the matching directions
+// for x:
 //     w . x  ~  c . x  +  sum over j of  ((w - c) . rows_j) (projection_j . x)
 // docs/accuracy.md tells where the directions come from and what the estimate gains.
 //
-// Tokens are kept in their own order, in groups (flash-head-group.h): the estimates of all are written where their logits
-// belong, one after the other.
+// Tokens are kept in their own order, in groups (flash-head-group.h): the estimates of all are written where their
+// logits belong, one after the other.
 
 #include "flash-head-group.h"
 
@@ -42,19 +43,22 @@ FLASH_HEAD_FUNCTION int64_t flash_head_sketch_n_parts(int64_t n_embd) {
 }
 
 // sums [rank]: the projections of part `part` of x [n_embd] on the directions projection [n_embd][rank].
-void flash_head_sketch_project(const float * projection, int32_t rank, const float * x, int64_t n_embd, int64_t part, float * sums);
+void flash_head_sketch_project(const float * projection, int32_t rank, const float * x, int64_t n_embd, int64_t part,
+        float * sums);
 
 // Adds up the parts' projections parts [n_parts][rank] and rounds what comes out.
 void flash_head_sketch_round(const float * parts, int64_t n_parts, int32_t rank, struct flash_head_code * code);
 
 // All of that for x [n_embd].
-void flash_head_sketch_encode(const float * projection, int32_t rank, const float * x, int64_t n_embd, struct flash_head_code * code);
+void flash_head_sketch_encode(const float * projection, int32_t rank, const float * x, int64_t n_embd,
+        struct flash_head_code * code);
 
-// The estimates of tokens begin .. end - 1 to out[begin .. end - 1], from the scores of the clusters and the cluster of each token;
-// begin is a multiple of FLASH_HEAD_GROUP, and so is end, or it is the number of tokens. best, if not NULL, gets the greatest of
-// group g at best[g]; if one of them is not a number, any of them.
+// The estimates of tokens begin .. end - 1 to out[begin .. end - 1], from the scores of the clusters and the cluster of
+// each token; begin is a multiple of FLASH_HEAD_GROUP, and so is end, or it is the number of tokens. best, if not NULL,
+// gets the greatest of group g at best[g]; if one of them is not a number, any of them.
 void flash_head_sketch_estimate(
-        const void * sketch, int32_t rank, const struct flash_head_code * code, const int32_t * cluster, const float * scores,
+        const void * sketch, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
+        const float * scores,
         int64_t begin, int64_t end, float * out, float * best);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
-// Selection by tokens, for a head with a sketch: about as many tokens as n_probe clusters have are scored exactly, those with
-// the best estimates, wherever they lie. All others keep their estimates.
+// Selection by tokens, for a head with a sketch: about as many tokens as n_probe clusters have are scored exactly,
+// those with the best estimates, wherever they lie. All others keep their estimates.
 //
-// Tokens are dealt to the threads in a few chunks each, by turns: the best ones often have neighbouring numbers. In few, as the
-// lines of memory at the ends of a chunk change hands, which takes longer than a hundred estimates.
+// Tokens are dealt to the threads in a few chunks each, by turns: the best ones often have neighbouring numbers. In
+// few, as the lines of memory at the ends of a chunk change hands, which takes longer than a hundred estimates.
 
 #include "flash-head-sample.h"
 #include "flash-head-work.h"
@@ -11,7 +11,8 @@
 #include <math.h>
 
 static const int64_t GROUP = FLASH_HEAD_GROUP;
-static const int64_t NEAR  = 4*GROUP; // tokens of which all rows are estimated while their part of the sketch is at hand
+// tokens of which all rows are estimated while their part of the sketch is at hand
+static const int64_t NEAR  = 4*GROUP;
 
 // chunk i of tokens, for thread ith of nth: i = ith, ith + nth, ...; a multiple of NEAR long
 struct chunks {
@@ -25,9 +26,10 @@ struct chunks {
     int64_t end  (int64_t i) const { return std::min(n_vocab, (i + 1)*size); }
 };
 
-// e[v], a row's estimates of tokens begin .. end - 1, of which the clusters have these scores; the best of each group; and the
-// sample's part of them
-static void estimate(const flash_head * head, const flash_head_code & code, const float * scores, const flash_head_sample & s,
+// e[v], a row's estimates of tokens begin .. end - 1, of which the clusters have these scores; the best of each group;
+// and the sample's part of them
+static void estimate(const flash_head * head, const flash_head_code & code, const float * scores,
+        const flash_head_sample & s,
         int64_t begin, int64_t end, float * e, float * best, int32_t * sample) {
     flash_head_sketch_estimate(head->sketch, head->rank, &code, head->cluster, scores, begin, end, e, best);
     for (int64_t i = begin/s.stride; i*s.stride < end; i++) {
@@ -39,7 +41,8 @@ static void estimate(const flash_head * head, const flash_head_code & code, cons
 }
 
 // those of tokens begin .. end - 1 to be scored exactly: estimated at `least` or more, or pinned
-static int32_t pick(const flash_head * head, const float * e, const float * best, float least, int64_t begin, int64_t end, int32_t * list) {
+static int32_t pick(const flash_head * head, const float * e, const float * best, float least, int64_t begin,
+        int64_t end, int32_t * list) {
     int32_t count = 0;
     for (int64_t v = begin; v < end; v += GROUP) {
         if (best[v/GROUP] < least) {
@@ -80,7 +83,8 @@ static void project(const flash_head_call * call, const flash_head_work * w, int
     const int64_t n_parts = flash_head_sketch_n_parts(head->n_embd);
     for (int64_t part = call->thread.ith; part < n_parts; part += call->thread.nth) {
         for (int64_t r = 0; r < n; r++) {
-            flash_head_sketch_project(head->projection, head->rank, call->row(r0 + r), head->n_embd, part, w->parts + (r*n_parts + part)*head->rank);
+            flash_head_sketch_project(head->projection, head->rank, call->row(r0 + r), head->n_embd, part,
+                    w->parts + (r*n_parts + part)*head->rank);
         }
     }
 }
@@ -110,7 +114,8 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
         for (int64_t v = parts.begin(i); v < parts.end(i); v += NEAR) {
             const int64_t end = std::min(v + NEAR, parts.end(i));
             for (int64_t r = 0; r < n; r++) {
-                estimate(head, codes[r], w->scores + r*flash_head_centroids_padded(K), s, v, end, call->out(r0 + r), w->best + r*n_groups, w->sample + r*V);
+                estimate(head, codes[r], w->scores + r*flash_head_centroids_padded(K), s, v, end, call->out(r0 + r),
+                        w->best + r*n_groups, w->sample + r*V);
             }
         }
     }
@@ -121,7 +126,8 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
         // all threads find the same, each for itself: no barrier to wait at
         float * out = call->out(r0 + r);
         const bool  all   = n_wanted >= V;
-        const float least = all ? -INFINITY : flash_head_score(flash_head_nth_best(w->sample + r*V, s.size, s.n_best, s.slack));
+        const float least = all ? -INFINITY
+                : flash_head_score(flash_head_nth_best(w->sample + r*V, s.size, s.n_best, s.slack));
         int64_t count = 0;
         for (int64_t i = thread.ith; i < parts.n; i += thread.nth) {
             count += pick(head, out, w->best + r*n_groups, least, parts.begin(i), parts.end(i), w->list + count);

@@ -50,8 +50,8 @@ struct flash_head_call {
 
 // Work memory of one block of rows, seen from one thread.
 //
-// What is not a thread's own or said to be there once is kept twice, for blocks in turn: a block may start while a slower thread
-// still finishes the one before.
+// What is not a thread's own or said to be there once is kept twice, for blocks in turn: a block may start while a
+// slower thread still finishes the one before.
 struct flash_head_work {
     float   * scores; // [block][padded K]: stage 1
     int32_t * keys;   // [block][K]: what the clusters are ranked by; selection by clusters
@@ -64,7 +64,8 @@ struct flash_head_work {
     size_t     act_w;  // bytes from one to the next
 
     // this thread's
-    char     * acts_c; // [block] activations for the centroids, rounded by each thread for itself: that costs less than waiting
+    // [block] activations for the centroids, rounded by each thread for itself: that costs less than waiting
+    char     * acts_c;
     size_t     act_c;
     int32_t  * list;   // [block][K], or [V]: what was selected
 };
@@ -90,8 +91,9 @@ static inline void flash_head_prefetch(const char * p, size_t size) {
 #endif
 }
 
-// How many rows are to be fetched before they are needed: those of 10 KB, as more than that do not fit in a processor's list
-// of pending reads, and with fewer it waits. Measured on rows of 680 bytes: 4 of them take a fifth longer, 16 the same time.
+// How many rows are to be fetched before they are needed: those of 10 KB, as more than that do not fit in a processor's
+// list of pending reads, and with fewer it waits. Measured on rows of 680 bytes: 4 of them take a fifth longer, 16 the
+// same time.
 static inline int64_t flash_head_rows_ahead(const flash_head * head) {
     const int64_t n = (10*1024 + head->weight_dot.row_size - 1)/head->weight_dot.row_size;
     return n < 2 ? 2 : n > 16 ? 16 : n;
@@ -114,7 +116,7 @@ static inline void flash_head_score_row(const flash_head * head, const char * ro
     head->weight_dot.vec_dot((int) head->n_embd, logit, 0, row, 0, act, 0, 1);
 }
 
-// The steps after stage 1 for the n rows from r0 on, by clusters or by tokens. All threads call them; they wait for each other
-// inside, twice.
+// The steps after stage 1 for the n rows from r0 on, by clusters or by tokens. All threads call them; they wait for
+// each other inside, twice.
 void flash_head_score_clusters(const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);
 void flash_head_score_tokens  (const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);

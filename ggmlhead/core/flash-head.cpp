@@ -35,7 +35,8 @@ static flash_head_rounded rounded_at(char * p, int64_t n_embd) {
 }
 
 // Lays out the work memory for blocks of so many rows, as thread ith of nth sees it in block i_block. Returns its size.
-static size_t lay_out(const flash_head * head, char * base, int64_t block, int64_t i_block, int ith, int nth, flash_head_work * w) {
+static size_t lay_out(const flash_head * head, char * base, int64_t block, int64_t i_block, int ith, int nth,
+        flash_head_work * w) {
     const int64_t K = head->n_cluster;
     const int64_t V = head->n_vocab;
     allotter a = { base };
@@ -74,7 +75,8 @@ size_t flash_head_work_size(const struct flash_head * head, int64_t n_rows, int 
     return 64 + lay_out(head, nullptr, block_rows(n_rows), 0, 0, n_threads, &w);
 }
 
-// this thread's share of rounding the activations of n rows for the weight: types round columns in blocks of 256, 32 or 1
+// this thread's share of rounding the activations of n rows for the weight: types round columns in blocks of 256, 32 or
+// 1
 static void round_activations(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
     const flash_head * head = call->head;
     const int64_t step  = head->n_embd % 256 == 0 ? 256 : head->n_embd % 32 == 0 ? 32 : head->n_embd;
@@ -106,7 +108,8 @@ static void score_centroids(const flash_head_call * call, const flash_head_work 
         const int64_t n_blocks = D/FLASH_HEAD_BLOCK_COLUMNS;
         const int64_t n_groups = (end - begin + FLASH_HEAD_GROUP - 1)/FLASH_HEAD_GROUP;
         const auto    score    = flash_head_group_kernels_here()->score;
-        const uint8_t * groups = (const uint8_t *) head->centroids + begin/FLASH_HEAD_GROUP*n_blocks*FLASH_HEAD_BLOCK_SIZE;
+        const uint8_t * groups = (const uint8_t *) head->centroids
+                + begin/FLASH_HEAD_GROUP*n_blocks*FLASH_HEAD_BLOCK_SIZE;
 
         flash_head_rounded x[FLASH_HEAD_BLOCK_ROWS];
         float * out[FLASH_HEAD_BLOCK_ROWS];
@@ -147,7 +150,8 @@ void flash_head_compute(
         void        * work,
         struct flash_head_thread thread) {
     flash_head_watch watch(thread.counts);
-    const flash_head_call call = { head, params, thread, (const char *) x, stride_x, (char *) logits, stride_logits, &watch };
+    const flash_head_call call = { head, params, thread, (const char *) x, stride_x, (char *) logits, stride_logits,
+            &watch };
 
     char * base = (char *) (((uintptr_t) work + 63) & ~(uintptr_t) 63);
     const int64_t block = block_rows(n_rows);

@@ -7,8 +7,8 @@
 //   select:  take the P best clusters (or draw them);
 //   stage 2: tokens of the selected clusters, and the pinned tokens, get their exact logit;
 //   background: all others get the score of their centroid, which for a mean centroid is its cluster's mean logit.
-// With a sketch (flash-head-sketch.h) every token has an estimate of its own, which is its background, and the best tokens are
-// selected, as many as P clusters have on average. Where clusters are drawn, the sketch is not used.
+// With a sketch (flash-head-sketch.h) every token has an estimate of its own, which is its background, and the best
+// tokens are selected, as many as P clusters have on average. Where clusters are drawn, the sketch is not used.
 //
 // The core knows nothing of its host. It brings no threads: each of n threads calls flash_head_compute() with its own
 // index, and the host supplies the barrier and ggml's dot products.
@@ -29,7 +29,8 @@ enum flash_head_mode {
 };
 
 // ggml's dot product: *s = x . y over n columns, for nrc = 1; bs, bx and by are then unused.
-typedef void (*flash_head_vec_dot_t)(int n, float * s, size_t bs, const void * x, size_t bx, const void * y, size_t by, int nrc);
+typedef void (*flash_head_vec_dot_t)(int n, float * s, size_t bs, const void * x, size_t bx, const void * y, size_t by,
+        int nrc);
 
 // ggml's conversion of k values to another type.
 typedef void (*flash_head_from_float_t)(const float * x, void * y, int64_t k);

@@ -54,8 +54,8 @@ float flash_head_largest(ggml_type centroid_type) {
     return centroid_type == GGML_TYPE_F32 || centroid_type == GGML_TYPE_BF16 ? FLT_MAX : 65504.0f;
 }
 
-// Makes a centroid zeros that has a value which is no number, or too large: for some types ggml would end the process, and no
-// such score could rank a cluster.
+// Makes a centroid zeros that has a value which is no number, or too large: for some types ggml would end the process,
+// and no such score could rank a cluster.
 static void keep_in_range(float * centroid, int64_t n_embd, float largest) {
     for (int64_t i = 0; i < n_embd; i++) {
         if (!(fabsf(centroid[i]) <= largest)) {
@@ -95,7 +95,8 @@ struct build_parts {
 };
 
 // Makes the parts of the clusters begin .. end - 1. Each row is read once and is in the cache for all of it.
-static void build_clusters(const flash_head_map & map, const row_reader & rows, flash_head_order order, ggml_type centroid_type,
+static void build_clusters(const flash_head_map & map, const row_reader & rows, flash_head_order order,
+        ggml_type centroid_type,
         const build_parts & parts, int64_t begin, int64_t end) {
     const int64_t    n_embd = rows.n_embd;
     const int32_t    rank   = map.rank;
@@ -129,11 +130,13 @@ static void build_clusters(const flash_head_map & map, const row_reader & rows, 
                 }
             }
             if (parts.factors) {
-                flash_head_project(values.data(), n, n_embd, parts.directions, rank, parts.factors + (int64_t) first*rank);
+                flash_head_project(values.data(), n, n_embd, parts.directions, rank,
+                        parts.factors + (int64_t) first*rank);
             }
         }
         if (parts.centroids) {
-            flash_head_round_centroid(mean.data(), n_embd, map.offsets[c + 1] - map.offsets[c], centroid_type, (char *) parts.centroids + c*means.row_size);
+            flash_head_round_centroid(mean.data(), n_embd, map.offsets[c + 1] - map.offsets[c], centroid_type,
+                    (char *) parts.centroids + c*means.row_size);
         }
         if (parts.factors) {
             subtract_centroid(map, c, means, parts.directions, parts.factors, mean.data(), base.data());
@@ -153,12 +156,14 @@ static void pack_factors(const flash_head_map & map, const std::vector<float> & 
             for (int64_t t = 0; t < n; t++) {
                 std::copy_n(factors.data() + (int64_t) map.position[g*group + t]*rank, rank, of_group.data() + t*rank);
             }
-            flash_head_sketch_pack(of_group.data(), (int32_t) n, rank, (char *) sketch + g*flash_head_sketch_group_size(rank));
+            flash_head_sketch_pack(of_group.data(), (int32_t) n, rank,
+                    (char *) sketch + g*flash_head_sketch_group_size(rank));
         }
     });
 }
 
-void flash_head_finish_sketch(const flash_head_map & map, const void * centroids, ggml_type centroid_type, int64_t n_embd,
+void flash_head_finish_sketch(const flash_head_map & map, const void * centroids, ggml_type centroid_type,
+        int64_t n_embd,
         const float * directions, std::vector<float> & factors, void * sketch, int n_threads) {
     const row_reader means = { centroids, centroid_type, n_embd };
     flash_head_parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
@@ -214,7 +219,8 @@ void flash_head_build_groups(const void * centroids, int64_t n_cluster, int64_t 
     const int64_t group    = FLASH_HEAD_GROUP;
     const size_t  row_size = ggml_row_size(GGML_TYPE_Q4_0, n_embd);
     flash_head_parallel_for(flash_head_centroids_padded(n_cluster)/group, n_threads, [&](int64_t begin, int64_t end) {
-        flash_head_centroids_group((const char *) centroids + begin*group*row_size, std::min(end*group, n_cluster) - begin*group, n_embd,
+        flash_head_centroids_group((const char *) centroids + begin*group*row_size,
+                std::min(end*group, n_cluster) - begin*group, n_embd,
                 (char *) groups + begin*group*row_size);
     });
 }

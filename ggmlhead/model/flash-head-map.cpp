@@ -55,7 +55,8 @@ std::string flash_head_file_obstacle(const gguf_context * gguf) {
         return "the output head has a bias (output.bias), by which FlashHead cannot choose";
     }
     const int64_t arch = gguf_find_key(gguf, "general.architecture");
-    if (arch >= 0 && gguf_get_kv_type(gguf, arch) == GGUF_TYPE_STRING && strcmp(gguf_get_val_str(gguf, arch), "bitnet") == 0) {
+    if (arch >= 0 && gguf_get_kv_type(gguf, arch) == GGUF_TYPE_STRING
+            && strcmp(gguf_get_val_str(gguf, arch), "bitnet") == 0) {
         return "a bitnet model has no output head, it multiplies with its token embedding itself";
     }
     return "";
@@ -77,14 +78,16 @@ static bool read_u32(const gguf_context * gguf, const char * key, uint32_t & out
 }
 
 // the array under key, whose values must be below limit; a missing one is empty
-static bool read_array(const gguf_context * gguf, const char * key, int64_t limit, std::vector<int32_t> & out, std::string & error) {
+static bool read_array(const gguf_context * gguf, const char * key, int64_t limit, std::vector<int32_t> & out,
+        std::string & error) {
     out.clear();
     const int64_t id = gguf_find_key(gguf, key);
     if (id < 0) {
         return true;
     }
     const bool is_array = gguf_get_kv_type(gguf, id) == GGUF_TYPE_ARRAY;
-    if (!is_array || (gguf_get_arr_type(gguf, id) != GGUF_TYPE_UINT32 && gguf_get_arr_type(gguf, id) != GGUF_TYPE_INT32)) {
+    if (!is_array || (gguf_get_arr_type(gguf, id) != GGUF_TYPE_UINT32
+            && gguf_get_arr_type(gguf, id) != GGUF_TYPE_INT32)) {
         error = std::string(key) + " is not an array of u32";
         return false;
     }
@@ -96,7 +99,8 @@ static bool read_array(const gguf_context * gguf, const char * key, int64_t limi
     const uint32_t * data = (const uint32_t *) gguf_get_arr_data(gguf, id);
     for (size_t i = 0; i < n; i++) {
         if (data[i] >= (uint64_t) limit) {
-            error = std::string(key) + "[" + std::to_string(i) + "] is " + std::to_string(data[i]) + ", not below " + std::to_string(limit);
+            error = std::string(key) + "[" + std::to_string(i) + "] is " + std::to_string(data[i]) + ", not below "
+                    + std::to_string(limit);
             return false;
         }
     }
@@ -105,14 +109,16 @@ static bool read_array(const gguf_context * gguf, const char * key, int64_t limi
 }
 
 // the n finite floats under key
-static bool read_floats(const gguf_context * gguf, const char * key, size_t n, std::vector<float> & out, std::string & error) {
+static bool read_floats(const gguf_context * gguf, const char * key, size_t n, std::vector<float> & out,
+        std::string & error) {
     const int64_t id = gguf_find_key(gguf, key);
     if (id < 0 || gguf_get_kv_type(gguf, id) != GGUF_TYPE_ARRAY || gguf_get_arr_type(gguf, id) != GGUF_TYPE_FLOAT32) {
         error = std::string(key) + " is missing or not an array of f32";
         return false;
     }
     if (gguf_get_arr_n(gguf, id) != n) {
-        error = std::string(key) + " has " + std::to_string(gguf_get_arr_n(gguf, id)) + " entries, not " + std::to_string(n);
+        error = std::string(key) + " has " + std::to_string(gguf_get_arr_n(gguf, id)) + " entries, not "
+                + std::to_string(n);
         return false;
     }
     const float * data = (const float *) gguf_get_arr_data(gguf, id);
@@ -131,7 +137,8 @@ static bool read_sketch(const gguf_context * gguf, int64_t n_embd, flash_head_ma
     map.rank = 0;
     map.sketch_rows.clear();
     map.sketch_activations.clear();
-    if (gguf_find_key(gguf, KEY_SKETCH_RANK) < 0 && gguf_find_key(gguf, KEY_SKETCH_ROWS) < 0 && gguf_find_key(gguf, KEY_SKETCH_ACTIVATIONS) < 0) {
+    if (gguf_find_key(gguf, KEY_SKETCH_RANK) < 0 && gguf_find_key(gguf, KEY_SKETCH_ROWS) < 0
+            && gguf_find_key(gguf, KEY_SKETCH_ACTIVATIONS) < 0) {
         return true;
     }
     uint32_t rank;
@@ -148,7 +155,8 @@ static bool read_sketch(const gguf_context * gguf, int64_t n_embd, flash_head_ma
         && read_floats(gguf, KEY_SKETCH_ACTIVATIONS, rank*n_embd, map.sketch_activations, error);
 }
 
-bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map, std::string & error) {
+bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map,
+        std::string & error) {
     uint32_t version, n_cluster, n_probe;
 
     error = flash_head_file_obstacle(gguf);
@@ -159,7 +167,8 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
         return false;
     }
     if (version != FORMAT_VERSION) {
-        error = std::string(KEY_VERSION) + " is " + std::to_string(version) + ", this runtime reads " + std::to_string(FORMAT_VERSION);
+        error = std::string(KEY_VERSION) + " is " + std::to_string(version) + ", this runtime reads "
+                + std::to_string(FORMAT_VERSION);
         return false;
     }
     if (!read_u32(gguf, KEY_CLUSTER_COUNT, n_cluster, error) || !read_u32(gguf, KEY_PROBE_COUNT, n_probe, error)) {
@@ -170,11 +179,13 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
         return false;
     }
     if (n_vocab > INT32_MAX || n_cluster < 2 || n_cluster > n_vocab) {
-        error = std::string(KEY_CLUSTER_COUNT) + " is " + std::to_string(n_cluster) + " for " + std::to_string(n_vocab) + " tokens";
+        error = std::string(KEY_CLUSTER_COUNT) + " is " + std::to_string(n_cluster) + " for " + std::to_string(n_vocab)
+                + " tokens";
         return false;
     }
     if (n_probe < 1 || n_probe > n_cluster) {
-        error = std::string(KEY_PROBE_COUNT) + " is " + std::to_string(n_probe) + " of " + std::to_string(n_cluster) + " clusters";
+        error = std::string(KEY_PROBE_COUNT) + " is " + std::to_string(n_probe) + " of " + std::to_string(n_cluster)
+                + " clusters";
         return false;
     }
     map.n_cluster = n_cluster;
@@ -188,15 +199,18 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
     const char * type_name = gguf_get_val_str(gguf, id);
     map.centroid_type = flash_head_centroid_type(type_name);
     if (map.centroid_type == GGML_TYPE_COUNT || n_embd % ggml_blck_size(map.centroid_type) != 0) {
-        error = std::string(KEY_CENTROID_TYPE) + " " + printable(type_name) + " does not fit centroids of " + std::to_string(n_embd) + " columns";
+        error = std::string(KEY_CENTROID_TYPE) + " " + printable(type_name) + " does not fit centroids of "
+                + std::to_string(n_embd) + " columns";
         return false;
     }
 
-    if (!read_array(gguf, KEY_ASSIGNMENTS, n_cluster, map.cluster, error) || !read_array(gguf, KEY_PINNED_TOKENS, n_vocab, map.pinned, error)) {
+    if (!read_array(gguf, KEY_ASSIGNMENTS, n_cluster, map.cluster, error)
+            || !read_array(gguf, KEY_PINNED_TOKENS, n_vocab, map.pinned, error)) {
         return false;
     }
     if ((int64_t) map.cluster.size() != n_vocab) {
-        error = std::string(KEY_ASSIGNMENTS) + " has " + std::to_string(map.cluster.size()) + " entries for " + std::to_string(n_vocab) + " tokens";
+        error = std::string(KEY_ASSIGNMENTS) + " has " + std::to_string(map.cluster.size()) + " entries for "
+                + std::to_string(n_vocab) + " tokens";
         return false;
     }
 

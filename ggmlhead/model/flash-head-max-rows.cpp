@@ -9,10 +9,10 @@ struct limits {
     int32_t   top, sketch, sample; // best clusters, best estimates of a sketch, clusters that are drawn
 };
 
-// Measured by `bench-flash-head --type TYPE --batch N --threads 2`, plain and with a sketch, on heads of 32000 x 256, 262144 x 640,
-// 151936 x 1024 and 128256 x 2048 (docs/benchmarks.md): with weights of 16 or 32 bits the dense product catches up at 64 rows, with
-// quantised ones at no number up to 128. It catches up earlier where there are more processors to share its work, so that half
-// of that is the limit; 8 where nothing was measured.
+// Measured by `bench-flash-head --type TYPE --batch N --threads 2`, plain and with a sketch, on heads of 32000 x 256,
+// 262144 x 640, 151936 x 1024 and 128256 x 2048 (docs/benchmarks.md): with weights of 16 or 32 bits the dense product
+// catches up at 64 rows, with quantised ones at no number up to 128. It catches up earlier where there are more
+// processors to share its work, so that half of that is the limit; 8 where nothing was measured.
 const limits OTHERS = { GGML_TYPE_COUNT, 8, 8, 8 };
 
 const limits LIMITS[] = {

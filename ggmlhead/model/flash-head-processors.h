@@ -46,8 +46,8 @@ inline double flash_head_quota_of(const std::string & dir, bool v2) {
     return q > 0 && p > 0 ? q/p : 0;
 }
 
-// The least CPU quota of this process's cgroups, in processors, with its proc and cgroup file systems below root; 0 for none.
-// internal/processors computes the same in Go.
+// The least CPU quota of this process's cgroups, in processors, with its proc and cgroup file systems below root; 0 for
+// none. internal/processors computes the same in Go.
 inline double flash_head_quota(const std::string & root) {
     double        least = 0;
     std::ifstream groups(root + "/proc/self/cgroup");

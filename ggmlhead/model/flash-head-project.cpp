@@ -12,7 +12,8 @@ typedef float factors_16 __attribute__((vector_size(16*sizeof(float))));
 
 // N rows, and as many of the directions from the one at 0 on as T holds
 template <typename T, int N>
-ALWAYS_INLINE void project_tile(const float * rows, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+ALWAYS_INLINE void project_tile(const float * rows, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     T sums[N] = {};
     for (int64_t i = 0; i < n_embd; i++) {
         T d;
@@ -28,7 +29,8 @@ ALWAYS_INLINE void project_tile(const float * rows, int64_t n_embd, const float 
 }
 
 template <int N>
-ALWAYS_INLINE void project_rows(const float * rows, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+ALWAYS_INLINE void project_rows(const float * rows, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     int32_t j = 0;
     for (; j + 16 <= rank; j += 16) {
         project_tile<factors_16, N>(rows, n_embd, directions + j, rank, out + j);
@@ -38,7 +40,8 @@ ALWAYS_INLINE void project_rows(const float * rows, int64_t n_embd, const float 
     }
 }
 
-ALWAYS_INLINE void project(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+ALWAYS_INLINE void project(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     int32_t r = 0;
     for (; r + 8 <= n; r += 8) {
         project_rows<8>(rows + r*n_embd, n_embd, directions, rank, out + r*rank);
@@ -48,13 +51,15 @@ ALWAYS_INLINE void project(const float * rows, int32_t n, int64_t n_embd, const 
     }
 }
 
-static void project_plain(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+static void project_plain(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     project(rows, n, n_embd, directions, rank, out);
 }
 
 #else
 
-static void project_plain(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+static void project_plain(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     memset(out, 0, n*rank*sizeof(float));
     for (int32_t r = 0; r < n; r++) {
         for (int64_t i = 0; i < n_embd; i++) {
@@ -67,17 +72,20 @@ static void project_plain(const float * rows, int32_t n, int64_t n_embd, const f
 
 #endif
 
-typedef void (*project_t)(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank, float * out);
+typedef void (*project_t)(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
+        float * out);
 
 #if defined(__x86_64__) && defined(__GNUC__)
 // The same for newer CPUs, whatever the compiler was told to build for.
 __attribute__((target("avx2,fma")))
-static void project_avx2(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+static void project_avx2(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     project(rows, n, n_embd, directions, rank, out);
 }
 
 __attribute__((target("avx512f,fma")))
-static void project_avx512(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+static void project_avx512(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     project(rows, n, n_embd, directions, rank, out);
 }
 
@@ -93,7 +101,8 @@ static project_t best_project() {
 }
 #endif
 
-void flash_head_project(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank, float * out) {
+void flash_head_project(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
+        float * out) {
     static const project_t best = best_project();
     best(rows, n, n_embd, directions, rank, out);
 }

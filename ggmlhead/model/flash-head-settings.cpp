@@ -86,10 +86,11 @@ ggml_type flash_head_centroid_type(const char * name) {
         if (traits->type_name == nullptr || strcmp(traits->type_name, name) != 0) {
             continue;
         }
-        // vectors of weights have these types: what is left out cannot be made without an importance matrix, holds integers,
-        // or is for activations alone (it cannot be read back), and ggml_quantize_chunk would end the process
+        // vectors of weights have these types: what is left out cannot be made without an importance matrix, holds
+        // integers, or is for activations alone (it cannot be read back), and ggml_quantize_chunk would end the process
         const bool plain = type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
-        const bool quant = ggml_is_quantized(type) && traits->from_float_ref && traits->to_float && !ggml_quantize_requires_imatrix(type);
+        const bool quant = ggml_is_quantized(type) && traits->from_float_ref && traits->to_float
+                && !ggml_quantize_requires_imatrix(type);
         return plain || quant ? type : GGML_TYPE_COUNT;
     }
     return GGML_TYPE_COUNT;
@@ -137,7 +138,8 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
 }
 
 bool flash_head_settings_resolve(
-        flash_head_settings & settings, const flash_head_map & map, ggml_type weight_type, int64_t n_embd, std::string & error) {
+        flash_head_settings & settings, const flash_head_map & map, ggml_type weight_type, int64_t n_embd,
+        std::string & error) {
     if (settings.centroid_type == GGML_TYPE_COUNT) {
         settings.centroid_type = map.centroid_type;
     }
@@ -151,7 +153,8 @@ bool flash_head_settings_resolve(
         settings.n_probe = map.n_probe;
     }
     if (settings.n_probe > map.n_cluster) {
-        error = "FLASHHEAD_PROBES=" + std::to_string(settings.n_probe) + ": this model has " + std::to_string(map.n_cluster) + " clusters";
+        error = "FLASHHEAD_PROBES=" + std::to_string(settings.n_probe) + ": this model has "
+                + std::to_string(map.n_cluster) + " clusters";
         return false;
     }
     if (settings.max_rows < 0) {
@@ -176,9 +179,11 @@ std::string flash_head_summary(
         sketch = ", sketch of rank " + std::to_string(map.rank);
     }
     char text[512];
-    snprintf(text, sizeof(text), "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s%s%s; %.1f MiB",
+    snprintf(text, sizeof(text),
+            "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s%s%s; %.1f MiB",
             device, weight, (int) map.cluster.size(), (int) map.n_cluster, settings.n_probe,
-            settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled" : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type), sketch.c_str(),
+            settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled"
+            : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type), sketch.c_str(),
             *rows ? ", " : "", rows, limit.c_str(), scope.c_str(), extra_bytes/1024.0/1024.0);
     return text;
 }

@@ -23,7 +23,8 @@ struct flash_head_settings {
     int32_t          mode          = 0;                    // FLASHHEAD_MODE: top or sample (enum ggml_flash_head_mode)
     float            temperature   = 1.0f;                 // FLASHHEAD_TEMPERATURE, of the draw in mode sample
     uint32_t         seed          = 0;                    // FLASHHEAD_SEED, of the draw
-    int32_t          max_rows      = -1;                   // FLASHHEAD_MAX_ROWS: batches of more rows are dense; 0 is never dense, -1 is what fits the head
+    // FLASHHEAD_MAX_ROWS: batches of more rows are dense; 0 is never dense, -1 is what fits the head
+    int32_t          max_rows      = -1;
     bool             reorder       = true;                 // FLASHHEAD_REORDER: a copy of the head in cluster order
     bool             stats         = false;                // FLASHHEAD_STATS: 1 logs what the head did
 };
@@ -33,10 +34,11 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
 
 struct flash_head_map;
 
-// Takes what the user left open from the file's map and what is known of such heads: of rows of n_embd columns and this type.
-// Returns false and names the setting in error if one does not fit this model.
+// Takes what the user left open from the file's map and what is known of such heads: of rows of n_embd columns and this
+// type. Returns false and names the setting in error if one does not fit this model.
 bool flash_head_settings_resolve(
-        flash_head_settings & settings, const flash_head_map & map, ggml_type weight_type, int64_t n_embd, std::string & error);
+        flash_head_settings & settings, const flash_head_map & map, ggml_type weight_type, int64_t n_embd,
+        std::string & error);
 
 // Whether FlashHead is to run for drafts, or for targets.
 bool flash_head_scope_has(flash_head_scope scope, bool draft);
@@ -44,8 +46,8 @@ bool flash_head_scope_has(flash_head_scope scope, bool draft);
 // The scope's name, as FLASHHEAD_SCOPE has it.
 const char * flash_head_scope_name(flash_head_scope scope);
 
-// What is active, for the log: which weight on which device, how its rows lie ("" if as in the file), and how many bytes
-// that takes beside the weight itself. settings are resolved.
+// What is active, for the log: which weight on which device, how its rows lie ("" if as in the file), and how many
+// bytes that takes beside the weight itself. settings are resolved.
 std::string flash_head_summary(
         const char * device, const char * weight, const flash_head_map & map, const flash_head_settings & settings,
         const char * rows, size_t extra_bytes);

@@ -44,7 +44,8 @@ void flash_head_statistics::add(int64_t n_rows, bool is_dense) {
 
 // what a row takes of all threads together, in microseconds, stage by stage
 static std::string times_of(const flash_head_totals & totals, int64_t n_rows) {
-    static const char * const names[FLASH_HEAD_N_STAGES] = { "centroids", "estimates", "selection", "background", "rows", "waiting" };
+    static const char * const names[FLASH_HEAD_N_STAGES] =
+            { "centroids", "estimates", "selection", "background", "rows", "waiting" };
     std::string text = ", us of all threads";
     for (int i = 0; i < FLASH_HEAD_N_STAGES; i++) {
         char part[48];

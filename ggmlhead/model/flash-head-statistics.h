@@ -12,8 +12,9 @@
 
 // Counts the steps of one head. A step is one evaluation of the head, of one row or more.
 //
-// The log gets a line when the model goes. A host that is killed logs nothing then, and Ollama kills its runners; so there
-// is also a line at 1, 2, 4, 8, ... steps, and one when there was no step for a while. All lines tell of all steps so far.
+// The log gets a line when the model goes. A host that is killed logs nothing then, and Ollama kills its runners; so
+// there is also a line at 1, 2, 4, 8, ... steps, and one when there was no step for a while. All lines tell of all
+// steps so far.
 struct flash_head_statistics {
     typedef void (*logger)(const std::string & line);
 

@@ -35,7 +35,8 @@ struct row_stream {
             fetch(piece.first, piece.n, piece.raw.data());
             flash_head_parallel_for(piece.n, n_threads, [&](int64_t begin, int64_t end) {
                 if (begin < end) {
-                    flash_head_to_float(type, piece.raw.data() + begin*row_size, piece.values.data() + begin*n_embd, (end - begin)*n_embd);
+                    flash_head_to_float(type, piece.raw.data() + begin*row_size, piece.values.data() + begin*n_embd,
+                            (end - begin)*n_embd);
                 }
             });
             visit(piece);
@@ -45,9 +46,10 @@ struct row_stream {
 
 } // namespace
 
-// Adds the rows of clusters begin .. end - 1 to sums [end - begin][n_embd]. Each thread has columns of its own, so that a cluster's
-// rows are added in the order of tokens, as flash_head_build does.
-static void add_rows(const flash_head_map & map, const rows_piece & piece, int64_t begin, int64_t end, int64_t n_embd, float * sums, int n_threads) {
+// Adds the rows of clusters begin .. end - 1 to sums [end - begin][n_embd]. Each thread has columns of its own, so that
+// a cluster's rows are added in the order of tokens, as flash_head_build does.
+static void add_rows(const flash_head_map & map, const rows_piece & piece, int64_t begin, int64_t end, int64_t n_embd,
+        float * sums, int n_threads) {
     flash_head_parallel_for(n_embd, n_threads, [&](int64_t from, int64_t to) {
         for (int64_t r = 0; r < piece.n; r++) {
             const int32_t c = map.cluster[piece.first + r];
@@ -65,7 +67,8 @@ static void add_rows(const flash_head_map & map, const rows_piece & piece, int64
 
 // factors [V][rank] in the order of the clusters: the rows of piece on directions [n_embd][rank]
 static void project_rows(
-        const flash_head_map & map, const rows_piece & piece, int64_t n_embd, const float * directions, float * factors, int n_threads) {
+        const flash_head_map & map, const rows_piece & piece, int64_t n_embd, const float * directions, float * factors,
+        int n_threads) {
     flash_head_parallel_for(piece.n, n_threads, [&](int64_t begin, int64_t end) {
         const int64_t block = FLASH_HEAD_PROJECT_ROWS;
         std::vector<float> out(block*map.rank);
@@ -94,7 +97,8 @@ void flash_head_stream(
     }
     ggml_quantize_init(centroid_type); // not thread-safe, so not left to the threads
 
-    const int64_t n_pass = std::max<int64_t>(1, std::min<int64_t>(map.n_cluster, (int64_t) (max_sums/(n_embd*sizeof(float)))));
+    const int64_t n_pass = std::max<int64_t>(1, std::min<int64_t>(map.n_cluster,
+            (int64_t) (max_sums/(n_embd*sizeof(float)))));
     std::vector<float> sums(n_pass*n_embd);
     for (int64_t begin = 0; begin < map.n_cluster; begin += n_pass) {
         const int64_t end = std::min(begin + n_pass, map.n_cluster);
@@ -107,7 +111,8 @@ void flash_head_stream(
         });
         flash_head_parallel_for(end - begin, n_threads, [&](int64_t from, int64_t to) {
             for (int64_t c = from; c < to; c++) {
-                flash_head_round_centroid(sums.data() + c*n_embd, n_embd, map.offsets[begin + c + 1] - map.offsets[begin + c],
+                flash_head_round_centroid(sums.data() + c*n_embd, n_embd,
+                        map.offsets[begin + c + 1] - map.offsets[begin + c],
                         centroid_type, (char *) centroids + (begin + c)*centroid_size);
             }
         });

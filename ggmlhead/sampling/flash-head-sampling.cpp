@@ -21,8 +21,8 @@ struct front {
 
 }
 
-// Reads chain up to its top-k. Returns false if there is none, or if something before it is more than a change of single
-// logits, each by itself.
+// Reads chain up to its top-k. Returns false if there is none, or if something before it is more than a change of
+// single logits, each by itself.
 static bool read_front(llama_sampler * chain, front & result) {
     for (int i = 0; i < llama_sampler_chain_n(chain); i++) {
         llama_sampler * sampler = llama_sampler_chain_get(chain, i);
@@ -46,7 +46,8 @@ static bool read_front(llama_sampler * chain, front & result) {
 }
 
 // The tokens that the front may change, ascending. Returns false if they are too many or not known.
-static bool changed_tokens(const front & front, const common_params_sampling & params, const std::vector<llama_token> & suppressed,
+static bool changed_tokens(const front & front, const common_params_sampling & params,
+        const std::vector<llama_token> & suppressed,
         const std::vector<llama_token> & recent, size_t n_recent_max, std::vector<llama_token> & tokens) {
     if (front.bias) {
         for (const auto & bias : params.logit_bias) {
@@ -62,7 +63,8 @@ static bool changed_tokens(const front & front, const common_params_sampling & p
         if ((size_t) params.penalty_last_n > n_recent_max) {
             return false;
         }
-        tokens.insert(tokens.end(), recent.end() - std::min(recent.size(), (size_t) params.penalty_last_n), recent.end());
+        tokens.insert(tokens.end(), recent.end() - std::min(recent.size(), (size_t) params.penalty_last_n),
+                recent.end());
         std::sort(tokens.begin(), tokens.end());
         tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
     }
@@ -70,7 +72,8 @@ static bool changed_tokens(const front & front, const common_params_sampling & p
 }
 
 // their logits behind the front, which the samplers themselves compute
-static std::vector<flash_head_changed_logit> changed_logits(const front & front, const std::vector<llama_token> & tokens,
+static std::vector<flash_head_changed_logit> changed_logits(const front & front,
+        const std::vector<llama_token> & tokens,
         const float * logits, int32_t n_vocab) {
     std::vector<llama_token_data> data;
     for (const llama_token token : tokens) {
@@ -90,7 +93,8 @@ static std::vector<flash_head_changed_logit> changed_logits(const front & front,
 }
 
 bool flash_head_sampling_list(int32_t n_vocab, const std::vector<llama_token> & suppressed, llama_sampler * chain,
-        const common_params_sampling & params, const std::vector<llama_token> & recent, size_t n_recent_max, const float * logits,
+        const common_params_sampling & params, const std::vector<llama_token> & recent, size_t n_recent_max,
+        const float * logits,
         std::vector<llama_token_data> & list) {
     const int32_t k = params.top_k;
     if (k <= 0 || k > MAX_TOP_K || k >= n_vocab) {
@@ -113,7 +117,8 @@ bool flash_head_sampling_list(int32_t n_vocab, const std::vector<llama_token> & 
 }
 
 bool flash_head_sampling_list(const llama_model * model, llama_sampler * chain, const common_params_sampling & params,
-        const std::vector<llama_token> & recent, size_t n_recent_max, const float * logits, std::vector<llama_token_data> & list) {
+        const std::vector<llama_token> & recent, size_t n_recent_max, const float * logits,
+        std::vector<llama_token_data> & list) {
     if (!llama_flash_head_active(model)) {
         return false;
     }
@@ -123,7 +128,8 @@ bool flash_head_sampling_list(const llama_model * model, llama_sampler * chain, 
     int32_t n_suppressed = 0;
     const llama_token * suppressed = llama_vocab_get_suppress_tokens(vocab, &n_suppressed);
 
-    const bool is_short = flash_head_sampling_list(n_vocab, std::vector<llama_token>(suppressed, suppressed + n_suppressed), chain, params,
+    const bool is_short = flash_head_sampling_list(n_vocab,
+            std::vector<llama_token>(suppressed, suppressed + n_suppressed), chain, params,
             recent, n_recent_max, logits, list);
     LOG_DBG("flash_head: %zu of %d tokens are candidates\n", is_short ? list.size() : (size_t) n_vocab, n_vocab);
     return is_short;

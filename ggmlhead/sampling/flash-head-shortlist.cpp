@@ -6,7 +6,8 @@
 
 static const int32_t BLOCK = 64; // logits that are compared at once
 
-// More tokens than in any list worth having; they come when logits ascend with the tokens, and each costs a heap's update.
+// More tokens than in any list worth having; they come when logits ascend with the tokens, and each costs a heap's
+// update.
 static int64_t too_many(int32_t n, int32_t k) {
     return n/8 + (int64_t) 4*k;
 }
@@ -65,7 +66,8 @@ static bool offer_range(shortlist & list, const float * logits, int32_t from, in
     return true;
 }
 
-bool flash_head_shortlist(const float * logits, int32_t n, int32_t k, const std::vector<flash_head_changed_logit> & changed,
+bool flash_head_shortlist(const float * logits, int32_t n, int32_t k,
+        const std::vector<flash_head_changed_logit> & changed,
         std::vector<int32_t> & tokens) {
     tokens.clear();
     for (int32_t i = 0; i < k; i++) {

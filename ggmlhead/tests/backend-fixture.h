@@ -33,7 +33,8 @@ struct model_file {
     std::vector<uint32_t> assignments; // cluster of each token
     FILE * open = nullptr;
 
-    model_file(const char * weight_name, ggml_type type, int64_t n_embd, int64_t n_vocab, int64_t n_cluster, bool keys = true, uint32_t seed = 1)
+    model_file(const char * weight_name, ggml_type type, int64_t n_embd, int64_t n_vocab, int64_t n_cluster,
+            bool keys = true, uint32_t seed = 1)
         : type(type), n_embd(n_embd), n_vocab(n_vocab), n_cluster(n_cluster) {
         std::mt19937 rng(seed);
         std::normal_distribution<float> normal;
@@ -134,16 +135,20 @@ struct host_backends {
             own.emplace_back(ggml_backend_dev_init(dev, nullptr));
             list.push_back(own.back().get());
             ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(dev);
-            ((ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads"))(list.back(), n_threads);
+            ((ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg,
+                    "ggml_backend_set_n_threads"))(list.back(), n_threads);
         }
-        sched.reset(ggml_backend_sched_new(list.data(), nullptr, (int) list.size(), GGML_DEFAULT_GRAPH_SIZE, false, true));
+        sched.reset(ggml_backend_sched_new(list.data(), nullptr, (int) list.size(), GGML_DEFAULT_GRAPH_SIZE, false,
+                true));
     }
 };
 
 // 0.5 times the product of weight with n_rows random rows: the plug-in's part and one of the CPU's after it
-static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_threads, bool lora = false, uint32_t seed = 7) {
+static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_threads, bool lora = false,
+        uint32_t seed = 7) {
     host_backends host(n_threads);
-    ggml_context_ptr ctx(ggml_init({ 32*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_context_ptr ctx(ggml_init({ 32*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr,
+            /*.no_alloc =*/ true }));
     ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, weight->ne[0], n_rows);
     ggml_set_input(x);
     ggml_tensor * y = ggml_mul_mat(ctx.get(), weight, x);
@@ -153,7 +158,8 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
         lora_ctx.reset(ggml_init({ ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
         ggml_tensor * a = ggml_new_tensor_2d(lora_ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
         ggml_format_name(a, "%s.lora_a", weight->name);
-        lora_buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(lora_ctx.get(), ggml_backend_dev_buffer_type(flash_head)));
+        lora_buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(lora_ctx.get(),
+                ggml_backend_dev_buffer_type(flash_head)));
         ggml_backend_tensor_memset(a, 0, 0, ggml_nbytes(a));
         y = ggml_add(ctx.get(), y, ggml_mul_mat(ctx.get(), a, x));
     }
@@ -179,7 +185,8 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
 static std::vector<float> dense_logits(const model_file & file, int64_t n_rows, int n_threads, uint32_t seed = 7) {
     ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), file.type, file.n_embd, file.n_vocab);
-    ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(), ggml_backend_dev_buffer_type(cpu)));
+    ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(),
+            ggml_backend_dev_buffer_type(cpu)));
     ggml_backend_tensor_set(weight, file.weight.data(), 0, file.weight.size());
     return logits_of(weight, n_rows, n_threads, false, seed);
 }

@@ -1,5 +1,5 @@
-// Tests of the algebra of calibration: products, factors and eigenvectors against plain sums and known spectra, directions
-// against brute force.
+// Tests of the algebra of calibration: products, factors and eigenvectors against plain sums and known spectra,
+// directions against brute force.
 
 #include "calibrate-fixture.h"
 
@@ -14,7 +14,10 @@ static void test_moment(machine & on) {
         fhc_matrix x, got;
         fill_normal(&x, c.n, c.d, 1);
         double share = 0.0;
-        fhc_second_moment(&on.products, c.n, c.d, [&](int64_t i, float * row) { std::copy_n(x.row(i), c.d, row); }, [&](double s) { share = s; }, &got);
+        fhc_second_moment(&on.products, c.n, c.d, [&](int64_t i, float * row) { std::copy_n(x.row(i), c.d, row); },
+                [&](double s) {
+            share = s;
+        }, &got);
         const std::vector<double> want = moment_of(x);
         double worst = 0.0;
         for (int64_t i = 0; i < c.d; i++) {
@@ -155,7 +158,8 @@ static void test_subspace() {
     printf("subspace: known spectra, fewer directions than asked for, none\n");
     const int64_t d = 160, n = 16;
     const struct { const char * what; int64_t rank; double decay; } cases[] = {
-        { "steep", d, 0.7 }, { "flat", d, 0.97 }, { "of rank 16", 16, 0.9 }, { "of rank 5", 5, 0.9 }, { "of rank 1", 1, 1.0 }, { "zero", 0, 1.0 },
+        { "steep", d, 0.7 }, { "flat", d, 0.97 }, { "of rank 16", 16, 0.9 }, { "of rank 5", 5, 0.9 },
+        { "of rank 1", 1, 1.0 }, { "zero", 0, 1.0 },
     };
     for (const auto & c : cases) {
         std::vector<double> values(d, 0.0);
@@ -184,7 +188,8 @@ static void test_subspace() {
     }
     fhc_subspace got;
     find(with_spectrum({ 3.0, 2.0, 1.0 }, 6), 3, 8, &got);    // more than there are columns
-    check(std::fabs(got.values[0] - 3.0) < 1e-5 && std::fabs(got.values[2] - 1.0) < 1e-5 && got.values[3] == 0.0, "3 columns: %f %f %f", got.values[0], got.values[2], got.values[3]);
+    check(std::fabs(got.values[0] - 3.0) < 1e-5 && std::fabs(got.values[2] - 1.0) < 1e-5 && got.values[3] == 0.0,
+            "3 columns: %f %f %f", got.values[0], got.values[2], got.values[3]);
 }
 
 static void test_directions(machine & on) {
@@ -204,7 +209,8 @@ static void test_directions(machine & on) {
         trace += c.row(i)[i];
     }
     check(std::fabs(trace - d) < 1e-3*d, "the trace of C is %f", trace);
-    fhc_second_moment(&on.products, residuals.n_rows, d, [&](int64_t i, float * x) { std::copy_n(residuals.row(i), d, x); }, nothing, &s);
+    fhc_second_moment(&on.products, residuals.n_rows, d,
+            [&](int64_t i, float * x) { std::copy_n(residuals.row(i), d, x); }, nothing, &s);
 
     fhc_directions got;
     std::string error;
@@ -242,7 +248,8 @@ static void test_directions(machine & on) {
     }
     check(std::fabs(got.kept - best/energy) < 1e-3, "kept %.5f, best %.5f", got.kept, best/energy);
 
-    // what is left of the residuals, measured with the rows and activations that came out: |(R - R rows activations^T) L|^2
+    // what is left of the residuals, measured with the rows and activations that came out: |(R - R rows activations^T)
+    // L|^2
     double left = 0.0;
     for (int64_t i = 0; i < residuals.n_rows; i++) {
         std::vector<float> rest(residuals.row(i), residuals.row(i) + d);
@@ -260,7 +267,8 @@ static void test_directions(machine & on) {
             left += sum*sum;
         }
     }
-    check(std::fabs(1.0 - left/energy - best/energy) < 1e-3, "rows and activations keep %.5f, best %.5f", 1.0 - left/energy, best/energy);
+    check(std::fabs(1.0 - left/energy - best/energy) < 1e-3, "rows and activations keep %.5f, best %.5f",
+            1.0 - left/energy, best/energy);
 }
 
 void test_algebra() {

@@ -112,7 +112,8 @@ inline void set_clusters(head * h, int64_t n_rows, int64_t n_clusters, uint64_t 
 }
 
 // Rows scattered around their cluster's centre, by n_directions directions that all share.
-inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, int64_t n_clusters, int64_t n_directions, uint64_t seed) {
+inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, int64_t n_clusters, int64_t n_directions,
+        uint64_t seed) {
     fhc_matrix x, centres, directions;
     fill_normal(&centres, n_clusters, d, seed);
     fill_normal(&directions, n_directions, d, seed + 1);
@@ -146,13 +147,15 @@ struct runtime {
         map.cluster.assign(h.cluster.begin(), h.cluster.end());
         flash_head_map_sort(map);
         centroids.resize(h.n_clusters*ggml_row_size(type, info.n_cols));
-        flash_head_build_centroids(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type, centroids.data(), 1);
+        flash_head_build_centroids(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type,
+                centroids.data(), 1);
         map.rank = rank;
         if (rank > 0) {
             map.sketch_rows        = directions.rows;
             map.sketch_activations = directions.activations;
             sketch.resize(flash_head_sketch_n_groups(info.n_rows)*flash_head_sketch_group_size(rank));
-            flash_head_build_sketch(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type, centroids.data(), sketch.data(), 1);
+            flash_head_build_sketch(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type,
+                    centroids.data(), sketch.data(), 1);
             activations.resize(rank*info.n_cols);
             flash_head_transpose(directions.activations, rank, activations.data());
         }
@@ -165,7 +168,8 @@ struct runtime {
             const std::vector<float> nothing(map.n_cluster, 0.0f); // the clusters' scores come below, in more digits
             flash_head_code code;
             flash_head_sketch_encode(activations.data(), map.rank, x, d, &code);
-            flash_head_sketch_estimate(sketch.data(), map.rank, &code, map.cluster.data(), nothing.data(), 0, (int64_t) part.size(), part.data(), nullptr);
+            flash_head_sketch_estimate(sketch.data(), map.rank, &code, map.cluster.data(), nothing.data(), 0,
+                    (int64_t) part.size(), part.data(), nullptr);
         }
         for (int64_t c = 0; c < map.n_cluster; c++) {
             fhc_row_get(centroids.data(), type, d, c, row.data());

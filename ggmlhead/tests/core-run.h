@@ -1,7 +1,7 @@
 #pragma once
 
-// Runs the core alone, with plain threads and F32 dot products. It needs nothing of ggml, so its tests are also built with
-// sanitizers (sanitizer_test.go): a race or an access out of bounds in the kernel shows there first.
+// Runs the core alone, with plain threads and F32 dot products. It needs nothing of ggml, so its tests are also built
+// with sanitizers (sanitizer_test.go): a race or an access out of bounds in the kernel shows there first.
 
 #include "flash-head.h"
 
@@ -45,7 +45,8 @@ inline void copy(const float * x, void * y, int64_t n) {
 }
 
 // logits [n][V] of x [n][D] on nth threads; adds up what they count in n_scored
-inline std::vector<float> compute(const flash_head & head, const flash_head_params & params, const std::vector<float> & x, int nth, int64_t * n_scored = nullptr) {
+inline std::vector<float> compute(const flash_head & head, const flash_head_params & params,
+        const std::vector<float> & x, int nth, int64_t * n_scored = nullptr) {
     const int64_t D = head.n_embd, V = head.n_vocab, N = (int64_t) x.size()/D;
     std::vector<float>   logits(N*V, NAN);
     std::vector<char>    work(flash_head_work_size(&head, N, nth));

@@ -8,7 +8,8 @@
 #include <string>
 
 // The logits [n][V] of draw_head for x [n][D] in mode sample.
-typedef std::function<std::vector<float>(int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int n_threads)> draw_logits;
+typedef std::function<std::vector<float>(int32_t n_probe, float temperature, uint32_t seed,
+        const std::vector<float> & x, int n_threads)> draw_logits;
 
 // A right program fails one of these checks in a million. Seeds are fixed, so it does so always or never.
 static const double ERROR_LEVEL = 1e-6;
@@ -16,20 +17,25 @@ static const double ERROR_LEVEL = 1e-6;
 static const int N_DRAWS = 24000;
 
 // Checks that draws of n clusters follow the law for temperature, and do not pass for draws at one that is 10 % off.
-static void check_law(checker & check, const std::string & what, const std::vector<cluster_set> & draws, const std::vector<double> & scores, double temperature, int n) {
+static void check_law(checker & check, const std::string & what, const std::vector<cluster_set> & draws,
+        const std::vector<double> & scores, double temperature, int n) {
     const set_law law = law_of_draws(scores, temperature, n);
-    check(least_expected(law, draws.size()) >= 5.0, "%s: %d draws are too few for the test", what.c_str(), (int) draws.size());
+    check(least_expected(law, draws.size()) >= 5.0, "%s: %d draws are too few for the test", what.c_str(),
+            (int) draws.size());
 
     const double p = p_value(draws, law);
-    check(p >= ERROR_LEVEL, "%s: %d clusters at T = %g are not drawn as they should be: p = %g", what.c_str(), n, temperature, p);
+    check(p >= ERROR_LEVEL, "%s: %d clusters at T = %g are not drawn as they should be: p = %g", what.c_str(), n,
+            temperature, p);
     for (double off : { 0.9, 1.1 }) {
         const double q = p_value(draws, law_of_draws(scores, temperature*off, n));
-        check(q < ERROR_LEVEL, "%s: %d clusters at T = %g could as well be drawn at %g: p = %g", what.c_str(), n, temperature, temperature*off, q);
+        check(q < ERROR_LEVEL, "%s: %d clusters at T = %g could as well be drawn at %g: p = %g", what.c_str(), n,
+                temperature, temperature*off, q);
     }
 }
 
 // The p-value of single clusters, drawn two and two, if the second of a pair does not depend on the first.
-static double p_value_of_pairs(checker & check, const std::vector<cluster_set> & first, const std::vector<cluster_set> & second, const set_law & law) {
+static double p_value_of_pairs(checker & check, const std::vector<cluster_set> & first,
+        const std::vector<cluster_set> & second, const set_law & law) {
     std::vector<cluster_set> pairs;
     for (size_t i = 0; i < first.size(); i++) { pairs.push_back(pair_of(first[i], second[i])); }
     const set_law expected = law_of_pairs(law);

@@ -122,7 +122,8 @@ struct draw_head {
         return x;
     }
 
-    // the clusters that each row of logits [n][V] shows as scored exactly; all bits are set where a cluster is so in part
+    // the clusters that each row of logits [n][V] shows as scored exactly; all bits are set where a cluster is so in
+    // part
     static std::vector<cluster_set> sets(const std::vector<float> & logits) {
         std::vector<cluster_set> out;
         for (size_t r = 0; r < logits.size(); r += V) {

@@ -1,10 +1,12 @@
-// A GPU that is none, for tests of how a head is placed: a ggml backend library (GGML_BACKEND_PATH loads it) with one device of type
-// GPU, with memory of its own that the host cannot see into, which computes with the CPU backend. It counts what is copied between
-// that memory and the host's, and logs that and the heads that it has computed after each graph:
+// A GPU that is none, for tests of how a head is placed: a ggml backend library (GGML_BACKEND_PATH loads it) with one
+// device of type GPU, with memory of its own that the host cannot see into, which computes with the CPU backend. It
+// counts what is copied between that memory and the host's, and logs that and the heads that it has computed after each
+// graph:
 //     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes, 128000 at most
 // The environment says what it can do:
-//     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, with what no GPU reads left out: grouped centroids and a second copy
-//     FAKE_BACKEND_SAYS_YES=1     it says that it has every op, as backends do that pass on what they are asked to compute
+//     FAKE_BACKEND_FLASH_HEAD=1 it has the FLASH_HEAD op, with what no GPU reads left out: grouped centroids and a
+//     second copy
+//     FAKE_BACKEND_SAYS_YES=1 it says that it has every op, as backends do that pass on what they are asked to compute
 //     FAKE_BACKEND_HOST_BUFFER=1  it has pinned host memory, a buffer type that is host memory and names this device
 //     FAKE_BACKEND_CUDA=1         it calls itself CUDA0, and CUDA_VISIBLE_DEVICES hides it unless that is 0
 // It loads in a stock ggml, too, which has no FLASH_HEAD op.
@@ -98,7 +100,8 @@ static const char * buft_name(ggml_backend_buffer_type_t)      { return "FAKE"; 
 static size_t       buft_alignment(ggml_backend_buffer_type_t) { return ALIGNMENT; }
 
 static ggml_backend_buffer_type_t device_buft(ggml_backend_dev_t dev) {
-    static ggml_backend_buffer_type buft = { { buft_name, buft_alloc, buft_alignment, nullptr, nullptr, /*.is_host =*/ nullptr }, dev, nullptr };
+    static ggml_backend_buffer_type buft =
+            { { buft_name, buft_alloc, buft_alignment, nullptr, nullptr, /*.is_host =*/ nullptr }, dev, nullptr };
     return &buft;
 }
 
@@ -116,7 +119,8 @@ static ggml_backend_buffer_t host_buft_alloc(ggml_backend_buffer_type_t buft, si
 static bool host_buft_is_host(ggml_backend_buffer_type_t) { return true; }
 
 static ggml_backend_buffer_type_t device_host_buft(ggml_backend_dev_t dev) {
-    static ggml_backend_buffer_type buft = { { host_buft_name, host_buft_alloc, buft_alignment, nullptr, nullptr, host_buft_is_host }, dev, nullptr };
+    static ggml_backend_buffer_type buft =
+            { { host_buft_name, host_buft_alloc, buft_alignment, nullptr, nullptr, host_buft_is_host }, dev, nullptr };
     return option("FAKE_BACKEND_HOST_BUFFER") ? &buft : nullptr;
 }
 
@@ -134,8 +138,10 @@ static ggml_status backend_compute(ggml_backend_t backend, ggml_cgraph * graph) 
         n_heads += graph->nodes[i]->op == GGML_OP_FLASH_HEAD;
     }
     const ggml_status status = ggml_backend_graph_compute((ggml_backend_t) backend->context, graph);
-    GGML_LOG_INFO("fake_backend: flash_head %lld, set %lld times %lld bytes, get %lld times %lld bytes, %lld at most\n", (long long) n_heads,
-            (long long) to_device.calls, (long long) to_device.bytes, (long long) to_host.calls, (long long) to_host.bytes, (long long) to_host.most);
+    GGML_LOG_INFO("fake_backend: flash_head %lld, set %lld times %lld bytes, get %lld times %lld bytes, %lld at most\n",
+            (long long) n_heads,
+            (long long) to_device.calls, (long long) to_device.bytes, (long long) to_host.calls,
+            (long long) to_host.bytes, (long long) to_host.most);
     return status;
 }
 
@@ -191,7 +197,8 @@ static bool device_supports_op(ggml_backend_dev_t, const ggml_tensor * op) {
         return true;
     }
     if (op->op == GGML_OP_FLASH_HEAD) {
-        if (!option("FAKE_BACKEND_FLASH_HEAD") || ggml_flash_head_get_params(op).grouped || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
+        if (!option("FAKE_BACKEND_FLASH_HEAD") || ggml_flash_head_get_params(op).grouped
+                || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
             return false;
         }
     }
@@ -244,7 +251,8 @@ static ggml_backend_dev_t reg_device(ggml_backend_reg_t, size_t)     { return fa
 static void *             reg_proc(ggml_backend_reg_t, const char *) { return nullptr; }
 
 static ggml_backend_reg_t fake_reg() {
-    static ggml_backend_reg reg = { GGML_BACKEND_API_VERSION, { reg_name, reg_device_count, reg_device, reg_proc }, nullptr };
+    static ggml_backend_reg reg = { GGML_BACKEND_API_VERSION, { reg_name, reg_device_count, reg_device, reg_proc },
+            nullptr };
     return &reg;
 }
 

@@ -108,7 +108,8 @@ struct head_fixture {
 
     // the head that shows which clusters were drawn
     head_fixture(const draw_head & d, ggml_backend_t backend)
-        : head_fixture({ draw_head::D, draw_head::V, draw_head::K, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, /*ordered =*/ false }, backend) {
+        : head_fixture({ draw_head::D, draw_head::V, draw_head::K, GGML_TYPE_F32, GGML_TYPE_F32, 0, true,
+        /*ordered =*/ false }, backend) {
         auto set = [](ggml_tensor * t, const void * data) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); };
         set(weight_tensor,     d.weight.data());
         set(sources.centroids, d.centroids.data());
@@ -120,7 +121,8 @@ struct head_fixture {
     }
 
     // logits [n_rows][V] of x [n_rows][D] by the op; what it did is added to totals
-    std::vector<float> run(const op_device & device, const std::vector<float> & x, ggml_flash_head_params params, flash_head_totals * totals = nullptr) const {
+    std::vector<float> run(const op_device & device, const std::vector<float> & x, ggml_flash_head_params params,
+            flash_head_totals * totals = nullptr) const {
         params.grouped = shape.grouped;
         return compute(device, x, [&](ggml_context * c, ggml_tensor * input) {
             ggml_tensor * node = ggml_flash_head(c, weight_tensor, input, &sources, &params);
@@ -140,7 +142,8 @@ struct head_fixture {
     bool supported(const op_device & device, ggml_flash_head_params params, int64_t n_rows = 1) const {
         params.grouped = shape.grouped;
         ggml_context_ptr c(ggml_init({ 2*ggml_tensor_overhead(), nullptr, true }));
-        return device.supports(ggml_flash_head(c.get(), weight_tensor, ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows), &sources, &params));
+        return device.supports(ggml_flash_head(c.get(), weight_tensor,
+                ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows), &sources, &params));
     }
 
     // plain F64 product of a [n][D] with row x [D]
@@ -206,8 +209,8 @@ private:
     void make_tensors(ggml_backend_t backend, const std::vector<uint8_t> & rows, const std::vector<uint8_t> & means) {
         ctx.reset(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
         const ggml_flash_head_shape of_op = {
-            shape.type, shape.centroid_type, shape.n_embd, shape.n_vocab, shape.n_cluster, (int64_t) pinned.size(), shape.rank,
-            shape.grouped, shape.ordered,
+            shape.type, shape.centroid_type, shape.n_embd, shape.n_vocab, shape.n_cluster, (int64_t) pinned.size(),
+            shape.rank, shape.grouped, shape.ordered,
         };
         weight_tensor = ggml_new_tensor_2d(ctx.get(), shape.type, shape.n_embd, shape.n_vocab);
         sources       = ggml_flash_head_new_sources(ctx.get(), &of_op);
@@ -216,7 +219,9 @@ private:
         std::vector<int32_t> places(cluster);
         places.insert(places.end(), position.begin(), position.end());
 
-        auto set = [](ggml_tensor * t, const void * data) { if (t) { ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t)); } };
+        auto set = [](ggml_tensor * t, const void * data) { if (t) {
+            ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t));
+        } };
         set(weight_tensor,     rows.data());
         if (shape.grouped) {
             flash_head_centroids_group(means.data(), shape.n_cluster, shape.n_embd, sources.centroids->data);
@@ -237,9 +242,11 @@ private:
         }
     }
 
-    template <typename F> std::vector<float> compute(const op_device & device, const std::vector<float> & x, const F & build) const {
+    template <typename F> std::vector<float> compute(const op_device & device, const std::vector<float> & x,
+            const F & build) const {
         const int64_t n_rows = x.size()/shape.n_embd;
-        ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead_custom(GRAPH_SIZE, false), nullptr, true }));
+        ggml_context_ptr c(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead_custom(GRAPH_SIZE, false),
+                nullptr, true }));
         ggml_tensor * input  = ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows);
         ggml_tensor * result = build(c.get(), input);
         ggml_cgraph * graph  = ggml_new_graph_custom(c.get(), GRAPH_SIZE, false);

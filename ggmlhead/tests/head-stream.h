@@ -51,7 +51,8 @@ static void test_stream(checker & check, ggml_type weight_type, ggml_type centro
     const size_t n_centroids = map.n_cluster*ggml_row_size(centroid_type, n_embd);
     const size_t n_sketch    = flash_head_sketch_n_groups(n_vocab)*flash_head_sketch_group_size(map.rank);
     std::vector<uint8_t> centroids(n_centroids), sketch(n_sketch), want_centroids(n_centroids), want_sketch(n_sketch);
-    flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, weight_type, n_embd, centroid_type, want_centroids.data(), want_sketch.data(), nullptr, 2);
+    flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, weight_type, n_embd, centroid_type, want_centroids.data(),
+            want_sketch.data(), nullptr, 2);
 
     size_t largest = 0, fetched = 0;
     const auto fetch = [&](int64_t first, int64_t n, void * out) {
@@ -63,9 +64,11 @@ static void test_stream(checker & check, ggml_type weight_type, ggml_type centro
     const char * types = ggml_type_name(weight_type);
     check(centroids == want_centroids, "centroids of a fetched %s head are others", types);
     check(sketch == want_sketch, "the sketch of a fetched %s head is another", types);
-    check(largest <= FLASH_HEAD_STREAM_FETCH && largest < weight.size(), "%zu bytes of a %s head were fetched at once", largest, types);
+    check(largest <= FLASH_HEAD_STREAM_FETCH && largest < weight.size(), "%zu bytes of a %s head were fetched at once",
+            largest, types);
     const int64_t n_pass = std::max<int64_t>(1, std::min<int64_t>(300, (int64_t) (max_sums/(n_embd*4))));
-    check(fetched == weight.size()*((300 + n_pass - 1)/n_pass), "%zu bytes were fetched of %zu", fetched, weight.size());
+    check(fetched == weight.size()*((300 + n_pass - 1)/n_pass), "%zu bytes were fetched of %zu", fetched,
+            weight.size());
 }
 
 // an error in one part comes out when all parts have ended
@@ -87,7 +90,8 @@ static void test_throwing_part(checker & check) {
 
 // where the system gives no more threads, the work is done all the same
 static void test_without_threads(checker & check) {
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which need memory themselves
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+        && !defined(__SANITIZE_THREAD__) // which need memory themselves
     rlimit old, none;
     getrlimit(RLIMIT_AS, &old);
     none = old;

@@ -22,8 +22,10 @@ struct mutations {
     // a number at which sizes, counts and types go wrong
     uint64_t odd_number() {
         const uint64_t numbers[] = {
-            0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 64, 255, 256, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-            INT64_MAX, (uint64_t) INT64_MAX + 1, UINT64_MAX, UINT64_MAX/2 + 9, UINT64_MAX/4, UINT64_MAX/8 + 1, UINT64_MAX - 7, UINT64_MAX - 31,
+            0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 64, 255, 256, 65535, 65536,
+            0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
+            INT64_MAX, (uint64_t) INT64_MAX + 1, UINT64_MAX, UINT64_MAX/2 + 9, UINT64_MAX/4, UINT64_MAX/8
+            + 1, UINT64_MAX - 7, UINT64_MAX - 31,
             0x7fc00000, 0x7f800000, 0xff800000, // NaN and infinities
         };
         return numbers[below(sizeof(numbers)/sizeof(numbers[0]))];

@@ -35,9 +35,11 @@ template <typename A, typename B> inline double nmse(const A * a, const B * b, i
 struct op_test {
     checker & check;
     op_device device;
-    bool      is_cpu;                                  // whose op also takes a copy in the order of the clusters, and centroids in groups
+    // whose op also takes a copy in the order of the clusters, and centroids in groups
+    bool      is_cpu;
     std::function<void(int)> set_threads;              // of the device; NULL: it has none
-    double    dense_error = 1e-5;                      // how far it may be from its dense product, normalised and squared, where all is exact
+    // how far it may be from its dense product, normalised and squared, where all is exact
+    double    dense_error = 1e-5;
     std::vector<int64_t> row_counts = { 1, 2, 8, 9 };  // tried for every type
     int       n_skipped   = 0;                         // heads that the device does not take
 
@@ -53,9 +55,11 @@ struct op_test {
         return yes;
     }
 
-    // The clusters that logits [V] shows as scored exactly. Each token must have its exact logit or its centroid's score,
-    // all of a cluster alike; dense [V] and scores [K] are the same up to the error that quantised activations bring.
-    std::set<int32_t> exact_clusters(const head_fixture & h, const float * logits, const std::vector<double> & dense, const std::vector<double> & scores) {
+    // The clusters that logits [V] shows as scored exactly. Each token must have its exact logit or its centroid's
+    // score, all of a cluster alike; dense [V] and scores [K] are the same up to the error that quantised activations
+    // bring.
+    std::set<int32_t> exact_clusters(const head_fixture & h, const float * logits, const std::vector<double> & dense,
+            const std::vector<double> & scores) {
         double scale = 0;
         for (double d : dense) { scale += d*d/dense.size(); }
         const double tolerance = 0.05*sqrt(scale); // activations are rounded to 8 bits
@@ -66,7 +70,8 @@ struct op_test {
             for (int32_t pos = h.offsets[c]; pos < h.offsets[c + 1]; pos++) {
                 const int32_t v = h.tokens[pos];
                 if (std::binary_search(h.pinned.begin(), h.pinned.end(), v)) {
-                    check(fabs(logits[v] - dense[v]) < tolerance, "pinned token %d: %f, exact is %f", v, logits[v], dense[v]);
+                    check(fabs(logits[v] - dense[v]) < tolerance, "pinned token %d: %f, exact is %f", v, logits[v],
+                            dense[v]);
                     continue;
                 }
                 is_exact      = is_exact      && fabs(logits[v] - dense[v])  < tolerance;
@@ -90,8 +95,10 @@ struct op_test {
         const std::vector<float> logits = h.run(device, x, top(n_probe));
 
         for (int64_t r = 0; r < n_rows; r++) {
-            const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data() + r*shape.n_embd, shape.n_embd);
-            const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*shape.n_embd, shape.n_embd);
+            const std::vector<double> dense  =
+                    head_fixture::reference(h.weight,    x.data() + r*shape.n_embd, shape.n_embd);
+            const std::vector<double> scores =
+                    head_fixture::reference(h.centroids, x.data() + r*shape.n_embd, shape.n_embd);
 
             const std::set<int32_t> exact = exact_clusters(h, logits.data() + r*shape.n_vocab, dense, scores);
             std::vector<double> sorted = scores;
@@ -100,17 +107,20 @@ struct op_test {
             size_t singletons = 0;
             for (int32_t c = 0; c < shape.n_cluster; c++) { singletons += h.offsets[c + 1] - h.offsets[c] == 1; }
             check(exact.size() <= (size_t) n_probe && exact.size() + singletons >= (size_t) n_probe,
-                    "%s/%s K=%d P=%d row %d: %d clusters are exact", ggml_type_name(shape.type), ggml_type_name(shape.centroid_type),
+                    "%s/%s K=%d P=%d row %d: %d clusters are exact", ggml_type_name(shape.type),
+                    ggml_type_name(shape.centroid_type),
                     (int) shape.n_cluster, n_probe, (int) r, (int) exact.size());
             const double margin = 0.02*(fabs(sorted.front()) + fabs(sorted.back()));
             for (int32_t c : exact) {
-                check(scores[c] >= sorted[n_probe - 1] - margin, "cluster %d is exact, but its score %f is not among the best %d", c, scores[c], n_probe);
+                check(scores[c] >= sorted[n_probe - 1] - margin,
+                        "cluster %d is exact, but its score %f is not among the best %d", c, scores[c], n_probe);
             }
         }
     }
 
     void test_selection() {
-        for (ggml_type centroid_type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0 }) {
+        for (ggml_type centroid_type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0,
+                GGML_TYPE_Q4_0 }) {
             for (int64_t n_rows : { 1, 3 }) {
                 check_selection({ 64, 1000, 50, GGML_TYPE_F32, centroid_type, 0 },        5, n_rows);
                 check_selection({ 64, 1000, 50, GGML_TYPE_F32, centroid_type, 20, false }, 9, n_rows);
@@ -118,7 +128,8 @@ struct op_test {
         }
         check_selection({ 96,  640,   40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13, true, false }, 1,  9);
         check_selection({ 256, 4096, 256, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7 },               16, 17);
-        check_selection({ 33,  300,   30, GGML_TYPE_F16,  GGML_TYPE_F16,  4 },               3,  2); // no multiple of any block
+        // no multiple of any block
+        check_selection({ 33,  300,   30, GGML_TYPE_F16,  GGML_TYPE_F16,  4 },               3,  2);
         for (int64_t n_cluster : { 31, 32, 50 }) { // the last group full or not
             if (!is_cpu) {
                 break;
@@ -147,7 +158,8 @@ struct op_test {
             ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, true }));
             ggml_tensor * w = ggml_new_tensor_2d(ctx.get(), type, shape.n_embd, shape.n_vocab);
             ggml_tensor * x = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 1);
-            if (type == GGML_TYPE_Q8_1 || type == GGML_TYPE_Q8_K || !ggml_backend_supports_op(device.backend, ggml_mul_mat(ctx.get(), w, x))) {
+            if (type == GGML_TYPE_Q8_1 || type == GGML_TYPE_Q8_K
+                    || !ggml_backend_supports_op(device.backend, ggml_mul_mat(ctx.get(), w, x))) {
                 continue; // types of activations, not of weights
             }
             const head_fixture h = head(shape);
@@ -161,12 +173,15 @@ struct op_test {
                 const std::vector<float> logits = h.run(device, rows, top(20));
                 const std::vector<float> dense  = h.run_dense(device, rows);
                 const double versus_dense = nmse(logits.data(), dense.data(), logits.size());
-                check(versus_dense < dense_error, "%s, %d rows: error against the dense product %g", traits->type_name, (int) n, versus_dense);
+                check(versus_dense < dense_error, "%s, %d rows: error against the dense product %g", traits->type_name,
+                        (int) n, versus_dense);
 
                 for (int64_t r = 0; r < n; r++) {
-                    const std::vector<double> plain = head_fixture::reference(h.weight, rows.data() + r*shape.n_embd, shape.n_embd);
+                    const std::vector<double> plain =
+                            head_fixture::reference(h.weight, rows.data() + r*shape.n_embd, shape.n_embd);
                     const double versus_plain = nmse(logits.data() + r*shape.n_vocab, plain.data(), shape.n_vocab);
-                    check(versus_plain < 5e-4, "%s, row %d: error against the plain product %g", traits->type_name, (int) r, versus_plain);
+                    check(versus_plain < 5e-4, "%s, row %d: error against the plain product %g", traits->type_name,
+                            (int) r, versus_plain);
                 }
             }
         }
@@ -186,12 +201,14 @@ struct op_test {
         const std::vector<float> logits = h.run(device, x, top(16));
         const std::vector<float> dense  = h.run(device, x, top(256));
         for (int64_t r = 0; r < n_rows; r++) {
-            const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*shape.n_embd, shape.n_embd);
+            const std::vector<double> scores =
+                    head_fixture::reference(h.centroids, x.data() + r*shape.n_embd, shape.n_embd);
             flash_head_code code;
             flash_head_sketch_encode(h.activations.data(), shape.rank, x.data() + r*shape.n_embd, shape.n_embd, &code);
             const std::vector<float> of_clusters(scores.begin(), scores.end());
             std::vector<float> estimates(shape.n_vocab);
-            flash_head_sketch_estimate(h.sketch.data(), shape.rank, &code, h.cluster.data(), of_clusters.data(), 0, shape.n_vocab, estimates.data(), nullptr);
+            flash_head_sketch_estimate(h.sketch.data(), shape.rank, &code, h.cluster.data(), of_clusters.data(), 0,
+                    shape.n_vocab, estimates.data(), nullptr);
 
             const float * got = logits.data() + r*shape.n_vocab;
             int64_t n = 0;
@@ -207,8 +224,10 @@ struct op_test {
                     best_left = std::max(best_left, estimate);
                 }
             }
-            check(n >= n_exact && n <= n_exact + 20, "row %d: %d tokens are exact, not %d", (int) r, (int) n, (int) n_exact);
-            check(worst > best_left - 0.5, "row %d: a token estimated at %f is exact, one at %f is not", (int) r, worst, best_left);
+            check(n >= n_exact && n <= n_exact + 20, "row %d: %d tokens are exact, not %d", (int) r, (int) n,
+                    (int) n_exact);
+            check(worst > best_left - 0.5, "row %d: a token estimated at %f is exact, one at %f is not", (int) r, worst,
+                    best_left);
         }
     }
 
@@ -229,7 +248,8 @@ struct op_test {
         const std::vector<float> logits = h.run(device, x, top(6));
         for (int64_t v = 0; v < shape.n_vocab; v++) {
             const bool exact = logits[v] > logits[h.tokens.back()] + 1.0f;
-            check(exact == (h.cluster[v] < 6), "token %d of cluster %d is %s", (int) v, h.cluster[v], exact ? "exact" : "background");
+            check(exact == (h.cluster[v] < 6), "token %d of cluster %d is %s", (int) v, h.cluster[v],
+                    exact ? "exact" : "background");
         }
     }
 
@@ -242,7 +262,8 @@ struct op_test {
         for (float bad : { NAN, INFINITY, -INFINITY }) {
             std::fill(x.begin(), x.begin() + shape.n_embd, bad);
             const std::vector<float> logits = h.run(device, x, top(4));
-            check(std::equal(good.begin() + shape.n_vocab, good.end(), logits.begin() + shape.n_vocab), "a row of %f spoils its neighbour", bad);
+            check(std::equal(good.begin() + shape.n_vocab, good.end(), logits.begin() + shape.n_vocab),
+                    "a row of %f spoils its neighbour", bad);
         }
     }
 
@@ -251,7 +272,8 @@ struct op_test {
         const draw_head d;
         const head_fixture h(d, device.backend);
         int n_threads = 0;
-        test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {
+        test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x,
+                int nth) {
             if (set_threads && n_threads != nth) {
                 set_threads(n_threads = nth);
             }

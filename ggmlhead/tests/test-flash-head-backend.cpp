@@ -1,8 +1,10 @@
 // Tests of the plug-in as a host sees it: loaded into ggml's libraries, asked for weights, filled in pieces, computing
 // beside the CPU backend.
 //
-//   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e     folder of ggml's libraries; path of libggml-flashhead.so;
-//                                                                                             the rest is there to be found
+//   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e folder of ggml's libraries;
+//   path of libggml-flashhead.so;
+//                                                                                             the rest is there to be
+//                                                                                             found
 
 #include "backend-fixture.h"
 
@@ -18,20 +20,25 @@
 static void test_files() {
     const std::vector<std::string> named = { "a,b", "a", "b", "c" };
     check(flash_head_files_named() == named, "the models of the command line are not found");
-    check(flash_head_drafts_named() == std::vector<std::string>({ "d", "e" }), "the drafts of the command line are not found");
+    check(flash_head_drafts_named() == std::vector<std::string>({ "d", "e" }),
+            "the drafts of the command line are not found");
     setenv("LLAMA_ARG_SPEC_DRAFT_MODEL", "f", 1);
-    check(flash_head_drafts_named() == std::vector<std::string>({ "d", "e", "f" }), "the draft of the environment is not found");
+    check(flash_head_drafts_named() == std::vector<std::string>({ "d", "e", "f" }),
+            "the draft of the environment is not found");
     unsetenv("LLAMA_ARG_SPEC_DRAFT_MODEL");
 
     model_file file(HEAD, GGML_TYPE_F32, 64, 96, 6);
     flash_head_file found, same;
-    check(flash_head_file_find(file.path, found) && !flash_head_file_find(folder, same), "a file, or a folder, is not told");
+    check(flash_head_file_find(file.path, found) && !flash_head_file_find(folder, same),
+            "a file, or a folder, is not told");
     auto is_open = [&] {
         std::vector<flash_head_file> open;
         if (!flash_head_files_open(open)) {
             return false;
         }
-        return std::any_of(open.begin(), open.end(), [&](const flash_head_file & f) { return std::equal(f.id, f.id + 4, found.id) && f.name == file.path; });
+        return std::any_of(open.begin(), open.end(), [&](const flash_head_file & f) {
+            return std::equal(f.id, f.id + 4, found.id) && f.name == file.path;
+        });
     };
     check(is_open(), "an open file is not found");
     file.close();
@@ -41,7 +48,8 @@ static void test_files() {
     flash_head_mapping end(file.path, size - 100, 100), beyond(file.path, size - 100, 101), nowhere("/nowhere", 0, 1);
     check(end.data != nullptr && end.size == 100, "the end of a file is not mapped");
     check(beyond.data == nullptr && nowhere.data == nullptr, "what is not there is mapped");
-    check(end.data != nullptr && memcmp(end.data, file.weight.data() + file.weight.size() - 100, 100) == 0, "another part of the file is mapped");
+    check(end.data != nullptr && memcmp(end.data, file.weight.data() + file.weight.size() - 100, 100) == 0,
+            "another part of the file is mapped");
     flash_head_pages_release(end.data, end.size);
     std::vector<uint8_t> own(1024*1024, 42);
     flash_head_pages_release(own.data(), own.size());
@@ -57,7 +65,8 @@ static void test_claims() {
     {
         captured_log log;
         check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 95), "another shape is taken");
-        check(log.has("is q8_0 [96 x 64], that of the runtime q8_0 [95 x 64]; running dense\n"), "another shape is not told:\n%s", log.text.c_str());
+        check(log.has("is q8_0 [96 x 64], that of the runtime q8_0 [95 x 64]; running dense\n"),
+                "another shape is not told:\n%s", log.text.c_str());
     }
     check(!wanted(TIED, GGML_TYPE_Q4_0, 64, 96), "another type is taken");
 
@@ -67,7 +76,8 @@ static void test_claims() {
         captured_log log;
         setenv("FLASHHEAD_MODEL", "/nowhere.gguf", 1);
         check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "FLASHHEAD_MODEL does not say which file it is");
-        check(log.has("flash_head: FLASHHEAD_MODEL names /nowhere.gguf, which is no GGUF file that can be read; running dense\n"),
+        check(log.has("flash_head: FLASHHEAD_MODEL names /nowhere.gguf, which is no GGUF file that can be read; "
+                "running dense\n"),
                 "that FLASHHEAD_MODEL names nothing is not said:\n%s", log.text.c_str());
     }
     setenv("FLASHHEAD_MODEL", file.path.c_str(), 1);
@@ -95,14 +105,16 @@ static void test_bytes() {
     std::vector<uint8_t> back(file.weight.size());
     ggml_backend_tensor_get(w.weight, back.data(), 0, back.size());
     check(back == file.weight, "the weight does not come back as it was set");
-    check(memcmp(w.weight->data, file.weight.data(), file.weight.size()) != 0, "the rows are not in the order of the clusters");
+    check(memcmp(w.weight->data, file.weight.data(), file.weight.size()) != 0,
+            "the rows are not in the order of the clusters");
 
     ggml_context_ptr ctx(ggml_init({ ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * part = ggml_view_2d(ctx.get(), w.weight, 256, 10, w.weight->nb[1], 20*w.weight->nb[1]);
     ggml_backend_view_init(part);
     std::vector<uint8_t> rows(ggml_nbytes(part) - 5);
     ggml_backend_tensor_get(part, rows.data(), 5, rows.size());
-    check(memcmp(rows.data(), file.weight.data() + 20*w.weight->nb[1] + 5, rows.size()) == 0, "a view does not give the rows of its tokens");
+    check(memcmp(rows.data(), file.weight.data() + 20*w.weight->nb[1] + 5, rows.size()) == 0,
+            "a view does not give the rows of its tokens");
 }
 
 // A product with some rows of a head, loaded or yet to be, is not ours, and asking for it does no harm.
@@ -118,7 +130,8 @@ static void test_view() {
     for (ggml_tensor * whole : { w.weight, planned }) {
         ggml_tensor * part = ggml_view_2d(ctx.get(), whole, 64, 10, whole->nb[1], 20*whole->nb[1]);
         ggml_set_name(part, HEAD);
-        check(!ggml_backend_dev_supports_op(flash_head, ggml_mul_mat(ctx.get(), part, x)), "a product with a part of a head is taken");
+        check(!ggml_backend_dev_supports_op(flash_head, ggml_mul_mat(ctx.get(), part, x)),
+                "a product with a part of a head is taken");
     }
 }
 
@@ -127,7 +140,8 @@ static void test_other_op() {
     model_file file(HEAD, GGML_TYPE_F32, 64, 100, 7);
     loaded_weight w(file, HEAD, file.weight);
     host_backends host(1);
-    ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, /*.no_alloc =*/ true }));
+    ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead() + ggml_graph_overhead(), nullptr,
+            /*.no_alloc =*/ true }));
     ggml_tensor * tokens = ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, 2);
     ggml_set_input(tokens);
     ggml_tensor * rows = ggml_get_rows(ctx.get(), w.weight, tokens);
@@ -138,15 +152,18 @@ static void test_other_op() {
     const int32_t wanted[] = { 42, 7 };
     ggml_backend_tensor_set(tokens, wanted, 0, sizeof(wanted));
     std::vector<float> out(2*64);
-    check(ggml_backend_sched_graph_compute(host.sched.get(), graph) == GGML_STATUS_SUCCESS, "the host cannot read the weight");
+    check(ggml_backend_sched_graph_compute(host.sched.get(), graph) == GGML_STATUS_SUCCESS,
+            "the host cannot read the weight");
     ggml_backend_tensor_get(rows, out.data(), 0, ggml_nbytes(rows));
     for (int i = 0; i < 2; i++) {
-        check(memcmp(&out[i*64], file.weight.data() + wanted[i]*64*sizeof(float), 64*sizeof(float)) == 0, "row %d is not token %d", i, wanted[i]);
+        check(memcmp(&out[i*64], file.weight.data() + wanted[i]*64*sizeof(float), 64*sizeof(float)) == 0,
+                "row %d is not token %d", i, wanted[i]);
     }
 }
 
 static void test_products() {
-    for (ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K }) {
+    for (ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
+            GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K }) {
         const char * name = type == GGML_TYPE_Q8_0 ? TIED : HEAD;
         model_file file(name, type, 256, 333, 20);
         loaded_weight w(file, name, file.weight, type);
@@ -156,9 +173,12 @@ static void test_products() {
         file.close(); // as it is once a model is loaded
         for (int n_threads : { 1, 2, 4 }) {
             for (int64_t n_rows : { 1, 3, 8, 9, 40 }) {
-                // all clusters are probed, so up to 8 rows are exact but for the order of sums; above they are the CPU's own
-                const double d = difference(logits_of(w.weight, n_rows, n_threads), dense_logits(file, n_rows, n_threads));
-                check(n_rows > 8 ? d == 0.0 : d < 1e-3, "%s, %d rows, %d threads: off by %g", ggml_type_name(type), (int) n_rows, n_threads, d);
+                // all clusters are probed, so up to 8 rows are exact but for the order of sums; above they are the
+                // CPU's own
+                const double d = difference(logits_of(w.weight, n_rows, n_threads),
+                        dense_logits(file, n_rows, n_threads));
+                check(n_rows > 8 ? d == 0.0 : d < 1e-3, "%s, %d rows, %d threads: off by %g", ggml_type_name(type),
+                        (int) n_rows, n_threads, d);
             }
         }
     }
@@ -172,16 +192,21 @@ static void test_probes() {
     const std::vector<float> dense = dense_logits(file, 1, 1), sparse = logits_of(w.weight, 1, 1);
     int exact = 0;
     for (size_t i = 0; i < dense.size(); i++) { exact += fabsf(dense[i] - sparse[i]) < 1e-4f; }
-    check(exact >= 2*16 && exact <= 2*16 + 2 + 8, "%d logits are exact, with 2 clusters of 16 probed and 2 tokens pinned", exact); // 8 by chance
+    // 8 by chance
+    check(exact >= 2*16 && exact <= 2*16 + 2 + 8,
+            "%d logits are exact, with 2 clusters of 16 probed and 2 tokens pinned", exact);
     check(fabsf(dense[0] - sparse[0]) < 1e-4f && fabsf(dense[3] - sparse[3]) < 1e-4f, "pinned tokens are not exact");
     std::vector<float> mean(20);
     for (size_t i = 0; i < dense.size(); i++) { mean[file.assignments[i]] += dense[i]/16; }
     int other = 0;
-    for (size_t i = 0; i < dense.size(); i++) { other += fabsf(dense[i] - sparse[i]) >= 1e-4f && fabsf(mean[file.assignments[i]] - sparse[i]) >= 0.02f; }
+    for (size_t i = 0; i < dense.size(); i++) {
+        other += fabsf(dense[i] - sparse[i]) >= 1e-4f && fabsf(mean[file.assignments[i]] - sparse[i]) >= 0.02f;
+    }
     check(other == 0, "%d logits are neither exact nor their cluster's mean", other);
     check(difference(logits_of(w.weight, 1, 3), sparse) == 0.0, "the result depends on the number of threads");
     check(difference(logits_of(w.weight, 9, 1), dense_logits(file, 9, 1)) == 0.0, "9 rows are not computed densely");
-    check(difference(logits_of(w.weight, 1, 2, /*lora =*/ true), dense) == 0.0, "a head with a LoRA adapter is not computed densely");
+    check(difference(logits_of(w.weight, 1, 2, /*lora =*/ true), dense) == 0.0,
+            "a head with a LoRA adapter is not computed densely");
     check(difference(logits_of(w.weight, 1, 1), sparse) == 0.0, "a head stays dense once its LoRA adapter is gone");
 }
 
@@ -220,7 +245,8 @@ static void test_scope() {
         model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
         setenv("FLASHHEAD_SCOPE", c.scope, 1);
         setenv("LLAMA_ARG_SPEC_DRAFT_MODEL", c.draft ? file.path.c_str() : "", 1);
-        check(wanted(HEAD, GGML_TYPE_F32, 64, 320) == c.taken, "scope %s: a %s is %s", c.scope, c.draft ? "draft" : "target", c.taken ? "not taken" : "taken");
+        check(wanted(HEAD, GGML_TYPE_F32, 64, 320) == c.taken, "scope %s: a %s is %s", c.scope,
+                c.draft ? "draft" : "target", c.taken ? "not taken" : "taken");
         check(log.has(c.said), "scope %s: the log does not say '%s' but:\n%s", c.scope, c.said, log.text.c_str());
     }
     model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
@@ -247,15 +273,20 @@ static void test_statistics() {
         loaded_weight w(file, HEAD, file.weight);
         for (int64_t n_rows : { 1, 9, 2 }) { logits_of(w.weight, n_rows, 3); }
         // all clusters are probed, so all tokens are scored
-        const char * three = "statistics of output.weight: steps 3, of them dense 1 (33.3 %); rows 12, of them dense 9 (75.0 %); in each other row 320.0 of 320 tokens scored exactly, ";
-        for (int i = 0; i < 1000 && !log.has(three); i++) { std::this_thread::sleep_for(std::chrono::milliseconds(10)); }
-        check(log.has("statistics of output.weight: steps 1, ") && log.has("steps 2, "), "the first steps are not told:\n%s", log.text.c_str());
+        const char * three = "statistics of output.weight: steps 3, of them dense 1 (33.3 %); rows 12, of them dense "
+                "9 (75.0 %); in each other row 320.0 of 320 tokens scored exactly, ";
+        for (int i = 0; i < 1000 && !log.has(three); i++) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        check(log.has("statistics of output.weight: steps 1, ") && log.has("steps 2, "),
+                "the first steps are not told:\n%s", log.text.c_str());
         check(log.has(three), "a pause does not show the steps before it:\n%s", log.text.c_str());
 
         for (int i = 0; i < 3; i++) { logits_of(w.weight, 1, 1); }
         logits_of(w.weight, 1, 2, /*lora =*/ true);
     }
-    check(log.has("statistics of output.weight: steps 7, of them dense 2 (28.6 %); rows 16, of them dense 10 (62.5 %);"), "the end does not show all steps:\n%s", log.text.c_str());
+    check(log.has("statistics of output.weight: steps 7, of them dense 2 (28.6 %); rows 16, of them dense 10 (62.5 "
+            "%);"), "the end does not show all steps:\n%s", log.text.c_str());
 
     setenv("FLASHHEAD_PROBES", "2", 1);
     {
@@ -265,7 +296,8 @@ static void test_statistics() {
     }
     unsetenv("FLASHHEAD_PROBES");
     // 2 clusters of 16 tokens, and of the 2 pinned tokens those outside
-    check(log.has("in each other row 33.") || log.has("in each other row 34.0"), "not the tokens of 2 clusters and the pinned ones:\n%s", log.text.c_str());
+    check(log.has("in each other row 33.") || log.has("in each other row 34.0"),
+            "not the tokens of 2 clusters and the pinned ones:\n%s", log.text.c_str());
 
     {
         model_file file (HEAD,             GGML_TYPE_F32, 64, 320, 20);
@@ -274,31 +306,40 @@ static void test_statistics() {
         logits_of(w.weight, 1, 2);
     }
     unsetenv("FLASHHEAD_STATS");
-    check(log.has("steps 1, of them dense 1 (100.0 %); rows 1, of them dense 1 (100.0 %)\n"), "rows that are not the file's are not told as dense:\n%s", log.text.c_str());
+    check(log.has("steps 1, of them dense 1 (100.0 %); rows 1, of them dense 1 (100.0 %)\n"),
+            "rows that are not the file's are not told as dense:\n%s", log.text.c_str());
 }
 
 // which runtimes are known, and what becomes of others
 static void test_hosts() {
     check(flash_head_host_lookup("0.25.3", "0c1e57098") == FLASH_HEAD_HOST_TRIED, "the pinned commit is not known");
     check(flash_head_host_lookup("0.25.3", "0c1e570") == FLASH_HEAD_HOST_TRIED, "a short commit is not known");
-    check(flash_head_host_lookup("0.25.3", "0c1e5709812345-dirty") == FLASH_HEAD_HOST_TRIED, "a long commit with changes is not known");
+    check(flash_head_host_lookup("0.25.3", "0c1e5709812345-dirty") == FLASH_HEAD_HOST_TRIED,
+            "a long commit with changes is not known");
     for (const char * commit : { "unknown", "", "0c1e57", "1c1e57098", "-dirty" }) {
-        check(flash_head_host_lookup("0.25.3", commit) == FLASH_HEAD_HOST_NEAR, "commit '%s' of a known version", commit);
+        check(flash_head_host_lookup("0.25.3", commit) == FLASH_HEAD_HOST_NEAR, "commit '%s' of a known version",
+                commit);
         check(flash_head_host_refusal("0.25.3", commit) == "", "commit '%s' of a known version is refused", commit);
     }
-    check(flash_head_host_lookup("0.13.1", "unknown") == FLASH_HEAD_HOST_NEAR, "a version that was tried without a commit");
+    check(flash_head_host_lookup("0.13.1", "unknown") == FLASH_HEAD_HOST_NEAR,
+            "a version that was tried without a commit");
     check(flash_head_host_lookup("0.99.0", "0c1e57098") == FLASH_HEAD_HOST_FOREIGN, "another version is known");
-    check(flash_head_host_refusal("0.99.0", "abc").find("ggml 0.99.0 (commit abc); update fh-ollama") != std::string::npos, "another version is not refused");
+    check(flash_head_host_refusal("0.99.0",
+            "abc").find("ggml 0.99.0 (commit abc); update fh-ollama") != std::string::npos,
+            "another version is not refused");
     setenv("FLASHHEAD_ANY_HOST", "1", 1);
     check(flash_head_host_refusal("0.99.0", "abc") == "", "FLASHHEAD_ANY_HOST=1 does not help");
     setenv("FLASHHEAD_ANY_HOST", "yes", 1);
-    check(flash_head_host_refusal("0.25.3", "0c1e57098") == "FLASHHEAD_ANY_HOST is neither 0 nor 1", "a bad value is passed over");
+    check(flash_head_host_refusal("0.25.3", "0c1e57098") == "FLASHHEAD_ANY_HOST is neither 0 nor 1",
+            "a bad value is passed over");
     unsetenv("FLASHHEAD_ANY_HOST");
 }
 
 // The CPU backend's table of functions is changed when a head is taken, not before.
 static void test_threads_watched(void * set_threadpool) {
-    const auto now = [] { return ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_cpu_set_threadpool"); };
+    const auto now = [] {
+        return ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_cpu_set_threadpool");
+    };
     {
         model_file plain(HEAD, GGML_TYPE_F32, 64, 96, 6, /*keys =*/ false);
         wanted(HEAD, GGML_TYPE_F32, 64, 96);
@@ -341,7 +382,8 @@ int main(int argc, char ** argv) {
     setenv("FLASHHEAD_MAX_ROWS", "8", 1); // 9 rows are a large batch here
     ggml_backend_load_all_from_path(argv[1]);
     cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-    void * set_threadpool = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_cpu_set_threadpool");
+    void * set_threadpool = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu),
+            "ggml_backend_cpu_set_threadpool");
     ggml_backend_reg_t reg = ggml_backend_load(argv[2]);
     if (!check(cpu != nullptr && reg != nullptr && ggml_backend_reg_dev_count(reg) == 1, "the plug-in is not loaded")) {
         return check.finish();

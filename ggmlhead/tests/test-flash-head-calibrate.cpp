@@ -14,7 +14,8 @@ struct outcome {
     std::string     error;
 };
 
-static outcome calibrate(const head & h, const fhc_matrix & hidden, int64_t fit, int32_t rank, enum ggml_type centroid_type = GGML_TYPE_Q4_0, int n_threads = 2) {
+static outcome calibrate(const head & h, const fhc_matrix & hidden, int64_t fit, int32_t rank,
+        enum ggml_type centroid_type = GGML_TYPE_Q4_0, int n_threads = 2) {
     outcome out;
     fhc_calibrate_params params;
     params.fit           = fit;
@@ -26,21 +27,24 @@ static outcome calibrate(const head & h, const fhc_matrix & hidden, int64_t fit,
         falls = falls || fraction < last || fraction > 1.0 + 1e-9;
         last  = fraction;
     };
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads), flash_head_pool_free);
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads),
+            flash_head_pool_free);
     out.ok = fhc_calibrate(h.weight, h.cluster, h.n_clusters, hidden, params, pool.get(), &out.result, &out.error);
     check(!out.ok || (!falls && last > 0.999), "progress went back or ended at %f", last);
     return out;
 }
 
-// Checks records against sorting: the best tokens, and for each a rank that roundings of at most slack can give it; with no slack,
-// the lower token goes first.
-static void check_records(const head & h, const fhc_matrix & hidden, const outcome & out, int32_t rank, enum ggml_type type, double slack, const char * what) {
+// Checks records against sorting: the best tokens, and for each a rank that roundings of at most slack can give it;
+// with no slack, the lower token goes first.
+static void check_records(const head & h, const fhc_matrix & hidden, const outcome & out, int32_t rank,
+        enum ggml_type type, double slack, const char * what) {
     if (!check(out.ok, "%s: %s", what, out.error.c_str())) {
         return;
     }
     const flash_head_tensor_info & info = h.weight.info;
     const int64_t V = info.n_rows, d = info.n_cols, n_best = std::min<int64_t>(40, V);
-    if (!check((int64_t) out.result.records.size() == hidden.n_rows*n_best*2, "%s: %zu numbers", what, out.result.records.size())) {
+    if (!check((int64_t) out.result.records.size() == hidden.n_rows*n_best*2, "%s: %zu numbers", what,
+            out.result.records.size())) {
         return;
     }
     const runtime run(h, out.result.directions, rank, type);
@@ -58,7 +62,8 @@ static void check_records(const head & h, const fhc_matrix & hidden, const outco
         const std::vector<double> e = run.estimate(hidden.row(i), d);
         for (int64_t k = 0; k < n_best; k++) {
             const uint32_t * record = &out.result.records[(i*n_best + k)*2];
-            wrong_tokens += slack > 0.0 ? record[0] >= V || std::fabs(logits[record[0]] - logits[order[k]]) > slack : record[0] != order[k];
+            wrong_tokens += slack > 0.0 ? record[0] >= V
+                    || std::fabs(logits[record[0]] - logits[order[k]]) > slack : record[0] != order[k];
             if (record[0] >= V) {
                 continue;
             }
@@ -93,7 +98,8 @@ static void test_records() {
         set_head(&h, c.weight, c.V, c.d, c.K, 20, 10);
         fill_hidden(&hidden, c.n, c.d, 11);
         char what[100];
-        snprintf(what, sizeof(what), "%s, %s centroids, rank %d", ggml_type_name(c.weight), ggml_type_name(c.centroid), c.rank);
+        snprintf(what, sizeof(what), "%s, %s centroids, rank %d", ggml_type_name(c.weight), ggml_type_name(c.centroid),
+                c.rank);
         check_records(h, hidden, calibrate(h, hidden, c.n/2, c.rank, c.centroid), c.rank, c.centroid, 1e-4, what);
     }
 
@@ -127,12 +133,14 @@ static void test_low_rank() {
     fhc_matrix hidden;
     set_head(&h, GGML_TYPE_F32, V, d, K, 8, 20);
     fill_hidden(&hidden, 200, d, 21);
-    const outcome with = calibrate(h, hidden, 128, 8, GGML_TYPE_F32), without = calibrate(h, hidden, 128, 0, GGML_TYPE_F32);
+    const outcome with = calibrate(h, hidden, 128, 8, GGML_TYPE_F32), without =
+            calibrate(h, hidden, 128, 0, GGML_TYPE_F32);
     if (!check(with.ok && without.ok, "%s%s", with.error.c_str(), without.error.c_str())) {
         return;
     }
     check(with.result.directions.kept > 0.9999, "kept %f", with.result.directions.kept);
-    check(without.result.directions.rows.empty() && without.result.directions.activations.empty(), "directions without a sketch");
+    check(without.result.directions.rows.empty() && without.result.directions.activations.empty(),
+            "directions without a sketch");
 
     const runtime run(h, with.result.directions, 8, GGML_TYPE_F32), plain(h, with.result.directions, 0, GGML_TYPE_F32);
     std::vector<float> row(d), centroid(d);
@@ -147,7 +155,8 @@ static void test_low_rank() {
             double estimate = scores[v];
             for (int64_t j = 0; j < 8; j++) {
                 const float * direction = &with.result.directions.rows[j*d];
-                estimate += (dot(row.data(), direction, d) - dot(centroid.data(), direction, d))*dot(&with.result.directions.activations[j*d], x, d);
+                estimate += (dot(row.data(), direction, d) - dot(centroid.data(), direction,
+                        d))*dot(&with.result.directions.activations[j*d], x, d);
             }
             exact    += (estimate - logit)*(estimate - logit);
             rounded  += (e[v]     - logit)*(e[v]     - logit);
@@ -155,14 +164,17 @@ static void test_low_rank() {
         }
     }
     check(exact   < 1e-8*residual, "before rounding the estimates miss %g of the residuals", std::sqrt(exact/residual));
-    check(rounded < 0.01*residual, "after rounding the estimates miss %g of the residuals",  std::sqrt(rounded/residual));    // 1/16 of the largest of 8, squared
+    // 1/16 of the largest of 8, squared
+    check(rounded < 0.01*residual, "after rounding the estimates miss %g of the residuals",
+            std::sqrt(rounded/residual));
 
     double required_with = 0.0, required_without = 0.0;
     for (size_t i = 1; i < with.result.records.size(); i += 2) {
         required_with    += with   .result.records[i];
         required_without += without.result.records[i];
     }
-    check(required_with < 0.3*required_without, "mean required rank %.1f with the sketch, %.1f without", required_with/8000, required_without/8000);
+    check(required_with < 0.3*required_without, "mean required rank %.1f with the sketch, %.1f without",
+            required_with/8000, required_without/8000);
 }
 
 static bool finite(const std::vector<float> & x) {
@@ -184,19 +196,24 @@ static void test_threads() {
             && one.result.records == more.result.records, "%d threads differ", n_threads);
     }
     const outcome fewer = calibrate(h, hidden, 249, 16);
-    check(fewer.ok && fewer.result.directions.rows != one.result.directions.rows, "the number of rows to fit to has no effect");
+    check(fewer.ok && fewer.result.directions.rows != one.result.directions.rows,
+            "the number of rows to fit to has no effect");
 }
 
 static void test_degenerate() {
-    printf("degenerate: no residuals, one state, states of zeros, constant rows, few rows and columns, numbers that are too large\n");
+    printf("degenerate: no residuals, one state, states of zeros, constant rows, few rows and columns, numbers that "
+            "are too large\n");
     head h;
     fhc_matrix hidden, x;
     const auto sound = [&](const char * what, int64_t fit, int32_t rank, enum ggml_type type, double slack) {
         const outcome out = calibrate(h, hidden, fit, rank, type);
         check(out.ok && (int64_t) out.result.directions.rows.size() == rank*h.weight.info.n_cols
-            && (int64_t) out.result.directions.activations.size() == rank*h.weight.info.n_cols, "%s: %s", what, out.error.c_str());
-        check(finite(out.result.directions.rows) && finite(out.result.directions.activations), "%s: directions are not finite", what);
-        check(out.result.directions.kept >= 0.0 && out.result.directions.kept <= 1.0, "%s: kept %f", what, out.result.directions.kept);
+            && (int64_t) out.result.directions.activations.size() == rank*h.weight.info.n_cols, "%s: %s", what,
+            out.error.c_str());
+        check(finite(out.result.directions.rows) && finite(out.result.directions.activations),
+                "%s: directions are not finite", what);
+        check(out.result.directions.kept >= 0.0 && out.result.directions.kept <= 1.0, "%s: kept %f", what,
+                out.result.directions.kept);
         check_records(h, hidden, out, rank, type, slack, what);
         return out;
     };
@@ -208,7 +225,8 @@ static void test_degenerate() {
     fill_hidden(&hidden, 70, 64, 40);
     set_head(&h, GGML_TYPE_F32, 100, 64, 100, 10, 41);    // a cluster for every row
     outcome out = sound("no residuals", 70, 8, GGML_TYPE_F32, 1e-4);
-    check(zeros(out) && out.result.directions.kept == 1.0, "no residuals: there are directions, kept %f", out.result.directions.kept);
+    check(zeros(out) && out.result.directions.kept == 1.0, "no residuals: there are directions, kept %f",
+            out.result.directions.kept);
 
     set_head(&h, GGML_TYPE_Q8_0, 900, 64, 60, 10, 42);
     sound("fewer states than columns", 20, 16, GGML_TYPE_Q4_0, 1e-4);
@@ -265,7 +283,8 @@ static void test_degenerate() {
         hidden.row(5)[k] = 1e20f;
     }
     out = calibrate(h, hidden, 70, 0, GGML_TYPE_F32);
-    check(!out.ok && out.error.find("the logits of hidden state 5 are not finite") != std::string::npos, "logits beyond floats: %s", out.error.c_str());
+    check(!out.ok && out.error.find("the logits of hidden state 5 are not finite") != std::string::npos,
+            "logits beyond floats: %s", out.error.c_str());
 
     fhc_matrix_init(&x, 900, 64);
     x.row(7)[3] = 1e9f;
@@ -273,7 +292,8 @@ static void test_degenerate() {
     set_clusters(&h, 900, 60, 52);
     fill_hidden(&hidden, 70, 64, 53);
     out = calibrate(h, hidden, 70, 8, GGML_TYPE_Q4_0);
-    check(!out.ok && out.error.find("rows too large for centroids of type q4_0") != std::string::npos, "centroids beyond their type: %s", out.error.c_str());
+    check(!out.ok && out.error.find("rows too large for centroids of type q4_0") != std::string::npos,
+            "centroids beyond their type: %s", out.error.c_str());
 }
 
 int main() {

@@ -37,7 +37,8 @@ static std::vector<float> make_rows(int64_t n, int64_t d, int64_t n_topics, floa
     return rows;
 }
 
-static void set_rows(flash_head_unit_rows * rows, const std::vector<float> & x, int64_t d, enum ggml_type type = flash_head_matmul_best_type()) {
+static void set_rows(flash_head_unit_rows * rows, const std::vector<float> & x, int64_t d,
+        enum ggml_type type = flash_head_matmul_best_type()) {
     const int64_t n = x.size()/d;
     flash_head_unit_rows_init(rows, type, n, d);
     std::vector<float> tmp(rows->n_stride);
@@ -125,7 +126,8 @@ static void test_matmul() {
 static void test_sizes() {
     printf("sizes: rows that do and do not fill the clusters, tiny inputs, odd columns\n");
     const struct { int64_t n, d; int m; } cases[] = {
-        { 4000, 64, 16 }, { 1003, 64, 16 }, { 1009, 40, 7 }, { 33, 8, 16 }, { 32, 1, 16 }, { 17, 5, 16 }, { 3, 33, 2 }, { 2, 32, 1 }, { 50, 32, 1 }, { 300, 32, 250 },
+        { 4000, 64, 16 }, { 1003, 64, 16 }, { 1009, 40, 7 }, { 33, 8, 16 }, { 32, 1, 16 }, { 17, 5, 16 }, { 3, 33, 2 },
+        { 2, 32, 1 }, { 50, 32, 1 }, { 300, 32, 250 },
     };
     for (const auto & c : cases) {
         for (int64_t n_candidates : { 0, 16 }) {
@@ -136,8 +138,10 @@ static void test_sizes() {
             params.iterations   = 3;
             params.n_candidates = n_candidates;
             const outcome out = cluster(rows, params);
-            check(out.ok && balanced(out.result, c.n, c.m), "%lld rows of %lld, %d a cluster: not balanced", (long long) c.n, (long long) c.d, c.m);
-            check(std::isfinite(out.result.objective), "%lld rows of %lld: objective", (long long) c.n, (long long) c.d);
+            check(out.ok && balanced(out.result, c.n, c.m), "%lld rows of %lld, %d a cluster: not balanced",
+                    (long long) c.n, (long long) c.d, c.m);
+            check(std::isfinite(out.result.objective), "%lld rows of %lld: objective", (long long) c.n,
+                    (long long) c.d);
         }
     }
     flash_head_unit_rows few;
@@ -161,7 +165,8 @@ static void test_threads() {
         const outcome one = cluster(rows, params, 1);
         for (int n_threads : { 1, 2, 3 }) {
             const outcome more = cluster(rows, params, n_threads);
-            check(one.ok && more.ok && one.result.cluster == more.result.cluster, "%d threads differ (%lld candidates)", n_threads, (long long) n_candidates);
+            check(one.ok && more.ok && one.result.cluster == more.result.cluster, "%d threads differ (%lld candidates)",
+                    n_threads, (long long) n_candidates);
             check(one.result.objective == more.result.objective, "%d threads: the objective differs", n_threads);
         }
         params.seed = 1;
@@ -170,7 +175,8 @@ static void test_threads() {
 }
 
 static void test_objective() {
-    printf("objective: falls, ends far below random clusters, is what it is said to be, limited search comes close to the full one\n");
+    printf("objective: falls, ends far below random clusters, is what it is said to be, limited search comes close to "
+            "the full one\n");
     const int64_t n = 12800, d = 64, n_clusters = n/16;
     flash_head_unit_rows rows;
     set_rows(&rows, make_rows(n, d, 900, 0.8f, 5), d);
@@ -189,7 +195,8 @@ static void test_objective() {
     const std::vector<double> & f = full.result.objectives;
     check((int) f.size() == params.iterations, "%zu objectives", f.size());
     check(f.back() < 0.95*f.front(), "the objective went from %f to %f", f.front(), f.back());
-    check(full.result.objective < 0.75*random_objective(rows, n_clusters), "%f is near random clusters", full.result.objective);
+    check(full.result.objective < 0.75*random_objective(rows, n_clusters), "%f is near random clusters",
+            full.result.objective);
 
     // plainly: mean of 1 - cosine(row, mean of its cluster)
     std::vector<double> mean(n_clusters*d, 0.0);
@@ -211,14 +218,17 @@ static void test_objective() {
         }
         total += 1.0 - dot/std::sqrt(length);
     }
-    check(std::fabs(total/n - full.result.objective) < 1e-3, "objective %f, plainly %f", full.result.objective, total/n);
+    check(std::fabs(total/n - full.result.objective) < 1e-3, "objective %f, plainly %f", full.result.objective,
+            total/n);
 
     params.progress     = nullptr;
     params.n_candidates = n_clusters/8;
     const outcome limited = cluster(rows, params);
     check(balanced(limited.result, n, 16), "limited search: not balanced");
-    check(limited.result.objective < 1.04*full.result.objective, "limited search reaches %f, full search %f", limited.result.objective, full.result.objective);
-    printf("    random %.4f, full %.4f, limited %.4f\n", random_objective(rows, n_clusters), full.result.objective, limited.result.objective);
+    check(limited.result.objective < 1.04*full.result.objective, "limited search reaches %f, full search %f",
+            limited.result.objective, full.result.objective);
+    printf("    random %.4f, full %.4f, limited %.4f\n", random_objective(rows, n_clusters), full.result.objective,
+            limited.result.objective);
 }
 
 static void test_planted() {
@@ -284,7 +294,8 @@ static void test_degenerate() {
     params.n_candidates = 32;
     out = cluster(nearly, params);
     check(balanced(out.result, 3000, 16), "nearly equal rows: not balanced");
-    check(out.result.objective < 0.5*random_objective(nearly, out.result.n_clusters), "nearly equal rows: objective %f", out.result.objective);
+    check(out.result.objective < 0.5*random_objective(nearly, out.result.n_clusters), "nearly equal rows: objective %f",
+            out.result.objective);
 
     flash_head_unit_rows one;
     flash_head_unit_rows_init(&one, GGML_TYPE_F16, 1, d);
@@ -303,12 +314,14 @@ static void test_degenerate() {
 
 // A folder of this run of the test.
 static std::filesystem::path temporary_path(const char * name) {
-    return std::filesystem::temp_directory_path() / ("test-flash-head-cluster-" + std::to_string((uintptr_t) &check ^ (uintptr_t) time(nullptr)) + name);
+    return std::filesystem::temp_directory_path() / ("test-flash-head-cluster-"
+            + std::to_string((uintptr_t) &check ^ (uintptr_t) time(nullptr)) + name);
 }
 
 // Writes a GGUF file with one tensor "w" [d, n] (n = 0: a vector) of the given type.
 static void write_model(const std::string & path, enum ggml_type type, std::vector<float> x, int64_t d, int64_t n) {
-    struct ggml_init_params init = { ggml_tensor_overhead()*2 + ggml_row_size(type, d)*std::max<int64_t>(1, n) + 1024, nullptr, false };
+    struct ggml_init_params init = { ggml_tensor_overhead()*2 + ggml_row_size(type, d)*std::max<int64_t>(1, n) + 1024,
+            nullptr, false };
     struct ggml_context * ctx = ggml_init(init);
     struct ggml_tensor  * t   = n ? ggml_new_tensor_2d(ctx, type, d, n) : ggml_new_tensor_1d(ctx, type, d);
     ggml_set_name(t, "w");
@@ -335,10 +348,12 @@ static void test_files() {
     flash_head_pool * pool = flash_head_pool_new(2);
     flash_head_tensor_info info;
     std::string error;
-    for (enum ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0 }) {
+    for (enum ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K,
+            GGML_TYPE_Q4_0 }) {
         write_model(path, type, x, d, n);
         flash_head_unit_rows got;
-        const bool ok = flash_head_tensor_find(path.c_str(), "w", &info, &error) && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
+        const bool ok = flash_head_tensor_find(path.c_str(), "w", &info, &error)
+                && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
         check(ok, "%s: %s", ggml_type_name(type), error.c_str());
         double cosine = 0.0;
         std::vector<float> a(d), b(d);
@@ -352,7 +367,8 @@ static void test_files() {
         check(cosine/n > 0.99, "%s: mean cosine with the rows written %f", ggml_type_name(type), cosine/n);
     }
 
-    check(!flash_head_tensor_find(path.c_str(), "other", &info, &error) && error.find("other") != std::string::npos, "missing tensor: %s", error.c_str());
+    check(!flash_head_tensor_find(path.c_str(), "other", &info, &error) && error.find("other") != std::string::npos,
+            "missing tensor: %s", error.c_str());
     std::filesystem::resize_file(path, std::filesystem::file_size(path) - 100);
     check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a file that was cut short is taken");
     std::ofstream(path, std::ios::trunc) << "no model";
@@ -368,8 +384,10 @@ static void test_files() {
         y[400*d]     = bad;
         write_model(path, GGML_TYPE_F32, y, d, n);
         flash_head_unit_rows got;
-        const bool ok = flash_head_tensor_find(path.c_str(), "w", &info, &error) && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
-        check(!ok && error.find("row 123") != std::string::npos && error.find("tensor w") != std::string::npos, "%f: %s", bad, error.c_str());
+        const bool ok = flash_head_tensor_find(path.c_str(), "w", &info, &error)
+                && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
+        check(!ok && error.find("row 123") != std::string::npos && error.find("tensor w") != std::string::npos,
+                "%f: %s", bad, error.c_str());
     }
     flash_head_pool_free(pool);
     std::filesystem::remove(path);

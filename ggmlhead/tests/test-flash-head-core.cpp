@@ -26,13 +26,16 @@ static std::vector<int32_t> best(const std::vector<int32_t> & keys, int64_t n) {
 static void check_select(const char * what, const std::vector<float> & scores) {
     std::vector<int32_t> keys;
     for (float s : scores) { keys.push_back(flash_head_key(s)); }
-    for (int64_t n : { (int64_t) 1, (int64_t) 2, (int64_t) keys.size()/3, (int64_t) keys.size() - 1, (int64_t) keys.size() }) {
+    for (int64_t n : { (int64_t) 1, (int64_t) 2, (int64_t) keys.size()/3, (int64_t) keys.size() - 1,
+            (int64_t) keys.size() }) {
         if (n < 1 || n > (int64_t) keys.size()) { continue; }
         const flash_head_threshold threshold = flash_head_select(keys.data(), keys.size(), n);
-        check(flash_head_nth_best(keys.data(), keys.size(), n, 0) == threshold.key, "%s: the %d-th best of %d is another", what, (int) n, (int) keys.size());
+        check(flash_head_nth_best(keys.data(), keys.size(), n, 0) == threshold.key,
+                "%s: the %d-th best of %d is another", what, (int) n, (int) keys.size());
         const int32_t about = flash_head_nth_best(keys.data(), keys.size(), n, n/10 + 1);
         const int64_t n_about = std::count_if(keys.begin(), keys.end(), [&](int32_t key) { return key >= about; });
-        check(about == threshold.key || (n_about >= n && n_about <= n + n/10 + 1), "%s: about %d of %d are %d", what, (int) n, (int) keys.size(), (int) n_about);
+        check(about == threshold.key || (n_about >= n && n_about <= n + n/10 + 1), "%s: about %d of %d are %d", what,
+                (int) n, (int) keys.size(), (int) n_about);
         std::vector<int32_t> got;
         for (size_t i = 0; i < keys.size(); i++) {
             if (flash_head_selected(threshold, keys[i], (int32_t) i)) { got.push_back((int32_t) i); }
@@ -58,11 +61,14 @@ static void test_select() {
         check_select("odd", odd);
     }
     for (float s : { 0.0f, -0.0f, 1.5f, -3e30f, INFINITY, -INFINITY }) {
-        check(flash_head_score(flash_head_key(s)) == s, "the score of the key of %f is %f", s, flash_head_score(flash_head_key(s)));
+        check(flash_head_score(flash_head_key(s)) == s, "the score of the key of %f is %f", s,
+                flash_head_score(flash_head_key(s)));
     }
-    check(isnan(flash_head_score(flash_head_key(NAN))), "the score of the key of NaN is %f", flash_head_score(flash_head_key(NAN)));
+    check(isnan(flash_head_score(flash_head_key(NAN))), "the score of the key of NaN is %f",
+            flash_head_score(flash_head_key(NAN)));
     check(flash_head_key(-0.5f) < flash_head_key(-0.25f) && flash_head_key(-0.25f) < flash_head_key(0.0f)
-       && flash_head_key(0.0f) < flash_head_key(1e-30f) && flash_head_key(NAN) < flash_head_key(-INFINITY), "keys are not in the order of the scores");
+       && flash_head_key(0.0f) < flash_head_key(1e-30f)
+       && flash_head_key(NAN) < flash_head_key(-INFINITY), "keys are not in the order of the scores");
 }
 
 // logits by any number of threads are those of one, and a token's is its own or its centroid's
@@ -86,7 +92,8 @@ static void test_compute() {
     }
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
     const flash_head head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(),
-                              cluster.data(), position.data(), tokens.data(), offsets.data(), pinned.data(), 0, nullptr, nullptr, f32, f32, 0 };
+                              cluster.data(), position.data(), tokens.data(), offsets.data(), pinned.data(), 0, nullptr,
+                              nullptr, f32, f32, 0 };
 
     for (int mode : { FLASH_HEAD_MODE_TOP, FLASH_HEAD_MODE_SAMPLE }) {
         const flash_head_params params = { 7, mode, 0.8f, 5 };
@@ -109,11 +116,14 @@ static void test_compute() {
                 dot(D, &exact,      0, &weight[v*D],             0, &x[r*D], 0, 1);
                 dot(D, &background, 0, &centroids[cluster[v]*D], 0, &x[r*D], 0, 1);
                 const float got = expected[r*V + v];
-                check(got == exact || got == background, "row %d, token %d: %f is neither exact (%f) nor background (%f)", (int) r, (int) v, got, exact, background);
+                check(got == exact || got == background,
+                        "row %d, token %d: %f is neither exact (%f) nor background (%f)", (int) r, (int) v, got, exact,
+                        background);
                 n_exact += got == exact;
             }
             // 7 clusters of 16 or 17 tokens, and the pinned ones outside them
-            check(n_exact >= 7*16 && n_exact <= 7*17 + (int64_t) pinned.size(), "row %d: %d tokens are exact", (int) r, (int) n_exact);
+            check(n_exact >= 7*16 && n_exact <= 7*17 + (int64_t) pinned.size(), "row %d: %d tokens are exact", (int) r,
+                    (int) n_exact);
             n_all += n_exact;
         }
         for (int64_t n : scored_by) {
@@ -123,7 +133,8 @@ static void test_compute() {
 }
 
 // clusters drawn by the n best of score/T + variate
-template <typename F> static std::vector<cluster_set> draws_by(const std::vector<double> & scores, double temperature, int n, const F & variate) {
+template <typename F> static std::vector<cluster_set> draws_by(const std::vector<double> & scores, double temperature,
+        int n, const F & variate) {
     std::vector<cluster_set> out;
     for (int i = 0; i < N_DRAWS; i++) {
         std::vector<std::pair<double, int>> keys;
@@ -156,7 +167,8 @@ static void test_draw_tests() {
             for (const auto & entry : law) { sum += entry.second; }
             check(fabs(sum - 1.0) < 1e-12, "%d clusters: probabilities add up to %g", n, sum);
 
-            check_law(check, "the standard library's variates", draws_by(head.scores, temperature, n, [&] { return gumbel(rng); }), head.scores, temperature, n);
+            check_law(check, "the standard library's variates",
+                    draws_by(head.scores, temperature, n, [&] { return gumbel(rng); }), head.scores, temperature, n);
             double p = p_value(draws_by(head.scores, temperature, n, [&] { return normal(rng); }), law);
             check(p < ERROR_LEVEL, "%d clusters: normal variates pass for Gumbel's: p = %g", n, p);
             p = p_value(draws_by(head.scores, temperature, n, [&] { return -log(-log(0.95*uniform(rng))); }), law);
@@ -188,7 +200,8 @@ static void test_sampling() {
     const draw_head h;
     const int64_t D = draw_head::D, V = draw_head::V, K = draw_head::K;
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
-    const flash_head head = { D, V, K, 0, h.weight.data(), nullptr, h.centroids.data(), h.cluster.data(), h.position.data(), h.tokens.data(),
+    const flash_head head = { D, V, K, 0, h.weight.data(), nullptr, h.centroids.data(), h.cluster.data(),
+            h.position.data(), h.tokens.data(),
                               h.offsets.data(), nullptr, 0, nullptr, nullptr, f32, f32, 0 };
 
     test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {

@@ -17,7 +17,8 @@ struct group_fixture {
     std::vector<int>      values; // [16][n_columns]
     std::vector<uint8_t>  lines;
 
-    group_fixture(int64_t n_columns, uint32_t seed) : n_columns(n_columns), values(16*n_columns), lines(n_columns/8*64) {
+    group_fixture(int64_t n_columns, uint32_t seed)
+            : n_columns(n_columns), values(16*n_columns), lines(n_columns/8*64) {
         std::mt19937 rng(seed);
         for (int & v : values) { v = seed == 0 ? -8 : (int) (rng() % 16) - 8; } // seed 0: the greatest sums
         for (int64_t i = 0; i < n_columns; i++) {
@@ -39,9 +40,12 @@ static void test_put() {
 }
 
 static void test_half() {
-    for (auto known : std::vector<std::pair<uint16_t, float>>{ { 0x0000, 0.0f }, { 0x3c00, 1.0f }, { 0xc000, -2.0f }, { 0x7bff, 65504.0f },
-            { 0x0001, 5.9604645e-8f }, { 0x0400, 6.1035156e-5f }, { 0x3555, 0.33325195f }, { 0x7c00, INFINITY }, { 0xfc00, -INFINITY } }) {
-        check(flash_head_half_to_float(known.first) == known.second, "%04x is %g, not %g", known.first, flash_head_half_to_float(known.first), known.second);
+    for (auto known : std::vector<std::pair<uint16_t, float>>{ { 0x0000, 0.0f }, { 0x3c00, 1.0f }, { 0xc000, -2.0f },
+            { 0x7bff, 65504.0f },
+            { 0x0001, 5.9604645e-8f }, { 0x0400, 6.1035156e-5f }, { 0x3555, 0.33325195f }, { 0x7c00, INFINITY },
+            { 0xfc00, -INFINITY } }) {
+        check(flash_head_half_to_float(known.first) == known.second, "%04x is %g, not %g", known.first,
+                flash_head_half_to_float(known.first), known.second);
     }
     check(isnan(flash_head_half_to_float(0x7e00)), "a half that is not a number");
 }
@@ -76,9 +80,11 @@ static void test_estimate(const flash_head_group_kernels & kernels) {
                 int sum = 0;
                 for (int32_t j = 0; j < rank; j++) { sum += g.values[t*rank + j]*code.values[j]; }
                 const double expected = (double) sum*code.scale*scales[t] + scores[cluster[t]];
-                check(fabs(out[t] - expected) <= 1e-5*(fabs(expected) + 1), "%s, rank %d, item %d: %f, not %f", kernels.name, rank, t, out[t], expected);
+                check(fabs(out[t] - expected) <= 1e-5*(fabs(expected) + 1), "%s, rank %d, item %d: %f, not %f",
+                        kernels.name, rank, t, out[t], expected);
             }
-            check(best == *std::max_element(out.begin(), out.begin() + 16), "%s, rank %d: the greatest is not %f", kernels.name, rank, best);
+            check(best == *std::max_element(out.begin(), out.begin() + 16), "%s, rank %d: the greatest is not %f",
+                    kernels.name, rank, best);
             check(out[16] == 1234.0f, "%s: written beyond the group", kernels.name);
         }
     }
@@ -156,7 +162,8 @@ static void test_score(const flash_head_group_kernels & kernels) {
                             expected += product;
                             size     += fabs(product);
                         }
-                        check(fabs(scores[r][c] - expected) <= 1e-5*size, "%s, row %d of %d, centroid %d of %d: %f, not %f",
+                        check(fabs(scores[r][c] - expected) <= 1e-5*size,
+                                "%s, row %d of %d, centroid %d of %d: %f, not %f",
                                 kernels.name, r, n, (int) c, (int) n_cluster, scores[r][c], expected);
                     }
                     check(scores[r][padded] == 1234.0f, "%s: written beyond the last group", kernels.name);

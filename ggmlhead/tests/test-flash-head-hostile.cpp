@@ -1,6 +1,6 @@
-// Reads tens of thousands of damaged model files through all that reads a model's file here: the map's reader, the plug-in's
-// search for its model and what it builds from one, and the clustering tool's reader. Built with the compiler's sanitizers
-// (sanitized/CMakeLists.txt), which end the program when something reads out of bounds.
+// Reads tens of thousands of damaged model files through all that reads a model's file here: the map's reader, the
+// plug-in's search for its model and what it builds from one, and the clustering tool's reader. Built with the
+// compiler's sanitizers (sanitized/CMakeLists.txt), which end the program when something reads out of bounds.
 //
 //   test-flash-head-hostile FOLDER [ROUNDS [SEED]]
 
@@ -58,7 +58,8 @@ static void write_file(const std::string & path, const std::string & bytes) {
 }
 
 // a file with a head of N_VOCAB rows and, if rank > 0, a sketch; K = 5
-static std::string sound_file(const std::string & path, ggml_type type, const char * head, uint32_t rank, bool converted) {
+static std::string sound_file(const std::string & path, ggml_type type, const char * head, uint32_t rank,
+        bool converted) {
     gguf_context_ptr g(gguf_init_empty());
     gguf_set_val_str(g.get(), "general.architecture", "llama");
     gguf_set_val_u32(g.get(), "llama.nextn_predict_layers", 0);
@@ -76,8 +77,10 @@ static std::string sound_file(const std::string & path, ggml_type type, const ch
     if (rank > 0) {
         std::vector<float> directions(rank*N_EMBD, 0.25f);
         gguf_set_val_u32 (g.get(), "flashhead.sketch_rank", rank);
-        gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, directions.data(), directions.size());
-        gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, directions.data(), directions.size());
+        gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, directions.data(),
+                directions.size());
+        gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, directions.data(),
+                directions.size());
     }
     ggml_context_ptr ctx(ggml_init({ 1 << 20, nullptr, false }));
     ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), type, N_EMBD, N_VOCAB);
@@ -94,7 +97,8 @@ static std::string sound_file(const std::string & path, ggml_type type, const ch
 
 static void check_map(const flash_head_map & map, int64_t n_vocab) {
     bool sound = map.n_cluster >= 2 && map.n_cluster <= n_vocab && map.n_probe >= 1 && map.n_probe <= map.n_cluster
-        && (int64_t) map.cluster.size() == n_vocab && (int64_t) map.tokens.size() == n_vocab && (int64_t) map.position.size() == n_vocab
+        && (int64_t) map.cluster.size() == n_vocab && (int64_t) map.tokens.size() == n_vocab
+        && (int64_t) map.position.size() == n_vocab
         && (int64_t) map.offsets.size() == map.n_cluster + 1 && map.offsets.back() == n_vocab;
     for (int64_t v = 0; sound && v < n_vocab; v++) {
         sound = map.cluster[v] >= 0 && map.cluster[v] < map.n_cluster && map.tokens[map.position[v]] == v;
@@ -113,7 +117,8 @@ static void build(const flash_head_model & model) {
     const flash_head_map & map  = model.map;
     const ggml_type        type = model.settings.centroid_type;
     std::vector<uint8_t> centroids(map.n_cluster*ggml_row_size(type, model.n_embd)), ordered(model.rows->size);
-    std::vector<uint8_t> sketch(map.rank > 0 ? flash_head_sketch_n_groups(model.n_vocab)*flash_head_sketch_group_size(map.rank) : 0);
+    std::vector<uint8_t> sketch(map.rank > 0
+            ? flash_head_sketch_n_groups(model.n_vocab)*flash_head_sketch_group_size(map.rank) : 0);
     flash_head_build(map, model.rows->data, FLASH_HEAD_BY_TOKEN, model.type, model.n_embd, type, centroids.data(),
             map.rank > 0 ? sketch.data() : nullptr, ordered.data(), 1);
 }
@@ -125,7 +130,8 @@ static void find(const ggml_tensor * weight) {
         return;
     }
     check_map(model->map, model->n_vocab);
-    check(model->rows != nullptr && model->rows->data != nullptr && model->rows->size == ggml_nbytes(weight), "a model has no rows");
+    check(model->rows != nullptr && model->rows->data != nullptr && model->rows->size == ggml_nbytes(weight),
+            "a model has no rows");
     n_loaded++;
     build(*model);
 }
@@ -145,7 +151,8 @@ static void cluster_rows(const std::string & path, const char * name, flash_head
     flash_head_tensor_info info;
     flash_head_unit_rows        rows;
     std::string     error;
-    const bool ok = flash_head_tensor_find(path.c_str(), name, &info, &error) && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &rows, &error);
+    const bool ok = flash_head_tensor_find(path.c_str(), name, &info, &error)
+            && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &rows, &error);
     check(ok || !error.empty(), "the clustering tool gives no reason");
     n_clustered += ok;
 }
@@ -183,12 +190,14 @@ int main(int argc, char ** argv) {
         sound_file(path, GGML_TYPE_Q8_0, "token_embd.weight", 8, true),
         sound_file(path, GGML_TYPE_F32,  "output.weight",     0, false),
     };
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(1), flash_head_pool_free);
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(1),
+            flash_head_pool_free);
     for (const std::string & seed : seeds) {
         write_file(path, seed);
         read_all(path, pool.get());
     }
-    check(n_sound == 2 && n_loaded == 2 && n_clustered == 3, "of the whole files %d maps, %d models and %d tensors are read", n_sound, n_loaded, n_clustered);
+    check(n_sound == 2 && n_loaded == 2 && n_clustered == 3,
+            "of the whole files %d maps, %d models and %d tensors are read", n_sound, n_loaded, n_clustered);
 
     for (int i = 0; i < rounds; i++) {
         const std::string bytes = m.damaged(seeds[i % seeds.size()]);
@@ -200,8 +209,10 @@ int main(int argc, char ** argv) {
             printf("in round %d\n", i);
         }
     }
-    check(n_read > rounds/4 && n_sound > rounds/20 && n_sound < n_read && n_loaded > rounds/20, "the damage is too much or too little to say anything");
-    printf("%d files read, %d sound maps, %d models loaded, %d tensors clustered\n", n_read, n_sound, n_loaded, n_clustered);
+    check(n_read > rounds/4 && n_sound > rounds/20 && n_sound < n_read && n_loaded > rounds/20,
+            "the damage is too much or too little to say anything");
+    printf("%d files read, %d sound maps, %d models loaded, %d tensors clustered\n", n_read, n_sound, n_loaded,
+            n_clustered);
     unlink(path.c_str());
     return check.finish();
 }

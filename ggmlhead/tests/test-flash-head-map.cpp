@@ -59,16 +59,19 @@ template <typename F> static void refused(const char * expected, const F & damag
     flash_head_map map;
     std::string error;
     const bool read = flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error);
-    check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected, read ? "success" : "error", error.c_str());
+    check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected,
+            read ? "success" : "error", error.c_str());
 }
 
 static void test_damaged() {
     for (int64_t n_embd : { (int64_t) 0, (int64_t) INT32_MAX + 1, INT64_MAX/8*8 }) {
         flash_head_map map;
         std::string error;
-        check(!flash_head_map_read(sound().get(), n_embd, N_VOCAB, map, error) && error.find("columns") != std::string::npos, "%lld columns are taken", (long long) n_embd);
+        check(!flash_head_map_read(sound().get(), n_embd, N_VOCAB, map, error)
+                && error.find("columns") != std::string::npos, "%lld columns are taken", (long long) n_embd);
     }
-    for (const char * key : { "flashhead.version", "flashhead.cluster_count", "flashhead.probe_count", "flashhead.centroid_type", "flashhead.assignments" }) {
+    for (const char * key : { "flashhead.version", "flashhead.cluster_count", "flashhead.probe_count",
+            "flashhead.centroid_type", "flashhead.assignments" }) {
         refused(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
         refused(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
     }
@@ -81,11 +84,13 @@ static void test_damaged() {
     for (uint32_t p : { 0u, 5u, 0xffffffffu }) {
         refused("probe_count is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.probe_count", p); });
     }
-    for (const char * type : { "", "q9_9", "i32", "iq1_s", "q8_1", "q8_K", "q6_K" }) { // rows of 64 are no multiple of q6_K's 256
+    // rows of 64 are no multiple of q6_K's 256
+    for (const char * type : { "", "q9_9", "i32", "iq1_s", "q8_1", "q8_K", "q6_K" }) {
         refused("centroid_type", [&](gguf_context * g) { gguf_set_val_str(g, "flashhead.centroid_type", type); });
     }
 
-    refused("centroid_type q4_0??[2J???????????????????????... does not fit", [](gguf_context * g) { // one line, whatever is in the file
+    // one line, whatever is in the file
+    refused("centroid_type q4_0??[2J???????????????????????... does not fit", [](gguf_context * g) {
         gguf_set_val_str(g, "flashhead.centroid_type", "q4_0\n\x1b[2J\tßßßßßßßßßßßßßßßßßßßßßßß");
     });
 
@@ -94,13 +99,27 @@ static void test_damaged() {
     const int32_t  minus [N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, -1, 0 };
     const float    floats[N_VOCAB] = {};
     const uint32_t pinned[]        = { 10 };
-    refused("assignments[8] is 4",   [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB); });
-    refused("cluster 2 empty",       [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  empty,  N_VOCAB); });
-    refused("assignments[8] is",     [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_INT32,   minus,  N_VOCAB); });
-    refused("not an array of u32",   [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_FLOAT32, floats, N_VOCAB); });
-    refused("has 8 entries",         [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB - 2); });
-    refused("has 0 entries",         [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, 0); });
-    refused("pinned_tokens[0] is 10", [&](gguf_context * g) { gguf_set_arr_data(g, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 1); });
+    refused("assignments[8] is 4",   [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB);
+    });
+    refused("cluster 2 empty",       [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  empty,  N_VOCAB);
+    });
+    refused("assignments[8] is",     [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_INT32,   minus,  N_VOCAB);
+    });
+    refused("not an array of u32",   [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_FLOAT32, floats, N_VOCAB);
+    });
+    refused("has 8 entries",         [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB - 2);
+    });
+    refused("has 0 entries",         [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, 0);
+    });
+    refused("pinned_tokens[0] is 10", [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 1);
+    });
 }
 
 // models for which no map is of use, whatever the keys say
@@ -144,16 +163,20 @@ static gguf_context_ptr with_sketch() {
     }
     gguf_set_val_u32 (g.get(), "flashhead.sketch_rank", 8);
     gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, rows.data(),        rows.size());
-    gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, activations.data(), activations.size());
+    gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, activations.data(),
+            activations.size());
     return g;
 }
 
 static void test_sketch_keys() {
     flash_head_map map;
     std::string error;
-    check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.rank == 0 && map.sketch_rows.empty(), "a sketch is seen where there is none");
-    check(flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error), "a sound sketch is refused: %s", error.c_str());
-    check(map.rank == 8 && map.sketch_rows.size() == 8*N_EMBD && map.sketch_activations[77] == 77.0f, "the sketch is read wrong");
+    check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.rank == 0 && map.sketch_rows.empty(),
+            "a sketch is seen where there is none");
+    check(flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error), "a sound sketch is refused: %s",
+            error.c_str());
+    check(map.rank == 8 && map.sketch_rows.size() == 8*N_EMBD && map.sketch_activations[77] == 77.0f,
+            "the sketch is read wrong");
 
     auto refused_sketch = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
         const gguf_context_ptr g = with_sketch();
@@ -161,7 +184,8 @@ static void test_sketch_keys() {
         flash_head_map map;
         std::string error;
         const bool read = flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error);
-        check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected, read ? "success" : "error", error.c_str());
+        check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected,
+                read ? "success" : "error", error.c_str());
     };
     for (const char * key : { "flashhead.sketch_rank", "flashhead.sketch_rows", "flashhead.sketch_activations" }) {
         refused_sketch(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
@@ -170,7 +194,9 @@ static void test_sketch_keys() {
     for (uint32_t rank : { 0u, 4u, 12u, 72u, 0xfffffff8u }) {
         refused_sketch("sketch_rank is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.sketch_rank", rank); });
     }
-    refused_sketch("has 512 entries, not 1024", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.sketch_rank", 16); });
+    refused_sketch("has 512 entries, not 1024", [](gguf_context * g) {
+        gguf_set_val_u32(g, "flashhead.sketch_rank", 16);
+    });
     for (float bad : { NAN, INFINITY }) {
         std::vector<float> values(8*N_EMBD);
         values[100] = bad;
@@ -195,28 +221,41 @@ static flash_head_settings settings_with(const char * name, const char * value, 
 static void test_settings() {
     std::string error;
     check(!settings_with("FLASHHEAD_ENABLED", "0", error).enabled && error.empty(), "FLASHHEAD_ENABLED=0 is not off");
-    check(settings_with("FLASHHEAD_PROBES", "77", error).n_probe == 77 && error.empty(), "FLASHHEAD_PROBES is not read");
-    check(settings_with("FLASHHEAD_CENTROID_TYPE", "q8_0", error).centroid_type == GGML_TYPE_Q8_0 && error.empty(), "FLASHHEAD_CENTROID_TYPE is not read");
-    check(settings_with("FLASHHEAD_MODE", "sample", error).mode == GGML_FLASH_HEAD_SAMPLE && error.empty(), "FLASHHEAD_MODE is not read");
-    check(settings_with("FLASHHEAD_TEMPERATURE", "0.5", error).temperature == 0.5f && error.empty(), "FLASHHEAD_TEMPERATURE is not read");
-    check(settings_with("FLASHHEAD_SEED", "4294967295", error).seed == 4294967295u && error.empty(), "FLASHHEAD_SEED is not read");
-    check(settings_with("FLASHHEAD_SCOPE", "all",    error).scope == FLASH_HEAD_SCOPE_ALL    && error.empty(), "FLASHHEAD_SCOPE=all is not read");
-    check(settings_with("FLASHHEAD_SCOPE", "draft",  error).scope == FLASH_HEAD_SCOPE_DRAFT  && error.empty(), "FLASHHEAD_SCOPE=draft is not read");
-    check(settings_with("FLASHHEAD_SCOPE", "target", error).scope == FLASH_HEAD_SCOPE_TARGET && error.empty(), "FLASHHEAD_SCOPE=target is not read");
-    check(settings_with("FLASHHEAD_MAX_ROWS", "0", error).max_rows == 0 && error.empty(), "FLASHHEAD_MAX_ROWS is not read");
+    check(settings_with("FLASHHEAD_PROBES", "77", error).n_probe == 77 && error.empty(),
+            "FLASHHEAD_PROBES is not read");
+    check(settings_with("FLASHHEAD_CENTROID_TYPE", "q8_0", error).centroid_type == GGML_TYPE_Q8_0 && error.empty(),
+            "FLASHHEAD_CENTROID_TYPE is not read");
+    check(settings_with("FLASHHEAD_MODE", "sample", error).mode == GGML_FLASH_HEAD_SAMPLE && error.empty(),
+            "FLASHHEAD_MODE is not read");
+    check(settings_with("FLASHHEAD_TEMPERATURE", "0.5", error).temperature == 0.5f && error.empty(),
+            "FLASHHEAD_TEMPERATURE is not read");
+    check(settings_with("FLASHHEAD_SEED", "4294967295", error).seed == 4294967295u && error.empty(),
+            "FLASHHEAD_SEED is not read");
+    check(settings_with("FLASHHEAD_SCOPE", "all",    error).scope == FLASH_HEAD_SCOPE_ALL    && error.empty(),
+            "FLASHHEAD_SCOPE=all is not read");
+    check(settings_with("FLASHHEAD_SCOPE", "draft",  error).scope == FLASH_HEAD_SCOPE_DRAFT  && error.empty(),
+            "FLASHHEAD_SCOPE=draft is not read");
+    check(settings_with("FLASHHEAD_SCOPE", "target", error).scope == FLASH_HEAD_SCOPE_TARGET && error.empty(),
+            "FLASHHEAD_SCOPE=target is not read");
+    check(settings_with("FLASHHEAD_MAX_ROWS", "0", error).max_rows == 0 && error.empty(),
+            "FLASHHEAD_MAX_ROWS is not read");
     check(!settings_with("FLASHHEAD_REORDER", "0", error).reorder && error.empty(), "FLASHHEAD_REORDER is not read");
     check(settings_with("FLASHHEAD_STATS", "1", error).stats && error.empty(), "FLASHHEAD_STATS is not read");
-    check(settings_with("FLASHHEAD_PROBES", "", error).n_probe == 0 && error.empty(), "an empty variable is not the default");
+    check(settings_with("FLASHHEAD_PROBES", "", error).n_probe == 0 && error.empty(),
+            "an empty variable is not the default");
 
     const char * bad[][2] = {
-        { "FLASHHEAD_ENABLED", "yes" }, { "FLASHHEAD_PROBES", "0" }, { "FLASHHEAD_PROBES", "12x" }, { "FLASHHEAD_PROBES", "99999999999999999999" },
-        { "FLASHHEAD_CENTROID_TYPE", "q9" }, { "FLASHHEAD_MODE", "best" }, { "FLASHHEAD_TEMPERATURE", "0" }, { "FLASHHEAD_TEMPERATURE", "nan" },
+        { "FLASHHEAD_ENABLED", "yes" }, { "FLASHHEAD_PROBES", "0" }, { "FLASHHEAD_PROBES", "12x" },
+        { "FLASHHEAD_PROBES", "99999999999999999999" },
+        { "FLASHHEAD_CENTROID_TYPE", "q9" }, { "FLASHHEAD_MODE", "best" }, { "FLASHHEAD_TEMPERATURE", "0" },
+        { "FLASHHEAD_TEMPERATURE", "nan" },
         { "FLASHHEAD_SEED", "-1" }, { "FLASHHEAD_MAX_ROWS", "-1" }, { "FLASHHEAD_REORDER", "2" },
         { "FLASHHEAD_STATS", "2" }, { "FLASHHEAD_SCOPE", "drafts" }, { "FLASHHEAD_SCOPE", "DRAFT" },
     };
     for (const auto & pair : bad) {
         settings_with(pair[0], pair[1], error);
-        check(error.find(std::string(pair[0]) + "=" + pair[1]) == 0, "%s=%s is not refused by name: '%s'", pair[0], pair[1], error.c_str());
+        check(error.find(std::string(pair[0]) + "=" + pair[1]) == 0, "%s=%s is not refused by name: '%s'", pair[0],
+                pair[1], error.c_str());
     }
 }
 
@@ -231,9 +270,11 @@ static void test_resolve() {
     };
     for (const auto & [value, want] : max_rows) {
         flash_head_settings settings = settings_with("FLASHHEAD_MAX_ROWS", value, error);
-        check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error), "sound settings are refused: %s", error.c_str());
+        check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error),
+                "sound settings are refused: %s", error.c_str());
         check(settings.max_rows == want, "FLASHHEAD_MAX_ROWS=%s is %d rows, not %d", value, settings.max_rows, want);
-        check(settings.n_probe == map.n_probe && settings.centroid_type == map.centroid_type, "the file's settings are not taken");
+        check(settings.n_probe == map.n_probe && settings.centroid_type == map.centroid_type,
+                "the file's settings are not taken");
     }
     for (int type = 0; type < GGML_TYPE_COUNT; type++) {
         for (bool sketch : { false, true }) {
@@ -243,10 +284,12 @@ static void test_resolve() {
         }
     }
 
-    const bool has[3][2] = { { true, true }, { false, true }, { true, false } }; // all, draft, target: has target, has draft
+    // all, draft, target: has target, has draft
+    const bool has[3][2] = { { true, true }, { false, true }, { true, false } };
     for (flash_head_scope scope : { FLASH_HEAD_SCOPE_ALL, FLASH_HEAD_SCOPE_DRAFT, FLASH_HEAD_SCOPE_TARGET }) {
         for (bool draft : { false, true }) {
-            check(flash_head_scope_has(scope, draft) == has[scope][draft], "scope %s is wrong about %s", flash_head_scope_name(scope), draft ? "drafts" : "targets");
+            check(flash_head_scope_has(scope, draft) == has[scope][draft], "scope %s is wrong about %s",
+                    flash_head_scope_name(scope), draft ? "drafts" : "targets");
         }
     }
 }
@@ -261,28 +304,32 @@ static void test_build() {
 
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<float> centroids(map.n_cluster*N_EMBD), ordered(weight.size());
-        flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), nullptr, ordered.data(), n_threads);
+        flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32,
+                centroids.data(), nullptr, ordered.data(), n_threads);
 
         // every row of blocks must be the one that the whole makes
         const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
         std::vector<uint8_t> blocks(size), expected(size);
-        flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_Q4_0, blocks.data(), n_threads);
+        flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_Q4_0,
+                blocks.data(), n_threads);
         ggml_quantize_chunk(GGML_TYPE_Q4_0, centroids.data(), expected.data(), 0, map.n_cluster, N_EMBD, nullptr);
         check(blocks == expected, "centroids in q4_0 are not the rounded ones, on %d threads", n_threads);
 
         // cluster 1 is tokens 2 and 5
         for (int64_t i = 0; i < N_EMBD; i++) {
             const float mean = (weight[2*N_EMBD + i] + weight[5*N_EMBD + i])/2;
-            check(fabsf(centroids[N_EMBD + i] - mean) < 1e-5f, "centroid 1, column %d: %f, not %f", (int) i, centroids[N_EMBD + i], mean);
+            check(fabsf(centroids[N_EMBD + i] - mean) < 1e-5f, "centroid 1, column %d: %f, not %f", (int) i,
+                    centroids[N_EMBD + i], mean);
         }
         for (int64_t pos = 0; pos < N_VOCAB; pos++) {
-            check(memcmp(&ordered[pos*N_EMBD], &weight[map.tokens[pos]*N_EMBD], N_EMBD*sizeof(float)) == 0, "row %d of the copy is not token %d", (int) pos, map.tokens[pos]);
+            check(memcmp(&ordered[pos*N_EMBD], &weight[map.tokens[pos]*N_EMBD], N_EMBD*sizeof(float)) == 0,
+                    "row %d of the copy is not token %d", (int) pos, map.tokens[pos]);
         }
     }
 }
 
-// weights that are not numbers, or hardly, must do no harm, whatever the type of the centroids: clusters without them stay
-// as they are
+// weights that are not numbers, or hardly, must do no harm, whatever the type of the centroids: clusters without them
+// stay as they are
 static void test_build_hostile() {
     const int64_t n_embd = 256; // a block of every type
     flash_head_map map;
@@ -301,14 +348,17 @@ static void test_build_hostile() {
         }
         const size_t row = ggml_row_size(type, n_embd), group = flash_head_sketch_group_size(map.rank);
         std::vector<uint8_t> expected(map.n_cluster*row), sketch(group);
-        flash_head_build(map, good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, expected.data(), sketch.data(), nullptr, 1);
+        flash_head_build(map, good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, expected.data(),
+                sketch.data(), nullptr, 1);
         for (float value : bad) {
             for (bool whole : { false, true }) {
                 std::vector<float> weight(good); // tokens 1, 4 and 9 are cluster 0
                 std::fill_n(weight.begin() + 4*n_embd, whole ? n_embd : 1, value);
                 std::vector<uint8_t> centroids(map.n_cluster*row);
-                flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, centroids.data(), sketch.data(), nullptr, 2);
-                check(std::equal(centroids.begin() + row, centroids.end(), expected.begin() + row), "%f in a row spoils other clusters, centroids in %s",
+                flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, centroids.data(),
+                        sketch.data(), nullptr, 2);
+                check(std::equal(centroids.begin() + row, centroids.end(), expected.begin() + row),
+                        "%f in a row spoils other clusters, centroids in %s",
                         value, ggml_type_name(type));
             }
         }
@@ -324,22 +374,26 @@ static void test_build_sketch() {
     std::vector<float> weight(N_VOCAB*N_EMBD), centroids(map.n_cluster*N_EMBD), ordered(weight.size());
     for (size_t i = 0; i < weight.size(); i++) { weight[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
     std::vector<uint8_t> sketch(flash_head_sketch_group_size(8));
-    flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), sketch.data(), ordered.data(), 2);
+    flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(),
+            sketch.data(), ordered.data(), 2);
 
     std::vector<float> factors(16*8);
     for (int64_t v = 0; v < N_VOCAB; v++) {
         for (int64_t j = 0; j < 8; j++) {
             double sum = 0;
             for (int64_t i = 0; i < N_EMBD; i++) {
-                sum += ((double) weight[v*N_EMBD + i] - centroids[map.cluster[v]*N_EMBD + i])*map.sketch_rows[j*N_EMBD + i];
+                sum += ((double) weight[v*N_EMBD + i] - centroids[map.cluster[v]*N_EMBD + i])*map.sketch_rows[j*N_EMBD
+                        + i];
             }
             factors[v*8 + j] = (float) sum;
         }
     }
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<uint8_t> by_token(flash_head_sketch_group_size(8)), by_cluster(by_token);
-        flash_head_build_sketch(map, weight.data(),  FLASH_HEAD_BY_TOKEN,   GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_token.data(),   n_threads);
-        flash_head_build_sketch(map, ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(), by_cluster.data(), n_threads);
+        flash_head_build_sketch(map, weight.data(),  FLASH_HEAD_BY_TOKEN,   GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32,
+                centroids.data(), by_token.data(),   n_threads);
+        flash_head_build_sketch(map, ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32,
+                centroids.data(), by_cluster.data(), n_threads);
         check(by_token == sketch, "made alone the sketch is another, on %d threads", n_threads);
         check(by_token == by_cluster, "the order of the rows changes the sketch, on %d threads", n_threads);
         for (int64_t v = 0; v < N_VOCAB; v++) {
@@ -349,7 +403,8 @@ static void test_build_sketch() {
             for (int64_t j = 0; j < 8; j++) {
                 const uint8_t byte = by_token[32 + v*4 + j%4];
                 const float   got  = scale*((j/4 ? byte >> 4 : byte & 15) - 8);
-                check(fabsf(got - factors[v*8 + j]) <= fabsf(scale)*1.05f, "token %d, factor %d: %f, not %f", (int) v, (int) j, got, factors[v*8 + j]);
+                check(fabsf(got - factors[v*8 + j]) <= fabsf(scale)*1.05f, "token %d, factor %d: %f, not %f", (int) v,
+                        (int) j, got, factors[v*8 + j]);
             }
         }
     }

@@ -1,5 +1,6 @@
-// Tests of FLASH_HEAD on ggml's Metal backend, where there is no Metal: the backend's own code on a device that runs the kernels, the very ones
-// of flash_head.metal, on fibers (metal/). Against a plain reference, the dense product, and the CPU backend.
+// Tests of FLASH_HEAD on ggml's Metal backend, where there is no Metal: the backend's own code on a device that runs
+// the kernels, the very ones of flash_head.metal, on fibers (metal/). Against a plain reference, the dense product, and
+// the CPU backend.
 
 #include "check.h"
 #include "draws.h"
@@ -28,7 +29,8 @@ static std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t s
     return x;
 }
 
-static ggml_flash_head_params params_of(int32_t n_probe, int mode = GGML_FLASH_HEAD_TOP, float temperature = 1.0f, uint32_t seed = 0) {
+static ggml_flash_head_params params_of(int32_t n_probe, int mode = GGML_FLASH_HEAD_TOP, float temperature = 1.0f,
+        uint32_t seed = 0) {
     ggml_flash_head_params params = {};
     params.n_probe     = n_probe;
     params.mode        = mode;
@@ -37,13 +39,15 @@ static ggml_flash_head_params params_of(int32_t n_probe, int mode = GGML_FLASH_H
     return params;
 }
 
-static head_shape shape_of(int64_t n_embd, int64_t n_vocab, int64_t n_cluster, ggml_type type, ggml_type centroid_type, int64_t n_pinned = 0, bool equal = true) {
+static head_shape shape_of(int64_t n_embd, int64_t n_vocab, int64_t n_cluster, ggml_type type, ggml_type centroid_type,
+        int64_t n_pinned = 0, bool equal = true) {
     return { n_embd, n_vocab, n_cluster, type, centroid_type, n_pinned, equal, /*ordered =*/ false };
 }
 
 static std::string name_of(const head_shape & s, int32_t n_probe, int64_t n_rows) {
     char name[200];
-    snprintf(name, sizeof(name), "%s/%s D=%d V=%d K=%d rank %d P=%d, %d rows", ggml_type_name(s.type), ggml_type_name(s.centroid_type),
+    snprintf(name, sizeof(name), "%s/%s D=%d V=%d K=%d rank %d P=%d, %d rows", ggml_type_name(s.type),
+            ggml_type_name(s.centroid_type),
             (int) s.n_embd, (int) s.n_vocab, (int) s.n_cluster, s.rank, n_probe, (int) n_rows);
     return name;
 }
@@ -56,7 +60,8 @@ static double tolerance_of(const std::vector<double> & logits) {
 }
 
 // Row r of logits: the n_probe best clusters are exact, and pinned tokens; all others have the score of their centroid.
-static void check_clusters(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits, int64_t r, int32_t n_probe, const std::string & name) {
+static void check_clusters(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits,
+        int64_t r, int32_t n_probe, const std::string & name) {
     const head_shape & s = h.shape;
     const float * row    = logits.data() + r*s.n_vocab;
     const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data() + r*s.n_embd, s.n_embd);
@@ -76,17 +81,23 @@ static void check_clusters(const head_fixture & h, const std::vector<float> & x,
             is_exact      = is_exact      && fabs(row[v] - dense[v]) < tolerance;
             is_background = is_background && fabs(row[v] - (pinned ? dense[v] : scores[c])) < tolerance;
         }
-        check(is_exact || is_background, "%s: cluster %d of row %d is neither exact nor background", name.c_str(), c, (int) r);
+        check(is_exact || is_background, "%s: cluster %d of row %d is neither exact nor background", name.c_str(), c,
+                (int) r);
         n_either += is_exact && is_background;
         n_exact  += is_exact;
-        check(is_exact      || scores[c] < least + tolerance, "%s: cluster %d of row %d is not exact, but one of the best", name.c_str(), c, (int) r);
-        check(is_background || scores[c] > least - tolerance, "%s: cluster %d of row %d is exact, but not one of the best", name.c_str(), c, (int) r);
+        check(is_exact      || scores[c] < least + tolerance,
+                "%s: cluster %d of row %d is not exact, but one of the best", name.c_str(), c, (int) r);
+        check(is_background || scores[c] > least - tolerance,
+                "%s: cluster %d of row %d is exact, but not one of the best", name.c_str(), c, (int) r);
     }
-    check(n_exact - n_either <= n_probe && n_exact >= n_probe, "%s: %d clusters of row %d are exact", name.c_str(), n_exact, (int) r);
+    check(n_exact - n_either <= n_probe && n_exact >= n_probe, "%s: %d clusters of row %d are exact", name.c_str(),
+            n_exact, (int) r);
 }
 
-// Row r of logits of a head with a sketch: tokens estimated above the sample's threshold are exact, and pinned ones; all others have their estimate.
-static void check_tokens(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits, int64_t r, int32_t n_probe, const std::string & name) {
+// Row r of logits of a head with a sketch: tokens estimated above the sample's threshold are exact, and pinned ones;
+// all others have their estimate.
+static void check_tokens(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits,
+        int64_t r, int32_t n_probe, const std::string & name) {
     const head_shape & s = h.shape;
     const float * row    = logits.data() + r*s.n_vocab;
     const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data() + r*s.n_embd, s.n_embd);
@@ -97,12 +108,15 @@ static void check_tokens(const head_fixture & h, const std::vector<float> & x, c
     flash_head_sketch_encode(h.activations.data(), s.rank, x.data() + r*s.n_embd, s.n_embd, &code);
     const std::vector<float> scores_of_clusters(scores.begin(), scores.end());
     std::vector<float> estimates(s.n_vocab);
-    flash_head_sketch_estimate(h.sketch.data(), s.rank, &code, h.cluster.data(), scores_of_clusters.data(), 0, s.n_vocab, estimates.data(), nullptr);
+    flash_head_sketch_estimate(h.sketch.data(), s.rank, &code, h.cluster.data(), scores_of_clusters.data(), 0,
+            s.n_vocab, estimates.data(), nullptr);
 
     const int64_t n_wanted = (n_probe*s.n_vocab + s.n_cluster - 1)/s.n_cluster;
     const flash_head_sample sample = flash_head_sample_of(s.n_vocab, n_wanted);
     std::vector<float> sorted;
-    for (int64_t i = 0; i < sample.size; i++) { sorted.push_back(estimates[flash_head_sample_token(sample, i, s.n_vocab)]); }
+    for (int64_t i = 0; i < sample.size; i++) {
+        sorted.push_back(estimates[flash_head_sample_token(sample, i, s.n_vocab)]);
+    }
     std::sort(sorted.begin(), sorted.end(), std::greater<float>());
     // the threshold is where it parts the sample: anywhere below the last that it selects and above the next
     sorted.push_back(-INFINITY);
@@ -112,13 +126,18 @@ static void check_tokens(const head_fixture & h, const std::vector<float> & x, c
     int64_t n_exact = 0;
     for (int32_t v = 0; v < s.n_vocab; v++) {
         const bool pinned   = std::binary_search(h.pinned.begin(), h.pinned.end(), v);
-        const bool is_exact = fabs(row[v] - dense[v]) < tolerance, is_estimate = fabs(row[v] - estimates[v]) < tolerance;
-        const bool must_be  = pinned || estimates[v] > most + tolerance, may_be = pinned || estimates[v] > least - tolerance;
-        check(must_be ? is_exact : is_exact || is_estimate, "%s: token %d of row %d is %g, exact is %g, estimated %g", name.c_str(), v, (int) r, row[v], dense[v], estimates[v]);
-        check(may_be || is_estimate, "%s: token %d of row %d is exact, but not among the best", name.c_str(), v, (int) r);
+        const bool is_exact = fabs(row[v] - dense[v]) < tolerance, is_estimate =
+                fabs(row[v] - estimates[v]) < tolerance;
+        const bool must_be  = pinned || estimates[v] > most + tolerance, may_be = pinned
+                || estimates[v] > least - tolerance;
+        check(must_be ? is_exact : is_exact || is_estimate, "%s: token %d of row %d is %g, exact is %g, estimated %g",
+                name.c_str(), v, (int) r, row[v], dense[v], estimates[v]);
+        check(may_be || is_estimate, "%s: token %d of row %d is exact, but not among the best", name.c_str(), v,
+                (int) r);
         n_exact += is_exact && !is_estimate && !pinned;
     }
-    check(n_wanted >= s.n_vocab || (n_exact > n_wanted/2 && n_exact < 2*n_wanted), "%s: %d tokens of row %d are exact, not about %d", name.c_str(), (int) n_exact, (int) r, (int) n_wanted);
+    check(n_wanted >= s.n_vocab || (n_exact > n_wanted/2 && n_exact < 2*n_wanted),
+            "%s: %d tokens of row %d are exact, not about %d", name.c_str(), (int) n_exact, (int) r, (int) n_wanted);
 }
 
 static void check_head(const head_shape & shape, int32_t n_probe, int64_t n_rows) {
@@ -138,7 +157,8 @@ static void test_types() {
         const ggml_type type = (ggml_type) i;
         const ggml_type_traits * traits = ggml_get_type_traits(type);
         const bool is_float = type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
-        if (traits->type_name == nullptr || traits->blck_size == 0 || !(is_float || (ggml_is_quantized(type) && traits->to_float != nullptr))) {
+        if (traits->type_name == nullptr || traits->blck_size == 0
+                || !(is_float || (ggml_is_quantized(type) && traits->to_float != nullptr))) {
             continue;
         }
         ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
@@ -150,7 +170,8 @@ static void test_types() {
         const ggml_flash_head_params params = params_of(20);
         ggml_tensor * op = ggml_flash_head_new_probe(ctx.get(), &shape, &params);
         if (!ggml_backend_supports_op(metal, op)) {
-            check(metal_kernels().count(std::string("kernel_flash_head_finish_") + traits->type_name) == 0, "%s has kernels, but is refused", traits->type_name);
+            check(metal_kernels().count(std::string("kernel_flash_head_finish_") + traits->type_name) == 0,
+                    "%s has kernels, but is refused", traits->type_name);
             continue;
         }
         n_types++;
@@ -175,8 +196,10 @@ static void test_shapes() {
     for (int32_t n_probe : { 1, 59, 60 }) {
         check_head(shape_of(256, 977, 60, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7, false), n_probe, 2);
     }
-    check_head(shape_of(32, 7,     7,  GGML_TYPE_Q4_0, GGML_TYPE_Q4_0),        3, 1); // singletons; less than a simdgroup
-    check_head(shape_of(32, 17000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 16999), 2, 1); // several chunks of a threadgroup, nearly all pinned
+    // singletons; less than a simdgroup
+    check_head(shape_of(32, 7,     7,  GGML_TYPE_Q4_0, GGML_TYPE_Q4_0),        3, 1);
+    // several chunks of a threadgroup, nearly all pinned
+    check_head(shape_of(32, 17000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 16999), 2, 1);
     check_head(shape_of(32, 40000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 100),   2, 2);
 }
 
@@ -189,7 +212,8 @@ static void test_sketches() {
         }
         check_head(shape, 5, 9);
     }
-    head_shape shape = shape_of(96, 20003, 200, GGML_TYPE_F16, GGML_TYPE_F32, 50); // a sample, and columns that are no multiple of a part
+    // a sample, and columns that are no multiple of a part
+    head_shape shape = shape_of(96, 20003, 200, GGML_TYPE_F16, GGML_TYPE_F32, 50);
     shape.rank = 16;
     check_head(shape, 50, 1);
     check_head(shape, 200, 1);
@@ -204,7 +228,9 @@ static int compare_with_cpu(const head_shape & shape, const ggml_flash_head_para
     int n_differ = 0;
     for (int64_t r = 0; r < n_rows; r++) {
         bool same = true;
-        for (int64_t i = r*shape.n_vocab; i < (r + 1)*shape.n_vocab; i++) { same = same && fabs(logits[i] - expected[i]) < 1e-3; }
+        for (int64_t i = r*shape.n_vocab; i < (r + 1)*shape.n_vocab; i++) {
+            same = same && fabs(logits[i] - expected[i]) < 1e-3;
+        }
         n_differ += !same;
     }
     return n_differ;
@@ -222,7 +248,8 @@ static void test_against_cpu() {
             shape.rank = seed == 1 ? 16 : 0; // a sketch is not used where clusters are drawn
             n_differ += compare_with_cpu(shape, params_of(8, GGML_FLASH_HEAD_SAMPLE, temperature, seed), n_rows);
         }
-        check(n_differ == 0, "T = %g: %d rows of %d draw other clusters than on the CPU", temperature, n_differ, n_rows*n_seeds);
+        check(n_differ == 0, "T = %g: %d rows of %d draw other clusters than on the CPU", temperature, n_differ,
+                n_rows*n_seeds);
     }
 }
 
@@ -294,7 +321,8 @@ static void test_ties() {
     const std::vector<float> logits = h.run(metal, x, params_of(6));
     for (int64_t v = 0; v < shape.n_vocab; v++) {
         const bool exact = logits[v] > logits[h.tokens.back()] + 1.0f;
-        check(exact == (h.cluster[v] < 6), "token %d of cluster %d is %s", (int) v, h.cluster[v], exact ? "exact" : "background");
+        check(exact == (h.cluster[v] < 6), "token %d of cluster %d is %s", (int) v, h.cluster[v],
+                exact ? "exact" : "background");
     }
 }
 
@@ -310,8 +338,11 @@ static void test_not_a_number() {
             for (float bad : { NAN, INFINITY, -INFINITY }) {
                 std::fill(x.begin(), x.begin() + shape.n_embd, bad);
                 const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
-                check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab), "a row of %f spoils its neighbour", bad);
-                for (int64_t v = 0; v < shape.n_vocab; v++) { check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]); }
+                check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab),
+                        "a row of %f spoils its neighbour", bad);
+                for (int64_t v = 0; v < shape.n_vocab; v++) {
+                    check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]);
+                }
             }
         }
     }
@@ -328,8 +359,10 @@ static void test_same_bits() {
             const std::vector<float> x        = random_rows(11, shape.n_embd);
             const std::vector<float> expected = h.run(metal, x, params);
             for (int64_t r : { 0, 7, 10 }) {
-                const std::vector<float> row = h.run(metal, { x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd }, params);
-                check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab), "row %d differs when alone", (int) r);
+                const std::vector<float> row =
+                        h.run(metal, { x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd }, params);
+                check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab),
+                        "row %d differs when alone", (int) r);
             }
             for (lanes_order order : { LANES_BACKWARD, LANES_SHUFFLED }) {
                 metal_device_settings.order = order;
@@ -351,7 +384,8 @@ static void test_refused() {
         ggml_context_ptr c(ggml_init({ 4*ggml_tensor_overhead(), nullptr, true }));
         ggml_flash_head_params params = params_of(3);
         params.grouped = shape.grouped;
-        return ggml_backend_supports_op(metal, ggml_flash_head(c.get(), h.weight_tensor, ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, 1), &h.sources, &params));
+        return ggml_backend_supports_op(metal, ggml_flash_head(c.get(), h.weight_tensor,
+                ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, 1), &h.sources, &params));
     };
     check(supported(metal), "a head is refused");
     check(!supported(cpu), "a head in the memory of the host is not refused");

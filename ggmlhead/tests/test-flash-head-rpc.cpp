@@ -30,7 +30,8 @@ struct node_fixture {
     std::vector<float> x, logits;
 
     explicit node_fixture(const head_shape & shape, ggml_flash_head_params params = PARAMS)
-        : head(shape, backend), ctx(ggml_init({ 32*ggml_tensor_overhead(), nullptr, true })), x(2*shape.n_embd), logits(2*shape.n_vocab) {
+        : head(shape, backend), ctx(ggml_init({ 32*ggml_tensor_overhead(), nullptr, true })),
+          x(2*shape.n_embd), logits(2*shape.n_vocab) {
         ggml_tensor * input = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
         params.grouped = shape.grouped;
         node = ggml_flash_head(ctx.get(), head.weight_tensor, input, &head.sources, &params);
@@ -59,26 +60,39 @@ static void test_hostile_nodes() {
         { "a negative probe",     [&](node_fixture & f) { set_param(f.node, 0, -1); } },
         { "too many probes",      [&](node_fixture & f) { set_param(f.node, 0, 26); } },
         { "an unknown mode",      [&](node_fixture & f) { set_param(f.node, 1, 2); } },
-        { "a draw at zero",       [&](node_fixture & f) { set_param(f.node, 1, GGML_FLASH_HEAD_SAMPLE); set_param(f.node, 2, 0); } },
+        { "a draw at zero",
+          [&](node_fixture & f) { set_param(f.node, 1, GGML_FLASH_HEAD_SAMPLE); set_param(f.node, 2, 0); } },
         { "grouped",              [&](node_fixture & f) { set_param(f.node, 4, 1); } },
         { "logits too short",     [&](node_fixture & f) { f.node->ne[0] = 399; } },
         { "fewer rows of logits", [&](node_fixture & f) { f.node->ne[1] = 1; } },
         { "logits apart",         [&](node_fixture & f) { f.node->nb[0] = 8; } },
         { "logits of another type", [&](node_fixture & f) { f.node->type = GGML_TYPE_F16; } },
         { "logits nowhere",       [&](node_fixture & f) { f.node->data = nullptr; } },
-        { "centroids of another width", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 32, 25); } },
-        { "too few centroids",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 64, 24); } },
-        { "centroids of no row type", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_I32, 64, 25); } },
-        { "too few places",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PLACES] = f.other(GGML_TYPE_I32, 400, 1); } },
-        { "too few tokens",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_I32, 399, 1); } },
-        { "tokens of another type", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_F32, 400, 1); } },
-        { "an offset alone",      [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_OFFSETS] = f.other(GGML_TYPE_I32, 1, 1); } },
-        { "pinned of another type", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PINNED] = f.other(GGML_TYPE_F32, 5, 1); } },
-        { "a second copy",        [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 400); } },
-        { "a copy of another size", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 1); } },
+        { "centroids of another width",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 32, 25); } },
+        { "too few centroids",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 64, 24); } },
+        { "centroids of no row type",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_I32, 64, 25); } },
+        { "too few places",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PLACES] = f.other(GGML_TYPE_I32, 400, 1); } },
+        { "too few tokens",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_I32, 399, 1); } },
+        { "tokens of another type",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_F32, 400, 1); } },
+        { "an offset alone",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_OFFSETS] = f.other(GGML_TYPE_I32, 1, 1); } },
+        { "pinned of another type",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PINNED] = f.other(GGML_TYPE_F32, 5, 1); } },
+        { "a second copy",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 400); } },
+        { "a copy of another size",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 1); } },
         { "half a sketch",        [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = nullptr; } },
-        { "a small sketch",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = f.other(GGML_TYPE_I8, 16, 25); } },
-        { "a rank of 1024",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PROJECTION] = f.other(GGML_TYPE_F32, 1024, 64); } },
+        { "a small sketch",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = f.other(GGML_TYPE_I8, 16, 25); } },
+        { "a rank of 1024",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PROJECTION] = f.other(GGML_TYPE_F32, 1024, 64); } },
         { "activations apart",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
         { "a weight with gaps",   [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->nb[1] *= 2; } },
     };
@@ -105,7 +119,8 @@ static void test_hostile_nodes() {
     check(flash_head_rpc_accepts(cpu, f.node), "an op of upstream's is refused");
 }
 
-static const flash_head_rpc_request GOOD = { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, 16, GGML_FLASH_HEAD_TOP };
+static const flash_head_rpc_request GOOD =
+        { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, 16, GGML_FLASH_HEAD_TOP };
 
 // A server answers for what its device can do, and no to what makes no sense.
 static void test_answers() {
@@ -147,7 +162,8 @@ static void test_questions() {
     };
     for (int patch = 0; patch < 256; patch++) {
         if (patch != FLASH_HEAD_RPC_PATCH_VERSION) {
-            check(!flash_head_rpc_supports("a", (uint8_t) patch, 0, f.node, answer(1)) && asked == 0, "a server of version %d is asked", patch);
+            check(!flash_head_rpc_supports("a", (uint8_t) patch, 0, f.node, answer(1)) && asked == 0,
+                    "a server of version %d is asked", patch);
         }
     }
     const uint8_t ours = FLASH_HEAD_RPC_PATCH_VERSION;
@@ -156,7 +172,8 @@ static void test_questions() {
     check(flash_head_rpc_supports("a", ours, 0, f.node, answer(0)) && asked == 1, "a server is asked again");
     check(!flash_head_rpc_supports("b", ours, 0, f.node, answer(0)) && asked == 2, "another server's no is not heard");
     check(!flash_head_rpc_supports("a", ours, 1, f.node, answer(0)) && asked == 3, "another device's no is not heard");
-    check(!flash_head_rpc_supports("a", ours, 0, node_fixture(PLAIN).node, answer(0)) && asked == 4, "another head's no is not heard");
+    check(!flash_head_rpc_supports("a", ours, 0, node_fixture(PLAIN).node, answer(0)) && asked == 4,
+            "another head's no is not heard");
 
     head_shape grouped = PLAIN, ordered = PLAIN;
     grouped.grouped = true;

@@ -1,5 +1,5 @@
-// Tests of short candidate lists: a sampler chain must leave the same candidates, bit by bit and in the same order, draw
-// the same tokens and go on in the same state, whether it starts from a short list or from all tokens.
+// Tests of short candidate lists: a sampler chain must leave the same candidates, bit by bit and in the same order,
+// draw the same tokens and go on in the same state, whether it starts from a short list or from all tokens.
 //
 // With --time it prints, instead, how long draws from both take.
 
@@ -34,7 +34,8 @@ static void fill_normal(std::vector<float> & logits, random_numbers & random) {
 
 static const shape SHAPES[] = {
     { "normal", fill_normal },
-    { "what FlashHead leaves: most share the score of their cluster", [](std::vector<float> & logits, random_numbers & random) {
+    { "what FlashHead leaves: most share the score of their cluster",
+    [](std::vector<float> & logits, random_numbers & random) {
         fill_normal(logits, random);
         for (size_t i = 0; i < logits.size(); i++) {
             const size_t cluster = i*2654435761u % (logits.size()/16 + 1);
@@ -49,7 +50,8 @@ static const shape SHAPES[] = {
             l = (float) (random.next() % 50) - 25.0f;
         }
     } },
-    { "all equal", [](std::vector<float> & logits, random_numbers &) { std::fill(logits.begin(), logits.end(), 1.5f); } },
+    { "all equal", [](std::vector<float> & logits, random_numbers &) { std::fill(logits.begin(), logits.end(),
+    1.5f); } },
     { "all -inf but three", [](std::vector<float> & logits, random_numbers & random) {
         std::fill(logits.begin(), logits.end(), -INF);
         for (int i = 0; i < 3; i++) {
@@ -97,7 +99,8 @@ static void test_sort() {
                 shape.fill(logits, random);
                 logits[random.next() % n] = INF;
                 std::vector<int32_t> tokens;
-                if (!check(flash_head_shortlist(logits.data(), n, k, {}, tokens), "%s, n %d, k %d: no list", shape.name, n, k)) {
+                if (!check(flash_head_shortlist(logits.data(), n, k, {}, tokens), "%s, n %d, k %d: no list", shape.name,
+                        n, k)) {
                     continue;
                 }
                 std::vector<llama_token_data> all = all_tokens(logits), some;
@@ -106,7 +109,8 @@ static void test_sort() {
                 }
                 std::partial_sort(all.begin(), all.begin() + k, all.end(), greater);
                 std::partial_sort(some.begin(), some.begin() + k, some.end(), greater);
-                check(std::equal(some.begin(), some.begin() + k, all.begin(), same_entry), "%s, n %d, k %d: another order", shape.name, n, k);
+                check(std::equal(some.begin(), some.begin() + k, all.begin(), same_entry),
+                        "%s, n %d, k %d: another order", shape.name, n, k);
                 if (n == 32000 && k == 40) {
                     longest = std::max(longest, tokens.size());
                 }
@@ -128,7 +132,8 @@ static void test_refused() {
         with[at] = NAN;
         check(!flash_head_shortlist(with.data(), n, 40, {}, tokens), "NaN at %d: a list", at);
         check(!flash_head_shortlist(logits.data(), n, 40, { { at, NAN } }, tokens), "changed to NaN at %d: a list", at);
-        check(flash_head_shortlist(with.data(), n, 40, { { at, 0.0f } }, tokens), "NaN changed to a number at %d: no list", at);
+        check(flash_head_shortlist(with.data(), n, 40, { { at, 0.0f } }, tokens),
+                "NaN changed to a number at %d: no list", at);
     }
     for (int32_t i = 0; i < n; i++) {
         logits[i] = i;
@@ -164,27 +169,39 @@ static llama_sampler * make_chain(const request & request, const common_params_s
     }
     if (params.mirostat == 1) {
         llama_sampler_chain_add(chain, llama_sampler_init_temp(params.temp));
-        llama_sampler_chain_add(chain, llama_sampler_init_mirostat(n_vocab, params.seed, params.mirostat_tau, params.mirostat_eta, 100));
+        llama_sampler_chain_add(chain, llama_sampler_init_mirostat(n_vocab, params.seed, params.mirostat_tau,
+                params.mirostat_eta, 100));
         return chain;
     }
     if (params.mirostat == 2) {
         llama_sampler_chain_add(chain, llama_sampler_init_temp(params.temp));
-        llama_sampler_chain_add(chain, llama_sampler_init_mirostat_v2(params.seed, params.mirostat_tau, params.mirostat_eta));
+        llama_sampler_chain_add(chain, llama_sampler_init_mirostat_v2(params.seed, params.mirostat_tau,
+                params.mirostat_eta));
         return chain;
     }
     bool adaptive = false;
     for (const auto type : params.samplers) {
         llama_sampler * sampler = nullptr;
         switch (type) {
-            case COMMON_SAMPLER_TYPE_DRY:         sampler = llama_sampler_init_dry(nullptr, params.dry_multiplier, params.dry_base, params.dry_allowed_length, params.dry_penalty_last_n, nullptr, 0); break;
+            case COMMON_SAMPLER_TYPE_DRY:         sampler =
+                    llama_sampler_init_dry(nullptr, params.dry_multiplier, params.dry_base, params.dry_allowed_length,
+                    params.dry_penalty_last_n, nullptr, 0); break;
             case COMMON_SAMPLER_TYPE_TOP_K:       sampler = llama_sampler_init_top_k(params.top_k); break;
-            case COMMON_SAMPLER_TYPE_TOP_P:       sampler = llama_sampler_init_top_p(params.top_p, params.min_keep); break;
+            case COMMON_SAMPLER_TYPE_TOP_P:       sampler =
+                    llama_sampler_init_top_p(params.top_p, params.min_keep); break;
             case COMMON_SAMPLER_TYPE_TOP_N_SIGMA: sampler = llama_sampler_init_top_n_sigma(params.top_n_sigma); break;
-            case COMMON_SAMPLER_TYPE_MIN_P:       sampler = llama_sampler_init_min_p(params.min_p, params.min_keep); break;
-            case COMMON_SAMPLER_TYPE_XTC:         sampler = llama_sampler_init_xtc(params.xtc_probability, params.xtc_threshold, params.min_keep, params.seed); break;
-            case COMMON_SAMPLER_TYPE_TYPICAL_P:   sampler = llama_sampler_init_typical(params.typ_p, params.min_keep); break;
-            case COMMON_SAMPLER_TYPE_TEMPERATURE: sampler = llama_sampler_init_temp_ext(params.temp, params.dynatemp_range, params.dynatemp_exponent); break;
-            case COMMON_SAMPLER_TYPE_PENALTIES:   sampler = llama_sampler_init_penalties(n_vocab, params.penalty_last_n, params.penalty_repeat, params.penalty_freq, params.penalty_present); break;
+            case COMMON_SAMPLER_TYPE_MIN_P:       sampler =
+                    llama_sampler_init_min_p(params.min_p, params.min_keep); break;
+            case COMMON_SAMPLER_TYPE_XTC:         sampler =
+                    llama_sampler_init_xtc(params.xtc_probability, params.xtc_threshold, params.min_keep,
+                    params.seed); break;
+            case COMMON_SAMPLER_TYPE_TYPICAL_P:   sampler =
+                    llama_sampler_init_typical(params.typ_p, params.min_keep); break;
+            case COMMON_SAMPLER_TYPE_TEMPERATURE: sampler =
+                    llama_sampler_init_temp_ext(params.temp, params.dynatemp_range, params.dynatemp_exponent); break;
+            case COMMON_SAMPLER_TYPE_PENALTIES:   sampler =
+                    llama_sampler_init_penalties(n_vocab, params.penalty_last_n, params.penalty_repeat,
+                    params.penalty_freq, params.penalty_present); break;
             case COMMON_SAMPLER_TYPE_ADAPTIVE_P:  adaptive = true; break;
             default:                              sampler = llama_sampler_init(&unknown_sampler, nullptr);
         }
@@ -192,7 +209,8 @@ static llama_sampler * make_chain(const request & request, const common_params_s
             llama_sampler_chain_add(chain, sampler);
         }
     }
-    llama_sampler_chain_add(chain, adaptive ? llama_sampler_init_adaptive_p(params.adaptive_target, params.adaptive_decay, params.seed) : llama_sampler_init_dist(params.seed));
+    llama_sampler_chain_add(chain, adaptive ? llama_sampler_init_adaptive_p(params.adaptive_target,
+            params.adaptive_decay, params.seed) : llama_sampler_init_dist(params.seed));
     return chain;
 }
 
@@ -200,18 +218,25 @@ static const std::vector<request> REQUESTS = {
     { "llama-server's default",  true,  [](common_params_sampling &) {} },
     { "ollama's default",        true,  [](common_params_sampling & p) { p.min_p = 0.0f; p.top_p = 0.9f; } },
     { "temperature 0",           true,  [](common_params_sampling & p) { p.temp = 0.0f; } },
-    { "temperature 2",           true,  [](common_params_sampling & p) { p.temp = 2.0f; p.top_p = 1.0f; p.min_p = 0.0f; } },
+    { "temperature 2",           true,
+    [](common_params_sampling & p) { p.temp = 2.0f; p.top_p = 1.0f; p.min_p = 0.0f; } },
     { "dynamic temperature",     true,  [](common_params_sampling & p) { p.dynatemp_range = 0.5f; } },
     { "top_k 1",                 true,  [](common_params_sampling & p) { p.top_k = 1; } },
-    { "top_k 128",               true,  [](common_params_sampling & p) { p.top_k = 128; p.min_p = 0.0f; p.top_p = 1.0f; } },
+    { "top_k 128",               true,
+    [](common_params_sampling & p) { p.top_k = 128; p.min_p = 0.0f; p.top_p = 1.0f; } },
     { "top_k 129",               false, [](common_params_sampling & p) { p.top_k = 129; } },
     { "top_k off",               false, [](common_params_sampling & p) { p.top_k = 0; } },
     { "top_k of all",            false, [](common_params_sampling & p) { p.top_k = 1 << 20; } },
-    { "top_k alone",             true,  [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_K }; } },
+    { "top_k alone",             true,
+    [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_K }; } },
     { "typical",                 true,  [](common_params_sampling & p) { p.typ_p = 0.8f; } },
     { "min_keep",                true,  [](common_params_sampling & p) { p.min_keep = 10; p.top_p = 0.1f; } },
-    { "xtc",                     true,  [](common_params_sampling & p) { p.xtc_probability = 0.5f; p.xtc_threshold = 0.05f; p.min_p = 0.0f; } },
-    { "adaptive_p",              true,  [](common_params_sampling & p) { p.adaptive_target = 0.3f; p.samplers.push_back(COMMON_SAMPLER_TYPE_ADAPTIVE_P); } },
+    { "xtc",                     true,
+    [](common_params_sampling & p) { p.xtc_probability = 0.5f; p.xtc_threshold = 0.05f; p.min_p = 0.0f; } },
+    { "adaptive_p",              true, [](common_params_sampling & p) {
+          p.adaptive_target = 0.3f;
+          p.samplers.push_back(COMMON_SAMPLER_TYPE_ADAPTIVE_P);
+    } },
     { "repeat 1.1",              true,  [](common_params_sampling & p) { p.penalty_repeat = 1.1f; } },
     { "repeat 0.7: favours",     true,  [](common_params_sampling & p) { p.penalty_repeat = 0.7f; } },
     { "repeat 1e30",             true,  [](common_params_sampling & p) { p.penalty_repeat = 1e30f; } },
@@ -219,27 +244,57 @@ static const std::vector<request> REQUESTS = {
     { "frequency -0.7",          true,  [](common_params_sampling & p) { p.penalty_freq = -0.7f; } },
     { "presence 1.5",            true,  [](common_params_sampling & p) { p.penalty_present = 1.5f; } },
     { "presence -1.5",           true,  [](common_params_sampling & p) { p.penalty_present = -1.5f; } },
-    { "all penalties",           true,  [](common_params_sampling & p) { p.penalty_repeat = 1.3f; p.penalty_freq = -0.2f; p.penalty_present = 0.4f; p.penalty_last_n = 9; } },
-    { "penalties of no token",   true,  [](common_params_sampling & p) { p.penalty_repeat = 1.3f; p.penalty_last_n = 0; } },
-    { "penalties, long memory",  false, [](common_params_sampling & p) { p.penalty_repeat = 1.3f; p.penalty_last_n = 100; } },
-    { "penalties behind top_k",  true,  [](common_params_sampling & p) { p.penalty_repeat = 1.3f; p.samplers = { COMMON_SAMPLER_TYPE_TOP_K, COMMON_SAMPLER_TYPE_PENALTIES }; } },
-    { "bias",                    true,  [](common_params_sampling & p) { p.logit_bias = { { 5, 20.0f }, { 70, -INF }, { 71, 6.0f }, { 1999, 9.0f }, { -1, 1.0f }, { 9999999, 1.0f } }; } },
-    { "bias and penalties",      true,  [](common_params_sampling & p) { p.logit_bias = { { 5, 5.0f }, { 700, 6.0f } }; p.penalty_present = 4.0f; } },
-    { "two biases of a token",   false, [](common_params_sampling & p) { p.logit_bias = { { 900, 5.0f }, { 900, 6.0f } }; } },
+    { "all penalties",           true, [](common_params_sampling & p) {
+          p.penalty_repeat = 1.3f;
+          p.penalty_freq = -0.2f;
+          p.penalty_present = 0.4f;
+          p.penalty_last_n = 9;
+    } },
+    { "penalties of no token",   true,
+    [](common_params_sampling & p) { p.penalty_repeat = 1.3f; p.penalty_last_n = 0; } },
+    { "penalties, long memory",  false,
+    [](common_params_sampling & p) { p.penalty_repeat = 1.3f; p.penalty_last_n = 100; } },
+    { "penalties behind top_k",  true,
+    [](common_params_sampling & p) { p.penalty_repeat = 1.3f; p.samplers = { COMMON_SAMPLER_TYPE_TOP_K,
+    COMMON_SAMPLER_TYPE_PENALTIES }; } },
+    { "bias",                    true,  [](common_params_sampling & p) { p.logit_bias = { { 5, 20.0f }, { 70, -INF },
+    { 71, 6.0f }, { 1999, 9.0f }, { -1, 1.0f }, { 9999999, 1.0f } }; } },
+    { "bias and penalties",      true,  [](common_params_sampling & p) { p.logit_bias = { { 5, 5.0f },
+    { 700, 6.0f } }; p.penalty_present = 4.0f; } },
+    { "two biases of a token",   false, [](common_params_sampling & p) { p.logit_bias = { { 900, 5.0f },
+    { 900, 6.0f } }; } },
     { "suppressed tokens",       true,  [](common_params_sampling &) {}, { 1, 2, 3, 100, 1000 } },
-    { "bias on a suppressed",    false, [](common_params_sampling & p) { p.logit_bias = { { 100, 50.0f } }; }, { 100 } },
-    { "dry",                     false, [](common_params_sampling & p) { p.dry_multiplier = 0.8f; p.dry_allowed_length = 1; p.dry_penalty_last_n = 64; } },
-    { "dry behind top_k",        true,  [](common_params_sampling & p) { p.dry_multiplier = 0.8f; p.dry_allowed_length = 1; p.dry_penalty_last_n = 64; p.samplers = { COMMON_SAMPLER_TYPE_TOP_K, COMMON_SAMPLER_TYPE_DRY }; } },
+    { "bias on a suppressed",    false, [](common_params_sampling & p) { p.logit_bias = { { 100, 50.0f } }; },
+    { 100 } },
+    { "dry",                     false,
+    [](common_params_sampling & p) { p.dry_multiplier = 0.8f; p.dry_allowed_length = 1; p.dry_penalty_last_n = 64; } },
+    { "dry behind top_k",        true, [](common_params_sampling & p) {
+          p.dry_multiplier = 0.8f;
+          p.dry_allowed_length = 1;
+          p.dry_penalty_last_n = 64;
+          p.samplers = { COMMON_SAMPLER_TYPE_TOP_K, COMMON_SAMPLER_TYPE_DRY };
+    } },
     { "top_n_sigma",             false, [](common_params_sampling & p) { p.top_n_sigma = 1.0f; } },
-    { "top_p before top_k",      false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_P, COMMON_SAMPLER_TYPE_TOP_K }; } },
-    { "min_p before top_k",      false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_MIN_P, COMMON_SAMPLER_TYPE_TOP_K }; } },
-    { "typical before top_k",    false, [](common_params_sampling & p) { p.typ_p = 0.8f; p.samplers = { COMMON_SAMPLER_TYPE_TYPICAL_P, COMMON_SAMPLER_TYPE_TOP_K }; } },
-    { "xtc before top_k",        false, [](common_params_sampling & p) { p.xtc_probability = 0.5f; p.samplers = { COMMON_SAMPLER_TYPE_XTC, COMMON_SAMPLER_TYPE_TOP_K }; } },
-    { "temperature first",       false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TEMPERATURE, COMMON_SAMPLER_TYPE_TOP_K }; } },
-    { "unknown before top_k",    false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_INFILL, COMMON_SAMPLER_TYPE_TOP_K }; } },
-    { "unknown behind top_k",    true,  [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_K, COMMON_SAMPLER_TYPE_INFILL }; } },
-    { "no top_k",                false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_P, COMMON_SAMPLER_TYPE_TEMPERATURE }; } },
-    { "temperature alone",       false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TEMPERATURE }; } },
+    { "top_p before top_k",      false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_P,
+    COMMON_SAMPLER_TYPE_TOP_K }; } },
+    { "min_p before top_k",      false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_MIN_P,
+    COMMON_SAMPLER_TYPE_TOP_K }; } },
+    { "typical before top_k",    false,
+    [](common_params_sampling & p) { p.typ_p = 0.8f; p.samplers = { COMMON_SAMPLER_TYPE_TYPICAL_P,
+    COMMON_SAMPLER_TYPE_TOP_K }; } },
+    { "xtc before top_k",        false,
+    [](common_params_sampling & p) { p.xtc_probability = 0.5f; p.samplers = { COMMON_SAMPLER_TYPE_XTC,
+    COMMON_SAMPLER_TYPE_TOP_K }; } },
+    { "temperature first",       false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TEMPERATURE,
+    COMMON_SAMPLER_TYPE_TOP_K }; } },
+    { "unknown before top_k",    false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_INFILL,
+    COMMON_SAMPLER_TYPE_TOP_K }; } },
+    { "unknown behind top_k",    true,  [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_K,
+    COMMON_SAMPLER_TYPE_INFILL }; } },
+    { "no top_k",                false, [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TOP_P,
+    COMMON_SAMPLER_TYPE_TEMPERATURE }; } },
+    { "temperature alone",       false,
+    [](common_params_sampling & p) { p.samplers = { COMMON_SAMPLER_TYPE_TEMPERATURE }; } },
     { "mirostat",                false, [](common_params_sampling & p) { p.mirostat = 1; } },
     { "mirostat 2",              false, [](common_params_sampling & p) { p.mirostat = 2; } },
 };
@@ -252,7 +307,8 @@ static common_params_sampling params_of(const request & request) {
 }
 
 // one draw; returns false if the candidates or the drawn token differ
-static bool same_draw(llama_sampler * full, std::vector<llama_token_data> & all, llama_sampler * fast, std::vector<llama_token_data> & some, llama_token & drawn) {
+static bool same_draw(llama_sampler * full, std::vector<llama_token_data> & all, llama_sampler * fast,
+        std::vector<llama_token_data> & some, llama_token & drawn) {
     llama_token_data_array want = { all.data(), all.size(), -1, false };
     llama_token_data_array got  = { some.data(), some.size(), -1, false };
     llama_sampler_apply(full, &want);
@@ -288,7 +344,8 @@ static void test_requests() {
                 std::vector<float> logits(n_vocab);
                 shape.fill(logits, random);
                 std::vector<llama_token_data> all = all_tokens(logits), some;
-                if (flash_head_sampling_list(n_vocab, request.suppressed, fast, params, recent, n_recent, logits.data(), some) != request.is_short) {
+                if (flash_head_sampling_list(n_vocab, request.suppressed, fast, params, recent, n_recent, logits.data(),
+                        some) != request.is_short) {
                     otherwise++;
                 }
                 llama_token drawn;
@@ -300,7 +357,8 @@ static void test_requests() {
             llama_sampler_free(full);
             llama_sampler_free(fast);
         }
-        check(otherwise == 0, "%s: %d lists were %s", request.name, otherwise, request.is_short ? "not short" : "short");
+        check(otherwise == 0, "%s: %d lists were %s", request.name, otherwise,
+                request.is_short ? "not short" : "short");
         check(differ == 0, "%s: %d draws differ", request.name, differ);
     }
 }
@@ -309,7 +367,9 @@ static void test_many_draws() {
     printf("sampling: thousands of draws in a row, more tokens\n");
     const int32_t n_vocab = 32000;
     for (const char * name : { "ollama's default", "temperature 2", "all penalties", "bias and penalties" }) {
-        const request & request = *std::find_if(REQUESTS.begin(), REQUESTS.end(), [&](const auto & r) { return strcmp(r.name, name) == 0; });
+        const request & request = *std::find_if(REQUESTS.begin(), REQUESTS.end(), [&](const auto & r) {
+            return strcmp(r.name, name) == 0;
+        });
         const common_params_sampling params = params_of(request);
         llama_sampler * full = make_chain(request, params, n_vocab);
         llama_sampler * fast = make_chain(request, params, n_vocab);
@@ -343,10 +403,13 @@ static void test_many_draws() {
 static void time_draws() {
     using clock = std::chrono::steady_clock;
     const auto us = [](clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
-    printf("%-20s %8s %12s %12s %12s %12s\n", "microseconds a draw", "tokens", "all: list", "chain", "short: list", "chain");
+    printf("%-20s %8s %12s %12s %12s %12s\n", "microseconds a draw", "tokens", "all: list", "chain", "short: list",
+            "chain");
     for (const int32_t n_vocab : { 32000, 128256, 262144 }) {
         for (const char * name : { "ollama's default", "temperature 0", "repeat 1.1" }) {
-            const request & request = *std::find_if(REQUESTS.begin(), REQUESTS.end(), [&](const auto & r) { return strcmp(r.name, name) == 0; });
+            const request & request = *std::find_if(REQUESTS.begin(), REQUESTS.end(), [&](const auto & r) {
+                return strcmp(r.name, name) == 0;
+            });
             const common_params_sampling params = params_of(request);
             llama_sampler * chain = make_chain(request, params, n_vocab);
             random_numbers random = { 5 };

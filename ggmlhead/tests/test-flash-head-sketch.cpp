@@ -26,12 +26,14 @@ struct sketch_fixture {
     std::vector<float>   factors; // [V][rank], before rounding
     std::vector<uint8_t> groups;
 
-    sketch_fixture(int64_t n_vocab, int32_t rank, uint32_t seed) : rank(rank), n_vocab(n_vocab), factors(random_values(n_vocab*rank, seed)) {
+    sketch_fixture(int64_t n_vocab, int32_t rank, uint32_t seed)
+            : rank(rank), n_vocab(n_vocab), factors(random_values(n_vocab*rank, seed)) {
         const size_t  size = flash_head_sketch_group_size(rank);
         const int64_t group = FLASH_HEAD_GROUP, n_groups = flash_head_sketch_n_groups(n_vocab);
         groups.resize(n_groups*size);
         for (int64_t g = 0; g < n_groups; g++) {
-            flash_head_sketch_pack(&factors[g*group*rank], (int32_t) std::min(group, n_vocab - g*group), rank, &groups[g*size]);
+            flash_head_sketch_pack(&factors[g*group*rank], (int32_t) std::min(group, n_vocab - g*group), rank,
+                    &groups[g*size]);
         }
     }
 
@@ -56,7 +58,8 @@ static void test_pack() {
             for (int32_t j = 0; j < rank; j++) {
                 // half a step, or a whole one beyond the end of the range, and what a scale of 8 bits is off
                 const float error = fabsf(s.factor(pos, j) - s.factors[pos*rank + j]);
-                check(error <= most/8*1.01f, "rank %d, token %d: factor %f became %f", rank, (int) pos, s.factors[pos*rank + j], s.factor(pos, j));
+                check(error <= most/8*1.01f, "rank %d, token %d: factor %f became %f", rank, (int) pos,
+                        s.factors[pos*rank + j], s.factor(pos, j));
             }
         }
     }
@@ -70,7 +73,8 @@ static void test_pack() {
     const std::vector<int32_t> cluster(FLASH_HEAD_GROUP, 1);
     const float scores[] = { NAN, 3.5f };
     std::vector<float> out(FLASH_HEAD_GROUP, NAN);
-    flash_head_sketch_estimate(group.data(), 8, &code, cluster.data(), scores, 0, FLASH_HEAD_GROUP, out.data(), nullptr);
+    flash_head_sketch_estimate(group.data(), 8, &code, cluster.data(), scores, 0, FLASH_HEAD_GROUP, out.data(),
+            nullptr);
     for (float v : out) { check(v == 3.5f, "without factors the estimate is %f", v); }
 }
 
@@ -83,7 +87,8 @@ static void test_encode() {
     for (int32_t j = 0; j < rank; j++) {
         double expected = 0;
         for (int64_t i = 0; i < D; i++) { expected += (double) x[i]*directions[i*rank + j]; }
-        check(fabs(code.values[j]*code.scale - expected) <= 0.51*code.scale, "direction %d: %f, not %f", j, code.values[j]*code.scale, expected);
+        check(fabs(code.values[j]*code.scale - expected) <= 0.51*code.scale, "direction %d: %f, not %f", j,
+                code.values[j]*code.scale, expected);
     }
     for (float bad : { NAN, INFINITY, 0.0f }) {
         const std::vector<float> odd(D, bad);
@@ -94,7 +99,8 @@ static void test_encode() {
     }
 }
 
-// any stretch of groups, of which the last may lack tokens: sums over the factors as the format says, and the clusters' scores
+// any stretch of groups, of which the last may lack tokens: sums over the factors as the format says, and the clusters'
+// scores
 static void test_estimate() {
     for (int32_t rank : { 8, 24, 32, 40, 64 }) {
         const sketch_fixture s(100, rank, 10 + rank);
@@ -111,20 +117,27 @@ static void test_estimate() {
             for (int64_t end : { 16, 48, 100 }) {
                 if (begin >= end) { continue; }
                 std::vector<float> out(s.n_vocab + 1, 1234.0f), best(7, 1234.0f);
-                flash_head_sketch_estimate(s.groups.data(), rank, &code, cluster.data(), scores.data(), begin, end, out.data(), best.data());
+                flash_head_sketch_estimate(s.groups.data(), rank, &code, cluster.data(), scores.data(), begin, end,
+                        out.data(), best.data());
                 for (int64_t v = 0; v <= s.n_vocab; v++) {
                     if (v < begin || v >= end) {
-                        check(out[v] == 1234.0f, "rank %d: written to %d, outside %d .. %d", rank, (int) v, (int) begin, (int) end);
+                        check(out[v] == 1234.0f, "rank %d: written to %d, outside %d .. %d", rank, (int) v, (int) begin,
+                                (int) end);
                         continue;
                     }
                     double expected = scores[cluster[v]];
-                    for (int32_t j = 0; j < rank; j++) { expected += (double) s.factor(v, j)*code.values[j]*code.scale; }
-                    check(fabs(out[v] - expected) < 1e-4*(1 + fabs(expected)), "rank %d, token %d of %d .. %d: %f, not %f",
+                    for (int32_t j = 0; j < rank; j++) {
+                        expected += (double) s.factor(v, j)*code.values[j]*code.scale;
+                    }
+                    check(fabs(out[v] - expected) < 1e-4*(1 + fabs(expected)),
+                            "rank %d, token %d of %d .. %d: %f, not %f",
                             rank, (int) v, (int) begin, (int) end, out[v], expected);
                 }
                 for (int64_t g = begin/16; g*16 < end; g++) {
-                    const float greatest = *std::max_element(out.begin() + g*16, out.begin() + std::min(end, (g + 1)*16));
-                    check(best[g] == greatest, "rank %d, group %d: the greatest is %f, not %f", rank, (int) g, best[g], greatest);
+                    const float greatest = *std::max_element(out.begin() + g*16,
+                            out.begin() + std::min(end, (g + 1)*16));
+                    check(best[g] == greatest, "rank %d, group %d: the greatest is %f, not %f", rank, (int) g, best[g],
+                            greatest);
                 }
             }
         }
@@ -140,10 +153,13 @@ struct head_with_sketch {
     flash_head           head;
 
     head_with_sketch(int64_t V, int64_t K, int32_t rank, bool equal)
-        : V(V), K(K), weight(random_values(V*D, 1)), centroids(random_values(K*D, 2)), activations(random_values(D*rank, 3)),
+        : V(V), K(K), weight(random_values(V*D, 1)), centroids(random_values(K*D, 2)), activations(random_values(D*rank,
+        3)),
           cluster(V), position(V), pinned({ 0, 7, (int32_t) V - 1 }), sketch(V, rank, 4) {
         std::mt19937 rng(5);
-        for (int64_t v = 0; v < V; v++) { cluster[v] = (int32_t) (equal || v < K ? v % K : (v*v) % std::max<int64_t>(1, K/7)); }
+        for (int64_t v = 0; v < V; v++) {
+            cluster[v] = (int32_t) (equal || v < K ? v % K : (v*v) % std::max<int64_t>(1, K/7));
+        }
         std::shuffle(cluster.begin(), cluster.end(), rng);
         for (int64_t c = 0; c < K; c++) {
             for (int64_t v = 0; v < V; v++) {
@@ -155,7 +171,8 @@ struct head_with_sketch {
             offsets.push_back((int32_t) tokens.size());
         }
         const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
-        head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(), cluster.data(), position.data(), tokens.data(),
+        head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(), cluster.data(),
+                position.data(), tokens.data(),
                  offsets.data(), pinned.data(), rank, sketch.groups.data(), activations.data(), f32, f32, 0 };
     }
 
@@ -180,8 +197,8 @@ struct head_with_sketch {
     }
 };
 
-// The best tokens by estimate are exact, as many as asked for, or about as many where these are a lot, and the pinned ones;
-// all others have their estimate. The number of threads changes nothing.
+// The best tokens by estimate are exact, as many as asked for, or about as many where these are a lot, and the pinned
+// ones; all others have their estimate. The number of threads changes nothing.
 static void check_selection(const head_with_sketch & h, int32_t n_probe) {
     const int64_t N = 11; // more than a block of rows
     const std::vector<float> x = random_values(N*h.D, 6);
@@ -196,7 +213,8 @@ static void check_selection(const head_with_sketch & h, int32_t n_probe) {
             logits    = got;
             n_counted = n_scored;
         }
-        check(got == logits && n_scored == n_counted, "K=%d P=%d: %d threads change the result", (int) h.K, n_probe, nth);
+        check(got == logits && n_scored == n_counted, "K=%d P=%d: %d threads change the result", (int) h.K, n_probe,
+                nth);
     }
 
     const int64_t n_asked = (n_probe*h.V + h.K - 1)/h.K;
@@ -211,19 +229,23 @@ static void check_selection(const head_with_sketch & h, int32_t n_probe) {
             const float got    = logits[r*h.V + v];
             const bool  exact  = got == h.exact(v, &x[r*h.D]);
             const bool  pinned = std::find(h.pinned.begin(), h.pinned.end(), (int32_t) v) != h.pinned.end();
-            check(exact || fabsf(got - estimates[v]) < 1e-3f*(1 + fabsf(estimates[v])), "row %d, token %d: %f is neither exact (%f) nor estimated (%f)",
+            check(exact || fabsf(got - estimates[v]) < 1e-3f*(1 + fabsf(estimates[v])),
+                    "row %d, token %d: %f is neither exact (%f) nor estimated (%f)",
                     (int) r, (int) v, got, h.exact(v, &x[r*h.D]), estimates[v]);
             check(exact || !pinned, "row %d: pinned token %d is not exact", (int) r, (int) v);
             n_exact += exact;
             if (exact && !pinned) { worst     = std::min(worst,     estimates[v]); }
             if (!exact)           { best_left = std::max(best_left, estimates[v]); }
         }
-        check(n_exact >= n_asked - about && n_exact <= n_asked + about + (int64_t) h.pinned.size(), "K=%d P=%d row %d: %d tokens are exact, %d asked for",
+        check(n_exact >= n_asked - about && n_exact <= n_asked + about + (int64_t) h.pinned.size(),
+                "K=%d P=%d row %d: %d tokens are exact, %d asked for",
                 (int) h.K, n_probe, (int) r, (int) n_exact, (int) n_asked);
-        check(worst + slack >= best_left, "K=%d P=%d row %d: a token estimated at %f is exact, one at %f is not", (int) h.K, n_probe, (int) r, worst, best_left);
+        check(worst + slack >= best_left, "K=%d P=%d row %d: a token estimated at %f is exact, one at %f is not",
+                (int) h.K, n_probe, (int) r, worst, best_left);
         n_all += n_exact;
     }
-    check(n_counted == n_all, "K=%d P=%d: %d tokens were counted, %d are exact", (int) h.K, n_probe, (int) n_counted, (int) n_all);
+    check(n_counted == n_all, "K=%d P=%d: %d tokens were counted, %d are exact", (int) h.K, n_probe, (int) n_counted,
+            (int) n_all);
 }
 
 static void test_selection() {

@@ -27,13 +27,16 @@ static void test_same_bits() {
                 const std::vector<float> expected = with_copy.run(backend, x, params);
                 for (int n_threads : { 2, 3, 5 }) {
                     set_n_threads(backend, n_threads);
-                    check(with_copy.run(backend, x, params) == expected,    "%s: %d threads change the logits", ggml_type_name(type), n_threads);
-                    check(without_copy.run(backend, x, params) == expected, "%s: without the copy, on %d threads, the logits change", ggml_type_name(type), n_threads);
+                    check(with_copy.run(backend, x, params) == expected,    "%s: %d threads change the logits",
+                            ggml_type_name(type), n_threads);
+                    check(without_copy.run(backend, x, params) == expected,
+                            "%s: without the copy, on %d threads, the logits change", ggml_type_name(type), n_threads);
                 }
                 for (int64_t r : { 0, 7, 8, 18 }) {
                     const std::vector<float> alone(x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd);
                     const std::vector<float> row = with_copy.run(backend, alone, params);
-                    check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab), "%s: row %d differs when alone", ggml_type_name(type), (int) r);
+                    check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab),
+                            "%s: row %d differs when alone", ggml_type_name(type), (int) r);
                 }
                 set_n_threads(backend, 2);
             }
@@ -74,8 +77,10 @@ static void test_replace() {
     ggml_flash_head_replace_mul_mat(product, &h.sources, &params);
 
     const ggml_flash_head_params stored = ggml_flash_head_get_params(product);
-    check(product->op == GGML_OP_FLASH_HEAD && memcmp(&stored, &params, sizeof(params)) == 0, "the op or its parameters are not those asked for");
-    check(product->src[0] == h.weight_tensor && product->src[1] == x, "the op reads another weight or other activations");
+    check(product->op == GGML_OP_FLASH_HEAD && memcmp(&stored, &params, sizeof(params)) == 0,
+            "the op or its parameters are not those asked for");
+    check(product->src[0] == h.weight_tensor && product->src[1] == x,
+            "the op reads another weight or other activations");
     check(ggml_backend_supports_op(backend, product), "the CPU backend does not support the op");
 }
 
@@ -87,7 +92,8 @@ static void test_totals() {
     flash_head_totals totals;
     for (bool counted : { true, false }) {
         h.run(backend, x, top(3), counted ? &totals : nullptr);
-        check(totals.n_scored == 2*3*16, "2 rows of 3 clusters of 16 tokens, of which %d are counted", (int) totals.n_scored);
+        check(totals.n_scored == 2*3*16, "2 rows of 3 clusters of 16 tokens, of which %d are counted",
+                (int) totals.n_scored);
     }
 }
 
@@ -128,7 +134,8 @@ static int test_device(const char * name) {
         return 1;
     }
     op_test test = { check, backend, /*is_cpu =*/ false, nullptr };
-    if (!head_fixture({ 64, 400, 25, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, /*ordered =*/ false }, backend).supported(test.device, top(3))) {
+    if (!head_fixture({ 64, 400, 25, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, /*ordered =*/ false },
+            backend).supported(test.device, top(3))) {
         printf("%s does not have the op\n", name);
         return 1;
     }
@@ -147,7 +154,8 @@ int main(int argc, char ** argv) {
     }
     if (argc > 1) {
         printf("usage: test-flash-head [--device NAME]\n"
-               "tests the FLASH_HEAD operation on the CPU, or what holds for every device on the one of this name, e.g. CUDA0\n");
+               "tests the FLASH_HEAD operation on the CPU, or what holds for every device on the one of this name, "
+               "e.g. CUDA0\n");
         return 2;
     }
     return test_cpu();

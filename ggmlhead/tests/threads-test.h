@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 // the quota of a tree of files, as internal/processors/quota_linux_test.go has them
-static void check_quota(checker & check, const char * name, const std::map<std::string, std::string> & files, double want) {
+static void check_quota(checker & check, const char * name, const std::map<std::string, std::string> & files,
+        double want) {
     namespace fs = std::filesystem;
     const fs::path root = fs::temp_directory_path()/("fh-ollama-test-quota-" + std::to_string(getpid()));
     for (const auto & [path, text] : files) {
@@ -32,7 +33,8 @@ static void check_quota(checker & check, const char * name, const std::map<std::
 
 static void test_quota(checker & check) {
     printf("threads: the quota is the least of a cgroup and its parents\n");
-    const std::string v2 = "24 1 0:22 / /sys rw - sysfs sysfs rw\n35 24 0:30 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n";
+    const std::string v2 = "24 1 0:22 / /sys rw - sysfs sysfs rw\n35 24 0:30 / /sys/fs/cgroup rw,nosuid - cgroup2 "
+            "cgroup2 rw\n";
     const std::string v1 = "35 24 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
                            "36 24 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n";
     const std::string groups = "proc/self/cgroup", mounts = "proc/self/mountinfo", top = "sys/fs/cgroup/";
@@ -42,15 +44,18 @@ static void test_quota(checker & check) {
     check_quota(check, "a parent's", {{groups, "0::/user/job\n"}, {mounts, v2},
         {top + "user/job/cpu.max", "max 100000\n"}, {top + "user/cpu.max", "50000 20000\n"}}, 2.5);
     check_quota(check, "in a namespace", {{groups, "0::/\n"}, {mounts, v2}, {top + "cpu.max", "300000 100000\n"}}, 3);
-    check_quota(check, "of another namespace", {{groups, "0::/../other\n"}, {mounts, v2}, {top + "cpu.max", "300000 100000\n"},
+    check_quota(check, "of another namespace", {{groups, "0::/../other\n"}, {mounts, v2},
+            {top + "cpu.max", "300000 100000\n"},
         {"sys/fs/other/cpu.max", "100000 100000\n"}}, 3);
     check_quota(check, "a part is mounted", {{groups, "0::/docker/abc/job\n"},
-        {mounts, "35 24 0:30 /docker/abc /sys/my\\040groups rw - cgroup2 cgroup2 rw\n"}, {"sys/my groups/job/cpu.max", "400000 100000\n"}}, 4);
+        {mounts, "35 24 0:30 /docker/abc /sys/my\\040groups rw - cgroup2 cgroup2 rw\n"},
+        {"sys/my groups/job/cpu.max", "400000 100000\n"}}, 4);
     check_quota(check, "no quota", {{groups, "0::/job\n"}, {mounts, v2}, {top + "job/cpu.max", "max 100000\n"}}, 0);
     check_quota(check, "version 1", {{groups, "4:memory:/other\n3:cpu,cpuacct:/job\n"}, {mounts, v1},
         {top + "cpu,cpuacct/job/cpu.cfs_quota_us", "250000\n"}, {top + "cpu,cpuacct/job/cpu.cfs_period_us", "100000\n"},
         {top + "cpu,cpuacct/cpu.cfs_quota_us", "-1\n"}, {top + "cpu,cpuacct/cpu.cfs_period_us", "100000\n"}}, 2.5);
-    check_quota(check, "damaged", {{groups, "0::/job\nnothing\n::\n"}, {mounts, "1 2 3\n - cgroup2 a b\n" + v2}, {top + "job/cpu.max", "9 0\n"}}, 0);
+    check_quota(check, "damaged", {{groups, "0::/job\nnothing\n::\n"}, {mounts, "1 2 3\n - cgroup2 a b\n" + v2},
+            {top + "job/cpu.max", "9 0\n"}}, 0);
     check(flash_head_processors() >= 1, "no processor is usable");
 }
 

@@ -1,12 +1,13 @@
-// Writes a tiny model with random weights of every architecture that this llama.cpp knows into a folder, for the table in
-// docs/architectures.md:
+// Writes a tiny model with random weights of every architecture that this llama.cpp knows into a folder, for the table
+// in docs/architectures.md:
 //     tiny-models DIR [ARCHITECTURE ...]
 //     llama untied tied
 //     bert none
 // It says what it has written for each: ARCHITECTURE-untied.gguf with an output.weight, ARCHITECTURE-tied.gguf without,
-// ARCHITECTURE-bias.gguf with an output.bias, too, and gemma3n-library.gguf as Ollama's library has it. Which tensors there are is asked from llama.cpp's own code that loads them, with
-// the keys that llama.cpp's test of its architectures has for them, which is compiled in here as it is.
-// A process of its own makes each model, for some end theirs.
+// ARCHITECTURE-bias.gguf with an output.bias, too, and gemma3n-library.gguf as Ollama's library has it. Which tensors
+// there are is asked from llama.cpp's own code that loads them, with the keys that llama.cpp's test of its
+// architectures has for them, which is compiled in here as it is. A process of its own makes each model, for some end
+// theirs.
 
 int upstream_main(int argc, char ** argv);
 #define main upstream_main
@@ -61,7 +62,8 @@ static void complete(llm_arch arch, gguf_context * gguf) {
 
 
 // writes the keys of gguf and the tensors but those that are left out
-static void write(const gguf_context * keys, const recorder & r, const std::set<std::string> & without, const std::string & path) {
+static void write(const gguf_context * keys, const recorder & r, const std::set<std::string> & without,
+        const std::string & path) {
     gguf_context_ptr out(gguf_init_empty());
     gguf_set_kv(out.get(), keys);
     for (const ggml_tensor * t : r.tensors) {
@@ -72,7 +74,8 @@ static void write(const gguf_context * keys, const recorder & r, const std::set<
     gguf_write_to_file(out.get(), path.c_str(), /*only_meta =*/ false);
 }
 
-// The same as Ollama's library has a gemma3n: the embedding and the tokenizer have more tokens than the embeddings by layer.
+// The same as Ollama's library has a gemma3n: the embedding and the tokenizer have more tokens than the embeddings by
+// layer.
 static void write_library(gguf_context * keys, const recorder & r, const std::string & path) {
     const int64_t n_more = 32;
     recorder longer;

@@ -1,5 +1,5 @@
-// Runs a model of tiny-models on the CPU and prints the tokens that it thinks likeliest behind some prompts: after each token of a
-// prompt, and of a continuation. The lines of the log that FlashHead writes go to standard error.
+// Runs a model of tiny-models on the CPU and prints the tokens that it thinks likeliest behind some prompts: after each
+// token of a prompt, and of a continuation. The lines of the log that FlashHead writes go to standard error.
 //     tiny-tokens FILE
 // It is linked with the libllama that lies beside it, so that a copy beside a stock one runs that.
 

@@ -46,7 +46,8 @@ static bool parse_args(int argc, char ** argv, calibrate_args * args) {
     if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
         return false;
     }
-    for (const std::string * text : { &args->model, &args->tensor, &args->assignments, &args->hidden, &args->centroid_type, &args->sketch, &args->records }) {
+    for (const std::string * text : { &args->model, &args->tensor, &args->assignments, &args->hidden,
+            &args->centroid_type, &args->sketch, &args->records }) {
         if (text->empty() || args->clusters == 0 || args->fit == 0 || args->rank < 0) {
             fprintf(stderr, "error: all of calibrate's flags but --threads are needed\n");
             return false;
@@ -102,13 +103,15 @@ static std::vector<uint32_t> bits_of(const fhc_directions & directions) {
 }
 
 // Checks what needs nothing but the sizes of the files. Returns false and sets error.
-static bool check_sizes(const calibrate_args & args, const flash_head_tensor_info & info, enum ggml_type centroid_type, int64_t n_hidden, std::string * error) {
+static bool check_sizes(const calibrate_args & args, const flash_head_tensor_info & info, enum ggml_type centroid_type,
+        int64_t n_hidden, std::string * error) {
     if (centroid_type == GGML_TYPE_COUNT || info.n_cols % ggml_blck_size(centroid_type) != 0) {
         *error = "centroids of " + std::to_string(info.n_cols) + " columns cannot have type " + args.centroid_type;
         return false;
     }
     if (args.fit > n_hidden) {
-        *error = args.hidden + " has " + std::to_string(n_hidden) + " rows, " + std::to_string(args.fit) + " shall be fitted to";
+        *error = args.hidden + " has " + std::to_string(n_hidden) + " rows, " + std::to_string(args.fit)
+                + " shall be fitted to";
         return false;
     }
     return true;
@@ -131,12 +134,14 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
     if (!flash_head_tensor_find(args.model.c_str(), args.tensor.c_str(), &weight.info, error)
             || !flash_head_tool_count_rows(args.hidden, weight.info.n_cols, &n_hidden, error)
             || !check_sizes(args, weight.info, params.centroid_type, n_hidden, error)
-            || !flash_head_tool_read_assignments(args.assignments, weight.info.n_rows, args.clusters, &cluster, &sizes, error)) {
+            || !flash_head_tool_read_assignments(args.assignments, weight.info.n_rows, args.clusters, &cluster, &sizes,
+            error)) {
         return false;
     }
     print_start(weight.info, n_hidden, n_threads);
 
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads), flash_head_pool_free);
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads),
+            flash_head_pool_free);
     fhc_matrix_init(&hidden, n_hidden, weight.info.n_cols);
     fhc_calibration result;
     if (!flash_head_tool_read_floats(args.hidden, n_hidden, hidden.n_cols, hidden.row(0), hidden.n_stride, error)

@@ -36,7 +36,8 @@ static bool parse_args(int argc, char ** argv, centroids_args * args) {
     if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
         return false;
     }
-    if (args->model.empty() || args->tensor.empty() || args->assignments.empty() || args->out.empty() || args->clusters == 0) {
+    if (args->model.empty() || args->tensor.empty() || args->assignments.empty() || args->out.empty()
+            || args->clusters == 0) {
         fprintf(stderr, "error: --model, --tensor, --clusters, --assignments and --out are needed\n");
         return false;
     }
@@ -56,14 +57,16 @@ static flash_head_fetch rows_of(const flash_head_tensor_info & info, std::ifstre
         for (int64_t i = 0; i < n; i++) {
             flash_head_to_float(info.type, (const char *) out + i*row_size, row.data(), info.n_cols);
             if (!std::all_of(row.begin(), row.end(), [](float x) { return std::isfinite(x); })) {
-                throw std::runtime_error("tensor " + info.name + " has a NaN or infinite weight in row " + std::to_string(first + i));
+                throw std::runtime_error("tensor " + info.name + " has a NaN or infinite weight in row "
+                        + std::to_string(first + i));
             }
         }
     };
 }
 
 // The means of the clusters' rows, as the runtime makes them, as the bits of floats, column by column: [n_cols][K].
-static std::vector<uint32_t> means(const flash_head_tensor_info & info, const std::vector<uint32_t> & cluster, int64_t n_clusters) {
+static std::vector<uint32_t> means(const flash_head_tensor_info & info, const std::vector<uint32_t> & cluster,
+        int64_t n_clusters) {
     flash_head_map map;
     map.n_cluster = n_clusters;
     map.cluster.assign(cluster.begin(), cluster.end());
@@ -71,7 +74,8 @@ static std::vector<uint32_t> means(const flash_head_tensor_info & info, const st
 
     std::ifstream      file;
     std::vector<float> rows(n_clusters*info.n_cols);
-    flash_head_stream(map, rows_of(info, file), info.type, info.n_cols, GGML_TYPE_F32, rows.data(), nullptr, flash_head_build_threads());
+    flash_head_stream(map, rows_of(info, file), info.type, info.n_cols, GGML_TYPE_F32, rows.data(), nullptr,
+            flash_head_build_threads());
 
     std::vector<uint32_t> out(rows.size());
     for (int64_t c = 0; c < n_clusters; c++) {

@@ -113,7 +113,8 @@ int flash_head_tool_cluster(int argc, char ** argv) {
             report(p);
         };
 
-        std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads), flash_head_pool_free);
+        std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads),
+                flash_head_pool_free);
         flash_head_pool_set_tick(pool.get(), [&](double part) {
             reading.fraction = read_share*part;
             report(reading);

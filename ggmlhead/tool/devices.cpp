@@ -117,8 +117,8 @@ static bool parse_head(int argc, char ** argv, head_shape * head) {
     return true;
 }
 
-// Registers the devices of the servers that LLAMA_ARG_RPC lists, as llama-server does. Returns false after printing what is
-// wrong; ggml itself ends the process at a server that does not answer.
+// Registers the devices of the servers that LLAMA_ARG_RPC lists, as llama-server does. Returns false after printing
+// what is wrong; ggml itself ends the process at a server that does not answer.
 static bool add_rpc_servers() {
     const char * servers = getenv("LLAMA_ARG_RPC");
     if (servers == nullptr || *servers == '\0') {
@@ -126,7 +126,8 @@ static bool add_rpc_servers() {
     }
     ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
     auto add_server = rpc == nullptr ? nullptr :
-            (ggml_backend_reg_t (*)(const char *)) ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server");
+            (ggml_backend_reg_t (*)(const char *)) ggml_backend_reg_get_proc_address(rpc,
+                    "ggml_backend_rpc_add_server");
     if (add_server == nullptr) {
         fprintf(stderr, "error: LLAMA_ARG_RPC is set, but this build has no RPC backend\n");
         return false;

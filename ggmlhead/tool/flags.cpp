@@ -27,7 +27,8 @@ bool flash_head_parse_flags(int argc, char ** argv, const flash_head_flag * flag
         if (found->text != nullptr) {
             *found->text = argv[i + 1];
         } else if (!parse_number(argv[i + 1], *found)) {
-            fprintf(stderr, "error: %s must be a whole number from %lld to %lld\n", found->name, (long long) found->min, (long long) found->max);
+            fprintf(stderr, "error: %s must be a whole number from %lld to %lld\n", found->name, (long long) found->min,
+                    (long long) found->max);
             return false;
         }
     }

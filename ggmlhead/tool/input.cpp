@@ -22,7 +22,8 @@ bool flash_head_tool_read_assignments(const std::string & path, int64_t n_rows, 
     for (int64_t i = 0; i < n_rows; i++) {
         const uint32_t c = read_word(bytes.data() + 4*i);
         if (c >= n_clusters) {
-            *error = "row " + std::to_string(i) + " is in cluster " + std::to_string(c) + " of " + std::to_string(n_clusters);
+            *error = "row " + std::to_string(i) + " is in cluster " + std::to_string(c) + " of "
+                    + std::to_string(n_clusters);
             return false;
         }
         (*cluster)[i] = c;
@@ -47,7 +48,8 @@ bool flash_head_tool_count_rows(const std::string & path, int64_t n_cols, int64_
     return true;
 }
 
-bool flash_head_tool_read_floats(const std::string & path, int64_t n_rows, int64_t n_cols, float * out, int64_t n_stride, std::string * error) {
+bool flash_head_tool_read_floats(const std::string & path, int64_t n_rows, int64_t n_cols, float * out,
+        int64_t n_stride, std::string * error) {
     std::ifstream        file(path, std::ios::binary);
     std::vector<uint8_t> bytes(n_cols*4);
     for (int64_t i = 0; i < n_rows; i++) {

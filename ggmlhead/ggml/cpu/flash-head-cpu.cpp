@@ -63,7 +63,8 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
     const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed };
 
     struct flash_head_counts counts = {};
-    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, totals ? &counts : nullptr };
+    const struct flash_head_thread thread =
+            { params->ith, params->nth, barrier, params->threadpool, totals ? &counts : nullptr };
 
     GGML_ASSERT(params->wsize >= ggml_flash_head_work_size(dst, params->nth));
 

@@ -5,9 +5,9 @@
 //   flash_head_estimates       with a sketch whose tokens are selected: the estimates of all tokens
 //   flash_head_find_threshold  the threshold that the best clusters or estimates reach
 //   flash_head_finish          background and exact logits
-// Activations for quantised rows are rounded before by ggml's own kernel, to which bits a dense product would round them. (The centroids'
-// kernel could do so as it goes and save a launch, but each of its hundreds of blocks would have to read and round all rows
-// of x for itself, and keep them in shared memory.)
+// Activations for quantised rows are rounded before by ggml's own kernel, to which bits a dense product would round
+// them. (The centroids' kernel could do so as it goes and save a launch, but each of its hundreds of blocks would have
+// to read and round all rows of x for itself, and keep them in shared memory.)
 
 #include "ggml-cuda/common.cuh"
 
@@ -62,9 +62,6 @@ struct flash_head_call {
     float                * logits;    // [n_rows][V], rows stride_logits apart
     int64_t                stride_logits;
 };
-
-// Dynamic shared memory, of which each kernel makes a struct of its own.
-extern __shared__ __align__(16) char flash_head_shared[];
 
 // Launch the kernels that know the type of the centroids, or of the weight; such a type must be there.
 bool flash_head_cuda_has_dot (ggml_type type);

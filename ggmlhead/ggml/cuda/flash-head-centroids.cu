@@ -1,15 +1,11 @@
-// The first kernel: scores of all centroids, and what the clusters are ranked by. The blocks after those that do this take the
-// projections for a sketch, which need nothing but x either.
+// The first kernel: scores of all centroids, and what the clusters are ranked by. The blocks after those that do this
+// take the projections for a sketch, which need nothing but x either.
 
 #include "flash-head-dot.cuh"
 #include "flash-head-project.cuh"
 
 // Blocks a multiprocessor for draws, before which each block hashes all of x: so many surely run at once.
 static const int DRAWING_BLOCKS_PER_SM = 4;
-
-struct flash_head_centroids_shared {
-    unsigned long long stream[FLASH_HEAD_CALL_ROWS]; // of the draws
-};
 
 // The streams of all rows, by all threads of the block together.
 static __device__ void flash_head_streams(const flash_head_call & call, unsigned long long * stream) {
@@ -39,9 +35,17 @@ static __device__ void flash_head_streams(const flash_head_call & call, unsigned
     __syncthreads();
 }
 
-// n_rows: that a centroid is scored for at a time
+// Scores the centroids, a warp each.
+//
+// 1. Blocks from n_blocks on take one part of the projections for a sketch each (flash-head-project.cuh), and end.
+// 2. If clusters are drawn, the block hashes each row of x to the stream of its random numbers.
+// 3. A warp takes every so many-th centroid. For n_rows rows of x at a time it computes the dot products, then lane i
+//    keeps that of row r0 + i.
+// 4. These lanes write the scores and, if clusters are selected, the keys that rank them: the score, or when drawing
+//    score/temperature plus Gumbel noise.
 template <ggml_type type, int n_rows>
-static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroids(const flash_head_call call, const int n_blocks) {
+static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroids(const flash_head_call call,
+        const int n_blocks) {
     ggml_cuda_pdl_lc();
     ggml_cuda_pdl_sync();
 
@@ -49,9 +53,9 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroid
         flash_head_project(call, blockIdx.x - n_blocks);
         return;
     }
-    flash_head_centroids_shared & shared = *(flash_head_centroids_shared *) flash_head_shared;
+    __shared__ unsigned long long stream[FLASH_HEAD_CALL_ROWS]; // of the draws
     if (call.draw) {
-        flash_head_streams(call, shared.stream);
+        flash_head_streams(call, stream);
     }
     const int lane = threadIdx.x;
     for (int c = blockIdx.x*blockDim.y + threadIdx.y; c < call.n_cluster; c += n_blocks*blockDim.y) {
@@ -68,7 +72,8 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroid
             if (lane < n_rows && r < call.n_rows) {
                 call.scores[(int64_t) r*call.n_cluster + c] = score;
                 if (!call.by_tokens) {
-                    const float noise = call.draw ? flash_head_draw_gumbel_float(flash_head_draw_bits(shared.stream[r], c)) : 0.0f;
+                    const float noise = call.draw
+                            ? flash_head_draw_gumbel_float(flash_head_draw_bits(stream[r], c)) : 0.0f;
                     call.keys[r*call.n_keys + c] = flash_head_key(call.draw ? score/call.temperature + noise : score);
                 }
             }
@@ -78,17 +83,16 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroid
 
 template <ggml_type type>
 static void launch(const flash_head_call & call, cudaStream_t stream) {
-    const int    device  = ggml_cuda_get_device();
-    const dim3   block   = flash_head_block_dims(device);
-    const int    n_parts = call.by_tokens ? (int) flash_head_sketch_n_parts(call.n_embd) : 0;
-    const size_t shared  = std::max(sizeof(flash_head_centroids_shared), sizeof(flash_head_project_shared));
+    const int  device  = ggml_cuda_get_device();
+    const dim3 block   = flash_head_block_dims(device);
+    const int  n_parts = call.by_tokens ? (int) flash_head_sketch_n_parts(call.n_embd) : 0;
 
     int n_blocks = (call.n_cluster + block.y - 1)/block.y;
     if (call.draw) {
         n_blocks = std::min(n_blocks, DRAWING_BLOCKS_PER_SM*ggml_cuda_info().devices[device].nsm);
     }
 
-    const ggml_cuda_kernel_launch_params params(dim3(n_blocks + n_parts, 1, 1), block, shared, stream);
+    const ggml_cuda_kernel_launch_params params(dim3(n_blocks + n_parts, 1, 1), block, 0, stream);
     if (call.n_rows == 1) {
         ggml_cuda_kernel_launch(flash_head_centroids<type, 1>, params, call, n_blocks);
     } else {

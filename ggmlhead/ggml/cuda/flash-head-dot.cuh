@@ -12,7 +12,8 @@
     F(Q2_K) F(Q3_K) F(Q4_K) F(Q5_K) F(Q6_K) \
     F(IQ1_S) F(IQ1_M) F(IQ2_XXS) F(IQ2_XS) F(IQ2_S) F(IQ3_XXS) F(IQ3_S) F(IQ4_NL) F(IQ4_XS)
 
-// How ggml dots a part of a block of a quantised type with activations: vdr whole numbers of 32 bits from the part-th on.
+// How ggml dots a part of a block of a quantised type with activations: vdr whole numbers of 32 bits from the part-th
+// on.
 template <ggml_type type> struct flash_head_quants;
 
 #define FLASH_HEAD_QUANTS(TYPE, NAME, VDR) \
@@ -76,7 +77,8 @@ static __device__ __forceinline__ int flash_head_row(const flash_head_call & cal
 }
 
 template <ggml_type type, int n_rows>
-static __device__ __forceinline__ void flash_head_dot_floats(const flash_head_call & call, const char * row, bool wide, int r0, int lane, float * sums) {
+static __device__ __forceinline__ void flash_head_dot_floats(const flash_head_call & call, const char * row, bool wide,
+        int r0, int lane, float * sums) {
     constexpr int warp_size = ggml_cuda_get_physical_warp_size();
     constexpr int size      = type == GGML_TYPE_F32 ? 4 : 2; // bytes of a weight
 
@@ -116,7 +118,8 @@ static __device__ __forceinline__ void flash_head_dot_floats(const flash_head_ca
 }
 
 template <ggml_type type, int n_rows>
-static __device__ __forceinline__ void flash_head_dot_quants(const flash_head_call & call, const char * row, int r0, int lane, float * sums) {
+static __device__ __forceinline__ void flash_head_dot_quants(const flash_head_call & call, const char * row, int r0,
+        int lane, float * sums) {
     constexpr int warp_size = ggml_cuda_get_physical_warp_size();
     constexpr int qk        = ggml_cuda_type_traits<type>::qk;
     constexpr int vdr       = flash_head_quants<type>::vdr;
@@ -134,9 +137,11 @@ static __device__ __forceinline__ void flash_head_dot_quants(const flash_head_ca
     }
 }
 
-// sums [n_rows]: row i of rows, times the activations of rows r0 .. r0 + n_rows - 1 of the call. All lanes of a warp get all.
+// sums [n_rows]: row i of rows, times the activations of rows r0 .. r0 + n_rows - 1 of the call. All lanes of a warp
+// get all.
 template <ggml_type type, int n_rows>
-static __device__ __forceinline__ void flash_head_dot(const flash_head_call & call, const flash_head_rows & rows, int i, int r0, int lane, float * sums) {
+static __device__ __forceinline__ void flash_head_dot(const flash_head_call & call, const flash_head_rows & rows, int i,
+        int r0, int lane, float * sums) {
     const char * row = rows.data + i*rows.row_size;
 #pragma unroll
     for (int r = 0; r < n_rows; r++) {

@@ -4,12 +4,9 @@
 
 #include "flash-head-call.cuh"
 
-struct flash_head_estimates_shared {
-    flash_head_code code[FLASH_HEAD_CALL_ROWS];
-};
-
 // Adds up the projections of row r and rounds them, by the lanes of a warp together, as flash_head_sketch_round does.
-static __device__ __forceinline__ void flash_head_round(const flash_head_call & call, int r, int lane, flash_head_code * code) {
+static __device__ __forceinline__ void flash_head_round(const flash_head_call & call, int r, int lane,
+        flash_head_code * code) {
     constexpr int warp_size = ggml_cuda_get_physical_warp_size();
     constexpr int n         = FLASH_HEAD_SKETCH_MAX_RANK/warp_size; // directions a lane
     const int     n_parts   = (int) flash_head_sketch_n_parts(call.n_embd);
@@ -54,9 +51,9 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_estimate
     ggml_cuda_pdl_lc();
     ggml_cuda_pdl_sync();
 
-    flash_head_estimates_shared & shared = *(flash_head_estimates_shared *) flash_head_shared;
+    __shared__ flash_head_code code[FLASH_HEAD_CALL_ROWS];
     for (int r = threadIdx.y; r < call.n_rows; r += blockDim.y) {
-        flash_head_round(call, r, threadIdx.x, &shared.code[r]);
+        flash_head_round(call, r, threadIdx.x, &code[r]);
     }
     __syncthreads();
 
@@ -72,7 +69,7 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_estimate
     int sums[n_rows];
 #pragma unroll
     for (int r = 0; r < n_rows; r++) {
-        sums[r] = r < call.n_rows ? shared.code[r].offset : 0;
+        sums[r] = r < call.n_rows ? code[r].offset : 0;
     }
     for (int line = 0; line < call.rank/FLASH_HEAD_LINE_COLUMNS; line++) {
         const int values = lines[line*FLASH_HEAD_GROUP];
@@ -81,9 +78,9 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_estimate
 #pragma unroll
         for (int r = 0; r < n_rows; r++) {
             if (r < call.n_rows) {
-                const int * code = (const int *) shared.code[r].values + 2*line;
-                sums[r] = ggml_cuda_dp4a(low,  code[0], sums[r]);
-                sums[r] = ggml_cuda_dp4a(high, code[1], sums[r]);
+                const int * values_of_x = (const int *) code[r].values + 2*line;
+                sums[r] = ggml_cuda_dp4a(low,  values_of_x[0], sums[r]);
+                sums[r] = ggml_cuda_dp4a(high, values_of_x[1], sums[r]);
             }
         }
     }
@@ -93,7 +90,7 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_estimate
 #pragma unroll
     for (int r = 0; r < n_rows; r++) {
         if (r < call.n_rows) {
-            const float e = sums[r]*shared.code[r].scale*scale + call.scores[(int64_t) r*call.n_cluster + c];
+            const float e = sums[r]*code[r].scale*scale + call.scores[(int64_t) r*call.n_cluster + c];
             call.logits[r*call.stride_logits + v] = e;
             if (sampled) {
                 call.keys[r*call.n_keys + i] = flash_head_key(e);

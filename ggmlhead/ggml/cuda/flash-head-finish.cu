@@ -1,15 +1,12 @@
-// The last kernel: background, and exact logits of what is selected or pinned, one block some tokens of one row of activations.
+// The last kernel: background, and exact logits of what is selected or pinned, one block some tokens of one row of
+// activations.
 //
-// Tokens that are neighbours are often selected together, so they are dealt to blocks in short runs: run i to block i % blocks.
+// Tokens that are neighbours are often selected together, so they are dealt to blocks in short runs: run i to block i %
+// blocks.
 
 #include "flash-head-dot.cuh"
 
 #define FLASH_HEAD_RUN 16 // tokens of a run: a write of 64 bytes
-
-struct flash_head_finish_shared {
-    int n;                          // to be scored
-    int tokens[FLASH_HEAD_THREADS];
-};
 
 static __device__ __forceinline__ bool flash_head_is_pinned(const flash_head_call & call, int token) {
     int begin = 0;
@@ -40,31 +37,37 @@ static __device__ __forceinline__ bool flash_head_is_exact(const flash_head_call
     return false;
 }
 
+// Completes the logits of one row, a thread for each token and then a warp for each exact one.
+//
+// 1. Each thread looks at one token of the block's runs. If it is neither selected nor pinned, the thread writes its
+//    background and is done with it; otherwise it adds the token to the block's list.
+// 2. The warps share the list: each computes exact logits, one after the other, and its first lane writes them.
 template <ggml_type type>
 static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_finish(const flash_head_call call) {
     ggml_cuda_pdl_lc();
     ggml_cuda_pdl_sync();
 
-    flash_head_finish_shared & shared = *(flash_head_finish_shared *) flash_head_shared;
+    __shared__ int n_exact;
+    __shared__ int exact[FLASH_HEAD_THREADS]; // tokens
     const int thread = flash_head_thread();
     const int r      = blockIdx.y;
     if (thread == 0) {
-        shared.n = 0;
+        n_exact = 0;
     }
     __syncthreads();
 
     const int run   = thread/FLASH_HEAD_RUN*gridDim.x + blockIdx.x;
     const int token = run*FLASH_HEAD_RUN + thread % FLASH_HEAD_RUN;
     if (token < call.n_vocab && flash_head_is_exact(call, r, token)) {
-        shared.tokens[atomicAdd(&shared.n, 1)] = token;
+        exact[atomicAdd(&n_exact, 1)] = token;
     }
     __syncthreads();
 
-    for (int i = threadIdx.y; i < shared.n; i += blockDim.y) {
+    for (int i = threadIdx.y; i < n_exact; i += blockDim.y) {
         float logit;
-        flash_head_dot<type, 1>(call, call.weight, shared.tokens[i], r, threadIdx.x, &logit);
+        flash_head_dot<type, 1>(call, call.weight, exact[i], r, threadIdx.x, &logit);
         if (threadIdx.x == 0) {
-            call.logits[r*call.stride_logits + shared.tokens[i]] = logit;
+            call.logits[r*call.stride_logits + exact[i]] = logit;
         }
     }
 }
@@ -72,8 +75,8 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_finish(c
 template <ggml_type type>
 static void launch(const flash_head_call & call, cudaStream_t stream) {
     const int n_blocks = (call.n_vocab + FLASH_HEAD_THREADS - 1)/FLASH_HEAD_THREADS;
-    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, call.n_rows, 1), flash_head_block_dims(ggml_cuda_get_device()),
-            sizeof(flash_head_finish_shared), stream);
+    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, call.n_rows, 1),
+            flash_head_block_dims(ggml_cuda_get_device()), 0, stream);
     ggml_cuda_kernel_launch(flash_head_finish<type>, params, call);
 }
 

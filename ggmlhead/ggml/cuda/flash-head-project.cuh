@@ -4,14 +4,10 @@
 
 #include "flash-head-call.cuh"
 
-struct flash_head_project_shared {
-    float sums[FLASH_HEAD_THREADS];
-};
-
-// Writes part `part` of all rows to parts. Thread i takes direction i % rank, and of the columns every so-manieth: threads read
-// neighbouring numbers of the directions.
+// Writes part `part` of all rows to parts. Thread i takes direction i % rank, and every step-th column: threads
+// read neighbouring numbers of the directions.
 static __device__ void flash_head_project(const flash_head_call & call, int part) {
-    flash_head_project_shared & shared = *(flash_head_project_shared *) flash_head_shared;
+    __shared__ float sums[FLASH_HEAD_THREADS];
     const int thread  = flash_head_thread();
     const int rank    = call.rank;
     const int n_parts = (int) flash_head_sketch_n_parts(call.n_embd);
@@ -26,11 +22,11 @@ static __device__ void flash_head_project(const flash_head_call & call, int part
                 sum += call.x[r*call.stride_x + i]*call.projection[(int64_t) i*rank + thread % rank];
             }
         }
-        shared.sums[thread] = sum;
+        sums[thread] = sum;
         __syncthreads();
         if (thread < rank) {
             for (int i = 1; i < step; i++) {
-                sum += shared.sums[i*rank + thread];
+                sum += sums[i*rank + thread];
             }
             call.parts[(r*n_parts + part)*rank + thread] = sum;
         }

@@ -2,9 +2,8 @@
 
 // Selection: the threshold that the best of many keys reach, one block a row of them.
 //
-// A key and its index make a number of 64 bits of which no two are the same: the key above, and below the index turned round, as the
-// lower index is the better one. Eight bits of them at a time, from the top, are counted in bins of shared memory; the bin that has
-// the n-th best is gone on with, until all in it are selected, which for unlike keys is after three or four times.
+// A radix select. A key and its index make one 64-bit number, unlike all others: the key above, the inverted index below,
+// as the lower index is the better one.
 
 #include "flash-head-call.cuh"
 
@@ -15,7 +14,7 @@
 struct flash_head_select_shared {
     int bins[FLASH_HEAD_BINS][FLASH_HEAD_COPIES];
     int sums[FLASH_HEAD_BINS/32]; // of the bins that each warp has
-    int bin;                      // gone on with
+    int bin;                      // to descend into
     int n_better;                 // in the bins above it
     int n_bin;                    // in it
 };
@@ -37,7 +36,8 @@ static __device__ __forceinline__ void flash_head_find_bin(flash_head_select_sha
     int count = 0, sum = 0;
     if (thread < FLASH_HEAD_BINS) { // thread i has the i-th best bin
         for (int copy = 0; copy < FLASH_HEAD_COPIES; copy++) {
-            count += shared.bins[FLASH_HEAD_BINS - 1 - thread][(copy + thread) % FLASH_HEAD_COPIES]; // threads read different banks
+            // threads read different banks
+            count += shared.bins[FLASH_HEAD_BINS - 1 - thread][(copy + thread) % FLASH_HEAD_COPIES];
         }
         sum = warp_prefix_inclusive_sum<int, warp_size>(count);
         if (thread % warp_size == warp_size - 1) {
@@ -59,11 +59,18 @@ static __device__ __forceinline__ void flash_head_find_bin(flash_head_select_sha
 }
 
 // The threshold of row blockIdx.x that n of its n_keys keys reach, or up to slack more.
-static __global__ void __launch_bounds__(FLASH_HEAD_SELECT_THREADS) flash_head_find_threshold(const flash_head_call call, const int n_keys, int n, const int slack) {
+//
+// 1. If all keys are wanted, the threshold is 0: everything reaches it.
+// 2. Otherwise, for each digit of 8 bits from the top: clear the bins, then count the digits of those numbers that agree
+//    with the digits found so far. Several copies of a bin spread the threads that count in it.
+// 3. Descend into the bin that holds the n-th best. What lies in better bins is selected and no longer counted.
+// 4. Stop when all of the bin may be selected. For unlike keys that is after three or four digits.
+static __global__ void __launch_bounds__(FLASH_HEAD_SELECT_THREADS) flash_head_find_threshold(
+        const flash_head_call call, const int n_keys, int n, const int slack) {
     ggml_cuda_pdl_lc();
     ggml_cuda_pdl_sync();
 
-    flash_head_select_shared & shared = *(flash_head_select_shared *) flash_head_shared;
+    __shared__ flash_head_select_shared shared;
     const int   thread = threadIdx.x;
     const int * keys   = call.keys + blockIdx.x*call.n_keys;
 

@@ -41,7 +41,7 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     call.cluster       = (const int *) dst->src[GGML_FLASH_HEAD_SRC_PLACES]->data;
     call.pinned        = pinned ? (const int *) pinned->data : nullptr;
     call.sketch        = sketch ? (const uint8_t *) sketch->data : nullptr;
-    call.projection   = projection ? (const float *) projection->data : nullptr;
+    call.projection    = projection ? (const float *) projection->data : nullptr;
     call.draw          = op.mode == GGML_FLASH_HEAD_SAMPLE;
     call.by_tokens     = call.rank > 0 && !call.draw;
     call.temperature   = op.temperature;
@@ -53,8 +53,8 @@ static flash_head_call call_of(const ggml_tensor * dst) {
 
 static void estimate(const flash_head_call & call, cudaStream_t stream) {
     const int n_blocks = (call.n_vocab + FLASH_HEAD_THREADS - 1)/FLASH_HEAD_THREADS;
-    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, 1, 1), flash_head_block_dims(ggml_cuda_get_device()),
-            sizeof(flash_head_estimates_shared), stream);
+    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, 1, 1), flash_head_block_dims(ggml_cuda_get_device()), 0,
+            stream);
     if (call.n_rows == 1) {
         ggml_cuda_kernel_launch(flash_head_estimates<1>, params, call);
     } else {
@@ -64,8 +64,7 @@ static void estimate(const flash_head_call & call, cudaStream_t stream) {
 
 // the threshold that n of n_keys keys a row reach, or up to slack more
 static void find_threshold(const flash_head_call & call, int n_keys, int n, int slack, cudaStream_t stream) {
-    const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1),
-            sizeof(flash_head_select_shared), stream);
+    const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), 0, stream);
     ggml_cuda_kernel_launch(flash_head_find_threshold, params, call, n_keys, n, slack);
 }
 
@@ -98,8 +97,8 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
     const int64_t n_blocks = call.n_embd/QK8_1; // of a row of x
     if (ggml_is_quantized(type) || ggml_is_quantized(centroid_type)) {
         call.x_q8_1 = x_q8_1.alloc(n_rows*n_blocks);
-        quantize_row_q8_1_cuda(call.x, nullptr, x_q8_1.get(), type, call.n_embd, call.stride_x, n_rows*call.stride_x, n_rows*call.stride_x,
-                call.n_embd, n_rows, 1, 1, stream);
+        quantize_row_q8_1_cuda(call.x, nullptr, x_q8_1.get(), type, call.n_embd, call.stride_x, n_rows*call.stride_x,
+                n_rows*call.stride_x, call.n_embd, n_rows, 1, 1, stream);
     }
 
     for (int64_t r0 = 0; r0 < n_rows; r0 += n_most) {
@@ -113,7 +112,8 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
         if (part.by_tokens) {
             estimate(part, stream);
             const bool all = n_wanted >= call.n_vocab;
-            find_threshold(part, (int) part.sample.size, (int) (all ? part.sample.size : part.sample.n_best), (int) part.sample.slack, stream);
+            find_threshold(part, (int) part.sample.size, (int) (all ? part.sample.size : part.sample.n_best),
+                    (int) part.sample.slack, stream);
         } else {
             find_threshold(part, part.n_cluster, (int) n_probe, 0, stream);
         }
@@ -127,13 +127,16 @@ bool ggml_cuda_flash_head_supported(int device, const ggml_tensor * op) {
     if (ggml_flash_head_get_params(op).grouped || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
         return false;
     }
-    if (!flash_head_cuda_has_dot(weight->type) || !flash_head_cuda_has_dot(op->src[GGML_FLASH_HEAD_SRC_CENTROIDS]->type)) {
+    if (!flash_head_cuda_has_dot(weight->type)
+            || !flash_head_cuda_has_dot(op->src[GGML_FLASH_HEAD_SRC_CENTROIDS]->type)) {
         return false;
     }
     for (int i = 0; i < GGML_MAX_SRC; i++) {
         const ggml_tensor * src = op->src[i];
-        if (src && src->buffer && i != GGML_FLASH_HEAD_SRC_X && ggml_backend_buffer_get_type(src->buffer) != ggml_backend_cuda_buffer_type(device)) {
-            return false; // so a head in the host's memory stays there: the scheduler would copy all of it for a large batch
+        if (src && src->buffer && i != GGML_FLASH_HEAD_SRC_X
+                && ggml_backend_buffer_get_type(src->buffer) != ggml_backend_cuda_buffer_type(device)) {
+            // so a head in the host's memory stays there: the scheduler would copy all of it for a large batch
+            return false;
         }
     }
     return weight->ne[0] <= INT_MAX && weight->ne[1] <= INT_MAX;

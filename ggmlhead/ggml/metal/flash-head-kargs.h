@@ -1,6 +1,7 @@
 #pragma once
 
-// What the kernels and the code that launches them share. Both the C++ and the Metal compiler read it, so it includes nothing.
+// What the kernels and the code that launches them share. Both the C++ and the Metal compiler read it, so it includes
+// nothing.
 
 // function constants, far from those of ggml-metal-impl.h
 #define FC_FLASH_HEAD 9000 // + 0: rows of activations; + 1: lanes that share the columns of a row of weights

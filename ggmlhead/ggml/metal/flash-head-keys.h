@@ -1,6 +1,7 @@
 #pragma once
 
-// What clusters and tokens are ranked by, as in core/flash-head-select.h, and the noise that draws them, as in core/flash-head-draw.h.
+// What clusters and tokens are ranked by, as in core/flash-head-select.h, and the noise that draws them, as in
+// core/flash-head-draw.h.
 
 // Looks at the bits alone: the compiler may take it that no number is NaN, and that -0 is 0.
 static inline int flash_head_key(float score) {
@@ -27,7 +28,8 @@ static inline ulong flash_head_mix(ulong z) {
     return z ^ (z >> 31);
 }
 
-// -log(1 - t) for 0 < t <= 1/2, which is 2 atanh(s) for s = t/(2 - t), at most 1/3: 8 terms of its series have all digits of a float.
+// -log(1 - t) for 0 < t <= 1/2, which is 2 atanh(s) for s = t/(2 - t), at most 1/3: 8 terms of its series have all
+//  digits of a float.
 // The logarithm of 1 - t itself would lose those of a small t.
 static inline float flash_head_minus_log_1m(float t) {
     const float s = t/(2.0f - t);
@@ -35,8 +37,8 @@ static inline float flash_head_minus_log_1m(float t) {
     return 2.0f*s*(1.0f + q*(1.0f/3 + q*(1.0f/5 + q*(1.0f/7 + q*(1.0f/9 + q*(1.0f/11 + q*(1.0f/13 + q*(1.0f/15))))))));
 }
 
-// The Gumbel variate -log(-log(u)) of u = (n + 1/2)/2^52 for a number n of 52 bits. There is no double here, so where u is near 1,
-// 1 - u = (2^52 - 1 - n + 1/2)/2^52 is what a float holds.
+// The Gumbel variate -log(-log(u)) of u = (n + 1/2)/2^52 for a number n of 52 bits. There is no double here, so where u
+// is near 1, 1 - u = (2^52 - 1 - n + 1/2)/2^52 is what a float holds.
 static inline float flash_head_gumbel_of(ulong n) {
     const ulong last = (1UL << 52) - 1;
     const bool  high = n > last/2;

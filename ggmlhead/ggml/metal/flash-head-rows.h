@@ -1,12 +1,13 @@
 #pragma once
 
-// Products of a row of weights with the rows of activations. A few lanes share the columns: as many as leave few of them idle
-// at the end of a row, so that short rows are taken several at a time by a simdgroup.
+// Products of a row of weights with the rows of activations. A few lanes share the columns: as many as leave few of
+// them idle at the end of a row, so that short rows are taken several at a time by a simdgroup.
 
 constant short FC_flash_head_n_rows  [[function_constant(FC_FLASH_HEAD + 0)]];
 constant short FC_flash_head_n_lanes [[function_constant(FC_FLASH_HEAD + 1)]];
 
-// Adds this lane's part of the products with those rows x [n][D] whose bits are set to sums [n]. Quantised types: 16 columns at a time.
+// Adds this lane's part of the products with those rows x [n][D] whose bits are set to sums [n]. Quantised types: 16
+// columns at a time.
 template <typename block_q, short nl, void (*dequantize_func)(device const block_q *, short, thread float4x4 &)>
 struct flash_head_quantized {
     static void add_products(

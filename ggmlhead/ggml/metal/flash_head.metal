@@ -1,6 +1,7 @@
 // GGML_OP_FLASH_HEAD on Metal. What it computes: core/flash-head.h; how it is launched: ggml-metal-flash-head.cpp.
 //
-// The name is one that ggml-metal gives its libraries. A build puts the included files in the place of their #include lines.
+// The name is one that ggml-metal gives its libraries. A build puts the included files in the place of their #include
+// lines.
 
 #include "common.h"
 #include "dequantize.h"
@@ -9,8 +10,10 @@
 #include "flash-head-rows.h"
 #include "flash-head-keys.h"
 
-// One threadgroup a row: the stream of random numbers that belongs to row r of x. Columns are summed in any order.
-// shmem: a ulong a thread
+// The stream of random numbers that belongs to row r of x, one threadgroup a row. shmem: a ulong for each thread
+//
+// 1. Each thread hashes every so many-th column with its number and sums the hashes: the order does not matter.
+// 2. The first thread adds up the sums and the hash of the seed, and hashes the result.
 kernel void kernel_flash_head_stream(
         constant ggml_metal_kargs_flash_head & args,
         device const char * x,
@@ -37,7 +40,11 @@ kernel void kernel_flash_head_stream(
     }
 }
 
-// scores [n][K], and if clusters are selected their keys [n][K]
+// scores [n][K], and if clusters are selected their keys [n][K]. A few lanes share one centroid.
+//
+// 1. The lanes of a centroid compute its products with all rows of x, each on some of the columns, and add them up.
+// 2. The first of them writes the scores and the keys that rank the clusters: the score, or when drawing
+//    score/temperature plus Gumbel noise.
 template <typename row_t>
 kernel void kernel_flash_head_centroids(
         constant ggml_metal_kargs_flash_head & args,
@@ -69,7 +76,8 @@ kernel void kernel_flash_head_centroids(
     }
 }
 
-// One threadgroup for a part of x and a row r of it, a thread for each of the sketch's directions: parts [n][n_parts][rank]
+// One threadgroup for a part of x and a row r of it, a thread for each of the sketch's directions: parts
+// [n][n_parts][rank]
 kernel void kernel_flash_head_project(
         constant ggml_metal_kargs_flash_head & args,
         device const float * projection,
@@ -93,8 +101,8 @@ kernel void kernel_flash_head_project(
     parts[(r*n_parts + part)*args.rank + tiitg] = sum;
 }
 
-// The estimate of a token a thread, where its logit belongs, and of some tokens, which are a sample, the keys [n][n_keys].
-// shmem: the projections, 64 floats, then these in 8 bits
+// The estimate of a token a thread, where its logit belongs, and of some tokens, which are a sample, the keys
+// [n][n_keys]. shmem: the projections, 64 floats, then these in 8 bits
 kernel void kernel_flash_head_estimate(
         constant ggml_metal_kargs_flash_head & args,
         device const char  * sketch,
@@ -138,14 +146,16 @@ kernel void kernel_flash_head_estimate(
     }
     const int n_lines = args.rank/8;
     const int t       = v%FLASH_HEAD_METAL_GROUP;
-    device const char * group = sketch + ulong(v/FLASH_HEAD_METAL_GROUP)*(2*FLASH_HEAD_METAL_GROUP + n_lines*FLASH_HEAD_METAL_LINE_SIZE);
+    device const char * group = sketch
+            + ulong(v/FLASH_HEAD_METAL_GROUP)*(2*FLASH_HEAD_METAL_GROUP + n_lines*FLASH_HEAD_METAL_LINE_SIZE);
     device const uint * lines = (device const uint *) (group + 2*FLASH_HEAD_METAL_GROUP);
 
     int sum = 0;
     for (int line = 0; line < n_lines; line++) {
         const uint bytes = lines[line*(FLASH_HEAD_METAL_LINE_SIZE/4) + t];
         for (int j = 0; j < 4; j++) {
-            sum += (int((bytes >> (8*j)) & 15) - 8)*code[8*line + j] + (int((bytes >> (8*j + 4)) & 15) - 8)*code[8*line + 4 + j];
+            sum += (int((bytes >> (8*j)) & 15) - 8)*code[8*line + j]
+                    + (int((bytes >> (8*j + 4)) & 15) - 8)*code[8*line + 4 + j];
         }
     }
     const float factor   = as_type<float>(uint(((device const ushort *) group)[t]) << 16);
@@ -160,9 +170,13 @@ kernel void kernel_flash_head_estimate(
     }
 }
 
-// One threadgroup a row: the threshold that n_best of keys [n][n_keys] reach, of equal ones those with the lower numbers. Finds it digit
-// by digit of 8 bits, from the first on: counts what is in the same bin of the digits before, and goes on in the bin where the last of the best is.
-// shmem: the counts [256][FLASH_HEAD_METAL_COPIES], then what was found: bin, how many of it, and how many are in it
+// The threshold that n_best of keys [n][n_keys] reach, of equal keys those with the lower indices; one threadgroup a
+// row. shmem: counts [256][FLASH_HEAD_METAL_COPIES], then what was found: bin, how many of it, how many are in it
+//
+// A radix select:
+// 1. For each digit of 8 bits from the top, count the digits of those keys that agree with the digits found so far.
+// 2. Descend into the bin that holds the n_best-th key. What lies in better bins is selected and no longer counted.
+// 3. Stop when all of the bin is selected.
 kernel void kernel_flash_head_select(
         constant ggml_metal_kargs_flash_head & args,
         device const int  * keys,
@@ -191,7 +205,8 @@ kernel void kernel_flash_head_select(
             const ulong rank = (ulong(uint(row[i]) ^ 0x80000000u) << 32) | uint(~i);
             if (shift == 56 || (rank >> (shift + 8)) == (prefix >> (shift + 8))) {
                 const uint bin = uint(rank >> shift) & 255;
-                atomic_fetch_add_explicit(&counts[bin*FLASH_HEAD_METAL_COPIES + tiisg%FLASH_HEAD_METAL_COPIES], 1u, memory_order_relaxed);
+                atomic_fetch_add_explicit(&counts[bin*FLASH_HEAD_METAL_COPIES + tiisg%FLASH_HEAD_METAL_COPIES], 1u,
+                        memory_order_relaxed);
             }
         }
         threadgroup_barrier(mem_flags::mem_threadgroup);
@@ -203,7 +218,8 @@ kernel void kernel_flash_head_select(
                 const uint bin = 255 - 8*tiisg - j;
                 in_bin[j] = 0;
                 for (short copy = 0; copy < FLASH_HEAD_METAL_COPIES; copy++) {
-                    in_bin[j] += atomic_load_explicit(&counts[bin*FLASH_HEAD_METAL_COPIES + copy], memory_order_relaxed);
+                    in_bin[j] += atomic_load_explicit(&counts[bin*FLASH_HEAD_METAL_COPIES + copy],
+                            memory_order_relaxed);
                 }
                 total += in_bin[j];
             }
@@ -249,9 +265,12 @@ static inline uint flash_head_pinned(device const int * pinned, int n_pinned, in
     return simd_or(ahead < FLASH_HEAD_METAL_CHUNK ? 1u << ahead : 0u);
 }
 
-// The logits. A threadgroup has n_chunks chunks of tokens, every n_groups-th, as the best tokens are often neighbours. It writes what it does not have to
-// score and lists the others; then all its lanes score these, a few lanes a token.
-// shmem: how many are listed; of each its place in the threadgroup's chunks and, in the low 8 bits, the rows to score it for
+// The logits. shmem: how many tokens are listed; for each its place in the threadgroup's chunks and, in the low 8 bits,
+// the rows to score it for
+//
+// 1. A threadgroup takes n_chunks chunks of tokens, every n_groups-th: the best tokens are often neighbours.
+// 2. For each token and row it writes the background if that is all there is to do, and lists the other tokens.
+// 3. All its lanes score the listed tokens exactly, a few lanes for each token.
 template <typename row_t>
 kernel void kernel_flash_head_finish(
         constant ggml_metal_kargs_flash_head & args,
@@ -302,7 +321,8 @@ kernel void kernel_flash_head_finish(
             rows |= uint(is_selected || is_pinned) << r;
         }
         if (rows != 0) {
-            list[atomic_fetch_add_explicit(n_listed, 1u, memory_order_relaxed)] = (uint(i*FLASH_HEAD_METAL_CHUNK + tiisg) << 8) | rows;
+            list[atomic_fetch_add_explicit(n_listed, 1u, memory_order_relaxed)] =
+                    (uint(i*FLASH_HEAD_METAL_CHUNK + tiisg) << 8) | rows;
         }
     }
     threadgroup_barrier(mem_flags::mem_threadgroup);
@@ -330,8 +350,10 @@ kernel void kernel_flash_head_finish(
 }
 
 #define FLASH_HEAD_KERNELS(name, ...) \
-    template [[host_name("kernel_flash_head_centroids_" #name)]] kernel decltype(kernel_flash_head_centroids<__VA_ARGS__>) kernel_flash_head_centroids<__VA_ARGS__>; \
-    template [[host_name("kernel_flash_head_finish_"    #name)]] kernel decltype(kernel_flash_head_finish   <__VA_ARGS__>) kernel_flash_head_finish   <__VA_ARGS__>;
+    template [[host_name("kernel_flash_head_centroids_" #name)]] \
+    kernel decltype(kernel_flash_head_centroids<__VA_ARGS__>) kernel_flash_head_centroids<__VA_ARGS__>; \
+    template [[host_name("kernel_flash_head_finish_"    #name)]] \
+    kernel decltype(kernel_flash_head_finish   <__VA_ARGS__>) kernel_flash_head_finish   <__VA_ARGS__>;
 
 #define FLASH_HEAD_QUANTIZED_KERNELS(type, name, nl) \
     FLASH_HEAD_KERNELS(name, flash_head_quantized<block_##name, nl, dequantize_##name>)

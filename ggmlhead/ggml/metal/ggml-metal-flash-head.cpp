@@ -24,7 +24,8 @@ static_assert(FLASH_HEAD_METAL_GROUP          == FLASH_HEAD_GROUP,          "ker
 static_assert(FLASH_HEAD_METAL_LINE_SIZE      == FLASH_HEAD_LINE_SIZE,      "kernels read other lines");
 
 static const int N_THREADS = 256; // of a threadgroup, but for select
-static const int N_GROUPS  = 256; // of finish, at least, if there are so many chunks: a few for each core of a large GPU
+// of finish, at least, if there are so many chunks: a few for each core of a large GPU
+static const int N_GROUPS  = 256;
 
 static bool has_kernels(ggml_type type) {
     switch (type) {
@@ -64,7 +65,8 @@ static int64_t n_wanted(const ggml_tensor * op) {
     return (ggml_flash_head_get_params(op).n_probe*op->ne[0] + n_cluster - 1)/n_cluster;
 }
 
-// Work memory, behind the logits; of one block of rows, used by all blocks in turn. Offsets from the start of the logits, in bytes.
+// Work memory, behind the logits; of one block of rows, used by all blocks in turn. Offsets from the start of the
+// logits, in bytes.
 struct work_layout {
     size_t streams;    // ulong [n]
     size_t thresholds; // int2  [n]
@@ -121,8 +123,8 @@ static ggml_metal_pipeline_with_params get_pipeline(ggml_metal_library_t lib, co
     return pipeline;
 }
 
-// How many lanes share the columns of a row of n_embd weights: the more the better neighbours are read together, but few should
-// be idle in the last step.
+// How many lanes share the columns of a row of n_embd weights: the more the better neighbours are read together, but
+// few should be idle in the last step.
 static int n_lanes_of(ggml_type type, int64_t n_embd) {
     const int64_t n_steps = ggml_is_quantized(type) ? n_embd/16 : n_embd % 4 == 0 ? n_embd/4 : n_embd;
     int best = 32;
@@ -137,7 +139,8 @@ static int n_lanes_of(ggml_type type, int64_t n_embd) {
 }
 
 // The kernel `stage` for rows of this type, and how many lanes it gives to a row (nr0).
-static ggml_metal_pipeline_with_params get_pipeline_rows(ggml_metal_library_t lib, const char * stage, const ggml_tensor * rows, int64_t n) {
+static ggml_metal_pipeline_with_params get_pipeline_rows(ggml_metal_library_t lib, const char * stage,
+        const ggml_tensor * rows, int64_t n) {
     const int n_lanes = n_lanes_of(rows->type, rows->ne[0]);
     char base[128];
     char name[256];
@@ -265,21 +268,24 @@ private:
         const int  nth      = n_threads(pipeline, N_THREADS/2); // small ones spread better
         const int  n_rows   = nth/pipeline.nr0;
         begin(pipeline);
-        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_CENTROIDS)), x(), work_at(work.streams), work_at(work.scores), work_at(work.keys) });
+        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_CENTROIDS)), x(), work_at(work.streams), work_at(work.scores),
+                work_at(work.keys) });
         ggml_metal_encoder_dispatch_threadgroups(enc, (args.n_cluster + n_rows - 1)/n_rows, 1, 1, nth, 1, 1);
     }
 
     void project() {
         begin(get_pipeline(lib, "kernel_flash_head_project"));
         set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_PROJECTION)), x(), work_at(work.parts) });
-        ggml_metal_encoder_dispatch_threadgroups(enc, (int) flash_head_sketch_n_parts(args.n_embd), (int) n, 1, FLASH_HEAD_SKETCH_MAX_RANK, 1, 1);
+        ggml_metal_encoder_dispatch_threadgroups(enc, (int) flash_head_sketch_n_parts(args.n_embd), (int) n, 1,
+                FLASH_HEAD_SKETCH_MAX_RANK, 1, 1);
     }
 
     void estimate() {
         const auto pipeline = get_pipeline(lib, "kernel_flash_head_estimate");
         const int  nth      = n_threads(pipeline, N_THREADS);
         begin(pipeline);
-        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_SKETCH)), work_at(work.parts), buffer_of(src(GGML_FLASH_HEAD_SRC_PLACES)),
+        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_SKETCH)), work_at(work.parts),
+                buffer_of(src(GGML_FLASH_HEAD_SRC_PLACES)),
                 work_at(work.scores), dst(), work_at(work.keys) });
         set_shared(FLASH_HEAD_SKETCH_MAX_RANK*(sizeof(float) + sizeof(int32_t)));
         ggml_metal_encoder_dispatch_threadgroups(enc, (args.n_vocab + nth - 1)/nth, (int) n, 1, nth, 1, 1);
@@ -298,7 +304,9 @@ private:
         const ggml_tensor * places = src(GGML_FLASH_HEAD_SRC_PLACES);
         const ggml_tensor * pinned = src(GGML_FLASH_HEAD_SRC_PINNED);
         begin(pipeline);
-        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_WEIGHT)), x(), buffer_of(places), buffer_of(pinned ? pinned : places), // not read if there are none
+        // not read if there are none
+        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_WEIGHT)), x(), buffer_of(places),
+                buffer_of(pinned ? pinned : places),
                 work_at(work.scores), work_at(work.keys), work_at(work.thresholds), dst() });
         set_shared((1 + args.n_chunks*FLASH_HEAD_METAL_CHUNK)*sizeof(uint32_t));
         ggml_metal_encoder_dispatch_threadgroups(enc, args.n_groups, 1, 1, n_threads(pipeline, N_THREADS), 1, 1);

@@ -6,18 +6,21 @@
 #include <assert.h>
 #include <string.h>
 
-static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS - 3*sizeof(int32_t), "FLASH_HEAD's parameters do not fit");
+static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS - 3*sizeof(int32_t),
+        "FLASH_HEAD's parameters do not fit");
 static_assert(GGML_FLASH_HEAD_SRC_PROJECTION < GGML_MAX_SRC, "FLASH_HEAD has too many sources");
 
 static bool is_list(const struct ggml_tensor * t, int64_t n) {
     return t->type == GGML_TYPE_I32 && ggml_is_vector(t) && ggml_is_contiguous(t) && t->ne[0] == n;
 }
 
-static bool is_sketch(const struct ggml_tensor * sketch, const struct ggml_tensor * projection, int64_t n_embd, int64_t n_vocab) {
+static bool is_sketch(const struct ggml_tensor * sketch, const struct ggml_tensor * projection, int64_t n_embd,
+        int64_t n_vocab) {
     const int64_t rank = projection->ne[0];
 
     return rank % FLASH_HEAD_SKETCH_STEP == 0 && rank <= FLASH_HEAD_SKETCH_MAX_RANK
-        && projection->type == GGML_TYPE_F32 && ggml_is_matrix(projection) && ggml_is_contiguous(projection) && projection->ne[1] == n_embd
+        && projection->type == GGML_TYPE_F32 && ggml_is_matrix(projection) && ggml_is_contiguous(projection)
+        && projection->ne[1] == n_embd
         && sketch->type == GGML_TYPE_I8 && ggml_is_matrix(sketch) && ggml_is_contiguous(sketch)
         && sketch->ne[0] == (int64_t) flash_head_sketch_group_size((int32_t) rank)
         && sketch->ne[1] == flash_head_sketch_n_groups(n_vocab);
@@ -50,7 +53,8 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (x->type != GGML_TYPE_F32 || x->nb[0] != sizeof(float) || !ggml_is_matrix(x) || x->ne[0] != n_embd) {
         return "the activations do not fit the weight";
     }
-    if (node->type != GGML_TYPE_F32 || node->nb[0] != sizeof(float) || !ggml_is_matrix(node) || node->ne[0] != n_vocab || node->ne[1] != x->ne[1]) {
+    if (node->type != GGML_TYPE_F32 || node->nb[0] != sizeof(float) || !ggml_is_matrix(node) || node->ne[0] != n_vocab
+            || node->ne[1] != x->ne[1]) {
         return "the logits do not fit weight and activations";
     }
     if (n_cluster < 1 || !is_list(offsets, n_cluster + 1)) {
@@ -59,7 +63,8 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (!is_list(tokens, n_vocab)) {
         return "the tokens are no list of all tokens";
     }
-    if (places->type != GGML_TYPE_I32 || !ggml_is_matrix(places) || !ggml_is_contiguous(places) || places->ne[0] != n_vocab || places->ne[1] != 2) {
+    if (places->type != GGML_TYPE_I32 || !ggml_is_matrix(places) || !ggml_is_contiguous(places)
+            || places->ne[0] != n_vocab || places->ne[1] != 2) {
         return "the places are not those of all tokens";
     }
     if (!ggml_is_matrix(centroids) || !ggml_is_contiguous(centroids) || centroids->ne[0] != n_embd
@@ -70,7 +75,8 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (pinned && !is_list(pinned, pinned->ne[0])) {
         return "the pinned tokens are no list";
     }
-    if (ordered && (ordered->type != weight->type || !ggml_are_same_shape(ordered, weight) || !ggml_is_contiguous(ordered))) {
+    if (ordered && (ordered->type != weight->type || !ggml_are_same_shape(ordered, weight)
+            || !ggml_is_contiguous(ordered))) {
         return "the ordered rows are not those of the weight";
     }
     if (!sketch != !projection || (sketch && !is_sketch(sketch, projection, n_embd, n_vocab))) {
@@ -89,11 +95,13 @@ static struct ggml_tensor * new_list(struct ggml_context * ctx, int64_t n, const
     return ggml_set_name(ggml_new_tensor_1d(ctx, GGML_TYPE_I32, n), name);
 }
 
-static struct ggml_tensor * new_matrix(struct ggml_context * ctx, enum ggml_type type, int64_t n_cols, int64_t n_rows, const char * name) {
+static struct ggml_tensor * new_matrix(struct ggml_context * ctx, enum ggml_type type, int64_t n_cols, int64_t n_rows,
+        const char * name) {
     return ggml_set_name(ggml_new_tensor_2d(ctx, type, n_cols, n_rows), name);
 }
 
-struct ggml_flash_head_sources ggml_flash_head_new_sources(struct ggml_context * ctx, const struct ggml_flash_head_shape * shape) {
+struct ggml_flash_head_sources ggml_flash_head_new_sources(struct ggml_context * ctx,
+        const struct ggml_flash_head_shape * shape) {
     const int64_t n_centroids = shape->grouped ? flash_head_centroids_padded(shape->n_cluster) : shape->n_cluster;
 
     struct ggml_flash_head_sources sources = { NULL };
@@ -109,14 +117,16 @@ struct ggml_flash_head_sources ggml_flash_head_new_sources(struct ggml_context *
     }
     if (shape->rank > 0) {
         sources.sketch     = new_matrix(ctx, GGML_TYPE_I8,
-                (int64_t) flash_head_sketch_group_size(shape->rank), flash_head_sketch_n_groups(shape->n_vocab), "flash_head.sketch");
+                (int64_t) flash_head_sketch_group_size(shape->rank), flash_head_sketch_n_groups(shape->n_vocab),
+                "flash_head.sketch");
         sources.projection = new_matrix(ctx, GGML_TYPE_F32, shape->rank, shape->n_embd, "flash_head.projection");
     }
     return sources;
 }
 
 struct ggml_tensor * ggml_flash_head_new_probe(
-        struct ggml_context * ctx, const struct ggml_flash_head_shape * shape, const struct ggml_flash_head_params * params) {
+        struct ggml_context * ctx, const struct ggml_flash_head_shape * shape,
+        const struct ggml_flash_head_params * params) {
     const struct ggml_flash_head_sources sources = ggml_flash_head_new_sources(ctx, shape);
 
     struct ggml_tensor * weight = ggml_new_tensor_2d(ctx, shape->weight_type, shape->n_embd, shape->n_vocab);
@@ -124,12 +134,14 @@ struct ggml_tensor * ggml_flash_head_new_probe(
     return ggml_flash_head(ctx, weight, x, &sources, params);
 }
 
-static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sources * sources, const struct ggml_flash_head_params * params) {
+static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sources * sources,
+        const struct ggml_flash_head_params * params) {
     node->op = GGML_OP_FLASH_HEAD;
     memset(node->op_params, 0, sizeof(node->op_params));
     memcpy(node->op_params, params, sizeof(*params));
 
-    // An RPC client takes a node's size from another of the same parameters and shape. The Metal backend's depends on these, too.
+    // An RPC client takes a node's size from another of the same parameters and shape. The Metal backend's depends on
+    // these, too.
     int32_t * sizes = node->op_params + sizeof(node->op_params)/sizeof(node->op_params[0]) - 3;
     sizes[0] = (int32_t) node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->ne[0];
     sizes[1] = (int32_t) sources->centroids->ne[1];

@@ -21,12 +21,14 @@ struct ggml_flash_head_params {
     int32_t  mode;        // enum ggml_flash_head_mode
     float    temperature; // of the draw, > 0
     uint32_t seed;        // of the draw
-    int32_t  grouped;     // 1: the centroids, of type Q4_0, lie in groups (flash-head-centroids.h), which only the CPU backend reads
+    // 1: the centroids, of type Q4_0, lie in groups (flash-head-centroids.h), which only the CPU backend reads
+    int32_t  grouped;
 };
 
 // What the op reads besides weight and activations.
 struct ggml_flash_head_sources {
-    struct ggml_tensor * centroids; // [D, K], any type with a dot product; if grouped, [D, K rounded up to a multiple of 16]
+    // [D, K], any type with a dot product; if grouped, [D, K rounded up to a multiple of 16]
+    struct ggml_tensor * centroids;
     struct ggml_tensor * places;    // I32 [V, 2]: of each token its cluster, then its position in tokens
     struct ggml_tensor * tokens;    // I32 [V]: tokens, cluster by cluster
     struct ggml_tensor * offsets;   // I32 [K + 1]: where each cluster begins in tokens
@@ -65,7 +67,8 @@ enum ggml_flash_head_src {
     GGML_FLASH_HEAD_SRC_PROJECTION  = 9,
 };
 
-// New tensors for the sources of such a head, with names and without data; of pinned tokens and sketch if there are any.
+// New tensors for the sources of such a head, with names and without data; of pinned tokens and sketch if there are
+// any.
 GGML_API struct ggml_flash_head_sources ggml_flash_head_new_sources(
         struct ggml_context                * ctx,
         const struct ggml_flash_head_shape * shape);
@@ -76,9 +79,9 @@ GGML_API struct ggml_tensor * ggml_flash_head_new_probe(
         const struct ggml_flash_head_shape  * shape,
         const struct ggml_flash_head_params * params);
 
-// logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n].
-// Tokens that are not selected get the score of their centroid; with a sketch, which selects tokens instead of clusters,
-// their estimate. Pinned tokens are always exact.
+// logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n]. Tokens that are not selected get
+// the score of their centroid; with a sketch, which selects tokens instead of clusters, their estimate. Pinned tokens
+// are always exact.
 GGML_API struct ggml_tensor * ggml_flash_head(
         struct ggml_context                  * ctx,
         struct ggml_tensor                   * weight,
@@ -96,13 +99,14 @@ GGML_API void ggml_flash_head_replace_mul_mat(
 // The parameters that a tensor of the op carries.
 GGML_API struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node);
 
-// What is wrong with a tensor of the op, of which types, shapes and parameters are looked at; NULL: nothing, as with all that the
-// functions above make, which end the program otherwise. For tensors from elsewhere.
+// What is wrong with a tensor of the op, of which types, shapes and parameters are looked at; NULL: nothing, as with
+// all that the functions above make, which end the program otherwise. For tensors from elsewhere.
 GGML_API const char * ggml_flash_head_flaw(const struct ggml_tensor * node);
 
-// Where the CPU backend counts what it does for node, a tensor of the op: a flash_head_totals (flash-head-totals.h) that
-// outlives the graph; NULL, as at first, not to count. It is kept in node->extra, which nothing else sets or reads for results
-// in host memory, and which is not sent along when a graph is computed elsewhere; so only set it if the CPU backend runs node.
+// Where the CPU backend counts what it does for node, a tensor of the op: a flash_head_totals (flash-head-totals.h)
+// that outlives the graph; NULL, as at first, not to count. It is kept in node->extra, which nothing else sets or reads
+// for results in host memory, and which is not sent along when a graph is computed elsewhere; so only set it if the CPU
+// backend runs node.
 GGML_API void   ggml_flash_head_set_totals(struct ggml_tensor * node, void * totals);
 GGML_API void * ggml_flash_head_get_totals(const struct ggml_tensor * node);
 

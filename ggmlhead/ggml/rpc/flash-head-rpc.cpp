@@ -55,7 +55,8 @@ bool flash_head_rpc_supports(
 }
 
 static bool is_row_type(uint32_t type, uint32_t n_embd) {
-    return type < GGML_TYPE_COUNT && ggml_blck_size((ggml_type) type) > 0 && n_embd % ggml_blck_size((ggml_type) type) == 0;
+    return type < GGML_TYPE_COUNT && ggml_blck_size((ggml_type) type) > 0
+            && n_embd % ggml_blck_size((ggml_type) type) == 0;
 }
 
 // tensors of these sizes can be described at all
@@ -84,7 +85,8 @@ flash_head_rpc_response flash_head_rpc_answer(ggml_backend_dev_t dev, const flas
     shape.n_pinned      = request.n_pinned;
     shape.rank          = (int32_t) request.rank;
 
-    const ggml_flash_head_params params = { /*.n_probe =*/ 1, (int32_t) request.mode, /*.temperature =*/ 1.0f, /*.seed =*/ 0, /*.grouped =*/ 0 };
+    const ggml_flash_head_params params =
+            { /*.n_probe =*/ 1, (int32_t) request.mode, /*.temperature =*/ 1.0f, /*.seed =*/ 0, /*.grouped =*/ 0 };
     return { (uint8_t) ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(owner.get(), &shape, &params)) };
 }
 

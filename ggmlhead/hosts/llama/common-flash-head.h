@@ -36,7 +36,8 @@ inline void common_flash_head_mark_draft(common_params & params) {
     }
 }
 
-// Marks params, of which a target is loaded, if its draft is of a kind that may come without a head and use the target's.
+// Marks params, of which a target is loaded, if its draft is of a kind that may come without a head and use the
+// target's.
 inline void common_flash_head_mark_target(common_params & params) {
     const auto & types = params.speculative.types;
     const bool borrows = std::any_of(types.begin(), types.end(), [](common_speculative_type type) {

@@ -9,7 +9,8 @@ ggml_backend_dev_t llama_flash_head_device(ggml_backend_buffer_type_t buft) {
 
 // whether buffers of this type hold rows in an order of the CPU's own
 static bool is_repacked(ggml_backend_buffer_type_t buft) {
-    return !ggml_backend_buft_is_host(buft) && ggml_backend_dev_type(llama_flash_head_device(buft)) == GGML_BACKEND_DEVICE_TYPE_CPU;
+    return !ggml_backend_buft_is_host(buft)
+            && ggml_backend_dev_type(llama_flash_head_device(buft)) == GGML_BACKEND_DEVICE_TYPE_CPU;
 }
 
 // whether buffers of this type spread a tensor over devices (--split-mode tensor)

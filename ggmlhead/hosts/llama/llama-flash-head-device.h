@@ -9,8 +9,8 @@
 #include <string>
 
 // The device that a head in a buffer of this type is computed on. For host memory that is the CPU, whoever else reaches
-// it: pinned memory of a GPU (CUDA_Host, Vulkan_Host) names the GPU as its device. The memory of an integrated GPU is not host
-// memory in ggml, nor is Metal's.
+// it: pinned memory of a GPU (CUDA_Host, Vulkan_Host) names the GPU as its device. The memory of an integrated GPU is
+// not host memory in ggml, nor is Metal's.
 ggml_backend_dev_t llama_flash_head_device(ggml_backend_buffer_type_t buft);
 
 // The buffer types of list that keep rows as they are, or all of list if there is none.

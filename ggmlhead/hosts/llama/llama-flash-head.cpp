@@ -75,7 +75,8 @@ static flash_head_settings read_settings() {
 // what a model is loaded for
 struct load_role {
     bool is_draft;  // as a draft model
-    bool drafts;    // graphs of a draft may use its head: it is a draft, predicts later tokens itself, or lends its head to a draft
+    // graphs of a draft may use its head: it is a draft, predicts later tokens itself, or lends its head to a draft
+    bool drafts;
     bool mtp_apart; // it predicts later tokens itself, with an output weight of its own
 };
 
@@ -87,7 +88,8 @@ static load_role role_of(const llama_model_loader & ml, const llama_hparams & hp
     }
     const bool is_draft  = role == "draft";
     const bool mtp       = ml.load_mtp && hparams.n_layer_nextn > 0;
-    const bool mtp_apart = mtp && ml.get_weight(format("blk.%u.nextn.shared_head_head.weight", hparams.n_layer()).c_str()) != nullptr;
+    const bool mtp_apart = mtp && ml.get_weight(format("blk.%u.nextn.shared_head_head.weight",
+            hparams.n_layer()).c_str()) != nullptr;
     return { is_draft, is_draft || role == "lender" || (mtp && !mtp_apart), mtp_apart };
 }
 
@@ -127,7 +129,8 @@ static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const ll
     if (!ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.target.params))) {
         return false;
     }
-    // some devices say yes to every op, whatever their far side can do (ggml-virtgpu); nothing computes rows of integers
+    // some devices say yes to every op, whatever their far side can do (ggml-virtgpu); nothing computes rows of
+    // integers
     ggml_tensor * integers = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, weight->ne[0], weight->ne[1]);
     ggml_flash_head_sources sources = head.sources;
     sources.ordered = nullptr;
@@ -183,8 +186,10 @@ static void build_on_host(const llama_flash_head & head, const flash_head_map & 
     }
 }
 
-// The same for a weight that the host cannot see, which is fetched piece by piece: whole it may not fit beside the model.
-static void build_from_device(const llama_flash_head & head, const flash_head_map & map, void * centroids, void * sketch) {
+// The same for a weight that the host cannot see, which is fetched piece by piece: whole it may not fit beside the
+// model.
+static void build_from_device(const llama_flash_head & head, const flash_head_map & map, void * centroids,
+        void * sketch) {
     ggml_tensor * weight = head.weight;
     flash_head_stream(map, [weight](int64_t first, int64_t n, void * out) {
         ggml_backend_tensor_get(weight, out, first*weight->nb[1], n*weight->nb[1]);
@@ -207,7 +212,8 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
         build_from_device(head, map, centroids, sketch);
     }
     if (head.grouped) {
-        flash_head_build_groups(centroids, map.n_cluster, weight->ne[0], head.sources.centroids->data, flash_head_build_threads());
+        flash_head_build_groups(centroids, map.n_cluster, weight->ne[0], head.sources.centroids->data,
+                flash_head_build_threads());
     } else {
         keep(head.sources.centroids, own_centroids);
     }
@@ -227,7 +233,8 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     }
 }
 
-// Fills the tensors, beside the host's other work where a thread can be had for that. What it throws comes from head.filling.
+// Fills the tensors, beside the host's other work where a thread can be had for that. What it throws comes from
+// head.filling.
 static void begin_filling(llama_flash_head & head, const flash_head_map & map) {
     auto fill = [&head, map] { fill_tensors(head, map); };
     if (head.host) { // not beside the host's own copies to a device
@@ -242,7 +249,8 @@ static void begin_filling(llama_flash_head & head, const flash_head_map & map) {
 }
 
 // name: of the head in the statistics
-static llama_flash_head_side new_side(const llama_flash_head & head, bool is_draft, const flash_head_settings & settings, const std::string & name) {
+static llama_flash_head_side new_side(const llama_flash_head & head, bool is_draft,
+        const flash_head_settings & settings, const std::string & name) {
     llama_flash_head_side side;
     side.active = flash_head_scope_has(settings.scope, is_draft);
     side.params = { settings.n_probe, settings.mode, settings.temperature, settings.seed, head.grouped };
@@ -254,7 +262,8 @@ static llama_flash_head_side new_side(const llama_flash_head & head, bool is_dra
 }
 
 static std::shared_ptr<llama_flash_head> load(
-        const llama_model_loader & ml, const llama_model & model, const load_role & role, flash_head_settings settings) {
+        const llama_model_loader & ml, const llama_model & model, const load_role & role,
+        flash_head_settings settings) {
     std::string error = flash_head_file_obstacle(ml.metadata);
     if (!error.empty()) {
         throw stay_dense(error);
@@ -303,7 +312,8 @@ static std::shared_ptr<llama_flash_head> load(
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
     if (!device_has_op(dev, weight, *head)) {
         throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),
-                ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type), ggml_type_name(settings.centroid_type)));
+                ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type),
+                ggml_type_name(settings.centroid_type)));
     }
 
     head->buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(head->ctx.get(), ggml_backend_dev_buffer_type(dev)));
@@ -334,8 +344,10 @@ static std::shared_ptr<llama_flash_head> load_or_stay_dense(const llama_model_lo
     }
     const load_role role = role_of(ml, model.hparams);
     if (!in_scope(settings.scope, role)) {
-        LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_SCOPE=%s and this is %s%s\n", flash_head_scope_name(settings.scope),
-                role.is_draft ? "a draft model" : "no draft model", role.mtp_apart ? "; its MTP head has an output weight of its own and stays dense" : "");
+        LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_SCOPE=%s and this is %s%s\n",
+                flash_head_scope_name(settings.scope),
+                role.is_draft ? "a draft model" : "no draft model", role.mtp_apart
+                ? "; its MTP head has an output weight of its own and stays dense" : "");
         return nullptr;
     }
     try {
@@ -348,7 +360,8 @@ static std::shared_ptr<llama_flash_head> load_or_stay_dense(const llama_model_lo
     return nullptr;
 }
 
-llama_flash_head_loading::llama_flash_head_loading(const llama_model_loader & ml, const llama_model & model) : ml(ml), model(model) {}
+llama_flash_head_loading::llama_flash_head_loading(const llama_model_loader & ml, const llama_model & model)
+        : ml(ml), model(model) {}
 
 llama_flash_head_loading::~llama_flash_head_loading() {
     if (head && head->filling.valid()) {
@@ -427,7 +440,8 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         if (is_replaceable(head, node)) {
             ggml_flash_head_replace_mul_mat(node, &head.sources, &side.params);
             if (head.host) {
-                ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu); // large batches might be offloaded
+                // large batches might be offloaded
+                ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu);
                 ggml_flash_head_set_totals(node, side.statistics ? &side.statistics->totals : nullptr);
             }
         }
@@ -471,7 +485,8 @@ static void count(llama_flash_head & head, bool is_draft, ggml_cgraph * graph) {
     }
 }
 
-void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype, ggml_cgraph * graph) {
+void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype,
+        ggml_cgraph * graph) {
     if (llama_flash_head * head = model.flash_head.get()) {
         count(*head, is_drafts_graph(*head, gtype), graph);
     }

@@ -28,8 +28,8 @@ public:
     llama_flash_head_loading(const llama_model_loader & ml, const llama_model & model);
     ~llama_flash_head_loading(); // waits
 
-    // Called when the tensors of ctx have their data. If the head is one of them, prepares FlashHead for it, and logs in one line
-    // that it is active or why not. Throws std::runtime_error if an environment variable has a bad value.
+    // Called when the tensors of ctx have their data. If the head is one of them, prepares FlashHead for it, and logs
+    // in one line that it is active or why not. Throws std::runtime_error if an environment variable has a bad value.
     void loaded(ggml_context * ctx);
 
     // Waits until all is prepared. Returns nullptr if the head stays dense. Throws like loaded.
@@ -43,9 +43,10 @@ private:
     std::shared_ptr<llama_flash_head> head;
 };
 
-// Turns the products of model's output weight in graph into FLASH_HEAD ops, if FLASHHEAD_SCOPE has what the graph is for:
-// a target, or a draft, which may also use the output weight of its target (cparams.ctx_other).
+// Turns the products of model's output weight in graph into FLASH_HEAD ops, if FLASHHEAD_SCOPE has what the graph is
+// for: a target, or a draft, which may also use the output weight of its target (cparams.ctx_other).
 void llama_flash_head_rewrite(const llama_model & model, const llm_graph_params & params, ggml_cgraph * graph);
 
 // Counts a graph of model that was computed, if the user wants statistics.
-void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype, ggml_cgraph * graph);
+void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype,
+        ggml_cgraph * graph);

@@ -1,8 +1,8 @@
 // FlashHead as a ggml backend in a library of its own, which an unpatched llama.cpp loads by itself.
 //
-// Its one device is an accelerator beside the CPU. llama.cpp asks such devices first whether they want a weight: this one
-// takes the weight of a head whose file has a cluster map, and nothing else. The scheduler then sends it the product with
-// that weight, and only that. See README.md for what this relies on.
+// Its one device is an accelerator beside the CPU. llama.cpp asks such devices first whether they want a weight: this
+// one takes the weight of a head whose file has a cluster map, and nothing else. The scheduler then sends it the
+// product with that weight, and only that. See README.md for what this relies on.
 
 #include "flash-head-buffer.h"
 #include "flash-head-host.h"
@@ -30,7 +30,8 @@ static void flash_head_backend_free(ggml_backend_t backend) {
     delete backend;
 }
 
-// whether a LoRA adapter changes the head of this weight in graph, where the adapter's products mostly lie beside the head's
+// whether a LoRA adapter changes the head of this weight in graph, where the adapter's products mostly lie beside the
+// head's
 static bool has_lora(ggml_cgraph * graph, const ggml_tensor * weight) {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         const ggml_tensor * node = ggml_graph_node(graph, i);
@@ -74,8 +75,8 @@ static enum ggml_status flash_head_backend_graph_compute(ggml_backend_t backend,
     }
 }
 
-// All work is done when a call returns, so there is nothing to record and only others to wait for. Without these, a host
-// with several GPUs would not let them work at once.
+// All work is done when a call returns, so there is nothing to record and only others to wait for. Without these, a
+// host with several GPUs would not let them work at once.
 
 static void flash_head_backend_event_record(ggml_backend_t, ggml_backend_event_t) {
 }
@@ -104,7 +105,8 @@ static const ggml_backend_i flash_head_backend_i = {
 };
 
 static ggml_guid_t flash_head_backend_guid() {
-    static ggml_guid guid = { 0x7b, 0x1e, 0x52, 0xc8, 0x0f, 0x5d, 0x4a, 0x36, 0x9c, 0x21, 0xe4, 0x8a, 0x6d, 0x90, 0x3f, 0xb7 };
+    static ggml_guid guid = { 0x7b, 0x1e, 0x52, 0xc8, 0x0f, 0x5d, 0x4a, 0x36, 0x9c, 0x21, 0xe4, 0x8a, 0x6d, 0x90, 0x3f,
+            0xb7 };
     return &guid;
 }
 
@@ -163,8 +165,8 @@ static bool is_head_product(const ggml_tensor * op) {
         && op->op_params[1] == GGML_HINT_NONE;
 }
 
-// Whether the model that is loading has a head of this weight, and the host all that it takes. What is logged is said each time, as
-// a host may load a model twice, the first time in silence.
+// Whether the model that is loading has a head of this weight, and the host all that it takes. What is logged is said
+// each time, as a host may load a model twice, the first time in silence.
 static bool wants(const ggml_tensor * weight) {
     const flash_head_host & host = flash_head_host_get();
     if (!host.problem.empty()) {
@@ -178,13 +180,16 @@ static bool wants(const ggml_tensor * weight) {
     if (!model->setting_error.empty()) {
         return true; // loading it is what fails, with the error
     }
-    if (host.get_type_traits(model->type)->vec_dot == nullptr || host.get_type_traits(model->settings.centroid_type)->vec_dot == nullptr) {
-        GGML_LOG_WARN("flash_head: the CPU backend has no dot product for %s weights with %s centroids; running dense\n",
+    if (host.get_type_traits(model->type)->vec_dot == nullptr
+            || host.get_type_traits(model->settings.centroid_type)->vec_dot == nullptr) {
+        GGML_LOG_WARN("flash_head: the CPU backend has no dot product for %s weights with %s centroids; running "
+                "dense\n",
                 ggml_type_name(model->type), ggml_type_name(model->settings.centroid_type));
         return false;
     }
     if (flash_head_host_lookup(ggml_version(), ggml_commit()) != FLASH_HEAD_HOST_TRIED) {
-        GGML_LOG_INFO("flash_head: this build of ggml %s (commit %s) is none of those that were tried; its checks at load are passed\n",
+        GGML_LOG_INFO("flash_head: this build of ggml %s (commit %s) is none of those that were tried; its checks at "
+                "load are passed\n",
                 ggml_version(), ggml_commit());
     }
     return true;
@@ -277,7 +282,8 @@ static const char * flash_head_reg_get_name(ggml_backend_reg_t) {
     return NAME;
 }
 
-// Ollama counts the devices that `llama-server --list-devices` prints to number its GPUs, so ours must not be among them.
+// Ollama counts the devices that `llama-server --list-devices` prints to number its GPUs, so ours must not be among
+// them.
 static bool lists_devices() {
     const std::vector<std::string> args = flash_head_process_args();
     return std::find(args.begin(), args.end(), "--list-devices") != args.end();

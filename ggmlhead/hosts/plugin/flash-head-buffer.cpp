@@ -127,7 +127,8 @@ static flash_head_weight * weight_at(const ggml_tensor * tensor, size_t & offset
     return (flash_head_weight *) tensor->extra;
 }
 
-static void flash_head_buffer_set_tensor(ggml_backend_buffer_t, ggml_tensor * tensor, const void * data, size_t offset, size_t size) {
+static void flash_head_buffer_set_tensor(ggml_backend_buffer_t, ggml_tensor * tensor, const void * data, size_t offset,
+        size_t size) {
     size_t at = offset;
     if (flash_head_weight * weight = weight_at(tensor, at)) {
         flash_head_weight_set(*weight, data, at, size);
@@ -136,7 +137,8 @@ static void flash_head_buffer_set_tensor(ggml_backend_buffer_t, ggml_tensor * te
     }
 }
 
-static void flash_head_buffer_get_tensor(ggml_backend_buffer_t, const ggml_tensor * tensor, void * data, size_t offset, size_t size) {
+static void flash_head_buffer_get_tensor(ggml_backend_buffer_t, const ggml_tensor * tensor, void * data, size_t offset,
+        size_t size) {
     size_t at = offset;
     if (const flash_head_weight * weight = weight_at(tensor, at)) {
         flash_head_weight_get(*weight, data, at, size);
@@ -145,7 +147,8 @@ static void flash_head_buffer_get_tensor(ggml_backend_buffer_t, const ggml_tenso
     }
 }
 
-static void flash_head_buffer_memset_tensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor, uint8_t value, size_t offset, size_t size) {
+static void flash_head_buffer_memset_tensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor, uint8_t value,
+        size_t offset, size_t size) {
     const std::vector<uint8_t> bytes(size, value);
     flash_head_buffer_set_tensor(buffer, tensor, bytes.data(), offset, size);
 }

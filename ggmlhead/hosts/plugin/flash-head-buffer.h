@@ -22,6 +22,7 @@ void flash_head_buffer_log_loaded();
 // Whether tensor is, by its name, a weight of a LoRA adapter for the head whose weight is called so.
 bool flash_head_buffer_is_lora(const ggml_tensor * tensor, const char * weight);
 
-// Notes that a graph has a product with tensor, if that is a weight of a LoRA adapter, apart from the product with its head. Such
-// a head stays dense from then on: its graphs do not come here whole, and nothing tells when the adapter is gone.
+// Notes that a graph has a product with tensor, if that is a weight of a LoRA adapter, apart from the product with its
+// head. Such a head stays dense from then on: its graphs do not come here whole, and nothing tells when the adapter is
+// gone.
 void flash_head_buffer_note_lora(const ggml_tensor * tensor);

@@ -12,7 +12,8 @@ std::vector<std::string> flash_head_process_args() {
 }
 
 bool flash_head_file_find(const std::string & path, flash_head_file & file) {
-    HANDLE handle = CreateFileA(path.c_str(), 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING, 0, nullptr);
+    HANDLE handle = CreateFileA(path.c_str(), 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+            OPEN_EXISTING, 0, nullptr);
     if (handle == INVALID_HANDLE_VALUE) {
         return false;
     }
@@ -39,7 +40,8 @@ flash_head_mapping::flash_head_mapping(const std::string & path, uint64_t offset
     GetSystemInfo(&info);
     const uint64_t begin = offset - offset % info.dwAllocationGranularity;
 
-    HANDLE file = CreateFileA(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING, 0, nullptr);
+    HANDLE file = CreateFileA(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+            0, nullptr);
     if (file == INVALID_HANDLE_VALUE) {
         return;
     }

@@ -13,7 +13,8 @@ static bool same_numbers() {
         { GGML_TYPE_Q4_K, "q4_K" }, { GGML_TYPE_Q6_K, "q6_K" }, { GGML_TYPE_BF16, "bf16" },
     };
     static const struct { ggml_op op; const char * name; } ops[] = {
-        { GGML_OP_NONE, "NONE" }, { GGML_OP_MUL_MAT, "MUL_MAT" }, { GGML_OP_RESHAPE, "RESHAPE" }, { GGML_OP_VIEW, "VIEW" },
+        { GGML_OP_NONE, "NONE" }, { GGML_OP_MUL_MAT, "MUL_MAT" }, { GGML_OP_RESHAPE, "RESHAPE" },
+        { GGML_OP_VIEW, "VIEW" },
         { GGML_OP_PERMUTE, "PERMUTE" }, { GGML_OP_TRANSPOSE, "TRANSPOSE" }, { GGML_OP_CUSTOM, "CUSTOM" },
     };
     for (const auto & t : types) {
@@ -43,7 +44,8 @@ static bool same_nodes() {
     ggml_tensor * y = ggml_mul_mat(ctx.get(), a, b);
     ggml_tensor * v = ggml_view_1d(ctx.get(), y, 3, 3*sizeof(float));
     ggml_set_output(y);
-    return y->op == GGML_OP_MUL_MAT && y->src[0] == a && y->src[1] == b && y->src[2] == nullptr && y->ne[0] == 3 && y->ne[1] == 2
+    return y->op == GGML_OP_MUL_MAT && y->src[0] == a && y->src[1] == b && y->src[2] == nullptr && y->ne[0] == 3
+            && y->ne[1] == 2
         && (y->flags & GGML_TENSOR_FLAG_OUTPUT) && v->view_src == y && v->view_offs == 3*sizeof(float);
 }
 
@@ -55,8 +57,10 @@ static bool same_buffers() {
         return false;
     }
     ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    return buft->device == ggml_backend_buft_get_device(buft) && buft->iface.is_host != nullptr && buft->iface.is_host(buft)
-        && buffer->buft == ggml_backend_buffer_get_type(buffer.get()) && buffer->size == ggml_backend_buffer_get_size(buffer.get())
+    return buft->device == ggml_backend_buft_get_device(buft) && buft->iface.is_host != nullptr
+            && buft->iface.is_host(buft)
+        && buffer->buft == ggml_backend_buffer_get_type(buffer.get())
+        && buffer->size == ggml_backend_buffer_get_size(buffer.get())
         && buffer->usage == GGML_BACKEND_BUFFER_USAGE_WEIGHTS
         && buffer->iface.get_base(buffer.get()) == ggml_backend_buffer_get_base(buffer.get());
 }
@@ -80,7 +84,8 @@ static bool same_devices(ggml_backend_dev_t cpu) {
 static bool same_backends(ggml_backend_dev_t cpu) {
     ggml_backend_ptr backend(ggml_backend_dev_init(cpu, nullptr));
     return backend && backend->device == cpu && backend->guid == ggml_backend_guid(backend.get())
-        && backend->iface.graph_compute != nullptr && strcmp(backend->iface.get_name(backend.get()), ggml_backend_name(backend.get())) == 0;
+        && backend->iface.graph_compute != nullptr
+        && strcmp(backend->iface.get_name(backend.get()), ggml_backend_name(backend.get())) == 0;
 }
 
 // the plan of an empty graph, which a library with a larger ggml_cplan may fill beyond ours
@@ -107,7 +112,8 @@ static bool same_dots(const flash_head_host & host) {
     };
     for (const auto & d : dots) {
         const ggml_type_traits_cpu * traits = host.get_type_traits(d.type);
-        if (traits == nullptr || traits->vec_dot == nullptr || traits->vec_dot_type != d.other || traits->nrows < 1 || traits->nrows > 8) {
+        if (traits == nullptr || traits->vec_dot == nullptr || traits->vec_dot_type != d.other || traits->nrows < 1
+                || traits->nrows > 8) {
             return false;
         }
     }

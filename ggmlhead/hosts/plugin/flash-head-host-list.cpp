@@ -45,6 +45,7 @@ std::string flash_head_host_refusal(const std::string & version, const std::stri
     if (value == "1" || flash_head_host_lookup(version, commit) != FLASH_HEAD_HOST_FOREIGN) {
         return "";
     }
-    return "it was not tried with this runtime's ggml " + version + " (commit " + commit + "); update fh-ollama, or set "
+    return "it was not tried with this runtime's ggml " + version + " (commit " + commit
+            + "); update fh-ollama, or set "
         "FLASHHEAD_ANY_HOST=1 to go by the checks at load alone";
 }

@@ -42,10 +42,10 @@ bool flash_head_host_is_patched() {
 
 // The host's threads.
 //
-// Between two parts of a graph the host's threads spin, so that threads of our own would have to share the processors with
-// them: on a machine with as many threads as processors that costs more than the head. The host hands its threads to its
-// CPU backend just before each graph, by a function that it gets from the CPU backend by name; so here it gets ours,
-// which notes them and calls the other. Where a host does not ask by name, ggml starts threads for each head.
+// Between two parts of a graph the host's threads spin, so that threads of our own would have to share the processors
+// with them: on a machine with as many threads as processors that costs more than the head. The host hands its threads
+// to its CPU backend just before each graph, by a function that it gets from the CPU backend by name; so here it gets
+// ours, which notes them and calls the other. Where a host does not ask by name, ggml starts threads for each head.
 
 static decltype(ggml_backend_reg_i::get_proc_address) cpu_get_proc_address = nullptr;
 static decltype(ggml_backend_cpu_set_threadpool)    * cpu_set_threadpool   = nullptr;
@@ -101,7 +101,8 @@ static flash_head_host examine() {
     }
     const std::string difference = flash_head_host_difference(host);
     if (!difference.empty()) {
-        host.problem = "this runtime's ggml " + std::string(ggml_version()) + " (commit " + ggml_commit() + ") has other "
+        host.problem = "this runtime's ggml " + std::string(ggml_version()) + " (commit " + ggml_commit()
+                + ") has other "
             + difference + " than the one that the plug-in was built for; update fh-ollama";
     }
     return host;

@@ -21,8 +21,8 @@ struct flash_head_host {
 // Examines the runtime at the first call, which must come after it has loaded its CPU backend; thread-safe.
 const flash_head_host & flash_head_host_get();
 
-// Notes from now on which threads the host hands to its CPU backend. It changes that backend's table of functions, in this
-// process's memory, so it is called when a weight is taken and not before. The host must have no problem.
+// Notes from now on which threads the host hands to its CPU backend. It changes that backend's table of functions, in
+// this process's memory, so it is called when a weight is taken and not before. The host must have no problem.
 void flash_head_host_watch_threads();
 
 // The threads that the host gave its CPU backend for the graph that this thread computes now; nullptr if it has none of

@@ -36,7 +36,8 @@ static bool is_gguf(const std::string & path) {
     if (file == nullptr) {
         return false;
     }
-    const bool ok = fread(magic, 1, sizeof(magic), file) == sizeof(magic) && memcmp(magic, GGUF_MAGIC, sizeof(magic)) == 0;
+    const bool ok = fread(magic, 1, sizeof(magic), file) == sizeof(magic)
+            && memcmp(magic, GGUF_MAGIC, sizeof(magic)) == 0;
     fclose(file);
     return ok;
 }
@@ -45,7 +46,8 @@ static bool is_gguf(const std::string & path) {
 static bool is_among(const flash_head_file & file, const std::vector<std::string> & paths) {
     return std::any_of(paths.begin(), paths.end(), [&](const std::string & path) {
         flash_head_file other;
-        return flash_head_file_find(path, other) && std::equal(std::begin(file.id), std::end(file.id), std::begin(other.id));
+        return flash_head_file_find(path, other)
+                && std::equal(std::begin(file.id), std::end(file.id), std::begin(other.id));
     });
 }
 
@@ -55,7 +57,8 @@ static bool has_predictors(const gguf_context * gguf) {
     if (arch < 0 || gguf_get_kv_type(gguf, arch) != GGUF_TYPE_STRING) {
         return false;
     }
-    const int64_t layers = gguf_find_key(gguf, (std::string(gguf_get_val_str(gguf, arch)) + ".nextn_predict_layers").c_str());
+    const int64_t layers = gguf_find_key(gguf, (std::string(gguf_get_val_str(gguf, arch))
+            + ".nextn_predict_layers").c_str());
     return layers >= 0 && gguf_get_kv_type(gguf, layers) == GGUF_TYPE_UINT32 && gguf_get_val_u32(gguf, layers) > 0;
 }
 
@@ -110,17 +113,20 @@ struct head_place {
     }
 };
 
-// Finds the head's weight in the first file of a model, whose path opens it and whose name is where it lies, or in the others.
+// Finds the head's weight in the first file of a model, whose path opens it and whose name is where it lies, or in the
+// others.
 static bool find_head(const flash_head_file & first, const gguf_file & gguf, head_place & place) {
     const uint32_t count = flash_head_shard_read(gguf.keys.get()).count;
-    const std::vector<std::string> paths = count > 1 ? flash_head_shard_paths(first.name, count) : std::vector<std::string>();
+    const std::vector<std::string> paths =
+            count > 1 ? flash_head_shard_paths(first.name, count) : std::vector<std::string>();
     for (const char * name : { NAME_OUTPUT, NAME_TOKEN_EMBD }) {
         if (place.look(first.path, gguf, name)) {
             return true;
         }
         for (size_t i = 1; i < paths.size(); i++) {
             place.file = gguf_file(paths[i]);
-            if (place.file.keys && flash_head_shard_read(place.file.keys.get()).index == i && place.look(paths[i], place.file, name)) {
+            if (place.file.keys && flash_head_shard_read(place.file.keys.get()).index == i
+                    && place.look(paths[i], place.file, name)) {
                 return true;
             }
         }
@@ -171,7 +177,8 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
         !flash_head_settings_resolve(model->settings, model->map, model->type, model->n_embd, model->setting_error)) {
         return candidate;
     }
-    const uint64_t offset = gguf_get_data_offset(head.keys) + gguf_get_tensor_offset(head.keys, gguf_find_tensor(head.keys, head.weight->name));
+    const uint64_t offset = gguf_get_data_offset(head.keys)
+            + gguf_get_tensor_offset(head.keys, gguf_find_tensor(head.keys, head.weight->name));
     model->rows = std::make_unique<flash_head_mapping>(head.path, offset, model->n_vocab*head.weight->nb[1]);
     if (model->rows->data == nullptr) {
         candidate.dense = "the file cannot be mapped";
@@ -202,7 +209,8 @@ static std::vector<flash_head_file> candidate_files() {
 static void complain_of_named_model() {
     const char * path = getenv("FLASHHEAD_MODEL");
     if (path != nullptr && *path && !is_gguf(path)) {
-        GGML_LOG_ERROR("flash_head: FLASHHEAD_MODEL names %s, which is no GGUF file that can be read; running dense\n", path);
+        GGML_LOG_ERROR("flash_head: FLASHHEAD_MODEL names %s, which is no GGUF file that can be read; running dense\n",
+                path);
     }
 }
 
@@ -262,10 +270,12 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
             other = &c;
         }
     }
-    // said each time, which is once a load: a host may load a model twice, the first time to see if it fits, and in silence
+    // said each time, which is once a load: a host may load a model twice, the first time to see if it fits, and in
+    // silence
     std::shared_ptr<const flash_head_model> model;
     if (ambiguous) {
-        GGML_LOG_WARN("flash_head: several model files with such a head are open, which one is loading is not known; running dense\n");
+        GGML_LOG_WARN("flash_head: several model files with such a head are open, which one is loading is not known; "
+                "running dense\n");
     } else if (found != nullptr && !found->keys) {
         GGML_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys\n");
     } else if (found != nullptr && !found->dense.empty()) {
@@ -276,7 +286,8 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
         model = found->model;
     } else if (other != nullptr) {
         const flash_head_model & m = *other->model;
-        GGML_LOG_WARN("flash_head: the head in %s is %s [%lld x %lld], that of the runtime %s [%lld x %lld]; running dense\n", m.file.c_str(),
+        GGML_LOG_WARN("flash_head: the head in %s is %s [%lld x %lld], that of the runtime %s [%lld x %lld]; running "
+                "dense\n", m.file.c_str(),
                 ggml_type_name(m.type), (long long) m.n_vocab, (long long) m.n_embd,
                 ggml_type_name(weight->type), (long long) weight->ne[1], (long long) weight->ne[0]);
     } else {

@@ -19,7 +19,8 @@ struct flash_head_model {
     int64_t     n_embd  = 0;
     int64_t     n_vocab = 0;
     bool        is_draft = false;         // this process uses it as a draft model
-    bool        predicts = false;         // it has a head that predicts later tokens (MTP), which may use the same weight
+    // it has a head that predicts later tokens (MTP), which may use the same weight
+    bool        predicts = false;
 
     flash_head_map      map;
     flash_head_settings settings;         // resolved

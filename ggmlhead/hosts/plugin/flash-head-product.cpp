@@ -10,7 +10,8 @@ static const size_t GRAPH_SIZE = 4;
 
 static ggml_context_ptr new_context(flash_head_product & product) {
     product.graph_memory.resize(GRAPH_SIZE*ggml_tensor_overhead() + ggml_graph_overhead_custom(GRAPH_SIZE, false));
-    return ggml_context_ptr(ggml_init({ product.graph_memory.size(), product.graph_memory.data(), /*.no_alloc =*/ true }));
+    return ggml_context_ptr(ggml_init({ product.graph_memory.size(), product.graph_memory.data(),
+            /*.no_alloc =*/ true }));
 }
 
 // computes node on the threads that compute the rest of the model
@@ -27,7 +28,8 @@ static enum ggml_status run(flash_head_product & product, ggml_context * ctx, gg
 }
 
 // a matrix of which the rows lie elsewhere, nb1 bytes apart
-static ggml_tensor * view_of(ggml_context * ctx, ggml_type type, int64_t ne0, int64_t ne1, size_t nb1, const void * data) {
+static ggml_tensor * view_of(ggml_context * ctx, ggml_type type, int64_t ne0, int64_t ne1, size_t nb1,
+        const void * data) {
     ggml_tensor * t = ggml_new_tensor_2d(ctx, type, ne0, ne1);
     t->nb[1] = nb1;
     t->nb[2] = t->nb[3] = nb1*ne1;
@@ -60,7 +62,8 @@ static void compute_part(ggml_tensor * logits, int ith, int nth, void * data) {
     const sparse_product * s = (const sparse_product *) data;
     sparse_barrier barrier = { &s->product->barrier, nth };
     flash_head_counts counts = {};
-    flash_head_compute(&s->head, &s->params, (const float *) s->x->data, s->x->nb[1], (float *) logits->data, logits->nb[1],
+    flash_head_compute(&s->head, &s->params, (const float *) s->x->data, s->x->nb[1], (float *) logits->data,
+            logits->nb[1],
             s->x->ne[1], s->product->work.data(), { ith, nth, wait_at, &barrier, s->totals ? &counts : nullptr });
     if (s->totals) {
         s->totals->add(counts);
@@ -69,7 +72,8 @@ static void compute_part(ggml_tensor * logits, int ith, int nth, void * data) {
 
 // by retrieval; n_probe of all clusters is exact. totals are added to, or nullptr.
 static enum ggml_status compute_sparse(
-        flash_head_product & product, const flash_head_weight & weight, int32_t n_probe, ggml_tensor * node, flash_head_totals * totals) {
+        flash_head_product & product, const flash_head_weight & weight, int32_t n_probe, ggml_tensor * node,
+        flash_head_totals * totals) {
     const flash_head_model & model = *weight.model;
     const ggml_tensor      * x     = node->src[1];
 
@@ -107,13 +111,15 @@ static enum ggml_status compute_sparse(
     }
     ggml_context_ptr ctx = new_context(product);
     ggml_tensor * none   = nullptr;
-    ggml_tensor * logits = ggml_custom_4d(ctx.get(), GGML_TYPE_F32, node->ne[0], node->ne[1], 1, 1, &none, 0, compute_part, GGML_N_TASKS_MAX, &s);
+    ggml_tensor * logits = ggml_custom_4d(ctx.get(), GGML_TYPE_F32, node->ne[0], node->ne[1], 1, 1, &none, 0,
+            compute_part, GGML_N_TASKS_MAX, &s);
     logits->data = node->data;
     return run(product, ctx.get(), logits);
 }
 
 // as the host would, with the weight's rows at data
-static enum ggml_status compute_as_host(flash_head_product & product, const ggml_tensor * weight, size_t row_size, const void * data, ggml_tensor * node) {
+static enum ggml_status compute_as_host(flash_head_product & product, const ggml_tensor * weight, size_t row_size,
+        const void * data, ggml_tensor * node) {
     const ggml_tensor * x = node->src[1];
 
     ggml_context_ptr ctx = new_context(product);
@@ -129,7 +135,8 @@ enum ggml_status flash_head_product_compute_plain(flash_head_product & product, 
     return compute_as_host(product, node->src[0], node->src[0]->nb[1], node->src[0]->data, node);
 }
 
-static enum ggml_status compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node, bool dense) {
+static enum ggml_status compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node,
+        bool dense) {
     const flash_head_model & model = *weight.model;
 
     if (weight.differs && weight.failed) {
@@ -139,18 +146,22 @@ static enum ggml_status compute(flash_head_product & product, flash_head_weight 
         return compute_sparse(product, weight, (int32_t) model.map.n_cluster, node, nullptr);
     }
     if (dense) {
-        return compute_as_host(product, node->src[0], weight.row_size, model.rows->data, node); // as they are in the file
+        // as they are in the file
+        return compute_as_host(product, node->src[0], weight.row_size, model.rows->data, node);
     }
-    return compute_sparse(product, weight, model.settings.n_probe, node, weight.statistics ? &weight.statistics->totals : nullptr);
+    return compute_sparse(product, weight, model.settings.n_probe, node,
+            weight.statistics ? &weight.statistics->totals : nullptr);
 }
 
-enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node, bool lora) {
+enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight,
+        ggml_tensor * node, bool lora) {
     const int32_t max_rows = weight.model->settings.max_rows;
     flash_head_weight_prepare(weight);
     if (lora) {
         flash_head_weight_say_lora(weight);
     }
-    const bool dense = weight.differs || weight.failed || weight.lora || lora || (max_rows > 0 && node->ne[1] > max_rows);
+    const bool dense = weight.differs || weight.failed || weight.lora || lora
+            || (max_rows > 0 && node->ne[1] > max_rows);
     const enum ggml_status status = compute(product, weight, node, dense);
     if (weight.statistics) {
         weight.statistics->add(node->ne[1], dense);

@@ -25,7 +25,8 @@ struct flash_head_product {
 
 // node, a MUL_MAT F32 [n_vocab, n] of weight and F32 activations [n_embd, n], as the settings want it: by retrieval, or
 // densely for more rows than they allow and where a LoRA adapter changes the head. May throw.
-enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight, ggml_tensor * node, bool lora);
+enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight,
+        ggml_tensor * node, bool lora);
 
 // node, a MUL_MAT F32 of any other weight and F32 activations, by the host's CPU library. May throw.
 enum ggml_status flash_head_product_compute_plain(flash_head_product & product, ggml_tensor * node);

@@ -1,7 +1,7 @@
 #pragma once
 
-// A model in several files, as llama.cpp's llama-gguf-split makes them: NAME-00001-of-00003.gguf has the keys, each file some of
-// the tensors.
+// A model in several files, as llama.cpp's llama-gguf-split makes them: NAME-00001-of-00003.gguf has the keys, each
+// file some of the tensors.
 
 #include "gguf.h"
 

@@ -29,8 +29,10 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
     }
 }
 
-// calls piece(place in rows, place in the weight by token, bytes) for every row that offset .. offset + size - 1 touches
-template <typename F> static void for_rows(const flash_head_weight & weight, size_t offset, size_t size, const F & piece) {
+// calls piece(place in rows, place in the weight by token, bytes) for every row that offset .. offset + size - 1
+// touches
+template <typename F> static void for_rows(const flash_head_weight & weight, size_t offset, size_t size,
+        const F & piece) {
     while (size > 0) {
         const size_t token = offset/weight.row_size;
         const size_t skip  = offset%weight.row_size;
@@ -59,7 +61,8 @@ void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t
         }
     });
     if (!same && !weight.differs.exchange(true)) {
-        GGML_LOG_WARN("flash_head: the rows of %s are not those of %s; running dense\n", weight.model->weight.c_str(), weight.model->file.c_str());
+        GGML_LOG_WARN("flash_head: the rows of %s are not those of %s; running dense\n", weight.model->weight.c_str(),
+                weight.model->file.c_str());
     }
     // the rows are here now: what the file has of them need not be in memory too
     flash_head_pages_release(data, size);
@@ -94,7 +97,8 @@ static void derive(flash_head_weight & weight) {
     flash_head_build(map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd, model.settings.centroid_type,
             centroids, map.rank > 0 ? weight.sketch.data() : nullptr, nullptr, flash_head_build_threads());
     if (weight.grouped) {
-        flash_head_build_groups(centroids, map.n_cluster, model.n_embd, weight.centroids.data(), flash_head_build_threads());
+        flash_head_build_groups(centroids, map.n_cluster, model.n_embd, weight.centroids.data(),
+                flash_head_build_threads());
     }
 }
 
@@ -113,7 +117,8 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
         weight.failed = true;
         weight.centroids = {};
         weight.sketch    = {};
-        GGML_LOG_WARN("flash_head: no memory for the centroids of %s (%s); running dense\n", weight.model->weight.c_str(), e.what());
+        GGML_LOG_WARN("flash_head: no memory for the centroids of %s (%s); running dense\n",
+                weight.model->weight.c_str(), e.what());
     }
 }
 
@@ -126,9 +131,12 @@ void flash_head_weight_say_lora(flash_head_weight & weight) {
 std::string flash_head_weight_summary(const flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
     const flash_head_map   & map   = model.map;
-    const size_t numbers = map.cluster.size() + map.position.size() + map.tokens.size() + map.offsets.size() + map.pinned.size()
+    const size_t numbers = map.cluster.size() + map.position.size() + map.tokens.size() + map.offsets.size()
+            + map.pinned.size()
                          + map.sketch_rows.size() + map.sketch_activations.size() + weight.projection.size();
-    const bool with_mtp = model.predicts && !model.is_draft && model.settings.scope == FLASH_HEAD_SCOPE_TARGET; // not told apart here
+    // not told apart here
+    const bool with_mtp = model.predicts && !model.is_draft && model.settings.scope == FLASH_HEAD_SCOPE_TARGET;
     return flash_head_summary("CPU", model.weight.c_str(), map, model.settings,
-            with_mtp ? "rows in cluster order, MTP head included" : "rows in cluster order", weight.centroids.size() + weight.sketch.size() + 4*numbers);
+            with_mtp ? "rows in cluster order, MTP head included" : "rows in cluster order", weight.centroids.size()
+            + weight.sketch.size() + 4*numbers);
 }

@@ -38,7 +38,8 @@ struct flash_head_weight {
 void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t offset, size_t size);
 void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t offset, size_t size);
 
-// Computes centroids and sketch if rows were written since they were. Without the memory for them the weight has failed.
+// Computes centroids and sketch if rows were written since they were. Without the memory for them the weight has
+// failed.
 void flash_head_weight_prepare(flash_head_weight & weight);
 
 // Logs once that an adapter changes the head.

@@ -6,11 +6,7 @@
 
 #include <math.h>
 
-static const size_t GUARD_SIZE      = 256;
-static const size_t MAX_SHARED_SIZE = 48*1024; // that a block of any GPU has
-
-// dynamic shared memory, as the kernels declare it, and a guard
-alignas(16) char flash_head_shared[MAX_SHARED_SIZE + GUARD_SIZE];
+static const size_t GUARD_SIZE = 256;
 
 static lanes_order order = LANES_FORWARD;
 
@@ -29,33 +25,17 @@ static void check_guard(const void * p, const char * what) {
     }
 }
 
-void standin_launch(dim3 blocks, dim3 threads, size_t shared_size, const std::function<void()> & body) {
-    if (shared_size > MAX_SHARED_SIZE) {
-        fail("a kernel asks for more shared memory than a block has");
-    }
-    const auto guard = [&] { check_guard(flash_head_shared + shared_size, "a kernel wrote beyond its shared memory"); };
-    memset(flash_head_shared, 0xff, sizeof(flash_head_shared));
-
+void standin_launch(dim3 blocks, dim3 threads, const std::function<void()> & body) {
     lanes_grid grid;
     grid.blocks    = { blocks.x,  blocks.y,  blocks.z };
     grid.threads   = { threads.x, threads.y, threads.z };
     grid.warp_size = STANDIN_WARP_SIZE;
     grid.order     = order;
-    int64_t running = -1;
-    lanes_run(grid, [&] {
-        const lanes_dim & b = lanes_here().block;
-        const int64_t block = ((int64_t) b.z*blocks.y + b.y)*blocks.x + b.x;
-        if (block != running) { // the first thread of a block that runs
-            guard();
-            memset(flash_head_shared, 0xff, shared_size);
-            running = block;
-        }
-        body();
-    });
-    guard();
+    lanes_run(grid, body);
 }
 
-// --- what ggml-cuda.cu has -------------------------------------------------------------------------------------------------
+// --- what ggml-cuda.cu has
+//  -------------------------------------------------------------------------------------------------
 
 static ggml_cuda_device_info make_info() {
     ggml_cuda_device_info info;
@@ -113,7 +93,8 @@ void quantize_row_q8_1_cuda(
         const float d = amax/127.0f;
         for (int64_t j = 0; j < QK8_1; j++) {
             const float v = column + j < ne00 ? roundf(x[row*s01 + column + j]/d) : 0.0f;
-            y[i].qs[j] = amax == 0.0f || !(fabsf(v) <= 127.0f) ? 0 : (int8_t) v; // a GPU makes 0 of what is not a number
+            // a GPU makes 0 of what is not a number
+            y[i].qs[j] = amax == 0.0f || !(fabsf(v) <= 127.0f) ? 0 : (int8_t) v;
         }
         y[i].ds = make_half2(d, sum);
     }

@@ -1,8 +1,7 @@
 #pragma once
 
-// Runs the CUDA kernels on a CPU, for tests where there is no GPU: the stand-in headers in include/ make them C++, lanes.h their
-// threads. Work memory is filled with NaN and followed by a guard, and so is shared memory for each block; what is written beyond them ends
-// the program.
+// Runs the CUDA kernels on a CPU, for tests where there is no GPU: the stand-in headers in include/ make them C++,
+// lanes.h their threads. Work memory is filled with NaN and followed by a guard; what is written beyond them ends the program.
 
 #include "../lanes/lanes.h"
 

@@ -1,9 +1,11 @@
-// Tests of the CUDA kernels without a GPU: their very source, compiled for the CPU (standin.h), against the CPU's op, a plain reference and
-// the dense product. What only a GPU shows is not tested here: real races, memory that is not the host's, speed.
+// Tests of the CUDA kernels without a GPU: their very source, compiled for the CPU (standin.h), against the CPU's op, a
+// plain reference and the dense product. What only a GPU shows is not tested here: real races, memory that is not the
+// host's, speed.
 
 #include "standin.h"
 
-#include "../../ggml/cuda/flash-head-threshold.cuh" // before the core's headers, of which it makes functions for the device
+// before the core's headers, whose functions it makes functions of the device
+#include "../../ggml/cuda/flash-head-threshold.cuh"
 #include "../../ggml/cuda/flash-head.cuh"
 
 #include "../op-test.h"
@@ -30,9 +32,10 @@ static op_device standin() {
     return device;
 }
 
-// Every logit is the CPU's, but for the order of sums, and but for n_free tokens of a row that may as well be selected as not. For types that
-// the CPU does not round activations for.
-static void check_same(const head_fixture & h, const ggml_flash_head_params & params, int64_t n_rows, int64_t n_free = 0) {
+// Every logit is the CPU's, but for the order of sums, and but for n_free tokens of a row that may as well be selected
+// as not. For types that the CPU does not round activations for.
+static void check_same(const head_fixture & h, const ggml_flash_head_params & params, int64_t n_rows,
+        int64_t n_free = 0) {
     const std::vector<float> x        = random_rows(n_rows, h.shape.n_embd, 11);
     const std::vector<float> expected = h.run(cpu, x, params);
     const std::vector<float> got      = h.run(standin(), x, params);
@@ -44,14 +47,17 @@ static void check_same(const head_fixture & h, const ggml_flash_head_params & pa
         size  = std::max(size, (double) fabs(expected[i]));
         n_off += !(d < 1e-3);
     }
-    check(n_off <= n_free*n_rows, "%s/%s D=%d K=%d rank %d P=%d mode %d, %d rows: %d logits differ by up to %g of %g", ggml_type_name(h.shape.type),
-            ggml_type_name(h.shape.centroid_type), (int) h.shape.n_embd, (int) h.shape.n_cluster, h.shape.rank, params.n_probe, params.mode,
+    check(n_off <= n_free*n_rows, "%s/%s D=%d K=%d rank %d P=%d mode %d, %d rows: %d logits differ by up to %g of %g",
+            ggml_type_name(h.shape.type),
+            ggml_type_name(h.shape.centroid_type), (int) h.shape.n_embd, (int) h.shape.n_cluster, h.shape.rank,
+            params.n_probe, params.mode,
             (int) n_rows, n_off, worst, size);
 }
 
 static void test_same_as_cpu() {
     for (int64_t n_embd : { 33, 256 }) {
-        const head_fixture h({ n_embd, 777, 61, GGML_TYPE_F32, GGML_TYPE_F32, 9, /*equal =*/ false, /*ordered =*/ false }, cpu);
+        const head_fixture h({ n_embd, 777, 61, GGML_TYPE_F32, GGML_TYPE_F32, 9, /*equal =*/ false,
+                /*ordered =*/ false }, cpu);
         for (int64_t n_rows : { 1, 3, 8, 9 }) {
             check_same(h, top(7), n_rows);
         }
@@ -67,7 +73,8 @@ static void test_same_sketch() {
         shape.rank = rank;
         const head_fixture h(shape, cpu);
         for (int32_t n_probe : { 1, 9, 60, 80 }) { // all estimates are looked at, and a sample
-            const flash_head_sample s = flash_head_sample_of(shape.n_vocab, (n_probe*shape.n_vocab + shape.n_cluster - 1)/shape.n_cluster);
+            const flash_head_sample s =
+                    flash_head_sample_of(shape.n_vocab, (n_probe*shape.n_vocab + shape.n_cluster - 1)/shape.n_cluster);
             for (int64_t n_rows : { 1, 3 }) {
                 check_same(h, top(n_probe), n_rows, 2*s.slack*s.stride);
             }
@@ -84,11 +91,13 @@ static void test_draws_same() {
     const std::vector<float> many = draw_head::rows(100, 2), one = draw_head::rows(1, 1);
     for (int32_t n = 1; n <= 3; n++) {
         const ggml_flash_head_params params = { n, GGML_FLASH_HEAD_SAMPLE, 0.8f, 5, 0 };
-        check(draw_head::sets(h.run(device, many, params)) == draw_head::sets(h.run(cpu, many, params)), "%d of 6 clusters: other draws than the CPU's", n);
+        check(draw_head::sets(h.run(device, many, params)) == draw_head::sets(h.run(cpu, many, params)),
+                "%d of 6 clusters: other draws than the CPU's", n);
     }
     for (uint32_t seed = 0; seed < 30; seed++) {
         const ggml_flash_head_params params = { 2, GGML_FLASH_HEAD_SAMPLE, 0.8f, seed, 0 };
-        check(draw_head::sets(h.run(device, one, params)) == draw_head::sets(h.run(cpu, one, params)), "seed %u: other draws than the CPU's", seed);
+        check(draw_head::sets(h.run(device, one, params)) == draw_head::sets(h.run(cpu, one, params)),
+                "seed %u: other draws than the CPU's", seed);
     }
 }
 
@@ -103,7 +112,8 @@ static void test_noise() {
         const long double u = ((long double) bits + 0.5L)/4503599627370496.0L;
         const double expected = (double) -logl(-log1pl(-(1.0L - u)));
         const double got = flash_head_draw_gumbel_float(bits);
-        check(fabs(got - expected) <= 1e-6*std::max(1.0, fabs(expected)), "noise of %llx: %.9g, not %.9g", (unsigned long long) bits, got, expected);
+        check(fabs(got - expected) <= 1e-6*std::max(1.0, fabs(expected)), "noise of %llx: %.9g, not %.9g",
+                (unsigned long long) bits, got, expected);
     }
 }
 
@@ -114,18 +124,21 @@ static void check_threshold(const char * what, std::vector<int> keys, int n, int
     call.keys      = keys.data();
     call.n_keys    = keys.size();
     call.threshold = &t;
-    const ggml_cuda_kernel_launch_params params(dim3(1, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), sizeof(flash_head_select_shared), nullptr);
+    const ggml_cuda_kernel_launch_params params(dim3(1, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), 0, nullptr);
     ggml_cuda_kernel_launch(flash_head_find_threshold, params, call, (int) keys.size(), n, slack);
 
     std::vector<int> order(keys.size());
     for (size_t i = 0; i < order.size(); i++) { order[i] = (int) i; }
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return keys[a] > keys[b]; });
     int n_selected = 0;
-    while (n_selected < (int) keys.size() && flash_head_selected(t, keys[order[n_selected]], order[n_selected])) { n_selected++; }
+    while (n_selected < (int) keys.size() && flash_head_selected(t, keys[order[n_selected]], order[n_selected])) {
+        n_selected++;
+    }
     int n_all = 0;
     for (size_t i = 0; i < keys.size(); i++) { n_all += flash_head_selected(t, keys[i], (int) i); }
     check(n_all == n_selected, "%s: %d keys are selected, of which %d are the best", what, n_all, n_selected);
-    check(n_selected >= n && n_selected <= n + slack, "%s: %d of %d keys are selected, not %d and at most %d more", what, n_selected, (int) keys.size(), n, slack);
+    check(n_selected >= n && n_selected <= n + slack, "%s: %d of %d keys are selected, not %d and at most %d more",
+            what, n_selected, (int) keys.size(), n, slack);
 }
 
 static void test_threshold() {
@@ -210,7 +223,8 @@ int main() {
     }
     setvbuf(stdout, nullptr, _IOLBF, 0); // what failed is seen even if a kernel ends the program
     ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(ggml_backend_get_device(cpu));
-    const auto set_n_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads");
+    const auto set_n_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg,
+            "ggml_backend_set_n_threads");
     set_n_threads(cpu, 1);
 
     test_noise();

@@ -26,7 +26,8 @@ static const char * name_of(state s) {
     return names[s];
 }
 
-// What a warp exchanges. A lane may give its next value while another still reads the last ones, so they are kept twice.
+// What a warp exchanges. A lane may give its next value while another still reads the last ones, so they are kept
+// twice.
 struct warp {
     int     waiting = 0;
     int     turn    = 0;
@@ -156,7 +157,8 @@ static void stuck(const lanes_grid & grid) {
         n[f.now]++;
     }
     const lanes_dim & b = fibers[0].position.block;
-    fprintf(stderr, "lanes: block (%u, %u, %u) of (%u, %u, %u) is stuck:", b.x, b.y, b.z, grid.blocks.x, grid.blocks.y, grid.blocks.z);
+    fprintf(stderr, "lanes: block (%u, %u, %u) of (%u, %u, %u) is stuck:", b.x, b.y, b.z, grid.blocks.x, grid.blocks.y,
+            grid.blocks.z);
     for (int s = READY; s <= DONE; s++) {
         if (n[s] > 0) {
             fprintf(stderr, " %d threads %s;", n[s], name_of((state) s));
@@ -200,7 +202,8 @@ static void start_block(const lanes_grid & grid, lanes_dim block) {
     }
     const lanes_dim & t = grid.threads;
     for (unsigned i = 0; i < fibers.size(); i++) {
-        fibers[i].position = { grid.blocks, t, block, { i % t.x, i/t.x % t.y, i/t.x/t.y }, (int) i, (int) i % warp_size, warp_size };
+        fibers[i].position = { grid.blocks, t, block, { i % t.x, i/t.x % t.y, i/t.x/t.y }, (int) i, (int) i % warp_size,
+                warp_size };
         start_fiber(fibers[i]);
     }
 }
@@ -208,7 +211,8 @@ static void start_block(const lanes_grid & grid, lanes_dim block) {
 void lanes_run(const lanes_grid & grid, const std::function<void()> & body) {
     const size_t n = (size_t) grid.threads.x*grid.threads.y*grid.threads.z;
     if (n == 0 || n > 1024 || grid.warp_size > MAX_WARP_SIZE || grid.blocks.y > 65535 || grid.blocks.z > 65535) {
-        fprintf(stderr, "lanes: no GPU runs %zu threads a block in (%u, %u, %u) blocks\n", n, grid.blocks.x, grid.blocks.y, grid.blocks.z);
+        fprintf(stderr, "lanes: no GPU runs %zu threads a block in (%u, %u, %u) blocks\n", n, grid.blocks.x,
+                grid.blocks.y, grid.blocks.z);
         abort();
     }
     kernel    = &body;

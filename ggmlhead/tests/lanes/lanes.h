@@ -1,11 +1,12 @@
 #pragma once
 
-// Runs a GPU's grid on one thread of the CPU, for tests of kernels where there is no GPU: its blocks one after the other, the
-// threads of a block as fibers that wait for each other at barriers and exchange values within a warp (Metal: simdgroup).
+// Runs a GPU's grid on one thread of the CPU, for tests of kernels where there is no GPU: its blocks one after the
+// other, the threads of a block as fibers that wait for each other at barriers and exchange values within a warp
+// (Metal: simdgroup).
 //
-// A thread runs until it waits. Which of the ready ones goes on is up to an order: a kernel that lacks a barrier is right in one
-// order and wrong in another, so tests run in several. Waiting where not all can come, as a thread of the block has
-// returned or waits elsewhere, is undefined on a GPU; here it ends the program with a message.
+// A thread runs until it waits. Which of the ready ones goes on is up to an order: a kernel that lacks a barrier is
+// right in one order and wrong in another, so tests run in several. Waiting where not all can come, as a thread of the
+// block has returned or waits elsewhere, is undefined on a GPU; here it ends the program with a message.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,7 +31,8 @@ struct lanes_grid {
     lanes_order order       = LANES_FORWARD;
 };
 
-// Runs body in every thread of the grid. Each block finds its dynamic shared memory filled with 0xff bytes, which are NaN.
+// Runs body in every thread of the grid. Each block finds its dynamic shared memory filled with 0xff bytes, which are
+// NaN.
 void lanes_run(const lanes_grid & grid, const std::function<void()> & body);
 
 // Of the running thread; below, too.
@@ -48,8 +50,8 @@ void * lanes_shared(); // the block's dynamic shared memory, aligned to 128 byte
 void lanes_block_barrier();
 void lanes_warp_barrier();
 
-// Gives value, of at most 16 bytes, to the other lanes of the warp, and returns with what each of them gave: values[lane] for all lanes of the
-// warp, 16 bytes each. Valid until this thread's next exchange.
+// Gives value, of at most 16 bytes, to the other lanes of the warp, and returns with what each of them gave:
+// values[lane] for all lanes of the warp, 16 bytes each. Valid until this thread's next exchange.
 const uint8_t (* lanes_exchange(const void * value, size_t size))[16];
 
 // The value that lane `from` of the warp gives in this call.

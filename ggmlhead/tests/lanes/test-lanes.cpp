@@ -62,10 +62,12 @@ static void test_exchange() {
                 const int first = p.rank - p.lane;
                 for (int step = warp_size/2; step > 0; step /= 2) { // one exchange right after the other
                     const int other = lanes_from(p.rank, p.lane ^ step);
-                    check(other == first + (p.lane ^ step), "lane %d got %d from lane %d", p.lane, other, p.lane ^ step);
+                    check(other == first + (p.lane ^ step), "lane %d got %d from lane %d", p.lane, other,
+                            p.lane ^ step);
                 }
                 const uint64_t odd = lanes_ballot(p.lane & 1);
-                check(odd == (warp_size == 64 ? 0xaaaaaaaaaaaaaaaaull : 0xaaaaaaaaull), "the ballot is %llx", (unsigned long long) odd);
+                check(odd == (warp_size == 64 ? 0xaaaaaaaaaaaaaaaaull : 0xaaaaaaaaull), "the ballot is %llx",
+                        (unsigned long long) odd);
             });
         }
     }
@@ -85,9 +87,12 @@ static bool ends(const std::function<void()> & body) {
 }
 
 static void test_stuck() {
-    check(!ends([] { lanes_block_barrier(); }),                                      "a barrier for all ends the program");
-    check(ends([] { if (lanes_here().rank > 0) { lanes_block_barrier(); } }),        "a thread that returned is not missed at a barrier");
-    check(ends([] { if (lanes_here().lane != 5) { lanes_warp_barrier(); } }),        "a lane that returned is not missed in its warp");
+    check(!ends([] { lanes_block_barrier(); }),
+            "a barrier for all ends the program");
+    check(ends([] { if (lanes_here().rank > 0) { lanes_block_barrier(); } }),
+            "a thread that returned is not missed at a barrier");
+    check(ends([] { if (lanes_here().lane != 5) { lanes_warp_barrier(); } }),
+            "a lane that returned is not missed in its warp");
     check(ends([] { lanes_here().rank < 32 ? lanes_block_barrier() : lanes_warp_barrier(); lanes_warp_barrier(); }),
             "warps that wait in different places go on");
 }

@@ -16,7 +16,8 @@ void         ggml_metal_free(ggml_metal_t ctx)        { delete ctx; }
 const char * ggml_metal_get_name(ggml_metal_t) { return "MTL"; }
 
 ggml_status ggml_metal_graph_compute(ggml_metal_t ctx, ggml_cgraph * gf) {
-    ggml_metal_op_t op = ggml_metal_op_init(ctx->dev, nullptr, gf, ggml_metal_device_get_fusion_info(ctx->dev), 0, gf->n_nodes,
+    ggml_metal_op_t op = ggml_metal_op_init(ctx->dev, nullptr, gf, ggml_metal_device_get_fusion_info(ctx->dev), 0,
+            gf->n_nodes,
             /*use_concurrency =*/ true, /*use_capture =*/ false, /*debug_graph =*/ 0);
     for (int i = 0; i < ggml_metal_op_n_nodes(op); ) {
         i += ggml_metal_op_encode(op, i);

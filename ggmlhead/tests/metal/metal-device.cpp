@@ -1,8 +1,8 @@
-// A Metal device without Metal: what ggml-metal-device.m does, on memory of the host and kernels that are functions of this
-// process. What ggml-metal calls of it, but never for FLASH_HEAD, ends the program.
+// A Metal device without Metal: what ggml-metal-device.m does, on memory of the host and kernels that are functions of
+// this process. What ggml-metal calls of it, but never for FLASH_HEAD, ends the program.
 //
-// Stricter than a GPU in what FLASH_HEAD can get wrong: what is bound is forgotten with the next pipeline, launches between two barriers run in
-// the reverse order, buffers begin as NaN and end with bytes that must stay as they are.
+// Stricter than a GPU in what FLASH_HEAD can get wrong: what is bound is forgotten with the next pipeline, launches
+// between two barriers run in the reverse order, buffers begin as NaN and end with bytes that must stay as they are.
 
 #include "metal-device.h"
 
@@ -102,7 +102,8 @@ ggml_metal_pipeline_with_params ggml_metal_library_get_pipeline(ggml_metal_libra
     return result;
 }
 
-ggml_metal_pipeline_with_params ggml_metal_library_compile_pipeline(ggml_metal_library_t lib, const char * base, const char * name, ggml_metal_cv_t cv) {
+ggml_metal_pipeline_with_params ggml_metal_library_compile_pipeline(ggml_metal_library_t lib, const char * base,
+        const char * name, ggml_metal_cv_t cv) {
     const auto found = metal_kernels().find(base);
     if (found == metal_kernels().end()) {
         fail("there is no kernel %s", base);
@@ -173,10 +174,12 @@ void ggml_metal_encoder_set_threadgroup_memory_size(ggml_metal_encoder_t enc, si
     enc->shared_size = size;
 }
 
-void ggml_metal_encoder_dispatch_threadgroups(ggml_metal_encoder_t enc, int tg0, int tg1, int tg2, int tptg0, int tptg1, int tptg2) {
+void ggml_metal_encoder_dispatch_threadgroups(ggml_metal_encoder_t enc, int tg0, int tg1, int tg2, int tptg0, int tptg1,
+        int tptg2) {
     const ggml_metal_pipeline & p = *enc->pipeline;
     if (enc->bindings.size() != p.kernel->n_buffers || p.kernel->shared != (enc->shared_size > 0)) {
-        fail("%s has %zu buffers and %zu bytes of threadgroup memory", p.name.c_str(), enc->bindings.size(), enc->shared_size);
+        fail("%s has %zu buffers and %zu bytes of threadgroup memory", p.name.c_str(), enc->bindings.size(),
+                enc->shared_size);
     }
     for (void * b : enc->bindings) {
         if (b == nullptr) {

@@ -35,7 +35,8 @@ static bool make_centroids(const fhc_weight & w, const flash_head_map & map, enu
 }
 
 // Second moment of what rows of the weight differ by from their centroids, in units of the greatest weight.
-static void residual_moment(fhc_products * p, const fhc_head & head, int64_t n, const std::function<void(double)> & progress, fhc_matrix * out) {
+static void residual_moment(fhc_products * p, const fhc_head & head, int64_t n,
+        const std::function<void(double)> & progress, fhc_matrix * out) {
     const fhc_weight & w     = *head.weight;
     const int64_t      d     = w.info.n_cols;
     const double       scale = w.most > 0.0f ? 1.0/w.most : 1.0;
@@ -54,11 +55,13 @@ struct stages {
     const fhc_calibrate_params & params;
     double moment, residuals, directions, records;    // products of two numbers
 
-    stages(const fhc_calibrate_params & params, int64_t d, int64_t n_rows, int64_t n_residuals, int64_t n_hidden) : params(params) {
+    stages(const fhc_calibrate_params & params, int64_t d, int64_t n_rows, int64_t n_residuals, int64_t n_hidden)
+            : params(params) {
         const double on = params.rank > 0 ? 1.0 : 0.0;
         moment     = on*d*d*params.fit/2;
         residuals  = on*d*d*n_residuals/2;
-        directions = on*d*d*(d/6.0 + 40.0*params.rank) + 8.0*d*n_rows*params.rank;    // the latter for the sketch's factors
+        // the latter for the sketch's factors
+        directions = on*d*d*(d/6.0 + 40.0*params.rank) + 8.0*d*n_rows*params.rank;
         records    = 1.2*d*n_rows*n_hidden;
     }
     std::function<void(double)> stage(const char * name, double before, double own) const {
@@ -71,7 +74,8 @@ struct stages {
     }
 };
 
-bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters, const fhc_matrix & hidden,
+bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters,
+        const fhc_matrix & hidden,
         const fhc_calibrate_params & params, flash_head_pool * pool, fhc_calibration * out, std::string * error) {
     const int64_t d           = weight.info.n_cols;
     const int64_t n_rows      = weight.info.n_rows;
@@ -104,11 +108,13 @@ bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & clus
         map.sketch_rows        = out->directions.rows;
         map.sketch_activations = out->directions.activations;
         head.sketch.resize(flash_head_sketch_n_groups(n_rows)*flash_head_sketch_group_size(map.rank));
-        flash_head_build_sketch(map, weight.data.data, FLASH_HEAD_BY_TOKEN, weight.info.type, d, params.centroid_type, centroids.data(),
+        flash_head_build_sketch(map, weight.data.data, FLASH_HEAD_BY_TOKEN, weight.info.type, d, params.centroid_type,
+                centroids.data(),
                 head.sketch.data(), n_threads);
         head.activations.resize(d*map.rank);
         flash_head_transpose(map.sketch_activations, map.rank, head.activations.data());
     }
-    return fhc_records_make(&products, head, hidden, part.stage("records", part.moment + part.residuals + part.directions, part.records),
+    return fhc_records_make(&products, head, hidden, part.stage("records",
+            part.moment + part.residuals + part.directions, part.records),
             &out->records, error);
 }

@@ -38,7 +38,8 @@ static bool factor_diagonal(fhc_matrix * a, int64_t k, int64_t n, std::vector<do
     return true;
 }
 
-// Solves for one row of the factor, below a diagonal block given as its transpose: row [n] is a's before, the factor's after.
+// Solves for one row of the factor, below a diagonal block given as its transpose: row [n] is a's before, the factor's
+// after.
 static void solve_row(const std::vector<double> & turned, int64_t n, float * row) {
     double x[FHC_COLUMNS];
     std::copy_n(row, n, x);

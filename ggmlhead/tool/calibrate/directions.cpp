@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-void fhc_hidden_moment(fhc_products * p, const fhc_matrix & hidden, int64_t n, const std::function<void(double)> & progress, fhc_matrix * out) {
+void fhc_hidden_moment(fhc_products * p, const fhc_matrix & hidden, int64_t n,
+        const std::function<void(double)> & progress, fhc_matrix * out) {
     const int64_t d = hidden.n_cols;
     double squares = 0.0;
     for (int64_t i = 0; i < n; i++) {
@@ -62,7 +63,8 @@ static std::vector<float> values_of(const fhc_matrix & m) {
     return out;
 }
 
-bool fhc_directions_find(fhc_products * p, fhc_matrix * c, const fhc_matrix & s, int64_t rank, const std::function<void(double)> & progress,
+bool fhc_directions_find(fhc_products * p, fhc_matrix * c, const fhc_matrix & s, int64_t rank,
+        const std::function<void(double)> & progress,
         fhc_directions * out, std::string * error) {
     const int64_t d      = c->n_cols;
     const double  energy = trace_of_product(*c, s);

@@ -4,7 +4,8 @@
 #include <cstring>
 
 static const int64_t FHC_TILE  = 256;     // rows of either operand of a task
-static const int64_t FLASH_HEAD_BLOCK = 1024;    // rows of a sum of squares at a time: two tiles of them stay near the L2 cache
+// rows of a sum of squares at a time: two tiles of them stay near the L2 cache
+static const int64_t FLASH_HEAD_BLOCK = 1024;
 static const int64_t FHC_LINE  = 16;      // floats of a cache line
 
 void fhc_matrix_init(fhc_matrix * m, int64_t n_rows, int64_t n_cols) {
@@ -47,8 +48,10 @@ float * fhc_products_tile(fhc_products * p, int worker) {
     return (float *) p->out[worker].data;
 }
 
-void fhc_product(fhc_products * p, int worker, const fhc_matrix * a, int64_t i0, int64_t n_a, const fhc_matrix * b, int64_t j0, int64_t n_b, float * out) {
-    const bool ok = flash_head_matmul_run(p->matmul[worker], GGML_TYPE_F32, a->n_stride, a->row(i0), n_a, b->row(j0), n_b, out);
+void fhc_product(fhc_products * p, int worker, const fhc_matrix * a, int64_t i0, int64_t n_a, const fhc_matrix * b,
+        int64_t j0, int64_t n_b, float * out) {
+    const bool ok = flash_head_matmul_run(p->matmul[worker], GGML_TYPE_F32, a->n_stride, a->row(i0), n_a, b->row(j0),
+            n_b, out);
     GGML_ASSERT(ok && "matrix product failed");
 }
 

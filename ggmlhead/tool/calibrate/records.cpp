@@ -7,7 +7,8 @@
 #include <cmath>
 
 static const int64_t FHC_STATES = 64;            // rows of hidden states of a task
-static const int64_t FLASH_HEAD_CHUNK  = 8 << 20;       // floats of rows of the weight that are dequantised at a time, about
+// floats of rows of the weight that are dequantised at a time, about
+static const int64_t FLASH_HEAD_CHUNK  = 8 << 20;
 static const int64_t FHC_SPAN   = 512;           // of those, rows of a product
 
 struct best_token {
@@ -33,8 +34,8 @@ struct first_bad {
     }
 };
 
-// Merges the logits of n tokens from the given one on, none of which was merged before, into a list of n_best, best first.
-// Returns false if one is not finite.
+// Merges the logits of n tokens from the given one on, none of which was merged before, into a list of n_best, best
+// first. Returns false if one is not finite.
 static bool merge(const float * logits, int64_t n, uint32_t first, int64_t n_best, best_token * best) {
     float limit = best[n_best - 1].logit;
     bool  sound = true;
@@ -134,7 +135,8 @@ static bool estimate(const fhc_head & head, const float * x, const float * score
     if (map.rank > 0) {
         flash_head_code code;
         flash_head_sketch_encode(head.activations.data(), map.rank, x, head.weight->info.n_cols, &code);
-        flash_head_sketch_estimate(head.sketch.data(), map.rank, &code, map.cluster.data(), scores, 0, (int64_t) out.size(), out.data(), nullptr);
+        flash_head_sketch_estimate(head.sketch.data(), map.rank, &code, map.cluster.data(), scores, 0,
+                (int64_t) out.size(), out.data(), nullptr);
     } else {
         for (size_t token = 0; token < out.size(); token++) {
             out[token] = scores[map.cluster[token]];
@@ -143,7 +145,8 @@ static bool estimate(const fhc_head & head, const float * x, const float * score
     return std::all_of(out.begin(), out.end(), [](float estimate) { return std::isfinite(estimate); });
 }
 
-bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden, const std::function<void(double)> & progress,
+bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden,
+        const std::function<void(double)> & progress,
         std::vector<uint32_t> * out, std::string * error) {
     const int64_t n_vocab = head.weight->info.n_rows;
     const int64_t n_best  = std::min(FHC_RECORD_TOKENS, n_vocab);

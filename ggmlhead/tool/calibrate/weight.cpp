@@ -20,7 +20,8 @@ bool fhc_weight_read(fhc_weight * w, flash_head_pool * pool, std::string * error
     const flash_head_tensor_info & info = w->info;
     w->data.resize(info.n_rows*ggml_row_size(info.type, info.n_cols));
     std::ifstream file(info.path, std::ios::binary);
-    if (!file.seekg((std::streamoff) info.offset) || !file.read((char *) w->data.data, (std::streamsize) w->data.size)) {
+    if (!file.seekg((std::streamoff) info.offset) || !file.read((char *) w->data.data,
+            (std::streamsize) w->data.size)) {
         *error = "cannot read tensor " + info.name + " from " + info.path;
         return false;
     }

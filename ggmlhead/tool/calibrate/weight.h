@@ -15,8 +15,8 @@ struct fhc_weight {
     void get(int64_t i, float * out) const;
 };
 
-// Reads the tensor that w->info tells and finds w->most. Returns false and sets error: read errors, NaN or infinite weights
-// (names the tensor and the first such row).
+// Reads the tensor that w->info tells and finds w->most. Returns false and sets error: read errors, NaN or infinite
+// weights (names the tensor and the first such row).
 bool fhc_weight_read(fhc_weight * w, flash_head_pool * pool, std::string * error);
 
 // Dequantises row i of data, rows of the given type: out [n_cols].

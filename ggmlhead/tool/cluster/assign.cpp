@@ -32,7 +32,8 @@ static void flash_head_auction_reprice(flash_head_auction * a, int32_t c) {
 
 // Auctions the places among all rows of best; assigned gets a cluster or -1. step > 0 is the least raise of a bid;
 // patience is how far below its last listed score a row bids before it leaves. Both are in units of cosine.
-static void flash_head_auction_run(const flash_head_best * best, const std::vector<int32_t> & capacity, float step, float patience,
+static void flash_head_auction_run(const flash_head_best * best, const std::vector<int32_t> & capacity, float step,
+        float patience,
         std::vector<int32_t> * assigned) {
     const int64_t n_clusters = capacity.size();
     const int     n_best     = best->n_best;
@@ -106,7 +107,8 @@ static void flash_head_auction_run(const flash_head_best * best, const std::vect
 
 // Gives places away in order of similarity (to a 65536th of the range of scores; of equal pairs the first listed);
 // assigned gets a cluster or -1.
-static void flash_head_greedy_run(const flash_head_best * best, const std::vector<int32_t> & capacity, std::vector<int32_t> * assigned) {
+static void flash_head_greedy_run(const flash_head_best * best, const std::vector<int32_t> & capacity,
+        std::vector<int32_t> * assigned) {
     const int64_t n      = best->id.size();
     float         lowest = INFINITY;
     float         top    = -INFINITY;
@@ -166,8 +168,10 @@ static float flash_head_best_spread(const flash_head_best * best) {
     return n > 0 ? (float) (sum/n) : 0.0f;
 }
 
-void flash_head_assign_balanced(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids, const flash_head_unit_rows * centroids,
-        const flash_head_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates, std::vector<int32_t> * assigned) {
+void flash_head_assign_balanced(flash_head_searcher * s, const flash_head_unit_rows * rows,
+        const std::vector<int32_t> & ids, const flash_head_unit_rows * centroids,
+        const flash_head_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates,
+        std::vector<int32_t> * assigned) {
     const int64_t n_rows = ids.size();
     const int     n_best = best->n_best;
 

@@ -27,7 +27,8 @@ std::vector<uint64_t> flash_head_unit_rows_digests(const flash_head_unit_rows * 
     return digests;
 }
 
-int64_t flash_head_duplicates_deal(const flash_head_unit_rows * rows, const std::vector<uint64_t> & digests, int64_t size, int64_t sizes[2],
+int64_t flash_head_duplicates_deal(const flash_head_unit_rows * rows, const std::vector<uint64_t> & digests,
+        int64_t size, int64_t sizes[2],
         std::vector<int32_t> * cluster) {
     const int64_t n       = rows->n_rows;
     const size_t  n_bytes = rows->row_size();

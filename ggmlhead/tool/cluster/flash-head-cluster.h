@@ -2,9 +2,10 @@
 
 // Equal-sized spherical k-means over the rows of an output head.
 //
-// Makes K = ceil(V/m) clusters of V rows whose sizes differ by at most one, such that rows of a cluster point in similar directions.
-// The objective is the mean over all rows of 1 - cosine(row, centroid), a cluster's centroid being the direction of the mean of
-// its unit-length rows. The same rows, parameters and kind of CPU give the same clusters, whatever the number of threads.
+// Makes K = ceil(V/m) clusters of V rows whose sizes differ by at most one, such that rows of a cluster point in
+// similar directions. The objective is the mean over all rows of 1 - cosine(row, centroid), a cluster's centroid being
+// the direction of the mean of its unit-length rows. The same rows, parameters and kind of CPU give the same clusters,
+// whatever the number of threads.
 
 #include "pool.h"
 #include "rows.h"
@@ -33,7 +34,8 @@ struct flash_head_cluster_params {
     int64_t  n_candidates = 0;     // centroids that each row is compared with, 0: as many as are affordable
     int      start        = 2;     // cheap unbalanced iterations before: more gained nothing
 
-    std::function<void(const flash_head_cluster_progress &)> progress;     // called on the calling thread, often; may be empty
+    // called on the calling thread, often; may be empty
+    std::function<void(const flash_head_cluster_progress &)> progress;
 };
 
 struct flash_head_cluster_result {
@@ -45,7 +47,9 @@ struct flash_head_cluster_result {
 };
 
 // Clusters the rows. Returns false and sets error: fewer than two clusters, wrong parameters, no CPU backend.
-bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params, flash_head_pool * pool, flash_head_cluster_result * result, std::string * error);
+bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params,
+        flash_head_pool * pool, flash_head_cluster_result * result, std::string * error);
 
 // The objective of any assignment of rows to n_clusters clusters.
-double flash_head_objective(const flash_head_unit_rows * rows, const std::vector<uint32_t> & cluster, int64_t n_clusters, flash_head_pool * pool);
+double flash_head_objective(const flash_head_unit_rows * rows, const std::vector<uint32_t> & cluster,
+        int64_t n_clusters, flash_head_pool * pool);

@@ -33,7 +33,8 @@ static const int FLASH_HEAD_N_BEST = 16;
 
 // Members of each cluster: rows [first[c], first[c + 1]) of order, as positions in cluster.
 template <typename T>
-static void flash_head_members(const std::vector<T> & cluster, int64_t n_clusters, std::vector<int64_t> * first, std::vector<int32_t> * order) {
+static void flash_head_members(const std::vector<T> & cluster, int64_t n_clusters, std::vector<int64_t> * first,
+        std::vector<int32_t> * order) {
     first->assign(n_clusters + 1, 0);
     order->resize(cluster.size());
     for (T c : cluster) {
@@ -49,7 +50,8 @@ static void flash_head_members(const std::vector<T> & cluster, int64_t n_cluster
 }
 
 // Sums rows listed in ids into sum [n_stride], in that order; returns the sum's length.
-static double flash_head_sum_rows(const flash_head_unit_rows * rows, const int32_t * ids, int64_t n, float * sum, float * tmp) {
+static double flash_head_sum_rows(const flash_head_unit_rows * rows, const int32_t * ids, int64_t n, float * sum,
+        float * tmp) {
     std::fill(sum, sum + rows->n_stride, 0.0f);
     for (int64_t i = 0; i < n; i++) {
         flash_head_unit_rows_get(rows, ids[i], tmp);
@@ -64,7 +66,8 @@ static double flash_head_sum_rows(const flash_head_unit_rows * rows, const int32
     return std::sqrt(length);
 }
 
-double flash_head_objective(const flash_head_unit_rows * rows, const std::vector<uint32_t> & cluster, int64_t n_clusters, flash_head_pool * pool) {
+double flash_head_objective(const flash_head_unit_rows * rows, const std::vector<uint32_t> & cluster,
+        int64_t n_clusters, flash_head_pool * pool) {
     std::vector<int64_t> first;
     std::vector<int32_t> order;
     flash_head_members(cluster, n_clusters, &first, &order);
@@ -93,7 +96,8 @@ static void flash_head_cluster_run_start(flash_head_cluster_run * r) {
     r->count.assign(r->n_clusters, 0);
 }
 
-// New centroids and the objective from the present clusters. An empty cluster restarts at a row of one that is too large.
+// New centroids and the objective from the present clusters. An empty cluster restarts at a row of one that is too
+// large.
 static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
     std::vector<int64_t> first;
     std::vector<int32_t> order;
@@ -108,7 +112,8 @@ static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
         std::vector<float> tmp(r->rows->n_stride);
         for (int64_t c = task*n_block; c < std::min(r->n_clusters, (task + 1)*n_block); c++) {
             if (first[c + 1] > first[c]) {
-                lengths[c] = flash_head_sum_rows(r->rows, &order[first[c]], first[c + 1] - first[c], sum.data(), tmp.data());
+                lengths[c] = flash_head_sum_rows(r->rows, &order[first[c]], first[c + 1] - first[c], sum.data(),
+                        tmp.data());
                 flash_head_unit_rows_set(&r->centroids, c, sum.data(), tmp.data());
             }
         }
@@ -150,17 +155,19 @@ static std::vector<int32_t> flash_head_cluster_run_capacity(const flash_head_clu
     return capacity;
 }
 
-// The first half of a Lloyd iteration: each row to its best centroid, balanced: as far as places allow. The other half is new
-// centroids.
+// The first half of a Lloyd iteration: each row to its best centroid, balanced: as far as places allow. The other half
+// is new centroids.
 static void flash_head_cluster_run_assign(flash_head_cluster_run * r, int64_t n_candidates, bool balanced) {
     std::vector<int32_t> all(r->n_clusters);
     for (int64_t c = 0; c < r->n_clusters; c++) {
         all[c] = (int32_t) c;
     }
     flash_head_groups_build(&r->searcher, &r->centroids, all, n_candidates, &r->groups);
-    flash_head_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? FLASH_HEAD_N_BEST : 1, &r->best);
+    flash_head_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? FLASH_HEAD_N_BEST : 1,
+            &r->best);
     if (balanced) {
-        flash_head_assign_balanced(&r->searcher, r->rows, r->ids, &r->centroids, &r->best, flash_head_cluster_run_capacity(r), n_candidates, &r->cluster);
+        flash_head_assign_balanced(&r->searcher, r->rows, r->ids, &r->centroids, &r->best,
+                flash_head_cluster_run_capacity(r), n_candidates, &r->cluster);
     } else {
         r->cluster.resize(r->ids.size());
         for (size_t i = 0; i < r->ids.size(); i++) {
@@ -177,7 +184,8 @@ static int64_t flash_head_affordable_candidates(const flash_head_unit_rows * row
     return std::min(n_clusters, std::max<int64_t>(1024, (int64_t) (50e9/one)));
 }
 
-bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params, flash_head_pool * pool, flash_head_cluster_result * result, std::string * error) {
+bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params,
+        flash_head_pool * pool, flash_head_cluster_result * result, std::string * error) {
     const int64_t n_rows = rows->n_rows;
     if (params->cluster_size < 1 || params->iterations < 1) {
         *error = "the cluster size and the number of iterations must be at least 1";
@@ -218,7 +226,8 @@ bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head
             *error = "ggml has no CPU backend here";
             return false;
         }
-        const int64_t n_candidates = params->n_candidates > 0 ? params->n_candidates : flash_head_affordable_candidates(rows, r.n_clusters);
+        const int64_t n_candidates =
+                params->n_candidates > 0 ? params->n_candidates : flash_head_affordable_candidates(rows, r.n_clusters);
         const int     n_start      = params->start;
         const int     n_iterations = n_start + params->iterations;
 
@@ -236,7 +245,8 @@ bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head
             p.stage     = balanced ? "balance" : "start";
             p.iteration = std::max(0, k + 1 - n_start);
             flash_head_pool_set_tick(pool, [&](double) { report(k); });
-            flash_head_cluster_run_assign(&r, balanced ? n_candidates : std::max<int64_t>(n_candidates/4, 64), balanced);
+            flash_head_cluster_run_assign(&r, balanced ? n_candidates : std::max<int64_t>(n_candidates/4, 64),
+                    balanced);
             flash_head_cluster_run_update(&r);
             flash_head_pool_set_tick(pool, nullptr);
 

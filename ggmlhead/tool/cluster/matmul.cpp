@@ -27,7 +27,8 @@ flash_head_matmul * flash_head_matmul_new(void) {
     if (backend == nullptr) {
         return nullptr;
     }
-    void * set_n_threads = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev), "ggml_backend_set_n_threads");
+    void * set_n_threads = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev),
+            "ggml_backend_set_n_threads");
     if (set_n_threads) {
         ((ggml_backend_set_n_threads_t) set_n_threads)(backend, 1);
     }
@@ -48,8 +49,10 @@ void flash_head_matmul_free(flash_head_matmul * mm) {
 static const ggml_backend_feature * flash_head_cpu_features(void) {
     static const ggml_backend_feature none = { nullptr, nullptr };
     ggml_backend_dev_t dev  = flash_head_cpu_device();
-    void             * proc = dev ? ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev), "ggml_backend_get_features") : nullptr;
-    const ggml_backend_feature * features = proc ? ((ggml_backend_get_features_t) proc)(ggml_backend_dev_backend_reg(dev)) : nullptr;
+    void             * proc = dev ? ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev),
+            "ggml_backend_get_features") : nullptr;
+    const ggml_backend_feature * features =
+            proc ? ((ggml_backend_get_features_t) proc)(ggml_backend_dev_backend_reg(dev)) : nullptr;
     return features ? features : &none;
 }
 

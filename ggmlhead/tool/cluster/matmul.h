@@ -17,11 +17,12 @@ void         flash_head_matmul_free(flash_head_matmul * mm);
 // Zen 4, rows of 640 to 2048: BF16 290-380 GFLOP/s, Q8_0 185-230, F16 160-195, F32 155-195), F16 elsewhere.
 enum ggml_type flash_head_matmul_best_type(void);
 
-// What the products may round by, for people and digests: ggml's version, the CPU and the instructions that ggml uses on it.
+// What the products may round by, for people and digests: ggml's version, the CPU and the instructions that ggml uses
+// on it.
 std::string flash_head_matmul_kind(void);
 
 // out[j*n_a + i] = a_i . b_j  for rows a_i [n_a][n_cols] and b_j [n_b][n_cols], both of the given type, out in F32.
-// a, b and out must be aligned to 64 bytes and n_cols be a multiple of 32; n_a should be a multiple of 16 (fast kernels).
-// Returns false if ggml failed (out of memory).
+// a, b and out must be aligned to 64 bytes and n_cols be a multiple of 32; n_a should be a multiple of 16 (fast
+// kernels). Returns false if ggml failed (out of memory).
 bool flash_head_matmul_run(flash_head_matmul * mm, enum ggml_type type, int64_t n_cols,
         const void * a, int64_t n_a, const void * b, int64_t n_b, float * out);

@@ -109,7 +109,8 @@ bool flash_head_tensor_find(const char * path, const char * name, flash_head_ten
         return false;
     }
     if (t->type != GGML_TYPE_F32 && ggml_get_type_traits(t->type)->to_float == nullptr) {
-        *error = std::string("tensor ") + name + " has type " + ggml_type_name(t->type) + ", which cannot be dequantised";
+        *error = std::string("tensor ") + name + " has type " + ggml_type_name(t->type)
+                + ", which cannot be dequantised";
         return false;
     }
     info->path   = path;
@@ -127,7 +128,8 @@ bool flash_head_tensor_find(const char * path, const char * name, flash_head_ten
     return true;
 }
 
-bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type type, flash_head_pool * pool, flash_head_unit_rows * rows, std::string * error) {
+bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type type, flash_head_pool * pool,
+        flash_head_unit_rows * rows, std::string * error) {
     flash_head_unit_rows_init(rows, type, info->n_rows, info->n_cols);
 
     const size_t  src_size = ggml_row_size(info->type, info->n_cols);

@@ -60,4 +60,5 @@ bool flash_head_tensor_find(const char * path, const char * name, flash_head_ten
 
 // Reads and dequantises the tensor's rows and stores them at unit length. rows must be empty.
 // Returns false and sets error: read errors, NaN or infinite weights (names the tensor and the first such row).
-bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type type, flash_head_pool * pool, flash_head_unit_rows * rows, std::string * error);
+bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type type, flash_head_pool * pool,
+        flash_head_unit_rows * rows, std::string * error);

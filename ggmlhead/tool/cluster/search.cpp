@@ -4,7 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-static const int64_t FLASH_HEAD_BLOCK     = 192;     // rows a task: a multiple of the 6 that ggml's kernel takes at once
+// rows a task: a multiple of the 6 that ggml's kernel takes at once
+static const int64_t FLASH_HEAD_BLOCK     = 192;
 static const int64_t FLASH_HEAD_CHUNK     = 1024;    // centroids a product: its scores stay in the L2 cache
 
 flash_head_searcher::~flash_head_searcher() {
@@ -30,7 +31,8 @@ bool flash_head_searcher_init(flash_head_searcher * s, flash_head_pool * pool, i
 }
 
 // Merges n scores of one row into its best list: id [n_best] and score [n_best], sorted, best first.
-static void flash_head_best_merge(const float * x, const int32_t * member, int64_t n, int n_best, int32_t * id, float * score) {
+static void flash_head_best_merge(const float * x, const int32_t * member, int64_t n, int n_best, int32_t * id,
+        float * score) {
     float limit = score[n_best - 1];
     for (int64_t i0 = 0; i0 < n; i0 += 16) {
         const int64_t i1 = std::min(i0 + 16, n);
@@ -62,13 +64,16 @@ static void flash_head_best_merge(const float * x, const int32_t * member, int64
     }
 }
 
-// Compares rows (n <= FLASH_HEAD_BLOCK, packed) with entries [e0, e1) and merges into the lists of best entries at [rank[j]].
-static void flash_head_compare(flash_head_searcher * s, int worker, const void * packed, int64_t n, const flash_head_unit_rows * entries,
+// Compares rows (n <= FLASH_HEAD_BLOCK, packed) with entries [e0, e1) and merges into the lists of best entries at
+// [rank[j]].
+static void flash_head_compare(flash_head_searcher * s, int worker, const void * packed, int64_t n,
+        const flash_head_unit_rows * entries,
         const int32_t * member, int64_t e0, int64_t e1, const int32_t * rank, flash_head_best * best) {
     float * scores = (float *) s->scores[worker].data;
     for (int64_t e = e0; e < e1; e += FLASH_HEAD_CHUNK) {
         const int64_t n_e = std::min(FLASH_HEAD_CHUNK, e1 - e);
-        const bool ok = flash_head_matmul_run(s->matmul[worker], entries->type, entries->n_stride, entries->row(e), n_e, packed, n, scores);
+        const bool ok = flash_head_matmul_run(s->matmul[worker], entries->type, entries->n_stride, entries->row(e), n_e,
+                packed, n, scores);
         GGML_ASSERT(ok && "matrix product failed");
         for (int64_t j = 0; j < n; j++) {
             const size_t at = (size_t) rank[j]*best->n_best;
@@ -84,7 +89,8 @@ static void flash_head_best_clear(flash_head_best * best, size_t n_rows, int n_b
 }
 
 // Compares the rows listed in ids with all entries.
-static void flash_head_search_flat(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids,
+static void flash_head_search_flat(flash_head_searcher * s, const flash_head_unit_rows * rows,
+        const std::vector<int32_t> & ids,
         const flash_head_unit_rows * entries, const int32_t * member, flash_head_best * best) {
     const int64_t n_rows = ids.size();
     flash_head_pool_run(s->pool, (n_rows + FLASH_HEAD_BLOCK - 1)/FLASH_HEAD_BLOCK, [&](int worker, int64_t task) {
@@ -100,7 +106,8 @@ static void flash_head_search_flat(flash_head_searcher * s, const flash_head_uni
 }
 
 // One step of spherical k-means of the centroids listed in ids: new centers from the groups given by best.
-static void flash_head_centers_update(flash_head_searcher * s, const flash_head_unit_rows * centroids, const std::vector<int32_t> & ids,
+static void flash_head_centers_update(flash_head_searcher * s, const flash_head_unit_rows * centroids,
+        const std::vector<int32_t> & ids,
         const std::vector<int32_t> & group, int n_groups, flash_head_unit_rows * centers) {
     flash_head_pool_run(s->pool, n_groups, [&](int, int64_t g) {
         std::vector<float> sum(centers->n_stride, 0.0f);
@@ -121,7 +128,8 @@ static void flash_head_centers_update(flash_head_searcher * s, const flash_head_
     });
 }
 
-void flash_head_groups_build(flash_head_searcher * s, const flash_head_unit_rows * centroids, const std::vector<int32_t> & ids,
+void flash_head_groups_build(flash_head_searcher * s, const flash_head_unit_rows * centroids,
+        const std::vector<int32_t> & ids,
         int64_t n_candidates, flash_head_groups * groups) {
     const int64_t n        = ids.size();
     const int     n_groups = n_candidates >= n ? 1 : std::max(1, (int) std::lround(std::sqrt((double) n)));
@@ -168,7 +176,8 @@ void flash_head_groups_build(flash_head_searcher * s, const flash_head_unit_rows
     for (int64_t i = 0; i < n; i++) {
         groups->member[next[group[i]]++] = ids[i];
     }
-    if (groups->centroids.n_rows != n_entries || groups->centroids.type != centroids->type || groups->centroids.n_cols != centroids->n_cols) {
+    if (groups->centroids.n_rows != n_entries || groups->centroids.type != centroids->type
+            || groups->centroids.n_cols != centroids->n_cols) {
         flash_head_unit_rows_init(&groups->centroids, centroids->type, n_entries, centroids->n_cols);
     }
     for (int64_t e = 0; e < n_entries; e++) {
@@ -180,7 +189,8 @@ void flash_head_groups_build(flash_head_searcher * s, const flash_head_unit_rows
     }
 }
 
-void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids, const flash_head_groups * groups,
+void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids,
+        const flash_head_groups * groups,
         int64_t n_candidates, int n_best, flash_head_best * best) {
     const int64_t n_rows   = ids.size();
     const int     n_groups = groups->n_groups;
@@ -192,7 +202,8 @@ void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * row
 
     // the groups that each row visits, nearest first
     const int64_t n_entries = groups->first[n_groups];
-    const int     n_slots   = (int) std::min<int64_t>(n_groups, 4 + 3*n_candidates*n_groups/(2*std::max<int64_t>(1, n_entries)));
+    const int     n_slots   = (int) std::min<int64_t>(n_groups,
+            4 + 3*n_candidates*n_groups/(2*std::max<int64_t>(1, n_entries)));
     std::vector<int32_t> number(groups->centers.n_rows, -1);
     for (int g = 0; g < n_groups; g++) {
         number[g] = g;
@@ -249,7 +260,8 @@ void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * row
             const block & b = blocks[task];
             const int64_t n = b.i1 - b.i0;
             for (int64_t j = 0; j < n; j++) {
-                memcpy(s->gathered[worker].data + j*rows->row_size(), rows->row(ids[order[b.i0 + j]]), rows->row_size());
+                memcpy(s->gathered[worker].data + j*rows->row_size(), rows->row(ids[order[b.i0 + j]]),
+                        rows->row_size());
             }
             flash_head_compare(s, worker, s->gathered[worker].data, n, &groups->centroids, groups->member.data(),
                     groups->first[b.group], groups->first[b.group + 1], &order[b.i0], best);

@@ -44,10 +44,12 @@ bool flash_head_searcher_init(flash_head_searcher * s, flash_head_pool * pool, i
 
 // Groups the centroids listed in ids (indices into centroids) for rows that shall each meet about n_candidates of them.
 // One group if n_candidates >= ids.size(). If groups->n_groups > 0 on entry its centers are the starting point.
-void flash_head_groups_build(flash_head_searcher * s, const flash_head_unit_rows * centroids, const std::vector<int32_t> & ids,
+void flash_head_groups_build(flash_head_searcher * s, const flash_head_unit_rows * centroids,
+        const std::vector<int32_t> & ids,
         int64_t n_candidates, flash_head_groups * groups);
 
 // Searches for the rows listed in ids (indices into rows). best gets ids.size() entries of n_best each.
 // Ties go to the centroid met first; the result does not depend on the number of threads.
-void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids, const flash_head_groups * groups,
+void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids,
+        const flash_head_groups * groups,
         int64_t n_candidates, int n_best, flash_head_best * best);

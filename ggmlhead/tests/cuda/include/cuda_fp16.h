@@ -8,8 +8,10 @@ struct half {
     uint16_t bits;
 
     operator float() const {
-        const uint32_t size = (uint32_t) (bits & 0x7fff) << 13; // exponent and fraction where a float has them; its exponent is greater by 112
-        const float    f    = (bits & 0x7c00) == 0x7c00 ? (bits & 0x3ff ? NAN : INFINITY) : __uint_as_float(size)*0x1p112f;
+        // exponent and fraction where a float has them; its exponent is greater by 112
+        const uint32_t size = (uint32_t) (bits & 0x7fff) << 13;
+        const float    f    = (bits & 0x7c00) == 0x7c00 ? (bits & 0x3ff ? NAN : INFINITY)
+                : __uint_as_float(size)*0x1p112f;
         return bits & 0x8000 ? -f : f;
     }
 };

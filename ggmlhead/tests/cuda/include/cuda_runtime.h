@@ -1,7 +1,8 @@
 #pragma once
 
-// CUDA's language and its runtime, as far as ggml's common.cuh, its dot products and our kernels need them, for a C++ compiler on a CPU: threads
-// are those of lanes.h, device memory is the host's. What only has to compile is declared and not defined.
+// CUDA's language and its runtime, as far as ggml's common.cuh, its dot products and our kernels need them, for a C++
+// compiler on a CPU: threads are those of lanes.h, device memory is the host's. What only has to compile is declared
+// and not defined.
 
 #include "../../lanes/lanes.h"
 
@@ -20,7 +21,7 @@
 #define __host__
 #define __device__
 #define __global__
-#define __shared__ // dynamic shared memory is an ordinary array, filled anew for each block
+#define __shared__ static // blocks run one after the other
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
@@ -39,7 +40,8 @@ inline uint2  make_uint2 (unsigned x, unsigned y)        { return { x, y }; }
 inline uint3  make_uint3 (unsigned x, unsigned y, unsigned z) { return { x, y, z }; }
 inline float2 make_float2(float x, float y)              { return { x, y }; }
 
-// --- positions, barriers, exchange ---------------------------------------------------------------------------------------
+// --- positions, barriers, exchange
+//  ---------------------------------------------------------------------------------------
 
 inline uint3 standin_index(const lanes_dim & d) { return { d.x, d.y, d.z }; }
 
@@ -69,7 +71,8 @@ template <typename T> T atomicAdd(T * p, T value) {
     return old;
 }
 
-// --- numbers -------------------------------------------------------------------------------------------------------------
+// --- numbers
+//  -------------------------------------------------------------------------------------------------------------
 
 using std::max;
 using std::min;
@@ -103,13 +106,16 @@ template <typename F> unsigned standin_bytes(unsigned a, unsigned b, const F & f
     return out;
 }
 inline unsigned __vsub4  (unsigned a, unsigned b) { return standin_bytes(a, b, [](int x, int y) { return x - y; }); }
-inline unsigned __vcmpne4(unsigned a, unsigned b) { return standin_bytes(a, b, [](int x, int y) { return x != y ? 255 : 0; }); }
-inline unsigned __vcmpeq4(unsigned a, unsigned b) { return standin_bytes(a, b, [](int x, int y) { return x == y ? 255 : 0; }); }
+inline unsigned __vcmpne4(unsigned a, unsigned b) { return standin_bytes(a, b,
+        [](int x, int y) { return x != y ? 255 : 0; }); }
+inline unsigned __vcmpeq4(unsigned a, unsigned b) { return standin_bytes(a, b,
+        [](int x, int y) { return x == y ? 255 : 0; }); }
 inline unsigned __vsubss4(unsigned a, unsigned b) {
     return standin_bytes(a, b, [](int x, int y) { return std::min(std::max(x - y, -128), 127); });
 }
 
-// --- the runtime -----------------------------------------------------------------------------------------------------------
+// --- the runtime
+//  -----------------------------------------------------------------------------------------------------------
 
 typedef int    cudaError_t;
 typedef void * cudaStream_t;
@@ -126,10 +132,10 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t * stream, int) { *stre
 inline cudaError_t cudaEventCreateWithFlags (cudaEvent_t  * event,  int) { *event  = nullptr; return cudaSuccess; }
 inline cudaError_t cudaEventDestroy         (cudaEvent_t)                { return cudaSuccess; }
 
-// kernel<<<blocks, threads, shared_size, stream>>>(args...)
-void standin_launch(dim3 blocks, dim3 threads, size_t shared_size, const std::function<void()> & body);
+// kernel<<<blocks, threads, 0, stream>>>(args...): no kernel here has dynamic shared memory
+void standin_launch(dim3 blocks, dim3 threads, const std::function<void()> & body);
 
 template <typename Kernel, typename... Args>
-void standin_launch_kernel(Kernel kernel, dim3 blocks, dim3 threads, size_t shared_size, cudaStream_t, Args... args) {
-    standin_launch(blocks, threads, shared_size, [&] { kernel(args...); });
+void standin_launch_kernel(Kernel kernel, dim3 blocks, dim3 threads, size_t, cudaStream_t, Args... args) {
+    standin_launch(blocks, threads, [&] { kernel(args...); });
 }
