@@ -76,7 +76,8 @@ func TestBuildIsTried(t *testing.T) {
 // Of all variants the chosen one is tried, and named.
 func TestBuildOfAllVariantsIsTried(t *testing.T) {
 	lib := builtIn(t, "dist-stock")
-	said := "#!/bin/sh\necho 'load_backend: loaded RPC backend from /x/libggml-rpc.so'\necho 'load_backend: loaded CPU backend from /x/libggml-cpu-haswell.so'\n"
+	said := "#!/bin/sh\necho 'load_backend: loaded RPC backend from /x/libggml-rpc.so'\n" +
+		"echo 'load_backend: loaded CPU backend from /x/libggml-cpu-haswell.so'\n"
 	if err := os.WriteFile(filepath.Join(lib, "llama-bench"), []byte(said), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -119,16 +120,16 @@ func TestBuildThatCrashes(t *testing.T) {
 	}{
 		"backend": {"dist", "libggml-cpu.so", Options{},
 			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
-			"build without some of these: fh-ollama build --without amx,avx512"},
+			"build without some of them: fh-ollama build --without amx,avx512"},
 		"stock": {"dist-stock", "libggml-cpu.so", Options{Stock: true},
 			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
-			"build without some of these: fh-ollama build --stock --without amx,avx512"},
+			"build without some of them: fh-ollama build --stock --without amx,avx512"},
 		"tool": {"dist", "llama-flashhead", Options{},
 			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
-			"build without some of these: fh-ollama build --without amx,avx512"},
+			"build without some of them: fh-ollama build --without amx,avx512"},
 		"variants": {"dist", "libggml-cpu.so", Options{CPUVariants: CPUAll},
 			"llama-bench: signal: illegal instruction (core dumped) (--list-devices; compiled for all variants)",
-			"build for this machine alone, with fewer sets of instructions: fh-ollama build --without amx,avx512"},
+			"build for this machine only, with fewer instruction sets: fh-ollama build --without amx,avx512"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lib := builtIn(t, c.prefix)

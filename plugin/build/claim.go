@@ -10,16 +10,16 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// claim makes the names of products in the prefix this build's: it writes them to the manifest, before the files, so that
-// an interrupted build knows them for its own. It is an error if a name is taken by a file that no build has made, such as
-// a stock Ollama's in /usr/local.
+// claim adds the names of products to the manifest before the files exist, so that an interrupted build recognises its files.
+// It refuses to replace a file that no build made, such as a stock Ollama in /usr/local.
 func (b *Builder) claim(products []product, manifest string) error {
 	ours := slices.Concat(readFileList(b.Options.Prefix, ollamaManifest), readFileList(b.Options.Prefix, pluginManifest))
 	names := readFileList(b.Options.Prefix, manifest)
 	for _, p := range products {
 		path := b.inPrefix(p.to)
 		if _, err := os.Lstat(path); err == nil && !slices.Contains(ours, p.to) {
-			return hint.New(fmt.Sprintf("%s is there and was not made by fh-ollama", path), "choose another folder with --prefix")
+			return hint.New(fmt.Sprintf("%s exists and was not built by fh-ollama", path),
+				"choose another folder with --prefix")
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return hint.Wrap(err, prefixHint)
 		}
@@ -30,5 +30,5 @@ func (b *Builder) claim(products []product, manifest string) error {
 	if slices.Equal(names, readFileList(b.Options.Prefix, manifest)) {
 		return nil
 	}
-	return b.writeManifestFile(manifest, fileList{names}) // without the version that a finished one has
+	return b.writeManifestFile(manifest, fileList{names}) // without a version, which only a finished build has
 }

@@ -18,7 +18,7 @@ func TestBuildReplacesNoOtherOllama(t *testing.T) {
 	stock := filepath.Join(b.Options.Prefix, "bin", "ollama")
 	plugintest.Write(t, stock, "stock", 0o755)
 	err := step.New(t.Output()).Do("assemble", func(st *step.Step) error { return b.assemble(t.Context(), st) })
-	if err == nil || !strings.Contains(err.Error(), stock+" is there") || hint.Of(err) == "" {
+	if err == nil || !strings.Contains(err.Error(), stock+" exists") || hint.Of(err) == "" {
 		t.Errorf("the error is %v", err)
 	}
 	if got := plugintest.OnDisk(t, b.Options.Prefix); len(got) != 1 || got["bin/ollama"] != "stock" {

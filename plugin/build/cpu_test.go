@@ -34,7 +34,7 @@ func TestNativeFlags(t *testing.T) {
 			"armv8.6-a+dotprod+fp16+sve+i8mm"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			flags, summary := NativeFlags(c.arch, macros(c.macros))
+			flags, summary := nativeFlags(c.arch, macros(c.macros))
 			var on []string
 			for _, f := range flags {
 				if arch, ok := strings.CutPrefix(f, "-DGGML_CPU_ARM_ARCH="); ok {
@@ -57,7 +57,7 @@ func TestNativeFlags(t *testing.T) {
 			}
 		})
 	}
-	if flags, summary := NativeFlags("riscv64", macros("__riscv")); len(flags) != 0 || summary != "generic riscv64" {
+	if flags, summary := nativeFlags("riscv64", macros("__riscv")); len(flags) != 0 || summary != "generic riscv64" {
 		t.Errorf("riscv64: %v, %q", flags, summary)
 	}
 }
@@ -91,9 +91,9 @@ func TestParseMacros(t *testing.T) {
 }
 
 func TestConfigureArgs(t *testing.T) {
-	tools := Toolchain{Ninja: "/n", CC: Compiler{Path: "/cc"}, CXX: Compiler{Path: "/cxx"}}
-	args := configureArgs("/o", "/l", "/b", "0c1e", tools, []string{"-DGGML_AVX=ON"})
-	for _, want := range []string{"/o/llama/server", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/l", "-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON", "-DGGML_AVX=ON"} {
+	b := &Builder{Dir: "/b", Tools: Toolchain{Ninja: "/n", CC: Compiler{Path: "/cc"}, CXX: Compiler{Path: "/cxx"}}}
+	args := b.configureArgs([]string{"-DGGML_AVX=ON"})
+	for _, want := range []string{"/b/ollama/llama/server", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/b/llama.cpp", "-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON", "-DGGML_AVX=ON"} {
 		if !slices.Contains(args, want) {
 			t.Errorf("no %s in %v", want, args)
 		}
@@ -102,8 +102,8 @@ func TestConfigureArgs(t *testing.T) {
 	if slices.Contains(args, launcher) {
 		t.Error("ccache without ccache")
 	}
-	tools.CXX.Launcher = "/ccache"
-	if !slices.Contains(configureArgs("/o", "/l", "/b", "0c1e", tools, nil), launcher) {
+	b.Tools.CXX.Launcher = "/ccache"
+	if !slices.Contains(b.configureArgs(nil), launcher) {
 		t.Error("ccache is not used")
 	}
 }

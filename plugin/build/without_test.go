@@ -41,7 +41,7 @@ func TestWithout(t *testing.T) {
 		{"arm64", graviton4, "dotprod fp16", "armv8-a"},
 	} {
 		have := macros(c.macros)
-		if _, got := NativeFlags(c.arch, have.without(strings.Fields(c.without), c.arch)); got != c.want {
+		if _, got := nativeFlags(c.arch, have.without(strings.Fields(c.without), c.arch)); got != c.want {
 			t.Errorf("without %s: %s, want %s", c.without, got, c.want)
 		}
 		if len(have) != len(strings.Fields(c.macros)) {

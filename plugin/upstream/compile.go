@@ -145,7 +145,7 @@ func (c *check) compileObjects(ctx context.Context, st *step.Step, part string, 
 		args = append(args, o.Output)
 	}
 	err := step.Command{
-		Path: c.Tools.Ninja, Args: args, Dir: c.Dir, Log: c.Log(part), Env: append(c.CcacheEnv(), "NINJA_STATUS=[%f/%t] "),
+		Path: c.Tools.Ninja, Args: args, Dir: c.Dir, Log: c.Log(part), Env: append(c.Environment(), "NINJA_STATUS=[%f/%t] "),
 		OnLine: func(line string) {
 			if m := build.NinjaProgress.FindStringSubmatch(line); m != nil {
 				last = ""

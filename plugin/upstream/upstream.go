@@ -3,9 +3,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -119,9 +116,7 @@ func (c *check) checkReliance(_ context.Context, st *step.Step) error {
 
 // key names the scratch folder, see build.Builder.Key. Each series has a tree of its own.
 func (c *check) key() string {
-	data, _ := json.Marshal([]any{c.Builder.Key(), c.Pins.Patches.Series})
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:6])
+	return build.Hash(c.Builder.Key(), c.Pins.Patches.Series)
 }
 
 // touched returns the files of llama.cpp that the series changes.
