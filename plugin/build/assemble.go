@@ -22,7 +22,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// A manifest in the prefix describes a build and lists its files. Ollama and the plug-in may share a prefix, and files in it.
+// A manifest in the prefix describes a build and lists its files. Ollama and the plug-in may share a prefix, and files
+// in it.
 const (
 	ollamaManifest = "share/fh-ollama/build.json"  // of Ollama
 	pluginManifest = "share/fh-ollama/plugin.json" // of Plugin
@@ -42,8 +43,8 @@ type product struct {
 
 var library = regexp.MustCompile(`^lib.+\.(so|dylib)(\.[0-9]+)*$`)
 
-// products lists the results in Ollama's layout: programs in bin, and in lib/ollama what serves models, because programs look
-// for libraries beside themselves.
+// products lists the results in Ollama's layout: programs in bin, and in lib/ollama what serves models, because
+// programs look for libraries beside themselves.
 func (b *Builder) products() ([]product, error) {
 	list := []product{
 		{to: "bin/ollama", from: b.ollamaProgram()},
@@ -76,8 +77,8 @@ func (b *Builder) products() ([]product, error) {
 	return list, nil
 }
 
-// productsIn lists the files of the folder from that keep selects, as products for the folder to of the prefix. A symbolic
-// link must stay in its folder.
+// productsIn lists the files of the folder from that keep selects, as products for the folder to of the prefix. A
+// symbolic link must stay in its folder.
 func productsIn(from, to string, keep func(name string) bool) (list []product, err error) {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -120,8 +121,8 @@ func (b *Builder) assemble(ctx context.Context, st *step.Step) error {
 	return b.place(ctx, st, products, ollamaManifest)
 }
 
-// place updates the prefix. It replaces files by renaming, so that running programs keep theirs, and removes files that only
-// an earlier build of the same manifest made.
+// place updates the prefix. It replaces files by renaming, so that running programs keep theirs, and removes files that
+// only an earlier build of the same manifest made.
 func (b *Builder) place(ctx context.Context, st *step.Step, products []product, manifest string) error {
 	if err := b.claim(products, manifest); err != nil {
 		return err
@@ -252,4 +253,27 @@ func sameFile(a io.Reader, path string) (bool, error) {
 			return false, errors.Join(errA, errB)
 		}
 	}
+}
+
+// claim adds the names of products to the manifest before the files exist, so that an interrupted build recognises its
+// files. It refuses to replace a file that no build made, such as a stock Ollama in /usr/local.
+func (b *Builder) claim(products []product, manifest string) error {
+	ours := slices.Concat(readFileList(b.Options.Prefix, ollamaManifest), readFileList(b.Options.Prefix, pluginManifest))
+	names := readFileList(b.Options.Prefix, manifest)
+	for _, p := range products {
+		path := b.inPrefix(p.to)
+		if _, err := os.Lstat(path); err == nil && !slices.Contains(ours, p.to) {
+			return hint.New(fmt.Sprintf("%s exists and was not built by fh-ollama", path),
+				"choose another folder with --prefix")
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return hint.Wrap(err, prefixHint)
+		}
+		names = append(names, p.to)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if slices.Equal(names, readFileList(b.Options.Prefix, manifest)) {
+		return nil
+	}
+	return b.writeManifestFile(manifest, fileList{names}) // without a version, which only a finished build has
 }

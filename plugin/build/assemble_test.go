@@ -1,11 +1,13 @@
 package build
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
@@ -15,9 +17,11 @@ func testBuild(t *testing.T) *Builder {
 	t.Helper()
 	b := &Builder{Dir: t.TempDir(), Options: Options{Prefix: filepath.Join(t.TempDir(), "dist"), Cache: t.TempDir()}}
 	for name, mode := range map[string]os.FileMode{
-		"bin/ollama": 0o755, "ollama/LICENSE": 0o644, "llama.cpp/LICENSE": 0o644, "llama.cpp/vendor/cpp-httplib/LICENSE": 0o644,
+		"bin/ollama": 0o755, "ollama/LICENSE": 0o644, "llama.cpp/LICENSE": 0o644,
+		"llama.cpp/vendor/cpp-httplib/LICENSE":                    0o644,
 		"native/ollama-vendor-licenses/LLAMA_CPP_VENDORS_LICENSE": 0o644,
-		"native/bin/llama-server":                                 0o755, "native/bin/libllama.so.0.5.0": 0o755, "native/bin/libggml-cpu.so": 0o755,
+		"native/bin/llama-server":                                 0o755, "native/bin/libllama.so.0.5.0": 0o755,
+		"native/bin/libggml-cpu.so":  0o755,
 		"native/bin/llama-gguf-hash": 0o755, // not a target
 	} {
 		plugintest.Write(t, filepath.Join(b.Dir, name), name, mode)
@@ -86,7 +90,8 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 	if n := assembleOnce(t, b); n != 3 {
 		t.Errorf("%d files changed, want the new library, its link and the old library", n)
 	}
-	for name, want := range map[string]bool{foreign: true, filepath.Join(lib, "libllama.so.0.5.0"): false, filepath.Join(lib, "libllama.so"): true} {
+	for name, want := range map[string]bool{foreign: true, filepath.Join(lib, "libllama.so.0.5.0"): false,
+		filepath.Join(lib, "libllama.so"): true} {
 		if _, err := os.Stat(name); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -107,7 +112,9 @@ func TestBuildsShareAPrefix(t *testing.T) {
 		for _, name := range files {
 			products = append(products, product{to: name, from: from})
 		}
-		err := step.New(t.Output()).Do("assemble", func(st *step.Step) error { return b.place(t.Context(), st, products, manifest) })
+		err := step.New(t.Output()).Do("assemble", func(st *step.Step) error {
+			return b.place(t.Context(), st, products, manifest)
+		})
 		if err == nil {
 			err = b.writeManifestFile(manifest, fileList{b.files})
 		}
@@ -165,5 +172,36 @@ func TestLeftoversInThePrefix(t *testing.T) {
 	}
 	if _, err := os.Stat(foreign); err != nil {
 		t.Error("what no build made is gone")
+	}
+}
+
+// A build into a folder with a stock Ollama, say /usr/local, changes nothing in it.
+func TestBuildReplacesNoOtherOllama(t *testing.T) {
+	b := testBuild(t)
+	stock := filepath.Join(b.Options.Prefix, "bin", "ollama")
+	plugintest.Write(t, stock, "stock", 0o755)
+	err := step.New(t.Output()).Do("assemble", func(st *step.Step) error { return b.assemble(t.Context(), st) })
+	if err == nil || !strings.Contains(err.Error(), stock+" exists") || hint.Of(err) == "" {
+		t.Errorf("the error is %v", err)
+	}
+	if got := plugintest.OnDisk(t, b.Options.Prefix); len(got) != 1 || got["bin/ollama"] != "stock" {
+		t.Errorf("the folder holds %v", got)
+	}
+}
+
+// A build that was interrupted knows its files when it is repeated.
+func TestInterruptedAssembleIsRepeated(t *testing.T) {
+	b := testBuild(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := step.New(t.Output()).Do("assemble", func(st *step.Step) error { return b.assemble(ctx, st) }); err == nil {
+		t.Fatal("it went on")
+	}
+	// as if the interruption had come after the first file
+	plugintest.Write(t, filepath.Join(b.Options.Prefix, "bin", "ollama"), "half", 0o755)
+	assembleOnce(t, b)
+	if data, err := os.ReadFile(filepath.Join(b.Options.Prefix, "bin", "ollama")); err != nil ||
+		string(data) != "bin/ollama" {
+		t.Errorf("%q, %v", data, err)
 	}
 }

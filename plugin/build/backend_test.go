@@ -45,7 +45,8 @@ func TestBackendUnderSanitizers(t *testing.T) {
 			}
 		}
 		bin := filepath.Join(dir, "bin")
-		sanitizertest.Run(t, filepath.Join(bin, "test-flash-head-backend"), libraries, filepath.Join(bin, "libggml-flashhead.so"),
+		sanitizertest.Run(t, filepath.Join(bin, "test-flash-head-backend"), libraries,
+			filepath.Join(bin, "libggml-flashhead.so"),
 			"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e")
 	})
 }

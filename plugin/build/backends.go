@@ -31,8 +31,8 @@ func defaultBackends(p platform) []string {
 	return []string{BackendCPU}
 }
 
-// ParseBackends validates names and returns them in a fixed order, without duplicates and with the CPU. No names mean the
-// default of the platform.
+// ParseBackends validates names and returns them in a fixed order, without duplicates and with the CPU. No names mean
+// the default of the platform.
 func ParseBackends(names []string, goos, goarch string) ([]string, error) {
 	p := platform{goos, goarch}
 	if len(names) == 0 {
@@ -56,8 +56,8 @@ func ParseBackends(names []string, goos, goarch string) ([]string, error) {
 
 func (o Options) has(backend string) bool { return slices.Contains(o.Backends, backend) }
 
-// backendFlags are CMake's options for the backends in llama.cpp's own build. All are set, because defaults differ between
-// systems and a build folder is reused with other backends.
+// backendFlags are CMake's options for the backends in llama.cpp's own build. All are set, because defaults differ
+// between systems and a build folder is reused with other backends.
 func backendFlags(o Options) []string {
 	return []string{
 		"-DGGML_RPC=" + onOff(o.has(BackendRPC)),

@@ -1,8 +1,8 @@
 // Package build makes an Ollama with FlashHead (Ollama), or the plug-in for a stock one (Plugin).
 //
-// Sources (package source) become a planned tree (package tree) and then a folder in the cache. The folder is configured and
-// compiled. Its products are assembled in a prefix and checked. Each step compares before it writes, so it does only what
-// is missing.
+// Sources (package source) become a planned tree (package tree) and then a folder in the cache. The folder is
+// configured and compiled. Its products are assembled in a prefix and checked. Each step compares before it writes, so
+// it does only what is missing.
 package build
 
 import (
@@ -33,8 +33,9 @@ const (
 )
 
 // testTargets are the test programs, benches and what the integration tests need, for a build with Options.Tests.
-var testTargets = []string{"test-flash-head", "test-flash-head-map", "test-flash-head-cluster", "test-flash-head-calibrate",
-	"test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend", "bench-flash-head", "tiny-models", "tiny-tokens",
+var testTargets = []string{"test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
+	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend",
+	"bench-flash-head", "tiny-models", "tiny-tokens",
 	"llama-batched-bench", "llama-gguf-split"}
 
 // kernelTargets test the GPU kernels on fibers of the CPU, which exist on Linux only.
@@ -130,7 +131,9 @@ type Builder struct {
 }
 
 // Ollama builds Ollama as opts says, checks it, and returns what it built.
-func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (Result, error) {
+func Ollama(
+	ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps,
+) (Result, error) {
 	b, err := New(opts, pins, overlay, steps)
 	if err != nil {
 		return Result{}, err
@@ -162,7 +165,7 @@ func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Ov
 	}
 	if opts.has(BackendCUDA) {
 		rest = append(rest,
-			step.Named{Name: "configure CUDA", Do: func(ctx context.Context, st *step.Step) error { return b.configureCUDA(ctx, st) }},
+			step.Named{Name: "configure CUDA", Do: b.configureCUDA},
 			step.Named{Name: "compile CUDA", Do: b.compileCUDA})
 	}
 	err = b.Steps.DoAll(ctx, append(rest,
@@ -255,8 +258,8 @@ func (b *Builder) FetchLog(name string) string {
 
 func (b *Builder) Log(name string) string { return filepath.Join(b.Dir, "logs", name+".log") }
 
-// Key names the build folder by everything that needs a folder of its own. It ignores the overlay, so that a changed kernel
-// recompiles itself only, and prefix and backends, which share a folder.
+// Key names the build folder by everything that needs a folder of its own. It ignores the overlay, so that a changed
+// kernel recompiles itself only, and prefix and backends, which share a folder.
 func (b *Builder) Key() string {
 	kind := "flashhead"
 	if b.Options.Stock {

@@ -63,8 +63,8 @@ const (
 	triedAnswer = 16
 )
 
-// try generates tokens on the CPU as the runtime would, with the one backend or the best variant in lib: with the dense head,
-// and unless the build is stock with FlashHead, on a file that its own tool converted.
+// try generates tokens on the CPU as the runtime would, with the one backend or the best variant in lib: with the dense
+// head, and unless the build is stock with FlashHead, on a file that its own tool converted.
 func (b *Builder) try(ctx context.Context, lib string) (tried string, err error) {
 	dir, err := os.MkdirTemp(b.Dir, ScratchPrefix+"*")
 	if err != nil {

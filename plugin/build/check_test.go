@@ -12,7 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// builtIn returns a copy of a finished build's folder of libraries, links to the files, in which a test may replace some.
+// builtIn returns a copy of a finished build's folder of libraries, links to the files, in which a test may replace
+// some.
 func builtIn(t *testing.T, prefix string) string {
 	t.Helper()
 	if testing.Short() {
@@ -81,13 +82,14 @@ func TestBuildOfAllVariantsIsTried(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(lib, "llama-bench"), []byte(said), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if tried, err := tryIn(t, lib, Options{Stock: true, CPUVariants: CPUAll}); err != nil || tried != "haswell, answers dense" {
+	if tried, err := tryIn(t, lib, Options{Stock: true, CPUVariants: CPUAll}); err != nil ||
+		tried != "haswell, answers dense" {
 		t.Errorf("%q, %v", tried, err)
 	}
 }
 
-// plantCrash replaces a file in lib by one that ends its program as an instruction does which the processor lacks: a library as
-// soon as it is loaded, a program as soon as it runs.
+// plantCrash replaces a file in lib by one that ends its program as an instruction does which the processor lacks: a
+// library as soon as it is loaded, a program as soon as it runs.
 func plantCrash(t *testing.T, lib, file string) {
 	t.Helper()
 	cc, err := exec.LookPath("cc")
@@ -119,13 +121,16 @@ func TestBuildThatCrashes(t *testing.T) {
 		cause, way   string
 	}{
 		"backend": {"dist", "libggml-cpu.so", Options{},
-			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 " +
+				"AMX_TILE AMX_INT8)",
 			"build without some of them: fh-ollama build --without amx,avx512"},
 		"stock": {"dist-stock", "libggml-cpu.so", Options{Stock: true},
-			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 " +
+				"AMX_TILE AMX_INT8)",
 			"build without some of them: fh-ollama build --stock --without amx,avx512"},
 		"tool": {"dist", "llama-flashhead", Options{},
-			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
+			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for SSE42 AVX AVX2 AVX512 " +
+				"AMX_TILE AMX_INT8)",
 			"build without some of them: fh-ollama build --without amx,avx512"},
 		"variants": {"dist", "libggml-cpu.so", Options{CPUVariants: CPUAll},
 			"llama-bench: signal: illegal instruction (core dumped) (--list-devices; compiled for all variants)",
@@ -139,7 +144,8 @@ func TestBuildThatCrashes(t *testing.T) {
 				t.Fatal("no error")
 			}
 			// whether there is a core depends on the machine
-			if plain := func(s string) string { return strings.ReplaceAll(s, " (core dumped)", "") }; plain(err.Error()) != plain(c.cause) || hint.Of(err) != c.way {
+			plain := func(s string) string { return strings.ReplaceAll(s, " (core dumped)", "") }
+			if plain(err.Error()) != plain(c.cause) || hint.Of(err) != c.way {
 				t.Errorf("%v / %s\nwant %s / %s", err, hint.Of(err), c.cause, c.way)
 			}
 		})

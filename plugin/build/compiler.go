@@ -20,7 +20,8 @@ type Compiler struct {
 // launchers run the compiler that their first argument names. CMake must know the compiler itself, to identify it.
 var launchers = []string{"ccache", "sccache", "distcc", "icecc", "buildcache"}
 
-// parseCompiler reads the value of CC or CXX: the path of a program, or a shell command line. Programs are looked up in PATH.
+// parseCompiler reads the value of CC or CXX: the path of a program, or a shell command line. Programs are looked up in
+// PATH.
 func parseCompiler(text string) (Compiler, bool) {
 	if path, err := exec.LookPath(text); err == nil { // may contain spaces
 		return Compiler{Path: path}, true
@@ -58,7 +59,8 @@ func (c Compiler) cmake() string {
 	return strings.Join(words, ";")
 }
 
-// env is the value of CC or CXX for Go: words, quoted if they contain spaces. Go has its own cache and needs no launcher.
+// env is the value of CC or CXX for Go: words, quoted if they contain spaces. Go has its own cache and needs no
+// launcher.
 func (c Compiler) env() string {
 	words := c.command()
 	for i, word := range words {

@@ -38,8 +38,9 @@ func (b *Builder) configureArgs(flags []string) []string {
 	}, flags)
 }
 
-// Environment is added for CMake and ninja. ccache takes paths below the build folder as relative and ignores the folder's
-// name, so that build folders share compiled files. The last variable would override the tree if the user had set it.
+// Environment is added for CMake and ninja. ccache takes paths below the build folder as relative and ignores the
+// folder's name, so that build folders share compiled files. The last variable would override the tree if the user had
+// set it.
 func (b *Builder) Environment() []string {
 	return []string{"CCACHE_BASEDIR=" + b.Dir, "CCACHE_NOHASHDIR=1", "OLLAMA_LLAMA_CPP_SOURCE=" + b.LlamaTree()}
 }
@@ -68,8 +69,8 @@ func (b *Builder) Configure(ctx context.Context, st *step.Step) error {
 	return b.cmake(ctx, st, b.NativeDir(), "configure", b.configureArgs(flags))
 }
 
-// cmake configures a build folder if the arguments or the names of source files have changed since the last success. args
-// begin with -S DIR. ninja notices changed CMake files itself.
+// cmake configures a build folder if the arguments or the names of source files have changed since the last success.
+// args begin with -S DIR. ninja notices changed CMake files itself.
 func (b *Builder) cmake(ctx context.Context, st *step.Step, dir, log string, args []string) error {
 	stampFile := filepath.Join(dir, "fh-ollama.configured")
 	stamp := strings.Join(append(args, b.treeKey), "\n")

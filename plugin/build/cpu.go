@@ -38,7 +38,8 @@ func hostMacros(ctx context.Context, cc Compiler, goarch string) (Macros, error)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, hint.Wrap(fmt.Errorf("%s %s: %w", cc.Path, native, err), "use --cpu-variants all, which needs no detection")
+		return nil, hint.Wrap(fmt.Errorf("%s %s: %w", cc.Path, native, err),
+			"use --cpu-variants all, which needs no detection")
 	}
 	return parseMacros(string(out)), nil
 }

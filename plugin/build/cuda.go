@@ -18,9 +18,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// As in Ollama, the CUDA backend is a build of its own, configured with one of Ollama's presets. Only the backend is compiled
-// and installed, with the CUDA libraries that it needs, into a folder of lib/ollama that is named by CUDA's major version.
-// Ollama finds such folders and puts the path of the library into GGML_BACKEND_PATH.
+// As in Ollama, the CUDA backend is a build of its own, configured with one of Ollama's presets. Only the backend is
+// compiled and installed, with the CUDA libraries that it needs, into a folder of lib/ollama that is named by CUDA's
+// major version. Ollama finds such folders and puts the path of the library into GGML_BACKEND_PATH.
 
 // cudaToolkit is an installed CUDA.
 type cudaToolkit struct {
@@ -120,8 +120,8 @@ func parseCapabilities(text string) string {
 	return strings.Join(slices.Sorted(maps.Keys(found)), ";")
 }
 
-// cudaPreset names Ollama's preset for a toolkit. With own, it is the one that leaves the architectures to us. presets is
-// Ollama's CMakePresets.json.
+// cudaPreset names Ollama's preset for a toolkit. With own, it is the one that leaves the architectures to us. presets
+// is Ollama's CMakePresets.json.
 func cudaPreset(presets []byte, runner string, own bool) (string, error) {
 	var file struct {
 		ConfigurePresets []struct{ Name string }
@@ -155,8 +155,12 @@ func (b *Builder) cudaArgs(preset, architectures string) []string {
 
 func (b *Builder) cudaDir() string { return filepath.Join(b.Dir, b.cuda.runner()) }
 
-// configureCUDA configures the backend's build, with extra arguments for CMake.
-func (b *Builder) configureCUDA(ctx context.Context, st *step.Step, extra ...string) error {
+func (b *Builder) configureCUDA(ctx context.Context, st *step.Step) error {
+	return b.configureCUDAWith(ctx, st)
+}
+
+// configureCUDAWith is configureCUDA with more arguments for CMake.
+func (b *Builder) configureCUDAWith(ctx context.Context, st *step.Step, extra ...string) error {
 	architectures := b.Options.CUDAArchitectures
 	if architectures == "" {
 		architectures = gpuArchitectures(ctx)
@@ -198,7 +202,8 @@ func (b *Builder) cudaStage() string { return b.cudaDir() + "-installed" }
 // cudaProducts lists what compileCUDA collected.
 func (b *Builder) cudaProducts() (list []product, err error) {
 	folder := "lib/ollama/" + b.cuda.runner()
-	list, err = productsIn(filepath.Join(b.cudaStage(), filepath.FromSlash(folder)), folder, func(string) bool { return true })
+	list, err = productsIn(filepath.Join(b.cudaStage(), filepath.FromSlash(folder)), folder,
+		func(string) bool { return true })
 	if err != nil {
 		return nil, err
 	}

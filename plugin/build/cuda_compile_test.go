@@ -30,8 +30,9 @@ import (
 )
 
 // TestCUDACompiles is what can be known about the CUDA backend without a GPU: Ollama's own CMake project, configured as
-// `fh-ollama build --backends cuda` does it, takes up our sources, and they and every file that our patches touch compile
-// without a warning for three generations of GPUs. NVIDIA's compiler comes from Python packages (third_party/cuda.txt).
+// `fh-ollama build --backends cuda` does it, takes up our sources, and they and every file that our patches touch
+// compile without a warning for three generations of GPUs. NVIDIA's compiler comes from Python packages
+// (third_party/cuda.txt).
 func TestCUDACompiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles CUDA; not with -short")
@@ -54,11 +55,13 @@ func TestCUDACompiles(t *testing.T) {
 	}
 	t.Setenv("CUDACXX", nvcc)
 
-	opts, err := Options{Cache: cache, Backends: []string{BackendCPU, BackendCUDA}, CUDAArchitectures: "75;86;90"}.withDefaults()
+	opts, err := Options{Cache: cache, Backends: []string{BackendCPU, BackendCUDA},
+		CUDAArchitectures: "75;86;90"}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps, Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
+	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps,
+		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
 	b.Dir = filepath.Join(cache, "build", "cuda-check")
 	unlock, err := b.Lock()
 	if err != nil {
@@ -71,7 +74,7 @@ func TestCUDACompiles(t *testing.T) {
 		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: func(ctx context.Context, st *step.Step) error {
-			return b.configureCUDA(ctx, st, "-DCMAKE_CUDA_FLAGS=-Werror all-warnings")
+			return b.configureCUDAWith(ctx, st, "-DCMAKE_CUDA_FLAGS=-Werror all-warnings")
 		}},
 		{Name: "compile", Do: func(ctx context.Context, st *step.Step) error {
 			sources, err := b.cudaSources()
@@ -103,7 +106,8 @@ func (b *Builder) cudaSources() ([]string, error) {
 		return nil, err
 	}
 	if len(sources) == 0 || len(ours) == 0 {
-		return nil, fmt.Errorf("%d sources in ggmlhead/ggml/cuda, %d that patches touch in ggml-cuda", len(ours), len(sources))
+		return nil, fmt.Errorf("%d sources in ggmlhead/ggml/cuda, %d that patches touch in ggml-cuda", len(ours),
+			len(sources))
 	}
 	for _, name := range ours {
 		sources = append(sources, "flashhead/"+name)
@@ -117,7 +121,8 @@ var patchedFile = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
 func touched(series []tree.Patch, folder, ending string) (names []string) {
 	for _, p := range series {
 		for _, m := range patchedFile.FindAllSubmatch(p.Data, -1) {
-			if name := string(m[1]); strings.HasPrefix(name, folder) && strings.HasSuffix(name, ending) && !slices.Contains(names, name) {
+			if name := string(m[1]); strings.HasPrefix(name, folder) && strings.HasSuffix(name, ending) &&
+				!slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -127,7 +132,8 @@ func touched(series []tree.Patch, folder, ending string) (names []string) {
 
 func TestTouched(t *testing.T) {
 	series := []tree.Patch{
-		{Name: "a", Data: []byte("--- a/x/one.cu\n+++ b/x/one.cu\n@@\n+++ not a name\n--- a/y/two.cu\n+++ b/y/two.cu\n--- a/x/h.cuh\n+++ b/x/h.cuh\n")},
+		{Name: "a", Data: []byte("--- a/x/one.cu\n+++ b/x/one.cu\n@@\n+++ not a name\n--- a/y/two.cu\n+++ b/y/two.cu\n--- " +
+			"a/x/h.cuh\n+++ b/x/h.cuh\n")},
 		{Name: "b", Data: []byte("+++ b/x/one.cu\n+++ b/x/three.cu\n")},
 	}
 	if got := touched(series, "x/", ".cu"); !slices.Equal(got, []string{"x/one.cu", "x/three.cu"}) {
@@ -172,7 +178,8 @@ func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error)
 	wheels, laid := filepath.Join(tmp, "wheels"), filepath.Join(tmp, "toolkit")
 	err = step.Command{
 		Path: python,
-		Args: []string{"-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input", "--no-cache-dir",
+		Args: []string{"-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input",
+			"--no-cache-dir",
 			"--progress-bar", "off", "-r", requirements, "-d", wheels},
 		Dir: tmp, Log: filepath.Join(cache, "logs", "fetch-cuda.log"),
 	}.Run(ctx)
@@ -225,7 +232,8 @@ func unpackWheel(wheel, dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(root.MkdirAll(path.Dir(name), 0o755), root.WriteFile(name, data, 0o644|f.Mode()&0o111)); err != nil {
+		if err := errors.Join(root.MkdirAll(path.Dir(name), 0o755),
+			root.WriteFile(name, data, 0o644|f.Mode()&0o111)); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,8 @@ func TestFindCUDA(t *testing.T) {
 			}
 			t.Setenv("PATH", env["PATH"]+":/bin:/usr/bin")
 			got, err := findCUDA(t.Context())
-			if want := (cudaToolkit{Compiler{Path: nvcc, Launcher: got.nvcc.Launcher}, root, "12.9"}); err != nil || !reflect.DeepEqual(got, want) {
+			if want := (cudaToolkit{Compiler{Path: nvcc, Launcher: got.nvcc.Launcher}, root, "12.9"}); err != nil ||
+				!reflect.DeepEqual(got, want) {
 				t.Errorf("%+v, %v, want %+v", got, err, want)
 			}
 			if got.runner() != "cuda_v12" {

@@ -21,9 +21,12 @@ func (b *Builder) CompileServer(ctx context.Context, st *step.Step) error {
 	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", []string{serverTarget})
 }
 
-// TestOnHost runs the plug-in's own test on library with the host's ggml. As the plug-in, the test is compiled with the headers
-// of the pinned llama.cpp, pin. failed is the failure of the test, with its output; err says why it was not run.
-func (b *Builder) TestOnHost(ctx context.Context, st *step.Step, pin source.LlamaCppPin, library string) (failed, err error) {
+// TestOnHost runs the plug-in's own test on library with the host's ggml. As the plug-in, the test is compiled with the
+// headers of the pinned llama.cpp, pin. failed is the failure of the test, with its output; err says why it was not
+// run.
+func (b *Builder) TestOnHost(
+	ctx context.Context, st *step.Step, pin source.LlamaCppPin, library string,
+) (failed, err error) {
 	own := *b
 	own.Dir, own.Options.Version = filepath.Join(b.Dir, "plugin"), "0.0.0"
 	if own.LlamaCpp, err = source.FetchLlamaCpp(ctx, st, pin, b.Options.Cache); err != nil {

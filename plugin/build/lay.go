@@ -46,13 +46,14 @@ func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
 	if err != nil {
 		return err
 	}
-	notes = append([]string{step.Count(patches, "patch", "patches"), step.Count(changed, "file changed", "files changed")}, notes...)
-	st.Note("%s", strings.Join(notes, ", "))
+	applied := step.Count(patches, "patch", "patches") + ", " + step.Count(changed, "file changed", "files changed")
+	st.Note("%s", strings.Join(append([]string{applied}, notes...), ", "))
 	return nil
 }
 
-// patched adds the head, unless the build is stock, and Ollama's patches. It returns the number of our patches. Ollama's
-// patches come last, as in its own build, which is told that they are applied, or it would touch the files again.
+// patched adds the head, unless the build is stock, and Ollama's patches. It returns the number of our patches.
+// Ollama's patches come last, as in its own build, which is told that they are applied, or it would touch the files
+// again.
 func (b *Builder) patched(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, ours int, err error) {
 	if !b.Options.Stock {
 		series, err := tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series)
@@ -74,8 +75,8 @@ func (b *Builder) patched(ctx context.Context, llama tree.Tree, scratch string) 
 	return llama, ours, err
 }
 
-// cured adds the cures. Each must apply to the pinned sources. A user's sources may have fixed the fault in another way, so a
-// cure that does not fit is left out there. notes names the cures that were not applied.
+// cured adds the cures. Each must apply to the pinned sources. A user's sources may have fixed the fault in another
+// way, so a cure that does not fit is left out there. notes names the cures that were not applied.
 func (b *Builder) cured(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, notes []string, err error) {
 	if b.Overlay.Patches == nil {
 		return llama, nil, nil

@@ -69,7 +69,8 @@ func TestCureThatPinnedSourcesDoNotTake(t *testing.T) {
 	plugintest.Write(t, filepath.Join(b.LlamaCpp.Dir, "src/other.cpp"), "int product;\n", 0o644)
 	b.Options.LlamaCppSource, b.Options.OllamaSource = "", ""
 	err := step.New(t.Output()).Do("lay", func(st *step.Step) error { return b.LaySources(t.Context(), st) })
-	if err == nil || !strings.Contains(err.Error(), "001-mul.patch does not apply") || !strings.Contains(hint.Of(err), "report") {
+	if err == nil || !strings.Contains(err.Error(), "001-mul.patch does not apply") ||
+		!strings.Contains(hint.Of(err), "report") {
 		t.Errorf("error %v, hint %q", err, hint.Of(err))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -35,8 +36,8 @@ type PluginResult struct {
 	FilesReplaced int    `json:"-"` // 0 if the prefix was up to date
 }
 
-// Plugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp. It uses the Prefix,
-// LlamaCppSource, Jobs, Cache, Version, Program and Strict of opts.
+// Plugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp. It uses the
+// Prefix, LlamaCppSource, Jobs, Cache, Version, Program and Strict of opts.
 func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, steps *step.Steps) (PluginResult, error) {
 	if err := PluginPlatform(); err != nil {
 		return PluginResult{}, err
@@ -70,6 +71,15 @@ func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, ste
 		{Name: "assemble", Do: b.assemblePlugin},
 	})
 	return b.pluginResult(), err
+}
+
+// PluginPlatform returns an error where the plug-in cannot be built. Ollama loads no backends on macOS. It does on
+// Windows, but a library needs ggml's import libraries there, which is untested.
+func PluginPlatform() error {
+	if runtime.GOOS != "linux" {
+		return hint.New("the plug-in is for Linux only", "build an Ollama with FlashHead instead: fh-ollama build")
+	}
+	return nil
 }
 
 func (b *Builder) pluginResult() PluginResult {

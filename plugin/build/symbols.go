@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// ggmlHeaders declare the exports of libggml-base and libggml, which every process that loads a backend has. The CPU backend
-// is loaded with private symbols.
+// ggmlHeaders declare the exports of libggml-base and libggml, which every process that loads a backend has. The CPU
+// backend is loaded with private symbols.
 var ggmlHeaders = []string{
 	"ggml/include/ggml.h", "ggml/include/gguf.h", "ggml/include/ggml-alloc.h", "ggml/include/ggml-backend.h",
 	"ggml/src/ggml-backend-impl.h", "ggml/src/ggml-impl.h", // for backends
@@ -39,9 +39,9 @@ func ggmlAPI(llamaCpp string) (map[string]bool, error) {
 // systemLibrary matches libraries of every Linux with glibc and C++.
 var systemLibrary = regexp.MustCompile(`^(lib(c|m|dl|pthread|stdc\+\+|gcc_s)\.so\.\d+|ld-linux.*\.so\.\d+)$`)
 
-// checkSymbols checks a shared object that gets ggml's symbols from the process that loads it: its exports, sorted; that it
-// needs only system libraries; that all other undefined symbols are in api. The linker does not check the last, so it would
-// miss a forgotten source file or a removed function.
+// checkSymbols checks a shared object that gets ggml's symbols from the process that loads it: its exports, sorted;
+// that it needs only system libraries; that all other undefined symbols are in api. The linker does not check the last,
+// so it would miss a forgotten source file or a removed function.
 func checkSymbols(path string, exports []string, api map[string]bool) error {
 	name := filepath.Base(path)
 	f, err := elf.Open(path)

@@ -41,7 +41,8 @@ func FindToolchain() (Toolchain, error) {
 	return t, missingTools(missing...)
 }
 
-// findPluginToolchain finds the programs for a build of the plug-in. Git is optional: it names the version of a checkout.
+// findPluginToolchain finds the programs for a build of the plug-in. Git is optional: it names the version of a
+// checkout.
 func findPluginToolchain() (Toolchain, error) {
 	var t Toolchain
 	missing := findAll([]wantedTool{{toolCMake, &t.CMake}, {toolNinja, &t.Ninja}})

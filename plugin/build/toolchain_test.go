@@ -29,7 +29,8 @@ func TestMissingToolsAreNamedWithTheirPackages(t *testing.T) {
 	if err == nil || err.Error() != "not found in PATH: go, cmake, ninja, git, cc, c++" {
 		t.Errorf("error %v", err)
 	}
-	want := "install with `apt install golang cmake ninja-build git build-essential` or `brew install go cmake ninja git llvm`"
+	want := "install with `apt install golang cmake ninja-build git build-essential` or `brew install go cmake ninja " +
+		"git llvm`"
 	if got := hint.Of(err); got != want {
 		t.Errorf("hint %q, want %q", got, want)
 	}
@@ -41,7 +42,8 @@ func TestFindToolchain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tools.Ninja != filepath.Join(dir, "ninja-build") || tools.CXX.Path != filepath.Join(dir, "g++") || tools.CXX.Launcher != "" {
+	if tools.Ninja != filepath.Join(dir, "ninja-build") || tools.CXX.Path != filepath.Join(dir, "g++") ||
+		tools.CXX.Launcher != "" {
 		t.Errorf("tools %+v", tools)
 	}
 	t.Setenv("CXX", "my-clang++")

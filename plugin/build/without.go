@@ -15,8 +15,8 @@ type instructionSet struct {
 	under []string
 }
 
-// instructionSets are those that a native build can leave out, by GOARCH and ggml's name in lower case. A set needs another if
-// compilers or ggml imply that: -mavx512f implies -mavx2, armv8.6-a implies i8mm.
+// instructionSets are those that a native build can leave out, by GOARCH and ggml's name in lower case. A set needs
+// another if compilers or ggml imply that: -mavx512f implies -mavx2, armv8.6-a implies i8mm.
 var instructionSets = map[string]map[string]instructionSet{
 	"amd64": {
 		"sse42":       {"__SSE4_2__", []string{"avx"}},
@@ -78,7 +78,8 @@ func (m Macros) without(sets []string, goarch string) Macros {
 	return m
 }
 
-// withoutHint returns names for --without that exclude the largest sets in used, the summary of nativeFlags; "" if none.
+// withoutHint returns names for --without that exclude the largest sets in used, the summary of nativeFlags; "" if
+// none.
 func withoutHint(used string) string {
 	words := strings.FieldsFunc(used, func(r rune) bool { return r == ' ' || r == '+' })
 	var parts []string

@@ -1,4 +1,5 @@
-// Package plugintest holds what tests of more than one room of plugin share: the pinned sources, and small stand-ins for them.
+// Package plugintest holds what tests of more than one room of plugin share: the pinned sources, and small stand-ins
+// for them.
 package plugintest
 
 import (

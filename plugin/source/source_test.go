@@ -33,7 +33,8 @@ func TestFetchOllama(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(src.Dir, "llama", "server", "CMakeLists.txt")); err != nil || src.Version != "0.34.2" {
+	if _, err := os.Stat(filepath.Join(src.Dir, "llama", "server", "CMakeLists.txt")); err != nil ||
+		src.Version != "0.34.2" {
 		t.Errorf("%+v: %v", src, err)
 	}
 }

@@ -36,8 +36,8 @@ func TestCuresArePinned(t *testing.T) {
 	}
 }
 
-// tileConfig is how ggml tells AMX the shapes of its tiles: palette 1, then from byte 16 bytes a row of each tile (two bytes
-// each), from byte 48 rows.
+// tileConfig is how ggml tells AMX the shapes of its tiles: palette 1, then from byte 16 bytes a row of each tile (two
+// bytes each), from byte 48 rows.
 func tileConfig() string {
 	config := [64]byte{0: 1}
 	for i, columns := range []byte{64, 64, 32, 32, 64, 64, 64, 64} {
@@ -76,8 +76,8 @@ int main() {
 
 var ldtilecfg = regexp.MustCompile(`(?m)^\s*ldtilecfg\s+(.+)$`)
 
-// loadedTileConfig compiles the function of a source of ggml that loads AMX's configuration, and returns what it would load, in
-// hexadecimal. No AMX is needed: in the assembly, its instruction makes way for one that stops the program.
+// loadedTileConfig compiles the function of a source of ggml that loads AMX's configuration, and returns what it would
+// load, in hexadecimal. No AMX is needed: in the assembly, its instruction makes way for one that stops the program.
 func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string {
 	t.Helper()
 	begin, end := strings.Index(source, "struct tile_config_t{"), strings.Index(source, "    done = true;\n}\n")
@@ -86,7 +86,8 @@ func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string 
 	}
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	if err := os.WriteFile(at("x.cpp"), fmt.Appendf(nil, tileProgram, source[begin:end]+"    done = true;\n}\n"), 0o644); err != nil {
+	if err := os.WriteFile(at("x.cpp"), fmt.Appendf(nil, tileProgram, source[begin:end]+"    done = true;\n}\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	compile := func(args ...string) {
@@ -103,7 +104,8 @@ func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string 
 	if n := len(ldtilecfg.FindAll(assembly, -1)); n != 1 {
 		t.Fatalf("%d times ldtilecfg in the assembly", n)
 	}
-	if err := os.WriteFile(at("x.s"), ldtilecfg.ReplaceAll(assembly, []byte("\tleaq $1, %rax\n\tud2")), 0o644); err != nil {
+	if err := os.WriteFile(at("x.s"), ldtilecfg.ReplaceAll(assembly, []byte("\tleaq $1, %rax\n\tud2")),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	compile("-o", at("x"), at("x.s"))

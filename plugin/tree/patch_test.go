@@ -66,7 +66,8 @@ func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := testPatcher(t).Apply(t.Context(), tree,
-		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)}, {"003-stale.patch", []byte(plugintest.Stale)}})
+		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)},
+			{"003-stale.patch", []byte(plugintest.Stale)}})
 	if err == nil || !strings.Contains(err.Error(), "003-stale.patch does not apply: patch failed: src/graph.cpp:1") {
 		t.Errorf("error: %v", err)
 	}

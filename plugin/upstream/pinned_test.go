@@ -85,17 +85,23 @@ func TestRelianceFindsPlantedChanges(t *testing.T) {
 			Changed, "struct llama_cparams", "has no ctx_other"},
 		{"a member comes in", "ggml/include/ggml-cpu.h", "int64_t                  nrows;", "int64_t nrows; int64_t ncols;",
 			Changed, "struct ggml_type_traits_cpu", "has also ncols"},
-		{"two functions change places", "ggml/src/ggml-backend-impl.h", "ggml_backend_buffer_t (*alloc_buffer) ", "size_t (*get_max_size)(void); ggml_backend_buffer_t (*alloc_buffer) ",
+		{"two functions change places", "ggml/src/ggml-backend-impl.h", "ggml_backend_buffer_t (*alloc_buffer) ",
+			"size_t (*get_max_size)(void); ggml_backend_buffer_t (*alloc_buffer) ",
 			Changed, "struct ggml_backend_buffer_type_i", "has the order get_name get_max_size alloc_buffer"},
-		{"an op is added at the end", "ggml/include/ggml.h", "        GGML_OP_GLU,\n", "        GGML_OP_GLU,\n        GGML_OP_NEW,\n",
+		{"an op is added at the end", "ggml/include/ggml.h", "        GGML_OP_GLU,\n",
+			"        GGML_OP_GLU,\n        GGML_OP_NEW,\n",
 			Changed, "enum ggml_op: ours goes between", "comes GGML_OP_NEW after GGML_OP_GLU"},
-		{"an enum is reordered", "src/llama-graph.h", "    LLM_GRAPH_TYPE_DECODER,\n    LLM_GRAPH_TYPE_DECODER_MTP,\n", "    LLM_GRAPH_TYPE_DECODER_MTP,\n    LLM_GRAPH_TYPE_DECODER,\n",
+		{"an enum is reordered", "src/llama-graph.h", "    LLM_GRAPH_TYPE_DECODER,\n    LLM_GRAPH_TYPE_DECODER_MTP,\n",
+			"    LLM_GRAPH_TYPE_DECODER_MTP,\n    LLM_GRAPH_TYPE_DECODER,\n",
 			Changed, "enum llm_graph_type", "comes nothing after LLM_GRAPH_TYPE_DECODER, not LLM_GRAPH_TYPE_DECODER_MTP"},
-		{"a hint gets another number", "ggml/include/ggml.h", "GGML_HINT_NONE             = 0", "GGML_HINT_NONE             = 4",
+		{"a hint gets another number", "ggml/include/ggml.h", "GGML_HINT_NONE             = 0",
+			"GGML_HINT_NONE             = 4",
 			Changed, "enum ggml_op_hint", "GGML_HINT_NONE=4, not GGML_HINT_NONE=0"},
-		{"a call site is removed", "src/llama-context.cpp", "auto * gf = model.build_graph(gparams);", "auto * gf = model.other_graph(gparams);",
+		{"a call site is removed", "src/llama-context.cpp", "auto * gf = model.build_graph(gparams);",
+			"auto * gf = model.other_graph(gparams);",
 			Changed, "graphs are built in three places", "1 times `model.build_graph(`, not 3"},
-		{"a call site is added", "src/llama.cpp", "if (!model->load_tensors(ml)) {", "ml.load_all_data(ctx); if (!model->load_tensors(ml)) {",
+		{"a call site is added", "src/llama.cpp", "if (!model->load_tensors(ml)) {",
+			"ml.load_all_data(ctx); if (!model->load_tensors(ml)) {",
 			Changed, "tensors are loaded in one place", "2 times `ml.load_all_data(`, not 1"},
 		{"calls change their order", "src/llama-model.cpp", "    llm->build_sampling();\n", "",
 			Changed, "graphs are complete before `set_outputs`", "there is no `llm->build_sampling();`"},
@@ -119,7 +125,8 @@ func TestRelianceFindsPlantedChanges(t *testing.T) {
 			}
 			found := findings(t, changed)
 			for _, f := range found {
-				if f.State == planted.state && strings.Contains(f.What, planted.item) && strings.Contains(f.Detail, planted.detail) {
+				if f.State == planted.state && strings.Contains(f.What, planted.item) &&
+					strings.Contains(f.Detail, planted.detail) {
 					return
 				}
 			}

@@ -44,10 +44,12 @@ func (o Options) build() build.Options {
 	}
 }
 
-// Check tells whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and sources
-// rely on, whether each patch applies, and whether the patched files compile. It runs and installs nothing. The patched
-// tree stays in the cache. Problems are in the report; the error says why there is no complete one.
-func Check(ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (Report, error) {
+// Check tells whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and
+// sources rely on, whether each patch applies, and whether the patched files compile. It runs and installs nothing. The
+// patched tree stays in the cache. Problems are in the report; the error says why there is no complete one.
+func Check(
+	ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps,
+) (Report, error) {
 	b, err := build.New(opts.build(), pins, overlay, steps)
 	if err != nil {
 		return Report{}, err
