@@ -133,7 +133,7 @@ test-short: lint
 fuzz:
 	@set -e; fuzz() { $(GO) test -run '^$$' -fuzz "^$$2$$" -fuzztime "$(or $(FUZZTIME),$$3)" -fuzzminimizetime 1x ./internal/$$1; }; \
 	fuzz gguf FuzzRead 50000x; \
-	fuzz safetensors FuzzRead 50000x; \
+	fuzz vllm/safetensors FuzzRead 50000x; \
 	fuzz flashhead FuzzParameters 5000x; \
 	fuzz convert FuzzConvert 500x
 

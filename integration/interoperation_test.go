@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
-// Clusters that were exported from one file of a model serve another one, of other weights: here the same model with its
+// Clusters that were made for one file of a model serve another one, of other weights: here the same model with its
 // head in 4 bits. The centroids are alike, and with every cluster probed the tokens are the dense head's.
 func TestInteroperation(t *testing.T) { onBothHosts(t, interoperation) }
 
@@ -28,7 +29,9 @@ func interoperation(t *testing.T, h host) {
 		}
 		return string(text)
 	}
-	run(h.Bin("fh-ollama"), "export", converted(t), "--assets", checkpoint)
+	if err := vllmtest.Export(timeout(t), converted(t), checkpoint, filepath.Dir(patched(t).Lib("llama-flashhead"))); err != nil {
+		t.Fatal(err)
+	}
 	run(h.Lib("llama-quantize"), "--allow-requantize", "--token-embedding-type", "Q4_0", trainedModel, small, "Q8_0")
 	text := run(h.Bin("fh-ollama"), "import", small, "--assets", checkpoint, "-o", imported)
 	found := regexp.MustCompile(`mean cosine ([0-9.]+)`).FindStringSubmatch(text)

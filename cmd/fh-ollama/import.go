@@ -6,10 +6,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/assets"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/vllm"
 )
 
 func importCommand() *cli.Command {
@@ -57,7 +57,7 @@ func runImport(c *cli.Context) error {
 	if err := target.Validate(); err != nil {
 		return usageError{hint.Wrap(err, "see fh-ollama import --help")}
 	}
-	clusters, err := assets.Open(dir)
+	clusters, err := vllm.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func runImport(c *cli.Context) error {
 	if c.Bool("quiet") {
 		log = io.Discard
 	}
-	source := &assets.Source{Assets: clusters, Model: input, LibDir: c.Path("lib")}
+	source := &vllm.Source{Assets: clusters, Model: input, LibDir: c.Path("lib")}
 	summary, err := convert.From(c.Context, source, target, progress.New(log))
 	if err != nil {
 		return err

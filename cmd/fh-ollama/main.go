@@ -75,7 +75,6 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			installCommand(),
 			convertCommand(),
 			importCommand(),
-			exportCommand(),
 			inspectCommand(),
 			evalCommand(),
 			benchCommand(),

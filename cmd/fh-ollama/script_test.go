@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -42,7 +44,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("FH_OLLAMA_ROOT", filepath.Join(env.WorkDir, "root"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "silence": silence},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"assets": assets, "exits": exits, "silence": silence},
 	})
 }
 
@@ -66,6 +68,11 @@ func silence(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
 	ts.Setenv("OLLAMA_HOST", listener.Addr().String())
+}
+
+// assets is the script command `assets CONVERTED.gguf DIR`: it writes the clusters of a file as those made for vLLM.
+func assets(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(vllmtest.Export(context.Background(), ts.MkAbs(args[0]), ts.MkAbs(args[1]), ts.Getenv("FH_OLLAMA_LIB")))
 }
 
 // exits is the script command `exits CODE PROGRAM [ARGUMENT…]`: like exec, but the program must end with CODE.

@@ -1,4 +1,4 @@
-package assets
+package vllm
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"math"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/safetensors"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 )
 
 // Names of the tensors.

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/safetensors"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 )
 
 // file returns a file with the given header and n bytes of data.
@@ -106,35 +106,6 @@ func TestHalves(t *testing.T) {
 		if float64(v) != want {
 			t.Fatalf("%#x is %v, want %v", i, v, want)
 		}
-	}
-}
-
-// TestWrite writes tensors and reads them again; data begins aligned.
-func TestWrite(t *testing.T) {
-	var out bytes.Buffer
-	ints := binary.LittleEndian.AppendUint64(nil, 7)
-	floats, _ := binary.Append(nil, binary.LittleEndian, []float32{1, 2, 3})
-	err := safetensors.Write(&out, [][2]string{{"a", `"quoted"`}}, []safetensors.NewTensor{
-		{Name: "ids", DType: safetensors.I64, Shape: []int64{1}, Data: bytes.NewReader(ints)},
-		{Name: "ünï", DType: safetensors.F32, Shape: []int64{1, 3}, Data: bytes.NewReader(floats)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := binary.LittleEndian.Uint64(out.Bytes()); n%8 != 0 || !strings.Contains(out.String(), `{"__metadata__":{"a":"\"quoted\""},"ids":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},`) {
-		t.Errorf("%q", out.String())
-	}
-	f, err := read(out.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := make([]float32, 3)
-	if err := f.Floats(f.Tensors[1], 0, got); err != nil || f.Tensors[1].Name != "ünï" || !slices.Equal(got, []float32{1, 2, 3}) {
-		t.Errorf("%v, %v", got, err)
-	}
-	err = safetensors.Write(&out, nil, []safetensors.NewTensor{{Name: "x", DType: safetensors.F32, Shape: []int64{4}, Data: bytes.NewReader(floats)}})
-	if err == nil || !strings.Contains(err.Error(), "12 bytes of data instead of 16") {
-		t.Errorf("with too little data: %v", err)
 	}
 }
 

@@ -1,19 +1,17 @@
-package assets_test
+package vllm_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/assets"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/safetensors"
+	"github.com/fh-ollama/fh-ollama/internal/vllm"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
 // fixture is what write puts into files: assets of a head of 40 tokens and 32 columns in 4 clusters, unless changed.
@@ -49,15 +47,12 @@ func (f *fixture) write(t *testing.T) string {
 	if err := os.Mkdir(filepath.Join(dir, "flash_head_assets"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	var file bytes.Buffer
-	err := safetensors.Write(&file, nil, []safetensors.NewTensor{
-		{Name: f.name, DType: f.idType, Shape: f.idShape, Data: bytes.NewReader(encode(t, f.ids))},
-		{Name: "centroids", DType: f.dtype, Shape: f.shape, Data: bytes.NewReader(encode(t, f.centroids))},
-	})
+	file, err := vllmtest.Safetensors(vllmtest.Tensor{Name: f.name, DType: f.idType, Shape: f.idShape, Data: f.ids},
+		vllmtest.Tensor{Name: "centroids", DType: f.dtype, Shape: f.shape, Data: f.centroids})
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, clusterFile(dir), file.Bytes())
+	put(t, clusterFile(dir), file)
 	if f.config != "" {
 		put(t, filepath.Join(dir, "config.json"), []byte(f.config))
 	}
@@ -66,15 +61,6 @@ func (f *fixture) write(t *testing.T) string {
 
 func clusterFile(dir string) string {
 	return filepath.Join(dir, "flash_head_assets", "clustering_cache.safetensors")
-}
-
-func encode(t *testing.T, values any) []byte {
-	t.Helper()
-	data, err := binary.Append(nil, binary.LittleEndian, values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 func put(t *testing.T, path string, data []byte) {
@@ -86,20 +72,15 @@ func put(t *testing.T, path string, data []byte) {
 
 // importTo runs a whole import of dir into a copy of model.
 func importTo(model, out, dir, lib string) (convert.Summary, string, error) {
-	clusters, err := assets.Open(dir)
+	clusters, err := vllm.Open(dir)
 	if err != nil {
 		return convert.Summary{}, "", err
 	}
 	defer clusters.Close()
 	var log strings.Builder
-	s, err := convert.From(context.Background(), &assets.Source{Assets: clusters, Model: model, LibDir: lib},
+	s, err := convert.From(context.Background(), &vllm.Source{Assets: clusters, Model: model, LibDir: lib},
 		convert.Target{Input: model, Output: out, ToolVersion: "test"}, progress.New(&log))
 	return s, log.String(), err
-}
-
-// exportTo exports a converted model.
-func exportTo(ctx context.Context, model, dir, lib string, force bool) (assets.Exported, error) {
-	return assets.Export(ctx, assets.ExportOptions{Input: model, Dir: dir, LibDir: lib, Force: force, ToolVersion: "test"}, progress.New(io.Discard))
 }
 
 func names(dir string) string {

@@ -1,6 +1,4 @@
-// Package orderedjson reads JSON objects strictly, with their members in the order of the text: names that occur twice,
-// which encoding/json passes over, are errors.
-package orderedjson
+package safetensors
 
 import (
 	"bytes"
@@ -17,11 +15,12 @@ type Member struct {
 	Value json.RawMessage
 }
 
-// Object is the members of a JSON object.
+// Object is a JSON object, its members in the order of the text.
 type Object []Member
 
-// Parse reads an object, which must be all that data holds. Values of members are checked to be JSON, no more.
-func Parse(data []byte) (Object, error) {
+// ParseObject reads a JSON object, which must be all that data holds. A name that occurs twice is an error, unlike in
+// encoding/json. Values of members are checked to be JSON, no more.
+func ParseObject(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("text that is not UTF-8")
 	}
@@ -63,40 +62,4 @@ func (o Object) Get(name string) json.RawMessage {
 		}
 	}
 	return nil
-}
-
-// Set returns the object with another value of name: in its place if it has one, else at the end.
-func (o Object) Set(name string, value json.RawMessage) Object {
-	out := append(Object{}, o...)
-	for i := range out {
-		if out[i].Name == name {
-			out[i].Value = value
-			return out
-		}
-	}
-	return append(out, Member{name, value})
-}
-
-// Text returns the object as JSON, two spaces a level and a newline at the end, numbers as they were written.
-func (o Object) Text() ([]byte, error) {
-	var flat, out bytes.Buffer
-	flat.WriteByte('{')
-	for i, m := range o {
-		if i > 0 {
-			flat.WriteByte(',')
-		}
-		name, err := json.Marshal(m.Name)
-		if err != nil {
-			return nil, err
-		}
-		flat.Write(name)
-		flat.WriteByte(':')
-		flat.Write(m.Value)
-	}
-	flat.WriteByte('}')
-	if err := json.Indent(&out, flat.Bytes(), "", "  "); err != nil {
-		return nil, err
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
 }

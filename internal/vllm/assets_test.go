@@ -1,4 +1,4 @@
-package assets_test
+package vllm_test
 
 import (
 	"math"
@@ -8,17 +8,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/assets"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
+	"github.com/fh-ollama/fh-ollama/internal/vllm"
 )
 
 // TestOpen names both folders that may be given, and leaves out what may be absent.
 func TestOpen(t *testing.T) {
 	dir := sound().write(t)
 	for _, given := range []string{dir, dir + "/", filepath.Join(dir, "flash_head_assets"), filepath.Join(dir, "flash_head_assets") + "/"} {
-		a, err := assets.Open(given)
+		a, err := vllm.Open(given)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,13 +31,13 @@ func TestOpen(t *testing.T) {
 		a.Close()
 	}
 	t.Chdir(filepath.Join(dir, "flash_head_assets"))
-	if a, err := assets.Open("."); err != nil || a.Probes != 3 {
+	if a, err := vllm.Open("."); err != nil || a.Probes != 3 {
 		t.Errorf("in the folder itself: %+v, %v", a, err)
 	}
 	for _, config := range []string{"", "{}", `{"n_probes": null, "flash_head_special_token_ids": null}`} {
 		f := sound()
 		f.config = config
-		if a, err := assets.Open(f.write(t)); err != nil || a.Probes != 0 || len(a.Special) != 0 {
+		if a, err := vllm.Open(f.write(t)); err != nil || a.Probes != 0 || len(a.Special) != 0 {
 			t.Errorf("config %q: %+v, %v", config, a, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package assets
+package vllm
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"strconv"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/orderedjson"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 )
 
 // The entries of the model's configuration that belong to FlashHead.
@@ -23,7 +23,7 @@ const (
 const maxConfig = 16 << 20
 
 // readConfig reads the JSON object at path; nil if there is no file.
-func readConfig(path string) (orderedjson.Object, error) {
+func readConfig(path string) (safetensors.Object, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -39,7 +39,7 @@ func readConfig(path string) (orderedjson.Object, error) {
 	if len(text) > maxConfig {
 		return nil, hint.New(fmt.Sprintf("%s is larger than %d MiB", path, maxConfig>>20), "give the folder of a model, whose config.json is short")
 	}
-	config, err := orderedjson.Parse(text)
+	config, err := safetensors.ParseObject(text)
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("%s: %w", path, err), "get the file again, it is no configuration of a model")
 	}
@@ -47,7 +47,7 @@ func readConfig(path string) (orderedjson.Object, error) {
 }
 
 // settings reads FlashHead's entries for a head of K clusters and V tokens. What is absent is 0 and nil.
-func settings(config orderedjson.Object, clusters, vocab int64) (probes uint32, special []uint32, err error) {
+func settings(config safetensors.Object, clusters, vocab int64) (probes uint32, special []uint32, err error) {
 	if text := config.Get(probesName); text != nil {
 		n, err := strconv.ParseInt(string(text), 10, 64)
 		if err != nil || n < 1 || n > clusters {
@@ -68,13 +68,4 @@ func settings(config orderedjson.Object, clusters, vocab int64) (probes uint32, 
 		}
 	}
 	return probes, special, nil
-}
-
-// withSettings returns the configuration with FlashHead's entries.
-func withSettings(config orderedjson.Object, probes uint32, special []uint32) (orderedjson.Object, error) {
-	ids, err := json.Marshal(append([]uint32{}, special...))
-	if err != nil {
-		return nil, err
-	}
-	return config.Set(probesName, strconv.AppendUint(nil, uint64(probes), 10)).Set(specialName, ids), nil
 }

@@ -1,10 +1,8 @@
-package assets_test
+package vllm_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,10 +17,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/safetensors"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
 // rows is the head of gguftest.Model(40, 32).
@@ -126,8 +124,8 @@ func parameters(t *testing.T, path string) flashhead.Parameters {
 	return p
 }
 
-// TestNativeRoundTrip converts the small trained model, exports and imports into the unconverted file: clusters, P and
-// pinned tokens are the same, centroids the means of the rows, and a configuration that was there keeps its entries.
+// TestNativeRoundTrip writes the clusters of the small trained model as assets and imports them into the unconverted file:
+// clusters, P and pinned tokens are the same. With the vocabulary's halves swapped they are refused.
 func TestNativeRoundTrip(t *testing.T) {
 	lib := nativetest.Dir(t)
 	const demo = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
@@ -138,7 +136,7 @@ func TestNativeRoundTrip(t *testing.T) {
 	if _, err := convert.Convert(t.Context(), o, progress.New(io.Discard)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := exportTo(t.Context(), converted, dir, lib, false); err != nil {
+	if err := vllmtest.Export(t.Context(), converted, dir, lib); err != nil {
 		t.Fatal(err)
 	}
 	_, log, err := importTo(demo, back, dir, lib)
@@ -166,124 +164,5 @@ func TestNativeRoundTrip(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "the assets are of another model") || !(math.Abs(cosine) < 0.1) {
 		t.Errorf("with the halves of the vocabulary swapped: %v", err)
-	}
-	put(t, clusterFile(dir), data)
-	config := filepath.Join(dir, "config.json")
-	put(t, config, []byte("{\"hidden_size\": 256, \"n_probes\": 7,\n\"rope_theta\": 1e4}"))
-	if err := os.Chmod(config, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exportTo(t.Context(), converted, dir, lib, false); err == nil || !strings.Contains(err.Error(), "exists already") || hint.Of(err) == "" {
-		t.Errorf("files are replaced: %v", err)
-	}
-	if err := os.Remove(clusterFile(dir)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exportTo(t.Context(), converted, dir, lib, false); err == nil || !strings.Contains(err.Error(), "config.json exists already") || !strings.Contains(hint.Of(err), "leaves all others") {
-		t.Errorf("a configuration is changed: %v", err)
-	}
-	if _, err := exportTo(t.Context(), converted, filepath.Join(dir, "flash_head_assets"), lib, true); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(config)
-	const want = `{
-  "hidden_size": 256,
-  "n_probes": 123,
-  "rope_theta": 1e4,
-  "flash_head_special_token_ids": [
-    0,
-    1,
-    2
-  ]
-}
-`
-	if err != nil || string(text) != want {
-		t.Errorf("the configuration is %s, %v", text, err)
-	}
-	if info, err := os.Stat(config); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
-	if again, err := os.ReadFile(clusterFile(dir)); err != nil || !bytes.Equal(data, again) {
-		t.Errorf("a second export has other bytes, or %v", err)
-	}
-	if got := names(dir); got != "config.json flash_head_assets flash_head_assets/clustering_cache.safetensors" {
-		t.Errorf("in the folder are %q", got)
-	}
-}
-
-// TestNativeExportedCentroids compares with means that are worked out here.
-func TestNativeExportedCentroids(t *testing.T) {
-	lib := nativetest.Dir(t)
-	work := t.TempDir()
-	converted := filepath.Join(work, "converted.gguf")
-	o := convert.Defaults()
-	o.Input, o.Output, o.LibDir, o.ClusterSize = gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes()), converted, lib, 8
-	s, err := convert.Convert(t.Context(), o, progress.New(io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exportTo(t.Context(), converted, work, lib, false); err != nil {
-		t.Fatal(err)
-	}
-	f, err := safetensors.Open(clusterFile(work))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	centroids, _ := f.Tensor("centroids")
-	got := make([]float32, 32*5)
-	if err := f.Floats(centroids, 0, got); err != nil || !slices.Equal(centroids.Shape, []int64{1, 1, 32, 5}) || centroids.DType != safetensors.F32 {
-		t.Fatalf("%+v, %v", centroids, err)
-	}
-	want := make([]float64, 32*5)
-	for token, row := range rows(t) {
-		for d, v := range row {
-			want[5*d+int(s.Parameters.Assignments[token])] += float64(v) / 8
-		}
-	}
-	for i := range want {
-		if math.Abs(float64(got[i])-want[i]) > 1e-6 {
-			t.Fatalf("value %d is %v, want %v", i, got[i], want[i])
-		}
-	}
-}
-
-// TestExportRefused leaves nothing behind.
-func TestExportRefused(t *testing.T) {
-	plain := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
-	damaged := gguftest.Model(40, 32)
-	damaged.KVs = append(damaged.KVs, gguftest.V("flashhead.version", uint32(1)))
-	half := gguftest.Model(40, 32)
-	ids := make([]uint32, 40)
-	ids[3] = 1
-	half.KVs = append(half.KVs, gguftest.V("flashhead.version", uint32(1)), gguftest.V("flashhead.cluster_count", uint32(2)),
-		gguftest.V("flashhead.assignments", gguftest.A(ids)), gguftest.V("flashhead.probe_count", uint32(1)), gguftest.V("flashhead.centroid_type", "q4_0"))
-	sound := gguftest.Write(t, "sound.gguf", half.Bytes())
-	work := t.TempDir()
-	put(t, filepath.Join(work, "file"), []byte("precious"))
-	for name, c := range map[string]struct{ in, dir, lib, want string }{
-		"not converted":  {plain, "new", "", "is not converted"},
-		"damaged":        {gguftest.Write(t, "in.gguf", damaged.Bytes()), "new", "", "damaged FlashHead keys"},
-		"no file":        {"none.gguf", "new", "", "no such file"},
-		"no tool":        {sound, "new", "nowhere", "llama-flashhead is not there"},
-		"folder is file": {sound, "file", "", "not a directory"},
-		"no parent":      {sound, "none/new", "", "cannot make the folder"},
-	} {
-		_, err := exportTo(t.Context(), c.in, filepath.Join(work, c.dir), c.lib, true)
-		if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
-			t.Errorf("%s: error %v, way out %q; want %q", name, err, hint.Of(err), c.want)
-		}
-	}
-	if got := names(work); got != "file" {
-		t.Errorf("left behind: %q", got)
-	}
-	lib := nativetest.Dir(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := exportTo(ctx, sound, filepath.Join(work, "new"), lib, true); !errors.Is(err, context.Canceled) {
-		t.Errorf("ended by %v", err)
-	}
-	if got := names(work); got != "file" {
-		t.Errorf("left behind: %q", got)
 	}
 }

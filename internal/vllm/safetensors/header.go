@@ -9,8 +9,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-
-	"github.com/fh-ollama/fh-ollama/internal/orderedjson"
 )
 
 // metadataName is the header's entry that is no tensor: texts by name.
@@ -21,7 +19,7 @@ func parse(header []byte, size int64) ([]Tensor, error) {
 	if !bytes.HasPrefix(header, []byte("{")) {
 		return nil, errors.New("the header does not begin with {")
 	}
-	members, err := orderedjson.Parse(header)
+	members, err := ParseObject(header)
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
@@ -69,7 +67,7 @@ func values(texts map[string]*string) []*string {
 }
 
 func parseTensor(text json.RawMessage) (Tensor, error) {
-	members, err := orderedjson.Parse(text)
+	members, err := ParseObject(text)
 	if err != nil {
 		return Tensor{}, err
 	}

@@ -1,0 +1,62 @@
+package vllmtest
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/vllm"
+	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
+)
+
+// Export writes the map of the converted file path as assets to the new folder dir. lib is the folder of the native programs.
+func Export(ctx context.Context, path, dir, lib string) error {
+	src, err := flashhead.OpenConverted(path)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	p := src.Parameters
+	tool, ggml, err := native.FindNative(ctx, lib, installation.Here())
+	if err != nil {
+		return err
+	}
+	centroids, err := native.NewCentroids(ctx, native.CentroidOptions{
+		Tool: tool, GGML: ggml, Model: path, Tensor: src.Head.Tensor.Name,
+		Assignments: p.Assignments, Clusters: p.Clusters, Columns: src.Head.Width(),
+	})
+	if err != nil {
+		return err
+	}
+	defer centroids.Close()
+	means, err := io.ReadAll(centroids)
+	if err != nil {
+		return err
+	}
+	ids := make([]int64, len(p.Assignments))
+	for i, k := range p.Assignments {
+		ids[i] = int64(k)
+	}
+	file, err := Safetensors(
+		Tensor{"cluster_assignments", safetensors.I64, []int64{src.Head.Vocab()}, ids},
+		Tensor{"centroids", safetensors.F32, []int64{1, 1, src.Head.Width(), int64(p.Clusters)}, means})
+	if err != nil {
+		return err
+	}
+	config, err := json.Marshal(map[string]any{"n_probes": p.Probes, "flash_head_special_token_ids": p.Pinned})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, vllm.Format), 0o777); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, vllm.Format, "clustering_cache.safetensors"), file, 0o666); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), config, 0o666)
+}
