@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// testBuild is a build whose compilers have already run; its products are small files.
+// testBuild is a build that has compiled; its products are small files.
 func testBuild(t *testing.T) *Builder {
 	t.Helper()
 	b := &Builder{Dir: t.TempDir(), Options: Options{Prefix: filepath.Join(t.TempDir(), "dist"), Cache: t.TempDir()}}
@@ -34,7 +34,7 @@ func testBuild(t *testing.T) *Builder {
 	return b
 }
 
-// assembleOnce runs the step and returns how many files it changed.
+// assembleOnce assembles, and returns how many files changed.
 func assembleOnce(t *testing.T, b *Builder) int {
 	t.Helper()
 	b.files, b.result.FilesReplaced = nil, 0
@@ -98,7 +98,7 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 	}
 }
 
-// TestBuildsShareAPrefix places a file that both kinds of build have, and then leaves it out of one after the other.
+// A file that both kinds of build have goes when neither has it any more.
 func TestBuildsShareAPrefix(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(from, nil, 0o755); err != nil {
@@ -158,7 +158,7 @@ func TestLinkOutOfTheBuildIsRefused(t *testing.T) {
 	}
 }
 
-// What a killed build left in the prefix goes with the next, and nothing else.
+// Leftovers of killed builds are removed, other files are kept.
 func TestLeftoversInThePrefix(t *testing.T) {
 	b := testBuild(t)
 	half := filepath.Join(b.Options.Prefix, "lib/ollama/.llama-server.partial-ABCDEFGH")
@@ -175,7 +175,7 @@ func TestLeftoversInThePrefix(t *testing.T) {
 	}
 }
 
-// A build into a folder with a stock Ollama, say /usr/local, changes nothing in it.
+// A build into a folder with a stock Ollama changes nothing.
 func TestBuildReplacesNoOtherOllama(t *testing.T) {
 	b := testBuild(t)
 	stock := filepath.Join(b.Options.Prefix, "bin", "ollama")
@@ -189,7 +189,7 @@ func TestBuildReplacesNoOtherOllama(t *testing.T) {
 	}
 }
 
-// A build that was interrupted knows its files when it is repeated.
+// A repeated build recognises the files of an interrupted one.
 func TestInterruptedAssembleIsRepeated(t *testing.T) {
 	b := testBuild(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -40,8 +40,8 @@ func TestParseBackends(t *testing.T) {
 	}
 }
 
-// A build folder serves builds with other backends: each option is set each time, what an earlier build left there is
-// not installed, and what an earlier build installed is removed.
+// A build folder is reused with other backends: all options are set, and backends of earlier builds are neither
+// installed nor kept.
 func TestBackendsShareABuildFolder(t *testing.T) {
 	b := testBuild(t)
 	for _, name := range []string{"libggml-rpc.so", "ggml-rpc-server"} {

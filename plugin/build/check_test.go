@@ -12,8 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// builtIn returns a copy of a finished build's folder of libraries, links to the files, in which a test may replace
-// some.
+// builtIn copies the libraries of a finished build, so that a test may replace some.
 func builtIn(t *testing.T, prefix string) string {
 	t.Helper()
 	if testing.Short() {
@@ -48,7 +47,7 @@ func builtIn(t *testing.T, prefix string) string {
 	return lib
 }
 
-// tryIn runs the end of a build on a folder of libraries.
+// tryIn runs the check on a folder of libraries.
 func tryIn(t *testing.T, lib string, opts Options) (string, error) {
 	t.Helper()
 	opts.Jobs = 2
@@ -74,7 +73,7 @@ func TestBuildIsTried(t *testing.T) {
 	}
 }
 
-// Of all variants the chosen one is tried, and named.
+// With all variants, the chosen one is run and named.
 func TestBuildOfAllVariantsIsTried(t *testing.T) {
 	lib := builtIn(t, "dist-stock")
 	said := "#!/bin/sh\necho 'load_backend: loaded RPC backend from /x/libggml-rpc.so'\n" +
@@ -88,8 +87,7 @@ func TestBuildOfAllVariantsIsTried(t *testing.T) {
 	}
 }
 
-// plantCrash replaces a file in lib by one that ends its program as an instruction does which the processor lacks: a
-// library as soon as it is loaded, a program as soon as it runs.
+// plantCrash replaces a file in lib by one that raises SIGILL: a library when loaded, a program when run.
 func plantCrash(t *testing.T, lib, file string) {
 	t.Helper()
 	cc, err := exec.LookPath("cc")
@@ -152,7 +150,7 @@ func TestBuildThatCrashes(t *testing.T) {
 	}
 }
 
-// A program that memory ran out for, or that says what is wrong, is not blamed on instructions.
+// Killed programs and ordinary errors are not blamed on instructions.
 func TestNotEveryEndIsACrash(t *testing.T) {
 	b := &Builder{result: Result{CPU: "AVX2"}}
 	for _, script := range []string{"kill -9 $$", "exit 3"} {

@@ -38,7 +38,7 @@ func TestCompilersAsPeopleNameThem(t *testing.T) {
 	}
 }
 
-// Go reads CC and CXX in its own way, which is not quite a shell's.
+// Go quotes CC and CXX in its own way.
 func TestGoTakesTheCompiler(t *testing.T) {
 	gcc, err := exec.LookPath("cc")
 	if err != nil {
@@ -60,7 +60,7 @@ func TestGoTakesTheCompiler(t *testing.T) {
 	}
 }
 
-// CMake configures with a launcher and arguments, and again in the same folder when something else changes.
+// CMake accepts a launcher and arguments, also when it configures again.
 func TestCMakeTakesTheCompiler(t *testing.T) {
 	tools, err := FindToolchain()
 	if err != nil {

@@ -208,7 +208,7 @@ func (b *Builder) cudaProducts() (list []product, err error) {
 		return nil, err
 	}
 	if !slices.ContainsFunc(list, func(p product) bool { return p.to == folder+"/libggml-cuda.so" }) {
-		return nil, errors.New("Ollama's rules installed no libggml-cuda.so")
+		return nil, errors.New("no libggml-cuda.so was installed by Ollama's rules")
 	}
 	return list, nil
 }

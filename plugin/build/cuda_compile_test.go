@@ -29,9 +29,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// TestCUDACompiles is what can be known about the CUDA backend without a GPU: Ollama's own CMake project, configured as
-// `fh-ollama build --backends cuda` does it, takes up our sources, and they and every file that our patches touch
-// compile without a warning for three generations of GPUs. NVIDIA's compiler comes from Python packages
+// TestCUDACompiles compiles our CUDA sources and those that patches touch, without a GPU: configured as by `fh-ollama
+// build
+// --backends cuda`, for three generations of GPUs, with warnings as errors. NVIDIA's compiler comes from Python packages
 // (third_party/cuda.txt).
 func TestCUDACompiles(t *testing.T) {
 	if testing.Short() {
@@ -94,7 +94,7 @@ func TestCUDACompiles(t *testing.T) {
 	}
 }
 
-// cudaSources are our CUDA sources, and those of ggml's CUDA backend that our patches touch, relative to the tree.
+// cudaSources are our CUDA sources and those that our patches touch, relative to the tree.
 func (b *Builder) cudaSources() ([]string, error) {
 	series, err := tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series)
 	if err != nil {
@@ -117,7 +117,7 @@ func (b *Builder) cudaSources() ([]string, error) {
 
 var patchedFile = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
 
-// touched returns the files in a folder that patches change, by their ending.
+// touched returns the files below folder, with this ending, that patches change.
 func touched(series []tree.Patch, folder, ending string) (names []string) {
 	for _, p := range series {
 		for _, m := range patchedFile.FindAllSubmatch(p.Data, -1) {
@@ -141,8 +141,8 @@ func TestTouched(t *testing.T) {
 	}
 }
 
-// fetchNVCC returns the path of NVIDIA's compiler in the cache. What the packages hold is laid as an installed toolkit
-// would be, so that CMake finds it; the libraries are empty, for nothing is linked against them.
+// fetchNVCC returns the path of NVIDIA's compiler in the cache. The packages are arranged like an installed toolkit,
+// for CMake. The libraries are empty, because nothing is linked.
 func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error) {
 	unlock, err := lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
 	if err != nil {
@@ -204,7 +204,7 @@ func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error)
 	return nvcc, os.Rename(laid, toolkit)
 }
 
-// unpackWheel puts what a Python package has below nvidia/cu13 into dir, but for shared libraries of cuBLAS, 600 MB.
+// unpackWheel unpacks nvidia/cu13 of a Python package into dir, without the 600 MB of cuBLAS.
 func unpackWheel(wheel, dir string) error {
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-// fakeCUDA is a toolkit whose compiler only tells its version.
+// fakeCUDA is a toolkit whose compiler only prints its version.
 func fakeCUDA(t *testing.T, says string) (root string) {
 	t.Helper()
 	root = filepath.Join(t.TempDir(), "cuda")
@@ -28,7 +28,7 @@ func fakeCUDA(t *testing.T, says string) (root string) {
 
 const nvccSays = "nvcc: NVIDIA (R) Cuda compiler driver\nCuda compilation tools, release 12.9, V12.9.86"
 
-// The compiler is found where CMake would look for it, first where it is named.
+// nvcc is found in the same places as by CMake, named ones first.
 func TestFindCUDA(t *testing.T) {
 	root := fakeCUDA(t, nvccSays)
 	other := fakeCUDA(t, "release 13.5")
@@ -69,7 +69,7 @@ func TestFindCUDARefuses(t *testing.T) {
 	}
 }
 
-// A compiler outside of a toolkit's folder is CMake's to place.
+// Without a toolkit's folder, CMake looks for the toolkit itself.
 func TestToolkitRoot(t *testing.T) {
 	nvcc := filepath.Join(t.TempDir(), "bin", "nvcc")
 	plugintest.Write(t, nvcc, "", 0o755)
@@ -99,7 +99,7 @@ func TestParseCapabilities(t *testing.T) {
 	}
 }
 
-// Ollama's presets of the pinned version are the ones that are used: with its own list of architectures, and without.
+// The pinned Ollama has the presets, with its own architectures and without.
 func TestCUDAPreset(t *testing.T) {
 	presets, err := os.ReadFile(filepath.Join(plugintest.Ollama(t), "llama", "server", "CMakePresets.json"))
 	if err != nil {
@@ -145,7 +145,7 @@ func TestCUDAArgs(t *testing.T) {
 	}
 }
 
-// What Ollama's rules collected is installed, in its folder, and goes when a build leaves CUDA out.
+// What Ollama's rules collected is installed, and removed by a build without CUDA.
 func TestAssembleCUDA(t *testing.T) {
 	b := testBuild(t)
 	b.Options.Backends, b.cuda = []string{BackendCPU, BackendCUDA}, cudaToolkit{version: "13.5"}

@@ -60,7 +60,7 @@ func TestCuresOfOwnSources(t *testing.T) {
 	}
 }
 
-// The pinned sources have to take a cure: nobody else would notice that a build goes without.
+// The pinned sources must take every cure.
 func TestCureThatPinnedSourcesDoNotTake(t *testing.T) {
 	b := cureCheckouts(t)
 	if err := b.layForTest(t); err != nil { // finds the sources

@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// checkouts are small stand-ins for a user's own sources, and a build that uses them.
+// checkouts is a build that uses small stand-ins for a user's own sources.
 func checkouts(t *testing.T) *Builder {
 	t.Helper()
 	ollama, llama := t.TempDir(), t.TempDir()
@@ -148,7 +148,6 @@ func TestOwnSourceMustBeOne(t *testing.T) {
 	}
 }
 
-// What a killed build left in its folder goes with the next.
 func TestLeftoversOfABuild(t *testing.T) {
 	b := &Builder{Dir: t.TempDir()}
 	scratch := filepath.Join(b.Dir, "scratch-456")

@@ -17,10 +17,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// TestMetalCompiles is what can be known about the Metal backend's build without a Mac: Ollama's own CMake project
-// takes up our sources; the backend's C++ files compile, patched; and the source of the kernels that it would embed in
-// the library is whole: it compiles with nothing else, as C++ (ggmlhead/tests/metal). Objective-C is left out, and so
-// is Apple's compiler.
+// TestMetalCompiles checks the Metal backend without a Mac: CMake takes up our sources, the C++ files compile, and the
+// kernels' embedded source compiles alone, as C++ (ggmlhead/tests/metal). It compiles no Objective-C.
 func TestMetalCompiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
@@ -94,7 +92,7 @@ func TestMetalCompiles(t *testing.T) {
 		filepath.Join(tests, "metal", "metal-kernels.cpp"))
 }
 
-// run runs a command with one more variable in its environment; the test ends with its output if it fails.
+// run runs a command with env, NAME=VALUE, added to its environment.
 func run(t *testing.T, env string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)

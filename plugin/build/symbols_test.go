@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-// headers are declarations in all the shapes that ggml's have.
+// headers has declarations in all forms that occur in ggml.
 var headers = map[string]string{
 	"ggml/include/ggml.h": `
 		GGML_NORETURN GGML_ATTRIBUTE_FORMAT(3, 4)

@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// fakeTools makes PATH a folder with programs of these names; nothing runs them.
+// fakeTools makes PATH a folder of programs with these names, which are not run.
 func fakeTools(t *testing.T, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -56,7 +56,7 @@ func TestFindToolchain(t *testing.T) {
 	}
 }
 
-// TestPluginToolchain leaves out Go, git and the C compiler, which the plug-in does without.
+// The plug-in needs no Go, git or C compiler.
 func TestPluginToolchain(t *testing.T) {
 	fakeTools(t, "cmake", "c++")
 	if _, err := findPluginToolchain(); err == nil || err.Error() != "not found in PATH: ninja" {

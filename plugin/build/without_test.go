@@ -25,7 +25,7 @@ func TestParseWithout(t *testing.T) {
 	}
 }
 
-// What needs a set that is left out goes with it.
+// Sets that need a left-out set go with it.
 func TestWithout(t *testing.T) {
 	const sapphireRapids = "__SSE4_2__ __AVX__ __F16C__ __FMA__ __BMI2__ __AVX2__ __AVX512F__ __AVX512CD__ " +
 		"__AVX512VL__ __AVX512DQ__ __AVX512BW__ " +

@@ -34,7 +34,7 @@ func archivePin() LlamaCppPin {
 		SHA256: fmt.Sprintf("%x", sha256.Sum256(archiveBytes))}
 }
 
-// testIndex serves one package's page, and the archive, to user:secret only.
+// testIndex serves one package and its archive to user:secret only.
 type testIndex struct {
 	kind, page string
 	elsewhere  string // where another host has the archive
@@ -68,7 +68,7 @@ func (x *testIndex) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve starts the index, and sets pip to use it at a path below it.
+// serve starts the index and makes pip use it, at path.
 func (x *testIndex) serve(t *testing.T, path string) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(x)
@@ -79,7 +79,7 @@ func (x *testIndex) serve(t *testing.T, path string) *httptest.Server {
 	return server
 }
 
-// fetchTestArchive returns what the fetch left in the folder of downloads, by its name, and what it displayed.
+// fetchTestArchive returns the content of the folder of downloads, and what was displayed.
 func fetchTestArchive(ctx context.Context, t *testing.T, pin LlamaCppPin) (
 	left map[string]string, shown string, err error,
 ) {
@@ -175,7 +175,7 @@ func TestFetchArchiveRefuses(t *testing.T) {
 	}
 }
 
-// noSecret looks for what the address of the test's index holds beside its host.
+// noSecret checks that nothing of the index's address but its host is shown.
 func noSecret(t *testing.T, err error, shown string) {
 	t.Helper()
 	for _, secret := range []string{"user:", "user@", "secret", "token"} {
@@ -200,7 +200,7 @@ func TestPasswordsAreNeverShown(t *testing.T) {
 	}
 }
 
-// The index sends the file's request to another host, by a link and by a redirection.
+// Links and redirects to another host get no password.
 func TestPasswordStaysWithTheIndex(t *testing.T) {
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sent := fmt.Sprint(r.Header); r.Header.Get("Authorization") != "" || strings.Contains(sent, "token") {
@@ -287,7 +287,7 @@ func TestFetchArchiveByHTTPS(t *testing.T) {
 	}
 }
 
-// TestIndexOfPip asks the pip that is installed.
+// Needs an installed pip.
 func TestIndexOfPip(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil || exec.Command(python, "-m", "pip", "--version").Run() != nil {

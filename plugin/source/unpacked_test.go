@@ -13,8 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// unpackedPin is a pin whose archive lies in a new cache, and how to fetch it: the tree's folder, and what the step
-// says.
+// unpackedPin returns a new cache with an archive, and a function that fetches it.
 func unpackedPin(t *testing.T) (cache string, fetch func() (dir, said string)) {
 	t.Helper()
 	cache = t.TempDir()
@@ -42,7 +41,7 @@ func unpackedPin(t *testing.T) (cache string, fetch func() (dir, said string)) {
 	}
 }
 
-// A tree in the cache that is not as it was unpacked is unpacked again.
+// A changed tree in the cache is unpacked again.
 func TestUnpackedTreeIsChecked(t *testing.T) {
 	cache, fetch := unpackedPin(t)
 	dir, said := fetch()
@@ -97,7 +96,6 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 	}
 }
 
-// What a killed run left in the cache goes with the next.
 func TestLeftoversInTheCache(t *testing.T) {
 	cache, fetch := unpackedPin(t)
 	left := filepath.Join(cache, "src", ".unpack-123")

@@ -49,7 +49,7 @@ func TestHunksOfAPatch(t *testing.T) {
 	}
 }
 
-// All hunks together are the patch again.
+// The hunks of a patch add up to the patch.
 func TestHunksOfOurPatches(t *testing.T) {
 	series, err := ReadSeries(testOverlay().Patches, plugintest.Pins(t).Patches.Series)
 	if err != nil {

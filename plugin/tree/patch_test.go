@@ -83,7 +83,7 @@ func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
 	}
 }
 
-// In a folder that lies inside a repository git apply would silently skip every file.
+// Inside a repository git apply would silently skip every file.
 func TestApplyInsideAForeignRepository(t *testing.T) {
 	p := testPatcher(t)
 	if out, err := exec.Command(p.Git, "init", "-q", p.Scratch).CombinedOutput(); err != nil {
@@ -161,7 +161,7 @@ func TestCompatPatchesAreOrderedByFileName(t *testing.T) {
 	}
 }
 
-// repository is what a build lays over llama.cpp, as it lies in this repository.
+// testOverlay is the overlay of this repository.
 func testOverlay() Overlay {
 	return Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
 }

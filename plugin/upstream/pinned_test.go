@@ -12,12 +12,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// repository is what a build lays over llama.cpp, as it lies in this repository.
+// repository is the overlay of this repository.
 func repository() tree.Overlay {
 	return tree.Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
 }
 
-// findings checks everything that is relied on, and returns what does not hold.
+// findings returns the reliances that do not hold in trees.
 func findings(t *testing.T, trees map[string]fs.FS) (list []Finding) {
 	t.Helper()
 	relied, err := readReliances(repository().Patches)
@@ -31,14 +31,14 @@ func findings(t *testing.T, trees map[string]fs.FS) (list []Finding) {
 	return slices.DeleteFunc(all, func(f Finding) bool { return f.State == OK })
 }
 
-// What patches and sources rely on is in the pinned sources as the documents say.
+// relies.toml holds in the pinned sources.
 func TestReliance(t *testing.T) {
 	for _, f := range findings(t, plugintest.Trees(t)) {
 		t.Errorf("%s: %s: %s: %s: %s", f.For, f.File, f.What, f.State, f.Detail)
 	}
 }
 
-// Every patch says in a table what it relies on.
+// Every patch has an entry in relies.toml.
 func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
 	items, err := readReliances(repository().Patches)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
 	}
 }
 
-// edited is a tree in which one file reads otherwise.
+// edited is a tree in which one file is different.
 type edited struct {
 	fs.FS
 	name, source string
@@ -73,7 +73,7 @@ func (e edited) Open(name string) (fs.File, error) {
 	return fstest.MapFS{name: {Data: []byte(e.source)}}.Open(name)
 }
 
-// A change of one thing in the pinned sources is found, and named.
+// A planted change in the pinned sources is found and named.
 func TestRelianceFindsPlantedChanges(t *testing.T) {
 	trees := plugintest.Trees(t)
 	for _, planted := range []struct {

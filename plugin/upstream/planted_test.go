@@ -41,9 +41,8 @@ func edit(t *testing.T, dir, name, old, new string) {
 	}
 }
 
-// A developer checks a llama.cpp in which four things changed, and is told those four: one that only tables know of, a
-// hunk that lost its place, a hunk whose neighbours changed, and a function whose signature the compiler finds.
-// Everything else is sound, so that a check of the pinned tree would find nothing.
+// Four changes are planted: one that only relies.toml covers, a lost hunk, changed context of a hunk, and a function's
+// signature, which the compiler finds. The check reports these and nothing else.
 func TestUpstreamFindsPlantedChanges(t *testing.T) {
 	if testing.Short() {
 		t.Skip("configures and compiles; not with -short")

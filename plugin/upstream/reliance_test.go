@@ -51,7 +51,7 @@ texts = ["second();"]
 times = 3
 `
 
-// reliancesOf reads the list in the text of relies.toml.
+// reliancesOf reads text as relies.toml.
 func reliancesOf(text string) ([]Reliance, error) {
 	return readReliances(fstest.MapFS{"relies.toml": {Data: []byte(text)}})
 }
@@ -86,7 +86,7 @@ private:
 	"src/d.cpp": "second();",
 }
 
-// tree is the sound one with the changes.
+// changedTree is the sound tree with changes.
 func changedTree(changes map[string]string) map[string]fs.FS {
 	files := fstest.MapFS{}
 	for name, source := range sound {
@@ -98,7 +98,7 @@ func changedTree(changes map[string]string) map[string]fs.FS {
 	return map[string]fs.FS{"x": files}
 }
 
-// failing returns, of a tree, what does not hold: "WHAT: STATE: DETAIL".
+// failing returns what does not hold in trees, as "WHAT: STATE: DETAIL".
 func failing(t *testing.T, trees map[string]fs.FS) (list []string) {
 	t.Helper()
 	relies, err := reliancesOf(relied)
@@ -193,7 +193,7 @@ func TestWhatMovedIsFound(t *testing.T) {
 	}
 }
 
-// A limit that changed is more use than "gone".
+// A changed limit is shown, not reported as gone.
 func TestTheNearestLineIsTold(t *testing.T) {
 	v := textFact{"if (n_candidates <= 128) { sort(all); }"}.check("void f() {\n\tif (n_candidates <= 256) {\n" +
 		"\t\tsort(all);\n\t}\n}")

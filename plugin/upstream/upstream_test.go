@@ -19,7 +19,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// When one of Ollama's own patches does not apply, a person has to know whether ours are to blame.
+// If one of Ollama's own patches fails, the report says whether ours are to blame.
 func TestPatchesOfOllamaSayWhoseFaultItIs(t *testing.T) {
 	git, err := exec.LookPath("git")
 	if err != nil {
@@ -60,7 +60,7 @@ func TestPatchesOfOllamaSayWhoseFaultItIs(t *testing.T) {
 	}
 }
 
-// writeSdist writes an archive as the package index has it.
+// writeSdist writes a source archive of a Python package.
 func writeSdist(t *testing.T, name string, files map[string]string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -98,7 +98,7 @@ func upstreamFor(t *testing.T, opts Options) *check {
 	}
 }
 
-// A version without a hash is pinned for the time of the check, by what was downloaded.
+// A version without a hash is pinned by the downloaded archive.
 func TestAnotherLlamaCppIsPinnedByItsArchive(t *testing.T) {
 	c := upstreamFor(t, Options{LlamaCppPython: "0.9.9"})
 	writeSdist(t, filepath.Join(c.Builder.Options.Cache, "downloads", "llama_cpp_python-0.9.9.tar.gz"), map[string]string{
@@ -145,7 +145,7 @@ func TestVersionsThatAreNone(t *testing.T) {
 	}
 }
 
-// A folder that is named after the new commit is taken by itself.
+// A folder of patches named by the commit is preferred.
 func TestSeriesOfTheVersionIsTaken(t *testing.T) {
 	c := upstreamFor(t, Options{})
 	patches := t.TempDir()
