@@ -80,7 +80,8 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 			step.Named{Name: "compile ollama", Do: b.CompileOllama},
 			step.Named{Name: "assemble", Do: b.AssembleHost})
 	}
-	return made, b.Steps.DoAll(ctx, todo)
+	err = b.Steps.DoAll(ctx, todo) // sets made.Test
+	return made, err
 }
 
 // compareLibrary checks the reliances of the plug-in library. It returns their number and those that do not hold.
