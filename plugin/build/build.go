@@ -151,13 +151,6 @@ func Ollama(
 	if err := preparePrefix(opts.Prefix); err != nil {
 		return Result{}, err
 	}
-	b.Dir = filepath.Join(opts.Cache, "build", b.Key())
-	b.result.BuildDir = b.Dir
-	unlock, err := b.Lock()
-	if err != nil {
-		return Result{}, err
-	}
-	defer unlock()
 	rest := []step.Named{
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: b.Configure},
@@ -168,7 +161,8 @@ func Ollama(
 			step.Named{Name: "configure CUDA", Do: b.configureCUDA},
 			step.Named{Name: "compile CUDA", Do: b.compileCUDA})
 	}
-	err = b.Steps.DoAll(ctx, append(rest,
+	b.result.BuildDir = filepath.Join(opts.Cache, "build", b.Key())
+	err = b.DoIn(ctx, b.result.BuildDir, append(rest,
 		step.Named{Name: "compile ollama", Do: b.CompileOllama},
 		step.Named{Name: "assemble", Do: b.assemble},
 		step.Named{Name: "check", Do: b.check},
@@ -279,20 +273,21 @@ func Hash(values ...any) string {
 // ScratchPrefix starts the names of temporary folders in a build folder.
 const ScratchPrefix = "scratch-"
 
-// Lock makes other builds in the same folder wait, and removes what killed builds left there.
-func (b *Builder) Lock() (unlock func(), err error) {
-	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
-		return nil, err
+// DoIn runs steps in the build folder dir. Other builds in the same folder wait. What killed builds left there goes.
+func (b *Builder) DoIn(ctx context.Context, dir string, list []step.Named) error {
+	b.Dir = dir
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
 	}
-	unlock, err = lockedfile.MutexAt(filepath.Join(b.Dir, "lock")).Lock()
+	unlock, err := lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := source.RemoveLeftovers(b.Dir, ScratchPrefix); err != nil {
-		unlock()
-		return nil, err
+	defer unlock()
+	if err := source.RemoveLeftovers(dir, ScratchPrefix); err != nil {
+		return err
 	}
-	return unlock, nil
+	return b.Steps.DoAll(ctx, list)
 }
 
 func (b *Builder) OllamaTree() string { return filepath.Join(b.Dir, "ollama") }

@@ -62,13 +62,7 @@ func TestCUDACompiles(t *testing.T) {
 	}
 	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps,
 		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
-	b.Dir = filepath.Join(cache, "build", "cuda-check")
-	unlock, err := b.Lock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	err = b.Steps.DoAll(t.Context(), []step.Named{
+	err = b.DoIn(t.Context(), filepath.Join(cache, "build", "cuda-check"), []step.Named{
 		{Name: "tools", Do: b.FindTools},
 		{Name: "ollama source", Do: b.FetchOllama},
 		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},

@@ -149,14 +149,13 @@ func TestOwnSourceMustBeOne(t *testing.T) {
 }
 
 func TestLeftoversOfABuild(t *testing.T) {
-	b := &Builder{Dir: t.TempDir()}
-	scratch := filepath.Join(b.Dir, "scratch-456")
+	b := &Builder{Steps: step.New(t.Output())}
+	dir := t.TempDir()
+	scratch := filepath.Join(dir, "scratch-456")
 	plugintest.Write(t, filepath.Join(scratch, "x/half.c"), "", 0o644)
-	unlock, err := b.Lock()
-	if err != nil {
+	if err := b.DoIn(t.Context(), dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	unlock()
 	if _, err := os.Stat(scratch); err == nil {
 		t.Error("a scratch folder is left")
 	}

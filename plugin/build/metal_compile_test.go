@@ -37,14 +37,9 @@ func TestMetalCompiles(t *testing.T) {
 	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: step.New(t.Output()),
 		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
 	b.Dir = filepath.Join(cache, "build", "metal-check")
-	unlock, err := b.Lock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
 	metal := filepath.Join(b.LlamaTree(), "ggml", "src", "ggml-metal")
 	native := filepath.Join(b.Dir, "metal")
-	err = b.Steps.DoAll(t.Context(), []step.Named{
+	err = b.DoIn(t.Context(), b.Dir, []step.Named{
 		{Name: "tools", Do: b.FindTools},
 		{Name: "ollama source", Do: b.FetchOllama},
 		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},

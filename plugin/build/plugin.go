@@ -57,13 +57,7 @@ func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, ste
 	if err := preparePrefix(opts.Prefix); err != nil {
 		return PluginResult{}, err
 	}
-	b.Dir = filepath.Join(opts.Cache, "build", b.pluginKey())
-	unlock, err := b.Lock()
-	if err != nil {
-		return PluginResult{}, err
-	}
-	defer unlock()
-	err = b.Steps.DoAll(ctx, []step.Named{
+	err = b.DoIn(ctx, filepath.Join(opts.Cache, "build", b.pluginKey()), []step.Named{
 		{Name: "lay sources", Do: b.LayPluginSources},
 		{Name: "configure", Do: b.ConfigurePlugin},
 		{Name: "compile", Do: b.CompilePlugin},

@@ -65,20 +65,14 @@ func Check(
 	if err != nil {
 		return Report{}, err
 	}
-	c.Dir = filepath.Join(b.Options.Cache, "upstream", c.key())
-	c.report.Dir = c.LlamaTree()
-	unlock, err := c.Lock()
-	if err != nil {
-		return Report{}, err
-	}
-	defer unlock()
-	err = c.Steps.DoAll(ctx, []step.Named{
+	err = c.DoIn(ctx, filepath.Join(b.Options.Cache, "upstream", c.key()), []step.Named{
 		{Name: "reliance", Do: c.checkReliance},
 		{Name: "patches", Do: c.tryPatches},
 		{Name: "configure", Do: c.tryConfigure},
 		{Name: "compile", Do: c.tryCompile},
 		{Name: "plug-in", Do: c.tryPlugin},
 	})
+	c.report.Dir = c.LlamaTree()
 	return c.report, err
 }
 
