@@ -40,7 +40,8 @@ func buildCommand() *cli.Command {
 			&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: processors.Usable(), Usage: "run `N` compilers at once"},
 			&cli.StringFlag{Name: "cpu-variants", Value: build.CPUNative, Usage: "`WHICH` processors: native or all"},
 			&cli.StringSliceFlag{Name: "without", Usage: "leave out instruction `SETS`, e.g. amx,avx512"},
-			&cli.StringSliceFlag{Name: "backends", Usage: "build a `LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
+			&cli.StringSliceFlag{Name: "backends",
+				Usage: "build a `LIST` of cpu, rpc, cuda, metal (default: " + defaultBackends() + ")"},
 			&cli.StringFlag{Name: "cuda-arch", Usage: "for GPUs in `LIST`, e.g. 86;90 (default: this machine's)"},
 			&cli.BoolFlag{Name: "tests", Usage: "build the test programs and benches too"},
 			&cli.BoolFlag{Name: "strict", Hidden: true, Usage: "fail if FlashHead's own sources have warnings"},
@@ -100,7 +101,9 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 			"name the folder with --prefix")}
 	}
 	if c.Bool("plugin") {
-		for _, other := range []string{"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch", "tests"} {
+		for _, other := range []string{
+			"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch", "tests",
+		} {
 			if c.IsSet(other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other),
 					"leave one of them out: one plug-in works in any stock Ollama")}
@@ -138,7 +141,8 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 // printBuild prints the result and the next commands.
 func printBuild(out io.Writer, r build.Result) {
 	prefix := commandline.Quote(commandline.Path(r.Prefix))
-	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n", prefix, r.Ollama, r.LlamaCpp, r.CPU)
+	fmt.Fprintf(out, "\n%s/bin/ollama is Ollama %s on llama.cpp %s, for CPUs with %s\n",
+		prefix, r.Ollama, r.LlamaCpp, r.CPU)
 	if r.CUDA != "" {
 		fmt.Fprintf(out, "and for NVIDIA GPUs with CUDA %s, architectures: %s\n", r.CUDA, r.CUDAArchitectures)
 	}

@@ -22,19 +22,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// Where, in a prefix, a build says what it is and which files are its own. Builds of both kinds may share a prefix, and
-// files in it.
+// A manifest in the prefix describes a build and lists its files. Ollama and the plug-in may share a prefix, and files
+// in it.
 const (
-	ollamaManifest = "share/fh-ollama/build.json"  // of Build
-	pluginManifest = "share/fh-ollama/plugin.json" // of BuildPlugin
+	ollamaManifest = "share/fh-ollama/build.json"  // of Ollama
+	pluginManifest = "share/fh-ollama/plugin.json" // of Plugin
 )
 
-// fileList is the part of a manifest that all have.
+// fileList is what both manifests have in common.
 type fileList struct {
 	Files []string `json:"files"` // slash-separated, relative to the prefix
 }
 
-// product is one file of the prefix: a copy of from, or a symbolic link to link.
+// product is a file for the prefix: a copy of from, or a symbolic link to link.
 type product struct {
 	to   string // slash-separated, relative to the prefix
 	from string
@@ -43,34 +43,30 @@ type product struct {
 
 var library = regexp.MustCompile(`^lib.+\.(so|dylib)(\.[0-9]+)*$`)
 
-// products lists what the build has made, with Ollama's layout: programs in bin, everything that serves models
-// together in lib/ollama, where libraries are found beside the program that loads them.
+// products lists the results in Ollama's layout: programs in bin, and in lib/ollama what serves models, because
+// programs look for libraries beside themselves.
 func (b *Builder) products() ([]product, error) {
 	list := []product{
 		{to: "bin/ollama", from: b.ollamaProgram()},
 		{to: "lib/ollama/LLAMA_CPP_LICENSE", from: filepath.Join(b.LlamaTree(), "LICENSE")},
 		{to: "lib/ollama/CPP_HTTPLIB_LICENSE", from: filepath.Join(b.LlamaTree(), "vendor", "cpp-httplib", "LICENSE")},
-		{to: "lib/ollama/LLAMA_CPP_VENDORS_LICENSE", from: filepath.Join(b.NativeDir(), "ollama-vendor-licenses", "LLAMA_CPP_VENDORS_LICENSE")},
+		{
+			to:   "lib/ollama/LLAMA_CPP_VENDORS_LICENSE",
+			from: filepath.Join(b.NativeDir(), "ollama-vendor-licenses", "LLAMA_CPP_VENDORS_LICENSE"),
+		},
 		{to: "lib/ollama/OLLAMA_LICENSE", from: filepath.Join(b.OllamaTree(), "LICENSE")},
 	}
 	if b.Options.Program != "" {
 		list = append(list, product{to: "bin/fh-ollama", from: b.Options.Program})
 	}
-	bin := filepath.Join(b.NativeDir(), "bin")
-	entries, err := os.ReadDir(bin)
+	targets := b.Options.targets()
+	built, err := productsIn(filepath.Join(b.NativeDir(), "bin"), "lib/ollama", func(name string) bool {
+		return (library.MatchString(name) || slices.Contains(targets, name)) && !b.Options.leftBehind(name)
+	})
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		if !library.MatchString(e.Name()) && !slices.Contains(b.Options.targets(), e.Name()) || b.Options.leftBehind(e.Name()) {
-			continue
-		}
-		p, err := newProduct("lib/ollama/"+e.Name(), filepath.Join(bin, e.Name()), e.Type()&fs.ModeSymlink != 0)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, p)
-	}
+	list = append(list, built...)
 	if b.Options.has(BackendCUDA) {
 		cuda, err := b.cudaProducts()
 		if err != nil {
@@ -81,21 +77,34 @@ func (b *Builder) products() ([]product, error) {
 	return list, nil
 }
 
-// newProduct is a file that the build has made; a symbolic link must stay in its folder.
-func newProduct(to, from string, link bool) (p product, err error) {
-	p = product{to: to, from: from}
-	if !link {
-		return p, nil
+// productsIn lists the files of the folder from that keep selects, as products for the folder to of the prefix. A
+// symbolic link must stay in its folder.
+func productsIn(from, to string, keep func(name string) bool) (list []product, err error) {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return nil, err
 	}
-	if p.link, err = os.Readlink(from); err == nil && p.link != filepath.Base(p.link) {
-		err = fmt.Errorf("%s points at %s, outside its folder", from, p.link)
+	for _, e := range entries {
+		if !keep(e.Name()) {
+			continue
+		}
+		p := product{to: to + "/" + e.Name(), from: filepath.Join(from, e.Name())}
+		if e.Type()&fs.ModeSymlink != 0 {
+			if p.link, err = os.Readlink(p.from); err != nil {
+				return nil, err
+			}
+			if p.link != filepath.Base(p.link) {
+				return nil, fmt.Errorf("%s points to %s, outside its folder", p.from, p.link)
+			}
+		}
+		list = append(list, p)
 	}
-	return p, err
+	return list, nil
 }
 
-const prefixHint = "make room and give yourself permission there, or choose another folder with --prefix"
+const prefixHint = "check its permissions and free space, or choose another folder with --prefix"
 
-// preparePrefix finds out before a long build whether its result can be written.
+// preparePrefix checks before a long build that its result can be written.
 func preparePrefix(prefix string) error {
 	probe := filepath.Join(prefix, ".fh-ollama-probe")
 	if err := atomicfile.Write(probe, strings.NewReader(""), 0o644); err != nil {
@@ -104,7 +113,6 @@ func preparePrefix(prefix string) error {
 	return os.Remove(probe)
 }
 
-// assemble brings the prefix up to date.
 func (b *Builder) assemble(ctx context.Context, st *step.Step) error {
 	products, err := b.products()
 	if err != nil {
@@ -113,13 +121,13 @@ func (b *Builder) assemble(ctx context.Context, st *step.Step) error {
 	return b.place(ctx, st, products, ollamaManifest)
 }
 
-// place puts products into the prefix. Each file is replaced by renaming, so that a program that is running keeps
-// running, and files that an earlier build of the same manifest made and nobody makes any more are removed.
+// place updates the prefix. It replaces files by renaming, so that running programs keep theirs, and removes files that
+// only an earlier build of the same manifest made.
 func (b *Builder) place(ctx context.Context, st *step.Step, products []product, manifest string) error {
 	if err := b.claim(products, manifest); err != nil {
 		return err
 	}
-	// Ollama and the plug-in may be built into one prefix.
+	// A build of the other kind may have the same prefix.
 	unlock, err := lockedfile.MutexAt(filepath.Join(b.Options.Cache, "assemble.lock")).Lock()
 	if err != nil {
 		return err
@@ -158,21 +166,20 @@ func (b *Builder) place(ctx context.Context, st *step.Step, products []product, 
 	return nil
 }
 
-// inPrefix is the path of a file that is named as in a manifest.
+// inPrefix is the path of a file that a manifest names.
 func (b *Builder) inPrefix(name string) string {
 	return filepath.Join(b.Options.Prefix, filepath.FromSlash(name))
 }
 
-// readFileList returns the files that a manifest of the prefix names.
+// readFileList returns the files that a manifest of the prefix lists.
 func readFileList(prefix, manifest string) []string {
 	var list fileList
 	if data, err := os.ReadFile(filepath.Join(prefix, filepath.FromSlash(manifest))); err == nil {
-		_ = json.Unmarshal(data, &list) // a damaged one is replaced, at the price of files left behind
+		_ = json.Unmarshal(data, &list) // a damaged one counts as empty; its files stay
 	}
 	return list.Files
 }
 
-// writeManifest records the checked build.
 func (b *Builder) writeManifest() error {
 	return b.writeManifestFile(ollamaManifest, struct {
 		Result
@@ -188,7 +195,7 @@ func (b *Builder) writeManifestFile(name string, content any) error {
 	return atomicfile.Write(b.inPrefix(name), bytes.NewReader(append(data, '\n')), 0o644)
 }
 
-// install makes path equal to p and reports whether it was not.
+// install makes path equal to p, and reports whether it changed.
 func install(p product, path string) (changed bool, err error) {
 	if p.link != "" {
 		if have, err := os.Readlink(path); err == nil && have == p.link {
@@ -198,7 +205,7 @@ func install(p product, path string) (changed bool, err error) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return false, err
 		}
-		_ = os.Remove(tmp) // left by an interrupted run
+		_ = os.Remove(tmp) // from an interrupted run
 		if err := os.Symlink(p.link, tmp); err != nil {
 			return false, err
 		}
@@ -224,7 +231,7 @@ func install(p product, path string) (changed bool, err error) {
 	return true, atomicfile.Write(path, from, info.Mode().Perm())
 }
 
-// sameFile compares what is left of a file with the file at path, piece by piece: libraries of CUDA have 500 MB.
+// sameFile compares the rest of a with the file at path, in pieces: CUDA libraries have 500 MB.
 func sameFile(a io.Reader, path string) (bool, error) {
 	b, err := os.Open(path)
 	if err != nil {
@@ -246,4 +253,27 @@ func sameFile(a io.Reader, path string) (bool, error) {
 			return false, errors.Join(errA, errB)
 		}
 	}
+}
+
+// claim adds the names of products to the manifest before the files exist, so that an interrupted build recognises its
+// files. It refuses to replace a file that no build made, such as a stock Ollama in /usr/local.
+func (b *Builder) claim(products []product, manifest string) error {
+	ours := slices.Concat(readFileList(b.Options.Prefix, ollamaManifest), readFileList(b.Options.Prefix, pluginManifest))
+	names := readFileList(b.Options.Prefix, manifest)
+	for _, p := range products {
+		path := b.inPrefix(p.to)
+		if _, err := os.Lstat(path); err == nil && !slices.Contains(ours, p.to) {
+			return hint.New(fmt.Sprintf("%s exists and was not built by fh-ollama", path),
+				"choose another folder with --prefix")
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return hint.Wrap(err, prefixHint)
+		}
+		names = append(names, p.to)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if slices.Equal(names, readFileList(b.Options.Prefix, manifest)) {
+		return nil
+	}
+	return b.writeManifestFile(manifest, fileList{names}) // without a version, which only a finished build has
 }

@@ -1,23 +1,27 @@
 package build
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// testBuild is a build whose compilers have already run; its products are small files.
+// testBuild is a build that has compiled; its products are small files.
 func testBuild(t *testing.T) *Builder {
 	t.Helper()
 	b := &Builder{Dir: t.TempDir(), Options: Options{Prefix: filepath.Join(t.TempDir(), "dist"), Cache: t.TempDir()}}
 	for name, mode := range map[string]os.FileMode{
-		"bin/ollama": 0o755, "ollama/LICENSE": 0o644, "llama.cpp/LICENSE": 0o644, "llama.cpp/vendor/cpp-httplib/LICENSE": 0o644,
+		"bin/ollama": 0o755, "ollama/LICENSE": 0o644, "llama.cpp/LICENSE": 0o644,
+		"llama.cpp/vendor/cpp-httplib/LICENSE":                    0o644,
 		"native/ollama-vendor-licenses/LLAMA_CPP_VENDORS_LICENSE": 0o644,
-		"native/bin/llama-server":                                 0o755, "native/bin/libllama.so.0.5.0": 0o755, "native/bin/libggml-cpu.so": 0o755,
+		"native/bin/llama-server":                                 0o755, "native/bin/libllama.so.0.5.0": 0o755,
+		"native/bin/libggml-cpu.so":  0o755,
 		"native/bin/llama-gguf-hash": 0o755, // not a target
 	} {
 		plugintest.Write(t, filepath.Join(b.Dir, name), name, mode)
@@ -30,7 +34,7 @@ func testBuild(t *testing.T) *Builder {
 	return b
 }
 
-// assembleOnce runs the step and returns how many files it changed.
+// assembleOnce assembles, and returns how many files changed.
 func assembleOnce(t *testing.T, b *Builder) int {
 	t.Helper()
 	b.files, b.result.FilesReplaced = nil, 0
@@ -86,14 +90,15 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 	if n := assembleOnce(t, b); n != 3 {
 		t.Errorf("%d files changed, want the new library, its link and the old library", n)
 	}
-	for name, want := range map[string]bool{foreign: true, filepath.Join(lib, "libllama.so.0.5.0"): false, filepath.Join(lib, "libllama.so"): true} {
+	for name, want := range map[string]bool{foreign: true, filepath.Join(lib, "libllama.so.0.5.0"): false,
+		filepath.Join(lib, "libllama.so"): true} {
 		if _, err := os.Stat(name); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// TestBuildsShareAPrefix places a file that both kinds of build have, and then leaves it out of one after the other.
+// A file that both kinds of build have goes when neither has it any more.
 func TestBuildsShareAPrefix(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(from, nil, 0o755); err != nil {
@@ -107,7 +112,9 @@ func TestBuildsShareAPrefix(t *testing.T) {
 		for _, name := range files {
 			products = append(products, product{to: name, from: from})
 		}
-		err := step.New(t.Output()).Do("assemble", func(st *step.Step) error { return b.place(t.Context(), st, products, manifest) })
+		err := step.New(t.Output()).Do("assemble", func(st *step.Step) error {
+			return b.place(t.Context(), st, products, manifest)
+		})
 		if err == nil {
 			err = b.writeManifestFile(manifest, fileList{b.files})
 		}
@@ -151,7 +158,7 @@ func TestLinkOutOfTheBuildIsRefused(t *testing.T) {
 	}
 }
 
-// What a killed build left in the prefix goes with the next, and nothing else.
+// Leftovers of killed builds are removed, other files are kept.
 func TestLeftoversInThePrefix(t *testing.T) {
 	b := testBuild(t)
 	half := filepath.Join(b.Options.Prefix, "lib/ollama/.llama-server.partial-ABCDEFGH")
@@ -165,5 +172,36 @@ func TestLeftoversInThePrefix(t *testing.T) {
 	}
 	if _, err := os.Stat(foreign); err != nil {
 		t.Error("what no build made is gone")
+	}
+}
+
+// A build into a folder with a stock Ollama changes nothing.
+func TestBuildReplacesNoOtherOllama(t *testing.T) {
+	b := testBuild(t)
+	stock := filepath.Join(b.Options.Prefix, "bin", "ollama")
+	plugintest.Write(t, stock, "stock", 0o755)
+	err := step.New(t.Output()).Do("assemble", func(st *step.Step) error { return b.assemble(t.Context(), st) })
+	if err == nil || !strings.Contains(err.Error(), stock+" exists") || hint.Of(err) == "" {
+		t.Errorf("the error is %v", err)
+	}
+	if got := plugintest.OnDisk(t, b.Options.Prefix); len(got) != 1 || got["bin/ollama"] != "stock" {
+		t.Errorf("the folder holds %v", got)
+	}
+}
+
+// A repeated build recognises the files of an interrupted one.
+func TestInterruptedAssembleIsRepeated(t *testing.T) {
+	b := testBuild(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := step.New(t.Output()).Do("assemble", func(st *step.Step) error { return b.assemble(ctx, st) }); err == nil {
+		t.Fatal("it went on")
+	}
+	// as if the interruption had come after the first file
+	plugintest.Write(t, filepath.Join(b.Options.Prefix, "bin", "ollama"), "half", 0o755)
+	assembleOnce(t, b)
+	if data, err := os.ReadFile(filepath.Join(b.Options.Prefix, "bin", "ollama")); err != nil ||
+		string(data) != "bin/ollama" {
+		t.Errorf("%q, %v", data, err)
 	}
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-// The plug-in in ggml's libraries of the stock build, which are not instrumented themselves, built with the compiler's
-// sanitizers: no data race, no access out of bounds, no leak, no undefined behaviour in it.
+// The plug-in, compiled with sanitizers, runs in ggml's libraries of the stock build.
 func TestBackendUnderSanitizers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
@@ -45,7 +44,8 @@ func TestBackendUnderSanitizers(t *testing.T) {
 			}
 		}
 		bin := filepath.Join(dir, "bin")
-		sanitizertest.Run(t, filepath.Join(bin, "test-flash-head-backend"), libraries, filepath.Join(bin, "libggml-flashhead.so"),
+		sanitizertest.Run(t, filepath.Join(bin, "test-flash-head-backend"), libraries,
+			filepath.Join(bin, "libggml-flashhead.so"),
 			"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e")
 	})
 }

@@ -9,21 +9,21 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Backends of ggml that a build can have.
+// Backends of ggml.
 const (
 	BackendCPU   = "cpu"   // in every build
-	BackendMetal = "metal" // Apple's GPUs
-	BackendRPC   = "rpc"   // computes on other machines; with it comes the server that they run
-	BackendCUDA  = "cuda"  // NVIDIA's GPUs, in a folder of its own as in Ollama's layout (cuda.go)
+	BackendMetal = "metal" // Apple GPUs
+	BackendRPC   = "rpc"   // other machines; includes their server
+	BackendCUDA  = "cuda"  // NVIDIA GPUs, in a folder of its own as in Ollama's layout
 )
 
-// platform is an operating system and a processor, as Go names them.
+// platform is GOOS and GOARCH.
 type platform struct{ os, arch string }
 
-// appleSilicon reports whether p is a Mac whose GPU Ollama uses.
+// appleSilicon tells whether Ollama uses the GPU of this kind of Mac.
 func (p platform) appleSilicon() bool { return p == platform{"darwin", "arm64"} }
 
-// defaultBackends are those of a build that names none.
+// defaultBackends are used if a build names none.
 func defaultBackends(p platform) []string {
 	if p.appleSilicon() {
 		return []string{BackendCPU, BackendMetal}
@@ -31,8 +31,8 @@ func defaultBackends(p platform) []string {
 	return []string{BackendCPU}
 }
 
-// ParseBackends checks a list of backends and returns it in a fixed order, with the CPU's, and without repetitions.
-// Nothing stands for the default of the platform. The error names what is unknown or cannot be built on the platform.
+// ParseBackends validates names and returns them in a fixed order, without duplicates and with the CPU. No names mean
+// the default of the platform.
 func ParseBackends(names []string, goos, goarch string) ([]string, error) {
 	p := platform{goos, goarch}
 	if len(names) == 0 {
@@ -42,11 +42,11 @@ func ParseBackends(names []string, goos, goarch string) ([]string, error) {
 	for _, name := range names {
 		switch {
 		case !slices.Contains(known, name):
-			return nil, hint.New(fmt.Sprintf("no backend is called %q", name), "give some of "+strings.Join(known, ", "))
+			return nil, hint.New(fmt.Sprintf("unknown backend %q", name), "choose from "+strings.Join(known, ", "))
 		case name == BackendMetal && !p.appleSilicon():
-			return nil, hint.New("the backend metal is for Macs with Apple's processors", "leave metal out of --backends")
+			return nil, hint.New("backend metal needs a Mac with Apple silicon", "leave metal out of --backends")
 		case name == BackendCUDA && goos != "linux":
-			return nil, hint.New("the backend cuda is built on Linux only so far", "leave cuda out of --backends")
+			return nil, hint.New("backend cuda can be built on Linux only", "leave cuda out of --backends")
 		}
 	}
 	return slices.DeleteFunc(known, func(name string) bool {
@@ -56,19 +56,18 @@ func ParseBackends(names []string, goos, goarch string) ([]string, error) {
 
 func (o Options) has(backend string) bool { return slices.Contains(o.Backends, backend) }
 
-// backendFlags are CMake's options for the backends that are built together with llama.cpp itself. All are named, for
-// some are on by default on some systems, and a build folder is used with other backends later.
+// backendFlags are CMake's options for the backends in llama.cpp's own build. All are set, because defaults differ
+// between systems and a build folder is reused with other backends.
 func backendFlags(o Options) []string {
-	onOff := map[bool]string{true: "ON", false: "OFF"}
 	return []string{
-		"-DGGML_RPC=" + onOff[o.has(BackendRPC)],
-		"-DGGML_METAL=" + onOff[o.has(BackendMetal)],
-		"-DGGML_METAL_EMBED_LIBRARY=" + onOff[o.has(BackendMetal)], // as in Ollama's own build: no file beside the library
+		"-DGGML_RPC=" + onOff(o.has(BackendRPC)),
+		"-DGGML_METAL=" + onOff(o.has(BackendMetal)),
+		"-DGGML_METAL_EMBED_LIBRARY=" + onOff(o.has(BackendMetal)), // as in Ollama: no extra file beside the library
 		"-DGGML_BLAS=OFF",
 	}
 }
 
-// leftBehind reports whether a library in the build folder is of a backend or a program that only an earlier build there had.
+// leftBehind tells whether a library in the build folder is from an earlier build with more backends.
 func (o Options) leftBehind(library string) bool {
 	for _, backend := range []string{BackendMetal, BackendRPC} {
 		if strings.HasPrefix(library, "libggml-"+backend+".") && !o.has(backend) {

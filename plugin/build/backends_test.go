@@ -27,11 +27,11 @@ func TestParseBackends(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ name, goos, goarch, want string }{
-		{"npu", "linux", "amd64", `no backend is called "npu"`},
-		{"", "linux", "amd64", `no backend is called ""`},
-		{"metal", "linux", "arm64", "metal is for Macs"},
-		{"metal", "darwin", "amd64", "metal is for Macs"},
-		{"cuda", "darwin", "arm64", "cuda is built on Linux only"},
+		{"npu", "linux", "amd64", `unknown backend "npu"`},
+		{"", "linux", "amd64", `unknown backend ""`},
+		{"metal", "linux", "arm64", "metal needs a Mac"},
+		{"metal", "darwin", "amd64", "metal needs a Mac"},
+		{"cuda", "darwin", "arm64", "cuda can be built on Linux only"},
 	} {
 		got, err := ParseBackends([]string{"cpu", c.name}, c.goos, c.goarch)
 		if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
@@ -40,8 +40,8 @@ func TestParseBackends(t *testing.T) {
 	}
 }
 
-// A build folder serves builds with other backends: each option is set each time, what an earlier build left there is
-// not installed, and what an earlier build installed is removed.
+// A build folder is reused with other backends: all options are set, and backends of earlier builds are neither
+// installed nor kept.
 func TestBackendsShareABuildFolder(t *testing.T) {
 	b := testBuild(t)
 	for _, name := range []string{"libggml-rpc.so", "ggml-rpc-server"} {

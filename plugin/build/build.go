@@ -1,8 +1,8 @@
 // Package build makes an Ollama with FlashHead (Ollama), or the plug-in for a stock one (Plugin).
 //
-// Sources (package source) become a planned tree (package tree), the plan becomes a folder in the cache, the folder is
-// configured and compiled, and its products are assembled in a prefix and tried. A step does only what is missing,
-// because each compares content before it writes.
+// Sources (package source) become a planned tree (package tree) and then a folder in the cache. The folder is
+// configured and compiled. Its products are assembled in a prefix and checked. Each step compares before it writes, so
+// it does only what is missing.
 package build
 
 import (
@@ -28,13 +28,14 @@ import (
 
 // Values of Options.CPUVariants.
 const (
-	CPUNative = "native" // one CPU backend, for the processor of this machine
-	CPUAll    = "all"    // ggml's whole set; the best is chosen when a model loads
+	CPUNative = "native" // one CPU backend, for this machine's processor
+	CPUAll    = "all"    // all of ggml's; the best is chosen when a model loads
 )
 
 // testTargets are the test programs, benches and what the integration tests need, for a build with Options.Tests.
-var testTargets = []string{"test-flash-head", "test-flash-head-map", "test-flash-head-cluster", "test-flash-head-calibrate",
-	"test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend", "bench-flash-head", "tiny-models", "tiny-tokens",
+var testTargets = []string{"test-flash-head", "test-flash-head-map", "test-flash-head-cluster",
+	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend",
+	"bench-flash-head", "tiny-models", "tiny-tokens",
 	"llama-batched-bench", "llama-gguf-split"}
 
 // kernelTargets test the GPU kernels on fibers of the CPU, which exist on Linux only.
@@ -43,25 +44,25 @@ var kernelTargets = []string{"test-flash-head-cuda", "test-flash-head-cuda64", "
 // upstreamTargets are the programs of every build.
 var upstreamTargets = []string{"llama-server", "llama-bench", "llama-perplexity", "llama-quantize"}
 
-// Options says what to build. The zero value of a field means its default.
+// Options of a build. The zero value of a field means its default.
 type Options struct {
-	Prefix            string   // where the result goes: "dist", or "dist-stock" for a stock build
-	Stock             bool     // leave out the overlay
-	OllamaSource      string   // own checkout instead of the pinned module
-	LlamaCppSource    string   // own checkout instead of the pinned tree
-	Jobs              int      // parallel compilers: the number of processors
-	CPUVariants       string   // CPUNative or CPUAll: CPUNative
-	Without           []string // sets of instructions to leave out of a native build, as ParseWithout returns them
-	Backends          []string // as ParseBackends returns them: the default of this machine
-	CUDAArchitectures string   // as CMake lists them: those of this machine's GPUs, or Ollama's list
-	Cache             string   // downloads and build folders: DefaultCache()
-	Version           string   // of fh-ollama, becomes a part of Ollama's version
-	Program           string   // the fh-ollama to copy into the prefix; "" for none
+	Prefix            string   // folder of the result; default: "dist", or "dist-stock" with Stock
+	Stock             bool     // without FlashHead
+	OllamaSource      string   // checkout to use instead of the pinned module
+	LlamaCppSource    string   // checkout to use instead of the pinned tree
+	Jobs              int      // parallel compilers; default: the number of processors
+	CPUVariants       string   // CPUNative (default) or CPUAll
+	Without           []string // instruction sets to leave out, from ParseWithout
+	Backends          []string // from ParseBackends; default: those of this machine
+	CUDAArchitectures string   // CMake's list; default: this machine's GPUs, or Ollama's list
+	Cache             string   // downloads and build folders; default: atomicfile.CacheFolder()
+	Version           string   // of fh-ollama, appended to Ollama's version
+	Program           string   // path of fh-ollama, to be copied into the prefix; "" for none
 	Tests             bool     // build and install the test programs and benches too
 	Strict            bool     // warnings in the head's own sources are errors
 }
 
-// Result describes a finished build.
+// Result describes a finished build of Ollama.
 type Result struct {
 	Prefix            string   `json:"-"`
 	Ollama            string   `json:"ollama"`    // version that bin/ollama reports
@@ -77,7 +78,7 @@ type Result struct {
 	FilesReplaced     int      `json:"-"` // 0 if the prefix was up to date
 }
 
-// withDefaults fills in what is not set and makes paths absolute.
+// withDefaults fills in defaults and makes paths absolute.
 func (o Options) withDefaults() (Options, error) {
 	var err error
 	if o.Prefix == "" {
@@ -110,7 +111,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, err
 }
 
-// Builder is one run of Build or BuildPlugin.
+// Builder is one run of a build. Its methods are the steps, which fill in the fields.
 type Builder struct {
 	Options Options
 	Pins    source.Pins
@@ -119,18 +120,20 @@ type Builder struct {
 
 	Tools    Toolchain
 	cpuFlags []string
-	cuda     cudaToolkit // if it is asked for
+	cuda     cudaToolkit // if requested
 	Ollama   source.Folder
 	LlamaCpp source.Folder
 	Dir      string   // build folder in the cache
-	treeKey  string   // digest of the names in the llama.cpp tree
-	files    []string // of the prefix, once assembled
-	variant  string   // the CPU backend that is chosen here, of a build with all
+	treeKey  string   // hash of the file names in the tree of llama.cpp
+	files    []string // in the prefix, once assembled
+	variant  string   // with CPUAll, the CPU variant that is chosen on this machine
 	result   Result
 }
 
-// Ollama makes what opts says and returns what it made. The display of steps goes to steps.
-func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (Result, error) {
+// Ollama builds Ollama as opts says, checks it, and returns what it built.
+func Ollama(
+	ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps,
+) (Result, error) {
 	b, err := New(opts, pins, overlay, steps)
 	if err != nil {
 		return Result{}, err
@@ -148,13 +151,6 @@ func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Ov
 	if err := preparePrefix(opts.Prefix); err != nil {
 		return Result{}, err
 	}
-	b.Dir = filepath.Join(opts.Cache, "build", b.Key())
-	b.result.BuildDir = b.Dir
-	unlock, err := b.Lock()
-	if err != nil {
-		return Result{}, err
-	}
-	defer unlock()
 	rest := []step.Named{
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: b.Configure},
@@ -162,10 +158,11 @@ func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Ov
 	}
 	if opts.has(BackendCUDA) {
 		rest = append(rest,
-			step.Named{Name: "configure CUDA", Do: func(ctx context.Context, st *step.Step) error { return b.configureCUDA(ctx, st) }},
+			step.Named{Name: "configure CUDA", Do: b.configureCUDA},
 			step.Named{Name: "compile CUDA", Do: b.compileCUDA})
 	}
-	err = b.Steps.DoAll(ctx, append(rest,
+	b.result.BuildDir = filepath.Join(opts.Cache, "build", b.Key())
+	err = b.DoIn(ctx, b.result.BuildDir, append(rest,
 		step.Named{Name: "compile ollama", Do: b.CompileOllama},
 		step.Named{Name: "assemble", Do: b.assemble},
 		step.Named{Name: "check", Do: b.check},
@@ -173,7 +170,7 @@ func Ollama(ctx context.Context, opts Options, pins source.Pins, overlay tree.Ov
 	return b.result, err
 }
 
-// New prepares a build: it fills in the defaults of opts, and makes the folder for downloads and builds.
+// New returns a Builder with the defaults of opts, and makes the folder for downloads and builds.
 func New(opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (*Builder, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -187,7 +184,8 @@ func makeCache(dir string) error {
 		return hint.Wrap(err, "name a writable folder for downloads and builds in FH_OLLAMA_CACHE")
 	}
 	if !process.Trusted(dir) {
-		return hint.New(dir+" may be written by another user, who could change what is built", "name a folder of your own in FH_OLLAMA_CACHE")
+		return hint.New(dir+" is writable by another user, who could change the build",
+			"name a folder of your own in FH_OLLAMA_CACHE")
 	}
 	return nil
 }
@@ -204,7 +202,7 @@ func (b *Builder) FindTools(ctx context.Context, st *step.Step) (err error) {
 		if err != nil {
 			return err
 		}
-		b.cpuFlags, b.result.CPU = NativeFlags(runtime.GOARCH, macros.without(b.Options.Without, runtime.GOARCH))
+		b.cpuFlags, b.result.CPU = nativeFlags(runtime.GOARCH, macros.without(b.Options.Without, runtime.GOARCH))
 	}
 	if b.Options.has(BackendCUDA) {
 		if b.cuda, err = findCUDA(ctx); err != nil {
@@ -254,36 +252,42 @@ func (b *Builder) FetchLog(name string) string {
 
 func (b *Builder) Log(name string) string { return filepath.Join(b.Dir, "logs", name+".log") }
 
-// Key names the build folder: everything that asks for a build of its own. The overlay is not in it, so that a changed
-// kernel compiles itself and nothing else; prefixes and backends are not in it, so that they share.
+// Key names the build folder by everything that needs a folder of its own. It ignores the overlay, so that a changed
+// kernel recompiles itself only, and prefix and backends, which share a folder.
 func (b *Builder) Key() string {
-	data, _ := json.Marshal([]any{b.Ollama.Dir, b.Pins.Ollama.Sum, b.LlamaCpp.Dir, b.Options.Stock,
-		b.cpuFlags, b.Tools.CC.cmake(), b.Tools.CXX.cmake()})
-	sum := sha256.Sum256(data)
 	kind := "flashhead"
 	if b.Options.Stock {
 		kind = "stock"
 	}
-	return kind + "-" + hex.EncodeToString(sum[:6])
+	return kind + "-" + Hash(b.Ollama.Dir, b.Pins.Ollama.Sum, b.LlamaCpp.Dir, b.Options.Stock,
+		b.cpuFlags, b.Tools.CC.cmake(), b.Tools.CXX.cmake())
 }
 
-// ScratchPrefix begins the names of temporary folders in a build folder.
+// Hash returns twelve hexadecimal digits that depend on values.
+func Hash(values ...any) string {
+	data, _ := json.Marshal(values)
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:6])
+}
+
+// ScratchPrefix starts the names of temporary folders in a build folder.
 const ScratchPrefix = "scratch-"
 
-// Lock keeps two builds out of one folder; the second one waits. What a killed build left there is removed.
-func (b *Builder) Lock() (unlock func(), err error) {
-	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
-		return nil, err
+// DoIn runs steps in the build folder dir. Other builds in the same folder wait. What killed builds left there goes.
+func (b *Builder) DoIn(ctx context.Context, dir string, list []step.Named) error {
+	b.Dir = dir
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
 	}
-	unlock, err = lockedfile.MutexAt(filepath.Join(b.Dir, "lock")).Lock()
+	unlock, err := lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := source.RemoveLeftovers(b.Dir, ScratchPrefix); err != nil {
-		unlock()
-		return nil, err
+	defer unlock()
+	if err := source.RemoveLeftovers(dir, ScratchPrefix); err != nil {
+		return err
 	}
-	return unlock, nil
+	return b.Steps.DoAll(ctx, list)
 }
 
 func (b *Builder) OllamaTree() string { return filepath.Join(b.Dir, "ollama") }

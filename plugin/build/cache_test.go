@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// A cache in which others can lay sources and object files is not built with.
+// A cache that others can write to is refused.
 func TestCacheOfAnother(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes are those of Unix")

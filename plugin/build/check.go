@@ -24,7 +24,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// check runs what was built, from where it was put.
+// check runs the results in the prefix.
 func (b *Builder) check(ctx context.Context, st *step.Step) error {
 	lib := filepath.Join(b.Options.Prefix, "lib", "ollama")
 	version, err := b.runProduct(ctx, filepath.Join(b.Options.Prefix, "bin", "ollama"), "--version")
@@ -57,14 +57,14 @@ func (b *Builder) check(ctx context.Context, st *step.Step) error {
 	return b.writeManifest()
 }
 
-// Of the prompt and answer that a build is tried with: batches have kernels of their own.
+// Numbers of tokens for the check. The prompt is a batch, which has kernels of its own.
 const (
 	triedPrompt = 64
 	triedAnswer = 16
 )
 
-// try has what was built in lib write some tokens on the processor, as the runtime would: with the one CPU backend, or with the
-// best of all variants; dense, and then, unless the build is stock, with FlashHead on a file that its own tool converted.
+// try generates tokens on the CPU as the runtime would, with the one backend or the best variant in lib: with the dense
+// head, and unless the build is stock with FlashHead, on a file that its own tool converted.
 func (b *Builder) try(ctx context.Context, lib string) (tried string, err error) {
 	dir, err := os.MkdirTemp(b.Dir, ScratchPrefix+"*")
 	if err != nil {
@@ -112,16 +112,16 @@ func writeSmall(path string) error {
 	return errors.Join(err, out.Close())
 }
 
-// tryTimeout is how long a built program may take for its answer; a sound one needs seconds.
+// tryTimeout limits the time for an answer, which takes seconds.
 const tryTimeout = 5 * time.Minute
 
-// generate has the llama-server in lib answer a prompt.
+// generate lets the llama-server in lib answer a prompt. setting is NAME=VALUE for its environment.
 func (b *Builder) generate(ctx context.Context, lib, model, setting string) error {
 	bounded, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	err := answer(bounded, lib, model, setting, min(b.Options.Jobs, 2))
 	if ctx.Err() == nil && bounded.Err() != nil {
-		return hint.New(fmt.Sprintf("the llama-server that was built gives no answer within %s", tryTimeout), "please report it")
+		return hint.New(fmt.Sprintf("the built llama-server gives no answer within %s", tryTimeout), "please report it")
 	}
 	return err
 }
@@ -152,7 +152,7 @@ func answer(ctx context.Context, lib, model, setting string, threads int) error 
 
 var loadedVariant = regexp.MustCompile(`loaded CPU backend from .*libggml-cpu-(\w+)\.`)
 
-// bestVariant names the CPU backend that programs in lib choose here.
+// bestVariant names the CPU variant that programs in lib choose on this machine.
 func (b *Builder) bestVariant(ctx context.Context, lib string) (string, error) {
 	said, err := b.runProduct(ctx, filepath.Join(lib, "llama-bench"), "--list-devices")
 	if err != nil {
@@ -165,10 +165,12 @@ func (b *Builder) bestVariant(ctx context.Context, lib string) (string, error) {
 	return m[1], nil
 }
 
-// crashes are the signals by which a program ends that runs into its own fault.
-var crashes = []syscall.Signal{syscall.SIGILL, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGABRT, syscall.SIGTRAP}
+// crashes are the signals of a program's own fault.
+var crashes = []syscall.Signal{
+	syscall.SIGILL, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGABRT, syscall.SIGTRAP,
+}
 
-// crash says, of an error of a program that was built, what to do if it is a crash. doing is what it was to do.
+// crash adds advice to err if a built program crashed. doing says what it was doing.
 func (b *Builder) crash(err error, doing string) error {
 	var exit *exec.ExitError
 	if err == nil || !errors.As(err, &exit) {
@@ -184,19 +186,18 @@ func (b *Builder) crash(err error, doing string) error {
 		if b.variant != "" {
 			compiled = "the variant " + b.variant
 		}
-		way = "build for this machine alone, with fewer sets of instructions: fh-ollama build --without amx,avx512"
+		way = "build for this machine only, with fewer instruction sets: fh-ollama build --without amx,avx512"
 	case sets != "" && b.Options.Stock:
-		way = "build without some of these: fh-ollama build --stock --without " + sets
+		way = "build without some of them: fh-ollama build --stock --without " + sets
 	case sets != "":
-		way = "build without some of these: fh-ollama build --without " + sets
+		way = "build without some of them: fh-ollama build --without " + sets
 	case compiled == "":
 		compiled = "any processor"
 	}
 	return hint.Wrap(fmt.Errorf("%w (%s; compiled for %s)", err, doing, compiled), way)
 }
 
-// checkDevices asks the built backends whether they have the op, and names those devices that are not the CPU. GPUs need
-// not be here.
+// checkDevices verifies that a backend has the FlashHead op, and describes the devices other than the CPU.
 func (b *Builder) checkDevices(ctx context.Context, program string) (others string, err error) {
 	devices, folders, err := native.Devices(ctx, program, "", nil)
 	if err != nil {
@@ -222,15 +223,15 @@ func (b *Builder) checkDevices(ctx context.Context, program string) (others stri
 	return others, nil
 }
 
-// runProduct returns what a built program prints, without surrounding white space.
+// runProduct returns the trimmed output of a built program.
 func (b *Builder) runProduct(ctx context.Context, program string, args ...string) (string, error) {
 	var all []string
 	err := step.Command{
 		Path: program, Args: args, Dir: b.Dir, Log: b.Log("check-" + filepath.Base(program)),
-		Env:    []string{"OLLAMA_HOST=127.0.0.1:1"}, // ask no server that may be running
+		Env:    []string{"OLLAMA_HOST=127.0.0.1:1"}, // no running server answers there
 		OnLine: func(l string) { all = append(all, l) },
 	}.Run(ctx)
-	if filepath.Base(program) != "ollama" { // which is Go's
+	if filepath.Base(program) != "ollama" { // Go, no instruction sets
 		err = b.crash(err, strings.Join(args, " "))
 	}
 	return strings.TrimSpace(strings.Join(all, "\n")), err

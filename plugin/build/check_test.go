@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// builtIn returns a copy of a finished build's folder of libraries, links to the files, in which a test may replace some.
+// builtIn copies the libraries of a finished build, so that a test may replace some.
 func builtIn(t *testing.T, prefix string) string {
 	t.Helper()
 	if testing.Short() {
@@ -47,7 +47,7 @@ func builtIn(t *testing.T, prefix string) string {
 	return lib
 }
 
-// tryIn runs the end of a build on a folder of libraries.
+// tryIn runs the check on a folder of libraries.
 func tryIn(t *testing.T, lib string, opts Options) (string, error) {
 	t.Helper()
 	opts.Jobs = 2
@@ -73,20 +73,21 @@ func TestBuildIsTried(t *testing.T) {
 	}
 }
 
-// Of all variants the chosen one is tried, and named.
+// With all variants, the chosen one is run and named.
 func TestBuildOfAllVariantsIsTried(t *testing.T) {
 	lib := builtIn(t, "dist-stock")
-	said := "#!/bin/sh\necho 'load_backend: loaded RPC backend from /x/libggml-rpc.so'\necho 'load_backend: loaded CPU backend from /x/libggml-cpu-haswell.so'\n"
+	said := "#!/bin/sh\necho 'load_backend: loaded RPC backend from /x/libggml-rpc.so'\n" +
+		"echo 'load_backend: loaded CPU backend from /x/libggml-cpu-haswell.so'\n"
 	if err := os.WriteFile(filepath.Join(lib, "llama-bench"), []byte(said), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if tried, err := tryIn(t, lib, Options{Stock: true, CPUVariants: CPUAll}); err != nil || tried != "haswell, answers dense" {
+	if tried, err := tryIn(t, lib, Options{Stock: true, CPUVariants: CPUAll}); err != nil ||
+		tried != "haswell, answers dense" {
 		t.Errorf("%q, %v", tried, err)
 	}
 }
 
-// plantCrash replaces a file in lib by one that ends its program as an instruction does which the processor lacks: a library as
-// soon as it is loaded, a program as soon as it runs.
+// plantCrash replaces a file in lib by one that raises SIGILL: a library when loaded, a program when run.
 func plantCrash(t *testing.T, lib, file string) {
 	t.Helper()
 	cc, err := exec.LookPath("cc")
@@ -118,17 +119,20 @@ func TestBuildThatCrashes(t *testing.T) {
 		cause, way   string
 	}{
 		"backend": {"dist", "libggml-cpu.so", Options{},
-			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
-			"build without some of these: fh-ollama build --without amx,avx512"},
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 " +
+				"AMX_TILE AMX_INT8)",
+			"build without some of them: fh-ollama build --without amx,avx512"},
 		"stock": {"dist-stock", "libggml-cpu.so", Options{Stock: true},
-			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
-			"build without some of these: fh-ollama build --stock --without amx,avx512"},
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 " +
+				"AMX_TILE AMX_INT8)",
+			"build without some of them: fh-ollama build --stock --without amx,avx512"},
 		"tool": {"dist", "llama-flashhead", Options{},
-			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8)",
-			"build without some of these: fh-ollama build --without amx,avx512"},
+			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for SSE42 AVX AVX2 AVX512 " +
+				"AMX_TILE AMX_INT8)",
+			"build without some of them: fh-ollama build --without amx,avx512"},
 		"variants": {"dist", "libggml-cpu.so", Options{CPUVariants: CPUAll},
 			"llama-bench: signal: illegal instruction (core dumped) (--list-devices; compiled for all variants)",
-			"build for this machine alone, with fewer sets of instructions: fh-ollama build --without amx,avx512"},
+			"build for this machine only, with fewer instruction sets: fh-ollama build --without amx,avx512"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lib := builtIn(t, c.prefix)
@@ -138,14 +142,15 @@ func TestBuildThatCrashes(t *testing.T) {
 				t.Fatal("no error")
 			}
 			// whether there is a core depends on the machine
-			if plain := func(s string) string { return strings.ReplaceAll(s, " (core dumped)", "") }; plain(err.Error()) != plain(c.cause) || hint.Of(err) != c.way {
+			plain := func(s string) string { return strings.ReplaceAll(s, " (core dumped)", "") }
+			if plain(err.Error()) != plain(c.cause) || hint.Of(err) != c.way {
 				t.Errorf("%v / %s\nwant %s / %s", err, hint.Of(err), c.cause, c.way)
 			}
 		})
 	}
 }
 
-// A program that memory ran out for, or that says what is wrong, is not blamed on instructions.
+// Killed programs and ordinary errors are not blamed on instructions.
 func TestNotEveryEndIsACrash(t *testing.T) {
 	b := &Builder{result: Result{CPU: "AVX2"}}
 	for _, script := range []string{"kill -9 $$", "exit 3"} {

@@ -13,10 +13,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// NinjaProgress is how ninja begins a line for a finished edge, as set by NINJA_STATUS below.
+// NinjaProgress matches the start of ninja's line for a finished edge, with the NINJA_STATUS below.
 var NinjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
 
-// targets are the programs of such a build.
+// targets are the programs of a build with these options.
 func (o Options) targets() []string {
 	targets := slices.Clone(upstreamTargets)
 	if o.has(BackendRPC) {
@@ -34,18 +34,17 @@ func (o Options) targets() []string {
 	return targets
 }
 
-// compileLlamaCpp compiles the programs of llama.cpp.
 func (b *Builder) compileLlamaCpp(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", b.Options.targets(), "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
+	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", b.Options.targets())
 }
 
-// ninja compiles what is out of date of targets in a folder that cmake configured.
-func (b *Builder) ninja(ctx context.Context, st *step.Step, dir, log string, targets []string, env ...string) error {
+// ninja brings targets in a configured folder up to date.
+func (b *Builder) ninja(ctx context.Context, st *step.Step, dir, log string, targets []string) error {
 	compiled := 0
 	args := append([]string{"-C", dir, "-j", strconv.Itoa(b.Options.Jobs)}, targets...)
 	err := step.Command{
 		Path: b.Tools.Ninja, Args: args, Dir: b.Dir, Log: b.Log(log),
-		Env: slices.Concat(b.CcacheEnv(), []string{"NINJA_STATUS=[%f/%t] "}, env),
+		Env: append(b.Environment(), "NINJA_STATUS=[%f/%t] "),
 		OnLine: func(line string) {
 			if m := NinjaProgress.FindStringSubmatch(line); m != nil {
 				done, _ := strconv.Atoi(m[1])
@@ -56,7 +55,7 @@ func (b *Builder) ninja(ctx context.Context, st *step.Step, dir, log string, tar
 		},
 	}.Run(ctx)
 	if err != nil {
-		return hint.Wrap(err, "compiler errors are in the log; with little memory try --jobs 1")
+		return hint.Wrap(err, "see the log for compiler errors; if memory is short, try --jobs 1")
 	}
 	if compiled == 0 {
 		st.Note("up to date")
@@ -66,7 +65,7 @@ func (b *Builder) ninja(ctx context.Context, st *step.Step, dir, log string, tar
 	return nil
 }
 
-// CompileOllama builds the Go program; Go's own cache knows what is out of date.
+// CompileOllama compiles the Go program; Go's cache knows what is out of date.
 func (b *Builder) CompileOllama(ctx context.Context, st *step.Step) error {
 	st.Note("%s", b.result.Ollama)
 	if err := os.MkdirAll(b.Dir+"/bin", 0o755); err != nil {
@@ -81,7 +80,7 @@ func (b *Builder) CompileOllama(ctx context.Context, st *step.Step) error {
 		Env: append(source.GoEnvironment(), "CC="+b.Tools.CC.env(), "CXX="+b.Tools.CXX.env()),
 	}.Run(ctx)
 	if err != nil {
-		return hint.Wrap(err, "modules that Ollama needs are fetched the first time; check the network and GOPROXY")
+		return hint.Wrap(err, "the first build downloads Ollama's modules; check the network and GOPROXY")
 	}
 	return nil
 }

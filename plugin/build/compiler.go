@@ -10,21 +10,20 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// Compiler is how a compiler is called: `ccache gcc -m64` has a launcher, a program and an argument.
+// Compiler is a command line to call a compiler: `ccache gcc -m64` has a launcher, a program and an argument.
 type Compiler struct {
-	Launcher string // path of ccache or one of its kind, "" for none
+	Launcher string // path of ccache or similar, "" for none
 	Path     string
-	Args     []string // before all others
+	Args     []string // precede all others
 }
 
-// launchers are programs that run a compiler which their first argument names. CMake has to know them apart: it looks at the
-// compiler itself to find out which one it is.
+// launchers run the compiler that their first argument names. CMake must know the compiler itself, to identify it.
 var launchers = []string{"ccache", "sccache", "distcc", "icecc", "buildcache"}
 
-// parseCompiler finds the programs of a command line in PATH, as the variables CC and CXX have it: one program, or words as
-// a shell reads them.
+// parseCompiler reads the value of CC or CXX: the path of a program, or a shell command line. Programs are looked up in
+// PATH.
 func parseCompiler(text string) (Compiler, bool) {
-	if path, err := exec.LookPath(text); err == nil { // its name may have spaces
+	if path, err := exec.LookPath(text); err == nil { // may contain spaces
 		return Compiler{Path: path}, true
 	}
 	words, err := commandline.Split(text)
@@ -46,12 +45,12 @@ func parseCompiler(text string) (Compiler, bool) {
 // program is the name of the program at path.
 func program(path string) string { return strings.TrimSuffix(filepath.Base(path), ".exe") }
 
-// command is the compiler with its own arguments and more, without the launcher.
+// command is the command line without the launcher.
 func (c Compiler) command(args ...string) []string {
 	return slices.Concat([]string{c.Path}, c.Args, args)
 }
 
-// cmake is the compiler as CMake takes it, a list in which arguments are written as in a command line.
+// cmake is the value of CMake's variable for the compiler: a list of quoted words.
 func (c Compiler) cmake() string {
 	words := []string{c.Path}
 	for _, arg := range c.Args {
@@ -60,7 +59,7 @@ func (c Compiler) cmake() string {
 	return strings.Join(words, ";")
 }
 
-// env is the compiler as Go takes it in CC and CXX: words, quoted where they have spaces. Go has a cache of its own and needs no
+// env is the value of CC or CXX for Go: words, quoted if they contain spaces. Go has its own cache and needs no
 // launcher.
 func (c Compiler) env() string {
 	words := c.command()
@@ -75,8 +74,8 @@ func (c Compiler) env() string {
 	return strings.Join(words, " ")
 }
 
-// findCompiler returns the compiler that the variable env names, or else the first of names in PATH, with ccache as its
-// launcher where it has none and there is one. ok is false if it is not there.
+// findCompiler returns the compiler that the variable env names, or else the first of names in PATH. It adds ccache, if
+// installed, where no launcher is named.
 func findCompiler(env string, names []string) (c Compiler, ok bool) {
 	if named := os.Getenv(env); named != "" {
 		names = []string{named}
@@ -92,7 +91,7 @@ func findCompiler(env string, names []string) (c Compiler, ok bool) {
 	return c, ok
 }
 
-// compilerArgs are CMake's arguments for a language: C, CXX or CUDA.
+// compilerArgs are CMake's arguments for the compiler of a language: C, CXX or CUDA.
 func compilerArgs(language string, c Compiler) []string {
 	args := []string{"-DCMAKE_" + language + "_COMPILER=" + c.cmake()}
 	if c.Launcher != "" {

@@ -38,7 +38,7 @@ func TestCompilersAsPeopleNameThem(t *testing.T) {
 	}
 }
 
-// Go reads CC and CXX in its own way, which is not quite a shell's.
+// Go quotes CC and CXX in its own way.
 func TestGoTakesTheCompiler(t *testing.T) {
 	gcc, err := exec.LookPath("cc")
 	if err != nil {
@@ -47,7 +47,8 @@ func TestGoTakesTheCompiler(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "two words")
 	plugintest.Write(t, filepath.Join(dir, "cc"), "#!/bin/sh\nshift\nexec '"+gcc+"' \"$@\"\n", 0o755)
 	source := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(source, []byte("package main\n\n// int x(void) { return 0; }\nimport \"C\"\n\nfunc main() { C.x() }\n"), 0o644); err != nil {
+	if err := os.WriteFile(source,
+		[]byte("package main\n\n// int x(void) { return 0; }\nimport \"C\"\n\nfunc main() { C.x() }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c := Compiler{Path: filepath.Join(dir, "cc"), Args: []string{"an \"argument"}}
@@ -59,7 +60,7 @@ func TestGoTakesTheCompiler(t *testing.T) {
 	}
 }
 
-// CMake configures with a launcher and arguments, and again in the same folder when something else changes.
+// CMake accepts a launcher and arguments, also when it configures again.
 func TestCMakeTakesTheCompiler(t *testing.T) {
 	tools, err := FindToolchain()
 	if err != nil {
@@ -70,7 +71,8 @@ func TestCMakeTakesTheCompiler(t *testing.T) {
 	plugintest.Write(t, launcher, "#!/bin/sh\ntouch '"+dir+"/launched'\nexec \"$@\"\n", 0o755)
 	for name, text := range map[string]string{
 		"CMakeLists.txt": "cmake_minimum_required(VERSION 3.18)\nproject(x C CXX)\nadd_executable(x x.c y.cpp)\n",
-		"x.c":            "#if !defined(GIVEN) || defined(LEAKED)\n#error \n#endif\nint main(void) { return 0; }\n", "y.cpp": "",
+		"x.c":            "#if !defined(GIVEN) || defined(LEAKED)\n#error \n#endif\nint main(void) { return 0; }\n",
+		"y.cpp":          "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -78,7 +80,8 @@ func TestCMakeTakesTheCompiler(t *testing.T) {
 	}
 	t.Setenv("CC", launcher+" "+tools.CC.Path+" '-DGIVEN=a b'")
 	t.Setenv("CXX", launcher+" "+tools.CXX.Path)
-	for name, value := range map[string]string{"CFLAGS": "-DLEAKED", "CXXFLAGS": "-nonsense", "LDFLAGS": "-lnonsense", "CPATH": dir,
+	for name, value := range map[string]string{"CFLAGS": "-DLEAKED", "CXXFLAGS": "-nonsense", "LDFLAGS": "-lnonsense",
+		"CPATH":           dir,
 		"CMAKE_GENERATOR": "Nonsense", "NINJAFLAGS": "-nonsense", "LD_PRELOAD": "/none.so"} {
 		t.Setenv(name, value)
 	}
@@ -88,7 +91,8 @@ func TestCMakeTakesTheCompiler(t *testing.T) {
 	b := &Builder{Dir: dir, Tools: tools, Options: Options{Jobs: 1}}
 	for _, kind := range []string{"Release", "Debug"} {
 		args := append(compilerArgs("C", tools.CC), compilerArgs("CXX", tools.CXX)...)
-		args = append([]string{"-S", dir, "-B", filepath.Join(dir, "out"), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=" + kind}, args...)
+		args = append([]string{"-S", dir, "-B", filepath.Join(dir, "out"), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=" + kind},
+			args...)
 		err := step.New(t.Output()).Do("build", func(st *step.Step) error {
 			if err := b.cmake(t.Context(), st, filepath.Join(dir, "out"), "configure", args); err != nil {
 				return err
@@ -99,7 +103,8 @@ func TestCMakeTakesTheCompiler(t *testing.T) {
 			t.Fatal(err)
 		}
 		cache, err := os.ReadFile(filepath.Join(dir, "out", "CMakeCache.txt"))
-		if err != nil || !strings.Contains(string(cache), "CMAKE_BUILD_TYPE:UNINITIALIZED="+kind) && !strings.Contains(string(cache), "CMAKE_BUILD_TYPE:STRING="+kind) {
+		if err != nil || !strings.Contains(string(cache), "CMAKE_BUILD_TYPE:UNINITIALIZED="+kind) &&
+			!strings.Contains(string(cache), "CMAKE_BUILD_TYPE:STRING="+kind) {
 			t.Errorf("not configured as %s: %v", kind, err)
 		}
 	}

@@ -11,55 +11,67 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// configureArgs are CMake's arguments. The options are those of Ollama's own build of llama-server, except that the
-// source is a tree that has its patches already.
-func configureArgs(ollamaTree, llamaTree, nativeDir, commit string, tools Toolchain, flags []string) []string {
+// cmakeArgs are the arguments of all builds in Ollama's project for llama-server, which is told that our tree has its
+// patches already.
+func (b *Builder) cmakeArgs(dir string) []string {
 	args := []string{
-		"-S", filepath.Join(ollamaTree, "llama", "server"), "-B", nativeDir, "-G", "Ninja",
+		"-S", filepath.Join(b.OllamaTree(), "llama", "server"), "-B", dir, "-G", "Ninja",
+		"-DCMAKE_MAKE_PROGRAM=" + b.Tools.Ninja,
+		"-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=" + b.LlamaTree(),
+		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON",
+		"-DLLAMA_BUILD_COMMIT=" + b.LlamaCpp.Version, // a copy has no repository to ask
+		"-DLLAMA_BUILD_NUMBER=0",
+	}
+	return slices.Concat(args, compilerArgs("C", b.Tools.CC), compilerArgs("CXX", b.Tools.CXX))
+}
+
+// configureArgs are the arguments for llama-server, with the options of Ollama's own build.
+func (b *Builder) configureArgs(flags []string) []string {
+	return slices.Concat(b.cmakeArgs(b.NativeDir()), []string{
 		"-DCMAKE_BUILD_TYPE=Release",
-		"-DCMAKE_MAKE_PROGRAM=" + tools.Ninja,
 		"-DBUILD_SHARED_LIBS=ON",
 		"-DGGML_BACKEND_DL=ON",
 		"-DGGML_NATIVE=OFF",
 		"-DGGML_OPENMP=OFF",
 		"-DOLLAMA_RUNNER_DIR=",
-		"-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON", // libraries are looked for beside each other, not in the build folder
-		"-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=" + llamaTree,
-		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON",
-		"-DLLAMA_BUILD_COMMIT=" + commit, // a copy has no repository to ask
-		"-DLLAMA_BUILD_NUMBER=0",
-	}
-	return slices.Concat(args, compilerArgs("C", tools.CC), compilerArgs("CXX", tools.CXX), flags)
+		"-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON", // find libraries beside each other, not in the build folder
+	}, flags)
 }
 
-// CcacheEnv lets build folders share compiled files: paths below the folder count as relative, and the folder itself
-// does not count.
-func (b *Builder) CcacheEnv() []string {
-	return []string{"CCACHE_BASEDIR=" + b.Dir, "CCACHE_NOHASHDIR=1"}
+// Environment is added for CMake and ninja. ccache takes paths below the build folder as relative and ignores the
+// folder's name, so that build folders share compiled files. The last variable would override the tree if the user had
+// set it.
+func (b *Builder) Environment() []string {
+	return []string{"CCACHE_BASEDIR=" + b.Dir, "CCACHE_NOHASHDIR=1", "OLLAMA_LLAMA_CPP_SOURCE=" + b.LlamaTree()}
 }
 
-// developerFlags are CMake options of ggmlhead/CMakeLists.txt.
+// developerFlags are options of ggmlhead/CMakeLists.txt.
 func (o Options) developerFlags() []string {
-	onOff := map[bool]string{true: "ON", false: "OFF"}
-	return []string{"-DFLASH_HEAD_TESTS=" + onOff[o.Tests], "-DFLASH_HEAD_STRICT=" + onOff[o.Strict]}
+	return []string{"-DFLASH_HEAD_TESTS=" + onOff(o.Tests), "-DFLASH_HEAD_STRICT=" + onOff(o.Strict)}
+}
+
+// onOff is a truth value for CMake.
+func onOff(on bool) string {
+	if on {
+		return "ON"
+	}
+	return "OFF"
 }
 
 // Configure configures the patched tree.
 func (b *Builder) Configure(ctx context.Context, st *step.Step) error {
 	st.Note("CPU: %s", b.result.CPU)
 	flags := slices.Concat(b.cpuFlags, backendFlags(b.Options), b.Options.developerFlags())
-	if b.Options.CPUVariants == CPUAll { // made for other machines: no folders of this one in it
+	if b.Options.CPUVariants == CPUAll { // for other machines: contains no paths of this one
 		flag := "-ffile-prefix-map=" + b.Dir + "/="
 		flags = append(flags, "-DCMAKE_C_FLAGS="+flag, "-DCMAKE_CXX_FLAGS="+flag)
 	}
-	args := configureArgs(b.OllamaTree(), b.LlamaTree(), b.NativeDir(), b.LlamaCpp.Version, b.Tools, flags)
-	// OLLAMA_LLAMA_CPP_SOURCE in the user's environment would win over the tree given here.
-	return b.cmake(ctx, st, b.NativeDir(), "configure", args, "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
+	return b.cmake(ctx, st, b.NativeDir(), "configure", b.configureArgs(flags))
 }
 
-// cmake configures a build folder if CMake's arguments, which begin with -S DIR, or the set of source files changed
-// since it last succeeded; changed CMake files are noticed by ninja.
-func (b *Builder) cmake(ctx context.Context, st *step.Step, dir, log string, args []string, env ...string) error {
+// cmake configures a build folder if the arguments or the names of source files have changed since the last success.
+// args begin with -S DIR. ninja notices changed CMake files itself.
+func (b *Builder) cmake(ctx context.Context, st *step.Step, dir, log string, args []string) error {
 	stampFile := filepath.Join(dir, "fh-ollama.configured")
 	stamp := strings.Join(append(args, b.treeKey), "\n")
 	if have, err := os.ReadFile(stampFile); err == nil && string(have) == stamp {
@@ -68,14 +80,14 @@ func (b *Builder) cmake(ctx context.Context, st *step.Step, dir, log string, arg
 	}
 	if have, err := os.ReadFile(filepath.Join(dir, "CMakeCache.txt")); err == nil &&
 		!strings.Contains(string(have), "CMAKE_HOME_DIRECTORY:INTERNAL="+filepath.ToSlash(args[1])+"\n") {
-		// The cache was moved; CMake refuses to go on in such a folder.
+		// CMake refuses to reuse a folder that was moved.
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
-	err := step.Command{Path: b.Tools.CMake, Args: args, Dir: b.Dir, Env: append(b.CcacheEnv(), env...), Log: b.Log(log)}.Run(ctx)
+	err := step.Command{Path: b.Tools.CMake, Args: args, Dir: b.Dir, Env: b.Environment(), Log: b.Log(log)}.Run(ctx)
 	if err != nil {
-		return hint.Wrap(err, "CMake 3.24 or newer is needed; the log says what it missed")
+		return hint.Wrap(err, "needs CMake 3.24 or newer; see the log")
 	}
 	return os.WriteFile(stampFile, []byte(stamp), 0o644)
 }

@@ -11,10 +11,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// Macros are the predefined macros of a compiler: name to value.
+// Macros are the predefined macros of a compiler, by name.
 type Macros map[string]string
 
-// all reports whether every one of names is defined.
 func (m Macros) all(names ...string) bool {
 	for _, n := range names {
 		if _, ok := m[n]; !ok {
@@ -24,12 +23,12 @@ func (m Macros) all(names ...string) bool {
 	return true
 }
 
-// hostMacros asks the compiler what it would use on this very processor. That is narrower than what the processor
-// has: an old compiler does not know its newest instructions, and a build must not name them then.
+// hostMacros asks the compiler for its macros on this processor. An old compiler may not know all of the processor's
+// instructions, which a build must not name then.
 func hostMacros(ctx context.Context, cc Compiler, goarch string) (Macros, error) {
 	native := "-march=native"
 	if goarch == "arm64" {
-		native = "-mcpu=native" // Apple's compiler takes no other
+		native = "-mcpu=native" // the only spelling that Apple's compiler accepts
 	}
 	words := cc.command(native, "-dM", "-E", "-x", "c", os.DevNull)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
@@ -39,7 +38,8 @@ func hostMacros(ctx context.Context, cc Compiler, goarch string) (Macros, error)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, hint.Wrap(fmt.Errorf("%s %s: %w", cc.Path, native, err), "use --cpu-variants all, which needs no detection")
+		return nil, hint.Wrap(fmt.Errorf("%s %s: %w", cc.Path, native, err),
+			"use --cpu-variants all, which needs no detection")
 	}
 	return parseMacros(string(out)), nil
 }
@@ -54,8 +54,7 @@ func parseMacros(text string) Macros {
 	return m
 }
 
-// x86Features maps ggml's options to the macros that say a processor has what the option compiles for.
-// All are named in every build, because ggml switches some on by default.
+// x86Features maps ggml's options to the macros of what they compile for. A build sets all, because some default to ON.
 var x86Features = []struct {
 	option string
 	macros []string
@@ -76,10 +75,10 @@ var x86Features = []struct {
 	{"GGML_AMX_BF16", append([]string{"__AMX_TILE__", "__AMX_BF16__"}, avx512...)},
 }
 
-// avx512 is what ggml compiles with under GGML_AVX512.
+// avx512 is what GGML_AVX512 compiles for.
 var avx512 = []string{"__AVX512F__", "__AVX512CD__", "__AVX512VL__", "__AVX512DQ__", "__AVX512BW__"}
 
-// armFeatures maps macros to the extensions of -march, in the order in which ggml names them.
+// armFeatures maps macros to extensions of -march, in ggml's order.
 var armFeatures = []struct{ macro, extension string }{
 	{"__ARM_FEATURE_DOTPROD", "dotprod"},
 	{"__ARM_FEATURE_FP16_VECTOR_ARITHMETIC", "fp16"},
@@ -89,19 +88,18 @@ var armFeatures = []struct{ macro, extension string }{
 	{"__ARM_FEATURE_SME", "sme"},
 }
 
-// NativeFlags returns CMake's options for a CPU backend made for the processor that macros describe,
-// and a short text of what is used. goarch is amd64 or arm64; other processors get ggml's plain build.
-func NativeFlags(goarch string, macros Macros) (flags []string, summary string) {
+// nativeFlags returns CMake's options for a CPU backend for the processor that macros describe, and a summary of its
+// instruction sets. Processors other than amd64 and arm64 get ggml's generic build.
+func nativeFlags(goarch string, macros Macros) (flags []string, summary string) {
 	var used []string
 	switch goarch {
 	case "amd64":
 		for _, f := range x86Features {
-			state := "OFF"
-			if macros.all(f.macros...) {
-				state = "ON"
+			on := macros.all(f.macros...)
+			if on {
 				used = append(used, strings.TrimPrefix(f.option, "GGML_"))
 			}
-			flags = append(flags, "-D"+f.option+"="+state)
+			flags = append(flags, "-D"+f.option+"="+onOff(on))
 		}
 	case "arm64":
 		base := "armv8-a"
@@ -110,7 +108,7 @@ func NativeFlags(goarch string, macros Macros) (flags []string, summary string) 
 				continue
 			}
 			used = append(used, f.extension)
-			switch f.extension { // the first architecture that has the extension, as in ggml's own variants
+			switch f.extension { // first architecture with the extension, as in ggml's variants
 			case "i8mm", "sve2":
 				base = "armv8.6-a"
 			case "sme":

@@ -23,18 +23,21 @@ func TestNativeFlags(t *testing.T) {
 		{"nehalem", "amd64", "__SSE4_2__", "SSE42"},
 		{"haswell", "amd64", haswell, "SSE42 AVX F16C FMA BMI2 AVX2"},
 		{"alder lake", "amd64", haswell + " __AVXVNNI__", "SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI"},
-		{"knights landing has too little AVX-512", "amd64", haswell + " __AVX512F__ __AVX512CD__", "SSE42 AVX F16C FMA BMI2 AVX2"},
+		{"knights landing has too little AVX-512", "amd64", haswell + " __AVX512F__ __AVX512CD__",
+			"SSE42 AVX F16C FMA BMI2 AVX2"},
 		{"zen 4", "amd64", skylakeX + " __AVX512VBMI__ __AVX512VNNI__ __AVX512BF16__",
 			"SSE42 AVX F16C FMA BMI2 AVX2 AVX512 AVX512_VBMI AVX512_VNNI AVX512_BF16"},
-		{"sapphire rapids", "amd64", skylakeX + " __AVXVNNI__ __AVX512VBMI__ __AVX512VNNI__ __AVX512BF16__ __AMX_TILE__ __AMX_INT8__ __AMX_BF16__",
+		{"sapphire rapids", "amd64",
+			skylakeX + " __AVXVNNI__ __AVX512VBMI__ __AVX512VNNI__ __AVX512BF16__ __AMX_TILE__ __AMX_INT8__ __AMX_BF16__",
 			"SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI AVX512 AVX512_VBMI AVX512_VNNI AVX512_BF16 AMX_TILE AMX_INT8 AMX_BF16"},
 		{"raspberry pi 4", "arm64", "__ARM_NEON", "armv8-a"},
 		{"apple m1", "arm64", "__ARM_FEATURE_DOTPROD __ARM_FEATURE_FP16_VECTOR_ARITHMETIC", "armv8.2-a+dotprod+fp16"},
-		{"graviton 3", "arm64", "__ARM_FEATURE_DOTPROD __ARM_FEATURE_FP16_VECTOR_ARITHMETIC __ARM_FEATURE_SVE __ARM_FEATURE_MATMUL_INT8",
+		{"graviton 3", "arm64",
+			"__ARM_FEATURE_DOTPROD __ARM_FEATURE_FP16_VECTOR_ARITHMETIC __ARM_FEATURE_SVE __ARM_FEATURE_MATMUL_INT8",
 			"armv8.6-a+dotprod+fp16+sve+i8mm"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			flags, summary := NativeFlags(c.arch, macros(c.macros))
+			flags, summary := nativeFlags(c.arch, macros(c.macros))
 			var on []string
 			for _, f := range flags {
 				if arch, ok := strings.CutPrefix(f, "-DGGML_CPU_ARM_ARCH="); ok {
@@ -57,7 +60,7 @@ func TestNativeFlags(t *testing.T) {
 			}
 		})
 	}
-	if flags, summary := NativeFlags("riscv64", macros("__riscv")); len(flags) != 0 || summary != "generic riscv64" {
+	if flags, summary := nativeFlags("riscv64", macros("__riscv")); len(flags) != 0 || summary != "generic riscv64" {
 		t.Errorf("riscv64: %v, %q", flags, summary)
 	}
 }
@@ -91,9 +94,10 @@ func TestParseMacros(t *testing.T) {
 }
 
 func TestConfigureArgs(t *testing.T) {
-	tools := Toolchain{Ninja: "/n", CC: Compiler{Path: "/cc"}, CXX: Compiler{Path: "/cxx"}}
-	args := configureArgs("/o", "/l", "/b", "0c1e", tools, []string{"-DGGML_AVX=ON"})
-	for _, want := range []string{"/o/llama/server", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/l", "-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON", "-DGGML_AVX=ON"} {
+	b := &Builder{Dir: "/b", Tools: Toolchain{Ninja: "/n", CC: Compiler{Path: "/cc"}, CXX: Compiler{Path: "/cxx"}}}
+	args := b.configureArgs([]string{"-DGGML_AVX=ON"})
+	for _, want := range []string{"/b/ollama/llama/server", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/b/llama.cpp",
+		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON", "-DGGML_AVX=ON"} {
 		if !slices.Contains(args, want) {
 			t.Errorf("no %s in %v", want, args)
 		}
@@ -102,8 +106,8 @@ func TestConfigureArgs(t *testing.T) {
 	if slices.Contains(args, launcher) {
 		t.Error("ccache without ccache")
 	}
-	tools.CXX.Launcher = "/ccache"
-	if !slices.Contains(configureArgs("/o", "/l", "/b", "0c1e", tools, nil), launcher) {
+	b.Tools.CXX.Launcher = "/ccache"
+	if !slices.Contains(b.configureArgs(nil), launcher) {
 		t.Error("ccache is not used")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,18 +18,18 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// A GPU's backend is a build of its own, as in Ollama: configured with one of Ollama's presets, of which only the backend
-// is compiled and installed, with the libraries of CUDA that it needs, into a folder below lib/ollama that is named by the
-// major version of CUDA. Ollama finds such folders by itself and names the library in GGML_BACKEND_PATH.
+// As in Ollama, the CUDA backend is a build of its own, configured with one of Ollama's presets. Only the backend is
+// compiled and installed, with the CUDA libraries that it needs, into a folder of lib/ollama that is named by CUDA's
+// major version. Ollama finds such folders and puts the path of the library into GGML_BACKEND_PATH.
 
-// cudaToolkit is a CUDA that is installed on this machine.
+// cudaToolkit is an installed CUDA.
 type cudaToolkit struct {
 	nvcc    Compiler
-	root    string // the folder that CMake is told to look in; "" if nvcc is not in a toolkit's usual place
+	root    string // for CMake; "" if nvcc is not in a toolkit's folder
 	version string // major.minor
 }
 
-// runner is the name of its folder in Ollama's layout.
+// runner is the name of the backend's folder.
 func (c cudaToolkit) runner() string {
 	major, _, _ := strings.Cut(c.version, ".")
 	return "cuda_v" + major
@@ -40,7 +39,7 @@ var nvccRelease = regexp.MustCompile(`release ([0-9]+\.[0-9]+)`)
 
 const cudaHint = "install CUDA 12 or 13, name its nvcc in CUDACXX, or leave cuda out of --backends"
 
-// findCUDA looks for a toolkit where CMake would, and asks it for its version.
+// findCUDA looks for a toolkit in the same places as CMake, and asks nvcc for its version.
 func findCUDA(ctx context.Context) (cudaToolkit, error) {
 	nvcc, err := findNVCC()
 	if err != nil {
@@ -62,7 +61,7 @@ func findCUDA(ctx context.Context) (cudaToolkit, error) {
 	return cudaToolkit{nvcc: nvcc, root: toolkitRoot(nvcc.Path), version: string(release[1])}, nil
 }
 
-// findNVCC returns the compiler that CUDACXX names, or else the first that there is.
+// findNVCC returns the compiler that CUDACXX names, or else the first that exists.
 func findNVCC() (Compiler, error) {
 	if named := os.Getenv("CUDACXX"); named != "" {
 		nvcc, ok := findCompiler("CUDACXX", nil)
@@ -84,7 +83,7 @@ func findNVCC() (Compiler, error) {
 	return Compiler{}, errors.New("no CUDA toolkit: nvcc is neither in PATH nor in /usr/local/cuda")
 }
 
-// toolkitRoot is the folder above the one with nvcc, links resolved, if the headers are there too.
+// toolkitRoot is the parent of nvcc's folder, with links resolved, if it has the headers.
 func toolkitRoot(nvcc string) string {
 	path, err := filepath.EvalSymlinks(nvcc)
 	if err != nil {
@@ -97,7 +96,7 @@ func toolkitRoot(nvcc string) string {
 	return root
 }
 
-// architectures are those of the GPUs of this machine, as CMake lists them; "" if there are none or no driver.
+// gpuArchitectures are those of this machine's GPUs, as a CMake list; "" without GPU or driver.
 func gpuArchitectures(ctx context.Context) string {
 	cmd := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader")
 	cmd.Env = process.Environment()
@@ -110,7 +109,7 @@ func gpuArchitectures(ctx context.Context) string {
 
 var capability = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 
-// parseCapabilities turns lines like 8.6 into 86;90, without repetitions; lines that are none count for nothing.
+// parseCapabilities turns lines like 8.6 into a list like 86;90. It ignores other lines.
 func parseCapabilities(text string) string {
 	found := map[string]bool{}
 	for line := range strings.Lines(text) {
@@ -121,8 +120,8 @@ func parseCapabilities(text string) string {
 	return strings.Join(slices.Sorted(maps.Keys(found)), ";")
 }
 
-// cudaPreset is the name of Ollama's preset for a toolkit: the one with Ollama's list of architectures, or, if own, the
-// one that leaves them to us. presets is Ollama's CMakePresets.json.
+// cudaPreset names Ollama's preset for a toolkit. With own, it is the one that leaves the architectures to us. presets
+// is Ollama's CMakePresets.json.
 func cudaPreset(presets []byte, runner string, own bool) (string, error) {
 	var file struct {
 		ConfigurePresets []struct{ Name string }
@@ -139,32 +138,29 @@ func cudaPreset(presets []byte, runner string, own bool) (string, error) {
 			return want, nil
 		}
 	}
-	return "", hint.New(fmt.Sprintf("this Ollama has no preset %s: it does not build for this version of CUDA", want), cudaHint)
+	return "", hint.New(fmt.Sprintf("this Ollama has no preset %s for this version of CUDA", want), cudaHint)
 }
 
-// cudaArgs are CMake's arguments, to be used in a tree of Ollama.
-func cudaArgs(ollamaTree, llamaTree, dir, commit, preset, architectures string, cuda cudaToolkit, tools Toolchain) []string {
-	args := []string{
-		"-S", filepath.Join(ollamaTree, "llama", "server"), "--preset", preset, "-B", dir, "-G", "Ninja",
-		"-DCMAKE_MAKE_PROGRAM=" + tools.Ninja,
-		"-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=" + llamaTree,
-		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON",
-		"-DLLAMA_BUILD_COMMIT=" + commit,
-		"-DLLAMA_BUILD_NUMBER=0",
-	}
-	if cuda.root != "" {
-		args = append(args, "-DCUDAToolkit_ROOT="+cuda.root)
+// cudaArgs are CMake's arguments for the backend. architectures may be "".
+func (b *Builder) cudaArgs(preset, architectures string) []string {
+	args := append(b.cmakeArgs(b.cudaDir()), "--preset", preset)
+	if b.cuda.root != "" {
+		args = append(args, "-DCUDAToolkit_ROOT="+b.cuda.root)
 	}
 	if architectures != "" {
 		args = append(args, "-DCMAKE_CUDA_ARCHITECTURES="+architectures)
 	}
-	return slices.Concat(args, compilerArgs("C", tools.CC), compilerArgs("CXX", tools.CXX), compilerArgs("CUDA", cuda.nvcc))
+	return append(args, compilerArgs("CUDA", b.cuda.nvcc)...)
 }
 
 func (b *Builder) cudaDir() string { return filepath.Join(b.Dir, b.cuda.runner()) }
 
-// configureCUDA configures the backend's own build; extra are more arguments for CMake.
-func (b *Builder) configureCUDA(ctx context.Context, st *step.Step, extra ...string) error {
+func (b *Builder) configureCUDA(ctx context.Context, st *step.Step) error {
+	return b.configureCUDAWith(ctx, st)
+}
+
+// configureCUDAWith is configureCUDA with more arguments for CMake.
+func (b *Builder) configureCUDAWith(ctx context.Context, st *step.Step, extra ...string) error {
 	architectures := b.Options.CUDAArchitectures
 	if architectures == "" {
 		architectures = gpuArchitectures(ctx)
@@ -182,21 +178,22 @@ func (b *Builder) configureCUDA(ctx context.Context, st *step.Step, extra ...str
 		b.result.CUDAArchitectures = "all of Ollama's"
 	}
 	st.Note("CUDA %s, architectures: %s", b.result.CUDA, b.result.CUDAArchitectures)
-	args := append(cudaArgs(b.OllamaTree(), b.LlamaTree(), b.cudaDir(), b.LlamaCpp.Version, preset, architectures, b.cuda, b.Tools), extra...)
-	return b.cmake(ctx, st, b.cudaDir(), "configure-cuda", args, "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
+	args := append(b.cudaArgs(preset, architectures), extra...)
+	return b.cmake(ctx, st, b.cudaDir(), "configure-cuda", args)
 }
 
-// compileCUDA compiles the backend and lets Ollama's rules collect it and what it needs of CUDA in a folder.
+// compileCUDA compiles the backend. Ollama's rules collect it, with the libraries that it needs, in a folder.
 func (b *Builder) compileCUDA(ctx context.Context, st *step.Step) error {
-	if err := b.ninja(ctx, st, b.cudaDir(), "compile-cuda", []string{"ggml-cuda"}, "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree()); err != nil {
+	if err := b.ninja(ctx, st, b.cudaDir(), "compile-cuda", []string{"ggml-cuda"}); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(b.cudaStage()); err != nil {
 		return err
 	}
 	return step.Command{
-		Path: b.Tools.CMake, Args: []string{"--install", b.cudaDir(), "--prefix", b.cudaStage(), "--component", "llama-server"},
-		Dir: b.Dir, Log: b.Log("install-cuda"),
+		Path: b.Tools.CMake,
+		Args: []string{"--install", b.cudaDir(), "--prefix", b.cudaStage(), "--component", "llama-server"},
+		Dir:  b.Dir, Log: b.Log("install-cuda"),
 	}.Run(ctx)
 }
 
@@ -205,21 +202,13 @@ func (b *Builder) cudaStage() string { return b.cudaDir() + "-installed" }
 // cudaProducts lists what compileCUDA collected.
 func (b *Builder) cudaProducts() (list []product, err error) {
 	folder := "lib/ollama/" + b.cuda.runner()
-	entries, err := os.ReadDir(filepath.Join(b.cudaStage(), filepath.FromSlash(folder)))
+	list, err = productsIn(filepath.Join(b.cudaStage(), filepath.FromSlash(folder)), folder,
+		func(string) bool { return true })
 	if err != nil {
 		return nil, err
 	}
-	backend := false
-	for _, e := range entries {
-		p, err := newProduct(folder+"/"+e.Name(), filepath.Join(b.cudaStage(), filepath.FromSlash(folder), e.Name()), e.Type()&fs.ModeSymlink != 0)
-		if err != nil {
-			return nil, err
-		}
-		backend = backend || e.Name() == "libggml-cuda.so"
-		list = append(list, p)
-	}
-	if !backend {
-		return nil, errors.New("no libggml-cuda.so was installed by the rules of Ollama")
+	if !slices.ContainsFunc(list, func(p product) bool { return p.to == folder+"/libggml-cuda.so" }) {
+		return nil, errors.New("no libggml-cuda.so was installed by Ollama's rules")
 	}
 	return list, nil
 }

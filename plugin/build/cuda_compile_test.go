@@ -29,9 +29,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// TestCUDACompiles is what can be known about the CUDA backend without a GPU: Ollama's own CMake project, configured as
-// `fh-ollama build --backends cuda` does it, takes up our sources, and they and every file that our patches touch compile
-// without a warning for three generations of GPUs. NVIDIA's compiler comes from Python packages (third_party/cuda.txt).
+// TestCUDACompiles compiles our CUDA sources and those that patches touch, without a GPU: configured as by `fh-ollama
+// build
+// --backends cuda`, for three generations of GPUs, with warnings as errors. NVIDIA's compiler comes from Python packages
+// (third_party/cuda.txt).
 func TestCUDACompiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles CUDA; not with -short")
@@ -54,24 +55,20 @@ func TestCUDACompiles(t *testing.T) {
 	}
 	t.Setenv("CUDACXX", nvcc)
 
-	opts, err := Options{Cache: cache, Backends: []string{BackendCPU, BackendCUDA}, CUDAArchitectures: "75;86;90"}.withDefaults()
+	opts, err := Options{Cache: cache, Backends: []string{BackendCPU, BackendCUDA},
+		CUDAArchitectures: "75;86;90"}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps, Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
-	b.Dir = filepath.Join(cache, "build", "cuda-check")
-	unlock, err := b.Lock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	err = b.Steps.DoAll(t.Context(), []step.Named{
+	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps,
+		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
+	err = b.DoIn(t.Context(), filepath.Join(cache, "build", "cuda-check"), []step.Named{
 		{Name: "tools", Do: b.FindTools},
 		{Name: "ollama source", Do: b.FetchOllama},
 		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: func(ctx context.Context, st *step.Step) error {
-			return b.configureCUDA(ctx, st, "-DCMAKE_CUDA_FLAGS=-Werror all-warnings")
+			return b.configureCUDAWith(ctx, st, "-DCMAKE_CUDA_FLAGS=-Werror all-warnings")
 		}},
 		{Name: "compile", Do: func(ctx context.Context, st *step.Step) error {
 			sources, err := b.cudaSources()
@@ -91,7 +88,7 @@ func TestCUDACompiles(t *testing.T) {
 	}
 }
 
-// cudaSources are our CUDA sources, and those of ggml's CUDA backend that our patches touch, relative to the tree.
+// cudaSources are our CUDA sources and those that our patches touch, relative to the tree.
 func (b *Builder) cudaSources() ([]string, error) {
 	series, err := tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series)
 	if err != nil {
@@ -103,7 +100,8 @@ func (b *Builder) cudaSources() ([]string, error) {
 		return nil, err
 	}
 	if len(sources) == 0 || len(ours) == 0 {
-		return nil, fmt.Errorf("%d sources in ggmlhead/ggml/cuda, %d that patches touch in ggml-cuda", len(ours), len(sources))
+		return nil, fmt.Errorf("%d sources in ggmlhead/ggml/cuda, %d that patches touch in ggml-cuda", len(ours),
+			len(sources))
 	}
 	for _, name := range ours {
 		sources = append(sources, "flashhead/"+name)
@@ -113,11 +111,12 @@ func (b *Builder) cudaSources() ([]string, error) {
 
 var patchedFile = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
 
-// touched returns the files in a folder that patches change, by their ending.
+// touched returns the files below folder, with this ending, that patches change.
 func touched(series []tree.Patch, folder, ending string) (names []string) {
 	for _, p := range series {
 		for _, m := range patchedFile.FindAllSubmatch(p.Data, -1) {
-			if name := string(m[1]); strings.HasPrefix(name, folder) && strings.HasSuffix(name, ending) && !slices.Contains(names, name) {
+			if name := string(m[1]); strings.HasPrefix(name, folder) && strings.HasSuffix(name, ending) &&
+				!slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -127,7 +126,8 @@ func touched(series []tree.Patch, folder, ending string) (names []string) {
 
 func TestTouched(t *testing.T) {
 	series := []tree.Patch{
-		{Name: "a", Data: []byte("--- a/x/one.cu\n+++ b/x/one.cu\n@@\n+++ not a name\n--- a/y/two.cu\n+++ b/y/two.cu\n--- a/x/h.cuh\n+++ b/x/h.cuh\n")},
+		{Name: "a", Data: []byte("--- a/x/one.cu\n+++ b/x/one.cu\n@@\n+++ not a name\n--- a/y/two.cu\n+++ b/y/two.cu\n--- " +
+			"a/x/h.cuh\n+++ b/x/h.cuh\n")},
 		{Name: "b", Data: []byte("+++ b/x/one.cu\n+++ b/x/three.cu\n")},
 	}
 	if got := touched(series, "x/", ".cu"); !slices.Equal(got, []string{"x/one.cu", "x/three.cu"}) {
@@ -135,8 +135,8 @@ func TestTouched(t *testing.T) {
 	}
 }
 
-// fetchNVCC returns the path of NVIDIA's compiler in the cache. What the packages hold is laid as an installed toolkit
-// would be, so that CMake finds it; the libraries are empty, for nothing is linked against them.
+// fetchNVCC returns the path of NVIDIA's compiler in the cache. The packages are arranged like an installed toolkit,
+// for CMake. The libraries are empty, because nothing is linked.
 func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error) {
 	unlock, err := lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
 	if err != nil {
@@ -172,7 +172,8 @@ func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error)
 	wheels, laid := filepath.Join(tmp, "wheels"), filepath.Join(tmp, "toolkit")
 	err = step.Command{
 		Path: python,
-		Args: []string{"-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input", "--no-cache-dir",
+		Args: []string{"-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input",
+			"--no-cache-dir",
 			"--progress-bar", "off", "-r", requirements, "-d", wheels},
 		Dir: tmp, Log: filepath.Join(cache, "logs", "fetch-cuda.log"),
 	}.Run(ctx)
@@ -197,7 +198,7 @@ func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error)
 	return nvcc, os.Rename(laid, toolkit)
 }
 
-// unpackWheel puts what a Python package has below nvidia/cu13 into dir, but for shared libraries of cuBLAS, 600 MB.
+// unpackWheel unpacks nvidia/cu13 of a Python package into dir, without the 600 MB of cuBLAS.
 func unpackWheel(wheel, dir string) error {
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {
@@ -225,7 +226,8 @@ func unpackWheel(wheel, dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(root.MkdirAll(path.Dir(name), 0o755), root.WriteFile(name, data, 0o644|f.Mode()&0o111)); err != nil {
+		if err := errors.Join(root.MkdirAll(path.Dir(name), 0o755),
+			root.WriteFile(name, data, 0o644|f.Mode()&0o111)); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-// fakeCUDA is a toolkit whose compiler only tells its version.
+// fakeCUDA is a toolkit whose compiler only prints its version.
 func fakeCUDA(t *testing.T, says string) (root string) {
 	t.Helper()
 	root = filepath.Join(t.TempDir(), "cuda")
@@ -27,7 +28,7 @@ func fakeCUDA(t *testing.T, says string) (root string) {
 
 const nvccSays = "nvcc: NVIDIA (R) Cuda compiler driver\nCuda compilation tools, release 12.9, V12.9.86"
 
-// The compiler is found where CMake would look for it, first where it is named.
+// nvcc is found in the same places as by CMake, named ones first.
 func TestFindCUDA(t *testing.T) {
 	root := fakeCUDA(t, nvccSays)
 	other := fakeCUDA(t, "release 13.5")
@@ -45,7 +46,8 @@ func TestFindCUDA(t *testing.T) {
 			}
 			t.Setenv("PATH", env["PATH"]+":/bin:/usr/bin")
 			got, err := findCUDA(t.Context())
-			if want := (cudaToolkit{Compiler{Path: nvcc, Launcher: got.nvcc.Launcher}, root, "12.9"}); err != nil || !reflect.DeepEqual(got, want) {
+			if want := (cudaToolkit{Compiler{Path: nvcc, Launcher: got.nvcc.Launcher}, root, "12.9"}); err != nil ||
+				!reflect.DeepEqual(got, want) {
 				t.Errorf("%+v, %v, want %+v", got, err, want)
 			}
 			if got.runner() != "cuda_v12" {
@@ -67,7 +69,7 @@ func TestFindCUDARefuses(t *testing.T) {
 	}
 }
 
-// A compiler outside of a toolkit's folder is CMake's to place.
+// Without a toolkit's folder, CMake looks for the toolkit itself.
 func TestToolkitRoot(t *testing.T) {
 	nvcc := filepath.Join(t.TempDir(), "bin", "nvcc")
 	plugintest.Write(t, nvcc, "", 0o755)
@@ -97,7 +99,7 @@ func TestParseCapabilities(t *testing.T) {
 	}
 }
 
-// Ollama's presets of the pinned version are the ones that are used: with its own list of architectures, and without.
+// The pinned Ollama has the presets, with its own architectures and without.
 func TestCUDAPreset(t *testing.T) {
 	presets, err := os.ReadFile(filepath.Join(plugintest.Ollama(t), "llama", "server", "CMakePresets.json"))
 	if err != nil {
@@ -122,22 +124,28 @@ func TestCUDAPreset(t *testing.T) {
 }
 
 func TestCUDAArgs(t *testing.T) {
-	cuda := cudaToolkit{Compiler{Launcher: "/ccache", Path: "/cuda/bin/nvcc"}, "/cuda", "13.5"}
-	args := cudaArgs("/o", "/l", "/b/cuda_v13", "0c1e", "llama_cuda_v13_user_arch", "86;90", cuda, Toolchain{})
-	for _, want := range []string{"-DCMAKE_CUDA_COMPILER=/cuda/bin/nvcc", "-DCUDAToolkit_ROOT=/cuda", "-DCMAKE_CUDA_ARCHITECTURES=86;90",
-		"-DCMAKE_CUDA_COMPILER_LAUNCHER=/ccache", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/l", "llama_cuda_v13_user_arch"} {
+	nvcc := Compiler{Launcher: "/ccache", Path: "/cuda/bin/nvcc"}
+	b := &Builder{Dir: "/b", cuda: cudaToolkit{nvcc, "/cuda", "13.5"}}
+	args := b.cudaArgs("llama_cuda_v13_user_arch", "86;90")
+	for _, want := range []string{
+		"-DCMAKE_CUDA_COMPILER=/cuda/bin/nvcc", "-DCUDAToolkit_ROOT=/cuda", "-DCMAKE_CUDA_ARCHITECTURES=86;90",
+		"-DCMAKE_CUDA_COMPILER_LAUNCHER=/ccache", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/b/llama.cpp",
+		"llama_cuda_v13_user_arch",
+	} {
 		if !slices.Contains(args, want) {
 			t.Errorf("no %s in %v", want, args)
 		}
 	}
-	for _, arg := range cudaArgs("/o", "/l", "/b", "0c1e", "llama_cuda_v13_linux", "", cudaToolkit{nvcc: Compiler{Path: "/bin/nvcc"}}, Toolchain{}) {
-		if strings.HasPrefix(arg, "-DCUDAToolkit_ROOT") || strings.HasPrefix(arg, "-DCMAKE_CUDA_ARCHITECTURES") || strings.Contains(arg, "LAUNCHER") {
+	b.cuda = cudaToolkit{nvcc: Compiler{Path: "/bin/nvcc"}}
+	leftOut := regexp.MustCompile(`^-DCUDAToolkit_ROOT|^-DCMAKE_CUDA_ARCHITECTURES|LAUNCHER`)
+	for _, arg := range b.cudaArgs("llama_cuda_v13_linux", "") {
+		if leftOut.MatchString(arg) {
 			t.Errorf("%s is left to CMake and the preset", arg)
 		}
 	}
 }
 
-// What Ollama's rules collected is installed, in its folder, and goes when a build leaves CUDA out.
+// What Ollama's rules collected is installed, and removed by a build without CUDA.
 func TestAssembleCUDA(t *testing.T) {
 	b := testBuild(t)
 	b.Options.Backends, b.cuda = []string{BackendCPU, BackendCUDA}, cudaToolkit{version: "13.5"}

@@ -3,8 +3,6 @@ package build
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -15,17 +13,20 @@ const serverTarget = "llama-server"
 
 // CompileGGML compiles ggml and its backend for the CPU.
 func (b *Builder) CompileGGML(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile-ggml", []string{"ggml", "ggml-cpu"}, "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
+	return b.ninja(ctx, st, b.NativeDir(), "compile-ggml", []string{"ggml", "ggml-cpu"})
 }
 
 // CompileServer compiles llama-server.
 func (b *Builder) CompileServer(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", []string{serverTarget}, "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree())
+	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", []string{serverTarget})
 }
 
-// TestOnHost runs the plug-in's own test with the host's ggml. The test is compiled, as the plug-in was, with the headers
-// of the pinned llama.cpp. The first error is of a test that fails, with what it said, the second of what kept it from being run.
-func (b *Builder) TestOnHost(ctx context.Context, st *step.Step, pin source.LlamaCppPin, library string) (_, err error) {
+// TestOnHost runs the plug-in's own test on library with the host's ggml. As the plug-in, the test is compiled with the
+// headers of the pinned llama.cpp, pin. failed is the failure of the test, with its output; err says why it was not
+// run.
+func (b *Builder) TestOnHost(
+	ctx context.Context, st *step.Step, pin source.LlamaCppPin, library string,
+) (failed, err error) {
 	own := *b
 	own.Dir, own.Options.Version = filepath.Join(b.Dir, "plugin"), "0.0.0"
 	if own.LlamaCpp, err = source.FetchLlamaCpp(ctx, st, pin, b.Options.Cache); err != nil {
@@ -42,7 +43,7 @@ func (b *Builder) TestOnHost(ctx context.Context, st *step.Step, pin source.Llam
 		return nil, err
 	}
 	said, found := own.runProduct(ctx, own.pluginBinary(pluginTest), ggml, library,
-		"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e") // arguments that the test expects to find
+		"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e") // arguments that the test looks for
 	if found == nil {
 		st.Note("passes")
 		return nil, nil
@@ -53,25 +54,15 @@ func (b *Builder) TestOnHost(ctx context.Context, st *step.Step, pin source.Llam
 
 const pluginTest = "test-flash-head-backend"
 
-// AssembleHost puts the programs and libraries where a release has them.
+// AssembleHost puts programs and libraries into the prefix as in a release.
 func (b *Builder) AssembleHost(_ context.Context, st *step.Step) error {
-	list := []product{{to: "bin/ollama", from: b.ollamaProgram()}}
-	bin := filepath.Join(b.NativeDir(), "bin")
-	entries, err := os.ReadDir(bin)
+	built, err := productsIn(filepath.Join(b.NativeDir(), "bin"), "lib/ollama", func(name string) bool {
+		return name == serverTarget || library.MatchString(name)
+	})
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if e.Name() != serverTarget && !library.MatchString(e.Name()) {
-			continue
-		}
-		p, err := newProduct("lib/ollama/"+e.Name(), filepath.Join(bin, e.Name()), e.Type()&fs.ModeSymlink != 0)
-		if err != nil {
-			return err
-		}
-		list = append(list, p)
-	}
-	for _, p := range list {
+	for _, p := range append(built, product{to: "bin/ollama", from: b.ollamaProgram()}) {
 		if _, err := install(p, b.inPrefix(p.to)); err != nil {
 			return err
 		}

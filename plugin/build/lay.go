@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// LaySources plans both trees and brings their folders up to date. Nothing is written before every patch applied.
+// LaySources plans both trees and updates their folders, after every patch applied.
 func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
 	ollama, pristine := tree.Tree{}, tree.Tree{}
 	if err := ollama.AddDir("", b.Ollama.Dir, b.Ollama.Skip); err != nil {
@@ -33,9 +33,9 @@ func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
 		llama, patches, err = b.patched(ctx, cured, scratch)
 	}
 	if errors.Is(err, tree.ErrDoesNotApply) {
-		way := "the pinned sources and the patches of this version do not fit: please report it"
+		way := "the patches do not fit the pinned sources: please report it"
 		if b.Options.OllamaSource != "" || b.Options.LlamaCppSource != "" {
-			way = "the patches were written for other sources; leave out --llama-cpp-source and --ollama-source to use the pinned ones"
+			way = "the patches are for the pinned sources; leave out --llama-cpp-source and --ollama-source to use those"
 		}
 		return hint.Wrap(err, way)
 	}
@@ -46,14 +46,14 @@ func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
 	if err != nil {
 		return err
 	}
-	notes = append([]string{step.Count(patches, "patch", "patches"), step.Count(changed, "file changed", "files changed")}, notes...)
-	st.Note("%s", strings.Join(notes, ", "))
+	applied := step.Count(patches, "patch", "patches") + ", " + step.Count(changed, "file changed", "files changed")
+	st.Note("%s", strings.Join(append([]string{applied}, notes...), ", "))
 	return nil
 }
 
-// patched is the tree with the head laid over it, unless the build is stock, and with Ollama's own patches. It counts
-// ours. Ollama's come last, as its build would apply them to a tree that it is given; it is told that they are there
-// (configure.go), so that re-running does not touch the files once more.
+// patched adds the head, unless the build is stock, and Ollama's patches. It returns the number of our patches.
+// Ollama's patches come last, as in its own build, which is told that they are applied, or it would touch the files
+// again.
 func (b *Builder) patched(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, ours int, err error) {
 	if !b.Options.Stock {
 		series, err := tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series)
@@ -75,8 +75,8 @@ func (b *Builder) patched(ctx context.Context, llama tree.Tree, scratch string) 
 	return llama, ours, err
 }
 
-// cured is the tree with all cures that it needs. In pinned sources each has to fit; those of a user's own may have mended
-// the fault in another way, so there one that does not fit is left out. The notes say what was not applied.
+// cured adds the cures. Each must apply to the pinned sources. A user's sources may have fixed the fault in another
+// way, so a cure that does not fit is left out there. notes names the cures that were not applied.
 func (b *Builder) cured(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, notes []string, err error) {
 	if b.Overlay.Patches == nil {
 		return llama, nil, nil
@@ -103,7 +103,7 @@ func (b *Builder) cured(ctx context.Context, llama tree.Tree, scratch string) (_
 	return llama, notes, err
 }
 
-// Lay brings the folders of both trees up to date, and returns how many files changed.
+// Lay updates the folders of both trees, and returns how many files changed.
 func (b *Builder) Lay(ollama, llama tree.Tree) (changed int, err error) {
 	inOllama, err := ollama.Sync(b.OllamaTree())
 	if err != nil {

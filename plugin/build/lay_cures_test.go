@@ -60,7 +60,7 @@ func TestCuresOfOwnSources(t *testing.T) {
 	}
 }
 
-// The pinned sources have to take a cure: nobody else would notice that a build goes without.
+// The pinned sources must take every cure.
 func TestCureThatPinnedSourcesDoNotTake(t *testing.T) {
 	b := cureCheckouts(t)
 	if err := b.layForTest(t); err != nil { // finds the sources
@@ -69,7 +69,8 @@ func TestCureThatPinnedSourcesDoNotTake(t *testing.T) {
 	plugintest.Write(t, filepath.Join(b.LlamaCpp.Dir, "src/other.cpp"), "int product;\n", 0o644)
 	b.Options.LlamaCppSource, b.Options.OllamaSource = "", ""
 	err := step.New(t.Output()).Do("lay", func(st *step.Step) error { return b.LaySources(t.Context(), st) })
-	if err == nil || !strings.Contains(err.Error(), "001-mul.patch does not apply") || !strings.Contains(hint.Of(err), "report") {
+	if err == nil || !strings.Contains(err.Error(), "001-mul.patch does not apply") ||
+		!strings.Contains(hint.Of(err), "report") {
 		t.Errorf("error %v, hint %q", err, hint.Of(err))
 	}
 }

@@ -15,15 +15,16 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// checkouts are small stand-ins for a user's own sources, and a build that uses them.
+// checkouts is a build that uses small stand-ins for a user's own sources.
 func checkouts(t *testing.T) *Builder {
 	t.Helper()
 	ollama, llama := t.TempDir(), t.TempDir()
 	for name, content := range map[string]string{
-		filepath.Join(ollama, "llama/server/CMakeLists.txt"):  "project(x)\n",
-		filepath.Join(ollama, "llama/compat/001-hooks.patch"): strings.ReplaceAll(strings.ReplaceAll(plugintest.AddCallAgain, "head_log", "compat"), "src/graph.cpp", "src/llama-model.cpp"),
-		filepath.Join(llama, "src/llama-model.cpp"):           plugintest.SmallTree["src/graph.cpp"],
-		filepath.Join(llama, "build/junk.o"):                  "junk",
+		filepath.Join(ollama, "llama/server/CMakeLists.txt"): "project(x)\n",
+		filepath.Join(ollama, "llama/compat/001-hooks.patch"): strings.ReplaceAll(strings.ReplaceAll(plugintest.AddCallAgain,
+			"head_log", "compat"), "src/graph.cpp", "src/llama-model.cpp"),
+		filepath.Join(llama, "src/llama-model.cpp"): plugintest.SmallTree["src/graph.cpp"],
+		filepath.Join(llama, "build/junk.o"):        "junk",
 	} {
 		plugintest.Write(t, name, content, 0o644)
 	}
@@ -39,7 +40,8 @@ func checkouts(t *testing.T) *Builder {
 		Patches: fstest.MapFS{
 			tree.CureFolder + "/series": {},
 			series + "/series":          {Data: []byte("001-call.patch\n")},
-			series + "/001-call.patch":  {Data: []byte(strings.ReplaceAll(plugintest.AddCall, "src/graph.cpp", "src/llama-model.cpp"))},
+			series + "/001-call.patch": {Data: []byte(strings.ReplaceAll(plugintest.AddCall, "src/graph.cpp",
+				"src/llama-model.cpp"))},
 		},
 	}
 	return b
@@ -69,7 +71,8 @@ func TestLaySources(t *testing.T) {
 	if got := plugintest.OnDisk(t, b.LlamaTree()); !maps.Equal(got, want) {
 		t.Errorf("llama.cpp: %q", got)
 	}
-	if got := plugintest.OnDisk(t, b.Options.LlamaCppSource); len(got) != 2 || got["src/llama-model.cpp"] != plugintest.SmallTree["src/graph.cpp"] {
+	if got := plugintest.OnDisk(t, b.Options.LlamaCppSource); len(got) != 2 ||
+		got["src/llama-model.cpp"] != plugintest.SmallTree["src/graph.cpp"] {
 		t.Errorf("the checkout was changed: %q", got)
 	}
 	if b.result.Ollama != "0.0.0+flashhead.1.2.3" {
@@ -89,9 +92,11 @@ func TestLaySourcesKeepsTheTreeWhenAPatchFails(t *testing.T) {
 	series := b.Pins.Patches.Series
 	files := b.Overlay.Patches.(fstest.MapFS)
 	files[series+"/series"].Data = []byte("001-call.patch\n002-stale.patch\n")
-	files[series+"/002-stale.patch"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(plugintest.Stale, "src/graph.cpp", "src/llama-model.cpp"))}
+	files[series+"/002-stale.patch"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(plugintest.Stale, "src/graph.cpp",
+		"src/llama-model.cpp"))}
 	b.Overlay.Head.(fstest.MapFS)["cpu/k.cpp"].Data = []byte("int changed;")
-	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "002-stale.patch") || !strings.Contains(hint.Of(err), "--llama-cpp-source") {
+	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "002-stale.patch") ||
+		!strings.Contains(hint.Of(err), "--llama-cpp-source") {
 		t.Errorf("error %v, hint %q", err, hint.Of(err))
 	}
 	if got := plugintest.OnDisk(t, b.LlamaTree()); !maps.Equal(got, before) {
@@ -104,7 +109,8 @@ func TestStockBuildHasNoOverlay(t *testing.T) {
 	b.Options.Stock, b.Overlay = true, tree.Overlay{}
 	// Ollama's own patch needs a line that only our patch brings here, so give it one that stands alone.
 	hooks := filepath.Join(b.Options.OllamaSource, "llama/compat/001-hooks.patch")
-	if err := os.WriteFile(hooks, []byte(strings.ReplaceAll(strings.ReplaceAll(plugintest.AddCall, "head_rewrite", "compat"), "src/graph.cpp", "src/llama-model.cpp")), 0o644); err != nil {
+	if err := os.WriteFile(hooks, []byte(strings.ReplaceAll(strings.ReplaceAll(plugintest.AddCall, "head_rewrite",
+		"compat"), "src/graph.cpp", "src/llama-model.cpp")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.layForTest(t); err != nil {
@@ -123,7 +129,8 @@ func TestBuildSaysWhichFolderCannotBeWritten(t *testing.T) {
 	}
 	b := checkouts(t)
 	b.Options.Cache, b.Options.Prefix = filepath.Join(blocked, "cache"), t.TempDir()
-	if _, err := Ollama(t.Context(), b.Options, b.Pins, b.Overlay, b.Steps); !strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
+	if _, err := Ollama(t.Context(), b.Options, b.Pins, b.Overlay, b.Steps); !strings.Contains(hint.Of(err),
+		"FH_OLLAMA_CACHE") {
 		t.Errorf("cache: %v, hint %q", err, hint.Of(err))
 	}
 	b.Options.Cache, b.Options.Prefix = t.TempDir(), filepath.Join(blocked, "dist")
@@ -135,21 +142,20 @@ func TestBuildSaysWhichFolderCannotBeWritten(t *testing.T) {
 func TestOwnSourceMustBeOne(t *testing.T) {
 	b := checkouts(t)
 	b.Options.LlamaCppSource = t.TempDir()
-	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "contains no src/llama-model.cpp") || hint.Of(err) == "" {
+	if err := b.layForTest(t); err == nil || !strings.Contains(err.Error(), "contains no src/llama-model.cpp") ||
+		hint.Of(err) == "" {
 		t.Errorf("error %v", err)
 	}
 }
 
-// What a killed build left in its folder goes with the next.
 func TestLeftoversOfABuild(t *testing.T) {
-	b := &Builder{Dir: t.TempDir()}
-	scratch := filepath.Join(b.Dir, "scratch-456")
+	b := &Builder{Steps: step.New(t.Output())}
+	dir := t.TempDir()
+	scratch := filepath.Join(dir, "scratch-456")
 	plugintest.Write(t, filepath.Join(scratch, "x/half.c"), "", 0o644)
-	unlock, err := b.Lock()
-	if err != nil {
+	if err := b.DoIn(t.Context(), dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	unlock()
 	if _, err := os.Stat(scratch); err == nil {
 		t.Error("a scratch folder is left")
 	}

@@ -2,11 +2,9 @@ package build
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -15,11 +13,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// What a build of the plug-in makes, in pluginFolder of the prefix.
+// Results of a build of the plug-in. Files are in pluginFolder of the prefix.
 const (
 	pluginFolder   = "lib/flashhead"
 	pluginLibrary  = "libggml-flashhead.so" // the ggml backend
-	pluginTool     = "llama-flashhead"      // loads the next, beside it
+	pluginTool     = "llama-flashhead"      // loads pluginToolCode, beside it
 	pluginToolCode = "libflashhead-tool.so"
 )
 
@@ -33,14 +31,13 @@ var (
 type PluginResult struct {
 	Prefix        string `json:"-"`
 	LlamaCpp      string `json:"llama_cpp"` // commit of the headers
-	FHOllama      string `json:"fh_ollama"` // version of the plug-in, and of the builder
+	FHOllama      string `json:"fh_ollama"` // version of the plug-in
 	BuildDir      string `json:"-"`
 	FilesReplaced int    `json:"-"` // 0 if the prefix was up to date
 }
 
-// Plugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp, of which
-// nothing is built. Of opts it uses Prefix, LlamaCppSource, Jobs, Cache, Version, Program and Strict. The display of
-// steps goes to steps.
+// Plugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp. It uses the
+// Prefix, LlamaCppSource, Jobs, Cache, Version, Program and Strict of opts.
 func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, steps *step.Steps) (PluginResult, error) {
 	if err := PluginPlatform(); err != nil {
 		return PluginResult{}, err
@@ -60,20 +57,23 @@ func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, ste
 	if err := preparePrefix(opts.Prefix); err != nil {
 		return PluginResult{}, err
 	}
-	b.Dir = filepath.Join(opts.Cache, "build", b.pluginKey())
-	unlock, err := b.Lock()
-	if err != nil {
-		return PluginResult{}, err
-	}
-	defer unlock()
-	err = b.Steps.DoAll(ctx, []step.Named{
+	err = b.DoIn(ctx, filepath.Join(opts.Cache, "build", b.pluginKey()), []step.Named{
 		{Name: "lay sources", Do: b.LayPluginSources},
 		{Name: "configure", Do: b.ConfigurePlugin},
 		{Name: "compile", Do: b.CompilePlugin},
-		{Name: "check", Do: b.CheckPlugin}, // first, so that nothing is placed that no Ollama could load
+		{Name: "check", Do: b.CheckPlugin}, // before anything is placed
 		{Name: "assemble", Do: b.assemblePlugin},
 	})
 	return b.pluginResult(), err
+}
+
+// PluginPlatform returns an error where the plug-in cannot be built. Ollama loads no backends on macOS. It does on
+// Windows, but a library needs ggml's import libraries there, which is untested.
+func PluginPlatform() error {
+	if runtime.GOOS != "linux" {
+		return hint.New("the plug-in is for Linux only", "build an Ollama with FlashHead instead: fh-ollama build")
+	}
+	return nil
 }
 
 func (b *Builder) pluginResult() PluginResult {
@@ -91,11 +91,9 @@ func (b *Builder) findPluginTools(_ context.Context, st *step.Step) (err error) 
 	return nil
 }
 
-// pluginKey names the build folder; see key.
+// pluginKey names the build folder, see Key.
 func (b *Builder) pluginKey() string {
-	data, _ := json.Marshal([]any{b.LlamaCpp.Dir, b.Tools.CXX.cmake()})
-	sum := sha256.Sum256(data)
-	return "plugin-" + hex.EncodeToString(sum[:6])
+	return "plugin-" + Hash(b.LlamaCpp.Dir, b.Tools.CXX.cmake())
 }
 
 func (b *Builder) PluginSources() string { return filepath.Join(b.Dir, "flashhead") }
@@ -118,13 +116,13 @@ func (b *Builder) ConfigurePlugin(ctx context.Context, st *step.Step) error {
 	return b.configurePluginFor(ctx, st)
 }
 
-// configurePluginFor is configurePlugin with more options.
+// configurePluginFor is ConfigurePlugin with more options.
 func (b *Builder) configurePluginFor(ctx context.Context, st *step.Step, options ...string) error {
 	args := []string{
 		"-S", filepath.Join(b.PluginSources(), "hosts", "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
 		"-DCMAKE_MAKE_PROGRAM=" + b.Tools.Ninja,
-		"-DLLAMA_CPP_SOURCE=" + b.LlamaCpp.Dir, // headers only: not copied
+		"-DLLAMA_CPP_SOURCE=" + b.LlamaCpp.Dir, // headers only, so not copied
 		"-DFLASH_HEAD_VERSION=" + b.Options.Version,
 	}
 	args = slices.Concat(args, compilerArgs("CXX", b.Tools.CXX), b.Options.developerFlags())
@@ -135,7 +133,7 @@ func (b *Builder) CompilePlugin(ctx context.Context, st *step.Step) error {
 	return b.ninja(ctx, st, b.NativeDir(), "compile", pluginTargets)
 }
 
-// CheckPlugin checks what can be checked without an Ollama to load it.
+// CheckPlugin checks what needs no Ollama: symbols, and that the tool starts.
 func (b *Builder) CheckPlugin(ctx context.Context, st *step.Step) error {
 	api, err := ggmlAPI(b.LlamaCpp.Dir)
 	if err != nil {
@@ -143,9 +141,9 @@ func (b *Builder) CheckPlugin(ctx context.Context, st *step.Step) error {
 	}
 	for name, exports := range map[string][]string{pluginLibrary: pluginExports, pluginToolCode: pluginToolExports} {
 		if err := checkSymbols(b.pluginBinary(name), exports, api); err != nil {
-			way := "the pinned headers and the sources of this version do not fit: please report it"
+			way := "the sources do not fit the pinned headers: please report it"
 			if b.Options.LlamaCppSource != "" {
-				way = "the plug-in was written for other headers; leave out --llama-cpp-source to use the pinned ones"
+				way = "the plug-in is for the pinned headers; leave out --llama-cpp-source to use those"
 			}
 			return hint.Wrap(err, way)
 		}
@@ -164,8 +162,9 @@ func (b *Builder) assemblePlugin(ctx context.Context, st *step.Step) error {
 	for _, name := range []string{pluginLibrary, pluginTool, pluginToolCode} {
 		products = append(products, product{to: pluginFolder + "/" + name, from: b.pluginBinary(name)})
 	}
-	// Inline functions of ggml's headers are in the library.
-	products = append(products, product{to: pluginFolder + "/LLAMA_CPP_LICENSE", from: filepath.Join(b.LlamaCpp.Dir, "LICENSE")})
+	// The library contains inline functions of ggml's headers.
+	licence := product{to: pluginFolder + "/LLAMA_CPP_LICENSE", from: filepath.Join(b.LlamaCpp.Dir, "LICENSE")}
+	products = append(products, licence)
 	if b.Options.Program != "" {
 		products = append(products, product{to: "bin/fh-ollama", from: b.Options.Program})
 	}

@@ -16,8 +16,8 @@ import (
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
-// TestBuildPlugin builds the plug-in from the pinned headers, into a prefix that a full build shares, and lets its tool
-// cluster on the libraries of the stock build: it must find what the patched build's tool finds.
+// TestBuildPlugin builds the plug-in into a prefix that a full build shares. Its tool, on the libraries of the stock
+// build, must find the same clusters as the patched build's.
 func TestBuildPlugin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
@@ -70,7 +70,7 @@ func TestBuildPlugin(t *testing.T) {
 	}
 }
 
-// clusters returns the file that a native tool writes for the bundled model.
+// clusters returns the output of a native tool for the bundled model.
 func clusters(t *testing.T, program string, args ...string) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out")

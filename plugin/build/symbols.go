@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// ggmlHeaders declare what ggml's two core libraries, libggml-base and libggml, export. They are in the process of
-// whoever loads a backend; ggml's CPU backend is not, for it is loaded with its symbols kept to itself.
+// ggmlHeaders declare the exports of libggml-base and libggml, which every process that loads a backend has. The CPU
+// backend is loaded with private symbols.
 var ggmlHeaders = []string{
 	"ggml/include/ggml.h", "ggml/include/gguf.h", "ggml/include/ggml-alloc.h", "ggml/include/ggml-backend.h",
 	"ggml/src/ggml-backend-impl.h", "ggml/src/ggml-impl.h", // for backends
@@ -21,7 +21,7 @@ var (
 	ggmlExport  = regexp.MustCompile(`\bGGML_API\b[^;{}]*?\b((?:ggml|gguf)_\w+)\s*\(`)
 )
 
-// ggmlAPI returns the names of the functions that the headers of a tree of llama.cpp declare as exported.
+// ggmlAPI returns the functions that the headers in a tree of llama.cpp export.
 func ggmlAPI(llamaCpp string) (map[string]bool, error) {
 	api := map[string]bool{}
 	for _, name := range ggmlHeaders {
@@ -36,12 +36,12 @@ func ggmlAPI(llamaCpp string) (map[string]bool, error) {
 	return api, nil
 }
 
-// systemLibrary matches what every Linux with glibc and a C++ program on it has.
+// systemLibrary matches libraries of every Linux with glibc and C++.
 var systemLibrary = regexp.MustCompile(`^(lib(c|m|dl|pthread|stdc\+\+|gcc_s)\.so\.\d+|ld-linux.*\.so\.\d+)$`)
 
-// checkSymbols checks a shared object that leaves ggml's symbols to the process that loads it: it exports exactly the
-// given names, in order of name, it needs only libraries of the system, and whatever else it leaves undefined is in api.
-// The last catches what a linker of such an object does not: a source file that was forgotten, a function that moved.
+// checkSymbols checks a shared object that gets ggml's symbols from the process that loads it: its exports, sorted;
+// that it needs only system libraries; that all other undefined symbols are in api. The linker does not check the last,
+// so it would miss a forgotten source file or a removed function.
 func checkSymbols(path string, exports []string, api map[string]bool) error {
 	name := filepath.Base(path)
 	f, err := elf.Open(path)
@@ -59,7 +59,8 @@ func checkSymbols(path string, exports []string, api map[string]bool) error {
 		switch {
 		case s.Section != elf.SHN_UNDEF && bind != elf.STB_LOCAL:
 			defined = append(defined, s.Name)
-		case s.Section == elf.SHN_UNDEF && bind == elf.STB_GLOBAL && s.Version == "" && !api[s.Name]: // the system's have versions
+		case s.Section == elf.SHN_UNDEF && bind == elf.STB_GLOBAL &&
+			s.Version == "" && !api[s.Name]: // symbols of the system have versions
 			return fmt.Errorf("%s needs %s, which no header of ggml declares", name, s.Name)
 		}
 	}
@@ -73,7 +74,7 @@ func checkSymbols(path string, exports []string, api map[string]bool) error {
 	}
 	for _, l := range libraries {
 		if !systemLibrary.MatchString(l) {
-			return fmt.Errorf("%s needs the library %s, which not every system has", name, l)
+			return fmt.Errorf("%s needs the library %s, which some systems lack", name, l)
 		}
 	}
 	return nil

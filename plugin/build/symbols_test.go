@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-// headers are declarations in all the shapes that ggml's have.
+// headers has declarations in all forms that occur in ggml.
 var headers = map[string]string{
 	"ggml/include/ggml.h": `
 		GGML_NORETURN GGML_ATTRIBUTE_FORMAT(3, 4)
@@ -97,7 +97,8 @@ func TestCheckSymbols(t *testing.T) {
 		"not declared":       {plant("ggml_moved_away"), nil, "needs ggml_moved_away, which no header of ggml declares"},
 		"of another backend": {plant("ggml_cpu_init"), nil, "needs ggml_cpu_init"},
 		"forgotten source":   {plant("flash_head_select"), nil, "needs flash_head_select"},
-		"more exports":       {sound + "\nvoid other(void) { }", nil, `exports ["ggml_backend_init" "ggml_backend_score" "other"]`},
+		"more exports": {sound + "\nvoid other(void) { }", nil,
+			`exports ["ggml_backend_init" "ggml_backend_score" "other"]`},
 		"fewer exports":      {"int ggml_backend_score(void) { return 1; }", nil, `exports ["ggml_backend_score"]`},
 		"of another library": {sound, []string{"-Wl,--no-as-needed", foreign}, "needs the library libforeign.so"},
 		"empty":              {"", nil, "exports []"},

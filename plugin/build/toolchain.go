@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -15,7 +16,7 @@ type Toolchain struct {
 	CC, CXX               Compiler
 }
 
-// tool is a program that a build needs, and the packages that bring it.
+// tool is a required program, and the packages that provide it.
 type tool struct {
 	names  []string // tried in order
 	debian string
@@ -31,8 +32,7 @@ var (
 	toolCXX   = tool{names: []string{"c++", "g++", "clang++"}, debian: "build-essential", brew: "llvm"}
 )
 
-// FindToolchain looks for every program that a build of Ollama needs; the error names all that are missing and what
-// brings them.
+// FindToolchain finds the programs for a build of Ollama. The error names all that are missing, and their packages.
 func FindToolchain() (Toolchain, error) {
 	var t Toolchain
 	missing := findAll([]wantedTool{{toolGo, &t.Go}, {toolCMake, &t.CMake}, {toolNinja, &t.Ninja}, {toolGit, &t.Git}})
@@ -41,7 +41,8 @@ func FindToolchain() (Toolchain, error) {
 	return t, missingTools(missing...)
 }
 
-// findPluginToolchain looks for what a build of the plug-in needs. Git is used if it is there, to name a checkout.
+// findPluginToolchain finds the programs for a build of the plug-in. Git is optional: it names the version of a
+// checkout.
 func findPluginToolchain() (Toolchain, error) {
 	var t Toolchain
 	missing := findAll([]wantedTool{{toolCMake, &t.CMake}, {toolNinja, &t.Ninja}})
@@ -50,13 +51,13 @@ func findPluginToolchain() (Toolchain, error) {
 	return t, missingTools(missing...)
 }
 
-// wantedTool is a tool and where its path goes.
+// wantedTool is a tool and where to store its path.
 type wantedTool struct {
 	tool tool
 	path *string
 }
 
-// findAll sets the path of every wanted tool and returns those that are missing.
+// findAll stores the paths, and returns the missing tools.
 func findAll(wanted []wantedTool) (missing []tool) {
 	for _, want := range wanted {
 		var ok bool
@@ -67,7 +68,7 @@ func findAll(wanted []wantedTool) (missing []tool) {
 	return missing
 }
 
-// find sets c to the compiler that the variable env names, or the tool's, and returns the missing with it if it is not there.
+// find sets c to the compiler in the variable env, or else in t. It adds a missing one to missing.
 func (c *Compiler) find(env string, t tool, missing []tool) []tool {
 	var ok bool
 	if *c, ok = findCompiler(env, t.names); ok {
@@ -79,7 +80,7 @@ func (c *Compiler) find(env string, t tool, missing []tool) []tool {
 	return append(missing, t)
 }
 
-// find returns the path of the tool in PATH.
+// find looks the tool up in PATH.
 func (t tool) find() (string, bool) {
 	for _, name := range t.names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -89,7 +90,7 @@ func (t tool) find() (string, bool) {
 	return "", false
 }
 
-// missingTools is the error for tools that are not installed, nil for none.
+// missingTools is the error for missing tools, nil without any.
 func missingTools(tools ...tool) error {
 	if len(tools) == 0 {
 		return nil
@@ -97,19 +98,11 @@ func missingTools(tools ...tool) error {
 	var names, debian, brew []string
 	for _, t := range tools {
 		names = append(names, t.names[0])
-		debian = appendNew(debian, t.debian)
-		brew = appendNew(brew, t.brew)
+		debian = append(debian, t.debian)
+		brew = append(brew, t.brew)
 	}
+	packages := func(list []string) string { return strings.Join(slices.Compact(list), " ") } // equal ones are neighbours
 	return hint.New(
 		"not found in PATH: "+strings.Join(names, ", "),
-		fmt.Sprintf("install with `apt install %s` or `brew install %s`", strings.Join(debian, " "), strings.Join(brew, " ")))
-}
-
-func appendNew(list []string, s string) []string {
-	for _, have := range list {
-		if have == s {
-			return list
-		}
-	}
-	return append(list, s)
+		fmt.Sprintf("install with `apt install %s` or `brew install %s`", packages(debian), packages(brew)))
 }

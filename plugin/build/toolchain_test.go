@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// fakeTools makes PATH a folder with programs of these names; nothing runs them.
+// fakeTools makes PATH a folder of programs with these names, which are not run.
 func fakeTools(t *testing.T, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -29,7 +29,8 @@ func TestMissingToolsAreNamedWithTheirPackages(t *testing.T) {
 	if err == nil || err.Error() != "not found in PATH: go, cmake, ninja, git, cc, c++" {
 		t.Errorf("error %v", err)
 	}
-	want := "install with `apt install golang cmake ninja-build git build-essential` or `brew install go cmake ninja git llvm`"
+	want := "install with `apt install golang cmake ninja-build git build-essential` or `brew install go cmake ninja " +
+		"git llvm`"
 	if got := hint.Of(err); got != want {
 		t.Errorf("hint %q, want %q", got, want)
 	}
@@ -41,7 +42,8 @@ func TestFindToolchain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tools.Ninja != filepath.Join(dir, "ninja-build") || tools.CXX.Path != filepath.Join(dir, "g++") || tools.CXX.Launcher != "" {
+	if tools.Ninja != filepath.Join(dir, "ninja-build") || tools.CXX.Path != filepath.Join(dir, "g++") ||
+		tools.CXX.Launcher != "" {
 		t.Errorf("tools %+v", tools)
 	}
 	t.Setenv("CXX", "my-clang++")
@@ -54,7 +56,7 @@ func TestFindToolchain(t *testing.T) {
 	}
 }
 
-// TestPluginToolchain leaves out Go, git and the C compiler, which the plug-in does without.
+// The plug-in needs no Go, git or C compiler.
 func TestPluginToolchain(t *testing.T) {
 	fakeTools(t, "cmake", "c++")
 	if _, err := findPluginToolchain(); err == nil || err.Error() != "not found in PATH: ninja" {

@@ -9,15 +9,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// instructionSet is a set of instructions as --without names it: what ggml calls it, in lower case, the macro by which a
-// compiler says that it uses it, and the sets that cannot be used without it.
+// instructionSet is the macro by which a compiler announces the set, and the names of sets that need it.
 type instructionSet struct {
 	macro string
 	under []string
 }
 
-// instructionSets are those of each processor that a native build can leave out. What lies under a set is what a compiler, or
-// ggml's code, takes for granted where the upper one is there: -mavx512f implies -mavx2, armv8.6-a implies i8mm.
+// instructionSets are those that a native build can leave out, by GOARCH and ggml's name in lower case. A set needs
+// another if compilers or ggml imply that: -mavx512f implies -mavx2, armv8.6-a implies i8mm.
 var instructionSets = map[string]map[string]instructionSet{
 	"amd64": {
 		"sse42":       {"__SSE4_2__", []string{"avx"}},
@@ -46,7 +45,7 @@ var instructionSets = map[string]map[string]instructionSet{
 	},
 }
 
-// ParseWithout checks names of sets of instructions for a processor, as Go names it, and returns them in order, each once.
+// ParseWithout validates names of instruction sets for goarch, and returns them sorted, without duplicates.
 func ParseWithout(names []string, goarch string) ([]string, error) {
 	known := instructionSets[goarch]
 	for _, name := range names {
@@ -54,15 +53,15 @@ func ParseWithout(names []string, goarch string) ([]string, error) {
 			continue
 		}
 		if len(known) == 0 {
-			return nil, hint.New("--without: a build for "+goarch+" uses no sets of instructions beyond the plain ones", "leave out --without")
+			return nil, hint.New("--without: a build for "+goarch+" uses no optional instruction sets", "leave out --without")
 		}
-		return nil, hint.New(fmt.Sprintf("no set of instructions is called %q", name),
-			"give some of "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		return nil, hint.New(fmt.Sprintf("unknown instruction set %q", name),
+			"choose from "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
 	return slices.Compact(slices.Sorted(slices.Values(names))), nil
 }
 
-// without removes the macros of sets, and of those that need them, from a copy of m.
+// without returns a copy of m without the macros of sets and of the sets that need them.
 func (m Macros) without(sets []string, goarch string) Macros {
 	m = maps.Clone(m)
 	var remove func(name string)
@@ -79,11 +78,14 @@ func (m Macros) without(sets []string, goarch string) Macros {
 	return m
 }
 
-// withoutHint is how to build with fewer sets of instructions than used, the text of NativeFlags: "" if there is no way.
+// withoutHint returns names for --without that exclude the largest sets in used, the summary of nativeFlags; "" if
+// none.
 func withoutHint(used string) string {
 	words := strings.FieldsFunc(used, func(r rune) bool { return r == ' ' || r == '+' })
 	var parts []string
-	for _, c := range []struct{ name, mark string }{{"amx", "AMX_TILE"}, {"avx512", "AVX512"}, {"avx2", "AVX2"}, {"sme", "sme"}, {"sve", "sve"}, {"i8mm", "i8mm"}} {
+	for _, c := range []struct{ name, mark string }{
+		{"amx", "AMX_TILE"}, {"avx512", "AVX512"}, {"avx2", "AVX2"}, {"sme", "sme"}, {"sve", "sve"}, {"i8mm", "i8mm"},
+	} {
 		if len(parts) < 2 && slices.Contains(words, c.mark) {
 			parts = append(parts, c.name)
 		}

@@ -1,4 +1,4 @@
-// Package plugintest holds what tests of more than one room of plugin share: the pinned sources, and small stand-ins for them.
+// Package plugintest is for tests of the packages below plugin: the pinned sources, and small stand-ins for them.
 package plugintest
 
 import (
@@ -14,7 +14,7 @@ import (
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
-// Files of a small stand-in for llama.cpp, and patches for it.
+// Patches for SmallTree.
 const (
 	AddCall = `--- a/src/graph.cpp
 +++ b/src/graph.cpp
@@ -43,14 +43,14 @@ const (
 `
 )
 
-// SmallTree is what the patches are for: path to content.
+// SmallTree is a stand-in for llama.cpp: path to content.
 var SmallTree = map[string]string{
 	"src/graph.cpp": "void build() {\n    cur = mul(w, h);\n}\n",
 	"old.txt":       "old\n",
 	"other.c":       "int x;\n",
 }
 
-// Pins are the committed pins.
+// Pins returns the committed pins.
 func Pins(t *testing.T) source.Pins {
 	t.Helper()
 	pins, err := source.ParsePins(thirdparty.Pins)
@@ -60,7 +60,7 @@ func Pins(t *testing.T) source.Pins {
 	return pins
 }
 
-// Sources fetches both pinned sources, which a build has mostly done before, and returns their folders by name.
+// Sources returns the folders of both pinned sources, by name, fetched if needed.
 func Sources(t *testing.T) map[string]string {
 	t.Helper()
 	if testing.Short() {
@@ -76,7 +76,7 @@ func Sources(t *testing.T) map[string]string {
 	return map[string]string{"ollama": Ollama(t), "llama.cpp": llamaCpp}
 }
 
-// Ollama is the folder of the pinned Ollama, which lies in Go's cache because this repository imports a part of it.
+// Ollama returns the folder of the pinned Ollama. Go has it in its cache, because this repository imports a part of it.
 func Ollama(t *testing.T) string {
 	t.Helper()
 	goTool, err := exec.LookPath("go")
@@ -102,7 +102,7 @@ func fetched(t *testing.T, fetch func(*step.Step) (source.Folder, error)) (dir s
 	return dir
 }
 
-// Trees are both pinned sources, to be read.
+// Trees returns both pinned sources by name.
 func Trees(t *testing.T) map[string]fs.FS {
 	t.Helper()
 	trees := map[string]fs.FS{}
@@ -112,7 +112,7 @@ func Trees(t *testing.T) map[string]fs.FS {
 	return trees
 }
 
-// Write writes a file, and the folders that it needs.
+// Write writes a file and makes its folders.
 func Write(t *testing.T, name, content string, mode fs.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -123,7 +123,7 @@ func Write(t *testing.T, name, content string, mode fs.FileMode) {
 	}
 }
 
-// OnDisk reads a folder back: slash-separated path to content.
+// OnDisk returns the files of a folder by slash-separated path.
 func OnDisk(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

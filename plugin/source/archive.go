@@ -42,8 +42,9 @@ func checkSHA256(name, want string) error {
 	return nil
 }
 
-// unpack replaces dir by the regular files below subdir of a .tar.gz, once they are complete. It refuses links, and names
-// that leave subdir. It leaves out a file .git at the top: git does not work beside one whose repository is missing.
+// unpack replaces dir by the regular files below subdir of a .tar.gz, once they are complete. It refuses links, and
+// names that leave subdir. It leaves out a file .git at the top: git does not work beside one whose repository is
+// missing.
 func unpack(ctx context.Context, archive, subdir, dir string) error {
 	f, err := os.Open(archive)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// writeArchive makes a .tar.gz of the entries; a regular file's content is its own name.
+// writeArchive writes a .tar.gz. The content of a regular file is its name.
 func writeArchive(t *testing.T, entries ...tar.Header) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "a.tar.gz")

@@ -23,7 +23,8 @@ func TestParseHostsReadsTheCommittedFile(t *testing.T) {
 		}
 		for _, name := range []string{h.LlamaCpp.File, h.LlamaCpp.Subdir} {
 			if !strings.Contains(name, h.LlamaCpp.Version) || !strings.HasPrefix(h.LlamaCpp.Version, h.LlamaCpp.Commit[1:]+".") {
-				t.Errorf("%s: %s is not of %s %s, build %s", h.Version, name, h.LlamaCpp.Package, h.LlamaCpp.Version, h.LlamaCpp.Commit)
+				t.Errorf("%s: %s is not of %s %s, build %s", h.Version, name, h.LlamaCpp.Package, h.LlamaCpp.Version,
+					h.LlamaCpp.Commit)
 			}
 		}
 	}

@@ -38,8 +38,8 @@ const (
 	stalled    = time.Minute
 )
 
-// packageIndex is an index of Python packages, https://peps.python.org/pep-0503/. Errors name only its host, because any
-// part of an address can contain a password or token.
+// packageIndex is an index of Python packages, https://peps.python.org/pep-0503/. Errors name only its host, because
+// any part of an address can contain a password or token.
 type packageIndex struct {
 	base   *url.URL      // of package pages, without user
 	user   *url.Userinfo // from the address, or nil
@@ -53,8 +53,8 @@ type indexFile struct {
 	sha256  string // lower-case hexadecimal, "" if the index gives none
 }
 
-// FetchArchive downloads the pinned archive to path, which appears only with the pinned hash. A pin without a hash takes
-// the one that the index gives. The caller holds LockFetching.
+// FetchArchive downloads the pinned archive to path, which appears only with the pinned hash. A pin without a hash
+// takes the one that the index gives. The caller holds LockFetching.
 func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
 	index, err := findIndex(ctx)
 	if err == nil {
@@ -80,7 +80,8 @@ func findIndex(ctx context.Context) (*packageIndex, error) {
 	return newIndex(address, bundle)
 }
 
-// pipSettings returns a function that looks up a setting of pip, "" if unset. Without pip it reads only the environment.
+// pipSettings returns a function that looks up a setting of pip, "" if unset. Without pip it reads only the
+// environment.
 func pipSettings(ctx context.Context) func(name string) string {
 	listed := map[string]string{}
 	if python, err := exec.LookPath("python3"); err == nil {
@@ -210,7 +211,8 @@ func filesInJSON(at *url.URL, r io.Reader) (files []indexFile, err error) {
 	return files, nil
 }
 
-// filesInHTML reads a package page as in PEP 503: links whose path ends in the file name, with the hash in the fragment.
+// filesInHTML reads a package page as in PEP 503: links whose path ends in the file name, with the hash in the
+// fragment.
 func filesInHTML(at *url.URL, r io.Reader) (files []indexFile, err error) {
 	for z := html.NewTokenizer(r); ; {
 		if z.Next() == html.ErrorToken {

@@ -30,10 +30,11 @@ const (
 var archiveBytes = bytes.Repeat([]byte("an archive "), 300_000)
 
 func archivePin() LlamaCppPin {
-	return LlamaCppPin{Package: "some-package", Version: "1.2", File: "some_package-1.2.tar.gz", SHA256: fmt.Sprintf("%x", sha256.Sum256(archiveBytes))}
+	return LlamaCppPin{Package: "some-package", Version: "1.2", File: "some_package-1.2.tar.gz",
+		SHA256: fmt.Sprintf("%x", sha256.Sum256(archiveBytes))}
 }
 
-// testIndex serves one package's page, and the archive, to user:secret only.
+// testIndex serves one package and its archive to user:secret only.
 type testIndex struct {
 	kind, page string
 	elsewhere  string // where another host has the archive
@@ -67,7 +68,7 @@ func (x *testIndex) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve starts the index, and sets pip to use it at a path below it.
+// serve starts the index and makes pip use it, at path.
 func (x *testIndex) serve(t *testing.T, path string) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(x)
@@ -78,8 +79,10 @@ func (x *testIndex) serve(t *testing.T, path string) *httptest.Server {
 	return server
 }
 
-// fetchTestArchive returns what the fetch left in the folder of downloads, by its name, and what it displayed.
-func fetchTestArchive(ctx context.Context, t *testing.T, pin LlamaCppPin) (left map[string]string, shown string, err error) {
+// fetchTestArchive returns the content of the folder of downloads, and what was displayed.
+func fetchTestArchive(ctx context.Context, t *testing.T, pin LlamaCppPin) (
+	left map[string]string, shown string, err error,
+) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "downloads")
 	var out bytes.Buffer
@@ -102,8 +105,10 @@ func TestFetchArchive(t *testing.T) {
 			{"filename": "some_package-1.2.tar.gz", "url": "/token/files/some_package-1.2.tar.gz", "hashes": {"sha256": "` + sum + `"}}]}`},
 		"HTML, relative": {"/token/simple/", htmlPage, `<!DOCTYPE html><html><body><a href="../../files/some_package-1.1.tar.gz">1.1</a>
 			<a data-requires-python="&gt;=3.8" href="../../files/some_package-1.2.tar.gz#sha256=` + sum + `">some_package-1.2.tar.gz</a></body></html>`},
-		"HTML, with a base": {"/token/simple", htmlPage, `<html><head><base href="/token/files/"></head><a href="some_package-1.2.tar.gz">`},
-		"moved":             {"/moved", "application/vnd.pypi.simple.v1+html", `<a href='../../files/some_package-1.2.tar.gz'>`},
+		"HTML, with a base": {"/token/simple", htmlPage,
+			`<html><head><base href="/token/files/"></head><a href="some_package-1.2.tar.gz">`},
+		"moved": {"/moved", "application/vnd.pypi.simple.v1+html",
+			`<a href='../../files/some_package-1.2.tar.gz'>`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			(&testIndex{kind: test.kind, page: test.page}).serve(t, test.path)
@@ -127,16 +132,23 @@ func TestFetchArchiveRefuses(t *testing.T) {
 		hint             string // in the way out
 	}{
 		"another hash": {page: good, change: func(p *LlamaCppPin) { p.SHA256 = strings.Repeat("0", 64) },
-			want: "HOST sent some_package-1.2.tar.gz with SHA-256 " + archivePin().SHA256 + ", want 000", hint: "the file was deleted"},
-		"another hash than the index gives": {page: `<a href="../../files/some_package-1.2.tar.gz#sha256=` + strings.Repeat("0", 64) + `">`,
-			change: func(p *LlamaCppPin) { p.SHA256 = "" }, want: "HOST sent some_package-1.2.tar.gz with SHA-256 " + archivePin().SHA256 + ", want 000", hint: "the file was deleted"},
-		"no such version":     {page: good, change: func(p *LlamaCppPin) { p.File = "some_package-1.3.tar.gz" }, want: "HOST has no some_package-1.3.tar.gz"},
-		"no such package":     {page: good, change: func(p *LlamaCppPin) { p.Package = "other" }, want: "HOST answers 404 Not Found"},
-		"no such file":        {page: `<a href="/gone/some_package-1.2.tar.gz">`, want: "HOST answers 404 Not Found"},
-		"half a file":         {page: `<a href="/token/short/some_package-1.2.tar.gz">`, want: "HOST: unexpected EOF"},
-		"no page of an index": {kind: "text/plain", page: good, want: `HOST: not a page of a package index, but "text/plain"`},
-		"half a page":         {kind: jsonPage, page: `{"files": [`, want: "HOST: unexpected EOF"},
-		"a file elsewhere":    {page: `<a href="file:///some_package-1.2.tar.gz">`, want: "HOST gives no usable address for some_package-1.2.tar.gz"},
+			want: "HOST sent some_package-1.2.tar.gz with SHA-256 " + archivePin().SHA256 + ", want 000",
+			hint: "the file was deleted"},
+		"another hash than the index gives": {page: `<a href="../../files/some_package-1.2.tar.gz#sha256=` +
+			strings.Repeat("0", 64) + `">`,
+			change: func(p *LlamaCppPin) { p.SHA256 = "" }, want: "HOST sent some_package-1.2.tar.gz with SHA-256 " +
+				archivePin().SHA256 + ", want 000", hint: "the file was deleted"},
+		"no such version": {page: good, change: func(p *LlamaCppPin) { p.File = "some_package-1.3.tar.gz" },
+			want: "HOST has no some_package-1.3.tar.gz"},
+		"no such package": {page: good, change: func(p *LlamaCppPin) { p.Package = "other" },
+			want: "HOST answers 404 Not Found"},
+		"no such file": {page: `<a href="/gone/some_package-1.2.tar.gz">`, want: "HOST answers 404 Not Found"},
+		"half a file":  {page: `<a href="/token/short/some_package-1.2.tar.gz">`, want: "HOST: unexpected EOF"},
+		"no page of an index": {kind: "text/plain", page: good,
+			want: `HOST: not a page of a package index, but "text/plain"`},
+		"half a page": {kind: jsonPage, page: `{"files": [`, want: "HOST: unexpected EOF"},
+		"a file elsewhere": {page: `<a href="file:///some_package-1.2.tar.gz">`,
+			want: "HOST gives no usable address for some_package-1.2.tar.gz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.kind == "" {
@@ -163,7 +175,7 @@ func TestFetchArchiveRefuses(t *testing.T) {
 	}
 }
 
-// noSecret looks for what the address of the test's index holds beside its host.
+// noSecret checks that nothing of the index's address but its host is shown.
 func noSecret(t *testing.T, err error, shown string) {
 	t.Helper()
 	for _, secret := range []string{"user:", "user@", "secret", "token"} {
@@ -188,7 +200,7 @@ func TestPasswordsAreNeverShown(t *testing.T) {
 	}
 }
 
-// The index sends the file's request to another host, by a link and by a redirection.
+// Links and redirects to another host get no password.
 func TestPasswordStaysWithTheIndex(t *testing.T) {
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sent := fmt.Sprint(r.Header); r.Header.Get("Authorization") != "" || strings.Contains(sent, "token") {
@@ -223,7 +235,8 @@ func TestInterruptedFetchLeavesNothing(t *testing.T) {
 	t.Setenv("PIP_INDEX_URL", server.URL)
 	t.Setenv("PIP_CERT", "")
 	left, shown, err := fetchTestArchive(ctx, t, archivePin())
-	if !errors.Is(err, context.Canceled) || hint.Of(err) != "" || !strings.Contains(shown, "interrupted") || len(left) > 0 {
+	if !errors.Is(err, context.Canceled) || hint.Of(err) != "" || !strings.Contains(shown, "interrupted") ||
+		len(left) > 0 {
 		t.Errorf("%v, hint %q, %d files left", err, hint.Of(err), len(left))
 	}
 }
@@ -249,11 +262,13 @@ func TestFetchArchiveByHTTPS(t *testing.T) {
 	t.Setenv("PIP_INDEX_URL", server.URL)
 	t.Setenv("PIP_CERT", "")
 	t.Setenv("REQUESTS_CA_BUNDLE", "")
-	if _, _, err := fetchTestArchive(t.Context(), t, archivePin()); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, _, err := fetchTestArchive(t.Context(), t, archivePin()); err == nil ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a server that nobody vouches for: %v", err)
 	}
 	bundle := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, variable := range []string{"PIP_CERT", "REQUESTS_CA_BUNDLE"} {
@@ -264,14 +279,15 @@ func TestFetchArchiveByHTTPS(t *testing.T) {
 			}
 			pin := archivePin()
 			pin.File = "some_package-1.3.tar.gz"
-			if _, _, err := fetchTestArchive(t.Context(), t, pin); err == nil || !strings.Contains(err.Error(), "without https") {
+			if _, _, err := fetchTestArchive(t.Context(), t, pin); err == nil ||
+				!strings.Contains(err.Error(), "without https") {
 				t.Errorf("sent on from https to http: %v", err)
 			}
 		})
 	}
 }
 
-// TestIndexOfPip asks the pip that is installed.
+// Needs an installed pip.
 func TestIndexOfPip(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil || exec.Command(python, "-m", "pip", "--version").Run() != nil {
@@ -283,7 +299,8 @@ func TestIndexOfPip(t *testing.T) {
 	const global = "[global]\nindex-url = https://user:p%40ss@global.example/simple\n"
 	for _, test := range []struct{ config, env, want, user string }{
 		{config: global, want: "https://global.example/simple/", user: "user:p%40ss"},
-		{config: global + "[download]\nindex-url = https://download.example/simple/\n", want: "https://download.example/simple/"},
+		{config: global + "[download]\nindex-url = https://download.example/simple/\n",
+			want: "https://download.example/simple/"},
 		{config: global, env: "https://env.example", want: "https://env.example/"},
 	} {
 		if err := os.WriteFile(config, []byte(test.config), 0o644); err != nil {

@@ -95,8 +95,8 @@ func wrongSum(what, got, want string) error {
 	return fmt.Errorf("%s has the sum %s, but %s is pinned", what, got, want)
 }
 
-// FetchLlamaCpp returns the pinned tree from the cache, downloaded and unpacked if needed. The sum of the unpacked tree is
-// recorded and computed each time: a tree that was changed or is incomplete is unpacked again.
+// FetchLlamaCpp returns the pinned tree from the cache, downloaded and unpacked if needed. The sum of the unpacked tree
+// is recorded and computed each time: a tree that was changed or is incomplete is unpacked again.
 func FetchLlamaCpp(ctx context.Context, st *step.Step, pin LlamaCppPin, cache string) (Folder, error) {
 	st.Note("%s in %s %s", pin.Commit, pin.Package, pin.Version)
 	found := Folder{

@@ -14,7 +14,7 @@ import (
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
-// fetchTestOllama fetches the module, which lies in Go's cache because this repository imports a part of it.
+// fetchTestOllama needs no network: this repository imports a part of the module, so Go has it in its cache.
 func fetchTestOllama(t *testing.T, pin OllamaPin) (src Folder, _ error) {
 	goTool, err := exec.LookPath("go")
 	if err != nil {
@@ -33,7 +33,8 @@ func TestFetchOllama(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(src.Dir, "llama", "server", "CMakeLists.txt")); err != nil || src.Version != "0.34.2" {
+	if _, err := os.Stat(filepath.Join(src.Dir, "llama", "server", "CMakeLists.txt")); err != nil ||
+		src.Version != "0.34.2" {
 		t.Errorf("%+v: %v", src, err)
 	}
 }
@@ -73,7 +74,7 @@ func TestFetchLlamaCppChecksTheArchiveInTheCache(t *testing.T) {
 	}
 }
 
-// The download takes a minute and the network, so it is tried only when asked for.
+// Takes a minute and the network, so it runs on demand only.
 func TestDownloadLlamaCpp(t *testing.T) {
 	if os.Getenv("FH_OLLAMA_TEST_DOWNLOAD") == "" {
 		t.Skip("set FH_OLLAMA_TEST_DOWNLOAD=1 to download llama.cpp")
@@ -100,7 +101,7 @@ func committedPins(t *testing.T) Pins {
 	return pins
 }
 
-// onDisk reads a folder back.
+// onDisk returns the files of a folder by slash-separated path.
 func onDisk(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

@@ -13,16 +13,18 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// unpackedPin is a pin whose archive lies in a new cache, and how to fetch it: the tree's folder, and what the step says.
+// unpackedPin returns a new cache with an archive, and a function that fetches it.
 func unpackedPin(t *testing.T) (cache string, fetch func() (dir, said string)) {
 	t.Helper()
 	cache = t.TempDir()
-	data, err := os.ReadFile(writeArchive(t, regular("p/llama.cpp/src/a.c"), tar.Header{Typeflag: tar.TypeReg, Name: "p/llama.cpp/b.sh", Mode: 0o755}))
+	data, err := os.ReadFile(writeArchive(t, regular("p/llama.cpp/src/a.c"),
+		tar.Header{Typeflag: tar.TypeReg, Name: "p/llama.cpp/b.sh", Mode: 0o755}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(data)
-	pin := LlamaCppPin{Package: "p", Version: "1", File: "p.tar.gz", SHA256: hex.EncodeToString(sum[:]), Subdir: "p/llama.cpp", Commit: "c0ffee"}
+	pin := LlamaCppPin{Package: "p", Version: "1", File: "p.tar.gz", SHA256: hex.EncodeToString(sum[:]),
+		Subdir: "p/llama.cpp", Commit: "c0ffee"}
 	write(t, filepath.Join(cache, "downloads", pin.File), string(data))
 	return cache, func() (string, string) {
 		t.Helper()
@@ -39,7 +41,7 @@ func unpackedPin(t *testing.T) (cache string, fetch func() (dir, said string)) {
 	}
 }
 
-// A tree in the cache that is not as it was unpacked is unpacked again.
+// A changed tree in the cache is unpacked again.
 func TestUnpackedTreeIsChecked(t *testing.T) {
 	cache, fetch := unpackedPin(t)
 	dir, said := fetch()
@@ -59,17 +61,20 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 		t.Errorf("a sound tree is unpacked again: %s", said)
 	}
 	for name, damage := range map[string]func() error{
-		"a file is changed": func() error { return os.WriteFile(filepath.Join(dir, "src/a.c"), []byte("int evil;\n"), 0o644) },
-		"a file is empty":   func() error { return os.Truncate(filepath.Join(dir, "src/a.c"), 0) },
-		"a file is gone":    func() error { return os.Remove(filepath.Join(dir, "b.sh")) },
-		"a file is added":   func() error { return os.WriteFile(filepath.Join(dir, "src/more.c"), nil, 0o644) },
-		"nobody knows":      func() error { return os.Remove(sumOf(dir)) },
+		"a file is changed": func() error {
+			return os.WriteFile(filepath.Join(dir, "src/a.c"), []byte("int evil;\n"), 0o644)
+		},
+		"a file is empty": func() error { return os.Truncate(filepath.Join(dir, "src/a.c"), 0) },
+		"a file is gone":  func() error { return os.Remove(filepath.Join(dir, "b.sh")) },
+		"a file is added": func() error { return os.WriteFile(filepath.Join(dir, "src/more.c"), nil, 0o644) },
+		"nobody knows":    func() error { return os.Remove(sumOf(dir)) },
 	} {
 		if err := damage(); err != nil {
 			t.Fatal(err)
 		}
 		_, said := fetch()
-		if got := onDisk(t, dir); !maps.Equal(got, want) || !strings.Contains(said, "unpacked: files have changed") && name != "nobody knows" {
+		if got := onDisk(t, dir); !maps.Equal(got, want) || !strings.Contains(said, "unpacked: files have changed") &&
+			name != "nobody knows" {
 			t.Errorf("%s: %q, said %s", name, got, said)
 		}
 	}
@@ -81,7 +86,9 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := step.New(t.Output()).Do("llama.cpp source", func(st *step.Step) error {
-		_, err := FetchLlamaCpp(t.Context(), st, LlamaCppPin{File: "p.tar.gz", SHA256: strings.TrimPrefix(filepath.Base(dir), "llama.cpp-") + strings.Repeat("0", 48), Subdir: "p/llama.cpp"}, cache)
+		_, err := FetchLlamaCpp(t.Context(), st, LlamaCppPin{File: "p.tar.gz",
+			SHA256: strings.TrimPrefix(filepath.Base(dir), "llama.cpp-") + strings.Repeat("0", 48), Subdir: "p/llama.cpp"},
+			cache)
 		return err
 	})
 	if got := onDisk(t, dir); err == nil || len(got) != 1 {
@@ -89,7 +96,6 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 	}
 }
 
-// What a killed run left in the cache goes with the next.
 func TestLeftoversInTheCache(t *testing.T) {
 	cache, fetch := unpackedPin(t)
 	left := filepath.Join(cache, "src", ".unpack-123")

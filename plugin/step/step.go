@@ -14,8 +14,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Steps displays the progress of a build: one line per step, with its duration. On a terminal the line of the running step
-// is live. Elsewhere a long step adds a line every ten percent.
+// Steps displays the progress of a build: one line per step, with its duration. On a terminal the line of the running
+// step is live. Elsewhere a long step adds a line every ten percent.
 type Steps struct {
 	out  io.Writer
 	live bool
@@ -44,8 +44,8 @@ type Step struct {
 
 const nameWidth = 20
 
-// Do runs f as the step called name. If a command fails, Do shows the command, the end of its output and the path of its
-// log. It returns the error of f, prefixed with name.
+// Do runs f as the step called name. If a command fails, Do shows the command, the end of its output and the path of
+// its log. It returns the error of f, prefixed with name.
 func (s *Steps) Do(name string, f func(*Step) error) error {
 	st := &Step{steps: s, name: name, start: time.Now()}
 	stop := st.animate()
@@ -134,7 +134,8 @@ func (st *Step) draw() {
 	if st.total > 0 {
 		const width = 24
 		full := width * st.done / st.total
-		line += fmt.Sprintf(" %s%s %d/%d%s", strings.Repeat("#", full), strings.Repeat(".", width-full), st.done, st.total, st.unit)
+		bar := strings.Repeat("#", full) + strings.Repeat(".", width-full)
+		line += fmt.Sprintf(" %s %d/%d%s", bar, st.done, st.total, st.unit)
 	} else if st.note != "" {
 		line += " " + st.note
 	}

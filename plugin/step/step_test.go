@@ -14,7 +14,8 @@ import (
 
 // shell is a command that runs a script.
 func shell(t *testing.T, script string) Command {
-	return Command{Path: "/bin/sh", Args: []string{"-c", script}, Dir: t.TempDir(), Log: filepath.Join(t.TempDir(), "logs", "step.log")}
+	return Command{Path: "/bin/sh", Args: []string{"-c", script}, Dir: t.TempDir(),
+		Log: filepath.Join(t.TempDir(), "logs", "step.log")}
 }
 
 func TestFailingStepShowsCommandTailAndLog(t *testing.T) {
@@ -25,7 +26,8 @@ func TestFailingStepShowsCommandTailAndLog(t *testing.T) {
 		t.Errorf("error %q", err)
 	}
 	got := out.String()
-	for _, want := range []string{"compile              failed after ", "  $ /bin/sh -c 'i=1; while", "  | line 30\n  | last words\n", "  whole log: " + c.Log} {
+	for _, want := range []string{"compile              failed after ", "  $ /bin/sh -c 'i=1; while",
+		"  | line 30\n  | last words\n", "  whole log: " + c.Log} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}
@@ -54,7 +56,8 @@ func TestProgressOffATerminalIsALineEveryTenPercent(t *testing.T) {
 	if err != nil || len(lines) != 10 {
 		t.Fatalf("error %v, lines:\n%s", err, out.String())
 	}
-	if !strings.Contains(lines[0], " 10 %  (21 of 201)") || !strings.HasPrefix(lines[9], "compile              201 steps  0.") {
+	if !strings.Contains(lines[0], " 10 %  (21 of 201)") || !strings.HasPrefix(lines[9],
+		"compile              201 steps  0.") {
 		t.Errorf("lines:\n%s", out.String())
 	}
 }
@@ -101,7 +104,8 @@ func TestInterruptedCommandStopsAndIsNotAFailure(t *testing.T) {
 }
 
 func TestCommandCanBePasted(t *testing.T) {
-	c := Command{Path: "/bin/sh", Args: []string{"-c", "printf '%s|' \"$@\"", "sh", "a b", "it's", "", "-DX=y;z", "$HOME"}, Dir: t.TempDir()}
+	c := Command{Path: "/bin/sh", Args: []string{"-c", "printf '%s|' \"$@\"", "sh", "a b", "it's", "", "-DX=y;z", "$HOME"},
+		Dir: t.TempDir()}
 	var direct, pasted []string
 	c.Log, c.OnLine = filepath.Join(t.TempDir(), "l"), func(l string) { direct = append(direct, l) }
 	if err := c.Run(t.Context()); err != nil {

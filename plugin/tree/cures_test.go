@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-// Every cure is needed by the pinned sources, and applies to them.
+// The pinned sources need every cure, and take it.
 func TestCuresArePinned(t *testing.T) {
 	tree := plugintest.Trees(t)["llama.cpp"]
 	cures, err := ReadSeries(testOverlay().Patches, CureFolder)
@@ -36,8 +36,8 @@ func TestCuresArePinned(t *testing.T) {
 	}
 }
 
-// tileConfig is how ggml tells AMX the shapes of its tiles: palette 1, then from byte 16 bytes a row of each tile (two bytes
-// each), from byte 48 rows.
+// tileConfig is ggml's AMX configuration in hexadecimal: byte 0 is the palette, bytes 16 on are columns of each tile
+// (16 bit), bytes 48 on are rows.
 func tileConfig() string {
 	config := [64]byte{0: 1}
 	for i, columns := range []byte{64, 64, 32, 32, 64, 64, 64, 64} {
@@ -76,8 +76,8 @@ int main() {
 
 var ldtilecfg = regexp.MustCompile(`(?m)^\s*ldtilecfg\s+(.+)$`)
 
-// loadedTileConfig compiles the function of a source of ggml that loads AMX's configuration, and returns what it would load, in
-// hexadecimal. No AMX is needed: in the assembly, its instruction makes way for one that stops the program.
+// loadedTileConfig compiles ggml's function that loads the AMX configuration, and returns what it would load, in
+// hexadecimal. It needs no AMX: an illegal instruction in the assembly replaces ldtilecfg.
 func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string {
 	t.Helper()
 	begin, end := strings.Index(source, "struct tile_config_t{"), strings.Index(source, "    done = true;\n}\n")
@@ -86,7 +86,8 @@ func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string 
 	}
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	if err := os.WriteFile(at("x.cpp"), fmt.Appendf(nil, tileProgram, source[begin:end]+"    done = true;\n}\n"), 0o644); err != nil {
+	if err := os.WriteFile(at("x.cpp"), fmt.Appendf(nil, tileProgram, source[begin:end]+"    done = true;\n}\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	compile := func(args ...string) {
@@ -103,7 +104,8 @@ func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string 
 	if n := len(ldtilecfg.FindAll(assembly, -1)); n != 1 {
 		t.Fatalf("%d times ldtilecfg in the assembly", n)
 	}
-	if err := os.WriteFile(at("x.s"), ldtilecfg.ReplaceAll(assembly, []byte("\tleaq $1, %rax\n\tud2")), 0o644); err != nil {
+	if err := os.WriteFile(at("x.s"), ldtilecfg.ReplaceAll(assembly, []byte("\tleaq $1, %rax\n\tud2")),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	compile("-o", at("x"), at("x.s"))
@@ -114,7 +116,7 @@ func loadedTileConfig(t *testing.T, cxx, source string, flags ...string) string 
 	return string(out)
 }
 
-// With the cure, an optimising compiler leaves AMX the whole configuration; without it, GCC does not.
+// With the cure, optimised code loads the whole configuration. Without it, GCC's does not.
 func TestCureOfAMX(t *testing.T) {
 	if runtime.GOARCH != "amd64" || runtime.GOOS != "linux" {
 		t.Skip("AMX is for x86-64, and the program for Linux")

@@ -50,7 +50,9 @@ func (p Patch) Hunks() (list []Hunk) {
 			if m[3] != "" {
 				newLeft, _ = strconv.Atoi(m[3])
 			}
-			list = append(list, Hunk{File: file, Number: len(list) - begin + 1, line: at, Header: strings.Join(header, ""), Text: line})
+			list = append(list, Hunk{
+				File: file, Number: len(list) - begin + 1, line: at, Header: strings.Join(header, ""), Text: line,
+			})
 		case strings.HasPrefix(line, "diff --git "), strings.HasPrefix(line, "--- ") && len(list) > begin:
 			end()
 			header = append(header, line)

@@ -33,7 +33,8 @@ func TestHunksOfAPatch(t *testing.T) {
 	var got []string
 	for _, h := range (Patch{"001", []byte(twoFiles)}).Hunks() {
 		first, _, _ := strings.Cut(h.Text, "\n")
-		got = append(got, strings.Join([]string{h.File, string(rune('0' + h.Number)), string(rune('0' + h.Of)), first, h.added()}, "|"))
+		got = append(got, strings.Join([]string{h.File, string(rune('0' + h.Number)), string(rune('0' + h.Of)), first,
+			h.added()}, "|"))
 		if !strings.Contains(h.Header, "+++ b/"+h.File) || !strings.HasPrefix(h.Header, "diff --git a/"+h.File) {
 			t.Errorf("header %q", h.Header)
 		}
@@ -48,7 +49,7 @@ func TestHunksOfAPatch(t *testing.T) {
 	}
 }
 
-// All hunks together are the patch again.
+// The hunks of a patch add up to the patch.
 func TestHunksOfOurPatches(t *testing.T) {
 	series, err := ReadSeries(testOverlay().Patches, plugintest.Pins(t).Patches.Series)
 	if err != nil {
@@ -82,7 +83,8 @@ func TestHunksSayHowTheyApply(t *testing.T) {
 	for _, test := range []struct{ source, outcome, detail string }{
 		{before + after, HunkApplies, ""},
 		{"// new\n" + before + after, hunkOffset, "line 3, by 1"},
-		{"int a;\nint new;\nvoid build() {\n" + after, HunkLessContext, "goes to line 3, beside other lines than before: `begin();`"},
+		{"int a;\nint new;\nvoid build() {\n" + after, HunkLessContext,
+			"goes to line 3, beside other lines than before: `begin();`"},
 		{before + "    cur = matmul(w, h);\n}\n", HunkRejected, "was at line 2: `begin();`"},
 	} {
 		p, dir := testPatcher(t), t.TempDir()
@@ -93,7 +95,8 @@ func TestHunksSayHowTheyApply(t *testing.T) {
 		if err != nil || outcome != test.outcome || !strings.Contains(detail, test.detail) {
 			t.Errorf("%q: %s: %s, %v", test.source, outcome, detail, err)
 		}
-		if patched := strings.Contains(plugintest.OnDisk(t, dir)["src/graph.cpp"], "begin"); patched == (test.outcome == HunkRejected) {
+		if patched := strings.Contains(plugintest.OnDisk(t, dir)["src/graph.cpp"],
+			"begin"); patched == (test.outcome == HunkRejected) {
 			t.Errorf("%q: patched %v", test.source, patched)
 		}
 	}

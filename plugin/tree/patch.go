@@ -25,8 +25,8 @@ type Patch struct {
 	Data []byte
 }
 
-// ReadSeries reads the patches of folder dir in the order of its file "series": one name per line, # starts a comment. A
-// patch that series does not name is an error.
+// ReadSeries reads the patches of folder dir in the order of its file "series": one name per line, # starts a comment.
+// A patch that series does not name is an error.
 func ReadSeries(fsys fs.FS, dir string) ([]Patch, error) {
 	list, err := fs.ReadFile(fsys, path.Join(dir, "series"))
 	if err != nil {
@@ -63,8 +63,8 @@ func ReadSeries(fsys fs.FS, dir string) ([]Patch, error) {
 	return patches, nil
 }
 
-// CompatPatches reads the patches that Ollama applies to its llama.cpp: all below llama/compat, ordered by file name, as in
-// its cmake/apply-git-patches.cmake.
+// CompatPatches reads the patches that Ollama applies to its llama.cpp: all below llama/compat, ordered by file name,
+// as in its cmake/apply-git-patches.cmake.
 func CompatPatches(ollama fs.FS) ([]Patch, error) {
 	var patches []Patch
 	err := fs.WalkDir(ollama, "llama/compat", func(name string, d fs.DirEntry, err error) error {

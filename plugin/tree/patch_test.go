@@ -66,7 +66,8 @@ func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := testPatcher(t).Apply(t.Context(), tree,
-		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)}, {"003-stale.patch", []byte(plugintest.Stale)}})
+		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)},
+			{"003-stale.patch", []byte(plugintest.Stale)}})
 	if err == nil || !strings.Contains(err.Error(), "003-stale.patch does not apply: patch failed: src/graph.cpp:1") {
 		t.Errorf("error: %v", err)
 	}
@@ -82,7 +83,7 @@ func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
 	}
 }
 
-// In a folder that lies inside a repository git apply would silently skip every file.
+// Inside a repository git apply would silently skip every file.
 func TestApplyInsideAForeignRepository(t *testing.T) {
 	p := testPatcher(t)
 	if out, err := exec.Command(p.Git, "init", "-q", p.Scratch).CombinedOutput(); err != nil {
@@ -160,7 +161,7 @@ func TestCompatPatchesAreOrderedByFileName(t *testing.T) {
 	}
 }
 
-// repository is what a build lays over llama.cpp, as it lies in this repository.
+// testOverlay is the overlay of this repository.
 func testOverlay() Overlay {
 	return Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
 }

@@ -16,7 +16,8 @@ import (
 	"strings"
 )
 
-// Tree is the wanted content of a folder of sources, by slash-separated path. If planning fails, the folder is unchanged.
+// Tree is the wanted content of a folder of sources, by slash-separated path. If planning fails, the folder is
+// unchanged.
 type Tree map[string]file
 
 // file says where the content of a planned file comes from.

@@ -39,7 +39,8 @@ func TestSyncTouchesOnlyWhatChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	after := map[string]string{"keep.c": "1", "sub/same-size.c": "X", "new/deep/n.c": "6", "becomes-dir/f": "7", "dir": "8"}
+	after := map[string]string{"keep.c": "1", "sub/same-size.c": "X", "new/deep/n.c": "6", "becomes-dir/f": "7",
+		"dir": "8"}
 	changed, err := plan(t, after).Sync(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +78,8 @@ func TestSyncFollowsNoLinkOutOfTheFolder(t *testing.T) {
 
 func TestAddLeavesOutWhatIsNotSource(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{".git/config", "build/x.o", "build-arm/x.o", "src/build/kept.c", "build.sh", ".github/kept"} {
+	for _, name := range []string{".git/config", "build/x.o", "build-arm/x.o", "src/build/kept.c", "build.sh",
+		".github/kept"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)

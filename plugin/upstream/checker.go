@@ -110,7 +110,8 @@ func (c *checker) checkFolder(tree, folder string, count countFact) (State, stri
 	case 0:
 		return Gone, fmt.Sprintf("there is no `%s`", count.text), nil
 	}
-	return Changed, fmt.Sprintf("%d times `%s`, not %d: %s", times, count.text, count.times, strings.Join(places, ", ")), nil
+	where := strings.Join(places, ", ")
+	return Changed, fmt.Sprintf("%d times `%s`, not %d: %s", times, count.text, count.times, where), nil
 }
 
 // maxPlaces limits how many places of a moved thing are reported.

@@ -123,7 +123,10 @@ func (c *check) tryCompile(ctx context.Context, st *step.Step) error {
 // objects asks ninja what its build folder compiles.
 func (c *check) objects(ctx context.Context) (list []object, err error) {
 	var out bytes.Buffer
-	err = step.Command{Path: c.Tools.Ninja, Args: []string{"-C", c.NativeDir(), "-t", "compdb"}, Dir: c.Dir, Log: c.Log("compdb"), Stdout: &out}.Run(ctx)
+	err = step.Command{
+		Path: c.Tools.Ninja, Args: []string{"-C", c.NativeDir(), "-t", "compdb"}, Dir: c.Dir,
+		Log: c.Log("compdb"), Stdout: &out,
+	}.Run(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -134,18 +137,21 @@ func (c *check) objects(ctx context.Context) (list []object, err error) {
 	if err := json.Unmarshal(text, &list); err != nil {
 		return nil, fmt.Errorf("ninja -t compdb: %w", err)
 	}
-	return slices.DeleteFunc(list, func(o object) bool { return !slices.Contains([]string{".o", ".obj"}, path.Ext(o.Output)) }), nil
+	endings := []string{".o", ".obj"}
+	return slices.DeleteFunc(list, func(o object) bool { return !slices.Contains(endings, path.Ext(o.Output)) }), nil
 }
 
 // compileObjects compiles all objects, even after errors, and adds a row for each source.
-func (c *check) compileObjects(ctx context.Context, st *step.Step, part string, names map[string]string, objects []object) error {
+func (c *check) compileObjects(
+	ctx context.Context, st *step.Step, part string, names map[string]string, objects []object,
+) error {
 	failed, last := map[string]string{}, "" // first error of each object; the object of the current lines
 	args := []string{"-C", c.NativeDir(), "-k", "0", "-j", strconv.Itoa(c.Builder.Options.Jobs)}
 	for _, o := range objects {
 		args = append(args, o.Output)
 	}
 	err := step.Command{
-		Path: c.Tools.Ninja, Args: args, Dir: c.Dir, Log: c.Log(part), Env: append(c.CcacheEnv(), "NINJA_STATUS=[%f/%t] "),
+		Path: c.Tools.Ninja, Args: args, Dir: c.Dir, Log: c.Log(part), Env: append(c.Environment(), "NINJA_STATUS=[%f/%t] "),
 		OnLine: func(line string) {
 			if m := build.NinjaProgress.FindStringSubmatch(line); m != nil {
 				last = ""
@@ -197,7 +203,8 @@ func (c *check) tryHeader(ctx context.Context, name string) error {
 	tree := c.LlamaTree()
 	err := step.Command{
 		Path: c.Tools.CXX.Path, Dir: c.Dir, Log: c.Log("header-" + path.Base(name)),
-		Args: append(slices.Clone(c.Tools.CXX.Args), "-std=c++17", "-fsyntax-only", "-x", "c++", "-I", filepath.Join(tree, "ggml", "include"),
+		Args: append(slices.Clone(c.Tools.CXX.Args), "-std=c++17", "-fsyntax-only", "-x", "c++", "-I",
+			filepath.Join(tree, "ggml", "include"),
 			"-I", filepath.Join(tree, "flashhead", "ggml"), filepath.Join(tree, filepath.FromSlash(name))),
 	}.Run(ctx)
 	var ok bool
@@ -209,7 +216,8 @@ func (c *check) touchedUncompiled(objects []object) (names []string) {
 	sources := []string{".c", ".cc", ".cpp", ".cu", ".m", ".metal"}
 	for _, name := range c.touched() {
 		file := filepath.Join(c.LlamaTree(), filepath.FromSlash(name))
-		if slices.Contains(sources, path.Ext(name)) && !slices.ContainsFunc(objects, func(o object) bool { return o.File == file }) {
+		compiled := slices.ContainsFunc(objects, func(o object) bool { return o.File == file })
+		if slices.Contains(sources, path.Ext(name)) && !compiled {
 			names = append(names, name)
 		}
 	}

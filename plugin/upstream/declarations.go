@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A small parser for C and C++ declarations. It knows brackets and comments, but neither macros nor types, which is enough
-// for headers that compile.
+// A small parser for C and C++ declarations. It knows brackets and comments, but neither macros nor types, which is
+// enough for headers that compile.
 
 var (
 	comment      = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
@@ -43,8 +43,8 @@ func closing(source string, open int) int {
 	return -1
 }
 
-// body returns what is between the braces of the definition that head matches, and the line where the definition begins.
-// The match of head must end with the opening brace.
+// body returns what is between the braces of the definition that head matches, and the line where the definition
+// begins. The match of head must end with the opening brace.
 func body(source string, head *regexp.Regexp) (text string, line int, ok bool) {
 	source = code(source)
 	at := head.FindStringIndex(source)
@@ -59,7 +59,8 @@ func body(source string, head *regexp.Regexp) (text string, line int, ok bool) {
 }
 
 func structBody(source, name string) (text string, line int, ok bool) {
-	return body(source, regexp.MustCompile(`\b(struct|class)\s+(\w+\s+)?`+regexp.QuoteMeta(name)+`\s*(final\s*)?(:[^{};]*)?\{`))
+	head := `\b(struct|class)\s+(\w+\s+)?` + regexp.QuoteMeta(name) + `\s*(final\s*)?(:[^{};]*)?\{`
+	return body(source, regexp.MustCompile(head))
 }
 
 func enumBody(source, name string) (text string, line int, ok bool) {

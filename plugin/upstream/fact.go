@@ -131,7 +131,8 @@ func (f textFact) check(source string) verdict {
 			continue
 		}
 		if before := strings.Index(rest, normal(text)); before >= 0 {
-			return verdict{there: true, line: lineOf(source, before), detail: fmt.Sprintf("`%s` does not come after `%s`", text, f[i-1])}
+			return verdict{there: true, line: lineOf(source, before),
+				detail: fmt.Sprintf("`%s` does not come after `%s`", text, f[i-1])}
 		}
 		similar, near := nearest(source, text)
 		v := verdict{there: near > 0 || i > 0, line: near, detail: fmt.Sprintf("there is no `%s`", text)}

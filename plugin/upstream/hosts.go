@@ -57,12 +57,6 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 	if made.Relied, made.Changed, err = compareLibrary(b.Overlay.Patches, treesOf(b)); err != nil {
 		return HostBuild{}, err
 	}
-	b.Dir = filepath.Join(b.Options.Cache, "build", b.Key())
-	unlock, err := b.Lock()
-	if err != nil {
-		return HostBuild{}, err
-	}
-	defer unlock()
 	todo := []step.Named{
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: b.Configure},
@@ -80,7 +74,8 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 			step.Named{Name: "compile ollama", Do: b.CompileOllama},
 			step.Named{Name: "assemble", Do: b.AssembleHost})
 	}
-	return made, b.Steps.DoAll(ctx, todo)
+	err = b.DoIn(ctx, filepath.Join(b.Options.Cache, "build", b.Key()), todo) // sets made.Test
+	return made, err
 }
 
 // compareLibrary checks the reliances of the plug-in library. It returns their number and those that do not hold.

@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-// A struct of a host that lacks a member is told, and it alone.
+// Only the changed struct of a host is reported.
 func TestCompareHost(t *testing.T) {
 	trees := plugintest.Trees(t)
 	compared, changed, err := compareLibrary(repository().Patches, trees)

@@ -103,7 +103,9 @@ func (c *check) tryPatch(ctx context.Context, p tree.Patcher, work string, patch
 }
 
 // tryCompat applies one of Ollama's own patches, after ours as in a build.
-func (c *check) tryCompat(ctx context.Context, p tree.Patcher, work string, pristine tree.Tree, patch tree.Patch) error {
+func (c *check) tryCompat(
+	ctx context.Context, p tree.Patcher, work string, pristine tree.Tree, patch tree.Patch,
+) error {
 	row := Row{Part: "patch of Ollama", Item: patch.Name, Where: "ollama/llama/compat", State: tree.HunkApplies}
 	if p.GitApply(ctx, work, patch, "--reverse", "--check") == nil {
 		row.State = "is in already"
@@ -131,7 +133,10 @@ func (c *check) tryCures(ctx context.Context, p tree.Patcher, dir string, cures 
 		if err != nil && state != tree.CureMisfit {
 			return err
 		}
-		row := Row{Part: "patch (cures)", Item: cure.Name, Where: "patches/" + tree.CureFolder, State: state, Failed: state == tree.CureMisfit}
+		row := Row{
+			Part: "patch (cures)", Item: cure.Name, Where: "patches/" + tree.CureFolder,
+			State: state, Failed: state == tree.CureMisfit,
+		}
 		if err != nil {
 			row.Detail = err.Error()
 		}

@@ -12,12 +12,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// repository is what a build lays over llama.cpp, as it lies in this repository.
+// repository is the overlay of this repository.
 func repository() tree.Overlay {
 	return tree.Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
 }
 
-// findings checks everything that is relied on, and returns what does not hold.
+// findings returns the reliances that do not hold in trees.
 func findings(t *testing.T, trees map[string]fs.FS) (list []Finding) {
 	t.Helper()
 	relied, err := readReliances(repository().Patches)
@@ -31,14 +31,14 @@ func findings(t *testing.T, trees map[string]fs.FS) (list []Finding) {
 	return slices.DeleteFunc(all, func(f Finding) bool { return f.State == OK })
 }
 
-// What patches and sources rely on is in the pinned sources as the documents say.
+// relies.toml holds in the pinned sources.
 func TestReliance(t *testing.T) {
 	for _, f := range findings(t, plugintest.Trees(t)) {
 		t.Errorf("%s: %s: %s: %s: %s", f.For, f.File, f.What, f.State, f.Detail)
 	}
 }
 
-// Every patch says in a table what it relies on.
+// Every patch has an entry in relies.toml.
 func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
 	items, err := readReliances(repository().Patches)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
 	}
 }
 
-// edited is a tree in which one file reads otherwise.
+// edited is a tree in which one file is different.
 type edited struct {
 	fs.FS
 	name, source string
@@ -73,7 +73,7 @@ func (e edited) Open(name string) (fs.File, error) {
 	return fstest.MapFS{name: {Data: []byte(e.source)}}.Open(name)
 }
 
-// A change of one thing in the pinned sources is found, and named.
+// A planted change in the pinned sources is found and named.
 func TestRelianceFindsPlantedChanges(t *testing.T) {
 	trees := plugintest.Trees(t)
 	for _, planted := range []struct {
@@ -85,17 +85,23 @@ func TestRelianceFindsPlantedChanges(t *testing.T) {
 			Changed, "struct llama_cparams", "has no ctx_other"},
 		{"a member comes in", "ggml/include/ggml-cpu.h", "int64_t                  nrows;", "int64_t nrows; int64_t ncols;",
 			Changed, "struct ggml_type_traits_cpu", "has also ncols"},
-		{"two functions change places", "ggml/src/ggml-backend-impl.h", "ggml_backend_buffer_t (*alloc_buffer) ", "size_t (*get_max_size)(void); ggml_backend_buffer_t (*alloc_buffer) ",
+		{"two functions change places", "ggml/src/ggml-backend-impl.h", "ggml_backend_buffer_t (*alloc_buffer) ",
+			"size_t (*get_max_size)(void); ggml_backend_buffer_t (*alloc_buffer) ",
 			Changed, "struct ggml_backend_buffer_type_i", "has the order get_name get_max_size alloc_buffer"},
-		{"an op is added at the end", "ggml/include/ggml.h", "        GGML_OP_GLU,\n", "        GGML_OP_GLU,\n        GGML_OP_NEW,\n",
+		{"an op is added at the end", "ggml/include/ggml.h", "        GGML_OP_GLU,\n",
+			"        GGML_OP_GLU,\n        GGML_OP_NEW,\n",
 			Changed, "enum ggml_op: ours goes between", "comes GGML_OP_NEW after GGML_OP_GLU"},
-		{"an enum is reordered", "src/llama-graph.h", "    LLM_GRAPH_TYPE_DECODER,\n    LLM_GRAPH_TYPE_DECODER_MTP,\n", "    LLM_GRAPH_TYPE_DECODER_MTP,\n    LLM_GRAPH_TYPE_DECODER,\n",
+		{"an enum is reordered", "src/llama-graph.h", "    LLM_GRAPH_TYPE_DECODER,\n    LLM_GRAPH_TYPE_DECODER_MTP,\n",
+			"    LLM_GRAPH_TYPE_DECODER_MTP,\n    LLM_GRAPH_TYPE_DECODER,\n",
 			Changed, "enum llm_graph_type", "comes nothing after LLM_GRAPH_TYPE_DECODER, not LLM_GRAPH_TYPE_DECODER_MTP"},
-		{"a hint gets another number", "ggml/include/ggml.h", "GGML_HINT_NONE             = 0", "GGML_HINT_NONE             = 4",
+		{"a hint gets another number", "ggml/include/ggml.h", "GGML_HINT_NONE             = 0",
+			"GGML_HINT_NONE             = 4",
 			Changed, "enum ggml_op_hint", "GGML_HINT_NONE=4, not GGML_HINT_NONE=0"},
-		{"a call site is removed", "src/llama-context.cpp", "auto * gf = model.build_graph(gparams);", "auto * gf = model.other_graph(gparams);",
+		{"a call site is removed", "src/llama-context.cpp", "auto * gf = model.build_graph(gparams);",
+			"auto * gf = model.other_graph(gparams);",
 			Changed, "graphs are built in three places", "1 times `model.build_graph(`, not 3"},
-		{"a call site is added", "src/llama.cpp", "if (!model->load_tensors(ml)) {", "ml.load_all_data(ctx); if (!model->load_tensors(ml)) {",
+		{"a call site is added", "src/llama.cpp", "if (!model->load_tensors(ml)) {",
+			"ml.load_all_data(ctx); if (!model->load_tensors(ml)) {",
 			Changed, "tensors are loaded in one place", "2 times `ml.load_all_data(`, not 1"},
 		{"calls change their order", "src/llama-model.cpp", "    llm->build_sampling();\n", "",
 			Changed, "graphs are complete before `set_outputs`", "there is no `llm->build_sampling();`"},
@@ -119,7 +125,8 @@ func TestRelianceFindsPlantedChanges(t *testing.T) {
 			}
 			found := findings(t, changed)
 			for _, f := range found {
-				if f.State == planted.state && strings.Contains(f.What, planted.item) && strings.Contains(f.Detail, planted.detail) {
+				if f.State == planted.state && strings.Contains(f.What, planted.item) &&
+					strings.Contains(f.Detail, planted.detail) {
 					return
 				}
 			}

@@ -41,9 +41,8 @@ func edit(t *testing.T, dir, name, old, new string) {
 	}
 }
 
-// A developer checks a llama.cpp in which four things changed, and is told those four: one that only tables know of, a
-// hunk that lost its place, a hunk whose neighbours changed, and a function whose signature the compiler finds. Everything
-// else is sound, so that a check of the pinned tree would find nothing.
+// Four changes are planted: one that only relies.toml covers, a lost hunk, changed context of a hunk, and a function's
+// signature, which the compiler finds. The check reports these and nothing else.
 func TestUpstreamFindsPlantedChanges(t *testing.T) {
 	if testing.Short() {
 		t.Skip("configures and compiles; not with -short")
@@ -51,9 +50,12 @@ func TestUpstreamFindsPlantedChanges(t *testing.T) {
 	pinned := plugintest.Sources(t)
 	llama := copyTree(t, pinned["llama.cpp"])
 	edit(t, llama, "src/llama-sampler.cpp", "if (npartial <= 128) {", "if (npartial <= 64) {")
-	edit(t, llama, "common/speculative.cpp", "    result.cache_type_k  = params_spec.cache_type_k;\n", "    result.cache_type_k  = params.speculative.draft.cache_type_k;\n")
-	edit(t, llama, "tools/CMakeLists.txt", "        add_subdirectory(tuning)\n", "        add_subdirectory(tuning) # for Apple's\n")
-	edit(t, llama, "ggml/src/ggml-cpu/ggml-cpu-impl.h", "void ggml_barrier(struct ggml_threadpool * tp);", "void ggml_barrier(struct ggml_threadpool * tp, int phase);")
+	edit(t, llama, "common/speculative.cpp", "    result.cache_type_k  = params_spec.cache_type_k;\n",
+		"    result.cache_type_k  = params.speculative.draft.cache_type_k;\n")
+	edit(t, llama, "tools/CMakeLists.txt", "        add_subdirectory(tuning)\n",
+		"        add_subdirectory(tuning) # for Apple's\n")
+	edit(t, llama, "ggml/src/ggml-cpu/ggml-cpu-impl.h", "void ggml_barrier(struct ggml_threadpool * tp);",
+		"void ggml_barrier(struct ggml_threadpool * tp, int phase);")
 
 	c := upstreamFor(t, Options{LlamaCppSource: llama, OllamaSource: pinned["ollama"]})
 	c.Dir = filepath.Join(c.Builder.Options.Cache, "scratch")
@@ -102,7 +104,8 @@ func TestUpstreamFindsPlantedChanges(t *testing.T) {
 		t.Errorf("only %d rows", len(c.report.Rows))
 	}
 	left, err := os.ReadFile(filepath.Join(c.Dir, "rejects", "006-draft-role.patch"))
-	if err != nil || !strings.Contains(string(left), "common_flash_head_mark_draft") || strings.Contains(string(left), "mark_target") {
+	if err != nil || !strings.Contains(string(left), "common_flash_head_mark_draft") ||
+		strings.Contains(string(left), "mark_target") {
 		t.Errorf("kept %q, %v", left, err)
 	}
 }

@@ -13,7 +13,8 @@ import (
 // pluginLibrary is Reliance.For of the plug-in library.
 const pluginLibrary = "plug-in"
 
-// Reliance is one thing that patches or sources take for granted in sources of others; patches/relies.toml explains the keys.
+// Reliance is one thing that patches or sources take for granted in sources of others; patches/relies.toml explains the
+// keys.
 type Reliance struct {
 	For  string `toml:"-"` // who relies on it, such as the number of a patch
 	What string // for people

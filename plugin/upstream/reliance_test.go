@@ -51,7 +51,7 @@ texts = ["second();"]
 times = 3
 `
 
-// reliancesOf reads the list in the text of relies.toml.
+// reliancesOf reads text as relies.toml.
 func reliancesOf(text string) ([]Reliance, error) {
 	return readReliances(fstest.MapFS{"relies.toml": {Data: []byte(text)}})
 }
@@ -86,7 +86,7 @@ private:
 	"src/d.cpp": "second();",
 }
 
-// tree is the sound one with the changes.
+// changedTree is the sound tree with changes.
 func changedTree(changes map[string]string) map[string]fs.FS {
 	files := fstest.MapFS{}
 	for name, source := range sound {
@@ -98,7 +98,7 @@ func changedTree(changes map[string]string) map[string]fs.FS {
 	return map[string]fs.FS{"x": files}
 }
 
-// failing returns, of a tree, what does not hold: "WHAT: STATE: DETAIL".
+// failing returns what does not hold in trees, as "WHAT: STATE: DETAIL".
 func failing(t *testing.T, trees map[string]fs.FS) (list []string) {
 	t.Helper()
 	relies, err := reliancesOf(relied)
@@ -136,21 +136,30 @@ func TestReliancesSayWhomTheyAreFor(t *testing.T) {
 func TestPlantedChangesAreNamed(t *testing.T) {
 	for _, p := range []struct{ file, old, new, want string }{
 		{"a.h", "int64_t ne[4];", "", "struct thing_i: changed: line 5: struct thing_i has no ne"},
-		{"a.h", "const char * name;", "const char * name; int added;", "struct thing_i: changed: line 5: struct thing_i has also added"},
-		{"a.h", "int64_t ne[4];\n\tenum thing_kind kind;", "enum thing_kind kind; int64_t ne[4];", "struct thing_i: changed: line 5: struct thing_i has the order name call kind ne"},
+		{"a.h", "const char * name;", "const char * name; int added;",
+			"struct thing_i: changed: line 5: struct thing_i has also added"},
+		{"a.h", "int64_t ne[4];\n\tenum thing_kind kind;", "enum thing_kind kind; int64_t ne[4];",
+			"struct thing_i: changed: line 5: struct thing_i has the order name call kind ne"},
 		{"a.h", "thing_i", "thing_j", "struct thing_i: gone: there is no struct thing_i"},
 		{"a.h", "VERSION 2", "VERSION 3", "version: gone: there is no `VERSION 2`"},
-		{"a.h", "OP_GLU = 7", "OP_GLU = 7, OP_NEW", "enum op: ours goes between: changed: line 3: in enum op comes OP_NEW after OP_GLU, not OP_COUNT"},
-		{"a.h", "OP_GLU = 7", "OP_GLU = 8", "enum op: ours goes between: changed: line 3: enum op has OP_GLU=8, not OP_GLU=7"},
-		{"a.h", "OP_COUNT", "", "enum op: ours goes between: changed: line 3: in enum op comes nothing after OP_GLU, not OP_COUNT"},
+		{"a.h", "OP_GLU = 7", "OP_GLU = 7, OP_NEW",
+			"enum op: ours goes between: changed: line 3: in enum op comes OP_NEW after OP_GLU, not OP_COUNT"},
+		{"a.h", "OP_GLU = 7", "OP_GLU = 8",
+			"enum op: ours goes between: changed: line 3: enum op has OP_GLU=8, not OP_GLU=7"},
+		{"a.h", "OP_COUNT", "",
+			"enum op: ours goes between: changed: line 3: in enum op comes nothing after OP_GLU, not OP_COUNT"},
 		{"a.h", "enum op {", "enum class ops {", "enum op: ours goes between: gone: there is no enum op"},
-		{"a.hpp", "tensor * output = nullptr;", "tensor * head = output();", "struct model: changed: line 3: struct model has no output"},
-		{"a.hpp", "build(const params & p)", "make(const build & p)", "struct model: changed: line 3: struct model has no build"},
+		{"a.hpp", "tensor * output = nullptr;", "tensor * head = output();",
+			"struct model: changed: line 3: struct model has no output"},
+		{"a.hpp", "build(const params & p)", "make(const build & p)",
+			"struct model: changed: line 3: struct model has no build"},
 		{"src/c.cpp", "first(a\n\t    || b); ", "", "order: gone: there is no `first(a || b);`"},
 		{"src/c.cpp", "second();\n\tsecond();", "", "order: changed: there is no `second();`"},
-		{"src/c.cpp", "first(a\n\t    || b); other(); second();\n\tsecond();", "second();\n\tsecond();\n\tfirst(a || b);", "order: changed: line 2: `second();` does not come after `first(a || b);`"},
+		{"src/c.cpp", "first(a\n\t    || b); other(); second();\n\tsecond();", "second();\n\tsecond();\n\tfirst(a || b);",
+			"order: changed: line 2: `second();` does not come after `first(a || b);`"},
 		{"src/c.cpp", "\n\tsecond();\n", "", "calls: changed: line 3: 1 times `second();`, not 2"},
-		{"src/d.cpp", "second();", "second(); second();", "calls anywhere: changed: 4 times `second();`, not 3: src/c.cpp:3, src/d.cpp:1"},
+		{"src/d.cpp", "second();", "second(); second();",
+			"calls anywhere: changed: 4 times `second();`, not 3: src/c.cpp:3, src/d.cpp:1"},
 	} {
 		changed := strings.Replace(sound[p.file], p.old, p.new, 1)
 		if changed == sound[p.file] {
@@ -184,9 +193,10 @@ func TestWhatMovedIsFound(t *testing.T) {
 	}
 }
 
-// A limit that changed is more use than "gone".
+// A changed limit is shown, not reported as gone.
 func TestTheNearestLineIsTold(t *testing.T) {
-	v := textFact{"if (n_candidates <= 128) { sort(all); }"}.check("void f() {\n\tif (n_candidates <= 256) {\n\t\tsort(all);\n\t}\n}")
+	v := textFact{"if (n_candidates <= 128) { sort(all); }"}.check("void f() {\n\tif (n_candidates <= 256) {\n" +
+		"\t\tsort(all);\n\t}\n}")
 	if v.holds || !v.there || v.line != 2 || !strings.Contains(v.detail, "line 2 has `if (n_candidates <= 256) {`") {
 		t.Errorf("%+v", v)
 	}

@@ -121,7 +121,8 @@ func (r Report) printPins(out io.Writer) {
 	fmt.Fprintf(out, "\nLines for third_party/pins.toml; this Ollama names llama.cpp %s\n", r.Wants)
 	fmt.Fprintf(out, "  [ollama]\n  version = %q\n  sum     = %q\n", r.Ollama.Version, r.Ollama.Sum)
 	p := r.LlamaCpp
-	fmt.Fprintf(out, "  [llama_cpp]\n  version = %q\n  file    = %q\n  sha256  = %q\n  subdir  = %q\n  commit  = %q\n  ggml    = %q\n",
+	fmt.Fprintf(out, "  [llama_cpp]\n  version = %q\n  file    = %q\n  sha256  = %q\n"+
+		"  subdir  = %q\n  commit  = %q\n  ggml    = %q\n",
 		p.Version, p.File, p.SHA256, p.Subdir, p.Commit, p.GGML)
 	fmt.Fprintf(out, "  [patches]\n  series = %q\n", r.Series)
 }

@@ -3,9 +3,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -47,10 +44,12 @@ func (o Options) build() build.Options {
 	}
 }
 
-// Check tells whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and sources
-// rely on, whether each patch applies, and whether the patched files compile. It runs and installs nothing. The patched
-// tree stays in the cache. Problems are in the report; the error says why there is no complete one.
-func Check(ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps) (Report, error) {
+// Check tells whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and
+// sources rely on, whether each patch applies, and whether the patched files compile. It runs and installs nothing. The
+// patched tree stays in the cache. Problems are in the report; the error says why there is no complete one.
+func Check(
+	ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps,
+) (Report, error) {
 	b, err := build.New(opts.build(), pins, overlay, steps)
 	if err != nil {
 		return Report{}, err
@@ -66,20 +65,14 @@ func Check(ctx context.Context, opts Options, pins source.Pins, overlay tree.Ove
 	if err != nil {
 		return Report{}, err
 	}
-	c.Dir = filepath.Join(b.Options.Cache, "upstream", c.key())
-	c.report.Dir = c.LlamaTree()
-	unlock, err := c.Lock()
-	if err != nil {
-		return Report{}, err
-	}
-	defer unlock()
-	err = c.Steps.DoAll(ctx, []step.Named{
+	err = c.DoIn(ctx, filepath.Join(b.Options.Cache, "upstream", c.key()), []step.Named{
 		{Name: "reliance", Do: c.checkReliance},
 		{Name: "patches", Do: c.tryPatches},
 		{Name: "configure", Do: c.tryConfigure},
 		{Name: "compile", Do: c.tryCompile},
 		{Name: "plug-in", Do: c.tryPlugin},
 	})
+	c.report.Dir = c.LlamaTree()
 	return c.report, err
 }
 
@@ -119,9 +112,7 @@ func (c *check) checkReliance(_ context.Context, st *step.Step) error {
 
 // key names the scratch folder, see build.Builder.Key. Each series has a tree of its own.
 func (c *check) key() string {
-	data, _ := json.Marshal([]any{c.Builder.Key(), c.Pins.Patches.Series})
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:6])
+	return build.Hash(c.Builder.Key(), c.Pins.Patches.Series)
 }
 
 // touched returns the files of llama.cpp that the series changes.

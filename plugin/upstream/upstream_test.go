@@ -19,7 +19,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// When one of Ollama's own patches does not apply, a person has to know whether ours are to blame.
+// If one of Ollama's own patches fails, the report says whether ours are to blame.
 func TestPatchesOfOllamaSayWhoseFaultItIs(t *testing.T) {
 	git, err := exec.LookPath("git")
 	if err != nil {
@@ -32,37 +32,43 @@ func TestPatchesOfOllamaSayWhoseFaultItIs(t *testing.T) {
 	for _, test := range []struct{ ours, compat, state, detail string }{
 		{plugintest.AddCall, plugintest.AddCallAgain, tree.HunkApplies, ""},
 		{plugintest.AddCall, plugintest.AddCall, "is in already", ""},
-		{strings.ReplaceAll(plugintest.AddCall, "head_rewrite", "other"), strings.ReplaceAll(plugintest.AddCall, "head_rewrite", "compat"), tree.HunkRejected, "but without our patches it does"},
+		{strings.ReplaceAll(plugintest.AddCall, "head_rewrite", "other"),
+			strings.ReplaceAll(plugintest.AddCall, "head_rewrite", "compat"), tree.HunkRejected,
+			"but without our patches it does"},
 		{plugintest.AddCall, plugintest.Stale, tree.HunkRejected, "nor without our patches"},
 	} {
 		c, p, pristine := &check{}, tree.Patcher{Git: git, Scratch: t.TempDir()}, tree.Tree{}
 		if err := pristine.AddDir("", small, nil); err != nil {
 			t.Fatal(err)
 		}
-		work, err := p.Stage(pristine, []tree.Patch{{Name: "001", Data: []byte(test.ours)}, {Name: "compat", Data: []byte(test.compat)}})
+		work, err := p.Stage(pristine, []tree.Patch{{Name: "001", Data: []byte(test.ours)},
+			{Name: "compat", Data: []byte(test.compat)}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := p.GitApply(t.Context(), work, tree.Patch{Name: "001", Data: []byte(test.ours)}); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.tryCompat(t.Context(), p, work, pristine, tree.Patch{Name: "compat", Data: []byte(test.compat)}); err != nil {
+		if err := c.tryCompat(t.Context(), p, work, pristine, tree.Patch{Name: "compat",
+			Data: []byte(test.compat)}); err != nil {
 			t.Fatal(err)
 		}
-		if row := c.report.Rows[0]; row.State != test.state || !strings.Contains(row.Detail, test.detail) || row.Failed != (test.state == tree.HunkRejected) {
+		if row := c.report.Rows[0]; row.State != test.state || !strings.Contains(row.Detail, test.detail) ||
+			row.Failed != (test.state == tree.HunkRejected) {
 			t.Errorf("%+v", row)
 		}
 	}
 }
 
-// writeSdist writes an archive as the package index has it.
+// writeSdist writes a source archive of a Python package.
 func writeSdist(t *testing.T, name string, files map[string]string) {
 	t.Helper()
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)
 	entries := tar.NewWriter(zip)
 	for name, content := range files {
-		if err := entries.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content)), Typeflag: tar.TypeReg}); err != nil {
+		if err := entries.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content)),
+			Typeflag: tar.TypeReg}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := entries.Write([]byte(content)); err != nil {
@@ -86,31 +92,37 @@ func upstreamFor(t *testing.T, opts Options) *check {
 	}
 	opts.Cache, opts.Jobs = t.TempDir(), 2
 	return &check{
-		Builder: &build.Builder{Options: opts.build(), Pins: plugintest.Pins(t), Tools: tools, Overlay: repository(), Steps: step.New(t.Output())},
-		opts:    opts,
+		Builder: &build.Builder{Options: opts.build(), Pins: plugintest.Pins(t), Tools: tools, Overlay: repository(),
+			Steps: step.New(t.Output())},
+		opts: opts,
 	}
 }
 
-// A version without a hash is pinned for the time of the check, by what was downloaded.
+// A version without a hash is pinned by the downloaded archive.
 func TestAnotherLlamaCppIsPinnedByItsArchive(t *testing.T) {
 	c := upstreamFor(t, Options{LlamaCppPython: "0.9.9"})
 	writeSdist(t, filepath.Join(c.Builder.Options.Cache, "downloads", "llama_cpp_python-0.9.9.tar.gz"), map[string]string{
-		"llama_cpp_python-0.9.9/CHANGELOG.md":                           "## [0.9.9]\n- feat: Update llama.cpp to ggml-org/llama.cpp@abcdef123\n## [0.9.8]\n- feat: Update llama.cpp to ggml-org/llama.cpp@000000000\n",
-		"llama_cpp_python-0.9.9/vendor/llama.cpp/src/llama-model.cpp":   "int x;\n",
-		"llama_cpp_python-0.9.9/vendor/llama.cpp/ggml/CMakeLists.txt":   "set(GGML_VERSION_MAJOR 1)\nset(GGML_VERSION_MINOR 2)\nset(GGML_VERSION_PATCH 3)\n",
+		"llama_cpp_python-0.9.9/CHANGELOG.md": "## [0.9.9]\n- feat: Update llama.cpp to " +
+			"ggml-org/llama.cpp@abcdef123\n## [0.9.8]\n- feat: Update llama.cpp to ggml-org/llama.cpp@000000000\n",
+		"llama_cpp_python-0.9.9/vendor/llama.cpp/src/llama-model.cpp": "int x;\n",
+		"llama_cpp_python-0.9.9/vendor/llama.cpp/ggml/CMakeLists.txt": "set(GGML_VERSION_MAJOR 1)\n" +
+			"set(GGML_VERSION_MINOR 2)\nset(GGML_VERSION_PATCH 3)\n",
 		"llama_cpp_python-0.9.9/vendor/llama.cpp/common/CHANGELOG.md":   "update llama.cpp to ggml-org/llama.cpp@111111111\n",
 		"llama_cpp_python-0.9.9/vendor/llama.cpp/ggml/include/ggml.txt": "",
 	})
-	err := c.Steps.DoAll(t.Context(), []step.Named{{Name: "versions", Do: c.resolve}, {Name: "fetch", Do: c.FetchLlamaCpp}, {Name: "series", Do: c.chooseSeries}})
+	err := c.Steps.DoAll(t.Context(), []step.Named{{Name: "versions", Do: c.resolve}, {Name: "fetch", Do: c.FetchLlamaCpp},
+		{Name: "series", Do: c.chooseSeries}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.readVersions()
 	pin := c.report.LlamaCpp
-	if pin.Version != "0.9.9" || pin.Commit != "abcdef123" || pin.GGML != "1.2.3" || pin.Subdir != "llama_cpp_python-0.9.9/vendor/llama.cpp" {
+	if pin.Version != "0.9.9" || pin.Commit != "abcdef123" || pin.GGML != "1.2.3" ||
+		pin.Subdir != "llama_cpp_python-0.9.9/vendor/llama.cpp" {
 		t.Errorf("%+v", pin)
 	}
-	if data, err := os.ReadFile(filepath.Join(c.Builder.Options.Cache, "downloads", pin.File)); err != nil || fmt.Sprintf("%x", sha256.Sum256(data)) != pin.SHA256 {
+	if data, err := os.ReadFile(filepath.Join(c.Builder.Options.Cache, "downloads", pin.File)); err != nil ||
+		fmt.Sprintf("%x", sha256.Sum256(data)) != pin.SHA256 {
 		t.Errorf("the archive has not the hash %s: %v", pin.SHA256, err)
 	}
 	if c.report.Series != plugintest.Pins(t).Patches.Series || c.report.Pinned {
@@ -124,7 +136,8 @@ func TestAnotherLlamaCppIsPinnedByItsArchive(t *testing.T) {
 }
 
 func TestVersionsThatAreNone(t *testing.T) {
-	for _, opts := range []Options{{Ollama: "v0.33"}, {Ollama: "v1.2.3@latest"}, {LlamaCppPython: "0.3.35 --pre"}, {LlamaCppPython: "latest"}} {
+	for _, opts := range []Options{{Ollama: "v0.33"}, {Ollama: "v1.2.3@latest"}, {LlamaCppPython: "0.3.35 --pre"},
+		{LlamaCppPython: "latest"}} {
 		c := upstreamFor(t, opts)
 		if err := c.Steps.DoAll(t.Context(), []step.Named{{Name: "versions", Do: c.resolve}}); hint.Of(err) == "" {
 			t.Errorf("%+v: %v", opts, err)
@@ -132,16 +145,18 @@ func TestVersionsThatAreNone(t *testing.T) {
 	}
 }
 
-// A folder that is named after the new commit is taken by itself.
+// A folder of patches named by the commit is preferred.
 func TestSeriesOfTheVersionIsTaken(t *testing.T) {
 	c := upstreamFor(t, Options{})
 	patches := t.TempDir()
-	if err := os.CopyFS(filepath.Join(patches, "llama.cpp-abcdef123"), os.DirFS("../../patches/"+c.Pins.Patches.Series)); err != nil {
+	if err := os.CopyFS(filepath.Join(patches, "llama.cpp-abcdef123"),
+		os.DirFS("../../patches/"+c.Pins.Patches.Series)); err != nil {
 		t.Fatal(err)
 	}
 	c.Overlay.Patches = os.DirFS(patches)
 	c.Pins.LlamaCpp.Commit = "abcdef123"
-	if err := c.Steps.DoAll(t.Context(), []step.Named{{Name: "series", Do: c.chooseSeries}}); err != nil || c.report.Series != "llama.cpp-abcdef123" || len(c.ours) == 0 {
+	if err := c.Steps.DoAll(t.Context(), []step.Named{{Name: "series", Do: c.chooseSeries}}); err != nil ||
+		c.report.Series != "llama.cpp-abcdef123" || len(c.ours) == 0 {
 		t.Errorf("%q, %v", c.report.Series, err)
 	}
 }
@@ -154,7 +169,8 @@ func TestAReportSaysWhatToDo(t *testing.T) {
 	if !strings.Contains(out.String(), "All 1 hold.") || strings.Contains(out.String(), "need a person") {
 		t.Errorf("%s", out.String())
 	}
-	r.add(Row{Part: "patch 001.patch", Item: "hunk 1 of 2", Where: "llama.cpp/ggml/include/ggml.h", State: tree.HunkRejected, Detail: "was at line 7", Failed: true})
+	r.add(Row{Part: "patch 001.patch", Item: "hunk 1 of 2", Where: "llama.cpp/ggml/include/ggml.h",
+		State: tree.HunkRejected, Detail: "was at line 7", Failed: true})
 	r.Rejected++
 	for _, name := range []string{"a.cpp", "b.cpp", "c.cpp"} {
 		detail := name + ":9:10: fatal error: head.h: No such file"
@@ -165,7 +181,9 @@ func TestAReportSaysWhatToDo(t *testing.T) {
 	}
 	out.Reset()
 	r.Print(&out)
-	for _, want := range []string{"4 of 5 need a person", "patch 001.patch: does not apply", "ggml.h: hunk 1 of 2: was at line 7", "a.cpp: a.cpp:9:10: fatal error: head.h: No such file\n      likewise c.cpp\n", "b.cpp:1:2: error: x was", "/scratch", "It lacks 1 hunk,", "docs/upgrading.md"} {
+	for _, want := range []string{"4 of 5 need a person", "patch 001.patch: does not apply",
+		"ggml.h: hunk 1 of 2: was at line 7", "a.cpp: a.cpp:9:10: fatal error: head.h: No such file\n      likewise c.cpp\n",
+		"b.cpp:1:2: error: x was", "/scratch", "It lacks 1 hunk,", "docs/upgrading.md"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in %s", want, out.String())
 		}
@@ -177,8 +195,10 @@ func TestTheFirstErrorOfATool(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		{[]string{"x.c: In function f:", "x.c:3:4: error: too few arguments", "x.c:9:1: error: more"}, "x.c:3:4: error: too few arguments"},
-		{[]string{"-- ok", "CMake Error at CMakeLists.txt:7 (add_library):", "  No SOURCES", ""}, "CMake Error at CMakeLists.txt:7 (add_library): No SOURCES"},
+		{[]string{"x.c: In function f:", "x.c:3:4: error: too few arguments", "x.c:9:1: error: more"},
+			"x.c:3:4: error: too few arguments"},
+		{[]string{"-- ok", "CMake Error at CMakeLists.txt:7 (add_library):", "  No SOURCES", ""},
+			"CMake Error at CMakeLists.txt:7 (add_library): No SOURCES"},
 		{[]string{"killed"}, "killed"},
 	} {
 		if got := firstError(test.lines); got != test.want {

@@ -20,9 +20,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// Versions that are not pinned have no hash in third_party. Ollama is verified by Go's checksum database. The archive with
-// llama.cpp is verified by the hash that the package index gives. That is enough to read, patch and compile it once for a
-// report. Nothing of it is run or installed, and a build accepts pins only.
+// Versions that are not pinned have no hash in third_party. Ollama is verified by Go's checksum database. The archive
+// with llama.cpp is verified by the hash that the package index gives. That is enough to read, patch and compile it
+// once for a report. Nothing of it is run or installed, and a build accepts pins only.
 
 var (
 	ollamaVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
@@ -60,7 +60,8 @@ func (c *check) resolve(ctx context.Context, st *step.Step) error {
 
 func (c *check) resolveOllama(ctx context.Context, version string) error {
 	c.Pins.Ollama.Version = version
-	got, err := source.DownloadOllama(ctx, c.Tools.Go, c.Pins.Ollama, c.Builder.Options.Cache, c.FetchLog("ollama-"+version))
+	got, err := source.DownloadOllama(ctx, c.Tools.Go, c.Pins.Ollama, c.Builder.Options.Cache,
+		c.FetchLog("ollama-"+version))
 	c.Pins.Ollama.Sum = got.Sum
 	return err
 }
@@ -87,8 +88,8 @@ func (c *check) resolveLlamaCpp(ctx context.Context, st *step.Step, version stri
 	return err
 }
 
-// readSdist returns the commit of llama.cpp that the change log in an archive of its Python package names, "" if none, and
-// the SHA-256 of the archive.
+// readSdist returns the commit of llama.cpp that the change log in an archive of its Python package names, "" if none,
+// and the SHA-256 of the archive.
 func readSdist(archive string) (commit, sum string, err error) {
 	f, err := os.Open(archive)
 	if err != nil {
