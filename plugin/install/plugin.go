@@ -34,12 +34,12 @@ var dropInNames = []string{dropInName, ownDropInName}
 
 // Options say which plug-in is installed for which Ollama.
 type Options struct {
-	Ollama  string   // path of an ollama executable; "" for the best that is found
-	Library string   // path of the plug-in; "" for the first of Search that exists
-	Search  []string // see LibraryPaths
-	IntoLib bool     // beside Ollama's own libraries, instead of in GGML_BACKEND_PATH
-	DryRun  bool     // write nothing
-	Program string   // path of this program, for command lines that are shown
+	Ollama  string // path of an ollama executable; "" for the best that is found
+	Library string // path of the plug-in; "" for Built
+	Built   string // see BuiltLibrary
+	IntoLib bool   // beside Ollama's own libraries, instead of in GGML_BACKEND_PATH
+	DryRun  bool   // write nothing
+	Program string // path of this program, for command lines that are shown
 	Places  installation.Places
 }
 

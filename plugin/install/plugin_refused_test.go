@@ -106,9 +106,9 @@ func TestLibrary(t *testing.T) {
 		"return ggml_backend_score(); }\n")
 	m.IntoLib = true
 	m.refused("it has no ggml_backend_score", "fh-ollama build --plugin")
-	m.Library, m.Search = "", []string{m.Path("nowhere"), m.Path("neither")}
+	m.Library, m.Built = "", m.Path("nowhere")
 	m.refused("is not there", "fh-ollama build --plugin")
-	m.Search = append(m.Search, good)
+	m.Built = good
 	m.install()
 }
 
