@@ -33,12 +33,12 @@ flash_head_sources(FLASH_HEAD_MODEL model
     flash-head-map.cpp
     flash-head-max-rows.cpp
     flash-head-project.cpp
-    flash-head-settings.cpp)
+    flash-head-settings.cpp
+    flash-head-stream.cpp)
 list(APPEND FLASH_HEAD_MODEL ${FLASH_HEAD_LAYOUT})
 flash_head_sources(FLASH_HEAD_RUNTIME model
     flash-head-pages.cpp
     flash-head-statistics.cpp)
-flash_head_sources(FLASH_HEAD_STREAM model flash-head-stream.cpp)
 flash_head_sources(FLASH_HEAD_LAYOUT_OF_GGML model flash-head-layout.cpp)
 
 # the op in ggml; CUDA's, HIP's and MUSA's sources are ggml/cuda/*.cu

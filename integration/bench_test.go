@@ -82,7 +82,7 @@ func benchModel(t *testing.T, h host, rounds int) {
 
 func checkPairs(t *testing.T, p benchmark.Pairs, rounds int) {
 	t.Helper()
-	if len(p.Dense) != rounds || len(p.Flash) != rounds || p.Slower <= 0 || p.Faster <= 0 || p.SpeedUp <= 0 || (p.Interval != nil) != (rounds >= 6) {
+	if len(p.DenseRuns) != rounds || len(p.FlashHeadRuns) != rounds || p.Dense <= 0 || p.FlashHead <= 0 || p.SpeedUp <= 0 || (p.Interval != nil) != (rounds >= 6) {
 		t.Errorf("%+v", p)
 	}
 	if i := p.Interval; i != nil && (i.Low <= 0 || i.Low > p.SpeedUp || p.SpeedUp > i.High) {
@@ -100,7 +100,7 @@ func TestBenchSynthetic(t *testing.T) {
 	if m.Name != "gemma-3-270m q4_k_m" || !m.Synthetic || m.Vocabulary != 262144 || m.Hidden != 640 || m.Clusters != 4096 || m.SketchRank != 8 {
 		t.Errorf("model %+v", m)
 	}
-	if p.Probes != 256 || p.Decode.Slower <= 0 || p.Decode.Faster <= 0 || p.Decode.Interval != nil {
+	if p.Probes != 256 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
 		t.Errorf("point %+v", p)
 	}
 }

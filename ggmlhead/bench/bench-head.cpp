@@ -86,19 +86,9 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     const int64_t D = s.n_embd, V = s.n_vocab, K = n_cluster;
 
     ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, true }));
-    auto list = [&](int64_t n) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, n); };
-    weight            = ggml_new_tensor_2d(ctx.get(), s.type,          D, V);
-    sources.centroids = ggml_new_tensor_2d(ctx.get(), s.centroid_type, D, grouped() ? flash_head_centroids_padded(K) : K);
-    sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, V, 2);
-    sources.tokens    = list(V);
-    sources.offsets   = list(K + 1);
-    if (s.ordered) {
-        sources.ordered = ggml_new_tensor_2d(ctx.get(), s.type, D, V);
-    }
-    if (s.rank > 0) {
-        sources.sketch      = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I8, flash_head_sketch_group_size(s.rank), flash_head_sketch_n_groups(V));
-        sources.activations = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, s.rank, D);
-    }
+    const ggml_flash_head_shape of_op = { s.type, s.centroid_type, D, V, K, /*.n_pinned =*/ 0, s.rank, grouped(), s.ordered };
+    weight  = ggml_new_tensor_2d(ctx.get(), s.type, D, V);
+    sources = ggml_flash_head_new_sources(ctx.get(), &of_op);
     buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
     if (!buffer) {
         throw std::runtime_error("no memory for a head of this size");
@@ -138,7 +128,7 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
         const std::vector<uint8_t> sketch = random_sketch(V, s.rank);
         ggml_backend_tensor_set(sources.sketch, sketch.data(), 0, sketch.size());
         const std::vector<float> directions = random_numbers(s.rank*D, 5);
-        ggml_backend_tensor_set(sources.activations, directions.data(), 0, ggml_nbytes(sources.activations));
+        ggml_backend_tensor_set(sources.projection, directions.data(), 0, ggml_nbytes(sources.projection));
     }
 
     allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend)));
@@ -212,6 +202,6 @@ double bench_head::dense_bytes() const {
 }
 
 double bench_head::op_bytes(int32_t n_probe) const {
-    const double sketch = shape.rank > 0 ? (double) (ggml_nbytes(sources.sketch) + ggml_nbytes(sources.activations)) : 0.0;
+    const double sketch = shape.rank > 0 ? (double) (ggml_nbytes(sources.sketch) + ggml_nbytes(sources.projection)) : 0.0;
     return ggml_nbytes(sources.centroids) + sketch + dense_bytes()*n_probe/n_cluster;
 }

@@ -156,7 +156,7 @@ void flash_head_score_clusters(const flash_head_call * call, const flash_head_wo
     call->watch->end(FLASH_HEAD_STAGE_SELECTION);
     call->wait();
 
-    selection selections[FLASH_HEAD_MAX_BLOCK];
+    selection selections[FLASH_HEAD_BLOCK_ROWS];
     for (int64_t r = 0; r < n; r++) {
         // all threads find the same, each for itself: no barrier to wait at
         selections[r] = select(head, call->params->n_probe, w->keys + r*K, w->list + r*K);

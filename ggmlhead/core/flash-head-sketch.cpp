@@ -4,13 +4,13 @@
 
 static const int64_t GROUP = FLASH_HEAD_GROUP;
 
-void flash_head_sketch_project(const float * activations, int32_t rank, const float * x, int64_t n_embd, int64_t part, float * sums) {
+void flash_head_sketch_project(const float * projection, int32_t rank, const float * x, int64_t n_embd, int64_t part, float * sums) {
     const int64_t begin = part*FLASH_HEAD_SKETCH_COLUMNS;
     const int64_t end   = begin + FLASH_HEAD_SKETCH_COLUMNS < n_embd ? begin + FLASH_HEAD_SKETCH_COLUMNS : n_embd;
     float local[FLASH_HEAD_SKETCH_MAX_RANK] = {};
     for (int64_t i = begin; i < end; i++) {
         for (int32_t j = 0; j < rank; j++) {
-            local[j] += x[i]*activations[i*rank + j];
+            local[j] += x[i]*projection[i*rank + j];
         }
     }
     memcpy(sums, local, rank*sizeof(float));
@@ -36,11 +36,11 @@ void flash_head_sketch_round(const float * parts, int64_t n_parts, int32_t rank,
     }
 }
 
-void flash_head_sketch_encode(const float * activations, int32_t rank, const float * x, int64_t n_embd, struct flash_head_code * code) {
+void flash_head_sketch_encode(const float * projection, int32_t rank, const float * x, int64_t n_embd, struct flash_head_code * code) {
     float sums[FLASH_HEAD_SKETCH_MAX_RANK] = {};
     for (int64_t part = 0; part < flash_head_sketch_n_parts(n_embd); part++) {
         float one[FLASH_HEAD_SKETCH_MAX_RANK];
-        flash_head_sketch_project(activations, rank, x, n_embd, part, one);
+        flash_head_sketch_project(projection, rank, x, n_embd, part, one);
         for (int32_t j = 0; j < rank; j++) {
             sums[j] += one[j];
         }

@@ -3,8 +3,8 @@
 // The sketch of a head: an estimate of each token's logit that is finer than its centroid's score.
 //
 // A row w of the weight is its cluster's centroid c and a residual w - c. The sketch keeps `rank` numbers of each residual, its
-// products with the directions `rows`, in 4 bits with a scale; `activations` are the matching directions for x:
-//     w . x  ~  c . x  +  sum over j of  ((w - c) . rows_j) (activations_j . x)
+// products with the directions `rows`, in 4 bits with a scale; `projection` holds the matching directions for x:
+//     w . x  ~  c . x  +  sum over j of  ((w - c) . rows_j) (projection_j . x)
 // docs/accuracy.md tells where the directions come from and what the estimate gains.
 //
 // Tokens are kept in their own order, in groups (flash-head-group.h): the estimates of all are written where their logits
@@ -41,14 +41,14 @@ FLASH_HEAD_FUNCTION int64_t flash_head_sketch_n_parts(int64_t n_embd) {
     return (n_embd + FLASH_HEAD_SKETCH_COLUMNS - 1)/FLASH_HEAD_SKETCH_COLUMNS;
 }
 
-// sums [rank]: the projections of part `part` of x [n_embd] on the directions activations [n_embd][rank].
-void flash_head_sketch_project(const float * activations, int32_t rank, const float * x, int64_t n_embd, int64_t part, float * sums);
+// sums [rank]: the projections of part `part` of x [n_embd] on the directions projection [n_embd][rank].
+void flash_head_sketch_project(const float * projection, int32_t rank, const float * x, int64_t n_embd, int64_t part, float * sums);
 
 // Adds up the parts' projections parts [n_parts][rank] and rounds what comes out.
 void flash_head_sketch_round(const float * parts, int64_t n_parts, int32_t rank, struct flash_head_code * code);
 
 // All of that for x [n_embd].
-void flash_head_sketch_encode(const float * activations, int32_t rank, const float * x, int64_t n_embd, struct flash_head_code * code);
+void flash_head_sketch_encode(const float * projection, int32_t rank, const float * x, int64_t n_embd, struct flash_head_code * code);
 
 // The estimates of tokens begin .. end - 1 to out[begin .. end - 1], from the scores of the clusters and the cluster of each token;
 // begin is a multiple of FLASH_HEAD_GROUP, and so is end, or it is the number of tokens. best, if not NULL, gets the greatest of

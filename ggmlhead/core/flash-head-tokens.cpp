@@ -80,7 +80,7 @@ static void project(const flash_head_call * call, const flash_head_work * w, int
     const int64_t n_parts = flash_head_sketch_n_parts(head->n_embd);
     for (int64_t part = call->thread.ith; part < n_parts; part += call->thread.nth) {
         for (int64_t r = 0; r < n; r++) {
-            flash_head_sketch_project(head->activations, head->rank, call->row(r0 + r), head->n_embd, part, w->parts + (r*n_parts + part)*head->rank);
+            flash_head_sketch_project(head->projection, head->rank, call->row(r0 + r), head->n_embd, part, w->parts + (r*n_parts + part)*head->rank);
         }
     }
 }
@@ -102,7 +102,7 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
     call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);
     call->wait();
 
-    flash_head_code codes[FLASH_HEAD_MAX_BLOCK];
+    flash_head_code codes[FLASH_HEAD_BLOCK_ROWS];
     for (int64_t r = 0; r < n; r++) {
         flash_head_sketch_round(w->parts + r*n_parts*head->rank, n_parts, head->rank, &codes[r]);
     }

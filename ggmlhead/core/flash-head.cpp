@@ -21,7 +21,7 @@ struct allotter {
 };
 
 static int64_t block_rows(int64_t n_rows) {
-    return n_rows < FLASH_HEAD_MAX_BLOCK ? n_rows : FLASH_HEAD_MAX_BLOCK;
+    return n_rows < FLASH_HEAD_BLOCK_ROWS ? n_rows : FLASH_HEAD_BLOCK_ROWS;
 }
 
 // bytes of one row of unpacked activations for grouped centroids: values, scales, offsets
@@ -108,8 +108,8 @@ static void score_centroids(const flash_head_call * call, const flash_head_work 
         const auto    score    = flash_head_group_kernels_here()->score;
         const uint8_t * groups = (const uint8_t *) head->centroids + begin/FLASH_HEAD_GROUP*n_blocks*FLASH_HEAD_BLOCK_SIZE;
 
-        flash_head_rounded x[FLASH_HEAD_MAX_BLOCK];
-        float * out[FLASH_HEAD_MAX_BLOCK];
+        flash_head_rounded x[FLASH_HEAD_BLOCK_ROWS];
+        float * out[FLASH_HEAD_BLOCK_ROWS];
         for (int64_t r = 0; r < n; r++) {
             char * act = w->acts_c + r*w->act_c;
             x[r]   = rounded_at(act + align64(dot->act_size), D);

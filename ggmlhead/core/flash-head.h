@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 // Rows of activations that share one pass over the centroids.
-#define FLASH_HEAD_MAX_BLOCK 8
+#define FLASH_HEAD_BLOCK_ROWS 8
 
 enum flash_head_mode {
     FLASH_HEAD_MODE_TOP    = 0, // the P best clusters
@@ -59,7 +59,7 @@ struct flash_head {
 
     int32_t         rank;        // of the sketch; 0: none
     const void    * sketch;      // groups
-    const float   * activations; // [D][rank]: directions on which activations are projected
+    const float   * projection; // [D][rank]: directions on which activations are projected
 
     struct flash_head_dot weight_dot;
     struct flash_head_dot centroid_dot;

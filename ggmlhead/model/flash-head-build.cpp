@@ -3,6 +3,7 @@
 #include "flash-head-centroids.h"
 #include "flash-head-processors.h"
 #include "flash-head-project.h"
+#include "flash-head-row.h"
 #include "flash-head-sketch.h"
 #include "flash-head-threads.h"
 
@@ -13,22 +14,16 @@
 
 // Rows of a matrix, to be read as floats.
 struct row_reader {
-    const void    * data;
-    int64_t         n_embd;
-    size_t          row_size;
-    ggml_to_float_t to_float; // none for F32
+    const void * data;
+    ggml_type    type;
+    int64_t      n_embd;
+    size_t       row_size;
 
     row_reader(const void * data, ggml_type type, int64_t n_embd)
-        : data(data), n_embd(n_embd), row_size(ggml_row_size(type, n_embd)), to_float(ggml_get_type_traits(type)->to_float) {}
+        : data(data), type(type), n_embd(n_embd), row_size(ggml_row_size(type, n_embd)) {}
 
     // out [n_embd]
-    void convert(const void * row, float * out) const {
-        if (to_float == nullptr) {
-            memcpy(out, row, row_size);
-        } else {
-            to_float(row, out, n_embd);
-        }
-    }
+    void convert(const void * row, float * out) const { flash_head_to_float(type, row, out, n_embd); }
 };
 
 // Fetches a row that will be read soon: rows lie all over a head.

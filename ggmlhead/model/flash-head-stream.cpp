@@ -2,6 +2,7 @@
 
 #include "flash-head-build.h"
 #include "flash-head-project.h"
+#include "flash-head-row.h"
 #include "flash-head-threads.h"
 
 #include <algorithm>
@@ -32,12 +33,9 @@ struct row_stream {
         for (piece.first = 0; piece.first < n_rows; piece.first += n_piece) {
             piece.n = std::min(n_piece, n_rows - piece.first);
             fetch(piece.first, piece.n, piece.raw.data());
-            const ggml_to_float_t to_float = ggml_get_type_traits(type)->to_float; // none for F32
             flash_head_parallel_for(piece.n, n_threads, [&](int64_t begin, int64_t end) {
-                if (to_float == nullptr) {
-                    memcpy(piece.values.data() + begin*n_embd, piece.raw.data() + begin*row_size, (end - begin)*row_size);
-                } else if (begin < end) {
-                    to_float(piece.raw.data() + begin*row_size, piece.values.data() + begin*n_embd, (end - begin)*n_embd);
+                if (begin < end) {
+                    flash_head_to_float(type, piece.raw.data() + begin*row_size, piece.values.data() + begin*n_embd, (end - begin)*n_embd);
                 }
             });
             visit(piece);

@@ -20,10 +20,10 @@ extern checker check;    // the program's
 
 // Products on n threads.
 struct machine {
-    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool;
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool;
     fhc_products products;
 
-    machine(int n_threads = 2) : pool(fhc_pool_new(n_threads), fhc_pool_free) {
+    machine(int n_threads = 2) : pool(flash_head_pool_new(n_threads), flash_head_pool_free) {
         GGML_ASSERT(fhc_products_init(&products, pool.get()));
     }
 };
@@ -141,7 +141,7 @@ struct runtime {
     enum ggml_type       type;
 
     runtime(const head & h, const fhc_directions & directions, int32_t rank, enum ggml_type type) : type(type) {
-        const fhc_tensor_info & info = h.weight.info;
+        const flash_head_tensor_info & info = h.weight.info;
         map.n_cluster = h.n_clusters;
         map.cluster.assign(h.cluster.begin(), h.cluster.end());
         flash_head_map_sort(map);

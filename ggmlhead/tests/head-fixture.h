@@ -205,20 +205,12 @@ private:
 
     void make_tensors(ggml_backend_t backend, const std::vector<uint8_t> & rows, const std::vector<uint8_t> & means) {
         ctx.reset(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
-        auto list = [&](const std::vector<int32_t> & values) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, values.size()); };
-
-        weight_tensor     = ggml_new_tensor_2d(ctx.get(), shape.type,          shape.n_embd, shape.n_vocab);
-        sources.centroids = ggml_new_tensor_2d(ctx.get(), shape.centroid_type, shape.n_embd,
-                shape.grouped ? flash_head_centroids_padded(shape.n_cluster) : shape.n_cluster);
-        sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, shape.n_vocab, 2);
-        sources.tokens    = list(tokens);
-        sources.offsets   = list(offsets);
-        sources.pinned    = pinned.empty() ? nullptr : list(pinned);
-        sources.ordered   = shape.ordered ? ggml_new_tensor_2d(ctx.get(), shape.type, shape.n_embd, shape.n_vocab) : nullptr;
-        if (shape.rank > 0) {
-            sources.sketch      = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I8, flash_head_sketch_group_size(shape.rank), flash_head_sketch_n_groups(shape.n_vocab));
-            sources.activations = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.rank, shape.n_embd);
-        }
+        const ggml_flash_head_shape of_op = {
+            shape.type, shape.centroid_type, shape.n_embd, shape.n_vocab, shape.n_cluster, (int64_t) pinned.size(), shape.rank,
+            shape.grouped, shape.ordered,
+        };
+        weight_tensor = ggml_new_tensor_2d(ctx.get(), shape.type, shape.n_embd, shape.n_vocab);
+        sources       = ggml_flash_head_new_sources(ctx.get(), &of_op);
         buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
 
         std::vector<int32_t> places(cluster);
@@ -236,7 +228,7 @@ private:
         set(sources.offsets,   offsets.data());
         set(sources.pinned,    pinned.data());
         set(sources.sketch,    sketch.data());
-        set(sources.activations, activations.data());
+        set(sources.projection, activations.data());
         if (sources.ordered) {
             const size_t row_size = weight_tensor->nb[1];
             for (int64_t pos = 0; pos < shape.n_vocab; pos++) {

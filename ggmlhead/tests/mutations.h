@@ -2,6 +2,8 @@
 
 // Damage to files, for tests that read anything. The same seed makes the same damage on every machine.
 
+#include "../core/flash-head-random.h"
+
 #include <algorithm>
 #include <stdint.h>
 #include <string.h>
@@ -12,13 +14,7 @@ struct mutations {
 
     explicit mutations(uint64_t seed) : state(seed) {}
 
-    // the next of a fixed sequence (SplitMix64, Steele et al. 2014)
-    uint64_t next() {
-        uint64_t z = (state += 0x9e3779b97f4a7c15);
-        z = (z ^ (z >> 30))*0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27))*0x94d049bb133111eb;
-        return z ^ (z >> 31);
-    }
+    uint64_t next() { return flash_head_random(&state); }
 
     // 0 .. n - 1
     size_t below(size_t n) { return (size_t) (next() % n); }

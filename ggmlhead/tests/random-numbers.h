@@ -1,19 +1,14 @@
 #pragma once
 
-// The same random numbers on every machine: splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators,
-// 2014).
+// The same random numbers on every machine.
 
-#include <cstdint>
+#include "../core/flash-head-random.h"
 
 struct random_numbers {
     uint64_t state;
 
-    uint64_t next() {
-        uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-        z = (z ^ (z >> 30))*0xbf58476d1ce4e5b9ull;
-        z = (z ^ (z >> 27))*0x94d049bb133111ebull;
-        return z ^ (z >> 31);
-    }
+    uint64_t next() { return flash_head_random(&state); }
+
     // about normal: a sum of uniform numbers
     float normal() {
         float sum = 0.0f;

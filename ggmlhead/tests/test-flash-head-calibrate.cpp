@@ -26,7 +26,7 @@ static outcome calibrate(const head & h, const fhc_matrix & hidden, int64_t fit,
         falls = falls || fraction < last || fraction > 1.0 + 1e-9;
         last  = fraction;
     };
-    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(fhc_pool_new(n_threads), fhc_pool_free);
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads), flash_head_pool_free);
     out.ok = fhc_calibrate(h.weight, h.cluster, h.n_clusters, hidden, params, pool.get(), &out.result, &out.error);
     check(!out.ok || (!falls && last > 0.999), "progress went back or ended at %f", last);
     return out;
@@ -38,7 +38,7 @@ static void check_records(const head & h, const fhc_matrix & hidden, const outco
     if (!check(out.ok, "%s: %s", what, out.error.c_str())) {
         return;
     }
-    const fhc_tensor_info & info = h.weight.info;
+    const flash_head_tensor_info & info = h.weight.info;
     const int64_t V = info.n_rows, d = info.n_cols, n_best = std::min<int64_t>(40, V);
     if (!check((int64_t) out.result.records.size() == hidden.n_rows*n_best*2, "%s: %zu numbers", what, out.result.records.size())) {
         return;

@@ -37,31 +37,31 @@ static std::vector<float> make_rows(int64_t n, int64_t d, int64_t n_topics, floa
     return rows;
 }
 
-static void set_rows(fhc_rows * rows, const std::vector<float> & x, int64_t d, enum ggml_type type = fhc_matmul_best_type()) {
+static void set_rows(flash_head_unit_rows * rows, const std::vector<float> & x, int64_t d, enum ggml_type type = flash_head_matmul_best_type()) {
     const int64_t n = x.size()/d;
-    fhc_rows_init(rows, type, n, d);
+    flash_head_unit_rows_init(rows, type, n, d);
     std::vector<float> tmp(rows->n_stride);
     for (int64_t i = 0; i < n; i++) {
-        GGML_ASSERT(fhc_rows_set(rows, i, &x[i*d], tmp.data()));
+        GGML_ASSERT(flash_head_unit_rows_set(rows, i, &x[i*d], tmp.data()));
     }
 }
 
 struct outcome {
     bool        ok;
-    fhc_result  result;
+    flash_head_cluster_result  result;
     std::string error;
 };
 
-static outcome cluster(const fhc_rows & rows, const fhc_params & params, int n_threads = 2) {
+static outcome cluster(const flash_head_unit_rows & rows, const flash_head_cluster_params & params, int n_threads = 2) {
     outcome out;
-    fhc_pool * pool = fhc_pool_new(n_threads);
-    out.ok = fhc_cluster(&rows, &params, pool, &out.result, &out.error);
-    fhc_pool_free(pool);
+    flash_head_pool * pool = flash_head_pool_new(n_threads);
+    out.ok = flash_head_cluster_rows(&rows, &params, pool, &out.result, &out.error);
+    flash_head_pool_free(pool);
     return out;
 }
 
 // Whether sizes differ by one at most, no cluster is empty and there are ceil(rows/m) of them.
-static bool balanced(const fhc_result & r, int64_t n_rows, int64_t m) {
+static bool balanced(const flash_head_cluster_result & r, int64_t n_rows, int64_t m) {
     const int64_t n_clusters = (n_rows + m - 1)/m;
     if (r.n_clusters != n_clusters || (int64_t) r.cluster.size() != n_rows) {
         return false;
@@ -77,7 +77,7 @@ static bool balanced(const fhc_result & r, int64_t n_rows, int64_t m) {
     return *range.first >= 1 && *range.second - *range.first <= 1;
 }
 
-static double random_objective(const fhc_rows & rows, int64_t n_clusters) {
+static double random_objective(const flash_head_unit_rows & rows, int64_t n_clusters) {
     random_numbers random = { 99 };
     std::vector<uint32_t> any(rows.n_rows);
     for (size_t i = 0; i < any.size(); i++) {
@@ -86,9 +86,9 @@ static double random_objective(const fhc_rows & rows, int64_t n_clusters) {
     for (size_t i = any.size() - 1; i > 0; i--) {
         std::swap(any[i], any[random.next() % (i + 1)]);
     }
-    fhc_pool * pool = fhc_pool_new(2);
-    const double objective = fhc_objective(&rows, any, n_clusters, pool);
-    fhc_pool_free(pool);
+    flash_head_pool * pool = flash_head_pool_new(2);
+    const double objective = flash_head_objective(&rows, any, n_clusters, pool);
+    flash_head_pool_free(pool);
     return objective;
 }
 
@@ -96,21 +96,21 @@ static void test_matmul() {
     printf("matmul: F16 and BF16 against plain sums\n");
     const int64_t d = 96, n_a = 48, n_b = 7;
     for (enum ggml_type type : { GGML_TYPE_F16, GGML_TYPE_BF16 }) {
-        fhc_rows a, b;
+        flash_head_unit_rows a, b;
         set_rows(&a, make_rows(n_a, d, 5, 1.0f, 1), d, type);
         set_rows(&b, make_rows(n_b, d, 5, 1.0f, 2), d, type);
         std::vector<float> x(d), y(d);
-        fhc_buffer buffer;
+        flash_head_aligned_buffer buffer;
         buffer.resize(n_a*n_b*sizeof(float));
         float * out = (float *) buffer.data;
-        fhc_matmul * mm = fhc_matmul_new();
-        check(fhc_matmul_run(mm, type, d, a.row(0), n_a, b.row(0), n_b, out), "product runs");
-        fhc_matmul_free(mm);
+        flash_head_matmul * mm = flash_head_matmul_new();
+        check(flash_head_matmul_run(mm, type, d, a.row(0), n_a, b.row(0), n_b, out), "product runs");
+        flash_head_matmul_free(mm);
         double worst = 0.0;
         for (int64_t j = 0; j < n_b; j++) {
-            fhc_rows_get(&b, j, y.data());
+            flash_head_unit_rows_get(&b, j, y.data());
             for (int64_t i = 0; i < n_a; i++) {
-                fhc_rows_get(&a, i, x.data());
+                flash_head_unit_rows_get(&a, i, x.data());
                 double sum = 0.0;
                 for (int64_t k = 0; k < d; k++) {
                     sum += (double) x[k]*y[k];
@@ -129,9 +129,9 @@ static void test_sizes() {
     };
     for (const auto & c : cases) {
         for (int64_t n_candidates : { 0, 16 }) {
-            fhc_rows rows;
+            flash_head_unit_rows rows;
             set_rows(&rows, make_rows(c.n, c.d, std::min<int64_t>(c.n, 50), 1.0f, 3), c.d);
-            fhc_params params;
+            flash_head_cluster_params params;
             params.cluster_size = c.m;
             params.iterations   = 3;
             params.n_candidates = n_candidates;
@@ -140,10 +140,10 @@ static void test_sizes() {
             check(std::isfinite(out.result.objective), "%lld rows of %lld: objective", (long long) c.n, (long long) c.d);
         }
     }
-    fhc_rows few;
+    flash_head_unit_rows few;
     set_rows(&few, make_rows(16, 32, 4, 1.0f, 3), 32);
-    check(!cluster(few, fhc_params()).ok, "16 rows made two clusters of 16");
-    fhc_params none;
+    check(!cluster(few, flash_head_cluster_params()).ok, "16 rows made two clusters of 16");
+    flash_head_cluster_params none;
     none.cluster_size = 0;
     check(!cluster(few, none).ok, "a cluster size of 0 was taken");
 }
@@ -152,10 +152,10 @@ static void test_threads() {
     printf("threads: 1, 2 and 3 give the same clusters, another seed gives others\n");
     std::vector<float> x = make_rows(6000, 72, 400, 1.0f, 4);
     std::fill(x.begin(), x.begin() + 72*100, 0.0f);    // some equal rows too
-    fhc_rows rows;
+    flash_head_unit_rows rows;
     set_rows(&rows, x, 72);
     for (int64_t n_candidates : { 375, 64 }) {
-        fhc_params params;
+        flash_head_cluster_params params;
         params.iterations   = 4;
         params.n_candidates = n_candidates;
         const outcome one = cluster(rows, params, 1);
@@ -172,14 +172,14 @@ static void test_threads() {
 static void test_objective() {
     printf("objective: falls, ends far below random clusters, is what it is said to be, limited search comes close to the full one\n");
     const int64_t n = 12800, d = 64, n_clusters = n/16;
-    fhc_rows rows;
+    flash_head_unit_rows rows;
     set_rows(&rows, make_rows(n, d, 900, 0.8f, 5), d);
-    fhc_params params;
+    flash_head_cluster_params params;
     params.n_candidates = n_clusters;
     params.start        = 0;
     double last  = 0.0;
     bool   falls = false;
-    params.progress = [&](const fhc_progress & p) {
+    params.progress = [&](const flash_head_cluster_progress & p) {
         falls = falls || p.fraction < last || p.fraction > 1.0;
         last  = p.fraction;
     };
@@ -195,14 +195,14 @@ static void test_objective() {
     std::vector<double> mean(n_clusters*d, 0.0);
     std::vector<float>  x(rows.n_stride);
     for (int64_t i = 0; i < n; i++) {
-        fhc_rows_get(&rows, i, x.data());
+        flash_head_unit_rows_get(&rows, i, x.data());
         for (int64_t k = 0; k < d; k++) {
             mean[full.result.cluster[i]*d + k] += x[k];
         }
     }
     double total = 0.0;
     for (int64_t i = 0; i < n; i++) {
-        fhc_rows_get(&rows, i, x.data());
+        flash_head_unit_rows_get(&rows, i, x.data());
         double dot = 0.0, length = 0.0;
         for (int64_t k = 0; k < d; k++) {
             const double m = mean[full.result.cluster[i]*d + k];
@@ -224,9 +224,9 @@ static void test_objective() {
 static void test_planted() {
     printf("planted: clusters that are there are found\n");
     const int64_t n_clusters = 200, n = 16*n_clusters, d = 64;
-    fhc_rows rows;
+    flash_head_unit_rows rows;
     set_rows(&rows, make_rows(n, d, n_clusters, 0.3f, 6), d);    // row i belongs to i % n_clusters
-    const outcome out = cluster(rows, fhc_params());
+    const outcome out = cluster(rows, flash_head_cluster_params());
     int64_t together = 0, pairs = 0;
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = i + n_clusters; j < n; j += n_clusters) {
@@ -241,18 +241,18 @@ static void test_planted() {
 static void test_degenerate() {
     printf("degenerate: zero rows, equal rows, nearly equal rows, NaN and infinity\n");
     const int64_t d = 48;
-    fhc_params params;
+    flash_head_cluster_params params;
     params.iterations = 4;
 
     std::vector<float> x(2000*d, 0.0f);
-    fhc_rows zeros;
+    flash_head_unit_rows zeros;
     set_rows(&zeros, x, d);
     check(balanced(cluster(zeros, params).result, 2000, 16), "zero rows only: not balanced");
 
     // 100 zero rows among others: 6 clusters of nothing else
     x = make_rows(2000, d, 100, 1.0f, 7);
     std::fill(x.begin(), x.begin() + 100*d, 0.0f);
-    fhc_rows some;
+    flash_head_unit_rows some;
     set_rows(&some, x, d);
     check(balanced(cluster(some, params).result, 2000, 16), "some zero rows: not balanced");
 
@@ -262,7 +262,7 @@ static void test_degenerate() {
         x.resize(3000*d);
         std::copy_n(&base[i % 60*d], d, &x[i*d]);
     }
-    fhc_rows equal;
+    flash_head_unit_rows equal;
     set_rows(&equal, x, d);
     outcome out = cluster(equal, params);
     check(balanced(out.result, 3000, 16), "equal rows: not balanced");
@@ -279,24 +279,24 @@ static void test_degenerate() {
     for (float & v : x) {
         v += 1e-4f*random.normal();
     }
-    fhc_rows nearly;
+    flash_head_unit_rows nearly;
     set_rows(&nearly, x, d);
     params.n_candidates = 32;
     out = cluster(nearly, params);
     check(balanced(out.result, 3000, 16), "nearly equal rows: not balanced");
     check(out.result.objective < 0.5*random_objective(nearly, out.result.n_clusters), "nearly equal rows: objective %f", out.result.objective);
 
-    fhc_rows one;
-    fhc_rows_init(&one, GGML_TYPE_F16, 1, d);
+    flash_head_unit_rows one;
+    flash_head_unit_rows_init(&one, GGML_TYPE_F16, 1, d);
     std::vector<float> row(d, 1.0f), tmp(one.n_stride);
     for (float bad : { NAN, INFINITY, -INFINITY }) {
         row[d - 1] = bad;
-        check(!fhc_rows_set(&one, 0, row.data(), tmp.data()), "%f was taken", bad);
+        check(!flash_head_unit_rows_set(&one, 0, row.data(), tmp.data()), "%f was taken", bad);
     }
     for (float scale : { 1e-44f, 1e-30f, 1e30f, 3e38f }) {
         std::fill(row.begin(), row.end(), scale);
-        check(fhc_rows_set(&one, 0, row.data(), tmp.data()), "%g was refused", scale);
-        fhc_rows_get(&one, 0, tmp.data());
+        check(flash_head_unit_rows_set(&one, 0, row.data(), tmp.data()), "%g was refused", scale);
+        flash_head_unit_rows_get(&one, 0, tmp.data());
         check(std::fabs(tmp[0] - 1.0/std::sqrt((double) d)) < 1e-3, "%g: scaled to %f", scale, tmp[0]);
     }
 }
@@ -329,22 +329,22 @@ static void test_files() {
     const int64_t n = 500, d = 256;
     const std::string path = temporary_path(".gguf").string();
     const std::vector<float> x = make_rows(n, d, 40, 1.0f, 10);
-    fhc_rows want;
+    flash_head_unit_rows want;
     set_rows(&want, x, d, GGML_TYPE_F16);
 
-    fhc_pool * pool = fhc_pool_new(2);
-    fhc_tensor_info info;
+    flash_head_pool * pool = flash_head_pool_new(2);
+    flash_head_tensor_info info;
     std::string error;
     for (enum ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0 }) {
         write_model(path, type, x, d, n);
-        fhc_rows got;
-        const bool ok = fhc_tensor_find(path.c_str(), "w", &info, &error) && fhc_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
+        flash_head_unit_rows got;
+        const bool ok = flash_head_tensor_find(path.c_str(), "w", &info, &error) && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
         check(ok, "%s: %s", ggml_type_name(type), error.c_str());
         double cosine = 0.0;
         std::vector<float> a(d), b(d);
         for (int64_t i = 0; ok && i < n; i++) {
-            fhc_rows_get(&want, i, a.data());
-            fhc_rows_get(&got,  i, b.data());
+            flash_head_unit_rows_get(&want, i, a.data());
+            flash_head_unit_rows_get(&got,  i, b.data());
             for (int64_t k = 0; k < d; k++) {
                 cosine += a[k]*b[k];
             }
@@ -352,28 +352,28 @@ static void test_files() {
         check(cosine/n > 0.99, "%s: mean cosine with the rows written %f", ggml_type_name(type), cosine/n);
     }
 
-    check(!fhc_tensor_find(path.c_str(), "other", &info, &error) && error.find("other") != std::string::npos, "missing tensor: %s", error.c_str());
+    check(!flash_head_tensor_find(path.c_str(), "other", &info, &error) && error.find("other") != std::string::npos, "missing tensor: %s", error.c_str());
     std::filesystem::resize_file(path, std::filesystem::file_size(path) - 100);
-    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a file that was cut short is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a file that was cut short is taken");
     std::ofstream(path, std::ios::trunc) << "no model";
-    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a text file is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a text file is taken");
     write_model(path, GGML_TYPE_F32, x, d, 0);
-    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a vector is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a vector is taken");
     write_model(path, GGML_TYPE_F32, x, 0, n);
-    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "rows of no columns are taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "rows of no columns are taken");
 
     for (float bad : { NAN, INFINITY }) {
         std::vector<float> y = x;
         y[123*d + 5] = bad;
         y[400*d]     = bad;
         write_model(path, GGML_TYPE_F32, y, d, n);
-        fhc_rows got;
-        const bool ok = fhc_tensor_find(path.c_str(), "w", &info, &error) && fhc_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
+        flash_head_unit_rows got;
+        const bool ok = flash_head_tensor_find(path.c_str(), "w", &info, &error) && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &got, &error);
         check(!ok && error.find("row 123") != std::string::npos && error.find("tensor w") != std::string::npos, "%f: %s", bad, error.c_str());
     }
-    fhc_pool_free(pool);
+    flash_head_pool_free(pool);
     std::filesystem::remove(path);
-    check(!fhc_tensor_find(path.c_str(), "w", &info, &error), "a file that is not there is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a file that is not there is taken");
 }
 
 int main() {

@@ -141,17 +141,17 @@ static void read_map(const gguf_context * gguf, const ggml_tensor * weight) {
     }
 }
 
-static void cluster_rows(const std::string & path, const char * name, fhc_pool * pool) {
-    fhc_tensor_info info;
-    fhc_rows        rows;
+static void cluster_rows(const std::string & path, const char * name, flash_head_pool * pool) {
+    flash_head_tensor_info info;
+    flash_head_unit_rows        rows;
     std::string     error;
-    const bool ok = fhc_tensor_find(path.c_str(), name, &info, &error) && fhc_tensor_read(&info, GGML_TYPE_F16, pool, &rows, &error);
+    const bool ok = flash_head_tensor_find(path.c_str(), name, &info, &error) && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &rows, &error);
     check(ok || !error.empty(), "the clustering tool gives no reason");
     n_clustered += ok;
 }
 
 // Reads the file at path, whatever it is.
-static void read_all(const std::string & path, fhc_pool * pool) {
+static void read_all(const std::string & path, flash_head_pool * pool) {
     const int fd = open(path.c_str(), O_RDONLY); // a host has the file open while it loads
     ggml_context * meta = nullptr;
     gguf_context_ptr gguf(gguf_init_from_file(path.c_str(), { /*.no_alloc =*/ true, /*.ctx =*/ &meta }));
@@ -183,7 +183,7 @@ int main(int argc, char ** argv) {
         sound_file(path, GGML_TYPE_Q8_0, "token_embd.weight", 8, true),
         sound_file(path, GGML_TYPE_F32,  "output.weight",     0, false),
     };
-    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(fhc_pool_new(1), fhc_pool_free);
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(1), flash_head_pool_free);
     for (const std::string & seed : seeds) {
         write_file(path, seed);
         read_all(path, pool.get());

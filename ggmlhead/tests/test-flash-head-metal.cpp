@@ -142,14 +142,13 @@ static void test_types() {
             continue;
         }
         ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
-        auto list = [&](int64_t n) { return ggml_new_tensor_1d(ctx.get(), GGML_TYPE_I32, n); };
-        ggml_flash_head_sources sources = {};
-        sources.centroids = ggml_new_tensor_2d(ctx.get(), type, 512, 20);
-        sources.places    = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, 320, 2);
-        sources.tokens    = list(320);
-        sources.offsets   = list(21);
+        ggml_flash_head_shape shape = {};
+        shape.weight_type = shape.centroid_type = type;
+        shape.n_embd      = 512;
+        shape.n_vocab     = 320;
+        shape.n_cluster   = 20;
         const ggml_flash_head_params params = params_of(20);
-        ggml_tensor * op = ggml_flash_head(ctx.get(), ggml_new_tensor_2d(ctx.get(), type, 512, 320), ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, 512, 1), &sources, &params);
+        ggml_tensor * op = ggml_flash_head_new_probe(ctx.get(), &shape, &params);
         if (!ggml_backend_supports_op(metal, op)) {
             check(metal_kernels().count(std::string("kernel_flash_head_finish_") + traits->type_name) == 0, "%s has kernels, but is refused", traits->type_name);
             continue;

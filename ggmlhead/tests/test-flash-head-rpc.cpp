@@ -78,7 +78,7 @@ static void test_hostile_nodes() {
         { "a copy of another size", [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 1); } },
         { "half a sketch",        [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = nullptr; } },
         { "a small sketch",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = f.other(GGML_TYPE_I8, 16, 25); } },
-        { "a rank of 1024",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS] = f.other(GGML_TYPE_F32, 1024, 64); } },
+        { "a rank of 1024",       [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PROJECTION] = f.other(GGML_TYPE_F32, 1024, 64); } },
         { "activations apart",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
         { "a weight with gaps",   [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->nb[1] *= 2; } },
     };
@@ -87,7 +87,7 @@ static void test_hostile_nodes() {
         c.spoil(f);
         check(!flash_head_rpc_accepts(cpu, f.node), "%s is accepted", c.what);
     }
-    for (int s = GGML_FLASH_HEAD_SRC_WEIGHT; s <= GGML_FLASH_HEAD_SRC_ACTIVATIONS; s++) {
+    for (int s = GGML_FLASH_HEAD_SRC_WEIGHT; s <= GGML_FLASH_HEAD_SRC_PROJECTION; s++) {
         node_fixture missing(sketched()), empty(sketched());
         if (s == GGML_FLASH_HEAD_SRC_ORDERED) {
             continue; // not there

@@ -64,7 +64,7 @@ static void test_no_threads(checker & check) {
     std::string error;
     if (setrlimit(RLIMIT_AS, &low) == 0) {
         try {
-            fhc_pool_free(fhc_pool_new(4096)); // whose stacks are 32 GB
+            flash_head_pool_free(flash_head_pool_new(4096)); // whose stacks are 32 GB
         } catch (const std::runtime_error & e) {
             error = e.what();
         }
@@ -80,11 +80,11 @@ static void test_no_threads(checker &) {}
 // what a task throws reaches the caller, whichever thread did the task, and the pool can be used on
 static void test_thrown(checker & check) {
     printf("threads: what a task throws reaches the caller\n");
-    fhc_pool * pool = fhc_pool_new(4);
+    flash_head_pool * pool = flash_head_pool_new(4);
     for (int bad = 0; bad < 64; bad++) {
         bool thrown = false;
         try {
-            fhc_pool_run(pool, 64, [&](int, int64_t task) {
+            flash_head_pool_run(pool, 64, [&](int, int64_t task) {
                 if (task == bad) {
                     throw std::runtime_error("task");
                 }
@@ -95,9 +95,9 @@ static void test_thrown(checker & check) {
         check(thrown, "what task %d throws is lost", bad);
     }
     std::atomic<int> n = {0};
-    fhc_pool_run(pool, 1000, [&](int, int64_t) { n++; });
+    flash_head_pool_run(pool, 1000, [&](int, int64_t) { n++; });
     check(n == 1000, "after an exception %d of 1000 tasks are done", n.load());
-    fhc_pool_free(pool);
+    flash_head_pool_free(pool);
 }
 
 static void test_thread_numbers(checker & check) {

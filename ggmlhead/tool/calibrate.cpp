@@ -71,7 +71,7 @@ struct reporter {
     }
 };
 
-static void print_start(const fhc_tensor_info & info, int64_t n_hidden, int n_threads) {
+static void print_start(const flash_head_tensor_info & info, int64_t n_hidden, int n_threads) {
     json_object line;
     flash_head_tool_add_tensor(&line, info);
     line.add("hidden",  n_hidden);
@@ -102,7 +102,7 @@ static std::vector<uint32_t> bits_of(const fhc_directions & directions) {
 }
 
 // Checks what needs nothing but the sizes of the files. Returns false and sets error.
-static bool check_sizes(const calibrate_args & args, const fhc_tensor_info & info, enum ggml_type centroid_type, int64_t n_hidden, std::string * error) {
+static bool check_sizes(const calibrate_args & args, const flash_head_tensor_info & info, enum ggml_type centroid_type, int64_t n_hidden, std::string * error) {
     if (centroid_type == GGML_TYPE_COUNT || info.n_cols % ggml_blck_size(centroid_type) != 0) {
         *error = "centroids of " + std::to_string(info.n_cols) + " columns cannot have type " + args.centroid_type;
         return false;
@@ -128,7 +128,7 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
     std::vector<uint32_t> cluster, sizes;
     int64_t               n_hidden  = 0;
     const int             n_threads = args.threads > 0 ? (int) args.threads : flash_head_processors();
-    if (!fhc_tensor_find(args.model.c_str(), args.tensor.c_str(), &weight.info, error)
+    if (!flash_head_tensor_find(args.model.c_str(), args.tensor.c_str(), &weight.info, error)
             || !flash_head_tool_count_rows(args.hidden, weight.info.n_cols, &n_hidden, error)
             || !check_sizes(args, weight.info, params.centroid_type, n_hidden, error)
             || !flash_head_tool_read_assignments(args.assignments, weight.info.n_rows, args.clusters, &cluster, &sizes, error)) {
@@ -136,7 +136,7 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
     }
     print_start(weight.info, n_hidden, n_threads);
 
-    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(fhc_pool_new(n_threads), fhc_pool_free);
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads), flash_head_pool_free);
     fhc_matrix_init(&hidden, n_hidden, weight.info.n_cols);
     fhc_calibration result;
     if (!flash_head_tool_read_floats(args.hidden, n_hidden, hidden.n_cols, hidden.row(0), hidden.n_stride, error)

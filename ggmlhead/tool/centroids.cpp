@@ -1,6 +1,9 @@
 #include "commands.h"
 
 #include "flags.h"
+#include "flash-head-build.h"
+#include "flash-head-row.h"
+#include "flash-head-stream.h"
 #include "input.h"
 #include "output.h"
 #include "rows.h"
@@ -10,6 +13,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <stdexcept>
 #include <vector>
 
 struct centroids_args {
@@ -39,56 +43,43 @@ static bool parse_args(int argc, char ** argv, centroids_args * args) {
     return true;
 }
 
-// Adds each row to its cluster's sum [n_cols]. A cluster's rows are added in ascending order, as flash_head_build_centroids
-// does when a model loads, so the floats are the same.
-static bool add_rows(const fhc_tensor_info & info, const std::vector<uint32_t> & cluster, std::vector<float> * sums, std::string * error) {
-    const size_t  row_size = ggml_row_size(info.type, info.n_cols);
-    const int64_t n_block  = std::max<int64_t>(1, (1 << 20)/(int64_t) row_size);    // rows a read: 1 MiB
-    const auto    to_float = info.type == GGML_TYPE_F32 ? nullptr : ggml_get_type_traits(info.type)->to_float;
-
-    std::ifstream        file(info.path, std::ios::binary);
-    std::vector<uint8_t> raw(n_block*row_size);
-    std::vector<float>   row(info.n_cols);
-    file.seekg((std::streamoff) info.offset);
-    for (int64_t begin = 0; begin < info.n_rows; begin += n_block) {
-        const int64_t end = std::min(begin + n_block, info.n_rows);
-        if (!file.read((char *) raw.data(), (std::streamsize) ((end - begin)*row_size))) {
-            *error = "cannot read tensor " + info.name + " from " + info.path;
-            return false;
+// The rows of a tensor in a file, for flash_head_stream. Throws on a read error, and on a NaN or an infinity.
+static flash_head_fetch rows_of(const flash_head_tensor_info & info, std::ifstream & file) {
+    file.open(info.path, std::ios::binary);
+    return [&info, &file](int64_t first, int64_t n, void * out) {
+        const size_t row_size = ggml_row_size(info.type, info.n_cols);
+        file.seekg((std::streamoff) (info.offset + first*row_size));
+        if (!file.read((char *) out, (std::streamsize) (n*row_size))) {
+            throw std::runtime_error("cannot read tensor " + info.name + " from " + info.path);
         }
-        for (int64_t i = begin; i < end; i++) {
-            const uint8_t * src = raw.data() + (i - begin)*row_size;
-            if (to_float) {
-                to_float(src, row.data(), info.n_cols);
-            } else {
-                memcpy(row.data(), src, row_size);
-            }
-            float * sum = sums->data() + (size_t) cluster[i]*info.n_cols;
-            for (int64_t k = 0; k < info.n_cols; k++) {
-                sum[k] += row[k];
+        std::vector<float> row(info.n_cols);
+        for (int64_t i = 0; i < n; i++) {
+            flash_head_to_float(info.type, (const char *) out + i*row_size, row.data(), info.n_cols);
+            if (!std::all_of(row.begin(), row.end(), [](float x) { return std::isfinite(x); })) {
+                throw std::runtime_error("tensor " + info.name + " has a NaN or infinite weight in row " + std::to_string(first + i));
             }
         }
-    }
-    return true;
+    };
 }
 
-// The means as the bits of floats, column by column: [n_cols][K].
-static bool means(
-        const fhc_tensor_info & info, const std::vector<uint32_t> & sizes, const std::vector<float> & sums,
-        std::vector<uint32_t> * out, std::string * error) {
-    out->resize(sums.size());
-    for (size_t c = 0; c < sizes.size(); c++) {
-        const float scale = 1.0f/sizes[c];
+// The means of the clusters' rows, as the runtime makes them, as the bits of floats, column by column: [n_cols][K].
+static std::vector<uint32_t> means(const flash_head_tensor_info & info, const std::vector<uint32_t> & cluster, int64_t n_clusters) {
+    flash_head_map map;
+    map.n_cluster = n_clusters;
+    map.cluster.assign(cluster.begin(), cluster.end());
+    flash_head_map_sort(map);
+
+    std::ifstream      file;
+    std::vector<float> rows(n_clusters*info.n_cols);
+    flash_head_stream(map, rows_of(info, file), info.type, info.n_cols, GGML_TYPE_F32, rows.data(), nullptr, flash_head_build_threads());
+
+    std::vector<uint32_t> out(rows.size());
+    for (int64_t c = 0; c < n_clusters; c++) {
         for (int64_t k = 0; k < info.n_cols; k++) {
-            const float value = sums[c*info.n_cols + k]*scale;
-            if (!std::isfinite(value)) {
-                *error = "tensor " + info.name + " has a NaN or infinite weight in a row of cluster " + std::to_string(c);
-                return false;
-            }
-            memcpy(out->data() + k*sizes.size() + c, &value, sizeof(value));
+            memcpy(&out[k*n_clusters + c], &rows[c*info.n_cols + k], sizeof(float));
         }
     }
-    return true;
+    return out;
 }
 
 int flash_head_tool_centroids(int argc, char ** argv) {
@@ -98,19 +89,19 @@ int flash_head_tool_centroids(int argc, char ** argv) {
     }
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
 
-    std::string           error;
-    fhc_tensor_info       info;
-    std::vector<uint32_t> cluster, sizes, out;
-    std::vector<float>    sums;
-    bool ok = fhc_tensor_find(args.model.c_str(), args.tensor.c_str(), &info, &error);
-    ok = ok && flash_head_tool_read_assignments(args.assignments, info.n_rows, args.clusters, &cluster, &sizes, &error);
+    std::string            error;
+    flash_head_tensor_info info;
+    std::vector<uint32_t> cluster, sizes;
+    bool ok = flash_head_tensor_find(args.model.c_str(), args.tensor.c_str(), &info, &error)
+           && flash_head_tool_read_assignments(args.assignments, info.n_rows, args.clusters, &cluster, &sizes, &error);
     if (ok) {
-        sums.resize(sizes.size()*info.n_cols);
+        try {
+            ok = flash_head_tool_write(args.out, means(info, cluster, args.clusters), &error);
+        } catch (const std::runtime_error & e) {
+            error = e.what();
+            ok    = false;
+        }
     }
-    ok = ok && add_rows(info, cluster, &sums, &error);
-    ok = ok && means(info, sizes, sums, &out, &error);
-    sums = {};
-    ok = ok && flash_head_tool_write(args.out, out, &error);
     if (!ok) {
         fprintf(stderr, "error: %s\n", error.c_str());
         return 1;

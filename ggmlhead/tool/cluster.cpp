@@ -47,7 +47,7 @@ static bool parse_args(int argc, char ** argv, cluster_args * args) {
 struct reporter {
     flash_head_tool_clock clock;
 
-    void operator()(const fhc_progress & p) {
+    void operator()(const flash_head_cluster_progress & p) {
         json_object line;
         if (!clock.due(p.stage, p.iteration, &line)) {
             return;
@@ -63,7 +63,7 @@ struct reporter {
     }
 };
 
-static void print_start(const fhc_tensor_info & info, int64_t n_clusters, int n_threads) {
+static void print_start(const flash_head_tensor_info & info, int64_t n_clusters, int n_threads) {
     json_object line;
     flash_head_tool_add_tensor(&line, info);
     line.add("clusters", n_clusters);
@@ -71,7 +71,7 @@ static void print_start(const fhc_tensor_info & info, int64_t n_clusters, int n_
     json_print(line);
 }
 
-static void print_done(const fhc_result & result, double seconds) {
+static void print_done(const flash_head_cluster_result & result, double seconds) {
     json_object line;
     line.add("event",     "done");
     line.add("clusters",  result.n_clusters);
@@ -93,36 +93,36 @@ int flash_head_tool_cluster(int argc, char ** argv) {
     reporter  report;
 
     std::string     error;
-    fhc_tensor_info info;
-    bool ok = fhc_tensor_find(args.model.c_str(), args.tensor.c_str(), &info, &error);
+    flash_head_tensor_info info;
+    bool ok = flash_head_tensor_find(args.model.c_str(), args.tensor.c_str(), &info, &error);
     if (ok) {
         print_start(info, (info.n_rows + args.cluster_size - 1)/args.cluster_size, n_threads);
 
         const double read_share = 0.08;    // of the time, about
-        fhc_progress reading;
+        flash_head_cluster_progress reading;
         reading.stage      = "read";
         reading.iterations = (int) args.iterations;
 
-        fhc_params params;
+        flash_head_cluster_params params;
         params.cluster_size = (int) args.cluster_size;
         params.iterations   = (int) args.iterations;
         params.seed         = (uint32_t) args.seed;
         params.n_candidates = args.candidates;
-        params.progress     = [&](fhc_progress p) {
+        params.progress     = [&](flash_head_cluster_progress p) {
             p.fraction = read_share + (1.0 - read_share)*p.fraction;
             report(p);
         };
 
-        std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(fhc_pool_new(n_threads), fhc_pool_free);
-        fhc_pool_set_tick(pool.get(), [&](double part) {
+        std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads), flash_head_pool_free);
+        flash_head_pool_set_tick(pool.get(), [&](double part) {
             reading.fraction = read_share*part;
             report(reading);
         });
-        fhc_rows   rows;
-        fhc_result result;
-        ok = fhc_tensor_read(&info, fhc_matmul_best_type(), pool.get(), &rows, &error);
-        fhc_pool_set_tick(pool.get(), nullptr);
-        ok = ok && fhc_cluster(&rows, &params, pool.get(), &result, &error);
+        flash_head_unit_rows   rows;
+        flash_head_cluster_result result;
+        ok = flash_head_tensor_read(&info, flash_head_matmul_best_type(), pool.get(), &rows, &error);
+        flash_head_pool_set_tick(pool.get(), nullptr);
+        ok = ok && flash_head_cluster_rows(&rows, &params, pool.get(), &result, &error);
         ok = ok && flash_head_tool_write(args.out, result.cluster, &error);
         if (ok) {
             print_done(result, report.clock.seconds());

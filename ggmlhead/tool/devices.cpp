@@ -3,6 +3,7 @@
 #include "flags.h"
 #include "flash-head-sketch.h"
 #include "ggml-backend.h"
+#include "ggml-cpp.h"
 #include "ggml-flash-head.h"
 #include "json.h"
 
@@ -40,33 +41,22 @@ static bool is_weight_type(enum ggml_type type) {
 
 // Whether a device says that it can run the operation on one row of activations; nothing is allocated.
 static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const head_shape & shape) {
-    struct ggml_init_params init = { 16*ggml_tensor_overhead(), nullptr, /*no_alloc =*/ true };
-    struct ggml_context * ctx = ggml_init(init);
+    ggml_flash_head_shape of_op = {};
+    of_op.weight_type   = type;
+    of_op.centroid_type = type_named(shape.centroid_type);
+    of_op.n_embd        = shape.n_embd;
+    of_op.n_vocab       = shape.n_vocab;
+    of_op.n_cluster     = shape.n_clusters;
+    of_op.n_pinned      = shape.n_pinned;
+    of_op.rank          = (int32_t) shape.rank;
 
-    struct ggml_flash_head_sources sources = {};
-    sources.centroids = ggml_new_tensor_2d(ctx, type_named(shape.centroid_type), shape.n_embd, shape.n_clusters);
-    sources.places    = ggml_new_tensor_2d(ctx, GGML_TYPE_I32, shape.n_vocab, 2);
-    sources.tokens    = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, shape.n_vocab);
-    sources.offsets   = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, shape.n_clusters + 1);
-    if (shape.n_pinned > 0) {
-        sources.pinned = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, shape.n_pinned);
-    }
-    if (shape.rank > 0) {
-        sources.sketch = ggml_new_tensor_2d(ctx, GGML_TYPE_I8,
-                flash_head_sketch_group_size(shape.rank), flash_head_sketch_n_groups(shape.n_vocab));
-        sources.activations = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, shape.rank, shape.n_embd);
-    }
-
-    struct ggml_flash_head_params params = {};
+    ggml_flash_head_params params = {};
     params.n_probe     = 1;
     params.mode        = GGML_FLASH_HEAD_TOP;
     params.temperature = 1.0f;
 
-    struct ggml_tensor * weight = ggml_new_tensor_2d(ctx, type,          shape.n_embd, shape.n_vocab);
-    struct ggml_tensor * x      = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, shape.n_embd, 1);
-    const bool yes = ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx, weight, x, &sources, &params));
-    ggml_free(ctx);
-    return yes;
+    ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
+    return ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(ctx.get(), &of_op, &params));
 }
 
 // JSON lists of the types of weights with which a device has the operation, and of those with which it has not.

@@ -1,6 +1,6 @@
 #include "progress.h"
 
-void flash_head_tool_add_tensor(json_object * line, const fhc_tensor_info & info) {
+void flash_head_tool_add_tensor(json_object * line, const flash_head_tensor_info & info) {
     line->add("event",   "start");
     line->add("tensor",  info.name.c_str());
     line->add("type",    ggml_type_name(info.type));

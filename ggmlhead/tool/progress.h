@@ -10,7 +10,7 @@
 // What a long command prints while it works: JSON, one event a line.
 
 // The tensor's keys of the event "start".
-void flash_head_tool_add_tensor(json_object * line, const fhc_tensor_info & info);
+void flash_head_tool_add_tensor(json_object * line, const flash_head_tensor_info & info);
 
 // The clock of the event "progress": every change is printed at once, else a line each half second.
 struct flash_head_tool_clock {

@@ -5,47 +5,35 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"sync/atomic"
-
-	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// RPC is a running server of ggml's RPC, which computes for llama-servers elsewhere, and a relay in front of it.
+// RPC is a running ggml-rpc-server, which computes for llama-servers elsewhere, behind a relay that counts bytes.
 type RPC struct {
+	server
 	Address string // of the relay, for --rpc
-
-	process *process.Process
+	target  string // address of the server
 	relay   net.Listener
-	server  string
-	log     string
 	bytes   atomic.Int64
 }
 
-// StartRPC runs the prefix's RPC server with args, with its log and everything it writes below dir and env added to its
-// environment. Call Stop when done.
+// StartRPC runs the prefix's RPC server with args and waits until it answers. Everything that it writes lies below dir.
+// env is added to its environment. Call Stop when done.
 func StartRPC(ctx context.Context, prefix Prefix, dir string, args []string, env ...string) (*RPC, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFolders(dir); err != nil {
-		return nil, err
-	}
-	r := &RPC{server: fmt.Sprintf("127.0.0.1:%d", port), log: filepath.Join(dir, "rpc-server.log")}
-	cmd := exec.Command(prefix.Lib("ggml-rpc-server"), append([]string{"--host", "127.0.0.1", "--port", fmt.Sprint(port), "--threads", "1"}, args...)...)
+	r := &RPC{target: fmt.Sprintf("127.0.0.1:%d", port)}
+	cmd := exec.Command(prefix.Lib("ggml-rpc-server"),
+		append([]string{"--host", "127.0.0.1", "--port", fmt.Sprint(port), "--threads", "1"}, args...)...)
 	cmd.Env = append(Environment(dir), env...)
-	if r.process, err = start(cmd, r.log); err != nil {
+	if r.server, err = serve(ctx, cmd, dir, "rpc-server.log", r.answers); err != nil {
 		return nil, err
-	}
-	if err := r.process.Await(ctx, startTimeout, r.answers); err != nil {
-		r.Stop()
-		return nil, fmt.Errorf("ggml-rpc-server: %w\n%s", err, r.Log())
 	}
 	if r.relay, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		r.Stop()
+		r.server.Stop()
 		return nil, err
 	}
 	r.Address = r.relay.Addr().String()
@@ -53,9 +41,9 @@ func StartRPC(ctx context.Context, prefix Prefix, dir string, args []string, env
 	return r, nil
 }
 
-// answers returns nil if the server takes connections.
+// answers returns nil if the server accepts connections.
 func (r *RPC) answers() error {
-	c, err := net.Dial("tcp", r.server)
+	c, err := net.Dial("tcp", r.target)
 	if err != nil {
 		return err
 	}
@@ -64,19 +52,11 @@ func (r *RPC) answers() error {
 
 // Stop ends the server and its relay.
 func (r *RPC) Stop() {
-	if r.relay != nil {
-		r.relay.Close()
-	}
-	r.process.Stop()
+	r.relay.Close()
+	r.server.Stop()
 }
 
-// Log is what the server has logged so far.
-func (r *RPC) Log() string {
-	b, _ := os.ReadFile(r.log)
-	return string(b)
-}
-
-// Bytes is how many went through the relay so far, both ways together.
+// Bytes returns how many bytes have passed the relay, in both directions together.
 func (r *RPC) Bytes() int64 { return r.bytes.Load() }
 
 // accept relays connections until the relay is closed.
@@ -86,7 +66,7 @@ func (r *RPC) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", r.server)
+		server, err := net.Dial("tcp", r.target)
 		if err != nil {
 			client.Close()
 			continue
@@ -96,10 +76,10 @@ func (r *RPC) accept() {
 	}
 }
 
-// pass copies and counts what one side says, and hangs up on the other when it ends.
+// pass copies and counts the bytes of one direction.
 func (r *RPC) pass(from, to net.Conn) {
 	defer to.Close()
-	_, _ = io.Copy(to, io.TeeReader(from, counter{&r.bytes})) // an end of the connection is no error here
+	_, _ = io.Copy(to, io.TeeReader(from, counter{&r.bytes})) // a closed connection is no error here
 }
 
 type counter struct{ n *atomic.Int64 }

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Runner is a llama-server that an Ollama has started.
+// Runner is a llama-server that Ollama has started.
 type Runner struct {
 	PID    int
-	Port   string            // of its own server, on this machine
-	Model  string            // path of the file it serves
-	Status map[string]string // what the kernel tells of it, e.g. "VmRSS": "123 kB"
+	Port   string            // loopback port that it listens on
+	Model  string            // path of its GGUF file
+	Status map[string]string // see Status
 }
 
-// Runners returns those that run now.
+// Runners returns the running llama-servers of this Ollama.
 func (o *Ollama) Runners() ([]Runner, error) { return Runners(o.PID()) }
 
-// Runners returns the llama-servers that the Ollama with this process number has started and that run now.
+// Runners returns the running llama-servers that the process ollama has started.
 func Runners(ollama int) ([]Runner, error) {
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -55,18 +55,18 @@ func Runners(ollama int) ([]Runner, error) {
 	return all, nil
 }
 
-// Status is what the kernel tells of a process: the fields of proc(5)'s status.
+// Status returns the fields of /proc/PID/status (proc(5)), e.g. "VmRSS": "123 kB".
 func Status(pid int) (map[string]string, error) {
 	return ReadFields(fmt.Sprintf("/proc/%d/status", pid))
 }
 
-// Processor is how much time of processors a process has taken so far.
+// Processor returns the CPU time that a process has used so far.
 func Processor(pid int) (time.Duration, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(content), ") ") // behind the name, in which anything may stand
+	_, rest, _ := strings.Cut(string(content), ") ") // skip the name, which may contain anything
 	fields := strings.Fields(rest)
 	const user, system = 14 - 3, 15 - 3 // numbers of proc(5), less those that are cut off
 	if len(fields) <= system {
@@ -83,13 +83,13 @@ func Processor(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / 100, nil
 }
 
-// MiB reads a field such as "1024 kB".
+// MiB parses a field such as "1024 kB".
 func MiB(field string) (float64, error) {
 	kib, err := strconv.ParseInt(strings.TrimSuffix(field, " kB"), 10, 64)
 	return float64(kib) / 1024, err
 }
 
-// ReadFields reads a file of lines such as "VmRSS: 123 kB".
+// ReadFields parses a file of lines such as "VmRSS: 123 kB".
 func ReadFields(path string) (map[string]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

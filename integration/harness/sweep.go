@@ -20,21 +20,23 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Sweep tries tiny models of all architectures (ggmlhead/tests/tiny-models.cpp) in both runtimes.
+// Sweep tries tiny models of all architectures (ggmlhead/tests/tiny-models.cpp) in the patched build and, with the
+// plug-in, in the stock one.
 type Sweep struct {
 	patched Prefix
 	dir     string
 	hosts   []sweepHost
 }
 
-// sweepHost is a runtime.
+// sweepHost is one of the runtimes.
 type sweepHost struct {
 	name    string
-	program string // tiny-tokens, which runs a model with the libraries beside it
+	program string // path of tiny-tokens, which loads the libraries beside it
 	env     []string
 }
 
-// NewSweep returns a sweep with the patched build and, unless stock is "", the stock one with the plug-in. Call Close when done.
+// NewSweep returns a sweep of the patched build and, unless stock is "", of the stock build with the plug-in. Call
+// Close when done.
 func NewSweep(patched, stock Prefix) (*Sweep, error) {
 	dir, err := os.MkdirTemp("", "fh-ollama-architectures-")
 	if err != nil {
@@ -51,14 +53,14 @@ func NewSweep(patched, stock Prefix) (*Sweep, error) {
 	return s, nil
 }
 
-// addPlugin lays a copy of tiny-tokens beside the stock libraries.
+// addPlugin adds the stock libraries, linked beside a copy of tiny-tokens, with the plug-in.
 func (s *Sweep) addPlugin(stock Prefix) error {
 	library, err := filepath.Abs(filepath.Join(string(s.patched), "lib", "flashhead", "libggml-flashhead.so"))
 	if err == nil {
 		_, err = os.Stat(library)
 	}
 	if err != nil {
-		return fmt.Errorf("the plug-in is not there: make plugin: %w", err)
+		return fmt.Errorf("the plug-in is missing, run make plugin: %w", err)
 	}
 	dir := filepath.Join(s.dir, "stock")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -66,7 +68,7 @@ func (s *Sweep) addPlugin(stock Prefix) error {
 	}
 	libraries, err := filepath.Glob(stock.Lib("lib*"))
 	if err != nil || len(libraries) == 0 {
-		return fmt.Errorf("there are no libraries in %s: make stock", stock)
+		return fmt.Errorf("%s has no libraries, run make stock", stock)
 	}
 	for _, path := range libraries {
 		if path, err = filepath.Abs(path); err == nil {
@@ -85,24 +87,24 @@ func (s *Sweep) addPlugin(stock Prefix) error {
 	return os.WriteFile(program, data, 0o755)
 }
 
-// Close removes what the sweep has made.
+// Close removes all temporary files.
 func (s *Sweep) Close() { os.RemoveAll(s.dir) }
 
-// Row is what is known of an architecture.
+// Row is the result for one architecture.
 type Row struct {
 	Arch  string
-	Cells map[string]Cell // by kind; empty if there is no tiny model
+	Cells map[string]Cell // by kind of model; empty if there is no tiny model
 }
 
-// Cell is what was found for one tiny model.
+// Cell is the result for one tiny model.
 type Cell struct {
-	Refused string            // why the tools say that it cannot be accelerated
-	Broken  string            // why a runtime does not even run it dense
-	Failed  string            // what went wrong that should not
-	Runs    map[string]string // by runtime: "" for active with the tokens of the dense head, else what it does
+	Refused string            // why the tools refuse to convert it
+	Broken  string            // why a runtime cannot run it dense
+	Failed  string            // any other error
+	Runs    map[string]string // by runtime: "" if FlashHead is active and gives the dense tokens, else what happens
 }
 
-// Run makes and tries tiny models of the architectures, or of all.
+// Run makes and tries tiny models of the given architectures, by default of all.
 func (s *Sweep) Run(ctx context.Context, architectures []string) ([]*Row, error) {
 	rows, err := s.models(ctx, architectures)
 	if err != nil {
@@ -125,10 +127,10 @@ func (s *Sweep) Run(ctx context.Context, architectures []string) ([]*Row, error)
 	return rows, ctx.Err()
 }
 
-// models writes tiny models, ARCHITECTURE-KIND.gguf, and returns a row for each architecture.
+// models writes tiny models as ARCHITECTURE-KIND.gguf and returns a row for each architecture.
 func (s *Sweep) models(ctx context.Context, architectures []string) ([]*Row, error) {
 	cmd := exec.CommandContext(ctx, s.patched.Lib("tiny-models"), append([]string{s.dir}, architectures...)...)
-	cmd.Env = append(os.Environ(), "GGML_NO_BACKTRACE=1") // models that cannot be made end their process
+	cmd.Env = append(os.Environ(), "GGML_NO_BACKTRACE=1") // a model that cannot be made aborts its process
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("tiny-models: %w", err)
@@ -150,7 +152,7 @@ func (s *Sweep) models(ctx context.Context, architectures []string) ([]*Row, err
 	return rows, nil
 }
 
-// try runs the model in file dense, converts it, and runs it with all clusters probed.
+// try runs a model dense, converts it, and runs it with all clusters probed.
 func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
 	dense := map[string]string{}
 	for _, h := range s.hosts {
@@ -184,7 +186,7 @@ func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
 			c.Failed = err.Error()
 		case !active:
 			c.Runs[h.name] = "dense: " + reason
-		case !strings.Contains(log, "tokens scored exactly"): // of the statistics: the graph had a product with the head
+		case !strings.Contains(log, "tokens scored exactly"): // in the statistics: the graph contained the head
 			c.Runs[h.name] = "active, but never asked"
 		case tokens != dense[h.name]:
 			c.Runs[h.name] = "active, other tokens"
@@ -195,7 +197,7 @@ func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
 	return c
 }
 
-// refusal is why the tools say that a file cannot be accelerated, "" if they do not.
+// refusal returns why the tools refuse to convert a file, "" if they accept it.
 func refusal(file string) (string, error) {
 	f, err := gguf.Open(file)
 	if err != nil {
@@ -211,16 +213,16 @@ func refusal(file string) (string, error) {
 	return "", nil
 }
 
-// convert returns the number of clusters.
+// convert converts a model and returns its number of clusters.
 func (s *Sweep) convert(ctx context.Context, in, out string) (uint32, error) {
 	o := convert.Defaults()
 	o.Input, o.Output, o.LibDir, o.Threads = in, out, s.patched.Lib(""), 1
-	o.ClusterSize = 8 // sixteen clusters of the 128 tokens that most tiny models have
+	o.ClusterSize = 8 // most tiny models have 128 tokens: 16 clusters
 	summary, err := convert.Convert(ctx, o, progress.New(io.Discard))
 	return summary.Parameters.Clusters, err
 }
 
-// tokens runs a model and returns what the program printed, and its log.
+// tokens runs a model and returns the generated tokens and the log.
 func (h sweepHost) tokens(ctx context.Context, model string, env ...string) (tokens, log string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -236,9 +238,9 @@ func (h sweepHost) tokens(ctx context.Context, model string, env ...string) (tok
 	return string(out), said.String(), err
 }
 
-// headSaid tells from a log whether FlashHead is active, or why not.
+// headSaid reads from a log whether FlashHead is active, and why not.
 func headSaid(log string) (active bool, reason string) {
-	reason = "it says nothing"
+	reason = "no message in the log"
 	for line := range strings.Lines(log) {
 		_, text, ok := strings.Cut(strings.TrimSpace(line), "flash_head: ")
 		switch {

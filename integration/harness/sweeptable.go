@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/table"
 )
 
-// The kinds of tiny models, and how they are shown.
+// sweepKinds are the kinds of tiny models with their column heads.
 var sweepKinds = []struct{ kind, title string }{
-	{"untied", "output.weight"}, {"tied", "tied to the embedding"}, {"bias", "with output.bias"}, {"library", "as in Ollama's library"},
+	{"untied", "output.weight"}, {"tied", "tied to the embedding"}, {"bias", "with output.bias"},
+	{"library", "as in Ollama's library"},
 }
 
 const works = "active, same tokens"
 
-// String is a cell of the table; "" where there is no such model.
+// String returns the text of the cell, "" if there is no such model.
 func (c Cell) String() string {
 	switch {
 	case c.Failed != "":
@@ -36,35 +39,35 @@ func (c Cell) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// Table is all rows as Markdown.
+// Table returns all rows as Markdown.
 func Table(rows []*Row) string {
-	var b strings.Builder
-	titles, rule := "| architecture", "|---"
+	heads := []string{"architecture"}
 	for _, k := range sweepKinds {
-		titles, rule = titles+" | "+k.title, rule+"|---"
+		heads = append(heads, k.title)
 	}
-	fmt.Fprintf(&b, "%s |\n%s|\n", titles, rule)
+	tried := table.New(strings.Repeat("l", len(heads)), heads...)
 	var none []string
 	for _, r := range rows {
-		line, shown := "| "+r.Arch, false
+		cells, shown := []string{r.Arch}, false
 		for _, k := range sweepKinds {
 			text := r.Cells[k.kind].String()
 			shown = shown || text != ""
-			line += " | " + text
+			cells = append(cells, text)
 		}
 		if shown {
-			b.WriteString(line + " |\n")
+			tried.Row(cells...)
 		} else {
 			none = append(none, r.Arch)
 		}
 	}
+	text := tried.Markdown()
 	if len(none) > 0 {
-		fmt.Fprintf(&b, "\nNot tried, as no tiny model of theirs runs here: %s.\n", strings.Join(none, ", "))
+		text += fmt.Sprintf("\nNot tried, because llama.cpp runs no tiny model of them: %s.\n", strings.Join(none, ", "))
 	}
-	return b.String()
+	return text
 }
 
-// Disagreements are the models that the tools would convert and a runtime does not speed up, or not rightly.
+// Disagreements lists the models that the tools accept for conversion and that a runtime runs dense or wrongly.
 func Disagreements(rows []*Row) (wrong []string) {
 	for _, r := range rows {
 		for _, k := range sweepKinds {

@@ -35,7 +35,7 @@ func measured() Report {
 
 func TestPairs(t *testing.T) {
 	p := measured().Results[0].Points[0].Decode
-	if p.Slower != 50 || p.Faster != 101 || p.SpeedUp != 2 || p.Interval == nil || *p.Interval != (Interval{1.9, 2.1}) {
+	if p.Dense != 50 || p.FlashHead != 101 || p.SpeedUp != 2 || p.Interval == nil || *p.Interval != (Interval{1.9, 2.1}) {
 		t.Errorf("%+v, %v", p, p.Interval)
 	}
 	if p := newPairs([]float64{1, 1}, []float64{2, 2}); p.Interval != nil {
@@ -107,7 +107,7 @@ func TestMarkdown(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	var back Report
-	if err := json.Unmarshal([]byte(measured().json()), &back); err != nil || !slices.Equal(back.Results[0].Points[0].Decode.Dense, []float64{50, 51, 49, 50, 50, 52}) {
+	if err := json.Unmarshal([]byte(measured().json()), &back); err != nil || !slices.Equal(back.Results[0].Points[0].Decode.DenseRuns, []float64{50, 51, 49, 50, 50, 52}) {
 		t.Errorf("%+v, %v", back, err)
 	}
 }

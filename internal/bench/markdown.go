@@ -24,10 +24,10 @@ func (r Report) markdown() string {
 	}
 	result := r.Results[len(r.Results)-1]
 	for _, p := range result.Points {
-		cells := []string{cell(result.Model.Name), fmt.Sprint(p.Threads), fmt.Sprint(p.Probes), speed(p.Decode.Slower), speed(p.Decode.Faster),
+		cells := []string{cell(result.Model.Name), fmt.Sprint(p.Threads), fmt.Sprint(p.Probes), speed(p.Decode.Dense), speed(p.Decode.FlashHead),
 			p.Decode.ratio(), fmt.Sprintf("%.2f", p.Ceiling), fmt.Sprintf("%.0f %%", 100*p.OfCeiling), fmt.Sprintf("%.2f", p.FreeHead)}
 		if p.Prompt != nil {
-			cells = append(cells, speed(p.Prompt.Slower), speed(p.Prompt.Faster), p.Prompt.ratio())
+			cells = append(cells, speed(p.Prompt.Dense), speed(p.Prompt.FlashHead), p.Prompt.ratio())
 		}
 		b.WriteString(row(cells...))
 	}

@@ -28,12 +28,12 @@ func (r Report) picture() string {
 		for _, p := range result.Points {
 			if p.Threads != threads {
 				threads = p.Threads
-				g.Bars = append(g.Bars, chart.Bar{Heading: threadsInWords(threads), Label: "dense", Value: p.Decode.Slower, Text: speed(p.Decode.Slower) + " tokens/s"})
+				g.Bars = append(g.Bars, chart.Bar{Heading: threadsInWords(threads), Label: "dense", Value: p.Decode.Dense, Text: speed(p.Decode.Dense) + " tokens/s"})
 			}
-			bar := chart.Bar{Label: fmt.Sprintf("P = %d", p.Probes), Series: 1, Value: p.Decode.Faster, Mark: p.Ceiling * p.Decode.Slower,
-				Text: fmt.Sprintf("%s tokens/s, %.2f\u00a0×", speed(p.Decode.Faster), p.Decode.SpeedUp)}
+			bar := chart.Bar{Label: fmt.Sprintf("P = %d", p.Probes), Series: 1, Value: p.Decode.FlashHead, Mark: p.Ceiling * p.Decode.Dense,
+				Text: fmt.Sprintf("%s tokens/s, %.2f\u00a0×", speed(p.Decode.FlashHead), p.Decode.SpeedUp)}
 			if i := p.Decode.Interval; i != nil {
-				bar.Low, bar.High = i.Low*p.Decode.Slower, i.High*p.Decode.Slower
+				bar.Low, bar.High = i.Low*p.Decode.Dense, i.High*p.Decode.Dense
 			}
 			g.Bars = append(g.Bars, bar)
 		}

@@ -67,11 +67,11 @@ type Point struct {
 
 // Pairs are speeds in tokens/s, measured in turn.
 type Pairs struct {
-	Dense   []float64 `json:"dense_runs"` // in the order of the rounds
-	Flash   []float64 `json:"flash_runs"` // of the same rounds
-	Slower  float64   `json:"dense"`      // median
-	Faster  float64   `json:"flash"`      // median
-	SpeedUp float64   `json:"speed_up"`   // median of the rounds' ratios
+	DenseRuns     []float64 `json:"dense_runs"` // in the order of the rounds
+	FlashHeadRuns []float64 `json:"flash_runs"` // of the same rounds
+	Dense         float64   `json:"dense"`      // median
+	FlashHead     float64   `json:"flash"`      // median
+	SpeedUp       float64   `json:"speed_up"`   // median of the rounds' ratios
 	// Interval covers the median ratio with at least 95 % confidence; nil where there are too few rounds for that.
 	Interval *Interval `json:"speed_up_95,omitempty"`
 }
@@ -84,7 +84,9 @@ type Interval struct {
 
 // newPairs sums up runs of the same rounds.
 func newPairs(dense, flash []float64) Pairs {
-	p := Pairs{Dense: dense, Flash: flash, Slower: statistics.Median(dense), Faster: statistics.Median(flash)}
+	p := Pairs{
+		DenseRuns: dense, FlashHeadRuns: flash, Dense: statistics.Median(dense), FlashHead: statistics.Median(flash),
+	}
 	var ratios []float64
 	for i := range dense {
 		ratios = append(ratios, flash[i]/dense[i])

@@ -67,7 +67,7 @@ func (r Result) speeds(b *strings.Builder) {
 	fmt.Fprintf(b, form, "", "", "dense,", "FlashHead", "times as fast", "ceiling,", "reached")
 	fmt.Fprintf(b, form, "threads", "P", "tokens/s", "tokens/s", "(95 % interval)", "by bytes", "of it")
 	for _, p := range r.Points {
-		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Decode.Slower), speed(p.Decode.Faster), p.Decode.ratio(),
+		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Decode.Dense), speed(p.Decode.FlashHead), p.Decode.ratio(),
 			fmt.Sprintf("%.2f", p.Ceiling), fmt.Sprintf("%.0f %%", 100*p.OfCeiling))
 	}
 	if r.starred() {
@@ -102,7 +102,7 @@ func (r Result) prompts(b *strings.Builder, tokens int) {
 	fmt.Fprintf(b, form, "", "", "dense,", "FlashHead", "times as fast")
 	fmt.Fprintf(b, form, "threads", "P", "tokens/s", "tokens/s", "(95 % interval)")
 	for _, p := range r.Points {
-		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Prompt.Slower), speed(p.Prompt.Faster), p.Prompt.ratio())
+		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Prompt.Dense), speed(p.Prompt.FlashHead), p.Prompt.ratio())
 	}
 }
 

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// LeastForInterval is the number of values below which none of their intervals covers a median with 95 % confidence.
+// LeastForInterval is the fewest values that have a MedianInterval.
 const LeastForInterval = 6
 
-// MedianInterval returns the shortest interval between two of the values, as far from the least as from the greatest, that
-// covers the median of what they are drawn from with at least 95 % confidence, whatever its distribution; values are taken as
-// independent. The number of values below the median is binomial with 1/2. ok is false for fewer than LeastForInterval
-// values. Source: Thompson, On Confidence Ranges for the Median and Other Expectation Distributions for Populations of Unknown
-// Distribution Form, Annals of Mathematical Statistics 7 (1936).
+// MedianInterval returns a confidence interval of at least 95 % for the median of the distribution that values are
+// drawn from, whatever that distribution is. Its ends are the k-th smallest and k-th largest value with the largest
+// possible k: the number of values below the median is binomial with p = 1/2. Values are taken as independent. ok is
+// false for fewer than LeastForInterval values. Source: Thompson, On Confidence Ranges for the Median and Other
+// Expectation Distributions for Populations of Unknown Distribution Form, Annals of Mathematical Statistics 7 (1936).
 func MedianInterval(values []float64) (low, high float64, ok bool) {
 	n := len(values)
 	if n < LeastForInterval {
 		return math.NaN(), math.NaN(), false
 	}
 	sorted := slices.Sorted(slices.Values(values))
-	// below is the probability that at most `cut` values are below the median, term that of exactly that many.
+	// term is the probability that exactly cut values lie below the median, below that of at most cut.
 	term := math.Pow(0.5, float64(n))
 	below := term
 	cut := 0
@@ -33,9 +33,9 @@ func MedianInterval(values []float64) (low, high float64, ok bool) {
 	}
 }
 
-// Unstable tells whether repeated measurements of one thing differ too much to rely on: their standard deviation is more than
-// a tenth of their mean. Source: the rule by which pyperf (psf/pyperf, command `check`) warns of an unstable benchmark.
+// Unstable reports whether repeated measurements vary too much to rely on: their standard deviation exceeds a tenth of
+// their mean. Source: the rule by which `pyperf check` (psf/pyperf) warns of an unstable benchmark.
 func Unstable(values []float64) bool {
-	mean, deviation := Mean(values)
-	return deviation*math.Sqrt(float64(len(values))) > mean/10
+	mean, standardError := Mean(values)
+	return standardError*math.Sqrt(float64(len(values))) > mean/10
 }

@@ -1,4 +1,4 @@
-// Package statistics holds the few formulas that measurements share.
+// Package statistics holds the formulas that measurements share.
 package statistics
 
 import (
@@ -6,17 +6,17 @@ import (
 	"math"
 )
 
-// Proportion is a share of cases that were counted.
+// Proportion is Count cases of Total.
 type Proportion struct{ Count, Total int }
 
-// Share returns the share, 0 to 1; NaN for none of none.
+// Share returns Count / Total, 0 to 1; NaN if Total is 0.
 func (p Proportion) Share() float64 { return float64(p.Count) / float64(p.Total) }
 
 // z95 is the standard normal's 97.5 % quantile.
 const z95 = 1.959963984540054
 
-// Interval returns the 95 % confidence interval of the share. Cases are taken as independent. Source: Wilson, Probable
-// Inference, the Law of Succession, and Statistical Inference, JASA 22 (1927).
+// Interval returns the 95 % confidence interval of the share, 0 to 1 if Total is 0. Cases are taken as independent.
+// Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22 (1927).
 func (p Proportion) Interval() (low, high float64) {
 	if p.Total == 0 {
 		return 0, 1
@@ -28,7 +28,7 @@ func (p Proportion) Interval() (low, high float64) {
 	return max(0, (centre-spread)/scale), min(1, (centre+spread)/scale)
 }
 
-// MarshalJSON writes count, total, share and interval.
+// MarshalJSON writes share, low, high, count and total.
 func (p Proportion) MarshalJSON() ([]byte, error) {
 	low, high := p.Interval()
 	share := p.Share()
@@ -44,7 +44,7 @@ func (p Proportion) MarshalJSON() ([]byte, error) {
 	}{share, low, high, p.Count, p.Total})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (p *Proportion) UnmarshalJSON(data []byte) error {
 	var v struct{ Count, Total int }
 	err := json.Unmarshal(data, &v)

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Quantile returns the value below which share q, 0 to 1, of the sorted values lie, interpolated linearly between two of
-// them (type 7 of Hyndman and Fan, Sample Quantiles in Statistical Packages, 1996); NaN for no values.
+// Quantile returns the q-quantile of sorted values, q in 0..1, with linear interpolation; NaN for no values. Source:
+// type 7 of Hyndman and Fan, Sample Quantiles in Statistical Packages, The American Statistician 50 (1996).
 func Quantile(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -19,12 +19,21 @@ func Quantile(sorted []float64, q float64) float64 {
 	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// Median returns the middle of values in any order; NaN for none.
+// Median returns the median of values in any order; NaN for no values.
 func Median(values []float64) float64 { return Quantile(slices.Sorted(slices.Values(values)), 0.5) }
 
-// Mean returns the mean of values and its standard error, sqrt(variance/(n-1)) with values taken as independent: NaN and 0
-// for no values, and no error for one.
-func Mean(values []float64) (mean, deviation float64) {
+// Ratios returns a[i] / b[i] for every i.
+func Ratios(a, b []float64) []float64 {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	return ratios
+}
+
+// Mean returns the mean of n values and its standard error, sqrt(sum (v - mean)² / (n (n-1))), which takes values as
+// independent. The mean of no values is NaN; the standard error of fewer than two is 0.
+func Mean(values []float64) (mean, standardError float64) {
 	n := float64(len(values))
 	for _, v := range values {
 		mean += v
@@ -34,7 +43,7 @@ func Mean(values []float64) (mean, deviation float64) {
 		return mean, 0
 	}
 	for _, v := range values {
-		deviation += (v - mean) * (v - mean)
+		standardError += (v - mean) * (v - mean)
 	}
-	return mean, math.Sqrt(deviation / n / (n - 1))
+	return mean, math.Sqrt(standardError / n / (n - 1))
 }

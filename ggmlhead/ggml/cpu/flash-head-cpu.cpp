@@ -29,7 +29,7 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
     const struct ggml_tensor * ordered     = node->src[GGML_FLASH_HEAD_SRC_ORDERED];
     const struct ggml_tensor * sketch      = node->src[GGML_FLASH_HEAD_SRC_SKETCH];
-    const struct ggml_tensor * activations = node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+    const struct ggml_tensor * projection  = node->src[GGML_FLASH_HEAD_SRC_PROJECTION];
 
     struct flash_head head;
     head.n_embd       = weight->ne[0];
@@ -44,9 +44,9 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     head.tokens       = list(node->src[GGML_FLASH_HEAD_SRC_TOKENS]);
     head.offsets      = list(offsets);
     head.pinned       = list(pinned);
-    head.rank         = activations ? (int32_t) activations->ne[0] : 0;
+    head.rank         = projection ? (int32_t) projection->ne[0] : 0;
     head.sketch       = sketch ? sketch->data : nullptr;
-    head.activations  = activations ? (const float *) activations->data : nullptr;
+    head.projection  = projection ? (const float *) projection->data : nullptr;
     head.weight_dot   = dot_of(weight->type,    head.n_embd);
     head.centroid_dot = dot_of(centroids->type, head.n_embd);
     head.grouped      = ggml_flash_head_get_params(node).grouped;

@@ -18,7 +18,7 @@
 #include "../../core/flash-head-select.h"
 #include "../../core/flash-head-sketch.h"
 
-#define FLASH_HEAD_MAX_ROWS 8   // of one call
+#define FLASH_HEAD_CALL_ROWS 8   // of one call, at most
 #define FLASH_HEAD_THREADS  256 // of a block, but for flash_head_find_threshold: warp_size x as many warps as it takes
 
 // Rows of weights or centroids.
@@ -29,7 +29,7 @@ struct flash_head_rows {
 };
 
 struct flash_head_call {
-    int n_rows;    // of activations, 1 .. FLASH_HEAD_MAX_ROWS
+    int n_rows;    // of activations, 1 .. FLASH_HEAD_CALL_ROWS
     int n_embd;    // D
     int n_vocab;   // V
     int n_cluster; // K
@@ -44,7 +44,7 @@ struct flash_head_call {
     const int          * cluster;     // [V]: of each token
     const int          * pinned;      // [n_pinned]: tokens always scored exactly, ascending
     const uint8_t      * sketch;      // groups (flash-head-sketch.h)
-    const float        * activations; // [D][rank]: directions
+    const float        * projection; // [D][rank]: directions
 
     bool                 by_tokens;   // the best tokens are selected by their estimates, or else the best clusters
     bool                 draw;        // clusters are drawn

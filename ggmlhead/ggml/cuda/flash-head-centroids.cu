@@ -8,7 +8,7 @@
 static const int DRAWING_BLOCKS_PER_SM = 4;
 
 struct flash_head_centroids_shared {
-    unsigned long long stream[FLASH_HEAD_MAX_ROWS]; // of the draws
+    unsigned long long stream[FLASH_HEAD_CALL_ROWS]; // of the draws
 };
 
 // The streams of all rows, by all threads of the block together.
@@ -16,7 +16,7 @@ static __device__ void flash_head_streams(const flash_head_call & call, unsigned
     constexpr int warp_size = ggml_cuda_get_physical_warp_size();
     const int thread = flash_head_thread();
     if (thread < call.n_rows) {
-        stream[thread] = flash_head_draw_mix(call.seed);
+        stream[thread] = flash_head_mix(call.seed);
     }
     __syncthreads();
     for (int r = 0; r < call.n_rows; r++) {
@@ -34,7 +34,7 @@ static __device__ void flash_head_streams(const flash_head_call & call, unsigned
     }
     __syncthreads();
     if (thread < call.n_rows) {
-        stream[thread] = flash_head_draw_mix(stream[thread]);
+        stream[thread] = flash_head_mix(stream[thread]);
     }
     __syncthreads();
 }

@@ -5,7 +5,7 @@
 #include "flash-head-call.cuh"
 
 struct flash_head_estimates_shared {
-    flash_head_code code[FLASH_HEAD_MAX_ROWS];
+    flash_head_code code[FLASH_HEAD_CALL_ROWS];
 };
 
 // Adds up the projections of row r and rounds them, by the lanes of a warp together, as flash_head_sketch_round does.

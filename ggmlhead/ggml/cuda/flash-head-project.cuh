@@ -23,7 +23,7 @@ static __device__ void flash_head_project(const flash_head_call & call, int part
         float sum = 0.0f;
         if (thread < step*rank) {
             for (int i = begin + thread/rank; i < end; i += step) {
-                sum += call.x[r*call.stride_x + i]*call.activations[(int64_t) i*rank + thread % rank];
+                sum += call.x[r*call.stride_x + i]*call.projection[(int64_t) i*rank + thread % rank];
             }
         }
         shared.sums[thread] = sum;

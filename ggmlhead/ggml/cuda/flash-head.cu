@@ -23,7 +23,7 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     const ggml_tensor * centroids   = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
     const ggml_tensor * pinned      = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
     const ggml_tensor * sketch      = dst->src[GGML_FLASH_HEAD_SRC_SKETCH];
-    const ggml_tensor * activations = dst->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+    const ggml_tensor * projection  = dst->src[GGML_FLASH_HEAD_SRC_PROJECTION];
 
     const ggml_flash_head_params op = ggml_flash_head_get_params(dst);
 
@@ -33,7 +33,7 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     call.n_vocab       = (int) weight->ne[1];
     call.n_cluster     = (int) centroids->ne[1];
     call.n_pinned      = pinned ? (int) pinned->ne[0] : 0;
-    call.rank          = activations ? (int) activations->ne[0] : 0;
+    call.rank          = projection ? (int) projection->ne[0] : 0;
     call.weight        = rows_of(weight, x);
     call.centroids     = rows_of(centroids, x);
     call.x             = (const float *) x->data;
@@ -41,7 +41,7 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     call.cluster       = (const int *) dst->src[GGML_FLASH_HEAD_SRC_PLACES]->data;
     call.pinned        = pinned ? (const int *) pinned->data : nullptr;
     call.sketch        = sketch ? (const uint8_t *) sketch->data : nullptr;
-    call.activations   = activations ? (const float *) activations->data : nullptr;
+    call.projection   = projection ? (const float *) projection->data : nullptr;
     call.draw          = op.mode == GGML_FLASH_HEAD_SAMPLE;
     call.by_tokens     = call.rank > 0 && !call.draw;
     call.temperature   = op.temperature;
@@ -58,7 +58,7 @@ static void estimate(const flash_head_call & call, cudaStream_t stream) {
     if (call.n_rows == 1) {
         ggml_cuda_kernel_launch(flash_head_estimates<1>, params, call);
     } else {
-        ggml_cuda_kernel_launch(flash_head_estimates<FLASH_HEAD_MAX_ROWS>, params, call);
+        ggml_cuda_kernel_launch(flash_head_estimates<FLASH_HEAD_CALL_ROWS>, params, call);
     }
 }
 
@@ -77,7 +77,7 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
 
     flash_head_call call = call_of(dst);
     const int64_t n_rows   = call.n_rows;
-    const int64_t n_most   = std::min<int64_t>(n_rows, FLASH_HEAD_MAX_ROWS);
+    const int64_t n_most   = std::min<int64_t>(n_rows, FLASH_HEAD_CALL_ROWS);
     const int64_t n_wanted = (n_probe*call.n_vocab + call.n_cluster - 1)/call.n_cluster; // tokens, by tokens
     if (call.by_tokens) {
         call.sample = flash_head_sample_of(call.n_vocab, n_wanted);

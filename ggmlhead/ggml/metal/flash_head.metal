@@ -72,7 +72,7 @@ kernel void kernel_flash_head_centroids(
 // One threadgroup for a part of x and a row r of it, a thread for each of the sketch's directions: parts [n][n_parts][rank]
 kernel void kernel_flash_head_project(
         constant ggml_metal_kargs_flash_head & args,
-        device const float * activations,
+        device const float * projection,
         device const char  * x,
         device       float * parts,
         uint3   tgpig[[threadgroup_position_in_grid]],
@@ -88,7 +88,7 @@ kernel void kernel_flash_head_project(
     device const float * row = (device const float *) (x + r*args.nb_x);
     float sum = 0.0f;
     for (int i = begin; i < end; i++) {
-        sum += row[i]*activations[i*args.rank + tiitg];
+        sum += row[i]*projection[i*args.rank + tiitg];
     }
     parts[(r*n_parts + part)*args.rank + tiitg] = sum;
 }

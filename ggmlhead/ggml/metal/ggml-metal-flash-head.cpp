@@ -75,13 +75,13 @@ struct work_layout {
 
     explicit work_layout(const ggml_tensor * op) {
         const ggml_tensor * x           = op->src[GGML_FLASH_HEAD_SRC_X];
-        const ggml_tensor * activations = op->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+        const ggml_tensor * projection  = op->src[GGML_FLASH_HEAD_SRC_PROJECTION];
 
         const int64_t n         = std::min<int64_t>(op->ne[1], FLASH_HEAD_METAL_ROWS);
         const int64_t n_cluster = op->src[GGML_FLASH_HEAD_SRC_OFFSETS]->ne[0] - 1;
         const bool    by_tokens = is_by_tokens(op);
         const int64_t n_keys    = by_tokens ? flash_head_sample_of(op->ne[0], n_wanted(op)).size : n_cluster;
-        const int64_t n_parts   = by_tokens ? flash_head_sketch_n_parts(x->ne[0])*activations->ne[0] : 0;
+        const int64_t n_parts   = by_tokens ? flash_head_sketch_n_parts(x->ne[0])*projection->ne[0] : 0;
 
         size_t at = GGML_PAD(ggml_nbytes(op), 16);
         auto take = [&](size_t size) {
@@ -161,7 +161,7 @@ static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
     const ggml_tensor * centroids   = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
     const ggml_tensor * offsets     = op->src[GGML_FLASH_HEAD_SRC_OFFSETS];
     const ggml_tensor * pinned      = op->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const ggml_tensor * activations = op->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+    const ggml_tensor * projection  = op->src[GGML_FLASH_HEAD_SRC_PROJECTION];
 
     const ggml_flash_head_params params = ggml_flash_head_get_params(op);
     const flash_head_sample      sample = flash_head_sample_of(op->ne[0], n_wanted(op));
@@ -180,7 +180,7 @@ static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
     args.temperature = params.temperature;
     args.seed        = params.seed;
     args.by_tokens   = by_tokens;
-    args.rank        = by_tokens ? (int32_t) activations->ne[0] : 0;
+    args.rank        = by_tokens ? (int32_t) projection->ne[0] : 0;
     args.n_keys      = by_tokens ? (int32_t) sample.size   : args.n_cluster;
     args.n_best      = by_tokens ? (int32_t) sample.n_best : params.n_probe;
     args.last_shift  = by_tokens ? 32 : 0;
@@ -271,7 +271,7 @@ private:
 
     void project() {
         begin(get_pipeline(lib, "kernel_flash_head_project"));
-        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_ACTIVATIONS)), x(), work_at(work.parts) });
+        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_PROJECTION)), x(), work_at(work.parts) });
         ggml_metal_encoder_dispatch_threadgroups(enc, (int) flash_head_sketch_n_parts(args.n_embd), (int) n, 1, FLASH_HEAD_SKETCH_MAX_RANK, 1, 1);
     }
 

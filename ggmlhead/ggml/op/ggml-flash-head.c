@@ -7,17 +7,17 @@
 #include <string.h>
 
 static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS - 3*sizeof(int32_t), "FLASH_HEAD's parameters do not fit");
-static_assert(GGML_FLASH_HEAD_SRC_ACTIVATIONS < GGML_MAX_SRC, "FLASH_HEAD has too many sources");
+static_assert(GGML_FLASH_HEAD_SRC_PROJECTION < GGML_MAX_SRC, "FLASH_HEAD has too many sources");
 
 static bool is_list(const struct ggml_tensor * t, int64_t n) {
     return t->type == GGML_TYPE_I32 && ggml_is_vector(t) && ggml_is_contiguous(t) && t->ne[0] == n;
 }
 
-static bool is_sketch(const struct ggml_tensor * sketch, const struct ggml_tensor * activations, int64_t n_embd, int64_t n_vocab) {
-    const int64_t rank = activations->ne[0];
+static bool is_sketch(const struct ggml_tensor * sketch, const struct ggml_tensor * projection, int64_t n_embd, int64_t n_vocab) {
+    const int64_t rank = projection->ne[0];
 
     return rank % FLASH_HEAD_SKETCH_STEP == 0 && rank <= FLASH_HEAD_SKETCH_MAX_RANK
-        && activations->type == GGML_TYPE_F32 && ggml_is_matrix(activations) && ggml_is_contiguous(activations) && activations->ne[1] == n_embd
+        && projection->type == GGML_TYPE_F32 && ggml_is_matrix(projection) && ggml_is_contiguous(projection) && projection->ne[1] == n_embd
         && sketch->type == GGML_TYPE_I8 && ggml_is_matrix(sketch) && ggml_is_contiguous(sketch)
         && sketch->ne[0] == (int64_t) flash_head_sketch_group_size((int32_t) rank)
         && sketch->ne[1] == flash_head_sketch_n_groups(n_vocab);
@@ -35,7 +35,7 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
     const struct ggml_tensor * ordered     = node->src[GGML_FLASH_HEAD_SRC_ORDERED];
     const struct ggml_tensor * sketch      = node->src[GGML_FLASH_HEAD_SRC_SKETCH];
-    const struct ggml_tensor * activations = node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+    const struct ggml_tensor * projection  = node->src[GGML_FLASH_HEAD_SRC_PROJECTION];
 
     if (!weight || !x || !centroids || !places || !tokens || !offsets) {
         return "a source is missing";
@@ -73,7 +73,7 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (ordered && (ordered->type != weight->type || !ggml_are_same_shape(ordered, weight) || !ggml_is_contiguous(ordered))) {
         return "the ordered rows are not those of the weight";
     }
-    if (!sketch != !activations || (sketch && !is_sketch(sketch, activations, n_embd, n_vocab))) {
+    if (!sketch != !projection || (sketch && !is_sketch(sketch, projection, n_embd, n_vocab))) {
         return "the sketch does not fit the weight";
     }
     if (params.n_probe < 1 || params.n_probe > n_cluster) {
@@ -85,6 +85,45 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     return NULL;
 }
 
+static struct ggml_tensor * new_list(struct ggml_context * ctx, int64_t n, const char * name) {
+    return ggml_set_name(ggml_new_tensor_1d(ctx, GGML_TYPE_I32, n), name);
+}
+
+static struct ggml_tensor * new_matrix(struct ggml_context * ctx, enum ggml_type type, int64_t n_cols, int64_t n_rows, const char * name) {
+    return ggml_set_name(ggml_new_tensor_2d(ctx, type, n_cols, n_rows), name);
+}
+
+struct ggml_flash_head_sources ggml_flash_head_new_sources(struct ggml_context * ctx, const struct ggml_flash_head_shape * shape) {
+    const int64_t n_centroids = shape->grouped ? flash_head_centroids_padded(shape->n_cluster) : shape->n_cluster;
+
+    struct ggml_flash_head_sources sources = { NULL };
+    sources.centroids = new_matrix(ctx, shape->centroid_type, shape->n_embd, n_centroids, "flash_head.centroids");
+    sources.places    = new_matrix(ctx, GGML_TYPE_I32, shape->n_vocab, 2, "flash_head.places");
+    sources.tokens    = new_list(ctx, shape->n_vocab, "flash_head.tokens");
+    sources.offsets   = new_list(ctx, shape->n_cluster + 1, "flash_head.offsets");
+    if (shape->n_pinned > 0) {
+        sources.pinned = new_list(ctx, shape->n_pinned, "flash_head.pinned");
+    }
+    if (shape->ordered) {
+        sources.ordered = new_matrix(ctx, shape->weight_type, shape->n_embd, shape->n_vocab, "flash_head.ordered");
+    }
+    if (shape->rank > 0) {
+        sources.sketch     = new_matrix(ctx, GGML_TYPE_I8,
+                (int64_t) flash_head_sketch_group_size(shape->rank), flash_head_sketch_n_groups(shape->n_vocab), "flash_head.sketch");
+        sources.projection = new_matrix(ctx, GGML_TYPE_F32, shape->rank, shape->n_embd, "flash_head.projection");
+    }
+    return sources;
+}
+
+struct ggml_tensor * ggml_flash_head_new_probe(
+        struct ggml_context * ctx, const struct ggml_flash_head_shape * shape, const struct ggml_flash_head_params * params) {
+    const struct ggml_flash_head_sources sources = ggml_flash_head_new_sources(ctx, shape);
+
+    struct ggml_tensor * weight = ggml_new_tensor_2d(ctx, shape->weight_type, shape->n_embd, shape->n_vocab);
+    struct ggml_tensor * x      = ggml_new_tensor_2d(ctx, GGML_TYPE_F32,      shape->n_embd, 1);
+    return ggml_flash_head(ctx, weight, x, &sources, params);
+}
+
 static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sources * sources, const struct ggml_flash_head_params * params) {
     node->op = GGML_OP_FLASH_HEAD;
     memset(node->op_params, 0, sizeof(node->op_params));
@@ -94,7 +133,7 @@ static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sourc
     int32_t * sizes = node->op_params + sizeof(node->op_params)/sizeof(node->op_params[0]) - 3;
     sizes[0] = (int32_t) node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->ne[0];
     sizes[1] = (int32_t) sources->centroids->ne[1];
-    sizes[2] = sources->activations ? (int32_t) sources->activations->ne[0] : 0;
+    sizes[2] = sources->projection ? (int32_t) sources->projection->ne[0] : 0;
 
     node->src[GGML_FLASH_HEAD_SRC_CENTROIDS]   = sources->centroids;
     node->src[GGML_FLASH_HEAD_SRC_PLACES]      = sources->places;
@@ -103,7 +142,7 @@ static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sourc
     node->src[GGML_FLASH_HEAD_SRC_PINNED]      = sources->pinned;
     node->src[GGML_FLASH_HEAD_SRC_ORDERED]     = sources->ordered;
     node->src[GGML_FLASH_HEAD_SRC_SKETCH]      = sources->sketch;
-    node->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS] = sources->activations;
+    node->src[GGML_FLASH_HEAD_SRC_PROJECTION]  = sources->projection;
 
     const char * flaw = ggml_flash_head_flaw(node);
     if (flaw) {

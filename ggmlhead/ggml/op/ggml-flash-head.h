@@ -4,6 +4,8 @@
 
 #include "ggml.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -33,7 +35,20 @@ struct ggml_flash_head_sources {
 
     // of the sketch (flash-head-sketch.h), both or none
     struct ggml_tensor * sketch;      // I8 [bytes of a group, groups], or NULL
-    struct ggml_tensor * activations; // F32 [rank, D]: directions on which activations are projected, or NULL
+    struct ggml_tensor * projection;  // F32 [rank, D]: directions on which activations are projected, or NULL
+};
+
+// Types and sizes of a head.
+struct ggml_flash_head_shape {
+    enum ggml_type weight_type;
+    enum ggml_type centroid_type;
+    int64_t        n_embd;    // D, a multiple of both types' blocks
+    int64_t        n_vocab;   // V
+    int64_t        n_cluster; // K
+    int64_t        n_pinned;
+    int32_t        rank;      // of the sketch, 0 for none
+    bool           grouped;   // as in ggml_flash_head_params
+    bool           ordered;   // with the weight's rows in the order of tokens
 };
 
 // Positions of the sources in the op's tensor.
@@ -47,8 +62,19 @@ enum ggml_flash_head_src {
     GGML_FLASH_HEAD_SRC_PINNED      = 6,
     GGML_FLASH_HEAD_SRC_ORDERED     = 7,
     GGML_FLASH_HEAD_SRC_SKETCH      = 8,
-    GGML_FLASH_HEAD_SRC_ACTIVATIONS = 9,
+    GGML_FLASH_HEAD_SRC_PROJECTION  = 9,
 };
+
+// New tensors for the sources of such a head, with names and without data; of pinned tokens and sketch if there are any.
+GGML_API struct ggml_flash_head_sources ggml_flash_head_new_sources(
+        struct ggml_context                * ctx,
+        const struct ggml_flash_head_shape * shape);
+
+// A head of that shape without data, with one row of activations: what to ask a backend's supports_op.
+GGML_API struct ggml_tensor * ggml_flash_head_new_probe(
+        struct ggml_context                 * ctx,
+        const struct ggml_flash_head_shape  * shape,
+        const struct ggml_flash_head_params * params);
 
 // logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n].
 // Tokens that are not selected get the score of their centroid; with a sketch, which selects tokens instead of clusters,

@@ -18,7 +18,7 @@ static flash_head_rpc_request request_of(uint32_t device, const ggml_tensor * op
     const ggml_tensor * weight      = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
     const ggml_tensor * centroids   = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
     const ggml_tensor * pinned      = op->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const ggml_tensor * activations = op->src[GGML_FLASH_HEAD_SRC_ACTIVATIONS];
+    const ggml_tensor * projection  = op->src[GGML_FLASH_HEAD_SRC_PROJECTION];
 
     flash_head_rpc_request request;
     request.device        = device;
@@ -28,7 +28,7 @@ static flash_head_rpc_request request_of(uint32_t device, const ggml_tensor * op
     request.n_vocab       = (uint32_t) weight->ne[1];
     request.n_cluster     = (uint32_t) centroids->ne[1];
     request.n_pinned      = pinned ? (uint32_t) pinned->ne[0] : 0;
-    request.rank          = activations ? (uint32_t) activations->ne[0] : 0;
+    request.rank          = projection ? (uint32_t) projection->ne[0] : 0;
     request.mode          = (uint32_t) ggml_flash_head_get_params(op).mode;
     return request;
 }
@@ -75,26 +75,17 @@ flash_head_rpc_response flash_head_rpc_answer(ggml_backend_dev_t dev, const flas
         return { 0 };
     }
     ggml_context_ptr owner(ggml_init({ (GGML_MAX_SRC + 1)*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
-    ggml_context * ctx = owner.get();
+    ggml_flash_head_shape shape = {};
+    shape.weight_type   = (ggml_type) request.weight_type;
+    shape.centroid_type = (ggml_type) request.centroid_type;
+    shape.n_embd        = request.n_embd;
+    shape.n_vocab       = request.n_vocab;
+    shape.n_cluster     = request.n_cluster;
+    shape.n_pinned      = request.n_pinned;
+    shape.rank          = (int32_t) request.rank;
 
-    ggml_flash_head_sources sources = {};
-    sources.centroids = ggml_new_tensor_2d(ctx, (ggml_type) request.centroid_type, request.n_embd, request.n_cluster);
-    sources.places    = ggml_new_tensor_2d(ctx, GGML_TYPE_I32, request.n_vocab, 2);
-    sources.tokens    = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, request.n_vocab);
-    sources.offsets   = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, (int64_t) request.n_cluster + 1);
-    if (request.n_pinned > 0) {
-        sources.pinned = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, request.n_pinned);
-    }
-    if (request.rank > 0) {
-        sources.sketch      = ggml_new_tensor_2d(ctx, GGML_TYPE_I8,
-                flash_head_sketch_group_size((int32_t) request.rank), flash_head_sketch_n_groups(request.n_vocab));
-        sources.activations = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, request.rank, request.n_embd);
-    }
     const ggml_flash_head_params params = { /*.n_probe =*/ 1, (int32_t) request.mode, /*.temperature =*/ 1.0f, /*.seed =*/ 0, /*.grouped =*/ 0 };
-
-    ggml_tensor * weight = ggml_new_tensor_2d(ctx, (ggml_type) request.weight_type, request.n_embd, request.n_vocab);
-    ggml_tensor * x      = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, request.n_embd, 1);
-    return { (uint8_t) ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx, weight, x, &sources, &params)) };
+    return { (uint8_t) ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(owner.get(), &shape, &params)) };
 }
 
 // why node, a FLASH_HEAD tensor, is not computed, or NULL

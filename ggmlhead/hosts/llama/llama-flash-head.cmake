@@ -2,7 +2,7 @@
 
 include(${CMAKE_CURRENT_LIST_DIR}/../../sources.cmake)
 
-set(FLASH_HEAD_IN_LLAMA ${FLASH_HEAD_LLAMA} ${FLASH_HEAD_MODEL} ${FLASH_HEAD_RUNTIME} ${FLASH_HEAD_STREAM})
+set(FLASH_HEAD_IN_LLAMA ${FLASH_HEAD_LLAMA} ${FLASH_HEAD_MODEL} ${FLASH_HEAD_RUNTIME})
 target_sources(llama PRIVATE ${FLASH_HEAD_IN_LLAMA})
 target_include_directories(llama PRIVATE ${FLASH_HEAD_DIR}/core ${FLASH_HEAD_DIR}/model ${FLASH_HEAD_DIR}/hosts/llama)
 

@@ -116,12 +116,6 @@ static std::vector<int32_t> places_of(const flash_head_map & map) {
     return places;
 }
 
-static ggml_tensor * new_list(ggml_context * ctx, const std::vector<int32_t> & values, const char * name) {
-    ggml_tensor * t = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, values.size());
-    ggml_set_name(t, name);
-    return t;
-}
-
 static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
     ggml_backend_tensor_set(t, values.data(), 0, ggml_nbytes(t));
 }
@@ -144,30 +138,19 @@ static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const ll
 static void create_tensors(llama_flash_head & head, const flash_head_map & map, ggml_type centroid_type, bool reorder) {
     ggml_tensor * weight = head.weight;
 
-    const int64_t n_centroids = head.grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster;
+    ggml_flash_head_shape shape = {};
+    shape.weight_type   = weight->type;
+    shape.centroid_type = centroid_type;
+    shape.n_embd        = weight->ne[0];
+    shape.n_vocab       = weight->ne[1];
+    shape.n_cluster     = map.n_cluster;
+    shape.n_pinned      = (int64_t) map.pinned.size();
+    shape.rank          = map.rank;
+    shape.grouped       = head.grouped;
+    shape.ordered       = reorder;
 
     head.ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
-    ggml_context * ctx = head.ctx.get();
-
-    head.sources.centroids = ggml_new_tensor_2d(ctx, centroid_type, weight->ne[0], n_centroids);
-    ggml_set_name(head.sources.centroids, "flash_head.centroids");
-    head.sources.places  = ggml_new_tensor_2d(ctx, GGML_TYPE_I32, map.cluster.size(), 2);
-    ggml_set_name(head.sources.places, "flash_head.places");
-    head.sources.tokens  = new_list(ctx, map.tokens,  "flash_head.tokens");
-    head.sources.offsets = new_list(ctx, map.offsets, "flash_head.offsets");
-    if (!map.pinned.empty()) {
-        head.sources.pinned = new_list(ctx, map.pinned, "flash_head.pinned");
-    }
-    if (reorder) {
-        head.sources.ordered = ggml_new_tensor_2d(ctx, weight->type, weight->ne[0], weight->ne[1]);
-        ggml_set_name(head.sources.ordered, "flash_head.ordered");
-    }
-    if (map.rank > 0) {
-        head.sources.sketch = ggml_new_tensor_2d(ctx, GGML_TYPE_I8, flash_head_sketch_group_size(map.rank), flash_head_sketch_n_groups(weight->ne[1]));
-        ggml_set_name(head.sources.sketch, "flash_head.sketch");
-        head.sources.activations = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, map.rank, weight->ne[0]);
-        ggml_set_name(head.sources.activations, "flash_head.activations");
-    }
+    head.sources = ggml_flash_head_new_sources(head.ctx.get(), &shape);
 }
 
 // The memory of a tensor's data if the host can write there, else some of the host's own, for keep.
@@ -231,9 +214,9 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     if (map.rank > 0) {
         keep(head.sources.sketch, own_sketch);
 
-        std::vector<float> activations(map.sketch_activations.size());
-        flash_head_transpose(map.sketch_activations, map.rank, activations.data());
-        ggml_backend_tensor_set(head.sources.activations, activations.data(), 0, ggml_nbytes(head.sources.activations));
+        std::vector<float> projection(map.sketch_activations.size());
+        flash_head_transpose(map.sketch_activations, map.rank, projection.data());
+        ggml_backend_tensor_set(head.sources.projection, projection.data(), 0, ggml_nbytes(head.sources.projection));
     }
 
     set_list(head.sources.places,  places_of(map));
@@ -300,7 +283,7 @@ static std::shared_ptr<llama_flash_head> load(
     ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
     ggml_backend_dev_t         dev         = llama_flash_head_device(weight_buft);
     if (settings.max_rows < 0 && ggml_backend_dev_type(dev) != GGML_BACKEND_DEVICE_TYPE_CPU) {
-        settings.max_rows = FLASH_HEAD_MAX_ROWS_OF_DEVICES;
+        settings.max_rows = FLASH_HEAD_DEVICE_MAX_ROWS;
     }
     if (!flash_head_settings_resolve(settings, map, weight->type, weight->ne[0], error)) {
         throw std::runtime_error("flash_head: " + error);

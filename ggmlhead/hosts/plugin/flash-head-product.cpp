@@ -88,7 +88,7 @@ static enum ggml_status compute_sparse(
     s.head.pinned       = model.map.pinned.data();
     s.head.rank         = model.map.rank;
     s.head.sketch       = weight.sketch.data();
-    s.head.activations  = weight.activations.data();
+    s.head.projection  = weight.projection.data();
     s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
     s.head.grouped      = weight.grouped;

@@ -18,8 +18,8 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
     const flash_head_map & map = model->map;
     grouped = model->settings.centroid_type == GGML_TYPE_Q4_0;
     if (map.rank > 0) {
-        activations.resize(map.sketch_activations.size());
-        flash_head_transpose(map.sketch_activations, map.rank, activations.data());
+        projection.resize(map.sketch_activations.size());
+        flash_head_transpose(map.sketch_activations, map.rank, projection.data());
     }
 
     if (model->settings.stats) {
@@ -127,7 +127,7 @@ std::string flash_head_weight_summary(const flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
     const flash_head_map   & map   = model.map;
     const size_t numbers = map.cluster.size() + map.position.size() + map.tokens.size() + map.offsets.size() + map.pinned.size()
-                         + map.sketch_rows.size() + map.sketch_activations.size() + weight.activations.size();
+                         + map.sketch_rows.size() + map.sketch_activations.size() + weight.projection.size();
     const bool with_mtp = model.predicts && !model.is_draft && model.settings.scope == FLASH_HEAD_SCOPE_TARGET; // not told apart here
     return flash_head_summary("CPU", model.weight.c_str(), map, model.settings,
             with_mtp ? "rows in cluster order, MTP head included" : "rows in cluster order", weight.centroids.size() + weight.sketch.size() + 4*numbers);

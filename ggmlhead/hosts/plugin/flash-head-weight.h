@@ -18,7 +18,7 @@ struct flash_head_weight {
     std::vector<uint8_t>   centroids;         // [n_cluster] rows of the type that the settings name, or in groups
     bool                   grouped = false;   // the latter (flash-head-centroids.h)
     std::vector<uint8_t>   sketch;            // groups, or none
-    std::vector<float>     activations;       // [n_embd][rank]: the sketch's directions for activations
+    std::vector<float>     projection;       // [n_embd][rank]: the sketch's directions for activations
 
     std::mutex             mutex;
     std::atomic<bool>      ready   = {false}; // centroids and sketch belong to rows

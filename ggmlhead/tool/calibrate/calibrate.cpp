@@ -72,11 +72,11 @@ struct stages {
 };
 
 bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters, const fhc_matrix & hidden,
-        const fhc_calibrate_params & params, fhc_pool * pool, fhc_calibration * out, std::string * error) {
+        const fhc_calibrate_params & params, flash_head_pool * pool, fhc_calibration * out, std::string * error) {
     const int64_t d           = weight.info.n_cols;
     const int64_t n_rows      = weight.info.n_rows;
     const int64_t n_residuals = std::min(n_rows, FHC_MAX_RESIDUALS);
-    const int     n_threads   = fhc_pool_n_threads(pool);
+    const int     n_threads   = flash_head_pool_n_threads(pool);
     const stages  part(params, d, n_rows, n_residuals, hidden.n_rows);
 
     fhc_products products;

@@ -66,7 +66,7 @@ bool fhc_cholesky(fhc_products * p, fhc_matrix * a) {
         }
         // the columns below it, and what they take from the rest
         fhc_matrix_init(&panel, n - below, n_k);
-        fhc_pool_run(p->pool, (n - below + FHC_ROWS - 1)/FHC_ROWS, [&](int, int64_t task) {
+        flash_head_pool_run(p->pool, (n - below + FHC_ROWS - 1)/FHC_ROWS, [&](int, int64_t task) {
             for (int64_t i = below + task*FHC_ROWS; i < std::min(below + (task + 1)*FHC_ROWS, n); i++) {
                 solve_row(turned, n_k, a->row(i) + k);
                 std::copy_n(a->row(i) + k, n_k, panel.row(i - below));
@@ -80,10 +80,10 @@ bool fhc_cholesky(fhc_products * p, fhc_matrix * a) {
     return true;
 }
 
-void fhc_solve_transposed(fhc_pool * pool, const fhc_matrix * l, fhc_matrix * x) {
+void fhc_solve_transposed(flash_head_pool * pool, const fhc_matrix * l, fhc_matrix * x) {
     const int64_t n = l->n_rows;
-    std::vector<std::vector<double>> scratch(fhc_pool_n_threads(pool), std::vector<double>(n));
-    fhc_pool_run(pool, x->n_rows, [&](int worker, int64_t task) {
+    std::vector<std::vector<double>> scratch(flash_head_pool_n_threads(pool), std::vector<double>(n));
+    flash_head_pool_run(pool, x->n_rows, [&](int worker, int64_t task) {
         std::vector<double> & y = scratch[worker];
         std::copy_n(x->row(task), n, y.begin());
         for (int64_t i = n - 1; i >= 0; i--) {

@@ -8,4 +8,4 @@
 bool fhc_cholesky(fhc_products * p, fhc_matrix * a);
 
 // Solves L^T y = x for every row x of x, in place; l [n][n] is lower triangular with a diagonal that is not zero.
-void fhc_solve_transposed(fhc_pool * pool, const fhc_matrix * l, fhc_matrix * x);
+void fhc_solve_transposed(flash_head_pool * pool, const fhc_matrix * l, fhc_matrix * x);

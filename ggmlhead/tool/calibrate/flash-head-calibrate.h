@@ -31,4 +31,4 @@ struct fhc_calibration {
 // It needs memory for the weight as it is in the file, 4 bytes for each value of centroids and hidden states, 12 for each of
 // n_cols^2, and some tens of MiB.
 bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters, const fhc_matrix & hidden,
-        const fhc_calibrate_params & params, fhc_pool * pool, fhc_calibration * out, std::string * error);
+        const fhc_calibrate_params & params, flash_head_pool * pool, fhc_calibration * out, std::string * error);

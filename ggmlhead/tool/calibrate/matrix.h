@@ -5,12 +5,12 @@
 #include <cstdint>
 
 // A matrix of floats, row by row. A row's last n_stride - n_cols values are zero, n_stride is a multiple of 32: rows as
-// fhc_matmul wants them.
+// flash_head_matmul wants them.
 struct fhc_matrix {
     int64_t    n_rows   = 0;
     int64_t    n_cols   = 0;
     int64_t    n_stride = 0;
-    fhc_buffer buffer;
+    flash_head_aligned_buffer buffer;
 
     float       * row(int64_t i)       { return (float *) buffer.data + i*n_stride; }
     const float * row(int64_t i) const { return (const float *) buffer.data + i*n_stride; }

@@ -4,7 +4,7 @@
 #include <cstring>
 
 static const int64_t FHC_TILE  = 256;     // rows of either operand of a task
-static const int64_t FHC_BLOCK = 1024;    // rows of a sum of squares at a time: two tiles of them stay near the L2 cache
+static const int64_t FLASH_HEAD_BLOCK = 1024;    // rows of a sum of squares at a time: two tiles of them stay near the L2 cache
 static const int64_t FHC_LINE  = 16;      // floats of a cache line
 
 void fhc_matrix_init(fhc_matrix * m, int64_t n_rows, int64_t n_cols) {
@@ -16,17 +16,17 @@ void fhc_matrix_init(fhc_matrix * m, int64_t n_rows, int64_t n_cols) {
 }
 
 fhc_products::~fhc_products() {
-    for (fhc_matmul * mm : matmul) {
-        fhc_matmul_free(mm);
+    for (flash_head_matmul * mm : matmul) {
+        flash_head_matmul_free(mm);
     }
 }
 
-bool fhc_products_init(fhc_products * p, fhc_pool * pool) {
-    const int n_threads = fhc_pool_n_threads(pool);
+bool fhc_products_init(fhc_products * p, flash_head_pool * pool) {
+    const int n_threads = flash_head_pool_n_threads(pool);
     p->pool = pool;
-    p->out  = std::vector<fhc_buffer>(n_threads);
+    p->out  = std::vector<flash_head_aligned_buffer>(n_threads);
     for (int i = 0; i < n_threads; i++) {
-        p->matmul.push_back(fhc_matmul_new());
+        p->matmul.push_back(flash_head_matmul_new());
         if (p->matmul.back() == nullptr) {
             return false;
         }
@@ -36,7 +36,7 @@ bool fhc_products_init(fhc_products * p, fhc_pool * pool) {
 }
 
 void fhc_products_reserve(fhc_products * p, int64_t n) {
-    for (fhc_buffer & buffer : p->out) {
+    for (flash_head_aligned_buffer & buffer : p->out) {
         if (buffer.size < n*sizeof(float)) {
             buffer.resize(n*sizeof(float));
         }
@@ -48,13 +48,13 @@ float * fhc_products_tile(fhc_products * p, int worker) {
 }
 
 void fhc_product(fhc_products * p, int worker, const fhc_matrix * a, int64_t i0, int64_t n_a, const fhc_matrix * b, int64_t j0, int64_t n_b, float * out) {
-    const bool ok = fhc_matmul_run(p->matmul[worker], GGML_TYPE_F32, a->n_stride, a->row(i0), n_a, b->row(j0), n_b, out);
+    const bool ok = flash_head_matmul_run(p->matmul[worker], GGML_TYPE_F32, a->n_stride, a->row(i0), n_a, b->row(j0), n_b, out);
     GGML_ASSERT(ok && "matrix product failed");
 }
 
 void fhc_gram_add(fhc_products * p, const fhc_matrix * x, float sign, fhc_matrix * out, int64_t first) {
     const int64_t n_tiles = (x->n_rows + FHC_TILE - 1)/FHC_TILE;
-    fhc_pool_run(p->pool, n_tiles*(n_tiles + 1)/2, [&](int worker, int64_t task) {
+    flash_head_pool_run(p->pool, n_tiles*(n_tiles + 1)/2, [&](int worker, int64_t task) {
         int64_t ti = 0, tj = task;    // tile row by tile row, up to the diagonal
         while (tj > ti) {
             tj -= ++ti;
@@ -74,7 +74,7 @@ void fhc_gram_add(fhc_products * p, const fhc_matrix * x, float sign, fhc_matrix
 
 void fhc_apply(fhc_products * p, const fhc_matrix * a, const fhc_matrix * x, fhc_matrix * out) {
     fhc_products_reserve(p, FHC_TILE*x->n_rows);
-    fhc_pool_run(p->pool, (a->n_rows + FHC_TILE - 1)/FHC_TILE, [&](int worker, int64_t task) {
+    flash_head_pool_run(p->pool, (a->n_rows + FHC_TILE - 1)/FHC_TILE, [&](int worker, int64_t task) {
         const int64_t i0 = task*FHC_TILE, n_i = std::min(FHC_TILE, a->n_rows - i0);
         float * tile = fhc_products_tile(p, worker);
         fhc_product(p, worker, a, i0, n_i, x, 0, x->n_rows, tile);
@@ -89,10 +89,10 @@ void fhc_second_moment(fhc_products * p, int64_t n, int64_t d, const std::functi
     fhc_matrix_init(out, d, d);
     // the product sums along rows, so each block of rows is turned: a column of it is a row there
     fhc_matrix turned;
-    fhc_matrix_init(&turned, d, FHC_BLOCK);
-    std::vector<std::vector<float>> lines(fhc_pool_n_threads(p->pool), std::vector<float>(FHC_LINE*d));
-    for (int64_t begin = 0; begin < n; begin += FHC_BLOCK) {
-        fhc_pool_run(p->pool, FHC_BLOCK/FHC_LINE, [&](int worker, int64_t task) {
+    fhc_matrix_init(&turned, d, FLASH_HEAD_BLOCK);
+    std::vector<std::vector<float>> lines(flash_head_pool_n_threads(p->pool), std::vector<float>(FHC_LINE*d));
+    for (int64_t begin = 0; begin < n; begin += FLASH_HEAD_BLOCK) {
+        flash_head_pool_run(p->pool, FLASH_HEAD_BLOCK/FHC_LINE, [&](int worker, int64_t task) {
             const int64_t i0 = begin + task*FHC_LINE;
             std::vector<float> & x = lines[worker];
             std::fill(x.begin(), x.end(), 0.0f);
@@ -107,7 +107,7 @@ void fhc_second_moment(fhc_products * p, int64_t n, int64_t d, const std::functi
             }
         });
         fhc_gram_add(p, &turned, 1.0f, out, 0);
-        progress((double) std::min(begin + FHC_BLOCK, n)/n);
+        progress((double) std::min(begin + FLASH_HEAD_BLOCK, n)/n);
     }
     for (int64_t i = 0; i < d; i++) {
         for (int64_t j = 0; j < i; j++) {

@@ -10,21 +10,21 @@
 // Products of matrices in F32 on ggml's kernels, on all threads of a pool. The split into tiles is fixed, so results do not
 // depend on the number of threads.
 struct fhc_products {
-    fhc_pool                  * pool = nullptr;
-    std::vector<fhc_matmul *>   matmul;    // one for each thread
-    std::vector<fhc_buffer>     out;       // a tile of results, one for each thread
+    flash_head_pool                  * pool = nullptr;
+    std::vector<flash_head_matmul *>   matmul;    // one for each thread
+    std::vector<flash_head_aligned_buffer>     out;       // a tile of results, one for each thread
 
     ~fhc_products();
 };
 
 // Opens the CPU backend for every thread of the pool. Returns false if there is none.
-bool fhc_products_init(fhc_products * p, fhc_pool * pool);
+bool fhc_products_init(fhc_products * p, flash_head_pool * pool);
 
 // Makes the tile of worker at least n floats and returns it. Not from inside a task.
 void    fhc_products_reserve(fhc_products * p, int64_t n);
 float * fhc_products_tile(fhc_products * p, int worker);
 
-// out [n_a][n_b] = b a^T transposed as fhc_matmul_run: out[j*n_a + i] = a_i . b_j, for n_a rows of a and n_b of b from the
+// out [n_a][n_b] = b a^T transposed as flash_head_matmul_run: out[j*n_a + i] = a_i . b_j, for n_a rows of a and n_b of b from the
 // given ones on. By one thread; ends the program if ggml fails.
 void fhc_product(fhc_products * p, int worker, const fhc_matrix * a, int64_t i0, int64_t n_a, const fhc_matrix * b, int64_t j0, int64_t n_b, float * out);
 

@@ -7,7 +7,7 @@
 #include <cmath>
 
 static const int64_t FHC_STATES = 64;            // rows of hidden states of a task
-static const int64_t FHC_CHUNK  = 8 << 20;       // floats of rows of the weight that are dequantised at a time, about
+static const int64_t FLASH_HEAD_CHUNK  = 8 << 20;       // floats of rows of the weight that are dequantised at a time, about
 static const int64_t FHC_SPAN   = 512;           // of those, rows of a product
 
 struct best_token {
@@ -58,7 +58,7 @@ static bool merge(const float * logits, int64_t n, uint32_t first, int64_t n_bes
 static bool find_best(fhc_products * p, const fhc_weight & w, const fhc_matrix & hidden, int64_t n_best,
         const std::function<void(double)> & progress, std::vector<best_token> * best, std::string * error) {
     const int64_t n_rows  = w.info.n_rows;
-    const int64_t n_chunk = std::min(n_rows, std::max(FHC_SPAN, FHC_CHUNK/w.info.n_cols/FHC_SPAN*FHC_SPAN));
+    const int64_t n_chunk = std::min(n_rows, std::max(FHC_SPAN, FLASH_HEAD_CHUNK/w.info.n_cols/FHC_SPAN*FHC_SPAN));
     best->assign(hidden.n_rows*n_best, { -INFINITY, 0 });
     fhc_products_reserve(p, FHC_STATES*FHC_SPAN);
 
@@ -68,12 +68,12 @@ static bool find_best(fhc_products * p, const fhc_weight & w, const fhc_matrix &
     for (int64_t begin = 0; begin < n_rows; begin += n_chunk) {
         const int64_t n = std::min(n_chunk, n_rows - begin);
         const int64_t n_dequantised = 64;    // rows a task
-        fhc_pool_run(p->pool, (n + n_dequantised - 1)/n_dequantised, [&](int, int64_t task) {
+        flash_head_pool_run(p->pool, (n + n_dequantised - 1)/n_dequantised, [&](int, int64_t task) {
             for (int64_t i = task*n_dequantised; i < std::min((task + 1)*n_dequantised, n); i++) {
                 w.get(begin + i, chunk.row(i));
             }
         });
-        fhc_pool_run(p->pool, (hidden.n_rows + FHC_STATES - 1)/FHC_STATES, [&](int worker, int64_t task) {
+        flash_head_pool_run(p->pool, (hidden.n_rows + FHC_STATES - 1)/FHC_STATES, [&](int worker, int64_t task) {
             const int64_t h0 = task*FHC_STATES, n_h = std::min(FHC_STATES, hidden.n_rows - h0);
             float * tile = fhc_products_tile(p, worker);
             for (int64_t i = 0; i < n; i += FHC_SPAN) {
@@ -158,7 +158,7 @@ bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix 
     sizes.estimates.resize(n_vocab);
     sizes.order    .resize(n_best);
     sizes.above    .resize(n_best + 1);
-    std::vector<ranker> rankers(fhc_pool_n_threads(p->pool), sizes);
+    std::vector<ranker> rankers(flash_head_pool_n_threads(p->pool), sizes);
     const int64_t n_scores = head.centroids.n_rows;
     first_bad bad;
     fhc_products_reserve(p, FHC_STATES*n_scores);
@@ -167,7 +167,7 @@ bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix 
     const int64_t n_part  = 16;    // tasks between two signs of progress
     for (int64_t begin = 0; begin < n_tasks; begin += n_part) {
         const int64_t end = std::min(begin + n_part, n_tasks);
-        fhc_pool_run(p->pool, end - begin, [&](int worker, int64_t task) {
+        flash_head_pool_run(p->pool, end - begin, [&](int worker, int64_t task) {
             const int64_t h0 = (begin + task)*FHC_STATES, n_h = std::min(FHC_STATES, hidden.n_rows - h0);
             float * scores = fhc_products_tile(p, worker);
             fhc_product(p, worker, &head.centroids, 0, n_scores, &hidden, h0, n_h, scores);

@@ -1,5 +1,7 @@
 #include "subspace.h"
 
+#include "flash-head-random.h"
+
 #include "jacobi.h"
 
 #include <algorithm>
@@ -50,17 +52,14 @@ static void orthonormalise(fhc_matrix * x) {
     }
 }
 
-// About normal numbers, always the same (splitmix64).
+// About normal numbers, always the same.
 static void fill_start(fhc_matrix * x) {
     uint64_t state = 0;
     for (int64_t i = 0; i < x->n_rows; i++) {
         for (int64_t k = 0; k < x->n_cols; k++) {
             float sum = 0.0f;
             for (int part = 0; part < 4; part++) {
-                uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-                z = (z ^ (z >> 30))*0xbf58476d1ce4e5b9ull;
-                z = (z ^ (z >> 27))*0x94d049bb133111ebull;
-                sum += (float) ((z ^ (z >> 31)) >> 40)/(1 << 24) - 0.5f;
+                sum += (float) (flash_head_random(&state) >> 40)/(1 << 24) - 0.5f;
             }
             x->row(i)[k] = sum;
         }

@@ -1,5 +1,7 @@
 #include "weight.h"
 
+#include "flash-head-row.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -7,21 +9,15 @@
 #include <vector>
 
 void fhc_row_get(const void * data, enum ggml_type type, int64_t n_cols, int64_t i, float * out) {
-    const size_t    row_size = ggml_row_size(type, n_cols);
-    const uint8_t * src      = (const uint8_t *) data + i*row_size;
-    if (type == GGML_TYPE_F32) {
-        memcpy(out, src, row_size);
-    } else {
-        ggml_get_type_traits(type)->to_float(src, out, n_cols);
-    }
+    flash_head_to_float(type, (const uint8_t *) data + i*ggml_row_size(type, n_cols), out, n_cols);
 }
 
 void fhc_weight::get(int64_t i, float * out) const {
     fhc_row_get(data.data, info.type, info.n_cols, i, out);
 }
 
-bool fhc_weight_read(fhc_weight * w, fhc_pool * pool, std::string * error) {
-    const fhc_tensor_info & info = w->info;
+bool fhc_weight_read(fhc_weight * w, flash_head_pool * pool, std::string * error) {
+    const flash_head_tensor_info & info = w->info;
     w->data.resize(info.n_rows*ggml_row_size(info.type, info.n_cols));
     std::ifstream file(info.path, std::ios::binary);
     if (!file.seekg((std::streamoff) info.offset) || !file.read((char *) w->data.data, (std::streamsize) w->data.size)) {
@@ -33,8 +29,8 @@ bool fhc_weight_read(fhc_weight * w, fhc_pool * pool, std::string * error) {
     const int64_t n_tasks = (info.n_rows + n_block - 1)/n_block;
     std::vector<float>              most(n_tasks, 0.0f);
     std::vector<int64_t>            bad (n_tasks, -1);
-    std::vector<std::vector<float>> rows(fhc_pool_n_threads(pool), std::vector<float>(info.n_cols));
-    fhc_pool_run(pool, n_tasks, [&](int worker, int64_t task) {
+    std::vector<std::vector<float>> rows(flash_head_pool_n_threads(pool), std::vector<float>(info.n_cols));
+    flash_head_pool_run(pool, n_tasks, [&](int worker, int64_t task) {
         std::vector<float> & x = rows[worker];
         for (int64_t i = task*n_block; i < std::min((task + 1)*n_block, info.n_rows) && bad[task] < 0; i++) {
             w->get(i, x.data());

@@ -5,7 +5,7 @@
 #include <deque>
 
 // State of one auction: the places of cluster c are [first[c], first[c + 1]).
-struct fhc_auction {
+struct flash_head_auction {
     std::vector<int64_t> first;
     std::vector<int32_t> count;     // places taken
     std::vector<int32_t> holder;    // position in best of the row that holds a place
@@ -15,7 +15,7 @@ struct fhc_auction {
 };
 
 // The price of cluster c after a change of its places. Of equal bids the first place is the lowest.
-static void fhc_auction_reprice(fhc_auction * a, int32_t c) {
+static void flash_head_auction_reprice(flash_head_auction * a, int32_t c) {
     const int64_t p0 = a->first[c];
     if (a->count[c] < a->first[c + 1] - p0) {
         return;
@@ -32,13 +32,13 @@ static void fhc_auction_reprice(fhc_auction * a, int32_t c) {
 
 // Auctions the places among all rows of best; assigned gets a cluster or -1. step > 0 is the least raise of a bid;
 // patience is how far below its last listed score a row bids before it leaves. Both are in units of cosine.
-static void fhc_auction_run(const fhc_best * best, const std::vector<int32_t> & capacity, float step, float patience,
+static void flash_head_auction_run(const flash_head_best * best, const std::vector<int32_t> & capacity, float step, float patience,
         std::vector<int32_t> * assigned) {
     const int64_t n_clusters = capacity.size();
     const int     n_best     = best->n_best;
     const int64_t n_rows     = best->id.size()/n_best;
 
-    fhc_auction a;
+    flash_head_auction a;
     a.first.assign(n_clusters + 1, 0);
     for (int64_t c = 0; c < n_clusters; c++) {
         a.first[c + 1] = a.first[c] + capacity[c];
@@ -100,13 +100,13 @@ static void fhc_auction_run(const fhc_best * best, const std::vector<int32_t> & 
         a.holder[place] = i;
         a.bid   [place] = b;
         (*assigned)[i]  = c;
-        fhc_auction_reprice(&a, c);
+        flash_head_auction_reprice(&a, c);
     }
 }
 
 // Gives places away in order of similarity (to a 65536th of the range of scores; of equal pairs the first listed);
 // assigned gets a cluster or -1.
-static void fhc_greedy_run(const fhc_best * best, const std::vector<int32_t> & capacity, std::vector<int32_t> * assigned) {
+static void flash_head_greedy_run(const flash_head_best * best, const std::vector<int32_t> & capacity, std::vector<int32_t> * assigned) {
     const int64_t n      = best->id.size();
     float         lowest = INFINITY;
     float         top    = -INFINITY;
@@ -148,7 +148,7 @@ static void fhc_greedy_run(const fhc_best * best, const std::vector<int32_t> & c
 }
 
 // Mean difference between a row's first and last listed score, in units of cosine.
-static float fhc_best_spread(const fhc_best * best) {
+static float flash_head_best_spread(const flash_head_best * best) {
     const int64_t n_rows = best->id.size()/best->n_best;
     double sum = 0.0;
     int64_t n = 0;
@@ -166,12 +166,12 @@ static float fhc_best_spread(const fhc_best * best) {
     return n > 0 ? (float) (sum/n) : 0.0f;
 }
 
-void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids, const fhc_rows * centroids,
-        const fhc_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates, std::vector<int32_t> * assigned) {
+void flash_head_assign_balanced(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids, const flash_head_unit_rows * centroids,
+        const flash_head_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates, std::vector<int32_t> * assigned) {
     const int64_t n_rows = ids.size();
     const int     n_best = best->n_best;
 
-    const float spread = fhc_best_spread(best);
+    const float spread = flash_head_best_spread(best);
     const float step   = std::max(spread/10.0f, 1e-6f);
 
     std::vector<int32_t> places = capacity;    // still free
@@ -181,11 +181,11 @@ void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vec
         left.push_back((int32_t) i);
     }
 
-    fhc_best             again;
-    fhc_groups           groups;
+    flash_head_best             again;
+    flash_head_groups           groups;
     std::vector<int32_t> got;
     for (int round = 0; !left.empty(); round++) {
-        const fhc_best * lists = best;
+        const flash_head_best * lists = best;
         if (round > 0) {
             std::vector<int32_t> open;
             for (size_t c = 0; c < places.size(); c++) {
@@ -202,15 +202,15 @@ void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vec
             const bool    few    = (double) left.size()*n_all <= 0.5*n_rows*n_candidates;
             const int64_t n_cand = few ? n_all : n_candidates/2;
             groups.n_groups = 0;
-            fhc_groups_build(s, centroids, open, n_cand, &groups);
-            fhc_search(s, rows, left_ids, &groups, n_cand, n_best, &again);
+            flash_head_groups_build(s, centroids, open, n_cand, &groups);
+            flash_head_search(s, rows, left_ids, &groups, n_cand, n_best, &again);
             lists = &again;
         }
         // an auction leaves some over each time; best pairs first always ends
         if (round >= 4) {
-            fhc_greedy_run(lists, places, &got);
+            flash_head_greedy_run(lists, places, &got);
         } else {
-            fhc_auction_run(lists, places, step, spread, &got);
+            flash_head_auction_run(lists, places, step, spread, &got);
         }
         std::vector<int32_t> rest;
         for (size_t j = 0; j < left.size(); j++) {

@@ -15,5 +15,5 @@
 // Assigns the rows listed in ids. best has the candidates of each; capacity [K] is the number of places of each cluster and
 // must sum to at least ids.size(). n_candidates is how many centroids each row was compared with to make best: it sets the
 // effort for leftovers. assigned [ids.size()] gets the clusters. centroids has K rows.
-void fhc_assign_balanced(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids, const fhc_rows * centroids,
-        const fhc_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates, std::vector<int32_t> * assigned);
+void flash_head_assign_balanced(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids, const flash_head_unit_rows * centroids,
+        const flash_head_best * best, const std::vector<int32_t> & capacity, int64_t n_candidates, std::vector<int32_t> * assigned);

@@ -4,7 +4,7 @@
 #include <cstring>
 
 // Mixes n bytes into a digest.
-static uint64_t fhc_digest(uint64_t digest, const void * data, size_t n) {
+static uint64_t flash_head_digest(uint64_t digest, const void * data, size_t n) {
     uint64_t h = (digest ^ n)*0xff51afd7ed558ccdull;
     for (size_t i = 0; i < n; i += sizeof(uint64_t)) {
         uint64_t x = 0;
@@ -15,19 +15,19 @@ static uint64_t fhc_digest(uint64_t digest, const void * data, size_t n) {
     return h;
 }
 
-std::vector<uint64_t> fhc_rows_digests(const fhc_rows * rows, fhc_pool * pool) {
+std::vector<uint64_t> flash_head_unit_rows_digests(const flash_head_unit_rows * rows, flash_head_pool * pool) {
     const int64_t n       = rows->n_rows;
     const int64_t n_block = 4096;
     std::vector<uint64_t> digests(n);
-    fhc_pool_run(pool, (n + n_block - 1)/n_block, [&](int, int64_t task) {
+    flash_head_pool_run(pool, (n + n_block - 1)/n_block, [&](int, int64_t task) {
         for (int64_t i = task*n_block; i < std::min(n, (task + 1)*n_block); i++) {
-            digests[i] = fhc_digest(0, rows->row(i), rows->row_size());
+            digests[i] = flash_head_digest(0, rows->row(i), rows->row_size());
         }
     });
     return digests;
 }
 
-int64_t fhc_duplicates_deal(const fhc_rows * rows, const std::vector<uint64_t> & digests, int64_t size, int64_t sizes[2],
+int64_t flash_head_duplicates_deal(const flash_head_unit_rows * rows, const std::vector<uint64_t> & digests, int64_t size, int64_t sizes[2],
         std::vector<int32_t> * cluster) {
     const int64_t n       = rows->n_rows;
     const size_t  n_bytes = rows->row_size();

@@ -6,7 +6,7 @@
 #include <vector>
 
 // A digest of each row's bytes: [n_rows].
-std::vector<uint64_t> fhc_rows_digests(const fhc_rows * rows, fhc_pool * pool);
+std::vector<uint64_t> flash_head_unit_rows_digests(const flash_head_unit_rows * rows, flash_head_pool * pool);
 
 // Makes clusters of rows that are equal, which no search has to look at again. Real heads have some (tokens that were
 // never trained); without this their many equal centroids would take every place in the lists of candidates.
@@ -14,5 +14,5 @@ std::vector<uint64_t> fhc_rows_digests(const fhc_rows * rows, fhc_pool * pool);
 // digests are those of the rows. sizes is what clusters shall have: sizes[0] clusters of size and sizes[1] clusters of size + 1 rows are still to be made.
 // For each set of equal rows as many whole clusters are made as it fills. cluster [n_rows] gets their numbers, counted
 // from 0, and -1 for the other rows; sizes is lowered. Returns the number of clusters made.
-int64_t fhc_duplicates_deal(const fhc_rows * rows, const std::vector<uint64_t> & digests, int64_t size, int64_t sizes[2],
+int64_t flash_head_duplicates_deal(const flash_head_unit_rows * rows, const std::vector<uint64_t> & digests, int64_t size, int64_t sizes[2],
         std::vector<int32_t> * cluster);

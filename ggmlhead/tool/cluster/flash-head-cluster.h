@@ -15,7 +15,7 @@
 #include <vector>
 
 // How a run is going. Values below zero are not known yet.
-struct fhc_progress {
+struct flash_head_cluster_progress {
     const char * stage      = "";      // "read", "start" (unbalanced, cheap) or "balance"
     int          iteration  = 0;       // 1.. within the run, 0 before the first
     int          iterations = 0;
@@ -24,7 +24,7 @@ struct fhc_progress {
     double       imbalance  = -1.0;    // largest cluster / mean size - 1 of the last finished iteration
 };
 
-struct fhc_params {
+struct flash_head_cluster_params {
     int      cluster_size = 16;    // m, at least 1
     int      iterations   = 8;     // balanced Lloyd iterations after the start, at least 1
     uint32_t seed         = 0;
@@ -33,10 +33,10 @@ struct fhc_params {
     int64_t  n_candidates = 0;     // centroids that each row is compared with, 0: as many as are affordable
     int      start        = 2;     // cheap unbalanced iterations before: more gained nothing
 
-    std::function<void(const fhc_progress &)> progress;     // called on the calling thread, often; may be empty
+    std::function<void(const flash_head_cluster_progress &)> progress;     // called on the calling thread, often; may be empty
 };
 
-struct fhc_result {
+struct flash_head_cluster_result {
     int64_t               n_clusters = 0;
     std::vector<uint32_t> cluster;              // [V] cluster of each row, in [0, n_clusters)
     double                objective  = 0.0;
@@ -45,7 +45,7 @@ struct fhc_result {
 };
 
 // Clusters the rows. Returns false and sets error: fewer than two clusters, wrong parameters, no CPU backend.
-bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * pool, fhc_result * result, std::string * error);
+bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params, flash_head_pool * pool, flash_head_cluster_result * result, std::string * error);
 
 // The objective of any assignment of rows to n_clusters clusters.
-double fhc_objective(const fhc_rows * rows, const std::vector<uint32_t> & cluster, int64_t n_clusters, fhc_pool * pool);
+double flash_head_objective(const flash_head_unit_rows * rows, const std::vector<uint32_t> & cluster, int64_t n_clusters, flash_head_pool * pool);

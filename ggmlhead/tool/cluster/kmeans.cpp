@@ -2,6 +2,7 @@
 
 #include "assign.h"
 #include "duplicates.h"
+#include "flash-head-random.h"
 #include "search.h"
 
 #include <algorithm>
@@ -9,18 +10,18 @@
 #include <cstring>
 
 // The state of a run over the rows that the duplicates left.
-struct fhc_run {
-    const fhc_rows       * rows;
-    const fhc_params     * params;
-    fhc_pool             * pool;
-    fhc_searcher           searcher;
+struct flash_head_cluster_run {
+    const flash_head_unit_rows       * rows;
+    const flash_head_cluster_params     * params;
+    flash_head_pool             * pool;
+    flash_head_searcher           searcher;
     std::vector<int32_t>   ids;           // rows to cluster
     int64_t                n_clusters;    // for them
     int64_t                size;          // rows a cluster
     int64_t                n_bigger;      // clusters that take one more
-    fhc_rows               centroids;     // [n_clusters]
-    fhc_groups             groups;
-    fhc_best               best;
+    flash_head_unit_rows               centroids;     // [n_clusters]
+    flash_head_groups             groups;
+    flash_head_best               best;
     std::vector<int32_t>   cluster;       // [ids.size()]
     std::vector<int64_t>   count;         // [n_clusters] rows of each
     double                 cosines;       // sum over the rows of their cosine with their centroid
@@ -28,19 +29,11 @@ struct fhc_run {
 };
 
 // Of the centroids that a row is compared with, how many take part in the auction.
-static const int FHC_N_BEST = 16;
-
-// splitmix64: the same numbers on every platform
-static uint64_t fhc_random(uint64_t * state) {
-    uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30))*0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27))*0x94d049bb133111ebull;
-    return z ^ (z >> 31);
-}
+static const int FLASH_HEAD_N_BEST = 16;
 
 // Members of each cluster: rows [first[c], first[c + 1]) of order, as positions in cluster.
 template <typename T>
-static void fhc_members(const std::vector<T> & cluster, int64_t n_clusters, std::vector<int64_t> * first, std::vector<int32_t> * order) {
+static void flash_head_members(const std::vector<T> & cluster, int64_t n_clusters, std::vector<int64_t> * first, std::vector<int32_t> * order) {
     first->assign(n_clusters + 1, 0);
     order->resize(cluster.size());
     for (T c : cluster) {
@@ -56,10 +49,10 @@ static void fhc_members(const std::vector<T> & cluster, int64_t n_clusters, std:
 }
 
 // Sums rows listed in ids into sum [n_stride], in that order; returns the sum's length.
-static double fhc_sum(const fhc_rows * rows, const int32_t * ids, int64_t n, float * sum, float * tmp) {
+static double flash_head_sum_rows(const flash_head_unit_rows * rows, const int32_t * ids, int64_t n, float * sum, float * tmp) {
     std::fill(sum, sum + rows->n_stride, 0.0f);
     for (int64_t i = 0; i < n; i++) {
-        fhc_rows_get(rows, ids[i], tmp);
+        flash_head_unit_rows_get(rows, ids[i], tmp);
         for (int64_t k = 0; k < rows->n_stride; k++) {
             sum[k] += tmp[k];
         }
@@ -71,15 +64,15 @@ static double fhc_sum(const fhc_rows * rows, const int32_t * ids, int64_t n, flo
     return std::sqrt(length);
 }
 
-double fhc_objective(const fhc_rows * rows, const std::vector<uint32_t> & cluster, int64_t n_clusters, fhc_pool * pool) {
+double flash_head_objective(const flash_head_unit_rows * rows, const std::vector<uint32_t> & cluster, int64_t n_clusters, flash_head_pool * pool) {
     std::vector<int64_t> first;
     std::vector<int32_t> order;
-    fhc_members(cluster, n_clusters, &first, &order);
+    flash_head_members(cluster, n_clusters, &first, &order);
     std::vector<double> lengths(n_clusters);
-    fhc_pool_run(pool, n_clusters, [&](int, int64_t c) {
+    flash_head_pool_run(pool, n_clusters, [&](int, int64_t c) {
         std::vector<float> sum(rows->n_stride);
         std::vector<float> tmp(rows->n_stride);
-        lengths[c] = fhc_sum(rows, &order[first[c]], first[c + 1] - first[c], sum.data(), tmp.data());
+        lengths[c] = flash_head_sum_rows(rows, &order[first[c]], first[c + 1] - first[c], sum.data(), tmp.data());
     });
     // the cosines of unit rows with the direction of their sum add up to the sum's length
     double total = 0.0;
@@ -90,33 +83,33 @@ double fhc_objective(const fhc_rows * rows, const std::vector<uint32_t> & cluste
 }
 
 // First centroids: rows drawn without replacement.
-static void fhc_run_start(fhc_run * r) {
+static void flash_head_cluster_run_start(flash_head_cluster_run * r) {
     std::vector<int32_t> deck = r->ids;
-    fhc_rows_init(&r->centroids, r->rows->type, r->n_clusters, r->rows->n_cols);
+    flash_head_unit_rows_init(&r->centroids, r->rows->type, r->n_clusters, r->rows->n_cols);
     for (int64_t c = 0; c < r->n_clusters; c++) {
-        std::swap(deck[c], deck[c + fhc_random(&r->random) % (deck.size() - c)]);
+        std::swap(deck[c], deck[c + flash_head_random(&r->random) % (deck.size() - c)]);
         memcpy(r->centroids.row(c), r->rows->row(deck[c]), r->rows->row_size());
     }
     r->count.assign(r->n_clusters, 0);
 }
 
 // New centroids and the objective from the present clusters. An empty cluster restarts at a row of one that is too large.
-static void fhc_run_update(fhc_run * r) {
+static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
     std::vector<int64_t> first;
     std::vector<int32_t> order;
-    fhc_members(r->cluster, r->n_clusters, &first, &order);
+    flash_head_members(r->cluster, r->n_clusters, &first, &order);
     for (int32_t & i : order) {
         i = r->ids[i];
     }
     const int64_t n_block = 64;    // clusters a task
     std::vector<double> lengths(r->n_clusters, 0.0);
-    fhc_pool_run(r->pool, (r->n_clusters + n_block - 1)/n_block, [&](int, int64_t task) {
+    flash_head_pool_run(r->pool, (r->n_clusters + n_block - 1)/n_block, [&](int, int64_t task) {
         std::vector<float> sum(r->rows->n_stride);
         std::vector<float> tmp(r->rows->n_stride);
         for (int64_t c = task*n_block; c < std::min(r->n_clusters, (task + 1)*n_block); c++) {
             if (first[c + 1] > first[c]) {
-                lengths[c] = fhc_sum(r->rows, &order[first[c]], first[c + 1] - first[c], sum.data(), tmp.data());
-                fhc_rows_set(&r->centroids, c, sum.data(), tmp.data());
+                lengths[c] = flash_head_sum_rows(r->rows, &order[first[c]], first[c + 1] - first[c], sum.data(), tmp.data());
+                flash_head_unit_rows_set(&r->centroids, c, sum.data(), tmp.data());
             }
         }
     });
@@ -134,7 +127,7 @@ static void fhc_run_update(fhc_run * r) {
     int64_t spare = r->count[by_count[0]]/r->size - 1;
     for (int64_t e = r->n_clusters - 1; e > 0 && r->count[by_count[e]] == 0; e--) {
         const int64_t d = by_count[donor];
-        const int64_t i = first[d] + fhc_random(&r->random) % r->count[d];
+        const int64_t i = first[d] + flash_head_random(&r->random) % r->count[d];
         memcpy(r->centroids.row(by_count[e]), r->rows->row(order[i]), r->rows->row_size());
         if (--spare <= 0) {
             donor = r->count[by_count[donor + 1]] >= 2 ? donor + 1 : 0;
@@ -144,7 +137,7 @@ static void fhc_run_update(fhc_run * r) {
 }
 
 // Capacities for a balanced assignment: the clusters that have most rows take one more.
-static std::vector<int32_t> fhc_run_capacity(const fhc_run * r) {
+static std::vector<int32_t> flash_head_cluster_run_capacity(const flash_head_cluster_run * r) {
     std::vector<int32_t> by_count(r->n_clusters);
     for (int64_t c = 0; c < r->n_clusters; c++) {
         by_count[c] = (int32_t) c;
@@ -159,15 +152,15 @@ static std::vector<int32_t> fhc_run_capacity(const fhc_run * r) {
 
 // The first half of a Lloyd iteration: each row to its best centroid, balanced: as far as places allow. The other half is new
 // centroids.
-static void fhc_run_assign(fhc_run * r, int64_t n_candidates, bool balanced) {
+static void flash_head_cluster_run_assign(flash_head_cluster_run * r, int64_t n_candidates, bool balanced) {
     std::vector<int32_t> all(r->n_clusters);
     for (int64_t c = 0; c < r->n_clusters; c++) {
         all[c] = (int32_t) c;
     }
-    fhc_groups_build(&r->searcher, &r->centroids, all, n_candidates, &r->groups);
-    fhc_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? FHC_N_BEST : 1, &r->best);
+    flash_head_groups_build(&r->searcher, &r->centroids, all, n_candidates, &r->groups);
+    flash_head_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? FLASH_HEAD_N_BEST : 1, &r->best);
     if (balanced) {
-        fhc_assign_balanced(&r->searcher, r->rows, r->ids, &r->centroids, &r->best, fhc_run_capacity(r), n_candidates, &r->cluster);
+        flash_head_assign_balanced(&r->searcher, r->rows, r->ids, &r->centroids, &r->best, flash_head_cluster_run_capacity(r), n_candidates, &r->cluster);
     } else {
         r->cluster.resize(r->ids.size());
         for (size_t i = 0; i < r->ids.size(); i++) {
@@ -179,12 +172,12 @@ static void fhc_run_assign(fhc_run * r, int64_t n_candidates, bool balanced) {
 // How many centroids each row is compared with in one iteration: all of them while that is little work (50 GFLOP, a
 // small model: exact k-means), else 1024. An iteration then costs 0.35 TFLOP for 262144 rows of 640 and 0.55 TFLOP for
 // 128256 rows of 2048, 1.2 and 2 seconds on two cores of a Zen 4; comparing with all would cost 5.5 and 4.2 TFLOP.
-static int64_t fhc_affordable_candidates(const fhc_rows * rows, int64_t n_clusters) {
+static int64_t flash_head_affordable_candidates(const flash_head_unit_rows * rows, int64_t n_clusters) {
     const double one = 2.0*rows->n_rows*rows->n_stride;
     return std::min(n_clusters, std::max<int64_t>(1024, (int64_t) (50e9/one)));
 }
 
-bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * pool, fhc_result * result, std::string * error) {
+bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params, flash_head_pool * pool, flash_head_cluster_result * result, std::string * error) {
     const int64_t n_rows = rows->n_rows;
     if (params->cluster_size < 1 || params->iterations < 1) {
         *error = "the cluster size and the number of iterations must be at least 1";
@@ -199,10 +192,10 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
     int64_t       sizes[2] = { n_clusters - n_rows % n_clusters, n_rows % n_clusters };
 
     std::vector<int32_t>        dealt;
-    const std::vector<uint64_t> digests = fhc_rows_digests(rows, pool);
-    fhc_duplicates_deal(rows, digests, size, sizes, &dealt);
+    const std::vector<uint64_t> digests = flash_head_unit_rows_digests(rows, pool);
+    flash_head_duplicates_deal(rows, digests, size, sizes, &dealt);
 
-    fhc_run r;
+    flash_head_cluster_run r;
     r.rows       = rows;
     r.params     = params;
     r.pool       = pool;
@@ -221,15 +214,15 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
     result->cluster.assign(n_rows, 0);
 
     if (r.n_clusters > 0) {
-        if (!fhc_searcher_init(&r.searcher, pool, rows->n_stride)) {
+        if (!flash_head_searcher_init(&r.searcher, pool, rows->n_stride)) {
             *error = "ggml has no CPU backend here";
             return false;
         }
-        const int64_t n_candidates = params->n_candidates > 0 ? params->n_candidates : fhc_affordable_candidates(rows, r.n_clusters);
+        const int64_t n_candidates = params->n_candidates > 0 ? params->n_candidates : flash_head_affordable_candidates(rows, r.n_clusters);
         const int     n_start      = params->start;
         const int     n_iterations = n_start + params->iterations;
 
-        fhc_progress p;
+        flash_head_cluster_progress p;
         p.iterations = params->iterations;
         auto report = [&](double done) {
             if (params->progress) {
@@ -237,15 +230,15 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
                 params->progress(p);
             }
         };
-        fhc_run_start(&r);
+        flash_head_cluster_run_start(&r);
         for (int k = 0; k < n_iterations; k++) {
             const bool balanced = k >= n_start;
             p.stage     = balanced ? "balance" : "start";
             p.iteration = std::max(0, k + 1 - n_start);
-            fhc_pool_set_tick(pool, [&](double) { report(k); });
-            fhc_run_assign(&r, balanced ? n_candidates : std::max<int64_t>(n_candidates/4, 64), balanced);
-            fhc_run_update(&r);
-            fhc_pool_set_tick(pool, nullptr);
+            flash_head_pool_set_tick(pool, [&](double) { report(k); });
+            flash_head_cluster_run_assign(&r, balanced ? n_candidates : std::max<int64_t>(n_candidates/4, 64), balanced);
+            flash_head_cluster_run_update(&r);
+            flash_head_pool_set_tick(pool, nullptr);
 
             int64_t largest = 0;
             for (int64_t n : r.count) {
@@ -265,7 +258,7 @@ bool fhc_cluster(const fhc_rows * rows, const fhc_params * params, fhc_pool * po
             result->cluster[i] = (uint32_t) (r.n_clusters + dealt[i]);
         }
     }
-    result->objective = fhc_objective(rows, result->cluster, n_clusters, pool);
+    result->objective = flash_head_objective(rows, result->cluster, n_clusters, pool);
     result->imbalance = (double) (size + (n_rows % n_clusters ? 1 : 0))*n_clusters/n_rows - 1.0;
     return true;
 }

@@ -6,12 +6,12 @@
 #include <mutex>
 #include <vector>
 
-struct fhc_matmul {
+struct flash_head_matmul {
     ggml_backend_t       backend;
     std::vector<uint8_t> meta;    // memory of the tensors and the graph of one product
 };
 
-static ggml_backend_dev_t fhc_cpu_device(void) {
+static ggml_backend_dev_t flash_head_cpu_device(void) {
     static std::once_flag once;
     std::call_once(once, [] {
         if (ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) == nullptr) {
@@ -21,8 +21,8 @@ static ggml_backend_dev_t fhc_cpu_device(void) {
     return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
 }
 
-fhc_matmul * fhc_matmul_new(void) {
-    ggml_backend_dev_t dev     = fhc_cpu_device();
+flash_head_matmul * flash_head_matmul_new(void) {
+    ggml_backend_dev_t dev     = flash_head_cpu_device();
     ggml_backend_t     backend = dev ? ggml_backend_dev_init(dev, nullptr) : nullptr;
     if (backend == nullptr) {
         return nullptr;
@@ -31,13 +31,13 @@ fhc_matmul * fhc_matmul_new(void) {
     if (set_n_threads) {
         ((ggml_backend_set_n_threads_t) set_n_threads)(backend, 1);
     }
-    fhc_matmul * mm = new fhc_matmul;
+    flash_head_matmul * mm = new flash_head_matmul;
     mm->backend = backend;
     mm->meta.resize(8*ggml_tensor_overhead() + ggml_graph_overhead_custom(8, false));
     return mm;
 }
 
-void fhc_matmul_free(fhc_matmul * mm) {
+void flash_head_matmul_free(flash_head_matmul * mm) {
     if (mm) {
         ggml_backend_free(mm->backend);
         delete mm;
@@ -45,16 +45,16 @@ void fhc_matmul_free(fhc_matmul * mm) {
 }
 
 // The features that ggml's CPU backend was compiled for: ends with one without a name.
-static const ggml_backend_feature * fhc_cpu_features(void) {
+static const ggml_backend_feature * flash_head_cpu_features(void) {
     static const ggml_backend_feature none = { nullptr, nullptr };
-    ggml_backend_dev_t dev  = fhc_cpu_device();
+    ggml_backend_dev_t dev  = flash_head_cpu_device();
     void             * proc = dev ? ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev), "ggml_backend_get_features") : nullptr;
     const ggml_backend_feature * features = proc ? ((ggml_backend_get_features_t) proc)(ggml_backend_dev_backend_reg(dev)) : nullptr;
     return features ? features : &none;
 }
 
-enum ggml_type fhc_matmul_best_type(void) {
-    for (const ggml_backend_feature * f = fhc_cpu_features(); f->name; f++) {
+enum ggml_type flash_head_matmul_best_type(void) {
+    for (const ggml_backend_feature * f = flash_head_cpu_features(); f->name; f++) {
         if (strcmp(f->name, "AVX512_BF16") == 0 && strcmp(f->value, "1") == 0) {
             return GGML_TYPE_BF16;
         }
@@ -62,16 +62,16 @@ enum ggml_type fhc_matmul_best_type(void) {
     return GGML_TYPE_F16;
 }
 
-std::string fhc_matmul_kind(void) {
-    ggml_backend_dev_t dev  = fhc_cpu_device();
+std::string flash_head_matmul_kind(void) {
+    ggml_backend_dev_t dev  = flash_head_cpu_device();
     std::string        kind = std::string(ggml_version()) + " " + (dev ? ggml_backend_dev_description(dev) : "");
-    for (const ggml_backend_feature * f = fhc_cpu_features(); f->name; f++) {
+    for (const ggml_backend_feature * f = flash_head_cpu_features(); f->name; f++) {
         kind += std::string(" ") + f->name + "=" + f->value;
     }
     return kind;
 }
 
-bool fhc_matmul_run(fhc_matmul * mm, enum ggml_type type, int64_t n_cols,
+bool flash_head_matmul_run(flash_head_matmul * mm, enum ggml_type type, int64_t n_cols,
         const void * a, int64_t n_a, const void * b, int64_t n_b, float * out) {
     struct ggml_init_params params = { mm->meta.size(), mm->meta.data(), /*no_alloc =*/ true };
     struct ggml_context * ctx = ggml_init(params);

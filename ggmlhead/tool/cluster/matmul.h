@@ -5,23 +5,23 @@
 #include <cstdint>
 #include <string>
 
-// Matrix products on ggml's CPU backend, one thread each: a caller with several threads makes one fhc_matmul for
+// Matrix products on ggml's CPU backend, one thread each: a caller with several threads makes one flash_head_matmul for
 // each and gives them different blocks. A product then never depends on how many threads there are.
-struct fhc_matmul;
+struct flash_head_matmul;
 
 // Loads ggml's backends (once a process) and opens the CPU. Returns NULL if there is no CPU backend.
-fhc_matmul * fhc_matmul_new (void);
-void         fhc_matmul_free(fhc_matmul * mm);
+flash_head_matmul * flash_head_matmul_new (void);
+void         flash_head_matmul_free(flash_head_matmul * mm);
 
 // The type in which rows and centroids are kept: BF16 where the CPU multiplies it natively (measured, two cores of a
 // Zen 4, rows of 640 to 2048: BF16 290-380 GFLOP/s, Q8_0 185-230, F16 160-195, F32 155-195), F16 elsewhere.
-enum ggml_type fhc_matmul_best_type(void);
+enum ggml_type flash_head_matmul_best_type(void);
 
 // What the products may round by, for people and digests: ggml's version, the CPU and the instructions that ggml uses on it.
-std::string fhc_matmul_kind(void);
+std::string flash_head_matmul_kind(void);
 
 // out[j*n_a + i] = a_i . b_j  for rows a_i [n_a][n_cols] and b_j [n_b][n_cols], both of the given type, out in F32.
 // a, b and out must be aligned to 64 bytes and n_cols be a multiple of 32; n_a should be a multiple of 16 (fast kernels).
 // Returns false if ggml failed (out of memory).
-bool fhc_matmul_run(fhc_matmul * mm, enum ggml_type type, int64_t n_cols,
+bool flash_head_matmul_run(flash_head_matmul * mm, enum ggml_type type, int64_t n_cols,
         const void * a, int64_t n_a, const void * b, int64_t n_b, float * out);

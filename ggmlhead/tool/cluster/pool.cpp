@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-struct fhc_pool {
+struct flash_head_pool {
     int                          n_threads = 1;
     std::vector<std::thread>     threads;
     std::function<void(double)>  tick;
@@ -20,7 +20,7 @@ struct fhc_pool {
     std::mutex                   mutex;
     std::condition_variable      wake;
     std::condition_variable      idle;
-    uint64_t                     round  = 0;     // counts the calls of fhc_pool_run
+    uint64_t                     round  = 0;     // counts the calls of flash_head_pool_run
     int                          n_busy = 0;     // helpers still in this round
     bool                         stop   = false;
 
@@ -32,7 +32,7 @@ struct fhc_pool {
 };
 
 // Does tasks until none is left. The calling thread ticks.
-static void fhc_pool_work(fhc_pool * pool, int worker, bool ticks) {
+static void flash_head_pool_work(flash_head_pool * pool, int worker, bool ticks) {
     try {
         for (int64_t task; (task = pool->next.fetch_add(1)) < pool->n_tasks; ) {
             (*pool->fn)(worker, task);
@@ -47,7 +47,7 @@ static void fhc_pool_work(fhc_pool * pool, int worker, bool ticks) {
     }
 }
 
-static void fhc_pool_helper(fhc_pool * pool, int worker) {
+static void flash_head_pool_helper(flash_head_pool * pool, int worker) {
     uint64_t seen = 0;
     std::unique_lock<std::mutex> lock(pool->mutex);
     for (;;) {
@@ -57,7 +57,7 @@ static void fhc_pool_helper(fhc_pool * pool, int worker) {
         }
         seen = pool->round;
         lock.unlock();
-        fhc_pool_work(pool, worker, false);
+        flash_head_pool_work(pool, worker, false);
         lock.lock();
         if (--pool->n_busy == 0) {
             pool->idle.notify_one();
@@ -65,13 +65,13 @@ static void fhc_pool_helper(fhc_pool * pool, int worker) {
     }
 }
 
-fhc_pool * fhc_pool_new(int n_threads) {
-    std::unique_ptr<fhc_pool, decltype(&fhc_pool_free)> pool(new fhc_pool, fhc_pool_free);
+flash_head_pool * flash_head_pool_new(int n_threads) {
+    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(new flash_head_pool, flash_head_pool_free);
     pool->n_threads = std::max(1, n_threads);
     try {
         pool->threads.reserve(pool->n_threads);
         for (int i = 1; i < pool->n_threads; i++) {
-            pool->threads.emplace_back(fhc_pool_helper, pool.get(), i);
+            pool->threads.emplace_back(flash_head_pool_helper, pool.get(), i);
         }
     } catch (const std::exception & e) { // the threads that there are end with the pool
         throw std::runtime_error("cannot start " + std::to_string(pool->n_threads) + " threads: " + e.what());
@@ -79,7 +79,7 @@ fhc_pool * fhc_pool_new(int n_threads) {
     return pool.release();
 }
 
-void fhc_pool_free(fhc_pool * pool) {
+void flash_head_pool_free(flash_head_pool * pool) {
     {
         std::lock_guard<std::mutex> lock(pool->mutex);
         pool->stop = true;
@@ -91,15 +91,15 @@ void fhc_pool_free(fhc_pool * pool) {
     delete pool;
 }
 
-int fhc_pool_n_threads(const fhc_pool * pool) {
+int flash_head_pool_n_threads(const flash_head_pool * pool) {
     return pool->n_threads;
 }
 
-void fhc_pool_set_tick(fhc_pool * pool, std::function<void(double)> tick) {
+void flash_head_pool_set_tick(flash_head_pool * pool, std::function<void(double)> tick) {
     pool->tick = std::move(tick);
 }
 
-void fhc_pool_run(fhc_pool * pool, int64_t n_tasks, const std::function<void(int, int64_t)> & fn) {
+void flash_head_pool_run(flash_head_pool * pool, int64_t n_tasks, const std::function<void(int, int64_t)> & fn) {
     {
         std::lock_guard<std::mutex> lock(pool->mutex);
         pool->fn      = &fn;
@@ -109,7 +109,7 @@ void fhc_pool_run(fhc_pool * pool, int64_t n_tasks, const std::function<void(int
         pool->round++;
     }
     pool->wake.notify_all();
-    fhc_pool_work(pool, 0, true);
+    flash_head_pool_work(pool, 0, true);
     std::unique_lock<std::mutex> lock(pool->mutex);
     pool->idle.wait(lock, [&] { return pool->n_busy == 0; });
     if (pool->thrown) {

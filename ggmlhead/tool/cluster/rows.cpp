@@ -1,5 +1,6 @@
 #include "rows.h"
 
+#include "flash-head-row.h"
 #include "flash-head-vocab.h"
 #include "gguf.h"
 
@@ -12,20 +13,20 @@
 #include <new>
 #include <vector>
 
-static const std::align_val_t FHC_ALIGNMENT{64};
+static const std::align_val_t FLASH_HEAD_ALIGNMENT{64};
 
-fhc_buffer::~fhc_buffer() {
-    ::operator delete(data, FHC_ALIGNMENT);
+flash_head_aligned_buffer::~flash_head_aligned_buffer() {
+    ::operator delete(data, FLASH_HEAD_ALIGNMENT);
 }
 
-void fhc_buffer::resize(size_t n_bytes) {
-    ::operator delete(data, FHC_ALIGNMENT);
+void flash_head_aligned_buffer::resize(size_t n_bytes) {
+    ::operator delete(data, FLASH_HEAD_ALIGNMENT);
     data = nullptr;
-    data = (uint8_t *) ::operator new(n_bytes, FHC_ALIGNMENT);
+    data = (uint8_t *) ::operator new(n_bytes, FLASH_HEAD_ALIGNMENT);
     size = n_bytes;
 }
 
-void fhc_rows_init(fhc_rows * rows, enum ggml_type type, int64_t n_rows, int64_t n_cols) {
+void flash_head_unit_rows_init(flash_head_unit_rows * rows, enum ggml_type type, int64_t n_rows, int64_t n_cols) {
     GGML_ASSERT(type == GGML_TYPE_F16 || type == GGML_TYPE_BF16);
     rows->type     = type;
     rows->n_rows   = n_rows;
@@ -34,7 +35,7 @@ void fhc_rows_init(fhc_rows * rows, enum ggml_type type, int64_t n_rows, int64_t
     rows->buffer.resize(n_rows*rows->row_size());
 }
 
-bool fhc_rows_set(fhc_rows * rows, int64_t i, const float * x, float * tmp) {
+bool flash_head_unit_rows_set(flash_head_unit_rows * rows, int64_t i, const float * x, float * tmp) {
     // eight partial sums: fast without -ffast-math, and always added in the same order
     const int64_t n = rows->n_cols;
     float top = 0.0f;
@@ -73,7 +74,7 @@ bool fhc_rows_set(fhc_rows * rows, int64_t i, const float * x, float * tmp) {
     return true;
 }
 
-void fhc_rows_get(const fhc_rows * rows, int64_t i, float * out) {
+void flash_head_unit_rows_get(const flash_head_unit_rows * rows, int64_t i, float * out) {
     if (rows->type == GGML_TYPE_BF16) {
         ggml_bf16_to_fp32_row((const ggml_bf16_t *) rows->row(i), out, rows->n_stride);
     } else {
@@ -81,7 +82,7 @@ void fhc_rows_get(const fhc_rows * rows, int64_t i, float * out) {
     }
 }
 
-bool fhc_tensor_find(const char * path, const char * name, fhc_tensor_info * info, std::string * error) {
+bool flash_head_tensor_find(const char * path, const char * name, flash_head_tensor_info * info, std::string * error) {
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file) {
         *error = std::string("cannot open ") + path;
@@ -126,12 +127,11 @@ bool fhc_tensor_find(const char * path, const char * name, fhc_tensor_info * inf
     return true;
 }
 
-bool fhc_tensor_read(const fhc_tensor_info * info, enum ggml_type type, fhc_pool * pool, fhc_rows * rows, std::string * error) {
-    fhc_rows_init(rows, type, info->n_rows, info->n_cols);
+bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type type, flash_head_pool * pool, flash_head_unit_rows * rows, std::string * error) {
+    flash_head_unit_rows_init(rows, type, info->n_rows, info->n_cols);
 
     const size_t  src_size = ggml_row_size(info->type, info->n_cols);
     const int64_t n_block  = std::max<int64_t>(1, (1 << 20)/(int64_t) src_size);    // rows a task: 1 MiB of the file
-    const auto    to_float = info->type == GGML_TYPE_F32 ? nullptr : ggml_get_type_traits(info->type)->to_float;
 
     // plain reads, not a mapping: the file's pages never count as this process's memory
     struct reader {
@@ -140,7 +140,7 @@ bool fhc_tensor_read(const fhc_tensor_info * info, enum ggml_type type, fhc_pool
         std::vector<float>   x;
         std::vector<float>   tmp;
     };
-    std::vector<reader> readers(fhc_pool_n_threads(pool));
+    std::vector<reader> readers(flash_head_pool_n_threads(pool));
     for (reader & r : readers) {
         r.file.rdbuf()->pubsetbuf(nullptr, 0);
         r.file.open(info->path, std::ios::binary);
@@ -151,7 +151,7 @@ bool fhc_tensor_read(const fhc_tensor_info * info, enum ggml_type type, fhc_pool
 
     std::atomic<int64_t> bad_row {INT64_MAX};    // the first row with a NaN or an infinity
     std::atomic<bool>    bad_read{false};
-    fhc_pool_run(pool, (info->n_rows + n_block - 1)/n_block, [&](int worker, int64_t task) {
+    flash_head_pool_run(pool, (info->n_rows + n_block - 1)/n_block, [&](int worker, int64_t task) {
         reader & r = readers[worker];
         const int64_t i0 = task*n_block;
         const int64_t i1 = std::min(i0 + n_block, info->n_rows);
@@ -163,12 +163,8 @@ bool fhc_tensor_read(const fhc_tensor_info * info, enum ggml_type type, fhc_pool
         }
         for (int64_t i = i0; i < i1; i++) {
             const uint8_t * src = r.raw.data() + (i - i0)*src_size;
-            if (to_float) {
-                to_float(src, r.x.data(), info->n_cols);
-            } else {
-                memcpy(r.x.data(), src, src_size);
-            }
-            if (!fhc_rows_set(rows, i, r.x.data(), r.tmp.data())) {
+            flash_head_to_float(info->type, src, r.x.data(), info->n_cols);
+            if (!flash_head_unit_rows_set(rows, i, r.x.data(), r.tmp.data())) {
                 int64_t first = bad_row;
                 while (i < first && !bad_row.compare_exchange_weak(first, i)) {
                 }

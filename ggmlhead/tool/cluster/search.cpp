@@ -4,33 +4,33 @@
 #include <cmath>
 #include <cstring>
 
-static const int64_t FHC_BLOCK     = 192;     // rows a task: a multiple of the 6 that ggml's kernel takes at once
-static const int64_t FHC_CHUNK     = 1024;    // centroids a product: its scores stay in the L2 cache
+static const int64_t FLASH_HEAD_BLOCK     = 192;     // rows a task: a multiple of the 6 that ggml's kernel takes at once
+static const int64_t FLASH_HEAD_CHUNK     = 1024;    // centroids a product: its scores stay in the L2 cache
 
-fhc_searcher::~fhc_searcher() {
-    for (fhc_matmul * mm : matmul) {
-        fhc_matmul_free(mm);
+flash_head_searcher::~flash_head_searcher() {
+    for (flash_head_matmul * mm : matmul) {
+        flash_head_matmul_free(mm);
     }
 }
 
-bool fhc_searcher_init(fhc_searcher * s, fhc_pool * pool, int64_t n_stride) {
-    const int n_threads = fhc_pool_n_threads(pool);
+bool flash_head_searcher_init(flash_head_searcher * s, flash_head_pool * pool, int64_t n_stride) {
+    const int n_threads = flash_head_pool_n_threads(pool);
     s->pool     = pool;
-    s->gathered = std::vector<fhc_buffer>(n_threads);
-    s->scores   = std::vector<fhc_buffer>(n_threads);
+    s->gathered = std::vector<flash_head_aligned_buffer>(n_threads);
+    s->scores   = std::vector<flash_head_aligned_buffer>(n_threads);
     for (int i = 0; i < n_threads; i++) {
-        s->matmul.push_back(fhc_matmul_new());
+        s->matmul.push_back(flash_head_matmul_new());
         if (s->matmul.back() == nullptr) {
             return false;
         }
-        s->gathered[i].resize(FHC_BLOCK*n_stride*sizeof(uint16_t));
-        s->scores  [i].resize(FHC_BLOCK*FHC_CHUNK*sizeof(float));
+        s->gathered[i].resize(FLASH_HEAD_BLOCK*n_stride*sizeof(uint16_t));
+        s->scores  [i].resize(FLASH_HEAD_BLOCK*FLASH_HEAD_CHUNK*sizeof(float));
     }
     return true;
 }
 
 // Merges n scores of one row into its best list: id [n_best] and score [n_best], sorted, best first.
-static void fhc_best_merge(const float * x, const int32_t * member, int64_t n, int n_best, int32_t * id, float * score) {
+static void flash_head_best_merge(const float * x, const int32_t * member, int64_t n, int n_best, int32_t * id, float * score) {
     float limit = score[n_best - 1];
     for (int64_t i0 = 0; i0 < n; i0 += 16) {
         const int64_t i1 = std::min(i0 + 16, n);
@@ -62,53 +62,53 @@ static void fhc_best_merge(const float * x, const int32_t * member, int64_t n, i
     }
 }
 
-// Compares rows (n <= FHC_BLOCK, packed) with entries [e0, e1) and merges into the lists of best entries at [rank[j]].
-static void fhc_compare(fhc_searcher * s, int worker, const void * packed, int64_t n, const fhc_rows * entries,
-        const int32_t * member, int64_t e0, int64_t e1, const int32_t * rank, fhc_best * best) {
+// Compares rows (n <= FLASH_HEAD_BLOCK, packed) with entries [e0, e1) and merges into the lists of best entries at [rank[j]].
+static void flash_head_compare(flash_head_searcher * s, int worker, const void * packed, int64_t n, const flash_head_unit_rows * entries,
+        const int32_t * member, int64_t e0, int64_t e1, const int32_t * rank, flash_head_best * best) {
     float * scores = (float *) s->scores[worker].data;
-    for (int64_t e = e0; e < e1; e += FHC_CHUNK) {
-        const int64_t n_e = std::min(FHC_CHUNK, e1 - e);
-        const bool ok = fhc_matmul_run(s->matmul[worker], entries->type, entries->n_stride, entries->row(e), n_e, packed, n, scores);
+    for (int64_t e = e0; e < e1; e += FLASH_HEAD_CHUNK) {
+        const int64_t n_e = std::min(FLASH_HEAD_CHUNK, e1 - e);
+        const bool ok = flash_head_matmul_run(s->matmul[worker], entries->type, entries->n_stride, entries->row(e), n_e, packed, n, scores);
         GGML_ASSERT(ok && "matrix product failed");
         for (int64_t j = 0; j < n; j++) {
             const size_t at = (size_t) rank[j]*best->n_best;
-            fhc_best_merge(scores + j*n_e, member + e, n_e, best->n_best, &best->id[at], &best->score[at]);
+            flash_head_best_merge(scores + j*n_e, member + e, n_e, best->n_best, &best->id[at], &best->score[at]);
         }
     }
 }
 
-static void fhc_best_clear(fhc_best * best, size_t n_rows, int n_best) {
+static void flash_head_best_clear(flash_head_best * best, size_t n_rows, int n_best) {
     best->n_best = n_best;
     best->id   .assign(n_rows*n_best, -1);
     best->score.assign(n_rows*n_best, -INFINITY);
 }
 
 // Compares the rows listed in ids with all entries.
-static void fhc_search_flat(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids,
-        const fhc_rows * entries, const int32_t * member, fhc_best * best) {
+static void flash_head_search_flat(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids,
+        const flash_head_unit_rows * entries, const int32_t * member, flash_head_best * best) {
     const int64_t n_rows = ids.size();
-    fhc_pool_run(s->pool, (n_rows + FHC_BLOCK - 1)/FHC_BLOCK, [&](int worker, int64_t task) {
-        const int64_t i0 = task*FHC_BLOCK;
-        const int64_t n  = std::min(FHC_BLOCK, n_rows - i0);
-        int32_t rank[FHC_BLOCK];
+    flash_head_pool_run(s->pool, (n_rows + FLASH_HEAD_BLOCK - 1)/FLASH_HEAD_BLOCK, [&](int worker, int64_t task) {
+        const int64_t i0 = task*FLASH_HEAD_BLOCK;
+        const int64_t n  = std::min(FLASH_HEAD_BLOCK, n_rows - i0);
+        int32_t rank[FLASH_HEAD_BLOCK];
         for (int64_t j = 0; j < n; j++) {
             memcpy(s->gathered[worker].data + j*rows->row_size(), rows->row(ids[i0 + j]), rows->row_size());
             rank[j] = (int32_t) (i0 + j);
         }
-        fhc_compare(s, worker, s->gathered[worker].data, n, entries, member, 0, entries->n_rows, rank, best);
+        flash_head_compare(s, worker, s->gathered[worker].data, n, entries, member, 0, entries->n_rows, rank, best);
     });
 }
 
 // One step of spherical k-means of the centroids listed in ids: new centers from the groups given by best.
-static void fhc_centers_update(fhc_searcher * s, const fhc_rows * centroids, const std::vector<int32_t> & ids,
-        const std::vector<int32_t> & group, int n_groups, fhc_rows * centers) {
-    fhc_pool_run(s->pool, n_groups, [&](int, int64_t g) {
+static void flash_head_centers_update(flash_head_searcher * s, const flash_head_unit_rows * centroids, const std::vector<int32_t> & ids,
+        const std::vector<int32_t> & group, int n_groups, flash_head_unit_rows * centers) {
+    flash_head_pool_run(s->pool, n_groups, [&](int, int64_t g) {
         std::vector<float> sum(centers->n_stride, 0.0f);
         std::vector<float> tmp(centers->n_stride);
         bool any = false;
         for (size_t i = 0; i < ids.size(); i++) {
             if (group[i] == g) {
-                fhc_rows_get(centroids, ids[i], tmp.data());
+                flash_head_unit_rows_get(centroids, ids[i], tmp.data());
                 for (int64_t k = 0; k < centers->n_cols; k++) {
                     sum[k] += tmp[k];
                 }
@@ -116,13 +116,13 @@ static void fhc_centers_update(fhc_searcher * s, const fhc_rows * centroids, con
             }
         }
         if (any) {
-            fhc_rows_set(centers, g, sum.data(), tmp.data());
+            flash_head_unit_rows_set(centers, g, sum.data(), tmp.data());
         }
     });
 }
 
-void fhc_groups_build(fhc_searcher * s, const fhc_rows * centroids, const std::vector<int32_t> & ids,
-        int64_t n_candidates, fhc_groups * groups) {
+void flash_head_groups_build(flash_head_searcher * s, const flash_head_unit_rows * centroids, const std::vector<int32_t> & ids,
+        int64_t n_candidates, flash_head_groups * groups) {
     const int64_t n        = ids.size();
     const int     n_groups = n_candidates >= n ? 1 : std::max(1, (int) std::lround(std::sqrt((double) n)));
 
@@ -131,7 +131,7 @@ void fhc_groups_build(fhc_searcher * s, const fhc_rows * centroids, const std::v
         const bool    warm     = groups->n_groups == n_groups;
         const int64_t n_padded = GGML_PAD(n_groups, 16);
         if (!warm) {
-            fhc_rows_init(&groups->centers, centroids->type, n_padded, centroids->n_cols);
+            flash_head_unit_rows_init(&groups->centers, centroids->type, n_padded, centroids->n_cols);
             memset(groups->centers.buffer.data, 0, groups->centers.buffer.size);
             for (int64_t g = 0; g < n_groups; g++) {
                 memcpy(groups->centers.row(g), centroids->row(ids[g*n/n_groups]), centroids->row_size());
@@ -141,14 +141,14 @@ void fhc_groups_build(fhc_searcher * s, const fhc_rows * centroids, const std::v
         for (int g = 0; g < n_groups; g++) {
             number[g] = g;
         }
-        fhc_best nearest;
+        flash_head_best nearest;
         for (int step = warm ? 4 : 0; step < 6; step++) {
-            fhc_best_clear(&nearest, n, 1);
-            fhc_search_flat(s, centroids, ids, &groups->centers, number.data(), &nearest);
+            flash_head_best_clear(&nearest, n, 1);
+            flash_head_search_flat(s, centroids, ids, &groups->centers, number.data(), &nearest);
             for (int64_t i = 0; i < n; i++) {
                 group[i] = std::max(0, nearest.id[i]);
             }
-            fhc_centers_update(s, centroids, ids, group, n_groups, &groups->centers);
+            flash_head_centers_update(s, centroids, ids, group, n_groups, &groups->centers);
         }
     }
     groups->n_groups = n_groups;
@@ -169,7 +169,7 @@ void fhc_groups_build(fhc_searcher * s, const fhc_rows * centroids, const std::v
         groups->member[next[group[i]]++] = ids[i];
     }
     if (groups->centroids.n_rows != n_entries || groups->centroids.type != centroids->type || groups->centroids.n_cols != centroids->n_cols) {
-        fhc_rows_init(&groups->centroids, centroids->type, n_entries, centroids->n_cols);
+        flash_head_unit_rows_init(&groups->centroids, centroids->type, n_entries, centroids->n_cols);
     }
     for (int64_t e = 0; e < n_entries; e++) {
         if (groups->member[e] >= 0) {
@@ -180,13 +180,13 @@ void fhc_groups_build(fhc_searcher * s, const fhc_rows * centroids, const std::v
     }
 }
 
-void fhc_search(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32_t> & ids, const fhc_groups * groups,
-        int64_t n_candidates, int n_best, fhc_best * best) {
+void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * rows, const std::vector<int32_t> & ids, const flash_head_groups * groups,
+        int64_t n_candidates, int n_best, flash_head_best * best) {
     const int64_t n_rows   = ids.size();
     const int     n_groups = groups->n_groups;
-    fhc_best_clear(best, n_rows, n_best);
+    flash_head_best_clear(best, n_rows, n_best);
     if (n_groups == 1) {
-        fhc_search_flat(s, rows, ids, &groups->centroids, groups->member.data(), best);
+        flash_head_search_flat(s, rows, ids, &groups->centroids, groups->member.data(), best);
         return;
     }
 
@@ -197,9 +197,9 @@ void fhc_search(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32
     for (int g = 0; g < n_groups; g++) {
         number[g] = g;
     }
-    fhc_best visits;
-    fhc_best_clear(&visits, n_rows, n_slots);
-    fhc_search_flat(s, rows, ids, &groups->centers, number.data(), &visits);
+    flash_head_best visits;
+    flash_head_best_clear(&visits, n_rows, n_slots);
+    flash_head_search_flat(s, rows, ids, &groups->centers, number.data(), &visits);
     for (int64_t i = 0; i < n_rows; i++) {
         int64_t met = 0;
         for (int k = 0; k < n_slots; k++) {
@@ -241,17 +241,17 @@ void fhc_search(fhc_searcher * s, const fhc_rows * rows, const std::vector<int32
         }
         std::vector<block> blocks;
         for (int g = 0; g < n_groups; g++) {
-            for (int64_t i = first[g]; i < first[g + 1]; i += FHC_BLOCK) {
-                blocks.push_back({ g, i, std::min(i + FHC_BLOCK, first[g + 1]) });
+            for (int64_t i = first[g]; i < first[g + 1]; i += FLASH_HEAD_BLOCK) {
+                blocks.push_back({ g, i, std::min(i + FLASH_HEAD_BLOCK, first[g + 1]) });
             }
         }
-        fhc_pool_run(s->pool, blocks.size(), [&](int worker, int64_t task) {
+        flash_head_pool_run(s->pool, blocks.size(), [&](int worker, int64_t task) {
             const block & b = blocks[task];
             const int64_t n = b.i1 - b.i0;
             for (int64_t j = 0; j < n; j++) {
                 memcpy(s->gathered[worker].data + j*rows->row_size(), rows->row(ids[order[b.i0 + j]]), rows->row_size());
             }
-            fhc_compare(s, worker, s->gathered[worker].data, n, &groups->centroids, groups->member.data(),
+            flash_head_compare(s, worker, s->gathered[worker].data, n, &groups->centroids, groups->member.data(),
                     groups->first[b.group], groups->first[b.group + 1], &order[b.i0], best);
         });
     }

@@ -1,38 +1,30 @@
-// Command architectures tries FlashHead on a tiny model with random weights of every architecture that the pinned llama.cpp knows,
-// in the patched build and in the stock one with the plug-in, and prints the table of docs/architectures.md:
+// Command architectures tries FlashHead on a tiny model with random weights of every architecture of the pinned llama.cpp,
+// in the patched build and in the stock one with the plug-in. It prints the table of docs/architectures.md and fails if the
+// tools and a runtime disagree about a file:
 //
-//	make stock plugin build && go run ./integration/cmd/architectures [ARCHITECTURE ...]
-//
-// It ends with 1 where what the tools say of a file is not what a runtime does.
+//	make stock plugin build && go run ./integration/cmd/architectures [ARCHITECTURE...]
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "architectures:", err)
-		os.Exit(1)
-	}
+	harness.Program{Name: "architectures", Arguments: "[ARCHITECTURE...]", Run: run}.Main()
 }
 
-// run tries the models and prints the table.
-func run(ctx context.Context, wanted []string) error {
+func run(ctx context.Context, _ string) error {
 	sweep, err := harness.NewSweep("dist", "dist-stock")
 	if err != nil {
 		return err
 	}
 	defer sweep.Close()
-	rows, err := sweep.Run(ctx, wanted)
+	rows, err := sweep.Run(ctx, flag.Args())
 	if err != nil {
 		return err
 	}

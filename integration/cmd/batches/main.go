@@ -1,6 +1,5 @@
-// Command batches measures up to how many rows at once FlashHead is faster than the dense head, which is what the default
-// of FLASHHEAD_MAX_ROWS should be (ggmlhead/model/flash-head-max-rows.cpp). Every sequence that is decoded in parallel is a
-// row: several users at once, or tokens of a draft that are checked together.
+// Command batches measures up to how many rows in a batch FlashHead is faster than the dense head. This is what the default
+// of FLASHHEAD_MAX_ROWS should be. A row is one sequence that is decoded in parallel, or one drafted token.
 //
 //	go run ./integration/cmd/batches MODEL-flashhead.gguf
 package main
@@ -11,20 +10,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
+	"github.com/fh-ollama/fh-ollama/internal/table"
 )
 
 const (
@@ -35,53 +31,39 @@ const (
 type options struct {
 	prefix   harness.Prefix
 	model    string
-	rows     []int
-	tokens   int // of each sequence
+	counts   harness.List // numbers of rows, as given
+	rows     []int        // ascending
+	tokens   int          // of each sequence
 	runs     int
 	threads  int
-	settings []string // FlashHead's
+	settings harness.List // FlashHead's
 }
 
 func main() {
-	var o options
-	prefix := flag.String("prefix", "dist", "`DIR` of the patched build")
-	rows := flag.String("rows", "1,2,4,6,8,12,16,24,32", "comma-separated `LIST` of numbers of sequences")
-	settings := flag.String("settings", "", "comma-separated `LIST` of FlashHead's settings, as FLASHHEAD_PROBES=256")
-	flag.IntVar(&o.tokens, "tokens", 16, "tokens of each sequence")
-	flag.IntVar(&o.runs, "runs", 5, "timed runs of each side")
-	flag.IntVar(&o.threads, "threads", processors.Usable(), "threads of llama.cpp")
-	flag.Parse()
-	o.prefix, o.model = harness.Prefix(*prefix), flag.Arg(0)
-	if *settings != "" {
-		o.settings = strings.Split(*settings, ",")
-	}
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := o.read(*rows)
-	if err == nil {
-		err = o.run(ctx, os.Stdout)
-	}
-	if err == nil {
-		return
-	}
-	fmt.Fprint(os.Stderr, hint.Text("batches", err))
-	os.Exit(1)
+	o := options{prefix: "dist", counts: harness.List{"1", "2", "4", "6", "8", "12", "16", "24", "32"}}
+	flag.Var(&o.prefix, "prefix", "`DIR` of the patched build")
+	flag.Var(&o.counts, "rows", "comma-separated `LIST` of numbers of rows")
+	flag.Var(&o.settings, "settings", "comma-separated `LIST` of settings, e.g. FLASHHEAD_PROBES=256")
+	flag.IntVar(&o.tokens, "tokens", 16, "generate `N` tokens in each sequence")
+	flag.IntVar(&o.runs, "runs", 5, "measure each head `N` times")
+	flag.IntVar(&o.threads, "threads", processors.Usable(), "use `N` threads")
+	harness.Program{Name: "batches", Arguments: "MODEL-flashhead.gguf", Run: o.run}.Main()
 }
 
-// read completes the options and checks the model.
-func (o *options) read(rows string) error {
-	for _, text := range strings.Split(rows, ",") {
+// read completes and checks the options.
+func (o *options) read() error {
+	for _, text := range o.counts {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return hint.New(fmt.Sprintf("--rows %s: %q is no number of sequences", rows, text), "give numbers from 1 on, as 1,2,4,8")
+			return hint.New(fmt.Sprintf("--rows: %q is not a number of rows", text), "give integers of at least 1, e.g. 1,2,4,8")
 		}
 		o.rows = append(o.rows, n)
 	}
 	slices.Sort(o.rows)
 	if flag.NArg() != 1 || o.tokens < 1 || o.runs < 1 {
-		return hint.New("what to measure is not clear", "go run ./integration/cmd/batches MODEL-flashhead.gguf; --tokens and --runs are at least 1")
+		return hint.New("one model, and at least 1 for --tokens and --runs, are needed", "see --help")
 	}
+	o.model = flag.Arg(0)
 	m, err := flashhead.OpenConverted(o.model)
 	if err != nil {
 		return err
@@ -89,15 +71,13 @@ func (o *options) read(rows string) error {
 	return m.Close()
 }
 
-// speeds is tokens a second of all sequences together, by number of sequences.
+// speeds is tokens a second of all rows together, by number of rows.
 type speeds map[int]float64
 
-func (o *options) run(ctx context.Context, out io.Writer) error {
-	dir, err := os.MkdirTemp("", "fh-ollama-batches-*")
-	if err != nil {
+func (o *options) run(ctx context.Context, dir string) error {
+	if err := o.read(); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
 	sides := [][]string{{"FLASHHEAD_ENABLED=0"}, append([]string{"FLASHHEAD_MAX_ROWS=0"}, o.settings...)}
 	measured, err := harness.Measure(ctx, len(sides), o.runs, func(side int) (speeds, error) {
 		return o.bench(ctx, append(harness.Environment(dir), sides[side]...))
@@ -105,9 +85,9 @@ func (o *options) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s, %d threads: tokens a second of all sequences together, median of %d runs in turn (slowest to fastest)\n\n",
+	fmt.Printf("%s, %d threads: tokens/s of all rows together, median of %d runs in turn (minimum to maximum)\n\n",
 		o.model, o.threads, o.runs)
-	fmt.Fprintf(out, "| rows | dense | FlashHead | ratio |\n|---|---|---|---|\n")
+	results := table.New("rrrr", "rows", "dense", "FlashHead", "speed-up")
 	limit, faster := 0, true
 	for _, n := range o.rows {
 		of := func(side int) (all []float64) {
@@ -116,9 +96,8 @@ func (o *options) run(ctx context.Context, out io.Writer) error {
 			}
 			return all
 		}
-		dense, fast := of(0), of(1)
-		ratios := harness.Ratios(fast, dense)
-		fmt.Fprintf(out, "| %d | %s | %s | %s |\n", n, harness.Spread("%.0f", dense), harness.Spread("%.0f", fast), harness.Spread("%.2f", ratios))
+		ratios := statistics.Ratios(of(1), of(0))
+		results.Row(strconv.Itoa(n), harness.Spread("%.0f", of(0)), harness.Spread("%.0f", of(1)), harness.Spread("%.2f", ratios))
 		if faster = faster && statistics.Median(ratios) >= 1; faster {
 			limit = n
 		}
@@ -127,7 +106,7 @@ func (o *options) run(ctx context.Context, out io.Writer) error {
 	if limit == slices.Max(o.rows) {
 		most = ", the most that was measured"
 	}
-	fmt.Fprintf(out, "\nFlashHead is not slower up to %d rows%s\n", limit, most)
+	fmt.Printf("%s\nFlashHead is not slower up to %d rows%s\n", results.Markdown(), limit, most)
 	return nil
 }
 
@@ -157,7 +136,7 @@ func (o *options) bench(ctx context.Context, env []string) (speeds, error) {
 		}
 	}
 	if len(result) != len(o.rows) {
-		return nil, errors.New("llama-batched-bench measured something else:\n" + said.String())
+		return nil, errors.New("unexpected output of llama-batched-bench:\n" + said.String())
 	}
 	return result, nil
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 )
 
-// host is a runtime that can have FlashHead.
+// host is a way to have FlashHead in Ollama.
 type host struct {
 	title string
-	start func(*demo, context.Context) error // starts it and makes both sides
+	start func(*demo, context.Context) error // sets demo.sides
 }
 
 var hosts = map[string]host{
-	"plugin":  {"a stock Ollama, and the plug-in", (*demo).startPlugin},
+	"plugin":  {"a stock Ollama with the plug-in", (*demo).startPlugin},
 	"patched": {"the patched build", (*demo).startPatched},
 }
 
-// startPatched starts the patched Ollama with both models in it.
+// startPatched starts one patched Ollama with both models.
 func (d *demo) startPatched(ctx context.Context) error {
 	if err := d.prefix.Check(); err != nil {
 		return hint.Wrap(err, "build it first: fh-ollama build, or make demo")
@@ -42,8 +42,8 @@ func (d *demo) startPatched(ctx context.Context) error {
 	return nil
 }
 
-// startPlugin starts a stock Ollama as it is, installs the plug-in, and starts another one with it beside the first, so
-// that before and after can be timed in turn. They share their models.
+// startPlugin starts a stock Ollama, installs the plug-in and starts a second Ollama with it, so that both can be timed in
+// turn. They share their models.
 func (d *demo) startPlugin(ctx context.Context) error {
 	if err := d.stock.Check(); err != nil {
 		return hint.Wrap(err, "build it first: fh-ollama build --stock, or make demo")
@@ -60,13 +60,14 @@ func (d *demo) startPlugin(ctx context.Context) error {
 	}
 	library := filepath.Join(d.dir, "home", ".local", "share", "fh-ollama", "lib", "flashhead", "libggml-flashhead.so")
 	if _, err := os.Stat(library); err != nil {
-		return fmt.Errorf("install did not place the plug-in: %w", err)
+		return fmt.Errorf("install did not install the plug-in: %w", err)
 	}
 	dir := filepath.Join(d.dir, "after")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	after, err := d.serve(ctx, d.stock, dir, "GGML_BACKEND_PATH="+library, "OLLAMA_MODELS="+filepath.Join(d.dir, "models"))
+	models := filepath.Join(d.dir, "models")
+	after, err := d.serve(ctx, d.stock, dir, "GGML_BACKEND_PATH="+library, "OLLAMA_MODELS="+models)
 	if err != nil {
 		return err
 	}
@@ -97,11 +98,11 @@ func (d *demo) serve(ctx context.Context, prefix harness.Prefix, dir string, env
 		command = strings.Replace(env[0], filepath.Join(d.dir, "home"), "~", 1) + " ollama serve"
 		what += ", with the plug-in"
 	}
-	d.say("\n$ %s\n  Ollama %s, %s, on %s", command, ollama.ParseVersion(text).Ollama, what, o.Host)
+	say("\n$ %s\n  Ollama %s, %s, on %s", command, ollama.ParseVersion(text).Ollama, what, o.Host)
 	return o, nil
 }
 
-// createDense registers the model as it is.
+// createDense registers the model without FlashHead.
 func (d *demo) createDense(ctx context.Context, ollama *harness.Ollama) error {
 	weights, err := filepath.Abs(d.model)
 	if err != nil {
@@ -119,17 +120,17 @@ PARAMETER repeat_penalty 1.1
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	d.say("\n$ ollama create %s -f Modelfile", denseModel)
+	say("\n$ ollama create %s -f Modelfile", denseModel)
 	_, err = ollama.Run(ctx, ollama.Prefix.Bin("ollama"), "create", denseModel, "-f", file)
 	return err
 }
 
-// run shows a command of fh-ollama with what it prints.
+// run runs fh-ollama and shows its output.
 func (d *demo) run(ctx context.Context, ollama *harness.Ollama, args ...string) error {
-	d.say("\n$ fh-ollama %s", strings.Join(args, " "))
+	say("\n$ fh-ollama %s", strings.Join(args, " "))
 	printed, err := ollama.Command(ctx, d.prefix.Bin("fh-ollama"), args...).CombinedOutput()
 	for line := range strings.Lines(strings.ReplaceAll(string(printed), filepath.Join(d.dir, "home"), "~")) {
-		d.say("  %s", strings.TrimRight(line, "\n"))
+		say("  %s", strings.TrimRight(line, "\n"))
 	}
 	if err != nil {
 		return fmt.Errorf("fh-ollama %s: %w", args[0], err)

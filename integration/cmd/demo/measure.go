@@ -9,19 +9,21 @@ import (
 	"time"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
 const (
-	timedTokens = 240
-	settle      = 500 * time.Millisecond // llama.cpp's threads spin for a while after an answer, and would be timed too
-	wideSpread  = 1.5                    // fastest over slowest run of one model, above which the numbers say little
-	// Passages of the text: so many words before the first place, and so many places.
-	firstWords   = 40
-	placesInRow  = 30
-	contextWords = firstWords + placesInRow // well below the model's 256 tokens
+	timedTokens  = 240
+	settle       = 500 * time.Millisecond // llama.cpp's threads spin for a while after an answer
+	wideSpread   = 1.5                    // maximum over minimum of one model's runs above which speeds say little
+	firstWords   = 40                     // of a passage, before its first place
+	placesInRow  = 30                     // of a passage, one word apart
+	contextWords = firstWords + placesInRow
 )
 
-// generate continues prompt as it is, greedily and without a penalty, by n tokens.
+// generate continues the raw prompt greedily by n tokens.
 func (s side) generate(ctx context.Context, prompt string, n int) (api.GenerateResponse, error) {
 	stream := false
 	request := &api.GenerateRequest{
@@ -36,50 +38,32 @@ func (s side) generate(ctx context.Context, prompt string, n int) (api.GenerateR
 	return answer, err
 }
 
-// speeds times both models in turn, so that a busy neighbour hits both alike.
+// speeds times both models in turn.
 func (d *demo) speeds(ctx context.Context) error {
-	var rates [2][]float64
-	var ratios []float64
-	for run := range d.runs + 1 {
-		var pair [2]float64
-		for i, s := range d.sides {
-			time.Sleep(settle)
-			answer, err := s.generate(ctx, d.prompt, timedTokens)
-			if err != nil {
-				return err
-			}
-			if answer.EvalCount == 0 || answer.EvalDuration <= 0 {
-				return fmt.Errorf("%s wrote nothing that could be timed", s.model)
-			}
-			pair[i] = float64(answer.EvalCount) / answer.EvalDuration.Seconds()
-			if run > 0 { // the first pair warms up
-				rates[i] = append(rates[i], pair[i])
-			}
+	rates, err := harness.Measure(ctx, len(d.sides), d.runs, func(i int) (float64, error) {
+		time.Sleep(settle)
+		answer, err := d.sides[i].generate(ctx, d.prompt, timedTokens)
+		if err == nil && (answer.EvalCount == 0 || answer.EvalDuration <= 0) {
+			err = fmt.Errorf("%s generated nothing that could be timed", d.sides[i].model)
 		}
-		if run > 0 {
-			ratios = append(ratios, pair[1]/pair[0])
-		}
+		return float64(answer.EvalCount) / answer.EvalDuration.Seconds(), err
+	})
+	if err != nil {
+		return err
 	}
-	d.say("\nSpeed: tokens a second as Ollama reports them, median of %d runs in turn (slowest to fastest)", d.runs)
+	say("\nSpeed: tokens/s as Ollama reports them, median of %d runs in turn (minimum to maximum)", d.runs)
 	for i, s := range d.sides {
-		r := rates[i]
-		d.say("  %-10s %6.0f   (%.0f to %.0f)", s.name, median(r), slices.Min(r), slices.Max(r))
+		say("  %-10s %s", s.name, harness.Spread("%6.0f", rates[i]))
 	}
-	d.say("  %-10s %6.2fx  (%.2fx to %.2fx)", "ratio", median(ratios), slices.Min(ratios), slices.Max(ratios))
+	say("  %-10s %s", "speed-up", harness.Spread("%5.2fx", statistics.Ratios(rates[1], rates[0])))
 	if dense := rates[0]; slices.Max(dense) > wideSpread*slices.Min(dense) {
-		d.say("  The runs differ a lot: something else keeps the processors busy. Try again when the machine is idle.")
+		say("  The runs vary a lot: another program keeps the CPU busy. Try again when the machine is idle.")
 	}
 	return nil
 }
 
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	n := len(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
-}
-
-// agreement asks both models for the next token behind the same words, word after word of passages of the text: each
-// place is asked anew, so that one different token does not change the places after it.
+// agreement compares the next tokens of both models after the same words of the text. Every place has the text itself as
+// its context, so that one different token does not change later places.
 func (d *demo) agreement(ctx context.Context) error {
 	text, err := os.ReadFile(d.text)
 	if err != nil {
@@ -88,7 +72,7 @@ func (d *demo) agreement(ctx context.Context) error {
 	words := strings.Fields(string(text))
 	passages := (d.places + placesInRow - 1) / placesInRow
 	if len(words) < passages*contextWords {
-		return fmt.Errorf("%s is too short for %d places", d.text, d.places)
+		return fmt.Errorf("%s is too short to compare at %d places", d.text, d.places)
 	}
 	same, places := 0, 0
 	for i := range passages {
@@ -107,19 +91,19 @@ func (d *demo) agreement(ctx context.Context) error {
 			}
 		}
 	}
-	d.say("\nSame token: the likeliest next one at %d places of a text that the model was not trained on", places)
-	d.say("  %d of %d (%.1f %%)", same, places, 100*float64(same)/float64(places))
+	say("\nSame next token at %d of %d places (%.1f %%) of a text that the model was not trained on",
+		same, places, 100*float64(same)/float64(places))
 	return nil
 }
 
-// nextToken is the token that the model puts behind the text, as bytes, for a token may be a part of a character.
+// nextToken returns the next token after text with its bytes: a token may be part of a character.
 func (s side) nextToken(ctx context.Context, text string) (string, error) {
 	answer, err := s.generate(ctx, text, 1)
 	if err != nil {
 		return "", err
 	}
 	if len(answer.Logprobs) != 1 {
-		return "", fmt.Errorf("%s answered %d tokens instead of one", s.model, len(answer.Logprobs))
+		return "", fmt.Errorf("%s generated %d tokens instead of one", s.model, len(answer.Logprobs))
 	}
 	return fmt.Sprintf("%q %v", answer.Logprobs[0].Token, answer.Logprobs[0].Bytes), nil
 }

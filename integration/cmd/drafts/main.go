@@ -1,28 +1,26 @@
-// Command drafts measures what FlashHead does for speculative decoding: a draft model with FlashHead against the same one
-// with its dense head, and against no draft, for the same target, whose head is always dense. So all write the same text;
-// what differs is how many of the drafted tokens are right, and how long it takes.
+// Command drafts measures what FlashHead gains in speculative decoding. A draft model with FlashHead is compared with the
+// same model with its dense head and with no draft. The target's head is always dense, so all three write the same text;
+// they differ in the share of accepted tokens and in speed.
 //
 //	go run ./integration/cmd/drafts --target MODEL.gguf --draft DRAFT-flashhead.gguf
-//	go run ./integration/cmd/drafts --target MODEL-flashhead.gguf --type draft-mtp     # predicts later tokens itself
+//	go run ./integration/cmd/drafts --target MODEL-flashhead.gguf --type draft-mtp     # a target that drafts for itself
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
+	"github.com/fh-ollama/fh-ollama/internal/table"
 )
 
 const (
@@ -37,51 +35,38 @@ type options struct {
 	text          string
 	prompts       int
 	tokens        int // of each continuation
-	ahead         int // tokens that are drafted at once
+	ahead         int // drafted tokens in a batch
 	runs          int
 	threads       int
-	settings      []string // FlashHead's
+	settings      harness.List // FlashHead's
 }
 
 func main() {
-	var o options
-	prefix := flag.String("prefix", "dist", "`DIR` of the patched build")
-	settings := flag.String("settings", "", "comma-separated `LIST` of FlashHead's settings, as FLASHHEAD_PROBES=64")
-	flag.StringVar(&o.target, "target", "", "GGUF `FILE` that writes")
-	flag.StringVar(&o.draft, "draft", "", "converted GGUF `FILE` that drafts; none for a target that predicts later tokens itself")
-	flag.StringVar(&o.kind, "type", "draft-simple", "llama-server's `TYPE` of drafts")
-	flag.StringVar(&o.text, "text", "integration/testdata/heldout.txt", "`FILE` of text to continue")
-	flag.IntVar(&o.prompts, "prompts", 8, "places of the text to continue at")
-	flag.IntVar(&o.tokens, "tokens", 128, "tokens to write at each")
-	flag.IntVar(&o.ahead, "ahead", 4, "tokens that are drafted at once")
-	flag.IntVar(&o.runs, "runs", 5, "timed runs of each")
-	flag.IntVar(&o.threads, "threads", processors.Usable(), "threads of llama.cpp")
-	flag.Parse()
-	o.prefix = harness.Prefix(*prefix)
-	if *settings != "" {
-		o.settings = strings.Split(*settings, ",")
-	}
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := o.run(ctx, os.Stdout)
-	if err == nil {
-		return
-	}
-	fmt.Fprint(os.Stderr, hint.Text("drafts", err))
-	os.Exit(1)
+	o := options{prefix: "dist"}
+	flag.Var(&o.prefix, "prefix", "`DIR` of the patched build")
+	flag.Var(&o.settings, "settings", "comma-separated `LIST` of settings, e.g. FLASHHEAD_PROBES=64")
+	flag.StringVar(&o.target, "target", "", "GGUF `FILE` of the target")
+	flag.StringVar(&o.draft, "draft", "", "converted GGUF `FILE` of the draft; none for a target that drafts for itself")
+	flag.StringVar(&o.kind, "type", "draft-simple", "llama-server's `TYPE` of speculative decoding")
+	flag.StringVar(&o.text, "text", "integration/testdata/heldout.txt", "take prompts from `FILE`")
+	flag.IntVar(&o.prompts, "prompts", 8, "continue `N` prompts")
+	flag.IntVar(&o.tokens, "tokens", 128, "generate `N` tokens for each prompt")
+	flag.IntVar(&o.ahead, "ahead", 4, "draft `N` tokens at a time")
+	flag.IntVar(&o.runs, "runs", 5, "measure each side `N` times")
+	flag.IntVar(&o.threads, "threads", processors.Usable(), "use `N` threads")
+	harness.Program{Name: "drafts", Run: o.run}.Main()
 }
 
-// side is one of what is compared, a server.
+// side is one of the servers that are compared.
 type side struct {
 	name    string
 	drafts  bool
 	env     []string
-	needs   string // what its log must say
+	needs   string // in its log
 	running *harness.Llama
 }
 
-// writing is what one run of a side wrote.
+// writing is the output of one run of a side.
 type writing struct {
 	tokens            [][]int
 	seconds           float64
@@ -96,20 +81,16 @@ func (w writing) perSecond() float64 {
 	return float64(n) / w.seconds
 }
 
-func (o *options) run(ctx context.Context, out io.Writer) error {
+func (o *options) run(ctx context.Context, dir string) error {
 	prompts, err := o.read()
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "fh-ollama-drafts-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
 	sides := []*side{
 		{name: "no draft", env: []string{"FLASHHEAD_ENABLED=0"}},
 		{name: "dense draft", drafts: true, env: []string{"FLASHHEAD_ENABLED=0"}},
-		{name: "FlashHead draft", drafts: true, env: append([]string{"FLASHHEAD_SCOPE=draft"}, o.settings...), needs: "flash_head: active"},
+		{name: "FlashHead draft", drafts: true, env: append([]string{"FLASHHEAD_SCOPE=draft"}, o.settings...),
+			needs: "flash_head: active"},
 	}
 	for i, s := range sides {
 		if err := o.start(ctx, s, filepath.Join(dir, strconv.Itoa(i))); err != nil {
@@ -124,28 +105,31 @@ func (o *options) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	fmt.Fprintf(out, "%s drafts %d tokens for %s, %d threads; %d texts continued by %d tokens, median of %d runs in turn (slowest to fastest)\n\n",
+	fmt.Printf("%s drafts %d tokens at a time for %s, %d threads, %d prompts continued by %d tokens\n"+
+		"median of %d runs in turn (minimum to maximum)\n\n",
 		o.drafter(), o.ahead, o.target, o.threads, o.prompts, o.tokens, o.runs)
-	fmt.Fprintf(out, "| | tokens a second | of the drafted tokens are right | as fast as the dense draft |\n|---|---|---|---|\n")
 	speeds := make([][]float64, len(sides))
 	for i := range sides {
 		for _, w := range measured[i] {
 			speeds[i] = append(speeds[i], w.perSecond())
 		}
 	}
+	results := table.New("lrrr", "", "tokens/s", "accepted of the drafted tokens", "speed-up over the dense draft")
 	for i, s := range sides {
-		first := measured[i][0]
-		right := ""
-		if s.drafts {
-			right = fmt.Sprintf("%d of %d (%.1f %%)", first.accepted, first.drafted, 100*statistics.Proportion{Count: first.accepted, Total: first.drafted}.Share())
+		accepted := ""
+		if first := measured[i][0]; s.drafts {
+			share := statistics.Proportion{Count: first.accepted, Total: first.drafted}.Share()
+			accepted = fmt.Sprintf("%d of %d (%.1f %%)", first.accepted, first.drafted, 100*share)
 		}
-		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", s.name, harness.Spread("%.1f", speeds[i]), right, harness.Spread("%.2f", harness.Ratios(speeds[i], speeds[1])))
+		ratios := statistics.Ratios(speeds[i], speeds[1])
+		results.Row(s.name, harness.Spread("%.1f", speeds[i]), accepted, harness.Spread("%.2f", ratios))
 	}
 	same := slices.EqualFunc(measured[1][0].tokens, measured[2][0].tokens, slices.Equal)
-	fmt.Fprintf(out, "\nthe same tokens with both drafts: %v\n", same)
+	fmt.Printf("%s\nthe same tokens with both drafts: %v\n", results.Markdown(), same)
 	return nil
 }
 
+// drafter returns the path of the model that drafts.
 func (o *options) drafter() string {
 	if o.draft == "" {
 		return o.target
@@ -153,10 +137,13 @@ func (o *options) drafter() string {
 	return o.draft
 }
 
-// read checks the options and returns the texts to continue, evenly spread over the file.
+// read checks the options and returns the prompts, evenly spread over the text.
 func (o *options) read() ([]string, error) {
-	if o.target == "" || o.draft == "" && o.kind == "draft-simple" || o.runs < 1 || o.prompts < 1 || o.tokens < 1 || o.ahead < 1 {
-		return nil, hint.New("what to measure is not clear", "give --target and --draft, or --target and --type draft-mtp; all numbers are at least 1")
+	if o.target == "" || o.draft == "" && o.kind == "draft-simple" {
+		return nil, hint.New("a model is missing", "give --target and --draft, or --target and --type draft-mtp")
+	}
+	if min(o.runs, o.prompts, o.tokens, o.ahead) < 1 {
+		return nil, hint.New("--runs, --prompts, --tokens and --ahead must be at least 1", "see --help")
 	}
 	text, err := os.ReadFile(o.text)
 	if err != nil {
@@ -164,7 +151,8 @@ func (o *options) read() ([]string, error) {
 	}
 	words := strings.Fields(string(text))
 	if len(words) < promptWords*o.prompts {
-		return nil, hint.New(fmt.Sprintf("%s has %d words, too few for %d texts of %d", o.text, len(words), o.prompts, promptWords), "give a longer text with --text, or fewer --prompts")
+		return nil, hint.New(fmt.Sprintf("%s has %d words, %d prompts need %d", o.text, len(words), o.prompts, promptWords*o.prompts),
+			"give a longer text with --text, or fewer --prompts")
 	}
 	var prompts []string
 	for i := range o.prompts {
@@ -193,7 +181,7 @@ func (o *options) start(ctx context.Context, s *side, dir string) (err error) {
 	return nil
 }
 
-// write continues all texts once.
+// write continues all prompts once.
 func (o *options) write(ctx context.Context, server *harness.Llama, prompts []string) (w writing, err error) {
 	for _, prompt := range prompts {
 		c, err := server.Continue(ctx, prompt, o.tokens)

@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// state is how a check ended.
+// state is the result of a check.
 type state string
 
 const (
@@ -21,18 +21,18 @@ const (
 	skipped state = "not run"
 )
 
-// check is one run of the op's test.
+// check is one run of a test program.
 type check struct {
 	Name    string  `json:"name"`
 	State   state   `json:"state"`
-	Says    string  `json:"says"` // its last line, or why it was not run
+	Says    string  `json:"says"` // last line of its output, or why it was not run
 	Seconds float64 `json:"seconds"`
 }
 
 func (c check) String() string { return fmt.Sprintf("%s: %s, %s", c.Name, c.State, c.Says) }
 
-// testProgram compares the op with plain references: all types, shapes, ties and odd numbers; it draws clusters thousands
-// of times and compares the frequencies with the law that they must follow.
+// testProgram compares the op with plain references for all types, many shapes, ties and numbers that are not finite. It also
+// compares the frequencies of drawn clusters with their distribution.
 const testProgram = "test-flash-head"
 
 // testOp runs the op's test on the device.
@@ -40,14 +40,14 @@ func (d device) testOp(ctx context.Context) check {
 	return runCheck(ctx, testProgram, filepath.Join(d.lib, testProgram), d.flags())
 }
 
-// sanitizers are the tools of NVIDIA's compute-sanitizer that a kernel must pass: no access out of bounds, no race in shared
-// memory, no thread that misses a barrier.
+// sanitizers are the tools of NVIDIA's compute-sanitizer that kernels must pass: accesses out of bounds, races in shared memory,
+// missed barriers.
 var sanitizers = []string{"memcheck", "racecheck", "synccheck"}
 
-// foundError is the exit status that the sanitizer is told to end with when it found something.
+// foundError is the exit status of a sanitizer that finds an error.
 const foundError = "99"
 
-// sanitize runs the op's test under one of NVIDIA's tools.
+// sanitize runs the op's test under one of the sanitizers.
 func (d device) sanitize(ctx context.Context, tool string) check {
 	name := testProgram + " under " + tool
 	sanitizer, err := exec.LookPath("compute-sanitizer")
@@ -61,7 +61,7 @@ func (d device) sanitize(ctx context.Context, tool string) check {
 	return runCheck(ctx, name, sanitizer, args)
 }
 
-// runCheck runs a program whose exit status tells. When it fails, all that it printed is shown.
+// runCheck runs a program, which passes if its exit status is 0. The output of one that fails goes to standard error.
 func runCheck(ctx context.Context, name, program string, args []string) check {
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, program, args...)

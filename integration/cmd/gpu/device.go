@@ -13,21 +13,21 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// device is one that is checked, with the folder of the programs that do it.
+// device is the checked device with the folder of the test programs.
 type device struct {
 	native.Device
 	lib string
 }
 
-// findDevice finds a device of a patched build that has the op. It sets this process's environment so that every program
-// that is started from here loads the device's backend, as Ollama has its llama-server load it.
+// findDevice returns the device of that name of a patched build, which must have the op. It sets this process's environment
+// so that programs started from here load the device's backend, as Ollama's llama-server does.
 func findDevice(ctx context.Context, lib, name string) (device, error) {
 	tool, err := native.FindTool([]string{lib})
 	if err != nil {
 		return device{}, hint.Wrap(err, "run make gpu, which builds it first")
 	}
 	if native.Borrows(tool) {
-		return device{}, hint.New(lib+" has only the plug-in, which computes on CPUs", "run make gpu, which builds the rest")
+		return device{}, hint.New(lib+" has only the plug-in, which runs on CPUs", "run make gpu, which builds the rest")
 	}
 	devices, folders, err := native.Devices(ctx, tool, "", nil)
 	if err != nil {
@@ -40,7 +40,8 @@ func findDevice(ctx context.Context, lib, name string) (device, error) {
 			continue
 		}
 		if len(d.Weights) == 0 {
-			return device{}, hint.New(fmt.Sprintf("%s (%s) has no FlashHead: its backend runs heads dense", d.Name, d.Description), "docs/gpu.md tells which backends have it")
+			return device{}, hint.New(fmt.Sprintf("the backend of %s (%s) does not have FlashHead", d.Name, d.Description),
+				"see docs/gpu.md for those that do")
 		}
 		for _, f := range folders {
 			if f.Name == d.Folder {
@@ -49,13 +50,13 @@ func findDevice(ctx context.Context, lib, name string) (device, error) {
 		}
 		return device{d, lib}, err
 	}
-	way := "name one of these with --device"
+	way := "choose one of these with --device"
 	for _, f := range folders {
 		if f.Devices == 0 {
-			way = fmt.Sprintf("%s found no device: is its driver installed? Or name one of these with --device", f.Name)
+			way = fmt.Sprintf("install the driver for %s, which found no device, or choose one of these with --device", f.Name)
 		}
 	}
-	return device{}, hint.New(fmt.Sprintf("there is no device %s, but %s", name, strings.Join(names, ", ")), way)
+	return device{}, hint.New(fmt.Sprintf("no device %s; there are %s", name, strings.Join(names, ", ")), way)
 }
 
 func loadFolder(lib string, f native.Folder) error {
@@ -66,7 +67,7 @@ func loadFolder(lib string, f native.Folder) error {
 	if err := os.Setenv("LD_LIBRARY_PATH", strings.Join(paths, string(filepath.ListSeparator))); err != nil {
 		return err
 	}
-	if err := os.Unsetenv("GGML_CUDA_DISABLE_GRAPHS"); err != nil { // timed as users have it
+	if err := os.Unsetenv("GGML_CUDA_DISABLE_GRAPHS"); err != nil { // measure with graphs, the default
 		return err
 	}
 	if err := os.Setenv("GGML_BACKEND_PATH", f.Library); err != nil {
@@ -79,10 +80,10 @@ func loadFolder(lib string, f native.Folder) error {
 	return os.Setenv(process.PassVariable, pass)
 }
 
-// isCUDA tells whether NVIDIA's tools can watch the device.
+// isCUDA reports whether NVIDIA's tools work with the device.
 func (d device) isCUDA() bool { return strings.HasPrefix(d.Name, "CUDA") }
 
-// flags choose the device in the programs that compute on the CPU unless told otherwise.
+// flags returns the flags by which a test program chooses the device; its default is the CPU.
 func (d device) flags() []string {
 	if d.Type == "cpu" {
 		return nil
@@ -90,7 +91,7 @@ func (d device) flags() []string {
 	return []string{"--device", d.Name}
 }
 
-// driver names the GPUs and their driver as the driver does, "" for a device that is none of NVIDIA's.
+// driver returns the GPUs and their driver version from nvidia-smi, "" for a device that is not NVIDIA's.
 func (d device) driver(ctx context.Context) (string, error) {
 	if !d.isCUDA() {
 		return "", nil

@@ -15,12 +15,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
-// headShape is the head of a model whose shape package synthetic knows, in a type of ggml.
+// headShape is the head of a model shape of package synthetic, in a type of ggml.
 type headShape struct{ model, typ string }
 
 func (h headShape) String() string { return h.model + " " + h.typ }
 
-// headTime is how long one head takes.
+// headTime is the time of one head.
 type headTime struct {
 	Model    string  `json:"model"`
 	Type     string  `json:"type"`
@@ -31,13 +31,13 @@ type headTime struct {
 	Dense    float64 `json:"dense_us"`
 	Flash    float64 `json:"flash_us"`
 	SpeedUp  float64 `json:"speed_up"` // median of the rounds' ratios
-	Limit    float64 `json:"limit"`    // bytes of the dense head over those of FlashHead
-	Printed  string  `json:"printed"`  // all that the program says
+	Limit    float64 `json:"limit"`    // bytes of memory traffic, dense over FlashHead
+	Printed  string  `json:"printed"`  // output of the program
 }
 
 const benchProgram = "bench-flash-head"
 
-// timeHead times the op against the dense product of the same weight on the device.
+// timeHead times the op and the dense product of the same weight on the device.
 func (d device) timeHead(ctx context.Context, h headShape, rounds int) (headTime, error) {
 	shapes, err := synthetic.Shapes([]string{h.model})
 	if err != nil {
@@ -71,7 +71,7 @@ var (
 	headsRatio = regexp.MustCompile(`(?m)^ *ratio +([0-9.]+) x`)
 )
 
-// read takes the figures from what the program printed.
+// read parses the output of the program.
 func (t *headTime) read() error {
 	for _, f := range []struct {
 		pattern *regexp.Regexp
@@ -79,15 +79,15 @@ func (t *headTime) read() error {
 	}{{denseTime, &t.Dense}, {flashTime, &t.Flash}, {headsRatio, &t.SpeedUp}} {
 		found := f.pattern.FindStringSubmatch(t.Printed)
 		if found == nil {
-			return hint.New(benchProgram+" prints something unknown: "+lastLine(t.Printed), "build again: make gpu")
+			return hint.New("unexpected output of "+benchProgram+": "+lastLine(t.Printed), "build again: make gpu")
 		}
 		*f.value, _ = strconv.ParseFloat(found[1], 64) // digits, as matched
 	}
 	return nil
 }
 
-// limit is the ratio of the bytes that memory has to deliver and take: the dense product reads the weight, FlashHead the
-// centroids and the rows of the selected clusters; both write the logits.
+// limit returns the ratio of the bytes read and written. The dense product reads the weight; FlashHead reads the centroids and
+// the rows of the selected clusters. Both write the logits.
 func (t headTime) limit() (float64, error) {
 	weight, ok := gguf.ParseTensorType(t.Type)
 	centroids, err := flashhead.CentroidType("", flashhead.Head{Tensor: gguf.Tensor{Shape: []int64{t.Columns, t.Rows}}})

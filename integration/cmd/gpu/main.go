@@ -1,38 +1,32 @@
-// Command gpu checks and times FlashHead on a device of this machine, from the op alone up to whole models: the op against
-// plain references, under NVIDIA's sanitizer, its draws by their statistics, the head alone against the dense product, and
-// models with the shapes of well-known ones, dense and with FlashHead in turn. It prints Markdown, and JSON to a file.
-// `make gpu` builds what it needs and runs it.
+// Command gpu checks and times FlashHead on one device: the op against plain references and under NVIDIA's sanitizers, the
+// head alone against the dense product, and whole models with random weights, dense and with FlashHead in turn. It prints
+// Markdown. `make gpu` builds what it needs and runs it.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
-	"syscall"
 
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// options of the command line.
 type options struct {
-	prefix   string // of the patched build
-	device   string // as ggml calls it: CUDA0, CPU
+	prefix   harness.Prefix // of the patched build
+	device   string         // ggml's name, e.g. CUDA0
 	heads    []headShape
 	models   []modelName
 	rounds   int // of whole models, and of the head alone
 	tokens   int // decoded in a run of a model
 	sanitize bool
-	json     string // file, "" for none
+	json     string // path, "" for none
 }
 
-// defaults are what is measured unless the command line asks for less. The heads are those of the models, and one of a type
-// that files of that model also come with.
+// defaults measures the heads of all models, one of them in a second type that its files also have.
 func defaults() options {
 	llama, gemma, qwen := "llama-3.2-1b", "gemma-3-270m", "qwen3-0.6b"
 	return options{
@@ -44,40 +38,27 @@ func defaults() options {
 
 func main() {
 	o := defaults()
-	flag.StringVar(&o.prefix, "prefix", o.prefix, "`DIR` of the patched build")
-	flag.StringVar(&o.device, "device", o.device, "`NAME` of the device; fh-ollama doctor lists them")
-	flag.IntVar(&o.rounds, "rounds", o.rounds, "timed runs with each head")
-	flag.IntVar(&o.tokens, "tokens", o.tokens, "tokens that a model decodes in a run")
-	flag.BoolVar(&o.sanitize, "sanitize", o.sanitize, "run the op's test under compute-sanitizer too, which takes long")
-	flag.StringVar(&o.json, "json", "", "write everything that was measured to `FILE`")
-	small := flag.Bool("small", false, "only the smallest head and model")
-	flag.Parse()
-	if *small {
-		o.heads, o.models = []headShape{{"gemma-3-270m", "q8_0"}}, []modelName{{"gemma-3-270m", "q8_0"}}
-	}
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, o, flag.Args())
-	if err == nil {
-		return
-	}
-	if ctx.Err() != nil {
-		err = errors.New("interrupted; everything that was started is stopped")
-	}
-	fmt.Fprint(os.Stderr, hint.Text("gpu", err))
-	os.Exit(1)
+	flag.Var(&o.prefix, "prefix", "`DIR` of the patched build")
+	flag.StringVar(&o.device, "device", o.device, "`NAME` of the device, as fh-ollama doctor lists it")
+	flag.IntVar(&o.rounds, "rounds", o.rounds, "time each head `N` times")
+	flag.IntVar(&o.tokens, "tokens", o.tokens, "decode `N` tokens in a run of a model")
+	flag.BoolVar(&o.sanitize, "sanitize", o.sanitize, "run the op's test under compute-sanitizer, too (slow)")
+	flag.StringVar(&o.json, "json", "", "write the report to `FILE`, too")
+	small := flag.Bool("small", false, "measure only the smallest head and model")
+	harness.Program{Name: "gpu", Run: func(ctx context.Context, _ string) error {
+		if *small {
+			o.heads, o.models = []headShape{{"gemma-3-270m", "q8_0"}}, []modelName{{"gemma-3-270m", "q8_0"}}
+		}
+		return run(ctx, o)
+	}}.Main()
 }
 
-// run checks, measures and prints. It goes on after something failed, so that the report tells all, and returns an error then.
-func run(ctx context.Context, o options, args []string) error {
-	if len(args) > 0 {
-		return hint.New(fmt.Sprintf("gpu takes no argument, but got %q", args[0]), "name the device with --device")
-	}
+// run checks and measures everything, also after a failure, and prints the report. It returns an error if a check failed.
+func run(ctx context.Context, o options) error {
 	if o.rounds < 1 || o.tokens < 1 {
-		return hint.New(fmt.Sprintf("%d rounds of %d tokens say nothing", o.rounds, o.tokens), "ask for one of each at least")
+		return hint.New("--rounds and --tokens must be at least 1", "see --help")
 	}
-	lib, err := filepath.Abs(filepath.Join(o.prefix, "lib", "ollama"))
+	lib, err := filepath.Abs(o.prefix.Lib(""))
 	if err != nil {
 		return err
 	}
@@ -126,24 +107,8 @@ func run(ctx context.Context, o options, args []string) error {
 		return err
 	}
 	fmt.Print(r.markdown())
-	if o.json != "" {
-		if err := r.write(o.json); err != nil {
-			return err
-		}
+	if err := harness.WriteJSON(o.json, r); err != nil {
+		return err
 	}
 	return r.failed()
-}
-
-// failed is what to do about the checks that failed.
-func (r report) failed() error {
-	var names []string
-	for _, c := range r.Checks {
-		if c.State == failed {
-			names = append(names, c.Name)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return hint.New(strings.Join(names, ", ")+" failed", "what it printed is above; please report it with what fh-ollama doctor prints")
 }

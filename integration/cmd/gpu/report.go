@@ -1,52 +1,52 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/bench"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/table"
 )
 
-// report is everything that was found; its JSON form is what --json writes.
+// report is the result of all checks and measurements. Its JSON form is what --json writes.
 type report struct {
 	Device native.Device  `json:"device"`
-	Driver string         `json:"driver,omitempty"` // GPUs and driver, as nvidia-smi names them
+	Driver string         `json:"driver,omitempty"` // GPUs and driver version, from nvidia-smi
 	Checks []check        `json:"checks"`
 	Heads  []headTime     `json:"heads"`
 	Models []bench.Report `json:"models"`
 }
 
-func (r report) write(path string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
+// failed returns an error that names the failed checks, nil if there are none.
+func (r report) failed() error {
+	var names []string
+	for _, c := range r.Checks {
+		if c.State == failed {
+			names = append(names, c.Name)
+		}
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
+	if len(names) == 0 {
+		return nil
+	}
+	return hint.New(strings.Join(names, ", ")+" failed", "report the output above with that of fh-ollama doctor")
 }
 
-// markdown is the report for a document.
+// markdown returns the report for a document.
 func (r report) markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "## FlashHead on %s (%s)\n\n", r.Device.Name, r.Device.Description)
-	if r.Driver != "" {
-		fmt.Fprintf(&b, "%s\n\n", r.Driver)
-	}
-	b.WriteString("| check | result | seconds |\n| --- | --- | ---: |\n")
+	checks := table.New("llr", "check", "result", "seconds")
 	for _, c := range r.Checks {
-		fmt.Fprintf(&b, "| %s | %s: %s | %.0f |\n", c.Name, c.State, strings.ReplaceAll(c.Says, "|", `\|`), c.Seconds)
+		checks.Row(c.Name, fmt.Sprintf("%s: %s", c.State, c.Says), fmt.Sprintf("%.0f", c.Seconds))
 	}
-	b.WriteString("\nThe head alone; the limit is the ratio of the bytes.\n\n" +
-		"| head | V x D | P of K | dense, us | FlashHead, us | times as fast | limit |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	heads := table.New("lrrrrrr", "head", "V x D", "P of K", "dense, us", "FlashHead, us", "speed-up", "limit")
 	for _, h := range r.Heads {
-		fmt.Fprintf(&b, "| %s %s | %d x %d | %d of %d | %.1f | %.1f | %.2f | %.2f |\n", h.Model, h.Type, h.Rows, h.Columns, h.Probes, h.Clusters,
-			h.Dense, h.Flash, h.SpeedUp, h.Limit)
+		heads.Row(h.Model+" "+h.Type, fmt.Sprintf("%d x %d", h.Rows, h.Columns), fmt.Sprintf("%d of %d", h.Probes, h.Clusters),
+			fmt.Sprintf("%.1f", h.Dense), fmt.Sprintf("%.1f", h.Flash), fmt.Sprintf("%.2f", h.SpeedUp), fmt.Sprintf("%.2f", h.Limit))
 	}
-	b.WriteString("\nWhole models with random weights, llama-bench, dense and FlashHead in turn.\n\n" +
-		"| model | backend | dense, tokens/s | FlashHead, tokens/s | times as fast | 95 % interval | ceiling | free head |\n" +
-		"| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	models := table.New("llrrrrrr", "model", "backend", "dense, tokens/s", "FlashHead, tokens/s", "speed-up", "95 % interval",
+		"ceiling", "free head")
+	doubts := ""
 	for _, m := range r.Models {
 		for _, result := range m.Results {
 			for _, p := range result.Points {
@@ -54,21 +54,24 @@ func (r report) markdown() string {
 				if i := p.Decode.Interval; i != nil {
 					interval = fmt.Sprintf("%.2f to %.2f", i.Low, i.High)
 				}
-				fmt.Fprintf(&b, "| %s | %s | %.1f | %.1f | %.2f | %s | %.2f | %.2f |\n", result.Model.Name, m.Machine.Backend,
-					p.Decode.Slower, p.Decode.Faster, p.Decode.SpeedUp, interval, p.Ceiling, p.FreeHead)
+				models.Row(result.Model.Name, m.Machine.Backend, fmt.Sprintf("%.1f", p.Decode.Dense),
+					fmt.Sprintf("%.1f", p.Decode.FlashHead), fmt.Sprintf("%.2f", p.Decode.SpeedUp), interval,
+					fmt.Sprintf("%.2f", p.Ceiling), fmt.Sprintf("%.2f", p.FreeHead))
 			}
-		}
-	}
-	var doubts []string
-	for _, m := range r.Models {
-		for _, result := range m.Results {
 			for _, doubt := range result.Doubts {
-				doubts = append(doubts, fmt.Sprintf("- doubtful: %s: %s\n", result.Model.Name, doubt))
+				doubts += fmt.Sprintf("- doubtful: %s: %s\n", result.Model.Name, doubt)
 			}
 		}
 	}
-	if len(doubts) > 0 {
-		b.WriteString("\n" + strings.Join(doubts, ""))
+	text := fmt.Sprintf("## FlashHead on %s (%s)\n\n", r.Device.Name, r.Device.Description)
+	if r.Driver != "" {
+		text += r.Driver + "\n\n"
 	}
-	return b.String()
+	text += checks.Markdown() +
+		"\nThe head alone. The limit is the ratio of the bytes read and written.\n\n" + heads.Markdown() +
+		"\nWhole models with random weights: llama-bench, dense and FlashHead in turn.\n\n" + models.Markdown()
+	if doubts != "" {
+		text += "\n" + doubts
+	}
+	return text
 }

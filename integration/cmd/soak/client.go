@@ -16,27 +16,27 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 )
 
-// patience is how long a request may take; longer counts as hanging.
+// patience is how long a request may take. A longer one counts as hanging.
 const patience = 10 * time.Second
 
-// longest is how many bytes a prompt has at most, so that it has no more tokens than fit into the context.
+// longest is the largest size of a prompt in bytes. Its tokens must fit into the context.
 const longest = 200
 
-// request is what a client asks for.
+// request is a request of a client.
 type request struct {
 	model, prompt string
 	tokens        int
 	seed          int
 	temperature   float64
-	logprobs      int             // how many of the best are asked for
+	logprobs      int             // number of top log probabilities
 	format        json.RawMessage // nil: plain text
 }
 
-// schema is one that every answer to comes to an end.
+// schema is a JSON schema whose answers always end.
 const schema = `{"type": "object", "required": ["answer", "count"], "additionalProperties": false, "properties": {
 	"answer": {"enum": ["yes", "no", "漢字"]}, "count": {"type": "integer", "minimum": 1, "maximum": 99}}}`
 
-// ask is a client: it asks for one thing after the other until it is time.
+// ask is a client: it sends one request after the other until the given time.
 func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time) {
 	random := rand.New(rand.NewPCG(seed, 7))
 	words := strings.Fields(string(sampletext.Mixed))
@@ -67,12 +67,12 @@ func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time
 	}
 }
 
-// whole asks for an answer and returns how many tokens it has.
+// whole requests a greedy answer and returns its number of tokens.
 func (s *server) whole(ctx context.Context, r request) (tokens int, err error) {
 	text := ""
 	err = s.generate(ctx, r, func(a api.GenerateResponse) error {
 		text += a.Response
-		tokens = a.EvalCount // of the last part
+		tokens = a.EvalCount // set in the last part
 		return nil
 	})
 	if err == nil && (tokens == 0 || tokens > r.tokens) {
@@ -86,7 +86,7 @@ func (s *server) sampled(ctx context.Context, r request) (int, error) {
 	return s.whole(ctx, r)
 }
 
-// constrained asks for an answer to schema.
+// constrained requests an answer that conforms to schema.
 func (s *server) constrained(ctx context.Context, r request) (tokens int, err error) {
 	r.format, r.temperature, r.tokens = json.RawMessage(schema), 1.2, 100
 	text := ""
@@ -101,20 +101,20 @@ func (s *server) constrained(ctx context.Context, r request) (tokens int, err er
 	}
 	if err == nil {
 		if err = json.Unmarshal([]byte(text), &v); err != nil || v.Count < 1 || v.Count > 99 || v.Answer == "" {
-			err = fmt.Errorf("not as the schema says: %q, %v", text, err)
+			err = fmt.Errorf("does not conform to the schema: %q, %v", text, err)
 		}
 	}
 	return tokens, err
 }
 
-// logprobs asks for the best tokens, too. Ollama has none for tokens that are part of a character only, nor for the end.
+// logprobs requests log probabilities. Ollama has none for a token that is only part of a character, nor for the last.
 func (s *server) logprobs(ctx context.Context, r request) (tokens int, err error) {
 	r.logprobs = 5
 	got := 0
 	err = s.generate(ctx, r, func(a api.GenerateResponse) error {
 		for _, l := range a.Logprobs {
 			if len(l.TopLogprobs) != r.logprobs {
-				return fmt.Errorf("the best %d tokens are %v", r.logprobs, l.TopLogprobs)
+				return fmt.Errorf("the top %d tokens are %v", r.logprobs, l.TopLogprobs)
 			}
 			got++
 		}
@@ -122,15 +122,15 @@ func (s *server) logprobs(ctx context.Context, r request) (tokens int, err error
 		return nil
 	})
 	if err == nil && got > tokens {
-		err = fmt.Errorf("%d tokens, %d log-probabilities", tokens, got)
+		err = fmt.Errorf("%d tokens, but %d log probabilities", tokens, got)
 	}
 	return tokens, err
 }
 
-// errEnough ends an answer from inside.
+// errEnough stops reading an answer.
 var errEnough = errors.New("enough")
 
-// cancelled stops listening after some parts of a long answer and returns how many came.
+// cancelled hangs up after some parts of a long answer and returns their number.
 func (s *server) cancelled(ctx context.Context, r request) (parts int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // closes the connection
@@ -148,7 +148,7 @@ func (s *server) cancelled(ctx context.Context, r request) (parts int, err error
 	return parts, err
 }
 
-// generate sends a request and calls receive, which may be nil, for each part of the answer.
+// generate sends a request. It calls receive, which may be nil, for each part of the answer.
 func (s *server) generate(ctx context.Context, r request, receive api.GenerateResponseFunc) error {
 	if receive == nil {
 		receive = func(api.GenerateResponse) error { return nil }
@@ -159,7 +159,7 @@ func (s *server) generate(ctx context.Context, r request, receive api.GenerateRe
 	}, receive)
 }
 
-// expire unloads a model. Ollama asks nothing of the model for it.
+// expire unloads a model; Ollama generates nothing for this request.
 func (s *server) expire(ctx context.Context, model string) error {
 	now := &api.Duration{Duration: 0}
 	return s.Client.Generate(ctx, &api.GenerateRequest{Model: model, KeepAlive: now}, func(api.GenerateResponse) error { return nil })

@@ -15,32 +15,32 @@ import (
 
 const (
 	samplePause = time.Second / 2
-	// warmUp is the processor's time in which a process may still grow: its threads' work and its caches fill.
+	// warmUp is the CPU time during which a process may still grow, because its buffers and caches fill.
 	warmUp = 2 * time.Second
-	// leastSamples after that are needed to judge a process.
+	// leastSamples after the warm-up are needed to judge a process.
 	leastSamples = 12
 )
 
-// Resident is the memory of one process over its life.
+// Resident is the resident memory of one process over its life.
 type Resident struct {
-	Process string  `json:"process"` // "ollama", or the model that a llama-server served
+	Process string  `json:"process"` // "ollama", or the model of a llama-server
 	PID     int     `json:"pid"`
-	Seconds float64 `json:"seconds"`   // that it was seen
-	First   float64 `json:"first_mib"` // median of the first third of its life after the warm-up; 0: it did not live long enough
+	Seconds float64 `json:"seconds"`   // observed
+	First   float64 `json:"first_mib"` // median of the first third after the warm-up; 0: too short a life
 	Last    float64 `json:"last_mib"`  // median of the last third
 
-	samples []sample // one each samplePause
+	samples []sample // one every samplePause
 }
 
 type sample struct {
 	mib       float64
-	processor time.Duration // so far
+	processor time.Duration // CPU time so far
 }
 
-// judged tells whether the process lived long enough.
+// judged reports whether the process lived long enough to be judged.
 func (r Resident) judged() bool { return r.First > 0 }
 
-// memoryWatch samples the memory of an Ollama and of its llama-servers until it is stopped.
+// memoryWatch samples the memory of Ollama and of its llama-servers until it is stopped.
 type memoryWatch struct {
 	once  sync.Once
 	quit  chan struct{}
@@ -84,7 +84,7 @@ func (w *memoryWatch) sample(s *server) error {
 func (w *memoryWatch) add(process string, pid int, rss string) error {
 	processor, err := harness.Processor(pid)
 	if err != nil {
-		return nil // has just ended
+		return nil // the process has just ended
 	}
 	mib, err := harness.MiB(rss)
 	if err != nil {
@@ -97,7 +97,7 @@ func (w *memoryWatch) add(process string, pid int, rss string) error {
 	return nil
 }
 
-// stop ends the watch and returns all processes that were seen, by name and then in the order in which they came.
+// stop ends the watch and returns all observed processes, by name and then by process ID.
 func (w *memoryWatch) stop() ([]Resident, error) {
 	w.once.Do(func() { close(w.quit) })
 	<-w.done

@@ -8,40 +8,42 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/table"
 )
 
-// Report is what a soak found.
+// Report is the result of a soak.
 type Report struct {
 	Seconds float64    `json:"seconds"`
 	Phases  []Phase    `json:"phases"`
 	Memory  []Resident `json:"memory"`
-	Active  int        `json:"flashhead_loads"` // how often a model was loaded with FlashHead
+	Active  int        `json:"flashhead_loads"` // number of loads with FlashHead active
 }
 
-// Phase is what came of some clients that asked at once.
+// Phase is the result for one number of clients.
 type Phase struct {
 	Clients   int            `json:"clients"`
 	Seconds   float64        `json:"seconds"`
 	Requests  map[string]int `json:"requests"` // by kind
-	Tokens    int            `json:"tokens"`   // that came
+	Tokens    int            `json:"tokens"`   // received
 	PerSecond float64        `json:"tokens_per_second"`
-	Slowest   float64        `json:"slowest_seconds"` // request
+	Slowest   float64        `json:"slowest_seconds"` // slowest request
 	Errors    []string       `json:"errors"`
-	Stalled   int            `json:"stalled"` // requests that Ollama did not pass on, see errStalled
+	Stalled   int            `json:"stalled"` // requests that Ollama did not forward, see errStalled
 	Death     *Death         `json:"killed,omitempty"`
 }
 
-// Death is the end of a llama-server that was killed.
+// Death describes a killed llama-server.
 type Death struct {
 	Model   string  `json:"model"`
-	Tries   int     `json:"tries"`   // until a request was answered again
-	Seconds float64 `json:"seconds"` // until then
-	Lost    int     `json:"lost"`    // requests of clients that were under way
+	Tries   int     `json:"tries"`   // requests until one was answered again
+	Seconds float64 `json:"seconds"` // until that answer
+	Lost    int     `json:"lost"`    // failed requests of clients that were in progress
 
 	at, recovered time.Time
 }
 
-// outcome is what came of one request.
+// outcome is the result of one request.
 type outcome struct {
 	model, kind  string
 	tokens       int
@@ -49,7 +51,7 @@ type outcome struct {
 	err          error
 }
 
-// tally collects outcomes of several clients.
+// tally collects the outcomes of concurrent clients.
 type tally struct {
 	lock     sync.Mutex
 	outcomes []outcome
@@ -61,8 +63,8 @@ func (t *tally) add(o outcome) {
 	t.outcomes = append(t.outcomes, o)
 }
 
-// phase sums up. What fails of a model whose llama-server is killed, from then on until it answers again, is lost and no
-// error; death is nil if none was killed.
+// phase summarises the outcomes. Requests to a model whose llama-server was killed may fail until it answers again: they
+// count as lost, not as errors. death is nil if none was killed.
 func (t *tally) phase(clients int, length time.Duration, death *Death) Phase {
 	p := Phase{Clients: clients, Seconds: length.Seconds(), Requests: map[string]int{}, Errors: []string{}, Death: death}
 	for _, o := range t.outcomes {
@@ -83,13 +85,13 @@ func (t *tally) phase(clients int, length time.Duration, death *Death) Phase {
 	return p
 }
 
-// Growth that is none: of what a process has, and what allocators and the kernel may take more or less.
+// Growth up to this share of the memory plus this many MiB is noise of allocators and the kernel.
 const (
 	growthShare = 0.05
 	growthMiB   = 8
 )
 
-// Problems are what must not be, in words.
+// Problems describes what must not happen.
 func (r *Report) Problems() []string {
 	var all []string
 	for _, p := range r.Phases {
@@ -98,11 +100,11 @@ func (r *Report) Problems() []string {
 		}
 		for _, kind := range []string{"greedy", "sampled", "schema", "log-probabilities", "cancelled", "unload"} {
 			if p.Requests[kind] == 0 {
-				all = append(all, fmt.Sprintf("%d clients: nothing of the kind %q was asked", p.Clients, kind))
+				all = append(all, fmt.Sprintf("%d clients: no request of kind %q", p.Clients, kind))
 			}
 		}
 		if p.Death != nil && p.Death.Tries > 1 {
-			all = append(all, fmt.Sprintf("a killed llama-server was asked %d times until it answered again", p.Death.Tries))
+			all = append(all, fmt.Sprintf("a killed llama-server answered only the request number %d", p.Death.Tries))
 		}
 	}
 	judged := map[string]bool{}
@@ -114,7 +116,7 @@ func (r *Report) Problems() []string {
 	}
 	for _, process := range []string{"ollama", killed} {
 		if !judged[process] {
-			all = append(all, "the memory of "+process+" was not seen long enough")
+			all = append(all, "the memory of "+process+" was not observed long enough")
 		}
 	}
 	if r.Active == 0 {
@@ -123,11 +125,10 @@ func (r *Report) Problems() []string {
 	return all
 }
 
-// Table is the report as text.
+// Table returns the report as text.
 func (r *Report) Table() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-8s %9s %10s %8s %6s %8s %7s %9s %8s %5s\n",
-		"clients", "requests", "cancelled", "unloads", "lost", "stalled", "errors", "tokens/s", "slowest", "for")
+	phases := table.New("rrrrrrrrrr",
+		"clients", "requests", "cancelled", "unloads", "lost", "stalled", "errors", "tokens/s", "slowest, s", "duration, s")
 	stalled := 0
 	for _, p := range r.Phases {
 		stalled += p.Stalled
@@ -138,29 +139,35 @@ func (r *Report) Table() string {
 		if p.Death != nil {
 			lost = p.Death.Lost
 		}
-		fmt.Fprintf(&b, "%-8d %9d %10d %8d %6d %8d %7d %9.0f %6.1f s %3.0f s\n", p.Clients, requests, p.Requests["cancelled"],
-			p.Requests["unload"], lost, p.Stalled, len(p.Errors), p.PerSecond, p.Slowest, p.Seconds)
+		phases.Row(fmt.Sprint(p.Clients), fmt.Sprint(requests), fmt.Sprint(p.Requests["cancelled"]), fmt.Sprint(p.Requests["unload"]),
+			fmt.Sprint(lost), fmt.Sprint(p.Stalled), fmt.Sprint(len(p.Errors)), fmt.Sprintf("%.0f", p.PerSecond),
+			fmt.Sprintf("%.1f", p.Slowest), fmt.Sprintf("%.0f", p.Seconds))
 	}
+	var b strings.Builder
+	b.WriteString(phases.Text())
 	for _, p := range r.Phases {
 		if d := p.Death; d != nil {
-			fmt.Fprintf(&b, "\nA llama-server of %s was killed: %d requests were lost, number %d after that was answered, in %.1f s.\n",
+			fmt.Fprintf(&b, "\nThe llama-server of %s was killed: %d requests were lost; request %d after that was answered, in %.1f s.\n",
 				d.Model, d.Lost, d.Tries, d.Seconds)
 		}
 	}
 	if stalled > 0 {
-		fmt.Fprintf(&b, "\n%d requests stalled in Ollama itself (github.com/ollama/ollama/issues/17131); their llama-servers answered.\n", stalled)
+		fmt.Fprintf(&b, "\n%d requests stalled in Ollama (github.com/ollama/ollama/issues/17131); their llama-servers answered.\n", stalled)
 	}
-	fmt.Fprintf(&b, "FlashHead was active in %d loads.\n\n%-12s %8s %12s %12s %9s\n", r.Active, "resident", "seen for", "first, MiB", "last, MiB", "growth")
+	fmt.Fprintf(&b, "FlashHead was active in %d loads.\n\n", r.Active)
+	memory := table.New("lrrrr", "process", "observed, s", "first, MiB", "last, MiB", "growth")
 	short := 0
 	for _, m := range r.Memory {
 		if !m.judged() {
 			short++
 			continue
 		}
-		fmt.Fprintf(&b, "%-12s %6.0f s %12.1f %12.1f %+8.1f%%\n", m.Process, m.Seconds, m.First, m.Last, 100*(m.Last/m.First-1))
+		memory.Row(m.Process, fmt.Sprintf("%.0f", m.Seconds), fmt.Sprintf("%.1f", m.First), fmt.Sprintf("%.1f", m.Last),
+			fmt.Sprintf("%+.1f %%", 100*(m.Last/m.First-1)))
 	}
+	b.WriteString(memory.Text())
 	if short > 0 {
-		fmt.Fprintf(&b, "%d more processes did too little to tell\n", short)
+		fmt.Fprintf(&b, "%d other processes were too short-lived to judge\n", short)
 	}
 	b.WriteString("\n")
 	for _, problem := range r.Problems() {

@@ -28,10 +28,10 @@ type options struct {
 	duration time.Duration // of all phases together
 }
 
-// models are what is served: one as it is, and what `fh-ollama convert` makes of it with some flags.
+// models are the served models: one is dense, the others are converted from it with different flags.
 var models = []struct {
 	name    string
-	convert []string // nil: as it is
+	convert []string // flags; nil: dense
 }{
 	{"fast", []string{"--seed", "1"}},
 	{"dense", nil},
@@ -39,19 +39,19 @@ var models = []struct {
 	{"other", []string{"--seed", "2"}},
 }
 
-// killed is the model whose llama-server is killed; it is not unloaded otherwise, so that its processes live long.
+// killed is the model whose llama-server is killed. It is never unloaded, so its processes live long.
 const killed = "fast"
 
-// clientsOfPhases are how many clients ask at once, one phase after the other.
+// clientsOfPhases is the number of concurrent clients in each phase.
 var clientsOfPhases = []int{1, 4, 8}
 
 // server is a running Ollama with all models.
 type server struct {
 	*harness.Ollama
-	blobs map[string]string // names of models by the base names of their files
+	blobs map[string]string // model names by the base name of their file
 }
 
-// soak runs all phases on an Ollama of its own, which writes below dir.
+// soak runs all phases on an Ollama that writes below dir.
 func soak(ctx context.Context, o options, dir string) (*Report, error) {
 	s, err := startServer(ctx, o, dir)
 	if err != nil {
@@ -76,13 +76,13 @@ func soak(ctx context.Context, o options, dir string) (*Report, error) {
 	return report, nil
 }
 
-// startServer makes the models and starts an Ollama that has them.
+// startServer starts an Ollama and registers all models.
 func startServer(ctx context.Context, o options, dir string) (*server, error) {
 	if err := o.prefix.Check(); err != nil {
 		return nil, hint.Wrap(err, "build it first: make build")
 	}
-	// One thread a model, as there are more models than processors; what llama-server remembers of earlier prompts is
-	// bounded, so that it is full soon and then no longer grows.
+	// One thread for each model, as there are more models than processors. A small prompt cache is soon full and then
+	// no longer grows.
 	ollama, err := harness.Start(ctx, o.prefix, dir, "OLLAMA_NUM_PARALLEL=4", fmt.Sprintf("OLLAMA_MAX_LOADED_MODELS=%d", len(models)),
 		"OLLAMA_KEEP_ALIVE=1h", "LLAMA_ARG_CACHE_RAM=8")
 	if err != nil {
@@ -124,9 +124,9 @@ func (s *server) register(ctx context.Context, name, file string) error {
 	}, nil)
 }
 
-// phase has clients ask for so long, while models are unloaded; in the middle it kills a llama-server if it shall.
+// phase runs clients for the given time while models are unloaded. If kill is set, it kills a llama-server halfway.
 func (s *server) phase(ctx context.Context, clients int, length time.Duration, kill bool) (Phase, error) {
-	ctx, cancel := context.WithTimeout(ctx, length+time.Minute) // with what is asked last
+	ctx, cancel := context.WithTimeout(ctx, length+time.Minute) // for the last requests
 	defer cancel()
 	start := time.Now()
 	until := start.Add(length)
@@ -147,7 +147,7 @@ func (s *server) phase(ctx context.Context, clients int, length time.Duration, k
 	return t.phase(clients, time.Since(start), death), cmp.Or(err, ctx.Err())
 }
 
-// pause waits so long, or until ctx is done, and returns its error then.
+// pause waits for the given time. It returns the error of ctx if that is done before.
 func pause(ctx context.Context, length time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -157,7 +157,7 @@ func pause(ctx context.Context, length time.Duration) error {
 	}
 }
 
-// unload unloads one model after the other, all but the one whose server is killed.
+// unload unloads one model after the other, except killed.
 func (s *server) unload(ctx context.Context, t *tally, until time.Time, every time.Duration) {
 	for i := 0; time.Now().Add(every).Before(until) && pause(ctx, every) == nil; i++ {
 		name := models[1+i%(len(models)-1)].name
@@ -167,10 +167,10 @@ func (s *server) unload(ctx context.Context, t *tally, until time.Time, every ti
 	}
 }
 
-// kill kills the llama-server of a model and asks the model something at once.
+// kill kills the llama-server of the model killed and sends requests until one is answered.
 func (s *server) kill(ctx context.Context) (*Death, error) {
 	runner, err := s.runner(killed)
-	for wait := time.Duration(0); err == nil && runner == nil && wait < patience; wait += patience / 20 { // it may be loading
+	for wait := time.Duration(0); err == nil && runner == nil && wait < patience; wait += patience / 20 { // the model may be loading
 		if err = pause(ctx, patience/20); err == nil {
 			runner, err = s.runner(killed)
 		}
@@ -179,7 +179,7 @@ func (s *server) kill(ctx context.Context) (*Death, error) {
 		return nil, err
 	}
 	if runner == nil {
-		return nil, fmt.Errorf("no llama-server of %s runs", killed)
+		return nil, fmt.Errorf("%s has no running llama-server", killed)
 	}
 	d := &Death{Model: killed, at: time.Now()}
 	if err := syscall.Kill(runner.PID, syscall.SIGKILL); err != nil {
@@ -196,10 +196,10 @@ func (s *server) kill(ctx context.Context) (*Death, error) {
 			return d, nil
 		}
 	}
-	return nil, fmt.Errorf("the model of a killed llama-server does not answer: %w", err)
+	return nil, fmt.Errorf("the model of the killed llama-server does not answer: %w", err)
 }
 
-// runner is the llama-server of a model, nil if there is none.
+// runner returns the llama-server of a model, nil if there is none.
 func (s *server) runner(model string) (*harness.Runner, error) {
 	runners, err := s.Runners()
 	for _, r := range runners {

@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// errStalled is what becomes of a request that Ollama, stock as well as patched, does not pass on to a llama-server that
-// would answer it: when a client closes its connection at the wrong moment, Ollama keeps one of the model's
-// OLLAMA_NUM_PARALLEL places for it for good, and when none is left, nothing is passed on until the model is unloaded
-// (github.com/ollama/ollama/issues/17131).
+// errStalled is the error of a request that Ollama, stock or patched, does not forward to a llama-server that would answer it.
+// If a client hangs up at the wrong moment, Ollama never frees its place among the model's OLLAMA_NUM_PARALLEL. With no place
+// left, requests wait until the model is unloaded (github.com/ollama/ollama/issues/17131).
 var errStalled = errors.New("stalled in Ollama")
 
-// unstall finds out whose fault it is that a model does not answer. If its llama-server answers, it unloads the model, so
-// that Ollama passes requests on again, and returns errStalled.
+// unstall finds out why a model does not answer. If its llama-server answers a direct request, unstall unloads the model, so
+// that Ollama forwards requests again, and returns errStalled.
 func (s *server) unstall(ctx context.Context, model string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -25,7 +24,7 @@ func (s *server) unstall(ctx context.Context, model string) error {
 	if err != nil {
 		return err
 	}
-	if runner == nil { // another client has unloaded it
+	if runner == nil { // another client has unloaded the model
 		return errStalled
 	}
 	body := strings.NewReader(`{"prompt": "We, the people,", "n_predict": 4}`)

@@ -1,35 +1,25 @@
-// Command synthetic writes a converted model of random weights and keeps it: the file that fh-ollama bench --shape makes and
-// removes, for other measurements.
+// Command synthetic writes the converted model of random weights that `fh-ollama bench --shape` measures, and keeps it.
 package main
 
 import (
+	"context"
 	"flag"
-	"fmt"
 	"os"
 
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
 func main() {
-	rank := flag.Int("sketch-rank", 0, "directions of a sketch; 0 for none")
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/synthetic [-sketch-rank R] SHAPE TYPE OUT.gguf\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() != 3 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	if err := write(flag.Arg(0), flag.Arg(1), *rank, flag.Arg(2)); err != nil {
-		fmt.Fprintf(os.Stderr, "synthetic: %v\n", err)
-		if way := hint.Of(err); way != "" {
-			fmt.Fprintf(os.Stderr, "  %s\n", way)
+	rank := flag.Int("sketch-rank", 0, "rank `R` of the sketch; 0 for none")
+	harness.Program{Name: "synthetic", Arguments: "SHAPE TYPE OUT.gguf", Run: func(context.Context, string) error {
+		if flag.NArg() != 3 {
+			return hint.New("a shape, a type and an output are needed", "see --help")
 		}
-		os.Exit(1)
-	}
+		return write(flag.Arg(0), flag.Arg(1), *rank, flag.Arg(2))
+	}}.Main()
 }
 
 func write(shape, quantization string, rank int, path string) error {
@@ -48,7 +38,7 @@ func write(shape, quantization string, rank int, path string) error {
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return hint.Wrap(err, "name a file that is not there yet")
+		return hint.Wrap(err, "choose the name of a new file")
 	}
 	err = plan.Write(file, func(int64) error { return nil })
 	if closed := file.Close(); err == nil {

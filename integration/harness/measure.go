@@ -3,13 +3,14 @@ package harness
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// Measure measures each of the sides once to warm up, and then runs times, one after the other. The results are by side,
-// then by run.
+// Measure calls measure for every side in turn, once to warm up and then runs times. It returns the results by side,
+// then by run. Taking turns spreads a busy neighbour over all sides.
 func Measure[T any](ctx context.Context, sides, runs int, measure func(side int) (T, error)) ([][]T, error) {
 	results := make([][]T, sides)
 	for run := range runs + 1 {
@@ -29,17 +30,12 @@ func Measure[T any](ctx context.Context, sides, runs int, measure func(side int)
 	return results, nil
 }
 
-// Ratios returns a / b, run by run.
-func Ratios(a, b []float64) []float64 {
-	ratios := make([]float64, len(a))
-	for i := range a {
-		ratios[i] = a[i] / b[i]
-	}
-	return ratios
-}
-
-// Spread returns the median of values and, in parentheses, the smallest and the largest; format is for each of them.
+// Spread formats each of the median, minimum and maximum of values: "median (min to max)". It returns "-" for unknown
+// values, which are NaN.
 func Spread(format string, values []float64) string {
+	if len(values) == 0 || math.IsNaN(values[0]) {
+		return "-"
+	}
 	f := func(v float64) string { return fmt.Sprintf(format, v) }
 	return fmt.Sprintf("%s (%s to %s)", f(statistics.Median(values)), f(slices.Min(values)), f(slices.Max(values)))
 }
