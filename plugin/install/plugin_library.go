@@ -14,8 +14,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// BuiltLibrary returns where a build puts the plug-in: the path in the prefix that this program is installed in, "" without
-// a prefix.
+// BuiltLibrary returns where a build puts the plug-in: the path in the prefix that this program is installed in, ""
+// without a prefix.
 func BuiltLibrary() string {
 	own := installation.OwnPrefix()
 	if own == "" {
@@ -48,8 +48,8 @@ func (o Options) library() (string, error) {
 // machines are the processors that Ollama for Linux is built for.
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
-// checkLibrary returns why llama.cpp could not load path as a backend on this machine, or nil. Beside Ollama's libraries
-// llama.cpp also asks a backend for its score.
+// checkLibrary returns why llama.cpp could not load path as a backend on this machine, or nil. Beside Ollama's
+// libraries llama.cpp also asks a backend for its score.
 func checkLibrary(path string, scored bool) error {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -63,7 +63,7 @@ func checkLibrary(path string, scored bool) error {
 		return fmt.Errorf("%s is not a shared library for Linux", path)
 	}
 	if want, known := machines[runtime.GOARCH]; known && f.Machine != want {
-		return fmt.Errorf("%s is for another processor, %v", path, f.Machine)
+		return fmt.Errorf("%s is for another architecture, %v", path, f.Machine)
 	}
 	symbols, err := f.DynamicSymbols()
 	if err != nil {

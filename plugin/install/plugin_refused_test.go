@@ -94,7 +94,7 @@ func TestLibrary(t *testing.T) {
 	}
 	for library, cause := range map[string]string{
 		text:  "is not a shared library for Linux",
-		other: "is for another processor, EM_RISCV",
+		other: "is for another architecture, EM_RISCV",
 		compile(t, "int other(void) { return 1; }\n"): "it has no ggml_backend_init",
 		filepath.Join(t.TempDir(), "none.so"):         "no such file",
 		t.TempDir():                                   "is a directory",
