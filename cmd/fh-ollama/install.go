@@ -41,7 +41,7 @@ func runInstall(c *cli.Context) error {
 	if c.IsSet("prefix") {
 		return installPrefix(c, o)
 	}
-	o.Ollama, o.Library, o.Search, o.IntoLib = c.Path("ollama"), c.Path("lib"), install.LibraryPaths(), c.Bool("into-lib")
+	o.Ollama, o.Library, o.Built, o.IntoLib = c.Path("ollama"), c.Path("lib"), install.BuiltLibrary(), c.Bool("into-lib")
 	result, err := install.Plugin(c.Context, o)
 	if err != nil {
 		return err

@@ -61,8 +61,8 @@ func wrongFlags(c *cli.Context, err error) error {
 	return usageError{hint.New("there is no option "+dashes+word, see)}
 }
 
-// suggest returns which of words was probably meant, "" for none: one that word begins, or that begins word, or else the
-// most similar one.
+// suggest returns which of words was probably meant, "" for none: one that word begins, or that begins word, or else
+// the most similar one.
 func suggest(word string, words []string) string {
 	best, most := "", 0.8 // below that, words that differ in most letters pass
 	for _, w := range words {

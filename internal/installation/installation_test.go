@@ -107,7 +107,8 @@ func TestOtherUsersService(t *testing.T) {
 	if got := i.Unit.Restart("sudo "); got != "sudo systemctl daemon-reload && sudo systemctl restart ollama" {
 		t.Error(got)
 	}
-	m.Serve(installationtest.Server{PID: 51, UID: 997, Program: program, Group: "/", Hidden: true}) // which of the two answers cannot be seen
+	// which of the two answers cannot be seen
+	m.Serve(installationtest.Server{PID: 51, UID: 997, Program: program, Group: "/", Hidden: true})
 	if find(t, m)[0].Server.Answers {
 		t.Error("one of two hidden servers is taken for the one that answers")
 	}

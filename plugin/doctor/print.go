@@ -132,7 +132,7 @@ func (p Plugin) rows(row func(name, format string, args ...any)) {
 	}
 	row("plug-in", "%s, %s", p.Library, how)
 	if p.GPU != "" {
-		row("gpu", "%s: models on it run dense; only those on the processor use the plug-in", p.GPU)
+		row("gpu", "%s: models on it run dense; only those on the CPU use the plug-in", p.GPU)
 	}
 	for _, r := range p.Running {
 		state := "has loaded the plug-in"

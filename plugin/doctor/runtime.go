@@ -80,7 +80,7 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 			return programs, "", true
 		}
 	}
-	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.LibraryPaths()...),
+	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.BuiltLibrary()),
 		func(path string) bool { return !isFile(path) })
 	for _, i := range found {
 		if inside := strings.Contains(i.Version, "+flashhead"); inside != (len(libraries) == 0) {

@@ -34,12 +34,12 @@ var dropInNames = []string{dropInName, ownDropInName}
 
 // Options say which plug-in is installed for which Ollama.
 type Options struct {
-	Ollama  string   // path of an ollama executable; "" for the best that is found
-	Library string   // path of the plug-in; "" for the first of Search that exists
-	Search  []string // see LibraryPaths
-	IntoLib bool     // beside Ollama's own libraries, instead of in GGML_BACKEND_PATH
-	DryRun  bool     // write nothing
-	Program string   // path of this program, for command lines that are shown
+	Ollama  string // path of an ollama executable; "" for the best that is found
+	Library string // path of the plug-in; "" for Built
+	Built   string // see BuiltLibrary
+	IntoLib bool   // beside Ollama's own libraries, instead of in GGML_BACKEND_PATH
+	DryRun  bool   // write nothing
+	Program string // path of this program, for command lines that are shown
 	Places  installation.Places
 }
 
@@ -151,13 +151,13 @@ func (o Options) checkGPU(i installation.Installation, r *Result) error {
 	switch {
 	case gpu == nil:
 	case o.IntoLib:
-		r.note("%s found (%s): only models that run on the processor alone get faster, such as with PARAMETER num_gpu 0",
+		r.note("%s found (%s): only models that run on the CPU alone get faster, such as with PARAMETER num_gpu 0",
 			gpu.Name, gpu.Device)
 	case gpu.Sure:
 		return hint.New(
 			fmt.Sprintf("this Ollama runs models on the %s (%s), where the plug-in cannot help", gpu.Name, gpu.Device),
 			"make an Ollama that has FlashHead inside: fh-ollama build; "+
-				"or, for models that run on the processor: fh-ollama install --into-lib")
+				"or, for models that run on the CPU: fh-ollama install --into-lib")
 	default:
 		r.note("%s found (%s): models that `ollama ps` shows on it run dense; if there are such, "+
 			"the others need --into-lib, and fh-ollama build makes an Ollama for both", gpu.Name, gpu.Device)

@@ -14,8 +14,8 @@ const (
 	toolCodeName = "libflashhead-tool.so"
 )
 
-// kit is a copy of this program and what it needs, laid out as a build is, so that what was installed still works when
-// the build is gone: the commands that are printed, and install itself, after an update of Ollama.
+// kit is a copy of this program and what it needs, laid out as a build. When the build is gone, the printed commands
+// still work, and so does another install after an update of Ollama.
 type kit struct {
 	program string
 	files   []kitFile
@@ -29,8 +29,8 @@ type kitFile struct {
 // libraryIn is the path of the plug-in in a kit at base.
 func libraryIn(base string) string { return filepath.Join(base, "lib", "flashhead", LibraryName) }
 
-// kit returns the copy at base of this program and the native tool beside the plug-in at library; it is empty if there
-// is no tool.
+// kit plans a copy at base of this program, the plug-in at library, and the native tool beside that. It is empty if one
+// of them is missing.
 func (o Options) kit(base, library string) kit {
 	from := filepath.Dir(library)
 	to := filepath.Dir(libraryIn(base))

@@ -14,44 +14,42 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// LibraryPaths returns the paths where a build puts the plug-in: in the prefix that this program is installed in.
-func LibraryPaths() []string {
+// BuiltLibrary returns where a build puts the plug-in: the path in the prefix that this program is installed in, ""
+// without a prefix.
+func BuiltLibrary() string {
 	own := installation.OwnPrefix()
 	if own == "" {
-		return nil
+		return ""
 	}
-	return []string{filepath.Join(own, "lib", "flashhead", LibraryName)}
+	return libraryIn(own)
 }
 
 const rebuild = "build it: fh-ollama build --plugin"
 
 // library returns the absolute path of the plug-in to install, after checking it.
 func (o Options) library() (string, error) {
-	candidates := o.Search
-	if o.Library != "" {
-		candidates = []string{o.Library}
+	path := o.Library
+	if path == "" {
+		path = o.Built
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return "", hint.New("the plug-in "+LibraryName+" is not there", rebuild+"; or name it with --lib")
+		}
 	}
-	for _, path := range candidates {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && o.Library == "" {
-			continue
-		}
-		abs, err := filepath.Abs(path)
-		if err == nil {
-			err = checkLibrary(abs, o.IntoLib)
-		}
-		if err != nil {
-			return "", hint.Wrap(err, rebuild+"; or name another with --lib")
-		}
-		return abs, nil
+	path, err := filepath.Abs(path)
+	if err == nil {
+		err = checkLibrary(path, o.IntoLib)
 	}
-	return "", hint.New("the plug-in "+LibraryName+" is not there", rebuild+"; or name it with --lib")
+	if err != nil {
+		return "", hint.Wrap(err, rebuild+"; or name another with --lib")
+	}
+	return path, nil
 }
 
 // machines are the processors that Ollama for Linux is built for.
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
-// checkLibrary returns why llama.cpp could not load path as a backend on this machine, or nil. Beside Ollama's libraries
-// llama.cpp also asks a backend for its score.
+// checkLibrary returns why llama.cpp could not load path as a backend on this machine, or nil. Beside Ollama's
+// libraries llama.cpp also asks a backend for its score.
 func checkLibrary(path string, scored bool) error {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -65,7 +63,7 @@ func checkLibrary(path string, scored bool) error {
 		return fmt.Errorf("%s is not a shared library for Linux", path)
 	}
 	if want, known := machines[runtime.GOARCH]; known && f.Machine != want {
-		return fmt.Errorf("%s is for another processor, %v", path, f.Machine)
+		return fmt.Errorf("%s is for another architecture, %v", path, f.Machine)
 	}
 	symbols, err := f.DynamicSymbols()
 	if err != nil {

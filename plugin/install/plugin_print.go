@@ -8,21 +8,21 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// past are the words for what was done, future for what a dry run would do.
-var (
-	past   = map[string]string{"place": "placed", "update": "updated", "keep": "kept", "remove": "removed", "try": "tried"}
-	future = map[string]string{"place": "would place", "update": "would update", "keep": "would keep",
-		"remove": "would remove", "try": "would try"}
-)
+// past are the words for what was done. A dry run says "would" and the verb.
+var past = map[string]string{
+	"place": "placed", "update": "updated", "keep": "kept", "remove": "removed", "try": "tried",
+}
 
 // String is the result for people.
 func (r Result) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(name, text string) { fmt.Fprintf(w, "%s\t%s\n", name, text) }
-	words := past
-	if r.DryRun {
-		words = future
+	word := func(verb string) string {
+		if r.DryRun {
+			return "would " + verb
+		}
+		return past[verb]
 	}
 	if r.Ollama != nil {
 		row("found", describe(*r.Ollama))
@@ -32,7 +32,7 @@ func (r Result) String() string {
 		if c.Note != "" {
 			text += ": " + c.Note
 		}
-		row(words[c.Verb], text)
+		row(word(c.Verb), text)
 		if r.DryRun {
 			for line := range strings.Lines(c.Text) {
 				row("", "  "+strings.TrimSuffix(line, "\n"))
@@ -40,7 +40,7 @@ func (r Result) String() string {
 		}
 	}
 	if r.Tried != "" {
-		row(words["try"], r.Tried)
+		row(word("try"), r.Tried)
 	}
 	if r.Ollama == nil && len(r.Changes) == 0 {
 		row("nothing", "fh-ollama install has placed nothing here")

@@ -94,7 +94,7 @@ func TestLibrary(t *testing.T) {
 	}
 	for library, cause := range map[string]string{
 		text:  "is not a shared library for Linux",
-		other: "is for another processor, EM_RISCV",
+		other: "is for another architecture, EM_RISCV",
 		compile(t, "int other(void) { return 1; }\n"): "it has no ggml_backend_init",
 		filepath.Join(t.TempDir(), "none.so"):         "no such file",
 		t.TempDir():                                   "is a directory",
@@ -106,9 +106,9 @@ func TestLibrary(t *testing.T) {
 		"return ggml_backend_score(); }\n")
 	m.IntoLib = true
 	m.refused("it has no ggml_backend_score", "fh-ollama build --plugin")
-	m.Library, m.Search = "", []string{m.Path("nowhere"), m.Path("neither")}
+	m.Library, m.Built = "", m.Path("nowhere")
 	m.refused("is not there", "fh-ollama build --plugin")
-	m.Search = append(m.Search, good)
+	m.Built = good
 	m.install()
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
-// Try loads the plug-in at library with the llama-server of i, as its service's user if this one may. It returns the line
-// of the log about the head. The error says why the plug-in does not work. trial.ErrNotTried is in its chain if that is
-// unknown.
+// Try loads the plug-in at library with the llama-server of i, as its service's user if this one may. It returns the
+// line of the log about the head. The error says why the plug-in does not work. trial.ErrNotTried is in its chain if
+// that is unknown.
 func Try(ctx context.Context, i installation.Installation, library string, beside bool) (string, error) {
 	t := trial.Trial{LibDir: i.LibDir, Library: library, Beside: beside}
 	if i.Unit != nil && !i.Unit.User {

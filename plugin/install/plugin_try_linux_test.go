@@ -93,7 +93,7 @@ func TestKit(t *testing.T) {
 		if err := os.RemoveAll(build); err != nil {
 			t.Fatal(err)
 		}
-		m.Program, m.Library, m.Search = program, "", []string{m.Path(userLibrary)}
+		m.Program, m.Library, m.Built = program, "", m.Path(userLibrary)
 		if beside {
 			m.Remove(besideLibrary) // by an update of Ollama
 			shows(t, m.install(), "placed "+m.Path(besideLibrary), "kept "+program+": it is up to date")
