@@ -29,25 +29,29 @@ func TestCoreOnArm64(t *testing.T) {
 	for _, test := range []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-sketch"} {
 		t.Run(test, func(t *testing.T) {
 			program := filepath.Join(dir, test)
-			arm64Compile(t, compiler, slices.Concat([]string{"-static", "-pthread", "tests/" + test + ".cpp", "-o", program}, objects)...)
-			if text, err := exec.Command(emulator, "-cpu", "max", program).CombinedOutput(); err != nil || !strings.Contains(string(text), ", 0 failed") {
+			arm64Compile(t, compiler, slices.Concat([]string{"-static", "-pthread", "tests/" + test + ".cpp", "-o", program},
+				objects)...)
+			if text, err := exec.Command(emulator, "-cpu", "max", program).CombinedOutput(); err != nil ||
+				!strings.Contains(string(text), ", 0 failed") {
 				t.Errorf("%v\n%s", err, text)
 			}
 		})
 	}
 }
 
-// arm64Compile compiles for processors that have what the kernels for Arm use. The tests compare bits with plain formulas, so
-// neither may have a multiplication and an addition fused that the other has not.
+// arm64Compile compiles for processors that have what the kernels for Arm use. The tests compare bits with plain
+// formulas, so neither may have a multiplication and an addition fused that the other has not.
 func arm64Compile(t *testing.T, compiler string, args ...string) {
 	t.Helper()
-	args = append([]string{"-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-march=armv8.2-a+dotprod+fp16", "-Icore"}, args...)
+	args = append([]string{"-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
+		"-march=armv8.2-a+dotprod+fp16", "-Icore"}, args...)
 	if text, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 }
 
-// arm64Tools finds a compiler for Arm and an emulator. Without them the test is skipped, but not by continuous integration.
+// arm64Tools finds a compiler for Arm and an emulator. Without them the test is skipped, but not by continuous
+// integration.
 func arm64Tools(t *testing.T) (compiler, emulator string) {
 	t.Helper()
 	first := func(names ...string) string {
@@ -58,7 +62,8 @@ func arm64Tools(t *testing.T) (compiler, emulator string) {
 		}
 		return ""
 	}
-	compiler = first("aarch64-linux-gnu-g++", "aarch64-linux-gnu-g++-14", "aarch64-linux-gnu-g++-13", "aarch64-linux-gnu-g++-12")
+	compiler = first("aarch64-linux-gnu-g++", "aarch64-linux-gnu-g++-14", "aarch64-linux-gnu-g++-13",
+		"aarch64-linux-gnu-g++-12")
 	emulator = first("qemu-aarch64", "qemu-aarch64-static")
 	if compiler != "" && emulator != "" {
 		return compiler, emulator

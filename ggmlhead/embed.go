@@ -1,4 +1,5 @@
-// Package ggmlhead holds the C and C++ sources of the head, so that an installed fh-ollama can build without a checkout.
+// Package ggmlhead holds the C and C++ sources of the head, so that an installed fh-ollama can build without a
+// checkout.
 package ggmlhead
 
 import "embed"

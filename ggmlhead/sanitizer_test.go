@@ -28,7 +28,8 @@ func TestCoreUnderSanitizers(t *testing.T) {
 		t.Run(test, func(t *testing.T) {
 			sanitizertest.Each(t, func(t *testing.T, flags []string) {
 				program := filepath.Join(t.TempDir(), test)
-				args := []string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icore", "-pthread", "tests/" + test + ".cpp", "-o", program}
+				args := []string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icore", "-pthread",
+					"tests/" + test + ".cpp", "-o", program}
 				args = slices.Concat(args, core, flags)
 				if text, err := exec.Command(sanitizertest.Compiler(), args...).CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, text)
@@ -39,8 +40,8 @@ func TestCoreUnderSanitizers(t *testing.T) {
 	}
 }
 
-// The op in ggml's own CPU backend, with its thread pool, and all that reads a model's file, built with the sanitizers from
-// the tree of the last `make build`. Compiled files stay in the cache.
+// The op in ggml's own CPU backend, with its thread pool, and all that reads a model's file, built with the sanitizers
+// from the tree of the last `make build`. Compiled files stay in the cache.
 func TestGGMLUnderSanitizers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
@@ -60,7 +61,8 @@ func TestGGMLUnderSanitizers(t *testing.T) {
 				t.Skipf("%s has no %s sanitizer", sanitizertest.Compiler(), sanitizer)
 			}
 			dir := filepath.Join(filepath.Dir(tree), "sanitized-"+sanitizer)
-			args := []string{"-S", filepath.Join(tree, "flashhead", "tests", "sanitized"), "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_TREE=" + tree, "-DSANITIZER=" + sanitizer}
+			args := []string{"-S", filepath.Join(tree, "flashhead", "tests", "sanitized"), "-B", dir, "-G", "Ninja",
+				"-DLLAMA_CPP_TREE=" + tree, "-DSANITIZER=" + sanitizer}
 			build := []string{"-C", dir}
 			for _, program := range programs {
 				build = append(build, program[0])

@@ -36,7 +36,8 @@ func sameTopTokens(t *testing.T, h host) string {
 	text, base := filepath.Join(dir, "text"), filepath.Join(dir, "dense.kld")
 	sample(t, text)
 	perplexity(t, h, []string{"FLASHHEAD_ENABLED=0"}, "-m", model, "-f", text, "--kl-divergence-base", base)
-	said := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0"}, "-m", model, "-f", text, "--kl-divergence-base", base, "--kl-divergence")
+	said := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0"}, "-m", model, "-f", text, "--kl-divergence-base", base,
+		"--kl-divergence")
 	match := sameTop.FindStringSubmatch(said)
 	if match == nil {
 		t.Fatalf("llama-perplexity does not say how often the top is the same:\n%s", said)

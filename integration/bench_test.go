@@ -19,8 +19,10 @@ import (
 func benched(t *testing.T, h host, args ...string) benchmark.Report {
 	t.Helper()
 	cache := t.TempDir()
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), append([]string{"bench", "--json", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
-	cmd.Env = append(append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+cache, "FLASHHEAD_ENABLED=0", "FLASHHEAD_PROBES=7", "LLAMA_ARG_THREADS=9"), h.env...)
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"),
+		append([]string{"bench", "--json", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
+	cmd.Env = append(append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+cache, "FLASHHEAD_ENABLED=0",
+		"FLASHHEAD_PROBES=7", "LLAMA_ARG_THREADS=9"), h.env...)
 	var printed strings.Builder
 	cmd.Stderr = &printed
 	out, err := cmd.Output()
@@ -37,8 +39,8 @@ func benched(t *testing.T, h host, args ...string) benchmark.Report {
 	return report
 }
 
-// Every number of threads is measured, on both hosts, and what is told of the model is true. How fast it is, is for no test
-// to say.
+// Every number of threads is measured, on both hosts, and what is told of the model is true. How fast it is, is for no
+// test to say.
 func TestBench(t *testing.T) {
 	t.Run("patched", func(t *testing.T) { benchModel(t, patched(t), 6) })
 	t.Run("plugin", func(t *testing.T) { benchModel(t, plugin(t), 1) })
@@ -46,12 +48,14 @@ func TestBench(t *testing.T) {
 
 func benchModel(t *testing.T, h host, rounds int) {
 	picture := filepath.Join(t.TempDir(), "picture.svg")
-	r := benched(t, h, converted(t), "--tokens", "8", "--prompt", "16", "--rounds", strconv.Itoa(rounds), "--threads", "1,2", "--probes", "K/32", "--load", "--svg", picture)
+	r := benched(t, h, converted(t), "--tokens", "8", "--prompt", "16", "--rounds", strconv.Itoa(rounds), "--threads",
+		"1,2", "--probes", "K/32", "--load", "--svg", picture)
 	if len(r.Results) != 1 || len(r.Results[0].Points) != 2 {
 		t.Fatalf("%+v", r)
 	}
 	result := r.Results[0]
-	if m := result.Model; m.Name != "trained-flashhead.gguf" || m.Clusters != clusterCount || m.Probes != 250 || m.Synthetic {
+	if m := result.Model; m.Name != "trained-flashhead.gguf" || m.Clusters != clusterCount || m.Probes != 250 ||
+		m.Synthetic {
 		t.Errorf("model %+v", m)
 	}
 	if r.Machine.Commit == "" || r.Machine.Processors < 1 || r.Machine.Backend == "" {
@@ -75,14 +79,16 @@ func benchModel(t *testing.T, h host, rounds int) {
 			t.Errorf("load %+v", l)
 		}
 	}
-	if svg, err := os.ReadFile(picture); err != nil || !strings.Contains(string(svg), "trained-flashhead.gguf") || !strings.HasSuffix(string(svg), "</svg>\n") {
+	if svg, err := os.ReadFile(picture); err != nil || !strings.Contains(string(svg), "trained-flashhead.gguf") ||
+		!strings.HasSuffix(string(svg), "</svg>\n") {
 		t.Errorf("%v, %d bytes", err, len(svg))
 	}
 }
 
 func checkPairs(t *testing.T, p benchmark.Pairs, rounds int) {
 	t.Helper()
-	if len(p.DenseRuns) != rounds || len(p.FlashHeadRuns) != rounds || p.Dense <= 0 || p.FlashHead <= 0 || p.SpeedUp <= 0 || (p.Interval != nil) != (rounds >= 6) {
+	if len(p.DenseRuns) != rounds || len(p.FlashHeadRuns) != rounds || p.Dense <= 0 || p.FlashHead <= 0 ||
+		p.SpeedUp <= 0 || (p.Interval != nil) != (rounds >= 6) {
 		t.Errorf("%+v", p)
 	}
 	if i := p.Interval; i != nil && (i.Low <= 0 || i.Low > p.SpeedUp || p.SpeedUp > i.High) {
@@ -92,12 +98,14 @@ func checkPairs(t *testing.T, p benchmark.Pairs, rounds int) {
 
 // A model that nobody has is made, measured and removed, with a sketch, too.
 func TestBenchSynthetic(t *testing.T) {
-	r := benched(t, patched(t), "--shape", "gemma-3-270m", "--sketch-rank", "8", "--tokens", "2", "--rounds", "1", "--threads", "1")
+	r := benched(t, patched(t), "--shape", "gemma-3-270m", "--sketch-rank", "8", "--tokens", "2", "--rounds", "1",
+		"--threads", "1")
 	if len(r.Results) != 1 || len(r.Results[0].Points) != 1 {
 		t.Fatalf("%+v", r)
 	}
 	m, p := r.Results[0].Model, r.Results[0].Points[0]
-	if m.Name != "gemma-3-270m q4_k_m" || !m.Synthetic || m.Vocabulary != 262144 || m.Hidden != 640 || m.Clusters != 4096 || m.SketchRank != 8 {
+	if m.Name != "gemma-3-270m q4_k_m" || !m.Synthetic || m.Vocabulary != 262144 || m.Hidden != 640 ||
+		m.Clusters != 4096 || m.SketchRank != 8 {
 		t.Errorf("model %+v", m)
 	}
 	if p.Probes != 256 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
@@ -111,8 +119,10 @@ func TestBenchName(t *testing.T) {
 	o := serve(t, h)
 	register(t, o, "fast", converted(t))
 	register(t, o, "slow", trainedModel)
-	text, err := o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "fast", "--tokens", "2", "--rounds", "1", "--threads", "1", "--probes", "64,250", "--quiet")
-	if err != nil || !strings.Contains(text, "\nmodel       fast, llama\n") || !strings.Contains(text, "\n      1      64  ") || !strings.Contains(text, "\n      1    *250  ") {
+	text, err := o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "fast", "--tokens", "2", "--rounds", "1", "--threads", "1",
+		"--probes", "64,250", "--quiet")
+	if err != nil || !strings.Contains(text, "\nmodel       fast, llama\n") ||
+		!strings.Contains(text, "\n      1      64  ") || !strings.Contains(text, "\n      1    *250  ") {
 		t.Errorf("%v\n%s", err, text)
 	}
 	_, err = o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "slow")
@@ -124,10 +134,12 @@ func TestBenchName(t *testing.T) {
 // A runtime without FlashHead is said to be that, before anything is measured.
 func TestBenchStock(t *testing.T) {
 	own, ollama := patched(t), stock(t)
-	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "bench", converted(t), "--lib", filepath.Dir(ollama.Lib("x")))
+	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "bench", converted(t), "--lib",
+		filepath.Dir(ollama.Lib("x")))
 	cmd.Env = append(harness.Environment(scratch), "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
+	if err == nil || !strings.Contains(string(out),
+		"fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if strings.Contains(string(out), "round") {

@@ -93,7 +93,8 @@ func TestCreateNeverTouchesAModel(t *testing.T) {
 	dir := filepath.Dir(o.LogFile())
 	models := filepath.Join(dir, "models")
 	before := store(t, models)
-	for source, want := range map[string]string{"mine": "mine is the source itself", converted(t): "the model mine exists already"} {
+	for source, want := range map[string]string{"mine": "mine is the source itself",
+		converted(t): "the model mine exists already"} {
 		out, err := o.Run(timeout(t), h.Bin("fh-ollama"), "create", "mine", "--from", source)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("create mine --from %s: %v\n%s", source, err, out)

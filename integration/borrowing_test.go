@@ -47,7 +47,8 @@ func borrowing(t *testing.T, dir string) string {
 // A draft that borrows its target's head has FlashHead from there: in scope draft the head serves the draft alone.
 func TestDraftThatBorrowsTheHead(t *testing.T) {
 	dir := t.TempDir()
-	target, fast := tiny{name: "target", arch: "llama", headType: gguftest.TypeQ8_0, untied: true}.write(t, dir), filepath.Join(dir, "converted.gguf")
+	target, fast := tiny{name: "target", arch: "llama", headType: gguftest.TypeQ8_0, untied: true}.write(t,
+		dir), filepath.Join(dir, "converted.gguf")
 	convertFile(t, patched(t), target, fast)
 	args := []string{"--spec-type", "draft-eagle3", "--spec-draft-model", borrowing(t, dir), "--model"}
 	ask := []any{[]int{0, 500, 1000, 2000, 44}, []int{0, 17, 1200}}

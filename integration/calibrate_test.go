@@ -44,8 +44,9 @@ func calibratedOf(t *testing.T, path string) flashhead.Parameters {
 	return p
 }
 
-// A user calibrates with one text and finds on another what was promised. The calibrated head is the better one at no more
-// bytes than the plain one reads at P = K/16. With the plug-in, which borrows Ollama's programs, it comes out the same.
+// A user calibrates with one text and finds on another what was promised. The calibrated head is the better one at no
+// more bytes than the plain one reads at P = K/16. With the plug-in, which borrows Ollama's programs, it comes out the
+// same.
 func TestCalibrate(t *testing.T) {
 	text, other := halves(t)
 	var files []string
@@ -73,7 +74,8 @@ func promised(t *testing.T, h host, file, text string) {
 		t.Errorf("%d clusters, sketch of rank %d, %+v", p.Clusters, p.Sketch.Rank, c)
 	}
 	points := func(file string, probes string) func(p uint32) evaluation.Point {
-		r := evaluateFile(t, h, file, "--text", text, "--chunks", "24", "--probes", probes, "--predict", "0") // 3048 positions
+		// 3048 positions
+		r := evaluateFile(t, h, file, "--text", text, "--chunks", "24", "--probes", probes, "--predict", "0")
 		return func(p uint32) evaluation.Point {
 			return r.Points[slices.IndexFunc(r.Points, func(point evaluation.Point) bool { return point.Probes == int(p) })]
 		}
@@ -82,12 +84,15 @@ func promised(t *testing.T, h host, file, text string) {
 	own, same, all, few := fine(p.Probes), fine(16), fine(500), plain(125)
 	// but for chance, and for the other text
 	if low, high := own.Top1.Interval(); high < float64(c.AgreementLow)-0.002 || low > float64(c.AgreementHigh) {
-		t.Errorf("P = %d: agreement %.4f, promised were %.4f to %.4f", own.Probes, own.Top1.Share(), c.AgreementLow, c.AgreementHigh)
+		t.Errorf("P = %d: agreement %.4f, promised were %.4f to %.4f", own.Probes, own.Top1.Share(), c.AgreementLow,
+			c.AgreementHigh)
 	}
 	if own.SameTop.Share() < 0.99 || own.Top40.Share() < float64(c.Top40)-0.015 {
-		t.Errorf("P = %d: same top %.4f, best 40 %.4f, promised were %.4f", own.Probes, own.SameTop.Share(), own.Top40.Share(), c.Top40)
+		t.Errorf("P = %d: same top %.4f, best 40 %.4f, promised were %.4f", own.Probes, own.SameTop.Share(),
+			own.Top40.Share(), c.Top40)
 	}
-	if same.HeadBytes > few.HeadBytes || same.KLD.Mean > few.KLD.Mean/3 || same.SameTop.Share() < 0.995 || same.Top40.Share() < 0.99 {
+	if same.HeadBytes > few.HeadBytes || same.KLD.Mean > few.KLD.Mean/3 || same.SameTop.Share() < 0.995 ||
+		same.Top40.Share() < 0.99 {
 		t.Errorf("plain: %+v\ncalibrated: %+v", few, same)
 	}
 	t.Logf("at %d bytes: KLD %.4f, same top %.4f, best 40 %.4f; plain, %d bytes: %.4f, %.4f, %.4f",

@@ -15,9 +15,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// drawRequests are what can ask something of the candidates that a token is drawn from: fields of llama-server's requests.
-// A short list of candidates must do for those that have one, so their draws come from one each, but where a grammar
-// does not like the first token.
+// drawRequests are what can ask something of the candidates that a token is drawn from: fields of llama-server's
+// requests. A short list of candidates must do for those that have one, so their draws come from one each, but where a
+// grammar does not like the first token.
 var drawRequests = []struct {
 	name   string
 	all    bool // all tokens are needed
@@ -39,7 +39,8 @@ var drawRequests = []struct {
 	{"more probabilities than candidates", false, map[string]any{"n_probs": 100, "n_predict": 4}},
 	{"stop", false, map[string]any{"stop": []string{" the", ","}}},
 	{"grammar", false, map[string]any{"grammar": `root ::= ([a-z ]+ ".")+`, "n_probs": 3}},
-	{"schema", false, map[string]any{"json_schema": map[string]any{"type": "array", "items": map[string]any{"type": "integer"}}, "n_predict": 16}},
+	{"schema", false, map[string]any{"json_schema": map[string]any{"type": "array",
+		"items": map[string]any{"type": "integer"}}, "n_predict": 16}},
 	{"top_k off", true, map[string]any{"top_k": 0}},
 	{"top_k of many", true, map[string]any{"top_k": 500}},
 	{"top_n_sigma", true, map[string]any{"top_n_sigma": 1.5}},
@@ -68,7 +69,8 @@ func (d drawn) String() string {
 // draw continues prompt with the fields of a request.
 func draw(t *testing.T, l *harness.Llama, prompt string, seed int, fields ...map[string]any) drawn {
 	t.Helper()
-	request := map[string]any{"prompt": prompt, "n_predict": 32, "seed": seed, "cache_prompt": false, "return_tokens": true}
+	request := map[string]any{"prompt": prompt, "n_predict": 32, "seed": seed, "cache_prompt": false,
+		"return_tokens": true}
 	for _, f := range fields {
 		maps.Copy(request, f)
 	}
@@ -143,7 +145,8 @@ func TestShortLists(t *testing.T) {
 	}
 }
 
-// A reasoning budget that is used up, and a grammar that begins with a word, look at all tokens from one draw to the next.
+// A reasoning budget that is used up, and a grammar that begins with a word, look at all tokens from one draw to the
+// next.
 func TestShortListsStepAside(t *testing.T) {
 	h := patched(t)
 	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1"})
@@ -219,7 +222,8 @@ func TestShortListsThroughOllama(t *testing.T) {
 		for i, change := range changes {
 			for seed, text := range texts {
 				answer := generate(t, o, "fast", text, 32, func(r *api.GenerateRequest) { r.Options["seed"] = seed }, change)
-				answers = append(answers, fmt.Sprintf("%d: %q, %d tokens, %v", i, answer.Response, answer.EvalCount, answer.Logprobs))
+				answers = append(answers, fmt.Sprintf("%d: %q, %d tokens, %v", i, answer.Response, answer.EvalCount,
+					answer.Logprobs))
 			}
 		}
 		return answers
@@ -227,8 +231,8 @@ func TestShortListsThroughOllama(t *testing.T) {
 	same(t, "every cluster", ask(fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)), ask("FLASHHEAD_ENABLED=0"))
 }
 
-// A draft model's own draws, which look at the probabilities of the candidates, come from short lists if it has FlashHead:
-// with every cluster probed it drafts as it does without, and as much of it is accepted.
+// A draft model's own draws, which look at the probabilities of the candidates, come from short lists if it has
+// FlashHead: with every cluster probed it drafts as it does without, and as much of it is accepted.
 func TestShortListsOfADraft(t *testing.T) {
 	h := patched(t)
 	texts := prompts(t, 3)
@@ -241,11 +245,14 @@ func TestShortListsOfADraft(t *testing.T) {
 	}
 	ask := func(draft string) (answers []string, log string) {
 		l := startLlama(t, h, []string{"--model", trainedModel, "--spec-draft-model", draft, "--spec-type", "draft-simple",
-			"--spec-draft-n-max", "4", "--threads", "1", "--log-verbosity", "5"}, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount))
+			"--spec-draft-n-max", "4", "--threads", "1", "--log-verbosity", "5"},
+			fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount))
 		accepted := 0
-		for _, fields := range []map[string]any{{"temperature": 0}, {"temperature": 0.8}, {"temperature": 0.8, "repeat_penalty": 1.2}} {
+		for _, fields := range []map[string]any{{"temperature": 0}, {"temperature": 0.8},
+			{"temperature": 0.8, "repeat_penalty": 1.2}} {
 			for seed, text := range texts {
-				request := map[string]any{"prompt": text, "n_predict": 32, "seed": seed, "cache_prompt": false, "return_tokens": true}
+				request := map[string]any{"prompt": text, "n_predict": 32, "seed": seed, "cache_prompt": false,
+					"return_tokens": true}
 				maps.Copy(request, fields)
 				var answer drafted
 				if err := l.Complete(timeout(t), request, &answer); err != nil {

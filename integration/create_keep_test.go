@@ -24,7 +24,8 @@ func createAt(t *testing.T, o *harness.Ollama, host string, args ...string) (str
 }
 
 // between puts a proxy in front of o, which asks o what intercept lets pass, and returns its address.
-func between(t *testing.T, o *harness.Ollama, intercept func(w http.ResponseWriter, r *http.Request) (pass bool)) string {
+func between(t *testing.T, o *harness.Ollama, intercept func(w http.ResponseWriter,
+	r *http.Request) (pass bool)) string {
 	t.Helper()
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: o.Host})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,8 +37,8 @@ func between(t *testing.T, o *harness.Ollama, intercept func(w http.ResponseWrit
 	return server.URL
 }
 
-// After a registration that fails, the same command goes on with the file that it keeps. Another conversion does not take
-// that file for its own.
+// After a registration that fails, the same command goes on with the file that it keeps. Another conversion does not
+// take that file for its own.
 func TestCreateKeepAgain(t *testing.T) {
 	o := serve(t, patched(t))
 	failing := between(t, o, func(w http.ResponseWriter, r *http.Request) bool {
@@ -56,13 +57,15 @@ func TestCreateKeepAgain(t *testing.T) {
 	first := digest(t, kept)
 	before, _ := os.Stat(kept)
 
-	for _, other := range [][]string{{"--seed", "9"}, {"--iterations", "1"}, {"--probes", "9"}, {"--cluster-size", "32"}, {"--centroid-type", "f16"}} {
+	for _, other := range [][]string{{"--seed", "9"}, {"--iterations", "1"}, {"--probes", "9"}, {"--cluster-size", "32"},
+		{"--centroid-type", "f16"}} {
 		if out, err := createAt(t, o, o.Host, append(args, other...)...); err == nil ||
 			!strings.HasSuffix(out, "kept.gguf exists already\n  choose another output with --keep, or give --force to replace it\n") {
 			t.Errorf("%q: %v\n%s", other, err, out)
 		}
 	}
-	if out, err = createAt(t, o, o.Host, args...); err != nil || !strings.Contains(out, "the conversion is there already, as "+kept) {
+	if out, err = createAt(t, o, o.Host, args...); err != nil ||
+		!strings.Contains(out, "the conversion is there already, as "+kept) {
 		t.Fatalf("again: %v\n%s", err, out)
 	}
 	after, err := os.Stat(kept)
@@ -75,7 +78,8 @@ func TestCreateKeepAgain(t *testing.T) {
 	if !hasMap(t, o, "kept") {
 		t.Error("the model has no cluster map")
 	}
-	if out, err := createAt(t, o, o.Host, "other", "--from", trainedModel, "--keep", kept, "--iterations", "2", "--force"); err != nil {
+	if out, err := createAt(t, o, o.Host, "other", "--from", trainedModel, "--keep", kept, "--iterations", "2",
+		"--force"); err != nil {
 		t.Errorf("--force: %v\n%s", err, out)
 	}
 }
@@ -102,7 +106,8 @@ func TestCreateKeepConverted(t *testing.T) {
 	if err := os.WriteFile(other, []byte("the user's"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := create(t, o, "third", "--from", converted(t), "--keep", other); err == nil || !strings.Contains(err.Error(), "other.gguf exists already\n  choose another file with --keep") {
+	if _, err := create(t, o, "third", "--from", converted(t), "--keep", other); err == nil ||
+		!strings.Contains(err.Error(), "other.gguf exists already\n  choose another file with --keep") {
 		t.Errorf("a file in the way: %v", err)
 	}
 	if text, _ := os.ReadFile(other); string(text) != "the user's" {
@@ -122,7 +127,8 @@ func TestCreateKeepModelfileInTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := create(t, o, "never", "--from", trainedModel, "--keep", kept)
-	if err == nil || !strings.Contains(err.Error(), "kept.gguf.Modelfile exists already\n  choose another file with --keep, or give --force to replace it") ||
+	if err == nil || !strings.Contains(err.Error(),
+		"kept.gguf.Modelfile exists already\n  choose another file with --keep, or give --force to replace it") ||
 		strings.Contains(err.Error(), "clustered") {
 		t.Errorf("it ended with %v", err)
 	}
@@ -132,7 +138,8 @@ func TestCreateKeepModelfileInTheWay(t *testing.T) {
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("in the folder are %v", entries)
 	}
-	if out, err := create(t, o, "forced", "--from", trainedModel, "--keep", kept, "--iterations", "1", "--force"); err != nil {
+	if out, err := create(t, o, "forced", "--from", trainedModel, "--keep", kept, "--iterations", "1",
+		"--force"); err != nil {
 		t.Errorf("--force: %v\n%s", err, out)
 	}
 	if info, err := os.Stat(kept + ".Modelfile"); err != nil || info.Mode().Perm() != 0o600 {

@@ -76,7 +76,8 @@ func createFromModel(t *testing.T, h host) {
 	if !hasMap(t, o, "story:small-flashhead") || hasMap(t, o, "story:small") {
 		t.Error("the cluster map is not where it belongs")
 	}
-	if unchanged := show(t, o, "story:small"); unchanged.Modelfile != before.Modelfile || !unchanged.ModifiedAt.Equal(before.ModifiedAt) {
+	if unchanged := show(t, o, "story:small"); unchanged.Modelfile != before.Modelfile ||
+		!unchanged.ModifiedAt.Equal(before.ModifiedAt) {
 		t.Error("the source was changed")
 	}
 
@@ -84,7 +85,8 @@ func createFromModel(t *testing.T, h host) {
 	if _, err := create(t, o, "--from", "story:small"); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("creating it twice: %v", err)
 	}
-	if _, err := create(t, o, "story:small", "--from", "story:small", "--force"); err == nil || !strings.Contains(err.Error(), "never changed") {
+	if _, err := create(t, o, "story:small", "--from", "story:small", "--force"); err == nil ||
+		!strings.Contains(err.Error(), "never changed") {
 		t.Errorf("creating it over the source: %v", err)
 	}
 	if out, err := create(t, o, "--from", "story:small", "--force"); err != nil {
@@ -135,7 +137,8 @@ func createFromFile(t *testing.T, h host) {
 	if has, err := o.Client.HeadBlob(timeout(t), "sha256:"+digest(t, kept)); err != nil || !has {
 		t.Errorf("the converted file is not what was registered: %v, %v", has, err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary", "*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary",
+		"*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -166,7 +169,8 @@ func TestCreateWithoutSpace(t *testing.T) {
 	cmd := o.Command(timeout(t), "sh", "-c", script, o.Prefix.Bin("fh-ollama"))
 	cmd.Env = append(cmd.Env, "FH_OLLAMA_CACHE="+cache)
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "point FH_OLLAMA_CACHE at a folder on a disk with room, or give --keep FILE") {
+	if err == nil || !strings.Contains(string(out),
+		"point FH_OLLAMA_CACHE at a folder on a disk with room, or give --keep FILE") {
 		t.Errorf("error %v; the way out does not name the cache:\n%s", err, out)
 	}
 	left, err := os.ReadDir(filepath.Join(cache, "temporary"))

@@ -27,7 +27,8 @@ func damagedFiles(t *testing.T) map[string]string {
 		"unknown version": func(p *flashhead.Parameters) []gguf.NewValue {
 			return instead(p, gguf.U32(flashhead.KeyVersion, 99))
 		},
-		"type for activations": func(p *flashhead.Parameters) []gguf.NewValue { // ggml ends the process that makes centroids of it
+		// ggml ends the process that makes centroids of it
+		"type for activations": func(p *flashhead.Parameters) []gguf.NewValue {
 			return instead(p, gguf.Str(flashhead.KeyCentroidType, "q8_1"))
 		},
 		"type of several lines": func(p *flashhead.Parameters) []gguf.NewValue {

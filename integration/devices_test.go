@@ -10,8 +10,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// There is no GPU where these tests run. libtest-fake-backend.so (ggmlhead/tests/fake-backend.cpp) is to ggml what a GPU is, with
-// memory that the host does not see; the CPU does its work.
+// There is no GPU where these tests run. libtest-fake-backend.so (ggmlhead/tests/fake-backend.cpp) is to ggml what a
+// GPU is, with memory that the host does not see; the CPU does its work.
 const fakeBackend = "libtest-fake-backend.so"
 
 const (
@@ -54,7 +54,8 @@ func perToken(t *testing.T, log string) traffic {
 	all = all[len(all)-last-1:]
 	step := func(i int) traffic {
 		a, b := all[i], all[i+1]
-		return traffic{b.heads - a.heads, b.sets - a.sets, b.setBytes - a.setBytes, b.gets - a.gets, b.getBytes - a.getBytes, 0}
+		return traffic{b.heads - a.heads, b.sets - a.sets, b.setBytes - a.setBytes, b.gets - a.gets, b.getBytes - a.getBytes,
+			0}
 	}
 	for i := range last {
 		if step(i) != step(0) {
@@ -122,7 +123,8 @@ func sketched(t *testing.T) string {
 
 var wholeModel = []string{"-ngl", "99"}
 
-// On a device that lacks the op the model is what it is without FlashHead: nothing of the head crosses over for a token.
+// On a device that lacks the op the model is what it is without FlashHead: nothing of the head crosses over for a
+// token.
 func TestDeviceWithoutTheOp(t *testing.T) {
 	t.Run("says no", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t))) })
 	t.Run("says yes to everything", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t), saysYes)) })
@@ -161,8 +163,8 @@ func TestSplitHead(t *testing.T) {
 	sameTokens(t, "a split head", got, want)
 }
 
-// On one that has it the head is computed there: a token costs no copy more than without FlashHead, and chooses what the CPU
-// would choose.
+// On one that has it the head is computed there: a token costs no copy more than without FlashHead, and chooses what
+// the CPU would choose.
 func TestDeviceWithTheOp(t *testing.T) {
 	h := withDevice(patched(t), hasOp)
 	for name, model := range map[string]string{"clusters": converted(t), "sketch": sketched(t)} {
@@ -189,12 +191,14 @@ func TestHeadBesideADevice(t *testing.T) {
 		device []string
 		args   []string
 	}{
-		"layers on the device":          {[]string{hasOp}, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
-		"nothing on the device":         {[]string{hasOp}, []string{"-ngl", "0"}},
-		"head in pinned memory":         {[]string{hasOp, hasHostBuffer}, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
-		"all in pinned memory":          {[]string{hasOp, hasHostBuffer}, []string{"-ngl", "0"}},
-		"no op, head in pinned memory":  {[]string{hasHostBuffer}, []string{"-ngl", "0"}},
-		"layers there, their cache not": {[]string{hasOp}, []string{"-ngl", "99", "--no-kv-offload", "-ot", "token_embd.weight=CPU"}},
+		"layers on the device":  {[]string{hasOp}, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
+		"nothing on the device": {[]string{hasOp}, []string{"-ngl", "0"}},
+		"head in pinned memory": {[]string{hasOp, hasHostBuffer},
+			[]string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
+		"all in pinned memory":         {[]string{hasOp, hasHostBuffer}, []string{"-ngl", "0"}},
+		"no op, head in pinned memory": {[]string{hasHostBuffer}, []string{"-ngl", "0"}},
+		"layers there, their cache not": {[]string{hasOp}, []string{"-ngl", "99", "--no-kv-offload", "-ot",
+			"token_embd.weight=CPU"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, log := writes(t, withDevice(patched(t), c.device...), converted(t), c.args)
@@ -207,8 +211,8 @@ func TestHeadBesideADevice(t *testing.T) {
 	}
 }
 
-// Devices may take large batches off the CPU, with copies of the weights that they need. Not so FlashHead's, which are no more
-// than a few rows' worth of work.
+// Devices may take large batches off the CPU, with copies of the weights that they need. Not so FlashHead's, which are
+// no more than a few rows' worth of work.
 func TestLargeBatchesStayBesideTheirHead(t *testing.T) {
 	h := withDevice(patched(t), hasOp)
 	text := filepath.Join(t.TempDir(), "text")

@@ -39,7 +39,8 @@ func TestDoctorPatched(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if !report.Server.Reachable || !report.Server.Patched || report.Server.FlashHead == "" || strings.Contains(report.Server.Version, "+") {
+	if !report.Server.Reachable || !report.Server.Patched || report.Server.FlashHead == "" ||
+		strings.Contains(report.Server.Version, "+") {
 		t.Errorf("server: %+v", report.Server)
 	}
 	if len(report.Models) != 1 || report.Models[0].Name != "fast:latest" || report.Models[0].Clusters != clusterCount {
@@ -82,7 +83,8 @@ func TestDoctorAsksTheRuntime(t *testing.T) {
 	file := gguftest.Write(t, "in.gguf", f.Bytes())
 	withAnyMap(t, file, odd, 8)
 	report, text := run(h, odd)
-	if !report.File.Sound || report.File.Runtime == nil || report.File.Runtime.Active || !strings.Contains(text, "cannot load "+odd) {
+	if !report.File.Sound || report.File.Runtime == nil || report.File.Runtime.Active ||
+		!strings.Contains(text, "cannot load "+odd) {
 		t.Errorf("a file that cannot be loaded: %s", text)
 	}
 	report, text = run(h, tinyConverted(t, "gemma3n", "library"))
@@ -92,12 +94,14 @@ func TestDoctorAsksTheRuntime(t *testing.T) {
 	// a stock Ollama, and the plug-in where fh-ollama build --plugin leaves it
 	h = plugin(t)
 	report, text = run(h, converted(t))
-	if r := report.File.Runtime; r == nil || !r.Active || r.Plugin != h.library() || !strings.Contains(r.Said, "rows in cluster order") {
+	if r := report.File.Runtime; r == nil || !r.Active || r.Plugin != h.library() ||
+		!strings.Contains(r.Said, "rows in cluster order") {
 		t.Errorf("with the plug-in: %s", text)
 	}
 }
 
-// A GPU whose backend lies in a folder of its own, as in Ollama's layout, is loaded and asked, with the op and without it.
+// A GPU whose backend lies in a folder of its own, as in Ollama's layout, is loaded and asked, with the op and without
+// it.
 func TestDoctorFolder(t *testing.T) {
 	h := patched(t)
 	dir := t.TempDir()
@@ -114,7 +118,8 @@ func TestDoctorFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	head := native.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3, Rank: 16}
+	head := native.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3,
+		Rank: 16}
 	for _, op := range []bool{true, false} {
 		t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD")
 		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])
@@ -126,7 +131,8 @@ func TestDoctorFolder(t *testing.T) {
 			t.Fatalf("folders %+v, devices %+v", folders, devices)
 		}
 		gpu := devices[1]
-		if gpu.Folder != "gpu_v1" || gpu.Type != "gpu" || gpu.FlashHead != op || (len(gpu.Weights) > 0) != op || gpu.Head == nil || *gpu.Head != op {
+		if gpu.Folder != "gpu_v1" || gpu.Type != "gpu" || gpu.FlashHead != op || (len(gpu.Weights) > 0) != op ||
+			gpu.Head == nil || *gpu.Head != op {
 			t.Errorf("op %v: %+v", op, gpu)
 		}
 	}
@@ -161,7 +167,8 @@ func TestDoctorRPC(t *testing.T) {
 	if len(devices) != 2 || !slices.ContainsFunc(devices, func(d native.Device) bool { return d.Description == address }) {
 		t.Errorf("%+v", devices)
 	}
-	if _, _, err := native.Devices(t.Context(), tool, "127.0.0.1:1", nil); err == nil || !strings.Contains(hint.Of(err), "127.0.0.1:1") {
+	if _, _, err := native.Devices(t.Context(), tool, "127.0.0.1:1", nil); err == nil ||
+		!strings.Contains(hint.Of(err), "127.0.0.1:1") {
 		t.Errorf("no server: %v, %q", err, hint.Of(err))
 	}
 }

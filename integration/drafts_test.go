@@ -55,7 +55,8 @@ func (d drafting) says(t *testing.T, want ...string) {
 // onlyDrafts reports if FlashHead did more than draft, or did not draft all that was drafted.
 func (d drafting) onlyDrafts(t *testing.T) {
 	t.Helper()
-	if target, s := lastStatistics(d.log), lastDraftStatistics(d.log); target.steps != 0 || s.steps < d.drafted || s.denseSteps != 0 {
+	if target, s := lastStatistics(d.log), lastDraftStatistics(d.log); target.steps != 0 || s.steps < d.drafted ||
+		s.denseSteps != 0 {
 		t.Errorf("%d tokens were drafted; statistics of the target %+v, of drafts %+v", d.drafted, target, s)
 	}
 }
@@ -94,7 +95,8 @@ func draftModel(t *testing.T, h host) {
 		got := draft(t, h, ask, with(trainedModel, fast), "FLASHHEAD_SCOPE=draft", fewProbes)
 		sameTokens(t, "scope draft", got.tokens, want.tokens)
 		if got.accepted == 0 || got.rate() > want.rate()-0.05 {
-			t.Errorf("%d of %d drafted tokens are right, of a dense draft's %d of %d", got.accepted, got.drafted, want.accepted, want.drafted)
+			t.Errorf("%d of %d drafted tokens are right, of a dense draft's %d of %d", got.accepted, got.drafted, want.accepted,
+				want.drafted)
 		}
 		got.onlyDrafts(t)
 		got.says(t, noKeys, onlyDraft)
@@ -131,7 +133,8 @@ func draftModel(t *testing.T, h host) {
 func TestPluginWithOneFileForBoth(t *testing.T) {
 	h, fast := plugin(t), converted(t)
 	for _, scope := range []string{"draft", "target"} {
-		got := draft(t, h, texts(t, 1), []string{"--model", fast, "--spec-type", "draft-simple", "-md", fast}, "FLASHHEAD_SCOPE="+scope)
+		got := draft(t, h, texts(t, 1), []string{"--model", fast, "--spec-type", "draft-simple", "-md", fast},
+			"FLASHHEAD_SCOPE="+scope)
 		got.says(t, "flash_head: inactive: FLASHHEAD_SCOPE="+scope+" and this file is both target and draft")
 		if strings.Contains(got.log, "flash_head: active") {
 			t.Errorf("with scope %s the plug-in is active:\n%s", scope, end(got.log))
@@ -164,7 +167,8 @@ func TestPredictingModel(t *testing.T) {
 	})
 	t.Run("scope target", func(t *testing.T) {
 		got := draft(t, patched(t), ask, args(fast), "FLASHHEAD_SCOPE=target", fewProbes)
-		if slices.EqualFunc(got.tokens, want.tokens, slices.Equal) || lastStatistics(got.log).steps == 0 || lastDraftStatistics(got.log).steps != 0 {
+		if slices.EqualFunc(got.tokens, want.tokens, slices.Equal) || lastStatistics(got.log).steps == 0 ||
+			lastDraftStatistics(got.log).steps != 0 {
 			t.Errorf("statistics of drafts %+v, of the target %+v", lastDraftStatistics(got.log), lastStatistics(got.log))
 		}
 	})
@@ -173,7 +177,8 @@ func TestPredictingModel(t *testing.T) {
 		got.says(t, noDraft)
 	})
 	t.Run("a head of its own", func(t *testing.T) {
-		own, ownFast := predicting{name: "own", withTrunk: true, withBlock: true, ownHead: true}.write(t, dir), filepath.Join(dir, "own-converted.gguf")
+		own, ownFast := predicting{name: "own", withTrunk: true, withBlock: true, ownHead: true}.write(t,
+			dir), filepath.Join(dir, "own-converted.gguf")
 		convertFile(t, patched(t), own, ownFast)
 		got := draft(t, patched(t), ask, args(ownFast), "FLASHHEAD_SCOPE=draft", fewProbes)
 		sameTokens(t, "scope draft", got.tokens, draft(t, stock(t), ask, args(own)).tokens)
@@ -198,7 +203,8 @@ func TestDraftInOllama(t *testing.T) { onBothHosts(t, draftInOllama) }
 
 func draftInOllama(t *testing.T, h host) {
 	dir := t.TempDir()
-	trunk, block := predicting{name: "trunk", withTrunk: true}.write(t, dir), predicting{name: "block", withBlock: true}.write(t, dir)
+	trunk, block := predicting{name: "trunk", withTrunk: true}.write(t, dir), predicting{name: "block",
+		withBlock: true}.write(t, dir)
 	fast := filepath.Join(dir, "converted.gguf")
 	convertFile(t, h, block, fast)
 	answer := func(o *harness.Ollama, draft string) string {

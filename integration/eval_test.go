@@ -30,7 +30,8 @@ func evaluate(t *testing.T, h host, args ...string) evaluation.Report {
 func evaluateFile(t *testing.T, h host, file string, args ...string) evaluation.Report {
 	t.Helper()
 	cache := t.TempDir()
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), append([]string{"eval", file, "--json", "--threads", "2", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"),
+		append([]string{"eval", file, "--json", "--threads", "2", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
 	cmd.Env = append(append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+cache), h.env...)
 	var printed strings.Builder
 	cmd.Stderr = &printed
@@ -48,13 +49,15 @@ func evaluateFile(t *testing.T, h host, file string, args ...string) evaluation.
 	return report
 }
 
-// What eval reports is what is known of the bundled model, and what llama-perplexity itself reports; all clusters are exact.
+// What eval reports is what is known of the bundled model, and what llama-perplexity itself reports; all clusters are
+// exact.
 func TestEval(t *testing.T) {
 	h := patched(t)
 	dir := t.TempDir()
 	text, page := filepath.Join(dir, "text"), filepath.Join(dir, "page.html")
 	sample(t, text)
-	r := evaluate(t, h, "--text", text, "--chunks", evalChunks, "--probes", "125,250,2000", "--predict", "0", "--html", page)
+	r := evaluate(t, h, "--text", text, "--chunks", evalChunks, "--probes", "125,250,2000", "--predict", "0", "--html",
+		page)
 	if r.Text.Positions != 16*127 || len(r.Points) != 3 || r.Generation != nil {
 		t.Fatalf("%d positions, %d points, %d prompts", r.Text.Positions, len(r.Points), len(r.Generation))
 	}
@@ -92,7 +95,8 @@ func TestEval(t *testing.T) {
 	}
 	twoWays(t, r)
 	sameAsLlama(t, h, text, few)
-	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), fmt.Sprintf("%.2f", 100*few.SameTop.Share())) {
+	if html, err := os.ReadFile(page); err != nil ||
+		!strings.Contains(string(html), fmt.Sprintf("%.2f", 100*few.SameTop.Share())) {
 		t.Errorf("the page does not show %.2f %%: %v", 100*few.SameTop.Share(), err)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 2 {
@@ -100,15 +104,18 @@ func TestEval(t *testing.T) {
 	}
 }
 
-// twoWays compares the share of positions where the best token is scored, which each P's own run shows, with the required P,
-// which the run with one probe shows.
+// twoWays compares the share of positions where the best token is scored, which each P's own run shows, with the
+// required P, which the run with one probe shows.
 func twoWays(t *testing.T, r evaluation.Report) {
 	t.Helper()
 	slack := 3 / float64(r.Text.Positions) // P may be one off
 	for _, point := range r.Points {
-		for share, required := range map[float64]float64{0.9: r.Required.P90, 0.95: r.Required.P95, 0.99: r.Required.P99, 0.999: r.Required.P999} {
-			if (required <= float64(point.Probes)) != (point.Top1.Share() >= share) && math.Abs(point.Top1.Share()-share) > slack {
-				t.Errorf("%g of positions require P = %g, but at P = %d the best token is scored at %v", share, required, point.Probes, point.Top1)
+		for share, required := range map[float64]float64{0.9: r.Required.P90, 0.95: r.Required.P95, 0.99: r.Required.P99,
+			0.999: r.Required.P999} {
+			if (required <= float64(point.Probes)) != (point.Top1.Share() >= share) &&
+				math.Abs(point.Top1.Share()-share) > slack {
+				t.Errorf("%g of positions require P = %g, but at P = %d the best token is scored at %v", share, required,
+					point.Probes, point.Top1)
 			}
 		}
 	}
@@ -133,8 +140,8 @@ func TestEvalSketch(t *testing.T) {
 	twoWays(t, r)
 }
 
-// addSketch copies a converted file with a sketch of random directions: the products of two vectors' projections on them are
-// about the vectors' own (Johnson and Lindenstrauss).
+// addSketch copies a converted file with a sketch of random directions: the products of two vectors' projections on
+// them are about the vectors' own (Johnson and Lindenstrauss).
 func addSketch(t *testing.T, from, to string) {
 	t.Helper()
 	f, head, params := flashheadtest.Open(t, from)
@@ -155,14 +162,16 @@ func sameAsLlama(t *testing.T, h host, text string, point evaluation.Point) {
 	base := filepath.Join(t.TempDir(), "dense.kld")
 	args := []string{"-m", converted(t), "-f", text, "--chunks", evalChunks, "--kl-divergence-base", base}
 	perplexity(t, h, []string{"FLASHHEAD_ENABLED=0"}, args...)
-	said := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0", fmt.Sprintf("FLASHHEAD_PROBES=%d", point.Probes)}, append(args, "--kl-divergence")...)
+	said := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0", fmt.Sprintf("FLASHHEAD_PROBES=%d", point.Probes)},
+		append(args, "--kl-divergence")...)
 	for what, c := range map[string]struct {
 		match  []string
 		got    float64
 		margin float64
 	}{
-		"KLD":      {meanKLD.FindStringSubmatch(said), point.KLD.Mean, 0.01 * point.KLD.Mean},
-		"same top": {sameTop.FindStringSubmatch(said), 100 * point.SameTop.Share(), 100.0 / 2032 * 1.5}, // one tie, as rounded
+		"KLD": {meanKLD.FindStringSubmatch(said), point.KLD.Mean, 0.01 * point.KLD.Mean},
+		// one tie, as rounded
+		"same top": {sameTop.FindStringSubmatch(said), 100 * point.SameTop.Share(), 100.0 / 2032 * 1.5},
 	} {
 		if c.match == nil {
 			t.Fatalf("llama-perplexity does not say %s:\n%s", what, said)
@@ -186,7 +195,8 @@ func TestEvalHosts(t *testing.T) {
 			t.Errorf("one probe of %d clusters changes no continuation; was FlashHead used at all? %+v", clusterCount, worst)
 		}
 		g, s := r.Points[1].Greedy, r.Points[1].Speed
-		if g == nil || s == nil || g.Identical.Total != len(r.Generation) || s.Dense <= 0 || s.Flash <= 0 || s.Low > s.Ratio || s.Ratio > s.High {
+		if g == nil || s == nil || g.Identical.Total != len(r.Generation) || s.Dense <= 0 || s.Flash <= 0 ||
+			s.Low > s.Ratio || s.Ratio > s.High {
 			t.Fatalf("continuations %+v, speed %+v", g, s)
 		}
 		if g.Agreed < 0.5 {
@@ -212,7 +222,8 @@ func TestEvalHosts(t *testing.T) {
 func TestEvalSample(t *testing.T) {
 	h := patched(t)
 	point := func(seed string) evaluation.Point {
-		r := evaluate(t, h, "--chunks", "2", "--probes", "250", "--predict", "0", "--mode", "sample", "--temperature", "0.8", "--seed", seed)
+		r := evaluate(t, h, "--chunks", "2", "--probes", "250", "--predict", "0", "--mode", "sample", "--temperature", "0.8",
+			"--seed", seed)
 		if r.Unknown == "" || r.Required != (evaluation.Required{}) || r.Runtime.Mode != "sample" {
 			t.Errorf("it tells an order of clusters that are drawn: %+v", r)
 		}
@@ -233,10 +244,12 @@ func TestEvalSample(t *testing.T) {
 // A runtime without FlashHead is said to be that, before anything is measured.
 func TestEvalStock(t *testing.T) {
 	own, ollama := patched(t), stock(t)
-	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "eval", converted(t), "--lib", filepath.Dir(ollama.Lib("x")))
+	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "eval", converted(t), "--lib",
+		filepath.Dir(ollama.Lib("x")))
 	cmd.Env = append(harness.Environment(scratch), "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
+	if err == nil || !strings.Contains(string(out),
+		"fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if strings.Contains(string(out), "positions") {

@@ -37,7 +37,8 @@ func onBothHosts(t *testing.T, test func(*testing.T, host)) {
 // patched is the build with FlashHead inside.
 func patched(t *testing.T) host {
 	t.Helper()
-	p := prefix(t, "FH_OLLAMA_DIST", "../dist", "fh-ollama build", "bin/ollama", "bin/fh-ollama", "lib/ollama/llama-flashhead")
+	p := prefix(t, "FH_OLLAMA_DIST", "../dist", "fh-ollama build", "bin/ollama", "bin/fh-ollama",
+		"lib/ollama/llama-flashhead")
 	return host{Prefix: p, off: "flash_head: inactive: FLASHHEAD_ENABLED=0"}
 }
 
@@ -77,7 +78,8 @@ func withPlugin(h host, path string) host {
 func layOutPlugin(t *testing.T, p harness.Prefix) {
 	t.Helper()
 	ollama := stock(t)
-	own := prefix(t, "FH_OLLAMA_DIST", "../dist", "fh-ollama build --plugin", "bin/fh-ollama", "lib/flashhead/"+pluginLibrary)
+	own := prefix(t, "FH_OLLAMA_DIST", "../dist", "fh-ollama build --plugin", "bin/fh-ollama",
+		"lib/flashhead/"+pluginLibrary)
 	half := string(p) + ".half"
 	for from, to := range map[string]string{
 		ollama.Bin("ollama"):                           "bin/ollama",

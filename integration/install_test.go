@@ -76,7 +76,8 @@ func installAndBack(t *testing.T, flags []string) {
 
 	install := append([]string{"install", "--ollama", installed.Bin("ollama")}, flags...)
 	refused, err := try(append(install, "--lib", linkedTo(t, "libc.so.6", "GLIBC_2.99"))...)
-	if err == nil || !strings.Contains(refused, "nothing is installed: the C library of this system is older than the plug-in needs (GLIBC_2.99)") {
+	if err == nil || !strings.Contains(refused,
+		"nothing is installed: the C library of this system is older than the plug-in needs (GLIBC_2.99)") {
 		t.Errorf("install of a library that cannot be loaded: %v\n%s", err, refused)
 	}
 	if now := slices.Concat(tree(t, string(installed)), tree(t, home)); !slices.Equal(now, before) {
@@ -107,7 +108,8 @@ func installAndBack(t *testing.T, flags []string) {
 		if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil || err != nil {
 			t.Fatalf("doctor: %v, %v\n%s", err, jsonErr, out)
 		}
-		if p := report.Plugin; !strings.HasPrefix(p.Tried, "flash_head: active") || len(p.Installed) != 1 || p.Library != p.Installed[0] || len(p.Running) != 1 || !p.Running[0].Loaded {
+		if p := report.Plugin; !strings.HasPrefix(p.Tried, "flash_head: active") || len(p.Installed) != 1 ||
+			p.Library != p.Installed[0] || len(p.Running) != 1 || !p.Running[0].Loaded {
 			t.Errorf("doctor says %+v", p)
 		}
 		if len(report.Models) != 1 || report.Models[0].Name != "fast:latest" {

@@ -18,7 +18,8 @@ func TestInteroperation(t *testing.T) { onBothHosts(t, interoperation) }
 
 func interoperation(t *testing.T, h host) {
 	work := t.TempDir()
-	checkpoint, small, imported := filepath.Join(work, "checkpoint"), filepath.Join(work, "q4_0.gguf"), filepath.Join(work, "imported.gguf")
+	checkpoint, small, imported := filepath.Join(work, "checkpoint"), filepath.Join(work, "q4_0.gguf"), filepath.Join(work,
+		"imported.gguf")
 	run := func(program string, args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(timeout(t), program, args...)
@@ -29,7 +30,8 @@ func interoperation(t *testing.T, h host) {
 		}
 		return string(text)
 	}
-	if err := vllmtest.Export(timeout(t), converted(t), checkpoint, filepath.Dir(patched(t).Lib("llama-flashhead"))); err != nil {
+	if err := vllmtest.Export(timeout(t), converted(t), checkpoint,
+		filepath.Dir(patched(t).Lib("llama-flashhead"))); err != nil {
 		t.Fatal(err)
 	}
 	run(h.Lib("llama-quantize"), "--allow-requantize", "--token-embedding-type", "Q4_0", trainedModel, small, "Q8_0")

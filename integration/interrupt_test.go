@@ -26,7 +26,8 @@ func createInterrupted(t *testing.T, h host) {
 
 // interruptCreate begins to create a model, interrupts it when it has said what it must say, and looks what is left.
 func interruptCreate(t *testing.T, o *harness.Ollama, temporary, says string) {
-	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "never", "--from", trainedModel, "--iterations", "1000")
+	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "never", "--from", trainedModel, "--iterations",
+		"1000")
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// `fh-ollama create` that is killed with kill -9 at random moments leaves no model, or the whole of it, and its source as it
-// was; the next one succeeds and takes away what the others left in the folder of temporary files.
+// `fh-ollama create` that is killed with kill -9 at random moments leaves no model, or the whole of it, and its source
+// as it was; the next one succeeds and takes away what the others left in the folder of temporary files.
 func TestCreateKilled(t *testing.T) {
 	o := serve(t, patched(t))
 	want := digest(t, trainedModel)
@@ -25,7 +25,8 @@ func TestCreateKilled(t *testing.T) {
 
 	finished := 0
 	for range 6 {
-		cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "killed", "--from", trainedModel, "--iterations", "2", "--force")
+		cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "killed", "--from", trainedModel, "--iterations",
+			"2", "--force")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +55,8 @@ func TestCreateKilled(t *testing.T) {
 	if got := generate(t, o, "killed", prompt, 16).Response; got != answer {
 		t.Errorf("at last the model answers %q, not %q", got, answer)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary", "*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary",
+		"*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -53,7 +53,8 @@ func TestServersAreOurs(t *testing.T) {
 		t.Errorf("processes %v listen at %q, which is not an Ollama with a runner", servers, listening)
 	}
 	for _, at := range listening {
-		if !strings.HasPrefix(at, "0100007F:") && !strings.HasPrefix(at, "00000000000000000000000001000000:") { // 127.0.0.1, ::1
+		// 127.0.0.1, ::1
+		if !strings.HasPrefix(at, "0100007F:") && !strings.HasPrefix(at, "00000000000000000000000001000000:") {
 			t.Errorf("a server listens at %s", at)
 		}
 	}

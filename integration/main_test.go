@@ -1,5 +1,5 @@
-// Package integration tests the whole thing as users meet it: the patched Ollama of `fh-ollama build`, its programs, the
-// stock build beside it, and that one with the plug-in. Nothing is replaced by a stand-in, so all must be built:
+// Package integration tests the whole thing as users meet it: the patched Ollama of `fh-ollama build`, its programs,
+// the stock build beside it, and that one with the plug-in. Nothing is replaced by a stand-in, so all must be built:
 // `make test` does it.
 package integration
 
@@ -133,7 +133,8 @@ func register(t *testing.T, o *harness.Ollama, name, file string, parameters ...
 }
 
 // generate continues prompt greedily by n tokens at most and returns the last part of the answer with the whole text.
-func generate(t *testing.T, o *harness.Ollama, model, prompt string, n int, change ...func(*api.GenerateRequest)) api.GenerateResponse {
+func generate(t *testing.T, o *harness.Ollama, model, prompt string, n int,
+	change ...func(*api.GenerateRequest)) api.GenerateResponse {
 	t.Helper()
 	request := &api.GenerateRequest{
 		Model: model, Prompt: prompt, Raw: true,

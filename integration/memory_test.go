@@ -48,6 +48,7 @@ func TestNoMemoryForTheHead(t *testing.T) {
 	saysOnce(t, log, "no memory for what a head needs beside its weight; running dense")
 	sameTokens(t, "without memory", got, want)
 	device := withDevice(patched(t), hasOp)
-	_, log = writes(t, device, converted(t), wholeModel, "LD_PRELOAD="+library, "FAIL_NEW="+strconv.Itoa(clusterCount*256*4))
+	_, log = writes(t, device, converted(t), wholeModel, "LD_PRELOAD="+library,
+		"FAIL_NEW="+strconv.Itoa(clusterCount*256*4))
 	saysOnce(t, log, "no memory for what a head needs beside its weight; running dense")
 }

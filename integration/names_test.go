@@ -33,7 +33,8 @@ func TestNames(t *testing.T) {
 	o, dir := serve(t, patched(t)), t.TempDir()
 	full := &modelfile.Modelfile{
 		From: []string{trainedModel}, Template: "{{ .System }}\n\t{{ .Prompt }}", System: "You are brief.",
-		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "stop", Value: "\n\n"}}, License: []string{"MIT"},
+		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"},
+			{Name: "stop", Value: "\n\n"}}, License: []string{"MIT"},
 	}
 	if err := modelfile.Register(timeout(t), o.Client, named, full, nil); err != nil {
 		t.Fatal(err)
@@ -68,7 +69,8 @@ func TestNames(t *testing.T) {
 	// what cannot be measured goes by the name, too
 	for _, command := range []string{"eval", "bench"} {
 		out, err := fhOllama(t, o, dir, command, named)
-		if err == nil || !strings.Contains(out, named+": not converted") || !strings.Contains(out, "create --from "+named+"\n") {
+		if err == nil || !strings.Contains(out, named+": not converted") ||
+			!strings.Contains(out, "create --from "+named+"\n") {
 			t.Errorf("%s: %v\n%s", command, err, out)
 		}
 	}
@@ -90,13 +92,15 @@ func TestModelfileIsWhatIsRegistered(t *testing.T) {
 	o, dir := serve(t, patched(t)), t.TempDir()
 	source := &modelfile.Modelfile{
 		From: []string{trainedModel}, Template: "{{ .System }}\n\t{{ .Prompt }}\"", System: "You are \"brief\",\nand kind.",
-		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "stop", Value: "\n\n"}, {Name: "temperature", Value: "0.5"}},
-		Messages:   []modelfile.Message{{Role: "user", Content: "hello"}}, License: []string{"one", "two\nlines"},
+		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "stop", Value: "\n\n"},
+			{Name: "temperature", Value: "0.5"}},
+		Messages: []modelfile.Message{{Role: "user", Content: "hello"}}, License: []string{"one", "two\nlines"},
 	}
 	if err := modelfile.Register(timeout(t), o.Client, "story:small", source, nil); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := fhOllama(t, o, dir, "create", "--from", "story:small", "--keep", "kept.gguf", "--iterations", "1"); err != nil {
+	if out, err := fhOllama(t, o, dir, "create", "--from", "story:small", "--keep", "kept.gguf", "--iterations",
+		"1"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	kept, err := os.ReadFile(filepath.Join(dir, "kept.gguf.Modelfile"))
@@ -127,7 +131,8 @@ func TestModelfileIsWhatIsRegistered(t *testing.T) {
 		t.Fatalf("%s\n%v\n%s", next, err, out)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "Modelfile"))
-	if want := bytes.Replace(kept, []byte("./kept.gguf"), []byte("./my own.gguf"), 1); err != nil || !bytes.Equal(text, want) {
+	if want := bytes.Replace(kept, []byte("./kept.gguf"), []byte("./my own.gguf"), 1); err != nil ||
+		!bytes.Equal(text, want) {
 		t.Errorf("%v\n%s\nwant\n%s", err, text, want)
 	}
 	if !hasMap(t, o, "story:small-flashhead") {

@@ -10,18 +10,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// The patched build keeps a copy of the rows in the order of the clusters, and gives back the pages of those in the mapped
-// file, which are no longer read: so its memory does not grow by another head. A head that was read into memory of the
-// process's own stays there whole, for embeddings are still taken from it.
+// The patched build keeps a copy of the rows in the order of the clusters, and gives back the pages of those in the
+// mapped file, which are no longer read: so its memory does not grow by another head. A head that was read into memory
+// of the process's own stays there whole, for embeddings are still taken from it.
 func TestPatchedMemory(t *testing.T) {
 	const vocab, width, size = 65536, 512, 16
 	const clusters = vocab / size
 	const (
 		mib       = 1 << 20
-		head      = vocab * width * 2             // of F16
-		centroids = clusters * width / 32 * 18    // in Q4_0
-		maps      = (6*vocab + clusters + 64) * 4 // cluster and position of a token, token of a position, in the op and while it loads
-		slack     = 24 * mib                      // the threads' work, embeddings that were read, what allocators keep
+		head      = vocab * width * 2          // of F16
+		centroids = clusters * width / 32 * 18 // in Q4_0
+		// cluster and position of a token, token of a position, in the op and while it loads
+		maps  = (6*vocab + clusters + 64) * 4
+		slack = 24 * mib // the threads' work, embeddings that were read, what allocators keep
 	)
 	if head < 2*slack {
 		t.Fatal("the head is too small to be seen beside the slack")
@@ -49,7 +50,8 @@ func TestPatchedMemory(t *testing.T) {
 			without, _ := run("mmap", "FLASHHEAD_ENABLED=0")
 			with, tokens := run("mmap")
 			gathered, same := run("mmap", "FLASHHEAD_REORDER=0")
-			t.Logf("resident: %.1f MiB dense, %.1f MiB with the copy, %.1f MiB without", float64(without)/mib, float64(with)/mib, float64(gathered)/mib)
+			t.Logf("resident: %.1f MiB dense, %.1f MiB with the copy, %.1f MiB without", float64(without)/mib, float64(with)/mib,
+				float64(gathered)/mib)
 			if without < head {
 				t.Errorf("%d bytes when dense: less than the head, so the comparison says nothing", without)
 			}

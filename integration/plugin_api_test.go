@@ -36,7 +36,8 @@ func TestPluginOfAnotherVersion(t *testing.T) {
 	if err := os.WriteFile(file, []byte(before+define+"1"+after), 0o644); err != nil { // 2 becomes 12
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "build", "--plugin", "--llama-cpp-source", headers, "--prefix", filepath.Join(dir, "dist"))
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "build", "--plugin", "--llama-cpp-source", headers,
+		"--prefix", filepath.Join(dir, "dist"))
 	cmd.Env = append(harness.Environment(dir), "FH_OLLAMA_CACHE="+filepath.Join(dir, "cache"), "TMPDIR="+dir)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)

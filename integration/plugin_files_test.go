@@ -33,7 +33,8 @@ func TestPluginKnowsItsModel(t *testing.T) {
 	same := tiny{name: "llama-of-the-same-shape", arch: "llama", headType: gguftest.TypeF16}.write(t, dir)
 	fast, other := filepath.Join(dir, "fast.gguf"), filepath.Join(dir, "other.gguf")
 	convertFile(t, h, dense, fast, "--probes", "55")
-	convertFile(t, h, tiny{name: "qwen3", arch: "qwen3", headType: gguftest.TypeQ8_0, qkNorm: true}.write(t, dir), other, "--probes", "77")
+	convertFile(t, h, tiny{name: "qwen3", arch: "qwen3", headType: gguftest.TypeQ8_0, qkNorm: true}.write(t, dir), other,
+		"--probes", "77")
 
 	log := bench(t, h, dense, fast, same, other, dense, fast)
 	var got []string

@@ -15,8 +15,8 @@ import (
 // gpuLine is where a server tells which device models will run on.
 var gpuLine = regexp.MustCompile(`msg="inference compute" (id=\S+ .*library=\S+)`)
 
-// An Ollama that has a GPU still has it with the plug-in beside its libraries: Ollama counts the devices that llama-server lists,
-// and hides all GPUs but the one with that number.
+// An Ollama that has a GPU still has it with the plug-in beside its libraries: Ollama counts the devices that
+// llama-server lists, and hides all GPUs but the one with that number.
 func TestPluginLeavesGPU(t *testing.T) {
 	without := host{Prefix: harness.Prefix(filepath.Join(t.TempDir(), "ollama"))}
 	copyTree(t, string(stock(t).Prefix), string(without.Prefix))

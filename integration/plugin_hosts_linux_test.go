@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
 )
 
-// A ggml that says something else of itself: the plug-in asks the process for these functions, so one that is loaded before ggml
-// answers. The op's name is what a ggml with one op more would say to the plug-in's number.
+// A ggml that says something else of itself: the plug-in asks the process for these functions, so one that is loaded
+// before ggml answers. The op's name is what a ggml with one op more would say to the plug-in's number.
 const planted = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -40,8 +40,8 @@ extern "C" const char * ggml_op_name(int op) {
 }
 `
 
-// What the plug-in makes of a runtime, in the runtime: known, nearly known, unknown, and shaped otherwise than it says. Wherever it
-// does not work the model runs as without it.
+// What the plug-in makes of a runtime, in the runtime: known, nearly known, unknown, and shaped otherwise than it says.
+// Wherever it does not work the model runs as without it.
 func TestPluginInOtherHosts(t *testing.T) {
 	h := plugin(t)
 	dir := t.TempDir()
@@ -53,7 +53,8 @@ func TestPluginInOtherHosts(t *testing.T) {
 	}
 	h.env = append(h.environment(nil), "LD_PRELOAD="+library)
 
-	model, fast := tiny{name: "llama", arch: "llama", headType: gguftest.TypeF16}.write(t, dir), filepath.Join(dir, "fast.gguf")
+	model, fast := tiny{name: "llama", arch: "llama", headType: gguftest.TypeF16}.write(t, dir), filepath.Join(dir,
+		"fast.gguf")
 	convertFile(t, plugin(t), model, fast)
 	const few = "FLASHHEAD_PROBES=8"
 	dense, _ := tinyTokens(t, stock(t), fast)
@@ -104,7 +105,8 @@ func TestPluginInOtherHosts(t *testing.T) {
 	}
 }
 
-// A library that does not load is one line in the log: its symbols are bound when it is loaded, not when they are first used.
+// A library that does not load is one line in the log: its symbols are bound when it is loaded, not when they are first
+// used.
 func TestPluginWithoutItsSymbols(t *testing.T) {
 	dir := t.TempDir()
 	broken := filepath.Join(dir, pluginLibrary)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// continuations continues the texts greedily by 48 tokens each on a llama-server of its own, and returns them with its log.
+// continuations continues the texts greedily by 48 tokens each on a llama-server of its own, and returns them with its
+// log.
 func continuations(t *testing.T, h host, args, texts []string, env ...string) ([][]int, string) {
 	t.Helper()
 	l := startLlama(t, h, args, env...)

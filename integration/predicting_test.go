@@ -11,8 +11,8 @@ import (
 // predicting describes a tiny model of an architecture that can also predict the token after the next: one more block
 // (MTP) takes the next token and the model's hidden state, and its output goes through the model's own head.
 //
-// The model's next token depends on the last one most of all, and the block passes that token's embedding on as it is: so
-// most of its predictions are right.
+// The model's next token depends on the last one most of all, and the block passes that token's embedding on as it is:
+// so most of its predictions are right.
 type predicting struct {
 	name      string
 	withTrunk bool // the model's own blocks are in the file
@@ -57,7 +57,8 @@ func (m predicting) write(t *testing.T, dir string) string {
 			for i := range width {
 				values[i*2*width+i] = 1
 			}
-			block.tensors = append(block.tensors, gguftest.T(name("nextn.eh_proj"), gguftest.TypeF32, encode(gguftest.TypeF32, values), 2*width, width))
+			block.tensors = append(block.tensors, gguftest.T(name("nextn.eh_proj"), gguftest.TypeF32,
+				encode(gguftest.TypeF32, values), 2*width, width))
 			if m.ownHead {
 				block.matrix(name("nextn.shared_head_head"), gguftest.TypeQ8_0, 0.1, width, tinyVocab)
 			}

@@ -49,8 +49,8 @@ func bytesOfTokens(t *testing.T, h host, r *harness.RPC, model string, env ...st
 	return answer(40) - short
 }
 
-// A head on another machine is computed there: the tokens are those that FlashHead chooses here, and they cost no byte more than
-// without it.
+// A head on another machine is computed there: the tokens are those that FlashHead chooses here, and they cost no byte
+// more than without it.
 func TestFarHead(t *testing.T) {
 	h := patched(t)
 	r := startRPC(t, h)
@@ -61,7 +61,8 @@ func TestFarHead(t *testing.T) {
 			got, log := writes(t, h, model, far(r), env)
 			saysOnce(t, log, "active on RPC0", "dense above 8 rows")
 			sameTokens(t, "the far head", got, want)
-			if got, want := bytesOfTokens(t, h, r, model, env), bytesOfTokens(t, h, r, model, "FLASHHEAD_ENABLED=0"); got != want {
+			if got, want := bytesOfTokens(t, h, r, model, env), bytesOfTokens(t, h, r, model,
+				"FLASHHEAD_ENABLED=0"); got != want {
 				t.Errorf("20 tokens took %d bytes, %d when dense", got, want)
 			}
 		})
@@ -76,7 +77,8 @@ func runsDenseFar(t *testing.T, r *harness.RPC) {
 	got, log := writes(t, h, converted(t), far(r))
 	saysOnce(t, log, "RPC0 (RPC0["+r.Address+"]) has no FlashHead for q8_0 weights and q4_0 centroids; running dense")
 	sameTokens(t, "a far head that is dense", got, want)
-	if got, want := bytesOfTokens(t, h, r, converted(t)), bytesOfTokens(t, h, r, converted(t), "FLASHHEAD_ENABLED=0"); got != want {
+	if got, want := bytesOfTokens(t, h, r, converted(t)), bytesOfTokens(t, h, r, converted(t),
+		"FLASHHEAD_ENABLED=0"); got != want {
 		t.Errorf("20 tokens took %d bytes, %d without FlashHead", got, want)
 	}
 }
@@ -134,7 +136,8 @@ func TestFarHeadInOllama(t *testing.T) {
 	}
 }
 
-// A graph whose FlashHead node would read and write where it must not is refused: the server hangs up, and goes on to serve others.
+// A graph whose FlashHead node would read and write where it must not is refused: the server hangs up, and goes on to
+// serve others.
 func TestFarServerRefusesBadHeads(t *testing.T) {
 	r := startRPC(t, patched(t))
 	for name, op := range map[string]uint32{"a head without sources": opFlashHead, "an op of upstream's": 0} {

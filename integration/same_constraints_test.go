@@ -19,7 +19,8 @@ func grammars(t *testing.T, l *harness.Llama) (answers []string) {
 	} {
 		language := regexp.MustCompile(g.language)
 		for seed := range 8 {
-			d := draw(t, l, prompt, seed, map[string]any{"grammar": g.grammar, "temperature": 1.2, "top_k": 200, "top_p": 1, "n_predict": 120})
+			d := draw(t, l, prompt, seed, map[string]any{"grammar": g.grammar, "temperature": 1.2, "top_k": 200, "top_p": 1,
+				"n_predict": 120})
 			if !language.MatchString(d.Content) || d.Stopped != "eos" {
 				t.Errorf("seed %d: %q, stopped by %q, of %s", seed, d.Content, d.Stopped, g.language)
 			}

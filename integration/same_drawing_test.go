@@ -102,8 +102,8 @@ func penalties(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// An answer ends right before the first stop word, and is otherwise the same. One that comes to its length may lack what
-// could have begun a stop word.
+// An answer ends right before the first stop word, and is otherwise the same. One that comes to its length may lack
+// what could have begun a stop word.
 func stopWords(t *testing.T, o *harness.Ollama) (answers []string) {
 	stops, stopped := []string{" the", ", and", "tion"}, 0
 	for seed, text := range prompts(t, 10) {

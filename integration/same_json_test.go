@@ -95,7 +95,8 @@ const unwanted = "Ω≈ç√∫ 🦉 漢字"
 func jsonSchema(t *testing.T, o *harness.Ollama) (answers []string) {
 	distinct := map[string]bool{}
 	for seed := range 12 {
-		a := generate(t, o, "fast", prompt, 240, hot(seed), func(r *api.GenerateRequest) { r.Format = json.RawMessage(schema) })
+		a := generate(t, o, "fast", prompt, 240, hot(seed),
+			func(r *api.GenerateRequest) { r.Format = json.RawMessage(schema) })
 		answers = append(answers, a.Response)
 		distinct[a.Response] = true
 		if err := fitsSchema(a.Response); err != nil || a.DoneReason != "stop" {

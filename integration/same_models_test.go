@@ -45,8 +45,8 @@ func quantisedCache(t *testing.T, o *harness.Ollama) []string {
 	return list
 }
 
-// Models that are asked at once answer as each does alone; one that is unloaded leaves the others loaded, and answers as
-// before when it is loaded again.
+// Models that are asked at once answer as each does alone; one that is unloaded leaves the others loaded, and answers
+// as before when it is loaded again.
 func atOnce(t *testing.T, o *harness.Ollama) (all []string) {
 	models, texts := []string{"dense", "fast", "other"}, prompts(t, 3)
 	alone, together := make([][]string, len(models)), make([][]string, len(models))
@@ -98,8 +98,8 @@ func running(t *testing.T, o *harness.Ollama) map[string]bool {
 	return names
 }
 
-// Embeddings do not pass through the head: those of a converted model are the stock build's of the original, to the last
-// digit.
+// Embeddings do not pass through the head: those of a converted model are the stock build's of the original, to the
+// last digit.
 func TestEmbeddings(t *testing.T) { onBothHosts(t, embeddings) }
 
 func embeddings(t *testing.T, h host) {
@@ -156,7 +156,8 @@ func pooled(t *testing.T, model, path string) {
 	defer out.Close()
 	const mean = 1
 	none := func(string) bool { return false }
-	if err := f.Rewrite(out, none, []gguf.NewValue{gguf.U32("llama.pooling_type", mean)}, func(int64, int64) error { return nil }); err != nil {
+	if err := f.Rewrite(out, none, []gguf.NewValue{gguf.U32("llama.pooling_type", mean)},
+		func(int64, int64) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 }

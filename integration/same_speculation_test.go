@@ -10,8 +10,9 @@ import (
 )
 
 // Whatever proposes tokens, with FlashHead on both sides: with every cluster probed the same is proposed, accepted and
-// written as in the stock build; with few, what is written is what the model writes without proposals. There mostly, not
-// always: layers that check several tokens at once round differently from those that write one, without FlashHead, too.
+// written as in the stock build; with few, what is written is what the model writes without proposals. There mostly,
+// not always: layers that check several tokens at once round differently from those that write one, without FlashHead,
+// too.
 func TestSpeculationSameAsDense(t *testing.T) {
 	h, dir := patched(t), t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -45,10 +46,12 @@ func TestSpeculationSameAsDense(t *testing.T) {
 			every := draft(t, h, c.ask, append(c.flashheads, "--model", c.fast), fmt.Sprintf("FLASHHEAD_PROBES=%d", c.clusters))
 			sameTokens(t, "every cluster", every.tokens, want.tokens)
 			if want.drafted == 0 || every.drafted != want.drafted || every.accepted != want.accepted {
-				t.Errorf("%d of %d proposals are accepted, of the stock build's %d of %d", every.accepted, every.drafted, want.accepted, want.drafted)
+				t.Errorf("%d of %d proposals are accepted, of the stock build's %d of %d", every.accepted, every.drafted,
+					want.accepted, want.drafted)
 			}
 			if s := lastDraftStatistics(every.log); s.steps == 0 || lastStatistics(every.log).steps == 0 {
-				t.Errorf("FlashHead did not serve both sides: statistics of drafts %+v, of the target %+v", s, lastStatistics(every.log))
+				t.Errorf("FlashHead did not serve both sides: statistics of drafts %+v, of the target %+v", s,
+					lastStatistics(every.log))
 			}
 			few := draft(t, h, c.ask, append(c.flashheads, "--model", c.fast), fewProbes)
 			alone := draft(t, h, c.ask, []string{"--model", c.fast}, fewProbes)

@@ -13,16 +13,17 @@ import (
 type behaviour[Server logging] struct {
 	name string
 	ask  func(t *testing.T, s Server) []string
-	like func(got, want []string) error // judges the answers with the default probes by the dense ones; nil: cannot be told
+	// judges the answers with the default probes by the dense ones; nil: cannot be told
+	like func(got, want []string) error
 }
 
 // logging is what all servers do.
 type logging interface{ Log() string }
 
 // probing are the settings that behaviours are played with. With every cluster probed the logits are the dense ones to
-// the last bit, as both take the same products of the same rows, so even drawn tokens and printed log-probabilities have
-// to be the same. With one, nearly all tokens have nothing but their cluster's estimate, many the very same: the hardest
-// case for whatever picks among tokens that the model does not want.
+// the last bit, as both take the same products of the same rows, so even drawn tokens and printed log-probabilities
+// have to be the same. With one, nearly all tokens have nothing but their cluster's estimate, many the very same: the
+// hardest case for whatever picks among tokens that the model does not want.
 var probing = []struct{ name, setting string }{
 	{everyCluster, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)},
 	{defaultProbes, "FLASHHEAD_PROBES="},
@@ -35,7 +36,8 @@ const everyCluster, defaultProbes = "every cluster", "default"
 var oneThread = modelfile.Parameter{Name: "num_thread", Value: "1"}
 
 // sameAsDense plays behaviours without FlashHead and with all that is probed; start starts a server with a setting.
-func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, setting string) Server, behaviours []behaviour[Server]) {
+func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, setting string) Server,
+	behaviours []behaviour[Server]) {
 	dense := map[string][]string{}
 	t.Run("dense", func(t *testing.T) {
 		s := start(t, "FLASHHEAD_ENABLED=0")

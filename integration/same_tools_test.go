@@ -42,8 +42,8 @@ func registerTools(t *testing.T, o *harness.Ollama, name, file string) {
 	}
 }
 
-// The model is too small to call tools by itself, so a schema has it write a call; Ollama finds that in the answer as it
-// finds any other.
+// The model is too small to call tools by itself, so a schema has it write a call; Ollama finds that in the answer as
+// it finds any other.
 func toolCalls(t *testing.T, o *harness.Ollama) (answers []string) {
 	var tools api.Tools
 	if err := json.Unmarshal([]byte(`[{"type": "function", "function": {"name": "weather", "description": "the weather", "parameters": `+argumentsSchema+`}}]`), &tools); err != nil {
@@ -52,7 +52,8 @@ func toolCalls(t *testing.T, o *harness.Ollama) (answers []string) {
 	for seed := range 8 {
 		var calls []api.ToolCall
 		err := o.Client.Chat(timeout(t), &api.ChatRequest{
-			Model: "tools", Messages: []api.Message{{Role: "user", Content: prompt}}, Tools: tools, Format: json.RawMessage(callSchema),
+			Model: "tools", Messages: []api.Message{{Role: "user",
+				Content: prompt}}, Tools: tools, Format: json.RawMessage(callSchema),
 			Options: map[string]any{"temperature": 1.2, "seed": seed, "num_predict": 100, "num_ctx": 256},
 		}, func(r api.ChatResponse) error {
 			calls = append(calls, r.Message.ToolCalls...)

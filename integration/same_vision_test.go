@@ -83,13 +83,14 @@ func registerVision(t *testing.T, o *harness.Ollama, name, file string) {
 	}
 }
 
-// A model that sees is asked with an image and without; what it sees changes what it writes, if not after every text: the
-// projector's weights are random.
+// A model that sees is asked with an image and without; what it sees changes what it writes, if not after every text:
+// the projector's weights are random.
 func images(t *testing.T, o *harness.Ollama) (answers []string) {
 	differ := false
 	for _, text := range prompts(t, 3) {
 		var seen []string
-		for _, pictures := range [][]api.ImageData{nil, {picture(t, color.RGBA{R: 255, A: 255})}, {picture(t, color.RGBA{B: 255, A: 255})}} {
+		for _, pictures := range [][]api.ImageData{nil, {picture(t, color.RGBA{R: 255, A: 255})},
+			{picture(t, color.RGBA{B: 255, A: 255})}} {
 			a := generate(t, o, "seeing", text, 32, func(r *api.GenerateRequest) {
 				r.Raw, r.Images = false, pictures // Ollama puts images where its template has the prompt
 			})

@@ -65,9 +65,11 @@ func TestBadSettings(t *testing.T) { onBothHosts(t, badSettings) }
 
 func badSettings(t *testing.T, h host) {
 	model := converted(t)
-	for _, setting := range []string{"FLASHHEAD_PROBES=2001", "FLASHHEAD_PROBES=many", "FLASHHEAD_MODE=best", "FLASHHEAD_CENTROID_TYPE=q9", "FLASHHEAD_ENABLED=2", "FLASHHEAD_SCOPE=drafts"} {
+	for _, setting := range []string{"FLASHHEAD_PROBES=2001", "FLASHHEAD_PROBES=many", "FLASHHEAD_MODE=best",
+		"FLASHHEAD_CENTROID_TYPE=q9", "FLASHHEAD_ENABLED=2", "FLASHHEAD_SCOPE=drafts"} {
 		t.Run(setting, func(t *testing.T) {
-			l, err := harness.StartLlama(timeout(t), h.Prefix, t.TempDir(), []string{"--model", model}, h.environment([]string{setting})...)
+			l, err := harness.StartLlama(timeout(t), h.Prefix, t.TempDir(), []string{"--model", model},
+				h.environment([]string{setting})...)
 			if err == nil {
 				l.Stop()
 				t.Fatal("the model was loaded")

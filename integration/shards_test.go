@@ -30,7 +30,8 @@ func shards(t *testing.T, h host) {
 			const few = "FLASHHEAD_PROBES=8"
 			want, _ := tinyTokens(t, h, whole, few)
 
-			cmd := exec.CommandContext(timeout(t), patched(t).Lib("llama-gguf-split"), append(append([]string{"--split"}, c.split...), whole, filepath.Join(dir, "part"))...)
+			cmd := exec.CommandContext(timeout(t), patched(t).Lib("llama-gguf-split"),
+				append(append([]string{"--split"}, c.split...), whole, filepath.Join(dir, "part"))...)
 			cmd.Env = harness.Environment(dir)
 			if text, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("llama-gguf-split: %v\n%s", err, text)

@@ -46,8 +46,8 @@ func lastStatisticsOf(log, use string) (s statistics) {
 // stepsAtLoad is how often llama-server evaluates the head by itself when it has loaded a model, without a warm-up.
 const stepsAtLoad = 1
 
-// What the head did is in the log when asked for: each token is a step, and exactly the tokens of the probed clusters and
-// the pinned ones are scored.
+// What the head did is in the log when asked for: each token is a step, and exactly the tokens of the probed clusters
+// and the pinned ones are scored.
 func TestStatistics(t *testing.T) { onBothHosts(t, statisticsOfServer) }
 
 func statisticsOfServer(t *testing.T, h host) {
@@ -64,7 +64,8 @@ func statisticsOfServer(t *testing.T, h host) {
 	t.Run("on", func(t *testing.T) {
 		tokens, log := run(t, 21, "FLASHHEAD_STATS=1", "FLASHHEAD_PROBES=50")
 		got := lastStatistics(log)
-		if steps := stepsAtLoad + tokens; got.steps != steps || got.rows != steps || got.denseSteps != 0 || got.denseRows != 0 {
+		if steps := stepsAtLoad + tokens; got.steps != steps || got.rows != steps || got.denseSteps != 0 ||
+			got.denseRows != 0 {
 			t.Errorf("%d tokens: %+v\n%s", tokens, got, end(log))
 		}
 		const least, pinned = 50 * 16, 3
@@ -101,7 +102,8 @@ func statisticsOfLargeBatches(t *testing.T, h host) {
 	if limited.denseRows < rows || limited.denseSteps == 0 || limited.denseSteps == limited.steps {
 		t.Errorf("with a limit of rows: %+v", limited)
 	}
-	if unlimited.denseRows != 0 || unlimited.denseSteps != 0 || unlimited.rows != limited.rows || unlimited.steps != limited.steps {
+	if unlimited.denseRows != 0 || unlimited.denseSteps != 0 || unlimited.rows != limited.rows ||
+		unlimited.steps != limited.steps {
 		t.Errorf("without a limit of rows: %+v; with one %+v", unlimited, limited)
 	}
 }

@@ -40,7 +40,8 @@ func TestSweep(t *testing.T) {
 			t.Errorf("docs/architectures.md lacks the line %q", line)
 		}
 	}
-	for _, want := range []string{"| gemma3n | active, same tokens | active, same tokens |  | active, same tokens |\n", "| phi2 |  |  | refused |  |\n",
+	for _, want := range []string{"| gemma3n | active, same tokens | active, same tokens |  | active, same tokens |\n",
+		"| phi2 |  |  | refused |  |\n",
 		"| bitnet |  | refused |  |  |\n"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
@@ -96,7 +97,8 @@ func obstacles(t *testing.T, h host) {
 			if !strings.Contains(log, c.says) && (c.arch != "bitnet" || h.env == nil) {
 				t.Errorf("the log does not say %q:\n%s", c.says, end(log))
 			}
-			cmd := exec.CommandContext(timeout(t), patched(t).Bin("fh-ollama"), "convert", file, "-o", fast+".2", "--cluster-size", "8")
+			cmd := exec.CommandContext(timeout(t), patched(t).Bin("fh-ollama"), "convert", file, "-o", fast+".2",
+				"--cluster-size", "8")
 			if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "FlashHead cannot speed up") {
 				t.Errorf("convert: %v\n%s", err, out)
 			}

@@ -52,10 +52,12 @@ func TestTrial(t *testing.T) {
 			return trial.Trial{LibDir: dir, Library: path, Beside: true}
 		}, "the C++ library of this system is older than the plug-in needs (GLIBCXX_9.9.9)", "fh-ollama build --plugin"},
 		{"symbol of another ggml", func(t *testing.T) trial.Trial {
-			return trial.Trial{Library: compileC(t, "extern int ggml_of_tomorrow;\nvoid *ggml_backend_init(void) { return &ggml_of_tomorrow; }\n")}
+			return trial.Trial{Library: compileC(t,
+				"extern int ggml_of_tomorrow;\nvoid *ggml_backend_init(void) { return &ggml_of_tomorrow; }\n")}
 		}, "this Ollama has another ggml than the plug-in was built for", "update Ollama"},
 		{"another version of the interface", func(t *testing.T) trial.Trial {
-			return trial.Trial{Library: compileC(t, "static int api[64] = { 99 };\nvoid *ggml_backend_init(void) { return api; }\n")}
+			return trial.Trial{Library: compileC(t,
+				"static int api[64] = { 99 };\nvoid *ggml_backend_init(void) { return api; }\n")}
 		}, "incompatible API version (backend: 99", "update Ollama"},
 		{"crash", func(t *testing.T) trial.Trial {
 			return trial.Trial{Library: compileC(t, "void *ggml_backend_init(void) { __builtin_trap(); }\n")}
@@ -63,7 +65,8 @@ func TestTrial(t *testing.T) {
 		{"silent", func(t *testing.T) trial.Trial {
 			return trial.Trial{Library: compileC(t, "void *ggml_backend_init(void) { return 0; }\n")}
 		}, "does not start: failed to initialize", "fh-ollama build"},
-		{"missing", func(t *testing.T) trial.Trial { return trial.Trial{Library: filepath.Join(lib, "none.so")} }, "none.so", "fh-ollama build"},
+		{"missing", func(t *testing.T) trial.Trial { return trial.Trial{Library: filepath.Join(lib, "none.so")} }, "none.so",
+			"fh-ollama build"},
 		{"noexec", func(t *testing.T) trial.Trial {
 			dir := t.TempDir()
 			if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOEXEC, "size=64m"); err != nil {
@@ -120,7 +123,8 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-// The library of a service is tried as the service's user: what only root may read is refused, and the folders above decide.
+// The library of a service is tried as the service's user: what only root may read is refused, and the folders above
+// decide.
 func TestInstallForService(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can install for another user")
@@ -153,7 +157,8 @@ func TestInstallForService(t *testing.T) {
 		t.Fatal(err)
 	}
 	said, err := run("install", "--ollama", filepath.Join(usr, "bin", "ollama"))
-	if err == nil || !strings.Contains(said, "nothing is installed: the user nobody, who runs Ollama, may not read the plug-in") {
+	if err == nil || !strings.Contains(said,
+		"nothing is installed: the user nobody, who runs Ollama, may not read the plug-in") {
 		t.Errorf("a folder that the service's user may not enter: %v\n%s", err, said)
 	}
 	if err := os.Chmod(local, 0o755); err != nil {
@@ -162,7 +167,8 @@ func TestInstallForService(t *testing.T) {
 	if now := tree(t, dir); !slices.Equal(now, before) {
 		t.Errorf("it leaves\n%s\nbefore there was\n%s", strings.Join(now, "\n"), strings.Join(before, "\n"))
 	}
-	if said, err = run("install", "--ollama", filepath.Join(usr, "bin", "ollama")); err != nil || !strings.Contains(said, "llama-server: flash_head: active on CPU") {
+	if said, err = run("install", "--ollama", filepath.Join(usr, "bin", "ollama")); err != nil ||
+		!strings.Contains(said, "llama-server: flash_head: active on CPU") {
 		t.Errorf("with a umask of 077: %v\n%s", err, said)
 	}
 	if said, err = run("uninstall"); err != nil || !slices.Equal(tree(t, dir), before) {
@@ -195,7 +201,8 @@ func compileC(t *testing.T, source string, args ...string) string {
 	if err := os.WriteFile(c, []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("cc", append([]string{"-shared", "-fPIC", "-o", so, c}, args...)...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cc", append([]string{"-shared", "-fPIC", "-o", so, c},
+		args...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return so
@@ -208,6 +215,7 @@ func linkedTo(t *testing.T, library, version string) string {
 	if err := os.WriteFile(script, []byte(version+" { global: of_tomorrow; };\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	system := compileC(t, "void of_tomorrow(void) {}\n", "-Wl,-soname,"+library, "-Wl,--version-script,"+script, "-nostdlib")
+	system := compileC(t, "void of_tomorrow(void) {}\n", "-Wl,-soname,"+library, "-Wl,--version-script,"+script,
+		"-nostdlib")
 	return compileC(t, "void of_tomorrow(void);\nvoid *ggml_backend_init(void) { of_tomorrow(); return 0; }\nint ggml_backend_score(void) { return 1; }\n", system)
 }

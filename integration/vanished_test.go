@@ -15,8 +15,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// An Ollama that is killed while a model is registered leaves a clear error and loses nothing: the files stay as they are,
-// and the same command succeeds when Ollama runs again, as does the model.
+// An Ollama that is killed while a model is registered leaves a clear error and loses nothing: the files stay as they
+// are, and the same command succeeds when Ollama runs again, as does the model.
 func TestCreateServerVanishes(t *testing.T) {
 	h := patched(t)
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "own.gguf")
@@ -58,7 +58,8 @@ func TestCreateServerVanishes(t *testing.T) {
 		text := said.String()
 		if err != nil {
 			refused++
-			if !strings.Contains(text, "the Ollama at http://"+o.Host+" is gone") && !strings.Contains(text, "no Ollama answers at http://"+o.Host) ||
+			if !strings.Contains(text, "the Ollama at http://"+o.Host+" is gone") &&
+				!strings.Contains(text, "no Ollama answers at http://"+o.Host) ||
 				!strings.Contains(text, "\n  start it ") {
 				t.Errorf("round %d: it said\n%s", round, text)
 			}
@@ -68,7 +69,8 @@ func TestCreateServerVanishes(t *testing.T) {
 		}
 
 		again := start()
-		if exists, showErr := modelfile.Exists(timeout(t), again.Client, "vanishing"); showErr != nil || exists && err != nil {
+		if exists, showErr := modelfile.Exists(timeout(t), again.Client, "vanishing"); showErr != nil || exists &&
+			err != nil {
 			t.Errorf("round %d: create ended with %v, and the model exists: %v, %v", round, err, exists, showErr)
 		}
 		if out, err := create(t, again, "vanishing", "--from", file, "--force"); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// A build writes to its prefix and to the cache, and to nothing else: not to home, working folder or folder of temporary
-// files.
+// A build writes to its prefix and to the cache, and to nothing else: not to home, working folder or folder of
+// temporary files.
 func TestBuildWritesNothingElse(t *testing.T) {
 	h := patched(t)
 	dir := t.TempDir()
@@ -29,7 +29,8 @@ func TestBuildWritesNothingElse(t *testing.T) {
 		}
 		cache = filepath.Join(user, "fh-ollama")
 	}
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "build", "--plugin", "--prefix", filepath.Join(dir, "prefix"))
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "build", "--plugin", "--prefix",
+		filepath.Join(dir, "prefix"))
 	cmd.Dir = filepath.Join(dir, "work")
 	// ccache would put its own folder into this home
 	cmd.Env = append(harness.Environment(dir), "FH_OLLAMA_CACHE="+cache, "CCACHE_DISABLE=1")

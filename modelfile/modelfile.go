@@ -146,8 +146,8 @@ func quote(s string) string {
 	return s
 }
 
-// Lost names what a reader of m's text does not get back as it is: characters that do not print, and text that ends quotes
-// early. A registration keeps it.
+// Lost names what a reader of m's text does not get back as it is: characters that do not print, and text that ends
+// quotes early. A registration keeps it.
 func (m *Modelfile) Lost() []string {
 	read, err := Parse(strings.NewReader(m.String()))
 	if err != nil {

@@ -13,9 +13,10 @@ func TestStringReadsBack(t *testing.T) {
 		Template: "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}\n\"{{ .Prompt }}\"\n",
 		System:   `"Quoted" at the start`,
 		Renderer: "qwen3-coder", Parser: "qwen3-coder", Requires: "0.14.0",
-		Parameters: []Parameter{{"num_ctx", "4096"}, {"stop", "<|im_end|>"}, {"stop", " leading space"}, {"stop", "\n"}, {"temperature", "0.6"}},
-		Messages:   []Message{{"user", "Is Toronto in Canada?"}, {"assistant", "yes\nand: no"}},
-		License:    []string{"MIT", "Apache License\n\n  \"License\" shall mean\n", "  indented"},
+		Parameters: []Parameter{{"num_ctx", "4096"}, {"stop", "<|im_end|>"}, {"stop", " leading space"}, {"stop", "\n"},
+			{"temperature", "0.6"}},
+		Messages: []Message{{"user", "Is Toronto in Canada?"}, {"assistant", "yes\nand: no"}},
+		License:  []string{"MIT", "Apache License\n\n  \"License\" shall mean\n", "  indented"},
 	}
 	got, err := Parse(strings.NewReader(m.String()))
 	if err != nil {
@@ -70,7 +71,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("DefaultNameForFile(%q) = %q, %v; want %q", path, got, err, want)
 		}
 	}
-	if _, err := DefaultName("hf.co/a/b:" + strings.Repeat("q", 75)); err == nil || !strings.Contains(err.Error(), "too long") {
+	if _, err := DefaultName("hf.co/a/b:" + strings.Repeat("q", 75)); err == nil ||
+		!strings.Contains(err.Error(), "too long") {
 		t.Errorf("a tag that gets too long: %v", err)
 	}
 	if _, err := DefaultNameForFile("---.gguf"); err == nil {

@@ -59,5 +59,6 @@ func checked(name string) (string, error) {
 }
 
 func badName(name string) error {
-	return hint.New(fmt.Sprintf("%q is not a model name", name), "give a name such as qwen3:0.6b-flashhead: letters, digits and - _ . in name and tag")
+	return hint.New(fmt.Sprintf("%q is not a model name", name),
+		"give a name such as qwen3:0.6b-flashhead: letters, digits and - _ . in name and tag")
 }

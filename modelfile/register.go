@@ -47,13 +47,14 @@ func Register(ctx context.Context, client *api.Client, name string, m *Modelfile
 // ErrExists says that a model of the name is there, and was left as it is.
 var ErrExists = errors.New("the model exists already")
 
-// RegisterNew is Register for a name that must be free: it asks once more when all files are sent, which takes long. What
-// appears in the moment after that is replaced, for Ollama has no request that would not.
+// RegisterNew is Register for a name that must be free: it asks once more when all files are sent, which takes long.
+// What appears in the moment after that is replaced, for Ollama has no request that would not.
 func RegisterNew(ctx context.Context, client *api.Client, name string, m *Modelfile, report func(Event)) error {
 	return register(ctx, client, name, m, false, report)
 }
 
-func register(ctx context.Context, client *api.Client, name string, m *Modelfile, replace bool, report func(Event)) error {
+func register(ctx context.Context, client *api.Client, name string, m *Modelfile, replace bool,
+	report func(Event)) error {
 	if report == nil {
 		report = func(Event) {}
 	}
@@ -132,8 +133,8 @@ func (m *Modelfile) values() map[string][]string {
 	return values
 }
 
-// Registered returns what a registration keeps of m, without the parameters that this version of Ollama does not take, and a
-// note about each of these.
+// Registered returns what a registration keeps of m, without the parameters that this version of Ollama does not take,
+// and a note about each of these.
 func (m *Modelfile) Registered() (*Modelfile, []string) {
 	var unknown, notes []string
 	for name, values := range m.values() {
@@ -146,7 +147,8 @@ func (m *Modelfile) Registered() (*Modelfile, []string) {
 		notes = append(notes, fmt.Sprintf("parameter %s is not kept: this Ollama does not take it", name))
 	}
 	c := *m
-	c.Parameters = slices.DeleteFunc(slices.Clone(m.Parameters), func(p Parameter) bool { return slices.Contains(unknown, p.Name) })
+	c.Parameters = slices.DeleteFunc(slices.Clone(m.Parameters),
+		func(p Parameter) bool { return slices.Contains(unknown, p.Name) })
 	return &c, notes
 }
 

@@ -13,8 +13,9 @@ import (
 func TestRequest(t *testing.T) {
 	m := &Modelfile{
 		Template: "{{ .Prompt }}", System: "brief", Renderer: "r", Parser: "p", Requires: "0.14.0",
-		Parameters: []Parameter{{"num_ctx", "4096"}, {"stop", "a"}, {"stop", "b"}, {"temperature", "0.5"}, {"typical_p", "0.9"}, {"mirostat", "1"}},
-		Messages:   []Message{{"user", "hi"}}, License: []string{"one", "two"},
+		Parameters: []Parameter{{"num_ctx", "4096"}, {"stop", "a"}, {"stop", "b"}, {"temperature", "0.5"},
+			{"typical_p", "0.9"}, {"mirostat", "1"}},
+		Messages: []Message{{"user", "hi"}}, License: []string{"one", "two"},
 	}
 	var warnings []string
 	r := m.request("name", func(e Event) {
@@ -26,10 +27,12 @@ func TestRequest(t *testing.T) {
 	if !reflect.DeepEqual(r.Parameters, want) {
 		t.Errorf("parameters %v, want %v", r.Parameters, want)
 	}
-	if len(warnings) != 2 || !strings.Contains(strings.Join(warnings, " "), "typical_p") || !strings.Contains(strings.Join(warnings, " "), "mirostat") {
+	if len(warnings) != 2 || !strings.Contains(strings.Join(warnings, " "), "typical_p") ||
+		!strings.Contains(strings.Join(warnings, " "), "mirostat") {
 		t.Errorf("warnings %q", warnings)
 	}
-	if r.Model != "name" || r.Template != m.Template || r.System != m.System || r.Renderer != "r" || r.Parser != "p" || r.Requires != "0.14.0" ||
+	if r.Model != "name" || r.Template != m.Template || r.System != m.System || r.Renderer != "r" || r.Parser != "p" ||
+		r.Requires != "0.14.0" ||
 		!reflect.DeepEqual(r.License, m.License) || len(r.Messages) != 1 || r.Messages[0].Content != "hi" {
 		t.Errorf("request %+v", r)
 	}
@@ -37,7 +40,8 @@ func TestRequest(t *testing.T) {
 
 func TestCounted(t *testing.T) {
 	var seen []Event
-	r := counted(context.Background(), strings.NewReader("12345"), "uploading", 5, func(e Event) { seen = append(seen, e) })
+	r := counted(context.Background(), strings.NewReader("12345"), "uploading", 5,
+		func(e Event) { seen = append(seen, e) })
 	if text, err := io.ReadAll(r); err != nil || string(text) != "12345" {
 		t.Fatalf("%q, %v", text, err)
 	}
@@ -46,7 +50,8 @@ func TestCounted(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := io.ReadAll(counted(ctx, strings.NewReader("12345"), "", 5, func(Event) {})); !errors.Is(err, context.Canceled) {
+	if _, err := io.ReadAll(counted(ctx, strings.NewReader("12345"), "", 5, func(Event) {})); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("an interrupted upload read on: %v", err)
 	}
 }
@@ -56,7 +61,8 @@ func TestBlobDigest(t *testing.T) {
 	if d, ok := blobDigest(filepath.Join("models", "blobs", "sha256-"+hex)); !ok || d != "sha256:"+hex {
 		t.Errorf("%q, %v", d, ok)
 	}
-	for _, name := range []string{"sha256-0a", "model.gguf", "sha256-" + strings.Repeat("0A", 32), "sha256-" + hex + "-partial"} {
+	for _, name := range []string{"sha256-0a", "model.gguf", "sha256-" + strings.Repeat("0A", 32),
+		"sha256-" + hex + "-partial"} {
 		if d, ok := blobDigest(name); ok {
 			t.Errorf("%s is taken for the blob %s", name, d)
 		}

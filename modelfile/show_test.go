@@ -10,7 +10,8 @@ import (
 func TestParseParameters(t *testing.T) {
 	text := "num_ctx                        1.048576e+06\nuse_mmap                       true\ntop_p                          0.95\n" +
 		"seed                           -1\nstop                           \"1e3\"\nstop                           \" \""
-	want := []Parameter{{"num_ctx", "1048576"}, {"seed", "-1"}, {"stop", "1e3"}, {"stop", " "}, {"top_p", "0.95"}, {"use_mmap", "true"}}
+	want := []Parameter{{"num_ctx", "1048576"}, {"seed", "-1"}, {"stop", "1e3"}, {"stop", " "}, {"top_p", "0.95"},
+		{"use_mmap", "true"}}
 	if got := parseParameters(text); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -26,7 +26,8 @@ func Of(ctx context.Context, s ollama.Server, name string) (*Modelfile, error) {
 	}
 	m := FromShow(show)
 	if len(m.From) == 0 {
-		return nil, hint.New(fmt.Sprintf("the Ollama at %s does not say where the weights of %s lie", s.Host, name), "give the GGUF file itself")
+		return nil, hint.New(fmt.Sprintf("the Ollama at %s does not say where the weights of %s lie", s.Host, name),
+			"give the GGUF file itself")
 	}
 	m.Template = ownTemplate(m, name)
 	return m, nil
@@ -43,7 +44,8 @@ func Source(ctx context.Context, s ollama.Server, name string) (*Modelfile, erro
 		f, err := os.Open(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, hint.New(fmt.Sprintf("the weights of %s lie on the machine of the Ollama at %s, not on this one", name, s.Host),
+			return nil, hint.New(fmt.Sprintf("the weights of %s lie on the machine of the Ollama at %s, not on this one", name,
+				s.Host),
 				"give the model's GGUF file, or run this command on that machine")
 		case err != nil:
 			return nil, hint.Wrap(fmt.Errorf("the weights of %s: %w", name, err),
@@ -53,7 +55,8 @@ func Source(ctx context.Context, s ollama.Server, name string) (*Modelfile, erro
 		_, err = io.ReadFull(f, magic)
 		f.Close()
 		if err != nil || string(magic) != ggufMagic {
-			return nil, hint.New(fmt.Sprintf("the Ollama at %s names %s among the weights of %s, which is no GGUF file", s.Host, path, name),
+			return nil, hint.New(fmt.Sprintf("the Ollama at %s names %s among the weights of %s, which is no GGUF file", s.Host,
+				path, name),
 				"give the model's GGUF file")
 		}
 	}

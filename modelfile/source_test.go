@@ -40,11 +40,13 @@ func TestSourceErrors(t *testing.T) {
 		answer     any
 		cause, way string
 	}{
-		"unknown":      {404, map[string]string{"error": "model not found"}, "neither a file nor a model", "ollama list"},
-		"cloud":        {200, api.ShowResponse{RemoteHost: "https://elsewhere", Details: gguf}, "runs in the cloud", "stored on this machine"},
-		"safetensors":  {200, api.ShowResponse{Details: api.ModelDetails{Format: "safetensors"}}, "not as GGUF", "GGUF file"},
-		"no path":      {200, api.ShowResponse{Details: gguf}, "does not say where", "GGUF file"},
-		"other host":   {200, api.ShowResponse{Details: gguf, Modelfile: "FROM /nowhere/blobs/sha256-00\n"}, "lie on the machine of", "GGUF file"},
+		"unknown": {404, map[string]string{"error": "model not found"}, "neither a file nor a model", "ollama list"},
+		"cloud": {200, api.ShowResponse{RemoteHost: "https://elsewhere", Details: gguf}, "runs in the cloud",
+			"stored on this machine"},
+		"safetensors": {200, api.ShowResponse{Details: api.ModelDetails{Format: "safetensors"}}, "not as GGUF", "GGUF file"},
+		"no path":     {200, api.ShowResponse{Details: gguf}, "does not say where", "GGUF file"},
+		"other host": {200, api.ShowResponse{Details: gguf, Modelfile: "FROM /nowhere/blobs/sha256-00\n"},
+			"lie on the machine of", "GGUF file"},
 		"server error": {500, map[string]string{"error": "database is locked"}, "database is locked", ""},
 	} {
 		_, err := Source(context.Background(), answering(t, c.status, c.answer), "some:model")
@@ -58,12 +60,14 @@ func TestSourceErrors(t *testing.T) {
 func TestOtherFiles(t *testing.T) {
 	dir := t.TempDir()
 	weights, secret := filepath.Join(dir, "weights"), filepath.Join(dir, "id_ed25519")
-	if err := errors.Join(os.WriteFile(weights, []byte("GGUF and so on"), 0o600), os.WriteFile(secret, []byte("-----BEGIN"), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(weights, []byte("GGUF and so on"), 0o600),
+		os.WriteFile(secret, []byte("-----BEGIN"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"FROM " + secret + "\n", "FROM " + weights + "\nFROM " + secret + "\n"} {
 		show := api.ShowResponse{Details: api.ModelDetails{Format: "gguf"}, Modelfile: text}
-		if _, err := Source(context.Background(), answering(t, 200, show), "m"); err == nil || !strings.Contains(err.Error(), secret) {
+		if _, err := Source(context.Background(), answering(t, 200, show), "m"); err == nil ||
+			!strings.Contains(err.Error(), secret) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -100,7 +104,8 @@ func TestOwnTemplate(t *testing.T) {
 		"m:in-the-file-too": {"{% for message in messages %}", ""},
 	} {
 		show := api.ShowResponse{
-			Details: api.ModelDetails{Format: "gguf"}, Modelfile: "FROM " + blob + "\nTEMPLATE " + c.shown + "\n", Template: c.shown,
+			Details: api.ModelDetails{Format: "gguf"}, Modelfile: "FROM " + blob + "\nTEMPLATE " + c.shown +
+				"\n", Template: c.shown,
 		}
 		m, err := Source(context.Background(), answering(t, 200, show), name)
 		if err != nil || m.Template != c.want {
@@ -112,11 +117,13 @@ func TestOwnTemplate(t *testing.T) {
 // The name of a model is asked for, and each way in which that may fail says that it is no file either.
 func TestNameThatIsNotKnown(t *testing.T) {
 	_, err := Source(context.Background(), answering(t, 401, map[string]string{}), "some:model")
-	if err == nil || !strings.Contains(err.Error(), "some:model is no file here, and whether it is a model is not known: ") || hint.Of(err) == "" {
+	if err == nil || !strings.Contains(err.Error(),
+		"some:model is no file here, and whether it is a model is not known: ") || hint.Of(err) == "" {
 		t.Errorf("%v, %q", err, hint.Of(err))
 	}
 	for _, name := range []string{"qwen3:cloud", "qwen3:480b-cloud", "qwen3:480b-Cloud"} {
-		if _, err := Source(context.Background(), answering(t, 401, nil), name); err == nil || !strings.Contains(err.Error(), "runs in the cloud") {
+		if _, err := Source(context.Background(), answering(t, 401, nil), name); err == nil ||
+			!strings.Contains(err.Error(), "runs in the cloud") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// flagsFirst moves the flags of a command before its other arguments, because the parser stops at the first of those, and
+// flagsFirst moves the flags of a command before its other arguments, because the parser stops at the first of those,
+// and
 // --config before the command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {

@@ -13,7 +13,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// completionFlag, as the last argument, makes the command-line library print how the line may go on instead of running it.
+// completionFlag, as the last argument, makes the command-line library print how the line may go on instead of running
+// it.
 const completionFlag = "--generate-bash-completion"
 
 var (
@@ -39,7 +40,8 @@ func completionCommand() *cli.Command {
 
 func runCompletion(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usageError{hint.New(fmt.Sprintf("completion takes one argument, but got %d", c.NArg()), "name a shell: bash, zsh or fish")}
+		return usageError{hint.New(fmt.Sprintf("completion takes one argument, but got %d", c.NArg()),
+			"name a shell: bash, zsh or fish")}
 	}
 	script, err := completion(c.App, c.Args().First())
 	if err != nil {

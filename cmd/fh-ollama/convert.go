@@ -126,8 +126,8 @@ func runConvert(c *cli.Context) error {
 	return nil
 }
 
-// nextOf says what to do with the converted file output of a model in an Ollama, "" for that of a file: a Modelfile keeps the
-// model's template, parameters and the like, and create makes the sister of a model without any file.
+// nextOf says what to do with the converted file output of a model in an Ollama, "" for that of a file: a Modelfile
+// keeps the model's template, parameters and the like, and create makes the sister of a model without any file.
 func nextOf(from origin.Origin, output string) string {
 	if !from.Model {
 		return ""

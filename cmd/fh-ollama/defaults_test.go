@@ -17,8 +17,8 @@ import (
 // shownDefault is what the help of a flag says that its default is.
 var shownDefault = regexp.MustCompile(`\(default: (.*)\)$`)
 
-// TestDefaultsInHelp compares every default that help names with what the code does without the flag. A flag that is not in
-// the table must name none with a digit.
+// TestDefaultsInHelp compares every default that help names with what the code does without the flag. A flag that is
+// not in the table must name none with a digit.
 func TestDefaultsInHelp(t *testing.T) {
 	of := func(width int64) string {
 		centroids, err := flashhead.CentroidType("", flashhead.Head{Tensor: gguf.Tensor{Shape: []int64{width, 1}}})
@@ -66,7 +66,8 @@ func TestDefaultsInHelp(t *testing.T) {
 			case known && found[1] != text:
 				t.Errorf("%s --%s says %q, the code has %q", command.Name, flag.Names()[0], found[1], text)
 			case !known && digit.MatchString(found[1]):
-				t.Errorf("%s --%s names the default %q, which nothing compares with the code", command.Name, flag.Names()[0], found[1])
+				t.Errorf("%s --%s names the default %q, which nothing compares with the code", command.Name, flag.Names()[0],
+					found[1])
 			}
 		}
 	}

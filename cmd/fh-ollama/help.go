@@ -60,7 +60,8 @@ func versionCommand() *cli.Command {
 		Description: "The same as --version.\n\nExample: fh-ollama version",
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
-				return usageError{hint.New(fmt.Sprintf("version takes no argument, but got %q", c.Args().First()), "see fh-ollama help")}
+				return usageError{hint.New(fmt.Sprintf("version takes no argument, but got %q", c.Args().First()),
+					"see fh-ollama help")}
 			}
 			cli.ShowVersion(c)
 			return nil
@@ -77,7 +78,8 @@ func helpFirst(app *cli.App, args []string) []string {
 	if end := slices.Index(words, "--"); end >= 0 {
 		words = words[:end]
 	}
-	asked := slices.ContainsFunc(words, func(w string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, w) })
+	asked := slices.ContainsFunc(words,
+		func(w string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, w) })
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
 	switch {
 	case !asked:

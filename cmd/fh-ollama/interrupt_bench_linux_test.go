@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestInterruptBench sends Ctrl-C's signal, to the program alone, while llama-bench runs on a synthetic model: the program
-// ends with 130, llama-bench ends too, and the file is gone.
+// TestInterruptBench sends Ctrl-C's signal, to the program alone, while llama-bench runs on a synthetic model: the
+// program ends with 130, llama-bench ends too, and the file is gone.
 func TestInterruptBench(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native programs")

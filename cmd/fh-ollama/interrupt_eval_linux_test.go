@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestInterruptEval sends Ctrl-C's signal, to the program alone, while a server or a pass over the text runs: the program
-// ends with 130, what it started ends too, and no file is left.
+// TestInterruptEval sends Ctrl-C's signal, to the program alone, while a server or a pass over the text runs: the
+// program ends with 130, what it started ends too, and no file is left.
 func TestInterruptEval(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native programs")
@@ -22,7 +22,8 @@ func TestInterruptEval(t *testing.T) {
 	}
 	for _, child := range []string{"llama-server", "llama-perplexity"} {
 		t.Run(child, func(t *testing.T) {
-			cmd := exec.Command("fh-ollama", "eval", model, "--text", "../../integration/testdata/heldout.txt", "--lib", nativeDir(t))
+			cmd := exec.Command("fh-ollama", "eval", model, "--text", "../../integration/testdata/heldout.txt", "--lib",
+				nativeDir(t))
 			interruptWhile(t, cmd, child, func(tmp string) {
 				if entries, _ := os.ReadDir(tmp); len(entries) != 1 || !strings.HasPrefix(entries[0].Name(), "fh-ollama-eval-") {
 					t.Errorf("while it runs there should be one folder, but there are %v", entries)

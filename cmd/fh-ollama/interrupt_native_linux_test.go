@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestInterrupt sends Ctrl-C's signal, to the program alone, while the native tool is clustering, or while a model reads the
-// text of a calibration: the program ends with 130, what it started ends too, and no file is left.
+// TestInterrupt sends Ctrl-C's signal, to the program alone, while the native tool is clustering, or while a model
+// reads the text of a calibration: the program ends with 130, what it started ends too, and no file is left.
 func TestInterrupt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")
@@ -38,8 +38,8 @@ func interrupt(t *testing.T, child string, flags ...string) {
 	}
 }
 
-// interruptWhile starts cmd with a folder for temporary files and interrupts it, after a look, while a child of that name
-// works. It must end with 130 and two lines, leave no file in the folder, and no child.
+// interruptWhile starts cmd with a folder for temporary files and interrupts it, after a look, while a child of that
+// name works. It must end with 130 and two lines, leave no file in the folder, and no child.
 func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
 	cache := t.TempDir()
 	tmp := filepath.Join(cache, "temporary")

@@ -16,11 +16,13 @@ func TestJSONOfOddNumbers(t *testing.T) {
 	for i := range assignments {
 		assignments[i] = uint32(i % 4)
 	}
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)), gguftest.V("flashhead.cluster_count", uint32(4)),
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)),
+		gguftest.V("flashhead.cluster_count", uint32(4)),
 		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(1)),
 		gguftest.V("flashhead.centroid_type", "f16"), gguftest.V("flashhead.objective", float32(math.NaN())))
 	var out, errs bytes.Buffer
-	if code := run([]string{"fh-ollama", "inspect", "--json", gguftest.Write(t, "in.gguf", file.Bytes())}, &out, &errs); code != 0 {
+	if code := run([]string{"fh-ollama", "inspect", "--json", gguftest.Write(t, "in.gguf", file.Bytes())}, &out,
+		&errs); code != 0 {
 		t.Fatalf("it ends with %d: %s", code, errs.String())
 	}
 	var report struct {

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// TestKilled kills conversions with kill -9 at random moments, from the first to the last. Each time the source is as it was,
-// and there is either no output or the whole of it; the native tool ends, too. The next conversion succeeds, makes the same
-// bytes as one that nobody disturbed, and removes what the killed ones left.
+// TestKilled kills conversions with kill -9 at random moments, from the first to the last. Each time the source is as
+// it was, and there is either no output or the whole of it; the native tool ends, too. The next conversion succeeds,
+// makes the same bytes as one that nobody disturbed, and removes what the killed ones left.
 func TestKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")
@@ -26,7 +26,8 @@ func TestKilled(t *testing.T) {
 	out, cache := t.TempDir(), t.TempDir()
 	tmp := filepath.Join(cache, "temporary")
 	convert := func(name string, flags ...string) *exec.Cmd {
-		args := []string{"convert", model, "-o", filepath.Join(out, name), "--lib", nativeDir(t), "--cluster-size", "64", "--iterations", "6"}
+		args := []string{"convert", model, "-o", filepath.Join(out, name), "--lib", nativeDir(t), "--cluster-size", "64",
+			"--iterations", "6"}
 		cmd := exec.Command("fh-ollama", append(args, flags...)...)
 		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)
 		return cmd
@@ -58,11 +59,13 @@ func TestKilled(t *testing.T) {
 		if data, err := os.ReadFile(filepath.Join(out, "out.gguf")); err == nil {
 			finished++
 			if !bytes.Equal(data, plain) {
-				t.Fatalf("killed after %s: the output has %d bytes of another content, a whole one has %d", after, len(data), len(plain))
+				t.Fatalf("killed after %s: the output has %d bytes of another content, a whole one has %d", after, len(data),
+					len(plain))
 			}
 			os.Remove(filepath.Join(out, "out.gguf"))
 		}
-		if left := slices.DeleteFunc(folder(t, out), func(name string) bool { return strings.HasPrefix(name, ".out.gguf.partial-") }); len(left) > 2 {
+		if left := slices.DeleteFunc(folder(t, out),
+			func(name string) bool { return strings.HasPrefix(name, ".out.gguf.partial-") }); len(left) > 2 {
 			t.Fatalf("killed after %s: in the folder are %q", after, left)
 		}
 	}

@@ -36,7 +36,8 @@ func runModelfile(c *cli.Context) error {
 		return err
 	}
 	if lost := m.Lost(); len(lost) > 0 {
-		notes = append(notes, "a Modelfile cannot hold all characters of this model's "+strings.Join(lost, " and ")+": fh-ollama create keeps them")
+		notes = append(notes, "a Modelfile cannot hold all characters of this model's "+strings.Join(lost,
+			" and ")+": fh-ollama create keeps them")
 	}
 	text := m.String()
 	if commandline.IsShown(c.App.Writer) && commandline.Printable(text) != text {

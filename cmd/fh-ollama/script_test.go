@@ -22,8 +22,9 @@ func TestMain(m *testing.M) {
 
 // TestScript runs the scripts in testdata/script: the command line as a user sees it. In a script, $BIN is the folder
 // of the program under test, alone, for a PATH without anything else, $MODEL is the small trained model, and
-// FH_OLLAMA_LIB names the native programs of the build and FH_OLLAMA_CACHE a folder of the script's own; instead of this machine's Ollamas, services and processes, those
-// in $FH_OLLAMA_ROOT are found, which is $WORK/root. Scripts that need those begin with `[short] skip`.
+// FH_OLLAMA_LIB names the native programs of the build and FH_OLLAMA_CACHE a folder of the script's own; instead of
+// this machine's Ollamas, services and processes, those in $FH_OLLAMA_ROOT are found, which is $WORK/root. Scripts that
+// need those begin with `[short] skip`.
 func TestScript(t *testing.T) {
 	program, err := exec.LookPath("fh-ollama")
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 // interruption tells which signal asked the program to end.
 type interruption struct{ signal atomic.Value }
 
-// onSignals returns a context that the first signal ends which asks the program to end. A second one ends the program at once,
-// wherever it is. What was ignored when the program started, as nohup does with SIGHUP, stays ignored. stop is to be called at
-// the end.
+// onSignals returns a context that the first signal ends which asks the program to end. A second one ends the program
+// at once, wherever it is. What was ignored when the program started, as nohup does with SIGHUP, stays ignored. stop is
+// to be called at the end.
 func onSignals() (ctx context.Context, by *interruption, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	by = &interruption{}

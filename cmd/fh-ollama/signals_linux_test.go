@@ -16,7 +16,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// waiting starts fh-ollama, with the shell command before it, and returns when it waits for a server that never answers.
+// waiting starts fh-ollama, with the shell command before it, and returns when it waits for a server that never
+// answers.
 func waiting(t *testing.T, before string) *exec.Cmd {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -25,7 +26,8 @@ func waiting(t *testing.T, before string) *exec.Cmd {
 	}
 	t.Cleanup(func() { listener.Close() })
 	cmd := exec.Command("sh", "-c", before+"exec fh-ollama doctor")
-	cmd.Env = append(os.Environ(), "OLLAMA_HOST="+listener.Addr().String(), "FH_OLLAMA_ROOT="+t.TempDir(), "FH_OLLAMA_LIB=none")
+	cmd.Env = append(os.Environ(), "OLLAMA_HOST="+listener.Addr().String(), "FH_OLLAMA_ROOT="+t.TempDir(),
+		"FH_OLLAMA_LIB=none")
 	cmd.Stderr = &bytes.Buffer{}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -58,7 +60,8 @@ func TestSignals(t *testing.T) {
 			t.Fatalf("%v: it does not end", signal)
 		}
 		cmd.Wait()
-		if said := cmd.Stderr.(*bytes.Buffer).String(); cmd.ProcessState.ExitCode() != code || !strings.HasPrefix(said, "fh-ollama: interrupted\n") {
+		if said := cmd.Stderr.(*bytes.Buffer).String(); cmd.ProcessState.ExitCode() != code ||
+			!strings.HasPrefix(said, "fh-ollama: interrupted\n") {
 			t.Errorf("%v: it ends with %v and says %q", signal, cmd.ProcessState, said)
 		}
 	}
@@ -81,7 +84,8 @@ func TestNohup(t *testing.T) {
 func TestSecondInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pid")
-	stubborn := "#!/bin/sh\ntrap '' TERM INT\necho $$ >" + pids + ".new; mv " + pids + ".new " + pids + "\nfor i in $(seq 300); do sleep 0.1; done\n"
+	stubborn := "#!/bin/sh\ntrap '' TERM INT\necho $$ >" + pids + ".new; mv " + pids + ".new " + pids +
+		"\nfor i in $(seq 300); do sleep 0.1; done\n"
 	for _, name := range []string{"llama-server", "llama-perplexity"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(stubborn), 0o755); err != nil {
 			t.Fatal(err)
@@ -92,7 +96,8 @@ func TestSecondInterrupt(t *testing.T) {
 	for i := range assignments {
 		assignments[i] = uint32(i % 4)
 	}
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)), gguftest.V("flashhead.cluster_count", uint32(4)),
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)),
+		gguftest.V("flashhead.cluster_count", uint32(4)),
 		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(1)),
 		gguftest.V("flashhead.centroid_type", "f16"))
 	cmd := exec.Command("fh-ollama", "eval", gguftest.Write(t, "in.gguf", file.Bytes()), "--lib", dir)

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// TestWritesNothingElse runs commands with everything that is theirs to write to in a folder, and compares that before and
-// after: there is the named output and nothing else, in home, working folder or folder of temporary files, and the input is
-// as it was, whether they succeed or not.
+// TestWritesNothingElse runs commands with everything that is theirs to write to in a folder, and compares that before
+// and after: there is the named output and nothing else, in home, working folder or folder of temporary files, and the
+// input is as it was, whether they succeed or not.
 func TestWritesNothingElse(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")
@@ -27,7 +27,8 @@ func TestWritesNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(at("in", "model.gguf"), read(t, "../../integration/testdata/fh-demo-12m-q8_0.gguf"), 0o644); err != nil {
+	if err := os.WriteFile(at("in", "model.gguf"), read(t, "../../integration/testdata/fh-demo-12m-q8_0.gguf"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	before := processTree(t, top)
@@ -44,7 +45,8 @@ func TestWritesNothingElse(t *testing.T) {
 		cmd := exec.Command("fh-ollama", strings.Fields(c.args)...)
 		cmd.Dir = at("work")
 		cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "XDG_") }),
-			"HOME="+at("home"), "TMPDIR="+at("tmp"), "FH_OLLAMA_CACHE="+at("cache"), "FH_OLLAMA_LIB="+nativeDir(t), "OLLAMA_HOST=127.0.0.1:1")
+			"HOME="+at("home"), "TMPDIR="+at("tmp"), "FH_OLLAMA_CACHE="+at("cache"), "FH_OLLAMA_LIB="+nativeDir(t),
+			"OLLAMA_HOST=127.0.0.1:1")
 		said, _ := cmd.CombinedOutput()
 		after := processTree(t, top)
 		delete(after, "cache/temporary") // an empty folder

@@ -25,7 +25,8 @@ func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, e
 	}
 	l := &Llama{base: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	cmd := exec.Command(prefix.Lib("llama-server"), append([]string{"--host", "127.0.0.1", "--port", fmt.Sprint(port),
-		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui", "--log-verbosity", "4"}, args...)...)
+		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui", "--log-verbosity", "4"},
+		args...)...)
 	cmd.Env = append(Environment(dir), env...)
 	l.server, err = serve(ctx, cmd, dir, "llama-server.log", func() error {
 		return l.call(ctx, http.MethodGet, "/health", nil, nil)

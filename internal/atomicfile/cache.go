@@ -10,8 +10,8 @@ import (
 // CacheVariable is the environment variable that names the folder.
 const CacheVariable = "FH_OLLAMA_CACHE"
 
-// CacheFolder returns the folder for what this program can make again, such as sources, builds and large temporary files: the
-// one that CacheVariable names, or fh-ollama in the user's cache folder. It need not exist.
+// CacheFolder returns the folder for what this program can make again, such as sources, builds and large temporary
+// files: the one that CacheVariable names, or fh-ollama in the user's cache folder. It need not exist.
 func CacheFolder() (string, error) {
 	if dir := os.Getenv(CacheVariable); dir != "" {
 		return filepath.Abs(dir)

@@ -36,8 +36,8 @@ func NewFolder(kind string) (Folder, error) {
 	}
 }
 
-// TemporaryDir is where a Folder is made: in the cache, for TMPDIR is often memory, and small. Where there can be no cache it
-// is TMPDIR.
+// TemporaryDir is where a Folder is made: in the cache, for TMPDIR is often memory, and small. Where there can be no
+// cache it is TMPDIR.
 func TemporaryDir() string {
 	if dir, err := CacheFolder(); err == nil {
 		dir = filepath.Join(dir, "temporary")

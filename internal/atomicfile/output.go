@@ -26,9 +26,9 @@ type File struct {
 	held    *os.File // see hold; nil where that is not to be had
 }
 
-// CreateNew begins the file final, beside its final name, which Publish takes only if it is still free then. flag is the
-// flag that chooses another place, for the ways out. need is about the file's size in bytes. What earlier writers of final
-// left that were killed is removed first.
+// CreateNew begins the file final, beside its final name, which Publish takes only if it is still free then. flag is
+// the flag that chooses another place, for the ways out. need is about the file's size in bytes. What earlier writers
+// of final left that were killed is removed first.
 func CreateNew(final, flag string, need int64) (*File, error) {
 	_, err := os.Lstat(final)
 	switch {
@@ -41,8 +41,8 @@ func CreateNew(final, flag string, need int64) (*File, error) {
 	return o.create(need, 0o666)
 }
 
-// Replace is CreateNew for a file that may be there. The new one has its mode, and its owner if we may give it away. A link
-// stays a link: the file behind it is replaced. A second hard link keeps the old content.
+// Replace is CreateNew for a file that may be there. The new one has its mode, and its owner if we may give it away. A
+// link stays a link: the file behind it is replaced. A second hard link keeps the old content.
 func Replace(final, flag string, need int64) (*File, error) {
 	o := &File{final: final, flag: flag, replace: true}
 	var err error
@@ -128,7 +128,8 @@ func (o *File) Publish() error {
 	}
 	err := rename(o.path, o.target)
 	if errors.Is(err, fs.ErrExist) && !o.replace {
-		return hint.New(o.final+" appeared meanwhile and was left as it is", "choose another output with "+o.flag+", or remove it, and run the command again")
+		return hint.New(o.final+" appeared meanwhile and was left as it is",
+			"choose another output with "+o.flag+", or remove it, and run the command again")
 	}
 	if err != nil {
 		return o.Explain(err)

@@ -36,8 +36,8 @@ func newPartial(final string, perm os.FileMode) (file, held *os.File, err error)
 // errHeld says that another process uses a file or folder.
 var errHeld = errors.New("held by another process")
 
-// removeAbandoned removes what writers of final left that ended in the middle, by kill -9 or with the machine. Files that a
-// writer holds stay, and all where that cannot be told.
+// removeAbandoned removes what writers of final left that ended in the middle, by kill -9 or with the machine. Files
+// that a writer holds stay, and all where that cannot be told.
 func removeAbandoned(final string) {
 	dir, prefix := filepath.Dir(final), partialPrefix(final)
 	entries, _ := os.ReadDir(dir)

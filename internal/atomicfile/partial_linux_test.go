@@ -12,7 +12,8 @@ func TestAbandoned(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "out.gguf")
 	for _, name := range []string{
-		".out.gguf.partial-ABCDEFGH", ".out.gguf.partial-ABCDEFG", ".out.gguf.partial-abcdefgh", ".other.gguf.partial-ABCDEFGH", "out.gguf.partial-ABCDEFGH",
+		".out.gguf.partial-ABCDEFGH", ".out.gguf.partial-ABCDEFG", ".out.gguf.partial-abcdefgh",
+		".other.gguf.partial-ABCDEFGH", "out.gguf.partial-ABCDEFGH",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
 			t.Fatal(err)
@@ -57,7 +58,8 @@ func TestAbandoned(t *testing.T) {
 		got = append(got, entry.Name())
 	}
 	want := []string{
-		".other.gguf.partial-ABCDEFGH", ".out.gguf.partial-AAAAAAAA", ".out.gguf.partial-ABCDEFG", ".out.gguf.partial-BBBBBBBB", ".out.gguf.partial-abcdefgh",
+		".other.gguf.partial-ABCDEFGH", ".out.gguf.partial-AAAAAAAA", ".out.gguf.partial-ABCDEFG",
+		".out.gguf.partial-BBBBBBBB", ".out.gguf.partial-abcdefgh",
 		"out.gguf", "out.gguf.partial-ABCDEFGH",
 	}
 	if !slices.Equal(got, want) {
@@ -68,8 +70,8 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// A folder of a process that was killed is removed by the next one, from the cache whatever made it, from TMPDIR by one of its
-// kind; one in use stays, and what only looks alike.
+// A folder of a process that was killed is removed by the next one, from the cache whatever made it, from TMPDIR by one
+// of its kind; one in use stays, and what only looks alike.
 func TestAbandonedFolders(t *testing.T) {
 	tmp, cache := t.TempDir(), filepath.Join(t.TempDir(), "[x]") // no pattern
 	t.Setenv("TMPDIR", tmp)

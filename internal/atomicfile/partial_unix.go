@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// hold marks the file or folder at path as one that somebody uses, until what it returns is closed or the process ends. It
-// fails with errHeld if another has it, and in other ways where the file system knows no locks.
+// hold marks the file or folder at path as one that somebody uses, until what it returns is closed or the process ends.
+// It fails with errHeld if another has it, and in other ways where the file system knows no locks.
 func hold(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {

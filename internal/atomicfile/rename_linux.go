@@ -13,7 +13,8 @@ func renameNew(from, to string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // not on this file system, kernel or sandbox
+	// not on this file system, kernel or sandbox
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM):
 		return linkNew(from, to)
 	}
 	return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}

@@ -32,7 +32,8 @@ func holds(t *testing.T, path, want string) {
 	}
 }
 
-// Of many that want a name one gets it, whole, and the others keep what they have. A link that leads nowhere takes a name, too.
+// Of many that want a name one gets it, whole, and the others keep what they have. A link that leads nowhere takes a
+// name, too.
 func TestRenameNew(t *testing.T) {
 	for name, rename := range renames {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +82,9 @@ func TestAppearing(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, final, "the user's")
-	if err := o.Publish(); err == nil || !strings.HasSuffix(err.Error(), "out appeared meanwhile and was left as it is") || !strings.Contains(hint.Of(err), "-o") {
+	if err := o.Publish(); err == nil ||
+		!strings.HasSuffix(err.Error(), "out appeared meanwhile and was left as it is") ||
+		!strings.Contains(hint.Of(err), "-o") {
 		t.Errorf("%v: %s", err, hint.Of(err))
 	}
 	o.Discard()

@@ -15,7 +15,8 @@ func keepRights(file *os.File, path string) {
 		return // nothing is replaced
 	}
 	perm := info.Mode().Perm()
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && file.Chown(int(owner.Uid), int(owner.Gid)) != nil && file.Chown(-1, int(owner.Gid)) != nil {
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && file.Chown(int(owner.Uid), int(owner.Gid)) != nil &&
+		file.Chown(-1, int(owner.Gid)) != nil {
 		perm &= 0o707 | perm&7<<3
 	}
 	file.Chmod(perm) // best effort: not every file system has modes

@@ -9,8 +9,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Run measures. show is called with the report so far whenever another model's result, the last one in it, is there; its
-// error ends the run. Files that are made are removed. Errors carry a way out.
+// Run measures. show is called with the report so far whenever another model's result, the last one in it, is there;
+// its error ends the run. Files that are made are removed. Errors carry a way out.
 func Run(ctx context.Context, o Options, p *progress.Progress, show func(Report) error) (Report, error) {
 	defer p.Close()
 	if err := o.Validate(); err != nil {

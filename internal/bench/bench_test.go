@@ -15,7 +15,8 @@ func measured() Report {
 	dense := []float64{50, 51, 49, 50, 50, 52}
 	flash := []float64{100, 102, 98, 105, 95, 104}
 	point := func(threads int, probes uint32) Point {
-		p := Point{Threads: threads, Probes: probes, Decode: newPairs(dense, flash), Ceiling: 2.5, OfCeiling: 0.8, FreeHead: 2.75}
+		p := Point{Threads: threads, Probes: probes, Decode: newPairs(dense, flash), Ceiling: 2.5, OfCeiling: 0.8,
+			FreeHead: 2.75}
 		prompt := newPairs([]float64{400, 400}, []float64{404, 396})
 		p.Prompt = &prompt
 		return p
@@ -24,10 +25,12 @@ func measured() Report {
 		Machine: Machine{System: llama.System{CPU: "AMD EPYC", Backend: "CPU", Commit: "0c1e57098"}, Processors: 2},
 		Method:  Method{Rounds: 6, Tokens: 128, Prompt: 64},
 		Results: []Result{{
-			Model: Model{Name: "a|b.gguf", Architecture: "gemma3", Head: "token_embd.weight", HeadType: "q8_0", Vocabulary: 262144, Hidden: 640,
+			Model: Model{Name: "a|b.gguf", Architecture: "gemma3", Head: "token_embd.weight", HeadType: "q8_0",
+				Vocabulary: 262144, Hidden: 640,
 				Clusters: 16384, Probes: 1024, CentroidType: "q4_0", BodyBytes: 100, HeadBytes: 175},
 			Points: []Point{point(1, 256), point(1, 1024), point(2, 256), point(2, 1024)},
-			Load:   []Load{{Head: "dense", Seconds: 1, Ratio: 1, Memory: 393e6}, {Head: "FlashHead", Seconds: 1.25, Ratio: 1.24}},
+			Load: []Load{{Head: "dense", Seconds: 1, Ratio: 1, Memory: 393e6},
+				{Head: "FlashHead", Seconds: 1.25, Ratio: 1.24}},
 			Doubts: []string{"it was noisy"},
 		}},
 	}
@@ -107,14 +110,16 @@ func TestMarkdown(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	var back Report
-	if err := json.Unmarshal([]byte(measured().json()), &back); err != nil || !slices.Equal(back.Results[0].Points[0].Decode.DenseRuns, []float64{50, 51, 49, 50, 50, 52}) {
+	if err := json.Unmarshal([]byte(measured().json()), &back); err != nil ||
+		!slices.Equal(back.Results[0].Points[0].Decode.DenseRuns, []float64{50, 51, 49, 50, 50, 52}) {
 		t.Errorf("%+v, %v", back, err)
 	}
 }
 
 func TestPicture(t *testing.T) {
 	svg := measured().picture()
-	for _, want := range []string{"a|b.gguf", "1 thread<", "2 threads<", "P = 1024", "50.0 tokens/s", "101 tokens/s, 2.00\u00a0×", "doubtful"} {
+	for _, want := range []string{"a|b.gguf", "1 thread<", "2 threads<", "P = 1024", "50.0 tokens/s",
+		"101 tokens/s, 2.00\u00a0×", "doubtful"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("no %q in\n%s", want, svg)
 		}
@@ -159,9 +164,11 @@ func TestDoubts(t *testing.T) {
 		{func(m *measurement) { m.doubtPoint(interval(1.01, 1.2)) }, ""},
 		{func(m *measurement) { m.doubtPoint(interval(0.8, 0.9)) }, ""},
 		{func(m *measurement) { m.doubtPoint(Point{}) }, ""},
-		{func(m *measurement) { m.doubtRuns(2, []float64{10, 10, 15}, nil) }, "with 2 threads the dense runs differ a lot, 10.0 to 15.0"},
+		{func(m *measurement) { m.doubtRuns(2, []float64{10, 10, 15}, nil) },
+			"with 2 threads the dense runs differ a lot, 10.0 to 15.0"},
 		{func(m *measurement) { m.doubtRuns(2, []float64{10, 10, 10}, []float64{0, 0.1, 2}) }, ""},
-		{func(m *measurement) { m.doubtRuns(2, []float64{10, 10, 10}, []float64{0, 0.5, 2}) }, "with 2 threads other programs used 0.5 processors"},
+		{func(m *measurement) { m.doubtRuns(2, []float64{10, 10, 10}, []float64{0, 0.5, 2}) },
+			"with 2 threads other programs used 0.5 processors"},
 	} {
 		m := &measurement{}
 		c.look(m)

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// busy is how many processors other programs may use before a measurement is in doubt: more than a desktop at rest uses.
+// busy is how many processors other programs may use before a measurement is in doubt: more than a desktop at rest
+// uses.
 const busy = 0.25
 
-// watch returns a function that tells how many processors other programs used on average since then, given the processor
-// time of our own; false if the system does not tell.
+// watch returns a function that tells how many processors other programs used on average since then, given the
+// processor time of our own; false if the system does not tell.
 func watch() func(own time.Duration) (float64, bool) {
 	begun := time.Now()
 	before, known := processorTime()

@@ -13,8 +13,8 @@ import (
 // tick is the unit of /proc/stat, the same in all Linux that Go runs on.
 const tick = time.Second / 100
 
-// processorTime returns the time that all processors worked since the start of the machine, and what another guest of its host
-// took from them. Source: proc_stat(5), the line "cpu".
+// processorTime returns the time that all processors worked since the start of the machine, and what another guest of
+// its host took from them. Source: proc_stat(5), the line "cpu".
 func processorTime() (time.Duration, bool) {
 	data, err := os.ReadFile("/proc/stat")
 	line, _, _ := bytes.Cut(data, []byte("\n"))

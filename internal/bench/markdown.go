@@ -8,8 +8,10 @@ import (
 // markdownHead returns one line on machine and method, and the head of the table of all results.
 func (r Report) markdownHead() string {
 	m := r.Machine
-	text := fmt.Sprintf("%s, %d processors; llama.cpp %s, %s; %s.\n\n", m.CPU, m.Processors, m.Commit, m.Backend, r.method())
-	columns := []string{"model", "threads", "P", "dense, tokens/s", "FlashHead, tokens/s", "times as fast (95 % interval)", "ceiling", "reached", "free head"}
+	text := fmt.Sprintf("%s, %d processors; llama.cpp %s, %s; %s.\n\n", m.CPU, m.Processors, m.Commit, m.Backend,
+		r.method())
+	columns := []string{"model", "threads", "P", "dense, tokens/s", "FlashHead, tokens/s", "times as fast (95 % interval)",
+		"ceiling", "reached", "free head"}
 	if r.Method.Prompt > 0 {
 		columns = append(columns, "prompt, dense, tokens/s", "prompt, FlashHead, tokens/s", "times as fast (95 % interval)")
 	}
@@ -24,8 +26,10 @@ func (r Report) markdown() string {
 	}
 	result := r.Results[len(r.Results)-1]
 	for _, p := range result.Points {
-		cells := []string{cell(result.Model.Name), fmt.Sprint(p.Threads), fmt.Sprint(p.Probes), speed(p.Decode.Dense), speed(p.Decode.FlashHead),
-			p.Decode.ratio(), fmt.Sprintf("%.2f", p.Ceiling), fmt.Sprintf("%.0f %%", 100*p.OfCeiling), fmt.Sprintf("%.2f", p.FreeHead)}
+		cells := []string{cell(result.Model.Name), fmt.Sprint(p.Threads), fmt.Sprint(p.Probes), speed(p.Decode.Dense),
+			speed(p.Decode.FlashHead),
+			p.Decode.ratio(), fmt.Sprintf("%.2f", p.Ceiling), fmt.Sprintf("%.0f %%", 100*p.OfCeiling), fmt.Sprintf("%.2f",
+				p.FreeHead)}
 		if p.Prompt != nil {
 			cells = append(cells, speed(p.Prompt.Dense), speed(p.Prompt.FlashHead), p.Prompt.ratio())
 		}
@@ -40,9 +44,11 @@ func (r Report) markdownEnd() string {
 	for _, result := range r.Results {
 		for _, l := range result.Load {
 			if b.Len() == 0 {
-				b.WriteString("\n" + row("model", "head", "seconds to the first token", "of dense", "memory, MB") + row("---", "---", "---:", "---:", "---:"))
+				b.WriteString("\n" + row("model", "head", "seconds to the first token", "of dense", "memory, MB") +
+					row("---", "---", "---:", "---:", "---:"))
 			}
-			b.WriteString(row(cell(result.Model.Name), l.Head, fmt.Sprintf("%.2f", l.Seconds), fmt.Sprintf("%.0f %%", 100*l.Ratio), l.megabytes()))
+			b.WriteString(row(cell(result.Model.Name), l.Head, fmt.Sprintf("%.2f", l.Seconds),
+				fmt.Sprintf("%.0f %%", 100*l.Ratio), l.megabytes()))
 		}
 	}
 	doubts := 0

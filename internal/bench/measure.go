@@ -54,8 +54,8 @@ func (m *measurement) run(ctx context.Context) error {
 	return nil
 }
 
-// prepare has either head decode one token, so that the file is in memory and the runtime is known to have FlashHead, and
-// looks whether the machine is at rest.
+// prepare has either head decode one token, so that the file is in memory and the runtime is known to have FlashHead,
+// and looks whether the machine is at rest.
 func (m *measurement) prepare(ctx context.Context) error {
 	m.progress.Start("loading " + m.result.Model.Name)
 	if free, ok := freeMemory(); ok && free < m.bytes {
@@ -88,8 +88,8 @@ func (m *measurement) prepare(ctx context.Context) error {
 // doubt adds a reason not to rely on the result.
 func (m *measurement) doubt(reason string) { m.result.Doubts = append(m.result.Doubts, reason) }
 
-// speed measures with one number of threads. In each round every head has its run; the order is turned around from round to
-// round, so that a machine that gets slower or faster favours none.
+// speed measures with one number of threads. In each round every head has its run; the order is turned around from
+// round to round, so that a machine that gets slower or faster favours none.
 func (m *measurement) speed(ctx context.Context, threads int) error {
 	heads := [][]string{off}
 	for _, p := range m.probes {
@@ -101,7 +101,8 @@ func (m *measurement) speed(ctx context.Context, threads int) error {
 		for _, i := range inTurn(len(heads), round) {
 			m.show(fmt.Sprintf("with %s, round %d of %d", threadsInWords(threads), round+1, m.Rounds))
 			used := watch()
-			timing, err := m.programs.Bench(ctx, llama.BenchRun{Model: m.path, Prompt: m.Prompt, Tokens: m.Tokens, Threads: threads, Settings: heads[i]})
+			timing, err := m.programs.Bench(ctx, llama.BenchRun{Model: m.path, Prompt: m.Prompt, Tokens: m.Tokens,
+				Threads: threads, Settings: heads[i]})
 			if err != nil {
 				return err
 			}
@@ -113,7 +114,8 @@ func (m *measurement) speed(ctx context.Context, threads int) error {
 		}
 	}
 	for i, p := range m.probes {
-		point := Point{Threads: threads, Probes: p, Decode: newPairs(decode[0], decode[i+1]), Ceiling: m.cost.Ceiling(p), FreeHead: m.cost.FreeHead()}
+		point := Point{Threads: threads, Probes: p, Decode: newPairs(decode[0], decode[i+1]), Ceiling: m.cost.Ceiling(p),
+			FreeHead: m.cost.FreeHead()}
 		point.OfCeiling = point.Decode.SpeedUp / point.Ceiling
 		if m.Prompt > 0 {
 			pairs := newPairs(prompt[0], prompt[i+1])

@@ -1,5 +1,5 @@
-// Package bench measures how much faster a model decodes with FlashHead on this machine: llama-bench with the dense head and
-// with FlashHead in turn.
+// Package bench measures how much faster a model decodes with FlashHead on this machine: llama-bench with the dense
+// head and with FlashHead in turn.
 package bench
 
 import (
@@ -49,7 +49,8 @@ const most = 1 << 20
 func (o Options) Validate() error {
 	switch {
 	case o.Model == "" && len(o.Shapes) == 0:
-		return hint.New("there is nothing to measure", "give a converted GGUF file, the name of a model in Ollama, or a --shape")
+		return hint.New("there is nothing to measure",
+			"give a converted GGUF file, the name of a model in Ollama, or a --shape")
 	case o.Model != "" && len(o.Shapes) > 0:
 		return errors.New("a model and a --shape do not go together")
 	case len(o.Shapes) == 0 && len(o.Types) > 0:
@@ -103,19 +104,22 @@ func (o Options) synthetic() ([]synthetic.Model, error) {
 	var all []synthetic.Model
 	for _, s := range shapes {
 		for _, t := range types {
-			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: size, SketchRank: o.SketchRank, Version: o.Version})
+			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: size, SketchRank: o.SketchRank,
+				Version: o.Version})
 		}
 	}
 	return all, nil
 }
 
-// probes returns the P that a word means for k clusters: itself, or, for "K/n", that share, rounded up as the default is.
+// probes returns the P that a word means for k clusters: itself, or, for "K/n", that share, rounded up as the default
+// is.
 func probes(word string, k uint32) (uint32, error) {
 	divisor, share := strings.CutPrefix(strings.ToUpper(word), "K/")
 	n, err := strconv.ParseUint(divisor, 10, 31)
 	switch {
 	case err != nil:
-		return 0, hint.New(fmt.Sprintf("%q is no number of probes", word), "give numbers such as 256, or shares of the clusters such as K/16")
+		return 0, hint.New(fmt.Sprintf("%q is no number of probes", word),
+			"give numbers such as 256, or shares of the clusters such as K/16")
 	case n < 1:
 		return 0, fmt.Errorf("%s probes are too few", word)
 	case share:

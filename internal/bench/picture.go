@@ -12,7 +12,8 @@ func (r Report) picture() string {
 	c := chart.Bars{
 		Title: "Decoding speed with and without FlashHead",
 		Notes: []string{
-			fmt.Sprintf("%s, %d processors; llama.cpp %s, %s", r.Machine.CPU, r.Machine.Processors, r.Machine.Commit, r.Machine.Backend),
+			fmt.Sprintf("%s, %d processors; llama.cpp %s, %s", r.Machine.CPU, r.Machine.Processors, r.Machine.Commit,
+				r.Machine.Backend),
 			r.method(),
 		},
 		Series: []string{"dense head", "FlashHead"},
@@ -28,9 +29,11 @@ func (r Report) picture() string {
 		for _, p := range result.Points {
 			if p.Threads != threads {
 				threads = p.Threads
-				g.Bars = append(g.Bars, chart.Bar{Heading: threadsInWords(threads), Label: "dense", Value: p.Decode.Dense, Text: speed(p.Decode.Dense) + " tokens/s"})
+				g.Bars = append(g.Bars, chart.Bar{Heading: threadsInWords(threads), Label: "dense", Value: p.Decode.Dense,
+					Text: speed(p.Decode.Dense) + " tokens/s"})
 			}
-			bar := chart.Bar{Label: fmt.Sprintf("P = %d", p.Probes), Series: 1, Value: p.Decode.FlashHead, Mark: p.Ceiling * p.Decode.Dense,
+			bar := chart.Bar{Label: fmt.Sprintf("P = %d", p.Probes), Series: 1, Value: p.Decode.FlashHead,
+				Mark: p.Ceiling * p.Decode.Dense,
 				Text: fmt.Sprintf("%s tokens/s, %.2f\u00a0×", speed(p.Decode.FlashHead), p.Decode.SpeedUp)}
 			if i := p.Decode.Interval; i != nil {
 				bar.Low, bar.High = i.Low*p.Decode.Dense, i.High*p.Decode.Dense

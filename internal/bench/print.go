@@ -35,7 +35,8 @@ func (r Report) json() string {
 // aboutPicture is more than the size of a picture of all shapes and types, in bytes.
 const aboutPicture = 1 << 20
 
-// Print is Run with the results printed to out while they come, and shown in a picture at the path svg, if that is not "".
+// Print is Run with the results printed to out while they come, and shown in a picture at the path svg, if that is not
+// "".
 func Print(ctx context.Context, o Options, format Format, out io.Writer, svg string, p *progress.Progress) error {
 	var picture *atomicfile.File
 	if svg != "" {

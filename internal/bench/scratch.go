@@ -37,8 +37,8 @@ func (r *runner) synthetic(ctx context.Context) error {
 	return nil
 }
 
-// write writes the file of a synthetic model and waits until it is on the disk, so that nothing of that is left to do while
-// it is measured.
+// write writes the file of a synthetic model and waits until it is on the disk, so that nothing of that is left to do
+// while it is measured.
 func (r *runner) write(ctx context.Context, m synthetic.Model, path string) error {
 	r.progress.Start("writing " + m.String())
 	plan, err := m.File()

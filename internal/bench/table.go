@@ -20,7 +20,8 @@ func (r Report) text() string {
 	b.WriteString("\n")
 	m := result.Model
 	line("model", "%s, %s", m.Name, m.kind())
-	line("head", "%s, %s, %d x %d, %.0f %% of the bytes that a token reads", m.Head, m.HeadType, m.Vocabulary, m.Hidden, 100*m.headShare())
+	line("head", "%s, %s, %d x %d, %.0f %% of the bytes that a token reads", m.Head, m.HeadType, m.Vocabulary, m.Hidden,
+		100*m.headShare())
 	sketch := ""
 	if m.SketchRank > 0 {
 		sketch = fmt.Sprintf(", sketch of rank %d", m.SketchRank)
@@ -67,7 +68,8 @@ func (r Result) speeds(b *strings.Builder) {
 	fmt.Fprintf(b, form, "", "", "dense,", "FlashHead", "times as fast", "ceiling,", "reached")
 	fmt.Fprintf(b, form, "threads", "P", "tokens/s", "tokens/s", "(95 % interval)", "by bytes", "of it")
 	for _, p := range r.Points {
-		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Decode.Dense), speed(p.Decode.FlashHead), p.Decode.ratio(),
+		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Decode.Dense), speed(p.Decode.FlashHead),
+			p.Decode.ratio(),
 			fmt.Sprintf("%.2f", p.Ceiling), fmt.Sprintf("%.0f %%", 100*p.OfCeiling))
 	}
 	if r.starred() {
@@ -102,7 +104,8 @@ func (r Result) prompts(b *strings.Builder, tokens int) {
 	fmt.Fprintf(b, form, "", "", "dense,", "FlashHead", "times as fast")
 	fmt.Fprintf(b, form, "threads", "P", "tokens/s", "tokens/s", "(95 % interval)")
 	for _, p := range r.Points {
-		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Prompt.Dense), speed(p.Prompt.FlashHead), p.Prompt.ratio())
+		fmt.Fprintf(b, form, fmt.Sprint(p.Threads), r.mark(p), speed(p.Prompt.Dense), speed(p.Prompt.FlashHead),
+			p.Prompt.ratio())
 	}
 }
 

@@ -13,11 +13,11 @@ type position = []native.Record
 // budgets translate P into N, the tokens that are scored exactly.
 type budgets struct{ vocab, clusters int }
 
-// tokens returns N for P: as many tokens as P clusters have on average, rounded up. With a sketch the runtime takes the N best
-// tokens by estimate, or a few more or less, as it finds the last of them from a sample. Without one it takes P whole
-// clusters: all tokens of a cluster have its score, which ranks them one after the other, so that the best P clusters hold
-// the ranks up to about P*V/K. That is right but for clusters that are larger or smaller than the average: by no more than a
-// cluster where sizes differ by one.
+// tokens returns N for P: as many tokens as P clusters have on average, rounded up. With a sketch the runtime takes the
+// N best tokens by estimate, or a few more or less, as it finds the last of them from a sample. Without one it takes P
+// whole clusters: all tokens of a cluster have its score, which ranks them one after the other, so that the best P
+// clusters hold the ranks up to about P*V/K. That is right but for clusters that are larger or smaller than the
+// average: by no more than a cluster where sizes differ by one.
 func (b budgets) tokens(probes int) int { return (probes*b.vocab + b.clusters - 1) / b.clusters }
 
 // probes returns the smallest P that scores n tokens.
@@ -32,8 +32,8 @@ func (b budgets) probes(n int) int {
 	return p
 }
 
-// least and most limit the P that is chosen. With fewer probes than K/32 centroids and sketch are most of what is read, and
-// there is little left to gain; with more than K/4 the dense head is not much slower.
+// least and most limit the P that is chosen. With fewer probes than K/32 centroids and sketch are most of what is read,
+// and there is little left to gain; with more than K/4 the dense head is not much slower.
 func (b budgets) least() int { return (b.clusters + 31) / 32 }
 func (b budgets) most() int  { return max(b.clusters/4, 1) }
 
@@ -49,8 +49,8 @@ func needs(records []position, pinned map[uint32]bool) []int {
 	return all
 }
 
-// reaching returns the smallest N, not below least nor above most, at which a share target of the positions have their best
-// token scored, and how many are needed for that; if none does, the smallest at which the most positions do.
+// reaching returns the smallest N, not below least nor above most, at which a share target of the positions have their
+// best token scored, and how many are needed for that; if none does, the smallest at which the most positions do.
 func (b budgets) reaching(needs []int, target float64) (n, met int) {
 	least, most := b.tokens(b.least()), b.tokens(b.most())
 	met = min(count(target, len(needs)), within(needs, most))

@@ -32,19 +32,21 @@ func newLayout(context uint64) layout {
 // kept is the number of positions that a chunk yields.
 func (l layout) kept() int { return l.size - l.skip }
 
-// chunks cuts the tokens of a text, each chunk after prefix. Of a long text it takes chunks evenly spread. Those to fit to and
-// those to be held out come in blocks by turns: from all parts of the text, but not all from next to each other, where texts
-// are most alike.
+// chunks cuts the tokens of a text, each chunk after prefix. Of a long text it takes chunks evenly spread. Those to fit
+// to and those to be held out come in blocks by turns: from all parts of the text, but not all from next to each other,
+// where texts are most alike.
 func (l layout) chunks(prefix, tokens []int) (fit, heldOut [][]int, err error) {
 	each := l.size - len(prefix)
 	if each <= l.skip {
-		return nil, nil, hint.New(fmt.Sprintf("the model starts texts with %d tokens, which leaves no room in %d", len(prefix), l.size),
+		return nil, nil, hint.New(fmt.Sprintf("the model starts texts with %d tokens, which leaves no room in %d",
+			len(prefix), l.size),
 			"convert without --calibrate")
 	}
 	there, most := len(tokens)/each, mostPositions/l.kept()
 	least := (leastPositions + l.kept() - 1) / l.kept()
 	if there < least {
-		return nil, nil, hint.New(fmt.Sprintf("the text is too short: it has %d tokens, calibration needs %d", len(tokens), least*each),
+		return nil, nil, hint.New(fmt.Sprintf("the text is too short: it has %d tokens, calibration needs %d", len(tokens),
+			least*each),
 			"give a longer text, some pages of what the model is used for, or "+BuiltIn)
 	}
 	n := min(there, most)
@@ -64,8 +66,8 @@ func (l layout) chunks(prefix, tokens []int) (fit, heldOut [][]int, err error) {
 	return fit, heldOut, nil
 }
 
-// prefix returns the tokens that special, a tokenised text with what the model wants around it, has in front of alone, the
-// same text without.
+// prefix returns the tokens that special, a tokenised text with what the model wants around it, has in front of alone,
+// the same text without.
 func prefix(alone, special []int) []int {
 	for n := range len(special) - len(alone) + 1 {
 		if slices.Equal(special[n:n+len(alone)], alone) {

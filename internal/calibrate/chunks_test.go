@@ -9,7 +9,8 @@ import (
 )
 
 func TestLayout(t *testing.T) {
-	for context, want := range map[uint64]layout{0: {512, 16}, 5: {512, 16}, 32: {32, 8}, 100: {100, 16}, 256: {256, 16}, 512: {512, 16}, 1 << 60: {512, 16}} {
+	for context, want := range map[uint64]layout{0: {512, 16}, 5: {512, 16}, 32: {32, 8}, 100: {100, 16}, 256: {256, 16},
+		512: {512, 16}, 1 << 60: {512, 16}} {
 		if got := newLayout(context); got != want {
 			t.Errorf("context %d: %+v, want %+v", context, got, want)
 		}
@@ -44,7 +45,8 @@ func TestLongText(t *testing.T) {
 	const there = 1000
 	fit, heldOut, err := l.chunks(nil, upTo(there*512))
 	n := (len(fit) + len(heldOut)) * l.kept()
-	if err != nil || n > mostPositions || n < mostPositions-l.kept() || len(fit)-len(heldOut) > 1 || len(fit) < len(heldOut) {
+	if err != nil || n > mostPositions || n < mostPositions-l.kept() || len(fit)-len(heldOut) > 1 ||
+		len(fit) < len(heldOut) {
 		t.Fatalf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
 	last := max(fit[len(fit)-1][0], heldOut[len(heldOut)-1][0]) / 512
@@ -52,7 +54,8 @@ func TestLongText(t *testing.T) {
 		t.Errorf("chunks %d to %d of %d", fit[0][0], last, there)
 	}
 	// eight blocks of two chunks, fitted to and held out in turn
-	for i, step := range []int{fit[1][0] - fit[0][0], heldOut[0][0] - fit[1][0], heldOut[1][0] - heldOut[0][0], fit[2][0] - heldOut[1][0]} {
+	for i, step := range []int{fit[1][0] - fit[0][0], heldOut[0][0] - fit[1][0], heldOut[1][0] - heldOut[0][0],
+		fit[2][0] - heldOut[1][0]} {
 		if step < 512*(there/16) || step > 512*(there/16+1) {
 			t.Errorf("chunk %d is %d tokens behind the one before", i+1, step)
 		}
@@ -62,7 +65,8 @@ func TestLongText(t *testing.T) {
 func TestTooShort(t *testing.T) {
 	l := layout{512, 16}
 	_, _, err := l.chunks([]int{1}, upTo(3*511-1))
-	if err == nil || err.Error() != "the text is too short: it has 1532 tokens, calibration needs 1533" || !strings.Contains(hint.Of(err), BuiltIn) {
+	if err == nil || err.Error() != "the text is too short: it has 1532 tokens, calibration needs 1533" ||
+		!strings.Contains(hint.Of(err), BuiltIn) {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
 	}
 	if fit, heldOut, err := l.chunks([]int{1}, upTo(3*511)); err != nil || len(fit) != 2 || len(heldOut) != 1 {

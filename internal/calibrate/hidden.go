@@ -55,7 +55,8 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	l := newLayout(o.Context)
 	need := int64(mostPositions) * 4 * int64(o.Width)
 	if free, ok := atomicfile.Free(s.dir.Path); ok && free < need {
-		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20, need>>20+1), elsewhere)
+		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20,
+			need>>20+1), elsewhere)
 	}
 	p.Start("loading the model")
 	server, err := programs.Start(ctx, llama.ServerOptions{

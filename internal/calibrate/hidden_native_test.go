@@ -70,7 +70,8 @@ func half(bits uint16) float32 {
 func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 	programs, rows := nativePrograms(t), head(t)
 	start := func(args ...string) *llama.Server {
-		server, err := programs.Start(t.Context(), llama.ServerOptions{Model: demoModel, Context: 256, Threads: 2, Settings: []string{"FLASHHEAD_ENABLED=0"}, Args: args})
+		server, err := programs.Start(t.Context(), llama.ServerOptions{Model: demoModel, Context: 256, Threads: 2,
+			Settings: []string{"FLASHHEAD_ENABLED=0"}, Args: args})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,13 +79,18 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 		return server
 	}
 	whole, states := start(), start(llama.HiddenArgs(256)...)
-	for _, text := range []string{"We, the people,", "It was in the year 1849, when the first", "My dear mother, I have not"} {
+	for _, text := range []string{"We, the people,", "It was in the year 1849, when the first",
+		"My dear mother, I have not"} {
 		tokens, err := states.Tokens(t.Context(), text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var last []float32
-		err = states.Hidden(t.Context(), tokens, 256, func(_ int, state []float32) error { last = slices.Clone(state); return nil })
+		err = states.Hidden(t.Context(), tokens, 256, func(_ int,
+			state []float32) error {
+			last = slices.Clone(state)
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +127,8 @@ func TestNativeCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(states.Path)
-		if err != nil || len(data) != states.Count*256*4 || states.Count < leastPositions || states.Fit*2 < states.Count || states.Fit == states.Count {
+		if err != nil || len(data) != states.Count*256*4 || states.Count < leastPositions || states.Fit*2 < states.Count ||
+			states.Fit == states.Count {
 			t.Fatalf("%d bytes for %d states, %d of them to fit to; %v", len(data), states.Count, states.Fit, err)
 		}
 		if first == nil {
@@ -140,7 +147,8 @@ func TestNativeCollect(t *testing.T) {
 	} {
 		other := o
 		change(&other)
-		if _, err := Collect(t.Context(), programs, other, progress.New(io.Discard)); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+		if _, err := Collect(t.Context(), programs, other, progress.New(io.Discard)); err == nil ||
+			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
 			t.Errorf("%v, way out %q; want %q", err, hint.Of(err), want)
 		}
 	}

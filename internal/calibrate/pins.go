@@ -11,8 +11,8 @@ const (
 	leastMisses = 2 // a token that was missed once may never be met again
 )
 
-// pins returns the tokens worth scoring always, ascending: those that the fitted part misses at the N that reaches the target
-// there, if with them so much smaller an N will do that it pays for their rows. always are pinned already.
+// pins returns the tokens worth scoring always, ascending: those that the fitted part misses at the N that reaches the
+// target there, if with them so much smaller an N will do that it pays for their rows. always are pinned already.
 func pins(fit []position, always map[uint32]bool, b budgets, target float64) []uint32 {
 	budget, met := b.reaching(needs(fit, always), target)
 	misses := map[uint32]int{}

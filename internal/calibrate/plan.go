@@ -1,5 +1,5 @@
-// Package calibrate fits FlashHead to a text: it collects hidden states, the head's input at the positions of that text, and
-// chooses how many tokens to score exactly and which always.
+// Package calibrate fits FlashHead to a text: it collects hidden states, the head's input at the positions of that
+// text, and chooses how many tokens to score exactly and which always.
 package calibrate
 
 import (
@@ -32,7 +32,8 @@ type Problem struct {
 	Probes   int               // P if it is chosen already, else 0
 }
 
-// Plan is what was found. Its proportions were counted on the held-out part: as P was chosen there, they flatter it a little.
+// Plan is what was found. Its proportions were counted on the held-out part: as P was chosen there, they flatter it a
+// little.
 type Plan struct {
 	Probes    int                   // P
 	Pinned    []uint32              // tokens to pin beyond the problem's, ascending
@@ -41,8 +42,8 @@ type Plan struct {
 	Reached   bool                  // the target
 }
 
-// New solves a problem. The smallest P is chosen that reaches the target, not below K/32 nor above K/4; if none does, the
-// smallest of those that come closest.
+// New solves a problem. The smallest P is chosen that reaches the target, not below K/32 nor above K/4; if none does,
+// the smallest of those that come closest.
 func New(p Problem) Plan {
 	b := budgets{p.Vocab, p.Clusters}
 	fit, heldOut := p.Records[:p.Fit], p.Records[p.Fit:]

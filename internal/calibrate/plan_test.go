@@ -19,7 +19,8 @@ func recorded(tokens ...[2]uint32) (at position) {
 	return at
 }
 
-// positions returns records whose best tokens need these N, each another token, with a second best one that needs one more.
+// positions returns records whose best tokens need these N, each another token, with a second best one that needs one
+// more.
 func positions(needs ...uint32) (all []position) {
 	for i, n := range needs {
 		all = append(all, recorded([2]uint32{uint32(1000 + i), n}, [2]uint32{7, n + 1}))
@@ -64,8 +65,10 @@ func TestSmallestProbes(t *testing.T) {
 		{0.996, 22, 199, false},
 		{1, 22, 199, false}, // 3000 are more than 25 clusters have
 	} {
-		got := New(Problem{Records: append(positions(1, 1, 1), positions(heldOut...)...), Fit: 3, Vocab: 3200, Clusters: 100, Target: c.target})
-		if got.Probes != c.probes || got.Reached != c.reached || got.Agreement != (statistics.Proportion{Count: c.scored, Total: 200}) || got.Pinned != nil {
+		got := New(Problem{Records: append(positions(1, 1, 1), positions(heldOut...)...), Fit: 3, Vocab: 3200, Clusters: 100,
+			Target: c.target})
+		if got.Probes != c.probes || got.Reached != c.reached ||
+			got.Agreement != (statistics.Proportion{Count: c.scored, Total: 200}) || got.Pinned != nil {
 			t.Errorf("target %g: %+v, want %+v", c.target, got, c)
 		}
 	}
@@ -85,11 +88,13 @@ func TestOwnProbes(t *testing.T) {
 // Tokens that are pinned anyway need nothing, and count among the 40 best.
 func TestPinnedAnyway(t *testing.T) {
 	p := Problem{Records: positions(1, 3000, 128, 129), Fit: 1, Vocab: 3200, Clusters: 100, Target: 0.6}
-	if got := New(p); got.Top40 != (statistics.Proportion{Count: 4, Total: 6}) || got.Probes != 5 || got.Agreement.Count != 2 {
+	if got := New(p); got.Top40 != (statistics.Proportion{Count: 4, Total: 6}) || got.Probes != 5 ||
+		got.Agreement.Count != 2 {
 		t.Errorf("%+v", got)
 	}
 	p.Pinned = []uint32{7, 1001}
-	if got := New(p); got.Top40 != (statistics.Proportion{Count: 5, Total: 6}) || got.Probes != 4 || got.Agreement.Count != 2 {
+	if got := New(p); got.Top40 != (statistics.Proportion{Count: 5, Total: 6}) || got.Probes != 4 ||
+		got.Agreement.Count != 2 {
 		t.Errorf("7 and 1001 pinned: %+v", got)
 	}
 }
@@ -103,15 +108,20 @@ func TestPins(t *testing.T) {
 		probes int
 	}{
 		// without them 95 % need 500 tokens, with them 128
-		"worth it": {[][2]uint32{{5, 900}, {1, 500}, {3, 900}, {1, 500}, {5, 800}, {1, 500}, {5, 900}, {2, 500}, {3, 700}, {2, 500}}, 0.95, []uint32{3, 5}, 4},
-		"once is chance": {[][2]uint32{{1, 500}, {2, 501}, {3, 502}, {4, 503}, {5, 504}, {6, 505}, {7, 506}, {8, 507}, {9, 508}, {10, 509}},
+		"worth it": {[][2]uint32{{5, 900}, {1, 500}, {3, 900}, {1, 500}, {5, 800}, {1, 500}, {5, 900}, {2, 500}, {3, 700},
+			{2, 500}}, 0.95, []uint32{3, 5}, 4},
+		"once is chance": {[][2]uint32{{1, 500}, {2, 501}, {3, 502}, {4, 503}, {5, 504}, {6, 505}, {7, 506}, {8, 507},
+			{9, 508}, {10, 509}},
 			0.99, nil, 16}, // 508
 		// the target is reached without them at the least P
-		"not needed": {[][2]uint32{{5, 900}, {5, 900}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}}, 0.9, nil, 4},
+		"not needed": {[][2]uint32{{5, 900}, {5, 900}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500}, {3, 500},
+			{3, 500}}, 0.9, nil, 4},
 		// one token of the two that are missed, more often than once, brings nothing as the other is still needed
-		"of no use": {[][2]uint32{{1, 300}, {2, 300}, {3, 300}, {4, 300}, {5, 300}, {6, 300}, {7, 300}, {8, 300}, {9, 400}, {9, 400}}, 0.97, nil, 10},
+		"of no use": {[][2]uint32{{1, 300}, {2, 300}, {3, 300}, {4, 300}, {5, 300}, {6, 300}, {7, 300}, {8, 300}, {9, 400},
+			{9, 400}}, 0.97, nil, 10},
 		// more than K/4 clusters have: the target is out of reach without them
-		"out of reach": {[][2]uint32{{5, 3000}, {5, 3000}, {6, 2000}, {6, 2000}, {6, 2000}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, 1, []uint32{5, 6}, 4},
+		"out of reach": {[][2]uint32{{5, 3000}, {5, 3000}, {6, 2000}, {6, 2000}, {6, 2000}, {1, 1}, {1, 1}, {1, 1}, {1, 1},
+			{1, 1}}, 1, []uint32{5, 6}, 4},
 	} {
 		half := positions(make([]uint32, 90)...)
 		for i := range half {
@@ -148,7 +158,8 @@ func TestMostPins(t *testing.T) {
 }
 
 func TestTarget(t *testing.T) {
-	for target, good := range map[float64]bool{DefaultTarget: true, 0.51: true, 1: true, 0.5: false, 0: false, 1.01: false, -1: false, math.NaN(): false} {
+	for target, good := range map[float64]bool{DefaultTarget: true, 0.51: true, 1: true, 0.5: false, 0: false, 1.01: false,
+		-1: false, math.NaN(): false} {
 		if err := CheckTarget(target); (err == nil) != good {
 			t.Errorf("%g: %v", target, err)
 		}
@@ -161,7 +172,8 @@ func TestDescribe(t *testing.T) {
 	c := flashhead.Calibration{TextName: "t", Tokens: 2000, Target: 0.9}
 	plan.Describe(&c)
 	low, high := plan.Agreement.Interval()
-	want := flashhead.Calibration{TextName: "t", Tokens: 2000, HeldOut: 1000, Target: 0.9, Agreement: 0.995, AgreementLow: float32(low),
+	want := flashhead.Calibration{TextName: "t", Tokens: 2000, HeldOut: 1000, Target: 0.9, Agreement: 0.995,
+		AgreementLow:  float32(low),
 		AgreementHigh: float32(high), Top40: 0.975, Pinned: 2, Reached: true}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v", c)

@@ -24,7 +24,8 @@ type Text struct {
 	Data   string // of a long text, pieces from all over it
 }
 
-// A text longer than pieces*pieceBytes is represented by as many evenly spread pieces: more tokens than are used, by far.
+// A text longer than pieces*pieceBytes is represented by as many evenly spread pieces: more tokens than are used, by
+// far.
 const (
 	pieces     = 64
 	pieceBytes = 16 << 10
@@ -40,7 +41,8 @@ func ReadText(path string) (Text, error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return Text{}, hint.Wrap(err, "check the path and that you may read it; the text that comes with this program is called "+BuiltIn)
+		return Text{}, hint.Wrap(err,
+			"check the path and that you may read it; the text that comes with this program is called "+BuiltIn)
 	}
 	defer file.Close()
 	info, err := file.Stat()

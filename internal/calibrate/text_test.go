@@ -25,13 +25,16 @@ func TestReadText(t *testing.T) {
 	short := "a short text, gr\xfcßend\n"
 	got, err := ReadText(file(t, short))
 	sum := sha256.Sum256([]byte(short))
-	if err != nil || got.Name != "some.txt" || got.Data != "a short text, grßend\n" || got.SHA256 != hex.EncodeToString(sum[:]) {
+	if err != nil || got.Name != "some.txt" || got.Data != "a short text, grßend\n" ||
+		got.SHA256 != hex.EncodeToString(sum[:]) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := ReadText(BuiltIn); err != nil || got.Name != BuiltIn || got.Data != string(sampletext.Mixed) || len(got.SHA256) != 64 {
+	if got, err := ReadText(BuiltIn); err != nil || got.Name != BuiltIn || got.Data != string(sampletext.Mixed) ||
+		len(got.SHA256) != 64 {
 		t.Errorf("%.100v, %v", got, err)
 	}
-	for want, path := range map[string]string{"no such file": filepath.Join(t.TempDir(), "none"), "is not a file": t.TempDir(), "zero bytes": file(t, "a\x00b")} {
+	for want, path := range map[string]string{"no such file": filepath.Join(t.TempDir(), "none"),
+		"is not a file": t.TempDir(), "zero bytes": file(t, "a\x00b")} {
 		if _, err := ReadText(path); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
 			t.Errorf("%v, way out %q, want %q", err, hint.Of(err), want)
 		}

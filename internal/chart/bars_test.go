@@ -8,13 +8,14 @@ import (
 
 // Bars of a group begin together and are as long as their values; what is said of them comes behind all of it.
 func TestBars(t *testing.T) {
-	c := Bars{Title: "a < b", Notes: []string{"one & two"}, Series: []string{"dense", "fast"}, Bar: "interval", Mark: "ceiling", Groups: []BarGroup{
-		{Name: "first", Bars: []Bar{
-			{Heading: "1 thread", Label: "dense", Value: 10, Text: "ten"},
-			{Label: "P = 1", Series: 1, Value: 20, Low: 18, High: 22, Mark: 40, Text: "twenty"},
-		}},
-		{Name: "second", Bars: []Bar{{Label: "dense", Value: 4, Text: "four"}}},
-	}}
+	c := Bars{Title: "a < b", Notes: []string{"one & two"}, Series: []string{"dense", "fast"}, Bar: "interval",
+		Mark: "ceiling", Groups: []BarGroup{
+			{Name: "first", Bars: []Bar{
+				{Heading: "1 thread", Label: "dense", Value: 10, Text: "ten"},
+				{Label: "P = 1", Series: 1, Value: 20, Low: 18, High: 22, Mark: 40, Text: "twenty"},
+			}},
+			{Name: "second", Bars: []Bar{{Label: "dense", Value: 4, Text: "four"}}},
+		}}
 	svg := c.SVG()
 	all := read(t, svg)
 	var lengths []float64
@@ -39,7 +40,8 @@ func TestBars(t *testing.T) {
 		t.Errorf("no text %q in\n%s", s, svg)
 		return element{}
 	}
-	for _, s := range []string{"a < b", "one & two", "dense", "fast", "interval", "ceiling", "first", "1 thread", "P = 1", "second", "four"} {
+	for _, s := range []string{"a < b", "one & two", "dense", "fast", "interval", "ceiling", "first", "1 thread", "P = 1",
+		"second", "four"} {
 		text(s)
 	}
 	if x := text("twenty").x; x <= barsRight {
@@ -53,7 +55,8 @@ func TestBars(t *testing.T) {
 	if len(whiskers) != 2 {
 		t.Fatalf("intervals %v", whiskers)
 	}
-	if _, err := fmt.Sscanf(whiskers[1].path, "M%f,%fv8m0,-4H%fm0,-4v8", &low, &y, &high); err != nil || low != barsLeft+157.5 || high != barsLeft+192.5 {
+	if _, err := fmt.Sscanf(whiskers[1].path, "M%f,%fv8m0,-4H%fm0,-4v8", &low, &y, &high); err != nil ||
+		low != barsLeft+157.5 || high != barsLeft+192.5 {
 		t.Errorf("interval %q", whiskers[1].path)
 	}
 }

@@ -1,6 +1,6 @@
-// Package chart draws as SVG: small line charts over a logarithmic x axis for pages, and pictures of bars that stand alone.
-// Text stays text, and what is drawn for a page carries classes and no colours, so that the page around it decides on those,
-// in light, dark and print.
+// Package chart draws as SVG: small line charts over a logarithmic x axis for pages, and pictures of bars that stand
+// alone. Text stays text, and what is drawn for a page carries classes and no colours, so that the page around it
+// decides on those, in light, dark and print.
 package chart
 
 import (

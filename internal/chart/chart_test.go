@@ -181,7 +181,8 @@ func TestLogarithmOfNothing(t *testing.T) {
 // Labels keep apart, and the marked x keeps its.
 func TestLabelsHaveRoom(t *testing.T) {
 	for _, xs := range [][]float64{
-		{64, 128, 250, 256, 512}, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}, {250}, {249, 250, 251},
+		{64, 128, 250, 256, 512}, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}, {250},
+		{249, 250, 251},
 		{250, 262144},
 	} {
 		var points []Point
@@ -230,13 +231,14 @@ func TestTicksHaveRoom(t *testing.T) {
 func TestDegenerateCharts(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for name, c := range map[string]Chart{
-		"nothing":         {Y: Linear(plain), Rule: nan},
-		"no points":       {Y: Log(), Series: []Series{{Name: "s"}}, Rule: nan},
-		"one point":       curve(Point{X: 250, Y: 1}),
-		"no numbers":      curve(Point{X: 1, Y: nan}, Point{X: 2, Y: inf}, Point{X: 4, Y: 0.5, Low: nan, High: inf}),
-		"huge":            curve(Point{X: 1, Y: 1e300}, Point{X: 262144, Y: -1e300}),
-		"logarithm, huge": {Y: Log(), Series: []Series{{"s", []Point{{X: 1, Y: 1e300}, {X: 1, Y: 1e308}, {X: 2, Y: math.MaxFloat64}}}}, Rule: nan},
-		"bar below 0":     {Y: Log(), Series: []Series{{"s", []Point{{X: 1, Y: 0.1, Low: -0.1, High: 0.3}}}}, Rule: nan},
+		"nothing":    {Y: Linear(plain), Rule: nan},
+		"no points":  {Y: Log(), Series: []Series{{Name: "s"}}, Rule: nan},
+		"one point":  curve(Point{X: 250, Y: 1}),
+		"no numbers": curve(Point{X: 1, Y: nan}, Point{X: 2, Y: inf}, Point{X: 4, Y: 0.5, Low: nan, High: inf}),
+		"huge":       curve(Point{X: 1, Y: 1e300}, Point{X: 262144, Y: -1e300}),
+		"logarithm, huge": {Y: Log(),
+			Series: []Series{{"s", []Point{{X: 1, Y: 1e300}, {X: 1, Y: 1e308}, {X: 2, Y: math.MaxFloat64}}}}, Rule: nan},
+		"bar below 0": {Y: Log(), Series: []Series{{"s", []Point{{X: 1, Y: 0.1, Low: -0.1, High: 0.3}}}}, Rule: nan},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, e := range read(t, c.SVG()) {

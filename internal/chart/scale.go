@@ -15,10 +15,14 @@ type Scale struct {
 // Linear is a scale in even steps. label writes a value of the axis, where steps are multiples of 10^-digits.
 func Linear(label func(value float64, digits int) string) Scale { return Scale{label: label} }
 
-// Log is a logarithmic scale. As measured values can be 0, or by rounding less, whatever is below Least lies at the bottom.
+// Log is a logarithmic scale. As measured values can be 0, or by rounding less, whatever is below Least lies at the
+// bottom.
 func Log() Scale {
 	short := strings.NewReplacer("e-0", "e-", "e+0", "e", "e+", "e")
-	return Scale{logarithmic: true, label: func(v float64, _ int) string { return short.Replace(strconv.FormatFloat(v, 'g', -1, 64)) }}
+	return Scale{logarithmic: true, label: func(v float64,
+		_ int) string {
+		return short.Replace(strconv.FormatFloat(v, 'g', -1, 64))
+	}}
 }
 
 // Least is the smallest value that a logarithmic axis tells from 0.

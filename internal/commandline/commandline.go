@@ -1,5 +1,5 @@
-// Package commandline writes what a terminal shows, command lines as one would type them and text from elsewhere, and reads
-// command lines.
+// Package commandline writes what a terminal shows, command lines as one would type them and text from elsewhere, and
+// reads command lines.
 package commandline
 
 import (
@@ -19,8 +19,8 @@ func Quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Printable returns text with U+FFFD in the place of what is neither to be seen nor a tab nor a line's end: text may come from a
-// model's file, and must not steer the terminal.
+// Printable returns text with U+FFFD in the place of what is neither to be seen nor a tab nor a line's end: text may
+// come from a model's file, and must not steer the terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
@@ -30,8 +30,8 @@ func Printable(text string) string {
 	}, text)
 }
 
-// Split returns the words of line as a POSIX shell reads them, where it has nothing but words, quotes and backslashes: what
-// Quote writes, and what build tools write. It is an error if a quote is not closed.
+// Split returns the words of line as a POSIX shell reads them, where it has nothing but words, quotes and backslashes:
+// what Quote writes, and what build tools write. It is an error if a quote is not closed.
 func Split(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder

@@ -12,12 +12,12 @@ import (
 // name is this program's, as it is built.
 const name = "fh-ollama"
 
-// Self returns the command line that runs this program with args, so that a shell in the working folder runs it as printed:
-// by its name if PATH finds this very program, else by its path.
+// Self returns the command line that runs this program with args, so that a shell in the working folder runs it as
+// printed: by its name if PATH finds this very program, else by its path.
 func Self(args ...string) string { return words(self(), args) }
 
-// Other returns the command line of a program that is not ours but may lie beside ours, as ollama does in a patched build: by
-// its name if PATH finds one, else by the path of the one beside this program.
+// Other returns the command line of a program that is not ours but may lie beside ours, as ollama does in a patched
+// build: by its name if PATH finds one, else by the path of the one beside this program.
 func Other(program string, args ...string) string {
 	at := program
 	if _, err := exec.LookPath(program); err != nil {
@@ -61,8 +61,8 @@ func same(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// Path returns a path in its shortest form that a shell takes for a path: relative to the working folder if it lies below
-// that, with ./ before a bare name.
+// Path returns a path in its shortest form that a shell takes for a path: relative to the working folder if it lies
+// below that, with ./ before a bare name.
 func Path(path string) string {
 	wd, err := os.Getwd()
 	if err != nil {

@@ -30,12 +30,13 @@ func TestRunnable(t *testing.T) {
 	self = func() string { return "/my tools/fh-ollama" }
 	const own = "'/my tools/fh-ollama'"
 	for text, want := range map[string]string{
-		"build it: fh-ollama build --plugin, or fh-ollama build": "build it: " + own + " build --plugin, or " + own + " build",
-		"give it the plug-in with `fh-ollama install`":           "give it the plug-in with `" + own + " install`",
-		"see fh-ollama --help":                                   "see " + own + " --help",
-		"/opt/x/bin/fh-ollama doctor":                            "/opt/x/bin/fh-ollama doctor",
-		"fh-ollama":                                              "fh-ollama",
-		"the text of fh-ollama.toml":                             "the text of fh-ollama.toml",
+		"build it: fh-ollama build --plugin, or fh-ollama build": "build it: " + own + " build --plugin, or " + own +
+			" build",
+		"give it the plug-in with `fh-ollama install`": "give it the plug-in with `" + own + " install`",
+		"see fh-ollama --help":                         "see " + own + " --help",
+		"/opt/x/bin/fh-ollama doctor":                  "/opt/x/bin/fh-ollama doctor",
+		"fh-ollama":                                    "fh-ollama",
+		"the text of fh-ollama.toml":                   "the text of fh-ollama.toml",
 	} {
 		got := Runnable(text)
 		if got != want {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Shown returns w, or if that is a terminal, a writer that passes on what is Printable: results may hold text from elsewhere,
-// which stays as it is in a file or a pipe.
+// Shown returns w, or if that is a terminal, a writer that passes on what is Printable: results may hold text from
+// elsewhere, which stays as it is in a file or a pipe.
 func Shown(w io.Writer) io.Writer {
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return &shown{out: w}

@@ -30,8 +30,8 @@ type Setting struct {
 	Values []string // one, or the elements of an array
 }
 
-// UserPath returns where a user's settings lie, in the user's configuration directory, "" if there is none. A file of the
-// working directory is never read by itself: settings name programs to run.
+// UserPath returns where a user's settings lie, in the user's configuration directory, "" if there is none. A file of
+// the working directory is never read by itself: settings name programs to run.
 func UserPath() string {
 	dir, err := os.UserConfigDir()
 	if err != nil || !filepath.IsAbs(dir) {
@@ -41,8 +41,8 @@ func UserPath() string {
 }
 
 // Load returns the settings of one command, in the order of their names, and the file they came from: named, which must
-// exist, or if that is "" the user's, "" if there is none. Flags are the names of the flags of every command; what is not
-// among them is an error, in any table.
+// exist, or if that is "" the user's, "" if there is none. Flags are the names of the flags of every command; what is
+// not among them is an error, in any table.
 func Load(named, users string, flags map[string][]string, command string) (settings []Setting, path string, err error) {
 	path = named
 	if path == "" {
@@ -84,9 +84,11 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 		table, isTable := file[command].(map[string]any)
 		switch {
 		case ok && !isTable:
-			return nil, hint.New(fmt.Sprintf("%s is no table", command), fmt.Sprintf("write [%s] and the settings below it", command))
+			return nil, hint.New(fmt.Sprintf("%s is no table", command),
+				fmt.Sprintf("write [%s] and the settings below it", command))
 		case !ok && !isTable:
-			return nil, hint.New(fmt.Sprintf("unknown key %q", command), "settings belong into the table of a command, e.g. [convert]")
+			return nil, hint.New(fmt.Sprintf("unknown key %q", command),
+				"settings belong into the table of a command, e.g. [convert]")
 		case !ok:
 			return nil, hint.New(fmt.Sprintf("unknown table [%s]", command), "the tables are "+strings.Join(sorted(flags), ", "))
 		}
@@ -95,7 +97,8 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 				return nil, hint.New(fmt.Sprintf("unknown key %q in [%s]", key, command), "the keys are "+strings.Join(known, ", "))
 			}
 			values, err := texts(table[key])
-			if err == nil && slices.Contains(programs, key) && slices.ContainsFunc(values, func(v string) bool { return !filepath.IsAbs(v) }) {
+			if err == nil && slices.Contains(programs, key) &&
+				slices.ContainsFunc(values, func(v string) bool { return !filepath.IsAbs(v) }) {
 				err = errors.New("is not a whole path, so it would be searched in any working directory")
 			}
 			if err != nil {

@@ -116,7 +116,8 @@ func TestLoadDefects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, c.text)
 			_, _, err := config.Load("", path, flags, "convert") // even when another command's table is wrong
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) || hint.Of(err) == "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) ||
+				hint.Of(err) == "" {
 				t.Errorf("error %v, way out %q; it should name the file and %q", err, hint.Of(err), c.want)
 			}
 		})

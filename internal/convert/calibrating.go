@@ -37,7 +37,8 @@ func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	if params.Sketch.Rank = c.SketchRank; c.SketchRank == RankByWidth {
 		params.Sketch.Rank = flashhead.DefaultSketchRank(src.Head.Width())
 	}
-	params.Calibration = &flashhead.Calibration{TextName: c.text.Name, TextSHA256: c.text.SHA256, Target: float32(c.Agreement)}
+	params.Calibration = &flashhead.Calibration{TextName: c.text.Name, TextSHA256: c.text.SHA256,
+		Target: float32(c.Agreement)}
 	return params, nil
 }
 
@@ -72,7 +73,8 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 		return err
 	}
 	if len(found.Records) != states.Count {
-		return hint.New(fmt.Sprintf("the calibration has records of %d positions, not of %d", len(found.Records), states.Count), "build again: fh-ollama build")
+		return hint.New(fmt.Sprintf("the calibration has records of %d positions, not of %d", len(found.Records),
+			states.Count), "build again: fh-ollama build")
 	}
 	if params.Sketch.Rank > 0 {
 		params.Sketch.Rows, params.Sketch.Activations = found.Rows, found.Activations

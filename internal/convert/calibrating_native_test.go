@@ -26,8 +26,8 @@ func someText(t *testing.T) string {
 	return path
 }
 
-// TestNativeCalibrate calibrates the small trained model: what was found is in the file, the same whatever the number of
-// threads, and nothing is left behind.
+// TestNativeCalibrate calibrates the small trained model: what was found is in the file, the same whatever the number
+// of threads, and nothing is left behind.
 func TestNativeCalibrate(t *testing.T) {
 	lib, text, dir := native(t), someText(t), t.TempDir()
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
@@ -46,14 +46,17 @@ func TestNativeCalibrate(t *testing.T) {
 	c := p.Calibration
 	data, err := os.ReadFile(text)
 	sum := sha256.Sum256(data)
-	if err != nil || c.TextName != "some.txt" || c.TextSHA256 != hex.EncodeToString(sum[:]) || c.Tokens != 12*240 || c.HeldOut != 6*240 || c.Target != 0.998 {
+	if err != nil || c.TextName != "some.txt" || c.TextSHA256 != hex.EncodeToString(sum[:]) || c.Tokens != 12*240 ||
+		c.HeldOut != 6*240 || c.Target != 0.998 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	// so few positions make P a matter of one or two of them
-	if p.Probes < 16 || p.Probes > 250 || !c.Reached || c.Agreement < 0.998 || c.AgreementLow >= c.Agreement || c.AgreementHigh <= c.Agreement || c.Top40 < 0.98 {
+	if p.Probes < 16 || p.Probes > 250 || !c.Reached || c.Agreement < 0.998 || c.AgreementLow >= c.Agreement ||
+		c.AgreementHigh <= c.Agreement || c.Top40 < 0.98 {
 		t.Errorf("P = %d, %+v", p.Probes, c)
 	}
-	if text := summary.String(); !strings.Contains(text, "\nsketch     rank 24\n") || !strings.Contains(text, "\nagreement  99.") ||
+	if text := summary.String(); !strings.Contains(text, "\nsketch     rank 24\n") ||
+		!strings.Contains(text, "\nagreement  99.") ||
 		!strings.Contains(text, "\ncalibrated with some.txt: 1440 positions, ") {
 		t.Errorf("the summary does not say what was found:\n%s", text)
 	}
@@ -74,8 +77,8 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 }
 
-// TestNativePlainCalibration has no sketch: tokens that are often missed are pinned, and P is what the target needs. A target
-// that is out of reach is said to be, and so is what the user's own P reaches.
+// TestNativePlainCalibration has no sketch: tokens that are often missed are pinned, and P is what the target needs. A
+// target that is out of reach is said to be, and so is what the user's own P reaches.
 func TestNativePlainCalibration(t *testing.T) {
 	lib, text := native(t), someText(t)
 	make := func(change ...func(*convert.Options)) convert.Summary {
@@ -94,15 +97,18 @@ func TestNativePlainCalibration(t *testing.T) {
 	target := func(a float64) func(*convert.Options) { return func(o *convert.Options) { o.Agreement = a } }
 	low := make(target(0.97)).Parameters // with room for what a few positions make of it on another processor
 	high := make(target(0.9999))
-	if !low.Calibration.Reached || low.Calibration.Agreement < 0.97 || low.Probes < 32 || low.Probes >= high.Parameters.Probes {
+	if !low.Calibration.Reached || low.Calibration.Agreement < 0.97 || low.Probes < 32 ||
+		low.Probes >= high.Parameters.Probes {
 		t.Errorf("P = %d, %+v", low.Probes, low.Calibration)
 	}
-	if c := high.Parameters.Calibration; c.Reached || c.Agreement < low.Calibration.Agreement || high.Parameters.Probes > 500 ||
+	if c := high.Parameters.Calibration; c.Reached || c.Agreement < low.Calibration.Agreement ||
+		high.Parameters.Probes > 500 ||
 		!strings.Contains(high.String(), "\nnote       the target of 99.99 % was not reached\n") {
 		t.Errorf("P = %d, %+v\n%s", high.Parameters.Probes, c, high)
 	}
 	own := make(target(0.99), func(o *convert.Options) { o.Probes = 20 }).Parameters
-	if own.Probes != 20 || own.Calibration.Reached || own.Calibration.Agreement >= low.Calibration.Agreement || own.Calibration.Agreement < 0.9 {
+	if own.Probes != 20 || own.Calibration.Reached || own.Calibration.Agreement >= low.Calibration.Agreement ||
+		own.Calibration.Agreement < 0.9 {
 		t.Errorf("P = %d, %+v", own.Probes, own.Calibration)
 	}
 	if n := int(own.Calibration.Pinned); n != len(own.Pinned)-3 || !slices.IsSorted(own.Pinned) {

@@ -23,7 +23,8 @@ func (c *clustering) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	size := c.clusterSize()
 	k := c.head.Clusters(size)
 	if k < 2 {
-		return flashhead.Parameters{}, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d", c.head.Vocab(), size),
+		return flashhead.Parameters{}, hint.New(fmt.Sprintf("a vocabulary of %d tokens is less than two clusters of %d",
+			c.head.Vocab(), size),
 			"choose a smaller --cluster-size; so small a head gains nothing, though")
 	}
 	return flashhead.Parameters{
@@ -54,7 +55,8 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 	}
 	params.Assignments = result.Assignments
 	params.Objective = float32(result.Objective)
-	p.Done(fmt.Sprintf("clustered %d rows into %d clusters, objective %.4f", c.head.Vocab(), result.Clusters, result.Objective))
+	p.Done(fmt.Sprintf("clustered %d rows into %d clusters, objective %.4f", c.head.Vocab(), result.Clusters,
+		result.Objective))
 	return nil
 }
 

@@ -23,8 +23,8 @@ type Summary struct {
 	Next       string // what String says to do with the output; "": create a model from it
 }
 
-// Convert makes o.Output from o.Input, with a map that the native tool makes, and calibrates if o has a text for that. It is
-// From with that source.
+// Convert makes o.Output from o.Input, with a map that the native tool makes, and calibrates if o has a text for that.
+// It is From with that source.
 func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
 	if err := o.Validate(); err != nil {
 		return Summary{}, err

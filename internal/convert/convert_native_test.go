@@ -83,8 +83,8 @@ func open(t *testing.T, path string) *gguf.File {
 	return f
 }
 
-// TestNativeConvert converts the small trained model: the same bytes whatever the number of threads, other clusters with
-// another seed, and again from the converted file.
+// TestNativeConvert converts the small trained model: the same bytes whatever the number of threads, other clusters
+// with another seed, and again from the converted file.
 func TestNativeConvert(t *testing.T) {
 	lib := native(t)
 	data, err := os.ReadFile(demoModel)
@@ -96,7 +96,8 @@ func TestNativeConvert(t *testing.T) {
 	options := func(seed uint32, threads int) func(*convert.Options) {
 		return func(o *convert.Options) { o.Seed, o.Threads, o.Iterations = seed, threads, 3 }
 	}
-	one, two, other, again := filepath.Join(dir, "1"), filepath.Join(dir, "2"), filepath.Join(dir, "3"), filepath.Join(dir, "4")
+	one, two, other, again := filepath.Join(dir, "1"), filepath.Join(dir, "2"), filepath.Join(dir, "3"), filepath.Join(dir,
+		"4")
 	summary, err := run(in, one, lib, options(1, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +125,8 @@ func TestNativeConvert(t *testing.T) {
 	if summary, err = run(one, again, lib, options(1, 2), force); err != nil {
 		t.Fatal(err)
 	}
-	if q := checkConverted(t, one, again, summary); !slices.Equal(p.Assignments, q.Assignments) || p.SourceSHA256 == q.SourceSHA256 {
+	if q := checkConverted(t, one, again, summary); !slices.Equal(p.Assignments, q.Assignments) ||
+		p.SourceSHA256 == q.SourceSHA256 {
 		t.Error("a converted file converts to other clusters, or with the same source")
 	}
 	if got, err := os.ReadFile(in); err != nil || !bytes.Equal(got, data) {
@@ -163,7 +165,8 @@ func TestNativeKinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := checkConverted(t, in, out, summary)
-			if p.Clusters != c.clusters || p.Probes != flashhead.DefaultProbes(c.clusters) || p.CentroidType.String() != c.centroids {
+			if p.Clusters != c.clusters || p.Probes != flashhead.DefaultProbes(c.clusters) ||
+				p.CentroidType.String() != c.centroids {
 				t.Errorf("%d clusters, %d probes, %v", p.Clusters, p.Probes, p.CentroidType)
 			}
 			if text := summary.String(); !strings.Contains(text, "fh-ollama create --from "+out) {

@@ -97,9 +97,13 @@ func TestBadInput(t *testing.T) {
 		"many probes":       {model, "4 probes are more than the 3 clusters", func(o *convert.Options) { o.Probes = 4 }},
 		"odd centroids":     {model, "no type that centroids can have", func(o *convert.Options) { o.CentroidType = "q9" }},
 		"wide centroids":    {model, "multiple of 256", func(o *convert.Options) { o.CentroidType = "q4_K" }},
-		"no text":           {model, "no such file", func(o *convert.Options) { o.Calibrate, o.ClusterSize = "none.txt", 16 }},
-		"clusters of 64":    {gguftest.Model(64, 32).Bytes(), "less than two clusters of 64", func(o *convert.Options) { o.Calibrate = "none.txt" }},
-		"no native tool":    {model, "llama-flashhead is not there", func(o *convert.Options) { o.LibDir = "nowhere" }},
+		"no text": {model, "no such file", func(o *convert.Options) {
+			o.Calibrate, o.ClusterSize = "none.txt",
+				16
+		}},
+		"clusters of 64": {gguftest.Model(64, 32).Bytes(), "less than two clusters of 64",
+			func(o *convert.Options) { o.Calibrate = "none.txt" }},
+		"no native tool": {model, "llama-flashhead is not there", func(o *convert.Options) { o.LibDir = "nowhere" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.change == nil {
@@ -144,7 +148,8 @@ func TestBadOutput(t *testing.T) {
 }
 
 func TestDefaultOutput(t *testing.T) {
-	for in, want := range map[string]string{"a/m.gguf": "a/m-flashhead.gguf", "m.GGUF": "m-flashhead.gguf", "sha256-ab.c": "sha256-ab.c-flashhead.gguf"} {
+	for in, want := range map[string]string{"a/m.gguf": "a/m-flashhead.gguf", "m.GGUF": "m-flashhead.gguf",
+		"sha256-ab.c": "sha256-ab.c-flashhead.gguf"} {
 		if got := convert.DefaultOutput(in); got != want {
 			t.Errorf("DefaultOutput(%q) = %q, want %q", in, got, want)
 		}

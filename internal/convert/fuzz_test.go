@@ -36,22 +36,25 @@ func (s *inTurn) Fill(_ context.Context, params *flashhead.Parameters, _ *progre
 	return nil
 }
 
-// FuzzConvert converts anything: it must not panic or touch its input; what it refuses leaves no file, and what it makes
-// is a sound converted file with the input's tensors.
+// FuzzConvert converts anything: it must not panic or touch its input; what it refuses leaves no file, and what it
+// makes is a sound converted file with the input's tensors.
 func FuzzConvert(f *testing.F) {
 	f.Add(gguftest.Model(40, 32).Bytes())
 	converted := gguftest.Model(40, 32)
-	converted.KVs = append(converted.KVs, gguftest.V(flashhead.KeyVersion, uint32(1)), gguftest.V(flashhead.KeyPinnedTokens, gguftest.A([]uint32{7})))
+	converted.KVs = append(converted.KVs, gguftest.V(flashhead.KeyVersion, uint32(1)),
+		gguftest.V(flashhead.KeyPinnedTokens, gguftest.A([]uint32{7})))
 	f.Add(converted.Bytes())
 	padded := gguftest.Model(8, 32)
 	padded.Alignment = 64
-	padded.KVs = append(padded.KVs, gguftest.V(gguf.AlignmentKey, uint32(64)), gguftest.V("tokenizer.ggml.eot_token_id", int64(-1)))
+	padded.KVs = append(padded.KVs, gguftest.V(gguf.AlignmentKey, uint32(64)),
+		gguftest.V("tokenizer.ggml.eot_token_id", int64(-1)))
 	f.Add(padded.Bytes())
 	f.Add([]byte("GGUF"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := gguftest.Write(t, "in.gguf", data)
 		out := filepath.Join(t.TempDir(), "out.gguf")
-		_, err := convert.From(context.Background(), &inTurn{}, convert.Target{Input: in, Output: out, Force: true, ToolVersion: "test"}, progress.New(io.Discard))
+		_, err := convert.From(context.Background(), &inTurn{},
+			convert.Target{Input: in, Output: out, Force: true, ToolVersion: "test"}, progress.New(io.Discard))
 		if after, readErr := os.ReadFile(in); readErr != nil || !bytes.Equal(after, data) {
 			t.Fatalf("the input changed: %v", readErr)
 		}

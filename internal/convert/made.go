@@ -8,8 +8,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Made tells whether o.Output is what Convert makes of o.Input with these options: of an earlier run, which went no further.
-// It reads both files. What cannot be read or compared was not made; its error is ctx's.
+// Made tells whether o.Output is what Convert makes of o.Input with these options: of an earlier run, which went no
+// further. It reads both files. What cannot be read or compared was not made; its error is ctx's.
 func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
 	defer p.Close()
 	src, err := flashhead.Open(o.Input)
@@ -49,7 +49,8 @@ func (j *job) planned(found flashhead.Parameters) bool {
 	want := j.params
 	want.Assignments, want.Objective, want.SourceSHA256 = found.Assignments, found.Objective, found.SourceSHA256
 	if want.Calibration != nil && found.Calibration != nil {
-		if want.Calibration.TextSHA256 != found.Calibration.TextSHA256 || want.Calibration.Target != found.Calibration.Target {
+		if want.Calibration.TextSHA256 != found.Calibration.TextSHA256 ||
+			want.Calibration.Target != found.Calibration.Target {
 			return false
 		}
 		rank := want.Sketch.Rank

@@ -35,7 +35,8 @@ func TestNoPermission(t *testing.T) {
 	refused(t, in, filepath.Join(dir, "out.gguf"), "permission denied")
 }
 
-// TestNoSpace converts a file that is larger than the disk. It has a hole in the place of the data, so it takes no room.
+// TestNoSpace converts a file that is larger than the disk. It has a hole in the place of the data, so it takes no
+// room.
 func TestNoSpace(t *testing.T) {
 	const rows = 3 << 40 // of 4 bytes: 12 TiB
 	file := gguftest.Model(40, 32)

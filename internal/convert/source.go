@@ -13,7 +13,7 @@ type MapSource interface {
 	// the rank of a sketch; Pinned beyond the default ones; its own provenance. Its error says why there can be no map.
 	Plan(src *flashhead.Model) (flashhead.Parameters, error)
 
-	// Fill does the work that takes long: it sets Assignments, and may change what else Plan returned. It reports stages of
-	// its own to p.
+	// Fill does the work that takes long: it sets Assignments, and may change what else Plan returned. It reports stages
+	// of its own to p.
 	Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error
 }

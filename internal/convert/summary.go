@@ -20,11 +20,14 @@ func (s Summary) String() string {
 	if s.Head.Tied {
 		kind = "tied"
 	}
-	line("head", "%s, %v, %d x %d, %s, %.0f %% of the bytes a token", t.Name, t.Type, t.Rows(), t.Columns(), kind, 100*s.Cost.HeadShare())
+	line("head", "%s, %v, %d x %d, %s, %.0f %% of the bytes a token", t.Name, t.Type, t.Rows(), t.Columns(), kind,
+		100*s.Cost.HeadShare())
 	if p.ImportedFrom != "" {
-		line("clusters", "%d of %s tokens, imported from %s, centroids %v", p.Clusters, p.Sizes(), p.ImportedFrom, p.CentroidType)
+		line("clusters", "%d of %s tokens, imported from %s, centroids %v", p.Clusters, p.Sizes(), p.ImportedFrom,
+			p.CentroidType)
 	} else {
-		line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective, p.CentroidType)
+		line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective,
+			p.CentroidType)
 	}
 	line("probes", "%d, and %d tokens pinned", p.Probes, len(p.Pinned))
 	if p.Sketch.Rank > 0 {

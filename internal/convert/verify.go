@@ -63,7 +63,8 @@ func (s stoppable) Read(p []byte) (int, error) {
 // verify reads the finished file at path again and compares it with the source and with what was to be written.
 func (j *job) verify(ctx context.Context, path string, source digests) error {
 	fail := func(err error) error {
-		return hint.Wrap(fmt.Errorf("the written file is not right: %w", err), "check the disk; if the source was being changed, try again")
+		return hint.Wrap(fmt.Errorf("the written file is not right: %w", err),
+			"check the disk; if the source was being changed, try again")
 	}
 	out, err := flashhead.OpenConverted(path)
 	if err != nil {

@@ -23,7 +23,8 @@ var bests = [3]int{1, 5, topK}
 
 func newComparison(positions int) *comparison {
 	values := func() []float64 { return make([]float64, positions) }
-	return &comparison{kld: values(), cool: values(), mass: values(), same: make([]bool, positions), variation: values(), truncated: values()}
+	return &comparison{kld: values(), cool: values(), mass: values(), same: make([]bool, positions), variation: values(),
+		truncated: values()}
 }
 
 // look returns the work of one worker.
@@ -43,13 +44,13 @@ func (c *comparison) look() look {
 	}
 }
 
-// A token that is scored exactly has the dense head's logit, so its two log probabilities differ by what all scored tokens'
-// do, the difference of the sums over all tokens. Rounding moves that by 0.00024 at most and another kernel for the dense
-// product by less, while estimates of the dense head's best tokens are off by far more.
+// A token that is scored exactly has the dense head's logit, so its two log probabilities differ by what all scored
+// tokens' do, the difference of the sums over all tokens. Rounding moves that by 0.00024 at most and another kernel for
+// the dense product by less, while estimates of the dense head's best tokens are off by far more.
 const exactWithin = 0.003
 
-// shiftOf returns the difference for the scored tokens: that on which most of best, FlashHead's best tokens, agree; NaN if
-// there is none.
+// shiftOf returns the difference for the scored tokens: that on which most of best, FlashHead's best tokens, agree; NaN
+// if there is none.
 func shiftOf(d, f *logits, best []int32) float64 {
 	shift, most := math.NaN(), 0
 	for i, token := range best {
@@ -80,7 +81,8 @@ func scored(d, f *logits, shift float64, token int32) bool {
 	return known(d, token) && math.Abs(f.log(token)-d.log(token)-shift) < exactWithin
 }
 
-// contain counts which of the dense head's best tokens are scored. Those of unknown logit do not count: nor is their order.
+// contain counts which of the dense head's best tokens are scored. Those of unknown logit do not count: nor is their
+// order.
 func (c *comparison) contain(d, f *logits, shift float64, best []int32) {
 	for rank, token := range best {
 		if !known(d, token) {
@@ -125,5 +127,6 @@ func describe(values []float64) Distribution {
 	sorted := slices.Sorted(slices.Values(values))
 	at := func(q float64) float64 { return statistics.Quantile(sorted, q) }
 	mean, deviation := statistics.Mean(values)
-	return Distribution{Mean: mean, Error: deviation, Median: at(0.5), P90: at(0.9), P95: at(0.95), P99: at(0.99), P999: at(0.999), Max: at(1)}
+	return Distribution{Mean: mean, Error: deviation, Median: at(0.5), P90: at(0.9), P95: at(0.95), P99: at(0.99),
+		P999: at(0.999), Max: at(1)}
 }

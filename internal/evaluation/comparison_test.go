@@ -22,8 +22,10 @@ func TestComparison(t *testing.T) {
 		t.Errorf("KLD %+v, want %g; mass %g", p.KLD, kld, p.Mass)
 	}
 	for what, c := range map[string]struct{ got, want statistics.Proportion }{
-		"same top": {p.SameTop, statistics.Proportion{Count: 2, Total: 2}}, "top 1": {p.Top1, statistics.Proportion{Count: 2, Total: 2}},
-		"top 5": {p.Top5, statistics.Proportion{Count: 2 + 3, Total: 2 * 3}}, "top 40": {p.Top40, statistics.Proportion{Count: 2 + 3, Total: 2 * 3}},
+		"same top": {p.SameTop, statistics.Proportion{Count: 2, Total: 2}},
+		"top 1":    {p.Top1, statistics.Proportion{Count: 2, Total: 2}},
+		"top 5":    {p.Top5, statistics.Proportion{Count: 2 + 3, Total: 2 * 3}},
+		"top 40":   {p.Top40, statistics.Proportion{Count: 2 + 3, Total: 2 * 3}},
 	} {
 		if c.got != c.want { // the last token has the least logit, so that it does not count
 			t.Errorf("%s: %v, want %v", what, c.got, c.want)
@@ -42,7 +44,8 @@ func TestComparison(t *testing.T) {
 	}
 	dense, flash := w(8, 4, 2), w(8, 2, 2, 2)
 	both := math.Min(dense[0], flash[0]) + math.Min(dense[1], flash[1]) + math.Min(dense[2], flash[2])
-	if math.Abs(p.Truncated.Difference-(1-both)/2) > 1e-4 || p.Truncated.Kept != (statistics.Proportion{Count: 2, Total: 2}) {
+	if math.Abs(p.Truncated.Difference-(1-both)/2) > 1e-4 ||
+		p.Truncated.Kept != (statistics.Proportion{Count: 2, Total: 2}) {
 		t.Errorf("truncated %+v, want %g", p.Truncated, (1-both)/2)
 	}
 }
@@ -54,7 +57,8 @@ func TestComparisonMiss(t *testing.T) {
 	c.look()(0, d, f)
 	var p Point
 	c.fill(&p)
-	if p.SameTop.Count != 0 || p.Top1 != (statistics.Proportion{Count: 0, Total: 1}) || p.Top5 != (statistics.Proportion{Count: 2, Total: 3}) {
+	if p.SameTop.Count != 0 || p.Top1 != (statistics.Proportion{Count: 0, Total: 1}) ||
+		p.Top5 != (statistics.Proportion{Count: 2, Total: 3}) {
 		t.Errorf("%+v, %v, %v", p.SameTop, p.Top1, p.Top5)
 	}
 	// FlashHead's best token is one of which the dense logit is not known: then nothing is
@@ -74,7 +78,8 @@ func TestShift(t *testing.T) {
 	if got := shiftOf(d, f, f.best(topK, nil)); math.Abs(got-want) > 1e-3 {
 		t.Errorf("%g, want %g", got, want)
 	}
-	if scored(d, f, want, 0) || !scored(d, f, want, 2) || scored(d, f, want, 4) { // the dense logit of the last is not known
+	// the dense logit of the last is not known
+	if scored(d, f, want, 0) || !scored(d, f, want, 2) || scored(d, f, want, 4) {
 		t.Error("other tokens are scored")
 	}
 }

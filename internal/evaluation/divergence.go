@@ -13,8 +13,8 @@ const negligible = -16
 type divergence struct{ dense, coolDense, coolFlash powers }
 
 // of returns sum p ln(p/q), in nats, of the dense distribution p and FlashHead's q, at temperature 1 and at Ollama's
-// default, and the share of p of the tokens that are scored exactly, of which log q - log p is shift. All three are over
-// the tokens whose p at temperature 1 is above exp(negligible).
+// default, and the share of p of the tokens that are scored exactly, of which log q - log p is shift. All three are
+// over the tokens whose p at temperature 1 is above exp(negligible).
 func (k *divergence) of(d, f *logits, shift float64) (kld, cool, mass float64) {
 	const beta = 1 / coolest
 	k.dense.set(d, 1)

@@ -112,10 +112,12 @@ func (j *job) setContext(f *gguf.File, arch string) error {
 		j.Context = min(DefaultContext, j.maxTokens)
 	}
 	if j.Context > j.maxTokens {
-		return hint.New(fmt.Sprintf("a context of %d tokens is more than the model's %d", j.Context, j.maxTokens), "give a smaller --ctx, or none")
+		return hint.New(fmt.Sprintf("a context of %d tokens is more than the model's %d", j.Context, j.maxTokens),
+			"give a smaller --ctx, or none")
 	}
 	if most := j.maxTokens * 3 / 4; j.Predict > most {
-		return hint.New(fmt.Sprintf("%d tokens to predict leave no room for a prompt in the model's %d", j.Predict, j.maxTokens),
+		return hint.New(fmt.Sprintf("%d tokens to predict leave no room for a prompt in the model's %d", j.Predict,
+			j.maxTokens),
 			fmt.Sprintf("give --predict %d or less", most))
 	}
 	return nil
@@ -143,7 +145,8 @@ func (j *job) run(ctx context.Context) error {
 		}
 		point.Perplexity = Perplexity(estimate)
 		differs.fill(point)
-		j.progress.Done(fmt.Sprintf("P = %d: same top %.2f %%, KLD %.4f", point.Probes, 100*point.SameTop.Share(), point.KLD.Mean))
+		j.progress.Done(fmt.Sprintf("P = %d: same top %.2f %%, KLD %.4f", point.Probes, 100*point.SameTop.Share(),
+			point.KLD.Mean))
 	}
 	if j.Predict == 0 {
 		return nil
@@ -185,7 +188,8 @@ func (j *job) tryRuntime(ctx context.Context) error {
 
 // perplexity is a pass over the text.
 func (j *job) perplexity(settings []string) llama.Pass {
-	return llama.Pass{Model: j.Model, Text: j.text, Context: j.Context, Chunks: j.Chunks, Threads: j.Threads, Settings: settings}
+	return llama.Pass{Model: j.Model, Text: j.text, Context: j.Context, Chunks: j.Chunks, Threads: j.Threads,
+		Settings: settings}
 }
 
 // runDense keeps the dense head's logits.
@@ -223,9 +227,11 @@ func (j *job) pass(ctx context.Context, p int, newLook func() look) (llama.Estim
 			return err
 		}
 		if !h.same(j.header) {
-			return hint.New("the text or the model changed while it was evaluated", "leave them alone and run the same command again")
+			return hint.New("the text or the model changed while it was evaluated",
+				"leave them alone and run the same command again")
 		}
-		return inStep(h, bufio.NewReaderSize(j.dense, 1<<20), r, runtime.GOMAXPROCS(0), newLook, func(position int) { j.show(position, "") })
+		return inStep(h, bufio.NewReaderSize(j.dense, 1<<20), r, runtime.GOMAXPROCS(0), newLook,
+			func(position int) { j.show(position, "") })
 	})
 }
 

@@ -11,15 +11,17 @@ import (
 )
 
 const (
-	settle      = 250 * time.Millisecond // llama.cpp's threads spin for a while after an answer, and would take the next one's time
-	leastTimed  = 8                      // tokens of a continuation that says something about speed
-	promptRoom  = 512                    // tokens of context for a prompt
+	// llama.cpp's threads spin for a while after an answer, and would take the next one's time
+	settle      = 250 * time.Millisecond
+	leastTimed  = 8   // tokens of a continuation that says something about speed
+	promptRoom  = 512 // tokens of context for a prompt
 	warmUpSteps = 4
 )
 
 // server are the options of a server for continuations.
 func (j *job) server(settings []string) llama.ServerOptions {
-	return llama.ServerOptions{Model: j.Model, Context: min(j.maxTokens, promptRoom+j.Predict), Threads: j.Threads, Settings: settings}
+	return llama.ServerOptions{Model: j.Model, Context: min(j.maxTokens, promptRoom+j.Predict), Threads: j.Threads,
+		Settings: settings}
 }
 
 // generate continues the prompts with both heads in turn, so that a busy neighbour hits both alike.
@@ -134,14 +136,16 @@ func (j *job) sumUp(i int) {
 		}
 		shares = append(shares, agreed)
 		if trial.Speed > 0 && trial.DenseSpeed > 0 {
-			dense, flash, ratios = append(dense, trial.DenseSpeed), append(flash, trial.Speed), append(ratios, trial.Speed/trial.DenseSpeed)
+			dense, flash, ratios = append(dense, trial.DenseSpeed), append(flash, trial.Speed), append(ratios,
+				trial.Speed/trial.DenseSpeed)
 		}
 	}
 	greedy.Agreed, _ = statistics.Mean(shares)
 	point := &j.report.Points[i]
 	point.Greedy = greedy
 	if len(ratios) > 0 {
-		point.Speed = &Speed{Dense: statistics.Median(dense), Flash: statistics.Median(flash), Ratio: statistics.Median(ratios),
-			Low: slices.Min(ratios), High: slices.Max(ratios)}
+		point.Speed = &Speed{Dense: statistics.Median(dense), Flash: statistics.Median(flash),
+			Ratio: statistics.Median(ratios),
+			Low:   slices.Min(ratios), High: slices.Max(ratios)}
 	}
 }

@@ -53,7 +53,8 @@ func (h header) same(o header) bool {
 // positions is how many are scored: those of the second half of each chunk that a next token follows.
 func (h header) positions() int { return h.chunks * (h.context - 1 - h.context/2) }
 
-// recordBytes is the size of one position's record: scale and smallest log probability, V values and, for an odd V, one more.
+// recordBytes is the size of one position's record: scale and smallest log probability, V values and, for an odd V, one
+// more.
 func (h header) recordBytes() int { return 8 + 2*((h.vocab+1)/2*2) }
 
 // bytes is the size of all positions' records.
@@ -73,7 +74,8 @@ func (l *logits) decode(record []byte) error {
 	}
 	l.scale, l.least = float(0), float(4)
 	if !(l.scale >= 0 && l.scale < 1 && l.least <= 0 && l.least > -1000) { // NaN is caught, too
-		return hint.New("the model's logits are not finite numbers at some position", "check the file: a sound model has none of these")
+		return hint.New("the model's logits are not finite numbers at some position",
+			"check the file: a sound model has none of these")
 	}
 	record = record[8:]
 	for i := range l.values {

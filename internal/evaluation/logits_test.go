@@ -85,7 +85,8 @@ func TestDecode(t *testing.T) {
 	}
 	bad := record([]float64{1, 2})
 	binary.LittleEndian.PutUint32(bad[4:], math.Float32bits(float32(math.NaN())))
-	if err := (&logits{values: make([]uint16, 2)}).decode(bad); err == nil || !strings.Contains(err.Error(), "not finite") {
+	if err := (&logits{values: make([]uint16, 2)}).decode(bad); err == nil ||
+		!strings.Contains(err.Error(), "not finite") {
 		t.Errorf("NaN: %v", err)
 	}
 }

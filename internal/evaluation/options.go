@@ -71,7 +71,8 @@ func points(asked []int, own, k uint32) ([]int, error) {
 	all := []int{int(own)}
 	for _, p := range asked {
 		if p > int(k) {
-			return nil, hint.New(fmt.Sprintf("%d probes are more than the model's %d clusters", p, k), fmt.Sprintf("choose --probes from 1 to %d", k))
+			return nil, hint.New(fmt.Sprintf("%d probes are more than the model's %d clusters", p, k),
+				fmt.Sprintf("choose --probes from 1 to %d", k))
 		}
 		all = append(all, p)
 	}
@@ -89,7 +90,8 @@ func points(asked []int, own, k uint32) ([]int, error) {
 
 // settings are those of FlashHead with p probes for every row.
 func (o Options) settings(p int, more ...string) []string {
-	all := append([]string{"FLASHHEAD_ENABLED=1", fmt.Sprintf("FLASHHEAD_PROBES=%d", p), "FLASHHEAD_MODE=" + o.Mode}, more...)
+	all := append([]string{"FLASHHEAD_ENABLED=1", fmt.Sprintf("FLASHHEAD_PROBES=%d", p), "FLASHHEAD_MODE=" + o.Mode},
+		more...)
 	if o.Mode == modeSample {
 		all = append(all, fmt.Sprintf("FLASHHEAD_TEMPERATURE=%g", o.Temperature), fmt.Sprintf("FLASHHEAD_SEED=%d", o.Seed))
 	}

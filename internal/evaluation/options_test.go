@@ -30,11 +30,13 @@ func TestPoints(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	o := Defaults()
-	if got := strings.Join(o.settings(64, allRows), " "); got != "FLASHHEAD_ENABLED=1 FLASHHEAD_PROBES=64 FLASHHEAD_MODE=top FLASHHEAD_MAX_ROWS=0" {
+	if got := strings.Join(o.settings(64, allRows),
+		" "); got != "FLASHHEAD_ENABLED=1 FLASHHEAD_PROBES=64 FLASHHEAD_MODE=top FLASHHEAD_MAX_ROWS=0" {
 		t.Error(got)
 	}
 	o.Mode, o.Temperature, o.Seed = modeSample, 0.8, 7
-	if got := strings.Join(o.settings(64), " "); !strings.HasSuffix(got, "=sample FLASHHEAD_TEMPERATURE=0.8 FLASHHEAD_SEED=7") {
+	if got := strings.Join(o.settings(64), " "); !strings.HasSuffix(got,
+		"=sample FLASHHEAD_TEMPERATURE=0.8 FLASHHEAD_SEED=7") {
 		t.Error(got)
 	}
 }
@@ -44,7 +46,8 @@ func TestDivergesAt(t *testing.T) {
 		a, b []int
 		want int
 	}{
-		{nil, nil, -1}, {[]int{1, 2}, []int{1, 2}, -1}, {[]int{1, 2}, []int{1, 3}, 1}, {[]int{1, 2}, []int{1}, 1}, {nil, []int{4}, 0},
+		{nil, nil, -1}, {[]int{1, 2}, []int{1, 2}, -1}, {[]int{1, 2}, []int{1, 3}, 1}, {[]int{1, 2}, []int{1}, 1},
+		{nil, []int{4}, 0},
 	} {
 		if got := divergesAt(c.a, c.b); got != c.want {
 			t.Errorf("%v, %v: %d, want %d", c.a, c.b, got, c.want)

@@ -36,11 +36,15 @@ func newOrder(c clusters) *order {
 
 // set finds the order from the logits of a run with one probe, where every token that was not scored has its cluster's
 // score, and reports false if they do not tell it. This is all that is assumed about the background:
-//   - The best cluster is scored exactly. It gives itself away by its tokens' logits, which differ, and comes first. If they
-//     are all the same, or no other token but pinned ones is in it, they still are about its score, and it comes about first.
-//   - A cluster of pinned tokens alone shows no score. The mean of its exact logits is its score but for the rounding of
+//   - The best cluster is scored exactly. It gives itself away by its tokens' logits, which differ, and comes first. If
+//     they
+//     are all the same, or no other token but pinned ones is in it, they still are about its score, and it comes about
+//     first.
+//   - A cluster of pinned tokens alone shows no score. The mean of its exact logits is its score but for the rounding
+//     of
 //     the centroid.
-//   - Clusters with the same rounded score share the last of their places, so that a token that is said to be scored is.
+//   - Clusters with the same rounded score share the last of their places, so that a token that is said to be scored
+//     is.
 func (o *order) set(l *logits) bool {
 	for c := range o.count {
 		o.low[c], o.high[c], o.exact[c] = math.MaxUint16, 0, 0

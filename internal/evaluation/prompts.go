@@ -1,7 +1,7 @@
 package evaluation
 
-// prompts are texts to continue, one of each kind that people ask models for. They are short, as small models have little
-// room, and written for this program (CC0, as internal/sampletext).
+// prompts are texts to continue, one of each kind that people ask models for. They are short, as small models have
+// little room, and written for this program (CC0, as internal/sampletext).
 var prompts = []Prompt{
 	{Kind: "prose", Text: "The old clock in the hall had stopped at ten past four, and nobody in the house could remember who had last wound it. When the new owners moved in, the first thing they did was"},
 	{Kind: "dialogue", Text: "User: I would like to learn to cook. Where should I begin?\nAssistant:"},

@@ -1,5 +1,5 @@
-// Package evaluation measures how faithful FlashHead is on a model and a text, with the real runtime: llama-perplexity's
-// logits for every position of the text, and llama-server's greedy continuations.
+// Package evaluation measures how faithful FlashHead is on a model and a text, with the real runtime:
+// llama-perplexity's logits for every position of the text, and llama-server's greedy continuations.
 package evaluation
 
 import "github.com/fh-ollama/fh-ollama/internal/statistics"
@@ -60,8 +60,8 @@ type Perplexity struct {
 	Error float64 `json:"error"`
 }
 
-// Required is the distribution, over positions, of the smallest P at which the dense head's best token is scored exactly;
-// 0 for a pinned token.
+// Required is the distribution, over positions, of the smallest P at which the dense head's best token is scored
+// exactly; 0 for a pinned token.
 type Required struct {
 	Median float64 `json:"median"`
 	P90    float64 `json:"p90"`
@@ -105,9 +105,9 @@ type Distribution struct {
 	Max    float64 `json:"max"`
 }
 
-// Truncated compares the distributions that Ollama's default sampler draws from: the best 40 tokens, of these the fewest
-// that have 0.9 of their probability, at temperature 0.8. Source: api.DefaultOptions of Ollama 0.34.2 and the order of
-// samplers of its llama-server, top_k, top_p, temperature.
+// Truncated compares the distributions that Ollama's default sampler draws from: the best 40 tokens, of these the
+// fewest that have 0.9 of their probability, at temperature 0.8. Source: api.DefaultOptions of Ollama 0.34.2 and the
+// order of samplers of its llama-server, top_k, top_p, temperature.
 type Truncated struct {
 	// Total variation: of how many drawn tokens, on average, the two heads cannot agree.
 	Difference float64 `json:"difference"`

@@ -2,8 +2,8 @@ package evaluation
 
 import "math"
 
-// Ollama's default sampler takes the best topK tokens, of these the fewest that have topP of their probability, and draws
-// from them at temperature coolest.
+// Ollama's default sampler takes the best topK tokens, of these the fewest that have topP of their probability, and
+// draws from them at temperature coolest.
 const (
 	topK = 40
 	topP = 0.9
@@ -70,8 +70,8 @@ func (s *drawn) of(token int32) float64 {
 	return 0
 }
 
-// difference returns the total variation between two distributions, 0 to 1, and sum p ln(p/q), in nats, which is infinite
-// unless q has every token that p has.
+// difference returns the total variation between two distributions, 0 to 1, and sum p ln(p/q), in nats, which is
+// infinite unless q has every token that p has.
 func difference(p, q *drawn) (variation, kld float64) {
 	both := 0.0
 	for i, token := range p.tokens {

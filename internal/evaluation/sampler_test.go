@@ -65,7 +65,8 @@ func TestTruncate(t *testing.T) {
 }
 
 func TestDifference(t *testing.T) {
-	p, q := &drawn{tokens: []int32{7, 3}, share: [topK]float64{0.75, 0.25}}, &drawn{tokens: []int32{7, 4, 3}, share: [topK]float64{0.5, 0.25, 0.25}}
+	p, q := &drawn{tokens: []int32{7, 3}, share: [topK]float64{0.75, 0.25}}, &drawn{tokens: []int32{7, 4, 3},
+		share: [topK]float64{0.5, 0.25, 0.25}}
 	// of each they have 0.5 and 0.25 in common; 3/4 ln(3/2) + 1/4 ln 1
 	if v, kld := difference(p, q); math.Abs(v-0.25) > 1e-12 || math.Abs(kld-0.75*math.Log(1.5)) > 1e-12 {
 		t.Errorf("%g, %g", v, kld)

@@ -63,7 +63,8 @@ func spaceError(need, free int64) error {
 // explain names the way out of a full disk.
 func (s scratch) explain(err error) error {
 	if atomicfile.Full(err) {
-		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir.Path), err), "free some space, point FH_OLLAMA_CACHE at another disk, or take fewer --chunks")
+		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir.Path), err),
+			"free some space, point FH_OLLAMA_CACHE at another disk, or take fewer --chunks")
 	}
 	return err
 }

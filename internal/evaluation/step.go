@@ -9,8 +9,8 @@ import (
 // until it returns. Workers run at once, each with a look of its own.
 type look func(position int, dense, flash *logits)
 
-// inStep reads the records of the dense head and those of FlashHead side by side, and has workers look at all positions,
-// in memory for few of them. report is called for each position that was read.
+// inStep reads the records of the dense head and those of FlashHead side by side, and has workers look at all
+// positions, in memory for few of them. report is called for each position that was read.
 func inStep(h header, dense, flash io.Reader, workers int, newLook func() look, report func(position int)) error {
 	type pair struct {
 		position     int

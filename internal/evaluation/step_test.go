@@ -76,7 +76,8 @@ func TestInStepFails(t *testing.T) {
 		dense, flash []byte
 		eof          bool
 	}{
-		"short dense": {good[:1000], good, true}, "short flash": {good, good[:len(good)-1], true}, "no flash": {good, nil, true},
+		"short dense": {good[:1000], good, true}, "short flash": {good, good[:len(good)-1], true},
+		"no flash":  {good, nil, true},
 		"NaN dense": {bad, good, false}, "NaN flash": {good, bad, false},
 		"NaN at the end": {good, late, false},
 	} {

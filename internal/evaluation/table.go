@@ -20,14 +20,16 @@ func (r Report) String() string {
 	if m.SketchRank > 0 {
 		sketch = fmt.Sprintf(", sketch of rank %d", m.SketchRank)
 	}
-	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids%s, mode %s", m.Clusters, m.Probes, m.Pinned, m.CentroidType, sketch, r.mode())
+	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids%s, mode %s", m.Clusters, m.Probes, m.Pinned,
+		m.CentroidType, sketch, r.mode())
 	line("text", "%s, %d chunks of %d tokens, %d positions", r.Text.Name, r.Text.Chunks, r.Text.Context, r.Text.Positions)
 	line("dense", "perplexity %.2f ± %.2f", r.Dense.Value, r.Dense.Error)
 	if r.Unknown != "" {
 		line("required P", "not known: %s", r.Unknown)
 	} else {
 		q := r.Required
-		line("required P", "median %.0f, 90 %% %.0f, 95 %% %.0f, 99 %% %.0f, 99.9 %% %.0f, most %.0f", q.Median, q.P90, q.P95, q.P99, q.P999, q.Max)
+		line("required P", "median %.0f, 90 %% %.0f, 95 %% %.0f, 99 %% %.0f, 99.9 %% %.0f, most %.0f", q.Median, q.P90, q.P95,
+			q.P99, q.P999, q.Max)
 	}
 	b.WriteString("\n")
 	r.faithfulness(&b)
@@ -56,7 +58,8 @@ func (r Report) faithfulness(b *strings.Builder) {
 	for _, p := range r.Points {
 		low, high := p.SameTop.Interval()
 		row(r.mark(p), fmt.Sprintf("%.2f (%.2f-%.2f)", 100*p.SameTop.Share(), 100*low, 100*high),
-			fmt.Sprintf("%.4f ± %.4f", p.KLD.Mean, p.KLD.Error), fmt.Sprintf("%.3f", p.KLD.P99), fmt.Sprintf("%.2f", p.Perplexity.Value),
+			fmt.Sprintf("%.4f ± %.4f", p.KLD.Mean, p.KLD.Error), fmt.Sprintf("%.3f", p.KLD.P99), fmt.Sprintf("%.2f",
+				p.Perplexity.Value),
 			percent(p.Top1)+"/"+percent(p.Top5)+"/"+percent(p.Top40), fmt.Sprintf("%.2f", 100*p.Mass),
 			fmt.Sprintf("%.2f", 100*p.Truncated.Difference))
 	}
@@ -89,7 +92,8 @@ func (r Report) continuations(b *strings.Builder) {
 			ratio = fmt.Sprintf("%.2fx (%.2fx to %.2fx)", s.Ratio, s.Low, s.High)
 		}
 		noisy = noisy || p.Speed != nil && p.Speed.High > wideSpread*p.Speed.Low
-		fmt.Fprintf(b, form, r.mark(p), fmt.Sprintf("%d of %d", same.Count, same.Total), fmt.Sprintf("%.0f %%", 100*p.Greedy.Agreed), speeds, ratio)
+		fmt.Fprintf(b, form, r.mark(p), fmt.Sprintf("%d of %d", same.Count, same.Total),
+			fmt.Sprintf("%.0f %%", 100*p.Greedy.Agreed), speeds, ratio)
 	}
 	if noisy {
 		b.WriteString("The pairs differ a lot: something else keeps the processors busy; try when the machine is idle.\n")
@@ -114,7 +118,8 @@ func (r Report) verdict(p Point) string {
 		"(%.1f to %.1f %%), for %.0f %% of the bytes that the dense head reads.",
 		p.Probes, 100*p.SameTop.Share(), 100*low, 100*high, 100*float64(p.HeadBytes)/float64(r.Model.HeadBytes))
 	if p.Greedy != nil {
-		text += fmt.Sprintf("\n%d of its %d continuations are the dense ones, word for word", p.Greedy.Identical.Count, p.Greedy.Identical.Total)
+		text += fmt.Sprintf("\n%d of its %d continuations are the dense ones, word for word", p.Greedy.Identical.Count,
+			p.Greedy.Identical.Total)
 		if p.Speed != nil {
 			text += fmt.Sprintf(", written %.2f times as fast", p.Speed.Ratio)
 		}

@@ -14,14 +14,16 @@ func widest() Report {
 	share := func(n int) statistics.Proportion { return statistics.Proportion{Count: n, Total: 100000} }
 	point := func(p, n int) Point {
 		return Point{
-			Probes: p, HeadBytes: 1 << 20, Perplexity: Perplexity{12345.678, 12}, KLD: Distribution{Mean: 12.34567, Error: 0.98765, P99: 123.456},
+			Probes: p, HeadBytes: 1 << 20, Perplexity: Perplexity{12345.678, 12}, KLD: Distribution{Mean: 12.34567,
+				Error: 0.98765, P99: 123.456},
 			SameTop: share(n), Top1: share(n), Top5: share(99870), Top40: share(98000), Mass: 0.98765, Truncated: Truncated{Difference: 0.4567},
 			Greedy: &Greedy{Identical: statistics.Proportion{Count: 13, Total: 13}, Agreed: 1},
 			Speed:  &Speed{Dense: 12345.6, Flash: 23456.7, Ratio: 12.34, Low: 10.12, High: 18.76},
 		}
 	}
 	return Report{
-		Model:    Model{File: "model-flashhead.gguf", Architecture: "llama", Head: "token_embd.weight", HeadType: "q8_0", Clusters: 16384, Probes: 1024, CentroidType: "q4_0", HeadBytes: 4 << 20},
+		Model: Model{File: "model-flashhead.gguf", Architecture: "llama", Head: "token_embd.weight", HeadType: "q8_0",
+			Clusters: 16384, Probes: 1024, CentroidType: "q4_0", HeadBytes: 4 << 20},
 		Runtime:  Runtime{Mode: modeTop},
 		Required: Required{Median: 1, P90: 10, P95: 100, P99: 1000, P999: 10000, Max: 16384},
 		Points:   []Point{point(1024, 99900), point(16384, 100000)}, Generation: make([]Prompt, 13),
@@ -36,8 +38,10 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		" *1024  99.90 (99.88-99.92)", " 16384  100.00 (100.00-100.00)", "12.3457 ± 0.9877", "99.9/99.9/98.0", "100/99.9/98.0", "98.77",
-		"13 of 13", "12345.6, 23456.7", "12.34x (10.12x to 18.76x)", "median 1, 90 % 10, 95 % 100, 99 % 1000, 99.9 % 10000, most 16384",
+		" *1024  99.90 (99.88-99.92)", " 16384  100.00 (100.00-100.00)", "12.3457 ± 0.9877", "99.9/99.9/98.0",
+		"100/99.9/98.0", "98.77",
+		"13 of 13", "12345.6, 23456.7", "12.34x (10.12x to 18.76x)",
+		"median 1, 90 % 10, 95 % 100, 99 % 1000, 99.9 % 10000, most 16384",
 		"At its own P of 1024 (*) the model's likeliest token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 %), for 25 % of the bytes",
 	} {
 		if !strings.Contains(text, want) {
@@ -66,7 +70,8 @@ func TestTableUnknown(t *testing.T) {
 		r.Points[i].Greedy, r.Points[i].Speed = nil, nil
 	}
 	text := r.String()
-	if !strings.Contains(text, "\nrequired P  not known: clusters are drawn\n") || strings.Contains(text, "median") || strings.Contains(text, "tokens/s") {
+	if !strings.Contains(text, "\nrequired P  not known: clusters are drawn\n") || strings.Contains(text, "median") ||
+		strings.Contains(text, "tokens/s") {
 		t.Error(text)
 	}
 	data, err := json.Marshal(r)

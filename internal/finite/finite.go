@@ -1,5 +1,5 @@
-// Package finite writes JSON for programs. JSON has no number for what is none, or infinite: encoding/json gives up there, and
-// a report would be lost for one odd number in a file. Here such a number is null.
+// Package finite writes JSON for programs. JSON has no number for what is none, or infinite: encoding/json gives up
+// there, and a report would be lost for one odd number in a file. Here such a number is null.
 package finite
 
 import (
@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// JSON returns v, a report of structs, slices, maps with string keys and plain values, as json.MarshalIndent does with two
-// spaces, and a line's end.
+// JSON returns v, a report of structs, slices, maps with string keys and plain values, as json.MarshalIndent does with
+// two spaces, and a line's end.
 func JSON(v any) ([]byte, error) {
 	var raw bytes.Buffer
 	if err := write(&raw, reflect.ValueOf(v)); err != nil {
@@ -27,7 +27,8 @@ func JSON(v any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// write adds v. Whatever json can write, it writes; else the parts are written one by one, down to the number that it cannot.
+// write adds v. Whatever json can write, it writes; else the parts are written one by one, down to the number that it
+// cannot.
 func write(out *bytes.Buffer, v reflect.Value) error {
 	if !v.IsValid() {
 		out.WriteString("null")
@@ -91,8 +92,8 @@ type field struct {
 	value reflect.Value
 }
 
-// fieldsOf returns the fields of a struct that JSON shows, by the rules of encoding/json for names, omitempty and embedded
-// structs.
+// fieldsOf returns the fields of a struct that JSON shows, by the rules of encoding/json for names, omitempty and
+// embedded structs.
 func fieldsOf(v reflect.Value) []field {
 	var fields []field
 	for i := range v.NumField() {

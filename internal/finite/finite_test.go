@@ -23,8 +23,8 @@ type whole struct {
 	secret float64
 }
 
-// TestJSON compares what is written for numbers with encoding/json, and one number after the other that JSON lacks with the
-// same report that has 0.5 there.
+// TestJSON compares what is written for numbers with encoding/json, and one number after the other that JSON lacks with
+// the same report that has 0.5 there.
 func TestJSON(t *testing.T) {
 	make := func(a float32, b, c, d float64) whole {
 		return whole{part: &part{Share: a, Name: "<x>"}, Plain: 3, Hidden: d, Parts: []part{{Share: 1}, {Share: a}},

@@ -7,8 +7,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// Calibration tells what a calibration worked with and what it found. Shares are 0..1 and were measured on the part of the
-// text that was kept aside.
+// Calibration tells what a calibration worked with and what it found. Shares are 0..1 and were measured on the part of
+// the text that was kept aside.
 type Calibration struct {
 	TextSHA256    string  `json:"text_sha256"` // lower-case hex
 	TextName      string  `json:"text_name"`
@@ -30,7 +30,8 @@ func (c *Calibration) Share() string {
 
 // Origin tells in words what the calibration worked with.
 func (c *Calibration) Origin() string {
-	return fmt.Sprintf("with %s: %d positions, %d tokens pinned for them; measured at %d others", c.TextName, int64(c.Tokens)-int64(c.HeldOut), c.Pinned, c.HeldOut)
+	return fmt.Sprintf("with %s: %d positions, %d tokens pinned for them; measured at %d others", c.TextName,
+		int64(c.Tokens)-int64(c.HeldOut), c.Pinned, c.HeldOut)
 }
 
 // keys returns the metadata entries of c, none for nil.
@@ -41,7 +42,8 @@ func (c *Calibration) keys() []gguf.NewValue {
 	return []gguf.NewValue{
 		gguf.Str(KeyTextSHA256, c.TextSHA256), gguf.Str(KeyTextName, c.TextName),
 		gguf.U32(KeyTokens, c.Tokens), gguf.U32(KeyHeldOut, c.HeldOut), gguf.F32(KeyTarget, c.Target),
-		gguf.F32(KeyAgreement, c.Agreement), gguf.F32(KeyAgreementLow, c.AgreementLow), gguf.F32(KeyAgreementHigh, c.AgreementHigh),
+		gguf.F32(KeyAgreement, c.Agreement), gguf.F32(KeyAgreementLow, c.AgreementLow), gguf.F32(KeyAgreementHigh,
+			c.AgreementHigh),
 		gguf.F32(KeyTop40, c.Top40), gguf.U32(KeyPinnedFound, c.Pinned), gguf.Flag(KeyReached, c.Reached),
 	}
 }

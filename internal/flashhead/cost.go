@@ -18,8 +18,8 @@ type Cost struct {
 	Probe     float64 // the rows of one cluster, on average; with a sketch, as many rows of tokens from anywhere
 }
 
-// NewCost counts what f reads for one token; of p it takes the number of clusters, the type of centroids and the rank of
-// the sketch.
+// NewCost counts what f reads for one token; of p it takes the number of clusters, the type of centroids and the rank
+// of the sketch.
 func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 	c := Cost{
 		Body:      bodyBytes(f, head),
@@ -51,14 +51,15 @@ func (c Cost) FreeHead() float64 { return float64(c.Body+c.Head) / float64(max(c
 
 // lookups are read one row a token.
 var lookups = map[string]bool{
-	"token_embd.weight": true, "per_layer_token_embd.weight": true, "position_embd.weight": true, "token_types.weight": true,
+	"token_embd.weight": true, "per_layer_token_embd.weight": true, "position_embd.weight": true,
+	"token_types.weight": true,
 }
 
 // aside are prefixes of tensors that no generated token needs: vision, audio, encoders.
 var aside = []string{"v.", "mm.", "a.", "vision.", "audio.", "enc."}
 
-// bodyBytes counts the matrices that one token needs, without the head's. Predictors of later tokens are for speculative
-// decoding; they count in a file that has nothing else, which is a draft.
+// bodyBytes counts the matrices that one token needs, without the head's. Predictors of later tokens are for
+// speculative decoding; they count in a file that has nothing else, which is a draft.
 func bodyBytes(f *gguf.File, head Head) int64 {
 	arch, _ := f.Str("general.architecture")
 	experts, _ := f.Uint(arch + ".expert_count")
@@ -97,7 +98,8 @@ func isPredictor(name string, blocks, predictors uint64) bool {
 		return true
 	}
 	var block uint64
-	if n, _ := fmt.Sscanf(name, "blk.%d.", &block); n == 1 && predictors > 0 && predictors <= blocks && block >= blocks-predictors {
+	if n, _ := fmt.Sscanf(name, "blk.%d.", &block); n == 1 && predictors > 0 && predictors <= blocks &&
+		block >= blocks-predictors {
 		return true
 	}
 	return strings.Contains(name, ".nextn.")

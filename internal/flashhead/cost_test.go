@@ -29,20 +29,27 @@ func TestCost(t *testing.T) {
 		"tied": {gguftest.File{KVs: []gguftest.KV{arch}, Tensors: []gguftest.Tensor{
 			matrix("token_embd.weight", 160), vector, matrix("blk.0.ffn_up.weight", 100)}}, 68 + 6800},
 		"untied": {gguftest.File{KVs: []gguftest.KV{arch}, Tensors: []gguftest.Tensor{
-			matrix("token_embd.weight", 500), vector, matrix("output.weight", 160), matrix("blk.0.ffn_up.weight", 100)}}, 68 + 6800},
+			matrix("token_embd.weight", 500), vector, matrix("output.weight", 160), matrix("blk.0.ffn_up.weight", 100)}}, 68 +
+			6800},
 		// 2 of 8 experts: a quarter of 8 * 40 rows; the router and the shared expert count in full
-		"experts": {gguftest.File{KVs: []gguftest.KV{arch, gguftest.V("m.expert_count", uint32(8)), gguftest.V("m.expert_used_count", uint32(2))},
+		"experts": {gguftest.File{KVs: []gguftest.KV{arch, gguftest.V("m.expert_count", uint32(8)),
+			gguftest.V("m.expert_used_count", uint32(2))},
 			Tensors: []gguftest.Tensor{matrix("token_embd.weight", 160), matrix("blk.0.ffn_up_exps.weight", 40, 8),
 				matrix("blk.0.ffn_gate_inp.weight", 8), matrix("blk.0.ffn_up_shexp.weight", 10)}}, 68 + 68*(80+8+10)},
-		"vision and predictors": {gguftest.File{KVs: []gguftest.KV{arch, gguftest.V("m.block_count", uint32(3)), gguftest.V("m.nextn_predict_layers", uint32(1))},
-			Tensors: []gguftest.Tensor{matrix("token_embd.weight", 160), matrix("v.blk.0.attn_q.weight", 64), matrix("mm.0.weight", 64),
+		"vision and predictors": {gguftest.File{KVs: []gguftest.KV{arch, gguftest.V("m.block_count", uint32(3)),
+			gguftest.V("m.nextn_predict_layers", uint32(1))},
+			Tensors: []gguftest.Tensor{matrix("token_embd.weight", 160), matrix("v.blk.0.attn_q.weight", 64),
+				matrix("mm.0.weight", 64),
 				matrix("blk.1.ffn_up.weight", 100), matrix("blk.2.ffn_up.weight", 100), matrix("blk.1.nextn.eh_proj.weight", 9),
 				matrix("mtp.fc.weight", 9)}}, 68 + 6800},
 		// a draft, which is a predictor and nothing else
-		"predictors alone": {gguftest.File{KVs: []gguftest.KV{arch, gguftest.V("m.block_count", uint32(3)), gguftest.V("m.nextn_predict_layers", uint32(1))},
-			Tensors: []gguftest.Tensor{matrix("token_embd.weight", 160), matrix("blk.2.ffn_up.weight", 91), matrix("blk.2.nextn.eh_proj.weight", 9)}}, 68 + 6800},
+		"predictors alone": {gguftest.File{KVs: []gguftest.KV{arch, gguftest.V("m.block_count", uint32(3)),
+			gguftest.V("m.nextn_predict_layers", uint32(1))},
+			Tensors: []gguftest.Tensor{matrix("token_embd.weight", 160), matrix("blk.2.ffn_up.weight", 91),
+				matrix("blk.2.nextn.eh_proj.weight", 9)}}, 68 + 6800},
 		"lookup by layer": {gguftest.File{KVs: []gguftest.KV{arch}, Tensors: []gguftest.Tensor{
-			matrix("token_embd.weight", 160), matrix("per_layer_token_embd.weight", 160), matrix("blk.0.ffn_up.weight", 100)}}, 2*68 + 6800},
+			matrix("token_embd.weight", 160), matrix("per_layer_token_embd.weight", 160), matrix("blk.0.ffn_up.weight",
+				100)}}, 2*68 + 6800},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := read(t, c.file)
@@ -61,8 +68,10 @@ func TestCost(t *testing.T) {
 
 // TestCostOfSketch has 170 tokens in 11 groups of 16, 24 half bytes and a scale each, and 24 directions of 64 numbers.
 func TestCostOfSketch(t *testing.T) {
-	f := read(t, gguftest.File{Tensors: []gguftest.Tensor{matrix("token_embd.weight", 170), matrix("blk.0.ffn_up.weight", 100)}})
-	cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2, Sketch: flashhead.Sketch{Rank: 24}})
+	f := read(t, gguftest.File{Tensors: []gguftest.Tensor{matrix("token_embd.weight", 170),
+		matrix("blk.0.ffn_up.weight", 100)}})
+	cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2,
+		Sketch: flashhead.Sketch{Rank: 24}})
 	if want := int64(11*16*(12+2) + 24*64*4); cost.Sketch != want {
 		t.Errorf("%d bytes, want %d", cost.Sketch, want)
 	}

@@ -6,8 +6,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// DefaultClusterSize is m, the tokens a cluster, without a sketch. SketchedClusterSize is m with one: a sketch tells the
-// tokens of a cluster apart, so the bytes that more centroids would cost are better spent on more tokens (docs/accuracy.md).
+// DefaultClusterSize is m, the tokens a cluster, without a sketch. SketchedClusterSize is m with one: a sketch tells
+// the tokens of a cluster apart, so the bytes that more centroids would cost are better spent on more tokens
+// (docs/accuracy.md).
 const (
 	DefaultClusterSize  = 16
 	SketchedClusterSize = 64
@@ -45,8 +46,8 @@ func CentroidType(name string, head Head) (gguf.TensorType, error) {
 	return t, nil
 }
 
-// Default returns the parameters that a conversion without options chooses for head. They lack the map and what depends on
-// the tokenizer.
+// Default returns the parameters that a conversion without options chooses for head. They lack the map and what depends
+// on the tokenizer.
 func Default(head Head) Parameters {
 	p := Parameters{Clusters: head.Clusters(DefaultClusterSize)}
 	p.CentroidType, _ = CentroidType("", head) // the default fits every head

@@ -43,7 +43,8 @@ func TestFindHead(t *testing.T) {
 		t.Errorf("tied: %+v", h)
 	}
 	untied := gguftest.Model(40, 32)
-	untied.Tensors = append(untied.Tensors, gguftest.T("output.weight", gguftest.TypeF16, gguftest.Random(2*32*48, 1), 32, 48))
+	untied.Tensors = append(untied.Tensors, gguftest.T("output.weight", gguftest.TypeF16, gguftest.Random(2*32*48, 1), 32,
+		48))
 	h = head(t, read(t, untied))
 	if h.Tensor.Name != "output.weight" || h.Tied || h.Vocab() != 48 || h.Width() != 32 {
 		t.Errorf("untied: %+v", h)
@@ -58,7 +59,8 @@ func TestRowsAtRunTime(t *testing.T) {
 	model := func(arch string, byLayer uint64) gguftest.File {
 		f := gguftest.Model(40, 32)
 		f.KVs[0] = gguftest.V("general.architecture", arch)
-		f.Tensors = append(f.Tensors, gguftest.T("per_layer_token_embd.weight", gguftest.TypeF32, make([]byte, 4*8*byLayer), 8, byLayer))
+		f.Tensors = append(f.Tensors, gguftest.T("per_layer_token_embd.weight", gguftest.TypeF32, make([]byte, 4*8*byLayer),
+			8, byLayer))
 		return f
 	}
 	for _, c := range []struct {
@@ -82,9 +84,11 @@ func TestObstacle(t *testing.T) {
 	bias.Tensors = append(bias.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*40), 40))
 	bitnet := gguftest.Model(40, 32)
 	bitnet.KVs[0] = gguftest.V("general.architecture", "bitnet")
-	for want, file := range map[string]gguftest.File{"": gguftest.Model(40, 32), "has a bias": bias, "no output head": bitnet} {
+	for want, file := range map[string]gguftest.File{"": gguftest.Model(40, 32), "has a bias": bias,
+		"no output head": bitnet} {
 		err := flashhead.Obstacle(read(t, file))
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "") {
+		if want == "" && err != nil || want != "" &&
+			(err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "") {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -101,7 +105,8 @@ func TestNoHead(t *testing.T) {
 	headless.Tensors = headless.Tensors[1:]
 	eagle := arch("eagle3") // the embedding is no head
 	embeddinggemma := arch("gemma3")
-	embeddinggemma.Tensors = append(embeddinggemma.Tensors, gguftest.T("dense.0.weight", gguftest.TypeF32, make([]byte, 4*32*2), 32, 2))
+	embeddinggemma.Tensors = append(embeddinggemma.Tensors,
+		gguftest.T("dense.0.weight", gguftest.TypeF32, make([]byte, 4*32*2), 32, 2))
 	flat := gguftest.Model(40, 32)
 	flat.Tensors[0].Shape = []uint64{40 * 32}
 	integers := gguftest.Model(40, 32)
@@ -131,7 +136,8 @@ func TestNoHead(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	for k, want := range map[uint32]uint32{2: 1, 8: 1, 9: 2, 2000: 250, 2048: 256, 4096: 256, 4097: 257, 8016: 501, 16384: 1024} {
+	for k, want := range map[uint32]uint32{2: 1, 8: 1, 9: 2, 2000: 250, 2048: 256, 4096: 256, 4097: 257, 8016: 501,
+		16384: 1024} {
 		if got := flashhead.DefaultProbes(k); got != want {
 			t.Errorf("DefaultProbes(%d) = %d, want %d", k, got, want)
 		}
@@ -141,7 +147,8 @@ func TestDefaults(t *testing.T) {
 		name string
 		head flashhead.Head
 		want string
-	}{{"", h32, "q4_0"}, {"", h20, "f16"}, {"Q8_0", h32, "q8_0"}, {"bf16", h20, "bf16"}, {"q4_0", h20, ""}, {"q4_K", h32, ""}, {"iq1_s", h32, ""}, {"i8", h32, ""}, {"int4", h32, ""}} {
+	}{{"", h32, "q4_0"}, {"", h20, "f16"}, {"Q8_0", h32, "q8_0"}, {"bf16", h20, "bf16"}, {"q4_0", h20, ""}, {"q4_K", h32,
+		""}, {"iq1_s", h32, ""}, {"i8", h32, ""}, {"int4", h32, ""}} {
 		got, err := flashhead.CentroidType(c.name, c.head)
 		if c.want == "" && err == nil || c.want != "" && (err != nil || got.String() != c.want) {
 			t.Errorf("CentroidType(%q) for rows of %d = %v, %v; want %q", c.name, c.head.Width(), got, err, c.want)
@@ -155,7 +162,8 @@ func TestDefaultPinned(t *testing.T) {
 		return flashhead.DefaultPinned(f, head(t, f))
 	}
 	few := gguftest.Model(40, 32) // control tokens 0 and 2; keys name 0 and 1
-	few.KVs = append(few.KVs, gguftest.V("tokenizer.ggml.eot_token_id", uint32(39)), gguftest.V("tokenizer.ggml.padding_token_id", int32(-1)),
+	few.KVs = append(few.KVs, gguftest.V("tokenizer.ggml.eot_token_id", uint32(39)),
+		gguftest.V("tokenizer.ggml.padding_token_id", int32(-1)),
 		gguftest.V("tokenizer.ggml.eom_token_id", uint32(40)), gguftest.V("llama.decoder_start_token_id", uint32(7)))
 	if got := pinned(few); !slices.Equal(got, []uint32{0, 1, 2, 39}) {
 		t.Errorf("pinned %v", got)
@@ -230,7 +238,8 @@ func calibrated() flashhead.Parameters {
 	for i := range p.Sketch.Rows {
 		p.Sketch.Rows[i], p.Sketch.Activations[i] = float32(i), -float32(i)/256
 	}
-	p.Calibration = &flashhead.Calibration{TextSHA256: "def", TextName: "t.txt", Tokens: 4000, HeldOut: 2000, Target: 0.995, Agreement: 0.9965,
+	p.Calibration = &flashhead.Calibration{TextSHA256: "def", TextName: "t.txt", Tokens: 4000, HeldOut: 2000,
+		Target: 0.995, Agreement: 0.9965,
 		AgreementLow: 0.994, AgreementHigh: 0.998, Top40: 0.9912, Pinned: 3, Reached: true}
 	return p
 }
@@ -250,7 +259,8 @@ func TestCalibratedRoundTrip(t *testing.T) {
 }
 
 func TestSketchRank(t *testing.T) {
-	for width, want := range map[int64]int{20: 8, 32: 8, 64: 8, 128: 16, 256: 24, 320: 32, 640: 32, 896: 32, 8192: 32, 1 << 40: 32} {
+	for width, want := range map[int64]int{20: 8, 32: 8, 64: 8, 128: 16, 256: 24, 320: 32, 640: 32, 896: 32, 8192: 32,
+		1 << 40: 32} {
 		if got := flashhead.DefaultSketchRank(width); got != want || flashhead.CheckSketchRank(got) != nil {
 			t.Errorf("rank %d for rows of %d, want %d", got, width, want)
 		}
@@ -269,7 +279,8 @@ func TestImportedRoundTrip(t *testing.T) {
 		want.Assignments[i] = 1
 	}
 	want.Assignments[0], want.Assignments[9], want.Assignments[39] = 0, 0, 2
-	want.Provenance = flashhead.Provenance{Tensor: "token_embd.weight", ImportedFrom: "elsewhere", ToolVersion: "test", SourceSHA256: "abc"}
+	want.Provenance = flashhead.Provenance{Tensor: "token_embd.weight", ImportedFrom: "elsewhere", ToolVersion: "test",
+		SourceSHA256: "abc"}
 	f := write(t, want.Keys())
 	got, err := flashhead.FromFile(f, head(t, f))
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -278,7 +289,8 @@ func TestImportedRoundTrip(t *testing.T) {
 	if least, most := got.ClusterSizes(); least != 1 || most != 37 {
 		t.Errorf("clusters of %d to %d", least, most)
 	}
-	for _, key := range []string{flashhead.KeyClusterSize, flashhead.KeySeed, flashhead.KeyIterations, flashhead.KeyObjective} {
+	for _, key := range []string{flashhead.KeyClusterSize, flashhead.KeySeed, flashhead.KeyIterations,
+		flashhead.KeyObjective} {
 		if _, ok := f.Key(key); ok {
 			t.Errorf("%s is in the file", key)
 		}
@@ -309,40 +321,55 @@ func TestDamage(t *testing.T) {
 		keys []gguf.NewValue
 		want string
 	}{
-		"version 2":             {without(flashhead.KeyVersion, gguf.U32(flashhead.KeyVersion, 2)), "version is 2"},
-		"no version":            {without(flashhead.KeyVersion), "version is missing"},
-		"version of text":       {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
-		"no cluster count":      {without(flashhead.KeyClusterCount), "cluster_count is missing"},
-		"one cluster":           {edit(func(p *flashhead.Parameters) { p.Clusters = 1 }), "cluster_count is 1"},
-		"more clusters than V":  {edit(func(p *flashhead.Parameters) { p.Clusters = 41 }), "cluster_count is 41"},
-		"no assignments":        {without(flashhead.KeyAssignments), "assignments is missing"},
-		"assignments a number":  {without(flashhead.KeyAssignments, gguf.U32(flashhead.KeyAssignments, 1)), "assignments is u32"},
-		"too few assignments":   {edit(func(p *flashhead.Parameters) { p.Assignments = p.Assignments[1:] }), "39 entries for 40"},
-		"assignment out of K":   {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 3 }), "token 5 into cluster 3 of 3"},
-		"negative assignment":   {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 1<<32 - 1 }), "token 5 into cluster"},
-		"empty cluster":         {edit(func(p *flashhead.Parameters) { p.Clusters = 4 }), "cluster 3 empty"},
-		"no probes":             {edit(func(p *flashhead.Parameters) { p.Probes = 0 }), "probe_count is 0"},
-		"too many probes":       {edit(func(p *flashhead.Parameters) { p.Probes = 4 }), "probe_count is 4"},
-		"pinned out of V":       {edit(func(p *flashhead.Parameters) { p.Pinned = []uint32{1, 40} }), "token 40 of 40"},
-		"pinned of text":        {without(flashhead.KeyPinnedTokens, gguf.Str(flashhead.KeyPinnedTokens, "")), "pinned_tokens is str"},
-		"unknown centroid type": {edit(func(p *flashhead.Parameters) { p.CentroidType = 77 }), "no type that centroids can have"},
+		"version 2":            {without(flashhead.KeyVersion, gguf.U32(flashhead.KeyVersion, 2)), "version is 2"},
+		"no version":           {without(flashhead.KeyVersion), "version is missing"},
+		"version of text":      {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
+		"no cluster count":     {without(flashhead.KeyClusterCount), "cluster_count is missing"},
+		"one cluster":          {edit(func(p *flashhead.Parameters) { p.Clusters = 1 }), "cluster_count is 1"},
+		"more clusters than V": {edit(func(p *flashhead.Parameters) { p.Clusters = 41 }), "cluster_count is 41"},
+		"no assignments":       {without(flashhead.KeyAssignments), "assignments is missing"},
+		"assignments a number": {without(flashhead.KeyAssignments, gguf.U32(flashhead.KeyAssignments, 1)),
+			"assignments is u32"},
+		"too few assignments": {edit(func(p *flashhead.Parameters) { p.Assignments = p.Assignments[1:] }),
+			"39 entries for 40"},
+		"assignment out of K": {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 3 }),
+			"token 5 into cluster 3 of 3"},
+		"negative assignment": {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 1<<32 - 1 }),
+			"token 5 into cluster"},
+		"empty cluster":   {edit(func(p *flashhead.Parameters) { p.Clusters = 4 }), "cluster 3 empty"},
+		"no probes":       {edit(func(p *flashhead.Parameters) { p.Probes = 0 }), "probe_count is 0"},
+		"too many probes": {edit(func(p *flashhead.Parameters) { p.Probes = 4 }), "probe_count is 4"},
+		"pinned out of V": {edit(func(p *flashhead.Parameters) { p.Pinned = []uint32{1, 40} }), "token 40 of 40"},
+		"pinned of text": {without(flashhead.KeyPinnedTokens, gguf.Str(flashhead.KeyPinnedTokens, "")),
+			"pinned_tokens is str"},
+		"unknown centroid type": {edit(func(p *flashhead.Parameters) { p.CentroidType = 77 }),
+			"no type that centroids can have"},
 		"centroid type too big": {edit(func(p *flashhead.Parameters) { p.CentroidType = 12 }), "multiple of 256"},
-		"centroid type empty":   {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "")), "no type that centroids can have"},
-		"centroid type in caps": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "Q4_0")), "no type that centroids can have"},
-		"no centroid type":      {without(flashhead.KeyCentroidType), "centroid_type is missing"},
-		"no sketch rank":        {withoutSketch(flashhead.KeySketchRank), "sketch_rank is missing"},
-		"sketch rank of f32":    {withoutSketch(flashhead.KeySketchRank, gguf.F32(flashhead.KeySketchRank, 8)), "sketch_rank is f32"},
-		"sketch of rank 0":      {withoutSketch(flashhead.KeySketchRank, gguf.U32(flashhead.KeySketchRank, 0)), "sketch_rank is 0"},
+		"centroid type empty": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "")),
+			"no type that centroids can have"},
+		"centroid type in caps": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "Q4_0")),
+			"no type that centroids can have"},
+		"no centroid type": {without(flashhead.KeyCentroidType), "centroid_type is missing"},
+		"no sketch rank":   {withoutSketch(flashhead.KeySketchRank), "sketch_rank is missing"},
+		"sketch rank of f32": {withoutSketch(flashhead.KeySketchRank, gguf.F32(flashhead.KeySketchRank, 8)),
+			"sketch_rank is f32"},
+		"sketch of rank 0": {withoutSketch(flashhead.KeySketchRank, gguf.U32(flashhead.KeySketchRank, 0)),
+			"sketch_rank is 0"},
 		"sketch of rank 12":     {sketched(func(s *flashhead.Sketch) { s.Rank = 12 }), "sketch_rank is 12"},
 		"sketch of rank 72":     {sketched(func(s *flashhead.Sketch) { s.Rank = 72 }), "sketch_rank is 72"},
 		"no sketch rows":        {withoutSketch(flashhead.KeySketchRows), "sketch_rows is missing"},
 		"no sketch activations": {withoutSketch(flashhead.KeySketchActivations), "sketch_activations is missing"},
-		"sketch rows too few":   {sketched(func(s *flashhead.Sketch) { s.Rows = s.Rows[1:] }), "sketch_rows has 255 entries, not 256"},
-		"sketch rows of text":   {withoutSketch(flashhead.KeySketchRows, gguf.Str(flashhead.KeySketchRows, "x")), "sketch_rows has 1 entries"},
-		"sketch of integers": {withoutSketch(flashhead.KeySketchRows, gguf.U32s(flashhead.KeySketchRows, make([]uint32, 256))),
+		"sketch rows too few": {sketched(func(s *flashhead.Sketch) { s.Rows = s.Rows[1:] }),
+			"sketch_rows has 255 entries, not 256"},
+		"sketch rows of text": {withoutSketch(flashhead.KeySketchRows, gguf.Str(flashhead.KeySketchRows, "x")),
+			"sketch_rows has 1 entries"},
+		"sketch of integers": {withoutSketch(flashhead.KeySketchRows,
+			gguf.U32s(flashhead.KeySketchRows, make([]uint32, 256))),
 			"sketch_rows is arr[u32]"},
-		"NaN in a sketch":      {sketched(func(s *flashhead.Sketch) { s.Activations[7] = float32(math.NaN()) }), "no finite number at 7"},
-		"infinity in a sketch": {sketched(func(s *flashhead.Sketch) { s.Rows[255] = float32(math.Inf(-1)) }), "no finite number at 255"},
+		"NaN in a sketch": {sketched(func(s *flashhead.Sketch) { s.Activations[7] = float32(math.NaN()) }),
+			"no finite number at 7"},
+		"infinity in a sketch": {sketched(func(s *flashhead.Sketch) { s.Rows[255] = float32(math.Inf(-1)) }),
+			"no finite number at 255"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := write(t, c.keys)
@@ -356,7 +383,8 @@ func TestDamage(t *testing.T) {
 	several := append(without(flashhead.KeyVersion)[:1], gguf.U32(flashhead.KeyVersion, 9))
 	f := write(t, several)
 	_, err := flashhead.FromFile(f, head(t, f))
-	for _, want := range []string{"version is 9", "assignments is missing", "probe_count is missing", "centroid_type is missing"} {
+	for _, want := range []string{"version is 9", "assignments is missing", "probe_count is missing",
+		"centroid_type is missing"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name all that is wrong: %s", err, want)
 		}

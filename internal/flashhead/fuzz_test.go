@@ -12,8 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// FuzzParameters reads the keys of anything that is a GGUF file: no panic, and what is called sound is what the runtime may
-// index with.
+// FuzzParameters reads the keys of anything that is a GGUF file: no panic, and what is called sound is what the runtime
+// may index with.
 func FuzzParameters(f *testing.F) {
 	f.Add(gguftest.Model(40, 32).Bytes())
 	for _, p := range []flashhead.Parameters{sound(), calibrated()} {
@@ -34,7 +34,8 @@ func FuzzParameters(f *testing.F) {
 			return
 		}
 		if int64(len(p.Assignments)) != head.Vocab() || p.Clusters < 2 || p.Probes < 1 || p.Probes > p.Clusters {
-			t.Fatalf("%d assignments of %d tokens, %d clusters, %d probes", len(p.Assignments), head.Vocab(), p.Clusters, p.Probes)
+			t.Fatalf("%d assignments of %d tokens, %d clusters, %d probes", len(p.Assignments), head.Vocab(), p.Clusters,
+				p.Probes)
 		}
 		if least, _ := p.ClusterSizes(); least < 1 { // which panics, should a number be out of range
 			t.Fatal("a cluster is empty")

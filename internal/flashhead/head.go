@@ -37,9 +37,9 @@ func borrowed(arch string) error {
 		"convert the target instead; FLASHHEAD_SCOPE=draft then speeds up the draft alone")
 }
 
-// atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp cuts that of a gemma3n to the rows of the embeddings by
-// layer: in the file from Ollama's library, rows of images and sounds follow those of text. ggmlhead/model/flash-head-vocab.h
-// does the same for the native programs.
+// atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp cuts that of a gemma3n to the rows of the
+// embeddings by layer: in the file from Ollama's library, rows of images and sounds follow those of text.
+// ggmlhead/model/flash-head-vocab.h does the same for the native programs.
 func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 	byLayer, ok := f.Tensor("per_layer_token_embd.weight")
 	if arch != "gemma3n" || !ok || len(embedding.Shape) != 2 || byLayer.Rows() < 1 || byLayer.Rows() >= embedding.Rows() {

@@ -17,11 +17,13 @@ const (
 	KeyCentroidType = Prefix + "centroid_type" // str: ggml type name of the centroids, e.g. "q4_0"
 
 	// The sketch: all three or none.
-	KeySketchRank        = Prefix + "sketch_rank"        // u32: a multiple of 8, 8..64
-	KeySketchRows        = Prefix + "sketch_rows"        // arr[f32], [rank][D]: directions for the rows' residuals
-	KeySketchActivations = Prefix + "sketch_activations" // arr[f32], [rank][D]: the matching directions for the activations
+	KeySketchRank = Prefix + "sketch_rank" // u32: a multiple of 8, 8..64
+	KeySketchRows = Prefix + "sketch_rows" // arr[f32], [rank][D]: directions for the rows' residuals
+	// arr[f32], [rank][D]: the matching directions for the activations
+	KeySketchActivations = Prefix + "sketch_activations"
 
-	// Provenance: read by people and tools, never by the runtime. The four of a clustering are absent from an imported map.
+	// Provenance: read by people and tools, never by the runtime. The four of a clustering are absent from an imported
+	// map.
 	KeyTensor       = Prefix + "tensor"        // str: name of the clustered tensor
 	KeyImportedFrom = Prefix + "imported_from" // str: format of the assets that the map came from
 	KeyClusterSize  = Prefix + "cluster_size"  // u32: tokens a cluster, as asked for
@@ -42,7 +44,8 @@ const (
 	KeyAgreement     = calibration + "agreement"      // f32: share where the dense head's best token is scored exactly
 	KeyAgreementLow  = calibration + "agreement_low"  // f32: its 95 % confidence interval (Wilson)
 	KeyAgreementHigh = calibration + "agreement_high" // f32
-	KeyTop40         = calibration + "top_40"         // f32: share of the dense head's 40 best tokens that are scored exactly
-	KeyPinnedFound   = calibration + "pinned"         // u32: tokens that were pinned for the sake of this text
-	KeyReached       = calibration + "reached"        // bool: agreement is at least the target
+	// f32: share of the dense head's 40 best tokens that are scored exactly
+	KeyTop40       = calibration + "top_40"
+	KeyPinnedFound = calibration + "pinned"  // u32: tokens that were pinned for the sake of this text
+	KeyReached     = calibration + "reached" // bool: agreement is at least the target
 )

@@ -19,8 +19,8 @@ type Model struct {
 	Damage     *DamageError // why the runtime ignores the keys; nil if they are sound or absent
 }
 
-// Open opens the GGUF file at path; Close it. Damaged keys and an obstacle are no error, a file without an output head is.
-// Errors name the file and carry a way out.
+// Open opens the GGUF file at path; Close it. Damaged keys and an obstacle are no error, a file without an output head
+// is. Errors name the file and carry a way out.
 func Open(path string) (*Model, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
@@ -50,7 +50,8 @@ func OpenConverted(path string) (*Model, error) {
 	}
 	switch {
 	case !m.Converted:
-		err = hint.Wrap(fmt.Errorf("%s: %w", path, ErrNotConverted), "convert it first: fh-ollama convert "+commandline.Quote(path))
+		err = hint.Wrap(fmt.Errorf("%s: %w", path, ErrNotConverted),
+			"convert it first: fh-ollama convert "+commandline.Quote(path))
 	case m.Damage != nil:
 		err = DamagedFile(path, m.Damage)
 	default:

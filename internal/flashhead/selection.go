@@ -12,9 +12,9 @@ import (
 // Which tokens are scored exactly is decided here alone: P, the number of clusters to probe, and the pinned tokens. The
 // runtime takes both from the file; FLASHHEAD_PROBES overrides P when a model is loaded (docs/settings.md).
 
-// Select sets p.Probes and p.Pinned, given p.Clusters. P is the first of these that is not 0: asked, from the user; found, by
-// a calibration or in an imported map, where more than K counts as K; DefaultProbes. Pinned tokens are the union of the sets.
-// It is an error to ask for more than K probes.
+// Select sets p.Probes and p.Pinned, given p.Clusters. P is the first of these that is not 0: asked, from the user;
+// found, by a calibration or in an imported map, where more than K counts as K; DefaultProbes. Pinned tokens are the
+// union of the sets. It is an error to ask for more than K probes.
 func (p *Parameters) Select(asked int, found uint32, pinned ...[]uint32) error {
 	switch {
 	case int64(asked) > int64(p.Clusters):
@@ -38,8 +38,8 @@ const (
 	LeastProbes = 256
 )
 
-// DefaultProbes returns P for K clusters: max(K/16, min(K/8, 256)), rounded up. 256 is the least that the paper uses. On the
-// bundled model K/8 instead of K/16 corrects more than half of the wrong tokens (docs/accuracy.md).
+// DefaultProbes returns P for K clusters: max(K/16, min(K/8, 256)), rounded up. 256 is the least that the paper uses.
+// On the bundled model K/8 instead of K/16 corrects more than half of the wrong tokens (docs/accuracy.md).
 func DefaultProbes(clusters uint32) uint32 {
 	return max((clusters+ProbeShare-1)/ProbeShare, min((clusters+7)/8, LeastProbes))
 }
@@ -49,17 +49,20 @@ const maxControlTokens = 256
 
 const controlToken = 3 // llama.cpp's LLAMA_TOKEN_TYPE_CONTROL
 
-// ends are the texts by which llama.cpp knows tokens that end an answer or a turn, whatever their type (llama-vocab.cpp,
-// special_eog_ids).
+// ends are the texts by which llama.cpp knows tokens that end an answer or a turn, whatever their type
+// (llama-vocab.cpp, special_eog_ids).
 var ends = []string{
-	"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>",
-	"<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
+	"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>",
+	"<|endoftext|>", "</s>",
+	"<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>",
+	"<|tool_response>",
 	"<｜end▁of▁sentence｜>", "[e~[",
 }
 
-// DefaultPinned returns the tokens that are always scored: those that the tokenizer's keys name (end of text, …), those that
-// llama.cpp takes for an end, and control tokens. They end answers and turns, so a miss costs more than their few rows. Of more
-// than 256 control tokens, those go first that the chat template writes, then those that are not reserved.
+// DefaultPinned returns the tokens that are always scored: those that the tokenizer's keys name (end of text, …), those
+// that llama.cpp takes for an end, and control tokens. They end answers and turns, so a miss costs more than their few
+// rows. Of more than 256 control tokens, those go first that the chat template writes, then those that are not
+// reserved.
 func DefaultPinned(f *gguf.File, head Head) []uint32 {
 	pinned := []uint32{}
 	add := func(token uint64) {
@@ -90,7 +93,8 @@ func DefaultPinned(f *gguf.File, head Head) []uint32 {
 
 // specialTokens returns the tokens that are special by their text or type.
 func specialTokens(f *gguf.File) (special []uint64) {
-	// A file without types, or with odd ones, has no control tokens to pin; one without texts has no template that names them.
+	// A file without types, or with odd ones, has no control tokens to pin; one without texts has no template that names
+	// them.
 	types, _ := gguf.Numbers[int32](f, "tokenizer.ggml.token_type")
 	template, _ := f.Str("tokenizer.chat_template")
 	var written, others, reserved, control []uint64 // control: all of them

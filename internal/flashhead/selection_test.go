@@ -9,8 +9,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// reserving returns a model of 600 tokens whose first n are control tokens called <|reserved_i|>, with other names and types
-// where they are given.
+// reserving returns a model of 600 tokens whose first n are control tokens called <|reserved_i|>, with other names and
+// types where they are given.
 func reserving(n int, names map[int]string, types map[int]int32, more ...gguftest.KV) gguftest.File {
 	f := gguftest.Model(600, 32)
 	f.KVs = f.KVs[:len(f.KVs)-1]
@@ -27,7 +27,8 @@ func reserving(n int, names map[int]string, types map[int]int32, more ...gguftes
 	for i, kind := range types {
 		kinds[i] = kind
 	}
-	f.KVs = append(f.KVs, gguftest.V("tokenizer.ggml.token_type", gguftest.A(kinds)), gguftest.V("tokenizer.ggml.tokens", gguftest.A(texts)))
+	f.KVs = append(f.KVs, gguftest.V("tokenizer.ggml.token_type", gguftest.A(kinds)),
+		gguftest.V("tokenizer.ggml.tokens", gguftest.A(texts)))
 	f.KVs = append(f.KVs, more...)
 	return f
 }
@@ -47,7 +48,8 @@ func TestManyControlTokens(t *testing.T) {
 			t.Errorf("%d is not pinned", want)
 		}
 	}
-	// 256 of the control tokens; keys name two of these; two ends, of which one is a control token, and two more ends in a key
+	// 256 of the control tokens; keys name two of these; two ends, of which one is a control token, and two more ends in a
+	// key
 	if len(got) != 256+1+1+2 || slices.Contains(got, 580) || !slices.IsSorted(got) {
 		t.Errorf("%d tokens are pinned: %v", len(got), got)
 	}

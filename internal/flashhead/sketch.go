@@ -13,12 +13,13 @@ const (
 	MaxSketchRank = 64
 )
 
-// sketchGroup is the number of tokens whose factors the runtime keeps together, in sketchGroup*rank/2 bytes and a scale of 2
-// bytes each.
+// sketchGroup is the number of tokens whose factors the runtime keeps together, in sketchGroup*rank/2 bytes and a scale
+// of 2 bytes each.
 const sketchGroup = 16
 
-// Sketch tells the runtime how to estimate a token's logit more finely than by its centroid's score: the rows' residuals
-// (row minus centroid) are projected on Rows, the activations on Activations, and the products of these numbers added up.
+// Sketch tells the runtime how to estimate a token's logit more finely than by its centroid's score: the rows'
+// residuals (row minus centroid) are projected on Rows, the activations on Activations, and the products of these
+// numbers added up.
 type Sketch struct {
 	Rank        int       // number of directions, 0 for no sketch
 	Rows        []float32 // [Rank][D], direction after direction
@@ -33,15 +34,16 @@ func CheckSketchRank(rank int) error {
 	return nil
 }
 
-// DefaultSketchRank returns the rank of a calibrated sketch of rows of the given width: 32, but less for narrow rows, whose
-// own bytes are few.
+// DefaultSketchRank returns the rank of a calibrated sketch of rows of the given width: 32, but less for narrow rows,
+// whose own bytes are few.
 func DefaultSketchRank(width int64) int {
 	const share, most = 3.0 / 32, 32 // of the width
 	nearest := sketchStep * int(math.Round(share*float64(min(width, 1<<20))/sketchStep))
 	return min(max(nearest, sketchStep), most)
 }
 
-// sketchBytes returns what a sketch makes the runtime read a token: the factors of all tokens and the directions of activations.
+// sketchBytes returns what a sketch makes the runtime read a token: the factors of all tokens and the directions of
+// activations.
 func sketchBytes(rank int, head Head) int64 {
 	groups := (head.Vocab() + sketchGroup - 1) / sketchGroup
 	return groups*int64(2*sketchGroup+sketchGroup*rank/2) + 4*int64(rank)*head.Width()
@@ -78,7 +80,8 @@ func (c *checker) sketch(width int64) Sketch {
 		c.bad("%s is %d, no multiple of %d in %d..%d", KeySketchRank, rank, sketchStep, sketchStep, MaxSketchRank)
 		return Sketch{}
 	}
-	return Sketch{int(rank), c.directions(KeySketchRows, int64(rank)*width), c.directions(KeySketchActivations, int64(rank)*width)}
+	return Sketch{int(rank), c.directions(KeySketchRows, int64(rank)*width),
+		c.directions(KeySketchActivations, int64(rank)*width)}
 }
 
 // directions reads n finite numbers.

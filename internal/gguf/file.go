@@ -97,7 +97,8 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 // readHeader checks magic and version and returns the numbers of tensors and of keys.
 func (f *File) readHeader(in *reader) (tensors, keys int64, err error) {
 	if string(in.bytes(4)) != magic {
-		return 0, 0, hint.New("not a GGUF file", "give a GGUF file; Hugging Face models are converted by llama.cpp's convert_hf_to_gguf.py")
+		return 0, 0, hint.New("not a GGUF file",
+			"give a GGUF file; Hugging Face models are converted by llama.cpp's convert_hf_to_gguf.py")
 	}
 	f.Version = in.u32()
 	switch {
@@ -108,7 +109,8 @@ func (f *File) readHeader(in *reader) (tensors, keys int64, err error) {
 	case f.Version&0xffff == 0 && f.Version != 0:
 		return 0, 0, hint.New("a big-endian GGUF file is not supported", "get the little-endian file of the same model")
 	default:
-		return 0, 0, hint.New(fmt.Sprintf("GGUF version %d is not supported", f.Version), "get the model in GGUF version 2 or 3")
+		return 0, 0, hint.New(fmt.Sprintf("GGUF version %d is not supported", f.Version),
+			"get the model in GGUF version 2 or 3")
 	}
 	// An entry needs a length, a key and a type at least; a tensor a length, dimensions, a type and an offset.
 	tensors = in.count("tensors", 8+4+4+8, maxTensors)

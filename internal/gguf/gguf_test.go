@@ -66,7 +66,8 @@ func TestRewriteRoundTrip(t *testing.T) {
 	for name, c := range map[string]struct {
 		version   uint32
 		alignment int
-	}{"version 3": {3, 32}, "version 2": {2, 32}, "alignment 64": {3, 64}, "alignment 8": {3, 8}, "alignment 4096": {3, 4096}} {
+	}{"version 3": {3, 32}, "version 2": {2, 32}, "alignment 64": {3, 64}, "alignment 8": {3, 8}, "alignment 4096": {3,
+		4096}} {
 		t.Run(name, func(t *testing.T) {
 			in := gguftest.File{Version: c.version, Alignment: c.alignment, KVs: everyKind(), Tensors: tensors()}
 			if c.alignment != 32 {
@@ -76,7 +77,8 @@ func TestRewriteRoundTrip(t *testing.T) {
 			path := gguftest.Write(t, "in.gguf", source)
 
 			want := in
-			want.KVs = slices.DeleteFunc(slices.Clone(in.KVs), func(kv gguftest.KV) bool { return strings.HasPrefix(kv.Key, "flashhead.") })
+			want.KVs = slices.DeleteFunc(slices.Clone(in.KVs),
+				func(kv gguftest.KV) bool { return strings.HasPrefix(kv.Key, "flashhead.") })
 			want.KVs = append(want.KVs,
 				gguftest.V("flashhead.a", uint32(7)),
 				gguftest.V("flashhead.b", "text"),
@@ -209,33 +211,35 @@ func defects() map[string]struct {
 	}
 	max := uint64(math.MaxUint64)
 	return map[string]defect{
-		"empty":                 {nil, "not a GGUF"},
-		"other file":            {[]byte("#!/bin/sh\necho no model\n"), "not a GGUF"},
-		"magic alone":           {[]byte("GGUF"), "too early"},
-		"24 bytes, one key":     {header(3, 0, 1)[:24], "keys, more than fit"},
-		"24 bytes, one tensor":  {header(3, 1, 0)[:24], "tensors, more than fit"},
-		"half a count":          {header(3, 0, 0)[:20], "too early"},
-		"version 0":             {header(0, 0, 0), "version 0 is not supported"},
-		"version 1":             {header(1, 0, 0), "version 1 is not supported"},
-		"version 4":             {header(4, 0, 0), "version 4 is not supported"},
-		"big endian":            {header(3<<24, 0, 0), "big-endian"},
-		"endless keys":          {header(3, 0, max), "keys, more than fit"},
-		"endless tensors":       {header(3, max, 0), "tensors, more than fit"},
-		"many keys":             {header(3, 0, 1000), "keys, more than fit"},
-		"empty key":             {header(3, 0, 1, "", uint32(gguftest.U8), uint8(1)), "key is empty"},
-		"endless key":           {header(3, 0, 1, max), "longer than"},
-		"key beyond the end":    {header(3, 0, 1, uint64(5000)), "too early"},
-		"unknown value":         {key(13, uint8(0)), "unknown type 13"},
-		"endless string":        {key(gguftest.Str, max), "too early"},
-		"endless array":         {arr(gguftest.U32, max), "more than fit"},
-		"overflowing array":     {arr(gguftest.U64, max/8+2), "more than fit"},
-		"endless strings":       {arr(gguftest.Str, max), "more than fit"},
-		"string in array":       {key(gguftest.Arr, gguftest.Array{Elem: gguftest.Str, Count: 1, Values: max}), "too early"},
-		"array of arrays":       {arr(gguftest.Arr, 1), "array of arrays"},
-		"array of unknown":      {arr(99, 1), "unknown type 99"},
-		"key twice":             {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(), `"k" is there twice`},
-		"key of 64 KiB":         {gguftest.File{KVs: []gguftest.KV{gguftest.V(strings.Repeat("k", 1<<16), uint8(1))}}.Bytes(), "longer than"},
-		"tensor name of 64 KiB": {gguftest.File{Tensors: []gguftest.Tensor{gguftest.T(strings.Repeat("t", 1<<16), gguftest.TypeI8, []byte{1}, 1)}}.Bytes(), "longer than"},
+		"empty":                {nil, "not a GGUF"},
+		"other file":           {[]byte("#!/bin/sh\necho no model\n"), "not a GGUF"},
+		"magic alone":          {[]byte("GGUF"), "too early"},
+		"24 bytes, one key":    {header(3, 0, 1)[:24], "keys, more than fit"},
+		"24 bytes, one tensor": {header(3, 1, 0)[:24], "tensors, more than fit"},
+		"half a count":         {header(3, 0, 0)[:20], "too early"},
+		"version 0":            {header(0, 0, 0), "version 0 is not supported"},
+		"version 1":            {header(1, 0, 0), "version 1 is not supported"},
+		"version 4":            {header(4, 0, 0), "version 4 is not supported"},
+		"big endian":           {header(3<<24, 0, 0), "big-endian"},
+		"endless keys":         {header(3, 0, max), "keys, more than fit"},
+		"endless tensors":      {header(3, max, 0), "tensors, more than fit"},
+		"many keys":            {header(3, 0, 1000), "keys, more than fit"},
+		"empty key":            {header(3, 0, 1, "", uint32(gguftest.U8), uint8(1)), "key is empty"},
+		"endless key":          {header(3, 0, 1, max), "longer than"},
+		"key beyond the end":   {header(3, 0, 1, uint64(5000)), "too early"},
+		"unknown value":        {key(13, uint8(0)), "unknown type 13"},
+		"endless string":       {key(gguftest.Str, max), "too early"},
+		"endless array":        {arr(gguftest.U32, max), "more than fit"},
+		"overflowing array":    {arr(gguftest.U64, max/8+2), "more than fit"},
+		"endless strings":      {arr(gguftest.Str, max), "more than fit"},
+		"string in array":      {key(gguftest.Arr, gguftest.Array{Elem: gguftest.Str, Count: 1, Values: max}), "too early"},
+		"array of arrays":      {arr(gguftest.Arr, 1), "array of arrays"},
+		"array of unknown":     {arr(99, 1), "unknown type 99"},
+		"key twice":            {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(), `"k" is there twice`},
+		"key of 64 KiB": {gguftest.File{KVs: []gguftest.KV{gguftest.V(strings.Repeat("k", 1<<16), uint8(1))}}.Bytes(),
+			"longer than"},
+		"tensor name of 64 KiB": {gguftest.File{Tensors: []gguftest.Tensor{gguftest.T(strings.Repeat("t", 1<<16),
+			gguftest.TypeI8, []byte{1}, 1)}}.Bytes(), "longer than"},
 		"string wraps around":   {key(gguftest.Str, max-7), "too early"},
 		"array of i8 too long":  {arr(gguftest.I8, 1<<40), "more than fit"},
 		"alignment 0":           {alignment(gguftest.U32, uint32(0)), "power of two"},
@@ -298,8 +302,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// A file makes the reader keep no more than a multiple of its own size, whatever it says of itself: neither what it claims
-// nor what it really has so much of.
+// A file makes the reader keep no more than a multiple of its own size, whatever it says of itself: neither what it
+// claims nor what it really has so much of.
 func TestMemory(t *testing.T) {
 	files := map[string][]byte{}
 	for name, d := range defects() {
@@ -316,7 +320,8 @@ func TestMemory(t *testing.T) {
 	}
 	files["many tensors"] = many.Bytes()
 	files["long values"] = gguftest.File{KVs: []gguftest.KV{
-		gguftest.V("s", strings.Repeat("s", 1<<20)), gguftest.V("u", gguftest.A(make([]uint32, 1<<18))), gguftest.V("e", gguftest.A(make([]string, 1<<17)))}}.Bytes()
+		gguftest.V("s", strings.Repeat("s", 1<<20)), gguftest.V("u", gguftest.A(make([]uint32, 1<<18))), gguftest.V("e",
+			gguftest.A(make([]string, 1<<17)))}}.Bytes()
 	for name, data := range files {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats

@@ -12,7 +12,8 @@ const copyStep = 64 << 20
 // Rewrite writes f to dst with other keys: those that drop chooses are left out, add follows the rest.
 // Kept entries, tensor descriptions and tensor data are copied byte for byte. report is called with the bytes of
 // tensor data copied and their total; its error ends the copy and is returned.
-func (f *File) Rewrite(dst *os.File, drop func(key string) bool, add []NewValue, report func(done, total int64) error) error {
+func (f *File) Rewrite(dst *os.File, drop func(key string) bool, add []NewValue,
+	report func(done, total int64) error) error {
 	var kept []KeyValue
 	for _, kv := range f.Keys {
 		if !drop(kv.Key) {

@@ -13,8 +13,8 @@ type Content struct {
 	Tensors []Tensor // in the order of the file, as Place leaves them
 }
 
-// Place sets the sizes and places of the tensors and returns the size of their data, padding included. Its error names a
-// tensor that cannot be.
+// Place sets the sizes and places of the tensors and returns the size of their data, padding included. Its error names
+// a tensor that cannot be.
 func (c Content) Place() (int64, error) {
 	offset := int64(0)
 	for i := range c.Tensors {

@@ -11,7 +11,8 @@ import (
 // What is written is read again: keys, tensors, their data.
 func TestContent(t *testing.T) {
 	c := Content{
-		Keys: []NewValue{Str("general.architecture", "llama"), Strs("words", []string{"a", "", "ccc"}), I32s("types", []int32{-1, 2}), U32("n", 7)},
+		Keys: []NewValue{Str("general.architecture", "llama"), Strs("words", []string{"a", "", "ccc"}),
+			I32s("types", []int32{-1, 2}), U32("n", 7)},
 		Tensors: []Tensor{
 			{Name: "a", Type: 0, Shape: []int64{3}},
 			{Name: "b", Type: 2, Shape: []int64{64, 5}},
@@ -33,7 +34,8 @@ func TestContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Tensors) != 2 || f.Tensors[1].Offset != 32 || f.Tensors[1].Bytes != 5*2*18 || !slices.Equal(f.Tensors[1].Shape, []int64{64, 5}) {
+	if len(f.Tensors) != 2 || f.Tensors[1].Offset != 32 || f.Tensors[1].Bytes != 5*2*18 ||
+		!slices.Equal(f.Tensors[1].Shape, []int64{64, 5}) {
 		t.Errorf("tensors %+v", f.Tensors)
 	}
 	for _, tensor := range f.Tensors {

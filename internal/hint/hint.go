@@ -35,8 +35,8 @@ func Of(err error) string {
 	return ""
 }
 
-// Text is what a program that err ends says: a line with its name and the cause, and one with the way out if there is one,
-// whose commands run as they are printed.
+// Text is what a program that err ends says: a line with its name and the cause, and one with the way out if there is
+// one, whose commands run as they are printed.
 func Text(program string, err error) string {
 	text := program + ": " + err.Error() + "\n"
 	if way := Of(err); way != "" {

@@ -75,8 +75,8 @@ type Ceiling struct {
 	Ratio  float64 `json:"ceiling"` // bytes a token, dense over FlashHead
 }
 
-// File inspects the file at path. Damaged FlashHead keys are part of the report; an error means that there is nothing to
-// report on, and carries a way out.
+// File inspects the file at path. Damaged FlashHead keys are part of the report; an error means that there is nothing
+// to report on, and carries a way out.
 func File(path string) (Report, error) {
 	m, err := flashhead.Open(path)
 	if err != nil {
@@ -120,7 +120,8 @@ func parameters(p flashhead.Parameters) *Parameters {
 	out.sizes = p.Sizes()
 	if p.ImportedFrom == "" {
 		out.sizes = fmt.Sprint(p.ClusterSize) // as asked for
-		out.Clustering = &Clustering{ClusterSize: p.ClusterSize, Seed: p.Seed, Iterations: p.Iterations, Objective: p.Objective}
+		out.Clustering = &Clustering{ClusterSize: p.ClusterSize, Seed: p.Seed, Iterations: p.Iterations,
+			Objective: p.Objective}
 	}
 	return out
 }
@@ -146,7 +147,8 @@ func (r Report) String() string {
 	switch {
 	case r.Sound:
 		p := r.Parameters
-		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes, p.Probes, p.Pinned, p.CentroidType)
+		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes, p.Probes,
+			p.Pinned, p.CentroidType)
 		if p.SketchRank > 0 {
 			line("sketch", "rank %d: every token has an estimate of its own, the best are scored exactly", p.SketchRank)
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
 )
 
-// TestReport inspects a file whose numbers are worked out by hand: a head of 4096 x 64 F32 (1 MiB), a body of one row of it
-// (256 bytes) and bodyRows rows.
+// TestReport inspects a file whose numbers are worked out by hand: a head of 4096 x 64 F32 (1 MiB), a body of one row
+// of it (256 bytes) and bodyRows rows.
 func TestReport(t *testing.T) {
 	for name, c := range map[string]struct {
 		bodyRows int
@@ -23,7 +23,8 @@ func TestReport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := gguftest.Model(4096, 64)
-			file.Tensors[2] = gguftest.T("blk.0.ffn_up.weight", gguftest.TypeF32, make([]byte, 256*c.bodyRows), 64, uint64(c.bodyRows))
+			file.Tensors[2] = gguftest.T("blk.0.ffn_up.weight", gguftest.TypeF32, make([]byte, 256*c.bodyRows), 64,
+				uint64(c.bodyRows))
 			path := gguftest.Write(t, "in.gguf", file.Bytes())
 			r, err := inspect.File(path)
 			if err != nil {
@@ -35,7 +36,8 @@ func TestReport(t *testing.T) {
 			near(t, "256 probes", r.Expected[1].Ratio, (body+head)/(body+256*36+256*16*256))
 			near(t, "free head", r.FreeHead, (body+head)/body)
 			near(t, "share", r.Head.Share, head/(body+head))
-			if r.Expected[0].Probes != 32 || r.Expected[1].Probes != 256 || r.Clusters != 256 || r.WorthIt != c.worth || r.Converted || r.Sound {
+			if r.Expected[0].Probes != 32 || r.Expected[1].Probes != 256 || r.Clusters != 256 || r.WorthIt != c.worth ||
+				r.Converted || r.Sound {
 				t.Errorf("%+v", r)
 			}
 			if !strings.Contains(r.String(), c.verdict) || !strings.Contains(r.String(), "not in the file") {
@@ -55,14 +57,18 @@ func TestCalibratedReport(t *testing.T) {
 	for i := range assignments {
 		assignments[i] = uint32(i / 32)
 	}
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)), gguftest.V("flashhead.cluster_count", uint32(128)),
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)),
+		gguftest.V("flashhead.cluster_count", uint32(128)),
 		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(4)),
 		gguftest.V("flashhead.centroid_type", "q4_0"), gguftest.V("flashhead.sketch_rank", uint32(8)),
-		gguftest.V("flashhead.sketch_rows", gguftest.A(make([]float32, 8*64))), gguftest.V("flashhead.sketch_activations", gguftest.A(make([]float32, 8*64))),
+		gguftest.V("flashhead.sketch_rows", gguftest.A(make([]float32, 8*64))), gguftest.V("flashhead.sketch_activations",
+			gguftest.A(make([]float32, 8*64))),
 		gguftest.V("flashhead.calibration.text_sha256", "abc"), gguftest.V("flashhead.calibration.text_name", "mails.txt"),
 		gguftest.V("flashhead.calibration.tokens", uint32(5000)), gguftest.V("flashhead.calibration.held_out", uint32(2400)),
-		gguftest.V("flashhead.calibration.target", float32(0.995)), gguftest.V("flashhead.calibration.agreement", float32(0.9962)),
-		gguftest.V("flashhead.calibration.agreement_low", float32(0.9929)), gguftest.V("flashhead.calibration.agreement_high", float32(0.9981)),
+		gguftest.V("flashhead.calibration.target", float32(0.995)), gguftest.V("flashhead.calibration.agreement",
+			float32(0.9962)),
+		gguftest.V("flashhead.calibration.agreement_low", float32(0.9929)), gguftest.V("flashhead.calibration.agreement_high",
+			float32(0.9981)),
 		gguftest.V("flashhead.calibration.top_40", float32(0.991)), gguftest.V("flashhead.calibration.pinned", uint32(3)),
 		gguftest.V("flashhead.calibration.reached", true))
 	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
@@ -91,7 +97,8 @@ func TestCalibratedReport(t *testing.T) {
 
 func TestDamagedReport(t *testing.T) {
 	file := gguftest.Model(4096, 64)
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(3)), gguftest.V("flashhead.assignments", gguftest.A([]uint32{1})))
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(3)),
+		gguftest.V("flashhead.assignments", gguftest.A([]uint32{1})))
 	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +115,8 @@ func TestDamagedReport(t *testing.T) {
 
 // TestHeadAlone has nothing but a head: no division by zero, valid JSON.
 func TestHeadAlone(t *testing.T) {
-	file := gguftest.File{Tensors: []gguftest.Tensor{gguftest.T("output.weight", gguftest.TypeF32, make([]byte, 64*4*3), 64, 3)}}
+	file := gguftest.File{Tensors: []gguftest.Tensor{gguftest.T("output.weight", gguftest.TypeF32, make([]byte, 64*4*3),
+		64, 3)}}
 	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +154,8 @@ func TestObstacle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.WorthIt || !strings.Contains(r.Obstacle, "has a bias") || !strings.Contains(r.String(), "\nverdict     FlashHead cannot speed up this llama model") {
+	if r.WorthIt || !strings.Contains(r.Obstacle, "has a bias") ||
+		!strings.Contains(r.String(), "\nverdict     FlashHead cannot speed up this llama model") {
 		t.Errorf("%+v\n%s", r, r)
 	}
 	if strings.Contains(r.String(), "expected") {

@@ -39,7 +39,8 @@ func checkHead(said, settings []string) error {
 		return hint.New("FlashHead is not active: "+reason,
 			"use a runtime that has it: --lib DIR of fh-ollama build, or the plug-in in GGML_BACKEND_PATH")
 	case wanted && probes != "" && !strings.Contains(active, fmt.Sprintf(" %s probed", probes)):
-		return hint.New(fmt.Sprintf("FlashHead does not use %s probes: it is %s", probes, active), "build a new runtime: fh-ollama build")
+		return hint.New(fmt.Sprintf("FlashHead does not use %s probes: it is %s", probes, active),
+			"build a new runtime: fh-ollama build")
 	}
 	return nil
 }

@@ -47,7 +47,8 @@ var loadTime = regexp.MustCompile(`load time = +([0-9.]+) ms`)
 
 // Bench runs llama-bench once. The error says why it failed or did not use the head as the settings have it.
 func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
-	args := []string{"--model", process.Absolute(run.Model), "--n-prompt", strconv.Itoa(run.Prompt), "--n-gen", strconv.Itoa(run.Tokens),
+	args := []string{"--model", process.Absolute(run.Model), "--n-prompt", strconv.Itoa(run.Prompt), "--n-gen",
+		strconv.Itoa(run.Tokens),
 		"--threads", strconv.Itoa(run.Threads), "--repetitions", "1", "--output", "jsonl", "--verbose"}
 	if run.Cold {
 		args = append(args, "--no-warmup")
@@ -57,7 +58,8 @@ func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
 	cmd.Stdout = out
 	cmd.WaitDelay = endDelay
 	err := cmd.Run()
-	if ctx.Err() == nil && cmd.ProcessState.ExitCode() == -1 { // a signal: Ctrl-C reaches both processes, and the program may be the quicker
+	// a signal: Ctrl-C reaches both processes, and the program may be the quicker
+	if ctx.Err() == nil && cmd.ProcessState.ExitCode() == -1 {
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -69,7 +71,8 @@ func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && !exit.Exited():
-		return Timing{}, hint.New(fmt.Sprintf("%s ended by %v", benchName, exit), "if the machine ran out of memory, close other programs, or take a smaller model")
+		return Timing{}, hint.New(fmt.Sprintf("%s ended by %v", benchName, exit),
+			"if the machine ran out of memory, close other programs, or take a smaller model")
 	case err != nil:
 		return Timing{}, failed(benchName, err, said)
 	}
@@ -103,7 +106,8 @@ func readTiming(r io.Reader, run BenchRun) (Timing, error) {
 			break
 		}
 		if err != nil || len(line.Times) != 1 || line.Times[0] <= 0 {
-			return Timing{}, hint.New(fmt.Sprintf("%s prints something unknown: %v", benchName, err), "build a new runtime: fh-ollama build")
+			return Timing{}, hint.New(fmt.Sprintf("%s prints something unknown: %v", benchName, err),
+				"build a new runtime: fh-ollama build")
 		}
 		speed := float64(line.Prompt+line.Tokens) / line.Times[0] * 1e9
 		if line.Tokens > 0 {

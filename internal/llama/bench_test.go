@@ -12,7 +12,8 @@ const (
 
 func TestReadTiming(t *testing.T) {
 	got, err := readTiming(strings.NewReader(promptLine+decodeLine), BenchRun{Prompt: 64, Tokens: 8})
-	if want := (Timing{Prompt: 32, Decode: 16, System: System{"AMD EPYC", "CPU", "0c1e57098"}}); err != nil || got != want {
+	if want := (Timing{Prompt: 32, Decode: 16, System: System{"AMD EPYC", "CPU", "0c1e57098"}}); err != nil ||
+		got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, c := range []struct{ printed, want string }{
@@ -23,7 +24,8 @@ func TestReadTiming(t *testing.T) {
 		{strings.Replace(decodeLine, "[ 500000000 ]", "[ 0 ]", 1), "something unknown"},
 		{strings.Replace(decodeLine, "[ 500000000 ]", "[]", 1), "something unknown"},
 	} {
-		if got, err := readTiming(strings.NewReader(c.printed), BenchRun{Tokens: 8}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if got, err := readTiming(strings.NewReader(c.printed), BenchRun{Tokens: 8}); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %+v, %v", c.printed, got, err)
 		}
 	}

@@ -34,9 +34,10 @@ func (s *Server) Text(ctx context.Context, text string) (alone, special []int, e
 	return answer.Tokens, special, err
 }
 
-// Hidden runs the model over tokens, from an empty context, and hands the hidden state of each position to each: the width
-// numbers that its head would multiply, which hold until each returns.
-func (s *Server) Hidden(ctx context.Context, tokens []int, width int, each func(position int, state []float32) error) error {
+// Hidden runs the model over tokens, from an empty context, and hands the hidden state of each position to each: the
+// width numbers that its head would multiply, which hold until each returns.
+func (s *Server) Hidden(ctx context.Context, tokens []int, width int,
+	each func(position int, state []float32) error) error {
 	// -1: as they are
 	body, err := json.Marshal(map[string]any{"content": tokens, "embd_normalize": -1})
 	if err != nil {
@@ -112,5 +113,6 @@ func unexpected(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return hint.Wrap(fmt.Errorf("%s gave no hidden states: %w", serverName, err), "check that this runtime can run the model; Ollama 0.30 or newer has one that can")
+	return hint.Wrap(fmt.Errorf("%s gave no hidden states: %w", serverName, err),
+		"check that this runtime can run the model; Ollama 0.30 or newer has one that can")
 }

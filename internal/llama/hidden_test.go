@@ -53,7 +53,8 @@ func TestReadStates(t *testing.T) {
 func TestFindServer(t *testing.T) {
 	dir, installed := t.TempDir(), t.TempDir()
 	program := filepath.Join(installed, "bin", "ollama")
-	for _, path := range []string{filepath.Join(dir, "llama-server"), program, filepath.Join(installed, "lib", "ollama", "llama-server")} {
+	for _, path := range []string{filepath.Join(dir, "llama-server"), program,
+		filepath.Join(installed, "lib", "ollama", "llama-server")} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,8 @@ func TestFindServer(t *testing.T) {
 		}
 	}
 	none := t.TempDir()
-	places := installation.Places{Root: none, Proc: filepath.Join(none, "proc"), Home: none, Path: []string{filepath.Dir(program)}}
+	places := installation.Places{Root: none, Proc: filepath.Join(none, "proc"), Home: none,
+		Path: []string{filepath.Dir(program)}}
 	for _, c := range []struct {
 		dir    string
 		places installation.Places

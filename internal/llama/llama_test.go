@@ -12,9 +12,12 @@ import (
 )
 
 func TestEnvironment(t *testing.T) {
-	got := environment([]string{"HOME=/h", "FLASHHEAD_PROBES=7", "FLASHHEAD_MODEL=x", "FLASHHEAD_REORDER=0", "FLASHHEAD_CENTROID_TYPE=f16",
-		"LLAMA_ARG_CTX_SIZE=9", "LLAMA_API_KEY=k", "LD_LIBRARY_PATH=/x", "GGML_BACKEND_PATH=/p.so"}, []string{"FLASHHEAD_PROBES=64"})
-	want := []string{"HOME=/h", "FLASHHEAD_REORDER=0", "FLASHHEAD_CENTROID_TYPE=f16", "GGML_BACKEND_PATH=/p.so", "FLASHHEAD_PROBES=64"}
+	got := environment([]string{"HOME=/h", "FLASHHEAD_PROBES=7", "FLASHHEAD_MODEL=x", "FLASHHEAD_REORDER=0",
+		"FLASHHEAD_CENTROID_TYPE=f16",
+		"LLAMA_ARG_CTX_SIZE=9", "LLAMA_API_KEY=k", "LD_LIBRARY_PATH=/x", "GGML_BACKEND_PATH=/p.so"},
+		[]string{"FLASHHEAD_PROBES=64"})
+	want := []string{"HOME=/h", "FLASHHEAD_REORDER=0", "FLASHHEAD_CENTROID_TYPE=f16", "GGML_BACKEND_PATH=/p.so",
+		"FLASHHEAD_PROBES=64"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -23,7 +26,8 @@ func TestEnvironment(t *testing.T) {
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	for _, missing := range []string{"llama-perplexity", "llama-server"} {
-		if _, err := Find(dir); err == nil || !strings.Contains(err.Error(), missing) || !strings.Contains(hint.Of(err), "fh-ollama build") {
+		if _, err := Find(dir); err == nil || !strings.Contains(err.Error(), missing) ||
+			!strings.Contains(hint.Of(err), "fh-ollama build") {
 			t.Errorf("without %s: %v", missing, err)
 		}
 		for _, name := range []string{missing, missing + ".exe"} {
@@ -48,7 +52,8 @@ func TestCheckHead(t *testing.T) {
 		{[]string{"inactive: FLASHHEAD_ENABLED=0"}, off, ""},
 		{nil, off, ""},
 		{nil, on, "FlashHead is not active: the runtime does not know it"},
-		{[]string{"a LoRA adapter changes the head; running dense"}, on, "FlashHead is not active: a LoRA adapter changes the head"},
+		{[]string{"a LoRA adapter changes the head; running dense"}, on,
+			"FlashHead is not active: a LoRA adapter changes the head"},
 		{[]string{active}, off, "although FLASHHEAD_ENABLED is 0"},
 		{[]string{active}, []string{"FLASHHEAD_PROBES=6"}, "does not use 6 probes"},
 		{[]string{"the file was read", active}, on, ""},

@@ -15,8 +15,8 @@ func ServerIn(dir string) (Programs, bool) { return server(dir) }
 // light makes a server take little memory and time: it will not be asked anything.
 var light = []string{"--no-warmup", "--batch-size", "32", "--ubatch-size", "32"}
 
-// Load loads a model as a server does and ends it again. It returns what FlashHead said, a line each, also with an error, which is
-// that of a model that cannot be loaded. env are variables of the server, as "NAME=value".
+// Load loads a model as a server does and ends it again. It returns what FlashHead said, a line each, also with an
+// error, which is that of a model that cannot be loaded. env are variables of the server, as "NAME=value".
 func (p Programs) Load(ctx context.Context, model string, env []string) (said []string, err error) {
 	s, err := p.launch(ServerOptions{Model: model, Context: 256, Threads: 1, Settings: env, Args: light})
 	if err != nil {

@@ -39,14 +39,18 @@ var (
 var ErrShortText = errors.New("text too short")
 
 // Perplexity runs llama-perplexity and hands the logits of all positions to read, as a stream in the format of its
-// --kl-divergence-base: "_logits_", then little-endian int32 context, V, number of chunks and the text's tokens, then for
-// each position the float32 scale and smallest log probability, V uint16 and padding to an even number of those. read must
-// read all of it. Where the system allows, it does so while the program runs. The error is read's, or says why the
+// --kl-divergence-base: "_logits_", then little-endian int32 context, V, number of chunks and the text's tokens, then
+//
+//	for
+//
+// each position the float32 scale and smallest log probability, V uint16 and padding to an even number of those. read
+// must read all of it. Where the system allows, it does so while the program runs. The error is read's, or says why the
 // program failed or did not use the head as the settings have it.
 func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader) error) (Estimate, error) {
 	run, stop := context.WithCancel(ctx)
 	defer stop()
-	args := []string{"--model", process.Absolute(pass.Model), "--file", process.Absolute(pass.Text), "--ctx-size", strconv.Itoa(pass.Context),
+	args := []string{"--model", process.Absolute(pass.Model), "--file", process.Absolute(pass.Text), "--ctx-size",
+		strconv.Itoa(pass.Context),
 		// One chunk after the other: several at once take memory for the logits of all.
 		"--batch-size", strconv.Itoa(pass.Context), "--threads", strconv.Itoa(pass.Threads)}
 	if pass.Chunks > 0 {
@@ -57,7 +61,8 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 	cmd.WaitDelay = endDelay
 	readErr, runErr := stream(cmd, stop, read)
 	var exit *exec.ExitError
-	if errors.As(runErr, &exit) && !exit.Exited() { // a signal: Ctrl-C reaches both processes, and the program may be the quicker
+	// a signal: Ctrl-C reaches both processes, and the program may be the quicker
+	if errors.As(runErr, &exit) && !exit.Exited() {
 		select {
 		case <-run.Done():
 		case <-time.After(time.Second):
@@ -71,14 +76,16 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 	short := tooLittle.FindStringSubmatch(said)
 	switch found := estimate.FindStringSubmatch(said); {
 	case short != nil:
-		return Estimate{}, hint.Wrap(fmt.Errorf("%w: it has %s tokens, chunks of %d need %d", ErrShortText, short[1], pass.Context, 2*pass.Context),
+		return Estimate{}, hint.Wrap(fmt.Errorf("%w: it has %s tokens, chunks of %d need %d", ErrShortText, short[1],
+			pass.Context, 2*pass.Context),
 			"give a longer text, or a smaller --ctx")
 	case readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF): // that is for the program to explain
 		return Estimate{}, readErr
 	case runErr != nil || found == nil:
 		return Estimate{}, failed(perplexityName, runErr, log)
 	case readErr != nil:
-		return Estimate{}, hint.Wrap(fmt.Errorf("%s wrote too few logits: %w", perplexityName, readErr), "build a new runtime: fh-ollama build")
+		return Estimate{}, hint.Wrap(fmt.Errorf("%s wrote too few logits: %w", perplexityName, readErr),
+			"build a new runtime: fh-ollama build")
 	default:
 		value, _ := strconv.ParseFloat(found[1], 64) // digits, as matched
 		deviation, _ := strconv.ParseFloat(found[2], 64)
@@ -90,7 +97,8 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 func failed(name string, err error, log *log) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && !exit.Exited() {
-		return hint.Wrap(fmt.Errorf("%s ended by %w", name, exit), "if the machine ran out of memory, close other programs, or take a smaller --ctx")
+		return hint.Wrap(fmt.Errorf("%s ended by %w", name, exit),
+			"if the machine ran out of memory, close other programs, or take a smaller --ctx")
 	}
 	cause := log.lastWords()
 	if cause == "" && err != nil {

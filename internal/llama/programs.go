@@ -30,10 +30,12 @@ type Programs struct {
 	bench      string
 }
 
-// Find returns llama-perplexity and llama-server in dir, or, if that is "", in the first folder of a build where they are.
+// Find returns llama-perplexity and llama-server in dir, or, if that is "", in the first folder of a build where they
+// are.
 func Find(dir string) (Programs, error) {
 	folder, err := find(dir, perplexityName, serverName)
-	return Programs{Folder: folder, perplexity: filepath.Join(folder, perplexityName), server: filepath.Join(folder, serverName)}, err
+	return Programs{Folder: folder, perplexity: filepath.Join(folder, perplexityName),
+		server: filepath.Join(folder, serverName)}, err
 }
 
 // FindBench returns llama-bench and nothing else, from where Find would look for it.
@@ -73,8 +75,8 @@ func find(dir string, programs ...string) (string, error) {
 		"Ollama's releases come without it: build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
 }
 
-// FindServer returns a llama-server and nothing else: the one in dir, or that of the first folder of a build, or that of the
-// best Ollama in places that this user may trust.
+// FindServer returns a llama-server and nothing else: the one in dir, or that of the first folder of a build, or that
+// of the best Ollama in places that this user may trust.
 func FindServer(ctx context.Context, dir string, places installation.Places) (Programs, error) {
 	dirs := native.LibDirs(dir)
 	if dir != "" {
@@ -108,12 +110,12 @@ func server(dir string) (Programs, bool) {
 	return Programs{Folder: abs, server: path}, err == nil
 }
 
-// kept are variables of the user's that hold for the programs too: settings of FlashHead that say how it works, not what it
-// computes, and the plug-in for a build without FlashHead.
+// kept are variables of the user's that hold for the programs too: settings of FlashHead that say how it works, not
+// what it computes, and the plug-in for a build without FlashHead.
 var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER", "GGML_BACKEND_PATH"}
 
-// environment returns what of environ programs may see, nothing that would steer the head or llama.cpp behind our back, and
-// settings.
+// environment returns what of environ programs may see, nothing that would steer the head or llama.cpp behind our back,
+// and settings.
 func environment(environ, settings []string) []string {
 	return append(process.Pass(environ, kept...), settings...)
 }

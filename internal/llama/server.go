@@ -77,7 +77,8 @@ func newServer() *Server {
 
 // arguments are those of every server.
 func (o ServerOptions) arguments() []string {
-	return append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0", "--ctx-size", strconv.Itoa(o.Context),
+	return append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0", "--ctx-size",
+		strconv.Itoa(o.Context),
 		"--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"}, verbose...)
 }
 
@@ -142,7 +143,8 @@ func (s *Server) stream(ctx context.Context, method, path string, body []byte, r
 		if err != nil {
 			return err
 		}
-		return hint.New(fmt.Sprintf("%s%s: %s: %s", serverName, path, response.Status, bytes.TrimSpace(text)), "check that this runtime can run the model")
+		return hint.New(fmt.Sprintf("%s%s: %s: %s", serverName, path, response.Status, bytes.TrimSpace(text)),
+			"check that this runtime can run the model")
 	}
 	return read(response.Body)
 }

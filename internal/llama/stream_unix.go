@@ -10,8 +10,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// stream runs cmd and lets read have what it writes as logits, while it writes: no file is needed, and none can be left.
-// It returns read's error, upon which stop ends the program, and the program's.
+// stream runs cmd and lets read have what it writes as logits, while it writes: no file is needed, and none can be
+// left. It returns read's error, upon which stop ends the program, and the program's.
 func stream(cmd *exec.Cmd, stop func(), read func(io.Reader) error) (readErr, runErr error) {
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -60,8 +60,8 @@ type calibrateEvent struct {
 	Kept   float64 `json:"kept"`
 }
 
-// Calibrate fits a sketch to hidden states and records what the runtime would do with it. It calls report for every sign of
-// progress: stage, fraction and seconds are set. When ctx ends the tool is killed.
+// Calibrate fits a sketch to hidden states and records what the runtime would do with it. It calls report for every
+// sign of progress: stage, fraction and seconds are set. When ctx ends the tool is killed.
 func Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {
@@ -69,12 +69,15 @@ func Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (
 	}
 	defer dir.Remove()
 	folder := process.Absolute(dir.Path)
-	in, sketch, records := filepath.Join(folder, "assignments"), filepath.Join(folder, "sketch"), filepath.Join(folder, "records")
+	in, sketch, records := filepath.Join(folder, "assignments"), filepath.Join(folder, "sketch"), filepath.Join(folder,
+		"records")
 	if err := writeAssignments(in, o.Assignments); err != nil {
 		return CalibrateResult{}, err
 	}
-	args := []string{"calibrate", "--model", process.Absolute(o.Model), "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
-		"--assignments", in, "--hidden", process.Absolute(o.Hidden), "--fit", strconv.FormatInt(o.Fit, 10), "--rank", strconv.Itoa(o.Rank),
+	args := []string{"calibrate", "--model", process.Absolute(o.Model), "--tensor", o.Tensor, "--clusters",
+		strconv.FormatUint(uint64(o.Clusters), 10),
+		"--assignments", in, "--hidden", process.Absolute(o.Hidden), "--fit", strconv.FormatInt(o.Fit, 10), "--rank",
+		strconv.Itoa(o.Rank),
 		"--centroid-type", o.CentroidType, "--threads", strconv.Itoa(o.Threads), "--sketch", sketch, "--records", records}
 	var rows, hidden int64
 	var result CalibrateResult
@@ -97,8 +100,10 @@ func Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (
 	return result, nil
 }
 
-// followCalibration reads the tool's events up to the end of its output. It returns V and n, or no n if there was no end.
-func followCalibration(stdout io.Reader, report func(Progress)) (rows, hidden int64, result CalibrateResult, err error) {
+// followCalibration reads the tool's events up to the end of its output. It returns V and n, or no n if there was no
+// end.
+func followCalibration(stdout io.Reader, report func(Progress)) (rows, hidden int64, result CalibrateResult,
+	err error) {
 	lines := bufio.NewScanner(stdout)
 	done := false
 	for lines.Scan() {
@@ -150,7 +155,8 @@ func (r *CalibrateResult) readRecords(path string, n, rows int64) error {
 	for i := range all {
 		all[i] = Record{Token: words[2*i], Required: words[2*i+1]}
 		if int64(all[i].Token) >= rows || all[i].Required < 1 || int64(all[i].Required) > rows {
-			return hint.New(fmt.Sprintf("%s recorded rank %d for token %d of %d", toolName, all[i].Required, all[i].Token, rows), rebuild)
+			return hint.New(fmt.Sprintf("%s recorded rank %d for token %d of %d", toolName, all[i].Required, all[i].Token, rows),
+				rebuild)
 		}
 	}
 	r.Records = make([][]Record, n)

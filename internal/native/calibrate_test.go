@@ -64,8 +64,8 @@ func dot(x, y []float32) (sum float64) {
 	return sum
 }
 
-// TestNativeCalibrate compares records of a head without a sketch with scores worked out here, and a sketch of half as many
-// directions as columns with what it must do.
+// TestNativeCalibrate compares records of a head without a sketch with scores worked out here, and a sketch of half as
+// many directions as columns with what it must do.
 func TestNativeCalibrate(t *testing.T) {
 	o, rows, hidden := calibration(t)
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
@@ -81,7 +81,8 @@ func TestNativeCalibrate(t *testing.T) {
 		if len(seen) == 0 || seen[0].Stage == "" || seen[len(seen)-1].Stage != "records" || seen[len(seen)-1].Fraction > 1 {
 			t.Errorf("progress %+v", seen)
 		}
-		if len(result.Rows) != o.Rank*headColumns || len(result.Activations) != o.Rank*headColumns || len(result.Records) != hiddenRows {
+		if len(result.Rows) != o.Rank*headColumns || len(result.Activations) != o.Rank*headColumns ||
+			len(result.Records) != hiddenRows {
 			t.Fatalf("%d, %d and %d records", len(result.Rows), len(result.Activations), len(result.Records))
 		}
 		return result
@@ -134,7 +135,8 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 	sketched := calibrate(func(o *native.CalibrateOptions) { o.Rank = 16 })
 	if sketched.Kept < 0.5 || sketched.Kept > 1 || required(sketched) > required(plain)*2/3 {
-		t.Errorf("a sketch that keeps %.2f: the best five need %d tokens, %d without", sketched.Kept, required(sketched), required(plain))
+		t.Errorf("a sketch that keeps %.2f: the best five need %d tokens, %d without", sketched.Kept, required(sketched),
+			required(plain))
 	}
 	again := calibrate(func(o *native.CalibrateOptions) { o.Rank, o.Threads = 16, 3 })
 	again.Seconds = sketched.Seconds
@@ -181,13 +183,15 @@ func TestNativeCalibrateFailures(t *testing.T) {
 		"NaN or infinite weight in row 95": func(o *native.CalibrateOptions) {
 			broken := gguftest.Model(headRows, headColumns)
 			data := broken.Tensors[0].Data
-			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]), math.Float32bits(float32(math.Inf(1))))
+			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]),
+				math.Float32bits(float32(math.Inf(1))))
 			o.Model = gguftest.Write(t, "infinite.gguf", broken.Bytes())
 		},
 	} {
 		o := o
 		change(&o)
-		if _, err := native.Calibrate(t.Context(), o, func(native.Progress) {}); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+		if _, err := native.Calibrate(t.Context(), o, func(native.Progress) {}); err == nil ||
+			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
 			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
 		}
 	}
@@ -206,10 +210,12 @@ func TestCalibrateAnswers(t *testing.T) {
 		records = `printf '\001\0\0\0\002\0\0\0\0\0\0\0\001\0\0\0' >"$records"` + "\n"
 	)
 	calibrate := func(t *testing.T, body string) (native.CalibrateResult, error) {
-		return native.Calibrate(t.Context(), native.CalibrateOptions{Tool: script(t, paths+body), Rank: 1, Columns: 1}, func(native.Progress) {})
+		return native.Calibrate(t.Context(), native.CalibrateOptions{Tool: script(t, paths+body), Rank: 1, Columns: 1},
+			func(native.Progress) {})
 	}
 	got, err := calibrate(t, start+`echo '{"event":"progress","stage":"moment","fraction":0.5}'`+"\n"+sketch+records+done)
-	want := native.CalibrateResult{Rows: []float32{1}, Activations: []float32{-2}, Records: [][]native.Record{{{1, 2}, {0, 1}}}, Kept: 0.5, Seconds: 2}
+	want := native.CalibrateResult{Rows: []float32{1}, Activations: []float32{-2},
+		Records: [][]native.Record{{{1, 2}, {0, 1}}}, Kept: 0.5, Seconds: 2}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -236,7 +242,8 @@ func TestCalibrateAnswers(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	tool := script(t, `echo '{"event":"progress","stage":"moment","fraction":0}'`+"\nexec sleep 60\n")
-	if _, err := native.Calibrate(ctx, native.CalibrateOptions{Tool: tool}, func(native.Progress) { cancel() }); !errors.Is(err, context.Canceled) {
+	if _, err := native.Calibrate(ctx, native.CalibrateOptions{Tool: tool},
+		func(native.Progress) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

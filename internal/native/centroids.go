@@ -24,8 +24,8 @@ type CentroidOptions struct {
 	Columns     int64    // D
 }
 
-// Centroids is a temporary file with D*K little-endian float32, for each column of the head one value a cluster: the mean
-// of its rows. These are the centroids that the runtime makes, before it quantises them.
+// Centroids is a temporary file with D*K little-endian float32, for each column of the head one value a cluster: the
+// mean of its rows. These are the centroids that the runtime makes, before it quantises them.
 type Centroids struct {
 	*os.File
 	dir atomicfile.Folder
@@ -46,7 +46,8 @@ func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
 	need := 4*int64(o.Clusters)*o.Columns + 4*int64(len(o.Assignments))
 	if free, ok := atomicfile.Free(dir.Path); ok && free < need {
 		dir.Remove()
-		return nil, hint.New(fmt.Sprintf("%s has %d MiB free, the centroids need %d MiB", filepath.Dir(dir.Path), free>>20, (need>>20)+1),
+		return nil, hint.New(fmt.Sprintf("%s has %d MiB free, the centroids need %d MiB", filepath.Dir(dir.Path), free>>20,
+			(need>>20)+1),
 			"point FH_OLLAMA_CACHE at a folder with room for them")
 	}
 	file, err := centroids(ctx, o, process.Absolute(dir.Path))
@@ -65,7 +66,8 @@ func centroids(ctx context.Context, o CentroidOptions, dir string) (*os.File, er
 	if err := writeAssignments(in, o.Assignments); err != nil {
 		return nil, err
 	}
-	args := []string{"centroids", "--model", process.Absolute(o.Model), "--tensor", o.Tensor, "--clusters", strconv.FormatUint(uint64(o.Clusters), 10),
+	args := []string{"centroids", "--model", process.Absolute(o.Model), "--tensor", o.Tensor, "--clusters",
+		strconv.FormatUint(uint64(o.Clusters), 10),
 		"--assignments", in, "--out", out}
 	err := invoke(ctx, o.Tool, o.GGML, "computing centroids", args, func(stdout io.Reader) error {
 		_, err := io.Copy(io.Discard, stdout)
@@ -80,7 +82,8 @@ func centroids(ctx context.Context, o CentroidOptions, dir string) (*os.File, er
 	}
 	info, err := file.Stat()
 	if err == nil && info.Size() != 4*int64(o.Clusters)*o.Columns {
-		err = hint.New(fmt.Sprintf("%s wrote %d bytes for %d centroids of %d columns", toolName, info.Size(), o.Clusters, o.Columns), rebuild)
+		err = hint.New(fmt.Sprintf("%s wrote %d bytes for %d centroids of %d columns", toolName, info.Size(), o.Clusters,
+			o.Columns), rebuild)
 	}
 	if err != nil {
 		file.Close()

@@ -64,13 +64,15 @@ func TestNativeCentroids(t *testing.T) {
 		"NaN or infinite weight in a row": func(o *native.CentroidOptions) {
 			broken := file
 			broken.Tensors = slices.Clone(file.Tensors)
-			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]), math.Float32bits(float32(math.NaN())))
+			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]),
+				math.Float32bits(float32(math.NaN())))
 			o.Model = gguftest.Write(t, "nan.gguf", broken.Bytes())
 		},
 	} {
 		o := options
 		change(&o)
-		if _, err := native.NewCentroids(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+		if _, err := native.NewCentroids(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) ||
+			hint.Of(err) == "" {
 			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
 		}
 	}
@@ -83,7 +85,8 @@ func TestNativeCentroids(t *testing.T) {
 func TestOlderTool(t *testing.T) {
 	tool := script(t, `echo "error: unknown command: $1" >&2; exit 2`)
 	_, err := native.NewCentroids(t.Context(), native.CentroidOptions{Tool: tool})
-	if err == nil || err.Error() != "computing centroids failed: unknown command: centroids" || !strings.Contains(hint.Of(err), "build again") {
+	if err == nil || err.Error() != "computing centroids failed: unknown command: centroids" ||
+		!strings.Contains(hint.Of(err), "build again") {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
 	}
 }
@@ -95,8 +98,10 @@ func TestNoRoom(t *testing.T) {
 	if _, ok := atomicfile.Free(t.TempDir()); !ok {
 		t.Skip("this system does not tell what is free")
 	}
-	_, err := native.NewCentroids(t.Context(), native.CentroidOptions{Tool: script(t, "exit 0"), Clusters: 1 << 31, Columns: 1 << 20})
-	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") || !strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
+	_, err := native.NewCentroids(t.Context(), native.CentroidOptions{Tool: script(t, "exit 0"), Clusters: 1 << 31,
+		Columns: 1 << 20})
+	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") ||
+		!strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
 	}
 	if left, _ := filepath.Glob(filepath.Join(cache, "temporary", "*")); left != nil {

@@ -147,7 +147,8 @@ func readAssignments(path string, rows int64, clusters uint32) ([]uint32, error)
 	}
 	for k, n := range sizes {
 		if n != rows/int64(clusters) && n != (rows+int64(clusters)-1)/int64(clusters) {
-			return nil, hint.New(fmt.Sprintf("%s put %d rows into cluster %d, %d rows have %d clusters", toolName, n, k, rows, clusters), rebuild)
+			return nil, hint.New(fmt.Sprintf("%s put %d rows into cluster %d, %d rows have %d clusters", toolName, n, k, rows,
+				clusters), rebuild)
 		}
 	}
 	return assignments, nil

@@ -31,7 +31,8 @@ func script(t *testing.T, body string) string {
 
 func run(ctx context.Context, tool string) (native.Result, []native.Progress, error) {
 	var seen []native.Progress
-	result, err := native.Run(ctx, native.Options{Tool: tool, Model: "m", Tensor: "t", ClusterSize: 2, Iterations: 1, Threads: 1},
+	result, err := native.Run(ctx, native.Options{Tool: tool, Model: "m", Tensor: "t", ClusterSize: 2, Iterations: 1,
+		Threads: 1},
 		func(p native.Progress) { seen = append(seen, p) })
 	return result, seen, err
 }
@@ -52,17 +53,20 @@ func TestProtocol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(result.Assignments) != "[1 0 1]" || result.Clusters != 2 || result.Objective != 0.5 || result.Imbalance != 0.25 || result.Seconds != 2 {
+	if fmt.Sprint(result.Assignments) != "[1 0 1]" || result.Clusters != 2 || result.Objective != 0.5 ||
+		result.Imbalance != 0.25 || result.Seconds != 2 {
 		t.Errorf("%+v", result)
 	}
-	if len(seen) != 2 || seen[0].Objective != nil || seen[0].Stage != "read" || *seen[1].Objective != 0.25 || seen[1].Imbalance == nil || seen[1].Iteration != 1 {
+	if len(seen) != 2 || seen[0].Objective != nil || seen[0].Stage != "read" || *seen[1].Objective != 0.25 ||
+		seen[1].Imbalance == nil || seen[1].Iteration != 1 {
 		t.Errorf("%+v", seen)
 	}
 }
 
 func TestFailures(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
-		"named cause":      {"echo 'warning: slow' >&2; echo 'error: the tensor has a type without rows' >&2; exit 1\n", "clustering failed: the tensor has a type without rows"},
+		"named cause": {"echo 'warning: slow' >&2; echo 'error: the tensor has a type without rows' >&2; exit 1\n",
+			"clustering failed: the tensor has a type without rows"},
 		"other cause":      {"echo 'cannot load library' >&2; exit 127\n", "clustering failed: cannot load library"},
 		"no cause":         {"exit 3\n", "clustering failed: exit status 3"},
 		"killed":           {"kill -9 $$\n", "killed"},

@@ -47,15 +47,15 @@ type HeadShape struct {
 }
 
 func (h HeadShape) args() []string {
-	return []string{"--type", h.Type, "--columns", strconv.FormatInt(h.Columns, 10), "--rows", strconv.FormatInt(h.Rows, 10),
+	return []string{"--type", h.Type, "--columns", strconv.FormatInt(h.Columns, 10), "--rows",
+		strconv.FormatInt(h.Rows, 10),
 		"--clusters", strconv.FormatInt(h.Clusters, 10), "--centroid-type", h.CentroidType,
 		"--pinned", strconv.Itoa(h.Pinned), "--rank", strconv.Itoa(h.Rank)}
 }
 
-// Devices asks the native tool of a patched build for the devices of the backends beside it and of RPC servers, addresses
-// separated by commas, and then, for each folder
-// with the backend of GPUs, for those, which it loads as Ollama has llama-server load them. If head is not nil, each device
-// is asked whether it has the op for such a head.
+// Devices asks the native tool of a patched build for the devices of the backends beside it and of RPC servers,
+// addresses separated by commas, and then, for each folder with the backend of GPUs, for those, which it loads as
+// Ollama has llama-server load them. If head is not nil, each device is asked whether it has the op for such a head.
 func Devices(ctx context.Context, tool, servers string, head *HeadShape) ([]Device, []Folder, error) {
 	var args []string
 	if head != nil {
@@ -75,7 +75,8 @@ func Devices(ctx context.Context, tool, servers string, head *HeadShape) ([]Devi
 		if more := os.Getenv("LD_LIBRARY_PATH"); more != "" {
 			libraries += string(filepath.ListSeparator) + more
 		}
-		found, err := listDevices(ctx, tool, args, serversSetting, "GGML_BACKEND_PATH="+folder.Library, "LD_LIBRARY_PATH="+libraries)
+		found, err := listDevices(ctx, tool, args, serversSetting, "GGML_BACKEND_PATH="+folder.Library,
+			"LD_LIBRARY_PATH="+libraries)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", folder.Name, err)
 		}
@@ -91,8 +92,8 @@ func Devices(ctx context.Context, tool, servers string, head *HeadShape) ([]Devi
 	return devices, folders, nil
 }
 
-// gpuFolders lists the folders below dir that hold a backend of ggml. Which file of such a folder is the backend, Ollama
-// decides in the same way (llm/llama_server.go, findLlamaServerGPUBackend).
+// gpuFolders lists the folders below dir that hold a backend of ggml. Which file of such a folder is the backend,
+// Ollama decides in the same way (llm/llama_server.go, findLlamaServerGPUBackend).
 func gpuFolders(dir string) ([]Folder, error) {
 	libraries, err := filepath.Glob(filepath.Join(dir, "*", "libggml-*.so*"))
 	if err != nil {

@@ -25,8 +25,8 @@ func TestParseDevices(t *testing.T) {
 	}
 }
 
-// A tool whose GPU is there only if its backend is loaded, as Ollama would have it loaded: of two folders with backends one
-// finds a device, the other none.
+// A tool whose GPU is there only if its backend is loaded, as Ollama would have it loaded: of two folders with backends
+// one finds a device, the other none.
 func TestDevicesOfFolders(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -39,7 +39,8 @@ func TestDevicesOfFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"cuda_v12/libggml-cuda.so", "cuda_v13/libggml-base.so", "cuda_v13/libggml-cuda.so", "vulkan/notes.txt"} {
+	for _, name := range []string{"cuda_v12/libggml-cuda.so", "cuda_v13/libggml-base.so", "cuda_v13/libggml-cuda.so",
+		"vulkan/notes.txt"} {
 		write(name, "")
 	}
 	write(toolName, `#!/bin/sh
@@ -69,7 +70,8 @@ esac
 		t.Errorf("asked %q, %v", args, err)
 	}
 	write(toolName, "#!/bin/sh\necho 'error: no such thing' >&2\nexit 2\n")
-	if _, _, err := Devices(t.Context(), tool, "", nil); err == nil || !strings.Contains(err.Error(), "no such thing") || hint.Of(err) == "" {
+	if _, _, err := Devices(t.Context(), tool, "", nil); err == nil || !strings.Contains(err.Error(), "no such thing") ||
+		hint.Of(err) == "" {
 		t.Errorf("a tool that fails: %v", err)
 	}
 }

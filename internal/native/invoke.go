@@ -57,7 +57,8 @@ func invoke(ctx context.Context, tool, ggml, what string, args []string, read fu
 	return nil
 }
 
-// How the tool ends when it does not know what it is asked, and the plug-in's when it cannot use the ggml that it was given.
+// How the tool ends when it does not know what it is asked, and the plug-in's when it cannot use the ggml that it was
+// given.
 const (
 	exitWrongUse = 2
 	exitNoGGML   = 3
@@ -76,7 +77,8 @@ func failure(what string, err error, stderr string) error {
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && !exit.Exited() {
-		return hint.Wrap(fmt.Errorf("%s ended by %w", what, exit), "if the machine ran out of memory, close other programs and try again")
+		return hint.Wrap(fmt.Errorf("%s ended by %w", what, exit),
+			"if the machine ran out of memory, close other programs and try again")
 	}
 	if cause == "" {
 		cause = err.Error()
@@ -89,7 +91,8 @@ func failure(what string, err error, stderr string) error {
 	}
 	switch {
 	case strings.HasPrefix(cause, "cannot start "): // threads
-		return hint.New(what+" failed: "+cause, "give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)")
+		return hint.New(what+" failed: "+cause,
+			"give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)")
 	case cause == "out of memory":
 		return hint.New(what+" failed: "+cause, "close other programs and try again; fewer --threads need less memory")
 	}

@@ -1,5 +1,5 @@
-// Package native runs the native tool, which clusters the rows of an output head, calibrates it, and lists the devices of its
-// build.
+// Package native runs the native tool, which clusters the rows of an output head, calibrates it, and lists the devices
+// of its build.
 package native
 
 import (
@@ -18,9 +18,9 @@ const (
 	codeName = "libflashhead-tool.so" // beside that of the plug-in: its code, without ggml
 )
 
-// LibDirs returns the folders to search for the native tool, best first. These are dir alone if it holds the tool, or at
-// least no libraries of ggml for one from elsewhere to run on; else lib/ollama, of a patched build, and lib/flashhead, of
-// the plug-in, in the prefix that this program is installed in.
+// LibDirs returns the folders to search for the native tool, best first. These are dir alone if it holds the tool, or
+// at least no libraries of ggml for one from elsewhere to run on; else lib/ollama, of a patched build, and
+// lib/flashhead, of the plug-in, in the prefix that this program is installed in.
 func LibDirs(dir string) []string {
 	if dir != "" && (tool(dir) != "" || !holdsGGML(dir)) {
 		return []string{dir}
@@ -67,8 +67,8 @@ func Borrows(tool string) bool {
 	return err == nil
 }
 
-// FindGGML returns the folder with the libraries of ggml that a native tool must be given: "" if it has its own, dir if it
-// lends some, else that of the best Ollama in places that this user may trust.
+// FindGGML returns the folder with the libraries of ggml that a native tool must be given: "" if it has its own, dir if
+// it lends some, else that of the best Ollama in places that this user may trust.
 func FindGGML(ctx context.Context, tool, dir string, places installation.Places) (string, error) {
 	if !Borrows(tool) {
 		return "", nil

@@ -81,11 +81,13 @@ func TestFindGGML(t *testing.T) {
 	if !native.Borrows(tool) {
 		t.Error("the plug-in's tool has a ggml")
 	}
-	if got, way := find(tool, ""); !strings.Contains(got, "error: no Ollama is found") || !strings.Contains(way, "install Ollama") {
+	if got, way := find(tool, ""); !strings.Contains(got, "error: no Ollama is found") ||
+		!strings.Contains(way, "install Ollama") {
 		t.Errorf("without an Ollama: %s; %s", got, way)
 	}
 	write(t, dir, "old/bin/ollama")
-	if got, way := find(tool, ""); !strings.Contains(got, "old/bin/ollama has no libraries of ggml") || !strings.Contains(way, "update Ollama") {
+	if got, way := find(tool, ""); !strings.Contains(got, "old/bin/ollama has no libraries of ggml") ||
+		!strings.Contains(way, "update Ollama") {
 		t.Errorf("with an old Ollama: %s; %s", got, way)
 	}
 	write(t, dir, "new/bin/ollama")
@@ -104,7 +106,8 @@ func TestFindGGML(t *testing.T) {
 	if err := os.Chmod(lib, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if got, way := find(tool, ""); !strings.Contains(got, "belongs to another user") || !strings.Contains(way, "FH_OLLAMA_LIB") {
+	if got, way := find(tool, ""); !strings.Contains(got, "belongs to another user") ||
+		!strings.Contains(way, "FH_OLLAMA_LIB") {
 		t.Errorf("with an Ollama that anybody may change: %s; %s", got, way)
 	}
 }

@@ -78,7 +78,8 @@ func (s Server) explainAnswer(err error) error {
 }
 
 func (s Server) explainStatus(status api.StatusError, err error) error {
-	answer, text := strings.TrimSpace(fmt.Sprintf("%d %s", status.StatusCode, http.StatusText(status.StatusCode))), oneLine(status.ErrorMessage)
+	answer, text := strings.TrimSpace(fmt.Sprintf("%d %s", status.StatusCode,
+		http.StatusText(status.StatusCode))), oneLine(status.ErrorMessage)
 	if text != "" {
 		answer += ": " + text
 	}

@@ -23,19 +23,21 @@ func TestAnswersThatAreNone(t *testing.T) {
 		body       string
 		cause, way string
 	}{
-		"password":           {401, page, "wants a login: 401 Unauthorized", "a proxy before it asks for a password"},
-		"sign in":            {401, `{"error":"unauthorized","signin_url":"https://x"}`, "wants a login: 401 Unauthorized", "`ollama signin`"},
-		"host name":          {403, "", "or a proxy before it, refuses: 403 Forbidden", "IP address"},
-		"refused":            {403, `{"error":"not for you"}`, "refuses: 403 Forbidden: not for you", "another"},
-		"other server":       {404, "404 page not found", "is no Ollama, or a very old one: 404 Not Found: 404 page not found", "set OLLAMA_HOST"},
-		"page":               {200, page, "is no Ollama: invalid character '<'", "set OLLAMA_HOST"},
-		"other JSON":         {200, `{"name":"x"}`, "is no Ollama", "set OLLAMA_HOST"},
-		"another form":       {200, `[1]`, "is no Ollama: json: cannot unmarshal", "set OLLAMA_HOST"},
-		"gateway":            {502, page, "a proxy before the Ollama at", "NO_PROXY"},
-		"proxy's password":   {407, "", "answers 407 Proxy Authentication Required", "NO_PROXY"},
-		"busy":               {503, `{"error":"server busy, please try again"}`, "answers 503 Service Unavailable: server busy, please try again", "log"},
-		"broken":             {500, `{"error":"disk full\nand so on"}`, "answers 500 Internal Server Error: disk full", "log"},
-		"speaks https":       {400, "Client sent an HTTP request to an HTTPS server.\n", "400 Bad Request: Client sent", "write https://"},
+		"password":  {401, page, "wants a login: 401 Unauthorized", "a proxy before it asks for a password"},
+		"sign in":   {401, `{"error":"unauthorized","signin_url":"https://x"}`, "wants a login: 401 Unauthorized", "`ollama signin`"},
+		"host name": {403, "", "or a proxy before it, refuses: 403 Forbidden", "IP address"},
+		"refused":   {403, `{"error":"not for you"}`, "refuses: 403 Forbidden: not for you", "another"},
+		"other server": {404, "404 page not found",
+			"is no Ollama, or a very old one: 404 Not Found: 404 page not found", "set OLLAMA_HOST"},
+		"page":             {200, page, "is no Ollama: invalid character '<'", "set OLLAMA_HOST"},
+		"other JSON":       {200, `{"name":"x"}`, "is no Ollama", "set OLLAMA_HOST"},
+		"another form":     {200, `[1]`, "is no Ollama: json: cannot unmarshal", "set OLLAMA_HOST"},
+		"gateway":          {502, page, "a proxy before the Ollama at", "NO_PROXY"},
+		"proxy's password": {407, "", "answers 407 Proxy Authentication Required", "NO_PROXY"},
+		"busy":             {503, `{"error":"server busy, please try again"}`, "answers 503 Service Unavailable: server busy, please try again", "log"},
+		"broken":           {500, `{"error":"disk full\nand so on"}`, "answers 500 Internal Server Error: disk full", "log"},
+		"speaks https": {400, "Client sent an HTTP request to an HTTPS server.\n", "400 Bad Request: Client sent",
+			"write https://"},
 		"talks a great deal": {500, strings.Repeat("x", 5000), strings.Repeat("x", 200) + "…", "log"},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -45,14 +47,16 @@ func TestAnswersThatAreNone(t *testing.T) {
 		host, _ := url.Parse(server.URL)
 		_, err := At(host).Version(context.Background())
 		server.Close()
-		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) || !strings.Contains(err.Error(), server.URL) {
+		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) ||
+			!strings.Contains(err.Error(), server.URL) {
 			t.Errorf("%s: %v\n  %s", name, err, hint.Of(err))
 			continue
 		}
 		if !Answered(err) {
 			t.Errorf("%s: nobody answered", name)
 		}
-		if text := err.Error(); strings.Contains(text, "no Ollama answers") || strings.ContainsAny(text, "\n") || len(text) > 400 {
+		if text := err.Error(); strings.Contains(text, "no Ollama answers") || strings.ContainsAny(text, "\n") ||
+			len(text) > 400 {
 			t.Errorf("%s: %q", name, text)
 		}
 	}

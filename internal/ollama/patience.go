@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// patience ends requests that make no progress. A request may take as long as it likes while bytes go one way or the other:
-// an upload of many gigabytes does, a server that hangs does not.
+// patience ends requests that make no progress. A request may take as long as it likes while bytes go one way or the
+// other: an upload of many gigabytes does, a server that hangs does not.
 type patience struct {
 	next  http.RoundTripper
 	limit func(*http.Request) time.Duration // how long a request may be silent
@@ -22,8 +22,8 @@ type silent struct{ limit time.Duration }
 
 func (e silent) Error() string { return fmt.Sprintf("nothing came for %s", e.limit) }
 
-// limits are how long a server may take. It answers a question at once, unless its disk is slow; what changes it may read a
-// whole model meanwhile.
+// limits are how long a server may take. It answers a question at once, unless its disk is slow; what changes it may
+// read a whole model meanwhile.
 func limits(r *http.Request) time.Duration {
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/api/version"):

@@ -52,7 +52,8 @@ func silence(t *testing.T) string {
 
 func wantSilent(t *testing.T, what string, begun time.Time, err error) {
 	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), "does not answer: nothing came for 300ms") || !strings.Contains(hint.Of(err), "it hangs") {
+	if err == nil || !strings.Contains(err.Error(), "does not answer: nothing came for 300ms") ||
+		!strings.Contains(hint.Of(err), "it hangs") {
 		t.Errorf("%s: %v\n  %s", what, err, hint.Of(err))
 	}
 	if took := time.Since(begun); took > 20*time.Second {
@@ -92,10 +93,11 @@ func TestSilentAnswer(t *testing.T) {
 	defer stuck.Close()
 	defer close(release)
 	s, begun, said := impatient(t, stuck.URL), time.Now(), 0
-	err := s.Vanished(s.Client.Create(context.Background(), &api.CreateRequest{Model: "m"}, func(api.ProgressResponse) error {
-		said++
-		return nil
-	}))
+	err := s.Vanished(s.Client.Create(context.Background(), &api.CreateRequest{Model: "m"},
+		func(api.ProgressResponse) error {
+			said++
+			return nil
+		}))
 	wantSilent(t, "create", begun, err)
 	if said != 1 {
 		t.Errorf("%d lines came before", said)
@@ -114,7 +116,8 @@ func TestSlowIsNotSilent(t *testing.T) {
 	}))
 	defer slow.Close()
 	s := impatient(t, slow.URL)
-	if err := s.Client.Create(context.Background(), &api.CreateRequest{Model: "m"}, func(api.ProgressResponse) error { return nil }); err != nil {
+	if err := s.Client.Create(context.Background(), &api.CreateRequest{Model: "m"},
+		func(api.ProgressResponse) error { return nil }); err != nil {
 		t.Errorf("a slow answer: %v", err)
 	}
 	if err := s.Client.CreateBlob(context.Background(), "sha256:0", &dripping{left: 8}); err != nil {
@@ -138,8 +141,10 @@ func TestLimits(t *testing.T) {
 	of := func(method, path string) time.Duration {
 		return limits(httptest.NewRequest(method, "http://host/prefix"+path, nil))
 	}
-	version, show, list, create, upload := of("GET", "/api/version"), of("POST", "/api/show"), of("GET", "/api/tags"), of("POST", "/api/create"), of("POST", "/api/blobs/sha256:0")
-	if version > 15*time.Second || show > time.Minute || list > time.Minute || create < 5*time.Minute || upload < 5*time.Minute {
+	version, show, list, create, upload := of("GET", "/api/version"), of("POST", "/api/show"), of("GET",
+		"/api/tags"), of("POST", "/api/create"), of("POST", "/api/blobs/sha256:0")
+	if version > 15*time.Second || show > time.Minute || list > time.Minute || create < 5*time.Minute ||
+		upload < 5*time.Minute {
 		t.Error(version, show, list, create, upload)
 	}
 }

@@ -30,7 +30,8 @@ func TestUnreachable(t *testing.T) {
 	host, _ := url.Parse(s.URL)
 	s.Close()
 	_, err := At(host).Version(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "no Ollama answers at "+host.String()) || !strings.Contains(hint.Of(err), "ollama serve") {
+	if err == nil || !strings.Contains(err.Error(), "no Ollama answers at "+host.String()) ||
+		!strings.Contains(hint.Of(err), "ollama serve") {
 		t.Errorf("%v, %q", err, hint.Of(err))
 	}
 	if Answered(err) {

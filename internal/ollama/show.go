@@ -28,11 +28,13 @@ func (s Server) Show(ctx context.Context, name string) (*api.ShowResponse, error
 			"see `ollama list` for its models, get one with `ollama pull`, or give a GGUF file")
 	case err != nil:
 		err = s.explain(err)
-		return nil, hint.Wrap(fmt.Errorf("%s is no file here, and whether it is a model is not known: %w", name, err), hint.Of(err))
+		return nil, hint.Wrap(fmt.Errorf("%s is no file here, and whether it is a model is not known: %w", name, err),
+			hint.Of(err))
 	case show.RemoteHost != "":
 		return nil, cloud
 	case show.Details.Format != "" && show.Details.Format != "gguf":
-		return nil, hint.New(fmt.Sprintf("%s is stored as %s, not as GGUF", name, show.Details.Format), "get the model as a GGUF file")
+		return nil, hint.New(fmt.Sprintf("%s is stored as %s, not as GGUF", name, show.Details.Format),
+			"get the model as a GGUF file")
 	}
 	return show, nil
 }

@@ -10,9 +10,10 @@ import (
 // PassVariable names further variables that programs get, separated by commas.
 const PassVariable = "FH_OLLAMA_PASS_ENV"
 
-// Programs get only the variables listed here. A list of what is kept away would never be complete: every compiler, linker
-// and library has variables that change what a build makes or which code a program loads (CFLAGS, CPATH, LD_PRELOAD,
-// GGML_BACKEND_PATH, GIT_DIR, ...). Callers add what they mean to set. Who needs more says so in PassVariable.
+// Programs get only the variables listed here. A list of what is kept away would never be complete: every compiler,
+// linker and library has variables that change what a build makes or which code a program loads (CFLAGS, CPATH,
+// LD_PRELOAD, GGML_BACKEND_PATH, GIT_DIR, ...). Callers add what they mean to set. Who needs more says so in
+// PassVariable.
 var (
 	passed = []string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "NO_COLOR", "TMPDIR", "TMP", "TEMP", "LANG", "LANGUAGE", "TZ",
@@ -21,7 +22,8 @@ var (
 		"http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
 		"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC",
 		// where Go keeps and fetches modules
-		"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS", "GOENV", "GOPATH", "GOROOT",
+		"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS", "GOENV", "GOPATH",
+		"GOROOT",
 		"GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOTOOLCHAIN",
 		// where the system's compiler is, and a build's time
 		"DEVELOPER_DIR", "SDKROOT", "SOURCE_DATE_EPOCH",
@@ -39,8 +41,8 @@ var (
 	}
 )
 
-// Environment is the environment of every program that fh-ollama starts: of its own, what all programs may see, and then
-// settings, as "NAME=value".
+// Environment is the environment of every program that fh-ollama starts: of its own, what all programs may see, and
+// then settings, as "NAME=value".
 func Environment(settings ...string) []string { return append(Pass(os.Environ()), settings...) }
 
 // Pass returns those variables of environ that programs may see, and those called like one of names.

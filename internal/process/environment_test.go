@@ -6,8 +6,10 @@ import (
 )
 
 func TestPass(t *testing.T) {
-	environ := []string{"HOME=/h", "LC_ALL=C", "PIP_INDEX_URL=u", "https_proxy=p", "CCACHE_DIR=/c", "CUDA_VISIBLE_DEVICES=1",
-		"LD_LIBRARY_PATH=/x", "LD_PRELOAD=/x.so", "CFLAGS=-O0", "CPATH=/x", "GOFLAGS=-mod=vendor", "GIT_DIR=/x", "CMAKE_GENERATOR=X",
+	environ := []string{"HOME=/h", "LC_ALL=C", "PIP_INDEX_URL=u", "https_proxy=p", "CCACHE_DIR=/c",
+		"CUDA_VISIBLE_DEVICES=1",
+		"LD_LIBRARY_PATH=/x", "LD_PRELOAD=/x.so", "CFLAGS=-O0", "CPATH=/x", "GOFLAGS=-mod=vendor", "GIT_DIR=/x",
+		"CMAKE_GENERATOR=X",
 		"GGML_BACKEND_PATH=/x.so", "LLAMA_ARG_THREADS=9", "PYTHONPATH=/x", "DYLD_INSERT_LIBRARIES=/x", "NVCC_APPEND_FLAGS=-G"}
 	want := environ[:6]
 	if got := Pass(environ); !slices.Equal(got, want) {

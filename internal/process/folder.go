@@ -6,7 +6,8 @@ import (
 )
 
 // InOwnFolder has cmd, a program of llama.cpp, run in its own folder, where its libraries are: ggml also loads every
-// libggml-NAME-*.so of the working directory, which may hold anybody's files. Paths among its arguments must be absolute.
+// libggml-NAME-*.so of the working directory, which may hold anybody's files. Paths among its arguments must be
+// absolute.
 func InOwnFolder(cmd *exec.Cmd) { cmd.Dir = filepath.Dir(cmd.Path) }
 
 // Absolute is a path for a program that runs elsewhere than this one.

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// quota is the least CPU quota of this process's cgroups, in processors, with its proc and cgroup file systems below root;
-// 0 for none. ggmlhead/model/flash-head-processors.h computes the same.
+// quota is the least CPU quota of this process's cgroups, in processors, with its proc and cgroup file systems below
+// root; 0 for none. ggmlhead/model/flash-head-processors.h computes the same.
 func quota(root string) float64 {
 	groups, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
 	mounts, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
@@ -41,7 +41,8 @@ func folders(mounts, path string, v2 bool) []string {
 		if len(fields) < 5 || len(types) < 3 {
 			continue
 		}
-		if v2 && types[0] != "cgroup2" || !v2 && (types[0] != "cgroup" || !slices.Contains(strings.Split(types[2], ","), "cpu")) {
+		if v2 && types[0] != "cgroup2" || !v2 &&
+			(types[0] != "cgroup" || !slices.Contains(strings.Split(types[2], ","), "cpu")) {
 			continue
 		}
 		root, point := unescape(fields[3]), unescape(fields[4])

@@ -40,7 +40,8 @@ func TestQuota(t *testing.T) {
 			"sys/fs/other/cpu.max": "100000 100000\n",
 		}, 3},
 		"a part is mounted": {map[string]string{
-			"proc/self/cgroup": "0::/docker/abc/job\n", "proc/self/mountinfo": strings.Replace(mountsV2, ":30 /", ":30 /docker/abc", 1),
+			"proc/self/cgroup":          "0::/docker/abc/job\n",
+			"proc/self/mountinfo":       strings.Replace(mountsV2, ":30 /", ":30 /docker/abc", 1),
 			"sys/fs/cgroup/job/cpu.max": "400000 100000\n",
 		}, 4},
 		"no quota": {map[string]string{
@@ -48,15 +49,17 @@ func TestQuota(t *testing.T) {
 		}, 0},
 		"version 1": {map[string]string{
 			"proc/self/cgroup": "4:memory:/other\n3:cpu,cpuacct:/job\n", "proc/self/mountinfo": mountsV1,
-			"sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us": "250000\n", "sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us": "100000\n",
-			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+			"sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us":  "250000\n",
+			"sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us": "100000\n",
+			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":      "-1\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
 		}, 2.5},
 		"a blank in the path": {map[string]string{
 			"proc/self/cgroup": "0::/job\n", "proc/self/mountinfo": strings.Replace(mountsV2, "/sys/fs/cgroup", `/sys/my\040groups`, 1),
 			"sys/my groups/job/cpu.max": "500000 100000\n",
 		}, 5},
 		"damaged": {map[string]string{
-			"proc/self/cgroup": "0::/job\nnothing\n::\n", "proc/self/mountinfo": "1 2 3\n - cgroup2 a b\n" + mountsV2, "sys/fs/cgroup/job/cpu.max": "9 0\n",
+			"proc/self/cgroup": "0::/job\nnothing\n::\n", "proc/self/mountinfo": "1 2 3\n - cgroup2 a b\n" + mountsV2,
+			"sys/fs/cgroup/job/cpu.max": "9 0\n",
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,8 @@ func TestTerminal(t *testing.T) {
 
 	shown, _ := io.ReadAll(master) // ends with an error when the last writer has gone
 	text := string(shown)
-	for _, want := range []string{"clustering balance 3/8, objective 0.5321, imbalance 0.03, 20m34s left  50% |", " 99% |█", "writing"} {
+	for _, want := range []string{"clustering balance 3/8, objective 0.5321, imbalance 0.03, 20m34s left  50% |",
+		" 99% |█", "writing"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not shown: %q", want, text)
 		}

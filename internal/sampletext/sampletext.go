@@ -1,5 +1,5 @@
-// Package sampletext is the text that comes with the program, to evaluate and to calibrate with: README.md tells where it
-// is from.
+// Package sampletext is the text that comes with the program, to evaluate and to calibrate with: README.md tells where
+// it is from.
 package sampletext
 
 import _ "embed"

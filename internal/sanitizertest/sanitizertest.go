@@ -17,11 +17,12 @@ func Compiler() string {
 	return "c++"
 }
 
-// Each calls test as parallel subtests: plain, with no flags, and for each sanitizer that the compiler has, with the flags
-// to compile and link with.
+// Each calls test as parallel subtests: plain, with no flags, and for each sanitizer that the compiler has, with the
+// flags to compile and link with.
 func Each(t *testing.T, test func(t *testing.T, flags []string)) {
 	t.Helper()
-	for name, sanitizers := range map[string]string{"plain": "", "thread": "thread", "address": "address,undefined,float-cast-overflow"} {
+	for name, sanitizers := range map[string]string{"plain": "", "thread": "thread",
+		"address": "address,undefined,float-cast-overflow"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var flags []string

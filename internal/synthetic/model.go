@@ -48,8 +48,8 @@ func (m Model) File() (File, error) {
 	return File{int64(len(c.Header())) + size, c}, nil
 }
 
-// Write writes the file; report is called with the number of bytes of tensor data written, and its error ends the writing
-// and is returned.
+// Write writes the file; report is called with the number of bytes of tensor data written, and its error ends the
+// writing and is returned.
 func (f File) Write(dst io.Writer, report func(done int64) error) error {
 	return f.content.Write(dst, func(w io.Writer, t gguf.Tensor) error {
 		if t.Type == f32 {
@@ -136,11 +136,13 @@ func (m Model) tensors() []gguf.Tensor {
 	return all
 }
 
-// parameters are those of FlashHead for a file of content c with size bytes of tensor data. The tokens are dealt out to the clusters at random, which takes the same time to decode
-// with as a clustering:
-//   - What is read does not depend on which tokens are in a cluster: K centroids, and the rows of P clusters. With the body's
+// parameters are those of FlashHead for a file of content c with size bytes of tensor data. The tokens are dealt out to
+// the clusters at random, which takes the same time to decode with as a clustering:
+//   - What is read does not depend on which tokens are in a cluster: K centroids, and the rows of P clusters. With the
+//     body's
 //     weights in between, more than caches hold, nothing of one token's clusters is left for the next.
-//   - Clusters of different rows have means of their own, so scores differ and the best P lie anywhere in the head. K-means
+//   - Clusters of different rows have means of their own, so scores differ and the best P lie anywhere in the head.
+//     K-means
 //     would put the rows that a tile repeats together, and their clusters would be equally good.
 func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, error) {
 	header := c.Header()
@@ -164,13 +166,14 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	}
 	p := flashhead.Parameters{
 		Clusters: k, Assignments: assignments, CentroidType: centroids, Sketch: sketch(m.SketchRank, head.Width(), random),
-		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1, ToolVersion: m.Version},
+		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1,
+			ToolVersion: m.Version},
 	}
 	return p, p.Select(0, 0, flashhead.DefaultPinned(f, head))
 }
 
-// sketch is one of random directions, on which projections keep the products of vectors, roughly (Johnson and Lindenstrauss):
-// tokens have estimates that differ, as those of a fitted sketch do.
+// sketch is one of random directions, on which projections keep the products of vectors, roughly (Johnson and
+// Lindenstrauss): tokens have estimates that differ, as those of a fitted sketch do.
 func sketch(rank int, width int64, random *rand.Rand) flashhead.Sketch {
 	directions := make([]float32, int64(rank)*width)
 	for i := range directions {

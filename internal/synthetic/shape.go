@@ -1,6 +1,6 @@
-// Package synthetic makes GGUF files with the exact tensor shapes and types of well-known models and random weights. How
-// fast a runtime decodes does not depend on the values of the weights, so such a file times it as the real one would,
-// without a download; it says nothing about accuracy.
+// Package synthetic makes GGUF files with the exact tensor shapes and types of well-known models and random weights.
+// How fast a runtime decodes does not depend on the values of the weights, so such a file times it as the real one
+// would, without a download; it says nothing about accuracy.
 package synthetic
 
 import (
@@ -57,7 +57,8 @@ func choose[T any](what string, names []string, known []T, nameOf func(T) string
 			for _, k := range known {
 				list = append(list, nameOf(k))
 			}
-			return nil, hint.New(fmt.Sprintf("no %s is called %q", what, name), "choose from "+strings.Join(list, ", ")+"; or "+all)
+			return nil, hint.New(fmt.Sprintf("no %s is called %q", what, name),
+				"choose from "+strings.Join(list, ", ")+"; or "+all)
 		}
 		chosen = append(chosen, known[i])
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// The numbers of tensors and bytes are those of files that llama.cpp's own writer of GGUF, the Python package gguf, made of
-// the same shapes.
+// The numbers of tensors and bytes are those of files that llama.cpp's own writer of GGUF, the Python package gguf,
+// made of the same shapes.
 func TestSizes(t *testing.T) {
 	want := map[string][]int64{ // tensors, then bytes with q4_0, q4_k_m, q8_0, f16, bf16
 		"gemma-3-270m": {236, 234883584, 246587904, 285018624, 536308224, 536308224},
@@ -45,15 +45,19 @@ func TestTensors(t *testing.T) {
 	for model, want := range map[string][]string{
 		"gemma-3-270m q4_k_m": {
 			"token_embd.weight q8_0 [640 262144]", "output_norm.weight f32 [640]", "blk.1.attn_q.weight q5_0 [640 1024]",
-			"blk.1.attn_v.weight q8_0 [640 256]", "blk.1.attn_output.weight q4_K [1024 640]", "blk.1.ffn_down.weight q6_K [2048 640]",
-			"blk.0.ffn_down.weight q4_K [2048 640]", "blk.17.post_ffw_norm.weight f32 [640]", "blk.17.attn_q_norm.weight f32 [256]",
+			"blk.1.attn_v.weight q8_0 [640 256]", "blk.1.attn_output.weight q4_K [1024 640]",
+			"blk.1.ffn_down.weight q6_K [2048 640]",
+			"blk.0.ffn_down.weight q4_K [2048 640]", "blk.17.post_ffw_norm.weight f32 [640]",
+			"blk.17.attn_q_norm.weight f32 [256]",
 		},
 		"llama-3.1-8b q4_k_m": {
 			"token_embd.weight q6_K [4096 128256]", "output.weight q6_K [4096 128256]", "blk.31.attn_k.weight q4_K [4096 1024]",
-			"blk.31.attn_v.weight q6_K [4096 1024]", "blk.30.attn_v.weight q4_K [4096 1024]", "blk.0.ffn_gate.weight q4_K [4096 14336]",
+			"blk.31.attn_v.weight q6_K [4096 1024]", "blk.30.attn_v.weight q4_K [4096 1024]",
+			"blk.0.ffn_gate.weight q4_K [4096 14336]",
 		},
 		"qwen3-0.6b q4_0": {
-			"token_embd.weight q6_K [1024 151936]", "blk.27.attn_q.weight q4_0 [1024 2048]", "blk.27.attn_k_norm.weight f32 [128]",
+			"token_embd.weight q6_K [1024 151936]", "blk.27.attn_q.weight q4_0 [1024 2048]",
+			"blk.27.attn_k_norm.weight f32 [128]",
 		},
 		"gemma-3-1b bf16": {"token_embd.weight bf16 [1152 262144]", "blk.25.ffn_down.weight bf16 [6912 1152]"},
 	} {
@@ -84,7 +88,8 @@ func modelCalled(t *testing.T, name string) Model {
 
 // tiny is a model whose vocabulary has tokens of three bytes, too.
 func tiny(typ Type, rank int) Model {
-	return Model{Shape: Shape{"tiny", "gemma3", 256, 2, 512, 2, 1, 128, 66000, true}, Type: typ, ClusterSize: 64, SketchRank: rank, Version: "1"}
+	return Model{Shape: Shape{"tiny", "gemma3", 256, 2, 512, 2, 1, 128, 66000, true}, Type: typ, ClusterSize: 64,
+		SketchRank: rank, Version: "1"}
 }
 
 func written(t *testing.T, m Model) []byte {
@@ -127,8 +132,10 @@ func TestWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if least, most := p.ClusterSizes(); p.Clusters != 1032 || least != 63 || most != 64 || p.Sketch.Rank != 16 || !slices.Equal(p.Pinned, []uint32{0, 1}) {
-			t.Errorf("%s: %d clusters of %d to %d, sketch of rank %d, pinned %v", typ.Name, p.Clusters, least, most, p.Sketch.Rank, p.Pinned)
+		if least, most := p.ClusterSizes(); p.Clusters != 1032 || least != 63 || most != 64 || p.Sketch.Rank != 16 ||
+			!slices.Equal(p.Pinned, []uint32{0, 1}) {
+			t.Errorf("%s: %d clusters of %d to %d, sketch of rank %d, pinned %v", typ.Name, p.Clusters, least, most,
+				p.Sketch.Rank, p.Pinned)
 		}
 		if !slices.Equal(flashhead.DefaultPinned(f, head), p.Pinned) {
 			t.Errorf("%s: convert would pin %v", typ.Name, flashhead.DefaultPinned(f, head))
@@ -191,12 +198,14 @@ func TestTokenizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]int64{"tokenizer.ggml.tokens": 66000, "tokenizer.ggml.token_type": 66000, "tokenizer.ggml.merges": 66000 - 258} {
+	for key, want := range map[string]int64{"tokenizer.ggml.tokens": 66000, "tokenizer.ggml.token_type": 66000,
+		"tokenizer.ggml.merges": 66000 - 258} {
 		if kv, _ := f.Key(key); kv.Count != want {
 			t.Errorf("%s has %d entries", key, kv.Count)
 		}
 	}
-	if a := alphabet(); a['A'] != "A" || a[' '] != "Ġ" || a['\n'] != "Ċ" || a[0xad] != "Ń" { // GPT-2's encoder.json has them so
+	// GPT-2's encoder.json has them so
+	if a := alphabet(); a['A'] != "A" || a[' '] != "Ġ" || a['\n'] != "Ċ" || a[0xad] != "Ń" {
 		t.Errorf("alphabet %v", a)
 	}
 }
@@ -205,7 +214,8 @@ func TestNames(t *testing.T) {
 	if got, err := Shapes([]string{"all"}); err != nil || len(got) != 7 {
 		t.Errorf("%v, %v", got, err)
 	}
-	if got, err := Shapes([]string{"Llama-3.2-1B", "gemma-3-270m"}); err != nil || len(got) != 2 || got[0].Name != "llama-3.2-1b" {
+	if got, err := Shapes([]string{"Llama-3.2-1B", "gemma-3-270m"}); err != nil || len(got) != 2 ||
+		got[0].Name != "llama-3.2-1b" {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := Types([]string{"q8_0", "all"}); err == nil || hint.Of(err) == "" {

@@ -64,8 +64,8 @@ func Types(names []string) ([]Type, error) {
 	return choose("type", names, types, func(t Type) string { return t.Name })
 }
 
-// fitting returns the type that a matrix with rows of the given length gets, as llama-quantize falls back where these are
-// no multiple of 256.
+// fitting returns the type that a matrix with rows of the given length gets, as llama-quantize falls back where these
+// are no multiple of 256.
 func fitting(t gguf.TensorType, columns int64) gguf.TensorType {
 	switch {
 	case columns%t.Block() == 0:
@@ -79,8 +79,8 @@ func fitting(t gguf.TensorType, columns int64) gguf.TensorType {
 // tileRows is how many rows of a matrix differ; the others repeat them. They are random, and made once.
 const tileRows = 256
 
-// writeRandom writes a matrix of random numbers that depend on the tensor's name and type alone. report is called before
-// each part with the number of bytes written.
+// writeRandom writes a matrix of random numbers that depend on the tensor's name and type alone. report is called
+// before each part with the number of bytes written.
 func writeRandom(w io.Writer, t gguf.Tensor, report func(done int64) error) error {
 	tile := tile(t)
 	for done := int64(0); done < t.Bytes; {
@@ -120,8 +120,8 @@ func tile(t gguf.Tensor) []byte {
 	return bytes
 }
 
-// scale sets the scales of a random block, where the type's struct in ggml-common.h has them, so that the block's values are
-// of the size of a trained model's.
+// scale sets the scales of a random block, where the type's struct in ggml-common.h has them, so that the block's
+// values are of the size of a trained model's.
 func scale(t gguf.TensorType, block []byte) {
 	set := func(at int, x float64) { binary.LittleEndian.PutUint16(block[at:], half(x)) }
 	switch t {
@@ -146,6 +146,7 @@ func half(x float64) uint16 {
 	if x < 1.0/(1<<14) { // subnormal, in steps of 2^-24
 		return sign | uint16(math.RoundToEven(x*(1<<24)))
 	}
-	m, e := math.Frexp(x)                                                     // x = 2m · 2^(e-1), 1 <= 2m < 2
-	return sign | uint16((e-1+15)<<10+int(math.RoundToEven((2*m-1)*(1<<10)))) // rounding up may carry into the exponent, rightly
+	m, e := math.Frexp(x) // x = 2m · 2^(e-1), 1 <= 2m < 2
+	// rounding up may carry into the exponent, rightly
+	return sign | uint16((e-1+15)<<10+int(math.RoundToEven((2*m-1)*(1<<10))))
 }

@@ -31,8 +31,8 @@ type Assets struct {
 
 const otherAssets = "get the files again; what they must hold is in docs/interoperation.md"
 
-// Open reads the files of dir, which is a model's folder or the folder called Format in it, except for the large tensors,
-// which are read when they are asked for until Close. Errors carry a way out.
+// Open reads the files of dir, which is a model's folder or the folder called Format in it, except for the large
+// tensors, which are read when they are asked for until Close. Errors carry a way out.
 func Open(dir string) (*Assets, error) {
 	files, err := locate(dir)
 	if err != nil {
@@ -119,7 +119,8 @@ func (a *Assets) Assignments() ([]uint32, error) {
 		}
 		for i, k := range piece {
 			if k < 0 || k >= a.Clusters {
-				return nil, hint.New(fmt.Sprintf("%s: token %d is in cluster %d, not in 0..%d", a.path, at+int64(i), k, a.Clusters-1), otherAssets)
+				return nil, hint.New(fmt.Sprintf("%s: token %d is in cluster %d, not in 0..%d", a.path, at+int64(i), k,
+					a.Clusters-1), otherAssets)
 			}
 			out = append(out, uint32(k))
 		}

@@ -17,7 +17,8 @@ import (
 // TestOpen names both folders that may be given, and leaves out what may be absent.
 func TestOpen(t *testing.T) {
 	dir := sound().write(t)
-	for _, given := range []string{dir, dir + "/", filepath.Join(dir, "flash_head_assets"), filepath.Join(dir, "flash_head_assets") + "/"} {
+	for _, given := range []string{dir, dir + "/", filepath.Join(dir, "flash_head_assets"),
+		filepath.Join(dir, "flash_head_assets") + "/"} {
 		a, err := vllm.Open(given)
 		if err != nil {
 			t.Fatal(err)
@@ -63,33 +64,43 @@ func TestRefused(t *testing.T) {
 		change func(*fixture)
 		want   string
 	}{
-		"larger V":              {func(f *fixture) { f.ids, f.idShape = append(f.ids.([]int64), 0, 0), []int64{42} }, "the assets are for 42 tokens, the head has 40"},
-		"smaller V":             {func(f *fixture) { f.ids, f.idShape, f.config = f.ids.([]int64)[:38], []int64{38}, "" }, "for 38 tokens, the head has 40"},
+		"larger V": {func(f *fixture) { f.ids, f.idShape = append(f.ids.([]int64), 0, 0), []int64{42} },
+			"the assets are for 42 tokens, the head has 40"},
+		"smaller V": {func(f *fixture) { f.ids, f.idShape, f.config = f.ids.([]int64)[:38], []int64{38}, "" },
+			"for 38 tokens, the head has 40"},
 		"wrong D":               {func(f *fixture) { f.shape = []int64{1, 1, 16, 8} }, "for rows of 16, the head has 32"},
 		"ids of two dimensions": {func(f *fixture) { f.idShape = []int64{1, 40} }, "cluster_assignments has shape [1 40]"},
-		"flat centroids":        {func(f *fixture) { f.shape = []int64{32, 4} }, "centroids has shape [32 4], not [1 1 columns clusters]"},
-		"turned centroids":      {func(f *fixture) { f.shape = []int64{32, 4, 1, 1} }, "centroids has shape"},
-		"no columns":            {func(f *fixture) { f.shape, f.centroids = []int64{1, 1, 0, 4}, []float32{} }, "centroids has shape"},
-		"no clusters":           {func(f *fixture) { f.shape, f.centroids = []int64{1, 1, 32, 0}, []float32{} }, "0 clusters of 40"},
-		"more clusters than V":  {func(f *fixture) { f.shape = []int64{1, 1, 2, 64} }, "64 clusters of 40"},
-		"double centroids":      {func(f *fixture) { f.dtype, f.centroids = "F64", make([]float64, 128) }, "centroids has dtype F64"},
-		"ids of bytes":          {func(f *fixture) { f.idType, f.ids = "U8", make([]uint8, 40) }, "cluster_assignments has dtype U8"},
-		"no ids":                {func(f *fixture) { f.name = "assignments" }, `no tensor "cluster_assignments"`},
-		"no centroids":          {func(f *fixture) { f.name, f.idType, f.ids, f.idShape = "x", f.dtype, []float32{}, []int64{0} }, "no tensor"},
-		"id of K":               {id(11, 4), "token 11 is in cluster 4, not in 0..3"},
-		"negative id":           {id(39, -1), "token 39 is in cluster -1"},
-		"id of 2^32":            {id(0, 1<<32), "cluster 4294967296"},
-		"all in one":            {func(f *fixture) { f.ids = make([]int64, 40) }, "all tokens in one cluster"},
-		"probes 0":              {config(`{"n_probes": 0}`), "n_probes is 0, not a number of clusters in 1..4"},
-		"probes over K":         {config(`{"n_probes": 5}`), "n_probes is 5"},
-		"probes half":           {config(`{"n_probes": 2.5}`), "n_probes is 2.5"},
-		"probes of text":        {config(`{"n_probes": "2"}`), `n_probes is "2"`},
-		"special of V":          {config(`{"flash_head_special_token_ids": [1, 40]}`), "entry 1 of flash_head_special_token_ids is no token in 0..39"},
-		"special negative":      {config(`{"flash_head_special_token_ids": [-1]}`), "entry 0 of"},
-		"special null":          {config(`{"flash_head_special_token_ids": [null]}`), "entry 0 of"},
-		"special of text":       {config(`{"flash_head_special_token_ids": ["</s>"]}`), "not a list of tokens"},
-		"config no JSON":        {config("n_probes = 3"), "config.json: no JSON object"},
-		"config of two":         {config(`{"n_probes": 2, "n_probes": 3}`), `"n_probes" is there twice`},
+		"flat centroids": {func(f *fixture) { f.shape = []int64{32, 4} },
+			"centroids has shape [32 4], not [1 1 columns clusters]"},
+		"turned centroids": {func(f *fixture) { f.shape = []int64{32, 4, 1, 1} }, "centroids has shape"},
+		"no columns": {func(f *fixture) { f.shape, f.centroids = []int64{1, 1, 0, 4}, []float32{} },
+			"centroids has shape"},
+		"no clusters": {func(f *fixture) { f.shape, f.centroids = []int64{1, 1, 32, 0}, []float32{} },
+			"0 clusters of 40"},
+		"more clusters than V": {func(f *fixture) { f.shape = []int64{1, 1, 2, 64} }, "64 clusters of 40"},
+		"double centroids": {func(f *fixture) { f.dtype, f.centroids = "F64", make([]float64, 128) },
+			"centroids has dtype F64"},
+		"ids of bytes": {func(f *fixture) { f.idType, f.ids = "U8", make([]uint8, 40) },
+			"cluster_assignments has dtype U8"},
+		"no ids": {func(f *fixture) { f.name = "assignments" }, `no tensor "cluster_assignments"`},
+		"no centroids": {func(f *fixture) {
+			f.name, f.idType, f.ids, f.idShape = "x", f.dtype, []float32{},
+				[]int64{0}
+		}, "no tensor"},
+		"id of K":          {id(11, 4), "token 11 is in cluster 4, not in 0..3"},
+		"negative id":      {id(39, -1), "token 39 is in cluster -1"},
+		"id of 2^32":       {id(0, 1<<32), "cluster 4294967296"},
+		"all in one":       {func(f *fixture) { f.ids = make([]int64, 40) }, "all tokens in one cluster"},
+		"probes 0":         {config(`{"n_probes": 0}`), "n_probes is 0, not a number of clusters in 1..4"},
+		"probes over K":    {config(`{"n_probes": 5}`), "n_probes is 5"},
+		"probes half":      {config(`{"n_probes": 2.5}`), "n_probes is 2.5"},
+		"probes of text":   {config(`{"n_probes": "2"}`), `n_probes is "2"`},
+		"special of V":     {config(`{"flash_head_special_token_ids": [1, 40]}`), "entry 1 of flash_head_special_token_ids is no token in 0..39"},
+		"special negative": {config(`{"flash_head_special_token_ids": [-1]}`), "entry 0 of"},
+		"special null":     {config(`{"flash_head_special_token_ids": [null]}`), "entry 0 of"},
+		"special of text":  {config(`{"flash_head_special_token_ids": ["</s>"]}`), "not a list of tokens"},
+		"config no JSON":   {config("n_probes = 3"), "config.json: no JSON object"},
+		"config of two":    {config(`{"n_probes": 2, "n_probes": 3}`), `"n_probes" is there twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := sound()

@@ -10,18 +10,18 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// leastCosine is the least mean cosine of centroids that are taken for those of the same head; with the tokens in another
-// order it is 0, give or take a few hundredths. Heads rounded to 4 bits, and centroids that are means of unit rows or have
-// unit length, stay above 0.99 on the bundled model.
+// leastCosine is the least mean cosine of centroids that are taken for those of the same head; with the tokens in
+// another order it is 0, give or take a few hundredths. Heads rounded to 4 bits, and centroids that are means of unit
+// rows or have unit length, stay above 0.99 on the bundled model.
 const leastCosine = 0.5
 
 // common is the share of a centroid's square that may lie beside the common direction by rounding alone.
 const common = 1e-9
 
 // compare returns mean and least cosine of the assets' centroids and own, which has for each column one little-endian
-// float32 a cluster that is not empty. As the rows of a head share a direction, any two of its centroids have a cosine near
-// 1; so that of their parts beside this direction, the mean of own, is taken. Centroids without such a part, as padding has
-// them, are left out; without any other the cosines are 1.
+// float32 a cluster that is not empty. As the rows of a head share a direction, any two of its centroids have a cosine
+// near 1; so that of their parts beside this direction, the mean of own, is taken. Centroids without such a part, as
+// padding has them, are left out; without any other the cosines are 1.
 func (s *Source) compare(ctx context.Context, own io.Reader, p *progress.Progress) (mean, least float64, err error) {
 	theirs := make([]float32, s.Assets.Clusters)
 	ours := make([]float32, len(s.used))

@@ -37,7 +37,8 @@ func readConfig(path string) (safetensors.Object, error) {
 		return nil, hint.Wrap(err, "check that you may read it")
 	}
 	if len(text) > maxConfig {
-		return nil, hint.New(fmt.Sprintf("%s is larger than %d MiB", path, maxConfig>>20), "give the folder of a model, whose config.json is short")
+		return nil, hint.New(fmt.Sprintf("%s is larger than %d MiB", path, maxConfig>>20),
+			"give the folder of a model, whose config.json is short")
 	}
 	config, err := safetensors.ParseObject(text)
 	if err != nil {

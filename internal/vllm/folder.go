@@ -1,5 +1,5 @@
-// Package vllm reads the files in which FlashHead's authors publish the clusters of a head for vLLM, beside the model's own
-// files. docs/interoperation.md describes them.
+// Package vllm reads the files in which FlashHead's authors publish the clusters of a head for vLLM, beside the model's
+// own files. docs/interoperation.md describes them.
 package vllm
 
 import (
@@ -15,7 +15,8 @@ type folder struct {
 	config   string // the model's configuration
 }
 
-// locate returns the files of dir, which is the model's folder or the folder called Format in it. They need not be there.
+// locate returns the files of dir, which is the model's folder or the folder called Format in it. They need not be
+// there.
 func locate(dir string) (folder, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -23,7 +24,8 @@ func locate(dir string) (folder, error) {
 	}
 	dir = filepath.Clean(dir)
 	if filepath.Base(abs) == Format {
-		return folder{filepath.Join(dir, "clustering_cache.safetensors"), filepath.Join(filepath.Dir(abs), "config.json")}, nil
+		return folder{filepath.Join(dir, "clustering_cache.safetensors"),
+			filepath.Join(filepath.Dir(abs), "config.json")}, nil
 	}
 	return folder{filepath.Join(dir, Format, "clustering_cache.safetensors"), filepath.Join(dir, "config.json")}, nil
 }

@@ -33,8 +33,8 @@ func rows(t *testing.T) [][]float32 {
 	return slices.Collect(slices.Chunk(flat, 32))
 }
 
-// TestNativeImport imports clusters of unequal sizes, two of them empty, with centroids of unit length in every type: the
-// clusters are renumbered, P is capped, the special tokens join the default ones.
+// TestNativeImport imports clusters of unequal sizes, two of them empty, with centroids of unit length in every type:
+// the clusters are renumbered, P is capped, the special tokens join the default ones.
 func TestNativeImport(t *testing.T) {
 	lib := nativetest.Dir(t)
 	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
@@ -88,13 +88,16 @@ func TestNativeImport(t *testing.T) {
 			t.Fatalf("%s: %v", dtype, err)
 		}
 		p := s.Parameters
-		if p.Clusters != 3 || p.Probes != 3 || !slices.Equal(p.Pinned, []uint32{0, 1, 2, 7, 39}) || !slices.Equal(p.Assignments[:6], []uint32{1, 1, 2, 2, 0, 1}) {
+		if p.Clusters != 3 || p.Probes != 3 || !slices.Equal(p.Pinned, []uint32{0, 1, 2, 7, 39}) ||
+			!slices.Equal(p.Assignments[:6], []uint32{1, 1, 2, 2, 0, 1}) {
 			t.Errorf("%s: %+v", dtype, p)
 		}
-		if p.ImportedFrom != "flash_head_assets" || p.Sizes() != "9 to 20" || !strings.Contains(s.String(), "3 of 9 to 20 tokens, imported from flash_head_assets") {
+		if p.ImportedFrom != "flash_head_assets" || p.Sizes() != "9 to 20" ||
+			!strings.Contains(s.String(), "3 of 9 to 20 tokens, imported from flash_head_assets") {
 			t.Errorf("%s: %+v\n%s", dtype, p, s)
 		}
-		if !strings.Contains(log, "left out 2 empty clusters of 5") || !strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
+		if !strings.Contains(log, "left out 2 empty clusters of 5") ||
+			!strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
 			t.Errorf("%s: the log is\n%s", dtype, log)
 		}
 		if got := parameters(t, out); !reflect.DeepEqual(got, p) {
@@ -124,13 +127,14 @@ func parameters(t *testing.T, path string) flashhead.Parameters {
 	return p
 }
 
-// TestNativeRoundTrip writes the clusters of the small trained model as assets and imports them into the unconverted file:
-// clusters, P and pinned tokens are the same. With the vocabulary's halves swapped they are refused.
+// TestNativeRoundTrip writes the clusters of the small trained model as assets and imports them into the unconverted
+// file: clusters, P and pinned tokens are the same. With the vocabulary's halves swapped they are refused.
 func TestNativeRoundTrip(t *testing.T) {
 	lib := nativetest.Dir(t)
 	const demo = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
 	work := t.TempDir()
-	dir, converted, back := filepath.Join(work, "assets"), filepath.Join(work, "converted.gguf"), filepath.Join(work, "back.gguf")
+	dir, converted, back := filepath.Join(work, "assets"), filepath.Join(work, "converted.gguf"), filepath.Join(work,
+		"back.gguf")
 	o := convert.Defaults()
 	o.Input, o.Output, o.LibDir, o.Iterations, o.Probes, o.CentroidType = demo, converted, lib, 1, 123, "q8_0"
 	if _, err := convert.Convert(t.Context(), o, progress.New(io.Discard)); err != nil {
@@ -144,7 +148,8 @@ func TestNativeRoundTrip(t *testing.T) {
 		t.Fatalf("%v\n%s", err, log)
 	}
 	a, b := parameters(t, converted), parameters(t, back)
-	if !slices.Equal(a.Assignments, b.Assignments) || a.Probes != 123 || b.Probes != 123 || !slices.Equal(a.Pinned, b.Pinned) || a.SourceSHA256 != b.SourceSHA256 {
+	if !slices.Equal(a.Assignments, b.Assignments) || a.Probes != 123 || b.Probes != 123 ||
+		!slices.Equal(a.Pinned, b.Pinned) || a.SourceSHA256 != b.SourceSHA256 {
 		t.Error("what was imported is not what was exported")
 	}
 
@@ -152,7 +157,8 @@ func TestNativeRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shifted := slices.Clone(data) // the ids come first, 8 bytes each, behind the header: the vocabulary's halves are swapped
+	// the ids come first, 8 bytes each, behind the header: the vocabulary's halves are swapped
+	shifted := slices.Clone(data)
 	ids := shifted[8+binary.LittleEndian.Uint64(data):][:8*32000]
 	copy(ids, data[len(data)-4*2000*256-4*32000:][:4*32000])
 	copy(ids[4*32000:], data[len(data)-4*2000*256-8*32000:][:4*32000])

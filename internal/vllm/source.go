@@ -24,17 +24,19 @@ type Source struct {
 
 const otherModel = "give the GGUF file of the very model that the assets were made for"
 
-// Plan checks that the assets fit the head. Of empty clusters, which the format of a converted file does not have, none is
-// left.
+// Plan checks that the assets fit the head. Of empty clusters, which the format of a converted file does not have, none
+// is left.
 func (s *Source) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	head := src.Head
 	s.head = head
 	a := s.Assets
 	if a.Vocab != head.Vocab() {
-		return flashhead.Parameters{}, hint.New(fmt.Sprintf("the assets are for %d tokens, the head has %d", a.Vocab, head.Vocab()), otherModel)
+		return flashhead.Parameters{}, hint.New(fmt.Sprintf("the assets are for %d tokens, the head has %d", a.Vocab,
+			head.Vocab()), otherModel)
 	}
 	if a.Columns != head.Width() {
-		return flashhead.Parameters{}, hint.New(fmt.Sprintf("the assets are for rows of %d, the head has %d", a.Columns, head.Width()), otherModel)
+		return flashhead.Parameters{}, hint.New(fmt.Sprintf("the assets are for rows of %d, the head has %d", a.Columns,
+			head.Width()), otherModel)
 	}
 	var err error
 	if s.assignments, err = a.Assignments(); err != nil {

@@ -45,13 +45,15 @@ func (r Result) String() string {
 		fmt.Fprintf(&b, "%-10s the file has FlashHead, it was registered as it is\n", "converted")
 	}
 	if !r.Version.Patched() && !r.Plugin {
-		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; %s gives it the plug-in\n", "note", commandline.Self("install"))
+		fmt.Fprintf(&b, "%-10s this Ollama has no FlashHead and runs the model dense; %s gives it the plug-in\n", "note",
+			commandline.Self("install"))
 	}
 	fmt.Fprintf(&b, "%-10s %s\n", "next", commandline.Other("ollama", "run", r.Name))
 	return b.String()
 }
 
-// Modelfile returns what Run would register for from, with gguf, if given, as its weights, and notes about what it leaves out.
+// Modelfile returns what Run would register for from, with gguf, if given, as its weights, and notes about what it
+// leaves out.
 func Modelfile(ctx context.Context, s ollama.Server, from, gguf string) (*modelfile.Modelfile, []string, error) {
 	var m *modelfile.Modelfile
 	if origin.IsFile(from) {
@@ -226,7 +228,8 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 	})
 	switch {
 	case errors.Is(err, modelfile.ErrExists):
-		return hint.New(fmt.Sprintf("the model %s appeared meanwhile and was left as it is", name), "give another name, or --force to replace it")
+		return hint.New(fmt.Sprintf("the model %s appeared meanwhile and was left as it is", name),
+			"give another name, or --force to replace it")
 	case err != nil:
 		return o.Server.Vanished(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// sayRoom says how much room a conversion takes, and where. What convertTo needs it checks itself; what Ollama needs is only
-// said, for it may have the file already.
+// sayRoom says how much room a conversion takes, and where. What convertTo needs it checks itself; what Ollama needs is
+// only said, for it may have the file already.
 func sayRoom(o Options, s source, p *progress.Progress) {
 	info, err := os.Stat(s.Weights())
 	if err != nil {

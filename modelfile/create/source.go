@@ -24,7 +24,8 @@ func (s source) checkName(name string) error {
 		return err
 	}
 	if s.Model && modelfile.SameName(name, s.Arg) {
-		return hint.New(fmt.Sprintf("%s is the source itself, which is never changed", name), "give the new model another name")
+		return hint.New(fmt.Sprintf("%s is the source itself, which is never changed", name),
+			"give the new model another name")
 	}
 	return nil
 }

@@ -21,8 +21,10 @@ func TestIsFile(t *testing.T) {
 		"none.gguf": true, "None.GGUF": true, "./none": true, "../none": true, "/none": true,
 		"dir/none.gguf": true, ".": true, "..": true, "a b:c.gguf": true,
 		"dir": false, "none": false, "qwen3:1.7b": false, "someone/model": false, "localhost:5000/someone/model:tag": false,
-		"hf.co/someone/model-GGUF": false, "hf.co/someone/model-GGUF:Q4_K_M": false, "hf.co/someone/model-GGUF:model-Q4_K_M.gguf": false,
-		"hf.co/someone/model.gguf": false, "huggingface.co/someone/model.gguf": false, "https://hf.co/someone/model.gguf": false,
+		"hf.co/someone/model-GGUF": false, "hf.co/someone/model-GGUF:Q4_K_M": false,
+		"hf.co/someone/model-GGUF:model-Q4_K_M.gguf": false,
+		"hf.co/someone/model.gguf":                   false, "huggingface.co/someone/model.gguf": false,
+		"https://hf.co/someone/model.gguf":      false,
 		"registry.ollama.ai/library/qwen3:1.7b": false,
 	} {
 		if got := IsFile(from); got != want {

@@ -1,4 +1,5 @@
-// Package origin finds what the argument FILE|NAME of a command means: a GGUF file, or a model of the Ollama at OLLAMA_HOST.
+// Package origin finds what the argument FILE|NAME of a command means: a GGUF file, or a model of the Ollama at
+// OLLAMA_HOST.
 //
 //  1. What begins with ./ ../ or / is a file, and so is whatever exists under that name; a folder is not.
 //  2. A name that ends in .gguf is a file, unless it is a tag or lies on Hugging Face: hf.co/user/repo:file.gguf.
@@ -52,7 +53,8 @@ func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 		return Origin{}, err
 	}
 	if n := parts(m.From[0]); n > 1 {
-		return Origin{}, hint.New(fmt.Sprintf("the weights of %s are stored in %d parts, FlashHead needs them in one file", arg, n),
+		return Origin{}, hint.New(fmt.Sprintf("the weights of %s are stored in %d parts, FlashHead needs them in one file",
+			arg, n),
 			"get the parts, join them with llama-gguf-split --merge and give the file")
 	}
 	return Origin{arg, true, m}, nil
@@ -63,7 +65,8 @@ func CheckAdapters(name string, m *modelfile.Modelfile) error {
 	if len(m.Adapters) == 0 {
 		return nil
 	}
-	return hint.New(name+" has a LoRA adapter, which Ollama no longer accepts", "merge the adapter into the model and give the merged GGUF file")
+	return hint.New(name+" has a LoRA adapter, which Ollama no longer accepts",
+		"merge the adapter into the model and give the merged GGUF file")
 }
 
 // parts returns how many files a split model consists of, of which path is one.
@@ -91,19 +94,22 @@ var (
 	huggingFace = regexp.MustCompile(`^(?i:https?://)?(?i:hf\.co|huggingface\.co)/`)
 )
 
-// tagged tells whether a name that ends in .gguf can be that of a model: the tags of Hugging Face may be names of files.
+// tagged tells whether a name that ends in .gguf can be that of a model: the tags of Hugging Face may be names of
+// files.
 func tagged(arg string) bool {
-	return (strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/") || huggingFace.MatchString(arg)) && modelfile.CheckName(arg) == nil
+	return (strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/") || huggingFace.MatchString(arg)) &&
+		modelfile.CheckName(arg) == nil
 }
 
-// Explain makes an error about the weights of a model speak of the model by its name, in cause and way out; others it leaves
-// alone.
+// Explain makes an error about the weights of a model speak of the model by its name, in cause and way out; others it
+// leaves alone.
 func (o Origin) Explain(err error) error {
 	if !o.Model || err == nil {
 		return err
 	}
 	if errors.Is(err, flashhead.ErrNotConverted) {
-		return hint.Wrap(fmt.Errorf("%s: %w", o.Arg, flashhead.ErrNotConverted), "make one that has it: "+commandline.Self("create", "--from", o.Arg))
+		return hint.Wrap(fmt.Errorf("%s: %w", o.Arg, flashhead.ErrNotConverted),
+			"make one that has it: "+commandline.Self("create", "--from", o.Arg))
 	}
 	cause, way := o.Named(err.Error()), o.Named(hint.Of(err))
 	if cause == err.Error() && way == hint.Of(err) {
@@ -117,7 +123,8 @@ func (o Origin) Named(text string) string {
 	if !o.Model {
 		return text
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(text, commandline.Quote(o.Weights()), commandline.Quote(o.Arg)), o.Weights(), o.Arg)
+	return strings.ReplaceAll(strings.ReplaceAll(text, commandline.Quote(o.Weights()), commandline.Quote(o.Arg)),
+		o.Weights(), o.Arg)
 }
 
 // renamed is an error in other words.

@@ -45,9 +45,11 @@ func TestStoredOtherwise(t *testing.T) {
 		format, files string
 		cause, way    string
 	}{
-		"split":   {"gguf", "FROM " + first + "\n", "hf.co/a/b:c are stored in 3 parts, FlashHead needs them in one file", "llama-gguf-split --merge"},
-		"adapter": {"gguf", "FROM " + whole + "\nADAPTER " + whole + "\n", "hf.co/a/b:c has a LoRA adapter", "merge the adapter"},
-		"MLX":     {"safetensors", "FROM " + whole + "\n", "hf.co/a/b:c is stored as safetensors, not as GGUF", "GGUF file"},
+		"split": {"gguf", "FROM " + first + "\n", "hf.co/a/b:c are stored in 3 parts, FlashHead needs them in one file",
+			"llama-gguf-split --merge"},
+		"adapter": {"gguf", "FROM " + whole + "\nADAPTER " + whole + "\n", "hf.co/a/b:c has a LoRA adapter",
+			"merge the adapter"},
+		"MLX": {"safetensors", "FROM " + whole + "\n", "hf.co/a/b:c is stored as safetensors, not as GGUF", "GGUF file"},
 	} {
 		_, err := Find(context.Background(), storing(t, c.format, c.files), "hf.co/a/b:c")
 		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) {
@@ -63,13 +65,15 @@ func TestStoredOtherwise(t *testing.T) {
 func TestExplain(t *testing.T) {
 	err := fmt.Errorf("/blobs/sha256-00: %w", hint.Wrap(flashhead.ErrNotConverted, "convert /blobs/sha256-00"))
 	model := Origin{Arg: "qwen3:0.6b", Model: true, Modelfile: &modelfile.Modelfile{From: []string{"/blobs/sha256-00"}}}
-	if got := model.Explain(err); !strings.HasPrefix(got.Error(), "qwen3:0.6b: not converted") || hint.Of(got) != "make one that has it: fh-ollama create --from qwen3:0.6b" {
+	if got := model.Explain(err); !strings.HasPrefix(got.Error(), "qwen3:0.6b: not converted") ||
+		hint.Of(got) != "make one that has it: fh-ollama create --from qwen3:0.6b" {
 		t.Errorf("%v, %q", got, hint.Of(got))
 	}
 	if got := (Origin{Arg: "a.gguf"}).Explain(err); got != err {
 		t.Errorf("of a file: %v", got)
 	}
-	damaged := hint.Wrap(fmt.Errorf("/blobs/sha256-00: damaged: %w", fs.ErrInvalid), "fh-ollama convert --force /blobs/sha256-00")
+	damaged := hint.Wrap(fmt.Errorf("/blobs/sha256-00: damaged: %w", fs.ErrInvalid),
+		"fh-ollama convert --force /blobs/sha256-00")
 	if got := model.Explain(damaged); got.Error() != "qwen3:0.6b: damaged: invalid argument" ||
 		hint.Of(got) != "fh-ollama convert --force qwen3:0.6b" || !errors.Is(got, fs.ErrInvalid) {
 		t.Errorf("%v, %q", got, hint.Of(got))

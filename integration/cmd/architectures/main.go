@@ -1,6 +1,6 @@
-// Command architectures tries FlashHead on a tiny model with random weights of every architecture of the pinned llama.cpp,
-// in the patched build and in the stock one with the plug-in. It prints the table of docs/architectures.md and fails if the
-// tools and a runtime disagree about a file:
+// Command architectures tries FlashHead on a tiny model with random weights of every architecture of the pinned
+// llama.cpp, in the patched build and in the stock one with the plug-in. It prints the table of docs/architectures.md
+// and fails if the tools and a runtime disagree about a file:
 //
 //	make stock plugin build && go run ./integration/cmd/architectures [ARCHITECTURE...]
 package main

@@ -1,5 +1,5 @@
-// Command batches measures up to how many rows in a batch FlashHead is faster than the dense head. This is what the default
-// of FLASHHEAD_MAX_ROWS should be. A row is one sequence that is decoded in parallel, or one drafted token.
+// Command batches measures up to how many rows in a batch FlashHead is faster than the dense head. This is what the
+// default of FLASHHEAD_MAX_ROWS should be. A row is one sequence that is decoded in parallel, or one drafted token.
 //
 //	go run ./integration/cmd/batches MODEL-flashhead.gguf
 package main
@@ -97,7 +97,8 @@ func (o *options) run(ctx context.Context, dir string) error {
 			return all
 		}
 		ratios := statistics.Ratios(of(1), of(0))
-		results.Row(strconv.Itoa(n), harness.Spread("%.0f", of(0)), harness.Spread("%.0f", of(1)), harness.Spread("%.2f", ratios))
+		results.Row(strconv.Itoa(n), harness.Spread("%.0f", of(0)), harness.Spread("%.0f", of(1)),
+			harness.Spread("%.2f", ratios))
 		if faster = faster && statistics.Median(ratios) >= 1; faster {
 			limit = n
 		}

@@ -42,8 +42,8 @@ func (d *demo) startPatched(ctx context.Context) error {
 	return nil
 }
 
-// startPlugin starts a stock Ollama, installs the plug-in and starts a second Ollama with it, so that both can be timed in
-// turn. They share their models.
+// startPlugin starts a stock Ollama, installs the plug-in and starts a second Ollama with it, so that both can be timed
+// in turn. They share their models.
 func (d *demo) startPlugin(ctx context.Context) error {
 	if err := d.stock.Check(); err != nil {
 		return hint.Wrap(err, "build it first: fh-ollama build --stock, or make demo")

@@ -1,6 +1,6 @@
-// Command demo shows FlashHead on the small bundled model: the answers of `ollama run`, the speed, and how often the dense
-// head and FlashHead choose the same token. It does so in a stock Ollama with the plug-in and in the patched build. The
-// Ollamas that it starts have free ports and models of their own, and leave nothing behind.
+// Command demo shows FlashHead on the small bundled model: the answers of `ollama run`, the speed, and how often the
+// dense head and FlashHead choose the same token. It does so in a stock Ollama with the plug-in and in the patched
+// build. The Ollamas that it starts have free ports and models of their own, and leave nothing behind.
 package main
 
 import (

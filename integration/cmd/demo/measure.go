@@ -62,8 +62,8 @@ func (d *demo) speeds(ctx context.Context) error {
 	return nil
 }
 
-// agreement compares the next tokens of both models after the same words of the text. Every place has the text itself as
-// its context, so that one different token does not change later places.
+// agreement compares the next tokens of both models after the same words of the text. Every place has the text itself
+// as its context, so that one different token does not change later places.
 func (d *demo) agreement(ctx context.Context) error {
 	text, err := os.ReadFile(d.text)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Command drafts measures what FlashHead gains in speculative decoding. A draft model with FlashHead is compared with the
-// same model with its dense head and with no draft. The target's head is always dense, so all three write the same text;
-// they differ in the share of accepted tokens and in speed.
+// Command drafts measures what FlashHead gains in speculative decoding. A draft model with FlashHead is compared with
+// the same model with its dense head and with no draft. The target's head is always dense, so all three write the same
+// text; they differ in the share of accepted tokens and in speed.
 //
 //	go run ./integration/cmd/drafts --target MODEL.gguf --draft DRAFT-flashhead.gguf
 //	go run ./integration/cmd/drafts --target MODEL-flashhead.gguf --type draft-mtp     # a target that drafts for itself
@@ -151,7 +151,8 @@ func (o *options) read() ([]string, error) {
 	}
 	words := strings.Fields(string(text))
 	if len(words) < promptWords*o.prompts {
-		return nil, hint.New(fmt.Sprintf("%s has %d words, %d prompts need %d", o.text, len(words), o.prompts, promptWords*o.prompts),
+		return nil, hint.New(fmt.Sprintf("%s has %d words, %d prompts need %d", o.text, len(words), o.prompts,
+			promptWords*o.prompts),
 			"give a longer text with --text, or fewer --prompts")
 	}
 	var prompts []string

@@ -31,8 +31,8 @@ type check struct {
 
 func (c check) String() string { return fmt.Sprintf("%s: %s, %s", c.Name, c.State, c.Says) }
 
-// testProgram compares the op with plain references for all types, many shapes, ties and numbers that are not finite. It also
-// compares the frequencies of drawn clusters with their distribution.
+// testProgram compares the op with plain references for all types, many shapes, ties and numbers that are not finite.
+// It also compares the frequencies of drawn clusters with their distribution.
 const testProgram = "test-flash-head"
 
 // testOp runs the op's test on the device.
@@ -40,8 +40,8 @@ func (d device) testOp(ctx context.Context) check {
 	return runCheck(ctx, testProgram, filepath.Join(d.lib, testProgram), d.flags())
 }
 
-// sanitizers are the tools of NVIDIA's compute-sanitizer that kernels must pass: accesses out of bounds, races in shared memory,
-// missed barriers.
+// sanitizers are the tools of NVIDIA's compute-sanitizer that kernels must pass: accesses out of bounds, races in
+// shared memory, missed barriers.
 var sanitizers = []string{"memcheck", "racecheck", "synccheck"}
 
 // foundError is the exit status of a sanitizer that finds an error.
@@ -57,7 +57,8 @@ func (d device) sanitize(ctx context.Context, tool string) check {
 	if err != nil {
 		return check{Name: name, State: skipped, Says: "compute-sanitizer is not installed; it comes with the CUDA toolkit"}
 	}
-	args := append([]string{"--tool", tool, "--error-exitcode", foundError, filepath.Join(d.lib, testProgram)}, d.flags()...)
+	args := append([]string{"--tool", tool, "--error-exitcode", foundError, filepath.Join(d.lib, testProgram)},
+		d.flags()...)
 	return runCheck(ctx, name, sanitizer, args)
 }
 

@@ -19,8 +19,8 @@ type device struct {
 	lib string
 }
 
-// findDevice returns the device of that name of a patched build, which must have the op. It sets this process's environment
-// so that programs started from here load the device's backend, as Ollama's llama-server does.
+// findDevice returns the device of that name of a patched build, which must have the op. It sets this process's
+// environment so that programs started from here load the device's backend, as Ollama's llama-server does.
 func findDevice(ctx context.Context, lib, name string) (device, error) {
 	tool, err := native.FindTool([]string{lib})
 	if err != nil {

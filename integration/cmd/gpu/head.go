@@ -86,8 +86,8 @@ func (t *headTime) read() error {
 	return nil
 }
 
-// limit returns the ratio of the bytes read and written. The dense product reads the weight; FlashHead reads the centroids and
-// the rows of the selected clusters. Both write the logits.
+// limit returns the ratio of the bytes read and written. The dense product reads the weight; FlashHead reads the
+// centroids and the rows of the selected clusters. Both write the logits.
 func (t headTime) limit() (float64, error) {
 	weight, ok := gguf.ParseTensorType(t.Type)
 	centroids, err := flashhead.CentroidType("", flashhead.Head{Tensor: gguf.Tensor{Shape: []int64{t.Columns, t.Rows}}})
@@ -96,6 +96,7 @@ func (t headTime) limit() (float64, error) {
 	}
 	logits := 4 * t.Rows
 	dense := t.Rows*weight.RowBytes(t.Columns) + logits
-	flash := t.Clusters*centroids.RowBytes(t.Columns) + t.Probes*flashhead.DefaultClusterSize*weight.RowBytes(t.Columns) + logits
+	flash := t.Clusters*centroids.RowBytes(t.Columns) + t.Probes*flashhead.DefaultClusterSize*weight.RowBytes(t.Columns) +
+		logits
 	return float64(dense) / float64(flash), nil
 }

@@ -1,6 +1,6 @@
-// Command gpu checks and times FlashHead on one device: the op against plain references and under NVIDIA's sanitizers, the
-// head alone against the dense product, and whole models with random weights, dense and with FlashHead in turn. It prints
-// Markdown. `make gpu` builds what it needs and runs it.
+// Command gpu checks and times FlashHead on one device: the op against plain references and under NVIDIA's sanitizers,
+// the head alone against the dense product, and whole models with random weights, dense and with FlashHead in turn. It
+// prints Markdown. `make gpu` builds what it needs and runs it.
 package main
 
 import (
@@ -53,7 +53,8 @@ func main() {
 	}}.Main()
 }
 
-// run checks and measures everything, also after a failure, and prints the report. It returns an error if a check failed.
+// run checks and measures everything, also after a failure, and prints the report. It returns an error if a check
+// failed.
 func run(ctx context.Context, o options) error {
 	if o.rounds < 1 || o.tokens < 1 {
 		return hint.New("--rounds and --tokens must be at least 1", "see --help")

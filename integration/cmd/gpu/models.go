@@ -15,7 +15,8 @@ type modelName struct{ shape, typ string }
 func (m modelName) String() string { return m.shape + " " + m.typ }
 
 // timeModel measures decoding with a synthetic model, dense and with FlashHead in turn.
-func (d device) timeModel(ctx context.Context, m modelName, rounds, tokens int, bar *progress.Progress) (bench.Report, error) {
+func (d device) timeModel(ctx context.Context, m modelName, rounds, tokens int, bar *progress.Progress) (bench.Report,
+	error) {
 	o := bench.Defaults()
 	o.Shapes, o.Types = []string{m.shape}, []string{m.typ}
 	o.Probes, o.Rounds, o.Tokens = []string{"K/16"}, rounds, tokens

@@ -41,10 +41,13 @@ func (r report) markdown() string {
 	}
 	heads := table.New("lrrrrrr", "head", "V x D", "P of K", "dense, us", "FlashHead, us", "speed-up", "limit")
 	for _, h := range r.Heads {
-		heads.Row(h.Model+" "+h.Type, fmt.Sprintf("%d x %d", h.Rows, h.Columns), fmt.Sprintf("%d of %d", h.Probes, h.Clusters),
-			fmt.Sprintf("%.1f", h.Dense), fmt.Sprintf("%.1f", h.Flash), fmt.Sprintf("%.2f", h.SpeedUp), fmt.Sprintf("%.2f", h.Limit))
+		heads.Row(h.Model+" "+h.Type, fmt.Sprintf("%d x %d", h.Rows, h.Columns),
+			fmt.Sprintf("%d of %d", h.Probes, h.Clusters),
+			fmt.Sprintf("%.1f", h.Dense), fmt.Sprintf("%.1f", h.Flash), fmt.Sprintf("%.2f", h.SpeedUp), fmt.Sprintf("%.2f",
+				h.Limit))
 	}
-	models := table.New("llrrrrrr", "model", "backend", "dense, tokens/s", "FlashHead, tokens/s", "speed-up", "95 % interval",
+	models := table.New("llrrrrrr", "model", "backend", "dense, tokens/s", "FlashHead, tokens/s", "speed-up",
+		"95 % interval",
 		"ceiling", "free head")
 	doubts := ""
 	for _, m := range r.Models {

@@ -61,7 +61,8 @@ func TestListIsOfPinnedReleases(t *testing.T) {
 	}
 }
 
-// The stock build stands for a release here. With the plug-in, everything holds; with one that rests, what needs it does not.
+// The stock build stands for a release here. With the plug-in, everything holds; with one that rests, what needs it
+// does not.
 func TestChecks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs whole builds; not with -short")
@@ -96,7 +97,8 @@ func TestChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, part := range []string{"plug-in's test", "all clusters", "few clusters", "in Ollama"} {
-		if !slices.ContainsFunc(r.findings, func(f string) bool { return strings.HasPrefix(f, fmt.Sprintf("v9.9.9, %s: ", part)) }) {
+		if !slices.ContainsFunc(r.findings,
+			func(f string) bool { return strings.HasPrefix(f, fmt.Sprintf("v9.9.9, %s: ", part)) }) {
 			t.Errorf("a plug-in that rests passes %q: %q", part, r.findings)
 		}
 	}

@@ -36,7 +36,8 @@ func main() {
 	ggml := flag.Bool("ggml", false, "build only the ggml of each release, for the plug-in's own test")
 	flag.IntVar(&build.Jobs, "jobs", runtime.NumCPU(), "run `N` compilers at once")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/hosts [flags] [VERSION...]\n\nExample: go run ./integration/cmd/hosts v0.30.0\n\n")
+		fmt.Fprintf(flag.CommandLine.Output(),
+			"Usage: go run ./integration/cmd/hosts [flags] [VERSION...]\n\nExample: go run ./integration/cmd/hosts v0.30.0\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -69,7 +70,8 @@ func wanted(versions []string) ([]source.HostPin, error) {
 	for _, v := range versions {
 		i := slices.Index(names, v)
 		if i < 0 {
-			return nil, hint.New(fmt.Sprintf("third_party/hosts.toml has no Ollama %s", v), "name one of "+strings.Join(names, ", ")+", or add it there")
+			return nil, hint.New(fmt.Sprintf("third_party/hosts.toml has no Ollama %s", v),
+				"name one of "+strings.Join(names, ", ")+", or add it there")
 		}
 		pins = append(pins, all[i])
 	}
@@ -115,7 +117,8 @@ func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions,
 }
 
 // checkAll tells what was found of each release, and, if they are whole, loads the plug-in of own into them.
-func checkAll(ctx context.Context, pins []source.HostPin, made []upstream.HostBuild, own harness.Prefix, whole bool) (rows []row, err error) {
+func checkAll(ctx context.Context, pins []source.HostPin, made []upstream.HostBuild, own harness.Prefix,
+	whole bool) (rows []row, err error) {
 	dir, err := os.MkdirTemp("", "fh-ollama-hosts-*")
 	if err != nil {
 		return nil, err

@@ -36,9 +36,11 @@ func (r *row) add(said string, err error) {
 	r.cells = append(r.cells, said)
 }
 
-// addChecks makes the checks of a whole Ollama. One that fails does not keep the others from being made; only ctx ends it.
+// addChecks makes the checks of a whole Ollama. One that fails does not keep the others from being made; only ctx ends
+// it.
 func (r *row) addChecks(ctx context.Context, c *check) error {
-	for _, part := range []func(context.Context) (string, error){c.converts, c.allClusters, c.fewClusters, c.devices, c.ollama} {
+	for _, part := range []func(context.Context) (string, error){c.converts, c.allClusters, c.fewClusters, c.devices,
+		c.ollama} {
 		said, err := part(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -43,7 +43,8 @@ func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time
 	kinds := []struct {
 		name string
 		ask  func(context.Context, request) (int, error)
-	}{{"greedy", s.whole}, {"sampled", s.sampled}, {"schema", s.constrained}, {"log-probabilities", s.logprobs}, {"cancelled", s.cancelled}}
+	}{{"greedy", s.whole}, {"sampled", s.sampled}, {"schema", s.constrained}, {"log-probabilities",
+		s.logprobs}, {"cancelled", s.cancelled}}
 	for time.Now().Before(until) && ctx.Err() == nil {
 		at := random.IntN(len(words) - 40)
 		prompt := strings.Join(words[at:at+4+random.IntN(30)], " ")
@@ -162,5 +163,6 @@ func (s *server) generate(ctx context.Context, r request, receive api.GenerateRe
 // expire unloads a model; Ollama generates nothing for this request.
 func (s *server) expire(ctx context.Context, model string) error {
 	now := &api.Duration{Duration: 0}
-	return s.Client.Generate(ctx, &api.GenerateRequest{Model: model, KeepAlive: now}, func(api.GenerateResponse) error { return nil })
+	return s.Client.Generate(ctx, &api.GenerateRequest{Model: model, KeepAlive: now},
+		func(api.GenerateResponse) error { return nil })
 }

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command soak has clients send all kinds of requests to a patched Ollama for some minutes: one client, then four, then eight,
-// to several converted models and a dense one. Clients hang up in the middle of answers, models are unloaded and loaded
-// again, and one llama-server is killed. It fails if requests fail or memory grows.
+// Command soak has clients send all kinds of requests to a patched Ollama for some minutes: one client, then four, then
+// eight, to several converted models and a dense one. Clients hang up in the middle of answers, models are unloaded and
+// loaded again, and one llama-server is killed. It fails if requests fail or memory grows.
 package main
 
 import (

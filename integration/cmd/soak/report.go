@@ -63,8 +63,8 @@ func (t *tally) add(o outcome) {
 	t.outcomes = append(t.outcomes, o)
 }
 
-// phase summarises the outcomes. Requests to a model whose llama-server was killed may fail until it answers again: they
-// count as lost, not as errors. death is nil if none was killed.
+// phase summarises the outcomes. Requests to a model whose llama-server was killed may fail until it answers again:
+// they count as lost, not as errors. death is nil if none was killed.
 func (t *tally) phase(clients int, length time.Duration, death *Death) Phase {
 	p := Phase{Clients: clients, Seconds: length.Seconds(), Requests: map[string]int{}, Errors: []string{}, Death: death}
 	for _, o := range t.outcomes {
@@ -139,7 +139,8 @@ func (r *Report) Table() string {
 		if p.Death != nil {
 			lost = p.Death.Lost
 		}
-		phases.Row(fmt.Sprint(p.Clients), fmt.Sprint(requests), fmt.Sprint(p.Requests["cancelled"]), fmt.Sprint(p.Requests["unload"]),
+		phases.Row(fmt.Sprint(p.Clients), fmt.Sprint(requests), fmt.Sprint(p.Requests["cancelled"]),
+			fmt.Sprint(p.Requests["unload"]),
 			fmt.Sprint(lost), fmt.Sprint(p.Stalled), fmt.Sprint(len(p.Errors)), fmt.Sprintf("%.0f", p.PerSecond),
 			fmt.Sprintf("%.1f", p.Slowest), fmt.Sprintf("%.0f", p.Seconds))
 	}

@@ -83,7 +83,8 @@ func startServer(ctx context.Context, o options, dir string) (*server, error) {
 	}
 	// One thread for each model, as there are more models than processors. A small prompt cache is soon full and then
 	// no longer grows.
-	ollama, err := harness.Start(ctx, o.prefix, dir, "OLLAMA_NUM_PARALLEL=4", fmt.Sprintf("OLLAMA_MAX_LOADED_MODELS=%d", len(models)),
+	ollama, err := harness.Start(ctx, o.prefix, dir, "OLLAMA_NUM_PARALLEL=4",
+		fmt.Sprintf("OLLAMA_MAX_LOADED_MODELS=%d", len(models)),
 		"OLLAMA_KEEP_ALIVE=1h", "LLAMA_ARG_CACHE_RAM=8")
 	if err != nil {
 		return nil, err
@@ -170,7 +171,8 @@ func (s *server) unload(ctx context.Context, t *tally, until time.Time, every ti
 // kill kills the llama-server of the model killed and sends requests until one is answered.
 func (s *server) kill(ctx context.Context) (*Death, error) {
 	runner, err := s.runner(killed)
-	for wait := time.Duration(0); err == nil && runner == nil && wait < patience; wait += patience / 20 { // the model may be loading
+	// the model may be loading
+	for wait := time.Duration(0); err == nil && runner == nil && wait < patience; wait += patience / 20 {
 		if err = pause(ctx, patience/20); err == nil {
 			runner, err = s.runner(killed)
 		}

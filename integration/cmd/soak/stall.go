@@ -10,13 +10,14 @@ import (
 	"strings"
 )
 
-// errStalled is the error of a request that Ollama, stock or patched, does not forward to a llama-server that would answer it.
-// If a client hangs up at the wrong moment, Ollama never frees its place among the model's OLLAMA_NUM_PARALLEL. With no place
-// left, requests wait until the model is unloaded (github.com/ollama/ollama/issues/17131).
+// errStalled is the error of a request that Ollama, stock or patched, does not forward to a llama-server that would
+// answer it. If a client hangs up at the wrong moment, Ollama never frees its place among the model's
+// OLLAMA_NUM_PARALLEL. With no place left, requests wait until the model is unloaded
+// (github.com/ollama/ollama/issues/17131).
 var errStalled = errors.New("stalled in Ollama")
 
-// unstall finds out why a model does not answer. If its llama-server answers a direct request, unstall unloads the model, so
-// that Ollama forwards requests again, and returns errStalled.
+// unstall finds out why a model does not answer. If its llama-server answers a direct request, unstall unloads the
+// model, so that Ollama forwards requests again, and returns errStalled.
 func (s *server) unstall(ctx context.Context, model string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -1,8 +1,8 @@
-// Command speed measures what FlashHead does for a model in Ollama as its users meet it: the same converted file in a stock
-// Ollama, which runs it dense, in that with the plug-in, in the patched one, and in the patched one without its
-// cluster-ordered copy. All are visited in turn, round after round, with one model in memory at a time; each visit loads
-// the model anew. The figures are those that Ollama reports, the time that a user waits, and what the kernel says of the
-// memory of Ollama's llama-server.
+// Command speed measures what FlashHead does for a model in Ollama as its users meet it: the same converted file in a
+// stock Ollama, which runs it dense, in that with the plug-in, in the patched one, and in the patched one without its
+// cluster-ordered copy. All are visited in turn, round after round, with one model in memory at a time; each visit
+// loads the model anew. The figures are those that Ollama reports, the time that a user waits, and what the kernel says
+// of the memory of Ollama's llama-server.
 package main
 
 import (
@@ -40,7 +40,8 @@ func main() {
 	flag.IntVar(&o.threads, "threads", 0, "threads of the model; 0 for what Ollama takes")
 	flag.BoolVar(&o.markdown, "markdown", false, "print a table for a document")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/speed [flags] FILE.gguf\n\nFILE is a model that fh-ollama convert made.\n\n")
+		fmt.Fprintf(flag.CommandLine.Output(),
+			"Usage: go run ./integration/cmd/speed [flags] FILE.gguf\n\nFILE is a model that fh-ollama convert made.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -65,7 +66,8 @@ func run(ctx context.Context, o options, files int) error {
 		return hint.New(fmt.Sprintf("%d files are named", files), "give one: go run ./integration/cmd/speed FILE.gguf")
 	}
 	if o.threads < 0 {
-		return hint.New(fmt.Sprintf("%d threads are too few", o.threads), "give a number of threads, or 0 for what Ollama takes")
+		return hint.New(fmt.Sprintf("%d threads are too few", o.threads),
+			"give a number of threads, or 0 for what Ollama takes")
 	}
 	if o.rounds < 1 || o.tokens < leastTokens {
 		return hint.New(fmt.Sprintf("%d rounds of %d tokens say nothing", o.rounds, o.tokens),
@@ -76,7 +78,8 @@ func run(ctx context.Context, o options, files int) error {
 		return err
 	}
 	if !model.Sound {
-		return hint.New(o.file+" has no FlashHead that a runtime would use", "convert it first: fh-ollama convert IN.gguf -o OUT.gguf")
+		return hint.New(o.file+" has no FlashHead that a runtime would use",
+			"convert it first: fh-ollama convert IN.gguf -o OUT.gguf")
 	}
 	dir, err := os.MkdirTemp("", "fh-ollama-speed-*")
 	if err != nil {
@@ -97,7 +100,8 @@ func run(ctx context.Context, o options, files int) error {
 		return err
 	}
 	bar.Close()
-	fmt.Printf("%s: head %s, %d x %d, %.0f %% of the bytes of a token; %d of %d clusters\n", filepath.Base(o.file), model.Head.Type,
+	fmt.Printf("%s: head %s, %d x %d, %.0f %% of the bytes of a token; %d of %d clusters\n", filepath.Base(o.file),
+		model.Head.Type,
 		model.Head.Rows, model.Head.Columns, 100*model.Head.Share, model.Parameters.Probes, model.Clusters)
 	fmt.Printf("%s; %sanswers of %d tokens, prompts of %.0f; median of %d rounds (least to most), ratio to stock by rounds\n\n",
 		machine(), used(o.threads), o.tokens, sides[0].median(promptTokens), o.rounds)

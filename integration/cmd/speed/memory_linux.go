@@ -17,7 +17,8 @@ func serverMemory(ollama int) (memory, error) {
 		return memory{}, fmt.Errorf("no llama-server of process %d", ollama)
 	}
 	var m memory
-	for field, mib := range map[string]*float64{"VmRSS": &m.resident, "VmHWM": &m.peak, "RssAnon": &m.anonymous, "RssFile": &m.ofFiles} {
+	for field, mib := range map[string]*float64{"VmRSS": &m.resident, "VmHWM": &m.peak, "RssAnon": &m.anonymous,
+		"RssFile": &m.ofFiles} {
 		if *mib, err = harness.MiB(runners[0].Status[field]); err != nil {
 			return memory{}, fmt.Errorf("%s of process %d: %w", field, runners[0].PID, err)
 		}

@@ -61,7 +61,8 @@ func cell(values []float64, digits int, unit string) string {
 		return "-"
 	}
 	show := func(v float64) string { return strconv.FormatFloat(v, 'f', digits, 64) + unit }
-	return fmt.Sprintf("%s (%s to %s)", show(statistics.Median(values)), show(slices.Min(values)), show(slices.Max(values)))
+	return fmt.Sprintf("%s (%s to %s)", show(statistics.Median(values)), show(slices.Min(values)),
+		show(slices.Max(values)))
 }
 
 // ratios are those of a side to another, round by round.

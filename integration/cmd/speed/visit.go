@@ -34,7 +34,8 @@ func visitAll(ctx context.Context, o options, sides []*side, bar *progress.Progr
 	order := slices.Clone(sides)
 	for round := range o.rounds + 1 {
 		for i, s := range order {
-			bar.Set(float64(round*len(order)+i)/float64((o.rounds+1)*len(order)), fmt.Sprintf("round %d of %d, %s", round, o.rounds, s.name))
+			bar.Set(float64(round*len(order)+i)/float64((o.rounds+1)*len(order)),
+				fmt.Sprintf("round %d of %d, %s", round, o.rounds, s.name))
 			values, err := s.visit(ctx, o, round)
 			if err != nil {
 				return err
@@ -104,15 +105,19 @@ func (s *side) rate(ctx context.Context, o options, temperature float64) (float6
 			return float64(answer.EvalCount) / answer.EvalDuration.Seconds(), nil
 		}
 	}
-	return 0, hint.New(fmt.Sprintf("%s: the model ends each of %d answers early", s.name, tries), "ask for fewer tokens: --tokens")
+	return 0, hint.New(fmt.Sprintf("%s: the model ends each of %d answers early", s.name, tries),
+		"ask for fewer tokens: --tokens")
 }
 
-// ask has the model continue prompt by n tokens, and tells how long that took. One token is the first one that a user sees.
-func (s *side) ask(ctx context.Context, o options, prompt string, n int, temperature float64) (answer api.GenerateResponse, took time.Duration, err error) {
+// ask has the model continue prompt by n tokens, and tells how long that took. One token is the first one that a user
+// sees.
+func (s *side) ask(ctx context.Context, o options, prompt string, n int,
+	temperature float64) (answer api.GenerateResponse, took time.Duration, err error) {
 	stream := false
 	request := &api.GenerateRequest{
 		Model: modelName, Prompt: prompt, Raw: true, Stream: &stream,
-		Options: map[string]any{"temperature": temperature, "seed": 1, "num_predict": n, "num_ctx": contextTokens, "stop": []string{}},
+		Options: map[string]any{"temperature": temperature, "seed": 1, "num_predict": n, "num_ctx": contextTokens,
+			"stop": []string{}},
 	}
 	if o.threads > 0 {
 		request.Options["num_thread"] = o.threads

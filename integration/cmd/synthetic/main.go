@@ -31,7 +31,8 @@ func write(shape, quantization string, rank int, path string) error {
 	if err != nil {
 		return err
 	}
-	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: flashhead.ClusterSize(rank > 0), SketchRank: rank}
+	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: flashhead.ClusterSize(rank > 0),
+		SketchRank: rank}
 	plan, err := model.File()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 // Command upstream tells whether FlashHead would go with another Ollama and llama.cpp, and what would have to be done
 // first. A VERSION that begins with v is one of Ollama; another one is of the Python package llama-cpp-python, which
-// carries a llama.cpp. Of what is not named, the pinned version is taken. docs/upgrading.md says what to do with the result.
+// carries a llama.cpp. Of what is not named, the pinned version is taken. docs/upgrading.md says what to do with the
+// result.
 package main
 
 import (
@@ -61,7 +62,8 @@ func versions(opts *upstream.Options, args []string) error {
 			field, checkout, what = &opts.Ollama, opts.OllamaSource, "Ollama"
 		}
 		if *field != "" || checkout != "" {
-			return hint.New(fmt.Sprintf("%q is one %s too many", version, what), "name one version, or a checkout, of each source")
+			return hint.New(fmt.Sprintf("%q is one %s too many", version, what),
+				"name one version, or a checkout, of each source")
 		}
 		*field = version
 	}

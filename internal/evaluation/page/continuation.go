@@ -78,7 +78,8 @@ func newOther(dense string, runs []evaluation.Trial) other {
 		probes = append(probes, t.Probes)
 	}
 	common, rest := split(visible(dense), visible(runs[0].Text))
-	return other{Probes: list(probes), Where: fmt.Sprintf("differs from token %d on", runs[0].Divergence+1), Common: common, Rest: rest}
+	return other{Probes: list(probes), Where: fmt.Sprintf("differs from token %d on", runs[0].Divergence+1),
+		Common: common, Rest: rest}
 }
 
 // split divides a text where it leaves dense, not between a character and the marks that belong to it.

@@ -120,7 +120,8 @@ func plots(r evaluation.Report) []plot {
 						return chart.Point{}, false
 					}
 					s := *p.Speed
-					return chart.Point{Y: s.Ratio, Low: s.Low, High: s.High, Label: fmt.Sprintf("%.2f (%.2f to %.2f) times as fast", s.Ratio, s.Low, s.High)}, true
+					return chart.Point{Y: s.Ratio, Low: s.Low, High: s.High,
+						Label: fmt.Sprintf("%.2f (%.2f to %.2f) times as fast", s.Ratio, s.Low, s.High)}, true
 				}),
 			},
 		}, {
@@ -146,7 +147,8 @@ func share(p statistics.Proportion, bars bool) (chart.Point, bool) {
 }
 
 func mean(d evaluation.Distribution) chart.Point {
-	return chart.Point{Y: d.Mean, Low: d.Mean - d.Error, High: d.Mean + d.Error, Label: number(d.Mean) + " ± " + significant(d.Error, 2)}
+	return chart.Point{Y: d.Mean, Low: d.Mean - d.Error, High: d.Mean + d.Error,
+		Label: number(d.Mean) + " ± " + significant(d.Error, 2)}
 }
 
 func percentTick(v float64, digits int) string {

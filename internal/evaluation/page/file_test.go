@@ -46,7 +46,8 @@ func TestFile(t *testing.T) {
 	if _, err := Create(path); err == nil || !strings.HasSuffix(err.Error(), "exists already") || hint.Of(err) == "" {
 		t.Errorf("an existing file: %v", err)
 	}
-	if _, err := Create(filepath.Join(dir, "none", "report.html")); err == nil || !strings.Contains(hint.Of(err), "make the folder first") {
+	if _, err := Create(filepath.Join(dir, "none", "report.html")); err == nil ||
+		!strings.Contains(hint.Of(err), "make the folder first") {
 		t.Errorf("no folder: %v, %s", err, hint.Of(err))
 	}
 }

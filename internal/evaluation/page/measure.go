@@ -115,7 +115,8 @@ func groups(r evaluation.Report) []measures {
 			{"identical", "", greedy(func(g evaluation.Greedy) cell {
 				return cell{fmt.Sprintf("%d of\u00a0%d", g.Identical.Count, g.Identical.Total), interval(g.Identical) + "\u00a0%"}
 			})},
-			{"share before the first difference", "", greedy(func(g evaluation.Greedy) cell { return cell{Value: percent(g.Agreed)} })},
+			{"share before the first difference", "",
+				greedy(func(g evaluation.Greedy) cell { return cell{Value: percent(g.Agreed)} })},
 		}},
 		{"Cost", []measure{
 			{"bytes of the head read for a token", dense(cell{Value: bytes(r.Model.HeadBytes)}), func(p evaluation.Point) cell {
@@ -124,7 +125,10 @@ func groups(r evaluation.Report) []measures {
 			{"speed against dense", "", speed(func(s evaluation.Speed) cell {
 				return cell{times(s.Ratio), fmt.Sprintf("%.2f to\u00a0%.2f", s.Low, s.High)}
 			})},
-			{"tokens a second", "", speed(func(s evaluation.Speed) cell { return cell{number(s.Flash), "dense " + number(s.Dense)} })},
+			{"tokens a second", "", speed(func(s evaluation.Speed) cell {
+				return cell{number(s.Flash),
+					"dense " + number(s.Dense)}
+			})},
 		}},
 	}
 }

@@ -43,10 +43,12 @@ func TestMeasuredReport(t *testing.T) {
 	rows := cells(all)
 	for i, p := range r.Points {
 		for row, want := range map[string]string{
-			"Same token: same best token":                         fmt.Sprintf("%.2f", 100*p.SameTop.Share()),
-			"Same token: best 40 scored exactly":                  fmt.Sprintf("%.2f", 100*p.Top40.Share()),
-			"Greedy continuations: identical":                     fmt.Sprintf("%d of %d", p.Greedy.Identical.Count, p.Greedy.Identical.Total),
-			"Cost: speed against dense":                           fmt.Sprintf("%.2f ×%.2f to %.2f", p.Speed.Ratio, p.Speed.Low, p.Speed.High),
+			"Same token: same best token":        fmt.Sprintf("%.2f", 100*p.SameTop.Share()),
+			"Same token: best 40 scored exactly": fmt.Sprintf("%.2f", 100*p.Top40.Share()),
+			"Greedy continuations: identical": fmt.Sprintf("%d of %d", p.Greedy.Identical.Count,
+				p.Greedy.Identical.Total),
+			"Cost: speed against dense": fmt.Sprintf("%.2f ×%.2f to %.2f", p.Speed.Ratio, p.Speed.Low,
+				p.Speed.High),
 			"What Ollama's sampler draws from: no candidate lost": fmt.Sprintf("%.2f", 100*p.Truncated.Kept.Share()),
 		} {
 			want = strings.Replace(want, "100.00", "100", 1)

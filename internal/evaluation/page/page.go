@@ -1,5 +1,5 @@
-// Package page writes an evaluation as one HTML page for people: pictures over P, all numbers, and the continuations with
-// what differs marked. The page asks nothing of any host and needs no script.
+// Package page writes an evaluation as one HTML page for people: pictures over P, all numbers, and the continuations
+// with what differs marked. The page asks nothing of any host and needs no script.
 package page
 
 import (

@@ -113,8 +113,10 @@ func TestAllNumbers(t *testing.T) {
 	r := measured()
 	r.Points = []evaluation.Point{{
 		Probes: 250, HeadBytes: 2176000, Perplexity: evaluation.Perplexity{Value: 105.678, Error: 1.234},
-		KLD:     evaluation.Distribution{Mean: 0.08301, Error: 0.00212, Median: 0.0123, P90: 0.201, P95: 0.302, P99: 0.7034, P999: 2.5, Max: 9.876},
-		CoolKLD: evaluation.Distribution{Mean: 0.05, Error: 0.0014, Median: 0.011, P90: 0.21, P95: 0.31, P99: 0.71, P999: 2.6, Max: 10.96},
+		KLD: evaluation.Distribution{Mean: 0.08301, Error: 0.00212, Median: 0.0123, P90: 0.201, P95: 0.302, P99: 0.7034,
+			P999: 2.5, Max: 9.876},
+		CoolKLD: evaluation.Distribution{Mean: 0.05, Error: 0.0014, Median: 0.011, P90: 0.21, P95: 0.31, P99: 0.71, P999: 2.6,
+			Max: 10.96},
 		SameTop: of(997), Top1: of(996), Top5: of(990), Top40: of(989), Mass: 0.98765,
 		Truncated: evaluation.Truncated{Difference: 0.0123, Kept: of(970), KLD: 0.00345},
 		Greedy:    &evaluation.Greedy{Identical: statistics.Proportion{Count: 9, Total: 12}, Agreed: 0.8765},
@@ -161,7 +163,8 @@ func TestAllNumbers(t *testing.T) {
 	}
 }
 
-// A report may grow; what it holds is then to be shown. So every number is changed, one by one, and each must change the page.
+// A report may grow; what it holds is then to be shown. So every number is changed, one by one, and each must change
+// the page.
 func TestEveryNumberIsShown(t *testing.T) {
 	r := measured(64, 250)
 	r.Runtime.Mode, r.Runtime.Temperature, r.Runtime.Seed = "sample", 0.9, 7

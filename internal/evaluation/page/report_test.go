@@ -24,7 +24,8 @@ func measured(probes ...int) evaluation.Report {
 		r.Points = append(r.Points, point(p, 5120))
 	}
 	for i, kind := range []string{"prose", "code"} {
-		prompt := evaluation.Prompt{Kind: kind, Text: "We, the people,", Tokens: 64, Dense: "and we are in the world. I have a great deal of our children, and I shall not be able to do so."}
+		prompt := evaluation.Prompt{Kind: kind, Text: "We, the people,", Tokens: 64,
+			Dense: "and we are in the world. I have a great deal of our children, and I shall not be able to do so."}
 		for _, p := range probes {
 			t := evaluation.Trial{Probes: p, Divergence: -1, Text: prompt.Dense, Speed: 1600, DenseSpeed: 1000}
 			if p < 100*(i+1) {
@@ -46,12 +47,14 @@ func point(p, positions int) evaluation.Point {
 		return statistics.Proportion{Count: int(math.Round(share * float64(total))), Total: total}
 	}
 	spread := func(mean float64) evaluation.Distribution {
-		return evaluation.Distribution{Mean: mean, Error: mean / 30, Median: mean / 4, P90: mean * 3, P95: mean * 4, P99: mean * 7, P999: mean * 15, Max: mean * 21}
+		return evaluation.Distribution{Mean: mean, Error: mean / 30, Median: mean / 4, P90: mean * 3, P95: mean * 4,
+			P99: mean * 7, P999: mean * 15, Max: mean * 21}
 	}
 	return evaluation.Point{
 		Probes: p, HeadBytes: 288000 + int64(p)*16*272, Perplexity: evaluation.Perplexity{Value: 104.32 + 300/x, Error: 1.23},
 		KLD: spread(11 / math.Pow(x, 0.88)), CoolKLD: spread(7 / math.Pow(x, 0.9)),
-		SameTop: of(1-miss, positions), Top1: of(1-miss*0.9, positions), Top5: of(1-2*miss, 5*positions), Top40: of(1-3.4*miss, 40*positions),
+		SameTop: of(1-miss, positions), Top1: of(1-miss*0.9, positions), Top5: of(1-2*miss,
+			5*positions), Top40: of(1-3.4*miss, 40*positions),
 		Mass:      1 - 2.5*miss,
 		Truncated: evaluation.Truncated{Difference: 1.7 * miss, Kept: of(1-4*miss, positions), KLD: 0.8 / x},
 		Greedy:    &evaluation.Greedy{Identical: of(1-math.Min(0.9, 40/x), 12), Agreed: 1 - math.Min(0.8, 25/x)},

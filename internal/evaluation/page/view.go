@@ -69,7 +69,8 @@ func summary(r evaluation.Report) (lead string, tiles []tile) {
 		tiles = append(tiles, tile{number(p.KLD.Mean), "mean KLD, nats"})
 	}
 	if g := p.Greedy; g != nil && g.Identical.Total > 0 {
-		tiles = append(tiles, tile{fmt.Sprintf("%d of %d", g.Identical.Count, g.Identical.Total), "greedy continuations identical"})
+		tiles = append(tiles, tile{fmt.Sprintf("%d of %d", g.Identical.Count, g.Identical.Total),
+			"greedy continuations identical"})
 	}
 	if s := p.Speed; s != nil {
 		tiles = append(tiles, tile{times(s.Ratio), "as fast as dense"})
@@ -84,7 +85,8 @@ func summary(r evaluation.Report) (lead string, tiles []tile) {
 func required(q evaluation.Required) []fact {
 	p := func(v float64) string { return strconv.FormatFloat(math.Ceil(v), 'f', -1, 64) }
 	return []fact{
-		{"50 % of positions", p(q.Median)}, {"90 %", p(q.P90)}, {"95 %", p(q.P95)}, {"99 %", p(q.P99)}, {"99.9 %", p(q.P999)}, {"all", p(q.Max)},
+		{"50 % of positions", p(q.Median)}, {"90 %", p(q.P90)}, {"95 %", p(q.P95)}, {"99 %", p(q.P99)}, {"99.9 %", p(q.P999)},
+		{"all", p(q.Max)},
 	}
 }
 
@@ -144,8 +146,10 @@ func sources(r evaluation.Report) []fact {
 	facts := []fact{
 		{"model", model},
 		{"head", fmt.Sprintf("%s, %s, %d tokens of %d numbers", m.Head, m.HeadType, m.Vocabulary, m.Hidden)},
-		{"FlashHead", fmt.Sprintf("%d clusters, P = %d, %s, centroids in %s%s", m.Clusters, m.Probes, plural(m.Pinned, "pinned token"), m.CentroidType, sketch)},
-		{"text", fmt.Sprintf("%s, %s of %d tokens, of which the second halves are scored: %s", t.Name, plural(t.Chunks, "chunk"), t.Context, plural(t.Positions, "position"))},
+		{"FlashHead", fmt.Sprintf("%d clusters, P = %d, %s, centroids in %s%s", m.Clusters, m.Probes,
+			plural(m.Pinned, "pinned token"), m.CentroidType, sketch)},
+		{"text", fmt.Sprintf("%s, %s of %d tokens, of which the second halves are scored: %s", t.Name,
+			plural(t.Chunks, "chunk"), t.Context, plural(t.Positions, "position"))},
 		{"SHA-256 of the text", t.SHA256},
 		{"choice", mode},
 		{"runtime", fmt.Sprintf("%s, %s", r.Runtime.Folder, plural(r.Runtime.Threads, "thread"))},

@@ -185,8 +185,8 @@ func Floats(n int, seed uint64) []byte {
 	return b.Bytes()
 }
 
-// Model returns the parts of a language model that a conversion looks at: vocab rows of width F32 values as tied head, one
-// matrix and one vector of body, a tokenizer's keys.
+// Model returns the parts of a language model that a conversion looks at: vocab rows of width F32 values as tied head,
+// one matrix and one vector of body, a tokenizer's keys.
 func Model(vocab, width int) File {
 	types := make([]int32, vocab)
 	for i := range types {

@@ -45,7 +45,8 @@ func parse(header []byte, size int64) ([]Tensor, error) {
 	at := int64(0)
 	for _, t := range tensors {
 		if t.begin != at {
-			return nil, fmt.Errorf("the data of tensor %q begins at %d, not at %d where that before it ends", t.Name, t.begin, at)
+			return nil, fmt.Errorf("the data of tensor %q begins at %d, not at %d where that before it ends", t.Name, t.begin,
+				at)
 		}
 		at = t.end
 	}
@@ -99,7 +100,8 @@ func parseTensor(text json.RawMessage) (Tensor, error) {
 		return Tensor{}, fmt.Errorf("shape %v of %s is no whole number of bytes", t.Shape, t.DType)
 	}
 	if uint64(t.end-t.begin) != size/8 {
-		return Tensor{}, fmt.Errorf("%d bytes of data for shape %v of %s, which takes %d", t.end-t.begin, t.Shape, t.DType, size/8)
+		return Tensor{}, fmt.Errorf("%d bytes of data for shape %v of %s, which takes %d", t.end-t.begin, t.Shape, t.DType,
+			size/8)
 	}
 	return t, nil
 }

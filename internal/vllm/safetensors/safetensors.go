@@ -1,8 +1,8 @@
 // Package safetensors reads and writes files of the safetensors format: a length of 8 bytes, a header of JSON, data.
 // https://huggingface.co/docs/safetensors specifies it.
 //
-// A file is treated as hostile: it is refused where the specification or the reference implementation refuses it, and data
-// stays in the file until it is asked for.
+// A file is treated as hostile: it is refused where the specification or the reference implementation refuses it, and
+// data stays in the file until it is asked for.
 package safetensors
 
 import (
@@ -112,7 +112,8 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	n := binary.LittleEndian.Uint64(length[:])
 	switch {
 	case n > MaxHeader:
-		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes is longer than the %d that are allowed", n, MaxHeader)
+		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes is longer than the %d that are allowed", n,
+			MaxHeader)
 	case int64(n) > size-int64(len(length)):
 		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes in a file of %d", n, size)
 	}
@@ -137,8 +138,8 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.Tensors[i], true
 }
 
-// Floats reads len(dst) values of a tensor of type F32, F16 or BF16, from value number at on. It panics if these are not all
-// in the tensor.
+// Floats reads len(dst) values of a tensor of type F32, F16 or BF16, from value number at on. It panics if these are
+// not all in the tensor.
 func (f *File) Floats(t Tensor, at int64, dst []float32) error {
 	raw, err := f.raw(t, at, len(dst))
 	if err != nil {
@@ -159,8 +160,8 @@ func (f *File) Floats(t Tensor, at int64, dst []float32) error {
 	return nil
 }
 
-// Ints reads len(dst) values of a tensor of type I64 or I32, from value number at on. It panics if these are not all in the
-// tensor.
+// Ints reads len(dst) values of a tensor of type I64 or I32, from value number at on. It panics if these are not all in
+// the tensor.
 func (f *File) Ints(t Tensor, at int64, dst []int64) error {
 	raw, err := f.raw(t, at, len(dst))
 	if err != nil {

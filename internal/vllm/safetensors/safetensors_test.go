@@ -58,7 +58,8 @@ func TestReference(t *testing.T) {
 			t.Errorf("%s reads as floats", name)
 		}
 	}
-	if floats, _ := f.Tensor("floats"); f.Ints(floats, 0, make([]int64, 1)) == nil || !slices.Equal(floats.Shape, []int64{2, 3}) {
+	if floats, _ := f.Tensor("floats"); f.Ints(floats, 0, make([]int64, 1)) == nil ||
+		!slices.Equal(floats.Shape, []int64{2, 3}) {
 		t.Errorf("floats read as ints, or have shape %v", floats.Shape)
 	}
 	if one, ok := f.Tensor("one"); !ok || one.Values() != 1 || len(one.Shape) != 0 {
@@ -169,7 +170,8 @@ func defects() []defect {
 
 func TestDefects(t *testing.T) {
 	for _, d := range defects() {
-		if _, err := read(d.data); err == nil || !strings.Contains(err.Error(), d.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := read(d.data); err == nil || !strings.Contains(err.Error(), d.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want %q", d.name, err, d.want)
 		}
 	}
@@ -186,7 +188,8 @@ func TestOpen(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{filepath.Join(dir, "none"): "no such file", dir: "is not a file", bad: "too few"} {
+	for path, want := range map[string]string{filepath.Join(dir, "none"): "no such file", dir: "is not a file",
+		bad: "too few"} {
 		if _, err := safetensors.Open(path); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
 			t.Errorf("%s: %v, way out %q", path, err, hint.Of(err))
 		}
