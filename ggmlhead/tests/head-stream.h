@@ -90,8 +90,7 @@ static void test_throwing_part(checker & check) {
 
 // where the system gives no more threads, the work is done all the same
 static void test_without_threads(checker & check) {
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
-        && !defined(__SANITIZE_THREAD__) // which need memory themselves
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // these need memory themselves
     rlimit old, none;
     getrlimit(RLIMIT_AS, &old);
     none = old;

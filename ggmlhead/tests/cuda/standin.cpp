@@ -34,15 +34,14 @@ void standin_launch(dim3 blocks, dim3 threads, const std::function<void()> & bod
     lanes_run(grid, body);
 }
 
-// --- what ggml-cuda.cu has
-//  -------------------------------------------------------------------------------------------------
+// --- what ggml-cuda.cu has ---
 
 static ggml_cuda_device_info make_info() {
     ggml_cuda_device_info info;
     info.device_count         = 1;
     info.devices[0].cc        = GGML_CUDA_CC_TURING;
     info.devices[0].nsm       = 2;
-    info.devices[0].smpb      = MAX_SHARED_SIZE;
+    info.devices[0].smpb      = 48*1024;
     info.devices[0].warp_size = STANDIN_WARP_SIZE;
     return info;
 }

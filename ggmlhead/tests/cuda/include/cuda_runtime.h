@@ -41,7 +41,6 @@ inline uint3  make_uint3 (unsigned x, unsigned y, unsigned z) { return { x, y, z
 inline float2 make_float2(float x, float y)              { return { x, y }; }
 
 // --- positions, barriers, exchange
-//  ---------------------------------------------------------------------------------------
 
 inline uint3 standin_index(const lanes_dim & d) { return { d.x, d.y, d.z }; }
 
@@ -72,7 +71,6 @@ template <typename T> T atomicAdd(T * p, T value) {
 }
 
 // --- numbers
-//  -------------------------------------------------------------------------------------------------------------
 
 using std::max;
 using std::min;
@@ -115,7 +113,6 @@ inline unsigned __vsubss4(unsigned a, unsigned b) {
 }
 
 // --- the runtime
-//  -----------------------------------------------------------------------------------------------------------
 
 typedef int    cudaError_t;
 typedef void * cudaStream_t;
