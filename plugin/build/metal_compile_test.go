@@ -62,7 +62,7 @@ func TestMetalCompiles(t *testing.T) {
 			if err != nil || len(sources) < 5 {
 				t.Fatalf("sources of ggml-metal: %v, %v", sources, err)
 			}
-			sources = append(sources, filepath.Join(b.LlamaTree(), "flashhead", "metal", "ggml-metal-flash-head.cpp"))
+			sources = append(sources, filepath.Join(b.LlamaTree(), "flashhead", "ggml", "metal", "ggml-metal-flash-head.cpp"))
 			args := []string{"ninja", "-C", native}
 			for _, name := range sources {
 				args = append(args, name+"^") // what ninja makes first of it; it fails if CMake did not take it up

@@ -205,7 +205,7 @@ func (c *check) tryHeader(ctx context.Context, name string) error {
 		Path: c.Tools.CXX.Path, Dir: c.Dir, Log: c.Log("header-" + path.Base(name)),
 		Args: append(slices.Clone(c.Tools.CXX.Args), "-std=c++17", "-fsyntax-only", "-x", "c++", "-I",
 			filepath.Join(tree, "ggml", "include"),
-			"-I", filepath.Join(tree, "flashhead", "ggml"), filepath.Join(tree, filepath.FromSlash(name))),
+			"-I", filepath.Join(tree, "flashhead", "ggml", "op"), filepath.Join(tree, filepath.FromSlash(name))),
 	}.Run(ctx)
 	var ok bool
 	return c.row(err, Row{Part: "compile", Item: "alone", Where: "llama.cpp/" + name}, &ok)
