@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed soak program build build-tests plugin stock install uninstall release bench test test-short fuzz lint staticcheck \
+.PHONY: help demo speed soak program build build-tests plugin stock install uninstall release bench test test-all test-short fuzz lint staticcheck \
 	vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu clean
 
 GO ?= go
@@ -13,8 +13,9 @@ LINUX := $(filter Linux,$(shell uname -s))
 help:
 	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
 	@echo 'make speed       time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
-	@echo 'make soak        clients ask a patched Ollama for DURATION, 10m; make test does so for a minute'
-	@echo 'make test        everything: style, Go tests, all builds, op tests, integration (a quarter of an hour on 2 cores; longer the first time)'
+	@echo 'make soak        load a patched Ollama with clients for DURATION, 10m; make test-all does so for a minute'
+	@echo 'make test        style, Go tests, all builds, op tests, integration: minutes; longer the first time, as everything is built'
+	@echo 'make test-all    the long tests too, as continuous integration does'
 	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
 	@echo 'make fuzz        feed damaged files to what reads files; FUZZTIME=10m for longer'
 	@echo 'make lint        style of the Go code; staticcheck, vulncheck and arm64 are the other checks of the sources'
@@ -121,9 +122,9 @@ vulncheck:
 		echo 'NOT CHECKED for known vulnerabilities: $(VULNDB) cannot be reached; VULNDB=URL names a mirror'; code=0; \
 	fi; exit $$code
 
-# A part of make test too: the kernels for Arm, compiled on this machine, run by an emulator.
+# A part of make test-all too: the kernels for Arm, compiled on this machine, run by an emulator.
 arm64:
-	$(GO) test -count=1 -v -run Arm64 ./ggmlhead
+	FH_OLLAMA_LONG=1 $(GO) test -count=1 -v -run Arm64 ./ggmlhead
 
 test-short: lint
 	$(GO) test -short ./...
@@ -147,9 +148,9 @@ op-test: build-tests
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-cuda)
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-cuda64)
 
-# A part of make test too.
+# A part of make test-all too.
 check-cuda:
-	$(GO) test -count=1 -v -run '^TestCUDACompiles$$' ./plugin/build
+	FH_OLLAMA_LONG=1 $(GO) test -count=1 -v -run '^TestCUDACompiles$$' ./plugin/build
 
 gpu: BACKENDS = cpu,rpc,cuda
 gpu: build-tests
@@ -161,7 +162,12 @@ check-metal: build-tests
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin/build
 
 test: lint staticcheck vulncheck fuzz op-test check-metal stock plugin
-	$(GO) test -count=1 -timeout 75m ./...
+	@echo 'The Go tests follow. A package is printed when it is done; ./integration takes longest, several minutes.'
+	$(GO) test -count=1 -timeout 3h ./...
+
+# Longer matrices, emulated Arm, sanitizers of ggml, NVIDIA's compiler, a minute of load: what continuous integration runs.
+test-all: export FH_OLLAMA_LONG = 1
+test-all: test
 
 clean:
 	rm -rf dist dist-stock build

@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // The core's own tests on a 64-bit Arm: compiled here, run by an emulator.
 func TestCoreOnArm64(t *testing.T) {
+	testlevel.Long(t)
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // The core's own tests, built with the compiler's sanitizers: no data race, no access out of bounds, no undefined
@@ -43,6 +44,7 @@ func TestCoreUnderSanitizers(t *testing.T) {
 // The op in ggml's own CPU backend, with its thread pool, and all that reads a model's file, built with the sanitizers
 // from the tree of the last `make build`. Compiled files stay in the cache.
 func TestGGMLUnderSanitizers(t *testing.T) {
+	testlevel.Long(t)
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}

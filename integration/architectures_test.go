@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 const tinyClusters = tinyVocab / 16
@@ -85,6 +86,7 @@ func tinyTokens(t *testing.T, h host, model string, env ...string) ([][]int, str
 // The tiny models need no build to be checked for what the comparison relies on: the stock server takes them, and their
 // tokens vary and repeat from run to run.
 func TestTinyModelsAreVaried(t *testing.T) {
+	testlevel.Long(t)
 	h := stock(t)
 	for _, m := range tinyModels {
 		t.Run(m.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	benchmark "github.com/fh-ollama/fh-ollama/internal/bench"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // benched runs `fh-ollama bench` and returns its report. Nothing of it may be left. What a user has set for the runtime
@@ -98,6 +99,7 @@ func checkPairs(t *testing.T, p benchmark.Pairs, rounds int) {
 
 // A model that nobody has is made, measured and removed, with a sketch, too.
 func TestBenchSynthetic(t *testing.T) {
+	testlevel.Long(t)
 	r := benched(t, patched(t), "--shape", "gemma-3-270m", "--sketch-rank", "8", "--tokens", "2", "--rounds", "1",
 		"--threads", "1")
 	if len(r.Results) != 1 || len(r.Results[0].Points) != 1 {
@@ -115,6 +117,7 @@ func TestBenchSynthetic(t *testing.T) {
 
 // A model is measured by its name in Ollama, and one without FlashHead is said to be that.
 func TestBenchName(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	o := serve(t, h)
 	register(t, o, "fast", converted(t))

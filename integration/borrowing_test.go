@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // borrowing writes a tiny draft model without embedding and head (EAGLE-3), which uses those of its target, and returns
@@ -46,6 +47,7 @@ func borrowing(t *testing.T, dir string) string {
 
 // A draft that borrows its target's head has FlashHead from there: in scope draft the head serves the draft alone.
 func TestDraftThatBorrowsTheHead(t *testing.T) {
+	testlevel.Long(t)
 	dir := t.TempDir()
 	target, fast := tiny{name: "target", arch: "llama", headType: gguftest.TypeQ8_0, untied: true}.write(t,
 		dir), filepath.Join(dir, "converted.gguf")

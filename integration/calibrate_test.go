@@ -9,6 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // halves writes every other piece of the held-out text to one file, the rest to another.
@@ -48,6 +49,7 @@ func calibratedOf(t *testing.T, path string) flashhead.Parameters {
 // more bytes than the plain one reads at P = K/16. With the plug-in, which borrows Ollama's programs, it comes out the
 // same.
 func TestCalibrate(t *testing.T) {
+	testlevel.Long(t)
 	text, other := halves(t)
 	var files []string
 	onBothHosts(t, func(t *testing.T, h host) {

@@ -13,6 +13,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // drawRequests are what can ask something of the candidates that a token is drawn from: fields of llama-server's
@@ -234,6 +235,7 @@ func TestShortListsThroughOllama(t *testing.T) {
 // A draft model's own draws, which look at the probabilities of the candidates, come from short lists if it has
 // FlashHead: with every cluster probed it drafts as it does without, and as much of it is accepted.
 func TestShortListsOfADraft(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	texts := prompts(t, 3)
 	type drafted struct {

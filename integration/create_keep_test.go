@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
@@ -40,6 +41,7 @@ func between(t *testing.T, o *harness.Ollama, intercept func(w http.ResponseWrit
 // After a registration that fails, the same command goes on with the file that it keeps. Another conversion does not
 // take that file for its own.
 func TestCreateKeepAgain(t *testing.T) {
+	testlevel.Long(t)
 	o := serve(t, patched(t))
 	failing := between(t, o, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/api/create" {
@@ -149,6 +151,7 @@ func TestCreateKeepModelfileInTheWay(t *testing.T) {
 
 // A model that gets the name while we convert stays what it is.
 func TestCreateNameTakenMeanwhile(t *testing.T) {
+	testlevel.Long(t)
 	o := serve(t, patched(t))
 	asked := 0
 	host := between(t, o, func(_ http.ResponseWriter, r *http.Request) bool {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
@@ -96,6 +97,7 @@ func createFromModel(t *testing.T, h host) {
 
 // A model without a template of its own keeps the one in its GGUF file, here none: a TEMPLATE would switch that off.
 func TestCreateKeepsMissingTemplate(t *testing.T) {
+	testlevel.Long(t)
 	o := serve(t, patched(t))
 	for name, template := range map[string]string{"none": "", "plain": modelfile.DefaultTemplate} {
 		m := &modelfile.Modelfile{From: []string{trainedModel}, Template: template}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // There is no GPU where these tests run. libtest-fake-backend.so (ggmlhead/tests/fake-backend.cpp) is to ggml what a
@@ -142,6 +143,7 @@ func deviceWithoutTheOp(t *testing.T, h host) {
 
 // A head on a device is fetched in pieces when it is loaded: a copy of the whole may not fit into the host's memory.
 func TestDeviceIsReadInPieces(t *testing.T) {
+	testlevel.Long(t)
 	const head, piece = 32000 * 256 / 32 * 34, 4 << 20
 	_, log := writes(t, withDevice(patched(t), hasOp), sketched(t), wholeModel)
 	all := trafficOf(log)
@@ -186,6 +188,7 @@ func TestDeviceWithTheOp(t *testing.T) {
 
 // A head in the host's memory is the CPU's, whatever the device beside it can do, and whoever's memory that is.
 func TestHeadBesideADevice(t *testing.T) {
+	testlevel.Long(t)
 	want, _ := writes(t, patched(t), converted(t), nil)
 	for name, c := range map[string]struct {
 		device []string
@@ -232,6 +235,7 @@ func TestLargeBatchesStayBesideTheirHead(t *testing.T) {
 
 // -ot takes the CPU's repacking buffers into account; a head that FlashHead reads must not get there.
 func TestHeadMovedToTheCPUIsNotRepacked(t *testing.T) {
+	testlevel.Long(t)
 	h := withDevice(patched(t), hasOp)
 	model := filepath.Join(t.TempDir(), "q4_0.gguf")
 	quantize(t, patched(t), converted(t), model, "Q4_0")

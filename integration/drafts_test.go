@@ -10,6 +10,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
@@ -131,6 +132,7 @@ func draftModel(t *testing.T, h host) {
 
 // The plug-in, which tells models by their files, leaves one file alone that is both.
 func TestPluginWithOneFileForBoth(t *testing.T) {
+	testlevel.Long(t)
 	h, fast := plugin(t), converted(t)
 	for _, scope := range []string{"draft", "target"} {
 		got := draft(t, h, texts(t, 1), []string{"--model", fast, "--spec-type", "draft-simple", "-md", fast},
@@ -145,6 +147,7 @@ func TestPluginWithOneFileForBoth(t *testing.T) {
 // A model that predicts later tokens by itself (MTP) uses one output weight for both, and only the predictions are made
 // by FlashHead.
 func TestPredictingModel(t *testing.T) {
+	testlevel.Long(t)
 	dir := t.TempDir()
 	ask := []any{[]int{0, 500, 1000, 2000, 44}, []int{0, 17, 1200}, []int{0, 900, 901, 902}}
 	args := func(file string) []string { return []string{"--model", file, "--spec-type", "draft-mtp"} }

@@ -17,6 +17,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 const evalChunks = "16" // 2032 positions
@@ -123,6 +124,7 @@ func twoWays(t *testing.T, r evaluation.Report) {
 
 // A head with a sketch, here of random directions, scores tokens one by one, and is measured as any other.
 func TestEvalSketch(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	file := filepath.Join(scratch, "random-sketch.gguf")
 	addSketch(t, converted(t), file)
@@ -185,6 +187,7 @@ func sameAsLlama(t *testing.T, h host, text string, point evaluation.Point) {
 
 // Both hosts are evaluated the same way: same figures, same continuations.
 func TestEvalHosts(t *testing.T) {
+	testlevel.Long(t)
 	var reports []evaluation.Report
 	onBothHosts(t, func(t *testing.T, h host) {
 		r := evaluate(t, h, "--chunks", "2", "--probes", "1,250", "--predict", "24")
@@ -220,6 +223,7 @@ func TestEvalHosts(t *testing.T) {
 
 // Drawn clusters have no order that could be told; their distribution is compared all the same.
 func TestEvalSample(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	point := func(seed string) evaluation.Point {
 		r := evaluate(t, h, "--chunks", "2", "--probes", "250", "--predict", "0", "--mode", "sample", "--temperature", "0.8",

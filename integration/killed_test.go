@@ -8,12 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
 // `fh-ollama create` that is killed with kill -9 at random moments leaves no model, or the whole of it, and its source
 // as it was; the next one succeeds and takes away what the others left in the folder of temporary files.
 func TestCreateKilled(t *testing.T) {
+	testlevel.Long(t)
 	o := serve(t, patched(t))
 	want := digest(t, trainedModel)
 	begun := time.Now()

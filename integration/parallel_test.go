@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // Several clients at once share batches of several rows; each gets a whole answer.
@@ -33,7 +35,10 @@ func parallelClients(t *testing.T, h host) {
 
 // The answers to several clients at once are those that each would get alone. Not all to the last token: where two are
 // almost equally likely, layers that multiply several rows at once may round to the other, without FlashHead too.
-func TestParallelSlots(t *testing.T) { onBothHosts(t, parallelSlots) }
+func TestParallelSlots(t *testing.T) {
+	testlevel.Long(t)
+	onBothHosts(t, parallelSlots)
+}
 
 func parallelSlots(t *testing.T, h host) {
 	texts := prompts(t, 16)

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // The patched build keeps a copy of the rows in the order of the clusters, and gives back the pages of those in the
 // mapped file, which are no longer read: so its memory does not grow by another head. A head that was read into memory
 // of the process's own stays there whole, for embeddings are still taken from it.
 func TestPatchedMemory(t *testing.T) {
+	testlevel.Long(t)
 	const vocab, width, size = 65536, 512, 16
 	const clusters = vocab / size
 	const (

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // A ggml that says something else of itself: the plug-in asks the process for these functions, so one that is loaded
@@ -43,6 +44,7 @@ extern "C" const char * ggml_op_name(int op) {
 // What the plug-in makes of a runtime, in the runtime: known, nearly known, unknown, and shaped otherwise than it says.
 // Wherever it does not work the model runs as without it.
 func TestPluginInOtherHosts(t *testing.T) {
+	testlevel.Long(t)
 	h := plugin(t)
 	dir := t.TempDir()
 	library := filepath.Join(dir, "planted.so")

@@ -3,10 +3,13 @@ package integration
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // However the loader hands the rows over, they are the same.
 func TestPluginLoadModes(t *testing.T) {
+	testlevel.Long(t)
 	h, texts := plugin(t), prompts(t, 3)
 	want, log := continuations(t, h, []string{"--model", converted(t), "--load-mode", "mmap"}, texts)
 	if activeLine(log) == "" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // startRPC runs the RPC server of h for one test.
@@ -94,6 +95,7 @@ func TestFarServerWithoutFlashHead(t *testing.T) {
 
 // A server answers for its device, not for itself.
 func TestFarDevice(t *testing.T) {
+	testlevel.Long(t)
 	t.Run("without the op", func(t *testing.T) {
 		runsDenseFar(t, startRPC(t, withDevice(patched(t)), "--device", "FAKE0"))
 	})
@@ -112,6 +114,7 @@ func TestFarDevice(t *testing.T) {
 
 // A client of another build finds our server as it finds its own.
 func TestFarServerOfAnotherClient(t *testing.T) {
+	testlevel.Long(t)
 	h := stock(t)
 	own, ours := startRPC(t, h), startRPC(t, patched(t))
 	want, _ := writes(t, h, converted(t), far(own))
@@ -121,6 +124,7 @@ func TestFarServerOfAnotherClient(t *testing.T) {
 
 // Through Ollama, which hands its environment on to llama-server.
 func TestFarHeadInOllama(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	r := startRPC(t, h)
 	o := serve(t, h, "LLAMA_ARG_RPC="+r.Address)
@@ -139,6 +143,7 @@ func TestFarHeadInOllama(t *testing.T) {
 // A graph whose FlashHead node would read and write where it must not is refused: the server hangs up, and goes on to
 // serve others.
 func TestFarServerRefusesBadHeads(t *testing.T) {
+	testlevel.Long(t)
 	r := startRPC(t, patched(t))
 	for name, op := range map[string]uint32{"a head without sources": opFlashHead, "an op of upstream's": 0} {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // lukewarm makes a request draw as Ollama does by default, from a seed.
@@ -153,6 +154,7 @@ func seeds(t *testing.T, o *harness.Ollama) (answers []string) {
 
 // So it does where clusters are drawn, whose own seed is the server's.
 func TestSeedsOfDrawnClusters(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	var answers []string
 	for _, seed := range []string{"1", "1", "2"} {

@@ -14,10 +14,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // Several models that are loaded at once, of which some see, with keys and values in 8 bits.
 func TestSeveralModelsSameAsDense(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	dir := t.TempDir()
 	other := filepath.Join(dir, "other.gguf") // the same model with another map

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // Whatever proposes tokens, with FlashHead on both sides: with every cluster probed the same is proposed, accepted and
@@ -14,6 +15,7 @@ import (
 // not always: layers that check several tokens at once round differently from those that write one, without FlashHead,
 // too.
 func TestSpeculationSameAsDense(t *testing.T) {
+	testlevel.Long(t)
 	h, dir := patched(t), t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	whole := predicting{name: "whole", withTrunk: true, withBlock: true}.write(t, dir)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
@@ -109,6 +110,7 @@ func TestSameAsDense(t *testing.T) {
 
 // What only llama-server's requests can ask for.
 func TestSameAsDenseInLlamaServer(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	start := func(t *testing.T, setting string) *harness.Llama {
 		return startLlama(t, h, []string{"--model", converted(t), "--threads", "1"}, setting)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // statistics is a line that the runtime logs with FLASHHEAD_STATS=1.
@@ -87,7 +88,10 @@ func statisticsOfServer(t *testing.T, h host) {
 }
 
 // Batches of more rows than FLASHHEAD_MAX_ROWS count as dense.
-func TestStatisticsOfLargeBatches(t *testing.T) { onBothHosts(t, statisticsOfLargeBatches) }
+func TestStatisticsOfLargeBatches(t *testing.T) {
+	testlevel.Long(t)
+	onBothHosts(t, statisticsOfLargeBatches)
+}
 
 func statisticsOfLargeBatches(t *testing.T, h host) {
 	text := filepath.Join(t.TempDir(), "text")
@@ -109,7 +113,10 @@ func statisticsOfLargeBatches(t *testing.T, h host) {
 }
 
 // So does everything with an adapter that changes the head.
-func TestStatisticsWithAdapter(t *testing.T) { onBothHosts(t, statisticsWithAdapter) }
+func TestStatisticsWithAdapter(t *testing.T) {
+	testlevel.Long(t)
+	onBothHosts(t, statisticsWithAdapter)
+}
 
 func statisticsWithAdapter(t *testing.T, h host) {
 	dir := t.TempDir()

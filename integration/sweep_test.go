@@ -11,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // swept are architectures of different kinds of heads; go run ./integration/cmd/architectures tries all.
@@ -18,6 +19,7 @@ var swept = []string{"llama", "gemma3", "gemma3n", "gemma4", "qwen2", "qwen3moe"
 
 // What docs/architectures.md says of these architectures is so, in both runtimes.
 func TestSweep(t *testing.T) {
+	testlevel.Long(t)
 	s, err := harness.NewSweep(patched(t).Prefix, stock(t).Prefix)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +112,10 @@ func obstacles(t *testing.T, h host) {
 }
 
 // Of a gemma3n as Ollama's library has it, the tools and the runtimes take the same rows for the head.
-func TestGemma3nOfTheLibrary(t *testing.T) { onBothHosts(t, gemma3nOfTheLibrary) }
+func TestGemma3nOfTheLibrary(t *testing.T) {
+	testlevel.Long(t)
+	onBothHosts(t, gemma3nOfTheLibrary)
+}
 
 func gemma3nOfTheLibrary(t *testing.T, h host) {
 	file, fast := tinyModel(t, "gemma3n", "library"), filepath.Join(t.TempDir(), "fast.gguf")

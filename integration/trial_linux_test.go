@@ -12,6 +12,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
@@ -126,6 +127,7 @@ func TestTrial(t *testing.T) {
 // The library of a service is tried as the service's user: what only root may read is refused, and the folders above
 // decide.
 func TestInstallForService(t *testing.T) {
+	testlevel.Long(t)
 	if os.Geteuid() != 0 {
 		t.Skip("only root can install for another user")
 	}

@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // A build writes to its prefix and to the cache, and to nothing else: not to home, working folder or folder of
 // temporary files.
 func TestBuildWritesNothingElse(t *testing.T) {
+	testlevel.Long(t)
 	h := patched(t)
 	dir := t.TempDir()
 	for _, name := range []string{"home", "tmp", "work"} {

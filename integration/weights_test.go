@@ -8,12 +8,16 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // A converted file goes through llama-quantize like any other and keeps its clusters. Some of the types that come out
 // are kept repacked by llama.cpp, where no row can be found; the head must lie in a plain buffer all the same, and with
 // every cluster probed it must choose the tokens of a dense head that is not repacked either.
-func TestQuantizedHeads(t *testing.T) { onBothHosts(t, quantizedHeads) }
+func TestQuantizedHeads(t *testing.T) {
+	testlevel.Long(t)
+	onBothHosts(t, quantizedHeads)
+}
 
 func quantizedHeads(t *testing.T, h host) {
 	model := converted(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 const demoModel = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
@@ -139,6 +140,7 @@ func TestNativeConvert(t *testing.T) {
 
 // TestNativeKinds converts heads of several kinds in files of several shapes.
 func TestNativeKinds(t *testing.T) {
+	testlevel.Long(t)
 	lib := native(t)
 	untied := gguftest.Model(96, 32)
 	untied.Tensors = append(untied.Tensors,

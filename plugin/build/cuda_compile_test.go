@@ -23,6 +23,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
@@ -37,6 +38,7 @@ import (
 //
 // (third_party/cuda.txt).
 func TestCUDACompiles(t *testing.T) {
+	testlevel.Long(t)
 	if testing.Short() {
 		t.Skip("compiles CUDA; not with -short")
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
@@ -44,6 +45,7 @@ func edit(t *testing.T, dir, name, old, new string) {
 // Four changes are planted: one that only relies.toml covers, a lost hunk, changed context of a hunk, and a function's
 // signature, which the compiler finds. The check reports these and nothing else.
 func TestUpstreamFindsPlantedChanges(t *testing.T) {
+	testlevel.Long(t)
 	if testing.Short() {
 		t.Skip("configures and compiles; not with -short")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/upstream"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
@@ -64,6 +65,7 @@ func TestListIsOfPinnedReleases(t *testing.T) {
 // The stock build stands for a release here. With the plug-in, everything holds; with one that rests, what needs it
 // does not.
 func TestChecks(t *testing.T) {
+	testlevel.Long(t)
 	if testing.Short() {
 		t.Skip("needs whole builds; not with -short")
 	}

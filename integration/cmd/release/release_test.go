@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
@@ -100,6 +101,7 @@ func released(t *testing.T, o options) (archive string) {
 }
 
 func TestReleaseIsReproducible(t *testing.T) {
+	testlevel.Long(t)
 	if testing.Short() {
 		t.Skip("packs two whole releases; not with -short")
 	}

@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // The soak for a minute: long enough to see each kind of request on each number of clients, a llama-server killed and
 // back, and memory that does not grow by more than it should.
 func TestSoak(t *testing.T) {
+	testlevel.Long(t)
 	if testing.Short() {
 		t.Skip("needs a whole build and a minute; not with -short")
 	}

@@ -1,0 +1,19 @@
+// Package testlevel tells tests how much time they may take. docs/testing.md describes the levels.
+package testlevel
+
+import (
+	"os"
+	"testing"
+)
+
+// Variable is the environment variable that makes long tests run; `make test-all` sets it to 1.
+const Variable = "FH_OLLAMA_LONG"
+
+// Long skips a test that `make test` leaves out: it takes longer than a minute, or repeats for more types, models or hosts
+// what another test does for some.
+func Long(t *testing.T) {
+	t.Helper()
+	if os.Getenv(Variable) == "" {
+		t.Skip("takes long: make test-all runs it")
+	}
+}
