@@ -1,9 +1,9 @@
-// Laying centroids in groups. A file of its own: hosts do it where they load a model, and score in another library.
+// Arranges centroids in groups. A separate file, because hosts do this in another library than scoring.
 
 #include "flash-head-centroids.h"
 
-// a block of ggml's Q4_0: a scale of 16 bits, then the values of columns 0 .. 15 in the low halves of bytes, 16 .. 31
-// in the high ones, each plus 8
+// a block of ggml's Q4_0: an F16 scale, then columns 0 .. 15 in the low halves of bytes and 16 .. 31 in the high ones,
+// each stored plus 8
 static const size_t Q4_0_SIZE = sizeof(uint16_t) + FLASH_HEAD_BLOCK_COLUMNS/2;
 
 static_assert(FLASH_HEAD_GROUP*Q4_0_SIZE == FLASH_HEAD_BLOCK_SIZE, "a group takes as much as its centroids");

@@ -1,6 +1,6 @@
 #include "flash-head-centroids.h"
 
-// a block of ggml's Q8_0: a scale of 16 bits, then the values
+// a block of ggml's Q8_0: an F16 scale, then the values
 static const size_t Q8_0_SIZE = sizeof(uint16_t) + FLASH_HEAD_BLOCK_COLUMNS;
 
 void flash_head_centroids_unpack(const void * activations, int64_t n_embd, struct flash_head_rounded * rounded) {

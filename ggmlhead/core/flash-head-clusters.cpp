@@ -1,14 +1,13 @@
 // Selection by clusters: the n_probe best of them, or drawn ones, are scored exactly, token by token.
 //
-// A logit is written by the thread that has the tokens around it: two that write to one line of memory wait for each
-// other.
+// Each thread writes the logits of a contiguous range of tokens, so that no two threads write to one cache line.
 
 #include "flash-head-draw.h"
 #include "flash-head-work.h"
 
 #include <algorithm>
 
-// What is selected for one row, as every thread finds it.
+// The selection for one row; every thread computes the same.
 struct selection {
     flash_head_threshold threshold;
     const int32_t      * clusters;   // [n_selected] ascending
@@ -19,7 +18,7 @@ struct selection {
     }
 };
 
-// what this thread's share of the clusters is ranked by, for row r of the block
+// ranks this thread's share of the clusters, for row r of the block
 static void rank_clusters(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t r) {
     const flash_head_params * params = call->params;
     const int64_t K      = call->head->n_cluster;
@@ -56,7 +55,7 @@ static selection select(const flash_head * head, int64_t n_probe, const int32_t 
     return s;
 }
 
-// The places of the tokens of some selected clusters, one after the other, and their numbers among all selected tokens.
+// Iterates over the tokens of a range of selected clusters: position in cluster order, and index among selected tokens.
 struct places {
     const flash_head * head;
     const int32_t    * clusters;
@@ -78,7 +77,7 @@ struct places {
     }
 
 private:
-    void enter() { // no cluster is empty
+    void enter() { // clusters are never empty
         if (more()) {
             pos = head->offsets[*clusters];
             end = head->offsets[*clusters + 1];
@@ -86,7 +85,7 @@ private:
     }
 };
 
-// Exact logits of this thread's share of the selected clusters, to exact [tokens of all of them], in their order.
+// Exact logits of this thread's share of the selected clusters, to exact [selected tokens], in cluster order.
 static void score_selected(const flash_head * head, const selection & s, const char * act, float * exact, int ith,
         int nth) {
     const int32_t * begin = s.clusters + flash_head_share(s.n_selected, ith,     nth);
@@ -107,13 +106,13 @@ static void score_selected(const flash_head * head, const selection & s, const c
     }
 }
 
-// first or second, without a branch: a processor would guess every other one wrong
+// first or second, without a branch that would be mispredicted half of the time
 static float * choose(bool is_first, float * first, float * second) {
     const uintptr_t mask = (uintptr_t) 0 - is_first;
     return (float *) (((uintptr_t) first & mask) | ((uintptr_t) second & ~mask));
 }
 
-// Logits of tokens v0 .. v1 - 1: exact ones, and scores of centroids. Returns how many are exact.
+// Writes the logits of tokens v0 .. v1 - 1, exact or the centroid's score. Returns the number of exact ones.
 static int64_t write_logits(const flash_head * head, const selection & s, const float * scores, const int32_t * keys,
         const float * exact,
         const char * act, int64_t v0, int64_t v1, float * logits) {
@@ -162,7 +161,7 @@ void flash_head_score_clusters(const flash_head_call * call, const flash_head_wo
 
     selection selections[FLASH_HEAD_BLOCK_ROWS];
     for (int64_t r = 0; r < n; r++) {
-        // all threads find the same, each for itself: no barrier to wait at
+        // redundant on every thread, which saves a barrier
         selections[r] = select(head, call->params->n_probe, w->keys + r*K, w->list + r*K);
         call->watch->end(FLASH_HEAD_STAGE_SELECTION);
         score_selected(head, selections[r], w->acts_w + r*w->act_w, w->exact + r*V, thread.ith, thread.nth);

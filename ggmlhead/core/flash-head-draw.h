@@ -8,15 +8,15 @@
 #include <stdint.h>
 #include <string.h>
 
-// What column i of a row of activations adds to its stream.
+// The contribution of column i of a row of activations to the row's stream.
 FLASH_HEAD_FUNCTION uint64_t flash_head_draw_column(float x, int64_t i) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof(bits));
     return flash_head_mix((uint64_t) i << 32 | bits);
 }
 
-// The stream of one row of activations x [D]: a new position in the text gives new draws, the same one the same. The
-// columns are added up, so that threads can share them in any order.
+// The stream of one row of activations x [D]. Equal activations give equal draws. The columns' contributions are
+// summed, so threads can share them in any order.
 static inline uint64_t flash_head_draw_stream(uint32_t seed, const float * x, int64_t n_embd) {
     uint64_t h = flash_head_mix(seed);
     for (int64_t i = 0; i < n_embd; i++) {
@@ -37,8 +37,8 @@ FLASH_HEAD_FUNCTION float flash_head_draw_gumbel(uint64_t stream, int64_t i) {
     return (float) -log(-log(u));
 }
 
-// The variate that these bits give, where a double costs much: to within 1e-6 of it or of 1, whichever is more. u near
-// 1 is taken by its distance from there, of which a float keeps all that counts.
+// The same variate in single precision, for GPUs: absolute or relative error below 1e-6. For u near 1 it starts from
+// 1 - u, which a float represents accurately.
 FLASH_HEAD_FUNCTION float flash_head_draw_gumbel_float(uint64_t bits) {
     const uint64_t last = (1ull << 52) - 1;
     const float    e    = bits <= last/2 ? -logf  ( ((float)         bits  + 0.5f)*(1.0f/4503599627370496.0f))

@@ -1,6 +1,7 @@
 #pragma once
 
-// How the core's small functions are declared that kernels of GPUs call, too: these define it before they include them.
+// The specifiers of small functions that GPU kernels call too. Kernels define it before they include the core's
+// headers.
 
 #ifndef FLASH_HEAD_FUNCTION
 #define FLASH_HEAD_FUNCTION static inline

@@ -1,4 +1,4 @@
-// Groups on Arm: the dot products of ARMv8.2 and later, where the compiler was told that they are there.
+// Kernels for Arm: ARMv8.2 dot products, if the compiler targets them.
 
 #include "flash-head-group-kernels.h"
 
@@ -14,7 +14,7 @@ static inline int8x16_t four_bytes(const int8_t * code) {
     return vreinterpretq_s8_s32(vdupq_n_s32(bytes));
 }
 
-// sums of 4 items each += values, plus 8, of n_lines lines times code
+// sums, 4 items a vector, += (values + 8) of n_lines lines times code
 static inline void add_lines(const uint8_t * lines, int n_lines, const int8_t * code, int32x4_t sums[4]) {
     for (int l = 0; l < n_lines; l++) {
         const int8x16_t first = four_bytes(code), second = four_bytes(code + 4);

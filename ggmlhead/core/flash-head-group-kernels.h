@@ -1,6 +1,6 @@
 #pragma once
 
-// What processors have of their own to compute with groups. Each function adds those that this one can run to list, the
+// Kernels for groups, by instruction set. Each function appends the kernels that this processor can run to list,
 // fastest first, and returns their number. Private to the core.
 
 #include "flash-head-group.h"

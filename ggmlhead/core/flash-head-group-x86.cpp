@@ -1,4 +1,4 @@
-// Groups on x86-64: AVX-512 with VNNI, and AVX2; whatever the compiler was told to build for.
+// Kernels for x86-64: AVX-512 VNNI and AVX2, chosen at run time whatever the compiler targets.
 
 #include "flash-head-group-kernels.h"
 
@@ -21,7 +21,7 @@ static inline int32_t four_bytes(const int8_t * code) {
 }
 
 //
-// AVX-512: an item is a lane, of which one instruction multiplies and adds four columns
+// AVX-512: one item a 32-bit lane; an instruction multiplies and adds four columns of it
 //
 
 TARGET_AVX512 static inline __m512i low_512 (__m512i line) { return _mm512_and_si512(line, _mm512_set1_epi8(15)); }
@@ -49,7 +49,7 @@ TARGET_AVX512 static float estimate_avx512(
     return _mm512_reduce_max_ps(values);
 }
 
-// for N rows of activations: each line is unpacked once
+// N rows of activations share the unpacking of a line
 template <int N> TARGET_AVX512 static void score_rows_avx512(
         const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
         float * const * out) {
@@ -88,7 +88,7 @@ template <int N> TARGET_AVX512 static void score_rows_avx512(
 }
 
 //
-// AVX2: half a group at a time; 16 bits hold what 4 lines add up to, 8 pairs of products of at most 15 * 127
+// AVX2: half a group at a time. 16 bits hold the sum of 4 lines: 8 pairs of products of at most 15 * 127.
 //
 
 TARGET_AVX2 static inline __m256i low_256 (__m256i line) { return _mm256_and_si256(line, _mm256_set1_epi8(15)); }

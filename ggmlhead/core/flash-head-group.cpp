@@ -5,7 +5,7 @@
 #include <math.h>
 
 float flash_head_half_to_float(uint16_t half) {
-    // exponent and fraction where a float has them; the exponent of a float is greater by 112
+    // shift exponent and fraction to their place in a float; its exponent bias is greater by 112
     uint32_t bits = (uint32_t) (half & 0x7fff) << 13;
     float size;
     memcpy(&size, &bits, sizeof(size));
@@ -72,7 +72,7 @@ static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, co
     }
 }
 
-// Finds the ways that this processor knows, the plain one last.
+// Lists the kernels that this processor can run, the portable one last.
 struct known_kernels {
     flash_head_group_kernels list[4];
     int n = 0;

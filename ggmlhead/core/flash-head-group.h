@@ -1,10 +1,9 @@
 #pragma once
 
-// Numbers of 4 bits, of 16 items side by side, so that one instruction serves all of them: centroids and sketches lie
-// so.
+// 4-bit values of 16 items side by side, so that one instruction serves all items. Centroids and sketches use it.
 //
-// Eight columns of a group are a line of 64 bytes. Byte 4*t + j of a line is of item t: its low half is column j of the
-// line, its high half column 4 + j, each plus 8, as the values are -8 .. 7.
+// Eight columns of a group form a line of 64 bytes. Byte 4*t + j of a line belongs to item t: the low half is column j
+// of the line, the high half column 4 + j. Values are -8 .. 7 and stored plus 8.
 
 #include "flash-head-function.h"
 
@@ -26,7 +25,7 @@ extern "C" {
 // Activations for one row of a sketch: column j is values[j] * scale.
 struct flash_head_code {
     int8_t  values[64];
-    int32_t offset; // -8 times the sum of the values, as the groups' values are there plus 8
+    int32_t offset; // -8 times the sum of the values, because the groups' values are stored plus 8
     float   scale;
 };
 
@@ -37,7 +36,7 @@ struct flash_head_rounded {
     int32_t * offsets; // [n_embd/32]: -8 times the sum of a block's values
 };
 
-// The number of a scale that is the upper half of a float, and of one that is a float of 16 bits.
+// Convert a BF16 scale, and an F16 scale, to float.
 FLASH_HEAD_FUNCTION float flash_head_upper_to_float(uint16_t upper) {
     const uint32_t bits = (uint32_t) upper << 16;
     float f;
@@ -52,13 +51,12 @@ static inline void flash_head_group_put(uint8_t * lines, int64_t column, int t, 
     lines[column/FLASH_HEAD_LINE_COLUMNS*FLASH_HEAD_LINE_SIZE + 4*t + j % 4] |= (uint8_t) ((value + 8) << (j/4*4));
 }
 
-// One way to compute with groups.
+// The kernels for groups of one instruction set.
 struct flash_head_group_kernels {
     const char * name;
 
-    // A group of a sketch: scales [16] (upper halves of floats), then rank/8 lines. out [16]: the sum over j of value_j
-    // * code_j, scaled, plus the score of the item's cluster, cluster [16]. Returns the greatest of out; if one is not
-    // a number, any of them.
+    // A group of a sketch: scales [16] (BF16), then rank/8 lines. out [16]: the scaled sum over j of value_j * code_j,
+    // plus the score of the item's cluster, cluster [16]. Returns the maximum of out; any element if one is NaN.
     float (*estimate)(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
             const float * scores, float * out);
 
@@ -68,11 +66,11 @@ struct flash_head_group_kernels {
             int n, float * const * out);
 };
 
-// The fastest for this processor; all sum whole numbers, block by block, so that the results are the same but for the
-// last bits.
+// The fastest kernels for this processor. All sum integers block by block, so their results differ in the last bits
+// only.
 const struct flash_head_group_kernels * flash_head_group_kernels_here(void);
 
-// The ones that this processor can run, and their number; for tests.
+// All kernels that this processor can run, and their number; for tests.
 const struct flash_head_group_kernels * flash_head_group_kernels_all(int * n);
 
 #ifdef __cplusplus

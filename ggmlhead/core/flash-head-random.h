@@ -1,6 +1,6 @@
 #pragma once
 
-// splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): the same numbers on every
+// splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014). Same numbers on every
 // platform.
 
 #include "flash-head-function.h"
@@ -15,7 +15,7 @@ FLASH_HEAD_FUNCTION uint64_t flash_head_mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-// The next number of the generator with this state; any state will do.
+// Advances the generator. Any state is a valid seed.
 static inline uint64_t flash_head_random(uint64_t * state) {
     const uint64_t z = flash_head_mix(*state);
     *state += 0x9e3779b97f4a7c15ull;

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <math.h>
 
-// Halving the range of keys costs one pass that only compares, many keys at a time; sorting digits into bins would take
-// longer, as it takes one key at a time. What is left when few keys are in the range is looked at one by one. Most of
-// the halving is done on a sample of the keys.
+// Bisection of the range of keys: each pass only compares, many keys at a time, which beats a radix select on a CPU.
+// Most bisection happens on a sample of the keys. Once few keys are left in the range, they are examined one by one.
 static const int64_t FEW    = 256;
 static const int64_t SAMPLE = 1024;
 
@@ -18,15 +17,14 @@ static int64_t count(const int32_t * keys, int64_t n_keys, int32_t least) {
     return n;
 }
 
-// Keys from low on, below high, among which the n-th best is: n_low >= n keys are at least low, n_high < n at least
-// high.
+// A range [low, high) that holds the n-th best key: n_low >= n keys are at least low, n_high < n keys at least high.
 struct key_range {
     int64_t low, high;
     int64_t n_low, n_high;
 
     explicit key_range(int64_t n_keys) : low(INT32_MIN), high((int64_t) INT32_MAX + 1), n_low(n_keys), n_high(0) {}
 
-    // leaves out what is on the other side of key
+    // cuts the range at key
     void split(const int32_t * keys, int64_t n_keys, int64_t n, int64_t key) {
         if (key <= low || key >= high) {
             return;
@@ -41,7 +39,7 @@ struct key_range {
         }
     }
 
-    // until one key is left, or at most `few` keys are between, or n_low is at most n + slack
+    // bisects until one key is left, at most `few` keys are between, or n_low is at most n + slack
     void narrow(const int32_t * keys, int64_t n_keys, int64_t n, int64_t few, int64_t slack) {
         while (high - low > 1 && n_low - n_high > few && n_low > n + slack) {
             split(keys, n_keys, n, low + (high - low)/2);
@@ -56,7 +54,7 @@ static key_range find_range(const int32_t * keys, int64_t n_keys, int64_t n, int
         for (int64_t i = 0; i < SAMPLE; i++) {
             sample[i] = keys[i*n_keys/SAMPLE];
         }
-        // where the n-th best most likely is, and if it is not, the other side is left
+        // first where the n-th best is likely; if it is not there, the other side remains
         const double  expected = (double) n*SAMPLE/n_keys, deviation = sqrt(expected);
         const int64_t better   = (int64_t) (expected - 2*deviation), worse = (int64_t) (expected + 2*deviation) + 2;
         for (int64_t m : { better, worse }) {
@@ -87,7 +85,7 @@ static bool better(const candidate & a, const candidate & b) {
 flash_head_threshold flash_head_select(const int32_t * keys, int64_t n_keys, int64_t n) {
     const key_range r = find_range(keys, n_keys, n, FEW, -1);
 
-    if (r.n_low - r.n_high > FEW) { // all of one key: the first of them by index
+    if (r.n_low - r.n_high > FEW) { // all equal: the lowest indices
         int64_t left = n - r.n_high;
         for (int64_t i = 0; ; i++) {
             if (keys[i] == r.low && --left == 0) {
@@ -99,7 +97,7 @@ flash_head_threshold flash_head_select(const int32_t * keys, int64_t n_keys, int
     int64_t n_candidates = 0;
     for (int64_t i = 0; i < n_keys; i++) {
         candidates[n_candidates] = { keys[i], (int32_t) i };
-        // no branch: a processor guesses too many of them wrong
+        // no branch: it would be mispredicted too often
         n_candidates += (keys[i] >= r.low) & (keys[i] < r.high);
     }
     const int64_t left = n - r.n_high;

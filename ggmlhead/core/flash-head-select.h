@@ -1,13 +1,13 @@
 #pragma once
 
-// Selection of the n best of many scores, as a threshold: O(n_keys), no sorting, ties go to the lower index.
+// Selects the n best of many scores by a threshold: O(n_keys), no sorting, ties go to the lower index.
 
 #include "flash-head-function.h"
 
 #include <stdint.h>
 
-// A score as a whole number of the same order, in which -0 and 0 are the same; NaN ranks below everything. By its bits
-// alone: GPU compilers are often told that there is neither NaN nor -0.
+// An integer key with the order of the scores; -0 equals 0, NaN ranks below everything. Uses the bits alone, as GPU
+// compilers may assume that there is neither NaN nor -0.
 FLASH_HEAD_FUNCTION int32_t flash_head_key(float score) {
     union { float f; int32_t i; } bits = { score };
     if ((bits.i & INT32_MAX) > 0x7f800000) {
@@ -16,7 +16,7 @@ FLASH_HEAD_FUNCTION int32_t flash_head_key(float score) {
     return bits.i == INT32_MIN ? 0 : bits.i ^ ((bits.i >> 31) & INT32_MAX);
 }
 
-// The score that has this key; NaN for the key of NaN.
+// The inverse: the score of a key.
 FLASH_HEAD_FUNCTION float flash_head_score(int32_t key) {
     union { int32_t i; float f; } bits = { key ^ ((key >> 31) & INT32_MAX) };
     return bits.f;
@@ -32,7 +32,7 @@ FLASH_HEAD_FUNCTION bool flash_head_selected(flash_head_threshold t, int32_t key
     return key > t.key || (key == t.key && index <= t.index);
 }
 
-// The n-th greatest (1 .. n_keys) of keys [n_keys], or one that at most n + slack keys reach and n do.
+// The n-th greatest (1 .. n_keys) of keys [n_keys], or a lower key that at most n + slack keys reach.
 int32_t flash_head_nth_best(const int32_t * keys, int64_t n_keys, int64_t n, int64_t slack);
 
 // Threshold that selects exactly n (1 .. n_keys) of keys [n_keys].

@@ -1,17 +1,17 @@
-// Making a sketch. A file of its own: hosts pack where they load a model, and estimate in another library.
+// Packs a sketch. A separate file, because hosts do this in another library than estimating.
 
 #include "flash-head-sketch.h"
 
 #include <math.h>
 
-// the nearest such float
+// the nearest BF16 value
 static uint16_t upper_of(float f) {
     uint32_t bits;
     memcpy(&bits, &f, sizeof(bits));
     return (uint16_t) ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-// Rounds x [n] to whole multiples -8 .. 7 of a scale, which is returned; the largest in size becomes -8.
+// Rounds x [n] to integers -8 .. 7 times the returned scale; the value of largest magnitude becomes -8.
 static float round_factors(const float * x, int32_t n, int8_t * q) {
     float most = 0.0f;
     for (int32_t i = 0; i < n; i++) {
@@ -20,7 +20,7 @@ static float round_factors(const float * x, int32_t n, int8_t * q) {
     const float scale = flash_head_upper_to_float(upper_of(most/-8.0f));
     for (int32_t i = 0; i < n; i++) {
         const float value = scale != 0.0f ? roundf(x[i]/scale) : 0.0f;
-        q[i] = (int8_t) (value >= 7.0f ? 7.0f : value >= -8.0f ? value : -8.0f); // NaN has no whole number: -8, too
+        q[i] = (int8_t) (value >= 7.0f ? 7.0f : value >= -8.0f ? value : -8.0f); // NaN becomes -8
     }
     return scale;
 }

@@ -28,7 +28,7 @@ void flash_head_sketch_round(const float * parts, int64_t n_parts, int32_t rank,
     for (int32_t j = 0; j < rank; j++) {
         most = fabsf(sums[j]) > most ? fabsf(sums[j]) : most;
     }
-    const bool sound = most > 0.0f && isfinite(most); // else there is nothing to estimate with
+    const bool sound = most > 0.0f && isfinite(most); // otherwise there is no estimate
     code->scale = sound ? most/127.0f : 0.0f;
     code->offset = 0;
     for (int32_t j = 0; j < rank; j++) {
@@ -63,7 +63,7 @@ void flash_head_sketch_estimate(
         if (v + GROUP <= end) {
             greatest = estimate(group, rank, code, cluster + v, scores, out + v);
         } else {
-            int32_t clusters[GROUP]; // the last token's for those that are missing
+            int32_t clusters[GROUP]; // missing tokens repeat the last one's
             float   values  [GROUP];
             for (int64_t t = 0; t < GROUP; t++) {
                 clusters[t] = cluster[v + t < end ? v + t : end - 1];

@@ -21,10 +21,10 @@ extern "C" {
 #define FLASH_HEAD_SKETCH_STEP     FLASH_HEAD_LINE_COLUMNS
 #define FLASH_HEAD_SKETCH_MAX_RANK 64
 
-// Columns of x that are projected at a time: sums of so many do not depend on which thread takes them.
+// Columns of x in one part of a projection. Parts make the sums independent of the number of threads.
 #define FLASH_HEAD_SKETCH_COLUMNS 128
 
-// Bytes of one group: scales [FLASH_HEAD_GROUP] as the upper halves of floats, then rank/8 lines.
+// Bytes of one group: scales [FLASH_HEAD_GROUP] in BF16, then rank/8 lines.
 FLASH_HEAD_FUNCTION size_t flash_head_sketch_group_size(int32_t rank) {
     return FLASH_HEAD_GROUP*sizeof(uint16_t) + (size_t) rank/FLASH_HEAD_LINE_COLUMNS*FLASH_HEAD_LINE_SIZE;
 }
@@ -34,7 +34,7 @@ FLASH_HEAD_FUNCTION int64_t flash_head_sketch_n_groups(int64_t n_vocab) {
     return (n_vocab + FLASH_HEAD_GROUP - 1)/FLASH_HEAD_GROUP;
 }
 
-// Rounds factors [n][rank] of the n <= FLASH_HEAD_GROUP tokens of a group; the others of the group become zero.
+// Rounds factors [n][rank] of the n <= FLASH_HEAD_GROUP tokens of a group; missing tokens become zero.
 void flash_head_sketch_pack(const float * factors, int32_t n, int32_t rank, void * group);
 
 // Parts of FLASH_HEAD_SKETCH_COLUMNS columns of rows of n_embd.
@@ -46,16 +46,16 @@ FLASH_HEAD_FUNCTION int64_t flash_head_sketch_n_parts(int64_t n_embd) {
 void flash_head_sketch_project(const float * projection, int32_t rank, const float * x, int64_t n_embd, int64_t part,
         float * sums);
 
-// Adds up the parts' projections parts [n_parts][rank] and rounds what comes out.
+// Sums the projections parts [n_parts][rank] and rounds the sums.
 void flash_head_sketch_round(const float * parts, int64_t n_parts, int32_t rank, struct flash_head_code * code);
 
-// All of that for x [n_embd].
+// Both steps for x [n_embd].
 void flash_head_sketch_encode(const float * projection, int32_t rank, const float * x, int64_t n_embd,
         struct flash_head_code * code);
 
 // The estimates of tokens begin .. end - 1 to out[begin .. end - 1], from the scores of the clusters and the cluster of
 // each token; begin is a multiple of FLASH_HEAD_GROUP, and so is end, or it is the number of tokens. best, if not NULL,
-// gets the greatest of group g at best[g]; if one of them is not a number, any of them.
+// gets the maximum of group g at best[g]; any element if one is NaN.
 void flash_head_sketch_estimate(
         const void * sketch, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
         const float * scores,

@@ -1,8 +1,8 @@
 // Selection by tokens, for a head with a sketch: about as many tokens as n_probe clusters have are scored exactly,
 // those with the best estimates, wherever they lie. All others keep their estimates.
 //
-// Tokens are dealt to the threads in a few chunks each, by turns: the best ones often have neighbouring numbers. In
-// few, as the lines of memory at the ends of a chunk change hands, which takes longer than a hundred estimates.
+// Threads take chunks of tokens in turn, because the best tokens are often neighbours. The chunks are few: the cache
+// lines at their ends move between cores, which costs more than a hundred estimates.
 
 #include "flash-head-sample.h"
 #include "flash-head-work.h"
@@ -11,7 +11,7 @@
 #include <math.h>
 
 static const int64_t GROUP = FLASH_HEAD_GROUP;
-// tokens of which all rows are estimated while their part of the sketch is at hand
+// tokens whose part of the sketch stays in the cache for all rows
 static const int64_t NEAR  = 4*GROUP;
 
 // chunk i of tokens, for thread ith of nth: i = ith, ith + nth, ...; a multiple of NEAR long
@@ -26,8 +26,8 @@ struct chunks {
     int64_t end  (int64_t i) const { return std::min(n_vocab, (i + 1)*size); }
 };
 
-// e[v], a row's estimates of tokens begin .. end - 1, of which the clusters have these scores; the best of each group;
-// and the sample's part of them
+// Estimates e[v] of tokens begin .. end - 1 for one row, from the clusters' scores; the maximum of each group; and the
+// keys of those tokens that are in the sample.
 static void estimate(const flash_head * head, const flash_head_code & code, const float * scores,
         const flash_head_sample & s,
         int64_t begin, int64_t end, float * e, float * best, int32_t * sample) {
@@ -40,7 +40,7 @@ static void estimate(const flash_head * head, const flash_head_code & code, cons
     }
 }
 
-// those of tokens begin .. end - 1 to be scored exactly: estimated at `least` or more, or pinned
+// Lists the tokens of begin .. end - 1 to score exactly: estimated at `least` or more, or pinned.
 static int32_t pick(const flash_head * head, const float * e, const float * best, float least, int64_t begin,
         int64_t end, int32_t * list) {
     int32_t count = 0;
@@ -77,7 +77,7 @@ static void score_picked(const flash_head * head, const int32_t * list, int64_t 
     }
 }
 
-// this thread's part of the projections of the n rows from r0 on
+// this thread's share of the projections of n rows from r0 on
 static void project(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
     const flash_head * head = call->head;
     const int64_t n_parts = flash_head_sketch_n_parts(head->n_embd);
@@ -123,7 +123,7 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
     call->wait();
 
     for (int64_t r = 0; r < n; r++) {
-        // all threads find the same, each for itself: no barrier to wait at
+        // redundant on every thread, which saves a barrier
         float * out = call->out(r0 + r);
         const bool  all   = n_wanted >= V;
         const float least = all ? -INFINITY

@@ -1,6 +1,6 @@
 #pragma once
 
-// What all threads of a head did while it was used, in C++ as it is counted from several at once.
+// Counts of all threads of a head over its lifetime. C++, because several threads add to them.
 
 #include "flash-head.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the steps of one computation share. Private to the core.
+// State shared by the steps of one call. Private to the core.
 
 #include "flash-head.h"
 #include "flash-head-centroids.h"
@@ -9,7 +9,7 @@
 
 #include <chrono>
 
-// Tells the time that this thread spends in each stage to its counts, if it has some.
+// Stopwatch: adds the time that this thread spends in each stage to its counts, if there are any.
 struct flash_head_watch {
     flash_head_counts * counts;
     std::chrono::steady_clock::time_point last;
@@ -20,7 +20,7 @@ struct flash_head_watch {
         }
     }
 
-    // all since the last call was this stage
+    // attributes the time since the last call to this stage
     void end(flash_head_stage stage) {
         if (counts) {
             const auto now = std::chrono::steady_clock::now();
@@ -30,7 +30,7 @@ struct flash_head_watch {
     }
 };
 
-// One call's arguments, for the thread that looks at them.
+// The arguments of one call, as one thread sees them.
 struct flash_head_call {
     const flash_head        * head;
     const flash_head_params * params;
@@ -48,29 +48,29 @@ struct flash_head_call {
     }
 };
 
-// Work memory of one block of rows, seen from one thread.
+// Scratch memory of one block of rows, as one thread sees it.
 //
-// What is not a thread's own or said to be there once is kept twice, for blocks in turn: a block may start while a
-// slower thread still finishes the one before.
+// Shared buffers exist twice, for alternating blocks, unless marked "once": a block may start while a slower thread
+// still finishes the block before.
 struct flash_head_work {
     float   * scores; // [block][padded K]: stage 1
-    int32_t * keys;   // [block][K]: what the clusters are ranked by; selection by clusters
+    int32_t * keys;   // [block][K]: ranks of the clusters; selection by clusters
     float   * exact;  // [block][V]: exact logits of selected tokens; selection by clusters, once
     float   * parts;  // [block][n_parts][rank]: projections of x; selection by tokens
     int32_t * sample; // [block][V]: keys of some estimates; selection by tokens, once
-    float   * best;   // [block][groups]: the greatest estimate of each group; selection by tokens, once
+    float   * best;   // [block][groups]: maximum estimate of each group; selection by tokens, once
 
-    char     * acts_w; // [block] activations for the weight, of which each thread rounds its share
+    char     * acts_w; // [block] rounded activations for the weight; each thread rounds a share
     size_t     act_w;  // bytes from one to the next
 
     // this thread's
-    // [block] activations for the centroids, rounded by each thread for itself: that costs less than waiting
+    // [block] rounded activations for the centroids; every thread rounds all, which costs less than a barrier
     char     * acts_c;
     size_t     act_c;
     int32_t  * list;   // [block][K], or [V]: what was selected
 };
 
-// Whether the best tokens are selected by their estimates, or else the best clusters.
+// Whether the call selects tokens by their estimates; otherwise it selects clusters.
 static inline bool flash_head_by_tokens(const flash_head * head, const flash_head_params * params) {
     return head->rank > 0 && params->mode == FLASH_HEAD_MODE_TOP;
 }
@@ -91,15 +91,14 @@ static inline void flash_head_prefetch(const char * p, size_t size) {
 #endif
 }
 
-// How many rows are to be fetched before they are needed: those of 10 KB, as more than that do not fit in a processor's
-// list of pending reads, and with fewer it waits. Measured on rows of 680 bytes: 4 of them take a fifth longer, 16 the
-// same time.
+// Rows to prefetch ahead: about 10 KB. More would overflow the processor's queue of pending reads, fewer would leave it
+// waiting. Measured on rows of 680 bytes: 4 rows take a fifth longer, 16 the same time.
 static inline int64_t flash_head_rows_ahead(const flash_head * head) {
     const int64_t n = (10*1024 + head->weight_dot.row_size - 1)/head->weight_dot.row_size;
     return n < 2 ? 2 : n > 16 ? 16 : n;
 }
 
-// The weights of the token at pos of the order of the clusters.
+// The weights of the token at position pos in cluster order.
 static inline const char * flash_head_row_at(const flash_head * head, int64_t pos) {
     return head->ordered ? (const char *) head->ordered + pos               *head->weight_dot.row_size
                          : (const char *) head->weight  + head->tokens[pos]*head->weight_dot.row_size;
@@ -116,7 +115,7 @@ static inline void flash_head_score_row(const flash_head * head, const char * ro
     head->weight_dot.vec_dot((int) head->n_embd, logit, 0, row, 0, act, 0, 1);
 }
 
-// The steps after stage 1 for the n rows from r0 on, by clusters or by tokens. All threads call them; they wait for
-// each other inside, twice.
+// The steps after stage 1 for n rows from r0 on, by clusters or by tokens. All threads call them; each has two
+// barriers.
 void flash_head_score_clusters(const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);
 void flash_head_score_tokens  (const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);

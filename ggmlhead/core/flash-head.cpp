@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-static const int64_t NEAR_SIZE = 128*1024; // bytes that a processor surely keeps in a cache of its own
+static const int64_t NEAR_SIZE = 128*1024; // bytes that fit into a core's own cache
 
 static size_t align64(size_t n) {
     return (n + 63) & ~(size_t) 63;
 }
 
-// Hands out pieces of work memory; with no memory it counts them.
+// Bump allocator; with a null base it only measures.
 struct allotter {
     char * base;
     size_t used = 0;
@@ -34,7 +34,7 @@ static flash_head_rounded rounded_at(char * p, int64_t n_embd) {
     return { (int8_t *) p, scales, (int32_t *) (scales + n_embd/FLASH_HEAD_BLOCK_COLUMNS) };
 }
 
-// Lays out the work memory for blocks of so many rows, as thread ith of nth sees it in block i_block. Returns its size.
+// Lays out the scratch memory for block rows a block, as thread ith of nth sees block i_block. Returns its size.
 static size_t lay_out(const flash_head * head, char * base, int64_t block, int64_t i_block, int ith, int nth,
         flash_head_work * w) {
     const int64_t K = head->n_cluster;
@@ -56,8 +56,8 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
             *w = half;
         }
     }
-    w->exact  = a.take<float>(block*V); // a head with a sketch can be asked to draw clusters, too
-    w->sample = (int32_t *) w->exact;   // but no call does both
+    w->exact  = a.take<float>(block*V); // a head with a sketch may also draw clusters,
+    w->sample = (int32_t *) w->exact;   // but never in the same call
     w->best   = a.take<float>(head->rank > 0 ? block*flash_head_sketch_n_groups(V) : 0);
     for (int i = 0; i < nth; i++) {
         char    * acts_c = a.take<char   >(block*w->act_c);
@@ -75,8 +75,7 @@ size_t flash_head_work_size(const struct flash_head * head, int64_t n_rows, int 
     return 64 + lay_out(head, nullptr, block_rows(n_rows), 0, 0, n_threads, &w);
 }
 
-// this thread's share of rounding the activations of n rows for the weight: types round columns in blocks of 256, 32 or
-// 1
+// Rounds this thread's share of the activations of n rows for the weight, in whole blocks of columns (256, 32 or 1).
 static void round_activations(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
     const flash_head * head = call->head;
     const int64_t step  = head->n_embd % 256 == 0 ? 256 : head->n_embd % 32 == 0 ? 32 : head->n_embd;
@@ -119,7 +118,7 @@ static void score_centroids(const flash_head_call * call, const flash_head_work 
             out[r] = w->scores + r*stride + begin;
             flash_head_centroids_unpack(act, D, &x[r]);
         }
-        // all rows score a few centroids while these are in a cache
+        // all rows score a few centroids while these are in the cache
         const int64_t few = n_blocks*FLASH_HEAD_BLOCK_SIZE < NEAR_SIZE ? NEAR_SIZE/(n_blocks*FLASH_HEAD_BLOCK_SIZE) : 1;
         for (int64_t g = 0; g < n_groups; g += few) {
             const int64_t now = n_groups - g < few ? n_groups - g : few;

@@ -10,7 +10,7 @@
 // With a sketch (flash-head-sketch.h) every token has an estimate of its own, which is its background, and the best
 // tokens are selected, as many as P clusters have on average. Where clusters are drawn, the sketch is not used.
 //
-// The core knows nothing of its host. It brings no threads: each of n threads calls flash_head_compute() with its own
+// The core is independent of its host and creates no threads: each of n threads calls flash_head_compute() with its own
 // index, and the host supplies the barrier and ggml's dot products.
 
 #include <stddef.h>
@@ -35,7 +35,7 @@ typedef void (*flash_head_vec_dot_t)(int n, float * s, size_t bs, const void * x
 // ggml's conversion of k values to another type.
 typedef void (*flash_head_from_float_t)(const float * x, void * y, int64_t k);
 
-// How dot products with rows of one type are taken.
+// Dot products with rows of one type.
 struct flash_head_dot {
     flash_head_vec_dot_t    vec_dot;    // (weights row, activations row) -> F32
     flash_head_from_float_t from_float; // F32 -> the type of vec_dot's activations
@@ -74,7 +74,7 @@ struct flash_head_params {
     uint32_t seed;        // of the draw; the same seed and activations draw the same clusters
 };
 
-// Stages of a computation whose times can be told apart.
+// Stages that are timed separately.
 enum flash_head_stage {
     FLASH_HEAD_STAGE_CENTROIDS,  // activations are rounded, centroids scored
     FLASH_HEAD_STAGE_ESTIMATES,  // of all tokens, by the sketch
@@ -85,7 +85,7 @@ enum flash_head_stage {
     FLASH_HEAD_N_STAGES
 };
 
-// What one thread did.
+// Counts of one thread.
 struct flash_head_counts {
     int64_t n_scored;                // tokens scored exactly
     int64_t ns[FLASH_HEAD_N_STAGES]; // nanoseconds
@@ -97,16 +97,16 @@ struct flash_head_thread {
     int    nth;               // number of threads in this call
     void (*barrier)(void *);  // returns when all nth threads have called it
     void * barrier_data;
-    struct flash_head_counts * counts; // to these is added what this thread does; NULL not to count
+    struct flash_head_counts * counts; // incremented by this thread; NULL: no counting
 };
 
-// Bytes of work memory that flash_head_compute needs for n_rows rows on n_threads threads. Of head only the sizes are
-// looked at: n_embd, n_vocab, n_cluster, rank, grouped and the act_size of both dot products.
+// Bytes of scratch memory that flash_head_compute needs for n_rows rows on n_threads threads. Reads only the sizes in
+// head: n_embd, n_vocab, n_cluster, rank, grouped and the act_size of both dot products.
 size_t flash_head_work_size(const struct flash_head * head, int64_t n_rows, int n_threads);
 
-// logits [n_rows][V] of activations [n_rows][D]; stride_x and stride_logits are bytes from one row to the next.
-// All threads of the call pass the same arguments but for `thread`. On return every logit of this thread's share is
-// written; the host joins the threads.
+// logits [n_rows][V] of activations [n_rows][D]; stride_x and stride_logits are bytes from one row to the next. All
+// threads pass the same arguments but for `thread`. On return this thread's share of the logits is written; the host
+// joins the threads.
 void flash_head_compute(
         const struct flash_head        * head,
         const struct flash_head_params * params,

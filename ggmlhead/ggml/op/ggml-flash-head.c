@@ -83,7 +83,7 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
         return "the sketch does not fit the weight";
     }
     if (params.n_probe < 1 || params.n_probe > n_cluster) {
-        return "there are not so many clusters to probe";
+        return "n_probe must be in 1..n_cluster";
     }
     if (params.mode != GGML_FLASH_HEAD_TOP && !(params.mode == GGML_FLASH_HEAD_SAMPLE && params.temperature > 0.0f)) {
         return "there is no such mode, or no such temperature";

@@ -26,7 +26,7 @@ struct flash_head_barrier {
             passed.fetch_add(1, std::memory_order_release);
             return;
         }
-        // the moment is near, unless a thread was put off its processor: then this one is offered to it
+        // Spin briefly; if a peer was descheduled, yield.
         for (int i = 0; passed.load(std::memory_order_acquire) == before; i++) {
             if (i < 4096) {
                 relax();
