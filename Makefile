@@ -161,6 +161,7 @@ check-metal: build-tests
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin/build
 
+test: STRICT = --strict
 test: lint staticcheck vulncheck fuzz op-test check-metal stock plugin
 	@echo 'The Go tests follow. A package is printed when it is done; ./integration takes longest, several minutes.'
 	$(GO) test -count=1 -timeout 3h ./...

@@ -62,7 +62,7 @@ func TestServersAreOurs(t *testing.T) {
 	parent.Process.Kill()
 	parent.Wait()
 	for begun := time.Now(); len(group(pid)) > 0; time.Sleep(20 * time.Millisecond) {
-		if time.Since(begun) > 20*time.Second {
+		if time.Since(begun) > 2*time.Minute {
 			t.Fatalf("the parent was killed, and %v go on", group(pid))
 		}
 	}

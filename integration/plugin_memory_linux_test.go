@@ -9,12 +9,10 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
-	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // The plug-in lays the rows out once: what it adds to the memory of a process are centroids and map, not another head.
 func TestPluginMemory(t *testing.T) {
-	testlevel.Long(t)
 	const vocab, width, size = 65536, 512, 16
 	const clusters = vocab / size
 	const (

@@ -71,7 +71,7 @@ func atOnce(t *testing.T, o *harness.Ollama) (all []string) {
 
 	loads := strings.Count(o.Log(), "starting llama-server")
 	generate(t, o, "other", prompt, 1, func(r *api.GenerateRequest) { r.KeepAlive = &api.Duration{Duration: 0} })
-	for deadline := time.Now().Add(20 * time.Second); running(t, o)["other"]; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); running(t, o)["other"]; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the model is not unloaded")
 		}

@@ -168,7 +168,7 @@ func statisticsInOllama(t *testing.T, h host) {
 // unloaded waits until the server runs no model.
 func unloaded(t *testing.T, o *harness.Ollama) {
 	t.Helper()
-	for range 100 {
+	for range 1200 {
 		running, err := o.Client.ListRunning(timeout(t))
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func unloaded(t *testing.T, o *harness.Ollama) {
 func settled(t *testing.T, o *harness.Ollama) statistics {
 	t.Helper()
 	last := lastStatistics(o.Log())
-	for range 10 {
+	for range 60 {
 		time.Sleep(2 * time.Second)
 		now := lastStatistics(o.Log())
 		if now == last && now.steps > 0 {

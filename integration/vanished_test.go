@@ -12,14 +12,12 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
 // An Ollama that is killed while a model is registered leaves a clear error and loses nothing: the files stay as they
 // are, and the same command succeeds when Ollama runs again, as does the model.
 func TestCreateServerVanishes(t *testing.T) {
-	testlevel.Long(t)
 	h := patched(t)
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "own.gguf")
 	copyTree(t, converted(t), file)

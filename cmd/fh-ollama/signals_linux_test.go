@@ -56,7 +56,7 @@ func TestSignals(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		cmd := waiting(t, "")
 		cmd.Process.Signal(signal)
-		if !ended(t, cmd, 10*time.Second) {
+		if !ended(t, cmd, 2*time.Minute) {
 			t.Fatalf("%v: it does not end", signal)
 		}
 		cmd.Wait()
@@ -75,7 +75,7 @@ func TestNohup(t *testing.T) {
 		t.Error("it ends with the terminal")
 	}
 	cmd.Process.Signal(syscall.SIGTERM)
-	if !ended(t, cmd, 10*time.Second) {
+	if !ended(t, cmd, 2*time.Minute) {
 		t.Error("it does not end")
 	}
 }
@@ -112,7 +112,7 @@ func TestSecondInterrupt(t *testing.T) {
 		if err == nil {
 			pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
 		}
-		if err != nil && (time.Since(begun) > 20*time.Second || !errors.Is(err, os.ErrNotExist)) {
+		if err != nil && (time.Since(begun) > 2*time.Minute || !errors.Is(err, os.ErrNotExist)) {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestSecondInterrupt(t *testing.T) {
 		t.Fatal("it ends before what it started")
 	}
 	cmd.Process.Signal(syscall.SIGINT)
-	if !ended(t, cmd, 3*time.Second) {
+	if !ended(t, cmd, 20*time.Second) {
 		t.Fatal("the second signal does not end it")
 	}
 	cmd.Wait()

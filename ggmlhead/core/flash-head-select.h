@@ -17,7 +17,7 @@ FLASH_HEAD_FUNCTION int32_t flash_head_key(float score) {
 }
 
 // The inverse: the score of a key.
-FLASH_HEAD_FUNCTION float flash_head_score(int32_t key) {
+FLASH_HEAD_FUNCTION float flash_head_score_of_key(int32_t key) {
     union { int32_t i; float f; } bits = { key ^ ((key >> 31) & INT32_MAX) };
     return bits.f;
 }

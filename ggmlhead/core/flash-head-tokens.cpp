@@ -127,7 +127,7 @@ void flash_head_score_tokens(const flash_head_call * call, const flash_head_work
         float * out = call->out(r0 + r);
         const bool  all   = n_wanted >= V;
         const float least = all ? -INFINITY
-                : flash_head_score(flash_head_nth_best(w->sample + r*V, s.size, s.n_best, s.slack));
+                : flash_head_score_of_key(flash_head_nth_best(w->sample + r*V, s.size, s.n_best, s.slack));
         int64_t count = 0;
         for (int64_t i = thread.ith; i < parts.n; i += thread.nth) {
             count += pick(head, out, w->best + r*n_groups, least, parts.begin(i), parts.end(i), w->list + count);

@@ -26,7 +26,7 @@ struct row_reader {
     void convert(const void * row, float * out) const { flash_head_to_float(type, row, out, n_embd); }
 };
 
-// Fetches a row that will be read soon: rows lie all over a head.
+// Prefetches a row: rows in cluster order are scattered over the weight.
 static void prefetch(const char * row, size_t size) {
 #if defined(__GNUC__)
     for (size_t at = 0; at < size; at += 64) {
@@ -54,8 +54,8 @@ float flash_head_largest(ggml_type centroid_type) {
     return centroid_type == GGML_TYPE_F32 || centroid_type == GGML_TYPE_BF16 ? FLT_MAX : 65504.0f;
 }
 
-// Makes a centroid zeros that has a value which is no number, or too large: for some types ggml would end the process,
-// and no such score could rank a cluster.
+// Zeroes a centroid with a NaN or a value out of range: ggml aborts on it for some types, and its scores could not
+// rank.
 static void keep_in_range(float * centroid, int64_t n_embd, float largest) {
     for (int64_t i = 0; i < n_embd; i++) {
         if (!(fabsf(centroid[i]) <= largest)) {
@@ -74,7 +74,7 @@ void flash_head_round_centroid(float * sum, int64_t n_embd, int64_t n_rows, ggml
     ggml_quantize_chunk(centroid_type, sum, out, 0, 1, n_embd, nullptr);
 }
 
-// Takes from the factors of cluster c's rows those of its centroid. mean [n_embd] and base [rank] are scratch.
+// Subtracts the centroid's factors from those of cluster c's rows. mean [n_embd] and base [rank] are scratch.
 static void subtract_centroid(const flash_head_map & map, int64_t c, const row_reader & means, const float * directions,
         float * factors, float * mean, float * base) {
     const int32_t rank = map.rank;
@@ -85,16 +85,16 @@ static void subtract_centroid(const flash_head_map & map, int64_t c, const row_r
     }
 }
 
-// What a pass over the clusters makes; what is nullptr it does not.
+// The outputs of a pass over the clusters; nullptr for those not wanted.
 struct build_parts {
     void        * centroids;
-    const void  * means;      // centroids that were made before, where centroids is nullptr
+    const void  * means;      // existing centroids, if centroids is nullptr
     float       * factors;    // [V][rank] in the order of the clusters, on directions [n_embd][rank]
     const float * directions;
     void        * ordered;
 };
 
-// Makes the parts of the clusters begin .. end - 1. Each row is read once and is in the cache for all of it.
+// Makes the parts of clusters begin .. end - 1. Each row is read once and used while it is in the cache.
 static void build_clusters(const flash_head_map & map, const row_reader & rows, flash_head_order order,
         ggml_type centroid_type,
         const build_parts & parts, int64_t begin, int64_t end) {
@@ -175,22 +175,23 @@ void flash_head_finish_sketch(const flash_head_map & map, const void * centroids
     pack_factors(map, factors, sketch, n_threads);
 }
 
-static void build(
-        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
-        ggml_type centroid_type, void * centroids, const void * means, void * sketch, void * ordered, int n_threads) {
-    const row_reader rows = { weight, weight_type, n_embd };
+static void build(const flash_head_map & map, const flash_head_weight_rows & weight, ggml_type centroid_type,
+        build_parts parts,
+        void * sketch, int n_threads) {
+    const row_reader rows = { weight.data, weight.type, weight.n_embd };
 
     std::vector<float> directions, factors;
     if (sketch) {
-        directions.resize(map.rank*n_embd);
+        directions.resize(map.rank*weight.n_embd);
         flash_head_transpose(map.sketch_rows, map.rank, directions.data());
         factors.resize(map.tokens.size()*map.rank);
+        parts.factors    = factors.data();
+        parts.directions = directions.data();
     }
-    ggml_quantize_init(centroid_type); // not thread-safe, so not left to the threads
+    ggml_quantize_init(centroid_type); // not thread-safe
 
-    const build_parts parts = { centroids, means, sketch ? factors.data() : nullptr, directions.data(), ordered };
     flash_head_parallel_for(map.n_cluster, n_threads, [&](int64_t begin, int64_t end) {
-        build_clusters(map, rows, order, centroid_type, parts, begin, end);
+        build_clusters(map, rows, weight.order, centroid_type, parts, begin, end);
     });
     if (sketch) {
         pack_factors(map, factors, sketch, n_threads);
@@ -198,21 +199,26 @@ static void build(
 }
 
 void flash_head_build(
-        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
-        ggml_type centroid_type, void * centroids, void * sketch, void * ordered, int n_threads) {
-    build(map, weight, order, weight_type, n_embd, centroid_type, centroids, nullptr, sketch, ordered, n_threads);
+        const flash_head_map & map, const flash_head_weight_rows & weight, ggml_type centroid_type,
+        void * centroids, void * sketch, void * ordered, int n_threads) {
+    build_parts parts = {};
+    parts.centroids = centroids;
+    parts.ordered   = ordered;
+    build(map, weight, centroid_type, parts, sketch, n_threads);
 }
 
 void flash_head_build_centroids(
-        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
-        ggml_type centroid_type, void * centroids, int n_threads) {
-    build(map, weight, order, weight_type, n_embd, centroid_type, centroids, nullptr, nullptr, nullptr, n_threads);
+        const flash_head_map & map, const flash_head_weight_rows & weight, ggml_type centroid_type,
+        void * centroids, int n_threads) {
+    flash_head_build(map, weight, centroid_type, centroids, nullptr, nullptr, n_threads);
 }
 
 void flash_head_build_sketch(
-        const flash_head_map & map, const void * weight, flash_head_order order, ggml_type weight_type, int64_t n_embd,
-        ggml_type centroid_type, const void * centroids, void * sketch, int n_threads) {
-    build(map, weight, order, weight_type, n_embd, centroid_type, nullptr, centroids, sketch, nullptr, n_threads);
+        const flash_head_map & map, const flash_head_weight_rows & weight, ggml_type centroid_type,
+        const void * centroids, void * sketch, int n_threads) {
+    build_parts parts = {};
+    parts.means = centroids;
+    build(map, weight, centroid_type, parts, sketch, n_threads);
 }
 
 void flash_head_build_groups(const void * centroids, int64_t n_cluster, int64_t n_embd, void * groups, int n_threads) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// For libraries that meet their ggml only when they are loaded.
+// For libraries that meet their ggml at run time.
 
-// Whether the ggml of this process lays out a tensor as this library was compiled to see it.
+// Whether the ggml of this process lays out ggml_tensor as the headers of this library's build do.
 bool flash_head_same_layout();

@@ -41,7 +41,7 @@ bool flash_head_map_present(const gguf_context * gguf) {
     return gguf_find_key(gguf, KEY_VERSION) >= 0 || gguf_find_key(gguf, KEY_ASSIGNMENTS) >= 0;
 }
 
-// text from a file, for a log: one line of moderate length, in which nothing steers a terminal
+// text from a file, for a log: one short line without control characters
 static std::string printable(const char * text) {
     std::string out;
     for (; *text && out.size() < 32; text++) {
@@ -214,7 +214,7 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
         return false;
     }
 
-    // a token scored twice would be written by two threads
+    // two threads would write the logit of a token that is listed twice
     std::sort(map.pinned.begin(), map.pinned.end());
     map.pinned.erase(std::unique(map.pinned.begin(), map.pinned.end()), map.pinned.end());
 

@@ -31,11 +31,11 @@ void flash_head_map_sort(flash_head_map & map);
 // Whether the file carries FlashHead keys at all, sound or not.
 bool flash_head_map_present(const gguf_context * gguf);
 
-// Why the runtime cannot use any map for this file's model, or "": the choice of tokens would ignore a bias, and
+// Why the runtime cannot use any map for this file's model, or "". A bias would be ignored when tokens are chosen, and
 // bitnet's graph has no product with a head.
 std::string flash_head_file_obstacle(const gguf_context * gguf);
 
-// Reads the map of a head with n_vocab rows of n_embd columns. If anything about it is not as the format says,
-// returns false and says what in error; nothing in a file can make it read out of bounds.
+// Reads the map of a head with n_vocab rows of n_embd columns. Returns false and sets error if it violates the format.
+// Safe for hostile files.
 bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map,
         std::string & error);

@@ -1,6 +1,6 @@
 #pragma once
 
-// How many threads pay: what a process may use can be less than what the machine has. Host-independent.
+// How many processors this process may use, which can be fewer than the machine has. Host-independent.
 
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@
 #if defined(__linux__)
 #include <sched.h>
 
-// Tells whether a list that is separated by commas has the name.
+// Whether a comma-separated list contains name.
 inline bool flash_head_list_has(const std::string & list, const std::string & name) {
     return ("," + list + ",").find("," + name + ",") != std::string::npos;
 }
@@ -116,9 +116,8 @@ inline int flash_head_affinity() {
 }
 #endif
 
-// The number of processors that this process may use: those of its affinity, and no more than the quota of its cgroups
-// allows. A part of a processor does not count: threads that wait for each other stop together when a quota is used up.
-// It is 1 at least.
+// The number of processors that this process may use: those of its affinity, limited by the quota of its cgroups,
+// rounded down. Threads that wait for each other all stop when the quota is used up. At least 1.
 inline int flash_head_processors() {
     int n = (int) std::thread::hardware_concurrency();
 #if defined(__linux__)

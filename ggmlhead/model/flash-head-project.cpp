@@ -6,11 +6,11 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-// 8 and 16 factors side by side: the compiler makes registers of them, one or more as the CPU has them
+// vectors of 8 and 16 factors; the compiler maps them to one or more registers
 typedef float factors_8  __attribute__((vector_size(8*sizeof(float))));
 typedef float factors_16 __attribute__((vector_size(16*sizeof(float))));
 
-// N rows, and as many of the directions from the one at 0 on as T holds
+// N rows and the next T of directions
 template <typename T, int N>
 ALWAYS_INLINE void project_tile(const float * rows, int64_t n_embd, const float * directions, int32_t rank,
         float * out) {
@@ -76,7 +76,7 @@ typedef void (*project_t)(const float * rows, int32_t n, int64_t n_embd, const f
         float * out);
 
 #if defined(__x86_64__) && defined(__GNUC__)
-// The same for newer CPUs, whatever the compiler was told to build for.
+// The same for newer CPUs, chosen at run time.
 __attribute__((target("avx2,fma")))
 static void project_avx2(const float * rows, int32_t n, int64_t n_embd, const float * directions, int32_t rank,
         float * out) {

@@ -14,7 +14,7 @@
 
 namespace {
 
-// Reads one variable after the other; after the first bad one it keeps the error and leaves the rest alone.
+// Reads variables one by one. After the first bad one it keeps the error and ignores the rest.
 struct reader {
     std::string error;
 
@@ -37,7 +37,7 @@ struct reader {
         }
     }
 
-    // whole number min .. max
+    // integer min .. max
     template <typename T> void number(const char * name, int64_t min, int64_t max, const char * expected, T & out) {
         if (const char * s = value(name)) {
             char * end = nullptr;

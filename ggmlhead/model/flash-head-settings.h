@@ -1,6 +1,6 @@
 #pragma once
 
-// What the user sets by environment variables, on top of what the model's file says. Host-independent.
+// The FLASHHEAD_ environment variables, which override the model's file. Host-independent.
 
 #include "ggml.h"
 
@@ -34,8 +34,8 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
 
 struct flash_head_map;
 
-// Takes what the user left open from the file's map and what is known of such heads: of rows of n_embd columns and this
-// type. Returns false and names the setting in error if one does not fit this model.
+// Fills in settings that are not set, from the file's map and the defaults for heads of this type with rows of n_embd
+// columns. Returns false and names the setting in error if one does not fit this model.
 bool flash_head_settings_resolve(
         flash_head_settings & settings, const flash_head_map & map, ggml_type weight_type, int64_t n_embd,
         std::string & error);

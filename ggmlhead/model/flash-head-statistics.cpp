@@ -10,7 +10,7 @@ flash_head_statistics::flash_head_statistics(const char * weight, int64_t n_voca
     : weight(weight), n_vocab(n_vocab), log(log) {
     try {
         watch = std::thread([this] { watch_for_pauses(); });
-    } catch (const std::exception &) { // no more threads: the lines at 1, 2, 4, ... steps and at the end remain
+    } catch (const std::exception &) { // no thread: the lines at 1, 2, 4, ... steps and at the end remain
     }
 }
 
@@ -42,7 +42,7 @@ void flash_head_statistics::add(int64_t n_rows, bool is_dense) {
     }
 }
 
-// what a row takes of all threads together, in microseconds, stage by stage
+// microseconds of a row for each stage, summed over threads
 static std::string times_of(const flash_head_totals & totals, int64_t n_rows) {
     static const char * const names[FLASH_HEAD_N_STAGES] =
             { "centroids", "estimates", "selection", "background", "rows", "waiting" };

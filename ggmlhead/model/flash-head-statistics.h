@@ -1,6 +1,6 @@
 #pragma once
 
-// What a head did while its model was loaded, for the log (FLASHHEAD_STATS=1). Host-independent.
+// Statistics of a head for the log (FLASHHEAD_STATS=1). Host-independent.
 
 #include "flash-head-totals.h"
 
@@ -12,18 +12,17 @@
 
 // Counts the steps of one head. A step is one evaluation of the head, of one row or more.
 //
-// The log gets a line when the model goes. A host that is killed logs nothing then, and Ollama kills its runners; so
-// there is also a line at 1, 2, 4, 8, ... steps, and one when there was no step for a while. All lines tell of all
-// steps so far.
+// The log gets a line when the model is unloaded. Ollama kills its runners, so there is also a line after 1, 2, 4, 8,
+// ... steps and one after a pause. Every line covers all steps so far.
 struct flash_head_statistics {
     typedef void (*logger)(const std::string & line);
 
     flash_head_totals totals; // what the kernel did
 
     flash_head_statistics(const char * weight, int64_t n_vocab, logger log);
-    ~flash_head_statistics(); // logs the last line, if there is something new to tell
+    ~flash_head_statistics(); // logs the last line if steps came since the previous one
 
-    // Counts a step of n_rows rows, by FlashHead or densely; thread-safe. One of no rows is none.
+    // Counts a step of n_rows rows, by FlashHead or dense. Thread-safe. Ignores steps without rows.
     void add(int64_t n_rows, bool dense);
 
 private:

@@ -10,7 +10,7 @@
 
 namespace {
 
-// Some rows of a weight, one after the other, as floats.
+// Consecutive rows of a weight, as floats.
 struct rows_piece {
     int64_t              first = 0, n = 0;
     std::vector<uint8_t> raw;
@@ -46,8 +46,8 @@ struct row_stream {
 
 } // namespace
 
-// Adds the rows of clusters begin .. end - 1 to sums [end - begin][n_embd]. Each thread has columns of its own, so that
-// a cluster's rows are added in the order of tokens, as flash_head_build does.
+// Adds the rows of clusters begin .. end - 1 to sums [end - begin][n_embd]. Threads share the columns, so a cluster's
+// rows are summed in the order of tokens, as in flash_head_build.
 static void add_rows(const flash_head_map & map, const rows_piece & piece, int64_t begin, int64_t end, int64_t n_embd,
         float * sums, int n_threads) {
     flash_head_parallel_for(n_embd, n_threads, [&](int64_t from, int64_t to) {

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-// Runs work(begin, end) over parts of 0 .. n - 1 on n_threads threads, of which the calling one is one. It does the
-// parts of threads that the system does not give. Throws what a part threw, once all have ended.
+// Runs work(begin, end) over parts of 0 .. n - 1 on n_threads threads, the calling one included. Where the system
+// refuses a thread, the caller does its part. Rethrows the exception of a part after all have ended.
 template <typename F> void flash_head_parallel_for(int64_t n, int n_threads, const F & work) {
     std::mutex         mutex;
     std::exception_ptr thrown;

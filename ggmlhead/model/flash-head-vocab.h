@@ -1,15 +1,15 @@
 #pragma once
 
-// How many rows of its weight a head has at run time. Header only: programs with nothing else of a head ask, too.
+// The number of a head's rows at run time. Header only, for programs that need nothing else of a head.
 
 #include "ggml.h"
 #include "gguf.h"
 
 #include <string.h>
 
-// The rows of weight, a tensor of the file whose keys are gguf and whose tensors are tensors. They are all rows, but
-// for a gemma3n as Ollama's library has it: its embedding, which is its head, has rows of images and sounds behind
-// those of text, and Ollama's llama.cpp cuts it to the rows of the embeddings by layer (llama/compat, handle_gemma3n).
+// The rows of weight, a tensor of the file with keys gguf and tensors tensors. Normally all rows. The exception is
+// gemma3n in Ollama's library: its tied head has rows of images and sounds after those of text, and Ollama's llama.cpp
+// cuts it to the rows of the per-layer embeddings (llama/compat, handle_gemma3n).
 static inline int64_t flash_head_n_vocab(const gguf_context * gguf, ggml_context * tensors,
         const ggml_tensor * weight) {
     const int64_t arch = gguf_find_key(gguf, "general.architecture");

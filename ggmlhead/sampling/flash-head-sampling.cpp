@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <cstring>
 
-static const int32_t MAX_TOP_K   = 128; // above, llama.cpp's top-k sorts in another way (llama-sampler.cpp)
+static const int32_t MAX_TOP_K   = 128; // above, llama.cpp's top-k uses another algorithm (llama-sampler.cpp)
 static const size_t  MAX_CHANGED = 512; // tokens that may be changed one by one
 
 namespace {
 
-// What comes before top-k, as far as it does anything.
+// The active samplers before top-k.
 struct front {
     std::vector<llama_sampler *> samplers;
     bool                         penalties = false;
@@ -21,14 +21,14 @@ struct front {
 
 }
 
-// Reads chain up to its top-k. Returns false if there is none, or if something before it is more than a change of
-// single logits, each by itself.
+// Reads chain up to its top-k. Returns false if there is none, or if a sampler before it does more than change single
+// logits independently.
 static bool read_front(llama_sampler * chain, front & result) {
     for (int i = 0; i < llama_sampler_chain_n(chain); i++) {
         llama_sampler * sampler = llama_sampler_chain_get(chain, i);
         const char    * name    = llama_sampler_name(sampler);
         if (name[0] == '?') {
-            continue; // is off
+            continue; // disabled
         }
         if (strcmp(name, "top-k") == 0) {
             return true;
@@ -56,7 +56,7 @@ static bool changed_tokens(const front & front, const common_params_sampling & p
         tokens.insert(tokens.end(), suppressed.begin(), suppressed.end());
         std::sort(tokens.begin(), tokens.end());
         if (std::adjacent_find(tokens.begin(), tokens.end()) != tokens.end()) {
-            return false; // a token with two biases gets both or one, by where it stands in the list
+            return false; // a token with two biases gets one or both, depending on its place in the list
         }
     }
     if (front.penalties) {
@@ -71,7 +71,7 @@ static bool changed_tokens(const front & front, const common_params_sampling & p
     return tokens.size() <= MAX_CHANGED;
 }
 
-// their logits behind the front, which the samplers themselves compute
+// their logits after the front, computed by the samplers themselves
 static std::vector<flash_head_changed_logit> changed_logits(const front & front,
         const std::vector<llama_token> & tokens,
         const float * logits, int32_t n_vocab) {
@@ -111,7 +111,7 @@ bool flash_head_sampling_list(int32_t n_vocab, const std::vector<llama_token> & 
     }
     list.clear();
     for (const llama_token token : tokens) {
-        list.push_back({ token, logits[token], 0.0f }); // the chain will change it
+        list.push_back({ token, logits[token], 0.0f }); // the chain applies the change
     }
     return true;
 }

@@ -1,19 +1,19 @@
 #pragma once
 
 // Short lists of candidates for llama.cpp's common_sampler. A sampler chain that keeps the k best tokens does not need
-// a list of all of them, which takes longer to make and sort than FlashHead takes for the logits.
+// a list of all tokens. Making and sorting that takes longer than FlashHead takes for the logits.
 //
-// The list is exact: after top-k the candidates are, entry by entry and in order, what they would be from a full list,
-// so that whatever comes later, draws and probabilities included, cannot tell.
+// The list is exact: after top-k, entries and their order equal those from a full list. Later samplers, draws and
+// probabilities are therefore unchanged.
 
 #include "common.h"
 #include "llama.h"
 
 #include <vector>
 
-// Fills list with the candidates for the next draw of a sampler of model. Returns false if all tokens are needed: list
-// is then undefined. That is so unless the model's head is FlashHead, and top-k comes first in chain but for samplers
-// that are off, penalties, and biases.
+// Fills list with the candidates for the next draw of a sampler of model. Returns false, with list undefined, if all
+// tokens are needed: unless the model's head is FlashHead and only disabled samplers, penalties and biases come before
+// top-k in chain.
 //
 // chain and params: the sampler's; recent: the tokens it accepted last, the latest last; n_recent_max: how many of them
 // it remembers; logits [n_vocab].

@@ -6,8 +6,7 @@
 
 static const int32_t BLOCK = 64; // logits that are compared at once
 
-// More tokens than in any list worth having; they come when logits ascend with the tokens, and each costs a heap's
-// update.
+// Longer lists do not pay. They arise when logits ascend with the tokens; each entry costs a heap update.
 static int64_t too_many(int32_t n, int32_t k) {
     return n/8 + (int64_t) 4*k;
 }
@@ -41,7 +40,7 @@ struct shortlist {
 
 }
 
-// whether a block has something above the bound, or a NaN; a plain loop of fixed length, for the compiler to vectorise
+// whether a block has a value above the bound, or a NaN; a fixed-length loop that the compiler vectorises
 static bool any_above(const float * logits, float bound) {
     int any = 0;
     for (int32_t i = 0; i < BLOCK; i++) {

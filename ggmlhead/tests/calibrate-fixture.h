@@ -147,14 +147,14 @@ struct runtime {
         map.cluster.assign(h.cluster.begin(), h.cluster.end());
         flash_head_map_sort(map);
         centroids.resize(h.n_clusters*ggml_row_size(type, info.n_cols));
-        flash_head_build_centroids(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type,
+        flash_head_build_centroids(map, { h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols }, type,
                 centroids.data(), 1);
         map.rank = rank;
         if (rank > 0) {
             map.sketch_rows        = directions.rows;
             map.sketch_activations = directions.activations;
             sketch.resize(flash_head_sketch_n_groups(info.n_rows)*flash_head_sketch_group_size(rank));
-            flash_head_build_sketch(map, h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols, type,
+            flash_head_build_sketch(map, { h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols }, type,
                     centroids.data(), sketch.data(), 1);
             activations.resize(rank*info.n_cols);
             flash_head_transpose(directions.activations, rank, activations.data());

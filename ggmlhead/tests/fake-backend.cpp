@@ -4,9 +4,8 @@
 // graph:
 //     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes, 128000 at most
 // The environment says what it can do:
-//     FAKE_BACKEND_FLASH_HEAD=1 it has the FLASH_HEAD op, with what no GPU reads left out: grouped centroids and a
-//     second copy
-//     FAKE_BACKEND_SAYS_YES=1 it says that it has every op, as backends do that pass on what they are asked to compute
+//     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, without grouped centroids and a second copy, as on a GPU
+//     FAKE_BACKEND_SAYS_YES=1     it claims every op, as backends do that only forward
 //     FAKE_BACKEND_HOST_BUFFER=1  it has pinned host memory, a buffer type that is host memory and names this device
 //     FAKE_BACKEND_CUDA=1         it calls itself CUDA0, and CUDA_VISIBLE_DEVICES hides it unless that is 0
 // It loads in a stock ggml, too, which has no FLASH_HEAD op.

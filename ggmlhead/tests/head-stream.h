@@ -51,7 +51,8 @@ static void test_stream(checker & check, ggml_type weight_type, ggml_type centro
     const size_t n_centroids = map.n_cluster*ggml_row_size(centroid_type, n_embd);
     const size_t n_sketch    = flash_head_sketch_n_groups(n_vocab)*flash_head_sketch_group_size(map.rank);
     std::vector<uint8_t> centroids(n_centroids), sketch(n_sketch), want_centroids(n_centroids), want_sketch(n_sketch);
-    flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, weight_type, n_embd, centroid_type, want_centroids.data(),
+    flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, weight_type, n_embd }, centroid_type,
+            want_centroids.data(),
             want_sketch.data(), nullptr, 2);
 
     size_t largest = 0, fetched = 0;
@@ -90,7 +91,7 @@ static void test_throwing_part(checker & check) {
 
 // where the system gives no more threads, the work is done all the same
 static void test_without_threads(checker & check) {
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // these need memory themselves
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     rlimit old, none;
     getrlimit(RLIMIT_AS, &old);
     none = old;

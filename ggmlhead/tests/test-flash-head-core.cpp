@@ -61,11 +61,11 @@ static void test_select() {
         check_select("odd", odd);
     }
     for (float s : { 0.0f, -0.0f, 1.5f, -3e30f, INFINITY, -INFINITY }) {
-        check(flash_head_score(flash_head_key(s)) == s, "the score of the key of %f is %f", s,
-                flash_head_score(flash_head_key(s)));
+        check(flash_head_score_of_key(flash_head_key(s)) == s, "the score of the key of %f is %f", s,
+                flash_head_score_of_key(flash_head_key(s)));
     }
-    check(isnan(flash_head_score(flash_head_key(NAN))), "the score of the key of NaN is %f",
-            flash_head_score(flash_head_key(NAN)));
+    check(isnan(flash_head_score_of_key(flash_head_key(NAN))), "the score of the key of NaN is %f",
+            flash_head_score_of_key(flash_head_key(NAN)));
     check(flash_head_key(-0.5f) < flash_head_key(-0.25f) && flash_head_key(-0.25f) < flash_head_key(0.0f)
        && flash_head_key(0.0f) < flash_head_key(1e-30f)
        && flash_head_key(NAN) < flash_head_key(-INFINITY), "keys are not in the order of the scores");

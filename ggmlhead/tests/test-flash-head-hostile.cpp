@@ -119,7 +119,7 @@ static void build(const flash_head_model & model) {
     std::vector<uint8_t> centroids(map.n_cluster*ggml_row_size(type, model.n_embd)), ordered(model.rows->size);
     std::vector<uint8_t> sketch(map.rank > 0
             ? flash_head_sketch_n_groups(model.n_vocab)*flash_head_sketch_group_size(map.rank) : 0);
-    flash_head_build(map, model.rows->data, FLASH_HEAD_BY_TOKEN, model.type, model.n_embd, type, centroids.data(),
+    flash_head_build(map, { model.rows->data, FLASH_HEAD_BY_TOKEN, model.type, model.n_embd }, type, centroids.data(),
             map.rank > 0 ? sketch.data() : nullptr, ordered.data(), 1);
 }
 

@@ -304,13 +304,13 @@ static void test_build() {
 
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<float> centroids(map.n_cluster*N_EMBD), ordered(weight.size());
-        flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32,
+        flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
                 centroids.data(), nullptr, ordered.data(), n_threads);
 
         // every row of blocks must be the one that the whole makes
         const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
         std::vector<uint8_t> blocks(size), expected(size);
-        flash_head_build_centroids(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_Q4_0,
+        flash_head_build_centroids(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_Q4_0,
                 blocks.data(), n_threads);
         ggml_quantize_chunk(GGML_TYPE_Q4_0, centroids.data(), expected.data(), 0, map.n_cluster, N_EMBD, nullptr);
         check(blocks == expected, "centroids in q4_0 are not the rounded ones, on %d threads", n_threads);
@@ -348,14 +348,15 @@ static void test_build_hostile() {
         }
         const size_t row = ggml_row_size(type, n_embd), group = flash_head_sketch_group_size(map.rank);
         std::vector<uint8_t> expected(map.n_cluster*row), sketch(group);
-        flash_head_build(map, good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, expected.data(),
+        flash_head_build(map, { good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type, expected.data(),
                 sketch.data(), nullptr, 1);
         for (float value : bad) {
             for (bool whole : { false, true }) {
                 std::vector<float> weight(good); // tokens 1, 4 and 9 are cluster 0
                 std::fill_n(weight.begin() + 4*n_embd, whole ? n_embd : 1, value);
                 std::vector<uint8_t> centroids(map.n_cluster*row);
-                flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd, type, centroids.data(),
+                flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
+                        centroids.data(),
                         sketch.data(), nullptr, 2);
                 check(std::equal(centroids.begin() + row, centroids.end(), expected.begin() + row),
                         "%f in a row spoils other clusters, centroids in %s",
@@ -374,7 +375,8 @@ static void test_build_sketch() {
     std::vector<float> weight(N_VOCAB*N_EMBD), centroids(map.n_cluster*N_EMBD), ordered(weight.size());
     for (size_t i = 0; i < weight.size(); i++) { weight[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
     std::vector<uint8_t> sketch(flash_head_sketch_group_size(8));
-    flash_head_build(map, weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32, centroids.data(),
+    flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
+            centroids.data(),
             sketch.data(), ordered.data(), 2);
 
     std::vector<float> factors(16*8);
@@ -390,9 +392,9 @@ static void test_build_sketch() {
     }
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<uint8_t> by_token(flash_head_sketch_group_size(8)), by_cluster(by_token);
-        flash_head_build_sketch(map, weight.data(),  FLASH_HEAD_BY_TOKEN,   GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32,
+        flash_head_build_sketch(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
                 centroids.data(), by_token.data(),   n_threads);
-        flash_head_build_sketch(map, ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD, GGML_TYPE_F32,
+        flash_head_build_sketch(map, { ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
                 centroids.data(), by_cluster.data(), n_threads);
         check(by_token == sketch, "made alone the sketch is another, on %d threads", n_threads);
         check(by_token == by_cluster, "the order of the rows changes the sketch, on %d threads", n_threads);

@@ -6,8 +6,8 @@
 // It says what it has written for each: ARCHITECTURE-untied.gguf with an output.weight, ARCHITECTURE-tied.gguf without,
 // ARCHITECTURE-bias.gguf with an output.bias, too, and gemma3n-library.gguf as Ollama's library has it. Which tensors
 // there are is asked from llama.cpp's own code that loads them, with the keys that llama.cpp's test of its
-// architectures has for them, which is compiled in here as it is. A process of its own makes each model, for some end
-// theirs.
+// architectures has for them, which is compiled in here as it is.
+// A process of its own makes each model, for some end theirs.
 
 int upstream_main(int argc, char ** argv);
 #define main upstream_main

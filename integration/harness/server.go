@@ -15,7 +15,7 @@ import (
 )
 
 // startTimeout is how long a server may take to answer.
-const startTimeout = 30 * time.Second
+const startTimeout = 5 * time.Minute
 
 // server is a program that runs until it is stopped.
 type server struct {

@@ -39,13 +39,10 @@ var (
 var ErrShortText = errors.New("text too short")
 
 // Perplexity runs llama-perplexity and hands the logits of all positions to read, as a stream in the format of its
-// --kl-divergence-base: "_logits_", then little-endian int32 context, V, number of chunks and the text's tokens, then
-//
-//	for
-//
-// each position the float32 scale and smallest log probability, V uint16 and padding to an even number of those. read
-// must read all of it. Where the system allows, it does so while the program runs. The error is read's, or says why the
-// program failed or did not use the head as the settings have it.
+// --kl-divergence-base: "_logits_", then little-endian int32 context, V, number of chunks and the text's tokens; then for
+// each position the float32 scale and smallest log probability, and V uint16, padded to an even number. read must read
+// all of it; where the system allows, it runs in parallel with the program. The error is read's, or says why the program
+// failed or did not use the head as the settings have it.
 func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader) error) (Estimate, error) {
 	run, stop := context.WithCancel(ctx)
 	defer stop()

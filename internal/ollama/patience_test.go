@@ -19,7 +19,7 @@ import (
 )
 
 // short is the patience of these tests.
-const short = 300 * time.Millisecond
+const short = time.Second
 
 func impatient(t *testing.T, address string) Server {
 	t.Helper()
@@ -52,7 +52,7 @@ func silence(t *testing.T) string {
 
 func wantSilent(t *testing.T, what string, begun time.Time, err error) {
 	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), "does not answer: nothing came for 300ms") ||
+	if err == nil || !strings.Contains(err.Error(), "does not answer: nothing came for 1s") ||
 		!strings.Contains(hint.Of(err), "it hangs") {
 		t.Errorf("%s: %v\n  %s", what, err, hint.Of(err))
 	}

@@ -20,9 +20,6 @@ func New(align string, heads ...string) *Table { return &Table{align: align, hea
 // Row adds a row of as many cells as there are heads.
 func (t *Table) Row(cells ...string) { t.rows = append(t.rows, cells) }
 
-// Empty reports whether the table has no rows.
-func (t *Table) Empty() bool { return len(t.rows) == 0 }
-
 // Text returns the table in columns, two spaces apart. Heads stand on the bottom line of the header.
 func (t *Table) Text() string {
 	lines := append(t.header(), t.rows...)

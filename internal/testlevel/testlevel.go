@@ -2,6 +2,7 @@
 package testlevel
 
 import (
+	"fmt"
 	"os"
 	"testing"
 )
@@ -16,4 +17,5 @@ func Long(t *testing.T) {
 	if os.Getenv(Variable) == "" {
 		t.Skip("takes long: make test-all runs it")
 	}
+	fmt.Fprintf(os.Stderr, "%s takes long\n", t.Name())
 }

@@ -31,12 +31,8 @@ import (
 )
 
 // TestCUDACompiles compiles our CUDA sources and those that patches touch, without a GPU: configured as by `fh-ollama
-// build
-// --backends cuda`, for three generations of GPUs, with warnings as errors. NVIDIA's compiler comes from Python
-//
-//	packages
-//
-// (third_party/cuda.txt).
+// build --backends cuda`, for three generations of GPUs, with warnings as errors. NVIDIA's compiler comes from Python
+// packages (third_party/cuda.txt).
 func TestCUDACompiles(t *testing.T) {
 	testlevel.Long(t)
 	if testing.Short() {

@@ -73,7 +73,7 @@ func TestLiveLineIsOverwritten(t *testing.T) {
 	}
 	err := steps.Do("compile", func(st *Step) error {
 		st.Progress(100, 200)
-		for deadline := time.Now().Add(10 * time.Second); !drawn(); time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); !drawn(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				return errors.New("no bar was drawn")
 			}

@@ -20,7 +20,7 @@ static void barrier(void * threadpool) {
     ggml_barrier((struct ggml_threadpool *) threadpool);
 }
 
-// the head of node, of which data is not looked at: it may not be there yet
+// the head of node; reads no data, which may not be there yet
 static struct flash_head head_of(const struct ggml_tensor * node) {
     const struct ggml_tensor * offsets     = node->src[GGML_FLASH_HEAD_SRC_OFFSETS];
     const struct ggml_tensor * weight      = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];

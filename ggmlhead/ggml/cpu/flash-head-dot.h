@@ -5,7 +5,7 @@
 #include "flash-head.h"
 #include "ggml-cpu.h"
 
-// How dot products with rows of n_embd weights of this type are taken by the CPU library that get_traits is of.
+// Dot products with rows of n_embd weights of this type, by the CPU library of get_traits.
 inline flash_head_dot flash_head_dot_of(decltype(ggml_get_type_traits_cpu) * get_traits, ggml_type type,
         int64_t n_embd) {
     const ggml_type_traits_cpu * traits = get_traits(type);

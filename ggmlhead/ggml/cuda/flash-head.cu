@@ -64,7 +64,8 @@ static void estimate(const flash_head_call & call, cudaStream_t stream) {
 
 // the threshold that n of n_keys keys a row reach, or up to slack more
 static void find_threshold(const flash_head_call & call, int n_keys, int n, int slack, cudaStream_t stream) {
-    const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), 0, stream);
+    const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), 0,
+            stream);
     ggml_cuda_kernel_launch(flash_head_find_threshold, params, call, n_keys, n, slack);
 }
 

@@ -15,7 +15,7 @@ enum ggml_flash_head_mode {
     GGML_FLASH_HEAD_SAMPLE = 1, // draw n_probe clusters from softmax(score / temperature), without replacement
 };
 
-// All that a backend must know beside the sources. It may be sent to another machine, so it holds no pointer.
+// The op's parameters. They may be sent to another machine, so they hold no pointer.
 struct ggml_flash_head_params {
     int32_t  n_probe;     // clusters scored exactly, 1 .. K
     int32_t  mode;        // enum ggml_flash_head_mode
@@ -67,8 +67,7 @@ enum ggml_flash_head_src {
     GGML_FLASH_HEAD_SRC_PROJECTION  = 9,
 };
 
-// New tensors for the sources of such a head, with names and without data; of pinned tokens and sketch if there are
-// any.
+// New named tensors for the sources of such a head, without data. Pinned tokens and sketch only if there are any.
 GGML_API struct ggml_flash_head_sources ggml_flash_head_new_sources(
         struct ggml_context                * ctx,
         const struct ggml_flash_head_shape * shape);
@@ -79,9 +78,9 @@ GGML_API struct ggml_tensor * ggml_flash_head_new_probe(
         const struct ggml_flash_head_shape  * shape,
         const struct ggml_flash_head_params * params);
 
-// logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n]. Tokens that are not selected get
-// the score of their centroid; with a sketch, which selects tokens instead of clusters, their estimate. Pinned tokens
-// are always exact.
+// logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n].
+// Tokens that are not selected get the score of their centroid; with a sketch, which selects tokens instead of
+// clusters, their estimate. Pinned tokens are always exact.
 GGML_API struct ggml_tensor * ggml_flash_head(
         struct ggml_context                  * ctx,
         struct ggml_tensor                   * weight,
@@ -99,14 +98,13 @@ GGML_API void ggml_flash_head_replace_mul_mat(
 // The parameters that a tensor of the op carries.
 GGML_API struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node);
 
-// What is wrong with a tensor of the op, of which types, shapes and parameters are looked at; NULL: nothing, as with
-// all that the functions above make, which end the program otherwise. For tensors from elsewhere.
+// What is wrong with the types, shapes and parameters of a tensor of the op; NULL if it is sound. For tensors from
+// elsewhere: the functions above abort on a flaw.
 GGML_API const char * ggml_flash_head_flaw(const struct ggml_tensor * node);
 
-// Where the CPU backend counts what it does for node, a tensor of the op: a flash_head_totals (flash-head-totals.h)
-// that outlives the graph; NULL, as at first, not to count. It is kept in node->extra, which nothing else sets or reads
-// for results in host memory, and which is not sent along when a graph is computed elsewhere; so only set it if the CPU
-// backend runs node.
+// The flash_head_totals (flash-head-totals.h) in which the CPU backend counts for node, a tensor of the op. It must
+// outlive the graph. NULL, the default: no counting. Stored in node->extra, which is otherwise unused for results in
+// host memory and is not sent to other machines, so set it only if the CPU backend runs node.
 GGML_API void   ggml_flash_head_set_totals(struct ggml_tensor * node, void * totals);
 GGML_API void * ggml_flash_head_get_totals(const struct ggml_tensor * node);
 

@@ -9,7 +9,7 @@
 #include <map>
 #include <mutex>
 
-// whether op is a head as a client has it on a server: no part of it is laid out for a CPU
+// whether op is as clients send it: no part in a layout of the CPU's
 static bool is_plain(const ggml_tensor * op) {
     return !ggml_flash_head_get_params(op).grouped && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == nullptr;
 }
@@ -59,7 +59,7 @@ static bool is_row_type(uint32_t type, uint32_t n_embd) {
             && n_embd % ggml_blck_size((ggml_type) type) == 0;
 }
 
-// tensors of these sizes can be described at all
+// whether tensors of these sizes can exist
 static bool is_possible(const flash_head_rpc_request & request) {
     const uint32_t most = INT32_MAX;
     return is_row_type(request.weight_type, request.n_embd) && is_row_type(request.centroid_type, request.n_embd)

@@ -7,7 +7,7 @@ ggml_backend_dev_t llama_flash_head_device(ggml_backend_buffer_type_t buft) {
     return dev ? dev : ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU); // the CPU's own buffers name no device
 }
 
-// whether buffers of this type hold rows in an order of the CPU's own
+// whether buffers of this type repack rows
 static bool is_repacked(ggml_backend_buffer_type_t buft) {
     return !ggml_backend_buft_is_host(buft)
             && ggml_backend_dev_type(llama_flash_head_device(buft)) == GGML_BACKEND_DEVICE_TYPE_CPU;

@@ -25,9 +25,9 @@
 #include <stdexcept>
 #include <system_error>
 
-// What a head does for one side of speculative decoding.
+// A head's state for one side of speculative decoding.
 struct llama_flash_head_side {
-    bool active = false; // in scope; else its products stay dense
+    bool active = false; // in scope; otherwise its products stay dense
 
     ggml_flash_head_params params = {};
 
@@ -55,10 +55,10 @@ struct llama_flash_head {
     llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
 
     std::future<void> filling; // while the model loads: the tensors get their data
-    std::string       summary; // for the log, when they have it
+    std::string       summary; // for the log, once they have it
 };
 
-// a reason to stay dense, which the caller logs
+// the reason to stay dense, for the caller to log
 struct stay_dense : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -75,9 +75,9 @@ static flash_head_settings read_settings() {
 // what a model is loaded for
 struct load_role {
     bool is_draft;  // as a draft model
-    // graphs of a draft may use its head: it is a draft, predicts later tokens itself, or lends its head to a draft
+    // draft graphs may use its head: it is a draft, has an MTP head, or lends its head to a draft
     bool drafts;
-    bool mtp_apart; // it predicts later tokens itself, with an output weight of its own
+    bool mtp_apart; // its MTP head has its own output weight
 };
 
 static load_role role_of(const llama_model_loader & ml, const llama_hparams & hparams) {
@@ -93,7 +93,7 @@ static load_role role_of(const llama_model_loader & ml, const llama_hparams & hp
     return { is_draft, is_draft || role == "lender" || (mtp && !mtp_apart), mtp_apart };
 }
 
-// whether a model of that role has anything to do in the scope
+// whether a model of that role is in scope
 static bool in_scope(flash_head_scope scope, const load_role & role) {
     return (!role.is_draft && flash_head_scope_has(scope, /*draft =*/ false))
         || ( role.drafts   && flash_head_scope_has(scope, /*draft =*/ true));
@@ -111,7 +111,7 @@ buft_list_t llama_flash_head_buft_list(
     return llama_flash_head_plain(list);
 }
 
-// of each token its cluster, then its position, as the op wants them
+// the op's places: the cluster of each token, then its position
 static std::vector<int32_t> places_of(const flash_head_map & map) {
     std::vector<int32_t> places = map.cluster;
     places.insert(places.end(), map.position.begin(), map.position.end());
@@ -129,8 +129,7 @@ static bool device_has_op(ggml_backend_dev_t dev, ggml_tensor * weight, const ll
     if (!ggml_backend_dev_supports_op(dev, ggml_flash_head(ctx.get(), weight, x, &head.sources, &head.target.params))) {
         return false;
     }
-    // some devices say yes to every op, whatever their far side can do (ggml-virtgpu); nothing computes rows of
-    // integers
+    // ggml-virtgpu says yes to every op; no device computes with rows of integers
     ggml_tensor * integers = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_I32, weight->ne[0], weight->ne[1]);
     ggml_flash_head_sources sources = head.sources;
     sources.ordered = nullptr;
@@ -156,7 +155,7 @@ static void create_tensors(llama_flash_head & head, const flash_head_map & map, 
     head.sources = ggml_flash_head_new_sources(head.ctx.get(), &shape);
 }
 
-// The memory of a tensor's data if the host can write there, else some of the host's own, for keep.
+// A tensor's data if the host can write to it, otherwise own, for keep() to copy.
 static void * writable(ggml_tensor * t, std::vector<uint8_t> & own) {
     if (ggml_backend_buffer_is_host(t->buffer)) {
         return t->data;
@@ -171,22 +170,23 @@ static void keep(ggml_tensor * t, const std::vector<uint8_t> & own) {
     }
 }
 
-// Makes centroids, sketch and ordered, each unless it is nullptr, of a weight in host memory.
+// Makes centroids, sketch and ordered, unless nullptr, from a weight in host memory.
 static void build_on_host(const llama_flash_head & head, const flash_head_map & map, void * centroids, void * sketch) {
     ggml_tensor * weight  = head.weight;
     ggml_tensor * ordered = head.sources.ordered;
     if (ordered) {
         flash_head_advise_huge_pages(ordered->data, ggml_nbytes(ordered));
     }
-    flash_head_build(map, weight->data, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0], head.sources.centroids->type,
+    flash_head_build(map, { weight->data, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0] },
+            head.sources.centroids->type,
             centroids, sketch, ordered ? ordered->data : nullptr, flash_head_build_threads());
     if (ordered) {
-        // the copy is read from here on: a mapped file's rows need not be in memory too
+        // from here on the copy is read; a mapped file's rows need not stay in memory
         flash_head_pages_release(weight->data, ggml_nbytes(weight));
     }
 }
 
-// The same for a weight that the host cannot see, which is fetched piece by piece: whole it may not fit beside the
+// The same for a weight that the host cannot address. It is fetched in pieces, because the whole may not fit beside the
 // model.
 static void build_from_device(const llama_flash_head & head, const flash_head_map & map, void * centroids,
         void * sketch) {
@@ -233,15 +233,14 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     }
 }
 
-// Fills the tensors, beside the host's other work where a thread can be had for that. What it throws comes from
-// head.filling.
+// Fills the tensors, on another thread if the system has one. Exceptions come from head.filling.
 static void begin_filling(llama_flash_head & head, const flash_head_map & map) {
     auto fill = [&head, map] { fill_tensors(head, map); };
-    if (head.host) { // not beside the host's own copies to a device
+    if (head.host) { // not in parallel with the host's copies to a device
         try {
             head.filling = std::async(std::launch::async, fill);
             return;
-        } catch (const std::system_error &) { // no thread
+        } catch (const std::system_error &) { // no thread available
         }
     }
     head.filling = std::async(std::launch::deferred, fill);
@@ -307,7 +306,7 @@ static std::shared_ptr<llama_flash_head> load(
     head->target   = new_side(*head, /*is_draft =*/ false, settings, weight->name);
     head->draft    = new_side(*head, /*is_draft =*/ true,  settings, std::string(weight->name) + " for drafts");
 
-    // with a sketch single tokens are selected, so that the order of the clusters would be of no use
+    // with a sketch single tokens are selected: cluster order would not help
     settings.reorder = settings.reorder && head->host && !(map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP);
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
     if (!device_has_op(dev, weight, *head)) {
@@ -320,7 +319,7 @@ static std::shared_ptr<llama_flash_head> load(
     if (!head->buffer) {
         throw stay_dense("no memory for its tensors");
     }
-    // as weights, so that the scheduler keeps the op where they are
+    // usage weights: the scheduler keeps the op where these are
     ggml_backend_buffer_set_usage(head->buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     head->summary = flash_head_summary(ggml_backend_dev_name(dev), weight->name, map, settings,
             settings.reorder ? "cluster-ordered copy" : "", ggml_backend_buffer_get_size(head->buffer.get()));
@@ -365,7 +364,7 @@ llama_flash_head_loading::llama_flash_head_loading(const llama_model_loader & ml
 
 llama_flash_head_loading::~llama_flash_head_loading() {
     if (head && head->filling.valid()) {
-        head->filling.wait(); // the file is unmapped next: loading was given up
+        head->filling.wait(); // loading was given up, and the file is unmapped next
     }
 }
 
@@ -381,7 +380,7 @@ void llama_flash_head_loading::loaded(ggml_context * ctx) {
 std::shared_ptr<llama_flash_head> llama_flash_head_loading::finish() {
     if (!begun) {
         begun = true;
-        head  = load_or_stay_dense(ml, model); // says why not
+        head  = load_or_stay_dense(ml, model); // logs the reason
     }
     if (head && head->filling.valid()) {
         try {
@@ -410,7 +409,7 @@ static bool is_head_product(const llama_flash_head & head, const ggml_tensor * n
     return node->op == GGML_OP_MUL_MAT && node->src[0] == head.weight;
 }
 
-// whether the op can stand for such a product
+// whether the op can replace such a product
 static bool is_replaceable(const llama_flash_head & head, const ggml_tensor * node) {
     const ggml_tensor * x = node->src[1];
     return x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x)
@@ -418,7 +417,7 @@ static bool is_replaceable(const llama_flash_head & head, const ggml_tensor * no
         && (head.max_rows == 0 || x->ne[1] <= head.max_rows);
 }
 
-// of a graph that is built for draft or for target
+// the side of a graph: draft or target
 static void rewrite(llama_flash_head & head, const llm_graph_params & params, bool is_draft, ggml_cgraph * graph) {
     const llama_flash_head_side & side = head.side(is_draft);
     if (!side.active) {

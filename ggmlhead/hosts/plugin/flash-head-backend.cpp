@@ -1,8 +1,8 @@
-// FlashHead as a ggml backend in a library of its own, which an unpatched llama.cpp loads by itself.
+// FlashHead as a ggml backend in its own library, which an unpatched llama.cpp loads.
 //
-// Its one device is an accelerator beside the CPU. llama.cpp asks such devices first whether they want a weight: this
-// one takes the weight of a head whose file has a cluster map, and nothing else. The scheduler then sends it the
-// product with that weight, and only that. See README.md for what this relies on.
+// Its one device is an accelerator beside the CPU. llama.cpp offers weights to accelerators first. This device takes
+// the weight of a head whose file has a cluster map, and nothing else. The scheduler then sends it the product with
+// that weight only. README.md lists what this relies on.
 
 #include "flash-head-buffer.h"
 #include "flash-head-host.h"
@@ -30,8 +30,7 @@ static void flash_head_backend_free(ggml_backend_t backend) {
     delete backend;
 }
 
-// whether a LoRA adapter changes the head of this weight in graph, where the adapter's products mostly lie beside the
-// head's
+// whether a LoRA adapter changes the head of this weight in graph
 static bool has_lora(ggml_cgraph * graph, const ggml_tensor * weight) {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         const ggml_tensor * node = ggml_graph_node(graph, i);
@@ -55,7 +54,7 @@ static enum ggml_status compute_graph(flash_head_product & product, ggml_cgraph 
             status = flash_head_product_compute(product, *weight, node, has_lora(graph, node->src[0]));
         } else {
             if (!has_head) {
-                flash_head_buffer_note_lora(node->src[0]); // the scheduler cut the graph between head and adapter
+                flash_head_buffer_note_lora(node->src[0]); // the scheduler split the graph between head and adapter
             }
             status = flash_head_product_compute_plain(product, node);
         }
@@ -69,14 +68,14 @@ static enum ggml_status compute_graph(flash_head_product & product, ggml_cgraph 
 static enum ggml_status flash_head_backend_graph_compute(ggml_backend_t backend, ggml_cgraph * graph) {
     try {
         return compute_graph(*(flash_head_product *) backend->context, graph);
-    } catch (const std::exception & e) { // the host is C
+    } catch (const std::exception & e) { // exceptions must not reach the host's C code
         GGML_LOG_ERROR("flash_head: %s\n", e.what());
         return GGML_STATUS_ALLOC_FAILED;
     }
 }
 
-// All work is done when a call returns, so there is nothing to record and only others to wait for. Without these, a
-// host with several GPUs would not let them work at once.
+// All work is done when a call returns, so events have nothing to record. Without these functions a host with several
+// GPUs would disable pipeline parallelism.
 
 static void flash_head_backend_event_record(ggml_backend_t, ggml_backend_event_t) {
 }
@@ -125,7 +124,7 @@ static const char * flash_head_device_get_description(ggml_backend_dev_t) {
 }
 
 static void flash_head_device_get_memory(ggml_backend_dev_t, size_t * free, size_t * total) {
-    *free  = 0; // the CPU's, which reports it
+    *free  = 0; // reported by the CPU's device
     *total = 0;
 }
 
@@ -145,7 +144,7 @@ static void flash_head_device_get_props(ggml_backend_dev_t dev, ggml_backend_dev
 }
 
 static ggml_backend_t flash_head_device_init_backend(ggml_backend_dev_t dev, const char *) {
-    flash_head_buffer_log_loaded(); // while it loads, the host draws a line of dots
+    flash_head_buffer_log_loaded(); // only now: while loading, the host prints a line of dots
     return new ggml_backend {
         /* .guid    = */ flash_head_backend_guid(),
         /* .iface   = */ flash_head_backend_i,
@@ -165,8 +164,8 @@ static bool is_head_product(const ggml_tensor * op) {
         && op->op_params[1] == GGML_HINT_NONE;
 }
 
-// Whether the model that is loading has a head of this weight, and the host all that it takes. What is logged is said
-// each time, as a host may load a model twice, the first time in silence.
+// Whether weight is the head of the model that is being loaded and the host has what it takes. Logs each time, because
+// a host may load a model twice, the first time silently.
 static bool wants(const ggml_tensor * weight) {
     const flash_head_host & host = flash_head_host_get();
     if (!host.problem.empty()) {
@@ -178,7 +177,7 @@ static bool wants(const ggml_tensor * weight) {
         return false;
     }
     if (!model->setting_error.empty()) {
-        return true; // loading it is what fails, with the error
+        return true; // loading will fail, with the error
     }
     if (host.get_type_traits(model->type)->vec_dot == nullptr
             || host.get_type_traits(model->settings.centroid_type)->vec_dot == nullptr) {
@@ -195,7 +194,7 @@ static bool wants(const ggml_tensor * weight) {
     return true;
 }
 
-// the same; what cannot be found out is no
+// the same; false if it cannot be determined
 static bool wants_safely(const ggml_tensor * weight) {
     try {
         return wants(weight);
@@ -205,7 +204,7 @@ static bool wants_safely(const ggml_tensor * weight) {
     }
 }
 
-// whether the host's CPU library can compute the product op of a weight that is not a head
+// whether the host's CPU library can compute op, a product with a weight that is not a head
 static bool is_plain_product(const ggml_tensor * op) {
     return is_head_product(op) && flash_head_host_get().problem.empty()
         && flash_head_host_get().get_type_traits(op->src[0]->type)->vec_dot != nullptr;
@@ -236,7 +235,7 @@ static bool flash_head_device_supports_op(ggml_backend_dev_t, const ggml_tensor 
         return false; // some rows of a head
     }
     if (weight->buffer->size > 0) {
-        return is_plain_product(op); // not a head, or one without the memory for it, in our buffer all the same
+        return is_plain_product(op); // in our buffer, but not a head, or there was no memory for it
     }
     // Not loaded: either llama.cpp asks where to put the weight, or it plans without loading and has marked the buffer.
     return flash_head_model_may_have(weight->name) && is_head_product(op)
@@ -282,14 +281,13 @@ static const char * flash_head_reg_get_name(ggml_backend_reg_t) {
     return NAME;
 }
 
-// Ollama counts the devices that `llama-server --list-devices` prints to number its GPUs, so ours must not be among
-// them.
+// Ollama numbers its GPUs by the devices that `llama-server --list-devices` prints, so ours must not be listed.
 static bool lists_devices() {
     const std::vector<std::string> args = flash_head_process_args();
     return std::find(args.begin(), args.end(), "--list-devices") != args.end();
 }
 
-// Why there is no device at all, so that the host does everything as without the plug-in; "" if there is one.
+// Why the plug-in offers no device, so that the host runs as without it; "" if it offers one.
 static std::string reason_to_rest() {
     const char * enabled = getenv("FLASHHEAD_ENABLED");
     if (enabled != nullptr && strcmp(enabled, "0") == 0) {
@@ -335,7 +333,7 @@ static void * flash_head_reg_get_proc_address(ggml_backend_reg_t, const char * n
 
 static ggml_backend_reg_t flash_head_reg() {
     static ggml_backend_reg reg = {
-        /* .api_version = */ GGML_BACKEND_API_VERSION, // the host refuses another than its own
+        /* .api_version = */ GGML_BACKEND_API_VERSION, // the host refuses any other
         /* .iface       = */ {
             /* .get_name         = */ flash_head_reg_get_name,
             /* .get_device_count = */ flash_head_reg_get_device_count,
@@ -347,7 +345,7 @@ static ggml_backend_reg_t flash_head_reg() {
     return &reg;
 }
 
-// of several libraries for one purpose the host takes the one with the highest score; 0 would be none
+// the host takes the library with the highest score; 0 means unusable
 static int flash_head_score() {
     return 1;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// Where the threads of one product wait for each other.
+// A barrier for the threads of one product.
 
 #include <atomic>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 struct flash_head_barrier {
     // each on a cache line of its own
     alignas(64) std::atomic<int>      arrived = {0};
-    alignas(64) std::atomic<uint32_t> passed  = {0}; // barriers that all have reached
+    alignas(64) std::atomic<uint32_t> passed  = {0}; // completed barriers
 
     // Returns when all of n threads have called it.
     void wait(int n) {

@@ -39,7 +39,7 @@ void flash_head_buffer_log_loaded() {
 
 static const size_t LORA_SUFFIX = strlen(".lora_a"); // or .lora_b
 
-// the name of the weight that an adapter's weight changes, "" if tensor is none
+// the name of the weight that an adapter's weight changes; "" for other tensors
 static std::string lora_base(const ggml_tensor * tensor) {
     const std::string name = tensor->name;
     const bool is_lora = name.size() > LORA_SUFFIX && name.compare(name.size() - LORA_SUFFIX, 6, ".lora_") == 0;
@@ -47,7 +47,9 @@ static std::string lora_base(const ggml_tensor * tensor) {
 }
 
 bool flash_head_buffer_is_lora(const ggml_tensor * tensor, const char * weight) {
-    return lora_base(tensor) == weight;
+    const size_t n = strlen(weight); // compares in place: called for each token
+    return strncmp(tensor->name, weight, n) == 0 && strncmp(tensor->name + n, ".lora_", 6) == 0
+        && strlen(tensor->name + n) == LORA_SUFFIX;
 }
 
 void flash_head_buffer_note_lora(const ggml_tensor * tensor) {
@@ -105,20 +107,20 @@ static enum ggml_status init_tensor(ggml_backend_buffer_t buffer, ggml_tensor * 
         weights().all.insert(weight);
     }
     flash_head_advise_huge_pages(tensor->data, ggml_nbytes(tensor));
-    tensor->extra = weight; // last: whatever throws before leaves a weight like any other
+    tensor->extra = weight; // last: after an exception it is an ordinary weight
     return GGML_STATUS_SUCCESS;
 }
 
 static enum ggml_status flash_head_buffer_init_tensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor) {
     try {
         return init_tensor(buffer, tensor);
-    } catch (const std::exception & e) { // no memory for the map; the host is C
+    } catch (const std::exception & e) { // no memory for the map; exceptions must not reach the host's C code
         GGML_LOG_WARN("flash_head: %s: %s; running dense\n", tensor->name, e.what());
         return GGML_STATUS_SUCCESS;
     }
 }
 
-// the weight that tensor is, or is a view of, and where in it offset lies then
+// the weight of tensor or of what it views, and the offset in it
 static flash_head_weight * weight_at(const ggml_tensor * tensor, size_t & offset) {
     if (tensor->view_src != nullptr) {
         offset += tensor->view_offs;
@@ -177,7 +179,7 @@ static const ggml_backend_buffer_i flash_head_buffer_i = {
 };
 
 static const char * flash_head_buffer_type_get_name(ggml_backend_buffer_type_t) {
-    return "CPU_FlashHead"; // Ollama counts what begins with CPU_ as main memory
+    return "CPU_FlashHead"; // Ollama counts names with CPU_ as main memory
 }
 
 static ggml_backend_buffer_t flash_head_buffer_type_alloc_buffer(ggml_backend_buffer_type_t buft, size_t size) {

@@ -18,7 +18,7 @@ static std::vector<std::string> values_of(const std::vector<std::string> & optio
 std::vector<std::string> flash_head_files_named() {
     std::vector<std::string> paths;
     for (const std::string & value : values_of({ "-m", "--model" })) {
-        paths.push_back(value); // a comma may also be part of the name
+        paths.push_back(value); // a comma may be part of a name
         for (size_t begin = 0; value.find(',') != std::string::npos && begin <= value.size(); ) {
             const size_t end = std::min(value.find(',', begin), value.size());
             paths.push_back(value.substr(begin, end - begin));

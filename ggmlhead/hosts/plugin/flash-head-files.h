@@ -1,6 +1,6 @@
 #pragma once
 
-// What the operating system tells about this process and its files.
+// This process and its files, as the operating system reports them.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,8 +11,8 @@
 // A regular file.
 struct flash_head_file {
     std::string path;    // opens this very file
-    std::string name;    // to show
-    uint64_t    id[4];   // device, number, bytes, last change: another file or another version of it differs
+    std::string name;    // for display
+    uint64_t    id[4];   // device, inode, bytes, time of change: differs for another file or version
 };
 
 // The file at path. Returns false if there is none.
@@ -30,7 +30,7 @@ std::vector<std::string> flash_head_files_named();
 // The draft models that this process was told to use, by option or variable.
 std::vector<std::string> flash_head_drafts_named();
 
-// A part of a file as read-only memory. The system keeps it in its cache of files, not as memory of this process's own.
+// A part of a file as read-only memory. It counts as page cache, not as memory of this process.
 struct flash_head_mapping {
     const uint8_t * data = nullptr;
     size_t          size = 0;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-// numbers are compiled in; a type or an op inserted before one shifts it
+// enum values are compiled in; an inserted type or op shifts them
 static bool same_numbers() {
     static const struct { ggml_type type; const char * name; } types[] = {
         { GGML_TYPE_F32,  "f32"  }, { GGML_TYPE_F16,  "f16"  }, { GGML_TYPE_Q4_0, "q4_0" }, { GGML_TYPE_Q8_0, "q8_0" },
@@ -30,7 +30,7 @@ static bool same_numbers() {
     return true;
 }
 
-// the fields of a node, of which those behind the shape move when one is inserted
+// a node's fields; an inserted field moves those after the shape
 static bool same_nodes() {
     if (!flash_head_same_layout()) {
         return false;
@@ -49,7 +49,7 @@ static bool same_nodes() {
         && (y->flags & GGML_TENSOR_FLAG_OUTPUT) && v->view_src == y && v->view_offs == 3*sizeof(float);
 }
 
-// A table of functions has the same length if what follows it is where the runtime itself finds it.
+// A function table has the expected length if the field after it is where the runtime finds it.
 static bool same_buffers() {
     ggml_backend_buffer_type_t buft = ggml_backend_cpu_buffer_type();
     ggml_backend_buffer_ptr buffer(ggml_backend_buft_alloc_buffer(buft, 64));
@@ -72,7 +72,7 @@ static bool same_devices(ggml_backend_dev_t cpu) {
         strcmp(cpu->iface.get_name(cpu), ggml_backend_dev_name(cpu)) != 0) {
         return false;
     }
-    // what a device says of itself, with room for more than we know
+    // a device's properties, with room for unknown fields
     struct { ggml_backend_dev_props known; uint8_t more[256]; } props;
     memset((void *) &props, 0xaa, sizeof(props));
     cpu->iface.get_props(cpu, &props.known);
@@ -88,12 +88,12 @@ static bool same_backends(ggml_backend_dev_t cpu) {
         && strcmp(backend->iface.get_name(backend.get()), ggml_backend_name(backend.get())) == 0;
 }
 
-// the plan of an empty graph, which a library with a larger ggml_cplan may fill beyond ours
+// the plan of an empty graph; a library with a larger ggml_cplan would write beyond ours
 static bool same_plans(const flash_head_host & host) {
     struct padded { ggml_cplan known; uint8_t more[256]; };
     typedef padded plan_function(const ggml_cgraph *, int, ggml_threadpool *);
 
-    alignas(64) static uint8_t threads[4096] = {}; // in the place of threads, which nothing runs on
+    alignas(64) static uint8_t threads[4096] = {}; // stands for a thread pool; nothing runs on it
     ggml_context_ptr ctx(ggml_init({ ggml_graph_overhead_custom(1, false), nullptr, /*.no_alloc =*/ true }));
     if (!ctx) {
         return false;
@@ -104,7 +104,7 @@ static bool same_plans(const flash_head_host & host) {
         && (void *) plan.known.threadpool == (void *) threads && plan.known.abort_callback == nullptr;
 }
 
-// the dot products, and what they take
+// the dot products and their types
 static bool same_dots(const flash_head_host & host) {
     static const struct { ggml_type type, other; } dots[] = {
         { GGML_TYPE_F32,  GGML_TYPE_F32  }, { GGML_TYPE_F16,  GGML_TYPE_F16  }, { GGML_TYPE_Q8_0, GGML_TYPE_Q8_0 },

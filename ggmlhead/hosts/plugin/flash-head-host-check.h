@@ -1,13 +1,13 @@
 #pragma once
 
-// Cheap checks that this runtime's ggml is laid out as the plug-in was compiled for, which the version of the interface
-// does not say.
+// Cheap checks that this runtime's ggml has the layout that the plug-in was compiled for. The interface's version does
+// not tell.
 
 #include "flash-head-host.h"
 
 #include <string>
 
-// What differs in the runtime of host, whose CPU backend and functions are found; "" if nothing that these checks see.
-// Looks at numbers of types and ops, at the tensors, buffers, devices and backends that the runtime makes, and at what
-// its CPU library answers. Allocates a buffer of some bytes and one CPU backend, and frees both.
+// What differs in the runtime of host, or "". host's CPU backend and functions are set. Checks the numbers of types and
+// ops, tensors, buffers, devices and backends that the runtime makes, and results of its CPU library. Temporarily
+// allocates a small buffer and a CPU backend.
 std::string flash_head_host_difference(const flash_head_host & host);

@@ -2,9 +2,8 @@
 
 // The runtimes that the plug-in was tried with (flash-head-hosts.inc).
 //
-// GGML_BACKEND_API_VERSION does not tell layouts apart: several of them have had the same number. ggml_version() is
-// raised by hand and so names many commits, and ggml_commit() may be "unknown", as it is wherever ggml is built without
-// its repository.
+// GGML_BACKEND_API_VERSION is not enough: different layouts have had the same number. ggml_version() is raised by hand,
+// so it names many commits. ggml_commit() is "unknown" wherever ggml is built without its repository.
 
 #include <string>
 
@@ -14,9 +13,9 @@ enum flash_head_host_state {
     FLASH_HEAD_HOST_FOREIGN // another version
 };
 
-// What is known of a runtime whose ggml says version and commit of itself. Commits may be abbreviated to seven digits
-// or more and end in "-dirty".
+// What is known of a runtime whose ggml reports version and commit. Commits may be abbreviated to seven digits or more
+// and end in "-dirty".
 flash_head_host_state flash_head_host_lookup(const std::string & version, const std::string & commit);
 
-// Why the plug-in rests in this runtime, "" if it does not. FLASHHEAD_ANY_HOST=1 lets it work in foreign runtimes, too.
+// Why the plug-in stays inactive in this runtime, or "". FLASHHEAD_ANY_HOST=1 lets it work in foreign runtimes.
 std::string flash_head_host_refusal(const std::string & version, const std::string & commit);

@@ -42,10 +42,10 @@ bool flash_head_host_is_patched() {
 
 // The host's threads.
 //
-// Between two parts of a graph the host's threads spin, so that threads of our own would have to share the processors
-// with them: on a machine with as many threads as processors that costs more than the head. The host hands its threads
-// to its CPU backend just before each graph, by a function that it gets from the CPU backend by name; so here it gets
-// ours, which notes them and calls the other. Where a host does not ask by name, ggml starts threads for each head.
+// The host's threads spin between two splits of a graph, so threads of our own would compete with them for processors.
+// That costs more than the head. The host hands its thread pool to its CPU backend just before each graph, through a
+// function that it looks up by name. We return our own function, which records the pool and calls the original. If a
+// host does not look it up by name, ggml starts threads for each head.
 
 static decltype(ggml_backend_reg_i::get_proc_address) cpu_get_proc_address = nullptr;
 static decltype(ggml_backend_cpu_set_threadpool)    * cpu_set_threadpool   = nullptr;

@@ -1,6 +1,6 @@
 #pragma once
 
-// The runtime that loaded the plug-in: its CPU backend, in the variant that it chose for this processor.
+// The runtime that loaded the plug-in, with the CPU backend variant that it chose for this processor.
 
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
@@ -21,12 +21,12 @@ struct flash_head_host {
 // Examines the runtime at the first call, which must come after it has loaded its CPU backend; thread-safe.
 const flash_head_host & flash_head_host_get();
 
-// Notes from now on which threads the host hands to its CPU backend. It changes that backend's table of functions, in
-// this process's memory, so it is called when a weight is taken and not before. The host must have no problem.
+// From now on, records the threads that the host hands to its CPU backend. Changes that backend's function table in
+// memory, so call it only when a weight is taken. The host must have no problem.
 void flash_head_host_watch_threads();
 
-// The threads that the host gave its CPU backend for the graph that this thread computes now; nullptr if it has none of
-// its own, and lets ggml start some for each graph, or flash_head_host_watch_threads was not called.
+// The thread pool that the host gave its CPU backend for the graph that this thread computes; nullptr if the host has
+// none, so that ggml starts threads for each graph, or if flash_head_host_watch_threads was not called.
 ggml_threadpool_t flash_head_host_threads();
 
 // Whether the runtime has FlashHead of its own, compiled in.

@@ -13,14 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-// llama.cpp's names of an output head's weight; a file without the first is tied and uses the second for both ends
+// llama.cpp's names of a head's weight; a file without the first is tied and uses the second
 static const char * const NAME_OUTPUT     = "output.weight";
 static const char * const NAME_TOKEN_EMBD = "token_embd.weight";
 
-// What a file was found to be.
+// What is known of a file.
 struct flash_head_candidate {
-    bool        head = false; // a model with such a head
-    bool        keys = false; // FlashHead's are in it
+    bool        head = false; // a model with a head
+    bool        keys = false; // with FlashHead keys
     std::string dense;        // with keys: why they cannot be used
     std::string inactive;     // with sound keys: why they are not to be used
     std::shared_ptr<flash_head_model> model;
@@ -51,7 +51,7 @@ static bool is_among(const flash_head_file & file, const std::vector<std::string
     });
 }
 
-// whether the model predicts later tokens, too
+// whether the model has an MTP head
 static bool has_predictors(const gguf_context * gguf) {
     const int64_t arch = gguf_find_key(gguf, "general.architecture");
     if (arch < 0 || gguf_get_kv_type(gguf, arch) != GGUF_TYPE_STRING) {
@@ -62,7 +62,7 @@ static bool has_predictors(const gguf_context * gguf) {
     return layers >= 0 && gguf_get_kv_type(gguf, layers) == GGUF_TYPE_UINT32 && gguf_get_val_u32(gguf, layers) > 0;
 }
 
-// why a file is not for this scope, or "". What is told by file cannot tell the uses of one file apart.
+// why a file is out of scope, or ""; one file in two roles cannot be told apart
 static std::string out_of_scope(flash_head_scope scope, bool is_draft, bool is_target, bool predicts) {
     if (scope == FLASH_HEAD_SCOPE_ALL) {
         return "";
@@ -92,7 +92,7 @@ struct gguf_file {
     }
 };
 
-// Where the head of a model is, of which the files may be several.
+// Where the head of a model lies. A model may have several files.
 struct head_place {
     std::string path;   // of the file with the head's weight
     gguf_file   file;   // that file, if it is not the first
@@ -113,8 +113,7 @@ struct head_place {
     }
 };
 
-// Finds the head's weight in the first file of a model, whose path opens it and whose name is where it lies, or in the
-// others.
+// Finds the head's weight in the first file of a model, or in the others. path opens the first file, name is its name.
 static bool find_head(const flash_head_file & first, const gguf_file & gguf, head_place & place) {
     const uint32_t count = flash_head_shard_read(gguf.keys.get()).count;
     const std::vector<std::string> paths =
@@ -134,7 +133,7 @@ static bool find_head(const flash_head_file & first, const gguf_file & gguf, hea
     return false;
 }
 
-// reads a model's head, its map and the settings for it; file is the first of its files
+// reads a model's head, map and settings; file is the model's first file
 static flash_head_candidate read_candidate(const flash_head_file & file) {
     flash_head_candidate candidate;
     const gguf_file gguf(file.path);
@@ -186,7 +185,7 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     return candidate;
 }
 
-// the files that may be the loading model's, of which the system may give several
+// the open files that may belong to the model that is being loaded
 static std::vector<flash_head_file> candidate_files() {
     std::vector<flash_head_file> files;
     std::vector<std::string>     paths;
@@ -205,7 +204,7 @@ static std::vector<flash_head_file> candidate_files() {
     return files;
 }
 
-// says what is wrong with the file that FLASHHEAD_MODEL names, if it names one
+// logs what is wrong with the file that FLASHHEAD_MODEL names, if any
 static void complain_of_named_model() {
     const char * path = getenv("FLASHHEAD_MODEL");
     if (path != nullptr && *path && !is_gguf(path)) {
@@ -214,7 +213,7 @@ static void complain_of_named_model() {
     }
 }
 
-// A file is read once while it loads, however often its head is asked for.
+// Each file is read once while it loads.
 struct flash_head_cache {
     typedef std::vector<uint64_t> id; // flash_head_file::id
 
@@ -229,7 +228,7 @@ struct flash_head_cache {
         return it->second;
     }
 
-    // forgets files that are no longer open and of which no weight is in use
+    // drops files that are closed and whose weights are not in use
     void forget(const std::vector<id> & open) {
         for (auto it = candidates.begin(); it != candidates.end(); ) {
             const bool in_use = it->second.model && it->second.model.use_count() > 1;
@@ -254,7 +253,7 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
 
     std::vector<flash_head_cache::id> seen;
     const flash_head_candidate * found = nullptr;
-    const flash_head_candidate * other = nullptr; // one with a map and of that name, but another head
+    const flash_head_candidate * other = nullptr; // has a map and a weight of that name, but of another head
     bool ambiguous = false;
     for (const flash_head_file & file : candidate_files()) {
         const flash_head_cache::id key(std::begin(file.id), std::end(file.id));
@@ -270,8 +269,7 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
             other = &c;
         }
     }
-    // said each time, which is once a load: a host may load a model twice, the first time to see if it fits, and in
-    // silence
+    // logged for each load: a host may load a model twice, the first time silently to see if it fits
     std::shared_ptr<const flash_head_model> model;
     if (ambiguous) {
         GGML_LOG_WARN("flash_head: several model files with such a head are open, which one is loading is not known; "

@@ -1,6 +1,6 @@
 #pragma once
 
-// A converted model's file, as the plug-in needs it.
+// The head in a converted model's file.
 
 #include "flash-head-files.h"
 #include "flash-head-map.h"
@@ -13,13 +13,13 @@
 
 // The head of one file. Immutable; shared by the weights that are loaded from it.
 struct flash_head_model {
-    std::string file;                     // to show
+    std::string file;                     // for display
     std::string weight;                   // name of the head's weight
     ggml_type   type = GGML_TYPE_COUNT;   // of the weight [n_vocab][n_embd]
     int64_t     n_embd  = 0;
     int64_t     n_vocab = 0;
     bool        is_draft = false;         // this process uses it as a draft model
-    // it has a head that predicts later tokens (MTP), which may use the same weight
+    // it has an MTP head, which may use the same weight
     bool        predicts = false;
 
     flash_head_map      map;
@@ -29,9 +29,9 @@ struct flash_head_model {
     std::unique_ptr<flash_head_mapping> rows; // the weight in the file, by token
 };
 
-// Whether a weight of this name can be a head: asked for every weight, so told by the name alone.
+// Whether a weight of this name can be a head. Called for every weight, so it looks at the name only.
 bool flash_head_model_may_have(const char * weight);
 
-// The model that is loading now, if weight, of which name, type and shape are looked at, is its head and it has a sound
-// map. nullptr if not; a reason that the user should know is logged.
+// The model that is being loaded, if weight is its head (by name, type and shape) and its map is sound; otherwise
+// nullptr, and the reason is logged if it concerns the user.
 std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor * weight);

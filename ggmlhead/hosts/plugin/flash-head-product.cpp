@@ -14,7 +14,7 @@ static ggml_context_ptr new_context(flash_head_product & product) {
             /*.no_alloc =*/ true }));
 }
 
-// computes node on the threads that compute the rest of the model
+// computes node on the host's threads
 static enum ggml_status run(flash_head_product & product, ggml_context * ctx, ggml_tensor * node) {
     ggml_cgraph * graph = ggml_new_graph_custom(ctx, GRAPH_SIZE, false);
     ggml_build_forward_expand(graph, node);
@@ -27,7 +27,7 @@ static enum ggml_status run(flash_head_product & product, ggml_context * ctx, gg
     return product.host.graph_compute(graph, &plan);
 }
 
-// a matrix of which the rows lie elsewhere, nb1 bytes apart
+// a matrix over existing rows, nb1 bytes apart
 static ggml_tensor * view_of(ggml_context * ctx, ggml_type type, int64_t ne0, int64_t ne1, size_t nb1,
         const void * data) {
     ggml_tensor * t = ggml_new_tensor_2d(ctx, type, ne0, ne1);
@@ -37,14 +37,14 @@ static ggml_tensor * view_of(ggml_context * ctx, ggml_type type, int64_t ne0, in
     return t;
 }
 
-// what the threads of one product by retrieval share
+// shared by the threads of one product by retrieval
 struct sparse_product {
     flash_head          head;
     flash_head_params   params;
     const ggml_tensor * x;
     flash_head_product * product;
 
-    flash_head_totals * totals; // or nullptr: nobody counts
+    flash_head_totals * totals; // or nullptr: no counting
 };
 
 // one thread's view of the barrier
@@ -70,7 +70,7 @@ static void compute_part(ggml_tensor * logits, int ith, int nth, void * data) {
     }
 }
 
-// by retrieval; n_probe of all clusters is exact. totals are added to, or nullptr.
+// by retrieval; exact if n_probe is the number of clusters. Adds to totals unless nullptr.
 static enum ggml_status compute_sparse(
         flash_head_product & product, const flash_head_weight & weight, int32_t n_probe, ggml_tensor * node,
         flash_head_totals * totals) {
@@ -126,7 +126,7 @@ static enum ggml_status compute_as_host(flash_head_product & product, const ggml
     ggml_tensor * w = view_of(ctx.get(), weight->type,  weight->ne[0], weight->ne[1], row_size, data);
     ggml_tensor * a = view_of(ctx.get(), GGML_TYPE_F32, x->ne[0],      x->ne[1],      x->nb[1], x->data);
     ggml_tensor * y = ggml_mul_mat(ctx.get(), w, a);
-    memcpy(y->op_params, node->op_params, sizeof(y->op_params)); // the precision that the model asks for
+    memcpy(y->op_params, node->op_params, sizeof(y->op_params)); // the precision that the model requests
     y->data = node->data;
     return run(product, ctx.get(), y);
 }
@@ -142,7 +142,7 @@ static enum ggml_status compute(flash_head_product & product, flash_head_weight 
     if (weight.differs && weight.failed) {
         return GGML_STATUS_ALLOC_FAILED;
     }
-    if (weight.differs) { // so the file's rows are of no use
+    if (weight.differs) { // so the file's rows cannot be used
         return compute_sparse(product, weight, (int32_t) model.map.n_cluster, node, nullptr);
     }
     if (dense) {

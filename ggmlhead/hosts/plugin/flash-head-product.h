@@ -10,7 +10,7 @@
 
 #include <vector>
 
-// One context's means of computing, kept from one product to the next. Not for several threads at once.
+// Scratch of one context, reused for each product. Not thread-safe.
 struct flash_head_product {
     const flash_head_host & host;
 
@@ -23,10 +23,10 @@ struct flash_head_product {
     explicit flash_head_product(const flash_head_host & host) : host(host) {}
 };
 
-// node, a MUL_MAT F32 [n_vocab, n] of weight and F32 activations [n_embd, n], as the settings want it: by retrieval, or
-// densely for more rows than they allow and where a LoRA adapter changes the head. May throw.
+// Computes node, a MUL_MAT F32 [n_vocab, n] of weight and F32 activations [n_embd, n]: by retrieval, or dense if there
+// are too many rows or a LoRA adapter changes the head. May throw.
 enum ggml_status flash_head_product_compute(flash_head_product & product, flash_head_weight & weight,
         ggml_tensor * node, bool lora);
 
-// node, a MUL_MAT F32 of any other weight and F32 activations, by the host's CPU library. May throw.
+// Computes node, a MUL_MAT F32 of another weight and F32 activations, with the host's CPU library. May throw.
 enum ggml_status flash_head_product_compute_plain(flash_head_product & product, ggml_tensor * node);

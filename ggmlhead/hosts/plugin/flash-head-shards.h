@@ -16,7 +16,7 @@ struct flash_head_shard {
     uint32_t count = 1; // 1: a whole model
 };
 
-// What the keys of a file say of that.
+// Reads it from the keys of a file.
 flash_head_shard flash_head_shard_read(const gguf_context * gguf);
 
 // The paths of all count parts, in order, of a model whose first is at path; empty if it is not named as one.

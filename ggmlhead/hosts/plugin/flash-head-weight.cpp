@@ -29,8 +29,7 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
     }
 }
 
-// calls piece(place in rows, place in the weight by token, bytes) for every row that offset .. offset + size - 1
-// touches
+// calls piece(offset in rows, offset in the weight in token order, bytes) for every row in offset .. offset + size - 1
 template <typename F> static void for_rows(const flash_head_weight & weight, size_t offset, size_t size,
         const F & piece) {
     while (size > 0) {
@@ -54,7 +53,7 @@ void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t
         bool all_same = true;
         for_rows(weight, offset + begin, end - begin, [&](uint8_t * row, size_t at, size_t n) {
             memcpy(row, src + at, n);
-            all_same = all_same && memcmp(file + at, row, n) == 0; // mostly the same memory, and in the cache by now
+            all_same = all_same && memcmp(file + at, row, n) == 0; // cheap: mostly the same memory, in the cache
         });
         if (!all_same) {
             same = false;
@@ -64,7 +63,7 @@ void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t
         GGML_LOG_WARN("flash_head: the rows of %s are not those of %s; running dense\n", weight.model->weight.c_str(),
                 weight.model->file.c_str());
     }
-    // the rows are here now: what the file has of them need not be in memory too
+    // the rows are copied: the file's need not stay in memory
     flash_head_pages_release(data, size);
     flash_head_pages_release(file + offset, size);
 
@@ -94,7 +93,8 @@ static void derive(flash_head_weight & weight) {
         rows.resize(weight.centroids.size());
         centroids = rows.data();
     }
-    flash_head_build(map, weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd, model.settings.centroid_type,
+    flash_head_build(map, { weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd },
+            model.settings.centroid_type,
             centroids, map.rank > 0 ? weight.sketch.data() : nullptr, nullptr, flash_head_build_threads());
     if (weight.grouped) {
         flash_head_build_groups(centroids, map.n_cluster, model.n_embd, weight.centroids.data(),
@@ -108,7 +108,7 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
     }
     std::lock_guard<std::mutex> lock(weight.mutex);
     if (weight.ready || weight.failed) {
-        return; // another thread has
+        return; // another thread was first
     }
     try {
         derive(weight);

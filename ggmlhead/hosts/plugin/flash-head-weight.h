@@ -1,6 +1,6 @@
 #pragma once
 
-// The weight of a head in memory, its rows in the order of the clusters.
+// The weight of a head in memory, with its rows in cluster order.
 
 #include "flash-head-model.h"
 #include "flash-head-statistics.h"
@@ -22,24 +22,23 @@ struct flash_head_weight {
 
     std::mutex             mutex;
     std::atomic<bool>      ready   = {false}; // centroids and sketch belong to rows
-    std::atomic<bool>      differs = {false}; // rows were loaded that are not those of model's file
-    std::atomic<bool>      failed  = {false}; // there was no memory for centroids or sketch: dense for good
+    std::atomic<bool>      differs = {false}; // the loaded rows differ from those in the file
+    std::atomic<bool>      failed  = {false}; // no memory for centroids or sketch: dense from now on
     std::atomic<bool>      lora    = {false}; // an adapter changes this head, in graphs that do not show it
-    std::atomic<bool>      lora_said = {false}; // the log has that an adapter does
-    std::atomic<bool>      said    = {false}; // the log has that it is active
+    std::atomic<bool>      lora_said = {false}; // logged
+    std::atomic<bool>      said    = {false}; // logged as active
 
     std::unique_ptr<flash_head_statistics> statistics; // or nullptr: not asked for
 
     flash_head_weight(std::shared_ptr<const flash_head_model> model, void * rows);
 };
 
-// Writes, or reads, size bytes at offset of the weight as if its rows were in the order of tokens.
-// The write that ends the weight prepares it for computing.
+// Writes or reads size bytes at offset of the weight, addressed in token order.
+// The write that completes the weight prepares it for computing.
 void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t offset, size_t size);
 void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t offset, size_t size);
 
-// Computes centroids and sketch if rows were written since they were. Without the memory for them the weight has
-// failed.
+// Computes centroids and sketch if rows were written since the last time. Sets failed if there is no memory for them.
 void flash_head_weight_prepare(flash_head_weight & weight);
 
 // Logs once that an adapter changes the head.

@@ -1,7 +1,8 @@
 #pragma once
 
 // Runs the CUDA kernels on a CPU, for tests where there is no GPU: the stand-in headers in include/ make them C++,
-// lanes.h their threads. Work memory is filled with NaN and followed by a guard; what is written beyond them ends the program.
+// lanes.h their threads. Work memory is filled with NaN and followed by a guard; what is written beyond them ends the
+// program.
 
 #include "../lanes/lanes.h"
 

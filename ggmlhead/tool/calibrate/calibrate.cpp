@@ -21,7 +21,8 @@ static bool make_centroids(const fhc_weight & w, const flash_head_map & map, enu
         std::vector<uint8_t> * rounded, fhc_head * head, std::string * error) {
     const int64_t d = w.info.n_cols;
     rounded->resize(map.n_cluster*ggml_row_size(type, d));
-    flash_head_build_centroids(map, w.data.data, FLASH_HEAD_BY_TOKEN, w.info.type, d, type, rounded->data(), n_threads);
+    flash_head_build_centroids(map, { w.data.data, FLASH_HEAD_BY_TOKEN, w.info.type, d }, type, rounded->data(),
+            n_threads);
     fhc_matrix_init(&head->centroids, GGML_PAD(map.n_cluster, 16), d);
     for (int64_t c = 0; c < map.n_cluster; c++) {
         float * row = head->centroids.row(c);
@@ -108,7 +109,8 @@ bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & clus
         map.sketch_rows        = out->directions.rows;
         map.sketch_activations = out->directions.activations;
         head.sketch.resize(flash_head_sketch_n_groups(n_rows)*flash_head_sketch_group_size(map.rank));
-        flash_head_build_sketch(map, weight.data.data, FLASH_HEAD_BY_TOKEN, weight.info.type, d, params.centroid_type,
+        flash_head_build_sketch(map, { weight.data.data, FLASH_HEAD_BY_TOKEN, weight.info.type, d },
+                params.centroid_type,
                 centroids.data(),
                 head.sketch.data(), n_threads);
         head.activations.resize(d*map.rank);

@@ -64,20 +64,25 @@ static void flash_head_best_merge(const float * x, const int32_t * member, int64
     }
 }
 
-// Compares rows (n <= FLASH_HEAD_BLOCK, packed) with entries [e0, e1) and merges into the lists of best entries at
-// [rank[j]].
+// Entries begin .. end - 1 of rows; member [n_rows] is what each entry is called in a list of best entries.
+struct flash_head_entries {
+    const flash_head_unit_rows * rows;
+    const int32_t              * member;
+    int64_t                      begin, end;
+};
+
+// Compares rows (n <= FLASH_HEAD_BLOCK, packed) with entries and merges into the lists of best entries at [rank[j]].
 static void flash_head_compare(flash_head_searcher * s, int worker, const void * packed, int64_t n,
-        const flash_head_unit_rows * entries,
-        const int32_t * member, int64_t e0, int64_t e1, const int32_t * rank, flash_head_best * best) {
+        const flash_head_entries & of, const int32_t * rank, flash_head_best * best) {
     float * scores = (float *) s->scores[worker].data;
-    for (int64_t e = e0; e < e1; e += FLASH_HEAD_CHUNK) {
-        const int64_t n_e = std::min(FLASH_HEAD_CHUNK, e1 - e);
-        const bool ok = flash_head_matmul_run(s->matmul[worker], entries->type, entries->n_stride, entries->row(e), n_e,
+    for (int64_t e = of.begin; e < of.end; e += FLASH_HEAD_CHUNK) {
+        const int64_t n_e = std::min(FLASH_HEAD_CHUNK, of.end - e);
+        const bool ok = flash_head_matmul_run(s->matmul[worker], of.rows->type, of.rows->n_stride, of.rows->row(e), n_e,
                 packed, n, scores);
         GGML_ASSERT(ok && "matrix product failed");
         for (int64_t j = 0; j < n; j++) {
             const size_t at = (size_t) rank[j]*best->n_best;
-            flash_head_best_merge(scores + j*n_e, member + e, n_e, best->n_best, &best->id[at], &best->score[at]);
+            flash_head_best_merge(scores + j*n_e, of.member + e, n_e, best->n_best, &best->id[at], &best->score[at]);
         }
     }
 }
@@ -101,7 +106,7 @@ static void flash_head_search_flat(flash_head_searcher * s, const flash_head_uni
             memcpy(s->gathered[worker].data + j*rows->row_size(), rows->row(ids[i0 + j]), rows->row_size());
             rank[j] = (int32_t) (i0 + j);
         }
-        flash_head_compare(s, worker, s->gathered[worker].data, n, entries, member, 0, entries->n_rows, rank, best);
+        flash_head_compare(s, worker, s->gathered[worker].data, n, { entries, member, 0, entries->n_rows }, rank, best);
     });
 }
 
@@ -263,8 +268,10 @@ void flash_head_search(flash_head_searcher * s, const flash_head_unit_rows * row
                 memcpy(s->gathered[worker].data + j*rows->row_size(), rows->row(ids[order[b.i0 + j]]),
                         rows->row_size());
             }
-            flash_head_compare(s, worker, s->gathered[worker].data, n, &groups->centroids, groups->member.data(),
-                    groups->first[b.group], groups->first[b.group + 1], &order[b.i0], best);
+            const flash_head_entries of = {
+                &groups->centroids, groups->member.data(), groups->first[b.group], groups->first[b.group + 1],
+            };
+            flash_head_compare(s, worker, s->gathered[worker].data, n, of, &order[b.i0], best);
         });
     }
 }
