@@ -129,7 +129,8 @@ func TestBenchName(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 	_, err = o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "slow")
-	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: there is no FlashHead in it\n  make one that has it: "+h.Bin("fh-ollama")+" create --from slow\n") {
+	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: there is no FlashHead in it\n  "+
+		"make one that has it: "+h.Bin("fh-ollama")+" create --from slow\n") {
 		t.Errorf("%v", err)
 	}
 }

@@ -62,7 +62,8 @@ func TestCreateKeepAgain(t *testing.T) {
 	for _, other := range [][]string{{"--seed", "9"}, {"--iterations", "1"}, {"--probes", "9"}, {"--cluster-size", "32"},
 		{"--centroid-type", "f16"}} {
 		if out, err := createAt(t, o, o.Host, append(args, other...)...); err == nil ||
-			!strings.HasSuffix(out, "kept.gguf exists already\n  choose another output with --keep, or give --force to replace it\n") {
+			!strings.HasSuffix(out, "kept.gguf exists already\n  choose another output with --keep, or give --force to "+
+				"replace it\n") {
 			t.Errorf("%q: %v\n%s", other, err, out)
 		}
 	}
@@ -168,7 +169,8 @@ func TestCreateNameTakenMeanwhile(t *testing.T) {
 	})
 	args := []string{"taken", "--from", trainedModel, "--iterations", "1", "--seed", "77"}
 	out, err := createAt(t, o, host, args...)
-	if err == nil || !strings.HasSuffix(out, "fh-ollama: the model taken appeared meanwhile and was left as it is\n  give another name, or --force to replace it\n") {
+	if err == nil || !strings.HasSuffix(out, "fh-ollama: the model taken appeared meanwhile and was left as it is\n  "+
+		"give another name, or --force to replace it\n") {
 		t.Errorf("it ended with %v and said\n%s", err, out)
 	}
 	if show(t, o, "taken").System != "the user's" || hasMap(t, o, "taken") || asked != 0 {

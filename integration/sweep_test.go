@@ -74,9 +74,12 @@ func TestObstacles(t *testing.T) { onBothHosts(t, obstacles) }
 
 func obstacles(t *testing.T, h host) {
 	for _, c := range []struct{ arch, kind, says string }{
-		{"phi2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running dense"},
-		{"qwen2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running dense"},
-		{"bitnet", "tied", "flash_head: a bitnet model has no output head, it multiplies with its token embedding itself; running dense"},
+		{"phi2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running " +
+			"dense"},
+		{"qwen2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running " +
+			"dense"},
+		{"bitnet", "tied", "flash_head: a bitnet model has no output head, it multiplies with its token embedding itself; " +
+			"running dense"},
 	} {
 		t.Run(c.arch, func(t *testing.T) {
 			file, fast := tinyModel(t, c.arch, c.kind), filepath.Join(t.TempDir(), "fast.gguf")

@@ -219,5 +219,6 @@ func linkedTo(t *testing.T, library, version string) string {
 	}
 	system := compileC(t, "void of_tomorrow(void) {}\n", "-Wl,-soname,"+library, "-Wl,--version-script,"+script,
 		"-nostdlib")
-	return compileC(t, "void of_tomorrow(void);\nvoid *ggml_backend_init(void) { of_tomorrow(); return 0; }\nint ggml_backend_score(void) { return 1; }\n", system)
+	return compileC(t, "void of_tomorrow(void);\nvoid *ggml_backend_init(void) { of_tomorrow(); return 0; }\nint "+
+		"ggml_backend_score(void) { return 1; }\n", system)
 }

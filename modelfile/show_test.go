@@ -8,7 +8,8 @@ import (
 )
 
 func TestParseParameters(t *testing.T) {
-	text := "num_ctx                        1.048576e+06\nuse_mmap                       true\ntop_p                          0.95\n" +
+	text := "num_ctx                        1.048576e+06\nuse_mmap                       true\ntop_p                    " +
+		"      0.95\n" +
 		"seed                           -1\nstop                           \"1e3\"\nstop                           \" \""
 	want := []Parameter{{"num_ctx", "1048576"}, {"seed", "-1"}, {"stop", "1e3"}, {"stop", " "}, {"top_p", "0.95"},
 		{"use_mmap", "true"}}
@@ -36,12 +37,13 @@ LICENSE "two
 lines"
 MESSAGE user hi
 `,
-		Parameters: "temperature                    0.6\nstop                           \"<|im_end|>\"\nstop                           \"a\\n\\\"b\\\"\"",
-		Template:   "{# the file's own template #}",
-		System:     "You are brief.",
-		License:    "one\ntwo\nlines",
-		Messages:   []api.Message{{Role: "user", Content: "hi"}},
-		Requires:   "0.14.0",
+		Parameters: "temperature                    0.6\nstop                           \"<|im_end|>\"\nstop               " +
+			"            \"a\\n\\\"b\\\"\"",
+		Template: "{# the file's own template #}",
+		System:   "You are brief.",
+		License:  "one\ntwo\nlines",
+		Messages: []api.Message{{Role: "user", Content: "hi"}},
+		Requires: "0.14.0",
 	}
 	want := &Modelfile{
 		From: []string{"/models/blobs/sha256-aa", "/models/blobs/sha256-bb"}, Draft: []string{"/models/blobs/sha256-cc"},

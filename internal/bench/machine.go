@@ -31,7 +31,8 @@ func atRest(ctx context.Context, processors int) (string, error) {
 	case <-time.After(time.Second):
 	}
 	if others, ok := used(0); ok && others > busy {
-		return fmt.Sprintf("the machine is busy: other programs use %.1f of its %d processors, so speeds will be too low and differ; close them, or try later",
+		return fmt.Sprintf("the machine is busy: other programs use %.1f of its %d processors, so speeds will be too low "+
+			"and differ; close them, or try later",
 			others, processors), nil
 	}
 	return "", nil

@@ -59,7 +59,8 @@ func (m *measurement) run(ctx context.Context) error {
 func (m *measurement) prepare(ctx context.Context) error {
 	m.progress.Start("loading " + m.result.Model.Name)
 	if free, ok := freeMemory(); ok && free < m.bytes {
-		m.doubt(fmt.Sprintf("the file's %.1f GB do not fit in the %.1f GB of memory that are free: what is measured is the disk", float64(m.bytes)/1e9, float64(free)/1e9))
+		m.doubt(fmt.Sprintf("the file's %.1f GB do not fit in the %.1f GB of memory that are free: what is measured is the "+
+			"disk", float64(m.bytes)/1e9, float64(free)/1e9))
 	}
 	for _, settings := range [][]string{on(m.probes[0]), off} {
 		run := llama.BenchRun{Model: m.path, Tokens: 1, Threads: slices.Max(m.Threads), Settings: settings}
@@ -143,7 +144,8 @@ func inTurn(n, round int) []int {
 // doubtPoint says so if the speed-up may be none at all.
 func (m *measurement) doubtPoint(p Point) {
 	if i := p.Decode.Interval; i != nil && i.Low <= 1 && 1 <= i.High {
-		m.doubt(fmt.Sprintf("with %s and P = %d it is too noisy to tell whether FlashHead is faster: %.2f to %.2f times; try more --rounds, or an idle machine",
+		m.doubt(fmt.Sprintf("with %s and P = %d it is too noisy to tell whether FlashHead is faster: %.2f to %.2f times; "+
+			"try more --rounds, or an idle machine",
 			threadsInWords(p.Threads), p.Probes, i.Low, i.High))
 	}
 }
@@ -151,7 +153,8 @@ func (m *measurement) doubtPoint(p Point) {
 // doubtRuns says so if runs of the same differ much, or something else ran.
 func (m *measurement) doubtRuns(threads int, dense, others []float64) {
 	if statistics.Unstable(dense) {
-		m.doubt(fmt.Sprintf("with %s the dense runs differ a lot, %.1f to %.1f tokens/s: something else keeps the processors busy; try when the machine is idle",
+		m.doubt(fmt.Sprintf("with %s the dense runs differ a lot, %.1f to %.1f tokens/s: something else keeps the "+
+			"processors busy; try when the machine is idle",
 			threadsInWords(threads), slices.Min(dense), slices.Max(dense)))
 	}
 	if n := statistics.Median(others); n > busy { // false for none

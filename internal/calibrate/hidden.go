@@ -37,7 +37,7 @@ type States struct {
 // Close removes the file.
 func (s *States) Close() error { return s.dir.Remove() }
 
-// Collect runs the model, dense, in programs' llama-server; Close what it returns. Errors carry a way out.
+// Collect runs the dense model in programs' llama-server. The caller closes the result. Errors carry a way out.
 func Collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) (*States, error) {
 	dir, err := atomicfile.NewFolder("hidden")
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// DefaultTarget is the agreement that is aimed at.
+// DefaultTarget is the default agreement to reach.
 const DefaultTarget = 0.998
 
-// CheckTarget returns an error unless a target makes sense.
+// CheckTarget returns an error unless target is in (0.5, 1].
 func CheckTarget(target float64) error {
 	if !(target > 0.5 && target <= 1) { // NaN is caught, too
 		return fmt.Errorf("a target agreement of %g is not above 0.5 and at most 1", target)
@@ -21,7 +21,7 @@ func CheckTarget(target float64) error {
 	return nil
 }
 
-// Problem is what is to be solved.
+// Problem is the input of New.
 type Problem struct {
 	Records  [][]native.Record // of all positions: the dense head's best tokens, best first, at least one
 	Fit      int               // the first so many were fitted to, the others are held out; some of both
@@ -32,8 +32,8 @@ type Problem struct {
 	Probes   int               // P if it is chosen already, else 0
 }
 
-// Plan is what was found. Its proportions were counted on the held-out part: as P was chosen there, they flatter it a
-// little.
+// Plan is the solution of a Problem. Its proportions come from the held-out part, on which P was chosen, so they are
+// slightly optimistic.
 type Plan struct {
 	Probes    int                   // P
 	Pinned    []uint32              // tokens to pin beyond the problem's, ascending
@@ -42,8 +42,8 @@ type Plan struct {
 	Reached   bool                  // the target
 }
 
-// New solves a problem. The smallest P is chosen that reaches the target, not below K/32 nor above K/4; if none does,
-// the smallest of those that come closest.
+// New solves a problem: the smallest P in K/32..K/4 that reaches the target, or the smallest of those that come
+// closest.
 func New(p Problem) Plan {
 	b := budgets{p.Vocab, p.Clusters}
 	fit, heldOut := p.Records[:p.Fit], p.Records[p.Fit:]
@@ -76,7 +76,7 @@ func contained(records []position, pinned map[uint32]bool, n int) (all statistic
 	return all
 }
 
-// Describe fills in what a plan says of itself in a file's keys.
+// Describe writes the plan's results to the calibration keys.
 func (p Plan) Describe(c *flashhead.Calibration) {
 	low, high := p.Agreement.Interval()
 	c.HeldOut = uint32(p.Agreement.Total)

@@ -17,7 +17,7 @@ import (
 // BuiltIn is the name of the text that comes with the program.
 const BuiltIn = "builtin"
 
-// Text is what the model reads.
+// Text is the text to calibrate with.
 type Text struct {
 	Name   string // of its file, or BuiltIn
 	SHA256 string // of the whole, lower-case hexadecimal

@@ -26,7 +26,8 @@ func write(t *testing.T, text string) string {
 }
 
 func TestLoad(t *testing.T) {
-	path := write(t, "[convert]\ncluster-size = 8\nforce = true\noutput = \"a b\"\n[build]\nbackends = [\"cpu\", \"cuda\"]\njobs = 2\n")
+	path := write(t, "[convert]\ncluster-size = 8\nforce = true\noutput = \"a b\"\n[build]\nbackends = [\"cpu\", "+
+		"\"cuda\"]\njobs = 2\n")
 	other := write(t, "[convert]\ncluster-size = 9\n")
 	missing := filepath.Join(t.TempDir(), "none.toml")
 

@@ -42,7 +42,7 @@ func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	return params, nil
 }
 
-// Fill has the model read the text, clusters, and calibrates. What may be missing is found out before what takes long.
+// Fill runs the model on the text, clusters, and calibrates. It checks for what may be missing before the long work.
 func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
 	tool, ggml, err := native.FindNative(ctx, c.LibDir, installation.Here())
 	if err != nil {

@@ -23,8 +23,7 @@ type Summary struct {
 	Next       string // what String says to do with the output; "": create a model from it
 }
 
-// Convert makes o.Output from o.Input, with a map that the native tool makes, and calibrates if o has a text for that.
-// It is From with that source.
+// Convert makes o.Output from o.Input with a map from the native tool, and calibrates it if o names a text.
 func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
@@ -45,8 +44,8 @@ func (o Options) source() MapSource {
 	return clusters
 }
 
-// From makes t.Output from t.Input, with the map of source. Whatever happens, the input stays as it is, and the output
-// appears under its name only when it is complete, synced and verified. Errors carry a way out.
+// From makes t.Output from t.Input with the map of source. The input is only read. The output gets its name when it is
+// complete, synced and verified. Errors carry a way out.
 func From(ctx context.Context, source MapSource, t Target, p *progress.Progress) (Summary, error) {
 	begun := time.Now()
 	defer p.Close()
@@ -96,8 +95,8 @@ type job struct {
 	progress *progress.Progress
 }
 
-// check finds out, before anything is written, whether the input can be converted, and fills in the parameters that are
-// known without the map.
+// check returns an error if the input cannot be converted, and fills in the parameters that do not depend on the map.
+// Nothing is written yet.
 func (j *job) check() error {
 	if j.src.Obstacle != nil {
 		return j.src.Obstacle
@@ -120,13 +119,13 @@ func (j *job) check() error {
 	return nil
 }
 
-// keyBytes is about what the new keys take.
+// keyBytes estimates the size of the new keys.
 func (j *job) keyBytes() int64 {
 	sketch := 2 * int64(j.params.Sketch.Rank) * j.src.Head.Width()
 	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+sketch) + 4096
 }
 
-// run gets the map, writes and verifies. The source's digest is taken while the map is made.
+// run gets the map, writes and verifies. It computes the source's digest in parallel with the map.
 func (j *job) run(ctx context.Context, out *atomicfile.File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -8,8 +8,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Made tells whether o.Output is what Convert makes of o.Input with these options: of an earlier run, which went no
-// further. It reads both files. What cannot be read or compared was not made; its error is ctx's.
+// Made reports whether o.Output is already what Convert makes of o.Input with these options, from an earlier run. It
+// reads both files; one that cannot be read counts as not made. The error is ctx's.
 func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
 	defer p.Close()
 	src, err := flashhead.Open(o.Input)
@@ -44,7 +44,7 @@ func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
 	return true, nil
 }
 
-// planned tells whether found can come from this job's plan: all is the same that does not follow from the work itself.
+// planned reports whether found agrees with this job's plan, apart from results of the work itself.
 func (j *job) planned(found flashhead.Parameters) bool {
 	want := j.params
 	want.Assignments, want.Objective, want.SourceSHA256 = found.Assignments, found.Objective, found.SourceSHA256

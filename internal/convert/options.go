@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 )
 
-// Target is what every conversion is told, wherever its map comes from.
+// Target holds the options of every conversion, whatever the source of its map.
 type Target struct {
 	Input        string // path of a GGUF file, which is only read
 	Output       string // path of the file to be made; "": DefaultOutput(Input)
@@ -26,7 +26,7 @@ type Target struct {
 	ToolVersion  string // this program's version, for the provenance
 }
 
-// Validate checks what can be checked without the file; its errors are wrong use.
+// Validate checks what can be checked without the file. Its errors are usage errors.
 func (t Target) Validate() error {
 	switch {
 	case t.Input == "":
@@ -43,7 +43,7 @@ func (t Target) flag() string { return cmp.Or(t.OutputFlag, "-o") }
 func (t Target) checkOutput() error {
 	info, err := os.Stat(t.Output)
 	if err != nil {
-		return nil // what else may be wrong, a link to nothing too, shows when it is created
+		return nil // other problems, such as a dangling link, show when it is created
 	}
 	in, err := os.Stat(t.Input)
 	switch {
@@ -59,7 +59,7 @@ func (t Target) checkOutput() error {
 	return nil
 }
 
-// Options of a conversion with a map that is made for it. Defaults returns a set to start from.
+// Options of a conversion with a new map. Start from Defaults.
 type Options struct {
 	Target
 	ClusterSize int // tokens a cluster, 2..1024; 0: flashhead.ClusterSize
@@ -68,7 +68,7 @@ type Options struct {
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
 
-	Calibrate  string  // path of the text to calibrate with, or hidden.BuiltIn; "": no calibration
+	Calibrate  string  // path of the text to calibrate with, or calibrate.BuiltIn; "": no calibration
 	Agreement  float64 // that a calibration aims at; 0: calibrate.DefaultTarget
 	SketchRank int     // of a calibration; 0: no sketch; RankByWidth: flashhead.DefaultSketchRank
 }
@@ -76,12 +76,12 @@ type Options struct {
 // RankByWidth is the Options.SketchRank that leaves the choice to the program.
 const RankByWidth = -1
 
-// Defaults returns the options that a user gets who asks for nothing.
+// Defaults returns the default options.
 func Defaults() Options {
 	return Options{Iterations: 8, Seed: 1, Threads: processors.Usable(), SketchRank: RankByWidth}
 }
 
-// clusterSize returns m, the one that is asked for or the default.
+// clusterSize returns m, as set or the default.
 func (o Options) clusterSize() int {
 	if o.ClusterSize != 0 {
 		return o.ClusterSize

@@ -7,7 +7,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// MapSource is where a conversion's map of clusters comes from.
+// MapSource provides a conversion's map of clusters.
 type MapSource interface {
 	// Plan returns what is known of the map before anything is written: Clusters at least; Probes, or 0 for the default;
 	// the rank of a sketch; Pinned beyond the default ones; its own provenance. Its error says why there can be no map.

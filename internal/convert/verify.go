@@ -60,7 +60,7 @@ func (s stoppable) Read(p []byte) (int, error) {
 	return s.Reader.Read(p)
 }
 
-// verify reads the finished file at path again and compares it with the source and with what was to be written.
+// verify reads the finished file at path and compares it with the source and with the intended keys.
 func (j *job) verify(ctx context.Context, path string, source digests) error {
 	fail := func(err error) error {
 		return hint.Wrap(fmt.Errorf("the written file is not right: %w", err),

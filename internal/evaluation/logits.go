@@ -29,7 +29,8 @@ func readHeader(r io.Reader, context int, vocab int64) (header, error) {
 	number := func(at int) int { return int(int32(binary.LittleEndian.Uint32(fixed[at:]))) }
 	h := header{context: number(8), vocab: number(12), chunks: number(16)}
 	if !bytes.Equal(fixed[:8], magic) || h.context != context || int64(h.vocab) != vocab || h.chunks < 1 {
-		return header{}, hint.New(fmt.Sprintf("the runtime writes logits of %d tokens in %d chunks of %d, not of %d in chunks of %d",
+		return header{}, hint.New(fmt.Sprintf("the runtime writes logits of %d tokens in %d chunks of %d, not of %d in "+
+			"chunks of %d",
 			h.vocab, h.chunks, h.context, vocab, context), "use the runtime of fh-ollama build")
 	}
 	h.tokens = make([]byte, 4*h.context*h.chunks)

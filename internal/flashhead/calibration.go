@@ -7,19 +7,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// Calibration tells what a calibration worked with and what it found. Shares are 0..1 and were measured on the part of
-// the text that was kept aside.
+// Calibration records the inputs and results of a calibration. Shares are 0..1, measured on the held-out part of the
+// text.
 type Calibration struct {
 	TextSHA256    string  `json:"text_sha256"` // lower-case hex
 	TextName      string  `json:"text_name"`
 	Tokens        uint32  `json:"tokens"`    // positions whose activations were used, held-out ones included
 	HeldOut       uint32  `json:"held_out"`  // positions kept aside
-	Target        float32 `json:"target"`    // agreement that was asked for
+	Target        float32 `json:"target"`    // requested agreement
 	Agreement     float32 `json:"agreement"` // share of positions where the dense head's best token is scored exactly
 	AgreementLow  float32 `json:"agreement_low"`
 	AgreementHigh float32 `json:"agreement_high"` // 95 % confidence interval (Wilson)
 	Top40         float32 `json:"top_40"`         // share of the dense head's 40 best tokens that are scored exactly
-	Pinned        uint32  `json:"pinned"`         // tokens that were pinned for the sake of this text
+	Pinned        uint32  `json:"pinned"`         // tokens pinned because of this text
 	Reached       bool    `json:"reached"`        // Agreement is at least Target
 }
 
@@ -28,7 +28,7 @@ func (c *Calibration) Share() string {
 	return fmt.Sprintf("%.2f %% (%.2f to %.2f)", 100*c.Agreement, 100*c.AgreementLow, 100*c.AgreementHigh)
 }
 
-// Origin tells in words what the calibration worked with.
+// Origin describes the calibration's inputs.
 func (c *Calibration) Origin() string {
 	return fmt.Sprintf("with %s: %d positions, %d tokens pinned for them; measured at %d others", c.TextName,
 		int64(c.Tokens)-int64(c.HeldOut), c.Pinned, c.HeldOut)
@@ -48,7 +48,7 @@ func (c *Calibration) keys() []gguf.NewValue {
 	}
 }
 
-// calibrationOf returns what a file says of its calibration, nil if there was none.
+// calibrationOf reads the calibration from a file's keys, nil if there was none.
 func calibrationOf(f *gguf.File) *Calibration {
 	if _, ok := f.Key(KeyTextSHA256); !ok {
 		return nil
@@ -57,7 +57,7 @@ func calibrationOf(f *gguf.File) *Calibration {
 	str := func(key string) string { s, _ := f.Str(key); return s }
 	f32 := func(key string) float32 {
 		x, _ := f.Float(key)
-		if math.IsNaN(x) || math.IsInf(x, 0) { // nothing that JSON could say
+		if math.IsNaN(x) || math.IsInf(x, 0) { // JSON has no such numbers
 			return 0
 		}
 		return float32(x)

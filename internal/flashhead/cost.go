@@ -8,18 +8,17 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// Cost counts the bytes of weights that are read for one token. Decoding waits for memory, so ratios of bytes are
-// ceilings of speed-up; attention over the context, barriers and the sampler are not in them.
+// Cost counts the bytes of weights read for one token. Decoding is bound by memory, so ratios of bytes bound the
+// speed-up. Attention over the context, barriers and the sampler are not included.
 type Cost struct {
 	Body      int64   // everything but the head
 	Head      int64   // the dense head
 	Centroids int64   // all centroids
 	Sketch    int64   // factors of all tokens, and directions of the activations; 0 without a sketch
-	Probe     float64 // the rows of one cluster, on average; with a sketch, as many rows of tokens from anywhere
+	Probe     float64 // the rows of one cluster, on average; with a sketch, the same number of single rows
 }
 
-// NewCost counts what f reads for one token; of p it takes the number of clusters, the type of centroids and the rank
-// of the sketch.
+// NewCost counts what f reads for one token. It uses p's number of clusters, type of centroids and rank of the sketch.
 func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 	c := Cost{
 		Body:      bodyBytes(f, head),
@@ -36,12 +35,12 @@ func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 // HeadShare returns the dense head's share of the bytes, 0..1.
 func (c Cost) HeadShare() float64 { return float64(c.Head) / float64(c.Body+c.Head) }
 
-// Probed returns the bytes of the head that are read with the given number of probes, without those of pinned tokens.
+// Probed returns the bytes of the head read with the given number of probes, without pinned tokens.
 func (c Cost) Probed(probes uint32) float64 {
 	return float64(c.Centroids+c.Sketch) + float64(probes)*c.Probe
 }
 
-// Ceiling returns how many times fewer bytes are read with the given number of probes.
+// Ceiling returns the ratio of bytes read, dense over FlashHead with the given number of probes.
 func (c Cost) Ceiling(probes uint32) float64 {
 	return float64(c.Body+c.Head) / (float64(c.Body) + c.Probed(probes))
 }
@@ -49,17 +48,17 @@ func (c Cost) Ceiling(probes uint32) float64 {
 // FreeHead returns what the ceiling would be if the head cost nothing.
 func (c Cost) FreeHead() float64 { return float64(c.Body+c.Head) / float64(max(c.Body, 1)) }
 
-// lookups are read one row a token.
+// lookups are tensors of which one row is read for a token.
 var lookups = map[string]bool{
 	"token_embd.weight": true, "per_layer_token_embd.weight": true, "position_embd.weight": true,
 	"token_types.weight": true,
 }
 
-// aside are prefixes of tensors that no generated token needs: vision, audio, encoders.
+// aside are prefixes of tensors that text generation does not read: vision, audio, encoders.
 var aside = []string{"v.", "mm.", "a.", "vision.", "audio.", "enc."}
 
-// bodyBytes counts the matrices that one token needs, without the head's. Predictors of later tokens are for
-// speculative decoding; they count in a file that has nothing else, which is a draft.
+// bodyBytes counts the matrices read for one token, without the head's. MTP blocks serve speculative decoding; they
+// count only in a file that has nothing else, which is a draft.
 func bodyBytes(f *gguf.File, head Head) int64 {
 	arch, _ := f.Str("general.architecture")
 	experts, _ := f.Uint(arch + ".expert_count")
@@ -86,7 +85,7 @@ func bodyBytes(f *gguf.File, head Head) int64 {
 	return total
 }
 
-// isAside reports whether a tensor takes no part in writing text.
+// isAside reports whether text generation does not read a tensor.
 func isAside(name string) bool {
 	return slices.ContainsFunc(aside, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -50,25 +50,27 @@ func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 	return embedding
 }
 
-// Obstacle returns why the runtime keeps the head of f dense, whatever keys it has; nil if it does not.
+// Obstacle returns why the runtime keeps the head of f dense whatever its keys, or nil.
 // ggmlhead/model/flash-head-map.cpp says the same (flash_head_file_obstacle).
 func Obstacle(f *gguf.File) error {
 	arch, _ := f.Str("general.architecture")
 	if _, ok := f.Tensor("output.bias"); ok {
-		return hint.New(fmt.Sprintf("FlashHead cannot speed up this %s model: its output head has a bias, by which FlashHead cannot choose", arch),
+		return hint.New(fmt.Sprintf("FlashHead cannot speed up this %s model: its output head has a bias, by which "+
+			"FlashHead cannot choose", arch),
 			"run it as it is; docs/architectures.md lists the models that FlashHead speeds up")
 	}
 	if arch == "bitnet" {
-		return hint.New("FlashHead cannot speed up a bitnet model: it has no output head, it multiplies with its token embedding itself",
+		return hint.New("FlashHead cannot speed up a bitnet model: it has no output head, it multiplies with its token "+
+			"embedding itself",
 			"run it as it is; docs/architectures.md lists the models that FlashHead speeds up")
 	}
 	return nil
 }
 
-// numbers are ggml's types that no matrix product takes.
+// numbers are ggml's types that cannot be weights of a product.
 var numbers = []string{"i8", "i16", "i32", "i64", "f64"}
 
-// FindHead finds the output head of a model, or says why there is none to work on.
+// FindHead finds the output head of a model. The error says why there is none that FlashHead can use.
 func FindHead(f *gguf.File) (Head, error) {
 	if n, _ := f.Uint("split.count"); n > 1 {
 		return Head{}, hint.New(fmt.Sprintf("the file is one of %d parts of a split model", n),
@@ -83,7 +85,7 @@ func FindHead(f *gguf.File) (Head, error) {
 	}
 	head, ok := f.Tensor("output.weight")
 	tied := !ok
-	if tied && arch == "eagle3" { // its embedding is never a head
+	if tied && arch == "eagle3" { // its embedding is no head
 		return Head{}, borrowed(arch)
 	}
 	if tied {

@@ -19,8 +19,8 @@ type Model struct {
 	Damage     *DamageError // why the runtime ignores the keys; nil if they are sound or absent
 }
 
-// Open opens the GGUF file at path; Close it. Damaged keys and an obstacle are no error, a file without an output head
-// is. Errors name the file and carry a way out.
+// Open opens the GGUF file at path. The caller closes it. A missing output head is an error; damaged keys and obstacles
+// are not. Errors name the file and carry a way out.
 func Open(path string) (*Model, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
@@ -42,7 +42,7 @@ func Open(path string) (*Model, error) {
 // ErrNotConverted is in the chain of an error when a model has no FlashHead.
 var ErrNotConverted = errors.New("not converted: there is no FlashHead in it")
 
-// OpenConverted is Open for a file that must be converted and sound.
+// OpenConverted is Open, and an error for a file that is not converted or not sound.
 func OpenConverted(path string) (*Model, error) {
 	m, err := Open(path)
 	if err != nil {

@@ -42,7 +42,8 @@ func TestManyControlTokens(t *testing.T) {
 	template := gguftest.V("tokenizer.chat_template", "{{ bos }}<|start|>{{ m }}<|stop|>")
 	ids := gguftest.V("tokenizer.ggml.eos_token_ids", gguftest.A([]int32{599, -1, 598}))
 	got := pinned(reserving(500, map[int]string{
-		480: "<|eot_id|>", 490: "<|start|>", 495: "<|stop|>", 499: "<|tool|>", 590: "<|im_end|>", 580: "<|start|> word"}, nil, template, ids))
+		480: "<|eot_id|>", 490: "<|start|>", 495: "<|stop|>", 499: "<|tool|>", 590: "<|im_end|>", 580: "<|start|> " +
+			"word"}, nil, template, ids))
 	for _, want := range []uint32{0, 1, 480, 490, 495, 499, 590, 598, 599} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%d is not pinned", want)

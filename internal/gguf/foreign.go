@@ -31,7 +31,9 @@ func (t foreignType) wayOut() string {
 	case t.ik():
 		return "get the model in a type of llama.cpp itself, such as Q4_K_M or IQ4_XS: Ollama cannot run this file"
 	case t.removed():
-		return "get the model in a newer file, such as Q4_K_M: this is an old one, or one for bitnet.cpp, and Ollama cannot run it"
+		return "get the model in a newer file, such as Q4_K_M: this is an old one, or one for bitnet.cpp, and Ollama " +
+			"cannot run it"
 	}
-	return "get the model in another type, such as Q4_K_M: this file is for a fork of llama.cpp or a newer one than Ollama's"
+	return "get the model in another type, such as Q4_K_M: this file is for a fork of llama.cpp or a newer one than " +
+		"Ollama's"
 }

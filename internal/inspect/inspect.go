@@ -10,10 +10,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 )
 
-// worthIt is the least ceiling of speed-up that is called worth it.
+// worthIt is the smallest ceiling of the speed-up that the report calls worth it.
 const worthIt = 1.05
 
-// Report is what is known about a file.
+// Report describes a file.
 type Report struct {
 	File         string      `json:"file"`
 	Name         string      `json:"name,omitempty"` // of the model in an Ollama, "" for a file
@@ -130,7 +130,7 @@ func parameters(p flashhead.Parameters) *Parameters {
 func (r Report) String() string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // a file's own words make no line of their own
+		text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // text from the file must not break the line
 		fmt.Fprintf(&b, "%-11s %s\n", name, commandline.Printable(text))
 	}
 	if r.Name != "" {

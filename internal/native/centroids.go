@@ -24,8 +24,8 @@ type CentroidOptions struct {
 	Columns     int64    // D
 }
 
-// Centroids is a temporary file with D*K little-endian float32, for each column of the head one value a cluster: the
-// mean of its rows. These are the centroids that the runtime makes, before it quantises them.
+// Centroids is a temporary file of little-endian float32 [D][K]: the mean of each cluster's rows, column by column. The
+// runtime quantises the same means.
 type Centroids struct {
 	*os.File
 	dir atomicfile.Folder
@@ -37,7 +37,7 @@ func (c *Centroids) Close() error {
 	return c.dir.Remove()
 }
 
-// NewCentroids computes the centroids of o; Close them. When ctx ends the tool is killed.
+// NewCentroids computes the centroids of o. The caller closes them. The tool is killed when ctx ends.
 func NewCentroids(ctx context.Context, o CentroidOptions) (*Centroids, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {

@@ -56,7 +56,7 @@ type event struct {
 	Clusters uint32 `json:"clusters"`
 }
 
-// Run clusters the head's rows and calls report for every sign of progress. When ctx ends the tool is killed.
+// Run clusters the head's rows and calls report for each progress event. The tool is killed when ctx ends.
 func Run(ctx context.Context, o Options, report func(Progress)) (Result, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {

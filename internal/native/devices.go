@@ -16,7 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// Device is what the native tool's build can compute on.
+// Device is a device of ggml, as the native tool sees it.
 type Device struct {
 	Name         string   `json:"name"`
 	Description  string   `json:"description"`
@@ -28,7 +28,7 @@ type Device struct {
 	Head         *bool    `json:"head,omitempty"`   // has the op for the head that was asked about
 }
 
-// Folder is one with the backend of GPUs, as Ollama lays them below its libraries.
+// Folder is a folder of a GPU backend below Ollama's libraries.
 type Folder struct {
 	Name    string `json:"name"`    // cuda_v13
 	Library string `json:"library"` // path of the backend in it

@@ -14,9 +14,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// invoke runs the native tool, on the libraries in the folder ggml if that is not "", for what its errors call by that
-// name. read reads what the tool prints, up to its end; if it fails, or ctx ends, the tool is killed.
-// Paths in args are absolute.
+// invoke runs the native tool, with the libraries in the folder ggml unless that is "". what names the task in errors.
+// read reads the tool's output to its end; if it fails or ctx ends, the tool is killed. Paths in args are absolute.
 func invoke(ctx context.Context, tool, ggml, what string, args []string, read func(io.Reader) error) error {
 	if ggml != "" {
 		args = append([]string{"--ggml", ggml}, args...)
@@ -64,7 +63,7 @@ const (
 	exitNoGGML   = 3
 )
 
-// failure turns the tool's exit into an error with the cause that the tool named.
+// failure turns the tool's exit into an error with the cause that it printed.
 func failure(what string, err error, stderr string) error {
 	cause := ""
 	for line := range strings.Lines(stderr) {

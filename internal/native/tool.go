@@ -44,7 +44,8 @@ func FindTool(dirs []string) (string, error) {
 		}
 	}
 	return "", hint.New("the native tool "+toolName+" is not there",
-		"build it first: fh-ollama build --plugin, or fh-ollama build; then use the fh-ollama in its bin, or name its folder in FH_OLLAMA_LIB")
+		"build it first: fh-ollama build --plugin, or fh-ollama build; then use the fh-ollama in its bin, or name its "+
+			"folder in FH_OLLAMA_LIB")
 }
 
 // tool returns the absolute path of the native tool in dir, "" if it is not there.
@@ -60,8 +61,8 @@ func tool(dir string) string {
 	return path
 }
 
-// Borrows tells whether a native tool is the plug-in's, which has no ggml and runs on that of an installed Ollama. It
-// cannot list devices.
+// Borrows reports whether a native tool is the plug-in's, which runs on an installed Ollama's ggml. It cannot list
+// devices.
 func Borrows(tool string) bool {
 	_, err := os.Stat(filepath.Join(filepath.Dir(tool), codeName))
 	return err == nil

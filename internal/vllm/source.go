@@ -95,7 +95,8 @@ func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 		return err
 	}
 	if mean < leastCosine {
-		return hint.New(fmt.Sprintf("the assets are of another model: their centroids and this head's have a mean cosine of %.4f", mean), otherModel)
+		return hint.New(fmt.Sprintf("the assets are of another model: their centroids and this head's have a mean cosine "+
+			"of %.4f", mean), otherModel)
 	}
 	p.Done(fmt.Sprintf("compared %d centroids with this head's: mean cosine %.4f, least %.4f", len(s.used), mean, least))
 	return nil

@@ -26,7 +26,8 @@ var headers = map[string]string{
 	"ggml/src/ggml-backend-impl.h": `GGML_API ggml_backend_buffer_t ggml_backend_buffer_init(
 		ggml_backend_buffer_type_t buft);
 		GGML_BACKEND_API ggml_backend_reg_t ggml_backend_init(void);`,
-	"ggml/src/ggml-impl.h": "GGML_API void ggml_log_internal        (enum ggml_log_level level, const char * format, ...);",
+	"ggml/src/ggml-impl.h": "GGML_API void ggml_log_internal        (enum ggml_log_level level, const char * format, " +
+		"...);",
 }
 
 func api(t *testing.T) map[string]bool {

@@ -51,7 +51,8 @@ func (o *options) show(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("FlashHead demo: %s, a vocabulary of %d tokens; the output matrix is %.0f %% of the bytes\nthat each token reads.\n",
+	fmt.Printf("FlashHead demo: %s, a vocabulary of %d tokens; the output matrix is %.0f %% of the bytes\nthat each "+
+		"token reads.\n",
 		filepath.Base(o.model), report.Head.Rows, 100*report.Head.Share)
 	for _, name := range o.hosts {
 		host, known := hosts[name]

@@ -148,12 +148,14 @@ func (r *Report) Table() string {
 	b.WriteString(phases.Text())
 	for _, p := range r.Phases {
 		if d := p.Death; d != nil {
-			fmt.Fprintf(&b, "\nThe llama-server of %s was killed: %d requests were lost; request %d after that was answered, in %.1f s.\n",
+			fmt.Fprintf(&b, "\nThe llama-server of %s was killed: %d requests were lost; request %d after that was answered, "+
+				"in %.1f s.\n",
 				d.Model, d.Lost, d.Tries, d.Seconds)
 		}
 	}
 	if stalled > 0 {
-		fmt.Fprintf(&b, "\n%d requests stalled in Ollama (github.com/ollama/ollama/issues/17131); their llama-servers answered.\n", stalled)
+		fmt.Fprintf(&b, "\n%d requests stalled in Ollama (github.com/ollama/ollama/issues/17131); their llama-servers "+
+			"answered.\n", stalled)
 	}
 	fmt.Fprintf(&b, "FlashHead was active in %d loads.\n\n", r.Active)
 	memory := table.New("lrrrr", "process", "observed, s", "first, MiB", "last, MiB", "growth")

@@ -103,7 +103,8 @@ func run(ctx context.Context, o options, files int) error {
 	fmt.Printf("%s: head %s, %d x %d, %.0f %% of the bytes of a token; %d of %d clusters\n", filepath.Base(o.file),
 		model.Head.Type,
 		model.Head.Rows, model.Head.Columns, 100*model.Head.Share, model.Parameters.Probes, model.Clusters)
-	fmt.Printf("%s; %sanswers of %d tokens, prompts of %.0f; median of %d rounds (least to most), ratio to stock by rounds\n\n",
+	fmt.Printf("%s; %sanswers of %d tokens, prompts of %.0f; median of %d rounds (least to most), ratio to stock by "+
+		"rounds\n\n",
 		machine(), used(o.threads), o.tokens, sides[0].median(promptTokens), o.rounds)
 	if o.markdown {
 		fmt.Print(markdown(sides))

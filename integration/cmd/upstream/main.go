@@ -35,7 +35,8 @@ func main() {
 	flag.StringVar(&opts.Series, "series", "", "try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
 	flag.IntVar(&opts.Jobs, "jobs", processors.Usable(), "run `N` compilers at once")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/upstream [flags] [VERSION...]\n\nExample: go run ./integration/cmd/upstream v0.33.0 0.3.35\n\n")
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/upstream [flags] [VERSION...]\n\nExample: "+
+			"go run ./integration/cmd/upstream v0.33.0 0.3.35\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -92,7 +92,8 @@ func plots(r evaluation.Report) []plot {
 			},
 		}, {
 			name: "What is scored exactly", scale: chart.Linear(percentTick),
-			caption: "How many of the dense head's likeliest tokens are in the clusters that are read, and how much of the probability.",
+			caption: "How many of the dense head's likeliest tokens are in the clusters that are read, and how much of the " +
+				"probability.",
 			series: []chart.Series{
 				line("best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top1, false) }),
 				line("best 5", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top5, false) }),
@@ -103,7 +104,8 @@ func plots(r evaluation.Report) []plot {
 			},
 		}, {
 			name: "How far probabilities move", scale: chart.Log(),
-			caption: "KLD in nats, lower is better: 0 where both heads give every token the same probability. The mean with its standard error.",
+			caption: "KLD in nats, lower is better: 0 where both heads give every token the same probability. The mean with " +
+				"its standard error.",
 			series: []chart.Series{
 				line("mean", func(p evaluation.Point) (chart.Point, bool) { return mean(p.KLD), true }),
 				line("99 % of positions below", func(p evaluation.Point) (chart.Point, bool) {
@@ -113,7 +115,8 @@ func plots(r evaluation.Report) []plot {
 			},
 		}, {
 			name: "Speed", scale: chart.Linear(timesTick), dense: true, most: 2 * fastest,
-			caption: "Tokens a second against dense on the same prompts, measured in turn: the median pair, with the slowest and the fastest.",
+			caption: "Tokens a second against dense on the same prompts, measured in turn: the median pair, with the slowest " +
+				"and the fastest.",
 			series: []chart.Series{
 				line("times as fast", func(p evaluation.Point) (chart.Point, bool) {
 					if p.Speed == nil {

@@ -268,7 +268,8 @@ func TestCurvesFollowTheNumbers(t *testing.T) {
 // The command that the page shows is one for a shell.
 func TestCommand(t *testing.T) {
 	r := measured(64, 250)
-	if got, want := command(r), "fh-ollama eval demo.gguf --text heldout.txt --probes 64,250 --chunks 40 --ctx 256 --predict 64 --threads 2"; got != want {
+	if got, want := command(r), "fh-ollama eval demo.gguf --text heldout.txt --probes 64,250 --chunks 40 --ctx 256 "+
+		"--predict 64 --threads 2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	r.Model.File, r.Text.Name, r.Generation = "it's $HOME.gguf", builtIn, nil
