@@ -163,7 +163,7 @@ check-metal: build-tests
 
 test: STRICT = --strict
 test: lint staticcheck vulncheck fuzz op-test check-metal stock plugin
-	@echo 'The Go tests follow. A package is printed when it is done; ./integration takes longest, several minutes.'
+	@echo 'The Go tests follow. A package is printed when it is done. ./integration, ./ggmlhead and ./cmd/fh-ollama take minutes.'
 	$(GO) test -count=1 -timeout 3h ./...
 
 # Longer matrices, emulated Arm, sanitizers of ggml, NVIDIA's compiler, a minute of load: what continuous integration runs.

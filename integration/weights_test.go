@@ -15,13 +15,12 @@ import (
 // are kept repacked by llama.cpp, where no row can be found; the head must lie in a plain buffer all the same, and with
 // every cluster probed it must choose the tokens of a dense head that is not repacked either.
 func TestQuantizedHeads(t *testing.T) {
-	testlevel.Long(t)
 	onBothHosts(t, quantizedHeads)
 }
 
 func quantizedHeads(t *testing.T, h host) {
 	model := converted(t)
-	for _, weights := range []string{"Q4_0", "Q4_K", "Q6_K", "IQ4_NL", "F16"} {
+	for _, weights := range testlevel.Some("Q4_0", "Q4_K", "Q6_K", "IQ4_NL", "F16") {
 		t.Run(weights, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "quantized.gguf")
 			quantize(t, h, model, file, weights)

@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -17,16 +18,19 @@ func stream(cmd *exec.Cmd, stop func(), read func(io.Reader) error) (readErr, ru
 	if err != nil {
 		return nil, hint.Wrap(err, "close other programs")
 	}
-	defer r.Close()
 	cmd.ExtraFiles = []*os.File{w} // its file 3
 	cmd.Args = append(cmd.Args, "--kl-divergence-base", "/dev/fd/3")
 	err = cmd.Start()
 	w.Close()
 	if err != nil {
+		r.Close()
 		return nil, err
 	}
-	if readErr = read(r); readErr != nil {
+	readErr = read(r)
+	r.Close() // ends a program that goes on writing
+	if readErr != nil && !errors.Is(readErr, io.EOF) && !errors.Is(readErr, io.ErrUnexpectedEOF) {
 		stop()
 	}
+	// A program that closed its end early has yet to say why.
 	return readErr, cmd.Wait()
 }
