@@ -7,7 +7,6 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 	"github.com/fh-ollama/fh-ollama/plugin/doctor"
@@ -46,7 +45,7 @@ func runDoctor(c *cli.Context) error {
 			rename = from.Named
 		}
 	}
-	report, err := doctor.Examine(c.Context, server, installation.Here(), native.LibDirs(c.Path("lib")), path)
+	report, err := doctor.Examine(c.Context, server, installation.Here(), installation.LibDirs(c.Path("lib")), path)
 	if err != nil {
 		return err
 	}

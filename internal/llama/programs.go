@@ -12,7 +12,6 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
-	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
@@ -48,7 +47,7 @@ func FindBench(dir string) (Programs, error) {
 func find(dir string, programs ...string) (string, error) {
 	dirs := []string{dir}
 	if dir == "" {
-		dirs = native.LibDirs("")
+		dirs = installation.LibDirs("")
 	}
 	missing := programs[0]
 	for _, d := range dirs {
@@ -78,7 +77,7 @@ func find(dir string, programs ...string) (string, error) {
 // FindServer returns a llama-server and nothing else: the one in dir, or that of the first folder of a build, or that
 // of the best Ollama in places that this user may trust.
 func FindServer(ctx context.Context, dir string, places installation.Places) (Programs, error) {
-	dirs := native.LibDirs(dir)
+	dirs := installation.LibDirs(dir)
 	if dir != "" {
 		dirs = append([]string{dir}, dirs...)
 	}

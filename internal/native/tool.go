@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -14,51 +13,20 @@ import (
 )
 
 const (
-	toolName = "llama-flashhead"      // the native program
-	codeName = "libflashhead-tool.so" // beside that of the plug-in: its code, without ggml
+	toolName = installation.ToolName
+	codeName = "libflashhead-tool.so" // beside the plug-in's tool: its code, without ggml
 )
-
-// LibDirs returns the folders to search for the native tool, best first. These are dir alone if it holds the tool, or
-// at least no libraries of ggml for one from elsewhere to run on; else lib/ollama, of a patched build, and
-// lib/flashhead, of the plug-in, in the prefix that this program is installed in.
-func LibDirs(dir string) []string {
-	if dir != "" && (tool(dir) != "" || !holdsGGML(dir)) {
-		return []string{dir}
-	}
-	return libDirs(installation.OwnPrefix())
-}
-
-// libDirs returns the folders of a prefix, none for "".
-func libDirs(own string) []string {
-	if own == "" {
-		return nil
-	}
-	return []string{filepath.Join(own, "lib", "ollama"), filepath.Join(own, "lib", "flashhead")}
-}
 
 // FindTool returns the path of the native tool in the first of dirs that has it.
 func FindTool(dirs []string) (string, error) {
 	for _, dir := range dirs {
-		if path := tool(dir); path != "" {
+		if path := installation.Tool(dir); path != "" {
 			return path, nil
 		}
 	}
 	return "", hint.New("the native tool "+toolName+" is not there",
 		"build it first: fh-ollama build --plugin, or fh-ollama build; then use the fh-ollama in its bin, or name its "+
 			"folder in FH_OLLAMA_LIB")
-}
-
-// tool returns the absolute path of the native tool in dir, "" if it is not there.
-func tool(dir string) string {
-	abs, err := filepath.Abs(filepath.Join(dir, toolName))
-	if err != nil {
-		return ""
-	}
-	path, err := exec.LookPath(abs)
-	if err != nil {
-		return ""
-	}
-	return path
 }
 
 // Borrows reports whether a native tool is the plug-in's, which runs on an installed Ollama's ggml. It cannot list
@@ -74,7 +42,7 @@ func FindGGML(ctx context.Context, tool, dir string, places installation.Places)
 	if !Borrows(tool) {
 		return "", nil
 	}
-	if dir != "" && holdsGGML(dir) {
+	if dir != "" && installation.HoldsGGML(dir) {
 		return filepath.Abs(dir)
 	}
 	found, err := installation.Find(ctx, places)
@@ -88,7 +56,7 @@ func FindGGML(ctx context.Context, tool, dir string, places installation.Places)
 	var others []string // those of other users
 	for _, ollama := range found {
 		switch {
-		case ollama.LibDir == "" || !holdsGGML(ollama.LibDir):
+		case ollama.LibDir == "" || !installation.HoldsGGML(ollama.LibDir):
 		case !ollama.Trusted():
 			others = append(others, ollama.Program)
 		default:
@@ -106,15 +74,9 @@ func FindGGML(ctx context.Context, tool, dir string, places installation.Places)
 // FindNative returns the path of the native tool for a user's folder dir, "" if there is none, and the folder of the
 // libraries of ggml that it must be given: FindTool and FindGGML.
 func FindNative(ctx context.Context, dir string, places installation.Places) (tool, ggml string, err error) {
-	if tool, err = FindTool(LibDirs(dir)); err != nil {
+	if tool, err = FindTool(installation.LibDirs(dir)); err != nil {
 		return "", "", err
 	}
 	ggml, err = FindGGML(ctx, tool, dir, places)
 	return tool, ggml, err
-}
-
-// holdsGGML tells whether ggml's libraries lie in dir.
-func holdsGGML(dir string) bool {
-	found, _ := filepath.Glob(filepath.Join(dir, "libggml-base.so*"))
-	return len(found) > 0
 }

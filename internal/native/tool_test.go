@@ -30,7 +30,7 @@ func TestFindTool(t *testing.T) {
 	if err != nil || got != tool {
 		t.Errorf("%q, %v", got, err)
 	}
-	if dirs := native.LibDirs("here"); len(dirs) != 1 || dirs[0] != "here" {
+	if dirs := installation.LibDirs("here"); len(dirs) != 1 || dirs[0] != "here" {
 		t.Errorf("a given folder is not the only one: %v", dirs)
 	}
 	if _, err := native.FindTool([]string{t.TempDir()}); err == nil || !strings.Contains(hint.Of(err), "fh-ollama build") {
@@ -47,12 +47,12 @@ func TestFindToolElsewhere(t *testing.T) {
 	}
 	lent := filepath.Dir(write(t, wd, "ollama/libggml-base.so.0")) // lends ggml, has no tool
 	for _, dir := range []string{"", lent} {
-		if got, err := native.FindTool(native.LibDirs(dir)); err == nil {
+		if got, err := native.FindTool(installation.LibDirs(dir)); err == nil {
 			t.Errorf("for %q %s is found", dir, got)
 		}
 	}
 	write(t, lent, "llama-flashhead")
-	if dirs := native.LibDirs(lent); len(dirs) != 1 || dirs[0] != lent {
+	if dirs := installation.LibDirs(lent); len(dirs) != 1 || dirs[0] != lent {
 		t.Errorf("a folder with both is not the only one: %v", dirs)
 	}
 }

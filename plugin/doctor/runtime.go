@@ -76,7 +76,7 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 	}
 	for _, dir := range libDirs {
 		// a patched build has the tool beside llama-server
-		if programs, ok = llama.ServerIn(dir); ok && isFile(filepath.Join(dir, "llama-flashhead")) {
+		if programs, ok = llama.ServerIn(dir); ok && isFile(filepath.Join(dir, installation.ToolName)) {
 			return programs, "", true
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
 // Names of the files in a kit beside the plug-in: fh-ollama and the native tool.
 const (
 	programName  = "fh-ollama"
-	toolName     = "llama-flashhead"
+	toolName     = installation.ToolName
 	toolCodeName = "libflashhead-tool.so"
 )
 

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
 // Dir returns the absolute path of the folder of the native programs, for the tests of a package two folders below the
@@ -20,7 +22,7 @@ func Dir(t *testing.T) string {
 	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
-		_, err = os.Stat(filepath.Join(dir, "llama-flashhead"))
+		_, err = os.Stat(filepath.Join(dir, installation.ToolName))
 	}
 	if err != nil {
 		t.Fatalf("%v: run make build first", err)
