@@ -2,8 +2,8 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed soak program build build-tests plugin stock install uninstall release bench test test-all test-short fuzz lint staticcheck \
-	vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu clean
+.PHONY: help demo speed soak program build build-tests plugin stock install uninstall release bench test test-all \
+	test-short fuzz lint staticcheck vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu clean
 
 GO ?= go
 
@@ -11,27 +11,28 @@ GO ?= go
 LINUX := $(filter Linux,$(shell uname -s))
 
 help:
-	@echo 'make demo        build, convert a small model, run it dense and with FlashHead, in a stock Ollama and in ours'
-	@echo 'make speed       time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
-	@echo 'make soak        load a patched Ollama with clients for DURATION, 10m; make test-all does so for a minute'
-	@echo 'make test        style, Go tests, all builds, op tests, integration: minutes; longer the first time, as everything is built'
-	@echo 'make test-all    the long tests too, as continuous integration does'
-	@echo 'make test-short  style and the Go tests that need no build, under 2 minutes'
-	@echo 'make fuzz        feed damaged files to what reads files; FUZZTIME=10m for longer'
-	@echo 'make lint        style of the Go code; staticcheck, vulncheck and arm64 are the other checks of the sources'
-	@echo 'make build       a patched Ollama in dist/'
-	@echo 'make build-tests the same with test programs and benches, which make test uses'
-	@echo 'make plugin      the plug-in for a stock Ollama in dist/, in a minute'
-	@echo 'make stock       the same Ollama without FlashHead in dist-stock/'
-	@echo 'make install     the patched Ollama in PREFIX (/opt/ollama-flashhead), beside a stock one; make uninstall takes it away'
-	@echo 'make release     an archive for any machine of this kind and its checksum, in build/release/'
-	@echo 'make check-cuda  compile the CUDA kernels with NVIDIA'"'"'s compiler, without a GPU (fetches 570 MB once)'
-	@echo 'make check-metal check the Metal kernels and the code around them without a Mac'
-	@echo 'make gpu         build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small --json FILE'
-	@echo 'make bench       dense against FlashHead on models like SHAPES and TYPES, as Markdown (all of them: hours, 17 GB of disk)'
-	@echo 'make check-upstream  would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35" (docs/upgrading.md)'
-	@echo 'make check-hosts  load the plug-in into other releases of Ollama, e.g. VERSION=v0.30.0; builds each first (docs/upgrading.md)'
-	@echo 'make clean       remove dist/, dist-stock/ and build/; downloads and compiled files stay in the cache'
+	@echo 'Use'
+	@echo '  make demo           build everything, run a small model dense and with FlashHead, in a stock Ollama and in ours'
+	@echo '  make plugin         the plug-in for a stock Ollama, in dist/'
+	@echo '  make build          a patched Ollama, in dist/'
+	@echo '  make install        put it into PREFIX (/opt/ollama-flashhead), beside a stock Ollama; make uninstall undoes it'
+	@echo '  make speed          time a converted model, FILE=OUT.gguf, in stock Ollama, with the plug-in and patched'
+	@echo '  make bench          time synthetic models like SHAPES and TYPES, as Markdown (all: hours, 17 GB of disk)'
+	@echo '  make gpu            build with CUDA, then check and time FlashHead on an NVIDIA GPU; FLAGS, e.g. --small'
+	@echo 'Change (docs/testing.md)'
+	@echo '  make build-tests    make build, with test programs and benches'
+	@echo '  make stock          the same Ollama without FlashHead, in dist-stock/'
+	@echo '  make test-short     style, and Go tests that need no build; under 2 minutes'
+	@echo '  make test           style, all builds, op tests, Go tests, integration; longer the first time'
+	@echo '  make test-all       the long tests too, as continuous integration does'
+	@echo '  make lint           style of the Go code; also: staticcheck, vulncheck, fuzz (FUZZTIME=10m for longer)'
+	@echo '  make arm64          the kernels for Arm, emulated; also: check-cuda (fetches 570 MB once), check-metal'
+	@echo '  make soak           load a patched Ollama with clients for DURATION, 10m'
+	@echo 'Publish (docs/upgrading.md, docs/release.md)'
+	@echo '  make check-upstream would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35"'
+	@echo '  make check-hosts    load the plug-in into other releases, e.g. VERSION=v0.30.0; builds each first'
+	@echo '  make release        an archive for any machine of this kind, in build/release/'
+	@echo '  make clean          remove dist/, dist-stock/ and build/; the cache stays'
 
 # The tests need rpc; a Mac with Apple's processor has a GPU that its Ollama uses.
 ifeq ($(shell uname -sm),Darwin arm64)
@@ -75,7 +76,7 @@ release: program
 demo: stock plugin build
 	$(GO) run ./integration/cmd/demo
 
-# One row a model, number of threads and P. fh-ollama bench --help tells what else can be measured: BENCH='--load --svg FILE'.
+# One row for each model, number of threads and P. BENCH holds further options, e.g. '--load --svg FILE'.
 SHAPES ?= all
 TYPES ?= q4_k_m,q8_0,bf16
 PROBES ?= 256,K/16
@@ -132,7 +133,8 @@ test-short: lint
 # Inputs that go wrong are kept in testdata/fuzz of their package, and every later test replays them.
 # A number of inputs, not a time, as Go fails a target whose last input is not done when the time is up.
 fuzz:
-	@set -e; fuzz() { $(GO) test -run '^$$' -fuzz "^$$2$$" -fuzztime "$(or $(FUZZTIME),$$3)" -fuzzminimizetime 1x ./internal/$$1; }; \
+	@set -e; fuzz() { $(GO) test -run '^$$' -fuzz "^$$2$$" -fuzztime "$(or $(FUZZTIME),$$3)" -fuzzminimizetime 1x \
+		./internal/$$1; }; \
 	fuzz gguf FuzzRead 50000x; \
 	fuzz vllm/safetensors FuzzRead 50000x; \
 	fuzz flashhead FuzzParameters 5000x; \
@@ -163,10 +165,11 @@ check-metal: build-tests
 
 test: STRICT = --strict
 test: lint staticcheck vulncheck fuzz op-test check-metal stock plugin
-	@echo 'The Go tests follow. A package is printed when it is done. ./integration, ./ggmlhead and ./cmd/fh-ollama take minutes.'
+	@echo 'The Go tests follow; a package is printed when it is done.'
+	@echo './integration, ./ggmlhead and ./cmd/fh-ollama take minutes.'
 	$(GO) test -count=1 -timeout 3h ./...
 
-# Longer matrices, emulated Arm, sanitizers of ggml, NVIDIA's compiler, a minute of load: what continuous integration runs.
+# Also longer matrices, emulated Arm, ggml under sanitizers, NVIDIA's compiler and a minute of load. CI runs this.
 test-all: export FH_OLLAMA_LONG = 1
 test-all: test
 
