@@ -35,7 +35,7 @@ func show(t *testing.T, o *harness.Ollama, name string) *api.ShowResponse {
 	return answer
 }
 
-// hasMap tells whether the model's file carries a cluster map.
+// hasMap reports whether the model's file carries a cluster map.
 func hasMap(t *testing.T, o *harness.Ollama, name string) bool {
 	_, ok := show(t, o, name).ModelInfo[flashhead.KeyVersion]
 	return ok

@@ -40,7 +40,7 @@ func DefaultNameForFile(path string) (string, error) {
 	return checked(base + ":" + suffix)
 }
 
-// SameName tells whether a and b name the same model ("qwen3" and "qwen3:latest" do; Ollama ignores case).
+// SameName reports whether a and b name the same model ("qwen3" and "qwen3:latest" do; Ollama ignores case).
 func SameName(a, b string) bool {
 	return model.ParseName(a).EqualFold(model.ParseName(b))
 }

@@ -28,7 +28,7 @@ type Event struct {
 	Warning bool
 }
 
-// Exists tells whether the server has a model called name.
+// Exists reports whether the server has a model called name.
 func Exists(ctx context.Context, client *api.Client, name string) (bool, error) {
 	_, err := client.Show(ctx, &api.ShowRequest{Model: name})
 	var status api.StatusError

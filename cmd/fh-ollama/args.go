@@ -69,7 +69,7 @@ func flagWords(known []cli.Flag, args []string) int {
 	return 1
 }
 
-// takesValue tells whether the next argument is the value of the flag arg.
+// takesValue reports whether the next argument is the value of the flag arg.
 func takesValue(known []cli.Flag, arg string) bool {
 	return slices.ContainsFunc(known, func(flag cli.Flag) bool {
 		doc, ok := flag.(cli.DocGenerationFlag)

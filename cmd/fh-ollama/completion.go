@@ -82,7 +82,7 @@ func withFiles(app *cli.App) {
 	}
 }
 
-// completing tells whether a shell asks how args may go on.
+// completing reports whether a shell asks how args may go on.
 func completing(args []string) bool {
 	return slices.Index(args, completionFlag) == len(args)-1 && len(args) > 0
 }

@@ -103,7 +103,7 @@ static void test_records() {
         check_records(h, hidden, calibrate(h, hidden, c.n/2, c.rank, c.centroid), c.rank, c.centroid, 1e-4, what);
     }
 
-    // small whole numbers, clusters of 1, 2 and 4 rows: every product is exact, and many are equal
+    // small integers, clusters of 1, 2 and 4 rows: every product is exact, and many are equal
     head h;
     h.n_clusters = 70;
     for (uint32_t c = 0; c < 70; c++) {

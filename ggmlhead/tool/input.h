@@ -10,7 +10,7 @@ bool flash_head_tool_read_assignments(const std::string & path, int64_t n_rows, 
         std::vector<uint32_t> * cluster, std::vector<uint32_t> * sizes, std::string * error);
 
 // Tells how many rows of n_cols numbers of 4 bytes a file holds. Returns false and sets error if that is none, or no
-// whole number of rows.
+// integer of rows.
 bool flash_head_tool_count_rows(const std::string & path, int64_t n_cols, int64_t * n_rows, std::string * error);
 
 // Reads n_rows such rows of little-endian float32, row i to out + i*n_stride. Returns false and sets error: read

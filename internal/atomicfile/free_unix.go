@@ -13,7 +13,7 @@ func Free(dir string) (int64, bool) {
 	return int64(uint64(s.Bavail) * uint64(s.Bsize)), true
 }
 
-// Same tells whether two folders are on one file system.
+// Same reports whether two folders are on one file system.
 func Same(a, b string) bool {
 	var x, y unix.Stat_t
 	return unix.Stat(a, &x) == nil && unix.Stat(b, &y) == nil && x.Dev == y.Dev

@@ -56,7 +56,7 @@ func removeAbandoned(final string) {
 	}
 }
 
-// isAt tells whether path still names the open file.
+// isAt reports whether path still names the open file.
 func isAt(file *os.File, path string) bool {
 	open, err := file.Stat()
 	if err != nil {

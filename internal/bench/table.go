@@ -85,7 +85,7 @@ func (r Result) mark(p Point) string {
 	return fmt.Sprint(p.Probes)
 }
 
-// starred tells whether the file's own P is one of several.
+// starred reports whether the file's own P is one of several.
 func (r Result) starred() bool {
 	own, other := false, false
 	for _, p := range r.Points {

@@ -177,5 +177,5 @@ func textWithin(b *strings.Builder, class string, x, y float64, s string) {
 
 func width(s string) float64 { return glyph * float64(len([]rune(s))) }
 
-// finite tells whether a value can be drawn; the last few powers of ten would have no tick above them.
+// finite reports whether a value can be drawn; the last few powers of ten would have no tick above them.
 func finite(v float64) bool { return math.Abs(v) <= 1e300 }

@@ -17,7 +17,7 @@ func Shown(w io.Writer) io.Writer {
 	return w
 }
 
-// IsShown tells whether w is a terminal, as Shown returned it.
+// IsShown reports whether w is a terminal, as Shown returned it.
 func IsShown(w io.Writer) bool {
 	_, ok := w.(*shown)
 	return ok

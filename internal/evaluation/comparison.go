@@ -73,10 +73,10 @@ func shiftOf(d, f *logits, best []int32) float64 {
 	return shift
 }
 
-// known tells whether a token's logit is in the record, and not just that it is more than 16 nats below the best.
+// known reports whether a token's logit is in the record, and not just that it is more than 16 nats below the best.
 func known(d *logits, token int32) bool { return d.scale == 0 || d.values[token] > 0 }
 
-// scored tells whether a token is scored exactly, where it is so for tokens whose log probabilities differ by shift.
+// scored reports whether a token is scored exactly, where it is so for tokens whose log probabilities differ by shift.
 func scored(d, f *logits, shift float64, token int32) bool {
 	return known(d, token) && math.Abs(f.log(token)-d.log(token)-shift) < exactWithin
 }

@@ -46,7 +46,7 @@ func short(err error) error {
 	return err
 }
 
-// same tells whether two runs are about the same positions of the same text.
+// same reports whether two runs are about the same positions of the same text.
 func (h header) same(o header) bool {
 	return h.context == o.context && h.vocab == o.vocab && h.chunks == o.chunks && slices.Equal(h.tokens, o.tokens)
 }

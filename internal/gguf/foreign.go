@@ -17,10 +17,10 @@ func (t foreignType) Error() string {
 	return cause
 }
 
-// ik tells whether ik_llama.cpp has the type: its own begin at 133, the last are those with rows repacked.
+// ik reports whether ik_llama.cpp has the type: its own begin at 133, the last are those with rows repacked.
 func (t foreignType) ik() bool { return t >= 133 && t <= 399 }
 
-// removed tells whether llama.cpp has had the type. bitnet.cpp uses three of these numbers anew.
+// removed reports whether llama.cpp has had the type. bitnet.cpp uses three of these numbers anew.
 func (t foreignType) removed() bool {
 	return t == 4 || t == 5 || t >= 31 && t <= 33 || t >= 36 && t <= 38
 }

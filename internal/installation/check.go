@@ -15,7 +15,7 @@ const oldest = "v0.30"
 
 const build = "make one that has FlashHead inside: fh-ollama build"
 
-// Patched tells whether i was built with FlashHead.
+// Patched reports whether i was built with FlashHead.
 func (i Installation) Patched() bool { return strings.Contains(i.Version, "+flashhead.") }
 
 // Check returns why i cannot load the plug-in, and the way out, or nil.
@@ -39,14 +39,14 @@ func (i Installation) Check() error {
 	return nil
 }
 
-// tooOld tells whether version is known and before oldest. An Ollama compiled from source calls itself 0.0.0; that it
+// tooOld reports whether version is known and before oldest. An Ollama compiled from source calls itself 0.0.0; that it
 // has a llama-server tells enough.
 func tooOld(version string) bool {
 	v := "v" + version
 	return semver.IsValid(v) && version != "0.0.0" && semver.Compare(semver.MajorMinor(v), oldest) < 0
 }
 
-// dynamic tells whether ggml's core and CPU backend are shared libraries in LibDir. Only then does ggml load other
+// dynamic reports whether ggml's core and CPU backend are shared libraries in LibDir. Only then does ggml load other
 // backends.
 func (i Installation) dynamic() bool {
 	base, _ := filepath.Glob(filepath.Join(i.LibDir, "libggml-base.so*"))

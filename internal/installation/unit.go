@@ -63,7 +63,7 @@ func (p Places) unit(i Installation) *Unit {
 	return nil
 }
 
-// userManager tells whether a control group belongs to a user's systemd, and the user's ID.
+// userManager reports whether a control group belongs to a user's systemd, and the user's ID.
 func userManager(group string) (uid int, user bool) {
 	for name := range strings.SplitSeq(group, "/") {
 		if id, ok := strings.CutPrefix(name, "user@"); ok {
@@ -163,7 +163,7 @@ func (u *Unit) environment(file, key string) {
 	}
 }
 
-// starts tells whether the unit's files start program, links followed.
+// starts reports whether the unit's files start program, links followed.
 func (p Places) starts(u *Unit, program string) bool {
 	commands := []string{}
 	for _, file := range p.unitFiles(u.Name, p.unitFolders(u.User)) {

@@ -101,7 +101,7 @@ func (s Server) explainStatus(status api.StatusError, err error) error {
 	return hint.Wrap(fmt.Errorf(cause, s.Host, answer, silently{err}), way)
 }
 
-// Answered tells whether an error of a request is what somebody answered, so that there is somebody.
+// Answered reports whether an error of a request is what somebody answered, so that there is somebody.
 func Answered(err error) bool {
 	var login api.AuthorizationError
 	var status api.StatusError

@@ -45,7 +45,7 @@ func ParseVersion(s string) Version {
 	return Version{ollama, patch}
 }
 
-// Patched tells whether the server was built with FlashHead.
+// Patched reports whether the server was built with FlashHead.
 func (v Version) Patched() bool { return v.FlashHead != "" }
 
 // Version asks the server for its version. An unreachable server is an error with a way out.

@@ -54,7 +54,7 @@ func begin(role string) *exec.Cmd {
 	return cmd
 }
 
-// runs tells whether there is such a process that has not ended.
+// runs reports whether there is such a process that has not ended.
 func runs(pid int) bool {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	_, state, found := strings.Cut(string(stat), ") ")

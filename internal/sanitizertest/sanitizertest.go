@@ -37,13 +37,13 @@ func Each(t *testing.T, test func(t *testing.T, flags []string)) {
 	}
 }
 
-// Has tells whether the compiler can make programs with a sanitizer, e.g. "thread", that run here.
+// Has reports whether the compiler can make programs with a sanitizer, e.g. "thread", that run here.
 func Has(t *testing.T, sanitizer string) bool {
 	t.Helper()
 	return links(t, []string{"-fsanitize=" + sanitizer})
 }
 
-// links tells whether the compiler can make a program with flags that runs.
+// links reports whether the compiler can make a program with flags that runs.
 func links(t *testing.T, flags []string) bool {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "empty")

@@ -161,7 +161,7 @@ func free(ctx context.Context, o Options, name string) error {
 	return nil
 }
 
-// isConverted tells whether the file has FlashHead; damaged keys are an error, for the runtime would ignore them.
+// isConverted reports whether the file has FlashHead; damaged keys are an error, for the runtime would ignore them.
 func isConverted(path string) (bool, error) {
 	m, err := flashhead.Open(path)
 	if err != nil {

@@ -80,7 +80,7 @@ func parts(path string) uint64 {
 	return n
 }
 
-// IsFile tells whether arg means a file.
+// IsFile reports whether arg means a file.
 func IsFile(arg string) bool {
 	if info, err := os.Stat(arg); err == nil && !info.IsDir() {
 		return true
@@ -94,7 +94,7 @@ var (
 	huggingFace = regexp.MustCompile(`^(?i:https?://)?(?i:hf\.co|huggingface\.co)/`)
 )
 
-// tagged tells whether a name that ends in .gguf can be that of a model: the tags of Hugging Face may be names of
+// tagged reports whether a name that ends in .gguf can be that of a model: the tags of Hugging Face may be names of
 // files.
 func tagged(arg string) bool {
 	return (strings.LastIndex(arg, ":") > strings.LastIndex(arg, "/") || huggingFace.MatchString(arg)) &&

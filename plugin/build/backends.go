@@ -20,7 +20,7 @@ const (
 // platform is GOOS and GOARCH.
 type platform struct{ os, arch string }
 
-// appleSilicon tells whether Ollama uses the GPU of this kind of Mac.
+// appleSilicon reports whether Ollama uses the GPU of this kind of Mac.
 func (p platform) appleSilicon() bool { return p == platform{"darwin", "arm64"} }
 
 // defaultBackends are used if a build names none.
@@ -67,7 +67,7 @@ func backendFlags(o Options) []string {
 	}
 }
 
-// leftBehind tells whether a library in the build folder is from an earlier build with more backends.
+// leftBehind reports whether a library in the build folder is from an earlier build with more backends.
 func (o Options) leftBehind(library string) bool {
 	for _, backend := range []string{BackendMetal, BackendRPC} {
 		if strings.HasPrefix(library, "libggml-"+backend+".") && !o.has(backend) {

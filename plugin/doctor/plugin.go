@@ -33,7 +33,7 @@ type Runner struct {
 	Loaded bool `json:"loaded"` // the plug-in is among them
 }
 
-// PluginOf tells whether the stock server that answers has the plug-in.
+// PluginOf reports whether the stock server that answers has the plug-in.
 func PluginOf(ctx context.Context, places installation.Places) Plugin {
 	r := Report{Server: Server{Reachable: true}}
 	r.plugin(ctx, places)

@@ -60,7 +60,7 @@ func dirOf(in place, name string) string {
 // above returns the folder so many levels above the prefix, as a receipt calls it: "." for 0, "../.." for 2.
 func above(levels int) string { return path.Clean(strings.Repeat("../", levels)) }
 
-// outside tells whether folder is the prefix itself, ".", or one above it, such as "../..".
+// outside reports whether folder is the prefix itself, ".", or one above it, such as "../..".
 func outside(folder string) bool { return folder != "" && strings.Trim(folder, "./") == "" }
 
 // missing returns dir and the folders above it that do not exist, the outer first.

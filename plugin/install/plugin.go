@@ -188,7 +188,7 @@ func (o Options) target(i installation.Installation) (target, error) {
 	return t, nil
 }
 
-// forOthers tells whether root installs for another user, who may not enter root's folders.
+// forOthers reports whether root installs for another user, who may not enter root's folders.
 func (o Options) forOthers(i installation.Installation) bool {
 	return o.Places.UID == 0 && (o.Places.Sudo || i.Server != nil && i.Server.UID != 0)
 }

@@ -74,7 +74,7 @@ func (r *receipt) locked() (unlock func(), err error) {
 	return unlock, nil
 }
 
-// lists tells whether the plug-in was installed for the Ollama with this program.
+// lists reports whether the plug-in was installed for the Ollama with this program.
 func (r *receipt) lists(program string) bool {
 	return slices.ContainsFunc(r.Installs, func(p Placed) bool { return p.Ollama == program })
 }

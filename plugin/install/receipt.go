@@ -97,7 +97,7 @@ func (r *receipt) convert(data []byte) error {
 	return nil
 }
 
-// holds tells whether the receipt or one of its files is in folder.
+// holds reports whether the receipt or one of its files is in folder.
 func (r *receipt) holds(folder string) bool {
 	if _, ok := r.in.(*os.Root); ok && outside(folder) {
 		return true
@@ -140,7 +140,7 @@ func (r *receipt) paths() []string {
 	return paths
 }
 
-// is tells whether a file with this sum is as it was installed.
+// is reports whether a file with this sum is as it was installed.
 func (m made) is(sum string) bool { return sum == m.SHA256 || m.Was != "" && sum == m.Was }
 
 // contentSum identifies what a file holds: the SHA-256 of its content, "link:" and the target of a symbolic link, or ""

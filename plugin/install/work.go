@@ -37,7 +37,7 @@ type file struct {
 	stage string // temporary name, "" for none
 }
 
-// differs tells whether f has to be written.
+// differs reports whether f has to be written.
 func (f file) differs() bool { return f.sum != f.was || f.shut }
 
 // takenError is for a path where somebody else's file is, or ours that was changed.

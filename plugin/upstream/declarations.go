@@ -104,7 +104,7 @@ func declarations(body string) (list []string) {
 	return list
 }
 
-// continues tells whether a declaration goes on after its braces, where rest follows.
+// continues reports whether a declaration goes on after its braces, where rest follows.
 func continues(declaration, rest string) bool {
 	if rest == "" || strings.ContainsAny(rest[:1], ";,") {
 		return true

@@ -29,7 +29,7 @@ func (r Row) says() string {
 	return r.Item + ": " + r.Detail
 }
 
-// sameCause tells whether two rows fail with the same compiler message, in any file.
+// sameCause reports whether two rows fail with the same compiler message, in any file.
 func (r Row) sameCause(other Row) bool {
 	_, message, found := strings.Cut(r.Detail, "error: ")
 	return found && r.Part == other.Part && strings.HasSuffix(other.Detail, "error: "+message)

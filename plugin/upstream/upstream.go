@@ -44,7 +44,7 @@ func (o Options) build() build.Options {
 	}
 }
 
-// Check tells whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and
+// Check reports whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and
 // sources rely on, whether each patch applies, and whether the patched files compile. It runs and installs nothing. The
 // patched tree stays in the cache. Problems are in the report; the error says why there is no complete one.
 func Check(

@@ -13,7 +13,7 @@ struct ggml_compute_params;
 // This thread's share of dst, a FLASH_HEAD tensor.
 void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, struct ggml_tensor * dst);
 
-// Bytes of work memory that node, a FLASH_HEAD tensor, needs on n_threads threads.
+// Bytes of scratch memory that node, a FLASH_HEAD tensor, needs on n_threads threads.
 size_t ggml_flash_head_work_size(const struct ggml_tensor * node, int n_threads);
 
 // Whether the CPU backend can run node, a FLASH_HEAD tensor: it has dot products for the weight and the centroids.

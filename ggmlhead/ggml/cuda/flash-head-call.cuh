@@ -52,7 +52,7 @@ struct flash_head_call {
     uint32_t             seed;        // of the draw
     flash_head_sample    sample;      // by tokens: whose estimates are looked at
 
-    // work memory
+    // scratch memory
     float                * scores;    // [n_rows][K] of the centroids
     int                  * keys;      // [n_rows][n_keys]: what clusters, or a sample of tokens, are ranked by
     int64_t                n_keys;

@@ -12,7 +12,7 @@
     F(Q2_K) F(Q3_K) F(Q4_K) F(Q5_K) F(Q6_K) \
     F(IQ1_S) F(IQ1_M) F(IQ2_XXS) F(IQ2_XS) F(IQ2_S) F(IQ3_XXS) F(IQ3_S) F(IQ4_NL) F(IQ4_XS)
 
-// How ggml dots a part of a block of a quantised type with activations: vdr whole numbers of 32 bits from the part-th
+// How ggml dots a part of a block of a quantised type with activations: vdr integers of 32 bits from the part-th
 // on.
 template <ggml_type type> struct flash_head_quants;
 

@@ -1,4 +1,4 @@
-// The op on a device: its arguments, its work memory and the order of its kernels.
+// The op on a device: its arguments, its scratch memory and the order of its kernels.
 
 #include "flash-head.cuh"
 
@@ -16,7 +16,7 @@ static flash_head_rows rows_of(const ggml_tensor * t, const ggml_tensor * x) {
     return { (const char *) t->data, (int64_t) t->nb[1], is_wide(t, x) };
 }
 
-// the call for all rows of dst but for its work memory
+// the call for all rows of dst but for its scratch memory
 static flash_head_call call_of(const ggml_tensor * dst) {
     const ggml_tensor * weight      = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
     const ggml_tensor * x           = dst->src[GGML_FLASH_HEAD_SRC_X];

@@ -319,7 +319,7 @@ int ggml_metal_op_flash_head(ggml_metal_library_t lib, ggml_metal_encoder_t enc,
     for (int64_t r0 = 0; r0 < op->ne[1]; r0 += FLASH_HEAD_METAL_ROWS) {
         const int64_t n = std::min<int64_t>(op->ne[1] - r0, FLASH_HEAD_METAL_ROWS);
         if (r0 > 0) {
-            ggml_metal_encoder_memory_barrier(enc); // the work memory is that of the block before
+            ggml_metal_encoder_memory_barrier(enc); // the scratch memory is that of the block before
         }
         block_encoder{ lib, enc, op, r0, n, kargs_of(op), work_layout(op) }.encode();
     }

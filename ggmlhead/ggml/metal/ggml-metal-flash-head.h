@@ -13,7 +13,7 @@ extern "C" {
 // BF16 is left to the caller, who knows the device.
 bool ggml_metal_op_flash_head_supported(const struct ggml_tensor * op);
 
-// Bytes of work memory that op needs behind its logits.
+// Bytes of scratch memory that op needs behind its logits.
 size_t ggml_metal_op_flash_head_extra(const struct ggml_tensor * op);
 
 // Encodes op, whose memory is ggml_nbytes(op) + ggml_metal_op_flash_head_extra(op) bytes. Returns the number of nodes

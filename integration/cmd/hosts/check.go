@@ -115,7 +115,7 @@ func (c *check) continuations(ctx context.Context, env ...string) ([][]int, stri
 	return all, l.Log(), nil
 }
 
-// converts tells whether the plug-in's tool, on the release's libraries, makes the file that the pinned build makes.
+// converts reports whether the plug-in's tool, on the release's libraries, makes the file that the pinned build makes.
 func (c *check) converts(ctx context.Context) (string, error) {
 	out := filepath.Join(c.dir, "converted.gguf")
 	if err := convert(ctx, c.Prefix, out, c.dir, c.plugin); err != nil {
@@ -135,7 +135,7 @@ func (c *check) converts(ctx context.Context) (string, error) {
 	return "same file", nil
 }
 
-// allClusters tells whether the plug-in is active and, with all clusters probed, chooses the release's own tokens.
+// allClusters reports whether the plug-in is active and, with all clusters probed, chooses the release's own tokens.
 func (c *check) allClusters(ctx context.Context) (string, error) {
 	dense, _, err := c.continuations(ctx)
 	if err != nil {
@@ -154,7 +154,7 @@ func (c *check) allClusters(ctx context.Context) (string, error) {
 	return "same tokens", nil
 }
 
-// fewClusters tells whether the plug-in chooses what it chooses in the pinned version.
+// fewClusters reports whether the plug-in chooses what it chooses in the pinned version.
 func (c *check) fewClusters(ctx context.Context) (string, error) {
 	dense, _, err := c.continuations(ctx)
 	if err != nil {
@@ -211,7 +211,7 @@ func isActive(log string, times int) error {
 	return errors.New(strings.Join(said, "; "))
 }
 
-// devices tells whether the list of devices, which Ollama counts, is the same with the plug-in.
+// devices reports whether the list of devices, which Ollama counts, is the same with the plug-in.
 func (c *check) devices(ctx context.Context) (string, error) {
 	list := func(env ...string) (string, error) {
 		cmd := exec.CommandContext(ctx, c.Lib("llama-server"), "--list-devices")

@@ -1,4 +1,4 @@
-// Command upstream tells whether FlashHead would go with another Ollama and llama.cpp, and what would have to be done
+// Command upstream reports whether FlashHead would go with another Ollama and llama.cpp, and what would have to be done
 // first. A VERSION that begins with v is one of Ollama; another one is of the Python package llama-cpp-python, which
 // carries a llama.cpp. Of what is not named, the pinned version is taken. docs/upgrading.md says what to do with the
 // result.

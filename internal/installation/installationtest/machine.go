@@ -73,7 +73,7 @@ func (m Machine) Read(below string) string {
 	return string(data)
 }
 
-// Exists tells whether there is something below the root.
+// Exists reports whether there is something below the root.
 func (m Machine) Exists(below string) bool {
 	_, err := os.Lstat(m.Path(below))
 	return err == nil

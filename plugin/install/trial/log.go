@@ -43,7 +43,7 @@ func (l *log) find(text string) string {
 	return found
 }
 
-// loaded tells whether the model is loaded and its warm-up, one token, is done.
+// loaded reports whether the model is loaded and its warm-up, one token, is done.
 func (l *log) loaded() bool { return l.find("model loaded") != "" }
 
 // head is the plug-in's line about the head.
