@@ -50,8 +50,9 @@ func runBench(c *cli.Context) error {
 		return wrongUse("--json and --markdown do not go together")
 	}
 	o := bench.Options{
-		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"), SketchRank: c.Int("sketch-rank"),
-		Probes: c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
+		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"),
+		SketchRank: c.Int("sketch-rank"),
+		Probes:     c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
 		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {

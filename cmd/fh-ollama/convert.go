@@ -40,14 +40,17 @@ func convertFlags() []cli.Flag {
 	const wide = 1 << 16 // of rows, more than any head's
 	return []cli.Flag{
 		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
-		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)", calibrate.DefaultTarget)},
-		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)", flashhead.DefaultSketchRank(wide))},
+		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)",
+			calibrate.DefaultTarget)},
+		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)",
+			flashhead.DefaultSketchRank(wide))},
 		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
 			flashhead.ClusterSize(false), flashhead.ClusterSize(true))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: fmt.Sprintf("clusters `P` scored a token (default: a %dth, or %d)", flashhead.ProbeShare, flashhead.LeastProbes)},
+		&cli.IntFlag{Name: "probes", Usage: fmt.Sprintf("clusters `P` scored a token (default: a %dth, or %d)",
+			flashhead.ProbeShare, flashhead.LeastProbes)},
 		centroidTypeFlag(),
 		libFlag(),
 	}

@@ -55,8 +55,10 @@ func (r *runner) file(ctx context.Context, path string, model Model) error {
 	}
 	cost := flashhead.NewCost(f.File, head, params)
 	model.Architecture, _ = f.Str("general.architecture")
-	model.Head, model.HeadType, model.Vocabulary, model.Hidden = head.Tensor.Name, head.Tensor.Type.String(), head.Vocab(), head.Width()
-	model.Clusters, model.Probes, model.CentroidType, model.SketchRank = params.Clusters, params.Probes, params.CentroidType.String(), params.Sketch.Rank
+	model.Head, model.HeadType = head.Tensor.Name, head.Tensor.Type.String()
+	model.Vocabulary, model.Hidden = head.Vocab(), head.Width()
+	model.Clusters, model.Probes = params.Clusters, params.Probes
+	model.CentroidType, model.SketchRank = params.CentroidType.String(), params.Sketch.Rank
 	model.BodyBytes, model.HeadBytes = cost.Body, cost.Head
 
 	m := &measurement{runner: r, path: path, bytes: f.Size, probes: points, cost: cost, result: Result{Model: model}}

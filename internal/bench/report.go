@@ -101,8 +101,8 @@ func newPairs(dense, flash []float64) Pairs {
 // Load is what loading takes with one way to run the head.
 type Load struct {
 	Head    string    `json:"head"`
-	Runs    []float64 `json:"runs"`    // seconds from the beginning of loading to the first token, in the order of the rounds
+	Runs    []float64 `json:"runs"`    // seconds from the start of loading to the first token
 	Seconds float64   `json:"seconds"` // their median
 	Ratio   float64   `json:"ratio"`   // median of the rounds' ratios to dense
-	Memory  int64     `json:"memory"`  // most bytes that were resident, mapped parts of the file included, median; 0: not known
+	Memory  int64     `json:"memory"`  // peak resident bytes, mapped file included, median; 0: unknown
 }

@@ -60,7 +60,8 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	}
 	p.Start("loading the model")
 	server, err := programs.Start(ctx, llama.ServerOptions{
-		Model: o.Model, Context: l.size, Threads: o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"}, Args: llama.HiddenArgs(l.size),
+		Model: o.Model, Context: l.size, Threads: o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"},
+		Args: llama.HiddenArgs(l.size),
 	})
 	if err != nil {
 		return err

@@ -65,8 +65,9 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 
 	p.Start("calibrating")
 	found, err := native.Calibrate(ctx, native.CalibrateOptions{
-		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name, Assignments: params.Assignments, Clusters: params.Clusters,
-		Columns: c.head.Width(), Hidden: states.Path, Fit: int64(states.Fit), Rank: params.Sketch.Rank,
+		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name, Assignments: params.Assignments,
+		Clusters: params.Clusters,
+		Columns:  c.head.Width(), Hidden: states.Path, Fit: int64(states.Fit), Rank: params.Sketch.Rank,
 		CentroidType: params.CentroidType.String(), Threads: c.Threads,
 	}, func(state native.Progress) { p.Set(state.Fraction, state.Stage) })
 	if err != nil {

@@ -91,8 +91,10 @@ func (j *job) openModel() error {
 	}
 	cost := flashhead.NewCost(f.File, head, params)
 	j.report.Model = Model{
-		File: cmp.Or(j.Name, filepath.Base(j.Model)), Name: name, Architecture: arch, Head: head.Tensor.Name, HeadType: head.Tensor.Type.String(),
-		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes, Pinned: len(params.Pinned),
+		File: cmp.Or(j.Name, filepath.Base(j.Model)), Name: name, Architecture: arch, Head: head.Tensor.Name,
+		HeadType:   head.Tensor.Type.String(),
+		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes,
+		Pinned:       len(params.Pinned),
 		CentroidType: params.CentroidType.String(), SketchRank: params.Sketch.Rank, HeadBytes: cost.Head,
 	}
 	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
@@ -211,7 +213,8 @@ func (j *job) runDense(ctx context.Context) error {
 		return err
 	}
 	j.report.Dense = Perplexity(estimate)
-	j.report.Text.Context, j.report.Text.Chunks, j.report.Text.Positions = j.header.context, j.header.chunks, j.header.positions()
+	j.report.Text.Context, j.report.Text.Chunks = j.header.context, j.header.chunks
+	j.report.Text.Positions = j.header.positions()
 	j.progress.Done(fmt.Sprintf("dense: perplexity %.2f at %d positions", estimate.Value, j.header.positions()))
 	return nil
 }

@@ -82,11 +82,11 @@ type Point struct {
 	KLD     Distribution `json:"kld"`
 	CoolKLD Distribution `json:"kld_temperature_0_8"`
 
-	SameTop statistics.Proportion `json:"same_top"`                 // both have the same best token: llama-perplexity's "Same top p"
+	SameTop statistics.Proportion `json:"same_top"`                 // same best token; llama-perplexity's "Same top p"
 	Top1    statistics.Proportion `json:"top_1_contained,omitzero"` // zero, as the next three, if Report.Unknown is set
-	Top5    statistics.Proportion `json:"top_5_contained"`          // of the dense head's best 5 tokens, how many are scored exactly
+	Top5    statistics.Proportion `json:"top_5_contained"`          // share of the dense head's best 5 that are scored exactly
 	Top40   statistics.Proportion `json:"top_40_contained"`         // of its best 40
-	Mass    float64               `json:"mass_covered"`             // mean probability of the tokens that are scored exactly
+	Mass    float64               `json:"mass_covered"`             // mean probability of the exactly scored tokens
 
 	Truncated Truncated `json:"truncated"`
 	Greedy    *Greedy   `json:"greedy,omitempty"`

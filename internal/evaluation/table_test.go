@@ -16,9 +16,10 @@ func widest() Report {
 		return Point{
 			Probes: p, HeadBytes: 1 << 20, Perplexity: Perplexity{12345.678, 12}, KLD: Distribution{Mean: 12.34567,
 				Error: 0.98765, P99: 123.456},
-			SameTop: share(n), Top1: share(n), Top5: share(99870), Top40: share(98000), Mass: 0.98765, Truncated: Truncated{Difference: 0.4567},
-			Greedy: &Greedy{Identical: statistics.Proportion{Count: 13, Total: 13}, Agreed: 1},
-			Speed:  &Speed{Dense: 12345.6, Flash: 23456.7, Ratio: 12.34, Low: 10.12, High: 18.76},
+			SameTop: share(n), Top1: share(n), Top5: share(99870), Top40: share(98000), Mass: 0.98765,
+			Truncated: Truncated{Difference: 0.4567},
+			Greedy:    &Greedy{Identical: statistics.Proportion{Count: 13, Total: 13}, Agreed: 1},
+			Speed:     &Speed{Dense: 12345.6, Flash: 23456.7, Ratio: 12.34, Low: 10.12, High: 18.76},
 		}
 	}
 	return Report{

@@ -65,7 +65,8 @@ func calibrationOf(f *gguf.File) *Calibration {
 	reached, _ := f.Flag(KeyReached)
 	return &Calibration{
 		TextSHA256: str(KeyTextSHA256), TextName: str(KeyTextName), Tokens: u32(KeyTokens), HeldOut: u32(KeyHeldOut),
-		Target: f32(KeyTarget), Agreement: f32(KeyAgreement), AgreementLow: f32(KeyAgreementLow), AgreementHigh: f32(KeyAgreementHigh),
-		Top40: f32(KeyTop40), Pinned: u32(KeyPinnedFound), Reached: reached,
+		Target: f32(KeyTarget), Agreement: f32(KeyAgreement), AgreementLow: f32(KeyAgreementLow),
+		AgreementHigh: f32(KeyAgreementHigh),
+		Top40:         f32(KeyTop40), Pinned: u32(KeyPinnedFound), Reached: reached,
 	}
 }

@@ -217,8 +217,9 @@ func provenance(f *gguf.File) Provenance {
 	str := func(key string) string { s, _ := f.Str(key); return s }
 	objective, _ := f.Float(KeyObjective)
 	return Provenance{
-		Tensor: str(KeyTensor), ImportedFrom: str(KeyImportedFrom), ClusterSize: u32(KeyClusterSize), Seed: u32(KeySeed), Iterations: u32(KeyIterations),
-		Objective: float32(objective), ToolVersion: str(KeyToolVersion), SourceSHA256: str(KeySourceSHA256),
+		Tensor: str(KeyTensor), ImportedFrom: str(KeyImportedFrom), ClusterSize: u32(KeyClusterSize), Seed: u32(KeySeed),
+		Iterations: u32(KeyIterations),
+		Objective:  float32(objective), ToolVersion: str(KeyToolVersion), SourceSHA256: str(KeySourceSHA256),
 		Calibration: calibrationOf(f),
 	}
 }

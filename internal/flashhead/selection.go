@@ -59,10 +59,9 @@ var ends = []string{
 	"<｜end▁of▁sentence｜>", "[e~[",
 }
 
-// DefaultPinned returns the tokens that are always scored: those that the tokenizer's keys name (end of text, …), those
-// that llama.cpp takes for an end, and control tokens. They end answers and turns, so a miss costs more than their few
-// rows. Of more than 256 control tokens, those go first that the chat template writes, then those that are not
-// reserved.
+// DefaultPinned returns the tokens that are always scored: those named by the tokenizer's keys (end of text, …), those
+// that llama.cpp takes for an end, and control tokens. They end answers and turns, so a miss costs more than their rows.
+// Of more than 256 control tokens it prefers those in the chat template, then those that are not reserved.
 func DefaultPinned(f *gguf.File, head Head) []uint32 {
 	pinned := []uint32{}
 	add := func(token uint64) {

@@ -113,7 +113,8 @@ func File(path string) (Report, error) {
 
 func parameters(p flashhead.Parameters) *Parameters {
 	out := &Parameters{
-		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), SketchRank: p.Sketch.Rank, Calibration: p.Calibration,
+		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), SketchRank: p.Sketch.Rank,
+		Calibration:  p.Calibration,
 		ImportedFrom: p.ImportedFrom, ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
 	}
 	out.LeastTokens, out.MostTokens = p.ClusterSizes()

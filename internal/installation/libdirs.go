@@ -8,9 +8,9 @@ import (
 // ToolName is the native tool of a build or of the plug-in.
 const ToolName = "llama-flashhead"
 
-// LibDirs returns the folders to search for native programs, best first. This is dir alone if it holds the native tool, or
-// no ggml for a tool from elsewhere to run on. Otherwise these are lib/ollama of a patched build and lib/flashhead of the
-// plug-in, in the prefix that this program is installed in.
+// LibDirs returns the folders to search for native programs, best first. This is dir alone if it holds the native tool,
+// or no ggml for a tool from elsewhere to run on. Otherwise these are lib/ollama of a patched build and lib/flashhead
+// of the plug-in, in the prefix that this program is installed in.
 func LibDirs(dir string) []string {
 	if dir != "" && (Tool(dir) != "" || !HoldsGGML(dir)) {
 		return []string{dir}

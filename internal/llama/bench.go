@@ -32,7 +32,7 @@ type Timing struct {
 	Decode   float64       // tokens/s, 0 if there was none
 	LoadTime time.Duration // from the beginning of loading to the end of the first pass, as llama.cpp has it
 	CPU      time.Duration // processor time of the whole run
-	Peak     int64         // bytes of memory at most, mapped parts of the file included; not below this program's own. 0: not known
+	Peak     int64         // peak resident bytes, mapped file included, at least this program's; 0: unknown
 	System   System
 }
 

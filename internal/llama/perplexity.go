@@ -39,10 +39,13 @@ var (
 var ErrShortText = errors.New("text too short")
 
 // Perplexity runs llama-perplexity and hands the logits of all positions to read, as a stream in the format of its
-// --kl-divergence-base: "_logits_", then little-endian int32 context, V, number of chunks and the text's tokens; then for
+// --kl-divergence-base: "_logits_", then little-endian int32 context, V, number of chunks and the text's tokens; then
+//
+//	for
+//
 // each position the float32 scale and smallest log probability, and V uint16, padded to an even number. read must read
-// all of it; where the system allows, it runs in parallel with the program. The error is read's, or says why the program
-// failed or did not use the head as the settings have it.
+// all of it; where the system allows, it runs in parallel with the program. The error is read's, or says why the
+// program failed or did not use the head as the settings have it.
 func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader) error) (Estimate, error) {
 	run, stop := context.WithCancel(ctx)
 	defer stop()

@@ -26,7 +26,7 @@ type CalibrateOptions struct {
 	Assignments  []uint32 // cluster of every row, V entries; no cluster is empty
 	Clusters     uint32   // K
 	Columns      int64    // D
-	Hidden       string   // path of a file with n rows of D little-endian float32: hidden states that the head is multiplied with
+	Hidden       string   // path of a file of hidden states: n rows of D little-endian float32
 	Fit          int64    // N: the first N rows are fitted to, all n are recorded; 1..n
 	Rank         int      // R, directions of the sketch: a multiple of 8 up to 64; 0 for no sketch
 	CentroidType string   // ggml type of the centroids, such as q4_0; D is a multiple of its block
@@ -44,7 +44,7 @@ type CalibrateResult struct {
 	Rows        []float32  // [R][D]: directions on which residuals of the head's rows are projected; none if R is 0
 	Activations []float32  // [R][D]: the matching directions for hidden states
 	Records     [][]Record // [n][min(40, V)]: the dense head's best tokens for each hidden state, best first
-	Kept        float64    // share of the residuals' energy under the hidden states' second moment that the sketch keeps, 0..1
+	Kept        float64    // share of the residuals' energy that the sketch keeps, 0..1, weighted by the hidden states
 	Seconds     float64
 }
 

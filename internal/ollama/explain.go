@@ -92,7 +92,8 @@ func (s Server) explainStatus(status api.StatusError, err error) error {
 		way = "set OLLAMA_HOST to the IP address of its machine; if no proxy should be asked, add that to NO_PROXY"
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed:
 		cause, way = "what answers at %s is no Ollama, or a very old one: %s%w", "set OLLAMA_HOST to where one runs"
-	case code == http.StatusProxyAuthRequired, code == http.StatusBadGateway, code == http.StatusGatewayTimeout, code == http.StatusServiceUnavailable && text == "":
+	case code == http.StatusProxyAuthRequired, code == http.StatusBadGateway, code == http.StatusGatewayTimeout,
+		code == http.StatusServiceUnavailable && text == "":
 		cause = "a proxy before the Ollama at %s answers %s%w"
 		way = "see whether Ollama runs behind it; if no proxy should be asked, add the host to NO_PROXY"
 	case code == http.StatusBadRequest && strings.Contains(text, "HTTPS"): // what servers of TLS say

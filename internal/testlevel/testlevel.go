@@ -9,8 +9,8 @@ import (
 // Variable is the environment variable that makes long tests run; `make test-all` sets it to 1.
 const Variable = "FH_OLLAMA_LONG"
 
-// Long skips a test that `make test` leaves out: it takes longer than a minute, or repeats for more types, models or hosts
-// what another test does for some.
+// Long skips a test that `make test` leaves out: it takes longer than a minute, or repeats for more types, models or
+// hosts what another test does for some.
 func Long(t *testing.T) {
 	t.Helper()
 	if os.Getenv(Variable) == "" {

@@ -2,8 +2,8 @@
 
 // Selection: the threshold that the best of many keys reach, one block a row of them.
 //
-// A radix select. A key and its index make a unique 64-bit number: the key above, the inverted index below, as the lower
-// index is the better one.
+// A radix select. A key and its index make a unique 64-bit number: the key above, the inverted index below, as the
+// lower index is the better one.
 
 #include "flash-head-call.cuh"
 
@@ -61,8 +61,8 @@ static __device__ __forceinline__ void flash_head_find_bin(flash_head_select_sha
 // The threshold of row blockIdx.x that n of its n_keys keys reach, or up to slack more.
 //
 // 1. If all keys are wanted, the threshold is 0: everything reaches it.
-// 2. Otherwise, for each digit of 8 bits from the top: clear the bins, then count the digits of those numbers that match
-//    the digits found so far. Several copies of a bin spread the threads that count in it.
+// 2. Otherwise, for each digit of 8 bits from the top: clear the bins, then count the digits of the numbers that
+//    match the digits found so far. Several copies of a bin spread the threads that count in it.
 // 3. Descend into the bin that holds the n-th best. What lies in better bins is selected and no longer counted.
 // 4. Stop when all of the bin may be selected. For unlike keys that is after three or four digits.
 static __global__ void __launch_bounds__(FLASH_HEAD_SELECT_THREADS) flash_head_find_threshold(

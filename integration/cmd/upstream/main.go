@@ -32,7 +32,8 @@ func main() {
 	var opts upstream.Options
 	flag.StringVar(&opts.OllamaSource, "ollama-source", "", "check the Ollama of the checkout `DIR`")
 	flag.StringVar(&opts.LlamaCppSource, "llama-cpp-source", "", "check the llama.cpp of the checkout `DIR`")
-	flag.StringVar(&opts.Series, "series", "", "try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
+	flag.StringVar(&opts.Series, "series", "",
+		"try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
 	flag.IntVar(&opts.Jobs, "jobs", processors.Usable(), "run `N` compilers at once")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/upstream [flags] [VERSION...]\n\nExample: "+

@@ -29,7 +29,8 @@ func Safetensors(tensors ...Tensor) ([]byte, error) {
 		}
 		name, _ := json.Marshal(t.Name)
 		shape, _ := json.Marshal(t.Shape)
-		header = fmt.Appendf(header, `%c%s:{"dtype":%q,"shape":%s,"data_offsets":[%d,%d]}`, "{,"[min(i, 1)], name, t.DType, shape, begin, len(data))
+		header = fmt.Appendf(header, `%c%s:{"dtype":%q,"shape":%s,"data_offsets":[%d,%d]}`, "{,"[min(i, 1)], name, t.DType,
+			shape, begin, len(data))
 	}
 	header = append(header, '}')
 	header = append(header, bytes.Repeat([]byte{' '}, (8-len(header)%8)%8)...)
