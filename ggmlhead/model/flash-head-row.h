@@ -5,11 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 
-// Decodes n values, whole rows of one or more, of a type that ggml can dequantise.
+// Decodes n values, one or more whole rows. Types that ggml cannot dequantise, which only a hostile file has, give zeros.
 static inline void flash_head_to_float(enum ggml_type type, const void * rows, float * out, int64_t n) {
+    const ggml_to_float_t to_float = ggml_get_type_traits(type)->to_float;
     if (type == GGML_TYPE_F32) {
         memcpy(out, rows, n*sizeof(float));
+    } else if (to_float != nullptr) {
+        to_float(rows, out, n);
     } else {
-        ggml_get_type_traits(type)->to_float(rows, out, n);
+        memset(out, 0, n*sizeof(float));
     }
 }
