@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-// Decodes n values, one or more whole rows. Types that ggml cannot dequantise, which only a hostile file has, give zeros.
+// Decodes n values, one or more whole rows. Types that ggml cannot dequantise give zeros: only a hostile file has them.
 static inline void flash_head_to_float(enum ggml_type type, const void * rows, float * out, int64_t n) {
     const ggml_to_float_t to_float = ggml_get_type_traits(type)->to_float;
     if (type == GGML_TYPE_F32) {
