@@ -61,7 +61,7 @@ func TestNativeCentroids(t *testing.T) {
 		"is not a file of 5 numbers": func(o *native.CentroidOptions) { o.Assignments = o.Assignments[1:] },
 		"no tensor output.weight":    func(o *native.CentroidOptions) { o.Tensor = "output.weight" },
 		"centroids of 3 columns":     func(o *native.CentroidOptions) { o.Columns = 3 },
-		"NaN or infinite weight in a row": func(o *native.CentroidOptions) {
+		"NaN or infinite weight in row": func(o *native.CentroidOptions) {
 			broken := file
 			broken.Tensors = slices.Clone(file.Tensors)
 			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]),
