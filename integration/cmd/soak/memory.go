@@ -16,7 +16,7 @@ import (
 const (
 	samplePause = time.Second / 2
 	// warmUp is the CPU time during which a process may still grow, because its buffers and caches fill.
-	warmUp = 5 * time.Second
+	warmUp = 2 * time.Second
 	// leastSamples after the warm-up are needed to judge a process.
 	leastSamples = 12
 )
