@@ -44,7 +44,7 @@ func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 
 // Fill runs the model on the text, clusters, and calibrates. It checks for what may be missing before the long work.
 func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, ggml, err := native.FindNative(ctx, c.LibDir, installation.Here())
+	tool, err := native.Find(ctx, c.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}
@@ -64,10 +64,12 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	}
 
 	p.Start("calibrating")
-	found, err := native.Calibrate(ctx, native.CalibrateOptions{
-		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name, Assignments: params.Assignments,
-		Clusters: params.Clusters,
-		Columns:  c.head.Width(), Hidden: states.Path, Fit: int64(states.Fit), Rank: params.Sketch.Rank,
+	found, err := tool.Calibrate(ctx, native.CalibrateOptions{
+		Map: native.Map{
+			Head:        native.Head{Model: c.Input, Tensor: c.head.Tensor.Name},
+			Assignments: params.Assignments, Clusters: params.Clusters, Columns: c.head.Width(),
+		},
+		Hidden: states.Path, Fit: int64(states.Fit), Rank: params.Sketch.Rank,
 		CentroidType: params.CentroidType.String(), Threads: c.Threads,
 	}, func(state native.Progress) { p.Set(state.Fraction, state.Stage) })
 	if err != nil {

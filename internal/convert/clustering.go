@@ -35,13 +35,13 @@ func (c *clustering) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 
 // Fill runs the native tool.
 func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, ggml, err := native.FindNative(ctx, c.LibDir, installation.Here())
+	tool, err := native.Find(ctx, c.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}
 	p.Start("clustering")
-	result, err := native.Run(ctx, native.Options{
-		Tool: tool, GGML: ggml, Model: c.Input, Tensor: c.head.Tensor.Name,
+	result, err := tool.Cluster(ctx, native.ClusterOptions{
+		Head:        native.Head{Model: c.Input, Tensor: c.head.Tensor.Name},
 		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
 	}, func(state native.Progress) {
 		p.Set(state.Fraction, describe(state))

@@ -1,14 +1,9 @@
 package native
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -19,18 +14,12 @@ import (
 
 // CalibrateOptions say to which head a sketch is fitted, and with what.
 type CalibrateOptions struct {
-	Tool         string   // path of llama-flashhead
-	GGML         string   // see Options
-	Model        string   // path of a GGUF file
-	Tensor       string   // name of the head's tensor, V rows of D columns
-	Assignments  []uint32 // cluster of every row, V entries; no cluster is empty
-	Clusters     uint32   // K
-	Columns      int64    // D
-	Hidden       string   // path of a file of hidden states: n rows of D little-endian float32
-	Fit          int64    // N: the first N rows are fitted to, all n are recorded; 1..n
-	Rank         int      // R, directions of the sketch: a multiple of 8 up to 64; 0 for no sketch
-	CentroidType string   // ggml type of the centroids, such as q4_0; D is a multiple of its block
-	Threads      int      // never changes the result; 0 for all cores
+	Map
+	Hidden       string // path of a file of hidden states: n rows of D little-endian float32
+	Fit          int64  // N: the first N rows are fitted to, all n are recorded; 1..n
+	Rank         int    // R, directions of the sketch: a multiple of 8 up to 64; 0 for no sketch
+	CentroidType string // ggml type of the centroids, such as q4_0; D is a multiple of its block
+	Threads      int    // never changes the result; 0 for all cores
 }
 
 // Record is what the runtime would do with one of the dense head's best tokens.
@@ -51,85 +40,41 @@ type CalibrateResult struct {
 // recordTokens is how many tokens the tool records, if there are as many.
 const recordTokens = 40
 
-// calibrateEvent is one line of the tool's output.
-type calibrateEvent struct {
-	Event string `json:"event"`
-	Progress
-	Rows   int64   `json:"rows"`   // V
-	Hidden int64   `json:"hidden"` // n
-	Kept   float64 `json:"kept"`
-}
-
 // Calibrate fits a sketch to hidden states and records what the runtime would do with it. It calls report for every
 // sign of progress: stage, fraction and seconds are set. When ctx ends the tool is killed.
-func Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
+func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {
 		return CalibrateResult{}, hint.Wrap(err, elsewhere)
 	}
 	defer dir.Remove()
 	folder := process.Absolute(dir.Path)
-	in, sketch, records := filepath.Join(folder, "assignments"), filepath.Join(folder, "sketch"), filepath.Join(folder,
-		"records")
-	if err := writeAssignments(in, o.Assignments); err != nil {
+	in, sketch := filepath.Join(folder, "assignments"), filepath.Join(folder, "sketch")
+	records := filepath.Join(folder, "records")
+	if err := writeWords(in, o.Assignments); err != nil {
 		return CalibrateResult{}, err
 	}
-	args := []string{"calibrate", "--model", process.Absolute(o.Model), "--tensor", o.Tensor, "--clusters",
-		strconv.FormatUint(uint64(o.Clusters), 10),
-		"--assignments", in, "--hidden", process.Absolute(o.Hidden), "--fit", strconv.FormatInt(o.Fit, 10), "--rank",
-		strconv.Itoa(o.Rank),
-		"--centroid-type", o.CentroidType, "--threads", strconv.Itoa(o.Threads), "--sketch", sketch, "--records", records}
-	var rows, hidden int64
-	var result CalibrateResult
-	err = invoke(ctx, o.Tool, o.GGML, "calibrating", args, func(stdout io.Reader) (err error) {
-		rows, hidden, result, err = followCalibration(stdout, report)
-		return err
-	})
+	args := append([]string{"calibrate"}, o.args(in)...)
+	args = append(args, "--hidden", process.Absolute(o.Hidden), "--fit", strconv.FormatInt(o.Fit, 10),
+		"--rank", strconv.Itoa(o.Rank), "--centroid-type", o.CentroidType, "--threads", strconv.Itoa(o.Threads),
+		"--sketch", sketch, "--records", records)
+	start, done, err := t.follow(ctx, "calibrating", args, report)
 	if err != nil {
 		return CalibrateResult{}, err
 	}
-	if hidden == 0 {
-		return CalibrateResult{}, hint.New(toolName+" ended without a result", rebuild)
-	}
+	result := CalibrateResult{Kept: done.Kept, Seconds: done.Seconds}
 	if err := result.readSketch(sketch, int64(o.Rank)*o.Columns); err != nil {
 		return CalibrateResult{}, err
 	}
-	if err := result.readRecords(records, hidden, rows); err != nil {
+	if err := result.readRecords(records, start.Hidden, start.Rows); err != nil {
 		return CalibrateResult{}, err
 	}
 	return result, nil
 }
 
-// followCalibration reads the tool's events up to the end of its output. It returns V and n, or no n if there was no
-// end.
-func followCalibration(stdout io.Reader, report func(Progress)) (rows, hidden int64, result CalibrateResult,
-	err error) {
-	lines := bufio.NewScanner(stdout)
-	done := false
-	for lines.Scan() {
-		var e calibrateEvent
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return 0, 0, result, hint.Wrap(fmt.Errorf("%s said %q: %w", toolName, lines.Text(), err), rebuild)
-		}
-		switch e.Event {
-		case "start":
-			rows, hidden = e.Rows, e.Hidden
-		case "progress":
-			report(e.Progress)
-		case "done":
-			done = true
-			result.Kept, result.Seconds = e.Kept, e.Seconds
-		}
-	}
-	if !done {
-		hidden = 0 // the exit status tells why
-	}
-	return rows, hidden, result, lines.Err()
-}
-
 // readSketch reads and checks two lots of n little-endian float32, which must be finite.
 func (r *CalibrateResult) readSketch(path string, n int64) error {
-	words, err := readWords(path, 2*n)
+	words, err := readWords(path, 2*n, "numbers")
 	if err != nil {
 		return err
 	}
@@ -147,7 +92,7 @@ func (r *CalibrateResult) readSketch(path string, n int64) error {
 // readRecords reads and checks the records of n hidden states, for a head of the given number of rows.
 func (r *CalibrateResult) readRecords(path string, n, rows int64) error {
 	best := min(recordTokens, rows)
-	words, err := readWords(path, 2*n*best)
+	words, err := readWords(path, 2*n*best, "numbers")
 	if err != nil {
 		return err
 	}
@@ -164,32 +109,4 @@ func (r *CalibrateResult) readRecords(path string, n, rows int64) error {
 		r.Records[i], all = all[:best:best], all[best:]
 	}
 	return nil
-}
-
-// writeAssignments writes one little-endian uint32 for each row.
-func writeAssignments(path string, assignments []uint32) error {
-	data := make([]byte, 0, 4*len(assignments))
-	for _, k := range assignments {
-		data = binary.LittleEndian.AppendUint32(data, k)
-	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return hint.Wrap(err, elsewhere)
-	}
-	return nil
-}
-
-// readWords reads what the tool wrote: n little-endian uint32.
-func readWords(path string, n int64) ([]uint32, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, hint.Wrap(err, rebuild)
-	}
-	if int64(len(data)) != 4*n {
-		return nil, hint.New(fmt.Sprintf("%s wrote %d bytes for %d numbers", toolName, len(data), n), rebuild)
-	}
-	words := make([]uint32, n)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(data[4*i:])
-	}
-	return words, nil
 }

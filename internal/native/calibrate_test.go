@@ -36,10 +36,10 @@ func numbers(t *testing.T, data []byte) []float32 {
 }
 
 // calibration returns options that calibrate a small head with random hidden states, and what these and its rows are.
-func calibration(t *testing.T) (o native.CalibrateOptions, rows, hidden []float32) {
+func calibration(t *testing.T) (tool native.Tool, o native.CalibrateOptions, rows, hidden []float32) {
 	t.Helper()
 	dir := nativetest.Dir(t)
-	tool, err := native.FindTool([]string{dir})
+	path, err := native.FindTool([]string{dir})
 	if err != nil {
 		t.Fatalf("%v in %s: run make build first", err, dir)
 	}
@@ -50,9 +50,11 @@ func calibration(t *testing.T) (o native.CalibrateOptions, rows, hidden []float3
 		assignments[v] = uint32(v * v % headClusters) // of different sizes; the squares leave out 3, 5 and 6
 	}
 	assignments[3], assignments[5], assignments[6] = 3, 5, 6
-	return native.CalibrateOptions{
-		Tool: tool, Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight",
-		Assignments: assignments, Clusters: headClusters, Columns: headColumns,
+	return native.Tool{Path: path}, native.CalibrateOptions{
+		Map: native.Map{
+			Head:        native.Head{Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight"},
+			Assignments: assignments, Clusters: headClusters, Columns: headColumns,
+		},
 		Hidden: gguftest.Write(t, "hidden", data), Fit: 40, Rank: 8, CentroidType: "f32", Threads: 2,
 	}, numbers(t, file.Tensors[0].Data), numbers(t, data)
 }
@@ -67,14 +69,14 @@ func dot(x, y []float32) (sum float64) {
 // TestNativeCalibrate compares records of a head without a sketch with scores worked out here, and a sketch of half as
 // many directions as columns with what it must do.
 func TestNativeCalibrate(t *testing.T) {
-	o, rows, hidden := calibration(t)
+	tool, o, rows, hidden := calibration(t)
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
 	calibrate := func(change func(*native.CalibrateOptions)) native.CalibrateResult {
 		t.Helper()
 		o := o
 		change(&o)
 		var seen []native.Progress
-		result, err := native.Calibrate(t.Context(), o, func(p native.Progress) { seen = append(seen, p) })
+		result, err := tool.Calibrate(t.Context(), o, func(p native.Progress) { seen = append(seen, p) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +152,7 @@ func TestNativeCalibrate(t *testing.T) {
 
 // TestNativeCalibrateFailures gives what cannot be calibrated with.
 func TestNativeCalibrateFailures(t *testing.T) {
-	o, _, hidden := calibration(t)
+	tool, o, _, hidden := calibration(t)
 	file := func(change func(values []float32) []float32) string {
 		data, err := binary.Append(nil, binary.LittleEndian, change(slices.Clone(hidden)))
 		if err != nil {
@@ -190,7 +192,7 @@ func TestNativeCalibrateFailures(t *testing.T) {
 	} {
 		o := o
 		change(&o)
-		if _, err := native.Calibrate(t.Context(), o, func(native.Progress) {}); err == nil ||
+		if _, err := tool.Calibrate(t.Context(), o, func(native.Progress) {}); err == nil ||
 			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
 			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
 		}
@@ -210,8 +212,8 @@ func TestCalibrateAnswers(t *testing.T) {
 		records = `printf '\001\0\0\0\002\0\0\0\0\0\0\0\001\0\0\0' >"$records"` + "\n"
 	)
 	calibrate := func(t *testing.T, body string) (native.CalibrateResult, error) {
-		return native.Calibrate(t.Context(), native.CalibrateOptions{Tool: script(t, paths+body), Rank: 1, Columns: 1},
-			func(native.Progress) {})
+		return native.Tool{Path: script(t, paths+body)}.Calibrate(t.Context(),
+			native.CalibrateOptions{Map: native.Map{Columns: 1}, Rank: 1}, func(native.Progress) {})
 	}
 	got, err := calibrate(t, start+`echo '{"event":"progress","stage":"moment","fraction":0.5}'`+"\n"+sketch+records+done)
 	want := native.CalibrateResult{Rows: []float32{1}, Activations: []float32{-2},
@@ -242,8 +244,8 @@ func TestCalibrateAnswers(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	tool := script(t, `echo '{"event":"progress","stage":"moment","fraction":0}'`+"\nexec sleep 60\n")
-	if _, err := native.Calibrate(ctx, native.CalibrateOptions{Tool: tool},
-		func(native.Progress) { cancel() }); !errors.Is(err, context.Canceled) {
+	_, err = native.Tool{Path: tool}.Calibrate(ctx, native.CalibrateOptions{}, func(native.Progress) { cancel() })
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 // TestNativeCentroids averages rows whose means are worked out by hand, 2 columns of 5 rows in clusters of 3, 1 and 1.
 func TestNativeCentroids(t *testing.T) {
 	dir := nativetest.Dir(t)
-	tool, err := native.FindTool([]string{dir})
+	path, err := native.FindTool([]string{dir})
 	if err != nil {
 		t.Fatalf("%v in %s: run make build first", err, dir)
 	}
@@ -31,12 +31,13 @@ func TestNativeCentroids(t *testing.T) {
 	}
 	file := gguftest.Model(5, 2)
 	file.Tensors[0].Data = data
-	options := native.CentroidOptions{
-		Tool: tool, Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight",
+	tool := native.Tool{Path: path}
+	options := native.Map{
+		Head:        native.Head{Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight"},
 		Assignments: []uint32{2, 0, 2, 1, 2}, Clusters: 3, Columns: 2,
 	}
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
-	got, err := native.NewCentroids(t.Context(), options)
+	got, err := tool.Centroids(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,13 +56,13 @@ func TestNativeCentroids(t *testing.T) {
 		t.Error(err)
 	}
 
-	for want, change := range map[string]func(o *native.CentroidOptions){
-		"cluster 1 is empty":         func(o *native.CentroidOptions) { o.Assignments = []uint32{2, 0, 2, 0, 2} },
-		"row 3 is in cluster 3 of 3": func(o *native.CentroidOptions) { o.Assignments = []uint32{2, 0, 1, 3, 2} },
-		"is not a file of 5 numbers": func(o *native.CentroidOptions) { o.Assignments = o.Assignments[1:] },
-		"no tensor output.weight":    func(o *native.CentroidOptions) { o.Tensor = "output.weight" },
-		"centroids of 3 columns":     func(o *native.CentroidOptions) { o.Columns = 3 },
-		"NaN or infinite weight in row": func(o *native.CentroidOptions) {
+	for want, change := range map[string]func(o *native.Map){
+		"cluster 1 is empty":         func(o *native.Map) { o.Assignments = []uint32{2, 0, 2, 0, 2} },
+		"row 3 is in cluster 3 of 3": func(o *native.Map) { o.Assignments = []uint32{2, 0, 1, 3, 2} },
+		"is not a file of 5 numbers": func(o *native.Map) { o.Assignments = o.Assignments[1:] },
+		"no tensor output.weight":    func(o *native.Map) { o.Tensor = "output.weight" },
+		"centroids of 3 columns":     func(o *native.Map) { o.Columns = 3 },
+		"NaN or infinite weight in row": func(o *native.Map) {
 			broken := file
 			broken.Tensors = slices.Clone(file.Tensors)
 			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]),
@@ -71,7 +72,7 @@ func TestNativeCentroids(t *testing.T) {
 	} {
 		o := options
 		change(&o)
-		if _, err := native.NewCentroids(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) ||
+		if _, err := tool.Centroids(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) ||
 			hint.Of(err) == "" {
 			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
 		}
@@ -84,7 +85,7 @@ func TestNativeCentroids(t *testing.T) {
 // TestOlderTool has a tool of an older build, which does not know the command.
 func TestOlderTool(t *testing.T) {
 	tool := script(t, `echo "error: unknown command: $1" >&2; exit 2`)
-	_, err := native.NewCentroids(t.Context(), native.CentroidOptions{Tool: tool})
+	_, err := native.Tool{Path: tool}.Centroids(t.Context(), native.Map{})
 	if err == nil || err.Error() != "computing centroids failed: unknown command: centroids" ||
 		!strings.Contains(hint.Of(err), "build again") {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
@@ -98,8 +99,8 @@ func TestNoRoom(t *testing.T) {
 	if _, ok := atomicfile.Free(t.TempDir()); !ok {
 		t.Skip("this system does not tell what is free")
 	}
-	_, err := native.NewCentroids(t.Context(), native.CentroidOptions{Tool: script(t, "exit 0"), Clusters: 1 << 31,
-		Columns: 1 << 20})
+	_, err := native.Tool{Path: script(t, "exit 0")}.Centroids(t.Context(),
+		native.Map{Clusters: 1 << 31, Columns: 1 << 20})
 	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") ||
 		!strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
 		t.Errorf("%v, way out %q", err, hint.Of(err))

@@ -29,10 +29,10 @@ func script(t *testing.T, body string) string {
 	return path
 }
 
-func run(ctx context.Context, tool string) (native.Result, []native.Progress, error) {
+func run(ctx context.Context, tool string) (native.Clustering, []native.Progress, error) {
 	var seen []native.Progress
-	result, err := native.Run(ctx, native.Options{Tool: tool, Model: "m", Tensor: "t", ClusterSize: 2, Iterations: 1,
-		Threads: 1},
+	result, err := native.Tool{Path: tool}.Cluster(ctx, native.ClusterOptions{
+		Head: native.Head{Model: "m", Tensor: "t"}, ClusterSize: 2, Iterations: 1, Threads: 1},
 		func(p native.Progress) { seen = append(seen, p) })
 	return result, seen, err
 }
@@ -92,7 +92,7 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tool := script(t, `echo '{"event":"progress","stage":"read","fraction":0}'`+"\nexec sleep 60\n")
 	begun := time.Now()
-	_, err := native.Run(ctx, native.Options{Tool: tool}, func(native.Progress) { cancel() })
+	_, err := native.Tool{Path: tool}.Cluster(ctx, native.ClusterOptions{}, func(native.Progress) { cancel() })
 	if !errors.Is(err, context.Canceled) || time.Since(begun) > 20*time.Second {
 		t.Errorf("%v after %v", err, time.Since(begun))
 	}
@@ -102,7 +102,7 @@ func TestCancel(t *testing.T) {
 func TestGGML(t *testing.T) {
 	tool := script(t, `echo "error: $1 $2" >&2; exit 3`)
 	for ggml, want := range map[string]string{"": "cluster --model", "lib": "--ggml lib"} {
-		_, err := native.Run(t.Context(), native.Options{Tool: tool, GGML: ggml}, nil)
+		_, err := native.Tool{Path: tool, GGML: ggml}.Cluster(t.Context(), native.ClusterOptions{}, nil)
 		if err == nil || err.Error() != "clustering failed: "+want || !strings.Contains(hint.Of(err), "update Ollama") {
 			t.Errorf("%v, way out %q", err, hint.Of(err))
 		}

@@ -14,13 +14,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// invoke runs the native tool, with the libraries in the folder ggml unless that is "". what names the task in errors.
-// read reads the tool's output to its end; if it fails or ctx ends, the tool is killed. Paths in args are absolute.
-func invoke(ctx context.Context, tool, ggml, what string, args []string, read func(io.Reader) error) error {
-	if ggml != "" {
-		args = append([]string{"--ggml", ggml}, args...)
+// invoke runs the native tool; what names the task in errors. read reads the tool's output to its end; if it fails or
+// ctx ends, the tool is killed. Paths in args are absolute.
+func (t Tool) invoke(ctx context.Context, what string, args []string, read func(io.Reader) error) error {
+	if t.GGML != "" {
+		args = append([]string{"--ggml", t.GGML}, args...)
 	}
-	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd := exec.CommandContext(ctx, t.Path, args...)
 	cmd.Env = process.Environment()
 	cmd.WaitDelay = 5 * time.Second
 	process.EndWithParent(cmd)

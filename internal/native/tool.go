@@ -17,6 +17,22 @@ const (
 	codeName = "libflashhead-tool.so" // beside the plug-in's tool: its code, without ggml
 )
 
+// Tool is the native tool with the libraries that it runs on.
+type Tool struct {
+	Path string // of llama-flashhead
+	GGML string // folder of the libraries that it must be given; "" if it has its own
+}
+
+// Find returns the native tool for a user's folder dir, "" if there is none: FindTool and FindGGML.
+func Find(ctx context.Context, dir string, places installation.Places) (Tool, error) {
+	path, err := FindTool(installation.LibDirs(dir))
+	if err != nil {
+		return Tool{}, err
+	}
+	ggml, err := FindGGML(ctx, path, dir, places)
+	return Tool{path, ggml}, err
+}
+
 // FindTool returns the path of the native tool in the first of dirs that has it.
 func FindTool(dirs []string) (string, error) {
 	for _, dir := range dirs {
@@ -69,14 +85,4 @@ func FindGGML(ctx context.Context, tool, dir string, places installation.Places)
 	}
 	return "", hint.New("the Ollama at "+found[0].Program+" has no libraries of ggml, which "+toolName+" needs",
 		"update Ollama to 0.30 or newer, or name the lib/ollama of another in FH_OLLAMA_LIB")
-}
-
-// FindNative returns the path of the native tool for a user's folder dir, "" if there is none, and the folder of the
-// libraries of ggml that it must be given: FindTool and FindGGML.
-func FindNative(ctx context.Context, dir string, places installation.Places) (tool, ggml string, err error) {
-	if tool, err = FindTool(installation.LibDirs(dir)); err != nil {
-		return "", "", err
-	}
-	ggml, err = FindGGML(ctx, tool, dir, places)
-	return tool, ggml, err
 }

@@ -77,13 +77,13 @@ func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 		p.Start("renumbering")
 		p.Done(fmt.Sprintf("left out %d empty clusters of %d", empty, s.Assets.Clusters))
 	}
-	tool, ggml, err := native.FindNative(ctx, s.LibDir, installation.Here())
+	tool, err := native.Find(ctx, s.LibDir, installation.Here())
 	if err != nil {
 		return err
 	}
 	p.Start("comparing centroids")
-	own, err := native.NewCentroids(ctx, native.CentroidOptions{
-		Tool: tool, GGML: ggml, Model: s.Model, Tensor: s.head.Tensor.Name,
+	own, err := tool.Centroids(ctx, native.Map{
+		Head:        native.Head{Model: s.Model, Tensor: s.head.Tensor.Name},
 		Assignments: s.assignments, Clusters: uint32(len(s.used)), Columns: s.head.Width(),
 	})
 	if err != nil {

@@ -23,12 +23,12 @@ func Export(ctx context.Context, path, dir, lib string) error {
 	}
 	defer src.Close()
 	p := src.Parameters
-	tool, ggml, err := native.FindNative(ctx, lib, installation.Here())
+	tool, err := native.Find(ctx, lib, installation.Here())
 	if err != nil {
 		return err
 	}
-	centroids, err := native.NewCentroids(ctx, native.CentroidOptions{
-		Tool: tool, GGML: ggml, Model: path, Tensor: src.Head.Tensor.Name,
+	centroids, err := tool.Centroids(ctx, native.Map{
+		Head:        native.Head{Model: path, Tensor: src.Head.Tensor.Name},
 		Assignments: p.Assignments, Clusters: p.Clusters, Columns: src.Head.Width(),
 	})
 	if err != nil {
