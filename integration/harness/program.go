@@ -18,15 +18,22 @@ import (
 type Program struct {
 	Name      string // of its folder
 	Arguments string // for the usage line, e.g. "FILE.gguf"; "" for none
+	Note      string // a sentence under the usage line, such as an example; "" for none
 	// Run gets a temporary folder, which is removed afterwards.
 	Run func(ctx context.Context, dir string) error
 }
 
-// Main parses the command line and runs the program until it ends or is interrupted. If it fails, Main prints the error
-// and exits with status 1.
+// ErrFindings is the error of a check that was made, and printed what it found.
+var ErrFindings = errors.New("not everything holds")
+
+// Main parses the command line and runs the program until it ends or is interrupted. If it fails, Main prints the error,
+// unless that is ErrFindings, and exits with status 1.
 func (p Program) Main() {
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/%s [flags] %s\n\n", p.Name, p.Arguments)
+		if p.Note != "" {
+			fmt.Fprintf(flag.CommandLine.Output(), "%s\n\n", p.Note)
+		}
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -36,10 +43,13 @@ func (p Program) Main() {
 		err = errors.New("interrupted; everything that was started is stopped")
 	}
 	stop()
-	if err != nil {
-		fmt.Fprint(os.Stderr, hint.Text(p.Name, err))
-		os.Exit(1)
+	if err == nil {
+		return
 	}
+	if !errors.Is(err, ErrFindings) {
+		fmt.Fprint(os.Stderr, hint.Text(p.Name, err))
+	}
+	os.Exit(1)
 }
 
 func (p Program) run(ctx context.Context) error {

@@ -35,10 +35,7 @@ func (m *measurement) load(ctx context.Context) error {
 		}
 	}
 	for i, way := range loads {
-		var ratios []float64
-		for round := range m.Rounds {
-			ratios = append(ratios, seconds[i][round]/seconds[0][round])
-		}
+		ratios := statistics.Ratios(seconds[i], seconds[0])
 		m.result.Load = append(m.result.Load, Load{Head: way.head, Runs: seconds[i], Seconds: statistics.Median(seconds[i]),
 			Ratio: statistics.Median(ratios), Memory: int64(statistics.Median(memory[i]))})
 	}

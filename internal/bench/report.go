@@ -87,10 +87,7 @@ func newPairs(dense, flash []float64) Pairs {
 	p := Pairs{
 		DenseRuns: dense, FlashHeadRuns: flash, Dense: statistics.Median(dense), FlashHead: statistics.Median(flash),
 	}
-	var ratios []float64
-	for i := range dense {
-		ratios = append(ratios, flash[i]/dense[i])
-	}
+	ratios := statistics.Ratios(flash, dense)
 	p.SpeedUp = statistics.Median(ratios)
 	if low, high, ok := statistics.MedianInterval(ratios); ok {
 		p.Interval = &Interval{low, high}

@@ -5,16 +5,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/integration/harness"
@@ -27,33 +24,21 @@ import (
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
-// errFindings is the error of a check that was made and found something.
-var errFindings = errors.New("not everything holds")
-
 func main() {
 	var build upstream.HostOptions
 	prefix := flag.String("prefix", "dist", "take fh-ollama and the plug-in from the build in `DIR`")
 	ggml := flag.Bool("ggml", false, "build only the ggml of each release, for the plug-in's own test")
 	flag.IntVar(&build.Jobs, "jobs", runtime.NumCPU(), "run `N` compilers at once")
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(),
-			"Usage: go run ./integration/cmd/hosts [flags] [VERSION...]\n\nExample: go run ./integration/cmd/hosts v0.30.0\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	pins, err := wanted(flag.Args())
-	if err == nil {
-		err = run(ctx, pins, build, *prefix, !*ggml)
-	}
-	if err == nil {
-		return
-	}
-	if !errors.Is(err, errFindings) {
-		fmt.Fprint(os.Stderr, hint.Text("hosts", err))
-	}
-	os.Exit(1)
+	harness.Program{
+		Name: "hosts", Arguments: "[VERSION...]", Note: "Example: go run ./integration/cmd/hosts v0.30.0",
+		Run: func(ctx context.Context, dir string) error {
+			pins, err := wanted(flag.Args())
+			if err != nil {
+				return err
+			}
+			return run(ctx, dir, pins, build, *prefix, !*ggml)
+		},
+	}.Main()
 }
 
 // wanted are the pinned releases that versions name, or all.
@@ -78,7 +63,8 @@ func wanted(versions []string) ([]source.HostPin, error) {
 	return pins, nil
 }
 
-func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions, prefix string, whole bool) error {
+func run(ctx context.Context, dir string, pins []source.HostPin, build upstream.HostOptions, prefix string,
+	whole bool) error {
 	own, err := filepath.Abs(prefix)
 	if err != nil {
 		return err
@@ -98,7 +84,7 @@ func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions,
 			fmt.Printf("  %s, %s: %s, %s\n", f.What, f.File, f.State, f.Detail)
 		}
 	}
-	rows, err := checkAll(ctx, pins, made, harness.Prefix(own), whole)
+	rows, err := checkAll(ctx, dir, pins, made, harness.Prefix(own), whole)
 	if err != nil {
 		return err
 	}
@@ -111,19 +97,14 @@ func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions,
 		}
 	}
 	if findings > 0 {
-		return errFindings
+		return harness.ErrFindings
 	}
 	return nil
 }
 
 // checkAll tells what was found of each release, and, if they are whole, loads the plug-in of own into them.
-func checkAll(ctx context.Context, pins []source.HostPin, made []upstream.HostBuild, own harness.Prefix,
+func checkAll(ctx context.Context, dir string, pins []source.HostPin, made []upstream.HostBuild, own harness.Prefix,
 	whole bool) (rows []row, err error) {
-	dir, err := os.MkdirTemp("", "fh-ollama-hosts-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
 	var pinned *reference
 	if whole {
 		if pinned, err = newReference(ctx, own, dir); err != nil {

@@ -7,13 +7,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -33,37 +30,22 @@ type options struct {
 
 func main() {
 	var o options
-	prefix := flag.String("prefix", "dist", "`DIR` of the patched build and of the plug-in")
-	stock := flag.String("stock", "dist-stock", "`DIR` of the stock build")
+	o.prefix, o.stock = "dist", "dist-stock"
+	flag.Var(&o.prefix, "prefix", "`DIR` of the patched build and of the plug-in")
+	flag.Var(&o.stock, "stock", "`DIR` of the stock build")
 	flag.IntVar(&o.rounds, "rounds", 5, "timed visits of each Ollama")
 	flag.IntVar(&o.tokens, "tokens", 128, "tokens of an answer")
 	flag.IntVar(&o.threads, "threads", 0, "threads of the model; 0 for what Ollama takes")
 	flag.BoolVar(&o.markdown, "markdown", false, "print a table for a document")
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(),
-			"Usage: go run ./integration/cmd/speed [flags] FILE.gguf\n\nFILE is a model that fh-ollama convert made.\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	o.prefix, o.stock = harness.Prefix(*prefix), harness.Prefix(*stock)
-	o.file = flag.Arg(0)
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, o, flag.NArg())
-	if err == nil {
-		return
-	}
-	if ctx.Err() != nil {
-		err = errors.New("interrupted; everything that was started is stopped")
-	}
-	fmt.Fprint(os.Stderr, hint.Text("speed", err))
-	os.Exit(1)
+	harness.Program{
+		Name: "speed", Arguments: "FILE.gguf", Note: "FILE is a model that fh-ollama convert made.",
+		Run: func(ctx context.Context, dir string) error { return run(ctx, dir, o, flag.Args()) },
+	}.Main()
 }
 
-func run(ctx context.Context, o options, files int) error {
-	if files != 1 {
-		return hint.New(fmt.Sprintf("%d files are named", files), "give one: go run ./integration/cmd/speed FILE.gguf")
+func run(ctx context.Context, dir string, o options, files []string) error {
+	if len(files) != 1 {
+		return hint.New(fmt.Sprintf("%d files are named", len(files)), "give one: go run ./integration/cmd/speed FILE.gguf")
 	}
 	if o.threads < 0 {
 		return hint.New(fmt.Sprintf("%d threads are too few", o.threads),
@@ -73,6 +55,7 @@ func run(ctx context.Context, o options, files int) error {
 		return hint.New(fmt.Sprintf("%d rounds of %d tokens say nothing", o.rounds, o.tokens),
 			fmt.Sprintf("ask for a round at least, and for %d tokens", leastTokens))
 	}
+	o.file = files[0]
 	model, err := inspect.File(o.file)
 	if err != nil {
 		return err
@@ -81,12 +64,6 @@ func run(ctx context.Context, o options, files int) error {
 		return hint.New(o.file+" has no FlashHead that a runtime would use",
 			"convert it first: fh-ollama convert IN.gguf -o OUT.gguf")
 	}
-	dir, err := os.MkdirTemp("", "fh-ollama-speed-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-
 	bar := progress.New(os.Stderr)
 	defer bar.Close()
 	bar.Start("start")

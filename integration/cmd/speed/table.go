@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"math"
-	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
@@ -27,21 +25,21 @@ const (
 	promptTokens // not shown
 )
 
-// rows are the metrics as they are shown: name with unit, and digits behind the point.
+// rows are the metrics as they are shown: name with unit, and format of a value.
 var rows = []struct {
 	metric metric
 	name   string
-	digits int
+	format string
 }{
-	{greedyRate, "eval rate at temperature 0, tokens/s", 1},
-	{sampledRate, "eval rate at temperature 0.8, tokens/s", 1},
-	{promptRate, "prompt eval rate, tokens/s", 0},
-	{firstToken, "time to first token, ms", 0},
-	{load, "load duration, s", 2},
-	{resident, "resident memory, MiB", 0},
-	{peak, "its peak, MiB", 0},
-	{anonymous, "of it anonymous, MiB", 0},
-	{ofFiles, "of it pages of files, MiB", 0},
+	{greedyRate, "eval rate at temperature 0, tokens/s", "%.1f"},
+	{sampledRate, "eval rate at temperature 0.8, tokens/s", "%.1f"},
+	{promptRate, "prompt eval rate, tokens/s", "%.0f"},
+	{firstToken, "time to first token, ms", "%.0f"},
+	{load, "load duration, s", "%.2f"},
+	{resident, "resident memory, MiB", "%.0f"},
+	{peak, "its peak, MiB", "%.0f"},
+	{anonymous, "of it anonymous, MiB", "%.0f"},
+	{ofFiles, "of it pages of files, MiB", "%.0f"},
 }
 
 // threads is how many the machine has.
@@ -55,24 +53,8 @@ func used(threads int) string {
 	return fmt.Sprintf("%d used; ", threads)
 }
 
-// cell is a median with its spread, each with the unit behind it; "-" if unknown.
-func cell(values []float64, digits int, unit string) string {
-	if len(values) == 0 || math.IsNaN(values[0]) {
-		return "-"
-	}
-	show := func(v float64) string { return strconv.FormatFloat(v, 'f', digits, 64) + unit }
-	return fmt.Sprintf("%s (%s to %s)", show(statistics.Median(values)), show(slices.Min(values)),
-		show(slices.Max(values)))
-}
-
 // ratios are those of a side to another, round by round.
-func ratios(s, to *side, m metric) []float64 {
-	var out []float64
-	for i, v := range s.values[m] {
-		out = append(out, v/to.values[m][i])
-	}
-	return out
-}
+func ratios(s, to *side, m metric) []float64 { return statistics.Ratios(s.values[m], to.values[m]) }
 
 // plain is the table for a terminal: a block a metric.
 func plain(sides []*side) string {
@@ -80,9 +62,9 @@ func plain(sides []*side) string {
 	for _, row := range rows {
 		fmt.Fprintf(&b, "%s\n", row.name)
 		for i, s := range sides {
-			line := fmt.Sprintf("  %-18s %-26s", s.name, cell(s.values[row.metric], row.digits, ""))
+			line := fmt.Sprintf("  %-18s %-26s", s.name, harness.Spread(row.format, s.values[row.metric]))
 			if i > 0 {
-				line += cell(ratios(s, sides[0], row.metric), 2, "x")
+				line += harness.Spread("%.2fx", ratios(s, sides[0], row.metric))
 			}
 			fmt.Fprintln(&b, strings.TrimRight(line, " "))
 		}
@@ -101,7 +83,7 @@ func markdown(sides []*side) string {
 	for _, row := range rows {
 		fmt.Fprintf(&b, "| %s |", row.name)
 		for i, s := range sides {
-			text := cell(s.values[row.metric], row.digits, "")
+			text := harness.Spread(row.format, s.values[row.metric])
 			if i > 0 && text != "-" {
 				text += fmt.Sprintf(", %.2fx", statistics.Median(ratios(s, sides[0], row.metric)))
 			}

@@ -6,15 +6,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/patches"
@@ -25,9 +23,6 @@ import (
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
-// errFindings is the error of a check that was made and found something.
-var errFindings = errors.New("not everything holds")
-
 func main() {
 	var opts upstream.Options
 	flag.StringVar(&opts.OllamaSource, "ollama-source", "", "check the Ollama of the checkout `DIR`")
@@ -35,25 +30,15 @@ func main() {
 	flag.StringVar(&opts.Series, "series", "",
 		"try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
 	flag.IntVar(&opts.Jobs, "jobs", processors.Usable(), "run `N` compilers at once")
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/upstream [flags] [VERSION...]\n\nExample: "+
-			"go run ./integration/cmd/upstream v0.33.0 0.3.35\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := versions(&opts, flag.Args())
-	if err == nil {
-		err = run(ctx, opts)
-	}
-	if err == nil {
-		return
-	}
-	if !errors.Is(err, errFindings) {
-		fmt.Fprint(os.Stderr, hint.Text("upstream", err))
-	}
-	os.Exit(1)
+	harness.Program{
+		Name: "upstream", Arguments: "[VERSION...]", Note: "Example: go run ./integration/cmd/upstream v0.33.0 0.3.35",
+		Run: func(ctx context.Context, _ string) error {
+			if err := versions(&opts, flag.Args()); err != nil {
+				return err
+			}
+			return run(ctx, opts)
+		},
+	}.Main()
 }
 
 // versions reads the arguments: at most one version of each source, and none of a source that is a checkout.
@@ -84,7 +69,7 @@ func run(ctx context.Context, opts upstream.Options) error {
 	}
 	report.Print(os.Stdout)
 	if len(report.Failures()) > 0 {
-		return errFindings
+		return harness.ErrFindings
 	}
 	return nil
 }
