@@ -37,26 +37,25 @@ void flash_head_buffer_log_loaded() {
     }
 }
 
-static const size_t LORA_SUFFIX = strlen(".lora_a"); // or .lora_b
-
-// the name of the weight that an adapter's weight changes; "" for other tensors
-static std::string lora_base(const ggml_tensor * tensor) {
-    const std::string name = tensor->name;
-    const bool is_lora = name.size() > LORA_SUFFIX && name.compare(name.size() - LORA_SUFFIX, 6, ".lora_") == 0;
-    return is_lora ? name.substr(0, name.size() - LORA_SUFFIX) : "";
+// the length of the name of the weight that an adapter's weight changes, which its own name begins with; 0 for other
+// tensors
+static size_t lora_base_size(const ggml_tensor * tensor) {
+    static const size_t suffix = strlen(".lora_a"); // or .lora_b
+    const size_t n = strlen(tensor->name);
+    return n > suffix && strncmp(tensor->name + n - suffix, ".lora_", suffix - 1) == 0 ? n - suffix : 0;
 }
 
 bool flash_head_buffer_is_lora(const ggml_tensor * tensor, const char * weight) {
-    const size_t n = strlen(weight); // compares in place: called for each token
-    return strncmp(tensor->name, weight, n) == 0 && strncmp(tensor->name + n, ".lora_", 6) == 0
-        && strlen(tensor->name + n) == LORA_SUFFIX;
+    const size_t n = lora_base_size(tensor); // compares in place: called for each token
+    return n > 0 && strlen(weight) == n && strncmp(tensor->name, weight, n) == 0;
 }
 
 void flash_head_buffer_note_lora(const ggml_tensor * tensor) {
-    const std::string base = lora_base(tensor);
-    if (base.empty()) {
+    const size_t n = lora_base_size(tensor);
+    if (n == 0) {
         return;
     }
+    const std::string base(tensor->name, n);
     std::lock_guard<std::mutex> lock(weights().mutex);
     for (flash_head_weight * w : weights().all) {
         if (w->model->weight == base) {
