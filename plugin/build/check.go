@@ -45,7 +45,7 @@ func (b *Builder) check(ctx context.Context, st *step.Step) error {
 	}
 	devices := ""
 	if !b.Options.Stock {
-		if devices, err = b.checkDevices(ctx, filepath.Join(lib, "llama-flashhead")); err != nil {
+		if devices, err = b.checkDevices(ctx, filepath.Join(lib, installation.ToolName)); err != nil {
 			return b.crash(err, "listing devices")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
@@ -23,7 +24,7 @@ func (o Options) targets() []string {
 		targets = append(targets, "ggml-rpc-server")
 	}
 	if !o.Stock {
-		targets = append(targets, "llama-flashhead")
+		targets = append(targets, installation.ToolName)
 	}
 	if o.Tests && !o.Stock {
 		targets = append(targets, testTargets...)

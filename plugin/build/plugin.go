@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
@@ -17,12 +18,12 @@ import (
 const (
 	pluginFolder   = "lib/flashhead"
 	pluginLibrary  = "libggml-flashhead.so" // the ggml backend
-	pluginTool     = "llama-flashhead"      // loads pluginToolCode, beside it
+	pluginTool     = installation.ToolName  // loads pluginToolCode, beside it
 	pluginToolCode = "libflashhead-tool.so"
 )
 
 var (
-	pluginTargets     = []string{"ggml-flashhead", "flashhead-tool", "llama-flashhead"}
+	pluginTargets     = []string{"ggml-flashhead", "flashhead-tool", pluginTool}
 	pluginExports     = []string{"ggml_backend_init", "ggml_backend_score"}
 	pluginToolExports = []string{"llama_flashhead_main"}
 )
