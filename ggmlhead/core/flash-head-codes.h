@@ -120,8 +120,20 @@ void flash_head_fine_estimate(const struct flash_head_codes * codes, const struc
 
 // How codes are made.
 
+// The step of a uniform quantiser of 1 .. 5 bits for normal values of deviation 1 (Max, Quantizing for minimum
+// distortion, IRE Transactions on Information Theory 6, 1960); 0 for no bits.
+FLASH_HEAD_FUNCTION float flash_head_step_of(int bits) {
+    return bits == 1 ? 1.596f : bits == 2 ? 0.9957f : bits == 3 ? 0.586f : bits == 4 ? 0.3352f : bits == 5 ? 0.1881f : 0;
+}
+
+// Its mean square error.
+FLASH_HEAD_FUNCTION float flash_head_distortion_of(int bits) {
+    return bits == 0 ? 1.0f : bits == 1 ? 0.3634f : bits == 2 ? 0.1175f : bits == 3 ? 0.03744f : bits == 4 ? 0.01154f
+         : 0.003495f;
+}
+
 // Rounds y [n_directions], a residual's products with the directions, to a coarse code: bits and q [n_directions] as
-// above, steps [n_directions] in units of y. Returns the scale, rounded to BF16; 0 if there is none.
+// above, steps [n_directions]: step_of(bits) times the deviation of y. Returns the scale, rounded to BF16; 0 if there is none.
 float flash_head_coarse_round(const float * y, const float * bits, const float * steps, int32_t n_directions,
         uint8_t * q);
 
@@ -129,7 +141,8 @@ float flash_head_coarse_round(const float * y, const float * bits, const float *
 void flash_head_coarse_put(uint8_t * group, int t, const float * bits, int32_t n_directions, const uint8_t * q,
         float scale);
 
-// Rounds residual [n_embd] to a fine code of lines n_lines, which columns and steps [slots] describe. Returns the scale,
+// Rounds residual [n_embd] to a fine code of lines n_lines, which columns and steps [slots] (step_of(bits) times the
+// deviation of the column) describe; no column has two slots. Returns the scale,
 // rounded to BF16; decoded [n_embd] gets what the code stands for.
 float flash_head_fine_round(const float * residual, int64_t n_embd, const int32_t * n_lines, const float * columns,
         const float * steps, uint8_t * code, float * decoded);
