@@ -13,6 +13,8 @@
 
 // tokens whose coarse codes stay in the cache for all rows
 static const int64_t NEAR = 4*FLASH_HEAD_COARSE_GROUP;
+// tokens that are passed over at once if none of them is listed
+static const int64_t FEW  = 16;
 
 namespace {
 
@@ -88,9 +90,16 @@ struct token_call {
     int64_t pick(const float * e, float least) const {
         int64_t n = 0;
         each([&](int64_t begin, int64_t end) {
-            for (int64_t v = begin; v < end; v++) {
-                w->list[n] = (int32_t) v;
-                n += e[v] >= least; // no branch: it would be mispredicted too often
+            for (int64_t v = begin; v < end; v += FEW) {
+                const int64_t few_end = std::min(v + FEW, end);
+                bool some = false;
+                for (int64_t t = v; t < few_end; t++) {
+                    some |= e[t] >= least;
+                }
+                for (int64_t t = v; some && t < few_end; t++) {
+                    w->list[n] = (int32_t) t;
+                    n += e[t] >= least; // no branch: it would be mispredicted too often
+                }
             }
         });
         return n;
