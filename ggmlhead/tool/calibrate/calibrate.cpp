@@ -35,12 +35,12 @@ static bool make_centroids(const fhc_weight & w, const flash_head_map & map, enu
     return true;
 }
 
-// Mean second moment of what rows of the weight differ by from their centroids.
+// Mean second moment of what rows of the weight differ by from their centroids, in units of the greatest weight.
 static void residual_moment(fhc_products * p, const fhc_head & head, int64_t n,
         const std::function<void(double)> & progress, fhc_matrix * out) {
     const fhc_weight & w     = *head.weight;
     const int64_t      d     = w.info.n_cols;
-    const double       scale = 1.0/std::sqrt((double) n);
+    const double       scale = (w.most > 0.0f ? 1.0/w.most : 1.0)/std::sqrt((double) n);
     fhc_second_moment(p, n, d, [&](int64_t i, float * x) {
         const int64_t v = i*w.info.n_rows/n;
         const float * c = head.centroids.row(head.map->cluster[v]);
@@ -144,6 +144,9 @@ bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & clus
         return false;
     }
     done += part.directions;
+    for (float & variance : out->directions.variances) {
+        variance = (float) ((double) variance*weight.most*weight.most);
+    }
     fill_up(&out->directions, d, (params.coarse_bits + FLASH_HEAD_MOST_BITS - 1)/FLASH_HEAD_MOST_BITS);
     if (hidden.n_rows == n_fit) {
         return true;
