@@ -8,19 +8,21 @@ function(flash_head_sources name folder)
     set(${name} ${sources} PARENT_SCOPE)
 endfunction()
 
-# the kernel
-flash_head_sources(FLASH_HEAD_KERNEL core
-    flash-head.cpp
-    flash-head-centroids.cpp
-    flash-head-clusters.cpp
+# the kernel; FLASH_HEAD_ESTIMATE is what estimates, for tests of parts
+flash_head_sources(FLASH_HEAD_ESTIMATE core
     flash-head-codes.cpp
     flash-head-codes-arm.cpp
     flash-head-codes-x86.cpp
     flash-head-group.cpp
     flash-head-group-arm.cpp
-    flash-head-group-x86.cpp
+    flash-head-group-x86.cpp)
+flash_head_sources(FLASH_HEAD_KERNEL core
+    flash-head.cpp
+    flash-head-centroids.cpp
+    flash-head-clusters.cpp
     flash-head-select.cpp
     flash-head-tokens.cpp)
+list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})
 
 # how centroids and codes lie in memory, for those who make them
 flash_head_sources(FLASH_HEAD_LAYOUT core

@@ -69,7 +69,7 @@ struct token_call {
 
     token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
         : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
-          near (V, std::max<int64_t>(call->params->n_near, n_exact(call)), w->sample),
+          near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)), w->sample),
           exact(V, n_exact(call), w->sample + n*V) {}
 
     static int64_t n_exact(const flash_head_call * call) {

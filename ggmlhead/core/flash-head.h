@@ -70,10 +70,10 @@ struct flash_head {
 
 struct flash_head_params {
     int32_t  n_probe;     // P: 1 .. K; K is exact. With codes, 0 is all estimates but for pinned tokens
-    int32_t  n_near;      // tokens whose fine code is read, 1 .. V; codes only
     int32_t  mode;        // enum flash_head_mode
     float    temperature; // of the draw, > 0; mode sample only
     uint32_t seed;        // of the draw; the same seed and activations draw the same clusters
+    int32_t  n_near;      // tokens whose fine code is read, 1 .. V, at least 2*P*V/K of them; codes only
 };
 
 // Stages that are timed separately.

@@ -95,8 +95,8 @@ static enum ggml_status compute_sparse(
     s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
     s.head.grouped      = weight.grouped;
-    s.params   = { n_probe, flash_head_n_near(model.map, n_probe), model.settings.mode, model.settings.temperature,
-            model.settings.seed };
+    s.params   = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed,
+            flash_head_n_near(model.map, n_probe) };
     s.x        = x;
     s.product  = &product;
     s.totals   = totals;

@@ -5,27 +5,31 @@
 #include <algorithm>
 #include <cmath>
 
-void fhc_hidden_moment(fhc_products * p, const fhc_matrix & hidden, int64_t n,
+void fhc_hidden_moment(fhc_products * p, const fhc_matrix & hidden, const std::vector<int64_t> & fit,
         const std::function<void(double)> & progress, fhc_matrix * out) {
     const int64_t d = hidden.n_cols;
-    double squares = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < d; k++) {
-            squares += (double) hidden.row(i)[k]*hidden.row(i)[k];
+    // each row is scaled before it is squared, so that nothing overflows: kinds with the same trace
+    std::vector<double> scales;
+    int64_t n_kinds = 0;
+    for (int64_t n : fit) {
+        const int64_t first = (int64_t) scales.size();
+        double squares = 0.0;
+        for (int64_t i = first; i < first + n; i++) {
+            for (int64_t k = 0; k < d; k++) {
+                squares += (double) hidden.row(i)[k]*hidden.row(i)[k];
+            }
         }
+        n_kinds += squares > 0.0;
+        scales.insert(scales.end(), n, squares > 0.0 ? std::sqrt((double) d/squares) : 0.0);
     }
-    // scaled before they are squared, so that nothing overflows: now the trace is d, up to rounding
-    const double scale = squares > 0.0 ? std::sqrt((double) d/squares) : 0.0;
-    fhc_second_moment(p, n, d, [&](int64_t i, float * x) {
+    const double share = n_kinds > 0 ? std::sqrt(1.0/n_kinds) : 0.0;
+    fhc_second_moment(p, (int64_t) scales.size(), d, [&](int64_t i, float * x) {
         for (int64_t k = 0; k < d; k++) {
-            x[k] = (float) (hidden.row(i)[k]*scale);
+            x[k] = (float) (hidden.row(i)[k]*scales[i]*share);
         }
     }, progress, out);
     for (int64_t i = 0; i < d; i++) {
-        for (int64_t k = 0; k < d; k++) {
-            out->row(i)[k] *= (float) (1.0 - FHC_SHRINKAGE);
-        }
-        out->row(i)[i] = squares > 0.0 ? out->row(i)[i] + (float) FHC_SHRINKAGE : 1.0f;
+        out->row(i)[i] = n_kinds > 0 ? out->row(i)[i] + (float) FHC_SHRINKAGE : 1.0f;
     }
 }
 
@@ -99,6 +103,7 @@ bool fhc_directions_find(fhc_products * p, fhc_matrix * c, const fhc_matrix & s,
     fhc_solve_transposed(p->pool, &l, &found.vectors);
     out->rows        = values_of(rows);
     out->activations = values_of(found.vectors);
+    out->variances.assign(found.values.begin(), found.values.end());
     out->rounds      = found.rounds;
     out->kept        = 0.0;
     for (double value : found.values) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// Calibration: what hidden states of a text tell about a head and its clusters.
+// Calibration: what hidden states of many kinds of text tell about a head and its clusters.
 
 #include "directions.h"
 #include "matrix.h"
@@ -11,9 +11,14 @@
 #include <vector>
 
 struct fhc_calibrate_params {
-    // rows of hidden states that the sketch is fitted to, from the first on
-    int64_t        fit           = 0;
-    int32_t        rank          = 0;                 // of the sketch: a multiple of FLASH_HEAD_SKETCH_STEP; 0 for none
+    // Rows of hidden states of each kind of text that are fitted to, kind by kind from the first row on. The rows that
+    // follow are recorded. None: codes are made without hidden states.
+    std::vector<int64_t> fit;
+    int64_t        n_directions  = 0;                 // of the codes, at most; 1 and more
+    int32_t        coarse_bits   = 0;                 // sizes of the codes, as in flash_head_map
+    int32_t        fine_bytes    = 0;
+    int32_t        n_near        = 0;
+    int32_t        n_probe       = 0;                 // P, for the records' divergences
     enum ggml_type centroid_type = GGML_TYPE_Q4_0;    // of which columns are a multiple of the block
 
     // Called on the calling thread with a stage (moment, residuals, directions or records) and the share of the whole,
@@ -22,16 +27,17 @@ struct fhc_calibrate_params {
 };
 
 struct fhc_calibration {
-    fhc_directions        directions;    // empty if rank is 0
-    std::vector<uint32_t> records;       // see records.h
+    fhc_directions        directions;
+    std::vector<float>    weights;    // [d]: mean squares of the hidden states' columns
+    std::vector<uint32_t> records;    // of the rows that were not fitted to; see records.h
 };
 
-// Fits a sketch of a head to the first rows of hidden states [n][n_cols], n >= fit >= 1, and records for all of them
-// what the runtime would do with it. cluster [n_rows] tells the cluster of every row, below n_clusters, none of which
-// is empty. The result does not depend on the number of threads. Returns false and sets error (one line, lower case).
+// Makes the codes of a head from the first rows of hidden states [n][n_cols], and records what the runtime would do with
+// the others. cluster [n_rows] tells the cluster of every row, below n_clusters, none of which is empty. The result does
+// not depend on the number of threads. Returns false and sets error (one line, lower case).
 //
-// It needs memory for the weight as it is in the file, 4 bytes for each value of centroids and hidden states, 12 for
-// each of n_cols^2, and some tens of MiB.
+// It needs memory for the weight as it is in the file, for the codes, 4 bytes for each value of centroids and hidden
+// states, 12 for each of n_cols^2, and some hundred MiB.
 bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters,
         const fhc_matrix & hidden,
         const fhc_calibrate_params & params, flash_head_pool * pool, fhc_calibration * out, std::string * error);

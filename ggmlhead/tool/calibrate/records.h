@@ -1,6 +1,7 @@
 #pragma once
 
-#include "flash-head-map.h"
+#include "flash-head-encode.h"
+#include "flash-head.h"
 #include "products.h"
 #include "weight.h"
 
@@ -14,18 +15,19 @@ const int64_t FHC_RECORD_TOKENS = 40;
 // A head as the runtime has it after a load, to record what it would do.
 struct fhc_head {
     const fhc_weight     * weight = nullptr;
-    const flash_head_map * map    = nullptr;       // clusters, the sketch's directions
-    // [K][d], as the runtime rounds them; then zeros up to a multiple of 16 rows
-    fhc_matrix             centroids;
-    std::vector<uint8_t>   sketch;                 // as flash_head_build_sketch made it; empty if rank is 0
-    std::vector<float>     activations;            // [d][rank]
+    const flash_head_map * map    = nullptr;     // clusters and codes
+    fhc_matrix             centroids;            // [K][d], as the runtime rounds them
+    std::vector<uint8_t>   coarse, fine;         // as flash_head_encode made them
+    std::vector<float>     basis;
+    int64_t                n_exact = 0;          // tokens that the runtime scores exactly, 0..V
 };
 
-// For every row of hidden [n][d] appends to out the dense head's best 40 tokens (all, if there are fewer), best first,
-// equal ones in ascending order, each with its rank by estimate: 1 + the number of tokens with a greater estimate or an
-// equal one and a lower id. An estimate is the score of the token's centroid, and what the sketch adds to it. So out
-// has 2*40 numbers a row: token, rank, token, ... Returns false and sets error if a logit or an estimate is not finite;
-// names the row.
-bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden,
-        const std::function<void(double)> & progress,
-        std::vector<uint32_t> * out, std::string * error);
+// For each row of hidden [n][d] from the given one on, appends a record of 2*min(40, V) + 2 numbers to out:
+// - the dense head's best tokens, best first, equal ones in ascending order, each with its rank by estimate: 1 + the
+//   number of tokens with a greater estimate or an equal one and a lower id;
+// - the bits of a float: the Kullback-Leibler divergence of what the runtime gives from the dense head's distribution,
+//   in nats;
+// - 1 if both have the same best token, else 0.
+// Returns false and sets error if a logit or an estimate is not finite; names the row.
+bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden, int64_t first,
+        const std::function<void(double)> & progress, std::vector<uint32_t> * out, std::string * error);

@@ -1,0 +1,365 @@
+// Tests of the codes, in the core alone.
+
+#include "check.h"
+#include "codes-fixture.h"
+#include "core-run.h"
+
+#include "flash-head-codes.h"
+
+#include <set>
+
+static checker check;
+
+// What is packed is what was rounded, and nearer to the original than its deviation.
+static void test_round() {
+    for (const codes_shape & shape : codes_shapes()) {
+        const codes_fixture c(shape, 100, 1);
+        double left = 0, all = 0, fine_left = 0, fine_all = 0;
+        for (int64_t v = 0; v < c.V; v++) {
+            for (int32_t j = 0; j < c.n; j++) {
+                check(c.coarse_number(v, j) == c.q[v*c.n + j] && c.q[v*c.n + j] < 1 << shape.bits[j],
+                        "token %d, direction %d: %d became %d", (int) v, j, c.q[v*c.n + j], c.coarse_number(v, j));
+                if (shape.bits[j] > 0) {
+                    const double middle = c.coarse_number(v, j) - ((1 << shape.bits[j]) - 1)/2.0;
+                    const double error  = c.y[v*c.n + j] - c.coarse_scale(v)*middle*c.coarse_steps[j];
+                    left += error*error;
+                    all  += (double) c.y[v*c.n + j]*c.y[v*c.n + j];
+                }
+            }
+            for (int64_t i = 0; i < c.D; i++) {
+                const float decoded = c.decoded[v*c.D + i];
+                check(fabs(decoded - c.fine_number(v, i)) <= 1e-5*(1 + fabs(decoded)),
+                        "token %d, column %d: %f, not %f", (int) v, (int) i, decoded, c.fine_number(v, i));
+                if (c.fine_number(v, i) != 0) {
+                    const double error = c.residual[v*c.D + i] - decoded;
+                    fine_left += error*error;
+                    fine_all  += (double) c.residual[v*c.D + i]*c.residual[v*c.D + i];
+                }
+            }
+        }
+        check(left < 0.45*all, "%d bits keep all but %f of the energy", c.n_bits, left/all);
+        check(fine_left <= 0.6*fine_all, "%d bytes keep all but %f of the energy", c.fine_bytes, fine_left/fine_all);
+    }
+}
+
+// More bits leave less, about as much as of a Gaussian.
+static void test_distortion() {
+    for (int bits = 1; bits <= FLASH_HEAD_MOST_BITS; bits++) {
+        const codes_fixture c({ 90, std::vector<int>(40, bits), { 0, 0, 0 } }, 500, 7);
+        double left = 0, all = 0;
+        for (int64_t e = 0; e < c.V*c.n; e++) {
+            const double middle = c.q[e] - ((1 << bits) - 1)/2.0;
+            const double error  = c.y[e] - c.coarse_scale(e/c.n)*middle*c.coarse_steps[e%c.n];
+            left += error*error;
+            all  += (double) c.y[e]*c.y[e];
+        }
+        const double expected = flash_head_distortion_of(bits);
+        check(left/all > 0.8*expected && left/all < 1.2*expected, "%d bits leave %f, not %f", bits, left/all, expected);
+    }
+}
+
+static void test_odd_rounding() {
+    const float bits[8] = { 2, 2, 2, 2, 1, 1, 0, 0 }, steps[8] = { 1, 1, 1, 1, 1, 1, 0, 0 };
+    uint8_t q[8];
+    for (float odd : { 0.0f, NAN, INFINITY, -INFINITY, 1e38f }) {
+        const std::vector<float> y(8, odd);
+        const float scale = flash_head_coarse_round(y.data(), bits, steps, 8, q);
+        check(isfinite(scale) && (scale == 0.0f || odd == 1e38f), "%f has the scale %f", odd, scale);
+        check(*std::max_element(q, q + 8) < 4, "%f has the number %d", odd, *std::max_element(q, q + 8));
+    }
+}
+
+// All kernels give the same integers as the plain one, which comes last.
+static void test_kernels() {
+    int n_kernels;
+    const flash_head_code_kernels * kernels = flash_head_code_kernels_all(&n_kernels);
+    const flash_head_code_kernels & plain   = kernels[n_kernels - 1];
+    std::mt19937 rng(3);
+    uint8_t tables[64][16], lines[64*32], code[64*32];
+    std::vector<int8_t> slots(64*256);
+    for (auto & table : tables) { for (uint8_t & entry : table) { entry = (uint8_t) (rng() % 4 ? rng() : 255); } }
+    for (uint8_t & byte : lines) { byte = (uint8_t) rng(); }
+    for (uint8_t & byte : code)  { byte = (uint8_t) (rng() % 3 ? rng() : 255); }
+    for (int8_t & slot : slots)  { slot = (int8_t) (rng() % 3 ? (int) (rng() % 255) - 127 : 127); }
+
+    const std::vector<float> scores = random_values(50, 4);
+    std::vector<int32_t> cluster(64);
+    std::vector<uint8_t> scales;
+    for (int t = 0; t < 64; t++) {
+        cluster[t] = (int32_t) (rng() % 50);
+        scales.push_back((uint8_t) rng());
+        scales.push_back(0x3f);
+    }
+    for (int k = 0; k < n_kernels; k++) {
+        for (int32_t n : { 0, 1, 2, 32, 48, 63, 64 }) {
+            uint16_t got[64], expected[64];
+            kernels[k].coarse(lines, n, tables, got);
+            plain.coarse(lines, n, tables, expected);
+            check(memcmp(got, expected, sizeof(got)) == 0, "%s: other sums over %d lines", kernels[k].name, n);
+
+            float out[64], expected_out[64];
+            kernels[k].finish(got, scales.data(), 0.01f, -3.0f, 0.25f, cluster.data(), scores.data(), out);
+            plain.finish(got, scales.data(), 0.01f, -3.0f, 0.25f, cluster.data(), scores.data(), expected_out);
+            for (int t = 0; t < 64; t++) {
+                check(fabsf(out[t] - expected_out[t]) <= 1e-5f*(1 + fabsf(out[t])), "%s: token %d has %f, not %f",
+                        kernels[k].name, t, out[t], expected_out[t]);
+            }
+        }
+        for (const std::vector<int32_t> & n_lines : std::vector<std::vector<int32_t>>{ { 0, 0, 0 }, { 1, 0, 0 },
+                { 0, 1, 0 }, { 0, 0, 1 }, { 1, 2, 3 }, { 16, 16, 16 } }) {
+            check(kernels[k].fine(code, n_lines.data(), slots.data()) == plain.fine(code, n_lines.data(), slots.data()),
+                    "%s: another sum over %d, %d and %d lines", kernels[k].name, n_lines[0], n_lines[1], n_lines[2]);
+        }
+    }
+}
+
+struct prepared {
+    flash_head_query    query;
+    std::vector<int8_t> slots;
+
+    prepared(const codes_fixture & c, const float * x) : slots(flash_head_fine_max_slots(c.fine_bytes)) {
+        std::vector<float> parts(flash_head_n_parts(c.D)*(c.n + 2));
+        for (int64_t part = 0; part < flash_head_n_parts(c.D); part++) {
+            flash_head_project_part(&c.codes, x, c.D, part, parts.data() + part*(c.n + 2));
+        }
+        flash_head_query_prepare(&c.codes, x, c.D, parts.data(), &query, slots.data());
+    }
+};
+
+// Estimates are what the format says, but for rounding of tables and activations.
+static void test_estimates() {
+    const int64_t V = 150;
+    std::vector<int32_t> cluster(V), all(V);
+    for (int64_t v = 0; v < V; v++) {
+        cluster[v] = (int32_t) (v*v % 7);
+        all[v]     = (int32_t) v;
+    }
+    const std::vector<float> scores = random_values(7, 3);
+    for (const codes_shape & shape : codes_shapes()) {
+        const codes_fixture      c(shape, V, 20);
+        const std::vector<float> x = random_values(c.D, 21);
+        const prepared           p(c, x.data());
+        const std::vector<double> z = c.projected(x.data());
+        double squares = 0;
+        for (float value : x) { squares += (double) value*value; }
+        check(fabs(p.query.variances[0] - std::min(0.5, 0.01 *squares)) < 1e-3
+           && fabs(p.query.variances[1] - std::min(0.5, 0.005*squares)) < 1e-3,
+                "variances %f and %f", p.query.variances[0], p.query.variances[1]);
+
+        for (int64_t begin : { 0, 64 }) {
+            for (int64_t end : { 64, 128, (int) V }) {
+                if (begin >= end) { continue; }
+                std::vector<float> out(V + 1, 1234.0f);
+                flash_head_coarse_estimate(&c.codes, &p.query, cluster.data(), scores.data(), begin, end, out.data());
+                std::vector<float> coarse = out;
+                flash_head_fine_estimate(&c.codes, &p.query, p.slots.data(), V, all.data() + begin, end - begin,
+                        out.data());
+                for (int64_t v = 0; v <= V; v++) {
+                    if (v < begin || v >= end) {
+                        check(out[v] == 1234.0f, "written to %d, outside %d .. %d", (int) v, (int) begin, (int) end);
+                        continue;
+                    }
+                    const double expected = scores[cluster[v]] + p.query.variances[0] + c.coarse_value(v, z);
+                    const double rounding = c.coarse_scale(v)*p.query.unit*0.5*(c.n_bits/4);
+                    check(fabs(coarse[v] - expected) <= rounding + 1e-3, "token %d: %f, not %f, within %f", (int) v,
+                            coarse[v], expected, rounding);
+                    double fine = 0, fine_rounding = 0;
+                    for (int64_t i = 0; i < c.D; i++) { fine += c.fine_number(v, i)*x[i]; }
+                    for (int64_t i = 0; i < c.D; i++) {
+                        fine_rounding += fabs(c.fine_number(v, i))*p.query.fine_unit*0.5;
+                    }
+                    const double finer = coarse[v] + p.query.variances[1] - p.query.variances[0] + fine;
+                    check(fabs(out[v] - finer) <= 2*fine_rounding + 1e-3, "token %d: %f, not %f, within %f", (int) v,
+                            out[v], finer, 2*fine_rounding);
+                }
+            }
+        }
+    }
+}
+
+// A head with codes: random rows, random clusters of these sizes, random residuals.
+struct head_with_codes {
+    int64_t D, V, K;
+    std::vector<float>   weight, centroids;
+    std::vector<int32_t> cluster, position, tokens, offsets = { 0 }, pinned;
+    codes_fixture        codes;
+    flash_head           head;
+
+    head_with_codes(int64_t V, int64_t K, const codes_shape & shape, bool equal)
+        : D(shape.D), V(V), K(K), weight(random_values(V*D, 1)), centroids(random_values(K*D, 2)),
+          cluster(V), position(V), pinned({ 0, 7, (int32_t) V - 1 }), codes(shape, V, 4) {
+        std::mt19937 rng(5);
+        for (int64_t v = 0; v < V; v++) {
+            cluster[v] = (int32_t) (equal || v < K ? v % K : (v*v) % std::max<int64_t>(1, K/7));
+        }
+        std::shuffle(cluster.begin(), cluster.end(), rng);
+        for (int64_t c = 0; c < K; c++) {
+            for (int64_t v = 0; v < V; v++) {
+                if (cluster[v] == c) {
+                    position[v] = (int32_t) tokens.size();
+                    tokens.push_back((int32_t) v);
+                }
+            }
+            offsets.push_back((int32_t) tokens.size());
+        }
+        const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
+        head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(), cluster.data(),
+                position.data(), tokens.data(), offsets.data(), pinned.data(), codes.codes, f32, f32, 0 };
+    }
+
+    float exact(int64_t v, const float * x) const {
+        float logit;
+        dot((int) D, &logit, 0, &weight[v*D], 0, x, 0, 1);
+        return logit;
+    }
+
+    // of all tokens: coarse, and with the fine code
+    std::vector<float> estimates(const float * x, bool fine) const {
+        std::vector<float> scores(K), out(V);
+        for (int64_t c = 0; c < K; c++) { dot((int) D, &scores[c], 0, &centroids[c*D], 0, x, 0, 1); }
+        const prepared p(codes, x);
+        flash_head_coarse_estimate(&codes.codes, &p.query, cluster.data(), scores.data(), 0, V, out.data());
+        if (fine) {
+            std::vector<int32_t> all(V);
+            std::iota(all.begin(), all.end(), 0);
+            flash_head_fine_estimate(&codes.codes, &p.query, p.slots.data(), V, all.data(), V, out.data());
+        }
+        return out;
+    }
+};
+
+// n of n_asked: exactly, or about as many where these are a lot, as the threshold is then found in a sample
+static bool about(int64_t n, int64_t n_asked, int64_t n_vocab) {
+    const int64_t slack = n_asked < 512 || n_asked >= n_vocab ? 0 : n_asked/5;
+    return n >= n_asked - slack && n <= n_asked + slack;
+}
+
+// The best tokens by coarse estimate have a fine one, the best by that are exact, and the pinned ones; all others keep
+// their estimate. The number of threads changes nothing.
+static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t n_near) {
+    const int64_t N = 11; // more than a block of rows
+    const std::vector<float> x = random_values(N*h.D, 6);
+    const flash_head_params params = { n_probe, FLASH_HEAD_MODE_TOP, 1.0f, 0, n_near };
+
+    std::vector<float> logits;
+    int64_t n_counted = 0;
+    for (int nth : { 1, 2, 5 }) {
+        int64_t n_scored = 0;
+        const std::vector<float> got = compute(h.head, params, x, nth, &n_scored);
+        if (nth == 1) {
+            logits    = got;
+            n_counted = n_scored;
+        }
+        check(got == logits && n_scored == n_counted, "K=%d P=%d: %d threads change the result", (int) h.K, n_probe,
+                nth);
+    }
+
+    const int64_t n_exact_asked = (n_probe*h.V + h.K - 1)/h.K, n_near_asked = std::max<int64_t>(n_near, 2*n_exact_asked);
+    int64_t n_all = 0;
+    for (int64_t r = 0; r < N; r++) {
+        const std::vector<float> coarse = h.estimates(&x[r*h.D], false), fine = h.estimates(&x[r*h.D], true);
+        std::vector<float> estimates; // as they were when exact tokens were chosen
+        int64_t n_exact = 0, n_fine = 0;
+        float worst_near = INFINITY, best_far = -INFINITY;
+        for (int64_t v = 0; v < h.V; v++) {
+            const float got   = logits[r*h.V + v];
+            const bool  exact = got == h.exact(v, &x[r*h.D]), pinned = std::count(h.pinned.begin(), h.pinned.end(), v);
+            check(exact || got == fine[v] || got == coarse[v],
+                    "row %d, token %d: %f is neither exact (%f) nor fine (%f) nor coarse (%f)", (int) r, (int) v, got,
+                    h.exact(v, &x[r*h.D]), fine[v], coarse[v]);
+            check(exact || !pinned, "row %d: pinned token %d is not exact", (int) r, (int) v);
+            n_exact += exact;
+            n_fine  += got == fine[v];
+            if (got == fine[v])   { worst_near = std::min(worst_near, coarse[v]); }
+            if (got == coarse[v]) { best_far   = std::max(best_far,   coarse[v]); }
+        }
+        check(about(n_exact, n_exact_asked, h.V) || n_exact <= n_exact_asked + (int64_t) h.pinned.size() + n_exact_asked/5,
+                "K=%d P=%d row %d: %d tokens are exact, %d asked for", (int) h.K, n_probe, (int) r, (int) n_exact,
+                (int) n_exact_asked);
+        check(about(n_fine + n_exact, n_near_asked, h.V) || n_fine + n_exact <= n_near_asked*6/5 + 3,
+                "K=%d near=%d row %d: %d tokens are fine or exact", (int) h.K, n_near, (int) r, (int) (n_fine + n_exact));
+        check(worst_near >= best_far, "K=%d near=%d row %d: a token estimated at %f is fine, one at %f is not",
+                (int) h.K, n_near, (int) r, worst_near, best_far);
+        float worst_exact = INFINITY, best_fine = -INFINITY;
+        for (int64_t v = 0; v < h.V; v++) {
+            const float got    = logits[r*h.V + v];
+            const bool  pinned = std::count(h.pinned.begin(), h.pinned.end(), v);
+            if (got == fine[v]) { best_fine = std::max(best_fine, fine[v]); }
+            if (got == h.exact(v, &x[r*h.D]) && !pinned) { worst_exact = std::min(worst_exact, fine[v]); }
+        }
+        check(worst_exact >= best_fine, "K=%d P=%d row %d: a token estimated at %f is exact, one at %f is not",
+                (int) h.K, n_probe, (int) r, worst_exact, best_fine);
+        n_all += n_exact;
+    }
+    check(n_counted == n_all, "K=%d P=%d: %d tokens were counted, %d are exact", (int) h.K, n_probe, (int) n_counted,
+            (int) n_all);
+}
+
+static codes_shape small_shape() { return { 40, { 3, 3, 2, 2, 2, 2, 1, 1 }, { 0, 1, 0 } }; }
+
+static void test_selection() {
+    for (bool equal : { true, false }) {
+        const head_with_codes h(1003, 61, small_shape(), equal);
+        for (int32_t n_probe : { 0, 1, 7, 30, 61 }) {
+            for (int32_t n_near : { 1, 200, 1003 }) {
+                check_selection(h, n_probe, n_near);
+            }
+        }
+    }
+    const head_with_codes large(20011, 700, small_shape(), false); // so many that only a sample is looked at
+    for (int32_t n_probe : { 20, 300 }) {
+        check_selection(large, n_probe, 12000);
+    }
+}
+
+// where clusters are drawn, tokens have their exact logit or their centroid's score
+static void test_sample() {
+    const head_with_codes h(1003, 61, small_shape(), true);
+    const std::vector<float> x = random_values(3*h.D, 7);
+    const std::vector<float> logits = compute(h.head, { 7, FLASH_HEAD_MODE_SAMPLE, 1.0f, 1, 100 }, x, 2);
+    for (int64_t r = 0; r < 3; r++) {
+        for (int64_t v = 0; v < h.V; v++) {
+            float score;
+            dot((int) h.D, &score, 0, &h.centroids[h.cluster[v]*h.D], 0, &x[r*h.D], 0, 1);
+            const float got = logits[r*h.V + v];
+            check(got == score || got == h.exact(v, &x[r*h.D]), "row %d, token %d: %f", (int) r, (int) v, got);
+        }
+    }
+}
+
+// equal estimates: all of them are exact rather than too few; activations that are not numbers do no harm to others
+static void test_degenerate() {
+    head_with_codes h(500, 32, small_shape(), true);
+    const flash_head_params params = { 4, FLASH_HEAD_MODE_TOP, 1.0f, 0, 100 };
+    const std::vector<float> zero(h.D);
+    int64_t n_scored = 0;
+    compute(h.head, params, zero, 2, &n_scored);
+    check(n_scored == h.V, "of equal estimates %d are exact", (int) n_scored);
+
+    std::vector<float> x = random_values(2*h.D, 8);
+    const std::vector<float> good = compute(h.head, params, { x.begin() + h.D, x.end() }, 2);
+    for (float bad : { NAN, INFINITY, -INFINITY, 3e38f }) {
+        std::fill(x.begin(), x.begin() + h.D, bad);
+        const std::vector<float> logits = compute(h.head, params, x, 2);
+        check(std::equal(good.begin(), good.end(), logits.begin() + h.V), "a row of %f spoils its neighbour", bad);
+    }
+    // a basis that does not fit: estimates without the codes, and nothing out of bounds
+    for (float bad : { -1.0f, 7.0f, NAN, 1e9f }) {
+        h.codes.parts().n_lines[0] = bad;
+        compute(h.head, params, zero, 2);
+        h.codes.parts().bits[0] = bad;
+        compute(h.head, params, zero, 2);
+    }
+}
+
+int main() {
+    test_round();
+    test_distortion();
+    test_odd_rounding();
+    test_kernels();
+    test_estimates();
+    test_selection();
+    test_sample();
+    test_degenerate();
+    return check.finish();
+}
