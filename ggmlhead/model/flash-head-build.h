@@ -1,7 +1,7 @@
 #pragma once
 
-// Data derived from a head's weight at load, but for codes (flash-head-encode.h). Host-independent. Starts threads, which
-// end with the call.
+// Data derived from a head's weight at load, but for codes (flash-head-encode.h). Host-independent. Starts threads,
+// which end with the call.
 
 #include "flash-head-map.h"
 

@@ -178,7 +178,7 @@ int32_t flash_head_n_near(const flash_head_map & map, int32_t n_probe) {
     }
     const int64_t n_vocab = (int64_t) map.cluster.size();
     const int64_t n_exact = (n_probe*n_vocab + map.n_cluster - 1)/map.n_cluster;
-    return (int32_t) std::min(n_vocab, std::max<int64_t>(map.n_near, n_exact));
+    return (int32_t) std::min(n_vocab, std::max<int64_t>(map.n_near, 2*n_exact));
 }
 
 // the codes, if the file has keys of some

@@ -37,8 +37,8 @@ void flash_head_map_sort(flash_head_map & map);
 // Turns a head with codes into a plain one.
 void flash_head_map_drop_codes(flash_head_map & map);
 
-// The number of tokens whose fine code is read where n_probe clusters are probed: no fewer than are scored exactly. 0
-// without codes.
+// The number of tokens whose fine code is read where n_probe clusters are probed: at least twice those that are scored
+// exactly, as in the core. 0 without codes.
 int32_t flash_head_n_near(const flash_head_map & map, int32_t n_probe);
 
 // Whether the file carries FlashHead keys at all, sound or not.

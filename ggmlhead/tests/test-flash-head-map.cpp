@@ -1,7 +1,8 @@
 // Tests of what a model's load does before the op runs: the cluster map with every kind of damage, the environment
-// variables, the centroids and the cluster-ordered copy.
+// variables, the centroids, the cluster-ordered copy and the codes.
 
 #include "check.h"
+#include "head-codes.h"
 #include "head-stream.h"
 
 #include "flash-head-build.h"
@@ -229,6 +230,29 @@ static void test_code_keys() {
     });
 }
 
+// Near tokens are at least twice the exact ones, and all at most. Without codes there are none.
+static void test_near() {
+    flash_head_map map;
+    std::string error;
+    flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error); // 10 tokens in 4 clusters, 5 near
+    for (const auto & [n_probe, want] : std::vector<std::pair<int32_t, int32_t>>{ { 1, 6 }, { 2, 10 }, { 4, 10 } }) {
+        check(flash_head_n_near(map, n_probe) == want, "%d probes have %d tokens near, not %d", n_probe,
+                flash_head_n_near(map, n_probe), want);
+    }
+    map.n_near = 7;
+    check(flash_head_n_near(map, 1) == 7, "%d tokens are near, not 7", flash_head_n_near(map, 1));
+
+    flash_head_settings settings;
+    check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error), "%s", error.c_str());
+    const char * codes = ", codes of 24 bits and 32 bytes, 10 near";
+    const std::string with = flash_head_summary("CPU", "output.weight", map, settings, "", 0);
+    flash_head_map_drop_codes(map);
+    const std::string without = flash_head_summary("CPU", "output.weight", map, settings, "", 0);
+    check(with.find(codes) != std::string::npos && without.find("codes") == std::string::npos,
+            "the summary with codes is '%s', that without '%s'", with.c_str(), without.c_str());
+    check(flash_head_n_near(map, 1) == 0 && map.code_rows.empty(), "dropped codes are still there");
+}
+
 static flash_head_settings settings_with(const char * name, const char * value, std::string & error) {
     setenv(name, value, 1);
     flash_head_settings settings;
@@ -353,8 +377,7 @@ static void test_build_hostile() {
     const int64_t n_embd = 256; // a block of every type
     flash_head_map map;
     std::string error;
-    flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error);
-    map.sketch_rows.assign(map.rank*n_embd, 0.5f);
+    flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error);
 
     std::vector<float> good(N_VOCAB*n_embd);
     for (size_t i = 0; i < good.size(); i++) { good[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
@@ -365,67 +388,20 @@ static void test_build_hostile() {
         if (ggml_type_name(type) == nullptr || flash_head_centroid_type(ggml_type_name(type)) != type) {
             continue;
         }
-        const size_t row = ggml_row_size(type, n_embd), group = flash_head_sketch_group_size(map.rank);
-        std::vector<uint8_t> expected(map.n_cluster*row), sketch(group);
-        flash_head_build(map, { good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type, expected.data(),
-                sketch.data(), nullptr, 1);
+        const size_t row = ggml_row_size(type, n_embd);
+        std::vector<uint8_t> expected(map.n_cluster*row);
+        flash_head_build_centroids(map, { good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
+                expected.data(), 1);
         for (float value : bad) {
             for (bool whole : { false, true }) {
                 std::vector<float> weight(good); // tokens 1, 4 and 9 are cluster 0
                 std::fill_n(weight.begin() + 4*n_embd, whole ? n_embd : 1, value);
                 std::vector<uint8_t> centroids(map.n_cluster*row);
-                flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
-                        centroids.data(),
-                        sketch.data(), nullptr, 2);
+                flash_head_build_centroids(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
+                        centroids.data(), 2);
                 check(std::equal(centroids.begin() + row, centroids.end(), expected.begin() + row),
                         "%f in a row spoils other clusters, centroids in %s",
                         value, ggml_type_name(type));
-            }
-        }
-    }
-}
-
-// the factors of every row's residual on the directions, whatever the order of the rows and the number of threads
-static void test_build_sketch() {
-    flash_head_map map;
-    std::string error;
-    flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error);
-
-    std::vector<float> weight(N_VOCAB*N_EMBD), centroids(map.n_cluster*N_EMBD), ordered(weight.size());
-    for (size_t i = 0; i < weight.size(); i++) { weight[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
-    std::vector<uint8_t> sketch(flash_head_sketch_group_size(8));
-    flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-            centroids.data(),
-            sketch.data(), ordered.data(), 2);
-
-    std::vector<float> factors(16*8);
-    for (int64_t v = 0; v < N_VOCAB; v++) {
-        for (int64_t j = 0; j < 8; j++) {
-            double sum = 0;
-            for (int64_t i = 0; i < N_EMBD; i++) {
-                sum += ((double) weight[v*N_EMBD + i] - centroids[map.cluster[v]*N_EMBD + i])*map.sketch_rows[j*N_EMBD
-                        + i];
-            }
-            factors[v*8 + j] = (float) sum;
-        }
-    }
-    for (int n_threads : { 1, 3, 16 }) {
-        std::vector<uint8_t> by_token(flash_head_sketch_group_size(8)), by_cluster(by_token);
-        flash_head_build_sketch(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-                centroids.data(), by_token.data(),   n_threads);
-        flash_head_build_sketch(map, { ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-                centroids.data(), by_cluster.data(), n_threads);
-        check(by_token == sketch, "made alone the sketch is another, on %d threads", n_threads);
-        check(by_token == by_cluster, "the order of the rows changes the sketch, on %d threads", n_threads);
-        for (int64_t v = 0; v < N_VOCAB; v++) {
-            uint16_t upper;
-            memcpy(&upper, &by_token[v*2], sizeof(upper));
-            const float scale = flash_head_upper_to_float(upper);
-            for (int64_t j = 0; j < 8; j++) {
-                const uint8_t byte = by_token[32 + v*4 + j%4];
-                const float   got  = scale*((j/4 ? byte >> 4 : byte & 15) - 8);
-                check(fabsf(got - factors[v*8 + j]) <= fabsf(scale)*1.05f, "token %d, factor %d: %f, not %f", (int) v,
-                        (int) j, got, factors[v*8 + j]);
             }
         }
     }
@@ -437,11 +413,12 @@ int main() {
     test_obstacles();
     test_vocab();
     test_code_keys();
-    test_build_sketch();
+    test_near();
     test_settings();
     test_resolve();
     test_build();
     test_build_hostile();
     test_streams(check);
+    test_codes(check);
     return check.finish();
 }
