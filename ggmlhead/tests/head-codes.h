@@ -355,7 +355,8 @@ static void check_basis(checker & check, const encoded_head & h) {
         for (int32_t j = 0; j < h.map.n_directions; j++) {
             const double expected = h.map.code_activations[j*h.D + i]*h.step(j);
             check(fabs(b.projection[i*h.map.n_directions + j] - expected) <= 1e-5*fabs(expected),
-                    "direction %d, column %d: %f, not %f", j, (int) i, b.projection[i*h.map.n_directions + j], expected);
+                    "direction %d, column %d: %f, not %f", j, (int) i, b.projection[i*h.map.n_directions + j],
+                    expected);
         }
         for (int k = 0; k < 2; k++) {
             check(fabs(b.variances[k*h.D + i] - squares[k][i]) <= 1e-3*squares[k][i], "column %d: variance %g, not %g",
