@@ -15,7 +15,7 @@ static const int64_t N_SAMPLE = 4096;
 // Parts of the tokens that are summed one by one, so that the sums do not depend on the number of threads.
 static const int64_t N_PARTS  = 128;
 // rows that are projected together
-static const int32_t BLOCK    = FLASH_HEAD_PROJECT_ROWS;
+static const int32_t BLOCK    = 8;
 
 std::vector<float> flash_head_coarse_plan(const std::vector<float> & variances, int32_t coarse_bits) {
     const size_t n = variances.size();
@@ -108,7 +108,9 @@ struct encoder {
     const size_t                   centroid_size;
 
     const int64_t n_embd = weight.n_embd;
-    const int64_t n_wide = (n_embd + 7)/8*8; // columns, as flash_head_project takes them
+    // Columns, as flash_head_project takes them, and some more: at strides of a power of two lines share few places of
+    // the cache.
+    const int64_t n_wide = (n_embd + 7)/8*8 + 8;
 
     // the directions that have bits, filled up to a multiple of 8
     int32_t            n_used = 0;
