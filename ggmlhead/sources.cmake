@@ -32,6 +32,7 @@ flash_head_sources(FLASH_HEAD_LAYOUT core
 # what a load needs: the map in the file, settings, derived data
 flash_head_sources(FLASH_HEAD_MODEL model
     flash-head-build.cpp
+    flash-head-encode.cpp
     flash-head-map.cpp
     flash-head-max-rows.cpp
     flash-head-project.cpp

@@ -34,6 +34,13 @@ struct flash_head_map {
 // Fills in position, tokens and offsets from cluster, whose values are below n_cluster. A cluster may be empty.
 void flash_head_map_sort(flash_head_map & map);
 
+// Turns a head with codes into a plain one.
+void flash_head_map_drop_codes(flash_head_map & map);
+
+// The number of tokens whose fine code is read where n_probe clusters are probed: no fewer than are scored exactly. 0
+// without codes.
+int32_t flash_head_n_near(const flash_head_map & map, int32_t n_probe);
+
 // Whether the file carries FlashHead keys at all, sound or not.
 bool flash_head_map_present(const gguf_context * gguf);
 

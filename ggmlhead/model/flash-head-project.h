@@ -1,6 +1,6 @@
 #pragma once
 
-// Products of rows with a few directions, for the sketch. Host-independent.
+// Products of rows with a few directions, for the codes. Host-independent.
 
 #include <stdint.h>
 
