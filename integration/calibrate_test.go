@@ -72,8 +72,8 @@ func TestCalibrate(t *testing.T) {
 func promised(t *testing.T, h host, file, text string) {
 	p := calibratedOf(t, file)
 	c := p.Calibration
-	if !c.Reached || c.Agreement < 0.998 || p.Sketch.Rank != 24 || p.Clusters != 500 {
-		t.Errorf("%d clusters, sketch of rank %d, %+v", p.Clusters, p.Sketch.Rank, c)
+	if !c.Reached || c.Agreement < 0.998 || !p.Codes.There() || p.Clusters != 500 {
+		t.Errorf("%d clusters, %d bits, %+v", p.Clusters, p.Codes.CoarseBits, c)
 	}
 	points := func(file string, probes string) func(p uint32) evaluation.Point {
 		// 3048 positions
@@ -89,9 +89,9 @@ func promised(t *testing.T, h host, file, text string) {
 		t.Errorf("P = %d: agreement %.4f, promised were %.4f to %.4f", own.Probes, own.Top1.Share(), c.AgreementLow,
 			c.AgreementHigh)
 	}
-	if own.SameTop.Share() < 0.99 || own.Top40.Share() < float64(c.Top40)-0.015 {
-		t.Errorf("P = %d: same top %.4f, best 40 %.4f, promised were %.4f", own.Probes, own.SameTop.Share(),
-			own.Top40.Share(), c.Top40)
+	if own.SameTop.Share() < 0.99 || own.KLD.Mean > 3*float64(c.Kinds[0].KLD)+0.01 {
+		t.Errorf("P = %d: same top %.4f, KLD %.4f, promised were %.4f", own.Probes, own.SameTop.Share(), own.KLD.Mean,
+			c.Kinds[0].KLD)
 	}
 	if same.HeadBytes > few.HeadBytes || same.KLD.Mean > few.KLD.Mean/3 || same.SameTop.Share() < 0.995 ||
 		same.Top40.Share() < 0.99 {

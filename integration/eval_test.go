@@ -122,12 +122,12 @@ func twoWays(t *testing.T, r evaluation.Report) {
 	}
 }
 
-// A head with a sketch, here of random directions, scores tokens one by one, and is measured as any other.
-func TestEvalSketch(t *testing.T) {
+// A head with codes, here of random directions, scores tokens one by one, and is measured as any other.
+func TestEvalCodes(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
-	file := filepath.Join(scratch, "random-sketch.gguf")
-	addSketch(t, converted(t), file)
+	file := filepath.Join(scratch, "random-codes.gguf")
+	addCodes(t, converted(t), file)
 	r := evaluateFile(t, h, file, "--text", heldoutText, "--chunks", "4", "--probes", "125,2000", "--predict", "0")
 	if r.Unknown != "" || r.Required.Max < 1 {
 		t.Errorf("required P %+v, %q", r.Required, r.Unknown)
@@ -142,19 +142,22 @@ func TestEvalSketch(t *testing.T) {
 	twoWays(t, r)
 }
 
-// addSketch copies a converted file with a sketch of random directions: the products of two vectors' projections on
-// them are about the vectors' own (Johnson and Lindenstrauss).
-func addSketch(t *testing.T, from, to string) {
+// addCodes copies a converted file with codes of random directions: the products of two vectors' projections on them are
+// about the vectors' own (Johnson and Lindenstrauss).
+func addCodes(t *testing.T, from, to string) {
 	t.Helper()
 	f, head, params := flashheadtest.Open(t, from)
-	random := rand.New(rand.NewPCG(1, 1))
-	params.Sketch.Rank = flashhead.MaxSketchRank
-	for range int64(params.Sketch.Rank) * head.Width() {
-		params.Sketch.Rows = append(params.Sketch.Rows, float32(random.NormFloat64()/math.Sqrt(flashhead.MaxSketchRank)))
+	params.Codes = flashhead.DefaultCodes(head, params.Clusters, params.CentroidType)
+	random, n := rand.New(rand.NewPCG(1, 1)), params.Codes.Directions(head.Width())
+	for range int64(n) * head.Width() {
+		params.Codes.Rows = append(params.Codes.Rows, float32(random.NormFloat64()/math.Sqrt(float64(n))))
 	}
-	params.Sketch.Activations = params.Sketch.Rows
+	params.Codes.Activations = params.Codes.Rows
+	params.Codes.Variances, params.Codes.Weights = ones(n), ones(int(head.Width()))
 	rewrite(t, f, to, params.Keys())
 }
+
+func ones(n int) []float32 { return slices.Repeat([]float32{1}, n) }
 
 var meanKLD = regexp.MustCompile(`Mean +KLD: +([0-9.]+)`)
 

@@ -37,13 +37,10 @@ func convertCommand() *cli.Command {
 // convertFlags are the flags of every command that converts.
 func convertFlags() []cli.Flag {
 	d := convert.Defaults()
-	const wide = 1 << 16 // of rows, more than any head's
 	return []cli.Flag{
-		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
+		&cli.PathFlag{Name: "calibrate", Usage: "fit estimates to `TEXT`, builtin or a file; choose P by it"},
 		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)",
 			calibrate.DefaultTarget)},
-		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)",
-			flashhead.DefaultSketchRank(wide))},
 		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
 			flashhead.ClusterSize(false), flashhead.ClusterSize(true))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
@@ -77,13 +74,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 			Input: input, Output: output, Probes: c.Int("probes"), CentroidType: c.String("centroid-type"), ToolVersion: version,
 		},
 		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
-		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"), SketchRank: convert.RankByWidth,
-	}
-	if c.IsSet("sketch-rank") {
-		o.SketchRank = c.Int("sketch-rank")
-		if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
-			return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
-		}
+		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"),
 	}
 	if c.IsSet("target-agreement") {
 		o.Agreement = c.Float64("target-agreement")

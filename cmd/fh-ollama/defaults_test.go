@@ -31,7 +31,6 @@ func TestDefaultsInHelp(t *testing.T) {
 	c, e, b := convert.Defaults(), evaluation.Defaults(), bench.Defaults()
 	want := map[string]string{
 		"target-agreement": fmt.Sprint(calibrate.DefaultTarget),
-		"sketch-rank":      fmt.Sprintf("up to %d", flashhead.DefaultSketchRank(1<<14)),
 		"cluster-size":     fmt.Sprintf("%d, or with TEXT %d", flashhead.ClusterSize(false), flashhead.ClusterSize(true)),
 		"iterations":       fmt.Sprint(c.Iterations),
 		"seed":             fmt.Sprint(c.Seed),

@@ -64,8 +64,11 @@ static bool prepare_coarse(const flash_head_codes * codes, const float * bits, c
     int32_t n = 0;
     query->offset = 0.0f;
     for (int32_t j = 0; j < codes->n_directions; j++) {
+        if (!(bits[j] >= 0.0f && bits[j] <= FLASH_HEAD_MOST_BITS && isfinite(z[j]))) { // NaN, too, is no number of bits
+            return false;
+        }
         const int32_t b = (int32_t) bits[j];
-        if (!(b >= 0 && b <= FLASH_HEAD_MOST_BITS && n + b <= codes->n_bits && isfinite(z[j]))) {
+        if (n + b > codes->n_bits) {
             return false;
         }
         for (int32_t k = b - 1; k >= 0; k--) {
@@ -97,8 +100,8 @@ static bool prepare_fine(const flash_head_codes * codes, const flash_head_basis_
         return false;
     }
     auto value = [&](int64_t s) {
-        const int64_t column = (int64_t) basis.columns[s];
-        return column >= 0 && column < n_embd ? x[column]*basis.steps[s] : 0.0f;
+        const float column = basis.columns[s];
+        return column >= 0.0f && column < (float) n_embd ? x[(int64_t) column]*basis.steps[s] : 0.0f;
     };
     float most = 0.0f;
     for (int64_t s = 0; s < n_slots; s++) {

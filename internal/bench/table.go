@@ -22,11 +22,11 @@ func (r Report) text() string {
 	line("model", "%s, %s", m.Name, m.kind())
 	line("head", "%s, %s, %d x %d, %.0f %% of the bytes that a token reads", m.Head, m.HeadType, m.Vocabulary, m.Hidden,
 		100*m.headShare())
-	sketch := ""
-	if m.SketchRank > 0 {
-		sketch = fmt.Sprintf(", sketch of rank %d", m.SketchRank)
+	codes := ""
+	if m.CoarseBits > 0 {
+		codes = fmt.Sprintf(", codes of %d bits", m.CoarseBits)
 	}
-	line("flashhead", "%d clusters, P = %d, %s centroids%s", m.Clusters, m.Probes, m.CentroidType, sketch)
+	line("flashhead", "%d clusters, P = %d, %s centroids%s", m.Clusters, m.Probes, m.CentroidType, codes)
 	line("limit", "%.2f times as fast if the head cost nothing", result.freeHead())
 	b.WriteString("\n")
 	result.speeds(&b)

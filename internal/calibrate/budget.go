@@ -4,20 +4,15 @@ import (
 	"math"
 	"slices"
 
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
-
-// position is what the native tool recorded at a position: the dense head's best tokens, best first; at least one.
-type position = []native.Record
 
 // budgets translate P into N, the tokens that are scored exactly.
 type budgets struct{ vocab, clusters int }
 
-// tokens returns N for P: as many tokens as P clusters have on average, rounded up. With a sketch the runtime takes the
-// N best tokens by estimate, or a few more or less, as it finds the last of them from a sample. Without one it takes P
-// whole clusters: all tokens of a cluster have its score, which ranks them one after the other, so that the best P
-// clusters hold the ranks up to about P*V/K. That is right but for clusters that are larger or smaller than the
-// average: by no more than a cluster where sizes differ by one.
+// tokens returns N for P: as many tokens as P clusters have on average, rounded up. The runtime
+// takes the N best tokens by estimate, or a few more or less, as it finds the last of them from a sample.
 func (b budgets) tokens(probes int) int { return (probes*b.vocab + b.clusters - 1) / b.clusters }
 
 // probes returns the smallest P that scores n tokens.
@@ -32,17 +27,17 @@ func (b budgets) probes(n int) int {
 	return p
 }
 
-// least and most limit the P that is chosen. With fewer probes than K/32 centroids and sketch are most of what is read,
-// and there is little left to gain; with more than K/4 the dense head is not much slower.
-func (b budgets) least() int { return (b.clusters + 31) / 32 }
-func (b budgets) most() int  { return max(b.clusters/4, 1) }
+// least and most limit the P that is chosen. Fewer probes than the default would harm the distribution, whatever the best
+// token; with more than K/4 the dense head is not much slower.
+func (b budgets) least() int { return int(flashhead.CodedProbes(uint32(b.clusters))) }
+func (b budgets) most() int  { return max(b.clusters/4, b.least()) }
 
 // needs returns, ascending, the N from which on the best token of each position is scored, 0 where it is pinned.
-func needs(records []position, pinned map[uint32]bool) []int {
-	all := make([]int, len(records))
-	for i, r := range records {
-		if !pinned[r[0].Token] {
-			all[i] = int(r[0].Required)
+func needs(positions []native.Position, pinned map[uint32]bool) []int {
+	all := make([]int, len(positions))
+	for i, position := range positions {
+		if best := position.Best[0]; !pinned[best.Token] {
+			all[i] = int(best.Required)
 		}
 	}
 	slices.Sort(all)

@@ -13,6 +13,12 @@ const (
 	mostPositions  = 8192 // that are kept
 	leastPositions = 1024
 	blocks         = 8 // about so many, of neighbouring chunks, are fitted to and held out in turn
+
+	// Of each of many kinds: tokens fitted to and held out, in a chunk each. More of them take longer and gain little
+	// (docs/accuracy.md).
+	kindFit     = 80
+	kindHeldOut = 40
+	kindSkip    = 8 // positions at the start of each chunk that have too little context to be kept
 )
 
 // layout says how a text is cut into chunks.
@@ -64,6 +70,17 @@ func (l layout) chunks(prefix, tokens []int) (fit, heldOut [][]int, err error) {
 		}
 	}
 	return fit, heldOut, nil
+}
+
+// sample cuts one of many kinds into a chunk to fit to, from the start of the tokens, and one to be held out, from their
+// middle on; false if the text is too short for both.
+func (l layout) sample(prefix, tokens []int) (fit, heldOut []int, ok bool) {
+	half, room := len(tokens)/2, l.size-len(prefix)
+	n, m := min(kindFit, half, room), min(kindHeldOut, half, room)
+	if m <= 2*kindSkip {
+		return nil, nil, false
+	}
+	return slices.Concat(prefix, tokens[:n]), slices.Concat(prefix, tokens[half:half+m]), true
 }
 
 // prefix returns the tokens that special, a tokenised text with what the model wants around it, has in front of alone,

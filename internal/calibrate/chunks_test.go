@@ -77,6 +77,24 @@ func TestTooShort(t *testing.T) {
 	}
 }
 
+// Of one of many kinds a chunk is fitted to, and another is held out that has nothing of the first.
+func TestSample(t *testing.T) {
+	l := layout{512, 16}
+	fit, heldOut, ok := l.sample([]int{-1}, upTo(1000))
+	if !ok || !slices.Equal(fit, append([]int{-1}, upTo(kindFit)...)) || len(heldOut) != 1+kindHeldOut || heldOut[1] != 500 {
+		t.Errorf("%v, %v, %t", fit, heldOut, ok)
+	}
+	if fit, heldOut, ok = l.sample(nil, upTo(60)); !ok || len(fit) != 30 || len(heldOut) != 30 || heldOut[0] != 30 {
+		t.Errorf("%v, %v, %t", fit, heldOut, ok)
+	}
+	if _, _, ok = l.sample(nil, upTo(30)); ok {
+		t.Error("so short a text is used")
+	}
+	if fit, _, ok = (layout{32, 8}).sample([]int{-1}, upTo(1000)); !ok || len(fit) != 32 {
+		t.Errorf("%v, %t", fit, ok)
+	}
+}
+
 func TestPrefix(t *testing.T) {
 	for _, c := range []struct{ alone, special, want []int }{
 		{[]int{5, 6}, []int{5, 6}, []int{}},

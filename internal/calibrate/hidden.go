@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -25,11 +26,12 @@ type Options struct {
 	Threads int
 }
 
-// States are hidden states in a temporary file.
+// States are hidden states in a temporary file: first those to fit to, kind by kind, then those that are held out.
 type States struct {
-	Path  string // little-endian float32 [Count][D]
-	Fit   int    // the first so many are to fit to, the others are held out
-	Count int
+	Path    string   // little-endian float32 [Count][D]
+	Fit     []int64  // rows of each kind to fit to
+	HeldOut []string // names of the kinds of the rows that follow
+	Count   int
 
 	dir atomicfile.Folder
 }
@@ -67,15 +69,10 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 		return err
 	}
 	defer server.Stop()
-	alone, special, err := server.Text(ctx, o.Text.Data)
+	chunks, err := l.plan(ctx, server, o.Text)
 	if err != nil {
 		return err
 	}
-	fit, heldOut, err := l.chunks(prefix(alone, special), alone)
-	if err != nil {
-		return err
-	}
-	s.Fit, s.Count = len(fit)*l.kept(), (len(fit)+len(heldOut))*l.kept()
 
 	p.Start("reading the text")
 	file, err := os.OpenFile(s.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -84,11 +81,10 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	}
 	defer file.Close()
 	out := bufio.NewWriterSize(file, 1<<20)
-	all := append(fit, heldOut...)
-	for i, chunk := range all {
-		p.Set(float64(i)/float64(len(all)), fmt.Sprintf("%d of %d chunks", i, len(all)))
-		err := server.Hidden(ctx, chunk, o.Width, func(position int, state []float32) error {
-			if position < l.skip {
+	for i, c := range chunks {
+		p.Set(float64(i)/float64(len(chunks)), fmt.Sprintf("%s, %d of %d chunks", c.kind, i, len(chunks)))
+		err := server.Hidden(ctx, c.tokens, o.Width, func(position int, state []float32) error {
+			if position < c.skip {
 				return nil
 			}
 			return write(out, state)
@@ -99,12 +95,70 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 		if err != nil {
 			return explain(err)
 		}
+		s.count(c)
 	}
 	if err := errors.Join(out.Flush(), file.Close()); err != nil {
 		return explain(err)
 	}
 	p.Done(fmt.Sprintf("read %s: hidden states at %d positions", o.Text.Name, s.Count))
 	return nil
+}
+
+// chunk is a stretch of tokens that the model reads from an empty context.
+type chunk struct {
+	kind    string
+	tokens  []int
+	skip    int  // positions that are not kept
+	heldOut bool // otherwise it is fitted to
+	first   bool // of its kind
+}
+
+// plan cuts all kinds of text into chunks, those to fit to before those that are held out.
+func (l layout) plan(ctx context.Context, server *llama.Server, text Text) (all []chunk, err error) {
+	var held []chunk
+	for _, kind := range text.Kinds {
+		alone, special, err := server.Text(ctx, kind.Data)
+		if err != nil {
+			return nil, err
+		}
+		start := prefix(alone, special)
+		if len(text.Kinds) > 1 {
+			if fit, heldOut, ok := l.sample(start, alone); ok {
+				skip := len(start) + kindSkip
+				all = append(all, chunk{kind.Name, fit, skip, false, true})
+				held = append(held, chunk{kind.Name, heldOut, skip, true, true})
+			}
+			continue
+		}
+		fit, heldOut, err := l.chunks(start, alone)
+		if err != nil {
+			return nil, err
+		}
+		for i, tokens := range fit {
+			all = append(all, chunk{kind.Name, tokens, l.skip, false, i == 0})
+		}
+		for i, tokens := range heldOut {
+			held = append(held, chunk{kind.Name, tokens, l.skip, true, i == 0})
+		}
+	}
+	if len(all) == 0 {
+		return nil, hint.New("the model's tokenizer makes nothing of the built-in text", "convert without --calibrate")
+	}
+	return append(all, held...), nil
+}
+
+// count adds the rows of a chunk.
+func (s *States) count(c chunk) {
+	n := len(c.tokens) - c.skip
+	s.Count += n
+	switch {
+	case c.heldOut:
+		s.HeldOut = append(s.HeldOut, slices.Repeat([]string{c.kind}, n)...)
+	case c.first:
+		s.Fit = append(s.Fit, int64(n))
+	default:
+		s.Fit[len(s.Fit)-1] += int64(n)
+	}
 }
 
 func write(out *bufio.Writer, state []float32) error {

@@ -127,9 +127,10 @@ func TestNativeCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(states.Path)
-		if err != nil || len(data) != states.Count*256*4 || states.Count < leastPositions || states.Fit*2 < states.Count ||
-			states.Fit == states.Count {
-			t.Fatalf("%d bytes for %d states, %d of them to fit to; %v", len(data), states.Count, states.Fit, err)
+		if err != nil || len(data) != states.Count*256*4 || len(states.Fit) != len(text.Kinds) ||
+			states.Fit[0] != kindFit-kindSkip || len(states.HeldOut) != states.Count-len(states.Fit)*(kindFit-kindSkip) ||
+			states.HeldOut[0] != text.Kinds[0].Name {
+			t.Fatalf("%d bytes for %d states, %v of them to fit to; %v", len(data), states.Count, states.Fit, err)
 		}
 		if first == nil {
 			first = data
@@ -141,7 +142,7 @@ func TestNativeCollect(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(*Options){
-		"the text is too short: it has":                                 func(o *Options) { o.Text.Data = o.Text.Data[:2000] },
+		"the text is too short: it has":                                 func(o *Options) { o.Text.Kinds = o.Text.Kinds[:1] },
 		"the model's hidden states have 256 numbers, its head takes 32": func(o *Options) { o.Width = 32 },
 		"llama-server failed: ":                                         func(o *Options) { o.Model = os.Args[0] },
 	} {

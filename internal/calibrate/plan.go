@@ -1,9 +1,10 @@
-// Package calibrate fits FlashHead to a text: it collects hidden states, the head's input at the positions of that
-// text, and chooses how many tokens to score exactly and which always.
+// Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions of
+// that text, and chooses how many tokens to score exactly.
 package calibrate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/native"
@@ -23,57 +24,84 @@ func CheckTarget(target float64) error {
 
 // Problem is the input of New.
 type Problem struct {
-	Records  [][]native.Record // of all positions: the dense head's best tokens, best first, at least one
-	Fit      int               // the first so many were fitted to, the others are held out; some of both
-	Vocab    int               // V
-	Clusters int               // K
-	Pinned   []uint32          // tokens that are always scored anyway
-	Target   float64           // share of positions where the dense head's best token is to be scored exactly
-	Probes   int               // P if it is chosen already, else 0
+	Positions []native.Position // that were held out
+	Kinds     []string          // name of the kind of text of each
+	Vocab     int               // V
+	Clusters  int               // K
+	Pinned    []uint32          // tokens that are always scored
+	Target    float64           // share of positions where the dense head's best token is to be scored exactly
+	Probes    int               // P if it is chosen already, else 0
 }
 
-// Plan is the solution of a Problem. Its proportions come from the held-out part, on which P was chosen, so they are
-// slightly optimistic.
+// Plan is the solution of a Problem. Its proportions come from the positions on which P was chosen, so they are slightly
+// optimistic.
 type Plan struct {
 	Probes    int                   // P
-	Pinned    []uint32              // tokens to pin beyond the problem's, ascending
 	Agreement statistics.Proportion // of positions where the dense head's best token is scored exactly
-	Top40     statistics.Proportion // of the dense head's 40 best tokens that are scored exactly
-	Reached   bool                  // the target
+	Reached   bool                  // the target, by each kind
+	Kinds     []flashhead.Kind
 }
 
-// New solves a problem: the smallest P in K/32..K/4 that reaches the target, or the smallest of those that come
-// closest.
+// New solves a problem: the smallest P, not below the default for codes nor above K/4, that reaches the target for each
+// kind of text, or the smallest of those that come closest.
 func New(p Problem) Plan {
 	b := budgets{p.Vocab, p.Clusters}
-	fit, heldOut := p.Records[:p.Fit], p.Records[p.Fit:]
-	pinned := union(nil, p.Pinned)
-	plan := Plan{Probes: p.Probes, Pinned: pins(fit, pinned, b, p.Target)}
-	pinned = union(pinned, plan.Pinned)
-
-	all := needs(heldOut, pinned)
+	pinned := map[uint32]bool{}
+	for _, token := range p.Pinned {
+		pinned[token] = true
+	}
+	plan := Plan{Probes: p.Probes, Reached: true}
+	kinds := p.kinds()
 	if plan.Probes == 0 {
-		n, _ := b.reaching(all, p.Target)
-		plan.Probes = max(b.probes(n), b.least())
+		plan.Probes = b.least()
+		for _, kind := range kinds {
+			n, _ := b.reaching(needs(kind.positions, pinned), p.Target)
+			plan.Probes = max(plan.Probes, b.probes(n))
+		}
 	}
 	budget := b.tokens(plan.Probes)
-	plan.Agreement = statistics.Proportion{Count: within(all, budget), Total: len(all)}
-	plan.Reached = plan.Agreement.Count >= count(p.Target, len(all))
-	plan.Top40 = contained(heldOut, pinned, budget)
+	for _, kind := range kinds {
+		met, n := within(needs(kind.positions, pinned), budget), len(kind.positions)
+		plan.Agreement.Count += met
+		plan.Agreement.Total += n
+		plan.Reached = plan.Reached && met >= count(p.Target, n)
+		plan.Kinds = append(plan.Kinds, kind.found())
+	}
 	return plan
 }
 
-// contained counts the tokens of all records that are scored with n.
-func contained(records []position, pinned map[uint32]bool, n int) (all statistics.Proportion) {
-	for _, r := range records {
-		all.Total += len(r)
-		for _, c := range r {
-			if int(c.Required) <= n || pinned[c.Token] {
-				all.Count++
-			}
+// kind is the positions of one kind of text.
+type kind struct {
+	name      string
+	positions []native.Position
+}
+
+// kinds returns the kinds in the order of their first positions.
+func (p Problem) kinds() []kind {
+	var all []kind
+	for i, position := range p.Positions {
+		at := slices.IndexFunc(all, func(k kind) bool { return k.name == p.Kinds[i] })
+		if at < 0 {
+			at = len(all)
+			all = append(all, kind{name: p.Kinds[i]})
 		}
+		all[at].positions = append(all[at].positions, position)
 	}
 	return all
+}
+
+// found is what the tool recorded, for the P it was given.
+func (k kind) found() flashhead.Kind {
+	same, kld := 0, 0.0
+	for _, position := range k.positions {
+		kld += float64(position.KLD)
+		if position.Same {
+			same++
+		}
+	}
+	n := float64(len(k.positions))
+	return flashhead.Kind{Name: k.name, Positions: uint32(len(k.positions)), SameTop: float32(float64(same) / n),
+		KLD: float32(kld / n)}
 }
 
 // Describe writes the plan's results to the calibration keys.
@@ -81,5 +109,5 @@ func (p Plan) Describe(c *flashhead.Calibration) {
 	low, high := p.Agreement.Interval()
 	c.HeldOut = uint32(p.Agreement.Total)
 	c.Agreement, c.AgreementLow, c.AgreementHigh = float32(p.Agreement.Share()), float32(low), float32(high)
-	c.Top40, c.Pinned, c.Reached = float32(p.Top40.Share()), uint32(len(p.Pinned)), p.Reached
+	c.Reached, c.Kinds = p.Reached, p.Kinds
 }

@@ -21,7 +21,13 @@ const BuiltIn = "builtin"
 type Text struct {
 	Name   string // of its file, or BuiltIn
 	SHA256 string // of the whole, lower-case hexadecimal
-	Data   string // of a long text, pieces from all over it
+	Kinds  []Kind
+}
+
+// Kind is the text of one kind. All kinds weigh the same.
+type Kind struct {
+	Name string // several may share one: results are told for each name
+	Data string // of a long text, pieces from all over it
 }
 
 // A text longer than pieces*pieceBytes is represented by as many evenly spread pieces: more tokens than are used, by
@@ -36,8 +42,7 @@ const otherText = "give a file of plain text, some pages of what the model is us
 // ReadText reads the text at path, or the one that comes with the program if that is BuiltIn.
 func ReadText(path string) (Text, error) {
 	if path == BuiltIn {
-		sum := sha256.Sum256(sampletext.Mixed)
-		return Text{BuiltIn, hex.EncodeToString(sum[:]), string(sampletext.Mixed)}, nil
+		return builtIn(), nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -61,7 +66,19 @@ func ReadText(path string) (Text, error) {
 	if err != nil {
 		return Text{}, hint.Wrap(fmt.Errorf("%s: %w", path, err), otherText)
 	}
-	return Text{filepath.Base(path), hex.EncodeToString(sum.Sum(nil)), data}, nil
+	name := filepath.Base(path)
+	return Text{name, hex.EncodeToString(sum.Sum(nil)), []Kind{{name, data}}}, nil
+}
+
+// builtIn is the text that comes with the program, named by its groups of kinds.
+func builtIn() Text {
+	text, sum := Text{Name: BuiltIn}, sha256.New()
+	for _, kind := range sampletext.Kinds() {
+		text.Kinds = append(text.Kinds, Kind{kind.Group, kind.Text})
+		fmt.Fprintf(sum, "%s/%s\n%s", kind.Group, kind.Name, kind.Text)
+	}
+	text.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return text
 }
 
 // excerpt returns a short text whole, pieces of a long one. What is not UTF-8, such as half a character at the end of a

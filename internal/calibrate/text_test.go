@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,13 +26,13 @@ func TestReadText(t *testing.T) {
 	short := "a short text, gr\xfcßend\n"
 	got, err := ReadText(file(t, short))
 	sum := sha256.Sum256([]byte(short))
-	if err != nil || got.Name != "some.txt" || got.Data != "a short text, grßend\n" ||
+	if err != nil || got.Name != "some.txt" || !slices.Equal(got.Kinds, []Kind{{"some.txt", "a short text, grßend\n"}}) ||
 		got.SHA256 != hex.EncodeToString(sum[:]) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := ReadText(BuiltIn); err != nil || got.Name != BuiltIn || got.Data != string(sampletext.Mixed) ||
+	if got, err := ReadText(BuiltIn); err != nil || got.Name != BuiltIn || len(got.Kinds) != len(sampletext.Kinds()) ||
 		len(got.SHA256) != 64 {
-		t.Errorf("%.100v, %v", got, err)
+		t.Errorf("%d kinds, %s, %v", len(got.Kinds), got.SHA256, err)
 	}
 	for want, path := range map[string]string{"no such file": filepath.Join(t.TempDir(), "none"),
 		"is not a file": t.TempDir(), "zero bytes": file(t, "a\x00b")} {
@@ -47,11 +48,11 @@ func TestLongTextFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := strings.Count(got.Data, "é"), strings.Count(got.Data, "語")
-	if 2*first+3*second != len(got.Data) || len(got.Data) > pieces*pieceBytes || len(got.Data) < pieces*(pieceBytes-6) {
-		t.Errorf("%d and %d characters in %d bytes", first, second, len(got.Data))
+	first, second := strings.Count(got.Kinds[0].Data, "é"), strings.Count(got.Kinds[0].Data, "語")
+	if 2*first+3*second != len(got.Kinds[0].Data) || len(got.Kinds[0].Data) > pieces*pieceBytes || len(got.Kinds[0].Data) < pieces*(pieceBytes-6) {
+		t.Errorf("%d and %d characters in %d bytes", first, second, len(got.Kinds[0].Data))
 	}
-	if share := float64(2*first) / float64(len(got.Data)); share < 0.45 || share > 0.55 {
+	if share := float64(2*first) / float64(len(got.Kinds[0].Data)); share < 0.45 || share > 0.55 {
 		t.Errorf("the first half has %.2f of the pieces", share)
 	}
 }

@@ -121,8 +121,11 @@ func (j *job) check() error {
 
 // keyBytes estimates the size of the new keys.
 func (j *job) keyBytes() int64 {
-	sketch := 2 * int64(j.params.Sketch.Rank) * j.src.Head.Width()
-	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+sketch) + 4096
+	codes := int64(0)
+	if width := j.src.Head.Width(); j.params.Codes.There() {
+		codes = 2*int64(j.params.Codes.Directions(width))*(width+1) + width
+	}
+	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+codes) + 4096
 }
 
 // run gets the map, writes and verifies. It computes the source's digest in parallel with the map.

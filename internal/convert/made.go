@@ -53,9 +53,9 @@ func (j *job) planned(found flashhead.Parameters) bool {
 			want.Calibration.Target != found.Calibration.Target {
 			return false
 		}
-		rank := want.Sketch.Rank
-		want.Calibration, want.Pinned, want.Sketch = found.Calibration, found.Pinned, found.Sketch
-		want.Sketch.Rank = rank
+		sizes := want.Codes
+		want.Calibration, want.Codes = found.Calibration, found.Codes
+		want.Codes.CoarseBits, want.Codes.FineBytes, want.Codes.Near = sizes.CoarseBits, sizes.FineBytes, sizes.Near
 		if j.Probes == 0 {
 			want.Probes = found.Probes
 		}

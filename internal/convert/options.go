@@ -68,17 +68,13 @@ type Options struct {
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
 
-	Calibrate  string  // path of the text to calibrate with, or calibrate.BuiltIn; "": no calibration
-	Agreement  float64 // that a calibration aims at; 0: calibrate.DefaultTarget
-	SketchRank int     // of a calibration; 0: no sketch; RankByWidth: flashhead.DefaultSketchRank
+	Calibrate string  // path of the text to calibrate with, or calibrate.BuiltIn; "": no codes
+	Agreement float64 // that a calibration aims at; 0: calibrate.DefaultTarget
 }
-
-// RankByWidth is the Options.SketchRank that leaves the choice to the program.
-const RankByWidth = -1
 
 // Defaults returns the default options.
 func Defaults() Options {
-	return Options{Iterations: 8, Seed: 1, Threads: processors.Usable(), SketchRank: RankByWidth}
+	return Options{Iterations: 8, Seed: 1, Threads: processors.Usable()}
 }
 
 // clusterSize returns m, as set or the default.
@@ -86,7 +82,7 @@ func (o Options) clusterSize() int {
 	if o.ClusterSize != 0 {
 		return o.ClusterSize
 	}
-	return flashhead.ClusterSize(o.Calibrate != "" && o.SketchRank != 0)
+	return flashhead.ClusterSize(o.Calibrate != "")
 }
 
 // DefaultOutput returns the name of the output that belongs to an input: model.gguf gives model-flashhead.gguf.
@@ -109,16 +105,9 @@ func (o Options) Validate() error {
 		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)
 	case o.Calibrate == "" && o.Agreement != 0:
 		return errors.New("a target agreement needs a text to calibrate with")
-	case o.Calibrate == "" && o.SketchRank != RankByWidth:
-		return errors.New("a sketch needs a text to calibrate with")
 	}
 	if o.Agreement != 0 {
 		if err := calibrate.CheckTarget(o.Agreement); err != nil {
-			return err
-		}
-	}
-	if o.SketchRank != RankByWidth {
-		if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
 			return err
 		}
 	}

@@ -30,12 +30,17 @@ func (s Summary) String() string {
 			p.CentroidType)
 	}
 	line("probes", "%d, and %d tokens pinned", p.Probes, len(p.Pinned))
-	if p.Sketch.Rank > 0 {
-		line("sketch", "rank %d", p.Sketch.Rank)
+	if p.Codes.There() {
+		line("codes", "%d bits, then %d bytes for %d tokens", p.Codes.CoarseBits, p.Codes.FineBytes, p.Codes.Near)
+		line("memory", "%.1f %% of the head more; %.1f %% of its bytes are read", 100*float64(s.Cost.Memory)/float64(t.Bytes),
+			100*s.Cost.Probed(p.Probes)/float64(t.Bytes))
 	}
 	if c := p.Calibration; c != nil {
-		line("agreement", "%s; of the best 40 %.1f %% are scored", c.Share(), 100*c.Top40)
+		line("agreement", "%s", c.Share())
 		line("calibrated", "%s", c.Origin())
+		for _, kind := range c.Kinds {
+			line("", "%-10s same top %6.2f %%, KLD %.4f", kind.Name, 100*kind.SameTop, kind.KLD)
+		}
 		if !c.Reached {
 			line("note", "the target of %.2f %% was not reached", 100*c.Target)
 		}
@@ -56,5 +61,5 @@ func calibrated(p *flashhead.Parameters) string {
 	if !c.Reached {
 		return fmt.Sprintf("target %.2f %% not reached: %s at P = %d", 100*c.Target, c.Share(), p.Probes)
 	}
-	return fmt.Sprintf("calibrated: agreement %s at P = %d, %d tokens pinned for it", c.Share(), p.Probes, c.Pinned)
+	return fmt.Sprintf("calibrated: agreement %s at P = %d", c.Share(), p.Probes)
 }

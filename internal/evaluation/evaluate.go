@@ -85,7 +85,7 @@ func (j *job) openModel() error {
 	}
 
 	j.clusters = clusters{of: params.Assignments, pinned: make([]bool, head.Vocab()), count: int(params.Clusters),
-		sketch: params.Sketch.Rank > 0}
+		coded: params.Codes.There()}
 	for _, token := range params.Pinned {
 		j.clusters.pinned[token] = true
 	}
@@ -95,7 +95,7 @@ func (j *job) openModel() error {
 		HeadType:   head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes,
 		Pinned:       len(params.Pinned),
-		CentroidType: params.CentroidType.String(), SketchRank: params.Sketch.Rank, HeadBytes: cost.Head,
+		CentroidType: params.CentroidType.String(), CoarseBits: params.Codes.CoarseBits, FineBytes: params.Codes.FineBytes, HeadBytes: cost.Head,
 	}
 	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
 	for _, p := range j.Probes {

@@ -31,8 +31,9 @@ type Model struct {
 	Probes       uint32 `json:"probes"` // the file's own P
 	Pinned       int    `json:"pinned_tokens"`
 	CentroidType string `json:"centroid_type"`
-	SketchRank   int    `json:"sketch_rank,omitempty"` // 0: no sketch
-	HeadBytes    int64  `json:"head_bytes"`            // read for a token by the dense head
+	CoarseBits   int    `json:"coarse_bits,omitempty"` // of a token's coarse code; 0: no codes
+	FineBytes    int    `json:"fine_bytes,omitempty"`
+	HeadBytes    int64  `json:"head_bytes"` // read for a token by the dense head
 }
 
 // Runtime says what ran.

@@ -16,12 +16,12 @@ func (r Report) String() string {
 	m := r.Model
 	line("model", "%s, %s", m.File, m.Architecture)
 	line("head", "%s, %s, %d x %d", m.Head, m.HeadType, m.Vocabulary, m.Hidden)
-	sketch := ""
-	if m.SketchRank > 0 {
-		sketch = fmt.Sprintf(", sketch of rank %d", m.SketchRank)
+	codes := ""
+	if m.CoarseBits > 0 {
+		codes = fmt.Sprintf(", codes of %d bits and %d bytes", m.CoarseBits, m.FineBytes)
 	}
 	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids%s, mode %s", m.Clusters, m.Probes, m.Pinned,
-		m.CentroidType, sketch, r.mode())
+		m.CentroidType, codes, r.mode())
 	line("text", "%s, %d chunks of %d tokens, %d positions", r.Text.Name, r.Text.Chunks, r.Text.Context, r.Text.Positions)
 	line("dense", "perplexity %.2f ± %.2f", r.Dense.Value, r.Dense.Error)
 	if r.Unknown != "" {

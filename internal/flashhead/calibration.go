@@ -1,8 +1,10 @@
 package flashhead
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
@@ -18,9 +20,16 @@ type Calibration struct {
 	Agreement     float32 `json:"agreement"` // share of positions where the dense head's best token is scored exactly
 	AgreementLow  float32 `json:"agreement_low"`
 	AgreementHigh float32 `json:"agreement_high"` // 95 % confidence interval (Wilson)
-	Top40         float32 `json:"top_40"`         // share of the dense head's 40 best tokens that are scored exactly
-	Pinned        uint32  `json:"pinned"`         // tokens pinned because of this text
-	Reached       bool    `json:"reached"`        // Agreement is at least Target
+	Reached       bool    `json:"reached"`        // the target, for every kind of text
+	Kinds         []Kind  `json:"kinds"`
+}
+
+// Kind is what was found on the held-out part of one kind of text.
+type Kind struct {
+	Name      string  `json:"name"`
+	Positions uint32  `json:"positions"`
+	SameTop   float32 `json:"same_top"` // share of positions where both heads have the same best token
+	KLD       float32 `json:"kld"`      // mean Kullback-Leibler divergence from the dense head, nats
 }
 
 // Share is the agreement with its confidence interval, in words.
@@ -30,8 +39,16 @@ func (c *Calibration) Share() string {
 
 // Origin describes the calibration's inputs.
 func (c *Calibration) Origin() string {
-	return fmt.Sprintf("with %s: %d positions, %d tokens pinned for them; measured at %d others", c.TextName,
-		int64(c.Tokens)-int64(c.HeldOut), c.Pinned, c.HeldOut)
+	return fmt.Sprintf("with %s: %d positions, measured at %d others", c.TextName, int64(c.Tokens)-int64(c.HeldOut),
+		c.HeldOut)
+}
+
+// Worst returns the kind with the greatest divergence; false if there are none.
+func (c *Calibration) Worst() (Kind, bool) {
+	if len(c.Kinds) == 0 {
+		return Kind{}, false
+	}
+	return slices.MaxFunc(c.Kinds, func(a, b Kind) int { return cmp.Compare(a.KLD, b.KLD) }), true
 }
 
 // keys returns the metadata entries of c, none for nil.
@@ -44,7 +61,10 @@ func (c *Calibration) keys() []gguf.NewValue {
 		gguf.U32(KeyTokens, c.Tokens), gguf.U32(KeyHeldOut, c.HeldOut), gguf.F32(KeyTarget, c.Target),
 		gguf.F32(KeyAgreement, c.Agreement), gguf.F32(KeyAgreementLow, c.AgreementLow), gguf.F32(KeyAgreementHigh,
 			c.AgreementHigh),
-		gguf.F32(KeyTop40, c.Top40), gguf.U32(KeyPinnedFound, c.Pinned), gguf.Flag(KeyReached, c.Reached),
+		gguf.Flag(KeyReached, c.Reached), gguf.Strs(KeyKinds, column(c.Kinds, func(k Kind) string { return k.Name })),
+		gguf.U32s(KeyKindPositions, column(c.Kinds, func(k Kind) uint32 { return k.Positions })),
+		gguf.F32s(KeyKindSame, column(c.Kinds, func(k Kind) float32 { return k.SameTop })),
+		gguf.F32s(KeyKindKLD, column(c.Kinds, func(k Kind) float32 { return k.KLD })),
 	}
 }
 
@@ -67,6 +87,35 @@ func calibrationOf(f *gguf.File) *Calibration {
 		TextSHA256: str(KeyTextSHA256), TextName: str(KeyTextName), Tokens: u32(KeyTokens), HeldOut: u32(KeyHeldOut),
 		Target: f32(KeyTarget), Agreement: f32(KeyAgreement), AgreementLow: f32(KeyAgreementLow),
 		AgreementHigh: f32(KeyAgreementHigh),
-		Top40:         f32(KeyTop40), Pinned: u32(KeyPinnedFound), Reached: reached,
+		Reached:       reached, Kinds: kindsOf(f),
 	}
+}
+
+func column[T any](kinds []Kind, of func(Kind) T) []T {
+	all := make([]T, len(kinds))
+	for i, kind := range kinds {
+		all[i] = of(kind)
+	}
+	return all
+}
+
+// kindsOf reads the kinds as far as all arrays have them; odd numbers are 0, as JSON has none.
+func kindsOf(f *gguf.File) []Kind {
+	positions, _ := gguf.Numbers[uint32](f, KeyKindPositions)
+	same, _ := gguf.Numbers[float32](f, KeyKindSame)
+	kld, _ := gguf.Numbers[float32](f, KeyKindKLD)
+	var kinds []Kind
+	_ = gguf.EachString(f, KeyKinds, func(i int64, name []byte) {
+		if int(i) < min(len(positions), len(same), len(kld)) {
+			kinds = append(kinds, Kind{string(name), positions[i], finite(same[i]), finite(kld[i])})
+		}
+	})
+	return kinds
+}
+
+func finite(x float32) float32 {
+	if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+		return 0
+	}
+	return x
 }

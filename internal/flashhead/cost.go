@@ -14,11 +14,12 @@ type Cost struct {
 	Body      int64   // everything but the head
 	Head      int64   // the dense head
 	Centroids int64   // all centroids
-	Sketch    int64   // factors of all tokens, and directions of the activations; 0 without a sketch
-	Probe     float64 // the rows of one cluster, on average; with a sketch, the same number of single rows
+	Codes     int64   // coarse codes, fine codes of near tokens, directions of the activations; 0 without codes
+	Probe     float64 // the rows of one cluster, on average; with codes, the same number of single rows
+	Memory    int64   // what centroids and codes take beside the head, not only what is read
 }
 
-// NewCost counts what f reads for one token. It uses p's number of clusters, type of centroids and rank of the sketch.
+// NewCost counts what f reads for one token. It uses p's number of clusters, type of centroids and codes.
 func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 	c := Cost{
 		Body:      bodyBytes(f, head),
@@ -26,9 +27,8 @@ func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 		Centroids: int64(p.Clusters) * p.CentroidType.RowBytes(head.Width()),
 		Probe:     float64(head.Tensor.Bytes) / float64(p.Clusters),
 	}
-	if p.Sketch.Rank > 0 {
-		c.Sketch = sketchBytes(p.Sketch.Rank, head)
-	}
+	c.Codes, c.Memory = p.Codes.bytes(head)
+	c.Memory += c.Centroids
 	return c
 }
 
@@ -37,7 +37,7 @@ func (c Cost) HeadShare() float64 { return float64(c.Head) / float64(c.Body+c.He
 
 // Probed returns the bytes of the head read with the given number of probes, without pinned tokens.
 func (c Cost) Probed(probes uint32) float64 {
-	return float64(c.Centroids+c.Sketch) + float64(probes)*c.Probe
+	return float64(c.Centroids+c.Codes) + float64(probes)*c.Probe
 }
 
 // Ceiling returns the ratio of bytes read, dense over FlashHead with the given number of probes.

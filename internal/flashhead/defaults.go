@@ -6,18 +6,17 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// DefaultClusterSize is m, the tokens a cluster, without a sketch. SketchedClusterSize is m with one: a sketch tells
-// the tokens of a cluster apart, so the bytes that more centroids would cost are better spent on more tokens
-// (docs/accuracy.md).
+// DefaultClusterSize is m, the tokens a cluster, without codes. CodedClusterSize is m with them: codes tell the tokens
+// of a cluster apart, so the bytes that more centroids would cost are better spent on them (docs/accuracy.md).
 const (
-	DefaultClusterSize  = 16
-	SketchedClusterSize = 64
+	DefaultClusterSize = 16
+	CodedClusterSize   = 64
 )
 
-// ClusterSize returns the default m of a conversion with a sketch or without.
-func ClusterSize(sketched bool) int {
-	if sketched {
-		return SketchedClusterSize
+// ClusterSize returns the default m of a conversion with codes or without.
+func ClusterSize(coded bool) int {
+	if coded {
+		return CodedClusterSize
 	}
 	return DefaultClusterSize
 }

@@ -11,11 +11,11 @@ import (
 // Parameters are the contents of the flashhead keys of one file.
 type Parameters struct {
 	Clusters     uint32   // K
-	Probes       uint32   // P, clusters scored exactly per token; with a sketch, that many clusters' number of tokens
+	Probes       uint32   // P, clusters scored exactly per token; with codes, that many clusters' number of tokens
 	Assignments  []uint32 // cluster of every token, V entries
 	Pinned       []uint32 // tokens that are always scored, ascending
 	CentroidType gguf.TensorType
-	Sketch       Sketch // of rank 0 for none
+	Codes        Codes // none: the paper's head
 
 	Provenance
 }
@@ -61,7 +61,7 @@ func (p Parameters) Keys() []gguf.NewValue {
 		gguf.U32s(KeyPinnedTokens, p.Pinned),
 		gguf.Str(KeyCentroidType, p.CentroidType.String()),
 	}
-	keys = append(append(keys, p.Sketch.keys()...), gguf.Str(KeyTensor, p.Tensor))
+	keys = append(append(keys, p.Codes.keys()...), gguf.Str(KeyTensor, p.Tensor))
 	if p.ImportedFrom != "" {
 		keys = append(keys, gguf.Str(KeyImportedFrom, p.ImportedFrom))
 	} else {
@@ -124,7 +124,7 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 		}
 	}
 	c.centroidType(&p, head)
-	p.Sketch = c.sketch(head.Width())
+	p.Codes = c.codes(head)
 	p.Provenance = provenance(f)
 	if c.problems != nil {
 		return p, &DamageError{c.problems}

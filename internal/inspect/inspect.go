@@ -49,7 +49,9 @@ type Parameters struct {
 	CentroidType string `json:"centroid_type"`
 	LeastTokens  int    `json:"smallest_cluster"`
 	MostTokens   int    `json:"largest_cluster"`
-	SketchRank   int    `json:"sketch_rank,omitempty"`
+	CoarseBits   int    `json:"coarse_bits,omitempty"`
+	FineBytes    int    `json:"fine_bytes,omitempty"`
+	NearTokens   int    `json:"near_tokens,omitempty"`
 	ImportedFrom string `json:"imported_from,omitempty"`
 	*Clustering         // nil for an imported map
 
@@ -113,7 +115,8 @@ func File(path string) (Report, error) {
 
 func parameters(p flashhead.Parameters) *Parameters {
 	out := &Parameters{
-		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), SketchRank: p.Sketch.Rank,
+		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), CoarseBits: p.Codes.CoarseBits,
+		FineBytes: p.Codes.FineBytes, NearTokens: p.Codes.Near,
 		Calibration:  p.Calibration,
 		ImportedFrom: p.ImportedFrom, ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
 	}
@@ -150,12 +153,16 @@ func (r Report) String() string {
 		p := r.Parameters
 		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes, p.Probes,
 			p.Pinned, p.CentroidType)
-		if p.SketchRank > 0 {
-			line("sketch", "rank %d: every token has an estimate of its own, the best are scored exactly", p.SketchRank)
+		if p.CoarseBits > 0 {
+			line("codes", "%d bits a token for its estimate, %d bytes more for the best %d; the best of these are scored exactly",
+				p.CoarseBits, p.FineBytes, p.NearTokens)
 		}
 		if c := p.Calibration; c != nil {
-			line("agreement", "%s, aimed at %.2f %%; of the best 40 %.1f %% are scored", c.Share(), 100*c.Target, 100*c.Top40)
+			line("agreement", "%s, aimed at %.2f %%", c.Share(), 100*c.Target)
 			line("calibrated", "%s", c.Origin())
+			if worst, ok := c.Worst(); ok {
+				line("worst kind", "%s: same top %.2f %%, KLD %.4f", worst.Name, 100*worst.SameTop, worst.KLD)
+			}
 		}
 		line("made by", "version %s, %s", p.ToolVersion, p.origin())
 	case r.Converted && r.Obstacle != "":

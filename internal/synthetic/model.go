@@ -17,7 +17,7 @@ type Model struct {
 	Shape       Shape
 	Type        Type
 	ClusterSize int    // tokens a cluster; 0 for a model that is not converted
-	SketchRank  int    // 0 for no sketch; flashhead.CheckSketchRank says what else
+	Codes       bool   // with codes, of random directions
 	Version     string // of this program, for the provenance
 }
 
@@ -165,19 +165,31 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 		assignments[token] = uint32(i) % k
 	}
 	p := flashhead.Parameters{
-		Clusters: k, Assignments: assignments, CentroidType: centroids, Sketch: sketch(m.SketchRank, head.Width(), random),
+		Clusters: k, Assignments: assignments, CentroidType: centroids,
 		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1,
 			ToolVersion: m.Version},
+	}
+	if m.Codes {
+		p.Codes = codes(flashhead.DefaultCodes(head, k, centroids), head.Width(), random)
 	}
 	return p, p.Select(0, 0, flashhead.DefaultPinned(f, head))
 }
 
-// sketch is one of random directions, on which projections keep the products of vectors, roughly (Johnson and
-// Lindenstrauss): tokens have estimates that differ, as those of a fitted sketch do.
-func sketch(rank int, width int64, random *rand.Rand) flashhead.Sketch {
-	directions := make([]float32, int64(rank)*width)
+// codes are of random directions, on which projections keep the products of vectors, roughly (Johnson and
+// Lindenstrauss): tokens have estimates that differ, as those of fitted codes do.
+func codes(c flashhead.Codes, width int64, random *rand.Rand) flashhead.Codes {
+	n := c.Directions(width)
+	directions := make([]float32, int64(n)*width)
 	for i := range directions {
-		directions[i] = float32(random.NormFloat64() / math.Sqrt(float64(rank)))
+		directions[i] = float32(random.NormFloat64() / math.Sqrt(float64(n)))
 	}
-	return flashhead.Sketch{Rank: rank, Rows: directions, Activations: directions}
+	c.Rows, c.Activations = directions, directions
+	c.Variances, c.Weights = make([]float32, n), make([]float32, width)
+	for i := range c.Variances {
+		c.Variances[i] = 1
+	}
+	for i := range c.Weights {
+		c.Weights[i] = 1
+	}
+	return c
 }
