@@ -11,10 +11,10 @@ static void test_moment(machine & on) {
     printf("moment: against plain sums, sizes that fill blocks and tiles and that do not\n");
     const struct { int64_t n, d; } cases[] = { { 1, 32 }, { 5, 40 }, { 17, 1 }, { 1024, 256 }, { 1500, 300 } };
     for (const auto & c : cases) {
-        fhc_matrix x, got;
+        flash_head_matrix x, got;
         fill_normal(&x, c.n, c.d, 1);
         double share = 0.0;
-        fhc_second_moment(&on.products, c.n, c.d, [&](int64_t i, float * row) { std::copy_n(x.row(i), c.d, row); },
+        flash_head_second_moment(&on.products, c.n, c.d, [&](int64_t i, float * row) { std::copy_n(x.row(i), c.d, row); },
                 [&](double s) {
             share = s;
         }, &got);
@@ -33,16 +33,16 @@ static void test_moment(machine & on) {
 static void test_cholesky(machine & on) {
     printf("cholesky: L L^T is the matrix, L^T is solved; what is not positive definite is refused\n");
     for (int64_t n : { 1, 31, 128, 300 }) {
-        fhc_matrix x, l, y;
+        flash_head_matrix x, l, y;
         fill_normal(&x, 2*n + 10, n, 2);
         const std::vector<double> a = moment_of(x);
-        fhc_matrix_init(&l, n, n);
+        flash_head_matrix_init(&l, n, n);
         for (int64_t i = 0; i < n; i++) {
             for (int64_t k = 0; k < n; k++) {
                 l.row(i)[k] = k <= i ? (float) a[i*n + k] : NAN;    // only the lower half is to be read
             }
         }
-        if (!check(fhc_cholesky(&on.products, &l), "%lld: refused", (long long) n)) {
+        if (!check(flash_head_cholesky(&on.products, &l), "%lld: refused", (long long) n)) {
             continue;
         }
         double worst = 0.0;
@@ -54,9 +54,9 @@ static void test_cholesky(machine & on) {
         check(worst < 1e-5*a[0] + 1e-4, "%lld: L L^T is off by %g", (long long) n, worst);
 
         fill_normal(&y, 3, n, 3);
-        fhc_matrix want;
+        flash_head_matrix want;
         fill_normal(&want, 3, n, 3);
-        fhc_solve_transposed(on.pool.get(), &l, &y);
+        flash_head_solve_transposed(on.pool.get(), &l, &y);
         worst = 0.0;
         for (int64_t j = 0; j < 3; j++) {
             for (int64_t i = 0; i < n; i++) {
@@ -70,12 +70,12 @@ static void test_cholesky(machine & on) {
         check(worst < 1e-4, "%lld: L^T y is off by %g", (long long) n, worst);
     }
     for (float bad : { 0.0f, -1.0f, NAN, INFINITY }) {
-        fhc_matrix a;
-        fhc_matrix_init(&a, 150, 150);
+        flash_head_matrix a;
+        flash_head_matrix_init(&a, 150, 150);
         for (int64_t i = 0; i < 150; i++) {
             a.row(i)[i] = i == 140 ? bad : 1.0f;
         }
-        check(!fhc_cholesky(&on.products, &a), "%f on the diagonal was taken", bad);
+        check(!flash_head_cholesky(&on.products, &a), "%f on the diagonal was taken", bad);
     }
 }
 
@@ -121,7 +121,7 @@ static void test_jacobi() {
         }
         const std::vector<double> a = with_spectrum(want, 4);
         std::vector<double> values, vectors;
-        fhc_jacobi(a, n, &values, &vectors);
+        flash_head_jacobi(a, n, &values, &vectors);
         std::sort(want.rbegin(), want.rend());
         double worst = 0.0;
         for (int64_t i = 0; i < n; i++) {
@@ -140,8 +140,8 @@ static void test_jacobi() {
 }
 
 // Subspace iteration on a plain matrix a [d][d].
-static void find(const std::vector<double> & a, int64_t d, int64_t n, fhc_subspace * out) {
-    fhc_subspace_find(d, n, [&](const fhc_matrix & x, fhc_matrix * y) {
+static void find(const std::vector<double> & a, int64_t d, int64_t n, flash_head_subspace * out) {
+    flash_head_subspace_find(d, n, [&](const flash_head_matrix & x, flash_head_matrix * y) {
         for (int64_t j = 0; j < x.n_rows; j++) {
             for (int64_t i = 0; i < d; i++) {
                 double sum = 0.0;
@@ -168,7 +168,7 @@ static void test_subspace() {
             values[i] = std::pow(c.decay, (double) i);
             want += i < n ? values[i] : 0.0;
         }
-        fhc_subspace got;
+        flash_head_subspace got;
         find(with_spectrum(values, 5), d, n, &got);
         double sum = 0.0, worst = 0.0;
         int64_t n_zero = 0;
@@ -186,7 +186,7 @@ static void test_subspace() {
         check(n_zero == n - steep, "%s: %lld vectors are zero", c.what, (long long) n_zero);
         check(got.rounds >= 1 && got.rounds <= 100, "%s: %d rounds", c.what, got.rounds);
     }
-    fhc_subspace got;
+    flash_head_subspace got;
     find(with_spectrum({ 3.0, 2.0, 1.0 }, 6), 3, 8, &got);    // more than there are columns
     check(std::fabs(got.values[0] - 3.0) < 1e-5 && std::fabs(got.values[2] - 1.0) < 1e-5 && got.values[3] == 0.0,
             "3 columns: %f %f %f", got.values[0], got.values[2], got.values[3]);
@@ -195,7 +195,7 @@ static void test_subspace() {
 static void test_directions(machine & on) {
     printf("directions: as much energy kept as by brute force, in the metric of the hidden states\n");
     const int64_t d = 96, n = 400, rank = 16;
-    fhc_matrix hidden, residuals, c, s;
+    flash_head_matrix hidden, residuals, c, s;
     fill_hidden(&hidden, n, d, 8);
     fill_normal(&residuals, 700, d, 9);
     for (int64_t i = 0; i < residuals.n_rows; i++) {
@@ -203,18 +203,18 @@ static void test_directions(machine & on) {
             residuals.row(i)[k] *= 1.0f/(1 + k % 24);
         }
     }
-    fhc_hidden_moment(&on.products, hidden, n, nothing, &c);
+    flash_head_hidden_moment(&on.products, hidden, n, nothing, &c);
     double trace = 0.0;
     for (int64_t i = 0; i < d; i++) {
         trace += c.row(i)[i];
     }
     check(std::fabs(trace - d) < 1e-3*d, "the trace of C is %f", trace);
-    fhc_second_moment(&on.products, residuals.n_rows, d,
+    flash_head_second_moment(&on.products, residuals.n_rows, d,
             [&](int64_t i, float * x) { std::copy_n(residuals.row(i), d, x); }, nothing, &s);
 
-    fhc_directions got;
+    flash_head_directions got;
     std::string error;
-    if (!check(fhc_directions_find(&on.products, &c, s, rank, nothing, &got, &error), "%s", error.c_str())) {
+    if (!check(flash_head_directions_find(&on.products, &c, s, rank, nothing, &got, &error), "%s", error.c_str())) {
         return;
     }
     // plainly: C with its shrinkage, the matrix L^T S L, all of its eigenvalues
@@ -242,7 +242,7 @@ static void test_directions(machine & on) {
         }
         energy += m[i*d + i];
     }
-    fhc_jacobi(m, d, &values, &vectors);
+    flash_head_jacobi(m, d, &values, &vectors);
     for (int64_t i = 0; i < rank; i++) {
         best += values[i];
     }

@@ -21,19 +21,19 @@ extern checker check;    // the program's
 // Products on n threads.
 struct machine {
     std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool;
-    fhc_products products;
+    flash_head_products products;
 
     machine(int n_threads = 2) : pool(flash_head_pool_new(n_threads), flash_head_pool_free) {
-        GGML_ASSERT(fhc_products_init(&products, pool.get()));
+        GGML_ASSERT(flash_head_products_init(&products, pool.get()));
     }
 };
 
 inline void nothing(double) {
 }
 
-inline void fill_normal(fhc_matrix * m, int64_t n_rows, int64_t n_cols, uint64_t seed) {
+inline void fill_normal(flash_head_matrix * m, int64_t n_rows, int64_t n_cols, uint64_t seed) {
     random_numbers random = { seed };
-    fhc_matrix_init(m, n_rows, n_cols);
+    flash_head_matrix_init(m, n_rows, n_cols);
     for (int64_t i = 0; i < n_rows; i++) {
         for (int64_t k = 0; k < n_cols; k++) {
             m->row(i)[k] = random.normal();
@@ -50,7 +50,7 @@ inline double dot(const float * x, const float * y, int64_t n) {
 }
 
 // The sum of x x^T over the rows x of m, plainly: [d][d].
-inline std::vector<double> moment_of(const fhc_matrix & m) {
+inline std::vector<double> moment_of(const flash_head_matrix & m) {
     const int64_t d = m.n_cols;
     std::vector<double> out(d*d, 0.0);
     for (int64_t r = 0; r < m.n_rows; r++) {
@@ -64,8 +64,8 @@ inline std::vector<double> moment_of(const fhc_matrix & m) {
 }
 
 // Hidden states with some strong directions: [n][d].
-inline void fill_hidden(fhc_matrix * hidden, int64_t n, int64_t d, uint64_t seed) {
-    fhc_matrix base;
+inline void fill_hidden(flash_head_matrix * hidden, int64_t n, int64_t d, uint64_t seed) {
+    flash_head_matrix base;
     fill_normal(&base, 6, d, 77);
     fill_normal(hidden, n, d, seed);
     random_numbers random = { seed + 1 };
@@ -81,12 +81,12 @@ inline void fill_hidden(fhc_matrix * hidden, int64_t n, int64_t d, uint64_t seed
 
 // A head and its clusters, which may differ in size.
 struct head {
-    fhc_weight            weight;
+    flash_head_dense_weight            weight;
     std::vector<uint32_t> cluster;
     int64_t               n_clusters;
 };
 
-inline void set_weight(fhc_weight * w, enum ggml_type type, const fhc_matrix & x) {
+inline void set_weight(flash_head_dense_weight * w, enum ggml_type type, const flash_head_matrix & x) {
     w->info.name   = "w";
     w->info.type   = type;
     w->info.n_rows = x.n_rows;
@@ -114,10 +114,10 @@ inline void set_clusters(head * h, int64_t n_rows, int64_t n_clusters, uint64_t 
 // Rows scattered around their cluster's centre, by n_directions directions that all share.
 inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, int64_t n_clusters, int64_t n_directions,
         uint64_t seed) {
-    fhc_matrix x, centres, directions;
+    flash_head_matrix x, centres, directions;
     fill_normal(&centres, n_clusters, d, seed);
     fill_normal(&directions, n_directions, d, seed + 1);
-    fhc_matrix_init(&x, n_rows, d);
+    flash_head_matrix_init(&x, n_rows, d);
     set_clusters(h, n_rows, n_clusters, seed + 2);
     random_numbers random = { seed + 3 };
     for (int64_t i = 0; i < n_rows; i++) {
@@ -141,7 +141,7 @@ struct runtime {
     std::vector<float>   activations;
     enum ggml_type       type;
 
-    runtime(const head & h, const fhc_directions & directions, int32_t rank, enum ggml_type type) : type(type) {
+    runtime(const head & h, const flash_head_directions & directions, int32_t rank, enum ggml_type type) : type(type) {
         const flash_head_tensor_info & info = h.weight.info;
         map.n_cluster = h.n_clusters;
         map.cluster.assign(h.cluster.begin(), h.cluster.end());
@@ -172,7 +172,7 @@ struct runtime {
                     (int64_t) part.size(), part.data(), nullptr);
         }
         for (int64_t c = 0; c < map.n_cluster; c++) {
-            fhc_row_get(centroids.data(), type, d, c, row.data());
+            flash_head_row_get(centroids.data(), type, d, c, row.data());
             for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
                 out[map.tokens[pos]] = dot(row.data(), x, d) + part[map.tokens[pos]];
             }

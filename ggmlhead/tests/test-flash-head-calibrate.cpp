@@ -10,14 +10,14 @@ checker check;
 
 struct outcome {
     bool            ok;
-    fhc_calibration result;
+    flash_head_calibration result;
     std::string     error;
 };
 
-static outcome calibrate(const head & h, const fhc_matrix & hidden, int64_t fit, int32_t rank,
+static outcome calibrate(const head & h, const flash_head_matrix & hidden, int64_t fit, int32_t rank,
         enum ggml_type centroid_type = GGML_TYPE_Q4_0, int n_threads = 2) {
     outcome out;
-    fhc_calibrate_params params;
+    flash_head_calibrate_params params;
     params.fit           = fit;
     params.rank          = rank;
     params.centroid_type = centroid_type;
@@ -29,14 +29,14 @@ static outcome calibrate(const head & h, const fhc_matrix & hidden, int64_t fit,
     };
     std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads),
             flash_head_pool_free);
-    out.ok = fhc_calibrate(h.weight, h.cluster, h.n_clusters, hidden, params, pool.get(), &out.result, &out.error);
+    out.ok = flash_head_calibrate(h.weight, h.cluster, h.n_clusters, hidden, params, pool.get(), &out.result, &out.error);
     check(!out.ok || (!falls && last > 0.999), "progress went back or ended at %f", last);
     return out;
 }
 
 // Checks records against sorting: the best tokens, and for each a rank that roundings of at most slack can give it;
 // with no slack, the lower token goes first.
-static void check_records(const head & h, const fhc_matrix & hidden, const outcome & out, int32_t rank,
+static void check_records(const head & h, const flash_head_matrix & hidden, const outcome & out, int32_t rank,
         enum ggml_type type, double slack, const char * what) {
     if (!check(out.ok, "%s: %s", what, out.error.c_str())) {
         return;
@@ -94,7 +94,7 @@ static void test_records() {
     };
     for (const auto & c : cases) {
         head h;
-        fhc_matrix hidden;
+        flash_head_matrix hidden;
         set_head(&h, c.weight, c.V, c.d, c.K, 20, 10);
         fill_hidden(&hidden, c.n, c.d, 11);
         char what[100];
@@ -112,10 +112,10 @@ static void test_records() {
         }
     }
     random_numbers random = { 12 };
-    fhc_matrix x, hidden;
-    fhc_matrix_init(&x, h.cluster.size(), 32);
-    fhc_matrix_init(&hidden, 130, 32);
-    for (fhc_matrix * m : { &x, &hidden }) {
+    flash_head_matrix x, hidden;
+    flash_head_matrix_init(&x, h.cluster.size(), 32);
+    flash_head_matrix_init(&hidden, 130, 32);
+    for (flash_head_matrix * m : { &x, &hidden }) {
         for (int64_t i = 0; i < m->n_rows; i++) {
             for (int64_t k = 0; k < 32; k++) {
                 m->row(i)[k] = (float) (random.next() % 3) - 1.0f;
@@ -130,7 +130,7 @@ static void test_low_rank() {
     printf("low rank: residuals of 8 directions are recovered by a sketch of rank 8\n");
     const int64_t V = 1500, d = 96, K = 90;
     head h;
-    fhc_matrix hidden;
+    flash_head_matrix hidden;
     set_head(&h, GGML_TYPE_F32, V, d, K, 8, 20);
     fill_hidden(&hidden, 200, d, 21);
     const outcome with = calibrate(h, hidden, 128, 8, GGML_TYPE_F32), without =
@@ -150,7 +150,7 @@ static void test_low_rank() {
         const std::vector<double> e = run.estimate(x, d), scores = plain.estimate(x, d);
         for (int64_t v = 0; v < V; v++) {
             h.weight.get(v, row.data());
-            fhc_row_get(run.centroids.data(), GGML_TYPE_F32, d, h.cluster[v], centroid.data());
+            flash_head_row_get(run.centroids.data(), GGML_TYPE_F32, d, h.cluster[v], centroid.data());
             const double logit = dot(row.data(), x, d);
             double estimate = scores[v];
             for (int64_t j = 0; j < 8; j++) {
@@ -184,7 +184,7 @@ static bool finite(const std::vector<float> & x) {
 static void test_threads() {
     printf("threads: 1, 2 and 3 give the same bytes\n");
     head h;
-    fhc_matrix hidden;
+    flash_head_matrix hidden;
     set_head(&h, GGML_TYPE_Q8_0, 3000, 320, 190, 30, 30);
     fill_hidden(&hidden, 300, 320, 31);
     const outcome one = calibrate(h, hidden, 250, 16, GGML_TYPE_Q4_0, 1);
@@ -204,7 +204,7 @@ static void test_degenerate() {
     printf("degenerate: no residuals, one state, states of zeros, constant rows, few rows and columns, numbers that "
             "are too large\n");
     head h;
-    fhc_matrix hidden, x;
+    flash_head_matrix hidden, x;
     const auto sound = [&](const char * what, int64_t fit, int32_t rank, enum ggml_type type, double slack) {
         const outcome out = calibrate(h, hidden, fit, rank, type);
         check(out.ok && (int64_t) out.result.directions.rows.size() == rank*h.weight.info.n_cols
@@ -233,18 +233,18 @@ static void test_degenerate() {
     sound("one state to fit to", 1, 8, GGML_TYPE_Q4_0, 1e-4);
     fill_hidden(&hidden, 1, 64, 43);
     sound("one state", 1, 8, GGML_TYPE_Q4_0, 1e-4);
-    fhc_matrix_init(&hidden, 40, 64);
+    flash_head_matrix_init(&hidden, 40, 64);
     sound("states of zeros", 40, 8, GGML_TYPE_Q4_0, 0.0);
 
     fill_hidden(&hidden, 70, 64, 44);
-    fhc_matrix_init(&x, 900, 64);
+    flash_head_matrix_init(&x, 900, 64);
     for (int64_t i = 0; i < 900; i++) {
         std::fill(x.row(i), x.row(i) + 64, 0.25f);
     }
     set_weight(&h.weight, GGML_TYPE_F32, x);
     out = sound("constant rows", 70, 8, GGML_TYPE_F32, 1e-3);
     check(zeros(out), "constant rows: there are directions");
-    fhc_matrix_init(&x, 900, 64);
+    flash_head_matrix_init(&x, 900, 64);
     set_weight(&h.weight, GGML_TYPE_F32, x);
     out = sound("rows of zeros", 70, 8, GGML_TYPE_Q4_0, 0.0);
     check(zeros(out), "rows of zeros: there are directions");
@@ -286,7 +286,7 @@ static void test_degenerate() {
     check(!out.ok && out.error.find("the logits of hidden state 5 are not finite") != std::string::npos,
             "logits beyond floats: %s", out.error.c_str());
 
-    fhc_matrix_init(&x, 900, 64);
+    flash_head_matrix_init(&x, 900, 64);
     x.row(7)[3] = 1e9f;
     set_weight(&h.weight, GGML_TYPE_F32, x);
     set_clusters(&h, 900, 60, 52);
