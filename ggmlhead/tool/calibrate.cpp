@@ -75,9 +75,6 @@ static std::string flaw_of(calibrate_args * args) {
     if (args->fine_bytes % FLASH_HEAD_FINE_LINE != 0) {
         return "--fine-bytes must be a multiple of " + std::to_string(FLASH_HEAD_FINE_LINE);
     }
-    if (args->directions*FLASH_HEAD_MOST_BITS < args->coarse_bits) {
-        return "--directions is too small: a direction has at most " + std::to_string(FLASH_HEAD_MOST_BITS) + " bits";
-    }
     if (args->probes > args->clusters) {
         return "--probes must not be greater than --clusters";
     }

@@ -77,7 +77,7 @@ static bool raise_max(double piece_max, bool first, double * max, double * sum, 
 
 static void add_piece(flash_head_divergence & d, const float * dense, const float * estimates, int64_t n, float least,
         uint32_t first) {
-    float others[PIECE], weights[PIECE], gaps[PIECE];
+    float others[PIECE] = {}, weights[PIECE] = {}, gaps[PIECE] = {};
     for (int64_t i = 0; i < n; i++) {
         others[i] = estimates[i] >= least ? dense[i] : estimates[i];
     }
