@@ -101,7 +101,7 @@ struct recorder {
         });
     }
 
-    // Multiplies chunk first .. first + n - 1 of the tokens with all hidden states, then goes through it state by state.
+    // Multiplies tokens first .. first + n - 1 with all hidden states, then goes through the logits state by state.
     void pass(const flash_head_span & x, int64_t first, int64_t n) {
         flash_head_pool_run(p->pool, (n + n_span - 1)/n_span, [&](int worker, int64_t span) {
             flash_head_matrix & rows = scratches[worker].rows;
