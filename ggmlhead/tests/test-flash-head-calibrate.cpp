@@ -386,6 +386,13 @@ static void test_scales() {
         const outcome out = check_sound(what, h, hidden, 50, floats, 1e-4);
         check(out.result.directions.kept > 0.5, "%s: kept %f", what, out.result.directions.kept);
     }
+    for (int64_t k = 0; k < 33; k++) {
+        hidden.row(55)[k] = hidden.row(60)[k] = 1e30f; // the weights are around 1e11
+    }
+    const outcome huge = calibrate(h, hidden, { 50 }, floats);
+    check(!huge.ok && huge.error.find(" of hidden state 55 are not finite") != std::string::npos,
+            "logits beyond floats: %s", huge.error.c_str());
+
     flash_head_matrix_init(&x, 900, 64);
     x.row(7)[3] = 1e9f;
     set_weight(&h.weight, GGML_TYPE_F32, x);

@@ -7,13 +7,12 @@
 static const int64_t PIECE = 512; // tokens
 static const int     LANES = 8;   // sums that are kept apart, so that loops vectorise
 
-// exp of x <= 0 within a few units of the last place; 0 below -87. The loop over it vectorises, as exp's does not.
+// exp of x in -87..0, within a few units of the last place. A loop over it vectorises; one over exp does not.
 static inline float exp_of(float x) {
-    const float y     = x < -87.0f ? -87.0f : x;
     const float magic = 12582912.0f; // 1.5*2^23: adding it rounds to an integer, which the lowest bits then hold
-    const float moved = y*1.44269504f + magic;
+    const float moved = x*1.44269504f + magic;
     const float n     = moved - magic;
-    const float r     = (y - n*0.693359375f) + n*2.12194440e-4f; // ln 2 in two parts
+    const float r     = (x - n*0.693359375f) + n*2.12194440e-4f; // ln 2 in two parts
     float p = 1.9875691500e-4f;
     p = p*r + 1.3981999507e-3f;
     p = p*r + 8.3334519073e-3f;
@@ -26,7 +25,19 @@ static inline float exp_of(float x) {
     memcpy(&power, &moved, sizeof(power));
     bits += power << 23;
     memcpy(&p, &bits, sizeof(p));
-    return x < -87.0f ? 0.0f : p;
+    return p;
+}
+
+// out = exp(x - shift) of n values x, none above shift. In two loops, since one with the limit would not vectorise.
+static void exps_of(const float * x, float shift, int64_t n, float * out) {
+    const float least = -87.0f; // near the least normal float
+    for (int64_t i = 0; i < n; i++) {
+        const float below = x[i] - shift;
+        out[i] = below < least ? least : below;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        out[i] = exp_of(out[i]);
+    }
 }
 
 static float greatest(const float * x, int64_t n) {
@@ -79,7 +90,8 @@ static void add_piece(flash_head_divergence & d, const float * dense, const floa
         uint32_t first) {
     float others[PIECE] = {}, weights[PIECE] = {}, gaps[PIECE] = {};
     for (int64_t i = 0; i < n; i++) {
-        others[i] = estimates[i] >= least ? dense[i] : estimates[i];
+        const float exact = dense[i], estimate = estimates[i]; // both are read: a branch would not vectorise
+        others[i] = estimate >= least ? exact : estimate;
     }
     const float other_max = greatest(others, n);
     double      none      = 0.0;
@@ -87,18 +99,13 @@ static void add_piece(flash_head_divergence & d, const float * dense, const floa
     if (raise_max(other_max, first == 0, &d.other_max, &d.other_sum, &none)) {
         d.best = first + (uint32_t) (std::find(others, others + n, other_max) - others);
     }
-    const float dense_shift = (float) d.dense_max, other_shift = (float) d.other_max; // they are floats' values
-    for (int64_t i = 0; i < n; i++) {
-        weights[i] = exp_of(dense[i] - dense_shift);
-    }
+    exps_of(dense, (float) d.dense_max, n, weights);
     for (int64_t i = 0; i < n; i++) {
         gaps[i] = weights[i]*(dense[i] - others[i]);
     }
     d.dense_sum += sum_of(weights, n);
     d.gaps      += sum_of(gaps, n);
-    for (int64_t i = 0; i < n; i++) {
-        weights[i] = exp_of(others[i] - other_shift);
-    }
+    exps_of(others, (float) d.other_max, n, weights);
     d.other_sum += sum_of(weights, n);
 }
 
