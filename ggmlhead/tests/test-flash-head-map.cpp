@@ -5,10 +5,10 @@
 #include "head-stream.h"
 
 #include "flash-head-build.h"
+#include "flash-head-encode.h"
 #include "flash-head-map.h"
 #include "flash-head-max-rows.h"
 #include "flash-head-settings.h"
-#include "flash-head-sketch.h"
 #include "flash-head-vocab.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
@@ -28,7 +28,7 @@ static gguf_context_ptr sound() {
     gguf_context_ptr g(gguf_init_empty());
     const uint32_t assignments[N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, 2, 0 };
     const uint32_t pinned[]             = { 7, 2, 7 };
-    gguf_set_val_u32 (g.get(), "flashhead.version", 1);
+    gguf_set_val_u32 (g.get(), "flashhead.version", 2);
     gguf_set_val_u32 (g.get(), "flashhead.cluster_count", 4);
     gguf_set_val_u32 (g.get(), "flashhead.probe_count", 2);
     gguf_set_val_str (g.get(), "flashhead.centroid_type", "q4_0");
@@ -76,7 +76,7 @@ static void test_damaged() {
         refused(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
     }
     refused("flashhead.pinned_tokens", [](gguf_context * g) { gguf_set_val_str(g, "flashhead.pinned_tokens", "7"); });
-    refused("version is 2", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.version", 2); });
+    refused("version is 1", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.version", 1); });
 
     for (uint32_t k : { 0u, 1u, 11u, 0xffffffffu }) {
         refused("cluster_count is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.cluster_count", k); });
@@ -153,33 +153,42 @@ static void test_vocab() {
     check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a gemma4 is cut");
 }
 
-// a sound map with a sketch of rank 8
-static gguf_context_ptr with_sketch() {
+static void set_floats(gguf_context * g, const char * key, const std::vector<float> & values) {
+    gguf_set_arr_data(g, key, GGUF_TYPE_FLOAT32, values.data(), values.size());
+}
+
+// a sound map with codes of 12 directions
+static gguf_context_ptr with_codes() {
     gguf_context_ptr g = sound();
-    std::vector<float> rows(8*N_EMBD), activations(8*N_EMBD);
+    std::vector<float> rows(12*N_EMBD), activations(12*N_EMBD), variances(12), weights(N_EMBD, 1.0f);
     for (size_t i = 0; i < rows.size(); i++) {
         rows[i]        = (float) (i % 13) - 6.0f;
         activations[i] = (float) i;
     }
-    gguf_set_val_u32 (g.get(), "flashhead.sketch_rank", 8);
-    gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, rows.data(),        rows.size());
-    gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, activations.data(),
-            activations.size());
+    for (size_t j = 0; j < variances.size(); j++) { variances[j] = 1.0f/(1.0f + j); }
+    gguf_set_val_u32(g.get(), "flashhead.code.coarse_bits", 24);
+    gguf_set_val_u32(g.get(), "flashhead.code.fine_bytes",  32);
+    gguf_set_val_u32(g.get(), "flashhead.code.near_tokens", 5);
+    set_floats(g.get(), "flashhead.code.variances",   variances);
+    set_floats(g.get(), "flashhead.code.rows",        rows);
+    set_floats(g.get(), "flashhead.code.activations", activations);
+    set_floats(g.get(), "flashhead.code.weights",     weights);
     return g;
 }
 
-static void test_sketch_keys() {
+static void test_code_keys() {
     flash_head_map map;
     std::string error;
-    check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.rank == 0 && map.sketch_rows.empty(),
-            "a sketch is seen where there is none");
-    check(flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error), "a sound sketch is refused: %s",
+    check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.n_directions == 0,
+            "codes are seen where there are none");
+    check(flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error), "sound codes are refused: %s",
             error.c_str());
-    check(map.rank == 8 && map.sketch_rows.size() == 8*N_EMBD && map.sketch_activations[77] == 77.0f,
-            "the sketch is read wrong");
+    check(map.n_directions == 16 && map.coarse_bits == 24 && map.fine_bytes == 32 && map.n_near == 5
+            && map.code_rows.size() == 16*N_EMBD && map.code_activations[77] == 77.0f && map.code_variances[3] == 0.25f
+            && map.code_variances[15] == 0.0f && map.code_weights.size() == (size_t) N_EMBD, "codes are read wrong");
 
-    auto refused_sketch = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
-        const gguf_context_ptr g = with_sketch();
+    auto refused_codes = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
+        const gguf_context_ptr g = with_codes();
         damage(g.get());
         flash_head_map map;
         std::string error;
@@ -187,26 +196,36 @@ static void test_sketch_keys() {
         check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected,
                 read ? "success" : "error", error.c_str());
     };
-    for (const char * key : { "flashhead.sketch_rank", "flashhead.sketch_rows", "flashhead.sketch_activations" }) {
-        refused_sketch(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
-        refused_sketch(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
+    for (const char * key : { "flashhead.code.coarse_bits", "flashhead.code.fine_bytes", "flashhead.code.near_tokens",
+            "flashhead.code.variances", "flashhead.code.rows", "flashhead.code.activations",
+            "flashhead.code.weights" }) {
+        refused_codes(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
+        refused_codes(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
     }
-    for (uint32_t rank : { 0u, 4u, 12u, 72u, 0xfffffff8u }) {
-        refused_sketch("sketch_rank is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.sketch_rank", rank); });
+    const std::pair<const char *, std::vector<uint32_t>> limits[] = {
+        { "flashhead.code.coarse_bits", { 0, 4, 12, 264, 0xfffffff8u } },
+        { "flashhead.code.fine_bytes",  { 31, 2080, 0xffffffe0u } },
+        { "flashhead.code.near_tokens", { 0, 11, 0xffffffffu } },
+    };
+    for (const auto & [key, values] : limits) {
+        for (uint32_t value : values) {
+            refused_codes(key, [&, key = key](gguf_context * g) { gguf_set_val_u32(g, key, value); });
+        }
     }
-    refused_sketch("has 512 entries, not 1024", [](gguf_context * g) {
-        gguf_set_val_u32(g, "flashhead.sketch_rank", 16);
+    refused_codes("flashhead.code.variances", [](gguf_context * g) { // 60 bits at most
+        gguf_set_val_u32(g, "flashhead.code.coarse_bits", 64);
     });
-    for (float bad : { NAN, INFINITY }) {
-        std::vector<float> values(8*N_EMBD);
-        values[100] = bad;
-        refused_sketch("sketch_rows[100] is not a finite", [&](gguf_context * g) {
-            gguf_set_arr_data(g, "flashhead.sketch_rows", GGUF_TYPE_FLOAT32, values.data(), values.size());
-        });
+    refused_codes("has 704 entries, not 768", [](gguf_context * g) {
+        set_floats(g, "flashhead.code.rows", std::vector<float>(11*N_EMBD));
+    });
+    for (float bad : { NAN, INFINITY, -1.0f }) {
+        std::vector<float> values(N_EMBD);
+        values[10] = bad;
+        refused_codes("weights[10] is", [&](gguf_context * g) { set_floats(g, "flashhead.code.weights", values); });
     }
-    const std::vector<double> doubles(8*N_EMBD);
-    refused_sketch("not an array of f32", [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.sketch_activations", GGUF_TYPE_FLOAT64, doubles.data(), doubles.size());
+    const std::vector<double> doubles(12*N_EMBD);
+    refused_codes("not an array of f32", [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.code.activations", GGUF_TYPE_FLOAT64, doubles.data(), doubles.size());
     });
 }
 
@@ -277,9 +296,9 @@ static void test_resolve() {
                 "the file's settings are not taken");
     }
     for (int type = 0; type < GGML_TYPE_COUNT; type++) {
-        for (bool sketch : { false, true }) {
+        for (bool codes : { false, true }) {
             for (int32_t mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-                check(flash_head_max_rows((ggml_type) type, sketch, mode) > 0, "type %d has no limit of rows", type);
+                check(flash_head_max_rows((ggml_type) type, codes, mode) > 0, "type %d has no limit of rows", type);
             }
         }
     }
@@ -305,7 +324,7 @@ static void test_build() {
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<float> centroids(map.n_cluster*N_EMBD), ordered(weight.size());
         flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-                centroids.data(), nullptr, ordered.data(), n_threads);
+                centroids.data(), ordered.data(), n_threads);
 
         // every row of blocks must be the one that the whole makes
         const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
@@ -417,7 +436,7 @@ int main() {
     test_damaged();
     test_obstacles();
     test_vocab();
-    test_sketch_keys();
+    test_code_keys();
     test_build_sketch();
     test_settings();
     test_resolve();

@@ -20,7 +20,6 @@ struct head_shape {
     int64_t     n_clusters    = 4;
     int64_t     n_pinned      = 0;
     int64_t     coarse_bits   = 0;  // of its codes, 0 for none
-    int64_t     fine_bytes    = 0;
 };
 
 // The type of that name, GGML_TYPE_COUNT if there is none.
@@ -49,17 +48,15 @@ static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const he
     of_op.n_vocab       = shape.n_vocab;
     of_op.n_cluster     = shape.n_clusters;
     of_op.n_pinned      = shape.n_pinned;
-    if (shape.coarse_bits > 0) { // no device asks for the number of directions
-        of_op.n_directions = FLASH_HEAD_MAX_DIRECTIONS;
-        of_op.coarse_bits  = (int32_t) shape.coarse_bits;
-        of_op.fine_bytes   = (int32_t) shape.fine_bytes;
-    }
+    of_op.coarse_bits   = (int32_t) shape.coarse_bits;
+    of_op.n_directions  = (int32_t) GGML_PAD((shape.coarse_bits + FLASH_HEAD_MOST_BITS - 1)/FLASH_HEAD_MOST_BITS, 8);
 
     ggml_flash_head_params params = {};
-    params.n_probe     = 1;
-    params.mode        = GGML_FLASH_HEAD_TOP;
-    params.temperature = 1.0f;
-    params.n_near      = 1;
+    params.n_probe      = 1;
+    params.mode         = GGML_FLASH_HEAD_TOP;
+    params.temperature  = 1.0f;
+    params.n_near       = 1;
+    params.n_directions = of_op.n_directions;
 
     ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     return ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(ctx.get(), &of_op, &params));
@@ -99,7 +96,6 @@ static bool parse_head(int argc, char ** argv, head_shape * head) {
         { "--clusters",      nullptr,              &head->n_clusters,  1, INT32_MAX - 1              },
         { "--pinned",        nullptr,              &head->n_pinned,    0, INT32_MAX                  },
         { "--coarse-bits",   nullptr,              &head->coarse_bits, 0, FLASH_HEAD_COARSE_MAX_BITS },
-        { "--fine-bytes",    nullptr,              &head->fine_bytes,  0, FLASH_HEAD_FINE_MAX_BYTES  },
     };
     if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
         return false;
@@ -117,8 +113,8 @@ static bool parse_head(int argc, char ** argv, head_shape * head) {
             return false;
         }
     }
-    if (head->coarse_bits % 8 != 0 || head->fine_bytes % FLASH_HEAD_FINE_LINE != 0) {
-        fprintf(stderr, "error: --coarse-bits must be a multiple of 8, --fine-bytes of %d\n", FLASH_HEAD_FINE_LINE);
+    if (head->coarse_bits % 8 != 0) {
+        fprintf(stderr, "error: --coarse-bits must be a multiple of 8\n");
         return false;
     }
     return true;

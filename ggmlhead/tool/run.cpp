@@ -43,7 +43,6 @@ static const char * USAGE =
     "         --centroid-type T  (default q4_0)\n"
     "         --pinned N         tokens that are always scored (default 0)\n"
     "         --coarse-bits N    of codes (default 0, none)\n"
-    "         --fine-bytes N     of codes (default 0)\n"
     "           devices of the RPC servers in LLAMA_ARG_RPC are asked too\n"
     "\n"
     "example: llama-flashhead cluster --model model.gguf --tensor output.weight --out clusters.u32\n";
