@@ -26,9 +26,9 @@ type File struct {
 	held    *os.File // see hold; nil if there are no locks
 }
 
-// CreateNew begins the file final under a temporary name in the same folder. Publish fails if final exists by then. flag
-// is the option that sets final, for hints. need is about the file's size in bytes. CreateNew first removes what killed
-// writers of final left behind.
+// CreateNew begins the file final under a temporary name in the same folder. Publish fails if final exists by then.
+// flag is the option that sets final, for hints. need is about the file's size in bytes. CreateNew first removes what
+// killed writers of final left behind.
 func CreateNew(final, flag string, need int64) (*File, error) {
 	_, err := os.Lstat(final)
 	switch {
@@ -73,8 +73,8 @@ func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
 	return o, nil
 }
 
-// Write writes content to path atomically, with mode. It makes the folder and replaces a link itself. It does not sync, so
-// use it for files that can be made again.
+// Write writes content to path atomically, with mode. It makes the folder and replaces a link itself. It does not sync,
+// so use it for files that can be made again.
 func Write(path string, content io.Reader, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

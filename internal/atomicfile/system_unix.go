@@ -25,8 +25,8 @@ func Same(a, b string) bool {
 	return unix.Stat(a, &x) == nil && unix.Stat(b, &y) == nil && x.Dev == y.Dev
 }
 
-// hold locks the file or folder at path until its result is closed or the process ends. It fails with errHeld if another
-// process holds the lock, and with another error if the file system has no locks.
+// hold locks the file or folder at path until its result is closed or the process ends. It fails with errHeld if
+// another process holds the lock, and with another error if the file system has no locks.
 func hold(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {

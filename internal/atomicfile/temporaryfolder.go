@@ -36,8 +36,8 @@ func NewFolder(kind string) (Folder, error) {
 	}
 }
 
-// TemporaryDir returns the parent of Folders. It is in the cache, because TMPDIR is often small and in memory. Without a
-// cache it is TMPDIR.
+// TemporaryDir returns the parent of Folders. It is in the cache, because TMPDIR is often small and in memory. Without
+// a cache it is TMPDIR.
 func TemporaryDir() string {
 	if dir, err := CacheFolder(); err == nil {
 		dir = filepath.Join(dir, "temporary")

@@ -51,8 +51,8 @@ type Mark struct {
 	Label string
 }
 
-// markers tell the series apart without colour. They grow, and all but the first are hollow, so that points that coincide
-// stay visible.
+// markers tell the series apart without colour. They grow, and all but the first are hollow, so that points that
+// coincide stay visible.
 var markers = []string{
 	"M-3,0a3,3 0 1 0 6,0a3,3 0 1 0 -6,0z",
 	"M-4.5,-4.5h9v9h-9z",

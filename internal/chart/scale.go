@@ -133,8 +133,8 @@ func (s Scale) logAxis(values []float64) axis {
 	return a
 }
 
-// logTicks returns at least two ticks that cover low to high. They are 1, 2 and 5 times powers of ten, or powers of ten,
-// or every n-th of those, whatever gives few enough.
+// logTicks returns at least two ticks that cover low to high. They are 1, 2 and 5 times powers of ten, or powers of
+// ten, or every n-th of those, whatever gives few enough.
 func logTicks(low, high float64) []float64 {
 	first, last := int(math.Floor(math.Log10(low)+1e-9)), int(math.Ceil(math.Log10(high)-1e-9))
 	last = max(last, first+1)

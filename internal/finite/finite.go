@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// JSON returns v as json.MarshalIndent with two spaces, and a newline. v may hold structs, slices, maps with string keys
-// and plain values.
+// JSON returns v as json.MarshalIndent with two spaces, and a newline. v may hold structs, slices, maps with string
+// keys and plain values.
 func JSON(v any) ([]byte, error) {
 	var raw bytes.Buffer
 	if err := write(&raw, reflect.ValueOf(v)); err != nil {

@@ -1,7 +1,7 @@
 // Package gguf reads the metadata of GGUF files, rewrites it, and writes new files.
 //
-// Files may be hostile. Every count and length is checked against the rest of the file before anything is allocated, and
-// long values stay in the file until they are asked for.
+// Files may be hostile. Every count and length is checked against the rest of the file before anything is allocated,
+// and long values stay in the file until they are asked for.
 package gguf
 
 import (

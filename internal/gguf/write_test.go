@@ -57,7 +57,8 @@ func TestContent(t *testing.T) {
 // Impossible shapes and data of the wrong size are errors.
 func TestContentWrong(t *testing.T) {
 	c := Content{Tensors: []Tensor{{Name: "a", Type: 2, Shape: []int64{33}}}}
-	if _, err := c.Place(); err == nil || !strings.Contains(err.Error(), `tensor "a" has rows that are not a multiple of 32`) {
+	const want = `tensor "a" has rows that are not a multiple of 32`
+	if _, err := c.Place(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
 	c = Content{Tensors: []Tensor{{Name: "a", Type: 0, Shape: []int64{2}}}}

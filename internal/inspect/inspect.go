@@ -75,8 +75,8 @@ type Ceiling struct {
 	Ratio  float64 `json:"ceiling"` // bytes read for a token, dense / FlashHead
 }
 
-// File inspects the file at path. The report includes damaged FlashHead keys. An error means that the file has no head to
-// report on, and carries a hint.
+// File inspects the file at path. The report includes damaged FlashHead keys. An error means that the file has no head
+// to report on, and carries a hint.
 func File(path string) (Report, error) {
 	m, err := flashhead.Open(path)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 // ToolName is the native tool of a build or of the plug-in.
 const ToolName = "llama-flashhead"
 
-// LibDirs returns the folders to search for native programs, best first. It is dir alone if dir holds the native tool, or
-// if dir has no ggml on which the tool of another folder could run. Otherwise it is lib/ollama (patched build) and
+// LibDirs returns the folders to search for native programs, best first. It is dir alone if dir holds the native tool,
+// or if dir has no ggml on which the tool of another folder could run. Otherwise it is lib/ollama (patched build) and
 // lib/flashhead (plug-in) in the prefix of this program.
 func LibDirs(dir string) []string {
 	if dir != "" && (Tool(dir) != "" || !HoldsGGML(dir)) {

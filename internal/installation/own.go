@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// OwnPrefix returns PREFIX if this program is PREFIX/bin/…, links resolved, else "". fh-ollama runs and copies files from
-// there or from a path that the user gives. It never uses the working directory, where anybody may have put files.
+// OwnPrefix returns PREFIX if this program is PREFIX/bin/…, links resolved, else "". fh-ollama runs and copies files
+// from there or from a path that the user gives. It never uses the working directory, where anybody may have put files.
 func OwnPrefix() string {
 	program, err := os.Executable()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// stream runs cmd and calls read with its logits through a pipe, so no file can be left behind. If read fails, stop must
-// end the program.
+// stream runs cmd and calls read with its logits through a pipe, so no file can be left behind. If read fails, stop
+// must end the program.
 func stream(cmd *exec.Cmd, stop func(), read func(io.Reader) error) (readErr, runErr error) {
 	r, w, err := os.Pipe()
 	if err != nil {

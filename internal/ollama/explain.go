@@ -72,7 +72,8 @@ func (s Server) explainAnswer(err error) error {
 	case errors.As(err, &status):
 		return s.explainStatus(status, err)
 	case errors.As(err, &syntax), errors.As(err, &form):
-		return hint.Wrap(fmt.Errorf("what answers at %s is not an Ollama: %w", s.Host, err), "set OLLAMA_HOST to where one runs")
+		return hint.Wrap(fmt.Errorf("what answers at %s is not an Ollama: %w", s.Host, err),
+			"set OLLAMA_HOST to where one runs")
 	}
 	return err
 }

@@ -22,8 +22,8 @@ type silent struct{ limit time.Duration }
 
 func (e silent) Error() string { return fmt.Sprintf("nothing came for %s", e.limit) }
 
-// limits returns how long a request may be silent. Questions are quick unless the disk is slow; for the others the server
-// may read a whole model.
+// limits returns how long a request may be silent. Questions are quick unless the disk is slow; for the others the
+// server may read a whole model.
 func limits(r *http.Request) time.Duration {
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/api/version"):

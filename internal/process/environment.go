@@ -10,9 +10,9 @@ import (
 // PassVariable names further variables that programs get, separated by commas.
 const PassVariable = "FH_OLLAMA_PASS_ENV"
 
-// Programs get only these variables, those that callers add, and those in PassVariable. A list of excluded variables would
-// never be complete: every compiler, linker and library has some that change a build or load code, such as CFLAGS, CPATH,
-// LD_PRELOAD and GIT_DIR.
+// Programs get only these variables, those that callers add, and those in PassVariable. A list of excluded variables
+// would never be complete: every compiler, linker and library has some that change a build or load code, such as
+// CFLAGS, CPATH, LD_PRELOAD and GIT_DIR.
 var (
 	passed = []string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "NO_COLOR", "TMPDIR", "TMP", "TEMP", "LANG", "LANGUAGE", "TZ",

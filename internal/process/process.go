@@ -55,7 +55,8 @@ func (p *Process) Ended(timeout time.Duration) (err error, ended bool) {
 	}
 }
 
-// Await calls ready until it returns nil. It fails when the program ends (ErrEnded), after timeout, or when ctx is done.
+// Await calls ready until it returns nil. It fails when the program ends (ErrEnded), after timeout, or when ctx is
+// done.
 func (p *Process) Await(ctx context.Context, timeout time.Duration, ready func() error) error {
 	deadline := time.Now().Add(timeout)
 	for {

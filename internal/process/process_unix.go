@@ -12,8 +12,8 @@ func terminate(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) 
 func kill(cmd *exec.Cmd)      { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
 // Trusted reports whether path belongs to this user or root and others cannot write it. Everything that fh-ollama runs,
-// builds with or reads settings from must be: with sudo HOME may be another user's, and anybody can run a program called
-// `ollama serve`.
+// builds with or reads settings from must be: with sudo HOME may be another user's, and anybody can run a program
+// called `ollama serve`.
 func Trusted(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {

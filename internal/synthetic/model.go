@@ -133,10 +133,10 @@ func (m Model) tensors() []gguf.Tensor {
 	return all
 }
 
-// parameters returns FlashHead's parameters for a file of content c with size bytes of tensor data. Tokens are assigned to
-// clusters at random, which takes as long to decode as k-means clusters:
-//   - The bytes read do not depend on the assignment: K centroids and the rows of P clusters. The body is larger than the
-//     caches, so no rows stay cached from token to token.
+// parameters returns FlashHead's parameters for a file of content c with size bytes of tensor data. Tokens are assigned
+// to clusters at random, which takes as long to decode as k-means clusters:
+//   - The bytes read do not depend on the assignment: K centroids and the rows of P clusters. The body is larger than
+//     the caches, so no rows stay cached from token to token.
 //   - Clusters of different rows have different means, so the best P lie anywhere in the head. K-means would join the
 //     rows that a tile repeats, and their clusters would score equally.
 func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, error) {

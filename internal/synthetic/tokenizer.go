@@ -17,8 +17,8 @@ const (
 	specialTokens
 )
 
-// tokenizer returns the keys of a byte-level BPE tokenizer with vocabulary tokens: two special ones, all bytes, all pairs
-// of bytes, and triples. Each pair and triple has its merge.
+// tokenizer returns the keys of a byte-level BPE tokenizer with vocabulary tokens: two special ones, all bytes, all
+// pairs of bytes, and triples. Each pair and triple has its merge.
 func tokenizer(vocabulary int64) []gguf.NewValue {
 	bytes := alphabet()
 	tokens := append([]string{"<s>", "</s>"}, bytes[:]...)

@@ -31,8 +31,8 @@ type Assets struct {
 
 const otherAssets = "get the files again; docs/interoperation.md describes them"
 
-// Open reads the files of dir, which is a model's folder or the folder called Format in it. The large tensors stay in the
-// file until they are asked for. Call Close when done. Errors carry a hint.
+// Open reads the files of dir, which is a model's folder or the folder called Format in it. The large tensors stay in
+// the file until they are asked for. Call Close when done. Errors carry a hint.
 func Open(dir string) (*Assets, error) {
 	files, err := locate(dir)
 	if err != nil {

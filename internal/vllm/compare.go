@@ -20,9 +20,9 @@ const common = 1e-9
 // compare returns the mean and least cosine of the assets' centroids and own. own holds, column by column, one
 // little-endian float32 for each cluster that is not empty.
 //
-// All rows of a head share a direction, so any two of its centroids have a cosine near 1. compare therefore removes their
-// components along the mean of own. It skips centroids without another component, such as those of padding, and returns
-// 1 if there are no others.
+// All rows of a head share a direction, so any two of its centroids have a cosine near 1. compare therefore removes
+// their components along the mean of own. It skips centroids without another component, such as those of padding, and
+// returns 1 if there are no others.
 func (s *Source) compare(ctx context.Context, own io.Reader, p *progress.Progress) (mean, least float64, err error) {
 	theirs := make([]float32, s.Assets.Clusters)
 	ours := make([]float32, len(s.used))
@@ -75,8 +75,8 @@ func (p *products) add(a, b, c float64) {
 	p.bc += b * c
 }
 
-// cosine returns the cosine of a and b without their components along c, whose squared norm is cc; false if a or b has no
-// other component.
+// cosine returns the cosine of a and b without their components along c, whose squared norm is cc; false if a or b has
+// no other component.
 func (p *products) cosine(cc float64) (float64, bool) {
 	if cc == 0 {
 		cc = 1 // the products with c are 0, too

@@ -185,8 +185,8 @@ func Floats(n int, seed uint64) []byte {
 	return b.Bytes()
 }
 
-// Model returns the parts of a language model that a conversion reads: a tied F32 head of [vocab, width], one matrix and
-// one vector of the body, and the tokenizer's keys.
+// Model returns the parts of a language model that a conversion reads: a tied F32 head of [vocab, width], one matrix
+// and one vector of the body, and the tokenizer's keys.
 func Model(vocab, width int) File {
 	types := make([]int32, vocab)
 	for i := range types {

@@ -18,8 +18,8 @@ type Member struct {
 // Object is a JSON object. Its members keep the order of the text.
 type Object []Member
 
-// ParseObject reads data, which must be one JSON object. Unlike in encoding/json, a duplicate name is an error. Values are
-// checked to be valid JSON and not decoded.
+// ParseObject reads data, which must be one JSON object. Unlike in encoding/json, a duplicate name is an error. Values
+// are checked to be valid JSON and not decoded.
 func ParseObject(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")

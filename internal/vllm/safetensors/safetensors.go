@@ -1,8 +1,8 @@
 // Package safetensors reads files of the safetensors format: a length of 8 bytes, a JSON header, data.
 // Source: https://huggingface.co/docs/safetensors.
 //
-// Files may be hostile. The package refuses whatever the specification or the reference implementation refuses, and data
-// stays in the file until it is asked for.
+// Files may be hostile. The package refuses whatever the specification or the reference implementation refuses, and
+// data stays in the file until it is asked for.
 package safetensors
 
 import (
