@@ -1,0 +1,208 @@
+// Tests of the codes, in the core alone.
+
+#include "check.h"
+#include "codes-fixture.h"
+
+#include "flash-head-codes.h"
+
+#include <numeric>
+
+static checker check;
+
+// What is packed is what was rounded, and nearer to the original than its deviation.
+static void test_round() {
+    for (const codes_shape & shape : codes_shapes()) {
+        const codes_fixture c(shape, 100, 1);
+        double left = 0, all = 0, fine_left = 0, fine_all = 0;
+        for (int64_t v = 0; v < c.V; v++) {
+            for (int32_t j = 0; j < c.n; j++) {
+                check(c.coarse_number(v, j) == c.q[v*c.n + j] && c.q[v*c.n + j] < 1 << shape.bits[j],
+                        "token %d, direction %d: %d became %d", (int) v, j, c.q[v*c.n + j], c.coarse_number(v, j));
+                if (shape.bits[j] > 0) {
+                    const double middle = c.coarse_number(v, j) - ((1 << shape.bits[j]) - 1)/2.0;
+                    const double error  = c.y[v*c.n + j] - c.coarse_scale(v)*middle*c.coarse_steps[j];
+                    left += error*error;
+                    all  += (double) c.y[v*c.n + j]*c.y[v*c.n + j];
+                }
+            }
+            for (int64_t i = 0; i < c.D; i++) {
+                const float decoded = c.decoded[v*c.D + i];
+                check(fabs(decoded - c.fine_number(v, i)) <= 1e-5*(1 + fabs(decoded)),
+                        "token %d, column %d: %f, not %f", (int) v, (int) i, decoded, c.fine_number(v, i));
+                if (c.fine_number(v, i) != 0) {
+                    const double error = c.residual[v*c.D + i] - decoded;
+                    fine_left += error*error;
+                    fine_all  += (double) c.residual[v*c.D + i]*c.residual[v*c.D + i];
+                }
+            }
+        }
+        check(left < 0.45*all, "%d bits keep all but %f of the energy", c.n_bits, left/all);
+        check(fine_left <= 0.6*fine_all, "%d bytes keep all but %f of the energy", c.fine_bytes, fine_left/fine_all);
+    }
+}
+
+// More bits leave less, about as much as of a Gaussian.
+static void test_distortion() {
+    for (int bits = 1; bits <= FLASH_HEAD_MOST_BITS; bits++) {
+        const codes_fixture c({ 90, std::vector<int>(40, bits), { 0, 0, 0 } }, 500, 7);
+        double left = 0, all = 0;
+        for (int64_t e = 0; e < c.V*c.n; e++) {
+            const double middle = c.q[e] - ((1 << bits) - 1)/2.0;
+            const double error  = c.y[e] - c.coarse_scale(e/c.n)*middle*c.coarse_steps[e%c.n];
+            left += error*error;
+            all  += (double) c.y[e]*c.y[e];
+        }
+        const double expected = flash_head_distortion_of(bits);
+        check(left/all > 0.8*expected && left/all < 1.2*expected, "%d bits leave %f, not %f", bits, left/all, expected);
+    }
+}
+
+static void test_odd_rounding() {
+    const float bits[8] = { 2, 2, 2, 2, 1, 1, 0, 0 }, steps[8] = { 1, 1, 1, 1, 1, 1, 0, 0 };
+    uint8_t q[8];
+    for (float odd : { 0.0f, NAN, INFINITY, -INFINITY, 1e38f }) {
+        const std::vector<float> y(8, odd);
+        const float scale = flash_head_coarse_round(y.data(), bits, steps, 8, q);
+        check(isfinite(scale) && (scale == 0.0f || odd == 1e38f), "%f has the scale %f", odd, scale);
+        check(*std::max_element(q, q + 8) < 4, "%f has the number %d", odd, *std::max_element(q, q + 8));
+    }
+}
+
+// All kernels give the same integers as the plain one, which comes last.
+static void test_kernels() {
+    int n_kernels;
+    const flash_head_code_kernels * kernels = flash_head_code_kernels_all(&n_kernels);
+    const flash_head_code_kernels & plain   = kernels[n_kernels - 1];
+    std::mt19937 rng(3);
+    uint8_t tables[64][16], lines[64*32], code[64*32];
+    std::vector<int8_t> slots(64*256);
+    for (auto & table : tables) { for (uint8_t & entry : table) { entry = (uint8_t) (rng() % 4 ? rng() : 255); } }
+    for (uint8_t & byte : lines) { byte = (uint8_t) rng(); }
+    for (uint8_t & byte : code)  { byte = (uint8_t) (rng() % 3 ? rng() : 255); }
+    for (int8_t & slot : slots)  { slot = (int8_t) (rng() % 3 ? (int) (rng() % 255) - 127 : 127); }
+
+    const std::vector<float> scores = random_values(50, 4);
+    std::vector<int32_t> cluster(64);
+    std::vector<uint8_t> scales;
+    for (int t = 0; t < 64; t++) {
+        cluster[t] = (int32_t) (rng() % 50);
+        scales.push_back((uint8_t) rng());
+        scales.push_back(0x3f);
+    }
+    for (int k = 0; k < n_kernels; k++) {
+        for (int32_t n : { 0, 1, 2, 32, 48, 63, 64 }) {
+            uint16_t got[64], expected[64];
+            kernels[k].coarse(lines, n, tables, got);
+            plain.coarse(lines, n, tables, expected);
+            check(memcmp(got, expected, sizeof(got)) == 0, "%s: other sums over %d lines", kernels[k].name, n);
+
+            float out[64], expected_out[64];
+            kernels[k].finish(got, scales.data(), 0.01f, -3.0f, 0.25f, cluster.data(), scores.data(), out);
+            plain.finish(got, scales.data(), 0.01f, -3.0f, 0.25f, cluster.data(), scores.data(), expected_out);
+            for (int t = 0; t < 64; t++) {
+                check(fabsf(out[t] - expected_out[t]) <= 1e-5f*(1 + fabsf(out[t])), "%s: token %d has %f, not %f",
+                        kernels[k].name, t, out[t], expected_out[t]);
+            }
+        }
+        for (const std::vector<int32_t> & n_lines : std::vector<std::vector<int32_t>>{ { 0, 0, 0 }, { 1, 0, 0 },
+                { 0, 1, 0 }, { 0, 0, 1 }, { 1, 2, 3 }, { 16, 16, 16 } }) {
+            check(kernels[k].fine(code, n_lines.data(), slots.data()) == plain.fine(code, n_lines.data(), slots.data()),
+                    "%s: another sum over %d, %d and %d lines", kernels[k].name, n_lines[0], n_lines[1], n_lines[2]);
+        }
+    }
+}
+
+struct prepared {
+    flash_head_query    query;
+    std::vector<int8_t> slots;
+
+    prepared(const codes_fixture & c, const float * x) : slots(flash_head_fine_max_slots(c.fine_bytes)) {
+        std::vector<float> parts(flash_head_n_parts(c.D)*(c.n + 2));
+        for (int64_t part = 0; part < flash_head_n_parts(c.D); part++) {
+            flash_head_project_part(&c.codes, x, c.D, part, parts.data() + part*(c.n + 2));
+        }
+        flash_head_query_prepare(&c.codes, x, c.D, parts.data(), &query, slots.data());
+    }
+};
+
+// Estimates are what the format says, but for rounding of tables and activations.
+static void test_estimates() {
+    const int64_t V = 150;
+    std::vector<int32_t> cluster(V), all(V);
+    for (int64_t v = 0; v < V; v++) {
+        cluster[v] = (int32_t) (v*v % 7);
+        all[v]     = (int32_t) v;
+    }
+    const std::vector<float> scores = random_values(7, 3);
+    for (const codes_shape & shape : codes_shapes()) {
+        const codes_fixture      c(shape, V, 20);
+        const std::vector<float> x = random_values(c.D, 21);
+        const prepared           p(c, x.data());
+        const std::vector<double> z = c.projected(x.data());
+        double squares = 0;
+        for (float value : x) { squares += (double) value*value; }
+        check(fabs(p.query.variances[0] - std::min(0.5, 0.01 *squares)) < 1e-3
+           && fabs(p.query.variances[1] - std::min(0.5, 0.005*squares)) < 1e-3,
+                "variances %f and %f", p.query.variances[0], p.query.variances[1]);
+
+        for (int64_t begin : { 0, 64 }) {
+            for (int64_t end : { 64, 128, (int) V }) {
+                if (begin >= end) { continue; }
+                std::vector<float> out(V + 1, 1234.0f);
+                flash_head_coarse_estimate(&c.codes, &p.query, cluster.data(), scores.data(), begin, end, out.data());
+                std::vector<float> coarse = out;
+                flash_head_fine_estimate(&c.codes, &p.query, p.slots.data(), V, all.data() + begin, end - begin,
+                        out.data());
+                for (int64_t v = 0; v <= V; v++) {
+                    if (v < begin || v >= end) {
+                        check(out[v] == 1234.0f, "written to %d, outside %d .. %d", (int) v, (int) begin, (int) end);
+                        continue;
+                    }
+                    const double expected = scores[cluster[v]] + p.query.variances[0] + c.coarse_value(v, z);
+                    const double rounding = c.coarse_scale(v)*p.query.unit*0.5*(c.n_bits/4);
+                    check(fabs(coarse[v] - expected) <= rounding + 1e-3, "token %d: %f, not %f, within %f", (int) v,
+                            coarse[v], expected, rounding);
+                    double fine = 0, fine_rounding = 0;
+                    for (int64_t i = 0; i < c.D; i++) { fine += c.fine_number(v, i)*x[i]; }
+                    for (int64_t i = 0; i < c.D; i++) {
+                        fine_rounding += fabs(c.fine_number(v, i))*p.query.fine_unit*0.5;
+                    }
+                    const double finer = coarse[v] + p.query.variances[1] - p.query.variances[0] + fine;
+                    check(fabs(out[v] - finer) <= 2*fine_rounding + 1e-3, "token %d: %f, not %f, within %f", (int) v,
+                            out[v], finer, 2*fine_rounding);
+                }
+            }
+        }
+    }
+}
+
+// A basis that does not fit gives estimates without the codes, and nothing is read out of bounds.
+static void test_degenerate() {
+    codes_fixture c({ 40, { 3, 3, 2, 2, 2, 2, 1, 1 }, { 0, 1, 0 } }, 70, 9);
+    const std::vector<int32_t> cluster(70, 1), all = { 0, 69 };
+    const float scores[] = { NAN, 3.5f };
+    auto check_none = [&](const std::vector<float> & x, const char * what) {
+        const prepared p(c, x.data());
+        std::vector<float> out(70);
+        flash_head_coarse_estimate(&c.codes, &p.query, cluster.data(), scores, 0, 70, out.data());
+        flash_head_fine_estimate(&c.codes, &p.query, p.slots.data(), 70, all.data(), 2, out.data());
+        for (float value : out) { check(value >= 3.5f && value <= 4.0f, "%s: an estimate of %f", what, value); }
+    };
+    check_none(std::vector<float>(40), "no activations");
+    for (float bad : { NAN, INFINITY, -INFINITY }) { check_none(std::vector<float>(40, bad), "odd activations"); }
+    for (float bad : { -1.0f, 7.0f, NAN, 1e9f }) {
+        c.parts().n_lines[0] = bad;
+        c.parts().bits[0]    = bad;
+        check_none(random_values(40, 1), "odd basis");
+    }
+}
+
+int main() {
+    test_round();
+    test_distortion();
+    test_odd_rounding();
+    test_kernels();
+    test_estimates();
+    test_degenerate();
+    return check.finish();
+}

@@ -1,0 +1,33 @@
+package sampletext
+
+import (
+	"slices"
+	"testing"
+	"unicode/utf8"
+)
+
+// The kinds cover what people use models for, and each has two halves long enough to fit to and to measure on.
+func TestKinds(t *testing.T) {
+	groups := map[string]int{}
+	for _, kind := range Kinds() {
+		groups[kind.Group]++
+		if n := utf8.RuneCountInString(kind.Text); !utf8.ValidString(kind.Text) || n < 1000 || n > 6000 {
+			t.Errorf("%s/%s has %d characters", kind.Group, kind.Name, n)
+		}
+	}
+	languages := 0
+	for _, group := range []string{"latin", "european", "east", "south", "rtl"} {
+		languages += groups[group]
+	}
+	if languages < 25 || groups["code"] < 10 {
+		t.Errorf("%d languages, %d languages of code", languages, groups["code"])
+	}
+	for _, group := range []string{"english", "chat", "maths", "data", "markup"} {
+		if groups[group] == 0 {
+			t.Errorf("nothing of %s", group)
+		}
+	}
+	if !slices.IsSortedFunc(Kinds(), func(a, b Kind) int { return slices.Compare([]string{a.Group}, []string{b.Group}) }) {
+		t.Error("the groups are mixed")
+	}
+}
