@@ -33,9 +33,11 @@ func waiting(t *testing.T, before string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	if _, err := listener.Accept(); err != nil {
+	asked, err := listener.Accept()
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { asked.Close() }) // not before: without a reference the collector would close it
 	return cmd
 }
 
