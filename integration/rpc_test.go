@@ -175,7 +175,7 @@ const (
 
 	opFlashHead = 101 // GGML_OP_FLASH_HEAD
 
-	helloPatch = 241 // FLASH_HEAD_RPC_PATCH_VERSION
+	helloPatch = 242 // FLASH_HEAD_RPC_PATCH_VERSION
 )
 
 // farTensor is how a tensor travels.

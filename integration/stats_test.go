@@ -146,10 +146,9 @@ func statisticsInOllama(t *testing.T, h host) {
 		a := generate(t, o, "demo", prompt, 19, func(r *api.GenerateRequest) { r.KeepAlive = &api.Duration{Duration: keep} })
 		return a.EvalCount
 	}
-	answer("We, the people,", time.Minute)
-	before := settled(t, o)
-	n := answer("Once upon a time", time.Minute)
-	after := settled(t, o)
+	before := statisticsAfter(t, o, stepsAtLoad+answer("We, the people,", 10*time.Minute))
+	n := answer("Once upon a time", 10*time.Minute)
+	after := statisticsAfter(t, o, before.steps+n)
 	if after.steps-before.steps != n {
 		t.Errorf("%d tokens were generated; before %+v, after %+v", n, before, after)
 	}
@@ -181,18 +180,15 @@ func unloaded(t *testing.T, o *harness.Ollama) {
 	t.Fatal("the model was not unloaded")
 }
 
-// settled waits until the log of a server that is at rest has a line that does not change any more.
-func settled(t *testing.T, o *harness.Ollama) statistics {
+// statisticsAfter waits for statistics of at least that many steps. The server logs them in its next pause.
+func statisticsAfter(t *testing.T, o *harness.Ollama, steps int) statistics {
 	t.Helper()
-	last := lastStatistics(o.Log())
-	for range 60 {
-		time.Sleep(2 * time.Second)
-		now := lastStatistics(o.Log())
-		if now == last && now.steps > 0 {
+	for range 1200 {
+		if now := lastStatistics(o.Log()); now.steps >= steps {
 			return now
 		}
-		last = now
+		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("no statistics, or ever new ones:\n%s", end(o.Log()))
-	return last
+	t.Fatalf("no statistics of %d steps:\n%s", steps, end(o.Log()))
+	return statistics{}
 }

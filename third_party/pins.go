@@ -12,3 +12,8 @@ var Pins []byte
 //
 //go:embed hosts.toml
 var Hosts []byte
+
+// Real is real.toml: wheels with models and texts that tests use, read by integration/real.
+//
+//go:embed real.toml
+var Real []byte

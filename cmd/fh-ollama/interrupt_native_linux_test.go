@@ -38,8 +38,8 @@ func interrupt(t *testing.T, child string, flags ...string) {
 	}
 }
 
-// interruptWhile starts cmd with a folder for temporary files and interrupts it, after a look, while a child of that
-// name works. It must end with 130 and two lines, leave no file in the folder, and no child.
+// interruptWhile starts cmd and interrupts it, after look, while its child of that name works. cmd must end with 130 and
+// two lines, and leave no temporary file and no child.
 func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
 	cache := t.TempDir()
 	tmp := filepath.Join(cache, "temporary")
@@ -63,9 +63,10 @@ func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp str
 		if time.Since(begun) > 5*time.Minute {
 			t.Fatal(child + " does not start")
 		}
-		pid = childOf(cmd.Process.Pid, child)
+		if found := childOf(cmd.Process.Pid, child); worked(found) {
+			pid = found
+		}
 	}
-	time.Sleep(100 * time.Millisecond) // into its work
 	look(tmp)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -87,6 +88,14 @@ func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp str
 	if _, err := os.Stat("/proc/" + pid); err == nil {
 		t.Error(child + " still runs")
 	}
+}
+
+// worked reports whether a process has used processor time.
+func worked(pid string) bool {
+	stat, _ := os.ReadFile("/proc/" + pid + "/stat")
+	_, rest, _ := strings.Cut(string(stat), ") ") // after the name: fields 3 and up of proc(5)
+	fields := strings.Fields(rest)
+	return pid != "" && len(fields) > 12 && (fields[11] != "0" || fields[12] != "0")
 }
 
 // childOf returns the process id of a child with the given name, or "".

@@ -6,7 +6,6 @@
 #include "draws.h"
 #include "flash-head-draw.h"
 #include "flash-head-kargs.h"
-#include "flash-head-sample.h"
 #include "flash-head-select.h"
 #include "ggml-metal.h"
 #include "head-fixture.h"
@@ -243,8 +242,8 @@ static void test_select() {
     for (size_t i = 0; i < cases.size(); i++) {
         for (int n : { 1, 2, 256, 4096, 30000, K - 1, K }) {
             ggml_metal_kargs_flash_head args = {};
-            args.n_keys = K;
-            args.n_best = n;
+            args.n_cluster = K;
+            args.n_probe   = n;
             int32_t found[2] = {};
             lanes_grid grid;
             grid.threads     = { 1024 };
@@ -283,21 +282,18 @@ static void test_ties() {
 
 // activations that are not numbers must do no harm
 static void test_not_a_number() {
-    for (int32_t rank : { 0, 16 }) {
-        for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-            head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
-            shape.rank = rank;
-            const head_fixture h(shape, metal);
-            std::vector<float> x = random_rows(2, shape.n_embd);
-            const std::vector<float> good = h.run(metal, { x.begin() + shape.n_embd, x.end() }, params_of(4, mode));
-            for (float bad : { NAN, INFINITY, -INFINITY }) {
-                std::fill(x.begin(), x.begin() + shape.n_embd, bad);
-                const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
-                check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab),
-                        "a row of %f spoils its neighbour", bad);
-                for (int64_t v = 0; v < shape.n_vocab; v++) {
-                    check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]);
-                }
+    for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+        head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
+        const head_fixture h(shape, metal);
+        std::vector<float> x = random_rows(2, shape.n_embd);
+        const std::vector<float> good = h.run(metal, { x.begin() + shape.n_embd, x.end() }, params_of(4, mode));
+        for (float bad : { NAN, INFINITY, -INFINITY }) {
+            std::fill(x.begin(), x.begin() + shape.n_embd, bad);
+            const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
+            check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab),
+                    "a row of %f spoils its neighbour", bad);
+            for (int64_t v = 0; v < shape.n_vocab; v++) {
+                check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]);
             }
         }
     }
@@ -305,29 +301,26 @@ static void test_not_a_number() {
 
 // The order in which threads run, how many there are, and neighbours in a batch change nothing at all.
 static void test_same_bits() {
-    for (int32_t rank : { 0, 24 }) {
-        for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-            head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
-            shape.rank = rank;
-            const head_fixture h(shape, metal);
-            const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
-            const std::vector<float> x        = random_rows(11, shape.n_embd);
-            const std::vector<float> expected = h.run(metal, x, params);
-            for (int64_t r : { 0, 7, 10 }) {
-                const std::vector<float> row =
-                        h.run(metal, { x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd }, params);
-                check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab),
-                        "row %d differs when alone", (int) r);
-            }
-            for (lanes_order order : { LANES_BACKWARD, LANES_SHUFFLED }) {
-                metal_device_settings.order = order;
-                check(h.run(metal, x, params) == expected, "threads in order %d change the logits", order);
-            }
-            metal_device_settings.order       = LANES_FORWARD;
-            metal_device_settings.max_threads = 448; // a kernel that needs many registers
-            check(h.run(metal, x, params) == expected, "threadgroups of other sizes change the logits");
-            metal_device_settings.max_threads = 1024;
+    for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+        head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
+        const head_fixture h(shape, metal);
+        const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
+        const std::vector<float> x        = random_rows(11, shape.n_embd);
+        const std::vector<float> expected = h.run(metal, x, params);
+        for (int64_t r : { 0, 7, 10 }) {
+            const std::vector<float> row =
+                    h.run(metal, { x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd }, params);
+            check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab),
+                    "row %d differs when alone", (int) r);
         }
+        for (lanes_order order : { LANES_BACKWARD, LANES_SHUFFLED }) {
+            metal_device_settings.order = order;
+            check(h.run(metal, x, params) == expected, "threads in order %d change the logits", order);
+        }
+        metal_device_settings.order       = LANES_FORWARD;
+        metal_device_settings.max_threads = 448; // a kernel that needs many registers
+        check(h.run(metal, x, params) == expected, "threadgroups of other sizes change the logits");
+        metal_device_settings.max_threads = 1024;
     }
 }
 

@@ -52,9 +52,9 @@ static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const he
     of_op.n_directions  = (int32_t) GGML_PAD((shape.coarse_bits + FLASH_HEAD_MOST_BITS - 1)/FLASH_HEAD_MOST_BITS, 8);
 
     ggml_flash_head_params params = {};
-    params.n_probe     = 1;
-    params.mode        = GGML_FLASH_HEAD_TOP;
-    params.temperature = 1.0f;
+    params.n_probe      = 1;
+    params.mode         = GGML_FLASH_HEAD_TOP;
+    params.temperature  = 1.0f;
     params.n_near       = 1;
     params.n_directions = of_op.n_directions;
 
@@ -89,12 +89,12 @@ static const char * type_name(enum ggml_backend_dev_type type) {
 // Reads the head that is asked about, if one is. Returns false after printing what is wrong.
 static bool parse_head(int argc, char ** argv, head_shape * head) {
     const flash_head_flag flags[] = {
-        { "--type",          &head->type,          nullptr,           0, 0                           },
-        { "--centroid-type", &head->centroid_type, nullptr,           0, 0                           },
-        { "--columns",       nullptr,              &head->n_embd,     1, 1 << 24                     },
-        { "--rows",          nullptr,              &head->n_vocab,    1, INT32_MAX                   },
-        { "--clusters",      nullptr,              &head->n_clusters, 1, INT32_MAX - 1               },
-        { "--pinned",        nullptr,              &head->n_pinned,   0, INT32_MAX                   },
+        { "--type",          &head->type,          nullptr,            0, 0                          },
+        { "--centroid-type", &head->centroid_type, nullptr,            0, 0                          },
+        { "--columns",       nullptr,              &head->n_embd,      1, 1 << 24                    },
+        { "--rows",          nullptr,              &head->n_vocab,     1, INT32_MAX                  },
+        { "--clusters",      nullptr,              &head->n_clusters,  1, INT32_MAX - 1              },
+        { "--pinned",        nullptr,              &head->n_pinned,    0, INT32_MAX                  },
         { "--coarse-bits",   nullptr,              &head->coarse_bits, 0, FLASH_HEAD_COARSE_MAX_BITS },
     };
     if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {

@@ -1,5 +1,5 @@
-# The libraries of llama-flashhead: clustering (equal-sized spherical k-means on ggml's kernels) and calibration (codes fitted to
-# hidden states, and what the runtime would do with it).
+# The libraries of llama-flashhead: clustering (equal-sized spherical k-means on ggml's kernels) and calibration
+# (codes fitted to hidden states, and what the runtime would do with them).
 
 include(${CMAKE_CURRENT_LIST_DIR}/../sources.cmake)
 

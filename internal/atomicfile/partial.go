@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// partialPrefix is how the temporary names of the file final begin; eight letters and digits follow.
+// partialPrefix returns the start of the temporary names for the file final. Eight letters and digits follow.
 func partialPrefix(final string) string {
 	name := filepath.Base(final)
 	return "." + name[:min(len(name), 200)] + ".partial-"
@@ -17,27 +17,26 @@ func partialPrefix(final string) string {
 
 var partialSuffix = regexp.MustCompile(`^[A-Z2-7]{8}$`)
 
-// newPartial makes a temporary file beside final, and holds it if it can: held is nil if not.
+// newPartial creates a temporary file beside final and holds it. held is nil if there are no locks.
 func newPartial(final string, perm os.FileMode) (file, held *os.File, err error) {
 	for {
 		path := filepath.Join(filepath.Dir(final), partialPrefix(final)+rand.Text()[:8])
 		if file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm); err != nil {
 			return nil, nil, err
 		}
-		held, err = hold(path) // without locks nobody removes what he cannot hold either
+		held, err = hold(path) // without locks no other process removes it either
 		if !errors.Is(err, errHeld) && isAt(file, path) {
 			return file, held, nil
 		}
-		file.Close() // taken for an abandoned one in the moment before it was held
+		file.Close() // removed as abandoned before it was held
 		held.Close()
 	}
 }
 
-// errHeld says that another process uses a file or folder.
+// errHeld means that another process uses a file or folder.
 var errHeld = errors.New("held by another process")
 
-// removeAbandoned removes what writers of final left that ended in the middle, by kill -9 or with the machine. Files
-// that a writer holds stay, and all where that cannot be told.
+// removeAbandoned removes the temporary files of killed writers of final. It removes none without locks.
 func removeAbandoned(final string) {
 	dir, prefix := filepath.Dir(final), partialPrefix(final)
 	entries, _ := os.ReadDir(dir)

@@ -1,12 +1,8 @@
 package atomicfile
 
-import (
-	"os"
-	"path/filepath"
-	"syscall"
-)
+import "os"
 
-// linkNew moves a file to a name that must be free, where the file system knows hard links.
+// linkNew is renameNew by a hard link.
 func linkNew(from, to string) error {
 	if err := os.Link(from, to); err != nil {
 		if os.IsExist(err) {
@@ -17,7 +13,7 @@ func linkNew(from, to string) error {
 	return os.Remove(from)
 }
 
-// claimNew is linkNew for file systems without links, such as FAT: an empty file takes the name, and is replaced.
+// claimNew is renameNew for file systems without hard links, such as FAT. It reserves the name with an empty file.
 func claimNew(from, to string) error {
 	claim, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -31,23 +27,4 @@ func claimNew(from, to string) error {
 		return err
 	}
 	return nil
-}
-
-// behind returns the file that path means: the end of a chain of links, which need not exist.
-func behind(path string) (string, error) {
-	for range 40 { // as many as Linux follows
-		next, err := os.Readlink(path)
-		if err != nil {
-			return path, nil // no link, or nothing: what else may be wrong shows when it is written
-		}
-		if !filepath.IsAbs(next) {
-			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-			if err != nil {
-				return "", err
-			}
-			next = filepath.Join(dir, next)
-		}
-		path = next
-	}
-	return "", &os.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
 }

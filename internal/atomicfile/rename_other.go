@@ -2,5 +2,5 @@
 
 package atomicfile
 
-// renameNew moves a file to a name that must be free; fs.ErrExist is in the chain of its error if it is not.
+// renameNew renames a file to a name that must be free. Otherwise the error is an fs.ErrExist.
 func renameNew(from, to string) error { return linkNew(from, to) }

@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// renames are the ways to move a file to a free name; a file system may know but one of them.
+// renames are the implementations of renameNew; a file system may support only one.
 var renames = map[string]func(from, to string) error{"rename": renameNew, "link": linkNew, "claim": claimNew}
 
 func write(t *testing.T, path, text string) string {
@@ -32,8 +32,7 @@ func holds(t *testing.T, path, want string) {
 	}
 }
 
-// Of many that want a name one gets it, whole, and the others keep what they have. A link that leads nowhere takes a
-// name, too.
+// Of several concurrent renames one succeeds, and the other files stay. A dangling link counts as an existing name.
 func TestRenameNew(t *testing.T) {
 	for name, rename := range renames {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +67,7 @@ func TestRenameNew(t *testing.T) {
 	}
 }
 
-// What appears while an output is made stays as it is; the output goes, and the error says both.
+// A file that appears while an output is written is kept, and the output is removed.
 func TestAppearing(t *testing.T) {
 	final := filepath.Join(t.TempDir(), "out")
 	o, err := CreateNew(final, "-o", 0)

@@ -9,8 +9,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Run measures. show is called with the report so far whenever another model's result, the last one in it, is there;
-// its error ends the run. Files that are made are removed. Errors carry a way out.
+// Run measures one model after the other. After each it calls show with the report so far; an error of show ends the
+// run. Synthetic files are removed. Errors carry a hint.
 func Run(ctx context.Context, o Options, p *progress.Progress, show func(Report) error) (Report, error) {
 	defer p.Close()
 	if err := o.Validate(); err != nil {
@@ -38,10 +38,10 @@ type runner struct {
 	progress *progress.Progress
 	show     func(Report) error
 	report   Report
-	looked   bool // whether the machine is at rest
+	checked  bool // whether other programs are busy
 }
 
-// file measures the converted file at path and shows the result. model tells its name.
+// file measures the converted file at path and shows the result. model holds its name.
 func (r *runner) file(ctx context.Context, path string, model Model) error {
 	f, err := flashhead.OpenConverted(path)
 	if err != nil {

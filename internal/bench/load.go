@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// loads are the ways to load a model. The plug-in keeps no copy, so that for it the last two are the same.
+// loads are the ways to load a model. The last two are the same in the plug-in, which keeps no copy of the head.
 var loads = []struct {
 	head     string
 	settings []string
@@ -19,7 +19,7 @@ var loads = []struct {
 	{"FlashHead, FLASHHEAD_REORDER=0", []string{"FLASHHEAD_ENABLED=1", "FLASHHEAD_REORDER=0"}},
 }
 
-// load measures how long it takes to the first token, and the memory, with the most threads.
+// load measures the time to the first token and the peak memory, with the most threads.
 func (m *measurement) load(ctx context.Context) error {
 	seconds, memory := make([][]float64, len(loads)), make([][]float64, len(loads))
 	for round := range m.Rounds {

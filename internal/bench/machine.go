@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// busy is how many processors other programs may use before a measurement is in doubt: more than a desktop at rest
-// uses.
+// busy is how many processors other programs may use before a measurement is in doubt. An idle desktop uses less.
 const busy = 0.25
 
-// watch returns a function that tells how many processors other programs used on average since then, given the
-// processor time of our own; false if the system does not tell.
+// watch returns a function that says how many processors other programs have used on average since this call. It takes
+// the processor time that our own programs used, and returns false if the system does not count.
 func watch() func(own time.Duration) (float64, bool) {
 	begun := time.Now()
 	before, known := processorTime()
@@ -22,7 +21,7 @@ func watch() func(own time.Duration) (float64, bool) {
 	}
 }
 
-// atRest waits a moment and says what may spoil a measurement, "" for nothing.
+// atRest watches the machine for a second. It returns a doubt if other programs are busy, else "".
 func atRest(ctx context.Context, processors int) (string, error) {
 	used := watch()
 	select {
@@ -31,9 +30,8 @@ func atRest(ctx context.Context, processors int) (string, error) {
 	case <-time.After(time.Second):
 	}
 	if others, ok := used(0); ok && others > busy {
-		return fmt.Sprintf("the machine is busy: other programs use %.1f of its %d processors, so speeds will be too low "+
-			"and differ; close them, or try later",
-			others, processors), nil
+		return fmt.Sprintf("the machine is busy: other programs use %.1f of its %d processors, so speeds will be low and "+
+			"noisy; close them, or try later", others, processors), nil
 	}
 	return "", nil
 }

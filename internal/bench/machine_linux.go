@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// tick is the unit of /proc/stat, the same in all Linux that Go runs on.
+// tick is the unit of /proc/stat: USER_HZ, 100 on every Linux that Go supports.
 const tick = time.Second / 100
 
-// processorTime returns the time that all processors worked since the start of the machine, and what another guest of
-// its host took from them. Source: proc_stat(5), the line "cpu".
+// processorTime returns the busy time of all processors since boot, with the time that other guests of the host stole.
+// Source: proc_stat(5), the line "cpu".
 func processorTime() (time.Duration, bool) {
 	data, err := os.ReadFile("/proc/stat")
 	line, _, _ := bytes.Cut(data, []byte("\n"))
@@ -35,7 +35,7 @@ func processorTime() (time.Duration, bool) {
 	return time.Duration(ticks) * tick, true
 }
 
-// freeMemory returns the bytes that programs may still use without swapping.
+// freeMemory returns the bytes that programs can use without swapping.
 func freeMemory() (int64, bool) {
 	file, err := os.Open("/proc/meminfo")
 	if err != nil {

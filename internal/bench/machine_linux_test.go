@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A processor that this program keeps busy is one that others use, unless its time is known to be our own.
+// A busy loop counts as another program's, unless its time is passed as our own.
 func TestWatch(t *testing.T) {
 	used := watch()
 	for begun := time.Now(); time.Since(begun) < 300*time.Millisecond; {

@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// measurement is that of one file.
+// measurement measures one file.
 type measurement struct {
 	*runner
 	path   string
@@ -18,19 +18,16 @@ type measurement struct {
 	probes []uint32
 	cost   flashhead.Cost
 
-	done, runs int // for the progress: runs of llama-bench
+	done, runs int // runs of llama-bench, for the progress
 	result     Result
 }
 
-// off are the settings that switch FlashHead off.
 var off = []string{"FLASHHEAD_ENABLED=0"}
 
-// on are those that switch it on with p probes.
 func on(p uint32) []string {
 	return []string{"FLASHHEAD_ENABLED=1", fmt.Sprintf("FLASHHEAD_PROBES=%d", p)}
 }
 
-// run measures, the things that can fail first.
 func (m *measurement) run(ctx context.Context) error {
 	if err := m.prepare(ctx); err != nil {
 		return err
@@ -54,13 +51,13 @@ func (m *measurement) run(ctx context.Context) error {
 	return nil
 }
 
-// prepare has either head decode one token, so that the file is in memory and the runtime is known to have FlashHead,
-// and looks whether the machine is at rest.
+// prepare decodes one token with each head. That brings the file into the page cache and shows that the runtime has
+// FlashHead. For the first file prepare also checks whether the machine is idle.
 func (m *measurement) prepare(ctx context.Context) error {
 	m.progress.Start("loading " + m.result.Model.Name)
 	if free, ok := freeMemory(); ok && free < m.bytes {
-		m.doubt(fmt.Sprintf("the file's %.1f GB do not fit in the %.1f GB of memory that are free: what is measured is the "+
-			"disk", float64(m.bytes)/1e9, float64(free)/1e9))
+		m.doubt("the file's %.1f GB do not fit in the %.1f GB of free memory, so this measures the disk",
+			float64(m.bytes)/1e9, float64(free)/1e9)
 	}
 	for _, settings := range [][]string{on(m.probes[0]), off} {
 		run := llama.BenchRun{Model: m.path, Tokens: 1, Threads: slices.Max(m.Threads), Settings: settings}
@@ -71,26 +68,28 @@ func (m *measurement) prepare(ctx context.Context) error {
 		m.report.Machine.System = timing.System
 	}
 	m.progress.Done("loaded " + m.result.Model.Name + ", the runtime has FlashHead")
-	if m.looked {
+	if m.checked {
 		return nil
 	}
-	m.looked = true
-	m.progress.Start("looking whether the machine is at rest")
+	m.checked = true
+	m.progress.Start("checking whether the machine is idle")
 	doubt, err := atRest(ctx, m.report.Machine.Processors)
 	if err != nil || doubt == "" {
 		m.progress.Close()
 		return err
 	}
 	m.progress.Done(doubt)
-	m.doubt(doubt)
+	m.doubt("%s", doubt)
 	return nil
 }
 
 // doubt adds a reason not to rely on the result.
-func (m *measurement) doubt(reason string) { m.result.Doubts = append(m.result.Doubts, reason) }
+func (m *measurement) doubt(format string, args ...any) {
+	m.result.Doubts = append(m.result.Doubts, fmt.Sprintf(format, args...))
+}
 
-// speed measures with one number of threads. In each round every head has its run; the order is turned around from
-// round to round, so that a machine that gets slower or faster favours none.
+// speed measures with one number of threads. Each round runs every head once, in an order that alternates: a machine
+// that slows down or speeds up then favours no head.
 func (m *measurement) speed(ctx context.Context, threads int) error {
 	heads := [][]string{off}
 	for _, p := range m.probes {
@@ -141,24 +140,22 @@ func inTurn(n, round int) []int {
 	return order
 }
 
-// doubtPoint says so if the speed-up may be none at all.
+// doubtPoint adds a doubt if the interval of the speed-up contains 1.
 func (m *measurement) doubtPoint(p Point) {
 	if i := p.Decode.Interval; i != nil && i.Low <= 1 && 1 <= i.High {
-		m.doubt(fmt.Sprintf("with %s and P = %d it is too noisy to tell whether FlashHead is faster: %.2f to %.2f times; "+
-			"try more --rounds, or an idle machine",
-			threadsInWords(p.Threads), p.Probes, i.Low, i.High))
+		m.doubt("with %s and P = %d it is too noisy to tell whether FlashHead is faster: %.2f to %.2f times; "+
+			"try more --rounds, or an idle machine", threadsInWords(p.Threads), p.Probes, i.Low, i.High)
 	}
 }
 
-// doubtRuns says so if runs of the same differ much, or something else ran.
+// doubtRuns adds a doubt if the dense runs vary much, and one if other programs were busy.
 func (m *measurement) doubtRuns(threads int, dense, others []float64) {
 	if statistics.Unstable(dense) {
-		m.doubt(fmt.Sprintf("with %s the dense runs differ a lot, %.1f to %.1f tokens/s: something else keeps the "+
-			"processors busy; try when the machine is idle",
-			threadsInWords(threads), slices.Min(dense), slices.Max(dense)))
+		m.doubt("with %s the dense runs differ a lot, %.1f to %.1f tokens/s: something else keeps the processors busy; "+
+			"try when the machine is idle", threadsInWords(threads), slices.Min(dense), slices.Max(dense))
 	}
-	if n := statistics.Median(others); n > busy { // false for none
-		m.doubt(fmt.Sprintf("with %s other programs used %.1f processors while it was measured", threadsInWords(threads), n))
+	if n := statistics.Median(others); n > busy { // NaN if others is empty
+		m.doubt("with %s other programs used %.1f processors during the measurement", threadsInWords(threads), n)
 	}
 }
 
@@ -169,5 +166,4 @@ func threadsInWords(n int) string {
 	return fmt.Sprintf("%d threads", n)
 }
 
-// show tells what is being measured.
 func (m *measurement) show(what string) { m.progress.Set(float64(m.done)/float64(m.runs), what) }

@@ -15,37 +15,38 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
-// Options say what to measure and how.
+// Options say what to measure and how. Model excludes Shapes, Types and Codes.
 type Options struct {
 	Model string // name of the converted model to measure, "" for synthetic ones
 	File  string // path of that model
 
-	// Synthetic models, one for each shape and type, by the names that package synthetic knows; no type is DefaultType.
-	Shapes, Types []string
-	Codes         bool // of models made for the purpose
+	// Names of synthetic models, one for each shape and type; see package synthetic.
+	Shapes []string
+	Types  []string // empty: DefaultType
+	Codes  bool     // with codes
 
-	Probes  []string // P of the points, as numbers or as K/n; none for the file's own
-	Threads []int    // the runtime's, of the points
+	Probes  []string // values of P, as numbers or as K/n; empty: the file's own
+	Threads []int    // numbers of threads
 	Tokens  int      // decoded in a run
-	Prompt  int      // tokens of a prompt that is read in a run, 0 for none
+	Prompt  int      // tokens of the prompt of a run, 0 for none
 	Rounds  int      // runs with each head
-	Load    bool     // measure loading, too
+	Load    bool     // also measure loading
 	LibDir  string   // folder of llama-bench; "" for the default
-	Version string   // this program's, for the report
+	Version string   // of fh-ollama, for the report
 }
 
-// DefaultType is how most models for Ollama are quantised.
+// DefaultType is the weight type of most models for Ollama.
 const DefaultType = "q4_k_m"
 
-// Defaults are the options that are not given.
+// Defaults returns the default options.
 func Defaults() Options {
 	return Options{Threads: slices.Compact([]int{1, processors.Usable()}), Tokens: 128, Rounds: 9}
 }
 
-// most bounds numbers that are given by mistake.
+// most bounds tokens, rounds and probes.
 const most = 1 << 20
 
-// Validate returns an error for options that no model allows.
+// Validate returns an error for options that are wrong whatever the model.
 func (o Options) Validate() error {
 	switch {
 	case o.Model == "" && len(o.Shapes) == 0:
@@ -80,7 +81,6 @@ func (o Options) Validate() error {
 	return err
 }
 
-// synthetic returns the synthetic models that are asked for.
 func (o Options) synthetic() ([]synthetic.Model, error) {
 	if len(o.Shapes) == 0 {
 		return nil, nil
@@ -108,14 +108,13 @@ func (o Options) synthetic() ([]synthetic.Model, error) {
 	return all, nil
 }
 
-// probes returns the P that a word means for k clusters: itself, or, for "K/n", that share, rounded up as the default
-// is.
+// probes returns the P that word stands for in a model with k clusters. "K/n" is rounded up, as the default P is.
 func probes(word string, k uint32) (uint32, error) {
 	divisor, share := strings.CutPrefix(strings.ToUpper(word), "K/")
 	n, err := strconv.ParseUint(divisor, 10, 31)
 	switch {
 	case err != nil:
-		return 0, hint.New(fmt.Sprintf("%q is no number of probes", word),
+		return 0, hint.New(fmt.Sprintf("%q is not a number of probes", word),
 			"give numbers such as 256, or shares of the clusters such as K/16")
 	case n < 1:
 		return 0, fmt.Errorf("%s probes are too few", word)
@@ -125,7 +124,7 @@ func probes(word string, k uint32) (uint32, error) {
 	return uint32(n), nil
 }
 
-// points returns the P to measure, ascending: those that are asked for, or else the file's own.
+// points returns the values of P to measure, ascending and distinct.
 func (o Options) points(p flashhead.Parameters) ([]uint32, error) {
 	if len(o.Probes) == 0 {
 		return []uint32{p.Probes}, nil

@@ -7,14 +7,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/chart"
 )
 
-// picture is an SVG document of the speeds: for each model the dense head and FlashHead side by side.
+// picture returns an SVG document with one group of bars for each model.
 func (r Report) picture() string {
 	c := chart.Bars{
 		Title: "Decoding speed with and without FlashHead",
 		Notes: []string{
-			fmt.Sprintf("%s, %d processors; llama.cpp %s, %s", r.Machine.CPU, r.Machine.Processors, r.Machine.Commit,
-				r.Machine.Backend),
-			r.method(),
+			r.Machine.String(),
+			r.Method.String(),
 		},
 		Series: []string{"dense head", "FlashHead"},
 		Bar:    "95 % interval of the speed-up",

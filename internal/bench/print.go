@@ -9,13 +9,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Format is a way to print a report.
+// Format formats a report.
 type Format struct {
-	result func(Report) string // its last result, as soon as it is there
-	end    func(Report) string // after all
+	result func(Report) string // formats the last result, after each
+	end    func(Report) string // formats what follows the last one
 }
 
-// The formats.
 var (
 	Text     = Format{Report.text, nothing}
 	Markdown = Format{Report.markdown, Report.markdownEnd}
@@ -27,16 +26,16 @@ func nothing(Report) string { return "" }
 func (r Report) json() string {
 	text, err := finite.JSON(r)
 	if err != nil {
-		panic(err) // a report has nothing that JSON lacks
+		panic(err)
 	}
 	return string(text)
 }
 
-// aboutPicture is more than the size of a picture of all shapes and types, in bytes.
+// aboutPicture is an upper bound of a picture's bytes.
 const aboutPicture = 1 << 20
 
-// Print is Run with the results printed to out while they come, and shown in a picture at the path svg, if that is not
-// "".
+// Print runs Run and prints each result to out as soon as it is measured. It writes a picture of all results to the
+// path svg, unless that is "".
 func Print(ctx context.Context, o Options, format Format, out io.Writer, svg string, p *progress.Progress) error {
 	var picture *atomicfile.File
 	if svg != "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
-// synthetic measures one synthetic model after the other. At any time one file is there at most.
+// synthetic measures one synthetic model after the other. At most one file exists at a time.
 func (r *runner) synthetic(ctx context.Context) error {
 	models, err := r.Options.synthetic()
 	if err != nil {
@@ -37,8 +37,7 @@ func (r *runner) synthetic(ctx context.Context) error {
 	return nil
 }
 
-// write writes the file of a synthetic model and waits until it is on the disk, so that nothing of that is left to do
-// while it is measured.
+// write writes a synthetic model and syncs it, so that no write-back disturbs the measurement.
 func (r *runner) write(ctx context.Context, m synthetic.Model, path string) error {
 	r.progress.Start("writing " + m.String())
 	plan, err := m.File()
@@ -70,7 +69,7 @@ func (r *runner) write(ctx context.Context, m synthetic.Model, path string) erro
 	return nil
 }
 
-// explain names the way out of a full disk.
+// explain adds a hint if the disk is full.
 func explain(err error, full bool) error {
 	if full {
 		return hint.Wrap(err, "free some space, point FH_OLLAMA_CACHE at another disk, or take a smaller --shape or --type")

@@ -33,7 +33,7 @@ func newAbscissa(c Chart, left float64) abscissa {
 	return a
 }
 
-// at returns the place of x; a lone one lies in the middle.
+// at returns the position of x. A single value lies in the middle.
 func (a abscissa) at(x float64) float64 {
 	if a.low == a.high {
 		return (a.left + right) / 2
@@ -41,7 +41,7 @@ func (a abscissa) at(x float64) float64 {
 	return a.left + inset + (right-a.left-2*inset)*(math.Log(x)-a.low)/(a.high-a.low)
 }
 
-// labelled are the values whose labels have room: the marked one and both ends before all others.
+// labelled returns the values whose labels fit. The marked one and both ends go first.
 func (a abscissa) labelled() []float64 {
 	if len(a.values) == 0 {
 		return nil

@@ -7,52 +7,52 @@ import (
 	"strings"
 )
 
-// Bars is a picture of its own: horizontal bars in groups. Each group has its scale, from 0 on.
+// Bars is a chart of horizontal bars in groups. Each group has its own scale, which starts at 0.
 type Bars struct {
 	Title  string
 	Notes  []string // lines below the title
 	Series []string // names, for the legend
-	Bar    string   // what an interval is, for the legend
-	Mark   string   // what a mark is, for the legend
+	Bar    string   // meaning of an interval, for the legend
+	Mark   string   // meaning of a mark, for the legend
 	Groups []BarGroup
 }
 
-// BarGroup is a number of bars that are compared.
+// BarGroup is bars on one scale.
 type BarGroup struct {
 	Name string
 	Bars []Bar
 }
 
-// Bar is one value, with an interval where Low < High, and another value to compare it with where Mark is not 0. Of an
-// interval that goes far beyond all values the end is not shown.
+// Bar is one value, with an interval if Low < High and a mark unless Mark is 0. An interval that ends far beyond all
+// values is cut off.
 type Bar struct {
-	Heading          string // left of the label, "" for that of the bar above
+	Heading          string // left of the label; "": that of the bar above
 	Label            string
 	Series           int // from 0
 	Value, Low, High float64
 	Mark             float64
-	Text             string // behind the bar
+	Text             string // right of the bar
 }
 
-// Places in a picture of bars, in pixels.
+// Positions in pixels.
 const (
 	barsWidth = 760
 	margin    = 20
-	labelEnd  = 200 // of the labels, right-aligned
+	labelEnd  = 200 // labels are right-aligned here
 	barsLeft  = 210
-	barsRight = 560 // of the longest
+	barsRight = 560 // end of the longest bar
 	barDepth  = 16
 	rowDepth  = 20
 	blockGap  = 6 // before a bar with a heading
 
-	farBeyond = 1.4 // times the largest value or mark
+	farBeyond = 1.4 // of the largest value or mark; intervals are cut off there
 	textDepth = 19
 )
 
 //go:embed bars.css
 var barsStyle string
 
-// SVG returns the drawing as a document, with colours for light and dark. All text in it is escaped.
+// SVG returns a complete document with colours for light and dark. All text in it is escaped.
 func (c Bars) SVG() string {
 	var b strings.Builder
 	y := float64(margin)
@@ -77,7 +77,7 @@ func (c Bars) SVG() string {
 		b.String() + "</svg>\n"
 }
 
-// legend draws what the picture's signs mean, in one line with its base at y.
+// legend draws the legend as one line with its base line at y.
 func (c Bars) legend(b *strings.Builder, y float64) {
 	x := float64(margin)
 	entry := func(sign, name string) {
@@ -92,11 +92,12 @@ func (c Bars) legend(b *strings.Builder, y float64) {
 		entry(whisker(x, x+16, y-5), c.Bar)
 	}
 	if c.Mark != "" {
-		entry(mark(x+8, y-12, y+2), c.Mark)
+		line(b, "mark", x+8, y-12, x+8, y+2)
+		entry("", c.Mark)
 	}
 }
 
-// draw draws the bars from y on and returns where they end.
+// draw draws the bars from y downwards and returns the y where they end.
 func (g BarGroup) draw(b *strings.Builder, y float64) float64 {
 	least, most := 0.0, 0.0
 	for _, bar := range g.Bars {
@@ -115,7 +116,7 @@ func (g BarGroup) draw(b *strings.Builder, y float64) float64 {
 		b.WriteString(rect(bar.Series, barsLeft, y, at(bar.Value)-barsLeft, barDepth))
 		end := at(bar.Value)
 		if bar.Mark != 0 {
-			b.WriteString(mark(at(bar.Mark), y-1, y+barDepth+1))
+			line(b, "mark", at(bar.Mark), y-1, at(bar.Mark), y+barDepth+1)
 			end = max(end, at(bar.Mark))
 		}
 		if bar.Low < bar.High {
@@ -133,15 +134,11 @@ func rect(series int, x, y, width, height float64) string {
 	return fmt.Sprintf(`<rect class="s%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`+"\n", series+1, x, y, width, height)
 }
 
-// whisker is an interval with ends, of which those behind barsRight are out of the picture.
+// whisker draws an interval, without a cap if it is cut off at barsRight.
 func whisker(low, high, y float64) string {
 	d := fmt.Sprintf("M%.1f,%.1fv8m0,-4H%.1f", min(low, barsRight), y-4, min(high, barsRight))
 	if high <= barsRight {
 		d += "m0,-4v8"
 	}
 	return `<path class="bar" d="` + d + `"/>` + "\n"
-}
-
-func mark(x, y1, y2 float64) string {
-	return fmt.Sprintf(`<line class="mark" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`+"\n", x, y1, x, y2)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Bars of a group begin together and are as long as their values; what is said of them comes behind all of it.
+// Bars of a group begin together, are as long as their values, and have their text right of everything.
 func TestBars(t *testing.T) {
 	c := Bars{Title: "a < b", Notes: []string{"one & two"}, Series: []string{"dense", "fast"}, Bar: "interval",
 		Mark: "ceiling", Groups: []BarGroup{
@@ -28,7 +28,7 @@ func TestBars(t *testing.T) {
 			}
 		}
 	}
-	if want := "[87.5 350 175]"; fmt.Sprint(lengths) != want { // of 350: 10 and, in a group of its own, 4; 20
+	if want := "[87.5 350 175]"; fmt.Sprint(lengths) != want { // of 350: 10 of 40, 4 of 4, 20 of 40
 		t.Errorf("bars are %v long, want %s", lengths, want)
 	}
 	text := func(s string) element {
@@ -45,7 +45,7 @@ func TestBars(t *testing.T) {
 		text(s)
 	}
 	if x := text("twenty").x; x <= barsRight {
-		t.Errorf("behind the mark at %d there is text at %g", barsRight, x)
+		t.Errorf("the text at %[2]g is not right of the mark at %[1]d", barsRight, x)
 	}
 	if marks := having(all, "mark"); len(marks) != 2 || marks[1].x != barsRight { // the first is in the legend
 		t.Errorf("marks %v", marks)
@@ -61,7 +61,7 @@ func TestBars(t *testing.T) {
 	}
 }
 
-// An interval that goes far beyond all values does not make them small, and has no end.
+// An interval far beyond all values is cut off instead of shrinking the bars.
 func TestBarsFar(t *testing.T) {
 	svg := Bars{Groups: []BarGroup{{Bars: []Bar{{Value: 10, Low: 5, High: 1000}}}}}.SVG()
 	if !strings.Contains(svg, `width="250.0"`) || !strings.Contains(svg, `H560.0"/>`) {
@@ -69,7 +69,6 @@ func TestBarsFar(t *testing.T) {
 	}
 }
 
-// A picture without anything in it is one, too.
 func TestBarsEmpty(t *testing.T) {
 	read(t, Bars{}.SVG())
 	read(t, Bars{Groups: []BarGroup{{Bars: []Bar{{}}}}}.SVG())

@@ -1,6 +1,5 @@
-// Package chart draws as SVG: small line charts over a logarithmic x axis for pages, and pictures of bars that stand
-// alone. Text stays text, and what is drawn for a page carries classes and no colours, so that the page around it
-// decides on those, in light, dark and print.
+// Package chart draws SVG: small line charts over a logarithmic x axis for pages, and bar charts that stand alone. Line
+// charts have classes and no colours, so that the page can choose them for light, dark and print.
 package chart
 
 import (
@@ -11,7 +10,7 @@ import (
 	"strings"
 )
 
-// Size of a chart and its plot area, in the units of its viewBox: pixels where the chart is shown in a phone's width.
+// Size of a chart and its plot area in units of its viewBox, which are pixels on a phone's width.
 const (
 	Width  = 360
 	Height = 236
@@ -23,21 +22,18 @@ const (
 	lineDepth = 15  // from a tick to the base line of its label
 )
 
-// Chart is a line chart. X must be positive; points that are not finite are left out.
+// Chart is a line chart. Points with x <= 0 or values that are not finite are left out.
 type Chart struct {
-	Name   string // what a screen reader says
+	Name   string // for screen readers
 	XName  string
 	Y      Scale
 	Series []Series
-	// Mark is an x of its own, shown as a vertical line with its label above; none if X is 0.
-	Mark Mark
-	// Rule is a y to compare with, shown as a horizontal line; none if NaN.
-	Rule float64
-	// Most limits what intervals may take of the y axis: those that end above it run out of the picture. 0 is no limit.
-	Most float64
+	Mark   Mark    // a vertical line with its label above; none if X is 0
+	Rule   float64 // y of a horizontal line; none if NaN
+	Most   float64 // intervals that end above it are cut off at the top; 0: no limit
 }
 
-// Series is one line. Its place gives it its marker and its class: s1, s2, …
+// Series is one line. Its index selects its marker and its class: s1, s2, …
 type Series struct {
 	Name   string
 	Points []Point
@@ -46,7 +42,7 @@ type Series struct {
 // Point is one value, with an interval where Low < High.
 type Point struct {
 	X, Y, Low, High float64
-	Label           string // shown when a pointer rests on the point
+	Label           string // tooltip
 }
 
 // Mark is a vertical line.
@@ -55,8 +51,8 @@ type Mark struct {
 	Label string
 }
 
-// markers are the shapes of the series, so that they differ without colour too: small and full, then larger and hollow,
-// so that all are seen where they coincide.
+// markers tell the series apart without colour. They grow, and all but the first are hollow, so that points that
+// coincide stay visible.
 var markers = []string{
 	"M-3,0a3,3 0 1 0 6,0a3,3 0 1 0 -6,0z",
 	"M-4.5,-4.5h9v9h-9z",
@@ -64,7 +60,7 @@ var markers = []string{
 	"M0,-6.5l6.5,6.5l-6.5,6.5l-6.5,-6.5z",
 }
 
-// Marker returns the path of the marker of a series, around 0,0 and at most 8 away from it, for legends.
+// Marker returns the path of a series' marker for legends. It is centred at 0,0 and fits into 16 x 16.
 func Marker(series int) string { return markers[series%len(markers)] }
 
 // SVG returns the drawing as one element. All text in it is escaped.
@@ -96,7 +92,7 @@ func (c Chart) SVG() string {
 	return b.String()
 }
 
-// values are all y that must have their place.
+// values returns all y that the axis must cover.
 func (c Chart) values() []float64 {
 	var all []float64
 	if !math.IsNaN(c.Rule) {
@@ -150,7 +146,7 @@ func (s Series) draw(b *strings.Builder, i int, x abscissa, y axis) {
 	b.WriteString("</g>\n")
 }
 
-// bar is an interval, with an end at its top unless it goes on beyond the picture.
+// bar draws an interval, without a cap at its top if it is cut off there.
 func bar(x, low, high float64, beyond bool) string {
 	d := fmt.Sprintf("M%.2f,%.2fh6M%.2f,%.2fV", x-3, low, x, low)
 	if beyond {
@@ -169,7 +165,7 @@ func text(b *strings.Builder, class string, x, y float64, s string) {
 	fmt.Fprintf(b, `<text class="%s" x="%.2f" y="%.2f">%s</text>`+"\n", class, x, y, html.EscapeString(s))
 }
 
-// textWithin centres a text at x, but keeps it within the drawing.
+// textWithin centres a text at x but keeps it inside the drawing.
 func textWithin(b *strings.Builder, class string, x, y float64, s string) {
 	half := width(s) / 2
 	text(b, class+" middle", max(half, min(x, Width-half)), y, s)
@@ -177,5 +173,5 @@ func textWithin(b *strings.Builder, class string, x, y float64, s string) {
 
 func width(s string) float64 { return glyph * float64(len([]rune(s))) }
 
-// finite reports whether a value can be drawn; the last few powers of ten would have no tick above them.
+// finite reports whether a value can be drawn. Above 1e300 there may be no room for a higher tick.
 func finite(v float64) bool { return math.Abs(v) <= 1e300 }

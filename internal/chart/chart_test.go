@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// element is one element of a drawing, with the text in it.
+// element is one element of a drawing with its text.
 type element struct {
 	name, class, text string
-	x, y              float64 // where it is, as far as it says
+	x, y              float64
 	path              string
 }
 
-// read parses a drawing, which must be well-formed and hold no number that is none.
+// read parses a drawing, which must be well-formed and free of NaN and Inf.
 func read(t *testing.T, svg string) []element {
 	t.Helper()
 	if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
@@ -79,7 +79,7 @@ func curve(points ...Point) Chart {
 	return Chart{Name: "n", XName: "x", Y: Linear(plain), Series: []Series{{"s", points}}, Rule: math.NaN()}
 }
 
-// Doubling x is the same way everywhere, and larger values lie higher.
+// Doubling x is the same distance everywhere, and larger values lie higher.
 func TestPlaces(t *testing.T) {
 	c := curve(Point{X: 64, Y: 0.95}, Point{X: 128, Y: 0.97}, Point{X: 256, Y: 0.99, Low: 0.98, High: 1})
 	all := read(t, c.SVG())
@@ -104,7 +104,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// One pair of runs that was disturbed must not make all others a flat line.
+// One disturbed pair of runs must not flatten all others.
 func TestIntervalsRunOut(t *testing.T) {
 	c := curve(Point{X: 64, Y: 2, Low: 1, High: 200}, Point{X: 128, Y: 1.5, Low: 1.2, High: 2.5})
 	c.Most = 4
@@ -147,7 +147,7 @@ func TestLinearTicks(t *testing.T) {
 	}
 }
 
-// A divergence of 0, or by rounding below, has a place of its own under the smallest that is not.
+// Values of 0, or below by rounding, lie on a level of their own under the others.
 func TestLogarithmOfNothing(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
@@ -178,7 +178,7 @@ func TestLogarithmOfNothing(t *testing.T) {
 	}
 }
 
-// Labels keep apart, and the marked x keeps its.
+// Labels do not overlap, and the marked x has one.
 func TestLabelsHaveRoom(t *testing.T) {
 	for _, xs := range [][]float64{
 		{64, 128, 250, 256, 512}, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}, {250},

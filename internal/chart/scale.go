@@ -12,20 +12,19 @@ type Scale struct {
 	label       func(value float64, digits int) string
 }
 
-// Linear is a scale in even steps. label writes a value of the axis, where steps are multiples of 10^-digits.
+// Linear returns a scale in even steps. label formats a tick with the number of decimals that the steps need.
 func Linear(label func(value float64, digits int) string) Scale { return Scale{label: label} }
 
-// Log is a logarithmic scale. As measured values can be 0, or by rounding less, whatever is below Least lies at the
-// bottom.
+// Log returns a logarithmic scale. Values below Least lie at the bottom, because a measured value can be 0 or, by
+// rounding, less.
 func Log() Scale {
 	short := strings.NewReplacer("e-0", "e-", "e+0", "e", "e+", "e")
-	return Scale{logarithmic: true, label: func(v float64,
-		_ int) string {
+	return Scale{logarithmic: true, label: func(v float64, _ int) string {
 		return short.Replace(strconv.FormatFloat(v, 'g', -1, 64))
 	}}
 }
 
-// Least is the smallest value that a logarithmic axis tells from 0.
+// Least is the smallest value that a logarithmic axis distinguishes from 0.
 const Least = 1e-6
 
 const (
@@ -47,7 +46,7 @@ func (a axis) at(v float64) float64 {
 	return bottom - padding - (bottom-top-2*padding)*max(0, min(1, a.share(v)))
 }
 
-// room is where the plot area begins, right of all labels.
+// room returns the left edge of the plot area, right of all labels.
 func (a axis) room() float64 {
 	room := float64(leastLeft)
 	for _, t := range a.ticks {
@@ -69,7 +68,7 @@ func (s Scale) axis(values []float64) axis {
 	switch {
 	case low > high:
 		low, high = 0, 1
-	case low == high: // 1 %, downwards where that is possible: shares of 1 are the usual case
+	case low == high: // span 1 %, downwards if possible, since shares of 1 are common
 		if span := 0.01 * max(1, math.Abs(high)); low >= span {
 			low -= span
 		} else {
@@ -88,7 +87,7 @@ func (s Scale) axis(values []float64) axis {
 	return a
 }
 
-// niceStep returns the smallest of 1, 2 and 5 times a power of ten that is not below least, and the decimals it needs.
+// niceStep returns the smallest step >= least that is 1, 2 or 5 times a power of ten, and the decimals it needs.
 func niceStep(least float64) (step float64, digits int) {
 	exponent := math.Floor(math.Log10(least))
 	for _, m := range []float64{1, 2, 5, 10} {
@@ -134,8 +133,8 @@ func (s Scale) logAxis(values []float64) axis {
 	return a
 }
 
-// logTicks returns ticks, at least two, of which the first is not above low and the last not below high: 1, 2 and 5
-// times powers of ten while they are few, then powers of ten, then fewer of those.
+// logTicks returns at least two ticks that cover low to high. They are 1, 2 and 5 times powers of ten, or powers of
+// ten, or every n-th of those, whatever gives few enough.
 func logTicks(low, high float64) []float64 {
 	first, last := int(math.Floor(math.Log10(low)+1e-9)), int(math.Ceil(math.Log10(high)-1e-9))
 	last = max(last, first+1)

@@ -166,10 +166,8 @@ func TestValidate(t *testing.T) {
 		"probes below 0": func(o *convert.Options) { o.Probes = -1 },
 
 		"target without a text": func(o *convert.Options) { o.Agreement = 0.9 },
-		"sketch without a text": func(o *convert.Options) { o.SketchRank = 0 },
 		"low target":            func(o *convert.Options) { o.Calibrate, o.Agreement = "t", 0.5 },
 		"target above 1":        func(o *convert.Options) { o.Calibrate, o.Agreement = "t", 1.001 },
-		"odd rank":              func(o *convert.Options) { o.Calibrate, o.SketchRank = "t", 12 },
 	} {
 		o := convert.Defaults()
 		o.Input = "in.gguf"

@@ -1,5 +1,4 @@
-// Package finite writes JSON for programs. JSON has no number for what is none, or infinite: encoding/json gives up
-// there, and a report would be lost for one odd number in a file. Here such a number is null.
+// Package finite writes JSON with null for NaN and infinite numbers, for which encoding/json returns an error.
 package finite
 
 import (
@@ -12,8 +11,8 @@ import (
 	"strings"
 )
 
-// JSON returns v, a report of structs, slices, maps with string keys and plain values, as json.MarshalIndent does with
-// two spaces, and a line's end.
+// JSON returns v as json.MarshalIndent with two spaces, and a newline. v may hold structs, slices, maps with string
+// keys and plain values.
 func JSON(v any) ([]byte, error) {
 	var raw bytes.Buffer
 	if err := write(&raw, reflect.ValueOf(v)); err != nil {
@@ -27,8 +26,7 @@ func JSON(v any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// write adds v. Whatever json can write, it writes; else the parts are written one by one, down to the number that it
-// cannot.
+// write appends v. If encoding/json fails, it writes the parts one by one, down to the number that is not finite.
 func write(out *bytes.Buffer, v reflect.Value) error {
 	if !v.IsValid() {
 		out.WriteString("null")
@@ -92,8 +90,7 @@ type field struct {
 	value reflect.Value
 }
 
-// fieldsOf returns the fields of a struct that JSON shows, by the rules of encoding/json for names, omitempty and
-// embedded structs.
+// fieldsOf returns the fields that JSON shows. It follows encoding/json for names, omitempty and embedded structs.
 func fieldsOf(v reflect.Value) []field {
 	var fields []field
 	for i := range v.NumField() {
@@ -119,7 +116,7 @@ func fieldsOf(v reflect.Value) []field {
 	return fields
 }
 
-// empty is what omitempty leaves out.
+// empty reports whether omitempty leaves v out.
 func empty(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Slice, reflect.Map, reflect.Array, reflect.String:

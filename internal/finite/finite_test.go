@@ -23,8 +23,7 @@ type whole struct {
 	secret float64
 }
 
-// TestJSON compares what is written for numbers with encoding/json, and one number after the other that JSON lacks with
-// the same report that has 0.5 there.
+// Finite reports must look as encoding/json writes them.
 func TestJSON(t *testing.T) {
 	make := func(a float32, b, c, d float64) whole {
 		return whole{part: &part{Share: a, Name: "<x>"}, Plain: 3, Hidden: d, Parts: []part{{Share: 1}, {Share: a}},
@@ -74,6 +73,6 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 	if _, err := JSON(struct{ C chan int }{}); err == nil {
-		t.Error("a channel is written")
+		t.Error("a channel was written")
 	}
 }

@@ -1,3 +1,7 @@
+// Package gguf reads the metadata of GGUF files, rewrites it, and writes new files.
+//
+// Files may be hostile. Every count and length is checked against the rest of the file before anything is allocated,
+// and long values stay in the file until they are asked for.
 package gguf
 
 import (
@@ -11,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// AlignmentKey is the metadata key of the alignment of tensor data; without it the alignment is 32.
+// AlignmentKey is the metadata key of the alignment of tensor data in bytes. The default is 32.
 const AlignmentKey = "general.alignment"
 
 const (
@@ -26,19 +30,18 @@ type File struct {
 	Alignment int64
 	Keys      []KeyValue // in the order of the file
 	Tensors   []Tensor   // in the order of the file
-	DataStart int64      // file offset of the tensor data; Size when there are no tensors
+	DataStart int64      // file offset of the tensor data; Size if there are no tensors
 	Size      int64      // of the file, bytes
 
 	source  io.ReaderAt
-	file    *os.File // what Open opened
+	file    *os.File // set by Open
 	byKey   map[string]int
 	byName  map[string]int
 	infos   int64 // file offset of the tensor descriptions
-	infoEnd int64 // file offset behind them
+	infoEnd int64 // file offset of their end
 }
 
-// Open reads the metadata of the file at path, which stays open for reading until Close.
-// Errors carry a way out.
+// Open reads the metadata of the file at path, which stays open until Close. Errors carry a hint.
 func Open(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -61,7 +64,7 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Close closes what Open opened.
+// Close closes the file that Open opened.
 func (f *File) Close() error {
 	if f.file == nil {
 		return nil
@@ -69,7 +72,7 @@ func (f *File) Close() error {
 	return f.file.Close()
 }
 
-// Read reads the metadata of a file of size bytes. Values are fetched from r when they are asked for.
+// Read reads the metadata of a file of size bytes. The methods of File read values from r. Errors carry a hint.
 func Read(r io.ReaderAt, size int64) (*File, error) {
 	in := newReader(r, size)
 	f := &File{source: r, Size: size, byKey: map[string]int{}, byName: map[string]int{}}
@@ -86,19 +89,20 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	}
 	var foreign foreignType
 	if errors.As(in.err, &foreign) {
-		return nil, hint.Wrap(in.err, foreign.wayOut())
+		return nil, hint.Wrap(in.err, "get the model in a type of llama.cpp, such as Q4_K_M: Ollama cannot run this file, "+
+			"which is for a fork or another version of llama.cpp")
 	}
 	if in.err != nil {
-		return nil, hint.Wrap(fmt.Errorf("damaged GGUF: %w", in.err), "get the file again, it is incomplete or was changed")
+		return nil, hint.Wrap(fmt.Errorf("damaged GGUF: %w", in.err), "get the file again: it is incomplete or changed")
 	}
 	return f, nil
 }
 
-// readHeader checks magic and version and returns the numbers of tensors and of keys.
+// readHeader checks magic and version and returns the numbers of tensors and keys.
 func (f *File) readHeader(in *reader) (tensors, keys int64, err error) {
 	if string(in.bytes(4)) != magic {
 		return 0, 0, hint.New("not a GGUF file",
-			"give a GGUF file; Hugging Face models are converted by llama.cpp's convert_hf_to_gguf.py")
+			"give a GGUF file; llama.cpp's convert_hf_to_gguf.py converts Hugging Face models")
 	}
 	f.Version = in.u32()
 	switch {
@@ -112,12 +116,9 @@ func (f *File) readHeader(in *reader) (tensors, keys int64, err error) {
 		return 0, 0, hint.New(fmt.Sprintf("GGUF version %d is not supported", f.Version),
 			"get the model in GGUF version 2 or 3")
 	}
-	// An entry needs a length, a key and a type at least; a tensor a length, dimensions, a type and an offset.
+	// A tensor has at least a name length, a dimension count, a type and an offset.
 	tensors = in.count("tensors", 8+4+4+8, maxTensors)
-	keys = in.count("keys", 8+1+4+1, maxKeys)
-	if in.err != nil {
-		return 0, 0, hint.Wrap(fmt.Errorf("damaged GGUF: %w", in.err), "get the file again, it is incomplete or was changed")
-	}
+	keys = in.count("keys", 8+1+4+1, maxKeys) // length, one character, type, value
 	return tensors, keys, nil
 }
 
@@ -125,7 +126,7 @@ func (f *File) readKeys(in *reader, n int64) {
 	for i := int64(0); i < n && in.err == nil; i++ {
 		kv := in.keyValue()
 		if _, double := f.byKey[kv.Key]; double && in.err == nil {
-			in.fail("key %q is there twice", kv.Key)
+			in.fail("key %q appears twice", kv.Key)
 		}
 		f.byKey[kv.Key] = len(f.Keys)
 		f.Keys = append(f.Keys, kv)
@@ -144,14 +145,14 @@ func (f *File) readTensors(in *reader, n int64) {
 	for i := int64(0); i < n && in.err == nil; i++ {
 		t := in.tensor()
 		if _, double := f.byName[t.Name]; double && in.err == nil {
-			in.fail("tensor %q is there twice", t.Name)
+			in.fail("tensor %q appears twice", t.Name)
 		}
 		f.byName[t.Name] = len(f.Tensors)
 		f.Tensors = append(f.Tensors, t)
 	}
 }
 
-// checkData finds the tensor data and checks that every tensor lies in it.
+// checkData sets DataStart and checks that every tensor lies in the file.
 func (f *File) checkData() error {
 	if len(f.Tensors) == 0 {
 		f.DataStart = f.Size
@@ -187,7 +188,7 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.Tensors[i], true
 }
 
-// Uint returns the value of a non-negative integer of any width; false when there is none.
+// Uint returns a non-negative integer of any width; false if the key has none.
 func (f *File) Uint(key string) (uint64, bool) {
 	kv, ok := f.Key(key)
 	if !ok {
@@ -196,7 +197,7 @@ func (f *File) Uint(key string) (uint64, bool) {
 	return kv.uint()
 }
 
-// Float returns the value of a number of type f32 or f64; false when there is none.
+// Float returns an f32 or f64; false if the key has none.
 func (f *File) Float(key string) (float64, bool) {
 	kv, _ := f.Key(key)
 	bits := binary.LittleEndian.Uint64(kv.scalar[:])
@@ -209,13 +210,13 @@ func (f *File) Float(key string) (float64, bool) {
 	return 0, false
 }
 
-// Flag returns the value of a bool; false when there is none.
+// Flag returns a bool; ok is false if the key has none.
 func (f *File) Flag(key string) (value, ok bool) {
 	kv, _ := f.Key(key)
 	return kv.Type == Bool && kv.scalar[0] != 0, kv.Type == Bool
 }
 
-// Str returns the value of a string; false when there is none or it cannot be read.
+// Str returns a string; false if the key has none or it cannot be read.
 func (f *File) Str(key string) (string, bool) {
 	kv, ok := f.Key(key)
 	if !ok || kv.Type != String {
@@ -233,7 +234,7 @@ type Scalar interface {
 	uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64
 }
 
-// Numbers returns the elements of an array of numbers, whose type must be T's, signed and unsigned being the same.
+// Numbers returns an array of numbers of T's width. Signed and unsigned integers are interchangeable.
 func Numbers[T Scalar](f *File, key string) ([]T, error) {
 	kv, ok := f.Key(key)
 	if !ok {
@@ -261,7 +262,7 @@ func isFloat(v any) bool {
 	return false
 }
 
-// Data returns a reader of a tensor's bytes.
+// Data returns a reader of the t.Bytes bytes of a tensor.
 func (f *File) Data(t Tensor) *io.SectionReader {
 	return io.NewSectionReader(f.source, f.DataStart+t.Offset, t.Bytes)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// FuzzRead reads anything: it must not panic, allocate without end, or accept what points outside the file.
+// Read must not panic, allocate without bound, or accept a tensor outside the file.
 func FuzzRead(f *testing.F) {
 	f.Add(gguftest.File{KVs: everyKind(), Tensors: tensors()}.Bytes())
 	f.Add(gguftest.Model(40, 32).Bytes())

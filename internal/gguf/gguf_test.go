@@ -16,7 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// everyKind has one entry of every type of value, and an array of every type that arrays can have.
+// everyKind has a value and an array of every type.
 func everyKind() []gguftest.KV {
 	return []gguftest.KV{
 		gguftest.V("general.architecture", "llama"),
@@ -60,14 +60,12 @@ func tensors() []gguftest.Tensor {
 	}
 }
 
-// TestRewriteRoundTrip rewrites files of both versions and several alignments and compares with what the test's own
-// writer makes of the expected content: every byte must be the same.
+// Rewrite must produce the same bytes as gguftest writes for the expected content.
 func TestRewriteRoundTrip(t *testing.T) {
 	for name, c := range map[string]struct {
 		version   uint32
 		alignment int
-	}{"version 3": {3, 32}, "version 2": {2, 32}, "alignment 64": {3, 64}, "alignment 8": {3, 8}, "alignment 4096": {3,
-		4096}} {
+	}{"version 3": {3, 32}, "version 2": {2, 32}, "alignment 8": {3, 8}, "alignment 4096": {3, 4096}} {
 		t.Run(name, func(t *testing.T) {
 			in := gguftest.File{Version: c.version, Alignment: c.alignment, KVs: everyKind(), Tensors: tensors()}
 			if c.alignment != 32 {
@@ -101,7 +99,7 @@ func TestRewriteRoundTrip(t *testing.T) {
 	}
 }
 
-// rewrite returns the bytes of the file at path, rewritten without its flashhead keys but with add.
+// rewrite rewrites the file at path without its flashhead keys and with add.
 func rewrite(t *testing.T, path string, add ...gguf.NewValue) []byte {
 	t.Helper()
 	f, err := gguf.Open(path)
@@ -143,7 +141,7 @@ func TestReadValues(t *testing.T) {
 	}
 	for _, key := range []string{"i8", "i16", "i32", "i64", "f32", "str", "bool", "arr.u32", "missing"} {
 		if got, ok := f.Uint(key); ok {
-			t.Errorf("%s is no non-negative integer but reads as %d", key, got)
+			t.Errorf("%s reads as %d", key, got)
 		}
 	}
 	if got, _ := f.Float("f32"); got != 1.5 {
@@ -157,7 +155,7 @@ func TestReadValues(t *testing.T) {
 	}
 	for _, key := range []string{"u8", "str", "missing"} {
 		if got, ok := f.Flag(key); ok || got {
-			t.Errorf("%s is no bool but reads as %v", key, got)
+			t.Errorf("%s reads as the bool %v", key, got)
 		}
 	}
 	if got, ok := f.Str("str"); !ok || got != "ß\x00end" {
@@ -183,7 +181,7 @@ func TestReadValues(t *testing.T) {
 	}
 }
 
-// defects are files that must be refused, with a part of the message that must say why.
+// defects returns files that must be refused, with a part of the expected message.
 func defects() map[string]struct {
 	data []byte
 	want string
@@ -235,7 +233,7 @@ func defects() map[string]struct {
 		"string in array":      {key(gguftest.Arr, gguftest.Array{Elem: gguftest.Str, Count: 1, Values: max}), "too early"},
 		"array of arrays":      {arr(gguftest.Arr, 1), "array of arrays"},
 		"array of unknown":     {arr(99, 1), "unknown type 99"},
-		"key twice":            {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(), `"k" is there twice`},
+		"key twice":            {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(), `"k" appears twice`},
 		"key of 64 KiB": {gguftest.File{KVs: []gguftest.KV{gguftest.V(strings.Repeat("k", 1<<16), uint8(1))}}.Bytes(),
 			"longer than"},
 		"tensor name of 64 KiB": {gguftest.File{Tensors: []gguftest.Tensor{gguftest.T(strings.Repeat("t", 1<<16),
@@ -250,19 +248,19 @@ func defects() map[string]struct {
 		"five dimensions":       {tensor(0, 0, 1, 1, 1, 1, 1), "5 dimensions"},
 		"endless dimensions":    {header(3, 1, 0, "t", uint32(math.MaxUint32)), "dimensions"},
 		"negative dimension":    {tensor(0, 0, max), "dimension"},
-		"overflowing shape":     {tensor(0, 0, 1<<32, 1<<32), "more values than can be"},
-		"overflowing to zero":   {tensor(0, 0, 1<<61, 8), "more values than can be"},
+		"overflowing shape":     {tensor(0, 0, 1<<32, 1<<32), "too many values"},
+		"overflowing to zero":   {tensor(0, 0, 1<<61, 8), "too many values"},
 		"unknown tensor type":   {tensor(77, 0, 32), "has type 77, which Ollama's llama.cpp does not know"},
 		"removed tensor type":   {tensor(4, 0, 32), "has type 4, which"},
 		"no tensor type":        {tensor(1<<30, 0, 32), "unknown type 1073741824"},
 		"row no multiple":       {tensor(gguftest.TypeQ8_0, 0, 33), "multiple of 32"},
 		"scalar of blocks":      {tensor(gguftest.TypeQ8_0, 0), "multiple of 32"},
 		"data beyond the end":   {tensor(0, 0, 1000), "too early"},
-		"offset beyond the end": {tensor(0, 1<<40, 1), "behind the end"},
-		"offset overflows":      {tensor(0, max-31, 1), "behind the end"},
+		"offset beyond the end": {tensor(0, 1<<40, 1), "after the end"},
+		"offset overflows":      {tensor(0, max-31, 1), "after the end"},
 		"offset not aligned":    {tensor(0, 16, 1), "not aligned"},
 		"tensor twice": {gguftest.File{Tensors: []gguftest.Tensor{
-			gguftest.T("t", gguftest.TypeI8, []byte{1}, 1), gguftest.T("t", gguftest.TypeI8, []byte{1}, 1)}}.Bytes(), `"t" is there twice`},
+			gguftest.T("t", gguftest.TypeI8, []byte{1}, 1), gguftest.T("t", gguftest.TypeI8, []byte{1}, 1)}}.Bytes(), `"t" appears twice`},
 	}
 }
 
@@ -274,16 +272,16 @@ func TestDefects(t *testing.T) {
 				t.Fatal("it was read")
 			}
 			if !strings.Contains(err.Error(), d.want) {
-				t.Errorf("the error is %q, it should tell of %q", err, d.want)
+				t.Errorf("the error is %q, want %q in it", err, d.want)
 			}
 			if hint.Of(err) == "" || strings.Contains(err.Error(), "\n") {
-				t.Errorf("the error %q is not one line with a way out", err)
+				t.Errorf("the error %q is not one line with a hint", err)
 			}
 		})
 	}
 }
 
-// TestTruncated cuts a file at every byte of its metadata and in its data: none of them may be read.
+// No proper prefix of a file may be accepted.
 func TestTruncated(t *testing.T) {
 	data := gguftest.File{KVs: everyKind(), Tensors: tensors()}.Bytes()
 	whole, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
@@ -293,7 +291,7 @@ func TestTruncated(t *testing.T) {
 	last := whole.Tensors[len(whole.Tensors)-1]
 	end := int(whole.DataStart + last.Offset + last.Bytes)
 	if _, err := gguf.Read(bytes.NewReader(data[:end]), int64(end)); err != nil {
-		t.Errorf("padding behind the last tensor is not needed, but: %v", err)
+		t.Errorf("without the padding after the last tensor: %v", err)
 	}
 	for n := range end {
 		if _, err := gguf.Read(bytes.NewReader(data[:n]), int64(n)); err == nil {
@@ -302,8 +300,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// A file makes the reader keep no more than a multiple of its own size, whatever it says of itself: neither what it
-// claims nor what it really has so much of.
+// Whatever a file claims or holds, reading it allocates at most a multiple of its size.
 func TestMemory(t *testing.T) {
 	files := map[string][]byte{}
 	for name, d := range defects() {
@@ -348,7 +345,7 @@ func TestTensorTypes(t *testing.T) {
 		}
 		name := n.String()
 		if seen[name] {
-			t.Errorf("%s is there twice", name)
+			t.Errorf("%s appears twice", name)
 		}
 		seen[name] = true
 		if back, ok := gguf.ParseTensorType(strings.ToUpper(name)); !ok || back != n {

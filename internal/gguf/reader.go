@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// Limits on what one file may make the reader keep. Real files stay far below.
+// Limits on what the reader keeps of a file. Real files stay far below.
 const (
 	maxKeys     = 1 << 16
 	maxTensors  = 1 << 20
@@ -18,7 +18,7 @@ const (
 
 var errTruncated = errors.New("the file ends too early")
 
-// reader walks through the metadata. The first error stays; every later read returns zero.
+// reader walks through the metadata. After the first error every read returns zero.
 type reader struct {
 	buf  *bufio.Reader
 	pos  int64
@@ -36,7 +36,7 @@ func (r *reader) fail(format string, args ...any) {
 	}
 }
 
-// need reports whether n more bytes can be read; n may come from the file.
+// need reports whether n more bytes can be read. n may be hostile.
 func (r *reader) need(n uint64) bool {
 	switch {
 	case r.err != nil:
@@ -48,7 +48,7 @@ func (r *reader) need(n uint64) bool {
 	return r.err == nil
 }
 
-// bytes reads n bytes, which the caller has limited.
+// bytes reads n bytes. The caller limits n.
 func (r *reader) bytes(n uint64) []byte {
 	if !r.need(n) {
 		return nil
@@ -87,15 +87,15 @@ func (r *reader) u64() uint64 {
 	return 0
 }
 
-// count reads the number of things that follow, each of at least minBytes, at most limit.
+// count reads the number of items that follow. Each has at least minBytes, and at most limit are allowed.
 func (r *reader) count(what string, minBytes, limit int64) int64 {
 	n := r.u64()
 	switch {
 	case r.err != nil:
 	case n > uint64((r.size-r.pos)/minBytes):
-		r.fail("it claims %d %s, more than fit in the rest of the file", n, what)
+		r.fail("it claims %d %s, more than fit into the rest of the file", n, what)
 	case n > uint64(limit):
-		r.fail("it has %d %s, more than the %d that are allowed", n, what, limit)
+		r.fail("it has %d %s, at most %d are allowed", n, what, limit)
 	}
 	if r.err != nil {
 		return 0
@@ -107,7 +107,7 @@ func (r *reader) count(what string, minBytes, limit int64) int64 {
 func (r *reader) name(what string) string {
 	n := r.u64()
 	if r.err == nil && n > maxName {
-		r.fail("a %s of %d bytes is longer than the %d that are allowed", what, n, maxName)
+		r.fail("a %s of %d bytes is longer than %d", what, n, maxName)
 	}
 	return string(r.bytes(n))
 }
@@ -156,7 +156,7 @@ func (r *reader) array(kv *KeyValue) {
 			}
 		}
 	case kv.Elem == Array:
-		r.fail("it is an array of arrays, which no reader of GGUF supports")
+		r.fail("it is an array of arrays, which is not supported")
 	case kv.Elem.size() == 0:
 		r.fail("its elements have the unknown %v", kv.Elem)
 	default:
@@ -187,7 +187,7 @@ func (r *reader) tensor() Tensor {
 		return t
 	}
 	if offset > uint64(r.size) {
-		r.fail("the data of tensor %q begins behind the end of the file", t.Name)
+		r.fail("the data of tensor %q begins after the end of the file", t.Name)
 		return t
 	}
 	t.Offset = int64(offset)

@@ -6,12 +6,11 @@ import (
 	"os"
 )
 
-// copyStep is how much tensor data is copied between two reports.
+// copyStep is the bytes copied between two reports.
 const copyStep = 64 << 20
 
-// Rewrite writes f to dst with other keys: those that drop chooses are left out, add follows the rest.
-// Kept entries, tensor descriptions and tensor data are copied byte for byte. report is called with the bytes of
-// tensor data copied and their total; its error ends the copy and is returned.
+// Rewrite writes f to dst without the keys that drop selects and with add after the others. Everything else is copied
+// byte for byte. report gets the bytes of tensor data copied and their total; its error ends the copy.
 func (f *File) Rewrite(dst *os.File, drop func(key string) bool, add []NewValue,
 	report func(done, total int64) error) error {
 	var kept []KeyValue
@@ -59,8 +58,7 @@ func (f *File) copyRange(dst io.Writer, from, to int64) error {
 	return err
 }
 
-// copyData copies the tensor data in steps. From file to file the system copies without passing through this process,
-// or only shares the blocks.
+// copyData copies the tensor data. Between two *os.File, io.CopyN lets the system copy, or only share the blocks.
 func (f *File) copyData(dst *os.File, report func(done, total int64) error) error {
 	total := f.Size - f.DataStart
 	var src io.Reader = io.NewSectionReader(f.source, f.DataStart, total)

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// EachString calls visit for every element of an array of strings. text holds until visit returns.
+// EachString calls visit for every element of an array of strings. text is valid until visit returns.
 func EachString(f *File, key string, visit func(i int64, text []byte)) error {
 	kv, ok := f.Key(key)
 	if !ok {

@@ -20,7 +20,7 @@ func TestEachString(t *testing.T) {
 	var got []string
 	err = gguf.EachString(f, "texts", func(i int64, text []byte) {
 		if i != int64(len(got)) {
-			t.Errorf("string %d comes as %d", len(got), i)
+			t.Errorf("string %d has index %d", len(got), i)
 		}
 		got = append(got, string(text))
 	})
@@ -29,7 +29,7 @@ func TestEachString(t *testing.T) {
 	}
 	for _, key := range []string{"none", "number"} {
 		if err := gguf.EachString(f, key, func(int64, []byte) {}); err == nil {
-			t.Errorf("%s is taken for strings", key)
+			t.Errorf("%s was read as strings", key)
 		}
 	}
 }

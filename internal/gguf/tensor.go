@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// TensorType is ggml's number of a tensor's type.
+// TensorType is a ggml_type.
 type TensorType uint32
 
-// tensorType describes how ggml stores a type. Sizes are those of the block structs in ggml-common.h.
+// tensorType describes how ggml stores a type. Source: the block structs in ggml-common.h.
 type tensorType struct {
 	name    string
-	block   int64 // values a block
-	bytes   int64 // bytes a block
-	fromF32 bool  // ggml can make it from floats without an importance matrix
+	block   int64 // values in a block
+	bytes   int64 // bytes of a block
+	fromF32 bool  // ggml can quantize to it without an importance matrix
 }
 
 var tensorTypes = map[TensorType]tensorType{
@@ -63,7 +63,7 @@ func (t TensorType) String() string {
 	return fmt.Sprintf("type %d", uint32(t))
 }
 
-// ParseTensorType finds a type by ggml's name, whatever its case.
+// ParseTensorType finds a type by ggml's name, in any case.
 func ParseTensorType(name string) (TensorType, bool) {
 	for t, d := range tensorTypes {
 		if strings.EqualFold(d.name, name) {
@@ -73,13 +73,13 @@ func ParseTensorType(name string) (TensorType, bool) {
 	return 0, false
 }
 
-// Quantizable reports whether ggml can make the type from floats alone.
+// Quantizable reports whether ggml can quantize to the type without an importance matrix.
 func (t TensorType) Quantizable() bool { return tensorTypes[t].fromF32 }
 
-// Block returns the number of values that the type stores together; rows are a multiple of it. 0: unknown type.
+// Block returns the values in a block; row lengths are multiples of it. It is 0 for an unknown type.
 func (t TensorType) Block() int64 { return tensorTypes[t].block }
 
-// RowBytes returns the bytes of n values in a row; n must be a multiple of Block.
+// RowBytes returns the bytes of a row of n values. n must be a multiple of Block. It is 0 for an unknown type.
 func (t TensorType) RowBytes(n int64) int64 {
 	d, ok := tensorTypes[t]
 	if !ok {
@@ -88,7 +88,7 @@ func (t TensorType) RowBytes(n int64) int64 {
 	return n / d.block * d.bytes
 }
 
-// Tensor describes one tensor of a file. Its data stays there.
+// Tensor describes one tensor; its data stays in the file.
 type Tensor struct {
 	Name   string
 	Type   TensorType
@@ -114,10 +114,10 @@ func (t Tensor) Rows() int64 {
 	return rows
 }
 
-// tensorBytes returns the size of a tensor, or an error that names what is impossible about its shape.
+// tensorBytes returns the size of a tensor. Its errors begin with a verb, for the caller to put the name before.
 func tensorBytes(t TensorType, shape []int64) (int64, error) {
 	d, ok := tensorTypes[t]
-	if !ok && t <= mostForeign {
+	if !ok && t <= maxForeign {
 		return 0, foreignType(t)
 	}
 	if !ok {
@@ -130,16 +130,16 @@ func tensorBytes(t TensorType, shape []int64) (int64, error) {
 		}
 		hi, lo := bits.Mul64(n, uint64(dim))
 		if hi != 0 || lo > 1<<60 {
-			return 0, fmt.Errorf("has more values than can be")
+			return 0, fmt.Errorf("has too many values")
 		}
 		n = lo
 	}
 	if len(shape) > 0 && shape[0]%d.block != 0 || len(shape) == 0 && d.block != 1 {
-		return 0, fmt.Errorf("has rows that are no multiple of %d, the block of %s", d.block, d.name)
+		return 0, fmt.Errorf("has rows that are not a multiple of %d, the block of %s", d.block, d.name)
 	}
 	hi, lo := bits.Mul64(n/uint64(d.block), uint64(d.bytes))
 	if hi != 0 || lo > 1<<62 {
-		return 0, fmt.Errorf("has more bytes than can be")
+		return 0, fmt.Errorf("has too many bytes")
 	}
 	return int64(lo), nil
 }

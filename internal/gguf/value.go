@@ -59,12 +59,12 @@ type KeyValue struct {
 	Count int64     // elements of an array, else 1
 
 	start  int64 // file offset of the whole entry
-	value  int64 // file offset of the value: of the characters of a string, of the first element of an array
-	end    int64 // file offset behind the entry
+	value  int64 // file offset of the value: a string's characters, an array's first element
+	end    int64 // file offset of the entry's end
 	scalar [8]byte
 }
 
-// Kind returns the type for people, e.g. "u32" or "arr[u32]".
+// Kind returns the type, e.g. "u32" or "arr[u32]".
 func (kv KeyValue) Kind() string {
 	if kv.Type == Array {
 		return "arr[" + kv.Elem.String() + "]"
@@ -75,7 +75,6 @@ func (kv KeyValue) Kind() string {
 // Bytes returns the size of the entry in the file, key included.
 func (kv KeyValue) Bytes() int64 { return kv.end - kv.start }
 
-// uint returns the value of a non-negative integer scalar.
 func (kv KeyValue) uint() (uint64, bool) {
 	u := binary.LittleEndian.Uint64(kv.scalar[:])
 	switch kv.Type {
@@ -162,7 +161,7 @@ func F32s(key string, v []float32) NewValue {
 	return NewValue{key, data}
 }
 
-// array returns what stands before the n elements of an array, with room for them.
+// array returns the type and the count of an array, with capacity for its n elements.
 func array(elem ValueType, n int) []byte {
 	data := append(make([]byte, 0, 16+elem.size()*int64(n)), typed(Array)...)
 	data = binary.LittleEndian.AppendUint32(data, uint32(elem))

@@ -10,11 +10,11 @@ import (
 // Content is a file to be written: version 3, with the default alignment.
 type Content struct {
 	Keys    []NewValue
-	Tensors []Tensor // in the order of the file, as Place leaves them
+	Tensors []Tensor // in the order of the file
 }
 
-// Place sets the sizes and places of the tensors and returns the size of their data, padding included. Its error names
-// a tensor that cannot be.
+// Place sets Bytes and Offset of the tensors and returns the bytes of their data, padding included. Its error names the
+// tensor with an impossible shape.
 func (c Content) Place() (int64, error) {
 	offset := int64(0)
 	for i := range c.Tensors {
@@ -29,7 +29,7 @@ func (c Content) Place() (int64, error) {
 	return offset, nil
 }
 
-// Header returns what stands before the data of placed tensors, padding included.
+// Header returns the file up to the tensor data, padding included. Call Place first.
 func (c Content) Header() []byte {
 	head := []byte(magic)
 	head = binary.LittleEndian.AppendUint32(head, 3)
@@ -50,7 +50,7 @@ func (c Content) Header() []byte {
 	return append(head, make([]byte, align(int64(len(head)), defaultAlignment)-int64(len(head)))...)
 }
 
-// Write writes the file with placed tensors. data writes the t.Bytes of a tensor.
+// Write writes the file. data writes the t.Bytes bytes of a tensor. Call Place first.
 func (c Content) Write(dst io.Writer, data func(w io.Writer, t Tensor) error) error {
 	if _, err := dst.Write(c.Header()); err != nil {
 		return err
@@ -71,13 +71,12 @@ func (c Content) Write(dst io.Writer, data func(w io.Writer, t Tensor) error) er
 	return out.Flush()
 }
 
-// counter counts what is written.
+// counter counts the bytes written.
 type counter struct {
 	io.Writer
 	n int64
 }
 
-// Write hands p on.
 func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.Writer.Write(p)
 	c.n += int64(n)

@@ -8,7 +8,6 @@ import (
 	"testing"
 )
 
-// What is written is read again: keys, tensors, their data.
 func TestContent(t *testing.T) {
 	c := Content{
 		Keys: []NewValue{Str("general.architecture", "llama"), Strs("words", []string{"a", "", "ccc"}),
@@ -55,10 +54,11 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// Tensors that cannot be, and data that does not fit, are errors.
+// Impossible shapes and data of the wrong size are errors.
 func TestContentWrong(t *testing.T) {
 	c := Content{Tensors: []Tensor{{Name: "a", Type: 2, Shape: []int64{33}}}}
-	if _, err := c.Place(); err == nil || !strings.Contains(err.Error(), `tensor "a" has rows that are no multiple of 32`) {
+	const want = `tensor "a" has rows that are not a multiple of 32`
+	if _, err := c.Place(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
 	c = Content{Tensors: []Tensor{{Name: "a", Type: 0, Shape: []int64{2}}}}

@@ -1,4 +1,4 @@
-// Package inspect tells what FlashHead can do, or does, for one GGUF file.
+// Package inspect reports what FlashHead can gain, or gains, in one GGUF file.
 package inspect
 
 import (
@@ -10,23 +10,23 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 )
 
-// worthIt is the smallest ceiling of the speed-up that the report calls worth it.
+// worthIt is the smallest ceiling of the speed-up for which converting pays.
 const worthIt = 1.05
 
 // Report describes a file.
 type Report struct {
 	File         string      `json:"file"`
-	Name         string      `json:"name,omitempty"` // of the model in an Ollama, "" for a file
+	Name         string      `json:"name,omitempty"` // name in Ollama, "" for a file
 	Architecture string      `json:"architecture"`
 	Head         Head        `json:"head"`
 	BodyBytes    int64       `json:"body_bytes_per_token"`
-	Obstacle     string      `json:"obstacle,omitempty"` // why the head stays dense, whatever keys the file has
+	Obstacle     string      `json:"obstacle,omitempty"` // why the head always runs dense
 	Converted    bool        `json:"converted"`
-	Sound        bool        `json:"sound"`              // converted, and the runtime will use it
-	Problems     []string    `json:"problems,omitempty"` // why it will not
+	Sound        bool        `json:"sound"`              // converted, and the runtime will use FlashHead
+	Problems     []string    `json:"problems,omitempty"` // why the runtime will not
 	Parameters   *Parameters `json:"parameters,omitempty"`
-	Clusters     uint32      `json:"clusters"` // K of the expectations below: the file's, else the default
-	Expected     []Ceiling   `json:"expected"` // at the file's or the default number of probes first
+	Clusters     uint32      `json:"clusters"` // K of Expected: the file's, else the default
+	Expected     []Ceiling   `json:"expected"` // first at the file's or the default P
 	FreeHead     float64     `json:"free_head_ceiling"`
 	WorthIt      bool        `json:"worth_it"`
 }
@@ -60,10 +60,10 @@ type Parameters struct {
 	ToolVersion  string `json:"tool_version"`
 	SourceSHA256 string `json:"source_sha256"`
 
-	sizes string // tokens a cluster, in words
+	sizes string // cluster sizes, for the text
 }
 
-// Clustering tells how the map was made.
+// Clustering is how the map was made.
 type Clustering struct {
 	ClusterSize uint32  `json:"cluster_size"`
 	Seed        uint32  `json:"seed"`
@@ -71,14 +71,14 @@ type Clustering struct {
 	Objective   float32 `json:"objective"`
 }
 
-// Ceiling is the most that a number of probes can bring.
+// Ceiling is the largest possible speed-up with Probes clusters.
 type Ceiling struct {
 	Probes uint32  `json:"probes"`
-	Ratio  float64 `json:"ceiling"` // bytes a token, dense over FlashHead
+	Ratio  float64 `json:"ceiling"` // bytes read for a token, dense / FlashHead
 }
 
-// File inspects the file at path. Damaged FlashHead keys are part of the report; an error means that there is nothing
-// to report on, and carries a way out.
+// File inspects the file at path. The report includes damaged FlashHead keys. An error means that the file has no head
+// to report on, and carries a hint.
 func File(path string) (Report, error) {
 	m, err := flashhead.Open(path)
 	if err != nil {
@@ -123,18 +123,18 @@ func parameters(p flashhead.Parameters) *Parameters {
 	out.LeastTokens, out.MostTokens = p.ClusterSizes()
 	out.sizes = p.Sizes()
 	if p.ImportedFrom == "" {
-		out.sizes = fmt.Sprint(p.ClusterSize) // as asked for
+		out.sizes = fmt.Sprint(p.ClusterSize)
 		out.Clustering = &Clustering{ClusterSize: p.ClusterSize, Seed: p.Seed, Iterations: p.Iterations,
 			Objective: p.Objective}
 	}
 	return out
 }
 
-// String is the report for people, several lines.
+// String returns the report as lines of text.
 func (r Report) String() string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // text from the file must not break the line
+		text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // the file's text may hold any character
 		fmt.Fprintf(&b, "%-11s %s\n", name, commandline.Printable(text))
 	}
 	if r.Name != "" {
@@ -187,7 +187,6 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// origin tells in a few words where the map came from.
 func (p Parameters) origin() string {
 	if p.Clustering != nil {
 		return fmt.Sprintf("seed %d, %d iterations, objective %.4f", p.Seed, p.Iterations, p.Objective)
@@ -200,7 +199,7 @@ func (r Report) verdict() string {
 	case r.Obstacle != "":
 		return r.Obstacle
 	case r.Converted && !r.Sound:
-		return "damaged: convert it again with " + commandline.Self("convert", "--force", r.named())
+		return "damaged: convert it again with " + commandline.Self("convert", "--force", cmp.Or(r.Name, r.File))
 	case !r.WorthIt:
 		return "not worth it: the head is too small a part of what this model reads"
 	case r.Sound:
@@ -211,6 +210,3 @@ func (r Report) verdict() string {
 	}
 	return "worth it: " + commandline.Self("convert", r.File)
 }
-
-// named is how the user names it.
-func (r Report) named() string { return cmp.Or(r.Name, r.File) }

@@ -10,8 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
 )
 
-// TestReport inspects a file whose numbers are worked out by hand: a head of 4096 x 64 F32 (1 MiB), a body of one row
-// of it (256 bytes) and bodyRows rows.
+// The numbers are worked out by hand for a head of 4096 x 64 F32 (1 MiB) and a body of 1 + bodyRows rows of 256 bytes.
 func TestReport(t *testing.T) {
 	for name, c := range map[string]struct {
 		bodyRows int
@@ -50,7 +49,6 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestCalibratedReport inspects a file with codes and what a calibration found.
 func TestCalibratedReport(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	assignments := make([]uint32, 4096)
@@ -120,7 +118,7 @@ func TestDamagedReport(t *testing.T) {
 	}
 }
 
-// TestHeadAlone has nothing but a head: no division by zero, valid JSON.
+// A file with nothing but a head causes no division by zero.
 func TestHeadAlone(t *testing.T) {
 	file := gguftest.File{Tensors: []gguftest.Tensor{gguftest.T("output.weight", gguftest.TypeF32, make([]byte, 64*4*3),
 		64, 3)}}
@@ -140,7 +138,7 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// What a file says of itself cannot steer the terminal, nor pass for a line of the report.
+// Text from a file cannot control the terminal or fake a line of the report.
 func TestHostileText(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	file.KVs[0] = gguftest.V("general.architecture", "llama\nverdict     worth it\x1b[2J\a")
@@ -153,7 +151,6 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// TestObstacle: a head that no runtime can speed up is never worth converting, and that is said.
 func TestObstacle(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	file.Tensors = append(file.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*4096), 4096))

@@ -18,7 +18,7 @@ const build = "make one that has FlashHead inside: fh-ollama build"
 // Patched reports whether i was built with FlashHead.
 func (i Installation) Patched() bool { return strings.Contains(i.Version, "+flashhead.") }
 
-// Check returns why i cannot load the plug-in, and the way out, or nil.
+// Check returns nil if i can load the plug-in, else an error with a hint.
 func (i Installation) Check() error {
 	switch {
 	case i.Confined != "":
@@ -29,8 +29,7 @@ func (i Installation) Check() error {
 			"use it as it is: fh-ollama create NAME-flashhead --from NAME")
 	case tooOld(i.Version):
 		return hint.New(fmt.Sprintf("the Ollama at %s is version %s, which cannot load the plug-in; 0.30 can", i.Program,
-			i.Version),
-			"update Ollama and try again")
+			i.Version), "update Ollama and try again")
 	case i.LibDir == "":
 		return hint.New(fmt.Sprintf("no %s belongs to the Ollama at %s", ServerName, i.Program), "update Ollama, or "+build)
 	case !i.dynamic():
@@ -39,8 +38,8 @@ func (i Installation) Check() error {
 	return nil
 }
 
-// tooOld reports whether version is known and before oldest. An Ollama compiled from source calls itself 0.0.0; that it
-// has a llama-server tells enough.
+// tooOld reports whether version is known and before oldest. Ollamas compiled from source call themselves 0.0.0; for
+// them LibDir decides.
 func tooOld(version string) bool {
 	v := "v" + version
 	return semver.IsValid(v) && version != "0.0.0" && semver.Compare(semver.MajorMinor(v), oldest) < 0
@@ -49,9 +48,8 @@ func tooOld(version string) bool {
 // dynamic reports whether ggml's core and CPU backend are shared libraries in LibDir. Only then does ggml load other
 // backends.
 func (i Installation) dynamic() bool {
-	base, _ := filepath.Glob(filepath.Join(i.LibDir, "libggml-base.so*"))
 	cpu, _ := filepath.Glob(filepath.Join(i.LibDir, "libggml-cpu*.so"))
-	return len(base) > 0 && len(cpu) > 0
+	return HoldsGGML(i.LibDir) && len(cpu) > 0
 }
 
 // GPU is a GPU for which an Ollama has a backend.

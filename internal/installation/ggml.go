@@ -7,7 +7,7 @@ import (
 
 var baseVersion = regexp.MustCompile(`^libggml-base\.so\.(\d+\.\d+\.\d+)$`)
 
-// GGML is the version of ggml in i, from the name of its library; "" if unknown. Its commit cannot be had: Ollama's
+// GGML returns the version of ggml in i, from the name of its library; "" if unknown. Its commit is not known: Ollama's
 // builds report "unknown".
 func (i Installation) GGML() string {
 	version := ""

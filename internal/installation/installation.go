@@ -23,11 +23,11 @@ type Installation struct {
 	Unit     *Unit   // the systemd service that runs it, nil if none does
 }
 
-// ErrNone is in the chain of the error when no Ollama is found.
+// ErrNone means that no Ollama is installed.
 var ErrNone = errors.New("no Ollama is found on this machine")
 
-// Find returns the Ollamas in places, best first: that of the server that answers at OLLAMA_HOST, those of other
-// running servers, those in PATH, those where Ollama is usually installed. Without an error there is at least one.
+// Find returns the Ollamas in places: that of the server that answers at OLLAMA_HOST, those of other running servers,
+// those in PATH, and those in the usual folders. Without an error there is at least one.
 func Find(ctx context.Context, places Places) ([]Installation, error) {
 	var found []Installation
 	add := func(program string, server *Server) error {
@@ -79,14 +79,14 @@ func At(ctx context.Context, places Places, path string) (Installation, error) {
 	return i, ctx.Err()
 }
 
-// inspect examines the executable at path, whose running server is server unless that is nil. It is false if there is
-// no executable.
+// inspect examines the executable at path. server is its running server or nil. It returns false if path is not an
+// executable file.
 func (p Places) inspect(ctx context.Context, path string, server *Server) (Installation, bool) {
 	i := Installation{Server: server, Confined: p.confined(path)}
 	if server != nil && server.confined != "" {
 		i.Confined = server.confined
 	}
-	if i.Confined != "" { // its files are not those that we see at these paths
+	if i.Confined != "" { // it sees other files at these paths
 		i.Program = path
 		return i, server != nil || executable(path)
 	}

@@ -35,7 +35,6 @@ func TestFindNone(t *testing.T) {
 	}
 }
 
-// TestFindOrder has five Ollamas: of the server that answers, of another server, in PATH and twice in usual places.
 func TestFindOrder(t *testing.T) {
 	m := installationtest.New(t)
 	usual := m.AddOllama("usr/local", "0.34.0", runtimeFiles...)
@@ -88,7 +87,7 @@ func TestFindOrder(t *testing.T) {
 
 const service = "[Service]\nExecStart=%s serve\nEnvironment=\"PATH=/usr/bin\"\n"
 
-// TestOtherUsersService is what a user sees who is not root where Ollama's installer has made a service.
+// A user who is not root sees the service that Ollama's installer made.
 func TestOtherUsersService(t *testing.T) {
 	m := installationtest.New(t)
 	program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
@@ -107,14 +106,13 @@ func TestOtherUsersService(t *testing.T) {
 	if got := i.Unit.Restart("sudo "); got != "sudo systemctl daemon-reload && sudo systemctl restart ollama" {
 		t.Error(got)
 	}
-	// which of the two answers cannot be seen
 	m.Serve(installationtest.Server{PID: 51, UID: 997, Program: program, Group: "/", Hidden: true})
 	if find(t, m)[0].Server.Answers {
 		t.Error("one of two hidden servers is taken for the one that answers")
 	}
 }
 
-// TestHiddenProgram: of another user's server the command line may be all that is known.
+// Of another user's server we may know the command line only.
 func TestHiddenProgram(t *testing.T) {
 	m := installationtest.New(t)
 	program := m.AddOllama("usr", "0.34.2", runtimeFiles...) // in PATH
@@ -184,7 +182,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// TestEnvironmentFile: what such a file says wins over every Environment=.
+// EnvironmentFile= overrides every Environment=.
 func TestEnvironmentFile(t *testing.T) {
 	m := installationtest.New(t)
 	program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
@@ -234,7 +232,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestSameContainer: a server that runs in the container of this process is not shut off from it.
+// A server in the same container as this process is not confined.
 func TestSameContainer(t *testing.T) {
 	m := installationtest.New(t)
 	m.Write("proc/self/cgroup", "0::/docker/0123\n", 0o644)

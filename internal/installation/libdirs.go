@@ -8,9 +8,9 @@ import (
 // ToolName is the native tool of a build or of the plug-in.
 const ToolName = "llama-flashhead"
 
-// LibDirs returns the folders to search for native programs, best first. This is dir alone if it holds the native tool,
-// or no ggml for a tool from elsewhere to run on. Otherwise these are lib/ollama of a patched build and lib/flashhead
-// of the plug-in, in the prefix that this program is installed in.
+// LibDirs returns the folders to search for native programs, best first. It is dir alone if dir holds the native tool,
+// or if dir has no ggml on which the tool of another folder could run. Otherwise it is lib/ollama (patched build) and
+// lib/flashhead (plug-in) in the prefix of this program.
 func LibDirs(dir string) []string {
 	if dir != "" && (Tool(dir) != "" || !HoldsGGML(dir)) {
 		return []string{dir}
@@ -18,7 +18,6 @@ func LibDirs(dir string) []string {
 	return libDirs(OwnPrefix())
 }
 
-// libDirs returns the folders of a prefix, none for "".
 func libDirs(own string) []string {
 	if own == "" {
 		return nil
@@ -26,7 +25,7 @@ func libDirs(own string) []string {
 	return []string{filepath.Join(own, "lib", "ollama"), filepath.Join(own, "lib", "flashhead")}
 }
 
-// Tool returns the absolute path of the native tool in dir, "" if it is not there.
+// Tool returns the absolute path of the native tool in dir, "" if there is none.
 func Tool(dir string) string {
 	abs, err := filepath.Abs(filepath.Join(dir, ToolName))
 	if err != nil {

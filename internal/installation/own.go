@@ -5,9 +5,8 @@ import (
 	"path/filepath"
 )
 
-// OwnPrefix returns the folder above the bin in which this program is installed, links followed, "" if it is in no bin.
-// What fh-ollama runs and copies comes from there or from a path that the user gives. It never comes from the working
-// directory, which may hold files of anybody.
+// OwnPrefix returns PREFIX if this program is PREFIX/bin/…, links resolved, else "". fh-ollama runs and copies files
+// from there or from a path that the user gives. It never uses the working directory, where anybody may have put files.
 func OwnPrefix() string {
 	program, err := os.Executable()
 	if err != nil {
@@ -16,7 +15,6 @@ func OwnPrefix() string {
 	return prefixOf(program)
 }
 
-// prefixOf returns the prefix of the program at path.
 func prefixOf(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real

@@ -7,7 +7,6 @@ import (
 	"testing"
 )
 
-// A program belongs to the prefix whose bin it lies in, also where a link names it; elsewhere to none.
 func TestOwn(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// shared are the settings of a service that say as whom it runs and where its files are.
+// shared are the settings for the user and the files of a service.
 var shared = []string{"User", "Group", "DynamicUser", "SupplementaryGroups", "StateDirectory"}
 
-// sharedVariables are the variables of its environment that say where its models are.
+// sharedVariables say where its models are.
 var sharedVariables = []string{"HOME", "OLLAMA_MODELS"}
 
 // Service returns lines for the section [Service] of another unit, such as "User=ollama", that give it the user and the
@@ -42,7 +42,7 @@ func (p Places) Service() (lines []string, ok bool) {
 			}
 		}
 	}
-	for _, file := range environmentFiles { // they take precedence, whatever the order
+	for _, file := range environmentFiles { // they override Environment=
 		for _, s := range settings(file) {
 			variables[s.key] = strings.ReplaceAll(strings.Join(words(s.value), " "), "%", "%%") // there % is literal
 		}

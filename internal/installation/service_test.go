@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
 )
 
-// Of a stock service and its drop-ins, another one takes the user and what says where the models are, and nothing else.
+// Another service takes over the user and the place of the models, and nothing else.
 func TestService(t *testing.T) {
 	const unit = "[Service]\nExecStart=/usr/local/bin/ollama " +
 		"serve\nUser=ollama\nGroup=ollama\nEnvironment=\"PATH=/usr/bin\"\n"

@@ -21,7 +21,7 @@ type Unit struct {
 	Account     string // the user that the files name; "" for root, or for the user whose service it is
 }
 
-// Systemctl is the command that controls the unit's systemd.
+// Systemctl returns the command that controls the unit's systemd.
 func (u Unit) Systemctl() string {
 	if u.User {
 		return "systemctl --user"
@@ -29,14 +29,13 @@ func (u Unit) Systemctl() string {
 	return "systemctl"
 }
 
-// Restart is the command that makes systemd reload and restart the unit. Each of its parts begins with prefix, such as
-// "sudo ".
+// Restart returns the shell command that reloads and restarts the unit. prefix, such as "sudo ", precedes each part.
 func (u Unit) Restart(prefix string) string {
 	command := prefix + u.Systemctl()
 	return command + " daemon-reload && " + command + " restart " + strings.TrimSuffix(u.Name, ".service")
 }
 
-// unit returns the service that runs i: that of its running server, or else one whose files start its executable.
+// unit returns the service of i's running server, or without a server one that starts i's executable.
 func (p Places) unit(i Installation) *Unit {
 	if i.Server == nil {
 		for _, user := range []bool{true, false} {
@@ -104,7 +103,7 @@ func (p Places) load(name string, user bool, uid int) *Unit {
 			}
 		}
 	}
-	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter takes precedence, whatever the order
+	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter overrides the former
 		for _, file := range files {
 			u.environment(file, key)
 		}
@@ -112,7 +111,7 @@ func (p Places) load(name string, user bool, uid int) *Unit {
 	return u
 }
 
-// unitFiles returns a unit's own file and its drop-ins, as systemd orders them; nothing without the former.
+// unitFiles returns a unit's own file and its drop-ins in systemd's order, or nothing if it has no file of its own.
 func (p Places) unitFiles(name string, folders []string) []string {
 	var files []string
 	dropIns := map[string]string{} // by name: the first folder's hides others of the same name
@@ -138,7 +137,7 @@ func (p Places) unitFiles(name string, folders []string) []string {
 	return files
 }
 
-// environment notes the GGML_BACKEND_PATH that the settings called key in one of the unit's files set.
+// environment reads GGML_BACKEND_PATH from the settings called key in one of the unit's files.
 func (u *Unit) environment(file, key string) {
 	const name = "GGML_BACKEND_PATH"
 	for _, s := range settings(file) {
@@ -188,7 +187,7 @@ func (p Places) starts(u *Unit, program string) bool {
 // setting is a line KEY=VALUE.
 type setting struct{ key, value string }
 
-// settings reads a file of such lines, which a backslash at the end continues. A file that cannot be read has none.
+// settings reads such lines; a backslash at the end continues one. A file that cannot be read has none.
 func settings(path string) []setting {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -241,7 +240,7 @@ func words(value string) []string {
 	return all
 }
 
-// Changed returns when the file was written that sets the unit's GGML_BACKEND_PATH; zero if none does.
+// Changed returns when SetBy was written; zero if no file sets GGML_BACKEND_PATH.
 func (u Unit) Changed() time.Time {
 	info, err := os.Stat(u.SetBy)
 	if u.SetBy == "" || err != nil {

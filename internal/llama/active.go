@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// wantsHead returns how many probes the settings ask for, "" if they switch FlashHead off.
+// wantsHead reports whether settings switch FlashHead on, and the P that they ask for, "" for the file's own.
 func wantsHead(settings []string) (probes string, wanted bool) {
 	if slices.Contains(settings, "FLASHHEAD_ENABLED=0") {
 		return "", false
@@ -21,7 +21,7 @@ func wantsHead(settings []string) (probes string, wanted bool) {
 	return probes, true
 }
 
-// checkHead returns an error unless FlashHead ran, or did not, as settings have it. said is what it logged.
+// checkHead returns an error unless FlashHead ran as settings ask. said is its lines in the log.
 func checkHead(said, settings []string) error {
 	probes, wanted := wantsHead(settings)
 	active, reason := "", "the runtime does not know it"

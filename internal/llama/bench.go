@@ -16,27 +16,27 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// BenchRun is one run of llama-bench: it loads the model, reads a prompt, and then, without it, decodes tokens.
+// BenchRun is one run of llama-bench. It loads the model, reads a prompt, and decodes tokens from an empty context.
 type BenchRun struct {
 	Model    string // path of the GGUF file
 	Prompt   int    // tokens, 0 for none
 	Tokens   int    // 0 for none
-	Threads  int    // the runtime's
-	Cold     bool   // without a first, untimed pass, so that LoadTime ends with the first token
-	Settings []string
+	Threads  int
+	Cold     bool     // no warm-up, so that LoadTime ends with the first token
+	Settings []string // FlashHead's, as "NAME=value"
 }
 
-// Timing is what one run of llama-bench took.
+// Timing is the result of one run of llama-bench.
 type Timing struct {
-	Prompt   float64       // tokens/s, 0 if there was none
-	Decode   float64       // tokens/s, 0 if there was none
-	LoadTime time.Duration // from the beginning of loading to the end of the first pass, as llama.cpp has it
+	Prompt   float64       // tokens/s, 0 without a prompt
+	Decode   float64       // tokens/s, 0 without tokens
+	LoadTime time.Duration // llama.cpp's: from the start of loading to the end of the first pass
 	CPU      time.Duration // processor time of the whole run
-	Peak     int64         // peak resident bytes, mapped file included, at least this program's; 0: unknown
+	Peak     int64         // peak resident bytes with the mapped file, at least this process's; 0: unknown
 	System   System
 }
 
-// System is what llama-bench says of where it runs.
+// System is the machine and the build that llama-bench names.
 type System struct {
 	CPU     string `json:"cpu"`
 	Backend string `json:"backend"`
@@ -45,7 +45,7 @@ type System struct {
 
 var loadTime = regexp.MustCompile(`load time = +([0-9.]+) ms`)
 
-// Bench runs llama-bench once. The error says why it failed or did not use the head as the settings have it.
+// Bench runs llama-bench once. It is an error if the head does not run as the settings ask. Errors carry a hint.
 func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
 	args := []string{"--model", process.Absolute(run.Model), "--n-prompt", strconv.Itoa(run.Prompt), "--n-gen",
 		strconv.Itoa(run.Tokens),
@@ -58,22 +58,11 @@ func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
 	cmd.Stdout = out
 	cmd.WaitDelay = endDelay
 	err := cmd.Run()
-	// a signal: Ctrl-C reaches both processes, and the program may be the quicker
-	if ctx.Err() == nil && cmd.ProcessState.ExitCode() == -1 {
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
+	awaitInterrupt(ctx, cmd)
 	if ctx.Err() != nil {
 		return Timing{}, ctx.Err()
 	}
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit) && !exit.Exited():
-		return Timing{}, hint.New(fmt.Sprintf("%s ended by %v", benchName, exit),
-			"if the machine ran out of memory, close other programs, or take a smaller model")
-	case err != nil:
+	if err != nil {
 		return Timing{}, failed(benchName, err, said)
 	}
 	timing, err := readTiming(out, run)
@@ -81,7 +70,7 @@ func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
 		return Timing{}, err
 	}
 	if found := loadTime.FindStringSubmatch(said.String()); found != nil {
-		ms, _ := strconv.ParseFloat(found[1], 64) // digits, as matched
+		ms, _ := strconv.ParseFloat(found[1], 64)
 		timing.LoadTime = time.Duration(ms * float64(time.Millisecond))
 	}
 	timing.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
@@ -89,7 +78,7 @@ func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
 	return timing, checkHead(said.Head(), run.Settings)
 }
 
-// readTiming reads llama-bench's lines, one for the prompt and one for the tokens.
+// readTiming reads the JSON lines of llama-bench, one for the prompt and one for the tokens.
 func readTiming(r io.Reader, run BenchRun) (Timing, error) {
 	var t Timing
 	for in := json.NewDecoder(r); ; {
@@ -106,7 +95,7 @@ func readTiming(r io.Reader, run BenchRun) (Timing, error) {
 			break
 		}
 		if err != nil || len(line.Times) != 1 || line.Times[0] <= 0 {
-			return Timing{}, hint.New(fmt.Sprintf("%s prints something unknown: %v", benchName, err),
+			return Timing{}, hint.New(fmt.Sprintf("the output of %s is unexpected: %v", benchName, err),
 				"build a new runtime: fh-ollama build")
 		}
 		speed := float64(line.Prompt+line.Tokens) / line.Times[0] * 1e9
@@ -118,7 +107,7 @@ func readTiming(r io.Reader, run BenchRun) (Timing, error) {
 		t.System = System{line.CPU, line.Backend, line.Commit}
 	}
 	if t.Decode > 0 != (run.Tokens > 0) || t.Prompt > 0 != (run.Prompt > 0) {
-		return Timing{}, hint.New(benchName+" did not measure what it was asked to", "build a new runtime: fh-ollama build")
+		return Timing{}, hint.New(benchName+" did not measure what was asked for", "build a new runtime: fh-ollama build")
 	}
 	return t, nil
 }

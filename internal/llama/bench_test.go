@@ -20,9 +20,9 @@ func TestReadTiming(t *testing.T) {
 		{"", "did not measure"},
 		{promptLine, "did not measure"},
 		{promptLine + decodeLine, "did not measure"}, // of a run without prompt
-		{"| model |", "something unknown"},
-		{strings.Replace(decodeLine, "[ 500000000 ]", "[ 0 ]", 1), "something unknown"},
-		{strings.Replace(decodeLine, "[ 500000000 ]", "[]", 1), "something unknown"},
+		{"| model |", "is unexpected"},
+		{strings.Replace(decodeLine, "[ 500000000 ]", "[ 0 ]", 1), "is unexpected"},
+		{strings.Replace(decodeLine, "[ 500000000 ]", "[]", 1), "is unexpected"},
 	} {
 		if got, err := readTiming(strings.NewReader(c.printed), BenchRun{Tokens: 8}); err == nil ||
 			!strings.Contains(err.Error(), c.want) {

@@ -6,19 +6,23 @@ import "context"
 type Completion struct {
 	Text   string
 	Tokens []int
-	Speed  float64 // tokens/s of the decoding, without the prompt
+	Speed  float64 // tokens/s of decoding
 }
 
-// Tokens returns the tokens of a text, with those that the model wants at the start.
+// Tokens returns the tokens of a text, after the special tokens that the model wants at the start.
 func (s *Server) Tokens(ctx context.Context, text string) ([]int, error) {
+	return s.tokens(ctx, text, true)
+}
+
+func (s *Server) tokens(ctx context.Context, text string, special bool) ([]int, error) {
 	var answer struct {
 		Tokens []int `json:"tokens"`
 	}
-	err := s.Post(ctx, "/tokenize", map[string]any{"content": text, "add_special": true}, &answer)
+	err := s.Post(ctx, "/tokenize", map[string]any{"content": text, "add_special": special}, &answer)
 	return answer.Tokens, err
 }
 
-// Greedy continues prompt by n tokens at most, always the likeliest one.
+// Greedy continues prompt by at most n tokens, each the likeliest one.
 func (s *Server) Greedy(ctx context.Context, prompt []int, n int) (Completion, error) {
 	var answer struct {
 		Content string `json:"content"`
@@ -29,7 +33,7 @@ func (s *Server) Greedy(ctx context.Context, prompt []int, n int) (Completion, e
 	}
 	err := s.Post(ctx, "/completion", map[string]any{
 		"prompt": prompt, "n_predict": n, "temperature": 0, "cache_prompt": false, "return_tokens": true,
-		// As in Ollama few candidates reach the rest of the chain, whose cost would hide the head's.
+		// As in Ollama, top-k comes first: sampling from all tokens would cost more than the head.
 		"samplers": []string{"top_k", "temperature"}, "top_k": 40,
 	}, &answer)
 	return Completion{answer.Content, answer.Tokens, answer.Timings.Speed}, err

@@ -13,33 +13,28 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// HiddenArgs are the arguments of a server for Hidden of up to n tokens: one batch, and what enters the head instead of
-// logits.
+// HiddenArgs returns the server arguments for Hidden with up to n tokens: one batch, and embeddings instead of logits.
 func HiddenArgs(n int) []string {
 	size := strconv.Itoa(n)
 	return []string{"--embedding", "--pooling", "none", "--batch-size", size, "--ubatch-size", size}
 }
 
-const otherHead = "convert without --calibrate: this model's head cannot be calibrated so"
+const otherHead = "convert without --calibrate: this model's head cannot be calibrated"
 
-// Text returns the tokens of a text alone, and of one with those that the model wants at its start.
+// Text returns the tokens of a text without and with the special tokens at its start.
 func (s *Server) Text(ctx context.Context, text string) (alone, special []int, err error) {
 	if special, err = s.Tokens(ctx, text); err != nil {
 		return nil, nil, err
 	}
-	var answer struct {
-		Tokens []int `json:"tokens"`
-	}
-	err = s.Post(ctx, "/tokenize", map[string]any{"content": text, "add_special": false}, &answer)
-	return answer.Tokens, special, err
+	alone, err = s.tokens(ctx, text, false)
+	return alone, special, err
 }
 
-// Hidden runs the model over tokens, from an empty context, and hands the hidden state of each position to each: the
-// width numbers that its head would multiply, which hold until each returns.
+// Hidden runs the model over tokens from an empty context. It calls each with the input of the head at every position,
+// width numbers that are valid until each returns.
 func (s *Server) Hidden(ctx context.Context, tokens []int, width int,
 	each func(position int, state []float32) error) error {
-	// -1: as they are
-	body, err := json.Marshal(map[string]any{"content": tokens, "embd_normalize": -1})
+	body, err := json.Marshal(map[string]any{"content": tokens, "embd_normalize": -1}) // -1: not normalized
 	if err != nil {
 		return err
 	}
@@ -48,7 +43,7 @@ func (s *Server) Hidden(ctx context.Context, tokens []int, width int,
 	})
 }
 
-// readStates reads [{"index": 0, "embedding": [[…], …]}] number by number, for the whole of it may be large.
+// readStates reads [{"index": 0, "embedding": [[…], …]}] number by number, because the whole may be large.
 func readStates(in *json.Decoder, count, width int, each func(position int, state []float32) error) error {
 	for {
 		token, err := in.Token()
@@ -75,9 +70,9 @@ func readStates(in *json.Decoder, count, width int, each func(position int, stat
 				return unexpected(err)
 			}
 			value, ok := token.(float64)
-			if !ok || math.IsInf(float64(float32(value)), 0) { // null stands for what is no number
+			if !ok || math.IsInf(float64(float32(value)), 0) { // null stands for NaN
 				return hint.New(fmt.Sprintf("the model's hidden states are not finite numbers at position %d", position),
-					"check the file: a sound model has none of these")
+					"check the file: a sound model has only finite ones")
 			}
 			if n < width {
 				state[n] = float32(value)
@@ -108,7 +103,7 @@ func open(in *json.Decoder) error {
 	return unexpected(err)
 }
 
-// unexpected is the error of an answer that is none.
+// unexpected explains err as an answer without hidden states.
 func unexpected(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err

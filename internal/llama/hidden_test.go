@@ -49,7 +49,6 @@ func TestReadStates(t *testing.T) {
 	}
 }
 
-// TestFindServer has servers in a folder that is named, in an Ollama that is installed, and nowhere.
 func TestFindServer(t *testing.T) {
 	dir, installed := t.TempDir(), t.TempDir()
 	program := filepath.Join(installed, "bin", "ollama")
@@ -87,6 +86,6 @@ func TestFindServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p, err := FindServer(t.Context(), "", places); err == nil {
-		t.Errorf("%s is found, which any user may have written", p.server)
+		t.Errorf("%s was found, which any user can write", p.server)
 	}
 }

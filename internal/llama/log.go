@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// log keeps what is of use in a program's output: the lines about the head, and the end. It is safe for concurrent use.
+// log keeps FlashHead's lines and the end of a program's output. It is safe for concurrent use.
 type log struct {
 	mutex sync.Mutex
-	head  []string // lines of FlashHead, without what stands before
+	head  []string // FlashHead's lines, without headMark and what precedes it
 	tail  []byte
-	line  []byte // unfinished
+	line  []byte // the unfinished line
 }
 
 const (
@@ -38,7 +38,7 @@ func (l *log) Write(p []byte) (int, error) {
 	}
 }
 
-// end returns text, or its last part once it is twice what is kept.
+// end returns text, cut to its last tailBytes once it is twice as long.
 func end(text []byte) []byte {
 	if len(text) <= 2*tailBytes {
 		return text
@@ -46,26 +46,25 @@ func end(text []byte) []byte {
 	return append(make([]byte, 0, 2*tailBytes), text[len(text)-tailBytes:]...)
 }
 
-// Head returns what FlashHead said, a line each.
+// Head returns FlashHead's lines.
 func (l *log) Head() []string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return append([]string(nil), l.head...)
 }
 
-// String returns the end of the output.
 func (l *log) String() string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return string(l.tail)
 }
 
-// lastWords returns the last line of the output that says an error, or else the last one at all.
+// lastWords returns the last error in the output, or the last line if there is no error.
 func (l *log) lastWords() string {
 	last, failed := "", ""
 	for line := range strings.Lines(l.String()) {
 		line = strings.TrimSpace(line)
-		if _, text, ok := strings.Cut(line, " E "); ok { // llama.cpp's mark of an error, after the time
+		if _, text, ok := strings.Cut(line, " E "); ok { // llama.cpp's mark of an error
 			failed = text
 		}
 		if line != "" {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// peakMemory returns the most bytes of memory that an ended program had; Linux counts in KiB.
+// peakMemory returns the peak resident bytes of an ended program, 0 if unknown. Linux counts in KiB.
 func peakMemory(state *os.ProcessState) int64 {
 	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
 		return int64(usage.Maxrss) << 10

@@ -16,18 +16,18 @@ import (
 
 // Pass is one run of llama-perplexity.
 type Pass struct {
-	Model    string   // path of the GGUF file
-	Text     string   // path
-	Context  int      // tokens a chunk, of which the second half is scored
-	Chunks   int      // at most; 0 for the whole text
-	Threads  int      // the runtime's
+	Model    string // path of the GGUF file
+	Text     string // path of the text
+	Context  int    // tokens of a chunk; the second half is scored
+	Chunks   int    // at most; 0: the whole text
+	Threads  int
 	Settings []string // FlashHead's, as "NAME=value"
 }
 
 // Estimate is a perplexity with its standard error.
 type Estimate struct{ Value, Error float64 }
 
-// endDelay is how long a program that is to end may take to close its outputs.
+// endDelay is how long a cancelled program may take to close its outputs.
 const endDelay = 5 * time.Second
 
 var (
@@ -35,23 +35,22 @@ var (
 	tooLittle = regexp.MustCompile(`tokenizes to only (\d+) tokens`)
 )
 
-// ErrShortText is in the chain of an error when the text has too few tokens for one chunk.
+// ErrShortText means that the text has too few tokens for one chunk.
 var ErrShortText = errors.New("text too short")
 
-// Perplexity runs llama-perplexity and hands the logits of all positions to read, as a stream in the format of its
-// --kl-divergence-base: "_logits_", then little-endian int32 context, V, number of chunks and the text's tokens; then
+// Perplexity runs llama-perplexity and streams the logits of all scored positions to read, which must read all of them.
+// The stream has the format of --kl-divergence-base, all little-endian:
 //
-//	for
+//   - "_logits_"; int32 context, V, number of chunks, and the text's tokens;
+//   - for each position float32 scale and smallest log probability, and V uint16, padded to an even number.
 //
-// each position the float32 scale and smallest log probability, and V uint16, padded to an even number. read must read
-// all of it; where the system allows, it runs in parallel with the program. The error is read's, or says why the
-// program failed or did not use the head as the settings have it.
+// On Unix read runs in parallel with the program. It is an error if the head does not run as the settings ask.
 func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader) error) (Estimate, error) {
 	run, stop := context.WithCancel(ctx)
 	defer stop()
 	args := []string{"--model", process.Absolute(pass.Model), "--file", process.Absolute(pass.Text), "--ctx-size",
 		strconv.Itoa(pass.Context),
-		// One chunk after the other: several at once take memory for the logits of all.
+		// One chunk at a time, to keep the logits of one chunk only.
 		"--batch-size", strconv.Itoa(pass.Context), "--threads", strconv.Itoa(pass.Threads)}
 	if pass.Chunks > 0 {
 		args = append(args, "--chunks", strconv.Itoa(pass.Chunks))
@@ -60,14 +59,7 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 	cmd := command(exec.CommandContext(run, p.perplexity, append(args, verbose...)...), pass.Settings, log)
 	cmd.WaitDelay = endDelay
 	readErr, runErr := stream(cmd, stop, read)
-	var exit *exec.ExitError
-	// a signal: Ctrl-C reaches both processes, and the program may be the quicker
-	if errors.As(runErr, &exit) && !exit.Exited() {
-		select {
-		case <-run.Done():
-		case <-time.After(time.Second):
-		}
-	}
+	awaitInterrupt(run, cmd)
 	if ctx.Err() != nil {
 		return Estimate{}, ctx.Err()
 	}
@@ -77,9 +69,8 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 	switch found := estimate.FindStringSubmatch(said); {
 	case short != nil:
 		return Estimate{}, hint.Wrap(fmt.Errorf("%w: it has %s tokens, chunks of %d need %d", ErrShortText, short[1],
-			pass.Context, 2*pass.Context),
-			"give a longer text, or a smaller --ctx")
-	case readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF): // that is for the program to explain
+			pass.Context, 2*pass.Context), "give a longer text, or a smaller --ctx")
+	case readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF): // the program explains an early end
 		return Estimate{}, readErr
 	case runErr != nil || found == nil:
 		return Estimate{}, failed(perplexityName, runErr, log)
@@ -87,18 +78,29 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 		return Estimate{}, hint.Wrap(fmt.Errorf("%s wrote too few logits: %w", perplexityName, readErr),
 			"build a new runtime: fh-ollama build")
 	default:
-		value, _ := strconv.ParseFloat(found[1], 64) // digits, as matched
+		value, _ := strconv.ParseFloat(found[1], 64)
 		deviation, _ := strconv.ParseFloat(found[2], 64)
 		return Estimate{value, deviation}, checkHead(log.Head(), pass.Settings)
 	}
 }
 
-// failed is the error of a program that ended without a result.
+// awaitInterrupt waits a second for ctx to be cancelled if a signal ended cmd. Ctrl-C reaches both processes, and the
+// program may end before ctx.
+func awaitInterrupt(ctx context.Context, cmd *exec.Cmd) {
+	if cmd.ProcessState.ExitCode() == -1 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// failed returns the error of a program that ended without a result.
 func failed(name string, err error, log *log) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && !exit.Exited() {
 		return hint.Wrap(fmt.Errorf("%s ended by %w", name, exit),
-			"if the machine ran out of memory, close other programs, or take a smaller --ctx")
+			"if the machine ran out of memory, close other programs, or take a smaller model or --ctx")
 	}
 	cause := log.lastWords()
 	if cause == "" && err != nil {

@@ -1,5 +1,4 @@
-// Package llama runs programs of llama.cpp on a model: llama-perplexity over a text, llama-server for continuations,
-// llama-bench for speed.
+// Package llama runs llama.cpp's programs: llama-perplexity, llama-server and llama-bench.
 package llama
 
 import (
@@ -29,21 +28,20 @@ type Programs struct {
 	bench      string
 }
 
-// Find returns llama-perplexity and llama-server in dir, or, if that is "", in the first folder of a build where they
-// are.
+// Find returns llama-perplexity and llama-server in dir, or in the first build that has both if dir is "".
 func Find(dir string) (Programs, error) {
 	folder, err := find(dir, perplexityName, serverName)
 	return Programs{Folder: folder, perplexity: filepath.Join(folder, perplexityName),
 		server: filepath.Join(folder, serverName)}, err
 }
 
-// FindBench returns llama-bench and nothing else, from where Find would look for it.
+// FindBench returns llama-bench in dir, or in the first build that has it if dir is "".
 func FindBench(dir string) (Programs, error) {
 	folder, err := find(dir, benchName)
 	return Programs{Folder: folder, bench: filepath.Join(folder, benchName)}, err
 }
 
-// find returns the absolute path of dir, or, if that is "", of the first folder of a build, if the programs are there.
+// find returns the absolute path of dir, or of the first build if dir is "", that has all programs.
 func find(dir string, programs ...string) (string, error) {
 	dirs := []string{dir}
 	if dir == "" {
@@ -53,7 +51,7 @@ func find(dir string, programs ...string) (string, error) {
 	for _, d := range dirs {
 		abs, err := filepath.Abs(d)
 		if err != nil {
-			return "", hint.Wrap(err, "name the folder with its whole path")
+			return "", hint.Wrap(err, "give the folder's absolute path")
 		}
 		absent := slices.IndexFunc(programs, func(name string) bool {
 			_, err := exec.LookPath(filepath.Join(abs, name))
@@ -74,15 +72,15 @@ func find(dir string, programs ...string) (string, error) {
 		"Ollama's releases come without it: build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
 }
 
-// FindServer returns a llama-server and nothing else: the one in dir, or that of the first folder of a build, or that
-// of the best Ollama in places that this user may trust.
+// FindServer returns a llama-server: the one in dir, or that of the first build, or that of the first Ollama in places
+// that nobody else can write.
 func FindServer(ctx context.Context, dir string, places installation.Places) (Programs, error) {
 	dirs := installation.LibDirs(dir)
 	if dir != "" {
 		dirs = append([]string{dir}, dirs...)
 	}
 	for _, d := range dirs {
-		if p, ok := server(d); ok {
+		if p, ok := ServerIn(d); ok {
 			return p, nil
 		}
 	}
@@ -91,7 +89,7 @@ func FindServer(ctx context.Context, dir string, places installation.Places) (Pr
 		return Programs{}, err
 	}
 	for _, ollama := range found {
-		if p, ok := server(ollama.LibDir); ok && ollama.Trusted() {
+		if p, ok := ServerIn(ollama.LibDir); ok && ollama.Trusted() {
 			return p, nil
 		}
 	}
@@ -99,8 +97,8 @@ func FindServer(ctx context.Context, dir string, places installation.Places) (Pr
 		"install Ollama 0.30 or newer, or build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
 }
 
-// server returns the llama-server in dir.
-func server(dir string) (Programs, bool) {
+// ServerIn returns the llama-server in dir.
+func ServerIn(dir string) (Programs, bool) {
 	abs, err := filepath.Abs(dir)
 	if dir == "" || err != nil {
 		return Programs{}, false
@@ -109,24 +107,23 @@ func server(dir string) (Programs, bool) {
 	return Programs{Folder: abs, server: path}, err == nil
 }
 
-// kept are variables of the user's that hold for the programs too: settings of FlashHead that say how it works, not
-// what it computes, and the plug-in for a build without FlashHead.
+// kept are the user's variables that the programs see. They say how FlashHead computes, not what, and where the plug-in
+// is.
 var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER", "GGML_BACKEND_PATH"}
 
-// environment returns what of environ programs may see, nothing that would steer the head or llama.cpp behind our back,
-// and settings.
+// environment returns environ and settings, without the user's other variables for llama.cpp and FlashHead.
 func environment(environ, settings []string) []string {
 	return append(process.Pass(environ, kept...), settings...)
 }
 
-// command prepares a program with its whole output going to log.
+// command prepares a program that writes its output to log.
 func command(cmd *exec.Cmd, settings []string, log *log) *exec.Cmd {
 	cmd.Env = environment(os.Environ(), settings)
 	cmd.Stdout, cmd.Stderr = log, log
-	process.EndWithParent(cmd) // process.Start has its own way
+	process.EndWithParent(cmd)
 	process.InOwnFolder(cmd)
 	return cmd
 }
 
-// verbose makes a program log what FlashHead does.
+// verbose makes a program log FlashHead's lines.
 var verbose = []string{"--log-verbosity", "4", "--log-colors", "off"}

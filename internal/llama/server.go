@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"time"
@@ -16,43 +17,39 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// startTimeout is how long a server may take to load its model: a large one comes from a slow disk.
+// startTimeout is for a large model on a slow disk.
 const startTimeout = 10 * time.Minute
 
-// healthTimeout is how long a server may take to say whether it is ready; it is asked again.
+// healthTimeout limits one request for the server's health, which is repeated.
 const healthTimeout = 10 * time.Second
 
-// Server is a running llama-server, for this machine alone.
+// Server is a running llama-server on a loopback port.
 type Server struct {
 	process *process.Process
 	log     *log
-	base    string // of its addresses
+	base    string // URL
 	client  *http.Client
 }
 
-// ServerOptions say what a server runs.
+// ServerOptions are the options of a llama-server.
 type ServerOptions struct {
 	Model    string // path of the GGUF file
 	Context  int    // tokens
 	Threads  int
 	Settings []string // FlashHead's, as "NAME=value"
-	Args     []string // further ones
+	Args     []string // further arguments
 }
 
 var listening = regexp.MustCompile(`listening on (http://127\.0\.0\.1:\d+)`)
 
-// Start starts a server on a free loopback port and waits until it answers and uses the head as the settings have it.
-// Call Stop when done.
+// Start starts a server on a free port and waits until it answers. It is an error if the head does not run as the
+// settings ask. Call Stop when done.
 func (p Programs) Start(ctx context.Context, o ServerOptions) (*Server, error) {
 	s, err := p.launch(o)
 	if err != nil {
 		return nil, err
 	}
-	err = s.process.Await(ctx, startTimeout, func() error { return s.ready(ctx) })
-	if errors.Is(err, process.ErrEnded) {
-		err = s.ended(0)
-	}
-	if err == nil {
+	if err = s.await(ctx); err == nil {
 		err = checkHead(s.log.Head(), o.Settings)
 	}
 	if err != nil {
@@ -62,24 +59,50 @@ func (p Programs) Start(ctx context.Context, o ServerOptions) (*Server, error) {
 	return s, nil
 }
 
-// ended waits for the server's end, up to timeout, and says why it ended; nil if it still runs.
+// light makes a server that only loads take little memory and time.
+var light = []string{"--no-warmup", "--batch-size", "32", "--ubatch-size", "32"}
+
+// Load loads a model in a server and ends it. It returns FlashHead's lines of the log, also with an error. env are
+// variables of the server, as "NAME=value".
+func (p Programs) Load(ctx context.Context, model string, env []string) (said []string, err error) {
+	s, err := p.launch(ServerOptions{Model: model, Context: 256, Threads: 1, Settings: env, Args: light})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Stop()
+	err = s.await(ctx)
+	return s.log.Head(), err
+}
+
+// launch starts a server and returns at once.
+func (p Programs) launch(o ServerOptions) (*Server, error) {
+	args := append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0",
+		"--ctx-size", strconv.Itoa(o.Context), "--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"},
+		verbose...)
+	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}} // without a proxy
+	var err error
+	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
+	if err != nil {
+		return nil, hint.Wrap(err, "build the runtime again: fh-ollama build")
+	}
+	return s, nil
+}
+
+// await waits until the server answers.
+func (s *Server) await(ctx context.Context) error {
+	err := s.process.Await(ctx, startTimeout, func() error { return s.ready(ctx) })
+	if errors.Is(err, process.ErrEnded) {
+		err = s.ended(0)
+	}
+	return err
+}
+
+// ended waits up to timeout for the server to end and returns why, or nil if it still runs.
 func (s *Server) ended(timeout time.Duration) error {
 	if err, ended := s.process.Ended(timeout); ended {
 		return failed(serverName, err, s.log)
 	}
 	return nil
-}
-
-func newServer() *Server {
-	// no proxy: it is this machine
-	return &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}}
-}
-
-// arguments are those of every server.
-func (o ServerOptions) arguments() []string {
-	return append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0", "--ctx-size",
-		strconv.Itoa(o.Context),
-		"--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"}, verbose...)
 }
 
 // ready returns nil once the server answers.
@@ -122,7 +145,7 @@ func (s *Server) call(ctx context.Context, method, path string, body []byte, ans
 	})
 }
 
-// stream lets read have the answer while it comes.
+// stream sends a request and calls read with the body of the answer while it arrives.
 func (s *Server) stream(ctx context.Context, method, path string, body []byte, read func(io.Reader) error) error {
 	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
 	if err != nil {

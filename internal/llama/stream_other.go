@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// stream runs cmd and then lets read have what it wrote as logits. It returns read's error and the program's.
+// stream runs cmd, then calls read with the logits that it wrote to a file.
 func stream(cmd *exec.Cmd, _ func(), read func(io.Reader) error) (readErr, runErr error) {
 	dir, err := os.MkdirTemp("", "fh-ollama-logits-*")
 	if err != nil {
@@ -26,7 +26,7 @@ func stream(cmd *exec.Cmd, _ func(), read func(io.Reader) error) (readErr, runEr
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return io.ErrUnexpectedEOF, nil // the log tells why there is none
+		return io.ErrUnexpectedEOF, nil // the log says why there is none
 	}
 	defer file.Close()
 	return read(file), nil

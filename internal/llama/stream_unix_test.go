@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestStreamOfAProgramThatGivesUp: what a program says after it closed its stream is not lost.
+// What a program logs after it closed its stream is kept.
 func TestStreamOfAProgramThatGivesUp(t *testing.T) {
 	cmd := exec.Command("sh", "-c", "printf _log >&3; exec 3>&-; sleep 0.3; echo the text is too short >&2; exit 1")
 	var said strings.Builder

@@ -87,13 +87,13 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestCancel ends the context of a tool that would run for a minute.
+// A cancel ends the tool. The time limit only guards against a tool that is not ended.
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	tool := script(t, `echo '{"event":"progress","stage":"read","fraction":0}'`+"\nexec sleep 60\n")
+	tool := script(t, `echo '{"event":"progress","stage":"read","fraction":0}'`+"\nexec sleep 1000\n")
 	begun := time.Now()
 	_, err := native.Tool{Path: tool}.Cluster(ctx, native.ClusterOptions{}, func(native.Progress) { cancel() })
-	if !errors.Is(err, context.Canceled) || time.Since(begun) > 20*time.Second {
+	if !errors.Is(err, context.Canceled) || time.Since(begun) > 5*time.Minute {
 		t.Errorf("%v after %v", err, time.Since(begun))
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Vanished gives the error of a request that changes the server a way out: the server ended meanwhile, or refuses.
+// Vanished adds a hint to the error of a request that changes something: the server is gone, hangs or refuses.
 func (s Server) Vanished(err error) error {
 	var transport *url.Error
 	if err = s.explainAnswer(err); err == nil || hint.Of(err) != "" || isCanceled(err) {
@@ -25,10 +25,10 @@ func (s Server) Vanished(err error) error {
 		return err
 	}
 	return hint.Wrap(fmt.Errorf("the Ollama at %s is gone: %w", s.Host, err),
-		"start it again with `ollama serve`, then run the same command again: it goes on from what is done")
+		"start it again with `ollama serve`, then run the same command again: it continues where it stopped")
 }
 
-// explain gives the error of a question a way out: nobody answers, or somebody does and it is not the answer.
+// explain adds a hint to the error of a question: nothing answers, or something other than an answer comes.
 func (s Server) explain(err error) error {
 	if err = s.explainAnswer(err); hint.Of(err) != "" || isCanceled(err) {
 		return err
@@ -37,20 +37,20 @@ func (s Server) explain(err error) error {
 	way := start
 	var transport *url.Error
 	if errors.As(err, &transport) {
-		err = transport.Err // the host is named below, the path says nothing
+		err = transport.Err // without the URL, which is named below
 		switch text := err.Error(); {
 		case strings.Contains(text, "HTTP response to HTTPS client"):
 			way = "it speaks http: write http:// in OLLAMA_HOST"
 		case strings.Contains(text, "x509:"):
-			way = "add the authority that signed its certificate to those that this machine trusts; SSL_CERT_FILE may name it"
+			way = "make this machine trust the authority that signed its certificate, for example with SSL_CERT_FILE"
 		case strings.HasPrefix(text, "proxyconnect"), strings.HasPrefix(text, "Proxy"):
-			way = "the way leads over the proxy in HTTP_PROXY or HTTPS_PROXY: if it should not, add the host to NO_PROXY"
+			way = "HTTP_PROXY or HTTPS_PROXY names a proxy: add the host to NO_PROXY to bypass it"
 		}
 	}
 	return hint.Wrap(fmt.Errorf("no Ollama answers at %s: %w", s.Host, err), way)
 }
 
-// explainAnswer gives errors of somebody who answers, or at least takes the call, a way out. Others it leaves alone.
+// explainAnswer adds a hint if something answered or at least accepted the connection. It leaves other errors alone.
 func (s Server) explainAnswer(err error) error {
 	var given silent
 	var login api.AuthorizationError
@@ -72,7 +72,8 @@ func (s Server) explainAnswer(err error) error {
 	case errors.As(err, &status):
 		return s.explainStatus(status, err)
 	case errors.As(err, &syntax), errors.As(err, &form):
-		return hint.Wrap(fmt.Errorf("what answers at %s is no Ollama: %w", s.Host, err), "set OLLAMA_HOST to where one runs")
+		return hint.Wrap(fmt.Errorf("what answers at %s is not an Ollama: %w", s.Host, err),
+			"set OLLAMA_HOST to where one runs")
 	}
 	return err
 }
@@ -87,22 +88,22 @@ func (s Server) explainStatus(status api.StatusError, err error) error {
 	switch code := status.StatusCode; {
 	case code == http.StatusForbidden && text != "":
 		cause, way = "the Ollama at %s refuses: %s%w", "set OLLAMA_HOST to another, or ask who runs it"
-	case code == http.StatusForbidden: // Ollama says no more than that of a host name that it does not know
+	case code == http.StatusForbidden: // Ollama's bare answer to a host name that it does not know
 		cause = "the Ollama at %s, or a proxy before it, refuses: %s%w"
-		way = "set OLLAMA_HOST to the IP address of its machine; if no proxy should be asked, add that to NO_PROXY"
+		way = "set OLLAMA_HOST to the IP address of its machine; add that to NO_PROXY to bypass a proxy"
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed:
-		cause, way = "what answers at %s is no Ollama, or a very old one: %s%w", "set OLLAMA_HOST to where one runs"
+		cause, way = "what answers at %s is not an Ollama, or a very old one: %s%w", "set OLLAMA_HOST to where one runs"
 	case code == http.StatusProxyAuthRequired, code == http.StatusBadGateway, code == http.StatusGatewayTimeout,
 		code == http.StatusServiceUnavailable && text == "":
 		cause = "a proxy before the Ollama at %s answers %s%w"
-		way = "see whether Ollama runs behind it; if no proxy should be asked, add the host to NO_PROXY"
-	case code == http.StatusBadRequest && strings.Contains(text, "HTTPS"): // what servers of TLS say
+		way = "check that Ollama runs behind it; add the host to NO_PROXY to bypass it"
+	case code == http.StatusBadRequest && strings.Contains(text, "HTTPS"): // the answer of TLS servers
 		way = "it speaks https: write https:// in OLLAMA_HOST"
 	}
 	return hint.Wrap(fmt.Errorf(cause, s.Host, answer, silently{err}), way)
 }
 
-// Answered reports whether an error of a request is what somebody answered, so that there is somebody.
+// Answered reports whether err is a server's answer, so that there is a server.
 func Answered(err error) bool {
 	var login api.AuthorizationError
 	var status api.StatusError
@@ -113,13 +114,13 @@ func Answered(err error) bool {
 
 func isCanceled(err error) bool { return errors.Is(err, context.Canceled) }
 
-// silently keeps an error in the chain whose text says nothing more.
+// silently keeps an error in the chain without its text.
 type silently struct{ error }
 
 func (silently) Error() string   { return "" }
 func (e silently) Unwrap() error { return e.error }
 
-// oneLine is the beginning of a message: a proxy may answer with a whole page, which helps nobody.
+// oneLine returns the start of a message, "" for an HTML page.
 func oneLine(text string) string {
 	const most = 200
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")

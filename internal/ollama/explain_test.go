@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// TestAnswersThatAreNone: whoever answers, and with what, is told from nobody.
+// Whatever answers, the error says what it is, and not that nothing answers.
 func TestAnswersThatAreNone(t *testing.T) {
 	page := "<html>\n<h1>Go away</h1>\n</html>"
 	for name, c := range map[string]struct {
@@ -28,10 +28,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"host name": {403, "", "or a proxy before it, refuses: 403 Forbidden", "IP address"},
 		"refused":   {403, `{"error":"not for you"}`, "refuses: 403 Forbidden: not for you", "another"},
 		"other server": {404, "404 page not found",
-			"is no Ollama, or a very old one: 404 Not Found: 404 page not found", "set OLLAMA_HOST"},
-		"page":             {200, page, "is no Ollama: invalid character '<'", "set OLLAMA_HOST"},
-		"other JSON":       {200, `{"name":"x"}`, "is no Ollama", "set OLLAMA_HOST"},
-		"another form":     {200, `[1]`, "is no Ollama: json: cannot unmarshal", "set OLLAMA_HOST"},
+			"is not an Ollama, or a very old one: 404 Not Found: 404 page not found", "set OLLAMA_HOST"},
+		"page":             {200, page, "is not an Ollama: invalid character '<'", "set OLLAMA_HOST"},
+		"other JSON":       {200, `{"name":"x"}`, "is not an Ollama", "set OLLAMA_HOST"},
+		"another form":     {200, `[1]`, "is not an Ollama: json: cannot unmarshal", "set OLLAMA_HOST"},
 		"gateway":          {502, page, "a proxy before the Ollama at", "NO_PROXY"},
 		"proxy's password": {407, "", "answers 407 Proxy Authentication Required", "NO_PROXY"},
 		"busy":             {503, `{"error":"server busy, please try again"}`, "answers 503 Service Unavailable: server busy, please try again", "log"},
@@ -62,7 +62,6 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// TestWrongScheme: http is written where https is spoken, and the other way round.
 func TestWrongScheme(t *testing.T) {
 	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"version":"0.34.2"}`) })
 	open, closed := httptest.NewServer(answer), httptest.NewUnstartedServer(answer)
@@ -83,7 +82,7 @@ func TestWrongScheme(t *testing.T) {
 	}
 }
 
-// TestHost: OLLAMA_HOST is read as Ollama reads it, and a path is kept.
+// OLLAMA_HOST means what it means to Ollama, and a path is kept.
 func TestHost(t *testing.T) {
 	seen := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -10,15 +10,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 )
 
-// Model is a registered model whose file carries a cluster map.
+// Model is a registered model with FlashHead in its file.
 type Model struct {
 	Name     string `json:"name"`
 	Clusters int64  `json:"clusters"`
 	Probes   int64  `json:"probes"`
 }
 
-// Converted lists the server's models that have FlashHead in their files, by name. A model that the server cannot
-// show is left out: its own commands will say what is wrong with it.
+// Converted returns the server's converted models, sorted by name. It leaves out models that the server cannot show.
 func (s Server) Converted(ctx context.Context) ([]Model, error) {
 	list, err := s.Client.List(ctx)
 	if err != nil {
@@ -46,7 +45,7 @@ func (s Server) Converted(ctx context.Context) ([]Model, error) {
 	return models, nil
 }
 
-// whole turns a number of a JSON answer into an integer, 0 for anything else.
+// whole converts a JSON number to an integer, and anything else to 0.
 func whole(v any) int64 {
 	n, _ := v.(float64)
 	return int64(n)

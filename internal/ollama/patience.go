@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// patience ends requests that make no progress. A request may take as long as it likes while bytes go one way or the
-// other: an upload of many gigabytes does, a server that hangs does not.
+// patience cancels requests that make no progress. A request may take any time while bytes flow in either direction, as
+// in an upload of many gigabytes.
 type patience struct {
 	next  http.RoundTripper
 	limit func(*http.Request) time.Duration // how long a request may be silent
 }
 
-// silent is the error of a request that was given up.
+// silent is the error of a request that made no progress.
 type silent struct{ limit time.Duration }
 
 func (e silent) Error() string { return fmt.Sprintf("nothing came for %s", e.limit) }
 
-// limits are how long a server may take. It answers a question at once, unless its disk is slow; what changes it may
-// read a whole model meanwhile.
+// limits returns how long a request may be silent. Questions are quick unless the disk is slow; for the others the
+// server may read a whole model.
 func limits(r *http.Request) time.Duration {
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/api/version"):
@@ -34,7 +34,6 @@ func limits(r *http.Request) time.Duration {
 	return 10 * time.Minute
 }
 
-// RoundTrip implements http.RoundTripper.
 func (p patience) RoundTrip(r *http.Request) (*http.Response, error) {
 	limit := p.limit(r)
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -68,7 +67,7 @@ type watch struct {
 	stop  func()
 }
 
-// explain returns why the request failed with err: because it was given up, or for a reason of its own.
+// explain returns silent if that is why the request failed, else err.
 func (w *watch) explain(err error) error {
 	var given silent
 	if errors.As(context.Cause(w.ctx), &given) {
@@ -77,7 +76,7 @@ func (w *watch) explain(err error) error {
 	return err
 }
 
-// watched is a body of which every byte that passes counts as progress.
+// watched is a body whose bytes count as progress.
 type watched struct {
 	io.Reader
 	watch *watch

@@ -1,5 +1,4 @@
-// Package ollama is what this program asks of the Ollama that answers at OLLAMA_HOST: is it there, is it patched,
-// which of its models have FlashHead, and where the weights of a model lie.
+// Package ollama is the client of a running Ollama: its version, its models, and which of them have FlashHead.
 package ollama
 
 import (
@@ -33,7 +32,7 @@ func at(host *url.URL, limit func(*http.Request) time.Duration) Server {
 // patchMark separates Ollama's version from ours in the version of a patched build.
 const patchMark = "+flashhead."
 
-// Version is what a server says it is.
+// Version is the version of a server.
 type Version struct {
 	Ollama    string // e.g. "0.34.2"
 	FlashHead string // version of the patch, "" for a stock build
@@ -48,14 +47,14 @@ func ParseVersion(s string) Version {
 // Patched reports whether the server was built with FlashHead.
 func (v Version) Patched() bool { return v.FlashHead != "" }
 
-// Version asks the server for its version. An unreachable server is an error with a way out.
+// Version asks the server for its version. Errors carry a hint.
 func (s Server) Version(ctx context.Context) (Version, error) {
 	v, err := s.Client.Version(ctx)
 	if err != nil {
 		return Version{}, s.explain(err)
 	}
 	if v == "" { // some other server that answers with JSON
-		return Version{}, s.explain(api.StatusError{StatusCode: http.StatusNotFound, ErrorMessage: "it tells no version"})
+		return Version{}, s.explain(api.StatusError{StatusCode: http.StatusNotFound, ErrorMessage: "it sends no version"})
 	}
 	return ParseVersion(v), nil
 }

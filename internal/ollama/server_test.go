@@ -35,7 +35,7 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("%v, %q", err, hint.Of(err))
 	}
 	if Answered(err) {
-		t.Error("somebody answered")
+		t.Error("it counts as an answer")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -13,8 +13,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Show returns what the server knows about the model name, whose weights are GGUF files on the server's machine.
-// Every other model is an error.
+// Show returns what the server knows about the model name. Models whose weights are not GGUF files on the server's
+// machine are errors, with a hint.
 func (s Server) Show(ctx context.Context, name string) (*api.ShowResponse, error) {
 	cloud := hint.New(name+" runs in the cloud, its weights are not here", "choose a model that is stored on this machine")
 	if tag := strings.ToLower(model.ParseName(name).Tag); tag == "cloud" || strings.HasSuffix(tag, "-cloud") {

@@ -10,24 +10,23 @@ import (
 // PassVariable names further variables that programs get, separated by commas.
 const PassVariable = "FH_OLLAMA_PASS_ENV"
 
-// Programs get only the variables listed here. A list of what is kept away would never be complete: every compiler,
-// linker and library has variables that change what a build makes or which code a program loads (CFLAGS, CPATH,
-// LD_PRELOAD, GGML_BACKEND_PATH, GIT_DIR, ...). Callers add what they mean to set. Who needs more says so in
-// PassVariable.
+// Programs get only these variables, those that callers add, and those in PassVariable. A list of excluded variables
+// would never be complete: every compiler, linker and library has some that change a build or load code, such as
+// CFLAGS, CPATH, LD_PRELOAD and GIT_DIR.
 var (
 	passed = []string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "NO_COLOR", "TMPDIR", "TMP", "TEMP", "LANG", "LANGUAGE", "TZ",
 		"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
-		// the way to the network
+		// network
 		"http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
 		"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC",
-		// where Go keeps and fetches modules
+		// Go modules
 		"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS", "GOENV", "GOPATH",
 		"GOROOT",
 		"GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOTOOLCHAIN",
-		// where the system's compiler is, and a build's time
+		// the system's compiler, and the time of a reproducible build
 		"DEVELOPER_DIR", "SDKROOT", "SOURCE_DATE_EPOCH",
-		// which GPUs a program may use, and how their drivers are found
+		// GPUs and their drivers
 		"CUDAToolkit_ROOT", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HSA_OVERRIDE_GFX_VERSION",
 		"GGML_VK_VISIBLE_DEVICES", "VK_ICD_FILENAMES", "VK_DRIVER_FILES",
 		// Windows
@@ -36,16 +35,16 @@ var (
 	}
 	passedPrefixes = []string{
 		"LC_", "PIP_", "CCACHE_", "SCCACHE_", "DISTCC_", "ICECC_",
-		"NIX_", // the compilers of Nix are wrappers that read these
+		"NIX_", // for Nix's compiler wrappers
 		"CUDA_", "NVIDIA_",
 	}
 )
 
-// Environment is the environment of every program that fh-ollama starts: of its own, what all programs may see, and
-// then settings, as "NAME=value".
+// Environment returns the environment of every program that fh-ollama starts: the passed variables of its own, then
+// settings, as "NAME=value".
 func Environment(settings ...string) []string { return append(Pass(os.Environ()), settings...) }
 
-// Pass returns those variables of environ that programs may see, and those called like one of names.
+// Pass returns the variables of environ that programs may see, and those called names.
 func Pass(environ []string, names ...string) []string {
 	for _, v := range environ {
 		if list, ok := strings.CutPrefix(v, PassVariable+"="); ok {

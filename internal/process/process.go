@@ -1,4 +1,4 @@
-// Package process runs a program that keeps running, with everything it starts, and always ends it.
+// Package process runs programs and servers, and always ends them with everything they start.
 package process
 
 import (
@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// stopTimeout is how long a program may take to end by itself.
+// stopTimeout is how long a program may take to end after SIGTERM.
 const stopTimeout = 10 * time.Second
 
 // ErrEnded is returned by Await when the program ends instead of answering.
 var ErrEnded = errors.New("the program ended before it answered")
 
-// Process is a running program with everything it starts, as one group.
+// Process is a running program in a process group of its own.
 type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the program has ended
-	err  error         // how; to be read once done is closed
+	err  error         // of exec.Cmd's Wait; valid once done is closed
 }
 
-// Start runs cmd in a group of its own, so that Ctrl-C does not reach it before Stop does.
+// Start starts cmd in a process group of its own, so that Ctrl-C does not reach it.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	ownGroup(cmd)
 	cmd.WaitDelay = stopTimeout // children may keep its outputs open
@@ -37,13 +37,13 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// PID is the number of the program's process.
+// PID returns the process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Ended waits for the program's end, up to timeout. ended is false if it still runs, and err is as of exec.Cmd's Wait.
+// Ended waits up to timeout for the program to end. err is that of exec.Cmd's Wait.
 func (p *Process) Ended(timeout time.Duration) (err error, ended bool) {
 	select {
-	case <-p.done: // before the clock, which may have run out as well
+	case <-p.done: // takes precedence over the timeout
 		return p.err, true
 	default:
 	}
@@ -55,7 +55,8 @@ func (p *Process) Ended(timeout time.Duration) (err error, ended bool) {
 	}
 }
 
-// Await calls ready until it returns nil, the program ends, time is up or ctx is done.
+// Await calls ready until it returns nil. It fails when the program ends (ErrEnded), after timeout, or when ctx is
+// done.
 func (p *Process) Await(ctx context.Context, timeout time.Duration, ready func() error) error {
 	deadline := time.Now().Add(timeout)
 	for {
@@ -76,13 +77,13 @@ func (p *Process) Await(ctx context.Context, timeout time.Duration, ready func()
 	}
 }
 
-// Stop asks the group to end, makes it end if it does not, and returns when the program is gone.
+// Stop terminates the group, kills it after stopTimeout, and waits for the program.
 func (p *Process) Stop() {
 	terminate(p.cmd)
 	select {
 	case <-p.done:
 	case <-time.After(stopTimeout):
 	}
-	kill(p.cmd) // children that outlived the program, or all
+	kill(p.cmd) // also children that outlived the program
 	<-p.done
 }

@@ -5,18 +5,21 @@ import (
 	"syscall"
 )
 
-// A server must not outlive a program that crashes: the kernel then ends it, and it ends its runners.
+// ownGroup also makes the kernel terminate the server if this process crashes. The server ends its runners.
 func ownGroup(cmd *exec.Cmd) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
+	attributes := attributesOf(cmd)
+	attributes.Setpgid, attributes.Pdeathsig = true, syscall.SIGTERM
 }
 
-// EndWithParent makes the kernel kill cmd should this process end without having waited for it, by kill -9 or a crash.
+// EndWithParent makes the kernel kill cmd if this process is killed or crashes.
 func EndWithParent(cmd *exec.Cmd) {
+	attributesOf(cmd).Pdeathsig = syscall.SIGKILL
+}
+
+// attributesOf returns cmd's attributes, which may hold the account to run as.
+func attributesOf(cmd *exec.Cmd) *syscall.SysProcAttr {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	return cmd.SysProcAttr
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// In a process of its own this is a program that starts another and waits to be killed; see begin.
+// In the processes of begin this is a program that starts another and waits to be killed.
 func TestMain(m *testing.M) {
 	switch os.Getenv("PROCESS_TEST") {
 	case "server":
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// begin prepares this test program in another role.
+// begin prepares this test program in a role of TestMain.
 func begin(role string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "PROCESS_TEST="+role)
@@ -54,7 +54,7 @@ func begin(role string) *exec.Cmd {
 	return cmd
 }
 
-// runs reports whether there is such a process that has not ended.
+// runs reports whether the process exists and has not ended.
 func runs(pid int) bool {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	_, state, found := strings.Cut(string(stat), ") ")
@@ -66,12 +66,12 @@ func waitForEnd(t *testing.T, pid int) {
 	for begun := time.Now(); runs(pid); time.Sleep(5 * time.Millisecond) {
 		if time.Since(begun) > 2*time.Minute {
 			syscall.Kill(pid, syscall.SIGKILL)
-			t.Fatal("what it started goes on")
+			t.Fatal("the child still runs")
 		}
 	}
 }
 
-// What a killed program has started ends, too: servers, and tools that one waits for.
+// Servers and tools end with the killed program that started them.
 func TestKilledParent(t *testing.T) {
 	for _, role := range []string{"server", "tool"} {
 		t.Run(role, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestKilledParent(t *testing.T) {
 	}
 }
 
-// Stop ends a program that does not want to, with what it has started.
+// Stop ends a program that ignores SIGTERM, and its child.
 func TestStopStubborn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for a program to end by itself")
@@ -119,11 +119,11 @@ func TestStopStubborn(t *testing.T) {
 	p.Stop()
 	waitForEnd(t, child)
 	if runs(p.PID()) {
-		t.Error("it goes on")
+		t.Error("it still runs")
 	}
 }
 
-// That a program has ended is known at once, however short one waits for it.
+// Ended(0) sees at once that a program has ended.
 func TestEnded(t *testing.T) {
 	p, err := Start(exec.Command("false"))
 	if err != nil {

@@ -4,5 +4,5 @@ package process
 
 import "os/exec"
 
-// EndWithParent has no counterpart here: cmd goes on should this process be killed, and ends when it next writes to it.
+// EndWithParent does nothing: if this process is killed, cmd ends when it next writes to it.
 func EndWithParent(*exec.Cmd) {}

@@ -1,4 +1,4 @@
-// Package progress shows how far a long job is: a bar on a terminal, a plain line now and then elsewhere.
+// Package progress shows the progress of a long job, as a bar on a terminal and as plain lines elsewhere.
 package progress
 
 import (
@@ -13,16 +13,16 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// lineEvery is the least time between two plain lines of one stage.
+// lineEvery is the least time between two plain lines.
 const lineEvery = 5 * time.Second
 
-// drawEvery is the least time between two drawings of a bar.
+// drawEvery is the least time between two updates of a bar.
 const drawEvery = 100 * time.Millisecond
 
 // steps is the resolution of a bar.
 const steps = 1000
 
-// Progress shows one stage of a job after the other. It is not safe for concurrent use.
+// Progress shows the stages of a job. It is not safe for concurrent use.
 type Progress struct {
 	out      io.Writer
 	terminal bool
@@ -40,7 +40,7 @@ func New(w io.Writer) *Progress {
 	return &Progress{out: w, terminal: ok && term.IsTerminal(int(file.Fd())), now: time.Now}
 }
 
-// Start begins a stage, e.g. "clustering", and ends the one before.
+// Start begins a stage, e.g. "clustering", and closes the one before.
 func (p *Progress) Start(stage string) {
 	p.Close()
 	p.stage, p.started = commandline.Printable(stage), p.now()
@@ -53,8 +53,8 @@ func (p *Progress) Start(stage string) {
 	}
 }
 
-// Set tells that fraction (0..1) of the stage is done; detail, e.g. the objective, follows the stage's name and may be
-// empty. With the bar it should fit 80 columns: 40 are left for it.
+// Set shows that fraction (0..1) of the stage is done. detail, e.g. the objective, follows the stage's name and may be
+// empty. Beside the bar there are 40 columns for it.
 func (p *Progress) Set(fraction float64, detail string) {
 	if p.stage == "" {
 		return
@@ -71,7 +71,7 @@ func (p *Progress) Set(fraction float64, detail string) {
 	switch {
 	case p.bar != nil && p.now().Sub(p.shown) >= drawEvery:
 		p.shown = p.now()
-		p.bar.Set(min(int(fraction*steps), steps-1)) // the last step would end the bar
+		p.bar.Set(min(int(fraction*steps), steps-1)) // at its last step the bar ends itself
 		p.bar.Describe(text)
 	case p.bar != nil:
 	case p.now().Sub(p.shown) >= lineEvery:
@@ -80,7 +80,7 @@ func (p *Progress) Set(fraction float64, detail string) {
 	}
 }
 
-// Note prints a line that stays, in the middle of a stage.
+// Note prints a permanent line during a stage.
 func (p *Progress) Note(text string) {
 	if p.bar != nil {
 		p.bar.Clear()
@@ -88,7 +88,7 @@ func (p *Progress) Note(text string) {
 	fmt.Fprintln(p.out, commandline.Printable(text))
 }
 
-// Done ends the stage with one line that says what was done.
+// Done ends the stage with one line and the time it took.
 func (p *Progress) Done(result string) {
 	if p.stage == "" {
 		return
@@ -100,7 +100,7 @@ func (p *Progress) Done(result string) {
 	p.stage, p.bar = "", nil
 }
 
-// Close ends a stage that was not done, so that an error message starts on its own line.
+// Close ends a stage without a line. An error message then starts on its own line.
 func (p *Progress) Close() {
 	if p.bar != nil {
 		p.bar.Clear()
@@ -108,7 +108,6 @@ func (p *Progress) Close() {
 	p.stage, p.bar = "", nil
 }
 
-// left estimates the time left.
 func left(elapsed time.Duration, fraction float64) string {
 	rest := time.Duration(float64(elapsed) * (1 - fraction) / fraction)
 	return rest.Round(time.Second).String() + " left"

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-// TestPlainLines runs a stage of a minute with a report every 100 ms.
 func TestPlainLines(t *testing.T) {
 	var out bytes.Buffer
 	clock := time.Unix(0, 0)

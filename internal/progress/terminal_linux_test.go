@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestTerminal draws on a real terminal's device and reads what it would show.
+// Draw on a real terminal device and read what it shows.
 func TestTerminal(t *testing.T) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -51,7 +51,7 @@ func TestTerminal(t *testing.T) {
 	for _, want := range []string{"clustering balance 3/8, objective 0.5321, imbalance 0.03, 20m34s left  50% |",
 		" 99% |█", "writing"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("%q is not shown: %q", want, text)
+			t.Errorf("no %q in %q", want, text)
 		}
 	}
 	if strings.Contains(text, "too early") {

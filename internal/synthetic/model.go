@@ -12,19 +12,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// Model is a model of random weights.
+// Model is a model with random weights.
 type Model struct {
 	Shape       Shape
 	Type        Type
-	ClusterSize int    // tokens a cluster; 0 for a model that is not converted
+	ClusterSize int    // tokens in a cluster; 0: not converted
 	Codes       bool   // with codes, of random directions
-	Version     string // of this program, for the provenance
+	Version     string // of fh-ollama, for the provenance
 }
 
 // String names shape and type.
 func (m Model) String() string { return m.Shape.Name + " " + m.Type.Name }
 
-// File is a model's file before it is written.
+// File is a planned file.
 type File struct {
 	Size    int64 // bytes
 	content gguf.Content
@@ -48,8 +48,7 @@ func (m Model) File() (File, error) {
 	return File{int64(len(c.Header())) + size, c}, nil
 }
 
-// Write writes the file; report is called with the number of bytes of tensor data written, and its error ends the
-// writing and is returned.
+// Write writes the file. report gets the bytes of tensor data written; its error ends Write.
 func (f File) Write(dst io.Writer, report func(done int64) error) error {
 	return f.content.Write(dst, func(w io.Writer, t gguf.Tensor) error {
 		if t.Type == f32 {
@@ -69,7 +68,6 @@ func writeOnes(w io.Writer, t gguf.Tensor) error {
 	return err
 }
 
-// keys are those that say what the tensors are.
 func (m Model) keys() []gguf.NewValue {
 	s := m.Shape
 	key := func(name string) string { return s.Architecture + "." + name }
@@ -97,7 +95,6 @@ func (m Model) keys() []gguf.NewValue {
 	return keys
 }
 
-// tensors describes the model's tensors.
 func (m Model) tensors() []gguf.Tensor {
 	s := m.Shape
 	var all []gguf.Tensor
@@ -136,14 +133,12 @@ func (m Model) tensors() []gguf.Tensor {
 	return all
 }
 
-// parameters are those of FlashHead for a file of content c with size bytes of tensor data. The tokens are dealt out to
-// the clusters at random, which takes the same time to decode with as a clustering:
-//   - What is read does not depend on which tokens are in a cluster: K centroids, and the rows of P clusters. With the
-//     body's
-//     weights in between, more than caches hold, nothing of one token's clusters is left for the next.
-//   - Clusters of different rows have means of their own, so scores differ and the best P lie anywhere in the head.
-//     K-means
-//     would put the rows that a tile repeats together, and their clusters would be equally good.
+// parameters returns FlashHead's parameters for a file of content c with size bytes of tensor data. Tokens are assigned
+// to clusters at random, which takes as long to decode as k-means clusters:
+//   - The bytes read do not depend on the assignment: K centroids and the rows of P clusters. The body is larger than
+//     the caches, so no rows stay cached from token to token.
+//   - Clusters of different rows have different means, so the best P lie anywhere in the head. K-means would join the
+//     rows that a tile repeats, and their clusters would score equally.
 func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, error) {
 	header := c.Header()
 	f, err := gguf.Read(bytes.NewReader(header), int64(len(header))+size)
@@ -175,8 +170,8 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	return p, p.Select(0, 0, flashhead.DefaultPinned(f, head))
 }
 
-// codes are of random directions, on which projections keep the products of vectors, roughly (Johnson and
-// Lindenstrauss): tokens have estimates that differ, as those of fitted codes do.
+// codes returns codes of random directions. Projections on them keep inner products roughly (Johnson and Lindenstrauss),
+// so the tokens' estimates differ as with fitted codes.
 func codes(c flashhead.Codes, width int64, random *rand.Rand) flashhead.Codes {
 	n := c.Directions(width)
 	directions := make([]float32, int64(n)*width)

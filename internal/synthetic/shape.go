@@ -1,6 +1,5 @@
-// Package synthetic makes GGUF files with the exact tensor shapes and types of well-known models and random weights.
-// How fast a runtime decodes does not depend on the values of the weights, so such a file times it as the real one
-// would, without a download; it says nothing about accuracy.
+// Package synthetic makes GGUF files with the tensor shapes and types of well-known models and random weights. Decoding
+// speed does not depend on the values of weights, so such files measure speed without a download.
 package synthetic
 
 import (
@@ -11,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Shape is what the tensors of a model are made from.
+// Shape holds the dimensions of a model.
 type Shape struct {
 	Name         string
 	Architecture string // llama.cpp's name
@@ -22,10 +21,10 @@ type Shape struct {
 	KeyHeads     int64 // heads of keys and values
 	HeadWidth    int64
 	Vocabulary   int64 // V
-	Tied         bool  // the token embedding serves as output head
+	Tied         bool  // the token embedding is the head
 }
 
-// The models whose shapes are known, each as its publisher's config.json has it.
+// Source: each publisher's config.json.
 var shapes = []Shape{
 	{"gemma-3-270m", "gemma3", 640, 18, 2048, 4, 1, 256, 262144, true},
 	{"gemma-3-1b", "gemma3", 1152, 26, 6912, 4, 1, 256, 262144, true},
@@ -36,15 +35,15 @@ var shapes = []Shape{
 	{"llama-3.1-8b", "llama", 4096, 32, 14336, 32, 8, 128, 128256, false},
 }
 
-// all stands for every shape, or every type, in a list of names.
+// all selects every shape or type.
 const all = "all"
 
-// Shapes returns the shapes of the given names, smaller models first for the one name "all".
+// Shapes returns the shapes called names, or all from small to large for "all". Errors carry a hint.
 func Shapes(names []string) ([]Shape, error) {
 	return choose("shape", names, shapes, func(s Shape) string { return s.Name })
 }
 
-// choose returns the known things of the given names, in their order.
+// choose returns the members of known called names, in that order.
 func choose[T any](what string, names []string, known []T, nameOf func(T) string) ([]T, error) {
 	if slices.Equal(names, []string{all}) {
 		return known, nil

@@ -2,9 +2,8 @@ package synthetic
 
 import "github.com/fh-ollama/fh-ollama/internal/gguf"
 
-// Small is a model of 3 MB that is not converted, to try a runtime with: each layer's matrices have another type, for
-// which ggml has kernels of its own for every set of instructions, and sizes that all of these take (AMX wants 32
-// rows).
+// Small returns an unconverted model of 3 MB that tries a runtime's kernels. Each layer has a type of its own, and all
+// sizes suit every instruction set; AMX needs 32 rows.
 func Small() Model {
 	types := []gguf.TensorType{q4_0, q5_0, q8_0, q4_K, q6_K, f16, bf16}
 	return Model{

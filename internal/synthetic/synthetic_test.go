@@ -13,8 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// The numbers of tensors and bytes are those of files that llama.cpp's own writer of GGUF, the Python package gguf,
-// made of the same shapes.
+// llama.cpp's Python package gguf wrote files of the same shapes with these numbers of tensors and bytes.
 func TestSizes(t *testing.T) {
 	want := map[string][]int64{ // tensors, then bytes with q4_0, q4_k_m, q8_0, f16, bf16
 		"gemma-3-270m": {236, 234883584, 246587904, 285018624, 536308224, 536308224},
@@ -40,7 +39,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// Types and shapes are those of real files: llama-quantize falls back where rows are no multiple of 256.
+// Types and shapes are those of real files, with llama-quantize's fallbacks for rows that are not a multiple of 256.
 func TestTensors(t *testing.T) {
 	for model, want := range map[string][]string{
 		"gemma-3-270m q4_k_m": {
@@ -86,7 +85,7 @@ func modelCalled(t *testing.T, name string) Model {
 	return Model{}
 }
 
-// tiny is a model whose vocabulary has tokens of three bytes, too.
+// tiny returns a model whose vocabulary also has tokens of three bytes.
 func tiny(typ Type, coded bool) Model {
 	return Model{Shape: Shape{"tiny", "gemma3", 256, 2, 512, 2, 1, 128, 66000, true}, Type: typ, ClusterSize: 64,
 		Codes: coded, Version: "1"}
@@ -102,7 +101,7 @@ func written(t *testing.T, m Model) []byte {
 	last := int64(-1)
 	err = f.Write(&b, func(done int64) error {
 		if done < last || done > f.Size {
-			t.Errorf("%d bytes are said to be done after %d, of %d", done, last, f.Size)
+			t.Errorf("report got %d bytes after %d, of %d", done, last, f.Size)
 		}
 		last = done
 		return nil
@@ -113,7 +112,7 @@ func written(t *testing.T, m Model) []byte {
 	return b.Bytes()
 }
 
-// A file is sound for readers, its map for the runtime, and all its numbers are small and finite.
+// The file can be read, its map is sound, and its values are small and finite.
 func TestWrite(t *testing.T) {
 	for _, typ := range types {
 		data := written(t, tiny(typ, true))
@@ -146,7 +145,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// plausible checks the numbers of a matrix of 16-bit numbers: normal, with a deviation of 0.02.
+// plausible checks that the values of a 16-bit matrix have mean 0 and deviation 0.02.
 func plausible(t *testing.T, f *gguf.File, typ Type) {
 	tensor, _ := f.Tensor("blk.1.ffn_up.weight")
 	bits := make([]uint16, tensor.Bytes/2)
@@ -178,7 +177,7 @@ func fromHalf(b uint16) float64 {
 	return x
 }
 
-// Every number of half precision survives, and numbers between two become the nearer.
+// Half-precision numbers stay the same, and others are rounded to the nearest.
 func TestHalf(t *testing.T) {
 	for b := range uint16(31 << 10) {
 		x := fromHalf(b)
@@ -191,7 +190,6 @@ func TestHalf(t *testing.T) {
 	}
 }
 
-// Tokens are distinct, and every merge makes one of them from two others.
 func TestTokenizer(t *testing.T) {
 	data := written(t, tiny(types[0], false))
 	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
@@ -204,7 +202,7 @@ func TestTokenizer(t *testing.T) {
 			t.Errorf("%s has %d entries", key, kv.Count)
 		}
 	}
-	// GPT-2's encoder.json has them so
+	// from GPT-2's encoder.json
 	if a := alphabet(); a['A'] != "A" || a[' '] != "Ġ" || a['\n'] != "Ċ" || a[0xad] != "Ń" {
 		t.Errorf("alphabet %v", a)
 	}

@@ -4,7 +4,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// The types of tokens: llama.cpp's LLAMA_TOKEN_TYPE_NORMAL and _CONTROL.
+// LLAMA_TOKEN_TYPE_NORMAL and _CONTROL.
 const (
 	normalToken  = 1
 	controlToken = 3
@@ -17,8 +17,8 @@ const (
 	specialTokens
 )
 
-// tokenizer returns the keys of a placeholder of the right size: byte-level BPE, with the two special tokens, all
-// bytes, all pairs of bytes, and as many of three bytes as there is room for, each with the merge that makes it.
+// tokenizer returns the keys of a byte-level BPE tokenizer with vocabulary tokens: two special ones, all bytes, all
+// pairs of bytes, and triples. Each pair and triple has its merge.
 func tokenizer(vocabulary int64) []gguf.NewValue {
 	bytes := alphabet()
 	tokens := append([]string{"<s>", "</s>"}, bytes[:]...)
@@ -54,8 +54,7 @@ func tokenizer(vocabulary int64) []gguf.NewValue {
 	}
 }
 
-// alphabet returns the character that stands for each byte in GPT-2's vocabulary: itself where it can be seen, else one
-// from behind the first 256.
+// alphabet returns the character for each byte in GPT-2's vocabulary: itself if it is visible, else one from U+0100 on.
 func alphabet() [256]string {
 	var bytes [256]string
 	next := rune(256)

@@ -11,7 +11,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// ggml's types that the files use.
 var (
 	f32  = tensorType("f32")
 	f16  = tensorType("f16")
@@ -31,16 +30,16 @@ func tensorType(name string) gguf.TensorType {
 	return t
 }
 
-// Type is a way to quantise a whole model, called as llama-quantize calls it.
+// Type is a quantization of a whole model, with llama-quantize's name.
 type Type struct {
 	Name   string
 	matrix gguf.TensorType
-	head   gguf.TensorType   // and token embedding
+	head   gguf.TensorType   // also of the token embedding
 	better gguf.TensorType   // of attn_v and ffn_down in every other layer
-	layers []gguf.TensorType // or else the type of all matrices of each layer
+	layers []gguf.TensorType // if set, the type of each layer's matrices
 }
 
-// inLayer returns the type of a layer's matrices, and that of its attn_v and ffn_down.
+// inLayer returns the type of a layer's matrices and the type of its attn_v and ffn_down.
 func (t Type) inLayer(layer int) (plain, better gguf.TensorType) {
 	switch {
 	case t.layers != nil:
@@ -59,13 +58,12 @@ var types = []Type{
 	{"bf16", bf16, bf16, bf16, nil},
 }
 
-// Types returns the types of the given names, smaller files first for the one name "all".
+// Types returns the types called names, or all from small to large for "all". Errors carry a hint.
 func Types(names []string) ([]Type, error) {
 	return choose("type", names, types, func(t Type) string { return t.Name })
 }
 
-// fitting returns the type that a matrix with rows of the given length gets, as llama-quantize falls back where these
-// are no multiple of 256.
+// fitting returns t, or the type that llama-quantize falls back to if columns is not a multiple of t's block.
 func fitting(t gguf.TensorType, columns int64) gguf.TensorType {
 	switch {
 	case columns%t.Block() == 0:
@@ -76,11 +74,10 @@ func fitting(t gguf.TensorType, columns int64) gguf.TensorType {
 	return q8_0
 }
 
-// tileRows is how many rows of a matrix differ; the others repeat them. They are random, and made once.
+// tileRows is the number of different rows in a matrix, which repeats them.
 const tileRows = 256
 
-// writeRandom writes a matrix of random numbers that depend on the tensor's name and type alone. report is called
-// before each part with the number of bytes written.
+// writeRandom writes a random matrix that depends on the tensor's name and type only. report gets the bytes written.
 func writeRandom(w io.Writer, t gguf.Tensor, report func(done int64) error) error {
 	tile := tile(t)
 	for done := int64(0); done < t.Bytes; {
@@ -96,7 +93,7 @@ func writeRandom(w io.Writer, t gguf.Tensor, report func(done int64) error) erro
 	return nil
 }
 
-// tile returns tileRows rows of random numbers that are small and finite, as those of a trained model are.
+// tile returns tileRows random rows, whose values are as small as those of a trained model.
 func tile(t gguf.Tensor) []byte {
 	source := rand.NewChaCha8(sha256.Sum256(fmt.Append(nil, t.Name, t.Type)))
 	bytes := make([]byte, tileRows*t.Type.RowBytes(t.Columns()))
@@ -120,8 +117,8 @@ func tile(t gguf.Tensor) []byte {
 	return bytes
 }
 
-// scale sets the scales of a random block, where the type's struct in ggml-common.h has them, so that the block's
-// values are of the size of a trained model's.
+// scale sets the scales in a random block to give it values as small as a trained model's. Source: the block structs in
+// ggml-common.h.
 func scale(t gguf.TensorType, block []byte) {
 	set := func(at int, x float64) { binary.LittleEndian.PutUint16(block[at:], half(x)) }
 	switch t {

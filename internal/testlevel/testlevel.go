@@ -18,6 +18,18 @@ func Long(t *testing.T) {
 	}
 }
 
+// RealVariable is the environment variable that makes tests on real models run; `make real` sets it to 1.
+const RealVariable = "FH_OLLAMA_REAL"
+
+// Real skips a test on real models and texts (integration/real) unless they are wanted: they are hundreds of megabytes,
+// and some have a licence of their own.
+func Real(t *testing.T) {
+	t.Helper()
+	if os.Getenv(RealVariable) == "" {
+		t.Skip("needs real models: make real fetches them and runs it")
+	}
+}
+
 // Some returns the first of all cases, or all of them where long tests run.
 func Some[T any](all ...T) []T {
 	if os.Getenv(Variable) == "" {

@@ -16,23 +16,23 @@ const (
 	assignmentsName = "cluster_assignments" // [V]
 )
 
-// Assets are what the files of one model say about its head.
+// Assets are the published clusters of one model's head.
 type Assets struct {
 	Vocab    int64    // V
 	Columns  int64    // D
-	Clusters int64    // K, of which some may be empty
+	Clusters int64    // K; some may be empty
 	Probes   uint32   // 1..K; 0 if the configuration does not say
-	Special  []uint32 // tokens that are always scored, each below V
+	Special  []uint32 // tokens that are always scored exactly, each below V
 
 	path                   string
 	file                   *safetensors.File
 	centroids, assignments safetensors.Tensor
 }
 
-const otherAssets = "get the files again; what they must hold is in docs/interoperation.md"
+const otherAssets = "get the files again; docs/interoperation.md describes them"
 
-// Open reads the files of dir, which is a model's folder or the folder called Format in it, except for the large
-// tensors, which are read when they are asked for until Close. Errors carry a way out.
+// Open reads the files of dir, which is a model's folder or the folder called Format in it. The large tensors stay in
+// the file until they are asked for. Call Close when done. Errors carry a hint.
 func Open(dir string) (*Assets, error) {
 	files, err := locate(dir)
 	if err != nil {
@@ -55,11 +55,10 @@ func Open(dir string) (*Assets, error) {
 	return a, nil
 }
 
-// openClusters reads the clusters' file without the configuration.
 func openClusters(path string) (*Assets, error) {
 	file, err := safetensors.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.Wrap(err, "give with --assets the folder of a model with "+Format+", or that folder")
+		return nil, hint.Wrap(err, "give the folder of a model with "+Format+", or that folder, with --assets")
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +71,7 @@ func openClusters(path string) (*Assets, error) {
 	return a, nil
 }
 
-// Close closes what Open opened.
+// Close closes the file of the clusters.
 func (a *Assets) Close() error { return a.file.Close() }
 
 // check finds the tensors and checks their shapes.
@@ -108,7 +107,7 @@ func (a *Assets) check() error {
 	return nil
 }
 
-// Assignments returns the cluster of every token, V entries, each below K. Its error carries a way out.
+// Assignments returns the cluster of every token: V entries below K. Errors carry a hint.
 func (a *Assets) Assignments() ([]uint32, error) {
 	out := make([]uint32, 0, a.Vocab)
 	piece := make([]int64, 1<<14)
@@ -128,7 +127,7 @@ func (a *Assets) Assignments() ([]uint32, error) {
 	return out, nil
 }
 
-// column reads one column of all centroids into dst, which has K entries. Its error carries a way out.
+// column reads one column of all centroids into dst, which has K entries. Errors carry a hint.
 func (a *Assets) column(column int64, dst []float32) error {
 	if err := a.file.Floats(a.centroids, column*a.Clusters, dst); err != nil {
 		return hint.Wrap(fmt.Errorf("%s: %w", a.path, err), otherAssets)

@@ -14,7 +14,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm"
 )
 
-// TestOpen names both folders that may be given, and leaves out what may be absent.
 func TestOpen(t *testing.T) {
 	dir := sound().write(t)
 	for _, given := range []string{dir, dir + "/", filepath.Join(dir, "flash_head_assets"),
@@ -44,7 +43,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestRefused makes one thing wrong after the other; each must be named, with a way out, and nothing written.
+// Each defect is reported with a hint, and nothing is written.
 func TestRefused(t *testing.T) {
 	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
 	nan := func(at int, value float64) func(*fixture) {
@@ -95,12 +94,12 @@ func TestRefused(t *testing.T) {
 		"probes over K":    {config(`{"n_probes": 5}`), "n_probes is 5"},
 		"probes half":      {config(`{"n_probes": 2.5}`), "n_probes is 2.5"},
 		"probes of text":   {config(`{"n_probes": "2"}`), `n_probes is "2"`},
-		"special of V":     {config(`{"flash_head_special_token_ids": [1, 40]}`), "entry 1 of flash_head_special_token_ids is no token in 0..39"},
+		"special of V":     {config(`{"flash_head_special_token_ids": [1, 40]}`), "entry 1 of flash_head_special_token_ids is not a token in 0..39"},
 		"special negative": {config(`{"flash_head_special_token_ids": [-1]}`), "entry 0 of"},
 		"special null":     {config(`{"flash_head_special_token_ids": [null]}`), "entry 0 of"},
 		"special of text":  {config(`{"flash_head_special_token_ids": ["</s>"]}`), "not a list of tokens"},
-		"config no JSON":   {config("n_probes = 3"), "config.json: no JSON object"},
-		"config of two":    {config(`{"n_probes": 2, "n_probes": 3}`), `"n_probes" is there twice`},
+		"config no JSON":   {config("n_probes = 3"), "config.json: it is not a JSON object"},
+		"config of two":    {config(`{"n_probes": 2, "n_probes": 3}`), `"n_probes" appears twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := sound()
@@ -127,16 +126,16 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// refused checks that an import fails for the reason want, with a way out, and leaves everything as it was.
+// refused checks that an import fails with want and a hint, and changes no file.
 func refused(t *testing.T, model, dir, lib, want string) {
 	t.Helper()
 	before := names(dir)
 	_, _, err := importTo(model, filepath.Join(dir, "out.gguf"), dir, lib)
 	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Fatalf("error %v, want one that tells of %q", err, want)
+		t.Fatalf("error %v, want %q", err, want)
 	}
 	if hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
-		t.Errorf("error %q, way out %q: want one line each", err, hint.Of(err))
+		t.Errorf("error %q, hint %q: want one line each", err, hint.Of(err))
 	}
 	if after := names(dir); after != before {
 		t.Errorf("the folder had %q before and has %q now", before, after)

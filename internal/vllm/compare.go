@@ -10,23 +10,24 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// leastCosine is the least mean cosine of centroids that are taken for those of the same head; with the tokens in
-// another order it is 0, give or take a few hundredths. Heads rounded to 4 bits, and centroids that are means of unit
-// rows or have unit length, stay above 0.99 on the bundled model.
+// leastCosine is the least mean cosine of centroids of the same head. On the bundled model it is near 0 for tokens in
+// another order. It stays above 0.99 for heads in 4 bits, for means of unit rows, and for centroids of unit length.
 const leastCosine = 0.5
 
-// common is the share of a centroid's square that may lie beside the common direction by rounding alone.
+// common is the share of a centroid's squared norm that rounding alone can put outside the common direction.
 const common = 1e-9
 
-// compare returns mean and least cosine of the assets' centroids and own, which has for each column one little-endian
-// float32 a cluster that is not empty. As the rows of a head share a direction, any two of its centroids have a cosine
-// near 1; so that of their parts beside this direction, the mean of own, is taken. Centroids without such a part, as
-// padding has them, are left out; without any other the cosines are 1.
+// compare returns the mean and least cosine of the assets' centroids and own. own holds, column by column, one
+// little-endian float32 for each cluster that is not empty.
+//
+// All rows of a head share a direction, so any two of its centroids have a cosine near 1. compare therefore removes
+// their components along the mean of own. It skips centroids without another component, such as those of padding, and
+// returns 1 if there are no others.
 func (s *Source) compare(ctx context.Context, own io.Reader, p *progress.Progress) (mean, least float64, err error) {
 	theirs := make([]float32, s.Assets.Clusters)
 	ours := make([]float32, len(s.used))
 	sums := make([]products, len(ours))
-	shared := 0.0 // square of the common direction
+	shared := 0.0 // squared norm of the common direction
 	in := bufio.NewReader(own)
 	for column := range s.Assets.Columns {
 		if err := ctx.Err(); err != nil {
@@ -63,10 +64,9 @@ func (s *Source) compare(ctx context.Context, own io.Reader, p *progress.Progres
 	return sum / float64(n), least, nil
 }
 
-// products are inner products of two vectors a and b, and of each with a common vector c.
+// products are the inner products of two vectors a and b, and of each with c.
 type products struct{ aa, ab, bb, ac, bc float64 }
 
-// add adds one column's values.
 func (p *products) add(a, b, c float64) {
 	p.aa += a * a
 	p.ab += a * b
@@ -75,10 +75,11 @@ func (p *products) add(a, b, c float64) {
 	p.bc += b * c
 }
 
-// cosine returns that of a's and b's parts at right angles to c, whose square is cc; false if one has none.
+// cosine returns the cosine of a and b without their components along c, whose squared norm is cc; false if a or b has
+// no other component.
 func (p *products) cosine(cc float64) (float64, bool) {
 	if cc == 0 {
-		cc = 1 // then the products with c are 0, too
+		cc = 1 // the products with c are 0, too
 	}
 	aa, bb := p.aa-p.ac*p.ac/cc, p.bb-p.bc*p.bc/cc
 	if aa <= common*p.aa || bb <= common*p.bb {

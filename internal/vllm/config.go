@@ -13,16 +13,16 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 )
 
-// The entries of the model's configuration that belong to FlashHead.
+// FlashHead's entries in the model's configuration.
 const (
 	probesName  = "n_probes"
 	specialName = "flash_head_special_token_ids"
 )
 
-// maxConfig limits a configuration's size, in bytes: real ones have a few thousand.
+// maxConfig limits the bytes of a configuration. Real ones have a few thousand.
 const maxConfig = 16 << 20
 
-// readConfig reads the JSON object at path; nil if there is no file.
+// readConfig reads the JSON object at path; nil if the file does not exist.
 func readConfig(path string) (safetensors.Object, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,12 +42,12 @@ func readConfig(path string) (safetensors.Object, error) {
 	}
 	config, err := safetensors.ParseObject(text)
 	if err != nil {
-		return nil, hint.Wrap(fmt.Errorf("%s: %w", path, err), "get the file again, it is no configuration of a model")
+		return nil, hint.Wrap(fmt.Errorf("%s: %w", path, err), "get the file again: it is not a model's configuration")
 	}
 	return config, nil
 }
 
-// settings reads FlashHead's entries for a head of K clusters and V tokens. What is absent is 0 and nil.
+// settings reads FlashHead's entries for a head of K clusters and V tokens. Absent entries are 0 and nil.
 func settings(config safetensors.Object, clusters, vocab int64) (probes uint32, special []uint32, err error) {
 	if text := config.Get(probesName); text != nil {
 		n, err := strconv.ParseInt(string(text), 10, 64)
@@ -63,7 +63,7 @@ func settings(config safetensors.Object, clusters, vocab int64) (probes uint32, 
 		}
 		for i, id := range ids {
 			if id == nil || *id < 0 || *id >= vocab {
-				return 0, nil, fmt.Errorf("entry %d of %s is no token in 0..%d", i, specialName, vocab-1)
+				return 0, nil, fmt.Errorf("entry %d of %s is not a token in 0..%d", i, specialName, vocab-1)
 			}
 			special = append(special, uint32(*id))
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
-// fixture is what write puts into files: assets of a head of 40 tokens and 32 columns in 4 clusters, unless changed.
+// fixture is the content of assets, by default for a head of 40 tokens and 32 columns in 4 clusters.
 type fixture struct {
 	name      string // of the tensor with the ids
 	shape     []int64

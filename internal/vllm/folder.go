@@ -1,22 +1,18 @@
-// Package vllm reads the files in which FlashHead's authors publish the clusters of a head for vLLM, beside the model's
-// own files. docs/interoperation.md describes them.
+// Package vllm imports clusters that FlashHead's authors publish for vLLM. docs/interoperation.md describes the files.
 package vllm
 
-import (
-	"path/filepath"
-)
+import "path/filepath"
 
 // Format is the name of the format, and of the folder with the clusters.
 const Format = "flash_head_assets"
 
-// folder names the files of one model.
+// folder holds the paths of one model's files.
 type folder struct {
-	clusters string // the clusters
+	clusters string
 	config   string // the model's configuration
 }
 
-// locate returns the files of dir, which is the model's folder or the folder called Format in it. They need not be
-// there.
+// locate returns the files of dir, which is the model's folder or the folder called Format in it. They need not exist.
 func locate(dir string) (folder, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

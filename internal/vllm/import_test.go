@@ -23,7 +23,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
-// rows is the head of gguftest.Model(40, 32).
+// rows returns the head of gguftest.Model(40, 32).
 func rows(t *testing.T) [][]float32 {
 	t.Helper()
 	flat := make([]float32, 40*32)
@@ -33,8 +33,7 @@ func rows(t *testing.T) [][]float32 {
 	return slices.Collect(slices.Chunk(flat, 32))
 }
 
-// TestNativeImport imports clusters of unequal sizes, two of them empty, with centroids of unit length in every type:
-// the clusters are renumbered, P is capped, the special tokens join the default ones.
+// Empty clusters are dropped, P is capped, and the special tokens join the default ones, for centroids of every type.
 func TestNativeImport(t *testing.T) {
 	lib := nativetest.Dir(t)
 	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
@@ -101,12 +100,12 @@ func TestNativeImport(t *testing.T) {
 			t.Errorf("%s: the log is\n%s", dtype, log)
 		}
 		if got := parameters(t, out); !reflect.DeepEqual(got, p) {
-			t.Errorf("%s: in the file is %+v", dtype, got)
+			t.Errorf("%s: the file has %+v", dtype, got)
 		}
 	}
 }
 
-// halves rounds values towards zero to half precision or bfloat16; all are below 1.
+// halves rounds values below 1 towards zero to F16 or BF16.
 func halves(values []float32, dtype safetensors.DType) []uint16 {
 	out := make([]uint16, len(values))
 	for i, v := range values {
@@ -127,8 +126,8 @@ func parameters(t *testing.T, path string) flashhead.Parameters {
 	return p
 }
 
-// TestNativeRoundTrip writes the clusters of the small trained model as assets and imports them into the unconverted
-// file: clusters, P and pinned tokens are the same. With the vocabulary's halves swapped they are refused.
+// Exporting and importing the clusters of the trained model keeps clusters, P and pinned tokens. With the halves of the
+// vocabulary swapped, the import is refused.
 func TestNativeRoundTrip(t *testing.T) {
 	lib := nativetest.Dir(t)
 	const demo = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
@@ -150,14 +149,14 @@ func TestNativeRoundTrip(t *testing.T) {
 	a, b := parameters(t, converted), parameters(t, back)
 	if !slices.Equal(a.Assignments, b.Assignments) || a.Probes != 123 || b.Probes != 123 ||
 		!slices.Equal(a.Pinned, b.Pinned) || a.SourceSHA256 != b.SourceSHA256 {
-		t.Error("what was imported is not what was exported")
+		t.Error("the imported map differs from the exported one")
 	}
 
 	data, err := os.ReadFile(clusterFile(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// the ids come first, 8 bytes each, behind the header: the vocabulary's halves are swapped
+	// after the header come the ids, 8 bytes each
 	shifted := slices.Clone(data)
 	ids := shifted[8+binary.LittleEndian.Uint64(data):][:8*32000]
 	copy(ids, data[len(data)-4*2000*256-4*32000:][:4*32000])

@@ -11,21 +11,21 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Source is a conversion's map of clusters out of assets: a convert.MapSource.
+// Source is a convert.MapSource that takes the clusters from assets.
 type Source struct {
 	Assets *Assets
 	Model  string // path of the GGUF file
-	LibDir string // folder of the native programs; "": search
+	LibDir string // folder of the native programs; "" for the default
 
 	head        flashhead.Head
 	assignments []uint32 // renumbered
-	used        []uint32 // the clusters that are not empty, ascending: their old numbers by new ones
+	used        []uint32 // old numbers of the clusters that are not empty, by new number
 }
 
-const otherModel = "give the GGUF file of the very model that the assets were made for"
+const otherModel = "give the GGUF file of the model that the assets were made for"
 
-// Plan checks that the assets fit the head. Of empty clusters, which the format of a converted file does not have, none
-// is left.
+// Plan checks that the assets fit the head. It drops empty clusters, which converted files cannot have. Errors carry a
+// hint.
 func (s *Source) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	head := src.Head
 	s.head = head
@@ -52,7 +52,7 @@ func (s *Source) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	}, nil
 }
 
-// renumber closes the gaps that empty clusters leave.
+// renumber drops empty clusters.
 func (s *Source) renumber() {
 	numbers := make([]uint32, s.Assets.Clusters)
 	for _, k := range s.assignments {
@@ -70,7 +70,7 @@ func (s *Source) renumber() {
 	}
 }
 
-// Fill compares the centroids with those that the map gives for the head, and returns the map.
+// Fill sets the map after comparing the assets' centroids with the head's own. Errors carry a hint.
 func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
 	params.Assignments = s.assignments
 	if empty := s.Assets.Clusters - int64(len(s.used)); empty > 0 {

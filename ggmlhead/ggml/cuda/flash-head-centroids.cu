@@ -38,7 +38,7 @@ static __device__ void flash_head_streams(const flash_head_call & call, unsigned
 // 1. If clusters are drawn, the block hashes each row of x to the stream of its random numbers.
 // 2. A warp takes every so many-th centroid. For n_rows rows of x at a time it computes the dot products, then lane i
 //    keeps that of row r0 + i.
-// 3. These lanes write the scores, and the keys that rank the clusters: the score, or when drawing score/temperature
+// 3. These lanes write the scores and the keys that rank the clusters: the score, or when drawing score/temperature
 //    plus Gumbel noise.
 template <ggml_type type, int n_rows>
 static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroids(const flash_head_call call) {
@@ -65,8 +65,8 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroid
                 call.scores[(int64_t) r*call.n_cluster + c] = score;
                 const float noise = call.draw
                         ? flash_head_draw_gumbel_float(flash_head_draw_bits(stream[r], c)) : 0.0f;
-                call.keys[(int64_t) r*call.n_cluster + c] = flash_head_key(
-                        call.draw ? score/call.temperature + noise : score);
+                call.keys[(int64_t) r*call.n_cluster + c] =
+                        flash_head_key(call.draw ? score/call.temperature + noise : score);
             }
         }
     }

@@ -21,15 +21,14 @@ static __device__ __forceinline__ bool flash_head_is_pinned(const flash_head_cal
     return begin < call.n_pinned && call.pinned[begin] == token;
 }
 
-// Whether a token of row r is selected; if not, writes its background.
+// Whether a token of row r is selected or pinned; if not, writes its background.
 static __device__ __forceinline__ bool flash_head_is_exact(const flash_head_call & call, int r, int token) {
-    const flash_head_threshold threshold = call.threshold[r];
-    const int     c  = call.cluster[token];
-    const int64_t rc = (int64_t) r*call.n_cluster + c;
-    if (flash_head_selected(threshold, call.keys[rc], c) || flash_head_is_pinned(call, token)) {
+    const int     c = call.cluster[token];
+    const int64_t i = (int64_t) r*call.n_cluster + c;
+    if (flash_head_selected(call.threshold[r], call.keys[i], c) || flash_head_is_pinned(call, token)) {
         return true;
     }
-    call.logits[r*call.stride_logits + token] = call.scores[rc];
+    call.logits[r*call.stride_logits + token] = call.scores[i];
     return false;
 }
 

@@ -17,10 +17,10 @@ static flash_head_rows rows_of(const ggml_tensor * t, const ggml_tensor * x) {
 
 // the call for all rows of dst but for its scratch memory
 static flash_head_call call_of(const ggml_tensor * dst) {
-    const ggml_tensor * weight      = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const ggml_tensor * x           = dst->src[GGML_FLASH_HEAD_SRC_X];
-    const ggml_tensor * centroids   = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-    const ggml_tensor * pinned      = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const ggml_tensor * weight    = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * x         = dst->src[GGML_FLASH_HEAD_SRC_X];
+    const ggml_tensor * centroids = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * pinned    = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
 
     const ggml_flash_head_params op = ggml_flash_head_get_params(dst);
 
@@ -44,7 +44,7 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     return call;
 }
 
-// the threshold that the n best clusters of each row reach
+// the threshold that n clusters a row reach
 static void find_threshold(const flash_head_call & call, int n, cudaStream_t stream) {
     const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), 0,
             stream);
@@ -54,12 +54,12 @@ static void find_threshold(const flash_head_call & call, int n, cudaStream_t str
 void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
     const ggml_type type          = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT]->type;
     const ggml_type centroid_type = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS]->type;
-    const int64_t   n_probe       = ggml_flash_head_get_params(dst).n_probe;
+    const int       n_probe       = ggml_flash_head_get_params(dst).n_probe;
     cudaStream_t    stream        = ctx.stream();
 
     flash_head_call call = call_of(dst);
-    const int64_t n_rows   = call.n_rows;
-    const int64_t n_most   = std::min<int64_t>(n_rows, FLASH_HEAD_CALL_ROWS);
+    const int64_t n_rows = call.n_rows;
+    const int64_t n_most = std::min<int64_t>(n_rows, FLASH_HEAD_CALL_ROWS);
 
     ggml_cuda_pool_alloc<float>                scores   (ctx.pool(), n_most*call.n_cluster);
     ggml_cuda_pool_alloc<int>                  keys     (ctx.pool(), n_most*call.n_cluster);
@@ -83,7 +83,7 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
         part.logits += r0*call.stride_logits;
 
         flash_head_cuda_centroids(part, centroid_type, stream);
-        find_threshold(part, (int) n_probe, stream);
+        find_threshold(part, n_probe, stream);
         flash_head_cuda_finish(part, type, stream);
     }
 }
@@ -91,8 +91,8 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
 bool ggml_cuda_flash_head_supported(int device, const ggml_tensor * op) {
     const ggml_tensor * weight = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
 
-    // in the place of ordered rows a head with codes, which no kernel reads yet, has its fine code
-    if (ggml_flash_head_get_params(op).grouped || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
+    if (op->src[GGML_FLASH_HEAD_SRC_COARSE] || op->src[GGML_FLASH_HEAD_SRC_ORDERED]
+            || ggml_flash_head_get_params(op).grouped) {
         return false;
     }
     if (!flash_head_cuda_has_dot(weight->type)

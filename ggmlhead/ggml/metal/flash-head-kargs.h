@@ -51,7 +51,7 @@ typedef struct {
     int32_t  sample;      // 1: clusters are drawn
     float    temperature; // of the draw
     uint32_t seed;
-    int32_t  n_best;      // clusters to select, 1 .. K
+    int32_t  n_probe;     // clusters that are selected, 1 .. K
     int32_t  n_groups;    // threadgroups, and chunks of each
     int32_t  n_chunks;
 } ggml_metal_kargs_flash_head;

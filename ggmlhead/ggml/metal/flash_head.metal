@@ -74,11 +74,12 @@ kernel void kernel_flash_head_centroids(
     }
 }
 
-// The threshold that n_best of keys [n][K] reach, of equal keys those with the lower indices; one threadgroup a row. shmem: counts [256][FLASH_HEAD_METAL_COPIES], then what was found: bin, how many of it, how many are in it
+// The threshold that n_probe of keys [n][K] reach, of equal keys those with the lower indices; one threadgroup a row.
+// shmem: counts [256][FLASH_HEAD_METAL_COPIES], then what was found: bin, how many of it, how many are in it
 //
 // A radix select:
 // 1. For each digit of 8 bits from the top, count the digits of those keys that agree with the digits found so far.
-// 2. Descend into the bin that holds the n_best-th key. What lies in better bins is selected and no longer counted.
+// 2. Descend into the bin that holds the n_probe-th key. What lies in better bins is selected and no longer counted.
 // 3. Stop when all of the bin is selected.
 kernel void kernel_flash_head_select(
         constant ggml_metal_kargs_flash_head & args,
@@ -96,7 +97,7 @@ kernel void kernel_flash_head_select(
     device const int * row = keys + tgpig.x*args.n_cluster;
 
     ulong prefix = 0; // the digits so far of the worst that is selected
-    uint  wanted = args.n_best;
+    uint  wanted = args.n_probe;
     for (int shift = 56; shift >= 0; shift -= 8) {
         for (int i = tiitg; i < 256*FLASH_HEAD_METAL_COPIES; i += ntg.x) {
             atomic_store_explicit(&counts[i], 0u, memory_order_relaxed);
@@ -208,14 +209,13 @@ kernel void kernel_flash_head_finish(
         const int c = clusters[v];
         uint rows = 0;
         for (short r = 0; r < FC_flash_head_n_rows; r++) {
-            device float * logit = (device float *) (dst + r*args.nb_dst) + v;
-            const float score = scores[r*args.n_cluster + c];
-            const int   key   = args.sample ? keys[r*args.n_cluster + c] : flash_head_key(score);
-            const bool  is_selected = flash_head_selected(thresholds[r], key, c);
-            if (!is_selected && !is_pinned) {
-                *logit = score;
+            const float score    = scores[r*args.n_cluster + c];
+            const int   key      = args.sample ? keys[r*args.n_cluster + c] : flash_head_key(score);
+            const bool  is_exact = is_pinned || flash_head_selected(thresholds[r], key, c);
+            if (!is_exact) {
+                ((device float *) (dst + r*args.nb_dst))[v] = score;
             }
-            rows |= uint(is_selected || is_pinned) << r;
+            rows |= uint(is_exact) << r;
         }
         if (rows != 0) {
             list[atomic_fetch_add_explicit(n_listed, 1u, memory_order_relaxed)] =

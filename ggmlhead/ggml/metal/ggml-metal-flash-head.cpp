@@ -1,9 +1,9 @@
 // Launches the kernels of flash_head.metal. For each block of at most 8 rows of activations:
 //
-//   stream       if clusters are drawn: the random numbers' stream of each row
-//   centroids    scores of the centroids
-//   select       the threshold
-//   finish       the logits
+//   stream     if clusters are drawn: the random numbers' stream of each row
+//   centroids  scores of the centroids
+//   select     the threshold
+//   finish     the logits
 //
 // with a barrier between any two lines, as each reads what the one before wrote.
 
@@ -41,9 +41,9 @@ bool ggml_metal_op_flash_head_supported(const ggml_tensor * op) {
     // rows of activations are read 4 columns at a time
     const bool is_aligned = x->ne[0] % 4 != 0 || (x->nb[1] % 16 == 0 && x->view_offs % 16 == 0);
 
-    // in the place of ordered rows a head with codes, which no kernel reads yet, has its fine code
     return has_kernels(weight->type) && has_kernels(centroids->type)
-        && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == NULL && !ggml_flash_head_get_params(op).grouped
+        && op->src[GGML_FLASH_HEAD_SRC_COARSE] == NULL && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == NULL
+        && !ggml_flash_head_get_params(op).grouped
         && is_aligned
         && (weight->buffer == NULL || !ggml_backend_buffer_is_host(weight->buffer));
 }
@@ -135,10 +135,10 @@ static ggml_metal_pipeline_with_params get_pipeline_rows(ggml_metal_library_t li
 }
 
 static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
-    const ggml_tensor * weight      = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const ggml_tensor * centroids   = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-    const ggml_tensor * offsets     = op->src[GGML_FLASH_HEAD_SRC_OFFSETS];
-    const ggml_tensor * pinned      = op->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const ggml_tensor * weight    = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * centroids = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * offsets   = op->src[GGML_FLASH_HEAD_SRC_OFFSETS];
+    const ggml_tensor * pinned    = op->src[GGML_FLASH_HEAD_SRC_PINNED];
 
     const ggml_flash_head_params params = ggml_flash_head_get_params(op);
 
@@ -154,7 +154,7 @@ static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
     args.sample      = params.mode == GGML_FLASH_HEAD_SAMPLE;
     args.temperature = params.temperature;
     args.seed        = params.seed;
-    args.n_best      = params.n_probe;
+    args.n_probe     = params.n_probe;
 
     const int32_t n_chunks = (args.n_vocab + FLASH_HEAD_METAL_CHUNK - 1)/FLASH_HEAD_METAL_CHUNK;
     args.n_chunks = std::min(std::max(n_chunks/N_GROUPS, 1), FLASH_HEAD_METAL_MAX_CHUNKS);

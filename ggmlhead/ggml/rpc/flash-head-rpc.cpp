@@ -8,15 +8,16 @@
 #include <map>
 #include <mutex>
 
-// whether op is as clients send it: no part in a layout of the CPU's, and no codes (in the place of ordered rows)
+// whether op is as clients send it: nothing that only a CPU reads
 static bool is_plain(const ggml_tensor * op) {
-    return !ggml_flash_head_get_params(op).grouped && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == nullptr;
+    return op->src[GGML_FLASH_HEAD_SRC_COARSE] == nullptr && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == nullptr
+        && !ggml_flash_head_get_params(op).grouped;
 }
 
 static flash_head_rpc_request request_of(uint32_t device, const ggml_tensor * op) {
-    const ggml_tensor * weight      = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const ggml_tensor * centroids   = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-    const ggml_tensor * pinned      = op->src[GGML_FLASH_HEAD_SRC_PINNED];
+    const ggml_tensor * weight    = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * centroids = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * pinned    = op->src[GGML_FLASH_HEAD_SRC_PINNED];
 
     flash_head_rpc_request request;
     request.device        = device;
@@ -80,9 +81,10 @@ flash_head_rpc_response flash_head_rpc_answer(ggml_backend_dev_t dev, const flas
     shape.n_cluster     = request.n_cluster;
     shape.n_pinned      = request.n_pinned;
 
-    const ggml_flash_head_params params =
-            { /*.n_probe =*/ 1, (int32_t) request.mode, /*.temperature =*/ 1.0f, /*.seed =*/ 0, /*.grouped =*/ 0,
-              /*.n_near =*/ 0, /*.n_directions =*/ 0 };
+    ggml_flash_head_params params = {};
+    params.n_probe     = 1;
+    params.mode        = (int32_t) request.mode;
+    params.temperature = 1.0f;
     return { (uint8_t) ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(owner.get(), &shape, &params)) };
 }
 
@@ -92,7 +94,7 @@ static const char * refusal(ggml_backend_dev_t dev, const ggml_tensor * node) {
         return flaw;
     }
     if (!is_plain(node)) {
-        return "it is laid out for a CPU";
+        return "only a CPU reads such a head";
     }
     if (node->data == nullptr) {
         return "the logits have no memory";

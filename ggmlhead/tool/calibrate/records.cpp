@@ -1,175 +1,231 @@
 #include "records.h"
 
+#include "divergence.h"
+#include "flash-head-select.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
-static const int64_t FHC_BATCH = 256ll << 20; // bytes of logits and estimates at a time, about
-static const int64_t FHC_SPAN  = 512;         // rows of the weight that are dequantised and multiplied by one task
+static const int64_t MAX_ESTIMATES = 64 << 20; // floats: estimates that are kept while rows of the weight pass
+static const int64_t MAX_STATES    = 1024;     // hidden states of which they are
+static const int64_t MAX_LOGITS    = 8 << 20;  // floats: dense logits at a time
+static const int64_t SPAN_FLOATS   = 256*1024; // floats of rows of the weight that stay in a core's cache
 
-// The first row of hidden states, of those that threads name, for which something is not finite.
+namespace {
+
+struct best_token {
+    float    logit;
+    uint32_t token;
+};
+
+// The first hidden state, of those that threads name, for which something is not finite.
 struct first_bad {
-    std::atomic<int64_t> row{INT64_MAX};
+    std::atomic<int64_t> state{INT64_MAX};
 
     void add(int64_t i) {
-        int64_t first = row;
-        while (i < first && !row.compare_exchange_weak(first, i)) {
+        int64_t first = state;
+        while (i < first && !state.compare_exchange_weak(first, i)) {
         }
     }
-    bool none(std::string * error) const {
-        if (row == INT64_MAX) {
+    bool none(const char * what, std::string * error) const {
+        if (state == INT64_MAX) {
             return true;
         }
-        *error = "the logits or estimates of hidden state " + std::to_string(row.load()) + " are not finite";
+        *error = std::string("the ") + what + " of hidden state " + std::to_string(state.load()) + " are not finite";
         return false;
     }
 };
 
-// Products with F32 rows, for a call of the core that scores no row exactly.
-static void dot_f32(int n, float * s, size_t, const void * x, size_t, const void * y, size_t, int) {
-    const float * a = (const float *) x, * b = (const float *) y;
-    float sums[8] = {};
-    int   i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (int k = 0; k < 8; k++) {
-            sums[k] += a[i + k]*b[i + k];
-        }
-    }
-    for (; i < n; i++) {
-        sums[0] += a[i]*b[i];
-    }
-    *s = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
-static void copy_f32(const float * x, void * y, int64_t n) {
-    memcpy(y, x, n*sizeof(float));
-}
-
-// The head as the core takes it. No token is pinned, no row of the weight is read.
-static flash_head core_head(const fhc_head & head) {
-    const flash_head_map & map = *head.map;
-    const int64_t          d   = head.weight->info.n_cols;
-    flash_head core = {};
-    core.n_embd       = d;
-    core.n_vocab      = (int64_t) map.cluster.size();
-    core.n_cluster    = map.n_cluster;
-    core.centroids    = head.centroids.row(0);
-    core.cluster      = map.cluster.data();
-    core.position     = map.position.data();
-    core.tokens       = map.tokens.data();
-    core.offsets      = map.offsets.data();
-    core.codes        = { map.n_directions, map.coarse_bits, map.fine_bytes, head.coarse.data(), head.fine.data(),
-            head.basis.data() };
-    core.weight_dot   = { dot_f32, copy_f32, 0, d*sizeof(float) };
-    core.centroid_dot = { dot_f32, copy_f32, head.centroids.n_stride*sizeof(float), d*sizeof(float) };
-    return core;
-}
-
-// What a thread works with.
-struct recorder {
-    std::vector<char>    work;     // of the core
-    std::vector<int32_t> order;    // [V]
+// What is known of one hidden state while rows of the weight pass.
+struct state_record {
+    float                   least; // of the estimates of tokens that are scored exactly
+    std::vector<best_token> best;  // [n_best], best first
+    flash_head_divergence   divergence;
 };
 
-// The log of the sum of exponentials of x [n], with its maximum.
-static double log_sum(const float * x, int64_t n, float * most) {
-    *most = *std::max_element(x, x + n);
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        sum += std::exp(x[i] - *most);
-    }
-    return *most + std::log(sum);
-}
+// Scratch of a thread.
+struct scratch {
+    std::vector<int32_t> keys;  // [n_vocab]
+    std::vector<int32_t> order; // [n_best]: the best tokens by estimate
+    std::vector<int64_t> above; // [n_best + 1]: tokens that fall between the one before and this one
+    flash_head_matrix    rows;  // of the weight
+};
 
-// Records one row, given the dense logits [V] and the estimates [V], which become the runtime's logits.
-static void record(const fhc_head & head, const float * dense, float * estimates, std::vector<int32_t> & order,
-        int64_t n_best, uint32_t * out) {
-    const int64_t n_vocab = (int64_t) order.size();
-    auto better = [](const float * values) {
-        return [values](int32_t a, int32_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; };
-    };
-    std::iota(order.begin(), order.end(), 0);
-    std::partial_sort(order.begin(), order.begin() + n_best, order.end(), better(dense));
-    for (int64_t i = 0; i < n_best; i++) {
-        const int32_t token = order[i];
-        const float   own   = estimates[token];
-        int64_t above = 0;
-        for (int64_t v = 0; v < n_vocab; v++) {
-            above += (estimates[v] > own) | ((estimates[v] == own) & (v < token));
+// Records of some hidden states at a time, in three steps:
+// 1. the estimates of all their tokens;
+// 2. rows of the weight pass: dense logits, which give the best tokens and divergences;
+// 3. the ranks of the best tokens.
+struct recorder {
+    flash_head_products       * p;
+    const flash_head_recorded & head;
+    const int64_t n_vocab = head.weight->info.n_rows;
+    const int64_t n_best  = std::min(FLASH_HEAD_RECORD_TOKENS, n_vocab);
+    const int64_t n_span; // rows of the weight of a product
+    const int64_t n_states;
+    const int64_t n_chunk = std::max(n_span, MAX_LOGITS/n_states/n_span*n_span); // tokens of dense logits at a time
+
+    flash_head_aligned_buffer estimates; // [n_states][n_vocab]
+    flash_head_aligned_buffer logits;    // [spans of a chunk][n_states][tokens of the span]
+    std::vector<state_record> states;
+    std::vector<scratch>      scratches;
+    first_bad bad_estimates, bad_logits;
+
+    recorder(flash_head_products * p, const flash_head_recorded & head, int64_t n_hidden)
+        : p(p), head(head),
+          n_span(std::max<int64_t>(16, SPAN_FLOATS/head.weight->info.n_cols/16*16)),
+          n_states(std::min(n_hidden, std::max(FLASH_HEAD_ESTIMATOR_ROWS,
+                  std::min(MAX_STATES, MAX_ESTIMATES/head.weight->info.n_rows)))),
+          states(n_states), scratches(flash_head_pool_n_threads(p->pool)) {
+        estimates.resize(n_states*n_vocab*sizeof(float));
+        logits   .resize(n_states*std::min(n_chunk, GGML_PAD(n_vocab, 16))*sizeof(float));
+        for (scratch & s : scratches) {
+            s.keys .resize(n_vocab);
+            s.order.resize(n_best);
+            s.above.resize(n_best + 1);
+            flash_head_matrix_init(&s.rows, std::min(n_span, n_vocab), head.weight->info.n_cols);
         }
-        out[2*i]     = (uint32_t) token;
-        out[2*i + 1] = (uint32_t) (above + 1);
     }
-    const int32_t best = order[0];
 
-    if (head.n_exact < n_vocab) {
-        std::nth_element(order.begin(), order.begin() + head.n_exact, order.end(), better(estimates));
-    }
-    for (int64_t i = 0; i < std::min(head.n_exact, n_vocab); i++) {
-        estimates[order[i]] = dense[order[i]];
-    }
-    float        most, most_here;
-    const double log_dense = log_sum(dense, n_vocab, &most), log_here = log_sum(estimates, n_vocab, &most_here);
-    double kld = 0.0;
-    for (int64_t v = 0; v < n_vocab; v++) {
-        const double p = std::exp((float) (dense[v] - log_dense));
-        kld += p*((dense[v] - log_dense) - (estimates[v] - log_here));
-    }
-    const float value = (float) kld;
-    memcpy(&out[2*n_best], &value, sizeof(value));
-    out[2*n_best + 1] = std::max_element(estimates, estimates + n_vocab) - estimates == best;
-}
+    float * estimates_of(int64_t i) const { return (float *) estimates.data + i*n_vocab; }
 
-bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden, int64_t first,
+    void estimate(const flash_head_span & x) {
+        const int64_t n_rows = FLASH_HEAD_ESTIMATOR_ROWS;
+        flash_head_pool_run(p->pool, (x.n + n_rows - 1)/n_rows, [&](int worker, int64_t task) {
+            const int64_t begin = task*n_rows, n = std::min(n_rows, x.n - begin);
+            flash_head_estimator_run(head.estimator, worker, { x.matrix, x.first + begin, n }, estimates_of(begin));
+            for (int64_t i = begin; i < begin + n; i++) {
+                start(i, x.first + i, scratches[worker].keys);
+            }
+        });
+    }
+
+    // Multiplies tokens first .. first + n - 1 with all hidden states, then goes through the logits state by state.
+    void pass(const flash_head_span & x, int64_t first, int64_t n) {
+        flash_head_pool_run(p->pool, (n + n_span - 1)/n_span, [&](int worker, int64_t span) {
+            flash_head_matrix & rows = scratches[worker].rows;
+            const int64_t begin = span*n_span, n_rows = std::min(n_span, n - begin);
+            for (int64_t i = 0; i < n_rows; i++) {
+                head.weight->get(first + begin + i, rows.row(i));
+            }
+            flash_head_multiply(p, worker, { &rows, 0, n_rows }, x, (float *) logits.data + begin*x.n);
+        });
+        flash_head_pool_run(p->pool, x.n, [&](int, int64_t i) {
+            for (int64_t begin = 0; begin < n; begin += n_span) {
+                const int64_t n_tokens = std::min(n_span, n - begin), token = first + begin;
+                const float * dense    = (const float *) logits.data + begin*x.n + i*n_tokens;
+                if (!merge(dense, n_tokens, (uint32_t) token, states[i].best)) {
+                    bad_logits.add(x.first + i);
+                    return;
+                }
+                states[i].divergence.add(dense, estimates_of(i) + token, n_tokens, states[i].least, (uint32_t) token);
+            }
+        });
+    }
+
+    // out [x.n][size]
+    void finish(int64_t n, int64_t size, uint32_t * out) {
+        flash_head_pool_run(p->pool, n, [&](int worker, int64_t i) {
+            uint32_t * record = out + i*size;
+            rank(states[i].best, estimates_of(i), scratches[worker], record);
+            const float kld = (float) states[i].divergence.value();
+            memcpy(record + 2*n_best, &kld, sizeof(kld));
+            record[2*n_best + 1] = states[i].divergence.best == states[i].best[0].token;
+        });
+    }
+
+private:
+    void start(int64_t i, int64_t state, std::vector<int32_t> & keys) {
+        const float * e = estimates_of(i);
+        bool finite = true;
+        for (int64_t v = 0; v < n_vocab; v++) {
+            keys[v] = flash_head_key(e[v]);
+            finite  = finite && std::isfinite(e[v]);
+        }
+        if (!finite) {
+            bad_estimates.add(state);
+        }
+        states[i].least = flash_head_score_of_key(flash_head_nth_best(keys.data(), n_vocab, head.n_exact, 0));
+        states[i].best.assign(n_best, { -INFINITY, 0 });
+        states[i].divergence = {};
+    }
+
+    // Merges the logits of n tokens from the given one on, after those before them. Returns false if one is not finite.
+    static bool merge(const float * logits, int64_t n, uint32_t first, std::vector<best_token> & best) {
+        float limit = best.back().logit;
+        bool  sound = true;
+        for (int64_t i = 0; i < n; i++) {
+            const float logit = logits[i];
+            sound = sound && std::isfinite(logit);
+            if (!(logit > limit)) {
+                continue;
+            }
+            size_t at = best.size() - 1;
+            for (; at > 0 && logit > best[at - 1].logit; at--) {
+                best[at] = best[at - 1];
+            }
+            best[at] = { logit, first + (uint32_t) i };
+            limit = best.back().logit;
+        }
+        return sound;
+    }
+
+    // Ranks the best tokens by their estimates e [n_vocab]: out [n_best][2].
+    void rank(const std::vector<best_token> & best, const float * e, scratch & s, uint32_t * out) const {
+        const auto value = [&](int32_t i) { return e[best[i].token]; };
+        for (int32_t i = 0; i < n_best; i++) {
+            s.order[i] = i;
+        }
+        std::sort(s.order.begin(), s.order.end(), [&](int32_t a, int32_t b) {
+            return value(a) != value(b) ? value(a) > value(b) : best[a].token < best[b].token;
+        });
+        std::fill(s.above.begin(), s.above.end(), 0);
+        const float least = value(s.order[n_best - 1]);
+        for (uint32_t token = 0; token < n_vocab; token++) {
+            if (e[token] < least) {
+                continue; // nearly all
+            }
+            const auto after = std::lower_bound(s.order.begin(), s.order.end(), token, [&](int32_t i, uint32_t) {
+                return value(i) > e[token] || (value(i) == e[token] && best[i].token <= token);
+            });
+            s.above[after - s.order.begin()]++; // itself counts for those after it
+        }
+        int64_t n = 0;
+        for (int32_t k = 0; k < n_best; k++) {
+            n += s.above[k];
+            out[2*s.order[k]]     = best[s.order[k]].token;
+            out[2*s.order[k] + 1] = (uint32_t) (n + 1);
+        }
+    }
+};
+
+} // namespace
+
+bool flash_head_records_make(flash_head_products * p, const flash_head_recorded & head, const flash_head_span & hidden,
         const std::function<void(double)> & progress, std::vector<uint32_t> * out, std::string * error) {
-    const fhc_weight & w       = *head.weight;
-    const int64_t      n_vocab = w.info.n_rows, d = w.info.n_cols;
-    const int64_t      n_best  = std::min(FHC_RECORD_TOKENS, n_vocab), n_record = 2*n_best + 2;
-    const int64_t      n_batch = std::max<int64_t>(1, FHC_BATCH/(2*n_vocab*(int64_t) sizeof(float)));
-    const int64_t      n_spans = (n_vocab + FHC_SPAN - 1)/FHC_SPAN;
-    const flash_head   core    = core_head(head);
-    const flash_head_params params = { 0, FLASH_HEAD_MODE_TOP, 1.0f, 0, head.map->n_near };
-
-    std::vector<recorder> recorders(flash_head_pool_n_threads(p->pool));
-    std::vector<fhc_matrix> rows(recorders.size());
-    for (size_t i = 0; i < recorders.size(); i++) {
-        recorders[i].work .resize(flash_head_work_size(&core, 1, 1));
-        recorders[i].order.resize(n_vocab);
-        fhc_matrix_init(&rows[i], FHC_SPAN, d);
+    const int64_t n_vocab = head.weight->info.n_rows;
+    const int64_t size    = flash_head_record_size(n_vocab);
+    out->resize(hidden.n*size);
+    if (hidden.n == 0) {
+        return true;
     }
-    fhc_products_reserve(p, FHC_SPAN*n_batch);
-    std::vector<float> dense(n_batch*n_vocab), estimates(n_batch*n_vocab);
-    out->resize((hidden.n_rows - first)*n_record);
-    first_bad bad;
-    for (int64_t begin = first; begin < hidden.n_rows; begin += n_batch) {
-        const int64_t n = std::min(n_batch, hidden.n_rows - begin);
-        flash_head_pool_run(p->pool, n_spans, [&](int worker, int64_t task) {
-            const int64_t v0 = task*FHC_SPAN, n_v = std::min(FHC_SPAN, n_vocab - v0);
-            for (int64_t v = 0; v < n_v; v++) {
-                w.get(v0 + v, rows[worker].row(v));
-            }
-            float * tile = fhc_products_tile(p, worker);
-            fhc_product(p, worker, &rows[worker], 0, n_v, &hidden, begin, n, tile);
-            for (int64_t h = 0; h < n; h++) {
-                memcpy(dense.data() + h*n_vocab + v0, tile + h*n_v, n_v*sizeof(float));
-            }
-        });
-        flash_head_pool_run(p->pool, n, [&](int worker, int64_t h) {
-            float * logits = dense.data() + h*n_vocab, * own = estimates.data() + h*n_vocab;
-            const flash_head_thread alone = { 0, 1, [](void *) {}, nullptr, nullptr };
-            flash_head_compute(&core, &params, hidden.row(begin + h), d*sizeof(float), own, n_vocab*sizeof(float), 1,
-                    recorders[worker].work.data(), alone);
-            auto finite = [](float x) { return std::isfinite(x); };
-            if (!std::all_of(logits, logits + n_vocab, finite) || !std::all_of(own, own + n_vocab, finite)) {
-                bad.add(begin + h);
-                return;
-            }
-            record(head, logits, own, recorders[worker].order, n_best,
-                    out->data() + (begin - first + h)*n_record);
-        });
-        progress((double) (begin + n - first)/(hidden.n_rows - first));
+    recorder r(p, head, hidden.n);
+    for (int64_t begin = 0; begin < hidden.n; begin += r.n_states) {
+        const flash_head_span x = { hidden.matrix, hidden.first + begin, std::min(r.n_states, hidden.n - begin) };
+        r.estimate(x);
+        if (!r.bad_estimates.none("estimates", error)) {
+            return false;
+        }
+        for (int64_t first = 0; first < n_vocab; first += r.n_chunk) {
+            const int64_t n = std::min(r.n_chunk, n_vocab - first);
+            r.pass(x, first, n);
+            progress((begin + (double) x.n*(first + n)/n_vocab)/hidden.n);
+        }
+        if (!r.bad_logits.none("logits", error)) {
+            return false;
+        }
+        r.finish(x.n, size, out->data() + begin*size);
     }
-    return bad.none(error);
+    return true;
 }

@@ -1,4 +1,4 @@
-// Package gguftest writes GGUF files for tests, sound and damaged ones. It shares no code with what it tests.
+// Package gguftest writes sound and damaged GGUF files for tests. It shares no code with package gguf.
 package gguftest
 
 import (
@@ -37,24 +37,24 @@ const (
 	TypeI8   uint32 = 24
 )
 
-// KV is a metadata entry. V makes true ones.
+// KV is a metadata entry. V makes consistent ones.
 type KV struct {
 	Key   string
 	Type  uint32
-	Value any // encoded by its Go type, which need not go with Type
+	Value any // encoded by its Go type, which may contradict Type
 }
 
-// V returns the entry of a value, whose type it takes from the Go type.
+// V returns an entry with the type that fits the Go type of value.
 func V(key string, value any) KV { return KV{Key: key, Type: typeOf(value), Value: value} }
 
-// Array is the value of an array; nothing in it need go together. A makes true ones.
+// Array is the value of an array. Its fields may contradict each other. A makes consistent ones.
 type Array struct {
 	Elem   uint32
 	Count  uint64
 	Values any
 }
 
-// A returns the array of a slice.
+// A returns the array with the elements of a slice.
 func A[T any](values []T) Array {
 	var zero T
 	return Array{Elem: typeOf(zero), Count: uint64(len(values)), Values: values}
@@ -92,7 +92,7 @@ func typeOf(value any) uint32 {
 	panic("no GGUF type")
 }
 
-// Tensor is a tensor with its bytes. Shape is innermost first.
+// Tensor is a tensor with its data. Shape is innermost first.
 type Tensor struct {
 	Name  string
 	Type  uint32
@@ -105,15 +105,15 @@ func T(name string, typ uint32, data []byte, shape ...uint64) Tensor {
 	return Tensor{Name: name, Type: typ, Shape: shape, Data: data}
 }
 
-// File is what Bytes writes. Zero values mean version 3 and alignment 32.
+// File is the content of a GGUF file. Version 0 means 3, Alignment 0 means 32.
 type File struct {
 	Version   uint32
-	Alignment int // put a matching general.alignment into KVs yourself
+	Alignment int // KVs need a matching general.alignment
 	KVs       []KV
 	Tensors   []Tensor
 }
 
-// Bytes returns the file.
+// Bytes returns the encoded file.
 func (f File) Bytes() []byte {
 	if f.Version == 0 {
 		f.Version = 3
@@ -145,7 +145,7 @@ func pad(b *bytes.Buffer, to int) {
 	}
 }
 
-// Put appends values as GGUF encodes them: strings with their length, everything else as it is.
+// Put appends values as GGUF encodes them: strings with their length, other values as they are.
 func Put(b *bytes.Buffer, values ...any) {
 	for _, v := range values {
 		switch v := v.(type) {
@@ -185,8 +185,8 @@ func Floats(n int, seed uint64) []byte {
 	return b.Bytes()
 }
 
-// Model returns the parts of a language model that a conversion looks at: vocab rows of width F32 values as tied head,
-// one matrix and one vector of body, a tokenizer's keys.
+// Model returns the parts of a language model that a conversion reads: a tied F32 head of [vocab, width], one matrix
+// and one vector of the body, and the tokenizer's keys.
 func Model(vocab, width int) File {
 	types := make([]int32, vocab)
 	for i := range types {
@@ -209,7 +209,7 @@ func Model(vocab, width int) File {
 	}
 }
 
-// Write puts data into a file called name in a temporary folder, read-only, and returns its path.
+// Write writes data to a read-only file called name in a temporary folder and returns its path.
 func Write(t testing.TB, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

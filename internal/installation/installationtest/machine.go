@@ -13,16 +13,16 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// Boot is when every machine was started.
+// Boot is the boot time of every machine.
 var Boot = time.Unix(1700000000, 0)
 
-// Machine is the file system of one, below Places.Root.
+// Machine is a made-up machine whose file system lies below Places.Root.
 type Machine struct {
 	Places installation.Places
 	t      testing.TB
 }
 
-// New returns a machine without an Ollama, on which the user ann is who runs the test.
+// New returns a machine without an Ollama. Its user ann has the UID of the test.
 func New(t testing.TB) Machine {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
@@ -40,7 +40,7 @@ func New(t testing.TB) Machine {
 	return m
 }
 
-// Path returns the path of what lies below the root.
+// Path returns the path of a file below the root.
 func (m Machine) Path(below string) string { return filepath.Join(m.Places.Root, below) }
 
 // Write makes a file below the root and returns its path.
@@ -73,13 +73,13 @@ func (m Machine) Read(below string) string {
 	return string(data)
 }
 
-// Exists reports whether there is something below the root.
+// Exists reports whether a path below the root exists.
 func (m Machine) Exists(below string) bool {
 	_, err := os.Lstat(m.Path(below))
 	return err == nil
 }
 
-// Tree lists all that is below the root, with modes and the sums of contents.
+// Tree lists everything below the root, with modes and hashes.
 func (m Machine) Tree() string {
 	m.t.Helper()
 	var b strings.Builder
@@ -105,14 +105,13 @@ func (m Machine) Tree() string {
 	return b.String()
 }
 
-// Runtime is what Ollama's folder of libraries has at least, to load more of them.
+// Runtime is the least that Ollama's folder needs to load backends.
 var Runtime = []string{installation.ServerName, "libggml-base.so.0", "libggml-cpu-haswell.so"}
 
-// Loads is a llama-server that says what the real one says when it has loaded a converted model with the plug-in.
+// Loads is a llama-server that prints what the real one prints after loading a converted model with the plug-in.
 const Loads = "#!/bin/sh\necho flash_head: active on CPU: output.weight\necho model loaded\n"
 
-// AddOllama makes a program below prefix that answers with version, and libraries for it; it returns the program's
-// path.
+// AddOllama adds an executable that prints version, and its libraries, below prefix. It returns the executable's path.
 func (m Machine) AddOllama(prefix, version string, libraries ...string) string {
 	m.t.Helper()
 	for _, name := range libraries {
@@ -124,10 +123,10 @@ func (m Machine) AddOllama(prefix, version string, libraries ...string) string {
 	}
 	return m.Write(filepath.Join(prefix, "bin/ollama"),
 		"#!/bin/sh\necho Warning: could not connect to a running Ollama instance\necho Warning: client version is "+
-			""+version+"\n", 0o755)
+			version+"\n", 0o755)
 }
 
-// Service describes a systemd service, in a file below the root, that starts program.
+// Service writes the file of a systemd service that starts program.
 func (m Machine) Service(below, program string) {
 	m.t.Helper()
 	m.Write(below, "[Service]\nExecStart="+program+" serve\nEnvironment=\"PATH=/usr/bin\"\n", 0o644)
@@ -138,12 +137,12 @@ type Server struct {
 	PID, UID int
 	Program  string
 	Group    string        // control group
-	Hidden   bool          // its files, environment and libraries may not be looked at
+	Hidden   bool          // belongs to another user, who hides its files, environment and libraries
 	Started  time.Duration // after Boot
 	Env      []string
 }
 
-// Serve describes a running server, which has opened the socket 1000+PID.
+// Serve adds a running server with the open socket 1000+PID.
 func (m Machine) Serve(s Server) {
 	m.t.Helper()
 	dir := fmt.Sprintf("proc/%d/", s.PID)
@@ -159,7 +158,7 @@ func (m Machine) Serve(s Server) {
 	}
 }
 
-// Listen describes a user's socket that listens where OLLAMA_HOST points, and others of that port that are connected.
+// Listen adds a user's socket that listens at OLLAMA_HOST's port, and connected ones of the same port.
 func (m Machine) Listen(uid, inode int, connected ...int) {
 	m.t.Helper()
 	const row = "   0: 0100007F:%04X 00000000:0000 %s 00000000:00000000 00:00000000 00000000 %d 0 %d 1\n"
@@ -171,7 +170,7 @@ func (m Machine) Listen(uid, inode int, connected ...int) {
 	m.Write("proc/net/tcp", text, 0o644)
 }
 
-// Child describes a process called name that a server has started. With maps "" its libraries may not be seen.
+// Child adds a process called name that a server started. With maps "" its libraries are hidden.
 func (m Machine) Child(pid, parent int, name, maps string) {
 	m.t.Helper()
 	dir := fmt.Sprintf("proc/%d/", pid)

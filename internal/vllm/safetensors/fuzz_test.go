@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzRead reads anything: it must not panic, allocate without end, or accept a tensor whose data is not in the file.
+// Read must not panic, allocate without bound, or accept a tensor outside the file.
 func FuzzRead(f *testing.F) {
 	reference, err := os.ReadFile("testdata/reference.safetensors")
 	if err != nil {

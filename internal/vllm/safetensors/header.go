@@ -11,10 +11,10 @@ import (
 	"slices"
 )
 
-// metadataName is the header's entry that is no tensor: texts by name.
+// metadataName is the header's entry for metadata, a map of strings.
 const metadataName = "__metadata__"
 
-// parse reads a header and checks that its tensors fill size bytes of data without holes and overlaps.
+// parse reads a header and checks that its tensors fill size bytes of data without gaps and overlaps.
 func parse(header []byte, size int64) ([]Tensor, error) {
 	if !bytes.HasPrefix(header, []byte("{")) {
 		return nil, errors.New("the header does not begin with {")
@@ -28,7 +28,7 @@ func parse(header []byte, size int64) ([]Tensor, error) {
 		if m.Name == metadataName {
 			var texts map[string]*string
 			if err := json.Unmarshal(m.Value, &texts); err != nil || slices.Contains(values(texts), nil) {
-				return nil, errors.New(metadataName + " is not texts by name")
+				return nil, errors.New(metadataName + " is not a map of strings")
 			}
 			continue
 		}
@@ -45,7 +45,7 @@ func parse(header []byte, size int64) ([]Tensor, error) {
 	at := int64(0)
 	for _, t := range tensors {
 		if t.begin != at {
-			return nil, fmt.Errorf("the data of tensor %q begins at %d, not at %d where that before it ends", t.Name, t.begin,
+			return nil, fmt.Errorf("the data of tensor %q begins at %d, not at %d", t.Name, t.begin,
 				at)
 		}
 		at = t.end
@@ -97,7 +97,7 @@ func parseTensor(text json.RawMessage) (Tensor, error) {
 		size = product
 	}
 	if size%8 != 0 {
-		return Tensor{}, fmt.Errorf("shape %v of %s is no whole number of bytes", t.Shape, t.DType)
+		return Tensor{}, fmt.Errorf("shape %v of %s does not fill whole bytes", t.Shape, t.DType)
 	}
 	if uint64(t.end-t.begin) != size/8 {
 		return Tensor{}, fmt.Errorf("%d bytes of data for shape %v of %s, which takes %d", t.end-t.begin, t.Shape, t.DType,
@@ -106,16 +106,16 @@ func parseTensor(text json.RawMessage) (Tensor, error) {
 	return t, nil
 }
 
-// numbers reads a list of whole numbers that are not negative.
+// numbers reads a list of integers that are not negative.
 func numbers(text json.RawMessage) ([]int64, error) {
 	var list []*int64
 	if err := json.Unmarshal(text, &list); err != nil || list == nil {
-		return nil, fmt.Errorf("%.100s is no list of whole numbers below 2^63", text)
+		return nil, fmt.Errorf("%.100s is not a list of integers below 2^63", text)
 	}
 	out := make([]int64, len(list))
 	for i, n := range list {
 		if n == nil || *n < 0 {
-			return nil, fmt.Errorf("%.100s has a negative number, or none", text)
+			return nil, fmt.Errorf("%.100s has a negative number or null", text)
 		}
 		out[i] = *n
 	}

@@ -9,24 +9,24 @@ import (
 	"unicode/utf8"
 )
 
-// Member is one name of an object with its value.
+// Member is one member of an object.
 type Member struct {
 	Name  string
 	Value json.RawMessage
 }
 
-// Object is a JSON object, its members in the order of the text.
+// Object is a JSON object. Its members keep the order of the text.
 type Object []Member
 
-// ParseObject reads a JSON object, which must be all that data holds. A name that occurs twice is an error, unlike in
-// encoding/json. Values of members are checked to be JSON, no more.
+// ParseObject reads data, which must be one JSON object. Unlike in encoding/json, a duplicate name is an error. Values
+// are checked to be valid JSON and not decoded.
 func ParseObject(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
-		return nil, errors.New("text that is not UTF-8")
+		return nil, errors.New("it is not UTF-8")
 	}
 	in := json.NewDecoder(bytes.NewReader(data))
 	if first, err := in.Token(); err != nil || first != json.Delim('{') {
-		return nil, errors.New("no JSON object")
+		return nil, errors.New("it is not a JSON object")
 	}
 	var members Object
 	seen := map[string]bool{}
@@ -35,12 +35,12 @@ func ParseObject(data []byte) (Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := Member{Name: name.(string)} // the decoder takes nothing else in this place
+		m := Member{Name: name.(string)} // the decoder accepts nothing else here
 		if err := in.Decode(&m.Value); err != nil {
 			return nil, err
 		}
 		if seen[m.Name] {
-			return nil, fmt.Errorf("%q is there twice", m.Name)
+			return nil, fmt.Errorf("%q appears twice", m.Name)
 		}
 		seen[m.Name] = true
 		members = append(members, m)
@@ -54,7 +54,7 @@ func ParseObject(data []byte) (Object, error) {
 	return members, nil
 }
 
-// Get returns the value of a name; nil if it is not there or null.
+// Get returns the value of a name; nil if it is absent or null.
 func (o Object) Get(name string) json.RawMessage {
 	for _, m := range o {
 		if m.Name == name && string(m.Value) != "null" {

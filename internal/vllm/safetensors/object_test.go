@@ -9,11 +9,11 @@ import (
 
 func TestObject(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                           "no JSON object",
-		"[]":                         "no JSON object",
-		"null":                       "no JSON object",
-		`{"a": 1, "a": 2}`:           `"a" is there twice`,
-		"{\"a\": 1, \"\\u0061\": 2}": `"a" is there twice`,
+		"":                           "not a JSON object",
+		"[]":                         "not a JSON object",
+		"null":                       "not a JSON object",
+		`{"a": 1, "a": 2}`:           `"a" appears twice`,
+		"{\"a\": 1, \"\\u0061\": 2}": `"a" appears twice`,
 		`{"a": 1} {}`:                "something follows",
 		`{"a": 1} x`:                 "something follows",
 		`{"a": 1`:                    "EOF",

@@ -1,7 +1,7 @@
-// Package safetensors reads and writes files of the safetensors format: a length of 8 bytes, a header of JSON, data.
-// https://huggingface.co/docs/safetensors specifies it.
+// Package safetensors reads files of the safetensors format: a length of 8 bytes, a JSON header, data.
+// Source: https://huggingface.co/docs/safetensors.
 //
-// A file is treated as hostile: it is refused where the specification or the reference implementation refuses it, and
+// Files may be hostile. The package refuses whatever the specification or the reference implementation refuses, and
 // data stays in the file until it is asked for.
 package safetensors
 
@@ -16,13 +16,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// MaxHeader is the longest header that is read, in bytes: the limit of the reference implementation.
+// MaxHeader is the largest size of a header in bytes, as in the reference implementation.
 const MaxHeader = 100_000_000
 
-// DType is the type of a tensor's values, in the words of the format.
+// DType is the format's name of a type.
 type DType string
 
-// The types that this package converts; files may have others.
+// The types that this package can read; files may have others.
 const (
 	F32  DType = "F32"
 	F16  DType = "F16"
@@ -31,7 +31,7 @@ const (
 	I64  DType = "I64"
 )
 
-// widths are the bits of a value of the format's types.
+// widths are the bits of a value of each type.
 var widths = map[DType]uint64{
 	"BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "U8": 8, "I8": 8,
 	"F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E5M2FNUZ": 8, "F8_E4M3FNUZ": 8,
@@ -39,13 +39,13 @@ var widths = map[DType]uint64{
 	"C64": 64, "F64": 64, I64: 64, "U64": 64,
 }
 
-// Tensor is the description of a tensor. It has Values() values.
+// Tensor describes a tensor.
 type Tensor struct {
 	Name  string
 	DType DType
-	Shape []int64 // outermost first; empty for a single value
+	Shape []int64 // outermost first; empty for a scalar
 
-	begin, end int64 // of the data, from its start
+	begin, end int64 // offsets in the data
 }
 
 // Values returns the number of values.
@@ -66,9 +66,9 @@ type File struct {
 	file   *os.File
 }
 
-const getAgain = "get the file again, it is incomplete or was changed"
+const getAgain = "get the file again: it is incomplete or changed"
 
-// Open reads the header of the file at path, which stays open for reading until Close. Errors carry a way out.
+// Open reads the header of the file at path, which stays open until Close. Errors carry a hint.
 func Open(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -76,7 +76,7 @@ func Open(path string) (*File, error) {
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = hint.New(path+" is not a file", "name a folder with the files themselves")
+		err = hint.New(path+" is not a file", "give a folder with the files themselves")
 	}
 	var f *File
 	if err == nil {
@@ -92,7 +92,7 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Close closes what Open opened.
+// Close closes the file that Open opened.
 func (f *File) Close() error {
 	if f.file == nil {
 		return nil
@@ -100,7 +100,7 @@ func (f *File) Close() error {
 	return f.file.Close()
 }
 
-// Read reads the header of a file of size bytes. Data is fetched from r when it is asked for.
+// Read reads the header of a file of size bytes. Floats and Ints read values from r.
 func Read(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte
 	if size < int64(len(length)) {
@@ -112,8 +112,7 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	n := binary.LittleEndian.Uint64(length[:])
 	switch {
 	case n > MaxHeader:
-		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes is longer than the %d that are allowed", n,
-			MaxHeader)
+		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes is longer than %d", n, MaxHeader)
 	case int64(n) > size-int64(len(length)):
 		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes in a file of %d", n, size)
 	}
@@ -138,8 +137,8 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	return f.Tensors[i], true
 }
 
-// Floats reads len(dst) values of a tensor of type F32, F16 or BF16, from value number at on. It panics if these are
-// not all in the tensor.
+// Floats reads len(dst) values, from index at on, of a tensor of type F32, F16 or BF16. It panics if an index is out of
+// range.
 func (f *File) Floats(t Tensor, at int64, dst []float32) error {
 	raw, err := f.raw(t, at, len(dst))
 	if err != nil {
@@ -160,8 +159,7 @@ func (f *File) Floats(t Tensor, at int64, dst []float32) error {
 	return nil
 }
 
-// Ints reads len(dst) values of a tensor of type I64 or I32, from value number at on. It panics if these are not all in
-// the tensor.
+// Ints reads len(dst) values, from index at on, of a tensor of type I64 or I32. It panics if an index is out of range.
 func (f *File) Ints(t Tensor, at int64, dst []int64) error {
 	raw, err := f.raw(t, at, len(dst))
 	if err != nil {
@@ -180,7 +178,7 @@ func (f *File) Ints(t Tensor, at int64, dst []int64) error {
 	return nil
 }
 
-// raw reads the bytes of n values of whole bytes.
+// raw reads the bytes of n values from index at on.
 func (f *File) raw(t Tensor, at int64, n int) ([]byte, error) {
 	if at < 0 || at+int64(n) > t.Values() {
 		panic(fmt.Sprintf("values %d to %d of %d", at, at+int64(n), t.Values()))
@@ -193,13 +191,13 @@ func (f *File) raw(t Tensor, at int64, n int) ([]byte, error) {
 	return raw, nil
 }
 
-// readAt fills b from offset at on. Unlike ReadAt it leaves an empty b at the end of the file alone.
+// readAt fills b from offset at on. Unlike ReadAt it accepts an empty b at the end of the file.
 func readAt(r io.ReaderAt, b []byte, at int64) error {
 	_, err := io.ReadFull(io.NewSectionReader(r, at, int64(len(b))), b)
 	return err
 }
 
-// half returns the value of an IEEE 754 half-precision number.
+// half converts an IEEE 754 half-precision number.
 func half(h uint16) float32 {
 	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
 	switch exponent {

@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 )
 
-// file returns a file with the given header and n bytes of data.
+// file returns a file with header and n zero bytes of data.
 func file(header string, n int) []byte {
 	out := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(out, header...), make([]byte, n)...)
@@ -24,7 +24,7 @@ func read(data []byte) (*safetensors.File, error) {
 	return safetensors.Read(bytes.NewReader(data), int64(len(data)))
 }
 
-// TestReference reads a file that the reference implementation wrote (safetensors 0.8.0, Python).
+// The reference implementation wrote the file (safetensors 0.8.0, Python).
 func TestReference(t *testing.T) {
 	f, err := safetensors.Open("testdata/reference.safetensors")
 	if err != nil {
@@ -69,11 +69,11 @@ func TestReference(t *testing.T) {
 		t.Errorf("none is %+v", none)
 	}
 	if _, ok := f.Tensor("floats "); ok {
-		t.Error("a tensor that is not there")
+		t.Error("an absent tensor was found")
 	}
 }
 
-// TestHalves compares all finite half-precision numbers with the definition.
+// All half-precision numbers agree with the definition.
 func TestHalves(t *testing.T) {
 	data := file(`{"h":{"dtype":"F16","shape":[65536],"data_offsets":[0,131072]}}`, 131072)
 	for i := range 65536 {
@@ -116,7 +116,7 @@ type defect struct {
 	want string
 }
 
-// defects are files that must be refused, with a part of the message that must say why.
+// defects returns files that must be refused, with a part of the expected message.
 func defects() []defect {
 	tensor := func(fields string) string { return `{"a":{` + fields + `}}` }
 	good := tensor(`"dtype":"F32","shape":[2],"data_offsets":[0,8]`)
@@ -127,7 +127,7 @@ func defects() []defect {
 	return []defect{
 		{"empty", nil, "0 bytes are too few"},
 		{"length cut", []byte{8, 0, 0}, "3 bytes are too few"},
-		{"header of 2^64", bytes.Repeat([]byte{255}, 64), "longer than the 100000000"},
+		{"header of 2^64", bytes.Repeat([]byte{255}, 64), "longer than 100000000"},
 		{"header too long", append(long, '{'), "a header of 100000001 bytes is longer"},
 		{"header cut", file(good, 0)[:30], "in a file of 30"},
 		{"no header", file("", 0), "does not begin with {"},
@@ -135,22 +135,22 @@ func defects() []defect {
 		{"no JSON", file("{hello", 0), "header: invalid"},
 		{"not UTF-8", file("{\"\xff\":1}", 0), "not UTF-8"},
 		{"two objects", file(good+"{}", 8), "something follows"},
-		{"duplicate name", file(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0), `"a" is there twice`},
-		{"duplicate field", file(tensor(`"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]`), 8), `"shape" is there twice`},
-		{"tensor a number", file(`{"a":1}`, 0), `tensor "a": no JSON object`},
+		{"duplicate name", file(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0), `"a" appears twice`},
+		{"duplicate field", file(tensor(`"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]`), 8), `"shape" appears twice`},
+		{"tensor a number", file(`{"a":1}`, 0), `tensor "a": it is not a JSON object`},
 		{"no dtype", file(tensor(`"shape":[2],"data_offsets":[0,8]`), 8), "no dtype"},
 		{"wrong dtype", file(tensor(`"dtype":"Q4","shape":[2],"data_offsets":[0,8]`), 8), `unknown dtype "Q4"`},
 		{"dtype a number", file(tensor(`"dtype":4,"shape":[2],"data_offsets":[0,8]`), 8), "no dtype"},
 		{"no shape", file(tensor(`"dtype":"F32","data_offsets":[0,8]`), 8), "shape:"},
 		{"shape null", file(tensor(`"dtype":"U8","shape":null,"data_offsets":[0,1]`), 1), "shape:"},
-		{"shape of null", file(tensor(`"dtype":"U8","shape":[null],"data_offsets":[0,0]`), 0), "negative number, or none"},
+		{"shape of null", file(tensor(`"dtype":"U8","shape":[null],"data_offsets":[0,0]`), 0), "negative number or null"},
 		{"negative shape", file(tensor(`"dtype":"F32","shape":[-2],"data_offsets":[0,8]`), 8), "negative number"},
 		{"two negatives", file(tensor(`"dtype":"F32","shape":[-1,-2],"data_offsets":[0,8]`), 8), "negative number"},
-		{"half a row", file(tensor(`"dtype":"F32","shape":[1.5],"data_offsets":[0,6]`), 6), "no list of whole numbers"},
-		{"shape of 2^63", file(tensor(`"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,8]`), 8), "no list of whole numbers"},
+		{"half a row", file(tensor(`"dtype":"F32","shape":[1.5],"data_offsets":[0,6]`), 6), "not a list of integers"},
+		{"shape of 2^63", file(tensor(`"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,8]`), 8), "not a list of integers"},
 		{"overflow", file(tensor(`"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,0]`), 0), "too large"},
 		{"overflow times 0", file(tensor(`"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]`), 0), "too large"},
-		{"half a byte", file(tensor(`"dtype":"F4","shape":[3],"data_offsets":[0,1]`), 1), "no whole number of bytes"},
+		{"half a byte", file(tensor(`"dtype":"F4","shape":[3],"data_offsets":[0,1]`), 1), "does not fill whole bytes"},
 		{"no offsets", file(tensor(`"dtype":"F32","shape":[2]`), 8), "data_offsets"},
 		{"one offset", file(tensor(`"dtype":"F32","shape":[2],"data_offsets":[8]`), 8), "data_offsets [8] are not"},
 		{"negative offset", file(tensor(`"dtype":"F32","shape":[2],"data_offsets":[-8,0]`), 8), "data_offsets"},
@@ -163,8 +163,8 @@ func defects() []defect {
 		{"hole at first", file(two("1,5", "5,9"), 9), `tensor "a" begins at 1, not at 0`},
 		{"truncated", file(two("0,4", "4,8"), 7), "truncated"},
 		{"more data", file(two("0,4", "4,8"), 9), "have 8 bytes of data, the file has 9"},
-		{"metadata a number", file(`{"__metadata__":{"a":1}}`, 0), "texts by name"},
-		{"metadata null", file(`{"__metadata__":{"a":null}}`, 0), "texts by name"},
+		{"metadata a number", file(`{"__metadata__":{"a":1}}`, 0), "map of strings"},
+		{"metadata null", file(`{"__metadata__":{"a":null}}`, 0), "map of strings"},
 	}
 }
 

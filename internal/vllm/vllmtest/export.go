@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 )
 
-// Export writes the map of the converted file path as assets to the new folder dir. lib is the folder of the native
+// Export writes the map of the converted file at path as assets to the new folder dir. lib is the folder of the native
 // programs.
 func Export(ctx context.Context, path, dir, lib string) error {
 	src, err := flashhead.OpenConverted(path)

@@ -1,4 +1,4 @@
-// Package vllmtest writes files such as those that FlashHead's authors publish for vLLM, for tests.
+// Package vllmtest writes the files that package vllm reads, for tests.
 package vllmtest
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 )
 
-// Tensor is a tensor of a file. Data is a slice of numbers, which are written little endian, or bytes.
+// Tensor is a tensor of a file. Data is a slice of numbers, written little-endian.
 type Tensor struct {
 	Name  string
 	DType safetensors.DType
@@ -18,7 +18,7 @@ type Tensor struct {
 	Data  any
 }
 
-// Safetensors returns a file of tensors.
+// Safetensors returns the bytes of a file with these tensors.
 func Safetensors(tensors ...Tensor) ([]byte, error) {
 	var header, data []byte
 	for i, t := range tensors {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What a killed writer left is removed by the next one; what another writes, and what only looks alike, stays.
+// A writer removes what a killed one left, but not files of running writers or similar names.
 func TestAbandoned(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "out.gguf")
@@ -39,7 +39,7 @@ func TestAbandoned(t *testing.T) {
 	if err := first.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	third, err := Replace(final, "-o", 0) // the first is closed now, but has not its name yet
+	third, err := Replace(final, "-o", 0) // the first is closed but not published
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,17 +63,16 @@ func TestAbandoned(t *testing.T) {
 		"out.gguf", "out.gguf.partial-ABCDEFGH",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("in the folder are %q, not %q", got, want)
+		t.Errorf("the folder holds %q, not %q", got, want)
 	}
 	if text, err := os.ReadFile(final); string(text) != "first" {
 		t.Errorf("the output is %q: %v", text, err)
 	}
 }
 
-// A folder of a process that was killed is removed by the next one, from the cache whatever made it, from TMPDIR by one
-// of its kind; one in use stays, and what only looks alike.
+// NewFolder removes folders of killed processes: all in the cache, those of its kind in TMPDIR. Folders in use stay.
 func TestAbandonedFolders(t *testing.T) {
-	tmp, cache := t.TempDir(), filepath.Join(t.TempDir(), "[x]") // no pattern
+	tmp, cache := t.TempDir(), filepath.Join(t.TempDir(), "[x]") // must not be a pattern
 	t.Setenv("TMPDIR", tmp)
 	t.Setenv("FH_OLLAMA_CACHE", cache)
 	temporary := filepath.Join(cache, "temporary")
@@ -111,7 +110,7 @@ func TestAbandonedFolders(t *testing.T) {
 	}
 }
 
-// Without a folder for a cache, folders are made in TMPDIR, and others' are left alone there.
+// Without a cache, folders are made in TMPDIR, and others' are left alone.
 func TestFolderWithoutCache(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)

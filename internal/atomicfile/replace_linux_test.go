@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// replaced replaces what final means by "new".
+// replaced replaces the content of final with "new".
 func replaced(t *testing.T, final string) {
 	t.Helper()
 	o, err := Replace(final, "-o", 0)
@@ -21,7 +21,7 @@ func replaced(t *testing.T, final string) {
 	}
 	if info, err := o.Stat(); err == nil {
 		if _, err := os.Stat(final); err == nil && info.Mode().Perm() != 0o600 {
-			t.Errorf("in the making its mode is %v", info.Mode())
+			t.Errorf("while it is written its mode is %v", info.Mode())
 		}
 	}
 	if err := o.Finish(); err != nil {
@@ -33,7 +33,7 @@ func replaced(t *testing.T, final string) {
 	holds(t, final, "new")
 }
 
-// A file that is replaced keeps its mode, and from root its owner.
+// Replace keeps the mode, and as root the owner.
 func TestReplaceKeepsRights(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o600, 0o640, 0o444, 0o755} {
 		final := write(t, filepath.Join(t.TempDir(), "out"), "old")
@@ -59,7 +59,7 @@ func TestReplaceKeepsRights(t *testing.T) {
 	}
 }
 
-// A link stays one, and the file that it leads to, over another link and in another folder, is replaced or made.
+// A chain of links stays, and the file at its end is replaced or created.
 func TestReplaceBehindLink(t *testing.T) {
 	for _, before := range []string{"old", ""} {
 		dir := t.TempDir()
@@ -79,13 +79,12 @@ func TestReplaceBehindLink(t *testing.T) {
 		holds(t, target, "new")
 		for _, link := range []string{final, middle} {
 			if info, err := os.Lstat(link); err != nil || info.Mode().Type() != fs.ModeSymlink {
-				t.Errorf("%s is no link any more: %v", link, err)
+				t.Errorf("%s is not a link any more: %v", link, err)
 			}
 		}
 	}
 }
 
-// Another hard link keeps the content that was replaced.
 func TestReplaceOneOfTwoLinks(t *testing.T) {
 	final := write(t, filepath.Join(t.TempDir(), "out"), "old")
 	if err := os.Link(final, final+"2"); err != nil {
@@ -95,7 +94,7 @@ func TestReplaceOneOfTwoLinks(t *testing.T) {
 	holds(t, final+"2", "old")
 }
 
-// Links that lead to each other are an error, as are folders.
+// A cycle of links is an error, and so is a folder.
 func TestReplaceNothing(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "out")

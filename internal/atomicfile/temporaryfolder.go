@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Folder is a folder for large temporary files, for the user alone.
+// Folder is a folder for large temporary files that only this user can read.
 type Folder struct {
 	Path string
-	held *os.File // see hold; nil where that is not to be had
+	held *os.File // see hold; nil if there are no locks
 }
 
-// Elsewhere is the way out where a Folder has no room or cannot be made.
+// Elsewhere is the hint if a Folder has no room or cannot be made.
 const Elsewhere = "point " + CacheVariable + " at a folder on a disk with room"
 
-// NewFolder makes one, whose name tells kind, in TemporaryDir. What processes left that were killed is removed first.
+// NewFolder makes a Folder with kind in its name in TemporaryDir. It first removes folders of killed processes.
 func NewFolder(kind string) (Folder, error) {
 	parent, prefix := TemporaryDir(), "fh-ollama-"+kind+"-"
 	if parent != os.TempDir() {
-		removeAbandonedFolders(parent, "") // all in there are ours
+		removeAbandonedFolders(parent, "") // all of them are ours
 	}
-	removeAbandonedFolders(os.TempDir(), prefix) // where there is no cache, and of earlier versions
+	removeAbandonedFolders(os.TempDir(), prefix) // from runs without a cache, or of earlier versions
 	for {
 		path, err := os.MkdirTemp(parent, prefix+"*")
 		if err != nil {
@@ -32,12 +32,12 @@ func NewFolder(kind string) (Folder, error) {
 		if _, gone := os.Lstat(path); !errors.Is(err, errHeld) && gone == nil {
 			return Folder{path, held}, nil
 		}
-		held.Close() // taken for an abandoned one in the moment before it was held
+		held.Close() // removed as abandoned before it was held
 	}
 }
 
-// TemporaryDir is where a Folder is made: in the cache, for TMPDIR is often memory, and small. Where there can be no
-// cache it is TMPDIR.
+// TemporaryDir returns the parent of Folders. It is in the cache, because TMPDIR is often small and in memory. Without
+// a cache it is TMPDIR.
 func TemporaryDir() string {
 	if dir, err := CacheFolder(); err == nil {
 		dir = filepath.Join(dir, "temporary")
@@ -48,13 +48,13 @@ func TemporaryDir() string {
 	return os.TempDir()
 }
 
-// Remove removes the folder with all that is in it.
+// Remove removes the folder with its content.
 func (f Folder) Remove() error {
 	defer f.held.Close()
 	return os.RemoveAll(f.Path)
 }
 
-// removeAbandonedFolders removes folders of this user in dir, with that prefix, that no process holds.
+// removeAbandonedFolders removes the folders in dir with that prefix that no process holds.
 func removeAbandonedFolders(dir, prefix string) {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {

@@ -7,11 +7,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// CacheVariable is the environment variable that names the folder.
+// CacheVariable is the environment variable that names the cache folder.
 const CacheVariable = "FH_OLLAMA_CACHE"
 
-// CacheFolder returns the folder for what this program can make again, such as sources, builds and large temporary
-// files: the one that CacheVariable names, or fh-ollama in the user's cache folder. It need not exist.
+// CacheFolder returns the absolute path of the folder for sources, builds and large temporary files. It is the one that
+// CacheVariable names, or fh-ollama in the user's cache folder. It need not exist.
 func CacheFolder() (string, error) {
 	if dir := os.Getenv(CacheVariable); dir != "" {
 		return filepath.Abs(dir)

@@ -13,22 +13,22 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// File is an output in the making. It has a temporary name until Publish.
+// File is an unfinished output. It has a temporary name until Publish.
 type File struct {
 	*os.File
 	Size int64 // bytes, known after Finish
 
-	path    string // the temporary name, "" when published
-	final   string // as the user gave it
-	target  string // the file itself, which final may be a link to
+	path    string // the temporary name, "" after Publish
+	final   string // the user's name for it
+	target  string // final with links resolved
 	replace bool
 	flag    string
-	held    *os.File // see hold; nil where that is not to be had
+	held    *os.File // see hold; nil if there are no locks
 }
 
-// CreateNew begins the file final, beside its final name, which Publish takes only if it is still free then. flag is
-// the flag that chooses another place, for the ways out. need is about the file's size in bytes. What earlier writers
-// of final left that were killed is removed first.
+// CreateNew begins the file final under a temporary name in the same folder. Publish fails if final exists by then.
+// flag is the option that sets final, for hints. need is about the file's size in bytes. CreateNew first removes what
+// killed writers of final left behind.
 func CreateNew(final, flag string, need int64) (*File, error) {
 	_, err := os.Lstat(final)
 	switch {
@@ -41,8 +41,8 @@ func CreateNew(final, flag string, need int64) (*File, error) {
 	return o.create(need, 0o666)
 }
 
-// Replace is CreateNew for a file that may be there. The new one has its mode, and its owner if we may give it away. A
-// link stays a link: the file behind it is replaced. A second hard link keeps the old content.
+// Replace is CreateNew for a file that may exist. The new file gets its mode, and its owner if this user may set it. If
+// final is a symbolic link, its target is replaced. Other hard links keep the old content.
 func Replace(final, flag string, need int64) (*File, error) {
 	o := &File{final: final, flag: flag, replace: true}
 	var err error
@@ -54,7 +54,7 @@ func Replace(final, flag string, need int64) (*File, error) {
 		if !info.Mode().IsRegular() {
 			return nil, hint.New(final+" exists and is not a regular file", "choose another output with "+flag)
 		}
-		perm = 0o600 // until Finish: nobody else reads what he could not read before
+		perm = 0o600 // until Finish, so that nobody else can read it meanwhile
 	}
 	return o.create(need, perm)
 }
@@ -73,8 +73,8 @@ func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
 	return o, nil
 }
 
-// Write gives path the content and mode, in one step for its readers. The folder is made if need be, a link is replaced
-// itself, and the content is not synced: that is for files that can be made again.
+// Write writes content to path atomically, with mode. It makes the folder and replaces a link itself. It does not sync,
+// so use it for files that can be made again.
 func Write(path string, content io.Reader, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -85,7 +85,7 @@ func Write(path string, content io.Reader, mode fs.FileMode) error {
 		return err
 	}
 	defer held.Close()
-	defer os.Remove(file.Name()) // gone after the rename
+	defer os.Remove(file.Name()) // fails after the rename
 	_, err = io.Copy(file, content)
 	if err := errors.Join(err, file.Chmod(mode), file.Close()); err != nil {
 		return err
@@ -93,7 +93,7 @@ func Write(path string, content io.Reader, mode fs.FileMode) error {
 	return os.Rename(file.Name(), path)
 }
 
-// Path returns the name that the file has now.
+// Path returns the current name.
 func (o *File) Path() string {
 	if o.path == "" {
 		return o.final
@@ -120,7 +120,7 @@ func (o *File) Finish() error {
 	return nil
 }
 
-// Publish gives a finished file its final name, durably.
+// Publish gives a finished file its final name and makes that durable.
 func (o *File) Publish() error {
 	rename := renameNew
 	if o.replace {
@@ -142,7 +142,7 @@ func (o *File) Publish() error {
 	return nil
 }
 
-// Discard removes a file that was not published.
+// Discard closes the file and removes it unless it was published.
 func (o *File) Discard() {
 	o.Close()
 	defer o.held.Close()
@@ -151,7 +151,7 @@ func (o *File) Discard() {
 	}
 }
 
-// Explain names the way out of an error in writing.
+// Explain adds the file's name and a hint to an error in writing.
 func (o *File) Explain(err error) error {
 	wrapped := fmt.Errorf("cannot write %s: %w", o.final, err)
 	switch {
@@ -165,16 +165,40 @@ func (o *File) Explain(err error) error {
 	return hint.Wrap(wrapped, "choose another output with "+o.flag)
 }
 
-// ErrNoSpace is in the chain of an error when the output's disk is full, or will be.
+// ErrNoSpace means that the output's disk is full or too small.
 var ErrNoSpace = errors.New("no space")
 
 func (o *File) noSpace(err error) error {
 	return hint.Wrap(spaceError{err}, "free some space, or choose an output on another disk with "+o.flag)
 }
 
-// spaceError is an ErrNoSpace with the words of its cause.
+// spaceError is an ErrNoSpace with the text of its cause.
 type spaceError struct{ error }
 
 func (spaceError) Is(target error) bool { return target == ErrNoSpace }
 
 func (e spaceError) Unwrap() error { return e.error }
+
+// Full reports whether a write failed for lack of space: on the disk, in a quota, or in a file of limited size.
+func Full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+// behind returns path with symbolic links resolved. The result need not exist.
+func behind(path string) (string, error) {
+	for range 40 { // Linux's limit
+		next, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // not a link; writing shows other errors
+		}
+		if !filepath.IsAbs(next) {
+			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return "", err
+			}
+			next = filepath.Join(dir, next)
+		}
+		path = next
+	}
+	return "", &os.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
+}

@@ -1,6 +1,0 @@
-//go:build !unix
-
-package process
-
-// Trusted has no counterpart here.
-func Trusted(string) bool { return true }
