@@ -22,8 +22,7 @@ static float rounded_scale(double scale) {
 // The middle of the numbers of b bits: number q stands for q - MIDDLES[b].
 static const float MIDDLES[FLASH_HEAD_MOST_BITS + 1] = { 0.0f, 0.5f, 1.5f, 3.5f, 7.5f, 15.5f };
 
-// Rounds value to the number of the interval of width 1 that it lies in. The middle one begins, or ends, at 0. NaN gives
-// 0.
+// Rounds value to the number of its interval. Intervals are 1 wide, and half of them lie below 0. NaN gives 0.
 static inline int32_t number_of(float value, float middle) {
     const float shifted = value + (middle + 0.5f);
     const float bounded = shifted > 0.0f ? shifted : 0.0f;
