@@ -83,7 +83,8 @@ func createFromModel(t *testing.T, h host) {
 	}
 
 	// What exists is not replaced, and nothing replaces the source.
-	if _, err := create(t, o, "--from", "story:small", "--plain"); err == nil || !strings.Contains(err.Error(), "exists already") {
+	if _, err := create(t, o, "--from", "story:small", "--plain"); err == nil ||
+		!strings.Contains(err.Error(), "exists already") {
 		t.Errorf("creating it twice: %v", err)
 	}
 	if _, err := create(t, o, "story:small", "--from", "story:small", "--force"); err == nil ||

@@ -9,8 +9,8 @@ import (
 )
 
 func TestLayout(t *testing.T) {
-	for context, want := range map[uint64]layout{0: {256, 128, 16}, 5: {256, 128, 16}, 32: {32, 32, 8}, 100: {100, 100, 16},
-		200: {200, 128, 16}, 256: {256, 128, 16}, 1 << 60: {256, 128, 16}} {
+	for context, want := range map[uint64]layout{0: {256, 128, 16}, 5: {256, 128, 16}, 32: {32, 32, 8},
+		100: {100, 100, 16}, 200: {200, 128, 16}, 256: {256, 128, 16}, 1 << 60: {256, 128, 16}} {
 		if got := newLayout(context); got != want {
 			t.Errorf("context %d: %+v, want %+v", context, got, want)
 		}

@@ -1,5 +1,5 @@
-// Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions of
-// that text, and chooses how many tokens to score exactly.
+// Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions
+// of that text, and chooses how many tokens to score exactly.
 package calibrate
 
 import (
@@ -32,7 +32,8 @@ func (t Trial) Kinds() []flashhead.Kind {
 			}
 		}
 		n := float64(len(positions))
-		kinds = append(kinds, flashhead.Kind{Positions: uint32(n), SameTop: float32(float64(same) / n), KLD: float32(kld / n)})
+		kinds = append(kinds, flashhead.Kind{Positions: uint32(n), SameTop: float32(float64(same) / n),
+			KLD: float32(kld / n)})
 	}
 	for i, name := range t.names() {
 		kinds[i].Name = name

@@ -41,8 +41,8 @@ const (
 
 const otherText = "give a file of plain text, some pages of what the model is used for, or leave --calibrate out"
 
-// ReadText returns the text that comes with the program, named by its groups of kinds, and after it those at paths, each
-// a kind of its own.
+// ReadText returns the text that comes with the program, named by its groups of kinds, and after it those at paths,
+// each a kind of its own.
 func ReadText(paths []string) (Text, error) {
 	text, sum := Text{Name: BuiltIn}, sha256.New()
 	for _, kind := range sampletext.Kinds() {

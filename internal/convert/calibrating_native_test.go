@@ -48,14 +48,15 @@ func TestNativeCalibrate(t *testing.T) {
 			p.Probes, p.Codes.CoarseBits, p.Codes.FineBytes, p.Codes.Directions)
 	}
 	c := p.Calibration
-	if c.TextName != "builtin, some.txt" || len(c.TextSHA256) != 64 || c.Tokens < 20_000 || c.HeldOut < 6000 || !c.Reached ||
-		c.Any() {
+	if c.TextName != "builtin, some.txt" || len(c.TextSHA256) != 64 || c.Tokens < 20_000 || c.HeldOut < 6000 ||
+		!c.Reached || c.Any() {
 		t.Errorf("%+v", c)
 	}
-	if len(c.Kinds) != 11 || c.Kinds[0].Name != "chat" || c.Kinds[10].Name != "some.txt" {
+	if len(c.Kinds) != 12 || c.Kinds[0].Name != "chat" || c.Kinds[11].Name != "some.txt" {
 		t.Fatalf("%+v", c.Kinds)
 	}
-	if english := c.Kinds[4]; english.Name != "english" || english.SameTop < 0.97 || english.KLD > 0.1 || english.KLD <= 0 {
+	if english := c.Kinds[4]; english.Name != "english" || english.SameTop < 0.97 || english.KLD > 0.1 ||
+		english.KLD <= 0 {
 		t.Errorf("%+v", english) // the model knows nothing else
 	}
 	for _, want := range []string{"\ncodes      192 bits a token, 32 bytes more for the best 4000\n",

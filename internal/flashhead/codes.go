@@ -22,8 +22,8 @@ const (
 	scaleBytes    = 2 // of each code of a token
 )
 
-// Codes tell the runtime how to estimate a token's logit more finely than by its centroid's score. It derives both codes
-// of every token from the weight when a model loads (docs/gguf-format.md).
+// Codes tell the runtime how to estimate a token's logit more finely than by its centroid's score. It derives both
+// codes of every token from the weight when a model loads (docs/gguf-format.md).
 type Codes struct {
 	CoarseBits int // a token; 0 for no codes
 	FineBytes  int // a token

@@ -66,7 +66,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestCostOfCodes has 170 tokens of 24 coarse bits and 32 fine bytes, of which 50 are near, and 6 directions of 64 numbers.
+// TestCostOfCodes has 170 tokens of 24 coarse bits and 32 fine bytes, of which 50 are near, and 6 directions of 64
+// numbers.
 func TestCostOfCodes(t *testing.T) {
 	f := read(t, gguftest.File{Tensors: []gguftest.Tensor{matrix("token_embd.weight", 170),
 		matrix("blk.0.ffn_up.weight", 100)}})

@@ -45,8 +45,8 @@ func CentroidType(name string, head Head) (gguf.TensorType, error) {
 	return t, nil
 }
 
-// Default returns the parameters that a conversion without options chooses for head. They lack the map, the directions of
-// the codes, and what depends on the tokenizer.
+// Default returns the parameters that a conversion without options chooses for head. They lack the map, the directions
+// of the codes, and what depends on the tokenizer.
 func Default(head Head) Parameters {
 	quality := Qualities[0]
 	p := Parameters{Clusters: head.Clusters(CodedClusterSize)}

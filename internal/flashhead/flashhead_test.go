@@ -316,7 +316,8 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// Codes and a token's part of a centroid take at most a share of a row, but for heads so small that this leaves nothing.
+// Codes and a token's part of a centroid take at most a share of a row, but for heads so small that this leaves
+// nothing.
 func TestQualities(t *testing.T) {
 	tensorType := func(name string) gguf.TensorType { got, _ := gguf.ParseTensorType(name); return got }
 	for _, c := range []struct {
@@ -442,10 +443,11 @@ func TestDamage(t *testing.T) {
 		"no coarse bits":   {withoutCode(flashhead.KeyCoarseBits), "coarse_bits is missing"},
 		"coarse bits of f32": {withoutCode(flashhead.KeyCoarseBits, gguf.F32(flashhead.KeyCoarseBits, 8)),
 			"coarse_bits is f32"},
-		"no bits":         {withoutCode(flashhead.KeyCoarseBits, gguf.U32(flashhead.KeyCoarseBits, 0)), "coarse_bits is 0"},
-		"12 bits":         {coded(func(c *flashhead.Codes) { c.CoarseBits = 12 }), "coarse_bits is 12"},
-		"264 bits":        {coded(func(c *flashhead.Codes) { c.CoarseBits = 264 }), "coarse_bits is 264"},
-		"too many bits":   {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }), "too few or too many for a code of 48 bits"},
+		"no bits":  {withoutCode(flashhead.KeyCoarseBits, gguf.U32(flashhead.KeyCoarseBits, 0)), "coarse_bits is 0"},
+		"12 bits":  {coded(func(c *flashhead.Codes) { c.CoarseBits = 12 }), "coarse_bits is 12"},
+		"264 bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 264 }), "coarse_bits is 264"},
+		"too many bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }),
+			"too few or too many for a code of 48 bits"},
 		"31 fine bytes":   {coded(func(c *flashhead.Codes) { c.FineBytes = 31 }), "fine_bytes is 31"},
 		"many fine bytes": {coded(func(c *flashhead.Codes) { c.FineBytes = 2080 }), "fine_bytes is 2080"},
 		"none near":       {withoutCode(flashhead.KeyNearTokens, gguf.U32(flashhead.KeyNearTokens, 0)), "near_tokens is 0"},
@@ -462,7 +464,8 @@ func TestDamage(t *testing.T) {
 			"code.rows is arr[u32]"},
 		"NaN in activations": {coded(func(c *flashhead.Codes) { c.Activations[7] = float32(math.NaN()) }),
 			"no usable number at 7"},
-		"infinite row":      {coded(func(c *flashhead.Codes) { c.Rows[255] = float32(math.Inf(-1)) }), "no usable number at 255"},
+		"infinite row": {coded(func(c *flashhead.Codes) { c.Rows[255] = float32(math.Inf(-1)) }),
+			"no usable number at 255"},
 		"negative variance": {coded(func(c *flashhead.Codes) { c.Variances[1] = -1 }), "no usable number at 1"},
 	} {
 		t.Run(name, func(t *testing.T) {

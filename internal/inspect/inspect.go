@@ -20,7 +20,7 @@ type Report struct {
 	Architecture string      `json:"architecture"`
 	Head         Head        `json:"head"`
 	BodyBytes    int64       `json:"body_bytes_per_token"`
-	ReadShare    float64     `json:"read_share_of_head"`   // bytes a token that FlashHead reads instead of the dense head's
+	ReadShare    float64     `json:"read_share_of_head"`   // that FlashHead reads for a token
 	MemoryShare  float64     `json:"memory_share_of_head"` // what it takes beside the head
 	Obstacle     string      `json:"obstacle,omitempty"`   // why the head always runs dense
 	Converted    bool        `json:"converted"`
@@ -110,7 +110,7 @@ func File(path string) (Report, error) {
 	r.BodyBytes, r.Clusters, r.FreeHead = cost.Body, params.Clusters, cost.FreeHead()
 	r.ReadShare, r.MemoryShare = cost.ReadShare(params.Probes), cost.MemoryShare()
 	r.Expected = []Ceiling{{params.Probes, cost.Ceiling(params.Probes)}}
-	if p := min(256, params.Clusters); p != params.Probes {
+	if p := min(256, params.Clusters); p != params.Probes && !params.Codes.There() { // the paper's P
 		r.Expected = append(r.Expected, Ceiling{p, cost.Ceiling(p)})
 	}
 	r.WorthIt = r.Obstacle == "" && r.Expected[0].Ratio >= worthIt
@@ -187,8 +187,10 @@ func (r Report) String() string {
 		line("verdict", "%s", r.verdict())
 		return b.String()
 	}
-	line("cost", "FlashHead reads %.1f %% of the head's bytes, and takes %.1f %% of them beside it", 100*r.ReadShare,
-		100*r.MemoryShare)
+	line("reads", "%.1f %% of the head's bytes with FlashHead", 100*r.ReadShare)
+	if r.Parameters == nil || r.Parameters.CoarseBits > 0 { // a plain head's rows may be there twice
+		line("memory", "%.1f %% of the head's bytes beside it", 100*r.MemoryShare)
+	}
 	for _, c := range r.Expected {
 		line("expected", "at most %.2fx with %d of %d clusters probed", c.Ratio, c.Probes, r.Clusters)
 	}

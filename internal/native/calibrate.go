@@ -24,7 +24,7 @@ type CalibrateOptions struct {
 
 	// Hidden is the path of a file of hidden states, rows of D little-endian float32; "": the codes are made without.
 	Hidden string
-	Fit    []int64 // rows of each kind of text that are fitted to, one kind after the other; those that follow are recorded
+	Fit    []int64 // rows of each kind of text that are fitted to, kind after kind; those that follow are recorded
 }
 
 // Record is what the runtime would do with one of the dense head's best tokens.
@@ -51,8 +51,9 @@ type CalibrateResult struct {
 // recordTokens is how many tokens the tool records, if there are as many.
 const recordTokens = 40
 
-// Calibrate makes codes, of at most as many directions as o.Codes says, and records what the runtime would do with them.
-// It calls report for every sign of progress: stage, fraction and seconds are set. When ctx ends the tool is killed.
+// Calibrate makes codes, of at most as many directions as o.Codes says, and records what the runtime would do with
+// them. It calls report for every sign of progress: stage, fraction and seconds are set. When ctx ends the tool is
+// killed.
 func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {

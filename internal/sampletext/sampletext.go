@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Mixed has some pages of several kinds and languages in turn. Heads are not calibrated with it, so they can be evaluated
-// with it.
+// Mixed has some pages of several kinds and languages in turn. Heads are not calibrated with it, so they can be
+// evaluated with it.
 //
 //go:embed mixed.txt
 var Mixed []byte
