@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -49,7 +50,7 @@ func convertFlags() []cli.Flag {
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: "score as many tokens as `P` clusters have (default: by Q)"},
+		&cli.IntFlag{Name: "probes", Usage: "score as many tokens as in `P` clusters (default: by Q)"},
 		centroidTypeFlag(),
 		libFlag(),
 	}
@@ -87,7 +88,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	}
 	o.Targets.Agreement, o.Targets.KLD = float32(c.Float64("target-agreement")), float32(c.Float64("target-kld"))
 	if err := o.Validate(); err != nil {
-		return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+		return o, usageError{hint.Wrap(err, cmp.Or(hint.Of(err), "see fh-ollama "+c.Command.Name+" --help"))}
 	}
 	return o, nil
 }

@@ -80,7 +80,7 @@ func TestBadInput(t *testing.T) {
 	part := gguftest.Model(40, 32)
 	part.KVs = append(part.KVs, gguftest.V("split.count", uint16(2)))
 	converted := gguftest.Model(40, 32)
-	converted.KVs = append(converted.KVs, gguftest.V("flashhead.version", uint32(1)))
+	converted.KVs = append(converted.KVs, gguftest.V("flashhead.version", uint32(2)))
 	old := gguftest.Model(40, 32)
 	old.Version = 1
 	for name, c := range map[string]struct {

@@ -102,7 +102,7 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 	var p Parameters
 	c := &checker{f: f}
 	if v, ok := c.u32(KeyVersion); ok && v != FormatVersion {
-		c.bad("%s is %d, this program knows %d", KeyVersion, v, FormatVersion)
+		c.bad("%s is %d, this program reads %d", KeyVersion, v, FormatVersion)
 	}
 	vocab := head.Vocab()
 	var knownK bool
