@@ -119,7 +119,7 @@ func TestDoctorFolder(t *testing.T) {
 		}
 	}
 	head := native.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3,
-		Rank: 16}
+		CoarseBits: 192}
 	for _, op := range []bool{true, false} {
 		t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD")
 		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -147,8 +148,8 @@ func TestEvalCodes(t *testing.T) {
 func addCodes(t *testing.T, from, to string) {
 	t.Helper()
 	f, head, params := flashheadtest.Open(t, from)
-	params.Codes = flashhead.DefaultCodes(head, params.Clusters, params.CentroidType)
-	random, n := rand.New(rand.NewPCG(1, 1)), params.Codes.Directions(head.Width())
+	params.Codes = flashhead.Qualities[0].Codes(head, params.Clusters, params.CentroidType)
+	random, n := rand.New(rand.NewPCG(1, 1)), params.Codes.Directions
 	for range int64(n) * head.Width() {
 		params.Codes.Rows = append(params.Codes.Rows, float32(random.NormFloat64()/math.Sqrt(float64(n))))
 	}

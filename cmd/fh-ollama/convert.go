@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -38,16 +38,19 @@ func convertCommand() *cli.Command {
 func convertFlags() []cli.Flag {
 	d := convert.Defaults()
 	return []cli.Flag{
-		&cli.PathFlag{Name: "calibrate", Usage: "fit estimates to `TEXT`, builtin or a file; choose P by it"},
-		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)",
-			calibrate.DefaultTarget)},
-		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
-			flashhead.ClusterSize(false), flashhead.ClusterSize(true))},
+		&cli.GenericFlag{Name: "calibrate", Value: new(paths), TakesFile: true,
+			Usage: "fit to `FILE` as well as to built-in text (repeatable)"},
+		&cli.BoolFlag{Name: "no-calibrate", Usage: "do not run the model: estimates are worse"},
+		&cli.StringFlag{Name: "quality", Usage: "`Q`: default, or high, which reads more for each token"},
+		&cli.Float64Flag{Name: "target-agreement", Usage: "least share `A` of same top tokens; raises P"},
+		&cli.Float64Flag{Name: "target-kld", Usage: "greatest divergence `D` in nats; raises P"},
+		&cli.BoolFlag{Name: "plain", Usage: "clusters alone, as in the paper, without estimates"},
+		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, plain %d)",
+			flashhead.ClusterSize(true), flashhead.ClusterSize(false))},
 		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: fmt.Sprintf("clusters `P` scored a token (default: a %dth, or %d)",
-			flashhead.ProbeShare, flashhead.LeastProbes)},
+		&cli.IntFlag{Name: "probes", Usage: "score as many tokens as in `P` clusters (default: by Q)"},
 		centroidTypeFlag(),
 		libFlag(),
 	}
@@ -74,16 +77,18 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 			Input: input, Output: output, Probes: c.Int("probes"), CentroidType: c.String("centroid-type"), ToolVersion: version,
 		},
 		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
-		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"),
+		Threads: c.Int("threads"), LibDir: c.Path("lib"),
+		Quality: c.String("quality"), Calibrate: *c.Generic("calibrate").(*paths), NoCalibrate: c.Bool("no-calibrate"),
+		Plain: c.Bool("plain"),
 	}
-	if c.IsSet("target-agreement") {
-		o.Agreement = c.Float64("target-agreement")
-		if err := calibrate.CheckTarget(o.Agreement); err != nil {
-			return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+	for _, name := range []string{"target-agreement", "target-kld"} {
+		if c.IsSet(name) && c.Float64(name) == 0 { // which is none in o
+			return o, usageError{hint.New("a --"+name+" of 0 is no target", "see fh-ollama "+c.Command.Name+" --help")}
 		}
 	}
+	o.Targets.Agreement, o.Targets.KLD = float32(c.Float64("target-agreement")), float32(c.Float64("target-kld"))
 	if err := o.Validate(); err != nil {
-		return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+		return o, usageError{hint.Wrap(err, cmp.Or(hint.Of(err), "see fh-ollama "+c.Command.Name+" --help"))}
 	}
 	return o, nil
 }

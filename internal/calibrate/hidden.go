@@ -55,15 +55,10 @@ func Collect(ctx context.Context, programs llama.Programs, o Options, p *progres
 
 func (s *States) collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) error {
 	l := newLayout(o.Context)
-	need := int64(mostPositions) * 4 * int64(o.Width)
-	if free, ok := atomicfile.Free(s.dir.Path); ok && free < need {
-		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20,
-			need>>20+1), elsewhere)
-	}
 	p.Start("loading the model")
 	server, err := programs.Start(ctx, llama.ServerOptions{
-		Model: o.Model, Context: l.size, Threads: o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"},
-		Args: llama.HiddenArgs(l.size),
+		Model: o.Model, Context: l.size(), Threads: o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"},
+		Args: llama.HiddenArgs(l.size()),
 	})
 	if err != nil {
 		return err
@@ -72,6 +67,14 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	chunks, err := l.plan(ctx, server, o.Text)
 	if err != nil {
 		return err
+	}
+	for _, c := range chunks {
+		s.count(c)
+	}
+	need := int64(s.Count) * 4 * int64(o.Width)
+	if free, ok := atomicfile.Free(s.dir.Path); ok && free < need {
+		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20,
+			need>>20+1), elsewhere)
 	}
 
 	p.Start("reading the text")
@@ -95,7 +98,6 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 		if err != nil {
 			return explain(err)
 		}
-		s.count(c)
 	}
 	if err := errors.Join(out.Flush(), file.Close()); err != nil {
 		return explain(err)
@@ -110,39 +112,38 @@ type chunk struct {
 	tokens  []int
 	skip    int  // positions that are not kept
 	heldOut bool // otherwise it is fitted to
-	first   bool // of its kind
+	first   bool // of those of its kind that are fitted to
 }
 
-// plan cuts all kinds of text into chunks, those to fit to before those that are held out.
-func (l layout) plan(ctx context.Context, server *llama.Server, text Text) (all []chunk, err error) {
-	var held []chunk
+// plan cuts all kinds of text into chunks, those to fit to before those that are held out. Built-in kinds that the
+// tokenizer makes too little of are left out.
+func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]chunk, error) {
+	var all, held []chunk
+	var short error
 	for _, kind := range text.Kinds {
 		alone, special, err := server.Text(ctx, kind.Data)
 		if err != nil {
 			return nil, err
 		}
 		start := prefix(alone, special)
-		if len(text.Kinds) > 1 {
-			if fit, heldOut, ok := l.sample(start, alone); ok {
-				skip := len(start) + kindSkip
-				all = append(all, chunk{kind.Name, fit, skip, false, true})
-				held = append(held, chunk{kind.Name, heldOut, skip, true, true})
+		fit, heldOut, err := l.cut(start, alone, kind.chunks)
+		if err != nil {
+			if short = err; kind.must {
+				return nil, hint.Wrap(fmt.Errorf("%s: %w", kind.Name, err), hint.Of(err))
 			}
 			continue
 		}
-		fit, heldOut, err := l.chunks(start, alone)
-		if err != nil {
-			return nil, err
-		}
+		skip := max(l.skip, len(start))
 		for i, tokens := range fit {
-			all = append(all, chunk{kind.Name, tokens, l.skip, false, i == 0})
+			all = append(all, chunk{kind.Name, tokens, skip, false, i == 0})
 		}
-		for i, tokens := range heldOut {
-			held = append(held, chunk{kind.Name, tokens, l.skip, true, i == 0})
+		for _, tokens := range heldOut {
+			held = append(held, chunk{kind.Name, tokens, skip, true, false})
 		}
 	}
 	if len(all) == 0 {
-		return nil, hint.New("the model's tokenizer makes nothing of the built-in text", "convert without --calibrate")
+		return nil, hint.Wrap(fmt.Errorf("the built-in text does not suit this model: %w", short),
+			"convert with --no-calibrate")
 	}
 	return append(all, held...), nil
 }

@@ -114,10 +114,11 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 func TestNativeCollect(t *testing.T) {
 	programs := nativePrograms(t)
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
-	text, err := ReadText(BuiltIn)
+	text, err := ReadText(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text.Kinds = text.Kinds[:3]
 	o := Options{Model: demoModel, Text: text, Width: 256, Context: 256}
 	var first []byte
 	for threads := 1; threads <= 2; threads++ {
@@ -127,8 +128,8 @@ func TestNativeCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(states.Path)
-		if err != nil || len(data) != states.Count*256*4 || len(states.Fit) != len(text.Kinds) ||
-			states.Fit[0] != kindFit-kindSkip || len(states.HeldOut) != states.Count-len(states.Fit)*(kindFit-kindSkip) ||
+		if err != nil || len(data) != states.Count*256*4 || len(states.HeldOut) != 3*(128-16) ||
+			!slices.Equal(states.Fit, []int64{240, 240, 240}) || states.Count != 3*(240+128-16) ||
 			states.HeldOut[0] != text.Kinds[0].Name {
 			t.Fatalf("%d bytes for %d states, %v of them to fit to; %v", len(data), states.Count, states.Fit, err)
 		}
@@ -142,9 +143,14 @@ func TestNativeCollect(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(*Options){
-		"the text is too short: it has":                                 func(o *Options) { o.Text.Kinds = o.Text.Kinds[:1] },
+		"some.txt: the text is too short: it has": func(o *Options) {
+			o.Text.Kinds = append(slices.Clip(o.Text.Kinds), Kind{"some.txt", "a few words", fileChunks, true})
+		},
+		"does not suit this model: the text is too short": func(o *Options) {
+			o.Text.Kinds = []Kind{{Name: "a", Data: "a few words", chunks: 1}}
+		},
 		"the model's hidden states have 256 numbers, its head takes 32": func(o *Options) { o.Width = 32 },
-		"llama-server failed: ":                                         func(o *Options) { o.Model = os.Args[0] },
+		"llama-server failed: ": func(o *Options) { o.Model = os.Args[0] },
 	} {
 		other := o
 		change(&other)

@@ -1,113 +1,121 @@
-// Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions of
-// that text, and chooses how many tokens to score exactly.
+// Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions
+// of that text, and chooses how many tokens to score exactly.
 package calibrate
 
 import (
-	"fmt"
+	"math"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/native"
-	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// DefaultTarget is the default agreement to reach.
-const DefaultTarget = 0.998
+// mostTrials is how many P are tried at most: each takes another run of the native tool.
+const mostTrials = 3
 
-// CheckTarget returns an error unless target is in (0.5, 1].
-func CheckTarget(target float64) error {
-	if !(target > 0.5 && target <= 1) { // NaN is caught, too
-		return fmt.Errorf("a target agreement of %g is not above 0.5 and at most 1", target)
+// Trial is a P that was tried, and what the runtime would do with it at the held-out positions.
+type Trial struct {
+	Probes    int
+	Positions []native.Position
+	Names     []string // of each position's kind of text
+}
+
+// Kinds tells what was found, by name in the order of the first positions.
+func (t Trial) Kinds() []flashhead.Kind {
+	var kinds []flashhead.Kind
+	for _, positions := range t.byName() {
+		same, kld := 0, 0.0
+		for _, position := range positions {
+			kld += float64(position.KLD)
+			if position.Same {
+				same++
+			}
+		}
+		n := float64(len(positions))
+		kinds = append(kinds, flashhead.Kind{Positions: uint32(n), SameTop: float32(float64(same) / n),
+			KLD: float32(kld / n)})
 	}
-	return nil
-}
-
-// Problem is the input of New.
-type Problem struct {
-	Positions []native.Position // that were held out
-	Kinds     []string          // name of the kind of text of each
-	Vocab     int               // V
-	Clusters  int               // K
-	Pinned    []uint32          // tokens that are always scored
-	Target    float64           // share of positions where the dense head's best token is to be scored exactly
-	Probes    int               // P if it is chosen already, else 0
-}
-
-// Plan is the solution of a Problem. Its proportions come from the positions on which P was chosen, so they are slightly
-// optimistic.
-type Plan struct {
-	Probes    int                   // P
-	Agreement statistics.Proportion // of positions where the dense head's best token is scored exactly
-	Reached   bool                  // the target, by each kind
-	Kinds     []flashhead.Kind
-}
-
-// New solves a problem: the smallest P, not below the default for codes nor above K/4, that reaches the target for each
-// kind of text, or the smallest of those that come closest.
-func New(p Problem) Plan {
-	b := budgets{p.Vocab, p.Clusters}
-	pinned := map[uint32]bool{}
-	for _, token := range p.Pinned {
-		pinned[token] = true
+	for i, name := range t.names() {
+		kinds[i].Name = name
 	}
-	plan := Plan{Probes: p.Probes, Reached: true}
-	kinds := p.kinds()
-	if plan.Probes == 0 {
-		plan.Probes = b.least()
-		for _, kind := range kinds {
-			n, _ := b.reaching(needs(kind.positions, pinned), p.Target)
-			plan.Probes = max(plan.Probes, b.probes(n))
+	return kinds
+}
+
+// names returns the different names.
+func (t Trial) names() []string {
+	var names []string
+	for _, name := range t.Names {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	budget := b.tokens(plan.Probes)
-	for _, kind := range kinds {
-		met, n := within(needs(kind.positions, pinned), budget), len(kind.positions)
-		plan.Agreement.Count += met
-		plan.Agreement.Total += n
-		plan.Reached = plan.Reached && met >= count(p.Target, n)
-		plan.Kinds = append(plan.Kinds, kind.found())
-	}
-	return plan
+	return names
 }
 
-// kind is the positions of one kind of text.
-type kind struct {
-	name      string
-	positions []native.Position
-}
-
-// kinds returns the kinds in the order of their first positions.
-func (p Problem) kinds() []kind {
-	var all []kind
-	for i, position := range p.Positions {
-		at := slices.IndexFunc(all, func(k kind) bool { return k.name == p.Kinds[i] })
-		if at < 0 {
-			at = len(all)
-			all = append(all, kind{name: p.Kinds[i]})
-		}
-		all[at].positions = append(all[at].positions, position)
+// byName returns the positions of each of names.
+func (t Trial) byName() [][]native.Position {
+	names := t.names()
+	all := make([][]native.Position, len(names))
+	for i, position := range t.Positions {
+		at := slices.Index(names, t.Names[i])
+		all[at] = append(all[at], position)
 	}
 	return all
 }
 
-// found is what the tool recorded, for the P it was given.
-func (k kind) found() flashhead.Kind {
-	same, kld := 0, 0.0
-	for _, position := range k.positions {
-		kld += float64(position.KLD)
-		if position.Same {
-			same++
-		}
-	}
-	n := float64(len(k.positions))
-	return flashhead.Kind{Name: k.name, Positions: uint32(len(k.positions)), SameTop: float32(float64(same) / n),
-		KLD: float32(kld / n)}
+// Problem asks for a P at which every kind of text meets the targets.
+type Problem struct {
+	Vocab    int // V
+	Clusters int // K
+	Targets  flashhead.Targets
 }
 
-// Describe writes the plan's results to the calibration keys.
-func (p Plan) Describe(c *flashhead.Calibration) {
-	low, high := p.Agreement.Interval()
-	c.HeldOut = uint32(p.Agreement.Total)
-	c.Agreement, c.AgreementLow, c.AgreementHigh = float32(p.Agreement.Share()), float32(low), float32(high)
-	c.Reached, c.Kinds = p.Reached, p.Kinds
+// most is the greatest P that is tried; with more the dense head is not much slower.
+func (p Problem) most() int { return (p.Clusters + 7) / 8 }
+
+// tokens returns how many tokens are scored exactly with P: as many as P clusters have on average, rounded up.
+func (p Problem) tokens(probes int) int { return (probes*p.Vocab + p.Clusters - 1) / p.Clusters }
+
+// Next returns the P to try after trials, of which there is at least one and none that meets the targets but the last;
+// false if the last one is to be kept. P is doubled until the trials let expect that the targets are met.
+func (p Problem) Next(trials []Trial) (int, bool) {
+	last := trials[len(trials)-1]
+	if p.Targets.Met(last.Kinds()) || len(trials) >= mostTrials || last.Probes >= p.most() {
+		return 0, false
+	}
+	probes := 2 * last.Probes
+	for probes < p.most() && !p.promises(trials, probes) {
+		probes *= 2
+	}
+	return min(probes, p.most()), true
+}
+
+// promises reports whether the targets may be expected to be met with P.
+func (p Problem) promises(trials []Trial, probes int) bool {
+	last := trials[len(trials)-1]
+	for _, positions := range last.byName() {
+		scored := 0
+		for _, position := range positions {
+			if int(position.Best[0].Required) <= p.tokens(probes) {
+				scored++
+			}
+		}
+		if float32(float64(scored)/float64(len(positions))) < p.Targets.Agreement {
+			return false
+		}
+	}
+	if p.Targets.KLD == 0 || len(trials) < 2 { // nothing is known of how it falls
+		return true
+	}
+	before := trials[len(trials)-2]
+	doublings := math.Log2(float64(last.Probes) / float64(before.Probes))
+	more := math.Log2(float64(probes) / float64(last.Probes))
+	earlier := before.Kinds()
+	for i, kind := range last.Kinds() {
+		fall := math.Pow(float64(kind.KLD)/float64(earlier[i].KLD), 1/doublings) // with each doubling
+		if float64(kind.KLD)*math.Pow(fall, more) > float64(p.Targets.KLD) {
+			return false
+		}
+	}
+	return true
 }

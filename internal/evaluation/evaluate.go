@@ -95,7 +95,8 @@ func (j *job) openModel() error {
 		HeadType:   head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes,
 		Pinned:       len(params.Pinned),
-		CentroidType: params.CentroidType.String(), CoarseBits: params.Codes.CoarseBits, FineBytes: params.Codes.FineBytes, HeadBytes: cost.Head,
+		CentroidType: params.CentroidType.String(), CoarseBits: params.Codes.CoarseBits,
+		FineBytes: params.Codes.FineBytes, HeadBytes: cost.Head,
 	}
 	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
 	for _, p := range j.Probes {

@@ -1,30 +1,34 @@
 package flashhead
 
 import (
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // Limits of codes, as in ggmlhead/core/flash-head-codes.h.
 const (
-	maxCoarseBits  = 256 // a token, a multiple of coarseStep
-	coarseStep     = 8
-	maxFineBytes   = 2048 // a token, a multiple of fineLine
-	fineLine       = 32
-	maxDirections  = 256
-	mostBits       = 5 // a direction of the coarse code
-	scaleBytes     = 2 // of each code of a token
-	defaultBits    = 192
-	mostDirections = 160 // of the default coarse code
+	maxCoarseBits = 256 // a token, a multiple of coarseStep
+	coarseStep    = 8
+	maxFineBytes  = 2048 // a token, a multiple of fineLine
+	fineLine      = 32
+	fineBits      = 4 // at most, of a column
+	maxDirections = 256
+	mostBits      = 5 // of a direction of the coarse code
+	scaleBytes    = 2 // of each code of a token
 )
 
-// Codes tell the runtime how to estimate a token's logit more finely than by its centroid's score. It derives both codes
-// of every token from the weight when a model loads (docs/gguf-format.md).
+// Codes tell the runtime how to estimate a token's logit more finely than by its centroid's score. It derives both
+// codes of every token from the weight when a model loads (docs/gguf-format.md).
 type Codes struct {
 	CoarseBits int // a token; 0 for no codes
 	FineBytes  int // a token
 	Near       int // tokens whose fine code is read, those with the best coarse estimates
+	Directions int // n; before codes are made, at most so many
 
 	Rows        []float32 // [n][D]: directions on which residuals (row minus centroid) are projected
 	Activations []float32 // [n][D]: the matching directions for activations
@@ -35,36 +39,64 @@ type Codes struct {
 // There reports whether there are any codes.
 func (c Codes) There() bool { return c.CoarseBits > 0 }
 
-// Directions returns how many directions a default coarse code of rows of width columns may use.
-func (c Codes) Directions(width int64) int {
-	n := int(min(width, mostDirections))
-	return max(n, (c.CoarseBits+mostBits-1)/mostBits)
+// Quality trades bytes for fidelity: it sets the sizes of codes and the number of tokens that are scored exactly.
+type Quality struct {
+	Name       string
+	coarseBits int64
+	directions int64
+	share      int64 // of a row of the weight, in %, that a token's codes and its part of a centroid take at most
+	near       int64 // one token in so many has its fine code read
+	exact      int64 // one token in so many is scored exactly
 }
 
-// DefaultCodes returns the sizes of head's codes; without directions, which depend on the weight. With the centroids they
-// take at most a quarter of the weight's memory.
-func DefaultCodes(head Head, clusters uint32, centroids gguf.TensorType) Codes {
-	const share = 4
-	row := head.Tensor.Type.RowBytes(head.Width())
-	coarse := int64(defaultBits)
-	if least := 8 * mostBits * head.Width() / 8; coarse > least { // no more bits than directions can have
-		coarse = least / coarseStep * coarseStep
+// Qualities lists all qualities, the default first. docs/accuracy.md compares them.
+var Qualities = []Quality{
+	{"default", 192, 160, 25, 8, 64},
+	{"high", 256, 192, 45, 2, 32},
+}
+
+// ParseQuality finds the quality called name, "" for the default.
+func ParseQuality(name string) (Quality, error) {
+	var names []string
+	for _, q := range Qualities {
+		if name == q.Name || name == "" {
+			return q, nil
+		}
+		names = append(names, q.Name)
 	}
-	left := row/share - coarse/8 - 2*scaleBytes - int64(clusters)*centroids.RowBytes(head.Width())/head.Vocab()
-	fine := min(max(left/fineLine*fineLine, 0), maxFineBytes, (head.Width()+1)/2)
-	return Codes{CoarseBits: int(coarse), FineBytes: int(fine / fineLine * fineLine), Near: int((head.Vocab() + 7) / 8)}
+	return Quality{}, hint.New(fmt.Sprintf("no quality is called %q", name), "choose from "+strings.Join(names, ", "))
 }
 
-// bytes returns what codes make the runtime read a token: all coarse codes, the fine ones of near tokens, and directions
-// of the activations; and what they take of memory.
+// Probes returns P for K clusters.
+func (q Quality) Probes(clusters uint32) uint32 { return uint32(ceil(int64(clusters), q.exact)) }
+
+// Codes returns the sizes of head's codes.
+func (q Quality) Codes(head Head, clusters uint32, centroids gguf.TensorType) Codes {
+	width := head.Width()
+	coarse := max(min(q.coarseBits, mostBits*width/coarseStep*coarseStep), coarseStep)
+	left := head.Tensor.Type.RowBytes(width)*q.share/100 - coarse/8 - 2*scaleBytes -
+		ceil(int64(clusters)*centroids.RowBytes(width), head.Vocab())
+	fine := min(max(left, 0), maxFineBytes, width*fineBits/8)
+	return Codes{
+		CoarseBits: int(coarse), FineBytes: int(fine / fineLine * fineLine), Near: int(ceil(head.Vocab(), q.near)),
+		Directions: int(max(min(q.directions, width), ceil(coarse, mostBits))),
+	}
+}
+
+func ceil(a, b int64) int64 { return (a + b - 1) / b }
+
+// bytes returns what codes make the runtime read for a token: all coarse codes, the fine ones of near tokens, and the
+// directions of the activations. With all fine codes it is what they take of memory.
 func (c Codes) bytes(head Head) (read, memory int64) {
 	if !c.There() {
 		return 0, 0
 	}
-	coarse := head.Vocab() * int64(c.CoarseBits/8+scaleBytes)
-	directions := 4 * int64(len(c.Variances)) * head.Width()
-	return coarse + directions + int64(c.Near)*int64(c.FineBytes+scaleBytes),
-		coarse + directions + head.Vocab()*int64(c.FineBytes+scaleBytes)
+	always := head.Vocab()*int64(c.CoarseBits/8+scaleBytes) + 4*int64(c.Directions)*head.Width()
+	fine := int64(c.FineBytes + scaleBytes)
+	if c.FineBytes == 0 {
+		fine = 0
+	}
+	return always + int64(c.Near)*fine, always + head.Vocab()*fine
 }
 
 // keys returns the metadata entries of codes, none if there are none.
@@ -82,13 +114,9 @@ func (c Codes) keys() []gguf.NewValue {
 
 // codes reads and checks the keys of codes: all of them or none.
 func (c *checker) codes(head Head) Codes {
-	there := false
-	for _, key := range []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyCodeVariances, KeyCodeRows,
-		KeyCodeActivations, KeyCodeWeights} {
-		_, ok := c.f.Key(key)
-		there = there || ok
-	}
-	if !there {
+	keys := []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyCodeVariances, KeyCodeRows, KeyCodeActivations,
+		KeyCodeWeights}
+	if !slices.ContainsFunc(keys, func(key string) bool { _, ok := c.f.Key(key); return ok }) {
 		return Codes{}
 	}
 	bits := c.limited(KeyCoarseBits, coarseStep, maxCoarseBits, coarseStep)
@@ -104,9 +132,10 @@ func (c *checker) codes(head Head) Codes {
 		return Codes{}
 	}
 	return Codes{
-		CoarseBits: int(bits), FineBytes: int(fine), Near: int(near), Variances: variances,
-		Rows: c.numbers(KeyCodeRows, n*head.Width(), false), Activations: c.numbers(KeyCodeActivations, n*head.Width(), false),
-		Weights: c.numbers(KeyCodeWeights, head.Width(), true),
+		CoarseBits: int(bits), FineBytes: int(fine), Near: int(near), Directions: int(n), Variances: variances,
+		Rows:        c.numbers(KeyCodeRows, n*head.Width(), false),
+		Activations: c.numbers(KeyCodeActivations, n*head.Width(), false),
+		Weights:     c.numbers(KeyCodeWeights, head.Width(), true),
 	}
 }
 

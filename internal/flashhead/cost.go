@@ -16,8 +16,11 @@ type Cost struct {
 	Centroids int64   // all centroids
 	Codes     int64   // coarse codes, fine codes of near tokens, directions of the activations; 0 without codes
 	Probe     float64 // the rows of one cluster, on average; with codes, the same number of single rows
-	Memory    int64   // what centroids and codes take beside the head, not only what is read
+	Memory    int64   // what centroids, codes and the clusters of all tokens take beside the head
 }
+
+// listBytes is what the cluster of a token takes in memory.
+const listBytes = 4
 
 // NewCost counts what f reads for one token. It uses p's number of clusters, type of centroids and codes.
 func NewCost(f *gguf.File, head Head, p Parameters) Cost {
@@ -28,9 +31,15 @@ func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 		Probe:     float64(head.Tensor.Bytes) / float64(p.Clusters),
 	}
 	c.Codes, c.Memory = p.Codes.bytes(head)
-	c.Memory += c.Centroids
+	c.Memory += c.Centroids + listBytes*head.Vocab()
 	return c
 }
+
+// ReadShare returns the share of the dense head's bytes read with the given number of probes, 0..1 and more.
+func (c Cost) ReadShare(probes uint32) float64 { return c.Probed(probes) / float64(max(c.Head, 1)) }
+
+// MemoryShare returns Memory as a share of the dense head's bytes.
+func (c Cost) MemoryShare() float64 { return float64(c.Memory) / float64(max(c.Head, 1)) }
 
 // HeadShare returns the dense head's share of the bytes, 0..1.
 func (c Cost) HeadShare() float64 { return float64(c.Head) / float64(c.Body+c.Head) }

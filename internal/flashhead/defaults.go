@@ -45,11 +45,13 @@ func CentroidType(name string, head Head) (gguf.TensorType, error) {
 	return t, nil
 }
 
-// Default returns the parameters that a conversion without options chooses for head. They lack the map and what depends
-// on the tokenizer.
+// Default returns the parameters that a conversion without options chooses for head. They lack the map, the directions
+// of the codes, and what depends on the tokenizer.
 func Default(head Head) Parameters {
-	p := Parameters{Clusters: head.Clusters(DefaultClusterSize)}
+	quality := Qualities[0]
+	p := Parameters{Clusters: head.Clusters(CodedClusterSize)}
 	p.CentroidType, _ = CentroidType("", head) // the default fits every head
-	_ = p.Select(0, 0)                         // the default fits every K
+	p.Codes = quality.Codes(head, p.Clusters, p.CentroidType)
+	_ = p.Select(0, quality.Probes(p.Clusters)) // the default fits every K
 	return p
 }

@@ -235,13 +235,13 @@ func TestParametersRoundTrip(t *testing.T) {
 func calibrated() flashhead.Parameters {
 	p := sound()
 	const n, d = 8, 32
-	p.Codes = flashhead.Codes{CoarseBits: 16, FineBytes: 32, Near: 5, Rows: make([]float32, n*d),
+	p.Codes = flashhead.Codes{CoarseBits: 16, FineBytes: 32, Near: 5, Directions: n, Rows: make([]float32, n*d),
 		Activations: make([]float32, n*d), Variances: make([]float32, n), Weights: make([]float32, d)}
 	for i := range p.Codes.Rows {
 		p.Codes.Rows[i], p.Codes.Activations[i] = float32(i), -float32(i)/256
 	}
 	p.Calibration = &flashhead.Calibration{TextSHA256: "def", TextName: "t.txt", Tokens: 4000, HeldOut: 2000,
-		Target: 0.995, Agreement: 0.9965, AgreementLow: 0.994, AgreementHigh: 0.998, Reached: true,
+		Targets: flashhead.Targets{Agreement: 0.995, KLD: 0.02}, Reached: true,
 		Kinds: []flashhead.Kind{{Name: "a", Positions: 1500, SameTop: 0.999, KLD: 0.004},
 			{Name: "b", Positions: 500, SameTop: 1, KLD: 0.02}}}
 	return p
@@ -262,24 +262,103 @@ func TestCalibratedRoundTrip(t *testing.T) {
 	if got, err = flashhead.FromFile(f, head(t, f)); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("without codes: %+v, %v", got, err)
 	}
+	want.Calibration.Targets, want.Calibration.Reached = flashhead.Targets{}, true
+	f = write(t, want.Keys())
+	if got, err = flashhead.FromFile(f, head(t, f)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("without targets: %+v, %v", got, err)
+	}
+	for _, key := range []string{flashhead.KeyTargetAgreement, flashhead.KeyTargetKLD, flashhead.KeyReached} {
+		if _, ok := f.Key(key); ok {
+			t.Errorf("%s is in the file", key)
+		}
+	}
 }
 
-// Codes and centroids take at most a quarter of the head's memory, but for heads so small that this leaves nothing.
-func TestDefaultCodes(t *testing.T) {
-	q8, _ := gguf.ParseTensorType("q8_0")
-	q4, _ := gguf.ParseTensorType("q4_0")
-	for _, c := range []struct{ rows, columns, coarse, fine, near int64 }{
-		{262144, 640, 192, 128, 32768}, {151936, 896, 192, 192, 18992}, {49152, 576, 192, 96, 6144}, {32000, 256, 192, 32, 4000},
-		{100, 32, 160, 0, 13}, {128256, 2048, 192, 480, 16032},
+func TestOverall(t *testing.T) {
+	got := calibrated().Calibration.Overall()
+	if got.Positions != 2000 || got.SameTop != 0.99925 || math.Abs(float64(got.KLD)-0.008) > 1e-7 {
+		t.Errorf("%+v", got)
+	}
+	if got := (&flashhead.Calibration{}).Overall(); got != (flashhead.Kind{Name: "all"}) {
+		t.Errorf("of nothing: %+v", got)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		targets flashhead.Targets
+		good    bool
+	}{
+		{flashhead.Targets{}, true}, {flashhead.Targets{Agreement: 0.51}, true}, {flashhead.Targets{Agreement: 1}, true},
+		{flashhead.Targets{KLD: 0.001}, true}, {flashhead.Targets{Agreement: 0.5}, false},
+		{flashhead.Targets{Agreement: 1.01}, false}, {flashhead.Targets{Agreement: -1}, false},
+		{flashhead.Targets{Agreement: nan}, false}, {flashhead.Targets{KLD: -1}, false},
+		{flashhead.Targets{KLD: 11}, false}, {flashhead.Targets{KLD: nan}, false},
 	} {
-		head := flashhead.Head{Tensor: gguf.Tensor{Type: q8, Shape: []int64{c.columns, c.rows}, Bytes: c.rows * q8.RowBytes(c.columns)}}
-		got := flashhead.DefaultCodes(head, head.Clusters(flashhead.CodedClusterSize), q4)
-		if int64(got.CoarseBits) != c.coarse || int64(got.FineBytes) != c.fine || int64(got.Near) != c.near {
-			t.Errorf("%d x %d: %+v", c.rows, c.columns, got)
+		if err := c.targets.Check(); (err == nil) != c.good {
+			t.Errorf("%+v: %v", c.targets, err)
 		}
-		if n := got.Directions(c.columns); int64(n) > max(c.columns, 1) || 5*n < got.CoarseBits {
-			t.Errorf("%d x %d: %d directions", c.rows, c.columns, n)
+	}
+	kinds := calibrated().Calibration.Kinds // same top 0.999 and 1, KLD 0.004 and 0.02
+	for _, c := range []struct {
+		targets flashhead.Targets
+		met     bool
+		words   string
+	}{
+		{flashhead.Targets{}, true, ""}, {flashhead.Targets{Agreement: 0.999}, true, "same top 99.9 %"},
+		{flashhead.Targets{Agreement: 0.9995}, false, "same top 99.95 %"}, {flashhead.Targets{KLD: 0.02}, true, "KLD 0.02"},
+		{flashhead.Targets{Agreement: 0.99, KLD: 0.01}, false, "same top 99 %, KLD 0.01"},
+	} {
+		if got := c.targets.Met(kinds); got != c.met || c.targets.String() != c.words {
+			t.Errorf("%+v: met %t, %q", c.targets, got, c.targets)
 		}
+	}
+}
+
+// Codes and a token's part of a centroid take at most a share of a row, but for heads so small that this leaves
+// nothing.
+func TestQualities(t *testing.T) {
+	tensorType := func(name string) gguf.TensorType { got, _ := gguf.ParseTensorType(name); return got }
+	for _, c := range []struct {
+		quality, head                         string
+		rows, columns                         int64
+		coarse, fine, near, directions, exact int64
+	}{
+		{"", "q8_0", 262144, 640, 192, 128, 32768, 160, 4096},
+		{"default", "q8_0", 151936, 896, 192, 192, 18992, 160, 2374},
+		{"", "q8_0", 49152, 576, 192, 96, 6144, 160, 768},
+		{"", "q8_0", 32000, 256, 192, 32, 4000, 160, 500},
+		{"", "q8_0", 128256, 2048, 192, 480, 16032, 160, 2004},
+		{"", "f32", 32000, 256, 192, 128, 4000, 160, 500},   // four bits for each column are all that there are
+		{"", "f32", 32000, 8192, 192, 2048, 4000, 160, 500}, // the most that a code may have
+		{"", "q8_0", 100, 32, 160, 0, 13, 32, 2},
+		{"", "f32", 100, 1, 8, 0, 13, 2, 2},
+		{"high", "q8_0", 262144, 640, 256, 256, 131072, 192, 8192},
+		{"high", "q8_0", 32000, 256, 256, 64, 16000, 192, 1000},
+		{"high", "q4_0", 32000, 256, 256, 0, 16000, 192, 1000},
+	} {
+		quality, err := flashhead.ParseQuality(c.quality)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weight := tensorType(c.head)
+		head := flashhead.Head{Tensor: gguf.Tensor{Type: weight, Shape: []int64{c.columns, c.rows},
+			Bytes: c.rows * weight.RowBytes(c.columns)}}
+		k := head.Clusters(flashhead.CodedClusterSize)
+		got := quality.Codes(head, k, tensorType("q4_0"))
+		want := flashhead.Codes{CoarseBits: int(c.coarse), FineBytes: int(c.fine), Near: int(c.near),
+			Directions: int(c.directions)}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v: %+v", c, got)
+		}
+		exact := int64(quality.Probes(k)) * c.rows / int64(k)
+		if exact < c.exact || exact >= c.exact+c.rows/int64(k)+1 {
+			t.Errorf("%+v: %d tokens are scored exactly", c, exact)
+		}
+	}
+	if _, err := flashhead.ParseQuality("best"); err == nil || hint.Of(err) != "choose from default, high" {
+		t.Errorf("%v, %q", err, hint.Of(err))
 	}
 }
 
@@ -364,10 +443,11 @@ func TestDamage(t *testing.T) {
 		"no coarse bits":   {withoutCode(flashhead.KeyCoarseBits), "coarse_bits is missing"},
 		"coarse bits of f32": {withoutCode(flashhead.KeyCoarseBits, gguf.F32(flashhead.KeyCoarseBits, 8)),
 			"coarse_bits is f32"},
-		"no bits":         {withoutCode(flashhead.KeyCoarseBits, gguf.U32(flashhead.KeyCoarseBits, 0)), "coarse_bits is 0"},
-		"12 bits":         {coded(func(c *flashhead.Codes) { c.CoarseBits = 12 }), "coarse_bits is 12"},
-		"264 bits":        {coded(func(c *flashhead.Codes) { c.CoarseBits = 264 }), "coarse_bits is 264"},
-		"too many bits":   {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }), "too few or too many for a code of 48 bits"},
+		"no bits":  {withoutCode(flashhead.KeyCoarseBits, gguf.U32(flashhead.KeyCoarseBits, 0)), "coarse_bits is 0"},
+		"12 bits":  {coded(func(c *flashhead.Codes) { c.CoarseBits = 12 }), "coarse_bits is 12"},
+		"264 bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 264 }), "coarse_bits is 264"},
+		"too many bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }),
+			"too few or too many for a code of 48 bits"},
 		"31 fine bytes":   {coded(func(c *flashhead.Codes) { c.FineBytes = 31 }), "fine_bytes is 31"},
 		"many fine bytes": {coded(func(c *flashhead.Codes) { c.FineBytes = 2080 }), "fine_bytes is 2080"},
 		"none near":       {withoutCode(flashhead.KeyNearTokens, gguf.U32(flashhead.KeyNearTokens, 0)), "near_tokens is 0"},
@@ -384,7 +464,8 @@ func TestDamage(t *testing.T) {
 			"code.rows is arr[u32]"},
 		"NaN in activations": {coded(func(c *flashhead.Codes) { c.Activations[7] = float32(math.NaN()) }),
 			"no usable number at 7"},
-		"infinite row":      {coded(func(c *flashhead.Codes) { c.Rows[255] = float32(math.Inf(-1)) }), "no usable number at 255"},
+		"infinite row": {coded(func(c *flashhead.Codes) { c.Rows[255] = float32(math.Inf(-1)) }),
+			"no usable number at 255"},
 		"negative variance": {coded(func(c *flashhead.Codes) { c.Variances[1] = -1 }), "no usable number at 1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,19 +40,19 @@ const (
 	// What a calibration worked with and what it found; absent where there was none.
 	calibration = Prefix + "calibration."
 
-	KeyTextSHA256    = calibration + "text_sha256"    // str: lower-case hex digest of all texts
-	KeyTextName      = calibration + "text_name"      // str: builtin, or the names of further files after it
-	KeyTokens        = calibration + "tokens"         // u32: positions whose activations were used, held-out ones included
-	KeyHeldOut       = calibration + "held_out"       // u32: positions kept aside, on which the following was measured
-	KeyTarget        = calibration + "target"         // f32: agreement that was asked for
-	KeyAgreement     = calibration + "agreement"      // f32: share where the dense head's best token is scored exactly
-	KeyAgreementLow  = calibration + "agreement_low"  // f32: its 95 % confidence interval (Wilson)
-	KeyAgreementHigh = calibration + "agreement_high" // f32
-	KeyReached       = calibration + "reached"        // bool: agreement is at least the target, for every kind of text
+	KeyTextSHA256 = calibration + "text_sha256" // str: lower-case hex digest of all texts
+	KeyTextName   = calibration + "text_name"   // str: builtin, or the names of further files after it
+	KeyTokens     = calibration + "tokens"      // u32: positions whose activations were used, held-out ones included
+	KeyHeldOut    = calibration + "held_out"    // u32: positions kept aside, on which the following was measured
 
-	// Of each kind of text that was held out, in parallel arrays.
-	KeyKinds         = calibration + "kinds"     // arr[str]: names
+	// Of each group of kinds of text, in parallel arrays.
+	KeyKinds         = calibration + "kinds"     // arr[str]: names of the groups
 	KeyKindPositions = calibration + "positions" // arr[u32]: positions kept aside
 	KeyKindSame      = calibration + "same_top"  // arr[f32]: share where both heads have the same best token
 	KeyKindKLD       = calibration + "kld"       // arr[f32]: mean Kullback-Leibler divergence from the dense head, nats
+
+	// What was asked for, of every group; absent where nothing was.
+	KeyTargetAgreement = calibration + "target_agreement" // f32: least same_top
+	KeyTargetKLD       = calibration + "target_kld"       // f32: greatest kld
+	KeyReached         = calibration + "reached"          // bool: every group meets the targets
 )

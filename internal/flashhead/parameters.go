@@ -33,6 +33,11 @@ type Provenance struct {
 	Calibration  *Calibration // nil for none
 }
 
+// Exact returns N, the tokens that a head with codes scores exactly beside the pinned ones.
+func (p Parameters) Exact() int64 {
+	return ceil(int64(p.Probes)*int64(len(p.Assignments)), int64(p.Clusters))
+}
+
 // ClusterSizes returns the numbers of tokens of the smallest and of the largest cluster.
 func (p Parameters) ClusterSizes() (least, most int) {
 	sizes := make([]int, p.Clusters)
@@ -97,7 +102,7 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 	var p Parameters
 	c := &checker{f: f}
 	if v, ok := c.u32(KeyVersion); ok && v != FormatVersion {
-		c.bad("%s is %d, this program knows %d", KeyVersion, v, FormatVersion)
+		c.bad("%s is %d, this program reads %d", KeyVersion, v, FormatVersion)
 	}
 	vocab := head.Vocab()
 	var knownK bool

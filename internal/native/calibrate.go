@@ -18,14 +18,13 @@ import (
 type CalibrateOptions struct {
 	Map
 	Codes        flashhead.Codes // their sizes
-	Directions   int             // at most so many
 	Probes       uint32          // P, for the divergences
 	CentroidType string          // ggml type of the centroids, such as q4_0; D is a multiple of its block
 	Threads      int             // never changes the result; 0 for all cores
 
 	// Hidden is the path of a file of hidden states, rows of D little-endian float32; "": the codes are made without.
 	Hidden string
-	Fit    []int64 // rows of each kind of text that are fitted to, one kind after the other; those that follow are recorded
+	Fit    []int64 // rows of each kind of text that are fitted to, kind after kind; those that follow are recorded
 }
 
 // Record is what the runtime would do with one of the dense head's best tokens.
@@ -52,8 +51,9 @@ type CalibrateResult struct {
 // recordTokens is how many tokens the tool records, if there are as many.
 const recordTokens = 40
 
-// Calibrate makes codes, and records what the runtime would do with them. It calls report for every sign of progress:
-// stage, fraction and seconds are set. When ctx ends the tool is killed.
+// Calibrate makes codes, of at most as many directions as o.Codes says, and records what the runtime would do with
+// them. It calls report for every sign of progress: stage, fraction and seconds are set. When ctx ends the tool is
+// killed.
 func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {
@@ -69,7 +69,7 @@ func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Pro
 	args := append([]string{"calibrate"}, o.args(in)...)
 	args = append(args, "--coarse-bits", strconv.Itoa(o.Codes.CoarseBits), "--fine-bytes", strconv.Itoa(o.Codes.FineBytes),
 		"--near", strconv.Itoa(o.Codes.Near), "--probes", strconv.FormatUint(uint64(o.Probes), 10),
-		"--directions", strconv.Itoa(o.Directions), "--centroid-type", o.CentroidType,
+		"--directions", strconv.Itoa(o.Codes.Directions), "--centroid-type", o.CentroidType,
 		"--threads", strconv.Itoa(o.Threads), "--codes", codes)
 	fitted := int64(0)
 	if o.Hidden != "" {
@@ -122,6 +122,7 @@ func (r *CalibrateResult) readCodes(path string, d int64) error {
 		values = values[n:]
 		return part
 	}
+	r.Codes.Directions = int(n)
 	r.Codes.Rows, r.Codes.Activations = take(n*d), take(n*d)
 	r.Codes.Variances, r.Codes.Weights = take(n), take(d)
 	return nil

@@ -56,8 +56,8 @@ func calibration(t *testing.T) (tool native.Tool, o native.CalibrateOptions, row
 			Head:        native.Head{Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight"},
 			Assignments: assignments, Clusters: headClusters, Columns: headColumns,
 		},
-		Hidden: gguftest.Write(t, "hidden", data), Fit: []int64{30, 10}, Directions: headColumns, Probes: 2, CentroidType: "f32",
-		Threads: 2, Codes: flashhead.Codes{CoarseBits: 64, FineBytes: 32, Near: 48},
+		Hidden: gguftest.Write(t, "hidden", data), Fit: []int64{30, 10}, Probes: 2, CentroidType: "f32",
+		Threads: 2, Codes: flashhead.Codes{CoarseBits: 64, FineBytes: 32, Near: 48, Directions: headColumns},
 	}, numbers(t, file.Tensors[0].Data), numbers(t, data)
 }
 
@@ -85,7 +85,7 @@ func TestNativeCalibrate(t *testing.T) {
 			t.Errorf("progress %+v", seen)
 		}
 		n := len(result.Codes.Variances)
-		if n == 0 || n > o.Directions || len(result.Codes.Rows) != n*headColumns || len(result.Codes.Weights) != headColumns {
+		if n == 0 || n > o.Codes.Directions || n != result.Codes.Directions || len(result.Codes.Rows) != n*headColumns || len(result.Codes.Weights) != headColumns {
 			t.Fatalf("%d directions, %d and %d numbers", n, len(result.Codes.Rows), len(result.Codes.Weights))
 		}
 		return result
@@ -209,7 +209,8 @@ func TestCalibrateAnswers(t *testing.T) {
 	}
 	got, err := calibrate(t, start+`echo '{"event":"progress","stage":"moment","fraction":0.5}'`+"\n"+codes+records+done)
 	want := native.CalibrateResult{
-		Codes: flashhead.Codes{Rows: []float32{1}, Activations: []float32{-2}, Variances: []float32{1}, Weights: []float32{1}},
+		Codes: flashhead.Codes{Directions: 1, Rows: []float32{1}, Activations: []float32{-2}, Variances: []float32{1},
+			Weights: []float32{1}},
 		Positions: []native.Position{{Best: []native.Record{{Token: 1, Required: 2}, {Token: 0, Required: 1}}, KLD: 0.25,
 			Same: true}},
 		Kept: 0.5, Seconds: 2,

@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// Mixed has some pages of several kinds and languages in turn.
+// Mixed has some pages of several kinds and languages in turn. Heads are not calibrated with it, so they can be
+// evaluated with it.
 //
 //go:embed mixed.txt
 var Mixed []byte
 
-//go:embed kinds
+//go:embed kinds/*/*.txt
 var kinds embed.FS
 
 // Kind is one kind of text: prose, code or data of one sort, or a language.

@@ -159,21 +159,22 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	for i, token := range random.Perm(len(assignments)) {
 		assignments[token] = uint32(i) % k
 	}
+	quality, probes := flashhead.Qualities[0], uint32(0)
 	p := flashhead.Parameters{
 		Clusters: k, Assignments: assignments, CentroidType: centroids,
 		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1,
 			ToolVersion: m.Version},
 	}
 	if m.Codes {
-		p.Codes = codes(flashhead.DefaultCodes(head, k, centroids), head.Width(), random)
+		p.Codes, probes = codes(quality.Codes(head, k, centroids), head.Width(), random), quality.Probes(k)
 	}
-	return p, p.Select(0, 0, flashhead.DefaultPinned(f, head))
+	return p, p.Select(0, probes, flashhead.DefaultPinned(f, head))
 }
 
 // codes returns codes of random directions. Projections on them keep inner products roughly (Johnson and Lindenstrauss),
 // so the tokens' estimates differ as with fitted codes.
 func codes(c flashhead.Codes, width int64, random *rand.Rand) flashhead.Codes {
-	n := c.Directions(width)
+	n := c.Directions
 	directions := make([]float32, int64(n)*width)
 	for i := range directions {
 		directions[i] = float32(random.NormFloat64() / math.Sqrt(float64(n)))
