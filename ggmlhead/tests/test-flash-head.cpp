@@ -20,7 +20,10 @@ static void test_same_bits() {
             const head_fixture without_copy(shape, backend);
 
             for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-                const ggml_flash_head_params params = { 12, mode, 0.8f, 5, 0 };
+                ggml_flash_head_params params = top(12);
+                params.mode        = mode;
+                params.temperature = 0.8f;
+                params.seed        = 5;
                 const std::vector<float> x = random_rows(19, shape.n_embd);
 
                 set_n_threads(backend, 1);
