@@ -160,6 +160,10 @@ struct flash_head_code_kernels {
 
     // the sum of a code's values times slots
     int32_t (*fine)(const uint8_t * code, const int32_t * n_lines, const int8_t * slots);
+
+    // list gets those of tokens begin .. end - 1 that are estimated at `least` or more, ascending; returns their number.
+    // One more place of list may be written to
+    int64_t (*reach)(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list);
 };
 
 // The fastest kernels for this processor. All sum the same integers.

@@ -13,8 +13,6 @@
 
 // tokens whose coarse codes stay in the cache for all rows
 static const int64_t NEAR = 4*FLASH_HEAD_COARSE_GROUP;
-// tokens that are passed over at once if none of them is listed
-static const int64_t FEW  = 16;
 
 namespace {
 
@@ -88,19 +86,10 @@ struct token_call {
 
     // lists this thread's tokens that are estimated at `least` or more
     int64_t pick(const float * e, float least) const {
+        const auto reach = flash_head_code_kernels_here()->reach;
         int64_t n = 0;
         each([&](int64_t begin, int64_t end) {
-            for (int64_t v = begin; v < end; v += FEW) {
-                const int64_t few_end = std::min(v + FEW, end);
-                bool some = false;
-                for (int64_t t = v; t < few_end; t++) {
-                    some |= e[t] >= least;
-                }
-                for (int64_t t = v; some && t < few_end; t++) {
-                    w->list[n] = (int32_t) t;
-                    n += e[t] >= least; // no branch: it would be mispredicted too often
-                }
-            }
+            n += reach(e, begin, end, least, w->list + n);
         });
         return n;
     }

@@ -65,7 +65,7 @@ struct flash_head_work {
     // [block] rounded activations for the centroids; every thread rounds all, which costs less than a barrier
     char     * acts_c;
     size_t     act_c;
-    int32_t  * list;   // [block][K], or [V]: what was selected
+    int32_t  * list;   // [block][K], or [V + 1]: what was selected
     int8_t   * slots;  // [block][slots]: activations for the fine code; selection by tokens
 };
 

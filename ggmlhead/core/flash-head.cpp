@@ -61,7 +61,7 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
     w->sample = (int32_t *) w->exact;                   // but never in the same call
     for (int i = 0; i < nth; i++) {
         char    * acts_c = a.take<char   >(block*w->act_c);
-        int32_t * list   = a.take<int32_t>(codes ? std::max(V, block*K) : block*K);
+        int32_t * list   = a.take<int32_t>(codes ? std::max(V + 1, block*K) : block*K);
         int8_t  * slots  = a.take<int8_t >(codes ? block*flash_head_fine_max_slots(head->codes.fine_bytes) : 0);
         if (i == ith) {
             w->acts_c = acts_c;

@@ -113,6 +113,30 @@ static void test_kernels() {
     }
 }
 
+// All kernels list the tokens that reach a threshold, wherever a range begins and ends.
+static void test_reach() {
+    int n_kernels;
+    const flash_head_code_kernels * kernels = flash_head_code_kernels_all(&n_kernels);
+    std::vector<float> estimates = random_values(200, 5);
+    estimates[40] = NAN;
+    for (int k = 0; k < n_kernels; k++) {
+        for (int64_t begin : { 0, 1, 32 }) {
+            for (int64_t end : { 1, 33, 39, 96, 200 }) {
+                for (float least : { -INFINITY, 0.0f, estimates[7], 1.5f, INFINITY }) {
+                    std::vector<int32_t> expected, list(201);
+                    for (int64_t v = begin; v < end; v++) {
+                        if (estimates[v] >= least) {
+                            expected.push_back((int32_t) v);
+                        }
+                    }
+                    list.resize(kernels[k].reach(estimates.data(), begin, end, least, list.data()));
+                    check(list == expected, "%s: lists other tokens of %d .. %d", kernels[k].name, (int) begin, (int) end);
+                }
+            }
+        }
+    }
+}
+
 struct prepared {
     flash_head_query    query;
     std::vector<int8_t> slots;
@@ -357,6 +381,7 @@ int main() {
     test_distortion();
     test_odd_rounding();
     test_kernels();
+    test_reach();
     test_estimates();
     test_selection();
     test_sample();
