@@ -9,13 +9,13 @@ import (
 
 // How much of a kind of text is read. More takes longer and gains little (docs/accuracy.md).
 const (
-	fitTokens     = 256 // of a chunk that is fitted to, with what the model puts in front of a text
-	heldOutTokens = 128 // of a chunk that is held out
-	skipTokens    = 16  // positions at the start of each chunk that have too little context to be kept
-	leastContext  = 32  // below, a file's context length is taken for a mistake
+	fitTokens     = 80 // of a chunk that is fitted to, with what the model puts in front of a text
+	heldOutTokens = 48 // of a chunk that is held out
+	skipTokens    = 16 // positions at the start of each chunk that have too little context to be kept
+	leastContext  = 32 // below, a file's context length is taken for a mistake
 
-	builtInChunks = 1 // of a built-in kind, of either sort
-	fileChunks    = 8 // of a user's text, at most
+	builtInChunks = 1  // of a built-in kind, of either sort
+	fileChunks    = 32 // of a user's text, at most
 )
 
 // layout says how the text of a kind is cut into chunks, which the model reads from an empty context.

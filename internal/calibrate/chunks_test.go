@@ -9,8 +9,8 @@ import (
 )
 
 func TestLayout(t *testing.T) {
-	for context, want := range map[uint64]layout{0: {256, 128, 16}, 5: {256, 128, 16}, 32: {32, 32, 8},
-		100: {100, 100, 16}, 200: {200, 128, 16}, 256: {256, 128, 16}, 1 << 60: {256, 128, 16}} {
+	for context, want := range map[uint64]layout{0: {80, 48, 16}, 5: {80, 48, 16}, 32: {32, 32, 8},
+		40: {40, 40, 10}, 64: {64, 48, 16}, 80: {80, 48, 16}, 1 << 60: {80, 48, 16}} {
 		if got := newLayout(context); got != want {
 			t.Errorf("context %d: %+v, want %+v", context, got, want)
 		}
@@ -30,14 +30,14 @@ func TestCut(t *testing.T) {
 	l := newLayout(0)
 	fit, heldOut, err := l.cut([]int{-1, -2}, upTo(1000), 1)
 	if err != nil || len(fit) != 1 || len(heldOut) != 1 ||
-		!slices.Equal(fit[0], slices.Concat([]int{-1, -2}, upTo(254))) ||
-		len(heldOut[0]) != 128 || !slices.Equal(heldOut[0][:4], []int{-1, -2, 500, 501}) {
+		!slices.Equal(fit[0], slices.Concat([]int{-1, -2}, upTo(78))) ||
+		len(heldOut[0]) != 48 || !slices.Equal(heldOut[0][:4], []int{-1, -2, 500, 501}) {
 		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
 	// a text of less than two whole chunks
-	fit, heldOut, err = l.cut(nil, upTo(101), 8)
-	if err != nil || len(fit) != 1 || len(fit[0]) != 50 || len(heldOut) != 1 || len(heldOut[0]) != 51 ||
-		heldOut[0][0] != 50 {
+	fit, heldOut, err = l.cut(nil, upTo(81), 8)
+	if err != nil || len(fit) != 1 || len(fit[0]) != 40 || len(heldOut) != 1 || len(heldOut[0]) != 41 ||
+		heldOut[0][0] != 40 {
 		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
 }
@@ -49,13 +49,13 @@ func TestLongText(t *testing.T) {
 		t.Fatalf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
 	for i := range 8 {
-		if fit[i][1] != 6250*i || len(fit[i]) != 256 || heldOut[i][1] != 50_000+6250*i || len(heldOut[i]) != 128 {
+		if fit[i][1] != 6250*i || len(fit[i]) != 80 || heldOut[i][1] != 50_000+6250*i || len(heldOut[i]) != 48 {
 			t.Errorf("chunk %d: from %d and %d on, %d and %d tokens", i, fit[i][1], heldOut[i][1], len(fit[i]),
 				len(heldOut[i]))
 		}
 	}
-	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*700), 8) // 700 tokens hold two chunks to fit to, five to hold out
-	if err != nil || len(fit) != 2 || fit[1][0] != 350 || len(heldOut) != 5 || heldOut[4][0] != 700+560 {
+	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*240), 8) // 240 tokens hold three chunks to fit to, five to hold out
+	if err != nil || len(fit) != 3 || fit[1][0] != 80 || len(heldOut) != 5 || heldOut[4][0] != 240+192 {
 		t.Errorf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
 }

@@ -112,7 +112,7 @@ type chunk struct {
 	tokens  []int
 	skip    int  // positions that are not kept
 	heldOut bool // otherwise it is fitted to
-	first   bool // of those of its kind that are fitted to
+	first   bool // of those that are fitted to and weigh as much as a kind together
 }
 
 // plan cuts all kinds of text into chunks, those to fit to before those that are held out. Built-in kinds that the
@@ -135,7 +135,7 @@ func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]ch
 		}
 		skip := max(l.skip, len(start))
 		for i, tokens := range fit {
-			all = append(all, chunk{kind.Name, tokens, skip, false, i == 0})
+			all = append(all, chunk{kind.Name, tokens, skip, false, i == 0 || kind.must})
 		}
 		for _, tokens := range heldOut {
 			held = append(held, chunk{kind.Name, tokens, skip, true, false})

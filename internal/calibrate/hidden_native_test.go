@@ -128,8 +128,8 @@ func TestNativeCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(states.Path)
-		if err != nil || len(data) != states.Count*256*4 || len(states.HeldOut) != 3*(128-16) ||
-			!slices.Equal(states.Fit, []int64{240, 240, 240}) || states.Count != 3*(240+128-16) ||
+		if err != nil || len(data) != states.Count*256*4 || len(states.HeldOut) != 3*(48-16) ||
+			!slices.Equal(states.Fit, []int64{64, 64, 64}) || states.Count != 3*(64+48-16) ||
 			states.HeldOut[0] != text.Kinds[0].Name {
 			t.Fatalf("%d bytes for %d states, %v of them to fit to; %v", len(data), states.Count, states.Fit, err)
 		}
@@ -141,6 +141,20 @@ func TestNativeCollect(t *testing.T) {
 		if err := states.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+	// each chunk of a file weighs as much as a built-in kind
+	withFile := o
+	withFile.Text.Kinds = append(slices.Clip(o.Text.Kinds), Kind{"some.txt", strings.Repeat(text.Kinds[0].Data, 4),
+		fileChunks, true})
+	states, err := Collect(t.Context(), programs, withFile, progress.New(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(states.Fit) < 3+4 || states.Fit[3] != 64 || states.HeldOut[len(states.HeldOut)-1] != "some.txt" {
+		t.Errorf("to fit to: %v", states.Fit)
+	}
+	if err := states.Close(); err != nil {
+		t.Error(err)
 	}
 	for want, change := range map[string]func(*Options){
 		"some.txt: the text is too short: it has": func(o *Options) {

@@ -24,7 +24,8 @@ type Text struct {
 	Kinds  []Kind
 }
 
-// Kind is the text of one kind. All kinds weigh the same.
+// Kind is the text of one kind. All built-in kinds weigh the same, and so does each chunk of a file: it is what the
+// model is used for.
 type Kind struct {
 	Name   string // several may share one: results are told for each name
 	Data   string // of a long text, pieces from all over it
