@@ -225,6 +225,34 @@ func TestEvalHosts(t *testing.T) {
 	}
 }
 
+// Without a text, the built-in one is read, and every kind of it has figures of its own.
+func TestEvalKinds(t *testing.T) {
+	h := patched(t)
+	r := evaluate(t, h, "--chunks", "12", "--predict", "0")
+	if len(r.Points) != 1 || r.Text.Chunks != 12 {
+		t.Fatalf("%d points, %d chunks", len(r.Points), r.Text.Chunks)
+	}
+	p := r.Points[0]
+	var names []string
+	total, same, kld := 0, 0, 0.0
+	for _, kind := range p.Kinds {
+		names = append(names, kind.Name)
+		total += kind.SameTop.Total
+		same += kind.SameTop.Count
+		kld += kind.KLD * float64(kind.SameTop.Total)
+		if kind.SameTop.Total < r.Text.Context/2 || !(kind.KLD > 0) || !(kind.SameDraw > 0.5 && kind.SameDraw <= 1) {
+			t.Errorf("%+v", kind)
+		}
+	}
+	if want := []string{"chat", "code", "data", "english", "languages", "scripts"}; !slices.Equal(names, want) {
+		t.Errorf("kinds %v, want %v", names, want)
+	}
+	if total != r.Text.Positions || same != p.SameTop.Count || math.Abs(kld/float64(total)-p.KLD.Mean) > 1e-9 {
+		t.Errorf("kinds have %d positions, %d the same, KLD %g; the text %d, %d, %g", total, same, kld/float64(total),
+			r.Text.Positions, p.SameTop.Count, p.KLD.Mean)
+	}
+}
+
 // Drawn clusters have no order that could be told; their distribution is compared all the same.
 func TestEvalSample(t *testing.T) {
 	testlevel.Long(t)

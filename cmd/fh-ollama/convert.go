@@ -47,7 +47,8 @@ func convertFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "plain", Usage: "clusters alone, as in the paper, without estimates"},
 		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, plain %d)",
 			flashhead.ClusterSize(true), flashhead.ClusterSize(false))},
-		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
+		&cli.IntFlag{Name: "iterations", Usage: fmt.Sprintf("rounds `N` of clustering (default: %d, plain %d)",
+			flashhead.Iterations(true), flashhead.Iterations(false))},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
 		&cli.IntFlag{Name: "probes", Usage: "score as many tokens as in `P` clusters (default: by Q)"},
@@ -71,6 +72,9 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	seed := c.Uint("seed")
 	if uint64(seed) > 1<<32-1 {
 		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
+	}
+	if c.IsSet("iterations") && c.Int("iterations") == 0 { // which is the default in o
+		return convert.Options{}, wrongUse("0 iterations are not in 1..1000")
 	}
 	o := convert.Options{
 		Target: convert.Target{

@@ -29,7 +29,7 @@ func TestDefaultsInHelp(t *testing.T) {
 	c, e, b := convert.Defaults(), evaluation.Defaults(), bench.Defaults()
 	want := map[string]string{
 		"cluster-size":  fmt.Sprintf("%d, plain %d", flashhead.ClusterSize(true), flashhead.ClusterSize(false)),
-		"iterations":    fmt.Sprint(c.Iterations),
+		"iterations":    fmt.Sprintf("%d, plain %d", flashhead.Iterations(true), flashhead.Iterations(false)),
 		"seed":          fmt.Sprint(c.Seed),
 		"threads":       fmt.Sprint(c.Threads),
 		"centroid-type": of(64) + " or " + of(65),
@@ -42,7 +42,7 @@ func TestDefaultsInHelp(t *testing.T) {
 
 		"bench threads": regexp.MustCompile(`[\[\]]`).ReplaceAllString(regexp.MustCompile(" ").ReplaceAllString(fmt.Sprint(b.Threads), ", "), ""),
 		"build jobs":    fmt.Sprint(c.Threads), "eval threads": fmt.Sprint(e.Threads),
-		"import probes": "the assets'", "probes": "by Q", "eval probes": "powers of two", "bench probes": "the model's",
+		"import probes": "the assets'", "probes": "by Q", "bench probes": "the model's",
 	}
 	digit := regexp.MustCompile(`[0-9]`)
 	seen := map[string]bool{}

@@ -179,7 +179,7 @@ func TestValidate(t *testing.T) {
 		"no input":       func(o *convert.Options) { o.Input = "" },
 		"cluster of one": func(o *convert.Options) { o.ClusterSize = 1 },
 		"large cluster":  func(o *convert.Options) { o.ClusterSize = 1025 },
-		"no iterations":  func(o *convert.Options) { o.Iterations = 0 },
+		"iterations":     func(o *convert.Options) { o.Iterations = -1 },
 		"no threads":     func(o *convert.Options) { o.Threads = 0 },
 		"probes below 0": func(o *convert.Options) { o.Probes = -1 },
 

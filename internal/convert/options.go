@@ -62,7 +62,7 @@ func (t Target) checkOutput() error {
 type Options struct {
 	Target
 	ClusterSize int // tokens a cluster, 2..1024; 0: flashhead.ClusterSize
-	Iterations  int // rounds of k-means, 1..1000
+	Iterations  int // rounds of k-means, up to 1000; 0: flashhead.Iterations
 	Seed        uint32
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
@@ -77,15 +77,17 @@ type Options struct {
 
 // Defaults returns the default options.
 func Defaults() Options {
-	return Options{Iterations: 8, Seed: 1, Threads: processors.Usable()}
+	return Options{Seed: 1, Threads: processors.Usable()}
 }
 
 // clusterSize returns m, as set or the default.
 func (o Options) clusterSize() int {
-	if o.ClusterSize != 0 {
-		return o.ClusterSize
-	}
-	return flashhead.ClusterSize(!o.Plain)
+	return cmp.Or(o.ClusterSize, flashhead.ClusterSize(!o.Plain))
+}
+
+// iterations returns the rounds of k-means, as set or the default.
+func (o Options) iterations() int {
+	return cmp.Or(o.Iterations, flashhead.Iterations(!o.Plain))
 }
 
 // DefaultOutput returns the name of the output that belongs to an input: model.gguf gives model-flashhead.gguf.
@@ -102,7 +104,7 @@ func (o Options) Validate() error {
 	switch {
 	case o.ClusterSize != 0 && o.ClusterSize < 2 || o.ClusterSize > 1024:
 		return fmt.Errorf("cluster size %d is not in 2..1024", o.ClusterSize)
-	case o.Iterations < 1 || o.Iterations > 1000:
+	case o.Iterations < 0 || o.Iterations > 1000:
 		return fmt.Errorf("%d iterations are not in 1..1000", o.Iterations)
 	case o.Threads < 1 || o.Threads > 4096:
 		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)

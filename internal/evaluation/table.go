@@ -1,7 +1,9 @@
 package evaluation
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
@@ -33,6 +35,11 @@ func (r Report) String() string {
 	}
 	b.WriteString("\n")
 	r.faithfulness(&b)
+	for _, p := range r.Points {
+		if p.Probes == int(m.Probes) {
+			kinds(&b, p)
+		}
+	}
 	r.continuations(&b)
 	for _, p := range r.Points {
 		if p.Probes == int(m.Probes) {
@@ -53,15 +60,31 @@ func (r Report) mode() string {
 func (r Report) faithfulness(b *strings.Builder) {
 	const form = "%6s  %-21s  %-16s  %-7s  %-8s  %-16s  %-5s  %s"
 	row := func(cells ...any) { fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf(form, cells...), " ")) }
-	row("", "same top, %", "KLD, nats", "99 % of", "per-", "scored of the", "mass,", "drawn")
-	row("P", "(95 % interval)", "", "KLD", "plexity", "best 1/5/40, %", "%", "else, %")
+	row("", "same top, %", "KLD, nats", "99 % of", "per-", "scored of the", "mass,", "same")
+	row("P", "(95 % interval)", "", "KLD", "plexity", "best 1/5/40, %", "%", "draw, %")
 	for _, p := range r.Points {
 		low, high := p.SameTop.Interval()
 		row(r.mark(p), fmt.Sprintf("%.2f (%.2f-%.2f)", 100*p.SameTop.Share(), 100*low, 100*high),
 			fmt.Sprintf("%.4f ± %.4f", p.KLD.Mean, p.KLD.Error), fmt.Sprintf("%.3f", p.KLD.P99), fmt.Sprintf("%.2f",
 				p.Perplexity.Value),
 			percent(p.Top1)+"/"+percent(p.Top5)+"/"+percent(p.Top40), fmt.Sprintf("%.2f", 100*p.Mass),
-			fmt.Sprintf("%.2f", 100*p.Truncated.Difference))
+			fmt.Sprintf("%.2f", 100*p.SameDraw))
+	}
+}
+
+// kinds is the table of the kinds of text with one P, the worst last.
+func kinds(b *strings.Builder, p Point) {
+	if len(p.Kinds) == 0 {
+		return
+	}
+	const form = "%-11s  %9s  %-22s  %-17s  %s\n"
+	fmt.Fprintf(b, "\n"+form, "of *"+fmt.Sprint(p.Probes), "positions", "same top, %", "KLD, nats", "same draw, %")
+	worstLast := slices.SortedStableFunc(slices.Values(p.Kinds), func(a, b Kind) int { return cmp.Compare(a.KLD, b.KLD) })
+	for _, k := range worstLast {
+		low, high := k.SameTop.Interval()
+		fmt.Fprintf(b, form, k.Name, fmt.Sprint(k.SameTop.Total),
+			fmt.Sprintf("%.2f (%.2f-%.2f)", 100*k.SameTop.Share(), 100*low, 100*high),
+			fmt.Sprintf("%.4f ± %.4f", k.KLD, k.KLDError), fmt.Sprintf("%.2f", 100*k.SameDraw))
 	}
 }
 

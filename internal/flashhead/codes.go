@@ -49,10 +49,10 @@ type Quality struct {
 	exact      int64 // one token in so many is scored exactly
 }
 
-// Qualities lists all qualities, the default first. docs/accuracy.md compares them.
+// Qualities lists all qualities, the default first. docs/estimates.md compares them.
 var Qualities = []Quality{
-	{"default", 192, 160, 25, 8, 64},
-	{"high", 256, 192, 45, 2, 32},
+	{"default", 192, 160, 25, 8, 32},
+	{"high", 256, 192, 45, 3, 16},
 }
 
 // ParseQuality finds the quality called name, "" for the default.

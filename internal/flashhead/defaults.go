@@ -21,6 +21,15 @@ func ClusterSize(coded bool) int {
 	return DefaultClusterSize
 }
 
+// Iterations returns how many rounds of k-means a conversion with codes or without makes by default. Codes make up for
+// what fewer leave.
+func Iterations(coded bool) int {
+	if coded {
+		return 4
+	}
+	return 8
+}
+
 // Centroids have the first of these types by default, or the second where rows do not consist of its blocks.
 const (
 	DefaultCentroids    = "q4_0"
