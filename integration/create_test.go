@@ -168,7 +168,7 @@ func TestCreateWithoutSpace(t *testing.T) {
 	o := serve(t, patched(t))
 	cache := t.TempDir()
 	const blocks = 8192 // of 512 bytes to 1 KiB: less than the model takes
-	script := fmt.Sprintf(`ulimit -f %d; exec "$0" create full --from %q --iterations 1`, blocks, trainedModel)
+	script := fmt.Sprintf(`ulimit -f %d; exec "$0" create full --from %q --iterations 1 --plain`, blocks, trainedModel)
 	cmd := o.Command(timeout(t), "sh", "-c", script, o.Prefix.Bin("fh-ollama"))
 	cmd.Env = append(cmd.Env, "FH_OLLAMA_CACHE="+cache)
 	out, err := cmd.CombinedOutput()

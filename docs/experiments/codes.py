@@ -147,7 +147,7 @@ class Laboratory:
         second = rounded(left, after, bits_by_line(after * np.diag(c), fine)) if fine else np.zeros_like(r)
         return first, second, after, ((left - second) ** 2).mean(0)
 
-    def run(self, name, c, coarse=192, fine=128, near=8, exact=64, most=MAX_VARIANCE, random=np.random.default_rng(1)):
+    def run(self, name, c, coarse=192, fine=128, near=8, exact=32, most=MAX_VARIANCE, random=np.random.default_rng(1)):
         head = self.head
         v, d = head.w.shape
         first, second, var1, var2 = self.codes(c, coarse, fine)
@@ -194,18 +194,19 @@ def main():
     print("| variant | read, % | kept, % | English | code | other groups | worst group | same top | least same draw, % |")
     print("|---|---|---|---|---|---|---|---|---|")
     lab.run("default", kinds, fine=fine)
-    lab.run("quality high", kinds, 256, int((0.45 * lab.head.row_bytes - 36 - 0.5625 * d / 64) // 32 * 32), 2, 32)
-    lab.run("identity for a metric: not calibrated", np.eye(d), fine=fine)
+    lab.run("quality high", kinds, 256, int((0.45 * lab.head.row_bytes - 36 - 0.5625 * d / 64) // 32 * 32), 3, 16)
+    lab.run("not calibrated: the identity for a metric", np.eye(d), fine=fine)
     lab.run("metric of all states together", pooled(fit), fine=fine)
-    lab.run("calibrated with English and code only", by_kind([h for k, h in lab.fit.items() if k.split("/")[0] in ("english", "code")]), fine=fine)
+    english = by_kind([h for k, h in lab.fit.items() if k.split("/")[0] in ("english", "code")])
+    lab.run("calibrated with English and code only", english, fine=fine)
     lab.run("without 2 % of the identity", by_kind(fit, 1e-6), fine=fine)
     lab.run("with 20 % of the identity", by_kind(fit, 0.2), fine=fine)
-    lab.run("128 coarse bits, twice as many near", kinds, 128, fine, near=4)
-    lab.run("256 coarse bits, half as many near", kinds, 256, fine, near=16)
+    lab.run("128 coarse bits, near a quarter", kinds, 128, fine, near=4)
+    lab.run("256 coarse bits, near a sixteenth", kinds, 256, fine, near=16)
+    lab.run("near a quarter, half as many exact", kinds, fine=fine, near=4, exact=64)
     lab.run("half as many near", kinds, fine=fine, near=16)
-    lab.run("half as many exact", kinds, fine=fine, exact=128)
-    lab.run("half as many of both", kinds, fine=fine, near=16, exact=128)
-    lab.run("no fine code, three times as many exact", kinds, fine=0, exact=21)
+    lab.run("half as many exact", kinds, fine=fine, exact=64)
+    lab.run("no fine code, twice as many exact", kinds, fine=0, exact=16)
     lab.run("no variance added", kinds, fine=fine, most=0)
     for other in args.others:
         other = Laboratory(Head(other), states, args.positions)
