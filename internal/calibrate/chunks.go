@@ -7,11 +7,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// How much of a kind of text is read. More takes longer and gains little (docs/accuracy.md).
+// How much of a kind of text is read. More takes longer and gains little (docs/estimates.md).
 const (
-	fitTokens     = 80 // of a chunk that is fitted to, with what the model puts in front of a text
-	heldOutTokens = 48 // of a chunk that is held out
-	skipTokens    = 16 // positions at the start of each chunk that have too little context to be kept
+	fitTokens     = 40 // of a chunk that is fitted to, with what the model puts in front of a text
+	heldOutTokens = 24 // of a chunk that is held out
+	skipTokens    = 8  // positions at the start of each chunk that have too little context to be kept
 	leastContext  = 32 // below, a file's context length is taken for a mistake
 
 	builtInChunks = 1  // of a built-in kind, of either sort

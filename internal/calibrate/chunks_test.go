@@ -9,8 +9,8 @@ import (
 )
 
 func TestLayout(t *testing.T) {
-	for context, want := range map[uint64]layout{0: {80, 48, 16}, 5: {80, 48, 16}, 32: {32, 32, 8},
-		40: {40, 40, 10}, 64: {64, 48, 16}, 80: {80, 48, 16}, 1 << 60: {80, 48, 16}} {
+	for context, want := range map[uint64]layout{0: {40, 24, 8}, 5: {40, 24, 8}, 32: {32, 24, 8},
+		36: {36, 24, 8}, 40: {40, 24, 8}, 1 << 60: {40, 24, 8}} {
 		if got := newLayout(context); got != want {
 			t.Errorf("context %d: %+v, want %+v", context, got, want)
 		}
@@ -30,14 +30,14 @@ func TestCut(t *testing.T) {
 	l := newLayout(0)
 	fit, heldOut, err := l.cut([]int{-1, -2}, upTo(1000), 1)
 	if err != nil || len(fit) != 1 || len(heldOut) != 1 ||
-		!slices.Equal(fit[0], slices.Concat([]int{-1, -2}, upTo(78))) ||
-		len(heldOut[0]) != 48 || !slices.Equal(heldOut[0][:4], []int{-1, -2, 500, 501}) {
+		!slices.Equal(fit[0], slices.Concat([]int{-1, -2}, upTo(38))) ||
+		len(heldOut[0]) != 24 || !slices.Equal(heldOut[0][:4], []int{-1, -2, 500, 501}) {
 		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
 	// a text of less than two whole chunks
-	fit, heldOut, err = l.cut(nil, upTo(81), 8)
-	if err != nil || len(fit) != 1 || len(fit[0]) != 40 || len(heldOut) != 1 || len(heldOut[0]) != 41 ||
-		heldOut[0][0] != 40 {
+	fit, heldOut, err = l.cut(nil, upTo(41), 8)
+	if err != nil || len(fit) != 1 || len(fit[0]) != 20 || len(heldOut) != 1 || len(heldOut[0]) != 21 ||
+		heldOut[0][0] != 20 {
 		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
 }
@@ -49,23 +49,23 @@ func TestLongText(t *testing.T) {
 		t.Fatalf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
 	for i := range 8 {
-		if fit[i][1] != 6250*i || len(fit[i]) != 80 || heldOut[i][1] != 50_000+6250*i || len(heldOut[i]) != 48 {
+		if fit[i][1] != 6250*i || len(fit[i]) != 40 || heldOut[i][1] != 50_000+6250*i || len(heldOut[i]) != 24 {
 			t.Errorf("chunk %d: from %d and %d on, %d and %d tokens", i, fit[i][1], heldOut[i][1], len(fit[i]),
 				len(heldOut[i]))
 		}
 	}
-	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*240), 8) // 240 tokens hold three chunks to fit to, five to hold out
-	if err != nil || len(fit) != 3 || fit[1][0] != 80 || len(heldOut) != 5 || heldOut[4][0] != 240+192 {
+	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*120), 8) // 120 tokens hold three chunks to fit to, five to hold out
+	if err != nil || len(fit) != 3 || fit[1][0] != 40 || len(heldOut) != 5 || heldOut[4][0] != 120+96 {
 		t.Errorf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
 }
 
 func TestTooShort(t *testing.T) {
-	_, _, err := newLayout(0).cut([]int{1}, upTo(63), 8)
-	if err == nil || err.Error() != "the text is too short: it has 62 tokens, calibration needs 64" || hint.Of(err) == "" {
+	_, _, err := newLayout(0).cut([]int{1}, upTo(31), 8)
+	if err == nil || err.Error() != "the text is too short: it has 30 tokens, calibration needs 32" || hint.Of(err) == "" {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
 	}
-	if _, _, err := newLayout(0).cut([]int{1}, upTo(64), 8); err != nil {
+	if _, _, err := newLayout(0).cut([]int{1}, upTo(32), 8); err != nil {
 		t.Error(err)
 	}
 	if _, _, err := newLayout(32).cut(upTo(17), upTo(100000), 1); err == nil ||

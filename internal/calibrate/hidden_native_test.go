@@ -128,8 +128,8 @@ func TestNativeCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(states.Path)
-		if err != nil || len(data) != states.Count*256*4 || len(states.HeldOut) != 3*(48-16) ||
-			!slices.Equal(states.Fit, []int64{64, 64, 64}) || states.Count != 3*(64+48-16) ||
+		if err != nil || len(data) != states.Count*256*4 || len(states.HeldOut) != 3*(24-8) ||
+			!slices.Equal(states.Fit, []int64{32, 32, 32}) || states.Count != 3*(32+24-8) ||
 			states.HeldOut[0] != text.Kinds[0].Name {
 			t.Fatalf("%d bytes for %d states, %v of them to fit to; %v", len(data), states.Count, states.Fit, err)
 		}
@@ -150,7 +150,7 @@ func TestNativeCollect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(states.Fit) < 3+4 || states.Fit[3] != 64 || states.HeldOut[len(states.HeldOut)-1] != "some.txt" {
+	if len(states.Fit) < 3+4 || states.Fit[3] != 32 || states.HeldOut[len(states.HeldOut)-1] != "some.txt" {
 		t.Errorf("to fit to: %v", states.Fit)
 	}
 	if err := states.Close(); err != nil {
