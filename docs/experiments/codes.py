@@ -129,7 +129,7 @@ class Laboratory:
                 self.judge.setdefault(key[5:].split("/")[0], []).append(h[:: max(1, len(h) // positions)][:positions])
         self.judge = {k: np.concatenate(v) for k, v in self.judge.items()}
 
-    def codes(self, c, coarse, fine, n_directions=160):
+    def codes(self, c, coarse, fine, n_directions):
         """Returns what both codes make of the residuals, and the variances that either leaves."""
         r = self.head.r
         if coarse:
@@ -147,10 +147,10 @@ class Laboratory:
         second = rounded(left, after, bits_by_line(after * np.diag(c), fine)) if fine else np.zeros_like(r)
         return first, second, after, ((left - second) ** 2).mean(0)
 
-    def run(self, name, c, coarse=192, fine=128, near=8, exact=32, most=MAX_VARIANCE, random=np.random.default_rng(1)):
+    def run(self, name, c, coarse=192, fine=128, near=8, exact=32, most=MAX_VARIANCE, directions=112, random=np.random.default_rng(1)):
         head = self.head
         v, d = head.w.shape
-        first, second, var1, var2 = self.codes(c, coarse, fine)
+        first, second, var1, var2 = self.codes(c, coarse, fine, directions)
         n_near, n_exact = v // near, v // exact
         read = head.c.size * 18 / 32 + v * (coarse / 8 + 2) + n_near * (fine + 2) + n_exact * head.row_bytes
         kept = head.c.size * 18 / 32 + v * (coarse / 8 + fine + 4)
@@ -194,7 +194,7 @@ def main():
     print("| variant | read, % | kept, % | English | code | other groups | worst group | same top | least same draw, % |")
     print("|---|---|---|---|---|---|---|---|---|")
     lab.run("default", kinds, fine=fine)
-    lab.run("quality high", kinds, 256, int((0.45 * lab.head.row_bytes - 36 - 0.5625 * d / 64) // 32 * 32), 3, 16)
+    lab.run("quality high", kinds, 256, int((0.45 * lab.head.row_bytes - 36 - 0.5625 * d / 64) // 32 * 32), 3, 16, directions=192)
     lab.run("not calibrated: the identity for a metric", np.eye(d), fine=fine)
     lab.run("metric of all states together", pooled(fit), fine=fine)
     english = by_kind([h for k, h in lab.fit.items() if k.split("/")[0] in ("english", "code")])
@@ -207,6 +207,8 @@ def main():
     lab.run("half as many near", kinds, fine=fine, near=16)
     lab.run("half as many exact", kinds, fine=fine, exact=64)
     lab.run("no fine code, twice as many exact", kinds, fine=0, exact=16)
+    lab.run("160 directions", kinds, fine=fine, directions=160)
+    lab.run("64 directions", kinds, fine=fine, directions=64)
     lab.run("no variance added", kinds, fine=fine, most=0)
     for other in args.others:
         other = Laboratory(Head(other), states, args.positions)

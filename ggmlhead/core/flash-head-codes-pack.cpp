@@ -1,10 +1,21 @@
 // Makes codes. A separate file, because hosts do this in another library than estimating.
+//
+// Rounding is compiled twice on x86-64, for any processor and for those with AVX2, chosen at run time. Both give the
+// same bytes: sums are in lanes, and nothing is fused.
 
 #include "flash-head-codes-kernels.h"
 #include "flash-head-group.h"
 
 #include <algorithm>
 #include <math.h>
+
+#if defined(__GNUC__)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NEVER_INLINE  static __attribute__((noinline))
+#else
+#define ALWAYS_INLINE static inline
+#define NEVER_INLINE  static
+#endif
 
 // the nearest BF16 value
 static uint16_t upper_of(float f) {
@@ -23,7 +34,7 @@ static float rounded_scale(double scale) {
 static const float MIDDLES[FLASH_HEAD_MOST_BITS + 1] = { 0.0f, 0.5f, 1.5f, 3.5f, 7.5f, 15.5f };
 
 // Rounds value to the number of its interval. Intervals are 1 wide, and half of them lie below 0. NaN gives 0.
-static inline int32_t number_of(float value, float middle) {
+ALWAYS_INLINE int32_t number_of(float value, float middle) {
     const float shifted = value + (middle + 0.5f);
     const float bounded = shifted > 0.0f ? shifted : 0.0f;
     const float most    = middle*2.0f;
@@ -55,7 +66,7 @@ static double fitted(double with_original, double with_itself) {
     return with_itself > 0.0 ? with_original/with_itself : 0.0;
 }
 
-float flash_head_coarse_round(const float * y, const float * bits, const float * steps, int32_t n_directions,
+ALWAYS_INLINE float coarse_round(const float * y, const float * bits, const float * steps, int32_t n_directions,
         uint8_t * q) {
     const int N = lane_sums::N;
     float values[FLASH_HEAD_MAX_DIRECTIONS + N] = {}, middles[FLASH_HEAD_MAX_DIRECTIONS + N] = {};
@@ -122,28 +133,46 @@ void flash_head_coarse_put(uint8_t * group, int t, const float * bits, int32_t n
     }
 }
 
-float flash_head_fine_round(const float * residual, int64_t n_embd, const int32_t * n_lines, const float * columns,
+// Of their own, because compilers keep these few pointers in memory in a larger function.
+
+NEVER_INLINE void gather(const float * from, const float * columns, int32_t n, float * to) {
+    for (int32_t s = 0; s < n; s++) {
+        to[s] = from[(int32_t) columns[s]];
+    }
+}
+
+NEVER_INLINE void scatter(const float * from, float scale, const float * columns, int32_t n, float * to) {
+    for (int32_t s = 0; s < n; s++) {
+        to[(int32_t) columns[s]] = from[s]*scale;
+    }
+}
+
+ALWAYS_INLINE float fine_round(const float * residual, int64_t n_embd, const int32_t * n_lines, const float * columns,
         const float * steps, uint8_t * code, float * decoded) {
     const int N = FLASH_HEAD_FINE_LINE; // slots are taken N at a time: each has one byte of a line
     float values[8*FLASH_HEAD_FINE_MAX_BYTES]; // of slots; then as decoded
     memset(code, 0, (n_lines[0] + n_lines[1] + n_lines[2])*FLASH_HEAD_FINE_LINE);
     std::fill_n(decoded, n_embd, 0.0f);
 
-    lane_sums squares;
-    int32_t n_slots = 0, n = 0;
+    int32_t n_slots = 0;
     for (int w = 0; w < FLASH_HEAD_FINE_WIDTHS; w++) {
-        const float   of_width = flash_head_step_of(FLASH_HEAD_FINE_BITS[w]);
-        const int32_t end      = n_slots + n_lines[w]*(8*FLASH_HEAD_FINE_LINE/FLASH_HEAD_FINE_BITS[w]);
-        for (; n_slots < end; n_slots += N) {
-            float * value = values + n_slots;
+        n_slots += n_lines[w]*(8*FLASH_HEAD_FINE_LINE/FLASH_HEAD_FINE_BITS[w]);
+    }
+    const int32_t n = (int32_t) (std::partition_point(columns, columns + n_slots,
+            [](float column) { return column >= 0.0f; }) - columns);
+    gather(residual, columns, n, values);
+    std::fill(values + n, values + n_slots, 0.0f);
+    for (int32_t s = 0; s < n_slots; s++) {
+        values[s] /= steps[s] + (float) (steps[s] <= 0.0f); // an unused slot is 0/1
+    }
+
+    lane_sums squares;
+    for (int32_t w = 0, s = 0; w < FLASH_HEAD_FINE_WIDTHS; w++) {
+        const float of_width = flash_head_step_of(FLASH_HEAD_FINE_BITS[w]);
+        for (const int32_t end = s + n_lines[w]*(8*FLASH_HEAD_FINE_LINE/FLASH_HEAD_FINE_BITS[w]); s < end; s += N) {
             for (int i = 0; i < N; i++) {
-                const float column = columns[n_slots + i];
-                value[i] = column >= 0.0f ? residual[(int32_t) column] : 0.0f;
-                n += column >= 0.0f;
-            }
-            for (int i = 0; i < N; i++) {
-                value[i] /= steps[n_slots + i] > 0.0f ? steps[n_slots + i] : 1.0f;
-                squares.lanes[i] += value[i]*of_width*(value[i]*of_width);
+                const float deviation = values[s + i]*of_width;
+                squares.lanes[i] += deviation*deviation;
             }
         }
     }
@@ -176,10 +205,48 @@ float flash_head_fine_round(const float * residual, int64_t n_embd, const int32_
         }
     }
     const float scale = rounded_scale(fitted(with_original.sum(), with_itself.sum()));
-    for (int32_t k = 0; k < n_slots; k++) {
-        if (columns[k] >= 0.0f) {
-            decoded[(int32_t) columns[k]] = values[k]*scale;
-        }
-    }
+    scatter(values, scale, columns, n, decoded);
     return scale;
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+__attribute__((target("avx2")))
+static float coarse_round_avx2(const float * y, const float * bits, const float * steps, int32_t n_directions,
+        uint8_t * q) {
+    return coarse_round(y, bits, steps, n_directions, q);
+}
+
+__attribute__((target("avx2")))
+static float fine_round_avx2(const float * residual, int64_t n_embd, const int32_t * n_lines, const float * columns,
+        const float * steps, uint8_t * code, float * decoded) {
+    return fine_round(residual, n_embd, n_lines, columns, steps, code, decoded);
+}
+
+static bool has_avx2() {
+    static const bool has = __builtin_cpu_supports("avx2");
+    return has;
+}
+
+#else
+
+static bool has_avx2() {
+    return false;
+}
+
+#define coarse_round_avx2 coarse_round
+#define fine_round_avx2   fine_round
+
+#endif
+
+float flash_head_coarse_round(const float * y, const float * bits, const float * steps, int32_t n_directions,
+        uint8_t * q) {
+    return has_avx2() ? coarse_round_avx2(y, bits, steps, n_directions, q)
+                      : coarse_round     (y, bits, steps, n_directions, q);
+}
+
+float flash_head_fine_round(const float * residual, int64_t n_embd, const int32_t * n_lines, const float * columns,
+        const float * steps, uint8_t * code, float * decoded) {
+    return has_avx2() ? fine_round_avx2(residual, n_embd, n_lines, columns, steps, code, decoded)
+                      : fine_round     (residual, n_embd, n_lines, columns, steps, code, decoded);
 }

@@ -64,7 +64,7 @@ FLASH_HEAD_FUNCTION int32_t flash_head_fine_max_slots(int32_t n_bytes) {
 //     bits       [n_directions]           of the coarse code; 0 for directions that fill up
 //     projection [n_embd][n_directions]   activations_j * step_j
 //     variances  [2][n_embd]              mean square error of a row's column: after the coarse code, after the fine one
-//     columns    [8*n_bytes]              column of each slot, -1 for none
+//     columns    [8*n_bytes]              column of each slot, -1 for none; these come last
 //     steps      [8*n_bytes]              of each slot
 FLASH_HEAD_FUNCTION size_t flash_head_basis_n(int64_t n_embd, int32_t n_directions, int32_t fine_bytes) {
     return 4 + (size_t) n_directions + (size_t) n_embd*n_directions + 2*(size_t) n_embd

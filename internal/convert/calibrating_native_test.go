@@ -43,7 +43,7 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 	p := checkConverted(t, demoModel, one, summary)
 	if p.Clusters != 500 || p.ClusterSize != 64 || p.Probes != 16 || p.Codes.CoarseBits != 192 || p.Codes.FineBytes != 32 ||
-		p.Codes.Directions > 160 || p.Codes.Directions < 39 || slices.Max(p.Codes.Weights) <= slices.Min(p.Codes.Weights) {
+		p.Codes.Directions > 112 || p.Codes.Directions < 39 || slices.Max(p.Codes.Weights) <= slices.Min(p.Codes.Weights) {
 		t.Errorf("%d clusters of %d, P = %d, codes of %d bits and %d bytes, %d directions", p.Clusters, p.ClusterSize,
 			p.Probes, p.Codes.CoarseBits, p.Codes.FineBytes, p.Codes.Directions)
 	}

@@ -51,7 +51,7 @@ type Quality struct {
 
 // Qualities lists all qualities, the default first. docs/estimates.md compares them.
 var Qualities = []Quality{
-	{"default", 192, 160, 25, 8, 32},
+	{"default", 192, 112, 25, 8, 32},
 	{"high", 256, 192, 45, 3, 16},
 }
 
