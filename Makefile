@@ -100,9 +100,10 @@ check-hosts: build-tests plugin
 	$(GO) run ./integration/cmd/hosts $(FLAGS) $(VERSION)
 
 # Models and texts are pinned in third_party/real.toml and stay in the cache. 'go run ./integration/cmd/real' lists them.
-real:
+real: build-tests
 	$(GO) run ./integration/cmd/real fetch
 	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v ./integration/real
+	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v -timeout 1h -run TestRealModels ./integration
 
 DURATION ?= 10m
 soak: build

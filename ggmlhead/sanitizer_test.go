@@ -25,8 +25,7 @@ func TestCoreUnderSanitizers(t *testing.T) {
 	if err != nil || len(core) == 0 {
 		t.Fatalf("the core's sources: %v, %v", core, err)
 	}
-	for _, test := range []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-sketch",
-		"test-flash-head-codes"} {
+	for _, test := range []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes"} {
 		t.Run(test, func(t *testing.T) {
 			sanitizertest.Each(t, func(t *testing.T, flags []string) {
 				program := filepath.Join(t.TempDir(), test)

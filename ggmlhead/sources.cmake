@@ -8,12 +8,14 @@ function(flash_head_sources name folder)
     set(${name} ${sources} PARENT_SCOPE)
 endfunction()
 
-# the kernel: FLASH_HEAD_ESTIMATE is what a calibration needs of it
+# the kernel; FLASH_HEAD_ESTIMATE is what estimates, for tests of parts
 flash_head_sources(FLASH_HEAD_ESTIMATE core
+    flash-head-codes.cpp
+    flash-head-codes-arm.cpp
+    flash-head-codes-x86.cpp
     flash-head-group.cpp
     flash-head-group-arm.cpp
-    flash-head-group-x86.cpp
-    flash-head-sketch.cpp)
+    flash-head-group-x86.cpp)
 flash_head_sources(FLASH_HEAD_KERNEL core
     flash-head.cpp
     flash-head-centroids.cpp
@@ -22,14 +24,15 @@ flash_head_sources(FLASH_HEAD_KERNEL core
     flash-head-tokens.cpp)
 list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})
 
-# how centroids and sketch lie in memory, for those who make them
+# how centroids and codes lie in memory, for those who make them
 flash_head_sources(FLASH_HEAD_LAYOUT core
     flash-head-centroids-group.cpp
-    flash-head-sketch-pack.cpp)
+    flash-head-codes-pack.cpp)
 
 # what a load needs: the map in the file, settings, derived data
 flash_head_sources(FLASH_HEAD_MODEL model
     flash-head-build.cpp
+    flash-head-encode.cpp
     flash-head-map.cpp
     flash-head-max-rows.cpp
     flash-head-project.cpp
@@ -88,6 +91,8 @@ flash_head_sources(FLASH_HEAD_CALIBRATE tool/calibrate
     calibrate.cpp
     cholesky.cpp
     directions.cpp
+    divergence.cpp
+    estimator.cpp
     jacobi.cpp
     products.cpp
     records.cpp

@@ -98,17 +98,17 @@ func checkPairs(t *testing.T, p benchmark.Pairs, rounds int) {
 
 func TestBenchSynthetic(t *testing.T) {
 	testlevel.Long(t)
-	r := benched(t, patched(t), "--shape", "gemma-3-270m", "--sketch-rank", "8", "--tokens", "2", "--rounds", "1",
+	r := benched(t, patched(t), "--shape", "gemma-3-270m", "--codes", "--tokens", "2", "--rounds", "1",
 		"--threads", "1")
 	if len(r.Results) != 1 || len(r.Results[0].Points) != 1 {
 		t.Fatalf("%+v", r)
 	}
 	m, p := r.Results[0].Model, r.Results[0].Points[0]
 	if m.Name != "gemma-3-270m q4_k_m" || !m.Synthetic || m.Vocabulary != 262144 || m.Hidden != 640 ||
-		m.Clusters != 4096 || m.SketchRank != 8 {
+		m.Clusters != 4096 || m.CoarseBits != 192 {
 		t.Errorf("model %+v", m)
 	}
-	if p.Probes != 256 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
+	if p.Probes != 64 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
 		t.Errorf("point %+v", p)
 	}
 }

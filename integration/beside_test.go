@@ -43,7 +43,8 @@ func TestInstallBeside(t *testing.T) {
 	if got := generate(t, fresh, "mine", prompt, 24).Response; got != answer {
 		t.Errorf("the stock Ollama answers %q, the patched one with the same model %q", answer, got)
 	}
-	if out, err := fresh.Run(timeout(t), own.Bin("fh-ollama"), "create", "mine-flashhead", "--from", "mine"); err != nil {
+	out, err := fresh.Run(timeout(t), own.Bin("fh-ollama"), "create", "mine-flashhead", "--from", "mine", "--plain")
+	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if got := generate(t, fresh, "mine-flashhead", prompt, 24).Response; got == "" {

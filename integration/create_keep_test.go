@@ -51,7 +51,7 @@ func TestCreateKeepAgain(t *testing.T) {
 		return true
 	})
 	kept := filepath.Join(t.TempDir(), "kept.gguf")
-	args := []string{"kept", "--from", trainedModel, "--keep", kept, "--iterations", "2"}
+	args := []string{"kept", "--from", trainedModel, "--keep", kept, "--iterations", "2", "--plain"}
 	out, err := createAt(t, o, failing, args...)
 	if err == nil {
 		t.Fatalf("registered:\n%s", out)
@@ -82,7 +82,7 @@ func TestCreateKeepAgain(t *testing.T) {
 		t.Error("the model has no cluster map")
 	}
 	if out, err := createAt(t, o, o.Host, "other", "--from", trainedModel, "--keep", kept, "--iterations", "2",
-		"--force"); err != nil {
+		"--force", "--plain"); err != nil {
 		t.Errorf("--force: %v\n%s", err, out)
 	}
 }
@@ -129,7 +129,7 @@ func TestCreateKeepModelfileInTheWay(t *testing.T) {
 	if err := os.WriteFile(kept+".Modelfile", []byte("FROM elsewhere\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := create(t, o, "never", "--from", trainedModel, "--keep", kept)
+	_, err := create(t, o, "never", "--from", trainedModel, "--keep", kept, "--plain")
 	if err == nil || !strings.Contains(err.Error(),
 		"kept.gguf.Modelfile exists already\n  choose another file with --keep, or give --force to replace it") ||
 		strings.Contains(err.Error(), "clustered") {
@@ -141,7 +141,7 @@ func TestCreateKeepModelfileInTheWay(t *testing.T) {
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("in the folder are %v", entries)
 	}
-	if out, err := create(t, o, "forced", "--from", trainedModel, "--keep", kept, "--iterations", "1",
+	if out, err := create(t, o, "forced", "--from", trainedModel, "--keep", kept, "--iterations", "1", "--plain",
 		"--force"); err != nil {
 		t.Errorf("--force: %v\n%s", err, out)
 	}
@@ -167,7 +167,7 @@ func TestCreateNameTakenMeanwhile(t *testing.T) {
 		}
 		return true
 	})
-	args := []string{"taken", "--from", trainedModel, "--iterations", "1", "--seed", "77"}
+	args := []string{"taken", "--from", trainedModel, "--iterations", "1", "--seed", "77", "--plain"}
 	out, err := createAt(t, o, host, args...)
 	if err == nil || !strings.HasSuffix(out, "fh-ollama: the model taken appeared meanwhile and was left as it is\n  "+
 		"give another name, or --force to replace it\n") {

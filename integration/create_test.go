@@ -62,7 +62,7 @@ func createFromModel(t *testing.T, h host) {
 	}
 	before := show(t, o, "story:small")
 
-	if out, err := create(t, o, "--from", "story:small"); err != nil {
+	if out, err := create(t, o, "--from", "story:small", "--plain"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	after := show(t, o, "story:small-flashhead")
@@ -83,14 +83,15 @@ func createFromModel(t *testing.T, h host) {
 	}
 
 	// What exists is not replaced, and nothing replaces the source.
-	if _, err := create(t, o, "--from", "story:small"); err == nil || !strings.Contains(err.Error(), "exists already") {
+	if _, err := create(t, o, "--from", "story:small", "--plain"); err == nil ||
+		!strings.Contains(err.Error(), "exists already") {
 		t.Errorf("creating it twice: %v", err)
 	}
 	if _, err := create(t, o, "story:small", "--from", "story:small", "--force"); err == nil ||
 		!strings.Contains(err.Error(), "never changed") {
 		t.Errorf("creating it over the source: %v", err)
 	}
-	if out, err := create(t, o, "--from", "story:small", "--force"); err != nil {
+	if out, err := create(t, o, "--from", "story:small", "--force", "--plain"); err != nil {
 		t.Errorf("creating it again with --force: %v\n%s", err, out)
 	}
 }
@@ -104,7 +105,7 @@ func TestCreateKeepsMissingTemplate(t *testing.T) {
 		if err := modelfile.Register(timeout(t), o.Client, name, m, nil); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := create(t, o, name+":fast", "--from", name); err != nil {
+		if out, err := create(t, o, name+":fast", "--from", name, "--plain"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		out, err := o.Run(timeout(t), o.Prefix.Bin("fh-ollama"), "modelfile", name+":fast")
@@ -167,7 +168,7 @@ func TestCreateWithoutSpace(t *testing.T) {
 	o := serve(t, patched(t))
 	cache := t.TempDir()
 	const blocks = 8192 // of 512 bytes to 1 KiB: less than the model takes
-	script := fmt.Sprintf(`ulimit -f %d; exec "$0" create full --from %q --iterations 1`, blocks, trainedModel)
+	script := fmt.Sprintf(`ulimit -f %d; exec "$0" create full --from %q --iterations 1 --plain`, blocks, trainedModel)
 	cmd := o.Command(timeout(t), "sh", "-c", script, o.Prefix.Bin("fh-ollama"))
 	cmd.Env = append(cmd.Env, "FH_OLLAMA_CACHE="+cache)
 	out, err := cmd.CombinedOutput()

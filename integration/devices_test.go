@@ -114,11 +114,11 @@ func saysOnce(t *testing.T, log string, words ...string) {
 	}
 }
 
-// sketched is the converted model with a sketch.
-func sketched(t *testing.T) string {
+// coded is the converted model with codes.
+func coded(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "sketched.gguf")
-	addSketch(t, converted(t), path)
+	path := filepath.Join(t.TempDir(), "coded.gguf")
+	addCodes(t, converted(t), path)
 	return path
 }
 
@@ -145,7 +145,7 @@ func deviceWithoutTheOp(t *testing.T, h host) {
 func TestDeviceIsReadInPieces(t *testing.T) {
 	testlevel.Long(t)
 	const head, piece = 32000 * 256 / 32 * 34, 4 << 20
-	_, log := writes(t, withDevice(patched(t), hasOp), sketched(t), wholeModel)
+	_, log := writes(t, withDevice(patched(t), hasOp), converted(t), wholeModel)
 	all := trafficOf(log)
 	if len(all) == 0 || activeLine(log) == "" {
 		t.Fatalf("the device computed nothing:\n%s", end(log))
@@ -169,7 +169,7 @@ func TestSplitHead(t *testing.T) {
 // the CPU would choose.
 func TestDeviceWithTheOp(t *testing.T) {
 	h := withDevice(patched(t), hasOp)
-	for name, model := range map[string]string{"clusters": converted(t), "sketch": sketched(t)} {
+	for name, model := range map[string]string{"clusters": converted(t)} {
 		t.Run(name, func(t *testing.T) {
 			const env = "FLASHHEAD_PROBES=20" // few enough to choose otherwise than dense
 			want, _ := writes(t, patched(t), model, nil, env)

@@ -118,8 +118,9 @@ func TestDoctorFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	head := native.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3,
-		Rank: 16}
+	head := native.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3}
+	coded := head
+	coded.CoarseBits = 192
 	for _, op := range []bool{true, false} {
 		t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD")
 		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])
@@ -134,6 +135,12 @@ func TestDoctorFolder(t *testing.T) {
 		if gpu.Folder != "gpu_v1" || gpu.Type != "gpu" || gpu.FlashHead != op || (len(gpu.Weights) > 0) != op ||
 			gpu.Head == nil || *gpu.Head != op {
 			t.Errorf("op %v: %+v", op, gpu)
+		}
+		// no device but a CPU has kernels for codes
+		devices, _, err = native.Devices(t.Context(), tool, "", &coded)
+		if err != nil || len(devices) != 2 || devices[0].Head == nil || !*devices[0].Head || devices[1].Head == nil ||
+			*devices[1].Head {
+			t.Errorf("op %v, a head with codes: %+v, %v", op, devices, err)
 		}
 	}
 }

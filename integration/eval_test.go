@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -122,12 +123,12 @@ func twoWays(t *testing.T, r evaluation.Report) {
 	}
 }
 
-// A head with a sketch, here of random directions, scores tokens one by one, and is measured as any other.
-func TestEvalSketch(t *testing.T) {
+// A head with codes, here of random directions, scores tokens one by one, and is measured as any other.
+func TestEvalCodes(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
-	file := filepath.Join(scratch, "random-sketch.gguf")
-	addSketch(t, converted(t), file)
+	file := filepath.Join(scratch, "random-codes.gguf")
+	addCodes(t, converted(t), file)
 	r := evaluateFile(t, h, file, "--text", heldoutText, "--chunks", "4", "--probes", "125,2000", "--predict", "0")
 	if r.Unknown != "" || r.Required.Max < 1 {
 		t.Errorf("required P %+v, %q", r.Required, r.Unknown)
@@ -142,19 +143,22 @@ func TestEvalSketch(t *testing.T) {
 	twoWays(t, r)
 }
 
-// addSketch copies a converted file with a sketch of random directions: the products of two vectors' projections on
-// them are about the vectors' own (Johnson and Lindenstrauss).
-func addSketch(t *testing.T, from, to string) {
+// addCodes copies a converted file with codes of random directions: the products of two vectors' projections on them are
+// about the vectors' own (Johnson and Lindenstrauss).
+func addCodes(t *testing.T, from, to string) {
 	t.Helper()
 	f, head, params := flashheadtest.Open(t, from)
-	random := rand.New(rand.NewPCG(1, 1))
-	params.Sketch.Rank = flashhead.MaxSketchRank
-	for range int64(params.Sketch.Rank) * head.Width() {
-		params.Sketch.Rows = append(params.Sketch.Rows, float32(random.NormFloat64()/math.Sqrt(flashhead.MaxSketchRank)))
+	params.Codes = flashhead.Qualities[0].Codes(head, params.Clusters, params.CentroidType)
+	random, n := rand.New(rand.NewPCG(1, 1)), params.Codes.Directions
+	for range int64(n) * head.Width() {
+		params.Codes.Rows = append(params.Codes.Rows, float32(random.NormFloat64()/math.Sqrt(float64(n))))
 	}
-	params.Sketch.Activations = params.Sketch.Rows
+	params.Codes.Activations = params.Codes.Rows
+	params.Codes.Variances, params.Codes.Weights = ones(n), ones(int(head.Width()))
 	rewrite(t, f, to, params.Keys())
 }
+
+func ones(n int) []float32 { return slices.Repeat([]float32{1}, n) }
 
 var meanKLD = regexp.MustCompile(`Mean +KLD: +([0-9.]+)`)
 
@@ -218,6 +222,34 @@ func TestEvalHosts(t *testing.T) {
 	a, b := reports[0].Points[1], reports[1].Points[1]
 	if a.KLD != b.KLD || a.SameTop != b.SameTop || a.Top40 != b.Top40 || a.Greedy.Identical != b.Greedy.Identical {
 		t.Errorf("patched: %+v\nplug-in: %+v", a, b)
+	}
+}
+
+// Without a text, the built-in one is read, and every kind of it has figures of its own.
+func TestEvalKinds(t *testing.T) {
+	h := patched(t)
+	r := evaluate(t, h, "--chunks", "12", "--predict", "0")
+	if len(r.Points) != 1 || r.Text.Chunks != 12 {
+		t.Fatalf("%d points, %d chunks", len(r.Points), r.Text.Chunks)
+	}
+	p := r.Points[0]
+	var names []string
+	total, same, kld := 0, 0, 0.0
+	for _, kind := range p.Kinds {
+		names = append(names, kind.Name)
+		total += kind.SameTop.Total
+		same += kind.SameTop.Count
+		kld += kind.KLD * float64(kind.SameTop.Total)
+		if kind.SameTop.Total < r.Text.Context/2 || !(kind.KLD > 0) || !(kind.SameDraw > 0.5 && kind.SameDraw <= 1) {
+			t.Errorf("%+v", kind)
+		}
+	}
+	if want := []string{"chat", "code", "data", "english", "languages", "scripts"}; !slices.Equal(names, want) {
+		t.Errorf("kinds %v, want %v", names, want)
+	}
+	if total != r.Text.Positions || same != p.SameTop.Count || math.Abs(kld/float64(total)-p.KLD.Mean) > 1e-9 {
+		t.Errorf("kinds have %d positions, %d the same, KLD %g; the text %d, %d, %g", total, same, kld/float64(total),
+			r.Text.Positions, p.SameTop.Count, p.KLD.Mean)
 	}
 }
 

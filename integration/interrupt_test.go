@@ -19,7 +19,7 @@ func createInterrupted(t *testing.T, h host) {
 	o := serve(t, h)
 	temporary := filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary")
 	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "never", "--from", trainedModel, "--iterations",
-		"1000")
+		"1000", "--plain")
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)

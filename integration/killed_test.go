@@ -19,7 +19,7 @@ func TestCreateKilled(t *testing.T) {
 	o := serve(t, patched(t))
 	want := digest(t, trainedModel)
 	begun := time.Now()
-	if out, err := create(t, o, "whole", "--from", trainedModel, "--iterations", "2"); err != nil {
+	if out, err := create(t, o, "whole", "--from", trainedModel, "--iterations", "2", "--plain"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	took := time.Since(begun)
@@ -28,7 +28,7 @@ func TestCreateKilled(t *testing.T) {
 	finished := 0
 	for range 6 {
 		cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), "create", "killed", "--from", trainedModel, "--iterations",
-			"2", "--force")
+			"2", "--force", "--plain")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestCreateKilled(t *testing.T) {
 		}
 	}
 	t.Logf("create takes %s; after %d of 6 killed ones there was a model", took, finished)
-	if out, err := create(t, o, "killed", "--from", trainedModel, "--iterations", "2", "--force"); err != nil {
+	if out, err := create(t, o, "killed", "--from", trainedModel, "--iterations", "2", "--force", "--plain"); err != nil {
 		t.Fatalf("the next one: %v\n%s", err, out)
 	}
 	if got := generate(t, o, "killed", prompt, 16).Response; got != answer {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,9 @@ func converted(t *testing.T) string {
 	return out
 }
 
+// ofCodes are flags of convert that go with codes.
+var ofCodes = []string{"--calibrate", "--no-calibrate", "--quality", "--target-agreement", "--target-kld"}
+
 // end is the last part of a log, with the lines of FlashHead that come before it.
 func end(log string) string {
 	lines := strings.SplitAfter(log, "\n")
@@ -109,9 +113,12 @@ func end(log string) string {
 	return out.String()
 }
 
-// convertFile runs `fh-ollama convert in -o out`.
+// convertFile runs `fh-ollama convert in -o out`, with --plain unless flags say something of codes.
 func convertFile(t *testing.T, h host, in, out string, flags ...string) {
 	t.Helper()
+	if !slices.ContainsFunc(flags, func(flag string) bool { return slices.Contains(ofCodes, flag) }) {
+		flags = append([]string{"--plain"}, flags...)
+	}
 	args := append([]string{"convert", in, "-o", out}, flags...)
 	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), args...)
 	cmd.Env = append(append(harness.Environment(scratch), "TMPDIR="+scratch), h.env...)

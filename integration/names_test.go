@@ -47,10 +47,11 @@ func TestNames(t *testing.T) {
 		{"inspect " + strings.ToUpper(named), "file        " + blob}, // Ollama's names have no case
 		{"inspect " + named, "worth it: "},
 		{"doctor " + named, "file     " + named + " (" + blob + "): not converted ("},
-		{"convert " + named + " --iterations 1 --quiet", ""},
+		{"convert " + named + " --iterations 1 --quiet --plain", ""},
 		{"inspect Story-GGUF-story-Q8_0-flashhead.gguf", "flashhead   2000 clusters"},
-		{"convert " + named + " -o own.gguf --iterations 1", " modelfile " + named + " --gguf own.gguf > Modelfile && "},
-		{"create --from " + named + " --iterations 1", "ollama run " + named + "-flashhead\n"},
+		{"convert " + named + " -o own.gguf --iterations 1 --plain",
+			" modelfile " + named + " --gguf own.gguf > Modelfile && "},
+		{"create --from " + named + " --iterations 1 --plain", "ollama run " + named + "-flashhead\n"},
 		{"doctor " + named + "-flashhead", "sound, 2000 clusters"},
 		{"eval " + named + "-flashhead --chunks 1 --predict 0 --probes 250 --quiet --json", `"file": "` + named + `-flashhead"`},
 	} {
@@ -100,7 +101,7 @@ func TestModelfileIsWhatIsRegistered(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := fhOllama(t, o, dir, "create", "--from", "story:small", "--keep", "kept.gguf", "--iterations",
-		"1"); err != nil {
+		"1", "--plain"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	kept, err := os.ReadFile(filepath.Join(dir, "kept.gguf.Modelfile"))
@@ -114,7 +115,7 @@ func TestModelfileIsWhatIsRegistered(t *testing.T) {
 		}
 	}
 
-	out, err := fhOllama(t, o, dir, "convert", "story:small", "-o", "my own.gguf", "--iterations", "1")
+	out, err := fhOllama(t, o, dir, "convert", "story:small", "-o", "my own.gguf", "--iterations", "1", "--plain")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

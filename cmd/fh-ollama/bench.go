@@ -25,7 +25,7 @@ func benchCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "shape", Usage: "make a model like `NAME,...`, or all, in the cache"},
 			&cli.StringSliceFlag{Name: "type", Usage: "of its weights, `NAME,...`, or all (default: " + bench.DefaultType + ")"},
-			&cli.IntFlag{Name: "sketch-rank", Usage: "give it a sketch of `R` directions, as calibrated ones have"},
+			&cli.BoolFlag{Name: "codes", Usage: "give it codes, as calibrated ones have"},
 			&cli.StringSliceFlag{Name: "probes", Usage: "`P,P,...`, or K/16 and the like (default: the model's)"},
 			&cli.IntSliceFlag{Name: "threads", Value: cli.NewIntSlice(d.Threads...), Usage: "`T,T,...` of the runtime"},
 			&cli.IntFlag{Name: "tokens", Value: d.Tokens, Usage: "decode `N` in a run"},
@@ -51,8 +51,8 @@ func runBench(c *cli.Context) error {
 	}
 	o := bench.Options{
 		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"),
-		SketchRank: c.Int("sketch-rank"),
-		Probes:     c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
+		Codes:  c.Bool("codes"),
+		Probes: c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
 		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {

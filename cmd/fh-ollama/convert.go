@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -37,20 +37,21 @@ func convertCommand() *cli.Command {
 // convertFlags are the flags of every command that converts.
 func convertFlags() []cli.Flag {
 	d := convert.Defaults()
-	const wide = 1 << 16 // of rows, more than any head's
 	return []cli.Flag{
-		&cli.PathFlag{Name: "calibrate", Usage: "choose P and more by `TEXT`, a file or builtin"},
-		&cli.Float64Flag{Name: "target-agreement", Usage: fmt.Sprintf("share `A` of TEXT to agree on (default: %g)",
-			calibrate.DefaultTarget)},
-		&cli.IntFlag{Name: "sketch-rank", Usage: fmt.Sprintf("numbers `R` a token, with TEXT (default: up to %d)",
-			flashhead.DefaultSketchRank(wide))},
-		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, or with TEXT %d)",
-			flashhead.ClusterSize(false), flashhead.ClusterSize(true))},
-		&cli.IntFlag{Name: "iterations", Value: d.Iterations, Usage: "rounds `N` of clustering"},
+		&cli.GenericFlag{Name: "calibrate", Value: new(paths), TakesFile: true,
+			Usage: "fit to `FILE` as well as to built-in text (repeatable)"},
+		&cli.BoolFlag{Name: "no-calibrate", Usage: "do not run the model: estimates are worse"},
+		&cli.StringFlag{Name: "quality", Usage: "`Q`: default, or high, which reads more for each token"},
+		&cli.Float64Flag{Name: "target-agreement", Usage: "least share `A` of same top tokens; raises P"},
+		&cli.Float64Flag{Name: "target-kld", Usage: "greatest divergence `D` in nats; raises P"},
+		&cli.BoolFlag{Name: "plain", Usage: "clusters alone, as in the paper, without estimates"},
+		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, plain %d)",
+			flashhead.ClusterSize(true), flashhead.ClusterSize(false))},
+		&cli.IntFlag{Name: "iterations", Usage: fmt.Sprintf("rounds `N` of clustering (default: %d, plain %d)",
+			flashhead.Iterations(true), flashhead.Iterations(false))},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: fmt.Sprintf("clusters `P` scored a token (default: a %dth, or %d)",
-			flashhead.ProbeShare, flashhead.LeastProbes)},
+		&cli.IntFlag{Name: "probes", Usage: "score as many tokens as in `P` clusters (default: by Q)"},
 		centroidTypeFlag(),
 		libFlag(),
 	}
@@ -72,27 +73,26 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	if uint64(seed) > 1<<32-1 {
 		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
 	}
+	if c.IsSet("iterations") && c.Int("iterations") == 0 { // which is the default in o
+		return convert.Options{}, wrongUse("0 iterations are not in 1..1000")
+	}
 	o := convert.Options{
 		Target: convert.Target{
 			Input: input, Output: output, Probes: c.Int("probes"), CentroidType: c.String("centroid-type"), ToolVersion: version,
 		},
 		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
-		Threads: c.Int("threads"), LibDir: c.Path("lib"), Calibrate: c.Path("calibrate"), SketchRank: convert.RankByWidth,
+		Threads: c.Int("threads"), LibDir: c.Path("lib"),
+		Quality: c.String("quality"), Calibrate: *c.Generic("calibrate").(*paths), NoCalibrate: c.Bool("no-calibrate"),
+		Plain: c.Bool("plain"),
 	}
-	if c.IsSet("sketch-rank") {
-		o.SketchRank = c.Int("sketch-rank")
-		if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
-			return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+	for _, name := range []string{"target-agreement", "target-kld"} {
+		if c.IsSet(name) && c.Float64(name) == 0 { // which is none in o
+			return o, usageError{hint.New("a --"+name+" of 0 is no target", "see fh-ollama "+c.Command.Name+" --help")}
 		}
 	}
-	if c.IsSet("target-agreement") {
-		o.Agreement = c.Float64("target-agreement")
-		if err := calibrate.CheckTarget(o.Agreement); err != nil {
-			return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
-		}
-	}
+	o.Targets.Agreement, o.Targets.KLD = float32(c.Float64("target-agreement")), float32(c.Float64("target-kld"))
 	if err := o.Validate(); err != nil {
-		return o, usageError{hint.Wrap(err, "see fh-ollama "+c.Command.Name+" --help")}
+		return o, usageError{hint.Wrap(err, cmp.Or(hint.Of(err), "see fh-ollama "+c.Command.Name+" --help"))}
 	}
 	return o, nil
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/bench"
-	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/convert"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -27,27 +26,23 @@ func TestDefaultsInHelp(t *testing.T) {
 		}
 		return centroids.String()
 	}
-	const many, few = 1 << 20, 2100 // clusters
 	c, e, b := convert.Defaults(), evaluation.Defaults(), bench.Defaults()
 	want := map[string]string{
-		"target-agreement": fmt.Sprint(calibrate.DefaultTarget),
-		"sketch-rank":      fmt.Sprintf("up to %d", flashhead.DefaultSketchRank(1<<14)),
-		"cluster-size":     fmt.Sprintf("%d, or with TEXT %d", flashhead.ClusterSize(false), flashhead.ClusterSize(true)),
-		"iterations":       fmt.Sprint(c.Iterations),
-		"seed":             fmt.Sprint(c.Seed),
-		"threads":          fmt.Sprint(c.Threads),
-		"probes":           fmt.Sprintf("a %dth, or %d", many/flashhead.DefaultProbes(many), flashhead.DefaultProbes(few)),
-		"centroid-type":    of(64) + " or " + of(65),
-		"ctx":              fmt.Sprintf("%d, or the model's", evaluation.DefaultContext),
-		"predict":          fmt.Sprint(e.Predict),
-		"temperature":      fmt.Sprint(e.Temperature),
-		"tokens":           fmt.Sprint(b.Tokens),
-		"rounds":           fmt.Sprint(b.Rounds),
-		"type":             bench.DefaultType,
+		"cluster-size":  fmt.Sprintf("%d, plain %d", flashhead.ClusterSize(true), flashhead.ClusterSize(false)),
+		"iterations":    fmt.Sprintf("%d, plain %d", flashhead.Iterations(true), flashhead.Iterations(false)),
+		"seed":          fmt.Sprint(c.Seed),
+		"threads":       fmt.Sprint(c.Threads),
+		"centroid-type": of(64) + " or " + of(65),
+		"ctx":           fmt.Sprintf("%d, or the model's", evaluation.DefaultContext),
+		"predict":       fmt.Sprint(e.Predict),
+		"temperature":   fmt.Sprint(e.Temperature),
+		"tokens":        fmt.Sprint(b.Tokens),
+		"rounds":        fmt.Sprint(b.Rounds),
+		"type":          bench.DefaultType,
 
 		"bench threads": regexp.MustCompile(`[\[\]]`).ReplaceAllString(regexp.MustCompile(" ").ReplaceAllString(fmt.Sprint(b.Threads), ", "), ""),
 		"build jobs":    fmt.Sprint(c.Threads), "eval threads": fmt.Sprint(e.Threads),
-		"import probes": "the assets'", "eval probes": "powers of two", "bench probes": "the model's",
+		"import probes": "the assets'", "probes": "by Q", "bench probes": "the model's",
 	}
 	digit := regexp.MustCompile(`[0-9]`)
 	seen := map[string]bool{}

@@ -18,14 +18,14 @@ func evalCommand() *cli.Command {
 	d := evaluation.Defaults()
 	return &cli.Command{
 		Name:      "eval",
-		Usage:     "measure how faithful FlashHead is on a text",
+		Usage:     "measure how faithful FlashHead is",
 		ArgsUsage: "FILE.gguf|NAME",
-		Description: "Compares FlashHead with the dense head of a converted model, for several P.\n\n" +
+		Description: "Compares FlashHead with the dense head of a converted model.\n\n" +
 			"Example: fh-ollama eval model-flashhead.gguf --text book.txt --probes 128,256",
 		Flags: []cli.Flag{
-			&cli.PathFlag{Name: "text", Usage: "read `FILE` (default: a mixed one that comes with this)"},
-			&cli.IntSliceFlag{Name: "probes", Usage: "`P,P,...` to compare (default: powers of two)"},
-			&cli.IntFlag{Name: "chunks", Usage: "read at most `N` chunks of the text"},
+			&cli.PathFlag{Name: "text", Usage: "read `FILE` (default: several kinds that come with this)"},
+			&cli.IntSliceFlag{Name: "probes", Usage: "`P,P,...` to compare with the model's own"},
+			&cli.IntFlag{Name: "chunks", Usage: "read at most `N` chunks of the text, 32 of the built-in one"},
 			&cli.IntFlag{Name: "ctx", Usage: fmt.Sprintf("tokens `N` a chunk (default: %d, or the model's)",
 				evaluation.DefaultContext)},
 			&cli.IntFlag{Name: "predict", Value: d.Predict, Usage: "tokens `N` a continuation, 0 for none"},

@@ -16,7 +16,7 @@ func TestInterruptEval(t *testing.T) {
 	}
 	model := filepath.Join(t.TempDir(), "fast.gguf")
 	convert := exec.Command("fh-ollama", "convert", "../../integration/testdata/fh-demo-12m-q8_0.gguf", "-o", model,
-		"--iterations", "1", "--lib", nativeDir(t))
+		"--iterations", "1", "--plain", "--lib", nativeDir(t))
 	if out, err := convert.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -18,7 +18,7 @@ func TestInterrupt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")
 	}
-	t.Run("clustering", func(t *testing.T) { interrupt(t, "llama-flashhead", "--iterations", "1000") })
+	t.Run("clustering", func(t *testing.T) { interrupt(t, "llama-flashhead", "--iterations", "1000", "--plain") })
 	t.Run("reading", func(t *testing.T) {
 		interrupt(t, "llama-server", "--calibrate", "../../integration/testdata/heldout.txt")
 	})

@@ -16,7 +16,7 @@ func TestJSONOfOddNumbers(t *testing.T) {
 	for i := range assignments {
 		assignments[i] = uint32(i % 4)
 	}
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)),
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(2)),
 		gguftest.V("flashhead.cluster_count", uint32(4)),
 		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(1)),
 		gguftest.V("flashhead.centroid_type", "f16"), gguftest.V("flashhead.objective", float32(math.NaN())))

@@ -26,7 +26,7 @@ func TestKilled(t *testing.T) {
 	out, cache := t.TempDir(), t.TempDir()
 	tmp := filepath.Join(cache, "temporary")
 	convert := func(name string, flags ...string) *exec.Cmd {
-		args := []string{"convert", model, "-o", filepath.Join(out, name), "--lib", nativeDir(t), "--cluster-size", "64",
+		args := []string{"convert", model, "-o", filepath.Join(out, name), "--lib", nativeDir(t), "--no-calibrate",
 			"--iterations", "6"}
 		cmd := exec.Command("fh-ollama", append(args, flags...)...)
 		cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)

@@ -37,9 +37,9 @@ func TestWritesNothingElse(t *testing.T) {
 		made string // besides what was there, with all before it
 	}{
 		{"inspect ../in/model.gguf", ""},
-		{"convert ../in/model.gguf -o out.gguf --iterations 1 --cluster-size 64", "work/out.gguf"},
-		{"convert ../in/model.gguf -o out.gguf --iterations 1", ""}, // is there
-		{"convert ../in/model.gguf -o ../none/out.gguf --iterations 1", ""},
+		{"convert ../in/model.gguf -o out.gguf --iterations 1 --plain", "work/out.gguf"},
+		{"convert ../in/model.gguf -o out.gguf --iterations 1 --plain", ""}, // is there
+		{"convert ../in/model.gguf -o ../none/out.gguf --iterations 1 --plain", ""},
 		{"create none --from out.gguf", ""}, // no Ollama answers
 	} {
 		cmd := exec.Command("fh-ollama", strings.Fields(c.args)...)

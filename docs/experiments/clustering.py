@@ -16,7 +16,7 @@ import argparse
 import numpy as np
 from gguf import GGUFReader, dequantize
 
-from routing import q4_0
+from codes import q4_0
 
 TOP = 40
 

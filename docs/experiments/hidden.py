@@ -1,12 +1,15 @@
-"""Hidden states at the input of a model's output head, for routing.py.
+"""Hidden states at the input of a model's output head, for codes.py and clustering.py.
 
     python hidden.py MODEL.gguf TEXT --server dist/lib/ollama/llama-server --out hidden.npy [--context 256] [--tokens 60000]
+    python hidden.py MODEL.gguf FOLDER --server dist/lib/ollama/llama-server --out kinds.npz --tokens 80
 
-Runs the text in chunks through llama-server's embeddings (no pooling, no scaling), which are the last norm's output, and
-saves those of each chunk but for its first quarter: float32 [n, D]. Needs numpy.
+Runs a text in chunks through llama-server's embeddings (no pooling, no scaling), which are the last norm's output, and saves
+those of each chunk but for its first quarter: float32 [n, D]. Of each FOLDER/GROUP/NAME.txt it saves those of the first tokens of
+either half, as fit:GROUP/NAME and held:GROUP/NAME, but for the first 16. Needs numpy.
 """
 
 import argparse
+import glob
 import json
 import os
 import socket
@@ -46,16 +49,28 @@ def main():
                 break
             except OSError:
                 time.sleep(0.1)
-        with open(args.text, encoding="utf-8") as f:
-            text = f.read()
         start = post("/tokenize", {"content": "", "add_special": True})["tokens"]
-        tokens = post("/tokenize", {"content": text})["tokens"][: args.tokens]
-        step = args.context - len(start)
-        states = []
-        for i in range(0, len(tokens) - step + 1, step):
-            answer = post("/embedding", {"content": start + tokens[i:i + step], "embd_normalize": -1})
-            states.append(np.array(answer[0]["embedding"], np.float32)[args.context // 4:])
-        np.save(args.out, np.concatenate(states))
+
+        def tokens_of(path):
+            with open(path, encoding="utf-8") as f:
+                return post("/tokenize", {"content": f.read()})["tokens"]
+
+        def states_of(tokens, skip):
+            answer = post("/embedding", {"content": start + tokens, "embd_normalize": -1})
+            return np.array(answer[0]["embedding"], np.float32)[skip:]
+
+        if os.path.isdir(args.text):
+            kinds = {}
+            for path in sorted(glob.glob(os.path.join(args.text, "*", "*.txt"))):
+                tokens, name = tokens_of(path), os.path.relpath(path, args.text)[: -len(".txt")]
+                half = len(tokens) // 2
+                for part, begin in ("fit", 0), ("held", half):
+                    kinds[f"{part}:{name}"] = states_of(tokens[begin : begin + min(args.tokens, half)], len(start) + 16)
+            np.savez(args.out, **kinds)
+        else:
+            tokens, step = tokens_of(args.text)[: args.tokens], args.context - len(start)
+            chunks = range(0, len(tokens) - step + 1, step)
+            np.save(args.out, np.concatenate([states_of(tokens[i : i + step], args.context // 4) for i in chunks]))
     finally:
         server.terminate()
         server.wait()

@@ -88,11 +88,10 @@ void bench_device(const std::string & name, bench_shape shape, int64_t n_probe, 
         ratios.push_back(dense_times.back()/flash_times.back());
     }
     const double d = bench_median(dense_times), f = bench_median(flash_times);
-    printf("%s, %s; %lld x %lld %s, %lld clusters%s, P %d, %lld row%s, %zu heads in turn\n", name.c_str(),
+    printf("%s, %s; %lld x %lld %s, %lld clusters, P %d, %lld row%s, %zu heads in turn\n", name.c_str(),
             ggml_backend_dev_description(device),
             (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) n_cluster,
-            shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str()
-            : "", p, (long long) n_rows, n_rows == 1 ? "" : "s", heads.size());
+            p, (long long) n_rows, n_rows == 1 ? "" : "s", heads.size());
     printf("  dense      %8.1f us   %5.1f GB/s\n", d*1e6, heads[0]->dense_bytes()/d/1e9);
     printf("  FlashHead  %8.1f us   %5.1f GB/s%s\n", f*1e6, heads[0]->op_bytes(p)/f/1e9,
             n_rows > 1 ? ", counted for one row" : "");

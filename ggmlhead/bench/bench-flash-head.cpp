@@ -3,6 +3,7 @@
 #include "bench-device.h"
 #include "bench-head.h"
 #include "bench-machine.h"
+#include "flash-head-codes.h"
 #include "flash-head-processors.h"
 
 #include "../tool/flags.h"
@@ -21,7 +22,9 @@ static const char * USAGE =
     "  --type TYPE            ggml type of the weight (default q8_0)\n"
     "  --centroids TYPE       of the centroids (default q4_0)\n"
     "  --cluster-size M       tokens a cluster (default 16)\n"
-    "  --rank R               of a sketch, a multiple of 8 up to 64 (default 0: none)\n"
+    "  --coarse BITS          of the coarse code, a multiple of 8 up to 256 (default 0: no codes)\n"
+    "  --fine BYTES           of the fine code, a multiple of 32 (default 128)\n"
+    "  --near N               tokens whose fine code is read (default V/8)\n"
     "  --probes P             clusters scored exactly (default K/16)\n"
     "  --batch N              rows of activations (default 1)\n"
     "  --threads T            (default: one, then all processors)\n"
@@ -44,6 +47,11 @@ static ggml_type type_of(const std::string & name) {
         }
     }
     return GGML_TYPE_COUNT;
+}
+
+static std::string codes_of(const bench_shape & shape) {
+    return shape.coarse_bits == 0 ? "" : ", codes of " + std::to_string(shape.coarse_bits) + " bits and "
+            + std::to_string(shape.fine_bytes) + " bytes, " + std::to_string(shape.n_near) + " near";
 }
 
 static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int n_threads, int64_t n_rounds) {
@@ -81,8 +89,7 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
     printf("threads %d, memory %.1f GB/s; %lld x %lld %s, %lld clusters%s, P %lld, %lld row%s\n", n_threads,
             bandwidth/1e9,
             (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) head.n_cluster,
-            shape.rank > 0 ? (", sketch of rank " + std::to_string(shape.rank)).c_str()
-            : "", (long long) n_probe, (long long) n_rows, n_rows == 1 ? "" : "s");
+            codes_of(shape).c_str(), (long long) n_probe, (long long) n_rows, n_rows == 1 ? "" : "s");
     printf("  dense      %8.1f us   %5.1f GB/s, %3.0f %% of the memory's\n", bench_median(dense)*1e6,
             head.dense_bytes()/bench_median(dense)/1e9,
             100*head.dense_bytes()/bench_median(dense)/bandwidth);
@@ -99,8 +106,8 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
 }
 
 static int bench(int argc, char ** argv) {
-    int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, rank = 0, n_probe = 0, n_rows = 1, n_threads =
-            0, reorder = 1, n_rounds = 21;
+    int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, coarse = 0, fine = 128, near = 0;
+    int64_t n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21;
     std::string type = "q8_0", centroids = "q4_0", device;
     const flash_head_flag flags[] = {
         { "--rows",         nullptr,    &n_vocab,      32, 1 << 24 },
@@ -108,7 +115,9 @@ static int bench(int argc, char ** argv) {
         { "--type",         &type,      nullptr,       0,  0 },
         { "--centroids",    &centroids, nullptr,       0,  0 },
         { "--cluster-size", nullptr,    &cluster_size, 1,  1 << 20 },
-        { "--rank",         nullptr,    &rank,         0,  64 },
+        { "--coarse",       nullptr,    &coarse,       0,  FLASH_HEAD_COARSE_MAX_BITS },
+        { "--fine",         nullptr,    &fine,         0,  FLASH_HEAD_FINE_MAX_BYTES },
+        { "--near",         nullptr,    &near,         1,  1 << 24 },
         { "--probes",       nullptr,    &n_probe,      1,  1 << 24 },
         { "--batch",        nullptr,    &n_rows,       1,  1024 },
         { "--threads",      nullptr,    &n_threads,    1,  1024 },
@@ -119,14 +128,15 @@ static int bench(int argc, char ** argv) {
     if (!flash_head_parse_flags(argc - 1, argv + 1, flags, sizeof(flags)/sizeof(flags[0]))) {
         return 2;
     }
-    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) rank,
-            reorder == 1, true };
+    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) coarse,
+            (int32_t) (coarse > 0 ? fine : 0), near > 0 ? near : (n_vocab + 7)/8, reorder == 1 && coarse == 0, true };
     const char * problem =
         shape.type == GGML_TYPE_COUNT
                 || shape.centroid_type == GGML_TYPE_COUNT ? "no such type; try q8_0, q6_K or bf16" :
         n_embd % ggml_blck_size(shape.type)
                 || n_embd % ggml_blck_size(shape.centroid_type) ? "the columns are no multiple of the types' blocks" :
-        rank % 8 ? "--rank must be a multiple of 8" :
+        coarse % 8 || fine % FLASH_HEAD_FINE_LINE ? "--coarse must be a multiple of 8, --fine of 32" :
+        near > n_vocab ? "more tokens near than there are" :
         (n_vocab + cluster_size - 1)/cluster_size < 2 ? "these are too few rows for two clusters" :
         n_probe > (n_vocab + cluster_size - 1)/cluster_size ? "more probes than clusters" : nullptr;
     if (problem) {

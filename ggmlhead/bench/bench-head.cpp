@@ -1,8 +1,8 @@
 #include "bench-head.h"
 
+#include "flash-head-basis.h"
 #include "flash-head-centroids.h"
 #include "flash-head-pages.h"
-#include "flash-head-sketch.h"
 
 #include <algorithm>
 #include <chrono>
@@ -71,15 +71,53 @@ static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
     ggml_backend_tensor_set(t, values.data(), 0, ggml_nbytes(t));
 }
 
-static std::vector<uint8_t> random_sketch(int64_t n_vocab, int32_t rank) {
-    const int64_t group = FLASH_HEAD_GROUP, n_groups = flash_head_sketch_n_groups(n_vocab);
-    const std::vector<float> factors = random_numbers(N_TILE*group*rank, 4);
-    std::vector<uint8_t> sketch(n_groups*flash_head_sketch_group_size(rank));
-    for (int64_t g = 0; g < n_groups; g++) {
-        flash_head_sketch_pack(factors.data() + g%N_TILE*group*rank, (int32_t) std::min(group, n_vocab - g*group), rank,
-                sketch.data() + g*flash_head_sketch_group_size(rank));
+// Directions with two bits each, as many as the bits need.
+static int32_t n_directions(const bench_shape & shape) {
+    return GGML_PAD(shape.coarse_bits/2, 8);
+}
+
+// Random codes with scales of 1, in lines of two bits a column as far as these go.
+void bench_head::fill_codes() {
+    const int64_t D = shape.n_embd, V = shape.n_vocab;
+    const int32_t n = n_directions(shape), n_slots = flash_head_fine_max_slots(shape.fine_bytes);
+    std::mt19937_64 rng(4);
+    auto fill = [&](ggml_tensor * t) {
+        std::vector<uint64_t> values(ggml_nbytes(t)/sizeof(uint64_t) + 1);
+        for (uint64_t & value : values) {
+            value = rng();
+        }
+        memcpy(t->data, values.data(), ggml_nbytes(t));
+    };
+    const uint16_t one = 0x3f80; // BF16
+    fill(sources.coarse);
+    for (int64_t g = 0; g < sources.coarse->ne[1]; g++) {
+        for (int t = 0; t < FLASH_HEAD_COARSE_GROUP; t++) {
+            memcpy((char *) sources.coarse->data + g*sources.coarse->nb[1] + t*sizeof(one), &one, sizeof(one));
+        }
     }
-    return sketch;
+    fill(sources.fine);
+    for (int64_t v = 0; v < V; v++) {
+        memcpy((char *) sources.fine->data + V*shape.fine_bytes + v*sizeof(one), &one, sizeof(one));
+    }
+    flash_head_advise_huge_pages(sources.fine->data, ggml_nbytes(sources.fine));
+
+    std::vector<float> values(ggml_nelements(sources.basis));
+    const auto basis = flash_head_basis_at(values.data(), D, n, shape.fine_bytes);
+    const int32_t n_lines = shape.fine_bytes/FLASH_HEAD_FINE_LINE;
+    basis.n_lines[1] = (float) std::min<int64_t>(n_lines, std::max<int64_t>(0, D/128 - (n_lines < D/128 ? 1 : 0)));
+    basis.n_lines[2] = n_lines - basis.n_lines[1];
+    for (int32_t j = 0; j < n; j++) {
+        basis.bits[j] = 2*j < shape.coarse_bits ? 2 : 0;
+    }
+    const std::vector<float> directions = random_numbers(D*n, 5);
+    for (int64_t i = 0; i < D*n; i++) {
+        basis.projection[i] = directions[i]/sqrtf((float) D);
+    }
+    for (int32_t i = 0; i < n_slots; i++) {
+        basis.columns[i] = i < D ? (float) i : -1.0f;
+        basis.steps  [i] = i < D ? 0.05f : 0.0f;
+    }
+    ggml_backend_tensor_set(sources.basis, values.data(), 0, ggml_nbytes(sources.basis));
 }
 
 bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t backend)
@@ -87,8 +125,17 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     const int64_t D = s.n_embd, V = s.n_vocab, K = n_cluster;
 
     ctx.reset(ggml_init({ GGML_MAX_SRC*ggml_tensor_overhead(), nullptr, true }));
-    const ggml_flash_head_shape of_op =
-            { s.type, s.centroid_type, D, V, K, /*.n_pinned =*/ 0, s.rank, grouped(), s.ordered };
+    ggml_flash_head_shape of_op = {};
+    of_op.weight_type   = s.type;
+    of_op.centroid_type = s.centroid_type;
+    of_op.n_embd        = D;
+    of_op.n_vocab       = V;
+    of_op.n_cluster     = K;
+    of_op.n_directions  = n_directions(s);
+    of_op.coarse_bits   = s.coarse_bits;
+    of_op.fine_bytes    = s.fine_bytes;
+    of_op.grouped       = grouped();
+    of_op.ordered       = s.ordered;
     weight  = ggml_new_tensor_2d(ctx.get(), s.type, D, V);
     sources = ggml_flash_head_new_sources(ctx.get(), &of_op);
     buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
@@ -126,11 +173,8 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     } else {
         ggml_backend_tensor_set(sources.centroids, centroids.data(), 0, centroids.size());
     }
-    if (s.rank > 0) {
-        const std::vector<uint8_t> sketch = random_sketch(V, s.rank);
-        ggml_backend_tensor_set(sources.sketch, sketch.data(), 0, sketch.size());
-        const std::vector<float> directions = random_numbers(s.rank*D, 5);
-        ggml_backend_tensor_set(sources.projection, directions.data(), 0, ggml_nbytes(sources.projection));
+    if (s.coarse_bits > 0) {
+        fill_codes();
     }
 
     allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend)));
@@ -184,7 +228,8 @@ ggml_tensor * bench_head::dense(ggml_context * c) const {
 }
 
 ggml_tensor * bench_head::op(ggml_context * c, int32_t n_probe) const {
-    const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, grouped() };
+    const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, grouped(),
+            (int32_t) shape.n_near, n_directions(shape) };
     return ggml_flash_head(c, weight, x, &sources, &params);
 }
 
@@ -205,7 +250,10 @@ double bench_head::dense_bytes() const {
 }
 
 double bench_head::op_bytes(int32_t n_probe) const {
-    const double sketch = shape.rank > 0 ? (double) (ggml_nbytes(sources.sketch) + ggml_nbytes(sources.projection))
-            : 0.0;
-    return ggml_nbytes(sources.centroids) + sketch + dense_bytes()*n_probe/n_cluster;
+    double codes = 0.0;
+    if (shape.coarse_bits > 0) {
+        codes = (double) ggml_nbytes(sources.coarse) + ggml_nbytes(sources.basis)
+              + (double) shape.n_near*sources.fine->ne[0];
+    }
+    return ggml_nbytes(sources.centroids) + codes + dense_bytes()*n_probe/n_cluster;
 }

@@ -17,7 +17,9 @@ struct bench_shape {
     int64_t   cluster_size;
     ggml_type type;          // of the weight
     ggml_type centroid_type;
-    int32_t   rank;          // of the sketch, 0: none
+    int32_t   coarse_bits;   // of the codes, a token; 0: none
+    int32_t   fine_bytes;    // a token
+    int64_t   n_near;        // tokens whose fine code is read
     bool      ordered;       // with a cluster-ordered copy
     bool      grouped;       // centroids, if of type Q4_0, in groups, as only the CPU reads them
 };
@@ -48,10 +50,10 @@ class bench_head {
     ggml_tensor * logits;
     ggml_flash_head_sources sources = {};
 
-
     ggml_gallocr_ptr allocator;
 
     std::vector<uint8_t> centroid_rows() const;
+    void fill_codes();
     bool   grouped() const { return shape.grouped && shape.centroid_type == GGML_TYPE_Q4_0; }
     double time_of(ggml_backend_t backend, ggml_context * c, ggml_tensor * node);
 

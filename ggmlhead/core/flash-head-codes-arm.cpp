@@ -66,8 +66,28 @@ static int32_t fine_neon(const uint8_t * code, const int32_t * n_lines, const in
     return vaddvq_s32(total);
 }
 
+static int64_t reach_neon(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list) {
+    const float32x4_t leasts = vdupq_n_f32(least);
+    int64_t n = 0, v = begin;
+    for (; v + 8 <= end; v += 8) {
+        const uint32x4_t first  = vcgeq_f32(vld1q_f32(estimates + v), leasts);
+        const uint32x4_t second = vcgeq_f32(vld1q_f32(estimates + v + 4), leasts);
+        if (vmaxvq_u32(vorrq_u32(first, second)) != 0) {
+            for (int64_t t = v; t < v + 8; t++) {
+                list[n] = (int32_t) t;
+                n += estimates[t] >= least; // no branch: it would be mispredicted too often
+            }
+        }
+    }
+    for (; v < end; v++) {
+        list[n] = (int32_t) v;
+        n += estimates[v] >= least;
+    }
+    return n;
+}
+
 int flash_head_code_kernels_arm(struct flash_head_code_kernels * list) {
-    list[0] = { "dot product", coarse_neon, finish_neon, fine_neon };
+    list[0] = { "dot product", coarse_neon, finish_neon, fine_neon, reach_neon };
     return 1;
 }
 

@@ -192,12 +192,16 @@ void flash_head_fine_estimate(const struct flash_head_codes * codes, const struc
     const uint8_t * scales = all + n_vocab*size;
     const float     add    = query->variances[1] - query->variances[0];
     const int64_t   ahead  = 16;
+    auto prefetch_token = [&](int64_t v) {
+        prefetch(all + v*size, size);
+        prefetch(scales + v*sizeof(uint16_t), 1);
+    };
     for (int64_t i = 0; i < std::min(ahead, n); i++) {
-        prefetch(all + (int64_t) list[i]*size, size);
+        prefetch_token(list[i]);
     }
     for (int64_t i = 0; i < n; i++) {
         if (i + ahead < n) {
-            prefetch(all + (int64_t) list[i + ahead]*size, size);
+            prefetch_token(list[i + ahead]);
         }
         const int64_t v = list[i];
         uint16_t scale;
@@ -244,6 +248,15 @@ static int32_t fine(const uint8_t * code, const int32_t * n_lines, const int8_t 
     return sum;
 }
 
+static int64_t reach(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list) {
+    int64_t n = 0;
+    for (int64_t v = begin; v < end; v++) {
+        list[n] = (int32_t) v;
+        n += estimates[v] >= least; // no branch: it would be mispredicted too often
+    }
+    return n;
+}
+
 // Lists the kernels that this processor can run, the portable one last.
 struct known_code_kernels {
     flash_head_code_kernels list[4];
@@ -252,7 +265,7 @@ struct known_code_kernels {
     known_code_kernels() {
         n = flash_head_code_kernels_x86(list);
         n += flash_head_code_kernels_arm(list + n);
-        list[n++] = { "plain", coarse, finish, fine };
+        list[n++] = { "plain", coarse, finish, fine, reach };
     }
 };
 

@@ -64,7 +64,7 @@ FLASH_HEAD_FUNCTION int32_t flash_head_fine_max_slots(int32_t n_bytes) {
 //     bits       [n_directions]           of the coarse code; 0 for directions that fill up
 //     projection [n_embd][n_directions]   activations_j * step_j
 //     variances  [2][n_embd]              mean square error of a row's column: after the coarse code, after the fine one
-//     columns    [8*n_bytes]              column of each slot, -1 for none
+//     columns    [8*n_bytes]              column of each slot, -1 for none; these come last
 //     steps      [8*n_bytes]              of each slot
 FLASH_HEAD_FUNCTION size_t flash_head_basis_n(int64_t n_embd, int32_t n_directions, int32_t fine_bytes) {
     return 4 + (size_t) n_directions + (size_t) n_embd*n_directions + 2*(size_t) n_embd
@@ -160,6 +160,10 @@ struct flash_head_code_kernels {
 
     // the sum of a code's values times slots
     int32_t (*fine)(const uint8_t * code, const int32_t * n_lines, const int8_t * slots);
+
+    // list gets those of tokens begin .. end - 1 that are estimated at `least` or more, ascending; returns their number.
+    // One more place of list may be written to
+    int64_t (*reach)(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list);
 };
 
 // The fastest kernels for this processor. All sum the same integers.

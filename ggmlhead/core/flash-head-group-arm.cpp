@@ -28,26 +28,6 @@ static inline void add_lines(const uint8_t * lines, int n_lines, const int8_t * 
     }
 }
 
-static float estimate(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
-        const float * scores, float * out) {
-    int32x4_t sums[4];
-    for (int q = 0; q < 4; q++) {
-        sums[q] = vdupq_n_s32(code->offset);
-    }
-    add_lines(group + FLASH_HEAD_GROUP*sizeof(uint16_t), rank/FLASH_HEAD_LINE_COLUMNS, code->values, sums);
-    float32x4_t best = vdupq_n_f32(-INFINITY);
-    for (int q = 0; q < 4; q++) {
-        const float of_clusters[4] =
-                { scores[cluster[4*q]], scores[cluster[4*q + 1]], scores[cluster[4*q + 2]], scores[cluster[4*q + 3]] };
-        const float32x4_t scales = vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(group + 8*q)), 16));
-        const float32x4_t values = vaddq_f32(vmulq_f32(vmulq_n_f32(vcvtq_f32_s32(sums[q]), code->scale), scales),
-                vld1q_f32(of_clusters));
-        vst1q_f32(out + 4*q, values);
-        best = vmaxq_f32(best, values);
-    }
-    return vmaxvq_f32(best);
-}
-
 static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
         int n, float * const * out) {
     for (int64_t g = 0; g < n_groups; g++) {
@@ -81,7 +61,7 @@ static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, co
 }
 
 int flash_head_group_kernels_arm(struct flash_head_group_kernels * list) {
-    list[0] = { "dot products", estimate, score };
+    list[0] = { "dot products", score };
     return 1;
 }
 

@@ -29,26 +29,6 @@ TARGET_AVX512 static inline __m512i high_512(__m512i line) {
     return _mm512_and_si512(_mm512_srli_epi16(line, 4), _mm512_set1_epi8(15));
 }
 
-TARGET_AVX512 static float estimate_avx512(
-        const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
-        const float * scores, float * out) {
-    const uint8_t * lines = group + FLASH_HEAD_GROUP*sizeof(uint16_t);
-
-    __m512i low = _mm512_set1_epi32(code->offset), high = _mm512_setzero_si512();
-    for (int32_t j = 0; j < rank; j += FLASH_HEAD_LINE_COLUMNS) {
-        const __m512i line = _mm512_loadu_si512(lines + j/FLASH_HEAD_LINE_COLUMNS*FLASH_HEAD_LINE_SIZE);
-        low  = _mm512_dpbusd_epi32(low,  low_512(line),  _mm512_set1_epi32(four_bytes(code->values + j)));
-        high = _mm512_dpbusd_epi32(high, high_512(line), _mm512_set1_epi32(four_bytes(code->values + j + 4)));
-    }
-    const __m512i upper  = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *) group));
-    const __m512  scales = _mm512_castsi512_ps(_mm512_slli_epi32(upper, 16));
-    const __m512  sums   = _mm512_cvtepi32_ps(_mm512_add_epi32(low, high));
-    const __m512  values = _mm512_add_ps(_mm512_mul_ps(_mm512_mul_ps(sums, _mm512_set1_ps(code->scale)), scales),
-                                         _mm512_i32gather_ps(_mm512_loadu_si512(cluster), scores, sizeof(float)));
-    _mm512_storeu_ps(out, values);
-    return _mm512_reduce_max_ps(values);
-}
-
 // N rows of activations share the unpacking of a line
 template <int N> TARGET_AVX512 static void score_rows_avx512(
         const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
@@ -109,33 +89,6 @@ TARGET_AVX2 static inline __m256i sum_lines_avx2(const uint8_t * lines, int n_li
     return _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
 }
 
-TARGET_AVX2 static float estimate_avx2(
-        const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
-        const float * scores, float * out) {
-    const uint8_t * lines   = group + FLASH_HEAD_GROUP*sizeof(uint16_t);
-    const int       n_lines = rank/FLASH_HEAD_LINE_COLUMNS;
-    const __m256    scale   = _mm256_set1_ps(code->scale);
-    __m256 best[2];
-    for (int half = 0; half < 2; half++) {
-        __m256i sums = _mm256_set1_epi32(code->offset);
-        for (int l = 0; l < n_lines; l += 4) {
-            sums = _mm256_add_epi32(sums, sum_lines_avx2(lines + l*FLASH_HEAD_LINE_SIZE + half*32,
-                    n_lines - l < 4 ? n_lines - l : 4,
-                    code->values + l*FLASH_HEAD_LINE_COLUMNS));
-        }
-        const __m256i upper  = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *) (group + half*16)));
-        const __m256  scales = _mm256_castsi256_ps(_mm256_slli_epi32(upper, 16));
-        best[half] = _mm256_add_ps(_mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale), scales),
-                                   _mm256_i32gather_ps(scores, _mm256_loadu_si256((const __m256i *) (cluster + half*8)),
-                                   sizeof(float)));
-        _mm256_storeu_ps(out + half*8, best[half]);
-    }
-    const __m256 eight = _mm256_max_ps(best[0], best[1]);
-    const __m128 four  = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    const __m128 two   = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
-
 TARGET_AVX2 static void score_avx2(const uint8_t * groups, int64_t n_groups, int64_t n_blocks,
         const struct flash_head_rounded * x, int n, float * const * out) {
     for (int64_t g = 0; g < n_groups; g++) {
@@ -177,10 +130,10 @@ int flash_head_group_kernels_x86(struct flash_head_group_kernels * list) {
     int n = 0;
     if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw")
             && __builtin_cpu_supports("avx512vl")) {
-        list[n++] = { "AVX-512", estimate_avx512, score_avx512 };
+        list[n++] = { "AVX-512", score_avx512 };
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma")) {
-        list[n++] = { "AVX2", estimate_avx2, score_avx2 };
+        list[n++] = { "AVX2", score_avx2 };
     }
     return n;
 }

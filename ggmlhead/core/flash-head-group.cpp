@@ -27,25 +27,6 @@ static void add_lines(const uint8_t * lines, int64_t n_lines, const int8_t * cod
     }
 }
 
-static float estimate(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
-        const float * scores, float * out) {
-    int32_t  sums[FLASH_HEAD_GROUP];
-    uint16_t scales[FLASH_HEAD_GROUP];
-    for (int32_t & sum : sums) {
-        sum = code->offset;
-    }
-    add_lines(group + sizeof(scales), rank/FLASH_HEAD_LINE_COLUMNS, code->values, sums);
-    memcpy(scales, group, sizeof(scales));
-    for (int t = 0; t < FLASH_HEAD_GROUP; t++) {
-        out[t] = (float) sums[t]*code->scale*flash_head_upper_to_float(scales[t]) + scores[cluster[t]];
-    }
-    float best = out[0];
-    for (int t = 1; t < FLASH_HEAD_GROUP; t++) {
-        best = out[t] > best ? out[t] : best;
-    }
-    return best;
-}
-
 static void score(const uint8_t * groups, int64_t n_groups, int64_t n_blocks, const struct flash_head_rounded * x,
         int n, float * const * out) {
     for (int64_t g = 0; g < n_groups; g++) {
@@ -80,7 +61,7 @@ struct known_kernels {
     known_kernels() {
         n = flash_head_group_kernels_x86(list);
         n += flash_head_group_kernels_arm(list + n);
-        list[n++] = { "plain", estimate, score };
+        list[n++] = { "plain", score };
     }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// 4-bit values of 16 items side by side, so that one instruction serves all items. Centroids and sketches use it.
+// 4-bit values of 16 items side by side, so that one instruction serves all items. Centroids use it.
 //
 // Eight columns of a group form a line of 64 bytes. Byte 4*t + j of a line belongs to item t: the low half is column j
 // of the line, the high half column 4 + j. Values are -8 .. 7 and stored plus 8.
@@ -21,13 +21,6 @@ extern "C" {
 #define FLASH_HEAD_BLOCK_COLUMNS    32 // columns of centroids that share a scale, as in Q4_0
 #define FLASH_HEAD_BLOCK_SIZE      288 // bytes of a block of a group: 16 scales of 16 bits, 4 lines
 #define FLASH_HEAD_MAX_ROUNDED       4 // rows of activations that one pass over centroids serves
-
-// Activations for one row of a sketch: column j is values[j] * scale.
-struct flash_head_code {
-    int8_t  values[64];
-    int32_t offset; // -8 times the sum of the values, because the groups' values are stored plus 8
-    float   scale;
-};
 
 // Activations for centroids, of 8 bits in blocks of FLASH_HEAD_BLOCK_COLUMNS: column i is values[i] * scales[i/32].
 struct flash_head_rounded {
@@ -54,11 +47,6 @@ static inline void flash_head_group_put(uint8_t * lines, int64_t column, int t, 
 // The kernels for groups of one instruction set.
 struct flash_head_group_kernels {
     const char * name;
-
-    // A group of a sketch: scales [16] (BF16), then rank/8 lines. out [16]: the scaled sum over j of value_j * code_j,
-    // plus the score of the item's cluster, cluster [16]. Returns the maximum of out; any element if one is NaN.
-    float (*estimate)(const uint8_t * group, int32_t rank, const struct flash_head_code * code, const int32_t * cluster,
-            const float * scores, float * out);
 
     // n_groups groups of centroids with n_blocks blocks each: out[r][16*g + t] for each of n (1 ..
     // FLASH_HEAD_MAX_ROUNDED) rows x.

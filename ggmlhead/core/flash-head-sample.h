@@ -39,6 +39,6 @@ static inline struct flash_head_sample flash_head_sample_of(int64_t n_vocab, int
 
 // Item i of the sample. Jitter inside each stride; a fixed stride would alias with periodic vocabularies.
 FLASH_HEAD_FUNCTION int64_t flash_head_sample_token(struct flash_head_sample s, int64_t i, int64_t n_vocab) {
-    const int64_t v = i*s.stride + (int64_t) (((uint32_t) i*2654435761u >> 16) % (uint32_t) s.stride);
+    const int64_t v = i*s.stride + (int64_t) (((uint32_t) i*2654435761u >> 16)*(uint32_t) s.stride >> 16);
     return v < n_vocab ? v : n_vocab - 1;
 }

@@ -1,5 +1,6 @@
-// Selection by tokens, for a head with a sketch: about as many tokens as n_probe clusters have are scored exactly,
-// those with the best estimates, wherever they lie. All others keep their estimates.
+// Selection by tokens, for a head with codes: the fine codes of the n_near tokens with the best coarse estimates are
+// read, and about as many tokens as n_probe clusters have are scored exactly, those with the best estimates, wherever
+// they lie. All others keep their estimates.
 //
 // Threads take chunks of tokens in turn, because the best tokens are often neighbours. The chunks are few: the cache
 // lines at their ends move between cores, which costs more than a hundred estimates.
@@ -10,9 +11,10 @@
 #include <algorithm>
 #include <math.h>
 
-static const int64_t GROUP = FLASH_HEAD_GROUP;
-// tokens whose part of the sketch stays in the cache for all rows
-static const int64_t NEAR  = 4*GROUP;
+// tokens whose coarse codes stay in the cache for all rows
+static const int64_t NEAR = 4*FLASH_HEAD_COARSE_GROUP;
+
+namespace {
 
 // chunk i of tokens, for thread ith of nth: i = ith, ith + nth, ...; a multiple of NEAR long
 struct chunks {
@@ -26,118 +28,177 @@ struct chunks {
     int64_t end  (int64_t i) const { return std::min(n_vocab, (i + 1)*size); }
 };
 
-// Estimates e[v] of tokens begin .. end - 1 for one row, from the clusters' scores; the maximum of each group; and the
-// keys of those tokens that are in the sample.
-static void estimate(const flash_head * head, const flash_head_code & code, const float * scores,
-        const flash_head_sample & s,
-        int64_t begin, int64_t end, float * e, float * best, int32_t * sample) {
-    flash_head_sketch_estimate(head->sketch, head->rank, &code, head->cluster, scores, begin, end, e, best);
-    for (int64_t i = begin/s.stride; i*s.stride < end; i++) {
-        const int64_t v = flash_head_sample_token(s, i, head->n_vocab);
-        if (v >= begin && v < end) {
-            sample[i] = flash_head_key(e[v]);
-        }
-    }
-}
+// A number of best tokens, and the sample that tells their least estimate.
+struct best_tokens {
+    int64_t           n;
+    bool              all;
+    flash_head_sample sample;
+    int32_t         * keys; // [block][V]
 
-// Lists the tokens of begin .. end - 1 to score exactly: estimated at `least` or more, or pinned.
-static int32_t pick(const flash_head * head, const float * e, const float * best, float least, int64_t begin,
-        int64_t end, int32_t * list) {
-    int32_t count = 0;
-    for (int64_t v = begin; v < end; v += GROUP) {
-        if (best[v/GROUP] < least) {
-            continue; // most groups have none
-        }
-        const int64_t n = std::min(GROUP, end - v);
-        for (int64_t t = 0; t < n; t++) {
-            if (e[v + t] >= least) {
-                list[count++] = (int32_t) (v + t);
+    best_tokens(int64_t n_vocab, int64_t n, int32_t * keys)
+        : n(n), all(n >= n_vocab), sample(flash_head_sample_of(n_vocab, std::max<int64_t>(n, 1))), keys(keys) {}
+
+    // Keeps the keys of those of tokens begin .. end - 1 that are in the sample. e [V]: estimates of row r.
+    void observe(int64_t r, int64_t n_vocab, const float * e, int64_t begin, int64_t end) const {
+        for (int64_t i = begin/sample.stride; i*sample.stride < end; i++) {
+            const int64_t v = flash_head_sample_token(sample, i, n_vocab);
+            if (v >= begin && v < end) {
+                keys[r*n_vocab + i] = flash_head_key(e[v]);
             }
         }
     }
-    const int32_t * pinned = std::lower_bound(head->pinned, head->pinned + head->n_pinned, (int32_t) begin);
-    for (; pinned < head->pinned + head->n_pinned && *pinned < end; pinned++) {
-        if (!(e[*pinned] >= least)) {
-            list[count++] = *pinned;
-        }
-    }
-    return count;
-}
 
-static void score_picked(const flash_head * head, const int32_t * list, int64_t n, const char * act, float * logits) {
-    const int64_t ahead = flash_head_rows_ahead(head);
-    for (int64_t i = 0; i < std::min(ahead, n); i++) {
-        flash_head_prefetch(flash_head_row_of(head, list[i]), head->weight_dot.row_size);
+    // The least estimate of row r's best tokens, about. Needs all keys of the sample.
+    float least(int64_t r, int64_t n_vocab) const {
+        return all ? -INFINITY : n == 0 ? INFINITY : flash_head_score_of_key(
+                flash_head_nth_best(keys + r*n_vocab, sample.size, sample.n_best, sample.slack));
     }
-    for (int64_t i = 0; i < n; i++) {
-        if (i + ahead < n) {
-            flash_head_prefetch(flash_head_row_of(head, list[i + ahead]), head->weight_dot.row_size);
+};
+
+// One call, as one thread sees it.
+struct token_call {
+    const flash_head_call * call;
+    const flash_head_work * w;
+    const flash_head      * head;
+    int64_t                 V;
+    chunks                  parts;
+    best_tokens             near, exact;
+    flash_head_query        queries[FLASH_HEAD_BLOCK_ROWS];
+
+    token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
+        : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
+          near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)), w->sample),
+          exact(V, n_exact(call), w->sample + n*V) {}
+
+    static int64_t n_exact(const flash_head_call * call) {
+        const int64_t K = call->head->n_cluster;
+        return (call->params->n_probe*call->head->n_vocab + K - 1)/K;
+    }
+
+    int8_t * slots(int64_t r) const { return w->slots + r*flash_head_fine_max_slots(head->codes.fine_bytes); }
+
+    // visit(begin, end) for this thread's chunks
+    template <typename F> void each(const F & visit) const {
+        for (int64_t i = call->thread.ith; i < parts.n; i += call->thread.nth) {
+            visit(parts.begin(i), parts.end(i));
         }
-        flash_head_score_row(head, flash_head_row_of(head, list[i]), act, logits + list[i]);
     }
-}
+
+    // lists this thread's tokens that are estimated at `least` or more
+    int64_t pick(const float * e, float least) const {
+        const auto reach = flash_head_code_kernels_here()->reach;
+        int64_t n = 0;
+        each([&](int64_t begin, int64_t end) {
+            n += reach(e, begin, end, least, w->list + n);
+        });
+        return n;
+    }
+};
+
+} // namespace
 
 // this thread's share of the projections of n rows from r0 on
 static void project(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
-    const flash_head * head = call->head;
-    const int64_t n_parts = flash_head_sketch_n_parts(head->n_embd);
+    const flash_head * head   = call->head;
+    const int64_t n_parts     = flash_head_n_parts(head->n_embd);
+    const int64_t n_projected = head->codes.n_directions + 2;
     for (int64_t part = call->thread.ith; part < n_parts; part += call->thread.nth) {
         for (int64_t r = 0; r < n; r++) {
-            flash_head_sketch_project(head->projection, head->rank, call->row(r0 + r), head->n_embd, part,
-                    w->parts + (r*n_parts + part)*head->rank);
+            flash_head_project_part(&head->codes, call->row(r0 + r), head->n_embd, part,
+                    w->parts + (r*n_parts + part)*n_projected);
+        }
+    }
+}
+
+static void estimate_coarsely(token_call & c, int64_t r0, int64_t n) {
+    const flash_head * head   = c.head;
+    const int64_t n_projected = flash_head_n_parts(head->n_embd)*(head->codes.n_directions + 2);
+    for (int64_t r = 0; r < n; r++) { // redundant on every thread, which saves a barrier
+        flash_head_query_prepare(&head->codes, c.call->row(r0 + r), head->n_embd, c.w->parts + r*n_projected,
+                &c.queries[r], c.slots(r));
+    }
+    c.each([&](int64_t begin, int64_t end) {
+        for (int64_t v = begin; v < end; v += NEAR) {
+            for (int64_t r = 0; r < n; r++) {
+                flash_head_coarse_estimate(&head->codes, &c.queries[r], head->cluster,
+                        c.w->scores + r*flash_head_centroids_padded(head->n_cluster), v, std::min(v + NEAR, end),
+                        c.call->out(r0 + r));
+            }
+        }
+        for (int64_t r = 0; r < n; r++) {
+            c.near.observe(r, c.V, c.call->out(r0 + r), begin, end);
+        }
+    });
+}
+
+static void estimate_finely(const token_call & c, int64_t r0, int64_t n) {
+    for (int64_t r = 0; r < n; r++) {
+        float * e = c.call->out(r0 + r);
+        const float   least = c.near.least(r, c.V);
+        const int64_t count = c.pick(e, least);
+        c.call->watch->end(FLASH_HEAD_STAGE_SELECTION);
+
+        flash_head_fine_estimate(&c.head->codes, &c.queries[r], c.slots(r), c.V, c.w->list, count, e);
+        c.each([&](int64_t begin, int64_t end) {
+            c.exact.observe(r, c.V, e, begin, end);
+        });
+        c.call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);
+    }
+}
+
+// Adds this thread's pinned tokens that are not in the list, because they are estimated at less than least.
+static int64_t pick_pinned(const token_call & c, const float * e, float least, int64_t n) {
+    const int32_t * pinned = c.head->pinned, * pinned_end = pinned + c.head->n_pinned;
+    c.each([&](int64_t begin, int64_t end) {
+        for (const int32_t * p = std::lower_bound(pinned, pinned_end, (int32_t) begin); p < pinned_end && *p < end;
+                p++) {
+            if (!(e[*p] >= least)) {
+                c.w->list[n++] = *p;
+            }
+        }
+    });
+    return n;
+}
+
+static void score_exactly(const token_call & c, int64_t r0, int64_t n) {
+    const flash_head * head  = c.head;
+    const int64_t      ahead = flash_head_rows_ahead(head);
+    for (int64_t r = 0; r < n; r++) {
+        float * out = c.call->out(r0 + r);
+        const float   least = c.exact.least(r, c.V);
+        const int64_t count = pick_pinned(c, out, least, c.pick(out, least));
+        c.call->watch->end(FLASH_HEAD_STAGE_SELECTION);
+
+        const char * act = c.w->acts_w + r*c.w->act_w;
+        auto row = [&](int64_t i) { return flash_head_row_of(head, c.w->list[i]); };
+        for (int64_t i = 0; i < std::min(ahead, count); i++) {
+            flash_head_prefetch(row(i), head->weight_dot.row_size);
+        }
+        for (int64_t i = 0; i < count; i++) {
+            if (i + ahead < count) {
+                flash_head_prefetch(row(i + ahead), head->weight_dot.row_size);
+            }
+            flash_head_score_row(head, row(i), act, out + c.w->list[i]);
+        }
+        c.call->watch->end(FLASH_HEAD_STAGE_ROWS);
+        if (c.call->thread.counts) {
+            c.call->thread.counts->n_scored += count;
         }
     }
 }
 
 void flash_head_score_tokens(const flash_head_call * call, const flash_head_work * w, int64_t r0, int64_t n) {
-    const flash_head        * head   = call->head;
-    const flash_head_thread & thread = call->thread;
-
-    const int64_t K = head->n_cluster;
-    const int64_t V = head->n_vocab;
-    const int64_t n_parts  = flash_head_sketch_n_parts(head->n_embd);
-    const int64_t n_groups = flash_head_sketch_n_groups(V);
-    const int64_t n_wanted = (call->params->n_probe*V + K - 1)/K;
-
-    const chunks            parts(V, thread.nth);
-    const flash_head_sample s = flash_head_sample_of(V, n_wanted);
-
+    token_call c(call, w, n);
     project(call, w, r0, n);
     call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);
     call->wait();
 
-    flash_head_code codes[FLASH_HEAD_BLOCK_ROWS];
-    for (int64_t r = 0; r < n; r++) {
-        flash_head_sketch_round(w->parts + r*n_parts*head->rank, n_parts, head->rank, &codes[r]);
-    }
-    for (int64_t i = thread.ith; i < parts.n; i += thread.nth) {
-        for (int64_t v = parts.begin(i); v < parts.end(i); v += NEAR) {
-            const int64_t end = std::min(v + NEAR, parts.end(i));
-            for (int64_t r = 0; r < n; r++) {
-                estimate(head, codes[r], w->scores + r*flash_head_centroids_padded(K), s, v, end, call->out(r0 + r),
-                        w->best + r*n_groups, w->sample + r*V);
-            }
-        }
-    }
+    estimate_coarsely(c, r0, n);
     call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);
     call->wait();
 
-    for (int64_t r = 0; r < n; r++) {
-        // redundant on every thread, which saves a barrier
-        float * out = call->out(r0 + r);
-        const bool  all   = n_wanted >= V;
-        const float least = all ? -INFINITY
-                : flash_head_score_of_key(flash_head_nth_best(w->sample + r*V, s.size, s.n_best, s.slack));
-        int64_t count = 0;
-        for (int64_t i = thread.ith; i < parts.n; i += thread.nth) {
-            count += pick(head, out, w->best + r*n_groups, least, parts.begin(i), parts.end(i), w->list + count);
-        }
-        call->watch->end(FLASH_HEAD_STAGE_SELECTION);
+    estimate_finely(c, r0, n);
+    call->wait();
 
-        score_picked(head, w->list, count, w->acts_w + r*w->act_w, out);
-        call->watch->end(FLASH_HEAD_STAGE_ROWS);
-        if (thread.counts) {
-            thread.counts->n_scored += count;
-        }
-    }
+    score_exactly(c, r0, n);
 }

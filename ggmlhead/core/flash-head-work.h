@@ -5,7 +5,6 @@
 #include "flash-head.h"
 #include "flash-head-centroids.h"
 #include "flash-head-select.h"
-#include "flash-head-sketch.h"
 
 #include <chrono>
 
@@ -56,9 +55,8 @@ struct flash_head_work {
     float   * scores; // [block][padded K]: stage 1
     int32_t * keys;   // [block][K]: ranks of the clusters; selection by clusters
     float   * exact;  // [block][V]: exact logits of selected tokens; selection by clusters, once
-    float   * parts;  // [block][n_parts][rank]: projections of x; selection by tokens
-    int32_t * sample; // [block][V]: keys of some estimates; selection by tokens, once
-    float   * best;   // [block][groups]: maximum estimate of each group; selection by tokens, once
+    float   * parts;  // [block][n_parts][n_directions + 2]: projections of x; selection by tokens
+    int32_t * sample; // [2][block][V]: keys of some estimates, coarse and fine; selection by tokens, once
 
     char     * acts_w; // [block] rounded activations for the weight; each thread rounds a share
     size_t     act_w;  // bytes from one to the next
@@ -67,12 +65,13 @@ struct flash_head_work {
     // [block] rounded activations for the centroids; every thread rounds all, which costs less than a barrier
     char     * acts_c;
     size_t     act_c;
-    int32_t  * list;   // [block][K], or [V]: what was selected
+    int32_t  * list;   // [block][K], or [V + 1]: what was selected
+    int8_t   * slots;  // [block][slots]: activations for the fine code; selection by tokens
 };
 
 // Whether the call selects tokens by their estimates; otherwise it selects clusters.
 static inline bool flash_head_by_tokens(const flash_head * head, const flash_head_params * params) {
-    return head->rank > 0 && params->mode == FLASH_HEAD_MODE_TOP;
+    return head->codes.n_directions > 0 && params->mode == FLASH_HEAD_MODE_TOP;
 }
 
 // Start of thread i's share of n items, a multiple of step.
@@ -115,7 +114,7 @@ static inline void flash_head_score_row(const flash_head * head, const char * ro
     head->weight_dot.vec_dot((int) head->n_embd, logit, 0, row, 0, act, 0, 1);
 }
 
-// The steps after stage 1 for n rows from r0 on, by clusters or by tokens. All threads call them; each has two
-// barriers.
+// The steps after stage 1 for n rows from r0 on, by clusters or by tokens. All threads call them; they have two or
+// three barriers.
 void flash_head_score_clusters(const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);
 void flash_head_score_tokens  (const flash_head_call * call, const flash_head_work * work, int64_t r0, int64_t n);

@@ -39,6 +39,7 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
         flash_head_work * w) {
     const int64_t K = head->n_cluster;
     const int64_t V = head->n_vocab;
+    const bool    codes = head->codes.n_directions > 0;
     allotter a = { base };
 
     *w = {};
@@ -49,22 +50,23 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
         half.scores = a.take<float  >(block*flash_head_centroids_padded(K));
         half.keys   = a.take<int32_t>(block*K);
         half.acts_w = a.take<char   >(block*w->act_w);
-        if (head->rank > 0) {
-            half.parts = a.take<float>(block*flash_head_sketch_n_parts(head->n_embd)*head->rank);
+        if (codes) {
+            half.parts = a.take<float>(block*flash_head_n_parts(head->n_embd)*(head->codes.n_directions + 2));
         }
         if (i == (i_block & 1)) {
             *w = half;
         }
     }
-    w->exact  = a.take<float>(block*V); // a head with a sketch may also draw clusters,
-    w->sample = (int32_t *) w->exact;   // but never in the same call
-    w->best   = a.take<float>(head->rank > 0 ? block*flash_head_sketch_n_groups(V) : 0);
+    w->exact  = a.take<float>(block*V*(codes ? 2 : 1)); // a head with codes may also draw clusters,
+    w->sample = (int32_t *) w->exact;                   // but never in the same call
     for (int i = 0; i < nth; i++) {
         char    * acts_c = a.take<char   >(block*w->act_c);
-        int32_t * list   = a.take<int32_t>(head->rank > 0 ? std::max(V, block*K) : block*K);
+        int32_t * list   = a.take<int32_t>(codes ? std::max(V + 1, block*K) : block*K);
+        int8_t  * slots  = a.take<int8_t >(codes ? block*flash_head_fine_max_slots(head->codes.fine_bytes) : 0);
         if (i == ith) {
             w->acts_c = acts_c;
             w->list   = list;
+            w->slots  = slots;
         }
     }
     return a.used;

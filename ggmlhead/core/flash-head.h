@@ -7,11 +7,14 @@
 //   select:  take the P best clusters (or draw them);
 //   stage 2: tokens of the selected clusters, and the pinned tokens, get their exact logit;
 //   background: all others get the score of their centroid, which for a mean centroid is its cluster's mean logit.
-// With a sketch (flash-head-sketch.h) every token has an estimate of its own, which is its background, and the best
-// tokens are selected, as many as P clusters have on average. Where clusters are drawn, the sketch is not used.
+// With codes (flash-head-codes.h) every token has an estimate of its own, which is its background: a coarse one, then a
+// finer one for the n_near tokens with the best, and of these the best are scored exactly, as many as P clusters have on
+// average. Where clusters are drawn, codes are not used.
 //
 // The core is independent of its host and creates no threads: each of n threads calls flash_head_compute() with its own
 // index, and the host supplies the barrier and ggml's dot products.
+
+#include "flash-head-codes.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -58,9 +61,7 @@ struct flash_head {
     const int32_t * offsets;   // [K + 1]: cluster c holds tokens[offsets[c]] .. tokens[offsets[c + 1] - 1]
     const int32_t * pinned;    // [n_pinned]: tokens always scored exactly, ascending
 
-    int32_t         rank;        // of the sketch; 0: none
-    const void    * sketch;      // groups
-    const float   * projection; // [D][rank]: directions on which activations are projected
+    struct flash_head_codes codes;
 
     struct flash_head_dot weight_dot;
     struct flash_head_dot centroid_dot;
@@ -68,16 +69,17 @@ struct flash_head {
 };
 
 struct flash_head_params {
-    int32_t  n_probe;     // P: 1 .. K; K is exact
+    int32_t  n_probe;     // P: 1 .. K; K is exact. With codes, 0 is all estimates but for pinned tokens
     int32_t  mode;        // enum flash_head_mode
     float    temperature; // of the draw, > 0; mode sample only
     uint32_t seed;        // of the draw; the same seed and activations draw the same clusters
+    int32_t  n_near;      // tokens whose fine code is read, 1 .. V, at least 2*P*V/K of them; codes only
 };
 
 // Stages that are timed separately.
 enum flash_head_stage {
     FLASH_HEAD_STAGE_CENTROIDS,  // activations are rounded, centroids scored
-    FLASH_HEAD_STAGE_ESTIMATES,  // of all tokens, by the sketch
+    FLASH_HEAD_STAGE_ESTIMATES,  // by the codes
     FLASH_HEAD_STAGE_SELECTION,
     FLASH_HEAD_STAGE_BACKGROUND,
     FLASH_HEAD_STAGE_ROWS,       // exact logits
@@ -101,7 +103,7 @@ struct flash_head_thread {
 };
 
 // Bytes of scratch memory that flash_head_compute needs for n_rows rows on n_threads threads. Reads only the sizes in
-// head: n_embd, n_vocab, n_cluster, rank, grouped and the act_size of both dot products.
+// head: n_embd, n_vocab, n_cluster, codes, grouped and the act_size of both dot products.
 size_t flash_head_work_size(const struct flash_head * head, int64_t n_rows, int n_threads);
 
 // logits [n_rows][V] of activations [n_rows][D]; stride_x and stride_logits are bytes from one row to the next. All

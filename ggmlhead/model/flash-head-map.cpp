@@ -1,11 +1,12 @@
 #include "flash-head-map.h"
 
+#include "flash-head-codes.h"
 #include "flash-head-settings.h"
-#include "flash-head-sketch.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 
 static const char * const KEY_VERSION       = "flashhead.version";
 static const char * const KEY_CLUSTER_COUNT = "flashhead.cluster_count";
@@ -14,11 +15,15 @@ static const char * const KEY_PROBE_COUNT   = "flashhead.probe_count";
 static const char * const KEY_PINNED_TOKENS = "flashhead.pinned_tokens";
 static const char * const KEY_CENTROID_TYPE = "flashhead.centroid_type";
 
-static const char * const KEY_SKETCH_RANK        = "flashhead.sketch_rank";
-static const char * const KEY_SKETCH_ROWS        = "flashhead.sketch_rows";
-static const char * const KEY_SKETCH_ACTIVATIONS = "flashhead.sketch_activations";
+static const char * const KEY_COARSE_BITS = "flashhead.code.coarse_bits";
+static const char * const KEY_FINE_BYTES  = "flashhead.code.fine_bytes";
+static const char * const KEY_NEAR_TOKENS = "flashhead.code.near_tokens";
+static const char * const KEY_VARIANCES   = "flashhead.code.variances";
+static const char * const KEY_ROWS        = "flashhead.code.rows";
+static const char * const KEY_ACTIVATIONS = "flashhead.code.activations";
+static const char * const KEY_WEIGHTS     = "flashhead.code.weights";
 
-static const uint32_t FORMAT_VERSION = 1;
+static const uint32_t FORMAT_VERSION = 2;
 
 void flash_head_map_sort(flash_head_map & map) {
     map.offsets.assign(map.n_cluster + 1, 0);
@@ -108,23 +113,33 @@ static bool read_array(const gguf_context * gguf, const char * key, int64_t limi
     return true;
 }
 
-// the n finite floats under key
-static bool read_floats(const gguf_context * gguf, const char * key, size_t n, std::vector<float> & out,
-        std::string & error) {
+// the length of the array of f32 under key
+static bool read_length(const gguf_context * gguf, const char * key, size_t & n, std::string & error) {
     const int64_t id = gguf_find_key(gguf, key);
     if (id < 0 || gguf_get_kv_type(gguf, id) != GGUF_TYPE_ARRAY || gguf_get_arr_type(gguf, id) != GGUF_TYPE_FLOAT32) {
         error = std::string(key) + " is missing or not an array of f32";
         return false;
     }
-    if (gguf_get_arr_n(gguf, id) != n) {
-        error = std::string(key) + " has " + std::to_string(gguf_get_arr_n(gguf, id)) + " entries, not "
-                + std::to_string(n);
+    n = gguf_get_arr_n(gguf, id);
+    return true;
+}
+
+// the n finite floats under key, none of them below least
+static bool read_floats(const gguf_context * gguf, const char * key, size_t n, float least, std::vector<float> & out,
+        std::string & error) {
+    size_t length;
+    if (!read_length(gguf, key, length, error)) {
         return false;
     }
-    const float * data = (const float *) gguf_get_arr_data(gguf, id);
+    if (length != n) {
+        error = std::string(key) + " has " + std::to_string(length) + " entries, not " + std::to_string(n);
+        return false;
+    }
+    const float * data = (const float *) gguf_get_arr_data(gguf, gguf_find_key(gguf, key));
     for (size_t i = 0; i < n; i++) {
-        if (!std::isfinite(data[i])) {
-            error = std::string(key) + "[" + std::to_string(i) + "] is not a finite number";
+        if (!std::isfinite(data[i]) || data[i] < least) {
+            error = std::string(key) + "[" + std::to_string(i) + "] is not a finite number"
+                  + (data[i] < least ? " of at least 0" : "");
             return false;
         }
     }
@@ -132,27 +147,76 @@ static bool read_floats(const gguf_context * gguf, const char * key, size_t n, s
     return true;
 }
 
-// the sketch's directions, if the file has some
-static bool read_sketch(const gguf_context * gguf, int64_t n_embd, flash_head_map & map, std::string & error) {
-    map.rank = 0;
-    map.sketch_rows.clear();
-    map.sketch_activations.clear();
-    if (gguf_find_key(gguf, KEY_SKETCH_RANK) < 0 && gguf_find_key(gguf, KEY_SKETCH_ROWS) < 0
-            && gguf_find_key(gguf, KEY_SKETCH_ACTIVATIONS) < 0) {
+// the u32 under key: least .. most, a multiple of step
+static bool read_limited(const gguf_context * gguf, const char * key, int64_t least, int64_t most, int64_t step,
+        int32_t & out, std::string & error) {
+    uint32_t value;
+    if (!read_u32(gguf, key, value, error)) {
+        return false;
+    }
+    if (value < least || value > most || value % step != 0) {
+        error = std::string(key) + " is " + std::to_string(value) + ", not a "
+              + (step > 1 ? "multiple of " + std::to_string(step) : "number") + " in " + std::to_string(least) + ".."
+              + std::to_string(most);
+        return false;
+    }
+    out = (int32_t) value;
+    return true;
+}
+
+void flash_head_map_drop_codes(flash_head_map & map) {
+    map.n_directions = map.coarse_bits = map.fine_bytes = map.n_near = 0;
+    map.code_rows        = {};
+    map.code_activations = {};
+    map.code_variances   = {};
+    map.code_weights     = {};
+}
+
+int32_t flash_head_n_near(const flash_head_map & map, int32_t n_probe) {
+    if (map.n_directions == 0) {
+        return 0;
+    }
+    const int64_t n_vocab = (int64_t) map.cluster.size();
+    const int64_t n_exact = (n_probe*n_vocab + map.n_cluster - 1)/map.n_cluster;
+    return (int32_t) std::min(n_vocab, std::max<int64_t>(map.n_near, 2*n_exact));
+}
+
+// the codes, if the file has keys of some
+static bool read_codes(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map,
+        std::string & error) {
+    flash_head_map_drop_codes(map);
+    const char * const keys[] = { KEY_COARSE_BITS, KEY_FINE_BYTES, KEY_NEAR_TOKENS, KEY_VARIANCES, KEY_ROWS,
+            KEY_ACTIVATIONS, KEY_WEIGHTS };
+    if (std::none_of(std::begin(keys), std::end(keys), [&](const char * key) {
+            return gguf_find_key(gguf, key) >= 0; })) {
         return true;
     }
-    uint32_t rank;
-    if (!read_u32(gguf, KEY_SKETCH_RANK, rank, error)) {
+    size_t n;
+    if (!read_limited(gguf, KEY_COARSE_BITS, 8, FLASH_HEAD_COARSE_MAX_BITS, 8, map.coarse_bits, error)
+            || !read_limited(gguf, KEY_FINE_BYTES, 0, FLASH_HEAD_FINE_MAX_BYTES, FLASH_HEAD_FINE_LINE, map.fine_bytes,
+                    error)
+            || !read_limited(gguf, KEY_NEAR_TOKENS, 1, n_vocab, 1, map.n_near, error)
+            || !read_length(gguf, KEY_VARIANCES, n, error)) {
         return false;
     }
-    if (rank == 0 || rank % FLASH_HEAD_SKETCH_STEP != 0 || rank > FLASH_HEAD_SKETCH_MAX_RANK) {
-        error = std::string(KEY_SKETCH_RANK) + " is " + std::to_string(rank) + ", not a multiple of "
-              + std::to_string(FLASH_HEAD_SKETCH_STEP) + " up to " + std::to_string(FLASH_HEAD_SKETCH_MAX_RANK);
+    if (n < 1 || n > FLASH_HEAD_MAX_DIRECTIONS || FLASH_HEAD_MOST_BITS*(int64_t) n < map.coarse_bits) {
+        error = std::string(KEY_VARIANCES) + " has " + std::to_string(n) + " entries, not up to "
+              + std::to_string(FLASH_HEAD_MAX_DIRECTIONS) + " that can take " + std::to_string(map.coarse_bits)
+              + " bits";
         return false;
     }
-    map.rank = (int32_t) rank;
-    return read_floats(gguf, KEY_SKETCH_ROWS,        rank*n_embd, map.sketch_rows,        error)
-        && read_floats(gguf, KEY_SKETCH_ACTIVATIONS, rank*n_embd, map.sketch_activations, error);
+    const float any = -INFINITY;
+    if (!read_floats(gguf, KEY_VARIANCES, n, 0.0f, map.code_variances, error)
+            || !read_floats(gguf, KEY_ROWS,        n*n_embd, any, map.code_rows,        error)
+            || !read_floats(gguf, KEY_ACTIVATIONS, n*n_embd, any, map.code_activations, error)
+            || !read_floats(gguf, KEY_WEIGHTS,     n_embd,  0.0f, map.code_weights,     error)) {
+        return false;
+    }
+    map.n_directions = ((int32_t) n + 7)/8*8; // the others are zero
+    map.code_variances  .resize(map.n_directions);
+    map.code_rows       .resize(map.n_directions*n_embd);
+    map.code_activations.resize(map.n_directions*n_embd);
+    return true;
 }
 
 bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vocab, flash_head_map & map,
@@ -225,5 +289,5 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
             return false;
         }
     }
-    return read_sketch(gguf, n_embd, map, error);
+    return read_codes(gguf, n_embd, n_vocab, map, error);
 }

@@ -20,13 +20,26 @@ struct flash_head_map {
     std::vector<int32_t> offsets;  // [K + 1]: where each cluster begins in tokens
     std::vector<int32_t> pinned;   // tokens always scored exactly, ascending
 
-    int32_t            rank = 0;           // of the sketch (flash-head-sketch.h); 0: none
-    std::vector<float> sketch_rows;        // [rank][n_embd]: directions on which residuals of rows are projected
-    std::vector<float> sketch_activations; // [rank][n_embd]: directions on which activations are projected
+    // of the codes (flash-head-codes.h); no directions: no codes
+    int32_t            n_directions = 0;
+    int32_t            coarse_bits  = 0;  // a token
+    int32_t            fine_bytes   = 0;  // a token
+    int32_t            n_near       = 0;  // tokens whose fine code is read
+    std::vector<float> code_rows;         // [n_directions][n_embd]: directions on which residuals are projected
+    std::vector<float> code_activations;  // [n_directions][n_embd]: the matching directions for activations
+    std::vector<float> code_variances;    // [n_directions]: mean squares of the residuals' products with code_rows
+    std::vector<float> code_weights;      // [n_embd]: mean squares of the activations' columns
 };
 
 // Fills in position, tokens and offsets from cluster, whose values are below n_cluster. A cluster may be empty.
 void flash_head_map_sort(flash_head_map & map);
+
+// Turns a head with codes into a plain one.
+void flash_head_map_drop_codes(flash_head_map & map);
+
+// The number of tokens whose fine code is read where n_probe clusters are probed: at least twice those that are scored
+// exactly, as in the core. 0 without codes.
+int32_t flash_head_n_near(const flash_head_map & map, int32_t n_probe);
 
 // Whether the file carries FlashHead keys at all, sound or not.
 bool flash_head_map_present(const gguf_context * gguf);

@@ -6,10 +6,10 @@ namespace {
 
 struct limits {
     ggml_type type;
-    int32_t   top, sketch, sample; // best clusters, best estimates of a sketch, clusters that are drawn
+    int32_t   top, codes, sample; // best clusters, best estimates by codes, clusters that are drawn
 };
 
-// Measured by `bench-flash-head --type TYPE --batch N --threads 2`, plain and with a sketch, on heads of 32000 x 256,
+// Measured by `bench-flash-head --type TYPE --batch N --threads 2`, plain and with codes, on heads of 32000 x 256,
 // 262144 x 640, 151936 x 1024 and 128256 x 2048 (docs/benchmarks.md): with weights of 16 or 32 bits the dense product
 // catches up at 64 rows, with quantised ones at no number up to 128. It catches up earlier where there are more
 // processors to share its work, so that half of that is the limit; 8 where nothing was measured.
@@ -28,7 +28,7 @@ const limits LIMITS[] = {
 
 } // namespace
 
-int32_t flash_head_max_rows(ggml_type weight_type, bool sketch, int32_t mode) {
+int32_t flash_head_max_rows(ggml_type weight_type, bool codes, int32_t mode) {
     const limits * found = &OTHERS;
     for (const limits & l : LIMITS) {
         if (l.type == weight_type) {
@@ -38,5 +38,5 @@ int32_t flash_head_max_rows(ggml_type weight_type, bool sketch, int32_t mode) {
     if (mode == GGML_FLASH_HEAD_SAMPLE) {
         return found->sample;
     }
-    return sketch ? found->sketch : found->top;
+    return codes ? found->codes : found->top;
 }

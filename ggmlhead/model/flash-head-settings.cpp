@@ -158,7 +158,7 @@ bool flash_head_settings_resolve(
         return false;
     }
     if (settings.max_rows < 0) {
-        settings.max_rows = flash_head_max_rows(weight_type, map.rank > 0, settings.mode);
+        settings.max_rows = flash_head_max_rows(weight_type, map.n_directions > 0, settings.mode);
     }
     return true;
 }
@@ -174,16 +174,17 @@ std::string flash_head_summary(
     if (settings.scope != FLASH_HEAD_SCOPE_ALL) {
         scope = std::string(", scope ") + flash_head_scope_name(settings.scope);
     }
-    std::string sketch;
-    if (map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP) {
-        sketch = ", sketch of rank " + std::to_string(map.rank);
+    std::string codes;
+    if (map.n_directions > 0) {
+        codes = ", codes of " + std::to_string(map.coarse_bits) + " bits and " + std::to_string(map.fine_bytes)
+              + " bytes, " + std::to_string(flash_head_n_near(map, settings.n_probe)) + " near";
     }
     char text[512];
     snprintf(text, sizeof(text),
             "active on %s: %s, %d tokens in %d clusters, %d probed (%s), %d pinned, %s centroids%s%s%s%s%s; %.1f MiB",
             device, weight, (int) map.cluster.size(), (int) map.n_cluster, settings.n_probe,
             settings.mode == GGML_FLASH_HEAD_SAMPLE ? "sampled"
-            : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type), sketch.c_str(),
+            : "top", (int) map.pinned.size(), ggml_type_name(settings.centroid_type), codes.c_str(),
             *rows ? ", " : "", rows, limit.c_str(), scope.c_str(), extra_bytes/1024.0/1024.0);
     return text;
 }

@@ -1,7 +1,6 @@
 #include "flash-head-stream.h"
 
 #include "flash-head-build.h"
-#include "flash-head-project.h"
 #include "flash-head-row.h"
 #include "flash-head-threads.h"
 
@@ -65,36 +64,12 @@ static void add_rows(const flash_head_map & map, const rows_piece & piece, int64
     });
 }
 
-// factors [V][rank] in the order of the clusters: the rows of piece on directions [n_embd][rank]
-static void project_rows(
-        const flash_head_map & map, const rows_piece & piece, int64_t n_embd, const float * directions, float * factors,
-        int n_threads) {
-    flash_head_parallel_for(piece.n, n_threads, [&](int64_t begin, int64_t end) {
-        const int64_t block = FLASH_HEAD_PROJECT_ROWS;
-        std::vector<float> out(block*map.rank);
-        for (int64_t first = begin; first < end; first += block) {
-            const int32_t n = (int32_t) std::min(block, end - first);
-            flash_head_project(piece.values.data() + first*n_embd, n, n_embd, directions, map.rank, out.data());
-            for (int32_t r = 0; r < n; r++) {
-                const int64_t pos = map.position[piece.first + first + r];
-                std::copy_n(out.data() + r*map.rank, map.rank, factors + pos*map.rank);
-            }
-        }
-    });
-}
-
 void flash_head_stream(
         const flash_head_map & map, const flash_head_fetch & fetch, ggml_type weight_type, int64_t n_embd,
-        ggml_type centroid_type, void * centroids, void * sketch, int n_threads, size_t max_sums) {
+        ggml_type centroid_type, void * centroids, int n_threads, size_t max_sums) {
     const row_stream rows = { fetch, weight_type, n_embd, (int64_t) map.cluster.size(), n_threads };
     const size_t centroid_size = ggml_row_size(centroid_type, n_embd);
 
-    std::vector<float> directions, factors;
-    if (sketch) {
-        directions.resize(map.rank*n_embd);
-        flash_head_transpose(map.sketch_rows, map.rank, directions.data());
-        factors.resize(map.cluster.size()*map.rank);
-    }
     ggml_quantize_init(centroid_type); // not thread-safe, so not left to the threads
 
     const int64_t n_pass = std::max<int64_t>(1, std::min<int64_t>(map.n_cluster,
@@ -105,9 +80,6 @@ void flash_head_stream(
         std::fill(sums.begin(), sums.end(), 0.0f);
         rows.each([&](const rows_piece & piece) {
             add_rows(map, piece, begin, end, n_embd, sums.data(), n_threads);
-            if (sketch && begin == 0) {
-                project_rows(map, piece, n_embd, directions.data(), factors.data(), n_threads);
-            }
         });
         flash_head_parallel_for(end - begin, n_threads, [&](int64_t from, int64_t to) {
             for (int64_t c = from; c < to; c++) {
@@ -116,8 +88,5 @@ void flash_head_stream(
                         centroid_type, (char *) centroids + (begin + c)*centroid_size);
             }
         });
-    }
-    if (sketch) {
-        flash_head_finish_sketch(map, centroids, centroid_type, n_embd, directions.data(), factors, sketch, n_threads);
     }
 }

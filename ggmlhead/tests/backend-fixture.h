@@ -53,7 +53,7 @@ struct model_file {
             for (int64_t i = 0; i < n_vocab; i++) { assignments[i] = i % n_cluster; }
             std::shuffle(assignments.begin(), assignments.end(), rng);
             const uint32_t pinned[] = { 3, 0 };
-            gguf_set_val_u32 (gguf.get(), "flashhead.version", 1);
+            gguf_set_val_u32 (gguf.get(), "flashhead.version", 2);
             gguf_set_val_u32 (gguf.get(), "flashhead.cluster_count", n_cluster);
             gguf_set_val_u32 (gguf.get(), "flashhead.probe_count", n_cluster);
             gguf_set_val_str (gguf.get(), "flashhead.centroid_type", "f16");

@@ -11,13 +11,12 @@ static void test_moment(machine & on) {
     printf("moment: against plain sums, sizes that fill blocks and tiles and that do not\n");
     const struct { int64_t n, d; } cases[] = { { 1, 32 }, { 5, 40 }, { 17, 1 }, { 1024, 256 }, { 1500, 300 } };
     for (const auto & c : cases) {
-        fhc_matrix x, got;
+        flash_head_matrix x, got;
         fill_normal(&x, c.n, c.d, 1);
         double share = 0.0;
-        fhc_second_moment(&on.products, c.n, c.d, [&](int64_t i, float * row) { std::copy_n(x.row(i), c.d, row); },
-                [&](double s) {
-            share = s;
-        }, &got);
+        flash_head_second_moment(&on.products, { c.n, c.d, [&](int64_t i, float * row) {
+            std::copy_n(x.row(i), c.d, row);
+        } }, [&](double s) { share = s; }, &got);
         const std::vector<double> want = moment_of(x);
         double worst = 0.0;
         for (int64_t i = 0; i < c.d; i++) {
@@ -33,16 +32,16 @@ static void test_moment(machine & on) {
 static void test_cholesky(machine & on) {
     printf("cholesky: L L^T is the matrix, L^T is solved; what is not positive definite is refused\n");
     for (int64_t n : { 1, 31, 128, 300 }) {
-        fhc_matrix x, l, y;
+        flash_head_matrix x, l, y;
         fill_normal(&x, 2*n + 10, n, 2);
         const std::vector<double> a = moment_of(x);
-        fhc_matrix_init(&l, n, n);
+        flash_head_matrix_init(&l, n, n);
         for (int64_t i = 0; i < n; i++) {
             for (int64_t k = 0; k < n; k++) {
                 l.row(i)[k] = k <= i ? (float) a[i*n + k] : NAN;    // only the lower half is to be read
             }
         }
-        if (!check(fhc_cholesky(&on.products, &l), "%lld: refused", (long long) n)) {
+        if (!check(flash_head_cholesky(&on.products, &l), "%lld: refused", (long long) n)) {
             continue;
         }
         double worst = 0.0;
@@ -54,9 +53,9 @@ static void test_cholesky(machine & on) {
         check(worst < 1e-5*a[0] + 1e-4, "%lld: L L^T is off by %g", (long long) n, worst);
 
         fill_normal(&y, 3, n, 3);
-        fhc_matrix want;
+        flash_head_matrix want;
         fill_normal(&want, 3, n, 3);
-        fhc_solve_transposed(on.pool.get(), &l, &y);
+        flash_head_solve_transposed(on.pool.get(), &l, &y);
         worst = 0.0;
         for (int64_t j = 0; j < 3; j++) {
             for (int64_t i = 0; i < n; i++) {
@@ -70,12 +69,12 @@ static void test_cholesky(machine & on) {
         check(worst < 1e-4, "%lld: L^T y is off by %g", (long long) n, worst);
     }
     for (float bad : { 0.0f, -1.0f, NAN, INFINITY }) {
-        fhc_matrix a;
-        fhc_matrix_init(&a, 150, 150);
+        flash_head_matrix a;
+        flash_head_matrix_init(&a, 150, 150);
         for (int64_t i = 0; i < 150; i++) {
             a.row(i)[i] = i == 140 ? bad : 1.0f;
         }
-        check(!fhc_cholesky(&on.products, &a), "%f on the diagonal was taken", bad);
+        check(!flash_head_cholesky(&on.products, &a), "%f on the diagonal was taken", bad);
     }
 }
 
@@ -121,7 +120,7 @@ static void test_jacobi() {
         }
         const std::vector<double> a = with_spectrum(want, 4);
         std::vector<double> values, vectors;
-        fhc_jacobi(a, n, &values, &vectors);
+        flash_head_jacobi(a, n, &values, &vectors);
         std::sort(want.rbegin(), want.rend());
         double worst = 0.0;
         for (int64_t i = 0; i < n; i++) {
@@ -140,8 +139,8 @@ static void test_jacobi() {
 }
 
 // Subspace iteration on a plain matrix a [d][d].
-static void find(const std::vector<double> & a, int64_t d, int64_t n, fhc_subspace * out) {
-    fhc_subspace_find(d, n, [&](const fhc_matrix & x, fhc_matrix * y) {
+static void find(machine & on, const std::vector<double> & a, int64_t d, int64_t n, flash_head_subspace * out) {
+    flash_head_subspace_find(on.pool.get(), d, n, [&](const flash_head_matrix & x, flash_head_matrix * y) {
         for (int64_t j = 0; j < x.n_rows; j++) {
             for (int64_t i = 0; i < d; i++) {
                 double sum = 0.0;
@@ -154,7 +153,7 @@ static void find(const std::vector<double> & a, int64_t d, int64_t n, fhc_subspa
     }, nothing, out);
 }
 
-static void test_subspace() {
+static void test_subspace(machine & on) {
     printf("subspace: known spectra, fewer directions than asked for, none\n");
     const int64_t d = 160, n = 16;
     const struct { const char * what; int64_t rank; double decay; } cases[] = {
@@ -168,8 +167,8 @@ static void test_subspace() {
             values[i] = std::pow(c.decay, (double) i);
             want += i < n ? values[i] : 0.0;
         }
-        fhc_subspace got;
-        find(with_spectrum(values, 5), d, n, &got);
+        flash_head_subspace got;
+        find(on, with_spectrum(values, 5), d, n, &got);
         double sum = 0.0, worst = 0.0;
         int64_t n_zero = 0;
         for (int64_t i = 0; i < n; i++) {
@@ -186,16 +185,62 @@ static void test_subspace() {
         check(n_zero == n - steep, "%s: %lld vectors are zero", c.what, (long long) n_zero);
         check(got.rounds >= 1 && got.rounds <= 100, "%s: %d rounds", c.what, got.rounds);
     }
-    fhc_subspace got;
-    find(with_spectrum({ 3.0, 2.0, 1.0 }, 6), 3, 8, &got);    // more than there are columns
+    flash_head_subspace got;
+    find(on, with_spectrum({ 3.0, 2.0, 1.0 }, 6), 3, 8, &got);    // more than there are columns
     check(std::fabs(got.values[0] - 3.0) < 1e-5 && std::fabs(got.values[2] - 1.0) < 1e-5 && got.values[3] == 0.0,
             "3 columns: %f %f %f", got.values[0], got.values[2], got.values[3]);
+}
+
+static void test_metric(machine & on) {
+    printf("metric: the mean of kinds, none of which owns it by its size or its number; zeros do not count\n");
+    const int64_t d = 48;
+    const std::vector<int64_t> kinds = { 30, 100, 7, 5 };
+    const float loud[] = { 1.0f, 1000.0f, 1e-18f, 0.0f };
+    flash_head_matrix hidden, c;
+    fill_hidden(&hidden, 150, d, 8); // the last rows are of no kind
+    std::vector<double> want(d*d, 0.0);
+    int64_t begin = 0;
+    for (size_t kind = 0; kind < kinds.size(); kind++) {
+        flash_head_matrix part;
+        flash_head_matrix_init(&part, kinds[kind], d);
+        for (int64_t i = 0; i < kinds[kind]; i++) {
+            std::copy_n(hidden.row(begin + i), d, part.row(i));
+            for (int64_t k = 0; k < d; k++) {
+                hidden.row(begin + i)[k] *= loud[kind];
+            }
+        }
+        begin += kinds[kind];
+        const std::vector<double> moment = moment_of(part);
+        double trace = 0.0;
+        for (int64_t i = 0; i < d; i++) {
+            trace += moment[i*d + i];
+        }
+        for (int64_t i = 0; i < d*d && loud[kind] > 0.0f; i++) {
+            want[i] += moment[i]*d/trace/3.0;
+        }
+    }
+    flash_head_hidden_metric(&on.products, hidden, kinds, nothing, &c);
+    double worst = 0.0;
+    for (int64_t i = 0; i < d; i++) {
+        for (int64_t k = 0; k < d; k++) {
+            worst = std::max(worst, std::fabs(c.row(i)[k] - want[i*d + k] - (i == k ? 0.02 : 0.0)));
+        }
+    }
+    check(worst < 1e-4, "off by %g", worst);
+
+    flash_head_matrix_init(&hidden, 150, d);
+    flash_head_hidden_metric(&on.products, hidden, kinds, nothing, &c);
+    for (int64_t i = 0; i < d; i++) {
+        check(c.row(i)[i] == 1.0f && c.row(i)[(i + 1) % d] == 0.0f, "of zeros it is not the identity");
+    }
 }
 
 static void test_directions(machine & on) {
     printf("directions: as much energy kept as by brute force, in the metric of the hidden states\n");
     const int64_t d = 96, n = 400, rank = 16;
-    fhc_matrix hidden, residuals, c, s;
+    flash_head_matrix hidden, residuals;
+    flash_head_moments moments;
+    flash_head_matrix & c = moments.metric, s;
     fill_hidden(&hidden, n, d, 8);
     fill_normal(&residuals, 700, d, 9);
     for (int64_t i = 0; i < residuals.n_rows; i++) {
@@ -203,18 +248,16 @@ static void test_directions(machine & on) {
             residuals.row(i)[k] *= 1.0f/(1 + k % 24);
         }
     }
-    fhc_hidden_moment(&on.products, hidden, n, nothing, &c);
-    double trace = 0.0;
-    for (int64_t i = 0; i < d; i++) {
-        trace += c.row(i)[i];
-    }
-    check(std::fabs(trace - d) < 1e-3*d, "the trace of C is %f", trace);
-    fhc_second_moment(&on.products, residuals.n_rows, d,
-            [&](int64_t i, float * x) { std::copy_n(residuals.row(i), d, x); }, nothing, &s);
+    flash_head_hidden_metric(&on.products, hidden, { n }, nothing, &c);
+    const flash_head_row_source source = { residuals.n_rows, d,
+        [&](int64_t i, float * x) { std::copy_n(residuals.row(i), d, x); } };
+    flash_head_second_moment(&on.products, source, nothing, &moments.residuals);
+    flash_head_second_moment(&on.products, source, nothing, &s); // the other is overwritten
 
-    fhc_directions got;
+    flash_head_directions got;
     std::string error;
-    if (!check(fhc_directions_find(&on.products, &c, s, rank, nothing, &got, &error), "%s", error.c_str())) {
+    if (!check(flash_head_directions_find(&on.products, &moments, rank, nothing, &got, &error), "%s",
+            error.c_str())) {
         return;
     }
     // plainly: C with its shrinkage, the matrix L^T S L, all of its eigenvalues
@@ -226,7 +269,7 @@ static void test_directions(machine & on) {
     double worst = 0.0;
     for (int64_t i = 0; i < d; i++) {
         for (int64_t k = 0; k < d; k++) {
-            plain[i*d + k] = 0.98*plain[i*d + k]/scale + (i == k ? 0.02 : 0.0);
+            plain[i*d + k] = plain[i*d + k]/scale + (i == k ? 0.02 : 0.0);
             worst = std::max(worst, std::fabs(plain[i*d + k] - dot(c.row(i), c.row(k), d)));    // c is L now
             for (int64_t l = 0; l < d; l++) {
                 sl[i*d + k] += (double) s.row(i)[l]*c.row(l)[k];
@@ -242,9 +285,17 @@ static void test_directions(machine & on) {
         }
         energy += m[i*d + i];
     }
-    fhc_jacobi(m, d, &values, &vectors);
+    flash_head_jacobi(m, d, &values, &vectors);
     for (int64_t i = 0; i < rank; i++) {
         best += values[i];
+        const double variance = i < (int64_t) got.variances.size() ? got.variances[i] : 0.0;
+        double square = 0.0;
+        for (int64_t r = 0; r < residuals.n_rows; r++) {
+            const double y = dot(residuals.row(r), &got.rows[i*d], d);
+            square += y*y;
+        }
+        check(std::fabs(square/variance - 1.0) < 1e-3, "direction %lld: variance %g is %g", (long long) i, variance,
+                square);
     }
     check(std::fabs(got.kept - best/energy) < 1e-3, "kept %.5f, best %.5f", got.kept, best/energy);
 
@@ -276,6 +327,7 @@ void test_algebra() {
     test_moment(on);
     test_cholesky(on);
     test_jacobi();
-    test_subspace();
+    test_subspace(on);
+    test_metric(on);
     test_directions(on);
 }

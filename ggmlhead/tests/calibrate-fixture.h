@@ -4,9 +4,9 @@
 
 #include "check.h"
 
+#include "estimator.h"
 #include "flash-head-build.h"
 #include "flash-head-calibrate.h"
-#include "flash-head-sketch.h"
 #include "products.h"
 #include "random-numbers.h"
 
@@ -21,19 +21,19 @@ extern checker check;    // the program's
 // Products on n threads.
 struct machine {
     std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool;
-    fhc_products products;
+    flash_head_products products;
 
     machine(int n_threads = 2) : pool(flash_head_pool_new(n_threads), flash_head_pool_free) {
-        GGML_ASSERT(fhc_products_init(&products, pool.get()));
+        GGML_ASSERT(flash_head_products_init(&products, pool.get()));
     }
 };
 
 inline void nothing(double) {
 }
 
-inline void fill_normal(fhc_matrix * m, int64_t n_rows, int64_t n_cols, uint64_t seed) {
+inline void fill_normal(flash_head_matrix * m, int64_t n_rows, int64_t n_cols, uint64_t seed) {
     random_numbers random = { seed };
-    fhc_matrix_init(m, n_rows, n_cols);
+    flash_head_matrix_init(m, n_rows, n_cols);
     for (int64_t i = 0; i < n_rows; i++) {
         for (int64_t k = 0; k < n_cols; k++) {
             m->row(i)[k] = random.normal();
@@ -50,7 +50,7 @@ inline double dot(const float * x, const float * y, int64_t n) {
 }
 
 // The sum of x x^T over the rows x of m, plainly: [d][d].
-inline std::vector<double> moment_of(const fhc_matrix & m) {
+inline std::vector<double> moment_of(const flash_head_matrix & m) {
     const int64_t d = m.n_cols;
     std::vector<double> out(d*d, 0.0);
     for (int64_t r = 0; r < m.n_rows; r++) {
@@ -64,8 +64,8 @@ inline std::vector<double> moment_of(const fhc_matrix & m) {
 }
 
 // Hidden states with some strong directions: [n][d].
-inline void fill_hidden(fhc_matrix * hidden, int64_t n, int64_t d, uint64_t seed) {
-    fhc_matrix base;
+inline void fill_hidden(flash_head_matrix * hidden, int64_t n, int64_t d, uint64_t seed) {
+    flash_head_matrix base;
     fill_normal(&base, 6, d, 77);
     fill_normal(hidden, n, d, seed);
     random_numbers random = { seed + 1 };
@@ -81,12 +81,12 @@ inline void fill_hidden(fhc_matrix * hidden, int64_t n, int64_t d, uint64_t seed
 
 // A head and its clusters, which may differ in size.
 struct head {
-    fhc_weight            weight;
-    std::vector<uint32_t> cluster;
-    int64_t               n_clusters;
+    flash_head_dense_weight weight;
+    std::vector<uint32_t>   cluster;
+    int64_t                 n_clusters;
 };
 
-inline void set_weight(fhc_weight * w, enum ggml_type type, const fhc_matrix & x) {
+inline void set_weight(flash_head_dense_weight * w, enum ggml_type type, const flash_head_matrix & x) {
     w->info.name   = "w";
     w->info.type   = type;
     w->info.n_rows = x.n_rows;
@@ -114,10 +114,10 @@ inline void set_clusters(head * h, int64_t n_rows, int64_t n_clusters, uint64_t 
 // Rows scattered around their cluster's centre, by n_directions directions that all share.
 inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, int64_t n_clusters, int64_t n_directions,
         uint64_t seed) {
-    fhc_matrix x, centres, directions;
+    flash_head_matrix x, centres, directions;
     fill_normal(&centres, n_clusters, d, seed);
     fill_normal(&directions, n_directions, d, seed + 1);
-    fhc_matrix_init(&x, n_rows, d);
+    flash_head_matrix_init(&x, n_rows, d);
     set_clusters(h, n_rows, n_clusters, seed + 2);
     random_numbers random = { seed + 3 };
     for (int64_t i = 0; i < n_rows; i++) {
@@ -134,49 +134,40 @@ inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, i
     set_weight(&h->weight, type, x);
 }
 
-// What the runtime has of a head, by its own functions: the estimates of x for every token.
+// What the runtime makes of a head and its calibration: the estimates of x for every token.
 struct runtime {
-    flash_head_map       map;
-    std::vector<uint8_t> centroids, sketch;
-    std::vector<float>   activations;
-    enum ggml_type       type;
+    std::vector<uint8_t> centroids;
+    flash_head_estimator estimator;
 
-    runtime(const head & h, const fhc_directions & directions, int32_t rank, enum ggml_type type) : type(type) {
+    runtime(const head & h, const flash_head_calibration & c, const flash_head_calibrate_params & params) {
         const flash_head_tensor_info & info = h.weight.info;
+        const enum ggml_type type = params.centroid_type;
+        flash_head_map map;
         map.n_cluster = h.n_clusters;
         map.cluster.assign(h.cluster.begin(), h.cluster.end());
         flash_head_map_sort(map);
         centroids.resize(h.n_clusters*ggml_row_size(type, info.n_cols));
         flash_head_build_centroids(map, { h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols }, type,
                 centroids.data(), 1);
-        map.rank = rank;
-        if (rank > 0) {
-            map.sketch_rows        = directions.rows;
-            map.sketch_activations = directions.activations;
-            sketch.resize(flash_head_sketch_n_groups(info.n_rows)*flash_head_sketch_group_size(rank));
-            flash_head_build_sketch(map, { h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols }, type,
-                    centroids.data(), sketch.data(), 1);
-            activations.resize(rank*info.n_cols);
-            flash_head_transpose(directions.activations, rank, activations.data());
-        }
+
+        const size_t n = GGML_PAD(c.directions.variances.size(), 8);
+        map.n_directions     = (int32_t) n;
+        map.coarse_bits      = params.coarse_bits;
+        map.fine_bytes       = params.fine_bytes;
+        map.n_near           = params.n_near;
+        map.code_rows        = c.directions.rows;
+        map.code_activations = c.directions.activations;
+        map.code_variances.assign(c.directions.variances.begin(), c.directions.variances.end());
+        map.code_weights     = c.weights;
+        map.code_rows       .resize(n*info.n_cols);
+        map.code_activations.resize(n*info.n_cols);
+        map.code_variances  .resize(n);
+        flash_head_estimator_init(&estimator, h.weight, map, type, centroids.data(), 1);
     }
 
-    std::vector<double> estimate(const float * x, int64_t d) const {
-        std::vector<double> out(map.tokens.size());
-        std::vector<float>  row(d), part(map.tokens.size(), 0.0f);
-        if (map.rank > 0) {
-            const std::vector<float> nothing(map.n_cluster, 0.0f); // the clusters' scores come below, in more digits
-            flash_head_code code;
-            flash_head_sketch_encode(activations.data(), map.rank, x, d, &code);
-            flash_head_sketch_estimate(sketch.data(), map.rank, &code, map.cluster.data(), nothing.data(), 0,
-                    (int64_t) part.size(), part.data(), nullptr);
-        }
-        for (int64_t c = 0; c < map.n_cluster; c++) {
-            fhc_row_get(centroids.data(), type, d, c, row.data());
-            for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-                out[map.tokens[pos]] = dot(row.data(), x, d) + part[map.tokens[pos]];
-            }
-        }
+    std::vector<float> estimate(const flash_head_matrix & hidden, int64_t i) {
+        std::vector<float> out(estimator.map.cluster.size());
+        flash_head_estimator_run(&estimator, 0, { &hidden, i, 1 }, out.data());
         return out;
     }
 };

@@ -2,9 +2,9 @@
 
 // A small head with random weights and clusters for testing the FLASH_HEAD op.
 
+#include "codes-fixture.h"
 #include "draws.h"
 #include "flash-head-centroids.h"
-#include "flash-head-sketch.h"
 #include "flash-head-totals.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <math.h>
 #include <random>
 #include <vector>
@@ -30,7 +31,7 @@ struct head_shape {
     bool      equal    = true; // clusters of equal size, or of 1 to many tokens
     bool      ordered  = true; // with the cluster-ordered copy
     float     spread   = 1.0f; // of the weights; 0 makes all rows equal
-    int32_t   rank     = 0;    // of the sketch
+    bool      codes    = false; // random ones; then there is no ordered copy
     bool      grouped  = false; // centroids in groups
 };
 
@@ -74,8 +75,7 @@ struct head_fixture {
     std::vector<float>   centroids; // [K][D], as dequantised from the type
     std::vector<int32_t> cluster, tokens, position, offsets, pinned;
 
-    std::vector<float>   activations; // [D][rank]: the sketch's random directions
-    std::vector<uint8_t> sketch;      // of random factors
+    std::unique_ptr<codes_fixture> codes; // if the shape has some
 
     ggml_tensor * weight_tensor = nullptr;
     ggml_flash_head_sources sources = {};
@@ -100,8 +100,10 @@ struct head_fixture {
         const std::vector<uint8_t> means = to_type(shape.centroid_type, mean_rows(), shape.n_embd);
         centroids = to_floats(shape.centroid_type, means, shape.n_cluster*shape.n_embd);
 
-        if (shape.rank > 0) {
-            make_sketch(rng);
+        if (shape.codes) {
+            this->shape.ordered = false;
+            const codes_shape of_codes = { shape.n_embd, std::vector<int>(16, 2), { 0, 1, 1 } };
+            codes = std::make_unique<codes_fixture>(of_codes, shape.n_vocab, seed);
         }
         make_tensors(backend, rows, means);
     }
@@ -123,7 +125,7 @@ struct head_fixture {
     // logits [n_rows][V] of x [n_rows][D] by the op; what it did is added to totals
     std::vector<float> run(const op_device & device, const std::vector<float> & x, ggml_flash_head_params params,
             flash_head_totals * totals = nullptr) const {
-        params.grouped = shape.grouped;
+        params = fitted(params);
         return compute(device, x, [&](ggml_context * c, ggml_tensor * input) {
             ggml_tensor * node = ggml_flash_head(c, weight_tensor, input, &sources, &params);
             ggml_flash_head_set_totals(node, totals);
@@ -140,7 +142,7 @@ struct head_fixture {
 
     // whether the device can run the op, for n_rows rows
     bool supported(const op_device & device, ggml_flash_head_params params, int64_t n_rows = 1) const {
-        params.grouped = shape.grouped;
+        params = fitted(params);
         ggml_context_ptr c(ggml_init({ 2*ggml_tensor_overhead(), nullptr, true }));
         return device.supports(ggml_flash_head(c.get(), weight_tensor,
                 ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows), &sources, &params));
@@ -155,6 +157,16 @@ struct head_fixture {
             }
         }
         return out;
+    }
+
+    // params with what belongs to the head
+    ggml_flash_head_params fitted(ggml_flash_head_params params) const {
+        params.grouped = shape.grouped;
+        if (codes) {
+            params.n_directions = codes->n;
+            params.n_near       = std::max<int32_t>(params.n_near, (int32_t) (shape.n_vocab/4));
+        }
+        return params;
     }
 
 private:
@@ -181,20 +193,6 @@ private:
         for (int64_t i = 0; i < shape.n_pinned; i++) { pinned.push_back((int32_t) (i*V/shape.n_pinned)); }
     }
 
-    void make_sketch(std::mt19937 & rng) {
-        const int64_t group = FLASH_HEAD_GROUP, n_groups = flash_head_sketch_n_groups(shape.n_vocab);
-        std::normal_distribution<float> normal;
-        activations.resize(shape.n_embd*shape.rank);
-        for (float & v : activations) { v = normal(rng)/sqrtf((float) shape.n_embd); }
-        std::vector<float> factors(group*shape.rank);
-        sketch.resize(n_groups*flash_head_sketch_group_size(shape.rank));
-        for (int64_t g = 0; g < n_groups; g++) {
-            for (float & v : factors) { v = normal(rng); }
-            flash_head_sketch_pack(factors.data(), (int32_t) std::min(group, shape.n_vocab - g*group), shape.rank,
-                    sketch.data() + g*flash_head_sketch_group_size(shape.rank));
-        }
-    }
-
     std::vector<float> mean_rows() const {
         std::vector<float> out(shape.n_cluster*shape.n_embd);
         for (int64_t v = 0; v < shape.n_vocab; v++) {
@@ -210,7 +208,8 @@ private:
         ctx.reset(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
         const ggml_flash_head_shape of_op = {
             shape.type, shape.centroid_type, shape.n_embd, shape.n_vocab, shape.n_cluster, (int64_t) pinned.size(),
-            shape.rank, shape.grouped, shape.ordered,
+            codes ? codes->n : 0, codes ? codes->n_bits : 0, codes ? codes->fine_bytes : 0, shape.grouped,
+            shape.ordered,
         };
         weight_tensor = ggml_new_tensor_2d(ctx.get(), shape.type, shape.n_embd, shape.n_vocab);
         sources       = ggml_flash_head_new_sources(ctx.get(), &of_op);
@@ -232,8 +231,11 @@ private:
         set(sources.tokens,    tokens.data());
         set(sources.offsets,   offsets.data());
         set(sources.pinned,    pinned.data());
-        set(sources.sketch,    sketch.data());
-        set(sources.projection, activations.data());
+        if (codes) {
+            set(sources.coarse, codes->coarse.data());
+            set(sources.fine,   codes->fine.data());
+            set(sources.basis,  codes->basis.data());
+        }
         if (sources.ordered) {
             const size_t row_size = weight_tensor->nb[1];
             for (int64_t pos = 0; pos < shape.n_vocab; pos++) {

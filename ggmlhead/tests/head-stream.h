@@ -5,7 +5,6 @@
 #include "check.h"
 
 #include "flash-head-build.h"
-#include "flash-head-sketch.h"
 #include "flash-head-stream.h"
 #include "flash-head-threads.h"
 
@@ -18,17 +17,13 @@
 #include <sys/resource.h>
 #endif
 
-// a map of n_vocab tokens in n_cluster clusters with a sketch of rank 8 for rows of n_embd
-static flash_head_map stream_map(int64_t n_vocab, int64_t n_cluster, int64_t n_embd) {
+// a map of n_vocab tokens in n_cluster clusters
+static flash_head_map stream_map(int64_t n_vocab, int64_t n_cluster) {
     flash_head_map map;
     map.n_cluster = n_cluster;
     map.n_probe   = 1;
-    map.rank      = 8;
     for (int64_t v = 0; v < n_vocab; v++) {
         map.cluster.push_back((int32_t) ((v*7919) % n_cluster));
-    }
-    for (int64_t i = 0; i < map.rank*n_embd; i++) {
-        map.sketch_rows.push_back((float) (i % 13)/13.0f - 0.5f);
     }
     flash_head_map_sort(map);
     return map;
@@ -36,7 +31,7 @@ static flash_head_map stream_map(int64_t n_vocab, int64_t n_cluster, int64_t n_e
 
 static void test_stream(checker & check, ggml_type weight_type, ggml_type centroid_type, size_t max_sums) {
     const int64_t n_vocab = 9000, n_embd = 512; // more than one piece of every type
-    const flash_head_map map = stream_map(n_vocab, 300, n_embd);
+    const flash_head_map map = stream_map(n_vocab, 300);
     const size_t row = ggml_row_size(weight_type, n_embd);
 
     std::vector<float> values(n_vocab*n_embd);
@@ -49,11 +44,9 @@ static void test_stream(checker & check, ggml_type weight_type, ggml_type centro
     ggml_quantize_chunk(weight_type, values.data(), weight.data(), 0, n_vocab, n_embd, nullptr);
 
     const size_t n_centroids = map.n_cluster*ggml_row_size(centroid_type, n_embd);
-    const size_t n_sketch    = flash_head_sketch_n_groups(n_vocab)*flash_head_sketch_group_size(map.rank);
-    std::vector<uint8_t> centroids(n_centroids), sketch(n_sketch), want_centroids(n_centroids), want_sketch(n_sketch);
-    flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, weight_type, n_embd }, centroid_type,
-            want_centroids.data(),
-            want_sketch.data(), nullptr, 2);
+    std::vector<uint8_t> centroids(n_centroids), want_centroids(n_centroids);
+    flash_head_build_centroids(map, { weight.data(), FLASH_HEAD_BY_TOKEN, weight_type, n_embd }, centroid_type,
+            want_centroids.data(), 2);
 
     size_t largest = 0, fetched = 0;
     const auto fetch = [&](int64_t first, int64_t n, void * out) {
@@ -61,10 +54,9 @@ static void test_stream(checker & check, ggml_type weight_type, ggml_type centro
         largest  = std::max(largest, n*row);
         fetched += n*row;
     };
-    flash_head_stream(map, fetch, weight_type, n_embd, centroid_type, centroids.data(), sketch.data(), 3, max_sums);
+    flash_head_stream(map, fetch, weight_type, n_embd, centroid_type, centroids.data(), 3, max_sums);
     const char * types = ggml_type_name(weight_type);
     check(centroids == want_centroids, "centroids of a fetched %s head are others", types);
-    check(sketch == want_sketch, "the sketch of a fetched %s head is another", types);
     check(largest <= FLASH_HEAD_STREAM_FETCH && largest < weight.size(), "%zu bytes of a %s head were fetched at once",
             largest, types);
     const int64_t n_pass = std::max<int64_t>(1, std::min<int64_t>(300, (int64_t) (max_sums/(n_embd*4))));

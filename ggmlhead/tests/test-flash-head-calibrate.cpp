@@ -1,4 +1,4 @@
-// Tests of calibration on heads made here: records against sorting, sketches against what they must recover, threads,
+// Tests of calibration on heads made here: records against sorting, codes against what they must recover, threads,
 // degenerate input; the algebra is in calibrate-algebra.cpp.
 
 #include "calibrate-fixture.h"
@@ -6,101 +6,162 @@
 #include "records.h"
 #include "threads-test.h"
 
+#include <cstring>
+
 checker check;
 
 struct outcome {
-    bool            ok;
-    fhc_calibration result;
-    std::string     error;
+    bool                        ok;
+    flash_head_calibrate_params params;
+    flash_head_calibration      result;
+    std::string                 error;
 };
 
-static outcome calibrate(const head & h, const fhc_matrix & hidden, int64_t fit, int32_t rank,
-        enum ggml_type centroid_type = GGML_TYPE_Q4_0, int n_threads = 2) {
-    outcome out;
-    fhc_calibrate_params params;
-    params.fit           = fit;
-    params.rank          = rank;
+// Sizes of codes that fit small heads.
+static flash_head_calibrate_params small_params(enum ggml_type centroid_type = GGML_TYPE_Q4_0) {
+    flash_head_calibrate_params params;
     params.centroid_type = centroid_type;
+    params.coarse_bits   = 40;
+    params.n_directions  = 16;
+    return params;
+}
+
+static outcome calibrate(const head & h, const flash_head_matrix & hidden, const std::vector<int64_t> & kinds,
+        const flash_head_calibrate_params & params, int n_threads = 2) {
+    outcome out;
+    out.params = params;
     double last  = 0.0;
     bool   falls = false;
-    params.progress = [&](const char *, double fraction) {
+    out.params.progress = [&](const char *, double fraction) {
         falls = falls || fraction < last || fraction > 1.0 + 1e-9;
         last  = fraction;
     };
     std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads),
             flash_head_pool_free);
-    out.ok = fhc_calibrate(h.weight, h.cluster, h.n_clusters, hidden, params, pool.get(), &out.result, &out.error);
+    out.ok = flash_head_calibrate({ h.weight, h.cluster, h.n_clusters }, { hidden, kinds }, out.params, pool.get(),
+            &out.result, &out.error);
+    out.params.progress = nullptr;
     check(!out.ok || (!falls && last > 0.999), "progress went back or ended at %f", last);
     return out;
 }
 
-// Checks records against sorting: the best tokens, and for each a rank that roundings of at most slack can give it;
-// with no slack, the lower token goes first.
-static void check_records(const head & h, const fhc_matrix & hidden, const outcome & out, int32_t rank,
-        enum ggml_type type, double slack, const char * what) {
+static bool differs(double a, double b, double slack) {
+    return !(std::fabs(a - b) <= slack);
+}
+
+// The divergence of softmax of others from softmax of dense, plainly.
+static double divergence_of(const std::vector<double> & dense, const std::vector<double> & others) {
+    const double a = *std::max_element(dense.begin(), dense.end()), b = *std::max_element(others.begin(), others.end());
+    double sum_a = 0.0, sum_b = 0.0, kld = 0.0;
+    for (size_t v = 0; v < dense.size(); v++) {
+        sum_a += std::exp(dense[v] - a);
+        sum_b += std::exp(others[v] - b);
+    }
+    for (size_t v = 0; v < dense.size(); v++) {
+        const double log_a = dense[v] - a - std::log(sum_a), log_b = others[v] - b - std::log(sum_b);
+        kld += std::exp(log_a)*(log_a - log_b);
+    }
+    return kld;
+}
+
+struct wrong_records {
+    int64_t tokens = 0, ranks = 0, divergences = 0, flags = 0;
+};
+
+// Compares one record with what dense logits and estimates give. Logits may be off by slack.
+static void compare_record(const uint32_t * record, const std::vector<double> & dense, const std::vector<float> & e,
+        int64_t n_exact, double slack, wrong_records * wrong) {
+    const int64_t V = (int64_t) dense.size(), n_best = std::min<int64_t>(40, V);
+    std::vector<uint32_t> order(V);
+    for (int64_t v = 0; v < V; v++) {
+        order[v] = (uint32_t) v;
+    }
+    std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return dense[a] > dense[b]; });
+    for (int64_t k = 0; k < n_best; k++) {
+        const uint32_t token = record[2*k];
+        const bool known = token < V;
+        wrong->tokens += slack > 0.0 ? !known || differs(dense[token], dense[order[k]], slack) : token != order[k];
+        int64_t rank = 1;
+        for (int64_t v = 0; v < V && known; v++) {
+            rank += e[v] > e[token] || (e[v] == e[token] && v < token);
+        }
+        wrong->ranks += record[2*k + 1] != rank;
+    }
+    std::vector<float> sorted = e;
+    std::sort(sorted.rbegin(), sorted.rend());
+    std::vector<double> others(V);
+    for (int64_t v = 0; v < V; v++) {
+        others[v] = e[v] >= sorted[n_exact - 1] ? dense[v] : e[v];
+    }
+    const double want = divergence_of(dense, others);
+    float got;
+    memcpy(&got, record + 2*n_best, sizeof(got));
+    wrong->divergences += differs(got, want, 1e-4 + 1e-3*want);
+    const int64_t best = std::max_element(others.begin(), others.end()) - others.begin();
+    const bool    near = best != order[0] && !differs(others[best], others[order[0]], 10*slack);
+    wrong->flags += record[2*n_best + 1] > 1 || (!near && record[2*n_best + 1] != (best == order[0]));
+}
+
+// Checks the records of the states from the given one on against sorting.
+static void check_records(const head & h, const flash_head_matrix & hidden, int64_t first, const outcome & out,
+        double slack, const char * what) {
     if (!check(out.ok, "%s: %s", what, out.error.c_str())) {
         return;
     }
     const flash_head_tensor_info & info = h.weight.info;
-    const int64_t V = info.n_rows, d = info.n_cols, n_best = std::min<int64_t>(40, V);
-    if (!check((int64_t) out.result.records.size() == hidden.n_rows*n_best*2, "%s: %zu numbers", what,
+    const int64_t V = info.n_rows, d = info.n_cols, size = flash_head_record_size(V);
+    if (!check((int64_t) out.result.records.size() == (hidden.n_rows - first)*size, "%s: %zu numbers", what,
             out.result.records.size())) {
         return;
     }
-    const runtime run(h, out.result.directions, rank, type);
-    std::vector<float>    row(d);
-    std::vector<double>   logits(V);
-    std::vector<uint32_t> order(V);
-    int64_t wrong_tokens = 0, wrong_ranks = 0;
-    for (int64_t i = 0; i < hidden.n_rows; i++) {
+    runtime run(h, out.result, out.params);
+    const int64_t n_exact = (out.params.n_probe*V + h.n_clusters - 1)/h.n_clusters;
+    std::vector<float>  row(d);
+    std::vector<double> dense(V);
+    wrong_records wrong;
+    for (int64_t i = first; i < hidden.n_rows; i++) {
         for (int64_t v = 0; v < V; v++) {
             h.weight.get(v, row.data());
-            logits[v] = dot(row.data(), hidden.row(i), d);
-            order [v] = (uint32_t) v;
+            dense[v] = dot(row.data(), hidden.row(i), d);
         }
-        std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return logits[a] > logits[b]; });
-        const std::vector<double> e = run.estimate(hidden.row(i), d);
-        for (int64_t k = 0; k < n_best; k++) {
-            const uint32_t * record = &out.result.records[(i*n_best + k)*2];
-            wrong_tokens += slack > 0.0 ? record[0] >= V
-                    || std::fabs(logits[record[0]] - logits[order[k]]) > slack : record[0] != order[k];
-            if (record[0] >= V) {
-                continue;
-            }
-            int64_t least = 1, most = 1;
-            for (int64_t v = 0; v < V; v++) {
-                const double more  = e[v] - e[record[0]];
-                const bool   other = v != record[0];
-                const bool   tie   = slack == 0.0 && more == 0.0 && v < record[0];
-                least += other && (more >  slack || tie);
-                most  += other && (more > -slack || tie);
-            }
-            wrong_ranks += record[1] < least || record[1] > most;
-        }
+        compare_record(&out.result.records[(i - first)*size], dense, run.estimate(hidden, i), n_exact, slack, &wrong);
     }
-    check(wrong_tokens == 0, "%s: %lld of the best tokens are others", what, (long long) wrong_tokens);
-    check(wrong_ranks  == 0, "%s: %lld ranks are wrong", what, (long long) wrong_ranks);
+    check(wrong.tokens == 0, "%s: %lld of the best tokens are others", what, (long long) wrong.tokens);
+    check(wrong.ranks  == 0, "%s: %lld ranks are wrong", what, (long long) wrong.ranks);
+    check(wrong.divergences == 0, "%s: %lld divergences are wrong", what, (long long) wrong.divergences);
+    check(wrong.flags == 0, "%s: %lld flags are wrong", what, (long long) wrong.flags);
 }
 
 static void test_records() {
-    printf("records: against sorting, weights and centroids of several types, with and without a sketch\n");
-    const struct { enum ggml_type weight, centroid; int32_t rank; int64_t V, d, K, n; } cases[] = {
-        { GGML_TYPE_F32,  GGML_TYPE_F32,   0, 300,    64,  20, 150 },
-        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,  0, 1000,   64,  70, 150 },
-        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,  8, 1000,   64,  70, 150 },
-        { GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 16, 2053,  256, 100, 150 },
-        { GGML_TYPE_F16,  GGML_TYPE_F16,  24, 777,    40,  33, 150 },
-        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,  8, 4200, 2048,  33,   5 },    // more than is dequantised at a time
+    printf("records: against sorting, weights and centroids of several types, codes of several sizes\n");
+    const struct {
+        enum ggml_type weight, centroid;
+        int32_t coarse_bits, fine_bytes, n_near, n_directions;
+        int64_t n_probe, V, d, K, n;
+    } cases[] = {
+        { GGML_TYPE_F32,  GGML_TYPE_F32,  8,   0,  1,    4,   1,  300,  64,   20,  150 },
+        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64,  0,  1,    40,  3,  1000, 64,   70,  150 },
+        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64,  32, 200,  64,  3,  1000, 64,   70,  150 },
+        { GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 256, 96, 2053, 256, 10, 2053, 256,  100, 150 },
+        { GGML_TYPE_F16,  GGML_TYPE_F16,  96,  32, 300,  24,  33, 777,  40,   33,  150 },
+        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 40,  64, 500,  16,  1,  4200, 2048, 33,  105 }, // several spans of rows
     };
     for (const auto & c : cases) {
         head h;
-        fhc_matrix hidden;
+        flash_head_matrix hidden;
         set_head(&h, c.weight, c.V, c.d, c.K, 20, 10);
         fill_hidden(&hidden, c.n, c.d, 11);
         char what[100];
-        snprintf(what, sizeof(what), "%s, %s centroids, rank %d", ggml_type_name(c.weight), ggml_type_name(c.centroid),
-                c.rank);
-        check_records(h, hidden, calibrate(h, hidden, c.n/2, c.rank, c.centroid), c.rank, c.centroid, 1e-4, what);
+        snprintf(what, sizeof(what), "%s, %s centroids, %d bits, %d bytes", ggml_type_name(c.weight),
+                ggml_type_name(c.centroid), c.coarse_bits, c.fine_bytes);
+        flash_head_calibrate_params params;
+        params.centroid_type = c.centroid;
+        params.coarse_bits   = c.coarse_bits;
+        params.fine_bytes    = c.fine_bytes;
+        params.n_near        = c.n_near;
+        params.n_directions  = c.n_directions;
+        params.n_probe       = c.n_probe;
+        check_records(h, hidden, 100, calibrate(h, hidden, { 60, 40 }, params), 1e-4, what);
     }
 
     // small integers, clusters of 1, 2 and 4 rows: every product is exact, and many are equal
@@ -112,10 +173,10 @@ static void test_records() {
         }
     }
     random_numbers random = { 12 };
-    fhc_matrix x, hidden;
-    fhc_matrix_init(&x, h.cluster.size(), 32);
-    fhc_matrix_init(&hidden, 130, 32);
-    for (fhc_matrix * m : { &x, &hidden }) {
+    flash_head_matrix x, hidden;
+    flash_head_matrix_init(&x, h.cluster.size(), 32);
+    flash_head_matrix_init(&hidden, 130, 32);
+    for (flash_head_matrix * m : { &x, &hidden }) {
         for (int64_t i = 0; i < m->n_rows; i++) {
             for (int64_t k = 0; k < 32; k++) {
                 m->row(i)[k] = (float) (random.next() % 3) - 1.0f;
@@ -123,143 +184,192 @@ static void test_records() {
         }
     }
     set_weight(&h.weight, GGML_TYPE_F32, x);
-    check_records(h, hidden, calibrate(h, hidden, 130, 0, GGML_TYPE_F32), 0, GGML_TYPE_F32, 0.0, "ties");
+    check_records(h, hidden, 10, calibrate(h, hidden, { 10 }, small_params(GGML_TYPE_F32)), 0.0, "ties");
+
+    const outcome all = calibrate(h, hidden, { 130 }, small_params(GGML_TYPE_F32));
+    check(all.ok && all.result.records.empty(), "records of states that are fitted to");
+}
+
+// The share of the residuals' squares, at these states, that estimates miss.
+static double missed(const head & h, const flash_head_matrix & hidden, int64_t first, runtime * run) {
+    const int64_t d = h.weight.info.n_cols;
+    std::vector<float> row(d), centroid(d);
+    double error = 0.0, residual = 0.0;
+    for (int64_t i = first; i < hidden.n_rows; i++) {
+        const std::vector<float> e = run->estimate(hidden, i);
+        for (int64_t v = 0; v < h.weight.info.n_rows; v++) {
+            h.weight.get(v, row.data());
+            flash_head_row_get(run->centroids.data(), GGML_TYPE_F32, d, h.cluster[v], centroid.data());
+            const double logit = dot(row.data(), hidden.row(i), d), score = dot(centroid.data(), hidden.row(i), d);
+            error    += (e[v]  - logit)*(e[v]  - logit);
+            residual += (score - logit)*(score - logit);
+        }
+    }
+    return error/residual;
 }
 
 static void test_low_rank() {
-    printf("low rank: residuals of 8 directions are recovered by a sketch of rank 8\n");
+    printf("low rank: residuals of 8 directions are recovered by 8 directions of 5 bits\n");
     const int64_t V = 1500, d = 96, K = 90;
     head h;
-    fhc_matrix hidden;
+    flash_head_matrix hidden;
     set_head(&h, GGML_TYPE_F32, V, d, K, 8, 20);
     fill_hidden(&hidden, 200, d, 21);
-    const outcome with = calibrate(h, hidden, 128, 8, GGML_TYPE_F32), without =
-            calibrate(h, hidden, 128, 0, GGML_TYPE_F32);
-    if (!check(with.ok && without.ok, "%s%s", with.error.c_str(), without.error.c_str())) {
+    flash_head_calibrate_params params = small_params(GGML_TYPE_F32);
+    params.n_directions = 8;
+    const outcome out = calibrate(h, hidden, { 128 }, params);
+    if (!check(out.ok, "%s", out.error.c_str())) {
         return;
     }
-    check(with.result.directions.kept > 0.9999, "kept %f", with.result.directions.kept);
-    check(without.result.directions.rows.empty() && without.result.directions.activations.empty(),
-            "directions without a sketch");
+    const flash_head_directions & directions = out.result.directions;
+    check(directions.kept > 0.9999, "kept %f", directions.kept);
+    runtime run(h, out.result, params);
+    const double share = missed(h, hidden, 128, &run);
+    check(share < 0.01, "estimates miss %g of the residuals", share);
 
-    const runtime run(h, with.result.directions, 8, GGML_TYPE_F32), plain(h, with.result.directions, 0, GGML_TYPE_F32);
     std::vector<float> row(d), centroid(d);
-    double exact = 0.0, rounded = 0.0, residual = 0.0;
-    for (int64_t i = 128; i < 200; i++) {    // states that were not fitted to
-        const float * x = hidden.row(i);
-        const std::vector<double> e = run.estimate(x, d), scores = plain.estimate(x, d);
+    for (int64_t j = 0; j < 8; j++) {
+        double square = 0.0, worst = 0.0;
         for (int64_t v = 0; v < V; v++) {
             h.weight.get(v, row.data());
-            fhc_row_get(run.centroids.data(), GGML_TYPE_F32, d, h.cluster[v], centroid.data());
-            const double logit = dot(row.data(), x, d);
-            double estimate = scores[v];
-            for (int64_t j = 0; j < 8; j++) {
-                const float * direction = &with.result.directions.rows[j*d];
-                estimate += (dot(row.data(), direction, d) - dot(centroid.data(), direction,
-                        d))*dot(&with.result.directions.activations[j*d], x, d);
-            }
-            exact    += (estimate - logit)*(estimate - logit);
-            rounded  += (e[v]     - logit)*(e[v]     - logit);
-            residual += (scores[v] - logit)*(scores[v] - logit);
+            flash_head_row_get(run.centroids.data(), GGML_TYPE_F32, d, h.cluster[v], centroid.data());
+            const double y = dot(row.data(), &directions.rows[j*d], d) - dot(centroid.data(), &directions.rows[j*d], d);
+            square += y*y/V;
         }
+        for (int64_t i = 0; i < 8; i++) {
+            const double product = dot(&directions.rows[j*d], &directions.activations[i*d], d);
+            worst = std::max(worst, std::fabs(product - (i == j ? 1.0 : 0.0)));
+        }
+        check(std::fabs(square/directions.variances[j] - 1.0) < 1e-3, "direction %lld: variance %g is %g",
+                (long long) j, directions.variances[j], square);
+        check(worst < 1e-3, "direction %lld: products with activations are off by %g", (long long) j, worst);
     }
-    check(exact   < 1e-8*residual, "before rounding the estimates miss %g of the residuals", std::sqrt(exact/residual));
-    // 1/16 of the largest of 8, squared
-    check(rounded < 0.01*residual, "after rounding the estimates miss %g of the residuals",
-            std::sqrt(rounded/residual));
+}
 
-    double required_with = 0.0, required_without = 0.0;
-    for (size_t i = 1; i < with.result.records.size(); i += 2) {
-        required_with    += with   .result.records[i];
-        required_without += without.result.records[i];
+static void test_without_states() {
+    printf("without states: the metric is the identity, there are no records\n");
+    head h;
+    flash_head_matrix hidden, none;
+    set_head(&h, GGML_TYPE_F32, 1500, 96, 90, 8, 20);
+    fill_hidden(&hidden, 20, 96, 21);
+    flash_head_calibrate_params params = small_params(GGML_TYPE_F32);
+    params.n_directions = 8;
+    const outcome out = calibrate(h, none, {}, params);
+    if (!check(out.ok && out.result.records.empty(), "%s", out.error.c_str())) {
+        return;
     }
-    check(required_with < 0.3*required_without, "mean required rank %.1f with the sketch, %.1f without",
-            required_with/8000, required_without/8000);
+    check(out.result.weights == std::vector<float>(96, 1.0f), "the weights are not ones");
+    double worst = 0.0;
+    for (size_t i = 0; i < out.result.directions.rows.size(); i++) {
+        worst = std::max(worst, std::fabs((double) out.result.directions.rows[i]
+                - out.result.directions.activations[i]));
+    }
+    check(worst < 1e-6, "rows and activations differ by %g", worst);
+    runtime run(h, out.result, params);
+    const double share = missed(h, hidden, 0, &run);
+    check(share < 0.02, "estimates miss %g of the residuals", share);
+}
+
+static bool same(const flash_head_calibration & a, const flash_head_calibration & b) {
+    return a.directions.rows == b.directions.rows && a.directions.activations == b.directions.activations
+        && a.directions.variances == b.directions.variances && a.directions.kept == b.directions.kept
+        && a.weights == b.weights && a.records == b.records;
+}
+
+static void test_threads() {
+    printf("threads: 1, 2 and 3 give the same bytes; the division into kinds has an effect\n");
+    head h;
+    flash_head_matrix hidden;
+    set_head(&h, GGML_TYPE_Q8_0, 3000, 320, 190, 30, 30);
+    fill_hidden(&hidden, 300, 320, 31);
+    flash_head_calibrate_params params = small_params();
+    params.n_directions = 64;
+    params.fine_bytes   = 32;
+    params.n_near       = 300;
+    const outcome one = calibrate(h, hidden, { 200, 50 }, params, 1);
+    check(one.ok && !one.result.records.empty(), "%s", one.error.c_str());
+    for (int n_threads : { 1, 2, 3 }) {
+        const outcome more = calibrate(h, hidden, { 200, 50 }, params, n_threads);
+        check(more.ok && same(one.result, more.result), "%d threads differ", n_threads);
+    }
+    const outcome other = calibrate(h, hidden, { 100, 150 }, params);
+    check(other.ok && other.result.directions.rows != one.result.directions.rows, "kinds have no effect");
 }
 
 static bool finite(const std::vector<float> & x) {
     return std::all_of(x.begin(), x.end(), [](float v) { return std::isfinite(v); });
 }
 
-static void test_threads() {
-    printf("threads: 1, 2 and 3 give the same bytes\n");
-    head h;
-    fhc_matrix hidden;
-    set_head(&h, GGML_TYPE_Q8_0, 3000, 320, 190, 30, 30);
-    fill_hidden(&hidden, 300, 320, 31);
-    const outcome one = calibrate(h, hidden, 250, 16, GGML_TYPE_Q4_0, 1);
-    for (int n_threads : { 1, 2, 3 }) {
-        const outcome more = calibrate(h, hidden, 250, 16, GGML_TYPE_Q4_0, n_threads);
-        check(one.ok && more.ok && one.result.directions.rows == more.result.directions.rows
-            && one.result.directions.activations == more.result.directions.activations
-            && one.result.directions.kept == more.result.directions.kept
-            && one.result.records == more.result.records, "%d threads differ", n_threads);
-    }
-    const outcome fewer = calibrate(h, hidden, 249, 16);
-    check(fewer.ok && fewer.result.directions.rows != one.result.directions.rows,
-            "the number of rows to fit to has no effect");
+// A calibration of which everything is finite and of the right size, and records are right.
+static outcome check_sound(const char * what, const head & h, const flash_head_matrix & hidden, int64_t fit,
+        const flash_head_calibrate_params & params, double slack) {
+    const outcome out = calibrate(h, hidden, { fit }, params);
+    const size_t  n   = out.result.directions.variances.size(), d = (size_t) h.weight.info.n_cols;
+    check(out.ok && 5*(int32_t) n >= params.coarse_bits && out.result.directions.rows.size() == n*d
+            && out.result.directions.activations.size() == n*d && out.result.weights.size() == d, "%s: %s", what,
+            out.error.c_str());
+    check(finite(out.result.directions.rows) && finite(out.result.directions.activations)
+            && finite(out.result.weights), "%s: numbers are not finite", what);
+    check(out.result.directions.kept >= 0.0 && out.result.directions.kept <= 1.0, "%s: kept %f", what,
+            out.result.directions.kept);
+    check_records(h, hidden, fit, out, slack, what);
+    return out;
 }
 
 static void test_degenerate() {
-    printf("degenerate: no residuals, one state, states of zeros, constant rows, few rows and columns, numbers that "
-            "are too large\n");
+    printf("degenerate: no residuals, one state, states of zeros, constant rows, few rows and columns\n");
     head h;
-    fhc_matrix hidden, x;
-    const auto sound = [&](const char * what, int64_t fit, int32_t rank, enum ggml_type type, double slack) {
-        const outcome out = calibrate(h, hidden, fit, rank, type);
-        check(out.ok && (int64_t) out.result.directions.rows.size() == rank*h.weight.info.n_cols
-            && (int64_t) out.result.directions.activations.size() == rank*h.weight.info.n_cols, "%s: %s", what,
-            out.error.c_str());
-        check(finite(out.result.directions.rows) && finite(out.result.directions.activations),
-                "%s: directions are not finite", what);
-        check(out.result.directions.kept >= 0.0 && out.result.directions.kept <= 1.0, "%s: kept %f", what,
-                out.result.directions.kept);
-        check_records(h, hidden, out, rank, type, slack, what);
-        return out;
-    };
+    flash_head_matrix hidden, x;
+    const flash_head_calibrate_params floats = small_params(GGML_TYPE_F32), nibbles = small_params();
     const auto zeros = [](const outcome & out) {
-        const std::vector<float> & rows = out.result.directions.rows;
-        return std::all_of(rows.begin(), rows.end(), [](float v) { return v == 0.0f; });
+        const std::vector<double> & v = out.result.directions.variances;
+        return std::all_of(v.begin(), v.end(), [](double value) { return value == 0.0; });
     };
-
     fill_hidden(&hidden, 70, 64, 40);
-    set_head(&h, GGML_TYPE_F32, 100, 64, 100, 10, 41);    // a cluster for every row
-    outcome out = sound("no residuals", 70, 8, GGML_TYPE_F32, 1e-4);
+    set_head(&h, GGML_TYPE_F32, 100, 64, 100, 10, 41); // a cluster for every row
+    outcome out = check_sound("no residuals", h, hidden, 50, floats, 1e-4);
     check(zeros(out) && out.result.directions.kept == 1.0, "no residuals: there are directions, kept %f",
             out.result.directions.kept);
 
     set_head(&h, GGML_TYPE_Q8_0, 900, 64, 60, 10, 42);
-    sound("fewer states than columns", 20, 16, GGML_TYPE_Q4_0, 1e-4);
-    sound("one state to fit to", 1, 8, GGML_TYPE_Q4_0, 1e-4);
-    fill_hidden(&hidden, 1, 64, 43);
-    sound("one state", 1, 8, GGML_TYPE_Q4_0, 1e-4);
-    fhc_matrix_init(&hidden, 40, 64);
-    sound("states of zeros", 40, 8, GGML_TYPE_Q4_0, 0.0);
+    check_sound("fewer states than columns", h, hidden, 20, nibbles, 1e-4);
+    check_sound("one state to fit to", h, hidden, 1, nibbles, 1e-4);
+    flash_head_matrix_init(&hidden, 40, 64);
+    check_sound("states of zeros", h, hidden, 30, nibbles, 0.0);
 
     fill_hidden(&hidden, 70, 64, 44);
-    fhc_matrix_init(&x, 900, 64);
+    flash_head_matrix_init(&x, 900, 64);
     for (int64_t i = 0; i < 900; i++) {
         std::fill(x.row(i), x.row(i) + 64, 0.25f);
     }
     set_weight(&h.weight, GGML_TYPE_F32, x);
-    out = sound("constant rows", 70, 8, GGML_TYPE_F32, 1e-3);
+    out = check_sound("constant rows", h, hidden, 50, floats, 1e-3);
     check(zeros(out), "constant rows: there are directions");
-    fhc_matrix_init(&x, 900, 64);
+    flash_head_matrix_init(&x, 900, 64);
     set_weight(&h.weight, GGML_TYPE_F32, x);
-    out = sound("rows of zeros", 70, 8, GGML_TYPE_Q4_0, 0.0);
+    out = check_sound("rows of zeros", h, hidden, 50, nibbles, 0.0);
     check(zeros(out), "rows of zeros: there are directions");
 
     set_head(&h, GGML_TYPE_Q8_0, 33, 64, 4, 10, 45);
-    sound("fewer rows than a record", 70, 8, GGML_TYPE_Q4_0, 1e-4);
+    check_sound("fewer rows than a record", h, hidden, 50, nibbles, 1e-4);
     set_head(&h, GGML_TYPE_F32, 2, 64, 2, 10, 46);
-    sound("two rows", 70, 64, GGML_TYPE_Q4_0, 1e-4);
+    check_sound("two rows", h, hidden, 50, floats, 1e-4);
+    flash_head_calibrate_params many = small_params(GGML_TYPE_F16);
+    many.coarse_bits  = 200; // of which 33 columns take 165
+    many.n_directions = 64;
     fill_hidden(&hidden, 70, 33, 47);
     set_head(&h, GGML_TYPE_F16, 500, 33, 31, 10, 48);
-    sound("33 columns, rank 64", 70, 64, GGML_TYPE_F16, 1e-4);
+    check_sound("33 columns, 64 directions", h, hidden, 50, many, 1e-4);
     set_head(&h, GGML_TYPE_F32, 500, 33, 1, 10, 49);
-    sound("one cluster", 70, 8, GGML_TYPE_F32, 1e-4);
+    check_sound("one cluster", h, hidden, 50, floats, 1e-4);
+}
 
-    for (float scale : { 1e-30f, 1e-12f, 1e12f }) {    // their squares leave the range of floats
+static void test_scales() {
+    printf("scales: numbers whose squares leave the range of floats, and numbers that are too large\n");
+    head h;
+    flash_head_matrix hidden, x;
+    const flash_head_calibrate_params floats = small_params(GGML_TYPE_F32);
+    for (float scale : { 1e-12f, 1e12f }) {
         set_head(&h, GGML_TYPE_F32, 500, 33, 31, 10, 50);
         fill_hidden(&hidden, 70, 33, 51);
         for (int64_t i = 0; i < 500*33; i++) {
@@ -273,27 +383,30 @@ static void test_degenerate() {
         }
         char what[50];
         snprintf(what, sizeof(what), "weights around %g", 0.1*scale);
-        out = sound(what, 70, 16, GGML_TYPE_F32, 1e-4);
+        const outcome out = check_sound(what, h, hidden, 50, floats, 1e-4);
         check(out.result.directions.kept > 0.5, "%s: kept %f", what, out.result.directions.kept);
     }
-    for (int64_t i = 0; i < 500*33; i++) {
-        ((float *) h.weight.data.data)[i] *= 1e20f;
-    }
     for (int64_t k = 0; k < 33; k++) {
-        hidden.row(5)[k] = 1e20f;
+        hidden.row(55)[k] = hidden.row(60)[k] = 1e30f; // the weights are around 1e11
     }
-    out = calibrate(h, hidden, 70, 0, GGML_TYPE_F32);
-    check(!out.ok && out.error.find("the logits of hidden state 5 are not finite") != std::string::npos,
-            "logits beyond floats: %s", out.error.c_str());
+    const outcome huge = calibrate(h, hidden, { 50 }, floats);
+    check(!huge.ok && huge.error.find(" of hidden state 55 are not finite") != std::string::npos,
+            "logits beyond floats: %s", huge.error.c_str());
 
-    fhc_matrix_init(&x, 900, 64);
+    flash_head_matrix_init(&x, 900, 64);
     x.row(7)[3] = 1e9f;
     set_weight(&h.weight, GGML_TYPE_F32, x);
     set_clusters(&h, 900, 60, 52);
     fill_hidden(&hidden, 70, 64, 53);
-    out = calibrate(h, hidden, 70, 8, GGML_TYPE_Q4_0);
+    outcome out = calibrate(h, hidden, { 50 }, small_params());
     check(!out.ok && out.error.find("rows too large for centroids of type q4_0") != std::string::npos,
             "centroids beyond their type: %s", out.error.c_str());
+
+    x.row(7)[3] = 1e30f;
+    set_weight(&h.weight, GGML_TYPE_F32, x);
+    out = calibrate(h, hidden, { 50 }, floats);
+    check(!out.ok && out.error.find("rows too large for codes") != std::string::npos, "variances beyond floats: %s",
+            out.error.c_str());
 }
 
 int main() {
@@ -301,8 +414,10 @@ int main() {
     test_algebra();
     test_records();
     test_low_rank();
+    test_without_states();
     test_threads();
     test_degenerate();
+    test_scales();
     test_thread_numbers(check);
     return check.finish();
 }

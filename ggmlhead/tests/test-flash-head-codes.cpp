@@ -2,10 +2,11 @@
 
 #include "check.h"
 #include "codes-fixture.h"
+#include "core-run.h"
 
 #include "flash-head-codes.h"
 
-#include <numeric>
+#include <set>
 
 static checker check;
 
@@ -112,6 +113,30 @@ static void test_kernels() {
     }
 }
 
+// All kernels list the tokens that reach a threshold, wherever a range begins and ends.
+static void test_reach() {
+    int n_kernels;
+    const flash_head_code_kernels * kernels = flash_head_code_kernels_all(&n_kernels);
+    std::vector<float> estimates = random_values(200, 5);
+    estimates[40] = NAN;
+    for (int k = 0; k < n_kernels; k++) {
+        for (int64_t begin : { 0, 1, 32 }) {
+            for (int64_t end : { 1, 33, 39, 96, 200 }) {
+                for (float least : { -INFINITY, 0.0f, estimates[7], 1.5f, INFINITY }) {
+                    std::vector<int32_t> expected, list(201);
+                    for (int64_t v = begin; v < end; v++) {
+                        if (estimates[v] >= least) {
+                            expected.push_back((int32_t) v);
+                        }
+                    }
+                    list.resize(kernels[k].reach(estimates.data(), begin, end, least, list.data()));
+                    check(list == expected, "%s: lists other tokens of %d .. %d", kernels[k].name, (int) begin, (int) end);
+                }
+            }
+        }
+    }
+}
+
 struct prepared {
     flash_head_query    query;
     std::vector<int8_t> slots;
@@ -176,24 +201,178 @@ static void test_estimates() {
     }
 }
 
-// A basis that does not fit gives estimates without the codes, and nothing is read out of bounds.
+// A head with codes: random rows, random clusters of these sizes, random residuals.
+struct head_with_codes {
+    int64_t D, V, K;
+    std::vector<float>   weight, centroids;
+    std::vector<int32_t> cluster, position, tokens, offsets = { 0 }, pinned;
+    codes_fixture        codes;
+    flash_head           head;
+
+    head_with_codes(int64_t V, int64_t K, const codes_shape & shape, bool equal)
+        : D(shape.D), V(V), K(K), weight(random_values(V*D, 1)), centroids(random_values(K*D, 2)),
+          cluster(V), position(V), pinned({ 0, 7, (int32_t) V - 1 }), codes(shape, V, 4) {
+        std::mt19937 rng(5);
+        for (int64_t v = 0; v < V; v++) {
+            cluster[v] = (int32_t) (equal || v < K ? v % K : (v*v) % std::max<int64_t>(1, K/7));
+        }
+        std::shuffle(cluster.begin(), cluster.end(), rng);
+        for (int64_t c = 0; c < K; c++) {
+            for (int64_t v = 0; v < V; v++) {
+                if (cluster[v] == c) {
+                    position[v] = (int32_t) tokens.size();
+                    tokens.push_back((int32_t) v);
+                }
+            }
+            offsets.push_back((int32_t) tokens.size());
+        }
+        const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
+        head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(), cluster.data(),
+                position.data(), tokens.data(), offsets.data(), pinned.data(), codes.codes, f32, f32, 0 };
+    }
+
+    float exact(int64_t v, const float * x) const {
+        float logit;
+        dot((int) D, &logit, 0, &weight[v*D], 0, x, 0, 1);
+        return logit;
+    }
+
+    // of all tokens: coarse, and with the fine code
+    std::vector<float> estimates(const float * x, bool fine) const {
+        std::vector<float> scores(K), out(V);
+        for (int64_t c = 0; c < K; c++) { dot((int) D, &scores[c], 0, &centroids[c*D], 0, x, 0, 1); }
+        const prepared p(codes, x);
+        flash_head_coarse_estimate(&codes.codes, &p.query, cluster.data(), scores.data(), 0, V, out.data());
+        if (fine) {
+            std::vector<int32_t> all(V);
+            std::iota(all.begin(), all.end(), 0);
+            flash_head_fine_estimate(&codes.codes, &p.query, p.slots.data(), V, all.data(), V, out.data());
+        }
+        return out;
+    }
+};
+
+// n of n_asked: exactly, or about as many where these are a lot, as the threshold is then found in a sample
+static bool about(int64_t n, int64_t n_asked, int64_t n_vocab) {
+    const int64_t slack = n_asked < 512 || n_asked >= n_vocab ? 0 : n_asked/5;
+    return n >= n_asked - slack && n <= n_asked + slack;
+}
+
+// The best tokens by coarse estimate have a fine one, the best by that are exact, and the pinned ones; all others keep
+// their estimate. The number of threads changes nothing.
+static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t n_near) {
+    const int64_t N = 11; // more than a block of rows
+    const std::vector<float> x = random_values(N*h.D, 6);
+    const flash_head_params params = { n_probe, FLASH_HEAD_MODE_TOP, 1.0f, 0, n_near };
+
+    std::vector<float> logits;
+    int64_t n_counted = 0;
+    for (int nth : { 1, 2, 5 }) {
+        int64_t n_scored = 0;
+        const std::vector<float> got = compute(h.head, params, x, nth, &n_scored);
+        if (nth == 1) {
+            logits    = got;
+            n_counted = n_scored;
+        }
+        check(got == logits && n_scored == n_counted, "K=%d P=%d: %d threads change the result", (int) h.K, n_probe,
+                nth);
+    }
+
+    const int64_t n_exact_asked = (n_probe*h.V + h.K - 1)/h.K, n_near_asked = std::max<int64_t>(n_near, 2*n_exact_asked);
+    int64_t n_all = 0;
+    for (int64_t r = 0; r < N; r++) {
+        const std::vector<float> coarse = h.estimates(&x[r*h.D], false), fine = h.estimates(&x[r*h.D], true);
+        std::vector<float> estimates; // as they were when exact tokens were chosen
+        int64_t n_exact = 0, n_fine = 0;
+        float worst_near = INFINITY, best_far = -INFINITY;
+        for (int64_t v = 0; v < h.V; v++) {
+            const float got   = logits[r*h.V + v];
+            const bool  exact = got == h.exact(v, &x[r*h.D]), pinned = std::count(h.pinned.begin(), h.pinned.end(), v);
+            check(exact || got == fine[v] || got == coarse[v],
+                    "row %d, token %d: %f is neither exact (%f) nor fine (%f) nor coarse (%f)", (int) r, (int) v, got,
+                    h.exact(v, &x[r*h.D]), fine[v], coarse[v]);
+            check(exact || !pinned, "row %d: pinned token %d is not exact", (int) r, (int) v);
+            n_exact += exact;
+            n_fine  += got == fine[v];
+            if (got == fine[v])   { worst_near = std::min(worst_near, coarse[v]); }
+            if (got == coarse[v]) { best_far   = std::max(best_far,   coarse[v]); }
+        }
+        check(about(n_exact, n_exact_asked, h.V) || n_exact <= n_exact_asked + (int64_t) h.pinned.size() + n_exact_asked/5,
+                "K=%d P=%d row %d: %d tokens are exact, %d asked for", (int) h.K, n_probe, (int) r, (int) n_exact,
+                (int) n_exact_asked);
+        check(about(n_fine + n_exact, n_near_asked, h.V) || n_fine + n_exact <= n_near_asked*6/5 + 3,
+                "K=%d near=%d row %d: %d tokens are fine or exact", (int) h.K, n_near, (int) r, (int) (n_fine + n_exact));
+        check(worst_near >= best_far, "K=%d near=%d row %d: a token estimated at %f is fine, one at %f is not",
+                (int) h.K, n_near, (int) r, worst_near, best_far);
+        float worst_exact = INFINITY, best_fine = -INFINITY;
+        for (int64_t v = 0; v < h.V; v++) {
+            const float got    = logits[r*h.V + v];
+            const bool  pinned = std::count(h.pinned.begin(), h.pinned.end(), v);
+            if (got == fine[v]) { best_fine = std::max(best_fine, fine[v]); }
+            if (got == h.exact(v, &x[r*h.D]) && !pinned) { worst_exact = std::min(worst_exact, fine[v]); }
+        }
+        check(worst_exact >= best_fine, "K=%d P=%d row %d: a token estimated at %f is exact, one at %f is not",
+                (int) h.K, n_probe, (int) r, worst_exact, best_fine);
+        n_all += n_exact;
+    }
+    check(n_counted == n_all, "K=%d P=%d: %d tokens were counted, %d are exact", (int) h.K, n_probe, (int) n_counted,
+            (int) n_all);
+}
+
+static codes_shape small_shape() { return { 40, { 3, 3, 2, 2, 2, 2, 1, 1 }, { 0, 1, 0 } }; }
+
+static void test_selection() {
+    for (bool equal : { true, false }) {
+        const head_with_codes h(1003, 61, small_shape(), equal);
+        for (int32_t n_probe : { 0, 1, 7, 30, 61 }) {
+            for (int32_t n_near : { 1, 200, 1003 }) {
+                check_selection(h, n_probe, n_near);
+            }
+        }
+    }
+    const head_with_codes large(20011, 700, small_shape(), false); // so many that only a sample is looked at
+    for (int32_t n_probe : { 20, 300 }) {
+        check_selection(large, n_probe, 12000);
+    }
+}
+
+// where clusters are drawn, tokens have their exact logit or their centroid's score
+static void test_sample() {
+    const head_with_codes h(1003, 61, small_shape(), true);
+    const std::vector<float> x = random_values(3*h.D, 7);
+    const std::vector<float> logits = compute(h.head, { 7, FLASH_HEAD_MODE_SAMPLE, 1.0f, 1, 100 }, x, 2);
+    for (int64_t r = 0; r < 3; r++) {
+        for (int64_t v = 0; v < h.V; v++) {
+            float score;
+            dot((int) h.D, &score, 0, &h.centroids[h.cluster[v]*h.D], 0, &x[r*h.D], 0, 1);
+            const float got = logits[r*h.V + v];
+            check(got == score || got == h.exact(v, &x[r*h.D]), "row %d, token %d: %f", (int) r, (int) v, got);
+        }
+    }
+}
+
+// equal estimates: all of them are exact rather than too few; activations that are not numbers do no harm to others
 static void test_degenerate() {
-    codes_fixture c({ 40, { 3, 3, 2, 2, 2, 2, 1, 1 }, { 0, 1, 0 } }, 70, 9);
-    const std::vector<int32_t> cluster(70, 1), all = { 0, 69 };
-    const float scores[] = { NAN, 3.5f };
-    auto check_none = [&](const std::vector<float> & x, const char * what) {
-        const prepared p(c, x.data());
-        std::vector<float> out(70);
-        flash_head_coarse_estimate(&c.codes, &p.query, cluster.data(), scores, 0, 70, out.data());
-        flash_head_fine_estimate(&c.codes, &p.query, p.slots.data(), 70, all.data(), 2, out.data());
-        for (float value : out) { check(value >= 3.5f && value <= 4.0f, "%s: an estimate of %f", what, value); }
-    };
-    check_none(std::vector<float>(40), "no activations");
-    for (float bad : { NAN, INFINITY, -INFINITY }) { check_none(std::vector<float>(40, bad), "odd activations"); }
+    head_with_codes h(500, 32, small_shape(), true);
+    const flash_head_params params = { 4, FLASH_HEAD_MODE_TOP, 1.0f, 0, 100 };
+    const std::vector<float> zero(h.D);
+    int64_t n_scored = 0;
+    compute(h.head, params, zero, 2, &n_scored);
+    check(n_scored == h.V, "of equal estimates %d are exact", (int) n_scored);
+
+    std::vector<float> x = random_values(2*h.D, 8);
+    const std::vector<float> good = compute(h.head, params, { x.begin() + h.D, x.end() }, 2);
+    for (float bad : { NAN, INFINITY, -INFINITY, 3e38f }) {
+        std::fill(x.begin(), x.begin() + h.D, bad);
+        const std::vector<float> logits = compute(h.head, params, x, 2);
+        check(std::equal(good.begin(), good.end(), logits.begin() + h.V), "a row of %f spoils its neighbour", bad);
+    }
+    // a basis that does not fit: estimates without the codes, and nothing out of bounds
     for (float bad : { -1.0f, 7.0f, NAN, 1e9f }) {
-        c.parts().n_lines[0] = bad;
-        c.parts().bits[0]    = bad;
-        check_none(random_values(40, 1), "odd basis");
+        h.codes.parts().n_lines[0] = bad;
+        compute(h.head, params, zero, 2);
+        h.codes.parts().bits[0] = bad;
+        compute(h.head, params, zero, 2);
     }
 }
 
@@ -202,7 +381,10 @@ int main() {
     test_distortion();
     test_odd_rounding();
     test_kernels();
+    test_reach();
     test_estimates();
+    test_selection();
+    test_sample();
     test_degenerate();
     return check.finish();
 }

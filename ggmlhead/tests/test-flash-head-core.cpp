@@ -92,11 +92,11 @@ static void test_compute() {
     }
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
     const flash_head head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(),
-                              cluster.data(), position.data(), tokens.data(), offsets.data(), pinned.data(), 0, nullptr,
-                              nullptr, f32, f32, 0 };
+                              cluster.data(), position.data(), tokens.data(), offsets.data(), pinned.data(), {},
+                              f32, f32, 0 };
 
     for (int mode : { FLASH_HEAD_MODE_TOP, FLASH_HEAD_MODE_SAMPLE }) {
-        const flash_head_params params = { 7, mode, 0.8f, 5 };
+        const flash_head_params params = { 7, mode, 0.8f, 5, 0 };
         std::vector<float> expected;
         std::vector<int64_t> scored_by; // by each number of threads
         for (int nth : { 1, 2, 5 }) {
@@ -202,10 +202,10 @@ static void test_sampling() {
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
     const flash_head head = { D, V, K, 0, h.weight.data(), nullptr, h.centroids.data(), h.cluster.data(),
             h.position.data(), h.tokens.data(),
-                              h.offsets.data(), nullptr, 0, nullptr, nullptr, f32, f32, 0 };
+                              h.offsets.data(), nullptr, {}, f32, f32, 0 };
 
     test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {
-        const flash_head_params params = { n_probe, FLASH_HEAD_MODE_SAMPLE, temperature, seed };
+        const flash_head_params params = { n_probe, FLASH_HEAD_MODE_SAMPLE, temperature, seed, 0 };
         return compute(head, params, x, nth);
     });
 }

@@ -8,8 +8,8 @@
 #include "mutations.h"
 
 #include "flash-head-build.h"
+#include "flash-head-encode.h"
 #include "flash-head-model.h"
-#include "flash-head-sketch.h"
 #include "ggml-cpp.h"
 #include "gguf.h"
 #include "pool.h"
@@ -57,8 +57,8 @@ static void write_file(const std::string & path, const std::string & bytes) {
     }
 }
 
-// a file with a head of N_VOCAB rows and, if rank > 0, a sketch; K = 5
-static std::string sound_file(const std::string & path, ggml_type type, const char * head, uint32_t rank,
+// a file with a head of N_VOCAB rows and, if bits > 0, codes; K = 5
+static std::string sound_file(const std::string & path, ggml_type type, const char * head, uint32_t bits,
         bool converted) {
     gguf_context_ptr g(gguf_init_empty());
     gguf_set_val_str(g.get(), "general.architecture", "llama");
@@ -67,20 +67,26 @@ static std::string sound_file(const std::string & path, ggml_type type, const ch
         std::vector<uint32_t> assignments(N_VOCAB);
         for (size_t v = 0; v < assignments.size(); v++) { assignments[v] = v*7 % 5; }
         const uint32_t pinned[] = { 3, 0, 19 };
-        gguf_set_val_u32 (g.get(), "flashhead.version", 1);
+        gguf_set_val_u32 (g.get(), "flashhead.version", 2);
         gguf_set_val_u32 (g.get(), "flashhead.cluster_count", 5);
         gguf_set_val_u32 (g.get(), "flashhead.probe_count", 2);
         gguf_set_val_str (g.get(), "flashhead.centroid_type", "q4_0");
         gguf_set_arr_data(g.get(), "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), assignments.size());
         gguf_set_arr_data(g.get(), "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 3);
     }
-    if (rank > 0) {
-        std::vector<float> directions(rank*N_EMBD, 0.25f);
-        gguf_set_val_u32 (g.get(), "flashhead.sketch_rank", rank);
-        gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, directions.data(),
-                directions.size());
-        gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, directions.data(),
-                directions.size());
+    if (bits > 0) {
+        const size_t n = 10;
+        const std::vector<float> directions(n*N_EMBD, 0.25f), variances(n, 0.5f), weights(N_EMBD, 1.0f);
+        gguf_set_val_u32 (g.get(), "flashhead.code.coarse_bits", bits);
+        gguf_set_val_u32 (g.get(), "flashhead.code.fine_bytes",  32);
+        gguf_set_val_u32 (g.get(), "flashhead.code.near_tokens", 7);
+        auto set = [&](const char * key, const std::vector<float> & values) {
+            gguf_set_arr_data(g.get(), key, GGUF_TYPE_FLOAT32, values.data(), values.size());
+        };
+        set("flashhead.code.variances",   variances);
+        set("flashhead.code.rows",        directions);
+        set("flashhead.code.activations", directions);
+        set("flashhead.code.weights",     weights);
     }
     ggml_context_ptr ctx(ggml_init({ 1 << 20, nullptr, false }));
     ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), type, N_EMBD, N_VOCAB);
@@ -117,10 +123,14 @@ static void build(const flash_head_model & model) {
     const flash_head_map & map  = model.map;
     const ggml_type        type = model.settings.centroid_type;
     std::vector<uint8_t> centroids(map.n_cluster*ggml_row_size(type, model.n_embd)), ordered(model.rows->size);
-    std::vector<uint8_t> sketch(map.rank > 0
-            ? flash_head_sketch_n_groups(model.n_vocab)*flash_head_sketch_group_size(map.rank) : 0);
-    flash_head_build(map, { model.rows->data, FLASH_HEAD_BY_TOKEN, model.type, model.n_embd }, type, centroids.data(),
-            map.rank > 0 ? sketch.data() : nullptr, ordered.data(), 1);
+    const flash_head_weight_rows rows = { model.rows->data, FLASH_HEAD_BY_TOKEN, model.type, model.n_embd };
+    flash_head_build(map, rows, type, centroids.data(), ordered.data(), 1);
+    if (map.n_directions > 0) {
+        const flash_head_code_sizes sizes(map, model.n_embd);
+        std::vector<uint8_t> coarse(sizes.coarse), fine(sizes.fine);
+        std::vector<float>   basis(sizes.basis/sizeof(float));
+        flash_head_encode(map, rows, type, centroids.data(), { coarse.data(), fine.data(), basis.data() }, 1);
+    }
 }
 
 // The plug-in finds its model among the open files, as in a host that loads this one. bytes are those of the file.

@@ -1,14 +1,15 @@
 // Tests of what a model's load does before the op runs: the cluster map with every kind of damage, the environment
-// variables, the centroids and the cluster-ordered copy.
+// variables, the centroids, the cluster-ordered copy and the codes.
 
 #include "check.h"
+#include "head-codes.h"
 #include "head-stream.h"
 
 #include "flash-head-build.h"
+#include "flash-head-encode.h"
 #include "flash-head-map.h"
 #include "flash-head-max-rows.h"
 #include "flash-head-settings.h"
-#include "flash-head-sketch.h"
 #include "flash-head-vocab.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
@@ -28,7 +29,7 @@ static gguf_context_ptr sound() {
     gguf_context_ptr g(gguf_init_empty());
     const uint32_t assignments[N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, 2, 0 };
     const uint32_t pinned[]             = { 7, 2, 7 };
-    gguf_set_val_u32 (g.get(), "flashhead.version", 1);
+    gguf_set_val_u32 (g.get(), "flashhead.version", 2);
     gguf_set_val_u32 (g.get(), "flashhead.cluster_count", 4);
     gguf_set_val_u32 (g.get(), "flashhead.probe_count", 2);
     gguf_set_val_str (g.get(), "flashhead.centroid_type", "q4_0");
@@ -76,7 +77,7 @@ static void test_damaged() {
         refused(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
     }
     refused("flashhead.pinned_tokens", [](gguf_context * g) { gguf_set_val_str(g, "flashhead.pinned_tokens", "7"); });
-    refused("version is 2", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.version", 2); });
+    refused("version is 1", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.version", 1); });
 
     for (uint32_t k : { 0u, 1u, 11u, 0xffffffffu }) {
         refused("cluster_count is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.cluster_count", k); });
@@ -153,33 +154,42 @@ static void test_vocab() {
     check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a gemma4 is cut");
 }
 
-// a sound map with a sketch of rank 8
-static gguf_context_ptr with_sketch() {
+static void set_floats(gguf_context * g, const char * key, const std::vector<float> & values) {
+    gguf_set_arr_data(g, key, GGUF_TYPE_FLOAT32, values.data(), values.size());
+}
+
+// a sound map with codes of 12 directions
+static gguf_context_ptr with_codes() {
     gguf_context_ptr g = sound();
-    std::vector<float> rows(8*N_EMBD), activations(8*N_EMBD);
+    std::vector<float> rows(12*N_EMBD), activations(12*N_EMBD), variances(12), weights(N_EMBD, 1.0f);
     for (size_t i = 0; i < rows.size(); i++) {
         rows[i]        = (float) (i % 13) - 6.0f;
         activations[i] = (float) i;
     }
-    gguf_set_val_u32 (g.get(), "flashhead.sketch_rank", 8);
-    gguf_set_arr_data(g.get(), "flashhead.sketch_rows",        GGUF_TYPE_FLOAT32, rows.data(),        rows.size());
-    gguf_set_arr_data(g.get(), "flashhead.sketch_activations", GGUF_TYPE_FLOAT32, activations.data(),
-            activations.size());
+    for (size_t j = 0; j < variances.size(); j++) { variances[j] = 1.0f/(1.0f + j); }
+    gguf_set_val_u32(g.get(), "flashhead.code.coarse_bits", 24);
+    gguf_set_val_u32(g.get(), "flashhead.code.fine_bytes",  32);
+    gguf_set_val_u32(g.get(), "flashhead.code.near_tokens", 5);
+    set_floats(g.get(), "flashhead.code.variances",   variances);
+    set_floats(g.get(), "flashhead.code.rows",        rows);
+    set_floats(g.get(), "flashhead.code.activations", activations);
+    set_floats(g.get(), "flashhead.code.weights",     weights);
     return g;
 }
 
-static void test_sketch_keys() {
+static void test_code_keys() {
     flash_head_map map;
     std::string error;
-    check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.rank == 0 && map.sketch_rows.empty(),
-            "a sketch is seen where there is none");
-    check(flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error), "a sound sketch is refused: %s",
+    check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.n_directions == 0,
+            "codes are seen where there are none");
+    check(flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error), "sound codes are refused: %s",
             error.c_str());
-    check(map.rank == 8 && map.sketch_rows.size() == 8*N_EMBD && map.sketch_activations[77] == 77.0f,
-            "the sketch is read wrong");
+    check(map.n_directions == 16 && map.coarse_bits == 24 && map.fine_bytes == 32 && map.n_near == 5
+            && map.code_rows.size() == 16*N_EMBD && map.code_activations[77] == 77.0f && map.code_variances[3] == 0.25f
+            && map.code_variances[15] == 0.0f && map.code_weights.size() == (size_t) N_EMBD, "codes are read wrong");
 
-    auto refused_sketch = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
-        const gguf_context_ptr g = with_sketch();
+    auto refused_codes = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
+        const gguf_context_ptr g = with_codes();
         damage(g.get());
         flash_head_map map;
         std::string error;
@@ -187,27 +197,60 @@ static void test_sketch_keys() {
         check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected,
                 read ? "success" : "error", error.c_str());
     };
-    for (const char * key : { "flashhead.sketch_rank", "flashhead.sketch_rows", "flashhead.sketch_activations" }) {
-        refused_sketch(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
-        refused_sketch(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
+    for (const char * key : { "flashhead.code.coarse_bits", "flashhead.code.fine_bytes", "flashhead.code.near_tokens",
+            "flashhead.code.variances", "flashhead.code.rows", "flashhead.code.activations",
+            "flashhead.code.weights" }) {
+        refused_codes(key, [&](gguf_context * g) { gguf_remove_key(g, key); });
+        refused_codes(key, [&](gguf_context * g) { gguf_set_val_f32(g, key, 1.0f); });
     }
-    for (uint32_t rank : { 0u, 4u, 12u, 72u, 0xfffffff8u }) {
-        refused_sketch("sketch_rank is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.sketch_rank", rank); });
+    const std::pair<const char *, std::vector<uint32_t>> limits[] = {
+        { "flashhead.code.coarse_bits", { 0, 4, 12, 264, 0xfffffff8u } },
+        { "flashhead.code.fine_bytes",  { 31, 2080, 0xffffffe0u } },
+        { "flashhead.code.near_tokens", { 0, 11, 0xffffffffu } },
+    };
+    for (const auto & [key, values] : limits) {
+        for (uint32_t value : values) {
+            refused_codes(key, [&, key = key](gguf_context * g) { gguf_set_val_u32(g, key, value); });
+        }
     }
-    refused_sketch("has 512 entries, not 1024", [](gguf_context * g) {
-        gguf_set_val_u32(g, "flashhead.sketch_rank", 16);
+    refused_codes("flashhead.code.variances", [](gguf_context * g) { // 60 bits at most
+        gguf_set_val_u32(g, "flashhead.code.coarse_bits", 64);
     });
-    for (float bad : { NAN, INFINITY }) {
-        std::vector<float> values(8*N_EMBD);
-        values[100] = bad;
-        refused_sketch("sketch_rows[100] is not a finite", [&](gguf_context * g) {
-            gguf_set_arr_data(g, "flashhead.sketch_rows", GGUF_TYPE_FLOAT32, values.data(), values.size());
-        });
-    }
-    const std::vector<double> doubles(8*N_EMBD);
-    refused_sketch("not an array of f32", [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.sketch_activations", GGUF_TYPE_FLOAT64, doubles.data(), doubles.size());
+    refused_codes("has 704 entries, not 768", [](gguf_context * g) {
+        set_floats(g, "flashhead.code.rows", std::vector<float>(11*N_EMBD));
     });
+    for (float bad : { NAN, INFINITY, -1.0f }) {
+        std::vector<float> values(N_EMBD);
+        values[10] = bad;
+        refused_codes("weights[10] is", [&](gguf_context * g) { set_floats(g, "flashhead.code.weights", values); });
+    }
+    const std::vector<double> doubles(12*N_EMBD);
+    refused_codes("not an array of f32", [&](gguf_context * g) {
+        gguf_set_arr_data(g, "flashhead.code.activations", GGUF_TYPE_FLOAT64, doubles.data(), doubles.size());
+    });
+}
+
+// Near tokens are at least twice the exact ones, and all at most. Without codes there are none.
+static void test_near() {
+    flash_head_map map;
+    std::string error;
+    flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error); // 10 tokens in 4 clusters, 5 near
+    for (const auto & [n_probe, want] : std::vector<std::pair<int32_t, int32_t>>{ { 1, 6 }, { 2, 10 }, { 4, 10 } }) {
+        check(flash_head_n_near(map, n_probe) == want, "%d probes have %d tokens near, not %d", n_probe,
+                flash_head_n_near(map, n_probe), want);
+    }
+    map.n_near = 7;
+    check(flash_head_n_near(map, 1) == 7, "%d tokens are near, not 7", flash_head_n_near(map, 1));
+
+    flash_head_settings settings;
+    check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error), "%s", error.c_str());
+    const char * codes = ", codes of 24 bits and 32 bytes, 10 near";
+    const std::string with = flash_head_summary("CPU", "output.weight", map, settings, "", 0);
+    flash_head_map_drop_codes(map);
+    const std::string without = flash_head_summary("CPU", "output.weight", map, settings, "", 0);
+    check(with.find(codes) != std::string::npos && without.find("codes") == std::string::npos,
+            "the summary with codes is '%s', that without '%s'", with.c_str(), without.c_str());
+    check(flash_head_n_near(map, 1) == 0 && map.code_rows.empty(), "dropped codes are still there");
 }
 
 static flash_head_settings settings_with(const char * name, const char * value, std::string & error) {
@@ -277,9 +320,9 @@ static void test_resolve() {
                 "the file's settings are not taken");
     }
     for (int type = 0; type < GGML_TYPE_COUNT; type++) {
-        for (bool sketch : { false, true }) {
+        for (bool codes : { false, true }) {
             for (int32_t mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-                check(flash_head_max_rows((ggml_type) type, sketch, mode) > 0, "type %d has no limit of rows", type);
+                check(flash_head_max_rows((ggml_type) type, codes, mode) > 0, "type %d has no limit of rows", type);
             }
         }
     }
@@ -305,7 +348,7 @@ static void test_build() {
     for (int n_threads : { 1, 3, 16 }) {
         std::vector<float> centroids(map.n_cluster*N_EMBD), ordered(weight.size());
         flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-                centroids.data(), nullptr, ordered.data(), n_threads);
+                centroids.data(), ordered.data(), n_threads);
 
         // every row of blocks must be the one that the whole makes
         const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
@@ -334,8 +377,7 @@ static void test_build_hostile() {
     const int64_t n_embd = 256; // a block of every type
     flash_head_map map;
     std::string error;
-    flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error);
-    map.sketch_rows.assign(map.rank*n_embd, 0.5f);
+    flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error);
 
     std::vector<float> good(N_VOCAB*n_embd);
     for (size_t i = 0; i < good.size(); i++) { good[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
@@ -346,67 +388,20 @@ static void test_build_hostile() {
         if (ggml_type_name(type) == nullptr || flash_head_centroid_type(ggml_type_name(type)) != type) {
             continue;
         }
-        const size_t row = ggml_row_size(type, n_embd), group = flash_head_sketch_group_size(map.rank);
-        std::vector<uint8_t> expected(map.n_cluster*row), sketch(group);
-        flash_head_build(map, { good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type, expected.data(),
-                sketch.data(), nullptr, 1);
+        const size_t row = ggml_row_size(type, n_embd);
+        std::vector<uint8_t> expected(map.n_cluster*row);
+        flash_head_build_centroids(map, { good.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
+                expected.data(), 1);
         for (float value : bad) {
             for (bool whole : { false, true }) {
                 std::vector<float> weight(good); // tokens 1, 4 and 9 are cluster 0
                 std::fill_n(weight.begin() + 4*n_embd, whole ? n_embd : 1, value);
                 std::vector<uint8_t> centroids(map.n_cluster*row);
-                flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
-                        centroids.data(),
-                        sketch.data(), nullptr, 2);
+                flash_head_build_centroids(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
+                        centroids.data(), 2);
                 check(std::equal(centroids.begin() + row, centroids.end(), expected.begin() + row),
                         "%f in a row spoils other clusters, centroids in %s",
                         value, ggml_type_name(type));
-            }
-        }
-    }
-}
-
-// the factors of every row's residual on the directions, whatever the order of the rows and the number of threads
-static void test_build_sketch() {
-    flash_head_map map;
-    std::string error;
-    flash_head_map_read(with_sketch().get(), N_EMBD, N_VOCAB, map, error);
-
-    std::vector<float> weight(N_VOCAB*N_EMBD), centroids(map.n_cluster*N_EMBD), ordered(weight.size());
-    for (size_t i = 0; i < weight.size(); i++) { weight[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
-    std::vector<uint8_t> sketch(flash_head_sketch_group_size(8));
-    flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-            centroids.data(),
-            sketch.data(), ordered.data(), 2);
-
-    std::vector<float> factors(16*8);
-    for (int64_t v = 0; v < N_VOCAB; v++) {
-        for (int64_t j = 0; j < 8; j++) {
-            double sum = 0;
-            for (int64_t i = 0; i < N_EMBD; i++) {
-                sum += ((double) weight[v*N_EMBD + i] - centroids[map.cluster[v]*N_EMBD + i])*map.sketch_rows[j*N_EMBD
-                        + i];
-            }
-            factors[v*8 + j] = (float) sum;
-        }
-    }
-    for (int n_threads : { 1, 3, 16 }) {
-        std::vector<uint8_t> by_token(flash_head_sketch_group_size(8)), by_cluster(by_token);
-        flash_head_build_sketch(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-                centroids.data(), by_token.data(),   n_threads);
-        flash_head_build_sketch(map, { ordered.data(), FLASH_HEAD_BY_CLUSTER, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
-                centroids.data(), by_cluster.data(), n_threads);
-        check(by_token == sketch, "made alone the sketch is another, on %d threads", n_threads);
-        check(by_token == by_cluster, "the order of the rows changes the sketch, on %d threads", n_threads);
-        for (int64_t v = 0; v < N_VOCAB; v++) {
-            uint16_t upper;
-            memcpy(&upper, &by_token[v*2], sizeof(upper));
-            const float scale = flash_head_upper_to_float(upper);
-            for (int64_t j = 0; j < 8; j++) {
-                const uint8_t byte = by_token[32 + v*4 + j%4];
-                const float   got  = scale*((j/4 ? byte >> 4 : byte & 15) - 8);
-                check(fabsf(got - factors[v*8 + j]) <= fabsf(scale)*1.05f, "token %d, factor %d: %f, not %f", (int) v,
-                        (int) j, got, factors[v*8 + j]);
             }
         }
     }
@@ -417,12 +412,13 @@ int main() {
     test_damaged();
     test_obstacles();
     test_vocab();
-    test_sketch_keys();
-    test_build_sketch();
+    test_code_keys();
+    test_near();
     test_settings();
     test_resolve();
     test_build();
     test_build_hostile();
     test_streams(check);
+    test_codes(check);
     return check.finish();
 }

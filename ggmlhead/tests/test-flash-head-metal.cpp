@@ -6,7 +6,6 @@
 #include "draws.h"
 #include "flash-head-draw.h"
 #include "flash-head-kargs.h"
-#include "flash-head-sample.h"
 #include "flash-head-select.h"
 #include "ggml-metal.h"
 #include "head-fixture.h"
@@ -46,9 +45,9 @@ static head_shape shape_of(int64_t n_embd, int64_t n_vocab, int64_t n_cluster, g
 
 static std::string name_of(const head_shape & s, int32_t n_probe, int64_t n_rows) {
     char name[200];
-    snprintf(name, sizeof(name), "%s/%s D=%d V=%d K=%d rank %d P=%d, %d rows", ggml_type_name(s.type),
+    snprintf(name, sizeof(name), "%s/%s D=%d V=%d K=%d P=%d, %d rows", ggml_type_name(s.type),
             ggml_type_name(s.centroid_type),
-            (int) s.n_embd, (int) s.n_vocab, (int) s.n_cluster, s.rank, n_probe, (int) n_rows);
+            (int) s.n_embd, (int) s.n_vocab, (int) s.n_cluster, n_probe, (int) n_rows);
     return name;
 }
 
@@ -94,59 +93,13 @@ static void check_clusters(const head_fixture & h, const std::vector<float> & x,
             n_exact, (int) r);
 }
 
-// Row r of logits of a head with a sketch: tokens estimated above the sample's threshold are exact, and pinned ones;
-// all others have their estimate.
-static void check_tokens(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits,
-        int64_t r, int32_t n_probe, const std::string & name) {
-    const head_shape & s = h.shape;
-    const float * row    = logits.data() + r*s.n_vocab;
-    const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data() + r*s.n_embd, s.n_embd);
-    const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*s.n_embd, s.n_embd);
-    const double tolerance = tolerance_of(dense);
-
-    flash_head_code code;
-    flash_head_sketch_encode(h.activations.data(), s.rank, x.data() + r*s.n_embd, s.n_embd, &code);
-    const std::vector<float> scores_of_clusters(scores.begin(), scores.end());
-    std::vector<float> estimates(s.n_vocab);
-    flash_head_sketch_estimate(h.sketch.data(), s.rank, &code, h.cluster.data(), scores_of_clusters.data(), 0,
-            s.n_vocab, estimates.data(), nullptr);
-
-    const int64_t n_wanted = (n_probe*s.n_vocab + s.n_cluster - 1)/s.n_cluster;
-    const flash_head_sample sample = flash_head_sample_of(s.n_vocab, n_wanted);
-    std::vector<float> sorted;
-    for (int64_t i = 0; i < sample.size; i++) {
-        sorted.push_back(estimates[flash_head_sample_token(sample, i, s.n_vocab)]);
-    }
-    std::sort(sorted.begin(), sorted.end(), std::greater<float>());
-    // the threshold is where it parts the sample: anywhere below the last that it selects and above the next
-    sorted.push_back(-INFINITY);
-    const double most  = n_wanted >= s.n_vocab ? -INFINITY : sorted[sample.n_best - 1];
-    const double least = n_wanted >= s.n_vocab ? -INFINITY : sorted[sample.n_best];
-
-    int64_t n_exact = 0;
-    for (int32_t v = 0; v < s.n_vocab; v++) {
-        const bool pinned   = std::binary_search(h.pinned.begin(), h.pinned.end(), v);
-        const bool is_exact = fabs(row[v] - dense[v]) < tolerance, is_estimate =
-                fabs(row[v] - estimates[v]) < tolerance;
-        const bool must_be  = pinned || estimates[v] > most + tolerance, may_be = pinned
-                || estimates[v] > least - tolerance;
-        check(must_be ? is_exact : is_exact || is_estimate, "%s: token %d of row %d is %g, exact is %g, estimated %g",
-                name.c_str(), v, (int) r, row[v], dense[v], estimates[v]);
-        check(may_be || is_estimate, "%s: token %d of row %d is exact, but not among the best", name.c_str(), v,
-                (int) r);
-        n_exact += is_exact && !is_estimate && !pinned;
-    }
-    check(n_wanted >= s.n_vocab || (n_exact > n_wanted/2 && n_exact < 2*n_wanted),
-            "%s: %d tokens of row %d are exact, not about %d", name.c_str(), (int) n_exact, (int) r, (int) n_wanted);
-}
-
 static void check_head(const head_shape & shape, int32_t n_probe, int64_t n_rows) {
     const head_fixture h(shape, metal);
     const std::vector<float> x      = random_rows(n_rows, shape.n_embd);
     const std::vector<float> logits = h.run(metal, x, params_of(n_probe));
     const std::string        name   = name_of(shape, n_probe, n_rows);
     for (int64_t r = 0; r < n_rows; r++) {
-        (shape.rank > 0 ? check_tokens : check_clusters)(h, x, logits, r, n_probe, name);
+        check_clusters(h, x, logits, r, n_probe, name);
     }
 }
 
@@ -203,20 +156,22 @@ static void test_shapes() {
     check_head(shape_of(32, 40000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 100),   2, 2);
 }
 
-static void test_sketches() {
-    for (int32_t rank : { 8, 24, 64 }) {
-        head_shape shape = shape_of(256, 1001, 62, GGML_TYPE_F32, GGML_TYPE_F32, 7);
-        shape.rank = rank;
-        for (int32_t n_probe : { 1, 12, 62 }) {
-            check_head(shape, n_probe, 2);
-        }
-        check_head(shape, 5, 9);
-    }
-    // a sample, and columns that are no multiple of a part
-    head_shape shape = shape_of(96, 20003, 200, GGML_TYPE_F16, GGML_TYPE_F32, 50);
-    shape.rank = 16;
-    check_head(shape, 50, 1);
-    check_head(shape, 200, 1);
+// a head with codes runs elsewhere
+static void test_codes() {
+    ggml_flash_head_shape shape = {};
+    shape.weight_type  = shape.centroid_type = GGML_TYPE_Q8_0;
+    shape.n_embd       = 512;
+    shape.n_vocab      = 320;
+    shape.n_cluster    = 20;
+    shape.n_directions = 8;
+    shape.coarse_bits  = 8;
+    shape.fine_bytes   = 32;
+    ggml_flash_head_params params = params_of(20);
+    params.n_near       = 1;
+    params.n_directions = 8;
+    ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
+    check(!ggml_backend_supports_op(metal, ggml_flash_head_new_probe(ctx.get(), &shape, &params)),
+            "a head with codes is taken");
 }
 
 // The same as on the CPU backend, whose draws the same seeds must give. Returns how many of the rows select others.
@@ -244,8 +199,7 @@ static void test_against_cpu() {
     for (float temperature : { 0.5f, 3.0f, 20.0f }) {
         n_differ = 0;
         for (uint32_t seed = 0; seed < (uint32_t) n_seeds; seed++) {
-            head_shape shape = shape_of(32, 256, 64, GGML_TYPE_F32, GGML_TYPE_F32, 5);
-            shape.rank = seed == 1 ? 16 : 0; // a sketch is not used where clusters are drawn
+            const head_shape shape = shape_of(32, 256, 64, GGML_TYPE_F32, GGML_TYPE_F32, 5);
             n_differ += compare_with_cpu(shape, params_of(8, GGML_FLASH_HEAD_SAMPLE, temperature, seed), n_rows);
         }
         check(n_differ == 0, "T = %g: %d rows of %d draw other clusters than on the CPU", temperature, n_differ,
@@ -288,8 +242,8 @@ static void test_select() {
     for (size_t i = 0; i < cases.size(); i++) {
         for (int n : { 1, 2, 256, 4096, 30000, K - 1, K }) {
             ggml_metal_kargs_flash_head args = {};
-            args.n_keys = K;
-            args.n_best = n;
+            args.n_cluster = K;
+            args.n_probe   = n;
             int32_t found[2] = {};
             lanes_grid grid;
             grid.threads     = { 1024 };
@@ -328,21 +282,18 @@ static void test_ties() {
 
 // activations that are not numbers must do no harm
 static void test_not_a_number() {
-    for (int32_t rank : { 0, 16 }) {
-        for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-            head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
-            shape.rank = rank;
-            const head_fixture h(shape, metal);
-            std::vector<float> x = random_rows(2, shape.n_embd);
-            const std::vector<float> good = h.run(metal, { x.begin() + shape.n_embd, x.end() }, params_of(4, mode));
-            for (float bad : { NAN, INFINITY, -INFINITY }) {
-                std::fill(x.begin(), x.begin() + shape.n_embd, bad);
-                const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
-                check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab),
-                        "a row of %f spoils its neighbour", bad);
-                for (int64_t v = 0; v < shape.n_vocab; v++) {
-                    check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]);
-                }
+    for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+        head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
+        const head_fixture h(shape, metal);
+        std::vector<float> x = random_rows(2, shape.n_embd);
+        const std::vector<float> good = h.run(metal, { x.begin() + shape.n_embd, x.end() }, params_of(4, mode));
+        for (float bad : { NAN, INFINITY, -INFINITY }) {
+            std::fill(x.begin(), x.begin() + shape.n_embd, bad);
+            const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
+            check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab),
+                    "a row of %f spoils its neighbour", bad);
+            for (int64_t v = 0; v < shape.n_vocab; v++) {
+                check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]);
             }
         }
     }
@@ -350,29 +301,26 @@ static void test_not_a_number() {
 
 // The order in which threads run, how many there are, and neighbours in a batch change nothing at all.
 static void test_same_bits() {
-    for (int32_t rank : { 0, 24 }) {
-        for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-            head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
-            shape.rank = rank;
-            const head_fixture h(shape, metal);
-            const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
-            const std::vector<float> x        = random_rows(11, shape.n_embd);
-            const std::vector<float> expected = h.run(metal, x, params);
-            for (int64_t r : { 0, 7, 10 }) {
-                const std::vector<float> row =
-                        h.run(metal, { x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd }, params);
-                check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab),
-                        "row %d differs when alone", (int) r);
-            }
-            for (lanes_order order : { LANES_BACKWARD, LANES_SHUFFLED }) {
-                metal_device_settings.order = order;
-                check(h.run(metal, x, params) == expected, "threads in order %d change the logits", order);
-            }
-            metal_device_settings.order       = LANES_FORWARD;
-            metal_device_settings.max_threads = 448; // a kernel that needs many registers
-            check(h.run(metal, x, params) == expected, "threadgroups of other sizes change the logits");
-            metal_device_settings.max_threads = 1024;
+    for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+        head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
+        const head_fixture h(shape, metal);
+        const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
+        const std::vector<float> x        = random_rows(11, shape.n_embd);
+        const std::vector<float> expected = h.run(metal, x, params);
+        for (int64_t r : { 0, 7, 10 }) {
+            const std::vector<float> row =
+                    h.run(metal, { x.begin() + r*shape.n_embd, x.begin() + (r + 1)*shape.n_embd }, params);
+            check(std::equal(row.begin(), row.end(), expected.begin() + r*shape.n_vocab),
+                    "row %d differs when alone", (int) r);
         }
+        for (lanes_order order : { LANES_BACKWARD, LANES_SHUFFLED }) {
+            metal_device_settings.order = order;
+            check(h.run(metal, x, params) == expected, "threads in order %d change the logits", order);
+        }
+        metal_device_settings.order       = LANES_FORWARD;
+        metal_device_settings.max_threads = 448; // a kernel that needs many registers
+        check(h.run(metal, x, params) == expected, "threadgroups of other sizes change the logits");
+        metal_device_settings.max_threads = 1024;
     }
 }
 
@@ -408,7 +356,7 @@ int main() {
     test_gumbel();
     test_types();
     test_shapes();
-    test_sketches();
+    test_codes();
     test_against_cpu();
     test_ties();
     test_not_a_number();

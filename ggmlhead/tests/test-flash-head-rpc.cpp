@@ -14,11 +14,11 @@ static ggml_backend_t     backend;
 static ggml_backend_dev_t cpu;
 
 static const head_shape PLAIN    = { 64, 400, 25, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 5, true, /*.ordered =*/ false };
-static const ggml_flash_head_params PARAMS = { 3, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0 };
+static const ggml_flash_head_params PARAMS = { 3, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0 };
 
-static head_shape sketched() {
+static head_shape unpinned() {
     head_shape shape = PLAIN;
-    shape.rank = 16;
+    shape.n_pinned = 0;
     return shape;
 }
 
@@ -33,7 +33,7 @@ struct node_fixture {
         : head(shape, backend), ctx(ggml_init({ 32*ggml_tensor_overhead(), nullptr, true })),
           x(2*shape.n_embd), logits(2*shape.n_vocab) {
         ggml_tensor * input = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
-        params.grouped = shape.grouped;
+        params = head.fitted(params);
         node = ggml_flash_head(ctx.get(), head.weight_tensor, input, &head.sources, &params);
         input->data = x.data();
         node->data  = logits.data();
@@ -48,7 +48,7 @@ struct node_fixture {
 
 // What a client sends is checked before it is computed: each of these would read or write where it must not.
 static void test_hostile_nodes() {
-    for (const head_shape & shape : { PLAIN, sketched() }) {
+    for (const head_shape & shape : { PLAIN, unpinned() }) {
         const node_fixture good(shape);
         check(flash_head_rpc_accepts(cpu, good.node), "a good head is refused");
         check(ggml_flash_head_flaw(good.node) == nullptr, "a good head has a flaw");
@@ -88,22 +88,20 @@ static void test_hostile_nodes() {
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 400); } },
         { "a copy of another size",
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 1); } },
-        { "half a sketch",        [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = nullptr; } },
-        { "a small sketch",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_SKETCH] = f.other(GGML_TYPE_I8, 16, 25); } },
-        { "a rank of 1024",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PROJECTION] = f.other(GGML_TYPE_F32, 1024, 64); } },
+        { "half of codes",
+          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 256, 7); } },
+        { "directions without codes", [&](node_fixture & f) { set_param(f.node, 6, 8); } },
         { "activations apart",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
         { "a weight with gaps",   [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->nb[1] *= 2; } },
     };
     for (const auto & c : cases) {
-        node_fixture f(sketched());
+        node_fixture f(PLAIN);
         c.spoil(f);
         check(!flash_head_rpc_accepts(cpu, f.node), "%s is accepted", c.what);
     }
-    for (int s = GGML_FLASH_HEAD_SRC_WEIGHT; s <= GGML_FLASH_HEAD_SRC_PROJECTION; s++) {
-        node_fixture missing(sketched()), empty(sketched());
-        if (s == GGML_FLASH_HEAD_SRC_ORDERED) {
+    for (int s = GGML_FLASH_HEAD_SRC_WEIGHT; s <= GGML_FLASH_HEAD_SRC_BASIS; s++) {
+        node_fixture missing(PLAIN), empty(PLAIN);
+        if (s >= GGML_FLASH_HEAD_SRC_ORDERED) {
             continue; // not there
         }
         if (s != GGML_FLASH_HEAD_SRC_PINNED) { // which need not be there
@@ -120,7 +118,7 @@ static void test_hostile_nodes() {
 }
 
 static const flash_head_rpc_request GOOD =
-        { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, 16, GGML_FLASH_HEAD_TOP };
+        { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, GGML_FLASH_HEAD_TOP };
 
 // A server answers for what its device can do, and no to what makes no sense.
 static void test_answers() {
@@ -137,8 +135,6 @@ static void test_answers() {
         { "no clusters",      &flash_head_rpc_request::n_cluster,     0 },
         { "many clusters",    &flash_head_rpc_request::n_cluster,     401 },
         { "many pinned",      &flash_head_rpc_request::n_pinned,      401 },
-        { "a rank",           &flash_head_rpc_request::rank,          9 },
-        { "a large rank",     &flash_head_rpc_request::rank,          0xfffffff8 },
         { "a mode",           &flash_head_rpc_request::mode,          2 },
     };
     for (const auto & c : cases) {
@@ -150,7 +146,7 @@ static void test_answers() {
 
 // A client asks a server of this build, once for each kind of head, and no other server ever.
 static void test_questions() {
-    const node_fixture f(sketched());
+    const node_fixture f(PLAIN);
     int asked = 0;
     flash_head_rpc_request last = {};
     auto answer = [&](uint8_t supported) {
@@ -172,14 +168,16 @@ static void test_questions() {
     check(flash_head_rpc_supports("a", ours, 0, f.node, answer(0)) && asked == 1, "a server is asked again");
     check(!flash_head_rpc_supports("b", ours, 0, f.node, answer(0)) && asked == 2, "another server's no is not heard");
     check(!flash_head_rpc_supports("a", ours, 1, f.node, answer(0)) && asked == 3, "another device's no is not heard");
-    check(!flash_head_rpc_supports("a", ours, 0, node_fixture(PLAIN).node, answer(0)) && asked == 4,
+    check(!flash_head_rpc_supports("a", ours, 0, node_fixture(unpinned()).node, answer(0)) && asked == 4,
             "another head's no is not heard");
 
-    head_shape grouped = PLAIN, ordered = PLAIN;
+    head_shape grouped = PLAIN, ordered = PLAIN, coded = PLAIN;
     grouped.grouped = true;
     ordered.ordered = true;
+    coded.codes     = true;
     check(!flash_head_rpc_supports("c", ours, 0, node_fixture(grouped).node, answer(1)), "groups are sent away");
     check(!flash_head_rpc_supports("c", ours, 0, node_fixture(ordered).node, answer(1)), "a second copy is sent away");
+    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(coded).node, answer(1)), "codes are sent away");
     check(asked == 4, "a server is asked about heads for a CPU");
 }
 

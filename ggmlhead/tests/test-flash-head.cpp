@@ -11,16 +11,19 @@ static ggml_backend_set_n_threads_t set_n_threads;
 
 // the number of threads, the copy's presence and the neighbours in a batch change nothing at all
 static void test_same_bits() {
-    for (int32_t rank : { 0, 24 }) {
+    for (bool codes : { false, true }) {
         for (ggml_type type : { GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q4_K }) {
             head_shape shape = { 256, 3001, 180, type, GGML_TYPE_Q4_0, 11, false };
-            shape.rank = rank;
+            shape.codes = codes;
             const head_fixture with_copy(shape, backend);
             shape.ordered = false;
             const head_fixture without_copy(shape, backend);
 
             for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
-                const ggml_flash_head_params params = { 12, mode, 0.8f, 5, 0 };
+                ggml_flash_head_params params = top(12);
+                params.mode        = mode;
+                params.temperature = 0.8f;
+                params.seed        = 5;
                 const std::vector<float> x = random_rows(19, shape.n_embd);
 
                 set_n_threads(backend, 1);
@@ -72,7 +75,7 @@ static void test_replace() {
     ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, true }));
     ggml_tensor * x       = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
     ggml_tensor * product = ggml_mul_mat(ctx.get(), h.weight_tensor, x);
-    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, 0 };
+    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, 0, 0, 0 };
 
     ggml_flash_head_replace_mul_mat(product, &h.sources, &params);
 

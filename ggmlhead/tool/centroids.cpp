@@ -74,7 +74,7 @@ static std::vector<uint32_t> means(const flash_head_tensor_info & info, const st
 
     std::ifstream      file;
     std::vector<float> rows(n_clusters*info.n_cols);
-    flash_head_stream(map, rows_of(info, file), info.type, info.n_cols, GGML_TYPE_F32, rows.data(), nullptr,
+    flash_head_stream(map, rows_of(info, file), info.type, info.n_cols, GGML_TYPE_F32, rows.data(),
             flash_head_build_threads());
 
     std::vector<uint32_t> out(rows.size());

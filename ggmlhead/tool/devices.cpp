@@ -1,7 +1,7 @@
 #include "commands.h"
 
 #include "flags.h"
-#include "flash-head-sketch.h"
+#include "flash-head-codes.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
@@ -19,7 +19,7 @@ struct head_shape {
     int64_t     n_vocab       = 64;
     int64_t     n_clusters    = 4;
     int64_t     n_pinned      = 0;
-    int64_t     rank          = 0;  // of its sketch, 0 for none
+    int64_t     coarse_bits   = 0;  // of its codes, 0 for none
 };
 
 // The type of that name, GGML_TYPE_COUNT if there is none.
@@ -48,12 +48,15 @@ static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const he
     of_op.n_vocab       = shape.n_vocab;
     of_op.n_cluster     = shape.n_clusters;
     of_op.n_pinned      = shape.n_pinned;
-    of_op.rank          = (int32_t) shape.rank;
+    of_op.coarse_bits   = (int32_t) shape.coarse_bits;
+    of_op.n_directions  = (int32_t) GGML_PAD((shape.coarse_bits + FLASH_HEAD_MOST_BITS - 1)/FLASH_HEAD_MOST_BITS, 8);
 
     ggml_flash_head_params params = {};
-    params.n_probe     = 1;
-    params.mode        = GGML_FLASH_HEAD_TOP;
-    params.temperature = 1.0f;
+    params.n_probe      = 1;
+    params.mode         = GGML_FLASH_HEAD_TOP;
+    params.temperature  = 1.0f;
+    params.n_near       = 1;
+    params.n_directions = of_op.n_directions;
 
     ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     return ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(ctx.get(), &of_op, &params));
@@ -86,13 +89,13 @@ static const char * type_name(enum ggml_backend_dev_type type) {
 // Reads the head that is asked about, if one is. Returns false after printing what is wrong.
 static bool parse_head(int argc, char ** argv, head_shape * head) {
     const flash_head_flag flags[] = {
-        { "--type",          &head->type,          nullptr,           0, 0                           },
-        { "--centroid-type", &head->centroid_type, nullptr,           0, 0                           },
-        { "--columns",       nullptr,              &head->n_embd,     1, 1 << 24                     },
-        { "--rows",          nullptr,              &head->n_vocab,    1, INT32_MAX                   },
-        { "--clusters",      nullptr,              &head->n_clusters, 1, INT32_MAX - 1               },
-        { "--pinned",        nullptr,              &head->n_pinned,   0, INT32_MAX                   },
-        { "--rank",          nullptr,              &head->rank,       0, FLASH_HEAD_SKETCH_MAX_RANK  },
+        { "--type",          &head->type,          nullptr,            0, 0                          },
+        { "--centroid-type", &head->centroid_type, nullptr,            0, 0                          },
+        { "--columns",       nullptr,              &head->n_embd,      1, 1 << 24                    },
+        { "--rows",          nullptr,              &head->n_vocab,     1, INT32_MAX                  },
+        { "--clusters",      nullptr,              &head->n_clusters,  1, INT32_MAX - 1              },
+        { "--pinned",        nullptr,              &head->n_pinned,    0, INT32_MAX                  },
+        { "--coarse-bits",   nullptr,              &head->coarse_bits, 0, FLASH_HEAD_COARSE_MAX_BITS },
     };
     if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
         return false;
@@ -110,8 +113,8 @@ static bool parse_head(int argc, char ** argv, head_shape * head) {
             return false;
         }
     }
-    if (head->rank % FLASH_HEAD_SKETCH_STEP != 0) {
-        fprintf(stderr, "error: --rank must be a multiple of %d\n", FLASH_HEAD_SKETCH_STEP);
+    if (head->coarse_bits % 8 != 0) {
+        fprintf(stderr, "error: --coarse-bits must be a multiple of 8\n");
         return false;
     }
     return true;

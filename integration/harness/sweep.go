@@ -217,6 +217,7 @@ func refusal(file string) (string, error) {
 func (s *Sweep) convert(ctx context.Context, in, out string) (uint32, error) {
 	o := convert.Defaults()
 	o.Input, o.Output, o.LibDir, o.Threads = in, out, s.patched.Lib(""), 1
+	o.Plain = true
 	o.ClusterSize = 8 // most tiny models have 128 tokens: 16 clusters
 	summary, err := convert.Convert(ctx, o, progress.New(io.Discard))
 	return summary.Parameters.Clusters, err

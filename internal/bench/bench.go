@@ -58,7 +58,7 @@ func (r *runner) file(ctx context.Context, path string, model Model) error {
 	model.Head, model.HeadType = head.Tensor.Name, head.Tensor.Type.String()
 	model.Vocabulary, model.Hidden = head.Vocab(), head.Width()
 	model.Clusters, model.Probes = params.Clusters, params.Probes
-	model.CentroidType, model.SketchRank = params.CentroidType.String(), params.Sketch.Rank
+	model.CentroidType, model.CoarseBits = params.CentroidType.String(), params.Codes.CoarseBits
 	model.BodyBytes, model.HeadBytes = cost.Body, cost.Head
 
 	m := &measurement{runner: r, path: path, bytes: f.Size, probes: points, cost: cost, result: Result{Model: model}}

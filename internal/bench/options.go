@@ -15,15 +15,15 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
-// Options say what to measure and how. Model excludes Shapes, Types and SketchRank.
+// Options say what to measure and how. Model excludes Shapes, Types and Codes.
 type Options struct {
 	Model string // name of the converted model to measure, "" for synthetic ones
 	File  string // path of that model
 
 	// Names of synthetic models, one for each shape and type; see package synthetic.
-	Shapes     []string
-	Types      []string // empty: DefaultType
-	SketchRank int      // of the synthetic models, 0 for no sketch
+	Shapes []string
+	Types  []string // empty: DefaultType
+	Codes  bool     // with codes
 
 	Probes  []string // values of P, as numbers or as K/n; empty: the file's own
 	Threads []int    // numbers of threads
@@ -56,8 +56,8 @@ func (o Options) Validate() error {
 		return errors.New("a model and a --shape do not go together")
 	case len(o.Shapes) == 0 && len(o.Types) > 0:
 		return errors.New("a --type needs a --shape")
-	case len(o.Shapes) == 0 && o.SketchRank != 0:
-		return errors.New("a --sketch-rank needs a --shape")
+	case len(o.Shapes) == 0 && o.Codes:
+		return errors.New("--codes needs a --shape")
 	case o.Tokens < 1 || o.Tokens > most:
 		return fmt.Errorf("%d tokens are not in 1..%d", o.Tokens, most)
 	case o.Prompt < 0 || o.Prompt > most:
@@ -76,9 +76,6 @@ func (o Options) Validate() error {
 		if _, err := probes(word, most); err != nil {
 			return err
 		}
-	}
-	if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
-		return err
 	}
 	_, err := o.synthetic()
 	return err
@@ -100,11 +97,11 @@ func (o Options) synthetic() ([]synthetic.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := flashhead.ClusterSize(o.SketchRank > 0) // as convert would choose it
+	size := flashhead.ClusterSize(o.Codes) // as convert would choose it
 	var all []synthetic.Model
 	for _, s := range shapes {
 		for _, t := range types {
-			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: size, SketchRank: o.SketchRank,
+			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: size, Codes: o.Codes,
 				Version: o.Version})
 		}
 	}

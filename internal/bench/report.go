@@ -47,8 +47,8 @@ type Model struct {
 	Clusters     uint32 `json:"clusters"`
 	Probes       uint32 `json:"probes"` // the file's own P
 	CentroidType string `json:"centroid_type"`
-	SketchRank   int    `json:"sketch_rank,omitempty"` // 0: no sketch
-	BodyBytes    int64  `json:"body_bytes"`            // read for a token without the head
+	CoarseBits   int    `json:"coarse_bits,omitempty"` // of a token's coarse code; 0: no codes
+	BodyBytes    int64  `json:"body_bytes"`            // read for a token, without the head
 	HeadBytes    int64  `json:"head_bytes"`            // read for a token by the dense head
 }
 

@@ -20,17 +20,17 @@ func (r Report) text() string {
 	result := r.Results[len(r.Results)-1]
 	b.WriteString("\n")
 	m := result.Model
-	kind, sketch := "", ""
+	kind, codes := "", ""
 	if m.Synthetic {
 		kind = ", with random weights"
 	}
-	if m.SketchRank > 0 {
-		sketch = fmt.Sprintf(", sketch of rank %d", m.SketchRank)
+	if m.CoarseBits > 0 {
+		codes = fmt.Sprintf(", codes of %d bits", m.CoarseBits)
 	}
 	line("model", "%s, %s%s", m.Name, m.Architecture, kind)
 	line("head", "%s, %s, %d x %d, %.0f %% of the bytes read for a token", m.Head, m.HeadType, m.Vocabulary, m.Hidden,
 		100*float64(m.HeadBytes)/float64(m.BodyBytes+m.HeadBytes))
-	line("flashhead", "%d clusters, P = %d, %s centroids%s", m.Clusters, m.Probes, m.CentroidType, sketch)
+	line("flashhead", "%d clusters, P = %d, %s centroids%s", m.Clusters, m.Probes, m.CentroidType, codes)
 	line("limit", "%.2f times as fast if the head cost nothing", result.Points[0].FreeHead)
 	decode := table.New("rrrrlrr", "threads", "P", "dense,\ntokens/s", "FlashHead,\ntokens/s",
 		"speed-up\n(95 % interval)", "ceiling,\nby bytes", "of the\nceiling")

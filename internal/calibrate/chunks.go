@@ -7,63 +7,62 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
+// How much of a kind of text is read. More takes longer and gains little (docs/estimates.md).
 const (
-	chunkTokens    = 512  // at most
-	leastContext   = 32   // below, a file's context length is taken for a mistake
-	mostPositions  = 8192 // that are kept
-	leastPositions = 1024
-	blocks         = 8 // about so many, of neighbouring chunks, are fitted to and held out in turn
+	fitTokens     = 40 // of a chunk that is fitted to, with what the model puts in front of a text
+	heldOutTokens = 24 // of a chunk that is held out
+	skipTokens    = 8  // positions at the start of each chunk that have too little context to be kept
+	leastContext  = 32 // below, a file's context length is taken for a mistake
+
+	builtInChunks = 1  // of a built-in kind, of either sort
+	fileChunks    = 32 // of a user's text, at most
 )
 
-// layout says how a text is cut into chunks.
+// layout says how the text of a kind is cut into chunks, which the model reads from an empty context.
 type layout struct {
-	size int // tokens a chunk, with prefix
-	skip int // positions at the start of each that have too little context to be kept
+	fit, heldOut int // tokens a chunk at most, with prefix
+	skip         int // positions at the start of each that are not kept
 }
 
+// newLayout returns the layout for a model with a context of so many tokens, 0 if that is not known.
 func newLayout(context uint64) layout {
-	size := chunkTokens
-	if context >= leastContext && context < chunkTokens {
+	size := fitTokens
+	if context >= leastContext && context < fitTokens {
 		size = int(context)
 	}
-	return layout{size, min(16, size/4)}
+	return layout{size, min(heldOutTokens, size), min(skipTokens, size/4)}
 }
 
-// kept is the number of positions that a chunk yields.
-func (l layout) kept() int { return l.size - l.skip }
+// size is the context that chunks need.
+func (l layout) size() int { return l.fit }
 
-// chunks cuts the tokens of a text, each chunk after prefix. Of a long text it takes chunks evenly spread. Those to fit
-// to and those to be held out come in blocks by turns: from all parts of the text, but not all from next to each other,
-// where texts are most alike.
-func (l layout) chunks(prefix, tokens []int) (fit, heldOut [][]int, err error) {
-	each := l.size - len(prefix)
-	if each <= l.skip {
-		return nil, nil, hint.New(fmt.Sprintf("the model starts texts with %d tokens, which leaves no room in %d",
-			len(prefix), l.size),
-			"convert without --calibrate")
+// cut returns up to n chunks to fit to, from the first half of a text's tokens, and as many that are held out, from the
+// second half: each begins with prefix, and all are spread evenly. The first chunk of either may be short.
+func (l layout) cut(prefix, tokens []int, n int) (fit, heldOut [][]int, err error) {
+	half := len(tokens) / 2
+	if fit, err = spread(prefix, tokens[:half], l.fit, l.skip, n); err == nil {
+		heldOut, err = spread(prefix, tokens[half:], l.heldOut, l.skip, n)
 	}
-	there, most := len(tokens)/each, mostPositions/l.kept()
-	least := (leastPositions + l.kept() - 1) / l.kept()
-	if there < least {
-		return nil, nil, hint.New(fmt.Sprintf("the text is too short: it has %d tokens, calibration needs %d", len(tokens),
-			least*each),
-			"give a longer text, some pages of what the model is used for, or "+BuiltIn)
+	return fit, heldOut, err
+}
+
+// spread returns 1 to n chunks of at most size tokens.
+func spread(prefix, tokens []int, size, skip, n int) (chunks [][]int, err error) {
+	each, least := size-len(prefix), 2*skip
+	if each < least {
+		return nil, hint.New(fmt.Sprintf("the model starts texts with %d tokens, which leaves no room in %d", len(prefix),
+			size), "convert with --no-calibrate")
 	}
-	n := min(there, most)
-	block := max(1, n/blocks)
+	if len(tokens) < least {
+		return nil, hint.New(fmt.Sprintf("the text is too short: it has %d tokens, calibration needs %d", 2*len(tokens),
+			2*least), otherText)
+	}
+	n = max(1, min(n, len(tokens)/each))
 	for i := range n {
-		at := i
-		if there > most {
-			at = i * there / most
-		}
-		chunk := slices.Concat(prefix, tokens[at*each:(at+1)*each])
-		if i/block%2 == 0 {
-			fit = append(fit, chunk)
-		} else {
-			heldOut = append(heldOut, chunk)
-		}
+		at := i * len(tokens) / n
+		chunks = append(chunks, slices.Concat(prefix, tokens[at:min(at+each, len(tokens))]))
 	}
-	return fit, heldOut, nil
+	return chunks, nil
 }
 
 // prefix returns the tokens that special, a tokenised text with what the model wants around it, has in front of alone,

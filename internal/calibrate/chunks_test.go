@@ -9,8 +9,8 @@ import (
 )
 
 func TestLayout(t *testing.T) {
-	for context, want := range map[uint64]layout{0: {512, 16}, 5: {512, 16}, 32: {32, 8}, 100: {100, 16}, 256: {256, 16},
-		512: {512, 16}, 1 << 60: {512, 16}} {
+	for context, want := range map[uint64]layout{0: {40, 24, 8}, 5: {40, 24, 8}, 32: {32, 24, 8},
+		36: {36, 24, 8}, 40: {40, 24, 8}, 1 << 60: {40, 24, 8}} {
 		if got := newLayout(context); got != want {
 			t.Errorf("context %d: %+v, want %+v", context, got, want)
 		}
@@ -25,55 +25,55 @@ func upTo(n int) []int {
 	return tokens
 }
 
-// A text of a few chunks is used whole, chunks fitted to and held out in turn, each behind the prefix.
-func TestChunks(t *testing.T) {
-	l := layout{256, 16} // 254 tokens of text and 240 positions a chunk
-	fit, heldOut, err := l.chunks([]int{-1, -2}, upTo(5*254+100))
-	if err != nil || len(fit) != 3 || len(heldOut) != 2 {
-		t.Fatalf("%d and %d chunks, %v", len(fit), len(heldOut), err)
+// Chunks to fit to have nothing of those that are held out.
+func TestCut(t *testing.T) {
+	l := newLayout(0)
+	fit, heldOut, err := l.cut([]int{-1, -2}, upTo(1000), 1)
+	if err != nil || len(fit) != 1 || len(heldOut) != 1 ||
+		!slices.Equal(fit[0], slices.Concat([]int{-1, -2}, upTo(38))) ||
+		len(heldOut[0]) != 24 || !slices.Equal(heldOut[0][:4], []int{-1, -2, 500, 501}) {
+		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
-	for i, chunk := range [][]int{fit[0], heldOut[0], fit[1], heldOut[1], fit[2]} {
-		if len(chunk) != 256 || chunk[0] != -1 || chunk[1] != -2 || chunk[2] != i*254 || chunk[255] != i*254+253 {
-			t.Errorf("chunk %d: %v", i, chunk)
-		}
+	// a text of less than two whole chunks
+	fit, heldOut, err = l.cut(nil, upTo(41), 8)
+	if err != nil || len(fit) != 1 || len(fit[0]) != 20 || len(heldOut) != 1 || len(heldOut[0]) != 21 ||
+		heldOut[0][0] != 20 {
+		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
 }
 
-// Of a long text as many positions are kept as may be, from its beginning to its end.
+// Of a long text chunks come from all over each half.
 func TestLongText(t *testing.T) {
-	l := layout{512, 16}
-	const there = 1000
-	fit, heldOut, err := l.chunks(nil, upTo(there*512))
-	n := (len(fit) + len(heldOut)) * l.kept()
-	if err != nil || n > mostPositions || n < mostPositions-l.kept() || len(fit)-len(heldOut) > 1 ||
-		len(fit) < len(heldOut) {
+	fit, heldOut, err := newLayout(0).cut([]int{-1}, upTo(100_000), 8)
+	if err != nil || len(fit) != 8 || len(heldOut) != 8 {
 		t.Fatalf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
-	last := max(fit[len(fit)-1][0], heldOut[len(heldOut)-1][0]) / 512
-	if fit[0][0] != 0 || last < there*9/10 {
-		t.Errorf("chunks %d to %d of %d", fit[0][0], last, there)
-	}
-	// eight blocks of two chunks, fitted to and held out in turn
-	for i, step := range []int{fit[1][0] - fit[0][0], heldOut[0][0] - fit[1][0], heldOut[1][0] - heldOut[0][0],
-		fit[2][0] - heldOut[1][0]} {
-		if step < 512*(there/16) || step > 512*(there/16+1) {
-			t.Errorf("chunk %d is %d tokens behind the one before", i+1, step)
+	for i := range 8 {
+		if fit[i][1] != 6250*i || len(fit[i]) != 40 || heldOut[i][1] != 50_000+6250*i || len(heldOut[i]) != 24 {
+			t.Errorf("chunk %d: from %d and %d on, %d and %d tokens", i, fit[i][1], heldOut[i][1], len(fit[i]),
+				len(heldOut[i]))
 		}
+	}
+	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*120), 8) // 120 tokens hold three chunks to fit to, five to hold out
+	if err != nil || len(fit) != 3 || fit[1][0] != 40 || len(heldOut) != 5 || heldOut[4][0] != 120+96 {
+		t.Errorf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
 }
 
 func TestTooShort(t *testing.T) {
-	l := layout{512, 16}
-	_, _, err := l.chunks([]int{1}, upTo(3*511-1))
-	if err == nil || err.Error() != "the text is too short: it has 1532 tokens, calibration needs 1533" ||
-		!strings.Contains(hint.Of(err), BuiltIn) {
+	_, _, err := newLayout(0).cut([]int{1}, upTo(31), 8)
+	if err == nil || err.Error() != "the text is too short: it has 30 tokens, calibration needs 32" || hint.Of(err) == "" {
 		t.Errorf("%v, way out %q", err, hint.Of(err))
 	}
-	if fit, heldOut, err := l.chunks([]int{1}, upTo(3*511)); err != nil || len(fit) != 2 || len(heldOut) != 1 {
-		t.Errorf("%d and %d chunks, %v", len(fit), len(heldOut), err)
+	if _, _, err := newLayout(0).cut([]int{1}, upTo(32), 8); err != nil {
+		t.Error(err)
 	}
-	if _, _, err := (layout{32, 8}).chunks(upTo(24), upTo(100000)); err == nil || hint.Of(err) == "" {
-		t.Errorf("a prefix of nearly a chunk: %v", err)
+	if _, _, err := newLayout(32).cut(upTo(17), upTo(100000), 1); err == nil ||
+		!strings.Contains(hint.Of(err), "--no-calibrate") {
+		t.Errorf("a prefix that leaves little room: %v", err)
+	}
+	if _, _, err := newLayout(32).cut(upTo(16), nil, 1); err == nil {
+		t.Error("a text without tokens is used")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -25,11 +26,12 @@ type Options struct {
 	Threads int
 }
 
-// States are hidden states in a temporary file.
+// States are hidden states in a temporary file: first those to fit to, kind by kind, then those that are held out.
 type States struct {
-	Path  string // little-endian float32 [Count][D]
-	Fit   int    // the first so many are to fit to, the others are held out
-	Count int
+	Path    string   // little-endian float32 [Count][D]
+	Fit     []int64  // rows of each kind to fit to
+	HeldOut []string // names of the kinds of the rows that follow
+	Count   int
 
 	dir atomicfile.Folder
 }
@@ -53,29 +55,27 @@ func Collect(ctx context.Context, programs llama.Programs, o Options, p *progres
 
 func (s *States) collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) error {
 	l := newLayout(o.Context)
-	need := int64(mostPositions) * 4 * int64(o.Width)
-	if free, ok := atomicfile.Free(s.dir.Path); ok && free < need {
-		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20,
-			need>>20+1), elsewhere)
-	}
 	p.Start("loading the model")
 	server, err := programs.Start(ctx, llama.ServerOptions{
-		Model: o.Model, Context: l.size, Threads: o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"},
-		Args: llama.HiddenArgs(l.size),
+		Model: o.Model, Context: l.size(), Threads: o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"},
+		Args: llama.HiddenArgs(l.size()),
 	})
 	if err != nil {
 		return err
 	}
 	defer server.Stop()
-	alone, special, err := server.Text(ctx, o.Text.Data)
+	chunks, err := l.plan(ctx, server, o.Text)
 	if err != nil {
 		return err
 	}
-	fit, heldOut, err := l.chunks(prefix(alone, special), alone)
-	if err != nil {
-		return err
+	for _, c := range chunks {
+		s.count(c)
 	}
-	s.Fit, s.Count = len(fit)*l.kept(), (len(fit)+len(heldOut))*l.kept()
+	need := int64(s.Count) * 4 * int64(o.Width)
+	if free, ok := atomicfile.Free(s.dir.Path); ok && free < need {
+		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20,
+			need>>20+1), elsewhere)
+	}
 
 	p.Start("reading the text")
 	file, err := os.OpenFile(s.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -84,11 +84,10 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	}
 	defer file.Close()
 	out := bufio.NewWriterSize(file, 1<<20)
-	all := append(fit, heldOut...)
-	for i, chunk := range all {
-		p.Set(float64(i)/float64(len(all)), fmt.Sprintf("%d of %d chunks", i, len(all)))
-		err := server.Hidden(ctx, chunk, o.Width, func(position int, state []float32) error {
-			if position < l.skip {
+	for i, c := range chunks {
+		p.Set(float64(i)/float64(len(chunks)), fmt.Sprintf("%s, %d of %d chunks", c.kind, i, len(chunks)))
+		err := server.Hidden(ctx, c.tokens, o.Width, func(position int, state []float32) error {
+			if position < c.skip {
 				return nil
 			}
 			return write(out, state)
@@ -105,6 +104,62 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	}
 	p.Done(fmt.Sprintf("read %s: hidden states at %d positions", o.Text.Name, s.Count))
 	return nil
+}
+
+// chunk is a stretch of tokens that the model reads from an empty context.
+type chunk struct {
+	kind    string
+	tokens  []int
+	skip    int  // positions that are not kept
+	heldOut bool // otherwise it is fitted to
+	first   bool // of those that are fitted to and weigh as much as a kind together
+}
+
+// plan cuts all kinds of text into chunks, those to fit to before those that are held out. Built-in kinds that the
+// tokenizer makes too little of are left out.
+func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]chunk, error) {
+	var all, held []chunk
+	var short error
+	for _, kind := range text.Kinds {
+		alone, special, err := server.Text(ctx, kind.Data)
+		if err != nil {
+			return nil, err
+		}
+		start := prefix(alone, special)
+		fit, heldOut, err := l.cut(start, alone, kind.chunks)
+		if err != nil {
+			if short = err; kind.must {
+				return nil, hint.Wrap(fmt.Errorf("%s: %w", kind.Name, err), hint.Of(err))
+			}
+			continue
+		}
+		skip := max(l.skip, len(start))
+		for i, tokens := range fit {
+			all = append(all, chunk{kind.Name, tokens, skip, false, i == 0 || kind.must})
+		}
+		for _, tokens := range heldOut {
+			held = append(held, chunk{kind.Name, tokens, skip, true, false})
+		}
+	}
+	if len(all) == 0 {
+		return nil, hint.Wrap(fmt.Errorf("the built-in text does not suit this model: %w", short),
+			"convert with --no-calibrate")
+	}
+	return append(all, held...), nil
+}
+
+// count adds the rows of a chunk.
+func (s *States) count(c chunk) {
+	n := len(c.tokens) - c.skip
+	s.Count += n
+	switch {
+	case c.heldOut:
+		s.HeldOut = append(s.HeldOut, slices.Repeat([]string{c.kind}, n)...)
+	case c.first:
+		s.Fit = append(s.Fit, int64(n))
+	default:
+		s.Fit[len(s.Fit)-1] += int64(n)
+	}
 }
 
 func write(out *bufio.Writer, state []float32) error {

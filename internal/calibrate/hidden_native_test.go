@@ -114,10 +114,11 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 func TestNativeCollect(t *testing.T) {
 	programs := nativePrograms(t)
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
-	text, err := ReadText(BuiltIn)
+	text, err := ReadText(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text.Kinds = text.Kinds[:3]
 	o := Options{Model: demoModel, Text: text, Width: 256, Context: 256}
 	var first []byte
 	for threads := 1; threads <= 2; threads++ {
@@ -127,9 +128,10 @@ func TestNativeCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(states.Path)
-		if err != nil || len(data) != states.Count*256*4 || states.Count < leastPositions || states.Fit*2 < states.Count ||
-			states.Fit == states.Count {
-			t.Fatalf("%d bytes for %d states, %d of them to fit to; %v", len(data), states.Count, states.Fit, err)
+		if err != nil || len(data) != states.Count*256*4 || len(states.HeldOut) != 3*(24-8) ||
+			!slices.Equal(states.Fit, []int64{32, 32, 32}) || states.Count != 3*(32+24-8) ||
+			states.HeldOut[0] != text.Kinds[0].Name {
+			t.Fatalf("%d bytes for %d states, %v of them to fit to; %v", len(data), states.Count, states.Fit, err)
 		}
 		if first == nil {
 			first = data
@@ -140,10 +142,29 @@ func TestNativeCollect(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// each chunk of a file weighs as much as a built-in kind
+	withFile := o
+	withFile.Text.Kinds = append(slices.Clip(o.Text.Kinds), Kind{"some.txt", strings.Repeat(text.Kinds[0].Data, 4),
+		fileChunks, true})
+	states, err := Collect(t.Context(), programs, withFile, progress.New(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(states.Fit) < 3+4 || states.Fit[3] != 32 || states.HeldOut[len(states.HeldOut)-1] != "some.txt" {
+		t.Errorf("to fit to: %v", states.Fit)
+	}
+	if err := states.Close(); err != nil {
+		t.Error(err)
+	}
 	for want, change := range map[string]func(*Options){
-		"the text is too short: it has":                                 func(o *Options) { o.Text.Data = o.Text.Data[:2000] },
+		"some.txt: the text is too short: it has": func(o *Options) {
+			o.Text.Kinds = append(slices.Clip(o.Text.Kinds), Kind{"some.txt", "a few words", fileChunks, true})
+		},
+		"does not suit this model: the text is too short": func(o *Options) {
+			o.Text.Kinds = []Kind{{Name: "a", Data: "a few words", chunks: 1}}
+		},
 		"the model's hidden states have 256 numbers, its head takes 32": func(o *Options) { o.Width = 32 },
-		"llama-server failed: ":                                         func(o *Options) { o.Model = os.Args[0] },
+		"llama-server failed: ": func(o *Options) { o.Model = os.Args[0] },
 	} {
 		other := o
 		change(&other)

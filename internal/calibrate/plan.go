@@ -1,85 +1,121 @@
-// Package calibrate fits FlashHead to a text: it collects hidden states, the head's input at the positions of that
-// text, and chooses how many tokens to score exactly and which always.
+// Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions
+// of that text, and chooses how many tokens to score exactly.
 package calibrate
 
 import (
-	"fmt"
+	"math"
+	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/native"
-	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// DefaultTarget is the default agreement to reach.
-const DefaultTarget = 0.998
+// mostTrials is how many P are tried at most: each takes another run of the native tool.
+const mostTrials = 3
 
-// CheckTarget returns an error unless target is in (0.5, 1].
-func CheckTarget(target float64) error {
-	if !(target > 0.5 && target <= 1) { // NaN is caught, too
-		return fmt.Errorf("a target agreement of %g is not above 0.5 and at most 1", target)
-	}
-	return nil
+// Trial is a P that was tried, and what the runtime would do with it at the held-out positions.
+type Trial struct {
+	Probes    int
+	Positions []native.Position
+	Names     []string // of each position's kind of text
 }
 
-// Problem is the input of New.
-type Problem struct {
-	Records  [][]native.Record // of all positions: the dense head's best tokens, best first, at least one
-	Fit      int               // the first so many were fitted to, the others are held out; some of both
-	Vocab    int               // V
-	Clusters int               // K
-	Pinned   []uint32          // tokens that are always scored anyway
-	Target   float64           // share of positions where the dense head's best token is to be scored exactly
-	Probes   int               // P if it is chosen already, else 0
-}
-
-// Plan is the solution of a Problem. Its proportions come from the held-out part, on which P was chosen, so they are
-// slightly optimistic.
-type Plan struct {
-	Probes    int                   // P
-	Pinned    []uint32              // tokens to pin beyond the problem's, ascending
-	Agreement statistics.Proportion // of positions where the dense head's best token is scored exactly
-	Top40     statistics.Proportion // of the dense head's 40 best tokens that are scored exactly
-	Reached   bool                  // the target
-}
-
-// New solves a problem: the smallest P in K/32..K/4 that reaches the target, or the smallest of those that come
-// closest.
-func New(p Problem) Plan {
-	b := budgets{p.Vocab, p.Clusters}
-	fit, heldOut := p.Records[:p.Fit], p.Records[p.Fit:]
-	pinned := union(nil, p.Pinned)
-	plan := Plan{Probes: p.Probes, Pinned: pins(fit, pinned, b, p.Target)}
-	pinned = union(pinned, plan.Pinned)
-
-	all := needs(heldOut, pinned)
-	if plan.Probes == 0 {
-		n, _ := b.reaching(all, p.Target)
-		plan.Probes = max(b.probes(n), b.least())
-	}
-	budget := b.tokens(plan.Probes)
-	plan.Agreement = statistics.Proportion{Count: within(all, budget), Total: len(all)}
-	plan.Reached = plan.Agreement.Count >= count(p.Target, len(all))
-	plan.Top40 = contained(heldOut, pinned, budget)
-	return plan
-}
-
-// contained counts the tokens of all records that are scored with n.
-func contained(records []position, pinned map[uint32]bool, n int) (all statistics.Proportion) {
-	for _, r := range records {
-		all.Total += len(r)
-		for _, c := range r {
-			if int(c.Required) <= n || pinned[c.Token] {
-				all.Count++
+// Kinds tells what was found, by name in the order of the first positions.
+func (t Trial) Kinds() []flashhead.Kind {
+	var kinds []flashhead.Kind
+	for _, positions := range t.byName() {
+		same, kld := 0, 0.0
+		for _, position := range positions {
+			kld += float64(position.KLD)
+			if position.Same {
+				same++
 			}
 		}
+		n := float64(len(positions))
+		kinds = append(kinds, flashhead.Kind{Positions: uint32(n), SameTop: float32(float64(same) / n),
+			KLD: float32(kld / n)})
+	}
+	for i, name := range t.names() {
+		kinds[i].Name = name
+	}
+	return kinds
+}
+
+// names returns the different names.
+func (t Trial) names() []string {
+	var names []string
+	for _, name := range t.Names {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// byName returns the positions of each of names.
+func (t Trial) byName() [][]native.Position {
+	names := t.names()
+	all := make([][]native.Position, len(names))
+	for i, position := range t.Positions {
+		at := slices.Index(names, t.Names[i])
+		all[at] = append(all[at], position)
 	}
 	return all
 }
 
-// Describe writes the plan's results to the calibration keys.
-func (p Plan) Describe(c *flashhead.Calibration) {
-	low, high := p.Agreement.Interval()
-	c.HeldOut = uint32(p.Agreement.Total)
-	c.Agreement, c.AgreementLow, c.AgreementHigh = float32(p.Agreement.Share()), float32(low), float32(high)
-	c.Top40, c.Pinned, c.Reached = float32(p.Top40.Share()), uint32(len(p.Pinned)), p.Reached
+// Problem asks for a P at which every kind of text meets the targets.
+type Problem struct {
+	Vocab    int // V
+	Clusters int // K
+	Targets  flashhead.Targets
+}
+
+// most is the greatest P that is tried; with more the dense head is not much slower.
+func (p Problem) most() int { return (p.Clusters + 7) / 8 }
+
+// tokens returns how many tokens are scored exactly with P: as many as P clusters have on average, rounded up.
+func (p Problem) tokens(probes int) int { return (probes*p.Vocab + p.Clusters - 1) / p.Clusters }
+
+// Next returns the P to try after trials, of which there is at least one and none that meets the targets but the last;
+// false if the last one is to be kept. P is doubled until the trials let expect that the targets are met.
+func (p Problem) Next(trials []Trial) (int, bool) {
+	last := trials[len(trials)-1]
+	if p.Targets.Met(last.Kinds()) || len(trials) >= mostTrials || last.Probes >= p.most() {
+		return 0, false
+	}
+	probes := 2 * last.Probes
+	for probes < p.most() && !p.promises(trials, probes) {
+		probes *= 2
+	}
+	return min(probes, p.most()), true
+}
+
+// promises reports whether the targets may be expected to be met with P.
+func (p Problem) promises(trials []Trial, probes int) bool {
+	last := trials[len(trials)-1]
+	for _, positions := range last.byName() {
+		scored := 0
+		for _, position := range positions {
+			if int(position.Best[0].Required) <= p.tokens(probes) {
+				scored++
+			}
+		}
+		if float32(float64(scored)/float64(len(positions))) < p.Targets.Agreement {
+			return false
+		}
+	}
+	if p.Targets.KLD == 0 || len(trials) < 2 { // nothing is known of how it falls
+		return true
+	}
+	before := trials[len(trials)-2]
+	doublings := math.Log2(float64(last.Probes) / float64(before.Probes))
+	more := math.Log2(float64(probes) / float64(last.Probes))
+	earlier := before.Kinds()
+	for i, kind := range last.Kinds() {
+		fall := math.Pow(float64(kind.KLD)/float64(earlier[i].KLD), 1/doublings) // with each doubling
+		if float64(kind.KLD)*math.Pow(fall, more) > float64(p.Targets.KLD) {
+			return false
+		}
+	}
+	return true
 }

@@ -19,9 +19,18 @@ const BuiltIn = "builtin"
 
 // Text is the text to calibrate with.
 type Text struct {
-	Name   string // of its file, or BuiltIn
+	Name   string // BuiltIn, and the names of the files after it
 	SHA256 string // of the whole, lower-case hexadecimal
+	Kinds  []Kind
+}
+
+// Kind is the text of one kind. All built-in kinds weigh the same, and so does each chunk of a file: it is what the
+// model is used for.
+type Kind struct {
+	Name   string // several may share one: results are told for each name
 	Data   string // of a long text, pieces from all over it
+	chunks int    // that are read of each half, at most
+	must   bool   // must be long enough
 }
 
 // A text longer than pieces*pieceBytes is represented by as many evenly spread pieces: more tokens than are used, by
@@ -31,18 +40,33 @@ const (
 	pieceBytes = 16 << 10
 )
 
-const otherText = "give a file of plain text, some pages of what the model is used for"
+const otherText = "give a file of plain text, some pages of what the model is used for, or leave --calibrate out"
 
-// ReadText reads the text at path, or the one that comes with the program if that is BuiltIn.
-func ReadText(path string) (Text, error) {
-	if path == BuiltIn {
-		sum := sha256.Sum256(sampletext.Mixed)
-		return Text{BuiltIn, hex.EncodeToString(sum[:]), string(sampletext.Mixed)}, nil
+// ReadText returns the text that comes with the program, named by its groups of kinds, and after it those at paths,
+// each a kind of its own.
+func ReadText(paths []string) (Text, error) {
+	text, sum := Text{Name: BuiltIn}, sha256.New()
+	for _, kind := range sampletext.Kinds() {
+		text.Kinds = append(text.Kinds, Kind{Name: kind.Group, Data: kind.Text, chunks: builtInChunks})
+		fmt.Fprintf(sum, "%s/%s\n%s", kind.Group, kind.Name, kind.Text)
 	}
+	for _, path := range paths {
+		kind, err := readKind(path, sum)
+		if err != nil {
+			return Text{}, err
+		}
+		text.Name += ", " + kind.Name
+		text.Kinds = append(text.Kinds, kind)
+	}
+	text.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return text, nil
+}
+
+// readKind reads the text at path, all of which goes into sum.
+func readKind(path string, sum io.Writer) (Kind, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return Text{}, hint.Wrap(err,
-			"check the path and that you may read it; the text that comes with this program is called "+BuiltIn)
+		return Kind{}, hint.Wrap(err, "check the path and that you may read it")
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -50,18 +74,18 @@ func ReadText(path string) (Text, error) {
 		err = errors.New(path + " is not a file")
 	}
 	if err != nil {
-		return Text{}, hint.Wrap(err, otherText)
+		return Kind{}, hint.Wrap(err, otherText)
 	}
-	sum := sha256.New()
+	fmt.Fprintf(sum, "\n%s\n", filepath.Base(path))
 	size, err := io.Copy(sum, file)
 	if err != nil {
-		return Text{}, hint.Wrap(err, "check the disk")
+		return Kind{}, hint.Wrap(err, "check the disk")
 	}
 	data, err := excerpt(file, size)
 	if err != nil {
-		return Text{}, hint.Wrap(fmt.Errorf("%s: %w", path, err), otherText)
+		return Kind{}, hint.Wrap(fmt.Errorf("%s: %w", path, err), otherText)
 	}
-	return Text{filepath.Base(path), hex.EncodeToString(sum.Sum(nil)), data}, nil
+	return Kind{filepath.Base(path), data, fileChunks, true}, nil
 }
 
 // excerpt returns a short text whole, pieces of a long one. What is not UTF-8, such as half a character at the end of a

@@ -1,10 +1,9 @@
 package calibrate
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,20 +21,25 @@ func file(t *testing.T, data string) string {
 }
 
 func TestReadText(t *testing.T) {
-	short := "a short text, gr\xfcßend\n"
-	got, err := ReadText(file(t, short))
-	sum := sha256.Sum256([]byte(short))
-	if err != nil || got.Name != "some.txt" || got.Data != "a short text, grßend\n" ||
-		got.SHA256 != hex.EncodeToString(sum[:]) {
-		t.Errorf("%+v, %v", got, err)
+	plain, err := ReadText(nil)
+	if err != nil || plain.Name != BuiltIn || len(plain.Kinds) != len(sampletext.Kinds()) || len(plain.SHA256) != 64 {
+		t.Fatalf("%s, %d kinds, %s, %v", plain.Name, len(plain.Kinds), plain.SHA256, err)
 	}
-	if got, err := ReadText(BuiltIn); err != nil || got.Name != BuiltIn || got.Data != string(sampletext.Mixed) ||
-		len(got.SHA256) != 64 {
-		t.Errorf("%.100v, %v", got, err)
+	own := file(t, "a short text, gr\xfc\xc3\x9fend\n")
+	both, err := ReadText([]string{own, own})
+	if err != nil || both.Name != "builtin, some.txt, some.txt" || both.SHA256 == plain.SHA256 ||
+		!slices.Equal(both.Kinds[:len(plain.Kinds)], plain.Kinds) {
+		t.Fatalf("%s, %d kinds, %v", both.Name, len(both.Kinds), err)
+	}
+	if got := both.Kinds[len(plain.Kinds)]; got != (Kind{"some.txt", "a short text, grßend\n", fileChunks, true}) {
+		t.Errorf("%+v", got)
+	}
+	if again, err := ReadText([]string{own, own}); err != nil || again.SHA256 != both.SHA256 {
+		t.Errorf("%s after %s, %v", again.SHA256, both.SHA256, err)
 	}
 	for want, path := range map[string]string{"no such file": filepath.Join(t.TempDir(), "none"),
 		"is not a file": t.TempDir(), "zero bytes": file(t, "a\x00b")} {
-		if _, err := ReadText(path); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
+		if _, err := ReadText([]string{path}); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
 			t.Errorf("%v, way out %q, want %q", err, hint.Of(err), want)
 		}
 	}
@@ -43,15 +47,16 @@ func TestReadText(t *testing.T) {
 
 // TestLongTextFile has two parts of 3 MB: pieces come from both, and are whole characters.
 func TestLongTextFile(t *testing.T) {
-	got, err := ReadText(file(t, strings.Repeat("é", 3<<19)+strings.Repeat("語", 1<<20)))
+	got, err := ReadText([]string{file(t, strings.Repeat("é", 3<<19)+strings.Repeat("語", 1<<20))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := strings.Count(got.Data, "é"), strings.Count(got.Data, "語")
-	if 2*first+3*second != len(got.Data) || len(got.Data) > pieces*pieceBytes || len(got.Data) < pieces*(pieceBytes-6) {
-		t.Errorf("%d and %d characters in %d bytes", first, second, len(got.Data))
+	data := got.Kinds[len(got.Kinds)-1].Data
+	first, second := strings.Count(data, "é"), strings.Count(data, "語")
+	if 2*first+3*second != len(data) || len(data) > pieces*pieceBytes || len(data) < pieces*(pieceBytes-6) {
+		t.Errorf("%d and %d characters in %d bytes", first, second, len(data))
 	}
-	if share := float64(2*first) / float64(len(got.Data)); share < 0.45 || share > 0.55 {
+	if share := float64(2*first) / float64(len(data)); share < 0.45 || share > 0.55 {
 		t.Errorf("the first half has %.2f of the pieces", share)
 	}
 }

@@ -3,6 +3,7 @@ package convert
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -13,32 +14,25 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// calibrating is a clustering with a sketch, pinned tokens and P that were found on a text.
+// calibrating is a clustering with codes that are fitted to hidden states of text.
 type calibrating struct {
-	*clustering
+	*coding
 	text    calibrate.Text
 	context uint64 // the model's, in tokens; 0 if not known
 }
 
-// Plan returns K, the sketch's rank and the provenance.
+// Plan returns K, P, the sizes of the codes and the provenance.
 func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
-	params, err := c.clustering.Plan(src)
+	params, err := c.coding.Plan(src)
 	if err != nil {
 		return params, err
 	}
 	if c.text, err = calibrate.ReadText(c.Calibrate); err != nil {
 		return params, err
 	}
-	if c.Agreement == 0 {
-		c.Agreement = calibrate.DefaultTarget
-	}
 	arch, _ := src.Str("general.architecture")
 	c.context, _ = src.Uint(arch + ".context_length")
-	if params.Sketch.Rank = c.SketchRank; c.SketchRank == RankByWidth {
-		params.Sketch.Rank = flashhead.DefaultSketchRank(src.Head.Width())
-	}
-	params.Calibration = &flashhead.Calibration{TextName: c.text.Name, TextSHA256: c.text.SHA256,
-		Target: float32(c.Agreement)}
+	params.Calibration = &flashhead.Calibration{TextName: c.text.Name, TextSHA256: c.text.SHA256, Targets: c.Targets}
 	return params, nil
 }
 
@@ -50,13 +44,13 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	}
 	programs, err := llama.FindServer(ctx, c.LibDir, installation.Here())
 	if err != nil {
-		return err
+		return orWithout(err)
 	}
 	states, err := calibrate.Collect(ctx, programs, calibrate.Options{
 		Model: c.Input, Text: c.text, Width: int(c.head.Width()), Context: c.context, Threads: c.Threads,
 	}, p)
 	if err != nil {
-		return err
+		return orWithout(err)
 	}
 	defer states.Close()
 	if err := c.clustering.Fill(ctx, params, p); err != nil {
@@ -64,33 +58,54 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	}
 
 	p.Start("calibrating")
-	found, err := tool.Calibrate(ctx, native.CalibrateOptions{
-		Map: native.Map{
-			Head:        native.Head{Model: c.Input, Tensor: c.head.Tensor.Name},
-			Assignments: params.Assignments, Clusters: params.Clusters, Columns: c.head.Width(),
-		},
-		Hidden: states.Path, Fit: int64(states.Fit), Rank: params.Sketch.Rank,
-		CentroidType: params.CentroidType.String(), Threads: c.Threads,
-	}, func(state native.Progress) { p.Set(state.Fraction, state.Stage) })
-	if err != nil {
+	if err := c.search(ctx, tool, states, params, p); err != nil {
 		return err
 	}
-	if len(found.Records) != states.Count {
-		return hint.New(fmt.Sprintf("the calibration has records of %d positions, not of %d", len(found.Records),
-			states.Count), "build again: fh-ollama build")
-	}
-	if params.Sketch.Rank > 0 {
-		params.Sketch.Rows, params.Sketch.Activations = found.Rows, found.Activations
-	}
-	plan := calibrate.New(calibrate.Problem{
-		Records: found.Records, Fit: states.Fit, Vocab: int(c.head.Vocab()), Clusters: int(params.Clusters),
-		Pinned: params.Pinned, Target: c.Agreement, Probes: c.Probes,
-	})
-	if err := params.Select(c.Probes, uint32(plan.Probes), params.Pinned, plan.Pinned); err != nil {
-		return err
-	}
-	params.Calibration.Tokens = uint32(states.Count)
-	plan.Describe(params.Calibration)
-	p.Done(calibrated(params))
+	p.Done("calibrated: " + params.Calibration.Overall().String())
 	return nil
+}
+
+// search makes the codes, and tries P until the targets are met at the states that were held out.
+func (c *calibrating) search(ctx context.Context, tool native.Tool, states *calibrate.States,
+	params *flashhead.Parameters, p *progress.Progress) error {
+	problem := calibrate.Problem{Vocab: int(c.head.Vocab()), Clusters: int(params.Clusters), Targets: c.Targets}
+	job := c.job(params)
+	job.Hidden, job.Fit = states.Path, states.Fit
+	var trials []calibrate.Trial
+	for {
+		found, err := tool.Calibrate(ctx, job, func(state native.Progress) {
+			p.Set(state.Fraction, fmt.Sprintf("P = %d, %s", job.Probes, state.Stage))
+		})
+		if err != nil {
+			return err
+		}
+		if len(found.Positions) != len(states.HeldOut) {
+			return hint.New(fmt.Sprintf("the calibration has records of %d positions, not of %d", len(found.Positions),
+				len(states.HeldOut)), "build again: fh-ollama build")
+		}
+		params.Codes, params.Probes = found.Codes, job.Probes
+		trial := calibrate.Trial{Probes: int(job.Probes), Positions: found.Positions, Names: states.HeldOut}
+		trials = append(trials, trial)
+		next, more := problem.Next(trials)
+		if !more || c.Probes != 0 { // the user's own P stays, whatever it reaches
+			result := params.Calibration
+			result.Tokens, result.HeldOut, result.Kinds = uint32(states.Count), uint32(len(states.HeldOut)), trial.Kinds()
+			result.Reached = c.Targets.Met(result.Kinds)
+			return nil
+		}
+		job.Probes = uint32(next)
+	}
+}
+
+// orWithout adds to the way out of a model that cannot be run that it may be converted all the same.
+func orWithout(err error) error {
+	const flag = "--no-calibrate"
+	way := hint.Of(err)
+	switch {
+	case strings.Contains(way, flag):
+		return err
+	case way == "":
+		return hint.Wrap(err, "convert with "+flag)
+	}
+	return hint.Wrap(err, way+"; or convert with "+flag)
 }

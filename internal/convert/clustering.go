@@ -29,7 +29,7 @@ func (c *clustering) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	}
 	return flashhead.Parameters{
 		Clusters:   k,
-		Provenance: flashhead.Provenance{ClusterSize: uint32(size), Seed: c.Seed, Iterations: uint32(c.Iterations)},
+		Provenance: flashhead.Provenance{ClusterSize: uint32(size), Seed: c.Seed, Iterations: uint32(c.iterations())},
 	}, nil
 }
 
@@ -42,7 +42,7 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 	p.Start("clustering")
 	result, err := tool.Cluster(ctx, native.ClusterOptions{
 		Head:        native.Head{Model: c.Input, Tensor: c.head.Tensor.Name},
-		ClusterSize: c.clusterSize(), Iterations: c.Iterations, Seed: c.Seed, Threads: c.Threads,
+		ClusterSize: c.clusterSize(), Iterations: c.iterations(), Seed: c.Seed, Threads: c.Threads,
 	}, func(state native.Progress) {
 		p.Set(state.Fraction, describe(state))
 	})

@@ -23,7 +23,7 @@ type Summary struct {
 	Next       string // what String says to do with the output; "": create a model from it
 }
 
-// Convert makes o.Output from o.Input with a map from the native tool, and calibrates it if o names a text.
+// Convert makes o.Output from o.Input with a map from the native tool, calibrated unless o says otherwise.
 func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
@@ -38,11 +38,16 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 // source is where the map comes from.
 func (o Options) source() MapSource {
 	clusters := &clustering{Options: o}
-	if o.Calibrate != "" {
-		return &calibrating{clustering: clusters}
+	switch {
+	case o.Plain:
+		return clusters
+	case o.NoCalibrate:
+		return &coding{clusters}
 	}
-	return clusters
+	return &calibrating{coding: &coding{clusters}}
 }
+
+const otherCentroids = "choose another --centroid-type, or none for the default"
 
 // From makes t.Output from t.Input with the map of source. The input is only read. The output gets its name when it is
 // complete, synced and verified. Errors carry a way out.
@@ -109,7 +114,7 @@ func (j *job) check() error {
 		return err
 	}
 	if j.params.CentroidType, err = flashhead.CentroidType(j.CentroidType, j.src.Head); err != nil {
-		return hint.Wrap(err, "choose another --centroid-type, or none for the default")
+		return hint.Wrap(err, otherCentroids)
 	}
 	pinned := flashhead.DefaultPinned(j.src.File, j.src.Head)
 	if err := j.params.Select(j.Probes, j.params.Probes, pinned, j.params.Pinned); err != nil {
@@ -121,8 +126,11 @@ func (j *job) check() error {
 
 // keyBytes estimates the size of the new keys.
 func (j *job) keyBytes() int64 {
-	sketch := 2 * int64(j.params.Sketch.Rank) * j.src.Head.Width()
-	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+sketch) + 4096
+	codes := int64(0)
+	if width := j.src.Head.Width(); j.params.Codes.There() {
+		codes = 2*int64(j.params.Codes.Directions)*(width+1) + width
+	}
+	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+codes) + 4096
 }
 
 // run gets the map, writes and verifies. It computes the source's digest in parallel with the map.

@@ -2,6 +2,7 @@ package convert_test
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
@@ -95,7 +97,7 @@ func TestNativeConvert(t *testing.T) {
 	in := gguftest.Write(t, "in.gguf", data)
 	dir := t.TempDir()
 	options := func(seed uint32, threads int) func(*convert.Options) {
-		return func(o *convert.Options) { o.Seed, o.Threads, o.Iterations = seed, threads, 3 }
+		return func(o *convert.Options) { o.Plain, o.Seed, o.Threads, o.Iterations = true, seed, threads, 3 }
 	}
 	one, two, other, again := filepath.Join(dir, "1"), filepath.Join(dir, "2"), filepath.Join(dir, "3"), filepath.Join(dir,
 		"4")
@@ -122,7 +124,7 @@ func TestNativeConvert(t *testing.T) {
 	if q := checkConverted(t, in, other, summary); slices.Equal(p.Assignments, q.Assignments) {
 		t.Error("the seed changes nothing")
 	}
-	refused(t, one, again, "already converted", lib)
+	refused(t, one, again, "already converted", lib, plain)
 	if summary, err = run(one, again, lib, options(1, 2), force); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +164,7 @@ func TestNativeKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in, out := gguftest.Write(t, "in.gguf", c.file.Bytes()), filepath.Join(t.TempDir(), "out.gguf")
-			summary, err := run(in, out, lib)
+			summary, err := run(in, out, lib, plain)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,6 +177,49 @@ func TestNativeKinds(t *testing.T) {
 				t.Errorf("the next step is not in the summary:\n%s", text)
 			}
 		})
+	}
+}
+
+// TestNativeCodes makes codes without a text: the same bytes whatever the number of threads, and sizes by the quality.
+func TestNativeCodes(t *testing.T) {
+	lib, dir := native(t), t.TempDir()
+	for _, c := range []struct {
+		quality                              string
+		bits, fine, near, directions, probes int
+	}{{"", 192, 32, 4000, 112, 16}, {"high", 256, 64, 10667, 192, 32}} {
+		options := func(threads int) func(*convert.Options) {
+			return func(o *convert.Options) {
+				o.NoCalibrate, o.Quality, o.Threads, o.Iterations = true, c.quality, threads, 2
+			}
+		}
+		one, two := filepath.Join(dir, c.quality+"1"), filepath.Join(dir, c.quality+"2")
+		summary, err := run(demoModel, one, lib, options(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := checkConverted(t, demoModel, one, summary)
+		if got := p.Codes; p.Clusters != 500 || int(p.Probes) != c.probes || p.Calibration != nil ||
+			got.CoarseBits != c.bits || got.FineBytes != c.fine || got.Near != c.near || got.Directions != c.directions ||
+			slices.Min(got.Weights) != 1 || slices.Max(got.Weights) != 1 {
+			t.Errorf("%q: %d clusters, P = %d, codes of %d bits and %d bytes for %d, %d directions", c.quality, p.Clusters,
+				p.Probes, got.CoarseBits, got.FineBytes, got.Near, got.Directions)
+		}
+		if _, err := run(demoModel, two, lib, options(2)); err != nil {
+			t.Fatal(err)
+		}
+		if digest(t, one) != digest(t, two) {
+			t.Errorf("%q: the number of threads changes the file", c.quality)
+		}
+		o := convert.Defaults()
+		o.Input, o.Output, o.ToolVersion = demoModel, one, "test"
+		options(3)(&o)
+		for _, same := range []bool{true, false} {
+			made, err := convert.Made(t.Context(), o, progress.New(io.Discard))
+			if err != nil || made != same {
+				t.Errorf("%q: made %t, %v, want %t", c.quality, made, err, same)
+			}
+			o.Quality = map[string]string{"": "high", "high": ""}[c.quality]
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/convert"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
@@ -27,6 +28,8 @@ func run(in, out string, change ...func(*convert.Options)) (convert.Summary, err
 }
 
 func force(o *convert.Options) { o.Force = true }
+
+func plain(o *convert.Options) { o.Plain = true }
 
 // refused checks that a conversion fails for the reason want, with a way out, leaves dir as it was, and the input too.
 func refused(t *testing.T, in, out, want string, change ...func(*convert.Options)) {
@@ -77,7 +80,7 @@ func TestBadInput(t *testing.T) {
 	part := gguftest.Model(40, 32)
 	part.KVs = append(part.KVs, gguftest.V("split.count", uint16(2)))
 	converted := gguftest.Model(40, 32)
-	converted.KVs = append(converted.KVs, gguftest.V("flashhead.version", uint32(1)))
+	converted.KVs = append(converted.KVs, gguftest.V("flashhead.version", uint32(2)))
 	old := gguftest.Model(40, 32)
 	old.Version = 1
 	for name, c := range map[string]struct {
@@ -92,18 +95,33 @@ func TestBadInput(t *testing.T) {
 		"no output head":    {headless.Bytes(), "no output head", nil},
 		"split":             {part.Bytes(), "one of 2 parts", nil},
 		"already converted": {converted.Bytes(), "already converted", nil},
-		"tiny vocabulary":   {gguftest.Model(16, 32).Bytes(), "less than two clusters of 16", nil},
+		"tiny vocabulary":   {gguftest.Model(64, 32).Bytes(), "less than two clusters of 64", nil},
+		"tiny and plain":    {gguftest.Model(16, 32).Bytes(), "less than two clusters of 16", plain},
 		"large clusters":    {model, "less than two clusters of 40", func(o *convert.Options) { o.ClusterSize = 40 }},
-		"many probes":       {model, "4 probes are more than the 3 clusters", func(o *convert.Options) { o.Probes = 4 }},
-		"odd centroids":     {model, "no type that centroids can have", func(o *convert.Options) { o.CentroidType = "q9" }},
-		"wide centroids":    {model, "multiple of 256", func(o *convert.Options) { o.CentroidType = "q4_K" }},
-		"no text": {model, "no such file", func(o *convert.Options) {
-			o.Calibrate, o.ClusterSize = "none.txt",
-				16
+		"many probes": {model, "4 probes are more than the 3 clusters", func(o *convert.Options) {
+			o.Probes, o.ClusterSize = 4, 16
 		}},
-		"clusters of 64": {gguftest.Model(64, 32).Bytes(), "less than two clusters of 64",
-			func(o *convert.Options) { o.Calibrate = "none.txt" }},
-		"no native tool": {model, "llama-flashhead is not there", func(o *convert.Options) { o.LibDir = "nowhere" }},
+		"odd centroids": {model, "no type that centroids can have", func(o *convert.Options) {
+			o.CentroidType, o.ClusterSize = "q9", 16
+		}},
+		"wide centroids": {model, "multiple of 256", func(o *convert.Options) {
+			o.CentroidType, o.ClusterSize = "q4_K", 16
+		}},
+		"odd and plain": {model, "no type that centroids can have", func(o *convert.Options) {
+			o.CentroidType, o.Plain = "q9", true
+		}},
+		"no text": {model, "no such file", func(o *convert.Options) {
+			o.Calibrate, o.ClusterSize = []string{"none.txt"}, 16
+		}},
+		"no native tool": {model, "llama-flashhead is not there", func(o *convert.Options) {
+			o.LibDir, o.ClusterSize = "nowhere", 16
+		}},
+		"no native tool for codes": {model, "llama-flashhead is not there", func(o *convert.Options) {
+			o.LibDir, o.ClusterSize, o.NoCalibrate = "nowhere", 16, true
+		}},
+		"no native tool for clusters": {model, "llama-flashhead is not there", func(o *convert.Options) {
+			o.LibDir, o.Plain = "nowhere", true
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.change == nil {
@@ -121,7 +139,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestBadOutput(t *testing.T) {
-	in := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
+	in := gguftest.Write(t, "in.gguf", gguftest.Model(130, 32).Bytes())
 	dir := filepath.Dir(in)
 	link, hard, other := filepath.Join(dir, "link.gguf"), filepath.Join(dir, "hard.gguf"), filepath.Join(dir, "other.gguf")
 	if err := os.Symlink(in, link); err != nil {
@@ -161,15 +179,19 @@ func TestValidate(t *testing.T) {
 		"no input":       func(o *convert.Options) { o.Input = "" },
 		"cluster of one": func(o *convert.Options) { o.ClusterSize = 1 },
 		"large cluster":  func(o *convert.Options) { o.ClusterSize = 1025 },
-		"no iterations":  func(o *convert.Options) { o.Iterations = 0 },
+		"iterations":     func(o *convert.Options) { o.Iterations = -1 },
 		"no threads":     func(o *convert.Options) { o.Threads = 0 },
 		"probes below 0": func(o *convert.Options) { o.Probes = -1 },
 
-		"target without a text": func(o *convert.Options) { o.Agreement = 0.9 },
-		"sketch without a text": func(o *convert.Options) { o.SketchRank = 0 },
-		"low target":            func(o *convert.Options) { o.Calibrate, o.Agreement = "t", 0.5 },
-		"target above 1":        func(o *convert.Options) { o.Calibrate, o.Agreement = "t", 1.001 },
-		"odd rank":              func(o *convert.Options) { o.Calibrate, o.SketchRank = "t", 12 },
+		"low target":   func(o *convert.Options) { o.Targets.Agreement = 0.5 },
+		"negative KLD": func(o *convert.Options) { o.Targets.KLD = -1 },
+		"no quality":   func(o *convert.Options) { o.Quality = "best" },
+
+		"plain with quality":           func(o *convert.Options) { o.Plain, o.Quality = true, "high" },
+		"plain with text":              func(o *convert.Options) { o.Plain, o.Calibrate = true, []string{"t"} },
+		"plain with target":            func(o *convert.Options) { o.Plain, o.Targets.KLD = true, 0.1 },
+		"text without calibration":     func(o *convert.Options) { o.NoCalibrate, o.Calibrate = true, []string{"t"} },
+		"a target without calibration": func(o *convert.Options) { o.NoCalibrate, o.Targets.Agreement = true, 0.9 },
 	} {
 		o := convert.Defaults()
 		o.Input = "in.gguf"
@@ -180,9 +202,17 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s is accepted", name)
 		}
 	}
-	o := convert.Defaults()
-	o.Input, o.Calibrate, o.Agreement, o.SketchRank = "in.gguf", "t", 1, 0
-	if err := o.Validate(); err != nil {
-		t.Errorf("a calibration: %v", err)
+	for name, change := range map[string]func(*convert.Options){
+		"a calibration": func(o *convert.Options) {
+			o.Calibrate, o.Quality, o.Targets = []string{"t", "u"}, "high", flashhead.Targets{Agreement: 1, KLD: 0.1}
+		},
+		"none":  func(o *convert.Options) { o.NoCalibrate, o.Quality = true, "high" },
+		"plain": plain,
+	} {
+		o := convert.Defaults()
+		o.Input = "in.gguf"
+		if change(&o); o.Validate() != nil {
+			t.Errorf("%s: %v", name, o.Validate())
+		}
 	}
 }

@@ -41,7 +41,7 @@ func (s *inTurn) Fill(_ context.Context, params *flashhead.Parameters, _ *progre
 func FuzzConvert(f *testing.F) {
 	f.Add(gguftest.Model(40, 32).Bytes())
 	converted := gguftest.Model(40, 32)
-	converted.KVs = append(converted.KVs, gguftest.V(flashhead.KeyVersion, uint32(1)),
+	converted.KVs = append(converted.KVs, gguftest.V(flashhead.KeyVersion, uint32(flashhead.FormatVersion)),
 		gguftest.V(flashhead.KeyPinnedTokens, gguftest.A([]uint32{7})))
 	f.Add(converted.Bytes())
 	padded := gguftest.Model(8, 32)

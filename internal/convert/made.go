@@ -48,17 +48,18 @@ func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
 func (j *job) planned(found flashhead.Parameters) bool {
 	want := j.params
 	want.Assignments, want.Objective, want.SourceSHA256 = found.Assignments, found.Objective, found.SourceSHA256
+	sizes := want.Codes
+	want.Codes = found.Codes
+	want.Codes.CoarseBits, want.Codes.FineBytes, want.Codes.Near = sizes.CoarseBits, sizes.FineBytes, sizes.Near
 	if want.Calibration != nil && found.Calibration != nil {
 		if want.Calibration.TextSHA256 != found.Calibration.TextSHA256 ||
-			want.Calibration.Target != found.Calibration.Target {
+			want.Calibration.Targets != found.Calibration.Targets {
 			return false
 		}
-		rank := want.Sketch.Rank
-		want.Calibration, want.Pinned, want.Sketch = found.Calibration, found.Pinned, found.Sketch
-		want.Sketch.Rank = rank
-		if j.Probes == 0 {
+		if j.Probes == 0 && want.Calibration.Any() { // they raise P
 			want.Probes = found.Probes
 		}
+		want.Calibration = found.Calibration
 	}
 	return reflect.DeepEqual(want, found)
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
@@ -19,7 +18,7 @@ import (
 type Target struct {
 	Input        string // path of a GGUF file, which is only read
 	Output       string // path of the file to be made; "": DefaultOutput(Input)
-	Probes       int    // P; 0: the map's own, else flashhead.DefaultProbes
+	Probes       int    // P; 0: that of the quality or the map, else flashhead.DefaultProbes
 	CentroidType string // ggml's name; "": the default for the head's width
 	OutputFlag   string // the flag that chooses Output, for ways out; "": -o
 	Force        bool   // replace Output, and convert a converted file again
@@ -63,30 +62,32 @@ func (t Target) checkOutput() error {
 type Options struct {
 	Target
 	ClusterSize int // tokens a cluster, 2..1024; 0: flashhead.ClusterSize
-	Iterations  int // rounds of k-means, 1..1000
+	Iterations  int // rounds of k-means, up to 1000; 0: flashhead.Iterations
 	Seed        uint32
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
 
-	Calibrate  string  // path of the text to calibrate with, or calibrate.BuiltIn; "": no calibration
-	Agreement  float64 // that a calibration aims at; 0: calibrate.DefaultTarget
-	SketchRank int     // of a calibration; 0: no sketch; RankByWidth: flashhead.DefaultSketchRank
+	// Codes are fitted to the built-in text by default.
+	Quality     string   // name of a flashhead.Quality; "": the default
+	Calibrate   []string // paths of text to fit to beside the built-in one
+	Targets     flashhead.Targets
+	NoCalibrate bool // codes without a text
+	Plain       bool // no codes: the paper's head
 }
-
-// RankByWidth is the Options.SketchRank that leaves the choice to the program.
-const RankByWidth = -1
 
 // Defaults returns the default options.
 func Defaults() Options {
-	return Options{Iterations: 8, Seed: 1, Threads: processors.Usable(), SketchRank: RankByWidth}
+	return Options{Seed: 1, Threads: processors.Usable()}
 }
 
 // clusterSize returns m, as set or the default.
 func (o Options) clusterSize() int {
-	if o.ClusterSize != 0 {
-		return o.ClusterSize
-	}
-	return flashhead.ClusterSize(o.Calibrate != "" && o.SketchRank != 0)
+	return cmp.Or(o.ClusterSize, flashhead.ClusterSize(!o.Plain))
+}
+
+// iterations returns the rounds of k-means, as set or the default.
+func (o Options) iterations() int {
+	return cmp.Or(o.Iterations, flashhead.Iterations(!o.Plain))
 }
 
 // DefaultOutput returns the name of the output that belongs to an input: model.gguf gives model-flashhead.gguf.
@@ -103,24 +104,22 @@ func (o Options) Validate() error {
 	switch {
 	case o.ClusterSize != 0 && o.ClusterSize < 2 || o.ClusterSize > 1024:
 		return fmt.Errorf("cluster size %d is not in 2..1024", o.ClusterSize)
-	case o.Iterations < 1 || o.Iterations > 1000:
+	case o.Iterations < 0 || o.Iterations > 1000:
 		return fmt.Errorf("%d iterations are not in 1..1000", o.Iterations)
 	case o.Threads < 1 || o.Threads > 4096:
 		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)
-	case o.Calibrate == "" && o.Agreement != 0:
-		return errors.New("a target agreement needs a text to calibrate with")
-	case o.Calibrate == "" && o.SketchRank != RankByWidth:
-		return errors.New("a sketch needs a text to calibrate with")
+	case o.Plain && o.Quality != "":
+		return errors.New("a plain head has no codes whose quality could be chosen")
+	case (o.Plain || o.NoCalibrate) && len(o.Calibrate) > 0:
+		return errors.New("a head that is not calibrated takes no text")
+	case (o.Plain || o.NoCalibrate) && o.Targets.Any():
+		return errors.New("targets need a calibration")
 	}
-	if o.Agreement != 0 {
-		if err := calibrate.CheckTarget(o.Agreement); err != nil {
-			return err
-		}
+	if _, err := flashhead.ParseQuality(o.Quality); err != nil {
+		return err
 	}
-	if o.SketchRank != RankByWidth {
-		if err := flashhead.CheckSketchRank(o.SketchRank); err != nil {
-			return err
-		}
+	if err := o.Targets.Check(); err != nil {
+		return err
 	}
 	return o.Target.Validate()
 }

@@ -14,7 +14,7 @@ import (
 // TestNoPermission writes into a folder that its user may not change. For root, to whom that does not apply, the thread
 // takes another identity for the files it opens.
 func TestNoPermission(t *testing.T) {
-	in := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
+	in := gguftest.Write(t, "in.gguf", gguftest.Model(130, 32).Bytes())
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o555); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestNoPermission(t *testing.T) {
 // room.
 func TestNoSpace(t *testing.T) {
 	const rows = 3 << 40 // of 4 bytes: 12 TiB
-	file := gguftest.Model(40, 32)
+	file := gguftest.Model(130, 32)
 	file.Tensors = append(file.Tensors, gguftest.T("blk.0.ffn_down.weight", gguftest.TypeF32, nil, 1, rows))
 	in := gguftest.Write(t, "in.gguf", file.Bytes())
 	var disk unix.Statfs_t

@@ -10,7 +10,7 @@ import (
 // MapSource provides a conversion's map of clusters.
 type MapSource interface {
 	// Plan returns what is known of the map before anything is written: Clusters at least; Probes, or 0 for the default;
-	// the rank of a sketch; Pinned beyond the default ones; its own provenance. Its error says why there can be no map.
+	// the sizes of codes; Pinned beyond the default ones; its own provenance. Its error says why there can be no map.
 	Plan(src *flashhead.Model) (flashhead.Parameters, error)
 
 	// Fill does the work that takes long: it sets Assignments, and may change what else Plan returned. It reports stages

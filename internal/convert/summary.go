@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 )
 
 // String is the report for people, several lines.
@@ -29,15 +28,21 @@ func (s Summary) String() string {
 		line("clusters", "%d of %d tokens, objective %.4f, centroids %v", p.Clusters, p.ClusterSize, p.Objective,
 			p.CentroidType)
 	}
-	line("probes", "%d, and %d tokens pinned", p.Probes, len(p.Pinned))
-	if p.Sketch.Rank > 0 {
-		line("sketch", "rank %d", p.Sketch.Rank)
+	if p.Codes.There() {
+		line("codes", "%d bits a token, %d bytes more for the best %d", p.Codes.CoarseBits, p.Codes.FineBytes, p.Codes.Near)
+		line("exact", "%d tokens (P = %d), and %d pinned", p.Exact(), p.Probes, len(p.Pinned))
+		line("reads", "%.1f %% of the head's bytes a token", 100*s.Cost.ReadShare(p.Probes))
+		line("memory", "%.1f %% of the head's bytes beside it", 100*s.Cost.MemoryShare())
+	} else {
+		line("probes", "%d, and %d tokens pinned", p.Probes, len(p.Pinned))
 	}
 	if c := p.Calibration; c != nil {
-		line("agreement", "%s; of the best 40 %.1f %% are scored", c.Share(), 100*c.Top40)
 		line("calibrated", "%s", c.Origin())
+		for _, kind := range c.Kinds {
+			line("", "%-10s %v", kind.Name, kind)
+		}
 		if !c.Reached {
-			line("note", "the target of %.2f %% was not reached", 100*c.Target)
+			line("note", "the target of %v was not reached", c.Targets)
 		}
 	}
 	line("ceiling", "at most %.2fx as fast as dense, by bytes read", s.Cost.Ceiling(p.Probes))
@@ -48,13 +53,4 @@ func (s Summary) String() string {
 	}
 	line("next", "%s", s.Next)
 	return b.String()
-}
-
-// calibrated is a calibration's outcome in one line.
-func calibrated(p *flashhead.Parameters) string {
-	c := p.Calibration
-	if !c.Reached {
-		return fmt.Sprintf("target %.2f %% not reached: %s at P = %d", 100*c.Target, c.Share(), p.Probes)
-	}
-	return fmt.Sprintf("calibrated: agreement %s at P = %d, %d tokens pinned for it", c.Share(), p.Probes, c.Pinned)
 }

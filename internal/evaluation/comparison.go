@@ -15,6 +15,7 @@ type comparison struct {
 	same      []bool
 	variation []float64 // of the truncated distributions
 	truncated []float64 // their KLD
+	drawn     []float64 // how often both heads draw the same token
 	contained [3]struct{ count, total atomic.Int64 }
 }
 
@@ -24,7 +25,7 @@ var bests = [3]int{1, 5, topK}
 func newComparison(positions int) *comparison {
 	values := func() []float64 { return make([]float64, positions) }
 	return &comparison{kld: values(), cool: values(), mass: values(), same: make([]bool, positions), variation: values(),
-		truncated: values()}
+		truncated: values(), drawn: values()}
 }
 
 // look returns the work of one worker.
@@ -41,6 +42,7 @@ func (c *comparison) look() look {
 		p.truncate(d, dense)
 		q.truncate(f, flash)
 		c.variation[i], c.truncated[i] = difference(p, q)
+		c.drawn[i] = sameDraw(p, q)
 	}
 }
 
@@ -105,6 +107,7 @@ func (c *comparison) contain(d, f *logits, shift float64, best []int32) {
 func (c *comparison) fill(point *Point) {
 	point.KLD, point.CoolKLD = describe(c.kld), describe(c.cool)
 	point.Mass, _ = statistics.Mean(c.mass)
+	point.SameDraw, _ = statistics.Mean(c.drawn)
 	point.SameTop.Total = len(c.same)
 	for _, same := range c.same {
 		if same {
@@ -120,6 +123,21 @@ func (c *comparison) fill(point *Point) {
 	if len(finite) > 0 {
 		point.Truncated.KLD, _ = statistics.Mean(finite)
 	}
+}
+
+// kind returns the figures of some positions.
+func (c *comparison) kind(name string, positions []int) Kind {
+	k := Kind{Name: name, SameTop: statistics.Proportion{Total: len(positions)}}
+	var kld, drawn []float64
+	for _, i := range positions {
+		kld, drawn = append(kld, c.kld[i]), append(drawn, c.drawn[i])
+		if c.same[i] {
+			k.SameTop.Count++
+		}
+	}
+	k.KLD, k.KLDError = statistics.Mean(kld)
+	k.SameDraw, _ = statistics.Mean(drawn)
+	return k
 }
 
 // describe sums up a quantity over positions.

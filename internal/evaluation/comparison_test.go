@@ -86,7 +86,7 @@ func TestShift(t *testing.T) {
 
 // Six tokens in three clusters: two are scored with one probe.
 func TestTokenPlace(t *testing.T) {
-	c := clusters{of: []uint32{0, 0, 1, 1, 2, 2}, pinned: []bool{5: true}, count: 3, sketch: true}
+	c := clusters{of: []uint32{0, 0, 1, 1, 2, 2}, pinned: []bool{5: true}, count: 3, coded: true}
 	d := decoded(t, 9, 5, 8, 6, 1, 7)
 	f := decoded(t, 9, 5.5, 8, 3, 4, 7) // 0 and 2 are scored, 5 is pinned; 1, 4 and 3 follow, by their estimates
 	all := newRequired(c, 1)

@@ -42,8 +42,10 @@ func Evaluate(ctx context.Context, o Options, p *progress.Progress) (Report, err
 		return Report{}, err
 	}
 	defer j.scratch.remove()
-	if j.text, j.report.Text, err = openText(o.Text, j.scratch); err != nil {
-		return Report{}, err
+	if o.Text != "" {
+		if j.text, j.report.Text, err = openFile(o.Text); err != nil {
+			return Report{}, err
+		}
 	}
 	if err := j.run(ctx); err != nil {
 		return Report{}, err
@@ -58,7 +60,7 @@ type job struct {
 	programs  llama.Programs
 	progress  *progress.Progress
 	scratch   scratch
-	text      string // path
+	text      text
 	clusters  clusters
 	maxTokens int // of the model's context
 
@@ -85,7 +87,7 @@ func (j *job) openModel() error {
 	}
 
 	j.clusters = clusters{of: params.Assignments, pinned: make([]bool, head.Vocab()), count: int(params.Clusters),
-		sketch: params.Sketch.Rank > 0}
+		coded: params.Codes.There()}
 	for _, token := range params.Pinned {
 		j.clusters.pinned[token] = true
 	}
@@ -95,7 +97,8 @@ func (j *job) openModel() error {
 		HeadType:   head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes,
 		Pinned:       len(params.Pinned),
-		CentroidType: params.CentroidType.String(), SketchRank: params.Sketch.Rank, HeadBytes: cost.Head,
+		CentroidType: params.CentroidType.String(), CoarseBits: params.Codes.CoarseBits,
+		FineBytes: params.Codes.FineBytes, HeadBytes: cost.Head,
 	}
 	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
 	for _, p := range j.Probes {
@@ -110,9 +113,10 @@ func (j *job) setContext(f *gguf.File, arch string) error {
 	if n, ok := f.Uint(arch + ".context_length"); ok && n >= leastContext && n < 1<<30 {
 		j.maxTokens = int(n)
 	}
-	if j.Context == 0 {
-		j.Context = min(DefaultContext, j.maxTokens)
+	if j.Text == "" {
+		j.Context, j.Chunks = cmp.Or(j.Context, min(builtInContext, j.maxTokens)), cmp.Or(j.Chunks, builtInChunks)
 	}
+	j.Context = cmp.Or(j.Context, min(DefaultContext, j.maxTokens))
 	if j.Context > j.maxTokens {
 		return hint.New(fmt.Sprintf("a context of %d tokens is more than the model's %d", j.Context, j.maxTokens),
 			"give a smaller --ctx, or none")
@@ -127,7 +131,7 @@ func (j *job) setContext(f *gguf.File, arch string) error {
 
 // run measures, the cheap things that can fail first.
 func (j *job) run(ctx context.Context) error {
-	if err := j.tryRuntime(ctx); err != nil {
+	if err := j.prepare(ctx); err != nil {
 		return err
 	}
 	if err := j.runDense(ctx); err != nil {
@@ -147,6 +151,10 @@ func (j *job) run(ctx context.Context) error {
 		}
 		point.Perplexity = Perplexity(estimate)
 		differs.fill(point)
+		names, positions := j.text.kinds(j.header)
+		for i, name := range names {
+			point.Kinds = append(point.Kinds, differs.kind(name, positions[i]))
+		}
 		j.progress.Done(fmt.Sprintf("P = %d: same top %.2f %%, KLD %.4f", point.Probes, 100*point.SameTop.Share(),
 			point.KLD.Mean))
 	}
@@ -160,6 +168,10 @@ func (j *job) run(ctx context.Context) error {
 func (j *job) findRequired(ctx context.Context) error {
 	if j.Mode == modeSample {
 		j.report.Unknown = "clusters are drawn, they have no order"
+		return nil
+	}
+	if len(j.report.Points) == 1 {
+		j.report.Unknown = "give some --probes to find it"
 		return nil
 	}
 	j.progress.Start("P = 1, for the order of clusters")
@@ -176,21 +188,26 @@ func (j *job) findRequired(ctx context.Context) error {
 	return nil
 }
 
-// tryRuntime finds out within seconds whether the runtime uses FlashHead for this model.
-func (j *job) tryRuntime(ctx context.Context) error {
+// prepare finds out within seconds whether the runtime uses FlashHead for this model, and lays out the text.
+func (j *job) prepare(ctx context.Context) error {
 	j.progress.Start("loading the model")
 	server, err := j.programs.Start(ctx, j.server(j.settings(j.Probes[0])))
 	if err != nil {
 		return err
 	}
-	server.Stop()
+	defer server.Stop()
+	if j.Text == "" {
+		if j.text, j.report.Text, err = openBuiltIn(ctx, j.Options, server, j.scratch); err != nil {
+			return err
+		}
+	}
 	j.progress.Done("the runtime has FlashHead")
 	return nil
 }
 
 // perplexity is a pass over the text.
 func (j *job) perplexity(settings []string) llama.Pass {
-	return llama.Pass{Model: j.Model, Text: j.text, Context: j.Context, Chunks: j.Chunks, Threads: j.Threads,
+	return llama.Pass{Model: j.Model, Text: j.text.path, Context: j.Context, Chunks: j.Chunks, Threads: j.Threads,
 		Settings: settings}
 }
 

@@ -13,9 +13,9 @@ type Options struct {
 	Model       string  // path of a converted file
 	Name        string  // of the model in the report; "": that of the file
 	Text        string  // path; "" for the built-in text
-	Probes      []int   // P of the points; none for the default. The file's own P is always one.
-	Chunks      int     // of the text, at most; 0 for all
-	Context     int     // tokens a chunk; 0 for the model's, or 512 if that is more
+	Probes      []int   // P of the points, besides the file's own
+	Chunks      int     // of the text, at most; 0 for all, or 32 of the built-in one
+	Context     int     // tokens a chunk; 0 for the model's, or 512 if that is more, or 128 with the built-in text
 	Predict     int     // tokens of each continuation; 0 for none
 	Mode        string  // how clusters are chosen: top or sample
 	Temperature float64 // of the draw, mode sample only
@@ -65,8 +65,7 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// points returns the P to evaluate for K clusters, ascending: those that are asked for, or else powers of two from
-// about K/64 to about K/4; and the file's own.
+// points returns the P to evaluate for K clusters, ascending: those that are asked for and the file's own.
 func points(asked []int, own, k uint32) ([]int, error) {
 	all := []int{int(own)}
 	for _, p := range asked {
@@ -75,14 +74,6 @@ func points(asked []int, own, k uint32) ([]int, error) {
 				fmt.Sprintf("choose --probes from 1 to %d", k))
 		}
 		all = append(all, p)
-	}
-	if len(asked) == 0 {
-		least := max(int(k)/64, min(64, int(k)/16), 1)
-		for p := 1; p <= int(k)/3; p *= 2 {
-			if p >= least {
-				all = append(all, p)
-			}
-		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil

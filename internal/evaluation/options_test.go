@@ -12,11 +12,7 @@ func TestPoints(t *testing.T) {
 		own, k uint32
 		want   []int
 	}{
-		{nil, 250, 2000, []int{64, 128, 250, 256, 512}},
-		{nil, 1024, 16384, []int{256, 512, 1024, 2048, 4096}},
-		{nil, 501, 8016, []int{128, 256, 501, 512, 1024, 2048}},
-		{nil, 13, 100, []int{8, 13, 16, 32}},
-		{nil, 1, 2, []int{1}},
+		{nil, 250, 2000, []int{250}},
 		{[]int{2000, 1, 64, 64}, 250, 2000, []int{1, 64, 250, 2000}},
 	} {
 		if got, err := points(c.asked, c.own, c.k); err != nil || !slices.Equal(got, c.want) {

@@ -10,7 +10,7 @@ type clusters struct {
 	of     []uint32 // cluster of each token
 	pinned []bool   // for each token
 	count  int      // K
-	sketch bool     // tokens are chosen one by one, by estimates of their own
+	coded  bool     // tokens are chosen one by one, by estimates of their own
 }
 
 // order finds the order of the clusters at a position; one for each worker.

@@ -31,8 +31,9 @@ type Model struct {
 	Probes       uint32 `json:"probes"` // the file's own P
 	Pinned       int    `json:"pinned_tokens"`
 	CentroidType string `json:"centroid_type"`
-	SketchRank   int    `json:"sketch_rank,omitempty"` // 0: no sketch
-	HeadBytes    int64  `json:"head_bytes"`            // read for a token by the dense head
+	CoarseBits   int    `json:"coarse_bits,omitempty"` // of a token's coarse code; 0: no codes
+	FineBytes    int    `json:"fine_bytes,omitempty"`
+	HeadBytes    int64  `json:"head_bytes"` // read for a token by the dense head
 }
 
 // Runtime says what ran.
@@ -88,9 +89,21 @@ type Point struct {
 	Top40   statistics.Proportion `json:"top_40_contained"`         // of its best 40
 	Mass    float64               `json:"mass_covered"`             // mean probability of the exactly scored tokens
 
+	// How often Ollama's default sampler draws the same token from both with the same random number.
+	SameDraw  float64   `json:"same_draw"`
 	Truncated Truncated `json:"truncated"`
+	Kinds     []Kind    `json:"kinds,omitempty"` // of the built-in text
 	Greedy    *Greedy   `json:"greedy,omitempty"`
 	Speed     *Speed    `json:"speed,omitempty"`
+}
+
+// Kind is a kind of text.
+type Kind struct {
+	Name     string                `json:"name"`
+	SameTop  statistics.Proportion `json:"same_top"`
+	SameDraw float64               `json:"same_draw"`
+	KLD      float64               `json:"kld"` // mean, nats
+	KLDError float64               `json:"kld_error"`
 }
 
 // Distribution describes a quantity over positions.

@@ -20,7 +20,7 @@ func newRequired(c clusters, positions int) *required {
 
 // look returns the work of one worker.
 func (r *required) look() look {
-	if r.clusters.sketch {
+	if r.clusters.coded {
 		var dense, flash []int32
 		return func(position int, d, f *logits) {
 			dense, flash = d.best(1, dense[:0]), f.best(topK, flash[:0])

@@ -70,6 +70,32 @@ func (s *drawn) of(token int32) float64 {
 	return 0
 }
 
+// sameDraw returns how often the sampler draws the same token from p and from q with the same random number, 0 to 1: it
+// takes the token at which the sum of the shares, best first, passes that number.
+func sameDraw(p, q *drawn) float64 {
+	same, begin := 0.0, 0.0
+	endP, endQ := p.share[0], q.share[0]
+	for i, j := 0, 0; i < len(p.tokens) && j < len(q.tokens); {
+		end := math.Min(endP, endQ)
+		if p.tokens[i] == q.tokens[j] {
+			same += end - begin
+		}
+		begin = end
+		stepP, stepQ := endP <= end, endQ <= end
+		if stepP {
+			if i++; i < len(p.tokens) {
+				endP += p.share[i]
+			}
+		}
+		if stepQ {
+			if j++; j < len(q.tokens) {
+				endQ += q.share[j]
+			}
+		}
+	}
+	return math.Min(1, same)
+}
+
 // difference returns the total variation between two distributions, 0 to 1, and sum p ln(p/q), in nats, which is
 // infinite unless q has every token that p has.
 func difference(p, q *drawn) (variation, kld float64) {

@@ -78,3 +78,38 @@ func TestDifference(t *testing.T) {
 		t.Errorf("of equals: %g, %g", v, kld)
 	}
 }
+
+func TestSameDraw(t *testing.T) {
+	p := &drawn{tokens: []int32{7, 3}, share: [topK]float64{0.75, 0.25}}
+	q := &drawn{tokens: []int32{7, 4, 3}, share: [topK]float64{0.5, 0.25, 0.25}}
+	r := &drawn{tokens: []int32{3, 7}, share: [topK]float64{0.5, 0.5}}
+	for _, c := range []struct {
+		a, b *drawn
+		want float64
+	}{{p, p, 1}, {q, q, 1}, {p, q, 0.75}, {q, p, 0.75}, {p, r, 0.25}, {r, p, 0.25}} {
+		if got := sameDraw(c.a, c.b); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%v and %v: %g, want %g", c.a.tokens, c.b.tokens, got, c.want)
+		}
+	}
+	// against draws
+	random := rand.New(rand.NewPCG(1, 2))
+	draw := func(s *drawn, u float64) int32 {
+		sum := 0.0
+		for i, token := range s.tokens {
+			if sum += s.share[i]; u < sum {
+				return token
+			}
+		}
+		return s.tokens[len(s.tokens)-1]
+	}
+	a, b := truncated(t, 0.3, 0.25, 0.2, 0.15, 0.1), truncated(t, 0.25, 0.27, 0.25, 0.13, 0.1)
+	same, n := 0, 100_000
+	for range n {
+		if u := random.Float64(); draw(a, u) == draw(b, u) {
+			same++
+		}
+	}
+	if got, want := sameDraw(a, b), float64(same)/float64(n); math.Abs(got-want) > 0.01 {
+		t.Errorf("%g, %g of draws", got, want)
+	}
+}

@@ -1,7 +1,9 @@
 package evaluation
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
@@ -16,12 +18,12 @@ func (r Report) String() string {
 	m := r.Model
 	line("model", "%s, %s", m.File, m.Architecture)
 	line("head", "%s, %s, %d x %d", m.Head, m.HeadType, m.Vocabulary, m.Hidden)
-	sketch := ""
-	if m.SketchRank > 0 {
-		sketch = fmt.Sprintf(", sketch of rank %d", m.SketchRank)
+	codes := ""
+	if m.CoarseBits > 0 {
+		codes = fmt.Sprintf(", codes of %d bits and %d bytes", m.CoarseBits, m.FineBytes)
 	}
 	line("flashhead", "%d clusters, P = %d, %d pinned tokens, %s centroids%s, mode %s", m.Clusters, m.Probes, m.Pinned,
-		m.CentroidType, sketch, r.mode())
+		m.CentroidType, codes, r.mode())
 	line("text", "%s, %d chunks of %d tokens, %d positions", r.Text.Name, r.Text.Chunks, r.Text.Context, r.Text.Positions)
 	line("dense", "perplexity %.2f ± %.2f", r.Dense.Value, r.Dense.Error)
 	if r.Unknown != "" {
@@ -33,6 +35,11 @@ func (r Report) String() string {
 	}
 	b.WriteString("\n")
 	r.faithfulness(&b)
+	for _, p := range r.Points {
+		if p.Probes == int(m.Probes) {
+			kinds(&b, p)
+		}
+	}
 	r.continuations(&b)
 	for _, p := range r.Points {
 		if p.Probes == int(m.Probes) {
@@ -53,15 +60,31 @@ func (r Report) mode() string {
 func (r Report) faithfulness(b *strings.Builder) {
 	const form = "%6s  %-21s  %-16s  %-7s  %-8s  %-16s  %-5s  %s"
 	row := func(cells ...any) { fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf(form, cells...), " ")) }
-	row("", "same top, %", "KLD, nats", "99 % of", "per-", "scored of the", "mass,", "drawn")
-	row("P", "(95 % interval)", "", "KLD", "plexity", "best 1/5/40, %", "%", "else, %")
+	row("", "same top, %", "KLD, nats", "99 % of", "per-", "scored of the", "mass,", "same")
+	row("P", "(95 % interval)", "", "KLD", "plexity", "best 1/5/40, %", "%", "draw, %")
 	for _, p := range r.Points {
 		low, high := p.SameTop.Interval()
 		row(r.mark(p), fmt.Sprintf("%.2f (%.2f-%.2f)", 100*p.SameTop.Share(), 100*low, 100*high),
 			fmt.Sprintf("%.4f ± %.4f", p.KLD.Mean, p.KLD.Error), fmt.Sprintf("%.3f", p.KLD.P99), fmt.Sprintf("%.2f",
 				p.Perplexity.Value),
 			percent(p.Top1)+"/"+percent(p.Top5)+"/"+percent(p.Top40), fmt.Sprintf("%.2f", 100*p.Mass),
-			fmt.Sprintf("%.2f", 100*p.Truncated.Difference))
+			fmt.Sprintf("%.2f", 100*p.SameDraw))
+	}
+}
+
+// kinds is the table of the kinds of text with one P, the worst last.
+func kinds(b *strings.Builder, p Point) {
+	if len(p.Kinds) == 0 {
+		return
+	}
+	const form = "%-11s  %9s  %-22s  %-17s  %s\n"
+	fmt.Fprintf(b, "\n"+form, "of *"+fmt.Sprint(p.Probes), "positions", "same top, %", "KLD, nats", "same draw, %")
+	worstLast := slices.SortedStableFunc(slices.Values(p.Kinds), func(a, b Kind) int { return cmp.Compare(a.KLD, b.KLD) })
+	for _, k := range worstLast {
+		low, high := k.SameTop.Interval()
+		fmt.Fprintf(b, form, k.Name, fmt.Sprint(k.SameTop.Total),
+			fmt.Sprintf("%.2f (%.2f-%.2f)", 100*k.SameTop.Share(), 100*low, 100*high),
+			fmt.Sprintf("%.4f ± %.4f", k.KLD, k.KLDError), fmt.Sprintf("%.2f", 100*k.SameDraw))
 	}
 }
 

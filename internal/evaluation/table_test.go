@@ -17,9 +17,10 @@ func widest() Report {
 			Probes: p, HeadBytes: 1 << 20, Perplexity: Perplexity{12345.678, 12}, KLD: Distribution{Mean: 12.34567,
 				Error: 0.98765, P99: 123.456},
 			SameTop: share(n), Top1: share(n), Top5: share(99870), Top40: share(98000), Mass: 0.98765,
-			Truncated: Truncated{Difference: 0.4567},
-			Greedy:    &Greedy{Identical: statistics.Proportion{Count: 13, Total: 13}, Agreed: 1},
-			Speed:     &Speed{Dense: 12345.6, Flash: 23456.7, Ratio: 12.34, Low: 10.12, High: 18.76},
+			Truncated: Truncated{Difference: 0.4567}, SameDraw: 0.9987,
+			Kinds:  []Kind{{"languages", share(n), 0.9, 12.34567, 0.98765}, {"code", share(99990), 1, 0.0012, 0.0003}},
+			Greedy: &Greedy{Identical: statistics.Proportion{Count: 13, Total: 13}, Agreed: 1},
+			Speed:  &Speed{Dense: 12345.6, Flash: 23456.7, Ratio: 12.34, Low: 10.12, High: 18.76},
 		}
 	}
 	return Report{
@@ -40,7 +41,8 @@ func TestTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		" *1024  99.90 (99.88-99.92)", " 16384  100.00 (100.00-100.00)", "12.3457 ± 0.9877", "99.9/99.9/98.0",
-		"100/99.9/98.0", "98.77",
+		"100/99.9/98.0", "98.77", "99.87",
+		"code            100000  99.99 (99.98-99.99)     0.0012 ± 0.0003    100.00\nlanguages ",
 		"13 of 13", "12345.6, 23456.7", "12.34x (10.12x to 18.76x)",
 		"median 1, 90 % 10, 95 % 100, 99 % 1000, 99.9 % 10000, most 16384",
 		"At its own P of 1024 (*) the model's likeliest token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +

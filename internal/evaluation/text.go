@@ -1,40 +1,128 @@
 package evaluation
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
 	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 )
 
-// openText finds the text and fills in its name and hash. path is where the runtime can read it.
-func openText(path string, s scratch) (string, Text, error) {
-	data, name := sampletext.Mixed, "built-in"
-	var err error
-	if path == "" {
-		path, err = s.write("text", data)
-	} else {
-		name = filepath.Base(path)
-		data, err = os.ReadFile(path)
-		err = hintIf(err, "check the path and that you may read it")
-	}
-	if err == nil && len(data) == 0 {
-		err = hint.Wrap(errors.New(path+" is empty"), "give a text of some pages")
-	}
-	if err != nil {
-		return "", Text{}, err
-	}
-	sum := sha256.Sum256(data)
-	return path, Text{Name: name, SHA256: hex.EncodeToString(sum[:])}, nil
+// builtIn is the name of the text that comes with the program. It is read in short chunks, so that a few show every kind.
+const (
+	builtIn        = "built-in"
+	builtInContext = 128
+	builtInChunks  = 32
+	spare          = 2 // passages more than chunks: some have fewer tokens than a chunk, and llama-perplexity wants two
+)
+
+// text is what is read.
+type text struct {
+	path     string // where the runtime can read it
+	passages []passage
 }
 
-func hintIf(err error, way string) error {
-	if err == nil {
-		return nil
+// passage is a part of the text that is of one kind.
+type passage struct {
+	kind string
+	end  int // tokens of the text up to here
+}
+
+// openFile finds a text and its hash.
+func openFile(path string) (text, Text, error) {
+	data, err := os.ReadFile(path)
+	switch {
+	case err != nil:
+		return text{}, Text{}, hint.Wrap(err, "check the path and that you may read it")
+	case len(data) == 0:
+		return text{}, Text{}, hint.Wrap(errors.New(path+" is empty"), "give a text of some pages")
 	}
-	return hint.Wrap(err, way)
+	return text{path: path}, Text{Name: filepath.Base(path), SHA256: digest(string(data))}, nil
+}
+
+// openBuiltIn cuts the built-in text into passages of about o.Context tokens, a few more than o.Chunks, of all kinds in
+// turn. server has the tokenizer.
+func openBuiltIn(ctx context.Context, o Options, server *llama.Server, s scratch) (text, Text, error) {
+	var pieces [][]string // of each kind
+	kinds := sampletext.Unseen()
+	for _, kind := range kinds {
+		tokens, _, err := server.Text(ctx, kind.Text)
+		if err != nil {
+			return text{}, Text{}, err
+		}
+		pieces = append(pieces, cut(kind.Text, max(1, len(tokens)/o.Context)))
+	}
+	var whole strings.Builder
+	var t text
+	tokens := 0
+	for round, more := 0, true; more; round++ {
+		more = false
+		for i, kind := range kinds {
+			if round >= len(pieces[i]) || len(t.passages) == o.Chunks+spare {
+				continue
+			}
+			more = true
+			piece := pieces[i][round] + "\n"
+			alone, _, err := server.Text(ctx, piece)
+			if err != nil {
+				return text{}, Text{}, err
+			}
+			tokens += len(alone)
+			t.passages = append(t.passages, passage{kind.Group, tokens})
+			whole.WriteString(piece)
+		}
+	}
+	var err error
+	t.path, err = s.write("text", []byte(whole.String()))
+	return t, Text{Name: builtIn, SHA256: digest(whole.String())}, err
+}
+
+// cut returns a text in n parts of about as many bytes.
+func cut(text string, n int) []string {
+	var parts []string
+	begin := 0
+	for i := range n {
+		end := len(text) * (i + 1) / n
+		for end < len(text) && !utf8.RuneStart(text[end]) {
+			end++
+		}
+		parts = append(parts, text[begin:end])
+		begin = end
+	}
+	return parts
+}
+
+func digest(data string) string {
+	sum := sha256.Sum256([]byte(data))
+	return hex.EncodeToString(sum[:])
+}
+
+// kinds returns, by kind in order of appearance, the positions that are scored. A kind's first and last tokens may be
+// counted to its neighbour, as tokens of the whole text need not be those of its passages.
+func (t text) kinds(h header) (names []string, positions [][]int) {
+	if len(t.passages) == 0 {
+		return nil, nil
+	}
+	index := map[string]int{}
+	scored, at := h.context-1-h.context/2, 0
+	for position := range h.positions() {
+		token := position/scored*h.context + h.context/2 + position%scored
+		for at+1 < len(t.passages) && t.passages[at].end <= token {
+			at++
+		}
+		name := t.passages[at].kind
+		if _, known := index[name]; !known {
+			index[name] = len(names)
+			names, positions = append(names, name), append(positions, nil)
+		}
+		positions[index[name]] = append(positions[index[name]], position)
+	}
+	return names, positions
 }

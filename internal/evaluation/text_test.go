@@ -1,30 +1,41 @@
 package evaluation
 
 import (
-	"os"
+	"slices"
+	"strings"
 	"testing"
-	"unicode/utf8"
-
-	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 )
 
-func TestBuiltInText(t *testing.T) {
-	if n := len(sampletext.Mixed); n < 25_000 || n > 40_000 || !utf8.Valid(sampletext.Mixed) {
-		t.Errorf("%d bytes", n)
+func TestCut(t *testing.T) {
+	for _, text := range []string{"", "a", "語語語語語", strings.Repeat("é b", 100)} {
+		for n := 1; n < 5; n++ {
+			parts := cut(text, n)
+			if len(parts) != n || strings.Join(parts, "") != text {
+				t.Errorf("%q in %d: %q", text, n, parts)
+			}
+			for _, part := range parts {
+				if strings.ToValidUTF8(part, "") != part {
+					t.Errorf("%q in %d: %q", text, n, part)
+				}
+			}
+		}
 	}
-	s, err := newScratch()
-	if err != nil {
-		t.Fatal(err)
+}
+
+// Positions of the second half of each chunk belong to the kind that their token lies in.
+func TestKindsOfPositions(t *testing.T) {
+	h := header{context: 8, chunks: 4} // scored are tokens 4, 5 and 6 of each chunk
+	read := text{passages: []passage{{"code", 6}, {"chat", 14}, {"code", 21}, {"data", 25}}}
+	names, positions := read.kinds(h)
+	if !slices.Equal(names, []string{"code", "chat", "data"}) {
+		t.Fatal(names)
 	}
-	path, text, err := openText("", s)
-	if err != nil || text.Name != "built-in" || len(text.SHA256) != 64 {
-		t.Errorf("%+v, %v", text, err)
+	for i, want := range [][]int{{0, 1, 5, 6}, {2, 3, 4}, {7, 8, 9, 10, 11}} {
+		if !slices.Equal(positions[i], want) {
+			t.Errorf("%s: %v, want %v", names[i], positions[i], want)
+		}
 	}
-	if written, err := os.ReadFile(path); err != nil || string(written) != string(sampletext.Mixed) {
-		t.Errorf("the runtime gets another text: %v", err)
-	}
-	s.remove()
-	if _, err := os.Stat(s.dir.Path); err == nil {
-		t.Error("the folder is left")
+	if names, _ := (text{}).kinds(h); names != nil {
+		t.Errorf("a text without passages has kinds %v", names)
 	}
 }

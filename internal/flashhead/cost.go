@@ -14,11 +14,15 @@ type Cost struct {
 	Body      int64   // everything but the head
 	Head      int64   // the dense head
 	Centroids int64   // all centroids
-	Sketch    int64   // factors of all tokens, and directions of the activations; 0 without a sketch
-	Probe     float64 // the rows of one cluster, on average; with a sketch, the same number of single rows
+	Codes     int64   // coarse codes, fine codes of near tokens, directions of the activations; 0 without codes
+	Probe     float64 // the rows of one cluster, on average; with codes, the same number of single rows
+	Memory    int64   // what centroids, codes and the clusters of all tokens take beside the head
 }
 
-// NewCost counts what f reads for one token. It uses p's number of clusters, type of centroids and rank of the sketch.
+// listBytes is what the cluster of a token takes in memory.
+const listBytes = 4
+
+// NewCost counts what f reads for one token. It uses p's number of clusters, type of centroids and codes.
 func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 	c := Cost{
 		Body:      bodyBytes(f, head),
@@ -26,18 +30,23 @@ func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 		Centroids: int64(p.Clusters) * p.CentroidType.RowBytes(head.Width()),
 		Probe:     float64(head.Tensor.Bytes) / float64(p.Clusters),
 	}
-	if p.Sketch.Rank > 0 {
-		c.Sketch = sketchBytes(p.Sketch.Rank, head)
-	}
+	c.Codes, c.Memory = p.Codes.bytes(head)
+	c.Memory += c.Centroids + listBytes*head.Vocab()
 	return c
 }
+
+// ReadShare returns the share of the dense head's bytes read with the given number of probes, 0..1 and more.
+func (c Cost) ReadShare(probes uint32) float64 { return c.Probed(probes) / float64(max(c.Head, 1)) }
+
+// MemoryShare returns Memory as a share of the dense head's bytes.
+func (c Cost) MemoryShare() float64 { return float64(c.Memory) / float64(max(c.Head, 1)) }
 
 // HeadShare returns the dense head's share of the bytes, 0..1.
 func (c Cost) HeadShare() float64 { return float64(c.Head) / float64(c.Body+c.Head) }
 
 // Probed returns the bytes of the head read with the given number of probes, without pinned tokens.
 func (c Cost) Probed(probes uint32) float64 {
-	return float64(c.Centroids+c.Sketch) + float64(probes)*c.Probe
+	return float64(c.Centroids+c.Codes) + float64(probes)*c.Probe
 }
 
 // Ceiling returns the ratio of bytes read, dense over FlashHead with the given number of probes.

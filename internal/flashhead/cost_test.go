@@ -55,7 +55,7 @@ func TestCost(t *testing.T) {
 			f := read(t, c.file)
 			cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2 /* q4_0 */})
 			// head: 160 rows of 68; 10 centroids of 64 q4_0 values, 36 bytes each; a cluster: 16 rows
-			want := flashhead.Cost{Body: c.body, Head: 10880, Centroids: 360, Probe: 1088}
+			want := flashhead.Cost{Body: c.body, Head: 10880, Centroids: 360, Probe: 1088, Memory: 360 + 4*160}
 			if cost != want {
 				t.Fatalf("%+v, want %+v", cost, want)
 			}
@@ -66,16 +66,22 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestCostOfSketch has 170 tokens in 11 groups of 16, 24 half bytes and a scale each, and 24 directions of 64 numbers.
-func TestCostOfSketch(t *testing.T) {
+// TestCostOfCodes has 170 tokens of 24 coarse bits and 32 fine bytes, of which 50 are near, and 6 directions of 64
+// numbers.
+func TestCostOfCodes(t *testing.T) {
 	f := read(t, gguftest.File{Tensors: []gguftest.Tensor{matrix("token_embd.weight", 170),
 		matrix("blk.0.ffn_up.weight", 100)}})
 	cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2,
-		Sketch: flashhead.Sketch{Rank: 24}})
-	if want := int64(11*16*(12+2) + 24*64*4); cost.Sketch != want {
-		t.Errorf("%d bytes, want %d", cost.Sketch, want)
+		Codes: flashhead.Codes{CoarseBits: 24, FineBytes: 32, Near: 50, Directions: 6}})
+	if want := int64(170*(3+2) + 50*(32+2) + 6*64*4); cost.Codes != want {
+		t.Errorf("%d bytes, want %d", cost.Codes, want)
 	}
-	near(t, "3 probes", cost.Probed(3), float64(10*36+cost.Sketch)+3*17*68)
+	if want := int64(10*36 + 170*(4+3+2+32+2) + 6*64*4); cost.Memory != want {
+		t.Errorf("%d bytes of memory, want %d", cost.Memory, want)
+	}
+	near(t, "3 probes", cost.Probed(3), float64(10*36+cost.Codes)+3*17*68)
+	near(t, "read", cost.ReadShare(3), cost.Probed(3)/(170*68))
+	near(t, "memory", cost.MemoryShare(), float64(cost.Memory)/(170*68))
 	near(t, "ceiling at 3", cost.Ceiling(3), (68+6800+170*68)/(68+6800+cost.Probed(3)))
 }
 

@@ -6,20 +6,28 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// DefaultClusterSize is m, the tokens a cluster, without a sketch. SketchedClusterSize is m with one: a sketch tells
-// the tokens of a cluster apart, so the bytes that more centroids would cost are better spent on more tokens
-// (docs/accuracy.md).
+// DefaultClusterSize is m, the tokens a cluster, without codes. CodedClusterSize is m with them: codes tell the tokens
+// of a cluster apart, so the bytes that more centroids would cost are better spent on them (docs/accuracy.md).
 const (
-	DefaultClusterSize  = 16
-	SketchedClusterSize = 64
+	DefaultClusterSize = 16
+	CodedClusterSize   = 64
 )
 
-// ClusterSize returns the default m of a conversion with a sketch or without.
-func ClusterSize(sketched bool) int {
-	if sketched {
-		return SketchedClusterSize
+// ClusterSize returns the default m of a conversion with codes or without.
+func ClusterSize(coded bool) int {
+	if coded {
+		return CodedClusterSize
 	}
 	return DefaultClusterSize
+}
+
+// Iterations returns how many rounds of k-means a conversion with codes or without makes by default. Codes make up for
+// what fewer leave.
+func Iterations(coded bool) int {
+	if coded {
+		return 4
+	}
+	return 8
 }
 
 // Centroids have the first of these types by default, or the second where rows do not consist of its blocks.
@@ -46,11 +54,13 @@ func CentroidType(name string, head Head) (gguf.TensorType, error) {
 	return t, nil
 }
 
-// Default returns the parameters that a conversion without options chooses for head. They lack the map and what depends
-// on the tokenizer.
+// Default returns the parameters that a conversion without options chooses for head. They lack the map, the directions
+// of the codes, and what depends on the tokenizer.
 func Default(head Head) Parameters {
-	p := Parameters{Clusters: head.Clusters(DefaultClusterSize)}
+	quality := Qualities[0]
+	p := Parameters{Clusters: head.Clusters(CodedClusterSize)}
 	p.CentroidType, _ = CentroidType("", head) // the default fits every head
-	_ = p.Select(0, 0)                         // the default fits every K
+	p.Codes = quality.Codes(head, p.Clusters, p.CentroidType)
+	_ = p.Select(0, quality.Probes(p.Clusters)) // the default fits every K
 	return p
 }

@@ -231,16 +231,19 @@ func TestParametersRoundTrip(t *testing.T) {
 	}
 }
 
-// calibrated returns parameters with a sketch and what a calibration leaves.
+// calibrated returns parameters with codes and what a calibration leaves.
 func calibrated() flashhead.Parameters {
 	p := sound()
-	p.Sketch = flashhead.Sketch{Rank: 8, Rows: make([]float32, 8*32), Activations: make([]float32, 8*32)}
-	for i := range p.Sketch.Rows {
-		p.Sketch.Rows[i], p.Sketch.Activations[i] = float32(i), -float32(i)/256
+	const n, d = 8, 32
+	p.Codes = flashhead.Codes{CoarseBits: 16, FineBytes: 32, Near: 5, Directions: n, Rows: make([]float32, n*d),
+		Activations: make([]float32, n*d), Variances: make([]float32, n), Weights: make([]float32, d)}
+	for i := range p.Codes.Rows {
+		p.Codes.Rows[i], p.Codes.Activations[i] = float32(i), -float32(i)/256
 	}
 	p.Calibration = &flashhead.Calibration{TextSHA256: "def", TextName: "t.txt", Tokens: 4000, HeldOut: 2000,
-		Target: 0.995, Agreement: 0.9965,
-		AgreementLow: 0.994, AgreementHigh: 0.998, Top40: 0.9912, Pinned: 3, Reached: true}
+		Targets: flashhead.Targets{Agreement: 0.995, KLD: 0.02}, Reached: true,
+		Kinds: []flashhead.Kind{{Name: "a", Positions: 1500, SameTop: 0.999, KLD: 0.004},
+			{Name: "b", Positions: 500, SameTop: 1, KLD: 0.02}}}
 	return p
 }
 
@@ -251,24 +254,111 @@ func TestCalibratedRoundTrip(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	want.Sketch, want.Calibration.Reached = flashhead.Sketch{}, false
+	if worst, ok := got.Calibration.Worst(); !ok || worst.Name != "b" {
+		t.Errorf("the worst kind is %+v", worst)
+	}
+	want.Codes, want.Calibration.Reached = flashhead.Codes{}, false
 	f = write(t, want.Keys())
 	if got, err = flashhead.FromFile(f, head(t, f)); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("without a sketch: %+v, %v", got, err)
+		t.Errorf("without codes: %+v, %v", got, err)
+	}
+	want.Calibration.Targets, want.Calibration.Reached = flashhead.Targets{}, true
+	f = write(t, want.Keys())
+	if got, err = flashhead.FromFile(f, head(t, f)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("without targets: %+v, %v", got, err)
+	}
+	for _, key := range []string{flashhead.KeyTargetAgreement, flashhead.KeyTargetKLD, flashhead.KeyReached} {
+		if _, ok := f.Key(key); ok {
+			t.Errorf("%s is in the file", key)
+		}
 	}
 }
 
-func TestSketchRank(t *testing.T) {
-	for width, want := range map[int64]int{20: 8, 32: 8, 64: 8, 128: 16, 256: 24, 320: 32, 640: 32, 896: 32, 8192: 32,
-		1 << 40: 32} {
-		if got := flashhead.DefaultSketchRank(width); got != want || flashhead.CheckSketchRank(got) != nil {
-			t.Errorf("rank %d for rows of %d, want %d", got, width, want)
+func TestOverall(t *testing.T) {
+	got := calibrated().Calibration.Overall()
+	if got.Positions != 2000 || got.SameTop != 0.99925 || math.Abs(float64(got.KLD)-0.008) > 1e-7 {
+		t.Errorf("%+v", got)
+	}
+	if got := (&flashhead.Calibration{}).Overall(); got != (flashhead.Kind{Name: "all"}) {
+		t.Errorf("of nothing: %+v", got)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		targets flashhead.Targets
+		good    bool
+	}{
+		{flashhead.Targets{}, true}, {flashhead.Targets{Agreement: 0.51}, true}, {flashhead.Targets{Agreement: 1}, true},
+		{flashhead.Targets{KLD: 0.001}, true}, {flashhead.Targets{Agreement: 0.5}, false},
+		{flashhead.Targets{Agreement: 1.01}, false}, {flashhead.Targets{Agreement: -1}, false},
+		{flashhead.Targets{Agreement: nan}, false}, {flashhead.Targets{KLD: -1}, false},
+		{flashhead.Targets{KLD: 11}, false}, {flashhead.Targets{KLD: nan}, false},
+	} {
+		if err := c.targets.Check(); (err == nil) != c.good {
+			t.Errorf("%+v: %v", c.targets, err)
 		}
 	}
-	for rank, good := range map[int]bool{0: true, 8: true, 64: true, 4: false, 12: false, 72: false, -8: false} {
-		if err := flashhead.CheckSketchRank(rank); (err == nil) != good {
-			t.Errorf("rank %d: %v", rank, err)
+	kinds := calibrated().Calibration.Kinds // same top 0.999 and 1, KLD 0.004 and 0.02
+	for _, c := range []struct {
+		targets flashhead.Targets
+		met     bool
+		words   string
+	}{
+		{flashhead.Targets{}, true, ""}, {flashhead.Targets{Agreement: 0.999}, true, "same top 99.9 %"},
+		{flashhead.Targets{Agreement: 0.9995}, false, "same top 99.95 %"}, {flashhead.Targets{KLD: 0.02}, true, "KLD 0.02"},
+		{flashhead.Targets{Agreement: 0.99, KLD: 0.01}, false, "same top 99 %, KLD 0.01"},
+	} {
+		if got := c.targets.Met(kinds); got != c.met || c.targets.String() != c.words {
+			t.Errorf("%+v: met %t, %q", c.targets, got, c.targets)
 		}
+	}
+}
+
+// Codes and a token's part of a centroid take at most a share of a row, but for heads so small that this leaves
+// nothing.
+func TestQualities(t *testing.T) {
+	tensorType := func(name string) gguf.TensorType { got, _ := gguf.ParseTensorType(name); return got }
+	for _, c := range []struct {
+		quality, head                         string
+		rows, columns                         int64
+		coarse, fine, near, directions, exact int64
+	}{
+		{"", "q8_0", 262144, 640, 192, 128, 32768, 112, 8192},
+		{"default", "q8_0", 151936, 896, 192, 192, 18992, 112, 4748},
+		{"", "q8_0", 49152, 576, 192, 96, 6144, 112, 1536},
+		{"", "q8_0", 32000, 256, 192, 32, 4000, 112, 1000},
+		{"", "q8_0", 128256, 2048, 192, 480, 16032, 112, 4008},
+		{"", "f32", 32000, 256, 192, 128, 4000, 112, 1000},   // four bits for each column are all that there are
+		{"", "f32", 32000, 8192, 192, 2048, 4000, 112, 1000}, // the most that a code may have
+		{"", "q8_0", 100, 32, 160, 0, 13, 32, 4},
+		{"", "f32", 100, 1, 8, 0, 13, 2, 4},
+		{"high", "q8_0", 262144, 640, 256, 256, 87382, 192, 16384},
+		{"high", "q8_0", 32000, 256, 256, 64, 10667, 192, 2000},
+		{"high", "q4_0", 32000, 256, 256, 0, 10667, 192, 2000},
+	} {
+		quality, err := flashhead.ParseQuality(c.quality)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weight := tensorType(c.head)
+		head := flashhead.Head{Tensor: gguf.Tensor{Type: weight, Shape: []int64{c.columns, c.rows},
+			Bytes: c.rows * weight.RowBytes(c.columns)}}
+		k := head.Clusters(flashhead.CodedClusterSize)
+		got := quality.Codes(head, k, tensorType("q4_0"))
+		want := flashhead.Codes{CoarseBits: int(c.coarse), FineBytes: int(c.fine), Near: int(c.near),
+			Directions: int(c.directions)}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v: %+v", c, got)
+		}
+		exact := int64(quality.Probes(k)) * c.rows / int64(k)
+		if exact < c.exact || exact >= c.exact+c.rows/int64(k)+1 {
+			t.Errorf("%+v: %d tokens are scored exactly", c, exact)
+		}
+	}
+	if _, err := flashhead.ParseQuality("best"); err == nil || hint.Of(err) != "choose from default, high" {
+		t.Errorf("%v, %q", err, hint.Of(err))
 	}
 }
 
@@ -304,12 +394,12 @@ func TestDamage(t *testing.T) {
 		change(&p)
 		return p.Keys()
 	}
-	sketched := func(change func(*flashhead.Sketch)) []gguf.NewValue {
+	coded := func(change func(*flashhead.Codes)) []gguf.NewValue {
 		p := calibrated()
-		change(&p.Sketch)
+		change(&p.Codes)
 		return p.Keys()
 	}
-	withoutSketch := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
+	withoutCode := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
 		keys := slices.DeleteFunc(calibrated().Keys(), func(v gguf.NewValue) bool { return v.Key() == key })
 		return append(keys, instead...)
 	}
@@ -321,7 +411,7 @@ func TestDamage(t *testing.T) {
 		keys []gguf.NewValue
 		want string
 	}{
-		"version 2":            {without(flashhead.KeyVersion, gguf.U32(flashhead.KeyVersion, 2)), "version is 2"},
+		"version 1":            {without(flashhead.KeyVersion, gguf.U32(flashhead.KeyVersion, 1)), "version is 1"},
 		"no version":           {without(flashhead.KeyVersion), "version is missing"},
 		"version of text":      {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
 		"no cluster count":     {without(flashhead.KeyClusterCount), "cluster_count is missing"},
@@ -350,26 +440,33 @@ func TestDamage(t *testing.T) {
 		"centroid type in caps": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "Q4_0")),
 			"no type that centroids can have"},
 		"no centroid type": {without(flashhead.KeyCentroidType), "centroid_type is missing"},
-		"no sketch rank":   {withoutSketch(flashhead.KeySketchRank), "sketch_rank is missing"},
-		"sketch rank of f32": {withoutSketch(flashhead.KeySketchRank, gguf.F32(flashhead.KeySketchRank, 8)),
-			"sketch_rank is f32"},
-		"sketch of rank 0": {withoutSketch(flashhead.KeySketchRank, gguf.U32(flashhead.KeySketchRank, 0)),
-			"sketch_rank is 0"},
-		"sketch of rank 12":     {sketched(func(s *flashhead.Sketch) { s.Rank = 12 }), "sketch_rank is 12"},
-		"sketch of rank 72":     {sketched(func(s *flashhead.Sketch) { s.Rank = 72 }), "sketch_rank is 72"},
-		"no sketch rows":        {withoutSketch(flashhead.KeySketchRows), "sketch_rows is missing"},
-		"no sketch activations": {withoutSketch(flashhead.KeySketchActivations), "sketch_activations is missing"},
-		"sketch rows too few": {sketched(func(s *flashhead.Sketch) { s.Rows = s.Rows[1:] }),
-			"sketch_rows has 255 entries, not 256"},
-		"sketch rows of text": {withoutSketch(flashhead.KeySketchRows, gguf.Str(flashhead.KeySketchRows, "x")),
-			"sketch_rows has 1 entries"},
-		"sketch of integers": {withoutSketch(flashhead.KeySketchRows,
-			gguf.U32s(flashhead.KeySketchRows, make([]uint32, 256))),
-			"sketch_rows is arr[u32]"},
-		"NaN in a sketch": {sketched(func(s *flashhead.Sketch) { s.Activations[7] = float32(math.NaN()) }),
-			"no finite number at 7"},
-		"infinity in a sketch": {sketched(func(s *flashhead.Sketch) { s.Rows[255] = float32(math.Inf(-1)) }),
-			"no finite number at 255"},
+		"no coarse bits":   {withoutCode(flashhead.KeyCoarseBits), "coarse_bits is missing"},
+		"coarse bits of f32": {withoutCode(flashhead.KeyCoarseBits, gguf.F32(flashhead.KeyCoarseBits, 8)),
+			"coarse_bits is f32"},
+		"no bits":  {withoutCode(flashhead.KeyCoarseBits, gguf.U32(flashhead.KeyCoarseBits, 0)), "coarse_bits is 0"},
+		"12 bits":  {coded(func(c *flashhead.Codes) { c.CoarseBits = 12 }), "coarse_bits is 12"},
+		"264 bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 264 }), "coarse_bits is 264"},
+		"too many bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }),
+			"too few or too many for a code of 48 bits"},
+		"31 fine bytes":   {coded(func(c *flashhead.Codes) { c.FineBytes = 31 }), "fine_bytes is 31"},
+		"many fine bytes": {coded(func(c *flashhead.Codes) { c.FineBytes = 2080 }), "fine_bytes is 2080"},
+		"none near":       {withoutCode(flashhead.KeyNearTokens, gguf.U32(flashhead.KeyNearTokens, 0)), "near_tokens is 0"},
+		"too many near":   {coded(func(c *flashhead.Codes) { c.Near = 41 }), "near_tokens is 41"},
+		"no rows":         {withoutCode(flashhead.KeyCodeRows), "code.rows is missing"},
+		"no activations":  {withoutCode(flashhead.KeyCodeActivations), "code.activations is missing"},
+		"no weights":      {withoutCode(flashhead.KeyCodeWeights), "code.weights is missing"},
+		"no variances":    {withoutCode(flashhead.KeyCodeVariances), "code.variances is missing"},
+		"rows too few": {coded(func(c *flashhead.Codes) { c.Rows = c.Rows[1:] }),
+			"code.rows has 255 entries, not 256"},
+		"rows of text": {withoutCode(flashhead.KeyCodeRows, gguf.Str(flashhead.KeyCodeRows, "x")),
+			"code.rows has 1 entries"},
+		"rows of integers": {withoutCode(flashhead.KeyCodeRows, gguf.U32s(flashhead.KeyCodeRows, make([]uint32, 256))),
+			"code.rows is arr[u32]"},
+		"NaN in activations": {coded(func(c *flashhead.Codes) { c.Activations[7] = float32(math.NaN()) }),
+			"no usable number at 7"},
+		"infinite row": {coded(func(c *flashhead.Codes) { c.Rows[255] = float32(math.Inf(-1)) }),
+			"no usable number at 255"},
+		"negative variance": {coded(func(c *flashhead.Codes) { c.Variances[1] = -1 }), "no usable number at 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := write(t, c.keys)

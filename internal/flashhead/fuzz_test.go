@@ -45,8 +45,9 @@ func FuzzParameters(f *testing.F) {
 				t.Fatalf("token %d of %d is pinned", token, head.Vocab())
 			}
 		}
-		if n := p.Sketch.Rank * int(head.Width()); len(p.Sketch.Rows) != n || len(p.Sketch.Activations) != n {
-			t.Fatalf("a sketch of rank %d has %d and %d numbers", p.Sketch.Rank, len(p.Sketch.Rows), len(p.Sketch.Activations))
+		if n := len(p.Codes.Variances) * int(head.Width()); len(p.Codes.Rows) != n || len(p.Codes.Activations) != n {
+			t.Fatalf("codes of %d directions have %d and %d numbers", len(p.Codes.Variances), len(p.Codes.Rows),
+				len(p.Codes.Activations))
 		}
 		if ceiling := flashhead.NewCost(file, head, p).Ceiling(p.Probes); math.IsNaN(ceiling) || ceiling < 0 {
 			t.Fatalf("the ceiling is %v", ceiling)

@@ -3,7 +3,7 @@
 package flashhead
 
 // FormatVersion is the value of KeyVersion that this package reads and writes.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // The keys. Prefix is common to all; unknown keys below it are ignored by readers.
 const (
@@ -16,11 +16,15 @@ const (
 	KeyPinnedTokens = Prefix + "pinned_tokens" // arr[u32]: tokens that are always scored exactly
 	KeyCentroidType = Prefix + "centroid_type" // str: ggml type name of the centroids, e.g. "q4_0"
 
-	// The sketch: all three or none.
-	KeySketchRank = Prefix + "sketch_rank" // u32: a multiple of 8, 8..64
-	KeySketchRows = Prefix + "sketch_rows" // arr[f32], [rank][D]: directions for the rows' residuals
-	// arr[f32], [rank][D]: the matching directions for the activations
-	KeySketchActivations = Prefix + "sketch_activations"
+	// The codes: all or none. n is the number of directions, D the columns of the head.
+	KeyCoarseBits      = code + "coarse_bits" // u32: a token, a multiple of 8, 8..256
+	KeyFineBytes       = code + "fine_bytes"  // u32: a token, a multiple of 32, 0..2048
+	KeyNearTokens      = code + "near_tokens" // u32: tokens whose fine code is read, 1..V
+	KeyCodeVariances   = code + "variances"   // arr[f32], [n]: mean squares of the residuals' products with rows
+	KeyCodeRows        = code + "rows"        // arr[f32], [n][D]: directions for the rows' residuals
+	KeyCodeActivations = code + "activations" // arr[f32], [n][D]: the matching directions for the activations
+	KeyCodeWeights     = code + "weights"     // arr[f32], [D]: mean squares of the activations' columns
+	code               = Prefix + "code."
 
 	// Provenance: read by people and tools, never by the runtime. The four of a clustering are absent from an imported
 	// map.
@@ -36,16 +40,19 @@ const (
 	// What a calibration worked with and what it found; absent where there was none.
 	calibration = Prefix + "calibration."
 
-	KeyTextSHA256    = calibration + "text_sha256"    // str: lower-case hex digest of the text
-	KeyTextName      = calibration + "text_name"      // str: its file's name, without the folder
-	KeyTokens        = calibration + "tokens"         // u32: positions whose activations were used, held-out ones included
-	KeyHeldOut       = calibration + "held_out"       // u32: positions kept aside, on which the following was measured
-	KeyTarget        = calibration + "target"         // f32: agreement that was asked for
-	KeyAgreement     = calibration + "agreement"      // f32: share where the dense head's best token is scored exactly
-	KeyAgreementLow  = calibration + "agreement_low"  // f32: its 95 % confidence interval (Wilson)
-	KeyAgreementHigh = calibration + "agreement_high" // f32
-	// f32: share of the dense head's 40 best tokens that are scored exactly
-	KeyTop40       = calibration + "top_40"
-	KeyPinnedFound = calibration + "pinned"  // u32: tokens that were pinned for the sake of this text
-	KeyReached     = calibration + "reached" // bool: agreement is at least the target
+	KeyTextSHA256 = calibration + "text_sha256" // str: lower-case hex digest of all texts
+	KeyTextName   = calibration + "text_name"   // str: builtin, or the names of further files after it
+	KeyTokens     = calibration + "tokens"      // u32: positions whose activations were used, held-out ones included
+	KeyHeldOut    = calibration + "held_out"    // u32: positions kept aside, on which the following was measured
+
+	// Of each group of kinds of text, in parallel arrays.
+	KeyKinds         = calibration + "kinds"     // arr[str]: names of the groups
+	KeyKindPositions = calibration + "positions" // arr[u32]: positions kept aside
+	KeyKindSame      = calibration + "same_top"  // arr[f32]: share where both heads have the same best token
+	KeyKindKLD       = calibration + "kld"       // arr[f32]: mean Kullback-Leibler divergence from the dense head, nats
+
+	// What was asked for, of every group; absent where nothing was.
+	KeyTargetAgreement = calibration + "target_agreement" // f32: least same_top
+	KeyTargetKLD       = calibration + "target_kld"       // f32: greatest kld
+	KeyReached         = calibration + "reached"          // bool: every group meets the targets
 )

@@ -11,11 +11,11 @@ import (
 // Parameters are the contents of the flashhead keys of one file.
 type Parameters struct {
 	Clusters     uint32   // K
-	Probes       uint32   // P, clusters scored exactly per token; with a sketch, that many clusters' number of tokens
+	Probes       uint32   // P, clusters scored exactly per token; with codes, that many clusters' number of tokens
 	Assignments  []uint32 // cluster of every token, V entries
 	Pinned       []uint32 // tokens that are always scored, ascending
 	CentroidType gguf.TensorType
-	Sketch       Sketch // of rank 0 for none
+	Codes        Codes // none: the paper's head
 
 	Provenance
 }
@@ -31,6 +31,11 @@ type Provenance struct {
 	ToolVersion  string
 	SourceSHA256 string
 	Calibration  *Calibration // nil for none
+}
+
+// Exact returns N, the tokens that a head with codes scores exactly beside the pinned ones.
+func (p Parameters) Exact() int64 {
+	return ceil(int64(p.Probes)*int64(len(p.Assignments)), int64(p.Clusters))
 }
 
 // ClusterSizes returns the numbers of tokens of the smallest and of the largest cluster.
@@ -61,7 +66,7 @@ func (p Parameters) Keys() []gguf.NewValue {
 		gguf.U32s(KeyPinnedTokens, p.Pinned),
 		gguf.Str(KeyCentroidType, p.CentroidType.String()),
 	}
-	keys = append(append(keys, p.Sketch.keys()...), gguf.Str(KeyTensor, p.Tensor))
+	keys = append(append(keys, p.Codes.keys()...), gguf.Str(KeyTensor, p.Tensor))
 	if p.ImportedFrom != "" {
 		keys = append(keys, gguf.Str(KeyImportedFrom, p.ImportedFrom))
 	} else {
@@ -97,7 +102,7 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 	var p Parameters
 	c := &checker{f: f}
 	if v, ok := c.u32(KeyVersion); ok && v != FormatVersion {
-		c.bad("%s is %d, this program knows %d", KeyVersion, v, FormatVersion)
+		c.bad("%s is %d, this program reads %d", KeyVersion, v, FormatVersion)
 	}
 	vocab := head.Vocab()
 	var knownK bool
@@ -124,7 +129,7 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 		}
 	}
 	c.centroidType(&p, head)
-	p.Sketch = c.sketch(head.Width())
+	p.Codes = c.codes(head)
 	p.Provenance = provenance(f)
 	if c.problems != nil {
 		return p, &DamageError{c.problems}

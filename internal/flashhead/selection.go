@@ -13,8 +13,8 @@ import (
 // runtime takes both from the file; FLASHHEAD_PROBES overrides P when a model is loaded (docs/settings.md).
 
 // Select sets p.Probes and p.Pinned, given p.Clusters. P is the first of these that is not 0: asked, from the user;
-// found, by a calibration or in an imported map, where more than K counts as K; DefaultProbes. Pinned tokens are the
-// union of the sets. It is an error to ask for more than K probes.
+// found, of a Quality or in an imported map, where more than K counts as K; DefaultProbes. Pinned tokens are the union
+// of the sets. It is an error to ask for more than K probes.
 func (p *Parameters) Select(asked int, found uint32, pinned ...[]uint32) error {
 	switch {
 	case int64(asked) > int64(p.Clusters):
@@ -32,16 +32,11 @@ func (p *Parameters) Select(asked int, found uint32, pinned ...[]uint32) error {
 	return nil
 }
 
-// ProbeShare and LeastProbes are the terms of DefaultProbes, for help texts.
-const (
-	ProbeShare  = 16
-	LeastProbes = 256
-)
-
-// DefaultProbes returns P for K clusters: max(K/16, min(K/8, 256)), rounded up. 256 is the least that the paper uses.
-// On the bundled model K/8 instead of K/16 corrects more than half of the wrong tokens (docs/accuracy.md).
+// DefaultProbes returns P for K clusters of a head without codes: max(K/16, min(K/8, 256)), rounded up. 256 is the
+// least that the paper uses. On the bundled model K/8 instead of K/16 corrects more than half of the wrong tokens
+// (docs/accuracy.md).
 func DefaultProbes(clusters uint32) uint32 {
-	return max((clusters+ProbeShare-1)/ProbeShare, min((clusters+7)/8, LeastProbes))
+	return max((clusters+15)/16, min((clusters+7)/8, 256))
 }
 
 // maxControlTokens limits how many control tokens are pinned: some vocabularies hold thousands of reserved ones.
@@ -60,8 +55,8 @@ var ends = []string{
 }
 
 // DefaultPinned returns the tokens that are always scored: those named by the tokenizer's keys (end of text, …), those
-// that llama.cpp takes for an end, and control tokens. They end answers and turns, so a miss costs more than their rows.
-// Of more than 256 control tokens it prefers those in the chat template, then those that are not reserved.
+// that llama.cpp takes for an end, and control tokens. They end answers and turns, so a miss costs more than their
+// rows. Of more than 256 control tokens it prefers those in the chat template, then those that are not reserved.
 func DefaultPinned(f *gguf.File, head Head) []uint32 {
 	pinned := []uint32{}
 	add := func(token uint64) {

@@ -20,7 +20,9 @@ type Report struct {
 	Architecture string      `json:"architecture"`
 	Head         Head        `json:"head"`
 	BodyBytes    int64       `json:"body_bytes_per_token"`
-	Obstacle     string      `json:"obstacle,omitempty"` // why the head always runs dense
+	ReadShare    float64     `json:"read_share_of_head"`   // that FlashHead reads for a token
+	MemoryShare  float64     `json:"memory_share_of_head"` // what it takes beside the head
+	Obstacle     string      `json:"obstacle,omitempty"`   // why the head always runs dense
 	Converted    bool        `json:"converted"`
 	Sound        bool        `json:"sound"`              // converted, and the runtime will use FlashHead
 	Problems     []string    `json:"problems,omitempty"` // why the runtime will not
@@ -49,7 +51,10 @@ type Parameters struct {
 	CentroidType string `json:"centroid_type"`
 	LeastTokens  int    `json:"smallest_cluster"`
 	MostTokens   int    `json:"largest_cluster"`
-	SketchRank   int    `json:"sketch_rank,omitempty"`
+	CoarseBits   int    `json:"coarse_bits,omitempty"`
+	FineBytes    int    `json:"fine_bytes,omitempty"`
+	NearTokens   int    `json:"near_tokens,omitempty"`
+	ExactTokens  int64  `json:"exact_tokens,omitempty"` // of a head with codes
 	ImportedFrom string `json:"imported_from,omitempty"`
 	*Clustering         // nil for an imported map
 
@@ -103,8 +108,9 @@ func File(path string) (Report, error) {
 		Share: cost.HeadShare(),
 	}
 	r.BodyBytes, r.Clusters, r.FreeHead = cost.Body, params.Clusters, cost.FreeHead()
+	r.ReadShare, r.MemoryShare = cost.ReadShare(params.Probes), cost.MemoryShare()
 	r.Expected = []Ceiling{{params.Probes, cost.Ceiling(params.Probes)}}
-	if p := min(256, params.Clusters); p != params.Probes {
+	if p := min(256, params.Clusters); p != params.Probes && !params.Codes.There() { // the paper's P
 		r.Expected = append(r.Expected, Ceiling{p, cost.Ceiling(p)})
 	}
 	r.WorthIt = r.Obstacle == "" && r.Expected[0].Ratio >= worthIt
@@ -113,9 +119,12 @@ func File(path string) (Report, error) {
 
 func parameters(p flashhead.Parameters) *Parameters {
 	out := &Parameters{
-		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), SketchRank: p.Sketch.Rank,
-		Calibration:  p.Calibration,
-		ImportedFrom: p.ImportedFrom, ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
+		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), CoarseBits: p.Codes.CoarseBits,
+		FineBytes: p.Codes.FineBytes, NearTokens: p.Codes.Near, Calibration: p.Calibration, ImportedFrom: p.ImportedFrom,
+		ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
+	}
+	if p.Codes.There() {
+		out.ExactTokens = p.Exact()
 	}
 	out.LeastTokens, out.MostTokens = p.ClusterSizes()
 	out.sizes = p.Sizes()
@@ -150,12 +159,18 @@ func (r Report) String() string {
 		p := r.Parameters
 		line("flashhead", "%d clusters of %s, %d probes, %d pinned tokens, %s centroids", r.Clusters, p.sizes, p.Probes,
 			p.Pinned, p.CentroidType)
-		if p.SketchRank > 0 {
-			line("sketch", "rank %d: every token has an estimate of its own, the best are scored exactly", p.SketchRank)
+		if p.CoarseBits > 0 {
+			line("codes", "%d bits a token, %d bytes more for the best %d, of which the best %d are scored exactly",
+				p.CoarseBits, p.FineBytes, p.NearTokens, p.ExactTokens)
 		}
 		if c := p.Calibration; c != nil {
-			line("agreement", "%s, aimed at %.2f %%; of the best 40 %.1f %% are scored", c.Share(), 100*c.Target, 100*c.Top40)
-			line("calibrated", "%s", c.Origin())
+			line("calibrated", "%s: %v", c.Origin(), c.Overall())
+			if worst, ok := c.Worst(); ok {
+				line("worst kind", "%s: %v", worst.Name, worst)
+			}
+			if !c.Reached {
+				line("note", "the target of %v was not reached", c.Targets)
+			}
 		}
 		line("made by", "version %s, %s", p.ToolVersion, p.origin())
 	case r.Converted && r.Obstacle != "":
@@ -171,6 +186,10 @@ func (r Report) String() string {
 	if r.Obstacle != "" {
 		line("verdict", "%s", r.verdict())
 		return b.String()
+	}
+	line("reads", "%.1f %% of the head's bytes with FlashHead", 100*r.ReadShare)
+	if r.Parameters == nil || r.Parameters.CoarseBits > 0 { // a plain head's rows may be there twice
+		line("memory", "%.1f %% of the head's bytes beside it", 100*r.MemoryShare)
 	}
 	for _, c := range r.Expected {
 		line("expected", "at most %.2fx with %d of %d clusters probed", c.Ratio, c.Probes, r.Clusters)

@@ -30,12 +30,15 @@ func TestReport(t *testing.T) {
 				t.Fatal(err)
 			}
 			body, head := float64(256+256*c.bodyRows), float64(1<<20)
-			// 256 clusters, so 32 probes by default; 36 bytes a q4_0 centroid; 16 rows of 256 bytes a cluster
-			near(t, "default", r.Expected[0].Ratio, (body+head)/(body+256*36+32*16*256))
-			near(t, "256 probes", r.Expected[1].Ratio, (body+head)/(body+256*36+256*16*256))
+			// 64 clusters, so two probes by default; 36 bytes a q4_0 centroid; 64 rows of 256 bytes a cluster; codes of 24
+			// and 32 bytes, two more for a scale, the second for one token in 8; 64 directions
+			codes := float64(64*36 + 4096*26 + 512*34 + 4*64*64)
+			near(t, "default", r.Expected[0].Ratio, (body+head)/(body+codes+2*64*256))
+			near(t, "read", r.ReadShare, (codes+2*64*256)/head)
+			near(t, "memory", r.MemoryShare, (64*36+4096*(26+34+4)+4*64*64)/head)
 			near(t, "free head", r.FreeHead, (body+head)/body)
 			near(t, "share", r.Head.Share, head/(body+head))
-			if r.Expected[0].Probes != 32 || r.Expected[1].Probes != 256 || r.Clusters != 256 || r.WorthIt != c.worth ||
+			if len(r.Expected) != 1 || r.Expected[0].Probes != 2 || r.Clusters != 64 || r.WorthIt != c.worth ||
 				r.Converted || r.Sound {
 				t.Errorf("%+v", r)
 			}
@@ -55,42 +58,47 @@ func TestCalibratedReport(t *testing.T) {
 	for i := range assignments {
 		assignments[i] = uint32(i / 32)
 	}
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(1)),
+	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(2)),
 		gguftest.V("flashhead.cluster_count", uint32(128)),
 		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(4)),
-		gguftest.V("flashhead.centroid_type", "q4_0"), gguftest.V("flashhead.sketch_rank", uint32(8)),
-		gguftest.V("flashhead.sketch_rows", gguftest.A(make([]float32, 8*64))), gguftest.V("flashhead.sketch_activations",
+		gguftest.V("flashhead.centroid_type", "q4_0"), gguftest.V("flashhead.code.coarse_bits", uint32(16)),
+		gguftest.V("flashhead.code.fine_bytes", uint32(32)), gguftest.V("flashhead.code.near_tokens", uint32(512)),
+		gguftest.V("flashhead.code.rows", gguftest.A(make([]float32, 8*64))), gguftest.V("flashhead.code.activations",
 			gguftest.A(make([]float32, 8*64))),
+		gguftest.V("flashhead.code.variances", gguftest.A(make([]float32, 8))),
+		gguftest.V("flashhead.code.weights", gguftest.A(make([]float32, 64))),
 		gguftest.V("flashhead.calibration.text_sha256", "abc"), gguftest.V("flashhead.calibration.text_name", "mails.txt"),
 		gguftest.V("flashhead.calibration.tokens", uint32(5000)), gguftest.V("flashhead.calibration.held_out", uint32(2400)),
-		gguftest.V("flashhead.calibration.target", float32(0.995)), gguftest.V("flashhead.calibration.agreement",
-			float32(0.9962)),
-		gguftest.V("flashhead.calibration.agreement_low", float32(0.9929)), gguftest.V("flashhead.calibration.agreement_high",
-			float32(0.9981)),
-		gguftest.V("flashhead.calibration.top_40", float32(0.991)), gguftest.V("flashhead.calibration.pinned", uint32(3)),
-		gguftest.V("flashhead.calibration.reached", true))
+		gguftest.V("flashhead.calibration.target_agreement", float32(0.9985)),
+		gguftest.V("flashhead.calibration.kinds", gguftest.A([]string{"mails", "code"})),
+		gguftest.V("flashhead.calibration.positions", gguftest.A([]uint32{1400, 1000})),
+		gguftest.V("flashhead.calibration.same_top", gguftest.A([]float32{0.999, 0.998})),
+		gguftest.V("flashhead.calibration.kld", gguftest.A([]float32{0.004, 0.005})),
+		gguftest.V("flashhead.calibration.reached", false))
 	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
 	if err != nil || !r.Sound {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for _, want := range []string{
-		"sketch      rank 8: ",
-		"agreement   99.62 % (99.29 to 99.81), aimed at 99.50 %; of the best 40 99.1 % are scored\n",
-		"calibrated  with mails.txt: 2600 positions, 3 tokens pinned for them; measured at 2400 others\n",
+		"codes       16 bits a token, 32 bytes more for the best 512, of which the best 128 are scored exactly\n",
+		"calibrated  with mails.txt: 2600 positions, measured at 2400 others: same top 99.86 %, KLD 0.0044\n",
+		"worst kind  code: same top 99.80 %, KLD 0.0050\n",
+		"note        the target of same top 99.85 % was not reached\n",
 	} {
 		if !strings.Contains(r.String(), want) {
 			t.Errorf("%q is not in the report:\n%s", want, r)
 		}
 	}
 	data, err := json.Marshal(r)
-	for _, want := range []string{`"sketch_rank":8`, `"calibration":{"text_sha256":"abc","text_name":"mails.txt","tokens":5000`, `"agreement":0.9962`, `"reached":true`} {
+	for _, want := range []string{`"coarse_bits":16`, `"calibration":{"text_sha256":"abc","text_name":"mails.txt","tokens":5000`, `"target_agreement":0.9985,"reached":false`,
+		`"kinds":[{"name":"mails"`, `"exact_tokens":128`} {
 		if err != nil || !strings.Contains(string(data), want) {
 			t.Errorf("%s is not in %s, %v", want, data, err)
 		}
 	}
 	body, head := float64(r.BodyBytes), float64(1<<20)
-	// 128 q4_0 centroids; 4096 tokens with 4 bytes of factors and 2 of scale; 8 directions; 4*32 rows
-	near(t, "ceiling", r.Expected[0].Ratio, (body+head)/(body+128*36+4096*6+8*64*4+4*32*256))
+	// 128 q4_0 centroids; 4096 coarse codes of 4 bytes and 512 fine ones of 34; 8 directions; 4*32 rows
+	near(t, "ceiling", r.Expected[0].Ratio, (body+head)/(body+128*36+4096*4+512*34+8*64*4+4*32*256))
 }
 
 func TestDamagedReport(t *testing.T) {

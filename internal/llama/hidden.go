@@ -19,7 +19,7 @@ func HiddenArgs(n int) []string {
 	return []string{"--embedding", "--pooling", "none", "--batch-size", size, "--ubatch-size", size}
 }
 
-const otherHead = "convert without --calibrate: this model's head cannot be calibrated"
+const otherHead = "convert with --no-calibrate: this model's head cannot be calibrated"
 
 // Text returns the tokens of a text without and with the special tokens at its start.
 func (s *Server) Text(ctx context.Context, text string) (alone, special []int, err error) {

@@ -6,20 +6,25 @@ import (
 	"math"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// CalibrateOptions say to which head a sketch is fitted, and with what.
+// CalibrateOptions say for which head codes are made, and from what.
 type CalibrateOptions struct {
 	Map
-	Hidden       string // path of a file of hidden states: n rows of D little-endian float32
-	Fit          int64  // N: the first N rows are fitted to, all n are recorded; 1..n
-	Rank         int    // R, directions of the sketch: a multiple of 8 up to 64; 0 for no sketch
-	CentroidType string // ggml type of the centroids, such as q4_0; D is a multiple of its block
-	Threads      int    // never changes the result; 0 for all cores
+	Codes        flashhead.Codes // their sizes
+	Probes       uint32          // P, for the divergences
+	CentroidType string          // ggml type of the centroids, such as q4_0; D is a multiple of its block
+	Threads      int             // never changes the result; 0 for all cores
+
+	// Hidden is the path of a file of hidden states, rows of D little-endian float32; "": the codes are made without.
+	Hidden string
+	Fit    []int64 // rows of each kind of text that are fitted to, kind after kind; those that follow are recorded
 }
 
 // Record is what the runtime would do with one of the dense head's best tokens.
@@ -28,20 +33,27 @@ type Record struct {
 	Required uint32 // 1..V: how many tokens must be scored exactly, best estimates first, for this one to be among them
 }
 
+// Position is what the runtime would do at the position of one hidden state.
+type Position struct {
+	Best []Record // [min(40, V)]: the dense head's best tokens, best first
+	KLD  float32  // Kullback-Leibler divergence from the dense head's distribution, nats
+	Same bool     // both heads have the same best token
+}
+
 // CalibrateResult is a finished calibration.
 type CalibrateResult struct {
-	Rows        []float32  // [R][D]: directions on which residuals of the head's rows are projected; none if R is 0
-	Activations []float32  // [R][D]: the matching directions for hidden states
-	Records     [][]Record // [n][min(40, V)]: the dense head's best tokens for each hidden state, best first
-	Kept        float64    // share of the residuals' energy that the sketch keeps, 0..1, weighted by the hidden states
-	Seconds     float64
+	Codes     flashhead.Codes
+	Positions []Position // of the hidden states that were not fitted to
+	Kept      float64    // share of the residuals' energy that the directions keep, 0..1, weighted by the hidden states
+	Seconds   float64
 }
 
 // recordTokens is how many tokens the tool records, if there are as many.
 const recordTokens = 40
 
-// Calibrate fits a sketch to hidden states and records what the runtime would do with it. It calls report for every
-// sign of progress: stage, fraction and seconds are set. When ctx ends the tool is killed.
+// Calibrate makes codes, of at most as many directions as o.Codes says, and records what the runtime would do with
+// them. It calls report for every sign of progress: stage, fraction and seconds are set. When ctx ends the tool is
+// killed.
 func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {
@@ -49,64 +61,97 @@ func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Pro
 	}
 	defer dir.Remove()
 	folder := process.Absolute(dir.Path)
-	in, sketch := filepath.Join(folder, "assignments"), filepath.Join(folder, "sketch")
+	in, codes := filepath.Join(folder, "assignments"), filepath.Join(folder, "codes")
 	records := filepath.Join(folder, "records")
 	if err := writeWords(in, o.Assignments); err != nil {
 		return CalibrateResult{}, err
 	}
 	args := append([]string{"calibrate"}, o.args(in)...)
-	args = append(args, "--hidden", process.Absolute(o.Hidden), "--fit", strconv.FormatInt(o.Fit, 10),
-		"--rank", strconv.Itoa(o.Rank), "--centroid-type", o.CentroidType, "--threads", strconv.Itoa(o.Threads),
-		"--sketch", sketch, "--records", records)
+	args = append(args, "--coarse-bits", strconv.Itoa(o.Codes.CoarseBits), "--fine-bytes", strconv.Itoa(o.Codes.FineBytes),
+		"--near", strconv.Itoa(o.Codes.Near), "--probes", strconv.FormatUint(uint64(o.Probes), 10),
+		"--directions", strconv.Itoa(o.Codes.Directions), "--centroid-type", o.CentroidType,
+		"--threads", strconv.Itoa(o.Threads), "--codes", codes)
+	fitted := int64(0)
+	if o.Hidden != "" {
+		kinds := make([]string, len(o.Fit))
+		for i, n := range o.Fit {
+			kinds[i] = strconv.FormatInt(n, 10)
+			fitted += n
+		}
+		args = append(args, "--hidden", process.Absolute(o.Hidden), "--fit", strings.Join(kinds, ","), "--records", records)
+	}
 	start, done, err := t.follow(ctx, "calibrating", args, report)
 	if err != nil {
 		return CalibrateResult{}, err
 	}
-	result := CalibrateResult{Kept: done.Kept, Seconds: done.Seconds}
-	if err := result.readSketch(sketch, int64(o.Rank)*o.Columns); err != nil {
+	result := CalibrateResult{Codes: o.Codes, Kept: done.Kept, Seconds: done.Seconds}
+	if err := result.readCodes(codes, o.Columns); err != nil {
 		return CalibrateResult{}, err
 	}
-	if err := result.readRecords(records, start.Hidden, start.Rows); err != nil {
-		return CalibrateResult{}, err
+	if o.Hidden != "" {
+		if err := result.readPositions(records, start.Hidden-fitted, start.Rows); err != nil {
+			return CalibrateResult{}, err
+		}
 	}
 	return result, nil
 }
 
-// readSketch reads and checks two lots of n little-endian float32, which must be finite.
-func (r *CalibrateResult) readSketch(path string, n int64) error {
-	words, err := readWords(path, 2*n, "numbers")
+// readCodes reads and checks the number n of directions and, as little-endian float32, which must be finite: rows and
+// activations [n][d], variances [n], weights [d].
+func (r *CalibrateResult) readCodes(path string, d int64) error {
+	words, err := readAllWords(path)
 	if err != nil {
 		return err
 	}
-	values := make([]float32, len(words))
-	for i, word := range words {
+	n := int64(0)
+	if len(words) > 0 {
+		n = int64(words[0])
+	}
+	if n == 0 || int64(len(words)) != 1+2*n*d+n+d {
+		return hint.New(fmt.Sprintf("%s wrote codes of %d numbers for %d directions", toolName, len(words), n), rebuild)
+	}
+	values := make([]float32, len(words)-1)
+	for i, word := range words[1:] {
 		values[i] = math.Float32frombits(word)
 		if value := float64(values[i]); math.IsNaN(value) || math.IsInf(value, 0) {
-			return hint.New(fmt.Sprintf("%s wrote a sketch with %v in it", toolName, value), rebuild)
+			return hint.New(fmt.Sprintf("%s wrote codes with %v in them", toolName, value), rebuild)
 		}
 	}
-	r.Rows, r.Activations = values[:n:n], values[n:]
+	take := func(n int64) []float32 {
+		part := values[:n:n]
+		values = values[n:]
+		return part
+	}
+	r.Codes.Directions = int(n)
+	r.Codes.Rows, r.Codes.Activations = take(n*d), take(n*d)
+	r.Codes.Variances, r.Codes.Weights = take(n), take(d)
 	return nil
 }
 
-// readRecords reads and checks the records of n hidden states, for a head of the given number of rows.
-func (r *CalibrateResult) readRecords(path string, n, rows int64) error {
+// readPositions reads and checks the records of n hidden states, for a head of the given number of rows.
+func (r *CalibrateResult) readPositions(path string, n, rows int64) error {
 	best := min(recordTokens, rows)
-	words, err := readWords(path, 2*n*best, "numbers")
+	each := 2*best + 2
+	words, err := readWords(path, n*each, "numbers")
 	if err != nil {
 		return err
 	}
-	all := make([]Record, n*best)
-	for i := range all {
-		all[i] = Record{Token: words[2*i], Required: words[2*i+1]}
-		if int64(all[i].Token) >= rows || all[i].Required < 1 || int64(all[i].Required) > rows {
-			return hint.New(fmt.Sprintf("%s recorded rank %d for token %d of %d", toolName, all[i].Required, all[i].Token, rows),
-				rebuild)
+	r.Positions = make([]Position, n)
+	for i := range r.Positions {
+		record := words[:each]
+		words = words[each:]
+		p := Position{Best: make([]Record, best), KLD: math.Float32frombits(record[2*best]), Same: record[2*best+1] == 1}
+		for j := range p.Best {
+			p.Best[j] = Record{Token: record[2*j], Required: record[2*j+1]}
+			if b := p.Best[j]; int64(b.Token) >= rows || b.Required < 1 || int64(b.Required) > rows {
+				return hint.New(fmt.Sprintf("%s recorded rank %d for token %d of %d", toolName, b.Required, b.Token, rows),
+					rebuild)
+			}
 		}
-	}
-	r.Records = make([][]Record, n)
-	for i := range r.Records {
-		r.Records[i], all = all[:best:best], all[best:]
+		if !(p.KLD > -1 && p.KLD < 1000) {
+			return hint.New(fmt.Sprintf("%s recorded a divergence of %v", toolName, p.KLD), rebuild)
+		}
+		r.Positions[i] = p
 	}
 	return nil
 }

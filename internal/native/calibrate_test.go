@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/native"
@@ -55,7 +56,8 @@ func calibration(t *testing.T) (tool native.Tool, o native.CalibrateOptions, row
 			Head:        native.Head{Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight"},
 			Assignments: assignments, Clusters: headClusters, Columns: headColumns,
 		},
-		Hidden: gguftest.Write(t, "hidden", data), Fit: 40, Rank: 8, CentroidType: "f32", Threads: 2,
+		Hidden: gguftest.Write(t, "hidden", data), Fit: []int64{30, 10}, Probes: 2, CentroidType: "f32",
+		Threads: 2, Codes: flashhead.Codes{CoarseBits: 64, FineBytes: 32, Near: 48, Directions: headColumns},
 	}, numbers(t, file.Tensors[0].Data), numbers(t, data)
 }
 
@@ -66,8 +68,7 @@ func dot(x, y []float32) (sum float64) {
 	return sum
 }
 
-// TestNativeCalibrate compares records of a head without a sketch with scores worked out here, and a sketch of half as
-// many directions as columns with what it must do.
+// TestNativeCalibrate compares the best tokens with products worked out here, and codes of few bits with those of many.
 func TestNativeCalibrate(t *testing.T) {
 	tool, o, rows, hidden := calibration(t)
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
@@ -80,70 +81,60 @@ func TestNativeCalibrate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(seen) == 0 || seen[0].Stage == "" || seen[len(seen)-1].Stage != "records" || seen[len(seen)-1].Fraction > 1 {
+		if len(seen) == 0 || seen[0].Stage == "" || seen[len(seen)-1].Fraction > 1 {
 			t.Errorf("progress %+v", seen)
 		}
-		if len(result.Rows) != o.Rank*headColumns || len(result.Activations) != o.Rank*headColumns ||
-			len(result.Records) != hiddenRows {
-			t.Fatalf("%d, %d and %d records", len(result.Rows), len(result.Activations), len(result.Records))
+		n := len(result.Codes.Variances)
+		if n == 0 || n > o.Codes.Directions || n != result.Codes.Directions || len(result.Codes.Rows) != n*headColumns || len(result.Codes.Weights) != headColumns {
+			t.Fatalf("%d directions, %d and %d numbers", n, len(result.Codes.Rows), len(result.Codes.Weights))
 		}
 		return result
 	}
 
-	plain := calibrate(func(o *native.CalibrateOptions) { o.Rank = 0 })
-	means := make([][]float32, headClusters)
-	for c := range means {
-		means[c] = make([]float32, headColumns)
-		n := float32(0)
-		for v, k := range o.Assignments {
-			if int(k) == c {
-				n++
-				for i := range means[c] {
-					means[c][i] += rows[v*headColumns+i]
-				}
-			}
-		}
-		for i := range means[c] {
-			means[c][i] /= n
-		}
+	many := calibrate(func(*native.CalibrateOptions) {})
+	if len(many.Positions) != hiddenRows-40 {
+		t.Fatalf("%d positions", len(many.Positions))
 	}
-	for i, record := range plain.Records {
-		x := hidden[i*headColumns : (i+1)*headColumns]
-		logits, estimates, order := make([]float64, headRows), make([]float64, headRows), make([]int, headRows)
+	for i, position := range many.Positions {
+		x := hidden[(40+i)*headColumns : (41+i)*headColumns]
+		logits, order := make([]float64, headRows), make([]int, headRows)
 		for v := range order {
-			logits[v], estimates[v], order[v] = dot(rows[v*headColumns:(v+1)*headColumns], x), dot(means[o.Assignments[v]], x), v
+			logits[v], order[v] = dot(rows[v*headColumns:(v+1)*headColumns], x), v
 		}
-		better := func(values []float64) func(a, b int) int {
-			return func(a, b int) int { return cmp.Or(cmp.Compare(values[b], values[a]), a-b) }
-		}
-		slices.SortFunc(order, better(logits))
-		byEstimate := slices.SortedFunc(slices.Values(order), better(estimates))
-		var want []native.Record
-		for _, v := range order[:40] {
-			want = append(want, native.Record{Token: uint32(v), Required: uint32(slices.Index(byEstimate, v) + 1)})
-		}
-		if !slices.Equal(record, want) {
-			t.Fatalf("hidden state %d:\n%v\n%v", i, record, want)
-		}
-	}
-
-	required := func(result native.CalibrateResult) (sum int) {
-		for _, record := range result.Records[o.Fit:] {
-			for _, r := range record[:5] {
-				sum += int(r.Required)
+		slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(logits[b], logits[a]), a-b) })
+		for j, record := range position.Best {
+			if int(record.Token) != order[j] {
+				t.Fatalf("hidden state %d: token %d is number %d, not %d", i, record.Token, j, order[j])
 			}
 		}
-		return sum
+		if position.KLD < -1e-6 || math.IsNaN(float64(position.KLD)) {
+			t.Errorf("hidden state %d: KLD %v", i, position.KLD)
+		}
 	}
-	sketched := calibrate(func(o *native.CalibrateOptions) { o.Rank = 16 })
-	if sketched.Kept < 0.5 || sketched.Kept > 1 || required(sketched) > required(plain)*2/3 {
-		t.Errorf("a sketch that keeps %.2f: the best five need %d tokens, %d without", sketched.Kept, required(sketched),
-			required(plain))
+	sum := func(result native.CalibrateResult) (required int, kld float64) {
+		for _, position := range result.Positions {
+			kld += float64(position.KLD)
+			for _, r := range position.Best[:5] {
+				required += int(r.Required)
+			}
+		}
+		return required, kld
 	}
-	again := calibrate(func(o *native.CalibrateOptions) { o.Rank, o.Threads = 16, 3 })
-	again.Seconds = sketched.Seconds
-	if !reflect.DeepEqual(sketched, again) {
+	few := calibrate(func(o *native.CalibrateOptions) { o.Codes.CoarseBits, o.Codes.FineBytes = 8, 0 })
+	fewRequired, fewKLD := sum(few)
+	manyRequired, manyKLD := sum(many)
+	if manyRequired >= fewRequired || manyKLD >= fewKLD {
+		t.Errorf("with many bits the best five need %d tokens and diverge by %g, with few %d and %g", manyRequired, manyKLD,
+			fewRequired, fewKLD)
+	}
+	again := calibrate(func(o *native.CalibrateOptions) { o.Threads = 3 })
+	again.Seconds = many.Seconds
+	if !reflect.DeepEqual(many, again) {
 		t.Error("other threads give another result")
+	}
+	without := calibrate(func(o *native.CalibrateOptions) { o.Hidden, o.Fit = "", nil })
+	if without.Positions != nil || slices.Max(without.Codes.Weights) != 1 || slices.Min(without.Codes.Weights) != 1 {
+		t.Errorf("without hidden states: %d positions, weights %v", len(without.Positions), without.Codes.Weights)
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
 		t.Errorf("left behind: %v", left)
@@ -162,10 +153,10 @@ func TestNativeCalibrateFailures(t *testing.T) {
 	}
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
 	for want, change := range map[string]func(o *native.CalibrateOptions){
-		"has 50 rows, 51 shall be fitted to":          func(o *native.CalibrateOptions) { o.Fit = 51 },
-		"--fit must be a whole number from 1":         func(o *native.CalibrateOptions) { o.Fit = 0 },
-		"--rank must be a multiple of 8":              func(o *native.CalibrateOptions) { o.Rank = 12 },
-		"--rank must be a whole number from 0 to 64":  func(o *native.CalibrateOptions) { o.Rank = 72 },
+		"has 50 rows, 51 ":                            func(o *native.CalibrateOptions) { o.Fit = []int64{20, 31} },
+		"--fit ":                                      func(o *native.CalibrateOptions) { o.Fit = []int64{0, 3} },
+		"--coarse-bits ":                              func(o *native.CalibrateOptions) { o.Codes.CoarseBits = 12 },
+		"--fine-bytes ":                               func(o *native.CalibrateOptions) { o.Codes.FineBytes = 31 },
 		"32 columns cannot have type q6_K":            func(o *native.CalibrateOptions) { o.CentroidType = "q6_K" },
 		"32 columns cannot have type i32":             func(o *native.CalibrateOptions) { o.CentroidType = "i32" },
 		"cluster 7 is empty":                          func(o *native.CalibrateOptions) { o.Clusters = 8 },
@@ -205,19 +196,25 @@ func TestNativeCalibrateFailures(t *testing.T) {
 // TestCalibrateAnswers has a tool that says and writes what it should, and what it should not.
 func TestCalibrateAnswers(t *testing.T) {
 	const (
-		paths   = `while [ $# -gt 0 ]; do case $1 in --sketch) sketch=$2;; --records) records=$2;; esac; shift; done` + "\n"
-		start   = `echo '{"event":"start","tensor":"t","type":"f32","rows":2,"columns":1,"hidden":1,"threads":1}'` + "\n"
+		paths   = `while [ $# -gt 0 ]; do case $1 in --codes) codes=$2;; --records) records=$2;; esac; shift; done` + "\n"
+		start   = `echo '{"event":"start","tensor":"t","type":"f32","rows":2,"columns":1,"hidden":2,"threads":1}'` + "\n"
 		done    = `echo '{"event":"done","kept":0.5,"rounds":3,"seconds":2}'` + "\n"
-		sketch  = `printf '\0\0\200\077\0\0\0\300' >"$sketch"` + "\n" // 1, -2
-		records = `printf '\001\0\0\0\002\0\0\0\0\0\0\0\001\0\0\0' >"$records"` + "\n"
+		codes   = `printf '\001\0\0\0\0\0\200\077\0\0\0\300\0\0\200\077\0\0\200\077' >"$codes"` + "\n" // 1; 1, -2, 1, 1
+		first   = `\001\0\0\0\002\0\0\0\0\0\0\0\001\0\0\0`                                             // tokens 1, 0 with ranks 2, 1
+		records = `printf '` + first + `\0\0\200\076\001\0\0\0' >"$records"` + "\n"                    // 0.25, same
 	)
 	calibrate := func(t *testing.T, body string) (native.CalibrateResult, error) {
 		return native.Tool{Path: script(t, paths+body)}.Calibrate(t.Context(),
-			native.CalibrateOptions{Map: native.Map{Columns: 1}, Rank: 1}, func(native.Progress) {})
+			native.CalibrateOptions{Map: native.Map{Columns: 1}, Hidden: "h", Fit: []int64{1}}, func(native.Progress) {})
 	}
-	got, err := calibrate(t, start+`echo '{"event":"progress","stage":"moment","fraction":0.5}'`+"\n"+sketch+records+done)
-	want := native.CalibrateResult{Rows: []float32{1}, Activations: []float32{-2},
-		Records: [][]native.Record{{{1, 2}, {0, 1}}}, Kept: 0.5, Seconds: 2}
+	got, err := calibrate(t, start+`echo '{"event":"progress","stage":"moment","fraction":0.5}'`+"\n"+codes+records+done)
+	want := native.CalibrateResult{
+		Codes: flashhead.Codes{Directions: 1, Rows: []float32{1}, Activations: []float32{-2}, Variances: []float32{1},
+			Weights: []float32{1}},
+		Positions: []native.Position{{Best: []native.Record{{Token: 1, Required: 2}, {Token: 0, Required: 1}}, KLD: 0.25,
+			Same: true}},
+		Kept: 0.5, Seconds: 2,
+	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -225,15 +222,17 @@ func TestCalibrateAnswers(t *testing.T) {
 		"named cause":    {"echo 'error: out of memory' >&2; exit 1\n", "calibrating failed: out of memory"},
 		"older tool":     {"echo 'error: unknown command: calibrate' >&2; exit 2\n", "unknown command: calibrate"},
 		"no JSON":        {"echo hello; exec sleep 60\n", "hello"},
-		"no end":         {start + sketch + records, "without a result"},
-		"no sketch":      {start + records + done, "no such file"},
-		"no records":     {start + sketch + done, "no such file"},
-		"short sketch":   {start + `printf '\0\0\200\077' >"$sketch"` + "\n" + records + done, "4 bytes for 2 numbers"},
-		"NaN in sketch":  {start + `printf '\0\0\200\077\0\0\300\177' >"$sketch"` + "\n" + records + done, "NaN"},
-		"short records":  {start + sketch + `printf '\001\0\0\0\002\0\0\0' >"$records"` + "\n" + done, "8 bytes for 4 numbers"},
-		"no such token":  {start + sketch + `printf '\002\0\0\0\002\0\0\0\0\0\0\0\001\0\0\0' >"$records"` + "\n" + done, "rank 2 for token 2 of 2"},
-		"rank 0":         {start + sketch + `printf '\001\0\0\0\0\0\0\0\0\0\0\0\001\0\0\0' >"$records"` + "\n" + done, "rank 0 for token 1 of 2"},
-		"rank too great": {start + sketch + `printf '\001\0\0\0\002\0\0\0\0\0\0\0\003\0\0\0' >"$records"` + "\n" + done, "rank 3 for token 0 of 2"},
+		"no end":         {start + codes + records, "without a result"},
+		"no codes":       {start + records + done, "no such file"},
+		"no records":     {start + codes + done, "no such file"},
+		"short codes":    {start + `printf '\001\0\0\0\0\0\200\077' >"$codes"` + "\n" + records + done, "2 numbers for 1 directions"},
+		"empty codes":    {start + `: >"$codes"` + "\n" + records + done, "0 numbers for 0 directions"},
+		"NaN in codes":   {start + strings.Replace(codes, `\0\0\0\300`, `\0\0\300\177`, 1) + records + done, "NaN"},
+		"short records":  {start + codes + `printf '` + first + `' >"$records"` + "\n" + done, "16 bytes for 6 numbers"},
+		"no such token":  {start + codes + strings.Replace(records, `'\001`, `'\002`, 1) + done, "rank 2 for token 2 of 2"},
+		"rank 0":         {start + codes + strings.Replace(records, `\002`, `\0`, 1) + done, "rank 0 for token 1 of 2"},
+		"rank too great": {start + codes + strings.Replace(records, `\002`, `\003`, 1) + done, "rank 3 for token 1 of 2"},
+		"NaN divergence": {start + codes + strings.Replace(records, `\200\076`, `\300\177`, 1) + done, "divergence of NaN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := calibrate(t, c.body); err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {

@@ -43,14 +43,14 @@ type HeadShape struct {
 	Clusters     int64 // K
 	CentroidType string
 	Pinned       int // tokens that are always scored
-	Rank         int // of the sketch, 0 for none
+	CoarseBits   int // of its codes, 0 for none
 }
 
 func (h HeadShape) args() []string {
 	return []string{"--type", h.Type, "--columns", strconv.FormatInt(h.Columns, 10), "--rows",
 		strconv.FormatInt(h.Rows, 10),
 		"--clusters", strconv.FormatInt(h.Clusters, 10), "--centroid-type", h.CentroidType,
-		"--pinned", strconv.Itoa(h.Pinned), "--rank", strconv.Itoa(h.Rank)}
+		"--pinned", strconv.Itoa(h.Pinned), "--coarse-bits", strconv.Itoa(h.CoarseBits)}
 }
 
 // Devices asks the native tool of a patched build for the devices of the backends beside it and of RPC servers,

@@ -17,6 +17,15 @@ func writeWords(path string, words []uint32) error {
 	return nil
 }
 
+// readAllWords reads little-endian uint32 of the tool, however many there are.
+func readAllWords(path string) ([]uint32, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, hint.Wrap(err, rebuild)
+	}
+	return readWords(path, info.Size()/4, "numbers")
+}
+
 // readWords reads n little-endian uint32 of the tool; what names them in errors.
 func readWords(path string, n int64, what string) ([]uint32, error) {
 	data, err := os.ReadFile(path)

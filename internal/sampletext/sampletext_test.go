@@ -2,6 +2,7 @@ package sampletext
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -29,5 +30,24 @@ func TestKinds(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(Kinds(), func(a, b Kind) int { return slices.Compare([]string{a.Group}, []string{b.Group}) }) {
 		t.Error("the groups are mixed")
+	}
+}
+
+// Unseen text is of several kinds, long enough to measure on, and not what heads are calibrated with.
+func TestUnseen(t *testing.T) {
+	var groups []string
+	for _, kind := range Unseen() {
+		groups = append(groups, kind.Group)
+		if n := utf8.RuneCountInString(kind.Text); !utf8.ValidString(kind.Text) || n < 900 || n > 12_000 {
+			t.Errorf("%s has %d characters", kind.Group, n)
+		}
+		for _, other := range Kinds() {
+			if opening := kind.Text[:min(len(kind.Text), 60)]; strings.Contains(other.Text, opening) {
+				t.Errorf("%s is in %s/%s", kind.Group, other.Group, other.Name)
+			}
+		}
+	}
+	if !slices.Equal(groups, []string{"chat", "code", "data", "english", "languages", "scripts"}) {
+		t.Errorf("%v", groups)
 	}
 }

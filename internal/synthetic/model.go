@@ -17,7 +17,7 @@ type Model struct {
 	Shape       Shape
 	Type        Type
 	ClusterSize int    // tokens in a cluster; 0: not converted
-	SketchRank  int    // 0: no sketch; see flashhead.CheckSketchRank
+	Codes       bool   // with codes, of random directions
 	Version     string // of fh-ollama, for the provenance
 }
 
@@ -159,20 +159,33 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	for i, token := range random.Perm(len(assignments)) {
 		assignments[token] = uint32(i) % k
 	}
+	quality, probes := flashhead.Qualities[0], uint32(0)
 	p := flashhead.Parameters{
-		Clusters: k, Assignments: assignments, CentroidType: centroids, Sketch: sketch(m.SketchRank, head.Width(), random),
+		Clusters: k, Assignments: assignments, CentroidType: centroids,
 		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1,
 			ToolVersion: m.Version},
 	}
-	return p, p.Select(0, 0, flashhead.DefaultPinned(f, head))
+	if m.Codes {
+		p.Codes, probes = codes(quality.Codes(head, k, centroids), head.Width(), random), quality.Probes(k)
+	}
+	return p, p.Select(0, probes, flashhead.DefaultPinned(f, head))
 }
 
-// sketch returns a sketch of random directions. Projections on them keep inner products roughly (Johnson and
-// Lindenstrauss), so the tokens' estimates differ as with a fitted sketch.
-func sketch(rank int, width int64, random *rand.Rand) flashhead.Sketch {
-	directions := make([]float32, int64(rank)*width)
+// codes returns codes of random directions. Projections on them keep inner products roughly (Johnson and Lindenstrauss),
+// so the tokens' estimates differ as with fitted codes.
+func codes(c flashhead.Codes, width int64, random *rand.Rand) flashhead.Codes {
+	n := c.Directions
+	directions := make([]float32, int64(n)*width)
 	for i := range directions {
-		directions[i] = float32(random.NormFloat64() / math.Sqrt(float64(rank)))
+		directions[i] = float32(random.NormFloat64() / math.Sqrt(float64(n)))
 	}
-	return flashhead.Sketch{Rank: rank, Rows: directions, Activations: directions}
+	c.Rows, c.Activations = directions, directions
+	c.Variances, c.Weights = make([]float32, n), make([]float32, width)
+	for i := range c.Variances {
+		c.Variances[i] = 1
+	}
+	for i := range c.Weights {
+		c.Weights[i] = 1
+	}
+	return c
 }

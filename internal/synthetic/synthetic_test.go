@@ -86,9 +86,9 @@ func modelCalled(t *testing.T, name string) Model {
 }
 
 // tiny returns a model whose vocabulary also has tokens of three bytes.
-func tiny(typ Type, rank int) Model {
+func tiny(typ Type, coded bool) Model {
 	return Model{Shape: Shape{"tiny", "gemma3", 256, 2, 512, 2, 1, 128, 66000, true}, Type: typ, ClusterSize: 64,
-		SketchRank: rank, Version: "1"}
+		Codes: coded, Version: "1"}
 }
 
 func written(t *testing.T, m Model) []byte {
@@ -115,8 +115,8 @@ func written(t *testing.T, m Model) []byte {
 // The file can be read, its map is sound, and its values are small and finite.
 func TestWrite(t *testing.T) {
 	for _, typ := range types {
-		data := written(t, tiny(typ, 16))
-		if !bytes.Equal(data, written(t, tiny(typ, 16))) {
+		data := written(t, tiny(typ, true))
+		if !bytes.Equal(data, written(t, tiny(typ, true))) {
 			t.Errorf("%s: the same model gives other bytes", typ.Name)
 		}
 		f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
@@ -131,10 +131,10 @@ func TestWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if least, most := p.ClusterSizes(); p.Clusters != 1032 || least != 63 || most != 64 || p.Sketch.Rank != 16 ||
+		if least, most := p.ClusterSizes(); p.Clusters != 1032 || least != 63 || most != 64 || !p.Codes.There() ||
 			!slices.Equal(p.Pinned, []uint32{0, 1}) {
-			t.Errorf("%s: %d clusters of %d to %d, sketch of rank %d, pinned %v", typ.Name, p.Clusters, least, most,
-				p.Sketch.Rank, p.Pinned)
+			t.Errorf("%s: %d clusters of %d to %d, %d bits, pinned %v", typ.Name, p.Clusters, least, most,
+				p.Codes.CoarseBits, p.Pinned)
 		}
 		if !slices.Equal(flashhead.DefaultPinned(f, head), p.Pinned) {
 			t.Errorf("%s: convert would pin %v", typ.Name, flashhead.DefaultPinned(f, head))
@@ -191,7 +191,7 @@ func TestHalf(t *testing.T) {
 }
 
 func TestTokenizer(t *testing.T) {
-	data := written(t, tiny(types[0], 0))
+	data := written(t, tiny(types[0], false))
 	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)

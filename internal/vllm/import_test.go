@@ -136,6 +136,7 @@ func TestNativeRoundTrip(t *testing.T) {
 		"back.gguf")
 	o := convert.Defaults()
 	o.Input, o.Output, o.LibDir, o.Iterations, o.Probes, o.CentroidType = demo, converted, lib, 1, 123, "q8_0"
+	o.Plain = true
 	if _, err := convert.Convert(t.Context(), o, progress.New(io.Discard)); err != nil {
 		t.Fatal(err)
 	}

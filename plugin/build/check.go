@@ -89,6 +89,7 @@ func (b *Builder) try(ctx context.Context, lib string) (tried string, err error)
 		return tried, nil
 	}
 	o := convert.Defaults()
+	o.NoCalibrate = true
 	o.Input, o.Output, o.LibDir, o.Iterations = model, filepath.Join(dir, "small-flashhead.gguf"), lib, 1
 	if _, err := convert.Convert(ctx, o, progress.New(io.Discard)); err != nil {
 		return "", b.crash(err, "converting")

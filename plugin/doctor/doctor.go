@@ -175,7 +175,7 @@ func (r *Report) file(path string) *native.HeadShape {
 		r.File.Sound = true
 		return &native.HeadShape{
 			Type: head.Tensor.Type.String(), Columns: head.Width(), Rows: head.Vocab(), Clusters: int64(p.Clusters),
-			CentroidType: p.CentroidType.String(), Pinned: len(p.Pinned), Rank: p.Sketch.Rank,
+			CentroidType: p.CentroidType.String(), Pinned: len(p.Pinned), CoarseBits: p.Codes.CoarseBits,
 		}
 	}
 	return nil

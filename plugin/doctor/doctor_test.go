@@ -28,7 +28,7 @@ func withMap(t *testing.T, second uint32) string {
 		assignments[i] = second * uint32(i%2)
 	}
 	f.KVs = append(f.KVs,
-		gguftest.V(flashhead.KeyVersion, uint32(1)), gguftest.V(flashhead.KeyClusterCount, uint32(2)),
+		gguftest.V(flashhead.KeyVersion, uint32(flashhead.FormatVersion)), gguftest.V(flashhead.KeyClusterCount, uint32(2)),
 		gguftest.V(flashhead.KeyAssignments, gguftest.A(assignments)), gguftest.V(flashhead.KeyProbeCount, uint32(1)),
 		gguftest.V(flashhead.KeyCentroidType, "f16"))
 	return gguftest.Write(t, "model.gguf", f.Bytes())

@@ -20,6 +20,21 @@ static void barrier(void * threadpool) {
     ggml_barrier((struct ggml_threadpool *) threadpool);
 }
 
+// the codes of node's head; reads no data
+static struct flash_head_codes codes_of(const struct ggml_tensor * node) {
+    struct flash_head_codes codes = {};
+    if (const struct ggml_tensor * coarse = node->src[GGML_FLASH_HEAD_SRC_COARSE]) {
+        const struct ggml_tensor * fine = node->src[GGML_FLASH_HEAD_SRC_FINE];
+        codes.n_directions = ggml_flash_head_get_params(node).n_directions;
+        codes.n_bits       = (int32_t) ((coarse->ne[0] - flash_head_coarse_group_size(0))/FLASH_HEAD_COARSE_LINE*4);
+        codes.fine_bytes   = (int32_t) (fine->ne[0] - sizeof(uint16_t));
+        codes.coarse       = coarse->data;
+        codes.fine         = fine->data;
+        codes.basis        = (const float *) node->src[GGML_FLASH_HEAD_SRC_BASIS]->data;
+    }
+    return codes;
+}
+
 // the head of node; reads no data, which may not be there yet
 static struct flash_head head_of(const struct ggml_tensor * node) {
     const struct ggml_tensor * offsets     = node->src[GGML_FLASH_HEAD_SRC_OFFSETS];
@@ -27,9 +42,8 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     const struct ggml_tensor * centroids   = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
     const struct ggml_tensor * places      = node->src[GGML_FLASH_HEAD_SRC_PLACES];
     const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const struct ggml_tensor * ordered     = node->src[GGML_FLASH_HEAD_SRC_ORDERED];
-    const struct ggml_tensor * sketch      = node->src[GGML_FLASH_HEAD_SRC_SKETCH];
-    const struct ggml_tensor * projection  = node->src[GGML_FLASH_HEAD_SRC_PROJECTION];
+    const struct ggml_tensor * coarse      = node->src[GGML_FLASH_HEAD_SRC_COARSE];
+    const struct ggml_tensor * ordered     = coarse ? nullptr : node->src[GGML_FLASH_HEAD_SRC_ORDERED];
 
     struct flash_head head;
     head.n_embd       = weight->ne[0];
@@ -44,9 +58,7 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     head.tokens       = list(node->src[GGML_FLASH_HEAD_SRC_TOKENS]);
     head.offsets      = list(offsets);
     head.pinned       = list(pinned);
-    head.rank         = projection ? (int32_t) projection->ne[0] : 0;
-    head.sketch       = sketch ? sketch->data : nullptr;
-    head.projection  = projection ? (const float *) projection->data : nullptr;
+    head.codes        = codes_of(node);
     head.weight_dot   = dot_of(weight->type,    head.n_embd);
     head.centroid_dot = dot_of(centroids->type, head.n_embd);
     head.grouped      = ggml_flash_head_get_params(node).grouped;
@@ -60,7 +72,7 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
 
     flash_head_totals * totals = (flash_head_totals *) ggml_flash_head_get_totals(dst);
 
-    const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed };
+    const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed, op.n_near };
 
     struct flash_head_counts counts = {};
     const struct flash_head_thread thread =

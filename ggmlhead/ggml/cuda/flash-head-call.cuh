@@ -1,9 +1,8 @@
 #pragma once
 
 // What the kernels of one call share. They come one after the other:
-//   flash_head_centroids       scores all centroids, and takes the projections of x on a sketch's directions
-//   flash_head_estimates       with a sketch whose tokens are selected: the estimates of all tokens
-//   flash_head_find_threshold  the threshold that the best clusters or estimates reach
+//   flash_head_centroids       scores all centroids
+//   flash_head_find_threshold  the threshold that the best clusters reach
 //   flash_head_finish          background and exact logits
 // Activations for quantised rows are rounded before by ggml's own kernel, to which bits a dense product would round
 // them. (The centroids' kernel could do so as it goes and save a launch, but each of its hundreds of blocks would have
@@ -14,9 +13,7 @@
 #define FLASH_HEAD_FUNCTION static __host__ __device__ __forceinline__
 
 #include "../../core/flash-head-draw.h"
-#include "../../core/flash-head-sample.h"
 #include "../../core/flash-head-select.h"
-#include "../../core/flash-head-sketch.h"
 
 #define FLASH_HEAD_CALL_ROWS 8   // of one call, at most
 #define FLASH_HEAD_THREADS  256 // of a block, but for flash_head_find_threshold: warp_size x as many warps as it takes
@@ -34,7 +31,6 @@ struct flash_head_call {
     int n_vocab;   // V
     int n_cluster; // K
     int n_pinned;
-    int rank;      // of the sketch; 0: none
 
     flash_head_rows      weight;      // [V][D]
     flash_head_rows      centroids;   // [K][D]
@@ -43,20 +39,14 @@ struct flash_head_call {
     const block_q8_1   * x_q8_1;      // [n_rows][D], rounded; NULL if there are only rows of floats
     const int          * cluster;     // [V]: of each token
     const int          * pinned;      // [n_pinned]: tokens always scored exactly, ascending
-    const uint8_t      * sketch;      // groups (flash-head-sketch.h)
-    const float        * projection; // [D][rank]: directions
 
-    bool                 by_tokens;   // the best tokens are selected by their estimates, or else the best clusters
     bool                 draw;        // clusters are drawn
     float                temperature; // of the draw
     uint32_t             seed;        // of the draw
-    flash_head_sample    sample;      // by tokens: whose estimates are looked at
 
     // scratch memory
     float                * scores;    // [n_rows][K] of the centroids
-    int                  * keys;      // [n_rows][n_keys]: what clusters, or a sample of tokens, are ranked by
-    int64_t                n_keys;
-    float                * parts;     // [n_rows][parts][rank]: projections of x; with a sketch
+    int                  * keys;      // [n_rows][K]: what clusters are ranked by
     flash_head_threshold * threshold; // [n_rows]
 
     float                * logits;    // [n_rows][V], rows stride_logits apart

@@ -1,8 +1,6 @@
-// The first kernel: scores of all centroids, and what the clusters are ranked by. The blocks after those that do this
-// take the projections for a sketch, which need nothing but x either.
+// The first kernel: scores of all centroids, and what the clusters are ranked by.
 
 #include "flash-head-dot.cuh"
-#include "flash-head-project.cuh"
 
 // Blocks a multiprocessor for draws, before which each block hashes all of x: so many surely run at once.
 static const int DRAWING_BLOCKS_PER_SM = 4;
@@ -37,28 +35,22 @@ static __device__ void flash_head_streams(const flash_head_call & call, unsigned
 
 // Scores the centroids, a warp each.
 //
-// 1. Blocks from n_blocks on take one part of the projections for a sketch each (flash-head-project.cuh), and end.
-// 2. If clusters are drawn, the block hashes each row of x to the stream of its random numbers.
-// 3. A warp takes every so many-th centroid. For n_rows rows of x at a time it computes the dot products, then lane i
+// 1. If clusters are drawn, the block hashes each row of x to the stream of its random numbers.
+// 2. A warp takes every so many-th centroid. For n_rows rows of x at a time it computes the dot products, then lane i
 //    keeps that of row r0 + i.
-// 4. These lanes write the scores and, if clusters are selected, the keys that rank them: the score, or when drawing
-//    score/temperature plus Gumbel noise.
+// 3. These lanes write the scores and the keys that rank the clusters: the score, or when drawing score/temperature
+//    plus Gumbel noise.
 template <ggml_type type, int n_rows>
-static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroids(const flash_head_call call,
-        const int n_blocks) {
+static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroids(const flash_head_call call) {
     ggml_cuda_pdl_lc();
     ggml_cuda_pdl_sync();
 
-    if ((int) blockIdx.x >= n_blocks) {
-        flash_head_project(call, blockIdx.x - n_blocks);
-        return;
-    }
     __shared__ unsigned long long stream[FLASH_HEAD_CALL_ROWS]; // of the draws
     if (call.draw) {
         flash_head_streams(call, stream);
     }
     const int lane = threadIdx.x;
-    for (int c = blockIdx.x*blockDim.y + threadIdx.y; c < call.n_cluster; c += n_blocks*blockDim.y) {
+    for (int c = blockIdx.x*blockDim.y + threadIdx.y; c < call.n_cluster; c += gridDim.x*blockDim.y) {
         for (int r0 = 0; r0 < call.n_rows; r0 += n_rows) {
             float sums[n_rows];
             flash_head_dot<type, n_rows>(call, call.centroids, c, r0, lane, sums);
@@ -71,11 +63,10 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroid
             const int r = r0 + lane;
             if (lane < n_rows && r < call.n_rows) {
                 call.scores[(int64_t) r*call.n_cluster + c] = score;
-                if (!call.by_tokens) {
-                    const float noise = call.draw
-                            ? flash_head_draw_gumbel_float(flash_head_draw_bits(stream[r], c)) : 0.0f;
-                    call.keys[r*call.n_keys + c] = flash_head_key(call.draw ? score/call.temperature + noise : score);
-                }
+                const float noise = call.draw
+                        ? flash_head_draw_gumbel_float(flash_head_draw_bits(stream[r], c)) : 0.0f;
+                call.keys[(int64_t) r*call.n_cluster + c] =
+                        flash_head_key(call.draw ? score/call.temperature + noise : score);
             }
         }
     }
@@ -83,20 +74,19 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_centroid
 
 template <ggml_type type>
 static void launch(const flash_head_call & call, cudaStream_t stream) {
-    const int  device  = ggml_cuda_get_device();
-    const dim3 block   = flash_head_block_dims(device);
-    const int  n_parts = call.by_tokens ? (int) flash_head_sketch_n_parts(call.n_embd) : 0;
+    const int  device = ggml_cuda_get_device();
+    const dim3 block  = flash_head_block_dims(device);
 
     int n_blocks = (call.n_cluster + block.y - 1)/block.y;
     if (call.draw) {
         n_blocks = std::min(n_blocks, DRAWING_BLOCKS_PER_SM*ggml_cuda_info().devices[device].nsm);
     }
 
-    const ggml_cuda_kernel_launch_params params(dim3(n_blocks + n_parts, 1, 1), block, 0, stream);
+    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, 1, 1), block, 0, stream);
     if (call.n_rows == 1) {
-        ggml_cuda_kernel_launch(flash_head_centroids<type, 1>, params, call, n_blocks);
+        ggml_cuda_kernel_launch(flash_head_centroids<type, 1>, params, call);
     } else {
-        ggml_cuda_kernel_launch(flash_head_centroids<type, 4>, params, call, n_blocks);
+        ggml_cuda_kernel_launch(flash_head_centroids<type, 4>, params, call);
     }
 }
 

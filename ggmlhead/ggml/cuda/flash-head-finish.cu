@@ -21,19 +21,14 @@ static __device__ __forceinline__ bool flash_head_is_pinned(const flash_head_cal
     return begin < call.n_pinned && call.pinned[begin] == token;
 }
 
-// Whether a token of row r is selected; if not, and its background is not there yet, writes that.
+// Whether a token of row r is selected or pinned; if not, writes its background.
 static __device__ __forceinline__ bool flash_head_is_exact(const flash_head_call & call, int r, int token) {
-    const flash_head_threshold threshold = call.threshold[r];
-    float * logit = call.logits + r*call.stride_logits + token;
-    if (call.by_tokens) {
-        const int key = flash_head_key(*logit);
-        return (key >= threshold.key && key != INT32_MIN) || flash_head_is_pinned(call, token);
-    }
-    const int c = call.cluster[token];
-    if (flash_head_selected(threshold, call.keys[r*call.n_keys + c], c) || flash_head_is_pinned(call, token)) {
+    const int     c = call.cluster[token];
+    const int64_t i = (int64_t) r*call.n_cluster + c;
+    if (flash_head_selected(call.threshold[r], call.keys[i], c) || flash_head_is_pinned(call, token)) {
         return true;
     }
-    *logit = call.scores[(int64_t) r*call.n_cluster + c];
+    call.logits[r*call.stride_logits + token] = call.scores[i];
     return false;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Selection: the threshold that the best of many keys reach, one block a row of them.
+// Selection: the threshold that the best clusters reach, one block a row of their keys.
 //
 // A radix select. A key and its index make a unique 64-bit number: the key above, the inverted index below, as the
 // lower index is the better one.
@@ -58,31 +58,31 @@ static __device__ __forceinline__ void flash_head_find_bin(flash_head_select_sha
     __syncthreads();
 }
 
-// The threshold of row blockIdx.x that n of its n_keys keys reach, or up to slack more.
+// The threshold of row blockIdx.x that n of its keys reach.
 //
-// 1. If all keys are wanted, the threshold is 0: everything reaches it.
+// 1. If all are wanted, the threshold is 0: everything reaches it.
 // 2. Otherwise, for each digit of 8 bits from the top: clear the bins, then count the digits of the numbers that
 //    match the digits found so far. Several copies of a bin spread the threads that count in it.
 // 3. Descend into the bin that holds the n-th best. What lies in better bins is selected and no longer counted.
-// 4. Stop when all of the bin may be selected. For unlike keys that is after three or four digits.
+// 4. Stop when all of the bin is selected. For unlike keys that is after three or four digits.
 static __global__ void __launch_bounds__(FLASH_HEAD_SELECT_THREADS) flash_head_find_threshold(
-        const flash_head_call call, const int n_keys, int n, const int slack) {
+        const flash_head_call call, int n) {
     ggml_cuda_pdl_lc();
     ggml_cuda_pdl_sync();
 
     __shared__ flash_head_select_shared shared;
     const int   thread = threadIdx.x;
-    const int * keys   = call.keys + blockIdx.x*call.n_keys;
+    const int * keys   = call.keys + (int64_t) blockIdx.x*call.n_cluster;
 
     uint64_t rank  = 0; // the lowest of the bin
     uint64_t known = 0; // bits of it
-    if (n < n_keys) {
+    if (n < call.n_cluster) {
         for (int shift = 56; shift >= 0; shift -= 8) {
             for (int i = thread; i < FLASH_HEAD_BINS*FLASH_HEAD_COPIES; i += FLASH_HEAD_SELECT_THREADS) {
                 shared.bins[i/FLASH_HEAD_COPIES][i % FLASH_HEAD_COPIES] = 0;
             }
             __syncthreads();
-            for (int i = thread; i < n_keys; i += FLASH_HEAD_SELECT_THREADS) {
+            for (int i = thread; i < call.n_cluster; i += FLASH_HEAD_SELECT_THREADS) {
                 const uint64_t mine = flash_head_rank(keys[i], i);
                 if ((mine & known) == rank) {
                     atomicAdd(&shared.bins[mine >> shift & (FLASH_HEAD_BINS - 1)][thread % FLASH_HEAD_COPIES], 1);
@@ -93,7 +93,7 @@ static __global__ void __launch_bounds__(FLASH_HEAD_SELECT_THREADS) flash_head_f
             rank  |= (uint64_t) shared.bin << shift;
             known |= (uint64_t) (FLASH_HEAD_BINS - 1) << shift;
             n     -= shared.n_better;
-            if (shared.n_bin <= n + slack) {
+            if (shared.n_bin == n) {
                 break;
             }
         }

@@ -2,7 +2,6 @@
 
 #include "flash-head.cuh"
 
-#include "flash-head-estimates.cuh"
 #include "flash-head-threshold.cuh"
 #include "ggml-cuda/quantize.cuh"
 
@@ -18,12 +17,10 @@ static flash_head_rows rows_of(const ggml_tensor * t, const ggml_tensor * x) {
 
 // the call for all rows of dst but for its scratch memory
 static flash_head_call call_of(const ggml_tensor * dst) {
-    const ggml_tensor * weight      = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const ggml_tensor * x           = dst->src[GGML_FLASH_HEAD_SRC_X];
-    const ggml_tensor * centroids   = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-    const ggml_tensor * pinned      = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const ggml_tensor * sketch      = dst->src[GGML_FLASH_HEAD_SRC_SKETCH];
-    const ggml_tensor * projection  = dst->src[GGML_FLASH_HEAD_SRC_PROJECTION];
+    const ggml_tensor * weight    = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * x         = dst->src[GGML_FLASH_HEAD_SRC_X];
+    const ggml_tensor * centroids = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * pinned    = dst->src[GGML_FLASH_HEAD_SRC_PINNED];
 
     const ggml_flash_head_params op = ggml_flash_head_get_params(dst);
 
@@ -33,17 +30,13 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     call.n_vocab       = (int) weight->ne[1];
     call.n_cluster     = (int) centroids->ne[1];
     call.n_pinned      = pinned ? (int) pinned->ne[0] : 0;
-    call.rank          = projection ? (int) projection->ne[0] : 0;
     call.weight        = rows_of(weight, x);
     call.centroids     = rows_of(centroids, x);
     call.x             = (const float *) x->data;
     call.stride_x      = x->nb[1]/sizeof(float);
     call.cluster       = (const int *) dst->src[GGML_FLASH_HEAD_SRC_PLACES]->data;
     call.pinned        = pinned ? (const int *) pinned->data : nullptr;
-    call.sketch        = sketch ? (const uint8_t *) sketch->data : nullptr;
-    call.projection    = projection ? (const float *) projection->data : nullptr;
     call.draw          = op.mode == GGML_FLASH_HEAD_SAMPLE;
-    call.by_tokens     = call.rank > 0 && !call.draw;
     call.temperature   = op.temperature;
     call.seed          = op.seed;
     call.logits        = (float *) dst->data;
@@ -51,50 +44,30 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     return call;
 }
 
-static void estimate(const flash_head_call & call, cudaStream_t stream) {
-    const int n_blocks = (call.n_vocab + FLASH_HEAD_THREADS - 1)/FLASH_HEAD_THREADS;
-    const ggml_cuda_kernel_launch_params params(dim3(n_blocks, 1, 1), flash_head_block_dims(ggml_cuda_get_device()), 0,
-            stream);
-    if (call.n_rows == 1) {
-        ggml_cuda_kernel_launch(flash_head_estimates<1>, params, call);
-    } else {
-        ggml_cuda_kernel_launch(flash_head_estimates<FLASH_HEAD_CALL_ROWS>, params, call);
-    }
-}
-
-// the threshold that n of n_keys keys a row reach, or up to slack more
-static void find_threshold(const flash_head_call & call, int n_keys, int n, int slack, cudaStream_t stream) {
+// the threshold that n clusters a row reach
+static void find_threshold(const flash_head_call & call, int n, cudaStream_t stream) {
     const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), 0,
             stream);
-    ggml_cuda_kernel_launch(flash_head_find_threshold, params, call, n_keys, n, slack);
+    ggml_cuda_kernel_launch(flash_head_find_threshold, params, call, n);
 }
 
 void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
     const ggml_type type          = dst->src[GGML_FLASH_HEAD_SRC_WEIGHT]->type;
     const ggml_type centroid_type = dst->src[GGML_FLASH_HEAD_SRC_CENTROIDS]->type;
-    const int64_t   n_probe       = ggml_flash_head_get_params(dst).n_probe;
+    const int       n_probe       = ggml_flash_head_get_params(dst).n_probe;
     cudaStream_t    stream        = ctx.stream();
 
     flash_head_call call = call_of(dst);
-    const int64_t n_rows   = call.n_rows;
-    const int64_t n_most   = std::min<int64_t>(n_rows, FLASH_HEAD_CALL_ROWS);
-    const int64_t n_wanted = (n_probe*call.n_vocab + call.n_cluster - 1)/call.n_cluster; // tokens, by tokens
-    if (call.by_tokens) {
-        call.sample = flash_head_sample_of(call.n_vocab, n_wanted);
-    }
-    call.n_keys = call.by_tokens ? call.sample.size : call.n_cluster;
+    const int64_t n_rows = call.n_rows;
+    const int64_t n_most = std::min<int64_t>(n_rows, FLASH_HEAD_CALL_ROWS);
 
     ggml_cuda_pool_alloc<float>                scores   (ctx.pool(), n_most*call.n_cluster);
-    ggml_cuda_pool_alloc<int>                  keys     (ctx.pool(), n_most*call.n_keys);
+    ggml_cuda_pool_alloc<int>                  keys     (ctx.pool(), n_most*call.n_cluster);
     ggml_cuda_pool_alloc<flash_head_threshold> threshold(ctx.pool(), n_most);
-    ggml_cuda_pool_alloc<float>                parts    (ctx.pool());
     ggml_cuda_pool_alloc<block_q8_1>           x_q8_1   (ctx.pool());
     call.scores    = scores.get();
     call.keys      = keys.get();
     call.threshold = threshold.get();
-    if (call.by_tokens) {
-        call.parts = parts.alloc(n_most*flash_head_sketch_n_parts(call.n_embd)*call.rank);
-    }
     const int64_t n_blocks = call.n_embd/QK8_1; // of a row of x
     if (ggml_is_quantized(type) || ggml_is_quantized(centroid_type)) {
         call.x_q8_1 = x_q8_1.alloc(n_rows*n_blocks);
@@ -110,14 +83,7 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
         part.logits += r0*call.stride_logits;
 
         flash_head_cuda_centroids(part, centroid_type, stream);
-        if (part.by_tokens) {
-            estimate(part, stream);
-            const bool all = n_wanted >= call.n_vocab;
-            find_threshold(part, (int) part.sample.size, (int) (all ? part.sample.size : part.sample.n_best),
-                    (int) part.sample.slack, stream);
-        } else {
-            find_threshold(part, part.n_cluster, (int) n_probe, 0, stream);
-        }
+        find_threshold(part, n_probe, stream);
         flash_head_cuda_finish(part, type, stream);
     }
 }
@@ -125,7 +91,8 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
 bool ggml_cuda_flash_head_supported(int device, const ggml_tensor * op) {
     const ggml_tensor * weight = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
 
-    if (ggml_flash_head_get_params(op).grouped || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
+    if (op->src[GGML_FLASH_HEAD_SRC_COARSE] || op->src[GGML_FLASH_HEAD_SRC_ORDERED]
+            || ggml_flash_head_get_params(op).grouped) {
         return false;
     }
     if (!flash_head_cuda_has_dot(weight->type)

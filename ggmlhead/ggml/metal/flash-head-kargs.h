@@ -12,11 +12,6 @@
 #define FLASH_HEAD_METAL_COPIES     8   // of the histogram, so that lanes seldom wait for each other
 #define FLASH_HEAD_METAL_NAN_KEY    (-2147483647 - 1)
 
-// as in core/flash-head-sketch.h and flash-head-group.h
-#define FLASH_HEAD_METAL_SKETCH_COLUMNS 128
-#define FLASH_HEAD_METAL_GROUP          16
-#define FLASH_HEAD_METAL_LINE_SIZE      64 // bytes, for 8 columns of a group
-
 // The weights and centroids that there are kernels for: X(type of ggml, name, parts of 16 values in a block).
 #define FLASH_HEAD_METAL_QUANTIZED_TYPES(X) \
     X(Q1_0,    q1_0,    8)  \
@@ -56,13 +51,7 @@ typedef struct {
     int32_t  sample;      // 1: clusters are drawn
     float    temperature; // of the draw
     uint32_t seed;
-    int32_t  by_tokens;   // 1: tokens are selected by their estimates
-    int32_t  rank;        // of the sketch
-    int32_t  n_keys;      // from which is selected, a row: clusters, or tokens of a sample
-    int32_t  n_best;      // of those, 1 .. n_keys
-    int32_t  last_shift;  // of the select: 0, or 32 if all that are equal to the worst selected may be selected, too
-    int32_t  stride;      // tokens of which the sample has one
-    int32_t  select_all;  // 1: all tokens that have an estimate, whatever the threshold
+    int32_t  n_probe;     // clusters that are selected, 1 .. K
     int32_t  n_groups;    // threadgroups, and chunks of each
     int32_t  n_chunks;
 } ggml_metal_kargs_flash_head;

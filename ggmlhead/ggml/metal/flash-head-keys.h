@@ -1,6 +1,6 @@
 #pragma once
 
-// What clusters and tokens are ranked by, as in core/flash-head-select.h, and the noise that draws them, as in
+// What clusters are ranked by, as in core/flash-head-select.h, and the noise that draws them, as in
 // core/flash-head-draw.h.
 
 // Looks at the bits alone: the compiler may take it that no number is NaN, and that -0 is 0.

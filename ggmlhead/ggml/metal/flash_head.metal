@@ -40,7 +40,7 @@ kernel void kernel_flash_head_stream(
     }
 }
 
-// scores [n][K], and if clusters are selected their keys [n][K]. A few lanes share one centroid.
+// scores [n][K] and keys [n][K]. A few lanes share one centroid.
 //
 // 1. The lanes of a centroid compute its products with all rows of x, each on some of the columns, and add them up.
 // 2. The first of them writes the scores and the keys that rank the clusters: the score, or when drawing
@@ -68,114 +68,18 @@ kernel void kernel_flash_head_centroids(
         const float score = flash_head_sum(sums[r]);
         if (cluster == c && lane == r%n_lanes) {
             scores[r*args.n_cluster + c] = score;
-            if (!args.by_tokens) {
-                const float rank = args.sample ? score/args.temperature + flash_head_gumbel(streams[r], c) : score;
-                keys[r*args.n_cluster + c] = flash_head_key(rank);
-            }
+            const float rank = args.sample ? score/args.temperature + flash_head_gumbel(streams[r], c) : score;
+            keys[r*args.n_cluster + c] = flash_head_key(rank);
         }
     }
 }
 
-// One threadgroup for a part of x and a row r of it, a thread for each of the sketch's directions: parts
-// [n][n_parts][rank]
-kernel void kernel_flash_head_project(
-        constant ggml_metal_kargs_flash_head & args,
-        device const float * projection,
-        device const char  * x,
-        device       float * parts,
-        uint3   tgpig[[threadgroup_position_in_grid]],
-        ushort  tiitg[[thread_index_in_threadgroup]]) {
-    const int n_parts = (args.n_embd + FLASH_HEAD_METAL_SKETCH_COLUMNS - 1)/FLASH_HEAD_METAL_SKETCH_COLUMNS;
-    const int part    = tgpig.x;
-    const int r       = tgpig.y;
-    const int begin   = part*FLASH_HEAD_METAL_SKETCH_COLUMNS;
-    const int end     = MIN(begin + FLASH_HEAD_METAL_SKETCH_COLUMNS, args.n_embd);
-    if (tiitg >= args.rank) {
-        return;
-    }
-    device const float * row = (device const float *) (x + r*args.nb_x);
-    float sum = 0.0f;
-    for (int i = begin; i < end; i++) {
-        sum += row[i]*projection[i*args.rank + tiitg];
-    }
-    parts[(r*n_parts + part)*args.rank + tiitg] = sum;
-}
-
-// The estimate of a token a thread, where its logit belongs, and of some tokens, which are a sample, the keys
-// [n][n_keys]. shmem: the projections, 64 floats, then these in 8 bits
-kernel void kernel_flash_head_estimate(
-        constant ggml_metal_kargs_flash_head & args,
-        device const char  * sketch,
-        device const float * parts,
-        device const int   * clusters,
-        device const float * scores,
-        device       char  * dst,
-        device       int   * keys,
-        threadgroup  uint  * shmem [[threadgroup(0)]],
-        uint3   tgpig[[threadgroup_position_in_grid]],
-        ushort  tiitg[[thread_index_in_threadgroup]],
-        ushort3 ntg  [[threads_per_threadgroup]]) {
-    const int n_parts = (args.n_embd + FLASH_HEAD_METAL_SKETCH_COLUMNS - 1)/FLASH_HEAD_METAL_SKETCH_COLUMNS;
-    const int r       = tgpig.y;
-
-    threadgroup float * projections = (threadgroup float *) shmem;
-    threadgroup int   * code        = (threadgroup int   *) shmem + 64;
-    if (tiitg < args.rank) {
-        float sum = 0.0f;
-        for (int part = 0; part < n_parts; part++) {
-            sum += parts[(r*n_parts + part)*args.rank + tiitg];
-        }
-        projections[tiitg] = sum;
-    }
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-
-    uint most = 0; // the greatest size: numbers of one sign are in the order of their bits
-    for (int j = 0; j < args.rank; j++) {
-        most = MAX(most, as_type<uint>(projections[j]) & 0x7fffffff);
-    }
-    const bool  sound = most > 0 && most < 0x7f800000; // else there is nothing to estimate with
-    const float scale = sound ? as_type<float>(most)/127.0f : 0.0f;
-    if (tiitg < args.rank) {
-        code[tiitg] = sound ? int(round(projections[tiitg]/scale)) : 0;
-    }
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-
-    const int v = tgpig.x*ntg.x + tiitg;
-    if (v >= args.n_vocab) {
-        return;
-    }
-    const int n_lines = args.rank/8;
-    const int t       = v%FLASH_HEAD_METAL_GROUP;
-    device const char * group = sketch
-            + ulong(v/FLASH_HEAD_METAL_GROUP)*(2*FLASH_HEAD_METAL_GROUP + n_lines*FLASH_HEAD_METAL_LINE_SIZE);
-    device const uint * lines = (device const uint *) (group + 2*FLASH_HEAD_METAL_GROUP);
-
-    int sum = 0;
-    for (int line = 0; line < n_lines; line++) {
-        const uint bytes = lines[line*(FLASH_HEAD_METAL_LINE_SIZE/4) + t];
-        for (int j = 0; j < 4; j++) {
-            sum += (int((bytes >> (8*j)) & 15) - 8)*code[8*line + j]
-                    + (int((bytes >> (8*j + 4)) & 15) - 8)*code[8*line + 4 + j];
-        }
-    }
-    const float factor   = as_type<float>(uint(((device const ushort *) group)[t]) << 16);
-    const float estimate = float(sum)*scale*factor + scores[r*args.n_cluster + clusters[v]];
-    ((device float *) (dst + r*args.nb_dst))[v] = estimate;
-
-    // the sample has one token of every stride, not always the same, as in core/flash-head-tokens.cpp
-    const int i  = v/args.stride;
-    const int at = i*args.stride + int((uint(i)*2654435761u >> 16)%uint(args.stride));
-    if (v == MIN(at, args.n_vocab - 1)) {
-        keys[r*args.n_keys + i] = flash_head_key(estimate);
-    }
-}
-
-// The threshold that n_best of keys [n][n_keys] reach, of equal keys those with the lower indices; one threadgroup a
-// row. shmem: counts [256][FLASH_HEAD_METAL_COPIES], then what was found: bin, how many of it, how many are in it
+// The threshold that n_probe of keys [n][K] reach, of equal keys those with the lower indices; one threadgroup a row.
+// shmem: counts [256][FLASH_HEAD_METAL_COPIES], then what was found: bin, how many of it, how many are in it
 //
 // A radix select:
 // 1. For each digit of 8 bits from the top, count the digits of those keys that agree with the digits found so far.
-// 2. Descend into the bin that holds the n_best-th key. What lies in better bins is selected and no longer counted.
+// 2. Descend into the bin that holds the n_probe-th key. What lies in better bins is selected and no longer counted.
 // 3. Stop when all of the bin is selected.
 kernel void kernel_flash_head_select(
         constant ggml_metal_kargs_flash_head & args,
@@ -190,17 +94,17 @@ kernel void kernel_flash_head_select(
     threadgroup atomic_uint * counts = (threadgroup atomic_uint *) shmem;
     threadgroup uint        * found  = shmem + 256*FLASH_HEAD_METAL_COPIES;
 
-    device const int * row = keys + tgpig.x*args.n_keys;
+    device const int * row = keys + tgpig.x*args.n_cluster;
 
     ulong prefix = 0; // the digits so far of the worst that is selected
-    uint  wanted = args.n_best;
-    for (int shift = 56; shift >= args.last_shift; shift -= 8) {
+    uint  wanted = args.n_probe;
+    for (int shift = 56; shift >= 0; shift -= 8) {
         for (int i = tiitg; i < 256*FLASH_HEAD_METAL_COPIES; i += ntg.x) {
             atomic_store_explicit(&counts[i], 0u, memory_order_relaxed);
         }
         threadgroup_barrier(mem_flags::mem_threadgroup);
 
-        for (int i = tiitg; i < args.n_keys; i += ntg.x) {
+        for (int i = tiitg; i < args.n_cluster; i += ntg.x) {
             // better ones are greater: the key, then how low the number is
             const ulong rank = (ulong(uint(row[i]) ^ 0x80000000u) << 32) | uint(~i);
             if (shift == 56 || (rank >> (shift + 8)) == (prefix >> (shift + 8))) {
@@ -305,20 +209,13 @@ kernel void kernel_flash_head_finish(
         const int c = clusters[v];
         uint rows = 0;
         for (short r = 0; r < FC_flash_head_n_rows; r++) {
-            device float * logit = (device float *) (dst + r*args.nb_dst) + v;
-            bool is_selected;
-            if (args.by_tokens) {
-                const int key = flash_head_key(*logit);
-                is_selected = key != FLASH_HEAD_METAL_NAN_KEY && (args.select_all || key >= thresholds[r].x);
-            } else {
-                const float score = scores[r*args.n_cluster + c];
-                const int   key   = args.sample ? keys[r*args.n_cluster + c] : flash_head_key(score);
-                is_selected = flash_head_selected(thresholds[r], key, c);
-                if (!is_selected && !is_pinned) {
-                    *logit = score;
-                }
+            const float score    = scores[r*args.n_cluster + c];
+            const int   key      = args.sample ? keys[r*args.n_cluster + c] : flash_head_key(score);
+            const bool  is_exact = is_pinned || flash_head_selected(thresholds[r], key, c);
+            if (!is_exact) {
+                ((device float *) (dst + r*args.nb_dst))[v] = score;
             }
-            rows |= uint(is_selected || is_pinned) << r;
+            rows |= uint(is_exact) << r;
         }
         if (rows != 0) {
             list[atomic_fetch_add_explicit(n_listed, 1u, memory_order_relaxed)] =

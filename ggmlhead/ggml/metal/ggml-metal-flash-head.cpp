@@ -1,27 +1,20 @@
 // Launches the kernels of flash_head.metal. For each block of at most 8 rows of activations:
 //
-//   stream                  if clusters are drawn: the random numbers' stream of each row
-//   centroids | project     scores of the centroids, and for a sketch the projections of the rows
-//   estimate                by tokens: the estimates of all tokens
-//   select                  the threshold, unless all are selected
-//   finish                  the logits
+//   stream     if clusters are drawn: the random numbers' stream of each row
+//   centroids  scores of the centroids
+//   select     the threshold
+//   finish     the logits
 //
 // with a barrier between any two lines, as each reads what the one before wrote.
 
 #include "ggml-metal-flash-head.h"
 
 #include "flash-head-kargs.h"
-#include "flash-head-sample.h"
-#include "flash-head-sketch.h"
 #include "ggml-backend-impl.h"
 #include "ggml-flash-head.h"
 
 #include <algorithm>
 #include <initializer_list>
-
-static_assert(FLASH_HEAD_METAL_SKETCH_COLUMNS == FLASH_HEAD_SKETCH_COLUMNS, "kernels project other parts");
-static_assert(FLASH_HEAD_METAL_GROUP          == FLASH_HEAD_GROUP,          "kernels read other groups");
-static_assert(FLASH_HEAD_METAL_LINE_SIZE      == FLASH_HEAD_LINE_SIZE,      "kernels read other lines");
 
 static const int N_THREADS = 256; // of a threadgroup, but for select
 // of finish, at least, if there are so many chunks: a few for each core of a large GPU
@@ -49,20 +42,10 @@ bool ggml_metal_op_flash_head_supported(const ggml_tensor * op) {
     const bool is_aligned = x->ne[0] % 4 != 0 || (x->nb[1] % 16 == 0 && x->view_offs % 16 == 0);
 
     return has_kernels(weight->type) && has_kernels(centroids->type)
-        && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == NULL && !ggml_flash_head_get_params(op).grouped
+        && op->src[GGML_FLASH_HEAD_SRC_COARSE] == NULL && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == NULL
+        && !ggml_flash_head_get_params(op).grouped
         && is_aligned
         && (weight->buffer == NULL || !ggml_backend_buffer_is_host(weight->buffer));
-}
-
-// Whether the best tokens are selected by their estimates, or else clusters.
-static bool is_by_tokens(const ggml_tensor * op) {
-    return op->src[GGML_FLASH_HEAD_SRC_SKETCH] != NULL && ggml_flash_head_get_params(op).mode == GGML_FLASH_HEAD_TOP;
-}
-
-// tokens that n_probe clusters have on average
-static int64_t n_wanted(const ggml_tensor * op) {
-    const int64_t n_cluster = op->src[GGML_FLASH_HEAD_SRC_OFFSETS]->ne[0] - 1;
-    return (ggml_flash_head_get_params(op).n_probe*op->ne[0] + n_cluster - 1)/n_cluster;
 }
 
 // Work memory, behind the logits; of one block of rows, used by all blocks in turn. Offsets from the start of the
@@ -71,19 +54,12 @@ struct work_layout {
     size_t streams;    // ulong [n]
     size_t thresholds; // int2  [n]
     size_t scores;     // float [n][K]
-    size_t keys;       // int   [n][K], or [n][tokens of the sample]
-    size_t parts;      // float [n][n_parts][rank]
+    size_t keys;       // int   [n][K]
     size_t end;
 
     explicit work_layout(const ggml_tensor * op) {
-        const ggml_tensor * x           = op->src[GGML_FLASH_HEAD_SRC_X];
-        const ggml_tensor * projection  = op->src[GGML_FLASH_HEAD_SRC_PROJECTION];
-
         const int64_t n         = std::min<int64_t>(op->ne[1], FLASH_HEAD_METAL_ROWS);
         const int64_t n_cluster = op->src[GGML_FLASH_HEAD_SRC_OFFSETS]->ne[0] - 1;
-        const bool    by_tokens = is_by_tokens(op);
-        const int64_t n_keys    = by_tokens ? flash_head_sample_of(op->ne[0], n_wanted(op)).size : n_cluster;
-        const int64_t n_parts   = by_tokens ? flash_head_sketch_n_parts(x->ne[0])*projection->ne[0] : 0;
 
         size_t at = GGML_PAD(ggml_nbytes(op), 16);
         auto take = [&](size_t size) {
@@ -94,8 +70,7 @@ struct work_layout {
         streams    = take(n*sizeof(uint64_t));
         thresholds = take(n*2*sizeof(int32_t));
         scores     = take(n*n_cluster*sizeof(float));
-        keys       = take(n*n_keys*sizeof(int32_t));
-        parts      = take(n*n_parts*sizeof(float));
+        keys       = take(n*n_cluster*sizeof(int32_t));
         end        = at;
     }
 };
@@ -160,15 +135,12 @@ static ggml_metal_pipeline_with_params get_pipeline_rows(ggml_metal_library_t li
 }
 
 static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
-    const ggml_tensor * weight      = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const ggml_tensor * centroids   = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-    const ggml_tensor * offsets     = op->src[GGML_FLASH_HEAD_SRC_OFFSETS];
-    const ggml_tensor * pinned      = op->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const ggml_tensor * projection  = op->src[GGML_FLASH_HEAD_SRC_PROJECTION];
+    const ggml_tensor * weight    = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * centroids = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * offsets   = op->src[GGML_FLASH_HEAD_SRC_OFFSETS];
+    const ggml_tensor * pinned    = op->src[GGML_FLASH_HEAD_SRC_PINNED];
 
     const ggml_flash_head_params params = ggml_flash_head_get_params(op);
-    const flash_head_sample      sample = flash_head_sample_of(op->ne[0], n_wanted(op));
-    const bool by_tokens = is_by_tokens(op);
 
     ggml_metal_kargs_flash_head args = {};
     args.n_embd      = (int32_t) weight->ne[0];
@@ -182,13 +154,7 @@ static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
     args.sample      = params.mode == GGML_FLASH_HEAD_SAMPLE;
     args.temperature = params.temperature;
     args.seed        = params.seed;
-    args.by_tokens   = by_tokens;
-    args.rank        = by_tokens ? (int32_t) projection->ne[0] : 0;
-    args.n_keys      = by_tokens ? (int32_t) sample.size   : args.n_cluster;
-    args.n_best      = by_tokens ? (int32_t) sample.n_best : params.n_probe;
-    args.last_shift  = by_tokens ? 32 : 0;
-    args.stride      = (int32_t) sample.stride;
-    args.select_all  = by_tokens && n_wanted(op) >= op->ne[0];
+    args.n_probe     = params.n_probe;
 
     const int32_t n_chunks = (args.n_vocab + FLASH_HEAD_METAL_CHUNK - 1)/FLASH_HEAD_METAL_CHUNK;
     args.n_chunks = std::min(std::max(n_chunks/N_GROUPS, 1), FLASH_HEAD_METAL_MAX_CHUNKS);
@@ -213,22 +179,14 @@ struct block_encoder {
     ggml_metal_buffer_id work_at(size_t offset)  const { return buffer_of(op, offset); }
 
     void encode() {
-        const bool by_tokens = args.by_tokens;
         if (args.sample) {
             stream();
             barrier();
         }
         centroids();
-        if (by_tokens) {
-            project();
-            barrier();
-            estimate();
-        }
         barrier();
-        if (!args.select_all) {
-            select();
-            barrier();
-        }
+        select();
+        barrier();
         finish();
     }
 
@@ -271,24 +229,6 @@ private:
         set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_CENTROIDS)), x(), work_at(work.streams), work_at(work.scores),
                 work_at(work.keys) });
         ggml_metal_encoder_dispatch_threadgroups(enc, (args.n_cluster + n_rows - 1)/n_rows, 1, 1, nth, 1, 1);
-    }
-
-    void project() {
-        begin(get_pipeline(lib, "kernel_flash_head_project"));
-        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_PROJECTION)), x(), work_at(work.parts) });
-        ggml_metal_encoder_dispatch_threadgroups(enc, (int) flash_head_sketch_n_parts(args.n_embd), (int) n, 1,
-                FLASH_HEAD_SKETCH_MAX_RANK, 1, 1);
-    }
-
-    void estimate() {
-        const auto pipeline = get_pipeline(lib, "kernel_flash_head_estimate");
-        const int  nth      = n_threads(pipeline, N_THREADS);
-        begin(pipeline);
-        set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_SKETCH)), work_at(work.parts),
-                buffer_of(src(GGML_FLASH_HEAD_SRC_PLACES)),
-                work_at(work.scores), dst(), work_at(work.keys) });
-        set_shared(FLASH_HEAD_SKETCH_MAX_RANK*(sizeof(float) + sizeof(int32_t)));
-        ggml_metal_encoder_dispatch_threadgroups(enc, (args.n_vocab + nth - 1)/nth, (int) n, 1, nth, 1, 1);
     }
 
     void select() {

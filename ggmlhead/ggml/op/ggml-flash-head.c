@@ -1,29 +1,39 @@
 #include "ggml-flash-head.h"
 
 #include "../../core/flash-head-centroids.h"
-#include "../../core/flash-head-sketch.h"
+#include "../../core/flash-head-codes.h"
 
 #include <assert.h>
 #include <string.h>
 
 static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS - 3*sizeof(int32_t),
         "FLASH_HEAD's parameters do not fit");
-static_assert(GGML_FLASH_HEAD_SRC_PROJECTION < GGML_MAX_SRC, "FLASH_HEAD has too many sources");
+static_assert(GGML_FLASH_HEAD_SRC_BASIS < GGML_MAX_SRC, "FLASH_HEAD has too many sources");
 
 static bool is_list(const struct ggml_tensor * t, int64_t n) {
     return t->type == GGML_TYPE_I32 && ggml_is_vector(t) && ggml_is_contiguous(t) && t->ne[0] == n;
 }
 
-static bool is_sketch(const struct ggml_tensor * sketch, const struct ggml_tensor * projection, int64_t n_embd,
-        int64_t n_vocab) {
-    const int64_t rank = projection->ne[0];
+static bool is_bytes(const struct ggml_tensor * t) {
+    return t->type == GGML_TYPE_I8 && ggml_is_matrix(t) && ggml_is_contiguous(t);
+}
 
-    return rank % FLASH_HEAD_SKETCH_STEP == 0 && rank <= FLASH_HEAD_SKETCH_MAX_RANK
-        && projection->type == GGML_TYPE_F32 && ggml_is_matrix(projection) && ggml_is_contiguous(projection)
-        && projection->ne[1] == n_embd
-        && sketch->type == GGML_TYPE_I8 && ggml_is_matrix(sketch) && ggml_is_contiguous(sketch)
-        && sketch->ne[0] == (int64_t) flash_head_sketch_group_size((int32_t) rank)
-        && sketch->ne[1] == flash_head_sketch_n_groups(n_vocab);
+// bits of a token's coarse code, from the bytes of a group; -1 if there is no such group
+static int32_t coarse_bits(const struct ggml_tensor * coarse) {
+    const int64_t lines = coarse->ne[0] - (int64_t) flash_head_coarse_group_size(0);
+    const int64_t bits  = lines/FLASH_HEAD_COARSE_LINE*4;
+    return lines > 0 && lines % FLASH_HEAD_COARSE_LINE == 0 && bits <= FLASH_HEAD_COARSE_MAX_BITS ? (int32_t) bits : -1;
+}
+
+static bool are_codes(const struct ggml_tensor * coarse, const struct ggml_tensor * fine,
+        const struct ggml_tensor * basis, int64_t n_embd, int64_t n_vocab, int32_t n_directions) {
+    const int64_t n_bytes = fine->ne[0] - (int64_t) sizeof(uint16_t);
+    return n_directions > 0 && n_directions % 8 == 0 && n_directions <= FLASH_HEAD_MAX_DIRECTIONS
+        && is_bytes(coarse) && coarse_bits(coarse) > 0 && coarse->ne[1] == flash_head_coarse_n_groups(n_vocab)
+        && is_bytes(fine) && n_bytes >= 0 && n_bytes % FLASH_HEAD_FINE_LINE == 0 && n_bytes <= FLASH_HEAD_FINE_MAX_BYTES
+        && fine->ne[1] == n_vocab
+        && basis->type == GGML_TYPE_F32 && ggml_is_vector(basis) && ggml_is_contiguous(basis)
+        && basis->ne[0] == (int64_t) flash_head_basis_n(n_embd, n_directions, (int32_t) n_bytes);
 }
 
 const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
@@ -36,9 +46,10 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     const struct ggml_tensor * tokens      = node->src[GGML_FLASH_HEAD_SRC_TOKENS];
     const struct ggml_tensor * offsets     = node->src[GGML_FLASH_HEAD_SRC_OFFSETS];
     const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const struct ggml_tensor * ordered     = node->src[GGML_FLASH_HEAD_SRC_ORDERED];
-    const struct ggml_tensor * sketch      = node->src[GGML_FLASH_HEAD_SRC_SKETCH];
-    const struct ggml_tensor * projection  = node->src[GGML_FLASH_HEAD_SRC_PROJECTION];
+    const struct ggml_tensor * coarse      = node->src[GGML_FLASH_HEAD_SRC_COARSE];
+    const struct ggml_tensor * basis       = node->src[GGML_FLASH_HEAD_SRC_BASIS];
+    const struct ggml_tensor * ordered     = coarse ? NULL : node->src[GGML_FLASH_HEAD_SRC_ORDERED];
+    const struct ggml_tensor * fine        = coarse ? node->src[GGML_FLASH_HEAD_SRC_FINE] : NULL;
 
     if (!weight || !x || !centroids || !places || !tokens || !offsets) {
         return "a source is missing";
@@ -79,8 +90,12 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
             || !ggml_is_contiguous(ordered))) {
         return "the ordered rows are not those of the weight";
     }
-    if (!sketch != !projection || (sketch && !is_sketch(sketch, projection, n_embd, n_vocab))) {
-        return "the sketch does not fit the weight";
+    if (!coarse != !basis || !coarse != (params.n_directions == 0)
+            || (coarse && (!fine || !are_codes(coarse, fine, basis, n_embd, n_vocab, params.n_directions)))) {
+        return "the codes do not fit the weight";
+    }
+    if (coarse && (params.n_near < 1 || params.n_near > n_vocab)) {
+        return "n_near must be in 1..n_vocab";
     }
     if (params.n_probe < 1 || params.n_probe > n_cluster) {
         return "n_probe must be in 1..n_cluster";
@@ -115,11 +130,14 @@ struct ggml_flash_head_sources ggml_flash_head_new_sources(struct ggml_context *
     if (shape->ordered) {
         sources.ordered = new_matrix(ctx, shape->weight_type, shape->n_embd, shape->n_vocab, "flash_head.ordered");
     }
-    if (shape->rank > 0) {
-        sources.sketch     = new_matrix(ctx, GGML_TYPE_I8,
-                (int64_t) flash_head_sketch_group_size(shape->rank), flash_head_sketch_n_groups(shape->n_vocab),
-                "flash_head.sketch");
-        sources.projection = new_matrix(ctx, GGML_TYPE_F32, shape->rank, shape->n_embd, "flash_head.projection");
+    if (shape->n_directions > 0) {
+        sources.coarse = new_matrix(ctx, GGML_TYPE_I8, (int64_t) flash_head_coarse_group_size(shape->coarse_bits),
+                flash_head_coarse_n_groups(shape->n_vocab), "flash_head.coarse");
+        sources.fine   = new_matrix(ctx, GGML_TYPE_I8, shape->fine_bytes + (int64_t) sizeof(uint16_t), shape->n_vocab,
+                "flash_head.fine");
+        sources.basis  = ggml_set_name(ggml_new_tensor_1d(ctx, GGML_TYPE_F32,
+                (int64_t) flash_head_basis_n(shape->n_embd, shape->n_directions, shape->fine_bytes)),
+                "flash_head.basis");
     }
     return sources;
 }
@@ -145,16 +163,16 @@ static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sourc
     int32_t * sizes = node->op_params + sizeof(node->op_params)/sizeof(node->op_params[0]) - 3;
     sizes[0] = (int32_t) node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->ne[0];
     sizes[1] = (int32_t) sources->centroids->ne[1];
-    sizes[2] = sources->projection ? (int32_t) sources->projection->ne[0] : 0;
+    sizes[2] = sources->fine ? (int32_t) sources->fine->ne[0] : 0;
 
     node->src[GGML_FLASH_HEAD_SRC_CENTROIDS]   = sources->centroids;
     node->src[GGML_FLASH_HEAD_SRC_PLACES]      = sources->places;
     node->src[GGML_FLASH_HEAD_SRC_TOKENS]      = sources->tokens;
     node->src[GGML_FLASH_HEAD_SRC_OFFSETS]     = sources->offsets;
     node->src[GGML_FLASH_HEAD_SRC_PINNED]      = sources->pinned;
-    node->src[GGML_FLASH_HEAD_SRC_ORDERED]     = sources->ordered;
-    node->src[GGML_FLASH_HEAD_SRC_SKETCH]      = sources->sketch;
-    node->src[GGML_FLASH_HEAD_SRC_PROJECTION]  = sources->projection;
+    node->src[GGML_FLASH_HEAD_SRC_ORDERED]     = sources->coarse ? sources->fine : sources->ordered;
+    node->src[GGML_FLASH_HEAD_SRC_COARSE]      = sources->coarse;
+    node->src[GGML_FLASH_HEAD_SRC_BASIS]       = sources->basis;
 
     const char * flaw = ggml_flash_head_flaw(node);
     if (flaw) {

@@ -23,6 +23,8 @@ struct ggml_flash_head_params {
     uint32_t seed;        // of the draw
     // 1: the centroids, of type Q4_0, lie in groups (flash-head-centroids.h), which only the CPU backend reads
     int32_t  grouped;
+    int32_t  n_near;       // with codes: tokens whose fine code is read, 1 .. V
+    int32_t  n_directions; // of the codes (flash-head-codes.h), 0 for none
 };
 
 // What the op reads besides weight and activations.
@@ -35,9 +37,10 @@ struct ggml_flash_head_sources {
     struct ggml_tensor * pinned;    // I32 [n]: tokens always scored exactly, or NULL
     struct ggml_tensor * ordered;   // [D, V], weight's type: weight's rows in the order of tokens, or NULL
 
-    // of the sketch (flash-head-sketch.h), both or none
-    struct ggml_tensor * sketch;      // I8 [bytes of a group, groups], or NULL
-    struct ggml_tensor * projection;  // F32 [rank, D]: directions on which activations are projected, or NULL
+    // of the codes (flash-head-codes.h), all or none; a head with codes has no ordered rows
+    struct ggml_tensor * coarse;    // I8 [bytes of a group, groups], or NULL
+    struct ggml_tensor * fine;      // I8 [bytes of a token's code and scale, V]: all codes, then all scales; or NULL
+    struct ggml_tensor * basis;     // F32 [flash_head_basis_n], or NULL
 };
 
 // Types and sizes of a head.
@@ -48,7 +51,9 @@ struct ggml_flash_head_shape {
     int64_t        n_vocab;   // V
     int64_t        n_cluster; // K
     int64_t        n_pinned;
-    int32_t        rank;      // of the sketch, 0 for none
+    int32_t        n_directions; // of the codes, a multiple of 8; 0 for none
+    int32_t        coarse_bits;  // a token
+    int32_t        fine_bytes;   // a token
     bool           grouped;   // as in ggml_flash_head_params
     bool           ordered;   // with the weight's rows in the order of tokens
 };
@@ -63,11 +68,12 @@ enum ggml_flash_head_src {
     GGML_FLASH_HEAD_SRC_OFFSETS     = 5,
     GGML_FLASH_HEAD_SRC_PINNED      = 6,
     GGML_FLASH_HEAD_SRC_ORDERED     = 7,
-    GGML_FLASH_HEAD_SRC_SKETCH      = 8,
-    GGML_FLASH_HEAD_SRC_PROJECTION  = 9,
+    GGML_FLASH_HEAD_SRC_FINE        = 7, // in the same place: a head has one of the two at most
+    GGML_FLASH_HEAD_SRC_COARSE      = 8,
+    GGML_FLASH_HEAD_SRC_BASIS       = 9,
 };
 
-// New named tensors for the sources of such a head, without data. Pinned tokens and sketch only if there are any.
+// New named tensors for the sources of such a head, without data. Pinned tokens and codes only if there are any.
 GGML_API struct ggml_flash_head_sources ggml_flash_head_new_sources(
         struct ggml_context                * ctx,
         const struct ggml_flash_head_shape * shape);
@@ -79,8 +85,8 @@ GGML_API struct ggml_tensor * ggml_flash_head_new_probe(
         const struct ggml_flash_head_params * params);
 
 // logits F32 [V, n] of weight [D, V] (any type with a dot product) and x F32 [D, n].
-// Tokens that are not selected get the score of their centroid; with a sketch, which selects tokens instead of
-// clusters, their estimate. Pinned tokens are always exact.
+// Tokens that are not selected get the score of their centroid; with codes, which select tokens instead of clusters,
+// their estimate. Pinned tokens are always exact.
 GGML_API struct ggml_tensor * ggml_flash_head(
         struct ggml_context                  * ctx,
         struct ggml_tensor                   * weight,

@@ -1,6 +1,5 @@
 #include "flash-head-rpc.h"
 
-#include "flash-head-sketch.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
 #include "ggml-impl.h"
@@ -9,16 +8,16 @@
 #include <map>
 #include <mutex>
 
-// whether op is as clients send it: no part in a layout of the CPU's
+// whether op is as clients send it: nothing that only a CPU reads
 static bool is_plain(const ggml_tensor * op) {
-    return !ggml_flash_head_get_params(op).grouped && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == nullptr;
+    return op->src[GGML_FLASH_HEAD_SRC_COARSE] == nullptr && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == nullptr
+        && !ggml_flash_head_get_params(op).grouped;
 }
 
 static flash_head_rpc_request request_of(uint32_t device, const ggml_tensor * op) {
-    const ggml_tensor * weight      = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
-    const ggml_tensor * centroids   = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
-    const ggml_tensor * pinned      = op->src[GGML_FLASH_HEAD_SRC_PINNED];
-    const ggml_tensor * projection  = op->src[GGML_FLASH_HEAD_SRC_PROJECTION];
+    const ggml_tensor * weight    = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    const ggml_tensor * centroids = op->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
+    const ggml_tensor * pinned    = op->src[GGML_FLASH_HEAD_SRC_PINNED];
 
     flash_head_rpc_request request;
     request.device        = device;
@@ -28,7 +27,6 @@ static flash_head_rpc_request request_of(uint32_t device, const ggml_tensor * op
     request.n_vocab       = (uint32_t) weight->ne[1];
     request.n_cluster     = (uint32_t) centroids->ne[1];
     request.n_pinned      = pinned ? (uint32_t) pinned->ne[0] : 0;
-    request.rank          = projection ? (uint32_t) projection->ne[0] : 0;
     request.mode          = (uint32_t) ggml_flash_head_get_params(op).mode;
     return request;
 }
@@ -67,7 +65,6 @@ static bool is_possible(const flash_head_rpc_request & request) {
         && request.n_vocab   > 0 && request.n_vocab   <= most
         && request.n_cluster > 0 && request.n_cluster <= request.n_vocab
         && request.n_pinned  <= request.n_vocab
-        && request.rank      <= FLASH_HEAD_SKETCH_MAX_RANK && request.rank % FLASH_HEAD_SKETCH_STEP == 0
         && (request.mode == GGML_FLASH_HEAD_TOP || request.mode == GGML_FLASH_HEAD_SAMPLE);
 }
 
@@ -83,10 +80,11 @@ flash_head_rpc_response flash_head_rpc_answer(ggml_backend_dev_t dev, const flas
     shape.n_vocab       = request.n_vocab;
     shape.n_cluster     = request.n_cluster;
     shape.n_pinned      = request.n_pinned;
-    shape.rank          = (int32_t) request.rank;
 
-    const ggml_flash_head_params params =
-            { /*.n_probe =*/ 1, (int32_t) request.mode, /*.temperature =*/ 1.0f, /*.seed =*/ 0, /*.grouped =*/ 0 };
+    ggml_flash_head_params params = {};
+    params.n_probe     = 1;
+    params.mode        = (int32_t) request.mode;
+    params.temperature = 1.0f;
     return { (uint8_t) ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(owner.get(), &shape, &params)) };
 }
 
@@ -96,7 +94,7 @@ static const char * refusal(ggml_backend_dev_t dev, const ggml_tensor * node) {
         return flaw;
     }
     if (!is_plain(node)) {
-        return "it is laid out for a CPU";
+        return "only a CPU reads such a head";
     }
     if (node->data == nullptr) {
         return "the logits have no memory";

@@ -15,7 +15,7 @@
 
 // What RPC_PROTO_PATCH_VERSION is in our builds. Upstream counts its changes there, from 0 after each change of the
 // minor version.
-const uint8_t FLASH_HEAD_RPC_PATCH_VERSION = 241;
+const uint8_t FLASH_HEAD_RPC_PATCH_VERSION = 242;
 
 // The command, far from those that upstream numbers from 0.
 const uint8_t FLASH_HEAD_RPC_COMMAND = 240;
@@ -30,7 +30,6 @@ struct flash_head_rpc_request {
     uint32_t n_vocab;
     uint32_t n_cluster;
     uint32_t n_pinned;      // 0: there is no list of pinned tokens
-    uint32_t rank;          // of the sketch, 0: none
     uint32_t mode;
 };
 

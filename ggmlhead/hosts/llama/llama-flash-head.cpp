@@ -2,11 +2,11 @@
 
 #include "flash-head-build.h"
 #include "flash-head-centroids.h"
+#include "flash-head-encode.h"
 #include "flash-head-map.h"
 #include "flash-head-max-rows.h"
 #include "flash-head-pages.h"
 #include "flash-head-settings.h"
-#include "flash-head-sketch.h"
 #include "flash-head-statistics.h"
 #include "flash-head-stream.h"
 #include "ggml-backend.h"
@@ -147,7 +147,9 @@ static void create_tensors(llama_flash_head & head, const flash_head_map & map, 
     shape.n_vocab       = weight->ne[1];
     shape.n_cluster     = map.n_cluster;
     shape.n_pinned      = (int64_t) map.pinned.size();
-    shape.rank          = map.rank;
+    shape.n_directions  = map.n_directions;
+    shape.coarse_bits   = map.coarse_bits;
+    shape.fine_bytes    = map.fine_bytes;
     shape.grouped       = head.grouped;
     shape.ordered       = reorder;
 
@@ -170,59 +172,57 @@ static void keep(ggml_tensor * t, const std::vector<uint8_t> & own) {
     }
 }
 
-// Makes centroids, sketch and ordered, unless nullptr, from a weight in host memory.
-static void build_on_host(const llama_flash_head & head, const flash_head_map & map, void * centroids, void * sketch) {
+// Makes centroids, and the tensors ordered or of the codes, if the head has some, from a weight in host memory.
+static void build_on_host(const llama_flash_head & head, const flash_head_map & map, void * centroids) {
     ggml_tensor * weight  = head.weight;
     ggml_tensor * ordered = head.sources.ordered;
     if (ordered) {
         flash_head_advise_huge_pages(ordered->data, ggml_nbytes(ordered));
     }
-    flash_head_build(map, { weight->data, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0] },
-            head.sources.centroids->type,
-            centroids, sketch, ordered ? ordered->data : nullptr, flash_head_build_threads());
+    const ggml_type              centroid_type = head.sources.centroids->type;
+    const flash_head_weight_rows rows = { weight->data, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0] };
+    flash_head_build(map, rows, centroid_type, centroids, ordered ? ordered->data : nullptr,
+            flash_head_build_threads());
+    if (map.n_directions > 0) {
+        // only the fine code is read here and there
+        flash_head_advise_huge_pages(head.sources.fine->data, ggml_nbytes(head.sources.fine));
+        flash_head_encode(map, rows, centroid_type, centroids, { head.sources.coarse->data, head.sources.fine->data,
+                (float *) head.sources.basis->data }, flash_head_build_threads());
+    }
     if (ordered) {
         // from here on the copy is read; a mapped file's rows need not stay in memory
         flash_head_pages_release(weight->data, ggml_nbytes(weight));
     }
 }
 
-// The same for a weight that the host cannot address. It is fetched in pieces, because the whole may not fit beside the
-// model.
-static void build_from_device(const llama_flash_head & head, const flash_head_map & map, void * centroids,
-        void * sketch) {
+// Makes centroids from a weight that the host cannot address. It is fetched in pieces, because the whole may not fit
+// beside the model.
+static void build_from_device(const llama_flash_head & head, const flash_head_map & map, void * centroids) {
     ggml_tensor * weight = head.weight;
     flash_head_stream(map, [weight](int64_t first, int64_t n, void * out) {
         ggml_backend_tensor_get(weight, out, first*weight->nb[1], n*weight->nb[1]);
-    }, weight->type, weight->ne[0], head.sources.centroids->type, centroids, sketch, flash_head_build_threads());
+    }, weight->type, weight->ne[0], head.sources.centroids->type, centroids, flash_head_build_threads());
 }
 
 static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
     ggml_tensor * weight = head.weight;
 
-    std::vector<uint8_t> own_centroids, own_sketch;
+    std::vector<uint8_t> own_centroids;
     void * centroids = writable(head.sources.centroids, own_centroids);
-    void * sketch    = map.rank > 0 ? writable(head.sources.sketch, own_sketch) : nullptr;
     if (head.grouped) { // first as rows of their type
         own_centroids.resize(ggml_nbytes(head.sources.centroids));
         centroids = own_centroids.data();
     }
     if (head.host) {
-        build_on_host(head, map, centroids, sketch);
+        build_on_host(head, map, centroids);
     } else {
-        build_from_device(head, map, centroids, sketch);
+        build_from_device(head, map, centroids);
     }
     if (head.grouped) {
         flash_head_build_groups(centroids, map.n_cluster, weight->ne[0], head.sources.centroids->data,
                 flash_head_build_threads());
     } else {
         keep(head.sources.centroids, own_centroids);
-    }
-    if (map.rank > 0) {
-        keep(head.sources.sketch, own_sketch);
-
-        std::vector<float> projection(map.sketch_activations.size());
-        flash_head_transpose(map.sketch_activations, map.rank, projection.data());
-        ggml_backend_tensor_set(head.sources.projection, projection.data(), 0, ggml_nbytes(head.sources.projection));
     }
 
     set_list(head.sources.places,  places_of(map));
@@ -248,11 +248,12 @@ static void begin_filling(llama_flash_head & head, const flash_head_map & map) {
 }
 
 // name: of the head in the statistics
-static llama_flash_head_side new_side(const llama_flash_head & head, bool is_draft,
+static llama_flash_head_side new_side(const llama_flash_head & head, const flash_head_map & map, bool is_draft,
         const flash_head_settings & settings, const std::string & name) {
     llama_flash_head_side side;
     side.active = flash_head_scope_has(settings.scope, is_draft);
-    side.params = { settings.n_probe, settings.mode, settings.temperature, settings.seed, head.grouped };
+    side.params = { settings.n_probe, settings.mode, settings.temperature, settings.seed, head.grouped,
+            flash_head_n_near(map, settings.n_probe), map.n_directions };
     if (side.active && settings.stats) {
         side.statistics = std::make_unique<flash_head_statistics>(name.c_str(), head.weight->ne[1],
                 [](const std::string & line) { LLAMA_LOG_INFO("flash_head: %s\n", line.c_str()); });
@@ -288,8 +289,16 @@ static std::shared_ptr<llama_flash_head> load(
         throw stay_dense(error);
     }
 
+    if (settings.mode == GGML_FLASH_HEAD_SAMPLE) {
+        flash_head_map_drop_codes(map); // clusters are drawn
+    }
+
     ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
     ggml_backend_dev_t         dev         = llama_flash_head_device(weight_buft);
+    const bool                 host        = ggml_backend_buffer_is_host(weight->buffer);
+    if (map.n_directions > 0 && !host) {
+        throw stay_dense(format("%s has no codes yet, which this model's head needs", ggml_backend_dev_name(dev)));
+    }
     if (settings.max_rows < 0 && ggml_backend_dev_type(dev) != GGML_BACKEND_DEVICE_TYPE_CPU) {
         settings.max_rows = FLASH_HEAD_DEVICE_MAX_ROWS;
     }
@@ -301,13 +310,13 @@ static std::shared_ptr<llama_flash_head> load(
     head->weight   = weight;
     head->max_rows = settings.max_rows;
     head->is_draft = role.is_draft;
-    head->host     = ggml_backend_buffer_is_host(weight->buffer);
-    head->grouped  = head->host && settings.centroid_type == GGML_TYPE_Q4_0;
-    head->target   = new_side(*head, /*is_draft =*/ false, settings, weight->name);
-    head->draft    = new_side(*head, /*is_draft =*/ true,  settings, std::string(weight->name) + " for drafts");
+    head->host     = host;
+    head->grouped  = host && settings.centroid_type == GGML_TYPE_Q4_0;
+    head->target   = new_side(*head, map, /*is_draft =*/ false, settings, weight->name);
+    head->draft    = new_side(*head, map, /*is_draft =*/ true,  settings, std::string(weight->name) + " for drafts");
 
-    // with a sketch single tokens are selected: cluster order would not help
-    settings.reorder = settings.reorder && head->host && !(map.rank > 0 && settings.mode == GGML_FLASH_HEAD_TOP);
+    // with codes single tokens are selected: cluster order would not help
+    settings.reorder = settings.reorder && host && map.n_directions == 0;
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
     if (!device_has_op(dev, weight, *head)) {
         throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),

@@ -3,6 +3,7 @@
 #include "flash-head-shards.h"
 #include "flash-head-vocab.h"
 #include "ggml-cpp.h"
+#include "ggml-flash-head.h"
 #include "ggml-impl.h"
 #include "gguf.h"
 
@@ -172,8 +173,13 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
         candidate.dense = "the output head is not a plain matrix";
         return candidate;
     }
-    if (!flash_head_map_read(gguf.keys.get(), model->n_embd, model->n_vocab, model->map, candidate.dense) ||
-        !flash_head_settings_resolve(model->settings, model->map, model->type, model->n_embd, model->setting_error)) {
+    if (!flash_head_map_read(gguf.keys.get(), model->n_embd, model->n_vocab, model->map, candidate.dense)) {
+        return candidate;
+    }
+    if (model->settings.mode == GGML_FLASH_HEAD_SAMPLE) {
+        flash_head_map_drop_codes(model->map); // clusters are drawn
+    }
+    if (!flash_head_settings_resolve(model->settings, model->map, model->type, model->n_embd, model->setting_error)) {
         return candidate;
     }
     const uint64_t offset = gguf_get_data_offset(head.keys)

@@ -90,13 +90,13 @@ static enum ggml_status compute_sparse(
     s.head.tokens       = model.map.tokens.data();
     s.head.offsets      = model.map.offsets.data();
     s.head.pinned       = model.map.pinned.data();
-    s.head.rank         = model.map.rank;
-    s.head.sketch       = weight.sketch.data();
-    s.head.projection  = weight.projection.data();
+    s.head.codes        = { model.map.n_directions, model.map.coarse_bits, model.map.fine_bytes, weight.coarse.data(),
+            weight.fine.data(), weight.basis.data() };
     s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
     s.head.grouped      = weight.grouped;
-    s.params   = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed };
+    s.params   = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed,
+            flash_head_n_near(model.map, n_probe) };
     s.x        = x;
     s.product  = &product;
     s.totals   = totals;

@@ -2,8 +2,8 @@
 
 #include "flash-head-build.h"
 #include "flash-head-centroids.h"
+#include "flash-head-encode.h"
 #include "flash-head-pages.h"
-#include "flash-head-sketch.h"
 #include "flash-head-threads.h"
 #include "ggml-impl.h"
 
@@ -15,13 +15,7 @@ flash_head_weight::flash_head_weight(std::shared_ptr<const flash_head_model> m, 
     rows     = (uint8_t *) data;
     row_size = ggml_row_size(model->type, model->n_embd);
 
-    const flash_head_map & map = model->map;
-    grouped = model->settings.centroid_type == GGML_TYPE_Q4_0;
-    if (map.rank > 0) {
-        projection.resize(map.sketch_activations.size());
-        flash_head_transpose(map.sketch_activations, map.rank, projection.data());
-    }
-
+    grouped  = model->settings.centroid_type == GGML_TYPE_Q4_0;
     if (model->settings.stats) {
         const std::string name = model->weight + (model->is_draft ? " for drafts" : "");
         statistics = std::make_unique<flash_head_statistics>(name.c_str(), model->n_vocab,
@@ -77,15 +71,12 @@ void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t
     for_rows(weight, offset, size, [&](const uint8_t * row, size_t at, size_t n) { memcpy(dst + at, row, n); });
 }
 
-// makes centroids and sketch of the rows; throws if there is no memory
+// makes centroids and codes of the rows; throws if there is no memory
 static void derive(flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
     const flash_head_map   & map   = model.map;
     weight.centroids.resize((weight.grouped ? flash_head_centroids_padded(map.n_cluster) : map.n_cluster)
             *ggml_row_size(model.settings.centroid_type, model.n_embd));
-    if (map.rank > 0) {
-        weight.sketch.resize(flash_head_sketch_n_groups(model.n_vocab)*flash_head_sketch_group_size(map.rank));
-    }
     // centroids first as rows of their type, then in groups
     std::vector<uint8_t> rows;
     uint8_t * centroids = weight.centroids.data();
@@ -93,9 +84,16 @@ static void derive(flash_head_weight & weight) {
         rows.resize(weight.centroids.size());
         centroids = rows.data();
     }
-    flash_head_build(map, { weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd },
-            model.settings.centroid_type,
-            centroids, map.rank > 0 ? weight.sketch.data() : nullptr, nullptr, flash_head_build_threads());
+    const flash_head_weight_rows of_weight = { weight.rows, FLASH_HEAD_BY_CLUSTER, model.type, model.n_embd };
+    flash_head_build_centroids(map, of_weight, model.settings.centroid_type, centroids, flash_head_build_threads());
+    if (map.n_directions > 0) {
+        const flash_head_code_sizes sizes(map, model.n_embd);
+        weight.coarse.resize(sizes.coarse);
+        weight.fine  .resize(sizes.fine);
+        weight.basis .resize(sizes.basis/sizeof(float));
+        flash_head_encode(map, of_weight, model.settings.centroid_type, centroids,
+                { weight.coarse.data(), weight.fine.data(), weight.basis.data() }, flash_head_build_threads());
+    }
     if (weight.grouped) {
         flash_head_build_groups(centroids, map.n_cluster, model.n_embd, weight.centroids.data(),
                 flash_head_build_threads());
@@ -116,7 +114,9 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
     } catch (const std::exception & e) {
         weight.failed = true;
         weight.centroids = {};
-        weight.sketch    = {};
+        weight.coarse    = {};
+        weight.fine      = {};
+        weight.basis     = {};
         GGML_LOG_WARN("flash_head: no memory for the centroids of %s (%s); running dense\n",
                 weight.model->weight.c_str(), e.what());
     }
@@ -132,11 +132,10 @@ std::string flash_head_weight_summary(const flash_head_weight & weight) {
     const flash_head_model & model = *weight.model;
     const flash_head_map   & map   = model.map;
     const size_t numbers = map.cluster.size() + map.position.size() + map.tokens.size() + map.offsets.size()
-            + map.pinned.size()
-                         + map.sketch_rows.size() + map.sketch_activations.size() + weight.projection.size();
+            + map.pinned.size() + map.code_rows.size() + map.code_activations.size() + weight.basis.size();
     // not told apart here
     const bool with_mtp = model.predicts && !model.is_draft && model.settings.scope == FLASH_HEAD_SCOPE_TARGET;
     return flash_head_summary("CPU", model.weight.c_str(), map, model.settings,
             with_mtp ? "rows in cluster order, MTP head included" : "rows in cluster order", weight.centroids.size()
-            + weight.sketch.size() + 4*numbers);
+            + weight.coarse.size() + weight.fine.size() + 4*numbers);
 }

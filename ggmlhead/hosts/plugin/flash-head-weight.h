@@ -17,13 +17,13 @@ struct flash_head_weight {
     size_t                 row_size = 0;
     std::vector<uint8_t>   centroids;         // [n_cluster] rows of the type that the settings name, or in groups
     bool                   grouped = false;   // the latter (flash-head-centroids.h)
-    std::vector<uint8_t>   sketch;            // groups, or none
-    std::vector<float>     projection;       // [n_embd][rank]: the sketch's directions for activations
+    std::vector<uint8_t>   coarse, fine;      // of the codes (flash-head-codes.h), or none
+    std::vector<float>     basis;
 
     std::mutex             mutex;
-    std::atomic<bool>      ready   = {false}; // centroids and sketch belong to rows
+    std::atomic<bool>      ready   = {false}; // centroids and codes belong to rows
     std::atomic<bool>      differs = {false}; // the loaded rows differ from those in the file
-    std::atomic<bool>      failed  = {false}; // no memory for centroids or sketch: dense from now on
+    std::atomic<bool>      failed  = {false}; // no memory for centroids or codes: dense from now on
     std::atomic<bool>      lora    = {false}; // an adapter changes this head, in graphs that do not show it
     std::atomic<bool>      lora_said = {false}; // logged
     std::atomic<bool>      said    = {false}; // logged as active
@@ -38,7 +38,7 @@ struct flash_head_weight {
 void flash_head_weight_set(flash_head_weight & weight, const void * data, size_t offset, size_t size);
 void flash_head_weight_get(const flash_head_weight & weight, void * data, size_t offset, size_t size);
 
-// Computes centroids and sketch if rows were written since the last time. Sets failed if there is no memory for them.
+// Computes centroids and codes if rows were written since the last time. Sets failed if there is no memory for them.
 void flash_head_weight_prepare(flash_head_weight & weight);
 
 // Logs once that an adapter changes the head.

@@ -71,10 +71,8 @@ struct registration {
 #include "flash_head.cpp-source"
 
 // those that are no templates have their own names
-METAL_KERNEL("kernel_flash_head_stream",   kernel_flash_head_stream)
-METAL_KERNEL("kernel_flash_head_project",  kernel_flash_head_project)
-METAL_KERNEL("kernel_flash_head_estimate", kernel_flash_head_estimate)
-METAL_KERNEL("kernel_flash_head_select",   kernel_flash_head_select)
+METAL_KERNEL("kernel_flash_head_stream", kernel_flash_head_stream)
+METAL_KERNEL("kernel_flash_head_select", kernel_flash_head_select)
 
 float metal_gumbel_of(uint64_t n) {
     return flash_head_gumbel_of(n);

@@ -1,11 +1,11 @@
 #include "flash-head-calibrate.h"
 
 #include "flash-head-build.h"
-#include "flash-head-sketch.h"
 #include "records.h"
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 // The map that the runtime reads from a converted file, as far as it is needed here.
 static flash_head_map make_map(const std::vector<uint32_t> & cluster, int64_t n_clusters) {
@@ -16,57 +16,32 @@ static flash_head_map make_map(const std::vector<uint32_t> & cluster, int64_t n_
     return map;
 }
 
-// The centroids as the runtime makes them, and their values: fills head->centroids.
-static bool make_centroids(const fhc_weight & w, const flash_head_map & map, enum ggml_type type, int n_threads,
-        std::vector<uint8_t> * rounded, fhc_head * head, std::string * error) {
-    const int64_t d = w.info.n_cols;
-    rounded->resize(map.n_cluster*ggml_row_size(type, d));
-    flash_head_build_centroids(map, { w.data.data, FLASH_HEAD_BY_TOKEN, w.info.type, d }, type, rounded->data(),
-            n_threads);
-    fhc_matrix_init(&head->centroids, GGML_PAD(map.n_cluster, 16), d);
-    for (int64_t c = 0; c < map.n_cluster; c++) {
-        float * row = head->centroids.row(c);
-        fhc_row_get(rounded->data(), type, d, c, row);
-        if (w.most > flash_head_largest(type) && std::all_of(row, row + d, [](float x) { return x == 0.0f; })) {
-            *error = "tensor " + w.info.name + " has rows too large for centroids of type " + ggml_type_name(type);
-            return false;
-        }
-    }
-    return true;
-}
+namespace {
 
-// Second moment of what rows of the weight differ by from their centroids, in units of the greatest weight.
-static void residual_moment(fhc_products * p, const fhc_head & head, int64_t n,
-        const std::function<void(double)> & progress, fhc_matrix * out) {
-    const fhc_weight & w     = *head.weight;
-    const int64_t      d     = w.info.n_cols;
-    const double       scale = w.most > 0.0f ? 1.0/w.most : 1.0;
-    fhc_second_moment(p, n, d, [&](int64_t i, float * x) {
-        const int64_t v = i*w.info.n_rows/n;
-        const float * c = head.centroids.row(head.map->cluster[v]);
-        w.get(v, x);
-        for (int64_t k = 0; k < d; k++) {
-            x[k] = (float) ((x[k] - c[k])*scale);
-        }
-    }, progress, out);
-}
+struct rounded_centroids {
+    std::vector<uint8_t> rows;   // [K] of the type that they are rounded to
+    flash_head_matrix    values; // [K][n_cols]
+};
 
 // Tells how far the whole is from how far a stage is, by what the stages cost, about.
 struct stages {
-    const fhc_calibrate_params & params;
-    double moment, residuals, directions, records;    // products of two numbers
+    const flash_head_calibrate_params & params;
+    double moment, residuals, directions, codes, records; // products of two numbers
 
-    stages(const fhc_calibrate_params & params, int64_t d, int64_t n_rows, int64_t n_residuals, int64_t n_hidden)
-            : params(params) {
-        const double on = params.rank > 0 ? 1.0 : 0.0;
-        moment     = on*d*d*params.fit/2;
-        residuals  = on*d*d*n_residuals/2;
-        // the latter for the sketch's factors
-        directions = on*d*d*(d/6.0 + 40.0*params.rank) + 8.0*d*n_rows*params.rank;
-        records    = 1.2*d*n_rows*n_hidden;
+    stages(const flash_head_calibrate_params & params, const flash_head_tensor_info & info, int64_t n_fitted,
+            int64_t n_recorded)
+        : params(params) {
+        const double d = (double) info.n_cols, n_rows = (double) info.n_rows;
+        moment     = d*d*n_fitted/2;
+        residuals  = d*d*std::min<double>(n_rows, FLASH_HEAD_MAX_RESIDUALS)/2;
+        directions = d*d*(2*d + 20.0*params.n_directions);
+        codes      = n_recorded > 0 ? 6.0*d*n_rows*params.n_directions : 0.0;
+        records    = 1.5*d*n_rows*n_recorded;
     }
+
+    // before: what the stages before cost
     std::function<void(double)> stage(const char * name, double before, double own) const {
-        const double all = moment + residuals + directions + records;
+        const double all = moment + residuals + directions + codes + records;
         return [=](double share) {
             if (params.progress) {
                 params.progress(name, (before + own*share)/all);
@@ -75,48 +50,142 @@ struct stages {
     }
 };
 
-bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters,
-        const fhc_matrix & hidden,
-        const fhc_calibrate_params & params, flash_head_pool * pool, fhc_calibration * out, std::string * error) {
-    const int64_t d           = weight.info.n_cols;
-    const int64_t n_rows      = weight.info.n_rows;
-    const int64_t n_residuals = std::min(n_rows, FHC_MAX_RESIDUALS);
-    const int     n_threads   = flash_head_pool_n_threads(pool);
-    const stages  part(params, d, n_rows, n_residuals, hidden.n_rows);
+} // namespace
 
-    fhc_products products;
-    if (!fhc_products_init(&products, pool)) {
+// The centroids as the runtime makes them.
+static bool make_centroids(const flash_head_dense_weight & w, const flash_head_map & map, enum ggml_type type,
+        int n_threads, rounded_centroids * out, std::string * error) {
+    const int64_t d = w.info.n_cols;
+    out->rows.resize(map.n_cluster*ggml_row_size(type, d));
+    flash_head_build_centroids(map, { w.data.data, FLASH_HEAD_BY_TOKEN, w.info.type, d }, type, out->rows.data(),
+            n_threads);
+    flash_head_matrix_init(&out->values, map.n_cluster, d);
+    for (int64_t c = 0; c < map.n_cluster; c++) {
+        float * row = out->values.row(c);
+        flash_head_row_get(out->rows.data(), type, d, c, row);
+        if (w.most > flash_head_largest(type) && std::all_of(row, row + d, [](float x) { return x == 0.0f; })) {
+            *error = "tensor " + w.info.name + " has rows too large for centroids of type " + ggml_type_name(type);
+            return false;
+        }
+    }
+    return true;
+}
+
+// The second moment of residuals, in units of the greatest weight, so that nothing overflows.
+static void residual_moment(flash_head_products * p, const flash_head_calibrate_head & head,
+        const flash_head_matrix & centroids, const std::function<void(double)> & progress, flash_head_matrix * out) {
+    const flash_head_dense_weight & w = head.weight;
+    const int64_t d     = w.info.n_cols;
+    const int64_t n     = std::min(w.info.n_rows, FLASH_HEAD_MAX_RESIDUALS);
+    const double  scale = w.most > 0.0f ? 1.0/w.most : 1.0;
+    const double  share = std::sqrt(1.0/n);
+    flash_head_second_moment(p, { n, d, [&](int64_t i, float * x) {
+        const int64_t v = i*w.info.n_rows/n;
+        const float * c = centroids.row(head.cluster[v]);
+        w.get(v, x);
+        for (int64_t k = 0; k < d; k++) {
+            x[k] = (float) ((x[k] - c[k])*scale*share);
+        }
+    } }, progress, out);
+}
+
+// Gives variances the units of the weight, and adds directions of zeros where there are fewer than the bits need.
+// Returns false and sets error if a variance is too large.
+static bool finish_directions(const flash_head_dense_weight & w, int32_t coarse_bits, flash_head_directions * out,
+        std::string * error) {
+    const double unit = w.most > 0.0f ? (double) w.most*w.most : 1.0;
+    for (double & variance : out->variances) {
+        variance *= unit;
+    }
+    const int64_t n = std::max<int64_t>(out->variances.size(),
+            (coarse_bits + FLASH_HEAD_MOST_BITS - 1)/FLASH_HEAD_MOST_BITS);
+    out->variances  .resize(n);
+    out->rows       .resize(n*w.info.n_cols);
+    out->activations.resize(n*w.info.n_cols);
+    if (!std::isfinite((float) out->variances[0])) { // the greatest
+        *error = "tensor " + w.info.name + " has rows too large for codes";
+        return false;
+    }
+    return true;
+}
+
+// The codes' part of the map, filled up as when a file is read.
+static void set_codes(const flash_head_calibrate_params & params, const flash_head_calibration & from,
+        flash_head_map * map) {
+    const size_t d = from.weights.size(), n = GGML_PAD(from.directions.variances.size(), 8);
+    map->n_directions     = (int32_t) n;
+    map->coarse_bits      = params.coarse_bits;
+    map->fine_bytes       = params.fine_bytes;
+    map->n_near           = params.n_near;
+    map->code_rows        = from.directions.rows;
+    map->code_activations = from.directions.activations;
+    map->code_variances.assign(from.directions.variances.begin(), from.directions.variances.end());
+    map->code_weights     = from.weights;
+    map->code_rows       .resize(n*d);
+    map->code_activations.resize(n*d);
+    map->code_variances  .resize(n);
+}
+
+bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_head_calibrate_hidden & hidden,
+        const flash_head_calibrate_params & params, flash_head_pool * pool, flash_head_calibration * out,
+        std::string * error) {
+    const flash_head_dense_weight & weight = head.weight;
+    const int64_t d          = weight.info.n_cols;
+    const int     n_threads  = flash_head_pool_n_threads(pool);
+    const int64_t n_fitted   = std::accumulate(hidden.kinds.begin(), hidden.kinds.end(), (int64_t) 0);
+    const int64_t n_recorded = hidden.states.n_rows - n_fitted;
+    const stages  part(params, weight.info, n_fitted, n_recorded);
+
+    flash_head_products products;
+    if (!flash_head_products_init(&products, pool)) {
         *error = "there is no CPU backend";
         return false;
     }
-    flash_head_map       map = make_map(cluster, n_clusters);
-    std::vector<uint8_t> centroids;
-    fhc_head             head;
-    head.weight = &weight;
-    head.map    = &map;
-    if (!make_centroids(weight, map, params.centroid_type, n_threads, &centroids, &head, error)) {
+    flash_head_map    map = make_map(head.cluster, head.n_clusters);
+    rounded_centroids centroids;
+    if (!make_centroids(weight, map, params.centroid_type, n_threads, &centroids, error)) {
         return false;
     }
-    if (params.rank > 0) {
-        fhc_matrix c, s;
-        fhc_hidden_moment(&products, hidden, params.fit, part.stage("moment", 0.0, part.moment), &c);
-        residual_moment(&products, head, n_residuals, part.stage("residuals", part.moment, part.residuals), &s);
-        const auto progress = part.stage("directions", part.moment + part.residuals, part.directions);
-        if (!fhc_directions_find(&products, &c, s, params.rank, progress, &out->directions, error)) {
+
+    double before = 0.0;
+    {
+        flash_head_moments moments;
+        if (hidden.kinds.empty()) {
+            flash_head_matrix_init(&moments.metric, d, d);
+            for (int64_t i = 0; i < d; i++) {
+                moments.metric.row(i)[i] = 1.0f;
+            }
+        } else {
+            flash_head_hidden_metric(&products, hidden.states, hidden.kinds, part.stage("moment", before, part.moment),
+                    &moments.metric);
+        }
+        for (int64_t i = 0; i < d; i++) {
+            out->weights.push_back(moments.metric.row(i)[i]);
+        }
+        before += part.moment;
+        residual_moment(&products, head, centroids.values, part.stage("residuals", before, part.residuals),
+                &moments.residuals);
+        before += part.residuals;
+        if (!flash_head_directions_find(&products, &moments, params.n_directions,
+                part.stage("directions", before, part.directions), &out->directions, error)
+                || !finish_directions(weight, params.coarse_bits, &out->directions, error)) {
             return false;
         }
-        map.rank               = params.rank;
-        map.sketch_rows        = out->directions.rows;
-        map.sketch_activations = out->directions.activations;
-        head.sketch.resize(flash_head_sketch_n_groups(n_rows)*flash_head_sketch_group_size(map.rank));
-        flash_head_build_sketch(map, { weight.data.data, FLASH_HEAD_BY_TOKEN, weight.info.type, d },
-                params.centroid_type,
-                centroids.data(),
-                head.sketch.data(), n_threads);
-        head.activations.resize(d*map.rank);
-        flash_head_transpose(map.sketch_activations, map.rank, head.activations.data());
+        before += part.directions;
     }
-    return fhc_records_make(&products, head, hidden, part.stage("records",
-            part.moment + part.residuals + part.directions, part.records),
-            &out->records, error);
+    if (n_recorded == 0) {
+        return true;
+    }
+    set_codes(params, *out, &map);
+    const auto making = part.stage("codes", before, part.codes);
+    making(0.0);
+    flash_head_estimator estimator;
+    flash_head_estimator_init(&estimator, weight, map, params.centroid_type, centroids.rows.data(), n_threads);
+    making(1.0);
+    before += part.codes;
+    const int64_t n_vocab = weight.info.n_rows;
+    const int64_t n_exact = (params.n_probe*n_vocab + head.n_clusters - 1)/head.n_clusters;
+    return flash_head_records_make(&products, { &weight, &estimator, n_exact },
+            { &hidden.states, n_fitted, n_recorded }, part.stage("records", before, part.records), &out->records,
+            error);
 }

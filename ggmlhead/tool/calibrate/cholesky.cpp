@@ -4,11 +4,11 @@
 #include <cmath>
 #include <vector>
 
-static const int64_t FHC_COLUMNS = 128;    // of a block
-static const int64_t FHC_ROWS    = 64;     // of a task
+static const int64_t PANEL_COLUMNS = 128;    // of a block
+static const int64_t TASK_ROWS    = 64;     // of a task
 
 // Factors the block of n columns at k of a, which is on its diagonal, in place; turned gets the factor's transpose.
-static bool factor_diagonal(fhc_matrix * a, int64_t k, int64_t n, std::vector<double> * turned) {
+static bool factor_diagonal(flash_head_matrix * a, int64_t k, int64_t n, std::vector<double> * turned) {
     std::vector<double> & l = *turned;    // l[j*n + i] is the factor at row i, column j
     for (int64_t j = 0; j < n; j++) {
         for (int64_t i = j; i < n; i++) {
@@ -41,7 +41,7 @@ static bool factor_diagonal(fhc_matrix * a, int64_t k, int64_t n, std::vector<do
 // Solves for one row of the factor, below a diagonal block given as its transpose: row [n] is a's before, the factor's
 // after.
 static void solve_row(const std::vector<double> & turned, int64_t n, float * row) {
-    double x[FHC_COLUMNS];
+    double x[PANEL_COLUMNS];
     std::copy_n(row, n, x);
     for (int64_t j = 0; j < n; j++) {
         x[j] /= turned[j*n + j];
@@ -52,12 +52,12 @@ static void solve_row(const std::vector<double> & turned, int64_t n, float * row
     std::copy_n(x, n, row);
 }
 
-bool fhc_cholesky(fhc_products * p, fhc_matrix * a) {
+bool flash_head_cholesky(flash_head_products * p, flash_head_matrix * a) {
     const int64_t n = a->n_rows;
-    fhc_matrix          panel;
-    std::vector<double> turned(FHC_COLUMNS*FHC_COLUMNS);
-    for (int64_t k = 0; k < n; k += FHC_COLUMNS) {
-        const int64_t n_k = std::min(FHC_COLUMNS, n - k);
+    flash_head_matrix          panel;
+    std::vector<double> turned(PANEL_COLUMNS*PANEL_COLUMNS);
+    for (int64_t k = 0; k < n; k += PANEL_COLUMNS) {
+        const int64_t n_k = std::min(PANEL_COLUMNS, n - k);
         if (!factor_diagonal(a, k, n_k, &turned)) {
             return false;
         }
@@ -66,14 +66,14 @@ bool fhc_cholesky(fhc_products * p, fhc_matrix * a) {
             break;
         }
         // the columns below it, and what they take from the rest
-        fhc_matrix_init(&panel, n - below, n_k);
-        flash_head_pool_run(p->pool, (n - below + FHC_ROWS - 1)/FHC_ROWS, [&](int, int64_t task) {
-            for (int64_t i = below + task*FHC_ROWS; i < std::min(below + (task + 1)*FHC_ROWS, n); i++) {
+        flash_head_matrix_init(&panel, n - below, n_k);
+        flash_head_pool_run(p->pool, (n - below + TASK_ROWS - 1)/TASK_ROWS, [&](int, int64_t task) {
+            for (int64_t i = below + task*TASK_ROWS; i < std::min(below + (task + 1)*TASK_ROWS, n); i++) {
                 solve_row(turned, n_k, a->row(i) + k);
                 std::copy_n(a->row(i) + k, n_k, panel.row(i - below));
             }
         });
-        fhc_gram_add(p, &panel, -1.0f, a, below);
+        flash_head_gram_add(p, &panel, -1.0f, a, below);
     }
     for (int64_t i = 0; i < n; i++) {
         std::fill(a->row(i) + i + 1, a->row(i) + n, 0.0f);
@@ -81,7 +81,7 @@ bool fhc_cholesky(fhc_products * p, fhc_matrix * a) {
     return true;
 }
 
-void fhc_solve_transposed(flash_head_pool * pool, const fhc_matrix * l, fhc_matrix * x) {
+void flash_head_solve_transposed(flash_head_pool * pool, const flash_head_matrix * l, flash_head_matrix * x) {
     const int64_t n = l->n_rows;
     std::vector<std::vector<double>> scratch(flash_head_pool_n_threads(pool), std::vector<double>(n));
     flash_head_pool_run(pool, x->n_rows, [&](int worker, int64_t task) {

@@ -5,32 +5,41 @@
 #include <algorithm>
 #include <cmath>
 
-void fhc_hidden_moment(fhc_products * p, const fhc_matrix & hidden, int64_t n,
-        const std::function<void(double)> & progress, fhc_matrix * out) {
-    const int64_t d = hidden.n_cols;
-    double squares = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < d; k++) {
-            squares += (double) hidden.row(i)[k]*hidden.row(i)[k];
+// Squares are summed in doubles: those of large floats overflow.
+static double sum_of_squares(const flash_head_matrix & m, int64_t begin, int64_t end) {
+    double sum = 0.0;
+    for (int64_t i = begin; i < end; i++) {
+        for (int64_t k = 0; k < m.n_cols; k++) {
+            sum += (double) m.row(i)[k]*m.row(i)[k];
         }
     }
-    // scaled before they are squared, so that nothing overflows: now the trace is d, up to rounding
-    const double scale = squares > 0.0 ? std::sqrt((double) d/squares) : 0.0;
-    fhc_second_moment(p, n, d, [&](int64_t i, float * x) {
+    return sum;
+}
+
+void flash_head_hidden_metric(flash_head_products * p, const flash_head_matrix & hidden,
+        const std::vector<int64_t> & kinds, const std::function<void(double)> & progress, flash_head_matrix * out) {
+    const int64_t d = hidden.n_cols;
+    std::vector<double> scales; // of each row, so that the sum of squares is the mean over kinds
+    int64_t n_counted = 0;
+    for (int64_t n : kinds) {
+        const int64_t begin   = (int64_t) scales.size();
+        const double  squares = sum_of_squares(hidden, begin, begin + n);
+        scales.insert(scales.end(), n, squares > 0.0 ? std::sqrt((double) d/squares) : 0.0);
+        n_counted += squares > 0.0;
+    }
+    const double share = n_counted > 0 ? std::sqrt(1.0/n_counted) : 0.0;
+    flash_head_second_moment(p, { (int64_t) scales.size(), d, [&](int64_t i, float * x) {
         for (int64_t k = 0; k < d; k++) {
-            x[k] = (float) (hidden.row(i)[k]*scale);
+            x[k] = (float) (hidden.row(i)[k]*scales[i]*share);
         }
-    }, progress, out);
+    } }, progress, out);
     for (int64_t i = 0; i < d; i++) {
-        for (int64_t k = 0; k < d; k++) {
-            out->row(i)[k] *= (float) (1.0 - FHC_SHRINKAGE);
-        }
-        out->row(i)[i] = squares > 0.0 ? out->row(i)[i] + (float) FHC_SHRINKAGE : 1.0f;
+        out->row(i)[i] = n_counted > 0 ? out->row(i)[i] + (float) FLASH_HEAD_IDENTITY_SHARE : 1.0f;
     }
 }
 
 // The trace of a b, of symmetric matrices [d][d].
-static double trace_of_product(const fhc_matrix & a, const fhc_matrix & b) {
+static double trace_of_product(const flash_head_matrix & a, const flash_head_matrix & b) {
     double trace = 0.0;
     for (int64_t i = 0; i < a.n_rows; i++) {
         for (int64_t k = 0; k < a.n_cols; k++) {
@@ -40,9 +49,9 @@ static double trace_of_product(const fhc_matrix & a, const fhc_matrix & b) {
     return trace;
 }
 
-static void transpose(const fhc_matrix & a, fhc_matrix * out) {
-    fhc_matrix_init(out, a.n_cols, a.n_rows);
-    const int64_t n_block = 64;    // both sides of a block in the cache
+static void transpose(const flash_head_matrix & a, flash_head_matrix * out) {
+    flash_head_matrix_init(out, a.n_cols, a.n_rows);
+    const int64_t n_block = 64; // both sides of a block in the cache
     for (int64_t i0 = 0; i0 < a.n_rows; i0 += n_block) {
         for (int64_t k0 = 0; k0 < a.n_cols; k0 += n_block) {
             for (int64_t i = i0; i < std::min(i0 + n_block, a.n_rows); i++) {
@@ -54,54 +63,57 @@ static void transpose(const fhc_matrix & a, fhc_matrix * out) {
     }
 }
 
-// The rows of m without what fills them up.
-static std::vector<float> values_of(const fhc_matrix & m) {
-    std::vector<float> out(m.n_rows*m.n_cols);
-    for (int64_t i = 0; i < m.n_rows; i++) {
+// The first n rows of m, without padding.
+static std::vector<float> first_rows(const flash_head_matrix & m, int64_t n) {
+    std::vector<float> out(n*m.n_cols);
+    for (int64_t i = 0; i < n; i++) {
         std::copy_n(m.row(i), m.n_cols, out.begin() + i*m.n_cols);
     }
     return out;
 }
 
-bool fhc_directions_find(fhc_products * p, fhc_matrix * c, const fhc_matrix & s, int64_t rank,
-        const std::function<void(double)> & progress,
-        fhc_directions * out, std::string * error) {
-    const int64_t d      = c->n_cols;
-    const double  energy = trace_of_product(*c, s);
+// s = L^T s L
+static void into_metric(flash_head_products * p, const flash_head_matrix & l, flash_head_matrix * s) {
+    flash_head_matrix turned, product;
+    transpose(l, &turned);
+    flash_head_matrix_init(&product, l.n_rows, l.n_rows);
+    flash_head_apply(p, s,       &turned,  &product);
+    flash_head_apply(p, &turned, &product, s);
+}
+
+bool flash_head_directions_find(flash_head_products * p, flash_head_moments * moments, int64_t n,
+        const std::function<void(double)> & progress, flash_head_directions * out, std::string * error) {
+    flash_head_matrix & l = moments->metric;
+    flash_head_matrix & m = moments->residuals;
+    const int64_t d      = l.n_cols;
+    const double  energy = trace_of_product(l, m);
     if (!std::isfinite(energy)) {
         *error = "the second moments of hidden states and residuals are too large";
         return false;
     }
-    if (!fhc_cholesky(p, c)) {
+    if (!flash_head_cholesky(p, &l)) {
         *error = "the second moment of the hidden states is not positive definite";
         return false;
     }
-    const fhc_matrix & l = *c;
-    fhc_matrix turned, tmp1, tmp2;
-    transpose(l, &turned);
-    fhc_matrix_init(&tmp1, 1, d);
-    fhc_matrix_init(&tmp2, 1, d);
+    into_metric(p, l, &m);
 
-    fhc_subspace found;
-    fhc_subspace_find(d, rank, [&](const fhc_matrix & x, fhc_matrix * y) {
-        if (tmp1.n_rows != x.n_rows) {
-            fhc_matrix_init(&tmp1, x.n_rows, d);
-            fhc_matrix_init(&tmp2, x.n_rows, d);
-        }
-        fhc_apply(p, &l,      &x,    &tmp1);
-        fhc_apply(p, &s,      &tmp1, &tmp2);
-        fhc_apply(p, &turned, &tmp2, y);
+    flash_head_subspace found;
+    flash_head_subspace_find(p->pool, d, n, [&](const flash_head_matrix & x, flash_head_matrix * y) {
+        flash_head_apply(p, &m, &x, y);
     }, progress, &found);
+    const int64_t n_found = (int64_t) (std::find(found.values.begin(), found.values.end(), 0.0)
+            - found.values.begin());
 
-    fhc_matrix rows;
-    fhc_matrix_init(&rows, rank, d);
-    fhc_apply(p, &l, &found.vectors, &rows);
-    fhc_solve_transposed(p->pool, &l, &found.vectors);
-    out->rows        = values_of(rows);
-    out->activations = values_of(found.vectors);
+    flash_head_matrix rows;
+    flash_head_matrix_init(&rows, n, d);
+    flash_head_apply(p, &l, &found.vectors, &rows);
+    flash_head_solve_transposed(p->pool, &l, &found.vectors);
+    out->rows        = first_rows(rows, n_found);
+    out->activations = first_rows(found.vectors, n_found);
+    out->variances.assign(found.values.begin(), found.values.begin() + n_found);
     out->rounds      = found.rounds;
     out->kept        = 0.0;
-    for (double value : found.values) {
+    for (double value : out->variances) {
         out->kept += value;
     }
     out->kept = energy > 0.0 ? std::min(1.0, out->kept/energy) : 1.0;

@@ -7,36 +7,44 @@
 #include <string>
 #include <vector>
 
-// The directions of a sketch (core/flash-head-sketch.h).
+// The directions of a coarse code (core/flash-head-codes.h).
 //
-// The residuals R [V][d] of a head's rows are to be replaced by a matrix of rank r such that products with hidden
-// states x change least in mean square. With the states' second moment C = L L^T that mean square is the Frobenius norm
-// of (R - R') L, so R' L is the truncated singular value decomposition of R L (Eckart and Young, The approximation of
-// one matrix by another of lower rank, Psychometrika 1, 1936). With the first r eigenvectors v_j of L^T R^T R L:
+// The residuals R [V][d] of a head's rows are to be replaced by a matrix of rank n such that products with hidden
+// states change least in mean square. With the states' metric C = L L^T that mean square is the Frobenius norm of
+// (R - R') L, so R' L is the truncated singular value decomposition of R L (Eckart and Young, The approximation of one
+// matrix by another of lower rank, Psychometrika 1, 1936). With the first n eigenvectors v_j of L^T S L, where S is the
+// second moment of the residuals:
 //     rows_j = L v_j,    activations_j = L^-T v_j,    R' x = sum over j of (R rows_j) (activations_j . x)
+// The eigenvalue of v_j is the mean square of R rows_j.
 
-// Share of the states' second moment that is put equally on all directions, against chance in a finite sample.
-const double FHC_SHRINKAGE = 0.02;
+// Share of the identity that is added to the metric, for kinds of text that were not seen.
+const double FLASH_HEAD_IDENTITY_SHARE = 0.02;
 
 // Residuals that are looked at, evenly spread if there are more.
-const int64_t FHC_MAX_RESIDUALS = 65536;
+const int64_t FLASH_HEAD_MAX_RESIDUALS = 65536;
 
-struct fhc_directions {
-    std::vector<float> rows;           // [rank][d]
-    std::vector<float> activations;    // [rank][d]
-    // share of the residuals' energy under C that they keep, 0..1; 1 if there is none
-    double             kept   = 0.0;
-    int                rounds = 0;     // of subspace iteration
+struct flash_head_directions {
+    std::vector<float>  rows;          // [n][d]
+    std::vector<float>  activations;   // [n][d]
+    std::vector<double> variances;     // [n] mean squares of the residuals' products with rows, greatest first
+    double              kept   = 0.0;  // share of the residuals' energy in the metric, 0..1; 1 if they have none
+    int                 rounds = 0;    // of subspace iteration
 };
 
-// C of the first n rows of hidden, lower and upper half, scaled to a trace of d and shrunk; the identity if all states
-// are zero. progress gets shares, 0..1.
-void fhc_hidden_moment(fhc_products * p, const fhc_matrix & hidden, int64_t n,
-        const std::function<void(double)> & progress, fhc_matrix * out);
+// The metric C of hidden states of several kinds of text: kind k is the next kinds[k] rows of hidden. C is the mean of
+// the kinds' second moments, each scaled to a trace of d, and FLASH_HEAD_IDENTITY_SHARE of the identity. Without this
+// scale the kind with the largest states would own it. Kinds of zeros do not count; without others C is the identity.
+// progress gets shares, 0..1.
+void flash_head_hidden_metric(flash_head_products * p, const flash_head_matrix & hidden,
+        const std::vector<int64_t> & kinds, const std::function<void(double)> & progress, flash_head_matrix * out);
 
-// The rank best directions of residuals with the second moment s under the states' second moment c, both [d][d]; c
-// becomes its Cholesky factor. If fewer residuals' directions have energy, the others are zeros. Returns false and sets
-// error if c or s is not finite, or c not positive definite.
-bool fhc_directions_find(fhc_products * p, fhc_matrix * c, const fhc_matrix & s, int64_t rank,
-        const std::function<void(double)> & progress,
-        fhc_directions * out, std::string * error);
+// Second moments [d][d].
+struct flash_head_moments {
+    flash_head_matrix metric;    // C, of hidden states
+    flash_head_matrix residuals; // S
+};
+
+// The n best directions, with moments that are overwritten: metric becomes its Cholesky factor. Directions without
+// energy are left out. Returns false and sets error if moments are not finite, or the metric is not positive definite.
+bool flash_head_directions_find(flash_head_products * p, flash_head_moments * moments, int64_t n,
+        const std::function<void(double)> & progress, flash_head_directions * out, std::string * error);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Calibration: what hidden states of a text tell about a head and its clusters.
+// Calibration: the directions of a head's codes, and what the runtime would do with them at hidden states of texts.
 
 #include "directions.h"
 #include "matrix.h"
@@ -10,28 +10,44 @@
 #include <string>
 #include <vector>
 
-struct fhc_calibrate_params {
-    // rows of hidden states that the sketch is fitted to, from the first on
-    int64_t        fit           = 0;
-    int32_t        rank          = 0;                 // of the sketch: a multiple of FLASH_HEAD_SKETCH_STEP; 0 for none
-    enum ggml_type centroid_type = GGML_TYPE_Q4_0;    // of which columns are a multiple of the block
+struct flash_head_calibrate_params {
+    enum ggml_type centroid_type = GGML_TYPE_Q4_0; // of which columns are a multiple of the block
+    int32_t        coarse_bits   = 192;            // of the codes (core/flash-head-codes.h)
+    int32_t        fine_bytes    = 0;
+    int32_t        n_near        = 1;              // 1 .. rows of the weight
+    int32_t        n_directions  = 160;            // at most; FLASH_HEAD_MOST_BITS each are enough for coarse_bits
+    int64_t        n_probe       = 1;              // P, clusters that are scored exactly in a record's divergence
 
-    // Called on the calling thread with a stage (moment, residuals, directions or records) and the share of the whole,
-    // 0..1.
+    // Called on the calling thread with a stage (moment, residuals, directions, codes or records) and the share of the
+    // whole, 0..1.
     std::function<void(const char * stage, double fraction)> progress;
 };
 
-struct fhc_calibration {
-    fhc_directions        directions;    // empty if rank is 0
-    std::vector<uint32_t> records;       // see records.h
+// A head and its clusters.
+struct flash_head_calibrate_head {
+    const flash_head_dense_weight & weight;
+    const std::vector<uint32_t>   & cluster;    // of every row, below n_clusters; none is empty
+    int64_t                         n_clusters;
 };
 
-// Fits a sketch of a head to the first rows of hidden states [n][n_cols], n >= fit >= 1, and records for all of them
-// what the runtime would do with it. cluster [n_rows] tells the cluster of every row, below n_clusters, none of which
-// is empty. The result does not depend on the number of threads. Returns false and sets error (one line, lower case).
+// Hidden states of texts: first those that are fitted to, one kind of text after the other, then those that are held
+// out, for which records are made. No kinds: there are none at all, and the metric is the identity.
+struct flash_head_calibrate_hidden {
+    const flash_head_matrix    & states; // [n][n_cols]
+    const std::vector<int64_t> & kinds;  // rows of each kind, at least one
+};
+
+struct flash_head_calibration {
+    flash_head_directions directions; // at least as many as coarse_bits need: directions of zeros are added
+    std::vector<float>    weights;    // [n_cols]: the diagonal of the metric
+    std::vector<uint32_t> records;    // flash_head_record_size for each state that is held out; see records.h
+};
+
+// Fits codes of a head to hidden states, and records what the runtime would do with them. The result does not depend on
+// the number of threads. Returns false and sets error (one line, lower case).
 //
-// It needs memory for the weight as it is in the file, 4 bytes for each value of centroids and hidden states, 12 for
-// each of n_cols^2, and some tens of MiB.
-bool fhc_calibrate(const fhc_weight & weight, const std::vector<uint32_t> & cluster, int64_t n_clusters,
-        const fhc_matrix & hidden,
-        const fhc_calibrate_params & params, flash_head_pool * pool, fhc_calibration * out, std::string * error);
+// It needs memory for the weight as it is in the file, its codes, 4 bytes for each value of centroids and hidden
+// states, 16 for each of n_cols^2, and for records about 300 MiB, more where the vocabulary is large.
+bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_head_calibrate_hidden & hidden,
+        const flash_head_calibrate_params & params, flash_head_pool * pool, flash_head_calibration * out,
+        std::string * error);

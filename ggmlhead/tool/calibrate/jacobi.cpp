@@ -13,7 +13,7 @@ static void turn(double * x, int64_t n, int64_t i, int64_t j, double c, double s
     }
 }
 
-void fhc_jacobi(std::vector<double> a, int64_t n, std::vector<double> * values, std::vector<double> * vectors) {
+void flash_head_jacobi(std::vector<double> a, int64_t n, std::vector<double> * values, std::vector<double> * vectors) {
     std::vector<double> v(n*n, 0.0);
     for (int64_t i = 0; i < n; i++) {
         v[i*n + i] = 1.0;

@@ -6,7 +6,7 @@
 
 // A matrix of floats, row by row. A row's last n_stride - n_cols values are zero, n_stride is a multiple of 32: rows as
 // flash_head_matmul wants them.
-struct fhc_matrix {
+struct flash_head_matrix {
     int64_t    n_rows   = 0;
     int64_t    n_cols   = 0;
     int64_t    n_stride = 0;
@@ -17,4 +17,4 @@ struct fhc_matrix {
 };
 
 // Makes it n_rows rows of n_cols zeros; old contents are lost.
-void fhc_matrix_init(fhc_matrix * m, int64_t n_rows, int64_t n_cols);
+void flash_head_matrix_init(flash_head_matrix * m, int64_t n_rows, int64_t n_cols);

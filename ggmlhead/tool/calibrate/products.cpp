@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-static const int64_t FHC_TILE  = 256;     // rows of either operand of a task
-// rows of a sum of squares at a time: two tiles of them stay near the L2 cache
-static const int64_t FLASH_HEAD_BLOCK = 1024;
-static const int64_t FHC_LINE  = 16;      // floats of a cache line
+static const int64_t TILE_ROWS   = 256;  // rows of either operand of a task
+static const int64_t MOMENT_ROWS = 1024; // rows of a second moment at a time: two tiles of them stay near the L2 cache
+static const int64_t LINE_FLOATS = 16;   // floats of a cache line
 
-void fhc_matrix_init(fhc_matrix * m, int64_t n_rows, int64_t n_cols) {
+void flash_head_matrix_init(flash_head_matrix * m, int64_t n_rows, int64_t n_cols) {
     m->n_rows   = n_rows;
     m->n_cols   = n_cols;
     m->n_stride = GGML_PAD(n_cols, 32);
@@ -16,13 +15,13 @@ void fhc_matrix_init(fhc_matrix * m, int64_t n_rows, int64_t n_cols) {
     memset(m->buffer.data, 0, m->buffer.size);
 }
 
-fhc_products::~fhc_products() {
+flash_head_products::~flash_head_products() {
     for (flash_head_matmul * mm : matmul) {
         flash_head_matmul_free(mm);
     }
 }
 
-bool fhc_products_init(fhc_products * p, flash_head_pool * pool) {
+bool flash_head_products_init(flash_head_products * p, flash_head_pool * pool) {
     const int n_threads = flash_head_pool_n_threads(pool);
     p->pool = pool;
     p->out  = std::vector<flash_head_aligned_buffer>(n_threads);
@@ -32,11 +31,11 @@ bool fhc_products_init(fhc_products * p, flash_head_pool * pool) {
             return false;
         }
     }
-    fhc_products_reserve(p, FHC_TILE*FHC_TILE);
+    flash_head_products_reserve(p, TILE_ROWS*TILE_ROWS);
     return true;
 }
 
-void fhc_products_reserve(fhc_products * p, int64_t n) {
+void flash_head_products_reserve(flash_head_products * p, int64_t n) {
     for (flash_head_aligned_buffer & buffer : p->out) {
         if (buffer.size < n*sizeof(float)) {
             buffer.resize(n*sizeof(float));
@@ -44,28 +43,29 @@ void fhc_products_reserve(fhc_products * p, int64_t n) {
     }
 }
 
-float * fhc_products_tile(fhc_products * p, int worker) {
+float * flash_head_products_tile(flash_head_products * p, int worker) {
     return (float *) p->out[worker].data;
 }
 
-void fhc_product(fhc_products * p, int worker, const fhc_matrix * a, int64_t i0, int64_t n_a, const fhc_matrix * b,
-        int64_t j0, int64_t n_b, float * out) {
-    const bool ok = flash_head_matmul_run(p->matmul[worker], GGML_TYPE_F32, a->n_stride, a->row(i0), n_a, b->row(j0),
-            n_b, out);
+void flash_head_multiply(flash_head_products * p, int worker, const flash_head_span & a, const flash_head_span & b,
+        float * out) {
+    const bool ok = flash_head_matmul_run(p->matmul[worker], GGML_TYPE_F32, a.matrix->n_stride,
+            a.matrix->row(a.first), a.n, b.matrix->row(b.first), b.n, out);
     GGML_ASSERT(ok && "matrix product failed");
 }
 
-void fhc_gram_add(fhc_products * p, const fhc_matrix * x, float sign, fhc_matrix * out, int64_t first) {
-    const int64_t n_tiles = (x->n_rows + FHC_TILE - 1)/FHC_TILE;
+void flash_head_gram_add(flash_head_products * p, const flash_head_matrix * x, float sign, flash_head_matrix * out,
+        int64_t first) {
+    const int64_t n_tiles = (x->n_rows + TILE_ROWS - 1)/TILE_ROWS;
     flash_head_pool_run(p->pool, n_tiles*(n_tiles + 1)/2, [&](int worker, int64_t task) {
         int64_t ti = 0, tj = task;    // tile row by tile row, up to the diagonal
         while (tj > ti) {
             tj -= ++ti;
         }
-        const int64_t i0 = ti*FHC_TILE, n_i = std::min(FHC_TILE, x->n_rows - i0);
-        const int64_t j0 = tj*FHC_TILE, n_j = std::min(FHC_TILE, x->n_rows - j0);
-        float * tile = fhc_products_tile(p, worker);
-        fhc_product(p, worker, x, j0, n_j, x, i0, n_i, tile);
+        const int64_t i0 = ti*TILE_ROWS, n_i = std::min(TILE_ROWS, x->n_rows - i0);
+        const int64_t j0 = tj*TILE_ROWS, n_j = std::min(TILE_ROWS, x->n_rows - j0);
+        float * tile = flash_head_products_tile(p, worker);
+        flash_head_multiply(p, worker, { x, j0, n_j }, { x, i0, n_i }, tile);
         for (int64_t i = 0; i < n_i; i++) {
             float * dst = out->row(first + i0 + i) + first + j0;
             for (int64_t j = 0; j < n_j; j++) {
@@ -75,42 +75,44 @@ void fhc_gram_add(fhc_products * p, const fhc_matrix * x, float sign, fhc_matrix
     });
 }
 
-void fhc_apply(fhc_products * p, const fhc_matrix * a, const fhc_matrix * x, fhc_matrix * out) {
-    fhc_products_reserve(p, FHC_TILE*x->n_rows);
-    flash_head_pool_run(p->pool, (a->n_rows + FHC_TILE - 1)/FHC_TILE, [&](int worker, int64_t task) {
-        const int64_t i0 = task*FHC_TILE, n_i = std::min(FHC_TILE, a->n_rows - i0);
-        float * tile = fhc_products_tile(p, worker);
-        fhc_product(p, worker, a, i0, n_i, x, 0, x->n_rows, tile);
+void flash_head_apply(flash_head_products * p, const flash_head_matrix * a, const flash_head_matrix * x,
+        flash_head_matrix * out) {
+    flash_head_products_reserve(p, TILE_ROWS*x->n_rows);
+    flash_head_pool_run(p->pool, (a->n_rows + TILE_ROWS - 1)/TILE_ROWS, [&](int worker, int64_t task) {
+        const int64_t i0 = task*TILE_ROWS, n_i = std::min(TILE_ROWS, a->n_rows - i0);
+        float * tile = flash_head_products_tile(p, worker);
+        flash_head_multiply(p, worker, { a, i0, n_i }, { x, 0, x->n_rows }, tile);
         for (int64_t j = 0; j < x->n_rows; j++) {
             memcpy(out->row(j) + i0, tile + j*n_i, n_i*sizeof(float));
         }
     });
 }
 
-void fhc_second_moment(fhc_products * p, int64_t n, int64_t d, const std::function<void(int64_t, float *)> & fill,
-        const std::function<void(double)> & progress, fhc_matrix * out) {
-    fhc_matrix_init(out, d, d);
-    // the product sums along rows, so each block of rows is turned: a column of it is a row there
-    fhc_matrix turned;
-    fhc_matrix_init(&turned, d, FLASH_HEAD_BLOCK);
-    std::vector<std::vector<float>> lines(flash_head_pool_n_threads(p->pool), std::vector<float>(FHC_LINE*d));
-    for (int64_t begin = 0; begin < n; begin += FLASH_HEAD_BLOCK) {
-        flash_head_pool_run(p->pool, FLASH_HEAD_BLOCK/FHC_LINE, [&](int worker, int64_t task) {
-            const int64_t i0 = begin + task*FHC_LINE;
+void flash_head_second_moment(flash_head_products * p, const flash_head_row_source & rows,
+        const std::function<void(double)> & progress, flash_head_matrix * out) {
+    const int64_t n = rows.n, d = rows.d;
+    flash_head_matrix_init(out, d, d);
+    // products sum along rows, so each block of rows is transposed
+    flash_head_matrix turned;
+    flash_head_matrix_init(&turned, d, MOMENT_ROWS);
+    std::vector<std::vector<float>> lines(flash_head_pool_n_threads(p->pool), std::vector<float>(LINE_FLOATS*d));
+    for (int64_t begin = 0; begin < n; begin += MOMENT_ROWS) {
+        flash_head_pool_run(p->pool, MOMENT_ROWS/LINE_FLOATS, [&](int worker, int64_t task) {
+            const int64_t i0 = begin + task*LINE_FLOATS;
             std::vector<float> & x = lines[worker];
             std::fill(x.begin(), x.end(), 0.0f);
-            for (int64_t i = i0; i < std::min(i0 + FHC_LINE, n); i++) {
-                fill(i, x.data() + (i - i0)*d);
+            for (int64_t i = i0; i < std::min(i0 + LINE_FLOATS, n); i++) {
+                rows.fill(i, x.data() + (i - i0)*d);
             }
             for (int64_t k = 0; k < d; k++) {
-                float * dst = turned.row(k) + task*FHC_LINE;
-                for (int64_t i = 0; i < FHC_LINE; i++) {
+                float * dst = turned.row(k) + task*LINE_FLOATS;
+                for (int64_t i = 0; i < LINE_FLOATS; i++) {
                     dst[i] = x[i*d + k];
                 }
             }
         });
-        fhc_gram_add(p, &turned, 1.0f, out, 0);
-        progress((double) std::min(begin + FLASH_HEAD_BLOCK, n)/n);
+        flash_head_gram_add(p, &turned, 1.0f, out, 0);
+        progress((double) std::min(begin + MOMENT_ROWS, n)/n);
     }
     for (int64_t i = 0; i < d; i++) {
         for (int64_t j = 0; j < i; j++) {

@@ -9,34 +9,49 @@
 
 // Products of matrices in F32 on ggml's kernels, on all threads of a pool. The split into tiles is fixed, so results do
 // not depend on the number of threads.
-struct fhc_products {
-    flash_head_pool                  * pool = nullptr;
-    std::vector<flash_head_matmul *>   matmul;    // one for each thread
-    std::vector<flash_head_aligned_buffer>     out;       // a tile of results, one for each thread
+struct flash_head_products {
+    flash_head_pool                      * pool = nullptr;
+    std::vector<flash_head_matmul *>       matmul;    // one for each thread
+    std::vector<flash_head_aligned_buffer> out;       // a tile of results, one for each thread
 
-    ~fhc_products();
+    ~flash_head_products();
 };
 
 // Opens the CPU backend for every thread of the pool. Returns false if there is none.
-bool fhc_products_init(fhc_products * p, flash_head_pool * pool);
+bool flash_head_products_init(flash_head_products * p, flash_head_pool * pool);
 
-// Makes the tile of worker at least n floats and returns it. Not from inside a task.
-void    fhc_products_reserve(fhc_products * p, int64_t n);
-float * fhc_products_tile(fhc_products * p, int worker);
+// Makes the tile of every worker at least n floats. Not from inside a task.
+void    flash_head_products_reserve(flash_head_products * p, int64_t n);
+float * flash_head_products_tile(flash_head_products * p, int worker);
 
-// out [n_a][n_b] = b a^T transposed as flash_head_matmul_run: out[j*n_a + i] = a_i . b_j, for n_a rows of a and n_b of
-// b from the given ones on. By one thread; ends the program if ggml fails.
-void fhc_product(fhc_products * p, int worker, const fhc_matrix * a, int64_t i0, int64_t n_a, const fhc_matrix * b,
-        int64_t j0, int64_t n_b, float * out);
+// Rows first .. first + n - 1 of a matrix.
+struct flash_head_span {
+    const flash_head_matrix * matrix;
+    int64_t                   first;
+    int64_t                   n;
+};
 
-// Adds sign * x_i . x_j to out[first + i][first + j] for all rows j <= i of x. Of the other half, the upper one, some
-// values change too.
-void fhc_gram_add(fhc_products * p, const fhc_matrix * x, float sign, fhc_matrix * out, int64_t first);
+// out [b.n][a.n]: out[j*a.n + i] = a_i . b_j. On the calling thread; ends the program if ggml fails.
+void flash_head_multiply(flash_head_products * p, int worker, const flash_head_span & a, const flash_head_span & b,
+        float * out);
+
+// Adds sign * x_i . x_j to out[first + i][first + j] for all rows j <= i of x. Some values of the upper half change
+// too.
+void flash_head_gram_add(flash_head_products * p, const flash_head_matrix * x, float sign, flash_head_matrix * out,
+        int64_t first);
 
 // out_j = a x_j for every row of x: a [n][d], x [m][d], out [m][n].
-void fhc_apply(fhc_products * p, const fhc_matrix * a, const fhc_matrix * x, fhc_matrix * out);
+void flash_head_apply(flash_head_products * p, const flash_head_matrix * a, const flash_head_matrix * x,
+        flash_head_matrix * out);
 
-// out [d][d] = the sum of x_i x_i^T over n rows x_i [d], which fill writes to x; it is called from several threads and
-// gets zeros. progress gets shares, 0..1.
-void fhc_second_moment(fhc_products * p, int64_t n, int64_t d, const std::function<void(int64_t i, float * x)> & fill,
-        const std::function<void(double)> & progress, fhc_matrix * out);
+// The rows of a matrix that is never there as a whole. fill writes row i to x [d], which holds zeros; several threads
+// call it.
+struct flash_head_row_source {
+    int64_t                               n;
+    int64_t                               d;
+    std::function<void(int64_t, float *)> fill;
+};
+
+// out [d][d] = the sum of x_i x_i^T over all rows. progress gets shares, 0..1.
+void flash_head_second_moment(flash_head_products * p, const flash_head_row_source & rows,
+        const std::function<void(double)> & progress, flash_head_matrix * out);

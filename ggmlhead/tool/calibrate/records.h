@@ -1,6 +1,6 @@
 #pragma once
 
-#include "flash-head-map.h"
+#include "estimator.h"
 #include "products.h"
 #include "weight.h"
 
@@ -9,23 +9,26 @@
 #include <vector>
 
 // Tokens of a record: the dense head's best.
-const int64_t FHC_RECORD_TOKENS = 40;
+const int64_t FLASH_HEAD_RECORD_TOKENS = 40;
 
-// A head as the runtime has it after a load, to record what it would do.
-struct fhc_head {
-    const fhc_weight     * weight = nullptr;
-    const flash_head_map * map    = nullptr;       // clusters, the sketch's directions
-    // [K][d], as the runtime rounds them; then zeros up to a multiple of 16 rows
-    fhc_matrix             centroids;
-    std::vector<uint8_t>   sketch;                 // as flash_head_build_sketch made it; empty if rank is 0
-    std::vector<float>     activations;            // [d][rank]
+// The head for which records are made.
+struct flash_head_recorded {
+    const flash_head_dense_weight * weight;
+    flash_head_estimator          * estimator;
+    int64_t                         n_exact; // tokens that the runtime scores exactly, 1 .. n_rows of the weight
 };
 
-// For every row of hidden [n][d] appends to out the dense head's best 40 tokens (all, if there are fewer), best first,
-// equal ones in ascending order, each with its rank by estimate: 1 + the number of tokens with a greater estimate or an
-// equal one and a lower id. An estimate is the score of the token's centroid, and what the sketch adds to it. So out
-// has 2*40 numbers a row: token, rank, token, ... Returns false and sets error if a logit or an estimate is not finite;
-// names the row.
-bool fhc_records_make(fhc_products * p, const fhc_head & head, const fhc_matrix & hidden,
-        const std::function<void(double)> & progress,
-        std::vector<uint32_t> * out, std::string * error);
+// Numbers of a record: a token and a rank each, a divergence and a flag.
+inline int64_t flash_head_record_size(int64_t n_vocab) {
+    return 2*(n_vocab < FLASH_HEAD_RECORD_TOKENS ? n_vocab : FLASH_HEAD_RECORD_TOKENS) + 2;
+}
+
+// A record for each of the hidden states:
+// - the dense head's best 40 tokens (all, if there are fewer), best first, equal ones in ascending order. Each with its
+//   rank by estimate: 1 + the number of tokens with a greater estimate, or an equal one and a lower id;
+// - the bits of a float: the divergence of the runtime's distribution from the dense one, in nats. The runtime scores
+//   the n_exact tokens with the best estimates exactly, and those equal to the last of them;
+// - 1 if both distributions have the same best token, else 0.
+// Returns false and sets error, which names the hidden state, if a logit or an estimate is not finite.
+bool flash_head_records_make(flash_head_products * p, const flash_head_recorded & head, const flash_head_span & hidden,
+        const std::function<void(double)> & progress, std::vector<uint32_t> * out, std::string * error);

@@ -8,15 +8,15 @@
 #include <fstream>
 #include <vector>
 
-void fhc_row_get(const void * data, enum ggml_type type, int64_t n_cols, int64_t i, float * out) {
+void flash_head_row_get(const void * data, enum ggml_type type, int64_t n_cols, int64_t i, float * out) {
     flash_head_to_float(type, (const uint8_t *) data + i*ggml_row_size(type, n_cols), out, n_cols);
 }
 
-void fhc_weight::get(int64_t i, float * out) const {
-    fhc_row_get(data.data, info.type, info.n_cols, i, out);
+void flash_head_dense_weight::get(int64_t i, float * out) const {
+    flash_head_row_get(data.data, info.type, info.n_cols, i, out);
 }
 
-bool fhc_weight_read(fhc_weight * w, flash_head_pool * pool, std::string * error) {
+bool flash_head_dense_weight_read(flash_head_dense_weight * w, flash_head_pool * pool, std::string * error) {
     const flash_head_tensor_info & info = w->info;
     w->data.resize(info.n_rows*ggml_row_size(info.type, info.n_cols));
     std::ifstream file(info.path, std::ios::binary);

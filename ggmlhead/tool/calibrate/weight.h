@@ -6,10 +6,10 @@
 #include <string>
 
 // A head's weight in memory, as it is in the file: n_rows rows of n_cols columns.
-struct fhc_weight {
-    flash_head_tensor_info info;
-    flash_head_aligned_buffer      data;
-    float           most = 0.0f;    // the greatest absolute value
+struct flash_head_dense_weight {
+    flash_head_tensor_info    info;
+    flash_head_aligned_buffer data;
+    float                     most = 0.0f; // the greatest absolute value
 
     // Dequantises row i: out [n_cols].
     void get(int64_t i, float * out) const;
@@ -17,7 +17,7 @@ struct fhc_weight {
 
 // Reads the tensor that w->info tells and finds w->most. Returns false and sets error: read errors, NaN or infinite
 // weights (names the tensor and the first such row).
-bool fhc_weight_read(fhc_weight * w, flash_head_pool * pool, std::string * error);
+bool flash_head_dense_weight_read(flash_head_dense_weight * w, flash_head_pool * pool, std::string * error);
 
 // Dequantises row i of data, rows of the given type: out [n_cols].
-void fhc_row_get(const void * data, enum ggml_type type, int64_t n_cols, int64_t i, float * out);
+void flash_head_row_get(const void * data, enum ggml_type type, int64_t n_cols, int64_t i, float * out);

@@ -85,7 +85,7 @@ func newReference(ctx context.Context, prefix harness.Prefix, dir string) (*refe
 
 // convert runs `fh-ollama convert` of a prefix.
 func convert(ctx context.Context, prefix harness.Prefix, out, dir string, env []string) error {
-	cmd := exec.CommandContext(ctx, prefix.Bin("fh-ollama"), "convert", model, "-o", out)
+	cmd := exec.CommandContext(ctx, prefix.Bin("fh-ollama"), "convert", model, "-o", out, "--plain")
 	cmd.Env = append(append(harness.Environment(dir), "TMPDIR="+dir), env...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("fh-ollama convert: %w\n%s", err, said)
@@ -246,7 +246,7 @@ func (c *check) ollama(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer o.Stop()
-	if _, err := o.Run(ctx, c.Bin("fh-ollama"), "create", "fast", "--from", model); err != nil {
+	if _, err := o.Run(ctx, c.Bin("fh-ollama"), "create", "fast", "--from", model, "--plain"); err != nil {
 		return "", err
 	}
 	var answers []string

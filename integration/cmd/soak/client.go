@@ -39,7 +39,7 @@ const schema = `{"type": "object", "required": ["answer", "count"], "additionalP
 // ask is a client: it sends one request after the other until the given time.
 func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time) {
 	random := rand.New(rand.NewPCG(seed, 7))
-	words := strings.Fields(string(sampletext.Mixed))
+	words := strings.Fields(sampletext.Everything())
 	kinds := []struct {
 		name string
 		ask  func(context.Context, request) (int, error)

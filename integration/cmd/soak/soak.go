@@ -33,10 +33,10 @@ var models = []struct {
 	name    string
 	convert []string // flags; nil: dense
 }{
-	{"fast", []string{"--seed", "1"}},
+	{"fast", []string{"--plain", "--seed", "1"}},
 	{"dense", nil},
-	{"calibrated", []string{"--calibrate", "builtin"}},
-	{"other", []string{"--seed", "2"}},
+	{"calibrated", []string{}},
+	{"other", []string{"--plain", "--seed", "2"}},
 }
 
 // killed is the model whose llama-server is killed. It is never unloaded, so its processes live long.

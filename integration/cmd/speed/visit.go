@@ -150,7 +150,7 @@ func (s *side) unload(ctx context.Context) error {
 
 // text is a piece of the sample text, another one for each i, so that nothing of a prompt is in a cache.
 func text(i, bytes int) string {
-	all := string(sampletext.Mixed)
+	all := sampletext.Everything()
 	at := i * 997 % (len(all) - bytes)
 	return strings.ToValidUTF8(all[at:at+bytes], "")
 }

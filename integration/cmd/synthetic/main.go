@@ -13,16 +13,16 @@ import (
 )
 
 func main() {
-	rank := flag.Int("sketch-rank", 0, "rank `R` of the sketch; 0 for none")
+	codes := flag.Bool("codes", false, "with codes")
 	harness.Program{Name: "synthetic", Arguments: "SHAPE TYPE OUT.gguf", Run: func(context.Context, string) error {
 		if flag.NArg() != 3 {
 			return hint.New("a shape, a type and an output are needed", "see --help")
 		}
-		return write(flag.Arg(0), flag.Arg(1), *rank, flag.Arg(2))
+		return write(flag.Arg(0), flag.Arg(1), *codes, flag.Arg(2))
 	}}.Main()
 }
 
-func write(shape, quantization string, rank int, path string) error {
+func write(shape, quantization string, codes bool, path string) error {
 	shapes, err := synthetic.Shapes([]string{shape})
 	if err != nil {
 		return err
@@ -31,8 +31,8 @@ func write(shape, quantization string, rank int, path string) error {
 	if err != nil {
 		return err
 	}
-	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: flashhead.ClusterSize(rank > 0),
-		SketchRank: rank}
+	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: flashhead.ClusterSize(codes),
+		Codes: codes}
 	plan, err := model.File()
 	if err != nil {
 		return err

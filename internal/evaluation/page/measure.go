@@ -93,6 +93,11 @@ type measures struct {
 }
 
 func groups(r evaluation.Report) []measures {
+	return slices.Concat(textGroups(r), kindGroups(r), runGroups(r))
+}
+
+// textGroups are what was measured on the whole text.
+func textGroups(r evaluation.Report) []measures {
 	return []measures{
 		{"Same token", []measure{
 			{"same best token", "", func(p evaluation.Point) cell { return proportion(p.SameTop) }},
@@ -107,10 +112,43 @@ func groups(r evaluation.Report) []measures {
 		{"KLD, nats", distribution(func(p evaluation.Point) evaluation.Distribution { return p.KLD })},
 		{"KLD at temperature 0.8, nats", distribution(func(p evaluation.Point) evaluation.Distribution { return p.CoolKLD })},
 		{"What Ollama's sampler draws from", []measure{
+			{"same token drawn", "", func(p evaluation.Point) cell { return cell{Value: percent(p.SameDraw)} }},
 			{"draws that differ", "", func(p evaluation.Point) cell { return cell{Value: percent(p.Truncated.Difference)} }},
 			{"no candidate lost", "", func(p evaluation.Point) cell { return proportion(p.Truncated.Kept) }},
 			{"KLD where none is lost, nats", "", func(p evaluation.Point) cell { return cell{Value: number(p.Truncated.KLD)} }},
 		}},
+	}
+}
+
+// kindGroups are what was measured on each kind of text.
+func kindGroups(r evaluation.Report) []measures {
+	by := func(name string, of func(evaluation.Kind) cell) measures {
+		all := measures{name: name}
+		if len(r.Points) == 0 {
+			return all
+		}
+		for i, kind := range r.Points[0].Kinds {
+			all.measures = append(all.measures, measure{kind.Name, "", func(p evaluation.Point) cell {
+				if i >= len(p.Kinds) {
+					return cell{}
+				}
+				return of(p.Kinds[i])
+			}})
+		}
+		return all
+	}
+	return []measures{
+		by("KLD by kind of text, nats", func(k evaluation.Kind) cell {
+			return cell{number(k.KLD), "±\u00a0" + significant(k.KLDError, 2)}
+		}),
+		by("Same best token by kind", func(k evaluation.Kind) cell { return proportion(k.SameTop) }),
+		by("Same token drawn by kind", func(k evaluation.Kind) cell { return cell{Value: percent(k.SameDraw)} }),
+	}
+}
+
+// runGroups are what was measured while the model wrote.
+func runGroups(r evaluation.Report) []measures {
+	return []measures{
 		{"Greedy continuations", []measure{
 			{"identical", "", greedy(func(g evaluation.Greedy) cell {
 				return cell{fmt.Sprintf("%d of\u00a0%d", g.Identical.Count, g.Identical.Total), interval(g.Identical) + "\u00a0%"}

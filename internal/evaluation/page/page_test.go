@@ -168,6 +168,7 @@ func TestAllNumbers(t *testing.T) {
 func TestEveryNumberIsShown(t *testing.T) {
 	r := measured(64, 250)
 	r.Runtime.Mode, r.Runtime.Temperature, r.Runtime.Seed = "sample", 0.9, 7
+	r.Model.CoarseBits, r.Model.FineBytes = 192, 32
 	before := write(t, r)
 	changed := 0
 	var walk func(path string, v reflect.Value)

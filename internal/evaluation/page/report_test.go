@@ -55,7 +55,12 @@ func point(p, positions int) evaluation.Point {
 		KLD: spread(11 / math.Pow(x, 0.88)), CoolKLD: spread(7 / math.Pow(x, 0.9)),
 		SameTop: of(1-miss, positions), Top1: of(1-miss*0.9, positions), Top5: of(1-2*miss,
 			5*positions), Top40: of(1-3.4*miss, 40*positions),
-		Mass:      1 - 2.5*miss,
+		Mass:     1 - 2.5*miss,
+		SameDraw: 1 - 1.8*miss,
+		Kinds: []evaluation.Kind{
+			{Name: "code", SameTop: of(1-miss, positions/2), SameDraw: 1 - 1.5*miss, KLD: 9 / x, KLDError: 0.3 / x},
+			{Name: "languages", SameTop: of(1-2*miss, positions/2), SameDraw: 1 - 2.1*miss, KLD: 13 / x, KLDError: 0.4 / x},
+		},
 		Truncated: evaluation.Truncated{Difference: 1.7 * miss, Kept: of(1-4*miss, positions), KLD: 0.8 / x},
 		Greedy:    &evaluation.Greedy{Identical: of(1-math.Min(0.9, 40/x), 12), Agreed: 1 - math.Min(0.8, 25/x)},
 		Speed:     &evaluation.Speed{Dense: 1040, Flash: 1040 * ratio, Ratio: ratio, Low: 0.8 * ratio, High: 1.1 * ratio},

@@ -140,15 +140,15 @@ func sources(r evaluation.Report) []fact {
 	if r.Runtime.Mode == "sample" {
 		mode = fmt.Sprintf("clusters are drawn (mode sample), temperature %v, seed %d", r.Runtime.Temperature, r.Runtime.Seed)
 	}
-	sketch := ""
-	if m.SketchRank > 0 {
-		sketch = fmt.Sprintf(", a sketch of rank %d", m.SketchRank)
+	codes := ""
+	if m.CoarseBits > 0 {
+		codes = fmt.Sprintf(", codes of %d bits and %d bytes", m.CoarseBits, m.FineBytes)
 	}
 	facts := []fact{
 		{"model", model},
 		{"head", fmt.Sprintf("%s, %s, %d tokens of %d numbers", m.Head, m.HeadType, m.Vocabulary, m.Hidden)},
 		{"FlashHead", fmt.Sprintf("%d clusters, P = %d, %s, centroids in %s%s", m.Clusters, m.Probes,
-			plural(m.Pinned, "pinned token"), m.CentroidType, sketch)},
+			plural(m.Pinned, "pinned token"), m.CentroidType, codes)},
 		{"text", fmt.Sprintf("%s, %s of %d tokens, of which the second halves are scored: %s", t.Name,
 			plural(t.Chunks, "chunk"), t.Context, plural(t.Positions, "position"))},
 		{"SHA-256 of the text", t.SHA256},

@@ -1,0 +1,16 @@
+package main
+
+import "strings"
+
+// paths is the value of a flag that may be repeated to name several files. The library's own lists are cut at commas,
+// which file names may have.
+type paths []string
+
+// Set adds a path.
+func (p *paths) Set(path string) error {
+	*p = append(*p, path)
+	return nil
+}
+
+// String is shown as the default: none.
+func (p *paths) String() string { return strings.Join(*p, ", ") }

@@ -1,0 +1,219 @@
+"""How well codes estimate logits: what was tried, as a numerical experiment in floats.
+
+    python hidden.py MODEL.gguf internal/sampletext/kinds --server dist/lib/ollama/llama-server --out kinds.npz --tokens 80
+    python codes.py CONVERTED.gguf kinds.npz [OTHER-SIZE.gguf ...]
+
+CONVERTED.gguf holds the clusters (fh-ollama convert); further files hold larger or smaller ones of the same model. Codes are
+fitted to the first halves of the texts and judged on the second ones. Each variant costs a line below; the kernel's own figures
+come from `fh-ollama eval`. Needs numpy and gguf. docs/estimates.md has the results.
+"""
+
+import argparse
+
+import numpy as np
+from gguf import GGUFReader
+from gguf.quants import dequantize
+
+# of a normal value rounded to 0 .. 5 bits: mean square error, step (Max 1960)
+DISTORTION = [1, 0.3634, 0.1175, 0.03744, 0.01154, 0.003495]
+STEP = [0, 1.596, 0.9957, 0.586, 0.3352, 0.1881]
+MAX_VARIANCE = 0.5
+
+
+def log_softmax(x):
+    x = x - x.max(1, keepdims=True)
+    return x - np.log(np.exp(x).sum(1, keepdims=True))
+
+
+def q4_0(m):
+    blocks = m.reshape(-1, 32)
+    scale = np.take_along_axis(blocks, np.abs(blocks).argmax(1)[:, None], 1) / -8
+    numbers = np.clip(np.floor(blocks / np.where(scale == 0, 1, scale) + 8.5), 0, 15) - 8
+    return (numbers * scale.astype(np.float16)).astype(np.float32).reshape(m.shape)
+
+
+def drawn(logits, u, temperature=0.8, top_k=40, top_p=0.9):
+    """The tokens that Ollama's default sampler draws from logits [n, V] with the random numbers u [n, draws]."""
+    at = np.argpartition(-logits, top_k, axis=1)[:, :top_k]
+    value = np.take_along_axis(logits, at, 1)
+    order = np.argsort(-value, axis=1, kind="stable")
+    at, value = np.take_along_axis(at, order, 1), np.take_along_axis(value, order, 1)
+    p = np.exp(value - value[:, :1])
+    p /= p.sum(1, keepdims=True)
+    p = np.where(np.cumsum(p, 1) - p < top_p, p, 0) ** (1 / temperature)
+    sums = np.cumsum(p / p.sum(1, keepdims=True), 1)
+    return np.take_along_axis(at, np.minimum((sums[:, None] < u[:, :, None]).sum(2), top_k - 1), 1)
+
+
+class Head:
+    """Rows w [V, D], their clusters, rounded centroids c [K, D] and residuals r [V, D] of a converted file."""
+
+    def __init__(self, path):
+        reader = GGUFReader(path)
+        tensors = {t.name: t for t in reader.tensors}
+        t = tensors.get("output.weight", tensors["token_embd.weight"])
+        field = lambda key: reader.fields["flashhead." + key].contents()
+        self.w = dequantize(t.data, t.tensor_type).astype(np.float32)
+        self.row_bytes = t.n_bytes // len(self.w)
+        self.cluster = np.array(field("assignments"), np.int64)
+        self.pinned = np.array(field("pinned_tokens"), np.int64)
+        order = np.argsort(self.cluster, kind="stable")
+        k = field("cluster_count")
+        sums = np.add.reduceat(self.w[order], np.searchsorted(self.cluster[order], np.arange(k)), axis=0)
+        self.c = q4_0(sums / np.bincount(self.cluster, minlength=k)[:, None])
+        self.r = self.w - self.c[self.cluster]
+
+
+def by_kind(states, keep=0.02):
+    """The mean of kinds' second moments, each scaled to a trace of D, and some of the identity."""
+    d = states[0].shape[1]
+    c = keep * np.eye(d)
+    for h in states:
+        h = h.astype(np.float64)
+        c += h.T @ h / (h * h).sum() * d / len(states)
+    return c
+
+
+def pooled(states):
+    """The second moment of all states: loud kinds own it."""
+    return by_kind([np.concatenate(states)])
+
+
+def bits_one_by_one(variance, n_bits, n_directions):
+    bits = np.zeros(len(variance), int)
+    gain = np.where(np.arange(len(variance)) < n_directions, variance * (1 - DISTORTION[1]), -1)
+    for _ in range(n_bits):
+        i = gain.argmax()
+        bits[i] += 1
+        gain[i] = -1 if bits[i] == 5 else variance[i] * (DISTORTION[bits[i]] - DISTORTION[bits[i] + 1])
+    return bits
+
+
+def bits_by_line(variance, n_bytes):
+    """Lines of 32 bytes with 4, 2 or 1 bits a column, the columns that matter most first."""
+    order = np.argsort(-variance, kind="stable")
+    sums = np.concatenate([[0], np.cumsum(variance[order])])
+    lines, best = n_bytes // 32, None
+    for four in range(lines + 1):
+        for two in range(lines + 1 - four):
+            ends = np.minimum(np.cumsum([64 * four, 128 * two, 256 * (lines - four - two)]), len(order))
+            parts = np.diff(sums[np.concatenate([[0], ends, [len(order)]])])
+            error = parts @ [DISTORTION[4], DISTORTION[2], DISTORTION[1], 1]
+            if best is None or error < best[0]:
+                best = error, ends
+    bits = np.zeros(len(order), int)
+    for b, begin, end in zip((4, 2, 1), np.concatenate([[0], best[1]]), best[1]):
+        bits[order[begin:end]] = b
+    return bits
+
+
+def rounded(y, variance, bits):
+    """y [V, n] as its code stands for it."""
+    used = bits > 0
+    size = np.sqrt((y[:, used] ** 2 / variance[used]).mean(1, keepdims=True))
+    x = np.zeros_like(y)
+    for i in np.nonzero(used)[0]:
+        step, half = STEP[bits[i]] * np.sqrt(variance[i]), 2 ** (bits[i] - 1)
+        x[:, i] = (np.clip(np.floor(y[:, i] / size[:, 0] / step), -half, half - 1) + 0.5) * step
+    return x * ((x * y).sum(1) / np.maximum((x * x).sum(1), 1e-20))[:, None].astype(np.float32)
+
+
+class Laboratory:
+    def __init__(self, head, states, positions):
+        self.head = head
+        self.fit = {k[4:]: states[k] for k in states.files if k.startswith("fit:")}
+        self.judge = {}
+        for key in states.files:
+            if key.startswith("held:"):
+                h = states[key]
+                self.judge.setdefault(key[5:].split("/")[0], []).append(h[:: max(1, len(h) // positions)][:positions])
+        self.judge = {k: np.concatenate(v) for k, v in self.judge.items()}
+
+    def codes(self, c, coarse, fine, n_directions):
+        """Returns what both codes make of the residuals, and the variances that either leaves."""
+        r = self.head.r
+        if coarse:
+            low = np.linalg.cholesky(c)
+            _, v = np.linalg.eigh(low.T @ (r.T @ r).astype(np.float64) @ low)
+            v = v[:, ::-1][:, :n_directions]
+            there, back = (low @ v).astype(np.float32), np.linalg.solve(low.T, v).astype(np.float32)
+            y = r @ there
+            variance = (y**2).mean(0)
+            first = rounded(y, variance, bits_one_by_one(variance, coarse, n_directions)) @ back.T
+        else:
+            first = np.zeros_like(r)
+        left = r - first
+        after = (left**2).mean(0)
+        second = rounded(left, after, bits_by_line(after * np.diag(c), fine)) if fine else np.zeros_like(r)
+        return first, second, after, ((left - second) ** 2).mean(0)
+
+    def run(self, name, c, coarse=192, fine=128, near=8, exact=32, most=MAX_VARIANCE, directions=112, random=np.random.default_rng(1)):
+        head = self.head
+        v, d = head.w.shape
+        first, second, var1, var2 = self.codes(c, coarse, fine, directions)
+        n_near, n_exact = v // near, v // exact
+        read = head.c.size * 18 / 32 + v * (coarse / 8 + 2) + n_near * (fine + 2) + n_exact * head.row_bytes
+        kept = head.c.size * 18 / 32 + v * (coarse / 8 + fine + 4)
+        klds, same, draws, n = {}, 0, [], 0
+        for group, h in self.judge.items():
+            e = h @ head.w.T
+            rows = np.arange(len(h))[:, None]
+            base = (h @ head.c.T)[:, head.cluster] + h @ first.T
+            estimate = base + np.minimum(0.5 * (h**2 @ var1), most)[:, None]
+            at = np.argpartition(-base, n_near, axis=1)[:, :n_near]
+            finer = np.take_along_axis(base + h @ second.T, at, 1) + np.minimum(0.5 * (h**2 @ var2), most)[:, None]
+            estimate[rows, at] = finer
+            best = np.take_along_axis(at, np.argpartition(-finer, n_exact, axis=1)[:, :n_exact], 1)
+            estimate[rows, best] = e[rows, best]
+            estimate[:, head.pinned] = e[:, head.pinned]
+            p, q = log_softmax(e), log_softmax(estimate)
+            klds[group] = (np.exp(p) * (p - q)).sum(1).mean()
+            same += (e.argmax(1) == estimate.argmax(1)).sum()
+            n += len(h)
+            u = random.random((len(h), 32))
+            draws.append((drawn(e, u) == drawn(estimate, u)).mean())
+        worst = max(klds, key=klds.get)
+        others = np.mean([k for g, k in klds.items() if g not in ("english", "code")])
+        print(f"| {name} | {100*read/v/head.row_bytes:.1f} | {100*kept/v/head.row_bytes:.0f} | {klds['english']:.4f} | {klds['code']:.4f} | "
+              f"{others:.4f} | {klds[worst]:.4f} ({worst}) | {same}/{n} | {100*min(draws):.2f} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("states", help="from hidden.py")
+    parser.add_argument("others", nargs="*", help="the same model with other sizes of clusters")
+    parser.add_argument("--positions", type=int, default=6, help="of each kind of text, to judge on")
+    args = parser.parse_args()
+
+    states = np.load(args.states)
+    lab = Laboratory(Head(args.model), states, args.positions)
+    fit = list(lab.fit.values())
+    kinds, d = by_kind(fit), fit[0].shape[1]
+    fine = int((0.25 * lab.head.row_bytes - 28 - 0.5625 * d / 64) // 32 * 32)
+    print("| variant | read, % | kept, % | English | code | other groups | worst group | same top | least same draw, % |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    lab.run("default", kinds, fine=fine)
+    lab.run("quality high", kinds, 256, int((0.45 * lab.head.row_bytes - 36 - 0.5625 * d / 64) // 32 * 32), 3, 16, directions=192)
+    lab.run("not calibrated: the identity for a metric", np.eye(d), fine=fine)
+    lab.run("metric of all states together", pooled(fit), fine=fine)
+    english = by_kind([h for k, h in lab.fit.items() if k.split("/")[0] in ("english", "code")])
+    lab.run("calibrated with English and code only", english, fine=fine)
+    lab.run("without 2 % of the identity", by_kind(fit, 1e-6), fine=fine)
+    lab.run("with 20 % of the identity", by_kind(fit, 0.2), fine=fine)
+    lab.run("128 coarse bits, near a quarter", kinds, 128, fine, near=4)
+    lab.run("256 coarse bits, near a sixteenth", kinds, 256, fine, near=16)
+    lab.run("near a quarter, half as many exact", kinds, fine=fine, near=4, exact=64)
+    lab.run("half as many near", kinds, fine=fine, near=16)
+    lab.run("half as many exact", kinds, fine=fine, exact=64)
+    lab.run("no fine code, twice as many exact", kinds, fine=0, exact=16)
+    lab.run("160 directions", kinds, fine=fine, directions=160)
+    lab.run("64 directions", kinds, fine=fine, directions=64)
+    lab.run("no variance added", kinds, fine=fine, most=0)
+    for other in args.others:
+        other = Laboratory(Head(other), states, args.positions)
+        other.run(f"{round(len(other.head.w)/len(other.head.c))} tokens a cluster", kinds, fine=fine)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+package integration
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/integration/real"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
+)
+
+// TestRealModels converts and evaluates real models as a user would. Bounds are two to three times what was measured
+// (docs/accuracy.md): positions are few.
+func TestRealModels(t *testing.T) {
+	testlevel.Real(t)
+	for _, c := range []struct {
+		model   string
+		kld     float64 // nats, on every kind of text but scripts
+		scripts float64
+	}{{"smollm2-135m", 0.06, 0.06}, {"gemma3-270m", 0.009, 0.3}, {"qwen2.5-coder-0.5b", 0.06, 0.15}} {
+		t.Run(c.model, func(t *testing.T) {
+			h := patched(t)
+			file := filepath.Join(t.TempDir(), "model.gguf")
+			cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "convert", real.Need(t, c.model), "-o", file, "--lib",
+				filepath.Dir(h.Lib("x")))
+			cmd.Env = append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+t.TempDir())
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			r := evaluateFile(t, h, file, "--predict", "0")
+			p := r.Points[0]
+			for _, kind := range p.Kinds {
+				bound := c.kld
+				if kind.Name == "scripts" {
+					bound = c.scripts
+				}
+				t.Logf("%-10s same top %d of %d, KLD %.4f, same draw %.4f", kind.Name, kind.SameTop.Count, kind.SameTop.Total,
+					kind.KLD, kind.SameDraw)
+				if kind.KLD > bound || kind.SameDraw < 0.985 {
+					t.Errorf("%s is too far from the dense head", kind.Name)
+				}
+			}
+			if wrong := p.SameTop.Total - p.SameTop.Count; p.SameTop.Total < 2000 || wrong > 4 {
+				t.Errorf("%d of %d likeliest tokens are wrong", wrong, p.SameTop.Total)
+			}
+			if share := float64(p.HeadBytes) / float64(r.Model.HeadBytes); share > 0.12 {
+				t.Errorf("%.1f %% of the head's bytes are read", 100*share)
+			}
+		})
+	}
+}
