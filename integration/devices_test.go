@@ -155,6 +155,15 @@ func TestDeviceIsReadInPieces(t *testing.T) {
 	}
 }
 
+// A device has no kernels for codes, whatever ops it has: a head with codes is dense there.
+func TestDeviceWithoutCodes(t *testing.T) {
+	h, model := withDevice(patched(t), hasOp), coded(t)
+	want, _ := writes(t, h, model, wholeModel, "FLASHHEAD_ENABLED=0")
+	got, log := writes(t, h, model, wholeModel)
+	saysOnce(t, log, "FAKE0 has no codes yet, which this model's head needs; running dense")
+	sameTokens(t, "a head with codes on a device", got, want)
+}
+
 // Nor does a head that is spread over devices run on them, even if each of them had the op.
 func TestSplitHead(t *testing.T) {
 	h := withDevice(patched(t), hasOp)

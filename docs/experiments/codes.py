@@ -155,6 +155,7 @@ class Laboratory:
         read = head.c.size * 18 / 32 + v * (coarse / 8 + 2) + n_near * (fine + 2) + n_exact * head.row_bytes
         kept = head.c.size * 18 / 32 + v * (coarse / 8 + fine + 4)
         klds, same, draws, n = {}, 0, [], 0
+        self.positions = []
         for group, h in self.judge.items():
             e = h @ head.w.T
             rows = np.arange(len(h))[:, None]
@@ -167,7 +168,9 @@ class Laboratory:
             estimate[rows, best] = e[rows, best]
             estimate[:, head.pinned] = e[:, head.pinned]
             p, q = log_softmax(e), log_softmax(estimate)
-            klds[group] = (np.exp(p) * (p - q)).sum(1).mean()
+            kld = (np.exp(p) * (p - q)).sum(1)
+            klds[group] = kld.mean()
+            self.positions += zip(kld, [group] * len(h), np.sqrt(h**2 @ var2), np.linalg.norm(h, axis=1))
             same += (e.argmax(1) == estimate.argmax(1)).sum()
             n += len(h)
             u = random.random((len(h), 32))
@@ -183,6 +186,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("states", help="from hidden.py")
     parser.add_argument("others", nargs="*", help="the same model with other sizes of clusters")
+    parser.add_argument("--worst", type=int, default=0, help="list so many positions of the default with the greatest KLD instead")
     parser.add_argument("--positions", type=int, default=6, help="of each kind of text, to judge on")
     args = parser.parse_args()
 
@@ -191,6 +195,14 @@ def main():
     fit = list(lab.fit.values())
     kinds, d = by_kind(fit), fit[0].shape[1]
     fine = int((0.25 * lab.head.row_bytes - 28 - 0.5625 * d / 64) // 32 * 32)
+    if args.worst:
+        lab.run("default", kinds, fine=fine)
+        print("| KLD | group | deviation of a fine estimate that the codes expect | length of the hidden state |")
+        for kld, group, deviation, length in sorted(lab.positions, reverse=True)[: args.worst]:
+            print(f"| {kld:.3f} | {group} | {deviation:.2f} | {length:.0f} |")
+        deviations = sorted(p[2] for p in lab.positions)
+        print("deviations: median %.2f, 95 %% %.2f, 99 %% %.2f, most %.2f" % tuple(np.quantile(deviations, [0.5, 0.95, 0.99, 1])))
+        return
     print("| variant | read, % | kept, % | English | code | other groups | worst group | same top | least same draw, % |")
     print("|---|---|---|---|---|---|---|---|---|")
     lab.run("default", kinds, fine=fine)
