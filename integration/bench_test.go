@@ -108,7 +108,7 @@ func TestBenchSynthetic(t *testing.T) {
 		m.Clusters != 4096 || m.CoarseBits != 192 {
 		t.Errorf("model %+v", m)
 	}
-	if p.Probes != 64 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
+	if p.Probes != 128 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
 		t.Errorf("point %+v", p)
 	}
 }
