@@ -73,17 +73,10 @@ static int64_t reach_neon(const float * estimates, int64_t begin, int64_t end, f
         const uint32x4_t first  = vcgeq_f32(vld1q_f32(estimates + v), leasts);
         const uint32x4_t second = vcgeq_f32(vld1q_f32(estimates + v + 4), leasts);
         if (vmaxvq_u32(vorrq_u32(first, second)) != 0) {
-            for (int64_t t = v; t < v + 8; t++) {
-                list[n] = (int32_t) t;
-                n += estimates[t] >= least; // no branch: it would be mispredicted too often
-            }
+            n += flash_head_reach(estimates, v, v + 8, least, list + n);
         }
     }
-    for (; v < end; v++) {
-        list[n] = (int32_t) v;
-        n += estimates[v] >= least;
-    }
-    return n;
+    return n + flash_head_reach(estimates, v, end, least, list + n);
 }
 
 int flash_head_code_kernels_arm(struct flash_head_code_kernels * list) {

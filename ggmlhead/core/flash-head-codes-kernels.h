@@ -10,3 +10,14 @@ int flash_head_code_kernels_arm(struct flash_head_code_kernels * list);
 
 // Bits a column of the lines of kind `width`.
 static const int FLASH_HEAD_FINE_BITS[FLASH_HEAD_FINE_WIDTHS] = { 4, 2, 1 };
+
+// The portable kernel `reach`, which the others use for what does not fill their vectors.
+static inline int64_t flash_head_reach(const float * estimates, int64_t begin, int64_t end, float least,
+        int32_t * list) {
+    int64_t n = 0;
+    for (int64_t v = begin; v < end; v++) {
+        list[n] = (int32_t) v;
+        n += estimates[v] >= least; // no branch: it would be mispredicted too often
+    }
+    return n;
+}

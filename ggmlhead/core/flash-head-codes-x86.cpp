@@ -93,7 +93,8 @@ TARGET_AVX2 static int32_t fine_avx2(const uint8_t * code, const int32_t * n_lin
     return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
 }
 
-TARGET_AVX2 static int64_t reach_avx2(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list) {
+TARGET_AVX2 static int64_t reach_avx2(const float * estimates, int64_t begin, int64_t end, float least,
+        int32_t * list) {
     const __m256 leasts = _mm256_set1_ps(least);
     int64_t n = 0, v = begin;
     for (; v + 32 <= end; v += 32) {
@@ -106,11 +107,7 @@ TARGET_AVX2 static int64_t reach_avx2(const float * estimates, int64_t begin, in
             list[n++] = (int32_t) v + __builtin_ctz(reached);
         }
     }
-    for (; v < end; v++) {
-        list[n] = (int32_t) v;
-        n += estimates[v] >= least;
-    }
-    return n;
+    return n + flash_head_reach(estimates, v, end, least, list + n);
 }
 
 int flash_head_code_kernels_x86(struct flash_head_code_kernels * list) {

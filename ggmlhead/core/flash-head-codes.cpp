@@ -248,15 +248,6 @@ static int32_t fine(const uint8_t * code, const int32_t * n_lines, const int8_t 
     return sum;
 }
 
-static int64_t reach(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list) {
-    int64_t n = 0;
-    for (int64_t v = begin; v < end; v++) {
-        list[n] = (int32_t) v;
-        n += estimates[v] >= least; // no branch: it would be mispredicted too often
-    }
-    return n;
-}
-
 // Lists the kernels that this processor can run, the portable one last.
 struct known_code_kernels {
     flash_head_code_kernels list[4];
@@ -265,7 +256,7 @@ struct known_code_kernels {
     known_code_kernels() {
         n = flash_head_code_kernels_x86(list);
         n += flash_head_code_kernels_arm(list + n);
-        list[n++] = { "plain", coarse, finish, fine, reach };
+        list[n++] = { "plain", coarse, finish, fine, flash_head_reach };
     }
 };
 

@@ -177,8 +177,9 @@ static void flash_head_cluster_run_assign(flash_head_cluster_run * r, int64_t n_
 }
 
 // How many centroids each row is compared with in one iteration: all of them while that is little work (50 GFLOP, a
-// small model: exact k-means), else an eighth, within 512 and 1024. With 1024 an iteration costs 0.35 TFLOP for 262144 rows of 640 and 0.55 TFLOP for
-// 128256 rows of 2048, 1.2 and 2 seconds on two cores of a Zen 4; comparing with all would cost 5.5 and 4.2 TFLOP.
+// small model: exact k-means), else an eighth, within 512 and 1024. With 1024 an iteration costs 0.35 TFLOP for 262144
+// rows of 640 and 0.55 TFLOP for 128256 rows of 2048, 1.2 and 2 seconds on two cores of a Zen 4; comparing with all
+// would cost 5.5 and 4.2 TFLOP.
 static int64_t flash_head_affordable_candidates(const flash_head_unit_rows * rows, int64_t n_clusters) {
     const double one = 2.0*rows->n_rows*rows->n_stride;
     const int64_t some = std::min<int64_t>(std::max<int64_t>(n_clusters/8, 512), 1024);
