@@ -141,6 +141,7 @@ func (j *job) run(ctx context.Context) error {
 	if err := j.findRequired(ctx); err != nil {
 		return err
 	}
+	names, positions := j.text.kinds(j.header)
 	for i := range j.report.Points {
 		point := &j.report.Points[i]
 		j.progress.Start(fmt.Sprintf("P = %d", point.Probes))
@@ -151,7 +152,6 @@ func (j *job) run(ctx context.Context) error {
 		}
 		point.Perplexity = Perplexity(estimate)
 		differs.fill(point)
-		names, positions := j.text.kinds(j.header)
 		for i, name := range names {
 			point.Kinds = append(point.Kinds, differs.kind(name, positions[i]))
 		}

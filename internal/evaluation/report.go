@@ -48,7 +48,7 @@ type Runtime struct {
 
 // Text is what was read, in chunks; as llama-perplexity does, the second half of each chunk is scored.
 type Text struct {
-	Name      string `json:"name"` // base name, or "built-in"
+	Name      string `json:"name"` // base name, or BuiltIn
 	SHA256    string `json:"sha256"`
 	Context   int    `json:"context"` // tokens a chunk
 	Chunks    int    `json:"chunks"`

@@ -81,16 +81,12 @@ func sameDraw(p, q *drawn) float64 {
 			same += end - begin
 		}
 		begin = end
-		stepP, stepQ := endP <= end, endQ <= end
-		if stepP {
+		if endP <= endQ {
 			if i++; i < len(p.tokens) {
 				endP += p.share[i]
 			}
-		}
-		if stepQ {
-			if j++; j < len(q.tokens) {
-				endQ += q.share[j]
-			}
+		} else if j++; j < len(q.tokens) {
+			endQ += q.share[j]
 		}
 	}
 	return math.Min(1, same)

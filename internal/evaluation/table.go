@@ -35,16 +35,13 @@ func (r Report) String() string {
 	}
 	b.WriteString("\n")
 	r.faithfulness(&b)
-	for _, p := range r.Points {
-		if p.Probes == int(m.Probes) {
-			kinds(&b, p)
-		}
+	own := slices.IndexFunc(r.Points, func(p Point) bool { return p.Probes == int(m.Probes) })
+	if own >= 0 {
+		r.kinds(&b, r.Points[own])
 	}
 	r.continuations(&b)
-	for _, p := range r.Points {
-		if p.Probes == int(m.Probes) {
-			fmt.Fprintf(&b, "\n%s\n", r.verdict(p))
-		}
+	if own >= 0 {
+		fmt.Fprintf(&b, "\n%s\n", r.verdict(r.Points[own]))
 	}
 	return b.String()
 }
@@ -73,12 +70,12 @@ func (r Report) faithfulness(b *strings.Builder) {
 }
 
 // kinds is the table of the kinds of text with one P, the worst last.
-func kinds(b *strings.Builder, p Point) {
+func (r Report) kinds(b *strings.Builder, p Point) {
 	if len(p.Kinds) == 0 {
 		return
 	}
 	const form = "%-11s  %9s  %-22s  %-17s  %s\n"
-	fmt.Fprintf(b, "\n"+form, "of *"+fmt.Sprint(p.Probes), "positions", "same top, %", "KLD, nats", "same draw, %")
+	fmt.Fprintf(b, "\n"+form, "of "+r.mark(p), "positions", "same top, %", "KLD, nats", "same draw, %")
 	worstLast := slices.SortedStableFunc(slices.Values(p.Kinds), func(a, b Kind) int { return cmp.Compare(a.KLD, b.KLD) })
 	for _, k := range worstLast {
 		low, high := k.SameTop.Interval()

@@ -15,9 +15,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 )
 
-// builtIn is the name of the text that comes with the program. It is read in short chunks, so that a few show every kind.
+// BuiltIn is the name of the text that comes with the program.
+const BuiltIn = "built-in"
+
+// It is read in short chunks, so that a few show every kind.
 const (
-	builtIn        = "built-in"
 	builtInContext = 128
 	builtInChunks  = 32
 	spare          = 2 // passages more than chunks: some have fewer tokens than a chunk, and llama-perplexity wants two
@@ -53,7 +55,7 @@ func openBuiltIn(ctx context.Context, o Options, server *llama.Server, s scratch
 	var pieces [][]string // of each kind
 	kinds := sampletext.Unseen()
 	for _, kind := range kinds {
-		tokens, _, err := server.Text(ctx, kind.Text)
+		tokens, err := server.PlainTokens(ctx, kind.Text)
 		if err != nil {
 			return text{}, Text{}, err
 		}
@@ -62,26 +64,26 @@ func openBuiltIn(ctx context.Context, o Options, server *llama.Server, s scratch
 	var whole strings.Builder
 	var t text
 	tokens := 0
-	for round, more := 0, true; more; round++ {
-		more = false
+	for round, left := 0, true; left; round++ {
+		left = false
 		for i, kind := range kinds {
 			if round >= len(pieces[i]) || len(t.passages) == o.Chunks+spare {
 				continue
 			}
-			more = true
+			left = true
 			piece := pieces[i][round] + "\n"
-			alone, _, err := server.Text(ctx, piece)
+			more, err := server.PlainTokens(ctx, piece)
 			if err != nil {
 				return text{}, Text{}, err
 			}
-			tokens += len(alone)
+			tokens += len(more)
 			t.passages = append(t.passages, passage{kind.Group, tokens})
 			whole.WriteString(piece)
 		}
 	}
 	var err error
 	t.path, err = s.write("text", []byte(whole.String()))
-	return t, Text{Name: builtIn, SHA256: digest(whole.String())}, err
+	return t, Text{Name: BuiltIn, SHA256: digest(whole.String())}, err
 }
 
 // cut returns a text in n parts of about as many bytes.

@@ -14,6 +14,11 @@ func (s *Server) Tokens(ctx context.Context, text string) ([]int, error) {
 	return s.tokens(ctx, text, true)
 }
 
+// PlainTokens returns the tokens of a text alone.
+func (s *Server) PlainTokens(ctx context.Context, text string) ([]int, error) {
+	return s.tokens(ctx, text, false)
+}
+
 func (s *Server) tokens(ctx context.Context, text string, special bool) ([]int, error) {
 	var answer struct {
 		Tokens []int `json:"tokens"`

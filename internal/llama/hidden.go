@@ -26,7 +26,7 @@ func (s *Server) Text(ctx context.Context, text string) (alone, special []int, e
 	if special, err = s.Tokens(ctx, text); err != nil {
 		return nil, nil, err
 	}
-	alone, err = s.tokens(ctx, text, false)
+	alone, err = s.PlainTokens(ctx, text)
 	return alone, special, err
 }
 

@@ -273,7 +273,7 @@ func TestCommand(t *testing.T) {
 		"--predict 64 --threads 2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	r.Model.File, r.Text.Name, r.Generation = "it's $HOME.gguf", builtIn, nil
+	r.Model.File, r.Text.Name, r.Generation = "it's $HOME.gguf", evaluation.BuiltIn, nil
 	r.Runtime.Mode, r.Runtime.Temperature, r.Runtime.Seed = "sample", 0.8, 42
 	if got, want := command(r), `fh-ollama eval 'it'\''s $HOME.gguf' --probes 64,250 --chunks 40 --ctx 256 --predict 0 --mode sample --temperature 0.8 --seed 42 --threads 2`; got != want {
 		t.Errorf("%s, want %s", got, want)

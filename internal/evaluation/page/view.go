@@ -95,7 +95,7 @@ func required(q evaluation.Required) []fact {
 func command(r evaluation.Report) string {
 	words := []string{"fh-ollama", "eval", r.Model.File}
 	option := func(name string, value any) { words = append(words, name, fmt.Sprint(value)) }
-	if r.Text.Name != builtIn {
+	if r.Text.Name != evaluation.BuiltIn {
 		option("--text", r.Text.Name)
 	}
 	var probes []string
@@ -126,9 +126,6 @@ func predicted(r evaluation.Report) int {
 	}
 	return most
 }
-
-// builtIn is the name of the text that comes with the tool.
-const builtIn = "built-in"
 
 func sources(r evaluation.Report) []fact {
 	m, t := r.Model, r.Text
