@@ -20,6 +20,7 @@ flash_head_sources(FLASH_HEAD_KERNEL core
     flash-head.cpp
     flash-head-centroids.cpp
     flash-head-clusters.cpp
+    flash-head-mass.cpp
     flash-head-select.cpp
     flash-head-tokens.cpp)
 list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})

@@ -138,8 +138,8 @@ void flash_head_query_prepare(const struct flash_head_codes * codes, const float
         }
     }
     for (int i = 0; i < 2; i++) {
-        const float half = 0.5f*sums[n + i];
-        query->variances[i] = half >= 0.0f ? std::min(half, FLASH_HEAD_MAX_VARIANCE) : 0.0f; // NaN gives 0
+        query->errors   [i] = sums[n + i] >= 0.0f ? sums[n + i] : 0.0f; // NaN gives 0
+        query->variances[i] = std::min(0.5f*query->errors[i], FLASH_HEAD_MAX_VARIANCE);
     }
     if (!prepare_coarse(codes, basis.bits, sums, query)) {
         memset(query->tables, 0, sizeof(query->tables));

@@ -100,7 +100,8 @@ struct flash_head_query {
     uint8_t tables[FLASH_HEAD_COARSE_MAX_BITS/4][16]; // of each line: what four bits add, in units of `unit`
     float   unit, offset;      // coarse: scale * (unit * sum of entries + offset)
     float   fine_unit, fine_offset;
-    float   variances[2];      // to add to estimates: without and with the fine code
+    float   errors[2];         // expected squares of an estimate's error: without and with the fine code
+    float   variances[2];      // to add to estimates: half of errors, or less
     int32_t n_lines[FLASH_HEAD_FINE_WIDTHS];
 };
 

@@ -1,6 +1,7 @@
 // Selection by tokens, for a head with codes: the fine codes of the n_near tokens with the best coarse estimates are
 // read, and about as many tokens as n_probe clusters have are scored exactly, those with the best estimates, wherever
-// they lie. All others keep their estimates.
+// they lie. All others keep their estimates. Where these would cost more than the tolerance, more tokens are read and
+// scored (flash-head-mass.h).
 //
 // Threads take chunks of tokens in turn, because the best tokens are often neighbours. The chunks are few: the cache
 // lines at their ends move between cores, which costs more than a hundred estimates.
@@ -13,6 +14,12 @@
 
 // tokens whose coarse codes stay in the cache for all rows
 static const int64_t NEAR = 4*FLASH_HEAD_COARSE_GROUP;
+static_assert(NEAR % FLASH_HEAD_MASS_BLOCK == 0, "chunks are whole blocks");
+
+// The part of the tolerance that tokens without a fine code may cost; the rest is for those with one that are not
+// scored exactly. Reading a fine code takes less time than scoring a row, but there are more of them. A fifth was about
+// best in docs/experiments/codes.py.
+static const float FAR_PART = 0.8f;
 
 namespace {
 
@@ -28,18 +35,25 @@ struct chunks {
     int64_t end  (int64_t i) const { return std::min(n_vocab, (i + 1)*size); }
 };
 
-// A number of best tokens, and the sample that tells their least estimate.
+// A number of best tokens, and what tells their least estimate: keys of a sample, and masses if there is a tolerance.
 struct best_tokens {
     int64_t           n;
+    float             tolerance; // what the other tokens' estimates may cost; 0: any
     bool              all;
     flash_head_sample sample;
-    int32_t         * keys; // [block][V]
+    int32_t         * keys;   // [block][V]
+    flash_head_mass * masses; // [block][blocks of tokens]
 
-    best_tokens(int64_t n_vocab, int64_t n, int32_t * keys)
-        : n(n), all(n >= n_vocab), sample(flash_head_sample_of(n_vocab, std::max<int64_t>(n, 1))), keys(keys) {}
+    best_tokens(int64_t n_vocab, int64_t n, float tolerance, int32_t * keys, flash_head_mass * masses)
+        : n(n), tolerance(tolerance), all(n >= n_vocab),
+          sample(flash_head_sample_of(n_vocab, std::max<int64_t>(n, 1))), keys(keys), masses(masses) {}
 
-    // Keeps the keys of those of tokens begin .. end - 1 that are in the sample. e [V]: estimates of row r.
+    // Keeps what is needed of tokens begin .. end - 1. e [V]: estimates of row r.
     void observe(int64_t r, int64_t n_vocab, const float * e, int64_t begin, int64_t end) const {
+        const int64_t block = FLASH_HEAD_MASS_BLOCK;
+        for (int64_t v = begin; v < end && tolerance > 0.0f; v += block) {
+            masses[r*flash_head_n_masses(n_vocab) + v/block] = flash_head_mass_of(e + v, std::min(block, end - v));
+        }
         for (int64_t i = begin/sample.stride; i*sample.stride < end; i++) {
             const int64_t v = flash_head_sample_token(sample, i, n_vocab);
             if (v >= begin && v < end) {
@@ -48,10 +62,22 @@ struct best_tokens {
         }
     }
 
-    // The least estimate of row r's best tokens, about. Needs all keys of the sample.
-    float least(int64_t r, int64_t n_vocab) const {
-        return all ? -INFINITY : n == 0 ? INFINITY : flash_head_score_of_key(
-                flash_head_nth_best(keys + r*n_vocab, sample.size, sample.n_best, sample.slack));
+    // The least estimate of row r's best tokens, about: of n, or of more if the others, from `from` on, would cost more
+    // than the tolerance with estimates whose squared error is expected to be `error`. All must have been observed.
+    float least(int64_t r, int64_t n_vocab, float from, float error) const {
+        if (all || n == 0) {
+            return all ? -INFINITY : INFINITY;
+        }
+        const int32_t * k     = keys + r*n_vocab;
+        const float     least = flash_head_score_of_key(
+                flash_head_nth_best(k, sample.size, sample.n_best, sample.slack));
+        const float     share = 2.0f*tolerance/error;
+        if (!(tolerance > 0.0f && share < 1.0f)) {
+            return least;
+        }
+        const int64_t n_masses = flash_head_n_masses(n_vocab);
+        return std::min(least, flash_head_least_of_mass(k, sample,
+                flash_head_mass_total(masses + r*n_masses, n_masses), from, share));
     }
 };
 
@@ -64,11 +90,14 @@ struct token_call {
     chunks                  parts;
     best_tokens             near, exact;
     flash_head_query        queries[FLASH_HEAD_BLOCK_ROWS];
+    float                   nearest[FLASH_HEAD_BLOCK_ROWS]; // the least coarse estimate of those with a fine one
 
     token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
         : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
-          near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)), w->sample),
-          exact(V, n_exact(call), w->sample + n*V) {}
+          near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)), FAR_PART*call->params->tolerance,
+                  w->sample, w->masses),
+          exact(V, n_exact(call), (1.0f - FAR_PART)*call->params->tolerance, w->sample + n*V,
+                  w->masses + n*flash_head_n_masses(V)) {}
 
     static int64_t n_exact(const flash_head_call * call) {
         const int64_t K = call->head->n_cluster;
@@ -131,11 +160,11 @@ static void estimate_coarsely(token_call & c, int64_t r0, int64_t n) {
     });
 }
 
-static void estimate_finely(const token_call & c, int64_t r0, int64_t n) {
+static void estimate_finely(token_call & c, int64_t r0, int64_t n) {
     for (int64_t r = 0; r < n; r++) {
         float * e = c.call->out(r0 + r);
-        const float   least = c.near.least(r, c.V);
-        const int64_t count = c.pick(e, least);
+        c.nearest[r] = c.near.least(r, c.V, -INFINITY, c.queries[r].errors[0]);
+        const int64_t count = c.pick(e, c.nearest[r]);
         c.call->watch->end(FLASH_HEAD_STAGE_SELECTION);
 
         flash_head_fine_estimate(&c.head->codes, &c.queries[r], c.slots(r), c.V, c.w->list, count, e);
@@ -143,6 +172,9 @@ static void estimate_finely(const token_call & c, int64_t r0, int64_t n) {
             c.exact.observe(r, c.V, e, begin, end);
         });
         c.call->watch->end(FLASH_HEAD_STAGE_ESTIMATES);
+        if (c.call->thread.counts) {
+            c.call->thread.counts->n_near += count;
+        }
     }
 }
 
@@ -165,7 +197,7 @@ static void score_exactly(const token_call & c, int64_t r0, int64_t n) {
     const int64_t      ahead = flash_head_rows_ahead(head);
     for (int64_t r = 0; r < n; r++) {
         float * out = c.call->out(r0 + r);
-        const float   least = c.exact.least(r, c.V);
+        const float   least = c.exact.least(r, c.V, c.nearest[r], c.queries[r].errors[1]);
         const int64_t count = pick_pinned(c, out, least, c.pick(out, least));
         c.call->watch->end(FLASH_HEAD_STAGE_SELECTION);
 

@@ -4,6 +4,7 @@
 
 #include "flash-head.h"
 #include "flash-head-centroids.h"
+#include "flash-head-mass.h"
 #include "flash-head-select.h"
 
 #include <chrono>
@@ -57,6 +58,7 @@ struct flash_head_work {
     float   * exact;  // [block][V]: exact logits of selected tokens; selection by clusters, once
     float   * parts;  // [block][n_parts][n_directions + 2]: projections of x; selection by tokens
     int32_t * sample; // [2][block][V]: keys of some estimates, coarse and fine; selection by tokens, once
+    flash_head_mass * masses; // [2][block][blocks of tokens]: of estimates, coarse and fine; selection by tokens, once
 
     char     * acts_w; // [block] rounded activations for the weight; each thread rounds a share
     size_t     act_w;  // bytes from one to the next

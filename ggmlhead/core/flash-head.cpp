@@ -59,6 +59,7 @@ static size_t lay_out(const flash_head * head, char * base, int64_t block, int64
     }
     w->exact  = a.take<float>(block*V*(codes ? 2 : 1)); // a head with codes may also draw clusters,
     w->sample = (int32_t *) w->exact;                   // but never in the same call
+    w->masses = a.take<flash_head_mass>(codes ? 2*block*flash_head_n_masses(V) : 0);
     for (int i = 0; i < nth; i++) {
         char    * acts_c = a.take<char   >(block*w->act_c);
         int32_t * list   = a.take<int32_t>(codes ? std::max(V + 1, block*K) : block*K);

@@ -9,7 +9,7 @@
 //   background: all others get the score of their centroid, which for a mean centroid is its cluster's mean logit.
 // With codes (flash-head-codes.h) every token has an estimate of its own, which is its background: a coarse one, then a
 // finer one for the n_near tokens with the best, and of these the best are scored exactly, as many as P clusters have on
-// average. Where clusters are drawn, codes are not used.
+// average, or more where estimates would cost more than a tolerance. Where clusters are drawn, codes are not used.
 //
 // The core is independent of its host and creates no threads: each of n threads calls flash_head_compute() with its own
 // index, and the host supplies the barrier and ggml's dot products.
@@ -73,7 +73,10 @@ struct flash_head_params {
     int32_t  mode;        // enum flash_head_mode
     float    temperature; // of the draw, > 0; mode sample only
     uint32_t seed;        // of the draw; the same seed and activations draw the same clusters
-    int32_t  n_near;      // tokens whose fine code is read, 1 .. V, at least 2*P*V/K of them; codes only
+    // codes only; rows for which the codes expect larger errors get more of both
+    int32_t  n_near;      // tokens whose fine code is read, 1 .. V, at least 2*P*V/K of them
+    float    tolerance;   // divergence from the dense distribution that a row's estimates may be expected to cost, in
+                          // nats; 0: any
 };
 
 // Stages that are timed separately.
@@ -89,6 +92,7 @@ enum flash_head_stage {
 
 // Counts of one thread.
 struct flash_head_counts {
+    int64_t n_near;                  // tokens whose fine code was read
     int64_t n_scored;                // tokens scored exactly
     int64_t ns[FLASH_HEAD_N_STAGES]; // nanoseconds
 };

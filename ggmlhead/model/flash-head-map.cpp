@@ -18,6 +18,7 @@ static const char * const KEY_CENTROID_TYPE = "flashhead.centroid_type";
 static const char * const KEY_COARSE_BITS = "flashhead.code.coarse_bits";
 static const char * const KEY_FINE_BYTES  = "flashhead.code.fine_bytes";
 static const char * const KEY_NEAR_TOKENS = "flashhead.code.near_tokens";
+static const char * const KEY_TOLERANCE   = "flashhead.code.tolerance";
 static const char * const KEY_VARIANCES   = "flashhead.code.variances";
 static const char * const KEY_ROWS        = "flashhead.code.rows";
 static const char * const KEY_ACTIVATIONS = "flashhead.code.activations";
@@ -147,6 +148,20 @@ static bool read_floats(const gguf_context * gguf, const char * key, size_t n, f
     return true;
 }
 
+// the f32 under key, which may be missing: finite, at least 0
+static bool read_positive(const gguf_context * gguf, const char * key, float & out, std::string & error) {
+    const int64_t id = gguf_find_key(gguf, key);
+    if (id < 0) {
+        return true;
+    }
+    out = gguf_get_kv_type(gguf, id) == GGUF_TYPE_FLOAT32 ? gguf_get_val_f32(gguf, id) : NAN;
+    if (!std::isfinite(out) || out < 0.0f) {
+        error = std::string(key) + " is not a finite f32 of at least 0";
+        return false;
+    }
+    return true;
+}
+
 // the u32 under key: least .. most, a multiple of step
 static bool read_limited(const gguf_context * gguf, const char * key, int64_t least, int64_t most, int64_t step,
         int32_t & out, std::string & error) {
@@ -166,6 +181,7 @@ static bool read_limited(const gguf_context * gguf, const char * key, int64_t le
 
 void flash_head_map_drop_codes(flash_head_map & map) {
     map.n_directions = map.coarse_bits = map.fine_bytes = map.n_near = 0;
+    map.tolerance        = 0.0f;
     map.code_rows        = {};
     map.code_activations = {};
     map.code_variances   = {};
@@ -196,6 +212,7 @@ static bool read_codes(const gguf_context * gguf, int64_t n_embd, int64_t n_voca
             || !read_limited(gguf, KEY_FINE_BYTES, 0, FLASH_HEAD_FINE_MAX_BYTES, FLASH_HEAD_FINE_LINE, map.fine_bytes,
                     error)
             || !read_limited(gguf, KEY_NEAR_TOKENS, 1, n_vocab, 1, map.n_near, error)
+            || !read_positive(gguf, KEY_TOLERANCE, map.tolerance, error)
             || !read_length(gguf, KEY_VARIANCES, n, error)) {
         return false;
     }

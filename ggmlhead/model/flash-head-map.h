@@ -24,7 +24,8 @@ struct flash_head_map {
     int32_t            n_directions = 0;
     int32_t            coarse_bits  = 0;  // a token
     int32_t            fine_bytes   = 0;  // a token
-    int32_t            n_near       = 0;  // tokens whose fine code is read
+    int32_t            n_near       = 0;  // tokens whose fine code is read, at least
+    float              tolerance    = 0;  // divergence that a row's estimates may be expected to cost, nats; 0: any
     std::vector<float> code_rows;         // [n_directions][n_embd]: directions on which residuals are projected
     std::vector<float> code_activations;  // [n_directions][n_embd]: the matching directions for activations
     std::vector<float> code_variances;    // [n_directions]: mean squares of the residuals' products with code_rows

@@ -50,12 +50,13 @@ struct reader {
         }
     }
 
-    void positive(const char * name, float & out) {
+    // finite number that is good
+    template <typename F> void real(const char * name, const F & good, const char * expected, float & out) {
         if (const char * s = value(name)) {
             char * end = nullptr;
             const float f = strtof(s, &end);
-            if (*end != '\0' || !isfinite(f) || f <= 0.0f) {
-                return fail(name, s, "a number above 0");
+            if (*end != '\0' || !isfinite(f) || !good(f)) {
+                return fail(name, s, expected);
             }
             out = f;
         }
@@ -101,7 +102,8 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
 
     r.flag    ("FLASHHEAD_ENABLED",     settings.enabled);
     r.number  ("FLASHHEAD_PROBES",      1, INT32_MAX,  "a whole number of at least 1", settings.n_probe);
-    r.positive("FLASHHEAD_TEMPERATURE", settings.temperature);
+    r.real    ("FLASHHEAD_TOLERANCE",   [](float f) { return f >= 0.0f; }, "a number of at least 0", settings.tolerance);
+    r.real    ("FLASHHEAD_TEMPERATURE", [](float f) { return f >  0.0f; }, "a number above 0", settings.temperature);
     r.number  ("FLASHHEAD_SEED",        0, UINT32_MAX, "a whole number from 0 to 4294967295", settings.seed);
     r.number  ("FLASHHEAD_MAX_ROWS",    0, INT32_MAX,  "a whole number, 0 for no limit", settings.max_rows);
     r.flag    ("FLASHHEAD_REORDER",     settings.reorder);
@@ -152,6 +154,9 @@ bool flash_head_settings_resolve(
     if (settings.n_probe == 0) {
         settings.n_probe = map.n_probe;
     }
+    if (settings.tolerance < 0.0f) {
+        settings.tolerance = map.tolerance;
+    }
     if (settings.n_probe > map.n_cluster) {
         error = "FLASHHEAD_PROBES=" + std::to_string(settings.n_probe) + ": this model has "
                 + std::to_string(map.n_cluster) + " clusters";
@@ -178,6 +183,11 @@ std::string flash_head_summary(
     if (map.n_directions > 0) {
         codes = ", codes of " + std::to_string(map.coarse_bits) + " bits and " + std::to_string(map.fine_bytes)
               + " bytes, " + std::to_string(flash_head_n_near(map, settings.n_probe)) + " near";
+        if (settings.tolerance > 0.0f) {
+            char tolerance[48];
+            snprintf(tolerance, sizeof(tolerance), ", tolerance %g", settings.tolerance);
+            codes += tolerance;
+        }
     }
     char text[512];
     snprintf(text, sizeof(text),

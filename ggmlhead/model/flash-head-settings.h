@@ -19,6 +19,7 @@ struct flash_head_settings {
     bool             enabled       = true;                 // FLASHHEAD_ENABLED: 0 is the stock runtime
     flash_head_scope scope         = FLASH_HEAD_SCOPE_ALL; // FLASHHEAD_SCOPE: all, draft or target
     int32_t          n_probe       = 0;                    // FLASHHEAD_PROBES: 0 is the file's own
+    float            tolerance     = -1.0f;                // FLASHHEAD_TOLERANCE: below 0 is the file's own
     ggml_type        centroid_type = GGML_TYPE_COUNT;      // FLASHHEAD_CENTROID_TYPE: COUNT is the file's own
     int32_t          mode          = 0;                    // FLASHHEAD_MODE: top or sample (enum ggml_flash_head_mode)
     float            temperature   = 1.0f;                 // FLASHHEAD_TEMPERATURE, of the draw in mode sample

@@ -60,10 +60,13 @@ void flash_head_statistics::say() {
     const int64_t sparse_rows = all.rows - dense.rows;
     std::string sparse;
     if (totals.n_scored > 0 && sparse_rows > 0) { // not every kernel counts
-        char scored[80];
+        char scored[80], near[40] = "";
         snprintf(scored, sizeof(scored), "; in each other row %.1f of %lld tokens scored exactly",
                 (double) totals.n_scored/sparse_rows, (long long) n_vocab);
-        sparse = scored + times_of(totals, sparse_rows);
+        if (totals.n_near > 0) {
+            snprintf(near, sizeof(near), ", %.1f estimated finely", (double) totals.n_near/sparse_rows);
+        }
+        sparse = scored + (near + times_of(totals, sparse_rows));
     }
     char text[512];
     snprintf(text, sizeof(text), "steps %lld, of them dense %lld (%.1f %%); rows %lld, of them dense %lld (%.1f %%)%s",

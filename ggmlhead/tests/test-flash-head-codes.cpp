@@ -5,6 +5,7 @@
 #include "core-run.h"
 
 #include "flash-head-codes.h"
+#include "flash-head-mass.h"
 
 #include <set>
 
@@ -263,7 +264,7 @@ static bool about(int64_t n, int64_t n_asked, int64_t n_vocab) {
 static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t n_near) {
     const int64_t N = 11; // more than a block of rows
     const std::vector<float> x = random_values(N*h.D, 6);
-    const flash_head_params params = { n_probe, FLASH_HEAD_MODE_TOP, 1.0f, 0, n_near };
+    const flash_head_params params = { n_probe, FLASH_HEAD_MODE_TOP, 1.0f, 0, n_near, 0.0f };
 
     std::vector<float> logits;
     int64_t n_counted = 0;
@@ -336,11 +337,86 @@ static void test_selection() {
     }
 }
 
+static void test_mass() {
+    for (int64_t n : { 1, 7, 8, 256, 1000 }) {
+        std::vector<float> e = random_values(n, 5);
+        double sum = 0;
+        for (int64_t v = 0; v < n; v++) {
+            e[v] *= 4.0f;
+            sum  += exp(e[v]);
+        }
+        std::vector<flash_head_mass> blocks;
+        for (int64_t v = 0; v < n; v += 100) {
+            blocks.push_back(flash_head_mass_of(&e[v], std::min<int64_t>(100, n - v)));
+        }
+        const flash_head_mass mass = flash_head_mass_total(blocks.data(), (int64_t) blocks.size());
+        check(mass.most == *std::max_element(e.begin(), e.end()) && fabs(mass.sum*exp(mass.most)/sum - 1) < 0.06,
+                "of %d estimates the sum is %f, not %f", (int) n, mass.sum*exp(mass.most), sum);
+    }
+}
+
+// Tokens with estimates cost about the tolerance or less, and only as many are read and scored as that needs.
+static void check_tolerance(const head_with_codes & h, float tolerance) {
+    const int64_t N = 9;
+    std::vector<float> x = random_values(N*h.D, 11);
+    for (int64_t r = 0; r < N; r++) { // from flat rows, which are all but exact, to steep ones
+        for (int64_t i = 0; i < h.D; i++) { x[r*h.D + i] *= 0.05f*(float) (1 << r)/8.0f; }
+    }
+    const flash_head_params params = { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, tolerance };
+    const std::vector<float> logits = compute(h.head, params, x, 1);
+    for (int nth : { 2, 5 }) {
+        check(compute(h.head, params, x, nth) == logits, "tolerance %f: %d threads change the result", tolerance, nth);
+    }
+    for (int64_t r = 0; r < N; r++) {
+        const float * row = &x[r*h.D];
+        const std::vector<float> coarse = h.estimates(row, false), fine = h.estimates(row, true);
+        const prepared p(h.codes, row);
+        double all[2] = {}, far = 0, near = 0; // of coarse and of final estimates; of tokens with either estimate
+        int64_t n_near = 0, n_exact = 0;
+        for (int64_t v = 0; v < h.V; v++) {
+            const float got   = logits[r*h.V + v];
+            const bool  is_far = got == coarse[v], is_near = !is_far && got == fine[v];
+            all[0] += exp(coarse[v]);
+            all[1] += exp(is_far ? coarse[v] : fine[v]);
+            far    += is_far  ? exp(coarse[v]) : 0.0;
+            near   += is_near ? exp(fine[v])   : 0.0;
+            n_near  += !is_far;
+            n_exact += !is_far && !is_near;
+        }
+        const double cost[2] = { 0.5*p.query.errors[0]*far/all[0], 0.5*p.query.errors[1]*near/all[1] };
+        const double most[2] = { 0.8*tolerance, 0.2*tolerance };
+        const int64_t n[2] = { n_near, n_exact }, least = h.V/h.K + 1;
+        for (int i = 0; i < 2; i++) {
+            check(cost[i] <= 1.15*most[i], "tolerance %f, row %d: estimates %d cost %f", tolerance, (int) r, i, cost[i]);
+            check(cost[i] >= 0.8*most[i] || n[i] <= 4*least, "tolerance %f, row %d: %d tokens are read or scored, and "
+                    "estimates %d cost only %f", tolerance, (int) r, (int) n[i], i, cost[i]);
+        }
+    }
+}
+
+static void test_tolerance() {
+    const head_with_codes small(1003, 61, small_shape(), false), large(20011, 700, small_shape(), false);
+    for (float tolerance : { 0.3f, 0.03f, 0.003f }) {
+        check_tolerance(small, tolerance);
+        check_tolerance(large, tolerance);
+    }
+    // next to nothing is allowed: all is exact
+    const std::vector<float> x = random_values(2*small.D, 12);
+    const std::vector<float> logits = compute(small.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 1e-20f }, x, 2);
+    for (int64_t i = 0; i < 2*small.V; i++) {
+        check(logits[i] == small.exact(i%small.V, &x[i/small.V*small.D]), "token %d is not exact", (int) i);
+    }
+    // an estimator asks for none, whatever the tolerance
+    int64_t n_scored = 0;
+    compute(small.head, { 0, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 0.01f }, x, 2, &n_scored);
+    check(n_scored == 2*(int64_t) small.pinned.size(), "%d tokens are exact", (int) n_scored);
+}
+
 // where clusters are drawn, tokens have their exact logit or their centroid's score
 static void test_sample() {
     const head_with_codes h(1003, 61, small_shape(), true);
     const std::vector<float> x = random_values(3*h.D, 7);
-    const std::vector<float> logits = compute(h.head, { 7, FLASH_HEAD_MODE_SAMPLE, 1.0f, 1, 100 }, x, 2);
+    const std::vector<float> logits = compute(h.head, { 7, FLASH_HEAD_MODE_SAMPLE, 1.0f, 1, 100, 0.0f }, x, 2);
     for (int64_t r = 0; r < 3; r++) {
         for (int64_t v = 0; v < h.V; v++) {
             float score;
@@ -354,7 +430,7 @@ static void test_sample() {
 // equal estimates: all of them are exact rather than too few; activations that are not numbers do no harm to others
 static void test_degenerate() {
     head_with_codes h(500, 32, small_shape(), true);
-    const flash_head_params params = { 4, FLASH_HEAD_MODE_TOP, 1.0f, 0, 100 };
+    const flash_head_params params = { 4, FLASH_HEAD_MODE_TOP, 1.0f, 0, 100, 0.0f };
     const std::vector<float> zero(h.D);
     int64_t n_scored = 0;
     compute(h.head, params, zero, 2, &n_scored);
@@ -384,6 +460,8 @@ int main() {
     test_reach();
     test_estimates();
     test_selection();
+    test_mass();
+    test_tolerance();
     test_sample();
     test_degenerate();
     return check.finish();

@@ -96,7 +96,7 @@ static void test_compute() {
                               f32, f32, 0 };
 
     for (int mode : { FLASH_HEAD_MODE_TOP, FLASH_HEAD_MODE_SAMPLE }) {
-        const flash_head_params params = { 7, mode, 0.8f, 5, 0 };
+        const flash_head_params params = { 7, mode, 0.8f, 5, 0, 0.0f };
         std::vector<float> expected;
         std::vector<int64_t> scored_by; // by each number of threads
         for (int nth : { 1, 2, 5 }) {
@@ -205,7 +205,7 @@ static void test_sampling() {
                               h.offsets.data(), nullptr, {}, f32, f32, 0 };
 
     test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {
-        const flash_head_params params = { n_probe, FLASH_HEAD_MODE_SAMPLE, temperature, seed, 0 };
+        const flash_head_params params = { n_probe, FLASH_HEAD_MODE_SAMPLE, temperature, seed, 0, 0.0f };
         return compute(head, params, x, nth);
     });
 }

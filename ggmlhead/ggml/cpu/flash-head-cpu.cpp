@@ -72,7 +72,7 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
 
     flash_head_totals * totals = (flash_head_totals *) ggml_flash_head_get_totals(dst);
 
-    const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed, op.n_near };
+    const struct flash_head_params run = { op.n_probe, op.mode, op.temperature, op.seed, op.n_near, op.tolerance };
 
     struct flash_head_counts counts = {};
     const struct flash_head_thread thread =

@@ -97,6 +97,9 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (coarse && (params.n_near < 1 || params.n_near > n_vocab)) {
         return "n_near must be in 1..n_vocab";
     }
+    if (coarse && !(params.tolerance >= 0.0f)) {
+        return "the tolerance must be at least 0";
+    }
     if (params.n_probe < 1 || params.n_probe > n_cluster) {
         return "n_probe must be in 1..n_cluster";
     }

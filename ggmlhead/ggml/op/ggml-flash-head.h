@@ -25,6 +25,7 @@ struct ggml_flash_head_params {
     int32_t  grouped;
     int32_t  n_near;       // with codes: tokens whose fine code is read, 1 .. V
     int32_t  n_directions; // of the codes (flash-head-codes.h), 0 for none
+    float    tolerance;    // with codes: divergence that a row's estimates may be expected to cost, nats; 0: any
 };
 
 // What the op reads besides weight and activations.

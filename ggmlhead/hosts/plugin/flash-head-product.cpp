@@ -96,7 +96,7 @@ static enum ggml_status compute_sparse(
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
     s.head.grouped      = weight.grouped;
     s.params   = { n_probe, model.settings.mode, model.settings.temperature, model.settings.seed,
-            flash_head_n_near(model.map, n_probe) };
+            flash_head_n_near(model.map, n_probe), model.settings.tolerance };
     s.x        = x;
     s.product  = &product;
     s.totals   = totals;
