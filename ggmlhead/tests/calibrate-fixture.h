@@ -165,7 +165,10 @@ struct runtime {
         flash_head_estimator_init(&estimator, h.weight, map, type, centroids.data(), 1);
     }
 
-    std::vector<float> estimate(const flash_head_matrix & hidden, int64_t i) {
+    std::vector<float> estimate(const flash_head_matrix & hidden, int64_t i, int64_t n_probe = 0,
+            float tolerance = 0.0f) {
+        estimator.params.n_probe   = (int32_t) n_probe;
+        estimator.params.tolerance = tolerance;
         std::vector<float> out(estimator.map.cluster.size());
         flash_head_estimator_run(&estimator, 0, { &hidden, i, 1 }, out.data());
         return out;

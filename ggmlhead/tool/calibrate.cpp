@@ -11,6 +11,7 @@
 #include "progress.h"
 
 #include <cctype>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -26,6 +27,7 @@ struct calibrate_args {
     std::string fit;
     std::string codes;
     std::string records;
+    std::string tolerance;
     int64_t     clusters    = 0;
     int64_t     coarse_bits = 0;
     int64_t     fine_bytes  = -1;
@@ -35,6 +37,7 @@ struct calibrate_args {
     int64_t     threads     = 0;
 
     std::vector<int64_t> kinds; // of fit
+    float tolerance_value = 0.0f;
 };
 
 // Reads "N1,N2,...", each at least 1. Returns false otherwise.
@@ -81,6 +84,11 @@ static std::string flaw_of(calibrate_args * args) {
     if (!args->fit.empty() && !parse_list(args->fit, &args->kinds)) {
         return "--fit must be whole numbers from 1 on, with commas between them";
     }
+    char * end = nullptr;
+    args->tolerance_value = strtof(args->tolerance.c_str(), &end);
+    if (*end != '\0' || !std::isfinite(args->tolerance_value) || args->tolerance_value < 0.0f) {
+        return "--tolerance must be a number of at least 0";
+    }
     return "";
 }
 
@@ -95,6 +103,7 @@ static bool parse_args(int argc, char ** argv, calibrate_args * args) {
         { "--fit",           &args->fit,           nullptr,            0, 0                          },
         { "--codes",         &args->codes,         nullptr,            0, 0                          },
         { "--records",       &args->records,       nullptr,            0, 0                          },
+        { "--tolerance",     &args->tolerance,     nullptr,            0, 0                          },
         { "--clusters",      nullptr,              &args->clusters,    1, INT32_MAX                  },
         { "--coarse-bits",   nullptr,              &args->coarse_bits, 8, FLASH_HEAD_COARSE_MAX_BITS },
         { "--fine-bytes",    nullptr,              &args->fine_bytes,  0, FLASH_HEAD_FINE_MAX_BYTES  },
@@ -133,12 +142,14 @@ static void print_start(const flash_head_tensor_info & info, int64_t n_hidden, i
     json_print(line);
 }
 
-static void print_done(const flash_head_directions & directions, double seconds) {
+static void print_done(const flash_head_calibration & result, double seconds) {
     json_object line;
     line.add("event",      "done");
-    line.add("directions", (int64_t) directions.variances.size());
-    line.add("kept",       directions.kept);
-    line.add("rounds",     (int64_t) directions.rounds);
+    line.add("directions", (int64_t) result.directions.variances.size());
+    line.add("kept",       result.directions.kept);
+    line.add("rounds",     (int64_t) result.directions.rounds);
+    line.add("near",       result.near);
+    line.add("exact",      result.exact);
     line.add("seconds",    seconds);
     json_print(line);
 }
@@ -185,6 +196,7 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
     params.n_near        = (int32_t) args.near;
     params.n_directions  = (int32_t) args.directions;
     params.n_probe       = args.probes;
+    params.tolerance     = args.tolerance_value;
     params.progress      = [&](const char * stage, double fraction) { report(stage, fraction); };
 
     flash_head_dense_weight weight;
@@ -215,7 +227,7 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
             || (with_hidden && !flash_head_tool_write(args.records, result.records, error))) {
         return false;
     }
-    print_done(result.directions, report.clock.seconds());
+    print_done(result, report.clock.seconds());
     return true;
 }
 

@@ -28,9 +28,9 @@ type Options struct {
 
 // States are hidden states in a temporary file: first those to fit to, kind by kind, then those that are held out.
 type States struct {
-	Path    string   // little-endian float32 [Count][D]
-	Fit     []int64  // rows of each kind to fit to
-	HeldOut []string // names of the kinds of the rows that follow
+	Path    string  // little-endian float32 [Count][D]
+	Fit     []int64 // rows of each kind to fit to
+	HeldOut []Place // of the rows that follow
 	Count   int
 
 	dir atomicfile.Folder
@@ -68,8 +68,8 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	if err != nil {
 		return err
 	}
-	for _, c := range chunks {
-		s.count(c)
+	for i, c := range chunks {
+		s.count(c, i)
 	}
 	need := int64(s.Count) * 4 * int64(o.Width)
 	if free, ok := atomicfile.Free(s.dir.Path); ok && free < need {
@@ -149,12 +149,12 @@ func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]ch
 }
 
 // count adds the rows of a chunk.
-func (s *States) count(c chunk) {
+func (s *States) count(c chunk, number int) {
 	n := len(c.tokens) - c.skip
 	s.Count += n
 	switch {
 	case c.heldOut:
-		s.HeldOut = append(s.HeldOut, slices.Repeat([]string{c.kind}, n)...)
+		s.HeldOut = append(s.HeldOut, slices.Repeat([]Place{{c.kind, number}}, n)...)
 	case c.first:
 		s.Fit = append(s.Fit, int64(n))
 	default:

@@ -130,7 +130,7 @@ func TestNativeCollect(t *testing.T) {
 		data, err := os.ReadFile(states.Path)
 		if err != nil || len(data) != states.Count*256*4 || len(states.HeldOut) != 3*(24-8) ||
 			!slices.Equal(states.Fit, []int64{32, 32, 32}) || states.Count != 3*(32+24-8) ||
-			states.HeldOut[0] != text.Kinds[0].Name {
+			states.HeldOut[0].Group != text.Kinds[0].Name {
 			t.Fatalf("%d bytes for %d states, %v of them to fit to; %v", len(data), states.Count, states.Fit, err)
 		}
 		if first == nil {
@@ -150,7 +150,7 @@ func TestNativeCollect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(states.Fit) < 3+4 || states.Fit[3] != 32 || states.HeldOut[len(states.HeldOut)-1] != "some.txt" {
+	if len(states.Fit) < 3+4 || states.Fit[3] != 32 || states.HeldOut[len(states.HeldOut)-1].Group != "some.txt" {
 		t.Errorf("to fit to: %v", states.Fit)
 	}
 	if err := states.Close(); err != nil {

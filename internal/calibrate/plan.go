@@ -1,5 +1,5 @@
 // Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions
-// of that text, and chooses how many tokens to score exactly.
+// of that text, and chooses how much estimates may cost.
 package calibrate
 
 import (
@@ -10,112 +10,102 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
-// mostTrials is how many P are tried at most: each takes another run of the native tool.
-const mostTrials = 3
+const (
+	mostTrials     = 4    // each takes another run of the native tool
+	leastTolerance = 1e-5 // with less nearly all is scored exactly
+	margin         = 0.8  // of a target KLD, aimed at where the tolerance is chosen, so that other text meets it, too
+)
 
-// Trial is a P that was tried, and what the runtime would do with it at the held-out positions.
-type Trial struct {
-	Probes    int
-	Positions []native.Position
-	Names     []string // of each position's kind of text
+// Place is where a hidden state comes from.
+type Place struct {
+	Group string // of kinds of text
+	Chunk int    // number of the chunk
 }
 
-// Kinds tells what was found, by name in the order of the first positions.
+// Trial is a tolerance that was tried, and what the runtime does with it at the held-out places.
+type Trial struct {
+	Tolerance float32
+	Positions []native.Position
+	Places    []Place // of the positions
+}
+
+// Half returns every second position of each chunk: those with which a tolerance is chosen, or the others, at which it
+// is measured.
+func (t Trial) Half(chosen bool) Trial {
+	half, seen := Trial{Tolerance: t.Tolerance}, map[int]int{}
+	for i, place := range t.Places {
+		if (seen[place.Chunk]%2 == 0) == chosen {
+			half.Positions, half.Places = append(half.Positions, t.Positions[i]), append(half.Places, place)
+		}
+		seen[place.Chunk]++
+	}
+	return half
+}
+
+// Kinds tells what was found, by group in the order of the first positions.
 func (t Trial) Kinds() []flashhead.Kind {
 	var kinds []flashhead.Kind
-	for _, positions := range t.byName() {
-		same, kld := 0, 0.0
-		for _, position := range positions {
-			kld += float64(position.KLD)
-			if position.Same {
-				same++
-			}
+	var chunks []map[int]mean // of each kind: the divergence in each chunk
+	for i, position := range t.Positions {
+		place := t.Places[i]
+		at := slices.IndexFunc(kinds, func(k flashhead.Kind) bool { return k.Name == place.Group })
+		if at < 0 {
+			at = len(kinds)
+			kinds, chunks = append(kinds, flashhead.Kind{Name: place.Group}), append(chunks, map[int]mean{})
 		}
-		n := float64(len(positions))
-		kinds = append(kinds, flashhead.Kind{Positions: uint32(n), SameTop: float32(float64(same) / n),
-			KLD: float32(kld / n)})
+		kinds[at].Positions++
+		if position.Same {
+			kinds[at].SameTop++
+		}
+		chunks[at][place.Chunk] = chunks[at][place.Chunk].with(float64(position.KLD))
 	}
-	for i, name := range t.names() {
-		kinds[i].Name = name
+	for i := range kinds {
+		var all mean
+		for _, chunk := range chunks[i] {
+			all.sum, all.n = all.sum+chunk.sum, all.n+chunk.n
+		}
+		kinds[i].SameTop /= float32(kinds[i].Positions)
+		kinds[i].KLD, kinds[i].Error = float32(all.value()), float32(standardError(chunks[i], all.value()))
 	}
 	return kinds
 }
 
-// names returns the different names.
-func (t Trial) names() []string {
-	var names []string
-	for _, name := range t.Names {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
+type mean struct{ sum, n float64 }
+
+func (m mean) with(x float64) mean { return mean{m.sum + x, m.n + 1} }
+
+func (m mean) value() float64 { return m.sum / m.n }
+
+// standardError is that of the mean over chunks, which are independent; 0 for one.
+func standardError(chunks map[int]mean, all float64) float64 {
+	if len(chunks) < 2 {
+		return 0
 	}
-	return names
-}
-
-// byName returns the positions of each of names.
-func (t Trial) byName() [][]native.Position {
-	names := t.names()
-	all := make([][]native.Position, len(names))
-	for i, position := range t.Positions {
-		at := slices.Index(names, t.Names[i])
-		all[at] = append(all[at], position)
+	squares := 0.0
+	for _, chunk := range chunks {
+		squares += (chunk.value() - all) * (chunk.value() - all)
 	}
-	return all
+	n := float64(len(chunks))
+	return math.Sqrt(squares / (n - 1) / n)
 }
 
-// Problem asks for a P at which every kind of text meets the targets.
-type Problem struct {
-	Vocab    int // V
-	Clusters int // K
-	Targets  flashhead.Targets
-}
-
-// most is the greatest P that is tried; with more the dense head is not much slower.
-func (p Problem) most() int { return (p.Clusters + 7) / 8 }
-
-// tokens returns how many tokens are scored exactly with P: as many as P clusters have on average, rounded up.
-func (p Problem) tokens(probes int) int { return (probes*p.Vocab + p.Clusters - 1) / p.Clusters }
-
-// Next returns the P to try after trials, of which there is at least one and none that meets the targets but the last;
-// false if the last one is to be kept. P is doubled until the trials let expect that the targets are met.
-func (p Problem) Next(trials []Trial) (int, bool) {
+// Next returns the tolerance to try after trials, of which there is at least one; false if the last one is to be kept.
+// It is chosen by one half of the positions, which meets the targets with a margin.
+func Next(targets flashhead.Targets, trials []Trial) (float32, bool) {
 	last := trials[len(trials)-1]
-	if p.Targets.Met(last.Kinds()) || len(trials) >= mostTrials || last.Probes >= p.most() {
+	kinds := last.Half(true).Kinds()
+	aim := flashhead.Targets{Agreement: targets.Agreement, KLD: margin * targets.KLD}
+	if aim.Met(kinds) || len(trials) >= mostTrials || last.Tolerance <= leastTolerance {
 		return 0, false
 	}
-	probes := 2 * last.Probes
-	for probes < p.most() && !p.promises(trials, probes) {
-		probes *= 2
-	}
-	return min(probes, p.most()), true
-}
-
-// promises reports whether the targets may be expected to be met with P.
-func (p Problem) promises(trials []Trial, probes int) bool {
-	last := trials[len(trials)-1]
-	for _, positions := range last.byName() {
-		scored := 0
-		for _, position := range positions {
-			if int(position.Best[0].Required) <= p.tokens(probes) {
-				scored++
-			}
+	factor := float32(0.5)
+	for _, kind := range kinds {
+		if kind.SameTop < aim.Agreement {
+			factor = min(factor, 0.25)
 		}
-		if float32(float64(scored)/float64(len(positions))) < p.Targets.Agreement {
-			return false
+		if aim.KLD > 0 && kind.KLD > aim.KLD {
+			factor = min(factor, aim.KLD/kind.KLD) // a divergence falls as its expectation does, or more slowly
 		}
 	}
-	if p.Targets.KLD == 0 || len(trials) < 2 { // nothing is known of how it falls
-		return true
-	}
-	before := trials[len(trials)-2]
-	doublings := math.Log2(float64(last.Probes) / float64(before.Probes))
-	more := math.Log2(float64(probes) / float64(last.Probes))
-	earlier := before.Kinds()
-	for i, kind := range last.Kinds() {
-		fall := math.Pow(float64(kind.KLD)/float64(earlier[i].KLD), 1/doublings) // with each doubling
-		if float64(kind.KLD)*math.Pow(fall, more) > float64(p.Targets.KLD) {
-			return false
-		}
-	}
-	return true
+	return max(last.Tolerance*max(factor, 1.0/16), leastTolerance), true
 }

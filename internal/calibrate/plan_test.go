@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -8,84 +9,76 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
-// trial has a position for each N that its best token needs; all diverge by kld, and where N is more than P clusters of
-// 32 tokens have, another token is the best.
-func trial(probes int, kld float32, names []string, needs ...uint32) Trial {
-	t := Trial{Probes: probes, Names: names}
-	for _, n := range needs {
-		t.Positions = append(t.Positions, native.Position{Best: []native.Record{{Token: 7, Required: n}}, KLD: kld,
-			Same: n <= uint32(32*probes)})
+// trial has two chunks of group a and one of b, of two positions each, with these divergences; above 0.5 another token
+// is the best.
+func trial(tolerance float32, klds ...float32) Trial {
+	t := Trial{Tolerance: tolerance}
+	for i, kld := range klds {
+		place := Place{"a", i / 2}
+		if i/2 == 1 {
+			place.Group = "b"
+		}
+		t.Places = append(t.Places, place)
+		t.Positions = append(t.Positions, native.Position{KLD: kld, Same: kld <= 0.5})
 	}
 	return t
 }
 
-// many is a head of 3200 tokens in 100 clusters: P is 13 at most.
-func many(targets flashhead.Targets) Problem { return Problem{3200, 100, targets} }
-
 func TestKinds(t *testing.T) {
-	names := []string{"b", "a", "b", "b", "a"}
-	tried := trial(2, 0.5, names, 1, 1, 65, 64, 100)
-	tried.Positions[1].KLD = 0.25
-	want := []flashhead.Kind{{Name: "b", Positions: 3, SameTop: float32(2) / 3, KLD: 0.5},
-		{Name: "a", Positions: 2, SameTop: 0.5, KLD: 0.375}}
-	if got := tried.Kinds(); !slices.Equal(got, want) {
+	got := trial(1, 0.125, 0.375, 0.25, 0.75, 0.5, 0.75).Kinds()
+	want := []flashhead.Kind{{Name: "a", Positions: 4, SameTop: 0.75, KLD: 0.4375}, {Name: "b", Positions: 2, SameTop: 0.5,
+		KLD: 0.5}}
+	if len(got) > 0 {
+		// chunks of 0.25 and 0.625: a deviation of 0.375/sqrt(2), over the root of their number
+		if math.Abs(float64(got[0].Error)-0.1875) > 1e-6 {
+			t.Errorf("a standard error of %g", got[0].Error)
+		}
+		got[0].Error = 0
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
-func TestTokens(t *testing.T) {
-	for probes, want := range map[int]int{1: 32, 2: 63, 16: 500, 32: 999} {
-		if got := (Problem{Vocab: 999, Clusters: 32}).tokens(probes); got != want {
-			t.Errorf("P = %d: %d tokens, want %d", probes, got, want)
+// The halves take turns in every chunk.
+func TestHalf(t *testing.T) {
+	all := trial(1, 1, 2, 3, 4, 5, 6)
+	for chosen, want := range map[bool][]float32{true: {1, 3, 5}, false: {2, 4, 6}} {
+		half := all.Half(chosen)
+		var got []float32
+		for i, position := range half.Positions {
+			got = append(got, position.KLD)
+			if half.Places[i].Chunk != i {
+				t.Errorf("%+v", half.Places)
+			}
+		}
+		if !slices.Equal(got, want) || half.Tolerance != 1 {
+			t.Errorf("%t: %v", chosen, got)
 		}
 	}
 }
 
-func TestNextByAgreement(t *testing.T) {
-	names := []string{"a", "a", "b", "b"}
-	for _, c := range []struct {
-		agreement float32
-		needs     [4]uint32
-		next      int // 0 for none
+func TestNext(t *testing.T) {
+	const bad = 9 // at positions that nothing is chosen by
+	for name, c := range map[string]struct {
+		targets flashhead.Targets
+		trials  []Trial
+		want    float32 // 0 for none
 	}{
-		{0, [4]uint32{3000, 3000, 3000, 3000}, 0},
-		{1, [4]uint32{1, 64, 1, 1}, 0},     // met at P = 2
-		{1, [4]uint32{1, 65, 1, 1}, 4},     // 128 tokens
-		{1, [4]uint32{1, 129, 1, 1}, 8},    // 256
-		{1, [4]uint32{1, 257, 1, 1}, 13},   // 416 are the most that are tried
-		{1, [4]uint32{1, 3000, 1, 1}, 13},  // though they do not reach the target
-		{0.6, [4]uint32{1, 1, 1, 200}, 8},  // of all 75 % are met at once
-		{0.51, [4]uint32{1, 1, 1, 100}, 4}, // each kind is to meet it
+		"no targets":           {flashhead.Targets{}, []Trial{trial(0.02, 1, bad, 1, bad, 1, bad)}, 0},
+		"met":                  {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.08, bad, 0.07, bad, 0.08, bad)}, 0},
+		"met without a margin": {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.09, bad, 0.09, bad, 0.09, bad)}, 0.01},
+		"one kind fails":       {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.01, bad, 0.32, bad, 0.01, bad)}, 0.005},
+		"by far":               {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.01, bad, 32, bad, 0.01, bad)}, 0.00125},
+		"agreement fails":      {flashhead.Targets{Agreement: 0.99}, []Trial{trial(0.02, 0.01, bad, 0.6, bad, 0.01, bad)}, 0.005},
+		"agreement met":        {flashhead.Targets{Agreement: 1}, []Trial{trial(0.02, 0.4, bad, 0.4, bad, 0.4, bad)}, 0},
+		"nothing left":         {flashhead.Targets{KLD: 0.1}, []Trial{trial(1e-5, 1, bad, 1, bad, 1, bad)}, 0},
+		"nearly nothing left":  {flashhead.Targets{KLD: 0.1}, []Trial{trial(2e-5, 1, bad, 1, bad, 1, bad)}, 1e-5},
+		"tried often":          {flashhead.Targets{KLD: 0.1}, slices.Repeat([]Trial{trial(0.02, 1, 1, 1, 1, 1, 1)}, 4), 0},
 	} {
-		p := many(flashhead.Targets{Agreement: c.agreement})
-		got, ok := p.Next([]Trial{trial(2, 0.1, names, c.needs[:]...)})
-		if got != c.next || ok != (c.next > 0) {
-			t.Errorf("%+v: P = %d, %t", c, got, ok)
+		got, more := Next(c.targets, c.trials)
+		if more != (c.want > 0) || math.Abs(float64(got-c.want)) > 1e-6 {
+			t.Errorf("%s: %g, %t; want %g", name, got, more, c.want)
 		}
-	}
-}
-
-// The first doubling tells how fast the divergence falls, the last P is the one that it promises.
-func TestNextByDivergence(t *testing.T) {
-	names := []string{"a", "b"}
-	p := Problem{32000, 1000, flashhead.Targets{KLD: 0.01}} // P is 125 at most
-	first := trial(10, 0.08, names, 1, 1)
-	if got, ok := p.Next([]Trial{first}); got != 20 || !ok {
-		t.Errorf("P = %d, %t", got, ok)
-	}
-	for kld, want := range map[float32]int{0.009: 0, 0.02: 40, 0.04: 80, 0.06: 125, 0.08: 125, 0.1: 125} {
-		got, ok := p.Next([]Trial{first, trial(20, kld, names, 1, 1)})
-		if got != want || ok != (want > 0) {
-			t.Errorf("KLD %g with 20: P = %d, %t, want %d", kld, got, ok, want)
-		}
-	}
-	if got, ok := p.Next([]Trial{first, trial(20, 0.04, names, 1, 1), trial(80, 0.02, names, 1, 1)}); ok {
-		t.Errorf("a fourth P, %d", got)
-	}
-	if got, ok := p.Next([]Trial{trial(125, 0.04, names, 1, 1)}); ok {
-		t.Errorf("P = %d after the most", got)
-	}
-	if got, ok := p.Next([]Trial{trial(200, 0.04, names, 1, 1)}); ok { // as the user's own may be
-		t.Errorf("P = %d after more than the most", got)
 	}
 }

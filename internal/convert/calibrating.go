@@ -65,16 +65,16 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	return nil
 }
 
-// search makes the codes, and tries P until the targets are met at the states that were held out.
+// search makes the codes, and lowers the tolerance until the targets are met at half of the states that were held out.
+// What is found is that of the other half, or of all without targets.
 func (c *calibrating) search(ctx context.Context, tool native.Tool, states *calibrate.States,
 	params *flashhead.Parameters, p *progress.Progress) error {
-	problem := calibrate.Problem{Vocab: int(c.head.Vocab()), Clusters: int(params.Clusters), Targets: c.Targets}
 	job := c.job(params)
 	job.Hidden, job.Fit = states.Path, states.Fit
 	var trials []calibrate.Trial
 	for {
 		found, err := tool.Calibrate(ctx, job, func(state native.Progress) {
-			p.Set(state.Fraction, fmt.Sprintf("P = %d, %s", job.Probes, state.Stage))
+			p.Set(state.Fraction, fmt.Sprintf("tolerance %.3g, %s", job.Codes.Tolerance, state.Stage))
 		})
 		if err != nil {
 			return err
@@ -83,17 +83,21 @@ func (c *calibrating) search(ctx context.Context, tool native.Tool, states *cali
 			return hint.New(fmt.Sprintf("the calibration has records of %d positions, not of %d", len(found.Positions),
 				len(states.HeldOut)), "build again: fh-ollama build")
 		}
-		params.Codes, params.Probes = found.Codes, job.Probes
-		trial := calibrate.Trial{Probes: int(job.Probes), Positions: found.Positions, Names: states.HeldOut}
+		params.Codes = found.Codes
+		trial := calibrate.Trial{Tolerance: job.Codes.Tolerance, Positions: found.Positions, Places: states.HeldOut}
 		trials = append(trials, trial)
-		next, more := problem.Next(trials)
-		if !more || c.Probes != 0 { // the user's own P stays, whatever it reaches
+		next, more := calibrate.Next(c.Targets, trials)
+		if !more {
+			if c.Targets.Any() {
+				trial = trial.Half(false)
+			}
 			result := params.Calibration
 			result.Tokens, result.HeldOut, result.Kinds = uint32(states.Count), uint32(len(states.HeldOut)), trial.Kinds()
+			result.Near, result.Exact = float32(found.Near), float32(found.Exact)
 			result.Reached = c.Targets.Met(result.Kinds)
 			return nil
 		}
-		job.Probes = uint32(next)
+		job.Codes.Tolerance = next
 	}
 }
 

@@ -42,14 +42,14 @@ func TestNativeCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := checkConverted(t, demoModel, one, summary)
-	if p.Clusters != 500 || p.ClusterSize != 64 || p.Probes != 16 || p.Codes.CoarseBits != 192 || p.Codes.FineBytes != 32 ||
+	if p.Clusters != 500 || p.ClusterSize != 64 || p.Probes != 6 || p.Codes.CoarseBits != 192 || p.Codes.FineBytes != 32 ||
 		p.Codes.Directions > 112 || p.Codes.Directions < 39 || slices.Max(p.Codes.Weights) <= slices.Min(p.Codes.Weights) {
 		t.Errorf("%d clusters of %d, P = %d, codes of %d bits and %d bytes, %d directions", p.Clusters, p.ClusterSize,
 			p.Probes, p.Codes.CoarseBits, p.Codes.FineBytes, p.Codes.Directions)
 	}
 	c := p.Calibration
 	if c.TextName != "builtin, some.txt" || len(c.TextSHA256) != 64 || c.Tokens < 3000 || c.HeldOut < 1000 ||
-		!c.Reached || c.Any() {
+		!c.Reached || c.Any() || c.Near < 3200 || c.Exact < 384 {
 		t.Errorf("%+v", c)
 	}
 	if len(c.Kinds) != 12 || c.Kinds[0].Name != "chat" || c.Kinds[11].Name != "some.txt" {
@@ -59,8 +59,8 @@ func TestNativeCalibrate(t *testing.T) {
 		english.KLD <= 0 {
 		t.Errorf("%+v", english) // the model knows nothing else
 	}
-	for _, want := range []string{"\ncodes      192 bits a token, 32 bytes more for the best 4000\n",
-		"\nexact      1024 tokens (P = 16), and 3 pinned\n", "\ncalibrated with builtin, some.txt: ",
+	for _, want := range []string{"\ncodes      192 bits a token, 32 bytes more for the best 3200 or more\n",
+		"\nexact      384 tokens or more (P = 6), and 3 pinned\ntolerance  0.025 nats\n", "\ncalibrated with builtin, some.txt: ",
 		"\n           english    same top "} {
 		if !strings.Contains(summary.String(), want) {
 			t.Errorf("%q is not in the summary:\n%s", want, summary)
@@ -98,34 +98,30 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 }
 
-// TestNativeTargets aims at what more probes reach, and at what none does. The user's own P stays.
+// TestNativeTargets aims at what a lower tolerance reaches, and at what none does.
 func TestNativeTargets(t *testing.T) {
 	testlevel.Long(t)
 	lib := native(t)
-	make := func(targets flashhead.Targets, probes int) convert.Summary {
+	make := func(targets flashhead.Targets) convert.Summary {
 		t.Helper()
 		s, err := run(demoModel, filepath.Join(t.TempDir(), "out"), lib, func(o *convert.Options) {
-			o.Targets, o.Probes, o.Threads, o.Iterations = targets, probes, 2, 3
+			o.Targets, o.Threads, o.Iterations = targets, 2, 3
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	start := make(flashhead.Targets{}, 0).Parameters
+	start := make(flashhead.Targets{}).Parameters
 	worst, _ := start.Calibration.Worst()
-	more := make(flashhead.Targets{KLD: 0.7 * worst.KLD}, 0).Parameters
-	if c := more.Calibration; !c.Reached || more.Probes <= start.Probes || more.Probes > 63 ||
-		!c.Targets.Met(c.Kinds) {
-		t.Errorf("P = %d, %+v", more.Probes, c)
+	more := make(flashhead.Targets{KLD: 0.5 * worst.KLD}).Parameters
+	if c := more.Calibration; !c.Reached || more.Codes.Tolerance >= start.Codes.Tolerance ||
+		c.Exact <= start.Calibration.Exact || !c.Targets.Met(c.Kinds) {
+		t.Errorf("tolerance %g, %+v", more.Codes.Tolerance, c)
 	}
-	most := make(flashhead.Targets{KLD: 1e-6}, 0)
-	if p := most.Parameters; p.Calibration.Reached || p.Probes != 63 ||
-		!strings.Contains(most.String(), "\nnote       the target of KLD 1e-06 was not reached\n") {
-		t.Errorf("P = %d, %+v\n%s", p.Probes, p.Calibration, most)
-	}
-	own := make(flashhead.Targets{KLD: 1e-6}, 2).Parameters
-	if c := own.Calibration; c.Reached || own.Probes != 2 || c.Kinds[0].KLD <= start.Calibration.Kinds[0].KLD {
-		t.Errorf("P = %d, %+v", own.Probes, c)
+	most := make(flashhead.Targets{KLD: 1e-9})
+	if p := most.Parameters; p.Calibration.Reached || p.Codes.Tolerance > 1e-4 ||
+		!strings.Contains(most.String(), "\nnote       the target of KLD 1e-09 was not reached\n") {
+		t.Errorf("tolerance %g, %+v\n%s", p.Codes.Tolerance, p.Calibration, most)
 	}
 }

@@ -51,13 +51,14 @@ func (j *job) planned(found flashhead.Parameters) bool {
 	sizes := want.Codes
 	want.Codes = found.Codes
 	want.Codes.CoarseBits, want.Codes.FineBytes, want.Codes.Near = sizes.CoarseBits, sizes.FineBytes, sizes.Near
+	want.Codes.Tolerance = sizes.Tolerance
 	if want.Calibration != nil && found.Calibration != nil {
 		if want.Calibration.TextSHA256 != found.Calibration.TextSHA256 ||
 			want.Calibration.Targets != found.Calibration.Targets {
 			return false
 		}
-		if j.Probes == 0 && want.Calibration.Any() { // they raise P
-			want.Probes = found.Probes
+		if want.Calibration.Any() { // they lower the tolerance
+			want.Codes.Tolerance = found.Codes.Tolerance
 		}
 		want.Calibration = found.Calibration
 	}

@@ -62,6 +62,7 @@ type job struct {
 	scratch   scratch
 	text      text
 	clusters  clusters
+	cost      flashhead.Cost
 	maxTokens int // of the model's context
 
 	header header
@@ -92,6 +93,7 @@ func (j *job) openModel() error {
 		j.clusters.pinned[token] = true
 	}
 	cost := flashhead.NewCost(f.File, head, params)
+	j.cost = cost
 	j.report.Model = Model{
 		File: cmp.Or(j.Name, filepath.Base(j.Model)), Name: name, Architecture: arch, Head: head.Tensor.Name,
 		HeadType:   head.Tensor.Type.String(),
@@ -146,11 +148,14 @@ func (j *job) run(ctx context.Context) error {
 		point := &j.report.Points[i]
 		j.progress.Start(fmt.Sprintf("P = %d", point.Probes))
 		differs := newComparison(j.header.positions())
-		estimate, err := j.pass(ctx, point.Probes, differs.look)
+		estimate, err := j.pass(ctx, point.Probes, differs.look, "FLASHHEAD_STATS=1")
 		if err != nil {
 			return err
 		}
-		point.Perplexity = Perplexity(estimate)
+		point.Perplexity = Perplexity{estimate.Value, estimate.Error}
+		if w := estimate.Work; w.Near > 0 {
+			point.HeadBytes = int64(j.cost.Counted(w.Near, w.Exact))
+		}
 		differs.fill(point)
 		for i, name := range names {
 			point.Kinds = append(point.Kinds, differs.kind(name, positions[i]))
@@ -176,7 +181,7 @@ func (j *job) findRequired(ctx context.Context) error {
 	}
 	j.progress.Start("P = 1, for the order of clusters")
 	required := newRequired(j.clusters, j.header.positions())
-	if _, err := j.pass(ctx, 1, required.look); err != nil {
+	if _, err := j.pass(ctx, 1, required.look, "FLASHHEAD_TOLERANCE=0"); err != nil { // all else would be scored
 		return err
 	}
 	j.progress.Done("order of clusters")
@@ -229,19 +234,19 @@ func (j *job) runDense(ctx context.Context) error {
 		}
 		return err
 	}
-	j.report.Dense = Perplexity(estimate)
+	j.report.Dense = Perplexity{estimate.Value, estimate.Error}
 	j.report.Text.Context, j.report.Text.Chunks = j.header.context, j.header.chunks
 	j.report.Text.Positions = j.header.positions()
 	j.progress.Done(fmt.Sprintf("dense: perplexity %.2f at %d positions", estimate.Value, j.header.positions()))
 	return nil
 }
 
-// pass runs FlashHead with p probes over the text and has every position looked at, by all processors.
-func (j *job) pass(ctx context.Context, p int, newLook func() look) (llama.Estimate, error) {
+// pass runs FlashHead with p probes and more settings over the text and has every position looked at, by all processors.
+func (j *job) pass(ctx context.Context, p int, newLook func() look, more ...string) (llama.Estimate, error) {
 	if _, err := j.dense.Seek(0, io.SeekStart); err != nil {
 		return llama.Estimate{}, hint.Wrap(err, "point FH_OLLAMA_CACHE at another disk")
 	}
-	return j.programs.Perplexity(ctx, j.perplexity(j.settings(p, allRows)), func(r io.Reader) error {
+	return j.programs.Perplexity(ctx, j.perplexity(j.settings(p, append(more, allRows)...)), func(r io.Reader) error {
 		h, err := readHeader(r, j.Context, j.report.Model.Vocabulary)
 		if err != nil {
 			return err

@@ -15,8 +15,12 @@ type Calibration struct {
 	TextSHA256 string `json:"text_sha256"` // lower-case hex
 	TextName   string `json:"text_name"`
 	Tokens     uint32 `json:"tokens"`   // positions whose activations were used, held-out ones included
-	HeldOut    uint32 `json:"held_out"` // positions kept aside, on which Kinds was measured
+	HeldOut    uint32 `json:"held_out"` // positions kept aside, on which the following was measured
 	Kinds      []Kind `json:"kinds"`    // one for each group of kinds of text
+
+	// Tokens whose fine code is read, and those that are scored exactly, on average; 0 if not known.
+	Near  float32 `json:"near_tokens"`
+	Exact float32 `json:"exact_tokens"`
 
 	Targets
 	Reached bool `json:"reached"` // every kind meets the targets; true without any
@@ -28,10 +32,17 @@ type Kind struct {
 	Positions uint32  `json:"positions"`
 	SameTop   float32 `json:"same_top"` // share of positions where both heads have the same best token
 	KLD       float32 `json:"kld"`      // mean Kullback-Leibler divergence from the dense head, nats
+	Error     float32 `json:"error"`    // its standard error over chunks of text; 0 for one chunk
 }
 
 // String tells what was found, in one line.
-func (k Kind) String() string { return fmt.Sprintf("same top %.2f %%, KLD %.4f", 100*k.SameTop, k.KLD) }
+func (k Kind) String() string {
+	text := fmt.Sprintf("same top %.2f %%, KLD %.4f", 100*k.SameTop, k.KLD)
+	if k.Error > 0 {
+		text += fmt.Sprintf(" ± %.4f", k.Error)
+	}
+	return text
+}
 
 // Targets are what a calibration aims at for every kind of text; 0 for nothing.
 type Targets struct {
@@ -109,10 +120,12 @@ func (c *Calibration) keys() []gguf.NewValue {
 	keys := []gguf.NewValue{
 		gguf.Str(KeyTextSHA256, c.TextSHA256), gguf.Str(KeyTextName, c.TextName),
 		gguf.U32(KeyTokens, c.Tokens), gguf.U32(KeyHeldOut, c.HeldOut),
+		gguf.F32(KeyMeanNear, c.Near), gguf.F32(KeyMeanExact, c.Exact),
 		gguf.Strs(KeyKinds, column(c.Kinds, func(k Kind) string { return k.Name })),
 		gguf.U32s(KeyKindPositions, column(c.Kinds, func(k Kind) uint32 { return k.Positions })),
 		gguf.F32s(KeyKindSame, column(c.Kinds, func(k Kind) float32 { return k.SameTop })),
 		gguf.F32s(KeyKindKLD, column(c.Kinds, func(k Kind) float32 { return k.KLD })),
+		gguf.F32s(KeyKindError, column(c.Kinds, func(k Kind) float32 { return k.Error })),
 	}
 	if c.Agreement != 0 {
 		keys = append(keys, gguf.F32(KeyTargetAgreement, c.Agreement))
@@ -137,6 +150,7 @@ func calibrationOf(f *gguf.File) *Calibration {
 	c := &Calibration{
 		TextSHA256: str(KeyTextSHA256), TextName: str(KeyTextName), Tokens: u32(KeyTokens), HeldOut: u32(KeyHeldOut),
 		Targets: Targets{Agreement: f32(KeyTargetAgreement), KLD: f32(KeyTargetKLD)}, Kinds: kindsOf(f),
+		Near: f32(KeyMeanNear), Exact: f32(KeyMeanExact),
 	}
 	reached, _ := f.Flag(KeyReached)
 	c.Reached = reached || !c.Any()
@@ -157,10 +171,11 @@ func kindsOf(f *gguf.File) []Kind {
 	positions, _ := gguf.Numbers[uint32](f, KeyKindPositions)
 	same, _ := gguf.Numbers[float32](f, KeyKindSame)
 	kld, _ := gguf.Numbers[float32](f, KeyKindKLD)
+	errors, _ := gguf.Numbers[float32](f, KeyKindError)
 	var kinds []Kind
 	_ = gguf.EachString(f, KeyKinds, func(i int64, name []byte) {
-		if int(i) < min(len(positions), len(same), len(kld)) {
-			kinds = append(kinds, Kind{string(name), positions[i], finite(same[i]), finite(kld[i])})
+		if int(i) < min(len(positions), len(same), len(kld), len(errors)) {
+			kinds = append(kinds, Kind{string(name), positions[i], finite(same[i]), finite(kld[i]), finite(errors[i])})
 		}
 	})
 	return kinds

@@ -27,8 +27,12 @@ const (
 type Codes struct {
 	CoarseBits int // a token; 0 for no codes
 	FineBytes  int // a token
-	Near       int // tokens whose fine code is read, those with the best coarse estimates
+	Near       int // tokens whose fine code is read at least, those with the best coarse estimates
 	Directions int // n; before codes are made, at most so many
+
+	// Tolerance is the divergence from the dense distribution that a row's estimates may be expected to cost, in nats.
+	// Where they would cost more, more tokens are read and scored; 0: never.
+	Tolerance float32
 
 	Rows        []float32 // [n][D]: directions on which residuals (row minus centroid) are projected
 	Activations []float32 // [n][D]: the matching directions for activations
@@ -39,20 +43,21 @@ type Codes struct {
 // There reports whether there are any codes.
 func (c Codes) There() bool { return c.CoarseBits > 0 }
 
-// Quality trades bytes for fidelity: it sets the sizes of codes and the number of tokens that are scored exactly.
+// Quality trades bytes for fidelity: it sets the sizes of codes and how many tokens are scored exactly.
 type Quality struct {
 	Name       string
 	coarseBits int64
 	directions int64
 	share      int64 // of a row of the weight, in %, that a token's codes and its part of a centroid take at most
-	near       int64 // one token in so many has its fine code read
-	exact      int64 // one token in so many is scored exactly
+	near       int64 // one token in so many has its fine code read, at least
+	exact      int64 // one token in so many is scored exactly, at least
+	tolerance  float32
 }
 
 // Qualities lists all qualities, the default first. docs/estimates.md compares them.
 var Qualities = []Quality{
-	{"default", 192, 112, 25, 8, 32},
-	{"high", 256, 192, 45, 3, 16},
+	{"default", 192, 112, 25, 10, 96, 0.025},
+	{"high", 256, 192, 45, 4, 48, 0.004},
 }
 
 // ParseQuality finds the quality called name, "" for the default.
@@ -79,24 +84,22 @@ func (q Quality) Codes(head Head, clusters uint32, centroids gguf.TensorType) Co
 	fine := min(max(left, 0), maxFineBytes, width*fineBits/8)
 	return Codes{
 		CoarseBits: int(coarse), FineBytes: int(fine / fineLine * fineLine), Near: int(ceil(head.Vocab(), q.near)),
-		Directions: int(max(min(q.directions, width), ceil(coarse, mostBits))),
+		Directions: int(max(min(q.directions, width), ceil(coarse, mostBits))), Tolerance: q.tolerance,
 	}
 }
 
 func ceil(a, b int64) int64 { return (a + b - 1) / b }
 
-// bytes returns what codes make the runtime read for a token: all coarse codes, the fine ones of near tokens, and the
-// directions of the activations. With all fine codes it is what they take of memory.
-func (c Codes) bytes(head Head) (read, memory int64) {
+// bytes returns how many bytes of codes the runtime reads for every token, which are all coarse codes and the directions
+// of the activations, and how many more for each token whose fine code it reads. They lie in memory, too.
+func (c Codes) bytes(head Head) (always, fine float64) {
 	if !c.There() {
 		return 0, 0
 	}
-	always := head.Vocab()*int64(c.CoarseBits/8+scaleBytes) + 4*int64(c.Directions)*head.Width()
-	fine := int64(c.FineBytes + scaleBytes)
-	if c.FineBytes == 0 {
-		fine = 0
+	if c.FineBytes > 0 {
+		fine = float64(c.FineBytes + scaleBytes)
 	}
-	return always + int64(c.Near)*fine, always + head.Vocab()*fine
+	return float64(head.Vocab()*int64(c.CoarseBits/8+scaleBytes) + 4*int64(c.Directions)*head.Width()), fine
 }
 
 // keys returns the metadata entries of codes, none if there are none.
@@ -106,7 +109,7 @@ func (c Codes) keys() []gguf.NewValue {
 	}
 	return []gguf.NewValue{
 		gguf.U32(KeyCoarseBits, uint32(c.CoarseBits)), gguf.U32(KeyFineBytes, uint32(c.FineBytes)),
-		gguf.U32(KeyNearTokens, uint32(c.Near)),
+		gguf.U32(KeyNearTokens, uint32(c.Near)), gguf.F32(KeyTolerance, c.Tolerance),
 		gguf.F32s(KeyCodeVariances, c.Variances), gguf.F32s(KeyCodeRows, c.Rows),
 		gguf.F32s(KeyCodeActivations, c.Activations), gguf.F32s(KeyCodeWeights, c.Weights),
 	}
@@ -114,7 +117,7 @@ func (c Codes) keys() []gguf.NewValue {
 
 // codes reads and checks the keys of codes: all of them or none.
 func (c *checker) codes(head Head) Codes {
-	keys := []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyCodeVariances, KeyCodeRows, KeyCodeActivations,
+	keys := []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyTolerance, KeyCodeVariances, KeyCodeRows, KeyCodeActivations,
 		KeyCodeWeights}
 	if !slices.ContainsFunc(keys, func(key string) bool { _, ok := c.f.Key(key); return ok }) {
 		return Codes{}
@@ -122,17 +125,19 @@ func (c *checker) codes(head Head) Codes {
 	bits := c.limited(KeyCoarseBits, coarseStep, maxCoarseBits, coarseStep)
 	fine := c.limited(KeyFineBytes, 0, maxFineBytes, fineLine)
 	near := c.limited(KeyNearTokens, 1, head.Vocab(), 1)
+	tolerance := c.tolerance()
 	variances := c.numbers(KeyCodeVariances, -1, true)
 	n := int64(len(variances))
 	if variances != nil && (n < 1 || n > maxDirections || mostBits*n < bits) {
 		c.bad("%s has %d entries, too few or too many for a code of %d bits", KeyCodeVariances, n, bits)
 		return Codes{}
 	}
-	if bits <= 0 || fine < 0 || near <= 0 || variances == nil {
+	if bits <= 0 || fine < 0 || near <= 0 || tolerance < 0 || variances == nil {
 		return Codes{}
 	}
 	return Codes{
-		CoarseBits: int(bits), FineBytes: int(fine), Near: int(near), Directions: int(n), Variances: variances,
+		CoarseBits: int(bits), FineBytes: int(fine), Near: int(near), Directions: int(n), Tolerance: tolerance,
+		Variances:   variances,
 		Rows:        c.numbers(KeyCodeRows, n*head.Width(), false),
 		Activations: c.numbers(KeyCodeActivations, n*head.Width(), false),
 		Weights:     c.numbers(KeyCodeWeights, head.Width(), true),
@@ -150,6 +155,20 @@ func (c *checker) limited(key string, least, most, step int64) int64 {
 		return -1
 	}
 	return int64(n)
+}
+
+// tolerance reads the tolerance, 0 if it is missing; -1 if it is none.
+func (c *checker) tolerance() float32 {
+	kv, ok := c.f.Key(KeyTolerance)
+	if !ok {
+		return 0
+	}
+	x, _ := c.f.Float(KeyTolerance)
+	if kv.Type != gguf.Float32 || !(x >= 0) || math.IsInf(x, 1) {
+		c.bad("%s is no finite f32 of at least 0", KeyTolerance)
+		return -1
+	}
+	return float32(x)
 }
 
 // numbers reads n finite numbers, any number of them for -1; nil if there is something wrong.

@@ -9,14 +9,18 @@ import (
 )
 
 // Cost counts the bytes of weights read for one token. Decoding is bound by memory, so ratios of bytes bound the
-// speed-up. Attention over the context, barriers and the sampler are not included.
+// speed-up. Attention over the context, barriers and the sampler are not included. With a tolerance, what is read
+// differs from token to token: Cost has the average on the text of the calibration, or else the least.
 type Cost struct {
 	Body      int64   // everything but the head
 	Head      int64   // the dense head
 	Centroids int64   // all centroids
 	Codes     int64   // coarse codes, fine codes of near tokens, directions of the activations; 0 without codes
 	Probe     float64 // the rows of one cluster, on average; with codes, the same number of single rows
+	Rows      float64 // the least that is read of rows, however few clusters are probed
 	Memory    int64   // what centroids, codes and the clusters of all tokens take beside the head
+
+	Always, Fine, Row float64 // of Codes what is always read; the fine code of a token; its row
 }
 
 // listBytes is what the cluster of a token takes in memory.
@@ -30,13 +34,33 @@ func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 		Centroids: int64(p.Clusters) * p.CentroidType.RowBytes(head.Width()),
 		Probe:     float64(head.Tensor.Bytes) / float64(p.Clusters),
 	}
-	c.Codes, c.Memory = p.Codes.bytes(head)
+	near := float64(p.Codes.Near)
+	if p.Calibration != nil && p.Codes.There() {
+		near = max(near, float64(p.Calibration.Near))
+		c.Rows = float64(p.Calibration.Exact) * float64(head.Tensor.Bytes) / float64(head.Vocab())
+	}
+	c.Row = float64(head.Tensor.Bytes) / float64(head.Vocab())
+	c.Always, c.Fine = p.Codes.bytes(head)
+	c.Codes = int64(c.Always + near*c.Fine)
+	c.Memory = int64(c.Always + float64(head.Vocab())*c.Fine)
 	c.Memory += c.Centroids + listBytes*head.Vocab()
 	return c
 }
 
 // ReadShare returns the share of the dense head's bytes read with the given number of probes, 0..1 and more.
 func (c Cost) ReadShare(probes uint32) float64 { return c.Probed(probes) / float64(max(c.Head, 1)) }
+
+// Reads tells in words what p makes the runtime read of the head.
+func (c Cost) Reads(p Parameters) string {
+	text := fmt.Sprintf("%.1f %% of the head's bytes a token", 100*c.ReadShare(p.Probes))
+	switch {
+	case p.Codes.Tolerance > 0 && c.Rows > 0:
+		text += " on average"
+	case p.Codes.Tolerance > 0:
+		text += " or more"
+	}
+	return text
+}
 
 // MemoryShare returns Memory as a share of the dense head's bytes.
 func (c Cost) MemoryShare() float64 { return float64(c.Memory) / float64(max(c.Head, 1)) }
@@ -46,7 +70,13 @@ func (c Cost) HeadShare() float64 { return float64(c.Head) / float64(c.Body+c.He
 
 // Probed returns the bytes of the head read with the given number of probes, without pinned tokens.
 func (c Cost) Probed(probes uint32) float64 {
-	return float64(c.Centroids+c.Codes) + float64(probes)*c.Probe
+	return float64(c.Centroids+c.Codes) + max(float64(probes)*c.Probe, c.Rows)
+}
+
+// Counted returns the bytes of the head read for a token of which near tokens have their fine code read and exact ones
+// are scored exactly.
+func (c Cost) Counted(near, exact float64) float64 {
+	return float64(c.Centroids) + c.Always + near*c.Fine + exact*c.Row
 }
 
 // Ceiling returns the ratio of bytes read, dense over FlashHead with the given number of probes.

@@ -55,7 +55,7 @@ func TestCost(t *testing.T) {
 			f := read(t, c.file)
 			cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2 /* q4_0 */})
 			// head: 160 rows of 68; 10 centroids of 64 q4_0 values, 36 bytes each; a cluster: 16 rows
-			want := flashhead.Cost{Body: c.body, Head: 10880, Centroids: 360, Probe: 1088, Memory: 360 + 4*160}
+			want := flashhead.Cost{Body: c.body, Head: 10880, Centroids: 360, Probe: 1088, Memory: 360 + 4*160, Row: 68}
 			if cost != want {
 				t.Fatalf("%+v, want %+v", cost, want)
 			}
@@ -73,6 +73,7 @@ func TestCostOfCodes(t *testing.T) {
 		matrix("blk.0.ffn_up.weight", 100)}})
 	cost := flashhead.NewCost(f, head(t, f), flashhead.Parameters{Clusters: 10, CentroidType: 2,
 		Codes: flashhead.Codes{CoarseBits: 24, FineBytes: 32, Near: 50, Directions: 6}})
+	near(t, "counted", cost.Counted(60, 7), float64(10*36+170*(3+2)+6*64*4+60*(32+2)+7*68))
 	if want := int64(170*(3+2) + 50*(32+2) + 6*64*4); cost.Codes != want {
 		t.Errorf("%d bytes, want %d", cost.Codes, want)
 	}

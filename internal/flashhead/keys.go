@@ -19,7 +19,8 @@ const (
 	// The codes: all or none. n is the number of directions, D the columns of the head.
 	KeyCoarseBits      = code + "coarse_bits" // u32: a token, a multiple of 8, 8..256
 	KeyFineBytes       = code + "fine_bytes"  // u32: a token, a multiple of 32, 0..2048
-	KeyNearTokens      = code + "near_tokens" // u32: tokens whose fine code is read, 1..V
+	KeyNearTokens      = code + "near_tokens" // u32: tokens whose fine code is read, at least; 1..V
+	KeyTolerance       = code + "tolerance"   // f32: divergence that estimates may be expected to cost, nats; may be missing: 0, any
 	KeyCodeVariances   = code + "variances"   // arr[f32], [n]: mean squares of the residuals' products with rows
 	KeyCodeRows        = code + "rows"        // arr[f32], [n][D]: directions for the rows' residuals
 	KeyCodeActivations = code + "activations" // arr[f32], [n][D]: the matching directions for the activations
@@ -40,15 +41,18 @@ const (
 	// What a calibration worked with and what it found; absent where there was none.
 	calibration = Prefix + "calibration."
 
-	KeyTextSHA256 = calibration + "text_sha256" // str: lower-case hex digest of all texts
-	KeyTextName   = calibration + "text_name"   // str: builtin, or the names of further files after it
-	KeyTokens     = calibration + "tokens"      // u32: positions whose activations were used, held-out ones included
-	KeyHeldOut    = calibration + "held_out"    // u32: positions kept aside, on which the following was measured
+	KeyTextSHA256 = calibration + "text_sha256"  // str: lower-case hex digest of all texts
+	KeyTextName   = calibration + "text_name"    // str: builtin, or the names of further files after it
+	KeyTokens     = calibration + "tokens"       // u32: positions whose activations were used, held-out ones included
+	KeyHeldOut    = calibration + "held_out"     // u32: positions kept aside, on which the following was measured
+	KeyMeanNear   = calibration + "near_tokens"  // f32: tokens whose fine code is read, on average
+	KeyMeanExact  = calibration + "exact_tokens" // f32: tokens that are scored exactly, on average
 
 	// Of each group of kinds of text, in parallel arrays.
 	KeyKinds         = calibration + "kinds"     // arr[str]: names of the groups
 	KeyKindPositions = calibration + "positions" // arr[u32]: positions kept aside
 	KeyKindSame      = calibration + "same_top"  // arr[f32]: share where both heads have the same best token
+	KeyKindError     = calibration + "kld_error" // arr[f32]: standard error of kld over chunks of text
 	KeyKindKLD       = calibration + "kld"       // arr[f32]: mean Kullback-Leibler divergence from the dense head, nats
 
 	// What was asked for, of every group; absent where nothing was.

@@ -25,13 +25,21 @@ type Pass struct {
 }
 
 // Estimate is a perplexity with its standard error.
-type Estimate struct{ Value, Error float64 }
+type Estimate struct {
+	Value, Error float64
+	Work         Work // where FlashHead ran with codes and FLASHHEAD_STATS=1
+}
+
+// Work is what FlashHead read of the head for a row, on average: tokens whose fine code was read, and tokens that were
+// scored exactly. Zeros are not known.
+type Work struct{ Near, Exact float64 }
 
 // endDelay is how long a cancelled program may take to close its outputs.
 const endDelay = 5 * time.Second
 
 var (
 	estimate  = regexp.MustCompile(`Final estimate: PPL = ([0-9.]+) \+/- ([0-9.]+)`)
+	work      = regexp.MustCompile(`in each other row ([0-9.]+) of \d+ tokens scored exactly, ([0-9.]+) estimated finely`)
 	tooLittle = regexp.MustCompile(`tokenizes to only (\d+) tokens`)
 )
 
@@ -80,8 +88,17 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 	default:
 		value, _ := strconv.ParseFloat(found[1], 64)
 		deviation, _ := strconv.ParseFloat(found[2], 64)
-		return Estimate{value, deviation}, checkHead(log.Head(), pass.Settings)
+		return Estimate{value, deviation, workOf(said)}, checkHead(log.Head(), pass.Settings)
 	}
+}
+
+// workOf finds the last statistics in a log.
+func workOf(log string) (w Work) {
+	for _, found := range work.FindAllStringSubmatch(log, -1) {
+		w.Exact, _ = strconv.ParseFloat(found[1], 64)
+		w.Near, _ = strconv.ParseFloat(found[2], 64)
+	}
+	return w
 }
 
 // awaitInterrupt waits a second for ctx to be cancelled if a signal ended cmd. Ctrl-C reaches both processes, and the

@@ -17,8 +17,8 @@ import (
 // CalibrateOptions say for which head codes are made, and from what.
 type CalibrateOptions struct {
 	Map
-	Codes        flashhead.Codes // their sizes
-	Probes       uint32          // P, for the divergences
+	Codes        flashhead.Codes // their sizes, and the tolerance
+	Probes       uint32          // P, for what is recorded
 	CentroidType string          // ggml type of the centroids, such as q4_0; D is a multiple of its block
 	Threads      int             // never changes the result; 0 for all cores
 
@@ -27,29 +27,21 @@ type CalibrateOptions struct {
 	Fit    []int64 // rows of each kind of text that are fitted to, kind after kind; those that follow are recorded
 }
 
-// Record is what the runtime would do with one of the dense head's best tokens.
-type Record struct {
-	Token    uint32
-	Required uint32 // 1..V: how many tokens must be scored exactly, best estimates first, for this one to be among them
-}
-
 // Position is what the runtime would do at the position of one hidden state.
 type Position struct {
-	Best []Record // [min(40, V)]: the dense head's best tokens, best first
-	KLD  float32  // Kullback-Leibler divergence from the dense head's distribution, nats
-	Same bool     // both heads have the same best token
+	KLD  float32 // Kullback-Leibler divergence from the dense head's distribution, nats
+	Same bool    // both heads have the same best token
 }
 
 // CalibrateResult is a finished calibration.
 type CalibrateResult struct {
 	Codes     flashhead.Codes
 	Positions []Position // of the hidden states that were not fitted to
+	Near      float64    // tokens whose fine code is read there, on average
+	Exact     float64    // tokens that are scored exactly there, on average
 	Kept      float64    // share of the residuals' energy that the directions keep, 0..1, weighted by the hidden states
 	Seconds   float64
 }
-
-// recordTokens is how many tokens the tool records, if there are as many.
-const recordTokens = 40
 
 // Calibrate makes codes, of at most as many directions as o.Codes says, and records what the runtime would do with
 // them. It calls report for every sign of progress: stage, fraction and seconds are set. When ctx ends the tool is
@@ -78,18 +70,19 @@ func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Pro
 			kinds[i] = strconv.FormatInt(n, 10)
 			fitted += n
 		}
-		args = append(args, "--hidden", process.Absolute(o.Hidden), "--fit", strings.Join(kinds, ","), "--records", records)
+		args = append(args, "--hidden", process.Absolute(o.Hidden), "--fit", strings.Join(kinds, ","), "--records", records,
+			"--tolerance", strconv.FormatFloat(float64(o.Codes.Tolerance), 'g', -1, 32))
 	}
 	start, done, err := t.follow(ctx, "calibrating", args, report)
 	if err != nil {
 		return CalibrateResult{}, err
 	}
-	result := CalibrateResult{Codes: o.Codes, Kept: done.Kept, Seconds: done.Seconds}
+	result := CalibrateResult{Codes: o.Codes, Near: done.Near, Exact: done.Exact, Kept: done.Kept, Seconds: done.Seconds}
 	if err := result.readCodes(codes, o.Columns); err != nil {
 		return CalibrateResult{}, err
 	}
 	if o.Hidden != "" {
-		if err := result.readPositions(records, start.Hidden-fitted, start.Rows); err != nil {
+		if err := result.readPositions(records, start.Hidden-fitted); err != nil {
 			return CalibrateResult{}, err
 		}
 	}
@@ -128,26 +121,15 @@ func (r *CalibrateResult) readCodes(path string, d int64) error {
 	return nil
 }
 
-// readPositions reads and checks the records of n hidden states, for a head of the given number of rows.
-func (r *CalibrateResult) readPositions(path string, n, rows int64) error {
-	best := min(recordTokens, rows)
-	each := 2*best + 2
-	words, err := readWords(path, n*each, "numbers")
+// readPositions reads and checks the records of n hidden states.
+func (r *CalibrateResult) readPositions(path string, n int64) error {
+	words, err := readWords(path, 2*n, "numbers")
 	if err != nil {
 		return err
 	}
 	r.Positions = make([]Position, n)
 	for i := range r.Positions {
-		record := words[:each]
-		words = words[each:]
-		p := Position{Best: make([]Record, best), KLD: math.Float32frombits(record[2*best]), Same: record[2*best+1] == 1}
-		for j := range p.Best {
-			p.Best[j] = Record{Token: record[2*j], Required: record[2*j+1]}
-			if b := p.Best[j]; int64(b.Token) >= rows || b.Required < 1 || int64(b.Required) > rows {
-				return hint.New(fmt.Sprintf("%s recorded rank %d for token %d of %d", toolName, b.Required, b.Token, rows),
-					rebuild)
-			}
-		}
+		p := Position{KLD: math.Float32frombits(words[2*i]), Same: words[2*i+1] == 1}
 		if !(p.KLD > -1 && p.KLD < 1000) {
 			return hint.New(fmt.Sprintf("%s recorded a divergence of %v", toolName, p.KLD), rebuild)
 		}

@@ -29,6 +29,8 @@ type event struct {
 	Hidden   int64   `json:"hidden"`   // n, of a calibration
 	Clusters uint32  `json:"clusters"` // K, of a clustering
 	Kept     float64 `json:"kept"`     // of a calibration
+	Near     float64 `json:"near"`     // of a calibration
+	Exact    float64 `json:"exact"`    // of a calibration
 }
 
 const rebuild = "tool and program do not fit together: build again with fh-ollama build"

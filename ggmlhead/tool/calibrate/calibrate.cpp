@@ -183,9 +183,15 @@ bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_he
     flash_head_estimator_init(&estimator, weight, map, params.centroid_type, centroids.rows.data(), n_threads);
     making(1.0);
     before += part.codes;
-    const int64_t n_vocab = weight.info.n_rows;
-    const int64_t n_exact = (params.n_probe*n_vocab + head.n_clusters - 1)/head.n_clusters;
-    return flash_head_records_make(&products, { &weight, &estimator, n_exact },
-            { &hidden.states, n_fitted, n_recorded }, part.stage("records", before, part.records), &out->records,
-            error);
+    estimator.params.n_probe   = (int32_t) params.n_probe;
+    estimator.params.tolerance = params.tolerance;
+    if (!flash_head_records_make(&products, { &weight, &estimator }, { &hidden.states, n_fitted, n_recorded },
+            part.stage("records", before, part.records), &out->records, error)) {
+        return false;
+    }
+    for (const flash_head_counts & counts : estimator.counts) {
+        out->near  += (double) counts.n_near  /n_recorded;
+        out->exact += (double) counts.n_scored/n_recorded;
+    }
+    return true;
 }

@@ -86,16 +86,19 @@ static bool raise_max(double piece_max, bool first, double * max, double * sum, 
     return true;
 }
 
-static void add_piece(flash_head_divergence & d, const float * dense, const float * estimates, int64_t n, float least,
+static void add_piece(flash_head_divergence & d, const float * dense, const float * estimates, int64_t n, float exact,
         uint32_t first) {
     float others[PIECE] = {}, weights[PIECE] = {}, gaps[PIECE] = {};
     for (int64_t i = 0; i < n; i++) {
-        const float exact = dense[i], estimate = estimates[i]; // both are read: a branch would not vectorise
-        others[i] = estimate >= least ? exact : estimate;
+        const float logit = dense[i], estimate = estimates[i]; // both are read: a branch would not vectorise
+        others[i] = estimate == exact ? logit : estimate;
     }
     const float other_max = greatest(others, n);
     double      none      = 0.0;
-    raise_max(greatest(dense, n), first == 0, &d.dense_max, &d.dense_sum, &d.gaps);
+    const float dense_max = greatest(dense, n);
+    if (raise_max(dense_max, first == 0, &d.dense_max, &d.dense_sum, &d.gaps)) {
+        d.dense_best = first + (uint32_t) (std::find(dense, dense + n, dense_max) - dense);
+    }
     if (raise_max(other_max, first == 0, &d.other_max, &d.other_sum, &none)) {
         d.best = first + (uint32_t) (std::find(others, others + n, other_max) - others);
     }
@@ -109,9 +112,9 @@ static void add_piece(flash_head_divergence & d, const float * dense, const floa
     d.other_sum += sum_of(weights, n);
 }
 
-void flash_head_divergence::add(const float * dense, const float * estimates, int64_t n, float least, uint32_t first) {
+void flash_head_divergence::add(const float * dense, const float * estimates, int64_t n, float exact, uint32_t first) {
     for (int64_t i = 0; i < n; i += PIECE) {
-        add_piece(*this, dense + i, estimates + i, std::min(PIECE, n - i), least, first + (uint32_t) i);
+        add_piece(*this, dense + i, estimates + i, std::min(PIECE, n - i), exact, first + (uint32_t) i);
     }
 }
 

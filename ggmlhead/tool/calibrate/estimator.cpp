@@ -31,6 +31,11 @@ static void copy(const float * x, void * y, int64_t n) {
 static void nothing(const float *, void *, int64_t) {
 }
 
+// in place of a product with a row
+static void mark(int, float * s, size_t, const void *, size_t, const void *, size_t, int) {
+    *s = FLASH_HEAD_ESTIMATOR_EXACT;
+}
+
 static void no_wait(void *) {
 }
 
@@ -80,8 +85,8 @@ void flash_head_estimator_init(flash_head_estimator * e, const flash_head_dense_
     head.position  = e->map.position.data();
     head.tokens    = e->map.tokens  .data();
     head.offsets   = e->map.offsets .data();
-    // no row is scored exactly, so activations are not rounded for them
-    head.weight_dot = { nullptr, nothing, ggml_row_size(info.type, info.n_cols), 0 };
+    // rows are only marked, so activations are not rounded for them
+    head.weight_dot = { mark, nothing, ggml_row_size(info.type, info.n_cols), 0 };
     set_centroids(e, centroid_type, centroids, n_threads);
     set_codes(e, { weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols }, centroid_type, centroids,
             n_threads);
@@ -89,6 +94,7 @@ void flash_head_estimator_init(flash_head_estimator * e, const flash_head_dense_
     e->params.n_near = map.n_near;
     e->params.mode   = FLASH_HEAD_MODE_TOP;
     e->work = std::vector<flash_head_aligned_buffer>(n_threads);
+    e->counts.resize(n_threads);
     for (flash_head_aligned_buffer & work : e->work) {
         work.resize(flash_head_work_size(&head, FLASH_HEAD_ESTIMATOR_ROWS, 1));
     }
@@ -96,5 +102,5 @@ void flash_head_estimator_init(flash_head_estimator * e, const flash_head_dense_
 
 void flash_head_estimator_run(flash_head_estimator * e, int worker, const flash_head_span & x, float * out) {
     flash_head_compute(&e->head, &e->params, x.matrix->row(x.first), x.matrix->n_stride*sizeof(float), out,
-            e->head.n_vocab*sizeof(float), x.n, e->work[worker].data, { 0, 1, no_wait, nullptr, nullptr });
+            e->head.n_vocab*sizeof(float), x.n, e->work[worker].data, { 0, 1, no_wait, nullptr, &e->counts[worker] });
 }

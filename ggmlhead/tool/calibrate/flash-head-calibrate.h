@@ -14,9 +14,10 @@ struct flash_head_calibrate_params {
     enum ggml_type centroid_type = GGML_TYPE_Q4_0; // of which columns are a multiple of the block
     int32_t        coarse_bits   = 192;            // of the codes (core/flash-head-codes.h)
     int32_t        fine_bytes    = 0;
-    int32_t        n_near        = 1;              // 1 .. rows of the weight
+    int32_t        n_near        = 1;              // 1 .. rows of the weight; at least so many
     int32_t        n_directions  = 160;            // at most; FLASH_HEAD_MOST_BITS each are enough for coarse_bits
-    int64_t        n_probe       = 1;              // P, clusters that are scored exactly in a record's divergence
+    int64_t        n_probe       = 1;              // P: of as many tokens as P clusters have, or more, a record takes the logits
+    float          tolerance     = 0.0f;           // as in flash_head_params
 
     // Called on the calling thread with a stage (moment, residuals, directions, codes or records) and the share of the
     // whole, 0..1.
@@ -40,7 +41,9 @@ struct flash_head_calibrate_hidden {
 struct flash_head_calibration {
     flash_head_directions directions; // at least as many as coarse_bits need: directions of zeros are added
     std::vector<float>    weights;    // [n_cols]: the diagonal of the metric
-    std::vector<uint32_t> records;    // flash_head_record_size for each state that is held out; see records.h
+    std::vector<uint32_t> records;    // FLASH_HEAD_RECORD_SIZE for each state that is held out; see records.h
+    double near  = 0.0;               // tokens whose fine code is read for such a state, on average
+    double exact = 0.0;               // tokens that are scored exactly for it
 };
 
 // Fits codes of a head to hidden states, and records what the runtime would do with them. The result does not depend on

@@ -1,7 +1,6 @@
 #include "records.h"
 
 #include "divergence.h"
-#include "flash-head-select.h"
 
 #include <algorithm>
 #include <atomic>
@@ -14,11 +13,6 @@ static const int64_t MAX_LOGITS    = 8 << 20;  // floats: dense logits at a time
 static const int64_t SPAN_FLOATS   = 256*1024; // floats of rows of the weight that stay in a core's cache
 
 namespace {
-
-struct best_token {
-    float    logit;
-    uint32_t token;
-};
 
 // The first hidden state, of those that threads name, for which something is not finite.
 struct first_bad {
@@ -38,38 +32,21 @@ struct first_bad {
     }
 };
 
-// What is known of one hidden state while rows of the weight pass.
-struct state_record {
-    float                   least; // of the estimates of tokens that are scored exactly
-    std::vector<best_token> best;  // [n_best], best first
-    flash_head_divergence   divergence;
-};
-
-// Scratch of a thread.
-struct scratch {
-    std::vector<int32_t> keys;  // [n_vocab]
-    std::vector<int32_t> order; // [n_best]: the best tokens by estimate
-    std::vector<int64_t> above; // [n_best + 1]: tokens that fall between the one before and this one
-    flash_head_matrix    rows;  // of the weight
-};
-
-// Records of some hidden states at a time, in three steps:
-// 1. the estimates of all their tokens;
-// 2. rows of the weight pass: dense logits, which give the best tokens and divergences;
-// 3. the ranks of the best tokens.
+// Records of some hidden states at a time, in two steps:
+// 1. the estimates of all their tokens, and which are exact;
+// 2. rows of the weight pass: dense logits, which give divergences.
 struct recorder {
     flash_head_products       * p;
     const flash_head_recorded & head;
     const int64_t n_vocab = head.weight->info.n_rows;
-    const int64_t n_best  = std::min(FLASH_HEAD_RECORD_TOKENS, n_vocab);
     const int64_t n_span; // rows of the weight of a product
     const int64_t n_states;
     const int64_t n_chunk = std::max(n_span, MAX_LOGITS/n_states/n_span*n_span); // tokens of dense logits at a time
 
     flash_head_aligned_buffer estimates; // [n_states][n_vocab]
     flash_head_aligned_buffer logits;    // [spans of a chunk][n_states][tokens of the span]
-    std::vector<state_record> states;
-    std::vector<scratch>      scratches;
+    std::vector<flash_head_divergence> states;
+    std::vector<flash_head_matrix>     rows; // of the weight, for each thread
     first_bad bad_estimates, bad_logits;
 
     recorder(flash_head_products * p, const flash_head_recorded & head, int64_t n_hidden)
@@ -77,14 +54,11 @@ struct recorder {
           n_span(std::max<int64_t>(16, SPAN_FLOATS/head.weight->info.n_cols/16*16)),
           n_states(std::min(n_hidden, std::max(FLASH_HEAD_ESTIMATOR_ROWS,
                   std::min(MAX_STATES, MAX_ESTIMATES/head.weight->info.n_rows)))),
-          states(n_states), scratches(flash_head_pool_n_threads(p->pool)) {
+          states(n_states), rows(flash_head_pool_n_threads(p->pool)) {
         estimates.resize(n_states*n_vocab*sizeof(float));
         logits   .resize(n_states*std::min(n_chunk, GGML_PAD(n_vocab, 16))*sizeof(float));
-        for (scratch & s : scratches) {
-            s.keys .resize(n_vocab);
-            s.order.resize(n_best);
-            s.above.resize(n_best + 1);
-            flash_head_matrix_init(&s.rows, std::min(n_span, n_vocab), head.weight->info.n_cols);
+        for (flash_head_matrix & of_thread : rows) {
+            flash_head_matrix_init(&of_thread, std::min(n_span, n_vocab), head.weight->info.n_cols);
         }
     }
 
@@ -96,7 +70,7 @@ struct recorder {
             const int64_t begin = task*n_rows, n = std::min(n_rows, x.n - begin);
             flash_head_estimator_run(head.estimator, worker, { x.matrix, x.first + begin, n }, estimates_of(begin));
             for (int64_t i = begin; i < begin + n; i++) {
-                start(i, x.first + i, scratches[worker].keys);
+                start(i, x.first + i);
             }
         });
     }
@@ -104,99 +78,49 @@ struct recorder {
     // Multiplies tokens first .. first + n - 1 with all hidden states, then goes through the logits state by state.
     void pass(const flash_head_span & x, int64_t first, int64_t n) {
         flash_head_pool_run(p->pool, (n + n_span - 1)/n_span, [&](int worker, int64_t span) {
-            flash_head_matrix & rows = scratches[worker].rows;
+            flash_head_matrix & own = rows[worker];
             const int64_t begin = span*n_span, n_rows = std::min(n_span, n - begin);
             for (int64_t i = 0; i < n_rows; i++) {
-                head.weight->get(first + begin + i, rows.row(i));
+                head.weight->get(first + begin + i, own.row(i));
             }
-            flash_head_multiply(p, worker, { &rows, 0, n_rows }, x, (float *) logits.data + begin*x.n);
+            flash_head_multiply(p, worker, { &own, 0, n_rows }, x, (float *) logits.data + begin*x.n);
         });
         flash_head_pool_run(p->pool, x.n, [&](int, int64_t i) {
             for (int64_t begin = 0; begin < n; begin += n_span) {
                 const int64_t n_tokens = std::min(n_span, n - begin), token = first + begin;
                 const float * dense    = (const float *) logits.data + begin*x.n + i*n_tokens;
-                if (!merge(dense, n_tokens, (uint32_t) token, states[i].best)) {
+                if (!all_finite(dense, n_tokens)) {
                     bad_logits.add(x.first + i);
                     return;
                 }
-                states[i].divergence.add(dense, estimates_of(i) + token, n_tokens, states[i].least, (uint32_t) token);
+                states[i].add(dense, estimates_of(i) + token, n_tokens, FLASH_HEAD_ESTIMATOR_EXACT, (uint32_t) token);
             }
         });
     }
 
-    // out [x.n][size]
-    void finish(int64_t n, int64_t size, uint32_t * out) {
-        flash_head_pool_run(p->pool, n, [&](int worker, int64_t i) {
-            uint32_t * record = out + i*size;
-            rank(states[i].best, estimates_of(i), scratches[worker], record);
-            const float kld = (float) states[i].divergence.value();
-            memcpy(record + 2*n_best, &kld, sizeof(kld));
-            record[2*n_best + 1] = states[i].divergence.best == states[i].best[0].token;
-        });
+    // out [n][FLASH_HEAD_RECORD_SIZE]
+    void finish(int64_t n, uint32_t * out) const {
+        for (int64_t i = 0; i < n; i++) {
+            const float kld = (float) states[i].value();
+            memcpy(out + i*FLASH_HEAD_RECORD_SIZE, &kld, sizeof(kld));
+            out[i*FLASH_HEAD_RECORD_SIZE + 1] = states[i].best == states[i].dense_best;
+        }
     }
 
 private:
-    void start(int64_t i, int64_t state, std::vector<int32_t> & keys) {
-        const float * e = estimates_of(i);
+    static bool all_finite(const float * x, int64_t n) {
         bool finite = true;
-        for (int64_t v = 0; v < n_vocab; v++) {
-            keys[v] = flash_head_key(e[v]);
-            finite  = finite && std::isfinite(e[v]);
+        for (int64_t i = 0; i < n; i++) {
+            finite = finite && std::isfinite(x[i]);
         }
-        if (!finite) {
+        return finite;
+    }
+
+    void start(int64_t i, int64_t state) {
+        if (!all_finite(estimates_of(i), n_vocab)) {
             bad_estimates.add(state);
         }
-        states[i].least = flash_head_score_of_key(flash_head_nth_best(keys.data(), n_vocab, head.n_exact, 0));
-        states[i].best.assign(n_best, { -INFINITY, 0 });
-        states[i].divergence = {};
-    }
-
-    // Merges the logits of n tokens from the given one on, after those before them. Returns false if one is not finite.
-    static bool merge(const float * logits, int64_t n, uint32_t first, std::vector<best_token> & best) {
-        float limit = best.back().logit;
-        bool  sound = true;
-        for (int64_t i = 0; i < n; i++) {
-            const float logit = logits[i];
-            sound = sound && std::isfinite(logit);
-            if (!(logit > limit)) {
-                continue;
-            }
-            size_t at = best.size() - 1;
-            for (; at > 0 && logit > best[at - 1].logit; at--) {
-                best[at] = best[at - 1];
-            }
-            best[at] = { logit, first + (uint32_t) i };
-            limit = best.back().logit;
-        }
-        return sound;
-    }
-
-    // Ranks the best tokens by their estimates e [n_vocab]: out [n_best][2].
-    void rank(const std::vector<best_token> & best, const float * e, scratch & s, uint32_t * out) const {
-        const auto value = [&](int32_t i) { return e[best[i].token]; };
-        for (int32_t i = 0; i < n_best; i++) {
-            s.order[i] = i;
-        }
-        std::sort(s.order.begin(), s.order.end(), [&](int32_t a, int32_t b) {
-            return value(a) != value(b) ? value(a) > value(b) : best[a].token < best[b].token;
-        });
-        std::fill(s.above.begin(), s.above.end(), 0);
-        const float least = value(s.order[n_best - 1]);
-        for (uint32_t token = 0; token < n_vocab; token++) {
-            if (e[token] < least) {
-                continue; // nearly all
-            }
-            const auto after = std::lower_bound(s.order.begin(), s.order.end(), token, [&](int32_t i, uint32_t) {
-                return value(i) > e[token] || (value(i) == e[token] && best[i].token <= token);
-            });
-            s.above[after - s.order.begin()]++; // itself counts for those after it
-        }
-        int64_t n = 0;
-        for (int32_t k = 0; k < n_best; k++) {
-            n += s.above[k];
-            out[2*s.order[k]]     = best[s.order[k]].token;
-            out[2*s.order[k] + 1] = (uint32_t) (n + 1);
-        }
+        states[i] = {};
     }
 };
 
@@ -205,8 +129,7 @@ private:
 bool flash_head_records_make(flash_head_products * p, const flash_head_recorded & head, const flash_head_span & hidden,
         const std::function<void(double)> & progress, std::vector<uint32_t> * out, std::string * error) {
     const int64_t n_vocab = head.weight->info.n_rows;
-    const int64_t size    = flash_head_record_size(n_vocab);
-    out->resize(hidden.n*size);
+    out->resize(hidden.n*FLASH_HEAD_RECORD_SIZE);
     if (hidden.n == 0) {
         return true;
     }
@@ -225,7 +148,7 @@ bool flash_head_records_make(flash_head_products * p, const flash_head_recorded 
         if (!r.bad_logits.none("logits", error)) {
             return false;
         }
-        r.finish(x.n, size, out->data() + begin*size);
+        r.finish(x.n, out->data() + begin*FLASH_HEAD_RECORD_SIZE);
     }
     return true;
 }
