@@ -19,6 +19,9 @@ DISTORTION = [1, 0.3634, 0.1175, 0.03744, 0.01154, 0.003495]
 STEP = [0, 1.596, 0.9957, 0.586, 0.3352, 0.1881]
 MAX_VARIANCE = 0.5
 
+# the default of fh-ollama convert
+COARSE, DIRECTIONS, NEAR, EXACT, TOLERANCE, FAR = 160, 96, 10, 96, 0.025, 0.8
+
 
 def log_softmax(x):
     x = x - x.max(1, keepdims=True)
@@ -43,6 +46,17 @@ def drawn(logits, u, temperature=0.8, top_k=40, top_p=0.9):
     p = np.where(np.cumsum(p, 1) - p < top_p, p, 0) ** (1 / temperature)
     sums = np.cumsum(p / p.sum(1, keepdims=True), 1)
     return np.take_along_axis(at, np.minimum((sums[:, None] < u[:, :, None]).sum(2), top_k - 1), 1)
+
+
+def best_of(estimate, n, tolerance, variance, among):
+    """The best n of the tokens among, or more: as many as it takes until the others cost tolerance nats at most, whose estimates
+    have errors of this variance. flash-head-mass.h says why."""
+    order = among[np.argsort(-estimate[among], kind="stable")]
+    p = np.exp(estimate - estimate.max())
+    left = p[order].sum() - np.cumsum(p[order])
+    if tolerance > 0:
+        n = max(n, 1 + np.searchsorted(-left, -2 * tolerance / variance * p.sum()))
+    return order[:n]
 
 
 class Head:
@@ -147,25 +161,28 @@ class Laboratory:
         second = rounded(left, after, bits_by_line(after * np.diag(c), fine)) if fine else np.zeros_like(r)
         return first, second, after, ((left - second) ** 2).mean(0)
 
-    def run(self, name, c, coarse=192, fine=128, near=8, exact=32, most=MAX_VARIANCE, directions=112, random=np.random.default_rng(1)):
+    def run(self, name, c, coarse=COARSE, fine=128, near=NEAR, exact=EXACT, tolerance=TOLERANCE, far=FAR, most=MAX_VARIANCE,
+            directions=DIRECTIONS, random=np.random.default_rng(1)):
+        """near, exact: one token in so many has its fine code read or is scored exactly, at least. far: the part of the tolerance
+        that tokens without a fine code may cost."""
         head = self.head
         v, d = head.w.shape
         first, second, var1, var2 = self.codes(c, coarse, fine, directions)
-        n_near, n_exact = v // near, v // exact
-        read = head.c.size * 18 / 32 + v * (coarse / 8 + 2) + n_near * (fine + 2) + n_exact * head.row_bytes
-        kept = head.c.size * 18 / 32 + v * (coarse / 8 + fine + 4)
-        klds, same, draws, n = {}, 0, [], 0
+        always = head.c.size * 18 / 32 + v * (coarse / 8 + 2) + 4 * d * directions
+        kept = always + v * (fine + 2)
+        klds, same, draws, n, reads = {}, 0, [], 0, []
         self.positions = []
         for group, h in self.judge.items():
             e = h @ head.w.T
-            rows = np.arange(len(h))[:, None]
             base = (h @ head.c.T)[:, head.cluster] + h @ first.T
             estimate = base + np.minimum(0.5 * (h**2 @ var1), most)[:, None]
-            at = np.argpartition(-base, n_near, axis=1)[:, :n_near]
-            finer = np.take_along_axis(base + h @ second.T, at, 1) + np.minimum(0.5 * (h**2 @ var2), most)[:, None]
-            estimate[rows, at] = finer
-            best = np.take_along_axis(at, np.argpartition(-finer, n_exact, axis=1)[:, :n_exact], 1)
-            estimate[rows, best] = e[rows, best]
+            finer = base + h @ second.T + np.minimum(0.5 * (h**2 @ var2), most)[:, None]
+            for i, x in enumerate(h):
+                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, np.arange(v))
+                estimate[i, at] = finer[i, at]
+                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, at)
+                reads.append((len(at), len(scored)))
+                estimate[i, scored] = e[i, scored]
             estimate[:, head.pinned] = e[:, head.pinned]
             p, q = log_softmax(e), log_softmax(estimate)
             kld = (np.exp(p) * (p - q)).sum(1)
@@ -175,6 +192,8 @@ class Laboratory:
             n += len(h)
             u = random.random((len(h), 32))
             draws.append((drawn(e, u) == drawn(estimate, u)).mean())
+        n_near, n_exact = np.mean(reads, 0)
+        read = always + n_near * (fine + 2) + n_exact * head.row_bytes
         worst = max(klds, key=klds.get)
         others = np.mean([k for g, k in klds.items() if g not in ("english", "code")])
         print(f"| {name} | {100*read/v/head.row_bytes:.1f} | {100*kept/v/head.row_bytes:.0f} | {klds['english']:.4f} | {klds['code']:.4f} | "
@@ -194,7 +213,7 @@ def main():
     lab = Laboratory(Head(args.model), states, args.positions)
     fit = list(lab.fit.values())
     kinds, d = by_kind(fit), fit[0].shape[1]
-    fine = int((0.25 * lab.head.row_bytes - 28 - 0.5625 * d / 64) // 32 * 32)
+    fine = int((0.25 * lab.head.row_bytes - 24 - 0.5625 * d / 64) // 32 * 32)
     if args.worst:
         lab.run("default", kinds, fine=fine)
         print("| KLD | group | deviation of a fine estimate that the codes expect | length of the hidden state |")
@@ -205,23 +224,30 @@ def main():
         return
     print("| variant | read, % | kept, % | English | code | other groups | worst group | same top | least same draw, % |")
     print("|---|---|---|---|---|---|---|---|---|")
+    more = dict(coarse=192, fine=int((0.45 * lab.head.row_bytes - 28 - 0.5625 * d / 64) // 32 * 32), near=4, exact=32, directions=112)
     lab.run("default", kinds, fine=fine)
-    lab.run("quality high", kinds, 256, int((0.45 * lab.head.row_bytes - 36 - 0.5625 * d / 64) // 32 * 32), 3, 16, directions=192)
+    lab.run("quality high", kinds, **more, tolerance=0.004)
+    fixed = dict(near=8, exact=32, tolerance=0)
     lab.run("not calibrated: the identity for a metric", np.eye(d), fine=fine)
     lab.run("metric of all states together", pooled(fit), fine=fine)
     english = by_kind([h for k, h in lab.fit.items() if k.split("/")[0] in ("english", "code")])
     lab.run("calibrated with English and code only", english, fine=fine)
+    for t in (0.0125, 0.05):
+        lab.run(f"tolerance {t}", kinds, fine=fine, tolerance=t)
+    for far in (0.6, 0.9):
+        lab.run(f"{100*far:.0f} % of the tolerance for tokens without a fine code", kinds, fine=fine, far=far)
+    lab.run("near a fifth at least, exact one in 48", kinds, fine=fine, near=5, exact=48)
+    lab.run("near a twentieth at least, exact one in 192", kinds, fine=fine, near=20, exact=192)
+    lab.run("128 coarse bits, 80 directions", kinds, 128, fine, directions=80)
+    lab.run("192 coarse bits, 112 directions", kinds, 192, fine, directions=112)
     lab.run("without 2 % of the identity", by_kind(fit, 1e-6), fine=fine)
     lab.run("with 20 % of the identity", by_kind(fit, 0.2), fine=fine)
-    lab.run("128 coarse bits, near a quarter", kinds, 128, fine, near=4)
-    lab.run("256 coarse bits, near a sixteenth", kinds, 256, fine, near=16)
-    lab.run("near a quarter, half as many exact", kinds, fine=fine, near=4, exact=64)
-    lab.run("half as many near", kinds, fine=fine, near=16)
-    lab.run("half as many exact", kinds, fine=fine, exact=64)
-    lab.run("no fine code, twice as many exact", kinds, fine=0, exact=16)
-    lab.run("160 directions", kinds, fine=fine, directions=160)
-    lab.run("64 directions", kinds, fine=fine, directions=64)
     lab.run("no variance added", kinds, fine=fine, most=0)
+    lab.run("fixed numbers: near an eighth, exact one in 32", kinds, fine=fine, **fixed)
+    lab.run("the same, not calibrated", np.eye(d), fine=fine, **fixed)
+    lab.run("fixed, no fine code, exact one in 16", kinds, fine=0, near=8, exact=16, tolerance=0)
+    lab.run("64 directions", kinds, fine=fine, directions=64)
+    lab.run("160 directions", kinds, fine=fine, directions=160)
     for other in args.others:
         other = Laboratory(Head(other), states, args.positions)
         other.run(f"{round(len(other.head.w)/len(other.head.c))} tokens a cluster", kinds, fine=fine)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 // Estimates are counted in steps of 1/STEPS nats from the greatest down; what lies below the last step has no mass.
-static const int STEPS   = 16;
+static const int STEPS   = 32;
 static const int N_STEPS = 32*STEPS;
 
 // exp(x) for x in -80..0, within 3 %: a linear interpolation between powers of two (Schraudolph, A Fast, Compact

@@ -170,6 +170,7 @@ static gguf_context_ptr with_codes() {
     gguf_set_val_u32(g.get(), "flashhead.code.coarse_bits", 24);
     gguf_set_val_u32(g.get(), "flashhead.code.fine_bytes",  32);
     gguf_set_val_u32(g.get(), "flashhead.code.near_tokens", 5);
+    gguf_set_val_f32(g.get(), "flashhead.code.tolerance",   0.25f);
     set_floats(g.get(), "flashhead.code.variances",   variances);
     set_floats(g.get(), "flashhead.code.rows",        rows);
     set_floats(g.get(), "flashhead.code.activations", activations);
@@ -184,7 +185,7 @@ static void test_code_keys() {
             "codes are seen where there are none");
     check(flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error), "sound codes are refused: %s",
             error.c_str());
-    check(map.n_directions == 16 && map.coarse_bits == 24 && map.fine_bytes == 32 && map.n_near == 5
+    check(map.n_directions == 16 && map.coarse_bits == 24 && map.fine_bytes == 32 && map.n_near == 5 && map.tolerance == 0.25f
             && map.code_rows.size() == 16*N_EMBD && map.code_activations[77] == 77.0f && map.code_variances[3] == 0.25f
             && map.code_variances[15] == 0.0f && map.code_weights.size() == (size_t) N_EMBD, "codes are read wrong");
 
@@ -224,6 +225,15 @@ static void test_code_keys() {
         values[10] = bad;
         refused_codes("weights[10] is", [&](gguf_context * g) { set_floats(g, "flashhead.code.weights", values); });
     }
+    // the tolerance may be missing
+    gguf_context_ptr g = with_codes();
+    gguf_remove_key(g.get(), "flashhead.code.tolerance");
+    check(flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error) && map.tolerance == 0.0f, "no tolerance: %f, %s",
+            map.tolerance, error.c_str());
+    for (float bad : { NAN, INFINITY, -1e-3f }) {
+        refused_codes("tolerance is", [&](gguf_context * g) { gguf_set_val_f32(g, "flashhead.code.tolerance", bad); });
+    }
+    refused_codes("tolerance is", [](gguf_context * g) { gguf_set_val_u32(g, "flashhead.code.tolerance", 1); });
     const std::vector<double> doubles(12*N_EMBD);
     refused_codes("not an array of f32", [&](gguf_context * g) {
         gguf_set_arr_data(g, "flashhead.code.activations", GGUF_TYPE_FLOAT64, doubles.data(), doubles.size());
@@ -244,7 +254,7 @@ static void test_near() {
 
     flash_head_settings settings;
     check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error), "%s", error.c_str());
-    const char * codes = ", codes of 24 bits and 32 bytes, 10 near";
+    const char * codes = ", codes of 24 bits and 32 bytes, 10 near, tolerance 0.25";
     const std::string with = flash_head_summary("CPU", "output.weight", map, settings, "", 0);
     flash_head_map_drop_codes(map);
     const std::string without = flash_head_summary("CPU", "output.weight", map, settings, "", 0);
@@ -272,6 +282,8 @@ static void test_settings() {
             "FLASHHEAD_MODE is not read");
     check(settings_with("FLASHHEAD_TEMPERATURE", "0.5", error).temperature == 0.5f && error.empty(),
             "FLASHHEAD_TEMPERATURE is not read");
+    check(settings_with("FLASHHEAD_TOLERANCE", "0", error).tolerance == 0.0f && error.empty()
+            && settings_with("FLASHHEAD_TOLERANCE", "", error).tolerance < 0.0f, "FLASHHEAD_TOLERANCE is not read");
     check(settings_with("FLASHHEAD_SEED", "4294967295", error).seed == 4294967295u && error.empty(),
             "FLASHHEAD_SEED is not read");
     check(settings_with("FLASHHEAD_SCOPE", "all",    error).scope == FLASH_HEAD_SCOPE_ALL    && error.empty(),
@@ -291,7 +303,7 @@ static void test_settings() {
         { "FLASHHEAD_ENABLED", "yes" }, { "FLASHHEAD_PROBES", "0" }, { "FLASHHEAD_PROBES", "12x" },
         { "FLASHHEAD_PROBES", "99999999999999999999" },
         { "FLASHHEAD_CENTROID_TYPE", "q9" }, { "FLASHHEAD_MODE", "best" }, { "FLASHHEAD_TEMPERATURE", "0" },
-        { "FLASHHEAD_TEMPERATURE", "nan" },
+        { "FLASHHEAD_TEMPERATURE", "nan" }, { "FLASHHEAD_TOLERANCE", "-0.1" }, { "FLASHHEAD_TOLERANCE", "inf" },
         { "FLASHHEAD_SEED", "-1" }, { "FLASHHEAD_MAX_ROWS", "-1" }, { "FLASHHEAD_REORDER", "2" },
         { "FLASHHEAD_STATS", "2" }, { "FLASHHEAD_SCOPE", "drafts" }, { "FLASHHEAD_SCOPE", "DRAFT" },
     };

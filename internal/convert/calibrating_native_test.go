@@ -42,8 +42,8 @@ func TestNativeCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := checkConverted(t, demoModel, one, summary)
-	if p.Clusters != 500 || p.ClusterSize != 64 || p.Probes != 6 || p.Codes.CoarseBits != 192 || p.Codes.FineBytes != 32 ||
-		p.Codes.Directions > 112 || p.Codes.Directions < 39 || slices.Max(p.Codes.Weights) <= slices.Min(p.Codes.Weights) {
+	if p.Clusters != 500 || p.ClusterSize != 64 || p.Probes != 6 || p.Codes.CoarseBits != 160 || p.Codes.FineBytes != 32 ||
+		p.Codes.Directions > 96 || p.Codes.Directions < 32 || slices.Max(p.Codes.Weights) <= slices.Min(p.Codes.Weights) {
 		t.Errorf("%d clusters of %d, P = %d, codes of %d bits and %d bytes, %d directions", p.Clusters, p.ClusterSize,
 			p.Probes, p.Codes.CoarseBits, p.Codes.FineBytes, p.Codes.Directions)
 	}
@@ -59,8 +59,8 @@ func TestNativeCalibrate(t *testing.T) {
 		english.KLD <= 0 {
 		t.Errorf("%+v", english) // the model knows nothing else
 	}
-	for _, want := range []string{"\ncodes      192 bits a token, 32 bytes more for the best 3200 or more\n",
-		"\nexact      384 tokens or more (P = 6), and 3 pinned\ntolerance  0.025 nats\n", "\ncalibrated with builtin, some.txt: ",
+	for _, want := range []string{"\ncodes      160 bits a token, 32 bytes more for the best 3200\n",
+		"\nexact      384 tokens (P = 6), and 3 pinned\ntolerance  0.025 nats: ", "\ncalibrated with builtin, some.txt: ",
 		"\n           english    same top "} {
 		if !strings.Contains(summary.String(), want) {
 			t.Errorf("%q is not in the summary:\n%s", want, summary)

@@ -186,7 +186,7 @@ func TestNativeCodes(t *testing.T) {
 	for _, c := range []struct {
 		quality                              string
 		bits, fine, near, directions, probes int
-	}{{"", 192, 32, 4000, 112, 16}, {"high", 256, 64, 10667, 192, 32}} {
+	}{{"", 160, 32, 3200, 96, 6}, {"high", 192, 64, 8000, 112, 16}} {
 		options := func(threads int) func(*convert.Options) {
 			return func(o *convert.Options) {
 				o.NoCalibrate, o.Quality, o.Threads, o.Iterations = true, c.quality, threads, 2

@@ -29,10 +29,9 @@ func (s Summary) String() string {
 			p.CentroidType)
 	}
 	if p.Codes.There() {
-		line("codes", "%d bits a token, %d bytes more for the best %d or more", p.Codes.CoarseBits, p.Codes.FineBytes,
-			p.Codes.Near)
-		line("exact", "%d tokens or more (P = %d), and %d pinned", p.Exact(), p.Probes, len(p.Pinned))
-		line("tolerance", "%g nats", p.Codes.Tolerance)
+		line("codes", "%d bits a token, %d bytes more for the best %d", p.Codes.CoarseBits, p.Codes.FineBytes, p.Codes.Near)
+		line("exact", "%d tokens (P = %d), and %d pinned", p.Exact(), p.Probes, len(p.Pinned))
+		line("tolerance", "%g nats: where estimates may cost more, more are read and scored", p.Codes.Tolerance)
 		line("reads", "%s", s.Cost.Reads(p))
 		line("memory", "%.1f %% of the head's bytes beside it", 100*s.Cost.MemoryShare())
 	} else {

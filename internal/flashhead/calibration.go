@@ -174,8 +174,12 @@ func kindsOf(f *gguf.File) []Kind {
 	errors, _ := gguf.Numbers[float32](f, KeyKindError)
 	var kinds []Kind
 	_ = gguf.EachString(f, KeyKinds, func(i int64, name []byte) {
-		if int(i) < min(len(positions), len(same), len(kld), len(errors)) {
-			kinds = append(kinds, Kind{string(name), positions[i], finite(same[i]), finite(kld[i]), finite(errors[i])})
+		if int(i) < min(len(positions), len(same), len(kld)) {
+			kind := Kind{string(name), positions[i], finite(same[i]), finite(kld[i]), 0}
+			if int(i) < len(errors) {
+				kind.Error = finite(errors[i])
+			}
+			kinds = append(kinds, kind)
 		}
 	})
 	return kinds

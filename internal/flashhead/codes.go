@@ -56,8 +56,8 @@ type Quality struct {
 
 // Qualities lists all qualities, the default first. docs/estimates.md compares them.
 var Qualities = []Quality{
-	{"default", 192, 112, 25, 10, 96, 0.025},
-	{"high", 256, 192, 45, 4, 48, 0.004},
+	{"default", 160, 96, 25, 10, 96, 0.025},
+	{"high", 192, 112, 45, 4, 32, 0.004},
 }
 
 // ParseQuality finds the quality called name, "" for the default.

@@ -325,18 +325,18 @@ func TestQualities(t *testing.T) {
 		rows, columns                         int64
 		coarse, fine, near, directions, exact int64
 	}{
-		{"", "q8_0", 262144, 640, 192, 128, 32768, 112, 8192},
-		{"default", "q8_0", 151936, 896, 192, 192, 18992, 112, 4748},
-		{"", "q8_0", 49152, 576, 192, 96, 6144, 112, 1536},
-		{"", "q8_0", 32000, 256, 192, 32, 4000, 112, 1000},
-		{"", "q8_0", 128256, 2048, 192, 480, 16032, 112, 4008},
-		{"", "f32", 32000, 256, 192, 128, 4000, 112, 1000},   // four bits for each column are all that there are
-		{"", "f32", 32000, 8192, 192, 2048, 4000, 112, 1000}, // the most that a code may have
-		{"", "q8_0", 100, 32, 160, 0, 13, 32, 4},
-		{"", "f32", 100, 1, 8, 0, 13, 2, 4},
-		{"high", "q8_0", 262144, 640, 256, 256, 87382, 192, 16384},
-		{"high", "q8_0", 32000, 256, 256, 64, 10667, 192, 2000},
-		{"high", "q4_0", 32000, 256, 256, 0, 10667, 192, 2000},
+		{"", "q8_0", 262144, 640, 160, 128, 26215, 96, 2731},
+		{"default", "q8_0", 151936, 896, 160, 192, 15194, 96, 1583},
+		{"", "q8_0", 49152, 576, 160, 96, 4916, 96, 512},
+		{"", "q8_0", 32000, 256, 160, 32, 3200, 96, 334},
+		{"", "q8_0", 128256, 2048, 160, 480, 12826, 96, 1336},
+		{"", "f32", 32000, 256, 160, 128, 3200, 96, 334},   // four bits for each column are all that there are
+		{"", "f32", 32000, 8192, 160, 2048, 3200, 96, 334}, // the most that a code may have
+		{"", "q8_0", 100, 32, 160, 0, 10, 32, 1},
+		{"", "f32", 100, 1, 8, 0, 10, 2, 1},
+		{"high", "q8_0", 262144, 640, 192, 256, 65536, 112, 8192},
+		{"high", "q8_0", 32000, 256, 192, 64, 8000, 112, 1000},
+		{"high", "q4_0", 32000, 256, 192, 32, 8000, 112, 1000},
 	} {
 		quality, err := flashhead.ParseQuality(c.quality)
 		if err != nil {
@@ -348,7 +348,7 @@ func TestQualities(t *testing.T) {
 		k := head.Clusters(flashhead.CodedClusterSize)
 		got := quality.Codes(head, k, tensorType("q4_0"))
 		want := flashhead.Codes{CoarseBits: int(c.coarse), FineBytes: int(c.fine), Near: int(c.near),
-			Directions: int(c.directions)}
+			Directions: int(c.directions), Tolerance: map[bool]float32{false: 0.025, true: 0.004}[c.quality == "high"]}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v: %+v", c, got)
 		}
@@ -451,11 +451,13 @@ func TestDamage(t *testing.T) {
 		"31 fine bytes":   {coded(func(c *flashhead.Codes) { c.FineBytes = 31 }), "fine_bytes is 31"},
 		"many fine bytes": {coded(func(c *flashhead.Codes) { c.FineBytes = 2080 }), "fine_bytes is 2080"},
 		"none near":       {withoutCode(flashhead.KeyNearTokens, gguf.U32(flashhead.KeyNearTokens, 0)), "near_tokens is 0"},
-		"too many near":   {coded(func(c *flashhead.Codes) { c.Near = 41 }), "near_tokens is 41"},
-		"no rows":         {withoutCode(flashhead.KeyCodeRows), "code.rows is missing"},
-		"no activations":  {withoutCode(flashhead.KeyCodeActivations), "code.activations is missing"},
-		"no weights":      {withoutCode(flashhead.KeyCodeWeights), "code.weights is missing"},
-		"no variances":    {withoutCode(flashhead.KeyCodeVariances), "code.variances is missing"},
+		"no tolerance": {withoutCode(flashhead.KeyTolerance, gguf.F32(flashhead.KeyTolerance, float32(math.Inf(1)))),
+			"tolerance is no finite f32"},
+		"too many near":  {coded(func(c *flashhead.Codes) { c.Near = 41 }), "near_tokens is 41"},
+		"no rows":        {withoutCode(flashhead.KeyCodeRows), "code.rows is missing"},
+		"no activations": {withoutCode(flashhead.KeyCodeActivations), "code.activations is missing"},
+		"no weights":     {withoutCode(flashhead.KeyCodeWeights), "code.weights is missing"},
+		"no variances":   {withoutCode(flashhead.KeyCodeVariances), "code.variances is missing"},
 		"rows too few": {coded(func(c *flashhead.Codes) { c.Rows = c.Rows[1:] }),
 			"code.rows has 255 entries, not 256"},
 		"rows of text": {withoutCode(flashhead.KeyCodeRows, gguf.Str(flashhead.KeyCodeRows, "x")),

@@ -20,7 +20,8 @@ type Report struct {
 	Architecture string      `json:"architecture"`
 	Head         Head        `json:"head"`
 	BodyBytes    int64       `json:"body_bytes_per_token"`
-	ReadShare    float64     `json:"read_share_of_head"`   // that FlashHead reads for a token
+	ReadShare    float64     `json:"read_share_of_head"` // that FlashHead reads for a token
+	reads        string      // the same in words
 	MemoryShare  float64     `json:"memory_share_of_head"` // what it takes beside the head
 	Obstacle     string      `json:"obstacle,omitempty"`   // why the head always runs dense
 	Converted    bool        `json:"converted"`
@@ -46,17 +47,18 @@ type Head struct {
 
 // Parameters are the FlashHead keys of a sound file.
 type Parameters struct {
-	Probes       uint32 `json:"probes"`
-	Pinned       int    `json:"pinned_tokens"`
-	CentroidType string `json:"centroid_type"`
-	LeastTokens  int    `json:"smallest_cluster"`
-	MostTokens   int    `json:"largest_cluster"`
-	CoarseBits   int    `json:"coarse_bits,omitempty"`
-	FineBytes    int    `json:"fine_bytes,omitempty"`
-	NearTokens   int    `json:"near_tokens,omitempty"`
-	ExactTokens  int64  `json:"exact_tokens,omitempty"` // of a head with codes
-	ImportedFrom string `json:"imported_from,omitempty"`
-	*Clustering         // nil for an imported map
+	Probes       uint32  `json:"probes"`
+	Pinned       int     `json:"pinned_tokens"`
+	CentroidType string  `json:"centroid_type"`
+	LeastTokens  int     `json:"smallest_cluster"`
+	MostTokens   int     `json:"largest_cluster"`
+	CoarseBits   int     `json:"coarse_bits,omitempty"`
+	FineBytes    int     `json:"fine_bytes,omitempty"`
+	NearTokens   int     `json:"near_tokens,omitempty"`  // at least, as ExactTokens
+	Tolerance    float32 `json:"tolerance,omitempty"`    // of the divergence of a row, nats
+	ExactTokens  int64   `json:"exact_tokens,omitempty"` // of a head with codes
+	ImportedFrom string  `json:"imported_from,omitempty"`
+	*Clustering          // nil for an imported map
 
 	Calibration *flashhead.Calibration `json:"calibration,omitempty"` // nil for none
 
@@ -109,6 +111,7 @@ func File(path string) (Report, error) {
 	}
 	r.BodyBytes, r.Clusters, r.FreeHead = cost.Body, params.Clusters, cost.FreeHead()
 	r.ReadShare, r.MemoryShare = cost.ReadShare(params.Probes), cost.MemoryShare()
+	r.reads = cost.Reads(params)
 	r.Expected = []Ceiling{{params.Probes, cost.Ceiling(params.Probes)}}
 	if p := min(256, params.Clusters); p != params.Probes && !params.Codes.There() { // the paper's P
 		r.Expected = append(r.Expected, Ceiling{p, cost.Ceiling(p)})
@@ -120,7 +123,7 @@ func File(path string) (Report, error) {
 func parameters(p flashhead.Parameters) *Parameters {
 	out := &Parameters{
 		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), CoarseBits: p.Codes.CoarseBits,
-		FineBytes: p.Codes.FineBytes, NearTokens: p.Codes.Near, Calibration: p.Calibration, ImportedFrom: p.ImportedFrom,
+		FineBytes: p.Codes.FineBytes, NearTokens: p.Codes.Near, Tolerance: p.Codes.Tolerance, Calibration: p.Calibration, ImportedFrom: p.ImportedFrom,
 		ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
 	}
 	if p.Codes.There() {
@@ -162,6 +165,9 @@ func (r Report) String() string {
 		if p.CoarseBits > 0 {
 			line("codes", "%d bits a token, %d bytes more for the best %d, of which the best %d are scored exactly",
 				p.CoarseBits, p.FineBytes, p.NearTokens, p.ExactTokens)
+			if p.Tolerance > 0 {
+				line("tolerance", "%g nats: where estimates may cost more, more are read and scored", p.Tolerance)
+			}
 		}
 		if c := p.Calibration; c != nil {
 			line("calibrated", "%s: %v", c.Origin(), c.Overall())
@@ -187,7 +193,7 @@ func (r Report) String() string {
 		line("verdict", "%s", r.verdict())
 		return b.String()
 	}
-	line("reads", "%.1f %% of the head's bytes with FlashHead", 100*r.ReadShare)
+	line("reads", "%s", r.reads)
 	if r.Parameters == nil || r.Parameters.CoarseBits > 0 { // a plain head's rows may be there twice
 		line("memory", "%.1f %% of the head's bytes beside it", 100*r.MemoryShare)
 	}

@@ -30,15 +30,15 @@ func TestReport(t *testing.T) {
 				t.Fatal(err)
 			}
 			body, head := float64(256+256*c.bodyRows), float64(1<<20)
-			// 64 clusters, so two probes by default; 36 bytes a q4_0 centroid; 64 rows of 256 bytes a cluster; codes of 24
-			// and 32 bytes, two more for a scale, the second for one token in 8; 64 directions
-			codes := float64(64*36 + 4096*26 + 512*34 + 4*64*64)
-			near(t, "default", r.Expected[0].Ratio, (body+head)/(body+codes+2*64*256))
-			near(t, "read", r.ReadShare, (codes+2*64*256)/head)
-			near(t, "memory", r.MemoryShare, (64*36+4096*(26+34+4)+4*64*64)/head)
+			// 64 clusters, so one probe by default; 36 bytes a q4_0 centroid; 64 rows of 256 bytes a cluster; codes of 20
+			// and 32 bytes, two more for a scale, the second for one token in 10; 64 directions
+			codes := float64(64*36 + 4096*22 + 410*34 + 4*64*64)
+			near(t, "default", r.Expected[0].Ratio, (body+head)/(body+codes+64*256))
+			near(t, "read", r.ReadShare, (codes+64*256)/head)
+			near(t, "memory", r.MemoryShare, (64*36+4096*(22+34+4)+4*64*64)/head)
 			near(t, "free head", r.FreeHead, (body+head)/body)
 			near(t, "share", r.Head.Share, head/(body+head))
-			if len(r.Expected) != 1 || r.Expected[0].Probes != 2 || r.Clusters != 64 || r.WorthIt != c.worth ||
+			if len(r.Expected) != 1 || r.Expected[0].Probes != 1 || r.Clusters != 64 || r.WorthIt != c.worth ||
 				r.Converted || r.Sound {
 				t.Errorf("%+v", r)
 			}

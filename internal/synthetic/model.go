@@ -159,14 +159,16 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	for i, token := range random.Perm(len(assignments)) {
 		assignments[token] = uint32(i) % k
 	}
-	quality, probes := flashhead.Qualities[0], uint32(0)
+	probes := uint32(0)
 	p := flashhead.Parameters{
 		Clusters: k, Assignments: assignments, CentroidType: centroids,
 		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(m.ClusterSize), Seed: 1,
 			ToolVersion: m.Version},
 	}
 	if m.Codes {
-		p.Codes, probes = codes(quality.Codes(head, k, centroids), head.Width(), random), quality.Probes(k)
+		p.Codes = codes(flashhead.Qualities[0].Codes(head, k, centroids), head.Width(), random)
+		p.Codes.Near, p.Codes.Tolerance = int(head.Vocab()/8), 0 // its logits are so alike that a tolerance would read all
+		probes = max(k/32, 1)
 	}
 	return p, p.Select(0, probes, flashhead.DefaultPinned(f, head))
 }
