@@ -105,7 +105,7 @@ func TestBenchSynthetic(t *testing.T) {
 	}
 	m, p := r.Results[0].Model, r.Results[0].Points[0]
 	if m.Name != "gemma-3-270m q4_k_m" || !m.Synthetic || m.Vocabulary != 262144 || m.Hidden != 640 ||
-		m.Clusters != 4096 || m.CoarseBits != 192 {
+		m.Clusters != 4096 || m.CoarseBits != 160 {
 		t.Errorf("model %+v", m)
 	}
 	if p.Probes != 128 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
