@@ -96,7 +96,8 @@ func TestObstacle(t *testing.T) {
 		want string
 	}{
 		{gguftest.Model(40, 32), false, ""}, {bitnet, false, "no output head"}, {biased("phi2", 40), true, ""},
-		{biased("phi2", 39), true, "is not one f32 number for each token"}, {halves, true, "output.bias, f16 of shape [40]"},
+		{biased("phi2", 39), true, "is not one f32 number for each token"},
+		{halves, true, "output.bias, f16 of shape [40]"},
 		{biased("dream", 40), true, "which llama.cpp does not add"},
 		{biased("qwen2vl", 40), true, "which llama.cpp does not add"},
 	} {
@@ -509,7 +510,8 @@ func TestDamage(t *testing.T) {
 		}
 		h := head(t, f)
 		h.Bias = true
-		if _, err := flashhead.FromFile(f, h); want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+		_, err := flashhead.FromFile(f, h)
+		if want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
 			t.Errorf("with a bias: %v, want %q", err, want)
 		}
 	}

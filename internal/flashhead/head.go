@@ -57,8 +57,8 @@ func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 // unbiased are llama.cpp's architectures that load a bias of the head and do not add it.
 var unbiased = []string{"dream", "qwen2vl"}
 
-// Obstacle returns why the runtime keeps the head of f dense whatever its keys, or nil. ggmlhead/model/flash-head-map.cpp
-// says the same (flash_head_file_obstacle, flash_head_bias_obstacle).
+// Obstacle returns why the runtime keeps the head of f dense whatever its keys, or nil.
+// ggmlhead/model/flash-head-map.cpp says the same (flash_head_file_obstacle, flash_head_bias_obstacle).
 func Obstacle(f *gguf.File, head Head) error {
 	arch, _ := f.Str("general.architecture")
 	bias, ok := f.Tensor(biasName)

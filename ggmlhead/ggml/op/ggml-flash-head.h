@@ -43,8 +43,8 @@ struct ggml_flash_head_sources {
     struct ggml_tensor * fine;      // I8 [bytes of a token's code and scale, V]: all codes, then all scales; or NULL
     struct ggml_tensor * basis;     // F32 [flash_head_basis_n], or NULL
 
-    // F32 [V] that the graph adds to the logits, or NULL. Tokens are chosen as with it, the op's logits are without. Only
-    // for codes in mode top, which do not read the list of tokens: it may then be NULL.
+    // F32 [V] that the graph adds to the logits, or NULL. Tokens are chosen as with it, the op's logits are without.
+    // Only for codes in mode top, which do not read the list of tokens: it may then be NULL.
     struct ggml_tensor * bias;
 };
 
