@@ -43,7 +43,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"| gemma3n | active, same tokens | active, same tokens |  | active, same tokens |\n",
-		"| phi2 |  |  | refused |  |\n",
+		"| phi2 |  |  | active, same tokens |  |\n",
 		"| bitnet |  | refused |  |  |\n"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
@@ -74,10 +74,8 @@ func TestObstacles(t *testing.T) { onBothHosts(t, obstacles) }
 
 func obstacles(t *testing.T, h host) {
 	for _, c := range []struct{ arch, kind, says string }{
-		{"phi2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running " +
-			"dense"},
-		{"qwen2", "bias", "flash_head: the output head has a bias (output.bias), by which FlashHead cannot choose; running " +
-			"dense"},
+		{"qwen2vl", "bias", "flash_head: llama.cpp does not add the head's bias (output.bias) of a qwen2vl model; " +
+			"running dense"},
 		{"bitnet", "tied", "flash_head: a bitnet model has no output head, it multiplies with its token embedding itself; " +
 			"running dense"},
 	} {

@@ -259,9 +259,10 @@ func withAnyMap(t *testing.T, model, path string, size int) {
 		t.Fatal(err)
 	}
 	p := flashhead.Parameters{
-		Clusters: uint32(int(head.Vocab()) / size), Probes: 64, Assignments: make([]uint32, head.Vocab()), Pinned: []uint32{},
+		Clusters: uint32(int(head.Vocab()) / size), Assignments: make([]uint32, head.Vocab()), Pinned: []uint32{},
 		Provenance: flashhead.Provenance{Tensor: head.Tensor.Name, ClusterSize: uint32(size)},
 	}
+	p.Probes = min(64, p.Clusters)
 	if p.CentroidType, err = flashhead.CentroidType("q4_0", head); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@
 #include "flash-head-work.h"
 
 #include <algorithm>
+#include <float.h>
 #include <math.h>
 
 // tokens whose coarse codes stay in the cache for all rows
@@ -113,6 +114,15 @@ struct token_call {
         }
     }
 
+    // Tokens are chosen as with the bias, so estimates have it until they are. One that is not finite counts as 0: it
+    // would not come off again, and the host adds it anyway.
+    void add_bias(float * e, int64_t begin, int64_t end, float sign) const {
+        const float * bias = head->bias;
+        for (int64_t v = begin; v < end; v++) {
+            e[v] += fabsf(bias[v]) <= FLT_MAX ? sign*bias[v] : 0.0f;
+        }
+    }
+
     // lists this thread's tokens that are estimated at `least` or more
     int64_t pick(const float * e, float least) const {
         const auto reach = flash_head_code_kernels_here()->reach;
@@ -152,6 +162,9 @@ static void estimate_coarsely(token_call & c, int64_t r0, int64_t n) {
                 flash_head_coarse_estimate(&head->codes, &c.queries[r], head->cluster,
                         c.w->scores + r*flash_head_centroids_padded(head->n_cluster), v, std::min(v + NEAR, end),
                         c.call->out(r0 + r));
+                if (head->bias) {
+                    c.add_bias(c.call->out(r0 + r), v, std::min(v + NEAR, end), 1.0f);
+                }
             }
         }
         for (int64_t r = 0; r < n; r++) {
@@ -200,6 +213,9 @@ static void score_exactly(const token_call & c, int64_t r0, int64_t n) {
         const float   least = c.exact.least(r, c.V, c.nearest[r], c.queries[r].errors[1]);
         const int64_t count = pick_pinned(c, out, least, c.pick(out, least));
         c.call->watch->end(FLASH_HEAD_STAGE_SELECTION);
+        if (head->bias) {
+            c.each([&](int64_t begin, int64_t end) { c.add_bias(out, begin, end, -1.0f); });
+        }
 
         const char * act = c.w->acts_w + r*c.w->act_w;
         auto row = [&](int64_t i) { return flash_head_row_of(head, c.w->list[i]); };

@@ -63,6 +63,10 @@ struct flash_head {
 
     struct flash_head_codes codes;
 
+    // [V] or NULL: what the host adds to the logits afterwards. Tokens are chosen as with it, the logits are without.
+    // Codes only; where clusters are drawn, it is not read.
+    const float * bias;
+
     struct flash_head_dot weight_dot;
     struct flash_head_dot centroid_dot;
     int32_t               grouped;      // 1: centroid_dot is that of Q4_0, whose activations are Q8_0

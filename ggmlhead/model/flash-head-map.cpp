@@ -56,13 +56,31 @@ static std::string printable(const char * text) {
     return out + (*text ? "..." : "");
 }
 
-std::string flash_head_file_obstacle(const gguf_context * gguf) {
-    if (gguf_find_tensor(gguf, "output.bias") >= 0) {
-        return "the output head has a bias (output.bias), by which FlashHead cannot choose";
+static std::string architecture_of(const gguf_context * gguf) {
+    const int64_t id = gguf_find_key(gguf, "general.architecture");
+    return id >= 0 && gguf_get_kv_type(gguf, id) == GGUF_TYPE_STRING ? gguf_get_val_str(gguf, id) : "";
+}
+
+std::string flash_head_bias_obstacle(const gguf_context * gguf, const flash_head_map & map, bool drawn, ggml_type type,
+        int64_t n) {
+    const std::string arch = architecture_of(gguf);
+    if (arch == "dream" || arch == "qwen2vl") {
+        return "llama.cpp does not add the head's bias (" FLASH_HEAD_BIAS ") of a " + arch + " model";
     }
-    const int64_t arch = gguf_find_key(gguf, "general.architecture");
-    if (arch >= 0 && gguf_get_kv_type(gguf, arch) == GGUF_TYPE_STRING
-            && strcmp(gguf_get_val_str(gguf, arch), "bitnet") == 0) {
+    if (type != GGML_TYPE_F32 || n != (int64_t) map.cluster.size()) {
+        return "the head's bias (" FLASH_HEAD_BIAS ") is not one F32 number for each token";
+    }
+    if (drawn) {
+        return "FLASHHEAD_MODE=sample draws clusters, which leaves out the head's bias (" FLASH_HEAD_BIAS ")";
+    }
+    if (map.n_directions == 0) {
+        return "the head has a bias (" FLASH_HEAD_BIAS "), by which a plain head, without codes, cannot choose";
+    }
+    return "";
+}
+
+std::string flash_head_file_obstacle(const gguf_context * gguf) {
+    if (architecture_of(gguf) == "bitnet") {
         return "a bitnet model has no output head, it multiplies with its token embedding itself";
     }
     return "";

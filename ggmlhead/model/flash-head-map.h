@@ -45,9 +45,16 @@ int32_t flash_head_n_near(const flash_head_map & map, int32_t n_probe);
 // Whether the file carries FlashHead keys at all, sound or not.
 bool flash_head_map_present(const gguf_context * gguf);
 
-// Why the runtime cannot use any map for this file's model, or "". A bias would be ignored when tokens are chosen, and
-// bitnet's graph has no product with a head.
+// Why the runtime cannot use any map for this file's model, or "": bitnet's graph has no product with a head.
 std::string flash_head_file_obstacle(const gguf_context * gguf);
+
+// llama.cpp's name of a head's bias, which its graphs add to the product.
+#define FLASH_HEAD_BIAS "output.bias"
+
+// Why a head with this bias, of n values of the type, stays dense, or "": only codes choose tokens as with it, and not
+// where clusters are drawn.
+std::string flash_head_bias_obstacle(const gguf_context * gguf, const flash_head_map & map, bool drawn, ggml_type type,
+        int64_t n);
 
 // Reads the map of a head with n_vocab rows of n_embd columns. Returns false and sets error if it violates the format.
 // Safe for hostile files.

@@ -224,6 +224,38 @@ struct op_test {
         }
     }
 
+    // A bias puts other tokens first; logits are without it. No other device has codes.
+    void test_bias() {
+        if (!is_cpu) {
+            return;
+        }
+        head_shape shape = { 256, 1000, 60, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 7 };
+        shape.codes = true;
+        head_fixture h = head(shape);
+        std::vector<float> bias(shape.n_vocab, 0.0f);
+        for (int64_t v = 3; v < shape.n_vocab; v += 100) { bias[v] = 1e4f; }
+        ggml_context_ptr ctx(ggml_init({ ggml_tensor_overhead(), nullptr, true }));
+        ggml_tensor * t = ggml_new_tensor_1d(ctx.get(), GGML_TYPE_F32, shape.n_vocab);
+        ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors(ctx.get(), device.backend));
+        ggml_backend_tensor_set(t, bias.data(), 0, ggml_nbytes(t));
+
+        const std::vector<float> x     = random_rows(2, shape.n_embd);
+        const std::vector<float> dense = h.run(device, x, top(60)), plain = h.run(device, x, top(2));
+        h.sources.bias = t;
+        const std::vector<float> logits = h.run(device, x, top(2)); // 34 tokens
+        check(h.run(device, x, top(60)) == dense, "where all is exact the logits have the bias");
+        h.sources.tokens = nullptr; // not read
+        check(h.run(device, x, top(2)) == logits, "without the list of tokens the logits change");
+        int n_others = 0;
+        for (int64_t i = 0; i < 2*shape.n_vocab; i++) {
+            check(logits[i] == dense[i] || bias[i%shape.n_vocab] == 0.0f, "token %d, with a large bias, is not exact",
+                    (int) i);
+            check(fabs(logits[i]) < 1e3, "token %d has the logit %f", (int) i, logits[i]);
+            n_others += plain[i] != dense[i] && logits[i] == dense[i];
+        }
+        check(n_others >= 10, "only %d other tokens are exact", n_others);
+    }
+
     // equal scores: still exactly P clusters, the first ones
     void test_ties() {
         const head_shape shape = { 32, 200, 20, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, true, 0.0f };
@@ -278,6 +310,7 @@ struct op_test {
         test_selection();
         test_exact_when_all_probed();
         test_codes();
+        test_bias();
         test_ties();
         test_not_a_number();
     }

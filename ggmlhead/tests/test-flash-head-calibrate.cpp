@@ -119,13 +119,17 @@ static void check_records(const head & h, const flash_head_matrix & hidden, int6
     std::vector<double> dense(V);
     wrong_records wrong;
     for (int64_t i = first; i < hidden.n_rows; i++) {
+        std::vector<float> marked = run.estimate(hidden, i, out.params.n_probe, out.params.tolerance);
+        std::vector<float> pure   = run.estimate(hidden, i);
         for (int64_t v = 0; v < V; v++) {
+            const float bias = h.weight.bias.empty() ? 0.0f : h.weight.bias[v];
             h.weight.get(v, row.data());
-            dense[v] = dot(row.data(), hidden.row(i), d);
+            dense[v] = dot(row.data(), hidden.row(i), d) + bias;
+            marked[v] += marked[v] == FLASH_HEAD_ESTIMATOR_EXACT ? 0.0f : bias;
+            pure[v]   += bias;
         }
-        const std::vector<float> marked = run.estimate(hidden, i, out.params.n_probe, out.params.tolerance);
         compare_record(&out.result.records[(i - first)*size], dense, marked, slack, &wrong);
-        wrong.estimates += wrong_marks(marked, run.estimate(hidden, i), n_exact);
+        wrong.estimates += wrong_marks(marked, pure, n_exact);
     }
     check(wrong.estimates == 0, "%s: %lld times other tokens than the best are exact", what,
             (long long) wrong.estimates);
@@ -168,6 +172,27 @@ static void test_records() {
         params.n_probe       = c.n_probe;
         params.tolerance     = c.tolerance;
         check_records(h, hidden, 100, calibrate(h, hidden, { 60, 40 }, params), 1e-4, what);
+    }
+
+    // with a bias, which the runtime's logits are without: other tokens are exact, and the divergence is another
+    {
+        head h;
+        flash_head_matrix hidden;
+        set_head(&h, GGML_TYPE_Q8_0, 1000, 64, 70, 20, 10);
+        fill_hidden(&hidden, 150, 64, 11);
+        flash_head_calibrate_params params = small_params();
+        params.fine_bytes = 32;
+        params.n_near     = 100;
+        params.n_probe    = 2;
+        const outcome without = calibrate(h, hidden, { 60, 40 }, params);
+        random_numbers random = { 13 };
+        for (int64_t v = 0; v < 1000; v++) {
+            h.weight.bias.push_back(3.0f*random.normal());
+        }
+        const outcome with = calibrate(h, hidden, { 60, 40 }, params);
+        check_records(h, hidden, 100, with, 1e-4, "a bias");
+        check(with.result.directions.rows == without.result.directions.rows, "a bias changes the directions");
+        check(with.result.records != without.result.records, "a bias changes no record");
     }
 
     // small integers, clusters of 1, 2 and 4 rows: every product is exact, and many are equal

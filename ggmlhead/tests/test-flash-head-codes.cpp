@@ -207,6 +207,7 @@ struct head_with_codes {
     int64_t D, V, K;
     std::vector<float>   weight, centroids;
     std::vector<int32_t> cluster, position, tokens, offsets = { 0 }, pinned;
+    std::vector<float>   bias;
     codes_fixture        codes;
     flash_head           head;
 
@@ -229,7 +230,12 @@ struct head_with_codes {
         }
         const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
         head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(), cluster.data(),
-                position.data(), tokens.data(), offsets.data(), pinned.data(), codes.codes, f32, f32, 0 };
+                position.data(), tokens.data(), offsets.data(), pinned.data(), codes.codes, nullptr, f32, f32, 0 };
+    }
+
+    void set_bias(const std::vector<float> & values) {
+        bias      = values;
+        head.bias = bias.data();
     }
 
     float exact(int64_t v, const float * x) const {
@@ -238,18 +244,25 @@ struct head_with_codes {
         return logit;
     }
 
-    // of all tokens: coarse, and with the fine code
+    // of all tokens: coarse, and with the fine code; with the bias
     std::vector<float> estimates(const float * x, bool fine) const {
         std::vector<float> scores(K), out(V);
         for (int64_t c = 0; c < K; c++) { dot((int) D, &scores[c], 0, &centroids[c*D], 0, x, 0, 1); }
         const prepared p(codes, x);
         flash_head_coarse_estimate(&codes.codes, &p.query, cluster.data(), scores.data(), 0, V, out.data());
+        for (int64_t v = 0; v < V && head.bias; v++) { out[v] += isfinite(bias[v]) ? bias[v] : 0.0f; }
         if (fine) {
             std::vector<int32_t> all(V);
             std::iota(all.begin(), all.end(), 0);
             flash_head_fine_estimate(&codes.codes, &p.query, p.slots.data(), V, all.data(), V, out.data());
         }
         return out;
+    }
+
+    // what the logits show of them
+    std::vector<float> shown(std::vector<float> estimates) const {
+        for (int64_t v = 0; v < V && head.bias; v++) { estimates[v] -= isfinite(bias[v]) ? bias[v] : 0.0f; }
+        return estimates;
     }
 };
 
@@ -283,20 +296,21 @@ static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t 
     int64_t n_all = 0;
     for (int64_t r = 0; r < N; r++) {
         const std::vector<float> coarse = h.estimates(&x[r*h.D], false), fine = h.estimates(&x[r*h.D], true);
-        std::vector<float> estimates; // as they were when exact tokens were chosen
+        const std::vector<float> coarse_shown = h.shown(coarse), fine_shown = h.shown(fine);
         int64_t n_exact = 0, n_fine = 0;
         float worst_near = INFINITY, best_far = -INFINITY;
         for (int64_t v = 0; v < h.V; v++) {
             const float got   = logits[r*h.V + v];
             const bool  exact = got == h.exact(v, &x[r*h.D]), pinned = std::count(h.pinned.begin(), h.pinned.end(), v);
-            check(exact || got == fine[v] || got == coarse[v],
+            const bool  is_fine = got == fine_shown[v], is_coarse = got == coarse_shown[v];
+            check(exact || is_fine || is_coarse,
                     "row %d, token %d: %f is neither exact (%f) nor fine (%f) nor coarse (%f)", (int) r, (int) v, got,
-                    h.exact(v, &x[r*h.D]), fine[v], coarse[v]);
+                    h.exact(v, &x[r*h.D]), fine_shown[v], coarse_shown[v]);
             check(exact || !pinned, "row %d: pinned token %d is not exact", (int) r, (int) v);
             n_exact += exact;
-            n_fine  += got == fine[v];
-            if (got == fine[v])   { worst_near = std::min(worst_near, coarse[v]); }
-            if (got == coarse[v]) { best_far   = std::max(best_far,   coarse[v]); }
+            n_fine  += is_fine;
+            if (is_fine)   { worst_near = std::min(worst_near, coarse[v]); }
+            if (is_coarse) { best_far   = std::max(best_far,   coarse[v]); }
         }
         check(about(n_exact, n_exact_asked, h.V) || n_exact <= n_exact_asked + (int64_t) h.pinned.size() + n_exact_asked/5,
                 "K=%d P=%d row %d: %d tokens are exact, %d asked for", (int) h.K, n_probe, (int) r, (int) n_exact,
@@ -309,8 +323,10 @@ static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t 
         for (int64_t v = 0; v < h.V; v++) {
             const float got    = logits[r*h.V + v];
             const bool  pinned = std::count(h.pinned.begin(), h.pinned.end(), v);
-            if (got == fine[v]) { best_fine = std::max(best_fine, fine[v]); }
-            if (got == h.exact(v, &x[r*h.D]) && !pinned) { worst_exact = std::min(worst_exact, fine[v]); }
+            if (got == fine_shown[v]) { best_fine = std::max(best_fine, fine[v]); }
+            if (got == h.exact(v, &x[r*h.D]) && !pinned) { // its logit does not show whether it had a fine code
+                worst_exact = std::min(worst_exact, std::max(fine[v], coarse[v]));
+            }
         }
         check(worst_exact >= best_fine, "K=%d P=%d row %d: a token estimated at %f is exact, one at %f is not",
                 (int) h.K, n_probe, (int) r, worst_exact, best_fine);
@@ -335,6 +351,49 @@ static void test_selection() {
     for (int32_t n_probe : { 20, 300 }) {
         check_selection(large, n_probe, 12000);
     }
+}
+
+// With a bias the best tokens are others, while logits stay without it.
+static void test_bias() {
+    for (float size : { 3.0f, 100.0f }) {
+        head_with_codes h(1003, 61, small_shape(), false), large(20011, 700, small_shape(), false);
+        for (head_with_codes * some : { &h, &large }) {
+            std::vector<float> bias = random_values(some->V, 30);
+            for (float & b : bias) { b *= size; }
+            some->set_bias(bias);
+        }
+        for (int32_t n_probe : { 0, 1, 7, 61 }) {
+            for (int32_t n_near : { 1, 200, 1003 }) {
+                check_selection(h, n_probe, n_near);
+            }
+        }
+        check_selection(large, 20, 12000);
+    }
+
+    // one token ahead of all by its bias alone, and none where the bias is no number
+    head_with_codes h(1003, 61, small_shape(), true);
+    std::vector<float> bias(h.V, 0.0f);
+    bias[500] = 1e6f;
+    bias[501] = INFINITY;
+    bias[502] = -INFINITY;
+    bias[503] = NAN;
+    bias[504] = -3e38f;
+    h.set_bias(bias);
+    std::vector<float> x = random_values(h.D, 31);
+    for (float & value : x) { value *= 0.2f; }
+    int64_t n_scored = 0;
+    const std::vector<float> logits = compute(h.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 0.0f }, x, 2, &n_scored);
+    check(logits[500] == h.exact(500, x.data()), "a token with the greatest bias is not exact");
+    check(n_scored < 2*(h.V/h.K + 1), "%d tokens are exact", (int) n_scored);
+    for (int64_t v = 0; v < h.V; v++) {
+        check(isfinite(logits[v]), "token %d has the logit %f", (int) v, logits[v]);
+    }
+    // the share of the probability that the tolerance is about is that with the bias: one token has all of it
+    compute(h.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 1e-6f }, x, 2, &n_scored);
+    check(n_scored < 2*(h.V/h.K + 1), "a sure row: %d tokens are exact", (int) n_scored);
+    h.head.bias = nullptr;
+    compute(h.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 1e-6f }, x, 2, &n_scored);
+    check(n_scored > 200, "a flat row: %d tokens are exact", (int) n_scored);
 }
 
 static void test_mass() {
@@ -460,6 +519,7 @@ int main() {
     test_reach();
     test_estimates();
     test_selection();
+    test_bias();
     test_mass();
     test_tolerance();
     test_sample();

@@ -93,7 +93,7 @@ static void test_compute() {
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
     const flash_head head = { D, V, K, (int64_t) pinned.size(), weight.data(), nullptr, centroids.data(),
                               cluster.data(), position.data(), tokens.data(), offsets.data(), pinned.data(), {},
-                              f32, f32, 0 };
+                              nullptr, f32, f32, 0 };
 
     for (int mode : { FLASH_HEAD_MODE_TOP, FLASH_HEAD_MODE_SAMPLE }) {
         const flash_head_params params = { 7, mode, 0.8f, 5, 0, 0.0f };
@@ -202,7 +202,7 @@ static void test_sampling() {
     const flash_head_dot f32 = { dot, copy, D*sizeof(float), D*sizeof(float) };
     const flash_head head = { D, V, K, 0, h.weight.data(), nullptr, h.centroids.data(), h.cluster.data(),
             h.position.data(), h.tokens.data(),
-                              h.offsets.data(), nullptr, {}, f32, f32, 0 };
+                              h.offsets.data(), nullptr, {}, nullptr, f32, f32, 0 };
 
     test_draws(check, [&](int32_t n_probe, float temperature, uint32_t seed, const std::vector<float> & x, int nth) {
         const flash_head_params params = { n_probe, FLASH_HEAD_MODE_SAMPLE, temperature, seed, 0, 0.0f };

@@ -125,14 +125,38 @@ static void test_damaged() {
 
 // models for which no map is of use, whatever the keys say
 static void test_obstacles() {
-    check(flash_head_file_obstacle(sound().get()).empty(), "a file without a bias is refused");
-    refused("has a bias", [](gguf_context * g) {
-        ggml_context_ptr ctx(ggml_init({ 2*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
-        ggml_tensor * bias = ggml_new_tensor_1d(ctx.get(), GGML_TYPE_F32, N_VOCAB);
-        ggml_set_name(bias, "output.bias");
-        gguf_add_tensor(g, bias);
-    });
+    check(flash_head_file_obstacle(sound().get()).empty(), "a sound file is refused");
     refused("bitnet", [](gguf_context * g) { gguf_set_val_str(g, "general.architecture", "bitnet"); });
+}
+
+// a bias is for heads with codes, and for graphs that add it
+static void test_bias() {
+    const struct {
+        const char * arch;
+        int32_t      n_directions;
+        bool         drawn;
+        ggml_type    type;
+        int64_t      n;
+        const char * expected;
+    } cases[] = {
+        { "phi2",    8, false, GGML_TYPE_F32, N_VOCAB,     ""                             },
+        { "phi2",    0, false, GGML_TYPE_F32, N_VOCAB,     "a plain head"                 },
+        { "phi2",    0, true,  GGML_TYPE_F32, N_VOCAB,     "FLASHHEAD_MODE=sample"        },
+        { "phi2",    8, false, GGML_TYPE_F16, N_VOCAB,     "not one F32 number"           },
+        { "phi2",    8, false, GGML_TYPE_F32, N_VOCAB - 1, "not one F32 number"           },
+        { "dream",   8, false, GGML_TYPE_F32, N_VOCAB,     "does not add the head's bias" },
+        { "qwen2vl", 8, false, GGML_TYPE_F32, N_VOCAB,     "does not add the head's bias" },
+    };
+    for (const auto & c : cases) {
+        const gguf_context_ptr g = sound();
+        gguf_set_val_str(g.get(), "general.architecture", c.arch);
+        flash_head_map map;
+        map.cluster.resize(N_VOCAB);
+        map.n_directions = c.n_directions;
+        const std::string got = flash_head_bias_obstacle(g.get(), map, c.drawn, c.type, c.n);
+        check(got.empty() == (*c.expected == '\0') && got.find(c.expected) != std::string::npos,
+                "a bias of %s: expected '%s', got '%s'", c.arch, c.expected, got.c_str());
+    }
 }
 
 // the rows that the runtime has of a head
@@ -423,6 +447,7 @@ int main() {
     test_sound();
     test_damaged();
     test_obstacles();
+    test_bias();
     test_vocab();
     test_code_keys();
     test_near();

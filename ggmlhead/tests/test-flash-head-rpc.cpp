@@ -112,6 +112,23 @@ static void test_hostile_nodes() {
         check(!flash_head_rpc_accepts(cpu, empty.node), "a head whose source %d has no memory is accepted", s);
     }
 
+    // a bias in the place of the tokens is for heads with codes, and must be that of all tokens
+    head_shape coded = PLAIN;
+    coded.codes = true;
+    const struct { int64_t n; int32_t mode; bool good; } biases[] = {
+        { 400, GGML_FLASH_HEAD_TOP,    true  },
+        { 399, GGML_FLASH_HEAD_TOP,    false },
+        { 400, GGML_FLASH_HEAD_SAMPLE, false },
+    };
+    for (const auto & c : biases) {
+        node_fixture b(coded);
+        b.node->src[GGML_FLASH_HEAD_SRC_BIAS] = b.other(GGML_TYPE_F32, c.n, 1);
+        set_param(b.node, 1, c.mode);
+        check((ggml_flash_head_flaw(b.node) == nullptr) == c.good, "a bias of %d, mode %d, has a flaw or has not",
+                (int) c.n, c.mode);
+        check(!flash_head_rpc_accepts(cpu, b.node), "a bias is accepted");
+    }
+
     node_fixture f(PLAIN);
     f.node->op = GGML_OP_MUL_MAT;
     check(flash_head_rpc_accepts(cpu, f.node), "an op of upstream's is refused");

@@ -163,8 +163,9 @@ func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
 		}
 		dense[h.name] = tokens
 	}
+	var biased bool
 	var err error
-	if c.Refused, err = refusal(file); err != nil {
+	if c.Refused, biased, err = refusal(file); err != nil {
 		c.Failed = err.Error()
 	}
 	if c.Refused != "" || c.Failed != "" {
@@ -172,7 +173,7 @@ func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
 	}
 	fast := file + ".flashhead"
 	defer os.Remove(fast)
-	clusters, err := s.convert(ctx, file, fast)
+	clusters, err := s.convert(ctx, file, fast, biased)
 	if err != nil {
 		c.Failed = err.Error()
 		return c
@@ -197,27 +198,28 @@ func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
 	return c
 }
 
-// refusal returns why the tools refuse to convert a file, "" if they accept it.
-func refusal(file string) (string, error) {
+// refusal returns why the tools refuse to convert a file, "" if they accept it, and whether its head has a bias.
+func refusal(file string) (why string, biased bool, err error) {
 	f, err := gguf.Open(file)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	defer f.Close()
-	if _, err := flashhead.FindHead(f); err != nil {
-		return err.Error(), nil
+	head, err := flashhead.FindHead(f)
+	if err != nil {
+		return err.Error(), false, nil
 	}
-	if err := flashhead.Obstacle(f); err != nil {
-		return err.Error(), nil
+	if err := flashhead.Obstacle(f, head); err != nil {
+		return err.Error(), false, nil
 	}
-	return "", nil
+	return "", head.Bias, nil
 }
 
-// convert converts a model and returns its number of clusters.
-func (s *Sweep) convert(ctx context.Context, in, out string) (uint32, error) {
+// convert converts a model, with codes if its head has a bias, and returns its number of clusters.
+func (s *Sweep) convert(ctx context.Context, in, out string, biased bool) (uint32, error) {
 	o := convert.Defaults()
 	o.Input, o.Output, o.LibDir, o.Threads = in, out, s.patched.Lib(""), 1
-	o.Plain = true
+	o.Plain, o.NoCalibrate = !biased, biased
 	o.ClusterSize = 8 // most tiny models have 128 tokens: 16 clusters
 	summary, err := convert.Convert(ctx, o, progress.New(io.Discard))
 	return summary.Parameters.Clusters, err

@@ -20,6 +20,10 @@ type clustering struct {
 // Plan returns K and the provenance.
 func (c *clustering) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	c.head = src.Head
+	if c.Plain && c.head.Bias {
+		return flashhead.Parameters{}, hint.New("the head has a bias, by which a plain head cannot choose",
+			"convert without --plain")
+	}
 	size := c.clusterSize()
 	k := c.head.Clusters(size)
 	if k < 2 {

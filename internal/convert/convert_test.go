@@ -81,6 +81,8 @@ func TestBadInput(t *testing.T) {
 	part.KVs = append(part.KVs, gguftest.V("split.count", uint16(2)))
 	converted := gguftest.Model(40, 32)
 	converted.KVs = append(converted.KVs, gguftest.V("flashhead.version", uint32(2)))
+	biased := gguftest.Model(40, 32)
+	biased.Tensors = append(biased.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*40), 40))
 	old := gguftest.Model(40, 32)
 	old.Version = 1
 	for name, c := range map[string]struct {
@@ -97,6 +99,7 @@ func TestBadInput(t *testing.T) {
 		"already converted": {converted.Bytes(), "already converted", nil},
 		"tiny vocabulary":   {gguftest.Model(64, 32).Bytes(), "less than two clusters of 64", nil},
 		"tiny and plain":    {gguftest.Model(16, 32).Bytes(), "less than two clusters of 16", plain},
+		"biased and plain":  {biased.Bytes(), "has a bias, by which a plain head cannot choose", plain},
 		"large clusters":    {model, "less than two clusters of 40", func(o *convert.Options) { o.ClusterSize = 40 }},
 		"many probes": {model, "4 probes are more than the 3 clusters", func(o *convert.Options) {
 			o.Probes, o.ClusterSize = 4, 16

@@ -80,16 +80,33 @@ func TestRowsAtRunTime(t *testing.T) {
 }
 
 func TestObstacle(t *testing.T) {
-	bias := gguftest.Model(40, 32)
-	bias.Tensors = append(bias.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*40), 40))
+	biased := func(arch string, size int) gguftest.File {
+		f := gguftest.Model(40, 32)
+		f.KVs[0] = gguftest.V("general.architecture", arch)
+		f.Tensors = append(f.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*size), uint64(size)))
+		return f
+	}
+	halves := gguftest.Model(40, 32)
+	halves.Tensors = append(halves.Tensors, gguftest.T("output.bias", gguftest.TypeF16, make([]byte, 2*40), 40))
 	bitnet := gguftest.Model(40, 32)
 	bitnet.KVs[0] = gguftest.V("general.architecture", "bitnet")
-	for want, file := range map[string]gguftest.File{"": gguftest.Model(40, 32), "has a bias": bias,
-		"no output head": bitnet} {
-		err := flashhead.Obstacle(read(t, file))
-		if want == "" && err != nil || want != "" &&
-			(err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "") {
-			t.Errorf("%v, want %q", err, want)
+	for _, c := range []struct {
+		file gguftest.File
+		bias bool
+		want string
+	}{
+		{gguftest.Model(40, 32), false, ""}, {bitnet, false, "no output head"}, {biased("phi2", 40), true, ""},
+		{biased("phi2", 39), true, "is not one f32 number for each token"},
+		{halves, true, "output.bias, f16 of shape [40]"},
+		{biased("dream", 40), true, "which llama.cpp does not add"},
+		{biased("qwen2vl", 40), true, "which llama.cpp does not add"},
+	} {
+		f := read(t, c.file)
+		h := head(t, f)
+		err := flashhead.Obstacle(f, h)
+		if c.want == "" && err != nil || c.want != "" &&
+			(err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "") || h.Bias != c.bias {
+			t.Errorf("%v, want %q; bias %t, want %t", err, c.want, h.Bias, c.bias)
 		}
 	}
 }
@@ -486,6 +503,18 @@ func TestDamage(t *testing.T) {
 		"centroid_type is missing"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name all that is wrong: %s", err, want)
+		}
+	}
+	for _, p := range []flashhead.Parameters{sound(), calibrated()} { // a bias needs codes
+		f, want := write(t, p.Keys()), ""
+		if !p.Codes.There() {
+			want = "there are no codes, by which alone a head with a bias (output.bias) chooses"
+		}
+		h := head(t, f)
+		h.Bias = true
+		_, err := flashhead.FromFile(f, h)
+		if want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("with a bias: %v, want %q", err, want)
 		}
 	}
 	if f := write(t, without(flashhead.KeyPinnedTokens)); true {

@@ -12,6 +12,7 @@ import (
 type Head struct {
 	Tensor gguf.Tensor
 	Tied   bool // the token embedding serves as head
+	Bias   bool // the model adds output.bias to the logits; only a head with codes chooses tokens as with it
 }
 
 // Vocab returns V, the number of rows. It may be larger than the token list: vocabularies are padded.
@@ -22,6 +23,9 @@ func (h Head) Clusters(size int) uint32 { return uint32((h.Vocab() + int64(size)
 
 // Width returns D, the length of a row.
 func (h Head) Width() int64 { return h.Tensor.Columns() }
+
+// biasName is llama.cpp's name of a head's bias.
+const biasName = "output.bias"
 
 // encoders are llama.cpp's architectures that end in hidden states, not in logits.
 var encoders = []string{
@@ -50,14 +54,23 @@ func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 	return embedding
 }
 
+// unbiased are llama.cpp's architectures that load a bias of the head and do not add it.
+var unbiased = []string{"dream", "qwen2vl"}
+
 // Obstacle returns why the runtime keeps the head of f dense whatever its keys, or nil.
-// ggmlhead/model/flash-head-map.cpp says the same (flash_head_file_obstacle).
-func Obstacle(f *gguf.File) error {
+// ggmlhead/model/flash-head-map.cpp says the same (flash_head_file_obstacle, flash_head_bias_obstacle).
+func Obstacle(f *gguf.File, head Head) error {
 	arch, _ := f.Str("general.architecture")
-	if _, ok := f.Tensor("output.bias"); ok {
-		return hint.New(fmt.Sprintf("FlashHead cannot speed up this %s model: its output head has a bias, by which "+
-			"FlashHead cannot choose", arch),
+	bias, ok := f.Tensor(biasName)
+	if ok && slices.Contains(unbiased, arch) {
+		return hint.New(fmt.Sprintf("FlashHead cannot speed up this %s model: its output head has a bias, which llama.cpp "+
+			"does not add", arch),
 			"run it as it is; docs/architectures.md lists the models that FlashHead speeds up")
+	}
+	if ok && (bias.Type.String() != "f32" || !slices.Equal(bias.Shape, []int64{head.Vocab()})) {
+		return hint.New(fmt.Sprintf("FlashHead cannot speed up this %s model: its output.bias, %v of shape %v, is not one "+
+			"f32 number for each token", arch, bias.Type, bias.Shape),
+			"convert the original weights to GGUF again, with llama.cpp's convert_hf_to_gguf.py")
 	}
 	if arch == "bitnet" {
 		return hint.New("FlashHead cannot speed up a bitnet model: it has no output head, it multiplies with its token "+
@@ -107,5 +120,6 @@ func FindHead(f *gguf.File) (Head, error) {
 		return Head{}, hint.New(fmt.Sprintf("%s has type %v, which weights cannot have", head.Name, head.Type),
 			"get the file again, no runtime could use this one")
 	}
-	return Head{Tensor: head, Tied: tied}, nil
+	_, bias := f.Tensor(biasName)
+	return Head{Tensor: head, Tied: tied, Bias: bias}, nil
 }

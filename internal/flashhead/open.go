@@ -31,7 +31,7 @@ func Open(path string) (*Model, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m := &Model{File: f, Head: head, Obstacle: Obstacle(f), Converted: Converted(f)}
+	m := &Model{File: f, Head: head, Obstacle: Obstacle(f, head), Converted: Converted(f)}
 	if m.Converted {
 		m.Parameters, err = FromFile(f, head)
 		errors.As(err, &m.Damage)

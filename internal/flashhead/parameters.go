@@ -129,7 +129,9 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 		}
 	}
 	c.centroidType(&p, head)
-	p.Codes = c.codes(head)
+	if p.Codes = c.codes(head); head.Bias && c.problems == nil && !p.Codes.There() {
+		c.bad("there are no codes, by which alone a head with a bias (%s) chooses", biasName)
+	}
 	p.Provenance = provenance(f)
 	if c.problems != nil {
 		return p, &DamageError{c.problems}

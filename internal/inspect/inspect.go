@@ -41,6 +41,7 @@ type Head struct {
 	Rows    int64   `json:"rows"`
 	Columns int64   `json:"columns"`
 	Tied    bool    `json:"tied"`
+	Bias    bool    `json:"bias"` // the model adds one to the logits
 	Bytes   int64   `json:"bytes"`
 	Share   float64 `json:"share_of_bytes_per_token"` // 0..1, dense
 }
@@ -106,8 +107,8 @@ func File(path string) (Report, error) {
 	cost := flashhead.NewCost(m.File, m.Head, params)
 	t := m.Head.Tensor
 	r.Head = Head{
-		Tensor: t.Name, Type: t.Type.String(), Rows: t.Rows(), Columns: t.Columns(), Tied: m.Head.Tied, Bytes: t.Bytes,
-		Share: cost.HeadShare(),
+		Tensor: t.Name, Type: t.Type.String(), Rows: t.Rows(), Columns: t.Columns(), Tied: m.Head.Tied, Bias: m.Head.Bias,
+		Bytes: t.Bytes, Share: cost.HeadShare(),
 	}
 	r.BodyBytes, r.Clusters, r.FreeHead = cost.Body, params.Clusters, cost.FreeHead()
 	r.ReadShare, r.MemoryShare = cost.ReadShare(params.Probes), cost.MemoryShare()
@@ -153,6 +154,9 @@ func (r Report) String() string {
 	kind := "untied"
 	if r.Head.Tied {
 		kind = "tied to the token embedding"
+	}
+	if r.Head.Bias {
+		kind += ", with a bias"
 	}
 	line("head", "%s, %s, %d x %d, %s", r.Head.Tensor, r.Head.Type, r.Head.Rows, r.Head.Columns, kind)
 	line("bytes", "%.1f MB of %.1f MB a token are the head's: %.0f %%",

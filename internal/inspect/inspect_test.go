@@ -152,15 +152,32 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-func TestObstacle(t *testing.T) {
+func TestBias(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	file.Tensors = append(file.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*4096), 4096))
 	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if r.Obstacle != "" || !r.Head.Bias || !strings.Contains(r.String(), "tied to the token embedding, with a bias\n") {
+		t.Errorf("%+v\n%s", r, r)
+	}
+	if plain, err := inspect.File(gguftest.Write(t, "in.gguf", gguftest.Model(4096, 64).Bytes())); err != nil ||
+		plain.Head.Bias || strings.Contains(plain.String(), "bias") {
+		t.Errorf("%v, %+v", err, plain)
+	}
+}
+
+func TestObstacle(t *testing.T) {
+	file := gguftest.Model(4096, 64)
+	file.KVs[0] = gguftest.V("general.architecture", "dream")
+	file.Tensors = append(file.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*4096), 4096))
+	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if r.WorthIt || !strings.Contains(r.Obstacle, "has a bias") ||
-		!strings.Contains(r.String(), "\nverdict     FlashHead cannot speed up this llama model") {
+		!strings.Contains(r.String(), "\nverdict     FlashHead cannot speed up this dream model") {
 		t.Errorf("%+v\n%s", r, r)
 	}
 	if strings.Contains(r.String(), "expected") {

@@ -60,6 +60,18 @@ func calibration(t *testing.T) (tool native.Tool, o native.CalibrateOptions, hid
 	}, numbers(t, data)
 }
 
+// withBias writes the head with a bias, of n numbers that value gives.
+func withBias(t *testing.T, n int, value func(token int) float32) (path string) {
+	t.Helper()
+	var data []byte
+	for token := range n {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(value(token)))
+	}
+	file := gguftest.Model(headRows, headColumns)
+	file.Tensors = append(file.Tensors, gguftest.T("output.bias", gguftest.TypeF32, data, uint64(n)))
+	return gguftest.Write(t, "biased.gguf", file.Bytes())
+}
+
 // TestNativeCalibrate compares codes of few bits with those of many, and tolerances.
 func TestNativeCalibrate(t *testing.T) {
 	tool, o, _ := calibration(t)
@@ -108,6 +120,16 @@ func TestNativeCalibrate(t *testing.T) {
 	close := calibrate(func(o *native.CalibrateOptions) { o.Codes.Tolerance = 1e-20 })
 	if math.Abs(sum(close)) > 1e-4 || close.Exact != headRows || close.Near != headRows {
 		t.Errorf("without tolerance states diverge by %g, %g tokens are exact, %g near", sum(close), close.Exact, close.Near)
+	}
+	biased := func(value func(int) float32) native.CalibrateResult {
+		return calibrate(func(o *native.CalibrateOptions) { o.Model = withBias(t, headRows, value) })
+	}
+	if same := biased(func(int) float32 { return 5 }); math.Abs(sum(same)-sum(many)) > 1e-3*sum(many) {
+		t.Errorf("with the same bias for all tokens states diverge by %g, without by %g", sum(same), sum(many))
+	}
+	sure := biased(func(token int) float32 { return float32(token / (headRows - 1) * 1000) }) // of the last token
+	if sum(sure) > 1e-6 || sum(many) < 1e-3 {
+		t.Errorf("with one token left states diverge by %g, without a bias by %g", sum(sure), sum(many))
 	}
 	again := calibrate(func(o *native.CalibrateOptions) { o.Threads = 3 })
 	again.Seconds = many.Seconds
@@ -161,6 +183,12 @@ func TestNativeCalibrateFailures(t *testing.T) {
 			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]),
 				math.Float32bits(float32(math.Inf(1))))
 			o.Model = gguftest.Write(t, "infinite.gguf", broken.Bytes())
+		},
+		"tensor output.bias has a NaN or infinite number for row 7": func(o *native.CalibrateOptions) {
+			o.Model = withBias(t, headRows, func(token int) float32 { return float32(token-7) / float32(token-7) }) // 0/0
+		},
+		"tensor output.bias is not one F32 number for each row of token_embd.weight": func(o *native.CalibrateOptions) {
+			o.Model = withBias(t, headRows-1, func(int) float32 { return 0 })
 		},
 	} {
 		o := o

@@ -107,6 +107,9 @@ func TestRefused(t *testing.T) {
 			refused(t, model, f.write(t), lib, c.want)
 		})
 	}
+	biased := gguftest.Model(40, 32)
+	biased.Tensors = append(biased.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*40), 40))
+	refused(t, gguftest.Write(t, "biased.gguf", biased.Bytes()), sound().write(t), lib, "the head has a bias")
 	if testing.Short() {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
@@ -29,6 +30,10 @@ const otherModel = "give the GGUF file of the model that the assets were made fo
 func (s *Source) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	head := src.Head
 	s.head = head
+	if head.Bias {
+		return flashhead.Parameters{}, hint.New("the head has a bias, by which a head of imported clusters cannot choose",
+			"make clusters with codes instead: "+commandline.Self("convert", s.Model))
+	}
 	a := s.Assets
 	if a.Vocab != head.Vocab() {
 		return flashhead.Parameters{}, hint.New(fmt.Sprintf("the assets are for %d tokens, the head has %d", a.Vocab,

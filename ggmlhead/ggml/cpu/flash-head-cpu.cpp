@@ -44,6 +44,7 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
     const struct ggml_tensor * coarse      = node->src[GGML_FLASH_HEAD_SRC_COARSE];
     const struct ggml_tensor * ordered     = coarse ? nullptr : node->src[GGML_FLASH_HEAD_SRC_ORDERED];
+    const struct ggml_tensor * bias        = ggml_flash_head_get_bias(node);
 
     struct flash_head head;
     head.n_embd       = weight->ne[0];
@@ -55,10 +56,11 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     head.centroids    = centroids->data;
     head.cluster      = list(places);
     head.position     = places->data ? list(places) + head.n_vocab : nullptr;
-    head.tokens       = list(node->src[GGML_FLASH_HEAD_SRC_TOKENS]);
+    head.tokens       = list(ggml_flash_head_get_tokens(node));
     head.offsets      = list(offsets);
     head.pinned       = list(pinned);
     head.codes        = codes_of(node);
+    head.bias         = bias ? (const float *) bias->data : nullptr;
     head.weight_dot   = dot_of(weight->type,    head.n_embd);
     head.centroid_dot = dot_of(centroids->type, head.n_embd);
     head.grouped      = ggml_flash_head_get_params(node).grouped;

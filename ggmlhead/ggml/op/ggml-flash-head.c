@@ -43,7 +43,8 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     const struct ggml_tensor * x           = node->src[GGML_FLASH_HEAD_SRC_X];
     const struct ggml_tensor * centroids   = node->src[GGML_FLASH_HEAD_SRC_CENTROIDS];
     const struct ggml_tensor * places      = node->src[GGML_FLASH_HEAD_SRC_PLACES];
-    const struct ggml_tensor * tokens      = node->src[GGML_FLASH_HEAD_SRC_TOKENS];
+    const struct ggml_tensor * tokens      = ggml_flash_head_get_tokens(node);
+    const struct ggml_tensor * bias        = ggml_flash_head_get_bias(node);
     const struct ggml_tensor * offsets     = node->src[GGML_FLASH_HEAD_SRC_OFFSETS];
     const struct ggml_tensor * pinned      = node->src[GGML_FLASH_HEAD_SRC_PINNED];
     const struct ggml_tensor * coarse      = node->src[GGML_FLASH_HEAD_SRC_COARSE];
@@ -51,7 +52,7 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     const struct ggml_tensor * ordered     = coarse ? NULL : node->src[GGML_FLASH_HEAD_SRC_ORDERED];
     const struct ggml_tensor * fine        = coarse ? node->src[GGML_FLASH_HEAD_SRC_FINE] : NULL;
 
-    if (!weight || !x || !centroids || !places || !tokens || !offsets) {
+    if (!weight || !x || !centroids || !places || (!tokens && !bias) || !offsets) {
         return "a source is missing";
     }
     const int64_t n_embd    = weight->ne[0];
@@ -71,7 +72,7 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (n_cluster < 1 || !is_list(offsets, n_cluster + 1)) {
         return "the offsets are no list of a cluster or more";
     }
-    if (!is_list(tokens, n_vocab)) {
+    if (tokens && !is_list(tokens, n_vocab)) {
         return "the tokens are no list of all tokens";
     }
     if (places->type != GGML_TYPE_I32 || !ggml_is_matrix(places) || !ggml_is_contiguous(places)
@@ -93,6 +94,12 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (!coarse != !basis || !coarse != (params.n_directions == 0)
             || (coarse && (!fine || !are_codes(coarse, fine, basis, n_embd, n_vocab, params.n_directions)))) {
         return "the codes do not fit the weight";
+    }
+    if (bias && (!ggml_is_vector(bias) || !ggml_is_contiguous(bias) || bias->ne[0] != n_vocab)) {
+        return "the bias does not fit the weight";
+    }
+    if (bias && (!coarse || params.mode != GGML_FLASH_HEAD_TOP)) {
+        return "only codes choose by a bias, and only the best tokens";
     }
     if (coarse && (params.n_near < 1 || params.n_near > n_vocab)) {
         return "n_near must be in 1..n_vocab";
@@ -170,7 +177,7 @@ static void set_op(struct ggml_tensor * node, const struct ggml_flash_head_sourc
 
     node->src[GGML_FLASH_HEAD_SRC_CENTROIDS]   = sources->centroids;
     node->src[GGML_FLASH_HEAD_SRC_PLACES]      = sources->places;
-    node->src[GGML_FLASH_HEAD_SRC_TOKENS]      = sources->tokens;
+    node->src[GGML_FLASH_HEAD_SRC_TOKENS]      = sources->bias ? sources->bias : sources->tokens;
     node->src[GGML_FLASH_HEAD_SRC_OFFSETS]     = sources->offsets;
     node->src[GGML_FLASH_HEAD_SRC_PINNED]      = sources->pinned;
     node->src[GGML_FLASH_HEAD_SRC_ORDERED]     = sources->coarse ? sources->fine : sources->ordered;
@@ -204,6 +211,19 @@ void ggml_flash_head_replace_mul_mat(
         const struct ggml_flash_head_params  * params) {
     GGML_ASSERT(node->op == GGML_OP_MUL_MAT);
     set_op(node, sources, params);
+}
+
+static struct ggml_tensor * tokens_or_bias(const struct ggml_tensor * node, bool is_bias) {
+    struct ggml_tensor * t = node->src[GGML_FLASH_HEAD_SRC_TOKENS];
+    return t && (t->type == GGML_TYPE_F32) == is_bias ? t : NULL;
+}
+
+struct ggml_tensor * ggml_flash_head_get_tokens(const struct ggml_tensor * node) {
+    return tokens_or_bias(node, /*is_bias =*/ false);
+}
+
+struct ggml_tensor * ggml_flash_head_get_bias(const struct ggml_tensor * node) {
+    return tokens_or_bias(node, /*is_bias =*/ true);
 }
 
 struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node) {

@@ -42,6 +42,10 @@ struct ggml_flash_head_sources {
     struct ggml_tensor * coarse;    // I8 [bytes of a group, groups], or NULL
     struct ggml_tensor * fine;      // I8 [bytes of a token's code and scale, V]: all codes, then all scales; or NULL
     struct ggml_tensor * basis;     // F32 [flash_head_basis_n], or NULL
+
+    // F32 [V] that the graph adds to the logits, or NULL. Tokens are chosen as with it, the op's logits are without.
+    // Only for codes in mode top, which do not read the list of tokens: it may then be NULL.
+    struct ggml_tensor * bias;
 };
 
 // Types and sizes of a head.
@@ -66,6 +70,7 @@ enum ggml_flash_head_src {
     GGML_FLASH_HEAD_SRC_CENTROIDS   = 2,
     GGML_FLASH_HEAD_SRC_PLACES      = 3,
     GGML_FLASH_HEAD_SRC_TOKENS      = 4,
+    GGML_FLASH_HEAD_SRC_BIAS        = 4, // in the same place, told by its type: it needs no list of tokens
     GGML_FLASH_HEAD_SRC_OFFSETS     = 5,
     GGML_FLASH_HEAD_SRC_PINNED      = 6,
     GGML_FLASH_HEAD_SRC_ORDERED     = 7,
@@ -101,6 +106,10 @@ GGML_API void ggml_flash_head_replace_mul_mat(
         struct ggml_tensor                   * node,
         const struct ggml_flash_head_sources * sources,
         const struct ggml_flash_head_params  * params);
+
+// The two sources that share a place; NULL for the one that is not there.
+GGML_API struct ggml_tensor * ggml_flash_head_get_tokens(const struct ggml_tensor * node);
+GGML_API struct ggml_tensor * ggml_flash_head_get_bias  (const struct ggml_tensor * node);
 
 // The parameters that a tensor of the op carries.
 GGML_API struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node);

@@ -280,10 +280,6 @@ static std::shared_ptr<llama_flash_head> load(
         throw stay_dense(obstacle);
     }
 
-    if (model.output_b != nullptr) { // in another part of a split file
-        throw stay_dense("the output head has a bias");
-    }
-
     flash_head_map map;
     if (!flash_head_map_read(ml.metadata, weight->ne[0], weight->ne[1], map, error)) {
         throw stay_dense(error);
@@ -291,6 +287,13 @@ static std::shared_ptr<llama_flash_head> load(
 
     if (settings.mode == GGML_FLASH_HEAD_SAMPLE) {
         flash_head_map_drop_codes(map); // clusters are drawn
+    }
+    if (model.output_b != nullptr) {
+        error = flash_head_bias_obstacle(ml.metadata, map, settings.mode == GGML_FLASH_HEAD_SAMPLE,
+                model.output_b->type, ggml_nelements(model.output_b));
+        if (!error.empty()) {
+            throw stay_dense(error);
+        }
     }
 
     ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
@@ -318,6 +321,7 @@ static std::shared_ptr<llama_flash_head> load(
     // with codes single tokens are selected: cluster order would not help
     settings.reorder = settings.reorder && host && map.n_directions == 0;
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
+    head->sources.bias = model.output_b;
     if (!device_has_op(dev, weight, *head)) {
         throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),
                 ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type),
@@ -426,6 +430,17 @@ static bool is_replaceable(const llama_flash_head & head, const ggml_tensor * no
         && (head.max_rows == 0 || x->ne[1] <= head.max_rows);
 }
 
+// Whether graph adds bias to the product node. A draft that borrows the head may not.
+static bool adds_bias(ggml_cgraph * graph, const ggml_tensor * node, const ggml_tensor * bias) {
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        const ggml_tensor * sum = ggml_graph_node(graph, i);
+        if (sum->op == GGML_OP_ADD && sum->src[0] == node && sum->src[1] == bias) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // the side of a graph: draft or target
 static void rewrite(llama_flash_head & head, const llm_graph_params & params, bool is_draft, ggml_cgraph * graph) {
     const llama_flash_head_side & side = head.side(is_draft);
@@ -446,7 +461,11 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         }
         used = true;
         if (is_replaceable(head, node)) {
-            ggml_flash_head_replace_mul_mat(node, &head.sources, &side.params);
+            ggml_flash_head_sources sources = head.sources;
+            if (sources.bias && !adds_bias(graph, node, sources.bias)) {
+                sources.bias = nullptr;
+            }
+            ggml_flash_head_replace_mul_mat(node, &sources, &side.params);
             if (head.host) {
                 // large batches might be offloaded
                 ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu);

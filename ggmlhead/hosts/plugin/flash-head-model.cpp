@@ -93,14 +93,14 @@ struct gguf_file {
     }
 };
 
-// Where the head of a model lies. A model may have several files.
-struct head_place {
-    std::string path;   // of the file with the head's weight
+// Where a tensor of a model lies. A model may have several files.
+struct tensor_place {
+    std::string path;   // of the file with the tensor
     gguf_file   file;   // that file, if it is not the first
     const gguf_context * keys   = nullptr;
-    const ggml_tensor  * weight = nullptr;
+    const ggml_tensor  * tensor = nullptr;
 
-    head_place() : file("") {}
+    tensor_place() : file("") {}
 
     bool look(const std::string & at, const gguf_file & in, const char * name) {
         const ggml_tensor * found = in.keys ? ggml_get_tensor(in.tensors.get(), name) : nullptr;
@@ -109,17 +109,26 @@ struct head_place {
         }
         path   = at;
         keys   = in.keys.get();
-        weight = found;
+        tensor = found;
         return true;
+    }
+
+    // the first bytes of its data
+    std::unique_ptr<flash_head_mapping> map(size_t size) const {
+        const uint64_t offset = gguf_get_data_offset(keys)
+                + gguf_get_tensor_offset(keys, gguf_find_tensor(keys, tensor->name));
+        return std::make_unique<flash_head_mapping>(path, offset, size);
     }
 };
 
-// Finds the head's weight in the first file of a model, or in the others. path opens the first file, name is its name.
-static bool find_head(const flash_head_file & first, const gguf_file & gguf, head_place & place) {
+// Finds the first of names that is in the first file of a model, or in the others. path opens the first file, name is
+// its name.
+static bool find_tensor(const flash_head_file & first, const gguf_file & gguf, const std::vector<const char *> & names,
+        tensor_place & place) {
     const uint32_t count = flash_head_shard_read(gguf.keys.get()).count;
     const std::vector<std::string> paths =
             count > 1 ? flash_head_shard_paths(first.name, count) : std::vector<std::string>();
-    for (const char * name : { NAME_OUTPUT, NAME_TOKEN_EMBD }) {
+    for (const char * name : names) {
         if (place.look(first.path, gguf, name)) {
             return true;
         }
@@ -134,6 +143,28 @@ static bool find_head(const flash_head_file & first, const gguf_file & gguf, hea
     return false;
 }
 
+// Reads the head's bias, if it has one. Returns false and sets error if it is of no use.
+static bool read_bias(const flash_head_file & first, const gguf_file & gguf, flash_head_model & model,
+        std::string & error) {
+    tensor_place place;
+    if (!find_tensor(first, gguf, { FLASH_HEAD_BIAS }, place)) {
+        return true;
+    }
+    error = flash_head_bias_obstacle(gguf.keys.get(), model.map, model.settings.mode == GGML_FLASH_HEAD_SAMPLE,
+            place.tensor->type, ggml_nelements(place.tensor));
+    if (!error.empty()) {
+        return false;
+    }
+    const auto mapping = place.map(ggml_nbytes(place.tensor));
+    if (mapping->data == nullptr) {
+        error = "the file cannot be mapped";
+        return false;
+    }
+    model.bias.resize(model.n_vocab);
+    memcpy(model.bias.data(), mapping->data, model.bias.size()*sizeof(float));
+    return true;
+}
+
 // reads a model's head, map and settings; file is the model's first file
 static flash_head_candidate read_candidate(const flash_head_file & file) {
     flash_head_candidate candidate;
@@ -141,8 +172,8 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     if (!gguf.keys || flash_head_shard_read(gguf.keys.get()).index > 0) {
         return candidate;
     }
-    head_place head;
-    if (!find_head(file, gguf, head)) {
+    tensor_place head;
+    if (!find_tensor(file, gguf, { NAME_OUTPUT, NAME_TOKEN_EMBD }, head)) {
         return candidate;
     }
     candidate.head = true;
@@ -150,10 +181,10 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
 
     auto model = std::make_shared<flash_head_model>();
     model->file    = file.name;
-    model->weight  = head.weight->name;
-    model->type    = head.weight->type;
-    model->n_embd  = head.weight->ne[0];
-    model->n_vocab = flash_head_n_vocab(gguf.keys.get(), gguf.tensors.get(), head.weight);
+    model->weight  = head.tensor->name;
+    model->type    = head.tensor->type;
+    model->n_embd  = head.tensor->ne[0];
+    model->n_vocab = flash_head_n_vocab(gguf.keys.get(), gguf.tensors.get(), head.tensor);
     candidate.model = model;
     if (!candidate.keys) {
         return candidate;
@@ -169,7 +200,7 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     if (!candidate.inactive.empty()) {
         return candidate;
     }
-    if (!ggml_is_matrix(head.weight)) {
+    if (!ggml_is_matrix(head.tensor)) {
         candidate.dense = "the output head is not a plain matrix";
         return candidate;
     }
@@ -179,12 +210,13 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     if (model->settings.mode == GGML_FLASH_HEAD_SAMPLE) {
         flash_head_map_drop_codes(model->map); // clusters are drawn
     }
+    if (!read_bias(file, gguf, *model, candidate.dense)) {
+        return candidate;
+    }
     if (!flash_head_settings_resolve(model->settings, model->map, model->type, model->n_embd, model->setting_error)) {
         return candidate;
     }
-    const uint64_t offset = gguf_get_data_offset(head.keys)
-            + gguf_get_tensor_offset(head.keys, gguf_find_tensor(head.keys, head.weight->name));
-    model->rows = std::make_unique<flash_head_mapping>(head.path, offset, model->n_vocab*head.weight->nb[1]);
+    model->rows = head.map(model->n_vocab*head.tensor->nb[1]);
     if (model->rows->data == nullptr) {
         candidate.dense = "the file cannot be mapped";
     }

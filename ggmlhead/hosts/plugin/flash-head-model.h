@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 // The head of one file. Immutable; shared by the weights that are loaded from it.
 struct flash_head_model {
@@ -27,6 +28,7 @@ struct flash_head_model {
     std::string         setting_error;    // a bad FLASHHEAD_ variable; the model must not load
 
     std::unique_ptr<flash_head_mapping> rows; // the weight in the file, by token
+    std::vector<float>                  bias; // that the host adds to the product, or none
 };
 
 // Whether a weight of this name can be a head. Called for every weight, so it looks at the name only.

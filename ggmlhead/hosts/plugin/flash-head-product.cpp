@@ -92,6 +92,7 @@ static enum ggml_status compute_sparse(
     s.head.pinned       = model.map.pinned.data();
     s.head.codes        = { model.map.n_directions, model.map.coarse_bits, model.map.fine_bytes, weight.coarse.data(),
             weight.fine.data(), weight.basis.data() };
+    s.head.bias         = model.bias.empty() ? nullptr : model.bias.data();
     s.head.weight_dot   = flash_head_dot_of(product.host.get_type_traits, model.type,                   model.n_embd);
     s.head.centroid_dot = flash_head_dot_of(product.host.get_type_traits, model.settings.centroid_type, model.n_embd);
     s.head.grouped      = weight.grouped;

@@ -85,6 +85,7 @@ void flash_head_estimator_init(flash_head_estimator * e, const flash_head_dense_
     head.position  = e->map.position.data();
     head.tokens    = e->map.tokens  .data();
     head.offsets   = e->map.offsets .data();
+    head.bias      = weight.bias.empty() ? nullptr : weight.bias.data();
     // rows are only marked, so activations are not rounded for them
     head.weight_dot = { mark, nothing, ggml_row_size(info.type, info.n_cols), 0 };
     set_centroids(e, centroid_type, centroids, n_threads);

@@ -32,6 +32,6 @@ const int64_t FLASH_HEAD_ESTIMATOR_ROWS = FLASH_HEAD_BLOCK_ROWS;
 void flash_head_estimator_init(flash_head_estimator * e, const flash_head_dense_weight & weight,
         const flash_head_map & map, enum ggml_type centroid_type, const void * centroids, int n_threads);
 
-// out [n][n_rows of the weight] from the n rows x: estimates, and FLASH_HEAD_ESTIMATOR_EXACT. On the calling thread,
-// which is worker.
+// out [n][n_rows of the weight] from the n rows x: estimates, and FLASH_HEAD_ESTIMATOR_EXACT. As the runtime's logits
+// they are without the bias that tokens are chosen by. On the calling thread, which is worker.
 void flash_head_estimator_run(flash_head_estimator * e, int worker, const flash_head_span & x, float * out);

@@ -35,6 +35,7 @@ struct first_bad {
 // Records of some hidden states at a time, in two steps:
 // 1. the estimates of all their tokens, and which are exact;
 // 2. rows of the weight pass: dense logits, which give divergences.
+// Both get the head's bias, as the distributions are those with it.
 struct recorder {
     flash_head_products       * p;
     const flash_head_recorded & head;
@@ -88,7 +89,8 @@ struct recorder {
         flash_head_pool_run(p->pool, x.n, [&](int, int64_t i) {
             for (int64_t begin = 0; begin < n; begin += n_span) {
                 const int64_t n_tokens = std::min(n_span, n - begin), token = first + begin;
-                const float * dense    = (const float *) logits.data + begin*x.n + i*n_tokens;
+                float * dense = (float *) logits.data + begin*x.n + i*n_tokens;
+                add_bias(dense, token, n_tokens);
                 if (!all_finite(dense, n_tokens)) {
                     bad_logits.add(x.first + i);
                     return;
@@ -116,7 +118,16 @@ private:
         return finite;
     }
 
+    // To numbers for n tokens from the given one on, but for those that are exact: these stand for dense logits.
+    void add_bias(float * x, int64_t token, int64_t n) const {
+        const std::vector<float> & bias = head.weight->bias;
+        for (int64_t v = 0; v < n && !bias.empty(); v++) {
+            x[v] += x[v] == FLASH_HEAD_ESTIMATOR_EXACT ? 0.0f : bias[token + v];
+        }
+    }
+
     void start(int64_t i, int64_t state) {
+        add_bias(estimates_of(i), 0, n_vocab);
         if (!all_finite(estimates_of(i), n_vocab)) {
             bad_estimates.add(state);
         }

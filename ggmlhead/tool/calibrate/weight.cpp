@@ -1,6 +1,8 @@
 #include "weight.h"
 
+#include "flash-head-map.h"
 #include "flash-head-row.h"
+#include "ggml-cpp.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +16,37 @@ void flash_head_row_get(const void * data, enum ggml_type type, int64_t n_cols, 
 
 void flash_head_dense_weight::get(int64_t i, float * out) const {
     flash_head_row_get(data.data, info.type, info.n_cols, i, out);
+}
+
+// Reads the bias of the head that info tells, if the file has one.
+static bool read_bias(const flash_head_tensor_info & info, std::vector<float> * bias, std::string * error) {
+    struct ggml_context * ctx = nullptr;
+    gguf_context_ptr gguf(gguf_init_from_file(info.path.c_str(), { /*.no_alloc =*/ true, /*.ctx =*/ &ctx }));
+    ggml_context_ptr tensors(ctx);
+    const struct ggml_tensor * t = tensors ? ggml_get_tensor(tensors.get(), FLASH_HEAD_BIAS) : nullptr;
+    if (t == nullptr) {
+        return true;
+    }
+    if (t->type != GGML_TYPE_F32 || ggml_nelements(t) != info.n_rows) {
+        *error = "tensor " FLASH_HEAD_BIAS " is not one F32 number for each row of " + info.name;
+        return false;
+    }
+    bias->resize(info.n_rows);
+    const uint64_t offset = gguf_get_data_offset(gguf.get())
+            + gguf_get_tensor_offset(gguf.get(), gguf_find_tensor(gguf.get(), FLASH_HEAD_BIAS));
+    std::ifstream file(info.path, std::ios::binary);
+    if (!file.seekg((std::streamoff) offset)
+            || !file.read((char *) bias->data(), (std::streamsize) (bias->size()*sizeof(float)))) {
+        *error = "cannot read tensor " FLASH_HEAD_BIAS " from " + info.path;
+        return false;
+    }
+    for (int64_t i = 0; i < info.n_rows; i++) {
+        if (!std::isfinite((*bias)[i])) {
+            *error = "tensor " FLASH_HEAD_BIAS " has a NaN or infinite number for row " + std::to_string(i);
+            return false;
+        }
+    }
+    return true;
 }
 
 bool flash_head_dense_weight_read(flash_head_dense_weight * w, flash_head_pool * pool, std::string * error) {
@@ -49,5 +82,5 @@ bool flash_head_dense_weight_read(flash_head_dense_weight * w, flash_head_pool *
         }
         w->most = std::max(w->most, most[task]);
     }
-    return true;
+    return read_bias(info, &w->bias, error);
 }
