@@ -20,7 +20,7 @@ STEP = [0, 1.596, 0.9957, 0.586, 0.3352, 0.1881]
 MAX_VARIANCE = 0.5
 
 # the default of fh-ollama convert
-COARSE, DIRECTIONS, NEAR, EXACT, TOLERANCE, FAR = 160, 96, 10, 96, 0.025, 0.8
+COARSE, DIRECTIONS, NEAR, EXACT, TOLERANCE, FAR = 160, 96, 10, 96, 0.0125, 0.8
 
 
 def log_softmax(x):
@@ -48,14 +48,14 @@ def drawn(logits, u, temperature=0.8, top_k=40, top_p=0.9):
     return np.take_along_axis(at, np.minimum((sums[:, None] < u[:, :, None]).sum(2), top_k - 1), 1)
 
 
-def best_of(estimate, n, tolerance, variance, among):
+def best_of(estimate, n, tolerance, variance, limit, steepness, among):
     """The best n of the tokens among, or more: as many as it takes until the others cost tolerance nats at most, whose estimates
-    have errors of this variance. flash-head-mass.h says why."""
+    have errors of this variance. flash-head-mass.h says why, and what limit and steepness are."""
     order = among[np.argsort(-estimate[among], kind="stable")]
     p = np.exp(estimate - estimate.max())
     left = p[order].sum() - np.cumsum(p[order])
     if tolerance > 0:
-        n = max(n, 1 + np.searchsorted(-left, -2 * tolerance / variance * p.sum()))
+        n = max(n, 1 + np.searchsorted(-left, -2 * tolerance / variance * np.exp(-steepness * max(0, variance - limit)) * p.sum()))
     return order[:n]
 
 
@@ -161,7 +161,7 @@ class Laboratory:
         second = rounded(left, after, bits_by_line(after * np.diag(c), fine)) if fine else np.zeros_like(r)
         return first, second, after, ((left - second) ** 2).mean(0)
 
-    def run(self, name, c, coarse=COARSE, fine=128, near=NEAR, exact=EXACT, tolerance=TOLERANCE, far=FAR, most=MAX_VARIANCE,
+    def run(self, name, c, coarse=COARSE, fine=128, near=NEAR, exact=EXACT, tolerance=TOLERANCE, far=FAR, steep=1, most=MAX_VARIANCE,
             directions=DIRECTIONS, random=np.random.default_rng(1)):
         """near, exact: one token in so many has its fine code read or is scored exactly, at least. far: the part of the tolerance
         that tokens without a fine code may cost."""
@@ -178,9 +178,9 @@ class Laboratory:
             estimate = base + np.minimum(0.5 * (h**2 @ var1), most)[:, None]
             finer = base + h @ second.T + np.minimum(0.5 * (h**2 @ var2), most)[:, None]
             for i, x in enumerate(h):
-                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, np.arange(v))
+                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, 6, 0.1 * steep, np.arange(v))
                 estimate[i, at] = finer[i, at]
-                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, at)
+                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, 1, 0.5 * steep, at)
                 reads.append((len(at), len(scored)))
                 estimate[i, scored] = e[i, scored]
             estimate[:, head.pinned] = e[:, head.pinned]
@@ -232,10 +232,11 @@ def main():
     lab.run("metric of all states together", pooled(fit), fine=fine)
     english = by_kind([h for k, h in lab.fit.items() if k.split("/")[0] in ("english", "code")])
     lab.run("calibrated with English and code only", english, fine=fine)
-    for t in (0.0125, 0.05):
+    for t in (0.025, 0.05):
         lab.run(f"tolerance {t}", kinds, fine=fine, tolerance=t)
     for far in (0.6, 0.9):
         lab.run(f"{100*far:.0f} % of the tolerance for tokens without a fine code", kinds, fine=fine, far=far)
+    lab.run("large errors cost no more", kinds, fine=fine, steep=0)
     lab.run("near a fifth at least, exact one in 48", kinds, fine=fine, near=5, exact=48)
     lab.run("near a twentieth at least, exact one in 192", kinds, fine=fine, near=20, exact=192)
     lab.run("128 coarse bits, 80 directions", kinds, 128, fine, directions=80)

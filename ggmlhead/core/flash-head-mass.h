@@ -30,6 +30,15 @@ flash_head_mass flash_head_mass_of(const float * estimates, int64_t n);
 // Of all blocks [n].
 flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n);
 
+// The share that may keep estimates whose squared error is expected to be `error`, if these may cost `tolerance`.
+// Errors above `limit` make the masses themselves wrong, as tokens that are overestimated stand first; so the share falls
+// by exp(-steepness) for each nat^2 more. docs/estimates.md tells where the numbers come from.
+struct flash_head_share {
+    float tolerance, limit, steepness;
+
+    float of(float error) const;
+};
+
 // The greatest estimate such that tokens below it have at most `share` of the total, about; tokens below `from` do not
 // count. keys [sample.size] are those of a sample of all tokens. -INFINITY if there is none.
 float flash_head_least_of_mass(const int32_t * keys, const flash_head_sample & sample, flash_head_mass total, float from,

@@ -39,20 +39,20 @@ struct chunks {
 // A number of best tokens, and what tells their least estimate: keys of a sample, and masses if there is a tolerance.
 struct best_tokens {
     int64_t           n;
-    float             tolerance; // what the other tokens' estimates may cost; 0: any
+    flash_head_share  others; // what the other tokens' estimates may cost; a tolerance of 0: any
     bool              all;
     flash_head_sample sample;
     int32_t         * keys;   // [block][V]
     flash_head_mass * masses; // [block][blocks of tokens]
 
-    best_tokens(int64_t n_vocab, int64_t n, float tolerance, int32_t * keys, flash_head_mass * masses)
-        : n(n), tolerance(tolerance), all(n >= n_vocab),
+    best_tokens(int64_t n_vocab, int64_t n, flash_head_share others, int32_t * keys, flash_head_mass * masses)
+        : n(n), others(others), all(n >= n_vocab),
           sample(flash_head_sample_of(n_vocab, std::max<int64_t>(n, 1))), keys(keys), masses(masses) {}
 
     // Keeps what is needed of tokens begin .. end - 1. e [V]: estimates of row r.
     void observe(int64_t r, int64_t n_vocab, const float * e, int64_t begin, int64_t end) const {
         const int64_t block = FLASH_HEAD_MASS_BLOCK;
-        for (int64_t v = begin; v < end && tolerance > 0.0f; v += block) {
+        for (int64_t v = begin; v < end && others.tolerance > 0.0f; v += block) {
             masses[r*flash_head_n_masses(n_vocab) + v/block] = flash_head_mass_of(e + v, std::min(block, end - v));
         }
         for (int64_t i = begin/sample.stride; i*sample.stride < end; i++) {
@@ -72,8 +72,8 @@ struct best_tokens {
         const int32_t * k     = keys + r*n_vocab;
         const float     least = flash_head_score_of_key(
                 flash_head_nth_best(k, sample.size, sample.n_best, sample.slack));
-        const float     share = 2.0f*tolerance/error;
-        if (!(tolerance > 0.0f && share < 1.0f)) {
+        const float     share = others.of(error);
+        if (!(others.tolerance > 0.0f && share < 1.0f)) {
             return least;
         }
         const int64_t n_masses = flash_head_n_masses(n_vocab);
@@ -95,9 +95,9 @@ struct token_call {
 
     token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
         : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
-          near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)), FAR_PART*call->params->tolerance,
-                  w->sample, w->masses),
-          exact(V, n_exact(call), (1.0f - FAR_PART)*call->params->tolerance, w->sample + n*V,
+          near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)),
+                  { FAR_PART*call->params->tolerance, 6.0f, 0.1f }, w->sample, w->masses),
+          exact(V, n_exact(call), { (1.0f - FAR_PART)*call->params->tolerance, 1.0f, 0.5f }, w->sample + n*V,
                   w->masses + n*flash_head_n_masses(V)) {}
 
     static int64_t n_exact(const flash_head_call * call) {

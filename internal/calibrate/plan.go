@@ -25,6 +25,7 @@ type Place struct {
 // Trial is a tolerance that was tried, and what the runtime does with it at the held-out places.
 type Trial struct {
 	Tolerance float32
+	Read      float64 // share of the head's bytes, on average
 	Positions []native.Position
 	Places    []Place // of the positions
 }
@@ -90,9 +91,13 @@ func standardError(chunks map[int]mean, all float64) float64 {
 }
 
 // Next returns the tolerance to try after trials, of which there is at least one; false if the last one is to be kept.
-// It is chosen by one half of the positions, which meets the targets with a margin.
-func Next(targets flashhead.Targets, trials []Trial) (float32, bool) {
+// With targets it is lowered until one half of the positions meets them with a margin, else it is raised until at most a
+// share of the head's bytes is read.
+func Next(targets flashhead.Targets, mostRead float64, trials []Trial) (float32, bool) {
 	last := trials[len(trials)-1]
+	if !targets.Any() {
+		return cheaper(mostRead, trials)
+	}
 	kinds := last.Half(true).Kinds()
 	aim := flashhead.Targets{Agreement: targets.Agreement, KLD: margin * targets.KLD}
 	if aim.Met(kinds) || len(trials) >= mostTrials || last.Tolerance <= leastTolerance {
@@ -108,4 +113,25 @@ func Next(targets flashhead.Targets, trials []Trial) (float32, bool) {
 		}
 	}
 	return max(last.Tolerance*max(factor, 1.0/16), leastTolerance), true
+}
+
+// perDoubling is by how much the share that is read falls when the tolerance is doubled, about; for the first guess.
+const perDoubling = 0.03
+
+// cheaper returns the tolerance at which at most a share of the head's bytes may be expected to be read.
+func cheaper(mostRead float64, trials []Trial) (float32, bool) {
+	last := trials[len(trials)-1]
+	if last.Read <= mostRead || len(trials) >= mostTrials {
+		return 0, false
+	}
+	fall := perDoubling
+	if len(trials) > 1 {
+		before := trials[len(trials)-2]
+		fall = (before.Read - last.Read) / math.Log2(float64(last.Tolerance/before.Tolerance))
+	}
+	doublings := 3.0 // at most: what a fall of nothing or less would not say
+	if fall > 0 {
+		doublings = min(doublings, (last.Read-0.98*mostRead)/fall)
+	}
+	return last.Tolerance * float32(math.Exp2(doublings)), true
 }

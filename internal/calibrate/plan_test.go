@@ -65,7 +65,6 @@ func TestNext(t *testing.T) {
 		trials  []Trial
 		want    float32 // 0 for none
 	}{
-		"no targets":           {flashhead.Targets{}, []Trial{trial(0.02, 1, bad, 1, bad, 1, bad)}, 0},
 		"met":                  {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.08, bad, 0.07, bad, 0.08, bad)}, 0},
 		"met without a margin": {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.09, bad, 0.09, bad, 0.09, bad)}, 0.01},
 		"one kind fails":       {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.01, bad, 0.32, bad, 0.01, bad)}, 0.005},
@@ -76,8 +75,33 @@ func TestNext(t *testing.T) {
 		"nearly nothing left":  {flashhead.Targets{KLD: 0.1}, []Trial{trial(2e-5, 1, bad, 1, bad, 1, bad)}, 1e-5},
 		"tried often":          {flashhead.Targets{KLD: 0.1}, slices.Repeat([]Trial{trial(0.02, 1, 1, 1, 1, 1, 1)}, 4), 0},
 	} {
-		got, more := Next(c.targets, c.trials)
+		got, more := Next(c.targets, 0.001, c.trials)
 		if more != (c.want > 0) || math.Abs(float64(got-c.want)) > 1e-6 {
+			t.Errorf("%s: %g, %t; want %g", name, got, more, c.want)
+		}
+	}
+}
+
+// Without targets the tolerance rises until little enough is read: by a guess first, then by what the trials tell.
+func TestNextCheaper(t *testing.T) {
+	for name, c := range map[string]struct {
+		read, tolerances []float64
+		want             float64 // 0 for none
+	}{
+		"little is read":   {[]float64{0.08}, []float64{0.01}, 0},
+		"a little more":    {[]float64{0.1276}, []float64{0.01}, 0.01 * math.Pow(2, 1/3.0)},
+		"a doubling":       {[]float64{0.1576, 0.1376}, []float64{0.01, 0.02}, 0.04},
+		"met then":         {[]float64{0.15, 0.12}, []float64{0.01, 0.02}, 0},
+		"it does not fall": {[]float64{0.15, 0.15}, []float64{0.01, 0.02}, 0.16},
+		"it falls slowly":  {[]float64{0.5, 0.49}, []float64{0.01, 0.02}, 0.16},
+		"tried often":      {[]float64{0.5, 0.4, 0.3, 0.2}, []float64{1, 2, 4, 8}, 0},
+	} {
+		var trials []Trial
+		for i, read := range c.read {
+			trials = append(trials, Trial{Read: read, Tolerance: float32(c.tolerances[i])})
+		}
+		got, more := Next(flashhead.Targets{}, 0.12, trials)
+		if more != (c.want > 0) || math.Abs(float64(got)-c.want) > 1e-4 {
 			t.Errorf("%s: %g, %t; want %g", name, got, more, c.want)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 type calibrating struct {
 	*coding
 	text    calibrate.Text
+	cost    flashhead.Cost
 	context uint64 // the model's, in tokens; 0 if not known
 }
 
@@ -30,6 +31,7 @@ func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	if c.text, err = calibrate.ReadText(c.Calibrate); err != nil {
 		return params, err
 	}
+	c.cost = flashhead.NewCost(src.File, src.Head, params)
 	arch, _ := src.Str("general.architecture")
 	c.context, _ = src.Uint(arch + ".context_length")
 	params.Calibration = &flashhead.Calibration{TextName: c.text.Name, TextSHA256: c.text.SHA256, Targets: c.Targets}
@@ -65,8 +67,8 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	return nil
 }
 
-// search makes the codes, and lowers the tolerance until the targets are met at half of the states that were held out.
-// What is found is that of the other half, or of all without targets.
+// search makes the codes, and changes the tolerance until the targets are met at half of the states that were held out,
+// or else until little enough is read. What is found is that of the other half, or of all without targets.
 func (c *calibrating) search(ctx context.Context, tool native.Tool, states *calibrate.States,
 	params *flashhead.Parameters, p *progress.Progress) error {
 	job := c.job(params)
@@ -84,9 +86,10 @@ func (c *calibrating) search(ctx context.Context, tool native.Tool, states *cali
 				len(states.HeldOut)), "build again: fh-ollama build")
 		}
 		params.Codes = found.Codes
-		trial := calibrate.Trial{Tolerance: job.Codes.Tolerance, Positions: found.Positions, Places: states.HeldOut}
+		trial := calibrate.Trial{Tolerance: job.Codes.Tolerance, Positions: found.Positions, Places: states.HeldOut,
+			Read: c.cost.Counted(found.Near, found.Exact) / float64(c.cost.Head)}
 		trials = append(trials, trial)
-		next, more := calibrate.Next(c.Targets, trials)
+		next, more := calibrate.Next(c.Targets, c.quality.MostRead(), trials)
 		if !more {
 			if c.Targets.Any() {
 				trial = trial.Half(false)

@@ -11,7 +11,10 @@ import (
 )
 
 // coding is a clustering with codes that are made from the weight alone.
-type coding struct{ *clustering }
+type coding struct {
+	*clustering
+	quality flashhead.Quality
+}
 
 // Plan returns K, P, the sizes of the codes and the provenance.
 func (c *coding) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
@@ -19,16 +22,15 @@ func (c *coding) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	if err != nil {
 		return params, err
 	}
-	quality, err := flashhead.ParseQuality(c.Quality)
-	if err != nil {
+	if c.quality, err = flashhead.ParseQuality(c.Quality); err != nil {
 		return params, err
 	}
 	centroids, err := flashhead.CentroidType(c.CentroidType, src.Head)
 	if err != nil {
 		return params, hint.Wrap(err, otherCentroids)
 	}
-	params.Codes = quality.Codes(src.Head, params.Clusters, centroids)
-	params.Probes = quality.Probes(params.Clusters)
+	params.Codes = c.quality.Codes(src.Head, params.Clusters, centroids)
+	params.Probes = c.quality.Probes(params.Clusters)
 	return params, nil
 }
 

@@ -42,9 +42,9 @@ func (o Options) source() MapSource {
 	case o.Plain:
 		return clusters
 	case o.NoCalibrate:
-		return &coding{clusters}
+		return &coding{clustering: clusters}
 	}
-	return &calibrating{coding: &coding{clusters}}
+	return &calibrating{coding: &coding{clustering: clusters}}
 }
 
 const otherCentroids = "choose another --centroid-type, or none for the default"

@@ -57,9 +57,7 @@ func (j *job) planned(found flashhead.Parameters) bool {
 			want.Calibration.Targets != found.Calibration.Targets {
 			return false
 		}
-		if want.Calibration.Any() { // they lower the tolerance
-			want.Codes.Tolerance = found.Codes.Tolerance
-		}
+		want.Codes.Tolerance = found.Codes.Tolerance // which calibration chooses
 		want.Calibration = found.Calibration
 	}
 	return reflect.DeepEqual(want, found)

@@ -52,12 +52,13 @@ type Quality struct {
 	near       int64 // one token in so many has its fine code read, at least
 	exact      int64 // one token in so many is scored exactly, at least
 	tolerance  float32
+	most       float64 // share of the head's bytes that may be read on the text of a calibration, which raises the tolerance
 }
 
 // Qualities lists all qualities, the default first. docs/estimates.md compares them.
 var Qualities = []Quality{
-	{"default", 160, 96, 25, 10, 96, 0.025},
-	{"high", 192, 112, 45, 4, 32, 0.004},
+	{"default", 160, 96, 25, 10, 96, 0.0125, 0.12},
+	{"high", 192, 112, 45, 4, 32, 0.0025, 0.25},
 }
 
 // ParseQuality finds the quality called name, "" for the default.
@@ -74,6 +75,9 @@ func ParseQuality(name string) (Quality, error) {
 
 // Probes returns P for K clusters.
 func (q Quality) Probes(clusters uint32) uint32 { return uint32(ceil(int64(clusters), q.exact)) }
+
+// MostRead returns the greatest share of the head's bytes, 0..1, that may be read for a token on average.
+func (q Quality) MostRead() float64 { return q.most }
 
 // Codes returns the sizes of head's codes.
 func (q Quality) Codes(head Head, clusters uint32, centroids gguf.TensorType) Codes {

@@ -365,7 +365,7 @@ func TestQualities(t *testing.T) {
 		k := head.Clusters(flashhead.CodedClusterSize)
 		got := quality.Codes(head, k, tensorType("q4_0"))
 		want := flashhead.Codes{CoarseBits: int(c.coarse), FineBytes: int(c.fine), Near: int(c.near),
-			Directions: int(c.directions), Tolerance: map[bool]float32{false: 0.025, true: 0.004}[c.quality == "high"]}
+			Directions: int(c.directions), Tolerance: map[bool]float32{false: 0.0125, true: 0.0025}[c.quality == "high"]}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v: %+v", c, got)
 		}
