@@ -34,7 +34,8 @@ type Server struct {
 // ServerOptions are the options of a llama-server.
 type ServerOptions struct {
 	Model    string // path of the GGUF file
-	Context  int    // tokens
+	Context  int    // tokens, of all sequences together
+	Parallel int    // sequences at a time; 0 stands for 1
 	Threads  int
 	Settings []string // FlashHead's, as "NAME=value"
 	Args     []string // further arguments
@@ -77,8 +78,8 @@ func (p Programs) Load(ctx context.Context, model string, env []string) (said []
 // launch starts a server and returns at once.
 func (p Programs) launch(o ServerOptions) (*Server, error) {
 	args := append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0",
-		"--ctx-size", strconv.Itoa(o.Context), "--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"},
-		verbose...)
+		"--ctx-size", strconv.Itoa(o.Context), "--threads", strconv.Itoa(o.Threads),
+		"--parallel", strconv.Itoa(max(o.Parallel, 1)), "--no-webui"}, verbose...)
 	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}} // without a proxy
 	var err error
 	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
