@@ -1,13 +1,11 @@
 package llama
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"strconv"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -26,36 +24,82 @@ const otherHead = "convert with --no-calibrate: this model's head cannot be cali
 
 // Hidden runs the model over chunks of tokens, each from an empty context. It returns the input of the head at every
 // position of each chunk, width numbers a position.
-func (s *Server) Hidden(ctx context.Context, chunks [][]int, width int) (states [][]float32, err error) {
-	body, err := json.Marshal(map[string]any{"content": chunks, "embd_normalize": -1}) // -1: not normalized
-	if err != nil {
-		return nil, err
+func (s *Server) Hidden(ctx context.Context, chunks [][]int, width int) ([][]float32, error) {
+	request := map[string]any{"content": chunks, "embd_normalize": -1} // -1: not normalized
+	var answer []chunkStates
+	if err := s.Post(ctx, "/embedding", request, &answer); err != nil {
+		return nil, unexpected(err)
 	}
-	err = s.stream(ctx, http.MethodPost, "/embedding", body, func(r io.Reader) error {
-		states, err = readStates(json.NewDecoder(r), chunks, width)
-		return err
-	})
-	return states, err
+	return gather(answer, chunks, width)
 }
 
-// readStates reads [{"index": 0, "embedding": [[…], …]}, …], in any order.
-func readStates(in *json.Decoder, chunks [][]int, width int) ([][]float32, error) {
+// chunkStates are the states of one chunk as the server tells them.
+type chunkStates struct {
+	Index     int       `json:"index"`
+	Embedding positions `json:"embedding"`
+}
+
+// positions are [[…], …], numbers of one or more positions.
+type positions struct {
+	numbers []float32
+	widths  []int // of each position
+}
+
+// UnmarshalJSON reads numbers by itself: there are millions, for which encoding/json takes as long as a tenth of what
+// the model takes.
+func (p *positions) UnmarshalJSON(text []byte) error {
+	*p = positions{}
+	depth, start := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '[':
+			depth++
+			start = len(p.numbers)
+		case ']':
+			if depth == 2 {
+				p.widths = append(p.widths, len(p.numbers)-start)
+			}
+			depth--
+		case ',', ' ', '\t', '\r', '\n':
+		default:
+			from := i
+			for i+1 < len(text) && text[i+1] != ',' && text[i+1] != ']' {
+				i++
+			}
+			number := string(bytes.TrimSpace(text[from : i+1]))
+			if depth != 2 {
+				return fmt.Errorf("%s is no list of positions", number)
+			}
+			x, err := strconv.ParseFloat(number, 32)
+			if err != nil {
+				x = math.NaN() // null stands for that
+			}
+			p.numbers = append(p.numbers, float32(x))
+		}
+	}
+	return nil
+}
+
+// gather checks an answer and orders it as chunks.
+func gather(answer []chunkStates, chunks [][]int, width int) ([][]float32, error) {
 	states := make([][]float32, len(chunks))
-	if err := open(in, '['); err != nil {
-		return nil, err
-	}
-	for in.More() {
-		index, state, err := readChunk(in, width)
-		if err != nil {
-			return nil, err
+	for _, c := range answer {
+		if c.Index < 0 || c.Index >= len(chunks) || states[c.Index] != nil {
+			return nil, unexpected(fmt.Errorf("index %d of %d", c.Index, len(chunks)))
 		}
-		if index < 0 || index >= len(chunks) || states[index] != nil {
-			return nil, unexpected(fmt.Errorf("index %d of %d", index, len(chunks)))
+		for _, n := range c.Embedding.widths {
+			if n != width {
+				return nil, hint.New(fmt.Sprintf("the model's hidden states have %d numbers, its head takes %d", n, width),
+					otherHead)
+			}
 		}
-		states[index] = state
-	}
-	if _, err := in.Token(); err != nil {
-		return nil, unexpected(err)
+		states[c.Index] = c.Embedding.numbers
+		for i, x := range states[c.Index] {
+			if x-x != 0 {
+				return nil, hint.New(fmt.Sprintf("the model's hidden states are not finite numbers at position %d", i/width),
+					"check the file: a sound model has only finite ones")
+			}
+		}
 	}
 	for i, chunk := range chunks {
 		if n := len(states[i]) / width; n != len(chunk) {
@@ -65,81 +109,9 @@ func readStates(in *json.Decoder, chunks [][]int, width int) ([][]float32, error
 	return states, nil
 }
 
-// readChunk reads {"index": 0, "embedding": [[…], …]}.
-func readChunk(in *json.Decoder, width int) (index int, states []float32, err error) {
-	if err := open(in, '{'); err != nil {
-		return 0, nil, err
-	}
-	for in.More() {
-		key, err := in.Token()
-		switch {
-		case err != nil:
-		case key == "index":
-			err = in.Decode(&index)
-		case key == "embedding":
-			states, err = readPositions(in, width)
-			if err != nil {
-				return 0, nil, err
-			}
-		default:
-			err = in.Decode(new(json.RawMessage))
-		}
-		if err != nil {
-			return 0, nil, unexpected(err)
-		}
-	}
-	_, err = in.Token()
-	return index, states, unexpected(err)
-}
-
-// readPositions reads [[…], …], number by number, because the whole may be large.
-func readPositions(in *json.Decoder, width int) (states []float32, err error) {
-	if err := open(in, '['); err != nil {
-		return nil, err
-	}
-	for position := 0; in.More(); position++ {
-		if err := open(in, '['); err != nil {
-			return nil, err
-		}
-		n := 0
-		for ; in.More(); n++ {
-			token, err := in.Token()
-			if err != nil {
-				return nil, unexpected(err)
-			}
-			value, ok := token.(float64)
-			if !ok || math.IsInf(float64(float32(value)), 0) { // null stands for NaN
-				return nil, hint.New(fmt.Sprintf("the model's hidden states are not finite numbers at position %d",
-					position), "check the file: a sound model has only finite ones")
-			}
-			if n < width {
-				states = append(states, float32(value))
-			}
-		}
-		if n != width {
-			return nil, hint.New(fmt.Sprintf("the model's hidden states have %d numbers, its head takes %d", n, width),
-				otherHead)
-		}
-		if _, err := in.Token(); err != nil {
-			return nil, unexpected(err)
-		}
-	}
-	_, err = in.Token()
-	return states, unexpected(err)
-}
-
-// open reads the start of an array or an object.
-func open(in *json.Decoder, start json.Delim) error {
-	token, err := in.Token()
-	if err == nil && token != start {
-		err = fmt.Errorf("%v", token)
-	}
-	return unexpected(err)
-}
-
-// unexpected explains err as an answer without hidden states.
+// unexpected explains an error without a way out as an answer without hidden states.
 func unexpected(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if hint.Of(err) != "" || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return hint.Wrap(fmt.Errorf("%s gave no hidden states: %w", serverName, err),

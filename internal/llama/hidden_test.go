@@ -13,8 +13,12 @@ import (
 )
 
 func TestReadStates(t *testing.T) {
-	read := func(answer string) ([][]float32, error) {
-		return readStates(json.NewDecoder(strings.NewReader(answer)), [][]int{{7, 8}, {9}}, 3)
+	read := func(text string) ([][]float32, error) {
+		var answer []chunkStates
+		if err := json.Unmarshal([]byte(text), &answer); err != nil {
+			return nil, unexpected(err)
+		}
+		return gather(answer, [][]int{{7, 8}, {9}}, 3)
 	}
 	for _, answer := range []string{
 		`[{"index": 0, "embedding": [[1, -2.5, 3e-3], [0.30000001192092896,4,5]]}, {"index": 1, "embedding": [[6,7,8]]}]`,
@@ -38,10 +42,13 @@ func TestReadStates(t *testing.T) {
 		`[{"index":2,"embedding":[[1,2,3]]}` + second:                 "no hidden states: index 2 of 2",
 		`[{"index":-1,"embedding":[[1,2,3]]}` + second:                "no hidden states: index -1 of 2",
 		`[{"index":"a","embedding":[[1,2,3]]}` + second:               "no hidden states: json",
-		`[{"index":0,"embedding":[1,2,3]}` + second:                   "no hidden states: 1",
+		`[{"index":0,"embedding":[1,2,3]}` + second:                   "no hidden states: 1 is no list",
+		`[{"index":0,"embedding":[[[1,2,3]]]}` + second:               "no hidden states: 1 is no list",
+		`[{"index":0,"embedding":{"a":[[1]]}}` + second:               "no hidden states: {",
+		`[{"index":0,"embedding":null}` + second:                      "null is no list",
 		`[{"index":0,"embedding":[[1,2,3],[4,`:                        "no hidden states: ",
 		`[{"index":0,"embedding":[[1,2,3],[4,5,6]]}`:                  "no hidden states: ",
-		`{"error": 1}`:    "no hidden states: {",
+		`{"error": 1}`:    "no hidden states: json",
 		`Gateway Timeout`: "no hidden states: ",
 	} {
 		if _, err := read(answer); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
