@@ -64,14 +64,3 @@ func spread(prefix, tokens []int, size, skip, n int) (chunks [][]int, err error)
 	}
 	return chunks, nil
 }
-
-// prefix returns the tokens that special, a tokenised text with what the model wants around it, has in front of alone,
-// the same text without.
-func prefix(alone, special []int) []int {
-	for n := range len(special) - len(alone) + 1 {
-		if slices.Equal(special[n:n+len(alone)], alone) {
-			return special[:n]
-		}
-	}
-	return nil
-}

@@ -76,18 +76,3 @@ func TestTooShort(t *testing.T) {
 		t.Error("a text without tokens is used")
 	}
 }
-
-func TestPrefix(t *testing.T) {
-	for _, c := range []struct{ alone, special, want []int }{
-		{[]int{5, 6}, []int{5, 6}, []int{}},
-		{[]int{5, 6}, []int{1, 5, 6}, []int{1}},
-		{[]int{5, 6}, []int{1, 5, 6, 2}, []int{1}},
-		{[]int{5, 6}, []int{5, 6, 2}, []int{}},
-		{[]int{5, 6}, []int{5}, nil},
-		{nil, []int{1}, []int{}},
-	} {
-		if got := prefix(c.alone, c.special); !slices.Equal(got, c.want) {
-			t.Errorf("%v in %v: %v", c.alone, c.special, got)
-		}
-	}
-}

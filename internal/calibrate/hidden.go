@@ -56,15 +56,12 @@ func Collect(ctx context.Context, programs llama.Programs, o Options, p *progres
 func (s *States) collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) error {
 	l := newLayout(o.Context)
 	p.Start("loading the model")
-	server, err := programs.Start(ctx, llama.ServerOptions{
-		Model: o.Model, Context: l.size(), Threads: o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"},
-		Args: llama.HiddenArgs(l.size()),
-	})
-	if err != nil {
+	m := &model{programs: programs, o: o, size: l.size()}
+	defer m.stop()
+	if err := m.start(ctx, o.Model, wholeBatch, nil); err != nil {
 		return err
 	}
-	defer server.Stop()
-	chunks, err := l.plan(ctx, server, o.Text)
+	chunks, err := l.plan(ctx, m.server, o.Text)
 	if err != nil {
 		return err
 	}
@@ -76,6 +73,9 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 		return hint.New(fmt.Sprintf("%s has %d MiB free, the hidden states need %d MiB", filepath.Dir(s.dir.Path), free>>20,
 			need>>20+1), elsewhere)
 	}
+	if err := m.shorten(ctx, s.dir.Path, chunks); err != nil {
+		return err
+	}
 
 	p.Start("reading the text")
 	file, err := os.OpenFile(s.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -84,20 +84,16 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	}
 	defer file.Close()
 	out := bufio.NewWriterSize(file, 1<<20)
-	for i, c := range chunks {
+	err = m.readAll(ctx, chunks, func(i int, state []float32) error {
+		c := chunks[i]
 		p.Set(float64(i)/float64(len(chunks)), fmt.Sprintf("%s, %d of %d chunks", c.kind, i, len(chunks)))
-		err := server.Hidden(ctx, c.tokens, o.Width, func(position int, state []float32) error {
-			if position < c.skip {
-				return nil
-			}
-			return write(out, state)
-		})
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return explain(err)
-		}
+		return write(out, state[c.skip*o.Width:])
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return explain(err)
 	}
 	if err := errors.Join(out.Flush(), file.Close()); err != nil {
 		return explain(err)
@@ -120,12 +116,16 @@ type chunk struct {
 func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]chunk, error) {
 	var all, held []chunk
 	var short error
+	start, err := server.Prefix(ctx)
+	if err != nil {
+		return nil, err
+	}
+	skip := max(l.skip, len(start))
 	for _, kind := range text.Kinds {
-		alone, special, err := server.Text(ctx, kind.Data)
+		alone, err := server.PlainTokens(ctx, kind.Data)
 		if err != nil {
 			return nil, err
 		}
-		start := prefix(alone, special)
 		fit, heldOut, err := l.cut(start, alone, kind.chunks)
 		if err != nil {
 			if short = err; kind.must {
@@ -133,7 +133,6 @@ func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]ch
 			}
 			continue
 		}
-		skip := max(l.skip, len(start))
 		for i, tokens := range fit {
 			all = append(all, chunk{kind.Name, tokens, skip, false, i == 0 || kind.must})
 		}

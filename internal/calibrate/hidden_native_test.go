@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"math"
@@ -69,31 +70,27 @@ func half(bits uint16) float32 {
 // The hidden state of a text's last position, times the head, says the token that the model itself goes on with.
 func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 	programs, rows := nativePrograms(t), head(t)
-	start := func(args ...string) *llama.Server {
-		server, err := programs.Start(t.Context(), llama.ServerOptions{Model: demoModel, Context: 256, Threads: 2,
-			Settings: []string{"FLASHHEAD_ENABLED=0"}, Args: args})
+	start := func(o llama.ServerOptions) *llama.Server {
+		server, err := programs.Start(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(server.Stop)
 		return server
 	}
-	whole, states := start(), start(llama.HiddenArgs(256)...)
+	o := llama.ServerOptions{Model: demoModel, Context: 256, Threads: 2, Settings: []string{"FLASHHEAD_ENABLED=0"}}
+	whole, states := start(o), start(o.ForHidden(1, 256))
 	for _, text := range []string{"We, the people,", "It was in the year 1849, when the first",
 		"My dear mother, I have not"} {
 		tokens, err := states.Tokens(t.Context(), text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var last []float32
-		err = states.Hidden(t.Context(), tokens, 256, func(_ int,
-			state []float32) error {
-			last = slices.Clone(state)
-			return nil
-		})
+		got, err := states.Hidden(t.Context(), [][]int{tokens}, 256)
 		if err != nil {
 			t.Fatal(err)
 		}
+		last := got[0][len(got[0])-256:]
 		best, logit := 0, math.Inf(-1)
 		for token, row := range rows {
 			sum := 0.0
@@ -108,6 +105,91 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 			t.Errorf("%s: the model goes on with %v, its hidden state says %d; %v", text, next.Tokens, best, err)
 		}
 	}
+}
+
+// A short vocabulary, and chunks that are read together, change no hidden state. A model that cannot have one is read as
+// it is.
+func TestNativeShort(t *testing.T) {
+	programs := nativePrograms(t)
+	text, err := ReadText(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text.Kinds = text.Kinds[:10]
+	l := newLayout(256)
+	m := &model{programs: programs, o: Options{Model: demoModel, Width: 256, Threads: 2}, size: l.size()}
+	defer m.stop()
+	if err := m.start(t.Context(), demoModel, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	chunks, err := l.plan(t.Context(), m.server, text)
+	if err != nil || len(chunks) != 20 {
+		t.Fatalf("%d chunks, %v", len(chunks), err)
+	}
+	slices.Reverse(chunks[5:15]) // long and short ones in one batch
+	readAll := func() (states [][]float32) {
+		err := m.readAll(t.Context(), chunks, func(i int, state []float32) error {
+			if i != len(states) {
+				t.Errorf("chunk %d comes after %d others", i, len(states))
+			}
+			states = append(states, state)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return states
+	}
+	want := readAll()
+	if err := m.shorten(t.Context(), t.TempDir(), chunks); err != nil || m.rows == nil || m.batch != shortBatch {
+		t.Fatalf("%d rows, %d chunks a batch, %v", len(m.rows), m.batch, err)
+	}
+	for i, state := range readAll() {
+		if len(state) != len(chunks[i].tokens)*256 || !alike(state, want[i]) {
+			t.Errorf("chunk %d of %d tokens: %d numbers, others than if it is read alone", i, len(chunks[i].tokens),
+				len(state))
+		}
+		if n := 256 * heldOutTokens; i > 0 && alike(state[:n], want[i-1][:n]) {
+			t.Errorf("chunks %d and %d have the same states", i-1, i)
+		}
+	}
+	m.stop()
+
+	// a copy with other states is not used
+	m.o.Model = changed(t)
+	if err := m.start(t.Context(), demoModel, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.shorten(t.Context(), t.TempDir(), chunks); err != nil || m.rows != nil || m.batch != wholeBatch {
+		t.Errorf("%d rows, %d chunks a batch, %v", len(m.rows), m.batch, err)
+	}
+	if got := readAll(); len(got) != len(chunks) || alike(got[0], want[0]) {
+		t.Errorf("%d chunks of the changed model, as before: %v", len(got), alike(got[0], want[0]))
+	}
+}
+
+// changed returns the path of a model like the bundled one that has other hidden states.
+func changed(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(demoModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	norm, ok := f.Tensor("output_norm.weight")
+	if !ok || norm.Type.String() != "f32" {
+		t.Fatalf("%+v", norm)
+	}
+	first := data[f.DataStart+norm.Offset:][:4]
+	binary.LittleEndian.PutUint32(first, math.Float32bits(100))
+	path := filepath.Join(t.TempDir(), "changed.gguf")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Collect keeps the same bytes again, whatever the number of threads, and leaves nothing behind.

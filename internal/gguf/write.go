@@ -13,6 +13,13 @@ type Content struct {
 	Tensors []Tensor // in the order of the file
 }
 
+// Copy returns an entry of f as it is, to be written to another file.
+func (f *File) Copy(kv KeyValue) (NewValue, error) {
+	data := make([]byte, kv.end-kv.start-8-int64(len(kv.Key)))
+	_, err := f.source.ReadAt(data, kv.end-int64(len(data)))
+	return NewValue{kv.Key, data}, err
+}
+
 // Place sets Bytes and Offset of the tensors and returns the bytes of their data, padding included. Its error names the
 // tensor with an impossible shape.
 func (c Content) Place() (int64, error) {

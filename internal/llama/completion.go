@@ -1,6 +1,9 @@
 package llama
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Completion is a greedy continuation.
 type Completion struct {
@@ -17,6 +20,17 @@ func (s *Server) Tokens(ctx context.Context, text string) ([]int, error) {
 // PlainTokens returns the tokens of a text alone.
 func (s *Server) PlainTokens(ctx context.Context, text string) ([]int, error) {
 	return s.tokens(ctx, text, false)
+}
+
+// Prefix returns the special tokens that the model wants at the start of a text.
+func (s *Server) Prefix(ctx context.Context) ([]int, error) {
+	const text = "text"
+	special, err := s.Tokens(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	alone, err := s.PlainTokens(ctx, text)
+	return prefix(alone, special), err
 }
 
 func (s *Server) tokens(ctx context.Context, text string, special bool) ([]int, error) {
@@ -42,4 +56,15 @@ func (s *Server) Greedy(ctx context.Context, prompt []int, n int) (Completion, e
 		"samplers": []string{"top_k", "temperature"}, "top_k": 40,
 	}, &answer)
 	return Completion{answer.Content, answer.Tokens, answer.Timings.Speed}, err
+}
+
+// prefix returns the tokens that special, a tokenised text with what the model wants around it, has in front of alone,
+// the same text without.
+func prefix(alone, special []int) []int {
+	for n := range len(special) - len(alone) + 1 {
+		if slices.Equal(special[n:n+len(alone)], alone) {
+			return special[:n]
+		}
+	}
+	return nil
 }

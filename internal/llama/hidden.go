@@ -1,111 +1,117 @@
 package llama
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"strconv"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// HiddenArgs returns the server arguments for Hidden with up to n tokens: one batch, and embeddings instead of logits.
-func HiddenArgs(n int) []string {
-	size := strconv.Itoa(n)
-	return []string{"--embedding", "--pooling", "none", "--batch-size", size, "--ubatch-size", size}
+// ForHidden returns o for a server whose Hidden gets up to n chunks of up to size tokens: all in one batch, and
+// embeddings instead of logits. There is nothing to warm up for.
+func (o ServerOptions) ForHidden(n, size int) ServerOptions {
+	o.Parallel, o.Context = n, n*size
+	batch := strconv.Itoa(o.Context)
+	o.Args = []string{"--embedding", "--pooling", "none", "--no-warmup", "--batch-size", batch, "--ubatch-size", batch}
+	return o
 }
 
 const otherHead = "convert with --no-calibrate: this model's head cannot be calibrated"
 
-// Text returns the tokens of a text without and with the special tokens at its start.
-func (s *Server) Text(ctx context.Context, text string) (alone, special []int, err error) {
-	if special, err = s.Tokens(ctx, text); err != nil {
-		return nil, nil, err
+// Hidden runs the model over chunks of tokens, each from an empty context. It returns the input of the head at every
+// position of each chunk, width numbers a position.
+func (s *Server) Hidden(ctx context.Context, chunks [][]int, width int) ([][]float32, error) {
+	request := map[string]any{"content": chunks, "embd_normalize": -1} // -1: not normalized
+	var answer []chunkStates
+	if err := s.Post(ctx, "/embedding", request, &answer); err != nil {
+		return nil, unexpected(err)
 	}
-	alone, err = s.PlainTokens(ctx, text)
-	return alone, special, err
+	return gather(answer, chunks, width)
 }
 
-// Hidden runs the model over tokens from an empty context. It calls each with the input of the head at every position,
-// width numbers that are valid until each returns.
-func (s *Server) Hidden(ctx context.Context, tokens []int, width int,
-	each func(position int, state []float32) error) error {
-	body, err := json.Marshal(map[string]any{"content": tokens, "embd_normalize": -1}) // -1: not normalized
-	if err != nil {
-		return err
-	}
-	return s.stream(ctx, http.MethodPost, "/embedding", body, func(r io.Reader) error {
-		return readStates(json.NewDecoder(r), len(tokens), width, each)
-	})
+// chunkStates are the states of one chunk as the server tells them.
+type chunkStates struct {
+	Index     int       `json:"index"`
+	Embedding positions `json:"embedding"`
 }
 
-// readStates reads [{"index": 0, "embedding": [[…], …]}] number by number, because the whole may be large.
-func readStates(in *json.Decoder, count, width int, each func(position int, state []float32) error) error {
-	for {
-		token, err := in.Token()
-		if err != nil {
-			return unexpected(err)
-		}
-		if token == "embedding" {
-			break
-		}
-	}
-	if err := open(in); err != nil {
-		return err
-	}
-	state := make([]float32, width)
-	position := 0
-	for ; in.More(); position++ {
-		if err := open(in); err != nil {
-			return err
-		}
-		n := 0
-		for ; in.More(); n++ {
-			token, err := in.Token()
+// positions are [[…], …], numbers of one or more positions.
+type positions struct {
+	numbers []float32
+	widths  []int // of each position
+}
+
+// UnmarshalJSON reads numbers by itself: there are millions, for which encoding/json takes as long as a tenth of what
+// the model takes.
+func (p *positions) UnmarshalJSON(text []byte) error {
+	*p = positions{}
+	depth, start := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '[':
+			depth++
+			start = len(p.numbers)
+		case ']':
+			if depth == 2 {
+				p.widths = append(p.widths, len(p.numbers)-start)
+			}
+			depth--
+		case ',', ' ', '\t', '\r', '\n':
+		default:
+			from := i
+			for i+1 < len(text) && text[i+1] != ',' && text[i+1] != ']' {
+				i++
+			}
+			number := string(bytes.TrimSpace(text[from : i+1]))
+			if depth != 2 {
+				return fmt.Errorf("%s is no list of positions", number)
+			}
+			x, err := strconv.ParseFloat(number, 32)
 			if err != nil {
-				return unexpected(err)
+				x = math.NaN() // null stands for that
 			}
-			value, ok := token.(float64)
-			if !ok || math.IsInf(float64(float32(value)), 0) { // null stands for NaN
-				return hint.New(fmt.Sprintf("the model's hidden states are not finite numbers at position %d", position),
-					"check the file: a sound model has only finite ones")
-			}
-			if n < width {
-				state[n] = float32(value)
-			}
+			p.numbers = append(p.numbers, float32(x))
 		}
-		if n != width {
-			return hint.New(fmt.Sprintf("the model's hidden states have %d numbers, its head takes %d", n, width), otherHead)
-		}
-		if _, err := in.Token(); err != nil {
-			return unexpected(err)
-		}
-		if err := each(position, state); err != nil {
-			return err
-		}
-	}
-	if position != count {
-		return hint.New(fmt.Sprintf("the model has %d hidden states for %d tokens", position, count), otherHead)
 	}
 	return nil
 }
 
-// open reads the start of an array.
-func open(in *json.Decoder) error {
-	token, err := in.Token()
-	if err == nil && token != json.Delim('[') {
-		err = fmt.Errorf("%v", token)
+// gather checks an answer and orders it as chunks.
+func gather(answer []chunkStates, chunks [][]int, width int) ([][]float32, error) {
+	states := make([][]float32, len(chunks))
+	for _, c := range answer {
+		if c.Index < 0 || c.Index >= len(chunks) || states[c.Index] != nil {
+			return nil, unexpected(fmt.Errorf("index %d of %d", c.Index, len(chunks)))
+		}
+		for _, n := range c.Embedding.widths {
+			if n != width {
+				return nil, hint.New(fmt.Sprintf("the model's hidden states have %d numbers, its head takes %d", n, width),
+					otherHead)
+			}
+		}
+		states[c.Index] = c.Embedding.numbers
+		for i, x := range states[c.Index] {
+			if x-x != 0 {
+				return nil, hint.New(fmt.Sprintf("the model's hidden states are not finite numbers at position %d", i/width),
+					"check the file: a sound model has only finite ones")
+			}
+		}
 	}
-	return unexpected(err)
+	for i, chunk := range chunks {
+		if n := len(states[i]) / width; n != len(chunk) {
+			return nil, hint.New(fmt.Sprintf("the model has %d hidden states for %d tokens", n, len(chunk)), otherHead)
+		}
+	}
+	return states, nil
 }
 
-// unexpected explains err as an answer without hidden states.
+// unexpected explains an error without a way out as an answer without hidden states.
 func unexpected(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if hint.Of(err) != "" || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return hint.Wrap(fmt.Errorf("%s gave no hidden states: %w", serverName, err),

@@ -2,7 +2,6 @@ package llama
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,38 +13,47 @@ import (
 )
 
 func TestReadStates(t *testing.T) {
-	read := func(answer string) (string, error) {
-		got := ""
-		err := readStates(json.NewDecoder(strings.NewReader(answer)), 2, 3, func(position int, state []float32) error {
-			got += fmt.Sprint(position, state)
-			return nil
-		})
-		return got, err
+	read := func(text string) ([][]float32, error) {
+		var answer []chunkStates
+		if err := json.Unmarshal([]byte(text), &answer); err != nil {
+			return nil, unexpected(err)
+		}
+		return gather(answer, [][]int{{7, 8}, {9}}, 3)
 	}
-	got, err := read(`[{"index": 0, "embedding": [[1, -2.5, 3e-3], [0.30000001192092896,4,5]]}]`)
-	if err != nil || got != "0 [1 -2.5 0.003]1 [0.3 4 5]" {
-		t.Errorf("%s, %v", got, err)
+	for _, answer := range []string{
+		`[{"index": 0, "embedding": [[1, -2.5, 3e-3], [0.30000001192092896,4,5]]}, {"index": 1, "embedding": [[6,7,8]]}]`,
+		`[{"embedding":[[6,7,8]],"index":1},{"embedding":[[1,-2.5,3e-3],[0.3,4,5]],"other":[{"a":1}],"index":0}]`,
+	} {
+		got, err := read(answer)
+		if err != nil || fmt.Sprint(got) != "[[1 -2.5 0.003 0.3 4 5] [6 7 8]]" {
+			t.Errorf("%s: %v, %v", answer, got, err)
+		}
 	}
+	const second = `,{"index":1,"embedding":[[1,2,3]]}]`
 	for answer, want := range map[string]string{
-		`[{"index":0,"embedding":[[1,2,3],[4,null,5]]}]`:      "not finite numbers at position 1",
-		`[{"index":0,"embedding":[[1,2,1e39],[4,5,6]]}]`:      "not finite numbers at position 0",
-		`[{"index":0,"embedding":[[1,2,3,4],[4,5,6,7]]}]`:     "have 4 numbers, its head takes 3",
-		`[{"index":0,"embedding":[[1,2],[4,5]]}]`:             "have 2 numbers",
-		`[{"index":0,"embedding":[[1,2,3]]}]`:                 "1 hidden states for 2 tokens",
-		`[{"index":0,"embedding":[[1,2,3],[1,2,3],[1,2,3]]}]`: "3 hidden states for 2 tokens",
-		`[{"index":0,"embedding":[1,2,3]}]`:                   "no hidden states: 1",
-		`[{"index":0,"embedding":[[1,2,3],[4,`:                "no hidden states: ",
-		`{"error": 1}`:                                        "no hidden states: EOF",
-		`Gateway Timeout`:                                     "no hidden states: ",
+		`[{"index":0,"embedding":[[1,2,3],[4,null,5]]}` + second:      "not finite numbers at position 1",
+		`[{"index":0,"embedding":[[1,2,1e39],[4,5,6]]}` + second:      "not finite numbers at position 0",
+		`[{"index":0,"embedding":[[1,2,3,4],[4,5,6,7]]}` + second:     "have 4 numbers, its head takes 3",
+		`[{"index":0,"embedding":[[1,2],[4,5]]}` + second:             "have 2 numbers",
+		`[{"index":0,"embedding":[[1,2,3]]}` + second:                 "1 hidden states for 2 tokens",
+		`[{"index":0,"embedding":[[1,2,3],[1,2,3],[1,2,3]]}` + second: "3 hidden states for 2 tokens",
+		`[{"index":1,"embedding":[[1,2,3]]}]`:                         "0 hidden states for 2 tokens",
+		`[{"index":1,"embedding":[[1,2,3]]}` + second:                 "no hidden states: index 1 of 2",
+		`[{"index":2,"embedding":[[1,2,3]]}` + second:                 "no hidden states: index 2 of 2",
+		`[{"index":-1,"embedding":[[1,2,3]]}` + second:                "no hidden states: index -1 of 2",
+		`[{"index":"a","embedding":[[1,2,3]]}` + second:               "no hidden states: json",
+		`[{"index":0,"embedding":[1,2,3]}` + second:                   "no hidden states: 1 is no list",
+		`[{"index":0,"embedding":[[[1,2,3]]]}` + second:               "no hidden states: 1 is no list",
+		`[{"index":0,"embedding":{"a":[[1]]}}` + second:               "no hidden states: {",
+		`[{"index":0,"embedding":null}` + second:                      "null is no list",
+		`[{"index":0,"embedding":[[1,2,3],[4,`:                        "no hidden states: ",
+		`[{"index":0,"embedding":[[1,2,3],[4,5,6]]}`:                  "no hidden states: ",
+		`{"error": 1}`:    "no hidden states: json",
+		`Gateway Timeout`: "no hidden states: ",
 	} {
 		if _, err := read(answer); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
 			t.Errorf("%s: %v, way out %q, want %q", answer, err, hint.Of(err), want)
 		}
-	}
-	full := errors.New("full")
-	err = readStates(json.NewDecoder(strings.NewReader(`[{"embedding":[[1,2,3]]}]`)), 1, 3, func(int, []float32) error { return full })
-	if !errors.Is(err, full) {
-		t.Errorf("%v", err)
 	}
 }
 

@@ -86,3 +86,18 @@ func TestLog(t *testing.T) {
 		t.Errorf("%d bytes are kept", n)
 	}
 }
+
+func TestPrefix(t *testing.T) {
+	for _, c := range []struct{ alone, special, want []int }{
+		{[]int{5, 6}, []int{5, 6}, []int{}},
+		{[]int{5, 6}, []int{1, 5, 6}, []int{1}},
+		{[]int{5, 6}, []int{1, 5, 6, 2}, []int{1}},
+		{[]int{5, 6}, []int{5, 6, 2}, []int{}},
+		{[]int{5, 6}, []int{5}, nil},
+		{nil, []int{1}, []int{}},
+	} {
+		if got := prefix(c.alone, c.special); !slices.Equal(got, c.want) {
+			t.Errorf("%v in %v: %v", c.alone, c.special, got)
+		}
+	}
+}

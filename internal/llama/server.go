@@ -34,7 +34,8 @@ type Server struct {
 // ServerOptions are the options of a llama-server.
 type ServerOptions struct {
 	Model    string // path of the GGUF file
-	Context  int    // tokens
+	Context  int    // tokens, of all sequences together
+	Parallel int    // sequences at a time; 0 stands for 1
 	Threads  int
 	Settings []string // FlashHead's, as "NAME=value"
 	Args     []string // further arguments
@@ -77,8 +78,8 @@ func (p Programs) Load(ctx context.Context, model string, env []string) (said []
 // launch starts a server and returns at once.
 func (p Programs) launch(o ServerOptions) (*Server, error) {
 	args := append([]string{"--model", process.Absolute(o.Model), "--host", "127.0.0.1", "--port", "0",
-		"--ctx-size", strconv.Itoa(o.Context), "--threads", strconv.Itoa(o.Threads), "--parallel", "1", "--no-webui"},
-		verbose...)
+		"--ctx-size", strconv.Itoa(o.Context), "--threads", strconv.Itoa(o.Threads),
+		"--parallel", strconv.Itoa(max(o.Parallel, 1)), "--no-webui"}, verbose...)
 	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}} // without a proxy
 	var err error
 	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
@@ -134,19 +135,8 @@ func (s *Server) Post(ctx context.Context, path string, request, answer any) err
 	return s.call(ctx, http.MethodPost, path, body, answer)
 }
 
-// call reads the whole answer into answer, unless that is nil.
+// call sends a request and reads the answer into answer, unless that is nil.
 func (s *Server) call(ctx context.Context, method, path string, body []byte, answer any) error {
-	return s.stream(ctx, method, path, body, func(r io.Reader) error {
-		text, err := io.ReadAll(r)
-		if err != nil || answer == nil {
-			return err
-		}
-		return json.Unmarshal(text, answer)
-	})
-}
-
-// stream sends a request and calls read with the body of the answer while it arrives.
-func (s *Server) stream(ctx context.Context, method, path string, body []byte, read func(io.Reader) error) error {
 	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -161,13 +151,16 @@ func (s *Server) stream(ctx context.Context, method, path string, body []byte, r
 		return hint.Wrap(fmt.Errorf("%s does not answer: %w", serverName, err), "check that this runtime can run the model")
 	}
 	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
 	if response.StatusCode != http.StatusOK {
-		text, err := io.ReadAll(response.Body)
-		if err != nil {
-			return err
-		}
 		return hint.New(fmt.Sprintf("%s%s: %s: %s", serverName, path, response.Status, bytes.TrimSpace(text)),
 			"check that this runtime can run the model")
 	}
-	return read(response.Body)
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(text, answer)
 }
