@@ -61,7 +61,7 @@ flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n)
     return total;
 }
 
-float flash_head_share::of(float error) const {
+float flash_head_allowance::of(float error) const {
     return 2.0f*tolerance/error*expf(-steepness*std::max(0.0f, error - limit));
 }
 

@@ -33,7 +33,7 @@ flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n)
 // The share that may keep estimates whose squared error is expected to be `error`, if these may cost `tolerance`.
 // Errors above `limit` make the masses themselves wrong, as tokens that are overestimated stand first; so the share falls
 // by exp(-steepness) for each nat^2 more. docs/estimates.md tells where the numbers come from.
-struct flash_head_share {
+struct flash_head_allowance {
     float tolerance, limit, steepness;
 
     float of(float error) const;

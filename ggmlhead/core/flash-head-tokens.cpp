@@ -38,14 +38,14 @@ struct chunks {
 
 // A number of best tokens, and what tells their least estimate: keys of a sample, and masses if there is a tolerance.
 struct best_tokens {
-    int64_t           n;
-    flash_head_share  others; // what the other tokens' estimates may cost; a tolerance of 0: any
-    bool              all;
-    flash_head_sample sample;
-    int32_t         * keys;   // [block][V]
-    flash_head_mass * masses; // [block][blocks of tokens]
+    int64_t              n;
+    flash_head_allowance others; // what the other tokens' estimates may cost; a tolerance of 0: any
+    bool                 all;
+    flash_head_sample    sample;
+    int32_t            * keys;   // [block][V]
+    flash_head_mass    * masses; // [block][blocks of tokens]
 
-    best_tokens(int64_t n_vocab, int64_t n, flash_head_share others, int32_t * keys, flash_head_mass * masses)
+    best_tokens(int64_t n_vocab, int64_t n, flash_head_allowance others, int32_t * keys, flash_head_mass * masses)
         : n(n), others(others), all(n >= n_vocab),
           sample(flash_head_sample_of(n_vocab, std::max<int64_t>(n, 1))), keys(keys), masses(masses) {}
 
