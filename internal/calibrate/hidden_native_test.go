@@ -107,8 +107,8 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 	}
 }
 
-// A short vocabulary, and chunks that are read together, change no hidden state. A model that cannot have one is read as
-// it is.
+// A short vocabulary, and chunks that are read together, change no hidden state. If a copy does, the model itself is
+// read.
 func TestNativeShort(t *testing.T) {
 	programs := nativePrograms(t)
 	text, err := ReadText(nil)

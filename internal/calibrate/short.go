@@ -106,8 +106,8 @@ func hasVocabulary(t gguf.Tensor) bool {
 	return t.Name == "token_embd.weight" || t.Name == "output.weight"
 }
 
-// canShorten reports whether the head is a great part of a model's weights, and embedding and head all that has rows for
-// tokens.
+// canShorten reports whether the head is a great part of a model's weights, and whether embedding and head are all that
+// has rows for tokens.
 func canShorten(f *gguf.File, tokens []int) bool {
 	embedding, ok := f.Tensor("token_embd.weight")
 	if !ok || len(embedding.Shape) != 2 || int(embedding.Rows()) <= tokens[len(tokens)-1] {

@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// writeModel writes a model with tensors of one value for each element: type f32, filled row by row with the row's number.
+// writeModel writes a model with tensors of type f32. The first byte of each value is the number of its row.
 func writeModel(t *testing.T, tensors ...gguf.Tensor) string {
 	t.Helper()
 	c := gguf.Content{Tensors: tensors, Keys: []gguf.NewValue{
