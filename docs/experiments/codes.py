@@ -178,9 +178,9 @@ class Laboratory:
             estimate = base + np.minimum(0.5 * (h**2 @ var1), most)[:, None]
             finer = base + h @ second.T + np.minimum(0.5 * (h**2 @ var2), most)[:, None]
             for i, x in enumerate(h):
-                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, 6, 0.1 * steep, np.arange(v))
+                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, 12, 0.1 * steep, np.arange(v))
                 estimate[i, at] = finer[i, at]
-                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, 1, 0.5 * steep, at)
+                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, 2.5, 0.5 * steep, at)
                 reads.append((len(at), len(scored)))
                 estimate[i, scored] = e[i, scored]
             estimate[:, head.pinned] = e[:, head.pinned]

@@ -96,8 +96,8 @@ struct token_call {
     token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
         : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
           near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)),
-                  { FAR_PART*call->params->tolerance, 6.0f, 0.1f }, w->sample, w->masses),
-          exact(V, n_exact(call), { (1.0f - FAR_PART)*call->params->tolerance, 1.0f, 0.5f }, w->sample + n*V,
+                  { FAR_PART*call->params->tolerance, 12.0f, 0.1f }, w->sample, w->masses),
+          exact(V, n_exact(call), { (1.0f - FAR_PART)*call->params->tolerance, 2.5f, 0.5f }, w->sample + n*V,
                   w->masses + n*flash_head_n_masses(V)) {}
 
     static int64_t n_exact(const flash_head_call * call) {
