@@ -116,7 +116,7 @@ func Next(targets flashhead.Targets, mostRead float64, trials []Trial) (float32,
 }
 
 // perDoubling is by how much the share that is read falls when the tolerance is doubled, about; for the first guess.
-const perDoubling = 0.03
+const perDoubling = 0.037
 
 // cheaper returns the tolerance at which at most a share of the head's bytes may be expected to be read.
 func cheaper(mostRead float64, trials []Trial) (float32, bool) {

@@ -89,7 +89,7 @@ func TestNextCheaper(t *testing.T) {
 		want             float64 // 0 for none
 	}{
 		"little is read":   {[]float64{0.08}, []float64{0.01}, 0},
-		"a little more":    {[]float64{0.1276}, []float64{0.01}, 0.01 * math.Pow(2, 1/3.0)},
+		"a little more":    {[]float64{0.1276}, []float64{0.01}, 0.01 * math.Pow(2, 0.01/0.037)},
 		"a doubling":       {[]float64{0.1576, 0.1376}, []float64{0.01, 0.02}, 0.04},
 		"met then":         {[]float64{0.15, 0.12}, []float64{0.01, 0.02}, 0},
 		"it does not fall": {[]float64{0.15, 0.15}, []float64{0.01, 0.02}, 0.16},

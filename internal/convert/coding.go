@@ -29,6 +29,7 @@ func (c *coding) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	if err != nil {
 		return params, hint.Wrap(err, otherCentroids)
 	}
+	params.CentroidType = centroids
 	params.Codes = c.quality.Codes(src.Head, params.Clusters, centroids)
 	params.Probes = c.quality.Probes(params.Clusters)
 	return params, nil
