@@ -13,6 +13,7 @@ import (
 const (
 	mostTrials     = 4    // each takes another run of the native tool
 	leastTolerance = 1e-5 // with less nearly all is scored exactly
+	mostTolerance  = 0.05 // with more little is saved
 	margin         = 0.8  // of a target KLD, aimed at where the tolerance is chosen, so that other text meets it, too
 )
 
@@ -92,7 +93,7 @@ func standardError(chunks map[int]mean, all float64) float64 {
 
 // Next returns the tolerance to try after trials, of which there is at least one; false if the last one is to be kept.
 // With targets it is lowered until one half of the positions meets them with a margin, else it is raised until at most a
-// share of the head's bytes is read.
+// share of the head's bytes is read, or to mostTolerance.
 func Next(targets flashhead.Targets, mostRead float64, trials []Trial) (float32, bool) {
 	last := trials[len(trials)-1]
 	if !targets.Any() {
@@ -121,7 +122,7 @@ const perDoubling = 0.037
 // cheaper returns the tolerance at which at most a share of the head's bytes may be expected to be read.
 func cheaper(mostRead float64, trials []Trial) (float32, bool) {
 	last := trials[len(trials)-1]
-	if last.Read <= mostRead || len(trials) >= mostTrials {
+	if last.Read <= mostRead || len(trials) >= mostTrials || last.Tolerance >= mostTolerance {
 		return 0, false
 	}
 	fall := perDoubling
@@ -133,5 +134,5 @@ func cheaper(mostRead float64, trials []Trial) (float32, bool) {
 	if fall > 0 {
 		doublings = min(doublings, (last.Read-0.98*mostRead)/fall)
 	}
-	return last.Tolerance * float32(math.Exp2(doublings)), true
+	return min(last.Tolerance*float32(math.Exp2(doublings)), mostTolerance), true
 }

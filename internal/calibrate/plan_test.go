@@ -88,13 +88,14 @@ func TestNextCheaper(t *testing.T) {
 		read, tolerances []float64
 		want             float64 // 0 for none
 	}{
-		"little is read":   {[]float64{0.08}, []float64{0.01}, 0},
-		"a little more":    {[]float64{0.1276}, []float64{0.01}, 0.01 * math.Pow(2, 0.01/0.037)},
-		"a doubling":       {[]float64{0.1576, 0.1376}, []float64{0.01, 0.02}, 0.04},
-		"met then":         {[]float64{0.15, 0.12}, []float64{0.01, 0.02}, 0},
-		"it does not fall": {[]float64{0.15, 0.15}, []float64{0.01, 0.02}, 0.16},
-		"it falls slowly":  {[]float64{0.5, 0.49}, []float64{0.01, 0.02}, 0.16},
-		"tried often":      {[]float64{0.5, 0.4, 0.3, 0.2}, []float64{1, 2, 4, 8}, 0},
+		"little is read":    {[]float64{0.08}, []float64{0.01}, 0},
+		"a little more":     {[]float64{0.1276}, []float64{0.01}, 0.01 * math.Pow(2, 0.01/0.037)},
+		"a doubling":        {[]float64{0.1576, 0.1376}, []float64{0.01, 0.02}, 0.04},
+		"met then":          {[]float64{0.15, 0.12}, []float64{0.01, 0.02}, 0},
+		"it does not fall":  {[]float64{0.15, 0.15}, []float64{0.001, 0.002}, 0.016},
+		"it falls slowly":   {[]float64{0.5, 0.49}, []float64{0.01, 0.02}, 0.05},
+		"no more is of use": {[]float64{0.5, 0.49}, []float64{0.01, 0.05}, 0},
+		"tried often":       {[]float64{0.5, 0.4, 0.3, 0.2}, []float64{0.001, 0.002, 0.004, 0.008}, 0},
 	} {
 		var trials []Trial
 		for i, read := range c.read {
