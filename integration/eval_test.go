@@ -149,6 +149,7 @@ func addCodes(t *testing.T, from, to string) {
 	t.Helper()
 	f, head, params := flashheadtest.Open(t, from)
 	params.Codes = flashhead.Qualities[0].Codes(head, params.Clusters, params.CentroidType)
+	params.Codes.Tolerance = 0 // P decides what is scored
 	random, n := rand.New(rand.NewPCG(1, 1)), params.Codes.Directions
 	for range int64(n) * head.Width() {
 		params.Codes.Rows = append(params.Codes.Rows, float32(random.NormFloat64()/math.Sqrt(float64(n))))
