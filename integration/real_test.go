@@ -18,7 +18,7 @@ func TestRealModels(t *testing.T) {
 		model   string
 		kld     float64 // nats, on every kind of text but scripts
 		scripts float64
-	}{{"smollm2-135m", 0.04, 0.04}, {"gemma3-270m", 0.03, 0.3}, {"qwen2.5-coder-0.5b", 0.06, 0.15}} {
+	}{{"smollm2-135m", 0.02, 0.02}, {"gemma3-270m", 0.03, 0.3}, {"qwen2.5-coder-0.5b", 0.06, 0.15}} {
 		t.Run(c.model, func(t *testing.T) {
 			h := patched(t)
 			file := filepath.Join(t.TempDir(), "model.gguf")
@@ -44,7 +44,8 @@ func TestRealModels(t *testing.T) {
 			if wrong := p.SameTop.Total - p.SameTop.Count; p.SameTop.Total < 2000 || wrong > 4 {
 				t.Errorf("%d of %d likeliest tokens are wrong", wrong, p.SameTop.Total)
 			}
-			if share := float64(p.HeadBytes) / float64(r.Model.HeadBytes); share > 0.12 {
+			share := float64(p.HeadBytes) / float64(r.Model.HeadBytes)
+			if t.Logf("%.1f %% of the head's bytes are read", 100*share); share > 0.17 { // 16 % on the text of the calibration
 				t.Errorf("%.1f %% of the head's bytes are read", 100*share)
 			}
 		})

@@ -57,8 +57,8 @@ type Quality struct {
 
 // Qualities lists all qualities, the default first. docs/estimates.md compares them.
 var Qualities = []Quality{
-	{"default", 160, 96, 25, 10, 96, 0.0125, 0.12},
-	{"high", 192, 112, 45, 4, 32, 0.0025, 0.25},
+	{"default", 160, 96, 25, 10, 96, 0.0125, 0.16},
+	{"high", 192, 112, 45, 4, 32, 0.0025, 0.28},
 }
 
 // ParseQuality finds the quality called name, "" for the default.
