@@ -8,6 +8,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
 const (
@@ -44,51 +45,39 @@ func (t Trial) Half(chosen bool) Trial {
 	return half
 }
 
-// Kinds tells what was found, by group in the order of the first positions.
+// Kinds tells what was found, by group in the order of the first positions. Chunks are independent, positions of one are
+// not, so the error is that of the mean over chunks.
 func (t Trial) Kinds() []flashhead.Kind {
 	var kinds []flashhead.Kind
-	var chunks []map[int]mean // of each kind: the divergence in each chunk
+	var klds [][][]float64 // of each kind, chunk and position
 	for i, position := range t.Positions {
-		place := t.Places[i]
-		at := slices.IndexFunc(kinds, func(k flashhead.Kind) bool { return k.Name == place.Group })
+		group := t.Places[i].Group
+		at := slices.IndexFunc(kinds, func(k flashhead.Kind) bool { return k.Name == group })
 		if at < 0 {
 			at = len(kinds)
-			kinds, chunks = append(kinds, flashhead.Kind{Name: place.Group}), append(chunks, map[int]mean{})
+			kinds, klds = append(kinds, flashhead.Kind{Name: group}), append(klds, nil)
 		}
 		kinds[at].Positions++
 		if position.Same {
 			kinds[at].SameTop++
 		}
-		chunks[at][place.Chunk] = chunks[at][place.Chunk].with(float64(position.KLD))
-	}
-	for i := range kinds {
-		var all mean
-		for _, chunk := range chunks[i] {
-			all.sum, all.n = all.sum+chunk.sum, all.n+chunk.n
+		if i == 0 || t.Places[i-1] != t.Places[i] { // a chunk's positions follow each other
+			klds[at] = append(klds[at], nil)
 		}
+		chunk := &klds[at][len(klds[at])-1]
+		*chunk = append(*chunk, float64(position.KLD))
+	}
+	for i, chunks := range klds {
+		means := make([]float64, len(chunks))
+		for j, chunk := range chunks {
+			means[j], _ = statistics.Mean(chunk)
+		}
+		kld, _ := statistics.Mean(slices.Concat(chunks...))
+		_, standardError := statistics.Mean(means)
 		kinds[i].SameTop /= float32(kinds[i].Positions)
-		kinds[i].KLD, kinds[i].Error = float32(all.value()), float32(standardError(chunks[i], all.value()))
+		kinds[i].KLD, kinds[i].Error = float32(kld), float32(standardError)
 	}
 	return kinds
-}
-
-type mean struct{ sum, n float64 }
-
-func (m mean) with(x float64) mean { return mean{m.sum + x, m.n + 1} }
-
-func (m mean) value() float64 { return m.sum / m.n }
-
-// standardError is that of the mean over chunks, which are independent; 0 for one.
-func standardError(chunks map[int]mean, all float64) float64 {
-	if len(chunks) < 2 {
-		return 0
-	}
-	squares := 0.0
-	for _, chunk := range chunks {
-		squares += (chunk.value() - all) * (chunk.value() - all)
-	}
-	n := float64(len(chunks))
-	return math.Sqrt(squares / (n - 1) / n)
 }
 
 // Next returns the tolerance to try after trials, of which there is at least one; false if the last one is to be kept.
