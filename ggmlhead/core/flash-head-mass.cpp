@@ -10,9 +10,10 @@
 static const int STEPS   = 32;
 static const int N_STEPS = 32*STEPS;
 
-// exp(x) for x in -80..0, within 3 %: a linear interpolation between powers of two (Schraudolph, A Fast, Compact
-// Approximation of the Exponential Function, 1999). Loops over it vectorise.
+// exp(x) for x up to 0, within 3 %: a linear interpolation between powers of two (Schraudolph, A Fast, Compact
+// Approximation of the Exponential Function, 1999). Loops over it vectorise. Next to nothing for a NaN, too.
 static inline float about_exp(float x) {
+    x = x > -80.0f ? x : -80.0f;
     const int32_t bits = (int32_t) (x*12102203.0f) + (127 << 23) - 366393; // 2^23/ln 2; the last evens out the error
     float y;
     memcpy(&y, &bits, sizeof(y));
@@ -35,13 +36,11 @@ flash_head_mass flash_head_mass_of(const float * estimates, int64_t n) {
     flash_head_mass mass = { *std::max_element(most, most + LANES), 0.0f };
     for (i = 0; i + LANES <= n; i += LANES) {
         for (int l = 0; l < LANES; l++) {
-            const float below = estimates[i + l] - mass.most;
-            sums[l] += about_exp(below > -80.0f ? below : -80.0f); // a NaN, too, has no mass
+            sums[l] += about_exp(estimates[i + l] - mass.most);
         }
     }
     for (; i < n; i++) {
-        const float below = estimates[i] - mass.most;
-        sums[0] += about_exp(below > -80.0f ? below : -80.0f);
+        sums[0] += about_exp(estimates[i] - mass.most);
     }
     for (float sum : sums) {
         mass.sum += sum;
@@ -55,8 +54,7 @@ flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n)
         total.most = std::max(total.most, blocks[i].most);
     }
     for (int64_t i = 0; i < n; i++) {
-        const float below = blocks[i].most - total.most;
-        total.sum += blocks[i].sum*about_exp(below > -80.0f ? below : -80.0f);
+        total.sum += blocks[i].sum*about_exp(blocks[i].most - total.most);
     }
     return total;
 }
@@ -65,8 +63,8 @@ float flash_head_allowance::of(float error) const {
     return 2.0f*tolerance/error*expf(-steepness*std::max(0.0f, error - limit));
 }
 
-float flash_head_least_of_mass(const int32_t * keys, const flash_head_sample & sample, flash_head_mass total, float from,
-        float share) {
+float flash_head_least_of_mass(const int32_t * keys, const flash_head_sample & sample, flash_head_mass total,
+        float from, float share) {
     int32_t counts[N_STEPS + 1] = {};
     const int32_t least = flash_head_key(from);
     for (int64_t i = 0; i < sample.size; i++) {

@@ -2,10 +2,10 @@
 
 // How many tokens a row needs better than an estimate.
 //
-// If logits are off by independent errors of variance s^2 for tokens that together have the share m of the probability,
-// the distribution is expected to be off by a Kullback-Leibler divergence of m*s^2/2, to second order. So the share that
-// may keep its estimates follows from the variance, which the codes know for each row, and from the divergence that may
-// be spent on them. A sure row has few tokens outside that share, a flat or a large one many.
+// If logits are off by independent errors of variance s^2 for tokens that together have the share m of the
+// probability, the distribution is expected to be off by a Kullback-Leibler divergence of m*s^2/2, to second order. So
+// the share that may keep its estimates follows from the variance, which the codes know for each row, and from the
+// divergence that may be spent on them. A sure row has few tokens outside that share, a flat or a large one many.
 
 #include "flash-head-sample.h"
 
@@ -31,8 +31,8 @@ flash_head_mass flash_head_mass_of(const float * estimates, int64_t n);
 flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n);
 
 // The share that may keep estimates whose squared error is expected to be `error`, if these may cost `tolerance`.
-// Errors above `limit` make the masses themselves wrong, as tokens that are overestimated stand first; so the share falls
-// by exp(-steepness) for each nat^2 more. docs/estimates.md tells where the numbers come from.
+// Errors above `limit` make the masses themselves wrong, as tokens that are overestimated stand first; so the share
+// falls by exp(-steepness) for each nat^2 more.
 struct flash_head_allowance {
     float tolerance, limit, steepness;
 
@@ -41,5 +41,5 @@ struct flash_head_allowance {
 
 // The greatest estimate such that tokens below it have at most `share` of the total, about; tokens below `from` do not
 // count. keys [sample.size] are those of a sample of all tokens. -INFINITY if there is none.
-float flash_head_least_of_mass(const int32_t * keys, const flash_head_sample & sample, flash_head_mass total, float from,
-        float share);
+float flash_head_least_of_mass(const int32_t * keys, const flash_head_sample & sample, flash_head_mass total,
+        float from, float share);

@@ -17,10 +17,10 @@
 static const int64_t NEAR = 4*FLASH_HEAD_COARSE_GROUP;
 static_assert(NEAR % FLASH_HEAD_MASS_BLOCK == 0, "chunks are whole blocks");
 
-// The part of the tolerance that tokens without a fine code may cost; the rest is for those with one that are not
-// scored exactly. Reading a fine code takes less time than scoring a row, but there are more of them. A fifth was about
-// best in docs/experiments/codes.py.
-static const float FAR_PART = 0.8f;
+// Of a tolerance, what tokens without a fine code may cost, and those with one that are not scored exactly. Reading a
+// fine code takes less time than scoring a row, but there are more of them. docs/estimates.md tells of the numbers.
+static flash_head_allowance allowance_of_far (float tolerance) { return { 0.8f*tolerance, 12.0f, 0.1f }; }
+static flash_head_allowance allowance_of_near(float tolerance) { return { 0.2f*tolerance,  2.5f, 0.5f }; }
 
 namespace {
 
@@ -49,10 +49,13 @@ struct best_tokens {
         : n(n), others(others), all(n >= n_vocab),
           sample(flash_head_sample_of(n_vocab, std::max<int64_t>(n, 1))), keys(keys), masses(masses) {}
 
+    // whether more may be chosen than n
+    bool weighs() const { return others.tolerance > 0.0f && !all && n > 0; }
+
     // Keeps what is needed of tokens begin .. end - 1. e [V]: estimates of row r.
     void observe(int64_t r, int64_t n_vocab, const float * e, int64_t begin, int64_t end) const {
         const int64_t block = FLASH_HEAD_MASS_BLOCK;
-        for (int64_t v = begin; v < end && others.tolerance > 0.0f; v += block) {
+        for (int64_t v = begin; v < end && weighs(); v += block) {
             masses[r*flash_head_n_masses(n_vocab) + v/block] = flash_head_mass_of(e + v, std::min(block, end - v));
         }
         for (int64_t i = begin/sample.stride; i*sample.stride < end; i++) {
@@ -73,7 +76,7 @@ struct best_tokens {
         const float     least = flash_head_score_of_key(
                 flash_head_nth_best(k, sample.size, sample.n_best, sample.slack));
         const float     share = others.of(error);
-        if (!(others.tolerance > 0.0f && share < 1.0f)) {
+        if (!weighs() || !(share < 1.0f)) {
             return least;
         }
         const int64_t n_masses = flash_head_n_masses(n_vocab);
@@ -96,8 +99,8 @@ struct token_call {
     token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
         : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
           near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)),
-                  { FAR_PART*call->params->tolerance, 12.0f, 0.1f }, w->sample, w->masses),
-          exact(V, n_exact(call), { (1.0f - FAR_PART)*call->params->tolerance, 2.5f, 0.5f }, w->sample + n*V,
+                  allowance_of_far(call->params->tolerance), w->sample, w->masses),
+          exact(V, n_exact(call), allowance_of_near(call->params->tolerance), w->sample + n*V,
                   w->masses + n*flash_head_n_masses(V)) {}
 
     static int64_t n_exact(const flash_head_call * call) {

@@ -102,7 +102,8 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
 
     r.flag    ("FLASHHEAD_ENABLED",     settings.enabled);
     r.number  ("FLASHHEAD_PROBES",      1, INT32_MAX,  "a whole number of at least 1", settings.n_probe);
-    r.real    ("FLASHHEAD_TOLERANCE",   [](float f) { return f >= 0.0f; }, "a number of at least 0", settings.tolerance);
+    r.real    ("FLASHHEAD_TOLERANCE",   [](float f) { return f >= 0.0f; }, "a number of at least 0",
+            settings.tolerance);
     r.real    ("FLASHHEAD_TEMPERATURE", [](float f) { return f >  0.0f; }, "a number above 0", settings.temperature);
     r.number  ("FLASHHEAD_SEED",        0, UINT32_MAX, "a whole number from 0 to 4294967295", settings.seed);
     r.number  ("FLASHHEAD_MAX_ROWS",    0, INT32_MAX,  "a whole number, 0 for no limit", settings.max_rows);

@@ -52,7 +52,7 @@ type Quality struct {
 	near       int64 // one token in so many has its fine code read, at least
 	exact      int64 // one token in so many is scored exactly, at least
 	tolerance  float32
-	most       float64 // share of the head's bytes that may be read on the text of a calibration, which raises the tolerance
+	most       float64 // share of the head's bytes that a calibration may find read; it raises the tolerance
 }
 
 // Qualities lists all qualities, the default first. docs/estimates.md compares them.

@@ -20,7 +20,7 @@ const (
 	KeyCoarseBits      = code + "coarse_bits" // u32: a token, a multiple of 8, 8..256
 	KeyFineBytes       = code + "fine_bytes"  // u32: a token, a multiple of 32, 0..2048
 	KeyNearTokens      = code + "near_tokens" // u32: tokens whose fine code is read, at least; 1..V
-	KeyTolerance       = code + "tolerance"   // f32: divergence that estimates may be expected to cost, nats; may be missing: 0, any
+	KeyTolerance       = code + "tolerance"   // f32: nats that estimates may be expected to cost; may be missing: 0, any
 	KeyCodeVariances   = code + "variances"   // arr[f32], [n]: mean squares of the residuals' products with rows
 	KeyCodeRows        = code + "rows"        // arr[f32], [n][D]: directions for the rows' residuals
 	KeyCodeActivations = code + "activations" // arr[f32], [n][D]: the matching directions for the activations

@@ -124,8 +124,8 @@ func File(path string) (Report, error) {
 func parameters(p flashhead.Parameters) *Parameters {
 	out := &Parameters{
 		Probes: p.Probes, Pinned: len(p.Pinned), CentroidType: p.CentroidType.String(), CoarseBits: p.Codes.CoarseBits,
-		FineBytes: p.Codes.FineBytes, NearTokens: p.Codes.Near, Tolerance: p.Codes.Tolerance, Calibration: p.Calibration, ImportedFrom: p.ImportedFrom,
-		ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
+		FineBytes: p.Codes.FineBytes, NearTokens: p.Codes.Near, Tolerance: p.Codes.Tolerance, Calibration: p.Calibration,
+		ImportedFrom: p.ImportedFrom, ToolVersion: p.ToolVersion, SourceSHA256: p.SourceSHA256,
 	}
 	if p.Codes.There() {
 		out.ExactTokens = p.Exact()

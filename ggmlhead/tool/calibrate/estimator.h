@@ -27,8 +27,8 @@ const float FLASH_HEAD_ESTIMATOR_EXACT = std::numeric_limits<float>::lowest();
 // Rows that are estimated together, at most.
 const int64_t FLASH_HEAD_ESTIMATOR_ROWS = FLASH_HEAD_BLOCK_ROWS;
 
-// Makes the codes of a map that has some. No token is scored exactly unless params says so. centroids [K][n_cols] are as the runtime rounds them, of the given type. The
-// estimator is not copied afterwards.
+// Makes the codes of a map that has some. No token is scored exactly unless params says so. centroids [K][n_cols] are as
+// the runtime rounds them, of the given type. The estimator is not copied afterwards.
 void flash_head_estimator_init(flash_head_estimator * e, const flash_head_dense_weight & weight,
         const flash_head_map & map, enum ggml_type centroid_type, const void * centroids, int n_threads);
 

@@ -16,7 +16,7 @@ struct flash_head_calibrate_params {
     int32_t        fine_bytes    = 0;
     int32_t        n_near        = 1;              // 1 .. rows of the weight; at least so many
     int32_t        n_directions  = 160;            // at most; FLASH_HEAD_MOST_BITS each are enough for coarse_bits
-    int64_t        n_probe       = 1;              // P: of as many tokens as P clusters have, or more, a record takes the logits
+    int64_t        n_probe       = 1;              // P, as tolerance for what the records say
     float          tolerance     = 0.0f;           // as in flash_head_params
 
     // Called on the calling thread with a stage (moment, residuals, directions, codes or records) and the share of the
