@@ -55,7 +55,8 @@ flash_head_sources(FLASH_HEAD_RPC   ggml/rpc   flash-head-rpc.cpp)
 flash_head_sources(FLASH_HEAD_LLAMA hosts/llama
     llama-flash-head-active.cpp
     llama-flash-head-device.cpp
-    llama-flash-head.cpp)
+    llama-flash-head-load.cpp
+    llama-flash-head-rewrite.cpp)
 if (WIN32)
     set(FLASH_HEAD_FILES_OF_SYSTEM flash-head-files-windows.cpp)
 else()

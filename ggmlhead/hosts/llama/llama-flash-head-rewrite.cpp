@@ -1,0 +1,125 @@
+#include "llama-flash-head-state.h"
+
+#include "ggml-backend.h"
+#include "llama-adapter.h"
+#include "llama-graph.h"
+#include "llama-impl.h"
+#include "llama-model.h"
+
+#include <algorithm>
+
+// whether an adapter in use changes weight
+static bool has_lora(const llm_graph_params & params, ggml_tensor * weight) {
+    if (params.loras == nullptr) {
+        return false;
+    }
+    return std::any_of(params.loras->begin(), params.loras->end(), [&](const auto & lora) {
+        return lora.first->get_weight(weight) != nullptr;
+    });
+}
+
+// whether node is the product with a head, as llama.cpp builds it
+static bool is_head_product(const llama_flash_head & head, const ggml_tensor * node) {
+    return node->op == GGML_OP_MUL_MAT && node->src[0] == head.weight;
+}
+
+// whether the op can replace such a product
+static bool is_replaceable(const llama_flash_head & head, const ggml_tensor * node) {
+    const ggml_tensor * x = node->src[1];
+    return x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x)
+        && node->op_params[1] == GGML_HINT_NONE
+        && (head.max_rows == 0 || x->ne[1] <= head.max_rows);
+}
+
+// Whether graph adds bias to the product node. A draft that borrows the head may not.
+static bool adds_bias(ggml_cgraph * graph, const ggml_tensor * node, const ggml_tensor * bias) {
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        const ggml_tensor * sum = ggml_graph_node(graph, i);
+        if (sum->op == GGML_OP_ADD && sum->src[0] == node && sum->src[1] == bias) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// the side of a graph: draft or target
+static void rewrite(llama_flash_head & head, const llm_graph_params & params, bool is_draft, ggml_cgraph * graph) {
+    const llama_flash_head_side & side = head.side(is_draft);
+    if (!side.active) {
+        return;
+    }
+    if (has_lora(params, head.weight)) {
+        if (!head.lora_said.exchange(true)) {
+            LLAMA_LOG_WARN("flash_head: a LoRA adapter changes the head; running dense\n");
+        }
+        return;
+    }
+    bool used = false;
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        ggml_tensor * node = ggml_graph_node(graph, i);
+        if (!is_head_product(head, node)) {
+            continue;
+        }
+        used = true;
+        if (is_replaceable(head, node)) {
+            ggml_flash_head_sources sources = head.sources;
+            if (sources.bias && !adds_bias(graph, node, sources.bias)) {
+                sources.bias = nullptr;
+            }
+            ggml_flash_head_replace_mul_mat(node, &sources, &side.params);
+            if (head.host) {
+                // large batches might be offloaded
+                ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu);
+                ggml_flash_head_set_totals(node, side.statistics ? &side.statistics->totals : nullptr);
+            }
+        }
+    }
+    if (!used && params.gtype == LLM_GRAPH_TYPE_DECODER_MTP && !head.mtp_said.exchange(true)) {
+        LLAMA_LOG_INFO("flash_head: the MTP head has an output weight of its own; it runs dense\n");
+    }
+}
+
+// the model of which a draft uses the head, or nullptr
+static const llama_model * lender_of(const llama_model & model, const llama_cparams & cparams) {
+    const llama_model * other = cparams.ctx_other ? llama_get_model(cparams.ctx_other) : nullptr;
+    return other != &model ? other : nullptr;
+}
+
+// whether graphs of this type are a draft's, which they all are in a draft model
+static bool is_drafts_graph(const llama_flash_head & head, llm_graph_type gtype) {
+    return head.is_draft || gtype == LLM_GRAPH_TYPE_DECODER_MTP;
+}
+
+void llama_flash_head_rewrite(const llama_model & model, const llm_graph_params & params, ggml_cgraph * graph) {
+    if (llama_flash_head * head = model.flash_head.get()) {
+        rewrite(*head, params, is_drafts_graph(*head, params.gtype), graph);
+    }
+    const llama_model * lender = lender_of(model, params.cparams);
+    if (lender != nullptr && lender->flash_head) {
+        rewrite(*lender->flash_head, params, /*is_draft =*/ true, graph);
+    }
+}
+
+static void count(llama_flash_head & head, bool is_draft, ggml_cgraph * graph) {
+    flash_head_statistics * statistics = head.side(is_draft).statistics.get();
+    if (statistics == nullptr) {
+        return;
+    }
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        const ggml_tensor * node = ggml_graph_node(graph, i);
+        if (node->src[0] == head.weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT)) {
+            statistics->add(ggml_nrows(node), node->op == GGML_OP_MUL_MAT);
+        }
+    }
+}
+
+void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype,
+        ggml_cgraph * graph) {
+    if (llama_flash_head * head = model.flash_head.get()) {
+        count(*head, is_drafts_graph(*head, gtype), graph);
+    }
+    const llama_model * lender = lender_of(model, cparams);
+    if (lender != nullptr && lender->flash_head) {
+        count(*lender->flash_head, /*is_draft =*/ true, graph);
+    }
+}

@@ -1,0 +1,47 @@
+#pragma once
+
+// The head of one loaded model. Private to those who load it and those who rewrite graphs with it.
+
+#include "llama-flash-head.h"
+
+#include "flash-head-statistics.h"
+#include "ggml-cpp.h"
+#include "ggml-flash-head.h"
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <string>
+
+// A head's state for one side of speculative decoding.
+struct llama_flash_head_side {
+    bool active = false; // in scope; otherwise its products stay dense
+
+    ggml_flash_head_params params = {};
+
+    std::unique_ptr<flash_head_statistics> statistics; // or nullptr
+};
+
+struct llama_flash_head {
+    ggml_tensor * weight = nullptr; // the model's own
+
+    ggml_flash_head_sources sources = {};
+
+    int64_t max_rows = 0;     // 0: no limit
+    bool    host     = false; // the weight is in host memory, so the CPU backend runs the op
+    bool    grouped  = false; // the centroids lie in groups (flash-head-centroids.h)
+
+    bool                  is_draft = false; // the model is loaded as a draft
+    llama_flash_head_side target, draft;
+
+    ggml_context_ptr        ctx;    // of the tensors in sources
+    ggml_backend_buffer_ptr buffer; // of their data
+
+    std::atomic<bool> lora_said = false; // contexts may build graphs at once
+    std::atomic<bool> mtp_said  = false;
+
+    llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
+
+    std::future<void> filling; // while the model loads: the tensors get their data
+    std::string       summary; // for the log, once they have it
+};
