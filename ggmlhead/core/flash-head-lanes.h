@@ -77,8 +77,10 @@ ALWAYS_INLINE void bound(floats & values, const floats & most) {
 
 #endif
 
-ALWAYS_INLINE void load(floats & to, const float * from) { memcpy(&to, from, sizeof(to)); }
-ALWAYS_INLINE void store(float * to, const floats & from) { memcpy(to, &from, sizeof(from)); }
+ALWAYS_INLINE void load(floats & to, const float   * from) { memcpy((void *) &to, from, sizeof(to)); }
+ALWAYS_INLINE void load(ints   & to, const int32_t * from) { memcpy((void *) &to, from, sizeof(to)); }
+ALWAYS_INLINE void store(float   * to, const floats & from) { memcpy(to, &from, sizeof(from)); }
+ALWAYS_INLINE void store(int32_t * to, const ints   & from) { memcpy(to, &from, sizeof(from)); }
 
 ALWAYS_INLINE double sum_of(const floats & values) {
     float lanes[LANES];

@@ -116,7 +116,7 @@ ALWAYS_INLINE float round_values(const flash_head_rounding * how, const floats &
         truncate(number, shifted);
         convert(whole, number);
         const floats of_q = (whole - middle)*step;
-        memcpy(numbers + k, &number, sizeof(number));
+        store(numbers + k, number);
         store(decoded + k, of_q);
         with_original += of_q*value;
         with_itself   += of_q*of_q;
@@ -137,7 +137,7 @@ ALWAYS_INLINE float round_coarse(const flash_head_rounding * how, const int32_t 
     for (int32_t k = 0; k < how->n; k += LANES) {
         ints   product;
         floats value, of_direction;
-        memcpy(&product, products + k, sizeof(product));
+        load(product, products + k);
         convert(value, product);
         load(of_direction, units + k);
         value *= of_direction*unit;
