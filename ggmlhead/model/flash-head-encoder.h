@@ -58,7 +58,7 @@ private:
 // Some tokens in work, as one thread sees them.
 struct flash_head_encoder_block {
     // More would not fit in the cache, fewer would read the tables more often. A multiple of the group.
-    static const int32_t MOST = 256;
+    static const int32_t MOST = 128;
 
     std::vector<float> squares; // [2][n_columns]: sums over the block, after the coarse code and after both
 
