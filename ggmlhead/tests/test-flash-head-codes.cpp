@@ -20,7 +20,8 @@ static void test_round() {
         for (int64_t v = 0; v < c.V; v++) {
             for (int32_t j = 0; j < c.n; j++) {
                 check(c.coarse_number(v, j) == c.q[v*c.n_rounded + j] && c.q[v*c.n_rounded + j] < 1 << shape.bits[j],
-                        "token %d, direction %d: %d became %d", (int) v, j, c.q[v*c.n_rounded + j], c.coarse_number(v, j));
+                        "token %d, direction %d: %d became %d", (int) v, j, c.q[v*c.n_rounded + j],
+                        c.coarse_number(v, j));
                 if (shape.bits[j] > 0) {
                     const double middle = c.coarse_number(v, j) - ((1 << shape.bits[j]) - 1)/2.0;
                     const double error  = c.y[v*c.n + j] - c.coarse_scale(v)*middle*c.coarse_steps[j];
