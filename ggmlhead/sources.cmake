@@ -28,15 +28,18 @@ list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})
 # how centroids and codes lie in memory, for those who make them
 flash_head_sources(FLASH_HEAD_LAYOUT core
     flash-head-centroids-group.cpp
-    flash-head-codes-pack.cpp)
+    flash-head-codes-pack.cpp
+    flash-head-make.cpp
+    flash-head-make-arm.cpp
+    flash-head-make-x86.cpp)
 
 # what a load needs: the map in the file, settings, derived data
 flash_head_sources(FLASH_HEAD_MODEL model
     flash-head-build.cpp
     flash-head-encode.cpp
+    flash-head-encoder.cpp
     flash-head-map.cpp
     flash-head-max-rows.cpp
-    flash-head-project.cpp
     flash-head-settings.cpp
     flash-head-stream.cpp)
 list(APPEND FLASH_HEAD_MODEL ${FLASH_HEAD_LAYOUT})

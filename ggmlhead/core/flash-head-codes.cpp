@@ -3,6 +3,7 @@
 #include "flash-head-basis.h"
 #include "flash-head-codes-kernels.h"
 #include "flash-head-group.h"
+#include "flash-head-prefetch.h"
 
 #include <algorithm>
 #include <math.h>
@@ -174,16 +175,6 @@ void flash_head_coarse_estimate(const struct flash_head_codes * codes, const str
     }
 }
 
-static inline void prefetch(const uint8_t * p, int32_t size) {
-#if defined(__GNUC__)
-    for (int32_t i = 0; i < size; i += 64) {
-        __builtin_prefetch(p + i, 0, 3);
-    }
-#else
-    (void) p; (void) size;
-#endif
-}
-
 void flash_head_fine_estimate(const struct flash_head_codes * codes, const struct flash_head_query * query,
         const int8_t * slots, int64_t n_vocab, const int32_t * list, int64_t n, float * logits) {
     const auto      fine   = flash_head_code_kernels_here()->fine;
@@ -193,8 +184,8 @@ void flash_head_fine_estimate(const struct flash_head_codes * codes, const struc
     const float     add    = query->variances[1] - query->variances[0];
     const int64_t   ahead  = 16;
     auto prefetch_token = [&](int64_t v) {
-        prefetch(all + v*size, size);
-        prefetch(scales + v*sizeof(uint16_t), 1);
+        flash_head_prefetch(all + v*size, size);
+        flash_head_prefetch(scales + v*sizeof(uint16_t), 1);
     };
     for (int64_t i = 0; i < std::min(ahead, n); i++) {
         prefetch_token(list[i]);

@@ -133,20 +133,16 @@ FLASH_HEAD_FUNCTION float flash_head_distortion_of(int bits) {
          : 0.003495f;
 }
 
-// Rounds y [n_directions], a residual's products with the directions, to a coarse code: bits and q [n_directions] as
-// above, steps [n_directions]: step_of(bits) times the deviation of y. Returns the scale, rounded to BF16; 0 if there is none.
-float flash_head_coarse_round(const float * y, const float * bits, const float * steps, int32_t n_directions,
-        uint8_t * q);
+// Writes the coarse codes of the first n tokens of a group, of which all bits were zero: numbers q [n][stride] of these
+// bits [n_directions], and scales [n], which are BF16 values.
+void flash_head_coarse_put(uint8_t * group, const float * bits, int32_t n_directions, const int32_t * q, int64_t stride,
+        int n, const float * scales);
 
-// Writes the code of token t of a group, of which all bits were zero.
-void flash_head_coarse_put(uint8_t * group, int t, const float * bits, int32_t n_directions, const uint8_t * q,
-        float scale);
+// codes [n][n_bits/4]: of the first n tokens of a group, four bits each, times 16.
+void flash_head_coarse_bits(const uint8_t * group, int32_t n_bits, int n, uint8_t * codes);
 
-// Rounds residual [n_embd] to a fine code of lines n_lines, which columns and steps [slots] (step_of(bits) times the
-// deviation of the column) describe; no column has two slots. Returns the scale,
-// rounded to BF16; decoded [n_embd] gets what the code stands for.
-float flash_head_fine_round(const float * residual, int64_t n_embd, const int32_t * n_lines, const float * columns,
-        const float * steps, uint8_t * code, float * decoded);
+// Writes a fine code of lines n_lines: of each slot s, numbers[columns[s]].
+void flash_head_fine_put(const int32_t * n_lines, const int32_t * columns, const int32_t * numbers, uint8_t * code);
 
 // Kernels of one instruction set.
 struct flash_head_code_kernels {

@@ -5,6 +5,7 @@
 #include "flash-head.h"
 #include "flash-head-centroids.h"
 #include "flash-head-mass.h"
+#include "flash-head-prefetch.h"
 #include "flash-head-select.h"
 
 #include <chrono>
@@ -80,16 +81,6 @@ static inline bool flash_head_by_tokens(const flash_head * head, const flash_hea
 static inline int64_t flash_head_share(int64_t n, int i, int nth, int64_t step = 1) {
     const int64_t begin = (n + step - 1)/step*i/nth*step;
     return begin < n ? begin : n;
-}
-
-static inline void flash_head_prefetch(const char * p, size_t size) {
-#if defined(__GNUC__)
-    for (size_t i = 0; i < size; i += 64) {
-        __builtin_prefetch(p + i, 0, 3);
-    }
-#else
-    (void) p; (void) size;
-#endif
 }
 
 // Rows to prefetch ahead: about 10 KB. More would overflow the processor's queue of pending reads, fewer would leave it

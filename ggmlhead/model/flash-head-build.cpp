@@ -1,6 +1,7 @@
 #include "flash-head-build.h"
 
 #include "flash-head-centroids.h"
+#include "flash-head-prefetch.h"
 #include "flash-head-processors.h"
 #include "flash-head-row.h"
 #include "flash-head-threads.h"
@@ -23,17 +24,6 @@ struct row_reader {
     // out [n_embd]
     void convert(const void * row, float * out) const { flash_head_to_float(type, row, out, n_embd); }
 };
-
-// Prefetches a row: rows in cluster order are scattered over the weight.
-static void prefetch(const char * row, size_t size) {
-#if defined(__GNUC__)
-    for (size_t at = 0; at < size; at += 64) {
-        __builtin_prefetch(row + at);
-    }
-#else
-    (void) row; (void) size;
-#endif
-}
 
 int flash_head_build_threads() {
     return flash_head_processors();
@@ -78,7 +68,8 @@ static void build_clusters(const flash_head_map & map, const row_reader & rows, 
     for (int64_t c = begin; c < end; c++) {
         std::fill(mean.begin(), mean.end(), 0.0f);
         for (int32_t pos = map.offsets[c]; pos < map.offsets[c + 1]; pos++) {
-            prefetch(row_at(std::min(pos + 2, last - 1)), rows.row_size);
+            // rows in cluster order are scattered over the weight
+            flash_head_prefetch(row_at(std::min(pos + 2, last - 1)), rows.row_size);
             if (ordered) {
                 memcpy((char *) ordered + pos*rows.row_size, row_at(pos), rows.row_size);
             }

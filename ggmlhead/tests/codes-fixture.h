@@ -4,6 +4,7 @@
 
 #include "flash-head-basis.h"
 #include "flash-head-codes.h"
+#include "flash-head-make.h"
 
 #include <algorithm>
 #include <math.h>
@@ -35,15 +36,18 @@ struct codes_shape {
 };
 
 struct codes_fixture {
+    static constexpr float UNIT = 1.0f/1024;
+
     codes_shape shape;
     int64_t V, D;
     int32_t n, n_bits, fine_bytes;
-    std::vector<float>   y;        // [V][n]: products with directions
+    std::vector<float>   y;        // [V][n]: products with directions, multiples of UNIT
     std::vector<float>   residual; // [V][D]: what the coarse code is said to have left
     std::vector<float>   basis;
     std::vector<uint8_t> coarse, fine;
-    std::vector<uint8_t> q;        // [V][n]
+    std::vector<int32_t> q;        // [V][n_rounded]
     std::vector<float>   coarse_steps, decoded; // [n], [V][D]
+    int32_t n_rounded;             // directions, filled up to lanes
     flash_head_codes     codes;
 
     codes_fixture(const codes_shape & shape, int64_t V, uint32_t seed)
@@ -53,24 +57,10 @@ struct codes_fixture {
           y(random_values(V*n, seed)), residual(random_values(V*D, seed + 1)),
           basis(flash_head_basis_n(D, n, fine_bytes)),
           coarse(flash_head_coarse_n_groups(V)*flash_head_coarse_group_size(n_bits)),
-          fine(flash_head_fine_size(V, fine_bytes)), q(V*n), decoded(V*D) {
+          fine(flash_head_fine_size(V, fine_bytes)), decoded(V*D) {
         fill_basis(seed + 2);
-        const auto b = parts();
-        for (int64_t v = 0; v < V; v++) {
-            const float size = 0.5f + (float) (v % 5); // tokens differ in size
-            for (int32_t j = 0; j < n; j++) { y[v*n + j] *= size; }
-            for (int64_t i = 0; i < D; i++) { residual[v*D + i] *= size; }
-            const float scale = flash_head_coarse_round(&y[v*n], b.bits, coarse_steps.data(), n, &q[v*n]);
-            uint8_t * group = coarse.data() + v/64*flash_head_coarse_group_size(n_bits);
-            flash_head_coarse_put(group, (int) (v % 64), b.bits, n, &q[v*n], scale);
-
-            const float fine_scale = flash_head_fine_round(&residual[v*D], D, shape.n_lines, b.columns, b.steps,
-                    fine.data() + v*fine_bytes, &decoded[v*D]);
-            uint32_t bits;
-            memcpy(&bits, &fine_scale, sizeof(bits));
-            const uint16_t upper = (uint16_t) (bits >> 16);
-            memcpy(fine.data() + V*fine_bytes + 2*v, &upper, sizeof(upper));
-        }
+        make_coarse();
+        make_fine();
         codes = { n, n_bits, fine_bytes, coarse.data(), fine.data(), basis.data() };
     }
 
@@ -133,6 +123,58 @@ struct codes_fixture {
     }
 
 private:
+    void make_coarse() {
+        const flash_head_rounder  rounder(parts().bits, coarse_steps.data(), n);
+        const flash_head_rounding how = rounder.get();
+        n_rounded = how.n;
+        q.resize(V*n_rounded);
+        std::vector<int32_t> products(n_rounded);
+        std::vector<float>   units(n_rounded), values(n_rounded), of_q(n_rounded), scales(V);
+        std::fill_n(units.begin(), n, UNIT*4);
+        for (int64_t v = 0; v < V; v++) {
+            for (int32_t j = 0; j < n; j++) {
+                products[j] = (int32_t) (y[v*n + j]*(0.5f + (float) (v % 5))/UNIT); // tokens differ in size
+                y[v*n + j]  = (float) products[j]*UNIT;
+            }
+            scales[v] = flash_head_make_kernels_here()->round(&how, products.data(), units.data(), 0.25f, values.data(),
+                    &q[v*n_rounded], of_q.data());
+        }
+        for (int64_t v = 0; v < V; v += 64) {
+            flash_head_coarse_put(coarse.data() + v/64*flash_head_coarse_group_size(n_bits), parts().bits, n,
+                    &q[v*n_rounded], n_rounded, (int) std::min<int64_t>(64, V - v), &scales[v]);
+        }
+    }
+
+    void make_fine() {
+        const auto    b       = parts();
+        const int64_t columns = (D + FLASH_HEAD_MAKE_LANES - 1)/FLASH_HEAD_MAKE_LANES*FLASH_HEAD_MAKE_LANES;
+        std::vector<float>   bits(columns), steps(columns), row(columns), units(columns), of_q(columns);
+        std::vector<float>   squares(2*columns);
+        std::vector<int32_t> slots, numbers(columns + 1);
+        std::vector<int16_t> sums(columns);
+        for (int32_t s = 0; s < flash_head_fine_max_slots(fine_bytes); s++) {
+            slots.push_back((int32_t) (b.columns[s] >= 0 ? (int64_t) b.columns[s] : columns));
+            if (b.columns[s] >= 0) {
+                const int32_t after = s - shape.n_lines[0]*64;
+                bits [slots[s]] = after < 0 ? 4.0f : after < shape.n_lines[1]*128 ? 2.0f : 1.0f;
+                steps[slots[s]] = b.steps[s];
+            }
+        }
+        const flash_head_rounder  rounder(bits.data(), steps.data(), (int32_t) columns);
+        const flash_head_rounding how = rounder.get();
+        for (int64_t v = 0; v < V; v++) {
+            for (int64_t i = 0; i < D; i++) { row[i] = residual[v*D + i] *= 0.5f + (float) (v % 5); }
+            const float scale = flash_head_make_kernels_here()->finish(row.data(), sums.data(), units.data(), 0.0f,
+                    &how, numbers.data(), of_q.data(), squares.data());
+            for (int64_t i = 0; i < D; i++) { decoded[v*D + i] = of_q[i]*scale; }
+            flash_head_fine_put(shape.n_lines, slots.data(), numbers.data(), fine.data() + v*fine_bytes);
+            uint32_t of_scale;
+            memcpy(&of_scale, &scale, sizeof(of_scale));
+            const uint16_t upper = (uint16_t) (of_scale >> 16);
+            memcpy(fine.data() + V*fine_bytes + 2*v, &upper, sizeof(upper));
+        }
+    }
+
     // directions of deviation 1; columns in a random order, as far as there are slots
     void fill_basis(uint32_t seed) {
         auto b = parts();

@@ -3,195 +3,9 @@
 // Tests of making codes from a head's rows, against a reference in doubles that reads the codes bit by bit.
 
 #include "check.h"
+#include "encoded-head.h"
 
-#include "flash-head-basis.h"
-#include "flash-head-encode.h"
-#include "flash-head-group.h"
-
-#include <algorithm>
-#include <math.h>
-#include <random>
 #include <set>
-#include <string.h>
-
-// A head with codes: rows around their clusters' centroids, orthonormal directions of a diagonal metric.
-struct encoded_head {
-    int64_t D, V, K;
-    flash_head_map map;
-    std::vector<float>    weight, ordered, centroids; // F32
-    std::vector<uint8_t>  coarse, fine;
-    std::vector<float>    basis;
-
-    encoded_head(int64_t D, int64_t V, int64_t K, int32_t n, int32_t coarse_bits, int32_t fine_bytes)
-        : D(D), V(V), K(K), weight(V*D), ordered(V*D), centroids(K*D) {
-        std::mt19937 rng(1);
-        std::normal_distribution<float> normal;
-        map.n_cluster    = K;
-        map.n_directions = (n + 7)/8*8;
-        map.coarse_bits  = coarse_bits;
-        map.fine_bytes   = fine_bytes;
-        for (int64_t v = 0; v < V; v++) {
-            map.cluster.push_back((int32_t) ((v*7919) % K));
-        }
-        flash_head_map_sort(map);
-        make_directions(n, rng);
-        for (int64_t v = 0; v < V; v++) {
-            const float size = 0.5f + (float) (v % 4);
-            for (int32_t j = 0; j < n; j++) {
-                const float y = size*normal(rng)*sqrtf(map.code_variances[j]);
-                for (int64_t i = 0; i < D; i++) {
-                    weight[v*D + i] += y*map.code_activations[j*D + i];
-                }
-            }
-            for (int64_t i = 0; i < D; i++) {
-                weight[v*D + i] += 0.2f*size*normal(rng)/(1.0f + (float) i/8) + (float) map.cluster[v];
-            }
-        }
-        for (int64_t pos = 0; pos < V; pos++) {
-            std::copy_n(&weight[map.tokens[pos]*D], D, &ordered[pos*D]);
-        }
-        flash_head_build_centroids(map, rows(), GGML_TYPE_F32, centroids.data(), 1);
-    }
-
-    flash_head_weight_rows rows() const { return { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, D }; }
-
-    void encode(int n_threads, flash_head_order order = FLASH_HEAD_BY_TOKEN) {
-        const flash_head_code_sizes sizes(map, D);
-        coarse.assign(sizes.coarse, 0xaa);
-        fine  .assign(sizes.fine,   0xaa);
-        basis .assign(sizes.basis/sizeof(float), NAN);
-        const float * data = order == FLASH_HEAD_BY_TOKEN ? weight.data() : ordered.data();
-        flash_head_encode(map, { data, order, GGML_TYPE_F32, D }, GGML_TYPE_F32, centroids.data(),
-                { coarse.data(), fine.data(), basis.data() }, n_threads);
-    }
-
-    flash_head_basis_parts<const float> parts() const {
-        return flash_head_basis_at((const float *) basis.data(), D, map.n_directions, map.fine_bytes);
-    }
-
-    float coarse_scale(int64_t v) const {
-        return scale_at(coarse.data() + v/64*flash_head_coarse_group_size(map.coarse_bits) + v%64*2);
-    }
-
-    float fine_scale(int64_t v) const { return scale_at(fine.data() + V*map.fine_bytes + 2*v); }
-
-    // the numbers of token v's directions
-    std::vector<int> coarse_numbers(int64_t v) const {
-        const uint8_t * lines = coarse.data() + v/64*flash_head_coarse_group_size(map.coarse_bits) + 128;
-        std::vector<int> out(map.n_directions);
-        int at = 0;
-        for (int32_t j = 0; j < map.n_directions; j++) {
-            for (int k = 0; k < (int) parts().bits[j]; k++, at++) {
-                out[j] = out[j]*2 + (lines[at/4*32 + v%64%32] >> (v%64/32*4 + at%4) & 1);
-            }
-        }
-        return out;
-    }
-
-    // calls visit(slot, bits, number) for the slots of token v
-    template <typename F> void each_slot(int64_t v, const F & visit) const {
-        const uint8_t * code = fine.data() + v*map.fine_bytes;
-        int first = 0;
-        for (int w = 0; w < 3; w++) {
-            const int bits = 4 >> w, per_line = 256/bits;
-            for (int s = 0; s < (int) parts().n_lines[w]*per_line; s++, first++) {
-                visit(first, bits, code[s/per_line*32 + s%per_line%32] >> (s%per_line/32*bits) & ((1 << bits) - 1));
-            }
-            code += (int) parts().n_lines[w]*32;
-        }
-    }
-
-    std::vector<double> residual(int64_t v) const {
-        std::vector<double> out(D);
-        for (int64_t i = 0; i < D; i++) {
-            out[i] = (double) weight[v*D + i] - centroids[map.cluster[v]*D + i];
-        }
-        return out;
-    }
-
-    // [n]: of a residual, the products with the directions
-    std::vector<double> products(const std::vector<double> & r) const {
-        std::vector<double> out(map.n_directions);
-        for (int32_t j = 0; j < map.n_directions; j++) {
-            for (int64_t i = 0; i < D; i++) { out[j] += r[i]*map.code_rows[j*D + i]; }
-        }
-        return out;
-    }
-
-    double step(int32_t j) const {
-        return flash_head_step_of((int) parts().bits[j])*sqrt((double) map.code_variances[j]);
-    }
-
-    // residual minus what token v's coarse code stands for
-    std::vector<double> after_coarse(int64_t v) const {
-        std::vector<double> out = residual(v);
-        const std::vector<int> numbers = coarse_numbers(v);
-        for (int32_t j = 0; j < map.n_directions; j++) {
-            const double y = coarse_scale(v)*step(j)*middle(numbers[j], (int) parts().bits[j]);
-            for (int64_t i = 0; i < D; i++) { out[i] -= y*map.code_activations[j*D + i]; }
-        }
-        return out;
-    }
-
-    // and minus the fine code
-    std::vector<double> after_fine(int64_t v) const {
-        std::vector<double> out = after_coarse(v);
-        each_slot(v, [&](int s, int bits, int number) {
-            if (parts().columns[s] >= 0) {
-                out[(int64_t) parts().columns[s]] -= (double) fine_scale(v)*parts().steps[s]*middle(number, bits);
-            }
-        });
-        return out;
-    }
-
-    // the mean of squares, weighed as the logits' errors are
-    template <typename F> double error(const F & left) const {
-        double sum = 0;
-        for (int64_t v = 0; v < V; v++) {
-            const std::vector<double> values = left(v);
-            for (int64_t i = 0; i < D; i++) { sum += values[i]*values[i]*map.code_weights[i]/V; }
-        }
-        return sum;
-    }
-
-    static double middle(int number, int bits) { return number - ((1 << bits) - 1)/2.0; }
-
-private:
-    static float scale_at(const uint8_t * p) {
-        uint16_t upper;
-        memcpy(&upper, p, sizeof(upper));
-        return flash_head_upper_to_float(upper);
-    }
-
-    // rows = L q, activations = L^-1 q of orthonormal q and a diagonal L; missing ones are zero
-    void make_directions(int32_t n, std::mt19937 & rng) {
-        std::normal_distribution<double> normal;
-        map.code_rows       .resize(map.n_directions*D);
-        map.code_activations.resize(map.n_directions*D);
-        map.code_variances  .resize(map.n_directions);
-        for (int64_t i = 0; i < D; i++) { map.code_weights.push_back(0.1f + (float) (i*7 % 5)); }
-        std::vector<std::vector<double>> q;
-        for (int32_t j = 0; j < n; j++) {
-            std::vector<double> d(D);
-            for (double & value : d) { value = normal(rng); }
-            double norm = 0;
-            for (const std::vector<double> & other : q) {
-                double product = 0;
-                for (int64_t i = 0; i < D; i++) { product += d[i]*other[i]; }
-                for (int64_t i = 0; i < D; i++) { d[i] -= product*other[i]; }
-            }
-            for (double value : d) { norm += value*value; }
-            for (double & value : d) { value /= sqrt(norm); }
-            q.push_back(d);
-            for (int64_t i = 0; i < D; i++) {
-                const double l = sqrt(map.code_weights[i]);
-                map.code_rows       [j*D + i] = (float) (d[i]*l);
-                map.code_activations[j*D + i] = (float) (d[i]/l);
-            }
-            map.code_variances[j] = 4.0f/(float) ((1 + j)*(1 + j));
-        }
-    }
-};
 
 // The bits leave as little as any other distribution.
 static void test_coarse_plan(checker & check) {
@@ -268,25 +82,38 @@ static void test_fine_plan(checker & check) {
     }
 }
 
-// whether number is value rounded to bits, or value lies so near to the next that either will do
-static bool is_rounded(double value, int number, int bits) {
+// value rounded to bits
+static int rounded(double value, int bits) {
     const double half = 1 << (bits - 1);
-    for (double near : { value, value - 1e-3*(1 + fabs(value)), value + 1e-3*(1 + fabs(value)) }) {
-        if (number == (int) (std::min(std::max(floor(near), -half), half - 1) + half)) {
-            return true;
-        }
-    }
-    return false;
+    return (int) (std::min(std::max(floor(value), -half), half - 1) + half);
 }
 
-// whether scale is the best, up to its rounding, for values that decode to the decoded ones
-static bool is_fitted(float scale, const std::vector<double> & values, const std::vector<double> & decoded) {
+// whether number is value rounded to bits, or value lies so near to the next that either will do
+static bool is_rounded(double value, int number, int bits, double near) {
+    return number == rounded(value, bits) || number == rounded(value - near, bits)
+        || number == rounded(value + near, bits);
+}
+
+// the best scale for values that decode to the decoded ones
+static double fitted(const std::vector<double> & values, const std::vector<double> & decoded) {
     double with_values = 0, with_itself = 0;
     for (size_t i = 0; i < values.size(); i++) {
         with_values += values[i]*decoded[i];
         with_itself += decoded[i]*decoded[i];
     }
-    return fabs(scale - with_values/with_itself) <= fabs(scale)/128;
+    return with_values/with_itself;
+}
+
+// The mean square of y that the numbers leave with the best scale.
+static double left_by(const encoded_head & h, const std::vector<double> & y, const std::vector<int> & numbers) {
+    std::vector<double> decoded(y.size());
+    for (int32_t j = 0; j < h.map.n_directions; j++) {
+        decoded[j] = h.step(j)*h.middle(numbers[j], (int) h.parts().bits[j]);
+    }
+    const double scale = fitted(y, decoded);
+    double sum = 0;
+    for (size_t j = 0; j < y.size(); j++) { sum += pow(y[j] - scale*decoded[j], 2); }
+    return sum;
 }
 
 // what the codes of a token are
@@ -306,11 +133,13 @@ static void check_token(checker & check, const encoded_head & h, int64_t v) {
     double size = sqrt(squares/values.size());
     for (int32_t j = 0; j < h.map.n_directions; j++) {
         if (b.bits[j] > 0) {
-            check(is_rounded(y[j]/(size*h.step(j)), numbers[j], (int) b.bits[j]), "token %d, direction %d: %f is %d",
-                    (int) v, j, y[j]/(size*h.step(j)), numbers[j]);
+            // products come from rounded rows and directions
+            check(is_rounded(y[j]/(size*h.step(j)), numbers[j], (int) b.bits[j], 1.0),
+                    "token %d, direction %d: %f is %d", (int) v, j, y[j]/(size*h.step(j)), numbers[j]);
         }
     }
-    check(is_fitted(h.coarse_scale(v), values, decoded), "token %d has the scale %f", (int) v, h.coarse_scale(v));
+    check(fabs(h.coarse_scale(v) - fitted(values, decoded)) <= 0.02*h.coarse_scale(v),
+            "token %d has the scale %f, not %f", (int) v, h.coarse_scale(v), fitted(values, decoded));
 
     const std::vector<double> left = h.after_coarse(v);
     values .clear();
@@ -331,12 +160,14 @@ static void check_token(checker & check, const encoded_head & h, int64_t v) {
     h.each_slot(v, [&](int s, int bits, int number) {
         if (b.columns[s] >= 0) {
             const double value = left[(int64_t) b.columns[s]]/(size*b.steps[s]);
-            check(is_rounded(value, number, bits), "token %d, slot %d: %f is %d", (int) v, s, value, number);
+            check(is_rounded(value, number, bits, 1e-2*(1 + fabs(value))), "token %d, slot %d: %f is %d",
+                    (int) v, s, value, number);
         } else {
             check(number == 0, "token %d: empty slot %d has %d", (int) v, s, number);
         }
     });
-    check(is_fitted(h.fine_scale(v), values, decoded), "token %d has the fine scale %f", (int) v, h.fine_scale(v));
+    check(fabs(h.fine_scale(v) - fitted(values, decoded)) <= fabs(h.fine_scale(v))/128,
+            "token %d has the fine scale %f", (int) v, h.fine_scale(v));
 }
 
 static void check_basis(checker & check, const encoded_head & h) {
@@ -359,7 +190,7 @@ static void check_basis(checker & check, const encoded_head & h) {
                     expected);
         }
         for (int k = 0; k < 2; k++) {
-            check(fabs(b.variances[k*h.D + i] - squares[k][i]) <= 1e-3*squares[k][i], "column %d: variance %g, not %g",
+            check(fabs(b.variances[k*h.D + i] - squares[k][i]) <= 1e-2*squares[k][i], "column %d: variance %g, not %g",
                     (int) i, b.variances[k*h.D + i], squares[k][i]);
         }
     }
@@ -380,6 +211,31 @@ static void test_encode(checker & check) {
             check(h.coarse_scale(t) == 0, "missing token %d has the scale %f", (int) t, h.coarse_scale(t));
         }
     }
+}
+
+// Numbers of rounded rows and directions leave little more than those of exact products.
+static void test_encode_rounding(checker & check) {
+    encoded_head h(96, 400, 7, 24, 80, 32);
+    h.encode(2);
+    double left = 0, least = 0;
+    for (int64_t v = 0; v < h.V; v++) {
+        const std::vector<double> y = h.products(h.residual(v));
+        double squares = 0;
+        int    n_used  = 0;
+        for (int32_t j = 0; j < h.map.n_directions; j++) {
+            squares += h.parts().bits[j] > 0 ? y[j]*y[j]/h.map.code_variances[j] : 0;
+            n_used  += h.parts().bits[j] > 0;
+        }
+        std::vector<int> numbers(y.size());
+        for (int32_t j = 0; j < h.map.n_directions; j++) {
+            const int bits = (int) h.parts().bits[j];
+            numbers[j] = bits > 0 ? rounded(y[j]/(sqrt(squares/n_used)*h.step(j)), bits) : 0;
+        }
+        left  += left_by(h, y, h.coarse_numbers(v));
+        least += left_by(h, y, numbers);
+    }
+    check(left <= 1.03*least, "rounded products leave %f, exact ones %f", left, least);
+    check(left >= 0.97*least, "exact products leave %f, rounded ones %f", least, left);
 }
 
 // more bits leave less
@@ -414,6 +270,29 @@ static void test_encode_same(checker & check) {
             h.encode(n_threads, order);
             check(h.coarse == first.coarse && h.fine == first.fine && h.basis == first.basis,
                     "%d threads, or rows in the order %d, change the codes", n_threads, (int) order);
+        }
+    }
+}
+
+// A weight of any type has the codes of the floats that it stands for; for some types rows are read another way.
+static void test_encode_types(checker & check) {
+    encoded_head h(256, 150, 5, 16, 48, 64);
+    std::vector<uint8_t> centroids(ggml_row_size(GGML_TYPE_Q4_0, h.D)*h.K), weight;
+    ggml_quantize_chunk(GGML_TYPE_Q4_0, h.centroids.data(), centroids.data(), 0, h.K, h.D, nullptr);
+    for (ggml_type type : { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q6_K }) {
+        weight.resize(ggml_row_size(type, h.D)*h.V);
+        ggml_quantize_chunk(type, h.weight.data(), weight.data(), 0, h.V, h.D, nullptr);
+        ggml_get_type_traits(type)->to_float(weight.data(), h.ordered.data(), h.V*h.D);
+        std::vector<uint8_t> coarse, fine;
+        for (bool floats : { true, false }) {
+            const void * data = floats ? (const void *) h.ordered.data() : weight.data();
+            h.encode(2);
+            flash_head_encode(h.map, { data, FLASH_HEAD_BY_TOKEN, floats ? GGML_TYPE_F32 : type, h.D }, GGML_TYPE_Q4_0,
+                    centroids.data(), { h.coarse.data(), h.fine.data(), h.basis.data() }, 2);
+            check(floats || (h.coarse == coarse && h.fine == fine), "%s: other codes than of floats",
+                    ggml_type_name(type));
+            coarse = h.coarse;
+            fine   = h.fine;
         }
     }
 }
@@ -456,7 +335,9 @@ static void test_codes(checker & check) {
     test_coarse_plan(check);
     test_fine_plan(check);
     test_encode(check);
+    test_encode_rounding(check);
     test_encode_error(check);
     test_encode_same(check);
+    test_encode_types(check);
     test_encode_hostile(check);
 }
