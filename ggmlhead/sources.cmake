@@ -59,7 +59,11 @@ flash_head_sources(FLASH_HEAD_LLAMA hosts/llama
     llama-flash-head-active.cpp
     llama-flash-head-device.cpp
     llama-flash-head-load.cpp
-    llama-flash-head-rewrite.cpp)
+    llama-flash-head-rewrite.cpp
+    llama-flash-head-rows.cpp)
+flash_head_sources(FLASH_HEAD_SERVER hosts/server
+    flash-head-pace.cpp
+    flash-head-window.cpp)
 if (WIN32)
     set(FLASH_HEAD_FILES_OF_SYSTEM flash-head-files-windows.cpp)
 else()

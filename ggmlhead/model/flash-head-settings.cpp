@@ -110,6 +110,15 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
     r.flag    ("FLASHHEAD_REORDER",     settings.reorder);
     r.flag    ("FLASHHEAD_STATS",       settings.stats);
 
+    if (const char * s = r.value("FLASHHEAD_EXACT")) {
+        if (strcmp(s, "auto") == 0) {
+            settings.exact = -1;
+        } else if (strcmp(s, "off") == 0) {
+            settings.exact = 0;
+        } else {
+            r.number("FLASHHEAD_EXACT", 1, FLASH_HEAD_MAX_WINDOW, "auto, off or a whole number from 1 to 32", settings.exact);
+        }
+    }
     if (const char * s = r.value("FLASHHEAD_SCOPE")) {
         const auto * found = std::find_if(std::begin(SCOPES), std::end(SCOPES), [&](flash_head_scope scope) {
             return strcmp(s, flash_head_scope_name(scope)) == 0;

@@ -15,6 +15,9 @@ enum flash_head_scope {
     FLASH_HEAD_SCOPE_TARGET,
 };
 
+// The most tokens that are proposed before they are checked.
+#define FLASH_HEAD_MAX_WINDOW 32
+
 struct flash_head_settings {
     bool             enabled       = true;                 // FLASHHEAD_ENABLED: 0 is the stock runtime
     flash_head_scope scope         = FLASH_HEAD_SCOPE_ALL; // FLASHHEAD_SCOPE: all, draft or target
@@ -27,6 +30,8 @@ struct flash_head_settings {
     // FLASHHEAD_MAX_ROWS: batches of more rows are dense; 0 is never dense, -1 is what fits the head
     int32_t          max_rows      = -1;
     bool             reorder       = true;                 // FLASHHEAD_REORDER: a copy of the head in cluster order
+    // FLASHHEAD_EXACT: tokens that llama-server proposes before it checks them, 0 for none (off), -1 to choose (auto)
+    int32_t          exact         = -1;
     bool             stats         = false;                // FLASHHEAD_STATS: 1 logs what the head did
 };
 

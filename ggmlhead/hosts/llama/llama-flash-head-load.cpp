@@ -272,6 +272,7 @@ static std::shared_ptr<llama_flash_head> load(
     auto head = std::make_shared<llama_flash_head>();
     head->weight   = weight;
     head->max_rows = settings.max_rows;
+    head->exact    = settings.exact;
     head->is_draft = role.is_draft;
     head->host     = host;
     head->grouped  = host && settings.centroid_type == GGML_TYPE_Q4_0;

@@ -1,7 +1,9 @@
+#include "llama-flash-head-rows.h"
 #include "llama-flash-head-state.h"
 
 #include "ggml-backend.h"
 #include "llama-adapter.h"
+#include "llama-context.h"
 #include "llama-graph.h"
 #include "llama-impl.h"
 #include "llama-model.h"
@@ -61,7 +63,10 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
             continue;
         }
         used = true;
-        if (is_replaceable(head, node)) {
+        if (head.keeps_rows) {
+            ggml_set_output(node->src[1]);
+        }
+        if (is_replaceable(head, node) && !head.rests) {
             ggml_flash_head_sources sources = head.sources;
             if (sources.bias && !adds_bias(graph, node, sources.bias)) {
                 sources.bias = nullptr;
@@ -113,13 +118,17 @@ static void count(llama_flash_head & head, bool is_draft, ggml_cgraph * graph) {
     }
 }
 
-void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype,
-        ggml_cgraph * graph) {
+void llama_flash_head_computed(
+        llama_context & ctx, llm_graph_type gtype, const llama_ubatch & ubatch, ggml_cgraph * graph) {
+    const llama_model & model = ctx.get_model();
     if (llama_flash_head * head = model.flash_head.get()) {
         count(*head, is_drafts_graph(*head, gtype), graph);
     }
-    const llama_model * lender = lender_of(model, cparams);
+    const llama_model * lender = lender_of(model, ctx.get_cparams());
     if (lender != nullptr && lender->flash_head) {
         count(*lender->flash_head, /*is_draft =*/ true, graph);
+    }
+    if (ctx.flash_head_rows) {
+        ctx.flash_head_rows->keep(ubatch, graph);
     }
 }

@@ -37,6 +37,10 @@ struct llama_flash_head {
     ggml_context_ptr        ctx;    // of the tensors in sources
     ggml_backend_buffer_ptr buffer; // of their data
 
+    int32_t           exact      = -1;    // FLASHHEAD_EXACT
+    std::atomic<bool> keeps_rows = false; // graphs keep the rows that enter the head
+    std::atomic<bool> rests      = false; // graphs that are built now are dense
+
     std::atomic<bool> lora_said = false; // contexts may build graphs at once
     std::atomic<bool> mtp_said  = false;
 

@@ -10,7 +10,7 @@
 #include <memory>
 
 struct ggml_cgraph;
-struct llama_cparams;
+struct llama_context;
 struct llama_hparams;
 struct llama_model;
 
@@ -47,6 +47,10 @@ private:
 // purpose: target or draft. A draft may also use its target's output weight (cparams.ctx_other).
 void llama_flash_head_rewrite(const llama_model & model, const llm_graph_params & params, ggml_cgraph * graph);
 
-// Counts a computed graph of model, if statistics are on.
-void llama_flash_head_count(const llama_model & model, const llama_cparams & cparams, llm_graph_type gtype,
-        ggml_cgraph * graph);
+// Called when ctx has computed a graph for ubatch: counts, if statistics are on, and keeps the rows that entered the head,
+// if somebody asked for them (llama-flash-head-exact.h).
+void llama_flash_head_computed(
+        llama_context & ctx, llm_graph_type gtype, const llama_ubatch & ubatch, ggml_cgraph * graph);
+
+// The logits that ctx shows instead of its own, or nullptr.
+float * llama_flash_head_shown(const llama_context & ctx);

@@ -1,0 +1,116 @@
+#include "flash-head-pace.h"
+
+#include <algorithm>
+#include <math.h>
+
+static const double  LONGEST_WAIT  = 250e3; // microseconds; or the time of LONGEST_STEPS, if that is longer
+static const double  LONGEST_STEPS = 4.0;
+static const int64_t FIRST_DENSE   = 4;     // dense steps before the first window, to know their time
+static const int64_t FIRST_PAUSE   = 64;    // dense steps when windows do not pay; doubled each time
+static const int64_t LONGEST_PAUSE = 4096;
+static const int32_t FIRST_WINDOW  = 4;
+static const double  MEMORY        = 256.0; // proposals
+static const double  FREE_ROWS     = 30.0;  // a check of 1 + FREE_ROWS rows takes about twice as long as one of 1 row
+static const double  WORTH_IT      = 1.01;  // windows must be faster than dense steps by this
+
+flash_head_pace::flash_head_pace(int32_t fixed) : fixed(fixed), n_rests(FIRST_DENSE) {}
+
+void flash_head_pace::add_step(double us, bool is_dense) {
+    (is_dense ? dense : step).add(us);
+    if (!is_dense) {
+        return;
+    }
+    if (n_rests > 0 && --n_rests == 0) {
+        begin_trial();
+    }
+}
+
+void flash_head_pace::add_check(int32_t n, double us) {
+    const double keep = 1.0 - 1.0/16.0;
+    n_checks = n_checks*keep + 1.0;
+    sum_n    = sum_n   *keep + n;
+    sum_t    = sum_t   *keep + us;
+    sum_nn   = sum_nn  *keep + (double) n*n;
+    sum_nt   = sum_nt  *keep + n*us;
+}
+
+void flash_head_pace::add_window(int32_t n, int32_t right) {
+    const int32_t wrong = right < n ? 1 : 0; // what follows a wrong one is unknown
+    const double  keep  = pow(1.0 - 1.0/MEMORY, right + wrong);
+    n_right = n_right*keep + right;
+    n_wrong = n_wrong*keep + wrong;
+    if (wrong == 0) {
+        n_most = std::min(std::max(n_most, 2*(n + 1)), 1024);
+    }
+    decide();
+}
+
+// The line through the measured times; where they are all of about as many rows, it rises as FREE_ROWS says.
+double flash_head_pace::check_time(int32_t n) const {
+    if (n_checks == 0.0) {
+        return 0.0;
+    }
+    const double mean_n = sum_n/n_checks, mean_t = sum_t/n_checks;
+    const double spread = sum_nn/n_checks - mean_n*mean_n;
+    const double usual  = mean_t/(mean_n + FREE_ROWS);
+    const double slope  = spread > 4.0 ? (sum_nt/n_checks - mean_n*mean_t)/spread : usual;
+    return mean_t + std::clamp(slope, 0.0, mean_t/mean_n)*(n - mean_n);
+}
+
+// tokens that a window of n rows is expected to give, when each proposal is right with the same probability
+double flash_head_pace::tokens_of(int32_t n) const {
+    const double p = n_right/std::max(n_right + n_wrong, 1e-9);
+    return p < 1.0 ? (1.0 - pow(p, n))/(1.0 - p) : n;
+}
+
+double flash_head_pace::longest_wait() const {
+    return std::max(LONGEST_WAIT, LONGEST_STEPS*step.value());
+}
+
+int32_t flash_head_pace::best(int32_t most) const {
+    int32_t best      = 1;
+    double  best_rate = 0.0;
+    for (int32_t n = 1; n <= most; n++) {
+        const double time = n*step.value() + check_time(n);
+        const double rate = tokens_of(n)/std::max(time, 1.0);
+        if (n > 1 && time > longest_wait()) {
+            break;
+        }
+        if (rate > best_rate) {
+            best      = n;
+            best_rate = rate;
+        }
+    }
+    return best;
+}
+
+int32_t flash_head_pace::length(int32_t most) const {
+    if (fixed > 0) {
+        return std::min(fixed, most);
+    }
+    if (dense.empty() || n_rests > 0) {
+        return 0;
+    }
+    return best(std::min(most, n_most));
+}
+
+// as if some proposals had been right, so that one wrong window ends a trial that does not pay
+void flash_head_pace::begin_trial() {
+    n_most  = FIRST_WINDOW;
+    n_right = 16.0;
+    n_wrong = 0.25;
+}
+
+// Rests if dense steps are faster than windows of the best length.
+void flash_head_pace::decide() {
+    if (fixed > 0 || dense.empty() || step.empty() || n_rests > 0) {
+        return;
+    }
+    const int32_t n = best(n_most);
+    if (tokens_of(n)*dense.value() < WORTH_IT*(n*step.value() + check_time(n))) {
+        n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(2*n_pause, LONGEST_PAUSE);
+        n_rests = n_pause;
+    } else if (n_right > MEMORY/2) {
+        n_pause = 0;
+    }
+}

@@ -1,0 +1,58 @@
+#pragma once
+
+// How many tokens to propose before they are checked, from what was measured while generating: the time of a step, of a
+// dense step and of a check, and how often proposals were right.
+
+#include <stdint.h>
+
+// A mean over about the last 16 values.
+class flash_head_recent_mean {
+public:
+    void add(double value) {
+        weight += (1.0 - weight)/16.0;
+        mean   += (value - mean)/(16.0*weight);
+    }
+    bool   empty() const { return weight == 0.0; }
+    double value() const { return mean; }
+
+private:
+    double weight = 0.0, mean = 0.0;
+};
+
+// Times are in microseconds.
+class flash_head_pace {
+public:
+    // fixed: the window that the user asks for; -1 to choose
+    explicit flash_head_pace(int32_t fixed = -1);
+
+    // What was measured. A step decodes the next token of every slot; a check is of n rows; a window had n proposals that
+    // were checked, of which the first n_right were right.
+    void add_step      (double us, bool is_dense);
+    void add_check     (int32_t n, double us);
+    void add_window    (int32_t n, int32_t n_right);
+
+    // The length of the next window, 1 .. most; 0: the next step is dense.
+    int32_t length(int32_t most) const;
+
+    // The longest that a token should wait, in microseconds.
+    double longest_wait() const;
+
+private:
+    int32_t fixed;
+
+    flash_head_recent_mean step, dense;
+
+    // sums for the line through the times of checks over their rows; old checks weigh less
+    double n_checks = 0.0, sum_n = 0.0, sum_t = 0.0, sum_nn = 0.0, sum_nt = 0.0;
+
+    double  n_right = 0.0, n_wrong = 0.0; // of proposals; old ones weigh less
+    int32_t n_most  = 0;                  // a window is at most twice as long as the last that was right
+    int64_t n_rests = 0;                  // dense steps to go
+    int64_t n_pause = 0;                  // dense steps of the last rest
+
+    double  check_time(int32_t n) const;
+    double  tokens_of (int32_t n) const;
+    int32_t best      (int32_t most) const;
+    void    begin_trial();
+    void    decide();
+};

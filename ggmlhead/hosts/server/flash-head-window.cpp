@@ -1,0 +1,242 @@
+#include "flash-head-window.h"
+
+#include "llama-flash-head-exact.h"
+#include "log.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <stdlib.h>
+
+void flash_head_windows::init(llama_context * context, bool is_partial, bool is_shared, bool drafts) {
+    *this = flash_head_windows();
+    const int32_t setting = llama_flash_head_exact_setting(context);
+    if (setting == 0 || drafts || !llama_flash_head_keep_rows(context)) {
+        return;
+    }
+    if (!is_partial) {
+        llama_flash_head_rest(context, true);
+        LOG_WRN("flash_head: exact: tokens cannot be cut off this model's cache; running dense. FLASHHEAD_EXACT=off "
+                "takes FlashHead's own logits\n");
+        return;
+    }
+    ctx      = context;
+    const llama_model * model = llama_get_model(ctx);
+    n_vocab  = llama_vocab_n_tokens(llama_model_get_vocab(model));
+    row_size = llama_flash_head_row_size(ctx);
+    n_swa    = llama_model_n_swa(model);
+    n_step   = is_shared && llama_n_seq_max(ctx) > 1 ? (int32_t) llama_n_batch(ctx) : 1;
+    pace     = flash_head_pace(setting);
+    if (const char * s = getenv("FLASHHEAD_TEST_SPOIL")) {
+        spoil = atoi(s);
+    }
+    rests = pace.length(LLAMA_FLASH_HEAD_MAX_CHECK) == 0;
+    llama_flash_head_rest(ctx, rests);
+    LOG_INF("flash_head: exact: the dense head checks every token\n");
+}
+
+// Whether cutting the cache back to the window's begin leaves all that attention needs there, even after another step:
+// of a sliding window's cells, a step may take those that no longer count for the latest token.
+bool flash_head_windows::cache_has(const flash_head_window & window, const flash_head_slot & slot) const {
+    if (n_swa <= 0) {
+        return true;
+    }
+    const llama_pos first  = slot.tokens.pos_next((int64_t) window.n_base); // after the cut, comes next
+    const llama_pos needed = std::max(first - n_swa + 1, 0);
+    const llama_pos latest = slot.tokens.pos_next() + n_step;
+    return latest - n_swa < needed || llama_memory_seq_pos_min(llama_get_memory(ctx), slot.id) + n_step <= needed;
+}
+
+// whether another proposal may follow those of window
+bool flash_head_windows::may_go_on(const flash_head_window & window, const flash_head_slot & slot) const {
+    return window.n_rows < window.length
+        && (slot.n_left < 0 || window.n_rows < slot.n_left)
+        && (int32_t) slot.tokens.size() + 1 < slot.n_ctx
+        && ggml_time_us() - window.t_begin < pace.longest_wait()
+        && cache_has(window, slot);
+}
+
+void flash_head_windows::add(flash_head_window & window, const flash_head_slot & slot, int32_t i_token) {
+    window.is_due  = true;
+    window.i_token = i_token;
+    window.at      = 0;
+    window.ctx     = ctx;
+    is_step        = is_step && !slot.is_first;
+    window.logits  = nullptr;
+    if (ctx == nullptr) {
+        return;
+    }
+    bool is_exact = false;
+    const float * row = llama_flash_head_row(ctx, i_token, &is_exact);
+    if (row == nullptr) {
+        throw std::runtime_error("flash_head: no row was kept for a token that is to be checked");
+    }
+    if (is_exact && window.n_rows == 0) {
+        return;
+    }
+    if (window.n_rows == 0) {
+        window.n_base  = slot.tokens.size();
+        window.t_begin = ggml_time_us();
+        window.length  = slot.is_first ? 1 : std::max(pace.length(LLAMA_FLASH_HEAD_MAX_CHECK), 1);
+    }
+    window.rows.insert(window.rows.end(), row, row + row_size);
+    window.n_rows++;
+    if (may_go_on(window, slot)) {
+        propose(window, slot, i_token);
+    }
+}
+
+void flash_head_windows::propose(flash_head_window & window, const flash_head_slot & slot, int32_t i_token) {
+    if (window.n_rows == 1) {
+        if (window.proposer) {
+            common_sampler_copy(slot.sampler, window.proposer.get());
+        } else {
+            window.proposer.reset(common_sampler_clone(slot.sampler));
+        }
+    }
+    llama_token id = common_sampler_sample(window.proposer.get(), ctx, i_token);
+    n_drawn++;
+    if (spoil > 0 && n_drawn % spoil == 0) {
+        id = (id + 1) % n_vocab;
+    }
+    common_sampler_accept(window.proposer.get(), id, true);
+    window.proposals.push_back(id);
+    slot.sampled = id;
+
+    // where generation is about to end, further proposals would be in vain
+    const llama_vocab * vocab = llama_model_get_vocab(llama_get_model(ctx));
+    window.is_due = llama_vocab_is_eog(vocab, id);
+    window.text  += common_token_to_piece(ctx, id, true);
+    for (const std::string & stop : slot.stops) {
+        const std::string text = slot.text.substr(slot.text.size() - std::min(slot.text.size(), stop.size())) + window.text;
+        window.is_due |= text.find(stop) != std::string::npos;
+    }
+}
+
+// the time since the last check, if it was that of one step
+void flash_head_windows::measure(const std::vector<flash_head_window *> & windows, int32_t n_tokens) {
+    const int64_t t_now = ggml_time_us();
+    if (is_step && t_last > 0 && (int32_t) windows.size() == n_tokens) {
+        pace.add_step((double) (t_now - t_last), rests);
+    }
+    is_step = true;
+}
+
+void flash_head_windows::check_windows(const std::vector<flash_head_window *> & windows, int32_t n_tokens) {
+    if (ctx == nullptr) {
+        return;
+    }
+    measure(windows, n_tokens);
+
+    std::vector<flash_head_window *> due;
+    int32_t n_rows = 0;
+    for (flash_head_window * window : windows) {
+        if (window->is_due && window->n_rows > 0) {
+            due.push_back(window);
+            n_rows += window->n_rows;
+        }
+    }
+    // the head is read anyway
+    for (flash_head_window * window : windows) {
+        if (!due.empty() && !window->is_due && n_rows + window->n_rows <= LLAMA_FLASH_HEAD_MAX_CHECK) {
+            window->is_due = true;
+            due.push_back(window);
+            n_rows += window->n_rows;
+        }
+    }
+    if (n_rows > 0) {
+        const int64_t t_begin = ggml_time_us();
+        check_due(due, n_rows);
+        pace.add_check(n_rows, (double) (ggml_time_us() - t_begin));
+    }
+    const bool dense = pace.length(LLAMA_FLASH_HEAD_MAX_CHECK) == 0;
+    if (dense != rests) {
+        rests = dense;
+        llama_flash_head_rest(ctx, rests);
+    }
+    t_last = ggml_time_us();
+}
+
+void flash_head_windows::check_due(const std::vector<flash_head_window *> & due, int32_t n_rows) {
+    std::vector<float> rows;
+    for (const flash_head_window * window : due) {
+        rows.insert(rows.end(), window->rows.begin(), window->rows.end());
+    }
+    const int32_t n_most = LLAMA_FLASH_HEAD_MAX_CHECK;
+    const float * logits = nullptr;
+    more.resize(n_rows > n_most ? (size_t) n_rows*n_vocab : 0);
+    for (int32_t r = 0; r < n_rows; r += n_most) {
+        const int32_t n = std::min(n_rows - r, n_most);
+        logits = llama_flash_head_check(ctx, rows.data() + (size_t) r*row_size, n);
+        if (logits == nullptr) {
+            throw std::runtime_error("flash_head: the check of proposals failed");
+        }
+        if (!more.empty()) {
+            std::copy_n(logits, (size_t) n*n_vocab, more.begin() + (size_t) r*n_vocab);
+        }
+    }
+    logits = more.empty() ? logits : more.data();
+    for (flash_head_window * window : due) {
+        window->logits = logits;
+        logits += (size_t) window->n_rows*n_vocab;
+    }
+}
+
+int32_t flash_head_windows::begin(flash_head_window & window, const flash_head_slot & slot) {
+    if (!window.is_due) {
+        return -1;
+    }
+    if (window.logits != nullptr) {
+        slot.tokens.keep_first(window.n_base);
+        llama_flash_head_show(ctx, window.logits);
+    }
+    return window.i_token;
+}
+
+int32_t flash_head_windows::next(flash_head_window & window, const flash_head_slot & slot) {
+    if (window.logits == nullptr) {
+        window.clear();
+        return -1;
+    }
+    const int32_t n_more   = window.n_rows - 1 - window.at; // rows that are left
+    const bool    is_right = n_more > 0 && slot.sampled == window.proposals[window.at];
+    if (is_right) {
+        slot.tokens.push_back(slot.sampled);
+        window.at++;
+        llama_flash_head_show(ctx, window.logits + (size_t) window.at*n_vocab);
+        return window.i_token;
+    }
+    pace.add_window(window.n_rows - 1, window.at);
+    const bool is_cut = n_more == 0
+        || llama_memory_seq_rm(llama_get_memory(ctx), slot.id, slot.tokens.pos_next(), -1);
+    window.clear();
+    if (!is_cut) {
+        throw std::runtime_error("flash_head: a wrong proposal cannot be cut off the cache");
+    }
+    return -1;
+}
+
+void flash_head_window::clear() {
+    if (logits != nullptr) {
+        llama_flash_head_show(ctx, nullptr);
+    }
+    rows.clear();
+    proposals.clear();
+    text.clear();
+    n_rows  = 0;
+    is_due  = false;
+    i_token = -1;
+    logits  = nullptr;
+}
+
+void flash_head_window::drop(const flash_head_slot & slot) {
+    if (n_rows > 0) {
+        llama_memory_t memory = llama_get_memory(ctx);
+        slot.tokens.keep_first(std::min(slot.tokens.size(), n_base + at));
+        if (!llama_memory_seq_rm(memory, slot.id, slot.tokens.pos_next(), -1)) {
+            llama_memory_seq_rm(memory, slot.id, -1, -1);
+            slot.tokens.clear();
+        }
+    }
+    clear();
+    proposer.reset();
+}
