@@ -20,6 +20,7 @@ flash_head_sources(FLASH_HEAD_KERNEL core
     flash-head.cpp
     flash-head-centroids.cpp
     flash-head-clusters.cpp
+    flash-head-confirm.cpp
     flash-head-mass.cpp
     flash-head-select.cpp
     flash-head-tokens.cpp)

@@ -24,8 +24,8 @@ func TestSeveralModelsSameAsDense(t *testing.T) {
 	dir := t.TempDir()
 	other := filepath.Join(dir, "other.gguf") // the same model with another map
 	convertFile(t, h, trainedModel, other, "--seed", "2")
-	start := func(t *testing.T, setting string) *harness.Ollama {
-		o := serve(t, h, setting, "OLLAMA_MAX_LOADED_MODELS=4", "OLLAMA_FLASH_ATTENTION=1", "OLLAMA_KV_CACHE_TYPE=q8_0")
+	start := func(t *testing.T, env ...string) *harness.Ollama {
+		o := serve(t, h, append(env, "OLLAMA_MAX_LOADED_MODELS=4", "OLLAMA_FLASH_ATTENTION=1", "OLLAMA_KV_CACHE_TYPE=q8_0")...)
 		register(t, o, "dense", trainedModel, oneThread)
 		register(t, o, "fast", converted(t), oneThread)
 		register(t, o, "other", other, oneThread)

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
@@ -21,23 +22,34 @@ type behaviour[Server logging] struct {
 // logging is what all servers do.
 type logging interface{ Log() string }
 
-// probing are the settings that behaviours are played with. With every cluster probed the logits are the dense ones to
-// the last bit, as both take the same products of the same rows, so even drawn tokens and printed log-probabilities
-// have to be the same. With one, nearly all tokens have nothing but their cluster's estimate, many the very same: the
-// hardest case for whatever picks among tokens that the model does not want.
-var probing = []struct{ name, setting string }{
-	{everyCluster, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)},
-	{defaultProbes, "FLASHHEAD_PROBES="},
-	{"one cluster", "FLASHHEAD_PROBES=1"},
+// ways are the settings with which behaviours are played. Where the answers are to be the same, it is to the last bit, drawn
+// tokens and printed log-probabilities, too: with every cluster probed, as both take the same products of the same rows;
+// and where the dense head checks what FlashHead proposes, also if proposals are wrong. With one cluster, nearly all tokens
+// have nothing but their cluster's estimate, many the very same: the hardest case for whatever picks among tokens that the
+// model does not want.
+var ways = []struct {
+	name string
+	env  []string
+	same bool // as the dense answers
+}{
+	{"every cluster", []string{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)}, true},
+	{defaultProbes, nil, false},
+	{"one cluster", []string{"FLASHHEAD_PROBES=1"}, false},
+	{"checked", []string{"FLASHHEAD_EXACT="}, true},
+	{"checked, one cluster", []string{"FLASHHEAD_EXACT=5", "FLASHHEAD_PROBES=1"}, true},
+	{"checked, every proposal wrong", []string{"FLASHHEAD_EXACT=4", "FLASHHEAD_TEST_SPOIL=1"}, true},
+	{"checked, every third proposal wrong", []string{"FLASHHEAD_EXACT=8", "FLASHHEAD_TEST_SPOIL=3"}, true},
+	{"checked, every 17th proposal wrong", []string{"FLASHHEAD_EXACT=32", "FLASHHEAD_TEST_SPOIL=17"}, true},
 }
 
-const everyCluster, defaultProbes = "every cluster", "default"
+const defaultProbes = "default"
 
 // oneThread keeps the servers of several tests from waiting for each other's threads.
 var oneThread = modelfile.Parameter{Name: "num_thread", Value: "1"}
 
-// sameAsDense plays behaviours without FlashHead and with all that is probed; start starts a server with a setting.
-func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, setting string) Server,
+// sameAsDense plays behaviours without FlashHead and in all ways; start starts a server with additions to its
+// environment.
+func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, env ...string) Server,
 	behaviours []behaviour[Server]) {
 	dense := map[string][]string{}
 	t.Run("dense", func(t *testing.T) {
@@ -49,17 +61,17 @@ func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, setting 
 			t.Errorf("FlashHead was active: %s", line)
 		}
 	})
-	for _, p := range probing {
+	for _, p := range ways {
 		t.Run(p.name, func(t *testing.T) {
-			s := start(t, p.setting)
+			s := start(t, p.env...)
 			for _, b := range behaviours {
 				t.Run(b.name, func(t *testing.T) {
 					got := b.ask(t, s)
 					want, asked := dense[b.name]
 					switch {
 					case !asked:
-					case p.name == everyCluster:
-						same(t, p.setting, got, want)
+					case p.same:
+						same(t, strings.Join(p.env, " "), got, want)
 					case p.name == defaultProbes:
 						t.Logf("%.0f %% of the dense text", 100*shareInCommon(got, want))
 						if b.like == nil {
@@ -90,8 +102,8 @@ func mostly(got, want []string) error {
 // What Ollama's requests can ask for.
 func TestSameAsDense(t *testing.T) {
 	h := patched(t)
-	start := func(t *testing.T, setting string) *harness.Ollama {
-		o := serve(t, h, setting)
+	start := func(t *testing.T, env ...string) *harness.Ollama {
+		o := serve(t, h, env...)
 		register(t, o, "fast", converted(t), oneThread)
 		registerTools(t, o, "tools", converted(t))
 		return o
@@ -112,8 +124,8 @@ func TestSameAsDense(t *testing.T) {
 func TestSameAsDenseInLlamaServer(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
-	start := func(t *testing.T, setting string) *harness.Llama {
-		return startLlama(t, h, []string{"--model", converted(t), "--threads", "1"}, setting)
+	start := func(t *testing.T, env ...string) *harness.Llama {
+		return startLlama(t, h, []string{"--model", converted(t), "--threads", "1"}, env...)
 	}
 	sameAsDense(t, start, []behaviour[*harness.Llama]{
 		{"grammars", grammars, nil},

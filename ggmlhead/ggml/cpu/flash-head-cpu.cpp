@@ -1,5 +1,6 @@
 #include "flash-head-cpu.h"
 
+#include "flash-head-confirm.h"
 #include "flash-head-dot.h"
 #include "flash-head-totals.h"
 #include "ggml-cpu-impl.h"
@@ -67,7 +68,41 @@ static struct flash_head head_of(const struct ggml_tensor * node) {
     return head;
 }
 
+static struct flash_head_dense dense_of(const struct ggml_tensor * node) {
+    const struct ggml_tensor * weight = node->src[GGML_FLASH_HEAD_SRC_WEIGHT];
+    return { weight->data, weight->ne[0], weight->ne[1], weight->type, dot_of(weight->type, weight->ne[0]) };
+}
+
+// bytes of dense's work for a product, and of each thread's for the best tokens
+static size_t product_size(const struct flash_head_dense & dense, int64_t n_rows, int n_threads) {
+    return (flash_head_dense_work_size(&dense, (int) n_rows, n_threads) + 63)/64*64;
+}
+
+static size_t confirm_size(const struct flash_head_dense & dense) {
+    return (flash_head_confirm_work_size(&dense) + 63)/64*64;
+}
+
+static void compute_dense(const struct ggml_compute_params * params, struct ggml_tensor * dst) {
+    const struct ggml_tensor     * x      = dst->src[GGML_FLASH_HEAD_SRC_X];
+    const struct flash_head_dense  dense  = dense_of(dst);
+    const int32_t                  n_rows = ggml_flash_head_get_params(dst).n_rows;
+    const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, nullptr };
+
+    flash_head_dense_run(&dense, (const float *) x->data, x->nb[1], n_rows, (float *) dst->data, dst->nb[1], params->wdata,
+            thread);
+    ggml_barrier(params->threadpool);
+
+    char * work = (char *) params->wdata + product_size(dense, n_rows, params->nth) + params->ith*confirm_size(dense);
+    for (int32_t r = params->ith; r < n_rows; r += params->nth) {
+        flash_head_confirm(&dense, (const float *) ((const char *) x->data + r*x->nb[1]),
+                (float *) ((char *) dst->data + r*dst->nb[1]), work);
+    }
+}
+
 void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, struct ggml_tensor * dst) {
+    if (ggml_flash_head_get_params(dst).mode == GGML_FLASH_HEAD_DENSE) {
+        return compute_dense(params, dst);
+    }
     const struct ggml_tensor           * x    = dst->src[GGML_FLASH_HEAD_SRC_X];
     const struct ggml_flash_head_params  op   = ggml_flash_head_get_params(dst);
     const struct flash_head              head = head_of(dst);
@@ -91,6 +126,10 @@ void ggml_compute_forward_flash_head(const struct ggml_compute_params * params, 
 }
 
 size_t ggml_flash_head_work_size(const struct ggml_tensor * node, int n_threads) {
+    if (ggml_flash_head_get_params(node).mode == GGML_FLASH_HEAD_DENSE) {
+        const struct flash_head_dense dense = dense_of(node);
+        return product_size(dense, node->ne[1], n_threads) + n_threads*confirm_size(dense);
+    }
     const struct flash_head head = head_of(node);
     return flash_head_work_size(&head, node->ne[1], n_threads);
 }

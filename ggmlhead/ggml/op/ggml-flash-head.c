@@ -4,6 +4,7 @@
 #include "../../core/flash-head-codes.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 static_assert(sizeof(struct ggml_flash_head_params) <= GGML_MAX_OP_PARAMS - 3*sizeof(int32_t),
@@ -110,7 +111,11 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
     if (params.n_probe < 1 || params.n_probe > n_cluster) {
         return "n_probe must be in 1..n_cluster";
     }
-    if (params.mode != GGML_FLASH_HEAD_TOP && !(params.mode == GGML_FLASH_HEAD_SAMPLE && params.temperature > 0.0f)) {
+    if (params.mode == GGML_FLASH_HEAD_DENSE
+            && (x->ne[1] > GGML_FLASH_HEAD_DENSE_ROWS || params.n_rows < 1 || params.n_rows > x->ne[1])) {
+        return "there are too many rows for the dense product";
+    }
+    if (params.mode != GGML_FLASH_HEAD_TOP && params.mode != GGML_FLASH_HEAD_DENSE && !(params.mode == GGML_FLASH_HEAD_SAMPLE && params.temperature > 0.0f)) {
         return "there is no such mode, or no such temperature";
     }
     return NULL;
@@ -211,6 +216,11 @@ void ggml_flash_head_replace_mul_mat(
         const struct ggml_flash_head_params  * params) {
     GGML_ASSERT(node->op == GGML_OP_MUL_MAT);
     set_op(node, sources, params);
+}
+
+void ggml_flash_head_set_n_rows(struct ggml_tensor * node, int32_t n_rows) {
+    GGML_ASSERT(ggml_flash_head_get_params(node).mode == GGML_FLASH_HEAD_DENSE && n_rows >= 1 && n_rows <= node->ne[1]);
+    memcpy((char *) node->op_params + offsetof(struct ggml_flash_head_params, n_rows), &n_rows, sizeof(n_rows));
 }
 
 static struct ggml_tensor * tokens_or_bias(const struct ggml_tensor * node, bool is_bias) {

@@ -10,9 +10,15 @@
 extern "C" {
 #endif
 
+// The most rows of mode dense.
+#define GGML_FLASH_HEAD_DENSE_ROWS 32
+
 enum ggml_flash_head_mode {
     GGML_FLASH_HEAD_TOP    = 0, // score the n_probe best clusters exactly
     GGML_FLASH_HEAD_SAMPLE = 1, // draw n_probe clusters from softmax(score / temperature), without replacement
+    // The dense product: no retrieval. For up to 32 rows of activations, so that the weight is read once for all of them.
+    // The best tokens' logits equal those of a MUL_MAT with one row to the bit. Only the CPU backend has it.
+    GGML_FLASH_HEAD_DENSE  = 2,
 };
 
 // The op's parameters. They may be sent to another machine, so they hold no pointer.
@@ -26,6 +32,7 @@ struct ggml_flash_head_params {
     int32_t  n_near;       // with codes: tokens whose fine code is read, 1 .. V
     int32_t  n_directions; // of the codes (flash-head-codes.h), 0 for none
     float    tolerance;    // with codes: divergence that a row's estimates may be expected to cost, nats; 0: any
+    int32_t  n_rows;       // mode dense: rows that count; logits of the others are undefined. May change between runs
 };
 
 // What the op reads besides weight and activations.
@@ -106,6 +113,9 @@ GGML_API void ggml_flash_head_replace_mul_mat(
         struct ggml_tensor                   * node,
         const struct ggml_flash_head_sources * sources,
         const struct ggml_flash_head_params  * params);
+
+// Of a node in mode dense, how many rows count: 1 .. rows of the node.
+GGML_API void ggml_flash_head_set_n_rows(struct ggml_tensor * node, int32_t n_rows);
 
 // The two sources that share a place; NULL for the one that is not there.
 GGML_API struct ggml_tensor * ggml_flash_head_get_tokens(const struct ggml_tensor * node);

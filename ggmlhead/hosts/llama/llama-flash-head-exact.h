@@ -30,5 +30,6 @@ LLAMA_API const float * llama_flash_head_check(struct llama_context * ctx, const
 // Until it is called with nullptr: what llama_get_logits_ith returns, for every i.
 LLAMA_API void llama_flash_head_show(struct llama_context * ctx, const float * logits);
 
-// Whether ctx's next batches use the dense head although the model has FlashHead.
+// Whether ctx's next batches use the dense head although the model has FlashHead. Drafts of speculative decoding go on
+// using FlashHead.
 LLAMA_API void llama_flash_head_rest(struct llama_context * ctx, bool rests);

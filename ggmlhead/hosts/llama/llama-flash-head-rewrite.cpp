@@ -66,7 +66,7 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         if (head.keeps_rows) {
             ggml_set_output(node->src[1]);
         }
-        if (is_replaceable(head, node) && !head.rests) {
+        if (is_replaceable(head, node) && (is_draft || !head.rests)) {
             ggml_flash_head_sources sources = head.sources;
             if (sources.bias && !adds_bias(graph, node, sources.bias)) {
                 sources.bias = nullptr;

@@ -44,7 +44,7 @@ void llama_flash_head_rows::keep(const llama_ubatch & ubatch, ggml_cgraph * grap
             indices.push_back(ubatch.data->batch_idxs[i]);
         }
     }
-    if (x->type != GGML_TYPE_F32 || !ggml_is_contiguous(x) || (int64_t) indices.size() != x->ne[1]) {
+    if (indices.empty() || (int64_t) indices.size() != x->ne[1] || x->type != GGML_TYPE_F32 || !ggml_is_contiguous(x)) {
         return;
     }
     ggml_backend_t backend = ggml_backend_sched_get_tensor_backend(ctx.sched.get(), const_cast<ggml_tensor *>(x));
@@ -111,6 +111,15 @@ bool llama_flash_head_rows::build(tail & t, int32_t n) {
     std::fill(product->src + 1, product->src + GGML_MAX_SRC, nullptr);
     product->src[1] = t.rows;
     product->extra  = nullptr;
+    if (head.host) {
+        ggml_flash_head_params  dense   = head.target.params;
+        ggml_flash_head_sources sources = head.sources;
+        sources.bias = nullptr;
+        dense.mode   = GGML_FLASH_HEAD_DENSE;
+        dense.n_rows = n;
+        ggml_flash_head_replace_mul_mat(product, &sources, &dense);
+        t.product = product;
+    }
 
     t.logits = t.model->get_logits();
     ggml_set_output(t.logits);
@@ -133,6 +142,9 @@ const float * llama_flash_head_rows::check(const float * rows, int32_t n) {
     ggml_backend_tensor_set(t.rows, rows, 0, n*n_embd()*sizeof(float));
     if (n < n_rows) {
         ggml_backend_tensor_memset(t.rows, 0, n*t.rows->nb[1], (n_rows - n)*t.rows->nb[1]);
+    }
+    if (t.product != nullptr) {
+        ggml_flash_head_set_n_rows(t.product, n);
     }
     if (ggml_backend_sched_graph_compute(t.sched.get(), t.graph) != GGML_STATUS_SUCCESS) {
         return nullptr;

@@ -41,6 +41,7 @@ private:
         std::unique_ptr<llm_graph_result> model;  // all that the model built
         ggml_cgraph                     * graph;  // from rows to logits
         ggml_tensor                     * rows;   // [n_embd, n]
+        ggml_tensor                     * product; // the FLASH_HEAD in mode dense; nullptr: a MUL_MAT
         ggml_tensor                     * logits; // [n_vocab, n]
         ggml_backend_sched_ptr            sched;  // holds graph's memory
         bool                              built = false;

@@ -10,13 +10,18 @@
 void flash_head_windows::init(llama_context * context, bool is_partial, bool is_shared, bool drafts) {
     *this = flash_head_windows();
     const int32_t setting = llama_flash_head_exact_setting(context);
-    if (setting == 0 || drafts || !llama_flash_head_keep_rows(context)) {
+    if (setting == 0 || !llama_flash_head_keep_rows(context)) {
+        return;
+    }
+    if (drafts) {
+        llama_flash_head_rest(context, true);
+        LOG_INF("flash_head: exact: the dense head checks what is drafted\n");
         return;
     }
     if (!is_partial) {
         llama_flash_head_rest(context, true);
-        LOG_WRN("flash_head: exact: tokens cannot be cut off this model's cache; running dense. FLASHHEAD_EXACT=off "
-                "takes FlashHead's own logits\n");
+        LOG_WRN("flash_head: exact: the last tokens cannot be cut off this model's cache; running dense "
+                "(FLASHHEAD_EXACT=off takes FlashHead's own logits)\n");
         return;
     }
     ctx      = context;
@@ -217,6 +222,9 @@ int32_t flash_head_windows::next(flash_head_window & window, const flash_head_sl
 
 void flash_head_window::clear() {
     if (logits != nullptr) {
+        n_checks++;
+        n_proposals += n_rows - 1;
+        n_right     += at;
         llama_flash_head_show(ctx, nullptr);
     }
     rows.clear();
@@ -238,5 +246,8 @@ void flash_head_window::drop(const flash_head_slot & slot) {
         }
     }
     clear();
-    proposer.reset();
+    if (n_checks > 0) {
+        LOG_INF("flash_head: exact: %d of %d proposals were right, in %d checks\n", n_right, n_proposals, n_checks);
+    }
+    *this = flash_head_window();
 }

@@ -58,6 +58,8 @@ private:
     int32_t       at      = 0;        // the row drawn from
     const float * logits  = nullptr;  // [n_rows][n_vocab]; nullptr: the batch's own are exact
 
+    int32_t n_checks = 0, n_proposals = 0, n_right = 0; // since the slot began
+
     void clear();
 };
 
