@@ -201,6 +201,20 @@ private:
     }
 };
 
+// A row of activations, prepared for the kernels of codes.
+struct prepared {
+    flash_head_query    query;
+    std::vector<int8_t> slots;
+
+    prepared(const codes_fixture & c, const float * x) : slots(flash_head_fine_max_slots(c.fine_bytes)) {
+        std::vector<float> parts(flash_head_n_parts(c.D)*(c.n + 2));
+        for (int64_t part = 0; part < flash_head_n_parts(c.D); part++) {
+            flash_head_project_part(&c.codes, x, c.D, part, parts.data() + part*(c.n + 2));
+        }
+        flash_head_query_prepare(&c.codes, x, c.D, parts.data(), &query, slots.data());
+    }
+};
+
 inline std::vector<codes_shape> codes_shapes() {
     return {
         { 200, std::vector<int>(8,  1), { 0, 0, 1 } },
