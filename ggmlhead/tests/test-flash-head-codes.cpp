@@ -9,7 +9,7 @@
 
 static checker check;
 
-// What is packed is what was rounded, and nearer to the original than its deviation.
+// Codes unpack to the numbers that were packed, and decode with an error below the standard deviation.
 static void test_round() {
     for (const codes_shape & shape : codes_shapes()) {
         const codes_fixture c(shape, 100, 1);
@@ -37,12 +37,12 @@ static void test_round() {
                 }
             }
         }
-        check(left < 0.45*all, "%d bits keep all but %f of the energy", c.n_bits, left/all);
-        check(fine_left <= 0.6*fine_all, "%d bytes keep all but %f of the energy", c.fine_bytes, fine_left/fine_all);
+        check(left < 0.45*all, "%d bits lose %f of the energy", c.n_bits, left/all);
+        check(fine_left <= 0.6*fine_all, "%d bytes lose %f of the energy", c.fine_bytes, fine_left/fine_all);
     }
 }
 
-// More bits leave less, about as much as of a Gaussian.
+// Each number of bits leaves the distortion that theory gives for a Gaussian.
 static void test_distortion() {
     for (int bits = 1; bits <= FLASH_HEAD_MOST_BITS; bits++) {
         const codes_fixture c({ 90, std::vector<int>(40, bits), { 0, 0, 0 } }, 500, 7);
@@ -58,7 +58,7 @@ static void test_distortion() {
     }
 }
 
-// All kernels give the same integers as the plain one, which comes last.
+// All kernels give the same integers as the portable one, which comes last.
 static void test_kernels() {
     int n_kernels;
     const flash_head_code_kernels * kernels = flash_head_code_kernels_all(&n_kernels);
@@ -84,25 +84,25 @@ static void test_kernels() {
             uint16_t got[64], expected[64];
             kernels[k].coarse(lines, n, tables, got);
             plain.coarse(lines, n, tables, expected);
-            check(memcmp(got, expected, sizeof(got)) == 0, "%s: other sums over %d lines", kernels[k].name, n);
+            check(memcmp(got, expected, sizeof(got)) == 0, "%s: wrong sums over %d lines", kernels[k].name, n);
 
             float out[64], expected_out[64];
             kernels[k].finish(got, scales.data(), 0.01f, -3.0f, 0.25f, cluster.data(), scores.data(), out);
             plain.finish(got, scales.data(), 0.01f, -3.0f, 0.25f, cluster.data(), scores.data(), expected_out);
             for (int t = 0; t < 64; t++) {
-                check(fabsf(out[t] - expected_out[t]) <= 1e-5f*(1 + fabsf(out[t])), "%s: token %d has %f, not %f",
+                check(fabsf(out[t] - expected_out[t]) <= 1e-5f*(1 + fabsf(out[t])), "%s: token %d: %f, expected %f",
                         kernels[k].name, t, out[t], expected_out[t]);
             }
         }
         for (const std::vector<int32_t> & n_lines : std::vector<std::vector<int32_t>>{ { 0, 0, 0 }, { 1, 0, 0 },
                 { 0, 1, 0 }, { 0, 0, 1 }, { 1, 2, 3 }, { 16, 16, 16 } }) {
             check(kernels[k].fine(code, n_lines.data(), slots.data()) == plain.fine(code, n_lines.data(), slots.data()),
-                    "%s: another sum over %d, %d and %d lines", kernels[k].name, n_lines[0], n_lines[1], n_lines[2]);
+                    "%s: wrong sum over %d, %d and %d lines", kernels[k].name, n_lines[0], n_lines[1], n_lines[2]);
         }
     }
 }
 
-// All kernels list the tokens that reach a threshold, wherever a range begins and ends.
+// All kernels list the tokens that reach a threshold, for ranges with any alignment.
 static void test_reach() {
     int n_kernels;
     const flash_head_code_kernels * kernels = flash_head_code_kernels_all(&n_kernels);
@@ -119,14 +119,15 @@ static void test_reach() {
                         }
                     }
                     list.resize(kernels[k].reach(estimates.data(), begin, end, least, list.data()));
-                    check(list == expected, "%s: lists other tokens of %d .. %d", kernels[k].name, (int) begin, (int) end);
+                    check(list == expected, "%s: wrong list of tokens in %d .. %d", kernels[k].name, (int) begin,
+                            (int) end);
                 }
             }
         }
     }
 }
 
-// Estimates are what the format says, but for rounding of tables and activations.
+// Estimates match the format's definition up to the rounding of tables and activations.
 static void test_estimates() {
     const int64_t V = 150;
     std::vector<int32_t> cluster(V), all(V);
@@ -156,7 +157,8 @@ static void test_estimates() {
                         out.data());
                 for (int64_t v = 0; v <= V; v++) {
                     if (v < begin || v >= end) {
-                        check(out[v] == 1234.0f, "written to %d, outside %d .. %d", (int) v, (int) begin, (int) end);
+                        check(out[v] == 1234.0f, "token %d, outside %d .. %d, was written", (int) v, (int) begin,
+                                (int) end);
                         continue;
                     }
                     const double expected = scores[cluster[v]] + p.query.variances[0] + c.coarse_value(v, z);
@@ -191,7 +193,7 @@ static void test_mass() {
         }
         const flash_head_mass mass = flash_head_mass_total(blocks.data(), (int64_t) blocks.size());
         check(mass.most == *std::max_element(e.begin(), e.end()) && fabs(mass.sum*exp(mass.most)/sum - 1) < 0.06,
-                "of %d estimates the sum is %f, not %f", (int) n, mass.sum*exp(mass.most), sum);
+                "%d estimates: the sum is %f, expected %f", (int) n, mass.sum*exp(mass.most), sum);
     }
 }
 

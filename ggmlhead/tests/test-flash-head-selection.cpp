@@ -8,7 +8,7 @@
 
 static checker check;
 
-// A head with codes: random rows, random clusters of these sizes, random residuals.
+// A head with codes: random rows, clusters and residuals. Clusters differ in size unless `equal`.
 struct head_with_codes {
     int64_t D, V, K;
     std::vector<float>   weight, centroids;
@@ -50,7 +50,7 @@ struct head_with_codes {
         return logit;
     }
 
-    // of all tokens: coarse, and with the fine code; with the bias
+    // the estimates of all tokens, bias included: from the coarse codes, or from both
     std::vector<float> estimates(const float * x, bool fine) const {
         std::vector<float> scores(K), out(V);
         for (int64_t c = 0; c < K; c++) { dot((int) D, &scores[c], 0, &centroids[c*D], 0, x, 0, 1); }
@@ -65,21 +65,21 @@ struct head_with_codes {
         return out;
     }
 
-    // what the logits show of them
+    // estimates as the logits show them: without the bias
     std::vector<float> shown(std::vector<float> estimates) const {
         for (int64_t v = 0; v < V && head.bias; v++) { estimates[v] -= isfinite(bias[v]) ? bias[v] : 0.0f; }
         return estimates;
     }
 };
 
-// n of n_asked: exactly, or about as many where these are a lot, as the threshold is then found in a sample
+// Whether n is n_asked. Many tokens are counted approximately: their threshold comes from a sample.
 static bool about(int64_t n, int64_t n_asked, int64_t n_vocab) {
     const int64_t slack = n_asked < 512 || n_asked >= n_vocab ? 0 : n_asked/5;
     return n >= n_asked - slack && n <= n_asked + slack;
 }
 
-// The best tokens by coarse estimate have a fine one, the best by that are exact, and the pinned ones; all others keep
-// their estimate. The number of threads changes nothing.
+// The best tokens by coarse estimate get a fine one. The best of these are exact, and so are pinned tokens. All others
+// keep their estimate. The number of threads changes nothing.
 static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t n_near) {
     const int64_t N = 11; // more than a block of rows
     const std::vector<float> x = random_values(N*h.D, 6);
@@ -98,7 +98,8 @@ static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t 
                 nth);
     }
 
-    const int64_t n_exact_asked = (n_probe*h.V + h.K - 1)/h.K, n_near_asked = std::max<int64_t>(n_near, 2*n_exact_asked);
+    const int64_t n_exact_asked = (n_probe*h.V + h.K - 1)/h.K;
+    const int64_t n_near_asked  = std::max<int64_t>(n_near, 2*n_exact_asked);
     int64_t n_all = 0;
     for (int64_t r = 0; r < N; r++) {
         const std::vector<float> coarse = h.estimates(&x[r*h.D], false), fine = h.estimates(&x[r*h.D], true);
@@ -118,11 +119,13 @@ static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t 
             if (is_fine)   { worst_near = std::min(worst_near, coarse[v]); }
             if (is_coarse) { best_far   = std::max(best_far,   coarse[v]); }
         }
-        check(about(n_exact, n_exact_asked, h.V) || n_exact <= n_exact_asked + (int64_t) h.pinned.size() + n_exact_asked/5,
+        check(about(n_exact, n_exact_asked, h.V)
+                || n_exact <= n_exact_asked + (int64_t) h.pinned.size() + n_exact_asked/5,
                 "K=%d P=%d row %d: %d tokens are exact, %d asked for", (int) h.K, n_probe, (int) r, (int) n_exact,
                 (int) n_exact_asked);
         check(about(n_fine + n_exact, n_near_asked, h.V) || n_fine + n_exact <= n_near_asked*6/5 + 3,
-                "K=%d near=%d row %d: %d tokens are fine or exact", (int) h.K, n_near, (int) r, (int) (n_fine + n_exact));
+                "K=%d near=%d row %d: %d tokens are fine or exact", (int) h.K, n_near, (int) r,
+                (int) (n_fine + n_exact));
         check(worst_near >= best_far, "K=%d near=%d row %d: a token estimated at %f is fine, one at %f is not",
                 (int) h.K, n_near, (int) r, worst_near, best_far);
         float worst_exact = INFINITY, best_fine = -INFINITY;
@@ -130,7 +133,7 @@ static void check_selection(const head_with_codes & h, int32_t n_probe, int32_t 
             const float got    = logits[r*h.V + v];
             const bool  pinned = std::count(h.pinned.begin(), h.pinned.end(), v);
             if (got == fine_shown[v]) { best_fine = std::max(best_fine, fine[v]); }
-            if (got == h.exact(v, &x[r*h.D]) && !pinned) { // its logit does not show whether it had a fine code
+            if (got == h.exact(v, &x[r*h.D]) && !pinned) { // an exact logit hides whether there was a fine code
                 worst_exact = std::min(worst_exact, std::max(fine[v], coarse[v]));
             }
         }
@@ -153,13 +156,13 @@ static void test_selection() {
             }
         }
     }
-    const head_with_codes large(20011, 700, small_shape(), false); // so many that only a sample is looked at
+    const head_with_codes large(20011, 700, small_shape(), false); // large enough for thresholds from a sample
     for (int32_t n_probe : { 20, 300 }) {
         check_selection(large, n_probe, 12000);
     }
 }
 
-// With a bias the best tokens are others, while logits stay without it.
+// A bias changes which tokens are best. Logits do not contain it.
 static void test_bias() {
     for (float size : { 3.0f, 100.0f }) {
         head_with_codes h(1003, 61, small_shape(), false), large(20011, 700, small_shape(), false);
@@ -176,7 +179,7 @@ static void test_bias() {
         check_selection(large, 20, 12000);
     }
 
-    // one token ahead of all by its bias alone, and none where the bias is no number
+    // one token wins by its bias alone; a bias that is not finite counts as none
     head_with_codes h(1003, 61, small_shape(), true);
     std::vector<float> bias(h.V, 0.0f);
     bias[500] = 1e6f;
@@ -189,24 +192,24 @@ static void test_bias() {
     for (float & value : x) { value *= 0.2f; }
     int64_t n_scored = 0;
     const std::vector<float> logits = compute(h.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 0.0f }, x, 2, &n_scored);
-    check(logits[500] == h.exact(500, x.data()), "a token with the greatest bias is not exact");
+    check(logits[500] == h.exact(500, x.data()), "the token with the largest bias is not exact");
     check(n_scored < 2*(h.V/h.K + 1), "%d tokens are exact", (int) n_scored);
     for (int64_t v = 0; v < h.V; v++) {
         check(isfinite(logits[v]), "token %d has the logit %f", (int) v, logits[v]);
     }
-    // the share of the probability that the tolerance is about is that with the bias: one token has all of it
+    // the tolerance applies to probabilities with the bias: here one token has all of it
     compute(h.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 1e-6f }, x, 2, &n_scored);
-    check(n_scored < 2*(h.V/h.K + 1), "a sure row: %d tokens are exact", (int) n_scored);
+    check(n_scored < 2*(h.V/h.K + 1), "one certain token: %d tokens are exact", (int) n_scored);
     h.head.bias = nullptr;
     compute(h.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 1e-6f }, x, 2, &n_scored);
     check(n_scored > 200, "a flat row: %d tokens are exact", (int) n_scored);
 }
 
-// Tokens with estimates cost about the tolerance or less, and only as many are read and scored as that needs.
+// The expected divergence from estimates is about the tolerance or less. No more tokens than needed are scored.
 static void check_tolerance(const head_with_codes & h, float tolerance) {
     const int64_t N = 9;
     std::vector<float> x = random_values(N*h.D, 11);
-    for (int64_t r = 0; r < N; r++) { // from flat rows, which are all but exact, to steep ones
+    for (int64_t r = 0; r < N; r++) { // from flat distributions, where nearly all tokens are exact, to peaked ones
         for (int64_t i = 0; i < h.D; i++) { x[r*h.D + i] *= 0.05f*(float) (1 << r)/8.0f; }
     }
     const flash_head_params params = { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, tolerance };
@@ -218,7 +221,7 @@ static void check_tolerance(const head_with_codes & h, float tolerance) {
         const float * row = &x[r*h.D];
         const std::vector<float> coarse = h.estimates(row, false), fine = h.estimates(row, true);
         const prepared p(h.codes, row);
-        double all[2] = {}, far = 0, near = 0; // of coarse and of final estimates; of tokens with either estimate
+        double all[2] = {}, far = 0, near = 0; // mass: by coarse and by final estimates; of coarse and of fine tokens
         int64_t n_near = 0, n_exact = 0;
         for (int64_t v = 0; v < h.V; v++) {
             const float got   = logits[r*h.V + v];
@@ -234,9 +237,9 @@ static void check_tolerance(const head_with_codes & h, float tolerance) {
         const double most[2] = { 0.8*tolerance, 0.2*tolerance };
         const int64_t n[2] = { n_near, n_exact }, least = h.V/h.K + 1;
         for (int i = 0; i < 2; i++) {
-            check(cost[i] <= 1.15*most[i], "tolerance %f, row %d: estimates %d cost %f", tolerance, (int) r, i, cost[i]);
-            check(cost[i] >= 0.8*most[i] || n[i] <= 4*least, "tolerance %f, row %d: %d tokens are read or scored, and "
-                    "estimates %d cost only %f", tolerance, (int) r, (int) n[i], i, cost[i]);
+            check(cost[i] <= 1.15*most[i], "tolerance %f, row %d: stage %d costs %f", tolerance, (int) r, i, cost[i]);
+            check(cost[i] >= 0.8*most[i] || n[i] <= 4*least, "tolerance %f, row %d: %d tokens pass stage %d, "
+                    "which costs only %f", tolerance, (int) r, (int) n[i], i, cost[i]);
         }
     }
 }
@@ -247,19 +250,19 @@ static void test_tolerance() {
         check_tolerance(small, tolerance);
         check_tolerance(large, tolerance);
     }
-    // next to nothing is allowed: all is exact
+    // a negligible tolerance: all tokens are exact
     const std::vector<float> x = random_values(2*small.D, 12);
     const std::vector<float> logits = compute(small.head, { 1, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 1e-20f }, x, 2);
     for (int64_t i = 0; i < 2*small.V; i++) {
         check(logits[i] == small.exact(i%small.V, &x[i/small.V*small.D]), "token %d is not exact", (int) i);
     }
-    // an estimator asks for none, whatever the tolerance
+    // an estimator asks for no exact tokens, whatever the tolerance
     int64_t n_scored = 0;
     compute(small.head, { 0, FLASH_HEAD_MODE_TOP, 1.0f, 0, 1, 0.01f }, x, 2, &n_scored);
     check(n_scored == 2*(int64_t) small.pinned.size(), "%d tokens are exact", (int) n_scored);
 }
 
-// where clusters are drawn, tokens have their exact logit or their centroid's score
+// With drawn clusters each token has its exact logit or its centroid's score.
 static void test_sample() {
     const head_with_codes h(1003, 61, small_shape(), true);
     const std::vector<float> x = random_values(3*h.D, 7);
@@ -274,23 +277,23 @@ static void test_sample() {
     }
 }
 
-// equal estimates: all of them are exact rather than too few; activations that are not numbers do no harm to others
+// Ties are all exact, rather than too few. Activations that are not finite affect only their own row.
 static void test_degenerate() {
     head_with_codes h(500, 32, small_shape(), true);
     const flash_head_params params = { 4, FLASH_HEAD_MODE_TOP, 1.0f, 0, 100, 0.0f };
     const std::vector<float> zero(h.D);
     int64_t n_scored = 0;
     compute(h.head, params, zero, 2, &n_scored);
-    check(n_scored == h.V, "of equal estimates %d are exact", (int) n_scored);
+    check(n_scored == h.V, "equal estimates: %d are exact", (int) n_scored);
 
     std::vector<float> x = random_values(2*h.D, 8);
     const std::vector<float> good = compute(h.head, params, { x.begin() + h.D, x.end() }, 2);
     for (float bad : { NAN, INFINITY, -INFINITY, 3e38f }) {
         std::fill(x.begin(), x.begin() + h.D, bad);
         const std::vector<float> logits = compute(h.head, params, x, 2);
-        check(std::equal(good.begin(), good.end(), logits.begin() + h.V), "a row of %f spoils its neighbour", bad);
+        check(std::equal(good.begin(), good.end(), logits.begin() + h.V), "a row of %f changes the next row", bad);
     }
-    // a basis that does not fit: estimates without the codes, and nothing out of bounds
+    // a basis that does not fit the codes: they are left out, and no access is out of bounds
     for (float bad : { -1.0f, 7.0f, NAN, 1e9f }) {
         h.codes.parts().n_lines[0] = bad;
         compute(h.head, params, zero, 2);
