@@ -37,9 +37,9 @@ var rows = []struct {
 	{firstToken, "time to first token, ms", "%.0f"},
 	{load, "load duration, s", "%.2f"},
 	{resident, "resident memory, MiB", "%.0f"},
-	{peak, "its peak, MiB", "%.0f"},
-	{anonymous, "of it anonymous, MiB", "%.0f"},
-	{ofFiles, "of it pages of files, MiB", "%.0f"},
+	{peak, "peak resident memory, MiB", "%.0f"},
+	{anonymous, "anonymous, MiB", "%.0f"},
+	{ofFiles, "file-backed, MiB", "%.0f"},
 }
 
 // threads is how many the machine has.
