@@ -30,7 +30,8 @@ func withDevice(h host, env ...string) host {
 // traffic is what was computed on the device and copied to and from it.
 type traffic struct{ heads, sets, setBytes, gets, getBytes, most int }
 
-var trafficLine = regexp.MustCompile(`fake_backend: flash_head (\d+), set (\d+) times (\d+) bytes, get (\d+) times (\d+) bytes, (\d+) at most`)
+var trafficLine = regexp.MustCompile(`fake_backend: flash_head (\d+), set (\d+) times (\d+) bytes, ` +
+	`get (\d+) times (\d+) bytes, (\d+) at most`)
 
 // trafficOf reads a log, which has a line of totals after each graph.
 func trafficOf(log string) (all []traffic) {

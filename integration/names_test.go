@@ -53,7 +53,8 @@ func TestNames(t *testing.T) {
 			" modelfile " + named + " --gguf own.gguf > Modelfile && "},
 		{"create --from " + named + " --iterations 1 --plain", "ollama run " + named + "-flashhead\n"},
 		{"doctor " + named + "-flashhead", "sound, 2000 clusters"},
-		{"eval " + named + "-flashhead --chunks 1 --predict 0 --probes 250 --quiet --json", `"file": "` + named + `-flashhead"`},
+		{"eval " + named + "-flashhead --chunks 1 --predict 0 --probes 250 --quiet --json",
+			`"file": "` + named + `-flashhead"`},
 	} {
 		out, err := fhOllama(t, o, dir, strings.Fields(c.args)...)
 		if err != nil || !strings.Contains(out, c.want) {
@@ -80,7 +81,8 @@ func TestNames(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, err = fhOllama(t, o, dir, "inspect", "none:tag")
-	if err == nil || !strings.Contains(out, "none:tag is neither a file nor a model of the Ollama at http://"+o.Host+"\n  see `ollama list`") {
+	if err == nil || !strings.Contains(out, "none:tag is neither a file nor a model of the Ollama at http://"+
+		o.Host+"\n  see `ollama list`") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

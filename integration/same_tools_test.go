@@ -46,7 +46,8 @@ func registerTools(t *testing.T, o *harness.Ollama, name, file string) {
 // it finds any other.
 func toolCalls(t *testing.T, o *harness.Ollama) (answers []string) {
 	var tools api.Tools
-	if err := json.Unmarshal([]byte(`[{"type": "function", "function": {"name": "weather", "description": "the weather", "parameters": `+argumentsSchema+`}}]`), &tools); err != nil {
+	if err := json.Unmarshal([]byte(`[{"type": "function", "function": {"name": "weather", "description": "the weather", `+
+		`"parameters": `+argumentsSchema+`}}]`), &tools); err != nil {
 		t.Fatal(err)
 	}
 	for seed := range 8 {

@@ -133,7 +133,8 @@ func storySampling(t *testing.T, o *harness.Ollama) {
 
 // A schema is kept to, whatever the model would rather write.
 func storySchema(t *testing.T, o *harness.Ollama) {
-	schema := `{"type":"object","properties":{"answer":{"enum":["yes","no"]},"sure":{"type":"boolean"}},"required":["answer","sure"]}`
+	schema := `{"type":"object","properties":{"answer":{"enum":["yes","no"]},"sure":{"type":"boolean"}},` +
+		`"required":["answer","sure"]}`
 	for _, temperature := range []float64{0, 1} {
 		answer := generate(t, o, "fast", prompt, 64, func(r *api.GenerateRequest) {
 			r.Format = json.RawMessage(schema)

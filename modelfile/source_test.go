@@ -88,10 +88,13 @@ func TestOwnTemplate(t *testing.T) {
 	write(filepath.Join(models, "blobs", "sha256-"+sum("b")), "{{ .Prompt }}")
 	write(filepath.Join(models, "secret"), "of another kind")
 	manifests := filepath.Join(models, "manifests", "registry.ollama.ai", "library", "m")
-	write(filepath.Join(manifests, "with"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"},
+	write(filepath.Join(manifests, "with"),
+		`{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"},
 		{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:`+sum("b")+`"}]}`)
-	write(filepath.Join(manifests, "without"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"}]}`)
-	write(filepath.Join(manifests, "leads-out"), `{"layers":[{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:/../../secret"},
+	write(filepath.Join(manifests, "without"),
+		`{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"}]}`)
+	write(filepath.Join(manifests, "leads-out"),
+		`{"layers":[{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:/../../secret"},
 		{"mediaType":"application/vnd.ollama.image.template","digest":"../secret"}]}`)
 
 	for name, c := range map[string]struct{ shown, want string }{

@@ -51,7 +51,7 @@ func convertFlags() []cli.Flag {
 			flashhead.Iterations(true), flashhead.Iterations(false))},
 		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: "score as many tokens as in `P` clusters, or more (default: by Q)"},
+		&cli.IntFlag{Name: "probes", Usage: "score at least `P` clusters of tokens (default: by Q)"},
 		centroidTypeFlag(),
 		libFlag(),
 	}

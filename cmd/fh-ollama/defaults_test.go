@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/bench"
@@ -40,7 +41,7 @@ func TestDefaultsInHelp(t *testing.T) {
 		"rounds":        fmt.Sprint(b.Rounds),
 		"type":          bench.DefaultType,
 
-		"bench threads": regexp.MustCompile(`[\[\]]`).ReplaceAllString(regexp.MustCompile(" ").ReplaceAllString(fmt.Sprint(b.Threads), ", "), ""),
+		"bench threads": strings.ReplaceAll(strings.Trim(fmt.Sprint(b.Threads), "[]"), " ", ", "),
 		"build jobs":    fmt.Sprint(c.Threads), "eval threads": fmt.Sprint(e.Threads),
 		"import probes": "the assets'", "probes": "by Q", "bench probes": "the model's",
 	}

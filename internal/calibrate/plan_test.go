@@ -69,11 +69,12 @@ func TestNext(t *testing.T) {
 		"met without a margin": {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.09, bad, 0.09, bad, 0.09, bad)}, 0.01},
 		"one kind fails":       {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.01, bad, 0.32, bad, 0.01, bad)}, 0.005},
 		"by far":               {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.01, bad, 32, bad, 0.01, bad)}, 0.00125},
-		"agreement fails":      {flashhead.Targets{Agreement: 0.99}, []Trial{trial(0.02, 0.01, bad, 0.6, bad, 0.01, bad)}, 0.005},
-		"agreement met":        {flashhead.Targets{Agreement: 1}, []Trial{trial(0.02, 0.4, bad, 0.4, bad, 0.4, bad)}, 0},
-		"nothing left":         {flashhead.Targets{KLD: 0.1}, []Trial{trial(1e-5, 1, bad, 1, bad, 1, bad)}, 0},
-		"nearly nothing left":  {flashhead.Targets{KLD: 0.1}, []Trial{trial(2e-5, 1, bad, 1, bad, 1, bad)}, 1e-5},
-		"tried often":          {flashhead.Targets{KLD: 0.1}, slices.Repeat([]Trial{trial(0.02, 1, 1, 1, 1, 1, 1)}, 4), 0},
+		"agreement fails": {flashhead.Targets{Agreement: 0.99}, []Trial{trial(0.02, 0.01, bad, 0.6, bad, 0.01, bad)},
+			0.005},
+		"agreement met":       {flashhead.Targets{Agreement: 1}, []Trial{trial(0.02, 0.4, bad, 0.4, bad, 0.4, bad)}, 0},
+		"nothing left":        {flashhead.Targets{KLD: 0.1}, []Trial{trial(1e-5, 1, bad, 1, bad, 1, bad)}, 0},
+		"nearly nothing left": {flashhead.Targets{KLD: 0.1}, []Trial{trial(2e-5, 1, bad, 1, bad, 1, bad)}, 1e-5},
+		"tried often":         {flashhead.Targets{KLD: 0.1}, slices.Repeat([]Trial{trial(0.02, 1, 1, 1, 1, 1, 1)}, 4), 0},
 	} {
 		got, more := Next(c.targets, 0.001, c.trials)
 		if more != (c.want > 0) || math.Abs(float64(got-c.want)) > 1e-6 {

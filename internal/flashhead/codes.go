@@ -121,7 +121,8 @@ func (c Codes) keys() []gguf.NewValue {
 
 // codes reads and checks the keys of codes: all of them or none.
 func (c *checker) codes(head Head) Codes {
-	keys := []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyTolerance, KeyCodeVariances, KeyCodeRows, KeyCodeActivations,
+	keys := []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyTolerance, KeyCodeVariances, KeyCodeRows,
+		KeyCodeActivations,
 		KeyCodeWeights}
 	if !slices.ContainsFunc(keys, func(key string) bool { _, ok := c.f.Key(key); return ok }) {
 		return Codes{}

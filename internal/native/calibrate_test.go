@@ -89,7 +89,8 @@ func TestNativeCalibrate(t *testing.T) {
 			t.Errorf("progress %+v", seen)
 		}
 		n := len(result.Codes.Variances)
-		if n == 0 || n > o.Codes.Directions || n != result.Codes.Directions || len(result.Codes.Rows) != n*headColumns || len(result.Codes.Weights) != headColumns {
+		if n == 0 || n > o.Codes.Directions || n != result.Codes.Directions || len(result.Codes.Rows) != n*headColumns ||
+			len(result.Codes.Weights) != headColumns {
 			t.Fatalf("%d directions, %d and %d numbers", n, len(result.Codes.Rows), len(result.Codes.Weights))
 		}
 		return result
@@ -226,13 +227,14 @@ func TestCalibrateAnswers(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for name, c := range map[string]struct{ body, want string }{
-		"named cause":    {"echo 'error: out of memory' >&2; exit 1\n", "calibrating failed: out of memory"},
-		"older tool":     {"echo 'error: unknown command: calibrate' >&2; exit 2\n", "unknown command: calibrate"},
-		"no JSON":        {"echo hello; exec sleep 60\n", "hello"},
-		"no end":         {start + codes + records, "without a result"},
-		"no codes":       {start + records + done, "no such file"},
-		"no records":     {start + codes + done, "no such file"},
-		"short codes":    {start + `printf '\001\0\0\0\0\0\200\077' >"$codes"` + "\n" + records + done, "2 numbers for 1 directions"},
+		"named cause": {"echo 'error: out of memory' >&2; exit 1\n", "calibrating failed: out of memory"},
+		"older tool":  {"echo 'error: unknown command: calibrate' >&2; exit 2\n", "unknown command: calibrate"},
+		"no JSON":     {"echo hello; exec sleep 60\n", "hello"},
+		"no end":      {start + codes + records, "without a result"},
+		"no codes":    {start + records + done, "no such file"},
+		"no records":  {start + codes + done, "no such file"},
+		"short codes": {start + `printf '\001\0\0\0\0\0\200\077' >"$codes"` + "\n" + records + done,
+			"2 numbers for 1 directions"},
 		"empty codes":    {start + `: >"$codes"` + "\n" + records + done, "0 numbers for 0 directions"},
 		"NaN in codes":   {start + strings.Replace(codes, `\0\0\0\300`, `\0\0\300\177`, 1) + records + done, "NaN"},
 		"short records":  {start + codes + `printf '\0\0\200\076' >"$records"` + "\n" + done, "4 bytes for 2 numbers"},

@@ -55,7 +55,8 @@ func TestQuota(t *testing.T) {
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":      "-1\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
 		}, 2.5},
 		"a blank in the path": {map[string]string{
-			"proc/self/cgroup": "0::/job\n", "proc/self/mountinfo": strings.Replace(mountsV2, "/sys/fs/cgroup", `/sys/my\040groups`, 1),
+			"proc/self/cgroup":          "0::/job\n",
+			"proc/self/mountinfo":       strings.Replace(mountsV2, "/sys/fs/cgroup", `/sys/my\040groups`, 1),
 			"sys/my groups/job/cpu.max": "500000 100000\n",
 		}, 5},
 		"damaged": {map[string]string{

@@ -51,7 +51,8 @@ func TestListIsOfPinnedReleases(t *testing.T) {
 	for _, p := range pins {
 		checked = append(checked, p.LlamaCpp.GGML+" "+p.Version)
 	}
-	lines := regexp.MustCompile(`(?m)^FLASH_HEAD_HOST\("([^"]+)", "([^"]+)", "([^"]+)"\)`).FindAllStringSubmatch(string(list), -1)
+	lines := regexp.MustCompile(`(?m)^FLASH_HEAD_HOST\("([^"]+)", "([^"]+)", "([^"]+)"\)`).
+		FindAllStringSubmatch(string(list), -1)
 	if len(lines) == 0 {
 		t.Fatalf("the list has no pair:\n%s", list)
 	}

@@ -275,7 +275,8 @@ func TestCommand(t *testing.T) {
 	}
 	r.Model.File, r.Text.Name, r.Generation = "it's $HOME.gguf", evaluation.BuiltIn, nil
 	r.Runtime.Mode, r.Runtime.Temperature, r.Runtime.Seed = "sample", 0.8, 42
-	if got, want := command(r), `fh-ollama eval 'it'\''s $HOME.gguf' --probes 64,250 --chunks 40 --ctx 256 --predict 0 --mode sample --temperature 0.8 --seed 42 --threads 2`; got != want {
+	if got, want := command(r), `fh-ollama eval 'it'\''s $HOME.gguf' --probes 64,250 --chunks 40 --ctx 256 `+
+		`--predict 0 --mode sample --temperature 0.8 --seed 42 --threads 2`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
