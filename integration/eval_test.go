@@ -143,8 +143,8 @@ func TestEvalCodes(t *testing.T) {
 	twoWays(t, r)
 }
 
-// addCodes copies a converted file with codes of random directions: the products of two vectors' projections on them are
-// about the vectors' own (Johnson and Lindenstrauss).
+// addCodes copies a converted file with codes of random directions: the products of two vectors' projections on them
+// are about the vectors' own (Johnson and Lindenstrauss).
 func addCodes(t *testing.T, from, to string) {
 	t.Helper()
 	f, head, params := flashheadtest.Open(t, from)

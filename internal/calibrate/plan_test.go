@@ -40,7 +40,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// The halves take turns in every chunk.
+// The halves alternate in every chunk.
 func TestHalf(t *testing.T) {
 	all := trial(1, 1, 2, 3, 4, 5, 6)
 	for chosen, want := range map[bool][]float32{true: {1, 3, 5}, false: {2, 4, 6}} {
@@ -83,7 +83,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// Without targets the tolerance rises until little enough is read: by a guess first, then by what the trials tell.
+// Without targets the tolerance rises until little enough is read: first by a guess, then by the trials.
 func TestNextCheaper(t *testing.T) {
 	for name, c := range map[string]struct {
 		read, tolerances []float64

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// widest is a report with the longest figures.
+// widest returns a report with the longest numbers.
 func widest() Report {
 	share := func(n int) statistics.Proportion { return statistics.Proportion{Count: n, Total: 100000} }
 	point := func(p, n int) Point {
@@ -54,7 +54,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Speeds of a busy machine are said to be that.
+// The report warns of speeds on a busy machine.
 func TestTableNoisy(t *testing.T) {
 	r := widest()
 	if strings.Contains(r.String(), "processors busy") {
@@ -66,7 +66,7 @@ func TestTableNoisy(t *testing.T) {
 	}
 }
 
-// What is not known is not shown as 0, in the table or in JSON.
+// Unknown values are not shown as 0, in the table or in JSON.
 func TestTableUnknown(t *testing.T) {
 	r := widest()
 	r.Unknown, r.Required, r.Generation = "clusters are drawn", Required{}, nil

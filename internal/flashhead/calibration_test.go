@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 )
 
-// calibrated returns parameters with codes and what a calibration leaves.
+// calibrated returns parameters with codes and a calibration.
 func calibrated() flashhead.Parameters {
 	p := sound()
 	const n, d = 8, 32

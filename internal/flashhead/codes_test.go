@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Codes and a token's part of a centroid take at most a share of a row, but for heads so small that this leaves
+// Codes and a token's part of a centroid take at most a share of a row, except in heads so small that this leaves
 // nothing.
 func TestQualities(t *testing.T) {
 	tensorType := func(name string) gguf.TensorType { got, _ := gguf.ParseTensorType(name); return got }
@@ -23,8 +23,8 @@ func TestQualities(t *testing.T) {
 		{"", "q8_0", 49152, 576, 160, 96, 4916, 96, 512},
 		{"", "q8_0", 32000, 256, 160, 32, 3200, 96, 334},
 		{"", "q8_0", 128256, 2048, 160, 480, 12826, 96, 1336},
-		{"", "f32", 32000, 256, 160, 128, 3200, 96, 334},   // four bits for each column are all that there are
-		{"", "f32", 32000, 8192, 160, 2048, 3200, 96, 334}, // the most that a code may have
+		{"", "f32", 32000, 256, 160, 128, 3200, 96, 334},   // at most four bits per column
+		{"", "f32", 32000, 8192, 160, 2048, 3200, 96, 334}, // the largest code
 		{"", "q8_0", 100, 32, 160, 0, 10, 32, 1},
 		{"", "f32", 100, 1, 8, 0, 10, 2, 1},
 		{"high", "q8_0", 262144, 640, 192, 256, 65536, 112, 8192},

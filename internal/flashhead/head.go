@@ -27,7 +27,7 @@ func (h Head) Width() int64 { return h.Tensor.Columns() }
 // biasName is llama.cpp's name of a head's bias.
 const biasName = "output.bias"
 
-// encoders are llama.cpp's architectures that end in hidden states, not in logits.
+// encoders are llama.cpp's architectures whose output is hidden states, not logits.
 var encoders = []string{
 	"bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3", "eurobert",
 	"gemma-embedding", "llama-embed", "t5encoder", "wavtokenizer-dec", "clip",
@@ -41,8 +41,8 @@ func borrowed(arch string) error {
 		"convert the target instead; FLASHHEAD_SCOPE=draft then speeds up the draft alone")
 }
 
-// atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp cuts that of a gemma3n to the rows of the
-// embeddings by layer: in the file from Ollama's library, rows of images and sounds follow those of text.
+// atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp truncates a gemma3n's to the rows of the
+// per-layer embeddings: in the file from Ollama's library, rows of images and sounds follow those of text.
 // ggmlhead/model/flash-head-vocab.h does the same for the native programs.
 func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 	byLayer, ok := f.Tensor("per_layer_token_embd.weight")

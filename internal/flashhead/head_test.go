@@ -48,7 +48,7 @@ func TestFindHead(t *testing.T) {
 	head(t, read(t, whole))
 }
 
-// TestRowsAtRunTime: of Ollama's gemma3n the runtime has as many rows as there are embeddings by layer.
+// Of Ollama's gemma3n the runtime has as many rows as there are per-layer embeddings.
 func TestRowsAtRunTime(t *testing.T) {
 	model := func(arch string, byLayer uint64) gguftest.File {
 		f := gguftest.Model(40, 32)

@@ -64,7 +64,7 @@ func TestParametersRoundTrip(t *testing.T) {
 	}
 }
 
-// TestImportedRoundTrip has clusters of 2, 37 and 1 tokens, and no keys that tell of a clustering.
+// TestImportedRoundTrip has clusters of 2, 37 and 1 tokens, and no keys of a clustering.
 func TestImportedRoundTrip(t *testing.T) {
 	want := sound()
 	for i := range want.Assignments {
@@ -89,7 +89,7 @@ func TestImportedRoundTrip(t *testing.T) {
 	}
 }
 
-// TestDamage makes one thing wrong after the other; each must be named.
+// TestDamage damages one key at a time. The error must name it.
 func TestDamage(t *testing.T) {
 	edit := func(change func(*flashhead.Parameters)) []gguf.NewValue {
 		p := sound()

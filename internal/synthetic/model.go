@@ -173,8 +173,8 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	return p, p.Select(0, probes, flashhead.DefaultPinned(f, head))
 }
 
-// codes returns codes of random directions. Projections on them keep inner products roughly (Johnson and Lindenstrauss),
-// so the tokens' estimates differ as with fitted codes.
+// codes returns codes of random directions. Projections on them keep inner products roughly (Johnson and
+// Lindenstrauss), so the tokens' estimates differ as with fitted codes.
 func codes(c flashhead.Codes, width int64, random *rand.Rand) flashhead.Codes {
 	n := c.Directions
 	directions := make([]float32, int64(n)*width)

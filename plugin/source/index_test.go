@@ -106,7 +106,8 @@ func TestFetchArchive(t *testing.T) {
 			 "hashes": {"sha256": "` + sum + `"}}]}`},
 		"HTML, relative": {"/token/simple/", htmlPage, `<!DOCTYPE html><html><body>
 			<a href="../../files/some_package-1.1.tar.gz">1.1</a>
-			<a data-requires-python="&gt;=3.8" href="../../files/some_package-1.2.tar.gz#sha256=` + sum + `">some_package-1.2.tar.gz</a>
+			<a data-requires-python="&gt;=3.8"
+			href="../../files/some_package-1.2.tar.gz#sha256=` + sum + `">some_package-1.2.tar.gz</a>
 			</body></html>`},
 		"HTML, with a base": {"/token/simple", htmlPage,
 			`<html><head><base href="/token/files/"></head><a href="some_package-1.2.tar.gz">`},

@@ -11,11 +11,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// figure is a chart with what is around it.
+// figure is a chart with its caption and legend.
 type figure struct {
 	Name, Caption string
 	Legend        []entry
-	SVG           template.HTML // chart escapes what is not its own
+	SVG           template.HTML // chart escapes all text
 }
 
 // entry explains one series, or the horizontal line.
@@ -24,16 +24,16 @@ type entry struct {
 	Rule                bool
 }
 
-// plot is what a figure is made from.
+// plot describes a figure.
 type plot struct {
 	name, caption string
 	scale         chart.Scale
-	dense         bool    // shows dense, 1, to compare with
+	dense         bool    // shows dense, at 1, for comparison
 	most          float64 // of the y axis, for intervals
 	series        []chart.Series
 }
 
-// figures draws what was measured over P; what no P has is left out.
+// figures draws the results over P, without those that no P has.
 func figures(r evaluation.Report) []figure {
 	var all []figure
 	for _, p := range plots(r) {
@@ -65,7 +65,7 @@ func (p plot) figure(own uint32) figure {
 	return f
 }
 
-// plots lists what is measured over P.
+// plots lists the results over P.
 func plots(r evaluation.Report) []plot {
 	line := func(name string, of func(evaluation.Point) (chart.Point, bool)) chart.Series {
 		s := chart.Series{Name: name}
