@@ -73,7 +73,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	if uint64(seed) > 1<<32-1 {
 		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
 	}
-	if c.IsSet("iterations") && c.Int("iterations") == 0 { // which is the default in o
+	if c.IsSet("iterations") && c.Int("iterations") == 0 { // 0 is the default in o
 		return convert.Options{}, wrongUse("0 iterations are not in 1..1000")
 	}
 	o := convert.Options{
@@ -86,7 +86,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		Plain: c.Bool("plain"),
 	}
 	for _, name := range []string{"target-agreement", "target-kld"} {
-		if c.IsSet(name) && c.Float64(name) == 0 { // which is none in o
+		if c.IsSet(name) && c.Float64(name) == 0 { // 0 is none in o
 			return o, usageError{hint.New("a --"+name+" of 0 is no target", "see fh-ollama "+c.Command.Name+" --help")}
 		}
 	}
@@ -129,8 +129,8 @@ func runConvert(c *cli.Context) error {
 	return nil
 }
 
-// nextOf says what to do with the converted file output of a model in an Ollama, "" for that of a file: a Modelfile
-// keeps the model's template, parameters and the like, and create makes the sister of a model without any file.
+// nextOf describes what to do with the converted file output of a model in an Ollama; "" for a file's. A Modelfile
+// keeps the model's template and parameters. create converts a model without an extra file.
 func nextOf(from origin.Origin, output string) string {
 	if !from.Model {
 		return ""

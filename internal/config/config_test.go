@@ -53,7 +53,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// A file in the working directory is not read, wherever the user's configuration is said to be.
+// A file in the working directory is not read, whatever the user's configuration directory is.
 func TestUserPath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct{ home, xdg, want string }{
@@ -74,7 +74,7 @@ func TestUserPath(t *testing.T) {
 	}
 }
 
-// What another user may have written is refused, unless the user names it.
+// A file that another user may have written is refused, unless the user names it.
 func TestLoadOfAnother(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes are those of Unix")

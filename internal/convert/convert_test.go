@@ -31,7 +31,7 @@ func force(o *convert.Options) { o.Force = true }
 
 func plain(o *convert.Options) { o.Plain = true }
 
-// refused checks that a conversion fails for the reason want, with a way out, leaves dir as it was, and the input too.
+// refused checks that a conversion fails with want and a hint, and changes neither dir nor the input.
 func refused(t *testing.T, in, out, want string, change ...func(*convert.Options)) {
 	t.Helper()
 	dir := filepath.Dir(out)

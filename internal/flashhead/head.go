@@ -12,7 +12,7 @@ import (
 type Head struct {
 	Tensor gguf.Tensor
 	Tied   bool // the token embedding serves as head
-	Bias   bool // the model adds output.bias to the logits; only a head with codes chooses tokens as with it
+	Bias   bool // the model adds output.bias to the logits; FlashHead then needs codes
 }
 
 // Vocab returns V, the number of rows. It may be larger than the token list: vocabularies are padded.

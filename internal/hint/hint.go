@@ -1,4 +1,4 @@
-// Package hint is errors for people: one line with the cause, one with the way out.
+// Package hint is errors for users: one line with the cause and one with a hint on what to do.
 package hint
 
 import (
@@ -7,20 +7,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// Error carries, beside the cause, what the user can do about it.
+// Error has a cause and a hint on what the user can do.
 type Error struct {
 	cause error
 	hint  string
 }
 
-// New returns an error whose message is cause and whose way out is hint.
-// Both are one line, lower case, without a full stop.
+// New returns an error with the message cause and a hint. Both are one line, lower case, without a full stop.
 func New(cause, hint string) error { return &Error{errors.New(cause), hint} }
 
-// Wrap attaches a way out to err; errors.Is and errors.As still see err.
+// Wrap adds a hint to err; errors.Is and errors.As still see err.
 func Wrap(err error, hint string) error { return &Error{err, hint} }
 
-// Error returns the cause alone.
+// Error returns only the cause.
 func (e *Error) Error() string { return e.cause.Error() }
 
 // Unwrap returns the wrapped cause.

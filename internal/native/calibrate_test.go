@@ -35,7 +35,7 @@ func numbers(t *testing.T, data []byte) []float32 {
 	return values
 }
 
-// calibration returns options that calibrate a small head with random hidden states, and what these are.
+// calibration returns options that calibrate a small head with random hidden states, and these states.
 func calibration(t *testing.T) (tool native.Tool, o native.CalibrateOptions, hidden []float32) {
 	t.Helper()
 	dir := nativetest.Dir(t)
@@ -146,7 +146,7 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 }
 
-// TestNativeCalibrateFailures gives what cannot be calibrated with.
+// TestNativeCalibrateFailures has unusable inputs.
 func TestNativeCalibrateFailures(t *testing.T) {
 	tool, o, hidden := calibration(t)
 	file := func(change func(values []float32) []float32) string {
@@ -204,7 +204,7 @@ func TestNativeCalibrateFailures(t *testing.T) {
 	}
 }
 
-// TestCalibrateAnswers has a tool that says and writes what it should, and what it should not.
+// TestCalibrateAnswers has a tool with valid and invalid output.
 func TestCalibrateAnswers(t *testing.T) {
 	const (
 		paths   = `while [ $# -gt 0 ]; do case $1 in --codes) codes=$2;; --records) records=$2;; esac; shift; done` + "\n"

@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
-// script puts a shell script in the place of the native tool, to say and do what that should not.
+// script returns the path of a shell script that replaces the native tool, for output that the real tool never has.
 func script(t *testing.T, body string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -88,7 +88,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A cancel ends the tool. The time limit only guards against a tool that is not ended.
+// Cancelling ends the tool. The time limit is only for a tool that does not end.
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tool := script(t, `echo '{"event":"progress","stage":"read","fraction":0}'`+"\nexec sleep 1000\n")
@@ -99,7 +99,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestGGML starts a tool that must be given ggml's libraries, and one that has its own, and lets both say how.
+// TestGGML starts a tool that needs the folder of ggml's libraries and one with its own, and checks their arguments.
 func TestGGML(t *testing.T) {
 	tool := script(t, `echo "error: $1 $2" >&2; exit 3`)
 	for ggml, want := range map[string]string{"": "cluster --model", "lib": "--ggml lib"} {

@@ -26,8 +26,8 @@ func TestParseDevices(t *testing.T) {
 	}
 }
 
-// A tool whose GPU is there only if its backend is loaded, as Ollama would have it loaded: of two folders with backends
-// one finds a device, the other none.
+// The tool's GPU appears only if its backend is loaded as Ollama loads it. Of two folders with backends one has a
+// device.
 func TestDevicesOfFolders(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {

@@ -38,7 +38,7 @@ func TestFindTool(t *testing.T) {
 	}
 }
 
-// TestFindToolElsewhere has tools below the working directory, where anybody may have put them.
+// TestFindToolElsewhere has tools below the working directory, which are not trusted.
 func TestFindToolElsewhere(t *testing.T) {
 	wd := t.TempDir()
 	t.Chdir(wd)

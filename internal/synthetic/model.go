@@ -167,7 +167,7 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	}
 	if m.Codes {
 		p.Codes = codes(flashhead.Qualities[0].Codes(head, k, centroids), head.Width(), random)
-		p.Codes.Near, p.Codes.Tolerance = int(head.Vocab()/8), 0 // its logits are so alike that a tolerance would read all
+		p.Codes.Near, p.Codes.Tolerance = int(head.Vocab()/8), 0 // a tolerance would read all: logits are alike
 		probes = max(k/32, 1)
 	}
 	return p, p.Select(0, probes, flashhead.DefaultPinned(f, head))
