@@ -15,8 +15,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// benched runs `fh-ollama bench` and returns its report. It must leave nothing behind and ignore the user's settings
-// for the runtime.
+// benched runs `fh-ollama bench` and returns its report. The command must leave no files behind and ignore the user's
+// settings for the runtime.
 func benched(t *testing.T, h host, args ...string) benchmark.Report {
 	t.Helper()
 	cache := t.TempDir()
