@@ -10,13 +10,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// TestRealModels converts and evaluates real models as a user would. Bounds are two to three times what was measured
-// (docs/accuracy.md): positions are few.
+// TestRealModels converts and evaluates real models as a user would. Bounds are two to three times the measured values
+// (docs/accuracy.md), because there are few positions.
 func TestRealModels(t *testing.T) {
 	testlevel.Real(t)
 	for _, c := range []struct {
 		model   string
-		kld     float64 // nats, on every kind of text but scripts
+		kld     float64 // nats, on every kind of text except scripts
 		scripts float64
 	}{{"smollm2-135m", 0.02, 0.02}, {"gemma3-270m", 0.03, 0.3}, {"qwen2.5-coder-0.5b", 0.06, 0.15}} {
 		t.Run(c.model, func(t *testing.T) {

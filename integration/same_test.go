@@ -9,22 +9,22 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// A behaviour asks a server for something that users rely on, judges each answer by itself, and returns all of them.
-// What it judges has to hold however few clusters are probed, and without FlashHead, too.
+// A behaviour sends a server requests for something that users rely on, checks each answer, and returns all of them.
+// Its checks must hold for any number of probed clusters, and without FlashHead.
 type behaviour[Server logging] struct {
 	name string
 	ask  func(t *testing.T, s Server) []string
-	// judges the answers with the default probes by the dense ones; nil: cannot be told
+	// compares the answers with default probes with the dense ones; nil for no comparison
 	like func(got, want []string) error
 }
 
-// logging is what all servers do.
+// logging is common to all servers.
 type logging interface{ Log() string }
 
-// probing are the settings that behaviours are played with. With every cluster probed the logits are the dense ones to
-// the last bit, as both take the same products of the same rows, so even drawn tokens and printed log-probabilities
-// have to be the same. With one, nearly all tokens have nothing but their cluster's estimate, many the very same: the
-// hardest case for whatever picks among tokens that the model does not want.
+// probing are the settings for behaviours. With every cluster probed the logits equal the dense ones bit for bit,
+// because both are the same products, so even drawn tokens and log-probabilities must be equal. With one probed cluster
+// nearly all tokens have their cluster's score, with many ties: the hardest case for samplers that choose improbable
+// tokens.
 var probing = []struct{ name, setting string }{
 	{everyCluster, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)},
 	{defaultProbes, "FLASHHEAD_PROBES="},
@@ -36,7 +36,7 @@ const everyCluster, defaultProbes = "every cluster", "default"
 // oneThread keeps the servers of several tests from waiting for each other's threads.
 var oneThread = modelfile.Parameter{Name: "num_thread", Value: "1"}
 
-// sameAsDense plays behaviours without FlashHead and with all that is probed; start starts a server with a setting.
+// sameAsDense runs behaviours without FlashHead and with each setting of probing. start starts a server with a setting.
 func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, setting string) Server,
 	behaviours []behaviour[Server]) {
 	dense := map[string][]string{}
@@ -78,16 +78,17 @@ func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, setting 
 	}
 }
 
-// mostly judges texts by the share that they follow the dense ones; one other token changes all that follow.
+// mostly checks the share of common prefixes with the dense texts, because a different token changes everything after
+// it.
 func mostly(got, want []string) error {
-	const least = 0.2 // drawn texts part early; where, depends on how a processor rounds
+	const least = 0.2 // drawn texts diverge early; where depends on rounding
 	if share := shareInCommon(got, want); share < least {
 		return fmt.Errorf("only %.0f %% of the dense text", 100*share)
 	}
 	return nil
 }
 
-// What Ollama's requests can ask for.
+// Features of Ollama's requests.
 func TestSameAsDense(t *testing.T) {
 	h := patched(t)
 	start := func(t *testing.T, setting string) *harness.Ollama {
@@ -108,7 +109,7 @@ func TestSameAsDense(t *testing.T) {
 	})
 }
 
-// What only llama-server's requests can ask for.
+// Features of llama-server's requests only.
 func TestSameAsDenseInLlamaServer(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -121,7 +122,7 @@ func TestSameAsDenseInLlamaServer(t *testing.T) {
 	})
 }
 
-// shareInCommon is the part of the texts want that others begin with, too.
+// shareInCommon returns the share of want that is a common prefix.
 func shareInCommon(got, want []string) float64 {
 	common, all := 0, 0
 	for i := range min(len(got), len(want)) {
