@@ -17,7 +17,7 @@ const fakeBackend = "libtest-fake-backend.so"
 
 const (
 	hasOp         = "FAKE_BACKEND_FLASH_HEAD=1"  // the device has FlashHead's op
-	saysYes       = "FAKE_BACKEND_SAYS_YES=1"    // it claims to support every op
+	saysYes       = "FAKE_BACKEND_SAYS_YES=1"    // it says so of every op
 	hasHostBuffer = "FAKE_BACKEND_HOST_BUFFER=1" // it has pinned host memory
 )
 
@@ -155,7 +155,7 @@ func TestDeviceIsReadInPieces(t *testing.T) {
 	}
 }
 
-// A device has no kernels for codes, so a head with codes runs dense there.
+// A device has no kernels for codes, whatever ops it has: a head with codes is dense there.
 func TestDeviceWithoutCodes(t *testing.T) {
 	h, model := withDevice(patched(t), hasOp), coded(t)
 	want, _ := writes(t, h, model, wholeModel, "FLASHHEAD_ENABLED=0")

@@ -135,7 +135,7 @@ func TestDoctorFolder(t *testing.T) {
 			gpu.Head == nil || *gpu.Head != op {
 			t.Errorf("op %v: %+v", op, gpu)
 		}
-		// only CPUs have kernels for codes
+		// no device but a CPU has kernels for codes
 		devices, _, err = native.Devices(t.Context(), tool, "", &coded)
 		if err != nil || len(devices) != 2 || devices[0].Head == nil || !*devices[0].Head || devices[1].Head == nil ||
 			*devices[1].Head {

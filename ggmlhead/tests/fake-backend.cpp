@@ -2,12 +2,12 @@
 // of type GPU. Its memory is not host memory, and it computes with the CPU backend. After each graph it logs how many
 // heads it has computed, and how many bytes were copied to and from its memory:
 //     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes, 128000 at most
-// Environment variables set its capabilities:
-//     FAKE_BACKEND_FLASH_HEAD=1   supports FLASH_HEAD without codes, grouped centroids or a second copy
-//     FAKE_BACKEND_SAYS_YES=1     claims to support every op, like backends that only forward
-//     FAKE_BACKEND_HOST_BUFFER=1  has pinned host memory: a host buffer type that names this device
-//     FAKE_BACKEND_CUDA=1         is named CUDA0, and hidden if CUDA_VISIBLE_DEVICES is set to anything but 0
-// It also loads in a stock ggml, which has no FLASH_HEAD op.
+// The environment says what it can do:
+//     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, without codes, grouped centroids, a second copy
+//     FAKE_BACKEND_SAYS_YES=1     it claims every op, as backends do that only forward
+//     FAKE_BACKEND_HOST_BUFFER=1  it has pinned host memory, a buffer type that is host memory and names this device
+//     FAKE_BACKEND_CUDA=1         it calls itself CUDA0, and CUDA_VISIBLE_DEVICES hides it unless that is 0
+// It loads in a stock ggml, too, which has no FLASH_HEAD op.
 
 #include "ggml-backend-impl.h"
 #include "ggml-flash-head.h"

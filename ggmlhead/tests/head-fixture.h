@@ -31,8 +31,8 @@ struct head_shape {
     bool      equal    = true; // clusters of equal size, else of 1 to many tokens
     bool      ordered  = true; // with the cluster-ordered copy
     float     spread   = 1.0f; // of the weights; 0 makes all rows equal
-    bool      codes    = false; // with random codes; then there is no ordered copy
-    bool      grouped  = false; // with grouped centroids
+    bool      codes    = false; // random ones; then there is no ordered copy
+    bool      grouped  = false; // centroids in groups
 };
 
 // Converts row-major values [rows][n_embd] to a type.

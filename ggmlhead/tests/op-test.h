@@ -35,11 +35,13 @@ template <typename A, typename B> inline double nmse(const A * a, const B * b, i
 struct op_test {
     checker & check;
     op_device device;
-    bool      is_cpu;                                  // also takes an ordered copy and grouped centroids
-    std::function<void(int)> set_threads;              // null if the device has no threads to set
-    double    dense_error = 1e-5;                      // largest NMSE against the dense product, all clusters probed
-    std::vector<int64_t> row_counts = { 1, 2, 8, 9 };  // for every type
-    int       n_skipped   = 0;                         // heads that the device does not support
+    // whose op also takes a copy in the order of the clusters, and centroids in groups
+    bool      is_cpu;
+    std::function<void(int)> set_threads;              // of the device; NULL: it has none
+    // how far it may be from its dense product, normalised and squared, where all is exact
+    double    dense_error = 1e-5;
+    std::vector<int64_t> row_counts = { 1, 2, 8, 9 };  // tried for every type
+    int       n_skipped   = 0;                         // heads that the device does not take
 
     head_fixture head(head_shape shape) const {
         shape.ordered = shape.ordered && is_cpu;
@@ -221,7 +223,7 @@ struct op_test {
         }
     }
 
-    // A bias changes which tokens are exact; logits do not contain it. A bias needs codes, so only the CPU has it.
+    // A bias puts other tokens first; logits are without it. No other device has codes.
     void test_bias() {
         if (!is_cpu) {
             return;
@@ -275,7 +277,7 @@ struct op_test {
         }
     }
 
-    // Activations that are not finite affect only their own row.
+    // activations that are not numbers must do no harm
     void test_not_a_number() {
         const head_shape shape = { 64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3 };
         const head_fixture h = head(shape);
