@@ -94,8 +94,8 @@ func (q Quality) Codes(head Head, clusters uint32, centroids gguf.TensorType) Co
 
 func ceil(a, b int64) int64 { return (a + b - 1) / b }
 
-// bytes returns the bytes of codes that the runtime reads for every token (all coarse codes and the directions for
-// activations), and the bytes of one token's fine code. All are also in memory.
+// bytes returns how many bytes of codes the runtime reads for every token, which are all coarse codes and the directions
+// of the activations, and how many more for each token whose fine code it reads. They lie in memory, too.
 func (c Codes) bytes(head Head) (always, fine float64) {
 	if !c.There() {
 		return 0, 0
