@@ -126,7 +126,7 @@ func TestBenchName(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 	_, err = o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "slow")
-	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: there is no FlashHead in it\n  "+
+	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: it has no FlashHead\n  "+
 		"make one that has it: "+h.Bin("fh-ollama")+" create --from slow\n") {
 		t.Errorf("%v", err)
 	}

@@ -121,7 +121,7 @@ func TestOwnTemplate(t *testing.T) {
 func TestNameThatIsNotKnown(t *testing.T) {
 	_, err := Source(context.Background(), answering(t, 401, map[string]string{}), "some:model")
 	if err == nil || !strings.Contains(err.Error(),
-		"some:model is no file here, and whether it is a model is not known: ") || hint.Of(err) == "" {
+		"some:model is not a file, and whether it is a model is unknown: ") || hint.Of(err) == "" {
 		t.Errorf("%v, %q", err, hint.Of(err))
 	}
 	for _, name := range []string{"qwen3:cloud", "qwen3:480b-cloud", "qwen3:480b-Cloud"} {

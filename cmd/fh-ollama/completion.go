@@ -26,7 +26,7 @@ var (
 func completionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
-		Usage:     "have a shell complete commands and options",
+		Usage:     "print a script that completes commands in a shell",
 		ArgsUsage: "bash|zsh|fish",
 		Description: "For bash, add this line to ~/.bashrc, for zsh with zsh to ~/.zshrc:\n" +
 			"  eval \"$(fh-ollama completion bash)\"\n" +

@@ -39,18 +39,18 @@ func convertFlags() []cli.Flag {
 	d := convert.Defaults()
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "calibrate", Value: new(paths), TakesFile: true,
-			Usage: "fit to `FILE` as well as to built-in text (repeatable)"},
-		&cli.BoolFlag{Name: "no-calibrate", Usage: "do not run the model: estimates are worse"},
+			Usage: "also fit to the text in `FILE` (repeatable)"},
+		&cli.BoolFlag{Name: "no-calibrate", Usage: "do not run the model; estimates are worse"},
 		&cli.StringFlag{Name: "quality", Usage: "`Q`: default, or high, which reads more for each token"},
 		&cli.Float64Flag{Name: "target-agreement", Usage: "least share `A` of same top tokens; lowers the tolerance"},
-		&cli.Float64Flag{Name: "target-kld", Usage: "greatest divergence `D` in nats; lowers the tolerance"},
-		&cli.BoolFlag{Name: "plain", Usage: "clusters alone, as in the paper, without estimates"},
-		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, plain %d)",
+		&cli.Float64Flag{Name: "target-kld", Usage: "largest KL divergence `D`, nats; lowers the tolerance"},
+		&cli.BoolFlag{Name: "plain", Usage: "clusters only, as in the paper, without estimates"},
+		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("`M` tokens per cluster (default: %d, plain %d)",
 			flashhead.ClusterSize(true), flashhead.ClusterSize(false))},
-		&cli.IntFlag{Name: "iterations", Usage: fmt.Sprintf("rounds `N` of clustering (default: %d, plain %d)",
+		&cli.IntFlag{Name: "iterations", Usage: fmt.Sprintf("`N` iterations of k-means (default: %d, plain %d)",
 			flashhead.Iterations(true), flashhead.Iterations(false))},
-		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
-		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
+		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "random seed `S` of the clustering"},
+		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "number of threads, `T`"},
 		&cli.IntFlag{Name: "probes", Usage: "score at least `P` clusters of tokens (default: by Q)"},
 		centroidTypeFlag(),
 		libFlag(),
@@ -87,7 +87,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	}
 	for _, name := range []string{"target-agreement", "target-kld"} {
 		if c.IsSet(name) && c.Float64(name) == 0 { // 0 is none in o
-			return o, usageError{hint.New("a --"+name+" of 0 is no target", "see fh-ollama "+c.Command.Name+" --help")}
+			return o, usageError{hint.New("--"+name+" must be above 0", "see fh-ollama "+c.Command.Name+" --help")}
 		}
 	}
 	o.Targets.Agreement, o.Targets.KLD = float32(c.Float64("target-agreement")), float32(c.Float64("target-kld"))

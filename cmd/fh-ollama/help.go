@@ -35,7 +35,7 @@ func init() {
 func helpCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "help",
-		Usage:       "tell about this program, or about one command",
+		Usage:       "show help for the program or for a command",
 		ArgsUsage:   "[COMMAND]",
 		Description: "The same as COMMAND --help.\n\nExample: fh-ollama help convert",
 		Action: func(c *cli.Context) error {

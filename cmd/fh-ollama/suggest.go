@@ -58,7 +58,7 @@ func wrongFlags(c *cli.Context, err error) error {
 	if len(word) == 1 {
 		dashes = "-"
 	}
-	return usageError{hint.New("there is no option "+dashes+word, see)}
+	return usageError{hint.New("unknown option "+dashes+word, see)}
 }
 
 // suggest returns the one of words that was probably meant, "" for none: one that is a prefix of word or has it as a

@@ -107,7 +107,7 @@ func excerpt(text io.ReaderAt, size int64) (string, error) {
 		data = append(data, bytes.ToValidUTF8(piece, nil)...)
 	}
 	if bytes.IndexByte(data, 0) >= 0 {
-		return "", errors.New("this is no text: it has zero bytes")
+		return "", errors.New("this is not text: it has zero bytes")
 	}
 	return string(data), nil
 }

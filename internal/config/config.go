@@ -84,7 +84,7 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 		table, isTable := file[command].(map[string]any)
 		switch {
 		case ok && !isTable:
-			return nil, hint.New(fmt.Sprintf("%s is no table", command),
+			return nil, hint.New(fmt.Sprintf("%s is not a table", command),
 				fmt.Sprintf("write [%s] and the settings below it", command))
 		case !ok && !isTable:
 			return nil, hint.New(fmt.Sprintf("unknown key %q", command),
@@ -129,7 +129,7 @@ func texts(value any) ([]string, error) {
 		}
 		return all, nil
 	}
-	return nil, errors.New("is no text, number, true, false or array")
+	return nil, errors.New("is not a text, number, true, false or array")
 }
 
 func sorted[V any](m map[string]V) []string {

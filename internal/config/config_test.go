@@ -108,9 +108,9 @@ func TestLoadDefects(t *testing.T) {
 		"unknown table":    {"[konvert]\n", "unknown table [konvert]"},
 		"unknown key":      {"[convert]\nclustersize = 8\n", `unknown key "clustersize" in [convert]`},
 		"key outside":      {"cluster-size = 8\n", `unknown key "cluster-size"`},
-		"command no table": {"convert = 8\n", "convert is no table"},
+		"command no table": {"convert = 8\n", "convert is not a table"},
 		"other's key":      {"[build]\ncluster-size = 8\n", `unknown key "cluster-size" in [build]`},
-		"nested":           {"[convert.output]\na = 1\n", "[convert] output is no text"},
+		"nested":           {"[convert.output]\na = 1\n", "[convert] output is not a text"},
 		"relative program": {"[build]\nlib = \"dist/lib\"\n", "[build] lib is not a whole path"},
 		"odd array":        {"[convert]\noutput = [[1]]\n", "[convert] output is an array"},
 	} {

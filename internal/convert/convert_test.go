@@ -104,25 +104,25 @@ func TestBadInput(t *testing.T) {
 		"many probes": {model, "4 probes are more than the 3 clusters", func(o *convert.Options) {
 			o.Probes, o.ClusterSize = 4, 16
 		}},
-		"odd centroids": {model, "no type that centroids can have", func(o *convert.Options) {
+		"odd centroids": {model, "not a type for centroids", func(o *convert.Options) {
 			o.CentroidType, o.ClusterSize = "q9", 16
 		}},
 		"wide centroids": {model, "multiple of 256", func(o *convert.Options) {
 			o.CentroidType, o.ClusterSize = "q4_K", 16
 		}},
-		"odd and plain": {model, "no type that centroids can have", func(o *convert.Options) {
+		"odd and plain": {model, "not a type for centroids", func(o *convert.Options) {
 			o.CentroidType, o.Plain = "q9", true
 		}},
 		"no text": {model, "no such file", func(o *convert.Options) {
 			o.Calibrate, o.ClusterSize = []string{"none.txt"}, 16
 		}},
-		"no native tool": {model, "llama-flashhead is not there", func(o *convert.Options) {
+		"no native tool": {model, "llama-flashhead was not found", func(o *convert.Options) {
 			o.LibDir, o.ClusterSize = "nowhere", 16
 		}},
-		"no native tool for codes": {model, "llama-flashhead is not there", func(o *convert.Options) {
+		"no native tool for codes": {model, "llama-flashhead was not found", func(o *convert.Options) {
 			o.LibDir, o.ClusterSize, o.NoCalibrate = "nowhere", 16, true
 		}},
-		"no native tool for clusters": {model, "llama-flashhead is not there", func(o *convert.Options) {
+		"no native tool for clusters": {model, "llama-flashhead was not found", func(o *convert.Options) {
 			o.LibDir, o.Plain = "nowhere", true
 		}},
 	} {

@@ -45,16 +45,16 @@ const leastContext = 32
 func (o Options) Validate() error {
 	for _, p := range o.Probes {
 		if p < 1 {
-			return fmt.Errorf("%d probes are too few", p)
+			return fmt.Errorf("probes must be at least 1, not %d", p)
 		}
 	}
 	switch {
 	case o.Chunks < 0:
-		return fmt.Errorf("%d chunks are too few", o.Chunks)
+		return fmt.Errorf("chunks must be at least 0, not %d", o.Chunks)
 	case o.Context != 0 && o.Context < leastContext:
 		return fmt.Errorf("a context of %d tokens is too short, the least is %d", o.Context, leastContext)
 	case o.Predict < 0:
-		return fmt.Errorf("%d tokens are too few to predict", o.Predict)
+		return fmt.Errorf("tokens to predict must be at least 0, not %d", o.Predict)
 	case o.Mode != modeTop && o.Mode != modeSample:
 		return fmt.Errorf("mode %q is neither %s nor %s", o.Mode, modeTop, modeSample)
 	case !(o.Temperature > 0 && o.Temperature <= 1000):

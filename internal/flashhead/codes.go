@@ -170,7 +170,7 @@ func (c *checker) tolerance() float32 {
 	}
 	x, _ := c.f.Float(KeyTolerance)
 	if kv.Type != gguf.Float32 || !(x >= 0) || math.IsInf(x, 1) {
-		c.bad("%s is no finite f32 of at least 0", KeyTolerance)
+		c.bad("%s is not a finite f32 of at least 0", KeyTolerance)
 		return -1
 	}
 	return float32(x)

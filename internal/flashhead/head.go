@@ -93,7 +93,7 @@ func FindHead(f *gguf.File) (Head, error) {
 	pooling, _ := f.Uint(arch + ".pooling_type")
 	_, dense := f.Tensor("dense.0.weight") // Ollama's embeddinggemma calls itself a gemma3
 	if pooling != 0 || slices.Contains(encoders, arch) || arch == "gemma3" && dense {
-		return Head{}, hint.New(fmt.Sprintf("no output head: %q is no model that writes text", arch),
+		return Head{}, hint.New(fmt.Sprintf("no output head: %q is not a text generation model", arch),
 			"FlashHead speeds up the choice of the next token; give a model that generates text")
 	}
 	head, ok := f.Tensor("output.weight")

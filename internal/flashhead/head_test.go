@@ -135,7 +135,7 @@ func TestNoHead(t *testing.T) {
 		"draft":          {eagle, "uses that of its target"},
 		"part":           {arch("llama", gguftest.V("split.count", uint16(3))), "one of 3 parts"},
 		"flat":           {flat, "shape [1280]"},
-		"embeddinggemma": {embeddinggemma, "is no model that writes text"},
+		"embeddinggemma": {embeddinggemma, "is not a text generation model"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := flashhead.FindHead(read(t, c.file))

@@ -40,7 +40,7 @@ func Open(path string) (*Model, error) {
 }
 
 // ErrNotConverted is in the chain of an error when a model has no FlashHead.
-var ErrNotConverted = errors.New("not converted: there is no FlashHead in it")
+var ErrNotConverted = errors.New("not converted: it has no FlashHead")
 
 // OpenConverted is Open, and an error for a file that is not converted or not sound.
 func OpenConverted(path string) (*Model, error) {

@@ -210,7 +210,7 @@ func (c *checker) centroidType(p *Parameters, head Head) {
 	name, _ := c.f.Str(KeyCentroidType)
 	t, err := CentroidType(name, head)
 	if err == nil && name != t.String() { // the runtime compares exactly; "" would be the default here
-		err = fmt.Errorf("%q is no type that centroids can have", name)
+		err = fmt.Errorf("%q is not a type for centroids", name)
 	}
 	if err != nil {
 		c.bad("%s: %v", KeyCentroidType, err)

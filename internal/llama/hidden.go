@@ -67,7 +67,7 @@ func (p *positions) UnmarshalJSON(text []byte) error {
 			}
 			number := string(bytes.TrimSpace(text[from : i+1]))
 			if depth != 2 {
-				return fmt.Errorf("%s is no list of positions", number)
+				return fmt.Errorf("%s is not a list of positions", number)
 			}
 			x, err := strconv.ParseFloat(number, 32)
 			if err != nil {

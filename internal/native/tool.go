@@ -40,7 +40,7 @@ func FindTool(dirs []string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", hint.New("the native tool "+toolName+" is not there",
+	return "", hint.New("the native tool "+toolName+" was not found",
 		"build it first: fh-ollama build --plugin, or fh-ollama build; then use the fh-ollama in its bin, or name its "+
 			"folder in FH_OLLAMA_LIB")
 }

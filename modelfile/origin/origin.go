@@ -39,7 +39,7 @@ func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 		return Origin{Arg: arg, Modelfile: &modelfile.Modelfile{From: []string{arg}}}, nil
 	}
 	if modelfile.CheckName(arg) != nil {
-		return Origin{}, hint.New(fmt.Sprintf("%s is no file here, and no name of a model either", arg),
+		return Origin{}, hint.New(fmt.Sprintf("%s is neither a file nor a model name", arg),
 			"check the path; names look like qwen3:0.6b or hf.co/user/repo:tag, see `ollama list`")
 	}
 	m, err := modelfile.Source(ctx, s, arg)

@@ -108,7 +108,7 @@ func TestLibrary(t *testing.T) {
 	m.IntoLib = true
 	m.refused("it has no ggml_backend_score", "fh-ollama build --plugin")
 	m.Library, m.Built = "", m.Path("nowhere")
-	m.refused("is not there", "fh-ollama build --plugin")
+	m.refused("was not found", "fh-ollama build --plugin")
 	m.Built = good
 	m.install()
 }

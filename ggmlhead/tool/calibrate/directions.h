@@ -10,8 +10,8 @@
 // The directions of a coarse code (core/flash-head-codes.h).
 //
 // The residuals R [V][d] of a head's rows are approximated by a matrix R' of rank n, so that products with hidden
-// states change least in mean square. With the states' metric C = L L^T that mean square is the Frobenius norm of (R -
-// R') L, so R' L is the truncated singular value decomposition of R L (Eckart and Young, The approximation of one
+// states change least in mean square. With the states' metric C = L L^T that mean square is the Frobenius norm of
+// (R - R') L, so R' L is the truncated singular value decomposition of R L (Eckart and Young, The approximation of one
 // matrix by another of lower rank, Psychometrika 1, 1936). With the first n eigenvectors v_j of L^T S L, where S is the
 // second moment of the residuals:
 //     rows_j = L v_j,    activations_j = L^-T v_j,    R' x = sum over j of (R rows_j) (activations_j . x)
