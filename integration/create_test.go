@@ -174,7 +174,7 @@ func TestCreateWithoutSpace(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out),
 		"point FH_OLLAMA_CACHE at a folder on a disk with room, or give --keep FILE") {
-		t.Errorf("error %v; the way out does not name the cache:\n%s", err, out)
+		t.Errorf("error %v; the hint does not name the cache:\n%s", err, out)
 	}
 	left, err := os.ReadDir(filepath.Join(cache, "temporary"))
 	if err != nil || len(left) > 0 {

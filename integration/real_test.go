@@ -42,7 +42,7 @@ func TestRealModels(t *testing.T) {
 				}
 			}
 			if wrong := p.SameTop.Total - p.SameTop.Count; p.SameTop.Total < 2000 || wrong > 4 {
-				t.Errorf("%d of %d likeliest tokens are wrong", wrong, p.SameTop.Total)
+				t.Errorf("%d of %d top tokens are wrong", wrong, p.SameTop.Total)
 			}
 			share := float64(p.HeadBytes) / float64(r.Model.HeadBytes)
 			if t.Logf("%.1f %% of the head's bytes are read", 100*share); share > 0.17 { // 16 % on the text of the calibration

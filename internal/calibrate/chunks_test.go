@@ -63,7 +63,7 @@ func TestLongText(t *testing.T) {
 func TestTooShort(t *testing.T) {
 	_, _, err := newLayout(0).cut([]int{1}, upTo(31), 8)
 	if err == nil || err.Error() != "the text is too short: it has 30 tokens, calibration needs 32" || hint.Of(err) == "" {
-		t.Errorf("%v, way out %q", err, hint.Of(err))
+		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
 	if _, _, err := newLayout(0).cut([]int{1}, upTo(32), 8); err != nil {
 		t.Error(err)

@@ -251,7 +251,7 @@ func TestNativeCollect(t *testing.T) {
 		change(&other)
 		if _, err := Collect(t.Context(), programs, other, progress.New(io.Discard)); err == nil ||
 			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%v, way out %q; want %q", err, hint.Of(err), want)
+			t.Errorf("%v, hint %q; want %q", err, hint.Of(err), want)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {

@@ -49,7 +49,7 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	if _, _, err := config.Load(missing, path, flags, "convert"); !errors.Is(err, fs.ErrNotExist) || hint.Of(err) == "" {
-		t.Errorf("of a named file that is not there: %v, way out %q", err, hint.Of(err))
+		t.Errorf("of a named file that is not there: %v, hint %q", err, hint.Of(err))
 	}
 }
 
@@ -119,7 +119,7 @@ func TestLoadDefects(t *testing.T) {
 			_, _, err := config.Load("", path, flags, "convert") // even when another command's table is wrong
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) ||
 				hint.Of(err) == "" {
-				t.Errorf("error %v, way out %q; it should name the file and %q", err, hint.Of(err), c.want)
+				t.Errorf("error %v, hint %q; it should name the file and %q", err, hint.Of(err), c.want)
 			}
 		})
 	}

@@ -41,7 +41,7 @@ func refused(t *testing.T, in, out, want string, change ...func(*convert.Options
 		t.Fatalf("error %v, want one that tells of %q", err, want)
 	}
 	if hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
-		t.Errorf("error %q, way out %q: want one line each", err, hint.Of(err))
+		t.Errorf("error %q, hint %q: want one line each", err, hint.Of(err))
 	}
 	if after := names(dir); after != before {
 		t.Errorf("the folder had %q before and has %q now", before, after)

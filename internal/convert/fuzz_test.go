@@ -64,7 +64,7 @@ func FuzzConvert(f *testing.F) {
 				t.Fatalf("refused with %v, but %s is there", err, left)
 			}
 			if hint.Of(err) == "" {
-				t.Fatalf("%q has no way out", err)
+				t.Fatalf("%q has no hint", err)
 			}
 			return
 		}

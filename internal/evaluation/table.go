@@ -134,7 +134,7 @@ func (r Report) mark(p Point) string {
 // verdict describes the results with the file's own P.
 func (r Report) verdict(p Point) string {
 	low, high := p.SameTop.Interval()
-	text := fmt.Sprintf("At its own P of %d (*) the model's likeliest token is the dense head's at %.1f %% of positions\n"+
+	text := fmt.Sprintf("At its own P of %d (*) the model's best token is the dense head's at %.1f %% of positions\n"+
 		"(%.1f to %.1f %%), for %.0f %% of the bytes that the dense head reads.",
 		p.Probes, 100*p.SameTop.Share(), 100*low, 100*high, 100*float64(p.HeadBytes)/float64(r.Model.HeadBytes))
 	if p.Greedy != nil {

@@ -45,7 +45,7 @@ func TestTable(t *testing.T) {
 		"code            100000  99.99 (99.98-99.99)     0.0012 ± 0.0003    100.00\nlanguages ",
 		"13 of 13", "12345.6, 23456.7", "12.34x (10.12x to 18.76x)",
 		"median 1, 90 % 10, 95 % 100, 99 % 1000, 99.9 % 10000, most 16384",
-		"At its own P of 1024 (*) the model's likeliest token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +
+		"At its own P of 1024 (*) the model's best token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +
 			"%), for 25 % of the bytes",
 	} {
 		if !strings.Contains(text, want) {

@@ -140,7 +140,7 @@ func TestNoHead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := flashhead.FindHead(read(t, c.file))
 			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, way out %q; it should tell of %q", err, hint.Of(err), c.want)
+				t.Errorf("error %v, hint %q; it should tell of %q", err, hint.Of(err), c.want)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ func (e *Error) Error() string { return e.cause.Error() }
 // Unwrap returns the wrapped cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Of returns the way out that the outermost Error in err's chain carries, or "".
+// Of returns the hint of the outermost Error in err's chain, or "".
 func Of(err error) string {
 	var e *Error
 	if errors.As(err, &e) {
@@ -34,8 +34,8 @@ func Of(err error) string {
 	return ""
 }
 
-// Text is what a program that err ends says: a line with its name and the cause, and one with the way out if there is
-// one, whose commands run as they are printed.
+// Text returns the output of a program that err ends: a line with its name and the cause, and a line with the hint, if
+// any. Commands in the hint run as printed.
 func Text(program string, err error) string {
 	text := program + ": " + err.Error() + "\n"
 	if way := Of(err); way != "" {

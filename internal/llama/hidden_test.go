@@ -52,7 +52,7 @@ func TestReadStates(t *testing.T) {
 		`Gateway Timeout`: "no hidden states: ",
 	} {
 		if _, err := read(answer); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%s: %v, way out %q, want %q", answer, err, hint.Of(err), want)
+			t.Errorf("%s: %v, hint %q, want %q", answer, err, hint.Of(err), want)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func TestFindServer(t *testing.T) {
 		p, err := FindServer(t.Context(), c.dir, c.places)
 		switch {
 		case c.want == "" && (err == nil || !strings.Contains(hint.Of(err), "install Ollama 0.30 or newer")):
-			t.Errorf("%q: %v, way out %q", c.dir, err, hint.Of(err))
+			t.Errorf("%q: %v, hint %q", c.dir, err, hint.Of(err))
 		case c.want != "" && (err != nil || p.Folder != c.want):
 			t.Errorf("%q: %s, %v, want %s", c.dir, p.Folder, err, c.want)
 		}

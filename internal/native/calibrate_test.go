@@ -196,7 +196,7 @@ func TestNativeCalibrateFailures(t *testing.T) {
 		change(&o)
 		if _, err := tool.Calibrate(t.Context(), o, func(native.Progress) {}); err == nil ||
 			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
+			t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), want)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
@@ -242,7 +242,7 @@ func TestCalibrateAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := calibrate(t, c.body); err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), c.want)
+				t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), c.want)
 			}
 		})
 	}

@@ -82,7 +82,7 @@ func TestFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := run(t.Context(), script(t, c.body))
 			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), c.want)
+				t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), c.want)
 			}
 		})
 	}
@@ -105,7 +105,7 @@ func TestGGML(t *testing.T) {
 	for ggml, want := range map[string]string{"": "cluster --model", "lib": "--ggml lib"} {
 		_, err := native.Tool{Path: tool, GGML: ggml}.Cluster(t.Context(), native.ClusterOptions{}, nil)
 		if err == nil || err.Error() != "clustering failed: "+want || !strings.Contains(hint.Of(err), "update Ollama") {
-			t.Errorf("%v, way out %q", err, hint.Of(err))
+			t.Errorf("%v, hint %q", err, hint.Of(err))
 		}
 	}
 }

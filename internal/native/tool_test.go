@@ -34,7 +34,7 @@ func TestFindTool(t *testing.T) {
 		t.Errorf("a given folder is not the only one: %v", dirs)
 	}
 	if _, err := native.FindTool([]string{t.TempDir()}); err == nil || !strings.Contains(hint.Of(err), "fh-ollama build") {
-		t.Errorf("%v, way out %q", err, hint.Of(err))
+		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
 }
 

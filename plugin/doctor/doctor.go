@@ -29,7 +29,7 @@ type Report struct {
 type Server struct {
 	URL       string `json:"url"`
 	Reachable bool   `json:"reachable"`
-	Refuses   bool   `json:"refuses,omitempty"`   // something answers, but not as an Ollama would
+	Refuses   bool   `json:"refuses,omitempty"`   // something answers, but it is not an Ollama
 	Version   string `json:"version,omitempty"`   // Ollama's
 	Patched   bool   `json:"patched"`             // built with FlashHead
 	FlashHead string `json:"flashhead,omitempty"` // version of the patch

@@ -17,7 +17,7 @@ func (r Report) String() string {
 
 	switch s := r.Server; {
 	case s.Refuses:
-		row("ollama", "%s, does not answer as an Ollama would", s.URL)
+		row("ollama", "%s, is not an Ollama server", s.URL)
 	case !s.Reachable:
 		row("ollama", "%s, not reachable", s.URL)
 	case s.Patched:

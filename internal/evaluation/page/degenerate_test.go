@@ -63,8 +63,8 @@ func TestDegenerateReports(t *testing.T) {
 			[]string{"<td>–</td>", "<h3>Speed"}, nil},
 		"clusters drawn": {func(r *evaluation.Report) {
 			r.Unknown, r.Required, r.Runtime.Mode = "clusters are drawn", evaluation.Required{}, "sample"
-		}, []string{"The P that would do is not known: clusters are drawn.", "best 40 scored exactly</th>"},
-			[]string{"<h3>The P that would do"}},
+		}, []string{"The required P is not known: clusters are drawn.", "best 40 scored exactly</th>"},
+			[]string{"<h3>The required P"}},
 		"exact": {func(r *evaluation.Report) { r.Points = []evaluation.Point{exact(2000)} },
 			[]string{"<b>100\u00a0%</b> same best token", "<b>0</b> mean KLD", "≈ 0"}, []string{">100.00\u00a0%<small"}},
 		"exact among others": {func(r *evaluation.Report) { r.Points = append(r.Points, exact(2000)) },

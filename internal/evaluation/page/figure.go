@@ -86,13 +86,13 @@ func plots(r evaluation.Report) []plot {
 	return []plot{
 		{
 			name: "The same token", scale: chart.Linear(percentTick),
-			caption: "At how many positions both heads find the same token the likeliest, with its 95 % confidence interval.",
+			caption: "The share of positions where both heads have the same best token, with its 95 % confidence interval.",
 			series: []chart.Series{
 				line("same best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.SameTop, true) }),
 			},
 		}, {
 			name: "What is scored exactly", scale: chart.Linear(percentTick),
-			caption: "How many of the dense head's likeliest tokens are in the clusters that are read, and how much of the " +
+			caption: "The share of the dense head's best tokens that are scored exactly, and their share of the " +
 				"probability.",
 			series: []chart.Series{
 				line("best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top1, false) }),
@@ -104,8 +104,8 @@ func plots(r evaluation.Report) []plot {
 			},
 		}, {
 			name: "How far probabilities move", scale: chart.Log(),
-			caption: "KLD in nats, lower is better: 0 where both heads give every token the same probability. The mean with " +
-				"its standard error.",
+			caption: "KLD in nats; lower is better, and 0 means equal probabilities. The mean has its standard " +
+				"error.",
 			series: []chart.Series{
 				line("mean", func(p evaluation.Point) (chart.Point, bool) { return mean(p.KLD), true }),
 				line("99 % of positions below", func(p evaluation.Point) (chart.Point, bool) {
@@ -115,8 +115,8 @@ func plots(r evaluation.Report) []plot {
 			},
 		}, {
 			name: "Speed", scale: chart.Linear(timesTick), dense: true, most: 2 * fastest,
-			caption: "Tokens a second against dense on the same prompts, measured in turn: the median pair, with the slowest " +
-				"and the fastest.",
+			caption: "Tokens per second relative to dense on the same prompts, measured in turn: the median pair, with " +
+				"the slowest and the fastest.",
 			series: []chart.Series{
 				line("times as fast", func(p evaluation.Point) (chart.Point, bool) {
 					if p.Speed == nil {

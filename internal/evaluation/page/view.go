@@ -61,7 +61,7 @@ func summary(r evaluation.Report) (lead string, tiles []tile) {
 	p := r.Points[i]
 	lead = fmt.Sprintf("%s, reading %d of %d clusters", who, p.Probes, r.Model.Clusters)
 	if t := p.SameTop; t.Total > 0 {
-		lead += fmt.Sprintf(", the model finds the same token the likeliest as its dense head at %s of %d positions "+
+		lead += fmt.Sprintf(", the model has the same best token as its dense head at %s of %d positions "+
 			"(95\u00a0%% confidence: %s)", percent(t.Share()), t.Total, interval(t))
 		tiles = append(tiles, tile{percent(t.Share()), "same best token"})
 	}

@@ -199,7 +199,7 @@ func TestOpen(t *testing.T) {
 	for path, want := range map[string]string{filepath.Join(dir, "none"): "no such file", dir: "is not a file",
 		bad: "too few"} {
 		if _, err := safetensors.Open(path); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%s: %v, way out %q", path, err, hint.Of(err))
+			t.Errorf("%s: %v, hint %q", path, err, hint.Of(err))
 		}
 	}
 }
