@@ -1,5 +1,6 @@
-// Tests of FLASH_HEAD in ggml's Metal backend without Metal: the backend's own code on a device that runs the kernels
-// of flash_head.metal on fibers (metal/). Compares with a naive reference, the dense product and the CPU backend.
+// Tests of FLASH_HEAD on ggml's Metal backend, where there is no Metal: the backend's own code on a device that runs
+// the kernels, the very ones of flash_head.metal, on fibers (metal/). Against a plain reference, the dense product, and
+// the CPU backend.
 
 #include "check.h"
 #include "draws.h"
@@ -50,14 +51,14 @@ static std::string name_of(const head_shape & s, int32_t n_probe, int64_t n_rows
     return name;
 }
 
-// The allowed rounding error of float sums, for logits of this size.
+// The error that sums of products in float may have, for logits of this size.
 static double tolerance_of(const std::vector<double> & logits) {
     double sum = 0;
     for (double v : logits) { sum += v*v; }
     return 1e-5*sqrt(sum/logits.size()) + 1e-6;
 }
 
-// Row r of logits: the n_probe best clusters and pinned tokens are exact. All others have their centroid's score.
+// Row r of logits: the n_probe best clusters are exact, and pinned tokens; all others have the score of their centroid.
 static void check_clusters(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits,
         int64_t r, int32_t n_probe, const std::string & name) {
     const head_shape & s = h.shape;
@@ -102,7 +103,7 @@ static void check_head(const head_shape & shape, int32_t n_probe, int64_t n_rows
     }
 }
 
-// Every type with kernels, for weight and centroids.
+// every type that has kernels, as the weight's and as the centroids'
 static void test_types() {
     int n_types = 0;
     for (int i = 0; i < GGML_TYPE_COUNT; i++) {
@@ -137,12 +138,12 @@ static void test_shapes() {
         check_head(shape_of(64, 1000, 50, GGML_TYPE_F32,  GGML_TYPE_F32,  20, false), 9, n_rows);
         check_head(shape_of(96, 640,  40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13),        5, n_rows);
     }
-    for (int64_t n_embd : { 1, 33, 35 }) { // unaligned rows
+    for (int64_t n_embd : { 1, 33, 35 }) { // rows begin anywhere
         for (ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16 }) {
             check_head(shape_of(n_embd, 301, 30, type, type, 4, false), 3, 3);
         }
     }
-    for (int64_t n_embd : { 32, 160, 640, 1152 }) { // few, some or all lanes share a row
+    for (int64_t n_embd : { 32, 160, 640, 1152 }) { // lanes that share a row: few, as many as are not idle, all
         check_head(shape_of(n_embd, 200, 20, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0), 4, 2);
     }
     for (int32_t n_probe : { 1, 59, 60 }) {
@@ -173,7 +174,7 @@ static void test_codes() {
             "a head with codes is taken");
 }
 
-// Compares with the CPU backend; the same seeds must give the same draws. Returns the number of rows that differ.
+// The same as on the CPU backend, whose draws the same seeds must give. Returns how many of the rows select others.
 static int compare_with_cpu(const head_shape & shape, const ggml_flash_head_params & params, int64_t n_rows) {
     const head_fixture on_metal(shape, metal), on_cpu(shape, cpu);
     const std::vector<float> x        = random_rows(n_rows, shape.n_embd, params.seed + 1);
@@ -206,7 +207,7 @@ static void test_against_cpu() {
     }
 }
 
-// The noise of draws equals the CPU's up to float precision, also for the smallest and largest numbers.
+// The noise of the draws is that of the CPU up to what a float holds, also of the least and the greatest numbers.
 static void test_gumbel() {
     const uint64_t end = (uint64_t) 1 << 52;
     std::vector<uint64_t> numbers = { 0, 1, 2, end/2 - 2, end/2 - 1, end/2, end/2 + 1, end - 3, end - 2, end - 1 };
@@ -224,7 +225,7 @@ static void test_gumbel() {
     check(worst < 3e-7, "a Gumbel variate is off by %g", worst);
 }
 
-// The threshold of many keys, with ties, equals the core's.
+// the threshold of many keys, of which many may be equal, is that of the core
 static void test_select() {
     const int K = 65536;
     std::mt19937 rng(1);
@@ -261,12 +262,12 @@ static void test_select() {
     }
 }
 
-// With equal scores the first P clusters are probed.
+// equal scores: still exactly P clusters, the first ones
 static void test_ties() {
     head_shape shape = shape_of(32, 200, 20, GGML_TYPE_F32, GGML_TYPE_F32);
     shape.spread = 0.0f;
     const head_fixture h(shape, metal);
-    std::vector<float> marked(h.weight); // all rows are equal: shift the weight against the centroids
+    std::vector<float> marked(h.weight); // all rows are equal, so others in the weight than in the centroids
     for (float & v : marked) { v += 1.0f; }
     ggml_backend_tensor_set(h.weight_tensor, marked.data(), 0, ggml_nbytes(h.weight_tensor));
 
@@ -279,7 +280,7 @@ static void test_ties() {
     }
 }
 
-// Activations that are not finite affect only their own row.
+// activations that are not numbers must do no harm
 static void test_not_a_number() {
     for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
         head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
@@ -290,7 +291,7 @@ static void test_not_a_number() {
             std::fill(x.begin(), x.begin() + shape.n_embd, bad);
             const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
             check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab),
-                    "a row of %f changes the next row", bad);
+                    "a row of %f spoils its neighbour", bad);
             for (int64_t v = 0; v < shape.n_vocab; v++) {
                 check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]);
             }
@@ -298,7 +299,7 @@ static void test_not_a_number() {
     }
 }
 
-// The order and number of threads and the other rows of a batch do not change a bit.
+// The order in which threads run, how many there are, and neighbours in a batch change nothing at all.
 static void test_same_bits() {
     for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
         head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
@@ -323,7 +324,7 @@ static void test_same_bits() {
     }
 }
 
-// Sources that only a CPU reads are refused.
+// what only a CPU can read is refused
 static void test_refused() {
     head_shape shape = shape_of(64, 100, 16, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0);
     auto supported = [&](ggml_backend_t memory) {
