@@ -24,7 +24,8 @@ func benchCommand() *cli.Command {
 			"Example: fh-ollama bench --shape llama-3.2-1b  # needs no model",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "shape", Usage: "make synthetic models `NAME,...`, or all, in the cache"},
-			&cli.StringSliceFlag{Name: "type", Usage: "their weight types `NAME,...`, or all (default: " + bench.DefaultType + ")"},
+			&cli.StringSliceFlag{Name: "type",
+				Usage: "their weight types `NAME,...`, or all (default: " + bench.DefaultType + ")"},
 			&cli.BoolFlag{Name: "codes", Usage: "with codes, as in calibrated models"},
 			&cli.StringSliceFlag{Name: "probes", Usage: "`P,P,...`, also as K/16 (default: the model's)"},
 			&cli.IntSliceFlag{Name: "threads", Value: cli.NewIntSlice(d.Threads...), Usage: "numbers of threads `T,T,...`"},
