@@ -15,6 +15,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
+// coreTests names the programs in tests/ that need nothing but the core.
+var coreTests = []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes",
+	"test-flash-head-selection"}
+
 // The core's own tests, built with the compiler's sanitizers: no data race, no access out of bounds, no undefined
 // behaviour.
 func TestCoreUnderSanitizers(t *testing.T) {
@@ -25,7 +29,7 @@ func TestCoreUnderSanitizers(t *testing.T) {
 	if err != nil || len(core) == 0 {
 		t.Fatalf("the core's sources: %v, %v", core, err)
 	}
-	for _, test := range []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes"} {
+	for _, test := range coreTests {
 		t.Run(test, func(t *testing.T) {
 			sanitizertest.Each(t, func(t *testing.T, flags []string) {
 				program := filepath.Join(t.TempDir(), test)

@@ -1,5 +1,5 @@
-# The sources of FlashHead by part. Every target that compiles some of them, in llama.cpp's tree or in the plug-in's project,
-# includes this file, so that a new source is named once.
+# The sources of FlashHead by part. Every target that compiles some of them, in llama.cpp's tree or in the plug-in's
+# project, includes this file, so that a new source is named once.
 
 set(FLASH_HEAD_DIR ${CMAKE_CURRENT_LIST_DIR})
 

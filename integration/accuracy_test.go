@@ -19,8 +19,8 @@ const (
 
 var sameTop = regexp.MustCompile(`Same top p:\s*([0-9.]+)`)
 
-// How often FlashHead's likeliest token is the dense model's, on text that the model was not trained on; and both hosts
-// differ from the dense model by exactly the same.
+// FlashHead's top token is mostly the dense model's, on text that the model was not trained on. Both hosts differ from
+// the dense model in exactly the same way.
 func TestSameTop(t *testing.T) {
 	var statistics []string
 	onBothHosts(t, func(t *testing.T, h host) { statistics = append(statistics, sameTopTokens(t, h)) })
@@ -29,7 +29,7 @@ func TestSameTop(t *testing.T) {
 	}
 }
 
-// sameTopTokens checks the share for one host and returns what llama-perplexity finds out about all positions.
+// sameTopTokens checks the share for one host and returns llama-perplexity's statistics.
 func sameTopTokens(t *testing.T, h host) string {
 	model := converted(t)
 	dir := t.TempDir()
@@ -57,11 +57,11 @@ func sameTopTokens(t *testing.T, h host) string {
 	if !found {
 		t.Fatalf("llama-perplexity prints no statistics:\n%s", said)
 	}
-	figures, _, _ = strings.Cut(figures, "\n\nllama_") // what follows are times
+	figures, _, _ = strings.Cut(figures, "\n\nllama_") // times follow
 	return figures
 }
 
-// A batch of many rows is computed densely: with the plug-in, to the last digit as without.
+// A batch of many rows is dense: with the plug-in the result is identical to one without.
 func TestPluginLargeBatches(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "text")
 	sample(t, text)
@@ -85,8 +85,8 @@ func TestPluginLargeBatches(t *testing.T) {
 	}
 }
 
-// sample writes pieces from all over the held-out text, whose documents differ in kind: prose, speeches, manuals, code
-// and several languages.
+// sample writes evenly spread pieces of the held-out text, which has prose, speeches, manuals, code and several
+// languages.
 func sample(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(heldoutText)
@@ -109,7 +109,7 @@ func sample(t *testing.T, path string) {
 	}
 }
 
-// perplexity runs llama-perplexity with env and returns all that it printed.
+// perplexity runs llama-perplexity with env and returns its output.
 func perplexity(t *testing.T, h host, env []string, args ...string) string {
 	t.Helper()
 	args = append([]string{"-c", "256", "--chunks", chunks, "-t", "2"}, args...)

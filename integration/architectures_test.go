@@ -23,7 +23,7 @@ var tinyModels = []tiny{
 	{name: "gemma3", arch: "gemma3", headType: gguftest.TypeQ8_0, qkNorm: true, postNorm: true, softcap: 0.5},
 }
 
-// In every architecture FlashHead off, and FlashHead with all clusters probed, choose the dense model's tokens.
+// In every architecture the dense model's tokens come out with FlashHead off, and with all clusters probed.
 func TestArchitectures(t *testing.T) { onBothHosts(t, architectures) }
 
 func architectures(t *testing.T, h host) {
@@ -83,8 +83,7 @@ func tinyTokens(t *testing.T, h host, model string, env ...string) ([][]int, str
 	return all, l.Log()
 }
 
-// The tiny models need no build to be checked for what the comparison relies on: the stock server takes them, and their
-// tokens vary and repeat from run to run.
+// The comparison relies on tiny models that the stock server runs, and whose tokens vary but are the same in every run.
 func TestTinyModelsAreVaried(t *testing.T) {
 	testlevel.Long(t)
 	h := stock(t)

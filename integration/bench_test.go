@@ -15,8 +15,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// benched runs `fh-ollama bench` and returns its report. It must leave nothing behind and ignore the user's settings
-// for the runtime.
+// benched runs `fh-ollama bench` and returns its report. The command must leave no files behind and ignore the user's
+// settings for the runtime.
 func benched(t *testing.T, h host, args ...string) benchmark.Report {
 	t.Helper()
 	cache := t.TempDir()
@@ -126,7 +126,7 @@ func TestBenchName(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 	_, err = o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "slow")
-	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: there is no FlashHead in it\n  "+
+	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: it has no FlashHead\n  "+
 		"make one that has it: "+h.Bin("fh-ollama")+" create --from slow\n") {
 		t.Errorf("%v", err)
 	}

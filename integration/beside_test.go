@@ -14,8 +14,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// A user has a stock Ollama running with a model, installs the patched one beside it, uses both on the same models, and
-// takes the patched one away: the stock one and its models are, byte for byte, what they were.
+// A user runs a stock Ollama with a model, installs the patched one beside it, uses both on the same models, and
+// uninstalls the patched one. The stock one and its models are then byte for byte what they were.
 func TestInstallBeside(t *testing.T) {
 	dir := t.TempDir()
 	installed := harness.Prefix(filepath.Join(dir, "usr"))
@@ -33,7 +33,7 @@ func TestInstallBeside(t *testing.T) {
 
 	tool := patched(t).Bin("fh-ollama")
 	own := harness.Prefix(filepath.Join(dir, "opt", "flashhead"))
-	mustRun(t, dir, false, tool, "install", "--prefix", string(installed)) // there is an Ollama already
+	mustRun(t, dir, false, tool, "install", "--prefix", string(installed)) // an Ollama exists already
 	mustRun(t, dir, true, tool, "install", "--prefix", string(own))
 	fresh, err := harness.Start(timeout(t), own, filepath.Join(dir, "beside"), "OLLAMA_MODELS="+models)
 	if err != nil {
@@ -86,7 +86,7 @@ func TestInstallBeside(t *testing.T) {
 	}
 }
 
-// A create that names a model which is there changes nothing, unless it is told to.
+// `create` does not change an existing model without --force.
 func TestCreateNeverTouchesAModel(t *testing.T) {
 	h := patched(t)
 	o := serve(t, h)
@@ -106,8 +106,8 @@ func TestCreateNeverTouchesAModel(t *testing.T) {
 	}
 }
 
-// store is what Ollama keeps of its models: name to content of every manifest and layer. It is free to give these a new
-// time, and to keep notes beside them.
+// store returns the content of every manifest and layer of Ollama's models, by name. Ollama may change times and keep
+// other files beside them.
 func store(t *testing.T, models string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -125,7 +125,7 @@ func store(t *testing.T, models string) map[string]string {
 	return files
 }
 
-// mustRun runs a program with home and temporary files below dir; it must end well, or badly.
+// mustRun runs a program with home and temporary files below dir. It must succeed if well is set, else fail.
 func mustRun(t *testing.T, dir string, well bool, program string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(timeout(t), program, args...)

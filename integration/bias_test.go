@@ -13,7 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// raiseBias makes the biases of six tokens of a model so large that the model writes no others, and returns the tokens.
+// raiseBias makes the biases of six tokens so large that the model writes only these, and returns them.
 func raiseBias(t *testing.T, path string) []int {
 	t.Helper()
 	f, err := gguf.Open(path)
@@ -40,14 +40,13 @@ func raiseBias(t *testing.T, path string) []int {
 	return tokens
 }
 
-// Tokens are chosen as with the head's bias: those that only the bias puts first are scored exactly. Which of them is
-// next is decided by exact logits alone.
+// FlashHead takes the head's bias into account: tokens that only the bias makes best are scored exactly.
 func TestBias(t *testing.T) { onBothHosts(t, bias) }
 
 func bias(t *testing.T, h host) {
 	for _, c := range []struct {
 		arch  string
-		least int // of different tokens that the dense model writes
+		least int // different tokens that the dense model writes
 	}{{"qwen2", 2}, {"phi2", 1}} {
 		t.Run(c.arch, func(t *testing.T) {
 			dir := t.TempDir()

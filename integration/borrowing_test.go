@@ -9,7 +9,7 @@ import (
 )
 
 // borrowing writes a tiny draft model without embedding and head (EAGLE-3), which uses those of its target, and returns
-// its path. It was not trained, so hardly anything that it proposes is right.
+// its path. It is untrained, so nearly all of its proposals are wrong.
 func borrowing(t *testing.T, dir string) string {
 	t.Helper()
 	const width = tinyWidth
@@ -45,7 +45,7 @@ func borrowing(t *testing.T, dir string) string {
 	return w.write(t, filepath.Join(dir, "borrowing.gguf"), append(keys, tokenizer(tinyVocab)...))
 }
 
-// A draft that borrows its target's head has FlashHead from there: in scope draft the head serves the draft alone.
+// A draft that borrows its target's head gets FlashHead from it. In scope draft FlashHead serves only the draft.
 func TestDraftThatBorrowsTheHead(t *testing.T) {
 	testlevel.Long(t)
 	dir := t.TempDir()

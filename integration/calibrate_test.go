@@ -35,7 +35,7 @@ func halves(t *testing.T) (first, second string) {
 	return paths[0], paths[1]
 }
 
-// calibratedOf returns what a calibration left in a file.
+// calibratedOf returns the parameters of a calibrated file.
 func calibratedOf(t *testing.T, path string) flashhead.Parameters {
 	t.Helper()
 	_, _, p := flashheadtest.Open(t, path)
@@ -45,8 +45,8 @@ func calibratedOf(t *testing.T, path string) flashhead.Parameters {
 	return p
 }
 
-// A user calibrates with one text and finds on another what was promised. The calibrated head is by far better than
-// the plain one at P = K/16. With the plug-in, which borrows Ollama's programs, it comes out the same.
+// A user calibrates with one text, and the results hold on another. The calibrated head is far better than the plain
+// one at P = K/16. The plug-in, which uses Ollama's programs, gives the same file.
 func TestCalibrate(t *testing.T) {
 	testlevel.Long(t)
 	text, other := halves(t)
@@ -67,7 +67,7 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
-// promised compares what a calibrated file says of itself with what is found on another text, and with a plain file.
+// promised compares the results in a calibrated file with those on another text, and with a plain file.
 func promised(t *testing.T, h host, file, text string) {
 	p := calibratedOf(t, file)
 	kinds := p.Calibration.Kinds
@@ -84,7 +84,7 @@ func promised(t *testing.T, h host, file, text string) {
 	}
 	fine, plain := points(file, "500"), points(converted(t), "125")
 	found, all, few := fine(p.Probes), fine(500), plain(125)
-	// but for chance, and for the other text
+	// up to chance and the different text
 	if low, high := found.SameTop.Interval(); high < float64(own.SameTop)-0.005 || low > float64(own.SameTop)+0.01 {
 		t.Errorf("same top %.4f, promised were %.4f", found.SameTop.Share(), own.SameTop)
 	}

@@ -16,9 +16,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// drawRequests are what can ask something of the candidates that a token is drawn from: fields of llama-server's
-// requests. A short list of candidates must do for those that have one, so their draws come from one each, but where a
-// grammar does not like the first token.
+// drawRequests are fields of llama-server's requests that affect the candidates for a draw. Most allow a short list of
+// candidates, so each draw uses one, except where a grammar rejects the first token.
 var drawRequests = []struct {
 	name   string
 	all    bool // all tokens are needed
@@ -51,10 +50,10 @@ var drawRequests = []struct {
 	{"another order", true, map[string]any{"samplers": []string{"temperature", "top_k"}}},
 }
 
-// idle needs all tokens as candidates and changes nothing: a penalty of repetitions that are too long to occur.
+// idle needs all tokens as candidates but changes nothing: it penalises repetitions that are too long to occur.
 var idle = map[string]any{"dry_multiplier": 1, "dry_allowed_length": 1 << 20, "dry_penalty_last_n": 64}
 
-// drawn is what llama-server answers: what a draw decides.
+// drawn is the part of llama-server's answer that draws decide.
 type drawn struct {
 	Content       string          `json:"content"`
 	Tokens        []int           `json:"tokens"`
@@ -84,7 +83,7 @@ func draw(t *testing.T, l *harness.Llama, prompt string, seed int, fields ...map
 
 var candidatesLine = regexp.MustCompile(`flash_head: (\d+) of 32000 tokens are candidates`)
 
-// candidates are how many tokens each draw was made from, as a log tells.
+// candidates returns the number of candidates of each draw, from a log.
 func candidates(t *testing.T, log string) (counts []int) {
 	t.Helper()
 	for _, found := range candidatesLine.FindAllStringSubmatch(log, -1) {
@@ -97,14 +96,14 @@ func candidates(t *testing.T, log string) (counts []int) {
 	return counts
 }
 
-// Draws from short lists of candidates are those from all tokens, whatever else looks at the candidates; and lists are
-// short exactly where they can be.
+// Draws from short lists of candidates equal those from all tokens, with any sampler. Lists are short whenever
+// possible.
 func TestShortLists(t *testing.T) {
 	h := patched(t)
 	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"})
 	texts := prompts(t, 2)
 	read := 0
-	since := func(draws int) []int { // of the last draws; the server logs a little behind
+	since := func(draws int) []int { // of the last draws; the log lags a little
 		t.Helper()
 		deadline := time.Now().Add(2 * time.Minute)
 		for {
@@ -146,8 +145,7 @@ func TestShortLists(t *testing.T) {
 	}
 }
 
-// A reasoning budget that is used up, and a grammar that begins with a word, look at all tokens from one draw to the
-// next.
+// An exhausted reasoning budget, and a grammar triggered by a word, need all tokens from one draw to the next.
 func TestShortListsStepAside(t *testing.T) {
 	h := patched(t)
 	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1"})
@@ -179,7 +177,7 @@ func TestShortListsStepAside(t *testing.T) {
 	}
 }
 
-// With every cluster probed, all that a request can ask is as without FlashHead, which draws as the stock build does.
+// With every cluster probed, every request gives the same draws as without FlashHead, and as the stock build.
 func TestShortListsAreExact(t *testing.T) {
 	h := patched(t)
 	texts := prompts(t, 2)
@@ -203,7 +201,7 @@ func TestShortListsAreExact(t *testing.T) {
 	same(t, "every cluster", got, want)
 }
 
-// The same through Ollama, with what its users set.
+// The same through Ollama, with options of its users.
 func TestShortListsThroughOllama(t *testing.T) {
 	h := patched(t)
 	texts := prompts(t, 3)
@@ -232,8 +230,8 @@ func TestShortListsThroughOllama(t *testing.T) {
 	same(t, "every cluster", ask(fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)), ask("FLASHHEAD_ENABLED=0"))
 }
 
-// A draft model's own draws, which look at the probabilities of the candidates, come from short lists if it has
-// FlashHead: with every cluster probed it drafts as it does without, and as much of it is accepted.
+// A draft model's own draws use the probabilities of the candidates. With FlashHead they come from short lists. With
+// every cluster probed the same tokens are drafted and accepted.
 func TestShortListsOfADraft(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)

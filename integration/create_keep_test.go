@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// createAt runs `fh-ollama create` against the server at host, in o's environment, and returns all that it said.
+// createAt runs `fh-ollama create` against the server at host, in o's environment, and returns its output.
 func createAt(t *testing.T, o *harness.Ollama, host string, args ...string) (string, error) {
 	t.Helper()
 	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), append([]string{"create"}, args...)...)
@@ -24,7 +24,7 @@ func createAt(t *testing.T, o *harness.Ollama, host string, args ...string) (str
 	return string(out), err
 }
 
-// between puts a proxy in front of o, which asks o what intercept lets pass, and returns its address.
+// between starts a proxy for o and returns its address. intercept decides which requests pass.
 func between(t *testing.T, o *harness.Ollama, intercept func(w http.ResponseWriter,
 	r *http.Request) (pass bool)) string {
 	t.Helper()
@@ -38,8 +38,8 @@ func between(t *testing.T, o *harness.Ollama, intercept func(w http.ResponseWrit
 	return server.URL
 }
 
-// After a registration that fails, the same command goes on with the file that it keeps. Another conversion does not
-// take that file for its own.
+// After a failed registration the same command continues with the file that it kept. Another conversion does not use
+// that file.
 func TestCreateKeepAgain(t *testing.T) {
 	testlevel.Long(t)
 	o := serve(t, patched(t))
@@ -87,11 +87,11 @@ func TestCreateKeepAgain(t *testing.T) {
 	}
 }
 
-// A file that has FlashHead already is kept as a copy, with a Modelfile that finds it.
+// A converted file is kept as a copy, with a Modelfile that names it.
 func TestCreateKeepConverted(t *testing.T) {
 	o := serve(t, patched(t))
 	kept := filepath.Join(t.TempDir(), "kept.gguf")
-	for _, name := range []string{"first", "second"} { // the second finds both files there
+	for _, name := range []string{"first", "second"} { // both files exist for the second
 		if out, err := create(t, o, name, "--from", converted(t), "--keep", kept); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -104,7 +104,7 @@ func TestCreateKeepConverted(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil || !hasMap(t, o, "by-modelfile") {
 		t.Errorf("ollama create with the Modelfile: %v\n%s", err, out)
 	}
-	// what is in the way of the copy stays
+	// a file in the way of the copy stays
 	other := filepath.Join(t.TempDir(), "other.gguf")
 	if err := os.WriteFile(other, []byte("the user's"), 0o600); err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestCreateKeepConverted(t *testing.T) {
 	}
 }
 
-// A Modelfile in the way shows before anything is done.
+// A Modelfile in the way is an error before any work.
 func TestCreateKeepModelfileInTheWay(t *testing.T) {
 	o := serve(t, patched(t))
 	dir := t.TempDir()
@@ -150,7 +150,7 @@ func TestCreateKeepModelfileInTheWay(t *testing.T) {
 	}
 }
 
-// A model that gets the name while we convert stays what it is.
+// A model that gets the name during the conversion is not replaced.
 func TestCreateNameTakenMeanwhile(t *testing.T) {
 	testlevel.Long(t)
 	o := serve(t, patched(t))

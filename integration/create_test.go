@@ -35,13 +35,13 @@ func show(t *testing.T, o *harness.Ollama, name string) *api.ShowResponse {
 	return answer
 }
 
-// hasMap reports whether the model's file carries a cluster map.
+// hasMap reports whether the model's file has a cluster map.
 func hasMap(t *testing.T, o *harness.Ollama, name string) bool {
 	_, ok := show(t, o, name).ModelInfo[flashhead.KeyVersion]
 	return ok
 }
 
-// A model of the running Ollama gets a sister with FlashHead that is the same in everything else.
+// The converted model differs from its source, a model of the running Ollama, only by FlashHead.
 func TestCreateFromModel(t *testing.T) { onBothHosts(t, createFromModel) }
 
 func createFromModel(t *testing.T, h host) {
@@ -82,7 +82,7 @@ func createFromModel(t *testing.T, h host) {
 		t.Error("the source was changed")
 	}
 
-	// What exists is not replaced, and nothing replaces the source.
+	// An existing model is not replaced, and the source never.
 	if _, err := create(t, o, "--from", "story:small", "--plain"); err == nil ||
 		!strings.Contains(err.Error(), "exists already") {
 		t.Errorf("creating it twice: %v", err)
@@ -96,7 +96,7 @@ func createFromModel(t *testing.T, h host) {
 	}
 }
 
-// A model without a template of its own keeps the one in its GGUF file, here none: a TEMPLATE would switch that off.
+// A model without a template keeps using the one in its GGUF file, here none: a TEMPLATE would override it.
 func TestCreateKeepsMissingTemplate(t *testing.T) {
 	testlevel.Long(t)
 	o := serve(t, patched(t))
@@ -118,7 +118,7 @@ func TestCreateKeepsMissingTemplate(t *testing.T) {
 	}
 }
 
-// A file is converted, or registered as it is when it has FlashHead already.
+// A file is converted, or registered unchanged if it is converted already.
 func TestCreateFromFile(t *testing.T) { onBothHosts(t, createFromFile) }
 
 func createFromFile(t *testing.T, h host) {
@@ -160,7 +160,7 @@ func digest(t *testing.T, path string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// When the disk of the cache is full, the way out names it, and nothing stays.
+// If the cache's disk is full, the hint names it, and no files stay.
 func TestCreateWithoutSpace(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs ulimit")
@@ -174,7 +174,7 @@ func TestCreateWithoutSpace(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out),
 		"point FH_OLLAMA_CACHE at a folder on a disk with room, or give --keep FILE") {
-		t.Errorf("error %v; the way out does not name the cache:\n%s", err, out)
+		t.Errorf("error %v; the hint does not name the cache:\n%s", err, out)
 	}
 	left, err := os.ReadDir(filepath.Join(cache, "temporary"))
 	if err != nil || len(left) > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// damagedFiles writes converted files whose keys a runtime must not believe, and returns their paths by what is wrong.
+// damagedFiles writes converted files with invalid keys, and returns their paths by the damage.
 func damagedFiles(t *testing.T) map[string]string {
 	t.Helper()
 	f, _, sound := flashheadtest.Open(t, converted(t))
@@ -27,7 +27,7 @@ func damagedFiles(t *testing.T) map[string]string {
 		"unknown version": func(p *flashhead.Parameters) []gguf.NewValue {
 			return instead(p, gguf.U32(flashhead.KeyVersion, 99))
 		},
-		// ggml ends the process that makes centroids of it
+		// ggml aborts when it quantises centroids to this type
 		"type for activations": func(p *flashhead.Parameters) []gguf.NewValue {
 			return instead(p, gguf.Str(flashhead.KeyCentroidType, "q8_1"))
 		},
@@ -84,7 +84,7 @@ func rewrite(t *testing.T, f *gguf.File, path string, keys []gguf.NewValue) {
 	}
 }
 
-// A file with damaged keys loads, says so once, and answers as the dense model does.
+// A file with damaged keys loads, is logged once, and gives the dense model's answers.
 func TestDamagedKeysRunDense(t *testing.T) { onBothHosts(t, damagedKeysRunDense) }
 
 func damagedKeysRunDense(t *testing.T, h host) {

@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// There is no GPU where these tests run. libtest-fake-backend.so (ggmlhead/tests/fake-backend.cpp) is to ggml what a
-// GPU is, with memory that the host does not see; the CPU does its work.
+// These tests need no GPU. libtest-fake-backend.so (ggmlhead/tests/fake-backend.cpp) is a fake one: ggml sees a GPU
+// with its own memory, and the CPU computes.
 const fakeBackend = "libtest-fake-backend.so"
 
 const (
@@ -21,16 +21,17 @@ const (
 	hasHostBuffer = "FAKE_BACKEND_HOST_BUFFER=1" // it has pinned host memory
 )
 
-// withDevice is h with that device in its programs.
+// withDevice returns h with the fake GPU in its programs.
 func withDevice(h host, env ...string) host {
 	h.env = append(h.environment(env), "GGML_BACKEND_PATH="+h.Lib(fakeBackend))
 	return h
 }
 
-// traffic is what was computed on the device and copied to and from it.
+// traffic counts the heads computed on the device, and the copies to and from it.
 type traffic struct{ heads, sets, setBytes, gets, getBytes, most int }
 
-var trafficLine = regexp.MustCompile(`fake_backend: flash_head (\d+), set (\d+) times (\d+) bytes, get (\d+) times (\d+) bytes, (\d+) at most`)
+var trafficLine = regexp.MustCompile(`fake_backend: flash_head (\d+), set (\d+) times (\d+) bytes, ` +
+	`get (\d+) times (\d+) bytes, (\d+) at most`)
 
 // trafficOf reads a log, which has a line of totals after each graph.
 func trafficOf(log string) (all []traffic) {
@@ -44,7 +45,7 @@ func trafficOf(log string) (all []traffic) {
 	return all
 }
 
-// perToken is the traffic of one token of the model's last answer in a log; all of its last tokens have the same.
+// perToken returns the traffic per token of the model's last answer in a log. All of its last tokens have the same.
 func perToken(t *testing.T, log string) traffic {
 	t.Helper()
 	all := trafficOf(log)
@@ -66,7 +67,7 @@ func perToken(t *testing.T, log string) traffic {
 	return step(0)
 }
 
-// written is what a model writes, greedily and by seeded draws.
+// written returns a model's continuations, greedy and by seeded draws.
 func written(t *testing.T, l *harness.Llama) (all [][]int) {
 	t.Helper()
 	for _, text := range prompts(t, 3) {
@@ -79,17 +80,17 @@ func written(t *testing.T, l *harness.Llama) (all [][]int) {
 	return all
 }
 
-// writes runs a model for that and returns it with the log.
+// writes runs a model and returns its continuations and the log.
 func writes(t *testing.T, h host, model string, args []string, env ...string) ([][]int, string) {
 	t.Helper()
-	// one thread, as the device beside it has one, too
+	// one thread, like the device
 	l := startLlama(t, h, append([]string{"--model", model, "--threads", "1"}, args...), env...)
 	all := written(t, l)
 	l.Stop()
 	return all, l.Log()
 }
 
-// headLines are the lines of a log in which FlashHead says what it does.
+// headLines returns FlashHead's lines of a log.
 func headLines(log string) (lines []string) {
 	for line := range strings.Lines(log) {
 		if _, said, found := strings.Cut(line, "flash_head: "); found && !strings.Contains(said, "candidates") {
@@ -99,7 +100,7 @@ func headLines(log string) (lines []string) {
 	return lines
 }
 
-// saysOnce checks that a log has one line of FlashHead's, with these words.
+// saysOnce checks that a log has exactly one line by FlashHead, with these words.
 func saysOnce(t *testing.T, log string, words ...string) {
 	t.Helper()
 	lines := headLines(log)
@@ -114,7 +115,7 @@ func saysOnce(t *testing.T, log string, words ...string) {
 	}
 }
 
-// coded is the converted model with codes.
+// coded returns the converted model with codes.
 func coded(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "coded.gguf")
@@ -124,8 +125,7 @@ func coded(t *testing.T) string {
 
 var wholeModel = []string{"-ngl", "99"}
 
-// On a device that lacks the op the model is what it is without FlashHead: nothing of the head crosses over for a
-// token.
+// On a device without the op the model runs as without FlashHead: no data of the head is copied for a token.
 func TestDeviceWithoutTheOp(t *testing.T) {
 	t.Run("says no", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t))) })
 	t.Run("says yes to everything", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t), saysYes)) })
@@ -141,7 +141,7 @@ func deviceWithoutTheOp(t *testing.T, h host) {
 	}
 }
 
-// A head on a device is fetched in pieces when it is loaded: a copy of the whole may not fit into the host's memory.
+// A head on a device is read in pieces at load, because a full copy may not fit into host memory.
 func TestDeviceIsReadInPieces(t *testing.T) {
 	testlevel.Long(t)
 	const head, piece = 32000 * 256 / 32 * 34, 4 << 20
@@ -164,7 +164,7 @@ func TestDeviceWithoutCodes(t *testing.T) {
 	sameTokens(t, "a head with codes on a device", got, want)
 }
 
-// Nor does a head that is spread over devices run on them, even if each of them had the op.
+// A head that is split over devices runs dense, even if each of them has the op.
 func TestSplitHead(t *testing.T) {
 	h := withDevice(patched(t), hasOp)
 	args := append([]string{"--split-mode", "tensor"}, wholeModel...)
@@ -174,8 +174,8 @@ func TestSplitHead(t *testing.T) {
 	sameTokens(t, "a split head", got, want)
 }
 
-// On one that has it the head is computed there: a token costs no copy more than without FlashHead, and chooses what
-// the CPU would choose.
+// A device with the op computes the head. A token needs no more copies than without FlashHead, and the tokens are the
+// CPU's.
 func TestDeviceWithTheOp(t *testing.T) {
 	h := withDevice(patched(t), hasOp)
 	for name, model := range map[string]string{"clusters": converted(t)} {
@@ -195,7 +195,7 @@ func TestDeviceWithTheOp(t *testing.T) {
 	}
 }
 
-// A head in the host's memory is the CPU's, whatever the device beside it can do, and whoever's memory that is.
+// The CPU computes a head in host memory, whatever the device supports, and whichever host buffer that is.
 func TestHeadBesideADevice(t *testing.T) {
 	testlevel.Long(t)
 	want, _ := writes(t, patched(t), converted(t), nil)
@@ -223,13 +223,13 @@ func TestHeadBesideADevice(t *testing.T) {
 	}
 }
 
-// Devices may take large batches off the CPU, with copies of the weights that they need. Not so FlashHead's, which are
-// no more than a few rows' worth of work.
+// Devices may compute large batches with copies of the CPU's weights. FlashHead's op stays on the CPU, because it is
+// little work.
 func TestLargeBatchesStayBesideTheirHead(t *testing.T) {
 	h := withDevice(patched(t), hasOp)
 	text := filepath.Join(t.TempDir(), "text")
 	sample(t, text)
-	// without a copy and without groups the device could compute the op
+	// the device supports the op without an ordered copy and groups
 	log := perplexity(t, h, []string{"FLASHHEAD_MAX_ROWS=0", "FLASHHEAD_CENTROID_TYPE=f16", "FLASHHEAD_REORDER=0"},
 		"-m", converted(t), "-f", text, "--chunks", "2", "-ngl", "0", "--log-verbosity", "4")
 	saysOnce(t, log, "active on CPU", "f16 centroids")
@@ -242,7 +242,7 @@ func TestLargeBatchesStayBesideTheirHead(t *testing.T) {
 	}
 }
 
-// -ot takes the CPU's repacking buffers into account; a head that FlashHead reads must not get there.
+// -ot may choose the CPU's repacking buffers, which FlashHead's head must not be in.
 func TestHeadMovedToTheCPUIsNotRepacked(t *testing.T) {
 	testlevel.Long(t)
 	h := withDevice(patched(t), hasOp)

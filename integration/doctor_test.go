@@ -64,7 +64,7 @@ func TestDoctorPatched(t *testing.T) {
 	}
 }
 
-// What the real runtime does with a file wins over what its keys promise, without an Ollama that answers.
+// The doctor reports what the real runtime does with a file, not what its keys promise, even without a running Ollama.
 func TestDoctorAsksTheRuntime(t *testing.T) {
 	h := patched(t)
 	run := func(h host, file string, env ...string) (doctor.Report, string) {
@@ -77,7 +77,7 @@ func TestDoctorAsksTheRuntime(t *testing.T) {
 		}
 		return report, string(out)
 	}
-	// sound by its keys, but its body is no model
+	// valid keys, but the rest is no model
 	odd := filepath.Join(t.TempDir(), "odd.gguf")
 	f := gguftest.Model(1024, 32)
 	file := gguftest.Write(t, "in.gguf", f.Bytes())
@@ -91,7 +91,7 @@ func TestDoctorAsksTheRuntime(t *testing.T) {
 	if r := report.File.Runtime; r == nil || !r.Active || !strings.Contains(r.Said, "128 tokens in 16 clusters") {
 		t.Errorf("a gemma3n: %s", text)
 	}
-	// a stock Ollama, and the plug-in where fh-ollama build --plugin leaves it
+	// a stock Ollama with a built plug-in
 	h = plugin(t)
 	report, text = run(h, converted(t))
 	if r := report.File.Runtime; r == nil || !r.Active || r.Plugin != h.library() ||
@@ -100,8 +100,7 @@ func TestDoctorAsksTheRuntime(t *testing.T) {
 	}
 }
 
-// A GPU whose backend lies in a folder of its own, as in Ollama's layout, is loaded and asked, with the op and without
-// it.
+// The doctor loads a GPU backend in its own folder, as in Ollama's layout, and reports whether it has the op.
 func TestDoctorFolder(t *testing.T) {
 	h := patched(t)
 	dir := t.TempDir()
@@ -145,7 +144,7 @@ func TestDoctorFolder(t *testing.T) {
 	}
 }
 
-// The devices of RPC servers are asked too, as llama-server would use them; a server that does not answer is named.
+// The doctor lists the devices of RPC servers, as llama-server would use them, and names a server that does not answer.
 func TestDoctorRPC(t *testing.T) {
 	tool := patched(t).Lib("llama-flashhead")
 	port, err := harness.FreePort()
@@ -202,7 +201,7 @@ func TestDoctorDamagedFile(t *testing.T) {
 	}
 }
 
-// The doctor sees the plug-in of a stock server.
+// The doctor finds the plug-in of a stock server.
 func TestDoctorPlugin(t *testing.T) {
 	h := plugin(t)
 	o := serve(t, h)

@@ -14,10 +14,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// fewProbes makes a head wrong often.
+// fewProbes makes a head often wrong.
 const fewProbes = "FLASHHEAD_PROBES=4"
 
-// drafting is what a server with a draft wrote.
+// drafting is the output of a server with a draft.
 type drafting struct {
 	tokens            [][]int
 	drafted, accepted int
@@ -26,7 +26,7 @@ type drafting struct {
 
 func (d drafting) rate() float64 { return float64(d.accepted) / float64(max(d.drafted, 1)) }
 
-// draft continues prompts greedily on a llama-server with args, which say what drafts.
+// draft continues prompts greedily on a llama-server with args, which name the draft.
 func draft(t *testing.T, h host, prompts []any, args []string, env ...string) (d drafting) {
 	t.Helper()
 	l := startLlama(t, h, append(args, "--spec-draft-n-max", "3", "--threads", "1"), append(env, "FLASHHEAD_STATS=1")...)
@@ -43,7 +43,7 @@ func draft(t *testing.T, h host, prompts []any, args []string, env ...string) (d
 	return d
 }
 
-// says reports what the log of a run lacks.
+// says checks that the log of a run has all of want.
 func (d drafting) says(t *testing.T, want ...string) {
 	t.Helper()
 	for _, text := range want {
@@ -53,7 +53,7 @@ func (d drafting) says(t *testing.T, want ...string) {
 	}
 }
 
-// onlyDrafts reports if FlashHead did more than draft, or did not draft all that was drafted.
+// onlyDrafts checks that FlashHead made all drafts and nothing else.
 func (d drafting) onlyDrafts(t *testing.T) {
 	t.Helper()
 	if target, s := lastStatistics(d.log), lastDraftStatistics(d.log); target.steps != 0 || s.steps < d.drafted ||
@@ -76,12 +76,12 @@ func texts(t *testing.T, n int) (list []any) {
 	return list
 }
 
-// What a draft model proposes, its target checks: with FlashHead for drafts alone the answer is the stock model's, and
-// only fewer of the proposals are right. In all other scopes the target's own head misses tokens, too.
+// The target checks a draft's proposals. With FlashHead only for drafts, the answer is the stock model's, with fewer
+// correct proposals. In other scopes the target's own head also misses tokens.
 func TestDraftModel(t *testing.T) { onBothHosts(t, draftModel) }
 
 func draftModel(t *testing.T, h host) {
-	fast, copied := converted(t), filepath.Join(t.TempDir(), "draft.gguf") // the plug-in tells models by their files
+	fast, copied := converted(t), filepath.Join(t.TempDir(), "draft.gguf") // the plug-in tells models apart by their files
 	copyTree(t, fast, copied)
 	ask := texts(t, 4)
 	with := func(target, draft string) []string {
@@ -130,7 +130,7 @@ func draftModel(t *testing.T, h host) {
 	})
 }
 
-// The plug-in, which tells models by their files, leaves one file alone that is both.
+// The plug-in tells models apart by their files, so it is inactive for a file that is both target and draft.
 func TestPluginWithOneFileForBoth(t *testing.T) {
 	testlevel.Long(t)
 	h, fast := plugin(t), converted(t)
@@ -144,8 +144,8 @@ func TestPluginWithOneFileForBoth(t *testing.T) {
 	}
 }
 
-// A model that predicts later tokens by itself (MTP) uses one output weight for both, and only the predictions are made
-// by FlashHead.
+// A model that predicts later tokens itself (MTP) uses one output weight for both. FlashHead serves only the
+// predictions.
 func TestPredictingModel(t *testing.T) {
 	testlevel.Long(t)
 	dir := t.TempDir()
@@ -175,7 +175,7 @@ func TestPredictingModel(t *testing.T) {
 			t.Errorf("statistics of drafts %+v, of the target %+v", lastDraftStatistics(got.log), lastStatistics(got.log))
 		}
 	})
-	t.Run("nothing to predict with", func(t *testing.T) { // the same file without the option that makes it predict
+	t.Run("nothing to predict with", func(t *testing.T) { // the same file without MTP
 		got := draft(t, patched(t), ask[:1], []string{"--model", fast}, "FLASHHEAD_SCOPE=draft")
 		got.says(t, noDraft)
 	})
@@ -192,7 +192,7 @@ func TestPredictingModel(t *testing.T) {
 			t.Errorf("statistics of drafts %+v", s)
 		}
 	})
-	t.Run("plugin", func(t *testing.T) { // which cannot tell the two apart, and says so
+	t.Run("plugin", func(t *testing.T) { // it cannot tell the two apart, and says so
 		got := draft(t, plugin(t), ask, args(fast), "FLASHHEAD_SCOPE=draft", fewProbes)
 		sameTokens(t, "scope draft", got.tokens, want.tokens)
 		got.says(t, noDraft+"; its MTP head can be accelerated alone only by the patched build")
@@ -201,7 +201,7 @@ func TestPredictingModel(t *testing.T) {
 	})
 }
 
-// A converted draft goes into a Modelfile's DRAFT like any other, beside a model that is not converted.
+// A converted draft works in a Modelfile's DRAFT with a model that is not converted.
 func TestDraftInOllama(t *testing.T) { onBothHosts(t, draftInOllama) }
 
 func draftInOllama(t *testing.T, h host) {

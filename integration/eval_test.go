@@ -23,7 +23,7 @@ import (
 
 const evalChunks = "16" // 2032 positions
 
-// evaluate runs `fh-ollama eval` on the trained model and returns its report. Nothing of it may be left.
+// evaluate runs `fh-ollama eval` on the trained model and returns its report. It must leave no files behind.
 func evaluate(t *testing.T, h host, args ...string) evaluation.Report {
 	t.Helper()
 	return evaluateFile(t, h, converted(t), args...)
@@ -51,8 +51,7 @@ func evaluateFile(t *testing.T, h host, file string, args ...string) evaluation.
 	return report
 }
 
-// What eval reports is what is known of the bundled model, and what llama-perplexity itself reports; all clusters are
-// exact.
+// eval reports the known facts of the bundled model and llama-perplexity's own numbers. With all clusters all is exact.
 func TestEval(t *testing.T) {
 	h := patched(t)
 	dir := t.TempDir()
@@ -83,7 +82,7 @@ func TestEval(t *testing.T) {
 		{"perplexity, P = 2000", all.Perplexity.Value, r.Dense.Value - 0.01, r.Dense.Value + 0.01},
 		{"KLD, P = 2000", all.KLD.Mean, -1e-5, 1e-5},
 		{"worst KLD, P = 2000", all.KLD.Max, 0, 1e-3},
-		{"same top, P = 2000", all.SameTop.Share(), 0.9999, 1}, // but for ties
+		{"same top, P = 2000", all.SameTop.Share(), 0.9999, 1}, // except ties
 		{"best 40 contained, P = 2000", all.Top40.Share(), 1, 1},
 		{"mass, P = 2000", all.Mass, 1 - 1e-6, 1 + 1e-6},
 	} {
@@ -91,7 +90,7 @@ func TestEval(t *testing.T) {
 			t.Errorf("%s: %g, not in %g to %g", c.what, c.got, c.least, c.most)
 		}
 	}
-	// A token that is scored is compared with others that are: it stays the best, and one that is not rarely becomes it.
+	// A scored best token stays the best, and a token that is not scored rarely becomes the best.
 	if lost := few.Top1.Count - few.SameTop.Count; lost < 0 || lost > few.Top1.Total/200 {
 		t.Errorf("the best token is scored at %d positions and chosen at %d", few.Top1.Count, few.SameTop.Count)
 	}
@@ -106,11 +105,11 @@ func TestEval(t *testing.T) {
 	}
 }
 
-// twoWays compares the share of positions where the best token is scored, which each P's own run shows, with the
-// required P, which the run with one probe shows.
+// twoWays compares two measurements of the share of positions where the best token is scored: each P's own run, and the
+// required P from the run with one probe.
 func twoWays(t *testing.T, r evaluation.Report) {
 	t.Helper()
-	slack := 3 / float64(r.Text.Positions) // P may be one off
+	slack := 3 / float64(r.Text.Positions) // P may be off by one
 	for _, point := range r.Points {
 		for share, required := range map[float64]float64{0.9: r.Required.P90, 0.95: r.Required.P95, 0.99: r.Required.P99,
 			0.999: r.Required.P999} {
@@ -123,7 +122,7 @@ func twoWays(t *testing.T, r evaluation.Report) {
 	}
 }
 
-// A head with codes, here of random directions, scores tokens one by one, and is measured as any other.
+// A head with codes, here of random directions, scores single tokens and is evaluated like any other.
 func TestEvalCodes(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -143,13 +142,13 @@ func TestEvalCodes(t *testing.T) {
 	twoWays(t, r)
 }
 
-// addCodes copies a converted file with codes of random directions: the products of two vectors' projections on them are
-// about the vectors' own (Johnson and Lindenstrauss).
+// addCodes copies a converted file with codes of random directions: the products of two vectors' projections on them
+// are about the vectors' own (Johnson and Lindenstrauss).
 func addCodes(t *testing.T, from, to string) {
 	t.Helper()
 	f, head, params := flashheadtest.Open(t, from)
 	params.Codes = flashhead.Qualities[0].Codes(head, params.Clusters, params.CentroidType)
-	params.Codes.Tolerance = 0 // P decides what is scored
+	params.Codes.Tolerance = 0 // only P counts
 	random, n := rand.New(rand.NewPCG(1, 1)), params.Codes.Directions
 	for range int64(n) * head.Width() {
 		params.Codes.Rows = append(params.Codes.Rows, float32(random.NormFloat64()/math.Sqrt(float64(n))))
@@ -163,7 +162,7 @@ func ones(n int) []float32 { return slices.Repeat([]float32{1}, n) }
 
 var meanKLD = regexp.MustCompile(`Mean +KLD: +([0-9.]+)`)
 
-// sameAsLlama compares a point with the statistics that llama-perplexity makes.
+// sameAsLlama compares a point with llama-perplexity's statistics.
 func sameAsLlama(t *testing.T, h host, text string, point evaluation.Point) {
 	t.Helper()
 	base := filepath.Join(t.TempDir(), "dense.kld")
@@ -190,7 +189,7 @@ func sameAsLlama(t *testing.T, h host, text string, point evaluation.Point) {
 	}
 }
 
-// Both hosts are evaluated the same way: same figures, same continuations.
+// Both hosts give the same numbers and the same continuations.
 func TestEvalHosts(t *testing.T) {
 	testlevel.Long(t)
 	var reports []evaluation.Report
@@ -226,7 +225,7 @@ func TestEvalHosts(t *testing.T) {
 	}
 }
 
-// Without a text, the built-in one is read, and every kind of it has figures of its own.
+// Without --text the built-in text is evaluated, and each of its kinds has its own numbers.
 func TestEvalKinds(t *testing.T) {
 	h := patched(t)
 	r := evaluate(t, h, "--chunks", "12", "--predict", "0")
@@ -254,7 +253,7 @@ func TestEvalKinds(t *testing.T) {
 	}
 }
 
-// Drawn clusters have no order that could be told; their distribution is compared all the same.
+// Drawn clusters have no order, but their distribution is compared.
 func TestEvalSample(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -278,7 +277,7 @@ func TestEvalSample(t *testing.T) {
 	}
 }
 
-// A runtime without FlashHead is said to be that, before anything is measured.
+// A runtime without FlashHead is an error before anything is measured.
 func TestEvalStock(t *testing.T) {
 	own, ollama := patched(t), stock(t)
 	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "eval", converted(t), "--lib",

@@ -15,27 +15,26 @@ import (
 // pluginLibrary is the file name of the plug-in.
 const pluginLibrary = "libggml-flashhead.so"
 
-// host is an Ollama and what its programs need in their environment.
+// host is an Ollama with the environment of its programs.
 type host struct {
 	harness.Prefix
 	env []string
-	off string // what the log says where FLASHHEAD_ENABLED is 0
+	off string // the log's line with FLASHHEAD_ENABLED=0
 }
 
-// environment is that of the host with env, which wins, added. Tests look at FlashHead's own logits unless they say that
-// the dense head checks them.
+// environment returns the host's environment with env, which overrides it. Tests look at FlashHead's own logits unless
+// env sets FLASHHEAD_EXACT.
 func (h host) environment(env []string) []string {
 	return append(append([]string{"FLASHHEAD_EXACT=off"}, h.env...), env...)
 }
 
-// onBothHosts runs a test with each of the runtimes that have FlashHead: the patched one, and the stock one that loads
-// the plug-in.
+// onBothHosts runs a test with both runtimes that have FlashHead: the patched one, and the stock one with the plug-in.
 func onBothHosts(t *testing.T, test func(*testing.T, host)) {
 	t.Run("patched", func(t *testing.T) { test(t, patched(t)) })
 	t.Run("plugin", func(t *testing.T) { test(t, plugin(t)) })
 }
 
-// patched is the build with FlashHead inside.
+// patched returns the build with FlashHead inside.
 func patched(t *testing.T) host {
 	t.Helper()
 	p := prefix(t, "FH_OLLAMA_DIST", "../dist", "fh-ollama build", "bin/ollama", "bin/fh-ollama",
@@ -43,14 +42,14 @@ func patched(t *testing.T) host {
 	return host{Prefix: p, off: "flash_head: inactive: FLASHHEAD_ENABLED=0"}
 }
 
-// stock is the same Ollama without the patches.
+// stock returns the same Ollama without the patches.
 func stock(t *testing.T) host {
 	t.Helper()
 	return host{Prefix: prefix(t, "FH_OLLAMA_STOCK", "../dist-stock", "fh-ollama build --stock")}
 }
 
-// plugin is a copy of the stock Ollama, with fh-ollama and the plug-in as `fh-ollama build --plugin` alone leaves them,
-// and an environment that makes Ollama load it. FH_OLLAMA_PLUGIN names another library to load.
+// plugin returns a copy of the stock Ollama with fh-ollama and the plug-in in the layout of `fh-ollama build --plugin`,
+// and an environment in which Ollama loads the plug-in. FH_OLLAMA_PLUGIN names another library to load.
 func plugin(t *testing.T) host {
 	t.Helper()
 	p := harness.Prefix(filepath.Join(scratch, "plugin"))
@@ -63,19 +62,19 @@ func plugin(t *testing.T) host {
 	return h
 }
 
-// library is the path of the plug-in in the prefix that plugin lays out.
+// library returns the path of the plug-in in plugin's prefix.
 func (h host) library() string {
 	return filepath.Join(string(h.Prefix), "lib", "flashhead", pluginLibrary)
 }
 
-// withPlugin is h with the library at path loaded by its programs.
+// withPlugin returns h with programs that load the library at path.
 func withPlugin(h host, path string) host {
 	h.env = append(h.environment(nil), "GGML_BACKEND_PATH="+path)
 	h.off = "flash_head: the plug-in rests: FLASHHEAD_ENABLED=0"
 	return h
 }
 
-// layOutPlugin copies what a user of the plug-in has to the prefix p.
+// layOutPlugin copies the files of a user of the plug-in to the prefix p.
 func layOutPlugin(t *testing.T, p harness.Prefix) {
 	t.Helper()
 	ollama := stock(t)
@@ -98,7 +97,7 @@ func layOutPlugin(t *testing.T, p harness.Prefix) {
 	}
 }
 
-// prefix is the folder that the environment variable names, or the standard one, if it has the files.
+// prefix returns the folder that the environment variable names, or the standard one. It must have the files.
 func prefix(t *testing.T, variable, standard, command string, files ...string) harness.Prefix {
 	t.Helper()
 	if testing.Short() {
@@ -127,7 +126,7 @@ func prefix(t *testing.T, variable, standard, command string, files ...string) h
 	return p
 }
 
-// copyTree copies a file, or a folder with all that is in it, links as links. Files that are there are replaced.
+// copyTree copies a file, or a folder with its content, links as links. Existing files are replaced.
 func copyTree(t *testing.T, from, to string) {
 	t.Helper()
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// answerTokens and a prompt stay together within the model's 256 tokens of context.
+// answerTokens plus a prompt fit into the model's 256 tokens of context.
 const answerTokens = 64
 
 // prompts cuts n pieces of about 40 words out of the held-out text, evenly spread.
@@ -54,7 +54,7 @@ func same(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// The settings that must give the dense model's text, token by token: FlashHead off, and every cluster probed.
+// FlashHead off, and FlashHead with every cluster probed, give the dense model's text, token by token.
 func TestIdentities(t *testing.T) { onBothHosts(t, identities) }
 
 func identities(t *testing.T, h host) {
@@ -85,8 +85,8 @@ func identities(t *testing.T, h host) {
 	}
 }
 
-// With the default probes greedy text mostly is the dense model's. One other token changes all that follow, so what is
-// counted is the length that both have in common; the exact measure is TestSameTop.
+// With the default probes greedy text is mostly the dense model's. A different token changes everything after it, so
+// the test counts the common prefix. TestSameTop is the exact measure.
 func TestDefaultMostlyAgrees(t *testing.T) { onBothHosts(t, defaultMostlyAgrees) }
 
 func defaultMostlyAgrees(t *testing.T, h host) {

@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/doctor"
 )
 
-// A user gives the plug-in to the Ollama that is installed, runs a model with it, and takes it away again.
+// A user installs the plug-in for the installed Ollama, runs a model with it, and uninstalls it.
 func TestInstall(t *testing.T) {
 	for name, flags := range map[string][]string{"user folder": nil, "into lib": {"--into-lib"}} {
 		t.Run(name, func(t *testing.T) { installAndBack(t, flags) })
@@ -31,7 +31,7 @@ func installAndBack(t *testing.T, flags []string) {
 	installed := harness.Prefix(filepath.Join(dir, "usr"))
 	copyTree(t, stock(t).Bin("ollama"), installed.Bin("ollama"))
 	copyTree(t, stock(t).Lib(""), installed.Lib(""))
-	// Another machine, as far as services go, on which the processes of this one run.
+	// A fake machine with its own services and the real processes.
 	root := filepath.Join(dir, "root")
 	if err := os.Mkdir(root, 0o755); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func installAndBack(t *testing.T, flags []string) {
 	}
 }
 
-// printedProgram is the fh-ollama that `fh-ollama install` says to go on with.
+// printedProgram returns the fh-ollama in the next steps that `fh-ollama install` prints.
 func printedProgram(said string) string {
 	for line := range strings.Lines(said) {
 		if program, found := strings.CutSuffix(strings.TrimSpace(line), " doctor"); found {
@@ -147,7 +147,7 @@ func printedProgram(said string) string {
 	return ""
 }
 
-// printedVariable is what `fh-ollama install` says to put before `ollama serve`, "" if nothing.
+// printedVariable returns the variable that `fh-ollama install` prints before `ollama serve`; "" if none.
 func printedVariable(said string) string {
 	for line := range strings.Lines(said) {
 		if before, found := strings.CutSuffix(strings.TrimSpace(line), " ollama serve"); found {

@@ -12,8 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
-// Clusters that were made for one file of a model serve another one, of other weights: here the same model with its
-// head in 4 bits. The centroids are alike, and with every cluster probed the tokens are the dense head's.
+// Clusters made for one file of a model work for another quantisation: here the same model with its head in 4 bits. The
+// centroids are similar, and with every cluster probed the tokens are the dense head's.
 func TestInteroperation(t *testing.T) { onBothHosts(t, interoperation) }
 
 func interoperation(t *testing.T, h host) {

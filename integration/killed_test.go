@@ -12,8 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// `fh-ollama create` that is killed with kill -9 at random moments leaves no model, or the whole of it, and its source
-// as it was; the next one succeeds and takes away what the others left in the folder of temporary files.
+// `fh-ollama create` killed with kill -9 at random moments leaves either no model or a complete one, and an unchanged
+// source. The next one succeeds and removes the temporary files of the others.
 func TestCreateKilled(t *testing.T) {
 	testlevel.Long(t)
 	o := serve(t, patched(t))

@@ -20,8 +20,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// What tests and the demo start listens on this machine's own address alone, Ollama and its runner, and ends with the
-// program that started it, even if that is killed.
+// Ollama and its runners, when started by tests or the demo, listen only on loopback addresses. They end with the
+// program that started them, even if that is killed.
 func TestServersAreOurs(t *testing.T) {
 	h := patched(t)
 	parent := exec.Command(os.Args[0])

@@ -11,8 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// An adapter that changes the head changes which tokens are likely, and the clusters know nothing of it: such a model
-// runs dense, and its log says so.
+// An adapter that changes the head does not change the clusters, so such a model runs dense, and its log says so.
 func TestAdapterOfTheHead(t *testing.T) { onBothHosts(t, adapterOfTheHead) }
 
 func adapterOfTheHead(t *testing.T, h host) {

@@ -1,6 +1,6 @@
-// Package integration tests the whole thing as users meet it: the patched Ollama of `fh-ollama build`, its programs,
-// the stock build beside it, and that one with the plug-in. Nothing is replaced by a stand-in, so all must be built:
-// `make test` does it.
+// Package integration tests complete builds as users run them: the patched Ollama of `fh-ollama build` with its
+// programs, the stock build, and the stock build with the plug-in. Nothing is faked, so all must be built: `make test`
+// does it.
 package integration
 
 import (
@@ -27,10 +27,10 @@ const (
 	clusterCount = 2000 // K of the trained model: 32000 tokens in clusters of 16
 )
 
-// serveIn is the variable that makes this program one that serves from a folder, for a test that kills it.
+// serveIn is the variable that makes this program serve from a folder, for a test that kills it.
 const serveIn = "FH_OLLAMA_TEST_SERVE"
 
-// serveUntilKilled starts the patched Ollama, prints its process and its address, and waits.
+// serveUntilKilled starts the patched Ollama, prints its process ID and address, and waits.
 func serveUntilKilled(dir string) {
 	o, err := harness.Start(context.Background(), harness.Prefix(os.Getenv("FH_OLLAMA_DIST")), dir)
 	if err != nil {
@@ -41,7 +41,7 @@ func serveUntilKilled(dir string) {
 	time.Sleep(time.Hour)
 }
 
-// scratch is a folder for what several tests share; TestMain removes it.
+// scratch is a folder for files that tests share; TestMain removes it.
 var scratch string
 
 func TestMain(m *testing.M) {
@@ -86,7 +86,7 @@ func serve(t *testing.T, h host, env ...string) *harness.Ollama {
 	return o
 }
 
-// converted is the trained model with FlashHead, made once by the program under test.
+// converted returns the trained model with FlashHead, converted once by the program under test.
 func converted(t *testing.T) string {
 	t.Helper()
 	h := patched(t)
@@ -97,10 +97,10 @@ func converted(t *testing.T) string {
 	return out
 }
 
-// ofCodes are flags of convert that go with codes.
+// ofCodes are the flags of convert that need codes.
 var ofCodes = []string{"--calibrate", "--no-calibrate", "--quality", "--target-agreement", "--target-kld"}
 
-// end is the last part of a log, with the lines of FlashHead that come before it.
+// end returns the last part of a log, with all earlier lines by FlashHead.
 func end(log string) string {
 	lines := strings.SplitAfter(log, "\n")
 	cut := max(0, len(lines)-40)
@@ -113,7 +113,7 @@ func end(log string) string {
 	return out.String()
 }
 
-// convertFile runs `fh-ollama convert in -o out`, with --plain unless flags say something of codes.
+// convertFile runs `fh-ollama convert in -o out`, with --plain unless flags have one of ofCodes.
 func convertFile(t *testing.T, h host, in, out string, flags ...string) {
 	t.Helper()
 	if !slices.ContainsFunc(flags, func(flag string) bool { return slices.Contains(ofCodes, flag) }) {
@@ -127,7 +127,7 @@ func convertFile(t *testing.T, h host, in, out string, flags ...string) {
 	}
 }
 
-// register makes the GGUF file a model that continues plain text.
+// register registers the GGUF file as a model that continues plain text.
 func register(t *testing.T, o *harness.Ollama, name, file string, parameters ...modelfile.Parameter) {
 	t.Helper()
 	err := modelfile.Register(timeout(t), o.Client, name, &modelfile.Modelfile{

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// failingNew is C++ that makes operator new fail for one size alone, as if memory ended there.
+// failingNew is C++ that makes operator new fail for one size, as if out of memory.
 const failingNew = `
 #include <cstdlib>
 #include <new>
@@ -27,7 +27,7 @@ void operator delete(void * p) noexcept { free(p); }
 void operator delete(void * p, std::size_t) noexcept { free(p); }
 `
 
-// Where memory ends while a head is made ready, the model runs dense and says so.
+// If memory runs out while a head is prepared, the model runs dense and the log says so.
 func TestNoMemoryForTheHead(t *testing.T) {
 	compiler, err := exec.LookPath("c++")
 	if err != nil {

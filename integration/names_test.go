@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// named is a model as one gets it from Hugging Face, whose tag is the name of a file.
+// named is a model's name from Hugging Face, whose tag is a file name.
 const named = "hf.co/someone/Story-GGUF:story-Q8_0.gguf"
 
 // fhOllama runs a command in dir against o, and returns what it printed, results and errors together.
@@ -28,7 +28,7 @@ func fhOllama(t *testing.T, o *harness.Ollama, dir string, args ...string) (stri
 	return string(out), err
 }
 
-// A model of the running Ollama is taken by its name wherever a file is, and stays as it is.
+// Every command that takes a file also takes the name of a model in the running Ollama, and does not change it.
 func TestNames(t *testing.T) {
 	o, dir := serve(t, patched(t)), t.TempDir()
 	full := &modelfile.Modelfile{
@@ -53,7 +53,8 @@ func TestNames(t *testing.T) {
 			" modelfile " + named + " --gguf own.gguf > Modelfile && "},
 		{"create --from " + named + " --iterations 1 --plain", "ollama run " + named + "-flashhead\n"},
 		{"doctor " + named + "-flashhead", "sound, 2000 clusters"},
-		{"eval " + named + "-flashhead --chunks 1 --predict 0 --probes 250 --quiet --json", `"file": "` + named + `-flashhead"`},
+		{"eval " + named + "-flashhead --chunks 1 --predict 0 --probes 250 --quiet --json",
+			`"file": "` + named + `-flashhead"`},
 	} {
 		out, err := fhOllama(t, o, dir, strings.Fields(c.args)...)
 		if err != nil || !strings.Contains(out, c.want) {
@@ -67,7 +68,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("beside the model's file: %q", left)
 	}
 
-	// what cannot be measured goes by the name, too
+	// errors name the model, too
 	for _, command := range []string{"eval", "bench"} {
 		out, err := fhOllama(t, o, dir, command, named)
 		if err == nil || !strings.Contains(out, named+": not converted") ||
@@ -80,12 +81,13 @@ func TestNames(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, err = fhOllama(t, o, dir, "inspect", "none:tag")
-	if err == nil || !strings.Contains(out, "none:tag is neither a file nor a model of the Ollama at http://"+o.Host+"\n  see `ollama list`") {
+	if err == nil || !strings.Contains(out, "none:tag is neither a file nor a model of the Ollama at http://"+
+		o.Host+"\n  see `ollama list`") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// What is printed after converting a model by its name runs as it is, and the Modelfile is the one that create keeps.
+// The commands printed after converting a model by name run as printed, and the Modelfile is the one that create keeps.
 func TestModelfileIsWhatIsRegistered(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("needs a shell")

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// Several clients at once share batches of several rows; each gets a whole answer.
+// Concurrent clients share batches of several rows. Each gets a complete answer.
 func TestParallelClients(t *testing.T) { onBothHosts(t, parallelClients) }
 
 func parallelClients(t *testing.T, h host) {
@@ -33,8 +33,8 @@ func parallelClients(t *testing.T, h host) {
 	}
 }
 
-// The answers to several clients at once are those that each would get alone. Not all to the last token: where two are
-// almost equally likely, layers that multiply several rows at once may round to the other, without FlashHead too.
+// Concurrent clients get the same answers as alone, apart from ties: layers that multiply several rows at once may
+// round differently, also without FlashHead.
 func TestParallelSlots(t *testing.T) {
 	testlevel.Long(t)
 	onBothHosts(t, parallelSlots)

@@ -11,9 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// The patched build keeps a copy of the rows in the order of the clusters, and gives back the pages of those in the
-// mapped file, which are no longer read: so its memory does not grow by another head. A head that was read into memory
-// of the process's own stays there whole, for embeddings are still taken from it.
+// The patched build keeps a copy of the rows in cluster order, and releases the pages of the mapped file that it
+// replaces, so memory does not grow by a second head. Without a mapped file the original stays, for embeddings.
 func TestPatchedMemory(t *testing.T) {
 	testlevel.Long(t)
 	const vocab, width, size = 65536, 512, 16

@@ -14,7 +14,7 @@ import (
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
-// A runtime whose interface for backends has another version refuses the plug-in, says so, and runs dense.
+// A runtime with another version of the backend interface refuses the plug-in, says so, and runs dense.
 func TestPluginOfAnotherVersion(t *testing.T) {
 	h := plugin(t)
 	dir := t.TempDir()
@@ -53,7 +53,7 @@ func TestPluginOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// pinnedLlamaCpp is the folder that `fh-ollama build` keeps the pinned llama.cpp in.
+// pinnedLlamaCpp returns the folder of the pinned llama.cpp.
 func pinnedLlamaCpp(t *testing.T) string {
 	t.Helper()
 	pins, err := source.ParsePins(thirdparty.Pins)

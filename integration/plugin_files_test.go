@@ -11,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// bench runs llama-bench of h, which loads one model after the other, and returns all that it printed.
+// bench runs llama-bench of h, which loads one model after the other, and returns its output.
 func bench(t *testing.T, h host, models ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(timeout(t), h.Lib("llama-bench"), "-m", strings.Join(models, ","),
@@ -24,8 +24,8 @@ func bench(t *testing.T, h host, models ...string) string {
 	return string(text)
 }
 
-// Of several models that one process loads, the converted ones get FlashHead, each with its own map: which file is open
-// decides, not which are named, nor what the weight looks like.
+// If a process loads several models, each converted one gets FlashHead with its own map. The open file decides, not the
+// names on the command line or the weight's shape.
 func TestPluginKnowsItsModel(t *testing.T) {
 	h := plugin(t)
 	dir := t.TempDir()
@@ -56,7 +56,8 @@ func TestPluginKnowsItsModel(t *testing.T) {
 	}
 }
 
-// FLASHHEAD_MODEL says which file is loading; if that is wrong, rows tell, and the answers are the dense model's.
+// FLASHHEAD_MODEL names the file that is loading. If it is wrong, the rows differ and the answers are the dense
+// model's.
 func TestPluginModelVariable(t *testing.T) {
 	h := plugin(t)
 	dir := t.TempDir()

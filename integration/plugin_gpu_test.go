@@ -12,11 +12,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
-// gpuLine is where a server tells which device models will run on.
+// gpuLine matches the line with the device that models will run on.
 var gpuLine = regexp.MustCompile(`msg="inference compute" (id=\S+ .*library=\S+)`)
 
-// An Ollama that has a GPU still has it with the plug-in beside its libraries: Ollama counts the devices that
-// llama-server lists, and hides all GPUs but the one with that number.
+// An Ollama keeps its GPU with the plug-in beside its libraries. Ollama counts the devices that llama-server lists, and
+// hides all GPUs but the one with that number.
 func TestPluginLeavesGPU(t *testing.T) {
 	without := host{Prefix: harness.Prefix(filepath.Join(t.TempDir(), "ollama"))}
 	copyTree(t, string(stock(t).Prefix), string(without.Prefix))
@@ -45,7 +45,7 @@ func TestPluginLeavesGPU(t *testing.T) {
 	device := func(h host) string {
 		o := serve(t, h, gpu...)
 		defer o.Stop()
-		for range 3000 { // the server answers before it has looked for devices
+		for range 3000 { // the server answers before it has listed devices
 			if found := gpuLine.FindStringSubmatch(o.Log()); found != nil {
 				return found[1]
 			}

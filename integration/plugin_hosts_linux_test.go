@@ -12,8 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// A ggml that says something else of itself: the plug-in asks the process for these functions, so one that is loaded
-// before ggml answers. The op's name is what a ggml with one op more would say to the plug-in's number.
+// planted fakes another ggml: the plug-in looks these functions up in the process, so a library loaded before ggml
+// answers. The op's name is that of a ggml with one more op.
 const planted = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,8 +41,8 @@ extern "C" const char * ggml_op_name(int op) {
 }
 `
 
-// What the plug-in makes of a runtime, in the runtime: known, nearly known, unknown, and shaped otherwise than it says.
-// Wherever it does not work the model runs as without it.
+// The plug-in in runtimes that are known, nearly known, unknown, or different from what they claim. If it cannot work,
+// the model runs as without it.
 func TestPluginInOtherHosts(t *testing.T) {
 	testlevel.Long(t)
 	h := plugin(t)
@@ -107,8 +107,7 @@ func TestPluginInOtherHosts(t *testing.T) {
 	}
 }
 
-// A library that does not load is one line in the log: its symbols are bound when it is loaded, not when they are first
-// used.
+// A library that does not load is one line in the log, because its symbols are bound at load and not at first use.
 func TestPluginWithoutItsSymbols(t *testing.T) {
 	dir := t.TempDir()
 	broken := filepath.Join(dir, pluginLibrary)

@@ -8,10 +8,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// ownBuffer is in the log of a load that gives the plug-in a weight.
+// ownBuffer is in the log if the plug-in gets a weight.
 const ownBuffer = "CPU_FlashHead model buffer"
 
-// Where there is nothing for it to do, a stock runtime does the same with the plug-in as without.
+// Without a converted model a stock runtime does the same with the plug-in as without.
 func TestPluginInert(t *testing.T) {
 	with := plugin(t)
 	texts := prompts(t, 4)
@@ -37,7 +37,7 @@ func TestPluginInert(t *testing.T) {
 	}
 }
 
-// An embedding comes from before the head, so it is the same whether the model has none, or one that the plug-in took.
+// An embedding does not depend on the head, so it is the same with the plug-in.
 func TestPluginLeavesEmbeddings(t *testing.T) {
 	headless := tiny{name: "embedder", arch: "llama-embed", headType: gguftest.TypeQ8_0}
 	for name, model := range map[string]string{"no head": headless.write(t, t.TempDir()), "converted": converted(t)} {
@@ -66,7 +66,7 @@ func TestPluginLeavesEmbeddings(t *testing.T) {
 	}
 }
 
-// A runtime that has FlashHead of its own keeps to that.
+// A runtime with built-in FlashHead ignores the plug-in.
 func TestPluginRestsInPatched(t *testing.T) {
 	own := patched(t)
 	both := withPlugin(own, plugin(t).library())

@@ -7,7 +7,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// However the loader hands the rows over, they are the same.
+// The rows are the same in every load mode.
 func TestPluginLoadModes(t *testing.T) {
 	testlevel.Long(t)
 	h, texts := plugin(t), prompts(t, 3)
@@ -22,7 +22,7 @@ func TestPluginLoadModes(t *testing.T) {
 	}
 }
 
-// The plug-in's tool, which has no ggml of its own, makes the file that the patched build's makes.
+// The plug-in's tool, which has no own ggml, makes the same file as the patched build's.
 func TestPluginConverts(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "converted.gguf")
 	convertFile(t, plugin(t), trainedModel, out)

@@ -11,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// The plug-in lays the rows out once: what it adds to the memory of a process are centroids and map, not another head.
+// The plug-in keeps one copy of the rows: it adds only centroids and the map to a process's memory.
 func TestPluginMemory(t *testing.T) {
 	const vocab, width, size = 65536, 512, 16
 	const clusters = vocab / size
@@ -57,7 +57,7 @@ func TestPluginMemory(t *testing.T) {
 	}
 }
 
-// residentBytes is how much memory a process has.
+// residentBytes returns the resident memory of a process.
 func residentBytes(t *testing.T, pid int) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

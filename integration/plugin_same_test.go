@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// continuations continues the texts greedily by 48 tokens each on a llama-server of its own, and returns them with its
-// log.
+// continuations continues the texts greedily by 48 tokens each on its own llama-server, and returns them with the log.
 func continuations(t *testing.T, h host, args, texts []string, env ...string) ([][]int, string) {
 	t.Helper()
 	l := startLlama(t, h, args, env...)
@@ -23,7 +22,7 @@ func continuations(t *testing.T, h host, args, texts []string, env ...string) ([
 	return all, l.Log()
 }
 
-// sameTokens reports the first text that is continued otherwise.
+// sameTokens reports the first text with another continuation.
 func sameTokens(t *testing.T, what string, got, want [][]int) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -37,7 +36,7 @@ func sameTokens(t *testing.T, what string, got, want [][]int) {
 	}
 }
 
-// At the same number of probes the plug-in chooses what the patched runtime's op chooses.
+// At the same number of probes the plug-in and the patched runtime choose the same tokens.
 func TestHostsAgree(t *testing.T) {
 	args, texts := []string{"--model", converted(t)}, prompts(t, 8)
 	dense, _ := continuations(t, stock(t), args, texts)

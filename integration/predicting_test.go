@@ -11,8 +11,8 @@ import (
 // predicting describes a tiny model of an architecture that can also predict the token after the next: one more block
 // (MTP) takes the next token and the model's hidden state, and its output goes through the model's own head.
 //
-// The model's next token depends on the last one most of all, and the block passes that token's embedding on as it is:
-// so most of its predictions are right.
+// The model's next token depends mostly on the last one, and the block passes that token's embedding on unchanged, so
+// most predictions are right.
 type predicting struct {
 	name      string
 	withTrunk bool // the model's own blocks are in the file
@@ -22,7 +22,7 @@ type predicting struct {
 
 const predictingArch = "mimo2"
 
-// write writes the model's file into dir. Weights that several of these models have are the same ones.
+// write writes the model's file into dir. Models share the values of common weights.
 func (m predicting) write(t *testing.T, dir string) string {
 	t.Helper()
 	const (
@@ -52,7 +52,7 @@ func (m predicting) write(t *testing.T, dir string) string {
 		if l == tinyLayers {
 			block.norm(name("nextn.enorm"), width)
 			block.norm(name("nextn.hnorm"), width)
-			// takes the first of its two inputs, the embedding
+			// passes on the first of its two inputs, the embedding
 			values := make([]float32, 2*width*width)
 			for i := range width {
 				values[i*2*width+i] = 1

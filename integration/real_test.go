@@ -10,13 +10,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// TestRealModels converts and evaluates real models as a user would. Bounds are two to three times what was measured
-// (docs/accuracy.md): positions are few.
+// TestRealModels converts and evaluates real models as a user would. Bounds are two to three times the measured values
+// (docs/accuracy.md), because there are few positions.
 func TestRealModels(t *testing.T) {
 	testlevel.Real(t)
 	for _, c := range []struct {
 		model   string
-		kld     float64 // nats, on every kind of text but scripts
+		kld     float64 // nats, on every kind of text except scripts
 		scripts float64
 	}{{"smollm2-135m", 0.02, 0.02}, {"gemma3-270m", 0.03, 0.3}, {"qwen2.5-coder-0.5b", 0.06, 0.15}} {
 		t.Run(c.model, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestRealModels(t *testing.T) {
 				}
 			}
 			if wrong := p.SameTop.Total - p.SameTop.Count; p.SameTop.Total < 2000 || wrong > 4 {
-				t.Errorf("%d of %d likeliest tokens are wrong", wrong, p.SameTop.Total)
+				t.Errorf("%d of %d top tokens are wrong", wrong, p.SameTop.Total)
 			}
 			share := float64(p.HeadBytes) / float64(r.Model.HeadBytes)
 			if t.Logf("%.1f %% of the head's bytes are read", 100*share); share > 0.17 { // 16 % on the text of the calibration

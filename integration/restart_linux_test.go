@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A llama-server that dies is started again for the next request, as in the stock build, and answers as before.
+// A llama-server that dies is restarted for the next request, as in the stock build, and gives the same answers.
 func TestDeadRunnerIsRestarted(t *testing.T) {
 	for name, h := range map[string]host{"stock": stock(t), "patched": patched(t), "plugin": plugin(t)} {
 		t.Run(name, func(t *testing.T) {

@@ -29,10 +29,10 @@ func startRPC(t *testing.T, h host, args ...string) *harness.RPC {
 	return r
 }
 
-// far is what a llama-server needs to have all layers on the device of an RPC server.
+// far returns the arguments for a llama-server with all layers on an RPC server.
 func far(r *harness.RPC) []string { return []string{"--rpc", r.Address, "-ngl", "99"} }
 
-// bytesOfTokens is how many bytes 20 more tokens take between a llama-server of h and an RPC server.
+// bytesOfTokens returns the bytes that 20 more tokens send between a llama-server of h and an RPC server.
 func bytesOfTokens(t *testing.T, h host, r *harness.RPC, model string, env ...string) int64 {
 	t.Helper()
 	l := startLlama(t, h, append([]string{"--model", model, "--threads", "1"}, far(r)...), env...)
@@ -50,8 +50,8 @@ func bytesOfTokens(t *testing.T, h host, r *harness.RPC, model string, env ...st
 	return answer(40) - short
 }
 
-// A head on another machine is computed there: the tokens are those that FlashHead chooses here, and they cost no byte
-// more than without it.
+// A head on an RPC server is computed there: the tokens are those of local FlashHead, and take no more bytes than
+// without it.
 func TestFarHead(t *testing.T) {
 	h := patched(t)
 	r := startRPC(t, h)
@@ -84,7 +84,7 @@ func runsDenseFar(t *testing.T, r *harness.RPC) {
 	}
 }
 
-// A server of another build never sees what it does not know.
+// A server of another build never gets an unknown op.
 func TestFarServerWithoutFlashHead(t *testing.T) {
 	r := startRPC(t, stock(t))
 	runsDenseFar(t, r)
@@ -93,7 +93,7 @@ func TestFarServerWithoutFlashHead(t *testing.T) {
 	}
 }
 
-// A server answers for its device, not for itself.
+// A server answers for its device.
 func TestFarDevice(t *testing.T) {
 	testlevel.Long(t)
 	t.Run("without the op", func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestFarDevice(t *testing.T) {
 	})
 }
 
-// A client of another build finds our server as it finds its own.
+// A client of another build works with our server as with its own.
 func TestFarServerOfAnotherClient(t *testing.T) {
 	testlevel.Long(t)
 	h := stock(t)
@@ -122,7 +122,7 @@ func TestFarServerOfAnotherClient(t *testing.T) {
 	sameTokens(t, "a client of another build", got, want)
 }
 
-// Through Ollama, which hands its environment on to llama-server.
+// Through Ollama, which passes its environment to llama-server.
 func TestFarHeadInOllama(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -140,8 +140,8 @@ func TestFarHeadInOllama(t *testing.T) {
 	}
 }
 
-// A graph whose FlashHead node would read and write where it must not is refused: the server hangs up, and goes on to
-// serve others.
+// A server refuses a graph whose FlashHead node would access memory out of bounds: it closes the connection and
+// continues to serve others.
 func TestFarServerRefusesBadHeads(t *testing.T) {
 	r := startRPC(t, patched(t))
 	for name, op := range map[string]uint32{"a head without sources": opFlashHead, "an op of upstream's": 0} {
@@ -178,7 +178,7 @@ const (
 	helloPatch = 242 // FLASH_HEAD_RPC_PATCH_VERSION
 )
 
-// farTensor is how a tensor travels.
+// farTensor is a tensor in the protocol.
 type farTensor struct {
 	ID       uint64
 	Type     uint32
@@ -196,7 +196,7 @@ type farTensor struct {
 	Uses     int32
 }
 
-// graphOf is a graph for the first device, of one F32 number that op makes of nothing.
+// graphOf returns a graph for the first device: one op without sources, whose result is one F32 number.
 func graphOf(op uint32) []byte {
 	var b bytes.Buffer
 	node := farTensor{ID: 1, Sizes: [4]uint32{1, 1, 1, 1}, Strides: [4]uint32{4, 4, 4, 4}, Op: op}
@@ -206,7 +206,7 @@ func graphOf(op uint32) []byte {
 	return b.Bytes()
 }
 
-// command sends one.
+// command sends a command.
 func command(t *testing.T, c net.Conn, number byte, data []byte) {
 	t.Helper()
 	message := binary.LittleEndian.AppendUint64([]byte{number}, uint64(len(data)))

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// Whatever a grammar asks for comes, to its end, on every seed.
+// With every seed, answers conform to a grammar and are complete.
 func grammars(t *testing.T, l *harness.Llama) (answers []string) {
 	for _, g := range []struct{ grammar, language string }{
 		{`root ::= ("yes" | "no") "."`, `^(yes|no)\.$`},
@@ -30,8 +30,8 @@ func grammars(t *testing.T, l *harness.Llama) (answers []string) {
 	return answers
 }
 
-// A token with a large bias is all that is written, one that is forbidden is never written, and a moderate bias makes a
-// token more frequent: a likely one as well as one that the model would not write.
+// A token with a large bias is the only one written, and a forbidden one never is. A moderate bias makes a token more
+// frequent, whether the model would write it or not.
 func logitBias(t *testing.T, l *harness.Llama) (answers []string) {
 	write := func(seed int, text string, bias ...any) []int {
 		d := draw(t, l, text, seed, map[string]any{"logit_bias": []any{bias}, "ignore_eos": true})

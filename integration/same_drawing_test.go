@@ -13,13 +13,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// lukewarm makes a request draw as Ollama does by default, from a seed.
+// lukewarm makes a request draw with Ollama's defaults and a seed.
 func lukewarm(seed int) func(*api.GenerateRequest) {
 	return func(r *api.GenerateRequest) { r.Options["temperature"], r.Options["seed"] = 0.8, seed }
 }
 
-// Log-probabilities are those of one distribution: the best in order, together no more than certain, the chosen token
-// among them with the same figure or less likely than the last; and their tokens are the answer.
+// Log-probabilities form a distribution. The best are in order and sum to at most 1. The chosen token is among them
+// with the same value, or is less probable than the last. Their tokens are the answer.
 func logProbabilities(t *testing.T, o *harness.Ollama) (answers []string) {
 	const best = 10
 	for seed, text := range prompts(t, 4) {
@@ -58,7 +58,7 @@ func oneDistribution(l api.Logprob, best int) error {
 	if sum > 1.0001 {
 		return fmt.Errorf("the best %d tokens have probability %v", best, sum)
 	}
-	// another token may have the same text, as a byte does that is half a character
+	// another token may have the same text, such as half a character
 	if l.Logprob > l.TopLogprobs[best-1].Logprob && !slices.ContainsFunc(l.TopLogprobs, func(top api.TokenLogprob) bool {
 		return top.Token == l.Token && top.Logprob == l.Logprob
 	}) {
@@ -67,7 +67,7 @@ func oneDistribution(l api.Logprob, best int) error {
 	return nil
 }
 
-// Each penalty makes the commonest word of the greedy answer rarer.
+// Each penalty makes the most frequent word of the greedy answer rarer.
 func penalties(t *testing.T, o *harness.Ollama) (answers []string) {
 	texts := prompts(t, 4)
 	words := func(change ...func(*api.GenerateRequest)) map[string]int {
@@ -103,8 +103,8 @@ func penalties(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// An answer ends right before the first stop word, and is otherwise the same. One that comes to its length may lack
-// what could have begun a stop word.
+// An answer ends right before the first stop word, and is otherwise unchanged. At the length limit it may lack a
+// possible start of a stop word.
 func stopWords(t *testing.T, o *harness.Ollama) (answers []string) {
 	stops, stopped := []string{" the", ", and", "tion"}, 0
 	for seed, text := range prompts(t, 10) {
@@ -133,7 +133,7 @@ func stopWords(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// A seed decides the answer, after the model was unloaded, too; another seed decides otherwise.
+// A seed gives the same answer, also after the model was unloaded. Another seed gives another answer.
 func seeds(t *testing.T, o *harness.Ollama) (answers []string) {
 	draw := func() (list []string) {
 		keepPrompt(t, o, prompt)
@@ -152,7 +152,7 @@ func seeds(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// So it does where clusters are drawn, whose own seed is the server's.
+// The same with drawn clusters, which have the server's seed.
 func TestSeedsOfDrawnClusters(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -171,7 +171,7 @@ func TestSeedsOfDrawnClusters(t *testing.T) {
 	}
 }
 
-// An answer may be longer than the context, whose older half is dropped then, again and again.
+// An answer may be longer than the context, whose older half is then dropped repeatedly.
 func contextShift(t *testing.T, o *harness.Ollama) (answers []string) {
 	before := strings.Count(o.Log(), "context shift")
 	for seed, text := range prompts(t, 2) {
@@ -187,8 +187,8 @@ func contextShift(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// keepPrompt has the server read a prompt, which it then remembers. Read as one batch a prompt is rounded a little
-// differently from one that is remembered but for its last token, which is enough to turn a close choice.
+// keepPrompt puts a prompt into the server's cache. A prompt read as one batch is rounded slightly differently from a
+// cached one, which is enough to change a close choice.
 func keepPrompt(t *testing.T, o *harness.Ollama, text string) {
 	t.Helper()
 	generate(t, o, "fast", text, 1)

@@ -14,15 +14,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// hot makes a request draw from what the model hardly wants, too, from a seed.
+// hot makes a request draw improbable tokens too, with a seed.
 func hot(seed int) func(*api.GenerateRequest) {
 	return func(r *api.GenerateRequest) {
 		r.Options["temperature"], r.Options["top_k"], r.Options["top_p"], r.Options["seed"] = 1.2, 200, 1, seed
 	}
 }
 
-// JSON mode gives JSON on every seed. So small a model does not always find an end; then what it wrote can be gone on
-// with.
+// JSON mode gives JSON with every seed. Such a small model may not finish; then its text is a prefix of JSON.
 func jsonMode(t *testing.T, o *harness.Ollama) (answers []string) {
 	for seed := range 20 {
 		a := generate(t, o, "fast", `The answer in JSON: {"name": "Mary", "age": 30}`+"\n", 120, hot(seed),
@@ -44,7 +43,7 @@ func jsonMode(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// asManyEnd reports if fewer answers than the dense model's are whole.
+// asManyEnd returns an error if fewer answers are complete than the dense model's.
 func asManyEnd(got, want []string) error {
 	whole := func(answers []string) (n int) {
 		for _, a := range answers {
@@ -60,7 +59,7 @@ func asManyEnd(got, want []string) error {
 	return nil
 }
 
-// beginsJSON reports what keeps a text from being the beginning of a JSON object.
+// beginsJSON returns why a text cannot be the start of a JSON object.
 func beginsJSON(text string) error {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return errors.New("no object")
@@ -75,7 +74,7 @@ func beginsJSON(text string) error {
 	return err
 }
 
-// schema is one that every answer to comes to an end, with values that the model would never write by itself.
+// schema is a JSON schema whose answers always end, with values that the model would never write by itself.
 const schema = `{
 	"type": "object", "additionalProperties": false, "required": ["answer", "count", "names", "sure", "nothing", "letters"],
 	"properties": {
@@ -88,10 +87,10 @@ const schema = `{
 	}
 }`
 
-// unwanted are characters that the model's text hardly has: their tokens are in clusters that are not probed.
+// unwanted are characters that the model hardly ever writes: their tokens are in clusters that are not probed.
 const unwanted = "Ω≈ç√∫ 🦉 漢字"
 
-// A schema is kept to on every seed, and its end is reached.
+// With every seed, answers conform to the schema and are complete.
 func jsonSchema(t *testing.T, o *harness.Ollama) (answers []string) {
 	distinct := map[string]bool{}
 	for seed := range 12 {
@@ -109,7 +108,7 @@ func jsonSchema(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// fitsSchema reports what in a text is not as schema says.
+// fitsSchema returns why a text does not conform to schema.
 func fitsSchema(text string) error {
 	var v struct {
 		Answer, Letters *string

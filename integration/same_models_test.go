@@ -17,7 +17,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// Several models that are loaded at once, of which some see, with keys and values in 8 bits.
+// Several models loaded at the same time, some with vision, with an 8-bit KV cache.
 func TestSeveralModelsSameAsDense(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -47,13 +47,13 @@ func quantisedCache(t *testing.T, o *harness.Ollama) []string {
 	return list
 }
 
-// Models that are asked at once answer as each does alone; one that is unloaded leaves the others loaded, and answers
-// as before when it is loaded again.
+// Models used concurrently answer as each does alone. Unloading one leaves the others loaded, and it answers as before
+// when it is loaded again.
 func atOnce(t *testing.T, o *harness.Ollama) (all []string) {
 	models, texts := []string{"dense", "fast", "other"}, prompts(t, 3)
 	alone, together := make([][]string, len(models)), make([][]string, len(models))
 	for i, model := range models {
-		answers(t, o, model, texts) // so that each prompt is in the cache, or is not, each time
+		answers(t, o, model, texts) // so that a prompt's state in the cache is the same each time
 		alone[i] = answers(t, o, model, texts)
 		all = append(all, alone[i]...)
 	}
@@ -86,7 +86,7 @@ func atOnce(t *testing.T, o *harness.Ollama) (all []string) {
 	return all
 }
 
-// running are the models that are loaded.
+// running returns the loaded models.
 func running(t *testing.T, o *harness.Ollama) map[string]bool {
 	t.Helper()
 	list, err := o.Client.ListRunning(timeout(t))
@@ -100,15 +100,14 @@ func running(t *testing.T, o *harness.Ollama) map[string]bool {
 	return names
 }
 
-// Embeddings do not pass through the head: those of a converted model are the stock build's of the original, to the
-// last digit.
+// Embeddings do not use the head: those of a converted model equal the stock build's of the original exactly.
 func TestEmbeddings(t *testing.T) { onBothHosts(t, embeddings) }
 
 func embeddings(t *testing.T, h host) {
 	texts := []string{"We, the people", "of the United States", "in order to form a more perfect union"}
 	dir := t.TempDir()
 
-	// Ollama embeds with models that say in which way they do. None with a head is converted, but one may become such.
+	// Ollama embeds with models that have a pooling type. `convert` refuses these, but the key can be added later.
 	model := tiny{name: "embedding", arch: "llama", headType: gguftest.TypeQ8_0}.write(t, dir)
 	fast := filepath.Join(dir, "converted.gguf")
 	convertFile(t, h, model, fast)
@@ -143,7 +142,7 @@ func embeddings(t *testing.T, h host) {
 	sameEmbeddings(t, server(h, converted(t), "FLASHHEAD_PROBES=1"), server(stock(t), trainedModel))
 }
 
-// pooled writes a model to path with the key that makes it one for embeddings: the mean of all tokens'.
+// pooled writes a model to path with the key that makes it an embedding model, by mean pooling.
 func pooled(t *testing.T, model, path string) {
 	t.Helper()
 	f, err := gguf.Open(model)

@@ -10,10 +10,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// Whatever proposes tokens, with FlashHead on both sides: with every cluster probed the same is proposed, accepted and
-// written as in the stock build; with few, what is written is what the model writes without proposals. There mostly,
-// not always: layers that check several tokens at once round differently from those that write one, without FlashHead,
-// too.
+// Speculative decoding with FlashHead for draft and target. With every cluster probed, proposals, accepted tokens and
+// text are the stock build's. With few, the text is mostly that without a draft. Not always, because layers round
+// differently for several tokens at once, also without FlashHead.
 func TestSpeculationSameAsDense(t *testing.T) {
 	testlevel.Long(t)
 	h, dir := patched(t), t.TempDir()
@@ -32,7 +31,7 @@ func TestSpeculationSameAsDense(t *testing.T) {
 		model, fast       string
 		clusters          int
 		ask               []any
-		dense, flashheads []string // what drafts
+		dense, flashheads []string // arguments that name the draft
 	}{
 		{"draft model", trainedModel, converted(t), clusterCount, texts(t, 8),
 			[]string{"--spec-type", "draft-simple", "--spec-draft-model", trainedModel},

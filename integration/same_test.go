@@ -10,23 +10,22 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// A behaviour asks a server for something that users rely on, judges each answer by itself, and returns all of them.
-// What it judges has to hold however few clusters are probed, and without FlashHead, too.
+// A behaviour sends a server requests for something that users rely on, checks each answer, and returns all of them.
+// Its checks must hold for any number of probed clusters, and without FlashHead.
 type behaviour[Server logging] struct {
 	name string
 	ask  func(t *testing.T, s Server) []string
-	// judges the answers with the default probes by the dense ones; nil: cannot be told
+	// compares the answers with default probes with the dense ones; nil for no comparison
 	like func(got, want []string) error
 }
 
-// logging is what all servers do.
+// logging is common to all servers.
 type logging interface{ Log() string }
 
-// ways are the settings with which behaviours are played. Where the answers are to be the same, it is to the last bit, drawn
-// tokens and printed log-probabilities, too: with every cluster probed, as both take the same products of the same rows;
-// and where the dense head checks what FlashHead proposes, also if proposals are wrong. With one cluster, nearly all tokens
-// have nothing but their cluster's estimate, many the very same: the hardest case for whatever picks among tokens that the
-// model does not want.
+// ways are the settings for behaviours. Some must give the dense answers bit for bit, even drawn tokens and
+// log-probabilities: every cluster probed, because both are the same products; and proposals that the dense head checks,
+// even wrong ones. With one probed cluster nearly all tokens have their cluster's score, with many ties: the hardest case
+// for samplers that choose improbable tokens.
 var ways = []struct {
 	name string
 	env  []string
@@ -47,8 +46,7 @@ const defaultProbes = "default"
 // oneThread keeps the servers of several tests from waiting for each other's threads.
 var oneThread = modelfile.Parameter{Name: "num_thread", Value: "1"}
 
-// sameAsDense plays behaviours without FlashHead and in all ways; start starts a server with additions to its
-// environment.
+// sameAsDense runs behaviours without FlashHead and in all ways. start starts a server with env.
 func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, env ...string) Server,
 	behaviours []behaviour[Server]) {
 	dense := map[string][]string{}
@@ -90,16 +88,17 @@ func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, env ...s
 	}
 }
 
-// mostly judges texts by the share that they follow the dense ones; one other token changes all that follow.
+// mostly checks the share of common prefixes with the dense texts, because a different token changes everything after
+// it.
 func mostly(got, want []string) error {
-	const least = 0.2 // drawn texts part early; where, depends on how a processor rounds
+	const least = 0.2 // drawn texts diverge early; where depends on rounding
 	if share := shareInCommon(got, want); share < least {
 		return fmt.Errorf("only %.0f %% of the dense text", 100*share)
 	}
 	return nil
 }
 
-// What Ollama's requests can ask for.
+// Features of Ollama's requests.
 func TestSameAsDense(t *testing.T) {
 	h := patched(t)
 	start := func(t *testing.T, env ...string) *harness.Ollama {
@@ -120,7 +119,7 @@ func TestSameAsDense(t *testing.T) {
 	})
 }
 
-// What only llama-server's requests can ask for.
+// Features of llama-server's requests only.
 func TestSameAsDenseInLlamaServer(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -133,7 +132,7 @@ func TestSameAsDenseInLlamaServer(t *testing.T) {
 	})
 }
 
-// shareInCommon is the part of the texts want that others begin with, too.
+// shareInCommon returns the share of want that is a common prefix.
 func shareInCommon(got, want []string) float64 {
 	common, all := 0, 0
 	for i := range min(len(got), len(want)) {

@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// callSchema is that of a call of the tool that tools offers.
+// callSchema is the schema of a call of the tool in tools.
 const callSchema = `{
 	"type": "object", "required": ["name", "arguments"], "properties": {
 		"name": {"const": "weather"},
@@ -27,7 +27,7 @@ const argumentsSchema = `{
 	}
 }`
 
-// registerTools makes the GGUF file a model with a template for tools.
+// registerTools registers the GGUF file as a model with a template for tools.
 func registerTools(t *testing.T, o *harness.Ollama, name, file string) {
 	t.Helper()
 	err := modelfile.Register(timeout(t), o.Client, name, &modelfile.Modelfile{
@@ -42,11 +42,11 @@ func registerTools(t *testing.T, o *harness.Ollama, name, file string) {
 	}
 }
 
-// The model is too small to call tools by itself, so a schema has it write a call; Ollama finds that in the answer as
-// it finds any other.
+// The model is too small to call tools by itself, so a schema makes it write a call. Ollama parses it like any other.
 func toolCalls(t *testing.T, o *harness.Ollama) (answers []string) {
 	var tools api.Tools
-	if err := json.Unmarshal([]byte(`[{"type": "function", "function": {"name": "weather", "description": "the weather", "parameters": `+argumentsSchema+`}}]`), &tools); err != nil {
+	if err := json.Unmarshal([]byte(`[{"type": "function", "function": {"name": "weather", "description": "the weather", `+
+		`"parameters": `+argumentsSchema+`}}]`), &tools); err != nil {
 		t.Fatal(err)
 	}
 	for seed := range 8 {
@@ -71,18 +71,18 @@ func toolCalls(t *testing.T, o *harness.Ollama) (answers []string) {
 		if err != nil {
 			t.Errorf("seed %d: %v in %s", seed, err, arguments)
 		}
-		answers = append(answers, fmt.Sprint(forecast)) // Ollama keeps no order of arguments
+		answers = append(answers, fmt.Sprint(forecast)) // Ollama does not keep the order of arguments
 	}
 	return answers
 }
 
-// forecast is what argumentsSchema describes.
+// forecast has the arguments of argumentsSchema.
 type forecast struct {
 	Place string
 	Days  int
 }
 
-// readForecast reads the arguments of a call, or reports what in them is not as argumentsSchema says.
+// readForecast reads the arguments of a call. It returns an error if they do not conform to argumentsSchema.
 func readForecast(text []byte) (f forecast, err error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return f, err

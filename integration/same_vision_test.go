@@ -15,9 +15,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// projector writes a tiny one with random weights (CLIP with LLaVA's MLP), which turns an image into four embeddings of
-// the trained model's width, and returns its path. What they mean to the model is nothing, but they are different for
-// different images.
+// projector writes a tiny projector with random weights (CLIP with LLaVA's MLP) and returns its path. It turns an image
+// into four embeddings of the trained model's width. They are meaningless, but differ between images.
 func projector(t *testing.T, dir string) string {
 	t.Helper()
 	const (
@@ -71,7 +70,7 @@ func projector(t *testing.T, dir string) string {
 	})
 }
 
-// registerVision makes the GGUF file and a projector a model that sees.
+// registerVision registers the GGUF file with a projector as a vision model.
 func registerVision(t *testing.T, o *harness.Ollama, name, file string) {
 	t.Helper()
 	err := modelfile.Register(timeout(t), o.Client, name, &modelfile.Modelfile{
@@ -83,8 +82,8 @@ func registerVision(t *testing.T, o *harness.Ollama, name, file string) {
 	}
 }
 
-// A model that sees is asked with an image and without; what it sees changes what it writes, if not after every text:
-// the projector's weights are random.
+// Requests with and without an image. An image changes the answers, but not all of them, because the projector's
+// weights are random.
 func images(t *testing.T, o *harness.Ollama) (answers []string) {
 	differ := false
 	for _, text := range prompts(t, 3) {
@@ -108,7 +107,7 @@ func images(t *testing.T, o *harness.Ollama) (answers []string) {
 	return answers
 }
 
-// picture is an image of one colour.
+// picture returns an image of one colour.
 func picture(t *testing.T, c color.RGBA) api.ImageData {
 	t.Helper()
 	m := image.NewRGBA(image.Rect(0, 0, 28, 28))

@@ -8,14 +8,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// What the environment says, the runtime does, and says so in its line at load.
+// The runtime uses the settings of the environment, and its line at load shows them.
 func TestSettings(t *testing.T) { onBothHosts(t, settings) }
 
 func settings(t *testing.T, h host) {
 	model := converted(t)
 	standard := greedyTokens(t, h, model)
 
-	// The plug-in's rows always lie in the order of the clusters, so there the setting changes nothing at all.
+	// The plug-in's rows are always in cluster order, so there the setting changes nothing.
 	t.Run("without the copy", func(t *testing.T) {
 		l := startLlama(t, h, []string{"--model", model}, "FLASHHEAD_REORDER=0")
 		if line := activeLine(l.Log()); line == "" || strings.Contains(line, "copy") {
@@ -50,7 +50,7 @@ func settings(t *testing.T, h host) {
 	}
 }
 
-// activeLine is the first line of a log that says that FlashHead is active, "" if there is none.
+// activeLine returns the first line of a log that says that FlashHead is active; "" if there is none.
 func activeLine(log string) string {
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, "flash_head: active") {
@@ -60,7 +60,7 @@ func activeLine(log string) string {
 	return ""
 }
 
-// A bad value keeps the model from loading, and the log names it.
+// A model does not load with a bad value, and the log names the value.
 func TestBadSettings(t *testing.T) { onBothHosts(t, badSettings) }
 
 func badSettings(t *testing.T, h host) {

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// A converted model that llama.cpp's own tool split afterwards is what the whole file is, whichever part has the head.
+// A converted model split by llama.cpp's own tool behaves like the whole file, whichever part has the head.
 func TestShards(t *testing.T) { onBothHosts(t, shards) }
 
 func shards(t *testing.T, h host) {

@@ -18,17 +18,17 @@ import (
 // statistics is a line that the runtime logs with FLASHHEAD_STATS=1.
 type statistics struct {
 	steps, denseSteps, rows, denseRows int
-	scored                             float64 // tokens scored exactly in a row by FlashHead; 0 if there was none
+	scored                             float64 // tokens scored exactly per FlashHead row; 0 if there was none
 }
 
 var statisticsLine = regexp.MustCompile(`flash_head: statistics of (?:token_embd|output)\.weight( for drafts)?: ` +
 	`steps (\d+), of them dense (\d+) \([0-9.]+ %\); rows (\d+), of them dense (\d+) \([0-9.]+ %\)` +
 	`(?:; in each other row ([0-9.]+) of \d+ tokens scored exactly)?`)
 
-// lastStatistics returns the last such line of a log that is not a draft's, zeros if there is none.
+// lastStatistics returns the last statistics in a log that are not a draft's; zeros if there are none.
 func lastStatistics(log string) statistics { return lastStatisticsOf(log, "") }
 
-// lastDraftStatistics returns the last one that is a draft's.
+// lastDraftStatistics returns the last statistics of a draft.
 func lastDraftStatistics(log string) statistics { return lastStatisticsOf(log, " for drafts") }
 
 func lastStatisticsOf(log, use string) (s statistics) {
@@ -44,11 +44,11 @@ func lastStatisticsOf(log, use string) (s statistics) {
 	return s
 }
 
-// stepsAtLoad is how often llama-server evaluates the head by itself when it has loaded a model, without a warm-up.
+// stepsAtLoad is the number of llama-server's own steps after loading a model, without a warm-up.
 const stepsAtLoad = 1
 
-// What the head did is in the log when asked for: each token is a step, and exactly the tokens of the probed clusters
-// and the pinned ones are scored.
+// With FLASHHEAD_STATS=1 the log has statistics: each token is a step, and the scored tokens are those of the probed
+// clusters and the pinned ones.
 func TestStatistics(t *testing.T) { onBothHosts(t, statisticsOfServer) }
 
 func statisticsOfServer(t *testing.T, h host) {
@@ -100,7 +100,7 @@ func statisticsOfLargeBatches(t *testing.T, h host) {
 		return lastStatistics(perplexity(t, h, []string{"FLASHHEAD_STATS=1", env},
 			"-m", converted(t), "-f", text, "--chunks", "4", "--log-verbosity", "4"))
 	}
-	// half of each chunk's rows reach the head, and those of a warm-up
+	// half of each chunk's rows reach the head, plus those of a warm-up
 	const rows = 4 * 128
 	limited, unlimited := evaluate("FLASHHEAD_MAX_ROWS=8"), evaluate("FLASHHEAD_MAX_ROWS=0")
 	if limited.denseRows < rows || limited.denseSteps == 0 || limited.denseSteps == limited.steps {
@@ -112,7 +112,7 @@ func statisticsOfLargeBatches(t *testing.T, h host) {
 	}
 }
 
-// So does everything with an adapter that changes the head.
+// All steps with an adapter that changes the head count as dense.
 func TestStatisticsWithAdapter(t *testing.T) {
 	testlevel.Long(t)
 	onBothHosts(t, statisticsWithAdapter)
@@ -130,13 +130,13 @@ func statisticsWithAdapter(t *testing.T, h host) {
 		t.Fatal(err)
 	}
 	l.Stop()
-	// what is evaluated at load may come before the adapter
+	// steps at load may run before the adapter is added
 	if got := lastStatistics(l.Log()); got.steps != stepsAtLoad+len(tokens) || got.denseSteps < len(tokens) {
 		t.Errorf("%d tokens: %+v\n%s", len(tokens), got, end(l.Log()))
 	}
 }
 
-// Ollama kills its runners, so the log has the line before that: after a pause, and early.
+// Ollama kills its runners, so the statistics must be logged earlier: after a pause, and after the first steps.
 func TestStatisticsInOllama(t *testing.T) { onBothHosts(t, statisticsInOllama) }
 
 func statisticsInOllama(t *testing.T, h host) {
@@ -153,7 +153,7 @@ func statisticsInOllama(t *testing.T, h host) {
 		t.Errorf("%d tokens were generated; before %+v, after %+v", n, before, after)
 	}
 
-	// A runner that is killed as soon as it has answered has had no pause.
+	// A runner that is killed right after its answer has had no pause.
 	answer("In the beginning", 0)
 	unloaded(t, o)
 	mark := len(o.Log())

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A converted file runs in the unpatched build, and answers as the dense model does there.
+// A converted file runs in the stock build and gives the dense model's answers.
 func TestStockRunsConvertedFile(t *testing.T) {
 	file := converted(t)
 	o := serve(t, stock(t))
@@ -18,7 +18,7 @@ func TestStockRunsConvertedFile(t *testing.T) {
 	}
 }
 
-// Without FlashHead the patched build writes what the stock build writes.
+// For dense models the patched build gives the stock build's answers.
 func TestPatchedIsStockForDenseModels(t *testing.T) {
 	texts := prompts(t, 4)
 	var want []string

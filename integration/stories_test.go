@@ -16,7 +16,7 @@ import (
 
 const prompt = "The President of the United States"
 
-// TestStories is what a user does with a model that has FlashHead.
+// TestStories does what users do with a converted model.
 func TestStories(t *testing.T) { onBothHosts(t, stories) }
 
 func stories(t *testing.T, h host) {
@@ -58,7 +58,7 @@ func storyRun(t *testing.T, o *harness.Ollama) {
 	}
 }
 
-// A stream comes in pieces, which together are the whole answer.
+// The pieces of a stream make the complete answer.
 func storyStream(t *testing.T, o *harness.Ollama) {
 	pieces, text := 0, ""
 	request := &api.GenerateRequest{
@@ -115,7 +115,7 @@ func storyOptions(t *testing.T, o *harness.Ollama) {
 	}
 }
 
-// The same seed gives the same text, another one another.
+// The same seed gives the same text, another seed another text.
 func storySampling(t *testing.T, o *harness.Ollama) {
 	sample := func(seed int) string {
 		return generate(t, o, "fast", prompt, 32, func(r *api.GenerateRequest) {
@@ -131,9 +131,10 @@ func storySampling(t *testing.T, o *harness.Ollama) {
 	}
 }
 
-// A schema is kept to, whatever the model would rather write.
+// Answers conform to a schema.
 func storySchema(t *testing.T, o *harness.Ollama) {
-	schema := `{"type":"object","properties":{"answer":{"enum":["yes","no"]},"sure":{"type":"boolean"}},"required":["answer","sure"]}`
+	schema := `{"type":"object","properties":{"answer":{"enum":["yes","no"]},"sure":{"type":"boolean"}},` +
+		`"required":["answer","sure"]}`
 	for _, temperature := range []float64{0, 1} {
 		answer := generate(t, o, "fast", prompt, 64, func(r *api.GenerateRequest) {
 			r.Format = json.RawMessage(schema)
@@ -152,7 +153,7 @@ func storySchema(t *testing.T, o *harness.Ollama) {
 	}
 }
 
-// JSON mode gives JSON; so small a model may not come to its end within the context, and then the part is checked.
+// JSON mode gives JSON. Such a small model may not finish within the context; then the test checks the start.
 func storyJSON(t *testing.T, o *harness.Ollama) {
 	answer := generate(t, o, "fast", prompt, 200, func(r *api.GenerateRequest) { r.Format = json.RawMessage(`"json"`) })
 	if !strings.HasPrefix(strings.TrimSpace(answer.Response), "{") {
@@ -173,7 +174,7 @@ func storyJSON(t *testing.T, o *harness.Ollama) {
 	}
 }
 
-// Log-probabilities are those of a distribution, and greedy decoding takes the first of the best.
+// Log-probabilities form a distribution, and greedy decoding takes the best token.
 func storyLogprobs(t *testing.T, o *harness.Ollama) {
 	answer := generate(t, o, "fast", prompt, 16, func(r *api.GenerateRequest) { r.Logprobs, r.TopLogprobs = true, 20 })
 	if len(answer.Logprobs) != 16 {

@@ -17,7 +17,7 @@ import (
 // swept are architectures of different kinds of heads; go run ./integration/cmd/architectures tries all.
 var swept = []string{"llama", "gemma3", "gemma3n", "gemma4", "qwen2", "qwen3moe", "phi2", "bitnet", "mamba", "t5"}
 
-// What docs/architectures.md says of these architectures is so, in both runtimes.
+// docs/architectures.md is right about these architectures in both runtimes.
 func TestSweep(t *testing.T) {
 	testlevel.Long(t)
 	s, err := harness.NewSweep(patched(t).Prefix, stock(t).Prefix)
@@ -51,7 +51,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// tinyModel makes the tiny model of an architecture that is called ARCHITECTURE-KIND.gguf.
+// tinyModel makes an architecture's tiny model ARCHITECTURE-KIND.gguf.
 func tinyModel(t *testing.T, arch, kind string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,7 +61,7 @@ func tinyModel(t *testing.T, arch, kind string) string {
 	return filepath.Join(dir, arch+"-"+kind+".gguf")
 }
 
-// tinyConverted is such a model with FlashHead.
+// tinyConverted returns such a model, converted.
 func tinyConverted(t *testing.T, arch, kind string) string {
 	t.Helper()
 	fast := filepath.Join(t.TempDir(), "fast.gguf")
@@ -69,7 +69,7 @@ func tinyConverted(t *testing.T, arch, kind string) string {
 	return fast
 }
 
-// Models whose heads FlashHead cannot choose by run dense, and say why, even if a file has keys that fit.
+// Models whose heads FlashHead cannot use run dense, and the log says why, even if the file has valid keys.
 func TestObstacles(t *testing.T) { onBothHosts(t, obstacles) }
 
 func obstacles(t *testing.T, h host) {
@@ -96,7 +96,7 @@ func obstacles(t *testing.T, h host) {
 			if !slices.Equal(got, dense) || activeLine(log) != "" {
 				t.Errorf("tokens %v, dense %v\n%s", got, dense, end(log))
 			}
-			// bitnet's graph asks the plug-in for nothing, so it has nothing to say
+			// bitnet's graph does not use the plug-in, which logs nothing
 			if !strings.Contains(log, c.says) && (c.arch != "bitnet" || h.env == nil) {
 				t.Errorf("the log does not say %q:\n%s", c.says, end(log))
 			}
@@ -112,7 +112,7 @@ func obstacles(t *testing.T, h host) {
 	}
 }
 
-// Of a gemma3n as Ollama's library has it, the tools and the runtimes take the same rows for the head.
+// For gemma3n as in Ollama's library, the tools and the runtimes use the same rows of the head.
 func TestGemma3nOfTheLibrary(t *testing.T) {
 	testlevel.Long(t)
 	onBothHosts(t, gemma3nOfTheLibrary)

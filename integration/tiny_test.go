@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// Shape of the tiny models: large enough for every code path, small enough to be made in a moment.
+// Shape of the tiny models: large enough for every code path, and fast to make.
 const (
 	tinyVocab   = 4096
 	tinyWidth   = 64 // of a hidden state
@@ -26,7 +26,7 @@ const (
 	tinyExperts = 4
 )
 
-// tiny describes a random-weight model of one architecture.
+// tiny is a model of one architecture with random weights.
 type tiny struct {
 	name     string
 	arch     string
@@ -43,13 +43,13 @@ type tiny struct {
 func (m tiny) tokens() uint64  { return uint64(cmp.Or(m.vocab, tinyVocab)) }
 func (m tiny) columns() uint64 { return uint64(cmp.Or(m.width, tinyWidth)) }
 
-// write writes the model's file into dir. The same model has the same bytes every time.
+// write writes the model's file into dir. The same model always gives the same bytes.
 func (m tiny) write(t *testing.T, dir string) string {
 	t.Helper()
 	w := newTinyWeights(len(m.name))
 	matrix, norm := w.matrix, w.norm
 	tokens, width := m.tokens(), m.columns()
-	// Small embeddings and layers that write large values: the next token then depends on more than the last one.
+	// Embeddings are small and layers add large values, so the next token depends on more than the last one.
 	matrix("token_embd.weight", m.tokenType(), 0.02, width, tokens)
 	norm("output_norm.weight", width)
 	if m.untied {
@@ -92,12 +92,12 @@ type tinyWeights struct {
 	tensors []gguftest.Tensor
 }
 
-// newTinyWeights returns none yet. The same seed gives the same ones.
+// newTinyWeights returns an empty collection. The same seed gives the same weights.
 func newTinyWeights(seed int) *tinyWeights {
 	return &tinyWeights{random: rand.New(rand.NewPCG(uint64(seed), 42))}
 }
 
-// matrix adds one with normally distributed values of that deviation.
+// matrix adds a matrix with normally distributed values.
 func (w *tinyWeights) matrix(name string, typ uint32, deviation float64, shape ...uint64) {
 	n := uint64(1)
 	for _, s := range shape {
@@ -128,7 +128,7 @@ func (w *tinyWeights) write(t *testing.T, path string, keys []gguftest.KV) strin
 	return path
 }
 
-// tokenType is the type of the embedding, which is the head of a tied model.
+// tokenType returns the type of the embedding, which is the head of a tied model.
 func (m tiny) tokenType() uint32 {
 	if m.untied {
 		return gguftest.TypeF32
@@ -166,7 +166,7 @@ func (m tiny) keys() []gguftest.KV {
 	return keys
 }
 
-// tokenizer is a byte-level BPE: two marks, the 256 bytes, and pairs of bytes with their merges.
+// tokenizer returns a byte-level BPE: two special tokens, the 256 bytes, and pairs of bytes with their merges.
 func tokenizer(n int) []gguftest.KV {
 	bytes := byteAlphabet()
 	tokens, types := []string{"<s>", "</s>"}, []int32{3, 3}
@@ -190,7 +190,7 @@ func tokenizer(n int) []gguftest.KV {
 	}
 }
 
-// byteAlphabet is GPT-2's character for every byte: itself where it prints, else one from 256 on.
+// byteAlphabet returns GPT-2's character for every byte: itself if printable, else one from U+0100 on.
 func byteAlphabet() []string {
 	var alphabet []string
 	next := rune(256)
@@ -246,7 +246,7 @@ func half(v float32) uint16 {
 	return sign | uint16(exponent)<<10 | uint16(bits>>13&0x3ff)
 }
 
-// withAnyMap writes model to path with a map of clusters of size tokens each as they come.
+// withAnyMap writes model to path with a map of clusters of size consecutive tokens.
 func withAnyMap(t *testing.T, model, path string, size int) {
 	t.Helper()
 	f, err := gguf.Open(model)

@@ -20,7 +20,7 @@ func tree(t *testing.T, dir string) []string {
 			return err
 		}
 		line := path + " " + info.Mode().String()
-		if !d.IsDir() { // a folder's time changes with what is put in it for a while
+		if !d.IsDir() { // a folder's time changes with temporary files
 			line += " " + digestOrLink(t, path, info) + " " + info.ModTime().String()
 		}
 		lines = append(lines, line)

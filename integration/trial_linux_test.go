@@ -16,7 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
-// A trial by the stock Ollama's own llama-server says that the plug-in works, or why it does not.
+// A trial with the stock Ollama's own llama-server reports that the plug-in works, or why it does not.
 func TestTrial(t *testing.T) {
 	good := plugin(t).library()
 	lib := t.TempDir()
@@ -124,8 +124,7 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-// The library of a service is tried as the service's user: what only root may read is refused, and the folders above
-// decide.
+// A service's library is tried as the service's user, so a library or folder that only root may read is refused.
 func TestInstallForService(t *testing.T) {
 	testlevel.Long(t)
 	if os.Geteuid() != 0 {
@@ -178,7 +177,7 @@ func TestInstallForService(t *testing.T) {
 	}
 }
 
-// openFolders lets everybody enter the folders above path, as far as this test made them.
+// openFolders lets everybody enter the folders above path that this test made.
 func openFolders(t *testing.T, path string) {
 	t.Helper()
 	for dir := filepath.Dir(path); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
@@ -210,7 +209,7 @@ func compileC(t *testing.T, source string, args ...string) string {
 	return so
 }
 
-// linkedTo makes a plug-in that needs a symbol of this version from a library of the system's.
+// linkedTo makes a plug-in that needs a symbol of this version from a system library.
 func linkedTo(t *testing.T, library, version string) string {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "versions")

@@ -15,8 +15,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// An Ollama that is killed while a model is registered leaves a clear error and loses nothing: the files stay as they
-// are, and the same command succeeds when Ollama runs again, as does the model.
+// If Ollama is killed while a model is registered, the error is clear and nothing is lost: the files stay unchanged,
+// and the same command and the model work when Ollama runs again.
 func TestCreateServerVanishes(t *testing.T) {
 	h := patched(t)
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "own.gguf")
@@ -45,7 +45,7 @@ func TestCreateServerVanishes(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if round == 0 { // when the first bytes of the upload are there
+		if round == 0 { // at the first bytes of the upload
 			for begun := time.Now(); blobs() == 0 && time.Since(begun) < 5*time.Minute; {
 				time.Sleep(100 * time.Microsecond)
 			}

@@ -12,8 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// A build writes to its prefix and to the cache, and to nothing else: not to home, working folder or folder of
-// temporary files.
+// A build writes only to its prefix and the cache, not to the home, working or temporary folders.
 func TestBuildWritesNothingElse(t *testing.T) {
 	testlevel.Long(t)
 	h := patched(t)
@@ -23,7 +22,7 @@ func TestBuildWritesNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cache := os.Getenv("FH_OLLAMA_CACHE") // where the build is done already
+	cache := os.Getenv("FH_OLLAMA_CACHE") // it has the finished build
 	if cache == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
@@ -34,7 +33,7 @@ func TestBuildWritesNothingElse(t *testing.T) {
 	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "build", "--plugin", "--prefix",
 		filepath.Join(dir, "prefix"))
 	cmd.Dir = filepath.Join(dir, "work")
-	// ccache would put its own folder into this home
+	// ccache would make a folder in this home
 	cmd.Env = append(harness.Environment(dir), "FH_OLLAMA_CACHE="+cache, "CCACHE_DISABLE=1")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)

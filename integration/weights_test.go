@@ -11,9 +11,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// A converted file goes through llama-quantize like any other and keeps its clusters. Some of the types that come out
-// are kept repacked by llama.cpp, where no row can be found; the head must lie in a plain buffer all the same, and with
-// every cluster probed it must choose the tokens of a dense head that is not repacked either.
+// llama-quantize works on a converted file and keeps its clusters. llama.cpp repacks weights of some types, so that
+// single rows cannot be read. The head must be in a plain buffer, and with every cluster probed it must choose the
+// tokens of a dense head that is not repacked.
 func TestQuantizedHeads(t *testing.T) {
 	onBothHosts(t, quantizedHeads)
 }
@@ -33,7 +33,7 @@ func quantizedHeads(t *testing.T, h host) {
 	}
 }
 
-// quantize copies a model with a head of another type.
+// quantize copies a model with another type of head.
 func quantize(t *testing.T, h host, from, to, headType string) {
 	t.Helper()
 	cmd := exec.CommandContext(timeout(t), h.Lib("llama-quantize"), "--allow-requantize",
@@ -44,8 +44,7 @@ func quantize(t *testing.T, h host, from, to, headType string) {
 	}
 }
 
-// greedyTokens continues two short prompts on a llama-server of its own; unless env turns FlashHead off, the server
-// must say that it is on.
+// greedyTokens continues two short prompts on its own llama-server. FlashHead must be active unless env turns it off.
 func greedyTokens(t *testing.T, h host, model string, env ...string) []int {
 	t.Helper()
 	l := startLlama(t, h, []string{"--model", model}, env...)

@@ -1,6 +1,6 @@
-// Package modelfile is Ollama's Modelfile: read from a running server, written as a person would write it, and
-// registered through Ollama's API. Parsing is Ollama's own; printing is ours, because Ollama's printer quotes
-// multi-line text in a way nobody writes and leaves some text unquoted that then reads differently.
+// Package modelfile reads Modelfiles from a running Ollama, prints them, and registers them through Ollama's API.
+// Parsing is Ollama's own. Printing is ours, because Ollama's printer quotes multi-line text in an unusual way, and
+// leaves some text unquoted that then parses differently.
 package modelfile
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/ollama/ollama/parser"
 )
 
-// Modelfile is everything that Ollama keeps about a model beside the weights, and where the weights are.
-// Empty fields are absent from the printed text and from a registration.
+// Modelfile holds everything that Ollama keeps about a model besides the weights, and the paths of the weights. Empty
+// fields are absent from the printed text and from a registration.
 type Modelfile struct {
 	// From lists GGUF files: the model first, then projectors (vision, audio).
 	From []string
@@ -32,7 +32,7 @@ type Modelfile struct {
 	License    []string
 }
 
-// Parameter is one PARAMETER line; a parameter that takes a list (stop) has one line an entry.
+// Parameter is one PARAMETER line. A parameter with a list (stop) has one line per entry.
 type Parameter struct{ Name, Value string }
 
 // Message is one MESSAGE line. Role is system, user or assistant.
@@ -75,7 +75,7 @@ func Parse(r io.Reader) (*Modelfile, error) {
 	return m, nil
 }
 
-// String prints m: one blank line between groups, triple quotes around text of several lines.
+// String formats m, with blank lines between groups and triple quotes around multi-line text.
 func (m *Modelfile) String() string {
 	var groups []string
 	add := func(lines ...string) {
@@ -130,9 +130,9 @@ func (m *Modelfile) String() string {
 	return strings.Join(groups, "\n\n") + "\n"
 }
 
-// quote writes a value so that Ollama's parser reads it back: as it is where that works, else in one pair of
-// quotes, or three for several lines. Text with a line that ends in three quotes cannot be written at all, and
-// the parser drops characters that do not print; registration does not go through text and keeps both.
+// quote formats a value for Ollama's parser: plain if possible, else in quotes, or in triple quotes if it has several
+// lines. Text with a line that ends in three quotes cannot be written, and the parser drops characters that are not
+// printable. Registration does not use text and keeps both.
 func quote(s string) string {
 	switch {
 	case strings.ContainsAny(s, "\n\r"):
@@ -146,8 +146,8 @@ func quote(s string) string {
 	return s
 }
 
-// Lost names what a reader of m's text does not get back as it is: characters that do not print, and text that ends
-// quotes early. A registration keeps it.
+// Lost names the parts of m that do not survive its text form: characters that are not printable, and text that ends
+// quotes early. A registration keeps them.
 func (m *Modelfile) Lost() []string {
 	read, err := Parse(strings.NewReader(m.String()))
 	if err != nil {

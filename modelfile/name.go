@@ -14,8 +14,8 @@ import (
 // suffix marks the name of a model with FlashHead.
 const suffix = "flashhead"
 
-// DefaultName is the name that the FlashHead version of the registered model source gets: the same, with the tag's
-// suffix -flashhead ("qwen3:0.6b" gives "qwen3:0.6b-flashhead", "qwen3" gives "qwen3:latest-flashhead").
+// DefaultName returns the name of the converted version of the registered model source: "qwen3:0.6b" gives
+// "qwen3:0.6b-flashhead", and "qwen3" gives "qwen3:latest-flashhead".
 func DefaultName(source string) (string, error) {
 	n := model.ParseName(source)
 	if !n.IsValid() {
@@ -29,10 +29,10 @@ func DefaultName(source string) (string, error) {
 	return name, nil
 }
 
-// notInName is what a model name cannot hold.
+// notInName matches characters that a model name cannot have.
 var notInName = regexp.MustCompile(`[^a-z0-9_.-]+`)
 
-// DefaultNameForFile is the name that a GGUF file gets: its base name in lower case with the tag flashhead
+// DefaultNameForFile returns the model name for a GGUF file: its base name in lower case with the tag flashhead
 // ("Qwen3-0.6B.gguf" gives "qwen3-0.6b:flashhead", and so does "Qwen3-0.6B-flashhead.gguf").
 func DefaultNameForFile(path string) (string, error) {
 	base := strings.ToLower(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
@@ -45,7 +45,7 @@ func SameName(a, b string) bool {
 	return model.ParseName(a).EqualFold(model.ParseName(b))
 }
 
-// CheckName returns an error unless name is one that Ollama accepts.
+// CheckName returns an error unless Ollama accepts name.
 func CheckName(name string) error {
 	_, err := checked(name)
 	return err

@@ -18,11 +18,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Event reports how far a registration is.
+// Event is the progress of a registration.
 type Event struct {
-	// Status says what is going on: "reading", "uploading", or a line of the server's own.
+	// Status is "reading", "uploading", or a line from the server.
 	Status string
-	// Done and Total count bytes of the file at hand; Total is 0 where nothing is counted.
+	// Done and Total count bytes of the current file; Total is 0 if nothing is counted.
 	Done, Total int64
 	// Warning marks a line that the user should see even without a progress display.
 	Warning bool
@@ -38,17 +38,17 @@ func Exists(ctx context.Context, client *api.Client, name string) (bool, error) 
 	return err == nil, err
 }
 
-// Register creates the model name on the server from m, whose From and Draft are files readable here. Files that
-// the server already has are not sent again. A model of that name is replaced. report may be nil.
+// Register creates the model name on the server from m, whose From and Draft are local files. Files that the server
+// already has are not sent again. A model of that name is replaced. report may be nil.
 func Register(ctx context.Context, client *api.Client, name string, m *Modelfile, report func(Event)) error {
 	return register(ctx, client, name, m, true, report)
 }
 
-// ErrExists says that a model of the name is there, and was left as it is.
+// ErrExists means that a model of the name exists. It was not changed.
 var ErrExists = errors.New("the model exists already")
 
-// RegisterNew is Register for a name that must be free: it asks once more when all files are sent, which takes long.
-// What appears in the moment after that is replaced, for Ollama has no request that would not.
+// RegisterNew is Register for a name that must be free. It checks again after the files are sent, which takes long. A
+// model that appears right after this check is replaced, because Ollama has no request that refuses.
 func RegisterNew(ctx context.Context, client *api.Client, name string, m *Modelfile, report func(Event)) error {
 	return register(ctx, client, name, m, false, report)
 }
@@ -88,7 +88,7 @@ func register(ctx context.Context, client *api.Client, name string, m *Modelfile
 		report(Event{Status: p.Status, Done: p.Completed, Total: p.Total})
 		return nil
 	})
-	if err == nil && status != "success" { // a server's last word, when all is there
+	if err == nil && status != "success" { // the server's last status after success
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
@@ -97,8 +97,8 @@ func register(ctx context.Context, client *api.Client, name string, m *Modelfile
 	return nil
 }
 
-// request is the API's form of m without its files. Parameters that this version of Ollama does not know are left
-// out with a warning, as its own command line does.
+// request returns the API's form of m without its files. Parameters that this version of Ollama does not know are left
+// out with a warning, as Ollama's own command line does.
 func (m *Modelfile) request(name string, report func(Event)) *api.CreateRequest {
 	request := &api.CreateRequest{
 		Model: name, Template: m.Template, System: m.System,
@@ -152,8 +152,7 @@ func (m *Modelfile) Registered() (*Modelfile, []string) {
 	return &c, notes
 }
 
-// upload makes files available to the server and returns their digests by the names that the server gets to see:
-// base names, made different where two are the same.
+// upload makes files available to the server and returns their digests by name. Names are base names, made unique.
 func upload(ctx context.Context, client *api.Client, files []string, report func(Event)) (map[string]string, error) {
 	digests := map[string]string{}
 	for i, file := range files {
@@ -207,7 +206,7 @@ func uploadFile(ctx context.Context, client *api.Client, path string, report fun
 	return digest, nil
 }
 
-// blobName is a file in a server's own store, named by its digest.
+// blobName matches a file in a server's own store, named by its digest.
 var blobName = regexp.MustCompile(`^sha256-([0-9a-f]{64})$`)
 
 func blobDigest(path string) (string, bool) {
@@ -217,7 +216,7 @@ func blobDigest(path string) (string, bool) {
 	return "", false
 }
 
-// reader counts what passes and stops when ctx does.
+// reader counts bytes and stops when ctx ends.
 type reader struct {
 	ctx    context.Context
 	r      io.Reader
@@ -225,8 +224,8 @@ type reader struct {
 	report func(Event)
 }
 
-// counted wraps r; the result is no io.WriterTo or io.Closer, so that every byte passes through Read and the HTTP
-// client leaves closing the file to us.
+// counted wraps r. The result is no io.WriterTo or io.Closer, so every byte passes through Read, and the HTTP client
+// does not close the file.
 func counted(ctx context.Context, r io.Reader, status string, total int64, report func(Event)) io.Reader {
 	return &reader{ctx, r, Event{Status: status, Total: total}, report}
 }
@@ -241,7 +240,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WithWeights returns a copy of m whose model file is gguf; projectors and all else stay.
+// WithWeights returns a copy of m with the model file gguf. Projectors and everything else stay.
 func (m *Modelfile) WithWeights(gguf string) *Modelfile {
 	c := *m
 	c.From = slices.Clone(m.From)

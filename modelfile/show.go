@@ -8,12 +8,12 @@ import (
 	"github.com/ollama/ollama/api"
 )
 
-// DefaultTemplate is what a server reports for a model that has no template of its own.
+// DefaultTemplate is what a server reports for a model without a template.
 const DefaultTemplate = "{{ .Prompt }}"
 
-// FromShow turns a server's answer to /api/show into a Modelfile. The structured fields are used where there are
-// any, because the text in the answer does not survive parsing when a licence or system prompt contains quotes.
-// Template may be DefaultTemplate although the model has none: see ownTemplate.
+// FromShow turns a server's answer to /api/show into a Modelfile. It prefers the structured fields, because the text in
+// the answer parses wrongly if a licence or system prompt contains quotes. Template may be DefaultTemplate although the
+// model has none: see ownTemplate.
 func FromShow(show *api.ShowResponse) *Modelfile {
 	m := &Modelfile{
 		System:     show.System,
@@ -30,8 +30,8 @@ func FromShow(show *api.ShowResponse) *Modelfile {
 	if show.License != "" {
 		m.License = []string{show.License}
 	}
-	// The text tells licences apart and has the template that the model carries (the field has the one that is
-	// used, which may be the GGUF's own). It is believed where it agrees with the fields.
+	// The text separates licences, and has the model's own template, while the field has the one in use, which may be the
+	// GGUF's. It is used if it agrees with the fields.
 	if text, err := Parse(strings.NewReader(show.Modelfile)); err == nil {
 		if strings.Join(text.License, "\n") == show.License {
 			m.License = text.License
@@ -70,8 +70,8 @@ func weights(text string) (from, draft, adapters []string) {
 	return from, draft, adapters
 }
 
-// parseParameters reads the lines "name   value" of a show answer, strings quoted as in Go. The server lists them
-// in no order; here they are sorted by name, entries of a list in their order.
+// parseParameters reads the lines "name   value" of a show answer, with strings quoted as in Go. The server lists them
+// in random order. The result is sorted by name, and entries of a list keep their order.
 func parseParameters(text string) []Parameter {
 	var parameters []Parameter
 	for line := range strings.Lines(text) {

@@ -55,8 +55,8 @@ func Source(ctx context.Context, s ollama.Server, name string) (*Modelfile, erro
 		_, err = io.ReadFull(f, magic)
 		f.Close()
 		if err != nil || string(magic) != ggufMagic {
-			return nil, hint.New(fmt.Sprintf("the Ollama at %s names %s among the weights of %s, which is no GGUF file", s.Host,
-				path, name),
+			return nil, hint.New(fmt.Sprintf("the Ollama at %s names %s among the weights of %s, which is not a GGUF file",
+				s.Host, path, name),
 				"give the model's GGUF file")
 		}
 	}

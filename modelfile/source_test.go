@@ -88,10 +88,13 @@ func TestOwnTemplate(t *testing.T) {
 	write(filepath.Join(models, "blobs", "sha256-"+sum("b")), "{{ .Prompt }}")
 	write(filepath.Join(models, "secret"), "of another kind")
 	manifests := filepath.Join(models, "manifests", "registry.ollama.ai", "library", "m")
-	write(filepath.Join(manifests, "with"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"},
+	write(filepath.Join(manifests, "with"),
+		`{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"},
 		{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:`+sum("b")+`"}]}`)
-	write(filepath.Join(manifests, "without"), `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"}]}`)
-	write(filepath.Join(manifests, "leads-out"), `{"layers":[{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:/../../secret"},
+	write(filepath.Join(manifests, "without"),
+		`{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+sum("a")+`"}]}`)
+	write(filepath.Join(manifests, "leads-out"),
+		`{"layers":[{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:/../../secret"},
 		{"mediaType":"application/vnd.ollama.image.template","digest":"../secret"}]}`)
 
 	for name, c := range map[string]struct{ shown, want string }{
@@ -118,7 +121,7 @@ func TestOwnTemplate(t *testing.T) {
 func TestNameThatIsNotKnown(t *testing.T) {
 	_, err := Source(context.Background(), answering(t, 401, map[string]string{}), "some:model")
 	if err == nil || !strings.Contains(err.Error(),
-		"some:model is no file here, and whether it is a model is not known: ") || hint.Of(err) == "" {
+		"some:model is not a file, and whether it is a model is unknown: ") || hint.Of(err) == "" {
 		t.Errorf("%v, %q", err, hint.Of(err))
 	}
 	for _, name := range []string{"qwen3:cloud", "qwen3:480b-cloud", "qwen3:480b-Cloud"} {

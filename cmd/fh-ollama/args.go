@@ -12,9 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// flagsFirst moves the flags of a command before its other arguments, because the parser stops at the first of those,
-// and
-// --config before the command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`.
+// flagsFirst moves the flags of a command before its other arguments, where the parser stops, and --config before the
+// command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -48,7 +47,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 		n := flagWords(known, rest)
 		*to = append(*to, rest[:n]...)
 		rest = rest[n:]
-		if n == 1 && len(rest) == 0 && takesValue(known, arg) { // the parser is to miss the value
+		if n == 1 && len(rest) == 0 && takesValue(known, arg) { // let the parser report the missing value
 			if to == &global {
 				return global
 			}
@@ -61,7 +60,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 	return append(global, flags...)
 }
 
-// flagWords returns how many of args, the first of which is a flag, belong to it: one, or two with its value.
+// flagWords returns the number of args that belong to the flag args[0]: one, or two with its value.
 func flagWords(known []cli.Flag, args []string) int {
 	if takesValue(known, args[0]) && len(args) > 1 {
 		return 2
@@ -77,11 +76,11 @@ func takesValue(known []cli.Flag, arg string) bool {
 	})
 }
 
-// configFlag names a file of settings instead of the user's.
+// configFlag names a settings file to use instead of the user's.
 const configFlag = "config"
 
-// withConfig makes every command of app take what is not on its command line from the user's settings, or from the file
-// of the flag --config, which stands before or after the command.
+// withConfig makes every command of app take flags that are not on its command line from the user's settings, or from
+// the file of --config, which may be before or after the command.
 func withConfig(app *cli.App) {
 	app.Flags = append(app.Flags, &cli.PathFlag{
 		Name: configFlag, EnvVars: []string{"FH_OLLAMA_CONFIG"}, TakesFile: true,
@@ -116,7 +115,7 @@ func withConfig(app *cli.App) {
 	}
 }
 
-// printJSON prints a result for programs.
+// printJSON prints a result as JSON.
 func printJSON(c *cli.Context, result any) error {
 	text, err := finite.JSON(result)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
-// oneArgument returns the only argument of a command, what says what it is.
+// oneArgument returns the only argument of a command; what describes it in errors.
 func oneArgument(c *cli.Context, what string) (string, error) {
 	if c.NArg() != 1 || c.Args().First() == "" {
 		return "", usageError{hint.New(fmt.Sprintf("%s takes one argument, %s, not %d", c.Command.Name, what, c.NArg()),
@@ -19,10 +19,10 @@ func oneArgument(c *cli.Context, what string) (string, error) {
 	return c.Args().First(), nil
 }
 
-// fileOrName is what commands take that work on a model, wherever it is.
+// fileOrName describes the argument of commands that take any model.
 const fileOrName = "a GGUF file or the name of a model"
 
-// modelArgument returns what the only argument of a command means.
+// modelArgument resolves the only argument of a command.
 func modelArgument(c *cli.Context) (origin.Origin, error) {
 	arg, err := oneArgument(c, fileOrName)
 	if err != nil {

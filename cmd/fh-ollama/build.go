@@ -76,7 +76,7 @@ func runBuild(c *cli.Context) error {
 	return nil
 }
 
-// defaultBackends are those of a build without --backends.
+// defaultBackends returns the backends of a build without --backends.
 func defaultBackends() string {
 	backends, _ := build.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is always valid
 	return strings.Join(backends, ",")

@@ -13,8 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// completionFlag, as the last argument, makes the command-line library print how the line may go on instead of running
-// it.
+// completionFlag, as the last argument, makes the command-line library print completions.
 const completionFlag = "--generate-bash-completion"
 
 var (
@@ -27,7 +26,7 @@ var (
 func completionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
-		Usage:     "have a shell complete commands and options",
+		Usage:     "print a script that completes commands in a shell",
 		ArgsUsage: "bash|zsh|fish",
 		Description: "For bash, add this line to ~/.bashrc, for zsh with zsh to ~/.zshrc:\n" +
 			"  eval \"$(fh-ollama completion bash)\"\n" +
@@ -64,8 +63,8 @@ func completion(app *cli.App, shell string) (string, error) {
 	return "", usageError{hint.New(fmt.Sprintf("no completion for %q", shell), "name a shell: bash, zsh or fish")}
 }
 
-// withFiles has shells offer files where a command takes some: as its arguments, instead of the command help that the
-// library adds to every command, and as values of flags.
+// withFiles makes shells offer files for arguments and values of flags that are files. For arguments they replace the
+// command help, which the library adds to every command.
 func withFiles(app *cli.App) {
 	for _, command := range app.Commands {
 		flags := cli.DefaultCompleteWithFlags(command)
@@ -82,7 +81,7 @@ func withFiles(app *cli.App) {
 	}
 }
 
-// completing reports whether a shell asks how args may go on.
+// completing reports whether a shell asks for completions of args.
 func completing(args []string) bool {
 	return slices.Index(args, completionFlag) == len(args)-1 && len(args) > 0
 }

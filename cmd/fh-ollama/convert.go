@@ -39,19 +39,19 @@ func convertFlags() []cli.Flag {
 	d := convert.Defaults()
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "calibrate", Value: new(paths), TakesFile: true,
-			Usage: "fit to `FILE` as well as to built-in text (repeatable)"},
-		&cli.BoolFlag{Name: "no-calibrate", Usage: "do not run the model: estimates are worse"},
+			Usage: "also fit to the text in `FILE` (repeatable)"},
+		&cli.BoolFlag{Name: "no-calibrate", Usage: "do not run the model; estimates are worse"},
 		&cli.StringFlag{Name: "quality", Usage: "`Q`: default, or high, which reads more for each token"},
 		&cli.Float64Flag{Name: "target-agreement", Usage: "least share `A` of same top tokens; lowers the tolerance"},
-		&cli.Float64Flag{Name: "target-kld", Usage: "greatest divergence `D` in nats; lowers the tolerance"},
-		&cli.BoolFlag{Name: "plain", Usage: "clusters alone, as in the paper, without estimates"},
-		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("tokens `M` a cluster (default: %d, plain %d)",
+		&cli.Float64Flag{Name: "target-kld", Usage: "largest KL divergence `D`, nats; lowers the tolerance"},
+		&cli.BoolFlag{Name: "plain", Usage: "clusters only, as in the paper, without estimates"},
+		&cli.IntFlag{Name: "cluster-size", Usage: fmt.Sprintf("`M` tokens per cluster (default: %d, plain %d)",
 			flashhead.ClusterSize(true), flashhead.ClusterSize(false))},
-		&cli.IntFlag{Name: "iterations", Usage: fmt.Sprintf("rounds `N` of clustering (default: %d, plain %d)",
+		&cli.IntFlag{Name: "iterations", Usage: fmt.Sprintf("`N` iterations of k-means (default: %d, plain %d)",
 			flashhead.Iterations(true), flashhead.Iterations(false))},
-		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "start of the clustering, `S`"},
-		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "processors `T` to use"},
-		&cli.IntFlag{Name: "probes", Usage: "score as many tokens as in `P` clusters, or more (default: by Q)"},
+		&cli.UintFlag{Name: "seed", Value: uint(d.Seed), Usage: "random seed `S` of the clustering"},
+		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "number of threads, `T`"},
+		&cli.IntFlag{Name: "probes", Usage: "score at least `P` clusters of tokens (default: by Q)"},
 		centroidTypeFlag(),
 		libFlag(),
 	}
@@ -73,7 +73,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 	if uint64(seed) > 1<<32-1 {
 		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
 	}
-	if c.IsSet("iterations") && c.Int("iterations") == 0 { // which is the default in o
+	if c.IsSet("iterations") && c.Int("iterations") == 0 { // 0 is the default in o
 		return convert.Options{}, wrongUse("0 iterations are not in 1..1000")
 	}
 	o := convert.Options{
@@ -86,8 +86,8 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		Plain: c.Bool("plain"),
 	}
 	for _, name := range []string{"target-agreement", "target-kld"} {
-		if c.IsSet(name) && c.Float64(name) == 0 { // which is none in o
-			return o, usageError{hint.New("a --"+name+" of 0 is no target", "see fh-ollama "+c.Command.Name+" --help")}
+		if c.IsSet(name) && c.Float64(name) == 0 { // 0 is none in o
+			return o, usageError{hint.New("--"+name+" must be above 0", "see fh-ollama "+c.Command.Name+" --help")}
 		}
 	}
 	o.Targets.Agreement, o.Targets.KLD = float32(c.Float64("target-agreement")), float32(c.Float64("target-kld"))
@@ -129,8 +129,8 @@ func runConvert(c *cli.Context) error {
 	return nil
 }
 
-// nextOf says what to do with the converted file output of a model in an Ollama, "" for that of a file: a Modelfile
-// keeps the model's template, parameters and the like, and create makes the sister of a model without any file.
+// nextOf describes what to do with the converted file output of a model in an Ollama; "" for a file's. A Modelfile
+// keeps the model's template and parameters. create converts a model without an extra file.
 func nextOf(from origin.Origin, output string) string {
 	if !from.Model {
 		return ""

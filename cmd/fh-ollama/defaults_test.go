@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/bench"
@@ -13,11 +14,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// shownDefault is what the help of a flag says that its default is.
+// shownDefault matches the default in the help of a flag.
 var shownDefault = regexp.MustCompile(`\(default: (.*)\)$`)
 
-// TestDefaultsInHelp compares every default that help names with what the code does without the flag. A flag that is
-// not in the table must name none with a digit.
+// TestDefaultsInHelp compares every default in the help with the code's. A flag that is not in the table must not name
+// a default with a digit.
 func TestDefaultsInHelp(t *testing.T) {
 	of := func(width int64) string {
 		centroids, err := flashhead.CentroidType("", flashhead.Head{Tensor: gguf.Tensor{Shape: []int64{width, 1}}})
@@ -40,7 +41,7 @@ func TestDefaultsInHelp(t *testing.T) {
 		"rounds":        fmt.Sprint(b.Rounds),
 		"type":          bench.DefaultType,
 
-		"bench threads": regexp.MustCompile(`[\[\]]`).ReplaceAllString(regexp.MustCompile(" ").ReplaceAllString(fmt.Sprint(b.Threads), ", "), ""),
+		"bench threads": strings.ReplaceAll(strings.Trim(fmt.Sprint(b.Threads), "[]"), " ", ", "),
 		"build jobs":    fmt.Sprint(c.Threads), "eval threads": fmt.Sprint(e.Threads),
 		"import probes": "the assets'", "probes": "by Q", "bench probes": "the model's",
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// commandHelp leaves more of a small screen to what matters than the default template.
+// commandHelp takes less space than the default template.
 const commandHelp = `{{.HelpName}} - {{.Usage}}
 
 Usage: {{.HelpName}}{{if .VisibleFlags}} [options]{{end}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
@@ -22,7 +22,7 @@ Options:{{range .VisibleFlags}}
   {{.}}{{end}}
 `
 
-// noise is what says nothing in the description of a flag: that it is off or unset, and that a list may be repeated.
+// noise matches useless parts of a flag's description: that it is off or unset, and that a list may be repeated.
 var noise = regexp.MustCompile(` \(default: (false|0)\)| \[ --\S+ \S+ \]`)
 
 // The library has these as variables of its own.
@@ -35,7 +35,7 @@ func init() {
 func helpCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "help",
-		Usage:       "tell about this program, or about one command",
+		Usage:       "show help for the program or for a command",
 		ArgsUsage:   "[COMMAND]",
 		Description: "The same as COMMAND --help.\n\nExample: fh-ollama help convert",
 		Action: func(c *cli.Context) error {
@@ -69,7 +69,7 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// helpFirst makes a request for help of args that hold --help anywhere before --.
+// helpFirst turns args with --help anywhere before -- into a request for help.
 func helpFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args

@@ -23,9 +23,9 @@ func importCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "assets", Usage: "`DIR` with flash_head_assets and config.json"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},
-			&cli.IntFlag{Name: "probes", Usage: "clusters `P` scored a token (default: the assets')"},
+			&cli.IntFlag{Name: "probes", Usage: "score `P` clusters per token (default: the assets')"},
 			centroidTypeFlag(),
-			&cli.BoolFlag{Name: "force", Usage: "replace the output, and clusters that are in IN.gguf"},
+			&cli.BoolFlag{Name: "force", Usage: "replace the output, and clusters in IN.gguf"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 			libFlag(),
 		},

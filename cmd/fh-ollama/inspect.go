@@ -11,7 +11,7 @@ import (
 func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "inspect",
-		Usage:     "tell what FlashHead gains for a model",
+		Usage:     "show what FlashHead can gain for a model",
 		ArgsUsage: "FILE.gguf|NAME",
 		Description: "Shows the head's share of the bytes read for every token, the most that can be\n" +
 			"gained, whether FlashHead is in the file, and whether it is sound. NAME is a\n" +

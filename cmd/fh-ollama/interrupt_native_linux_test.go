@@ -38,7 +38,7 @@ func interrupt(t *testing.T, child string, flags ...string) {
 	}
 }
 
-// interruptWhile starts cmd and interrupts it, after look, while its child of that name works. cmd must end with 130 and
+// interruptWhile starts cmd and interrupts it, after look, while its child of that name runs. cmd must end with 130 and
 // two lines, and leave no temporary file and no child.
 func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
 	cache := t.TempDir()

@@ -7,7 +7,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// afterInterrupt is the way on after an interruption that a command ended with err: the command's own if it knows one.
+// afterInterrupt returns the hint after an interruption that ended a command with err: the command's own, if any.
 func afterInterrupt(err error) string {
 	if way := hint.Of(err); way != "" && errors.Is(err, context.Canceled) {
 		return way

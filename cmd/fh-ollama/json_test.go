@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// TestJSONOfOddNumbers: a file whose provenance holds what is no number is reported all the same.
+// A file whose provenance contains NaN or infinity is still reported.
 func TestJSONOfOddNumbers(t *testing.T) {
 	file := gguftest.Model(64, 32)
 	assignments := make([]uint32, 64)

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// TestKilled kills conversions with kill -9 at random moments, from the first to the last. Each time the source is as
-// it was, and there is either no output or the whole of it; the native tool ends, too. The next conversion succeeds,
-// makes the same bytes as one that nobody disturbed, and removes what the killed ones left.
+// TestKilled kills conversions with kill -9 at random moments. Each time the source is unchanged, the output is either
+// missing or complete, and the native tool ends too. The next conversion succeeds, makes the same bytes as an
+// undisturbed one, and removes the leftovers of the killed ones.
 func TestKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")

@@ -1,5 +1,5 @@
-// Command fh-ollama makes `ollama run` faster: it builds an Ollama with FlashHead, converts models for it,
-// registers them, and tells what they gain.
+// Command fh-ollama makes `ollama run` faster: it brings FlashHead into Ollama, converts and registers models, and
+// measures what they gain.
 package main
 
 import (
@@ -23,7 +23,7 @@ const (
 	exitWrongUse = 2
 )
 
-// usageError marks an error in how the command was called; it ends the program with exitWrongUse.
+// usageError marks a wrong command line. The program exits with exitWrongUse.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -65,12 +65,12 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:         version,
 		Writer:          stdout,
 		ErrWriter:       stderr,
-		HideHelpCommand: true,                     // ours is another,
-		Flags:           []cli.Flag{cli.HelpFlag}, // for which the library leaves this out
+		HideHelpCommand: true,                     // we have our own,
+		Flags:           []cli.Flag{cli.HelpFlag}, // so the library omits this
 
 		EnableBashCompletion: true, // see completion.go
 		Commands: []*cli.Command{
-			// one line a command, in the order in which a user meets them
+			// in the order in which a user needs them
 			buildCommand(),
 			installCommand(),
 			convertCommand(),

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestHelp checks that the help of every command fits a small screen, 24 lines of 80 columns, and shows an example. The
-// commands that convert have more options than that.
+// TestHelp checks that the help of every command fits a small screen, 24 lines of 80 columns, and shows an example.
+// Commands that convert have more lines.
 func TestHelp(t *testing.T) {
 	t.Chdir(t.TempDir()) // no settings of this folder
 	for _, command := range newApp(io.Discard, io.Discard).Commands {

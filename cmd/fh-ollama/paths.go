@@ -2,8 +2,8 @@ package main
 
 import "strings"
 
-// paths is the value of a flag that may be repeated to name several files. The library's own lists are cut at commas,
-// which file names may have.
+// paths is the value of a flag that may be repeated to name several files. The library's own lists are split at commas,
+// which file names may contain.
 type paths []string
 
 // Set adds a path.

@@ -15,12 +15,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
-// besideHost is the address of an Ollama beside a stock one: the next port.
+// besideHost is the address of an Ollama beside a stock one, which has the port before.
 const besideHost = "127.0.0.1:11435"
 
 func prefixFlag(usage string) cli.Flag { return &cli.PathFlag{Name: "prefix", Usage: usage} }
 
-// prefixOf returns the folder of --prefix, which cannot be combined with others.
+// prefixOf returns the folder of --prefix, which excludes the flags others.
 func prefixOf(c *cli.Context, others ...string) (string, error) {
 	for _, other := range others {
 		if c.IsSet(other) {
@@ -34,7 +34,7 @@ func prefixOf(c *cli.Context, others ...string) (string, error) {
 	return filepath.Abs(c.Path("prefix"))
 }
 
-// installPrefix installs the build in whose bin this program lies.
+// installPrefix installs the build that this program is in.
 func installPrefix(c *cli.Context, o install.Options) error {
 	dir, err := prefixOf(c, "ollama", "lib", "into-lib")
 	if err != nil {
@@ -112,7 +112,7 @@ func uninstallPrefix(c *cli.Context, o install.Options) error {
 	return nil
 }
 
-// serverOf says how to stop the server of the Ollama in dir, "" if none runs.
+// serverOf returns how to stop the server of the Ollama in dir; "" if none runs.
 func serverOf(ctx context.Context, places installation.Places, dir string) string {
 	i, err := installation.At(ctx, places, filepath.Join(dir, "bin", "ollama"))
 	switch {

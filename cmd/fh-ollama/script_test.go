@@ -20,11 +20,12 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScript runs the scripts in testdata/script: the command line as a user sees it. In a script, $BIN is the folder
-// of the program under test, alone, for a PATH without anything else, $MODEL is the small trained model, and
-// FH_OLLAMA_LIB names the native programs of the build and FH_OLLAMA_CACHE a folder of the script's own; instead of
-// this machine's Ollamas, services and processes, those in $FH_OLLAMA_ROOT are found, which is $WORK/root. Scripts that
-// need those begin with `[short] skip`.
+// TestScript runs the scripts in testdata/script: the command line as a user sees it. In a script
+//   - $BIN is a folder with only the program under test, for a PATH with nothing else,
+//   - $MODEL is the small trained model,
+//   - FH_OLLAMA_LIB names the build's native programs; scripts that need them begin with `[short] skip`,
+//   - FH_OLLAMA_CACHE is a folder for this script,
+//   - $FH_OLLAMA_ROOT, which is $WORK/root, replaces this machine's Ollamas, services and processes.
 func TestScript(t *testing.T) {
 	program, err := exec.LookPath("fh-ollama")
 	if err != nil {
@@ -63,7 +64,7 @@ func nativeDir(t *testing.T) string {
 	return dir
 }
 
-// silence is the script command that points OLLAMA_HOST to a server which takes connections and never answers.
+// silence is the script command that points OLLAMA_HOST to a server that accepts connections and never answers.
 func silence(ts *testscript.TestScript, _ bool, _ []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -71,12 +72,12 @@ func silence(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("OLLAMA_HOST", listener.Addr().String())
 }
 
-// assets is the script command `assets CONVERTED.gguf DIR`: it writes the clusters of a file as those made for vLLM.
+// assets is the script command `assets CONVERTED.gguf DIR`: it writes a file's clusters in the format for vLLM.
 func assets(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(vllmtest.Export(context.Background(), ts.MkAbs(args[0]), ts.MkAbs(args[1]), ts.Getenv("FH_OLLAMA_LIB")))
 }
 
-// exits is the script command `exits CODE PROGRAM [ARGUMENT…]`: like exec, but the program must end with CODE.
+// exits is the script command `exits CODE PROGRAM [ARGUMENT…]`: like exec, but the program must exit with CODE.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM [ARGUMENT...]")

@@ -8,12 +8,11 @@ import (
 	"syscall"
 )
 
-// interruption tells which signal asked the program to end.
+// interruption holds the signal that asked the program to end.
 type interruption struct{ signal atomic.Value }
 
-// onSignals returns a context that the first signal ends which asks the program to end. A second one ends the program
-// at once, wherever it is. What was ignored when the program started, as nohup does with SIGHUP, stays ignored. stop is
-// to be called at the end.
+// onSignals returns a context that ends at the first signal to end the program. The second signal ends the program at
+// once. Signals that were ignored at the start, like SIGHUP by nohup, stay ignored. Call stop when done.
 func onSignals() (ctx context.Context, by *interruption, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	by = &interruption{}
@@ -23,7 +22,7 @@ func onSignals() (ctx context.Context, by *interruption, stop func()) {
 			wanted = append(wanted, s)
 		}
 	}
-	if wanted == nil { // to Notify, none are all
+	if wanted == nil { // Notify takes an empty list for all signals
 		return ctx, by, cancel
 	}
 	signals := make(chan os.Signal, 1)
@@ -41,7 +40,7 @@ func onSignals() (ctx context.Context, by *interruption, stop func()) {
 	return ctx, by, cancel
 }
 
-// code returns the exit code that shells know for a program that a signal ended: 130 for Ctrl-C; false if none did.
+// code returns the shell's exit code for a program ended by the signal, 130 for Ctrl-C; false without a signal.
 func (i *interruption) code() (int, bool) {
 	s, ok := i.signal.Load().(syscall.Signal)
 	return 128 + int(s), ok

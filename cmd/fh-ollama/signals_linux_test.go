@@ -16,8 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// waiting starts fh-ollama, with the shell command before it, and returns when it waits for a server that never
-// answers.
+// waiting starts fh-ollama after the shell command before, and returns when it waits for a server that never answers.
 func waiting(t *testing.T, before string) *exec.Cmd {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,11 +36,11 @@ func waiting(t *testing.T, before string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { asked.Close() }) // not before: without a reference the collector would close it
+	t.Cleanup(func() { asked.Close() }) // the reference keeps the garbage collector from closing it
 	return cmd
 }
 
-// ended waits until cmd has ended, or gives up.
+// ended waits for the end of cmd, up to within.
 func ended(t *testing.T, cmd *exec.Cmd, within time.Duration) bool {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < within; time.Sleep(5 * time.Millisecond) {
@@ -53,7 +52,7 @@ func ended(t *testing.T, cmd *exec.Cmd, within time.Duration) bool {
 	return false
 }
 
-// TestSignals: the exit code tells which signal ended the program, as shells expect.
+// The exit code names the signal that ended the program, as shells expect.
 func TestSignals(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
 		cmd := waiting(t, "")
@@ -69,7 +68,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestNohup: a signal that was ignored when the program started does not end it.
+// A signal that was ignored when the program started does not end it.
 func TestNohup(t *testing.T) {
 	cmd := waiting(t, "trap '' HUP; ")
 	cmd.Process.Signal(syscall.SIGHUP)
@@ -82,7 +81,7 @@ func TestNohup(t *testing.T) {
 	}
 }
 
-// TestSecondInterrupt: the first Ctrl-C waits for a llama-server that does not want to end, the second does not.
+// The first Ctrl-C waits for a llama-server that does not end, the second does not wait.
 func TestSecondInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pid")

@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// ollamas are commands of Ollama that users may look for here.
+// ollamas are commands of Ollama that users may try here.
 var ollamas = []string{"run", "serve", "start", "pull", "push", "show", "list", "ls", "ps", "rm", "cp", "stop",
 	"signin", "signout"}
 
@@ -35,7 +35,7 @@ func commandNames(app *cli.App) []string {
 	return names
 }
 
-// wrongFlags adds a way out to an error of the command line's parser.
+// wrongFlags adds a hint to an error of the command line's parser.
 func wrongFlags(c *cli.Context, err error) error {
 	see := "see fh-ollama --help"
 	flags := c.App.Flags
@@ -58,13 +58,13 @@ func wrongFlags(c *cli.Context, err error) error {
 	if len(word) == 1 {
 		dashes = "-"
 	}
-	return usageError{hint.New("there is no option "+dashes+word, see)}
+	return usageError{hint.New("unknown option "+dashes+word, see)}
 }
 
-// suggest returns which of words was probably meant, "" for none: one that word begins, or that begins word, or else
-// the most similar one.
+// suggest returns the one of words that was probably meant, "" for none: one that is a prefix of word or has it as a
+// prefix, else the most similar one.
 func suggest(word string, words []string) string {
-	best, most := "", 0.8 // below that, words that differ in most letters pass
+	best, most := "", 0.8 // less would accept words that differ in most letters
 	for _, w := range words {
 		if len(word) >= 3 && strings.HasPrefix(w, word) || len(w) >= 3 && strings.HasPrefix(word, w) {
 			return w

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// TestWritesNothingElse runs commands with everything that is theirs to write to in a folder, and compares that before
-// and after: there is the named output and nothing else, in home, working folder or folder of temporary files, and the
-// input is as it was, whether they succeed or not.
+// TestWritesNothingElse runs commands that may write only below one folder, and compares it before and after. The named
+// output is the only new file in the home, working and temporary folders, and the input is unchanged, whether a command
+// succeeds or not.
 func TestWritesNothingElse(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")

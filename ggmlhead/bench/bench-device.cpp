@@ -6,13 +6,13 @@
 #include <memory>
 #include <stdexcept>
 
-static const double MORE_THAN_CACHES = 256e6; // bytes that all heads together make the op read
+static const double MORE_THAN_CACHES = 256e6; // bytes that the op reads of all heads together
 static const size_t MAX_HEADS        = 16;
-static const int    N_WARM           = 4;     // runs until graphs are captured
+static const int    N_WARM           = 4;     // warm-up runs, for backends that capture graphs
 
 typedef std::vector<std::unique_ptr<bench_head>> bench_heads;
 
-// A graph with a product of every head, ready to run.
+// A graph with one product for each head, ready to run.
 struct bench_graph {
     ggml_context_ptr ctx;
     ggml_gallocr_ptr allocator;
@@ -27,12 +27,12 @@ struct bench_graph {
         graph = ggml_new_graph_custom(ctx.get(), n_tensors, false);
         for (const auto & head : heads) {
             ggml_tensor * node = product(*head, ctx.get());
-            ggml_set_output(node); // so that each has its own place
+            ggml_set_output(node); // each keeps its own memory
             ggml_build_forward_expand(graph, node);
         }
         allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend)));
         if (!ggml_gallocr_alloc_graph(allocator.get(), graph)) {
-            throw std::runtime_error("no memory for results on the device");
+            throw std::runtime_error("not enough device memory for the results");
         }
         for (int i = 0; i < N_WARM; i++) {
             run();
@@ -43,7 +43,7 @@ struct bench_graph {
     double run() {
         const auto begin = std::chrono::steady_clock::now();
         if (ggml_backend_graph_compute(backend, graph) != GGML_STATUS_SUCCESS) {
-            throw std::runtime_error("the device failed");
+            throw std::runtime_error("the device failed to compute the graph");
         }
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
         return took.count();
@@ -64,7 +64,7 @@ void bench_device(const std::string & name, bench_shape shape, int64_t n_probe, 
     if (!backend) {
         throw std::runtime_error("no device " + name);
     }
-    shape.ordered = false; // which only the CPU takes
+    shape.ordered = false; // only the CPU supports these
     shape.grouped = false;
     bench_heads heads;
     heads.emplace_back(new bench_head(shape, n_rows, backend.get()));
@@ -73,7 +73,7 @@ void bench_device(const std::string & name, bench_shape shape, int64_t n_probe, 
 
     ggml_context_ptr c(ggml_init({ 4*ggml_tensor_overhead(), nullptr, true }));
     if (!ggml_backend_dev_supports_op(device, heads[0]->op(c.get(), p))) {
-        throw std::runtime_error(name + " does not take the op for this head");
+        throw std::runtime_error(name + " does not support the op for this head");
     }
     for (size_t n = n_heads(*heads[0], p, device); heads.size() < n; ) {
         heads.emplace_back(new bench_head(shape, n_rows, backend.get()));

@@ -1,4 +1,4 @@
-// bench-flash-head: how long a head takes, densely and by retrieval, stage by stage.
+// bench-flash-head: times a head, dense and with FlashHead, stage by stage.
 
 #include "bench-device.h"
 #include "bench-head.h"
@@ -16,21 +16,20 @@
 
 static const char * USAGE =
     "usage: bench-flash-head [options]\n"
-    "times the FLASH_HEAD operation against the dense product of the same weight, in turn, with nothing of either in "
-    "a cache\n"
+    "times the FLASH_HEAD operation and the dense product of the same weight in turn, both from cold caches\n"
     "  --rows V --columns D   shape of the weight (default 262144 x 640)\n"
     "  --type TYPE            ggml type of the weight (default q8_0)\n"
     "  --centroids TYPE       of the centroids (default q4_0)\n"
-    "  --cluster-size M       tokens a cluster (default 16)\n"
+    "  --cluster-size M       tokens per cluster (default 16)\n"
     "  --coarse BITS          of the coarse code, a multiple of 8 up to 256 (default 0: no codes)\n"
     "  --fine BYTES           of the fine code, a multiple of 32 (default 128)\n"
     "  --near N               tokens whose fine code is read (default V/8)\n"
     "  --probes P             clusters scored exactly (default K/16)\n"
     "  --batch N              rows of activations (default 1)\n"
-    "  --threads T            (default: one, then all processors)\n"
-    "  --reorder 0|1          with a copy of the weight in the order of the clusters (default 1)\n"
-    "  --rounds N             runs of each (default 21)\n"
-    "  --device NAME          on this device of ggml, e.g. CUDA0, in a graph (default: on the CPU, stage by stage)\n"
+    "  --threads T            threads (default: one, then one per processor)\n"
+    "  --reorder 0|1          with a copy of the weight in cluster order (default 1)\n"
+    "  --rounds N             runs of each product (default 21)\n"
+    "  --device NAME          ggml device, e.g. CUDA0; times whole graphs (default: the CPU, stage by stage)\n"
     "\n"
     "example: bench-flash-head --rows 128256 --columns 2048 --type q6_K --probes 256 --threads 2\n";
 
@@ -132,13 +131,14 @@ static int bench(int argc, char ** argv) {
             (int32_t) (coarse > 0 ? fine : 0), near > 0 ? near : (n_vocab + 7)/8, reorder == 1 && coarse == 0, true };
     const char * problem =
         shape.type == GGML_TYPE_COUNT
-                || shape.centroid_type == GGML_TYPE_COUNT ? "no such type; try q8_0, q6_K or bf16" :
-        n_embd % ggml_blck_size(shape.type)
-                || n_embd % ggml_blck_size(shape.centroid_type) ? "the columns are no multiple of the types' blocks" :
+                || shape.centroid_type == GGML_TYPE_COUNT ? "unknown type; try q8_0, q6_K or bf16" :
+        n_embd % ggml_blck_size(shape.type) || n_embd % ggml_blck_size(shape.centroid_type) ?
+                "--columns must be a multiple of the block size of both types" :
         coarse % 8 || fine % FLASH_HEAD_FINE_LINE ? "--coarse must be a multiple of 8, --fine of 32" :
-        near > n_vocab ? "more tokens near than there are" :
-        (n_vocab + cluster_size - 1)/cluster_size < 2 ? "these are too few rows for two clusters" :
-        n_probe > (n_vocab + cluster_size - 1)/cluster_size ? "more probes than clusters" : nullptr;
+        near > n_vocab ? "--near is greater than the number of rows" :
+        (n_vocab + cluster_size - 1)/cluster_size < 2 ? "there must be rows for at least two clusters" :
+        n_probe > (n_vocab + cluster_size - 1)/cluster_size ?
+                "--probes is greater than the number of clusters" : nullptr;
     if (problem) {
         fprintf(stderr, "error: %s\n", problem);
         return 2;

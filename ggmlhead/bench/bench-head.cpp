@@ -41,7 +41,7 @@ bench_backend::~bench_backend() {
     free_pool(pool);
 }
 
-// n numbers of variance 1
+// n random numbers of variance 1
 static std::vector<float> random_numbers(int64_t n, uint64_t seed) {
     std::mt19937_64 rng(seed);
     std::vector<float> out(n);
@@ -53,13 +53,13 @@ static std::vector<float> random_numbers(int64_t n, uint64_t seed) {
 
 static std::vector<uint8_t> random_rows(ggml_type type, int64_t n_rows, int64_t n_embd, uint64_t seed) {
     const std::vector<float> values = random_numbers(n_rows*n_embd, seed);
-    const std::vector<float> importance(n_embd, 1.0f); // some types cannot be made without
+    const std::vector<float> importance(n_embd, 1.0f); // some types need it
     std::vector<uint8_t> rows(n_rows*ggml_row_size(type, n_embd));
     ggml_quantize_chunk(type, values.data(), rows.data(), 0, n_rows, n_embd, importance.data());
     return rows;
 }
 
-// fills the rows of t with copies of a few random ones
+// Fills t with copies of N_TILE random rows.
 static void fill_rows(ggml_tensor * t, uint64_t seed) {
     const std::vector<uint8_t> rows = random_rows(t->type, N_TILE, t->ne[0], seed);
     for (int64_t r = 0; r < t->ne[1]; r += N_TILE) {
@@ -71,12 +71,12 @@ static void set_list(ggml_tensor * t, const std::vector<int32_t> & values) {
     ggml_backend_tensor_set(t, values.data(), 0, ggml_nbytes(t));
 }
 
-// Directions with two bits each, as many as the bits need.
+// The number of directions for coarse_bits, at two bits each.
 static int32_t n_directions(const bench_shape & shape) {
     return GGML_PAD(shape.coarse_bits/2, 8);
 }
 
-// Random codes with scales of 1, in lines of two bits a column as far as these go.
+// Random codes with scales of 1. Lines have two bits per column as far as possible.
 void bench_head::fill_codes() {
     const int64_t D = shape.n_embd, V = shape.n_vocab;
     const int32_t n = n_directions(shape), n_slots = flash_head_fine_max_slots(shape.fine_bytes);
@@ -140,7 +140,7 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     sources = ggml_flash_head_new_sources(ctx.get(), &of_op);
     buffer.reset(ggml_backend_alloc_ctx_tensors(ctx.get(), backend));
     if (!buffer) {
-        throw std::runtime_error("no memory for a head of this size");
+        throw std::runtime_error("not enough memory for a head of this size");
     }
 
     std::vector<int32_t> tokens(V), offsets(K + 1), places(2*V);
@@ -164,7 +164,7 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
 
     fill_rows(weight, 2);
     if (sources.ordered) {
-        flash_head_advise_huge_pages(sources.ordered->data, ggml_nbytes(sources.ordered)); // as where a model is loaded
+        flash_head_advise_huge_pages(sources.ordered->data, ggml_nbytes(sources.ordered)); // as when a model is loaded
         fill_rows(sources.ordered, 2);
     }
     const std::vector<uint8_t> centroids = centroid_rows();
@@ -186,22 +186,22 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
 }
 
-// all differ, so that few scores are the same
+// All centroids differ, so that few scores are equal.
 std::vector<uint8_t> bench_head::centroid_rows() const {
     return random_rows(shape.centroid_type, n_cluster, shape.n_embd, 3);
 }
 
-// seconds that node takes, whose result goes to logits
+// Seconds for computing node into logits.
 double bench_head::time_of(ggml_backend_t backend, ggml_context * c, ggml_tensor * node) {
     node->data   = logits->data;
     node->buffer = logits->buffer;
     ggml_cgraph * graph = ggml_new_graph_custom(c, GRAPH_SIZE, false);
     ggml_build_forward_expand(graph, node);
-    if (!ggml_gallocr_alloc_graph(allocator.get(), graph)) { // what node is made of; it stays for the next run
-        throw std::runtime_error("no memory for intermediate results");
+    if (!ggml_gallocr_alloc_graph(allocator.get(), graph)) { // for intermediate results; kept for the next run
+        throw std::runtime_error("not enough memory for intermediate results");
     }
 
-    // the threads are awake, as they are while a model decodes
+    // wake the threads: while a model decodes they are awake
     ggml_tensor * small = ggml_mul_mat(c, ggml_view_2d(c, weight, shape.n_embd, N_TILE, weight->nb[1], 0), x);
     small->data   = logits->data;
     small->buffer = logits->buffer;

@@ -17,14 +17,14 @@ struct bench_shape {
     int64_t   cluster_size;
     ggml_type type;          // of the weight
     ggml_type centroid_type;
-    int32_t   coarse_bits;   // of the codes, a token; 0: none
-    int32_t   fine_bytes;    // a token
+    int32_t   coarse_bits;   // per token; 0: no codes
+    int32_t   fine_bytes;    // per token
     int64_t   n_near;        // tokens whose fine code is read
     bool      ordered;       // with a cluster-ordered copy
-    bool      grouped;       // centroids, if of type Q4_0, in groups, as only the CPU reads them
+    bool      grouped;       // Q4_0 centroids in groups, for the CPU only
 };
 
-// The CPU backend with a pool of threads, as a program that decodes has it.
+// The CPU backend with a thread pool, as in a program that decodes.
 class bench_backend {
     ggml_threadpool_t pool = nullptr;
     decltype(ggml_threadpool_free) * free_pool = nullptr;
@@ -37,8 +37,8 @@ public:
     bench_backend(const bench_backend &) = delete;
 };
 
-// Weights and centroids are random, and clusters random sets of tokens; so the best clusters lie all over the head, as
-// they do for a real one. A token's row repeats after 256 tokens, which time does not depend on.
+// Weights and centroids are random, and clusters are random sets of tokens. So the best clusters lie all over the head,
+// as in a real one. Rows repeat every 256 tokens, which does not affect the time.
 class bench_head {
     ggml_context_ptr        ctx;
     ggml_backend_buffer_ptr buffer;
@@ -64,15 +64,15 @@ public:
 
     bench_head(const bench_shape & shape, int64_t n_rows, ggml_backend_t backend);
 
-    // nodes for a graph: the product of the rows, densely or by retrieval with n_probe probes
+    // nodes for a graph: the logits of all rows, by the dense product or by the op with n_probe probes
     ggml_tensor * dense(ggml_context * c) const;
     ggml_tensor * op(ggml_context * c, int32_t n_probe) const;
 
-    // seconds that the product of n_rows rows takes, densely or by retrieval with n_probe probes
+    // seconds for the logits of all rows, by the dense product or by the op with n_probe probes
     double run_dense(ggml_backend_t backend);
     double run_op(ggml_backend_t backend, int32_t n_probe);
 
-    // bytes of weights that are read, at least: by the dense product, and by the op for one row with n_probe probes
+    // minimum bytes of weights read: by the dense product, and by the op for one row with n_probe probes
     double dense_bytes() const;
     double op_bytes(int32_t n_probe) const;
 };

@@ -9,10 +9,10 @@
 #include <thread>
 
 static const size_t STREAM_SIZE = 256 << 20;
-static const size_t FLUSH_SIZE  = 160 << 20; // more than any cache of the last level that a few cores share
+static const size_t FLUSH_SIZE  = 160 << 20; // more than the last-level cache of a few cores
 static const int    N_RUNS      = 12;
 
-// so many sums at once that adding does not slow the reading down
+// 32 independent sums, so that reading is the bottleneck and not adding.
 static uint64_t sum_of(const uint64_t * data, size_t n) {
     uint64_t sums[32] = {};
     for (size_t i = 0; i + 32 <= n; i += 32) {
@@ -54,7 +54,7 @@ double bench_bandwidth(int n_threads) {
             }
         } catch (const std::exception & e) {
             problem = e.what();
-            ready   = n_threads; // those that there are need not wait
+            ready   = n_threads; // releases the threads that have started
         }
         for (std::thread & t : threads) {
             t.join();

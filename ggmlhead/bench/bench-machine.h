@@ -1,19 +1,18 @@
 #pragma once
 
-// What the memory of this machine can do, and how to make it forget.
+// The memory bandwidth of this machine, and a way to flush its caches.
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-// Bytes a second that n_threads threads together read from memory, one after the other in large steps: the best of
-// several runs over 256 MiB.
+// The sequential read bandwidth of n_threads threads together, in bytes per second. Best of several runs over 256 MiB.
 double bench_bandwidth(int n_threads);
 
-// Takes everything else out of the caches, by reading, as the weights of a model's layers do before the head's turn.
+// Evicts everything else from the caches by reading, as the weights of a model's layers do before the head's turn.
 class bench_flusher {
     std::vector<uint64_t> buffer;
-    volatile uint64_t     sum = 0; // so that it is computed
+    volatile uint64_t     sum = 0; // keeps the compiler from dropping the reads
 
 public:
     bench_flusher();

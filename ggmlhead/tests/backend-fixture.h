@@ -1,6 +1,6 @@
 #pragma once
 
-// A host of the plug-in, for its tests: model files, weights as a loader hands them over, products as a graph has them.
+// Plays the plug-in's host: writes model files, loads weights as a loader does, and computes products in graphs.
 
 #include "check.h"
 
@@ -24,12 +24,12 @@ static ggml_backend_dev_t flash_head;
 static ggml_backend_dev_t cpu;
 static std::string        folder;
 
-// A model's file with nothing but a head, open while it lives, as it is for a loader.
+// A model file with only a head. It stays open until close(), as in a loader.
 struct model_file {
     std::string path;
     ggml_type   type;
     int64_t     n_embd, n_vocab, n_cluster;
-    std::vector<uint8_t>  weight;      // by token
+    std::vector<uint8_t>  weight;      // in token order
     std::vector<uint32_t> assignments; // cluster of each token
     FILE * open = nullptr;
 
@@ -81,7 +81,7 @@ struct model_file {
     }
 };
 
-// whether the device would take this weight for op, as llama.cpp asks
+// Whether the device supports op with this weight; asked as llama.cpp asks.
 static bool wanted(const char * name, ggml_type type, int64_t n_embd, int64_t n_vocab, ggml_op op = GGML_OP_MUL_MAT) {
     ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * w = ggml_new_tensor_2d(ctx.get(), type, n_embd, n_vocab);
@@ -94,7 +94,7 @@ static bool wanted(const char * name, ggml_type type, int64_t n_embd, int64_t n_
     return ggml_backend_dev_supports_op(flash_head, node);
 }
 
-// A weight in the plug-in's buffer, filled in pieces at odd offsets.
+// A weight in the plug-in's buffer, filled in random pieces.
 struct loaded_weight {
     ggml_context_ptr        ctx;
     ggml_backend_buffer_ptr buffer;
@@ -143,7 +143,7 @@ struct host_backends {
     }
 };
 
-// 0.5 times the product of weight with n_rows random rows: the plug-in's part and one of the CPU's after it
+// 0.5 times the product of weight with n_rows random rows: one op for the plug-in and one for the CPU.
 static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_threads, bool lora = false,
         uint32_t seed = 7) {
     host_backends host(n_threads);
@@ -154,7 +154,7 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
     ggml_tensor * y = ggml_mul_mat(ctx.get(), weight, x);
     ggml_context_ptr        lora_ctx;
     ggml_backend_buffer_ptr lora_buffer;
-    if (lora) { // one of rank 1, all zeros, where llama.cpp puts it: in the same buffer type
+    if (lora) { // a zero adapter of rank 1, in the same buffer type, as llama.cpp places it
         lora_ctx.reset(ggml_init({ ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
         ggml_tensor * a = ggml_new_tensor_2d(lora_ctx.get(), GGML_TYPE_F32, weight->ne[0], 1);
         ggml_format_name(a, "%s.lora_a", weight->name);
@@ -181,7 +181,7 @@ static std::vector<float> logits_of(ggml_tensor * weight, int64_t n_rows, int n_
     return out;
 }
 
-// the same on the CPU alone
+// The same on the CPU only.
 static std::vector<float> dense_logits(const model_file & file, int64_t n_rows, int n_threads, uint32_t seed = 7) {
     ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), file.type, file.n_embd, file.n_vocab);
@@ -202,7 +202,7 @@ static double difference(const std::vector<float> & a, const std::vector<float> 
 static const char * const TIED = "token_embd.weight";
 static const char * const HEAD = "output.weight";
 
-// what was logged, by any thread
+// Captures the log of all threads.
 struct captured_log {
     std::mutex  mutex;
     std::string text;

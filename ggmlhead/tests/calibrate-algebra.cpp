@@ -1,5 +1,5 @@
-// Tests of the algebra of calibration: products, factors and eigenvectors against plain sums and known spectra,
-// directions against brute force.
+// Tests of the linear algebra of calibration: products, Cholesky factors and eigenvectors against naive sums and known
+// spectra, directions against brute force.
 
 #include "calibrate-fixture.h"
 
@@ -8,7 +8,7 @@
 #include "jacobi.h"
 
 static void test_moment(machine & on) {
-    printf("moment: against plain sums, sizes that fill blocks and tiles and that do not\n");
+    printf("moment: against naive sums, with full and partial blocks and tiles\n");
     const struct { int64_t n, d; } cases[] = { { 1, 32 }, { 5, 40 }, { 17, 1 }, { 1024, 256 }, { 1500, 300 } };
     for (const auto & c : cases) {
         flash_head_matrix x, got;
@@ -30,7 +30,7 @@ static void test_moment(machine & on) {
 }
 
 static void test_cholesky(machine & on) {
-    printf("cholesky: L L^T is the matrix, L^T is solved; what is not positive definite is refused\n");
+    printf("cholesky: L L^T is the matrix, L^T is solved; matrices that are not positive definite are refused\n");
     for (int64_t n : { 1, 31, 128, 300 }) {
         flash_head_matrix x, l, y;
         fill_normal(&x, 2*n + 10, n, 2);
@@ -38,7 +38,7 @@ static void test_cholesky(machine & on) {
         flash_head_matrix_init(&l, n, n);
         for (int64_t i = 0; i < n; i++) {
             for (int64_t k = 0; k < n; k++) {
-                l.row(i)[k] = k <= i ? (float) a[i*n + k] : NAN;    // only the lower half is to be read
+                l.row(i)[k] = k <= i ? (float) a[i*n + k] : NAN;    // only the lower half may be read
             }
         }
         if (!check(flash_head_cholesky(&on.products, &l), "%lld: refused", (long long) n)) {
@@ -74,11 +74,11 @@ static void test_cholesky(machine & on) {
         for (int64_t i = 0; i < 150; i++) {
             a.row(i)[i] = i == 140 ? bad : 1.0f;
         }
-        check(!flash_head_cholesky(&on.products, &a), "%f on the diagonal was taken", bad);
+        check(!flash_head_cholesky(&on.products, &a), "%f on the diagonal was accepted", bad);
     }
 }
 
-// A symmetric matrix [n][n] with the given eigenvalues, made by turning a diagonal one by n random reflections.
+// A symmetric matrix [n][n] with the given eigenvalues: a diagonal one after n random reflections.
 static std::vector<double> with_spectrum(const std::vector<double> & values, uint64_t seed) {
     const int64_t n = values.size();
     random_numbers random = { seed };
@@ -112,7 +112,7 @@ static std::vector<double> with_spectrum(const std::vector<double> & values, uin
 }
 
 static void test_jacobi() {
-    printf("jacobi: known spectra, also negative, equal and zero values\n");
+    printf("jacobi: known spectra with negative, equal and zero values\n");
     for (int64_t n : { 1, 2, 24, 72 }) {
         std::vector<double> want(n);
         for (int64_t i = 0; i < n; i++) {
@@ -138,7 +138,7 @@ static void test_jacobi() {
     }
 }
 
-// Subspace iteration on a plain matrix a [d][d].
+// Subspace iteration on a dense matrix a [d][d].
 static void find(machine & on, const std::vector<double> & a, int64_t d, int64_t n, flash_head_subspace * out) {
     flash_head_subspace_find(on.pool.get(), d, n, [&](const flash_head_matrix & x, flash_head_matrix * y) {
         for (int64_t j = 0; j < x.n_rows; j++) {
@@ -154,7 +154,7 @@ static void find(machine & on, const std::vector<double> & a, int64_t d, int64_t
 }
 
 static void test_subspace(machine & on) {
-    printf("subspace: known spectra, fewer directions than asked for, none\n");
+    printf("subspace: known spectra; fewer directions than asked for; none\n");
     const int64_t d = 160, n = 16;
     const struct { const char * what; int64_t rank; double decay; } cases[] = {
         { "steep", d, 0.7 }, { "flat", d, 0.97 }, { "of rank 16", 16, 0.9 }, { "of rank 5", 5, 0.9 },
@@ -186,18 +186,18 @@ static void test_subspace(machine & on) {
         check(got.rounds >= 1 && got.rounds <= 100, "%s: %d rounds", c.what, got.rounds);
     }
     flash_head_subspace got;
-    find(on, with_spectrum({ 3.0, 2.0, 1.0 }, 6), 3, 8, &got);    // more than there are columns
+    find(on, with_spectrum({ 3.0, 2.0, 1.0 }, 6), 3, 8, &got);    // more directions than columns
     check(std::fabs(got.values[0] - 3.0) < 1e-5 && std::fabs(got.values[2] - 1.0) < 1e-5 && got.values[3] == 0.0,
             "3 columns: %f %f %f", got.values[0], got.values[2], got.values[3]);
 }
 
 static void test_metric(machine & on) {
-    printf("metric: the mean of kinds, none of which owns it by its size or its number; zeros do not count\n");
+    printf("metric: the mean over kinds, each with the same weight; zeros do not count\n");
     const int64_t d = 48;
     const std::vector<int64_t> kinds = { 30, 100, 7, 5 };
     const float loud[] = { 1.0f, 1000.0f, 1e-18f, 0.0f };
     flash_head_matrix hidden, c;
-    fill_hidden(&hidden, 150, d, 8); // the last rows are of no kind
+    fill_hidden(&hidden, 150, d, 8); // the last rows belong to no kind
     std::vector<double> want(d*d, 0.0);
     int64_t begin = 0;
     for (size_t kind = 0; kind < kinds.size(); kind++) {
@@ -231,7 +231,7 @@ static void test_metric(machine & on) {
     flash_head_matrix_init(&hidden, 150, d);
     flash_head_hidden_metric(&on.products, hidden, kinds, nothing, &c);
     for (int64_t i = 0; i < d; i++) {
-        check(c.row(i)[i] == 1.0f && c.row(i)[(i + 1) % d] == 0.0f, "of zeros it is not the identity");
+        check(c.row(i)[i] == 1.0f && c.row(i)[(i + 1) % d] == 0.0f, "the metric of zeros is not the identity");
     }
 }
 
@@ -252,7 +252,7 @@ static void test_directions(machine & on) {
     const flash_head_row_source source = { residuals.n_rows, d,
         [&](int64_t i, float * x) { std::copy_n(residuals.row(i), d, x); } };
     flash_head_second_moment(&on.products, source, nothing, &moments.residuals);
-    flash_head_second_moment(&on.products, source, nothing, &s); // the other is overwritten
+    flash_head_second_moment(&on.products, source, nothing, &s); // find overwrites the other
 
     flash_head_directions got;
     std::string error;
@@ -260,7 +260,7 @@ static void test_directions(machine & on) {
             error.c_str())) {
         return;
     }
-    // plainly: C with its shrinkage, the matrix L^T S L, all of its eigenvalues
+    // naively: C with its shrinkage, the matrix L^T S L, all of its eigenvalues
     std::vector<double> plain = moment_of(hidden), m(d*d, 0.0), sl(d*d, 0.0), values, vectors;
     double energy = 0.0, best = 0.0, scale = 0.0;
     for (int64_t i = 0; i < d; i++) {
@@ -294,13 +294,12 @@ static void test_directions(machine & on) {
             const double y = dot(residuals.row(r), &got.rows[i*d], d);
             square += y*y;
         }
-        check(std::fabs(square/variance - 1.0) < 1e-3, "direction %lld: variance %g is %g", (long long) i, variance,
-                square);
+        check(std::fabs(square/variance - 1.0) < 1e-3, "direction %lld: variance %g, expected %g", (long long) i,
+                variance, square);
     }
     check(std::fabs(got.kept - best/energy) < 1e-3, "kept %.5f, best %.5f", got.kept, best/energy);
 
-    // what is left of the residuals, measured with the rows and activations that came out: |(R - R rows activations^T)
-    // L|^2
+    // the energy that rows and activations leave of the residuals: |(R - R rows activations^T) L|^2
     double left = 0.0;
     for (int64_t i = 0; i < residuals.n_rows; i++) {
         std::vector<float> rest(residuals.row(i), residuals.row(i) + d);

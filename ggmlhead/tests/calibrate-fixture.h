@@ -1,6 +1,6 @@
 #pragma once
 
-// What tests of calibration work with: random numbers, matrices and heads of them, what the runtime makes of a head.
+// For tests of calibration: random matrices and heads, and the runtime's estimates for a head.
 
 #include "check.h"
 
@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
-extern checker check;    // the program's
+extern checker check; // defined by the test program
 
-// Products on n threads.
+// A pool of threads and its matrix products.
 struct machine {
     std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool;
     flash_head_products products;
@@ -49,7 +49,7 @@ inline double dot(const float * x, const float * y, int64_t n) {
     return sum;
 }
 
-// The sum of x x^T over the rows x of m, plainly: [d][d].
+// The sum of x x^T over the rows x of m, computed naively: [d][d].
 inline std::vector<double> moment_of(const flash_head_matrix & m) {
     const int64_t d = m.n_cols;
     std::vector<double> out(d*d, 0.0);
@@ -111,7 +111,7 @@ inline void set_clusters(head * h, int64_t n_rows, int64_t n_clusters, uint64_t 
     }
 }
 
-// Rows scattered around their cluster's centre, by n_directions directions that all share.
+// Rows scattered around their cluster's centre along n_directions common directions.
 inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, int64_t n_clusters, int64_t n_directions,
         uint64_t seed) {
     flash_head_matrix x, centres, directions;
@@ -134,7 +134,7 @@ inline void set_head(head * h, enum ggml_type type, int64_t n_rows, int64_t d, i
     set_weight(&h->weight, type, x);
 }
 
-// What the runtime makes of a head and its calibration: the estimates of x for every token.
+// The runtime's part: estimates of every token's logit from a head and its calibration.
 struct runtime {
     std::vector<uint8_t> centroids;
     flash_head_estimator estimator;
@@ -175,5 +175,5 @@ struct runtime {
     }
 };
 
-// in calibrate-algebra.cpp
+// Defined in calibrate-algebra.cpp.
 void test_algebra();

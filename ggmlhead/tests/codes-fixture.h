@@ -1,6 +1,6 @@
 #pragma once
 
-// Codes of random residuals, and what the format says they stand for, read bit by bit.
+// Codes of random residuals, and a bit-by-bit decoder that follows the format's definition.
 
 #include "flash-head-basis.h"
 #include "flash-head-codes.h"
@@ -28,7 +28,7 @@ inline float float_of_upper(const uint8_t * p) {
     return f;
 }
 
-// The shape of codes: bits a direction, lines of 4, 2 and 1 bits a column.
+// The shape of codes: bits per direction; lines of 4, 2 and 1 bits per column.
 struct codes_shape {
     int64_t D;
     std::vector<int> bits; // of directions, a multiple of 8
@@ -42,12 +42,12 @@ struct codes_fixture {
     int64_t V, D;
     int32_t n, n_bits, fine_bytes;
     std::vector<float>   y;        // [V][n]: products with directions, multiples of UNIT
-    std::vector<float>   residual; // [V][D]: what the coarse code is said to have left
+    std::vector<float>   residual; // [V][D]: what the coarse code leaves
     std::vector<float>   basis;
     std::vector<uint8_t> coarse, fine;
     std::vector<int32_t> q;        // [V][n_rounded]
     std::vector<float>   coarse_steps, decoded; // [n], [V][D]
-    int32_t n_rounded;             // directions, filled up to lanes
+    int32_t n_rounded;             // directions, padded to whole vectors
     flash_head_codes     codes;
 
     codes_fixture(const codes_shape & shape, int64_t V, uint32_t seed)
@@ -73,7 +73,7 @@ struct codes_fixture {
         return float_of_upper(coarse.data() + v/64*flash_head_coarse_group_size(n_bits) + v%64*2);
     }
 
-    // the number of direction j of token v
+    // the coarse number of token v in direction j
     int coarse_number(int64_t v, int32_t j) const {
         const uint8_t * lines = coarse.data() + v/64*flash_head_coarse_group_size(n_bits) + 128;
         int32_t at = std::accumulate(shape.bits.begin(), shape.bits.begin() + j, 0);
@@ -84,7 +84,7 @@ struct codes_fixture {
         return number;
     }
 
-    // what the coarse code adds for z [n], the products of x with projection
+    // the coarse code's part of the estimate; z [n] is x times the projection
     double coarse_value(int64_t v, const std::vector<double> & z) const {
         double sum = 0;
         for (int32_t j = 0; j < n; j++) {
@@ -93,7 +93,7 @@ struct codes_fixture {
         return coarse_scale(v)*sum;
     }
 
-    // what the fine code stands for in column i of token v
+    // the decoded fine code of token v in column i
     double fine_number(int64_t v, int64_t i) const {
         const auto b = parts();
         const uint8_t * code = fine.data() + v*fine_bytes;
@@ -175,7 +175,7 @@ private:
         }
     }
 
-    // directions of deviation 1; columns in a random order, as far as there are slots
+    // directions of unit standard deviation; columns in random order until the slots are full
     void fill_basis(uint32_t seed) {
         auto b = parts();
         std::mt19937 rng(seed);
@@ -198,6 +198,20 @@ private:
             }
         }
         for (; s < flash_head_fine_max_slots(fine_bytes); s++) { b.columns[s] = -1.0f; }
+    }
+};
+
+// A row of activations, prepared for the kernels of codes.
+struct prepared {
+    flash_head_query    query;
+    std::vector<int8_t> slots;
+
+    prepared(const codes_fixture & c, const float * x) : slots(flash_head_fine_max_slots(c.fine_bytes)) {
+        std::vector<float> parts(flash_head_n_parts(c.D)*(c.n + 2));
+        for (int64_t part = 0; part < flash_head_n_parts(c.D); part++) {
+            flash_head_project_part(&c.codes, x, c.D, part, parts.data() + part*(c.n + 2));
+        }
+        flash_head_query_prepare(&c.codes, x, c.D, parts.data(), &query, slots.data());
     }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Tests of the kernels that make codes, each against plain sums and all against one another.
+// Tests of the kernels that make codes: each against plain sums, and all against one another.
 
 #include "check.h"
 
@@ -11,14 +11,14 @@
 #include <random>
 #include <string.h>
 
-// calls test(kernels) with all kernels that this processor can run
+// Calls test with each set of kernels that this processor can run.
 template <typename F> static void each_make_kernels(const F & test) {
     int n;
     const flash_head_make_kernels * all = flash_head_make_kernels_all(&n);
     for (int k = 0; k < n; k++) { test(all[k]); }
 }
 
-// rows at their limits, and directions at theirs: no sum may overflow
+// Random values, and the largest rows and directions: no sum may overflow.
 static void test_make_project(checker & check) {
     std::mt19937 rng(11);
     for (int64_t columns : { 32, 64, 96, 640 }) {
@@ -39,7 +39,7 @@ static void test_make_project(checker & check) {
                 }
                 each_make_kernels([&](const flash_head_make_kernels & kernels) {
                     kernels.project(row.data(), rows/4, columns, d.data(), sums.data(), n, out.data());
-                    check(out == expected, "%s: other products of %d columns with %d directions", kernels.name,
+                    check(out == expected, "%s: wrong products of %d columns with %d directions", kernels.name,
                             (int) columns, n);
                 });
             }
@@ -69,7 +69,7 @@ static void test_make_decode(checker & check) {
                 each_make_kernels([&](const flash_head_make_kernels & kernels) {
                     std::fill(out.begin(), out.end(), (int16_t) 77);
                     kernels.decode(codes.data(), n, lines, tables.data(), columns, out.data(), stride);
-                    check(out == expected, "%s: other sums over %d lines of %d tokens", kernels.name, lines, n);
+                    check(out == expected, "%s: wrong sums over %d lines of %d tokens", kernels.name, lines, n);
                 });
             }
         }
@@ -80,7 +80,7 @@ static void test_make_read(checker & check) {
     std::mt19937 rng(13);
     const int64_t blocks = 3;
     std::vector<uint8_t> row(34*blocks), centroid(18*blocks);
-    // 1, -2, the least number, the largest
+    // 1, -2, the smallest and the largest number
     const uint16_t halves[] = { 0x3c00, 0xc000, 0x0001, 0x7bff };
     const float    values[] = { 1.0f, -2.0f, 0x1p-24f, 65504.0f };
     for (int s = 0; s < 16; s++) {
@@ -97,12 +97,12 @@ static void test_make_read(checker & check) {
                 const uint8_t byte = centroid[k/32*18 + 2 + k%16];
                 const float   mean = (float) ((k%32 < 16 ? byte & 15 : byte >> 4) - 8)*values[s / 4];
                 const float   expected = (float) (int8_t) row[k/32*34 + 2 + k%32]*values[s % 4] - mean;
-                check(out[k] == expected, "%s: column %d is %g, not %g", kernels.name, (int) k, out[k], expected);
+                check(out[k] == expected, "%s: column %d is %g, expected %g", kernels.name, (int) k, out[k], expected);
             }
             for (uint16_t odd : { 0x7c00, 0xfc00, 0x7e01 }) {
                 std::vector<uint8_t> other = row;
                 memcpy(&other[34], &odd, 2);
-                check(!kernels.read(other.data(), centroid.data(), blocks, out.data()), "%s: reads a scale of %x",
+                check(!kernels.read(other.data(), centroid.data(), blocks, out.data()), "%s: accepts the scale %x",
                         kernels.name, odd);
             }
         });
@@ -116,7 +116,7 @@ static void test_make_round_row(checker & check) {
     for (float size : { 1e-6f, 1.0f, 1e6f }) {
         std::vector<float> given(n), per_size(n);
         for (int64_t k = 0; k < n; k++) {
-            per_size[k] = k < 70 ? 0.5f + (float) (k % 3) : 0.0f; // the last ones fill up
+            per_size[k] = k < 70 ? 0.5f + (float) (k % 3) : 0.0f; // the rest is padding
             given[k]    = k < 70 ? size*normal(rng) : 0.0f;
         }
         each_make_kernels([&](const flash_head_make_kernels & kernels) {
@@ -131,7 +131,7 @@ static void test_make_round_row(checker & check) {
                         (int) k, expected, (float) value*unit);
                 largest = std::max(largest, abs(value));
             }
-            check(largest == 31 && row == given, "%s: rounds to %d at most", kernels.name, largest);
+            check(largest == 31 && row == given, "%s: the largest rounded value is %d", kernels.name, largest);
         });
     }
     for (float odd : { 0.0f, NAN, INFINITY, -INFINITY, 1e30f, -3e38f }) {
@@ -140,12 +140,12 @@ static void test_make_round_row(checker & check) {
             std::vector<uint8_t> out(n, 0xff);
             row[n - 1] = odd;
             check(kernels.round_row(row.data(), per_size.data(), n, out.data()) == 0.0f && row == std::vector<float>(n)
-                    && out == std::vector<uint8_t>(n, 32), "%s: a row with %g is not zero", kernels.name, odd);
+                    && out == std::vector<uint8_t>(n, 32), "%s: a row with %g does not become zero", kernels.name, odd);
         });
     }
 }
 
-// The numbers are those of the formula, and the scale fits them.
+// Numbers follow the formula, and the scale is their least-squares fit.
 static void test_make_round(checker & check) {
     std::mt19937 rng(15);
     std::normal_distribution<float> normal;
@@ -169,7 +169,7 @@ static void test_make_round(checker & check) {
                 n_used++;
             }
         }
-        check(how.n_used == n_used, "%d values have bits, not %d", how.n_used, n_used);
+        check(how.n_used == n_used, "%d values have bits, expected %d", how.n_used, n_used);
         const double size = sqrt(squares/n_used);
         std::vector<int32_t> first_numbers;
         each_make_kernels([&](const flash_head_make_kernels & kernels) {
@@ -180,26 +180,26 @@ static void test_make_round(checker & check) {
             double with_values = 0, with_itself = 0;
             for (int32_t i = 0; i < how.n; i++) {
                 if (i >= n || bits[i] == 0) {
-                    check(numbers[i] == 0 && decoded[i] == 0, "%s: value %d has no bits, and %d", kernels.name, i,
+                    check(numbers[i] == 0 && decoded[i] == 0, "%s: value %d has no bits, but is %d", kernels.name, i,
                             numbers[i]);
                     continue;
                 }
                 const double half = (1 << (int) bits[i])/2.0, value = products[i]*0.001/(size*steps[i]) + half;
                 check(numbers[i] >= 0 && numbers[i] < 2*half && (fabs(numbers[i] + 0.5 - value) <= 0.501
                         || (value < 0 && numbers[i] == 0) || (value > 2*half && numbers[i] == 2*half - 1)),
-                        "%s: %g is %d", kernels.name, value, numbers[i]);
+                        "%s: %g became %d", kernels.name, value, numbers[i]);
                 with_values += products[i]*0.001*decoded[i];
                 with_itself += (double) decoded[i]*decoded[i];
             }
-            check(fabs(scale - with_values/with_itself) <= scale/250, "%s: the scale is %g, not %g", kernels.name,
+            check(fabs(scale - with_values/with_itself) <= scale/250, "%s: the scale is %g, expected %g", kernels.name,
                     scale, with_values/with_itself);
             first_numbers = first_numbers.empty() ? numbers : first_numbers;
-            check(numbers == first_numbers, "%s: other numbers", kernels.name);
+            check(numbers == first_numbers, "%s: the numbers differ", kernels.name);
         });
     }
 }
 
-// finish subtracts the sums and rounds what is left, as round does; a row that is no number becomes zeros
+// `finish` subtracts the sums and rounds the rest like `round`. A row that is not finite becomes zeros.
 static void test_make_finish(checker & check) {
     std::mt19937 rng(16);
     std::normal_distribution<float> normal;
@@ -221,14 +221,14 @@ static void test_make_finish(checker & check) {
             std::vector<int32_t> numbers(n);
             const float scale = kernels.finish(left.data(), sums.data(), units.data(), 0.5f, &how, numbers.data(),
                     decoded.data(), squares.data());
-            check((scale == 0.0f) == (odd != 0.0f), "%s: with %g the scale is %g", kernels.name, odd, scale);
+            check((scale == 0.0f) == (odd != 0.0f), "%s: a row with %g has the scale %g", kernels.name, odd, scale);
             for (int32_t k = 0; k < n; k++) {
                 const double value = odd == 0.0f ? row[k] - 0.125*sums[k] : 0.0;
                 const double code  = bits[k] > 0 ? scale*steps[k]*(numbers[k] - 1.5) : 0.0;
-                check(fabs(squares[k] - 1 - value*value) <= 1e-5*(1 + value*value), "%s: column %d has %g",
+                check(fabs(squares[k] - 1 - value*value) <= 1e-5*(1 + value*value), "%s: column %d: wrong square of %g",
                         kernels.name, k, value);
                 check(fabs(squares[n + k] - 1 - pow(value - code, 2)) <= 1e-5*(1 + value*value),
-                        "%s: of column %d %g is left, not %g", kernels.name, k, squares[n + k] - 1,
+                        "%s: column %d: the error is %g, expected %g", kernels.name, k, squares[n + k] - 1,
                         pow(value - code, 2));
             }
         });
@@ -248,12 +248,12 @@ static void test_make_odd(checker & check) {
             std::fill_n(units.begin(), 8, odd);
             const float scale = kernels.round(&how, products.data(), units.data(), 1.0f, values.data(), numbers.data(),
                     decoded.data());
-            check(scale == 0.0f && numbers == std::vector<int32_t>(how.n), "%s: %g has the scale %g", kernels.name, odd,
-                    scale);
+            check(scale == 0.0f && numbers == std::vector<int32_t>(how.n), "%s: units of %g have the scale %g",
+                    kernels.name, odd, scale);
         });
     }
     const float no_steps[3] = { 0.0f, NAN, 1e-45f };
-    check(flash_head_rounder(bits.data(), no_steps, 3).get().n_used == 0, "values are rounded in steps of nothing");
+    check(flash_head_rounder(bits.data(), no_steps, 3).get().n_used == 0, "values with unusable steps are rounded");
 }
 
 static void test_make(checker & check) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// Runs the core alone, with plain threads and F32 dot products. It needs nothing of ggml, so its tests are also built
-// with sanitizers (sanitizer_test.go): a race or an access out of bounds in the kernel shows there first.
+// Runs the core alone, with std::thread and F32 dot products. It does not need ggml, so its tests are also built with
+// sanitizers (sanitizer_test.go): a race or an access out of bounds in the kernel shows there first.
 
 #include "flash-head.h"
 
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-// a barrier for n threads, reusable
+// A reusable barrier for n threads.
 struct barrier {
     std::mutex mutex;
     std::condition_variable all;
@@ -44,7 +44,7 @@ inline void copy(const float * x, void * y, int64_t n) {
     memcpy(y, x, n*sizeof(float));
 }
 
-// logits [n][V] of x [n][D] on nth threads; adds up what they count in n_scored
+// Returns the logits [n][V] of x [n][D], computed by nth threads. n_scored gets the sum of their counts.
 inline std::vector<float> compute(const flash_head & head, const flash_head_params & params,
         const std::vector<float> & x, int nth, int64_t * n_scored = nullptr) {
     const int64_t D = head.n_embd, V = head.n_vocab, N = (int64_t) x.size()/D;

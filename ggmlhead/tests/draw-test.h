@@ -1,6 +1,6 @@
 #pragma once
 
-// Tests that clusters are drawn from softmax(score / T) without replacement, for whatever computes a head's logits.
+// Tests that clusters are drawn from softmax(score / T) without replacement, for any implementation.
 
 #include "check.h"
 #include "draws.h"
@@ -11,12 +11,12 @@
 typedef std::function<std::vector<float>(int32_t n_probe, float temperature, uint32_t seed,
         const std::vector<float> & x, int n_threads)> draw_logits;
 
-// A right program fails one of these checks in a million. Seeds are fixed, so it does so always or never.
+// A correct program fails a check with this probability. Seeds are fixed, so it fails always or never.
 static const double ERROR_LEVEL = 1e-6;
 
 static const int N_DRAWS = 24000;
 
-// Checks that draws of n clusters follow the law for temperature, and do not pass for draws at one that is 10 % off.
+// Checks that draws of n clusters follow the law for temperature, and do not fit temperatures that are 10 % off.
 static void check_law(checker & check, const std::string & what, const std::vector<cluster_set> & draws,
         const std::vector<double> & scores, double temperature, int n) {
     const set_law law = law_of_draws(scores, temperature, n);
@@ -24,16 +24,16 @@ static void check_law(checker & check, const std::string & what, const std::vect
             (int) draws.size());
 
     const double p = p_value(draws, law);
-    check(p >= ERROR_LEVEL, "%s: %d clusters at T = %g are not drawn as they should be: p = %g", what.c_str(), n,
+    check(p >= ERROR_LEVEL, "%s: %d clusters at T = %g do not follow the law: p = %g", what.c_str(), n,
             temperature, p);
     for (double off : { 0.9, 1.1 }) {
         const double q = p_value(draws, law_of_draws(scores, temperature*off, n));
-        check(q < ERROR_LEVEL, "%s: %d clusters at T = %g could as well be drawn at %g: p = %g", what.c_str(), n,
+        check(q < ERROR_LEVEL, "%s: %d clusters at T = %g also fit T = %g: p = %g", what.c_str(), n,
                 temperature, temperature*off, q);
     }
 }
 
-// The p-value of single clusters, drawn two and two, if the second of a pair does not depend on the first.
+// The p-value of pairs of single clusters under the law of independent draws.
 static double p_value_of_pairs(checker & check, const std::vector<cluster_set> & first,
         const std::vector<cluster_set> & second, const set_law & law) {
     std::vector<cluster_set> pairs;
@@ -43,14 +43,14 @@ static double p_value_of_pairs(checker & check, const std::vector<cluster_set> &
     return p_value(pairs, expected);
 }
 
-// every second of draws, from the first or the second on
+// Every second draw, starting at `from`.
 static std::vector<cluster_set> every_second(const std::vector<cluster_set> & draws, size_t from) {
     std::vector<cluster_set> out;
     for (size_t i = from; i < draws.size(); i += 2) { out.push_back(draws[i]); }
     return out;
 }
 
-// Tests run, which computes the logits: over many seeds, over many activations, and what depends on what.
+// Tests the draws of `run`: over many seeds, over many activations, and for independence.
 static void test_draws(checker & check, const draw_logits & run) {
     const draw_head head;
     const std::vector<float> one = draw_head::rows(1, 1), many = draw_head::rows(N_DRAWS, 2);
@@ -68,20 +68,20 @@ static void test_draws(checker & check, const draw_logits & run) {
             check_law(check, "many seeds",       by_seed, head.scores, temperature, n);
             check_law(check, "many activations", by_row,  head.scores, temperature, n);
             const std::vector<cluster_set> again(by_row.begin(), by_row.begin() + 101);
-            check(draw(5, few, 1) == again, "%d clusters: the same seed and activations draw others", n);
-            check(draw(5, few, 3) == again, "%d clusters: 3 threads draw others than 1", n);
-            check(draw(7, one, 3)[0] == by_seed[7], "%d clusters: 3 threads draw others than 1 for a row alone", n);
-            check(other != by_row, "%d clusters: another seed draws the same", n);
+            check(draw(5, few, 1) == again, "%d clusters: the same seed and activations give other draws", n);
+            check(draw(5, few, 3) == again, "%d clusters: 3 threads change the draws", n);
+            check(draw(7, one, 3)[0] == by_seed[7], "%d clusters: 3 threads change the draws of a single row", n);
+            check(other != by_row, "%d clusters: another seed gives the same draws", n);
             if (n > 1) {
                 continue; // too many pairs of sets
             }
             const set_law law = law_of_draws(head.scores, temperature, 1);
             double p = p_value_of_pairs(check, by_row, other, law);
-            check(p >= ERROR_LEVEL, "draws with another seed depend on those with the first: p = %g", p);
+            check(p >= ERROR_LEVEL, "draws with two seeds are not independent: p = %g", p);
             p = p_value_of_pairs(check, every_second(by_seed, 0), every_second(by_seed, 1), law);
-            check(p >= ERROR_LEVEL, "draws depend on those with the seed before: p = %g", p);
+            check(p >= ERROR_LEVEL, "draws with consecutive seeds are not independent: p = %g", p);
             p = p_value_of_pairs(check, every_second(by_row, 0), every_second(by_row, 1), law);
-            check(p >= ERROR_LEVEL, "draws depend on those for other activations: p = %g", p);
+            check(p >= ERROR_LEVEL, "draws for different activations are not independent: p = %g", p);
         }
     }
 }

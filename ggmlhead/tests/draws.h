@@ -1,7 +1,7 @@
 #pragma once
 
-// Whether clusters are drawn as they should be: the law of sampling without replacement by exact enumeration, Pearson's
-// chi-square test, and a head small enough for both.
+// Statistics of drawn clusters: the law of sampling without replacement by exact enumeration, Pearson's chi-square
+// test, and a head small enough for both.
 
 #include <algorithm>
 #include <functional>
@@ -16,8 +16,8 @@ typedef uint32_t cluster_set;
 
 typedef std::map<cluster_set, double> set_law; // probability of every set
 
-// The law of n items drawn one after the other, each from softmax(score / temperature) of those that are left: the sum
-// over all orders in which a set can come.
+// The law of n items drawn one after the other, each from softmax(score / temperature) of those that are left. Sums the
+// probabilities of all orders of a set.
 inline set_law law_of_draws(const std::vector<double> & scores, double temperature, int n) {
     set_law law;
     std::function<void(cluster_set, double, int)> draw = [&](cluster_set drawn, double probability, int left) {
@@ -37,8 +37,8 @@ inline set_law law_of_draws(const std::vector<double> & scores, double temperatu
     return law;
 }
 
-// The probability that chi-square with df degrees of freedom is above x (Abramowitz, Stegun: Handbook of Mathematical
-// Functions, 26.4.4 and 26.4.5).
+// The upper tail of the chi-square distribution with df degrees of freedom at x (Abramowitz, Stegun: Handbook of
+// Mathematical Functions, 26.4.4 and 26.4.5).
 inline double chi_square_tail(double x, int df) {
     const bool odd = df % 2 != 0;
     double tail = odd ? erfc(sqrt(x/2))                 : 0.0;
@@ -50,7 +50,7 @@ inline double chi_square_tail(double x, int df) {
     return tail;
 }
 
-// The p-value of draws if they follow law (Pearson's test); 0 if there is one that cannot be.
+// The p-value of draws under the law (Pearson's test); 0 if a draw is impossible.
 inline double p_value(const std::vector<cluster_set> & draws, const set_law & law) {
     std::map<cluster_set, int> count;
     for (cluster_set s : draws) {
@@ -67,14 +67,14 @@ inline double p_value(const std::vector<cluster_set> & draws, const set_law & la
     return chi_square_tail(chi_square, (int) law.size() - 1);
 }
 
-// The least number of draws that a set of law is expected to have among n: below 5 the test would not hold.
+// The smallest expected count of a set among n draws. Pearson's test needs at least 5.
 inline double least_expected(const set_law & law, size_t n) {
     double least = 1.0;
     for (const auto & entry : law) { least = std::min(least, entry.second); }
     return least*n;
 }
 
-// Pairs of draws, and their law if the second does not depend on the first.
+// Pairs of independent draws, and their law.
 inline cluster_set pair_of(cluster_set first, cluster_set second) {
     return first << 16 | second;
 }
@@ -87,7 +87,7 @@ inline set_law law_of_pairs(const set_law & law) {
     return pairs;
 }
 
-// A head with 6 clusters whose scores are the same for all activations that rows() gives, and whose exact logits show.
+// A head with 6 clusters. All activations of rows() give the same scores, and exact logits are recognizable.
 struct draw_head {
     static const int64_t D = 32, K = 6, V = 20;
 
@@ -113,7 +113,7 @@ struct draw_head {
         }
     }
 
-    // n rows of activations [n][D], no two alike, but with the same scores
+    // n different rows of activations [n][D] that give the same scores
     static std::vector<float> rows(int64_t n, uint32_t seed) {
         std::mt19937 rng(seed);
         std::normal_distribution<float> normal;
@@ -122,8 +122,7 @@ struct draw_head {
         return x;
     }
 
-    // the clusters that each row of logits [n][V] shows as scored exactly; all bits are set where a cluster is so in
-    // part
+    // The exact clusters of each row of logits [n][V]. All bits are set if a cluster is only partly exact.
     static std::vector<cluster_set> sets(const std::vector<float> & logits) {
         std::vector<cluster_set> out;
         for (size_t r = 0; r < logits.size(); r += V) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// A head with codes, and what they stand for, read bit by bit.
+// A head with codes, and a bit-by-bit decoder of them.
 
 #include "flash-head-basis.h"
 #include "flash-head-encode.h"
@@ -11,7 +11,7 @@
 #include <random>
 #include <string.h>
 
-// A head with codes: rows around their clusters' centroids, orthonormal directions of a diagonal metric.
+// A head with codes: rows around their clusters' centroids, and directions orthonormal in a diagonal metric.
 struct encoded_head {
     int64_t D, V, K;
     flash_head_map map;
@@ -72,7 +72,7 @@ struct encoded_head {
 
     float fine_scale(int64_t v) const { return scale_at(fine.data() + V*map.fine_bytes + 2*v); }
 
-    // the numbers of token v's directions
+    // the coarse numbers of token v, one per direction
     std::vector<int> coarse_numbers(int64_t v) const {
         const uint8_t * lines = coarse.data() + v/64*flash_head_coarse_group_size(map.coarse_bits) + 128;
         std::vector<int> out(map.n_directions);
@@ -85,7 +85,7 @@ struct encoded_head {
         return out;
     }
 
-    // calls visit(slot, bits, number) for the slots of token v
+    // calls visit(slot, bits, number) for each slot of token v
     template <typename F> void each_slot(int64_t v, const F & visit) const {
         const uint8_t * code = fine.data() + v*map.fine_bytes;
         int first = 0;
@@ -106,7 +106,7 @@ struct encoded_head {
         return out;
     }
 
-    // [n]: of a residual, the products with the directions
+    // [n]: the products of a residual with the directions
     std::vector<double> products(const std::vector<double> & r) const {
         std::vector<double> out(map.n_directions);
         for (int32_t j = 0; j < map.n_directions; j++) {
@@ -119,7 +119,7 @@ struct encoded_head {
         return flash_head_step_of((int) parts().bits[j])*sqrt((double) map.code_variances[j]);
     }
 
-    // residual minus what token v's coarse code stands for
+    // the residual minus the decoded coarse code
     std::vector<double> after_coarse(int64_t v) const {
         std::vector<double> out = residual(v);
         const std::vector<int> numbers = coarse_numbers(v);
@@ -130,7 +130,7 @@ struct encoded_head {
         return out;
     }
 
-    // and minus the fine code
+    // the residual minus both decoded codes
     std::vector<double> after_fine(int64_t v) const {
         std::vector<double> out = after_coarse(v);
         each_slot(v, [&](int s, int bits, int number) {
@@ -141,7 +141,7 @@ struct encoded_head {
         return out;
     }
 
-    // the mean of squares, weighed as the logits' errors are
+    // the mean square, weighted like the errors of logits
     template <typename F> double error(const F & left) const {
         double sum = 0;
         for (int64_t v = 0; v < V; v++) {
@@ -160,7 +160,7 @@ private:
         return flash_head_upper_to_float(upper);
     }
 
-    // rows = L q, activations = L^-1 q of orthonormal q and a diagonal L; missing ones are zero
+    // rows = L q and activations = L^-1 q, with orthonormal q and diagonal L; padding directions are zero
     void make_directions(int32_t n, std::mt19937 & rng) {
         std::normal_distribution<double> normal;
         map.code_rows       .resize(map.n_directions*D);

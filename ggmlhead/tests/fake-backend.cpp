@@ -1,7 +1,6 @@
-// A GPU that is none, for tests of how a head is placed: a ggml backend library (GGML_BACKEND_PATH loads it) with one
-// device of type GPU, with memory of its own that the host cannot see into, which computes with the CPU backend. It
-// counts what is copied between that memory and the host's, and logs that and the heads that it has computed after each
-// graph:
+// A fake GPU, for tests of where a head is placed: a ggml backend library (loaded by GGML_BACKEND_PATH) with one device
+// of type GPU. Its memory is not host memory, and it computes with the CPU backend. After each graph it logs how many
+// heads it has computed, and how many bytes were copied to and from its memory:
 //     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes, 128000 at most
 // The environment says what it can do:
 //     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, without codes, grouped centroids, a second copy
@@ -22,7 +21,7 @@
 #pragma weak ggml_flash_head_get_params
 
 static const size_t ALIGNMENT = 64;
-static const size_t MEMORY    = (size_t) 4 << 30; // what it claims to have
+static const size_t MEMORY    = (size_t) 4 << 30; // claimed
 
 struct copies {
     std::atomic<int64_t> calls = {0}, bytes = {0}, most = {0};
@@ -85,7 +84,7 @@ static const ggml_backend_buffer_i BUFFER = {
     /* .get_tensor    = */ buffer_get,
     /* .set_tensor_2d = */ nullptr,
     /* .get_tensor_2d = */ nullptr,
-    /* .cpy_tensor    = */ nullptr, // so that all copies are a set or a get
+    /* .cpy_tensor    = */ nullptr, // every copy is a set or a get
     /* .clear         = */ buffer_clear,
     /* .reset         = */ nullptr,
 };
@@ -104,7 +103,7 @@ static ggml_backend_buffer_type_t device_buft(ggml_backend_dev_t dev) {
     return &buft;
 }
 
-// pinned memory, as the backends of real GPUs make it: buffers of the CPU under a name of their own
+// Pinned memory, as real GPU backends make it: CPU buffers under another name.
 static const char * host_buft_name(ggml_backend_buffer_type_t) { return "FAKE_Host"; }
 
 static ggml_backend_buffer_t host_buft_alloc(ggml_backend_buffer_type_t buft, size_t size) {
@@ -168,7 +167,7 @@ static ggml_backend_t device_init(ggml_backend_dev_t dev, const char *) {
     ggml_backend_t cpu = ggml_backend_dev_init(cpu_device(), nullptr);
     auto set_n_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(
             ggml_backend_dev_backend_reg(cpu_device()), "ggml_backend_set_n_threads");
-    set_n_threads(cpu, 1); // more than the machine has would wait for each other
+    set_n_threads(cpu, 1); // more threads than processors would wait for each other
     return cpu ? new ggml_backend { &guid, BACKEND, dev, cpu } : nullptr;
 }
 
@@ -208,7 +207,7 @@ static bool device_supports_buft(ggml_backend_dev_t dev, ggml_backend_buffer_typ
     return buft == device_buft(dev);
 }
 
-// large batches with weights in host memory, as real GPUs want them
+// Like real GPUs, wants large batches with weights in host memory.
 static bool device_offload(ggml_backend_dev_t, const ggml_tensor * op) {
     return op->ne[1] >= 32 && op->op != GGML_OP_GET_ROWS;
 }

@@ -1,13 +1,13 @@
 #pragma once
 
-// Tests of making codes from a head's rows, against a reference in doubles that reads the codes bit by bit.
+// Tests of encoding a head's rows, against a reference in doubles that decodes bit by bit.
 
 #include "check.h"
 #include "encoded-head.h"
 
 #include <set>
 
-// The bits leave as little as any other distribution.
+// No other allocation of the bits has less distortion.
 static void test_coarse_plan(checker & check) {
     const std::vector<float> variances = { 1.0f, 9.0f, 0.3f, 0.0f };
     auto error = [&](const std::vector<float> & bits) {
@@ -23,14 +23,14 @@ static void test_coarse_plan(checker & check) {
                     { (float) (code % 6), (float) (code/6 % 6), (float) (code/36 % 6), (float) (code/216) };
             if (other[0] + other[1] + other[2] + other[3] == n_bits) { least = std::min(least, error(other)); }
         }
-        check(bits[0] + bits[1] + bits[2] + bits[3] == n_bits, "%d bits become another number", n_bits);
-        check(error(bits) <= least*(1 + 1e-9), "%d bits leave %f, not %f", n_bits, error(bits), least);
+        check(bits[0] + bits[1] + bits[2] + bits[3] == n_bits, "%d bits are not all allocated", n_bits);
+        check(error(bits) <= least*(1 + 1e-9), "%d bits leave %f, expected %f", n_bits, error(bits), least);
     }
     const std::vector<float> none = flash_head_coarse_plan(std::vector<float>(16, 0.0f), 8);
-    check(none[0] == 5 && none[1] == 3 && none[2] == 0, "equal directions are not taken one after the other");
+    check(none[0] == 5 && none[1] == 3 && none[2] == 0, "equal directions do not get their bits in order");
 }
 
-// The lines leave as little as any other, each column has one slot at most, and its step fits its slot.
+// No other plan of lines has less distortion. A column has at most one slot, with the step for its bits.
 static void test_fine_plan(checker & check) {
     std::mt19937 rng(2);
     for (int64_t n : { 20, 300, 1000 }) {
@@ -77,24 +77,25 @@ static void test_fine_plan(checker & check) {
                     least = std::min(least, sum);
                 }
             }
-            check(got <= least*(1 + 1e-9), "%d bytes for %d columns leave %g, not %g", n_bytes, (int) n, got, least);
+            check(got <= least*(1 + 1e-9), "%d bytes for %d columns leave %g, expected %g", n_bytes, (int) n, got,
+                    least);
         }
     }
 }
 
-// value rounded to bits
+// The number that value rounds to.
 static int rounded(double value, int bits) {
     const double half = 1 << (bits - 1);
     return (int) (std::min(std::max(floor(value), -half), half - 1) + half);
 }
 
-// whether number is value rounded to bits, or value lies so near to the next that either will do
+// Whether value rounds to number. Within `near` of a boundary both neighbours count.
 static bool is_rounded(double value, int number, int bits, double near) {
     return number == rounded(value, bits) || number == rounded(value - near, bits)
         || number == rounded(value + near, bits);
 }
 
-// the best scale for values that decode to the decoded ones
+// The least-squares scale of decoded for values.
 static double fitted(const std::vector<double> & values, const std::vector<double> & decoded) {
     double with_values = 0, with_itself = 0;
     for (size_t i = 0; i < values.size(); i++) {
@@ -104,7 +105,7 @@ static double fitted(const std::vector<double> & values, const std::vector<doubl
     return with_values/with_itself;
 }
 
-// The mean square of y that the numbers leave with the best scale.
+// The squared error of the numbers for y, with the best scale.
 static double left_by(const encoded_head & h, const std::vector<double> & y, const std::vector<int> & numbers) {
     std::vector<double> decoded(y.size());
     for (int32_t j = 0; j < h.map.n_directions; j++) {
@@ -116,7 +117,7 @@ static double left_by(const encoded_head & h, const std::vector<double> & y, con
     return sum;
 }
 
-// what the codes of a token are
+// Checks both codes of a token.
 static void check_token(checker & check, const encoded_head & h, int64_t v) {
     const auto b = h.parts();
     const std::vector<double> y = h.products(h.residual(v));
@@ -133,13 +134,13 @@ static void check_token(checker & check, const encoded_head & h, int64_t v) {
     double size = sqrt(squares/values.size());
     for (int32_t j = 0; j < h.map.n_directions; j++) {
         if (b.bits[j] > 0) {
-            // products come from rounded rows and directions
+            // products are of rounded rows and directions
             check(is_rounded(y[j]/(size*h.step(j)), numbers[j], (int) b.bits[j], 1.0),
-                    "token %d, direction %d: %f is %d", (int) v, j, y[j]/(size*h.step(j)), numbers[j]);
+                    "token %d, direction %d: %f became %d", (int) v, j, y[j]/(size*h.step(j)), numbers[j]);
         }
     }
     check(fabs(h.coarse_scale(v) - fitted(values, decoded)) <= 0.02*h.coarse_scale(v),
-            "token %d has the scale %f, not %f", (int) v, h.coarse_scale(v), fitted(values, decoded));
+            "token %d has the scale %f, expected %f", (int) v, h.coarse_scale(v), fitted(values, decoded));
 
     const std::vector<double> left = h.after_coarse(v);
     values .clear();
@@ -153,17 +154,17 @@ static void check_token(checker & check, const encoded_head & h, int64_t v) {
         }
     });
     if (values.empty()) {
-        check(h.fine_scale(v) == 0, "no fine code has the scale %f", h.fine_scale(v));
+        check(h.fine_scale(v) == 0, "a missing fine code has the scale %f", h.fine_scale(v));
         return;
     }
     size = sqrt(squares/values.size());
     h.each_slot(v, [&](int s, int bits, int number) {
         if (b.columns[s] >= 0) {
             const double value = left[(int64_t) b.columns[s]]/(size*b.steps[s]);
-            check(is_rounded(value, number, bits, 1e-2*(1 + fabs(value))), "token %d, slot %d: %f is %d",
+            check(is_rounded(value, number, bits, 1e-2*(1 + fabs(value))), "token %d, slot %d: %f became %d",
                     (int) v, s, value, number);
         } else {
-            check(number == 0, "token %d: empty slot %d has %d", (int) v, s, number);
+            check(number == 0, "token %d: empty slot %d holds %d", (int) v, s, number);
         }
     });
     check(fabs(h.fine_scale(v) - fitted(values, decoded)) <= fabs(h.fine_scale(v))/128,
@@ -173,7 +174,7 @@ static void check_token(checker & check, const encoded_head & h, int64_t v) {
 static void check_basis(checker & check, const encoded_head & h) {
     const auto b = h.parts();
     const std::vector<float> bits = flash_head_coarse_plan(h.map.code_variances, h.map.coarse_bits);
-    check(std::equal(bits.begin(), bits.end(), b.bits), "the bits are not those of the plan");
+    check(std::equal(bits.begin(), bits.end(), b.bits), "the bits differ from the plan");
     std::vector<double> squares[2] = { std::vector<double>(h.D), std::vector<double>(h.D) };
     for (int64_t v = 0; v < h.V; v++) {
         const std::vector<double> left[2] = { h.after_coarse(v), h.after_fine(v) };
@@ -186,12 +187,12 @@ static void check_basis(checker & check, const encoded_head & h) {
         for (int32_t j = 0; j < h.map.n_directions; j++) {
             const double expected = h.map.code_activations[j*h.D + i]*h.step(j);
             check(fabs(b.projection[i*h.map.n_directions + j] - expected) <= 1e-5*fabs(expected),
-                    "direction %d, column %d: %f, not %f", j, (int) i, b.projection[i*h.map.n_directions + j],
+                    "direction %d, column %d: %f, expected %f", j, (int) i, b.projection[i*h.map.n_directions + j],
                     expected);
         }
         for (int k = 0; k < 2; k++) {
-            check(fabs(b.variances[k*h.D + i] - squares[k][i]) <= 1e-2*squares[k][i], "column %d: variance %g, not %g",
-                    (int) i, b.variances[k*h.D + i], squares[k][i]);
+            check(fabs(b.variances[k*h.D + i] - squares[k][i]) <= 1e-2*squares[k][i],
+                    "column %d: variance %g, expected %g", (int) i, b.variances[k*h.D + i], squares[k][i]);
         }
     }
 }
@@ -207,13 +208,13 @@ static void test_encode(checker & check) {
         for (int64_t v = 0; v < h.V; v++) {
             check_token(check, h, v);
         }
-        for (int64_t t = h.V; t < (h.V + 63)/64*64; t++) { // missing tokens
-            check(h.coarse_scale(t) == 0, "missing token %d has the scale %f", (int) t, h.coarse_scale(t));
+        for (int64_t t = h.V; t < (h.V + 63)/64*64; t++) { // padding of the last group
+            check(h.coarse_scale(t) == 0, "padding token %d has the scale %f", (int) t, h.coarse_scale(t));
         }
     }
 }
 
-// Numbers of rounded rows and directions leave little more than those of exact products.
+// Rounding of rows and directions adds little error over exact products.
 static void test_encode_rounding(checker & check) {
     encoded_head h(96, 400, 7, 24, 80, 32);
     h.encode(2);
@@ -238,7 +239,7 @@ static void test_encode_rounding(checker & check) {
     check(left >= 0.97*least, "exact products leave %f, rounded ones %f", least, left);
 }
 
-// more bits leave less
+// More bits leave less error.
 static void test_encode_error(checker & check) {
     double before = INFINITY;
     for (int32_t bits : { 8, 24, 48, 80 }) {
@@ -246,8 +247,8 @@ static void test_encode_error(checker & check) {
         h.encode(2);
         const double coarse = h.error([&](int64_t v) { return h.after_coarse(v); });
         const double fine   = h.error([&](int64_t v) { return h.after_fine(v); });
-        check(coarse < 0.9*before, "%d bits leave %f, fewer %f", bits, coarse, before);
-        check(fine < 0.6*coarse, "of %f 32 bytes leave %f", coarse, fine);
+        check(coarse < 0.9*before, "%d bits leave %f, fewer bits %f", bits, coarse, before);
+        check(fine < 0.6*coarse, "32 bytes leave %f of %f", fine, coarse);
         before = coarse;
     }
     before = INFINITY;
@@ -255,12 +256,12 @@ static void test_encode_error(checker & check) {
         encoded_head h(200, 300, 7, 16, 24, bytes);
         h.encode(2);
         const double fine = h.error([&](int64_t v) { return h.after_fine(v); });
-        check(fine < 0.9*before, "%d bytes leave %f, fewer %f", bytes, fine, before);
+        check(fine < 0.9*before, "%d bytes leave %f, fewer bytes %f", bytes, fine, before);
         before = fine;
     }
 }
 
-// the number of threads and the order of the rows change nothing
+// The number of threads and the order of the rows change nothing.
 static void test_encode_same(checker & check) {
     encoded_head first(72, 10003, 90, 24, 64, 64); // more rows than the sample
     first.encode(1);
@@ -274,7 +275,7 @@ static void test_encode_same(checker & check) {
     }
 }
 
-// A weight of any type has the codes of the floats that it stands for; for some types rows are read another way.
+// A weight of any type has the codes of its values as floats. Some types have their own way to read rows.
 static void test_encode_types(checker & check) {
     encoded_head h(256, 150, 5, 16, 48, 64);
     std::vector<uint8_t> centroids(ggml_row_size(GGML_TYPE_Q4_0, h.D)*h.K), weight;
@@ -289,7 +290,7 @@ static void test_encode_types(checker & check) {
             h.encode(2);
             flash_head_encode(h.map, { data, FLASH_HEAD_BY_TOKEN, floats ? GGML_TYPE_F32 : type, h.D }, GGML_TYPE_Q4_0,
                     centroids.data(), { h.coarse.data(), h.fine.data(), h.basis.data() }, 2);
-            check(floats || (h.coarse == coarse && h.fine == fine), "%s: other codes than of floats",
+            check(floats || (h.coarse == coarse && h.fine == fine), "%s: the codes differ from those of floats",
                     ggml_type_name(type));
             coarse = h.coarse;
             fine   = h.fine;
@@ -297,7 +298,7 @@ static void test_encode_types(checker & check) {
     }
 }
 
-// Numbers that are none, or too large, in rows, centroids and directions: scales of 0, and a basis of numbers.
+// Rows, centroids and directions that are not finite or too large: scales become 0, and the basis stays finite.
 static void test_encode_hostile(checker & check) {
     for (float bad : { NAN, INFINITY, -INFINITY, 3e38f, -1e20f }) {
         encoded_head h(40, 200, 5, 16, 40, 64);
@@ -326,7 +327,7 @@ static void test_encode_hostile(checker & check) {
             }
             const auto b = h.parts();
             check(std::all_of(b.variances, b.variances + 2*h.D, [](float f) { return isfinite(f); }),
-                    "%g makes a variance that is no number", large);
+                    "%g makes a variance that is not finite", large);
         }
     }
 }

@@ -18,7 +18,7 @@
 #include <random>
 #include <vector>
 
-// nodes, or leaves, of a graph with the op and its sources; small, as a test runs thousands
+// nodes, and leaves, of a graph with the op and its sources; small because a test builds thousands
 static const size_t GRAPH_SIZE = 16;
 
 struct head_shape {
@@ -28,23 +28,23 @@ struct head_shape {
     ggml_type type;          // of the weight
     ggml_type centroid_type;
     int64_t   n_pinned = 0;
-    bool      equal    = true; // clusters of equal size, or of 1 to many tokens
+    bool      equal    = true; // clusters of equal size, else of 1 to many tokens
     bool      ordered  = true; // with the cluster-ordered copy
     float     spread   = 1.0f; // of the weights; 0 makes all rows equal
     bool      codes    = false; // random ones; then there is no ordered copy
     bool      grouped  = false; // centroids in groups
 };
 
-// row-major values [rows][n_embd] in the given type
+// Converts row-major values [rows][n_embd] to a type.
 inline std::vector<uint8_t> to_type(ggml_type type, const std::vector<float> & values, int64_t n_embd) {
     const int64_t rows = values.size()/n_embd;
     std::vector<uint8_t> out(rows*ggml_row_size(type, n_embd));
-    const std::vector<float> importance(n_embd, 1.0f); // some types cannot be made without
+    const std::vector<float> importance(n_embd, 1.0f); // some types need it
     ggml_quantize_chunk(type, values.data(), out.data(), 0, rows, n_embd, importance.data());
     return out;
 }
 
-// and back
+// Converts n values of a type to floats.
 inline std::vector<float> to_floats(ggml_type type, const std::vector<uint8_t> & data, int64_t n) {
     std::vector<float> out(n);
     const ggml_to_float_t to_float = ggml_get_type_traits(type)->to_float;
@@ -56,9 +56,9 @@ inline std::vector<float> to_floats(ggml_type type, const std::vector<uint8_t> &
     return out;
 }
 
-// What computes graphs with the op: a backend, or what a test puts in the place of one.
+// Computes graphs with the op: a backend, or a test's replacement for one.
 struct op_device {
-    ggml_backend_t                           backend;  // whose memory has the tensors
+    ggml_backend_t                           backend;  // tensors are in its memory
     std::function<bool(const ggml_tensor *)> supports;
     std::function<void(ggml_cgraph *)>       compute;
 
@@ -75,7 +75,7 @@ struct head_fixture {
     std::vector<float>   centroids; // [K][D], as dequantised from the type
     std::vector<int32_t> cluster, tokens, position, offsets, pinned;
 
-    std::unique_ptr<codes_fixture> codes; // if the shape has some
+    std::unique_ptr<codes_fixture> codes; // null without codes
 
     ggml_tensor * weight_tensor = nullptr;
     ggml_flash_head_sources sources = {};
@@ -108,7 +108,7 @@ struct head_fixture {
         make_tensors(backend, rows, means);
     }
 
-    // the head that shows which clusters were drawn
+    // a head whose logits show which clusters were drawn
     head_fixture(const draw_head & d, ggml_backend_t backend)
         : head_fixture({ draw_head::D, draw_head::V, draw_head::K, GGML_TYPE_F32, GGML_TYPE_F32, 0, true,
         /*ordered =*/ false }, backend) {
@@ -122,7 +122,7 @@ struct head_fixture {
         set(sources.offsets,   d.offsets.data());
     }
 
-    // logits [n_rows][V] of x [n_rows][D] by the op; what it did is added to totals
+    // The op's logits [n_rows][V] of x [n_rows][D]. Counts are added to totals.
     std::vector<float> run(const op_device & device, const std::vector<float> & x, ggml_flash_head_params params,
             flash_head_totals * totals = nullptr) const {
         params = fitted(params);
@@ -133,14 +133,14 @@ struct head_fixture {
         });
     }
 
-    // the same by the dense product
+    // The logits of the dense product.
     std::vector<float> run_dense(const op_device & device, const std::vector<float> & x) const {
         return compute(device, x, [&](ggml_context * c, ggml_tensor * input) {
             return ggml_mul_mat(c, weight_tensor, input);
         });
     }
 
-    // whether the device can run the op, for n_rows rows
+    // Whether the device supports the op for n_rows rows.
     bool supported(const op_device & device, ggml_flash_head_params params, int64_t n_rows = 1) const {
         params = fitted(params);
         ggml_context_ptr c(ggml_init({ 2*ggml_tensor_overhead(), nullptr, true }));
@@ -148,7 +148,7 @@ struct head_fixture {
                 ggml_new_tensor_2d(c.get(), GGML_TYPE_F32, shape.n_embd, n_rows), &sources, &params));
     }
 
-    // plain F64 product of a [n][D] with row x [D]
+    // The F64 product of a [n][D] with row x [D].
     static std::vector<double> reference(const std::vector<float> & a, const float * x, int64_t n_embd) {
         std::vector<double> out(a.size()/n_embd);
         for (size_t r = 0; r < out.size(); r++) {
@@ -159,7 +159,7 @@ struct head_fixture {
         return out;
     }
 
-    // params with what belongs to the head
+    // Completes params with what depends on the head.
     ggml_flash_head_params fitted(ggml_flash_head_params params) const {
         params.grouped = shape.grouped;
         if (codes) {
@@ -254,7 +254,7 @@ private:
         ggml_cgraph * graph  = ggml_new_graph_custom(c.get(), GRAPH_SIZE, false);
         ggml_build_forward_expand(graph, result);
         ggml_backend_buffer_ptr compute_buffer(ggml_backend_alloc_ctx_tensors(c.get(), device.backend));
-        const std::vector<float> nothing(shape.n_vocab*n_rows, NAN); // so that a logit that is not written shows
+        const std::vector<float> nothing(shape.n_vocab*n_rows, NAN); // a logit that is not written stays NaN
 
         ggml_backend_tensor_set(result, nothing.data(), 0, ggml_nbytes(result));
         ggml_backend_tensor_set(input, x.data(), 0, ggml_nbytes(input));

@@ -1,6 +1,6 @@
 #pragma once
 
-// Tests of building a head from rows that are fetched piece by piece, and of the threads that do it.
+// Tests of building a head from rows that are fetched in pieces, and of its threads.
 
 #include "check.h"
 
@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #endif
 
-// a map of n_vocab tokens in n_cluster clusters
+// A map of n_vocab tokens in n_cluster clusters.
 static flash_head_map stream_map(int64_t n_vocab, int64_t n_cluster) {
     flash_head_map map;
     map.n_cluster = n_cluster;
@@ -56,15 +56,15 @@ static void test_stream(checker & check, ggml_type weight_type, ggml_type centro
     };
     flash_head_stream(map, fetch, weight_type, n_embd, centroid_type, centroids.data(), 3, max_sums);
     const char * types = ggml_type_name(weight_type);
-    check(centroids == want_centroids, "centroids of a fetched %s head are others", types);
+    check(centroids == want_centroids, "centroids of a fetched %s head differ", types);
     check(largest <= FLASH_HEAD_STREAM_FETCH && largest < weight.size(), "%zu bytes of a %s head were fetched at once",
             largest, types);
     const int64_t n_pass = std::max<int64_t>(1, std::min<int64_t>(300, (int64_t) (max_sums/(n_embd*4))));
-    check(fetched == weight.size()*((300 + n_pass - 1)/n_pass), "%zu bytes were fetched of %zu", fetched,
+    check(fetched == weight.size()*((300 + n_pass - 1)/n_pass), "%zu bytes of %zu were fetched", fetched,
             weight.size());
 }
 
-// an error in one part comes out when all parts have ended
+// An error in one part is thrown when all parts have ended.
 static void test_throwing_part(checker & check) {
     std::atomic<int> parts = {0};
     bool caught = false;
@@ -81,13 +81,13 @@ static void test_throwing_part(checker & check) {
     check(caught && parts == 8, "an error in a thread: %s, %d of 8 parts", caught ? "caught" : "lost", parts.load());
 }
 
-// where the system gives no more threads, the work is done all the same
+// If the system cannot start threads, the work is still done.
 static void test_without_threads(checker & check) {
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     rlimit old, none;
     getrlimit(RLIMIT_AS, &old);
     none = old;
-    none.rlim_cur = 0; // no memory for stacks of threads, but for a few that ended ones have left
+    none.rlim_cur = 0; // no memory for new stacks; a few of ended threads may be left
     std::vector<std::atomic<int>> done(64);
     setrlimit(RLIMIT_AS, &none);
     flash_head_parallel_for(64, 64, [&](int64_t begin, int64_t end) {

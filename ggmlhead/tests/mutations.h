@@ -1,6 +1,6 @@
 #pragma once
 
-// Damage to files, for tests that read anything. The same seed makes the same damage on every machine.
+// Random damage to files, for tests of readers. The same seed gives the same damage on every machine.
 
 #include "../core/flash-head-random.h"
 
@@ -19,26 +19,26 @@ struct mutations {
     // 0 .. n - 1
     size_t below(size_t n) { return (size_t) (next() % n); }
 
-    // a number at which sizes, counts and types go wrong
+    // a number that is a likely edge case of sizes, counts and types
     uint64_t odd_number() {
         const uint64_t numbers[] = {
             0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 64, 255, 256, 65535, 65536,
             0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-            INT64_MAX, (uint64_t) INT64_MAX + 1, UINT64_MAX, UINT64_MAX/2 + 9, UINT64_MAX/4, UINT64_MAX/8
-            + 1, UINT64_MAX - 7, UINT64_MAX - 31,
+            INT64_MAX, (uint64_t) INT64_MAX + 1, UINT64_MAX, UINT64_MAX/2 + 9, UINT64_MAX/4, UINT64_MAX/8 + 1,
+            UINT64_MAX - 7, UINT64_MAX - 31,
             0x7fc00000, 0x7f800000, 0xff800000, // NaN and infinities
         };
         return numbers[below(sizeof(numbers)/sizeof(numbers[0]))];
     }
 
-    // overwrites up to 8 bytes at a place, as far as there are any
+    // overwrites up to 8 bytes at a position, within the file
     static void put(std::string & bytes, size_t at, uint64_t value, size_t size) {
         if (at < bytes.size()) {
             memcpy(&bytes[at], &value, std::min(size, bytes.size() - at));
         }
     }
 
-    // Does one thing to bytes, which are not empty.
+    // One mutation of bytes, which must not be empty.
     void once(std::string & bytes) {
         const size_t at = below(bytes.size());
         const size_t n  = std::min<size_t>(1 + below(64), bytes.size() - at);
@@ -54,7 +54,7 @@ struct mutations {
         }
     }
 
-    // Does one to four things.
+    // One to four mutations.
     std::string damaged(std::string bytes) {
         for (size_t n = 1 + below(4); n > 0 && !bytes.empty(); n--) {
             once(bytes);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Tests of GGML_OP_FLASH_HEAD that hold for every device, against a plain reference and against the dense product.
+// Tests of GGML_OP_FLASH_HEAD for every device: against a naive reference and the dense product.
 
 #include "check.h"
 #include "draw-test.h"
@@ -48,16 +48,15 @@ struct op_test {
         return head_fixture(shape, device.backend);
     }
 
-    // whether the device takes h; counts those that it does not
+    // Whether the device supports h. Counts the heads that it does not.
     bool takes(const head_fixture & h, const ggml_flash_head_params & params) {
         const bool yes = h.supported(device, params);
         n_skipped += !yes;
         return yes;
     }
 
-    // The clusters that logits [V] shows as scored exactly. Each token must have its exact logit or its centroid's
-    // score, all of a cluster alike; dense [V] and scores [K] are the same up to the error that quantised activations
-    // bring.
+    // The exact clusters of logits [V]. Each token must have its exact logit or its centroid's score, the same for a
+    // whole cluster. dense [V] and scores [K] are the references; quantised activations add an error to them.
     std::set<int32_t> exact_clusters(const head_fixture & h, const float * logits, const std::vector<double> & dense,
             const std::vector<double> & scores) {
         double scale = 0;
@@ -85,7 +84,7 @@ struct op_test {
         return exact;
     }
 
-    // P clusters are exact, the best ones, and everything else is background
+    // The P best clusters are exact, and everything else is background.
     void check_selection(const head_shape & shape, int32_t n_probe, int64_t n_rows) {
         const head_fixture h = head(shape);
         if (!takes(h, top(n_probe))) {
@@ -103,7 +102,7 @@ struct op_test {
             const std::set<int32_t> exact = exact_clusters(h, logits.data() + r*shape.n_vocab, dense, scores);
             std::vector<double> sorted = scores;
             std::sort(sorted.begin(), sorted.end(), std::greater<double>());
-            // a cluster whose rows all equal their mean cannot be told apart: singletons
+            // singletons look the same either way: their row is the mean
             size_t singletons = 0;
             for (int32_t c = 0; c < shape.n_cluster; c++) { singletons += h.offsets[c + 1] - h.offsets[c] == 1; }
             check(exact.size() <= (size_t) n_probe && exact.size() + singletons >= (size_t) n_probe,
@@ -128,9 +127,9 @@ struct op_test {
         }
         check_selection({ 96,  640,   40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13, true, false }, 1,  9);
         check_selection({ 256, 4096, 256, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7 },               16, 17);
-        // no multiple of any block
+        // no multiple of any block size
         check_selection({ 33,  300,   30, GGML_TYPE_F16,  GGML_TYPE_F16,  4 },               3,  2);
-        for (int64_t n_cluster : { 31, 32, 50 }) { // the last group full or not
+        for (int64_t n_cluster : { 31, 32, 50 }) { // the last group is full or not
             if (!is_cpu) {
                 break;
             }
@@ -142,7 +141,7 @@ struct op_test {
         }
     }
 
-    // every cluster probed: the dense product, whatever the weights' type
+    // With every cluster probed the result is the dense product, for every type.
     void test_exact_when_all_probed() {
         int n_types = 0;
         for (int i = 0; i < GGML_TYPE_COUNT; i++) {
@@ -180,7 +179,7 @@ struct op_test {
                     const std::vector<double> plain =
                             head_fixture::reference(h.weight, rows.data() + r*shape.n_embd, shape.n_embd);
                     const double versus_plain = nmse(logits.data() + r*shape.n_vocab, plain.data(), shape.n_vocab);
-                    check(versus_plain < 5e-4, "%s, row %d: error against the plain product %g", traits->type_name,
+                    check(versus_plain < 5e-4, "%s, row %d: error against the naive product %g", traits->type_name,
                             (int) r, versus_plain);
                 }
             }
@@ -188,7 +187,7 @@ struct op_test {
         check(n_types >= 20, "only %d weight types were tried", n_types);
     }
 
-    // With codes as many tokens as asked for are exact, the best by estimate; a device without them says so.
+    // With codes the asked number of tokens is exact, the best by estimate. Devices without codes refuse such heads.
     void test_codes() {
         head_shape shape = { 256, 4096, 256, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7 };
         shape.codes = true;
@@ -256,12 +255,12 @@ struct op_test {
         check(n_others >= 10, "only %d other tokens are exact", n_others);
     }
 
-    // equal scores: still exactly P clusters, the first ones
+    // With equal scores the first P clusters are probed.
     void test_ties() {
         const head_shape shape = { 32, 200, 20, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, true, 0.0f };
         head_fixture h = head(shape);
 
-        // all rows are equal, so mark each by its exact logit: other rows in the weight than in the centroids
+        // all rows are equal: shift the weight, so that exact logits differ from centroids' scores
         std::vector<float> marked(h.weight);
         for (float & v : marked) { v += 1.0f; }
         ggml_backend_tensor_set(h.weight_tensor,   marked.data(), 0, ggml_nbytes(h.weight_tensor));
@@ -288,11 +287,11 @@ struct op_test {
             std::fill(x.begin(), x.begin() + shape.n_embd, bad);
             const std::vector<float> logits = h.run(device, x, top(4));
             check(std::equal(good.begin() + shape.n_vocab, good.end(), logits.begin() + shape.n_vocab),
-                    "a row of %f spoils its neighbour", bad);
+                    "a row of %f changes the next row", bad);
         }
     }
 
-    // the op's draws: those of the core, with the same law
+    // The op's draws follow the same law as the core's.
     void test_sampling() {
         const draw_head d;
         const head_fixture h(d, device.backend);

@@ -1,6 +1,6 @@
 #pragma once
 
-// The same random numbers on every machine.
+// Random numbers that are the same on every machine.
 
 #include "../core/flash-head-random.h"
 
@@ -9,7 +9,7 @@ struct random_numbers {
 
     uint64_t next() { return flash_head_random(&state); }
 
-    // about normal: a sum of uniform numbers
+    // approximately normal: a sum of uniform numbers
     float normal() {
         float sum = 0.0f;
         for (int i = 0; i < 6; i++) {

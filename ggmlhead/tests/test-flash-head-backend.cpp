@@ -1,10 +1,10 @@
-// Tests of the plug-in as a host sees it: loaded into ggml's libraries, asked for weights, filled in pieces, computing
-// beside the CPU backend.
+// Tests of the plug-in as its host sees it: loaded into ggml's libraries, asked for weights, filled in pieces,
+// computing beside the CPU backend.
 //
-//   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e folder of ggml's libraries;
-//   path of libggml-flashhead.so;
-//                                                                                             the rest is there to be
-//                                                                                             found
+//   test-flash-head-backend LIBRARIES PLUGIN -m a,b --model c -md d --spec-draft-model e
+//
+// LIBRARIES is the folder of ggml's libraries, PLUGIN the path of libggml-flashhead.so. test_files reads the options
+// from the command line of this process.
 
 #include "backend-fixture.h"
 
@@ -30,7 +30,7 @@ static void test_files() {
     model_file file(HEAD, GGML_TYPE_F32, 64, 96, 6);
     flash_head_file found, same;
     check(flash_head_file_find(file.path, found) && !flash_head_file_find(folder, same),
-            "a file, or a folder, is not told");
+            "a file is not found, or a folder is taken for one");
     auto is_open = [&] {
         std::vector<flash_head_file> open;
         if (!flash_head_files_open(open)) {
@@ -47,52 +47,52 @@ static void test_files() {
     const size_t size = found.id[2];
     flash_head_mapping end(file.path, size - 100, 100), beyond(file.path, size - 100, 101), nowhere("/nowhere", 0, 1);
     check(end.data != nullptr && end.size == 100, "the end of a file is not mapped");
-    check(beyond.data == nullptr && nowhere.data == nullptr, "what is not there is mapped");
+    check(beyond.data == nullptr && nowhere.data == nullptr, "a missing part of a file is mapped");
     check(end.data != nullptr && memcmp(end.data, file.weight.data() + file.weight.size() - 100, 100) == 0,
             "another part of the file is mapped");
     flash_head_pages_release(end.data, end.size);
     std::vector<uint8_t> own(1024*1024, 42);
     flash_head_pages_release(own.data(), own.size());
-    check(std::count(own.begin(), own.end(), 42) == (ptrdiff_t) own.size(), "memory that is no file is taken away");
+    check(std::count(own.begin(), own.end(), 42) == (ptrdiff_t) own.size(), "memory that is not of a file is released");
 }
 
 static void test_claims() {
     model_file file(TIED, GGML_TYPE_Q8_0, 64, 96, 6);
-    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head with a map is not taken");
-    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96, GGML_OP_GET_ROWS), "an embedding is taken");
-    check(!wanted(HEAD, GGML_TYPE_Q8_0, 64, 96), "another name is taken");
-    check(!wanted("blk.0.ffn_up.weight", GGML_TYPE_Q8_0, 64, 96), "a layer's weight is taken");
+    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head with a map is not claimed");
+    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96, GGML_OP_GET_ROWS), "an embedding is claimed");
+    check(!wanted(HEAD, GGML_TYPE_Q8_0, 64, 96), "another name is claimed");
+    check(!wanted("blk.0.ffn_up.weight", GGML_TYPE_Q8_0, 64, 96), "a layer's weight is claimed");
     {
         captured_log log;
-        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 95), "another shape is taken");
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 95), "another shape is claimed");
         check(log.has("is q8_0 [96 x 64], that of the runtime q8_0 [95 x 64]; running dense\n"),
-                "another shape is not told:\n%s", log.text.c_str());
+                "another shape is not logged:\n%s", log.text.c_str());
     }
-    check(!wanted(TIED, GGML_TYPE_Q4_0, 64, 96), "another type is taken");
+    check(!wanted(TIED, GGML_TYPE_Q4_0, 64, 96), "another type is claimed");
 
     setenv("FLASHHEAD_MODEL", "", 1);
-    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "an empty FLASHHEAD_MODEL is taken for a name");
+    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "an empty FLASHHEAD_MODEL counts as a name");
     {
         captured_log log;
         setenv("FLASHHEAD_MODEL", "/nowhere.gguf", 1);
-        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "FLASHHEAD_MODEL does not say which file it is");
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "FLASHHEAD_MODEL is ignored");
         check(log.has("flash_head: FLASHHEAD_MODEL names /nowhere.gguf, which is no GGUF file that can be read; "
                 "running dense\n"),
-                "that FLASHHEAD_MODEL names nothing is not said:\n%s", log.text.c_str());
+                "a missing FLASHHEAD_MODEL is not logged:\n%s", log.text.c_str());
     }
     setenv("FLASHHEAD_MODEL", file.path.c_str(), 1);
     file.close();
-    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "the file that FLASHHEAD_MODEL names is not found");
+    check( wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "the file of FLASHHEAD_MODEL is not found");
     unsetenv("FLASHHEAD_MODEL");
-    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a file that is not open is taken for the one that loads");
+    check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "the head of a file that is not open is claimed");
     {
         model_file plain(TIED, GGML_TYPE_Q8_0, 64, 96, 6, /*keys =*/ false);
-        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head without a map is taken");
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head without a map is claimed");
         model_file both(TIED, GGML_TYPE_Q8_0, 64, 96, 6);
-        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head is taken though two open files have such a one");
+        check(!wanted(TIED, GGML_TYPE_Q8_0, 64, 96), "a head that two open files have is claimed");
     }
     model_file damaged(HEAD, GGML_TYPE_Q8_0, 64, 96, 96 + 1); // cannot have more clusters than tokens
-    check(!wanted(HEAD, GGML_TYPE_Q8_0, 64, 96), "a head with a damaged map is taken");
+    check(!wanted(HEAD, GGML_TYPE_Q8_0, 64, 96), "a head with a damaged map is claimed");
 }
 
 static void test_bytes() {
@@ -101,12 +101,12 @@ static void test_bytes() {
     if (!check(w.buffer != nullptr, "no buffer")) {
         return;
     }
-    check(!ggml_backend_buffer_is_host(w.buffer.get()), "the CPU may read rows that are in another order");
+    check(!ggml_backend_buffer_is_host(w.buffer.get()), "the buffer counts as host memory, but its rows are reordered");
     std::vector<uint8_t> back(file.weight.size());
     ggml_backend_tensor_get(w.weight, back.data(), 0, back.size());
-    check(back == file.weight, "the weight does not come back as it was set");
+    check(back == file.weight, "the weight reads back differently");
     check(memcmp(w.weight->data, file.weight.data(), file.weight.size()) != 0,
-            "the rows are not in the order of the clusters");
+            "the rows are not in cluster order");
 
     ggml_context_ptr ctx(ggml_init({ ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * part = ggml_view_2d(ctx.get(), w.weight, 256, 10, w.weight->nb[1], 20*w.weight->nb[1]);
@@ -114,10 +114,10 @@ static void test_bytes() {
     std::vector<uint8_t> rows(ggml_nbytes(part) - 5);
     ggml_backend_tensor_get(part, rows.data(), 5, rows.size());
     check(memcmp(rows.data(), file.weight.data() + 20*w.weight->nb[1] + 5, rows.size()) == 0,
-            "a view does not give the rows of its tokens");
+            "a view reads other rows");
 }
 
-// A product with some rows of a head, loaded or yet to be, is not ours, and asking for it does no harm.
+// Products with a view of a head's rows are not supported, before and after loading.
 static void test_view() {
     model_file file(HEAD, GGML_TYPE_F32, 64, 100, 7);
     loaded_weight w(file, HEAD, file.weight);
@@ -131,11 +131,11 @@ static void test_view() {
         ggml_tensor * part = ggml_view_2d(ctx.get(), whole, 64, 10, whole->nb[1], 20*whole->nb[1]);
         ggml_set_name(part, HEAD);
         check(!ggml_backend_dev_supports_op(flash_head, ggml_mul_mat(ctx.get(), part, x)),
-                "a product with a part of a head is taken");
+                "a product with a view of a head is supported");
     }
 }
 
-// What the device does not compute, the host computes elsewhere, with the weight as it was loaded.
+// The host computes other ops elsewhere, on the weight in its original order.
 static void test_other_op() {
     model_file file(HEAD, GGML_TYPE_F32, 64, 100, 7);
     loaded_weight w(file, HEAD, file.weight);
@@ -170,11 +170,10 @@ static void test_products() {
         if (!check(w.buffer != nullptr, "%s: no buffer", ggml_type_name(type))) {
             continue;
         }
-        file.close(); // as it is once a model is loaded
+        file.close(); // as a loader does
         for (int n_threads : { 1, 2, 4 }) {
             for (int64_t n_rows : { 1, 3, 8, 9, 40 }) {
-                // all clusters are probed, so up to 8 rows are exact but for the order of sums; above they are the
-                // CPU's own
+                // all clusters are probed: up to 8 rows differ only in the order of sums, more run on the CPU backend
                 const double d = difference(logits_of(w.weight, n_rows, n_threads),
                         dense_logits(file, n_rows, n_threads));
                 check(n_rows > 8 ? d == 0.0 : d < 1e-3, "%s, %d rows, %d threads: off by %g", ggml_type_name(type),
@@ -192,7 +191,7 @@ static void test_probes() {
     const std::vector<float> dense = dense_logits(file, 1, 1), sparse = logits_of(w.weight, 1, 1);
     int exact = 0;
     for (size_t i = 0; i < dense.size(); i++) { exact += fabsf(dense[i] - sparse[i]) < 1e-4f; }
-    // 8 by chance
+    // up to 8 more by chance
     check(exact >= 2*16 && exact <= 2*16 + 2 + 8,
             "%d logits are exact, with 2 clusters of 16 probed and 2 tokens pinned", exact);
     check(fabsf(dense[0] - sparse[0]) < 1e-4f && fabsf(dense[3] - sparse[3]) < 1e-4f, "pinned tokens are not exact");
@@ -217,20 +216,20 @@ static void test_wrong_rows() {
     unsetenv("FLASHHEAD_PROBES");
     for (int64_t n_rows : { 1, 9 }) {
         const double d = difference(logits_of(w.weight, n_rows, 2), dense_logits(other, n_rows, 2));
-        check(d < 1e-3, "rows that are not the file's, %d at once: off by %g", (int) n_rows, d);
+        check(d < 1e-3, "%d rows of a weight that is not the file's: off by %g", (int) n_rows, d);
     }
 }
 
 static void test_bad_setting() {
     model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
     setenv("FLASHHEAD_PROBES", "21", 1);
-    check(wanted(HEAD, GGML_TYPE_F32, 64, 320), "a bad setting is passed over");
+    check(wanted(HEAD, GGML_TYPE_F32, 64, 320), "a head is not claimed because of a bad setting");
     loaded_weight w(file, HEAD, file.weight);
     unsetenv("FLASHHEAD_PROBES");
-    check(w.buffer == nullptr, "a weight is loaded in spite of a bad setting");
+    check(w.buffer == nullptr, "a weight is loaded despite a bad setting");
 }
 
-// FLASHHEAD_SCOPE leaves drafts, or all but drafts, to the host; which file is a draft the process was told
+// FLASHHEAD_SCOPE limits FlashHead to drafts or targets. The environment names the draft file.
 static void test_scope() {
     struct { const char * scope; bool draft, taken; const char * said; } cases[] = {
         { "all",    false, true,  "" },
@@ -246,18 +245,18 @@ static void test_scope() {
         setenv("FLASHHEAD_SCOPE", c.scope, 1);
         setenv("LLAMA_ARG_SPEC_DRAFT_MODEL", c.draft ? file.path.c_str() : "", 1);
         check(wanted(HEAD, GGML_TYPE_F32, 64, 320) == c.taken, "scope %s: a %s is %s", c.scope,
-                c.draft ? "draft" : "target", c.taken ? "not taken" : "taken");
+                c.draft ? "draft" : "target", c.taken ? "not claimed" : "claimed");
         check(log.has(c.said), "scope %s: the log does not say '%s' but:\n%s", c.scope, c.said, log.text.c_str());
     }
     model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20);
     setenv("FLASHHEAD_SCOPE", "drafts", 1);
     loaded_weight w(file, HEAD, file.weight);
-    check(w.buffer == nullptr, "a weight is loaded in spite of a bad scope");
+    check(w.buffer == nullptr, "a weight is loaded despite a bad scope");
     unsetenv("FLASHHEAD_SCOPE");
     unsetenv("LLAMA_ARG_SPEC_DRAFT_MODEL");
 }
 
-// a model's steps are told in the log, if wanted
+// FLASHHEAD_STATS=1 logs statistics of a model's steps.
 static void test_statistics() {
     captured_log log;
     {
@@ -265,7 +264,7 @@ static void test_statistics() {
         loaded_weight w(file, HEAD, file.weight);
         logits_of(w.weight, 1, 2);
     }
-    check(!log.has("statistics"), "there are statistics though nobody wants them");
+    check(!log.has("statistics"), "statistics are logged without FLASHHEAD_STATS");
 
     setenv("FLASHHEAD_STATS", "1", 1);
     {
@@ -279,14 +278,14 @@ static void test_statistics() {
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
         check(log.has("statistics of output.weight: steps 1, ") && log.has("steps 2, "),
-                "the first steps are not told:\n%s", log.text.c_str());
-        check(log.has(three), "a pause does not show the steps before it:\n%s", log.text.c_str());
+                "the first steps are not logged:\n%s", log.text.c_str());
+        check(log.has(three), "a pause does not log the steps before it:\n%s", log.text.c_str());
 
         for (int i = 0; i < 3; i++) { logits_of(w.weight, 1, 1); }
         logits_of(w.weight, 1, 2, /*lora =*/ true);
     }
     check(log.has("statistics of output.weight: steps 7, of them dense 2 (28.6 %); rows 16, of them dense 10 (62.5 "
-            "%);"), "the end does not show all steps:\n%s", log.text.c_str());
+            "%);"), "the end does not log all steps:\n%s", log.text.c_str());
 
     setenv("FLASHHEAD_PROBES", "2", 1);
     {
@@ -295,9 +294,9 @@ static void test_statistics() {
         logits_of(w.weight, 8, 2);
     }
     unsetenv("FLASHHEAD_PROBES");
-    // 2 clusters of 16 tokens, and of the 2 pinned tokens those outside
+    // 2 clusters of 16 tokens, and pinned tokens outside them
     check(log.has("in each other row 33.") || log.has("in each other row 34.0"),
-            "not the tokens of 2 clusters and the pinned ones:\n%s", log.text.c_str());
+            "wrong number of tokens for 2 clusters and the pinned tokens:\n%s", log.text.c_str());
 
     {
         model_file file (HEAD,             GGML_TYPE_F32, 64, 320, 20);
@@ -307,35 +306,35 @@ static void test_statistics() {
     }
     unsetenv("FLASHHEAD_STATS");
     check(log.has("steps 1, of them dense 1 (100.0 %); rows 1, of them dense 1 (100.0 %)\n"),
-            "rows that are not the file's are not told as dense:\n%s", log.text.c_str());
+            "a weight that is not the file's is not logged as dense:\n%s", log.text.c_str());
 }
 
-// which runtimes are known, and what becomes of others
+// Known and unknown host versions.
 static void test_hosts() {
     check(flash_head_host_lookup("0.25.3", "0c1e57098") == FLASH_HEAD_HOST_TRIED, "the pinned commit is not known");
     check(flash_head_host_lookup("0.25.3", "0c1e570") == FLASH_HEAD_HOST_TRIED, "a short commit is not known");
     check(flash_head_host_lookup("0.25.3", "0c1e5709812345-dirty") == FLASH_HEAD_HOST_TRIED,
             "a long commit with changes is not known");
     for (const char * commit : { "unknown", "", "0c1e57", "1c1e57098", "-dirty" }) {
-        check(flash_head_host_lookup("0.25.3", commit) == FLASH_HEAD_HOST_NEAR, "commit '%s' of a known version",
-                commit);
+        check(flash_head_host_lookup("0.25.3", commit) == FLASH_HEAD_HOST_NEAR,
+                "commit '%s' of a known version is not near", commit);
         check(flash_head_host_refusal("0.25.3", commit) == "", "commit '%s' of a known version is refused", commit);
     }
     check(flash_head_host_lookup("0.13.1", "unknown") == FLASH_HEAD_HOST_NEAR,
-            "a version that was tried without a commit");
+            "a version without a tried commit is not near");
     check(flash_head_host_lookup("0.99.0", "0c1e57098") == FLASH_HEAD_HOST_FOREIGN, "another version is known");
     check(flash_head_host_refusal("0.99.0",
             "abc").find("ggml 0.99.0 (commit abc); update fh-ollama") != std::string::npos,
             "another version is not refused");
     setenv("FLASHHEAD_ANY_HOST", "1", 1);
-    check(flash_head_host_refusal("0.99.0", "abc") == "", "FLASHHEAD_ANY_HOST=1 does not help");
+    check(flash_head_host_refusal("0.99.0", "abc") == "", "FLASHHEAD_ANY_HOST=1 has no effect");
     setenv("FLASHHEAD_ANY_HOST", "yes", 1);
     check(flash_head_host_refusal("0.25.3", "0c1e57098") == "FLASHHEAD_ANY_HOST is neither 0 nor 1",
-            "a bad value is passed over");
+            "a bad value of FLASHHEAD_ANY_HOST is accepted");
     unsetenv("FLASHHEAD_ANY_HOST");
 }
 
-// The CPU backend's table of functions is changed when a head is taken, not before.
+// The CPU backend's function table is patched when a head is claimed, not before.
 static void test_threads_watched(void * set_threadpool) {
     const auto now = [] {
         return ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_cpu_set_threadpool");
@@ -343,14 +342,14 @@ static void test_threads_watched(void * set_threadpool) {
     {
         model_file plain(HEAD, GGML_TYPE_F32, 64, 96, 6, /*keys =*/ false);
         wanted(HEAD, GGML_TYPE_F32, 64, 96);
-        check(now() == set_threadpool, "the threads are watched for a model without a map");
+        check(now() == set_threadpool, "the function table is patched for a model without a map");
     }
     model_file file(HEAD, GGML_TYPE_F32, 64, 96, 6);
     loaded_weight w(file, HEAD, file.weight);
-    check(now() != set_threadpool, "the threads are not watched");
+    check(now() != set_threadpool, "the function table is not patched");
 }
 
-// several contexts of one model, and models that come and go meanwhile
+// Several contexts of one model run while other models load and unload.
 static void test_at_once() {
     model_file file(HEAD, GGML_TYPE_Q8_0, 64, 640, 40);
     loaded_weight w(file, HEAD, file.weight);
@@ -394,7 +393,7 @@ int main(int argc, char ** argv) {
     char name[] = "/tmp/test-flash-head-XXXXXX";
     folder = mkdtemp(name);
     test_hosts();
-    test_threads_watched(set_threadpool); // first of those that load something
+    test_threads_watched(set_threadpool); // before any other test loads a head
     test_files();
     test_claims();
     test_bytes();

@@ -1,5 +1,5 @@
-// Tests of calibration on heads made here: records against sorting, codes against what they must recover, threads,
-// degenerate input; the algebra is in calibrate-algebra.cpp.
+// Tests of calibration on synthetic heads: records, recovery of known residuals, threads and degenerate input. Tests of
+// the algebra are in calibrate-algebra.cpp.
 
 #include "calibrate-fixture.h"
 
@@ -17,7 +17,7 @@ struct outcome {
     std::string                 error;
 };
 
-// Sizes of codes that fit small heads.
+// Sizes of codes for small heads.
 static flash_head_calibrate_params small_params(enum ggml_type centroid_type = GGML_TYPE_Q4_0) {
     flash_head_calibrate_params params;
     params.centroid_type = centroid_type;
@@ -49,7 +49,7 @@ static bool differs(double a, double b, double slack) {
     return !(std::fabs(a - b) <= slack);
 }
 
-// The divergence of softmax of others from softmax of dense, plainly.
+// KL(softmax(dense) || softmax(others)), computed naively.
 static double divergence_of(const std::vector<double> & dense, const std::vector<double> & others) {
     const double a = *std::max_element(dense.begin(), dense.end()), b = *std::max_element(others.begin(), others.end());
     double sum_a = 0.0, sum_b = 0.0, kld = 0.0;
@@ -68,7 +68,7 @@ struct wrong_records {
     int64_t divergences = 0, flags = 0, estimates = 0, n_exact = 0;
 };
 
-// Compares one record with what dense logits and the runtime's estimates give. Logits may be off by slack.
+// Compares a record with one from dense logits and the runtime's estimates. Logits may be off by slack.
 static void compare_record(const uint32_t * record, const std::vector<double> & dense, const std::vector<float> & e,
         double slack, wrong_records * wrong) {
     const int64_t V = (int64_t) dense.size();
@@ -88,8 +88,7 @@ static void compare_record(const uint32_t * record, const std::vector<double> & 
     wrong->flags += record[1] > 1 || (!near && record[1] != (best == top));
 }
 
-// How many tokens marked as exact are estimated at less than one that is not, or not at all marked as they should: n is
-// the least number of them.
+// The number of violations of two rules: exact tokens have the best estimates, and there are about n of them or more.
 static int64_t wrong_marks(const std::vector<float> & marked, const std::vector<float> & pure, int64_t n) {
     float worst = INFINITY, best = -INFINITY;
     int64_t n_marked = 0;
@@ -101,7 +100,7 @@ static int64_t wrong_marks(const std::vector<float> & marked, const std::vector<
     return (worst < best) + (n_marked < n - n/5);
 }
 
-// Checks the records of the states from the given one on against plain sums.
+// Checks the records of the states from `first` on against naive sums.
 static void check_records(const head & h, const flash_head_matrix & hidden, int64_t first, const outcome & out,
         double slack, const char * what) {
     if (!check(out.ok, "%s: %s", what, out.error.c_str())) {
@@ -109,8 +108,8 @@ static void check_records(const head & h, const flash_head_matrix & hidden, int6
     }
     const flash_head_tensor_info & info = h.weight.info;
     const int64_t V = info.n_rows, d = info.n_cols, size = FLASH_HEAD_RECORD_SIZE;
-    if (!check((int64_t) out.result.records.size() == (hidden.n_rows - first)*size, "%s: %zu numbers", what,
-            out.result.records.size())) {
+    if (!check((int64_t) out.result.records.size() == (hidden.n_rows - first)*size,
+            "%s: %zu numbers in the records", what, out.result.records.size())) {
         return;
     }
     runtime run(h, out.result, out.params);
@@ -131,17 +130,17 @@ static void check_records(const head & h, const flash_head_matrix & hidden, int6
         compare_record(&out.result.records[(i - first)*size], dense, marked, slack, &wrong);
         wrong.estimates += wrong_marks(marked, pure, n_exact);
     }
-    check(wrong.estimates == 0, "%s: %lld times other tokens than the best are exact", what,
+    check(wrong.estimates == 0, "%s: the exact tokens of %lld states are wrong", what,
             (long long) wrong.estimates);
     const double n_recorded = (double) (hidden.n_rows - first);
     check(n_recorded == 0 || !differs(out.result.exact, wrong.n_exact/n_recorded, 1e-6*wrong.n_exact),
-            "%s: %f tokens are exact, not %f", what, out.result.exact, wrong.n_exact/n_recorded);
+            "%s: %f tokens are exact, expected %f", what, out.result.exact, wrong.n_exact/n_recorded);
     check(wrong.divergences == 0, "%s: %lld divergences are wrong", what, (long long) wrong.divergences);
     check(wrong.flags == 0, "%s: %lld flags are wrong", what, (long long) wrong.flags);
 }
 
 static void test_records() {
-    printf("records: against plain sums, weights and centroids of several types, codes of several sizes\n");
+    printf("records: against naive sums, for several types of weights and centroids and sizes of codes\n");
     const struct {
         enum ggml_type weight, centroid;
         int32_t coarse_bits, fine_bytes, n_near, n_directions;
@@ -153,7 +152,7 @@ static void test_records() {
         { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64,  32, 1000, 64,  3,  1000, 64,   70,  150, 0.01f },
         { GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 256, 96, 2053, 256, 10, 2053, 256,  100, 150, 0.0f  },
         { GGML_TYPE_F16,  GGML_TYPE_F16,  96,  32, 777,  24,  33, 777,  40,   33,  150, 0.0f  },
-        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 40,  64, 4200, 16,  1,  4200, 2048, 33,  105, 0.1f  }, // several spans of rows
+        { GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 40,  64, 4200, 16,  1,  4200, 2048, 33,  105, 0.1f  }, // several row spans
     };
     for (const auto & c : cases) {
         head h;
@@ -174,7 +173,7 @@ static void test_records() {
         check_records(h, hidden, 100, calibrate(h, hidden, { 60, 40 }, params), 1e-4, what);
     }
 
-    // with a bias, which the runtime's logits are without: other tokens are exact, and the divergence is another
+    // a bias, which the runtime's logits do not contain, changes the exact tokens and the divergence
     {
         head h;
         flash_head_matrix hidden;
@@ -195,7 +194,7 @@ static void test_records() {
         check(with.result.records != without.result.records, "a bias changes no record");
     }
 
-    // small integers, clusters of 1, 2 and 4 rows: every product is exact, and many are equal
+    // small integers, clusters of 1, 2 and 4 rows: every product is exact, and there are many ties
     head h;
     h.n_clusters = 70;
     for (uint32_t c = 0; c < 70; c++) {
@@ -218,10 +217,10 @@ static void test_records() {
     check_records(h, hidden, 10, calibrate(h, hidden, { 10 }, small_params(GGML_TYPE_F32)), 0.0, "ties");
 
     const outcome all = calibrate(h, hidden, { 130 }, small_params(GGML_TYPE_F32));
-    check(all.ok && all.result.records.empty(), "records of states that are fitted to");
+    check(all.ok && all.result.records.empty(), "there are records of states in the fit");
 }
 
-// The share of the residuals' squares, at these states, that estimates miss.
+// The share of the residuals' energy at these states that estimates miss.
 static double missed(const head & h, const flash_head_matrix & hidden, int64_t first, runtime * run) {
     const int64_t d = h.weight.info.n_cols;
     std::vector<float> row(d), centroid(d);
@@ -240,7 +239,7 @@ static double missed(const head & h, const flash_head_matrix & hidden, int64_t f
 }
 
 static void test_low_rank() {
-    printf("low rank: residuals of 8 directions are recovered by 8 directions of 5 bits\n");
+    printf("low rank: 8 directions of 5 bits recover residuals of rank 8\n");
     const int64_t V = 1500, d = 96, K = 90;
     head h;
     flash_head_matrix hidden;
@@ -271,14 +270,14 @@ static void test_low_rank() {
             const double product = dot(&directions.rows[j*d], &directions.activations[i*d], d);
             worst = std::max(worst, std::fabs(product - (i == j ? 1.0 : 0.0)));
         }
-        check(std::fabs(square/directions.variances[j] - 1.0) < 1e-3, "direction %lld: variance %g is %g",
+        check(std::fabs(square/directions.variances[j] - 1.0) < 1e-3, "direction %lld: variance %g, expected %g",
                 (long long) j, directions.variances[j], square);
         check(worst < 1e-3, "direction %lld: products with activations are off by %g", (long long) j, worst);
     }
 }
 
 static void test_without_states() {
-    printf("without states: the metric is the identity, there are no records\n");
+    printf("without states: the metric is the identity, and there are no records\n");
     head h;
     flash_head_matrix hidden, none;
     set_head(&h, GGML_TYPE_F32, 1500, 96, 90, 8, 20);
@@ -331,7 +330,7 @@ static bool finite(const std::vector<float> & x) {
     return std::all_of(x.begin(), x.end(), [](float v) { return std::isfinite(v); });
 }
 
-// A calibration of which everything is finite and of the right size, and records are right.
+// Checks that everything in a calibration is finite and of the right size, and that its records are right.
 static outcome check_sound(const char * what, const head & h, const flash_head_matrix & hidden, int64_t fit,
         const flash_head_calibrate_params & params, double slack) {
     const outcome out = calibrate(h, hidden, { fit }, params);
@@ -396,7 +395,7 @@ static void test_degenerate() {
 }
 
 static void test_scales() {
-    printf("scales: numbers whose squares leave the range of floats, and numbers that are too large\n");
+    printf("scales: numbers whose squares overflow or underflow, and numbers that are too large\n");
     head h;
     flash_head_matrix hidden, x;
     const flash_head_calibrate_params floats = small_params(GGML_TYPE_F32);
@@ -422,7 +421,7 @@ static void test_scales() {
     }
     const outcome huge = calibrate(h, hidden, { 50 }, floats);
     check(!huge.ok && huge.error.find(" of hidden state 55 are not finite") != std::string::npos,
-            "logits beyond floats: %s", huge.error.c_str());
+            "logits that overflow: %s", huge.error.c_str());
 
     flash_head_matrix_init(&x, 900, 64);
     x.row(7)[3] = 1e9f;
@@ -431,12 +430,12 @@ static void test_scales() {
     fill_hidden(&hidden, 70, 64, 53);
     outcome out = calibrate(h, hidden, { 50 }, small_params());
     check(!out.ok && out.error.find("rows too large for centroids of type q4_0") != std::string::npos,
-            "centroids beyond their type: %s", out.error.c_str());
+            "centroids that overflow their type: %s", out.error.c_str());
 
     x.row(7)[3] = 1e30f;
     set_weight(&h.weight, GGML_TYPE_F32, x);
     out = calibrate(h, hidden, { 50 }, floats);
-    check(!out.ok && out.error.find("rows too large for codes") != std::string::npos, "variances beyond floats: %s",
+    check(!out.ok && out.error.find("rows too large for codes") != std::string::npos, "variances that overflow: %s",
             out.error.c_str());
 }
 

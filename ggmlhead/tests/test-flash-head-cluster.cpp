@@ -1,4 +1,4 @@
-// Tests of the clustering on rows made here: balance, determinism, quality, degenerate input, files.
+// Tests of the clustering on synthetic rows: balance, determinism, quality, degenerate input, files.
 
 #include "check.h"
 
@@ -17,8 +17,8 @@
 
 static checker check;
 
-// n rows of d columns, scattered by noise around n_topics directions, which lie in areas that share a common part: as
-// embeddings do.
+// n rows of d columns, scattered by noise around n_topics directions. As in embeddings, topics lie in areas that share
+// a common part.
 static std::vector<float> make_rows(int64_t n, int64_t d, int64_t n_topics, float noise, uint64_t seed) {
     random_numbers random = { seed };
     const int64_t n_areas = 40;
@@ -48,9 +48,9 @@ static void set_rows(flash_head_unit_rows * rows, const std::vector<float> & x, 
 }
 
 struct outcome {
-    bool        ok;
-    flash_head_cluster_result  result;
-    std::string error;
+    bool                      ok;
+    flash_head_cluster_result result;
+    std::string               error;
 };
 
 static outcome cluster(const flash_head_unit_rows & rows, const flash_head_cluster_params & params, int n_threads = 2) {
@@ -61,7 +61,7 @@ static outcome cluster(const flash_head_unit_rows & rows, const flash_head_clust
     return out;
 }
 
-// Whether sizes differ by one at most, no cluster is empty and there are ceil(rows/m) of them.
+// Whether there are ceil(rows/m) clusters, none is empty, and sizes differ by at most one.
 static bool balanced(const flash_head_cluster_result & r, int64_t n_rows, int64_t m) {
     const int64_t n_clusters = (n_rows + m - 1)/m;
     if (r.n_clusters != n_clusters || (int64_t) r.cluster.size() != n_rows) {
@@ -94,7 +94,7 @@ static double random_objective(const flash_head_unit_rows & rows, int64_t n_clus
 }
 
 static void test_matmul() {
-    printf("matmul: F16 and BF16 against plain sums\n");
+    printf("matmul: F16 and BF16 against naive sums\n");
     const int64_t d = 96, n_a = 48, n_b = 7;
     for (enum ggml_type type : { GGML_TYPE_F16, GGML_TYPE_BF16 }) {
         flash_head_unit_rows a, b;
@@ -105,7 +105,7 @@ static void test_matmul() {
         buffer.resize(n_a*n_b*sizeof(float));
         float * out = (float *) buffer.data;
         flash_head_matmul * mm = flash_head_matmul_new();
-        check(flash_head_matmul_run(mm, type, d, a.row(0), n_a, b.row(0), n_b, out), "product runs");
+        check(flash_head_matmul_run(mm, type, d, a.row(0), n_a, b.row(0), n_b, out), "the product does not run");
         flash_head_matmul_free(mm);
         double worst = 0.0;
         for (int64_t j = 0; j < n_b; j++) {
@@ -124,7 +124,7 @@ static void test_matmul() {
 }
 
 static void test_sizes() {
-    printf("sizes: rows that do and do not fill the clusters, tiny inputs, odd columns\n");
+    printf("sizes: full and partial clusters, tiny inputs, odd numbers of columns\n");
     const struct { int64_t n, d; int m; } cases[] = {
         { 4000, 64, 16 }, { 1003, 64, 16 }, { 1009, 40, 7 }, { 33, 8, 16 }, { 32, 1, 16 }, { 17, 5, 16 }, { 3, 33, 2 },
         { 2, 32, 1 }, { 50, 32, 1 }, { 300, 32, 250 },
@@ -146,10 +146,10 @@ static void test_sizes() {
     }
     flash_head_unit_rows few;
     set_rows(&few, make_rows(16, 32, 4, 1.0f, 3), 32);
-    check(!cluster(few, flash_head_cluster_params()).ok, "16 rows made two clusters of 16");
+    check(!cluster(few, flash_head_cluster_params()).ok, "16 rows were split into two clusters of 16");
     flash_head_cluster_params none;
     none.cluster_size = 0;
-    check(!cluster(few, none).ok, "a cluster size of 0 was taken");
+    check(!cluster(few, none).ok, "a cluster size of 0 was accepted");
 }
 
 static void test_threads() {
@@ -175,8 +175,8 @@ static void test_threads() {
 }
 
 static void test_objective() {
-    printf("objective: falls, ends far below random clusters, is what it is said to be, limited search comes close to "
-            "the full one\n");
+    printf("objective: falls far below random clusters, equals its definition; limited search comes close to full "
+            "search\n");
     const int64_t n = 12800, d = 64, n_clusters = n/16;
     flash_head_unit_rows rows;
     set_rows(&rows, make_rows(n, d, 900, 0.8f, 5), d);
@@ -195,10 +195,10 @@ static void test_objective() {
     const std::vector<double> & f = full.result.objectives;
     check((int) f.size() == params.iterations, "%zu objectives", f.size());
     check(f.back() < 0.95*f.front(), "the objective went from %f to %f", f.front(), f.back());
-    check(full.result.objective < 0.75*random_objective(rows, n_clusters), "%f is near random clusters",
+    check(full.result.objective < 0.75*random_objective(rows, n_clusters), "%f is close to random clusters",
             full.result.objective);
 
-    // plainly: mean of 1 - cosine(row, mean of its cluster)
+    // the definition: mean of 1 - cosine(row, mean of its cluster)
     std::vector<double> mean(n_clusters*d, 0.0);
     std::vector<float>  x(rows.n_stride);
     for (int64_t i = 0; i < n; i++) {
@@ -218,7 +218,7 @@ static void test_objective() {
         }
         total += 1.0 - dot/std::sqrt(length);
     }
-    check(std::fabs(total/n - full.result.objective) < 1e-3, "objective %f, plainly %f", full.result.objective,
+    check(std::fabs(total/n - full.result.objective) < 1e-3, "objective %f, by definition %f", full.result.objective,
             total/n);
 
     params.progress     = nullptr;
@@ -232,7 +232,7 @@ static void test_objective() {
 }
 
 static void test_planted() {
-    printf("planted: clusters that are there are found\n");
+    printf("planted: planted clusters are found\n");
     const int64_t n_clusters = 200, n = 16*n_clusters, d = 64;
     flash_head_unit_rows rows;
     set_rows(&rows, make_rows(n, d, n_clusters, 0.3f, 6), d);    // row i belongs to i % n_clusters
@@ -259,14 +259,14 @@ static void test_degenerate() {
     set_rows(&zeros, x, d);
     check(balanced(cluster(zeros, params).result, 2000, 16), "zero rows only: not balanced");
 
-    // 100 zero rows among others: 6 clusters of nothing else
+    // 100 zero rows among others: they fill 6 clusters
     x = make_rows(2000, d, 100, 1.0f, 7);
     std::fill(x.begin(), x.begin() + 100*d, 0.0f);
     flash_head_unit_rows some;
     set_rows(&some, x, d);
     check(balanced(cluster(some, params).result, 2000, 16), "some zero rows: not balanced");
 
-    // 60 different rows, each 50 times; the last clusters hold the rests
+    // 60 different rows, each 50 times; the last clusters hold the remainders
     const std::vector<float> base = make_rows(60, d, 60, 1.0f, 8);
     for (int64_t i = 0; i < 3000; i++) {
         x.resize(3000*d);
@@ -302,7 +302,7 @@ static void test_degenerate() {
     std::vector<float> row(d, 1.0f), tmp(one.n_stride);
     for (float bad : { NAN, INFINITY, -INFINITY }) {
         row[d - 1] = bad;
-        check(!flash_head_unit_rows_set(&one, 0, row.data(), tmp.data()), "%f was taken", bad);
+        check(!flash_head_unit_rows_set(&one, 0, row.data(), tmp.data()), "%f was accepted", bad);
     }
     for (float scale : { 1e-44f, 1e-30f, 1e30f, 3e38f }) {
         std::fill(row.begin(), row.end(), scale);
@@ -312,7 +312,7 @@ static void test_degenerate() {
     }
 }
 
-// A folder of this run of the test.
+// A path for this run of the test only.
 static std::filesystem::path temporary_path(const char * name) {
     return std::filesystem::temp_directory_path() / ("test-flash-head-cluster-"
             + std::to_string((uintptr_t) &check ^ (uintptr_t) time(nullptr)) + name);
@@ -328,7 +328,7 @@ static void write_model(const std::string & path, enum ggml_type type, std::vect
     if (d > 0) {
         ggml_quantize_chunk(type, x.data(), t->data, 0, std::max<int64_t>(1, n), d, nullptr);
     } else {
-        t->data = x.data(); // of no columns ggml makes no data, but would write some
+        t->data = x.data(); // without columns ggml allocates no data, but writes some
     }
     struct gguf_context * gguf = gguf_init_empty();
     gguf_add_tensor(gguf, t);
@@ -338,7 +338,7 @@ static void write_model(const std::string & path, enum ggml_type type, std::vect
 }
 
 static void test_files() {
-    printf("files: every kind of type is read; bad files are refused\n");
+    printf("files: tensors of every kind of type are read; bad files are refused\n");
     const int64_t n = 500, d = 256;
     const std::string path = temporary_path(".gguf").string();
     const std::vector<float> x = make_rows(n, d, 40, 1.0f, 10);
@@ -370,13 +370,13 @@ static void test_files() {
     check(!flash_head_tensor_find(path.c_str(), "other", &info, &error) && error.find("other") != std::string::npos,
             "missing tensor: %s", error.c_str());
     std::filesystem::resize_file(path, std::filesystem::file_size(path) - 100);
-    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a file that was cut short is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a truncated file is accepted");
     std::ofstream(path, std::ios::trunc) << "no model";
-    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a text file is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a text file is accepted");
     write_model(path, GGML_TYPE_F32, x, d, 0);
-    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a vector is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a vector is accepted");
     write_model(path, GGML_TYPE_F32, x, 0, n);
-    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "rows of no columns are taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "rows without columns are accepted");
 
     for (float bad : { NAN, INFINITY }) {
         std::vector<float> y = x;
@@ -391,7 +391,7 @@ static void test_files() {
     }
     flash_head_pool_free(pool);
     std::filesystem::remove(path);
-    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a file that is not there is taken");
+    check(!flash_head_tensor_find(path.c_str(), "w", &info, &error), "a missing file is accepted");
 }
 
 int main() {

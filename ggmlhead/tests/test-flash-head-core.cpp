@@ -13,7 +13,7 @@
 
 static checker check;
 
-// the n best by sorting
+// The indices of the n best keys, by sorting.
 static std::vector<int32_t> best(const std::vector<int32_t> & keys, int64_t n) {
     std::vector<int32_t> order(keys.size());
     for (size_t i = 0; i < order.size(); i++) { order[i] = (int32_t) i; }
@@ -31,16 +31,16 @@ static void check_select(const char * what, const std::vector<float> & scores) {
         if (n < 1 || n > (int64_t) keys.size()) { continue; }
         const flash_head_threshold threshold = flash_head_select(keys.data(), keys.size(), n);
         check(flash_head_nth_best(keys.data(), keys.size(), n, 0) == threshold.key,
-                "%s: the %d-th best of %d is another", what, (int) n, (int) keys.size());
+                "%s: wrong %d-th best of %d", what, (int) n, (int) keys.size());
         const int32_t about = flash_head_nth_best(keys.data(), keys.size(), n, n/10 + 1);
         const int64_t n_about = std::count_if(keys.begin(), keys.end(), [&](int32_t key) { return key >= about; });
-        check(about == threshold.key || (n_about >= n && n_about <= n + n/10 + 1), "%s: about %d of %d are %d", what,
-                (int) n, (int) keys.size(), (int) n_about);
+        check(about == threshold.key || (n_about >= n && n_about <= n + n/10 + 1), "%s: about %d of %d came out as %d",
+                what, (int) n, (int) keys.size(), (int) n_about);
         std::vector<int32_t> got;
         for (size_t i = 0; i < keys.size(); i++) {
             if (flash_head_selected(threshold, keys[i], (int32_t) i)) { got.push_back((int32_t) i); }
         }
-        check(got == best(keys, n), "%s: the %d best of %d are others", what, (int) n, (int) keys.size());
+        check(got == best(keys, n), "%s: wrong set of the %d best of %d", what, (int) n, (int) keys.size());
     }
 }
 
@@ -51,7 +51,7 @@ static void test_select() {
         std::vector<float> wide(n), narrow(n), tied(n), odd(n);
         for (size_t i = 0; i < n; i++) {
             wide[i]   = normal(rng)*powf(10.0f, normal(rng)*5);
-            narrow[i] = 5.0f + normal(rng)*1e-4f; // all in one bin of the first digit
+            narrow[i] = 5.0f + normal(rng)*1e-4f; // one bin of the first digit
             tied[i]   = (float) (rng() % 3);
             odd[i]    = i % 5 == 0 ? NAN : i % 7 == 0 ? INFINITY : i % 11 == 0 ? -INFINITY : -normal(rng);
         }
@@ -71,7 +71,7 @@ static void test_select() {
        && flash_head_key(NAN) < flash_head_key(-INFINITY), "keys are not in the order of the scores");
 }
 
-// logits by any number of threads are those of one, and a token's is its own or its centroid's
+// The number of threads does not change logits. Each is exact or its centroid's score.
 static void test_compute() {
     const int64_t D = 24, V = 1003, K = 61, N = 27;
     std::mt19937 rng(1);
@@ -132,7 +132,7 @@ static void test_compute() {
     }
 }
 
-// clusters drawn by the n best of score/T + variate
+// Draws of n clusters: the best by score/T + variate.
 template <typename F> static std::vector<cluster_set> draws_by(const std::vector<double> & scores, double temperature,
         int n, const F & variate) {
     std::vector<cluster_set> out;
@@ -147,9 +147,9 @@ template <typename F> static std::vector<cluster_set> draws_by(const std::vector
     return out;
 }
 
-// The tests of draws find for honest draws and against others.
+// The tests of draws accept correct draws and reject others.
 static void test_draw_tests() {
-    // critical values as in every table of chi-square
+    // critical values from tables of the chi-square distribution
     check(fabs(chi_square_tail(3.841,  1) - 0.05)  < 1e-4, "chi-square with 1 degree of freedom");
     check(fabs(chi_square_tail(11.070, 5) - 0.05)  < 1e-4, "chi-square with 5 degrees of freedom");
     check(fabs(chi_square_tail(29.588, 10) - 0.001) < 1e-6, "chi-square with 10 degrees of freedom");
@@ -159,7 +159,7 @@ static void test_draw_tests() {
     std::mt19937_64 rng(1);
     std::uniform_real_distribution<double> uniform(1e-300, 1.0);
     std::extreme_value_distribution<double> gumbel;
-    std::normal_distribution<double> normal(0.5772, 1.2825); // mean and deviation of a Gumbel variate
+    std::normal_distribution<double> normal(0.5772, 1.2825); // a Gumbel variate's mean and standard deviation
     for (double temperature : { 0.8, 1.5 }) {
         for (int n = 1; n <= 3; n++) {
             const set_law law = law_of_draws(head.scores, temperature, n);
@@ -181,7 +181,7 @@ static void test_draw_tests() {
         const double p = p_value_of_pairs(check, draws, draws, law);
         check(p < ERROR_LEVEL, "equal draws pass for independent ones: p = %g", p);
     }
-    // the same clusters as often, but in other company: drawn with replacement until all differ
+    // similar frequencies, but another law of pairs: drawing with replacement until all differ
     const set_law two = law_of_draws(head.scores, 0.8, 2), single = law_of_draws(head.scores, 0.8, 1);
     set_law rejection;
     double sum = 0;
@@ -195,7 +195,7 @@ static void test_draw_tests() {
     check(p < ERROR_LEVEL, "drawing without replacement passes for drawing until all differ: p = %g", p);
 }
 
-// the core's draws
+// The core's draws follow the law.
 static void test_sampling() {
     const draw_head h;
     const int64_t D = draw_head::D, V = draw_head::V, K = draw_head::K;

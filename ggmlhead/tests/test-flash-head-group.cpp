@@ -1,4 +1,4 @@
-// Tests of groups: of each way to compute with them that this processor has, against plain sums.
+// Tests of grouped centroids: each set of kernels that this processor can run, against plain sums.
 
 #include "check.h"
 
@@ -11,7 +11,7 @@
 
 static checker check;
 
-// values -8 .. 7 of 16 items, as the format says
+// 16 items with values -8 .. 7, laid out by the format's definition.
 struct group_fixture {
     int64_t n_columns;
     std::vector<int>      values; // [16][n_columns]
@@ -36,7 +36,7 @@ static void test_put() {
     for (int64_t i = 0; i < 24; i++) {
         for (int t = 0; t < 16; t++) { flash_head_group_put(lines.data(), i, t, g.values[t*24 + i]); }
     }
-    check(lines == g.lines, "values are put elsewhere than the format says");
+    check(lines == g.lines, "values are not where the format has them");
 }
 
 static void test_half() {
@@ -47,10 +47,10 @@ static void test_half() {
         check(flash_head_half_to_float(known.first) == known.second, "%04x is %g, not %g", known.first,
                 flash_head_half_to_float(known.first), known.second);
     }
-    check(isnan(flash_head_half_to_float(0x7e00)), "a half that is not a number");
+    check(isnan(flash_head_half_to_float(0x7e00)), "a NaN half did not stay NaN");
 }
 
-// Q4_0 as ggml keeps it: scale, then columns 0 .. 15 in the low halves, 16 .. 31 in the high ones
+// Q4_0 in ggml's layout: scale, then columns 0 .. 15 in the low nibbles and 16 .. 31 in the high ones.
 static std::vector<uint8_t> random_q4_0(int64_t n, int64_t n_embd, std::mt19937 & rng) {
     std::vector<uint8_t> out(n*n_embd/32*18);
     for (size_t b = 0; b < out.size(); b += 18) {
@@ -69,7 +69,7 @@ static double q4_0_at(const std::vector<uint8_t> & rows, int64_t n_embd, int64_t
     return (double) flash_head_half_to_float(scale)*(value - 8);
 }
 
-// Q8_0 as ggml keeps it: scale, then values
+// Q8_0 in ggml's layout: scale, then values.
 static std::vector<uint8_t> random_q8_0(int64_t n_embd, std::mt19937 & rng) {
     std::vector<uint8_t> out(n_embd/32*34);
     for (size_t b = 0; b < out.size(); b += 34) {
@@ -86,7 +86,7 @@ static double q8_0_at(const std::vector<uint8_t> & row, int64_t i) {
     return (double) flash_head_half_to_float(scale)*(int8_t) row[i/32*34 + 2 + i%32];
 }
 
-// any number of rows and of centroids, against sums over the rounded activations
+// Any number of rows and centroids, against sums over the rounded activations.
 static void test_score(const flash_head_group_kernels & kernels) {
     std::mt19937 rng(2);
     for (int64_t n_embd : { 32, 64, 640 }) {
@@ -123,10 +123,10 @@ static void test_score(const flash_head_group_kernels & kernels) {
                             size     += fabs(product);
                         }
                         check(fabs(scores[r][c] - expected) <= 1e-5*size,
-                                "%s, row %d of %d, centroid %d of %d: %f, not %f",
+                                "%s, row %d of %d, centroid %d of %d: %f, expected %f",
                                 kernels.name, r, n, (int) c, (int) n_cluster, scores[r][c], expected);
                     }
-                    check(scores[r][padded] == 1234.0f, "%s: written beyond the last group", kernels.name);
+                    check(scores[r][padded] == 1234.0f, "%s: wrote beyond the last group", kernels.name);
                 }
             }
         }

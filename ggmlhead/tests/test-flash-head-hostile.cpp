@@ -1,6 +1,6 @@
-// Reads tens of thousands of damaged model files through all that reads a model's file here: the map's reader, the
-// plug-in's search for its model and what it builds from one, and the clustering tool's reader. Built with the
-// compiler's sanitizers (sanitized/CMakeLists.txt), which end the program when something reads out of bounds.
+// Reads tens of thousands of damaged model files with all of our readers: the map's, the plug-in's search for its model
+// and what it builds from one, and the clustering tool's. It is built with the compiler's sanitizers
+// (sanitized/CMakeLists.txt), which abort on an access out of bounds.
 //
 //   test-flash-head-hostile FOLDER [ROUNDS [SEED]]
 
@@ -25,10 +25,10 @@ static checker check;
 static const int64_t N_EMBD  = 32;
 static const int64_t N_VOCAB = 20;
 
-// what became of the files
+// Results of all files.
 static int n_read, n_sound, n_loaded, n_clustered;
 
-// our own words in the log, which a file must not be able to change into something else
+// Our log lines must stay single printable lines, whatever a file contains.
 static void check_log(ggml_log_level, const char * text, void *) {
     const std::string line = text;
     if (line.compare(0, 11, "flash_head:") == 0) {
@@ -57,7 +57,7 @@ static void write_file(const std::string & path, const std::string & bytes) {
     }
 }
 
-// a file with a head of N_VOCAB rows and, if bits > 0, codes; K = 5
+// Writes a valid file with a head of N_VOCAB rows and, if bits > 0, codes; K = 5. Returns its bytes.
 static std::string sound_file(const std::string & path, ggml_type type, const char * head, uint32_t bits,
         bool converted) {
     gguf_context_ptr g(gguf_init_empty());
@@ -115,10 +115,10 @@ static void check_map(const flash_head_map & map, int64_t n_vocab) {
     for (int32_t token : map.pinned) {
         sound = sound && token >= 0 && token < n_vocab;
     }
-    check(sound, "a map that is not sound is taken");
+    check(sound, "an invalid map is accepted");
 }
 
-// what the plug-in makes of a model's rows
+// Builds what the plug-in builds from a model's rows.
 static void build(const flash_head_model & model) {
     const flash_head_map & map  = model.map;
     const ggml_type        type = model.settings.centroid_type;
@@ -133,7 +133,7 @@ static void build(const flash_head_model & model) {
     }
 }
 
-// The plug-in finds its model among the open files, as in a host that loads this one. bytes are those of the file.
+// The plug-in finds its model among the open files, as in a host that loads it.
 static void find(const ggml_tensor * weight) {
     const std::shared_ptr<const flash_head_model> model = flash_head_model_find(weight);
     if (model == nullptr || !model->setting_error.empty()) {
@@ -159,15 +159,15 @@ static void read_map(const gguf_context * gguf, const ggml_tensor * weight) {
 
 static void cluster_rows(const std::string & path, const char * name, flash_head_pool * pool) {
     flash_head_tensor_info info;
-    flash_head_unit_rows        rows;
-    std::string     error;
+    flash_head_unit_rows   rows;
+    std::string            error;
     const bool ok = flash_head_tensor_find(path.c_str(), name, &info, &error)
             && flash_head_tensor_read(&info, GGML_TYPE_F16, pool, &rows, &error);
-    check(ok || !error.empty(), "the clustering tool gives no reason");
+    check(ok || !error.empty(), "the clustering tool gives no error");
     n_clustered += ok;
 }
 
-// Reads the file at path, whatever it is.
+// Reads the file at path with all readers.
 static void read_all(const std::string & path, flash_head_pool * pool) {
     const int fd = open(path.c_str(), O_RDONLY); // a host has the file open while it loads
     ggml_context * meta = nullptr;
@@ -207,11 +207,11 @@ int main(int argc, char ** argv) {
         read_all(path, pool.get());
     }
     check(n_sound == 2 && n_loaded == 2 && n_clustered == 3,
-            "of the whole files %d maps, %d models and %d tensors are read", n_sound, n_loaded, n_clustered);
+            "undamaged files: %d maps, %d models and %d tensors are read", n_sound, n_loaded, n_clustered);
 
     for (int i = 0; i < rounds; i++) {
         const std::string bytes = m.damaged(seeds[i % seeds.size()]);
-        unlink(path.c_str()); // a file of its own, not another state of the last one
+        unlink(path.c_str()); // a new file with a new inode, not a new state of the last one
         write_file(path, bytes);
         const int failed = check.failed;
         read_all(path, pool.get());
@@ -220,8 +220,8 @@ int main(int argc, char ** argv) {
         }
     }
     check(n_read > rounds/4 && n_sound > rounds/20 && n_sound < n_read && n_loaded > rounds/20,
-            "the damage is too much or too little to say anything");
-    printf("%d files read, %d sound maps, %d models loaded, %d tensors clustered\n", n_read, n_sound, n_loaded,
+            "too much or too little damage for a useful test");
+    printf("%d heads read, %d valid maps, %d models loaded, %d tensors clustered\n", n_read, n_sound, n_loaded,
             n_clustered);
     unlink(path.c_str());
     return check.finish();

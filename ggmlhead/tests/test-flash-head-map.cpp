@@ -1,5 +1,5 @@
-// Tests of what a model's load does before the op runs: the cluster map with every kind of damage, the environment
-// variables, the centroids, the cluster-ordered copy and the codes.
+// Tests of loading a model's head: the cluster map with every kind of damage, the environment variables, the centroids,
+// the cluster-ordered copy and the codes.
 
 #include "check.h"
 #include "head-codes.h"
@@ -24,7 +24,7 @@ static checker check;
 static const int64_t N_EMBD  = 64;
 static const int64_t N_VOCAB = 10;
 
-// a sound map: 10 tokens in 4 clusters
+// A valid map: 10 tokens in 4 clusters.
 static gguf_context_ptr sound() {
     gguf_context_ptr g(gguf_init_empty());
     const uint32_t assignments[N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, 2, 0 };
@@ -43,7 +43,7 @@ static void test_sound() {
     flash_head_map map;
     std::string error;
     check(flash_head_map_present(g.get()), "the keys are not seen");
-    check(flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error), "a sound map is refused: %s", error.c_str());
+    check(flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error), "a valid map is refused: %s", error.c_str());
     check(map.n_cluster == 4 && map.n_probe == 2 && map.centroid_type == GGML_TYPE_Q4_0, "K, P or type are wrong");
     check(map.tokens  == std::vector<int32_t>({ 1, 4, 9, 2, 5, 3, 8, 0, 6, 7 }), "the order of the tokens is wrong");
     check(map.offsets == std::vector<int32_t>({ 0, 3, 5, 7, 10 }), "the offsets are wrong");
@@ -53,7 +53,7 @@ static void test_sound() {
     check(!flash_head_map_present(none.get()), "keys are seen where there are none");
 }
 
-// damage(g) makes a sound map unsound; the error must name `expected`
+// Checks that a map after damage(g) is refused with an error that contains `expected`.
 template <typename F> static void refused(const char * expected, const F & damage) {
     const gguf_context_ptr g = sound();
     damage(g.get());
@@ -69,7 +69,7 @@ static void test_damaged() {
         flash_head_map map;
         std::string error;
         check(!flash_head_map_read(sound().get(), n_embd, N_VOCAB, map, error)
-                && error.find("columns") != std::string::npos, "%lld columns are taken", (long long) n_embd);
+                && error.find("columns") != std::string::npos, "%lld columns are accepted", (long long) n_embd);
     }
     for (const char * key : { "flashhead.version", "flashhead.cluster_count", "flashhead.probe_count",
             "flashhead.centroid_type", "flashhead.assignments" }) {
@@ -85,12 +85,12 @@ static void test_damaged() {
     for (uint32_t p : { 0u, 5u, 0xffffffffu }) {
         refused("probe_count is", [&](gguf_context * g) { gguf_set_val_u32(g, "flashhead.probe_count", p); });
     }
-    // rows of 64 are no multiple of q6_K's 256
+    // 64 columns are no multiple of q6_K's 256
     for (const char * type : { "", "q9_9", "i32", "iq1_s", "q8_1", "q8_K", "q6_K" }) {
         refused("centroid_type", [&](gguf_context * g) { gguf_set_val_str(g, "flashhead.centroid_type", type); });
     }
 
-    // one line, whatever is in the file
+    // an error is one printable line, whatever the file contains
     refused("centroid_type q4_0??[2J???????????????????????... does not fit", [](gguf_context * g) {
         gguf_set_val_str(g, "flashhead.centroid_type", "q4_0\n\x1b[2J\tßßßßßßßßßßßßßßßßßßßßßßß");
     });
@@ -123,13 +123,13 @@ static void test_damaged() {
     });
 }
 
-// models for which no map is of use, whatever the keys say
+// Architectures that cannot use a map.
 static void test_obstacles() {
-    check(flash_head_file_obstacle(sound().get()).empty(), "a sound file is refused");
+    check(flash_head_file_obstacle(sound().get()).empty(), "a valid file is refused");
     refused("bitnet", [](gguf_context * g) { gguf_set_val_str(g, "general.architecture", "bitnet"); });
 }
 
-// a bias is for heads with codes, and for graphs that add it
+// A bias needs codes, and a graph that adds it.
 static void test_bias() {
     const struct {
         const char * arch;
@@ -159,30 +159,31 @@ static void test_bias() {
     }
 }
 
-// the rows that the runtime has of a head
+// The number of rows that the runtime uses of a head.
 static void test_vocab() {
     ggml_context_ptr ctx(ggml_init({ 4*ggml_tensor_overhead(), nullptr, /*.no_alloc =*/ true }));
     ggml_tensor * head = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, N_EMBD, N_VOCAB);
     ggml_set_name(head, "token_embd.weight");
     const gguf_context_ptr g = sound();
-    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a head without an architecture is cut");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a head without an architecture is truncated");
     gguf_set_val_str(g.get(), "general.architecture", "gemma3n");
-    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a gemma3n without embeddings by layer is cut");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB,
+            "a gemma3n without per-layer embeddings is truncated");
     ggml_tensor * by_layer = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, N_EMBD, N_VOCAB - 3);
     ggml_set_name(by_layer, "per_layer_token_embd.weight");
-    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB - 3, "a gemma3n is not cut");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB - 3, "a gemma3n is not truncated");
     ggml_set_name(head, "output.weight");
-    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "an untied head is cut");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "an untied head is truncated");
     ggml_set_name(head, "token_embd.weight");
     gguf_set_val_str(g.get(), "general.architecture", "gemma4");
-    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a gemma4 is cut");
+    check(flash_head_n_vocab(g.get(), ctx.get(), head) == N_VOCAB, "a gemma4 is truncated");
 }
 
 static void set_floats(gguf_context * g, const char * key, const std::vector<float> & values) {
     gguf_set_arr_data(g, key, GGUF_TYPE_FLOAT32, values.data(), values.size());
 }
 
-// a sound map with codes of 12 directions
+// A valid map with codes of 12 directions.
 static gguf_context_ptr with_codes() {
     gguf_context_ptr g = sound();
     std::vector<float> rows(12*N_EMBD), activations(12*N_EMBD), variances(12), weights(N_EMBD, 1.0f);
@@ -206,12 +207,13 @@ static void test_code_keys() {
     flash_head_map map;
     std::string error;
     check(flash_head_map_read(sound().get(), N_EMBD, N_VOCAB, map, error) && map.n_directions == 0,
-            "codes are seen where there are none");
-    check(flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error), "sound codes are refused: %s",
+            "codes are found where there are none");
+    check(flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error), "valid codes are refused: %s",
             error.c_str());
-    check(map.n_directions == 16 && map.coarse_bits == 24 && map.fine_bytes == 32 && map.n_near == 5 && map.tolerance == 0.25f
-            && map.code_rows.size() == 16*N_EMBD && map.code_activations[77] == 77.0f && map.code_variances[3] == 0.25f
-            && map.code_variances[15] == 0.0f && map.code_weights.size() == (size_t) N_EMBD, "codes are read wrong");
+    check(map.n_directions == 16 && map.coarse_bits == 24 && map.fine_bytes == 32 && map.n_near == 5
+            && map.tolerance == 0.25f && map.code_rows.size() == 16*N_EMBD && map.code_activations[77] == 77.0f
+            && map.code_variances[3] == 0.25f && map.code_variances[15] == 0.0f
+            && map.code_weights.size() == (size_t) N_EMBD, "codes are read wrong");
 
     auto refused_codes = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
         const gguf_context_ptr g = with_codes();
@@ -249,7 +251,7 @@ static void test_code_keys() {
         values[10] = bad;
         refused_codes("weights[10] is", [&](gguf_context * g) { set_floats(g, "flashhead.code.weights", values); });
     }
-    // the tolerance may be missing
+    // the tolerance is optional
     gguf_context_ptr g = with_codes();
     gguf_remove_key(g.get(), "flashhead.code.tolerance");
     check(flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error) && map.tolerance == 0.0f, "no tolerance: %f, %s",
@@ -264,17 +266,17 @@ static void test_code_keys() {
     });
 }
 
-// Near tokens are at least twice the exact ones, and all at most. Without codes there are none.
+// Near tokens are at least twice the exact ones, and at most all. Without codes there are none.
 static void test_near() {
     flash_head_map map;
     std::string error;
     flash_head_map_read(with_codes().get(), N_EMBD, N_VOCAB, map, error); // 10 tokens in 4 clusters, 5 near
     for (const auto & [n_probe, want] : std::vector<std::pair<int32_t, int32_t>>{ { 1, 6 }, { 2, 10 }, { 4, 10 } }) {
-        check(flash_head_n_near(map, n_probe) == want, "%d probes have %d tokens near, not %d", n_probe,
+        check(flash_head_n_near(map, n_probe) == want, "%d probes have %d near tokens, expected %d", n_probe,
                 flash_head_n_near(map, n_probe), want);
     }
     map.n_near = 7;
-    check(flash_head_n_near(map, 1) == 7, "%d tokens are near, not 7", flash_head_n_near(map, 1));
+    check(flash_head_n_near(map, 1) == 7, "%d tokens are near, expected 7", flash_head_n_near(map, 1));
 
     flash_head_settings settings;
     check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error), "%s", error.c_str());
@@ -338,7 +340,7 @@ static void test_settings() {
     }
 }
 
-// what the user leaves open comes from the file, or is known of such heads
+// Settings that the user leaves open come from the file, or are defaults for such heads.
 static void test_resolve() {
     flash_head_map map;
     std::string error;
@@ -350,10 +352,11 @@ static void test_resolve() {
     for (const auto & [value, want] : max_rows) {
         flash_head_settings settings = settings_with("FLASHHEAD_MAX_ROWS", value, error);
         check(flash_head_settings_resolve(settings, map, GGML_TYPE_F16, N_EMBD, error),
-                "sound settings are refused: %s", error.c_str());
-        check(settings.max_rows == want, "FLASHHEAD_MAX_ROWS=%s is %d rows, not %d", value, settings.max_rows, want);
+                "valid settings are refused: %s", error.c_str());
+        check(settings.max_rows == want, "FLASHHEAD_MAX_ROWS=%s is %d rows, expected %d", value, settings.max_rows,
+                want);
         check(settings.n_probe == map.n_probe && settings.centroid_type == map.centroid_type,
-                "the file's settings are not taken");
+                "the file's settings are not used");
     }
     for (int type = 0; type < GGML_TYPE_COUNT; type++) {
         for (bool codes : { false, true }) {
@@ -386,18 +389,18 @@ static void test_build() {
         flash_head_build(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_F32,
                 centroids.data(), ordered.data(), n_threads);
 
-        // every row of blocks must be the one that the whole makes
+        // quantised in parts by several threads, the centroids equal those quantised at once
         const size_t size = map.n_cluster*ggml_row_size(GGML_TYPE_Q4_0, N_EMBD);
         std::vector<uint8_t> blocks(size), expected(size);
         flash_head_build_centroids(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, N_EMBD }, GGML_TYPE_Q4_0,
                 blocks.data(), n_threads);
         ggml_quantize_chunk(GGML_TYPE_Q4_0, centroids.data(), expected.data(), 0, map.n_cluster, N_EMBD, nullptr);
-        check(blocks == expected, "centroids in q4_0 are not the rounded ones, on %d threads", n_threads);
+        check(blocks == expected, "centroids in q4_0 differ on %d threads", n_threads);
 
         // cluster 1 is tokens 2 and 5
         for (int64_t i = 0; i < N_EMBD; i++) {
             const float mean = (weight[2*N_EMBD + i] + weight[5*N_EMBD + i])/2;
-            check(fabsf(centroids[N_EMBD + i] - mean) < 1e-5f, "centroid 1, column %d: %f, not %f", (int) i,
+            check(fabsf(centroids[N_EMBD + i] - mean) < 1e-5f, "centroid 1, column %d: %f, expected %f", (int) i,
                     centroids[N_EMBD + i], mean);
         }
         for (int64_t pos = 0; pos < N_VOCAB; pos++) {
@@ -407,8 +410,7 @@ static void test_build() {
     }
 }
 
-// weights that are not numbers, or hardly, must do no harm, whatever the type of the centroids: clusters without them
-// stay as they are
+// Weights that are not finite, huge or denormal change only their own cluster, whatever the type of the centroids.
 static void test_build_hostile() {
     const int64_t n_embd = 256; // a block of every type
     flash_head_map map;
@@ -436,7 +438,7 @@ static void test_build_hostile() {
                 flash_head_build_centroids(map, { weight.data(), FLASH_HEAD_BY_TOKEN, GGML_TYPE_F32, n_embd }, type,
                         centroids.data(), 2);
                 check(std::equal(centroids.begin() + row, centroids.end(), expected.begin() + row),
-                        "%f in a row spoils other clusters, centroids in %s",
+                        "%f in a row changes other clusters, centroids in %s",
                         value, ggml_type_name(type));
             }
         }

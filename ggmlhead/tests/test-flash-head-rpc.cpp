@@ -1,4 +1,4 @@
-// Tests of what clients and servers of RPC tell each other about heads, without a network between them.
+// Tests of the RPC backend's questions and answers about heads, without a network.
 
 #include "check.h"
 #include "flash-head-rpc.h"
@@ -22,7 +22,7 @@ static head_shape unpinned() {
     return shape;
 }
 
-// a head's op, which has memory but for the logits' and the activations'
+// An op on a head. All tensors have memory; a test may take it away.
 struct node_fixture {
     head_fixture     head;
     ggml_context_ptr ctx;
@@ -46,7 +46,7 @@ struct node_fixture {
     }
 };
 
-// What a client sends is checked before it is computed: each of these would read or write where it must not.
+// A server checks what a client sends: each of these ops would access memory out of bounds.
 static void test_hostile_nodes() {
     for (const head_shape & shape : { PLAIN, unpinned() }) {
         const node_fixture good(shape);
@@ -60,14 +60,14 @@ static void test_hostile_nodes() {
         { "a negative probe",     [&](node_fixture & f) { set_param(f.node, 0, -1); } },
         { "too many probes",      [&](node_fixture & f) { set_param(f.node, 0, 26); } },
         { "an unknown mode",      [&](node_fixture & f) { set_param(f.node, 1, 2); } },
-        { "a draw at zero",
+        { "a temperature of zero",
           [&](node_fixture & f) { set_param(f.node, 1, GGML_FLASH_HEAD_SAMPLE); set_param(f.node, 2, 0); } },
         { "grouped",              [&](node_fixture & f) { set_param(f.node, 4, 1); } },
         { "logits too short",     [&](node_fixture & f) { f.node->ne[0] = 399; } },
         { "fewer rows of logits", [&](node_fixture & f) { f.node->ne[1] = 1; } },
-        { "logits apart",         [&](node_fixture & f) { f.node->nb[0] = 8; } },
+        { "logits with gaps",         [&](node_fixture & f) { f.node->nb[0] = 8; } },
         { "logits of another type", [&](node_fixture & f) { f.node->type = GGML_TYPE_F16; } },
-        { "logits nowhere",       [&](node_fixture & f) { f.node->data = nullptr; } },
+        { "logits without memory",       [&](node_fixture & f) { f.node->data = nullptr; } },
         { "centroids of another width",
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 32, 25); } },
         { "too few centroids",
@@ -80,7 +80,7 @@ static void test_hostile_nodes() {
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_I32, 399, 1); } },
         { "tokens of another type",
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_F32, 400, 1); } },
-        { "an offset alone",
+        { "only one offset",
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_OFFSETS] = f.other(GGML_TYPE_I32, 1, 1); } },
         { "pinned of another type",
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PINNED] = f.other(GGML_TYPE_F32, 5, 1); } },
@@ -88,10 +88,10 @@ static void test_hostile_nodes() {
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 400); } },
         { "a copy of another size",
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 1); } },
-        { "half of codes",
+        { "incomplete codes",
           [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 256, 7); } },
         { "directions without codes", [&](node_fixture & f) { set_param(f.node, 6, 8); } },
-        { "activations apart",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
+        { "activations with gaps",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
         { "a weight with gaps",   [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->nb[1] *= 2; } },
     };
     for (const auto & c : cases) {
@@ -104,7 +104,7 @@ static void test_hostile_nodes() {
         if (s >= GGML_FLASH_HEAD_SRC_ORDERED) {
             continue; // not there
         }
-        if (s != GGML_FLASH_HEAD_SRC_PINNED) { // which need not be there
+        if (s != GGML_FLASH_HEAD_SRC_PINNED) { // which is optional
             missing.node->src[s] = nullptr;
             check(!flash_head_rpc_accepts(cpu, missing.node), "a head without source %d is accepted", s);
         }
@@ -112,7 +112,7 @@ static void test_hostile_nodes() {
         check(!flash_head_rpc_accepts(cpu, empty.node), "a head whose source %d has no memory is accepted", s);
     }
 
-    // a bias in the place of the tokens is for heads with codes, and must be that of all tokens
+    // a bias, which takes the source of the tokens, needs codes and an entry for every token
     head_shape coded = PLAIN;
     coded.codes = true;
     const struct { int64_t n; int32_t mode; bool good; } biases[] = {
@@ -124,20 +124,20 @@ static void test_hostile_nodes() {
         node_fixture b(coded);
         b.node->src[GGML_FLASH_HEAD_SRC_BIAS] = b.other(GGML_TYPE_F32, c.n, 1);
         set_param(b.node, 1, c.mode);
-        check((ggml_flash_head_flaw(b.node) == nullptr) == c.good, "a bias of %d, mode %d, has a flaw or has not",
+        check((ggml_flash_head_flaw(b.node) == nullptr) == c.good, "a bias of %d, mode %d: wrong flaw",
                 (int) c.n, c.mode);
         check(!flash_head_rpc_accepts(cpu, b.node), "a bias is accepted");
     }
 
     node_fixture f(PLAIN);
     f.node->op = GGML_OP_MUL_MAT;
-    check(flash_head_rpc_accepts(cpu, f.node), "an op of upstream's is refused");
+    check(flash_head_rpc_accepts(cpu, f.node), "one of ggml's own ops is refused");
 }
 
 static const flash_head_rpc_request GOOD =
         { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, GGML_FLASH_HEAD_TOP };
 
-// A server answers for what its device can do, and no to what makes no sense.
+// A server answers what its device supports, and no to invalid requests.
 static void test_answers() {
     check(flash_head_rpc_answer(cpu, GOOD).supported == 1, "the CPU says no to a head");
     struct { const char * what; uint32_t flash_head_rpc_request::* field; uint32_t value; } const cases[] = {
@@ -161,7 +161,7 @@ static void test_answers() {
     }
 }
 
-// A client asks a server of this build, once for each kind of head, and no other server ever.
+// A client asks only servers of this build, and only once for each kind of head.
 static void test_questions() {
     const node_fixture f(PLAIN);
     int asked = 0;
@@ -180,22 +180,24 @@ static void test_questions() {
         }
     }
     const uint8_t ours = FLASH_HEAD_RPC_PATCH_VERSION;
-    check(flash_head_rpc_supports("a", ours, 0, f.node, answer(1)) && asked == 1, "a server's yes is not heard");
+    check(flash_head_rpc_supports("a", ours, 0, f.node, answer(1)) && asked == 1, "a server's yes is ignored");
     check(memcmp(&last, &GOOD, sizeof(GOOD)) == 0, "the question is about another head");
     check(flash_head_rpc_supports("a", ours, 0, f.node, answer(0)) && asked == 1, "a server is asked again");
-    check(!flash_head_rpc_supports("b", ours, 0, f.node, answer(0)) && asked == 2, "another server's no is not heard");
-    check(!flash_head_rpc_supports("a", ours, 1, f.node, answer(0)) && asked == 3, "another device's no is not heard");
+    check(!flash_head_rpc_supports("b", ours, 0, f.node, answer(0)) && asked == 2, "another server's no is ignored");
+    check(!flash_head_rpc_supports("a", ours, 1, f.node, answer(0)) && asked == 3, "another device's no is ignored");
     check(!flash_head_rpc_supports("a", ours, 0, node_fixture(unpinned()).node, answer(0)) && asked == 4,
-            "another head's no is not heard");
+            "a no for another head is ignored");
 
     head_shape grouped = PLAIN, ordered = PLAIN, coded = PLAIN;
     grouped.grouped = true;
     ordered.ordered = true;
     coded.codes     = true;
-    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(grouped).node, answer(1)), "groups are sent away");
-    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(ordered).node, answer(1)), "a second copy is sent away");
-    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(coded).node, answer(1)), "codes are sent away");
-    check(asked == 4, "a server is asked about heads for a CPU");
+    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(grouped).node, answer(1)),
+            "grouped centroids are sent to a server");
+    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(ordered).node, answer(1)),
+            "an ordered copy is sent to a server");
+    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(coded).node, answer(1)), "codes are sent to a server");
+    check(asked == 4, "a server is asked about a head that only a CPU supports");
 }
 
 int main() {

@@ -1,7 +1,7 @@
-// Tests of short candidate lists: a sampler chain must leave the same candidates, bit by bit and in the same order,
-// draw the same tokens and go on in the same state, whether it starts from a short list or from all tokens.
+// Tests of short candidate lists. A sampler chain must behave the same from a short list as from all tokens: the same
+// candidates bit for bit and in the same order, the same draws, the same state.
 //
-// With --time it prints, instead, how long draws from both take.
+// --time prints how long draws from both take instead.
 
 #include "check.h"
 #include "random-numbers.h"
@@ -20,7 +20,7 @@ static checker check;
 
 static const float INF = std::numeric_limits<float>::infinity();
 
-// logits of many shapes; all are deterministic
+// Logits of several shapes; all are deterministic.
 struct shape {
     const char * name;
     std::function<void(std::vector<float> &, random_numbers &)> fill;
@@ -34,7 +34,7 @@ static void fill_normal(std::vector<float> & logits, random_numbers & random) {
 
 static const shape SHAPES[] = {
     { "normal", fill_normal },
-    { "what FlashHead leaves: most share the score of their cluster",
+    { "a plain head's: most tokens share the score of their cluster",
     [](std::vector<float> & logits, random_numbers & random) {
         fill_normal(logits, random);
         for (size_t i = 0; i < logits.size(); i++) {
@@ -85,7 +85,7 @@ static bool same_entry(const llama_token_data & a, const llama_token_data & b) {
 }
 
 static void test_sort() {
-    printf("shortlist: std::partial_sort does the same with it as with all tokens\n");
+    printf("shortlist: std::partial_sort orders it like all tokens\n");
     const auto greater = [](const llama_token_data & a, const llama_token_data & b) { return a.logit > b.logit; };
     random_numbers random = { 1 };
     size_t longest = 0;
@@ -110,7 +110,7 @@ static void test_sort() {
                 std::partial_sort(all.begin(), all.begin() + k, all.end(), greater);
                 std::partial_sort(some.begin(), some.begin() + k, some.end(), greater);
                 check(std::equal(some.begin(), some.begin() + k, all.begin(), same_entry),
-                        "%s, n %d, k %d: another order", shape.name, n, k);
+                        "%s, n %d, k %d: the order differs", shape.name, n, k);
                 if (n == 32000 && k == 40) {
                     longest = std::max(longest, tokens.size());
                 }
@@ -121,7 +121,7 @@ static void test_sort() {
 }
 
 static void test_refused() {
-    printf("shortlist: refused with a NaN, wherever it is, and when it would be long\n");
+    printf("shortlist: refused if any logit is NaN, or if it would be long\n");
     const int32_t n = 1000;
     random_numbers random = { 2 };
     std::vector<float> logits(n);
@@ -141,7 +141,7 @@ static void test_refused() {
     check(!flash_head_shortlist(logits.data(), n, 40, {}, tokens), "ascending: a list of %zu", tokens.size());
 }
 
-// what a request can set, and whether a short list is to be had with it
+// Settings of a request, and whether they allow a short list.
 struct request {
     const char * name;
     bool         is_short;
@@ -157,7 +157,7 @@ static llama_sampler_i unknown_sampler = {
     unknown_name, nullptr, keep_all, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
 };
 
-// A chain as common_sampler_init makes it. infill needs a vocabulary, so something that nobody knows stands there.
+// A chain like common_sampler_init's. Infill needs a vocabulary, so an unknown sampler takes its place.
 static llama_sampler * make_chain(const request & request, const common_params_sampling & params, int32_t n_vocab) {
     llama_sampler * chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
     std::vector<llama_logit_bias> bias = params.logit_bias;
@@ -306,7 +306,7 @@ static common_params_sampling params_of(const request & request) {
     return params;
 }
 
-// one draw; returns false if the candidates or the drawn token differ
+// Draws once from both. Returns false if the candidates or the drawn tokens differ.
 static bool same_draw(llama_sampler * full, std::vector<llama_token_data> & all, llama_sampler * fast,
         std::vector<llama_token_data> & some, llama_token & drawn) {
     llama_token_data_array want = { all.data(), all.size(), -1, false };
@@ -319,7 +319,7 @@ static bool same_draw(llama_sampler * full, std::vector<llama_token_data> & all,
 }
 
 static void test_requests() {
-    printf("sampling: all that a request can set, draws in a row, over logits of all shapes\n");
+    printf("sampling: every setting of a request, consecutive draws, logits of all shapes\n");
     const int     n_draws  = 24;
     const int32_t n_vocab  = 2000;
     const size_t  n_recent = 64;
@@ -364,7 +364,7 @@ static void test_requests() {
 }
 
 static void test_many_draws() {
-    printf("sampling: thousands of draws in a row, more tokens\n");
+    printf("sampling: thousands of consecutive draws, more tokens\n");
     const int32_t n_vocab = 32000;
     for (const char * name : { "ollama's default", "temperature 2", "all penalties", "bias and penalties" }) {
         const request & request = *std::find_if(REQUESTS.begin(), REQUESTS.end(), [&](const auto & r) {
@@ -399,7 +399,7 @@ static void test_many_draws() {
     }
 }
 
-// microseconds that one draw takes, the fastest of several rounds: what a list takes to make, and what the chain takes
+// Prints the time of one draw, the fastest of several rounds: of making the list and of the chain.
 static void time_draws() {
     using clock = std::chrono::steady_clock;
     const auto us = [](clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); };

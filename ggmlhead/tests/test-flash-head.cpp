@@ -9,7 +9,7 @@ static checker check;
 static ggml_backend_t backend;
 static ggml_backend_set_n_threads_t set_n_threads;
 
-// the number of threads, the copy's presence and the neighbours in a batch change nothing at all
+// The number of threads, the ordered copy and the other rows of a batch do not change a bit.
 static void test_same_bits() {
     for (bool codes : { false, true }) {
         for (ggml_type type : { GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K, GGML_TYPE_Q4_K }) {
@@ -47,7 +47,7 @@ static void test_same_bits() {
     }
 }
 
-// two contexts of one model at once
+// Two contexts of one model compute at the same time.
 static void test_concurrent() {
     const head_shape shape = { 256, 2000, 125, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 5 };
     const head_fixture h(shape, backend);
@@ -64,11 +64,11 @@ static void test_concurrent() {
     bool same_x = true;
     for (int i = 0; i < 50; i++) { same_x = same_x && h.run(backend, x, top(8)) == expected_x; }
     second.join();
-    check(same_x && same_y, "two contexts at once disturb each other");
+    check(same_x && same_y, "contexts at the same time change each other's results");
     ggml_backend_free(other);
 }
 
-// a product in a graph becomes the op, and its reader sees the op's logits
+// A product in a graph becomes the op.
 static void test_replace() {
     const head_shape shape = { 64, 400, 25, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0 };
     const head_fixture h(shape, backend);
@@ -81,13 +81,13 @@ static void test_replace() {
 
     const ggml_flash_head_params stored = ggml_flash_head_get_params(product);
     check(product->op == GGML_OP_FLASH_HEAD && memcmp(&stored, &params, sizeof(params)) == 0,
-            "the op or its parameters are not those asked for");
+            "wrong op or parameters");
     check(product->src[0] == h.weight_tensor && product->src[1] == x,
-            "the op reads another weight or other activations");
+            "the op has other sources");
     check(ggml_backend_supports_op(backend, product), "the CPU backend does not support the op");
 }
 
-// what the op did is counted where its tensor says, and nowhere unless it says
+// The op counts into the totals that its tensor names, if any.
 static void test_totals() {
     const head_fixture h({ 64, 400, 25, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0 }, backend);
     const std::vector<float> x = random_rows(2, h.shape.n_embd);
@@ -95,7 +95,7 @@ static void test_totals() {
     flash_head_totals totals;
     for (bool counted : { true, false }) {
         h.run(backend, x, top(3), counted ? &totals : nullptr);
-        check(totals.n_scored == 2*3*16, "2 rows of 3 clusters of 16 tokens, of which %d are counted",
+        check(totals.n_scored == 2*3*16, "2 rows of 3 clusters of 16 tokens: %d are counted",
                 (int) totals.n_scored);
     }
 }
@@ -112,7 +112,7 @@ static int test_cpu() {
 
     op_test test = { check, backend, /*is_cpu =*/ true, [](int n) { set_n_threads(backend, n); } };
     test.test_all();
-    check(test.n_skipped == 0, "the CPU does not take %d heads", test.n_skipped);
+    check(test.n_skipped == 0, "the CPU does not support %d heads", test.n_skipped);
     test.test_sampling();
     set_n_threads(backend, 2);
 
@@ -125,11 +125,11 @@ static int test_cpu() {
     return check.finish();
 }
 
-// what holds for every device
+// The tests that every device must pass.
 static int test_device(const char * name) {
     backend = ggml_backend_init_by_name(name, nullptr);
     if (backend == nullptr) {
-        printf("no device %s; there are:", name);
+        printf("no device %s; available:", name);
         for (size_t i = 0; i < ggml_backend_dev_count(); i++) {
             printf(" %s", ggml_backend_dev_name(ggml_backend_dev_get(i)));
         }
@@ -144,7 +144,7 @@ static int test_device(const char * name) {
     }
     test.test_all();
     test.test_sampling();
-    printf("%s does not take %d heads\n", name, test.n_skipped);
+    printf("%s does not support %d heads\n", name, test.n_skipped);
 
     ggml_backend_free(backend);
     return check.finish();
@@ -157,8 +157,7 @@ int main(int argc, char ** argv) {
     }
     if (argc > 1) {
         printf("usage: test-flash-head [--device NAME]\n"
-               "tests the FLASH_HEAD operation on the CPU, or what holds for every device on the one of this name, "
-               "e.g. CUDA0\n");
+               "tests the FLASH_HEAD operation on the CPU, or on the device of this name, e.g. CUDA0\n");
         return 2;
     }
     return test_cpu();

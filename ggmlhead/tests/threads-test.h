@@ -1,6 +1,6 @@
 #pragma once
 
-// Tests of the number of threads that pay, and of threads that cannot be had.
+// Tests of the default number of threads, and of threads that cannot be started.
 
 #include "check.h"
 #include "flash-head-processors.h"
@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-// the quota of a tree of files, as internal/processors/quota_linux_test.go has them
+// The CPU quota for a tree of files; the same cases as in internal/processors/quota_linux_test.go.
 static void check_quota(checker & check, const char * name, const std::map<std::string, std::string> & files,
         double want) {
     namespace fs = std::filesystem;
@@ -27,12 +27,12 @@ static void check_quota(checker & check, const char * name, const std::map<std::
         std::ofstream(root/path) << text;
     }
     const double got = flash_head_quota(root.string());
-    check(got == want, "%s: the quota is %g, not %g", name, got, want);
+    check(got == want, "%s: the quota is %g, expected %g", name, got, want);
     fs::remove_all(root);
 }
 
 static void test_quota(checker & check) {
-    printf("threads: the quota is the least of a cgroup and its parents\n");
+    printf("threads: the quota is the minimum over a cgroup and its parents\n");
     const std::string v2 = "24 1 0:22 / /sys rw - sysfs sysfs rw\n35 24 0:30 / /sys/fs/cgroup rw,nosuid - cgroup2 "
             "cgroup2 rw\n";
     const std::string v1 = "35 24 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -56,12 +56,12 @@ static void test_quota(checker & check) {
         {top + "cpu,cpuacct/cpu.cfs_quota_us", "-1\n"}, {top + "cpu,cpuacct/cpu.cfs_period_us", "100000\n"}}, 2.5);
     check_quota(check, "damaged", {{groups, "0::/job\nnothing\n::\n"}, {mounts, "1 2 3\n - cgroup2 a b\n" + v2},
             {top + "job/cpu.max", "9 0\n"}}, 0);
-    check(flash_head_processors() >= 1, "no processor is usable");
+    check(flash_head_processors() >= 1, "there is no usable processor");
 }
 
-// with too little room for their stacks, threads cannot be started
+// With too little address space for their stacks, threads cannot be started.
 static void test_no_threads(checker & check) {
-    printf("threads: those that cannot be had are an error, and the pool works afterwards\n");
+    printf("threads: threads that cannot be started are an error\n");
     struct rlimit before;
     getrlimit(RLIMIT_AS, &before);
     struct rlimit low = before;
@@ -69,22 +69,22 @@ static void test_no_threads(checker & check) {
     std::string error;
     if (setrlimit(RLIMIT_AS, &low) == 0) {
         try {
-            flash_head_pool_free(flash_head_pool_new(4096)); // whose stacks are 32 GB
+            flash_head_pool_free(flash_head_pool_new(4096)); // needs 32 GB of stacks
         } catch (const std::runtime_error & e) {
             error = e.what();
         }
         setrlimit(RLIMIT_AS, &before);
     }
-    check(error.find("cannot start 4096 threads: ") == 0, "no error, but: %s", error.c_str());
+    check(error.find("cannot start 4096 threads: ") == 0, "wrong error: %s", error.c_str());
 }
 #else
 static void test_quota(checker &) {}
 static void test_no_threads(checker &) {}
 #endif
 
-// what a task throws reaches the caller, whichever thread did the task, and the pool can be used on
+// An exception in a task reaches the caller from any thread, and the pool stays usable.
 static void test_thrown(checker & check) {
-    printf("threads: what a task throws reaches the caller\n");
+    printf("threads: exceptions in tasks reach the caller\n");
     flash_head_pool * pool = flash_head_pool_new(4);
     for (int bad = 0; bad < 64; bad++) {
         bool thrown = false;
@@ -97,7 +97,7 @@ static void test_thrown(checker & check) {
         } catch (const std::runtime_error &) {
             thrown = true;
         }
-        check(thrown, "what task %d throws is lost", bad);
+        check(thrown, "the exception of task %d is lost", bad);
     }
     std::atomic<int> n = {0};
     flash_head_pool_run(pool, 1000, [&](int, int64_t) { n++; });

@@ -1,13 +1,13 @@
-// Writes a tiny model with random weights of every architecture that this llama.cpp knows into a folder, for the table
-// in docs/architectures.md:
+// Writes tiny models with random weights, one for each architecture of this llama.cpp, for the table in
+// docs/architectures.md:
 //     tiny-models DIR [ARCHITECTURE ...]
 //     llama untied tied
 //     bert none
-// It says what it has written for each: ARCHITECTURE-untied.gguf with an output.weight, ARCHITECTURE-tied.gguf without,
-// ARCHITECTURE-bias.gguf with an output.bias, too, and gemma3n-library.gguf as Ollama's library has it. Which tensors
-// there are is asked from llama.cpp's own code that loads them, with the keys that llama.cpp's test of its
-// architectures has for them, which is compiled in here as it is.
-// A process of its own makes each model, for some end theirs.
+// A line of output names an architecture's files: ARCHITECTURE-untied.gguf has an output.weight, -tied.gguf has
+// none, -bias.gguf also has an output.bias, and gemma3n-library.gguf is like the model in Ollama's library.
+//
+// llama.cpp's own loader says which tensors a model has. The keys come from llama.cpp's test of its architectures,
+// compiled in unchanged. Each model is made in its own process, because some abort.
 
 int upstream_main(int argc, char ** argv);
 #define main upstream_main
@@ -22,7 +22,7 @@ static const char * const HEAD      = "output.weight";
 static const char * const BIAS      = "output.bias";
 static const char * const EMBEDDING = "token_embd.weight";
 
-// the tensors of a model, in the order in which they were made
+// The tensors of a model, in the order of creation.
 struct recorder {
     ggml_context_ptr           ctx;
     std::set<std::string>      names;
@@ -34,24 +34,24 @@ static bool is_scale(const std::string & name) {
     return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
 }
 
-// fills a tensor that llama.cpp has made, and keeps a copy
+// Fills a tensor that llama.cpp has created, and keeps a copy.
 static void record(ggml_tensor * tensor, void * data) {
     recorder & r = *(recorder *) data;
     tensor_data_params params = { 42, 0.1f };
     set_tensor_data(tensor, &params);
     if (!r.names.insert(tensor->name).second) {
-        return; // a tied head is the embedding once more
+        return; // a tied head is the embedding again
     }
     ggml_tensor * copy = ggml_dup_tensor(r.ctx.get(), tensor);
     ggml_set_name(copy, tensor->name);
     ggml_backend_tensor_get(tensor, copy->data, 0, ggml_nbytes(tensor));
-    if (is_scale(copy->name) && copy->type == GGML_TYPE_F32) { // of weights: none is negative
+    if (is_scale(copy->name) && copy->type == GGML_TYPE_F32) { // scales of weights must not be negative
         std::fill_n((float *) copy->data, ggml_nelements(copy), 1.0f);
     }
     r.tensors.push_back(copy);
 }
 
-// what the fixture of the architecture lacks
+// Adds keys that the architecture's fixture lacks.
 static void complete(llm_arch arch, gguf_context * gguf) {
     const std::string prefix = llm_arch_name(arch);
     if (arch == LLM_ARCH_GEMMA4) { // every fifth layer has full attention
@@ -60,8 +60,7 @@ static void complete(llm_arch arch, gguf_context * gguf) {
     }
 }
 
-
-// writes the keys of gguf and the tensors but those that are left out
+// Writes the keys and the tensors of r, except those in `without`.
 static void write(const gguf_context * keys, const recorder & r, const std::set<std::string> & without,
         const std::string & path) {
     gguf_context_ptr out(gguf_init_empty());
@@ -74,8 +73,7 @@ static void write(const gguf_context * keys, const recorder & r, const std::set<
     gguf_write_to_file(out.get(), path.c_str(), /*only_meta =*/ false);
 }
 
-// The same as Ollama's library has a gemma3n: the embedding and the tokenizer have more tokens than the embeddings by
-// layer.
+// Like gemma3n in Ollama's library: the embedding and the tokenizer have more tokens than the per-layer embeddings.
 static void write_library(gguf_context * keys, const recorder & r, const std::string & path) {
     const int64_t n_more = 32;
     recorder longer;
@@ -106,7 +104,7 @@ static void write_library(gguf_context * keys, const recorder & r, const std::st
     write(keys, longer, { HEAD, BIAS }, path);
 }
 
-// returns the kinds that were written
+// Writes the models of an architecture and returns their kinds.
 static std::vector<std::string> make(llm_arch arch, bool moe, const std::string & dir) {
     gguf_context_ptr gguf = get_gguf_ctx(arch, moe);
     complete(arch, gguf.get());
@@ -140,7 +138,7 @@ static std::vector<std::string> make(llm_arch arch, bool moe, const std::string 
     return kinds;
 }
 
-// makes a model in a process of its own, which may end in any way
+// The same in a child process, which may crash.
 static std::string make_apart(llm_arch arch, const std::string & dir) {
     int fds[2];
     if (pipe(fds) != 0) {

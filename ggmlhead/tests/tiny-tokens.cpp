@@ -1,7 +1,7 @@
-// Runs a model of tiny-models on the CPU and prints the tokens that it thinks likeliest behind some prompts: after each
-// token of a prompt, and of a continuation. The lines of the log that FlashHead writes go to standard error.
+// Runs a model of tiny-models on the CPU. For several prompts it prints the top token after each token of the prompt
+// and of a continuation. FlashHead's log lines go to standard error.
 //     tiny-tokens FILE
-// It is linked with the libllama that lies beside it, so that a copy beside a stock one runs that.
+// It loads the libllama in its own folder: a copy beside a stock libllama runs that one.
 
 #include "ggml-backend.h"
 #include "llama.h"
@@ -27,7 +27,7 @@ static llama_token likeliest(llama_context * ctx, int n_vocab, int i) {
     return (llama_token) (std::max_element(logits, logits + n_vocab) - logits);
 }
 
-// decodes tokens that follow n_past others, and prints what is likeliest behind each; returns the last
+// Decodes tokens at position n_past and prints the top token after each. Returns the last.
 static llama_token decode(llama_context * ctx, int n_vocab, const std::vector<llama_token> & tokens, int n_past) {
     llama_batch batch = llama_batch_init((int32_t) tokens.size(), 0, 1);
     batch.n_tokens = (int32_t) tokens.size();

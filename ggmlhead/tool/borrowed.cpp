@@ -13,7 +13,7 @@ int llama_flashhead_main(const char * ggml, int argc, char ** argv) {
         fprintf(stderr, "error: the ggml in %s is too different from the one that this tool was built for\n", ggml);
         return FLASH_HEAD_NO_GGML;
     }
-    unsetenv("GGML_BACKEND_PATH");    // names a plug-in, which has no part in clustering
+    unsetenv("GGML_BACKEND_PATH");    // names a plug-in, which clustering does not need
     ggml_backend_load_all_from_path(ggml);
     return flash_head_tool_run(argc, argv);
 }

@@ -1,9 +1,9 @@
 #pragma once
 
-// The tool on borrowed libraries: its code is a shared object whose ggml is that of an installed Ollama. launcher.cpp
-// loads both and calls the only symbol that the object exports.
+// The tool on borrowed libraries: its code is a shared object that uses an installed Ollama's ggml. launcher.cpp loads
+// both and calls the object's only exported symbol.
 
-// Exit status, beside the tool's own: the ggml that was given cannot be used.
+// Exit status, besides the tool's own: the given ggml cannot be used.
 #define FLASH_HEAD_NO_GGML 3
 
 // Loads the backends in the folder ggml, then runs the tool with its arguments and returns its exit status.

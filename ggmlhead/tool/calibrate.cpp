@@ -56,7 +56,7 @@ static bool parse_list(const std::string & text, std::vector<int64_t> * out) {
     }
 }
 
-// What is wrong with the arguments, "" if nothing is.
+// Returns what is wrong with the arguments, "" if nothing.
 static std::string flaw_of(calibrate_args * args) {
     for (const std::string * text : { &args->model, &args->tensor, &args->assignments, &args->centroid_type,
             &args->codes }) {
@@ -92,7 +92,7 @@ static std::string flaw_of(calibrate_args * args) {
     return "";
 }
 
-// Returns false after printing what is wrong.
+// Returns false after printing an error.
 static bool parse_args(int argc, char ** argv, calibrate_args * args) {
     const flash_head_flag flags[] = {
         { "--model",         &args->model,         nullptr,            0, 0                          },
@@ -170,7 +170,7 @@ static std::vector<uint32_t> words_of(const flash_head_calibration & result) {
     return words;
 }
 
-// Checks what needs nothing but the sizes of the files. Returns false and sets error.
+// Checks the sizes of the files. Returns false and sets error.
 static bool check_sizes(const calibrate_args & args, const flash_head_tensor_info & info, enum ggml_type centroid_type,
         int64_t n_hidden, std::string * error) {
     const int64_t n_fitted = std::accumulate(args.kinds.begin(), args.kinds.end(), (int64_t) 0);
@@ -236,7 +236,7 @@ int flash_head_tool_calibrate(int argc, char ** argv) {
     if (!parse_args(argc, argv, &args)) {
         return 2;
     }
-    // ggml's own words would come between the lines of the protocol
+    // ggml's log would mix with the protocol
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
 
     std::string error;

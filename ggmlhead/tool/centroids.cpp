@@ -24,7 +24,7 @@ struct centroids_args {
     int64_t     clusters = 0;
 };
 
-// Returns false after printing what is wrong.
+// Returns false after printing an error.
 static bool parse_args(int argc, char ** argv, centroids_args * args) {
     const flash_head_flag flags[] = {
         { "--model",       &args->model,       nullptr,         0, 0         },
@@ -64,7 +64,7 @@ static flash_head_fetch rows_of(const flash_head_tensor_info & info, std::ifstre
     };
 }
 
-// The means of the clusters' rows, as the runtime makes them, as the bits of floats, column by column: [n_cols][K].
+// The means of the clusters' rows, computed as in the runtime, as bits of floats, column by column: [n_cols][K].
 static std::vector<uint32_t> means(const flash_head_tensor_info & info, const std::vector<uint32_t> & cluster,
         int64_t n_clusters) {
     flash_head_map map;

@@ -22,7 +22,7 @@ struct cluster_args {
     int64_t     candidates   = 0;
 };
 
-// Returns false after printing what is wrong.
+// Returns false after printing an error.
 static bool parse_args(int argc, char ** argv, cluster_args * args) {
     const flash_head_flag flags[] = {
         { "--model",        &args->model,  nullptr,             0, 0          },
@@ -86,7 +86,7 @@ int flash_head_tool_cluster(int argc, char ** argv) {
     if (!parse_args(argc, argv, &args)) {
         return 2;
     }
-    // ggml's own words would come between the lines of the protocol
+    // ggml's log would mix with the protocol
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
 
     const int n_threads = args.threads > 0 ? (int) args.threads : flash_head_processors();
@@ -98,7 +98,7 @@ int flash_head_tool_cluster(int argc, char ** argv) {
     if (ok) {
         print_start(info, (info.n_rows + args.cluster_size - 1)/args.cluster_size, n_threads);
 
-        const double read_share = 0.08;    // of the time, about
+        const double read_share = 0.08;    // approximate share of the time
         flash_head_cluster_progress reading;
         reading.stage      = "read";
         reading.iterations = (int) args.iterations;

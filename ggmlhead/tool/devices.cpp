@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <sstream>
 
-// What a head looks like to a backend: types and sizes.
+// A head's types and sizes, for a backend.
 struct head_shape {
     std::string type          = ""; // of the weight
     std::string centroid_type = "q4_0";
@@ -33,13 +33,13 @@ static enum ggml_type type_named(const std::string & name) {
     return GGML_TYPE_COUNT;
 }
 
-// Whether weights are stored in the type: floats, and what decodes into floats.
+// Whether weights can have the type: floats, and types that decode into floats.
 static bool is_weight_type(enum ggml_type type) {
     const struct ggml_type_traits * traits = ggml_get_type_traits(type);
     return type == GGML_TYPE_F32 || (traits->type_size > 0 && traits->to_float != nullptr);
 }
 
-// Whether a device says that it can run the operation on one row of activations; nothing is allocated.
+// Whether a device supports the operation on one row of activations. Nothing is allocated.
 static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const head_shape & shape) {
     ggml_flash_head_shape of_op = {};
     of_op.weight_type   = type;
@@ -62,7 +62,7 @@ static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const he
     return ggml_backend_dev_supports_op(dev, ggml_flash_head_new_probe(ctx.get(), &of_op, &params));
 }
 
-// JSON lists of the types of weights with which a device has the operation, and of those with which it has not.
+// Adds JSON lists of the weight types with and without the operation on a device.
 static void add_weight_types(json_object * device, ggml_backend_dev_t dev) {
     std::string lists[2];
     for (int i = 0; i < GGML_TYPE_COUNT; i++) {
@@ -86,7 +86,7 @@ static const char * type_name(enum ggml_backend_dev_type type) {
     }
 }
 
-// Reads the head that is asked about, if one is. Returns false after printing what is wrong.
+// Reads the head to ask about, if any. Returns false after printing an error.
 static bool parse_head(int argc, char ** argv, head_shape * head) {
     const flash_head_flag flags[] = {
         { "--type",          &head->type,          nullptr,            0, 0                          },
@@ -120,8 +120,8 @@ static bool parse_head(int argc, char ** argv, head_shape * head) {
     return true;
 }
 
-// Registers the devices of the servers that LLAMA_ARG_RPC lists, as llama-server does. Returns false after printing
-// what is wrong; ggml itself ends the process at a server that does not answer.
+// Registers the devices of the servers in LLAMA_ARG_RPC, like llama-server. Returns false after printing an error. ggml
+// itself ends the process if a server does not answer.
 static bool add_rpc_servers() {
     const char * servers = getenv("LLAMA_ARG_RPC");
     if (servers == nullptr || *servers == '\0') {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-// A flag of a command: a text, or a integer from min to max.
+// A flag of a command: a text, or an integer from min to max.
 struct flash_head_flag {
     const char  * name;
     std::string * text;      // null for a number

@@ -7,7 +7,9 @@ find_package(Threads REQUIRED)
 
 add_library(flash-head-cluster STATIC ${FLASH_HEAD_CLUSTER})
 target_compile_features(flash-head-cluster PUBLIC cxx_std_17)
-target_include_directories(flash-head-cluster PUBLIC ${FLASH_HEAD_DIR}/tool/cluster PRIVATE ${FLASH_HEAD_DIR}/core ${FLASH_HEAD_DIR}/model)
+target_include_directories(flash-head-cluster
+    PUBLIC  ${FLASH_HEAD_DIR}/tool/cluster
+    PRIVATE ${FLASH_HEAD_DIR}/core ${FLASH_HEAD_DIR}/model)
 target_link_libraries(flash-head-cluster PUBLIC ggml Threads::Threads)
 
 add_library(flash-head-calibrate STATIC ${FLASH_HEAD_CALIBRATE} ${FLASH_HEAD_KERNEL} ${FLASH_HEAD_MODEL})

@@ -53,7 +53,7 @@ func (l *Llama) Complete(ctx context.Context, request map[string]any, answer any
 	return l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(body), answer)
 }
 
-// Greedy continues prompt, a text or token IDs, by the n likeliest tokens and returns their IDs.
+// Greedy continues prompt, a text or token IDs, greedily by n tokens and returns their IDs.
 func (l *Llama) Greedy(ctx context.Context, prompt any, n int) ([]int, error) {
 	c, err := l.Continue(ctx, prompt, n)
 	return c.Tokens, err

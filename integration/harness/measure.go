@@ -10,7 +10,7 @@ import (
 )
 
 // Measure calls measure for every side in turn, once to warm up and then runs times. It returns the results by side,
-// then by run. Taking turns spreads a busy neighbour over all sides.
+// then by run. Taking turns spreads disturbances over all sides.
 func Measure[T any](ctx context.Context, sides, runs int, measure func(side int) (T, error)) ([][]T, error) {
 	results := make([][]T, sides)
 	for run := range runs + 1 {

@@ -26,8 +26,8 @@ type Program struct {
 // ErrFindings is the error of a check that was made, and printed what it found.
 var ErrFindings = errors.New("not everything holds")
 
-// Main parses the command line and runs the program until it ends or is interrupted. If it fails, Main prints the error,
-// unless that is ErrFindings, and exits with status 1.
+// Main parses the command line and runs the program until it ends or is interrupted. If it fails, Main prints the
+// error, unless that is ErrFindings, and exits with status 1.
 func (p Program) Main() {
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./integration/cmd/%s [flags] %s\n\n", p.Name, p.Arguments)

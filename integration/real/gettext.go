@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// translations are the messages of a gettext catalogue, each as one line: without the header, and without messages that
-// are empty, fuzzy (to be reviewed) or obsolete. https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html
+// translations returns the messages of a gettext catalogue, each as one line, without the header and messages that are
+// empty, fuzzy (to be reviewed) or obsolete. https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html
 func translations(catalogue string) ([]string, error) {
 	var found []string
 	var current entry

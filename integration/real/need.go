@@ -8,8 +8,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// Need returns the path of the model or text called name, fetched if need be. It skips t if it is not in the cache and
-// the package index cannot be had.
+// Need returns the path of the model or text called name and fetches it if needed. It skips t if it is not in the cache
+// and the package index cannot be reached.
 func Need(t *testing.T, name string) string {
 	t.Helper()
 	c, err := Open()

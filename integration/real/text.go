@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// text puts a text together, with an empty line between members. Of a gettext catalogue (.po) it takes the translations
-// that no catalogue before it has, of a wheel's METADATA what follows the header, which is the project's README.
+// text joins the members of a text with empty lines. From a gettext catalogue (.po) it takes translations that no
+// earlier catalogue has, and from a wheel's METADATA the part after the header, which is the project's README.
 func (ws wheels) text(f File) (io.Reader, error) {
 	var parts []string
 	seen := map[string]bool{}
@@ -35,7 +35,7 @@ func (ws wheels) text(f File) (io.Reader, error) {
 	return strings.NewReader(strings.Join(parts, "\n\n") + "\n"), nil
 }
 
-// textOf is what a text takes of a member. seen are the translations that it has already.
+// textOf returns a text's part from a member. seen holds the translations so far.
 func textOf(m *zip.File, seen map[string]bool) (string, error) {
 	raw, err := m.Open()
 	if err != nil {

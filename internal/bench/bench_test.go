@@ -78,7 +78,8 @@ func TestMarkdown(t *testing.T) {
 	text := r.markdown() + r.markdownEnd()
 	for _, want := range []string{
 		"AMD EPYC, 2 processors; llama.cpp 0c1e57098, CPU; 6 rounds",
-		`| a\|b.gguf | 2 | 1024 | 50.0 | 101 | 2.00 (1.90 to 2.10) | 2.50 | 80 % | 2.75 | 400 | 400 | 1.00 (not known) |` + "\n",
+		`| a\|b.gguf | 2 | 1024 | 50.0 | 101 | 2.00 (1.90 to 2.10) | 2.50 | 80 % | 2.75 | 400 | 400 |` +
+			" 1.00 (not known) |\n",
 		`| a\|b.gguf | dense | 1.00 | 100 % | 393 |` + "\n",
 		`- doubtful: a|b.gguf: it was noisy` + "\n",
 	} {

@@ -117,7 +117,7 @@ func probes(word string, k uint32) (uint32, error) {
 		return 0, hint.New(fmt.Sprintf("%q is not a number of probes", word),
 			"give numbers such as 256, or shares of the clusters such as K/16")
 	case n < 1:
-		return 0, fmt.Errorf("%s probes are too few", word)
+		return 0, fmt.Errorf("probes must be at least 1, not %s", word)
 	case share:
 		return (k + uint32(n) - 1) / uint32(n), nil
 	}

@@ -7,24 +7,24 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// How much of a kind of text is read. More takes longer and gains little (docs/estimates.md).
+// The amount of text per kind. More takes longer and gains little (docs/estimates.md).
 const (
-	fitTokens     = 40 // of a chunk that is fitted to, with what the model puts in front of a text
-	heldOutTokens = 24 // of a chunk that is held out
-	skipTokens    = 8  // positions at the start of each chunk that have too little context to be kept
-	leastContext  = 32 // below, a file's context length is taken for a mistake
+	fitTokens     = 40 // of a chunk for the fit, with the tokens that the model puts before a text
+	heldOutTokens = 24 // of a held-out chunk
+	skipTokens    = 8  // positions at the start of each chunk, dropped for lack of context
+	leastContext  = 32 // a shorter context length in a file is considered a mistake
 
-	builtInChunks = 1  // of a built-in kind, of either sort
-	fileChunks    = 32 // of a user's text, at most
+	builtInChunks = 1  // of a built-in kind, for the fit and held out each
+	fileChunks    = 32 // of a user's text, at most, each
 )
 
-// layout says how the text of a kind is cut into chunks, which the model reads from an empty context.
+// layout describes the chunks that a kind's text is cut into. The model reads each with an empty context.
 type layout struct {
-	fit, heldOut int // tokens a chunk at most, with prefix
-	skip         int // positions at the start of each that are not kept
+	fit, heldOut int // most tokens of a chunk, prefix included
+	skip         int // positions dropped at the start of each
 }
 
-// newLayout returns the layout for a model with a context of so many tokens, 0 if that is not known.
+// newLayout returns the layout for a model with this context length in tokens, 0 if unknown.
 func newLayout(context uint64) layout {
 	size := fitTokens
 	if context >= leastContext && context < fitTokens {
@@ -33,7 +33,7 @@ func newLayout(context uint64) layout {
 	return layout{size, min(heldOutTokens, size), min(skipTokens, size/4)}
 }
 
-// size is the context that chunks need.
+// size is the context length that chunks need.
 func (l layout) size() int { return l.fit }
 
 // cut returns up to n chunks to fit to, from the first half of a text's tokens, and as many that are held out, from the

@@ -25,7 +25,7 @@ func upTo(n int) []int {
 	return tokens
 }
 
-// Chunks to fit to have nothing of those that are held out.
+// Chunks of the fit and held-out chunks do not overlap.
 func TestCut(t *testing.T) {
 	l := newLayout(0)
 	fit, heldOut, err := l.cut([]int{-1, -2}, upTo(1000), 1)
@@ -34,7 +34,7 @@ func TestCut(t *testing.T) {
 		len(heldOut[0]) != 24 || !slices.Equal(heldOut[0][:4], []int{-1, -2, 500, 501}) {
 		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
-	// a text of less than two whole chunks
+	// a text shorter than two whole chunks
 	fit, heldOut, err = l.cut(nil, upTo(41), 8)
 	if err != nil || len(fit) != 1 || len(fit[0]) != 20 || len(heldOut) != 1 || len(heldOut[0]) != 21 ||
 		heldOut[0][0] != 20 {
@@ -42,7 +42,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// Of a long text chunks come from all over each half.
+// The chunks of a long text are spread over each half.
 func TestLongText(t *testing.T) {
 	fit, heldOut, err := newLayout(0).cut([]int{-1}, upTo(100_000), 8)
 	if err != nil || len(fit) != 8 || len(heldOut) != 8 {
@@ -54,7 +54,7 @@ func TestLongText(t *testing.T) {
 				len(heldOut[i]))
 		}
 	}
-	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*120), 8) // 120 tokens hold three chunks to fit to, five to hold out
+	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*120), 8) // three chunks for the fit and five held out
 	if err != nil || len(fit) != 3 || fit[1][0] != 40 || len(heldOut) != 5 || heldOut[4][0] != 120+96 {
 		t.Errorf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
@@ -63,7 +63,7 @@ func TestLongText(t *testing.T) {
 func TestTooShort(t *testing.T) {
 	_, _, err := newLayout(0).cut([]int{1}, upTo(31), 8)
 	if err == nil || err.Error() != "the text is too short: it has 30 tokens, calibration needs 32" || hint.Of(err) == "" {
-		t.Errorf("%v, way out %q", err, hint.Of(err))
+		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
 	if _, _, err := newLayout(0).cut([]int{1}, upTo(32), 8); err != nil {
 		t.Error(err)

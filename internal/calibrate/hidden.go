@@ -17,20 +17,20 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Options say which model reads which text.
+// Options name the model and the text.
 type Options struct {
 	Model   string // path of a GGUF file
 	Text    Text
-	Width   int    // D, the numbers that the head takes
-	Context uint64 // the model's, in tokens; 0 if not known
+	Width   int    // D, the head's columns
+	Context uint64 // the model's context length; 0 if unknown
 	Threads int
 }
 
-// States are hidden states in a temporary file: first those to fit to, kind by kind, then those that are held out.
+// States are hidden states in a temporary file: those for the fit, kind by kind, then the held-out ones.
 type States struct {
 	Path    string  // little-endian float32 [Count][D]
-	Fit     []int64 // rows of each kind to fit to
-	HeldOut []Place // of the rows that follow
+	Fit     []int64 // rows of each kind for the fit
+	HeldOut []Place // of the held-out rows, which follow
 	Count   int
 
 	dir atomicfile.Folder
@@ -39,7 +39,7 @@ type States struct {
 // Close removes the file.
 func (s *States) Close() error { return s.dir.Remove() }
 
-// Collect runs the dense model in programs' llama-server. The caller closes the result. Errors carry a way out.
+// Collect runs the dense model in the llama-server of programs. The caller closes the result. Errors carry a hint.
 func Collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) (*States, error) {
 	dir, err := atomicfile.NewFolder("hidden")
 	if err != nil {
@@ -102,17 +102,17 @@ func (s *States) collect(ctx context.Context, programs llama.Programs, o Options
 	return nil
 }
 
-// chunk is a stretch of tokens that the model reads from an empty context.
+// chunk is a stretch of tokens that the model reads with an empty context.
 type chunk struct {
 	kind    string
 	tokens  []int
-	skip    int  // positions that are not kept
-	heldOut bool // otherwise it is fitted to
-	first   bool // of those that are fitted to and weigh as much as a kind together
+	skip    int  // positions to drop at the start
+	heldOut bool // else for the fit
+	first   bool // of the chunks for the fit that share the weight of one kind
 }
 
-// plan cuts all kinds of text into chunks, those to fit to before those that are held out. Built-in kinds that the
-// tokenizer makes too little of are left out.
+// plan cuts all kinds of text into chunks, those for the fit before the held-out ones. It leaves out built-in kinds
+// that have too few tokens with this tokenizer.
 func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]chunk, error) {
 	var all, held []chunk
 	var short error
@@ -172,7 +172,7 @@ func write(out *bufio.Writer, state []float32) error {
 
 const elsewhere = "free some space, or point FH_OLLAMA_CACHE at another disk"
 
-// explain names the way out of a full disk.
+// explain adds a hint if the disk is full.
 func explain(err error) error {
 	if atomicfile.Full(err) {
 		return hint.Wrap(err, elsewhere)

@@ -67,7 +67,7 @@ func half(bits uint16) float32 {
 	return value
 }
 
-// The hidden state of a text's last position, times the head, says the token that the model itself goes on with.
+// The head applied to the hidden state of a text's last position gives the token that the model continues with.
 func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 	programs, rows := nativePrograms(t), head(t)
 	start := func(o llama.ServerOptions) *llama.Server {
@@ -107,8 +107,7 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 	}
 }
 
-// A short vocabulary, and chunks that are read together, change no hidden state. If a copy does, the model itself is
-// read.
+// A short vocabulary and batches of chunks do not change hidden states. A copy that changes them is not used.
 func TestNativeShort(t *testing.T) {
 	programs := nativePrograms(t)
 	text, err := ReadText(nil)
@@ -155,7 +154,7 @@ func TestNativeShort(t *testing.T) {
 	}
 	m.stop()
 
-	// a copy with other states is not used
+	// the model stands for a copy with other states
 	m.o.Model = changed(t)
 	if err := m.start(t.Context(), demoModel, 1, nil); err != nil {
 		t.Fatal(err)
@@ -192,7 +191,7 @@ func changed(t *testing.T) string {
 	return path
 }
 
-// Collect keeps the same bytes again, whatever the number of threads, and leaves nothing behind.
+// Collect gives the same bytes for any number of threads, and leaves no files behind.
 func TestNativeCollect(t *testing.T) {
 	programs := nativePrograms(t)
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
@@ -252,7 +251,7 @@ func TestNativeCollect(t *testing.T) {
 		change(&other)
 		if _, err := Collect(t.Context(), programs, other, progress.New(io.Discard)); err == nil ||
 			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%v, way out %q; want %q", err, hint.Of(err), want)
+			t.Errorf("%v, hint %q; want %q", err, hint.Of(err), want)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/llama"
 )
 
-// Chunks that are read in one batch. Large batches are faster, but the dense head takes memory for the logits of each
-// position: with a short vocabulary next to none.
+// Chunks per batch. Large batches are faster, but need memory for the logits of every position; a short vocabulary
+// needs little.
 const (
 	wholeBatch = 4
 	shortBatch = 12
@@ -20,14 +20,14 @@ const (
 type model struct {
 	programs llama.Programs
 	o        Options
-	size     int // of a chunk, tokens at most
+	size     int // most tokens of a chunk
 
-	server *llama.Server // nil: none runs
-	batch  int           // chunks that are read at a time
-	rows   map[int]int   // of a short vocabulary: the row of each token; nil: the vocabulary is the model's own
+	server *llama.Server // nil if none runs
+	batch  int           // chunks per request
+	rows   map[int]int   // each token's row in a short vocabulary; nil for the model's own
 }
 
-// start runs the model at path, which has rows.
+// start runs the model at path with the vocabulary of rows.
 func (m *model) start(ctx context.Context, path string, batch int, rows map[int]int) (err error) {
 	m.batch, m.rows = batch, rows
 	m.server, err = m.programs.Start(ctx, llama.ServerOptions{
@@ -58,8 +58,8 @@ func (m *model) read(ctx context.Context, chunks []chunk) ([][]float32, error) {
 	return m.server.Hidden(ctx, tokens, m.o.Width)
 }
 
-// readAll reads chunks and calls each with the states of every chunk, in order. While it takes an answer apart, the
-// server computes the next.
+// readAll reads chunks and calls each with the states of every chunk, in order. It decodes an answer while the server
+// computes the next one.
 func (m *model) readAll(ctx context.Context, chunks []chunk, each func(i int, state []float32) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -95,8 +95,8 @@ func (m *model) readAll(ctx context.Context, chunks []chunk, each func(i int, st
 	return nil
 }
 
-// shorten goes on with a copy of the model, in dir, that has only the tokens of chunks, where that saves much time. The
-// first chunk shows that it gives the same states: no runtime promises to take such a copy of any model.
+// shorten switches to a copy of the model, in dir, that has only the tokens of chunks, if that saves much time. It
+// first compares the states of one chunk, because the runtime may not support such a copy of every model.
 func (m *model) shorten(ctx context.Context, dir string, chunks []chunk) error {
 	path := filepath.Join(dir, "short.gguf")
 	rows, err := writeShort(ctx, path, m.o.Model, chunks)
@@ -121,7 +121,7 @@ func (m *model) shorten(ctx context.Context, dir string, chunks []chunk) error {
 	return m.start(ctx, m.o.Model, wholeBatch, nil)
 }
 
-// alike reports whether states differ by rounding at most.
+// alike reports whether states are equal up to rounding.
 func alike(a, b []float32) bool {
 	difference, sum := 0.0, 0.0
 	for i := range a {

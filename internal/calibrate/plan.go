@@ -1,5 +1,5 @@
-// Package calibrate fits FlashHead to text of many kinds: it collects hidden states, the head's input at the positions
-// of that text, and chooses how much estimates may cost.
+// Package calibrate fits FlashHead to text of many kinds. It collects hidden states, which are the head's input at the
+// positions of that text, and chooses the tolerance of the estimates.
 package calibrate
 
 import (
@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	mostTrials     = 4    // each takes another run of the native tool
-	leastTolerance = 1e-5 // with less nearly all is scored exactly
-	mostTolerance  = 0.05 // with more little is saved
-	margin         = 0.8  // of a target KLD, aimed at where the tolerance is chosen, so that other text meets it, too
+	mostTrials     = 4    // each is another run of the native tool
+	leastTolerance = 1e-5 // below, nearly all tokens are exact
+	mostTolerance  = 0.05 // above, little more is saved
+	margin         = 0.8  // the share of a target KLD to aim at, so that other text meets the target too
 )
 
-// Place is where a hidden state comes from.
+// Place is the origin of a hidden state.
 type Place struct {
 	Group string // of kinds of text
 	Chunk int    // number of the chunk
 }
 
-// Trial is a tolerance that was tried, and what the runtime does with it at the held-out places.
+// Trial is a tried tolerance and the runtime's results with it at the held-out places.
 type Trial struct {
 	Tolerance float32
 	Read      float64 // share of the head's bytes, on average
@@ -32,8 +32,7 @@ type Trial struct {
 	Places    []Place // of the positions
 }
 
-// Half returns every second position of each chunk: those with which a tolerance is chosen, or the others, at which it
-// is measured.
+// Half returns every second position of each chunk: the positions that choose a tolerance, or the ones that measure it.
 func (t Trial) Half(chosen bool) Trial {
 	half, seen := Trial{Tolerance: t.Tolerance}, map[int]int{}
 	for i, place := range t.Places {
@@ -45,8 +44,8 @@ func (t Trial) Half(chosen bool) Trial {
 	return half
 }
 
-// Kinds tells what was found, by group in the order of the first positions. Chunks are independent, positions of one are
-// not, so the error is that of the mean over chunks.
+// Kinds returns the results by group, in the order of the first positions. Chunks are independent but the positions of
+// a chunk are not, so the error is that of the mean over chunks.
 func (t Trial) Kinds() []flashhead.Kind {
 	var kinds []flashhead.Kind
 	var klds [][][]float64 // of each kind, chunk and position
@@ -80,9 +79,9 @@ func (t Trial) Kinds() []flashhead.Kind {
 	return kinds
 }
 
-// Next returns the tolerance to try after trials, of which there is at least one; false if the last one is to be kept.
-// With targets it is lowered until one half of the positions meets them with a margin, else it is raised until at most a
-// share of the head's bytes is read, or to mostTolerance.
+// Next returns the tolerance to try after trials, of which there is at least one; false if the last one is good. With
+// targets it lowers the tolerance until the choosing half of the positions meets them with a margin. Else it raises it
+// until at most the share mostRead of the head's bytes is read, or to mostTolerance.
 func Next(targets flashhead.Targets, mostRead float64, trials []Trial) (float32, bool) {
 	last := trials[len(trials)-1]
 	if !targets.Any() {
@@ -99,16 +98,16 @@ func Next(targets flashhead.Targets, mostRead float64, trials []Trial) (float32,
 			factor = min(factor, 0.25)
 		}
 		if aim.KLD > 0 && kind.KLD > aim.KLD {
-			factor = min(factor, aim.KLD/kind.KLD) // a divergence falls as its expectation does, or more slowly
+			factor = min(factor, aim.KLD/kind.KLD) // the divergence falls at most as fast as its expectation
 		}
 	}
 	return max(last.Tolerance*max(factor, 1.0/16), leastTolerance), true
 }
 
-// perDoubling is by how much the share that is read falls when the tolerance is doubled, about; for the first guess.
+// perDoubling is about how much the share read falls when the tolerance doubles; for the first guess.
 const perDoubling = 0.037
 
-// cheaper returns the tolerance at which at most a share of the head's bytes may be expected to be read.
+// cheaper returns the tolerance at which the share of the head's bytes read is expected to be mostRead.
 func cheaper(mostRead float64, trials []Trial) (float32, bool) {
 	last := trials[len(trials)-1]
 	if last.Read <= mostRead || len(trials) >= mostTrials || last.Tolerance >= mostTolerance {
@@ -119,7 +118,7 @@ func cheaper(mostRead float64, trials []Trial) (float32, bool) {
 		before := trials[len(trials)-2]
 		fall = (before.Read - last.Read) / math.Log2(float64(last.Tolerance/before.Tolerance))
 	}
-	doublings := 3.0 // at most: what a fall of nothing or less would not say
+	doublings := 3.0 // the most; also if the share did not fall
 	if fall > 0 {
 		doublings = min(doublings, (last.Read-0.98*mostRead)/fall)
 	}

@@ -40,7 +40,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// The halves take turns in every chunk.
+// The halves alternate in every chunk.
 func TestHalf(t *testing.T) {
 	all := trial(1, 1, 2, 3, 4, 5, 6)
 	for chosen, want := range map[bool][]float32{true: {1, 3, 5}, false: {2, 4, 6}} {
@@ -69,11 +69,12 @@ func TestNext(t *testing.T) {
 		"met without a margin": {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.09, bad, 0.09, bad, 0.09, bad)}, 0.01},
 		"one kind fails":       {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.01, bad, 0.32, bad, 0.01, bad)}, 0.005},
 		"by far":               {flashhead.Targets{KLD: 0.1}, []Trial{trial(0.02, 0.01, bad, 32, bad, 0.01, bad)}, 0.00125},
-		"agreement fails":      {flashhead.Targets{Agreement: 0.99}, []Trial{trial(0.02, 0.01, bad, 0.6, bad, 0.01, bad)}, 0.005},
-		"agreement met":        {flashhead.Targets{Agreement: 1}, []Trial{trial(0.02, 0.4, bad, 0.4, bad, 0.4, bad)}, 0},
-		"nothing left":         {flashhead.Targets{KLD: 0.1}, []Trial{trial(1e-5, 1, bad, 1, bad, 1, bad)}, 0},
-		"nearly nothing left":  {flashhead.Targets{KLD: 0.1}, []Trial{trial(2e-5, 1, bad, 1, bad, 1, bad)}, 1e-5},
-		"tried often":          {flashhead.Targets{KLD: 0.1}, slices.Repeat([]Trial{trial(0.02, 1, 1, 1, 1, 1, 1)}, 4), 0},
+		"agreement fails": {flashhead.Targets{Agreement: 0.99}, []Trial{trial(0.02, 0.01, bad, 0.6, bad, 0.01, bad)},
+			0.005},
+		"agreement met":       {flashhead.Targets{Agreement: 1}, []Trial{trial(0.02, 0.4, bad, 0.4, bad, 0.4, bad)}, 0},
+		"nothing left":        {flashhead.Targets{KLD: 0.1}, []Trial{trial(1e-5, 1, bad, 1, bad, 1, bad)}, 0},
+		"nearly nothing left": {flashhead.Targets{KLD: 0.1}, []Trial{trial(2e-5, 1, bad, 1, bad, 1, bad)}, 1e-5},
+		"tried often":         {flashhead.Targets{KLD: 0.1}, slices.Repeat([]Trial{trial(0.02, 1, 1, 1, 1, 1, 1)}, 4), 0},
 	} {
 		got, more := Next(c.targets, 0.001, c.trials)
 		if more != (c.want > 0) || math.Abs(float64(got-c.want)) > 1e-6 {
@@ -82,7 +83,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// Without targets the tolerance rises until little enough is read: by a guess first, then by what the trials tell.
+// Without targets the tolerance rises until little enough is read: first by a guess, then by the trials.
 func TestNextCheaper(t *testing.T) {
 	for name, c := range map[string]struct {
 		read, tolerances []float64

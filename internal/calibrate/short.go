@@ -13,15 +13,15 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// leastShare is the share of a model's weights that its head has at least where a short vocabulary is worth a copy.
+// leastShare is the head's share of the model's weights from which a copy with a short vocabulary pays.
 const leastShare = 0.1
 
 // spareBytes stay free on the disk.
 const spareBytes = 256 << 20
 
-// writeShort writes a copy of a model to path whose embedding and head have only the rows of the tokens in chunks, so
-// that its dense head costs next to nothing: llama.cpp computes it at every position, and nobody needs its logits. It
-// returns the row of each token, or nil if the model is not worth a copy or cannot have one.
+// writeShort writes a copy of a model to path. Its embedding and head have only the rows of the tokens in chunks,
+// because llama.cpp computes the dense head at every position and calibration does not need the logits. writeShort
+// returns the row of each token, or nil if a copy does not pay or is not possible.
 func writeShort(ctx context.Context, path, model string, chunks []chunk) (rows map[int]int, err error) {
 	f, err := gguf.Open(model)
 	if err != nil {
@@ -106,8 +106,8 @@ func hasVocabulary(t gguf.Tensor) bool {
 	return t.Name == "token_embd.weight" || t.Name == "output.weight"
 }
 
-// canShorten reports whether the head is a great part of a model's weights, and whether embedding and head are all that
-// has rows for tokens.
+// canShorten reports whether the head is a large part of the model's weights, and only embedding and head have rows for
+// tokens.
 func canShorten(f *gguf.File, tokens []int) bool {
 	embedding, ok := f.Tensor("token_embd.weight")
 	if !ok || len(embedding.Shape) != 2 || int(embedding.Rows()) <= tokens[len(tokens)-1] {

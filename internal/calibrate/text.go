@@ -24,17 +24,17 @@ type Text struct {
 	Kinds  []Kind
 }
 
-// Kind is the text of one kind. All built-in kinds weigh the same, and so does each chunk of a file: it is what the
-// model is used for.
+// Kind is the text of one kind. Every built-in kind has the same weight, and so has each chunk of a user's file,
+// because it is what the model is used for.
 type Kind struct {
-	Name   string // several may share one: results are told for each name
-	Data   string // of a long text, pieces from all over it
-	chunks int    // that are read of each half, at most
-	must   bool   // must be long enough
+	Name   string // kinds may share one; results are by name
+	Data   string // a long text's pieces
+	chunks int    // most chunks of each half
+	must   bool   // too short a text is an error
 }
 
-// A text longer than pieces*pieceBytes is represented by as many evenly spread pieces: more tokens than are used, by
-// far.
+// A text longer than pieces*pieceBytes is represented by evenly spread pieces, which have far more tokens than are
+// used.
 const (
 	pieces     = 64
 	pieceBytes = 16 << 10
@@ -42,8 +42,7 @@ const (
 
 const otherText = "give a file of plain text, some pages of what the model is used for, or leave --calibrate out"
 
-// ReadText returns the text that comes with the program, named by its groups of kinds, and after it those at paths,
-// each a kind of its own.
+// ReadText returns the built-in text, by its groups of kinds, followed by the texts at paths, each its own kind.
 func ReadText(paths []string) (Text, error) {
 	text, sum := Text{Name: BuiltIn}, sha256.New()
 	for _, kind := range sampletext.Kinds() {
@@ -62,7 +61,7 @@ func ReadText(paths []string) (Text, error) {
 	return text, nil
 }
 
-// readKind reads the text at path, all of which goes into sum.
+// readKind reads the text at path and writes all of it to sum.
 func readKind(path string, sum io.Writer) (Kind, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -88,8 +87,8 @@ func readKind(path string, sum io.Writer) (Kind, error) {
 	return Kind{filepath.Base(path), data, fileChunks, true}, nil
 }
 
-// excerpt returns a short text whole, pieces of a long one. What is not UTF-8, such as half a character at the end of a
-// piece, is left out.
+// excerpt returns a short text as a whole and pieces of a long one. It leaves out invalid UTF-8, such as half a
+// character at the end of a piece.
 func excerpt(text io.ReaderAt, size int64) (string, error) {
 	offsets, length := []int64{0}, size
 	if size > pieces*pieceBytes {
@@ -108,7 +107,7 @@ func excerpt(text io.ReaderAt, size int64) (string, error) {
 		data = append(data, bytes.ToValidUTF8(piece, nil)...)
 	}
 	if bytes.IndexByte(data, 0) >= 0 {
-		return "", errors.New("this is no text: it has zero bytes")
+		return "", errors.New("this is not text: it has zero bytes")
 	}
 	return string(data), nil
 }

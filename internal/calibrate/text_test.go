@@ -40,7 +40,7 @@ func TestReadText(t *testing.T) {
 	for want, path := range map[string]string{"no such file": filepath.Join(t.TempDir(), "none"),
 		"is not a file": t.TempDir(), "zero bytes": file(t, "a\x00b")} {
 		if _, err := ReadText([]string{path}); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%v, way out %q, want %q", err, hint.Of(err), want)
+			t.Errorf("%v, hint %q, want %q", err, hint.Of(err), want)
 		}
 	}
 }

@@ -71,9 +71,11 @@ func (c Bars) SVG() string {
 		write("group", textDepth, g.Name)
 		y = g.draw(&b, y+3)
 	}
-	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%.0f" viewBox="0 0 %[1]d %.[2]f" role="img" aria-label="%s">`+"\n",
+	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%.0f" viewBox="0 0 %[1]d %.[2]f" `+
+		`role="img" aria-label="%s">`+"\n",
 		barsWidth, y+margin, html.EscapeString(c.Title))
-	return head + "<style>\n" + barsStyle + "</style>\n" + fmt.Sprintf(`<rect class="paper" width="%d" height="%.0f"/>`+"\n", barsWidth, y+margin) +
+	return head + "<style>\n" + barsStyle + "</style>\n" +
+		fmt.Sprintf(`<rect class="paper" width="%d" height="%.0f"/>`+"\n", barsWidth, y+margin) +
 		b.String() + "</svg>\n"
 }
 
@@ -131,7 +133,8 @@ func (g BarGroup) draw(b *strings.Builder, y float64) float64 {
 }
 
 func rect(series int, x, y, width, height float64) string {
-	return fmt.Sprintf(`<rect class="s%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`+"\n", series+1, x, y, width, height)
+	return fmt.Sprintf(`<rect class="s%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`+"\n",
+		series+1, x, y, width, height)
 }
 
 // whisker draws an interval, without a cap if it is cut off at barsRight.

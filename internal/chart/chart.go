@@ -67,7 +67,8 @@ func Marker(series int) string { return markers[series%len(markers)] }
 func (c Chart) SVG() string {
 	var b strings.Builder
 	name := html.EscapeString(c.Name)
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n", Width, Height, name)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 %d %d" `+
+		`role="img" aria-label="%s">`+"\n", Width, Height, name)
 	y := c.Y.axis(c.values())
 	left := y.room()
 	x := newAbscissa(c, left)

@@ -1,5 +1,5 @@
-// Package commandline writes what a terminal shows, command lines as one would type them and text from elsewhere, and
-// reads command lines.
+// Package commandline writes command lines as one would type them, and foreign text that is safe for a terminal. It
+// also reads command lines.
 package commandline
 
 import (
@@ -11,7 +11,7 @@ import (
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
-// Quote returns word as a POSIX shell has to read it to get it back, quoted only where that is needed.
+// Quote returns word quoted for a POSIX shell, if it needs quotes.
 func Quote(word string) string {
 	if plain.MatchString(word) {
 		return word
@@ -19,8 +19,8 @@ func Quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Printable returns text with U+FFFD in the place of what is neither to be seen nor a tab nor a line's end: text may
-// come from a model's file, and must not steer the terminal.
+// Printable returns text with U+FFFD for every character that is not printable, a tab or a newline. Text from a model's
+// file must not control the terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
@@ -30,8 +30,8 @@ func Printable(text string) string {
 	}, text)
 }
 
-// Split returns the words of line as a POSIX shell reads them, where it has nothing but words, quotes and backslashes:
-// what Quote writes, and what build tools write. It is an error if a quote is not closed.
+// Split returns the words of line like a POSIX shell. It supports only words, quotes and backslashes, as written by
+// Quote and build tools. An open quote is an error.
 func Split(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder

@@ -9,15 +9,15 @@ import (
 	"sync"
 )
 
-// name is this program's, as it is built.
+// name is the name of this program's executable.
 const name = "fh-ollama"
 
-// Self returns the command line that runs this program with args, so that a shell in the working folder runs it as
-// printed: by its name if PATH finds this very program, else by its path.
+// Self returns the command line that runs this program with args from the working folder: by name if PATH finds this
+// executable, else by path.
 func Self(args ...string) string { return words(self(), args) }
 
-// Other returns the command line of a program that is not ours but may lie beside ours, as ollama does in a patched
-// build: by its name if PATH finds one, else by the path of the one beside this program.
+// Other returns the command line of another program that may lie beside ours, like ollama in a patched build: by name
+// if PATH finds one, else by the path of the one beside this program.
 func Other(program string, args ...string) string {
 	at := program
 	if _, err := exec.LookPath(program); err != nil {
@@ -39,8 +39,7 @@ func words(program string, args []string) string {
 	return line
 }
 
-// self is this program, not quoted. What is neither called fh-ollama nor a release of it, such as a test, speaks of the
-// installed one.
+// self is this program, not quoted. A program with another name, such as a test, counts as the installed fh-ollama.
 var self = sync.OnceValue(func() string {
 	own, err := os.Executable()
 	if err != nil || !strings.HasPrefix(filepath.Base(own), name) {
@@ -61,8 +60,8 @@ func same(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// Path returns a path in its shortest form that a shell takes for a path: relative to the working folder if it lies
-// below that, with ./ before a bare name.
+// Path returns the shortest form of a path for a shell: relative to the working folder if it is below, with ./ before a
+// bare name.
 func Path(path string) string {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -78,10 +77,10 @@ func Path(path string) string {
 	return rel
 }
 
-// spoken is this program in a text that tells a command of it.
+// spoken matches this program's name before a command, in a text.
 var spoken = regexp.MustCompile("(^|[\\s`(])" + name + "( [a-z-])")
 
-// Runnable returns text, which names commands of fh-ollama, with the program named as Self does.
+// Runnable returns text with fh-ollama in its commands replaced by Self's form.
 func Runnable(text string) string {
 	by := Quote(self())
 	if by == name {

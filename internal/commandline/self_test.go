@@ -23,7 +23,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// Commands are found in a text where they stand as such, once.
+// Each command in a text is replaced once, and nothing else is.
 func TestRunnable(t *testing.T) {
 	was := self
 	defer func() { self = was }()

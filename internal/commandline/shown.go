@@ -8,8 +8,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Shown returns w, or if that is a terminal, a writer that passes on what is Printable: results may hold text from
-// elsewhere, which stays as it is in a file or a pipe.
+// Shown returns w. If w is a terminal, it returns a writer that makes text Printable. Files and pipes get the original
+// text.
 func Shown(w io.Writer) io.Writer {
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return &shown{out: w}
@@ -25,7 +25,7 @@ func IsShown(w io.Writer) bool {
 
 type shown struct {
 	out  io.Writer
-	rest []byte // the beginning of a character, whose end comes with the next write
+	rest []byte // the start of a character whose end is in the next write
 }
 
 func (s *shown) Write(p []byte) (int, error) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What a terminal gets is printable however it is cut into writes, and a character is not lost where it is cut.
+// A terminal gets printable text however writes are cut, and a cut character is not lost.
 func TestShown(t *testing.T) {
 	const text = "a\tb\x1b[2J «Grüße» 日本 \u202e\u009b\n\xff!"
 	const want = "a\tb\ufffd[2J «Grüße» 日本 \ufffd\ufffd\n\ufffd!"

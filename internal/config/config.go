@@ -1,4 +1,4 @@
-// Package config reads fh-ollama.toml: one table a command, its keys the names of the command's flags.
+// Package config reads fh-ollama.toml. It has one table per command, with the names of the command's flags as keys.
 //
 //	[convert]
 //	cluster-size = 16
@@ -24,14 +24,14 @@ import (
 // Name is the name of the file.
 const Name = "fh-ollama.toml"
 
-// Setting is one key of the file, as it would be given on the command line.
+// Setting is one key of the file, in the form of the command line.
 type Setting struct {
 	Flag   string
 	Values []string // one, or the elements of an array
 }
 
-// UserPath returns where a user's settings lie, in the user's configuration directory, "" if there is none. A file of
-// the working directory is never read by itself: settings name programs to run.
+// UserPath returns the path of the settings in the user's configuration directory, "" if there is no such directory. A
+// file in the working directory is not read unless named, because settings name programs to run.
 func UserPath() string {
 	dir, err := os.UserConfigDir()
 	if err != nil || !filepath.IsAbs(dir) {
@@ -40,9 +40,9 @@ func UserPath() string {
 	return filepath.Join(dir, "fh-ollama", Name)
 }
 
-// Load returns the settings of one command, in the order of their names, and the file they came from: named, which must
-// exist, or if that is "" the user's, "" if there is none. Flags are the names of the flags of every command; what is
-// not among them is an error, in any table.
+// Load returns the settings of one command, sorted by name, and their file. That is named, which must exist; or users,
+// if named is ""; or "" if there is none. flags holds the names of the flags of every command. An unknown name in any
+// table is an error.
 func Load(named, users string, flags map[string][]string, command string) (settings []Setting, path string, err error) {
 	path = named
 	if path == "" {
@@ -69,7 +69,7 @@ func Load(named, users string, flags map[string][]string, command string) (setti
 	return tables[command], path, nil
 }
 
-// programs are the keys that name what is run, built to be run, or placed where it is run.
+// programs are the keys that name programs, their sources or their folders.
 var programs = []string{"lib", "ollama", "ollama-source", "llama-cpp-source"}
 
 // parse returns the settings of every command.
@@ -84,7 +84,7 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 		table, isTable := file[command].(map[string]any)
 		switch {
 		case ok && !isTable:
-			return nil, hint.New(fmt.Sprintf("%s is no table", command),
+			return nil, hint.New(fmt.Sprintf("%s is not a table", command),
 				fmt.Sprintf("write [%s] and the settings below it", command))
 		case !ok && !isTable:
 			return nil, hint.New(fmt.Sprintf("unknown key %q", command),
@@ -110,7 +110,7 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 	return tables, nil
 }
 
-// texts returns a TOML value as the command line would have it.
+// texts returns a TOML value in the form of the command line.
 func texts(value any) ([]string, error) {
 	switch v := value.(type) {
 	case string:
@@ -129,7 +129,7 @@ func texts(value any) ([]string, error) {
 		}
 		return all, nil
 	}
-	return nil, errors.New("is no text, number, true, false or array")
+	return nil, errors.New("is not a text, number, true, false or array")
 }
 
 func sorted[V any](m map[string]V) []string {

@@ -49,11 +49,11 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	if _, _, err := config.Load(missing, path, flags, "convert"); !errors.Is(err, fs.ErrNotExist) || hint.Of(err) == "" {
-		t.Errorf("of a named file that is not there: %v, way out %q", err, hint.Of(err))
+		t.Errorf("of a named file that is not there: %v, hint %q", err, hint.Of(err))
 	}
 }
 
-// A file in the working directory is not read, wherever the user's configuration is said to be.
+// A file in the working directory is not read, whatever the user's configuration directory is.
 func TestUserPath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct{ home, xdg, want string }{
@@ -74,7 +74,7 @@ func TestUserPath(t *testing.T) {
 	}
 }
 
-// What another user may have written is refused, unless the user names it.
+// A file that another user may have written is refused, unless the user names it.
 func TestLoadOfAnother(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes are those of Unix")
@@ -108,9 +108,9 @@ func TestLoadDefects(t *testing.T) {
 		"unknown table":    {"[konvert]\n", "unknown table [konvert]"},
 		"unknown key":      {"[convert]\nclustersize = 8\n", `unknown key "clustersize" in [convert]`},
 		"key outside":      {"cluster-size = 8\n", `unknown key "cluster-size"`},
-		"command no table": {"convert = 8\n", "convert is no table"},
+		"command no table": {"convert = 8\n", "convert is not a table"},
 		"other's key":      {"[build]\ncluster-size = 8\n", `unknown key "cluster-size" in [build]`},
-		"nested":           {"[convert.output]\na = 1\n", "[convert] output is no text"},
+		"nested":           {"[convert.output]\na = 1\n", "[convert] output is not a text"},
 		"relative program": {"[build]\nlib = \"dist/lib\"\n", "[build] lib is not a whole path"},
 		"odd array":        {"[convert]\noutput = [[1]]\n", "[convert] output is an array"},
 	} {
@@ -119,7 +119,7 @@ func TestLoadDefects(t *testing.T) {
 			_, _, err := config.Load("", path, flags, "convert") // even when another command's table is wrong
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) ||
 				hint.Of(err) == "" {
-				t.Errorf("error %v, way out %q; it should name the file and %q", err, hint.Of(err), c.want)
+				t.Errorf("error %v, hint %q; it should name the file and %q", err, hint.Of(err), c.want)
 			}
 		})
 	}

@@ -14,12 +14,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// calibrating is a clustering with codes that are fitted to hidden states of text.
+// calibrating is a clustering with codes fitted to hidden states of text.
 type calibrating struct {
 	*coding
 	text    calibrate.Text
 	cost    flashhead.Cost
-	context uint64 // the model's, in tokens; 0 if not known
+	context uint64 // the model's context length; 0 if unknown
 }
 
 // Plan returns K, P, the sizes of the codes and the provenance.
@@ -38,7 +38,7 @@ func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	return params, nil
 }
 
-// Fill runs the model on the text, clusters, and calibrates. It checks for what may be missing before the long work.
+// Fill runs the model on the text, clusters, and calibrates. It checks first for anything that may be missing.
 func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
 	tool, err := native.Find(ctx, c.LibDir, installation.Here())
 	if err != nil {
@@ -67,8 +67,8 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 	return nil
 }
 
-// search makes the codes, and changes the tolerance until the targets are met at half of the states that were held out,
-// or else until little enough is read. What is found is that of the other half, or of all without targets.
+// search makes the codes and changes the tolerance until half of the held-out states meet the targets, or without
+// targets until little enough is read. The results are those of the other half, or of all states without targets.
 func (c *calibrating) search(ctx context.Context, tool native.Tool, states *calibrate.States,
 	params *flashhead.Parameters, p *progress.Progress) error {
 	job := c.job(params)
@@ -104,7 +104,7 @@ func (c *calibrating) search(ctx context.Context, tool native.Tool, states *cali
 	}
 }
 
-// orWithout adds to the way out of a model that cannot be run that it may be converted all the same.
+// orWithout adds to the hint for a model that cannot run: it can be converted without calibration.
 func orWithout(err error) error {
 	const flag = "--no-calibrate"
 	way := hint.Of(err)

@@ -28,8 +28,8 @@ func someText(t *testing.T) string {
 	return path
 }
 
-// TestNativeCalibrate calibrates the small trained model: what was found is in the file, the same whatever the number
-// of threads, and nothing is left behind.
+// TestNativeCalibrate calibrates the small trained model: the file has the results, the number of threads does not
+// change them, and no files are left behind.
 func TestNativeCalibrate(t *testing.T) {
 	lib, text, dir := native(t), someText(t), t.TempDir()
 	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
@@ -57,7 +57,7 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 	if english := c.Kinds[4]; english.Name != "english" || english.SameTop < 0.97 || english.KLD > 0.1 ||
 		english.KLD <= 0 {
-		t.Errorf("%+v", english) // the model knows nothing else
+		t.Errorf("%+v", english) // the model knows only English
 	}
 	for _, want := range []string{"\ncodes      160 bits a token, 32 bytes more for the best 3200\n",
 		"\nexact      384 tokens (P = 6), and 3 pinned\ntolerance  0.", "\ncalibrated with builtin, some.txt: ",
@@ -66,7 +66,7 @@ func TestNativeCalibrate(t *testing.T) {
 			t.Errorf("%q is not in the summary:\n%s", want, summary)
 		}
 	}
-	if os.Getenv(testlevel.Variable) != "" { // once more takes as long
+	if os.Getenv(testlevel.Variable) != "" { // a second run takes as long
 		if _, err := run(demoModel, two, lib, calibrate(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 }
 
-// TestNativeTargets aims at what a lower tolerance reaches, and at what none does.
+// TestNativeTargets has a target that a lower tolerance reaches, and one that no tolerance reaches.
 func TestNativeTargets(t *testing.T) {
 	testlevel.Long(t)
 	lib := native(t)

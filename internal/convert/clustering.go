@@ -64,7 +64,7 @@ func (c *clustering) Fill(ctx context.Context, params *flashhead.Parameters, p *
 	return nil
 }
 
-// describe is a clustering's state in a few words.
+// describe formats the state of a clustering in a few words.
 func describe(p native.Progress) string {
 	text := p.Stage
 	if p.Iteration > 0 {

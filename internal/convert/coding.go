@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// coding is a clustering with codes that are made from the weight alone.
+// coding is a clustering with codes made from the weight only.
 type coding struct {
 	*clustering
 	quality flashhead.Quality
@@ -54,7 +54,7 @@ func (c *coding) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 	return nil
 }
 
-// job is what the native tool is asked to do, without hidden states.
+// job returns the options of the native tool, without hidden states.
 func (c *coding) job(params *flashhead.Parameters) native.CalibrateOptions {
 	return native.CalibrateOptions{
 		Map: native.Map{

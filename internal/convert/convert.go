@@ -17,7 +17,7 @@ type Summary struct {
 	Output     string
 	Head       flashhead.Head
 	Parameters flashhead.Parameters
-	Grown      int64 // bytes that the file grew by
+	Grown      int64 // bytes added to the file
 	Cost       flashhead.Cost
 	Took       time.Duration
 	Next       string // what String says to do with the output; "": create a model from it
@@ -35,7 +35,7 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 	return summary, err
 }
 
-// source is where the map comes from.
+// source returns the source of the map.
 func (o Options) source() MapSource {
 	clusters := &clustering{Options: o}
 	switch {
@@ -50,7 +50,7 @@ func (o Options) source() MapSource {
 const otherCentroids = "choose another --centroid-type, or none for the default"
 
 // From makes t.Output from t.Input with the map of source. The input is only read. The output gets its name when it is
-// complete, synced and verified. Errors carry a way out.
+// complete, synced and verified. Errors carry a hint.
 func From(ctx context.Context, source MapSource, t Target, p *progress.Progress) (Summary, error) {
 	begun := time.Now()
 	defer p.Close()

@@ -22,14 +22,14 @@ import (
 
 const demoModel = "../../integration/testdata/fh-demo-12m-q8_0.gguf"
 
-// native makes conversions use the build's own tool, without which the test fails.
+// native makes conversions use the build's own tool. The test fails without it.
 func native(t *testing.T) func(*convert.Options) {
 	t.Helper()
 	dir := nativetest.Dir(t)
 	return func(o *convert.Options) { o.LibDir = dir }
 }
 
-// checkConverted checks that out is in with sound FlashHead keys and nothing else, and returns these.
+// checkConverted checks that out differs from in only by valid FlashHead keys, and returns these.
 func checkConverted(t *testing.T, in, out string, s convert.Summary) flashhead.Parameters {
 	t.Helper()
 	a, b := open(t, in), open(t, out)

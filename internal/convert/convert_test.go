@@ -31,7 +31,7 @@ func force(o *convert.Options) { o.Force = true }
 
 func plain(o *convert.Options) { o.Plain = true }
 
-// refused checks that a conversion fails for the reason want, with a way out, leaves dir as it was, and the input too.
+// refused checks that a conversion fails with want and a hint, and changes neither dir nor the input.
 func refused(t *testing.T, in, out, want string, change ...func(*convert.Options)) {
 	t.Helper()
 	dir := filepath.Dir(out)
@@ -41,7 +41,7 @@ func refused(t *testing.T, in, out, want string, change ...func(*convert.Options
 		t.Fatalf("error %v, want one that tells of %q", err, want)
 	}
 	if hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
-		t.Errorf("error %q, way out %q: want one line each", err, hint.Of(err))
+		t.Errorf("error %q, hint %q: want one line each", err, hint.Of(err))
 	}
 	if after := names(dir); after != before {
 		t.Errorf("the folder had %q before and has %q now", before, after)
@@ -104,25 +104,25 @@ func TestBadInput(t *testing.T) {
 		"many probes": {model, "4 probes are more than the 3 clusters", func(o *convert.Options) {
 			o.Probes, o.ClusterSize = 4, 16
 		}},
-		"odd centroids": {model, "no type that centroids can have", func(o *convert.Options) {
+		"odd centroids": {model, "not a type for centroids", func(o *convert.Options) {
 			o.CentroidType, o.ClusterSize = "q9", 16
 		}},
 		"wide centroids": {model, "multiple of 256", func(o *convert.Options) {
 			o.CentroidType, o.ClusterSize = "q4_K", 16
 		}},
-		"odd and plain": {model, "no type that centroids can have", func(o *convert.Options) {
+		"odd and plain": {model, "not a type for centroids", func(o *convert.Options) {
 			o.CentroidType, o.Plain = "q9", true
 		}},
 		"no text": {model, "no such file", func(o *convert.Options) {
 			o.Calibrate, o.ClusterSize = []string{"none.txt"}, 16
 		}},
-		"no native tool": {model, "llama-flashhead is not there", func(o *convert.Options) {
+		"no native tool": {model, "llama-flashhead was not found", func(o *convert.Options) {
 			o.LibDir, o.ClusterSize = "nowhere", 16
 		}},
-		"no native tool for codes": {model, "llama-flashhead is not there", func(o *convert.Options) {
+		"no native tool for codes": {model, "llama-flashhead was not found", func(o *convert.Options) {
 			o.LibDir, o.ClusterSize, o.NoCalibrate = "nowhere", 16, true
 		}},
-		"no native tool for clusters": {model, "llama-flashhead is not there", func(o *convert.Options) {
+		"no native tool for clusters": {model, "llama-flashhead was not found", func(o *convert.Options) {
 			o.LibDir, o.Plain = "nowhere", true
 		}},
 	} {

@@ -17,7 +17,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// inTurn is a source of maps that deals the tokens to clusters in turn, without the native tool: fast enough to fuzz.
+// inTurn is a source of maps that assigns tokens to clusters in turn, without the native tool, so it is fast enough to
+// fuzz.
 type inTurn struct{ head flashhead.Head }
 
 func (s *inTurn) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
@@ -36,8 +37,8 @@ func (s *inTurn) Fill(_ context.Context, params *flashhead.Parameters, _ *progre
 	return nil
 }
 
-// FuzzConvert converts anything: it must not panic or touch its input; what it refuses leaves no file, and what it
-// makes is a sound converted file with the input's tensors.
+// FuzzConvert converts any bytes. It must not panic or change its input. A refused input leaves no file, and an output
+// is a valid converted file with the input's tensors.
 func FuzzConvert(f *testing.F) {
 	f.Add(gguftest.Model(40, 32).Bytes())
 	converted := gguftest.Model(40, 32)
@@ -63,7 +64,7 @@ func FuzzConvert(f *testing.F) {
 				t.Fatalf("refused with %v, but %s is there", err, left)
 			}
 			if hint.Of(err) == "" {
-				t.Fatalf("%q has no way out", err)
+				t.Fatalf("%q has no hint", err)
 			}
 			return
 		}

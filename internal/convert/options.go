@@ -17,15 +17,15 @@ import (
 // Target holds the options of every conversion, whatever the source of its map.
 type Target struct {
 	Input        string // path of a GGUF file, which is only read
-	Output       string // path of the file to be made; "": DefaultOutput(Input)
-	Probes       int    // P; 0: that of the quality or the map, else flashhead.DefaultProbes
+	Output       string // path of the new file; "": DefaultOutput(Input)
+	Probes       int    // P; 0: from the quality or the map, else flashhead.DefaultProbes
 	CentroidType string // ggml's name; "": the default for the head's width
-	OutputFlag   string // the flag that chooses Output, for ways out; "": -o
+	OutputFlag   string // the flag that chooses Output, for hints; "": -o
 	Force        bool   // replace Output, and convert a converted file again
 	ToolVersion  string // this program's version, for the provenance
 }
 
-// Validate checks what can be checked without the file. Its errors are usage errors.
+// Validate checks the options without the file. Its errors are usage errors.
 func (t Target) Validate() error {
 	switch {
 	case t.Input == "":
@@ -61,18 +61,18 @@ func (t Target) checkOutput() error {
 // Options of a conversion with a new map. Start from Defaults.
 type Options struct {
 	Target
-	ClusterSize int // tokens a cluster, 2..1024; 0: flashhead.ClusterSize
-	Iterations  int // rounds of k-means, up to 1000; 0: flashhead.Iterations
+	ClusterSize int // tokens per cluster, 2..1024; 0: flashhead.ClusterSize
+	Iterations  int // iterations of k-means, up to 1000; 0: flashhead.Iterations
 	Seed        uint32
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
 
-	// Codes are fitted to the built-in text by default.
+	// By default codes are fitted to the built-in text.
 	Quality     string   // name of a flashhead.Quality; "": the default
-	Calibrate   []string // paths of text to fit to beside the built-in one
+	Calibrate   []string // paths of texts for the fit besides the built-in one
 	Targets     flashhead.Targets
 	NoCalibrate bool // codes without a text
-	Plain       bool // no codes: the paper's head
+	Plain       bool // a head without codes, as in the paper
 }
 
 // Defaults returns the default options.
@@ -85,12 +85,12 @@ func (o Options) clusterSize() int {
 	return cmp.Or(o.ClusterSize, flashhead.ClusterSize(!o.Plain))
 }
 
-// iterations returns the rounds of k-means, as set or the default.
+// iterations returns the iterations of k-means, as set or the default.
 func (o Options) iterations() int {
 	return cmp.Or(o.Iterations, flashhead.Iterations(!o.Plain))
 }
 
-// DefaultOutput returns the name of the output that belongs to an input: model.gguf gives model-flashhead.gguf.
+// DefaultOutput returns the name of an input's output: model.gguf gives model-flashhead.gguf.
 func DefaultOutput(input string) string {
 	ext := filepath.Ext(input)
 	if !strings.EqualFold(ext, ".gguf") {
@@ -99,7 +99,7 @@ func DefaultOutput(input string) string {
 	return strings.TrimSuffix(input, ext) + "-flashhead.gguf"
 }
 
-// Validate checks what can be checked without the file; its errors are wrong use.
+// Validate checks the options without the file. Its errors are usage errors.
 func (o Options) Validate() error {
 	switch {
 	case o.ClusterSize != 0 && o.ClusterSize < 2 || o.ClusterSize > 1024:

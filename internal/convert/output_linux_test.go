@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// TestNoPermission writes into a folder that its user may not change. For root, to whom that does not apply, the thread
-// takes another identity for the files it opens.
+// TestNoPermission writes into a read-only folder. Root may write anyway, so as root the thread takes another identity
+// for file access.
 func TestNoPermission(t *testing.T) {
 	in := gguftest.Write(t, "in.gguf", gguftest.Model(130, 32).Bytes())
 	dir := t.TempDir()
@@ -35,8 +35,7 @@ func TestNoPermission(t *testing.T) {
 	refused(t, in, filepath.Join(dir, "out.gguf"), "permission denied")
 }
 
-// TestNoSpace converts a file that is larger than the disk. It has a hole in the place of the data, so it takes no
-// room.
+// TestNoSpace converts a file that is larger than the disk. The file is sparse.
 func TestNoSpace(t *testing.T) {
 	const rows = 3 << 40 // of 4 bytes: 12 TiB
 	file := gguftest.Model(130, 32)

@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// String is the report for people, several lines.
+// String formats the summary as lines of text.
 func (s Summary) String() string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {

@@ -8,18 +8,18 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// comparison collects how FlashHead's distributions with one P differ from the dense ones, by position.
+// comparison collects, by position, the differences between FlashHead's distributions with one P and the dense ones.
 type comparison struct {
 	kld, cool []float64
 	mass      []float64
 	same      []bool
 	variation []float64 // of the truncated distributions
 	truncated []float64 // their KLD
-	drawn     []float64 // how often both heads draw the same token
+	drawn     []float64 // probability that both heads draw the same token
 	contained [3]struct{ count, total atomic.Int64 }
 }
 
-// bests are the numbers of best tokens of which it is counted how many are scored.
+// bests are the n for which it counts how many of the n best tokens are scored.
 var bests = [3]int{1, 5, topK}
 
 func newComparison(positions int) *comparison {
@@ -28,12 +28,12 @@ func newComparison(positions int) *comparison {
 		truncated: values(), drawn: values()}
 }
 
-// look returns the work of one worker.
+// look returns the function of one worker.
 func (c *comparison) look() look {
 	divergence := &divergence{}
 	dense, flash := make([]int32, 0, topK), make([]int32, 0, topK)
 	p, q := &drawn{}, &drawn{}
-	return func(i int, d, f *logits) { // every position is one worker's alone
+	return func(i int, d, f *logits) { // one worker owns each position
 		dense, flash = d.best(topK, dense[:0]), f.best(topK, flash[:0])
 		shift := shiftOf(d, f, flash)
 		c.kld[i], c.cool[i], c.mass[i] = divergence.of(d, f, shift)
@@ -46,13 +46,13 @@ func (c *comparison) look() look {
 	}
 }
 
-// A token that is scored exactly has the dense head's logit, so its two log probabilities differ by what all scored
-// tokens' do, the difference of the sums over all tokens. Rounding moves that by 0.00024 at most and another kernel for
-// the dense product by less, while estimates of the dense head's best tokens are off by far more.
+// An exactly scored token has the dense head's logit. So its two log probabilities differ by the same shift as those of
+// all scored tokens: the difference of the log sums over all tokens. Rounding changes the shift by at most 0.00024, and
+// another kernel for the dense product by less. Estimates of the dense head's best tokens are off by far more.
 const exactWithin = 0.003
 
-// shiftOf returns the difference for the scored tokens: that on which most of best, FlashHead's best tokens, agree; NaN
-// if there is none.
+// shiftOf returns the shift of the scored tokens: the one that most of best, FlashHead's best tokens, share; NaN if
+// there is none.
 func shiftOf(d, f *logits, best []int32) float64 {
 	shift, most := math.NaN(), 0
 	for i, token := range best {
@@ -65,7 +65,7 @@ func shiftOf(d, f *logits, best []int32) float64 {
 				agree++
 			}
 		}
-		if agree > most && (i == 0 || agree > 1) { // another than the very best should not stand alone
+		if agree > most && (i == 0 || agree > 1) { // only the very best may be alone
 			shift, most = this, agree
 		}
 		if most >= len(best)-i {
@@ -75,16 +75,16 @@ func shiftOf(d, f *logits, best []int32) float64 {
 	return shift
 }
 
-// known reports whether a token's logit is in the record, and not just that it is more than 16 nats below the best.
+// known reports whether the record has a token's logit. It does not if the logit is over 16 nats below the best.
 func known(d *logits, token int32) bool { return d.scale == 0 || d.values[token] > 0 }
 
-// scored reports whether a token is scored exactly, where it is so for tokens whose log probabilities differ by shift.
+// scored reports whether a token is scored exactly: its log probabilities differ by shift.
 func scored(d, f *logits, shift float64, token int32) bool {
 	return known(d, token) && math.Abs(f.log(token)-d.log(token)-shift) < exactWithin
 }
 
-// contain counts which of the dense head's best tokens are scored. Those of unknown logit do not count: nor is their
-// order.
+// contain counts which of the dense head's best tokens are scored. Tokens with unknown logits have no known order and
+// do not count.
 func (c *comparison) contain(d, f *logits, shift float64, best []int32) {
 	for rank, token := range best {
 		if !known(d, token) {
@@ -103,7 +103,7 @@ func (c *comparison) contain(d, f *logits, shift float64, best []int32) {
 	}
 }
 
-// fill sets a point's figures.
+// fill sets the results of a point.
 func (c *comparison) fill(point *Point) {
 	point.KLD, point.CoolKLD = describe(c.kld), describe(c.cool)
 	point.Mass, _ = statistics.Mean(c.mass)
@@ -125,7 +125,7 @@ func (c *comparison) fill(point *Point) {
 	}
 }
 
-// kind returns the figures of some positions.
+// kind returns the results at some positions.
 func (c *comparison) kind(name string, positions []int) Kind {
 	k := Kind{Name: name, SameTop: statistics.Proportion{Total: len(positions)}}
 	var kld, drawn []float64
@@ -140,7 +140,7 @@ func (c *comparison) kind(name string, positions []int) Kind {
 	return k
 }
 
-// describe sums up a quantity over positions.
+// describe summarises a quantity over positions.
 func describe(values []float64) Distribution {
 	sorted := slices.Sorted(slices.Values(values))
 	at := func(q float64) float64 { return statistics.Quantile(sorted, q) }

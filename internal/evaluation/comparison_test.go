@@ -50,7 +50,7 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// A best token that is missed is counted as such.
+// A missed best token is counted.
 func TestComparisonMiss(t *testing.T) {
 	d, f := decoded(t, 5, 9, 4, 0), decoded(t, 5, 2, 4, 0)
 	c := newComparison(1)
@@ -61,7 +61,7 @@ func TestComparisonMiss(t *testing.T) {
 		p.Top5 != (statistics.Proportion{Count: 2, Total: 3}) {
 		t.Errorf("%+v, %v, %v", p.SameTop, p.Top1, p.Top5)
 	}
-	// FlashHead's best token is one of which the dense logit is not known: then nothing is
+	// the dense logit of FlashHead's best token is unknown: so is everything else
 	c = newComparison(1)
 	c.look()(0, decoded(t, 20, 0, 0), decoded(t, 0, 1, 0))
 	c.fill(&p)
@@ -70,7 +70,7 @@ func TestComparisonMiss(t *testing.T) {
 	}
 }
 
-// What most of FlashHead's best tokens agree on is theirs that are scored, even if its very best is not.
+// The shift is that of most of FlashHead's best tokens, even if the very best is not scored.
 func TestShift(t *testing.T) {
 	d := decoded(t, 1, 7, 8, 6, 0)
 	f := decoded(t, 9, 7, 8, 6, 0)

@@ -5,16 +5,16 @@ import "math"
 // coolest is Ollama's default temperature.
 const coolest = 0.8
 
-// negligible is the log probability at and below which a token does not count, as in llama-perplexity: a rounded record
-// says no more than that the token lies there.
+// negligible is the log probability at and below which a token does not count, as in llama-perplexity: rounded records
+// have no value there.
 const negligible = -16
 
 // divergence computes Kullback-Leibler divergences; one for each worker.
 type divergence struct{ dense, coolDense, coolFlash powers }
 
-// of returns sum p ln(p/q), in nats, of the dense distribution p and FlashHead's q, at temperature 1 and at Ollama's
-// default, and the share of p of the tokens that are scored exactly, of which log q - log p is shift. All three are
-// over the tokens whose p at temperature 1 is above exp(negligible).
+// of returns sum p ln(p/q), in nats, for the dense distribution p and FlashHead's q, at temperature 1 and at Ollama's
+// default. mass is the probability p of the exactly scored tokens, where log q - log p is shift. All three count only
+// tokens whose p at temperature 1 is above exp(negligible).
 func (k *divergence) of(d, f *logits, shift float64) (kld, cool, mass float64) {
 	const beta = 1 / coolest
 	k.dense.set(d, 1)

@@ -45,7 +45,7 @@ func TestDivergenceByBruteForce(t *testing.T) {
 		var want [2]float64
 		for i, temperature := range []float64{1, 0.8} {
 			pt, qt := softmax(p, temperature), softmax(logs(f), temperature)
-			if temperature == 1 { // the records' own sums are 1 but for what lies below them
+			if temperature == 1 { // records sum to 1 except for values below their range
 				pt, qt = exp(p), exp(logs(f))
 			}
 			for token := range pt {
@@ -77,7 +77,7 @@ func exp(v []float64) []float64 {
 	return out
 }
 
-// A token at or below exp(-16) does not count: the record tells no more than that it lies there.
+// Tokens at or below exp(-16) do not count: records have no value there.
 func TestDivergenceNegligible(t *testing.T) {
 	// log p = 0, -17, -16, -15, log q = 0, 0, 0, -3
 	d, f := &logits{1, -17, []uint16{17, 0, 1, 2}}, &logits{1, -3, []uint16{3, 3, 3, 0}}

@@ -18,8 +18,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Evaluate compares FlashHead with the dense head of the same file. It writes nothing but temporary files, which it
-// removes. Errors carry a way out.
+// Evaluate compares FlashHead with the dense head of the same file. It writes only temporary files and removes them.
+// Errors carry a hint.
 func Evaluate(ctx context.Context, o Options, p *progress.Progress) (Report, error) {
 	begun := time.Now()
 	defer p.Close()
@@ -70,7 +70,7 @@ type job struct {
 	report Report
 }
 
-// openModel checks the file and says what it is.
+// openModel checks the file and describes it in the report.
 func (j *job) openModel() error {
 	f, err := flashhead.OpenConverted(j.Model)
 	if err != nil {
@@ -109,7 +109,7 @@ func (j *job) openModel() error {
 	return nil
 }
 
-// setContext chooses the tokens a chunk, or checks those that are asked for.
+// setContext chooses or checks the number of tokens per chunk.
 func (j *job) setContext(f *gguf.File, arch string) error {
 	j.maxTokens = DefaultContext
 	if n, ok := f.Uint(arch + ".context_length"); ok && n >= leastContext && n < 1<<30 {
@@ -131,7 +131,7 @@ func (j *job) setContext(f *gguf.File, arch string) error {
 	return nil
 }
 
-// run measures, the cheap things that can fail first.
+// run measures. Cheap steps that can fail come first.
 func (j *job) run(ctx context.Context) error {
 	if err := j.prepare(ctx); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (j *job) findRequired(ctx context.Context) error {
 	}
 	j.progress.Start("P = 1, for the order of clusters")
 	required := newRequired(j.clusters, j.header.positions())
-	if _, err := j.pass(ctx, 1, required.look, "FLASHHEAD_TOLERANCE=0"); err != nil { // all else would be scored
+	if _, err := j.pass(ctx, 1, required.look, "FLASHHEAD_TOLERANCE=0"); err != nil { // it would score more tokens
 		return err
 	}
 	j.progress.Done("order of clusters")
@@ -193,7 +193,7 @@ func (j *job) findRequired(ctx context.Context) error {
 	return nil
 }
 
-// prepare finds out within seconds whether the runtime uses FlashHead for this model, and lays out the text.
+// prepare checks within seconds whether the runtime uses FlashHead for this model, and prepares the text.
 func (j *job) prepare(ctx context.Context) error {
 	j.progress.Start("loading the model")
 	server, err := j.programs.Start(ctx, j.server(j.settings(j.Probes[0])))
@@ -216,7 +216,7 @@ func (j *job) perplexity(settings []string) llama.Pass {
 		Settings: settings}
 }
 
-// runDense keeps the dense head's logits.
+// runDense stores the dense head's logits.
 func (j *job) runDense(ctx context.Context) error {
 	j.progress.Start("dense")
 	estimate, err := j.programs.Perplexity(ctx, j.perplexity(off), func(r io.Reader) (err error) {
@@ -241,7 +241,7 @@ func (j *job) runDense(ctx context.Context) error {
 	return nil
 }
 
-// pass runs FlashHead with p probes and more settings over the text and has every position looked at, by all processors.
+// pass runs FlashHead with p probes and more settings over the text. Workers on all processors look at every position.
 func (j *job) pass(ctx context.Context, p int, newLook func() look, more ...string) (llama.Estimate, error) {
 	if _, err := j.dense.Seek(0, io.SeekStart); err != nil {
 		return llama.Estimate{}, hint.Wrap(err, "point FH_OLLAMA_CACHE at another disk")
@@ -260,7 +260,7 @@ func (j *job) pass(ctx context.Context, p int, newLook func() look, more ...stri
 	})
 }
 
-// show tells that a position was read.
+// show updates the progress after a position.
 func (j *job) show(position int, more string) {
 	n := j.header.positions()
 	j.progress.Set(float64(position+1)/float64(n), fmt.Sprintf("%d of %d positions%s", position+1, n, more))

@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	// llama.cpp's threads spin for a while after an answer, and would take the next one's time
+	// llama.cpp's threads spin for a while after an answer, which would slow the next one
 	settle      = 250 * time.Millisecond
-	leastTimed  = 8   // tokens of a continuation that says something about speed
+	leastTimed  = 8   // least tokens of a continuation for a speed
 	promptRoom  = 512 // tokens of context for a prompt
 	warmUpSteps = 4
 )
 
-// server are the options of a server for continuations.
+// server returns the options of a server for continuations.
 func (j *job) server(settings []string) llama.ServerOptions {
 	return llama.ServerOptions{Model: j.Model, Context: min(j.maxTokens, promptRoom+j.Predict), Threads: j.Threads,
 		Settings: settings}
 }
 
-// generate continues the prompts with both heads in turn, so that a busy neighbour hits both alike.
+// generate continues the prompts with both heads in turn, so that load from other programs affects both.
 func (j *job) generate(ctx context.Context) error {
 	j.progress.Start("continuations")
 	plain, err := j.start(ctx, off)
@@ -51,7 +51,7 @@ func (j *job) generate(ctx context.Context) error {
 	return nil
 }
 
-// start starts a server that has answered once, so that what comes is not its first.
+// start starts a server and has it answer once to warm up.
 func (j *job) start(ctx context.Context, settings []string) (*llama.Server, error) {
 	server, err := j.programs.Start(ctx, j.server(settings))
 	if err != nil {
@@ -98,7 +98,7 @@ func (j *job) continuations(ctx context.Context, plain *llama.Server, texts [][]
 	return nil
 }
 
-// paced continues a prompt once the machine is quiet.
+// paced waits for idle threads and continues a prompt.
 func paced(ctx context.Context, s *llama.Server, prompt []int, n int) (llama.Completion, error) {
 	select {
 	case <-ctx.Done():
@@ -108,7 +108,7 @@ func paced(ctx context.Context, s *llama.Server, prompt []int, n int) (llama.Com
 	return s.Greedy(ctx, prompt, n)
 }
 
-// divergesAt returns the index of the first token that differs, or that only one has; -1 if they are the same.
+// divergesAt returns the index of the first token that differs or that only one has; -1 if the texts are equal.
 func divergesAt(a, b []int) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

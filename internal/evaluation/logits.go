@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// header is what llama-perplexity's file of logits begins with.
+// header is the start of llama-perplexity's file of logits.
 type header struct {
 	context, vocab, chunks int
 	tokens                 []byte // of the text, 4 bytes each
@@ -38,7 +38,7 @@ func readHeader(r io.Reader, context int, vocab int64) (header, error) {
 	return h, short(err)
 }
 
-// short makes the end of a stream an error wherever more is expected.
+// short makes the end of a stream an unexpected one.
 func short(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -46,23 +46,23 @@ func short(err error) error {
 	return err
 }
 
-// same reports whether two runs are about the same positions of the same text.
+// same reports whether two runs have the same positions of the same text.
 func (h header) same(o header) bool {
 	return h.context == o.context && h.vocab == o.vocab && h.chunks == o.chunks && slices.Equal(h.tokens, o.tokens)
 }
 
-// positions is how many are scored: those of the second half of each chunk that a next token follows.
+// positions is the number of scored positions: in the second half of each chunk, those before another token.
 func (h header) positions() int { return h.chunks * (h.context - 1 - h.context/2) }
 
-// recordBytes is the size of one position's record: scale and smallest log probability, V values and, for an odd V, one
-// more.
+// recordBytes is the size of a position's record: scale, smallest log probability, and V values, padded to an even
+// number.
 func (h header) recordBytes() int { return 8 + 2*((h.vocab+1)/2*2) }
 
 // bytes is the size of all positions' records.
 func (h header) bytes() int64 { return int64(h.positions()) * int64(h.recordBytes()) }
 
-// logits are the log probabilities of all tokens at one position, rounded: that of token v is scale*values[v] + least.
-// Values span 16 nats at most; the tokens below that have the least.
+// logits are the rounded log probabilities of all tokens at one position. That of token v is scale*values[v] + least.
+// Values span at most 16 nats; tokens below have the least value.
 type logits struct {
 	scale, least float64
 	values       []uint16
@@ -74,7 +74,7 @@ func (l *logits) decode(record []byte) error {
 		return float64(math.Float32frombits(binary.LittleEndian.Uint32(record[at:])))
 	}
 	l.scale, l.least = float(0), float(4)
-	if !(l.scale >= 0 && l.scale < 1 && l.least <= 0 && l.least > -1000) { // NaN is caught, too
+	if !(l.scale >= 0 && l.scale < 1 && l.least <= 0 && l.least > -1000) { // also refuses NaN
 		return hint.New("the model's logits are not finite numbers at some position",
 			"check the file: a sound model has none of these")
 	}
@@ -85,10 +85,10 @@ func (l *logits) decode(record []byte) error {
 	return nil
 }
 
-// log is the log probability of a token.
+// log returns the log probability of a token.
 func (l *logits) log(token int32) float64 { return l.scale*float64(l.values[token]) + l.least }
 
-// powers are exp(beta*log probability) of all values: high[v>>8]*low[v&255], which costs 512 exponentials a position
+// powers are exp(beta*log probability) for all values: high[v>>8]*low[v&255]. This takes 512 exponentials per position
 // instead of V.
 type powers struct{ high, low [256]float64 }
 

@@ -33,7 +33,7 @@ func record(logit []float64) []byte {
 	return out
 }
 
-// decoded is what a record of these logits says.
+// decoded returns the logits after a round trip through a record.
 func decoded(t *testing.T, logit ...float64) *logits {
 	t.Helper()
 	l := &logits{values: make([]uint16, len(logit))}
@@ -43,7 +43,7 @@ func decoded(t *testing.T, logit ...float64) *logits {
 	return l
 }
 
-// random are logits of which some are far below the best.
+// random returns logits, some far below the best.
 func random(r *rand.Rand, n int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
@@ -52,7 +52,7 @@ func random(r *rand.Rand, n int) []float64 {
 	return out
 }
 
-// file is a whole stream: ctx tokens a chunk, one position after the other.
+// file returns a whole stream with ctx tokens per chunk.
 func file(ctx, vocab, chunks int, positions [][]float64) []byte {
 	out := []byte("_logits_")
 	for _, n := range []int{ctx, vocab, chunks} {

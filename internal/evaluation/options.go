@@ -8,14 +8,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 )
 
-// Options say what to evaluate and how.
+// Options are the options of an evaluation.
 type Options struct {
 	Model       string  // path of a converted file
-	Name        string  // of the model in the report; "": that of the file
+	Name        string  // the model's name in the report; "" for the file's
 	Text        string  // path; "" for the built-in text
-	Probes      []int   // P of the points, besides the file's own
-	Chunks      int     // of the text, at most; 0 for all, or 32 of the built-in one
-	Context     int     // tokens a chunk; 0 for the model's, or 512 if that is more, or 128 with the built-in text
+	Probes      []int   // values of P besides the file's own
+	Chunks      int     // most chunks; 0 for all of a file or 32 of the built-in text
+	Context     int     // tokens per chunk; 0 for 128 with the built-in text, else min(model's, 512)
 	Predict     int     // tokens of each continuation; 0 for none
 	Mode        string  // how clusters are chosen: top or sample
 	Temperature float64 // of the draw, mode sample only
@@ -31,12 +31,12 @@ const (
 	modeSample = "sample"
 )
 
-// Defaults are the options that are not given.
+// Defaults returns the default options.
 func Defaults() Options {
 	return Options{Predict: 64, Mode: modeTop, Temperature: 1, Threads: processors.Usable()}
 }
 
-// DefaultContext is the number of tokens a chunk: llama-perplexity's.
+// DefaultContext is llama-perplexity's number of tokens per chunk.
 const DefaultContext = 512
 
 const leastContext = 32
@@ -45,16 +45,16 @@ const leastContext = 32
 func (o Options) Validate() error {
 	for _, p := range o.Probes {
 		if p < 1 {
-			return fmt.Errorf("%d probes are too few", p)
+			return fmt.Errorf("probes must be at least 1, not %d", p)
 		}
 	}
 	switch {
 	case o.Chunks < 0:
-		return fmt.Errorf("%d chunks are too few", o.Chunks)
+		return fmt.Errorf("chunks must be at least 0, not %d", o.Chunks)
 	case o.Context != 0 && o.Context < leastContext:
 		return fmt.Errorf("a context of %d tokens is too short, the least is %d", o.Context, leastContext)
 	case o.Predict < 0:
-		return fmt.Errorf("%d tokens are too few to predict", o.Predict)
+		return fmt.Errorf("tokens to predict must be at least 0, not %d", o.Predict)
 	case o.Mode != modeTop && o.Mode != modeSample:
 		return fmt.Errorf("mode %q is neither %s nor %s", o.Mode, modeTop, modeSample)
 	case !(o.Temperature > 0 && o.Temperature <= 1000):
@@ -65,7 +65,7 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// points returns the P to evaluate for K clusters, ascending: those that are asked for and the file's own.
+// points returns the values of P to evaluate for K clusters, ascending: asked and the file's own.
 func points(asked []int, own, k uint32) ([]int, error) {
 	all := []int{int(own)}
 	for _, p := range asked {
@@ -79,7 +79,7 @@ func points(asked []int, own, k uint32) ([]int, error) {
 	return slices.Compact(all), nil
 }
 
-// settings are those of FlashHead with p probes for every row.
+// settings returns environment variables for FlashHead with p probes at every row.
 func (o Options) settings(p int, more ...string) []string {
 	all := append([]string{"FLASHHEAD_ENABLED=1", fmt.Sprintf("FLASHHEAD_PROBES=%d", p), "FLASHHEAD_MODE=" + o.Mode},
 		more...)
@@ -89,7 +89,7 @@ func (o Options) settings(p int, more ...string) []string {
 	return all
 }
 
-// off are the settings that switch FlashHead off, allRows the one that keeps it on for large batches.
+// off turns FlashHead off; allRows keeps it on for large batches.
 var off = []string{"FLASHHEAD_ENABLED=0"}
 
 const allRows = "FLASHHEAD_MAX_ROWS=0"

@@ -10,17 +10,17 @@ type clusters struct {
 	of     []uint32 // cluster of each token
 	pinned []bool   // for each token
 	count  int      // K
-	coded  bool     // tokens are chosen one by one, by estimates of their own
+	coded  bool     // with codes: tokens are chosen one by one by their estimates
 }
 
-// order finds the order of the clusters at a position; one for each worker.
+// order finds the order of the clusters at a position. Each worker has its own.
 type order struct {
 	clusters
-	low, high []uint16  // of a cluster's tokens that are not pinned
+	low, high []uint16  // range over a cluster's tokens that are not pinned
 	exact     []float64 // sum over its pinned tokens
-	members   []int32   // pinned ones
+	members   []int32   // number of pinned tokens
 	keys      []uint64
-	place     []int32 // result of set: P from which on a cluster is scored, 1 to K
+	place     []int32 // result of set: the least P at which a cluster is scored, 1 to K
 }
 
 func newOrder(c clusters) *order {
@@ -34,17 +34,14 @@ func newOrder(c clusters) *order {
 	return o
 }
 
-// set finds the order from the logits of a run with one probe, where every token that was not scored has its cluster's
-// score, and reports false if they do not tell it. This is all that is assumed about the background:
-//   - The best cluster is scored exactly. It gives itself away by its tokens' logits, which differ, and comes first. If
-//     they
-//     are all the same, or no other token but pinned ones is in it, they still are about its score, and it comes about
-//     first.
-//   - A cluster of pinned tokens alone shows no score. The mean of its exact logits is its score but for the rounding
-//     of
-//     the centroid.
-//   - Clusters with the same rounded score share the last of their places, so that a token that is said to be scored
-//     is.
+// set finds the order of the clusters from the logits of a run with one probe, where each token that is not scored has
+// its cluster's score. It returns false if the logits do not show the order. It assumes only this:
+//   - The best cluster is scored exactly and comes first. Its tokens' logits differ, which shows it. If they are all
+//     equal, or all other tokens in it are pinned, they are close to its score, and it comes close to first.
+//   - A cluster of only pinned tokens shows no score. The mean of its exact logits is its score up to rounding of the
+//     centroid.
+//   - Clusters with the same rounded score share the last of their places, so that a token reported as scored is
+//     scored.
 func (o *order) set(l *logits) bool {
 	for c := range o.count {
 		o.low[c], o.high[c], o.exact[c] = math.MaxUint16, 0, 0

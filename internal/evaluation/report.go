@@ -1,10 +1,10 @@
-// Package evaluation measures how faithful FlashHead is on a model and a text, with the real runtime:
-// llama-perplexity's logits for every position of the text, and llama-server's greedy continuations.
+// Package evaluation measures FlashHead's fidelity on a model and a text with the real runtime: the logits of
+// llama-perplexity at every position of the text, and greedy continuations by llama-server.
 package evaluation
 
 import "github.com/fh-ollama/fh-ollama/internal/statistics"
 
-// Report is everything that one evaluation measured. Its JSON form is what `fh-ollama eval --json` prints.
+// Report holds all results of an evaluation. Its JSON form is what `fh-ollama eval --json` prints.
 type Report struct {
 	Model    Model      `json:"model"`
 	Runtime  Runtime    `json:"runtime"`
@@ -36,7 +36,7 @@ type Model struct {
 	HeadBytes    int64  `json:"head_bytes"` // read for a token by the dense head
 }
 
-// Runtime says what ran.
+// Runtime describes the runtime.
 type Runtime struct {
 	Version     string  `json:"version"` // of fh-ollama
 	Folder      string  `json:"folder"`
@@ -46,7 +46,7 @@ type Runtime struct {
 	Seed        uint32  `json:"seed"`        // of the draw, mode sample only
 }
 
-// Text is what was read, in chunks; as llama-perplexity does, the second half of each chunk is scored.
+// Text is the evaluated text. As in llama-perplexity, the second half of each chunk is scored.
 type Text struct {
 	Name      string `json:"name"` // base name, or BuiltIn
 	SHA256    string `json:"sha256"`
@@ -85,8 +85,8 @@ type Point struct {
 
 	SameTop statistics.Proportion `json:"same_top"`                 // same best token; llama-perplexity's "Same top p"
 	Top1    statistics.Proportion `json:"top_1_contained,omitzero"` // zero, as the next three, if Report.Unknown is set
-	Top5    statistics.Proportion `json:"top_5_contained"`          // share of the dense head's best 5 that are scored exactly
-	Top40   statistics.Proportion `json:"top_40_contained"`         // of its best 40
+	Top5    statistics.Proportion `json:"top_5_contained"`          // share of the dense head's best 5 that are exact
+	Top40   statistics.Proportion `json:"top_40_contained"`         // the same of its best 40
 	Mass    float64               `json:"mass_covered"`             // mean probability of the exactly scored tokens
 
 	// How often Ollama's default sampler draws the same token from both with the same random number.
@@ -122,7 +122,7 @@ type Distribution struct {
 // fewest that have 0.9 of their probability, at temperature 0.8. Source: api.DefaultOptions of Ollama 0.34.2 and the
 // order of samplers of its llama-server, top_k, top_p, temperature.
 type Truncated struct {
-	// Total variation: of how many drawn tokens, on average, the two heads cannot agree.
+	// Total variation: the least probability that the two heads draw different tokens.
 	Difference float64 `json:"difference"`
 	// FlashHead keeps every token that the dense head keeps; elsewhere KLD would be infinite.
 	Kept statistics.Proportion `json:"kept"`
@@ -130,13 +130,13 @@ type Truncated struct {
 	KLD float64 `json:"kld"`
 }
 
-// Greedy sums up the greedy continuations with one P.
+// Greedy summarises the greedy continuations with one P.
 type Greedy struct {
 	Identical statistics.Proportion `json:"identical"` // continuations that equal the dense ones
 	Agreed    float64               `json:"agreed"`    // mean share of a continuation before its first divergence
 }
 
-// Speed is decoding with one P against dense, measured in turn on the same prompts.
+// Speed compares decoding with one P and dense, in turn on the same prompts.
 type Speed struct {
 	Dense float64 `json:"dense"` // tokens/s, median over prompts
 	Flash float64 `json:"flash"` // tokens/s, median over prompts

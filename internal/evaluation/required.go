@@ -7,10 +7,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// required collects, from a run with one probe, the P from which on the dense head's best token is scored exactly.
+// required collects the least P at which the dense head's best token is scored exactly, from a run with one probe.
 type required struct {
 	clusters clusters
-	unknown  atomic.Bool // some position did not tell the order
+	unknown  atomic.Bool // some position does not show the order
 	least    []float64   // P, by position
 }
 
@@ -18,7 +18,7 @@ func newRequired(c clusters, positions int) *required {
 	return &required{clusters: c, least: make([]float64, positions)}
 }
 
-// look returns the work of one worker.
+// look returns the function of one worker.
 func (r *required) look() look {
 	if r.clusters.coded {
 		var dense, flash []int32

@@ -2,16 +2,16 @@ package evaluation
 
 import "math"
 
-// Ollama's default sampler takes the best topK tokens, of these the fewest that have topP of their probability, and
-// draws from them at temperature coolest.
+// Ollama's default sampler takes the best topK tokens, keeps the fewest of these that have topP of their probability,
+// and draws from them at temperature coolest.
 const (
 	topK = 40
 	topP = 0.9
 )
 
-// best appends the n likeliest tokens to top, best first; of equal ones the first comes first.
+// best appends the n most probable tokens to top, best first; ties are in token order.
 func (l *logits) best(n int, top []int32) []int32 {
-	least := -1 // the value that a token has to exceed
+	least := -1 // a token must exceed this value
 	for token, value := range l.values {
 		if int(value) <= least {
 			continue
@@ -37,7 +37,7 @@ type drawn struct {
 	share  [topK]float64
 }
 
-// truncate sets s to what the sampler draws from; best are l's best topK tokens.
+// truncate sets s to the distribution that the sampler draws from; best are l's best topK tokens.
 func (s *drawn) truncate(l *logits, best []int32) {
 	total := 0.0
 	for i, token := range best {
@@ -70,8 +70,8 @@ func (s *drawn) of(token int32) float64 {
 	return 0
 }
 
-// sameDraw returns how often the sampler draws the same token from p and from q with the same random number, 0 to 1: it
-// takes the token at which the sum of the shares, best first, passes that number.
+// sameDraw returns the probability that the sampler draws the same token from p and q with the same random number. It
+// draws the token at which the sum of the probabilities, best first, passes that number.
 func sameDraw(p, q *drawn) float64 {
 	same, begin := 0.0, 0.0
 	endP, endQ := p.share[0], q.share[0]
@@ -92,8 +92,8 @@ func sameDraw(p, q *drawn) float64 {
 	return math.Min(1, same)
 }
 
-// difference returns the total variation between two distributions, 0 to 1, and sum p ln(p/q), in nats, which is
-// infinite unless q has every token that p has.
+// difference returns the total variation between two distributions, 0 to 1, and sum p ln(p/q) in nats, which is
+// infinite unless q has every token of p.
 func difference(p, q *drawn) (variation, kld float64) {
 	both := 0.0
 	for i, token := range p.tokens {

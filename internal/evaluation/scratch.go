@@ -31,7 +31,7 @@ func (s scratch) write(name string, data []byte) (string, error) {
 	return path, s.explain(os.WriteFile(path, data, 0o600))
 }
 
-// store copies the logits of all positions from r to a temporary file; report is called for each position.
+// store copies the logits of all positions from r to a temporary file and calls report for each position.
 func (s scratch) store(h header, r io.Reader, report func(position int)) (*os.File, error) {
 	if free, ok := atomicfile.Free(s.dir.Path); ok && free < h.bytes() {
 		return nil, s.explain(spaceError(h.bytes(), free))
@@ -40,7 +40,7 @@ func (s scratch) store(h header, r io.Reader, report func(position int)) (*os.Fi
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	os.Remove(file.Name()) // where the system allows it, nothing is left whatever happens
+	os.Remove(file.Name()) // if the system allows it, an unlinked file leaves nothing behind
 	out := bufio.NewWriterSize(file, 1<<20)
 	for position := range h.positions() {
 		if _, err := io.CopyN(out, r, int64(h.recordBytes())); err != nil {
@@ -60,7 +60,7 @@ func spaceError(need, free int64) error {
 	return fmt.Errorf("the dense logits take %d MiB, %d are free: %w", need>>20+1, free>>20, syscall.ENOSPC)
 }
 
-// explain names the way out of a full disk.
+// explain adds a hint if the disk is full.
 func (s scratch) explain(err error) error {
 	if atomicfile.Full(err) {
 		return hint.Wrap(fmt.Errorf("%s: %w", filepath.Dir(s.dir.Path), err),

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// look is what a worker does with one position: its logits of the dense head and of FlashHead are dense's and flash's
-// until it returns. Workers run at once, each with a look of its own.
+// look processes the logits of both heads at one position. They are valid until it returns. Workers run concurrently,
+// each with its own look.
 type look func(position int, dense, flash *logits)
 
-// inStep reads the records of the dense head and those of FlashHead side by side, and has workers look at all
-// positions, in memory for few of them. report is called for each position that was read.
+// inStep reads the records of both heads in step, and workers look at all positions. Only a few positions are in
+// memory. report is called for each position read.
 func inStep(h header, dense, flash io.Reader, workers int, newLook func() look, report func(position int)) error {
 	type pair struct {
 		position     int

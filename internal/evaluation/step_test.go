@@ -26,7 +26,7 @@ func stream(t *testing.T, chunks, vocab int, seed uint64) (header, []byte) {
 	return h, rest
 }
 
-// Every position meets its counterpart, whatever the number of workers.
+// Every position is paired with its counterpart, for any number of workers.
 func TestInStep(t *testing.T) {
 	h, dense := stream(t, 5, 77, 1)
 	_, flash := stream(t, 5, 77, 2)
@@ -69,7 +69,7 @@ func TestInStepFails(t *testing.T) {
 	for i := range 4 {
 		bad[20*h.recordBytes()+i] = 0xff // NaN
 	}
-	late := bytes.Clone(good) // found only when all is read
+	late := bytes.Clone(good) // found only at the end
 	copy(late[(h.positions()-1)*h.recordBytes():], bad[20*h.recordBytes():][:4])
 	nothing := func() look { return func(int, *logits, *logits) {} }
 	for name, c := range map[string]struct {
@@ -88,7 +88,7 @@ func TestInStepFails(t *testing.T) {
 	}
 }
 
-// One position of a large vocabulary, to see what a worker needs for it.
+// The time of a worker for one position of a large vocabulary.
 func BenchmarkLook(b *testing.B) {
 	const vocab, k = 262144, 16384
 	r := rand.New(rand.NewPCG(1, 1))

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// String is the report for people, in lines of at most 100 columns.
+// String formats the report as text, in lines of at most 100 columns.
 func (r Report) String() string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
@@ -53,7 +53,7 @@ func (r Report) mode() string {
 	return r.Runtime.Mode
 }
 
-// faithfulness is the table of what was measured on the text.
+// faithfulness writes the table of fidelity on the text.
 func (r Report) faithfulness(b *strings.Builder) {
 	const form = "%6s  %-21s  %-16s  %-7s  %-8s  %-16s  %-5s  %s"
 	row := func(cells ...any) { fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf(form, cells...), " ")) }
@@ -69,7 +69,7 @@ func (r Report) faithfulness(b *strings.Builder) {
 	}
 }
 
-// kinds is the table of the kinds of text with one P, the worst last.
+// kinds writes the table of the kinds of text with one P, the worst last.
 func (r Report) kinds(b *strings.Builder, p Point) {
 	if len(p.Kinds) == 0 {
 		return
@@ -85,7 +85,7 @@ func (r Report) kinds(b *strings.Builder, p Point) {
 	}
 }
 
-// percent is a share with one digit, or with none if it is whole.
+// percent formats a share with one decimal, or none for an integer.
 func percent(p statistics.Proportion) string {
 	if p.Count == p.Total {
 		return "100"
@@ -93,7 +93,7 @@ func percent(p statistics.Proportion) string {
 	return fmt.Sprintf("%.1f", 100*p.Share())
 }
 
-// continuations is the table of the greedy continuations.
+// continuations writes the table of the greedy continuations.
 func (r Report) continuations(b *strings.Builder) {
 	const form = "%6s  %-12s  %-12s  %-20s  %s\n"
 	if len(r.Generation) == 0 {
@@ -120,10 +120,10 @@ func (r Report) continuations(b *strings.Builder) {
 	}
 }
 
-// wideSpread is the fastest over the slowest pair above which speeds say little.
+// wideSpread is the ratio of the fastest to the slowest pair above which speeds are unreliable.
 const wideSpread = 2
 
-// mark is a point's P, the file's own with a star.
+// mark formats a point's P; the file's own has a star.
 func (r Report) mark(p Point) string {
 	if p.Probes == int(r.Model.Probes) {
 		return fmt.Sprintf("*%d", p.Probes)
@@ -131,10 +131,10 @@ func (r Report) mark(p Point) string {
 	return fmt.Sprint(p.Probes)
 }
 
-// verdict says in words what the file's own P means.
+// verdict describes the results with the file's own P.
 func (r Report) verdict(p Point) string {
 	low, high := p.SameTop.Interval()
-	text := fmt.Sprintf("At its own P of %d (*) the model's likeliest token is the dense head's at %.1f %% of positions\n"+
+	text := fmt.Sprintf("At its own P of %d (*) the model's best token is the dense head's at %.1f %% of positions\n"+
 		"(%.1f to %.1f %%), for %.0f %% of the bytes that the dense head reads.",
 		p.Probes, 100*p.SameTop.Share(), 100*low, 100*high, 100*float64(p.HeadBytes)/float64(r.Model.HeadBytes))
 	if p.Greedy != nil {

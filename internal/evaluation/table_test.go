@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// widest is a report with the longest figures.
+// widest returns a report with the longest numbers.
 func widest() Report {
 	share := func(n int) statistics.Proportion { return statistics.Proportion{Count: n, Total: 100000} }
 	point := func(p, n int) Point {
@@ -45,7 +45,7 @@ func TestTable(t *testing.T) {
 		"code            100000  99.99 (99.98-99.99)     0.0012 ± 0.0003    100.00\nlanguages ",
 		"13 of 13", "12345.6, 23456.7", "12.34x (10.12x to 18.76x)",
 		"median 1, 90 % 10, 95 % 100, 99 % 1000, 99.9 % 10000, most 16384",
-		"At its own P of 1024 (*) the model's likeliest token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +
+		"At its own P of 1024 (*) the model's best token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +
 			"%), for 25 % of the bytes",
 	} {
 		if !strings.Contains(text, want) {
@@ -54,7 +54,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Speeds of a busy machine are said to be that.
+// The report warns of speeds on a busy machine.
 func TestTableNoisy(t *testing.T) {
 	r := widest()
 	if strings.Contains(r.String(), "processors busy") {
@@ -66,7 +66,7 @@ func TestTableNoisy(t *testing.T) {
 	}
 }
 
-// What is not known is not shown as 0, in the table or in JSON.
+// Unknown values are not shown as 0, in the table or in JSON.
 func TestTableUnknown(t *testing.T) {
 	r := widest()
 	r.Unknown, r.Required, r.Generation = "clusters are drawn", Required{}, nil

@@ -18,26 +18,26 @@ import (
 // BuiltIn is the name of the text that comes with the program.
 const BuiltIn = "built-in"
 
-// It is read in short chunks, so that a few show every kind.
+// It is read in short chunks, so that a few cover every kind.
 const (
 	builtInContext = 128
 	builtInChunks  = 32
-	spare          = 2 // passages more than chunks: some have fewer tokens than a chunk, and llama-perplexity wants two
+	spare          = 2 // extra passages: some have fewer tokens than a chunk, and llama-perplexity needs two chunks
 )
 
-// text is what is read.
+// text is the text to evaluate.
 type text struct {
-	path     string // where the runtime can read it
+	path     string // for the runtime to read
 	passages []passage
 }
 
-// passage is a part of the text that is of one kind.
+// passage is a part of the text of one kind.
 type passage struct {
 	kind string
-	end  int // tokens of the text up to here
+	end  int // tokens of the text up to its end
 }
 
-// openFile finds a text and its hash.
+// openFile opens a text and hashes it.
 func openFile(path string) (text, Text, error) {
 	data, err := os.ReadFile(path)
 	switch {
@@ -49,8 +49,8 @@ func openFile(path string) (text, Text, error) {
 	return text{path: path}, Text{Name: filepath.Base(path), SHA256: digest(string(data))}, nil
 }
 
-// openBuiltIn cuts the built-in text into passages of about o.Context tokens, a few more than o.Chunks, of all kinds in
-// turn. server has the tokenizer.
+// openBuiltIn cuts the built-in text into passages of about o.Context tokens, from all kinds in turn, and a few more
+// than o.Chunks. server has the tokenizer.
 func openBuiltIn(ctx context.Context, o Options, server *llama.Server, s scratch) (text, Text, error) {
 	var pieces [][]string // of each kind
 	kinds := sampletext.Unseen()
@@ -86,7 +86,7 @@ func openBuiltIn(ctx context.Context, o Options, server *llama.Server, s scratch
 	return t, Text{Name: BuiltIn, SHA256: digest(whole.String())}, err
 }
 
-// cut returns a text in n parts of about as many bytes.
+// cut splits a text into n parts of about the same number of bytes.
 func cut(text string, n int) []string {
 	var parts []string
 	begin := 0
@@ -106,8 +106,8 @@ func digest(data string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// kinds returns, by kind in order of appearance, the positions that are scored. A kind's first and last tokens may be
-// counted to its neighbour, as tokens of the whole text need not be those of its passages.
+// kinds returns the scored positions by kind, in order of appearance. A kind's first and last tokens may count for its
+// neighbour, because the whole text may be tokenized differently from its passages.
 func (t text) kinds(h header) (names []string, positions [][]int) {
 	if len(t.passages) == 0 {
 		return nil, nil

@@ -1,9 +1,9 @@
 package evaluation
 
-// tokenPlace returns the smallest P at which a token is scored exactly, in a head with codes, from the logits of the
-// dense head and of a run with one probe; 0 for a pinned token. There the V/K tokens with the best estimates are
-// scored, and all others show theirs. A few places are left open, and so the P may be one off: the estimates of scored
-// tokens do not show, and count as their logits do; and the runtime finds the best estimates by a sample of them.
+// tokenPlace returns the smallest P at which a token is scored exactly in a head with codes, from the logits of the
+// dense head and of a run with one probe; 0 for a pinned token. That run scores the V/K tokens with the best estimates,
+// and all other logits are estimates. The P may be off by one, for two reasons: the estimates of scored tokens are
+// unknown, so their logits count instead; and the runtime finds the best estimates by a sample.
 func (c clusters) tokenPlace(d, f *logits, shift float64, token int32) int32 {
 	if c.pinned[token] {
 		return 0

@@ -18,7 +18,7 @@ type Calibration struct {
 	HeldOut    uint32 `json:"held_out"` // positions kept aside, on which the following was measured
 	Kinds      []Kind `json:"kinds"`    // one for each group of kinds of text
 
-	// Tokens whose fine code is read, and those that are scored exactly, on average; 0 if not known.
+	// Mean numbers of tokens whose fine code is read, and of exactly scored ones; 0 if unknown.
 	Near  float32 `json:"near_tokens"`
 	Exact float32 `json:"exact_tokens"`
 
@@ -26,7 +26,7 @@ type Calibration struct {
 	Reached bool `json:"reached"` // every kind meets the targets; true without any
 }
 
-// Kind is what was found on the held-out part of one group of kinds of text.
+// Kind has the results on the held-out part of one group of kinds of text.
 type Kind struct {
 	Name      string  `json:"name"`
 	Positions uint32  `json:"positions"`
@@ -35,7 +35,7 @@ type Kind struct {
 	Error     float32 `json:"error"`    // its standard error over chunks of text; 0 for one chunk
 }
 
-// String tells what was found, in one line.
+// String formats the results in one line.
 func (k Kind) String() string {
 	text := fmt.Sprintf("same top %.2f %%, KLD %.4f", 100*k.SameTop, k.KLD)
 	if k.Error > 0 {
@@ -44,7 +44,7 @@ func (k Kind) String() string {
 	return text
 }
 
-// Targets are what a calibration aims at for every kind of text; 0 for nothing.
+// Targets are the targets of a calibration for every kind of text; 0 for none.
 type Targets struct {
 	Agreement float32 `json:"target_agreement,omitempty"` // least SameTop
 	KLD       float32 `json:"target_kld,omitempty"`       // greatest KLD
@@ -53,9 +53,9 @@ type Targets struct {
 // Any reports whether there is a target.
 func (t Targets) Any() bool { return t != Targets{} }
 
-// Check returns an error unless targets can be aimed at.
+// Check returns an error for impossible targets.
 func (t Targets) Check() error {
-	if a := t.Agreement; a != 0 && !(a > 0.5 && a <= 1) { // NaN is caught, too
+	if a := t.Agreement; a != 0 && !(a > 0.5 && a <= 1) { // also refuses NaN
 		return fmt.Errorf("a target agreement of %g is not above 0.5 and at most 1", a)
 	}
 	if d := t.KLD; d != 0 && !(d > 0 && d <= 10) {
@@ -71,7 +71,7 @@ func (t Targets) Met(kinds []Kind) bool {
 	})
 }
 
-// String tells the targets in words.
+// String formats the targets.
 func (t Targets) String() string {
 	var parts []string
 	if t.Agreement != 0 {
@@ -89,7 +89,7 @@ func (c *Calibration) Origin() string {
 		c.HeldOut)
 }
 
-// Overall returns what was found at all positions.
+// Overall returns the results over all positions.
 func (c *Calibration) Overall() Kind {
 	all := Kind{Name: "all"}
 	var same, kld float64
@@ -157,7 +157,7 @@ func calibrationOf(f *gguf.File) *Calibration {
 	return c
 }
 
-// column returns one figure of all kinds.
+// column returns one value of every kind.
 func column[T any](kinds []Kind, of func(Kind) T) []T {
 	all := make([]T, len(kinds))
 	for i, kind := range kinds {
@@ -166,7 +166,7 @@ func column[T any](kinds []Kind, of func(Kind) T) []T {
 	return all
 }
 
-// kindsOf reads the kinds as far as all arrays have them.
+// kindsOf reads the kinds that all arrays have.
 func kindsOf(f *gguf.File) []Kind {
 	positions, _ := gguf.Numbers[uint32](f, KeyKindPositions)
 	same, _ := gguf.Numbers[float32](f, KeyKindSame)
@@ -185,7 +185,7 @@ func kindsOf(f *gguf.File) []Kind {
 	return kinds
 }
 
-// finite returns x, or 0 where JSON has no such number.
+// finite returns x, or 0 for NaN and infinities, which JSON does not have.
 func finite(x float32) float32 {
 	if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
 		return 0

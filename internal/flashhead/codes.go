@@ -12,29 +12,29 @@ import (
 
 // Limits of codes, as in ggmlhead/core/flash-head-codes.h.
 const (
-	maxCoarseBits = 256 // a token, a multiple of coarseStep
+	maxCoarseBits = 256 // per token, a multiple of coarseStep
 	coarseStep    = 8
-	maxFineBytes  = 2048 // a token, a multiple of fineLine
+	maxFineBytes  = 2048 // per token, a multiple of fineLine
 	fineLine      = 32
-	fineBits      = 4 // at most, of a column
+	fineBits      = 4 // most bits of a column
 	maxDirections = 256
-	mostBits      = 5 // of a direction of the coarse code
-	scaleBytes    = 2 // of each code of a token
+	mostBits      = 5 // most bits of a direction of the coarse code
+	scaleBytes    = 2 // of the scale of each code
 )
 
-// Codes tell the runtime how to estimate a token's logit more finely than by its centroid's score. It derives both
-// codes of every token from the weight when a model loads (docs/gguf-format.md).
+// Codes are the parameters of the codes, which estimate a token's logit better than its centroid's score does. The
+// runtime computes the codes of every token from the weight when a model loads (docs/gguf-format.md).
 type Codes struct {
-	CoarseBits int // a token; 0 for no codes
-	FineBytes  int // a token
-	Near       int // tokens whose fine code is read at least, those with the best coarse estimates
-	Directions int // n; before codes are made, at most so many
+	CoarseBits int // per token; 0 for no codes
+	FineBytes  int // per token
+	Near       int // least tokens whose fine code is read: the best by coarse estimate
+	Directions int // n; before calibration, an upper limit
 
-	// Tolerance is the divergence from the dense distribution that a row's estimates may be expected to cost, in nats.
-	// Where they would cost more, more tokens are read and scored; 0: never.
+	// Tolerance is the largest expected divergence of a row from the dense distribution, in nats. Above it more tokens
+	// are read and scored. 0 means no limit.
 	Tolerance float32
 
-	Rows        []float32 // [n][D]: directions on which residuals (row minus centroid) are projected
+	Rows        []float32 // [n][D]: directions for residuals (row minus centroid)
 	Activations []float32 // [n][D]: the matching directions for activations
 	Variances   []float32 // [n]: mean squares of the residuals' products with Rows
 	Weights     []float32 // [D]: mean squares of the activations' columns
@@ -48,11 +48,11 @@ type Quality struct {
 	Name       string
 	coarseBits int64
 	directions int64
-	share      int64 // of a row of the weight, in %, that a token's codes and its part of a centroid take at most
-	near       int64 // one token in so many has its fine code read, at least
-	exact      int64 // one token in so many is scored exactly, at least
+	share      int64 // largest size of a token's codes and its part of a centroid, in % of a row
+	near       int64 // at least one token in this many has its fine code read
+	exact      int64 // at least one token in this many is scored exactly
 	tolerance  float32
-	most       float64 // share of the head's bytes that a calibration may find read; it raises the tolerance
+	most       float64 // largest share of the head's bytes read, up to which a calibration raises the tolerance
 }
 
 // Qualities lists all qualities, the default first. docs/estimates.md compares them.
@@ -106,7 +106,7 @@ func (c Codes) bytes(head Head) (always, fine float64) {
 	return float64(head.Vocab()*int64(c.CoarseBits/8+scaleBytes) + 4*int64(c.Directions)*head.Width()), fine
 }
 
-// keys returns the metadata entries of codes, none if there are none.
+// keys returns the metadata entries of codes; none without codes.
 func (c Codes) keys() []gguf.NewValue {
 	if !c.There() {
 		return nil
@@ -121,7 +121,8 @@ func (c Codes) keys() []gguf.NewValue {
 
 // codes reads and checks the keys of codes: all of them or none.
 func (c *checker) codes(head Head) Codes {
-	keys := []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyTolerance, KeyCodeVariances, KeyCodeRows, KeyCodeActivations,
+	keys := []string{KeyCoarseBits, KeyFineBytes, KeyNearTokens, KeyTolerance, KeyCodeVariances, KeyCodeRows,
+		KeyCodeActivations,
 		KeyCodeWeights}
 	if !slices.ContainsFunc(keys, func(key string) bool { _, ok := c.f.Key(key); return ok }) {
 		return Codes{}
@@ -148,7 +149,7 @@ func (c *checker) codes(head Head) Codes {
 	}
 }
 
-// limited reads a multiple of step in least..most; -1 if it is none.
+// limited reads a multiple of step in least..most; -1 if it is invalid.
 func (c *checker) limited(key string, least, most, step int64) int64 {
 	n, ok := c.u32(key)
 	if !ok {
@@ -161,7 +162,7 @@ func (c *checker) limited(key string, least, most, step int64) int64 {
 	return int64(n)
 }
 
-// tolerance reads the tolerance, 0 if it is missing; -1 if it is none.
+// tolerance reads the tolerance; 0 if it is missing, -1 if it is invalid.
 func (c *checker) tolerance() float32 {
 	kv, ok := c.f.Key(KeyTolerance)
 	if !ok {
@@ -169,13 +170,13 @@ func (c *checker) tolerance() float32 {
 	}
 	x, _ := c.f.Float(KeyTolerance)
 	if kv.Type != gguf.Float32 || !(x >= 0) || math.IsInf(x, 1) {
-		c.bad("%s is no finite f32 of at least 0", KeyTolerance)
+		c.bad("%s is not a finite f32 of at least 0", KeyTolerance)
 		return -1
 	}
 	return float32(x)
 }
 
-// numbers reads n finite numbers, any number of them for -1; nil if there is something wrong.
+// numbers reads n finite numbers, any number of them for n = -1; nil if they are invalid.
 func (c *checker) numbers(key string, n int64, positive bool) []float32 {
 	if kv, ok := c.f.Key(key); ok && n >= 0 && kv.Count != n {
 		c.bad("%s has %d entries, not %d", key, kv.Count, n)

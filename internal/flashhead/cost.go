@@ -8,22 +8,22 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// Cost counts the bytes of weights read for one token. Decoding is bound by memory, so ratios of bytes bound the
-// speed-up. Attention over the context, barriers and the sampler are not included. With a tolerance, what is read
-// differs from token to token: Cost has the average on the text of the calibration, or else the least.
+// Cost counts the bytes of weights read per token. Decoding is memory-bound, so ratios of bytes bound the speed-up.
+// Attention over the context, barriers and the sampler are not included. With a tolerance the bytes differ from token
+// to token: Cost then has the average over the calibration's text, or else the minimum.
 type Cost struct {
 	Body      int64   // everything but the head
 	Head      int64   // the dense head
 	Centroids int64   // all centroids
 	Codes     int64   // coarse codes, fine codes of near tokens, directions of the activations; 0 without codes
 	Probe     float64 // the rows of one cluster, on average; with codes, the same number of single rows
-	Rows      float64 // the least that is read of rows, however few clusters are probed
-	Memory    int64   // what centroids, codes and the clusters of all tokens take beside the head
+	Rows      float64 // the fewest rows read, however few clusters are probed
+	Memory    int64   // extra memory: centroids, codes and the clusters of all tokens
 
-	Always, Fine, Row float64 // of Codes what is always read; the fine code of a token; its row
+	Always, Fine, Row float64 // the part of Codes that is always read; a token's fine code; its row
 }
 
-// listBytes is what the cluster of a token takes in memory.
+// listBytes is the memory for a token's cluster.
 const listBytes = 4
 
 // NewCost counts what f reads for one token. It uses p's number of clusters, type of centroids and codes.
@@ -50,7 +50,7 @@ func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 // ReadShare returns the share of the dense head's bytes read with the given number of probes, 0..1 and more.
 func (c Cost) ReadShare(probes uint32) float64 { return c.Probed(probes) / float64(max(c.Head, 1)) }
 
-// Reads tells in words what p makes the runtime read of the head.
+// Reads describes what the runtime reads of the head with p.
 func (c Cost) Reads(p Parameters) string {
 	text := fmt.Sprintf("%.1f %% of the head's bytes a token", 100*c.ReadShare(p.Probes))
 	switch {
@@ -73,8 +73,7 @@ func (c Cost) Probed(probes uint32) float64 {
 	return float64(c.Centroids+c.Codes) + max(float64(probes)*c.Probe, c.Rows)
 }
 
-// Counted returns the bytes of the head read for a token of which near tokens have their fine code read and exact ones
-// are scored exactly.
+// Counted returns the head's bytes when near fine codes are read and exact tokens are scored.
 func (c Cost) Counted(near, exact float64) float64 {
 	return float64(c.Centroids) + c.Always + near*c.Fine + exact*c.Row
 }
@@ -87,7 +86,7 @@ func (c Cost) Ceiling(probes uint32) float64 {
 // FreeHead returns what the ceiling would be if the head cost nothing.
 func (c Cost) FreeHead() float64 { return float64(c.Body+c.Head) / float64(max(c.Body, 1)) }
 
-// lookups are tensors of which one row is read for a token.
+// lookups are tensors of which a token needs one row.
 var lookups = map[string]bool{
 	"token_embd.weight": true, "per_layer_token_embd.weight": true, "position_embd.weight": true,
 	"token_types.weight": true,
@@ -129,8 +128,8 @@ func isAside(name string) bool {
 	return slices.ContainsFunc(aside, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
-// isPredictor reports whether a tensor takes no part in the decoding of a token, but predicts later ones (multi-token
-// prediction), as the last blocks may.
+// isPredictor reports whether a tensor belongs to a block for multi-token prediction, which decoding one token does not
+// read. Such blocks come last.
 func isPredictor(name string, blocks, predictors uint64) bool {
 	if strings.HasPrefix(name, "mtp.") || strings.HasPrefix(name, "nextn.") {
 		return true

@@ -46,7 +46,7 @@ func CentroidType(name string, head Head) (gguf.TensorType, error) {
 	}
 	t, ok := gguf.ParseTensorType(name)
 	if !ok || !t.Quantizable() {
-		return 0, fmt.Errorf("%q is no type that centroids can have", name)
+		return 0, fmt.Errorf("%q is not a type for centroids", name)
 	}
 	if head.Width()%t.Block() != 0 {
 		return 0, fmt.Errorf("%s needs rows that are a multiple of %d, these have %d", t, t.Block(), head.Width())

@@ -12,8 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// FuzzParameters reads the keys of anything that is a GGUF file: no panic, and what is called sound is what the runtime
-// may index with.
+// FuzzParameters reads the keys of any GGUF file. It must not panic, and valid parameters must be safe indices for the
+// runtime.
 func FuzzParameters(f *testing.F) {
 	f.Add(gguftest.Model(40, 32).Bytes())
 	for _, p := range []flashhead.Parameters{sound(), calibrated()} {

@@ -12,7 +12,7 @@ import (
 type Head struct {
 	Tensor gguf.Tensor
 	Tied   bool // the token embedding serves as head
-	Bias   bool // the model adds output.bias to the logits; only a head with codes chooses tokens as with it
+	Bias   bool // the model adds output.bias to the logits; FlashHead then needs codes
 }
 
 // Vocab returns V, the number of rows. It may be larger than the token list: vocabularies are padded.
@@ -27,7 +27,7 @@ func (h Head) Width() int64 { return h.Tensor.Columns() }
 // biasName is llama.cpp's name of a head's bias.
 const biasName = "output.bias"
 
-// encoders are llama.cpp's architectures that end in hidden states, not in logits.
+// encoders are llama.cpp's architectures whose output is hidden states, not logits.
 var encoders = []string{
 	"bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3", "eurobert",
 	"gemma-embedding", "llama-embed", "t5encoder", "wavtokenizer-dec", "clip",
@@ -41,8 +41,8 @@ func borrowed(arch string) error {
 		"convert the target instead; FLASHHEAD_SCOPE=draft then speeds up the draft alone")
 }
 
-// atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp cuts that of a gemma3n to the rows of the
-// embeddings by layer: in the file from Ollama's library, rows of images and sounds follow those of text.
+// atRunTime returns the embedding as the runtime has it. Ollama's llama.cpp truncates a gemma3n's to the rows of the
+// per-layer embeddings: in the file from Ollama's library, rows of images and sounds follow those of text.
 // ggmlhead/model/flash-head-vocab.h does the same for the native programs.
 func atRunTime(f *gguf.File, arch string, embedding gguf.Tensor) gguf.Tensor {
 	byLayer, ok := f.Tensor("per_layer_token_embd.weight")
@@ -93,7 +93,7 @@ func FindHead(f *gguf.File) (Head, error) {
 	pooling, _ := f.Uint(arch + ".pooling_type")
 	_, dense := f.Tensor("dense.0.weight") // Ollama's embeddinggemma calls itself a gemma3
 	if pooling != 0 || slices.Contains(encoders, arch) || arch == "gemma3" && dense {
-		return Head{}, hint.New(fmt.Sprintf("no output head: %q is no model that writes text", arch),
+		return Head{}, hint.New(fmt.Sprintf("no output head: %q is not a text generation model", arch),
 			"FlashHead speeds up the choice of the next token; give a model that generates text")
 	}
 	head, ok := f.Tensor("output.weight")

@@ -13,14 +13,14 @@ import (
 type Model struct {
 	*gguf.File
 	Head       Head
-	Obstacle   error        // why the runtime keeps this head dense, whatever keys the file has; nil for none
+	Obstacle   error        // why the runtime keeps this head dense, whatever the keys; nil if none
 	Converted  bool         // it has FlashHead keys, sound or damaged
-	Parameters Parameters   // what the keys say, as far as they can be read
+	Parameters Parameters   // the contents of the keys, as far as they are readable
 	Damage     *DamageError // why the runtime ignores the keys; nil if they are sound or absent
 }
 
 // Open opens the GGUF file at path. The caller closes it. A missing output head is an error; damaged keys and obstacles
-// are not. Errors name the file and carry a way out.
+// are not. Errors name the file and carry a hint.
 func Open(path string) (*Model, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
@@ -40,7 +40,7 @@ func Open(path string) (*Model, error) {
 }
 
 // ErrNotConverted is in the chain of an error when a model has no FlashHead.
-var ErrNotConverted = errors.New("not converted: there is no FlashHead in it")
+var ErrNotConverted = errors.New("not converted: it has no FlashHead")
 
 // OpenConverted is Open, and an error for a file that is not converted or not sound.
 func OpenConverted(path string) (*Model, error) {
@@ -61,7 +61,7 @@ func OpenConverted(path string) (*Model, error) {
 	return nil, err
 }
 
-// DamagedFile returns the error of the file at path whose keys are damaged, with a way out.
+// DamagedFile returns the error for the file at path, whose keys are damaged, with a hint.
 func DamagedFile(path string, damage *DamageError) error {
 	return hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, damage),
 		"convert it again: fh-ollama convert --force "+commandline.Quote(path))

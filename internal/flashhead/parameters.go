@@ -11,16 +11,16 @@ import (
 // Parameters are the contents of the flashhead keys of one file.
 type Parameters struct {
 	Clusters     uint32   // K
-	Probes       uint32   // P, clusters scored exactly per token; with codes, that many clusters' number of tokens
+	Probes       uint32   // P, clusters scored exactly per token; with codes, as many single tokens
 	Assignments  []uint32 // cluster of every token, V entries
 	Pinned       []uint32 // tokens that are always scored, ascending
 	CentroidType gguf.TensorType
-	Codes        Codes // none: the paper's head
+	Codes        Codes // none for a plain head, as in the paper
 
 	Provenance
 }
 
-// Provenance tells where the parameters came from. The runtime never reads it.
+// Provenance is the origin of the parameters. The runtime never reads it.
 type Provenance struct {
 	Tensor       string
 	ImportedFrom string // format of the assets that the map came from; "" for a clustering, which has the next four
@@ -139,7 +139,7 @@ func FromFile(f *gguf.File, head Head) (Parameters, error) {
 	return p, nil
 }
 
-// checker collects what is wrong with a file's keys.
+// checker collects the problems of a file's keys.
 type checker struct {
 	f        *gguf.File
 	problems []string
@@ -210,7 +210,7 @@ func (c *checker) centroidType(p *Parameters, head Head) {
 	name, _ := c.f.Str(KeyCentroidType)
 	t, err := CentroidType(name, head)
 	if err == nil && name != t.String() { // the runtime compares exactly; "" would be the default here
-		err = fmt.Errorf("%q is no type that centroids can have", name)
+		err = fmt.Errorf("%q is not a type for centroids", name)
 	}
 	if err != nil {
 		c.bad("%s: %v", KeyCentroidType, err)

@@ -9,8 +9,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Which tokens are scored exactly is decided here alone: P, the number of clusters to probe, and the pinned tokens. The
-// runtime takes both from the file; FLASHHEAD_PROBES overrides P when a model is loaded (docs/settings.md).
+// Only this file decides which tokens are scored exactly: P, the number of clusters to probe, and the pinned tokens.
+// The runtime takes both from the file; FLASHHEAD_PROBES overrides P when a model is loaded (docs/settings.md).
 
 // Select sets p.Probes and p.Pinned, given p.Clusters. P is the first of these that is not 0: asked, from the user;
 // found, of a Quality or in an imported map, where more than K counts as K; DefaultProbes. Pinned tokens are the union

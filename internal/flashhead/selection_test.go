@@ -33,7 +33,7 @@ func reserving(n int, names map[int]string, types map[int]int32, more ...gguftes
 	return f
 }
 
-// Of too many control tokens those are pinned that matter, and never none.
+// If there are too many control tokens, the important ones are pinned.
 func TestManyControlTokens(t *testing.T) {
 	pinned := func(f gguftest.File) []uint32 {
 		file := read(t, f)

@@ -233,7 +233,8 @@ func defects() map[string]struct {
 		"string in array":      {key(gguftest.Arr, gguftest.Array{Elem: gguftest.Str, Count: 1, Values: max}), "too early"},
 		"array of arrays":      {arr(gguftest.Arr, 1), "array of arrays"},
 		"array of unknown":     {arr(99, 1), "unknown type 99"},
-		"key twice":            {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(), `"k" appears twice`},
+		"key twice": {gguftest.File{KVs: []gguftest.KV{gguftest.V("k", uint8(1)), gguftest.V("k", uint8(1))}}.Bytes(),
+			`"k" appears twice`},
 		"key of 64 KiB": {gguftest.File{KVs: []gguftest.KV{gguftest.V(strings.Repeat("k", 1<<16), uint8(1))}}.Bytes(),
 			"longer than"},
 		"tensor name of 64 KiB": {gguftest.File{Tensors: []gguftest.Tensor{gguftest.T(strings.Repeat("t", 1<<16),
@@ -260,7 +261,8 @@ func defects() map[string]struct {
 		"offset overflows":      {tensor(0, max-31, 1), "after the end"},
 		"offset not aligned":    {tensor(0, 16, 1), "not aligned"},
 		"tensor twice": {gguftest.File{Tensors: []gguftest.Tensor{
-			gguftest.T("t", gguftest.TypeI8, []byte{1}, 1), gguftest.T("t", gguftest.TypeI8, []byte{1}, 1)}}.Bytes(), `"t" appears twice`},
+			gguftest.T("t", gguftest.TypeI8, []byte{1}, 1), gguftest.T("t", gguftest.TypeI8, []byte{1}, 1)}}.Bytes(),
+			`"t" appears twice`},
 	}
 }
 

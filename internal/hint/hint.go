@@ -1,4 +1,4 @@
-// Package hint is errors for people: one line with the cause, one with the way out.
+// Package hint is errors for users: one line with the cause and one with a hint on what to do.
 package hint
 
 import (
@@ -7,26 +7,25 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// Error carries, beside the cause, what the user can do about it.
+// Error has a cause and a hint on what the user can do.
 type Error struct {
 	cause error
 	hint  string
 }
 
-// New returns an error whose message is cause and whose way out is hint.
-// Both are one line, lower case, without a full stop.
+// New returns an error with the message cause and a hint. Both are one line, lower case, without a full stop.
 func New(cause, hint string) error { return &Error{errors.New(cause), hint} }
 
-// Wrap attaches a way out to err; errors.Is and errors.As still see err.
+// Wrap adds a hint to err; errors.Is and errors.As still see err.
 func Wrap(err error, hint string) error { return &Error{err, hint} }
 
-// Error returns the cause alone.
+// Error returns only the cause.
 func (e *Error) Error() string { return e.cause.Error() }
 
 // Unwrap returns the wrapped cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Of returns the way out that the outermost Error in err's chain carries, or "".
+// Of returns the hint of the outermost Error in err's chain, or "".
 func Of(err error) string {
 	var e *Error
 	if errors.As(err, &e) {
@@ -35,8 +34,8 @@ func Of(err error) string {
 	return ""
 }
 
-// Text is what a program that err ends says: a line with its name and the cause, and one with the way out if there is
-// one, whose commands run as they are printed.
+// Text returns the output of a program that err ends: a line with its name and the cause, and a line with the hint, if
+// any. Commands in the hint run as printed.
 func Text(program string, err error) string {
 	text := program + ": " + err.Error() + "\n"
 	if way := Of(err); way != "" {

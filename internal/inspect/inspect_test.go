@@ -90,7 +90,9 @@ func TestCalibratedReport(t *testing.T) {
 		}
 	}
 	data, err := json.Marshal(r)
-	for _, want := range []string{`"coarse_bits":16`, `"calibration":{"text_sha256":"abc","text_name":"mails.txt","tokens":5000`, `"target_agreement":0.9985,"reached":false`,
+	for _, want := range []string{`"coarse_bits":16`,
+		`"calibration":{"text_sha256":"abc","text_name":"mails.txt","tokens":5000`,
+		`"target_agreement":0.9985,"reached":false`,
 		`"kinds":[{"name":"mails"`, `"exact_tokens":128`} {
 		if err != nil || !strings.Contains(string(data), want) {
 			t.Errorf("%s is not in %s, %v", want, data, err)

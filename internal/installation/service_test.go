@@ -19,11 +19,13 @@ func TestService(t *testing.T) {
 		"Ollama's own": {map[string]string{"etc/systemd/system/ollama.service": unit},
 			[]string{"User=ollama", "Group=ollama"}},
 		"a user's disk": {map[string]string{
-			"etc/systemd/system/ollama.service":               unit,
-			"etc/systemd/system/ollama.service.d/models.conf": "[Service]\nUser=ann\nGroup=\nEnvironment=\"OLLAMA_HOST=0.0.0.0\" \"OLLAMA_MODELS=/srv/my \\\"models\\\" %u\"\n",
+			"etc/systemd/system/ollama.service": unit,
+			"etc/systemd/system/ollama.service.d/models.conf": "[Service]\nUser=ann\nGroup=\n" +
+				"Environment=\"OLLAMA_HOST=0.0.0.0\" \"OLLAMA_MODELS=/srv/my \\\"models\\\" %u\"\n",
 		}, []string{"User=ann", `Environment="OLLAMA_MODELS=/srv/my \"models\" %u"`}},
 		"a package": {map[string]string{
-			"usr/lib/systemd/system/ollama.service": "[Service]\nUser=ollama\nWorkingDirectory=/var/lib/ollama\nEnvironment=HOME=/var/lib/ollama OLLAMA_MODELS=/old\nSupplementaryGroups=render\nSupplementaryGroups=video\n" +
+			"usr/lib/systemd/system/ollama.service": "[Service]\nUser=ollama\nWorkingDirectory=/var/lib/ollama\n" +
+				"Environment=HOME=/var/lib/ollama OLLAMA_MODELS=/old\nSupplementaryGroups=render\nSupplementaryGroups=video\n" +
 				"DynamicUser=yes\nStateDirectory=ollama\nEnvironmentFile=-ROOT/etc/ollama.env\n",
 			"etc/ollama.env": "# models\nOLLAMA_MODELS='/srv/100% models'\nOLLAMA_ORIGINS=*\n",
 		}, []string{"User=ollama", "DynamicUser=yes", "SupplementaryGroups=render video", "StateDirectory=ollama",

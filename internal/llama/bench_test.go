@@ -6,8 +6,10 @@ import (
 )
 
 const (
-	promptLine = `{"build_commit": "0c1e57098", "cpu_info": "AMD EPYC", "backends": "CPU", "n_prompt": 64, "n_gen": 0, "samples_ns": [ 2000000000 ],"samples_ts": [ 32 ]}` + "\n"
-	decodeLine = `{"build_commit": "0c1e57098", "cpu_info": "AMD EPYC", "backends": "CPU", "n_prompt": 0, "n_gen": 8, "samples_ns": [ 500000000 ],"samples_ts": [ 16 ]}` + "\n"
+	promptLine = `{"build_commit": "0c1e57098", "cpu_info": "AMD EPYC", "backends": "CPU", ` +
+		`"n_prompt": 64, "n_gen": 0, "samples_ns": [ 2000000000 ],"samples_ts": [ 32 ]}` + "\n"
+	decodeLine = `{"build_commit": "0c1e57098", "cpu_info": "AMD EPYC", "backends": "CPU", ` +
+		`"n_prompt": 0, "n_gen": 8, "samples_ns": [ 500000000 ],"samples_ts": [ 16 ]}` + "\n"
 )
 
 func TestReadTiming(t *testing.T) {

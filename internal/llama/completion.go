@@ -17,7 +17,7 @@ func (s *Server) Tokens(ctx context.Context, text string) ([]int, error) {
 	return s.tokens(ctx, text, true)
 }
 
-// PlainTokens returns the tokens of a text alone.
+// PlainTokens returns the tokens of a text without special tokens.
 func (s *Server) PlainTokens(ctx context.Context, text string) ([]int, error) {
 	return s.tokens(ctx, text, false)
 }
@@ -41,7 +41,7 @@ func (s *Server) tokens(ctx context.Context, text string, special bool) ([]int, 
 	return answer.Tokens, err
 }
 
-// Greedy continues prompt by at most n tokens, each the likeliest one.
+// Greedy continues prompt by at most n tokens, each the most probable one.
 func (s *Server) Greedy(ctx context.Context, prompt []int, n int) (Completion, error) {
 	var answer struct {
 		Content string `json:"content"`
@@ -58,8 +58,8 @@ func (s *Server) Greedy(ctx context.Context, prompt []int, n int) (Completion, e
 	return Completion{answer.Content, answer.Tokens, answer.Timings.Speed}, err
 }
 
-// prefix returns the tokens that special, a tokenised text with what the model wants around it, has in front of alone,
-// the same text without.
+// prefix returns the tokens of special before the text: special is the text tokenized with special tokens, and alone is
+// the same without.
 func prefix(alone, special []int) []int {
 	for n := range len(special) - len(alone) + 1 {
 		if slices.Equal(special[n:n+len(alone)], alone) {

@@ -22,8 +22,8 @@ func (o ServerOptions) ForHidden(n, size int) ServerOptions {
 
 const otherHead = "convert with --no-calibrate: this model's head cannot be calibrated"
 
-// Hidden runs the model over chunks of tokens, each from an empty context. It returns the input of the head at every
-// position of each chunk, width numbers a position.
+// Hidden runs the model over chunks of tokens, each with an empty context. It returns the input of the head at every
+// position of each chunk, width numbers per position.
 func (s *Server) Hidden(ctx context.Context, chunks [][]int, width int) ([][]float32, error) {
 	request := map[string]any{"content": chunks, "embd_normalize": -1} // -1: not normalized
 	var answer []chunkStates
@@ -33,7 +33,7 @@ func (s *Server) Hidden(ctx context.Context, chunks [][]int, width int) ([][]flo
 	return gather(answer, chunks, width)
 }
 
-// chunkStates are the states of one chunk as the server tells them.
+// chunkStates are the states of one chunk in the server's answer.
 type chunkStates struct {
 	Index     int       `json:"index"`
 	Embedding positions `json:"embedding"`
@@ -45,8 +45,7 @@ type positions struct {
 	widths  []int // of each position
 }
 
-// UnmarshalJSON reads numbers by itself: there are millions, for which encoding/json takes as long as a tenth of what
-// the model takes.
+// UnmarshalJSON parses the numbers itself. For millions of them encoding/json takes a tenth of the model's time.
 func (p *positions) UnmarshalJSON(text []byte) error {
 	*p = positions{}
 	depth, start := 0, 0
@@ -68,11 +67,11 @@ func (p *positions) UnmarshalJSON(text []byte) error {
 			}
 			number := string(bytes.TrimSpace(text[from : i+1]))
 			if depth != 2 {
-				return fmt.Errorf("%s is no list of positions", number)
+				return fmt.Errorf("%s is not a list of positions", number)
 			}
 			x, err := strconv.ParseFloat(number, 32)
 			if err != nil {
-				x = math.NaN() // null stands for that
+				x = math.NaN() // the server writes it as null
 			}
 			p.numbers = append(p.numbers, float32(x))
 		}
@@ -109,7 +108,7 @@ func gather(answer []chunkStates, chunks [][]int, width int) ([][]float32, error
 	return states, nil
 }
 
-// unexpected explains an error without a way out as an answer without hidden states.
+// unexpected adds a hint to an error that has none: the answer has no hidden states.
 func unexpected(err error) error {
 	if hint.Of(err) != "" || errors.Is(err, context.Canceled) {
 		return err

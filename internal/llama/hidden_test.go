@@ -42,17 +42,17 @@ func TestReadStates(t *testing.T) {
 		`[{"index":2,"embedding":[[1,2,3]]}` + second:                 "no hidden states: index 2 of 2",
 		`[{"index":-1,"embedding":[[1,2,3]]}` + second:                "no hidden states: index -1 of 2",
 		`[{"index":"a","embedding":[[1,2,3]]}` + second:               "no hidden states: json",
-		`[{"index":0,"embedding":[1,2,3]}` + second:                   "no hidden states: 1 is no list",
-		`[{"index":0,"embedding":[[[1,2,3]]]}` + second:               "no hidden states: 1 is no list",
+		`[{"index":0,"embedding":[1,2,3]}` + second:                   "no hidden states: 1 is not a list",
+		`[{"index":0,"embedding":[[[1,2,3]]]}` + second:               "no hidden states: 1 is not a list",
 		`[{"index":0,"embedding":{"a":[[1]]}}` + second:               "no hidden states: {",
-		`[{"index":0,"embedding":null}` + second:                      "null is no list",
+		`[{"index":0,"embedding":null}` + second:                      "null is not a list",
 		`[{"index":0,"embedding":[[1,2,3],[4,`:                        "no hidden states: ",
 		`[{"index":0,"embedding":[[1,2,3],[4,5,6]]}`:                  "no hidden states: ",
 		`{"error": 1}`:    "no hidden states: json",
 		`Gateway Timeout`: "no hidden states: ",
 	} {
 		if _, err := read(answer); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%s: %v, way out %q, want %q", answer, err, hint.Of(err), want)
+			t.Errorf("%s: %v, hint %q, want %q", answer, err, hint.Of(err), want)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func TestFindServer(t *testing.T) {
 		p, err := FindServer(t.Context(), c.dir, c.places)
 		switch {
 		case c.want == "" && (err == nil || !strings.Contains(hint.Of(err), "install Ollama 0.30 or newer")):
-			t.Errorf("%q: %v, way out %q", c.dir, err, hint.Of(err))
+			t.Errorf("%q: %v, hint %q", c.dir, err, hint.Of(err))
 		case c.want != "" && (err != nil || p.Folder != c.want):
 			t.Errorf("%q: %s, %v, want %s", c.dir, p.Folder, err, c.want)
 		}

@@ -30,8 +30,8 @@ type Estimate struct {
 	Work         Work // where FlashHead ran with codes and FLASHHEAD_STATS=1
 }
 
-// Work is what FlashHead read of the head for a row, on average: tokens whose fine code was read, and tokens that were
-// scored exactly. Zeros are not known.
+// Work is FlashHead's mean work per row: tokens whose fine code was read, and tokens scored exactly. Zeros mean
+// unknown.
 type Work struct{ Near, Exact float64 }
 
 // endDelay is how long a cancelled program may take to close its outputs.

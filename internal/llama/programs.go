@@ -64,7 +64,7 @@ func find(dir string, programs ...string) (string, error) {
 			missing = programs[absent]
 		}
 	}
-	cause := "the program " + missing + " is not there"
+	cause := "the program " + missing + " was not found"
 	if dir != "" {
 		cause += ": " + dir
 	}
@@ -93,7 +93,7 @@ func FindServer(ctx context.Context, dir string, places installation.Places) (Pr
 			return p, nil
 		}
 	}
-	return Programs{}, hint.New("the program "+serverName+", which runs the model, is not there",
+	return Programs{}, hint.New("the program "+serverName+", which runs the model, was not found",
 		"install Ollama 0.30 or newer, or build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
 }
 

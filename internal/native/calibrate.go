@@ -14,20 +14,20 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// CalibrateOptions say for which head codes are made, and from what.
+// CalibrateOptions are the inputs of a calibration.
 type CalibrateOptions struct {
 	Map
 	Codes        flashhead.Codes // their sizes, and the tolerance
-	Probes       uint32          // P, for what is recorded
+	Probes       uint32          // P, for the records
 	CentroidType string          // ggml type of the centroids, such as q4_0; D is a multiple of its block
 	Threads      int             // never changes the result; 0 for all cores
 
-	// Hidden is the path of a file of hidden states, rows of D little-endian float32; "": the codes are made without.
+	// Hidden is the path of a file of hidden states, rows of D little-endian float32; "" for codes without them.
 	Hidden string
-	Fit    []int64 // rows of each kind of text that are fitted to, kind after kind; those that follow are recorded
+	Fit    []int64 // rows of each kind of text for the fit, in order; the rest is recorded
 }
 
-// Position is what the runtime would do at the position of one hidden state.
+// Position has the runtime's results at the position of one hidden state.
 type Position struct {
 	KLD  float32 // Kullback-Leibler divergence from the dense head's distribution, nats
 	Same bool    // both heads have the same best token
@@ -36,16 +36,15 @@ type Position struct {
 // CalibrateResult is a finished calibration.
 type CalibrateResult struct {
 	Codes     flashhead.Codes
-	Positions []Position // of the hidden states that were not fitted to
-	Near      float64    // tokens whose fine code is read there, on average
-	Exact     float64    // tokens that are scored exactly there, on average
+	Positions []Position // of the hidden states outside the fit
+	Near      float64    // mean number of tokens whose fine code is read there
+	Exact     float64    // mean number of tokens scored exactly there
 	Kept      float64    // share of the residuals' energy that the directions keep, 0..1, weighted by the hidden states
 	Seconds   float64
 }
 
-// Calibrate makes codes, of at most as many directions as o.Codes says, and records what the runtime would do with
-// them. It calls report for every sign of progress: stage, fraction and seconds are set. When ctx ends the tool is
-// killed.
+// Calibrate makes codes with at most o.Codes.Directions directions, and records the runtime's results with them. It
+// calls report for each progress event, with stage, fraction and seconds. The tool is killed when ctx ends.
 func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
 	dir, err := atomicfile.NewFolder(folderKind)
 	if err != nil {
@@ -89,8 +88,8 @@ func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Pro
 	return result, nil
 }
 
-// readCodes reads and checks the number n of directions and, as little-endian float32, which must be finite: rows and
-// activations [n][d], variances [n], weights [d].
+// readCodes reads and checks the number n of directions, then little-endian float32 values, which must be finite: rows
+// and activations [n][d], variances [n], weights [d].
 func (r *CalibrateResult) readCodes(path string, d int64) error {
 	words, err := readAllWords(path)
 	if err != nil {

@@ -35,7 +35,7 @@ func numbers(t *testing.T, data []byte) []float32 {
 	return values
 }
 
-// calibration returns options that calibrate a small head with random hidden states, and what these are.
+// calibration returns options that calibrate a small head with random hidden states, and these states.
 func calibration(t *testing.T) (tool native.Tool, o native.CalibrateOptions, hidden []float32) {
 	t.Helper()
 	dir := nativetest.Dir(t)
@@ -89,7 +89,8 @@ func TestNativeCalibrate(t *testing.T) {
 			t.Errorf("progress %+v", seen)
 		}
 		n := len(result.Codes.Variances)
-		if n == 0 || n > o.Codes.Directions || n != result.Codes.Directions || len(result.Codes.Rows) != n*headColumns || len(result.Codes.Weights) != headColumns {
+		if n == 0 || n > o.Codes.Directions || n != result.Codes.Directions || len(result.Codes.Rows) != n*headColumns ||
+			len(result.Codes.Weights) != headColumns {
 			t.Fatalf("%d directions, %d and %d numbers", n, len(result.Codes.Rows), len(result.Codes.Weights))
 		}
 		return result
@@ -145,7 +146,7 @@ func TestNativeCalibrate(t *testing.T) {
 	}
 }
 
-// TestNativeCalibrateFailures gives what cannot be calibrated with.
+// TestNativeCalibrateFailures has unusable inputs.
 func TestNativeCalibrateFailures(t *testing.T) {
 	tool, o, hidden := calibration(t)
 	file := func(change func(values []float32) []float32) string {
@@ -195,7 +196,7 @@ func TestNativeCalibrateFailures(t *testing.T) {
 		change(&o)
 		if _, err := tool.Calibrate(t.Context(), o, func(native.Progress) {}); err == nil ||
 			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
+			t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), want)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
@@ -203,7 +204,7 @@ func TestNativeCalibrateFailures(t *testing.T) {
 	}
 }
 
-// TestCalibrateAnswers has a tool that says and writes what it should, and what it should not.
+// TestCalibrateAnswers has a tool with valid and invalid output.
 func TestCalibrateAnswers(t *testing.T) {
 	const (
 		paths   = `while [ $# -gt 0 ]; do case $1 in --codes) codes=$2;; --records) records=$2;; esac; shift; done` + "\n"
@@ -226,13 +227,14 @@ func TestCalibrateAnswers(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for name, c := range map[string]struct{ body, want string }{
-		"named cause":    {"echo 'error: out of memory' >&2; exit 1\n", "calibrating failed: out of memory"},
-		"older tool":     {"echo 'error: unknown command: calibrate' >&2; exit 2\n", "unknown command: calibrate"},
-		"no JSON":        {"echo hello; exec sleep 60\n", "hello"},
-		"no end":         {start + codes + records, "without a result"},
-		"no codes":       {start + records + done, "no such file"},
-		"no records":     {start + codes + done, "no such file"},
-		"short codes":    {start + `printf '\001\0\0\0\0\0\200\077' >"$codes"` + "\n" + records + done, "2 numbers for 1 directions"},
+		"named cause": {"echo 'error: out of memory' >&2; exit 1\n", "calibrating failed: out of memory"},
+		"older tool":  {"echo 'error: unknown command: calibrate' >&2; exit 2\n", "unknown command: calibrate"},
+		"no JSON":     {"echo hello; exec sleep 60\n", "hello"},
+		"no end":      {start + codes + records, "without a result"},
+		"no codes":    {start + records + done, "no such file"},
+		"no records":  {start + codes + done, "no such file"},
+		"short codes": {start + `printf '\001\0\0\0\0\0\200\077' >"$codes"` + "\n" + records + done,
+			"2 numbers for 1 directions"},
 		"empty codes":    {start + `: >"$codes"` + "\n" + records + done, "0 numbers for 0 directions"},
 		"NaN in codes":   {start + strings.Replace(codes, `\0\0\0\300`, `\0\0\300\177`, 1) + records + done, "NaN"},
 		"short records":  {start + codes + `printf '\0\0\200\076' >"$records"` + "\n" + done, "4 bytes for 2 numbers"},
@@ -240,7 +242,7 @@ func TestCalibrateAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := calibrate(t, c.body); err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), c.want)
+				t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), c.want)
 			}
 		})
 	}

@@ -74,7 +74,7 @@ func TestNativeCentroids(t *testing.T) {
 		change(&o)
 		if _, err := tool.Centroids(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) ||
 			hint.Of(err) == "" {
-			t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), want)
+			t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), want)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
@@ -88,7 +88,7 @@ func TestOlderTool(t *testing.T) {
 	_, err := native.Tool{Path: tool}.Centroids(t.Context(), native.Map{})
 	if err == nil || err.Error() != "computing centroids failed: unknown command: centroids" ||
 		!strings.Contains(hint.Of(err), "build again") {
-		t.Errorf("%v, way out %q", err, hint.Of(err))
+		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
 }
 
@@ -103,7 +103,7 @@ func TestNoRoom(t *testing.T) {
 		native.Map{Clusters: 1 << 31, Columns: 1 << 20})
 	if err == nil || !strings.Contains(err.Error(), "the centroids need 8589934593 MiB") ||
 		!strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
-		t.Errorf("%v, way out %q", err, hint.Of(err))
+		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
 	if left, _ := filepath.Glob(filepath.Join(cache, "temporary", "*")); left != nil {
 		t.Errorf("left behind: %v", left)

@@ -22,7 +22,7 @@ func (h Head) args() []string {
 	return []string{"--model", process.Absolute(h.Model), "--tensor", h.Tensor}
 }
 
-// ClusterOptions say what to cluster and how.
+// ClusterOptions are the options of a clustering.
 type ClusterOptions struct {
 	Head
 	ClusterSize int // m; K = ceil(V/m) clusters whose sizes differ by one at most
@@ -69,13 +69,13 @@ func (t Tool) Cluster(ctx context.Context, o ClusterOptions, report func(Progres
 	return result, nil
 }
 
-// folderKind is what the folders for the tool's files are called after.
+// folderKind is in the names of the folders for the tool's files.
 const folderKind = "tool"
 
 const elsewhere = "point FH_OLLAMA_CACHE at a folder that can be written"
 
-// readAssignments reads and checks what the tool wrote: rows little-endian uint32 below clusters, in clusters of nearly
-// equal size.
+// readAssignments reads and checks the tool's output: one little-endian uint32 below clusters for each row, with
+// clusters of nearly equal size.
 func readAssignments(path string, rows int64, clusters uint32) ([]uint32, error) {
 	assignments, err := readWords(path, rows, "rows")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
-// script puts a shell script in the place of the native tool, to say and do what that should not.
+// script returns the path of a shell script that replaces the native tool, for output that the real tool never has.
 func script(t *testing.T, body string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -67,27 +67,28 @@ func TestFailures(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"named cause": {"echo 'warning: slow' >&2; echo 'error: the tensor has a type without rows' >&2; exit 1\n",
 			"clustering failed: the tensor has a type without rows"},
-		"other cause":      {"echo 'cannot load library' >&2; exit 127\n", "clustering failed: cannot load library"},
-		"no cause":         {"exit 3\n", "clustering failed: exit status 3"},
-		"killed":           {"kill -9 $$\n", "killed"},
-		"no JSON":          {"echo hello; exec sleep 60\n", "hello"},
-		"no ggml":          {"echo 'error: no ggml in there' >&2; exit 3\n", "clustering failed: no ggml in there"},
-		"no end":           {start, "without a result"},
-		"no file":          {start + done, "no such file"},
-		"short file":       {start + `printf '\0\0\0\0' >"$out"` + "\n" + done, "4 bytes for 3 rows"},
-		"out of range":     {start + `printf '\001\0\0\0\0\0\0\0\002\0\0\0' >"$out"` + "\n" + done, "row 2 into cluster 2 of 2"},
+		"other cause": {"echo 'cannot load library' >&2; exit 127\n", "clustering failed: cannot load library"},
+		"no cause":    {"exit 3\n", "clustering failed: exit status 3"},
+		"killed":      {"kill -9 $$\n", "killed"},
+		"no JSON":     {"echo hello; exec sleep 60\n", "hello"},
+		"no ggml":     {"echo 'error: no ggml in there' >&2; exit 3\n", "clustering failed: no ggml in there"},
+		"no end":      {start, "without a result"},
+		"no file":     {start + done, "no such file"},
+		"short file":  {start + `printf '\0\0\0\0' >"$out"` + "\n" + done, "4 bytes for 3 rows"},
+		"out of range": {start + `printf '\001\0\0\0\0\0\0\0\002\0\0\0' >"$out"` + "\n" + done,
+			"row 2 into cluster 2 of 2"},
 		"unequal clusters": {start + `printf '\0\0\0\0\0\0\0\0\0\0\0\0' >"$out"` + "\n" + done, "3 rows into cluster 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := run(t.Context(), script(t, c.body))
 			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, way out %q; want %q", err, hint.Of(err), c.want)
+				t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), c.want)
 			}
 		})
 	}
 }
 
-// A cancel ends the tool. The time limit only guards against a tool that is not ended.
+// Cancelling ends the tool. The time limit is only for a tool that does not end.
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tool := script(t, `echo '{"event":"progress","stage":"read","fraction":0}'`+"\nexec sleep 1000\n")
@@ -98,13 +99,13 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestGGML starts a tool that must be given ggml's libraries, and one that has its own, and lets both say how.
+// TestGGML starts a tool that needs the folder of ggml's libraries and one with its own, and checks their arguments.
 func TestGGML(t *testing.T) {
 	tool := script(t, `echo "error: $1 $2" >&2; exit 3`)
 	for ggml, want := range map[string]string{"": "cluster --model", "lib": "--ggml lib"} {
 		_, err := native.Tool{Path: tool, GGML: ggml}.Cluster(t.Context(), native.ClusterOptions{}, nil)
 		if err == nil || err.Error() != "clustering failed: "+want || !strings.Contains(hint.Of(err), "update Ollama") {
-			t.Errorf("%v, way out %q", err, hint.Of(err))
+			t.Errorf("%v, hint %q", err, hint.Of(err))
 		}
 	}
 }

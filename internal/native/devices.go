@@ -22,10 +22,10 @@ type Device struct {
 	Description  string   `json:"description"`
 	Type         string   `json:"type"`             // cpu, gpu, accel, …
 	Folder       string   `json:"folder,omitempty"` // of its backend, below that of the tool: cuda_v13; "" for beside it
-	FlashHead    bool     `json:"flash_head"`       // has the op, for weights of type q8_0
-	Weights      []string `json:"weights"`          // types of weights for which it has the op
-	DenseWeights []string `json:"dense_weights"`    // types for which it has not
-	Head         *bool    `json:"head,omitempty"`   // has the op for the head that was asked about
+	FlashHead    bool     `json:"flash_head"`       // supports the op for weights of type q8_0
+	Weights      []string `json:"weights"`          // weight types with the op
+	DenseWeights []string `json:"dense_weights"`    // weight types without it
+	Head         *bool    `json:"head,omitempty"`   // supports the op for the given head
 }
 
 // Folder is a folder of a GPU backend below Ollama's libraries.
@@ -35,7 +35,7 @@ type Folder struct {
 	Devices int    `json:"devices"` // that it found; none without its driver
 }
 
-// HeadShape is a head that devices are asked about: types as ggml names them, and sizes.
+// HeadShape describes a head for Devices, with ggml's names of types.
 type HeadShape struct {
 	Type         string
 	Columns      int64 // D
@@ -53,9 +53,9 @@ func (h HeadShape) args() []string {
 		"--pinned", strconv.Itoa(h.Pinned), "--coarse-bits", strconv.Itoa(h.CoarseBits)}
 }
 
-// Devices asks the native tool of a patched build for the devices of the backends beside it and of RPC servers,
-// addresses separated by commas, and then, for each folder with the backend of GPUs, for those, which it loads as
-// Ollama has llama-server load them. If head is not nil, each device is asked whether it has the op for such a head.
+// Devices lists the devices of the backends beside the native tool of a patched build, and of RPC servers, whose
+// addresses are separated by commas. Then it lists the devices of each folder with a GPU backend, loaded as Ollama
+// loads them into llama-server. If head is not nil, each device also says whether it supports the op for this head.
 func Devices(ctx context.Context, tool, servers string, head *HeadShape) ([]Device, []Folder, error) {
 	var args []string
 	if head != nil {
@@ -92,8 +92,8 @@ func Devices(ctx context.Context, tool, servers string, head *HeadShape) ([]Devi
 	return devices, folders, nil
 }
 
-// gpuFolders lists the folders below dir that hold a backend of ggml. Which file of such a folder is the backend,
-// Ollama decides in the same way (llm/llama_server.go, findLlamaServerGPUBackend).
+// gpuFolders lists the folders below dir with a ggml backend. It chooses the backend's file in a folder like Ollama
+// (llm/llama_server.go, findLlamaServerGPUBackend).
 func gpuFolders(dir string) ([]Folder, error) {
 	libraries, err := filepath.Glob(filepath.Join(dir, "*", "libggml-*.so*"))
 	if err != nil {
@@ -115,7 +115,7 @@ func gpuFolders(dir string) ([]Folder, error) {
 // serversSetting names the RPC servers to a program; llama-server takes it too.
 const serversSetting = "LLAMA_ARG_RPC="
 
-// listDevices runs the tool's command with an environment of which the first setting is that of the servers.
+// listDevices runs the tool's command with the variables env.
 func listDevices(ctx context.Context, tool string, args []string, env ...string) ([]Device, error) {
 	cmd := exec.CommandContext(ctx, tool, append([]string{"devices"}, args...)...)
 	cmd.Env = process.Environment(env...)

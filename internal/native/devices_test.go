@@ -11,7 +11,8 @@ import (
 
 func TestParseDevices(t *testing.T) {
 	devices, err := parseDevices("some library: hello\n" +
-		`{"devices":[{"name":"CPU","description":"a","type":"cpu","flash_head":true,"weights":["f16"],"head":false},{"name":"GPU0","type":"gpu","flash_head":false}]}` + "\n")
+		`{"devices":[{"name":"CPU","description":"a","type":"cpu","flash_head":true,"weights":["f16"],"head":false},` +
+		`{"name":"GPU0","type":"gpu","flash_head":false}]}` + "\n")
 	if err != nil || len(devices) != 2 || devices[0].Name != "CPU" || !devices[0].FlashHead || devices[1].FlashHead {
 		t.Fatalf("%+v, %v", devices, err)
 	}
@@ -25,8 +26,8 @@ func TestParseDevices(t *testing.T) {
 	}
 }
 
-// A tool whose GPU is there only if its backend is loaded, as Ollama would have it loaded: of two folders with backends
-// one finds a device, the other none.
+// The tool's GPU appears only if its backend is loaded as Ollama loads it. Of two folders with backends one has a
+// device.
 func TestDevicesOfFolders(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -53,7 +54,8 @@ case "$GGML_BACKEND_PATH:$LD_LIBRARY_PATH" in
 esac
 `)
 	tool := filepath.Join(dir, toolName)
-	head := HeadShape{Type: "q6_K", Columns: 2048, Rows: 128256, Clusters: 8016, CentroidType: "q4_0", Pinned: 3, CoarseBits: 16}
+	head := HeadShape{Type: "q6_K", Columns: 2048, Rows: 128256, Clusters: 8016,
+		CentroidType: "q4_0", Pinned: 3, CoarseBits: 16}
 	devices, folders, err := Devices(t.Context(), tool, "", &head)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +67,8 @@ esac
 		t.Errorf("folders %+v", folders)
 	}
 	args, err := os.ReadFile(tool + ".args")
-	want := "devices --type q6_K --columns 2048 --rows 128256 --clusters 8016 --centroid-type q4_0 --pinned 3 --coarse-bits 16\n"
+	want := "devices --type q6_K --columns 2048 --rows 128256 --clusters 8016 " +
+		"--centroid-type q4_0 --pinned 3 --coarse-bits 16\n"
 	if err != nil || string(args) != strings.Repeat(want, 3) {
 		t.Errorf("asked %q, %v", args, err)
 	}

@@ -35,8 +35,8 @@ type event struct {
 
 const rebuild = "tool and program do not fit together: build again with fh-ollama build"
 
-// follow is invoke for a command that prints events. It calls report for each of progress, and returns those of the
-// start and the end.
+// follow is invoke for a command that prints events. It calls report for each progress event, and returns the start and
+// the done event.
 func (t Tool) follow(ctx context.Context, what string, args []string, report func(Progress)) (start, done event,
 	err error) {
 	err = t.invoke(ctx, what, args, func(stdout io.Reader) (err error) {

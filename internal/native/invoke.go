@@ -39,7 +39,7 @@ func (t Tool) invoke(ctx context.Context, what string, args []string, read func(
 		cmd.Process.Kill()
 	}
 	err = cmd.Wait()
-	if cmd.ProcessState.ExitCode() == -1 { // a signal: Ctrl-C reaches both processes, and the tool may be the quicker
+	if cmd.ProcessState.ExitCode() == -1 { // a signal: Ctrl-C reaches both processes, and the tool may end first
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -56,8 +56,7 @@ func (t Tool) invoke(ctx context.Context, what string, args []string, read func(
 	return nil
 }
 
-// How the tool ends when it does not know what it is asked, and the plug-in's when it cannot use the ggml that it was
-// given.
+// Exit codes: of an unknown command, and of the plug-in's tool with an unusable ggml.
 const (
 	exitWrongUse = 2
 	exitNoGGML   = 3
@@ -98,7 +97,7 @@ func failure(what string, err error, stderr string) error {
 	return hint.New(what+" failed: "+cause, "if the file loads in Ollama, this is a fault of the tool; please report it")
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of the text written to it.
 type tail struct{ bytes.Buffer }
 
 const tailBytes = 8 << 10

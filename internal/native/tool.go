@@ -20,7 +20,7 @@ const (
 // Tool is the native tool with the libraries that it runs on.
 type Tool struct {
 	Path string // of llama-flashhead
-	GGML string // folder of the libraries that it must be given; "" if it has its own
+	GGML string // folder of the libraries for it; "" if it has its own
 }
 
 // Find returns the native tool for a user's folder dir, "" if there is none: FindTool and FindGGML.
@@ -40,7 +40,7 @@ func FindTool(dirs []string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", hint.New("the native tool "+toolName+" is not there",
+	return "", hint.New("the native tool "+toolName+" was not found",
 		"build it first: fh-ollama build --plugin, or fh-ollama build; then use the fh-ollama in its bin, or name its "+
 			"folder in FH_OLLAMA_LIB")
 }
@@ -52,8 +52,8 @@ func Borrows(tool string) bool {
 	return err == nil
 }
 
-// FindGGML returns the folder with the libraries of ggml that a native tool must be given: "" if it has its own, dir if
-// it lends some, else that of the best Ollama in places that this user may trust.
+// FindGGML returns the folder of ggml's libraries for a native tool: "" if the tool has its own, dir if that has some,
+// else that of the best trusted Ollama in places.
 func FindGGML(ctx context.Context, tool, dir string, places installation.Places) (string, error) {
 	if !Borrows(tool) {
 		return "", nil

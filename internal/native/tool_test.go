@@ -34,11 +34,11 @@ func TestFindTool(t *testing.T) {
 		t.Errorf("a given folder is not the only one: %v", dirs)
 	}
 	if _, err := native.FindTool([]string{t.TempDir()}); err == nil || !strings.Contains(hint.Of(err), "fh-ollama build") {
-		t.Errorf("%v, way out %q", err, hint.Of(err))
+		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
 }
 
-// TestFindToolElsewhere has tools below the working directory, where anybody may have put them.
+// TestFindToolElsewhere has tools below the working directory, which are not trusted.
 func TestFindToolElsewhere(t *testing.T) {
 	wd := t.TempDir()
 	t.Chdir(wd)

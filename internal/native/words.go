@@ -8,7 +8,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// writeWords writes little-endian uint32 for the tool.
+// writeWords writes little-endian uint32 values for the tool.
 func writeWords(path string, words []uint32) error {
 	data, _ := binary.Append(nil, binary.LittleEndian, words)
 	if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -17,7 +17,7 @@ func writeWords(path string, words []uint32) error {
 	return nil
 }
 
-// readAllWords reads little-endian uint32 of the tool, however many there are.
+// readAllWords reads all little-endian uint32 values of a file.
 func readAllWords(path string) ([]uint32, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -26,7 +26,7 @@ func readAllWords(path string) ([]uint32, error) {
 	return readWords(path, info.Size()/4, "numbers")
 }
 
-// readWords reads n little-endian uint32 of the tool; what names them in errors.
+// readWords reads exactly n little-endian uint32 values; what names them in errors.
 func readWords(path string, n int64, what string) ([]uint32, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

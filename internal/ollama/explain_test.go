@@ -23,8 +23,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 		body       string
 		cause, way string
 	}{
-		"password":  {401, page, "wants a login: 401 Unauthorized", "a proxy before it asks for a password"},
-		"sign in":   {401, `{"error":"unauthorized","signin_url":"https://x"}`, "wants a login: 401 Unauthorized", "`ollama signin`"},
+		"password": {401, page, "wants a login: 401 Unauthorized", "a proxy before it asks for a password"},
+		"sign in": {401, `{"error":"unauthorized","signin_url":"https://x"}`,
+			"wants a login: 401 Unauthorized", "`ollama signin`"},
 		"host name": {403, "", "or a proxy before it, refuses: 403 Forbidden", "IP address"},
 		"refused":   {403, `{"error":"not for you"}`, "refuses: 403 Forbidden: not for you", "another"},
 		"other server": {404, "404 page not found",
@@ -34,8 +35,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"another form":     {200, `[1]`, "is not an Ollama: json: cannot unmarshal", "set OLLAMA_HOST"},
 		"gateway":          {502, page, "a proxy before the Ollama at", "NO_PROXY"},
 		"proxy's password": {407, "", "answers 407 Proxy Authentication Required", "NO_PROXY"},
-		"busy":             {503, `{"error":"server busy, please try again"}`, "answers 503 Service Unavailable: server busy, please try again", "log"},
-		"broken":           {500, `{"error":"disk full\nand so on"}`, "answers 500 Internal Server Error: disk full", "log"},
+		"busy": {503, `{"error":"server busy, please try again"}`,
+			"answers 503 Service Unavailable: server busy, please try again", "log"},
+		"broken": {500, `{"error":"disk full\nand so on"}`, "answers 500 Internal Server Error: disk full", "log"},
 		"speaks https": {400, "Client sent an HTTP request to an HTTPS server.\n", "400 Bad Request: Client sent",
 			"write https://"},
 		"talks a great deal": {500, strings.Repeat("x", 5000), strings.Repeat("x", 200) + "…", "log"},

@@ -28,7 +28,7 @@ func (s Server) Show(ctx context.Context, name string) (*api.ShowResponse, error
 			"see `ollama list` for its models, get one with `ollama pull`, or give a GGUF file")
 	case err != nil:
 		err = s.explain(err)
-		return nil, hint.Wrap(fmt.Errorf("%s is no file here, and whether it is a model is not known: %w", name, err),
+		return nil, hint.Wrap(fmt.Errorf("%s is not a file, and whether it is a model is unknown: %w", name, err),
 			hint.Of(err))
 	case show.RemoteHost != "":
 		return nil, cloud

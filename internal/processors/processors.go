@@ -1,11 +1,11 @@
-// Package processors tells how many threads pay: what a process may use can be less than what the machine has.
+// Package processors returns the number of useful threads: a process may have fewer processors than the machine.
 package processors
 
 import "runtime"
 
-// Usable is the number of processors that this process may use: those of its affinity, and no more than the quota of
-// its cgroups allows. A part of a processor does not count: threads that wait for each other stop together when a quota
-// is used up. It is 1 at least.
+// Usable returns the number of processors that this process may use, from its affinity and the CPU quota of its
+// cgroups. A fraction does not count, because threads that wait for each other all stop when a quota is used up. It is
+// at least 1.
 func Usable() int { return usable(runtime.NumCPU(), quota("/")) }
 
 // usable is Usable for n processors and a quota in processors; 0 for none.

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// quota is the least CPU quota of this process's cgroups, in processors, with its proc and cgroup file systems below
-// root; 0 for none. ggmlhead/model/flash-head-processors.h computes the same.
+// quota returns the smallest CPU quota of this process's cgroups in processors, 0 for none. root holds the proc and
+// cgroup file systems. ggmlhead/model/flash-head-processors.h computes the same.
 func quota(root string) float64 {
 	groups, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
 	mounts, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
@@ -32,7 +32,7 @@ func quota(root string) float64 {
 	return least
 }
 
-// folders are those of the cgroup at path and of its parents, as far as they are mounted.
+// folders returns the mounted folders of the cgroup at path and of its parents.
 func folders(mounts, path string, v2 bool) []string {
 	for line := range strings.Lines(mounts) {
 		// ID PARENT DEVICE ROOT POINT OPTIONS [...] - TYPE SOURCE SUPEROPTIONS
@@ -59,7 +59,7 @@ func folders(mounts, path string, v2 bool) []string {
 	return nil
 }
 
-// folderQuota is the quota of one cgroup, in processors; 0 for none.
+// folderQuota returns the quota of one cgroup in processors; 0 for none.
 func folderQuota(dir string, v2 bool) float64 {
 	read := func(name string) []string {
 		text, _ := os.ReadFile(filepath.Join(dir, name))

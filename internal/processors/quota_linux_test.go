@@ -18,7 +18,7 @@ const (
 		"/sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
 )
 
-// The quota is the least of a cgroup and its parents, of both versions, as far as they are mounted.
+// The quota is the minimum over a cgroup and its mounted parents, in both versions of cgroups.
 func TestQuota(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
@@ -55,7 +55,8 @@ func TestQuota(t *testing.T) {
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":      "-1\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
 		}, 2.5},
 		"a blank in the path": {map[string]string{
-			"proc/self/cgroup": "0::/job\n", "proc/self/mountinfo": strings.Replace(mountsV2, "/sys/fs/cgroup", `/sys/my\040groups`, 1),
+			"proc/self/cgroup":          "0::/job\n",
+			"proc/self/mountinfo":       strings.Replace(mountsV2, "/sys/fs/cgroup", `/sys/my\040groups`, 1),
 			"sys/my groups/job/cpu.max": "500000 100000\n",
 		}, 5},
 		"damaged": {map[string]string{
@@ -93,7 +94,7 @@ func TestUsable(t *testing.T) {
 	}
 }
 
-// A process that may run on one processor only has one, and so has one whose cgroup has a quota of one and a half.
+// A process bound to one processor has one, and so has a process whose cgroup has a quota of 1.5.
 func TestLimited(t *testing.T) {
 	const asked = "FH_OLLAMA_TEST_USABLE"
 	if os.Getenv(asked) != "" {
@@ -142,7 +143,7 @@ func TestLimited(t *testing.T) {
 	})
 }
 
-// limitedGroup makes a cgroup with a quota of one processor and a half, where that is allowed.
+// limitedGroup makes a cgroup with a quota of 1.5 processors, if it may.
 func limitedGroup(t *testing.T) string {
 	t.Helper()
 	parent, file, quota := "/sys/fs/cgroup", "cpu.max", "150000 100000"

@@ -1,5 +1,4 @@
-// Package sampletext is the text that comes with the program, to evaluate and to calibrate with: README.md tells where
-// it is from.
+// Package sampletext holds the built-in texts for evaluation and calibration. README.md names their sources.
 package sampletext
 
 import (

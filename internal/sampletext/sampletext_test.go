@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// The kinds cover what people use models for, and each has two halves long enough to fit to and to measure on.
+// There are kinds for all common uses of models, and each half of a kind is long enough, for the fit and for measuring.
 func TestKinds(t *testing.T) {
 	groups := map[string]int{}
 	for _, kind := range Kinds() {
@@ -33,7 +33,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// Unseen text is of several kinds, long enough to measure on, and not what heads are calibrated with.
+// Unseen text has several kinds, is long enough, and is not in the calibration's text.
 func TestUnseen(t *testing.T) {
 	var groups []string
 	for _, kind := range Unseen() {

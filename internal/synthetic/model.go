@@ -167,14 +167,14 @@ func (m Model) parameters(c gguf.Content, size int64) (flashhead.Parameters, err
 	}
 	if m.Codes {
 		p.Codes = codes(flashhead.Qualities[0].Codes(head, k, centroids), head.Width(), random)
-		p.Codes.Near, p.Codes.Tolerance = int(head.Vocab()/8), 0 // its logits are so alike that a tolerance would read all
+		p.Codes.Near, p.Codes.Tolerance = int(head.Vocab()/8), 0 // a tolerance would read all: logits are alike
 		probes = max(k/32, 1)
 	}
 	return p, p.Select(0, probes, flashhead.DefaultPinned(f, head))
 }
 
-// codes returns codes of random directions. Projections on them keep inner products roughly (Johnson and Lindenstrauss),
-// so the tokens' estimates differ as with fitted codes.
+// codes returns codes of random directions. Projections on them keep inner products roughly (Johnson and
+// Lindenstrauss), so the tokens' estimates differ as with fitted codes.
 func codes(c flashhead.Codes, width int64, random *rand.Rand) flashhead.Codes {
 	n := c.Directions
 	directions := make([]float32, int64(n)*width)

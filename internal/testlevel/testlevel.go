@@ -1,4 +1,4 @@
-// Package testlevel tells tests how much time they may take. docs/testing.md describes the levels.
+// Package testlevel skips tests that do not belong to the chosen level (docs/testing.md).
 package testlevel
 
 import (
@@ -9,8 +9,8 @@ import (
 // Variable is the environment variable that makes long tests run; `make test-all` sets it to 1.
 const Variable = "FH_OLLAMA_LONG"
 
-// Long skips a test that `make test` leaves out: it takes longer than a minute, or repeats for more types, models or
-// hosts what another test does for some.
+// Long skips a test at the level of `make test`: one that takes more than a minute, or repeats another test for more
+// types, models or hosts.
 func Long(t *testing.T) {
 	t.Helper()
 	if os.Getenv(Variable) == "" {
@@ -21,8 +21,8 @@ func Long(t *testing.T) {
 // RealVariable is the environment variable that makes tests on real models run; `make real` sets it to 1.
 const RealVariable = "FH_OLLAMA_REAL"
 
-// Real skips a test on real models and texts (integration/real) unless they are wanted: they are hundreds of megabytes,
-// and some have a licence of their own.
+// Real skips a test on real models and texts (integration/real) by default: they are hundreds of megabytes, and some
+// have their own licence.
 func Real(t *testing.T) {
 	t.Helper()
 	if os.Getenv(RealVariable) == "" {
@@ -30,7 +30,7 @@ func Real(t *testing.T) {
 	}
 }
 
-// Some returns the first of all cases, or all of them where long tests run.
+// Some returns the first case, or all of them if long tests run.
 func Some[T any](all ...T) []T {
 	if os.Getenv(Variable) == "" {
 		return all[:1]

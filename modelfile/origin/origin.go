@@ -33,13 +33,13 @@ type Origin struct {
 // Weights returns the path of the model's GGUF file, which may be in an Ollama's store: it is only read.
 func (o Origin) Weights() string { return o.Modelfile.From[0] }
 
-// Find returns what arg means. Of a model, the files are there and readable. Errors carry a way out.
+// Find resolves arg. A model's files exist and are readable. Errors carry a hint.
 func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 	if IsFile(arg) {
 		return Origin{Arg: arg, Modelfile: &modelfile.Modelfile{From: []string{arg}}}, nil
 	}
 	if modelfile.CheckName(arg) != nil {
-		return Origin{}, hint.New(fmt.Sprintf("%s is no file here, and no name of a model either", arg),
+		return Origin{}, hint.New(fmt.Sprintf("%s is neither a file nor a model name", arg),
 			"check the path; names look like qwen3:0.6b or hf.co/user/repo:tag, see `ollama list`")
 	}
 	m, err := modelfile.Source(ctx, s, arg)
@@ -101,8 +101,8 @@ func tagged(arg string) bool {
 		modelfile.CheckName(arg) == nil
 }
 
-// Explain makes an error about the weights of a model speak of the model by its name, in cause and way out; others it
-// leaves alone.
+// Explain replaces the path of a model's weights by the model's name in an error's cause and hint. It does not change
+// other errors.
 func (o Origin) Explain(err error) error {
 	if !o.Model || err == nil {
 		return err

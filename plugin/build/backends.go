@@ -80,5 +80,5 @@ func (o Options) leftBehind(library string) bool {
 	return !o.Tests && library == "libtest-fake-backend.so"
 }
 
-// implementation is the library that holds the code of one of llama.cpp's programs.
+// implementation matches the library with the code of one of llama.cpp's programs.
 var implementation = regexp.MustCompile(`^lib(llama-[a-z-]+)-impl\.`)

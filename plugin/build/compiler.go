@@ -42,10 +42,10 @@ func parseCompiler(text string) (Compiler, bool) {
 	return c, err == nil
 }
 
-// program is the name of the program at path.
+// program returns the name of the program at path.
 func program(path string) string { return strings.TrimSuffix(filepath.Base(path), ".exe") }
 
-// command is the command line without the launcher.
+// command returns the command line without the launcher.
 func (c Compiler) command(args ...string) []string {
 	return slices.Concat([]string{c.Path}, c.Args, args)
 }

@@ -21,9 +21,8 @@ func (b *Builder) CompileServer(ctx context.Context, st *step.Step) error {
 	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", []string{serverTarget})
 }
 
-// TestOnHost runs the plug-in's own test on library with the host's ggml. As the plug-in, the test is compiled with the
-// headers of the pinned llama.cpp, pin. failed is the failure of the test, with its output; err says why it was not
-// run.
+// TestOnHost runs the plug-in's own test on library with the host's ggml. Like the plug-in, the test is compiled with
+// the headers of the pinned llama.cpp, pin. failed is the test's failure with its output; err says why it did not run.
 func (b *Builder) TestOnHost(
 	ctx context.Context, st *step.Step, pin source.LlamaCppPin, library string,
 ) (failed, err error) {
@@ -43,7 +42,7 @@ func (b *Builder) TestOnHost(
 		return nil, err
 	}
 	said, found := own.runProduct(ctx, own.pluginBinary(pluginTest), ggml, library,
-		"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e") // arguments that the test looks for
+		"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e") // arguments that the test expects
 	if found == nil {
 		st.Note("passes")
 		return nil, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// instructionSet is the macro by which a compiler announces the set, and the names of sets that need it.
+// instructionSet is a set's compiler macro, and the names of sets that need it.
 type instructionSet struct {
 	macro string
 	under []string

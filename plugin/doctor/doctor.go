@@ -1,4 +1,4 @@
-// Package doctor checks whether FlashHead works on this machine, and says what to do if not.
+// Package doctor checks whether FlashHead works on this machine, and gives hints if not.
 package doctor
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 )
 
-// Report is what an examination found.
+// Report has the results of an examination.
 type Report struct {
 	Server   Server         `json:"server"`
 	Plugin   Plugin         `json:"plugin"`
@@ -29,7 +29,7 @@ type Report struct {
 type Server struct {
 	URL       string `json:"url"`
 	Reachable bool   `json:"reachable"`
-	Refuses   bool   `json:"refuses,omitempty"`   // something answers, but not as an Ollama would
+	Refuses   bool   `json:"refuses,omitempty"`   // something answers, but it is not an Ollama
 	Version   string `json:"version,omitempty"`   // Ollama's
 	Patched   bool   `json:"patched"`             // built with FlashHead
 	FlashHead string `json:"flashhead,omitempty"` // version of the patch
@@ -84,7 +84,8 @@ func Examine(ctx context.Context, s ollama.Server, places installation.Places, l
 	return r, ctx.Err()
 }
 
-// Err returns the only problem as an error, nil if there is none. Of several, which String lists, it gives the number.
+// Err returns a single problem as an error, and nil if there is none. For several, which String lists, the error has
+// their number.
 func (r Report) Err() error {
 	switch n := len(r.Problems); n {
 	case 0:
@@ -123,8 +124,8 @@ func (r *Report) server(ctx context.Context, s ollama.Server) {
 // deviceTimeout bounds the wait for the native tool: GPU drivers can hang.
 const deviceTimeout = 30 * time.Second
 
-// library checks the native tool in one of dirs. It asks the tool's devices whether they support the op, and for head
-// too unless that is nil.
+// library checks the native tool in one of dirs, and whether the tool's devices support the op, also for head unless it
+// is nil.
 func (r *Report) library(ctx context.Context, dirs []string, head *native.HeadShape) {
 	tool, err := native.FindTool(dirs)
 	if err != nil {

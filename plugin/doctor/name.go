@@ -7,13 +7,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
-// Named notes how the user named the file, arg, and why it could not be found. For a model, rename replaces its path by
-// its name in a text; for a file it is nil.
+// Named records the user's name for the file, arg, and why it could not be found. For a model, rename replaces its path
+// by its name in a text; for a file it is nil.
 func (r *Report) Named(arg string, rename func(text string) string, err error) {
 	switch {
 	case err != nil:
 		r.File = &File{Path: arg}
-		told := func(p Problem) bool { return strings.Contains(err.Error(), p.Cause) } // "no Ollama answers" is said once
+		told := func(p Problem) bool { return strings.Contains(err.Error(), p.Cause) } // report "no Ollama answers" once
 		if !slices.ContainsFunc(r.Problems, told) {
 			r.wrong(err)
 		}
@@ -25,7 +25,7 @@ func (r *Report) Named(arg string, rename func(text string) string, err error) {
 	}
 }
 
-// shown is how the report names the file.
+// shown returns the report's name of the file.
 func (f File) shown() string {
 	if f.Name == "" {
 		return f.Path
@@ -33,7 +33,7 @@ func (f File) shown() string {
 	return f.Name + " (" + f.Path + ")"
 }
 
-// next is the command that converts it.
+// next returns the command that converts it.
 func (f File) next() string {
 	if f.Name == "" {
 		return commandline.Self("convert", f.Path)

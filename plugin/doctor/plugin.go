@@ -14,9 +14,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
 )
 
-// Plugin says whether a server has the plug-in.
+// Plugin describes the plug-in of a server.
 type Plugin struct {
-	Seen      bool     `json:"seen"`              // the libraries that the server loads could be found out
+	Seen      bool     `json:"seen"`              // the libraries that the server loads are known
 	Program   string   `json:"program,omitempty"` // path of the server's executable, if its process was found
 	Library   string   `json:"library,omitempty"` // path of the plug-in that the server loads with models, "" for none
 	Beside    bool     `json:"beside"`            // it lies beside Ollama's libraries, not in GGML_BACKEND_PATH
@@ -89,7 +89,7 @@ func (r *Report) tryPlugin(ctx context.Context, places installation.Places) {
 	}
 }
 
-// try loads the plug-in with the Ollama's own llama-server, and reports why it does not work there.
+// try loads the plug-in with the Ollama's own llama-server, and reports an error.
 func (r *Report) try(ctx context.Context, i installation.Installation, library string, beside bool) {
 	if u := i.Unit; u != nil && !u.User && u.Account != "" && os.Geteuid() != 0 { // only root can try as that user
 		if path := hidden(library); path != "" {
@@ -156,7 +156,7 @@ func (r *Report) installed(places installation.Places, i installation.Installati
 	}
 }
 
-// running notes which processes have loaded the plug-in, and reports one that should have and has not.
+// running records the processes that have loaded the plug-in, and reports one that should have but has not.
 func (r *Report) running(runners []installation.Runner, gpu *installation.GPU) {
 	names := []string{install.LibraryName, install.BesideName, filepath.Base(r.Plugin.Library)}
 	var without []int

@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
-// String is the report for people. It lists several problems at its end, but leaves a single one to Err.
+// String formats the report as text. It lists several problems at the end, but leaves a single one to Err.
 func (r Report) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -17,7 +17,7 @@ func (r Report) String() string {
 
 	switch s := r.Server; {
 	case s.Refuses:
-		row("ollama", "%s, does not answer as an Ollama would", s.URL)
+		row("ollama", "%s, is not an Ollama server", s.URL)
 	case !s.Reachable:
 		row("ollama", "%s, not reachable", s.URL)
 	case s.Patched:
@@ -79,7 +79,7 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// row adds what the runtime did with the file.
+// row adds the runtime's result for the file.
 func (r Runtime) row(row func(name, format string, args ...any)) {
 	said := r.Said
 	if said == "" {
@@ -91,7 +91,7 @@ func (r Runtime) row(row func(name, format string, args ...any)) {
 	}
 }
 
-// ability says which heads a device supports, and whether that of the file is among them.
+// ability describes the heads that a device supports, and whether it supports the file's.
 func ability(d native.Device) string {
 	can := "no FlashHead, runs dense"
 	switch with, without := len(d.Weights), len(d.DenseWeights); {
@@ -113,7 +113,7 @@ func ability(d native.Device) string {
 	}
 }
 
-// rows adds where the plug-in is and which running models have it.
+// rows adds the place of the plug-in and the running models that have it.
 func (p Plugin) rows(row func(name, format string, args ...any)) {
 	for _, path := range p.Installed {
 		if path != p.Library {

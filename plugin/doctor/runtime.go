@@ -15,7 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
-// Runtime is what the runtime did with a file.
+// Runtime is the runtime's result for a file.
 type Runtime struct {
 	Folder string `json:"folder"`           // of the llama-server that loaded the file
 	Plugin string `json:"plugin,omitempty"` // GGML_BACKEND_PATH that it was given; "" if it needs none
@@ -26,7 +26,7 @@ type Runtime struct {
 // loadTimeout bounds a load: a large model may come from a slow disk.
 const loadTimeout = 5 * time.Minute
 
-// load loads the file in the user's runtime and notes FlashHead's line in the log. A missing runtime is reported
+// load loads the file in the user's runtime and records FlashHead's line of the log. A missing runtime is reported
 // elsewhere.
 func (r *Report) load(ctx context.Context, places installation.Places, libDirs []string) {
 	programs, plugin, ok := r.runtime(ctx, places, libDirs)
@@ -59,9 +59,8 @@ func (r *Report) load(ctx context.Context, places installation.Places, libDirs [
 	}
 }
 
-// runtime finds the llama-server that loads models here, and the plug-in that it has to be given. These are the
-// answering server's, if that has the plug-in; else a patched build's; else an Ollama's with an installed or built
-// plug-in.
+// runtime finds the llama-server that loads models here, and the plug-in to load into it. They are those of the running
+// server, if that has the plug-in; else of a patched build; else of an Ollama with an installed or built plug-in.
 func (r *Report) runtime(ctx context.Context, places installation.Places, libDirs []string) (programs llama.Programs,
 	plugin string, ok bool) {
 	found, _ := installation.Find(ctx, places) // there may be none

@@ -19,5 +19,5 @@ func lock(in place, dir string) (release func(), err error) {
 		f.Close()
 		return nil, hint.New("another fh-ollama is at work in "+at(in, dir), "wait until it is done and try again")
 	}
-	return func() { f.Close() }, nil // a file system without locks has to do without
+	return func() { f.Close() }, nil // the file system may have no locks
 }

@@ -57,13 +57,13 @@ func dirOf(in place, name string) string {
 	return filepath.Dir(name)
 }
 
-// above returns the folder so many levels above the prefix, as a receipt calls it: "." for 0, "../.." for 2.
+// above returns a receipt's name of the folder this many levels above the prefix: "." for 0, "../.." for 2.
 func above(levels int) string { return path.Clean(strings.Repeat("../", levels)) }
 
 // outside reports whether folder is the prefix itself, ".", or one above it, such as "../..".
 func outside(folder string) bool { return folder != "" && strings.Trim(folder, "./") == "" }
 
-// missing returns dir and the folders above it that do not exist, the outer first.
+// missing returns those of dir and the folders above it that do not exist, outermost first.
 func missing(in place, dir string) []string {
 	var folders []string
 	for ; dir != dirOf(in, dir); dir = dirOf(in, dir) {
@@ -76,7 +76,7 @@ func missing(in place, dir string) []string {
 	return folders
 }
 
-// makeFolders creates folders, the outer before the inner. Any user may enter them, whatever the umask.
+// makeFolders creates folders, outermost first. Any user may enter them, whatever the umask.
 func makeFolders(in place, folders []string) error {
 	for _, dir := range folders {
 		err := in.Mkdir(dir, 0o755)
@@ -93,7 +93,7 @@ func makeFolders(in place, folders []string) error {
 	return nil
 }
 
-// removeEmpty removes those of folders that are empty, the inner before the outer, and returns the others that exist.
+// removeEmpty removes the empty ones of folders, innermost first, and returns the others that exist.
 func removeEmpty(in place, folders []string) (left []string) {
 	for _, dir := range slices.Backward(folders) {
 		from, name := in, dir

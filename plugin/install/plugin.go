@@ -1,6 +1,6 @@
-// Package install installs FlashHead in one of two ways: the plug-in where an Ollama on this machine loads it, or a
-// patched Ollama in a folder of its own, a prefix. A receipt lists what was installed, and exactly that is uninstalled.
-// Files of others are never changed.
+// Package install installs FlashHead in one of two ways: the plug-in, for an Ollama on this machine, or a patched
+// Ollama in its own folder, a prefix. A receipt lists the installed files, and only these are uninstalled. Other files
+// are never changed.
 package install
 
 import (
@@ -18,10 +18,10 @@ import (
 // LibraryName is the file name of the plug-in that GGML_BACKEND_PATH names.
 const LibraryName = "libggml-flashhead.so"
 
-// BesideName is its file name among Ollama's own libraries. There, llama.cpp loads what is called libggml-NAME-*.so
-// for the NAMEs of its own backends, the file with the best ggml_backend_score of each. Of these, zendnn is a library
-// for server processors that no release of Ollama brings, so that nothing competes; and Ollama itself looks for
-// backends of graphics processors in the folders below this one only, so that it takes no notice.
+// BesideName is its file name among Ollama's own libraries. There llama.cpp loads libggml-NAME-*.so for the NAMEs of
+// its own backends, for each the file with the best ggml_backend_score. zendnn is such a NAME, for a library that no
+// release of Ollama has, so there is no competitor. Ollama itself ignores the file: it looks for GPU backends only in
+// subfolders.
 const BesideName = "libggml-zendnn-flashhead.so"
 
 // A drop-in that somebody edited stays. Ours then gets the second name, which systemd reads later.
@@ -32,7 +32,7 @@ const (
 
 var dropInNames = []string{dropInName, ownDropInName}
 
-// Options say which plug-in is installed for which Ollama.
+// Options are the options of the plug-in's installation.
 type Options struct {
 	Ollama  string // path of an ollama executable; "" for the best that is found
 	Library string // path of the plug-in; "" for Built
@@ -51,11 +51,11 @@ type Change struct {
 	Note string // why it is kept
 }
 
-// Result is what was done, or, in a dry run, would be.
+// Result lists what was done, or would be done in a dry run.
 type Result struct {
 	Ollama  *installation.Installation // nil where none matters
 	Library string                     // path of the placed plug-in
-	Tried   string                     // what llama-server's log said of it; in a dry run, how it would be tried
+	Tried   string                     // llama-server's log line about it; in a dry run, how it would be tried
 	DryRun  bool
 	Changes []Change
 	Notes   []string
@@ -66,7 +66,7 @@ func (r *Result) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// target is where the plug-in of one Ollama goes.
+// target holds the paths of one Ollama's plug-in.
 type target struct {
 	ollama  installation.Installation
 	library string // path that the plug-in gets
@@ -145,7 +145,7 @@ func (o Options) find(ctx context.Context) (installation.Installation, error) {
 	return found[0], nil
 }
 
-// checkGPU refuses an installation without effect, because Ollama uses a GPU, and notes what may have no effect.
+// checkGPU refuses an installation without effect because Ollama uses a GPU, and warns of a possible one.
 func (o Options) checkGPU(i installation.Installation, r *Result) error {
 	gpu := i.GPU(o.Places)
 	switch {
@@ -207,7 +207,7 @@ func (o Options) checkVariable(t target, r *Result) error {
 	switch {
 	case u != nil && ours(u.BackendPath) && filepath.Dir(u.SetBy) == u.DropIns &&
 		slices.Contains(dropInNames, filepath.Base(u.SetBy)):
-		return nil // from an earlier install, or a copy that somebody edited: ours is read later
+		return nil // from an earlier install, or an edited copy: ours is read later
 	case u != nil && u.BackendPath != "" && u.BackendPath != t.library:
 		value, where = u.BackendPath, "by "+u.SetBy
 	case s != nil && s.BackendPath != "" && !ours(s.BackendPath):
@@ -221,14 +221,14 @@ func (o Options) checkVariable(t target, r *Result) error {
 		"leave it and place the plug-in beside Ollama's libraries: fh-ollama install --into-lib")
 }
 
-// dropIn is the text of a drop-in by which a service loads the library at path.
+// dropIn returns the text of a drop-in that makes a service load the library at path.
 func dropIn(path string) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(path)
 	return "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" +
 		quoted + "\"\n"
 }
 
-// sudo is the command that does as root what this user may not do.
+// sudo returns the command for root if this user lacks permissions.
 func (o Options) sudo(t target, library string) string {
 	command := "run: sudo " + commandline.Quote(o.Program) + " install"
 	if o.IntoLib {
@@ -244,7 +244,7 @@ func (o Options) sudo(t target, library string) string {
 	return command
 }
 
-// next adds the commands that lead from here to a faster model.
+// next adds the next commands for the user.
 func (o Options) next(t target, r *Result) {
 	u, s := t.ollama.Unit, t.ollama.Server
 	has := s != nil && s.Readable && s.BackendPath == t.library
@@ -270,7 +270,7 @@ func (o Options) next(t target, r *Result) {
 	r.Next = append(r.Next, program+" create NAME-flashhead --from NAME", program+" doctor")
 }
 
-// restart is the command that restarts the service u, for the user who called this program.
+// restart returns the command that restarts the service u.
 func (o Options) restart(u installation.Unit) string {
 	if o.Places.Sudo && !u.User {
 		return u.Restart("sudo ")
@@ -278,7 +278,7 @@ func (o Options) restart(u installation.Unit) string {
 	return u.Restart("")
 }
 
-// ServeCommand is the command that starts an Ollama, given by its executable, with the plug-in at library.
+// ServeCommand returns the command that starts the Ollama program with the plug-in at library.
 func ServeCommand(places installation.Places, program, library string) string {
 	if places.Named("ollama") == program {
 		program = "ollama"

@@ -15,8 +15,8 @@ const (
 	toolCodeName = "libflashhead-tool.so"
 )
 
-// kit is a copy of this program and what it needs, laid out as a build. When the build is gone, the printed commands
-// still work, and so does another install after an update of Ollama.
+// kit is a copy of this program and its files, in the layout of a build. Without the original build the printed
+// commands still work, and so does another install after an update of Ollama.
 type kit struct {
 	program string
 	files   []kitFile

@@ -32,7 +32,7 @@ func (o Options) library() (string, error) {
 	if path == "" {
 		path = o.Built
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return "", hint.New("the plug-in "+LibraryName+" is not there", rebuild+"; or name it with --lib")
+			return "", hint.New("the plug-in "+LibraryName+" was not found", rebuild+"; or name it with --lib")
 		}
 	}
 	path, err := filepath.Abs(path)

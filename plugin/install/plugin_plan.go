@@ -54,7 +54,7 @@ func (o Options) plan(t target, library string) (*work, error) {
 	return w, nil
 }
 
-// place is add with a way out of its error.
+// place is add with a hint in its error.
 func (w *work) place(f file) error {
 	err := w.add(f)
 	var taken takenError
@@ -70,8 +70,8 @@ func (w *work) place(f file) error {
 	}
 }
 
-// addDropIn plans the drop-in and returns the files of ours that it needs. One that somebody edited stays as it is: if
-// it names the library, it does what it has to; if not, ours is written beside it.
+// addDropIn plans the drop-in and returns our files that it needs. An edited drop-in stays. If it does not name the
+// library, ours is written beside it.
 func (w *work) addDropIn(t target) ([]string, error) {
 	f := file{path: t.dropIn, data: []byte(dropIn(t.library)), mode: 0o644, text: true}
 	own := filepath.Join(filepath.Dir(t.dropIn), ownDropInName)

@@ -8,12 +8,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// past are the words for what was done. A dry run says "would" and the verb.
+// past are the past tenses of verbs. A dry run says "would" and the verb.
 var past = map[string]string{
 	"place": "placed", "update": "updated", "keep": "kept", "remove": "removed", "try": "tried",
 }
 
-// String is the result for people.
+// String formats the result as text.
 func (r Result) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -57,7 +57,7 @@ func (r Result) String() string {
 	return b.String()
 }
 
-// describe says which Ollama i is and how it is run.
+// describe describes the Ollama i and how it is run.
 func describe(i installation.Installation) string {
 	text := "Ollama"
 	if i.Version != "" {

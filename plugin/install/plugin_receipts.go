@@ -15,7 +15,7 @@ import (
 
 const receiptName = "installed.json"
 
-// names are those of all files that the plug-in's installation ever makes.
+// names are the names of all files that the plug-in's installation makes.
 var names = []string{LibraryName, BesideName, dropInName, ownDropInName, programName, toolName, toolCodeName}
 
 // userReceipt and systemReceipt are the paths of the plug-in's two receipts, for a user and for the system.
@@ -40,8 +40,8 @@ func Installed(p installation.Places) ([]Placed, error) {
 	return all, nil
 }
 
-// readReceipts reads the user's receipt and the system's. Root may be asked to uninstall by a receipt that somebody
-// else can write, so it may list nothing but what an installation makes.
+// readReceipts reads the user's receipt and the system's. Root may uninstall by a receipt that others can write, so it
+// may only list files that an installation makes.
 func readReceipts(p installation.Places) ([]*receipt, error) {
 	var all []*receipt
 	for _, path := range []string{userReceipt(p), systemReceipt(p)} {
@@ -61,7 +61,7 @@ func readReceipts(p installation.Places) ([]*receipt, error) {
 	return all, nil
 }
 
-// locked returns r's lock, once it is sure that nobody changed the receipt since it was read.
+// locked locks r and checks that the receipt was not changed since it was read.
 func (r *receipt) locked() (unlock func(), err error) {
 	unlock, err = lock(r.in, dirOf(r.in, r.path))
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *receipt) lists(program string) bool {
 	return slices.ContainsFunc(r.Installs, func(p Placed) bool { return p.Ollama == program })
 }
 
-// forget takes the Ollama with this program out of the receipt and returns the files that nothing needs then.
+// forget removes the Ollama with this program from the receipt and returns the files that are no longer needed.
 func (r *receipt) forget(program string) (unneeded []string) {
 	if !r.lists(program) {
 		return nil

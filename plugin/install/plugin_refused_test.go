@@ -64,7 +64,8 @@ func TestGPU(t *testing.T) {
 	m.refused("runs models on the NVIDIA GPU", "fh-ollama build")
 	m.IntoLib = true
 	good := m.Read(serverFile)
-	m.Write(serverFile, good+`[ "$1" != --list-devices ] || printf 'Available devices:\n  FlashHead: heads (0 MiB, 0 MiB free)\n'`+"\n", 0o755)
+	m.Write(serverFile, good+
+		`[ "$1" != --list-devices ] || printf 'Available devices:\n  FlashHead: heads (0 MiB, 0 MiB free)\n'`+"\n", 0o755)
 	m.refused("this plug-in shows itself among the devices, so Ollama would lose the NVIDIA GPU",
 		"fh-ollama build --plugin")
 	m.Write(serverFile, good, 0o755)
@@ -107,7 +108,7 @@ func TestLibrary(t *testing.T) {
 	m.IntoLib = true
 	m.refused("it has no ggml_backend_score", "fh-ollama build --plugin")
 	m.Library, m.Built = "", m.Path("nowhere")
-	m.refused("is not there", "fh-ollama build --plugin")
+	m.refused("was not found", "fh-ollama build --plugin")
 	m.Built = good
 	m.install()
 }

@@ -85,7 +85,7 @@ func (r *receipt) takeAway(dryRun bool) ([]Change, error) {
 	return all, err
 }
 
-// afterwards tells how a running server loses the plug-in that it has.
+// afterwards adds the commands by which a running server drops the plug-in.
 func (o Options) afterwards(r *Result, p Placed) {
 	add := func(list *[]string, line string) {
 		if !slices.Contains(*list, line) {

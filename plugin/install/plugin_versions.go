@@ -16,8 +16,8 @@ const hostsFile = "hosts/plugin/flash-head-hosts.inc"
 // hostLine is a version of ggml, its commit, and the Ollama that has it.
 var hostLine = regexp.MustCompile(`(?m)^FLASH_HEAD_HOST\("([^"]+)", "([^"]+)", "([^"]+)"\)`)
 
-// unchecked says that nobody has checked the plug-in with the ggml of i. It is "" if somebody has, or if that is
-// unknown. It is a guess before the plug-in is tried, and an explanation afterwards.
+// unchecked returns a note that the plug-in was not checked with the ggml of i; "" if it was, or if that is unknown. It
+// is a guess before a trial, and an explanation afterwards.
 func unchecked(i installation.Installation) string {
 	version := i.GGML()
 	text, err := ggmlhead.Sources.ReadFile(hostsFile)

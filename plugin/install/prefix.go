@@ -11,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// PrefixOptions say which build is installed where.
+// PrefixOptions are the options of Prefix.
 type PrefixOptions struct {
 	From    string   // folder of the build
 	Dir     string   // the prefix; created if needed
@@ -32,15 +32,15 @@ type PrefixResult struct {
 	Shut string
 }
 
-// Ways out of errors.
+// Hints of errors.
 const (
 	way       = "make room, give yourself permission there, or choose another folder; then run the same command again"
 	elsewhere = "choose a folder of its own, such as /opt/ollama-flashhead"
 )
 
 // Prefix copies a build into a prefix, with a systemd service, or updates an earlier copy. If a name is taken by a file
-// that it did not install, nothing is changed; only a service that somebody wrote stays, with ours beside it. All users
-// may read and run what is installed, because a service has a user of its own.
+// that it did not install, nothing is changed; but beside another service file it puts its own. All users may read and
+// run the installed files, because the service has its own user.
 func Prefix(ctx context.Context, o PrefixOptions) (PrefixResult, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -128,7 +128,7 @@ func planPrefix(root *os.Root, files []file) (*work, error) {
 	w := &work{in: root, own: own}
 	for _, f := range files {
 		err := w.add(f)
-		if f.path == unitName && errors.As(err, new(takenError)) { // settings, which people edit
+		if f.path == unitName && errors.As(err, new(takenError)) { // users edit this file
 			if sum, _ := contentSum(root, unitName); sum == sumOf(f) {
 				continue
 			}
@@ -143,7 +143,7 @@ func planPrefix(root *os.Root, files []file) (*work, error) {
 		}
 	}
 	for _, path := range own.paths() {
-		// an edited service stays listed: it may become what it was
+		// an edited service stays listed, because it may be restored
 		if path != unitName && !slices.ContainsFunc(w.files, func(f file) bool { return f.path == path }) {
 			w.removes = append(w.removes, path)
 		}

@@ -23,10 +23,10 @@ const (
 	besideName     = unitName + ".new" // of the service where somebody wrote another
 )
 
-// ReleaseManifest names the files that a release has beside those of the build.
+// ReleaseManifest names the files of a release besides those of the build.
 const ReleaseManifest = share + "/release.json"
 
-// Build is what a folder holds that `fh-ollama build` has made.
+// Build describes a folder made by `fh-ollama build`.
 type Build struct {
 	Ollama   string   // version
 	FHOllama string   // version
@@ -66,7 +66,7 @@ func ReadBuild(dir string) (Build, error) {
 		build.Names = append(append(build.Names, manifest.Files...), name)
 	}
 	slices.Sort(build.Names)
-	build.Names = slices.Compact(build.Names) // both builds bring the program
+	build.Names = slices.Compact(build.Names) // both builds have the program
 	return build, nil
 }
 

@@ -132,7 +132,8 @@ func TestOldReceipt(t *testing.T) {
 	for _, update := range []bool{false, true} {
 		parent := t.TempDir()
 		dir := filepath.Join(parent, "opt", "flashhead")
-		lay(t, dir, map[string]string{"bin/ollama": "program 1", receiptPath: `{"schema": 1, "above": 1, "folders": [".", "bin", "share", "share/fh-ollama"],
+		lay(t, dir, map[string]string{"bin/ollama": "program 1",
+			receiptPath: `{"schema": 1, "above": 1, "folders": [".", "bin", "share", "share/fh-ollama"],
 			"files": [{"name": "bin/ollama", "sum": "` + sumOf(file{data: []byte("program 1")}) + `"}]}`})
 		if update {
 			installPrefix(t, built(t, second), dir)

@@ -201,7 +201,7 @@ func TestRefusesWhatIsNotOurs(t *testing.T) {
 			before := laid(t, dir)
 			_, err := Prefix(t.Context(), PrefixOptions{From: built(t, first), Dir: dir})
 			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("the error is %v, its way out %q", err, hint.Of(err))
+				t.Errorf("the error is %v, its hint %q", err, hint.Of(err))
 			}
 			expect(t, dir, before)
 		})

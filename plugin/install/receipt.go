@@ -50,7 +50,7 @@ type made struct {
 	Was string `json:"was,omitempty"`
 }
 
-// readReceipt reads a receipt; one that does not exist is empty. way says what to do about one that cannot be read.
+// readReceipt reads a receipt. A missing one is empty. way is the hint for one that cannot be read.
 func readReceipt(in place, name, way string) (*receipt, error) {
 	r := &receipt{Schema: schema, in: in, path: name}
 	data, err := in.ReadFile(name)
@@ -76,7 +76,7 @@ func readReceipt(in place, name, way string) (*receipt, error) {
 	return r, nil
 }
 
-// convert reads what had other names in format 1, in a prefix.
+// convert reads the fields of a prefix's receipt that had other names in format 1.
 func (r *receipt) convert(data []byte) error {
 	var old struct {
 		Files []struct{ Name, Sum string }
@@ -140,10 +140,10 @@ func (r *receipt) paths() []string {
 	return paths
 }
 
-// is reports whether a file with this sum is as it was installed.
+// is reports whether sum is that of the installed file.
 func (m made) is(sum string) bool { return sum == m.SHA256 || m.Was != "" && sum == m.Was }
 
-// contentSum identifies what a file holds: the SHA-256 of its content, "link:" and the target of a symbolic link, or ""
+// contentSum identifies a file's content: its SHA-256, "link:" and the target of a symbolic link, or ""
 // if it does not exist.
 func contentSum(in place, name string) (string, error) {
 	info, err := in.Lstat(name)
@@ -164,7 +164,7 @@ func contentSum(in place, name string) (string, error) {
 	return sumOf(file{data: data}), err
 }
 
-// sumOf is what contentSum returns once f is written.
+// sumOf returns contentSum's result after f is written.
 func sumOf(f file) string {
 	if f.link != "" {
 		return "link:" + f.link

@@ -44,7 +44,7 @@ func (r *receipt) remove(paths []string) ([]Change, error) {
 	return done, nil
 }
 
-// removals says what becomes of each of paths that the receipt lists and that exists.
+// removals returns the change for each of paths that the receipt lists and that exists.
 func (r *receipt) removals(paths []string) (map[string]Change, error) {
 	planned := map[string]Change{}
 	for _, path := range paths {

@@ -102,9 +102,13 @@ func TestFetchArchive(t *testing.T) {
 	for name, test := range map[string]struct{ path, kind, page string }{
 		"JSON": {"/token/simple", jsonPage, `{"meta": {"api-version": "1.0"}, "name": "some-package", "files": [
 			{"filename": "some_package-1.2-py3-none-any.whl", "url": "/token/wheel", "hashes": {}},
-			{"filename": "some_package-1.2.tar.gz", "url": "/token/files/some_package-1.2.tar.gz", "hashes": {"sha256": "` + sum + `"}}]}`},
-		"HTML, relative": {"/token/simple/", htmlPage, `<!DOCTYPE html><html><body><a href="../../files/some_package-1.1.tar.gz">1.1</a>
-			<a data-requires-python="&gt;=3.8" href="../../files/some_package-1.2.tar.gz#sha256=` + sum + `">some_package-1.2.tar.gz</a></body></html>`},
+			{"filename": "some_package-1.2.tar.gz", "url": "/token/files/some_package-1.2.tar.gz",
+			 "hashes": {"sha256": "` + sum + `"}}]}`},
+		"HTML, relative": {"/token/simple/", htmlPage, `<!DOCTYPE html><html><body>
+			<a href="../../files/some_package-1.1.tar.gz">1.1</a>
+			<a data-requires-python="&gt;=3.8"
+			href="../../files/some_package-1.2.tar.gz#sha256=` + sum + `">some_package-1.2.tar.gz</a>
+			</body></html>`},
 		"HTML, with a base": {"/token/simple", htmlPage,
 			`<html><head><base href="/token/files/"></head><a href="some_package-1.2.tar.gz">`},
 		"moved": {"/moved", "application/vnd.pypi.simple.v1+html",

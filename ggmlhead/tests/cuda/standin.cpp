@@ -34,7 +34,7 @@ void standin_launch(dim3 blocks, dim3 threads, const std::function<void()> & bod
     lanes_run(grid, body);
 }
 
-// --- what ggml-cuda.cu has ---
+// --- replaces ggml-cuda.cu ---
 
 static ggml_cuda_device_info make_info() {
     ggml_cuda_device_info info;
@@ -66,7 +66,7 @@ struct standin_pool : ggml_cuda_pool {
         return p;
     }
     void free(void * p, size_t size) override {
-        check_guard((char *) p + size, "a kernel wrote beyond its work memory");
+        check_guard((char *) p + size, "a kernel wrote beyond its scratch buffer");
         ::free(p);
     }
 };
@@ -77,7 +77,7 @@ std::unique_ptr<ggml_cuda_pool> ggml_backend_cuda_context::new_pool_for_device(i
 
 ggml_backend_cuda_context::~ggml_backend_cuda_context() {}
 
-// ggml's rounding of activations, as its kernel does it
+// The same quantisation of activations as ggml's kernel.
 void quantize_row_q8_1_cuda(
         const float * x, const int32_t *, void * vy, ggml_type, int64_t ne00, int64_t s01, int64_t, int64_t,
         int64_t ne0, int64_t ne1, int64_t, int64_t, cudaStream_t) {
@@ -92,7 +92,7 @@ void quantize_row_q8_1_cuda(
         const float d = amax/127.0f;
         for (int64_t j = 0; j < QK8_1; j++) {
             const float v = column + j < ne00 ? roundf(x[row*s01 + column + j]/d) : 0.0f;
-            // a GPU makes 0 of what is not a number
+            // a GPU converts NaN to 0
             y[i].qs[j] = amax == 0.0f || !(fabsf(v) <= 127.0f) ? 0 : (int8_t) v;
         }
         y[i].ds = make_half2(d, sum);

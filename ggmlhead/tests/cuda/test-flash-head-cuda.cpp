@@ -1,6 +1,5 @@
-// Tests of the CUDA kernels without a GPU: their very source, compiled for the CPU (standin.h), against the CPU's op, a
-// plain reference and the dense product. What only a GPU shows is not tested here: real races, memory that is not the
-// host's, speed.
+// Tests of the CUDA kernels without a GPU: their unchanged source, compiled for the CPU (standin.h), against the CPU's
+// op, a naive reference and the dense product. Only a GPU can show real races, separate memory and speed.
 
 #include "standin.h"
 
@@ -16,7 +15,7 @@ static ggml_backend_t cpu;
 
 static const lanes_order ORDERS[] = { LANES_FORWARD, LANES_BACKWARD, LANES_SHUFFLED };
 
-// The kernels as a device. Dense products are the CPU's.
+// The kernels as a device. The CPU computes dense products.
 static op_device standin() {
     op_device device(cpu);
     device.supports = [](const ggml_tensor * node) { return ggml_cuda_flash_head_supported(0, node); };
@@ -32,7 +31,7 @@ static op_device standin() {
     return device;
 }
 
-// Every logit is the CPU's, but for the order of sums. For types that the CPU does not round activations for.
+// Every logit equals the CPU's up to the order of sums. For types with which the CPU does not quantise activations.
 static void check_same(const head_fixture & h, const ggml_flash_head_params & params, int64_t n_rows) {
     const std::vector<float> x        = random_rows(n_rows, h.shape.n_embd, 11);
     const std::vector<float> expected = h.run(cpu, x, params);
@@ -81,7 +80,7 @@ static void test_draws_same() {
     }
 }
 
-// the noise of draws in single precision
+// The noise of draws, in single precision.
 static void test_noise() {
     std::mt19937_64 rng(3);
     const uint64_t last = (1ull << 52) - 1;
@@ -97,7 +96,7 @@ static void test_noise() {
     }
 }
 
-// what the threshold of keys selects: the n best
+// The threshold of keys selects the n best.
 static void check_threshold(const char * what, std::vector<int> keys, int n) {
     flash_head_threshold t = {};
     flash_head_call call = {};
@@ -140,7 +139,7 @@ static void test_threshold() {
     }
 }
 
-// x in rows that lie apart and are not aligned to 16 bytes
+// Rows of x with gaps, not aligned to 16 bytes.
 static void test_strides() {
     for (ggml_type type : { GGML_TYPE_F16, GGML_TYPE_Q8_0 }) {
         const head_fixture h({ 64, 500, 32, type, GGML_TYPE_F32, 3, true, /*ordered =*/ false }, cpu);
@@ -202,7 +201,7 @@ int main() {
         printf("no CPU backend\n");
         return 1;
     }
-    setvbuf(stdout, nullptr, _IOLBF, 0); // what failed is seen even if a kernel ends the program
+    setvbuf(stdout, nullptr, _IOLBF, 0); // shows failures even if a kernel ends the program
     ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(ggml_backend_get_device(cpu));
     const auto set_n_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg,
             "ggml_backend_set_n_threads");
@@ -221,7 +220,7 @@ int main() {
 
     op_test test = { check, standin(), /*is_cpu =*/ false, nullptr };
     test.dense_error = 5e-4;     // the CPU rounds activations otherwise
-    test.row_counts  = { 1, 3 }; // lanes that exchange sums take long here
+    test.row_counts  = { 1, 3 }; // exchanges between lanes are slow here
     test.test_all();
     check(test.n_skipped == 2, "%d heads are refused, but there are 2 types without a dot product", test.n_skipped);
 

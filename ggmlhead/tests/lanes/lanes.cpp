@@ -1,4 +1,4 @@
-#undef _FORTIFY_SOURCE // with which longjmp goes to no other stack
+#undef _FORTIFY_SOURCE // it forbids longjmp to another stack
 
 #include "lanes.h"
 
@@ -26,8 +26,8 @@ static const char * name_of(state s) {
     return names[s];
 }
 
-// What a warp exchanges. A lane may give its next value while another still reads the last ones, so they are kept
-// twice.
+// The values that a warp exchanges. There are two buffers, because a lane may give its next value while another still
+// reads the last ones.
 struct warp {
     int     waiting = 0;
     int     turn    = 0;
@@ -35,7 +35,7 @@ struct warp {
 };
 
 struct fiber {
-    ucontext_t     start;   // used once; from then on fibers jump, as swapcontext asks the system each time
+    ucontext_t     start;   // used once; then fibers jump, because swapcontext makes a system call each time
     jmp_buf        context;
     bool           started;
     void         * fake_stack = nullptr; // AddressSanitizer's
@@ -54,7 +54,7 @@ static int                   n_waiting; // at the block's barrier
 static int                   warp_size;
 static const std::function<void()> * kernel;
 
-// from here on another stack is used
+// Tells AddressSanitizer that another stack is used from here on.
 static void begin_switch(void ** fake_stack, const void * bottom, size_t size) {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(fake_stack, bottom, size);
@@ -168,11 +168,11 @@ static void stuck(const lanes_grid & grid) {
     abort();
 }
 
-// the ready thread that goes on, or -1
+// The ready thread to resume, or -1.
 static int next_ready(lanes_order order, int last, std::mt19937 & rng) {
     const int n = (int) fibers.size();
     if (order == LANES_SHUFFLED) {
-        last = (int) (rng() % n); // the next ready one from anywhere
+        last = (int) (rng() % n); // the next ready one from a random start
     }
     const int step = order == LANES_BACKWARD ? n - 1 : 1;
     for (int i = 0, at = last; i < n; i++) {

@@ -1,12 +1,11 @@
 #pragma once
 
-// Runs a GPU's grid on one thread of the CPU, for tests of kernels where there is no GPU: its blocks one after the
-// other, the threads of a block as fibers that wait for each other at barriers and exchange values within a warp
-// (Metal: simdgroup).
+// Runs a GPU's grid on one CPU thread, for tests of kernels without a GPU. Blocks run one after the other. The threads
+// of a block are fibers that wait at barriers and exchange values within a warp (Metal: simdgroup).
 //
-// A thread runs until it waits. Which of the ready ones goes on is up to an order: a kernel that lacks a barrier is
-// right in one order and wrong in another, so tests run in several. Waiting where not all can come, as a thread of the
-// block has returned or waits elsewhere, is undefined on a GPU; here it ends the program with a message.
+// A thread runs until it waits. The order chooses which ready thread is next. A kernel that lacks a barrier is right in
+// one order and wrong in another, so tests run in several. A barrier that not all threads reach is undefined on a GPU;
+// here it ends the program with a message.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,9 +18,9 @@ struct lanes_dim {
 };
 
 enum lanes_order {
-    LANES_FORWARD,  // the thread with the lowest number goes on
-    LANES_BACKWARD, // the one with the highest
-    LANES_SHUFFLED, // one by chance, always the same in the same run
+    LANES_FORWARD,  // by ascending rank
+    LANES_BACKWARD, // by descending rank
+    LANES_SHUFFLED, // random, with a fixed seed
 };
 
 struct lanes_grid {
@@ -35,7 +34,7 @@ struct lanes_grid {
 // NaN.
 void lanes_run(const lanes_grid & grid, const std::function<void()> & body);
 
-// Of the running thread; below, too.
+// Position of the running thread. The functions below are also for the running thread.
 struct lanes_position {
     lanes_dim grid_size, block_size, block, thread;
     int       rank; // among the threads of the block, x fastest
@@ -46,15 +45,15 @@ const lanes_position & lanes_here();
 
 void * lanes_shared(); // the block's dynamic shared memory, aligned to 128 bytes
 
-// Return when all threads of the block, or of the warp, have called them.
+// Barriers of the block and of the warp.
 void lanes_block_barrier();
 void lanes_warp_barrier();
 
-// Gives value, of at most 16 bytes, to the other lanes of the warp, and returns with what each of them gave:
-// values[lane] for all lanes of the warp, 16 bytes each. Valid until this thread's next exchange.
+// Exchanges a value of at most 16 bytes among the lanes of the warp. Returns values[lane] of all lanes, 16 bytes each,
+// valid until this thread's next exchange.
 const uint8_t (* lanes_exchange(const void * value, size_t size))[16];
 
-// The value that lane `from` of the warp gives in this call.
+// The value of lane `from` of the warp.
 template <typename T> T lanes_from(T value, int from) {
     static_assert(sizeof(T) <= 16, "too large to exchange");
     T out;

@@ -1,4 +1,4 @@
-// Tests of what tests of kernels run on: barriers, exchange, and that a kernel without the barrier it needs shows.
+// Tests of lanes.h: barriers, exchange, and that a missing barrier is noticed.
 
 #include "lanes.h"
 
@@ -13,7 +13,7 @@ static checker check;
 
 static const lanes_order ORDERS[] = { LANES_FORWARD, LANES_BACKWARD, LANES_SHUFFLED };
 
-// the sum of 0 .. n - 1 by halves in shared memory; right if there are barriers
+// The sum of 0 .. n - 1 by tree reduction in shared memory; correct only with barriers.
 static int tree_sum(int n, lanes_order order, bool with_barriers) {
     int sum = -1;
     lanes_run({ {}, { (unsigned) n }, 32, n*sizeof(int), order }, [&] {
@@ -73,7 +73,7 @@ static void test_exchange() {
     }
 }
 
-// Whether body, in a process of its own, is ended by a message.
+// Whether body aborts; runs it in a child process.
 static bool ends(const std::function<void()> & body) {
     const pid_t pid = fork();
     if (pid == 0) {
@@ -90,11 +90,11 @@ static void test_stuck() {
     check(!ends([] { lanes_block_barrier(); }),
             "a barrier for all ends the program");
     check(ends([] { if (lanes_here().rank > 0) { lanes_block_barrier(); } }),
-            "a thread that returned is not missed at a barrier");
+            "a barrier without a thread that returned is not stuck");
     check(ends([] { if (lanes_here().lane != 5) { lanes_warp_barrier(); } }),
-            "a lane that returned is not missed in its warp");
+            "an exchange without a lane that returned is not stuck");
     check(ends([] { lanes_here().rank < 32 ? lanes_block_barrier() : lanes_warp_barrier(); lanes_warp_barrier(); }),
-            "warps that wait in different places go on");
+            "barriers in different places are not stuck");
 }
 
 int main() {

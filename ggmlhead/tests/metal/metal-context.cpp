@@ -1,4 +1,4 @@
-// What ggml-metal-context.m does, on the device of metal-device.cpp: a graph is computed when it is asked for.
+// Replaces ggml-metal-context.m, on the device of metal-device.cpp. A graph is computed synchronously.
 
 #include "ggml-impl.h"
 #include "ggml-metal-context.h"
@@ -22,7 +22,7 @@ ggml_status ggml_metal_graph_compute(ggml_metal_t ctx, ggml_cgraph * gf) {
     for (int i = 0; i < ggml_metal_op_n_nodes(op); ) {
         i += ggml_metal_op_encode(op, i);
     }
-    ggml_metal_op_free(op); // ends the encoding, which runs it
+    ggml_metal_op_free(op); // ends the encoder, which runs it
     return GGML_STATUS_SUCCESS;
 }
 
@@ -37,7 +37,7 @@ void ggml_metal_get_tensor_async(ggml_metal_t, const ggml_tensor * t, void * dat
 void ggml_metal_synchronize(ggml_metal_t)    {}
 void ggml_metal_set_n_cb(ggml_metal_t, int)  {}
 
-// what is not used
+// unused functions
 
 #define NEVER(returns, name, ...) returns name(__VA_ARGS__) { GGML_ABORT("%s was called", #name); }
 extern "C" {

@@ -1,8 +1,8 @@
-// A Metal device without Metal: what ggml-metal-device.m does, on memory of the host and kernels that are functions of
-// this process. What ggml-metal calls of it, but never for FLASH_HEAD, ends the program.
+// A Metal device without Metal: replaces ggml-metal-device.m, with host memory and kernels that are functions of this
+// process. Functions that FLASH_HEAD does not need end the program.
 //
-// Stricter than a GPU in what FLASH_HEAD can get wrong: what is bound is forgotten with the next pipeline, launches
-// between two barriers run in the reverse order, buffers begin as NaN and end with bytes that must stay as they are.
+// It is stricter than a GPU about errors that FLASH_HEAD could have. A new pipeline forgets all bindings. Launches
+// between two barriers run in reverse order. Buffers begin as NaN, and a guard at their end must not change.
 
 #include "metal-device.h"
 
@@ -74,7 +74,7 @@ void ggml_metal_device_get_memory(ggml_metal_device_t, size_t * free, size_t * t
     *free = *total = (size_t) 1 << 32;
 }
 
-// as the patch to ggml-metal-device.m has it
+// the same as in the patch to ggml-metal-device.m
 bool ggml_metal_device_supports_op(ggml_metal_device_t, const ggml_tensor * op) {
     return op->op == GGML_OP_NONE || (op->op == GGML_OP_FLASH_HEAD && ggml_metal_op_flash_head_supported(op));
 }
@@ -123,7 +123,7 @@ int ggml_metal_pipeline_max_theads_per_threadgroup(ggml_metal_pipeline_with_para
 struct ggml_metal_encoder {
     ggml_metal_pipeline_t pipeline = nullptr;
     metal_bindings        bindings;
-    std::vector<std::shared_ptr<std::vector<uint64_t>>> bytes; // of set_bytes, which a launch keeps
+    std::vector<std::shared_ptr<std::vector<uint64_t>>> bytes; // from set_bytes; a launch keeps them
     size_t                shared_size = 0;
 
     std::vector<std::function<void()>> pending; // since the last barrier
@@ -261,7 +261,7 @@ ggml_metal_buffer_id ggml_metal_buffer_get_id(ggml_metal_buffer_t buf, const ggm
     return { buf->base, offset };
 }
 
-// what is not used
+// unused functions
 
 #define NEVER(returns, name, ...) returns name(__VA_ARGS__) { fail("%s was called", #name); }
 extern "C" {

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a test can change of the device, and see.
+// Settings and counters of the device, for tests.
 
 #include "lanes.h"
 

@@ -28,7 +28,7 @@ int metal_function_constant_value(int index) {
     return found->second;
 }
 
-// How a parameter gets its value: pointers and references from the buffers, the others know theirs themselves.
+// The value of a kernel's parameter: pointers and references are buffers, other types know their own value.
 template <typename P> struct parameter {
     static const bool is_buffer = false;
     static P get(void *) { return {}; }
@@ -70,7 +70,7 @@ struct registration {
 
 #include "flash_head.cpp-source"
 
-// those that are no templates have their own names
+// kernels that are not templates have no host_name
 METAL_KERNEL("kernel_flash_head_stream", kernel_flash_head_stream)
 METAL_KERNEL("kernel_flash_head_select", kernel_flash_head_select)
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-// What a launch has bound: for each index of a buffer where it begins.
+// The buffers of a launch, by index.
 typedef std::vector<void *> metal_bindings;
 
 struct metal_kernel {

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numeric>
 
-// The map that the runtime reads from a converted file, as far as it is needed here.
+// The part of a converted file's map that is needed here.
 static flash_head_map make_map(const std::vector<uint32_t> & cluster, int64_t n_clusters) {
     flash_head_map map;
     map.n_cluster = n_clusters;
@@ -19,11 +19,11 @@ static flash_head_map make_map(const std::vector<uint32_t> & cluster, int64_t n_
 namespace {
 
 struct rounded_centroids {
-    std::vector<uint8_t> rows;   // [K] of the type that they are rounded to
+    std::vector<uint8_t> rows;   // [K], quantised
     flash_head_matrix    values; // [K][n_cols]
 };
 
-// Tells how far the whole is from how far a stage is, by what the stages cost, about.
+// Computes the progress of the whole from that of a stage, by approximate costs of the stages.
 struct stages {
     const flash_head_calibrate_params & params;
     double moment, residuals, directions, codes, records; // products of two numbers
@@ -39,7 +39,7 @@ struct stages {
         records    = 1.5*d*n_rows*n_recorded;
     }
 
-    // before: what the stages before cost
+    // before: the cost of the stages before
     std::function<void(double)> stage(const char * name, double before, double own) const {
         const double all = moment + residuals + directions + codes + records;
         return [=](double share) {
@@ -52,7 +52,7 @@ struct stages {
 
 } // namespace
 
-// The centroids as the runtime makes them.
+// Computes the centroids like the runtime.
 static bool make_centroids(const flash_head_dense_weight & w, const flash_head_map & map, enum ggml_type type,
         int n_threads, rounded_centroids * out, std::string * error) {
     const int64_t d = w.info.n_cols;
@@ -71,7 +71,7 @@ static bool make_centroids(const flash_head_dense_weight & w, const flash_head_m
     return true;
 }
 
-// The second moment of residuals, in units of the greatest weight, so that nothing overflows.
+// The second moment of residuals, in units of the largest weight, so that nothing overflows.
 static void residual_moment(flash_head_products * p, const flash_head_calibrate_head & head,
         const flash_head_matrix & centroids, const std::function<void(double)> & progress, flash_head_matrix * out) {
     const flash_head_dense_weight & w = head.weight;
@@ -89,8 +89,8 @@ static void residual_moment(flash_head_products * p, const flash_head_calibrate_
     } }, progress, out);
 }
 
-// Gives variances the units of the weight, and adds directions of zeros where there are fewer than the bits need.
-// Returns false and sets error if a variance is too large.
+// Converts variances to units of the weight, and adds zero directions if there are fewer than the bits need. Returns
+// false and sets error if a variance is too large.
 static bool finish_directions(const flash_head_dense_weight & w, int32_t coarse_bits, flash_head_directions * out,
         std::string * error) {
     const double unit = w.most > 0.0f ? (double) w.most*w.most : 1.0;
@@ -102,14 +102,14 @@ static bool finish_directions(const flash_head_dense_weight & w, int32_t coarse_
     out->variances  .resize(n);
     out->rows       .resize(n*w.info.n_cols);
     out->activations.resize(n*w.info.n_cols);
-    if (!std::isfinite((float) out->variances[0])) { // the greatest
+    if (!std::isfinite((float) out->variances[0])) { // the largest
         *error = "tensor " + w.info.name + " has rows too large for codes";
         return false;
     }
     return true;
 }
 
-// The codes' part of the map, filled up as when a file is read.
+// Sets the codes' part of the map, padded as by the reader of files.
 static void set_codes(const flash_head_calibrate_params & params, const flash_head_calibration & from,
         flash_head_map * map) {
     const size_t d = from.weights.size(), n = GGML_PAD(from.directions.variances.size(), 8);

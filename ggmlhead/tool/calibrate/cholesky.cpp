@@ -7,7 +7,7 @@
 static const int64_t PANEL_COLUMNS = 128;    // of a block
 static const int64_t TASK_ROWS    = 64;     // of a task
 
-// Factors the block of n columns at k of a, which is on its diagonal, in place; turned gets the factor's transpose.
+// Factors the diagonal block of n columns at k of a in place. turned gets the factor's transpose.
 static bool factor_diagonal(flash_head_matrix * a, int64_t k, int64_t n, std::vector<double> * turned) {
     std::vector<double> & l = *turned;    // l[j*n + i] is the factor at row i, column j
     for (int64_t j = 0; j < n; j++) {
@@ -38,8 +38,8 @@ static bool factor_diagonal(flash_head_matrix * a, int64_t k, int64_t n, std::ve
     return true;
 }
 
-// Solves for one row of the factor, below a diagonal block given as its transpose: row [n] is a's before, the factor's
-// after.
+// Solves for one row of the factor below a diagonal block, given as its transpose. row [n] is a row of a on entry and
+// of the factor on return.
 static void solve_row(const std::vector<double> & turned, int64_t n, float * row) {
     double x[PANEL_COLUMNS];
     std::copy_n(row, n, x);
@@ -65,7 +65,7 @@ bool flash_head_cholesky(flash_head_products * p, flash_head_matrix * a) {
         if (below == n) {
             break;
         }
-        // the columns below it, and what they take from the rest
+        // the columns below the block, and the update of the rest
         flash_head_matrix_init(&panel, n - below, n_k);
         flash_head_pool_run(p->pool, (n - below + TASK_ROWS - 1)/TASK_ROWS, [&](int, int64_t task) {
             for (int64_t i = below + task*TASK_ROWS; i < std::min(below + (task + 1)*TASK_ROWS, n); i++) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-// Squares are summed in doubles: those of large floats overflow.
+// In double, because squares of large floats overflow.
 static double sum_of_squares(const flash_head_matrix & m, int64_t begin, int64_t end) {
     double sum = 0.0;
     for (int64_t i = begin; i < end; i++) {
@@ -19,7 +19,7 @@ static double sum_of_squares(const flash_head_matrix & m, int64_t begin, int64_t
 void flash_head_hidden_metric(flash_head_products * p, const flash_head_matrix & hidden,
         const std::vector<int64_t> & kinds, const std::function<void(double)> & progress, flash_head_matrix * out) {
     const int64_t d = hidden.n_cols;
-    std::vector<double> scales; // of each row, so that the sum of squares is the mean over kinds
+    std::vector<double> scales; // per row; they make the sum of squares the mean over kinds
     int64_t n_counted = 0;
     for (int64_t n : kinds) {
         const int64_t begin   = (int64_t) scales.size();
@@ -38,7 +38,7 @@ void flash_head_hidden_metric(flash_head_products * p, const flash_head_matrix &
     }
 }
 
-// The trace of a b, of symmetric matrices [d][d].
+// The trace of a b for symmetric matrices [d][d].
 static double trace_of_product(const flash_head_matrix & a, const flash_head_matrix & b) {
     double trace = 0.0;
     for (int64_t i = 0; i < a.n_rows; i++) {

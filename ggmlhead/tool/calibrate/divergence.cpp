@@ -5,9 +5,9 @@
 #include <cstring>
 
 static const int64_t PIECE = 512; // tokens
-static const int     LANES = 8;   // sums that are kept apart, so that loops vectorise
+static const int     LANES = 8;   // independent sums, so that loops vectorise
 
-// exp of x in -87..0, within a few units of the last place. A loop over it vectorises; one over exp does not.
+// exp of x in -87..0, within a few ULP. A loop over it vectorises; one over exp does not.
 static inline float exp_of(float x) {
     const float magic = 12582912.0f; // 1.5*2^23: adding it rounds to an integer, which the lowest bits then hold
     const float moved = x*1.44269504f + magic;
@@ -28,7 +28,7 @@ static inline float exp_of(float x) {
     return p;
 }
 
-// out = exp(x - shift) of n values x, none above shift. In two loops, since one with the limit would not vectorise.
+// out = exp(x - shift) for n values x <= shift. In two loops, because one with the limit would not vectorise.
 static void exps_of(const float * x, float shift, int64_t n, float * out) {
     const float least = -87.0f; // near the least normal float
     for (int64_t i = 0; i < n; i++) {
@@ -73,8 +73,8 @@ static double sum_of(const float * x, int64_t n) {
     return sum;
 }
 
-// Makes sums relative to the greater of max and a piece's; the first piece finds only zeros. Returns whether it is the
-// piece's.
+// Rescales sums to the larger of max and a piece's maximum. Before the first piece sums are zero. Returns whether the
+// piece's is larger.
 static bool raise_max(double piece_max, bool first, double * max, double * sum, double * gaps) {
     if (!first && !(piece_max > *max)) {
         return false;

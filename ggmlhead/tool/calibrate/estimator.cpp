@@ -8,7 +8,7 @@
 
 static void dot(int n, float * s, size_t, const void * x, size_t, const void * y, size_t, int) {
     const float * a = (const float *) x, * b = (const float *) y;
-    float sums[16] = { 0 }; // so that it vectorises
+    float sums[16] = { 0 }; // several sums, to vectorise
     int k = 0;
     for (; k + 16 <= n; k += 16) {
         for (int l = 0; l < 16; l++) {
@@ -31,7 +31,7 @@ static void copy(const float * x, void * y, int64_t n) {
 static void nothing(const float *, void *, int64_t) {
 }
 
-// in place of a product with a row
+// Replaces the product with a row.
 static void mark(int, float * s, size_t, const void *, size_t, const void *, size_t, int) {
     *s = FLASH_HEAD_ESTIMATOR_EXACT;
 }
@@ -39,7 +39,7 @@ static void mark(int, float * s, size_t, const void *, size_t, const void *, siz
 static void no_wait(void *) {
 }
 
-// The centroids as the core scores them: Q4_0 in groups, other types as floats.
+// Prepares centroids for the core: Q4_0 in groups, other types as floats.
 static void set_centroids(flash_head_estimator * e, enum ggml_type type, const void * centroids, int n_threads) {
     const int64_t d = e->head.n_embd, k = e->head.n_cluster;
     flash_head_dot & of = e->head.centroid_dot;
@@ -86,7 +86,7 @@ void flash_head_estimator_init(flash_head_estimator * e, const flash_head_dense_
     head.tokens    = e->map.tokens  .data();
     head.offsets   = e->map.offsets .data();
     head.bias      = weight.bias.empty() ? nullptr : weight.bias.data();
-    // rows are only marked, so activations are not rounded for them
+    // rows are only marked, so activations are not quantised for them
     head.weight_dot = { mark, nothing, ggml_row_size(info.type, info.n_cols), 0 };
     set_centroids(e, centroid_type, centroids, n_threads);
     set_codes(e, { weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols }, centroid_type, centroids,

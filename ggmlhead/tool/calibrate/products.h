@@ -20,7 +20,7 @@ struct flash_head_products {
 // Opens the CPU backend for every thread of the pool. Returns false if there is none.
 bool flash_head_products_init(flash_head_products * p, flash_head_pool * pool);
 
-// Makes the tile of every worker at least n floats. Not from inside a task.
+// Makes the tile of every worker at least n floats. Do not call it inside a task.
 void    flash_head_products_reserve(flash_head_products * p, int64_t n);
 float * flash_head_products_tile(flash_head_products * p, int worker);
 
@@ -44,8 +44,8 @@ void flash_head_gram_add(flash_head_products * p, const flash_head_matrix * x, f
 void flash_head_apply(flash_head_products * p, const flash_head_matrix * a, const flash_head_matrix * x,
         flash_head_matrix * out);
 
-// The rows of a matrix that is never there as a whole. fill writes row i to x [d], which holds zeros; several threads
-// call it.
+// The rows of a matrix that is never in memory as a whole. fill writes row i to x [d], which holds zeros. It must be
+// thread-safe.
 struct flash_head_row_source {
     int64_t                               n;
     int64_t                               d;

@@ -7,14 +7,14 @@
 #include <cmath>
 #include <cstring>
 
-static const int64_t MAX_ESTIMATES = 64 << 20; // floats: estimates that are kept while rows of the weight pass
-static const int64_t MAX_STATES    = 1024;     // hidden states of which they are
+static const int64_t MAX_ESTIMATES = 64 << 20; // floats of estimates kept during a pass over the weight
+static const int64_t MAX_STATES    = 1024;     // hidden states per pass
 static const int64_t MAX_LOGITS    = 8 << 20;  // floats: dense logits at a time
 static const int64_t SPAN_FLOATS   = 256*1024; // floats of rows of the weight that stay in a core's cache
 
 namespace {
 
-// The first hidden state, of those that threads name, for which something is not finite.
+// The first hidden state with a value that is not finite, over all threads.
 struct first_bad {
     std::atomic<int64_t> state{INT64_MAX};
 
@@ -32,10 +32,10 @@ struct first_bad {
     }
 };
 
-// Records of some hidden states at a time, in two steps:
-// 1. the estimates of all their tokens, and which are exact;
-// 2. rows of the weight pass: dense logits, which give divergences.
-// Both get the head's bias, as the distributions are those with it.
+// Makes records of several hidden states at a time, in two steps:
+// 1. estimate all tokens and mark the exact ones;
+// 2. pass over the weight's rows for dense logits, which give divergences.
+// Both include the head's bias, because the distributions do.
 struct recorder {
     flash_head_products       * p;
     const flash_head_recorded & head;
@@ -118,7 +118,7 @@ private:
         return finite;
     }
 
-    // To numbers for n tokens from the given one on, but for those that are exact: these stand for dense logits.
+    // Adds the bias to n values from the given token on, except exact ones, which stand for dense logits.
     void add_bias(float * x, int64_t token, int64_t n) const {
         const std::vector<float> & bias = head.weight->bias;
         for (int64_t v = 0; v < n && !bias.empty(); v++) {

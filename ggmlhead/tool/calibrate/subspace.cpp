@@ -9,11 +9,11 @@
 
 static const int64_t EXTRA      = 8;    // vectors beyond those asked for: they speed up convergence
 static const int     MAX_ROUNDS = 100;
-static const double  GROWTH     = 1e-5; // of the energy captured in the last round
-static const double  ZERO       = 1e-6; // of the greatest eigenvalue; float products round near it
-static const int64_t GROUP_ROWS = 32;   // rows that are made orthogonal to all before them on all threads
+static const double  GROWTH     = 1e-5; // relative growth of the captured energy that ends the iteration
+static const double  ZERO       = 1e-6; // times the largest eigenvalue; float products round near it
+static const int64_t GROUP_ROWS = 32;   // rows made orthogonal to all earlier ones on all threads
 
-// Always added in the same order; eight sums, so that it vectorises.
+// In a fixed order, with eight sums to vectorise.
 template <typename T> static double dot(const T * x, const T * y, int64_t n) {
     double sums[8] = { 0 };
     int64_t k = 0;
@@ -58,7 +58,7 @@ static void orthonormalise(flash_head_pool * pool, flash_head_matrix * x) {
             for (int64_t i = begin; i < end; i++) {
                 double * row = rows.data() + i*d;
                 remove_parts(rows, begin, i, row, d);
-                // a rest of a millionth is rounding
+                // a rest of a millionth is rounding error
                 const double after = dot(row, row, d);
                 const double scale = after > 1e-12*before[i - begin] ? 1.0/std::sqrt(after) : 0.0;
                 for (int64_t k = 0; k < d; k++) {
@@ -74,7 +74,7 @@ static void orthonormalise(flash_head_pool * pool, flash_head_matrix * x) {
     }
 }
 
-// About normal numbers, always the same.
+// Approximately normal numbers, always the same.
 static void fill_start(flash_head_matrix * x) {
     uint64_t state = 0;
     for (int64_t i = 0; i < x->n_rows; i++) {
@@ -132,7 +132,7 @@ void flash_head_subspace_find(flash_head_pool * pool, int64_t d, int64_t n,
             break;
         }
         captured = sum;
-        std::swap(x.buffer.data, y.buffer.data); // of one size
+        std::swap(x.buffer.data, y.buffer.data); // both have the same size
         orthonormalise(pool, &x);
         progress((double) out->rounds/MAX_ROUNDS);
     }

@@ -6,9 +6,9 @@
 #include <functional>
 #include <vector>
 
-// The dominant eigenvectors of a symmetric matrix with no negative eigenvalues, which is known by its products alone.
+// The dominant eigenvectors of a symmetric matrix with no negative eigenvalues, given only by its products.
 struct flash_head_subspace {
-    std::vector<double> values;     // [n] eigenvalues, greatest first
+    std::vector<double> values;     // [n] eigenvalues, largest first
     flash_head_matrix   vectors;    // [n][d] eigenvectors of unit length; zeros where the eigenvalue is zero
     int                 rounds = 0;
 };

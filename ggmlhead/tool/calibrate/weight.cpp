@@ -18,7 +18,7 @@ void flash_head_dense_weight::get(int64_t i, float * out) const {
     flash_head_row_get(data.data, info.type, info.n_cols, i, out);
 }
 
-// Reads the bias of the head that info tells, if the file has one.
+// Reads the bias of the head info, if the file has one.
 static bool read_bias(const flash_head_tensor_info & info, std::vector<float> * bias, std::string * error) {
     struct ggml_context * ctx = nullptr;
     gguf_context_ptr gguf(gguf_init_from_file(info.path.c_str(), { /*.no_alloc =*/ true, /*.ctx =*/ &ctx }));

@@ -10,14 +10,14 @@
 struct flash_head_dense_weight {
     flash_head_tensor_info    info;
     flash_head_aligned_buffer data;
-    float                     most = 0.0f; // the greatest absolute value
-    std::vector<float>        bias;        // [n_rows] that the model adds to the product, or none
+    float                     most = 0.0f; // the largest absolute value
+    std::vector<float>        bias;        // [n_rows], added to the product by the model; or empty
 
     // Dequantises row i: out [n_cols].
     void get(int64_t i, float * out) const;
 };
 
-// Reads the tensor that w->info tells, finds w->most, and reads the bias if the file has one. Returns false and sets
+// Reads the tensor w->info, finds w->most, and reads the bias if the file has one. Returns false and sets
 // error: read errors, NaN or infinite weights (names the tensor and the first such row), a bias that does not fit.
 bool flash_head_dense_weight_read(flash_head_dense_weight * w, flash_head_pool * pool, std::string * error);
 

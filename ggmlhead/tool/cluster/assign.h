@@ -5,13 +5,12 @@
 #include <cstdint>
 #include <vector>
 
-// Gives every row a cluster, no cluster more rows than its capacity, so that the sum of the similarities is large.
+// Assigns every row to a cluster within the clusters' capacities, so that the sum of the similarities is large.
 //
-// The core is an auction: places have prices, a row bids for the cluster where similarity minus price is best, offering
-// what the place is worth more to it than its second choice, and the lowest bidder of a full cluster has to leave and
-// bid elsewhere. Popular clusters become dear, and the rows that give way are those that lose least: a row is never
-// stranded in a bad cluster only because it came late. What no listed cluster can take for a fair price is searched
-// again among the free places.
+// The core is an auction. Places have prices. A row bids for the cluster with the largest similarity minus price, by
+// the margin over its second choice. The lowest bidder of a full cluster must leave and bid elsewhere. So popular
+// clusters become expensive, and the rows that leave are those that lose least. Rows that no listed cluster takes for a
+// fair price are searched again among the free places.
 
 // Assigns the rows listed in ids. best has the candidates of each; capacity [K] is the number of places of each cluster
 // and must sum to at least ids.size(). n_candidates is how many centroids each row was compared with to make best: it

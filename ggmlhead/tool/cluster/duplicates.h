@@ -8,8 +8,8 @@
 // A digest of each row's bytes: [n_rows].
 std::vector<uint64_t> flash_head_unit_rows_digests(const flash_head_unit_rows * rows, flash_head_pool * pool);
 
-// Makes clusters of rows that are equal, which no search has to look at again. Real heads have some (tokens that were
-// never trained); without this their many equal centroids would take every place in the lists of candidates.
+// Makes clusters of equal rows, which the search then skips. Real heads have some (tokens that were never trained).
+// Otherwise their many equal centroids would fill the lists of candidates.
 //
 // digests are those of the rows. sizes is what clusters shall have: sizes[0] clusters of size and sizes[1] clusters of
 // size + 1 rows are still to be made. For each set of equal rows as many whole clusters are made as it fills. cluster

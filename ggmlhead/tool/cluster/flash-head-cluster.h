@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-// How a run is going. Values below zero are not known yet.
+// The progress of a run. Values below zero are not known yet.
 struct flash_head_cluster_progress {
     const char * stage      = "";      // "read", "start" (unbalanced, cheap) or "balance"
     int          iteration  = 0;       // 1.. within the run, 0 before the first

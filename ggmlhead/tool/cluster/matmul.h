@@ -17,8 +17,7 @@ void         flash_head_matmul_free(flash_head_matmul * mm);
 // Zen 4, rows of 640 to 2048: BF16 290-380 GFLOP/s, Q8_0 185-230, F16 160-195, F32 155-195), F16 elsewhere.
 enum ggml_type flash_head_matmul_best_type(void);
 
-// What the products may round by, for people and digests: ggml's version, the CPU and the instructions that ggml uses
-// on it.
+// What rounding of products depends on: ggml's version, the CPU and the instructions that ggml uses on it.
 std::string flash_head_matmul_kind(void);
 
 // out[j*n_a + i] = a_i . b_j  for rows a_i [n_a][n_cols] and b_j [n_b][n_cols], both of the given type, out in F32.

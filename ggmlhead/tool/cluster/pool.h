@@ -5,8 +5,8 @@
 
 // A fixed set of worker threads that share out numbered tasks.
 //
-// The split into tasks never depends on the number of threads and tasks write to disjoint places, so results are
-// the same whatever the number of threads; only the order in which tasks run differs.
+// The split into tasks does not depend on the number of threads, and tasks write to disjoint memory. So results do not
+// depend on the number of threads, only the order of tasks does.
 struct flash_head_pool;
 
 // n_threads >= 1; the calling thread is worker 0 and works too. tick (may be empty) is called on the calling thread

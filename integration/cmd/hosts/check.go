@@ -27,8 +27,8 @@ const (
 	active = "flash_head: active"
 )
 
-// check is the work on one release. What was pinned is the measure: its converted file and the tokens of its patched
-// build, which the plug-in for the pinned version chooses, too.
+// check checks one release against a reference: the pinned version's converted file, and the tokens of its patched
+// build, which are also those of the plug-in in the pinned version.
 type check struct {
 	host
 	pinned *reference
@@ -36,7 +36,7 @@ type check struct {
 	runs   int    // programs started in it so far
 }
 
-// reference is what the pinned version does.
+// reference has the results of the pinned version.
 type reference struct {
 	prefix  harness.Prefix
 	file    string // converted
@@ -45,10 +45,10 @@ type reference struct {
 	fast    map[string][][]int // by the setting of probes
 }
 
-// settings of probes at which tokens are compared: the file's own, and so few that other tokens come out.
+// settings are the numbers of probes to compare: the file's own, and one so small that other tokens come out.
 var settings = []string{"", "FLASHHEAD_PROBES=20"}
 
-// newReference converts the model and lets the patched build in prefix continue some texts.
+// newReference converts the model and continues some texts with the patched build in prefix.
 func newReference(ctx context.Context, prefix harness.Prefix, dir string) (*reference, error) {
 	r := &reference{prefix: prefix, file: filepath.Join(dir, "pinned.gguf"), fast: map[string][][]int{}}
 	if err := convert(ctx, prefix, r.file, dir, nil); err != nil {
@@ -93,7 +93,7 @@ func convert(ctx context.Context, prefix harness.Prefix, out, dir string, env []
 	return nil
 }
 
-// continuations lets a llama-server of its own continue the texts, and returns the tokens and its log.
+// continuations continues the texts with its own llama-server, and returns the tokens and the log.
 func (c *check) continuations(ctx context.Context, env ...string) ([][]int, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
@@ -115,7 +115,7 @@ func (c *check) continuations(ctx context.Context, env ...string) ([][]int, stri
 	return all, l.Log(), nil
 }
 
-// converts reports whether the plug-in's tool, on the release's libraries, makes the file that the pinned build makes.
+// converts reports whether the plug-in's tool makes the same file with the release's libraries as the pinned build.
 func (c *check) converts(ctx context.Context) (string, error) {
 	out := filepath.Join(c.dir, "converted.gguf")
 	if err := convert(ctx, c.Prefix, out, c.dir, c.plugin); err != nil {
@@ -154,13 +154,13 @@ func (c *check) allClusters(ctx context.Context) (string, error) {
 	return "same tokens", nil
 }
 
-// fewClusters reports whether the plug-in chooses what it chooses in the pinned version.
+// fewClusters reports whether the plug-in chooses the same tokens as in the pinned version.
 func (c *check) fewClusters(ctx context.Context) (string, error) {
 	dense, _, err := c.continuations(ctx)
 	if err != nil {
 		return "", err
 	}
-	comparable := 0 // texts for which the two versions' bodies agree to the last token, so that the head alone decides
+	comparable := 0 // texts that both versions continue alike without FlashHead, so only the head matters
 	for i := range dense {
 		if reflect.DeepEqual(dense[i], c.pinned.dense[i]) {
 			comparable++
@@ -194,7 +194,7 @@ func (c *check) fewClusters(ctx context.Context) (string, error) {
 	return said, nil
 }
 
-// isActive returns what the log says instead if it does not say so many times that the head is active.
+// isActive returns an error unless the log says so many times that the head is active.
 func isActive(log string, times int) error {
 	if strings.Count(log, active) == times {
 		return nil
@@ -211,7 +211,7 @@ func isActive(log string, times int) error {
 	return errors.New(strings.Join(said, "; "))
 }
 
-// devices reports whether the list of devices, which Ollama counts, is the same with the plug-in.
+// devices reports whether the plug-in leaves the list of devices unchanged, which Ollama counts.
 func (c *check) devices(ctx context.Context) (string, error) {
 	list := func(env ...string) (string, error) {
 		cmd := exec.CommandContext(ctx, c.Lib("llama-server"), "--list-devices")
@@ -236,7 +236,7 @@ func (c *check) devices(ctx context.Context) (string, error) {
 	return "as without", nil
 }
 
-// ollama is what a user does: create a model, ask it, let it be unloaded, ask again.
+// ollama does what a user does: create a model, use it, let it be unloaded, use it again.
 func (c *check) ollama(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()

@@ -10,13 +10,13 @@ import (
 
 const library = "libggml-flashhead.so"
 
-// host is an Ollama, and what its programs need in their environment to load the plug-in.
+// host is an Ollama with the environment in which its programs load the plug-in.
 type host struct {
 	harness.Prefix
 	plugin []string
 }
 
-// layOut copies a release to dir as a user of the plug-in has it: with fh-ollama and the plug-in of own beside it.
+// layOut copies a release to dir, with fh-ollama and the plug-in of own beside it, as users have it.
 func layOut(release, own harness.Prefix, dir string) (host, error) {
 	for _, file := range []string{own.Bin("fh-ollama"), filepath.Join(string(own), "lib", "flashhead", library)} {
 		if _, err := os.Stat(file); err != nil {

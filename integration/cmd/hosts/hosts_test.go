@@ -33,7 +33,7 @@ func TestWanted(t *testing.T) {
 	}
 }
 
-// The plug-in's list names no pair that nobody could check: each is of a pinned release, with the ggml of its sources.
+// Every pair in the plug-in's list is a pinned release with the ggml of its sources.
 func TestListIsOfPinnedReleases(t *testing.T) {
 	list, err := fs.ReadFile(ggmlhead.Sources, "hosts/plugin/flash-head-hosts.inc")
 	if err != nil {
@@ -51,7 +51,8 @@ func TestListIsOfPinnedReleases(t *testing.T) {
 	for _, p := range pins {
 		checked = append(checked, p.LlamaCpp.GGML+" "+p.Version)
 	}
-	lines := regexp.MustCompile(`(?m)^FLASH_HEAD_HOST\("([^"]+)", "([^"]+)", "([^"]+)"\)`).FindAllStringSubmatch(string(list), -1)
+	lines := regexp.MustCompile(`(?m)^FLASH_HEAD_HOST\("([^"]+)", "([^"]+)", "([^"]+)"\)`).
+		FindAllStringSubmatch(string(list), -1)
 	if len(lines) == 0 {
 		t.Fatalf("the list has no pair:\n%s", list)
 	}
@@ -62,8 +63,8 @@ func TestListIsOfPinnedReleases(t *testing.T) {
 	}
 }
 
-// The stock build stands for a release here. With the plug-in, everything holds; with one that rests, what needs it
-// does not.
+// The stock build takes the place of a release. With the plug-in all checks pass; with an inactive plug-in those that
+// need it fail.
 func TestChecks(t *testing.T) {
 	testlevel.Long(t)
 	if testing.Short() {
@@ -109,7 +110,7 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// absolute is the build that a variable names, or the one in the checkout.
+// absolute returns the build that a variable names, or the one in the checkout.
 func absolute(t *testing.T, variable, standard string) harness.Prefix {
 	t.Helper()
 	if v := os.Getenv(variable); v != "" {

@@ -1,5 +1,5 @@
-// Command hosts builds releases of Ollama, loads the plug-in into each, and prints what came out as a table. It is
-// for the list of versions that the plug-in was checked with (docs/upgrading.md). The releases are those of
+// Command hosts builds releases of Ollama, loads the plug-in into each, and prints the results as a table. It is for
+// the list of versions that the plug-in was checked with (docs/upgrading.md). The releases are those of
 // third_party/hosts.toml, or the ones that the arguments name.
 package main
 
@@ -41,7 +41,7 @@ func main() {
 	}.Main()
 }
 
-// wanted are the pinned releases that versions name, or all.
+// wanted returns the pinned releases in versions, or all.
 func wanted(versions []string) ([]source.HostPin, error) {
 	all, err := source.ParseHosts(thirdparty.Hosts)
 	if err != nil || len(versions) == 0 {
@@ -102,7 +102,7 @@ func run(ctx context.Context, dir string, pins []source.HostPin, build upstream.
 	return nil
 }
 
-// checkAll tells what was found of each release, and, if they are whole, loads the plug-in of own into them.
+// checkAll returns the results for each release. It loads the plug-in of own into complete ones.
 func checkAll(ctx context.Context, dir string, pins []source.HostPin, made []upstream.HostBuild, own harness.Prefix,
 	whole bool) (rows []row, err error) {
 	var pinned *reference

@@ -9,17 +9,17 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/upstream"
 )
 
-// row is what was found of one release.
+// row has the results for one release.
 type row struct {
 	cells    []string
-	findings []string // what does not hold
+	findings []string // failed checks
 }
 
-// columns are those of the table. The last ones need a whole Ollama.
+// columns are the columns of the table. The last ones need a complete Ollama.
 var columns = []string{"Ollama", "made from, built from", "ggml", "relied on", "plug-in's test",
 	"convert", "all clusters", "few clusters", "devices", "in Ollama"}
 
-// newRow says what the build of a release found.
+// newRow returns a row with the results of a release's build.
 func newRow(pin source.HostPin, made upstream.HostBuild) row {
 	r := row{cells: []string{pin.Version, pin.Wants + ", " + pin.LlamaCpp.Commit, made.GGML,
 		fmt.Sprintf("%d of %d", made.Relied-len(made.Changed), made.Relied)}}
@@ -27,7 +27,7 @@ func newRow(pin source.HostPin, made upstream.HostBuild) row {
 	return r
 }
 
-// add adds the next cell: what was said, or that it does not hold.
+// add adds the next cell: the result, or a failure.
 func (r *row) add(said string, err error) {
 	if err != nil {
 		said = "no"
@@ -36,8 +36,7 @@ func (r *row) add(said string, err error) {
 	r.cells = append(r.cells, said)
 }
 
-// addChecks makes the checks of a whole Ollama. One that fails does not keep the others from being made; only ctx ends
-// it.
+// addChecks runs the checks on a complete Ollama. It goes on after a failed check, until ctx ends.
 func (r *row) addChecks(ctx context.Context, c *check) error {
 	for _, part := range []func(context.Context) (string, error){c.converts, c.allClusters, c.fewClusters, c.devices,
 		c.ollama} {
@@ -50,7 +49,7 @@ func (r *row) addChecks(ctx context.Context, c *check) error {
 	return nil
 }
 
-// markdown is the table for docs/upgrading.md.
+// markdown formats the table for docs/upgrading.md.
 func markdown(rows []row) string {
 	var b strings.Builder
 	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }

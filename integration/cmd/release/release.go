@@ -14,7 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// options say what to release.
+// options of a release.
 type options struct {
 	prefix  string    // a build: see install.ReadBuild
 	out     string    // folder for the result; created if needed
@@ -26,8 +26,8 @@ type options struct {
 // sums is the file with the checksums, as `sha256sum --check` reads it.
 const sums = "SHA256SUMS"
 
-// release writes the archive and its checksum and returns their paths. An error leaves neither under its name. The same
-// build gives the same bytes.
+// release writes the archive and its checksum and returns their paths. After an error neither exists. The same build
+// gives the same bytes.
 func release(ctx context.Context, o options) ([]string, error) {
 	c, err := collect(ctx, o)
 	if err != nil {

@@ -54,7 +54,7 @@ func build(t *testing.T, goProgram []byte) string {
 	return dir
 }
 
-// goProgram is fh-ollama as this module builds it, made once.
+// goProgram returns fh-ollama, built once.
 func goProgram(t *testing.T) []byte {
 	t.Helper()
 	data, err := buildProgram()
@@ -133,7 +133,7 @@ func TestReleaseOfTheBuild(t *testing.T) {
 	check(t, testOptions(t, dir))
 }
 
-// check looks at a release as its user does: may it be passed on, can it be installed?
+// check checks that a release may be distributed and can be installed.
 func check(t *testing.T, o options) {
 	top, names := unpack(t, released(t, o), t.TempDir(), o.time)
 	if !slices.IsSorted(names) {
@@ -211,7 +211,7 @@ func unpack(t *testing.T, archive, dir string, when time.Time) (top string, name
 	}
 }
 
-// modules asks Go itself which modules are in a program.
+// modules returns the modules in a program, from the go command.
 func modules(t *testing.T, program string) []string {
 	t.Helper()
 	out, err := exec.Command("go", "version", "-m", program).Output()

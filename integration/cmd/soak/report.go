@@ -85,8 +85,8 @@ func (t *tally) phase(clients int, length time.Duration, death *Death) Phase {
 	return p
 }
 
-// Growth up to this share of the memory plus this many MiB is noise of allocators and the kernel, or what a young process
-// on a busy machine takes for its first long answers (12 MiB were seen).
+// Growth up to this share of the memory plus this many MiB is noise of allocators and the kernel, or what a young
+// process on a busy machine takes for its first long answers (12 MiB were seen).
 const (
 	growthShare = 0.05
 	growthMiB   = 16

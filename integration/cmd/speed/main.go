@@ -1,8 +1,7 @@
-// Command speed measures what FlashHead does for a model in Ollama as its users meet it: the same converted file in a
-// stock Ollama, which runs it dense, in that with the plug-in, in the patched one, and in the patched one without its
-// cluster-ordered copy. All are visited in turn, round after round, with one model in memory at a time; each visit
-// loads the model anew. The figures are those that Ollama reports, the time that a user waits, and what the kernel says
-// of the memory of Ollama's llama-server.
+// Command speed measures a converted model in Ollama as its users run it: in a stock Ollama, which runs it dense; in
+// the same with the plug-in; in the patched one; and in the patched one without its cluster-ordered copy. It visits all
+// in turn, round after round, and loads the model anew in each visit, so one model is in memory at a time. It reports
+// Ollama's own numbers, the time that a user waits, and the memory of Ollama's llama-server.
 package main
 
 import (
@@ -23,7 +22,7 @@ type options struct {
 	prefix, stock harness.Prefix
 	rounds        int
 	tokens        int // of an answer
-	threads       int // 0: what Ollama takes
+	threads       int // 0: Ollama's default
 	markdown      bool
 	file          string
 }

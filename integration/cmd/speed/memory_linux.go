@@ -7,7 +7,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// serverMemory is that of the llama-server that the Ollama with this process number started.
+// serverMemory returns the memory of the llama-server started by the Ollama with this process ID.
 func serverMemory(ollama int) (memory, error) {
 	runners, err := harness.Runners(ollama)
 	if err != nil {
@@ -26,7 +26,7 @@ func serverMemory(ollama int) (memory, error) {
 	return m, nil
 }
 
-// machine names the processor and how many there are.
+// machine returns the name and number of processors.
 func machine() string {
 	info, _ := harness.ReadFields("/proc/cpuinfo") // of the last one
 	for name, value := range info {

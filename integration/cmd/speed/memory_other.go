@@ -8,13 +8,13 @@ import (
 	"runtime"
 )
 
-// serverMemory is not known here.
+// serverMemory returns an error: unknown.
 func serverMemory(int) (memory, error) {
 	unknown := math.NaN()
 	return memory{unknown, unknown, unknown, unknown}, nil
 }
 
-// machine names the processor and how many there are.
+// machine returns the name and number of processors.
 func machine() string {
 	return fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, threads())
 }

@@ -15,7 +15,7 @@ import (
 
 const modelName = "speed"
 
-// side is an Ollama, and what was measured of it.
+// side is an Ollama with its measurements.
 type side struct {
 	name   string
 	prefix harness.Prefix
@@ -28,7 +28,7 @@ type side struct {
 
 func (s *side) median(m metric) float64 { return statistics.Median(s.values[m]) }
 
-// startSides starts one Ollama a side; all have the same models. stop ends those that were started, in any case.
+// startSides starts one Ollama per side, all with the same models. stop ends the started ones, also after an error.
 func startSides(ctx context.Context, o options, dir string) (sides []*side, stop func(), err error) {
 	stop = func() {
 		for _, s := range sides {
@@ -73,7 +73,7 @@ func startSides(ctx context.Context, o options, dir string) (sides []*side, stop
 	return sides, stop, err
 }
 
-// check returns an error unless the side ran with FlashHead if it should, and without if not.
+// check returns an error unless the side ran with or without FlashHead as it should.
 func (s *side) check() error {
 	if active := strings.Contains(s.ollama.Log(), "flash_head: active"); active != s.fast {
 		return fmt.Errorf("%s: FlashHead is %s", s.name, map[bool]string{true: "active", false: "not active"}[active])

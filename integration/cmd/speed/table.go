@@ -9,7 +9,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// metric is something that is measured in every round.
+// metric is a value measured in every round.
 type metric int
 
 const (
@@ -25,7 +25,7 @@ const (
 	promptTokens // not shown
 )
 
-// rows are the metrics as they are shown: name with unit, and format of a value.
+// rows are the shown metrics, with unit and format.
 var rows = []struct {
 	metric metric
 	name   string
@@ -37,15 +37,15 @@ var rows = []struct {
 	{firstToken, "time to first token, ms", "%.0f"},
 	{load, "load duration, s", "%.2f"},
 	{resident, "resident memory, MiB", "%.0f"},
-	{peak, "its peak, MiB", "%.0f"},
-	{anonymous, "of it anonymous, MiB", "%.0f"},
-	{ofFiles, "of it pages of files, MiB", "%.0f"},
+	{peak, "peak resident memory, MiB", "%.0f"},
+	{anonymous, "anonymous, MiB", "%.0f"},
+	{ofFiles, "file-backed, MiB", "%.0f"},
 }
 
-// threads is how many the machine has.
+// threads returns the number of processors.
 func threads() int { return processors.Usable() }
 
-// used says how many threads a model was given, if not left to Ollama.
+// used names the number of threads of a model, if it is not Ollama's default.
 func used(threads int) string {
 	if threads == 0 {
 		return ""
@@ -53,10 +53,10 @@ func used(threads int) string {
 	return fmt.Sprintf("%d used; ", threads)
 }
 
-// ratios are those of a side to another, round by round.
+// ratios returns the ratios of one side to another, by round.
 func ratios(s, to *side, m metric) []float64 { return statistics.Ratios(s.values[m], to.values[m]) }
 
-// plain is the table for a terminal: a block a metric.
+// plain formats the table for a terminal, with a block per metric.
 func plain(sides []*side) string {
 	var b strings.Builder
 	for _, row := range rows {
@@ -72,7 +72,7 @@ func plain(sides []*side) string {
 	return b.String()
 }
 
-// markdown is the table for a document: a line a metric, a column a side.
+// markdown formats the table for a document, with a row per metric and a column per side.
 func markdown(sides []*side) string {
 	var b strings.Builder
 	b.WriteString("| |")

@@ -16,7 +16,7 @@ import (
 
 const (
 	contextTokens = 2048
-	promptBytes   = 1000 // of the prompt that is timed: some hundred tokens
+	promptBytes   = 1000 // of the timed prompt: a few hundred tokens
 	startBytes    = 100  // of the prompt of an answer
 	leastTokens   = 32   // a shorter answer is not timed
 	tries         = 8    // prompts for an answer that does not end early
@@ -25,11 +25,11 @@ const (
 
 // memory of a process, in MiB.
 type memory struct {
-	resident, peak     float64 // now, and at most so far
-	anonymous, ofFiles float64 // what of resident is the process's own, and what is pages of mapped files
+	resident, peak     float64 // now, and the peak so far
+	anonymous, ofFiles float64 // the parts of resident: the process's own pages, and pages of mapped files
 }
 
-// visitAll visits all sides in every round, forth and back in turn; a round before them fills the caches.
+// visitAll visits all sides in every round, in alternating order. A round before them fills the caches.
 func visitAll(ctx context.Context, o options, sides []*side, bar *progress.Progress) error {
 	order := slices.Clone(sides)
 	for round := range o.rounds + 1 {
@@ -93,8 +93,8 @@ func (s *side) visit(ctx context.Context, o options, round int) (map[metric]floa
 	return values, s.unload(ctx)
 }
 
-// rate is how many tokens a second Ollama reports of an answer. Made-up models may end one early: then another prompt
-// is tried.
+// rate returns the tokens per second that Ollama reports for an answer. Synthetic models may end one early; then it
+// tries another prompt.
 func (s *side) rate(ctx context.Context, o options, temperature float64) (float64, error) {
 	for i := range tries {
 		answer, _, err := s.ask(ctx, o, text(100+i, startBytes), o.tokens, temperature)
@@ -109,8 +109,7 @@ func (s *side) rate(ctx context.Context, o options, temperature float64) (float6
 		"ask for fewer tokens: --tokens")
 }
 
-// ask has the model continue prompt by n tokens, and tells how long that took. One token is the first one that a user
-// sees.
+// ask has the model continue prompt by n tokens and measures the time. With n = 1 this is the time to the first token.
 func (s *side) ask(ctx context.Context, o options, prompt string, n int,
 	temperature float64) (answer api.GenerateResponse, took time.Duration, err error) {
 	stream := false
@@ -133,7 +132,7 @@ func (s *side) ask(ctx context.Context, o options, prompt string, n int,
 	return answer, time.Since(start), err
 }
 
-// unload has Ollama end the llama-server, and waits until the model is out.
+// unload makes Ollama end the llama-server, and waits until it has.
 func (s *side) unload(ctx context.Context) error {
 	request := &api.GenerateRequest{Model: modelName, KeepAlive: &api.Duration{Duration: 0}}
 	if err := s.ollama.Client.Generate(ctx, request, func(api.GenerateResponse) error { return nil }); err != nil {
@@ -148,7 +147,7 @@ func (s *side) unload(ctx context.Context) error {
 	}
 }
 
-// text is a piece of the sample text, another one for each i, so that nothing of a prompt is in a cache.
+// text returns the i-th piece of the sample text. Different prompts keep them out of prompt caches.
 func text(i, bytes int) string {
 	all := sampletext.Everything()
 	at := i * 997 % (len(all) - bytes)

@@ -15,12 +15,12 @@ type prompt struct {
 	Tokens            string
 	Same              string // the P's with the dense continuation
 	Others            []other
-	Cells             []string // one for each P of the report: where its continuation leaves the dense one
+	Cells             []string // one for each P of the report: where its continuation diverges
 }
 
 // other is a continuation that is not the dense one.
 type other struct {
-	Probes       string // the P's that it came from
+	Probes       string // the P's that produced it
 	Where        string
 	Common, Rest string
 }
@@ -71,7 +71,7 @@ func cellOf(runs []evaluation.Trial, probes int) string {
 	return fmt.Sprint(runs[i].Divergence + 1)
 }
 
-// newOther describes one text that some P's said instead of dense.
+// newOther describes a text that some P's produced instead of dense.
 func newOther(dense string, runs []evaluation.Trial) other {
 	var probes []int
 	for _, t := range runs {
@@ -82,7 +82,7 @@ func newOther(dense string, runs []evaluation.Trial) other {
 		Common: common, Rest: rest}
 }
 
-// split divides a text where it leaves dense, not between a character and the marks that belong to it.
+// split divides a text where it diverges from dense, but not between a character and its combining marks.
 func split(dense, text string) (common, rest string) {
 	a, b := []rune(dense), []rune(text)
 	n := 0

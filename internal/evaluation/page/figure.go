@@ -11,11 +11,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// figure is a chart with what is around it.
+// figure is a chart with its caption and legend.
 type figure struct {
 	Name, Caption string
 	Legend        []entry
-	SVG           template.HTML // chart escapes what is not its own
+	SVG           template.HTML // chart escapes all text
 }
 
 // entry explains one series, or the horizontal line.
@@ -24,16 +24,16 @@ type entry struct {
 	Rule                bool
 }
 
-// plot is what a figure is made from.
+// plot describes a figure.
 type plot struct {
 	name, caption string
 	scale         chart.Scale
-	dense         bool    // shows dense, 1, to compare with
+	dense         bool    // shows dense, at 1, for comparison
 	most          float64 // of the y axis, for intervals
 	series        []chart.Series
 }
 
-// figures draws what was measured over P; what no P has is left out.
+// figures draws the results over P, without those that no P has.
 func figures(r evaluation.Report) []figure {
 	var all []figure
 	for _, p := range plots(r) {
@@ -65,7 +65,7 @@ func (p plot) figure(own uint32) figure {
 	return f
 }
 
-// plots lists what is measured over P.
+// plots lists the results over P.
 func plots(r evaluation.Report) []plot {
 	line := func(name string, of func(evaluation.Point) (chart.Point, bool)) chart.Series {
 		s := chart.Series{Name: name}
@@ -86,13 +86,13 @@ func plots(r evaluation.Report) []plot {
 	return []plot{
 		{
 			name: "The same token", scale: chart.Linear(percentTick),
-			caption: "At how many positions both heads find the same token the likeliest, with its 95 % confidence interval.",
+			caption: "The share of positions where both heads have the same best token, with its 95 % confidence interval.",
 			series: []chart.Series{
 				line("same best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.SameTop, true) }),
 			},
 		}, {
 			name: "What is scored exactly", scale: chart.Linear(percentTick),
-			caption: "How many of the dense head's likeliest tokens are in the clusters that are read, and how much of the " +
+			caption: "The share of the dense head's best tokens that are scored exactly, and their share of the " +
 				"probability.",
 			series: []chart.Series{
 				line("best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top1, false) }),
@@ -104,8 +104,8 @@ func plots(r evaluation.Report) []plot {
 			},
 		}, {
 			name: "How far probabilities move", scale: chart.Log(),
-			caption: "KLD in nats, lower is better: 0 where both heads give every token the same probability. The mean with " +
-				"its standard error.",
+			caption: "KLD in nats; lower is better, and 0 means equal probabilities. The mean has its standard " +
+				"error.",
 			series: []chart.Series{
 				line("mean", func(p evaluation.Point) (chart.Point, bool) { return mean(p.KLD), true }),
 				line("99 % of positions below", func(p evaluation.Point) (chart.Point, bool) {
@@ -115,8 +115,8 @@ func plots(r evaluation.Report) []plot {
 			},
 		}, {
 			name: "Speed", scale: chart.Linear(timesTick), dense: true, most: 2 * fastest,
-			caption: "Tokens a second against dense on the same prompts, measured in turn: the median pair, with the slowest " +
-				"and the fastest.",
+			caption: "Tokens per second relative to dense on the same prompts, measured in turn: the median pair, with " +
+				"the slowest and the fastest.",
 			series: []chart.Series{
 				line("times as fast", func(p evaluation.Point) (chart.Point, bool) {
 					if p.Speed == nil {

@@ -7,13 +7,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 )
 
-// File is a page in the making, which appears under its name only when it is complete.
+// File is an unfinished page. It appears under its name only when it is complete.
 type File struct{ out *atomicfile.File }
 
 // about is the size of a page with a dozen points, in bytes.
 const about = 1 << 20
 
-// Create begins a page that is to be called path: what keeps it from being written shows before a long measurement.
+// Create begins the page at path, so that a failure shows before a long measurement.
 func Create(path string) (*File, error) {
 	out, err := atomicfile.CreateNew(path, "--html", about)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// missing stands where nothing was measured.
+// missing stands for a value that was not measured.
 const missing = "–"
 
-// percent writes a share of 0 to 1. Only all is 100 %, only none is 0 %.
+// percent formats a share. Only exactly 1 is 100 %, and only exactly 0 is 0 %.
 func percent(share float64) string {
 	const rounding = 1e-9 // of means and sums
 	switch s := fmt.Sprintf("%.2f", 100*share); {
@@ -33,13 +33,13 @@ func percent(share float64) string {
 	}
 }
 
-// interval writes the 95 % confidence interval of a share.
+// interval formats the 95 % confidence interval of a share.
 func interval(p statistics.Proportion) string {
 	low, high := p.Interval()
 	return fmt.Sprintf("%.2f to\u00a0%.2f", 100*low, 100*high)
 }
 
-// number writes three significant digits, without an exponent as long as that is readable.
+// number formats three significant digits, without an exponent while that is readable.
 func number(v float64) string { return significant(v, 3) }
 
 func significant(v float64, digits int) string {
@@ -60,7 +60,7 @@ func significant(v float64, digits int) string {
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
 
-// bytes writes an amount in decimal units, as inspect does.
+// bytes formats a size in decimal units, like inspect.
 func bytes(n int64) string {
 	units := []string{"B", "kB", "MB", "GB", "TB"}
 	v, unit := float64(n), 0
@@ -70,7 +70,7 @@ func bytes(n int64) string {
 	return significant(v, 3) + "\u00a0" + units[unit]
 }
 
-// times writes a ratio of speeds.
+// times formats a ratio of speeds.
 func times(ratio float64) string {
 	if math.IsNaN(ratio) || math.IsInf(ratio, 0) {
 		return missing
@@ -78,8 +78,7 @@ func times(ratio float64) string {
 	return fmt.Sprintf("%.2f\u00a0×", ratio)
 }
 
-// visible makes a text of any bytes one that can be shown: a model may end a continuation within a character or say
-// control characters.
+// visible makes any bytes displayable: a continuation may end within a character or contain control characters.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// columns is how many P's one table holds; more go into further tables, as paper is only so wide.
+// columns is the number of P's in a table. More go into further tables, because paper is narrow.
 const columns = 10
 
 // table holds the measures of some P's, one column each.
@@ -41,14 +41,14 @@ type row struct {
 
 type cell struct{ Value, Detail string }
 
-// measure is how one row comes to its cells. A row of which no P has a value is left out.
+// measure describes one row and its cells. A row without any value is left out.
 type measure struct {
 	name  string
 	dense string
 	of    func(evaluation.Point) cell
 }
 
-// tables returns all measures, some P's in each.
+// tables returns all measures, with up to columns P's in each table.
 func tables(r evaluation.Report) []table {
 	var all []table
 	for points := range slices.Chunk(r.Points, columns) {
@@ -96,7 +96,7 @@ func groups(r evaluation.Report) []measures {
 	return slices.Concat(textGroups(r), kindGroups(r), runGroups(r))
 }
 
-// textGroups are what was measured on the whole text.
+// textGroups are the measures on the whole text.
 func textGroups(r evaluation.Report) []measures {
 	return []measures{
 		{"Same token", []measure{
@@ -120,7 +120,7 @@ func textGroups(r evaluation.Report) []measures {
 	}
 }
 
-// kindGroups are what was measured on each kind of text.
+// kindGroups are the measures on each kind of text.
 func kindGroups(r evaluation.Report) []measures {
 	by := func(name string, of func(evaluation.Kind) cell) measures {
 		all := measures{name: name}
@@ -146,7 +146,7 @@ func kindGroups(r evaluation.Report) []measures {
 	}
 }
 
-// runGroups are what was measured while the model wrote.
+// runGroups are the measures of the continuations.
 func runGroups(r evaluation.Report) []measures {
 	return []measures{
 		{"Greedy continuations", []measure{
@@ -189,7 +189,7 @@ func perplexity(p evaluation.Perplexity) cell {
 	return cell{value, "±\u00a0" + significant(p.Error, 2)}
 }
 
-// dense words the dense head's value.
+// dense formats the dense head's value.
 func dense(c cell) string {
 	if c.Value == "" {
 		return ""
@@ -232,7 +232,7 @@ func speed(of func(evaluation.Speed) cell) func(evaluation.Point) cell {
 	}
 }
 
-// relativeBytes are the head's bytes for a token relative to the dense head's; NaN if those are not known.
+// relativeBytes returns the head's bytes per token relative to the dense head's; NaN if unknown.
 func relativeBytes(r evaluation.Report, p evaluation.Point) float64 {
 	if r.Model.HeadBytes <= 0 {
 		return math.NaN()

@@ -1,5 +1,5 @@
-// Package page writes an evaluation as one HTML page for people: pictures over P, all numbers, and the continuations
-// with what differs marked. The page asks nothing of any host and needs no script.
+// Package page writes an evaluation as one HTML page: charts over P, all numbers, and the continuations with marked
+// differences. The page loads nothing from other hosts and has no script.
 package page
 
 import (
@@ -19,5 +19,5 @@ var (
 	page = template.Must(template.New("page").Parse(source))
 )
 
-// Write writes the page that shows r. What was not measured is left out of it.
+// Write writes the page that shows r, without what was not measured.
 func Write(w io.Writer, r evaluation.Report) error { return page.Execute(w, newView(r)) }

@@ -21,15 +21,15 @@ func write(t *testing.T, r evaluation.Report) string {
 	return b.String()
 }
 
-// element is what a page's element starts with, and all text within it.
+// element is the start tag of a page's element and all text within it.
 type element struct {
 	name       string
 	attributes map[string]string
 	text       string
 }
 
-// read parses a page, which is written so that it is XML too, and checks what holds for every page: it is well-formed,
-// has no script, and asks nothing of anyone.
+// read parses a page, which is also XML, and checks the rules for every page: it is well-formed, has no script, and
+// loads nothing from other hosts.
 func read(t *testing.T, page string) []element {
 	t.Helper()
 	var all []element
@@ -91,7 +91,7 @@ func named(all []element, name string) []element {
 	return some
 }
 
-// cells reads the table of all numbers: by the row's name, one text a P.
+// cells reads the table of all numbers: for each row's name one text per P.
 func cells(all []element) map[string][]string {
 	rows := map[string][]string{}
 	group, name := "", ""
@@ -163,8 +163,7 @@ func TestAllNumbers(t *testing.T) {
 	}
 }
 
-// A report may grow; what it holds is then to be shown. So every number is changed, one by one, and each must change
-// the page.
+// Every number of a report must be on the page: the test changes them one by one, and each must change the page.
 func TestEveryNumberIsShown(t *testing.T) {
 	r := measured(64, 250)
 	r.Runtime.Mode, r.Runtime.Temperature, r.Runtime.Seed = "sample", 0.9, 7
@@ -194,7 +193,7 @@ func TestEveryNumberIsShown(t *testing.T) {
 			default:
 				v.SetFloat(v.Float() * 1.1)
 			}
-			// The speed of one continuation is not: a point has the median, the lowest and the highest.
+			// except the speed of one continuation: a point has the median, the lowest and the highest
 			single := strings.HasPrefix(path, ".Generation") && strings.HasSuffix(path, "Speed")
 			if after := write(t, r); after == before != single {
 				t.Errorf("%s: %v to %v: page the same: %v", path, old, v, after == before)
@@ -209,7 +208,7 @@ func TestEveryNumberIsShown(t *testing.T) {
 	}
 }
 
-// points returns where a chart's series has its points, and what they say, by the name of the chart.
+// points returns the positions and labels of the points of a chart's series.
 func points(t *testing.T, all []element, chart, series string) (x, y []float64, labels []string) {
 	t.Helper()
 	in, class := false, ""
@@ -266,7 +265,7 @@ func TestCurvesFollowTheNumbers(t *testing.T) {
 	}
 }
 
-// The command that the page shows is one for a shell.
+// The command on the page can be pasted into a shell.
 func TestCommand(t *testing.T) {
 	r := measured(64, 250)
 	if got, want := command(r), "fh-ollama eval demo.gguf --text heldout.txt --probes 64,250 --chunks 40 --ctx 256 "+
@@ -275,7 +274,8 @@ func TestCommand(t *testing.T) {
 	}
 	r.Model.File, r.Text.Name, r.Generation = "it's $HOME.gguf", evaluation.BuiltIn, nil
 	r.Runtime.Mode, r.Runtime.Temperature, r.Runtime.Seed = "sample", 0.8, 42
-	if got, want := command(r), `fh-ollama eval 'it'\''s $HOME.gguf' --probes 64,250 --chunks 40 --ctx 256 --predict 0 --mode sample --temperature 0.8 --seed 42 --threads 2`; got != want {
+	if got, want := command(r), `fh-ollama eval 'it'\''s $HOME.gguf' --probes 64,250 --chunks 40 --ctx 256 `+
+		`--predict 0 --mode sample --temperature 0.8 --seed 42 --threads 2`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

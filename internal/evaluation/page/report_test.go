@@ -7,7 +7,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// measured is a report as a run on a small model gives it, made from the number of its P's.
+// measured returns a report like that of a small model, with these P's.
 func measured(probes ...int) evaluation.Report {
 	r := evaluation.Report{
 		Model: evaluation.Model{
@@ -38,7 +38,7 @@ func measured(probes ...int) evaluation.Report {
 	return r
 }
 
-// point is a point whose shares grow and whose divergence falls with P.
+// point returns a point. Shares grow and the divergence falls with P.
 func point(p, positions int) evaluation.Point {
 	x := float64(p)
 	miss := 0.89 / (x + 4)

@@ -12,7 +12,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 )
 
-// view is what the template shows: words, no numbers left to format.
+// view is the input of the template: text, with all numbers formatted.
 type view struct {
 	Style    template.CSS
 	File     string
@@ -23,7 +23,7 @@ type view struct {
 	Unknown  string // why there is no Required
 	Tables   []table
 	Prompts  []prompt
-	Probes   []head // of the matrix of continuations
+	Probes   []head // columns of the matrix of continuations
 	Command  string
 	Sources  []fact
 }
@@ -50,7 +50,7 @@ func newView(r evaluation.Report) view {
 	return v
 }
 
-// summary says in words and a few numbers what the file's own P does, or the largest one if its own was not measured.
+// summary describes the results with the file's own P, or with the largest one if its own was not measured.
 func summary(r evaluation.Report) (lead string, tiles []tile) {
 	i := slices.IndexFunc(r.Points, func(p evaluation.Point) bool { return p.Probes == int(r.Model.Probes) })
 	who := fmt.Sprintf("At its own P of %d", r.Model.Probes)
@@ -61,7 +61,7 @@ func summary(r evaluation.Report) (lead string, tiles []tile) {
 	p := r.Points[i]
 	lead = fmt.Sprintf("%s, reading %d of %d clusters", who, p.Probes, r.Model.Clusters)
 	if t := p.SameTop; t.Total > 0 {
-		lead += fmt.Sprintf(", the model finds the same token the likeliest as its dense head at %s of %d positions "+
+		lead += fmt.Sprintf(", the model has the same best token as its dense head at %s of %d positions "+
 			"(95\u00a0%% confidence: %s)", percent(t.Share()), t.Total, interval(t))
 		tiles = append(tiles, tile{percent(t.Share()), "same best token"})
 	}
@@ -82,7 +82,7 @@ func summary(r evaluation.Report) (lead string, tiles []tile) {
 	return lead, tiles
 }
 
-// required lists how many clusters the dense head's best token needs, for growing shares of the positions.
+// required lists the clusters that the dense head's best token needs, for growing shares of the positions.
 func required(q evaluation.Required) []fact {
 	p := func(v float64) string { return strconv.FormatFloat(math.Ceil(v), 'f', -1, 64) }
 	return []fact{
@@ -91,7 +91,7 @@ func required(q evaluation.Required) []fact {
 	}
 }
 
-// command is what measures the same again.
+// command returns the command that repeats the measurement.
 func command(r evaluation.Report) string {
 	words := []string{"fh-ollama", "eval", r.Model.File}
 	option := func(name string, value any) { words = append(words, name, fmt.Sprint(value)) }
@@ -118,7 +118,7 @@ func command(r evaluation.Report) string {
 	return strings.Join(words, " ")
 }
 
-// predicted is how many tokens were asked of each continuation: few end before that, and hardly all.
+// predicted returns the requested length of the continuations: the longest one, because hardly all end early.
 func predicted(r evaluation.Report) int {
 	most := 0
 	for _, g := range r.Generation {

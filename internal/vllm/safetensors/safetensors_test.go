@@ -121,7 +121,8 @@ func defects() []defect {
 	tensor := func(fields string) string { return `{"a":{` + fields + `}}` }
 	good := tensor(`"dtype":"F32","shape":[2],"data_offsets":[0,8]`)
 	two := func(a, b string) string {
-		return `{"a":{"dtype":"U8","shape":[4],"data_offsets":[` + a + `]},"b":{"dtype":"U8","shape":[4],"data_offsets":[` + b + `]}}`
+		return `{"a":{"dtype":"U8","shape":[4],"data_offsets":[` + a + `]},` +
+			`"b":{"dtype":"U8","shape":[4],"data_offsets":[` + b + `]}}`
 	}
 	long := binary.LittleEndian.AppendUint64(nil, safetensors.MaxHeader+1)
 	return []defect{
@@ -135,8 +136,10 @@ func defects() []defect {
 		{"no JSON", file("{hello", 0), "header: invalid"},
 		{"not UTF-8", file("{\"\xff\":1}", 0), "not UTF-8"},
 		{"two objects", file(good+"{}", 8), "something follows"},
-		{"duplicate name", file(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0), `"a" appears twice`},
-		{"duplicate field", file(tensor(`"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]`), 8), `"shape" appears twice`},
+		{"duplicate name", file(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`+
+			`"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0), `"a" appears twice`},
+		{"duplicate field", file(tensor(`"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]`), 8),
+			`"shape" appears twice`},
 		{"tensor a number", file(`{"a":1}`, 0), `tensor "a": it is not a JSON object`},
 		{"no dtype", file(tensor(`"shape":[2],"data_offsets":[0,8]`), 8), "no dtype"},
 		{"wrong dtype", file(tensor(`"dtype":"Q4","shape":[2],"data_offsets":[0,8]`), 8), `unknown dtype "Q4"`},
@@ -147,16 +150,20 @@ func defects() []defect {
 		{"negative shape", file(tensor(`"dtype":"F32","shape":[-2],"data_offsets":[0,8]`), 8), "negative number"},
 		{"two negatives", file(tensor(`"dtype":"F32","shape":[-1,-2],"data_offsets":[0,8]`), 8), "negative number"},
 		{"half a row", file(tensor(`"dtype":"F32","shape":[1.5],"data_offsets":[0,6]`), 6), "not a list of integers"},
-		{"shape of 2^63", file(tensor(`"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,8]`), 8), "not a list of integers"},
+		{"shape of 2^63", file(tensor(`"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,8]`), 8),
+			"not a list of integers"},
 		{"overflow", file(tensor(`"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,0]`), 0), "too large"},
-		{"overflow times 0", file(tensor(`"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]`), 0), "too large"},
+		{"overflow times 0", file(tensor(`"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]`), 0),
+			"too large"},
 		{"half a byte", file(tensor(`"dtype":"F4","shape":[3],"data_offsets":[0,1]`), 1), "does not fill whole bytes"},
 		{"no offsets", file(tensor(`"dtype":"F32","shape":[2]`), 8), "data_offsets"},
 		{"one offset", file(tensor(`"dtype":"F32","shape":[2],"data_offsets":[8]`), 8), "data_offsets [8] are not"},
 		{"negative offset", file(tensor(`"dtype":"F32","shape":[2],"data_offsets":[-8,0]`), 8), "data_offsets"},
 		{"offsets turned", file(tensor(`"dtype":"F32","shape":[2],"data_offsets":[8,0]`), 8), "data_offsets"},
-		{"offset of 2^64", file(tensor(`"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551615]`), 8), "data_offsets"},
-		{"size other than shape", file(tensor(`"dtype":"F32","shape":[3],"data_offsets":[0,8]`), 8), "8 bytes of data for shape [3] of F32, which takes 12"},
+		{"offset of 2^64", file(tensor(`"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551615]`), 8),
+			"data_offsets"},
+		{"size other than shape", file(tensor(`"dtype":"F32","shape":[3],"data_offsets":[0,8]`), 8),
+			"8 bytes of data for shape [3] of F32, which takes 12"},
 		{"overlap", file(two("0,4", "2,6"), 6), `tensor "b" begins at 2, not at 4`},
 		{"same data", file(two("0,4", "0,4"), 4), "begins at 0, not at 4"},
 		{"hole", file(two("0,4", "5,9"), 9), `tensor "b" begins at 5, not at 4`},
@@ -175,7 +182,8 @@ func TestDefects(t *testing.T) {
 			t.Errorf("%s: %v; want %q", d.name, err, d.want)
 		}
 	}
-	for _, good := range [][]byte{file("{}", 0), file("{}  ", 0), file(`{"__metadata__":{"format":"pt"},"x":{"dtype":"F4","shape":[2],"data_offsets":[0,1],"more":{}}}`, 1)} {
+	for _, good := range [][]byte{file("{}", 0), file("{}  ", 0),
+		file(`{"__metadata__":{"format":"pt"},"x":{"dtype":"F4","shape":[2],"data_offsets":[0,1],"more":{}}}`, 1)} {
 		if _, err := read(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
@@ -191,7 +199,7 @@ func TestOpen(t *testing.T) {
 	for path, want := range map[string]string{filepath.Join(dir, "none"): "no such file", dir: "is not a file",
 		bad: "too few"} {
 		if _, err := safetensors.Open(path); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%s: %v, way out %q", path, err, hint.Of(err))
+			t.Errorf("%s: %v, hint %q", path, err, hint.Of(err))
 		}
 	}
 }

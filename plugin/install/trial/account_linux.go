@@ -16,10 +16,11 @@ import (
 // identity is the user that runs llama-server; without a credential it is this one.
 type identity struct{ credential *syscall.Credential }
 
-// account returns who runs server. For root that is the owner of the file if not root, else the user called name; for
-// others it is themselves. A name without a user, such as one that systemd makes when its service starts, counts as "".
+// account returns the user to run server as. For root it is the owner of the file unless that is root, else the user
+// called name; others run it as themselves. A name without a user, such as one that systemd makes at the start of a
+// service, counts as "".
 func account(name, server string) (identity, error) {
-	owner := 0 // another user's program is run with the rights of that user alone
+	owner := 0 // another user's program runs only with the rights of that user
 	for _, path := range []string{filepath.Dir(server), server} {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -80,7 +81,7 @@ func (i identity) folder() (path string, remove func(), err error) {
 	}
 	const pattern = "fh-ollama-trial-*"
 	left, _ := filepath.Glob(filepath.Join(everybodys, pattern))
-	for _, dir := range left { // by a killed trial: none takes this long
+	for _, dir := range left { // from a killed trial: no trial takes this long
 		if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > 10*timeout {
 			os.RemoveAll(dir)
 		}

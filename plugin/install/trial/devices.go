@@ -16,8 +16,8 @@ import (
 // listTimeout bounds the listing of devices: GPU drivers can hang.
 const listTimeout = 30 * time.Second
 
-// Listed reports whether llama-server lists the plug-in among its devices. Ollama takes the numbers of its GPUs from
-// that list, so it would look for each one number too far, and lose them.
+// Listed reports whether llama-server lists the plug-in among its devices. Ollama numbers its GPUs by that list, so the
+// plug-in would shift the numbers and Ollama would lose its GPUs.
 func (t Trial) Listed(ctx context.Context) (bool, error) {
 	server := filepath.Join(t.LibDir, installation.ServerName)
 	user, err := account(t.Account, server)

@@ -12,7 +12,7 @@ type log struct {
 	text  bytes.Buffer
 }
 
-// longest bounds how much of a log is kept; a tiny model writes 30 kB.
+// longest limits the kept part of a log; a tiny model writes 30 kB.
 const longest = 4 << 20
 
 func (l *log) Write(p []byte) (int, error) {
@@ -46,10 +46,10 @@ func (l *log) find(text string) string {
 // loaded reports whether the model is loaded and its warm-up, one token, is done.
 func (l *log) loaded() bool { return l.find("model loaded") != "" }
 
-// head is the plug-in's line about the head.
+// head returns the plug-in's line about the head.
 func (l *log) head() string { return l.find("flash_head: ") }
 
-// active is the line of an active head without the figures of the tiny model, "" if the head is not active.
+// active returns the line of an active head without the numbers of the tiny model; "" if the head is not active.
 func (l *log) active() string {
 	said, _, _ := strings.Cut(l.find("flash_head: active"), ": output.weight")
 	return said

@@ -103,8 +103,8 @@ func (t Trial) start(ctx context.Context, server, dir string, user identity, nam
 	}
 }
 
-// environment is that of llama-server: English errors, and no variable that steers it but FLASHHEAD_ANY_HOST, by which
-// a user decides about this very check.
+// environment returns llama-server's environment: English errors, and none of its variables but FLASHHEAD_ANY_HOST, by
+// which a user skips this check.
 func environment() []string {
 	return append(process.Pass(os.Environ(), "FLASHHEAD_ANY_HOST"), "LC_ALL=C")
 }

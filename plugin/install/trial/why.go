@@ -38,7 +38,7 @@ func (t Trial) why(l *log) error {
 		filepath.Join(t.LibDir, installation.ServerName), t.Library), "update Ollama, or "+own)
 }
 
-// newerSymbol is how the loader refuses a library that was built with a newer C or C++ library.
+// newerSymbol matches the loader's error for a library built with a newer C or C++ library.
 var newerSymbol = regexp.MustCompile("version `((GLIBC|GLIBCXX|CXXABI|GCC)_[0-9.]+)' not found")
 
 // dlopen explains an error of the dynamic loader, "PATH: CAUSE".

@@ -1,6 +1,6 @@
 #pragma once
 
-// What ggml's common.cuh names of cuBLAS. Our kernels call none of it.
+// The names of cuBLAS in ggml's common.cuh. Our kernels do not use it.
 
 typedef void * cublasHandle_t;
 

@@ -1,3 +1,3 @@
 #pragma once
 
-// The driver's interface is not used: no virtual memory (GGML_CUDA_NO_VMM).
+// Empty: the driver's API is not used without virtual memory (GGML_CUDA_NO_VMM).

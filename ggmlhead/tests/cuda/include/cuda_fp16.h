@@ -1,6 +1,6 @@
 #pragma once
 
-// Floats of 16 bits, to be converted and not to be computed with.
+// 16-bit floats, with conversions only.
 
 #include "cuda_runtime.h"
 
@@ -8,7 +8,7 @@ struct half {
     uint16_t bits;
 
     operator float() const {
-        // exponent and fraction where a float has them; its exponent is greater by 112
+        // exponent and fraction at a float's positions; the bias of its exponent is larger by 112
         const uint32_t size = (uint32_t) (bits & 0x7fff) << 13;
         const float    f    = (bits & 0x7c00) == 0x7c00 ? (bits & 0x3ff ? NAN : INFINITY)
                 : __uint_as_float(size)*0x1p112f;
@@ -21,7 +21,7 @@ typedef half2 __half2;
 
 inline half __ushort_as_half(uint16_t bits) { return { bits }; }
 
-// the nearest; the even one of two
+// Rounds to nearest even.
 inline half __float2half(float f) {
     uint32_t bits;
     memcpy(&bits, &f, sizeof(bits));
@@ -32,7 +32,7 @@ inline half __float2half(float f) {
     }
     int exponent;
     frexpf(size, &exponent);
-    const float step = ldexpf(1.0f, std::max(exponent, -13) - 11); // of the numbers around it
+    const float step = ldexpf(1.0f, std::max(exponent, -13) - 11); // distance of neighbouring halves
     const float near = nearbyintf(size/step)*step;
     const float shifted = near*0x1p-112f;
     uint32_t    out;

@@ -1,6 +1,6 @@
 #pragma once
 
-// ggml's rounding of activations, of which the original includes far more.
+// ggml's quantisation of activations; the original header includes far more.
 
 #include "ggml-cuda/common.cuh"
 
