@@ -229,7 +229,7 @@ ggml_tensor * bench_head::dense(ggml_context * c) const {
 
 ggml_tensor * bench_head::op(ggml_context * c, int32_t n_probe) const {
     const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, grouped(),
-            (int32_t) shape.n_near, n_directions(shape), 0.0f };
+            (int32_t) shape.n_near, n_directions(shape), 0.0f, 0 };
     return ggml_flash_head(c, weight, x, &sources, &params);
 }
 

@@ -19,7 +19,7 @@ inline std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t s
 }
 
 inline ggml_flash_head_params top(int32_t n_probe) {
-    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f };
+    return { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f, 0 };
 }
 
 // normalised mean squared error of a against b
@@ -301,7 +301,7 @@ struct op_test {
             if (set_threads && n_threads != nth) {
                 set_threads(n_threads = nth);
             }
-            return h.run(device, x, { n_probe, GGML_FLASH_HEAD_SAMPLE, temperature, seed, 0, 0, 0, 0.0f });
+            return h.run(device, x, { n_probe, GGML_FLASH_HEAD_SAMPLE, temperature, seed, 0, 0, 0, 0.0f, 0 });
         });
     }
 

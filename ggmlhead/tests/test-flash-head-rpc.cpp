@@ -14,7 +14,7 @@ static ggml_backend_t     backend;
 static ggml_backend_dev_t cpu;
 
 static const head_shape PLAIN    = { 64, 400, 25, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 5, true, /*.ordered =*/ false };
-static const ggml_flash_head_params PARAMS = { 3, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f };
+static const ggml_flash_head_params PARAMS = { 3, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f, 0 };
 
 static head_shape unpinned() {
     head_shape shape = PLAIN;

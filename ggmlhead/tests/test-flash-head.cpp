@@ -75,7 +75,7 @@ static void test_replace() {
     ggml_context_ptr ctx(ggml_init({ 8*ggml_tensor_overhead(), nullptr, true }));
     ggml_tensor * x       = ggml_new_tensor_2d(ctx.get(), GGML_TYPE_F32, shape.n_embd, 2);
     ggml_tensor * product = ggml_mul_mat(ctx.get(), h.weight_tensor, x);
-    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, 0, 0, 0, 0.0f };
+    const ggml_flash_head_params params = { 3, GGML_FLASH_HEAD_SAMPLE, 0.5f, 9, 0, 0, 0, 0.0f, 0 };
 
     ggml_flash_head_replace_mul_mat(product, &h.sources, &params);
 

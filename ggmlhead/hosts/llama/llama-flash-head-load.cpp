@@ -213,7 +213,7 @@ static llama_flash_head_side new_side(const llama_flash_head & head, const flash
     llama_flash_head_side side;
     side.active = flash_head_scope_has(settings.scope, is_draft);
     side.params = { settings.n_probe, settings.mode, settings.temperature, settings.seed, head.grouped,
-            flash_head_n_near(map, settings.n_probe), map.n_directions, settings.tolerance };
+            flash_head_n_near(map, settings.n_probe), map.n_directions, settings.tolerance, /*.n_rows =*/ 0 };
     if (side.active && settings.stats) {
         side.statistics = std::make_unique<flash_head_statistics>(name.c_str(), head.weight->ne[1],
                 [](const std::string & line) { LLAMA_LOG_INFO("flash_head: %s\n", line.c_str()); });

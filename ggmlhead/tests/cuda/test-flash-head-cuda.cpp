@@ -69,12 +69,12 @@ static void test_draws_same() {
     const op_device device = standin();
     const std::vector<float> many = draw_head::rows(100, 2), one = draw_head::rows(1, 1);
     for (int32_t n = 1; n <= 3; n++) {
-        const ggml_flash_head_params params = { n, GGML_FLASH_HEAD_SAMPLE, 0.8f, 5, 0, 0, 0, 0.0f };
+        const ggml_flash_head_params params = { n, GGML_FLASH_HEAD_SAMPLE, 0.8f, 5, 0, 0, 0, 0.0f, 0 };
         check(draw_head::sets(h.run(device, many, params)) == draw_head::sets(h.run(cpu, many, params)),
                 "%d of 6 clusters: other draws than the CPU's", n);
     }
     for (uint32_t seed = 0; seed < 30; seed++) {
-        const ggml_flash_head_params params = { 2, GGML_FLASH_HEAD_SAMPLE, 0.8f, seed, 0, 0, 0, 0.0f };
+        const ggml_flash_head_params params = { 2, GGML_FLASH_HEAD_SAMPLE, 0.8f, seed, 0, 0, 0, 0.0f, 0 };
         check(draw_head::sets(h.run(device, one, params)) == draw_head::sets(h.run(cpu, one, params)),
                 "seed %u: other draws than the CPU's", seed);
     }
