@@ -59,11 +59,11 @@ static __device__ int flash_head_from_bin(const flash_head_call & call, int choi
     if (choice == FLASH_HEAD_NEAR) {
         return FLASH_HEAD_LAST_BIN;
     }
-    const flash_head_best near = flash_head_best_of(call, FLASH_HEAD_NEAR, r);
-    if (near.bin >= FLASH_HEAD_LAST_BIN) {
+    const flash_head_best refined = flash_head_best_of(call, FLASH_HEAD_NEAR, r);
+    if (refined.bin >= FLASH_HEAD_LAST_BIN) {
         return FLASH_HEAD_LAST_BIN;
     }
-    const float from = flash_head_score_of_key(near.most) - flash_head_distance_of(near.bin + 1);
+    const float from = flash_head_score_of_key(refined.most) - flash_head_distance_of(refined.bin + 1);
     return flash_head_bin_at(fmaxf(0.0f, flash_head_score_of_key(flash_head_best_of(call, choice, r).most) - from));
 }
 

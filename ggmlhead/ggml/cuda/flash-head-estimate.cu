@@ -120,7 +120,7 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_refine(c
     ggml_cuda_pdl_sync();
 
     __shared__ int n_near;
-    __shared__ int near[FLASH_HEAD_THREADS]; // tokens
+    __shared__ int list[FLASH_HEAD_THREADS]; // tokens
     const int thread = flash_head_thread();
     const int r      = blockIdx.y;
     float   * logits = call.logits + r*call.stride_logits;
@@ -134,7 +134,7 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_refine(c
     if (token < call.n_vocab) {
         const float estimate = logits[token];
         if (flash_head_is_best(flash_head_best_of(call, FLASH_HEAD_NEAR, r), estimate)) {
-            near[atomicAdd(&n_near, 1)] = token;
+            list[atomicAdd(&n_near, 1)] = token;
         } else {
             most = flash_head_key(estimate);
         }
@@ -152,7 +152,7 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_refine(c
     for (int first = 0; first < n_near; first += FLASH_HEAD_THREADS/FLASH_HEAD_WORDS) {
         const int  i     = first + thread/FLASH_HEAD_WORDS;
         const bool there = i < n_near; // all threads have to come to the exchange
-        const int  v     = near[there ? i : 0];
+        const int  v     = list[there ? i : 0];
         int sum = there ? flash_head_sum_fine((const int *) (codes + (int64_t) v*size), query.n_lines, slots, word) : 0;
 #pragma unroll
         for (int offset = 1; offset < FLASH_HEAD_WORDS; offset *= 2) {
