@@ -9,7 +9,7 @@
 #include "../../ggml/cuda/flash-head.cuh"
 
 #include "../op-test.h"
-#include "codes-test.h"
+#include "../codes-test.h"
 
 static checker check;
 
@@ -211,7 +211,7 @@ int main() {
             "ggml_backend_set_n_threads");
     set_n_threads(cpu, 1);
 
-    codes_test of_codes = { check, cpu, standin() };
+    codes_test of_codes = { check, standin() };
     test_noise();
     test_refused();
     for (lanes_order order : ORDERS) {

@@ -2,8 +2,8 @@
 
 // Tests of a device's kernels for codes against the core's estimates and a plain selection.
 
-#include "../check.h"
-#include "../head-fixture.h"
+#include "check.h"
+#include "head-fixture.h"
 
 #include "flash-head-allowance.h"
 
@@ -11,9 +11,8 @@
 #include <numeric>
 
 struct codes_test {
-    checker      & check;
-    ggml_backend_t cpu;
-    op_device      device;
+    checker & check;
+    op_device device;
 
     // What the CPU makes of one row.
     struct expected_row {
@@ -153,7 +152,7 @@ struct codes_test {
                 head_shape shape = { of_codes.D, n_vocab, 20, GGML_TYPE_F32, GGML_TYPE_F32, n_vocab == 777 ? 9 : 0 };
                 shape.codes    = true;
                 shape.of_codes = &of_codes;
-                const head_fixture h(shape, cpu);
+                const head_fixture h(shape, device.backend);
                 check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f }, n_vocab == 777 ? 9 : 2);
             }
         }
@@ -166,7 +165,7 @@ struct codes_test {
         shape.codes    = true;
         shape.spread   = 0.3f; // logits of which many matter
         shape.of_codes = &of_codes;
-        const head_fixture h(shape, cpu);
+        const head_fixture h(shape, device.backend);
         for (float tolerance : { 0.0f, 1e-9f, 0.0125f, 0.2f, 3.0f }) {
             check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, tolerance }, 3);
         }
@@ -178,7 +177,7 @@ struct codes_test {
         for (int flaw = 0; flaw < 5; flaw++) {
             head_shape shape = { 64, 300, 20, GGML_TYPE_F32, GGML_TYPE_F32 };
             shape.codes = true;
-            head_fixture h(shape, cpu);
+            head_fixture h(shape, device.backend);
             auto parts = h.codes->parts();
             if (flaw == 0) { parts.bits[3]    = 5.0f; } // too many together
             if (flaw == 1) { parts.bits[3]    = 1.0f; } // too few
@@ -195,9 +194,9 @@ struct codes_test {
         head_shape shape = { 64, 500, 32, GGML_TYPE_F32, GGML_TYPE_F32, 3, true, /*ordered =*/ false };
         const ggml_flash_head_params params = { 4, GGML_FLASH_HEAD_SAMPLE, 1.0f, 7, 0, 0, 0, 0.0f };
         const std::vector<float> x = random_values(2*64, 3);
-        const std::vector<float> plain = head_fixture(shape, cpu).run(device, x, params);
+        const std::vector<float> plain = head_fixture(shape, device.backend).run(device, x, params);
         shape.codes = true;
-        check(head_fixture(shape, cpu).run(device, x, params) == plain, "codes change what is drawn");
+        check(head_fixture(shape, device.backend).run(device, x, params) == plain, "codes change what is drawn");
     }
 
     void test_all() {
