@@ -9,7 +9,7 @@
 #include "flash-head-kargs.h"
 #include "flash-head-select.h"
 #include "ggml-metal.h"
-#include "head-fixture.h"
+#include "op-test.h"
 #include "metal/metal-device.h"
 #include "metal/metal-kernels.h"
 
@@ -20,14 +20,6 @@
 static checker check;
 
 static ggml_backend_t metal, cpu;
-
-static std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t seed = 7) {
-    std::mt19937 rng(seed);
-    std::normal_distribution<float> normal;
-    std::vector<float> x(n_rows*n_embd);
-    for (float & v : x) { v = normal(rng); }
-    return x;
-}
 
 static const int WITH_CODES = -1; // in the place of a mode: the best tokens
 
@@ -348,6 +340,9 @@ int main() {
         codes_test{ check, metal }.test_all();
     }
     metal_device_settings.order = LANES_FORWARD;
+    op_test of_all = { check, metal, /*is_cpu =*/ false, /*has_codes =*/ true, nullptr };
+    of_all.test_codes();
+    of_all.test_bias();
     test_against_cpu();
     test_ties();
     test_not_a_number();

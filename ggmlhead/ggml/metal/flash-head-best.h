@@ -104,7 +104,7 @@ static inline int flash_head_from_bin(constant ggml_metal_kargs_flash_head & arg
 }
 
 // Finds the last bin of row tgpig.x that is chosen. Sums go from the far end, where tokens are many and light, so that
-// their masses are not lost. shmem: for each simdgroup its tokens, its mass that counts, and all of its mass; the result
+// their masses are not lost. shmem: for each simdgroup its tokens, its mass that counts, all of its mass; the result
 //
 // 1. Each thread adds up the tokens in a few bins, and their masses: exp(-distance), as a share of the best one's.
 // 2. Sums over the threads before it tell what lies further away.
