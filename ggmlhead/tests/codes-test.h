@@ -78,7 +78,8 @@ struct codes_test {
     // Whether a token was chosen; MAYBE where its logit does not tell.
     enum choice : char { NO, MAYBE, YES };
 
-    // The chosen tokens are the best by these estimates and as many as a plain selection takes, up to the width of bins.
+    // The chosen tokens are the best by these estimates, and as many as a plain selection takes, but for the width of
+    // bins.
     void check_choice(const char * what, const std::vector<float> & e, const std::vector<choice> & chosen, int64_t n,
             float from, flash_head_allowance others, float error) {
         const int64_t V = (int64_t) e.size();
@@ -136,9 +137,11 @@ struct codes_test {
                 row.query.errors[1]);
     }
 
-    void check_head(const head_fixture & h, ggml_flash_head_params params, int64_t n_rows) {
+    // size: of the activations, which makes rows sure of a few tokens or not
+    void check_head(const head_fixture & h, ggml_flash_head_params params, int64_t n_rows, float size = 1.0f) {
         params = h.fitted(params);
-        const std::vector<float> x   = random_values(n_rows*h.shape.n_embd, 11);
+        std::vector<float> x = random_values(n_rows*h.shape.n_embd, 11);
+        for (float & value : x) { value *= size; }
         const std::vector<float> got = h.run(device, x, params);
         check(got == h.run(device, x, params), "the second time other logits come out");
         for (int64_t r = 0; r < n_rows; r++) {
@@ -168,6 +171,7 @@ struct codes_test {
         const head_fixture h(shape, device.backend);
         for (float tolerance : { 0.0f, 1e-9f, 0.0125f, 0.2f, 3.0f }) {
             check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, tolerance }, 3);
+            check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, tolerance/50 }, 3, 0.1f);
         }
         check_head(h, { 60, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, 0.0f }, 1);
     }
