@@ -29,7 +29,8 @@ func TestCoreOnArm64(t *testing.T) {
 		arm64Compile(t, compiler, "-c", source, "-o", object)
 		objects = append(objects, object)
 	}
-	for _, test := range []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes"} {
+	for _, test := range []string{"test-flash-head-core", "test-flash-head-dense", "test-flash-head-group",
+		"test-flash-head-codes"} {
 		t.Run(test, func(t *testing.T) {
 			program := filepath.Join(dir, test)
 			arm64Compile(t, compiler, slices.Concat([]string{"-static", "-pthread", "tests/" + test + ".cpp", "-o", program},

@@ -25,11 +25,13 @@ func TestCoreUnderSanitizers(t *testing.T) {
 	if err != nil || len(core) == 0 {
 		t.Fatalf("the core's sources: %v, %v", core, err)
 	}
-	for _, test := range []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes"} {
+	for _, test := range []string{"test-flash-head-core", "test-flash-head-dense", "test-flash-head-group",
+		"test-flash-head-codes"} {
 		t.Run(test, func(t *testing.T) {
 			sanitizertest.Each(t, func(t *testing.T, flags []string) {
 				program := filepath.Join(t.TempDir(), test)
 				args := []string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icore", "-pthread",
+					"-DFLASH_HEAD_DENSE_EMULATED",
 					"tests/" + test + ".cpp", "-o", program}
 				args = slices.Concat(args, core, flags)
 				if text, err := exec.Command(sanitizertest.Compiler(), args...).CombinedOutput(); err != nil {
