@@ -4,7 +4,9 @@
 #include "check.h"
 #include "core-run.h"
 
+#include <algorithm>
 #include <string.h>
+#include <time.h>
 
 #if defined(FLASH_HEAD_TEST_GGML)
 #include "dense-ggml.h"
@@ -114,7 +116,55 @@ static void test_exact(const dense_case & c, const flash_head_dense & dense) {
     }
 }
 
-int main() {
+// Times rows on one thread, by its processor's time, in turn with one row by vec_dot: medians of ratios and their range.
+static void time_rows(const dense_case & c) {
+    const int64_t n_few = N_VOCAB, V = 65536;
+    std::vector<uint8_t> weight(V*c.dot.row_size);
+    for (int64_t v = 0; v < V; v++) {
+        memcpy(&weight[v*c.dot.row_size], &c.weight[v % n_few*c.dot.row_size], c.dot.row_size);
+    }
+    const flash_head_dense dense = { weight.data(), c.n_embd, V, c.type, c.dot };
+    const int n_all = FLASH_HEAD_DENSE_MAX_ROWS;
+    const std::vector<float> x = random_rows(n_all, c.n_embd);
+    std::vector<float> logits(n_all*V);
+    std::vector<char>  work(flash_head_dense_work_size(&dense, n_all, 1));
+    barrier alone(1);
+    auto seconds = [&](int n) {
+        const clock_t begin = clock();
+        flash_head_dense_run(&dense, x.data(), c.n_embd*sizeof(float), n, logits.data(), V*sizeof(float), work.data(),
+                { 0, 1, barrier::wait, &alone, nullptr });
+        return (double) (clock() - begin)/CLOCKS_PER_SEC;
+    };
+    int n_kernels;
+    const flash_head_dense_kernels * kernels = flash_head_dense_kernels_all(&n_kernels);
+    if (n_kernels == 0) { return; }
+    for (int n : { 4, 8, 16, 32 }) {
+        std::vector<double> ours, theirs;
+        for (int round = 0; round < 7; round++) {
+            flash_head_dense_use(nullptr);
+            const double one = seconds(1), each = seconds(n);
+            flash_head_dense_use(kernels + n_kernels - 1); // an emulated kernel is not for timing
+            ours.push_back(2*seconds(n));
+            flash_head_dense_use(nullptr);
+            const double both = one + seconds(1);
+            ours.back() /= both;
+            theirs.push_back(2*each/both);
+        }
+        std::sort(ours.begin(), ours.end());
+        std::sort(theirs.begin(), theirs.end());
+        printf("| %s | %d | %.1f (%.1f to %.1f) | %.1f (%.1f to %.1f) |\n", c.name, n, ours[3], ours[0], ours[6],
+                theirs[3], theirs[0], theirs[6]);
+        fflush(stdout);
+    }
+}
+
+int main(int argc, char ** argv) {
+    if (argc == 3 && strcmp(argv[1], "--time") == 0) {
+        for (const dense_case & c : dense_cases(N_VOCAB)) {
+            if (c.n_embd == 768 && strcmp(c.name, argv[2]) == 0) { time_rows(c); }
+        }
+        return 0;
+    }
     int n_kernels;
     const flash_head_dense_kernels * kernels = flash_head_dense_kernels_all(&n_kernels);
     for (const dense_case & c : dense_cases(N_VOCAB)) {
