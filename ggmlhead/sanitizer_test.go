@@ -16,7 +16,7 @@ import (
 )
 
 // coreTests names the programs in tests/ that need nothing but the core.
-var coreTests = []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes",
+var coreTests = []string{"test-flash-head-core", "test-flash-head-dense", "test-flash-head-group", "test-flash-head-codes",
 	"test-flash-head-selection"}
 
 // The core's own tests, built with the compiler's sanitizers: no data race, no access out of bounds, no undefined
@@ -34,6 +34,7 @@ func TestCoreUnderSanitizers(t *testing.T) {
 			sanitizertest.Each(t, func(t *testing.T, flags []string) {
 				program := filepath.Join(t.TempDir(), test)
 				args := []string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icore", "-pthread",
+					"-DFLASH_HEAD_DENSE_EMULATED",
 					"tests/" + test + ".cpp", "-o", program}
 				args = slices.Concat(args, core, flags)
 				if text, err := exec.Command(sanitizertest.Compiler(), args...).CombinedOutput(); err != nil {

@@ -26,6 +26,12 @@ flash_head_sources(FLASH_HEAD_KERNEL core
     flash-head-tokens.cpp)
 list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})
 
+# the dense product for several rows; no host calls it yet
+flash_head_sources(FLASH_HEAD_DENSE core
+    flash-head-dense.cpp
+    flash-head-dense-arm.cpp
+    flash-head-dense-x86.cpp)
+
 # how centroids and codes lie in memory, for those who make them
 flash_head_sources(FLASH_HEAD_LAYOUT core
     flash-head-centroids-group.cpp

@@ -17,6 +17,7 @@ const fakeBackend = "libtest-fake-backend.so"
 
 const (
 	hasOp         = "FAKE_BACKEND_FLASH_HEAD=1"  // the device has FlashHead's op
+	hasCodes      = "FAKE_BACKEND_CODES=1"       // and that with codes
 	saysYes       = "FAKE_BACKEND_SAYS_YES=1"    // it says so of every op
 	hasHostBuffer = "FAKE_BACKEND_HOST_BUFFER=1" // it has pinned host memory
 )
@@ -155,12 +156,12 @@ func TestDeviceIsReadInPieces(t *testing.T) {
 	}
 }
 
-// A device has no kernels for codes, whatever ops it has: a head with codes is dense there.
+// A device may have the op and no kernels for codes: a head with codes is dense there.
 func TestDeviceWithoutCodes(t *testing.T) {
 	h, model := withDevice(patched(t), hasOp), coded(t)
 	want, _ := writes(t, h, model, wholeModel, "FLASHHEAD_ENABLED=0")
 	got, log := writes(t, h, model, wholeModel)
-	saysOnce(t, log, "FAKE0 has no codes yet, which this model's head needs; running dense")
+	saysOnce(t, log, "FAKE0 (FAKE) has no FlashHead for q8_0 weights and q4_0 centroids with codes; running dense")
 	sameTokens(t, "a head with codes on a device", got, want)
 }
 
@@ -177,8 +178,8 @@ func TestSplitHead(t *testing.T) {
 // A device with the op computes the head. A token needs no more copies than without FlashHead, and the tokens are the
 // CPU's.
 func TestDeviceWithTheOp(t *testing.T) {
-	h := withDevice(patched(t), hasOp)
-	for name, model := range map[string]string{"clusters": converted(t)} {
+	h := withDevice(patched(t), hasOp, hasCodes)
+	for name, model := range map[string]string{"clusters": converted(t), "codes": coded(t)} {
 		t.Run(name, func(t *testing.T) {
 			const env = "FLASHHEAD_PROBES=20" // few enough to choose otherwise than dense
 			want, _ := writes(t, patched(t), model, nil, env)

@@ -120,9 +120,11 @@ func TestDoctorFolder(t *testing.T) {
 	head := native.HeadShape{Type: "q8_0", Columns: 256, Rows: 32000, Clusters: 2000, CentroidType: "q4_0", Pinned: 3}
 	coded := head
 	coded.CoarseBits = 192
-	for _, op := range []bool{true, false} {
-		t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD")
+	t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD,FAKE_BACKEND_CODES")
+	for _, c := range []struct{ op, codes bool }{{true, true}, {true, false}, {false, false}} {
+		op := c.op
 		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])
+		t.Setenv("FAKE_BACKEND_CODES", map[bool]string{true: "1", false: "0"}[c.codes])
 		devices, folders, err := native.Devices(t.Context(), tool, "", &head)
 		if err != nil {
 			t.Fatal(err)
@@ -135,11 +137,10 @@ func TestDoctorFolder(t *testing.T) {
 			gpu.Head == nil || *gpu.Head != op {
 			t.Errorf("op %v: %+v", op, gpu)
 		}
-		// no device but a CPU has kernels for codes
 		devices, _, err = native.Devices(t.Context(), tool, "", &coded)
 		if err != nil || len(devices) != 2 || devices[0].Head == nil || !*devices[0].Head || devices[1].Head == nil ||
-			*devices[1].Head {
-			t.Errorf("op %v, a head with codes: %+v, %v", op, devices, err)
+			*devices[1].Head != c.codes {
+			t.Errorf("op %v, codes %v, a head with codes: %+v, %v", op, c.codes, devices, err)
 		}
 	}
 }

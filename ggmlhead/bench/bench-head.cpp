@@ -81,25 +81,30 @@ void bench_head::fill_codes() {
     const int64_t D = shape.n_embd, V = shape.n_vocab;
     const int32_t n = n_directions(shape), n_slots = flash_head_fine_max_slots(shape.fine_bytes);
     std::mt19937_64 rng(4);
-    auto fill = [&](ggml_tensor * t) {
+    auto random_bytes = [&](const ggml_tensor * t) {
         std::vector<uint64_t> values(ggml_nbytes(t)/sizeof(uint64_t) + 1);
         for (uint64_t & value : values) {
             value = rng();
         }
-        memcpy(t->data, values.data(), ggml_nbytes(t));
+        const uint8_t * bytes = (const uint8_t *) values.data();
+        return std::vector<uint8_t>(bytes, bytes + ggml_nbytes(t));
     };
     const uint16_t one = 0x3f80; // BF16
-    fill(sources.coarse);
+    std::vector<uint8_t> coarse = random_bytes(sources.coarse);
     for (int64_t g = 0; g < sources.coarse->ne[1]; g++) {
         for (int t = 0; t < FLASH_HEAD_COARSE_GROUP; t++) {
-            memcpy((char *) sources.coarse->data + g*sources.coarse->nb[1] + t*sizeof(one), &one, sizeof(one));
+            memcpy(coarse.data() + g*sources.coarse->nb[1] + t*sizeof(one), &one, sizeof(one));
         }
     }
-    fill(sources.fine);
+    std::vector<uint8_t> fine = random_bytes(sources.fine);
     for (int64_t v = 0; v < V; v++) {
-        memcpy((char *) sources.fine->data + V*shape.fine_bytes + v*sizeof(one), &one, sizeof(one));
+        memcpy(fine.data() + V*shape.fine_bytes + v*sizeof(one), &one, sizeof(one));
     }
-    flash_head_advise_huge_pages(sources.fine->data, ggml_nbytes(sources.fine));
+    if (ggml_backend_buffer_is_host(buffer.get())) {
+        flash_head_advise_huge_pages(sources.fine->data, ggml_nbytes(sources.fine));
+    }
+    ggml_backend_tensor_set(sources.coarse, coarse.data(), 0, coarse.size());
+    ggml_backend_tensor_set(sources.fine,   fine.data(),   0, fine.size());
 
     std::vector<float> values(ggml_nelements(sources.basis));
     const auto basis = flash_head_basis_at(values.data(), D, n, shape.fine_bytes);

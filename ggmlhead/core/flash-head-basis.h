@@ -13,7 +13,7 @@ template <typename T> struct flash_head_basis_parts {
     T * steps;      // [slots]
 };
 
-template <typename T> static inline flash_head_basis_parts<T> flash_head_basis_at(T * basis, int64_t n_embd,
+template <typename T> FLASH_HEAD_FUNCTION flash_head_basis_parts<T> flash_head_basis_at(T * basis, int64_t n_embd,
         int32_t n_directions, int32_t fine_bytes) {
     flash_head_basis_parts<T> parts;
     parts.n_lines    = basis;

@@ -59,10 +59,6 @@ flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n)
     return total;
 }
 
-float flash_head_allowance::of(float error) const {
-    return 2.0f*tolerance/error*expf(-steepness*std::max(0.0f, error - limit));
-}
-
 float flash_head_least_of_mass(const int32_t * keys, const flash_head_sample & sample, flash_head_mass total,
         float from, float share) {
     int32_t counts[N_STEPS + 1] = {};

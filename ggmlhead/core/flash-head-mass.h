@@ -7,6 +7,7 @@
 // the share that may keep its estimates follows from the variance, which the codes know for each row, and from the
 // divergence that may be spent on them. A sure row has few tokens outside that share, a flat or a large one many.
 
+#include "flash-head-allowance.h"
 #include "flash-head-sample.h"
 
 #include <stdint.h>
@@ -29,15 +30,6 @@ flash_head_mass flash_head_mass_of(const float * estimates, int64_t n);
 
 // Of all blocks [n].
 flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n);
-
-// The share that may keep estimates whose squared error is expected to be `error`, if these may cost `tolerance`.
-// Errors above `limit` make the masses themselves wrong, as tokens that are overestimated stand first; so the share
-// falls by exp(-steepness) for each nat^2 more.
-struct flash_head_allowance {
-    float tolerance, limit, steepness;
-
-    float of(float error) const;
-};
 
 // The greatest estimate such that tokens below it have at most `share` of the total, about; tokens below `from` do not
 // count. keys [sample.size] are those of a sample of all tokens. -INFINITY if there is none.

@@ -17,11 +17,6 @@
 static const int64_t NEAR = 4*FLASH_HEAD_COARSE_GROUP;
 static_assert(NEAR % FLASH_HEAD_MASS_BLOCK == 0, "chunks are whole blocks");
 
-// Of a tolerance, what tokens without a fine code may cost, and those with one that are not scored exactly. Reading a
-// fine code takes less time than scoring a row, but there are more of them. docs/estimates.md tells of the numbers.
-static flash_head_allowance allowance_of_far (float tolerance) { return { 0.8f*tolerance, 12.0f, 0.1f }; }
-static flash_head_allowance allowance_of_near(float tolerance) { return { 0.2f*tolerance,  2.5f, 0.5f }; }
-
 namespace {
 
 // chunk i of tokens, for thread ith of nth: i = ith, ith + nth, ...; a multiple of NEAR long
@@ -75,7 +70,7 @@ struct best_tokens {
         const int32_t * k     = keys + r*n_vocab;
         const float     least = flash_head_score_of_key(
                 flash_head_nth_best(k, sample.size, sample.n_best, sample.slack));
-        const float     share = others.of(error);
+        const float     share = flash_head_allowed_share(others, error);
         if (!weighs() || !(share < 1.0f)) {
             return least;
         }
@@ -99,8 +94,8 @@ struct token_call {
     token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
         : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
           near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)),
-                  allowance_of_far(call->params->tolerance), w->sample, w->masses),
-          exact(V, n_exact(call), allowance_of_near(call->params->tolerance), w->sample + n*V,
+                  flash_head_allowance_of_far(call->params->tolerance), w->sample, w->masses),
+          exact(V, n_exact(call), flash_head_allowance_of_near(call->params->tolerance), w->sample + n*V,
                   w->masses + n*flash_head_n_masses(V)) {}
 
     static int64_t n_exact(const flash_head_call * call) {

@@ -4,6 +4,7 @@
 //     fake_backend: flash_head 3, set 12 times 5120 bytes, get 3 times 384000 bytes, 128000 at most
 // The environment says what it can do:
 //     FAKE_BACKEND_FLASH_HEAD=1   it has the FLASH_HEAD op, without codes, grouped centroids, a second copy
+//     FAKE_BACKEND_CODES=1        and that with codes
 //     FAKE_BACKEND_SAYS_YES=1     it claims every op, as backends do that only forward
 //     FAKE_BACKEND_HOST_BUFFER=1  it has pinned host memory, a buffer type that is host memory and names this device
 //     FAKE_BACKEND_CUDA=1         it calls itself CUDA0, and CUDA_VISIBLE_DEVICES hides it unless that is 0
@@ -195,8 +196,9 @@ static bool device_supports_op(ggml_backend_dev_t, const ggml_tensor * op) {
         return true;
     }
     if (op->op == GGML_OP_FLASH_HEAD) {
+        const bool codes = op->src[GGML_FLASH_HEAD_SRC_COARSE] != nullptr;
         if (!option("FAKE_BACKEND_FLASH_HEAD") || ggml_flash_head_get_params(op).grouped
-                || op->src[GGML_FLASH_HEAD_SRC_COARSE] || op->src[GGML_FLASH_HEAD_SRC_ORDERED]) {
+                || (codes ? !option("FAKE_BACKEND_CODES") : op->src[GGML_FLASH_HEAD_SRC_ORDERED] != nullptr)) {
             return false;
         }
     }

@@ -33,6 +33,7 @@ struct head_shape {
     float     spread   = 1.0f; // of the weights; 0 makes all rows equal
     bool      codes    = false; // random ones; then there is no ordered copy
     bool      grouped  = false; // centroids in groups
+    const codes_shape * of_codes = nullptr; // if it has codes; NULL: some
 };
 
 // Converts row-major values [rows][n_embd] to a type.
@@ -102,8 +103,8 @@ struct head_fixture {
 
         if (shape.codes) {
             this->shape.ordered = false;
-            const codes_shape of_codes = { shape.n_embd, std::vector<int>(16, 2), { 0, 1, 1 } };
-            codes = std::make_unique<codes_fixture>(of_codes, shape.n_vocab, seed);
+            const codes_shape some = { shape.n_embd, std::vector<int>(16, 2), { 0, 1, 1 } };
+            codes = std::make_unique<codes_fixture>(shape.of_codes ? *shape.of_codes : some, shape.n_vocab, seed);
         }
         make_tensors(backend, rows, means);
     }

@@ -3,12 +3,13 @@
 // the CPU backend.
 
 #include "check.h"
+#include "codes-test.h"
 #include "draws.h"
 #include "flash-head-draw.h"
 #include "flash-head-kargs.h"
 #include "flash-head-select.h"
 #include "ggml-metal.h"
-#include "head-fixture.h"
+#include "op-test.h"
 #include "metal/metal-device.h"
 #include "metal/metal-kernels.h"
 
@@ -20,19 +21,13 @@ static checker check;
 
 static ggml_backend_t metal, cpu;
 
-static std::vector<float> random_rows(int64_t n_rows, int64_t n_embd, uint32_t seed = 7) {
-    std::mt19937 rng(seed);
-    std::normal_distribution<float> normal;
-    std::vector<float> x(n_rows*n_embd);
-    for (float & v : x) { v = normal(rng); }
-    return x;
-}
+static const int WITH_CODES = -1; // in the place of a mode: the best tokens
 
 static ggml_flash_head_params params_of(int32_t n_probe, int mode = GGML_FLASH_HEAD_TOP, float temperature = 1.0f,
         uint32_t seed = 0) {
     ggml_flash_head_params params = {};
     params.n_probe     = n_probe;
-    params.mode        = mode;
+    params.mode        = mode == WITH_CODES ? (int) GGML_FLASH_HEAD_TOP : mode;
     params.temperature = temperature;
     params.seed        = seed;
     return params;
@@ -156,24 +151,6 @@ static void test_shapes() {
     check_head(shape_of(32, 40000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 100),   2, 2);
 }
 
-// a head with codes runs elsewhere
-static void test_codes() {
-    ggml_flash_head_shape shape = {};
-    shape.weight_type  = shape.centroid_type = GGML_TYPE_Q8_0;
-    shape.n_embd       = 512;
-    shape.n_vocab      = 320;
-    shape.n_cluster    = 20;
-    shape.n_directions = 8;
-    shape.coarse_bits  = 8;
-    shape.fine_bytes   = 32;
-    ggml_flash_head_params params = params_of(20);
-    params.n_near       = 1;
-    params.n_directions = 8;
-    ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
-    check(!ggml_backend_supports_op(metal, ggml_flash_head_new_probe(ctx.get(), &shape, &params)),
-            "a head with codes is taken");
-}
-
 // The same as on the CPU backend, whose draws the same seeds must give. Returns how many of the rows select others.
 static int compare_with_cpu(const head_shape & shape, const ggml_flash_head_params & params, int64_t n_rows) {
     const head_fixture on_metal(shape, metal), on_cpu(shape, cpu);
@@ -282,8 +259,9 @@ static void test_ties() {
 
 // activations that are not numbers must do no harm
 static void test_not_a_number() {
-    for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+    for (int mode : { (int) GGML_FLASH_HEAD_TOP, (int) GGML_FLASH_HEAD_SAMPLE, WITH_CODES }) {
         head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
+        shape.codes = mode == WITH_CODES;
         const head_fixture h(shape, metal);
         std::vector<float> x = random_rows(2, shape.n_embd);
         const std::vector<float> good = h.run(metal, { x.begin() + shape.n_embd, x.end() }, params_of(4, mode));
@@ -301,8 +279,9 @@ static void test_not_a_number() {
 
 // The order in which threads run, how many there are, and neighbours in a batch change nothing at all.
 static void test_same_bits() {
-    for (int mode : { GGML_FLASH_HEAD_TOP, GGML_FLASH_HEAD_SAMPLE }) {
+    for (int mode : { (int) GGML_FLASH_HEAD_TOP, (int) GGML_FLASH_HEAD_SAMPLE, WITH_CODES }) {
         head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
+        shape.codes = mode == WITH_CODES;
         const head_fixture h(shape, metal);
         const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
         const std::vector<float> x        = random_rows(11, shape.n_embd);
@@ -356,7 +335,14 @@ int main() {
     test_gumbel();
     test_types();
     test_shapes();
-    test_codes();
+    for (lanes_order order : { LANES_FORWARD, LANES_BACKWARD, LANES_SHUFFLED }) {
+        metal_device_settings.order = order;
+        codes_test{ check, metal }.test_all();
+    }
+    metal_device_settings.order = LANES_FORWARD;
+    op_test of_all = { check, metal, /*is_cpu =*/ false, /*has_codes =*/ true, nullptr };
+    of_all.test_codes();
+    of_all.test_bias();
     test_against_cpu();
     test_ties();
     test_not_a_number();

@@ -110,7 +110,8 @@ static int test_cpu() {
     set_n_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(reg, "ggml_backend_set_n_threads");
     set_n_threads(backend, 2);
 
-    op_test test = { check, backend, /*is_cpu =*/ true, [](int n) { set_n_threads(backend, n); } };
+    op_test test = { check, backend, /*is_cpu =*/ true, /*has_codes =*/ true,
+            [](int n) { set_n_threads(backend, n); } };
     test.test_all();
     check(test.n_skipped == 0, "the CPU does not support %d heads", test.n_skipped);
     test.test_sampling();
@@ -136,12 +137,17 @@ static int test_device(const char * name) {
         printf("\n");
         return 1;
     }
-    op_test test = { check, backend, /*is_cpu =*/ false, nullptr };
-    if (!head_fixture({ 64, 400, 25, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, /*ordered =*/ false },
-            backend).supported(test.device, top(3))) {
+    head_shape shape = { 64, 400, 25, GGML_TYPE_F32, GGML_TYPE_F32, 0, true, /*ordered =*/ false };
+    if (!head_fixture(shape, backend).supported(backend, top(3))) {
         printf("%s does not have the op\n", name);
         return 1;
     }
+    shape.codes = true;
+    const bool has_codes = head_fixture(shape, backend).supported(backend, top(3));
+    if (!has_codes) {
+        printf("%s does not take codes\n", name);
+    }
+    op_test test = { check, backend, /*is_cpu =*/ false, has_codes, nullptr };
     test.test_all();
     test.test_sampling();
     printf("%s does not support %d heads\n", name, test.n_skipped);

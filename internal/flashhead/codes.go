@@ -94,9 +94,9 @@ func (q Quality) Codes(head Head, clusters uint32, centroids gguf.TensorType) Co
 
 func ceil(a, b int64) int64 { return (a + b - 1) / b }
 
-// bytes returns how many bytes of codes the runtime reads for every token, which are all coarse codes and the directions
+// Bytes returns how many bytes of codes the runtime reads for every token, which are all coarse codes and the directions
 // of the activations, and how many more for each token whose fine code it reads. They lie in memory, too.
-func (c Codes) bytes(head Head) (always, fine float64) {
+func (c Codes) Bytes(head Head) (always, fine float64) {
 	if !c.There() {
 		return 0, 0
 	}

@@ -40,7 +40,7 @@ func NewCost(f *gguf.File, head Head, p Parameters) Cost {
 		c.Rows = float64(p.Calibration.Exact) * float64(head.Tensor.Bytes) / float64(head.Vocab())
 	}
 	c.Row = float64(head.Tensor.Bytes) / float64(head.Vocab())
-	c.Always, c.Fine = p.Codes.bytes(head)
+	c.Always, c.Fine = p.Codes.Bytes(head)
 	c.Codes = int64(c.Always + near*c.Fine)
 	c.Memory = int64(c.Always + float64(head.Vocab())*c.Fine)
 	c.Memory += c.Centroids + listBytes*head.Vocab()

@@ -1,12 +1,8 @@
 // The last kernel: background, and exact logits of what is selected or pinned, one block some tokens of one row of
 // activations.
-//
-// Tokens that are neighbours are often selected together, so they are dealt to blocks in short runs: run i to block i %
-// blocks.
 
+#include "flash-head-best.cuh"
 #include "flash-head-dot.cuh"
-
-#define FLASH_HEAD_RUN 16 // tokens of a run: a write of 64 bytes
 
 static __device__ __forceinline__ bool flash_head_is_pinned(const flash_head_call & call, int token) {
     int begin = 0;
@@ -21,8 +17,24 @@ static __device__ __forceinline__ bool flash_head_is_pinned(const flash_head_cal
     return begin < call.n_pinned && call.pinned[begin] == token;
 }
 
+// Whether a token of row r is among the best, or pinned; if not, its estimate stays, but the graph adds the bias.
+static __device__ __forceinline__ bool flash_head_is_exact_token(const flash_head_call & call, int r, int token) {
+    float & logit = call.logits[r*call.stride_logits + token];
+    if (flash_head_is_best(flash_head_best_of(call, FLASH_HEAD_EXACT, r), logit)
+            || flash_head_is_pinned(call, token)) {
+        return true;
+    }
+    if (call.bias && flash_head_is_finite(call.bias[token])) {
+        logit -= call.bias[token];
+    }
+    return false;
+}
+
 // Whether a token of row r is selected or pinned; if not, writes its background.
 static __device__ __forceinline__ bool flash_head_is_exact(const flash_head_call & call, int r, int token) {
+    if (call.codes.n_directions > 0) {
+        return flash_head_is_exact_token(call, r, token);
+    }
     const int     c = call.cluster[token];
     const int64_t i = (int64_t) r*call.n_cluster + c;
     if (flash_head_selected(call.threshold[r], call.keys[i], c) || flash_head_is_pinned(call, token)) {
@@ -51,8 +63,7 @@ static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_finish(c
     }
     __syncthreads();
 
-    const int run   = thread/FLASH_HEAD_RUN*gridDim.x + blockIdx.x;
-    const int token = run*FLASH_HEAD_RUN + thread % FLASH_HEAD_RUN;
+    const int token = flash_head_token_of_run(thread);
     if (token < call.n_vocab && flash_head_is_exact(call, r, token)) {
         exact[atomicAdd(&n_exact, 1)] = token;
     }

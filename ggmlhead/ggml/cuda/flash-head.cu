@@ -2,6 +2,7 @@
 
 #include "flash-head.cuh"
 
+#include "flash-head-best.cuh"
 #include "flash-head-threshold.cuh"
 #include "ggml-cuda/quantize.cuh"
 
@@ -44,6 +45,50 @@ static flash_head_call call_of(const ggml_tensor * dst) {
     return call;
 }
 
+// Adds what a call needs that selects tokens by their codes, but for its scratch memory.
+static void add_codes(const ggml_tensor * dst, flash_head_call & call) {
+    const ggml_tensor * coarse = dst->src[GGML_FLASH_HEAD_SRC_COARSE];
+    const ggml_tensor * fine   = dst->src[GGML_FLASH_HEAD_SRC_FINE];
+    const ggml_tensor * bias   = ggml_flash_head_get_bias(dst);
+
+    const ggml_flash_head_params op = ggml_flash_head_get_params(dst);
+
+    call.codes.n_directions = op.n_directions;
+    call.codes.n_bits       = (int) ((coarse->ne[0] - flash_head_coarse_group_size(0))/FLASH_HEAD_COARSE_LINE*4);
+    call.codes.fine_bytes   = (int) (fine->ne[0] - sizeof(uint16_t));
+    call.codes.coarse       = coarse->data;
+    call.codes.fine         = fine->data;
+    call.codes.basis        = (const float *) dst->src[GGML_FLASH_HEAD_SRC_BASIS]->data;
+    call.bias               = bias ? (const float *) bias->data : nullptr;
+    call.tolerance          = op.tolerance;
+
+    const int64_t n_exact = ((int64_t) op.n_probe*call.n_vocab + call.n_cluster - 1)/call.n_cluster;
+    call.n_best[FLASH_HEAD_EXACT] = (int) n_exact;
+    call.n_best[FLASH_HEAD_NEAR]  = (int) std::min<int64_t>(std::max<int64_t>(op.n_near, 2*n_exact), INT_MAX);
+}
+
+// Scratch memory of codes, for n_rows rows.
+struct codes_memory {
+    ggml_cuda_pool_alloc<float>            parts;
+    ggml_cuda_pool_alloc<flash_head_query> queries;
+    ggml_cuda_pool_alloc<signed char>      slots;
+    ggml_cuda_pool_alloc<int>              bins;
+    ggml_cuda_pool_alloc<flash_head_best>  best;
+
+    codes_memory(ggml_cuda_pool & pool, flash_head_call & call, int64_t n_rows)
+        : parts(pool), queries(pool), slots(pool), bins(pool), best(pool) {
+        if (call.codes.n_directions == 0) {
+            return;
+        }
+        const int64_t n_parts = flash_head_cuda_n_parts(call.n_embd);
+        call.parts   = parts.alloc(n_rows*n_parts*(call.codes.n_directions + 2));
+        call.queries = queries.alloc(n_rows);
+        call.slots   = slots.alloc(n_rows*std::max(flash_head_fine_max_slots(call.codes.fine_bytes), 1));
+        call.bins    = bins.alloc(FLASH_HEAD_CHOICES*n_rows*FLASH_HEAD_BEST_BINS);
+        call.best    = best.alloc(FLASH_HEAD_CHOICES*n_rows);
+    }
+};
+
 // the threshold that n clusters a row reach
 static void find_threshold(const flash_head_call & call, int n, cudaStream_t stream) {
     const ggml_cuda_kernel_launch_params params(dim3(call.n_rows, 1, 1), dim3(FLASH_HEAD_SELECT_THREADS, 1, 1), 0,
@@ -58,13 +103,17 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
     cudaStream_t    stream        = ctx.stream();
 
     flash_head_call call = call_of(dst);
+    if (dst->src[GGML_FLASH_HEAD_SRC_COARSE] && !call.draw) {
+        add_codes(dst, call);
+    }
     const int64_t n_rows = call.n_rows;
     const int64_t n_most = std::min<int64_t>(n_rows, FLASH_HEAD_CALL_ROWS);
 
     ggml_cuda_pool_alloc<float>                scores   (ctx.pool(), n_most*call.n_cluster);
     ggml_cuda_pool_alloc<int>                  keys     (ctx.pool(), n_most*call.n_cluster);
     ggml_cuda_pool_alloc<flash_head_threshold> threshold(ctx.pool(), n_most);
-    ggml_cuda_pool_alloc<block_q8_1>           x_q8_1   (ctx.pool());
+    const codes_memory                         codes    (ctx.pool(), call, n_most);
+    ggml_cuda_pool_alloc<block_q8_1>           x_q8_1   (ctx.pool()); // the last to allocate, and to free
     call.scores    = scores.get();
     call.keys      = keys.get();
     call.threshold = threshold.get();
@@ -83,7 +132,12 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
         part.logits += r0*call.stride_logits;
 
         flash_head_cuda_centroids(part, centroid_type, stream);
-        find_threshold(part, n_probe, stream);
+        if (call.codes.n_directions > 0) {
+            flash_head_cuda_query(part, stream);
+            flash_head_cuda_estimate(part, stream);
+        } else {
+            find_threshold(part, n_probe, stream);
+        }
         flash_head_cuda_finish(part, type, stream);
     }
 }
@@ -91,8 +145,8 @@ void ggml_cuda_flash_head(ggml_backend_cuda_context & ctx, ggml_tensor * dst) {
 bool ggml_cuda_flash_head_supported(int device, const ggml_tensor * op) {
     const ggml_tensor * weight = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
 
-    if (op->src[GGML_FLASH_HEAD_SRC_COARSE] || op->src[GGML_FLASH_HEAD_SRC_ORDERED]
-            || ggml_flash_head_get_params(op).grouped) {
+    const bool ordered = op->src[GGML_FLASH_HEAD_SRC_ORDERED] && !op->src[GGML_FLASH_HEAD_SRC_COARSE];
+    if (ordered || ggml_flash_head_get_params(op).grouped) {
         return false;
     }
     if (!flash_head_cuda_has_dot(weight->type)

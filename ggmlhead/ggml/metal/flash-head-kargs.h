@@ -12,6 +12,24 @@
 #define FLASH_HEAD_METAL_COPIES     8   // of the histogram, so that lanes seldom wait for each other
 #define FLASH_HEAD_METAL_NAN_KEY    (-2147483647 - 1)
 
+// of codes, as in core/flash-head-codes.h
+#define FLASH_HEAD_METAL_GROUP      64  // tokens of a group
+#define FLASH_HEAD_METAL_LINE       32  // bytes of a line of either code
+#define FLASH_HEAD_METAL_MAX_BITS   256 // of a coarse code, and directions
+#define FLASH_HEAD_METAL_PART       32  // columns of x in one part of a projection
+#define FLASH_HEAD_METAL_BINS       4096
+#define FLASH_HEAD_METAL_LAST_BIN   (FLASH_HEAD_METAL_BINS - 1)
+
+// x as the codes need it.
+typedef struct {
+    uint8_t tables[FLASH_HEAD_METAL_MAX_BITS/4][16];
+    float   unit, offset;
+    float   fine_unit, fine_offset;
+    float   errors[2];
+    float   variances[2];
+    int32_t n_lines[4]; // the last is 0
+} ggml_metal_flash_head_query;
+
 // The weights and centroids that there are kernels for: X(type of ggml, name, parts of 16 values in a block).
 #define FLASH_HEAD_METAL_QUANTIZED_TYPES(X) \
     X(Q1_0,    q1_0,    8)  \
@@ -54,4 +72,16 @@ typedef struct {
     int32_t  n_probe;     // clusters that are selected, 1 .. K
     int32_t  n_groups;    // threadgroups, and chunks of each
     int32_t  n_chunks;
+    // of codes
+    int32_t  n_directions; // 0: clusters are selected
+    int32_t  n_bits;
+    int32_t  fine_bytes;
+    int32_t  n_parts;      // of a projection
+    int32_t  n_blocks;     // threadgroups of the launch
+    int32_t  has_bias;
+    int32_t  choice;       // 0: of tokens for a fine estimate, 1: for an exact logit
+    int32_t  n_best;       // tokens of it, at least
+    float    tolerance;    // of it, with limit and steepness: core/flash-head-allowance.h
+    float    limit;
+    float    steepness;
 } ggml_metal_kargs_flash_head;

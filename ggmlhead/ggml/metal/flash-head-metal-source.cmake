@@ -5,7 +5,7 @@ set(FLASH_HEAD_METAL_SOURCE ${CMAKE_CURRENT_BINARY_DIR}/flash_head.metal)
 
 set(FLASH_HEAD_METAL_FILES ${CMAKE_CURRENT_LIST_DIR}/flash_head.metal)
 file(READ ${CMAKE_CURRENT_LIST_DIR}/flash_head.metal FLASH_HEAD_METAL_TEXT)
-foreach(header flash-head-kargs.h flash-head-rows.h flash-head-keys.h)
+foreach(header flash-head-kargs.h flash-head-rows.h flash-head-keys.h flash-head-best.h flash-head-query.h flash-head-estimate.h)
     list(APPEND FLASH_HEAD_METAL_FILES ${CMAKE_CURRENT_LIST_DIR}/${header})
     file(READ ${CMAKE_CURRENT_LIST_DIR}/${header} text)
     string(REPLACE "#pragma once\n" "" text "${text}")

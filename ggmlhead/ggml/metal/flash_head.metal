@@ -9,6 +9,9 @@
 #include "flash-head-kargs.h"
 #include "flash-head-rows.h"
 #include "flash-head-keys.h"
+#include "flash-head-best.h"
+#include "flash-head-query.h"
+#include "flash-head-estimate.h"
 
 // The stream of random numbers that belongs to row r of x, one threadgroup a row. shmem: a ulong for each thread
 //
@@ -173,7 +176,8 @@ static inline uint flash_head_pinned(device const int * pinned, int n_pinned, in
 // the rows to score it for
 //
 // 1. A threadgroup takes n_chunks chunks of tokens, every n_groups-th: the best tokens are often neighbours.
-// 2. For each token and row it writes the background if that is all there is to do, and lists the other tokens.
+// 2. For each token and row it writes the background if that is all there is to do, and lists the other tokens. With
+//    codes there is an estimate instead, and the best tokens are listed.
 // 3. All its lanes score the listed tokens exactly, a few lanes for each token.
 template <typename row_t>
 kernel void kernel_flash_head_finish(
@@ -185,6 +189,7 @@ kernel void kernel_flash_head_finish(
         device const float * scores,
         device const int   * keys,
         device const int2  * thresholds,
+        device const float * bias,
         device       char  * dst,
         threadgroup  uint  * shmem [[threadgroup(0)]],
         uint3   tgpig[[threadgroup_position_in_grid]],
@@ -209,6 +214,15 @@ kernel void kernel_flash_head_finish(
         const int c = clusters[v];
         uint rows = 0;
         for (short r = 0; r < FC_flash_head_n_rows; r++) {
+            if (args.n_directions > 0) { // the logit is an estimate, which may stay
+                device float * logit = (device float *) (dst + r*args.nb_dst) + v;
+                const bool is_exact = is_pinned || flash_head_is_best(thresholds[r], *logit);
+                if (!is_exact && args.has_bias) {
+                    *logit -= flash_head_finite(bias[v]); // which the graph adds
+                }
+                rows |= uint(is_exact) << r;
+                continue;
+            }
             const float score    = scores[r*args.n_cluster + c];
             const int   key      = args.sample ? keys[r*args.n_cluster + c] : flash_head_key(score);
             const bool  is_exact = is_pinned || flash_head_selected(thresholds[r], key, c);

@@ -5,10 +5,22 @@
 //   select     the threshold
 //   finish     the logits
 //
+// or, where tokens are selected by their codes:
+//
+//   centroids, project  scores of the centroids; products of x with the directions
+//   prepare             x as the codes need it
+//   estimate            coarse estimates of all tokens, to the logits
+//   count, best         the tokens whose fine code is read
+//   refine              their fine estimates
+//   count, best         the tokens that are scored exactly
+//   finish              exact logits
+//
 // with a barrier between any two lines, as each reads what the one before wrote.
 
 #include "ggml-metal-flash-head.h"
 
+#include "flash-head-allowance.h"
+#include "flash-head-codes.h"
 #include "flash-head-kargs.h"
 #include "ggml-backend-impl.h"
 #include "ggml-flash-head.h"
@@ -19,6 +31,25 @@
 static const int N_THREADS = 256; // of a threadgroup, but for select
 // of finish, at least, if there are so many chunks: a few for each core of a large GPU
 static const int N_GROUPS  = 256;
+// of count, at most: each clears and adds up all bins
+static const int N_COUNTING = 64;
+
+static_assert(sizeof(((ggml_metal_flash_head_query *) nullptr)->tables) == sizeof(flash_head_query::tables)
+        && FLASH_HEAD_METAL_GROUP == FLASH_HEAD_COARSE_GROUP && FLASH_HEAD_METAL_LINE == FLASH_HEAD_COARSE_LINE
+        && FLASH_HEAD_METAL_LINE == FLASH_HEAD_FINE_LINE && FLASH_HEAD_METAL_MAX_BITS == FLASH_HEAD_MAX_DIRECTIONS,
+        "the kernels read other codes");
+
+static bool selects_tokens(const ggml_tensor * op) {
+    return op->src[GGML_FLASH_HEAD_SRC_COARSE] && ggml_flash_head_get_params(op).mode == GGML_FLASH_HEAD_TOP;
+}
+
+static int32_t fine_bytes_of(const ggml_tensor * op) {
+    return (int32_t) (op->src[GGML_FLASH_HEAD_SRC_FINE]->ne[0] - sizeof(uint16_t));
+}
+
+static int32_t n_parts_of(const ggml_tensor * op) {
+    return (int32_t) ((op->src[GGML_FLASH_HEAD_SRC_WEIGHT]->ne[0] + FLASH_HEAD_METAL_PART - 1)/FLASH_HEAD_METAL_PART);
+}
 
 static bool has_kernels(ggml_type type) {
     switch (type) {
@@ -42,7 +73,7 @@ bool ggml_metal_op_flash_head_supported(const ggml_tensor * op) {
     const bool is_aligned = x->ne[0] % 4 != 0 || (x->nb[1] % 16 == 0 && x->view_offs % 16 == 0);
 
     return has_kernels(weight->type) && has_kernels(centroids->type)
-        && op->src[GGML_FLASH_HEAD_SRC_COARSE] == NULL && op->src[GGML_FLASH_HEAD_SRC_ORDERED] == NULL
+        && (op->src[GGML_FLASH_HEAD_SRC_COARSE] != NULL || op->src[GGML_FLASH_HEAD_SRC_ORDERED] == NULL)
         && !ggml_flash_head_get_params(op).grouped
         && is_aligned
         && (weight->buffer == NULL || !ggml_backend_buffer_is_host(weight->buffer));
@@ -55,6 +86,13 @@ struct work_layout {
     size_t thresholds; // int2  [n]
     size_t scores;     // float [n][K]
     size_t keys;       // int   [n][K]
+    // of codes
+    size_t parts;      // float [n][parts][n_directions + 2]
+    size_t queries;    // [n]
+    size_t slots;      // int8  [n][8*fine_bytes]
+    size_t bins[2];    // uint  [n][FLASH_HEAD_METAL_BINS], of tokens for a fine estimate and for an exact logit
+    size_t most[2];    // uint  [n]: ranks of the greatest estimates
+    size_t near;       // int2  [n]: as thresholds, of tokens for a fine estimate
     size_t end;
 
     explicit work_layout(const ggml_tensor * op) {
@@ -71,7 +109,17 @@ struct work_layout {
         thresholds = take(n*2*sizeof(int32_t));
         scores     = take(n*n_cluster*sizeof(float));
         keys       = take(n*n_cluster*sizeof(int32_t));
-        end        = at;
+        if (selects_tokens(op)) {
+            parts   = take(n*n_parts_of(op)*(ggml_flash_head_get_params(op).n_directions + 2)*sizeof(float));
+            queries = take(n*sizeof(ggml_metal_flash_head_query));
+            slots   = take(n*flash_head_fine_max_slots(fine_bytes_of(op)));
+            near    = take(n*2*sizeof(int32_t));
+            for (int i = 0; i < 2; i++) {
+                bins[i] = take(n*FLASH_HEAD_METAL_BINS*sizeof(uint32_t));
+                most[i] = take(n*sizeof(uint32_t));
+            }
+        }
+        end = at;
     }
 };
 
@@ -159,6 +207,14 @@ static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
     const int32_t n_chunks = (args.n_vocab + FLASH_HEAD_METAL_CHUNK - 1)/FLASH_HEAD_METAL_CHUNK;
     args.n_chunks = std::min(std::max(n_chunks/N_GROUPS, 1), FLASH_HEAD_METAL_MAX_CHUNKS);
     args.n_groups = (n_chunks + args.n_chunks - 1)/args.n_chunks;
+    if (selects_tokens(op)) {
+        args.n_directions = params.n_directions;
+        args.n_bits       = (int32_t) ((op->src[GGML_FLASH_HEAD_SRC_COARSE]->ne[0] - flash_head_coarse_group_size(0))
+                /FLASH_HEAD_METAL_LINE*4);
+        args.fine_bytes   = fine_bytes_of(op);
+        args.n_parts      = n_parts_of(op);
+        args.has_bias     = ggml_flash_head_get_bias(op) != nullptr;
+    }
     return args;
 }
 
@@ -184,13 +240,31 @@ struct block_encoder {
             barrier();
         }
         centroids();
-        barrier();
-        select();
-        barrier();
+        if (selects_tokens(op)) {
+            project();
+            barrier();
+            prepare();
+            barrier();
+            estimate();
+            barrier();
+            choose(0);
+            refine();
+            barrier();
+            choose(1);
+        } else {
+            barrier();
+            select();
+            barrier();
+        }
         finish();
     }
 
 private:
+    const ggml_tensor * bias() const { // not read if there is none
+        const ggml_tensor * bias = ggml_flash_head_get_bias(op);
+        return bias ? bias : src(GGML_FLASH_HEAD_SRC_PLACES);
+    }
+
     void barrier() { ggml_metal_encoder_memory_barrier(enc); }
 
     void begin(ggml_metal_pipeline_with_params pipeline) {
@@ -239,6 +313,78 @@ private:
         ggml_metal_encoder_dispatch_threadgroups(enc, (int) n, 1, 1, n_threads(pipeline, 1024), 1, 1);
     }
 
+    void project() {
+        const auto pipeline = get_pipeline(lib, "kernel_flash_head_project");
+        begin(pipeline);
+        set_buffers({ x(), buffer_of(src(GGML_FLASH_HEAD_SRC_BASIS)), work_at(work.parts) });
+        ggml_metal_encoder_dispatch_threadgroups(enc, args.n_parts, (int) n, 1,
+                n_threads(pipeline, GGML_PAD(args.n_directions + 2, 32)), 1, 1);
+    }
+
+    void prepare() {
+        const auto pipeline = get_pipeline(lib, "kernel_flash_head_prepare");
+        begin(pipeline);
+        set_buffers({ x(), buffer_of(src(GGML_FLASH_HEAD_SRC_BASIS)), work_at(work.parts), work_at(work.queries),
+                work_at(work.slots), work_at(work.bins[0]), work_at(work.bins[1]), work_at(work.most[0]),
+                work_at(work.most[1]) });
+        set_shared(804*sizeof(uint32_t));
+        ggml_metal_encoder_dispatch_threadgroups(enc, (int) n, 1, 1, n_threads(pipeline, N_THREADS), 1, 1);
+    }
+
+    void estimate() {
+        const auto pipeline = get_pipeline(lib, "kernel_flash_head_estimate");
+        const int  nth      = n_threads(pipeline, N_THREADS);
+        const int  n_groups = (int) flash_head_coarse_n_groups(args.n_vocab);
+        begin(pipeline);
+        set_buffers({ work_at(work.queries), buffer_of(src(GGML_FLASH_HEAD_SRC_COARSE)),
+                buffer_of(src(GGML_FLASH_HEAD_SRC_PLACES)), work_at(work.scores), buffer_of(bias()),
+                work_at(work.most[0]), dst() });
+        set_shared(args.n_bits*4);
+        ggml_metal_encoder_dispatch_threadgroups(enc, (n_groups + nth/32 - 1)/(nth/32), (int) n, 1, nth, 1, 1);
+    }
+
+    // Tokens for a fine estimate (0) or for an exact logit (1); ends with a barrier.
+    void choose(int choice) {
+        const ggml_flash_head_params params = ggml_flash_head_get_params(op);
+        const int64_t n_exact = ((int64_t) params.n_probe*args.n_vocab + args.n_cluster - 1)/args.n_cluster;
+        const int64_t n_near  = std::min<int64_t>(std::max<int64_t>(params.n_near, 2*n_exact), INT32_MAX);
+        const auto    others  = choice == 0 ? flash_head_allowance_of_far (params.tolerance)
+                : flash_head_allowance_of_near(params.tolerance);
+        args.choice    = choice;
+        args.n_best    = (int32_t) (choice == 0 ? n_near : n_exact);
+        args.tolerance = others.tolerance;
+        args.limit     = others.limit;
+        args.steepness = others.steepness;
+
+        const auto counting = get_pipeline(lib, "kernel_flash_head_count");
+        const int  nth      = n_threads(counting, N_THREADS);
+        args.n_blocks = std::min((args.n_vocab + nth - 1)/nth, N_COUNTING);
+        begin(counting);
+        set_buffers({ dst(), work_at(work.most[choice]), work_at(work.bins[choice]) });
+        set_shared(FLASH_HEAD_METAL_BINS*sizeof(uint32_t));
+        ggml_metal_encoder_dispatch_threadgroups(enc, args.n_blocks, (int) n, 1, nth, 1, 1);
+        barrier();
+
+        const auto finding = get_pipeline(lib, "kernel_flash_head_best");
+        begin(finding);
+        set_buffers({ work_at(work.queries), work_at(work.bins[choice]), work_at(work.most[choice]), work_at(work.near),
+                work_at(choice == 0 ? work.near : work.thresholds) });
+        set_shared(97*sizeof(uint32_t));
+        ggml_metal_encoder_dispatch_threadgroups(enc, (int) n, 1, 1, n_threads(finding, 1024), 1, 1);
+        barrier();
+    }
+
+    void refine() {
+        const auto pipeline = get_pipeline(lib, "kernel_flash_head_refine");
+        const int  nth      = n_threads(pipeline, N_THREADS);
+        args.n_blocks = (args.n_vocab + nth - 1)/nth;
+        begin(pipeline);
+        set_buffers({ work_at(work.queries), buffer_of(src(GGML_FLASH_HEAD_SRC_FINE)), work_at(work.slots),
+                work_at(work.near), work_at(work.most[1]), dst() });
+        set_shared((1 + nth)*sizeof(uint32_t));
+        ggml_metal_encoder_dispatch_threadgroups(enc, args.n_blocks, (int) n, 1, nth, 1, 1);
+    }
+
     void finish() {
         const auto pipeline = get_pipeline_rows(lib, "finish", src(GGML_FLASH_HEAD_SRC_WEIGHT), n);
         const ggml_tensor * places = src(GGML_FLASH_HEAD_SRC_PLACES);
@@ -247,7 +393,8 @@ private:
         // not read if there are none
         set_buffers({ buffer_of(src(GGML_FLASH_HEAD_SRC_WEIGHT)), x(), buffer_of(places),
                 buffer_of(pinned ? pinned : places),
-                work_at(work.scores), work_at(work.keys), work_at(work.thresholds), dst() });
+                work_at(work.scores), work_at(work.keys), work_at(work.thresholds), buffer_of(bias()),
+                dst() });
         set_shared((1 + args.n_chunks*FLASH_HEAD_METAL_CHUNK)*sizeof(uint32_t));
         ggml_metal_encoder_dispatch_threadgroups(enc, args.n_groups, 1, 1, n_threads(pipeline, N_THREADS), 1, 1);
     }

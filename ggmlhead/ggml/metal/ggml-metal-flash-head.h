@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-// Whether the kernels can run op, a FLASH_HEAD tensor: they have the types of weight and centroids; there are neither
-// codes nor a copy of the rows nor centroids in groups, which only a CPU reads; the rows are not in memory of the host.
+// Whether the kernels can run op, a FLASH_HEAD tensor: they have the types of weight and centroids; there is
+// neither a copy of the rows nor centroids in groups, which only a CPU reads; the rows are not in memory of the host.
 // BF16 is left to the caller, who knows the device.
 bool ggml_metal_op_flash_head_supported(const struct ggml_tensor * op);
 

@@ -132,22 +132,36 @@ static void keep(ggml_tensor * t, const std::vector<uint8_t> & own) {
     }
 }
 
-// Makes centroids, and the tensors ordered or of the codes, if the head has some, from a weight in host memory.
-static void build_on_host(const llama_flash_head & head, const flash_head_map & map, void * centroids) {
+// Makes the codes of a head from the weight's rows.
+static void build_codes(const llama_flash_head & head, const flash_head_map & map, const flash_head_weight_rows & rows,
+        const void * centroids) {
+    const ggml_flash_head_sources & sources = head.sources;
+    std::vector<uint8_t> own_coarse, own_fine, own_basis;
+    const flash_head_code_memory codes = { writable(sources.coarse, own_coarse), writable(sources.fine, own_fine),
+            (float *) writable(sources.basis, own_basis) };
+    if (head.host) { // only the fine code is read here and there
+        flash_head_advise_huge_pages(codes.fine, ggml_nbytes(sources.fine));
+    }
+    flash_head_encode(map, rows, sources.centroids->type, centroids, codes, flash_head_build_threads());
+    keep(sources.coarse, own_coarse);
+    keep(sources.fine,   own_fine);
+    keep(sources.basis,  own_basis);
+}
+
+// Makes centroids, and the tensors ordered or of the codes, if the head has some, from the weight's rows in host
+// memory.
+static void build_from_rows(const llama_flash_head & head, const flash_head_map & map, const void * data,
+        void * centroids) {
     ggml_tensor * weight  = head.weight;
     ggml_tensor * ordered = head.sources.ordered;
     if (ordered) {
         flash_head_advise_huge_pages(ordered->data, ggml_nbytes(ordered));
     }
-    const ggml_type              centroid_type = head.sources.centroids->type;
-    const flash_head_weight_rows rows = { weight->data, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0] };
-    flash_head_build(map, rows, centroid_type, centroids, ordered ? ordered->data : nullptr,
+    const flash_head_weight_rows rows = { data, FLASH_HEAD_BY_TOKEN, weight->type, weight->ne[0] };
+    flash_head_build(map, rows, head.sources.centroids->type, centroids, ordered ? ordered->data : nullptr,
             flash_head_build_threads());
     if (map.n_directions > 0) {
-        // only the fine code is read here and there
-        flash_head_advise_huge_pages(head.sources.fine->data, ggml_nbytes(head.sources.fine));
-        flash_head_encode(map, rows, centroid_type, centroids, { head.sources.coarse->data, head.sources.fine->data,
-                (float *) head.sources.basis->data }, flash_head_build_threads());
+        build_codes(head, map, rows, centroids);
     }
     if (ordered) {
         // from here on the copy is read; a mapped file's rows need not stay in memory
@@ -155,10 +169,17 @@ static void build_on_host(const llama_flash_head & head, const flash_head_map & 
     }
 }
 
-// Makes centroids from a weight that the host cannot address. It is fetched in pieces, because the whole may not fit
-// beside the model.
+// Makes the same from a weight that the host cannot address. For centroids alone it is fetched in pieces, because the
+// whole may not fit beside the model. Codes take several passes over rows here and there, so for them it is fetched
+// whole, for as long as that takes.
 static void build_from_device(const llama_flash_head & head, const flash_head_map & map, void * centroids) {
     ggml_tensor * weight = head.weight;
+    if (map.n_directions > 0) {
+        std::vector<uint8_t> rows(ggml_nbytes(weight));
+        ggml_backend_tensor_get(weight, rows.data(), 0, rows.size());
+        build_from_rows(head, map, rows.data(), centroids);
+        return;
+    }
     flash_head_stream(map, [weight](int64_t first, int64_t n, void * out) {
         ggml_backend_tensor_get(weight, out, first*weight->nb[1], n*weight->nb[1]);
     }, weight->type, weight->ne[0], head.sources.centroids->type, centroids, flash_head_build_threads());
@@ -174,7 +195,7 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
         centroids = own_centroids.data();
     }
     if (head.host) {
-        build_on_host(head, map, centroids);
+        build_from_rows(head, map, weight->data, centroids);
     } else {
         build_from_device(head, map, centroids);
     }
@@ -259,9 +280,6 @@ static std::shared_ptr<llama_flash_head> load(
     ggml_backend_buffer_type_t weight_buft = ggml_backend_buffer_get_type(weight->buffer);
     ggml_backend_dev_t         dev         = llama_flash_head_device(weight_buft);
     const bool                 host        = ggml_backend_buffer_is_host(weight->buffer);
-    if (map.n_directions > 0 && !host) {
-        throw stay_dense(format("%s has no codes yet, which this model's head needs", ggml_backend_dev_name(dev)));
-    }
     if (settings.max_rows < 0 && ggml_backend_dev_type(dev) != GGML_BACKEND_DEVICE_TYPE_CPU) {
         settings.max_rows = FLASH_HEAD_DEVICE_MAX_ROWS;
     }
@@ -284,9 +302,9 @@ static std::shared_ptr<llama_flash_head> load(
     create_tensors(*head, map, settings.centroid_type, settings.reorder);
     head->sources.bias = model.output_b;
     if (!device_has_op(dev, weight, *head)) {
-        throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids", ggml_backend_dev_name(dev),
-                ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type),
-                ggml_type_name(settings.centroid_type)));
+        throw stay_dense(format("%s (%s) has no FlashHead for %s weights and %s centroids%s",
+                ggml_backend_dev_name(dev), ggml_backend_buft_name(weight_buft), ggml_type_name(weight->type),
+                ggml_type_name(settings.centroid_type), map.n_directions > 0 ? " with codes" : ""));
     }
 
     head->buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(head->ctx.get(), ggml_backend_dev_buffer_type(dev)));

@@ -8,6 +8,7 @@
 #include "../../ggml/cuda/flash-head.cuh"
 
 #include "../op-test.h"
+#include "../codes-test.h"
 
 static checker check;
 
@@ -177,8 +178,10 @@ static void test_refused() {
     check(!takes(shape), "a copy in the order of the clusters is not refused");
     shape.ordered = false;
     shape.codes = true;
-    check(!takes(shape), "codes are not refused");
-    shape.codes = false;
+    check(takes(shape), "codes are refused");
+    shape.grouped = true;
+    check(!takes(shape), "codes with centroids in groups are not refused");
+    shape.codes = shape.grouped = false;
     shape.type = GGML_TYPE_TQ1_0;
     check(!takes(shape), "a weight without a dot product is not refused");
     shape.type = GGML_TYPE_Q6_K;
@@ -207,18 +210,20 @@ int main() {
             "ggml_backend_set_n_threads");
     set_n_threads(cpu, 1);
 
+    codes_test of_codes = { check, standin() };
     test_noise();
     test_refused();
     for (lanes_order order : ORDERS) {
         standin_set_order(order);
         test_threshold();
         test_same_as_cpu();
+        of_codes.test_all();
     }
     standin_set_order(LANES_FORWARD);
     test_draws_same();
     test_strides();
 
-    op_test test = { check, standin(), /*is_cpu =*/ false, nullptr };
+    op_test test = { check, standin(), /*is_cpu =*/ false, /*has_codes =*/ true, nullptr };
     test.dense_error = 5e-4;     // the CPU rounds activations otherwise
     test.row_counts  = { 1, 3 }; // exchanges between lanes are slow here
     test.test_all();

@@ -73,6 +73,12 @@ struct registration {
 // kernels that are not templates have no host_name
 METAL_KERNEL("kernel_flash_head_stream", kernel_flash_head_stream)
 METAL_KERNEL("kernel_flash_head_select", kernel_flash_head_select)
+METAL_KERNEL("kernel_flash_head_project",  kernel_flash_head_project)
+METAL_KERNEL("kernel_flash_head_prepare",  kernel_flash_head_prepare)
+METAL_KERNEL("kernel_flash_head_estimate", kernel_flash_head_estimate)
+METAL_KERNEL("kernel_flash_head_count",    kernel_flash_head_count)
+METAL_KERNEL("kernel_flash_head_best",     kernel_flash_head_best)
+METAL_KERNEL("kernel_flash_head_refine",   kernel_flash_head_refine)
 
 float metal_gumbel_of(uint64_t n) {
     return flash_head_gumbel_of(n);

@@ -16,14 +16,23 @@ import (
 )
 
 // headShape is the head of a model shape of package synthetic, in a type of ggml.
-type headShape struct{ model, typ string }
+type headShape struct {
+	model, typ string
+	codes      bool // those of the default quality, which select a fixed number of tokens
+}
 
-func (h headShape) String() string { return h.model + " " + h.typ }
+func (h headShape) String() string {
+	if h.codes {
+		return h.model + " " + h.typ + " with codes"
+	}
+	return h.model + " " + h.typ
+}
 
 // headTime is the time of one head.
 type headTime struct {
 	Model    string  `json:"model"`
 	Type     string  `json:"type"`
+	Codes    bool    `json:"codes"`
 	Rows     int64   `json:"rows"`
 	Columns  int64   `json:"columns"`
 	Clusters int64   `json:"clusters"`
@@ -43,15 +52,19 @@ func (d device) timeHead(ctx context.Context, h headShape, rounds int) (headTime
 	if err != nil {
 		return headTime{}, err
 	}
-	t := headTime{Model: h.model, Type: h.typ, Rows: shapes[0].Vocabulary, Columns: shapes[0].Width}
-	t.Clusters = (t.Rows + flashhead.DefaultClusterSize - 1) / flashhead.DefaultClusterSize
-	t.Probes = int64(flashhead.DefaultProbes(uint32(t.Clusters)))
-	if t.Limit, err = t.limit(); err != nil {
+	t := headTime{Model: h.model, Type: h.typ, Codes: h.codes, Rows: shapes[0].Vocabulary, Columns: shapes[0].Width}
+	codes, err := t.plan()
+	if err != nil {
 		return headTime{}, err
 	}
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	args := append(d.flags(), "--rows", number(t.Rows), "--columns", number(t.Columns), "--type", h.typ,
 		"--probes", number(t.Probes), "--rounds", strconv.Itoa(rounds))
+	if h.codes {
+		args = append(args, "--cluster-size", number(flashhead.CodedClusterSize),
+			"--coarse", strconv.Itoa(codes.CoarseBits), "--fine", strconv.Itoa(codes.FineBytes),
+			"--near", strconv.Itoa(codes.Near))
+	}
 	if d.Type == "cpu" {
 		args = append(args, "--threads", "1")
 	}
@@ -86,17 +99,31 @@ func (t *headTime) read() error {
 	return nil
 }
 
-// limit returns the ratio of the bytes read and written. The dense product reads the weight; FlashHead reads the
-// centroids and the rows of the selected clusters. Both write the logits.
-func (t headTime) limit() (float64, error) {
+// plan sets the clusters and the limit, which is the ratio of the bytes read and written, and returns the codes. The
+// dense product reads the weight; FlashHead reads the centroids, the codes and the selected rows. Both write the logits.
+func (t *headTime) plan() (flashhead.Codes, error) {
 	weight, ok := gguf.ParseTensorType(t.Type)
-	centroids, err := flashhead.CentroidType("", flashhead.Head{Tensor: gguf.Tensor{Shape: []int64{t.Columns, t.Rows}}})
+	head := flashhead.Head{Tensor: gguf.Tensor{Type: weight, Shape: []int64{t.Columns, t.Rows}}}
+	centroids, err := flashhead.CentroidType("", head)
 	if !ok || err != nil {
-		return 0, fmt.Errorf("no head of type %s and %d columns", t.Type, t.Columns)
+		return flashhead.Codes{}, fmt.Errorf("no head of type %s and %d columns", t.Type, t.Columns)
+	}
+	size, codes := int64(flashhead.DefaultClusterSize), flashhead.Codes{}
+	if t.Codes {
+		size = flashhead.CodedClusterSize
+	}
+	t.Clusters = (t.Rows + size - 1) / size
+	t.Probes = int64(flashhead.DefaultProbes(uint32(t.Clusters)))
+	if t.Codes {
+		quality := flashhead.Qualities[0]
+		t.Probes = int64(quality.Probes(uint32(t.Clusters)))
+		codes = quality.Codes(head, uint32(t.Clusters), centroids)
 	}
 	logits := 4 * t.Rows
+	always, fine := codes.Bytes(head)
 	dense := t.Rows*weight.RowBytes(t.Columns) + logits
-	flash := t.Clusters*centroids.RowBytes(t.Columns) + t.Probes*flashhead.DefaultClusterSize*weight.RowBytes(t.Columns) +
-		logits
-	return float64(dense) / float64(flash), nil
+	flash := t.Clusters*centroids.RowBytes(t.Columns) + int64(always+float64(codes.Near)*fine) +
+		t.Probes*size*weight.RowBytes(t.Columns) + logits
+	t.Limit = float64(dense) / float64(flash)
+	return codes, nil
 }

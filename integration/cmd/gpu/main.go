@@ -31,7 +31,8 @@ func defaults() options {
 	llama, gemma, qwen := "llama-3.2-1b", "gemma-3-270m", "qwen3-0.6b"
 	return options{
 		prefix: "dist", device: "CUDA0", rounds: 9, tokens: 128, sanitize: true,
-		heads:  []headShape{{llama, "bf16"}, {llama, "f16"}, {llama, "q8_0"}, {gemma, "q8_0"}, {qwen, "q8_0"}},
+		heads: []headShape{{llama, "bf16", false}, {llama, "f16", false}, {llama, "q8_0", false}, {gemma, "q8_0", false},
+			{qwen, "q8_0", false}, {llama, "q8_0", true}, {gemma, "q8_0", true}, {qwen, "q8_0", true}},
 		models: []modelName{{llama, "bf16"}, {llama, "q8_0"}, {gemma, "q8_0"}, {qwen, "q8_0"}},
 	}
 }
@@ -47,7 +48,8 @@ func main() {
 	small := flag.Bool("small", false, "measure only the smallest head and model")
 	harness.Program{Name: "gpu", Run: func(ctx context.Context, _ string) error {
 		if *small {
-			o.heads, o.models = []headShape{{"gemma-3-270m", "q8_0"}}, []modelName{{"gemma-3-270m", "q8_0"}}
+			o.heads = []headShape{{"gemma-3-270m", "q8_0", false}, {"gemma-3-270m", "q8_0", true}}
+			o.models = []modelName{{"gemma-3-270m", "q8_0"}}
 		}
 		return run(ctx, o)
 	}}.Main()

@@ -69,6 +69,11 @@ template <typename T> T atomicAdd(T * p, T value) {
     *p = old + value;
     return old;
 }
+template <typename T> T atomicMax(T * p, T value) {
+    const T old = *p;
+    *p = std::max(old, value);
+    return old;
+}
 
 // --- numbers
 

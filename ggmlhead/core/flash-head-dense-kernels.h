@@ -1,0 +1,70 @@
+#pragma once
+
+// Kernels for the dense product, by instruction set. Private to the core; tests and benches choose among them.
+//
+// Rows of activations lie side by side: lane = row. A kernel unpacks FLASH_HEAD_DENSE_TILE rows of the weight, then
+// broadcasts each of their values to all lanes. So neither the weight nor its blocks need transposing.
+
+#include "flash-head-dense.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FLASH_HEAD_DENSE_TILE 8 // rows of the weight that a kernel takes at once
+
+#define FLASH_HEAD_DENSE_FLOATS (-1)
+
+// Types that have kernels, by their numbers in GGUF files.
+enum flash_head_dense_type {
+    FLASH_HEAD_DENSE_F32  =  0,
+    FLASH_HEAD_DENSE_F16  =  1,
+    FLASH_HEAD_DENSE_Q4_0 =  2,
+    FLASH_HEAD_DENSE_Q4_1 =  3,
+    FLASH_HEAD_DENSE_Q5_0 =  6,
+    FLASH_HEAD_DENSE_Q5_1 =  7,
+    FLASH_HEAD_DENSE_Q8_0 =  8,
+    FLASH_HEAD_DENSE_Q4_K = 12,
+    FLASH_HEAD_DENSE_Q5_K = 13,
+    FLASH_HEAD_DENSE_Q6_K = 14,
+    FLASH_HEAD_DENSE_BF16 = 30,
+};
+
+// Rounded activations in vectors of `lanes` rows: [n_vectors][D][lanes] floats. Or, for quantised types and kernels in
+// integers, four columns a lane: [n_vectors][D/4][lanes][4].
+struct flash_head_dense_lanes {
+    int           n_vectors;
+    const void  * values;
+    const float * sums;      // [n_vectors][D/32][lanes]: of 32 columns, for types with minimums
+    // for integers only
+    const float   * scales;  // [n_vectors][D/part][lanes]; a part of columns shares a scale
+    const int32_t * offsets; // [n_vectors][D/part][lanes]: -offset times the sum of a part
+};
+
+struct flash_head_dense_kernels {
+    const char * name;
+    int lanes; // rows of activations in a vector
+
+    // Fewer rows are done faster by vec_dot.
+    int (*least_rows)(int32_t type);
+
+    // What a weight's bytes are more than its values, if products with this type are of integers; else
+    // FLASH_HEAD_DENSE_FLOATS.
+    int32_t (*offset)(int32_t type);
+
+    // Bytes of scratch memory of a thread, which is aligned to 64.
+    size_t (*work_size)(int64_t n_embd);
+
+    // out [FLASH_HEAD_DENSE_TILE][n_vectors*lanes]: products of the weight's rows with x
+    void (*score)(int32_t type, const char * const * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
+            void * work, float * out);
+};
+
+// Each appends the kernels that this processor can run to list and returns their number.
+int flash_head_dense_kernels_x86(struct flash_head_dense_kernels * list);
+int flash_head_dense_kernels_arm(struct flash_head_dense_kernels * list);
+
+// All kernels that this processor can run, the fastest first, and their number.
+const struct flash_head_dense_kernels * flash_head_dense_kernels_all(int * n);
+
+// For tests: from now on these kernels are used; NULL: none, but vec_dot. No call may be running.
+void flash_head_dense_use(const struct flash_head_dense_kernels * kernels);

@@ -1,0 +1,358 @@
+// Kernels for x86-64, chosen at run time whatever the compiler targets.
+//
+// AVX2 sums products of integers of two bytes in 16 bits, which holds those of weights of up to 6 bits. Q8_0 would need
+// three instructions for what a fused multiplication does for floats, so it is made of floats. AVX-512 VNNI takes all
+// integers, in vectors of 256 bits: these keep up with memory, and do not lower the processor's clock.
+
+#include "flash-head-dense-unpack.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wuninitialized" // GCC 12's own header (its bug 105593)
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+#define TARGET_AVX2 __attribute__((target("avx2,f16c,fma")))
+
+static const int LANES = 8;
+static const int TILE  = FLASH_HEAD_DENSE_TILE;
+
+TARGET_AVX2 static inline __m256i load_256(const void * p) { return _mm256_loadu_si256((const __m256i *) p); }
+
+static inline int16_t two_bytes(const char * p) {
+    int16_t bytes;
+    memcpy(&bytes, p, sizeof(bytes));
+    return bytes;
+}
+
+TARGET_AVX2 static inline __m256i four_bytes(const uint8_t * p) {
+    int32_t bytes;
+    memcpy(&bytes, p, sizeof(bytes));
+    return _mm256_set1_epi32(bytes);
+}
+
+// add_fours: each 32-bit lane of a sum gets the products of four unsigned bytes of a with signed ones of b.
+#if defined(FLASH_HEAD_DENSE_EMULATED) // a test's, for processors without VNNI
+#define TARGET_VNNI TARGET_AVX2
+#define HAS_VNNI    true
+#define VNNI_NAME   "emulated VNNI"
+
+TARGET_AVX2 static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
+    const __m256i even = _mm256_madd_epi16(_mm256_and_si256(a, _mm256_set1_epi16(255)),
+            _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8));
+    const __m256i odd  = _mm256_madd_epi16(_mm256_srli_epi16(a, 8), _mm256_srai_epi16(b, 8));
+    return _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
+}
+#else
+#define TARGET_VNNI __attribute__((target("avx2,f16c,fma,avx512f,avx512bw,avx512vl,avx512vnni")))
+#define HAS_VNNI    (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl"))
+#define VNNI_NAME   "AVX-512 VNNI"
+
+TARGET_VNNI static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
+    return _mm256_dpbusd_epi32(sum, a, b);
+}
+#endif
+
+namespace {
+
+// Unpacked rows of the weight.
+struct dense_tile {
+    float   * floats[TILE]; // [D]
+    uint8_t * bytes [TILE]; // [D]: values made unsigned
+    float   * scales[TILE]; // [D/part]
+    float   * mins  [TILE]; // [D/32]
+};
+
+} // namespace
+
+static size_t work_size(int64_t n_embd) {
+    return TILE*(n_embd*sizeof(float) + (n_embd/16 + n_embd/32)*sizeof(float) + 64);
+}
+
+static dense_tile tile_at(void * work, int64_t n_embd) {
+    dense_tile tile;
+    float * p = (float *) work;
+    for (int t = 0; t < TILE; t++) {
+        tile.floats[t] = p;
+        tile.bytes [t] = (uint8_t *) p;
+        tile.scales[t] = p + n_embd;
+        tile.mins  [t] = p + n_embd + n_embd/16;
+        p += n_embd + n_embd/16 + n_embd/32;
+    }
+    return tile;
+}
+
+// Converts a row of floats, or of Q8_0.
+TARGET_AVX2 static void unpack_floats(int32_t type, const char * row, int64_t n, float * out) {
+    if (type == FLASH_HEAD_DENSE_Q8_0) {
+        for (int64_t c = 0; c < n; c += 32, row += 34) {
+            const __m256 scale = _mm256_cvtph_ps(_mm_set1_epi16(two_bytes(row)));
+            for (int i = 0; i < 32; i += 8) {
+                const __m128i eight = _mm_loadl_epi64((const __m128i *) (row + 2 + i));
+                _mm256_storeu_ps(out + c + i, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight))));
+            }
+        }
+        return;
+    }
+    int64_t c = 0;
+    for (; type == FLASH_HEAD_DENSE_F16 && c + 8 <= n; c += 8) {
+        _mm256_storeu_ps(out + c, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) (row + 2*c))));
+    }
+    dense_floats(type, (const uint8_t *) row + c*(type == FLASH_HEAD_DENSE_F32 ? 4 : 2), n - c, out + c);
+}
+
+// Where T rows of a tile and N vectors of activations meet.
+template <int T, int N> struct dense_totals {
+    __m256 of[T][N];
+};
+
+// totals = the minimums' share
+template <int T, int N> TARGET_AVX2 ALWAYS_INLINE void begin_totals(dense_totals<T, N> & totals,
+        const dense_tile & tile, int t0, int64_t n_embd, const float * sums) {
+    for (int t = 0; t < T; t++) {
+        for (int k = 0; k < N; k++) {
+            totals.of[t][k] = _mm256_setzero_ps();
+        }
+    }
+    for (int64_t e = 0; sums && e < n_embd/32; e++) {
+        for (int t = 0; t < T; t++) {
+            for (int k = 0; k < N; k++) {
+                totals.of[t][k] = _mm256_fmadd_ps(_mm256_set1_ps(tile.mins[t0 + t][e]),
+                        _mm256_loadu_ps(sums + (k*(n_embd/32) + e)*LANES), totals.of[t][k]);
+            }
+        }
+    }
+}
+
+template <int T, int N> TARGET_AVX2 ALWAYS_INLINE void write_totals(const dense_totals<T, N> & totals, float * out,
+        int64_t width) {
+    for (int t = 0; t < T; t++) {
+        for (int k = 0; k < N; k++) {
+            _mm256_storeu_ps(out + t*width + k*LANES, totals.of[t][k]);
+        }
+    }
+}
+
+// rows t0 .. t0 + T - 1 of the tile times vectors v .. v + N - 1 of activations
+template <int T, int N> TARGET_AVX2 static void score_floats(const dense_tile & tile, int t0, int64_t n_embd,
+        const flash_head_dense_lanes * x, int v, float * out) {
+    const float * values = (const float *) x->values + v*n_embd*LANES;
+    const int64_t width  = (int64_t) x->n_vectors*LANES;
+    dense_totals<T, N> totals;
+    begin_totals(totals, tile, t0, n_embd, nullptr);
+    for (int64_t c = 0; c < n_embd; c++) {
+        __m256 columns[N];
+        for (int k = 0; k < N; k++) {
+            columns[k] = _mm256_loadu_ps(values + (k*n_embd + c)*LANES);
+        }
+        for (int t = 0; t < T; t++) {
+            const __m256 weight = _mm256_set1_ps(tile.floats[t0 + t][c]);
+            for (int k = 0; k < N; k++) {
+                totals.of[t][k] = _mm256_fmadd_ps(weight, columns[k], totals.of[t][k]);
+            }
+        }
+    }
+    write_totals(totals, out + t0*width + v*LANES, width);
+}
+
+// Where products of a part meet.
+template <int T, int N> struct dense_products {
+    __m256i of[T][N];
+};
+
+template <int T, int N> TARGET_AVX2 ALWAYS_INLINE void begin_products(dense_products<T, N> & products,
+        const int32_t * offsets, int64_t n_parts) {
+    for (int k = 0; k < N; k++) {
+        const __m256i offset = load_256(offsets + k*n_parts*LANES);
+        for (int t = 0; t < T; t++) {
+            products.of[t][k] = offset;
+        }
+    }
+}
+
+// totals += products of part p, scaled
+template <int T, int N> TARGET_AVX2 ALWAYS_INLINE void add_products(dense_totals<T, N> & totals,
+        const dense_products<T, N> & products, const dense_tile & tile, int t0, int64_t p, const float * scales,
+        int64_t n_parts) {
+    for (int t = 0; t < T; t++) {
+        const __m256 scale = _mm256_set1_ps(tile.scales[t0 + t][p]);
+        for (int k = 0; k < N; k++) {
+            totals.of[t][k] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products.of[t][k]),
+                    _mm256_mul_ps(scale, _mm256_loadu_ps(scales + (k*n_parts + p)*LANES)), totals.of[t][k]);
+        }
+    }
+}
+
+// The same in integers, of a type with parts of PART columns, for weights of up to 6 bits. 16 bits hold the sum of
+// 4*GROUP columns.
+template <int PART, int GROUP, int T, int N> TARGET_AVX2 static void score_small(const dense_tile & tile, int t0,
+        int64_t n_embd, const flash_head_dense_lanes * x, int v, float * out) {
+    const int64_t  n_parts = n_embd/PART, width = (int64_t) x->n_vectors*LANES;
+    const int8_t * values  = (const int8_t *) x->values + v*n_embd*LANES;
+    dense_totals<T, N> totals;
+    begin_totals(totals, tile, t0, n_embd, x->sums ? x->sums + v*(n_embd/32)*LANES : nullptr);
+    for (int64_t p = 0; p < n_parts; p++) {
+        dense_products<T, N> products;
+        begin_products(products, x->offsets + (v*n_parts + p)*LANES, n_parts);
+        for (int64_t g = p*PART; g < (p + 1)*PART; g += 4*GROUP) {
+            __m256i pairs[T][N];
+#pragma GCC unroll 8
+            for (int i = 0; i < GROUP; i++) {
+                const int64_t c = g + 4*i;
+                for (int t = 0; t < T; t++) {
+                    const __m256i weights = four_bytes(tile.bytes[t0 + t] + c);
+                    for (int k = 0; k < N; k++) {
+                        const __m256i pair = _mm256_maddubs_epi16(weights, load_256(values + (k*n_embd + c)*LANES));
+                        pairs[t][k] = i == 0 ? pair : _mm256_add_epi16(pairs[t][k], pair);
+                    }
+                }
+            }
+            for (int t = 0; t < T; t++) {
+                for (int k = 0; k < N; k++) {
+                    products.of[t][k] = _mm256_add_epi32(products.of[t][k],
+                            _mm256_madd_epi16(pairs[t][k], _mm256_set1_epi16(1)));
+                }
+            }
+        }
+        add_products(totals, products, tile, t0, p, x->scales + v*n_parts*LANES, n_parts);
+    }
+    write_totals(totals, out + t0*width + v*LANES, width);
+}
+
+// the same with VNNI, for all weights of integers
+template <int PART, int T, int N> TARGET_VNNI static void score_integers(const dense_tile & tile, int t0,
+        int64_t n_embd, const flash_head_dense_lanes * x, int v, float * out) {
+    const int64_t  n_parts = n_embd/PART, width = (int64_t) x->n_vectors*LANES;
+    const int8_t * values  = (const int8_t *) x->values + v*n_embd*LANES;
+    dense_totals<T, N> totals;
+    begin_totals(totals, tile, t0, n_embd, x->sums ? x->sums + v*(n_embd/32)*LANES : nullptr);
+    for (int64_t p = 0; p < n_parts; p++) {
+        dense_products<T, N> products;
+        begin_products(products, x->offsets + (v*n_parts + p)*LANES, n_parts);
+        for (int64_t c = p*PART; c < (p + 1)*PART; c += 4) {
+            __m256i columns[N];
+            for (int k = 0; k < N; k++) {
+                columns[k] = load_256(values + (k*n_embd + c)*LANES);
+            }
+            for (int t = 0; t < T; t++) {
+                const __m256i weights = four_bytes(tile.bytes[t0 + t] + c);
+                for (int k = 0; k < N; k++) {
+                    products.of[t][k] = add_fours(products.of[t][k], weights, columns[k]);
+                }
+            }
+        }
+        add_products(totals, products, tile, t0, p, x->scales + v*n_parts*LANES, n_parts);
+    }
+    write_totals(totals, out + t0*width + v*LANES, width);
+}
+
+typedef void (*score_part)(const dense_tile & tile, int t0, int64_t n_embd, const flash_head_dense_lanes * x, int v,
+        float * out);
+
+// A whole tile: T rows with two vectors, or 2*T with one.
+template <int T> static void score_tile(score_part two, score_part one, const dense_tile & tile, int64_t n_embd,
+        const flash_head_dense_lanes * x, float * out) {
+    int v = 0;
+    for (; v + 2 <= x->n_vectors; v += 2) {
+        for (int t = 0; t < TILE; t += T) {
+            two(tile, t, n_embd, x, v, out);
+        }
+    }
+    for (int t = 0; t < TILE && v < x->n_vectors; t += 2*T) {
+        one(tile, t, n_embd, x, v, out);
+    }
+}
+
+template <int32_t TYPE> TARGET_AVX2 static void unpack_quantised(const char * const * rows, int64_t n_embd,
+        const dense_tile & tile) {
+    for (int t = 0; t < TILE; t++) {
+        dense_unpack_row(TYPE, rows[t], n_embd, tile.bytes[t], tile.scales[t], tile.mins[t]);
+    }
+}
+
+// Unpacks a tile to bytes; each type has code of its own.
+static void unpack_integers(int32_t type, const char * const * rows, int64_t n_embd, const dense_tile & tile) {
+    switch (type) {
+        case FLASH_HEAD_DENSE_Q4_0: return unpack_quantised<FLASH_HEAD_DENSE_Q4_0>(rows, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q4_1: return unpack_quantised<FLASH_HEAD_DENSE_Q4_1>(rows, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q5_0: return unpack_quantised<FLASH_HEAD_DENSE_Q5_0>(rows, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q5_1: return unpack_quantised<FLASH_HEAD_DENSE_Q5_1>(rows, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q8_0: return unpack_quantised<FLASH_HEAD_DENSE_Q8_0>(rows, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q4_K: return unpack_quantised<FLASH_HEAD_DENSE_Q4_K>(rows, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q5_K: return unpack_quantised<FLASH_HEAD_DENSE_Q5_K>(rows, n_embd, tile);
+        default:                    return unpack_quantised<FLASH_HEAD_DENSE_Q6_K>(rows, n_embd, tile);
+    }
+}
+
+static int32_t offset_avx2(int32_t type) {
+    return dense_block(type) > 1 && dense_greatest(type) < 64 ? dense_offset(type) : FLASH_HEAD_DENSE_FLOATS;
+}
+
+static int32_t offset_vnni(int32_t type) {
+    return dense_block(type) > 1 ? dense_offset(type) : FLASH_HEAD_DENSE_FLOATS;
+}
+
+// Measured on Zen 1, whose vec_dot takes integers of 8 bits for Q8_0 too.
+static int least_rows_avx2(int32_t type) {
+    return type == FLASH_HEAD_DENSE_Q8_0 ? 8 : dense_block(type) == 256 ? 6 : 4;
+}
+
+static int least_rows_vnni(int32_t type) {
+    (void) type;
+    return 4;
+}
+
+static void score_avx2(int32_t type, const char * const * rows, int64_t n_embd,
+        const struct flash_head_dense_lanes * x, void * work, float * out) {
+    const dense_tile tile = tile_at(work, n_embd);
+    if (offset_avx2(type) == FLASH_HEAD_DENSE_FLOATS) {
+        for (int t = 0; t < TILE; t++) {
+            unpack_floats(type, rows[t], n_embd, tile.floats[t]);
+        }
+        return score_tile<4>(score_floats<4, 2>, score_floats<8, 1>, tile, n_embd, x, out);
+    }
+    unpack_integers(type, rows, n_embd, tile);
+    if (dense_part(type) == 16) {
+        score_tile<2>(score_small<16, 2, 2, 2>, score_small<16, 2, 4, 1>, tile, n_embd, x, out);
+    } else if (dense_greatest(type) == 31) {
+        score_tile<2>(score_small<32, 4, 2, 2>, score_small<32, 4, 4, 1>, tile, n_embd, x, out);
+    } else {
+        score_tile<4>(score_small<32, 8, 4, 2>, score_small<32, 8, 8, 1>, tile, n_embd, x, out);
+    }
+}
+
+static void score_vnni(int32_t type, const char * const * rows, int64_t n_embd,
+        const struct flash_head_dense_lanes * x, void * work, float * out) {
+    if (offset_vnni(type) == FLASH_HEAD_DENSE_FLOATS) {
+        return score_avx2(type, rows, n_embd, x, work, out);
+    }
+    const dense_tile tile = tile_at(work, n_embd);
+    unpack_integers(type, rows, n_embd, tile);
+    if (dense_part(type) == 16) {
+        score_tile<4>(score_integers<16, 4, 2>, score_integers<16, 8, 1>, tile, n_embd, x, out);
+    } else {
+        score_tile<4>(score_integers<32, 4, 2>, score_integers<32, 8, 1>, tile, n_embd, x, out);
+    }
+}
+
+int flash_head_dense_kernels_x86(struct flash_head_dense_kernels * list) {
+    int n = 0;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("f16c") || !__builtin_cpu_supports("fma")) {
+        return n;
+    }
+    if (HAS_VNNI) {
+        list[n++] = { VNNI_NAME, LANES, least_rows_vnni, offset_vnni, work_size, score_vnni };
+    }
+    list[n++] = { "AVX2", LANES, least_rows_avx2, offset_avx2, work_size, score_avx2 };
+    return n;
+}
+
+#else
+
+int flash_head_dense_kernels_x86(struct flash_head_dense_kernels * list) {
+    (void) list;
+    return 0;
+}
+
+#endif
