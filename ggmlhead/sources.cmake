@@ -20,13 +20,12 @@ flash_head_sources(FLASH_HEAD_KERNEL core
     flash-head.cpp
     flash-head-centroids.cpp
     flash-head-clusters.cpp
-    flash-head-confirm.cpp
     flash-head-mass.cpp
     flash-head-select.cpp
     flash-head-tokens.cpp)
 list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})
 
-# the dense product for several rows; no host calls it yet
+# the dense product for several rows
 flash_head_sources(FLASH_HEAD_DENSE core
     flash-head-dense.cpp
     flash-head-dense-arm.cpp
@@ -58,6 +57,8 @@ flash_head_sources(FLASH_HEAD_LAYOUT_OF_GGML model flash-head-layout.cpp)
 # the op in ggml; CUDA's, HIP's and MUSA's sources are ggml/cuda/*.cu
 flash_head_sources(FLASH_HEAD_OP    ggml/op    ggml-flash-head.c)
 flash_head_sources(FLASH_HEAD_CPU   ggml/cpu   flash-head-cpu.cpp)
+flash_head_sources(FLASH_HEAD_CONFIRM core   flash-head-confirm.cpp)
+list(APPEND FLASH_HEAD_CPU ${FLASH_HEAD_DENSE} ${FLASH_HEAD_CONFIRM})
 flash_head_sources(FLASH_HEAD_METAL ggml/metal ggml-metal-flash-head.cpp)
 flash_head_sources(FLASH_HEAD_RPC   ggml/rpc   flash-head-rpc.cpp)
 

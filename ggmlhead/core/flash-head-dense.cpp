@@ -154,11 +154,13 @@ struct dense_lane {
         : n_lanes(kernels->lanes), part(dense_part(dense->type)), offset(kernels->offset(dense->type)),
           integers(offset != FLASH_HEAD_DENSE_FLOATS) {
         const int64_t D = dense->n_embd, vector = r/n_lanes, lane = r % n_lanes, n_parts = D/part;
-        floats  = (float   *) lanes.values  + vector*D*n_lanes       + lane;
-        bytes   = (int8_t  *) lanes.values  + vector*D*n_lanes       + lane*4;
-        sums    = (float   *) lanes.sums    + vector*(D/32)*n_lanes  + lane;
-        scales  = (float   *) lanes.scales  + vector*n_parts*n_lanes + lane;
-        offsets = (int32_t *) lanes.offsets + vector*n_parts*n_lanes + lane;
+        // kernels only read what this writes
+        char * values = (char *) const_cast<void *>(lanes.values);
+        floats  = (float  *) values + vector*D*n_lanes + lane;
+        bytes   = (int8_t *) values + vector*D*n_lanes + lane*4;
+        sums    = const_cast<float   *>(lanes.sums)    + vector*(D/32)*n_lanes  + lane;
+        scales  = const_cast<float   *>(lanes.scales)  + vector*n_parts*n_lanes + lane;
+        offsets = const_cast<int32_t *>(lanes.offsets) + vector*n_parts*n_lanes + lane;
     }
 
     // columns begin .. begin + n - 1, rounded to 8 bits

@@ -156,7 +156,7 @@ struct codes_test {
                 shape.codes    = true;
                 shape.of_codes = &of_codes;
                 const head_fixture h(shape, device.backend);
-                check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f }, n_vocab == 777 ? 9 : 2);
+                check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f, 0 }, n_vocab == 777 ? 9 : 2);
             }
         }
     }
@@ -170,10 +170,10 @@ struct codes_test {
         shape.of_codes = &of_codes;
         const head_fixture h(shape, device.backend);
         for (float tolerance : { 0.0f, 1e-9f, 0.0125f, 0.2f, 3.0f }) {
-            check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, tolerance }, 3);
-            check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, tolerance/50 }, 3, 0.1f);
+            check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, tolerance, 0 }, 3);
+            check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, tolerance/50, 0 }, 3, 0.1f);
         }
-        check_head(h, { 60, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, 0.0f }, 1);
+        check_head(h, { 60, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 100, 0, 0.0f, 0 }, 1);
     }
 
     // A basis that does not fit is not used, as on the CPU.
@@ -189,14 +189,14 @@ struct codes_test {
             if (flaw == 3) { parts.n_lines[0] = 60.0f; }
             if (flaw == 4) { parts.n_lines[1] = -1.0f; }
             ggml_backend_tensor_set(h.sources.basis, h.codes->basis.data(), 0, ggml_nbytes(h.sources.basis));
-            check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f }, 1);
+            check_head(h, { 1, GGML_FLASH_HEAD_TOP, 1.0f, 0, 0, 0, 0, 0.0f, 0 }, 1);
         }
     }
 
     // Clusters are drawn from a head with codes as from one without.
     void test_draws() {
         head_shape shape = { 64, 500, 32, GGML_TYPE_F32, GGML_TYPE_F32, 3, true, /*ordered =*/ false };
-        const ggml_flash_head_params params = { 4, GGML_FLASH_HEAD_SAMPLE, 1.0f, 7, 0, 0, 0, 0.0f };
+        const ggml_flash_head_params params = { 4, GGML_FLASH_HEAD_SAMPLE, 1.0f, 7, 0, 0, 0, 0.0f, 0 };
         const std::vector<float> x = random_values(2*64, 3);
         const std::vector<float> plain = head_fixture(shape, device.backend).run(device, x, params);
         shape.codes = true;

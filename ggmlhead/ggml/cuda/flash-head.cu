@@ -146,7 +146,8 @@ bool ggml_cuda_flash_head_supported(int device, const ggml_tensor * op) {
     const ggml_tensor * weight = op->src[GGML_FLASH_HEAD_SRC_WEIGHT];
 
     const bool ordered = op->src[GGML_FLASH_HEAD_SRC_ORDERED] && !op->src[GGML_FLASH_HEAD_SRC_COARSE];
-    if (ordered || ggml_flash_head_get_params(op).grouped) {
+    const ggml_flash_head_params params = ggml_flash_head_get_params(op);
+    if (ordered || params.grouped || params.mode == GGML_FLASH_HEAD_DENSE) {
         return false;
     }
     if (!flash_head_cuda_has_dot(weight->type)

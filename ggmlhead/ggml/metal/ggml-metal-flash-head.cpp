@@ -75,6 +75,7 @@ bool ggml_metal_op_flash_head_supported(const ggml_tensor * op) {
     return has_kernels(weight->type) && has_kernels(centroids->type)
         && (op->src[GGML_FLASH_HEAD_SRC_COARSE] != NULL || op->src[GGML_FLASH_HEAD_SRC_ORDERED] == NULL)
         && !ggml_flash_head_get_params(op).grouped
+        && ggml_flash_head_get_params(op).mode != GGML_FLASH_HEAD_DENSE
         && is_aligned
         && (weight->buffer == NULL || !ggml_backend_buffer_is_host(weight->buffer));
 }

@@ -59,7 +59,7 @@ static void test_same_as_cpu() {
         }
         check_same(h, top(1),  2);
         check_same(h, top(61), 2);
-        check_same(h, { 7, GGML_FLASH_HEAD_SAMPLE, 3.0f, 5, 0, 0, 0, 0.0f }, 9);
+        check_same(h, { 7, GGML_FLASH_HEAD_SAMPLE, 3.0f, 5, 0, 0, 0, 0.0f, 0 }, 9);
     }
 }
 
