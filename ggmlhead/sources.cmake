@@ -57,7 +57,7 @@ flash_head_sources(FLASH_HEAD_LAYOUT_OF_GGML model flash-head-layout.cpp)
 # the op in ggml; CUDA's, HIP's and MUSA's sources are ggml/cuda/*.cu
 flash_head_sources(FLASH_HEAD_OP    ggml/op    ggml-flash-head.c)
 flash_head_sources(FLASH_HEAD_CPU   ggml/cpu   flash-head-cpu.cpp)
-flash_head_sources(FLASH_HEAD_CONFIRM core   flash-head-confirm.cpp)
+flash_head_sources(FLASH_HEAD_CONFIRM core flash-head-confirm.cpp)
 list(APPEND FLASH_HEAD_CPU ${FLASH_HEAD_DENSE} ${FLASH_HEAD_CONFIRM})
 flash_head_sources(FLASH_HEAD_METAL ggml/metal ggml-metal-flash-head.cpp)
 flash_head_sources(FLASH_HEAD_RPC   ggml/rpc   flash-head-rpc.cpp)

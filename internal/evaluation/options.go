@@ -81,8 +81,8 @@ func points(asked []int, own, k uint32) ([]int, error) {
 
 // settings returns environment variables for FlashHead with p probes at every row.
 func (o Options) settings(p int, more ...string) []string {
-	all := append([]string{"FLASHHEAD_ENABLED=1", fmt.Sprintf("FLASHHEAD_PROBES=%d", p), "FLASHHEAD_MODE=" + o.Mode},
-		more...)
+	all := append([]string{"FLASHHEAD_ENABLED=1", "FLASHHEAD_EXACT=off", fmt.Sprintf("FLASHHEAD_PROBES=%d", p),
+		"FLASHHEAD_MODE=" + o.Mode}, more...)
 	if o.Mode == modeSample {
 		all = append(all, fmt.Sprintf("FLASHHEAD_TEMPERATURE=%g", o.Temperature), fmt.Sprintf("FLASHHEAD_SEED=%d", o.Seed))
 	}

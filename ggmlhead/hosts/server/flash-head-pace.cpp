@@ -9,6 +9,7 @@ static const int64_t FIRST_DENSE   = 4;     // dense steps before the first wind
 static const int64_t FIRST_PAUSE   = 64;    // dense steps when windows do not pay; doubled each time
 static const int64_t LONGEST_PAUSE = 4096;
 static const int32_t FIRST_WINDOW  = 4;
+static const int32_t MOST          = 32;    // tokens of a window
 static const double  MEMORY        = 256.0; // proposals
 static const double  FREE_ROWS     = 30.0;  // a check of 1 + FREE_ROWS rows takes about twice as long as one of 1 row
 static const double  WORTH_IT      = 1.01;  // windows must be faster than dense steps by this
@@ -101,12 +102,12 @@ void flash_head_pace::begin_trial() {
     n_wrong = 0.25;
 }
 
-// Rests if dense steps are faster than windows of the best length.
+// Rests if dense steps are faster than windows of the best length, even if such were not tried yet.
 void flash_head_pace::decide() {
     if (fixed > 0 || dense.empty() || step.empty() || n_rests > 0) {
         return;
     }
-    const int32_t n = best(n_most);
+    const int32_t n = best(MOST);
     if (tokens_of(n)*dense.value() < WORTH_IT*(n*step.value() + check_time(n))) {
         n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(2*n_pause, LONGEST_PAUSE);
         n_rests = n_pause;

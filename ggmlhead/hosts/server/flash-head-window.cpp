@@ -103,7 +103,11 @@ void flash_head_windows::propose(flash_head_window & window, const flash_head_sl
     if (spoil > 0 && n_drawn % spoil == 0) {
         id = (id + 1) % n_vocab;
     }
-    common_sampler_accept(window.proposer.get(), id, true);
+    try {
+        common_sampler_accept(window.proposer.get(), id, true);
+    } catch (const std::exception &) {
+        return; // a grammar that does not take it: no proposal, so what there is is checked
+    }
     window.proposals.push_back(id);
     slot.sampled = id;
 
