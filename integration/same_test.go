@@ -34,7 +34,7 @@ var ways = []struct {
 	{"every cluster", []string{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)}, true},
 	{defaultProbes, nil, false},
 	{"one cluster", []string{"FLASHHEAD_PROBES=1"}, false},
-	{"checked", []string{"FLASHHEAD_EXACT="}, true},
+	{"checked", []string{"FLASHHEAD_EXACT=auto"}, true},
 	{"checked, one cluster", []string{"FLASHHEAD_EXACT=5", "FLASHHEAD_PROBES=1"}, true},
 	{"checked, every proposal wrong", []string{"FLASHHEAD_EXACT=4", "FLASHHEAD_TEST_SPOIL=1"}, true},
 	{"checked, every third proposal wrong", []string{"FLASHHEAD_EXACT=8", "FLASHHEAD_TEST_SPOIL=3"}, true},

@@ -37,7 +37,7 @@ struct llama_flash_head {
     ggml_context_ptr        ctx;    // of the tensors in sources
     ggml_backend_buffer_ptr buffer; // of their data
 
-    int32_t           exact      = -1;    // FLASHHEAD_EXACT
+    int32_t           exact      = 0;     // FLASHHEAD_EXACT
     std::atomic<bool> keeps_rows = false; // graphs keep the rows that enter the head
     std::atomic<bool> rests      = false; // graphs that are built now are dense
 
