@@ -29,7 +29,7 @@ func TestCoreOnArm64(t *testing.T) {
 		arm64Compile(t, compiler, "-c", source, "-o", object)
 		objects = append(objects, object)
 	}
-	for _, test := range coreTests {
+	for _, test := range append(slices.Clone(coreTests), "test-flash-head-dense") {
 		t.Run(test, func(t *testing.T) {
 			program := filepath.Join(dir, test)
 			arm64Compile(t, compiler, slices.Concat([]string{"-static", "-pthread", "tests/" + test + ".cpp", "-o", program},

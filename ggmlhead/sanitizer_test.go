@@ -16,7 +16,7 @@ import (
 )
 
 // coreTests names the programs in tests/ that need nothing but the core.
-var coreTests = []string{"test-flash-head-core", "test-flash-head-dense", "test-flash-head-group", "test-flash-head-codes",
+var coreTests = []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes",
 	"test-flash-head-selection"}
 
 // The core's own tests, built with the compiler's sanitizers: no data race, no access out of bounds, no undefined

@@ -27,7 +27,7 @@ func TestPoints(t *testing.T) {
 func TestSettings(t *testing.T) {
 	o := Defaults()
 	if got := strings.Join(o.settings(64, allRows),
-		" "); got != "FLASHHEAD_ENABLED=1 FLASHHEAD_PROBES=64 FLASHHEAD_MODE=top FLASHHEAD_MAX_ROWS=0" {
+		" "); got != "FLASHHEAD_ENABLED=1 FLASHHEAD_EXACT=off FLASHHEAD_PROBES=64 FLASHHEAD_MODE=top FLASHHEAD_MAX_ROWS=0" {
 		t.Error(got)
 	}
 	o.Mode, o.Temperature, o.Seed = modeSample, 0.8, 7
