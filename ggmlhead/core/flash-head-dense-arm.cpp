@@ -8,31 +8,6 @@
 static const int LANES = 4;
 static const int TILE  = FLASH_HEAD_DENSE_TILE;
 
-// Unpacked rows of the weight.
-struct dense_tile {
-    float   * floats[TILE]; // [D]
-    uint8_t * bytes [TILE]; // [D]
-    float   * scales[TILE]; // [D/part]
-    float   * mins  [TILE]; // [D/32]
-};
-
-static size_t work_size(int64_t n_embd) {
-    return TILE*(n_embd + n_embd/16 + n_embd/32)*sizeof(float);
-}
-
-static dense_tile tile_at(void * work, int64_t n_embd) {
-    dense_tile tile;
-    float * p = (float *) work;
-    for (int t = 0; t < TILE; t++) {
-        tile.floats[t] = p;
-        tile.bytes [t] = (uint8_t *) p;
-        tile.scales[t] = p + n_embd;
-        tile.mins  [t] = p + n_embd + n_embd/16;
-        p += n_embd + n_embd/16 + n_embd/32;
-    }
-    return tile;
-}
-
 // Converts a row of floats.
 static void unpack_floats(int32_t type, const char * row, int64_t n, float * out) {
     int64_t c = 0;
@@ -145,7 +120,7 @@ static void unpack_integers(int32_t type, const char * const * rows, int64_t n_e
 
 static void score(int32_t type, const char * const * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
         void * work, float * out) {
-    const dense_tile tile = tile_at(work, n_embd);
+    const dense_tile tile = dense_tile_at(work, n_embd);
     const bool integers = offset(type) != FLASH_HEAD_DENSE_FLOATS;
     if (integers) {
         unpack_integers(type, rows, n_embd, tile);
@@ -171,7 +146,7 @@ static int least_rows(int32_t type) {
 }
 
 int flash_head_dense_kernels_arm(struct flash_head_dense_kernels * list) {
-    list[0] = { "dot products", LANES, least_rows, offset, work_size, score };
+    list[0] = { "dot products", LANES, least_rows, offset, dense_tile_size, score };
     return 1;
 }
 

@@ -54,35 +54,6 @@ TARGET_VNNI static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
 }
 #endif
 
-namespace {
-
-// Unpacked rows of the weight.
-struct dense_tile {
-    float   * floats[TILE]; // [D]
-    uint8_t * bytes [TILE]; // [D]: values made unsigned
-    float   * scales[TILE]; // [D/part]
-    float   * mins  [TILE]; // [D/32]
-};
-
-} // namespace
-
-static size_t work_size(int64_t n_embd) {
-    return TILE*(n_embd*sizeof(float) + (n_embd/16 + n_embd/32)*sizeof(float) + 64);
-}
-
-static dense_tile tile_at(void * work, int64_t n_embd) {
-    dense_tile tile;
-    float * p = (float *) work;
-    for (int t = 0; t < TILE; t++) {
-        tile.floats[t] = p;
-        tile.bytes [t] = (uint8_t *) p;
-        tile.scales[t] = p + n_embd;
-        tile.mins  [t] = p + n_embd + n_embd/16;
-        p += n_embd + n_embd/16 + n_embd/32;
-    }
-    return tile;
-}
-
 // Converts a row of floats, or of Q8_0.
 TARGET_AVX2 static void unpack_floats(int32_t type, const char * row, int64_t n, float * out) {
     if (type == FLASH_HEAD_DENSE_Q8_0) {
@@ -305,7 +276,7 @@ static int least_rows_vnni(int32_t type) {
 
 static void score_avx2(int32_t type, const char * const * rows, int64_t n_embd,
         const struct flash_head_dense_lanes * x, void * work, float * out) {
-    const dense_tile tile = tile_at(work, n_embd);
+    const dense_tile tile = dense_tile_at(work, n_embd);
     if (offset_avx2(type) == FLASH_HEAD_DENSE_FLOATS) {
         for (int t = 0; t < TILE; t++) {
             unpack_floats(type, rows[t], n_embd, tile.floats[t]);
@@ -327,7 +298,7 @@ static void score_vnni(int32_t type, const char * const * rows, int64_t n_embd,
     if (offset_vnni(type) == FLASH_HEAD_DENSE_FLOATS) {
         return score_avx2(type, rows, n_embd, x, work, out);
     }
-    const dense_tile tile = tile_at(work, n_embd);
+    const dense_tile tile = dense_tile_at(work, n_embd);
     unpack_integers(type, rows, n_embd, tile);
     if (dense_part(type) == 16) {
         score_tile<4>(score_integers<16, 4, 2>, score_integers<16, 8, 1>, tile, n_embd, x, out);
@@ -342,9 +313,9 @@ int flash_head_dense_kernels_x86(struct flash_head_dense_kernels * list) {
         return n;
     }
     if (HAS_VNNI) {
-        list[n++] = { VNNI_NAME, LANES, least_rows_vnni, offset_vnni, work_size, score_vnni };
+        list[n++] = { VNNI_NAME, LANES, least_rows_vnni, offset_vnni, dense_tile_size, score_vnni };
     }
-    list[n++] = { "AVX2", LANES, least_rows_avx2, offset_avx2, work_size, score_avx2 };
+    list[n++] = { "AVX2", LANES, least_rows_avx2, offset_avx2, dense_tile_size, score_avx2 };
     return n;
 }
 

@@ -116,7 +116,8 @@ bool flash_head_settings_read(flash_head_settings & settings, std::string & erro
         } else if (strcmp(s, "off") == 0) {
             settings.exact = 0;
         } else {
-            r.number("FLASHHEAD_EXACT", 1, FLASH_HEAD_MAX_WINDOW, "auto, off or a whole number from 1 to 32", settings.exact);
+            r.number("FLASHHEAD_EXACT", 1, GGML_FLASH_HEAD_DENSE_ROWS, "auto, off or a whole number from 1 to 32",
+                    settings.exact);
         }
     }
     if (const char * s = r.value("FLASHHEAD_SCOPE")) {

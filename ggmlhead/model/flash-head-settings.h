@@ -15,9 +15,6 @@ enum flash_head_scope {
     FLASH_HEAD_SCOPE_TARGET,
 };
 
-// The most tokens that are proposed before they are checked.
-#define FLASH_HEAD_MAX_WINDOW 32
-
 struct flash_head_settings {
     bool             enabled       = true;                 // FLASHHEAD_ENABLED: 0 is the stock runtime
     flash_head_scope scope         = FLASH_HEAD_SCOPE_ALL; // FLASHHEAD_SCOPE: all, draft or target

@@ -8,6 +8,7 @@
 
 static_assert(FLASH_HEAD_MODE_TOP    == (int) GGML_FLASH_HEAD_TOP,    "modes differ");
 static_assert(FLASH_HEAD_MODE_SAMPLE == (int) GGML_FLASH_HEAD_SAMPLE, "modes differ");
+static_assert(FLASH_HEAD_DENSE_MAX_ROWS == GGML_FLASH_HEAD_DENSE_ROWS, "numbers of rows differ");
 
 static flash_head_dot dot_of(enum ggml_type type, int64_t n_embd) {
     return flash_head_dot_of(ggml_get_type_traits_cpu, type, n_embd);

@@ -112,7 +112,7 @@ static void count(llama_flash_head & head, bool is_draft, ggml_cgraph * graph) {
     }
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         const ggml_tensor * node = ggml_graph_node(graph, i);
-        if (node->src[0] == head.weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT)) {
+        if (head.is_product(node)) {
             statistics->add(ggml_nrows(node), node->op == GGML_OP_MUL_MAT);
         }
     }

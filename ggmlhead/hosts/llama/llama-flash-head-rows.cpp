@@ -10,17 +10,19 @@
 #include <iterator>
 #include <string.h>
 
+static_assert(LLAMA_FLASH_HEAD_MAX_CHECK == GGML_FLASH_HEAD_DENSE_ROWS, "a check is one product");
+
 // rows of a check, filled up with zeros
 static const int32_t SIZES[] = { 1, 8, 16, LLAMA_FLASH_HEAD_MAX_CHECK };
 
 // the most nodes and leaves from the head's input on
 static const int GRAPH_SIZE = 256;
 
-// the product with the head in graph, FlashHead or dense; nullptr if there is none
+// the product with the head in graph; nullptr if there is none
 static ggml_tensor * product_of(const llama_flash_head & head, ggml_cgraph * graph) {
     for (int i = ggml_graph_n_nodes(graph) - 1; i >= 0; i--) {
         ggml_tensor * node = ggml_graph_node(graph, i);
-        if (node->src[0] == head.weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT)) {
+        if (head.is_product(node)) {
             return node;
         }
     }

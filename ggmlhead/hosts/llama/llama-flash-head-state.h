@@ -44,6 +44,11 @@ struct llama_flash_head {
     std::atomic<bool> lora_said = false; // contexts may build graphs at once
     std::atomic<bool> mtp_said  = false;
 
+    // whether node is the product with the head, FlashHead or dense
+    bool is_product(const ggml_tensor * node) const {
+        return node->src[0] == weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT);
+    }
+
     llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
 
     std::future<void> filling; // while the model loads: the tensors get their data

@@ -9,12 +9,11 @@ static const int64_t FIRST_DENSE   = 4;     // dense steps before the first wind
 static const int64_t FIRST_PAUSE   = 64;    // dense steps when windows do not pay; doubled each time
 static const int64_t LONGEST_PAUSE = 4096;
 static const int32_t FIRST_WINDOW  = 4;
-static const int32_t MOST          = 32;    // tokens of a window
 static const double  MEMORY        = 256.0; // proposals
 static const double  FREE_ROWS     = 30.0;  // a check of 1 + FREE_ROWS rows takes about twice as long as one of 1 row
 static const double  WORTH_IT      = 1.01;  // windows must be faster than dense steps by this
 
-flash_head_pace::flash_head_pace(int32_t fixed) : fixed(fixed), n_rests(FIRST_DENSE) {}
+flash_head_pace::flash_head_pace(int32_t most, int32_t fixed) : most(most), fixed(fixed), n_rests(FIRST_DENSE) {}
 
 void flash_head_pace::add_step(double us, bool is_dense) {
     (is_dense ? dense : step).add(us);
@@ -68,10 +67,11 @@ double flash_head_pace::longest_wait() const {
     return std::max(LONGEST_WAIT, LONGEST_STEPS*step.value());
 }
 
-int32_t flash_head_pace::best(int32_t most) const {
+// the best length of at most limit
+int32_t flash_head_pace::best(int32_t limit) const {
     int32_t best      = 1;
     double  best_rate = 0.0;
-    for (int32_t n = 1; n <= most; n++) {
+    for (int32_t n = 1; n <= limit; n++) {
         const double time = n*step.value() + check_time(n);
         const double rate = tokens_of(n)/std::max(time, 1.0);
         if (n > 1 && time > longest_wait()) {
@@ -85,7 +85,7 @@ int32_t flash_head_pace::best(int32_t most) const {
     return best;
 }
 
-int32_t flash_head_pace::length(int32_t most) const {
+int32_t flash_head_pace::length() const {
     if (fixed > 0) {
         return std::min(fixed, most);
     }
@@ -107,7 +107,7 @@ void flash_head_pace::decide() {
     if (fixed > 0 || dense.empty() || step.empty() || n_rests > 0) {
         return;
     }
-    const int32_t n = best(MOST);
+    const int32_t n = best(most);
     if (tokens_of(n)*dense.value() < WORTH_IT*(n*step.value() + check_time(n))) {
         n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(2*n_pause, LONGEST_PAUSE);
         n_rests = n_pause;

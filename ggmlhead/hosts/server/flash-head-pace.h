@@ -22,8 +22,8 @@ private:
 // Times are in microseconds.
 class flash_head_pace {
 public:
-    // fixed: the window that the user asks for; -1 to choose
-    explicit flash_head_pace(int32_t fixed = -1);
+    // most: the longest window; fixed: the one that the user asks for, -1 to choose
+    explicit flash_head_pace(int32_t most = 1, int32_t fixed = -1);
 
     // What was measured. A step decodes the next token of every slot; a check is of n rows; a window had n proposals that
     // were checked, of which the first n_right were right.
@@ -31,14 +31,14 @@ public:
     void add_check     (int32_t n, double us);
     void add_window    (int32_t n, int32_t n_right);
 
-    // The length of the next window, 1 .. most; 0: the next step is dense.
-    int32_t length(int32_t most) const;
+    // The length of the next window, 1 or more; 0: the next step is dense.
+    int32_t length() const;
 
     // The longest that a token should wait, in microseconds.
     double longest_wait() const;
 
 private:
-    int32_t fixed;
+    int32_t most, fixed;
 
     flash_head_recent_mean step, dense;
 
@@ -52,7 +52,7 @@ private:
 
     double  check_time(int32_t n) const;
     double  tokens_of (int32_t n) const;
-    int32_t best      (int32_t most) const;
+    int32_t best      (int32_t limit) const;
     void    begin_trial();
     void    decide();
 };

@@ -30,11 +30,11 @@ void flash_head_windows::init(llama_context * context, bool is_partial, bool is_
     row_size = llama_flash_head_row_size(ctx);
     n_swa    = llama_model_n_swa(model);
     n_step   = is_shared && llama_n_seq_max(ctx) > 1 ? (int32_t) llama_n_batch(ctx) : 1;
-    pace     = flash_head_pace(setting);
+    pace     = flash_head_pace(LLAMA_FLASH_HEAD_MAX_CHECK, setting);
     if (const char * s = getenv("FLASHHEAD_TEST_SPOIL")) {
         spoil = atoi(s);
     }
-    rests = pace.length(LLAMA_FLASH_HEAD_MAX_CHECK) == 0;
+    rests = pace.length() == 0;
     llama_flash_head_rest(ctx, rests);
     LOG_INF("flash_head: exact: the dense head checks every token\n");
 }
@@ -81,7 +81,7 @@ void flash_head_windows::add(flash_head_window & window, const flash_head_slot &
     if (window.n_rows == 0) {
         window.n_base  = slot.tokens.size();
         window.t_begin = ggml_time_us();
-        window.length  = slot.is_first ? 1 : std::max(pace.length(LLAMA_FLASH_HEAD_MAX_CHECK), 1);
+        window.length  = slot.is_first ? 1 : std::max(pace.length(), 1);
     }
     window.rows.insert(window.rows.end(), row, row + row_size);
     window.n_rows++;
@@ -131,9 +131,6 @@ void flash_head_windows::measure(const std::vector<flash_head_window *> & window
 }
 
 void flash_head_windows::check_windows(const std::vector<flash_head_window *> & windows, int32_t n_tokens) {
-    if (ctx == nullptr) {
-        return;
-    }
     measure(windows, n_tokens);
 
     std::vector<flash_head_window *> due;
@@ -157,7 +154,7 @@ void flash_head_windows::check_windows(const std::vector<flash_head_window *> & 
         check_due(due, n_rows);
         pace.add_check(n_rows, (double) (ggml_time_us() - t_begin));
     }
-    const bool dense = pace.length(LLAMA_FLASH_HEAD_MAX_CHECK) == 0;
+    const bool dense = pace.length() == 0;
     if (dense != rests) {
         rests = dense;
         llama_flash_head_rest(ctx, rests);

@@ -75,6 +75,9 @@ public:
 
     // After add for all slots, of a sub-batch of n_tokens: checks the windows that are due. A slot has a `window`.
     template <typename S> void check(std::vector<S> & slots, int32_t n_tokens) {
+        if (ctx == nullptr) {
+            return;
+        }
         std::vector<flash_head_window *> windows;
         for (S & slot : slots) {
             if (slot.window.i_token >= 0) {
