@@ -118,7 +118,8 @@ static void test_exact(const dense_case & c, const flash_head_dense & dense) {
     }
 }
 
-// Times rows on one thread, by its processor's time, in turn with one row by vec_dot: medians of ratios and their range.
+// Times rows on one thread, by its processor's time, in turn with one row by vec_dot: medians of ratios and their
+// range.
 static void time_rows(const dense_case & c) {
     const int64_t n_few = N_VOCAB, V = 65536;
     std::vector<uint8_t> weight(V*c.dot.row_size);
@@ -172,7 +173,8 @@ int main(int argc, char ** argv) {
     for (const dense_case & c : dense_cases(N_VOCAB)) {
         const flash_head_dense dense = { c.weight.data(), c.n_embd, N_VOCAB, c.type, c.dot };
         test_exact(c, dense);
-        const std::vector<float> rows = random_rows(FLASH_HEAD_DENSE_MAX_ROWS, c.n_embd), want = expected(dense, rows);
+        const std::vector<float> rows = random_rows(FLASH_HEAD_DENSE_MAX_ROWS, c.n_embd);
+        const std::vector<float> want = expected(dense, rows);
         const std::vector<float> few(rows.begin(), rows.begin() + 5*c.n_embd); // vec_dot has nothing that more would show
         for (int i = 0; i <= n_kernels; i++) {
             const char * name = i < n_kernels ? kernels[i].name : "vec_dot";
