@@ -175,7 +175,7 @@ int main(int argc, char ** argv) {
         test_exact(c, dense);
         const std::vector<float> rows = random_rows(FLASH_HEAD_DENSE_MAX_ROWS, c.n_embd);
         const std::vector<float> want = expected(dense, rows);
-        const std::vector<float> few(rows.begin(), rows.begin() + 5*c.n_embd); // vec_dot has nothing that more would show
+        const std::vector<float> few(rows.begin(), rows.begin() + 5*c.n_embd); // more would show nothing of vec_dot
         for (int i = 0; i <= n_kernels; i++) {
             const char * name = i < n_kernels ? kernels[i].name : "vec_dot";
             flash_head_dense_use(i < n_kernels ? kernels + i : nullptr);
