@@ -95,7 +95,7 @@ ALWAYS_INLINE void dense_fives(const uint8_t * high, const uint8_t * in, uint8_t
     dense_nibbles(in, 16, out);
     for (int i = 0; i < 4; i++) {
         // byte j keeps bit j of high[i], and becomes 16 if it is not zero
-        const uint64_t bits = high[i]*0x0101010101010101 & 0x8040201008040201;
+        const uint64_t bits = (uint64_t) high[i]*0x0101010101010101 & 0x8040201008040201;
         const uint64_t fifth = ((bits + 0x7f7f7f7f7f7f7f7f) | bits) >> 3 & 0x1010101010101010;
         uint64_t eight;
         memcpy(&eight, out + 8*i, sizeof(eight));
