@@ -40,7 +40,8 @@ size_t flash_head_dense_work_size(const struct flash_head_dense * dense, int n, 
 void flash_head_dense_run(const struct flash_head_dense * dense, const float * x, size_t stride_x, int n,
         float * logits, size_t stride_logits, void * work, struct flash_head_thread thread);
 
-// Overwrites the logits [V] of n_tokens tokens of one row x [D] by vec_dot's. work has dot.act_size bytes, aligned to 4.
+// Overwrites the logits [V] of n_tokens tokens of one row x [D] by vec_dot's. work has dot.act_size bytes, aligned to
+// 4.
 void flash_head_dense_exact(const struct flash_head_dense * dense, const float * x, const int32_t * tokens,
         int64_t n_tokens, float * logits, void * work);
 

@@ -22,7 +22,9 @@ static std::vector<float> random_rows(int n, int64_t n_embd) {
     std::mt19937 rng(7);
     std::normal_distribution<float> normal;
     std::vector<float> x(n*n_embd);
-    for (float & f : x) { f = normal(rng); }
+    for (int64_t i = 0; i < (int64_t) x.size(); i++) { // some rows have the greatest sums
+        x[i] = i/n_embd % 4 == 1 ? 1.0f : normal(rng);
+    }
     return x;
 }
 
@@ -116,7 +118,8 @@ static void test_exact(const dense_case & c, const flash_head_dense & dense) {
     }
 }
 
-// Times rows on one thread, by its processor's time, in turn with one row by vec_dot: medians of ratios and their range.
+// Times rows on one thread, by its processor's time, in turn with one row by vec_dot: medians of ratios and their
+// range.
 static void time_rows(const dense_case & c) {
     const int64_t n_few = N_VOCAB, V = 65536;
     std::vector<uint8_t> weight(V*c.dot.row_size);
@@ -170,8 +173,9 @@ int main(int argc, char ** argv) {
     for (const dense_case & c : dense_cases(N_VOCAB)) {
         const flash_head_dense dense = { c.weight.data(), c.n_embd, N_VOCAB, c.type, c.dot };
         test_exact(c, dense);
-        const std::vector<float> rows = random_rows(FLASH_HEAD_DENSE_MAX_ROWS, c.n_embd), want = expected(dense, rows);
-        const std::vector<float> few(rows.begin(), rows.begin() + 5*c.n_embd); // vec_dot has nothing that more would show
+        const std::vector<float> rows = random_rows(FLASH_HEAD_DENSE_MAX_ROWS, c.n_embd);
+        const std::vector<float> want = expected(dense, rows);
+        const std::vector<float> few(rows.begin(), rows.begin() + 5*c.n_embd); // more would show nothing of vec_dot
         for (int i = 0; i <= n_kernels; i++) {
             const char * name = i < n_kernels ? kernels[i].name : "vec_dot";
             flash_head_dense_use(i < n_kernels ? kernels + i : nullptr);
