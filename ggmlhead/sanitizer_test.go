@@ -15,9 +15,11 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// coreTests names the programs in tests/ that need nothing but the core.
+// coreTests names the programs in tests/ that need nothing but the core and standaloneSources.
 var coreTests = []string{"test-flash-head-core", "test-flash-head-group", "test-flash-head-codes",
-	"test-flash-head-selection"}
+	"test-flash-head-selection", "test-flash-head-pace"}
+
+var standaloneSources = []string{"hosts/server/flash-head-pace.cpp"}
 
 // The core's own tests, built with the compiler's sanitizers: no data race, no access out of bounds, no undefined
 // behaviour.
@@ -33,10 +35,10 @@ func TestCoreUnderSanitizers(t *testing.T) {
 		t.Run(test, func(t *testing.T) {
 			sanitizertest.Each(t, func(t *testing.T, flags []string) {
 				program := filepath.Join(t.TempDir(), test)
-				args := []string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icore", "-pthread",
+				args := []string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icore", "-Ihosts/server", "-pthread",
 					"-DFLASH_HEAD_DENSE_EMULATED",
 					"tests/" + test + ".cpp", "-o", program}
-				args = slices.Concat(args, core, flags)
+				args = slices.Concat(args, core, standaloneSources, flags)
 				if text, err := exec.Command(sanitizertest.Compiler(), args...).CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, text)
 				}

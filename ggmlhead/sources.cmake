@@ -29,6 +29,7 @@ list(APPEND FLASH_HEAD_KERNEL ${FLASH_HEAD_ESTIMATE})
 flash_head_sources(FLASH_HEAD_DENSE core
     flash-head-dense.cpp
     flash-head-dense-arm.cpp
+    flash-head-dense-avx512.cpp
     flash-head-dense-x86.cpp)
 
 # how centroids and codes lie in memory, for those who make them

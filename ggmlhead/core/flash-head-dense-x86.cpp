@@ -1,10 +1,10 @@
-// Kernels for x86-64, chosen at run time whatever the compiler targets.
+// Kernels for x86-64 in vectors of 256 bits.
 //
 // AVX2 sums products of integers of two bytes in 16 bits, which holds those of weights of up to 6 bits. Q8_0 would need
-// three instructions for what a fused multiplication does for floats, so it is made of floats. AVX-512 VNNI takes all
-// integers, in vectors of 256 bits: these keep up with memory, and do not lower the processor's clock.
+// three instructions for what a fused multiplication does for floats, so it is made of floats. AVX-VNNI, of processors
+// without AVX-512, takes all integers.
 
-#include "flash-head-dense-unpack.h"
+#include "flash-head-dense-x86.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wuninitialized" // GCC 12's own header (its bug 105593)
@@ -12,8 +12,6 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #include <immintrin.h>
-
-#define TARGET_AVX2 __attribute__((target("avx2,f16c,fma")))
 
 static const int LANES = 8;
 static const int TILE  = FLASH_HEAD_DENSE_TILE;
@@ -36,7 +34,7 @@ TARGET_AVX2 static inline __m256i four_bytes(const uint8_t * p) {
 #if defined(FLASH_HEAD_DENSE_EMULATED) // a test's, for processors without VNNI
 #define TARGET_VNNI TARGET_AVX2
 #define HAS_VNNI    true
-#define VNNI_NAME   "emulated VNNI"
+#define VNNI_NAME   "emulated AVX-VNNI"
 
 TARGET_AVX2 static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
     const __m256i even = _mm256_madd_epi16(_mm256_and_si256(a, _mm256_set1_epi16(255)),
@@ -45,20 +43,22 @@ TARGET_AVX2 static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
     return _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
 }
 #else
-#define TARGET_VNNI __attribute__((target("avx2,f16c,fma,avx512f,avx512bw,avx512vl,avx512vnni")))
-#define HAS_VNNI    (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl"))
-#define VNNI_NAME   "AVX-512 VNNI"
+#define TARGET_VNNI __attribute__((target("avx2,f16c,fma,avxvnni")))
+#define HAS_VNNI    __builtin_cpu_supports("avxvnni")
+#define VNNI_NAME   "AVX-VNNI"
 
 TARGET_VNNI static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
-    return _mm256_dpbusd_epi32(sum, a, b);
+    return _mm256_dpbusd_avx_epi32(sum, a, b);
 }
 #endif
+
+TARGET_AVX2 static inline float half_at(const char * p) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_set1_epi16(two_bytes(p)))); }
 
 // Converts a row of floats, or of Q8_0.
 TARGET_AVX2 static void unpack_floats(int32_t type, const char * row, int64_t n, float * out) {
     if (type == FLASH_HEAD_DENSE_Q8_0) {
         for (int64_t c = 0; c < n; c += 32, row += 34) {
-            const __m256 scale = _mm256_cvtph_ps(_mm_set1_epi16(two_bytes(row)));
+            const __m256 scale = _mm256_set1_ps(half_at(row));
             for (int i = 0; i < 32; i += 8) {
                 const __m128i eight = _mm_loadl_epi64((const __m128i *) (row + 2 + i));
                 _mm256_storeu_ps(out + c + i, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight))));
@@ -235,6 +235,17 @@ template <int T> static void score_tile(score_part two, score_part one, const de
     }
 }
 
+TARGET_AVX2 static void unpack_q8_0(const char * const * rows, int64_t n_embd, const dense_tile & tile) {
+    for (int t = 0; t < TILE; t++) {
+        const char * in = rows[t];
+        for (int64_t c = 0; c < n_embd; c += 32, in += 34) {
+            tile.scales[t][c/32] = half_at(in);
+            _mm256_storeu_si256((__m256i *) (tile.bytes[t] + c),
+                    _mm256_xor_si256(load_256(in + 2), _mm256_set1_epi8(-128)));
+        }
+    }
+}
+
 template <int32_t TYPE> TARGET_AVX2 static void unpack_quantised(const char * const * rows, int64_t n_embd,
         const dense_tile & tile) {
     for (int t = 0; t < TILE; t++) {
@@ -242,14 +253,14 @@ template <int32_t TYPE> TARGET_AVX2 static void unpack_quantised(const char * co
     }
 }
 
-// Unpacks a tile to bytes; each type has code of its own.
-static void unpack_integers(int32_t type, const char * const * rows, int64_t n_embd, const dense_tile & tile) {
+// Each type has code of its own.
+void flash_head_dense_unpack_avx2(int32_t type, const char * const * rows, int64_t n_embd, const dense_tile & tile) {
     switch (type) {
         case FLASH_HEAD_DENSE_Q4_0: return unpack_quantised<FLASH_HEAD_DENSE_Q4_0>(rows, n_embd, tile);
         case FLASH_HEAD_DENSE_Q4_1: return unpack_quantised<FLASH_HEAD_DENSE_Q4_1>(rows, n_embd, tile);
         case FLASH_HEAD_DENSE_Q5_0: return unpack_quantised<FLASH_HEAD_DENSE_Q5_0>(rows, n_embd, tile);
         case FLASH_HEAD_DENSE_Q5_1: return unpack_quantised<FLASH_HEAD_DENSE_Q5_1>(rows, n_embd, tile);
-        case FLASH_HEAD_DENSE_Q8_0: return unpack_quantised<FLASH_HEAD_DENSE_Q8_0>(rows, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q8_0: return unpack_q8_0(rows, n_embd, tile);
         case FLASH_HEAD_DENSE_Q4_K: return unpack_quantised<FLASH_HEAD_DENSE_Q4_K>(rows, n_embd, tile);
         case FLASH_HEAD_DENSE_Q5_K: return unpack_quantised<FLASH_HEAD_DENSE_Q5_K>(rows, n_embd, tile);
         default:                    return unpack_quantised<FLASH_HEAD_DENSE_Q6_K>(rows, n_embd, tile);
@@ -283,7 +294,7 @@ static void score_avx2(int32_t type, const char * const * rows, int64_t n_embd,
         }
         return score_tile<4>(score_floats<4, 2>, score_floats<8, 1>, tile, n_embd, x, out);
     }
-    unpack_integers(type, rows, n_embd, tile);
+    flash_head_dense_unpack_avx2(type, rows, n_embd, tile);
     if (dense_part(type) == 16) {
         score_tile<2>(score_small<16, 2, 2, 2>, score_small<16, 2, 4, 1>, tile, n_embd, x, out);
     } else if (dense_greatest(type) == 31) {
@@ -299,7 +310,7 @@ static void score_vnni(int32_t type, const char * const * rows, int64_t n_embd,
         return score_avx2(type, rows, n_embd, x, work, out);
     }
     const dense_tile tile = dense_tile_at(work, n_embd);
-    unpack_integers(type, rows, n_embd, tile);
+    flash_head_dense_unpack_avx2(type, rows, n_embd, tile);
     if (dense_part(type) == 16) {
         score_tile<4>(score_integers<16, 4, 2>, score_integers<16, 8, 1>, tile, n_embd, x, out);
     } else {
@@ -308,7 +319,7 @@ static void score_vnni(int32_t type, const char * const * rows, int64_t n_embd,
 }
 
 int flash_head_dense_kernels_x86(struct flash_head_dense_kernels * list) {
-    int n = 0;
+    int n = flash_head_dense_kernels_avx512(list[0]) ? 1 : 0;
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("f16c") || !__builtin_cpu_supports("fma")) {
         return n;
     }

@@ -119,7 +119,7 @@ static void test_exact(const dense_case & c, const flash_head_dense & dense) {
 }
 
 // Times rows on one thread, by its processor's time, in turn with one row by vec_dot: medians of ratios and their
-// range.
+// range, by each of the kernels and by vec_dot.
 static void time_rows(const dense_case & c) {
     const int64_t n_few = N_VOCAB, V = 65536;
     std::vector<uint8_t> weight(V*c.dot.row_size);
@@ -130,9 +130,10 @@ static void time_rows(const dense_case & c) {
     const int n_all = FLASH_HEAD_DENSE_MAX_ROWS;
     const std::vector<float> x = random_rows(n_all, c.n_embd);
     std::vector<float> logits(n_all*V);
-    std::vector<char>  work(flash_head_dense_work_size(&dense, n_all, 1));
     barrier alone(1);
-    auto seconds = [&](int n) {
+    auto seconds = [&](const flash_head_dense_kernels * kernels, int n) {
+        flash_head_dense_use(kernels);
+        std::vector<char> work(flash_head_dense_work_size(&dense, n, 1));
         const clock_t begin = clock();
         flash_head_dense_run(&dense, x.data(), c.n_embd*sizeof(float), n, logits.data(), V*sizeof(float), work.data(),
                 { 0, 1, barrier::wait, &alone, nullptr });
@@ -140,24 +141,20 @@ static void time_rows(const dense_case & c) {
     };
     int n_kernels;
     const flash_head_dense_kernels * kernels = flash_head_dense_kernels_all(&n_kernels);
-    if (n_kernels == 0) { return; }
-    for (int n : { 4, 8, 16, 32 }) {
-        std::vector<double> ours, theirs;
-        for (int round = 0; round < 7; round++) {
-            flash_head_dense_use(nullptr);
-            const double one = seconds(1), each = seconds(n);
-            flash_head_dense_use(kernels + n_kernels - 1); // an emulated kernel is not for timing
-            ours.push_back(2*seconds(n));
-            flash_head_dense_use(nullptr);
-            const double both = one + seconds(1);
-            ours.back() /= both;
-            theirs.push_back(2*each/both);
+    for (int i = 0; i <= n_kernels; i++) {
+        const flash_head_dense_kernels * timed = i < n_kernels ? kernels + i : nullptr;
+        const char * name = timed ? timed->name : "vec_dot";
+        if (strncmp(name, "emulated", 8) == 0) { continue; }
+        for (int n : { 4, 8, 16, 32 }) {
+            std::vector<double> ratios;
+            for (int round = 0; round < 7; round++) {
+                const double before = seconds(nullptr, 1), rows = seconds(timed, n), after = seconds(nullptr, 1);
+                ratios.push_back(2*rows/(before + after));
+            }
+            std::sort(ratios.begin(), ratios.end());
+            printf("| %s | %s | %d | %.1f (%.1f to %.1f) |\n", c.name, name, n, ratios[3], ratios[0], ratios[6]);
+            fflush(stdout);
         }
-        std::sort(ours.begin(), ours.end());
-        std::sort(theirs.begin(), theirs.end());
-        printf("| %s | %d | %.1f (%.1f to %.1f) | %.1f (%.1f to %.1f) |\n", c.name, n, ours[3], ours[0], ours[6],
-                theirs[3], theirs[0], theirs[6]);
-        fflush(stdout);
     }
 }
 

@@ -39,9 +39,8 @@ void flash_head_pace::add_window(int32_t n, int32_t right) {
     const double  keep  = pow(1.0 - 1.0/MEMORY, right + wrong);
     n_right = n_right*keep + right;
     n_wrong = n_wrong*keep + wrong;
-    if (wrong == 0) {
-        n_most = std::min(std::max(n_most, 2*(n + 1)), 1024);
-    }
+    // text may turn at once into one that FlashHead does not know
+    n_most = wrong == 0 ? std::min(std::max(n_most, 2*(n + 1)), 1024) : 2*(right + 1);
     decide();
 }
 

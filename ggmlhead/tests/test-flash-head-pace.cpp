@@ -1,0 +1,125 @@
+// Test of the length of windows: a simulated server, whose steps and checks take known times and whose proposals are right
+// with a known probability, must generate nearly as fast as with the best fixed choice.
+
+#include "check.h"
+#include "flash-head-pace.h"
+
+#include <algorithm>
+#include <random>
+#include <stdlib.h>
+
+static checker check;
+
+// Times are in microseconds, those of a check a line over its rows.
+struct machine {
+    const char * name;
+    double step, dense;
+    double check_0, check_row;
+    double right; // probability that a proposal is
+
+    double check_time(int n) const { return check_0 + n*check_row; }
+};
+
+static const int MOST = 32;
+
+struct pace_run {
+    double rate;         // tokens per microsecond
+    double longest_wait; // from a token's step to the end of its check
+};
+
+// Generates n tokens as flash_head_windows does: a window of length 0 is a dense step. Times vary by a tenth.
+static pace_run generate(const machine & m, int64_t n, int fixed, flash_head_pace & pace, std::mt19937 & rng) {
+    std::uniform_real_distribution<double> about(0.9, 1.1), uniform;
+    pace_run run = {};
+    double   time = 0;
+    int64_t  tokens = 0;
+    while (tokens < n) {
+        const int length = fixed >= 0 ? fixed : pace.length();
+        if (length == 0) {
+            const double step = m.dense*about(rng);
+            pace.add_step(step, true);
+            time += step;
+            tokens++;
+            continue;
+        }
+        double waited = 0;
+        int right = 0; // of the length - 1 proposals that have a row after them
+        bool wrong = false;
+        for (int i = 0; i < length; i++) {
+            const double step = m.step*about(rng);
+            pace.add_step(step, false);
+            waited += step;
+            wrong = wrong || (i > 0 && uniform(rng) >= m.right);
+            right += i > 0 && !wrong;
+        }
+        const double us = m.check_time(length)*about(rng);
+        pace.add_check(length, us);
+        pace.add_window(length - 1, right);
+        waited += us;
+        time   += waited;
+        tokens += right + 1;
+        run.longest_wait = std::max(run.longest_wait, waited);
+    }
+    run.rate = (double) tokens/time;
+    return run;
+}
+
+static double best_fixed(const machine & m, double longest_wait) {
+    double best = 0;
+    for (int n = 0; n <= MOST; n++) {
+        if (n > 1 && n*m.step + m.check_time(n) > longest_wait) { break; }
+        flash_head_pace ignored(MOST);
+        std::mt19937 rng(1);
+        best = std::max(best, generate(m, 4000, n, ignored, rng).rate);
+    }
+    return best;
+}
+
+int main() {
+    const machine machines[] = {
+        { "Gemma with VNNI",        10e3,  24e3,  12e3,  0.5e3, 1.0  },
+        { "some proposals wrong",   10e3,  24e3,  12e3,  0.5e3, 0.95 },
+        { "half of them wrong",     10e3,  24e3,  12e3,  0.5e3, 0.5  },
+        { "all of them wrong",      10e3,  24e3,  15e3,  0.5e3, 0.0  },
+        { "slow checks",            10e3,  24e3,  15e3,  6e3,   1.0  },
+        { "a head that is nothing", 20e3,  20.5e3, 1e3,  0.2e3, 1.0  },
+        { "a slow model",          300e3, 400e3, 100e3,  5e3,   1.0  },
+        { "a GPU",                  2e3,   4e3,    2e3,  0.02e3, 0.98 },
+    };
+    for (const machine & m : machines) {
+        const double longest = std::max(250e3, 4*m.step);
+        std::mt19937 rng(7);
+        flash_head_pace pace(MOST);
+        generate(m, 64, -1, pace, rng); // until it knows
+        const pace_run run = generate(m, 20000, -1, pace, rng);
+        const double best  = best_fixed(m, longest);
+        check(run.rate >= 0.95*best, "%s: %.3f of the best fixed choice", m.name, run.rate/best);
+        check(run.rate >= 0.98/m.dense, "%s: %.3f of dense steps", m.name, run.rate*m.dense);
+        check(run.longest_wait <= 1.2*std::max(longest, m.step + m.check_time(1)), "%s: a token waits %.0f ms", m.name,
+                run.longest_wait/1e3);
+        if (getenv("VERBOSE")) {
+            printf("%s: %.3f of the best, %.3f times dense, waits %.0f ms, windows of %d\n", m.name, run.rate/best,
+                    run.rate*m.dense, run.longest_wait/1e3, pace.length());
+        }
+    }
+
+    // from right to wrong and back: it leaves the windows, and comes back to them
+    machine m = machines[0];
+    std::mt19937 rng(7);
+    flash_head_pace pace(MOST);
+    generate(m, 2000, -1, pace, rng);
+    check(pace.length() > 8, "all right: windows of %d", pace.length());
+    m.right = 0;
+    const double wrong = generate(m, 2000, -1, pace, rng).rate;
+    check(wrong >= 0.97/m.dense, "all wrong from now on: %.3f of dense steps", wrong*m.dense);
+    m.right = 1;
+    generate(m, 6000, -1, pace, rng);
+    check(pace.length() > 8, "right again: windows of %d", pace.length());
+
+    // a length that the user asks for is kept
+    flash_head_pace fixed(MOST, 5);
+    check(fixed.length() == 5, "asked for 5, has %d", fixed.length());
+    generate(machines[3], 500, -1, fixed, rng);
+    check(fixed.length() == 5, "asked for 5, has %d after wrong ones", fixed.length());
+    return check.finish();
+}
