@@ -69,12 +69,12 @@ template <typename V> TARGET_AVX512 ALWAYS_INLINE V load(const void * p) {
 }
 
 // the same number in all lanes
-TARGET_AVX512 ALWAYS_INLINE floats all(float f) { return f - (floats) {}; }
+TARGET_AVX512 ALWAYS_INLINE floats all(float f) { return f - floats{}; }
 
 TARGET_AVX512 ALWAYS_INLINE ints all_fours(const uint8_t * p) {
     int32_t fours;
     memcpy(&fours, p, sizeof(fours));
-    return fours - (ints) {};
+    return fours - ints{};
 }
 
 TARGET_AVX512 static void unpack_floats(int32_t type, const char * row, int64_t n, float * out) {

@@ -176,6 +176,11 @@ int32_t llama_flash_head_exact_setting(const llama_context * ctx) {
     return head ? head->exact : 0;
 }
 
+bool llama_flash_head_wants_statistics(const llama_context * ctx) {
+    const llama_flash_head * head = ctx->get_model().flash_head.get();
+    return head && head->target.statistics != nullptr;
+}
+
 const float * llama_flash_head_row(llama_context * ctx, int32_t i, bool * is_exact) {
     return ctx->flash_head_rows->row(i, is_exact);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <math.h>
+#include <stdio.h>
 
 static const double  LONGEST_WAIT  = 250e3; // microseconds; or the time of LONGEST_STEPS, if that is longer
 static const double  LONGEST_STEPS = 4.0;
@@ -64,6 +65,13 @@ double flash_head_pace::tokens_of(int32_t n) const {
 
 double flash_head_pace::longest_wait() const {
     return std::max(LONGEST_WAIT, LONGEST_STEPS*step.value());
+}
+
+std::string flash_head_pace::text() const {
+    char line[120];
+    snprintf(line, sizeof(line), "ms of a step %.1f, of a dense step %.1f; next window %d", step.value()/1e3,
+            dense.value()/1e3, (int) length());
+    return line;
 }
 
 // the best length of at most limit

@@ -4,6 +4,7 @@
 // dense step and of a check, and how often proposals were right.
 
 #include <stdint.h>
+#include <string>
 
 // A mean over about the last 16 values.
 class flash_head_recent_mean {
@@ -36,6 +37,9 @@ public:
 
     // The longest that a token should wait, in microseconds.
     double longest_wait() const;
+
+    // Times of steps, for the log.
+    std::string text() const;
 
 private:
     int32_t most, fixed;

@@ -31,6 +31,7 @@ void flash_head_windows::init(llama_context * context, bool is_partial, bool is_
     n_swa    = llama_model_n_swa(model);
     n_step   = is_shared && llama_n_seq_max(ctx) > 1 ? (int32_t) llama_n_batch(ctx) : 1;
     pace     = flash_head_pace(LLAMA_FLASH_HEAD_MAX_CHECK, setting);
+    stats    = llama_flash_head_wants_statistics(ctx);
     if (const char * s = getenv("FLASHHEAD_TEST_SPOIL")) {
         spoil = atoi(s);
     }
@@ -64,7 +65,7 @@ void flash_head_windows::add(flash_head_window & window, const flash_head_slot &
     window.is_due  = true;
     window.i_token = i_token;
     window.at      = 0;
-    window.ctx     = ctx;
+    window.all     = this;
     is_step        = is_step && !slot.is_first;
     window.logits  = nullptr;
     if (ctx == nullptr) {
@@ -152,7 +153,11 @@ void flash_head_windows::check_windows(const std::vector<flash_head_window *> & 
     if (n_rows > 0) {
         const int64_t t_begin = ggml_time_us();
         check_due(due, n_rows);
-        pace.add_check(n_rows, (double) (ggml_time_us() - t_begin));
+        const int64_t us = ggml_time_us() - t_begin;
+        pace.add_check(n_rows, (double) us);
+        for (flash_head_window * window : due) {
+            window->us = us;
+        }
     }
     const bool dense = pace.length() == 0;
     if (dense != rests) {
@@ -223,10 +228,15 @@ int32_t flash_head_windows::next(flash_head_window & window, const flash_head_sl
 
 void flash_head_window::clear() {
     if (logits != nullptr) {
-        n_checks++;
-        n_proposals += n_rows - 1;
-        n_right     += at;
-        llama_flash_head_show(ctx, nullptr);
+        flash_head_check_totals one;
+        one.n_windows   = 1;
+        one.n_cut       = at < n_rows - 1;
+        one.n_proposals = n_rows - 1;
+        one.n_right     = at;
+        one.us          = us;
+        totals.add(one);
+        all->totals.add(one);
+        llama_flash_head_show(all->ctx, nullptr);
     }
     rows.clear();
     proposals.clear();
@@ -239,7 +249,7 @@ void flash_head_window::clear() {
 
 void flash_head_window::drop(const flash_head_slot & slot) {
     if (n_rows > 0) {
-        llama_memory_t memory = llama_get_memory(ctx);
+        llama_memory_t memory = llama_get_memory(all->ctx);
         slot.tokens.keep_first(std::min(slot.tokens.size(), n_base + at));
         if (!llama_memory_seq_rm(memory, slot.id, slot.tokens.pos_next(), -1)) {
             llama_memory_seq_rm(memory, slot.id, -1, -1);
@@ -247,8 +257,27 @@ void flash_head_window::drop(const flash_head_slot & slot) {
         }
     }
     clear();
-    if (n_checks > 0) {
-        LOG_INF("flash_head: exact: %d of %d proposals were right, in %d checks\n", n_right, n_proposals, n_checks);
+    if (totals.n_windows > 0) {
+        LOG_INF("flash_head: exact: %s\n", totals.text().c_str());
+        if (all->stats) {
+            LOG_INF("flash_head: statistics of all checks: %s; %s\n", all->totals.text().c_str(), all->pace.text().c_str());
+        }
     }
     *this = flash_head_window();
+}
+
+void flash_head_check_totals::add(const flash_head_check_totals & other) {
+    n_windows   += other.n_windows;
+    n_cut       += other.n_cut;
+    n_proposals += other.n_proposals;
+    n_right     += other.n_right;
+    us          += other.us;
+}
+
+std::string flash_head_check_totals::text() const {
+    char line[160];
+    snprintf(line, sizeof(line), "%lld of %lld proposals were right, in %lld checks of %.1f ms; %lld windows were cut",
+            (long long) n_right, (long long) n_proposals, (long long) n_windows, (double) us/1e3/(double) n_windows,
+            (long long) n_cut);
+    return line;
 }

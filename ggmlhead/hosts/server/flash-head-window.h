@@ -33,6 +33,18 @@ struct flash_head_slot {
     bool                             is_first; // none was generated yet
 };
 
+// What became of proposals.
+struct flash_head_check_totals {
+    int64_t n_windows = 0, n_cut = 0;       // that were checked; of these, with a wrong proposal
+    int64_t n_proposals = 0, n_right = 0;
+    int64_t us = 0;                         // of the checks that the windows were part of
+
+    void        add (const flash_head_check_totals & other);
+    std::string text() const;               // for the log
+};
+
+class flash_head_windows;
+
 // The proposals of a slot that wait for their check.
 class flash_head_window {
 public:
@@ -42,23 +54,24 @@ public:
 private:
     friend class flash_head_windows;
 
-    llama_context    * ctx = nullptr; // nullptr: nothing was added
-    common_sampler_ptr proposer;      // has accepted all proposals
-    std::vector<float> rows;          // [n_rows][row size]
-    int32_t            n_rows = 0;
-    llama_tokens       proposals;     // one for each row, but for the last row of a window that is checked
-    std::string        text;          // of the proposals
-    size_t             n_base  = 0;   // tokens in the cache when the first row was kept
-    int32_t            length  = 0;
-    int64_t            t_begin = 0;   // microseconds
+    flash_head_windows * all = nullptr; // that it is one of; nullptr: nothing was added
+    common_sampler_ptr   proposer;      // has accepted all proposals
+    std::vector<float>   rows;          // [n_rows][row size]
+    int32_t              n_rows = 0;
+    llama_tokens         proposals;     // one for each row, but for the last row of a window that is checked
+    std::string          text;          // of the proposals
+    size_t               n_base  = 0;   // tokens in the cache when the first row was kept
+    int32_t              length  = 0;
+    int64_t              t_begin = 0;   // microseconds
 
     // while the slot draws from exact logits
     bool          is_due = false;
     int32_t       i_token = -1;       // in the sub-batch
     int32_t       at      = 0;        // the row drawn from
     const float * logits  = nullptr;  // [n_rows][n_vocab]; nullptr: the batch's own are exact
+    int64_t       us      = 0;        // of their check
 
-    int32_t n_checks = 0, n_proposals = 0, n_right = 0; // since the slot began
+    flash_head_check_totals totals; // since the slot began
 
     void clear();
 };
@@ -93,13 +106,17 @@ public:
     int32_t next (flash_head_window & window, const flash_head_slot & slot);
 
 private:
+    friend class flash_head_window;
+
     llama_context * ctx = nullptr; // nullptr: FlashHead's own logits are used
     int32_t         n_vocab = 0, row_size = 0, n_swa = 0;
     int32_t         n_step  = 1;   // tokens that a batch may add where this slot's are cached
     int32_t         spoil   = 0;   // for tests: every spoil-th proposal is made wrong
     int64_t         n_drawn = 0;   // proposals
 
-    flash_head_pace    pace;
+    flash_head_pace         pace;
+    flash_head_check_totals totals;    // of all slots
+    bool                    stats = false; // FLASHHEAD_STATS
     int64_t            t_last  = 0; // when the last check was over, microseconds
     bool               is_step = false; // the time since then is that of a step
     bool               rests   = false; // batches have the dense head
