@@ -1,6 +1,7 @@
 // Kernels for Arm: ARMv8.2 dot products, if the compiler targets them.
 
 #include "flash-head-dense-unpack.h"
+#include "flash-head-prefetch.h"
 
 #if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
 #include <arm_neon.h>
@@ -118,21 +119,22 @@ static void unpack_integers(int32_t type, const char * const * rows, int64_t n_e
     }
 }
 
-static void score(int32_t type, const char * const * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
+static void score(const struct flash_head_dense_rows * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
         void * work, float * out) {
     const dense_tile tile = dense_tile_at(work, n_embd);
-    const bool integers = offset(type) != FLASH_HEAD_DENSE_FLOATS;
+    const bool integers = offset(rows->type) != FLASH_HEAD_DENSE_FLOATS;
+    flash_head_prefetch(rows->next, rows->next_size);
     if (integers) {
-        unpack_integers(type, rows, n_embd, tile);
+        unpack_integers(rows->type, rows->at, n_embd, tile);
     }
     for (int t = 0; !integers && t < TILE; t++) {
-        unpack_floats(type, rows[t], n_embd, tile.floats[t]);
+        unpack_floats(rows->type, rows->at[t], n_embd, tile.floats[t]);
     }
     for (int v = 0; v < x->n_vectors; v += 2) {
         const bool two = x->n_vectors - v > 1;
         for (int t = 0; t < TILE; t += 4) {
             if (integers) {
-                (two ? score_integers<2> : score_integers<1>)(tile, t, n_embd, dense_part(type), x, v, out);
+                (two ? score_integers<2> : score_integers<1>)(tile, t, n_embd, dense_part(rows->type), x, v, out);
             } else {
                 (two ? score_floats<2> : score_floats<1>)(tile, t, n_embd, x, v, out);
             }

@@ -1,12 +1,15 @@
 // Kernels for x86-64 with AVX-512: 16 rows of activations in a vector. VNNI multiplies four pairs of bytes in each lane.
 
 #include "flash-head-dense-x86.h"
+#include "flash-head-prefetch.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wpsabi" // vectors are passed to inlined functions only
 
 static const int LANES = 16;
 static const int TILE  = FLASH_HEAD_DENSE_TILE;
+
+static const int64_t COLUMNS = 32; // of floats, from one prefetch to the next
 
 typedef float   floats __attribute__((vector_size(64)));
 typedef int32_t ints   __attribute__((vector_size(64)));
@@ -86,12 +89,29 @@ TARGET_AVX512 static void unpack_floats(int32_t type, const char * row, int64_t 
     dense_floats(type, (const uint8_t *) row + c*(type == FLASH_HEAD_DENSE_F32 ? 4 : 2), n - c, out + c);
 }
 
+// Spreads prefetches over steps of a kernel: a processor has room for few at once, and waits when it is full.
+struct spread_prefetch {
+    const char * at, * end;
+    size_t       step;
+
+    spread_prefetch(const char * at, size_t size, int64_t n_steps)
+        : at(at), end(at + size), step((size/n_steps + 63)/64*64) {}
+
+    void operator()() {
+        flash_head_prefetch(at, step < (size_t) (end - at) ? step : end - at);
+        at += step < (size_t) (end - at) ? step : end - at;
+    }
+};
+
 // the tile times N vectors of activations from v on
 template <int N> TARGET_AVX512 static void score_floats(const dense_tile & tile, int64_t n_embd,
-        const flash_head_dense_lanes * x, int v, float * out) {
+        const flash_head_dense_lanes * x, int v, spread_prefetch prefetch, float * out) {
     const float * values = (const float *) x->values + v*n_embd*LANES;
     floats totals[TILE][N] = {};
     for (int64_t c = 0; c < n_embd; c++) {
+        if (c % COLUMNS == 0) {
+            prefetch();
+        }
         floats columns[N];
         for (int k = 0; k < N; k++) {
             columns[k] = load<floats>(values + (k*n_embd + c)*LANES);
@@ -109,7 +129,7 @@ template <int N> TARGET_AVX512 static void score_floats(const dense_tile & tile,
 
 // the same in integers, of a type with parts of PART columns
 template <int PART, int N> TARGET_AVX512 static void score_integers(const dense_tile & tile, int64_t n_embd,
-        const flash_head_dense_lanes * x, int v, float * out) {
+        const flash_head_dense_lanes * x, int v, spread_prefetch prefetch, float * out) {
     const int64_t   n_parts = n_embd/PART;
     const int8_t  * values  = (const int8_t *) x->values + v*n_embd*LANES;
     const float   * scales  = x->scales  + v*n_parts*LANES;
@@ -124,6 +144,7 @@ template <int PART, int N> TARGET_AVX512 static void score_integers(const dense_
         }
     }
     for (int64_t p = 0; p < n_parts; p++) {
+        prefetch();
         ints products[TILE][N];
         for (int k = 0; k < N; k++) {
             const ints offset = load<ints>(offsets + (k*n_parts + p)*LANES);
@@ -166,34 +187,36 @@ static int least_rows(int32_t type) {
     return 4;
 }
 
-// The whole tile times N vectors of activations from v on.
+// The whole tile times N vectors of activations from v on; prefetches `size` bytes from `next` on.
 template <int N> static void score_vectors(int32_t type, const dense_tile & tile, int64_t n_embd,
-        const flash_head_dense_lanes * x, int v, float * out) {
+        const flash_head_dense_lanes * x, int v, const char * next, size_t size, float * out) {
     if (offset(type) == FLASH_HEAD_DENSE_FLOATS) {
-        score_floats<N>(tile, n_embd, x, v, out);
+        score_floats<N>(tile, n_embd, x, v, { next, size, (n_embd + COLUMNS - 1)/COLUMNS }, out);
     } else if (dense_part(type) == 16) {
-        score_integers<16, N>(tile, n_embd, x, v, out);
+        score_integers<16, N>(tile, n_embd, x, v, { next, size, n_embd/16 }, out);
     } else {
-        score_integers<32, N>(tile, n_embd, x, v, out);
+        score_integers<32, N>(tile, n_embd, x, v, { next, size, n_embd/32 }, out);
     }
 }
 
-static void score(int32_t type, const char * const * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
+static void score(const struct flash_head_dense_rows * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
         void * work, float * out) {
     const dense_tile tile = dense_tile_at(work, n_embd);
-    if (offset(type) != FLASH_HEAD_DENSE_FLOATS) {
-        flash_head_dense_unpack_avx2(type, rows, n_embd, tile);
+    if (offset(rows->type) != FLASH_HEAD_DENSE_FLOATS) {
+        flash_head_dense_unpack_avx2(*rows, n_embd, tile);
     } else {
         for (int t = 0; t < TILE; t++) {
-            unpack_floats(type, rows[t], n_embd, tile.floats[t]);
+            unpack_floats(rows->type, rows->at[t], n_embd, tile.floats[t]);
         }
     }
-    int v = 0;
+    size_t size = rows->next_size;
+    int    v    = 0;
     for (; v + 2 <= x->n_vectors; v += 2) {
-        score_vectors<2>(type, tile, n_embd, x, v, out);
+        score_vectors<2>(rows->type, tile, n_embd, x, v, rows->next, size, out);
+        size = 0;
     }
     if (v < x->n_vectors) {
-        score_vectors<1>(type, tile, n_embd, x, v, out);
+        score_vectors<1>(rows->type, tile, n_embd, x, v, rows->next, size, out);
     }
 }
 

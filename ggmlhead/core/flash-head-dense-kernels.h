@@ -29,6 +29,14 @@ enum flash_head_dense_type {
     FLASH_HEAD_DENSE_BF16 = 30,
 };
 
+// Rows of the weight that a kernel takes at once, and where those begin that come next and may be prefetched.
+struct flash_head_dense_rows {
+    int32_t      type;
+    const char * at[FLASH_HEAD_DENSE_TILE];
+    const char * next;
+    size_t       next_size; // bytes
+};
+
 // Rounded activations in vectors of `lanes` rows: [n_vectors][D][lanes] floats. Or, for quantised types and kernels in
 // integers, four columns a lane: [n_vectors][D/4][lanes][4].
 struct flash_head_dense_lanes {
@@ -55,7 +63,7 @@ struct flash_head_dense_kernels {
     size_t (*work_size)(int64_t n_embd);
 
     // out [FLASH_HEAD_DENSE_TILE][n_vectors*lanes]: products of the weight's rows with x
-    void (*score)(int32_t type, const char * const * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
+    void (*score)(const struct flash_head_dense_rows * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
             void * work, float * out);
 };
 

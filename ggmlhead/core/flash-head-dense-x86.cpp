@@ -5,6 +5,7 @@
 // without AVX-512, takes all integers.
 
 #include "flash-head-dense-x86.h"
+#include "flash-head-prefetch.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wuninitialized" // GCC 12's own header (its bug 105593)
@@ -254,16 +255,16 @@ template <int32_t TYPE> TARGET_AVX2 static void unpack_quantised(const char * co
 }
 
 // Each type has code of its own.
-void flash_head_dense_unpack_avx2(int32_t type, const char * const * rows, int64_t n_embd, const dense_tile & tile) {
-    switch (type) {
-        case FLASH_HEAD_DENSE_Q4_0: return unpack_quantised<FLASH_HEAD_DENSE_Q4_0>(rows, n_embd, tile);
-        case FLASH_HEAD_DENSE_Q4_1: return unpack_quantised<FLASH_HEAD_DENSE_Q4_1>(rows, n_embd, tile);
-        case FLASH_HEAD_DENSE_Q5_0: return unpack_quantised<FLASH_HEAD_DENSE_Q5_0>(rows, n_embd, tile);
-        case FLASH_HEAD_DENSE_Q5_1: return unpack_quantised<FLASH_HEAD_DENSE_Q5_1>(rows, n_embd, tile);
-        case FLASH_HEAD_DENSE_Q8_0: return unpack_q8_0(rows, n_embd, tile);
-        case FLASH_HEAD_DENSE_Q4_K: return unpack_quantised<FLASH_HEAD_DENSE_Q4_K>(rows, n_embd, tile);
-        case FLASH_HEAD_DENSE_Q5_K: return unpack_quantised<FLASH_HEAD_DENSE_Q5_K>(rows, n_embd, tile);
-        default:                    return unpack_quantised<FLASH_HEAD_DENSE_Q6_K>(rows, n_embd, tile);
+void flash_head_dense_unpack_avx2(const struct flash_head_dense_rows & rows, int64_t n_embd, const dense_tile & tile) {
+    switch (rows.type) {
+        case FLASH_HEAD_DENSE_Q4_0: return unpack_quantised<FLASH_HEAD_DENSE_Q4_0>(rows.at, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q4_1: return unpack_quantised<FLASH_HEAD_DENSE_Q4_1>(rows.at, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q5_0: return unpack_quantised<FLASH_HEAD_DENSE_Q5_0>(rows.at, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q5_1: return unpack_quantised<FLASH_HEAD_DENSE_Q5_1>(rows.at, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q8_0: return unpack_q8_0(rows.at, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q4_K: return unpack_quantised<FLASH_HEAD_DENSE_Q4_K>(rows.at, n_embd, tile);
+        case FLASH_HEAD_DENSE_Q5_K: return unpack_quantised<FLASH_HEAD_DENSE_Q5_K>(rows.at, n_embd, tile);
+        default:                    return unpack_quantised<FLASH_HEAD_DENSE_Q6_K>(rows.at, n_embd, tile);
     }
 }
 
@@ -285,33 +286,35 @@ static int least_rows_vnni(int32_t type) {
     return 4;
 }
 
-static void score_avx2(int32_t type, const char * const * rows, int64_t n_embd,
+static void score_avx2(const struct flash_head_dense_rows * rows, int64_t n_embd,
         const struct flash_head_dense_lanes * x, void * work, float * out) {
     const dense_tile tile = dense_tile_at(work, n_embd);
-    if (offset_avx2(type) == FLASH_HEAD_DENSE_FLOATS) {
+    flash_head_prefetch(rows->next, rows->next_size);
+    if (offset_avx2(rows->type) == FLASH_HEAD_DENSE_FLOATS) {
         for (int t = 0; t < TILE; t++) {
-            unpack_floats(type, rows[t], n_embd, tile.floats[t]);
+            unpack_floats(rows->type, rows->at[t], n_embd, tile.floats[t]);
         }
         return score_tile<4>(score_floats<4, 2>, score_floats<8, 1>, tile, n_embd, x, out);
     }
-    flash_head_dense_unpack_avx2(type, rows, n_embd, tile);
-    if (dense_part(type) == 16) {
+    flash_head_dense_unpack_avx2(*rows, n_embd, tile);
+    if (dense_part(rows->type) == 16) {
         score_tile<2>(score_small<16, 2, 2, 2>, score_small<16, 2, 4, 1>, tile, n_embd, x, out);
-    } else if (dense_greatest(type) == 31) {
+    } else if (dense_greatest(rows->type) == 31) {
         score_tile<2>(score_small<32, 4, 2, 2>, score_small<32, 4, 4, 1>, tile, n_embd, x, out);
     } else {
         score_tile<4>(score_small<32, 8, 4, 2>, score_small<32, 8, 8, 1>, tile, n_embd, x, out);
     }
 }
 
-static void score_vnni(int32_t type, const char * const * rows, int64_t n_embd,
+static void score_vnni(const struct flash_head_dense_rows * rows, int64_t n_embd,
         const struct flash_head_dense_lanes * x, void * work, float * out) {
-    if (offset_vnni(type) == FLASH_HEAD_DENSE_FLOATS) {
-        return score_avx2(type, rows, n_embd, x, work, out);
+    if (offset_vnni(rows->type) == FLASH_HEAD_DENSE_FLOATS) {
+        return score_avx2(rows, n_embd, x, work, out);
     }
     const dense_tile tile = dense_tile_at(work, n_embd);
-    flash_head_dense_unpack_avx2(type, rows, n_embd, tile);
-    if (dense_part(type) == 16) {
+    flash_head_prefetch(rows->next, rows->next_size);
+    flash_head_dense_unpack_avx2(*rows, n_embd, tile);
+    if (dense_part(rows->type) == 16) {
         score_tile<4>(score_integers<16, 4, 2>, score_integers<16, 8, 1>, tile, n_embd, x, out);
     } else {
         score_tile<4>(score_integers<32, 4, 2>, score_integers<32, 8, 1>, tile, n_embd, x, out);

@@ -249,13 +249,14 @@ static void score_by_vec_dot(const dense_call & c, int64_t begin, int64_t end) {
 static void score_line(const dense_call & c, int64_t begin, int64_t end) {
     const int64_t width = (int64_t) c.w->lanes.n_vectors*c.kernels->lanes;
     for (int64_t v = begin; v < end; v += FLASH_HEAD_DENSE_TILE) {
-        flash_head_prefetch(c.row(v + FLASH_HEAD_DENSE_TILE), FLASH_HEAD_DENSE_TILE*c.dense->dot.row_size);
-        const char * rows[FLASH_HEAD_DENSE_TILE];
+        flash_head_dense_rows rows;
+        rows.type      = c.dense->type;
+        rows.next      = c.row(v + FLASH_HEAD_DENSE_TILE);
+        rows.next_size = FLASH_HEAD_DENSE_TILE*c.dense->dot.row_size;
         for (int i = 0; i < FLASH_HEAD_DENSE_TILE; i++) {
-            rows[i] = c.row(std::min(v + i, end - 1)); // the last one again, whose result is then not used
+            rows.at[i] = c.row(std::min(v + i, end - 1)); // the last one again, whose result is then not used
         }
-        c.kernels->score(c.dense->type, rows, c.dense->n_embd, &c.w->lanes, c.w->of_kernel,
-                c.w->out + (v - begin)*width);
+        c.kernels->score(&rows, c.dense->n_embd, &c.w->lanes, c.w->of_kernel, c.w->out + (v - begin)*width);
     }
     for (int r = 0; r < c.n; r++) {
         float * out = c.out(r) + begin;
@@ -299,9 +300,17 @@ void flash_head_dense_run(const struct flash_head_dense * dense, const float * x
 
 void flash_head_dense_exact(const struct flash_head_dense * dense, const float * x, const int32_t * tokens,
         int64_t n_tokens, float * logits, void * work) {
+    const int64_t AHEAD = 4; // rows; they lie here and there
+    const auto row_of = [&](int64_t i) { return (const char *) dense->weight + tokens[i]*dense->dot.row_size; };
     dense->dot.from_float(x, work, dense->n_embd);
+    for (int64_t i = 0; i < std::min(AHEAD, n_tokens); i++) {
+        flash_head_prefetch(row_of(i), dense->dot.row_size);
+    }
     for (int64_t i = 0; i < n_tokens; i++) {
-        const char * row = (const char *) dense->weight + tokens[i]*dense->dot.row_size;
+        if (i + AHEAD < n_tokens) {
+            flash_head_prefetch(row_of(i + AHEAD), dense->dot.row_size);
+        }
+        const char * row = row_of(i);
         dense->dot.vec_dot((int) dense->n_embd, logits + tokens[i], 0, row, 0, work, 0, 1);
     }
 }
