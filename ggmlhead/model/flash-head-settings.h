@@ -28,7 +28,7 @@ struct flash_head_settings {
     int32_t          max_rows      = -1;
     bool             reorder       = true;                 // FLASHHEAD_REORDER: a copy of the head in cluster order
     // FLASHHEAD_EXACT: tokens that llama-server proposes before it checks them, 0 for none (off), -1 to choose (auto)
-    int32_t          exact         = 0;
+    int32_t          exact         = -1;
     bool             stats         = false;                // FLASHHEAD_STATS: 1 logs what the head did
 };
 

@@ -16,8 +16,9 @@ struct machine {
     double step, dense;
     double check_0, check_row;
     double right; // probability that a proposal is
+    int    n_slots = 1;
 
-    double check_time(int n) const { return check_0 + n*check_row; }
+    double check_time(int n) const { return check_0 + n*n_slots*check_row; }
 };
 
 static const int MOST = 32;
@@ -53,7 +54,7 @@ static pace_run generate(const machine & m, int64_t n, int fixed, flash_head_pac
             right += i > 0 && !wrong;
         }
         const double us = m.check_time(length)*about(rng);
-        pace.add_check(length, us);
+        pace.add_check(length*m.n_slots, us);
         pace.add_window(length - 1, right);
         waited += us;
         time   += waited;
@@ -66,7 +67,7 @@ static pace_run generate(const machine & m, int64_t n, int fixed, flash_head_pac
 
 static double best_fixed(const machine & m, double longest_wait) {
     double best = 0;
-    for (int n = 0; n <= MOST; n++) {
+    for (int n = 0; n <= MOST/m.n_slots; n++) {
         if (n > 1 && n*m.step + m.check_time(n) > longest_wait) { break; }
         flash_head_pace ignored(MOST);
         std::mt19937 rng(1);
@@ -84,12 +85,13 @@ int main() {
         { "slow checks",            10e3,  24e3,  15e3,  6e3,   1.0  },
         { "a head that is nothing", 20e3,  20.5e3, 1e3,  0.2e3, 1.0  },
         { "a slow model",          300e3, 400e3, 100e3,  5e3,   1.0  },
+        { "four slots",             25e3,  34e3,  12e3,  0.5e3, 1.0, 4 },
         { "a GPU",                  2e3,   4e3,    2e3,  0.02e3, 0.98 },
     };
     for (const machine & m : machines) {
         const double longest = std::max(250e3, 4*m.step);
         std::mt19937 rng(7);
-        flash_head_pace pace(MOST);
+        flash_head_pace pace(MOST, -1, m.n_slots);
         generate(m, 64, -1, pace, rng); // until it knows
         const pace_run run = generate(m, 20000, -1, pace, rng);
         const double best  = best_fixed(m, longest);

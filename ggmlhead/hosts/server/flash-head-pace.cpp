@@ -14,7 +14,8 @@ static const double  MEMORY        = 256.0; // proposals
 static const double  FREE_ROWS     = 30.0;  // a check of 1 + FREE_ROWS rows takes about twice as long as one of 1 row
 static const double  WORTH_IT      = 1.01;  // windows must be faster than dense steps by this
 
-flash_head_pace::flash_head_pace(int32_t most, int32_t fixed) : most(most), fixed(fixed), n_rests(FIRST_DENSE) {}
+flash_head_pace::flash_head_pace(int32_t most, int32_t fixed, int32_t n_slots)
+    : most(std::max(most/n_slots, 1)), fixed(fixed), n_slots(n_slots), n_rests(FIRST_DENSE) {}
 
 void flash_head_pace::add_step(double us, bool is_dense) {
     (is_dense ? dense : step).add(us);
@@ -50,11 +51,12 @@ double flash_head_pace::check_time(int32_t n) const {
     if (n_checks == 0.0) {
         return 0.0;
     }
+    const double n_rows = (double) n*n_slots;
     const double mean_n = sum_n/n_checks, mean_t = sum_t/n_checks;
     const double spread = sum_nn/n_checks - mean_n*mean_n;
     const double usual  = mean_t/(mean_n + FREE_ROWS);
     const double slope  = spread > 4.0 ? (sum_nt/n_checks - mean_n*mean_t)/spread : usual;
-    return mean_t + std::clamp(slope, 0.0, mean_t/mean_n)*(n - mean_n);
+    return mean_t + std::clamp(slope, 0.0, mean_t/mean_n)*(n_rows - mean_n);
 }
 
 // tokens that a window of n rows is expected to give, when each proposal is right with the same probability
@@ -94,7 +96,7 @@ int32_t flash_head_pace::best(int32_t limit) const {
 
 int32_t flash_head_pace::length() const {
     if (fixed > 0) {
-        return std::min(fixed, most);
+        return fixed;
     }
     if (dense.empty() || n_rests > 0) {
         return 0;

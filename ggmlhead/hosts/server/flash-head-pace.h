@@ -1,7 +1,8 @@
 #pragma once
 
 // How many tokens to propose before they are checked, from what was measured while generating: the time of a step, of a
-// dense step and of a check, and how often proposals were right.
+// dense step and of a check, and how often proposals were right. Steps of one and of several slots take different times,
+// so that there is one pace for each number of slots.
 
 #include <stdint.h>
 #include <string>
@@ -23,11 +24,11 @@ private:
 // Times are in microseconds.
 class flash_head_pace {
 public:
-    // most: the longest window; fixed: the one that the user asks for, -1 to choose
-    explicit flash_head_pace(int32_t most = 1, int32_t fixed = -1);
+    // most: the longest window; fixed: the one that the user asks for, -1 to choose; n_slots: that generate at once
+    explicit flash_head_pace(int32_t most = 1, int32_t fixed = -1, int32_t n_slots = 1);
 
-    // What was measured. A step decodes the next token of every slot; a check is of n rows; a window had n proposals that
-    // were checked, of which the first n_right were right.
+    // What was measured. A step decodes the next token of every slot; a check is of n rows of all slots; a window had n
+    // proposals that were checked, of which the first n_right were right.
     void add_step      (double us, bool is_dense);
     void add_check     (int32_t n, double us);
     void add_window    (int32_t n, int32_t n_right);
@@ -42,7 +43,7 @@ public:
     std::string text() const;
 
 private:
-    int32_t most, fixed;
+    int32_t most, fixed, n_slots;
 
     flash_head_recent_mean step, dense;
 
@@ -54,7 +55,7 @@ private:
     int64_t n_rests = 0;                  // dense steps to go
     int64_t n_pause = 0;                  // dense steps of the last rest
 
-    double  check_time(int32_t n) const;
+    double  check_time(int32_t n) const; // of windows of n rows in every slot
     double  tokens_of (int32_t n) const;
     int32_t best      (int32_t limit) const;
     void    begin_trial();

@@ -30,12 +30,14 @@ void flash_head_windows::init(llama_context * context, bool is_partial, bool is_
     row_size = llama_flash_head_row_size(ctx);
     n_swa    = llama_model_n_swa(model);
     n_step   = is_shared && llama_n_seq_max(ctx) > 1 ? (int32_t) llama_n_batch(ctx) : 1;
-    pace     = flash_head_pace(LLAMA_FLASH_HEAD_MAX_CHECK, setting);
+    for (int32_t n = 1; n <= (int32_t) llama_n_seq_max(ctx); n++) {
+        paces.emplace_back(LLAMA_FLASH_HEAD_MAX_CHECK, setting, n);
+    }
     stats    = llama_flash_head_wants_statistics(ctx);
     if (const char * s = getenv("FLASHHEAD_TEST_SPOIL")) {
         spoil = atoi(s);
     }
-    rests = pace.length() == 0;
+    rests = pace().length() == 0;
     llama_flash_head_rest(ctx, rests);
     LOG_INF("flash_head: exact: the dense head checks every token\n");
 }
@@ -57,7 +59,7 @@ bool flash_head_windows::may_go_on(const flash_head_window & window, const flash
     return window.n_rows < window.length
         && (slot.n_left < 0 || window.n_rows < slot.n_left)
         && (int32_t) slot.tokens.size() + 1 < slot.n_ctx
-        && ggml_time_us() - window.t_begin < pace.longest_wait()
+        && ggml_time_us() - window.t_begin < pace().longest_wait()
         && cache_has(window, slot);
 }
 
@@ -82,7 +84,7 @@ void flash_head_windows::add(flash_head_window & window, const flash_head_slot &
     if (window.n_rows == 0) {
         window.n_base  = slot.tokens.size();
         window.t_begin = ggml_time_us();
-        window.length  = slot.is_first ? 1 : std::max(pace.length(), 1);
+        window.length  = slot.is_first ? 1 : std::max(pace().length(), 1);
     }
     window.rows.insert(window.rows.end(), row, row + row_size);
     window.n_rows++;
@@ -126,12 +128,13 @@ void flash_head_windows::propose(flash_head_window & window, const flash_head_sl
 void flash_head_windows::measure(const std::vector<flash_head_window *> & windows, int32_t n_tokens) {
     const int64_t t_now = ggml_time_us();
     if (is_step && t_last > 0 && (int32_t) windows.size() == n_tokens) {
-        pace.add_step((double) (t_now - t_last), rests);
+        pace().add_step((double) (t_now - t_last), rests);
     }
     is_step = true;
 }
 
 void flash_head_windows::check_windows(const std::vector<flash_head_window *> & windows, int32_t n_tokens) {
+    n_active = windows.empty() ? n_active : windows.size();
     measure(windows, n_tokens);
 
     std::vector<flash_head_window *> due;
@@ -154,12 +157,12 @@ void flash_head_windows::check_windows(const std::vector<flash_head_window *> & 
         const int64_t t_begin = ggml_time_us();
         check_due(due, n_rows);
         const int64_t us = ggml_time_us() - t_begin;
-        pace.add_check(n_rows, (double) us);
+        pace().add_check(n_rows, (double) us);
         for (flash_head_window * window : due) {
             window->us = us;
         }
     }
-    const bool dense = pace.length() == 0;
+    const bool dense = pace().length() == 0;
     if (dense != rests) {
         rests = dense;
         llama_flash_head_rest(ctx, rests);
@@ -216,7 +219,7 @@ int32_t flash_head_windows::next(flash_head_window & window, const flash_head_sl
         llama_flash_head_show(ctx, window.logits + (size_t) window.at*n_vocab);
         return window.i_token;
     }
-    pace.add_window(window.n_rows - 1, window.at);
+    pace().add_window(window.n_rows - 1, window.at);
     const bool is_cut = n_more == 0
         || llama_memory_seq_rm(llama_get_memory(ctx), slot.id, slot.tokens.pos_next(), -1);
     window.clear();
@@ -260,7 +263,7 @@ void flash_head_window::drop(const flash_head_slot & slot) {
     if (totals.n_windows > 0) {
         LOG_INF("flash_head: exact: %s\n", totals.text().c_str());
         if (all->stats) {
-            LOG_INF("flash_head: statistics of all checks: %s; %s\n", all->totals.text().c_str(), all->pace.text().c_str());
+            LOG_INF("flash_head: statistics of all checks: %s; %s\n", all->totals.text().c_str(), all->pace().text().c_str());
         }
     }
     *this = flash_head_window();

@@ -114,7 +114,9 @@ private:
     int32_t         spoil   = 0;   // for tests: every spoil-th proposal is made wrong
     int64_t         n_drawn = 0;   // proposals
 
-    flash_head_pace         pace;
+    std::vector<flash_head_pace> paces; // of 1, 2, … slots that generate at once
+    size_t                       n_active = 1;
+
     flash_head_check_totals totals;    // of all slots
     bool                    stats = false; // FLASHHEAD_STATS
     int64_t            t_last  = 0; // when the last check was over, microseconds
@@ -127,5 +129,8 @@ private:
     void propose  (flash_head_window & window, const flash_head_slot & slot, int32_t i_token);
     void check_windows(const std::vector<flash_head_window *> & windows, int32_t n_tokens);
     void measure  (const std::vector<flash_head_window *> & windows, int32_t n_tokens);
+
+    flash_head_pace & pace() { return paces[n_active - 1]; }
+    const flash_head_pace & pace() const { return paces[n_active - 1]; }
     void check_due(const std::vector<flash_head_window *> & due, int32_t n_rows);
 };
