@@ -59,7 +59,8 @@ func TestDoctorPatched(t *testing.T) {
 	if report.File == nil || !report.File.Sound || report.File.Clusters != clusterCount {
 		t.Fatalf("file: %+v", report.File)
 	}
-	if r := report.File.Runtime; r == nil || !r.Active || !strings.HasPrefix(r.Said, "active on CPU: ") || r.Plugin != "" {
+	if r := report.File.Runtime; r == nil || !r.Active || !strings.HasPrefix(r.Said, "active on CPU: ") ||
+		r.Plugin != "" || r.Exact != "the dense head checks every token" {
 		t.Errorf("the runtime with the file: %+v", r)
 	}
 }
@@ -94,7 +95,7 @@ func TestDoctorAsksTheRuntime(t *testing.T) {
 	// a stock Ollama with a built plug-in
 	h = plugin(t)
 	report, text = run(h, converted(t))
-	if r := report.File.Runtime; r == nil || !r.Active || r.Plugin != h.library() ||
+	if r := report.File.Runtime; r == nil || !r.Active || r.Plugin != h.library() || r.Exact != "" ||
 		!strings.Contains(r.Said, "rows in cluster order") {
 		t.Errorf("with the plug-in: %s", text)
 	}

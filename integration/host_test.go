@@ -38,8 +38,14 @@ func patched(t *testing.T) host {
 	t.Helper()
 	p := prefix(t, "FH_OLLAMA_DIST", "../dist", "fh-ollama build", "bin/ollama", "bin/fh-ollama",
 		"lib/ollama/llama-flashhead")
-	return host{Prefix: p, off: "flash_head: inactive: FLASHHEAD_ENABLED=0"}
+	return host{Prefix: p, env: []string{ownLogits}, off: "flash_head: inactive: FLASHHEAD_ENABLED=0"}
 }
+
+// Tests judge FlashHead's own logits, and a few the tokens that the dense head checks.
+const (
+	ownLogits = "FLASHHEAD_EXACT=off"
+	checked   = "FLASHHEAD_EXACT=" // the default
+)
 
 // stock returns the same Ollama without the patches.
 func stock(t *testing.T) host {

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -20,15 +21,7 @@ func TestRealModels(t *testing.T) {
 		scripts float64
 	}{{"smollm2-135m", 0.02, 0.02}, {"gemma3-270m", 0.03, 0.3}, {"qwen2.5-coder-0.5b", 0.06, 0.15}} {
 		t.Run(c.model, func(t *testing.T) {
-			h := patched(t)
-			file := filepath.Join(t.TempDir(), "model.gguf")
-			cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "convert", real.Need(t, c.model), "-o", file, "--lib",
-				filepath.Dir(h.Lib("x")))
-			cmd.Env = append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+t.TempDir())
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			r := evaluateFile(t, h, file, "--predict", "0")
+			r := evaluateFile(t, patched(t), convertReal(t, c.model), "--predict", "0")
 			p := r.Points[0]
 			for _, kind := range p.Kinds {
 				bound := c.kld
@@ -50,4 +43,20 @@ func TestRealModels(t *testing.T) {
 			}
 		})
 	}
+}
+
+// convertReal converts a real model once for all tests.
+func convertReal(t *testing.T, model string) string {
+	t.Helper()
+	h, file := patched(t), filepath.Join(scratch, model+"-real.gguf")
+	if _, err := os.Stat(file); err == nil {
+		return file
+	}
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "convert", real.Need(t, model), "-o", file, "--lib",
+		filepath.Dir(h.Lib("x")))
+	cmd.Env = append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+t.TempDir())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
 }

@@ -37,7 +37,7 @@ var ways = []struct {
 	{"every cluster", []string{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)}, same},
 	{defaultProbes, nil, nil},
 	{"one cluster", []string{"FLASHHEAD_PROBES=1"}, nil},
-	{"checked", []string{"FLASHHEAD_EXACT=auto"}, sameButRounding},
+	{"checked", []string{checked}, sameButRounding},
 	{"checked, one cluster", []string{"FLASHHEAD_EXACT=5", "FLASHHEAD_PROBES=1"}, sameButRounding},
 	{"checked, every proposal wrong", []string{"FLASHHEAD_EXACT=4", "FLASHHEAD_TEST_SPOIL=1"}, sameButRounding},
 	{"checked, every third proposal wrong", []string{"FLASHHEAD_EXACT=8", "FLASHHEAD_TEST_SPOIL=3"}, sameButRounding},

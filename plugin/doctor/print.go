@@ -89,6 +89,12 @@ func (r Runtime) row(row func(name, format string, args ...any)) {
 	if r.Plugin != "" {
 		row("", "with the plug-in %s", r.Plugin)
 	}
+	switch {
+	case r.Exact != "":
+		row("tokens", "%s", r.Exact)
+	case r.Active:
+		row("tokens", "approximate: nothing checks them")
+	}
 }
 
 // ability describes the heads that a device supports, and whether it supports the file's.

@@ -21,6 +21,8 @@ type Runtime struct {
 	Plugin string `json:"plugin,omitempty"` // GGML_BACKEND_PATH that it was given; "" if it needs none
 	Active bool   `json:"active"`
 	Said   string `json:"said"` // FlashHead's line in its log, "" for none
+	// what it says of checks by the dense head (docs/exact.md); "": FlashHead's own logits are used
+	Exact string `json:"exact,omitempty"`
 }
 
 // loadTimeout bounds a load: a large model may come from a slow disk.
@@ -41,7 +43,7 @@ func (r *Report) load(ctx context.Context, places installation.Places, libDirs [
 	limited, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	said, err := programs.Load(limited, r.File.Path, env)
-	r.File.Runtime.Active, r.File.Runtime.Said = verdict(said)
+	r.File.Runtime.hear(said)
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded):
@@ -95,13 +97,13 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 	return programs, "", false
 }
 
-// verdict finds the line that says whether the head is active.
-func verdict(said []string) (active bool, line string) {
+// hear finds the lines that say whether the head is active, and whether its tokens are checked.
+func (r *Runtime) hear(said []string) {
 	for _, text := range said {
-		if strings.HasPrefix(text, "active on ") {
-			return true, text
+		if exact, ok := strings.CutPrefix(text, "exact: "); ok {
+			r.Exact = exact
+		} else if !r.Active {
+			r.Active, r.Said = strings.HasPrefix(text, "active on "), text
 		}
-		line = text
 	}
-	return false, line
 }

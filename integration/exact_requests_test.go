@@ -1,0 +1,138 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
+)
+
+// exactTime is the environment variable with the time for random requests, such as 10m; `make exact` sets it.
+const exactTime = "FH_OLLAMA_EXACT_TIME"
+
+// Random requests to a server whose tokens are checked and to a dense one get the same answers: any sampler and
+// temperature, constraints, stops, limits of length and of the context; between them requests that end before their
+// answer does, and several at once.
+func TestExactRequests(t *testing.T) {
+	limit := 20 * time.Second
+	if os.Getenv(testlevel.Variable) != "" {
+		limit = time.Minute
+	}
+	if s := os.Getenv(exactTime); s != "" {
+		var err error
+		if limit, err = time.ParseDuration(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compareExact(t, converted(t), limit)
+}
+
+// The same with real models: `make exact` runs it.
+func TestExactRequestsOfRealModels(t *testing.T) {
+	testlevel.Real(t)
+	for _, model := range []string{"smollm2-135m", "gemma3-270m", "qwen2.5-coder-0.5b"} {
+		t.Run(model, func(t *testing.T) {
+			limit, err := time.ParseDuration(os.Getenv(exactTime))
+			if err != nil {
+				limit = time.Minute
+			}
+			compareExact(t, convertReal(t, model), limit)
+		})
+	}
+}
+
+// compareExact sends the same requests to both servers until the time is up.
+func compareExact(t *testing.T, model string, limit time.Duration) {
+	h := patched(t)
+	args := []string{"--model", model, "--ctx-size", "1024", "--parallel", "4", "--threads", "1"}
+	dense := startLlama(t, h, args, "FLASHHEAD_ENABLED=0")
+	exact := startLlama(t, h, args, checked, "FLASHHEAD_PROBES=64", "FLASHHEAD_STATS=1")
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	texts := prompts(t, 12)
+	ends := time.Now().Add(limit)
+	requests, tokens := 0, 0
+	for time.Now().Before(ends) && !t.Failed() {
+		request := randomRequest(random, texts)
+		text, err := json.Marshal(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, want := draw(t, exact, "", 0, request), draw(t, dense, "", 0, request)
+		sameButRounding(t, string(text), []string{got.String()}, []string{want.String()})
+		requests++
+		tokens += want.Draws
+		if random.IntN(4) == 0 {
+			giveUp(t, exact, randomRequest(random, texts), time.Duration(random.IntN(300))*time.Millisecond)
+		}
+		if random.IntN(8) == 0 {
+			together(t, exact, randomRequest(random, texts), randomRequest(random, texts), randomRequest(random, texts))
+		}
+	}
+	if log := exact.Log(); !strings.Contains(log, "proposals were right, in ") {
+		t.Errorf("no proposal was checked:\n%s", end(log))
+	}
+	t.Logf("%d requests, %d tokens", requests, tokens)
+}
+
+// pick returns one of the values.
+func pick[T any](random *rand.Rand, values ...T) T { return values[random.IntN(len(values))] }
+
+// randomRequest makes a request to /completion. A server's slots have 256 tokens.
+func randomRequest(random *rand.Rand, texts []string) map[string]any {
+	request := map[string]any{
+		"prompt": pick(random, texts...), "n_predict": pick(random, 1, 2, 5, 30, 64, 400), "seed": random.IntN(1 << 20),
+		"temperature": pick(random, 0, 0, 0.2, 0.8, 1.2, 2), "top_k": pick(random, 0, 1, 5, 40, 40, 200),
+		"top_p": pick(random, 1, 0.9, 0.5), "min_p": pick(random, 0, 0.05),
+	}
+	for name, value := range map[string]any{
+		"repeat_penalty": 1.3, "presence_penalty": 0.7, "frequency_penalty": 0.4, "typical_p": 0.7, "mirostat": 1 + random.IntN(2),
+		"dry_multiplier": 0.8, "xtc_probability": 0.5, "n_probs": 1 + random.IntN(10), "post_sampling_probs": true,
+		"ignore_eos": true, "stop": []string{pick(random, " the", "e", ".", "\n"), " and"},
+		"logit_bias": []any{[]any{random.IntN(30000), pick[any](random, 5, -5, false)}},
+		"grammar":    pick(random, `root ::= [a-z ]{3,40} "."`, `root ::= "{" [^}]+ "}"`, `root ::= ("yes" | "no") "."`),
+	} {
+		if random.IntN(6) == 0 {
+			request[name] = value
+		}
+	}
+	return request
+}
+
+// giveUp sends a request and closes the connection after a while.
+func giveUp(t *testing.T, l *harness.Llama, request map[string]any, after time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(timeout(t), after)
+	defer cancel()
+	if err := l.Complete(ctx, request, nil); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a request that was given up: %v", err)
+	}
+}
+
+// together sends several requests at once and checks that all are answered. What they answer depends on which tokens
+// share a batch, also with the dense head.
+func together(t *testing.T, l *harness.Llama, requests ...map[string]any) {
+	t.Helper()
+	var wait sync.WaitGroup
+	for _, request := range requests {
+		wait.Go(func() {
+			var answer drawn
+			if err := l.Complete(timeout(t), request, &answer); err != nil {
+				t.Error(err)
+			}
+			if most := request["n_predict"].(int); answer.Draws > most || answer.Stopped == "" {
+				t.Errorf("%v was answered by %d tokens, stopped by %q", request, answer.Draws, answer.Stopped)
+			}
+		})
+	}
+	wait.Wait()
+}
