@@ -55,7 +55,7 @@ func bytesOfTokens(t *testing.T, h host, r *harness.RPC, model string, env ...st
 func TestFarHead(t *testing.T) {
 	h := patched(t)
 	r := startRPC(t, h)
-	for name, model := range map[string]string{"clusters": converted(t)} {
+	for name, model := range map[string]string{"clusters": converted(t), "codes": coded(t)} {
 		t.Run(name, func(t *testing.T) {
 			const env = "FLASHHEAD_PROBES=20" // few enough to choose otherwise than dense
 			want, _ := writes(t, h, model, nil, env)
@@ -175,7 +175,7 @@ const (
 
 	opFlashHead = 101 // GGML_OP_FLASH_HEAD
 
-	helloPatch = 242 // FLASH_HEAD_RPC_PATCH_VERSION
+	helloPatch = 243 // FLASH_HEAD_RPC_PATCH_VERSION
 )
 
 // farTensor is a tensor in the protocol.

@@ -76,8 +76,8 @@ static int32_t n_directions(const bench_shape & shape) {
     return GGML_PAD(shape.coarse_bits/2, 8);
 }
 
-// The standard deviation of activations. Products with rows of a centroid have one of sqrt(D) times that; the coarse code
-// adds two bits, of variance 1.25, for each direction of length 1.
+// The standard deviation of activations. Scores of centroids have one of sqrt(D) times that. The coarse code adds two
+// bits, of variance 1.25, for each direction of length 1.
 static float size_of_activations(const bench_shape & shape) {
     return shape.coarse_bits == 0 ? 1.0f
             : 4.5f/sqrtf((float) shape.n_embd + 1.25f*0.5f*(float) shape.coarse_bits);

@@ -1,5 +1,5 @@
-// Kernels for x86-64 with AVX-512, chosen at run time whatever the compiler targets. Fine codes are read one by one from
-// all over memory; wider vectors gain nothing there (docs/benchmarks.md), so that kernel is AVX2's.
+// Kernels for x86-64 with AVX-512, chosen at run time whatever the compiler targets. Fine codes are read one by one
+// from all over memory. Wider vectors gain nothing there (docs/benchmarks.md), so that kernel is AVX2's.
 
 #include "flash-head-codes-kernels.h"
 

@@ -1,4 +1,5 @@
-// Kernels for x86-64: AVX2, chosen at run time whatever the compiler targets; AVX-512 is in flash-head-codes-avx512.cpp.
+// Kernels for x86-64: AVX2, chosen at run time whatever the compiler targets. Those for AVX-512 are in
+// flash-head-codes-avx512.cpp.
 
 #include "flash-head-codes-kernels.h"
 

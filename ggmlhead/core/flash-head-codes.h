@@ -158,8 +158,8 @@ struct flash_head_code_kernels {
     // the sum of a code's values times slots
     int32_t (*fine)(const uint8_t * code, const int32_t * n_lines, const int8_t * slots);
 
-    // list [end - begin + 1] gets those of tokens begin .. end - 1 that are estimated at `least` or more, ascending, then
-    // anything; returns their number
+    // list [end - begin + 1] gets those of tokens begin .. end - 1 that are estimated at `least` or more, ascending,
+    // then anything; returns their number
     int64_t (*reach)(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list);
 };
 

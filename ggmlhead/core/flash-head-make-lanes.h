@@ -148,8 +148,8 @@ ALWAYS_INLINE float round_coarse(const flash_head_rounding * how, const int32_t 
 }
 
 // N: columns of a block
-template <int N> ALWAYS_INLINE void decode(const uint8_t * codes, int n, int32_t n_lines, const int16_t * tables, int64_t n_columns,
-        int16_t * out, int64_t stride) {
+template <int N> ALWAYS_INLINE void decode(const uint8_t * codes, int n, int32_t n_lines, const int16_t * tables,
+        int64_t n_columns, int16_t * out, int64_t stride) {
     const int64_t table = 16*N, scale = N/16; // codes are times 16
     for (int64_t k = 0; k < n_columns; k += N, tables += n_lines*table) {
         for (int t = 0; t < n; t++) {

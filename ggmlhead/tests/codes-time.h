@@ -132,9 +132,10 @@ struct codes_time {
         std::vector<int32_t> sums(n_directions), products(N*n_directions), numbers(D);
         std::vector<int16_t> tables(D*n_lines*16), of_code(N*stride);
         for (int16_t & entry : tables) { entry = (int16_t) ((int) (rng() % 1001) - 500); }
-        std::vector<float> rows(N*stride), ones(D, 1.0f), units(n_directions, 1e-3f), values(D), decoded(D), squares(2*D);
-        std::vector<float> two(D, 2.0f), steps(D, 0.5f), row(D);
-        const flash_head_rounder coarse(two.data(), steps.data(), n_directions), fine(two.data(), steps.data(), (int) D);
+        std::vector<float> rows(N*stride), ones(D, 1.0f), units(n_directions, 1e-3f), values(D), decoded(D);
+        std::vector<float> two(D, 2.0f), steps(D, 0.5f), row(D), squares(2*D);
+        const flash_head_rounder coarse(two.data(), steps.data(), n_directions);
+        const flash_head_rounder fine(two.data(), steps.data(), (int32_t) D);
         const flash_head_rounding of_coarse = coarse.get(), of_fine = fine.get();
 
         int n_kernels;
