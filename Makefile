@@ -150,6 +150,7 @@ fuzz:
 
 op-test: build-tests
 	dist/lib/ollama/test-flash-head
+	dist/lib/ollama/test-flash-head-codes
 	dist/lib/ollama/test-flash-head-dense
 	dist/lib/ollama/test-flash-head-map
 	dist/lib/ollama/test-flash-head-map-file

@@ -12,6 +12,7 @@ endfunction()
 flash_head_sources(FLASH_HEAD_ESTIMATE core
     flash-head-codes.cpp
     flash-head-codes-arm.cpp
+    flash-head-codes-avx512.cpp
     flash-head-codes-x86.cpp
     flash-head-group.cpp
     flash-head-group-arm.cpp
@@ -38,6 +39,7 @@ flash_head_sources(FLASH_HEAD_LAYOUT core
     flash-head-codes-pack.cpp
     flash-head-make.cpp
     flash-head-make-arm.cpp
+    flash-head-make-avx512.cpp
     flash-head-make-x86.cpp)
 
 if (WIN32)

@@ -50,15 +50,19 @@ func bytesOfTokens(t *testing.T, h host, r *harness.RPC, model string, env ...st
 	return answer(40) - short
 }
 
+// Local layers that compute as those on an RPC server, which does not repack weights: repacked ones round otherwise, on
+// processors with AMX.
+var asFar = []string{"--no-repack"}
+
 // A head on an RPC server is computed there: the tokens are those of local FlashHead, and take no more bytes than
 // without it.
 func TestFarHead(t *testing.T) {
 	h := patched(t)
 	r := startRPC(t, h)
-	for name, model := range map[string]string{"clusters": converted(t)} {
+	for name, model := range map[string]string{"clusters": converted(t), "codes": coded(t)} {
 		t.Run(name, func(t *testing.T) {
 			const env = "FLASHHEAD_PROBES=20" // few enough to choose otherwise than dense
-			want, _ := writes(t, h, model, nil, env)
+			want, _ := writes(t, h, model, asFar, env)
 			got, log := writes(t, h, model, far(r), env)
 			saysOnce(t, log, "active on RPC0", "dense above 8 rows")
 			sameTokens(t, "the far head", got, want)
@@ -102,7 +106,7 @@ func TestFarDevice(t *testing.T) {
 	t.Run("with the op", func(t *testing.T) {
 		h := patched(t)
 		r := startRPC(t, withDevice(h, hasOp), "--device", "FAKE0")
-		want, _ := writes(t, h, converted(t), nil)
+		want, _ := writes(t, h, converted(t), asFar)
 		got, log := writes(t, h, converted(t), far(r))
 		saysOnce(t, log, "active on RPC0")
 		sameTokens(t, "the far device", got, want)
@@ -175,7 +179,7 @@ const (
 
 	opFlashHead = 101 // GGML_OP_FLASH_HEAD
 
-	helloPatch = 242 // FLASH_HEAD_RPC_PATCH_VERSION
+	helloPatch = 243 // FLASH_HEAD_RPC_PATCH_VERSION
 )
 
 // farTensor is a tensor in the protocol.

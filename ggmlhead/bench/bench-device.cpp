@@ -50,11 +50,11 @@ struct bench_graph {
     }
 };
 
-static size_t n_heads(const bench_head & first, int32_t n_probe, ggml_backend_dev_t device) {
+static size_t n_heads(const bench_head & first, double op_bytes, ggml_backend_dev_t device) {
     size_t free, total;
     ggml_backend_dev_memory(device, &free, &total);
-    const size_t wanted = (size_t) (MORE_THAN_CACHES/first.op_bytes(n_probe)) + 1;
-    const size_t fit    = 1 + (size_t) (0.8*free/(first.dense_bytes() + first.op_bytes(n_probe)));
+    const size_t wanted = (size_t) (MORE_THAN_CACHES/op_bytes) + 1;
+    const size_t fit    = 1 + (size_t) (0.8*free/(first.dense_bytes() + op_bytes));
     return std::min(std::min(wanted, fit), MAX_HEADS);
 }
 
@@ -75,7 +75,8 @@ void bench_device(const std::string & name, bench_shape shape, int64_t n_probe, 
     if (!ggml_backend_dev_supports_op(device, heads[0]->op(c.get(), p))) {
         throw std::runtime_error(name + " does not support the op for this head");
     }
-    for (size_t n = n_heads(*heads[0], p, device); heads.size() < n; ) {
+    const double op_bytes = heads[0]->op_bytes((double) shape.n_near, heads[0]->n_exact(p)); // without a tolerance
+    for (size_t n = n_heads(*heads[0], op_bytes, device); heads.size() < n; ) {
         heads.emplace_back(new bench_head(shape, n_rows, backend.get()));
     }
     bench_graph dense(backend.get(), heads, [] (const bench_head & h, ggml_context * ctx) { return h.dense(ctx); });
@@ -93,7 +94,7 @@ void bench_device(const std::string & name, bench_shape shape, int64_t n_probe, 
             (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) n_cluster,
             p, (long long) n_rows, n_rows == 1 ? "" : "s", heads.size());
     printf("  dense      %8.1f us   %5.1f GB/s\n", d*1e6, heads[0]->dense_bytes()/d/1e9);
-    printf("  FlashHead  %8.1f us   %5.1f GB/s%s\n", f*1e6, heads[0]->op_bytes(p)/f/1e9,
+    printf("  FlashHead  %8.1f us   %5.1f GB/s%s\n", f*1e6, op_bytes/f/1e9,
             n_rows > 1 ? ", counted for one row" : "");
     printf("  ratio      %8.2f x    (%.2f to %.2f)\n", bench_median(ratios),
             *std::min_element(ratios.begin(), ratios.end()),

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -25,6 +26,8 @@ static const char * USAGE =
     "  --fine BYTES           of the fine code, a multiple of 32 (default 128)\n"
     "  --near N               tokens whose fine code is read (default V/8)\n"
     "  --probes P             clusters scored exactly (default K/16)\n"
+    "  --tolerance NATS       reads and scores more where estimates would cost more (default 0: never)\n"
+    "  --error NATS2          expected square of a coarse estimate's error; a fine one's is a quarter (default 1)\n"
     "  --batch N              rows of activations (default 1)\n"
     "  --threads T            threads (default: one, then one per processor)\n"
     "  --reorder 0|1          with a copy of the weight in cluster order (default 1)\n"
@@ -48,9 +51,17 @@ static ggml_type type_of(const std::string & name) {
     return GGML_TYPE_COUNT;
 }
 
+// A number from 0 to 1000, or -1 if text is none.
+static float nats_of(const std::string & text) {
+    char * end = nullptr;
+    const float value = strtof(text.c_str(), &end);
+    return end != text.c_str() && *end == '\0' && value >= 0.0f && value <= 1000.0f ? value : -1.0f;
+}
+
 static std::string codes_of(const bench_shape & shape) {
     return shape.coarse_bits == 0 ? "" : ", codes of " + std::to_string(shape.coarse_bits) + " bits and "
-            + std::to_string(shape.fine_bytes) + " bytes, " + std::to_string(shape.n_near) + " near";
+            + std::to_string(shape.fine_bytes) + " bytes, " + std::to_string(shape.n_near) + " near"
+            + (shape.tolerance > 0.0f ? " at least" : "");
 }
 
 static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int n_threads, int64_t n_rounds) {
@@ -68,6 +79,7 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
 
     head.run_dense(host.backend);
     head.run_op(host.backend, (int32_t) n_probe);
+    head.totals.n_near   = 0;
     head.totals.n_scored = 0;
     std::vector<double> dense, op, ratio;
     std::vector<double> stages[FLASH_HEAD_N_STAGES];
@@ -83,8 +95,9 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
             stages[s].push_back((head.totals.ns[s] - before[s])/1e3/n_threads);
         }
     }
-    const int64_t n_scored = head.totals.n_scored;
-    const double reach = head.op_bytes((int32_t) n_probe)/bench_median(op);
+    const double n_near   = (double) head.totals.n_near/(double) (n_rounds*n_rows);
+    const double n_scored = (double) head.totals.n_scored/(double) (n_rounds*n_rows);
+    const double op_bytes = head.op_bytes(n_near, n_scored), reach = op_bytes/bench_median(op);
     printf("threads %d, memory %.1f GB/s; %lld x %lld %s, %lld clusters%s, P %lld, %lld row%s\n", n_threads,
             bandwidth/1e9,
             (long long) shape.n_vocab, (long long) shape.n_embd, ggml_type_name(shape.type), (long long) head.n_cluster,
@@ -96,7 +109,11 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
             n_rows > 1 ? ", counted for one row" : "");
     printf("  ratio      %8.2f x    (%.2f to %.2f)\n", bench_median(ratio),
             *std::min_element(ratio.begin(), ratio.end()), *std::max_element(ratio.begin(), ratio.end()));
-    printf("  %.1f tokens of a row scored; us a thread:", (double) n_scored/n_rounds/n_rows);
+    if (shape.coarse_bits > 0) {
+        printf("  %.1f fine codes of a row read,", n_near);
+    }
+    printf("  %.1f tokens of a row scored, %.1f %% of the head's bytes; us a thread:", n_scored,
+            100*op_bytes/head.dense_bytes());
     for (int s = 0; s < FLASH_HEAD_N_STAGES; s++) {
         printf("%s %s %.1f", s == 0 ? "" : ",", names[s], bench_median(stages[s]));
     }
@@ -107,7 +124,7 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
 static int bench(int argc, char ** argv) {
     int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, coarse = 0, fine = 128, near = 0;
     int64_t n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21;
-    std::string type = "q8_0", centroids = "q4_0", device;
+    std::string type = "q8_0", centroids = "q4_0", device, tolerance = "0", error = "1";
     const flash_head_flag flags[] = {
         { "--rows",         nullptr,    &n_vocab,      32, 1 << 24 },
         { "--columns",      nullptr,    &n_embd,       32, 1 << 20 },
@@ -118,6 +135,8 @@ static int bench(int argc, char ** argv) {
         { "--fine",         nullptr,    &fine,         0,  FLASH_HEAD_FINE_MAX_BYTES },
         { "--near",         nullptr,    &near,         1,  1 << 24 },
         { "--probes",       nullptr,    &n_probe,      1,  1 << 24 },
+        { "--tolerance",    &tolerance, nullptr,       0,  0 },
+        { "--error",        &error,     nullptr,       0,  0 },
         { "--batch",        nullptr,    &n_rows,       1,  1024 },
         { "--threads",      nullptr,    &n_threads,    1,  1024 },
         { "--reorder",      nullptr,    &reorder,      0,  1 },
@@ -128,13 +147,15 @@ static int bench(int argc, char ** argv) {
         return 2;
     }
     const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) coarse,
-            (int32_t) (coarse > 0 ? fine : 0), near > 0 ? near : (n_vocab + 7)/8, reorder == 1 && coarse == 0, true };
+            (int32_t) (coarse > 0 ? fine : 0), near > 0 ? near : (n_vocab + 7)/8, nats_of(tolerance), nats_of(error),
+            reorder == 1 && coarse == 0, true };
     const char * problem =
         shape.type == GGML_TYPE_COUNT
                 || shape.centroid_type == GGML_TYPE_COUNT ? "unknown type; try q8_0, q6_K or bf16" :
         n_embd % ggml_blck_size(shape.type) || n_embd % ggml_blck_size(shape.centroid_type) ?
                 "--columns must be a multiple of the block size of both types" :
         coarse % 8 || fine % FLASH_HEAD_FINE_LINE ? "--coarse must be a multiple of 8, --fine of 32" :
+        !(shape.tolerance >= 0.0f && shape.error >= 0.0f) ? "--tolerance and --error must be numbers from 0 to 1000" :
         near > n_vocab ? "--near is greater than the number of rows" :
         (n_vocab + cluster_size - 1)/cluster_size < 2 ? "there must be rows for at least two clusters" :
         n_probe > (n_vocab + cluster_size - 1)/cluster_size ?

@@ -76,6 +76,13 @@ static int32_t n_directions(const bench_shape & shape) {
     return GGML_PAD(shape.coarse_bits/2, 8);
 }
 
+// The standard deviation of activations. Scores of centroids have one of sqrt(D) times that. The coarse code adds two
+// bits, of variance 1.25, for each direction of length 1.
+static float size_of_activations(const bench_shape & shape) {
+    return shape.coarse_bits == 0 ? 1.0f
+            : 4.5f/sqrtf((float) shape.n_embd + 1.25f*0.5f*(float) shape.coarse_bits);
+}
+
 // Random codes with scales of 1. Lines have two bits per column as far as possible.
 void bench_head::fill_codes() {
     const int64_t D = shape.n_embd, V = shape.n_vocab;
@@ -118,6 +125,9 @@ void bench_head::fill_codes() {
     for (int64_t i = 0; i < D*n; i++) {
         basis.projection[i] = directions[i]/sqrtf((float) D);
     }
+    const float square = size_of_activations(shape)*size_of_activations(shape);
+    std::fill_n(basis.variances,     D, shape.error/(square*(float) D));
+    std::fill_n(basis.variances + D, D, shape.error/(square*(float) D)/4);
     for (int32_t i = 0; i < n_slots; i++) {
         basis.columns[i] = i < D ? (float) i : -1.0f;
         basis.steps  [i] = i < D ? 0.05f : 0.0f;
@@ -187,7 +197,10 @@ bench_head::bench_head(const bench_shape & s, int64_t n_rows, ggml_backend_t bac
     x = ggml_new_tensor_2d(ctx_compute.get(), GGML_TYPE_F32, D, n_rows);
     logits = ggml_new_tensor_2d(ctx_compute.get(), GGML_TYPE_F32, V, n_rows);
     buffer_compute.reset(ggml_backend_alloc_ctx_tensors(ctx_compute.get(), backend));
-    const std::vector<float> values = random_numbers(D*n_rows, 6);
+    std::vector<float> values = random_numbers(D*n_rows, 6);
+    for (float & value : values) {
+        value *= size_of_activations(s);
+    }
     ggml_backend_tensor_set(x, values.data(), 0, ggml_nbytes(x));
 }
 
@@ -234,7 +247,7 @@ ggml_tensor * bench_head::dense(ggml_context * c) const {
 
 ggml_tensor * bench_head::op(ggml_context * c, int32_t n_probe) const {
     const ggml_flash_head_params params = { n_probe, GGML_FLASH_HEAD_TOP, 1.0f, 0, grouped(),
-            (int32_t) shape.n_near, n_directions(shape), 0.0f, 0 };
+            (int32_t) shape.n_near, n_directions(shape), shape.tolerance, 0 };
     return ggml_flash_head(c, weight, x, &sources, &params);
 }
 
@@ -254,11 +267,11 @@ double bench_head::dense_bytes() const {
     return (double) ggml_nbytes(weight);
 }
 
-double bench_head::op_bytes(int32_t n_probe) const {
+double bench_head::op_bytes(double n_near, double n_scored) const {
     double codes = 0.0;
     if (shape.coarse_bits > 0) {
-        codes = (double) ggml_nbytes(sources.coarse) + ggml_nbytes(sources.basis)
-              + (double) shape.n_near*sources.fine->ne[0];
+        codes = (double) ggml_nbytes(sources.coarse) + (double) ggml_nbytes(sources.basis)
+              + n_near*(double) sources.fine->ne[0];
     }
-    return ggml_nbytes(sources.centroids) + codes + dense_bytes()*n_probe/n_cluster;
+    return (double) ggml_nbytes(sources.centroids) + codes + dense_bytes()*n_scored/(double) shape.n_vocab;
 }

@@ -19,7 +19,9 @@ struct bench_shape {
     ggml_type centroid_type;
     int32_t   coarse_bits;   // per token; 0: no codes
     int32_t   fine_bytes;    // per token
-    int64_t   n_near;        // tokens whose fine code is read
+    int64_t   n_near;        // tokens whose fine code is read, or more with a tolerance
+    float     tolerance;     // as in ggml_flash_head_params
+    float     error;         // expected square of a coarse estimate's error; a fine one's is a quarter of it
     bool      ordered;       // with a cluster-ordered copy
     bool      grouped;       // Q4_0 centroids in groups, for the CPU only
 };
@@ -38,7 +40,8 @@ public:
 };
 
 // Weights and centroids are random, and clusters are random sets of tokens. So the best clusters lie all over the head,
-// as in a real one. Rows repeat every 256 tokens, which does not affect the time.
+// as in a real one. Rows repeat every 256 tokens, which does not affect the time. Activations are so large that
+// estimates of a head with codes have a standard deviation of 4.5 nats: then about as many tokens matter as in text.
 class bench_head {
     ggml_context_ptr        ctx;
     ggml_backend_buffer_ptr buffer;
@@ -72,7 +75,11 @@ public:
     double run_dense(ggml_backend_t backend);
     double run_op(ggml_backend_t backend, int32_t n_probe);
 
-    // minimum bytes of weights read: by the dense product, and by the op for one row with n_probe probes
+    // tokens that n_probe clusters have
+    double n_exact(int32_t n_probe) const { return (double) n_probe*(double) shape.n_vocab/(double) n_cluster; }
+
+    // minimum bytes of weights read: by the dense product, and by the op for one row that reads n_near fine codes, if
+    // there are any, and scores n_scored tokens exactly
     double dense_bytes() const;
-    double op_bytes(int32_t n_probe) const;
+    double op_bytes(double n_near, double n_scored) const;
 };

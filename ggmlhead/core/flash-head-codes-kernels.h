@@ -8,6 +8,9 @@
 int flash_head_code_kernels_x86(struct flash_head_code_kernels * list);
 int flash_head_code_kernels_arm(struct flash_head_code_kernels * list);
 
+// Puts the kernels of AVX-512 in the place of AVX2's where they are faster. Returns false if this processor has none.
+bool flash_head_code_kernels_avx512(struct flash_head_code_kernels * kernels);
+
 // Bits a column of the lines of kind `width`.
 static const int FLASH_HEAD_FINE_BITS[FLASH_HEAD_FINE_WIDTHS] = { 4, 2, 1 };
 

@@ -1,5 +1,5 @@
-// Kernels for x86-64: AVX2, chosen at run time whatever the compiler targets. Wider vectors would gain nothing: these
-// read memory as fast as it delivers.
+// Kernels for x86-64: AVX2, chosen at run time whatever the compiler targets. Those for AVX-512 are in
+// flash-head-codes-avx512.cpp.
 
 #include "flash-head-codes-kernels.h"
 
@@ -111,11 +111,14 @@ TARGET_AVX2 static int64_t reach_avx2(const float * estimates, int64_t begin, in
 }
 
 int flash_head_code_kernels_x86(struct flash_head_code_kernels * list) {
-    int n = 0;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        list[n++] = { "AVX2", coarse_avx2, finish_avx2, fine_avx2, reach_avx2 };
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+        return 0;
     }
-    return n;
+    const flash_head_code_kernels avx2 = { "AVX2", coarse_avx2, finish_avx2, fine_avx2, reach_avx2 };
+    list[0] = avx2;
+    const int n = flash_head_code_kernels_avx512(list) ? 1 : 0;
+    list[n] = avx2;
+    return n + 1;
 }
 
 #else

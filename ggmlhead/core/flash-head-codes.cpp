@@ -10,6 +10,9 @@
 
 static const int64_t GROUP = FLASH_HEAD_COARSE_GROUP;
 
+// Groups to prefetch ahead: some 5 KB. Processors prefetch what is read in sequence by themselves, but too late.
+static const int64_t GROUPS_AHEAD = 4;
+
 static flash_head_basis_parts<const float> basis_of(const flash_head_codes * codes, int64_t n_embd) {
     return flash_head_basis_at(codes->basis, n_embd, codes->n_directions, codes->fine_bytes);
 }
@@ -160,6 +163,7 @@ void flash_head_coarse_estimate(const struct flash_head_codes * codes, const str
     for (int64_t v = begin; v < end; v += GROUP) {
         const uint8_t * group = (const uint8_t *) codes->coarse + v/GROUP*group_size;
         uint16_t sums[GROUP];
+        flash_head_prefetch(group + GROUPS_AHEAD*group_size, group_size); // which may lie behind the last one
         kernels->coarse(group + GROUP*sizeof(uint16_t), codes->n_bits/4, query->tables, sums);
         if (v + GROUP <= end) {
             kernels->finish(sums, group, query->unit, query->offset, add, cluster + v, scores, out + v);
@@ -257,7 +261,13 @@ const struct flash_head_code_kernels * flash_head_code_kernels_all(int * n) {
     return known.list;
 }
 
+static const flash_head_code_kernels * chosen = nullptr;
+
+void flash_head_code_kernels_use(const struct flash_head_code_kernels * kernels) {
+    chosen = kernels;
+}
+
 const struct flash_head_code_kernels * flash_head_code_kernels_here(void) {
     int n;
-    return flash_head_code_kernels_all(&n);
+    return chosen ? chosen : flash_head_code_kernels_all(&n);
 }

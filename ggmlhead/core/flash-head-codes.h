@@ -158,8 +158,8 @@ struct flash_head_code_kernels {
     // the sum of a code's values times slots
     int32_t (*fine)(const uint8_t * code, const int32_t * n_lines, const int8_t * slots);
 
-    // list gets those of tokens begin .. end - 1 that are estimated at `least` or more, ascending; returns their number.
-    // One more place of list may be written to
+    // list [end - begin + 1] gets those of tokens begin .. end - 1 that are estimated at `least` or more, ascending,
+    // then anything; returns their number
     int64_t (*reach)(const float * estimates, int64_t begin, int64_t end, float least, int32_t * list);
 };
 
@@ -168,6 +168,9 @@ const struct flash_head_code_kernels * flash_head_code_kernels_here(void);
 
 // All kernels that this processor can run, and their number; for tests.
 const struct flash_head_code_kernels * flash_head_code_kernels_all(int * n);
+
+// For tests: from now on these kernels are used. No call may be running.
+void flash_head_code_kernels_use(const struct flash_head_code_kernels * kernels);
 
 #ifdef __cplusplus
 }

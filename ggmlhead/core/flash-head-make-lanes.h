@@ -147,10 +147,10 @@ ALWAYS_INLINE float round_coarse(const flash_head_rounding * how, const int32_t 
     return round_values(how, deviations, values, numbers, decoded);
 }
 
-ALWAYS_INLINE void decode(const uint8_t * codes, int n, int32_t n_lines, const int16_t * tables, int64_t n_columns,
-        int16_t * out, int64_t stride) {
-    const int     N     = FLASH_HEAD_MAKE_BLOCK;
-    const int64_t table = 16*N;
+// N: columns of a block
+template <int N> ALWAYS_INLINE void decode(const uint8_t * codes, int n, int32_t n_lines, const int16_t * tables,
+        int64_t n_columns, int16_t * out, int64_t stride) {
+    const int64_t table = 16*N, scale = N/16; // codes are times 16
     for (int64_t k = 0; k < n_columns; k += N, tables += n_lines*table) {
         for (int t = 0; t < n; t++) {
             const uint8_t * code = codes + t*n_lines;
@@ -164,19 +164,19 @@ ALWAYS_INLINE void decode(const uint8_t * codes, int n, int32_t n_lines, const i
                 memcpy(four, code + l, sizeof(four));
 #pragma GCC unroll 4
                 for (int i = 0; i < 4; i++) {
-                    sums[0] += *(const block *) (at + i*table       + (four[0] >> 8*i & 0xff));
-                    sums[1] += *(const block *) (at + (i + 4)*table + (four[1] >> 8*i & 0xff));
+                    sums[0] += *(const block *) (at + i*table       + (four[0] >> 8*i & 0xff)*scale);
+                    sums[1] += *(const block *) (at + (i + 4)*table + (four[1] >> 8*i & 0xff)*scale);
                 }
             }
             for (; l < n_lines; l++) {
-                sums[0] += *(const block *) (tables + l*table + code[l]);
+                sums[0] += *(const block *) (tables + l*table + code[l]*scale);
             }
             *(block *) (out + t*stride + k) = sums[0] + sums[1];
 #else
             int16_t sums[N] = {};
             for (int32_t l = 0; l < n_lines; l++) {
                 for (int i = 0; i < N; i++) {
-                    sums[i] = (int16_t) (sums[i] + tables[l*table + code[l] + i]);
+                    sums[i] = (int16_t) (sums[i] + tables[l*table + code[l]*scale + i]);
                 }
             }
             memcpy(out + t*stride + k, sums, sizeof(sums));

@@ -1,4 +1,5 @@
-// Kernels for x86-64: AVX2, and dot products of AVX-512, chosen at run time whatever the compiler targets.
+// Kernels for x86-64: AVX2, chosen at run time whatever the compiler targets. Those for AVX-512 are in
+// flash-head-make-avx512.cpp.
 
 #include "flash-head-make-lanes.h"
 
@@ -6,7 +7,6 @@
 #include <immintrin.h>
 
 #define TARGET_AVX2 __attribute__((target("avx2")))
-#define TARGET_VNNI __attribute__((target("avx2,avx512f,avx512bw,avx512vl,avx512vnni")))
 
 TARGET_AVX2 static inline __m256i load_256(const void * p) { return _mm256_loadu_si256((const __m256i *) p); }
 
@@ -52,34 +52,6 @@ TARGET_AVX2 static void project_avx2(const uint8_t * rows, int n_fours, int64_t 
     }
 }
 
-TARGET_VNNI static void project_vnni(const uint8_t * rows, int n_fours, int64_t n_columns, const int8_t * directions,
-        const int32_t * sums, int32_t n_directions, int32_t * out) {
-    for (int f = 0; f < n_fours; f++, rows += 4*n_columns, out += 4*n_directions) {
-        for (int32_t j = 0; j < n_directions; j += FLASH_HEAD_MAKE_PANEL) {
-            const int8_t * d = directions + j*n_columns;
-            __m256i totals[4][2]; // two sums each, as one would wait for itself
-            for (__m256i * total : totals) {
-                total[0] = offsets_avx2(sums + j);
-                total[1] = _mm256_setzero_si256();
-            }
-            for (int64_t k = 0; k < n_columns; k += 8, d += 2*32) {
-#pragma GCC unroll 4
-                for (int r = 0; r < 4; r++) {
-#pragma GCC unroll 2
-                    for (int i = 0; i < 2; i++) {
-                        totals[r][i] = _mm256_dpbusd_epi32(totals[r][i],
-                                _mm256_set1_epi32(four_bytes(rows + r*n_columns + k + 4*i)), load_256(d + 32*i));
-                    }
-                }
-            }
-            for (int r = 0; r < 4; r++) {
-                _mm256_storeu_si256((__m256i *) (out + r*n_directions + j),
-                        _mm256_add_epi32(totals[r][0], totals[r][1]));
-            }
-        }
-    }
-}
-
 TARGET_AVX2 static bool read_avx2(const uint8_t * row, const uint8_t * centroid, int64_t n_blocks, float * out) {
     return read_row(row, centroid, n_blocks, out);
 }
@@ -95,7 +67,7 @@ TARGET_AVX2 static float round_avx2(const flash_head_rounding * how, const int32
 
 TARGET_AVX2 static void decode_avx2(const uint8_t * codes, int n, int32_t n_lines, const int16_t * tables,
         int64_t n_columns, int16_t * out, int64_t stride) {
-    decode(codes, n, n_lines, tables, n_columns, out, stride);
+    decode<FLASH_HEAD_MAKE_BLOCK>(codes, n, n_lines, tables, n_columns, out, stride);
 }
 
 TARGET_AVX2 static float finish_avx2(float * row, const int16_t * sums, const float * units, float scale,
@@ -104,21 +76,15 @@ TARGET_AVX2 static float finish_avx2(float * row, const int16_t * sums, const fl
 }
 
 int flash_head_make_kernels_x86(struct flash_head_make_kernels * list) {
-    int n = 0;
     if (!__builtin_cpu_supports("avx2")) {
-        return n;
+        return 0;
     }
-    const flash_head_make_kernels avx2 =
-            { "AVX2", read_avx2, round_row_avx2, project_avx2, round_avx2, decode_avx2, finish_avx2 };
-    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw")
-            && __builtin_cpu_supports("avx512vl")) {
-        list[n] = avx2;
-        list[n].name    = "AVX-512 VNNI";
-        list[n].project = project_vnni;
-        n++;
-    }
-    list[n++] = avx2;
-    return n;
+    const flash_head_make_kernels avx2 = { "AVX2", read_avx2, round_row_avx2, project_avx2, round_avx2,
+        FLASH_HEAD_MAKE_BLOCK, decode_avx2, finish_avx2 };
+    list[0] = avx2;
+    const int n = flash_head_make_kernels_avx512(list) ? 1 : 0;
+    list[n] = avx2;
+    return n + 1;
 }
 
 #else

@@ -70,7 +70,7 @@ static float round_plain(const flash_head_rounding * how, const int32_t * produc
 
 static void decode_plain(const uint8_t * codes, int n, int32_t n_lines, const int16_t * tables, int64_t n_columns,
         int16_t * out, int64_t stride) {
-    decode(codes, n, n_lines, tables, n_columns, out, stride);
+    decode<FLASH_HEAD_MAKE_BLOCK>(codes, n, n_lines, tables, n_columns, out, stride);
 }
 
 static float finish_plain(float * row, const int16_t * sums, const float * units, float scale,
@@ -78,8 +78,8 @@ static float finish_plain(float * row, const int16_t * sums, const float * units
     return finish(row, sums, units, scale, fine, numbers, decoded, squares);
 }
 
-static const flash_head_make_kernels PLAIN =
-        { "plain", read_plain, round_row_plain, project, round_plain, decode_plain, finish_plain };
+static const flash_head_make_kernels PLAIN = { "plain", read_plain, round_row_plain, project, round_plain,
+    FLASH_HEAD_MAKE_BLOCK, decode_plain, finish_plain };
 
 // Lists the kernels that this processor can run, the portable ones last.
 struct known_make_kernels {

@@ -26,7 +26,8 @@
 #define FLASH_HEAD_MAKE_LARGEST 64
 // Directions that lie side by side.
 #define FLASH_HEAD_MAKE_PANEL   8
-// Columns of a block of decode's tables, so that a block's tables fit in the innermost cache.
+// Columns of a block of decode's tables for most kernels: so many numbers of 16 bits are a vector, and a block's tables
+// fit in the innermost cache.
 #define FLASH_HEAD_MAKE_BLOCK   16
 
 // Where round_row puts a column: eight columns are a vector of words, and of 32 columns each word has four.
@@ -94,7 +95,8 @@ struct flash_head_make_kernels {
             float * values, int32_t * numbers, float * decoded);
 
     // out [n][stride]: of each of n tokens, the sums of its tables' entries. codes [n][n_lines]: four bits, times 16.
-    // tables [n_columns/16][n_lines][16][16].
+    // tables [n_columns/decode_block][n_lines][16][decode_block]; decode_block is 16 or 32
+    int32_t decode_block;
     void (*decode)(const uint8_t * codes, int n, int32_t n_lines, const int16_t * tables, int64_t n_columns,
             int16_t * out, int64_t stride);
 
@@ -115,3 +117,6 @@ const struct flash_head_make_kernels * flash_head_make_kernels_all(int * n);
 // returns their number.
 int flash_head_make_kernels_x86(struct flash_head_make_kernels * list);
 int flash_head_make_kernels_arm(struct flash_head_make_kernels * list);
+
+// Puts the kernels of AVX-512 in the place of AVX2's where they are faster. Returns false if this processor has none.
+bool flash_head_make_kernels_avx512(struct flash_head_make_kernels * kernels);

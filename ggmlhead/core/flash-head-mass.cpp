@@ -1,5 +1,6 @@
 #include "flash-head-mass.h"
 
+#include "flash-head-lanes.h"
 #include "flash-head-select.h"
 
 #include <algorithm>
@@ -11,41 +12,68 @@ static const int STEPS   = 32;
 static const int N_STEPS = 32*STEPS;
 
 // exp(x) for x up to 0, within 3 %: a linear interpolation between powers of two (Schraudolph, A Fast, Compact
-// Approximation of the Exponential Function, 1999). Loops over it vectorise. Next to nothing for a NaN, too.
-static inline float about_exp(float x) {
-    x = x > -80.0f ? x : -80.0f;
-    const int32_t bits = (int32_t) (x*12102203.0f) + (127 << 23) - 366393; // 2^23/ln 2; the last evens out the error
-    float y;
-    memcpy(&y, &bits, sizeof(y));
-    return y;
+// Approximation of the Exponential Function, 1999). Next to nothing for a NaN, too.
+ALWAYS_INLINE void about_exp(floats & y, const floats & x) {
+    floats bounded = floats{} - 80.0f;
+    larger(bounded, x);
+    ints bits;
+    truncate(bits, bounded*12102203.0f);
+    bits += (127 << 23) - 366393; // 2^23/ln 2; the last evens out the error
+    memcpy((void *) &y, &bits, sizeof(y));
 }
 
-flash_head_mass flash_head_mass_of(const float * estimates, int64_t n) {
-    enum { LANES = 8 }; // so that loops vectorise
-    float most[LANES], sums[LANES] = {};
-    std::fill(most, most + LANES, -INFINITY);
+ALWAYS_INLINE float about_exp(float x) {
+    floats y;
+    about_exp(y, floats{} + x);
+    float lanes[LANES];
+    store(lanes, y);
+    return lanes[0];
+}
+
+ALWAYS_INLINE flash_head_mass mass_of(const float * estimates, int64_t n) {
+    floats most = floats{} - INFINITY, sums = {};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
-        for (int l = 0; l < LANES; l++) {
-            most[l] = estimates[i + l] > most[l] ? estimates[i + l] : most[l];
-        }
+        floats e;
+        load(e, estimates + i);
+        larger(most, e);
     }
+    flash_head_mass mass = { most_of(most), 0.0f };
     for (; i < n; i++) {
-        most[0] = std::max(most[0], estimates[i]);
+        mass.most = std::max(mass.most, estimates[i]);
     }
-    flash_head_mass mass = { *std::max_element(most, most + LANES), 0.0f };
     for (i = 0; i + LANES <= n; i += LANES) {
-        for (int l = 0; l < LANES; l++) {
-            sums[l] += about_exp(estimates[i + l] - mass.most);
-        }
+        floats e, share;
+        load(e, estimates + i);
+        about_exp(share, e - mass.most);
+        sums += share;
     }
+    float lanes[LANES];
+    store(lanes, sums);
     for (; i < n; i++) {
-        sums[0] += about_exp(estimates[i] - mass.most);
+        lanes[0] += about_exp(estimates[i] - mass.most);
     }
-    for (float sum : sums) {
+    for (float sum : lanes) {
         mass.sum += sum;
     }
     return mass;
+}
+
+// For AVX2 whatever the compiler targets, as the kernels for codes.
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx2"))) static flash_head_mass mass_of_avx2(const float * estimates, int64_t n) {
+    return mass_of(estimates, n);
+}
+#endif
+
+flash_head_mass flash_head_mass_of(const float * estimates, int64_t n) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    static const bool has_avx2 = __builtin_cpu_supports("avx2");
+    if (has_avx2) {
+        return mass_of_avx2(estimates, n);
+    }
+#endif
+    return mass_of(estimates, n);
 }
 
 flash_head_mass flash_head_mass_total(const flash_head_mass * blocks, int64_t n) {

@@ -9,7 +9,6 @@
 
 static const int64_t GROUP = FLASH_HEAD_COARSE_GROUP;
 static const int64_t LANES = FLASH_HEAD_MAKE_LANES;
-static const int64_t BLOCK = FLASH_HEAD_MAKE_BLOCK;
 
 flash_head_residuals::flash_head_residuals(const flash_head_map & map, const flash_head_weight_rows & weight,
         ggml_type centroid_type, const void * centroids)
@@ -130,9 +129,10 @@ void flash_head_encoder::set_tables(const flash_head_map & map, const std::vecto
 
     back_units.resize(n_columns);
     tables.resize(n_columns*n_lines*16);
-    flash_head_parallel_for(n_columns/BLOCK, n_threads, [&](int64_t begin, int64_t end) {
+    const int64_t block = kernels.decode_block;
+    flash_head_parallel_for(n_columns/LANES, n_threads, [&](int64_t begin, int64_t end) {
         std::vector<float> values(coarse_bits);
-        for (int64_t k = begin*BLOCK; k < std::min(end*BLOCK, n_embd); k++) {
+        for (int64_t k = begin*LANES; k < std::min(end*LANES, n_embd); k++) {
             float most = 0.0f;
             for (int32_t b = 0; b < coarse_bits; b++) {
                 values[b] = of_bit[b] >= 0 ? worth[b]*map.code_activations[of_bit[b]*n_embd + k] : 0.0f;
@@ -143,14 +143,14 @@ void flash_head_encoder::set_tables(const flash_head_map & map, const std::vecto
                 continue;
             }
             back_units[k] = unit;
-            int16_t * table = tables.data() + k/BLOCK*BLOCK*n_lines*16 + k%BLOCK;
+            int16_t * table = tables.data() + k/block*block*n_lines*16 + k%block;
             for (int32_t l = 0; l < n_lines; l++) {
                 for (int m = 0; m < 16; m++) {
                     float sum = 0.0f;
                     for (int b = 0; b < 4; b++) {
                         sum += m >> b & 1 ? values[4*l + b] : -values[4*l + b];
                     }
-                    table[(l*16 + m)*BLOCK] = (int16_t) roundf(sum/unit);
+                    table[(l*16 + m)*block] = (int16_t) roundf(sum/unit);
                 }
             }
         }

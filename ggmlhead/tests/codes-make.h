@@ -54,19 +54,26 @@ static void test_make_decode(checker & check) {
             for (int n : { 1, 7, 64 }) {
                 const int64_t stride = columns + 16;
                 std::vector<uint8_t> codes(n*lines);
-                std::vector<int16_t> tables(columns*lines*16), expected(n*stride, 77), out(n*stride);
+                // entries [columns][lines][16]
+                std::vector<int16_t> entries(columns*lines*16), tables(entries.size());
+                std::vector<int16_t> expected(n*stride, 77), out(n*stride);
                 for (uint8_t & code : codes) { code = (uint8_t) (rng() % 16 * 16); }
-                for (int16_t & entry : tables) { entry = (int16_t) ((int) (rng() % 1001) - 500); }
+                for (int16_t & entry : entries) { entry = (int16_t) ((int) (rng() % 1001) - 500); }
                 for (int t = 0; t < n; t++) {
                     for (int64_t k = 0; k < columns; k++) {
                         int sum = 0;
                         for (int32_t l = 0; l < lines; l++) {
-                            sum += tables[((k/16*lines + l)*16 + codes[t*lines + l]/16)*16 + k%16];
+                            sum += entries[(k*lines + l)*16 + codes[t*lines + l]/16];
                         }
                         expected[t*stride + k] = (int16_t) sum;
                     }
                 }
                 each_make_kernels([&](const flash_head_make_kernels & kernels) {
+                    const int64_t block = kernels.decode_block;
+                    for (size_t e = 0; e < entries.size(); e++) {
+                        const int64_t k = (int64_t) e/(lines*16), of_column = (int64_t) e % (lines*16);
+                        tables[(k/block*lines*16 + of_column)*block + k%block] = entries[e];
+                    }
                     std::fill(out.begin(), out.end(), (int16_t) 77);
                     kernels.decode(codes.data(), n, lines, tables.data(), columns, out.data(), stride);
                     check(out == expected, "%s: wrong sums over %d lines of %d tokens", kernels.name, lines, n);

@@ -1,8 +1,9 @@
-// Tests of codes and of the estimates they give, in the core alone.
+// Tests of codes and of the estimates they give, in the core alone; with --time, how long the kernels take.
 
 #include "check.h"
 #include "codes-fixture.h"
 #include "codes-make.h"
+#include "codes-time.h"
 
 #include "flash-head-codes.h"
 #include "flash-head-mass.h"
@@ -197,7 +198,11 @@ static void test_mass() {
     }
 }
 
-int main() {
+int main(int argc, char ** argv) {
+    if (argc == 2 && strcmp(argv[1], "--time") == 0) {
+        codes_time().time_all();
+        return 0;
+    }
     test_round();
     test_distortion();
     test_make(check);

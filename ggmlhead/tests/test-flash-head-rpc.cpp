@@ -22,6 +22,12 @@ static head_shape unpinned() {
     return shape;
 }
 
+static head_shape coded() {
+    head_shape shape = PLAIN;
+    shape.codes = true;
+    return shape;
+}
+
 // An op on a head. All tensors have memory; a test may take it away.
 struct node_fixture {
     head_fixture     head;
@@ -46,15 +52,18 @@ struct node_fixture {
     }
 };
 
+static void set_param(ggml_tensor * node, size_t at, int32_t value) {
+    node->op_params[at] = value;
+}
+
 // A server checks what a client sends: each of these ops would access memory out of bounds.
 static void test_hostile_nodes() {
-    for (const head_shape & shape : { PLAIN, unpinned() }) {
+    for (const head_shape & shape : { PLAIN, unpinned(), coded() }) {
         const node_fixture good(shape);
         check(flash_head_rpc_accepts(cpu, good.node), "a good head is refused");
         check(ggml_flash_head_flaw(good.node) == nullptr, "a good head has a flaw");
     }
 
-    auto set_param = [](ggml_tensor * node, size_t at, int32_t value) { node->op_params[at] = value; };
     struct { const char * what; std::function<void(node_fixture &)> spoil; } const cases[] = {
         { "no probe",             [&](node_fixture & f) { set_param(f.node, 0, 0); } },
         { "a negative probe",     [&](node_fixture & f) { set_param(f.node, 0, -1); } },
@@ -112,30 +121,69 @@ static void test_hostile_nodes() {
         check(!flash_head_rpc_accepts(cpu, empty.node), "a head whose source %d has no memory is accepted", s);
     }
 
-    // a bias, which takes the source of the tokens, needs codes and an entry for every token
-    head_shape coded = PLAIN;
-    coded.codes = true;
-    const struct { int64_t n; int32_t mode; bool good; } biases[] = {
-        { 400, GGML_FLASH_HEAD_TOP,    true  },
-        { 399, GGML_FLASH_HEAD_TOP,    false },
-        { 400, GGML_FLASH_HEAD_SAMPLE, false },
-    };
-    for (const auto & c : biases) {
-        node_fixture b(coded);
-        b.node->src[GGML_FLASH_HEAD_SRC_BIAS] = b.other(GGML_TYPE_F32, c.n, 1);
-        set_param(b.node, 1, c.mode);
-        check((ggml_flash_head_flaw(b.node) == nullptr) == c.good, "a bias of %d, mode %d: wrong flaw",
-                (int) c.n, c.mode);
-        check(!flash_head_rpc_accepts(cpu, b.node), "a bias is accepted");
-    }
-
     node_fixture f(PLAIN);
     f.node->op = GGML_OP_MUL_MAT;
     check(flash_head_rpc_accepts(cpu, f.node), "one of ggml's own ops is refused");
 }
 
+// The same for codes, and for a bias, which takes the source of the tokens and needs codes.
+static void test_hostile_codes() {
+    const int32_t not_a_number = 0x7fc00000, minus_one = (int32_t) 0xbf800000; // floats
+    struct { const char * what; std::function<void(node_fixture &)> spoil; } const cases[] = {
+        { "no directions",        [](node_fixture & f) { set_param(f.node, 6, 0); } },
+        { "more directions",      [](node_fixture & f) { set_param(f.node, 6, 24); } },
+        { "minus 8 directions",   [](node_fixture & f) { set_param(f.node, 6, -8); } },
+        { "no fine code read",    [](node_fixture & f) { set_param(f.node, 5, 0); } },
+        { "too many read",        [](node_fixture & f) { set_param(f.node, 5, 401); } },
+        { "a negative tolerance", [=](node_fixture & f) { set_param(f.node, 7, minus_one); } },
+        { "no tolerance",         [=](node_fixture & f) { set_param(f.node, 7, not_a_number); } },
+        { "too few groups",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 384, 6); } },
+        { "a group without lines",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 128, 7); } },
+        { "coarse codes of 260 bits",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 128 + 65*32, 7); } },
+        { "coarse codes of another type",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I32, 384, 7); } },
+        { "too few fine codes",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_FINE] = f.other(GGML_TYPE_I8, 66, 399); } },
+        { "shorter fine codes",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_FINE] = f.other(GGML_TYPE_I8, 34, 400); } },
+        { "fine codes and part of a line",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_FINE] = f.other(GGML_TYPE_I8, 67, 400); } },
+        { "a short basis",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_BASIS]->ne[0]--; } },
+        { "a basis of another type",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_BASIS]->type = GGML_TYPE_I32; } },
+        { "a short bias",
+          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_BIAS] = f.other(GGML_TYPE_F32, 399, 1); } },
+        { "a bias of drawn clusters",
+          [](node_fixture & f) {
+              f.node->src[GGML_FLASH_HEAD_SRC_BIAS] = f.other(GGML_TYPE_F32, 400, 1);
+              set_param(f.node, 1, GGML_FLASH_HEAD_SAMPLE);
+          } },
+    };
+    for (const auto & c : cases) {
+        node_fixture f(coded());
+        c.spoil(f);
+        check(!flash_head_rpc_accepts(cpu, f.node), "%s is accepted", c.what);
+    }
+    for (int s : { GGML_FLASH_HEAD_SRC_FINE, GGML_FLASH_HEAD_SRC_COARSE, GGML_FLASH_HEAD_SRC_BASIS }) {
+        node_fixture missing(coded()), empty(coded());
+        missing.node->src[s] = nullptr;
+        check(!flash_head_rpc_accepts(cpu, missing.node), "a head with codes without source %d is accepted", s);
+        empty.node->src[s]->data = nullptr;
+        check(!flash_head_rpc_accepts(cpu, empty.node), "codes whose source %d has no memory are accepted", s);
+    }
+    node_fixture biased(coded());
+    biased.node->src[GGML_FLASH_HEAD_SRC_BIAS] = biased.other(GGML_TYPE_F32, 400, 1);
+    check(flash_head_rpc_accepts(cpu, biased.node), "a bias is refused");
+}
+
 static const flash_head_rpc_request GOOD =
-        { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, GGML_FLASH_HEAD_TOP };
+        { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, GGML_FLASH_HEAD_TOP, 0, 0, 0, 0 };
+static const flash_head_rpc_request GOOD_CODES =
+        { 0, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 64, 400, 25, 5, GGML_FLASH_HEAD_TOP, 16, 32, 64, 0 };
 
 // A server answers what its device supports, and no to invalid requests.
 static void test_answers() {
@@ -153,12 +201,42 @@ static void test_answers() {
         { "many clusters",    &flash_head_rpc_request::n_cluster,     401 },
         { "many pinned",      &flash_head_rpc_request::n_pinned,      401 },
         { "a mode",           &flash_head_rpc_request::mode,          2 },
+        { "directions only",  &flash_head_rpc_request::n_directions,  16 },
+        { "bits only",        &flash_head_rpc_request::coarse_bits,   32 },
+        { "bytes only",       &flash_head_rpc_request::fine_bytes,    64 },
+        { "a bias only",      &flash_head_rpc_request::biased,        1 },
     };
     for (const auto & c : cases) {
         flash_head_rpc_request bad = GOOD;
         bad.*c.field = c.value;
         check(flash_head_rpc_answer(cpu, bad).supported == 0, "the CPU says yes to %s", c.what);
     }
+
+    check(flash_head_rpc_answer(cpu, GOOD_CODES).supported == 1, "the CPU says no to codes");
+    struct { const char * what; uint32_t flash_head_rpc_request::* field; uint32_t value; bool good; } const codes[] = {
+        { "more directions",   &flash_head_rpc_request::n_directions, 256,        true },
+        { "no fine code",      &flash_head_rpc_request::fine_bytes,   0,          true },
+        { "a bias",            &flash_head_rpc_request::biased,       1,          true },
+        { "no directions",     &flash_head_rpc_request::n_directions, 0,          false },
+        { "20 directions",     &flash_head_rpc_request::n_directions, 20,         false },
+        { "264 directions",    &flash_head_rpc_request::n_directions, 264,        false },
+        { "minus 8",           &flash_head_rpc_request::n_directions, 0xfffffff8, false },
+        { "no bits",           &flash_head_rpc_request::coarse_bits,  0,          false },
+        { "12 bits",           &flash_head_rpc_request::coarse_bits,  12,         false },
+        { "264 bits",          &flash_head_rpc_request::coarse_bits,  264,        false },
+        { "33 bytes",          &flash_head_rpc_request::fine_bytes,   33,         false },
+        { "2080 bytes",        &flash_head_rpc_request::fine_bytes,   2080,       false },
+        { "two biases",        &flash_head_rpc_request::biased,       2,          false },
+    };
+    for (const auto & c : codes) {
+        flash_head_rpc_request request = GOOD_CODES;
+        request.*c.field = c.value;
+        check((flash_head_rpc_answer(cpu, request).supported == 1) == c.good, "codes, %s: a wrong answer", c.what);
+    }
+    flash_head_rpc_request drawn = GOOD_CODES;
+    drawn.biased = 1;
+    drawn.mode   = GGML_FLASH_HEAD_SAMPLE;
+    check(flash_head_rpc_answer(cpu, drawn).supported == 0, "the CPU says yes to a bias of drawn clusters");
 }
 
 // A client asks only servers of this build, and only once for each kind of head.
@@ -188,16 +266,22 @@ static void test_questions() {
     check(!flash_head_rpc_supports("a", ours, 0, node_fixture(unpinned()).node, answer(0)) && asked == 4,
             "a no for another head is ignored");
 
-    head_shape grouped = PLAIN, ordered = PLAIN, coded = PLAIN;
+    node_fixture biased(coded());
+    biased.node->src[GGML_FLASH_HEAD_SRC_BIAS] = biased.other(GGML_TYPE_F32, 400, 1);
+    check(flash_head_rpc_supports("a", ours, 0, node_fixture(coded()).node, answer(1)) && asked == 5,
+            "codes count as the head without them");
+    check(memcmp(&last, &GOOD_CODES, sizeof(GOOD_CODES)) == 0, "the question is about other codes");
+    check(!flash_head_rpc_supports("a", ours, 0, biased.node, answer(0)) && asked == 6,
+            "a no for a head with a bias is ignored");
+
+    head_shape grouped = PLAIN, ordered = PLAIN;
     grouped.grouped = true;
     ordered.ordered = true;
-    coded.codes     = true;
     check(!flash_head_rpc_supports("c", ours, 0, node_fixture(grouped).node, answer(1)),
             "grouped centroids are sent to a server");
     check(!flash_head_rpc_supports("c", ours, 0, node_fixture(ordered).node, answer(1)),
             "an ordered copy is sent to a server");
-    check(!flash_head_rpc_supports("c", ours, 0, node_fixture(coded).node, answer(1)), "codes are sent to a server");
-    check(asked == 4, "a server is asked about a head that only a CPU supports");
+    check(asked == 6, "a server is asked about a head that only a CPU supports");
 }
 
 int main() {
@@ -207,6 +291,7 @@ int main() {
 
     ggml_log_set([](ggml_log_level, const char *, void *) {}, nullptr); // each refusal is logged
     test_hostile_nodes();
+    test_hostile_codes();
     test_answers();
     test_questions();
 

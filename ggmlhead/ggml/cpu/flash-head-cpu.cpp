@@ -28,7 +28,7 @@ static struct flash_head_codes codes_of(const struct ggml_tensor * node) {
     if (const struct ggml_tensor * coarse = node->src[GGML_FLASH_HEAD_SRC_COARSE]) {
         const struct ggml_tensor * fine = node->src[GGML_FLASH_HEAD_SRC_FINE];
         codes.n_directions = ggml_flash_head_get_params(node).n_directions;
-        codes.n_bits       = (int32_t) ((coarse->ne[0] - flash_head_coarse_group_size(0))/FLASH_HEAD_COARSE_LINE*4);
+        codes.n_bits       = ggml_flash_head_coarse_bits(coarse);
         codes.fine_bytes   = (int32_t) (fine->ne[0] - sizeof(uint16_t));
         codes.coarse       = coarse->data;
         codes.fine         = fine->data;

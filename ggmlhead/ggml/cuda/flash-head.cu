@@ -54,7 +54,7 @@ static void add_codes(const ggml_tensor * dst, flash_head_call & call) {
     const ggml_flash_head_params op = ggml_flash_head_get_params(dst);
 
     call.codes.n_directions = op.n_directions;
-    call.codes.n_bits       = (int) ((coarse->ne[0] - flash_head_coarse_group_size(0))/FLASH_HEAD_COARSE_LINE*4);
+    call.codes.n_bits       = ggml_flash_head_coarse_bits(coarse);
     call.codes.fine_bytes   = (int) (fine->ne[0] - sizeof(uint16_t));
     call.codes.coarse       = coarse->data;
     call.codes.fine         = fine->data;

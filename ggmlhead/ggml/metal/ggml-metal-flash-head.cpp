@@ -210,8 +210,7 @@ static ggml_metal_kargs_flash_head kargs_of(const ggml_tensor * op) {
     args.n_groups = (n_chunks + args.n_chunks - 1)/args.n_chunks;
     if (selects_tokens(op)) {
         args.n_directions = params.n_directions;
-        args.n_bits       = (int32_t) ((op->src[GGML_FLASH_HEAD_SRC_COARSE]->ne[0] - flash_head_coarse_group_size(0))
-                /FLASH_HEAD_METAL_LINE*4);
+        args.n_bits       = ggml_flash_head_coarse_bits(op->src[GGML_FLASH_HEAD_SRC_COARSE]);
         args.fine_bytes   = fine_bytes_of(op);
         args.n_parts      = n_parts_of(op);
         args.has_bias     = ggml_flash_head_get_bias(op) != nullptr;

@@ -19,8 +19,7 @@ static bool is_bytes(const struct ggml_tensor * t) {
     return t->type == GGML_TYPE_I8 && ggml_is_matrix(t) && ggml_is_contiguous(t);
 }
 
-// bits of a token's coarse code, from the bytes of a group; -1 if there is no such group
-static int32_t coarse_bits(const struct ggml_tensor * coarse) {
+int32_t ggml_flash_head_coarse_bits(const struct ggml_tensor * coarse) {
     const int64_t lines = coarse->ne[0] - (int64_t) flash_head_coarse_group_size(0);
     const int64_t bits  = lines/FLASH_HEAD_COARSE_LINE*4;
     return lines > 0 && lines % FLASH_HEAD_COARSE_LINE == 0 && bits <= FLASH_HEAD_COARSE_MAX_BITS ? (int32_t) bits : -1;
@@ -30,7 +29,8 @@ static bool are_codes(const struct ggml_tensor * coarse, const struct ggml_tenso
         const struct ggml_tensor * basis, int64_t n_embd, int64_t n_vocab, int32_t n_directions) {
     const int64_t n_bytes = fine->ne[0] - (int64_t) sizeof(uint16_t);
     return n_directions > 0 && n_directions % 8 == 0 && n_directions <= FLASH_HEAD_MAX_DIRECTIONS
-        && is_bytes(coarse) && coarse_bits(coarse) > 0 && coarse->ne[1] == flash_head_coarse_n_groups(n_vocab)
+        && is_bytes(coarse) && ggml_flash_head_coarse_bits(coarse) > 0
+        && coarse->ne[1] == flash_head_coarse_n_groups(n_vocab)
         && is_bytes(fine) && n_bytes >= 0 && n_bytes % FLASH_HEAD_FINE_LINE == 0 && n_bytes <= FLASH_HEAD_FINE_MAX_BYTES
         && fine->ne[1] == n_vocab
         && basis->type == GGML_TYPE_F32 && ggml_is_vector(basis) && ggml_is_contiguous(basis)

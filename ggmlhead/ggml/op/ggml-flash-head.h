@@ -121,6 +121,9 @@ GGML_API void ggml_flash_head_set_n_rows(struct ggml_tensor * node, int32_t n_ro
 GGML_API struct ggml_tensor * ggml_flash_head_get_tokens(const struct ggml_tensor * node);
 GGML_API struct ggml_tensor * ggml_flash_head_get_bias  (const struct ggml_tensor * node);
 
+// Bits of a token's coarse code, from the source `coarse`; -1 if it has no such shape.
+GGML_API int32_t ggml_flash_head_coarse_bits(const struct ggml_tensor * coarse);
+
 // The parameters that a tensor of the op carries.
 GGML_API struct ggml_flash_head_params ggml_flash_head_get_params(const struct ggml_tensor * node);
 

@@ -15,7 +15,7 @@
 
 // What RPC_PROTO_PATCH_VERSION is in our builds. Upstream counts its changes there, from 0 after each change of the
 // minor version.
-const uint8_t FLASH_HEAD_RPC_PATCH_VERSION = 242;
+const uint8_t FLASH_HEAD_RPC_PATCH_VERSION = 243;
 
 // The command, far from those that upstream numbers from 0.
 const uint8_t FLASH_HEAD_RPC_COMMAND = 240;
@@ -31,6 +31,10 @@ struct flash_head_rpc_request {
     uint32_t n_cluster;
     uint32_t n_pinned;      // 0: there is no list of pinned tokens
     uint32_t mode;
+    uint32_t n_directions;  // of the codes; 0: there are none, and the next three are 0
+    uint32_t coarse_bits;   // a token
+    uint32_t fine_bytes;    // a token
+    uint32_t biased;        // 1: tokens are chosen by a bias
 };
 
 struct flash_head_rpc_response {
