@@ -16,11 +16,11 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "add FlashHead to the Ollama on this machine",
-		Description: "Copies the plug-in to a folder of yours or of the system, and makes `ollama\n" +
-			"serve` load it. A released fh-ollama has the plug-in inside; otherwise `fh-ollama\n" +
-			"build --plugin` makes it. A service gets a systemd drop-in; if there is none,\n" +
-			"the command that starts Ollama with the plug-in is printed. It works for models\n" +
-			"that run on the CPU. No file of Ollama is changed.\n" +
+		Description: "Copies the plug-in, which is inside a released fh-ollama (otherwise `fh-ollama\n" +
+			"build --plugin` makes it), to a folder of yours or of the system, and makes\n" +
+			"`ollama serve` load it. A service gets a systemd drop-in; if there is none, the\n" +
+			"command that starts Ollama with the plug-in is printed. It works for models that\n" +
+			"run on the CPU. No file of Ollama is changed.\n" +
 			"With --prefix, installs the patched Ollama of `fh-ollama build` instead, in a\n" +
 			"folder of its own, with a service of its own.\n\n" +
 			"Example: fh-ollama install --dry-run",

@@ -13,12 +13,15 @@ import (
 // ArchiveName is the file name of the archive that is compiled into a program.
 const ArchiveName = "plugin.zip"
 
+// LicenseName is the license of llama.cpp in a bundle, whose libraries contain inline functions of ggml's headers.
+const LicenseName = "LLAMA_CPP_LICENSE"
+
 // manifestName is the description of the plug-in in a bundle: the manifest of its build.
 const manifestName = "plugin.json"
 
 // packed are the files of a bundle, in order, with their paths in the prefix of `fh-ollama build --plugin`.
 var packed = []string{
-	"lib/flashhead/LLAMA_CPP_LICENSE", // the libraries contain inline functions of ggml's headers
+	"lib/flashhead/" + LicenseName,
 	"lib/flashhead/" + installation.ToolCodeName,
 	"lib/flashhead/" + LibraryName,
 	"lib/flashhead/" + installation.ToolName,
