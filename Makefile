@@ -53,7 +53,7 @@ program:
 
 # fh-ollama with the plug-in inside: install, create and the like need nothing else.
 bundle: program
-	build/fh-ollama build --plugin --prefix build/release/plugin $(STRICT)
+	build/fh-ollama build --plugin --prefix build/release/plugin
 	$(GOBUILD) -tags bundle -overlay "$$($(GO) run ./integration/cmd/bundle)" -o build/release/fh-ollama ./cmd/fh-ollama
 
 build: program
