@@ -2,7 +2,7 @@
 # make test   checks everything; make help lists the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo speed soak program build build-tests plugin stock install uninstall release bench test test-all \
+.PHONY: help demo speed soak program bundle build build-tests plugin stock install uninstall release bench test test-all \
 	test-short fuzz lint staticcheck vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu real \
 	clean
 
@@ -33,7 +33,8 @@ help:
 	@echo 'Publish (docs/upgrading.md, docs/release.md)'
 	@echo '  make check-upstream would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35"'
 	@echo '  make check-hosts    load the plug-in into other releases, e.g. VERSION=v0.30.0; builds each first'
-	@echo '  make release        an archive for any machine of this kind, in build/release/'
+	@echo '  make bundle         fh-ollama with the plug-in inside, build/release/fh-ollama'
+	@echo '  make release        archives for any machine of this kind, in build/release/'
 	@echo '  make clean          remove dist/, dist-stock/ and build/; the cache stays'
 
 # The tests need rpc; a Mac with Apple's processor has a GPU that its Ollama uses.
@@ -45,8 +46,15 @@ endif
 
 # The program is built anew each time, which Go makes cheap; what it finds done, it leaves. The same sources make the same
 # bytes, whatever the folder, its repository and the machine's C library.
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags=-buildid=
+
 program:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags=-buildid= -o build/fh-ollama ./cmd/fh-ollama
+	$(GOBUILD) -o build/fh-ollama ./cmd/fh-ollama
+
+# fh-ollama with the plug-in inside: install, create and the like need nothing else.
+bundle: program
+	build/fh-ollama build --plugin --prefix build/release/plugin
+	$(GOBUILD) -tags bundle -overlay "$$($(GO) run ./integration/cmd/bundle)" -o build/release/fh-ollama ./cmd/fh-ollama
 
 build: program
 	build/fh-ollama build --backends $(BACKENDS)
@@ -68,11 +76,10 @@ install: build
 uninstall:
 	"$(PREFIX)/bin/fh-ollama" uninstall --prefix "$(PREFIX)"
 
-# An archive for any machine of this system and kind of processor, so with every set of instructions that ggml knows.
+# Archives for any machine of this system and kind of processor, so with every set of instructions that ggml knows.
 release: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
-release: program
-	build/fh-ollama build --cpu-variants all --prefix build/release/prefix
-	build/fh-ollama build --plugin --prefix build/release/prefix
+release: bundle
+	build/release/fh-ollama build --cpu-variants all --prefix build/release/patched
 	$(GO) run ./integration/cmd/release
 
 demo: stock plugin build

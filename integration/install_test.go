@@ -28,28 +28,9 @@ func installAndBack(t *testing.T, flags []string) {
 	copyTree(t, filepath.Dir(plugin(t).Bin("fh-ollama")), filepath.Dir(checkout.Bin("fh-ollama")))
 	copyTree(t, filepath.Dir(plugin(t).library()), filepath.Join(string(checkout), "lib", "flashhead"))
 	tool := checkout.Bin("fh-ollama")
-	installed := harness.Prefix(filepath.Join(dir, "usr"))
-	copyTree(t, stock(t).Bin("ollama"), installed.Bin("ollama"))
-	copyTree(t, stock(t).Lib(""), installed.Lib(""))
-	// A fake machine with its own services and the real processes.
-	root := filepath.Join(dir, "root")
-	if err := os.Mkdir(root, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/proc", filepath.Join(root, "proc")); err != nil {
-		t.Fatal(err)
-	}
-	home := filepath.Join(dir, "home")
-	for _, folder := range []string{home, filepath.Join(dir, "tmp")} {
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	env := []string{
-		"FH_OLLAMA_ROOT=" + root,
-		"FH_OLLAMA_CACHE=" + t.TempDir(), // of conversions, not of an installation
-		"PATH=" + filepath.Dir(installed.Bin("ollama")) + string(os.PathListSeparator) + os.Getenv("PATH"),
-	}
+	installed, home, env := stockMachine(t, dir)
+	env = append(env, "FH_OLLAMA_CACHE="+t.TempDir(), // of conversions, not of an installation
+		"PATH="+filepath.Dir(installed.Bin("ollama"))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	try := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(timeout(t), tool, args...)
 		cmd.Env = append(harness.Environment(dir), env...)
@@ -135,6 +116,26 @@ func installAndBack(t *testing.T, flags []string) {
 	if strings.Contains(log, "flash_head:") {
 		t.Errorf("after uninstall the plug-in is there:\n%s", end(log))
 	}
+}
+
+// stockMachine lays out a machine in dir, with a stock Ollama, an empty home, services of its own and the real processes.
+// env is for fh-ollama.
+func stockMachine(t *testing.T, dir string) (installed harness.Prefix, home string, env []string) {
+	t.Helper()
+	installed = harness.Prefix(filepath.Join(dir, "usr"))
+	copyTree(t, stock(t).Bin("ollama"), installed.Bin("ollama"))
+	copyTree(t, stock(t).Lib(""), installed.Lib(""))
+	home = filepath.Join(dir, "home")
+	root := filepath.Join(dir, "root")
+	for folder, mode := range map[string]os.FileMode{root: 0o755, home: 0o700, filepath.Join(dir, "tmp"): 0o700} {
+		if err := os.Mkdir(folder, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/proc", filepath.Join(root, "proc")); err != nil {
+		t.Fatal(err)
+	}
+	return installed, home, []string{"FH_OLLAMA_ROOT=" + root}
 }
 
 // printedProgram returns the fh-ollama in the next steps that `fh-ollama install` prints.

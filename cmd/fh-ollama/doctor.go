@@ -7,6 +7,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 	"github.com/fh-ollama/fh-ollama/plugin/doctor"
@@ -45,7 +46,8 @@ func runDoctor(c *cli.Context) error {
 			rename = from.Named
 		}
 	}
-	report, err := doctor.Examine(c.Context, server, installation.Here(), installation.LibDirs(c.Path("lib")), path)
+	lib := c.Path("lib")
+	report, err := doctor.Examine(c.Context, server, installation.Here(), installation.LibDirs(lib), native.Inside(lib), path)
 	if err != nil {
 		return err
 	}

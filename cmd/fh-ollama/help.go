@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -28,6 +29,9 @@ var noise = regexp.MustCompile(` \(default: (false|0)\)| \[ --\S+ \S+ \]`)
 // The library has these as variables of its own.
 func init() {
 	cli.CommandHelpTemplate = commandHelp
+	cli.VersionPrinter = func(c *cli.Context) {
+		fmt.Fprintf(c.App.Writer, "%s version %s\nplug-in inside: %s\n", c.App.Name, c.App.Version, inside())
+	}
 	describe := cli.FlagStringer
 	cli.FlagStringer = func(flag cli.Flag) string { return noise.ReplaceAllString(describe(flag), "") }
 }
@@ -55,9 +59,10 @@ func helpCommand() *cli.Command {
 
 func versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "version",
-		Usage:       "print the version",
-		Description: "The same as --version.\n\nExample: fh-ollama version",
+		Name:  "version",
+		Usage: "print the version",
+		Description: "Also tells which plug-in is inside, and the newest symbols of the C and C++\n" +
+			"library that it needs. The same as --version.\n\nExample: fh-ollama version",
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return usageError{hint.New(fmt.Sprintf("version takes no argument, but got %q", c.Args().First()),
@@ -67,6 +72,19 @@ func versionCommand() *cli.Command {
 			return nil
 		},
 	}
+}
+
+// inside describes the plug-in inside this program.
+func inside() string {
+	own := bundle.Own()
+	if own.Empty() {
+		return "none"
+	}
+	about, err := own.About()
+	if err != nil {
+		return err.Error()
+	}
+	return about.String()
 }
 
 // helpFirst turns args with --help anywhere before -- into a request for help.

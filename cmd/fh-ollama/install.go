@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/plugin/install"
@@ -15,10 +16,11 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "add FlashHead to the Ollama on this machine",
-		Description: "Copies the plug-in of `fh-ollama build --plugin` to a folder of yours or of the\n" +
-			"system, and makes `ollama serve` load it. A service gets a systemd drop-in; if\n" +
-			"there is none, the command that starts Ollama with the plug-in is printed. It\n" +
-			"works for models that run on the CPU. No file of Ollama is changed.\n" +
+		Description: "Copies the plug-in, which is inside a released fh-ollama (otherwise `fh-ollama\n" +
+			"build --plugin` makes it), to a folder of yours or of the system, and makes\n" +
+			"`ollama serve` load it. A service gets a systemd drop-in; if there is none, the\n" +
+			"command that starts Ollama with the plug-in is printed. It works for models that\n" +
+			"run on the CPU. No file of Ollama is changed.\n" +
 			"With --prefix, installs the patched Ollama of `fh-ollama build` instead, in a\n" +
 			"folder of its own, with a service of its own.\n\n" +
 			"Example: fh-ollama install --dry-run",
@@ -41,7 +43,8 @@ func runInstall(c *cli.Context) error {
 	if c.IsSet("prefix") {
 		return installPrefix(c, o)
 	}
-	o.Ollama, o.Library, o.Built, o.IntoLib = c.Path("ollama"), c.Path("lib"), install.BuiltLibrary(), c.Bool("into-lib")
+	o.Ollama, o.Library, o.IntoLib = c.Path("ollama"), c.Path("lib"), c.Bool("into-lib")
+	o.Built, o.Bundle = install.BuiltLibrary(), bundle.Own()
 	result, err := install.Plugin(c.Context, o)
 	if err != nil {
 		return err

@@ -5,18 +5,24 @@ import (
 	"path/filepath"
 )
 
-// ToolName is the native tool of a build or of the plug-in.
-const ToolName = "llama-flashhead"
+// Names of the native tool. That of the plug-in runs on an installed Ollama's ggml; its code is a library beside it.
+const (
+	ToolName     = "llama-flashhead"
+	ToolCodeName = "libflashhead-tool.so"
+)
 
-// LibDirs returns the folders to search for native programs, best first. It is dir alone if dir holds the native tool,
-// or if dir has no ggml on which the tool of another folder could run. Otherwise it is lib/ollama (patched build) and
-// lib/flashhead (plug-in) in the prefix of this program.
+// LibDirs returns the folders to search for native programs, best first: dir if it is Only, otherwise lib/ollama
+// (patched build) and lib/flashhead (plug-in) in the prefix of this program.
 func LibDirs(dir string) []string {
-	if dir != "" && (Tool(dir) != "" || !HoldsGGML(dir)) {
+	if Only(dir) {
 		return []string{dir}
 	}
 	return libDirs(OwnPrefix())
 }
+
+// Only reports whether native programs are searched in a user's folder dir alone: it holds the native tool, or it has no
+// ggml on which another tool could run. It is false for no folder, "".
+func Only(dir string) bool { return dir != "" && (Tool(dir) != "" || !HoldsGGML(dir)) }
 
 func libDirs(own string) []string {
 	if own == "" {

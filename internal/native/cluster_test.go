@@ -88,6 +88,20 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// A released tool may need newer libraries than the system has. Another Ollama would not help.
+func TestOldSystem(t *testing.T) {
+	for _, body := range []string{
+		"echo \"llama-flashhead: libc.so.6: version \\`GLIBC_2.99' not found (required by llama-flashhead)\" >&2; exit 1\n",
+		"echo \"error: cannot use the ggml in x: libstdc++.so.6: version \\`GLIBCXX_3.99' not found\" >&2; exit 3\n",
+	} {
+		_, _, err := run(t.Context(), script(t, body))
+		if err == nil || !strings.Contains(err.Error(), "this system is older than the native tool: ") ||
+			!strings.Contains(hint.Of(err), "fh-ollama build --plugin") {
+			t.Errorf("%v, hint %q", err, hint.Of(err))
+		}
+	}
+}
+
 // Cancelling ends the tool. The time limit is only for a tool that does not end.
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -81,6 +81,10 @@ func failure(what string, err error, stderr string) error {
 	if cause == "" {
 		cause = err.Error()
 	}
+	if strings.Contains(cause, "version `GLIBC") { // also GLIBCXX; said of the tool or of its code
+		return hint.New(what+" failed, this system is older than the native tool: "+cause,
+			"build the tool here: fh-ollama build --plugin")
+	}
 	if exit != nil && exit.ExitCode() == exitNoGGML {
 		return hint.New(what+" failed: "+cause, "update Ollama, or build one that brings a tool of its own: fh-ollama build")
 	}

@@ -8,14 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-const (
-	toolName = installation.ToolName
-	codeName = "libflashhead-tool.so" // beside the plug-in's tool: its code, without ggml
-)
+const toolName = installation.ToolName
 
 // Tool is the native tool with the libraries that it runs on.
 type Tool struct {
@@ -23,14 +21,27 @@ type Tool struct {
 	GGML string // folder of the libraries for it; "" if it has its own
 }
 
-// Find returns the native tool for a user's folder dir, "" if there is none: FindTool and FindGGML.
+// Find returns the native tool for a user's folder dir, "" if there is none: that of FindTool, or else the one of
+// Inside; and FindGGML.
 func Find(ctx context.Context, dir string, places installation.Places) (Tool, error) {
 	path, err := FindTool(installation.LibDirs(dir))
+	if inside := Inside(dir); err != nil && !inside.Empty() {
+		path, err = inside.Unpack()
+	}
 	if err != nil {
 		return Tool{}, err
 	}
 	ggml, err := FindGGML(ctx, path, dir, places)
 	return Tool{path, ggml}, err
+}
+
+// Inside returns the bundle inside this program, which has a native tool; an empty one if only a user's folder dir is
+// searched.
+func Inside(dir string) bundle.Bundle {
+	if installation.Only(dir) {
+		return bundle.Bundle{}
+	}
+	return bundle.Own()
 }
 
 // FindTool returns the path of the native tool in the first of dirs that has it.
@@ -48,7 +59,7 @@ func FindTool(dirs []string) (string, error) {
 // Borrows reports whether a native tool is the plug-in's, which runs on an installed Ollama's ggml. It cannot list
 // devices.
 func Borrows(tool string) bool {
-	_, err := os.Stat(filepath.Join(filepath.Dir(tool), codeName))
+	_, err := os.Stat(filepath.Join(filepath.Dir(tool), installation.ToolCodeName))
 	return err == nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -17,9 +18,9 @@ import (
 // Results of a build of the plug-in. Files are in pluginFolder of the prefix.
 const (
 	pluginFolder   = "lib/flashhead"
-	pluginLibrary  = "libggml-flashhead.so" // the ggml backend
-	pluginTool     = installation.ToolName  // loads pluginToolCode, beside it
-	pluginToolCode = "libflashhead-tool.so"
+	pluginLibrary  = bundle.LibraryName    // the ggml backend
+	pluginTool     = installation.ToolName // loads pluginToolCode, beside it
+	pluginToolCode = installation.ToolCodeName
 )
 
 var (

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -38,6 +39,7 @@ type Server struct {
 // Library is the native part of a build on this machine.
 type Library struct {
 	Tool    string          `json:"tool,omitempty"`    // path of llama-flashhead
+	Inside  *bundle.About   `json:"inside,omitempty"`  // of the tool inside this program, which is used if Tool is ""
 	Devices []native.Device `json:"devices"`           // of a patched build; the plug-in's tool lists none
 	Folders []native.Folder `json:"folders,omitempty"` // with GPU backends
 }
@@ -62,10 +64,11 @@ type Problem struct {
 	WayOut string `json:"way_out"`
 }
 
-// Examine checks the server, its plug-in, the native tool in one of libDirs, and the GGUF file at path unless that is
-// "". A converted file is loaded in the runtime. The report says what is wrong; the error is for an interruption.
-func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, path string) (Report,
-	error) {
+// Examine checks the server, its plug-in, the native tool in one of libDirs or else inside this program, and the GGUF
+// file at path unless that is "". A converted file is loaded in the runtime. The report says what is wrong; the error is
+// for an interruption.
+func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, inside bundle.Bundle,
+	path string) (Report, error) {
 	r := Report{
 		Models: []ollama.Model{}, Problems: []Problem{}, Library: Library{Devices: []native.Device{}},
 		Plugin: Plugin{Installed: []string{}, Running: []Runner{}},
@@ -77,7 +80,7 @@ func Examine(ctx context.Context, s ollama.Server, places installation.Places, l
 	if path != "" {
 		head = r.file(path)
 	}
-	r.library(ctx, libDirs, head)
+	r.library(ctx, libDirs, inside, head)
 	if r.File != nil && r.File.Converted && ctx.Err() == nil {
 		r.load(ctx, places, libDirs)
 	}
@@ -124,10 +127,18 @@ func (r *Report) server(ctx context.Context, s ollama.Server) {
 // deviceTimeout bounds the wait for the native tool: GPU drivers can hang.
 const deviceTimeout = 30 * time.Second
 
-// library checks the native tool in one of dirs, and whether the tool's devices support the op, also for head unless it
-// is nil.
-func (r *Report) library(ctx context.Context, dirs []string, head *native.HeadShape) {
+// library checks the native tool in one of dirs or else inside, and whether the tool's devices support the op, also for
+// head unless it is nil.
+func (r *Report) library(ctx context.Context, dirs []string, inside bundle.Bundle, head *native.HeadShape) {
 	tool, err := native.FindTool(dirs)
+	if err != nil && !inside.Empty() {
+		about, err := inside.About()
+		if err != nil {
+			r.wrong(err)
+		}
+		r.Library.Inside = &about
+		return
+	}
 	if err != nil {
 		if r.Plugin.Library == "" && len(r.Plugin.Installed) == 0 { // with the plug-in, models are fast without the tool
 			r.wrong(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -62,7 +63,7 @@ func TestFile(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
-	r, err := Examine(context.Background(), nowhere(), installationtest.New(t).Places, []string{t.TempDir()}, "")
+	r, err := Examine(context.Background(), nowhere(), installationtest.New(t).Places, []string{t.TempDir()}, bundle.Bundle{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func TestRefusingServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Examine(context.Background(), ollama.At(host), installationtest.New(t).Places, []string{t.TempDir()}, "")
+	r, err := Examine(context.Background(), ollama.At(host), installationtest.New(t).Places, []string{t.TempDir()}, bundle.Bundle{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

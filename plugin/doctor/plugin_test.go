@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
@@ -182,7 +183,7 @@ func TestPlugin(t *testing.T) {
 			}
 			r := Report{Server: Server{URL: "http://127.0.0.1:11434", Reachable: true, Version: "0.34.2"}}
 			r.plugin(context.Background(), m.Places)
-			r.library(context.Background(), []string{t.TempDir()}, nil)
+			r.library(context.Background(), []string{t.TempDir()}, bundle.Bundle{}, nil)
 
 			want := ""
 			if c.library != "" {
@@ -290,7 +291,7 @@ func TestPluginTool(t *testing.T) {
 	tool := m.Write("dist/lib/flashhead/llama-flashhead", "#!/bin/sh\nexit 1\n", 0o755)
 	m.Write("dist/lib/flashhead/libflashhead-tool.so", "", 0o755)
 	var r Report
-	r.library(context.Background(), []string{filepath.Dir(tool)}, nil)
+	r.library(context.Background(), []string{filepath.Dir(tool)}, bundle.Bundle{}, nil)
 	if r.Library.Tool != tool || len(r.Problems) > 0 {
 		t.Errorf("%+v, %+v", r.Library, r.Problems)
 	}

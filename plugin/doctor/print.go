@@ -33,6 +33,8 @@ func (r Report) String() string {
 	switch {
 	case r.Library.Tool != "":
 		row("library", "%s", filepath.Dir(r.Library.Tool))
+	case r.Library.Inside != nil:
+		row("library", "inside this fh-ollama: %s", r.Library.Inside)
 	case r.Plugin.Library != "" || len(r.Plugin.Installed) > 0:
 		row("library", "not found, only convert and create need it")
 	default:

@@ -10,13 +10,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
 // LibraryName is the file name of the plug-in that GGML_BACKEND_PATH names.
-const LibraryName = "libggml-flashhead.so"
+const LibraryName = bundle.LibraryName
 
 // BesideName is its file name among Ollama's own libraries. There llama.cpp loads libggml-NAME-*.so for the NAMEs of
 // its own backends, for each the file with the best ggml_backend_score. zendnn is such a NAME, for a library that no
@@ -35,8 +36,9 @@ var dropInNames = []string{dropInName, ownDropInName}
 // Options are the options of the plug-in's installation.
 type Options struct {
 	Ollama  string // path of an ollama executable; "" for the best that is found
-	Library string // path of the plug-in; "" for Built
+	Library string // path of the plug-in; "" for Built, or, where that does not exist, the one in Bundle
 	Built   string // see BuiltLibrary
+	Bundle  bundle.Bundle
 	IntoLib bool   // beside Ollama's own libraries, instead of in GGML_BACKEND_PATH
 	DryRun  bool   // write nothing
 	Program string // path of this program, for command lines that are shown
@@ -92,7 +94,7 @@ func Plugin(ctx context.Context, o Options) (Result, error) {
 	if err := o.checkGPU(ollama, &r); err != nil {
 		return Result{}, err
 	}
-	library, err := o.library()
+	from, err := o.plugin()
 	if err != nil {
 		return Result{}, err
 	}
@@ -107,14 +109,16 @@ func Plugin(ctx context.Context, o Options) (Result, error) {
 		r.note("%s", text)
 	}
 	t.gpu = ollama.GPU(o.Places)
-	t.kit = o.kit(filepath.Dir(t.receipt), library)
+	if t.kit, err = o.kit(filepath.Dir(t.receipt), from); err != nil {
+		return Result{}, err
+	}
 	r.Library = t.library
-	w, err := o.plan(t, library)
+	w, err := o.plan(t, from)
 	if err != nil {
 		return Result{}, err
 	}
 	if err := w.refused(); err != nil {
-		return Result{}, hint.Wrap(err, o.sudo(t, library))
+		return Result{}, hint.Wrap(err, o.sudo(t, from))
 	}
 	r.Changes = w.changes()
 	if err := ctx.Err(); err != nil {
@@ -229,7 +233,7 @@ func dropIn(path string) string {
 }
 
 // sudo returns the command for root if this user lacks permissions.
-func (o Options) sudo(t target, library string) string {
+func (o Options) sudo(t target, from plugin) string {
 	command := "run: sudo " + commandline.Quote(o.Program) + " install"
 	if o.IntoLib {
 		command += " --into-lib"
@@ -237,7 +241,9 @@ func (o Options) sudo(t target, library string) string {
 	if o.Ollama != "" {
 		command += " --ollama " + commandline.Quote(t.ollama.Program)
 	}
-	command += " --lib " + commandline.Quote(library)
+	if from.path != "" {
+		command += " --lib " + commandline.Quote(from.path)
+	}
 	if t.dropIn != "" {
 		command += "; then: " + t.ollama.Unit.Restart("sudo ")
 	}

@@ -27,7 +27,7 @@ func asOther(t *testing.T, m machine, f func()) {
 		}
 	}
 	if os.Geteuid() == 0 {
-		for _, open := range []string{m.Options.Places.Root, m.Library} {
+		for _, open := range []string{m.Options.Places.Root, filepath.Join("/", m.Library)} { // "" is in no folder
 			for dir := filepath.Dir(open); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 				if err := os.Chmod(dir, 0o755); err != nil {
 					t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -13,8 +12,8 @@ import (
 
 const permission = "give yourself permission there and try again"
 
-// plan plans the installation for t of the plug-in at library.
-func (o Options) plan(t target, library string) (*work, error) {
+// plan plans the installation of the plug-in from for t.
+func (o Options) plan(t target, from plugin) (*work, error) {
 	receipts, err := readReceipts(o.Places)
 	if err != nil {
 		return nil, err
@@ -23,16 +22,12 @@ func (o Options) plan(t target, library string) (*work, error) {
 	w.own = receipts[slices.IndexFunc(receipts, func(r *receipt) bool { return r.path == t.receipt })]
 
 	placed := Placed{Ollama: t.ollama.Program, Library: t.library, Beside: o.IntoLib}
-	files := slices.DeleteFunc(t.kit.files, func(f kitFile) bool { return f.to == t.library })
-	for _, f := range append([]kitFile{{library, t.library, 0o644}}, files...) {
-		data, err := os.ReadFile(f.from)
-		if err != nil {
-			return nil, hint.Wrap(err, rebuild)
-		}
-		if err := w.place(file{path: f.to, data: data, mode: f.mode}); err != nil {
+	files := slices.DeleteFunc(t.kit.files, func(f file) bool { return f.path == t.library })
+	for _, f := range append([]file{{path: t.library, data: from.library, mode: 0o644}}, files...) {
+		if err := w.place(f); err != nil {
 			return nil, err
 		}
-		placed.Files = append(placed.Files, f.to)
+		placed.Files = append(placed.Files, f.path)
 	}
 	if t.dropIn != "" {
 		placed.Unit, placed.User = t.ollama.Unit.Name, t.ollama.Unit.User

@@ -17,28 +17,31 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
-// licensesDir has a folder for each Go module, with the files that its license requires to be distributed.
+// licensesDir has the licenses of Go modules in the patched build's archive.
 const licensesDir = "share/fh-ollama/licenses"
+
+// license is a file that a module's license requires to be distributed.
+type license struct {
+	name string // MODULE@VERSION/FILE
+	text []byte
+}
 
 var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)`)
 
-// moduleDir is the folder of a module's licenses in the archive. The standard library is the module "std".
-func moduleDir(path, version string) string { return licensesDir + "/" + path + "@" + version }
-
 // moduleLicenses reads the licenses of Go and of all modules of the programs, from Go's module cache. It is an error if
 // one has none.
-func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
+func moduleLicenses(ctx context.Context, programs []program) ([]license, error) {
 	env, err := goEnv(ctx)
 	if err != nil {
 		return nil, err
 	}
-	from := map[string]string{} // folder in the archive → folder on this machine
+	from := map[string]string{} // MODULE@VERSION → folder on this machine; the standard library is the module "std"
 	for _, p := range programs {
 		if p.info.GoVersion != env.GOVERSION {
 			return nil, hint.New(fmt.Sprintf("%s was made by %s, but %s is here", p.name, p.info.GoVersion, env.GOVERSION),
 				"build it again")
 		}
-		from[moduleDir("std", strings.TrimPrefix(p.info.GoVersion, "go"))] = env.GOROOT
+		from["std@"+strings.TrimPrefix(p.info.GoVersion, "go")] = env.GOROOT
 		for _, m := range p.info.Deps {
 			if m.Replace != nil {
 				m = m.Replace
@@ -51,28 +54,28 @@ func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", m.Path, err)
 			}
-			from[moduleDir(m.Path, m.Version)] = filepath.Join(env.GOMODCACHE, filepath.FromSlash(path)+"@"+version)
+			from[m.Path+"@"+m.Version] = filepath.Join(env.GOMODCACHE, filepath.FromSlash(path)+"@"+version)
 		}
 	}
-	var list []entry
-	for to, dir := range from {
-		files, err := licensesIn(dir, to)
+	var list []license
+	for module, dir := range from {
+		files, err := licensesIn(dir, module)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, files...)
 	}
-	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(list, func(a, b license) int { return strings.Compare(a.name, b.name) })
 	return list, nil
 }
 
-// licensesIn reads the licenses at the top of the folder dir.
-func licensesIn(dir, to string) ([]entry, error) {
+// licensesIn reads the licenses of a module at the top of its folder dir.
+func licensesIn(dir, module string) ([]license, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, hint.Wrap(err, "run `go mod download`, and build again")
 	}
-	var list []entry
+	var list []license
 	for _, f := range files {
 		if f.IsDir() || !licenseFile.MatchString(f.Name()) {
 			continue
@@ -81,7 +84,7 @@ func licensesIn(dir, to string) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, entry{name: to + "/" + f.Name(), data: data, mode: 0o644})
+		list = append(list, license{name: module + "/" + f.Name(), text: data})
 	}
 	if len(list) == 0 {
 		return nil, hint.New(fmt.Sprintf("no license is found in %s", dir),

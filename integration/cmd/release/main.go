@@ -1,5 +1,5 @@
-// Command release packs a build into an archive, with the licenses of everything in it, and a checksum. See
-// `make release`.
+// Command release packs fh-ollama with the plug-in inside and a patched build into an archive each, with the licenses of
+// everything in it, and their checksums. See `make release`.
 package main
 
 import (
@@ -17,8 +17,11 @@ import (
 )
 
 func main() {
-	prefix := flag.String("prefix", "build/release/prefix", "`DIR` of the build")
-	out := flag.String("o", "build/release", "write to `DIR`")
+	var o options
+	flag.StringVar(&o.prefix, "prefix", "build/release/patched", "`DIR` of the patched build")
+	flag.StringVar(&o.program, "program", "build/release/fh-ollama", "`PATH` of fh-ollama with the plug-in inside")
+	flag.StringVar(&o.plugin, "plugin", "build/release/plugin", "`DIR` of the build of that plug-in")
+	flag.StringVar(&o.out, "o", "build/release", "write to `DIR`")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(),
 			"Usage: go run ./integration/cmd/release [flags]\n\nRun it at the top of a checkout. SOURCE_DATE_EPOCH is the "+
@@ -28,7 +31,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	paths, err := run(ctx, *prefix, *out)
+	paths, err := run(ctx, o)
 	if err != nil {
 		fmt.Fprint(os.Stderr, hint.Text("release", err))
 		os.Exit(1)
@@ -38,8 +41,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, prefix, out string) ([]string, error) {
-	o := options{prefix: prefix, out: out}
+// run adds to o what comes from the environment, and makes the release.
+func run(ctx context.Context, o options) ([]string, error) {
 	seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
 	if err != nil {
 		return nil, hint.New("SOURCE_DATE_EPOCH is not a time",

@@ -4,19 +4,22 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
 
 // options of a release.
 type options struct {
-	prefix  string    // a build: see install.ReadBuild
+	prefix  string    // the patched build: see install.ReadBuild
+	program string    // path of fh-ollama with the plug-in inside
+	plugin  string    // the build of that plug-in
 	out     string    // folder for the result; created if needed
 	license []byte    // our own
 	time    time.Time // of every file, so that the same sources give the same archive
@@ -26,27 +29,36 @@ type options struct {
 // sums is the file with the checksums, as `sha256sum --check` reads it.
 const sums = "SHA256SUMS"
 
-// release writes the archive and its checksum and returns their paths. After an error neither exists. The same build
-// gives the same bytes.
+// release writes both archives and their checksums and returns the paths. After an error none of them exists. The same
+// builds give the same bytes.
 func release(ctx context.Context, o options) ([]string, error) {
-	c, err := collect(ctx, o)
+	build, err := install.ReadBuild(o.prefix)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.private(o.private); err != nil {
+	ollama, err := patched(ctx, o, build)
+	if err != nil {
 		return nil, err
 	}
-	if err := c.manifest(); err != nil {
+	program, err := single(ctx, o, build.FHOllama)
+	if err != nil {
 		return nil, err
 	}
-	var archive bytes.Buffer
-	if err := c.archive(&archive, c.name(), o.time); err != nil {
-		return nil, err
+	var files []file
+	var lines strings.Builder
+	for _, c := range []*contents{program, ollama} {
+		if err := c.private(o.private); err != nil {
+			return nil, err
+		}
+		var archive bytes.Buffer
+		if err := c.archive(&archive, o.time); err != nil {
+			return nil, err
+		}
+		f := file{c.name + ".tar.gz", archive.Bytes()}
+		fmt.Fprintf(&lines, "%x  %s\n", sha256.Sum256(f.data), f.name)
+		files = append(files, f)
 	}
-	name := c.name() + ".tar.gz"
-	sum := sha256.Sum256(archive.Bytes())
-	line := fmt.Sprintf("%s  %s\n", hex.EncodeToString(sum[:]), name)
-	return publish(o.out, []file{{name, archive.Bytes()}, {sums, []byte(line)}})
+	return publish(o.out, append(files, file{sums, []byte(lines.String())}))
 }
 
 type file struct {

@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/bundle/bundletest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/install"
@@ -54,50 +55,69 @@ func build(t *testing.T, goProgram []byte) string {
 	return dir
 }
 
-// goProgram returns fh-ollama, built once.
-func goProgram(t *testing.T) []byte {
+// plugin lays out a small build of the plug-in in a new folder.
+func plugin(t *testing.T) string {
 	t.Helper()
-	data, err := buildProgram()
-	if err != nil {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, bundletest.Prefix([]byte("/home/x/library"), []byte("tool"), []byte("code"))); err != nil {
 		t.Fatal(err)
 	}
-	return data
+	return dir
 }
 
-var buildProgram = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "fh-ollama-release-*")
-	if err != nil {
-		return nil, err
+// goProgram returns fh-ollama with the files of plugin inside, built once.
+func goProgram(t *testing.T) []byte {
+	t.Helper()
+	buildProgram.Do(func() {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "fh-ollama")
+		overlay, err := harness.Bundle("../../..", plugin(t), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags", "bundle", "-overlay",
+			overlay, "-o", file, "../../../cmd/fh-ollama")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if builtProgram, err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if builtProgram == nil {
+		t.Fatal("there is no program")
 	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "fh-ollama")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file,
-		"../../../cmd/fh-ollama")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
-	}
-	return os.ReadFile(file)
-})
+	return builtProgram
+}
+
+var (
+	buildProgram sync.Once
+	builtProgram []byte
+)
 
 func testOptions(t *testing.T, from string) options {
 	t.Helper()
-	return options{prefix: from, out: filepath.Join(t.TempDir(), "out"), license: []byte("ours"),
-		time: time.Unix(1700000000, 0)}
+	program := filepath.Join(t.TempDir(), "fh-ollama")
+	if err := os.WriteFile(program, goProgram(t), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return options{prefix: from, program: program, plugin: plugin(t), out: filepath.Join(t.TempDir(), "out"),
+		license: []byte("ours"), time: time.Unix(1700000000, 0)}
 }
 
-// released makes a release and returns the path of its archive.
-func released(t *testing.T, o options) (archive string) {
+// released makes a release and returns the paths of its archives: the single program's and the patched build's.
+func released(t *testing.T, o options) (single, patched string) {
 	t.Helper()
 	paths, err := release(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sha256sum", "--check", "--strict", filepath.Base(paths[1]))
+	cmd := exec.Command("sha256sum", "--check", "--strict", filepath.Base(paths[2]))
 	cmd.Dir = o.out
 	if out, err := cmd.CombinedOutput(); err != nil && !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("sha256sum: %v\n%s", err, out)
 	}
-	return paths[0]
+	return paths[0], paths[1]
 }
 
 func TestReleaseIsReproducible(t *testing.T) {
@@ -106,16 +126,20 @@ func TestReleaseIsReproducible(t *testing.T) {
 		t.Skip("packs two whole releases; not with -short")
 	}
 	program := goProgram(t)
-	var first []byte
+	first := map[string][]byte{}
 	for range 2 {
-		data, err := os.ReadFile(released(t, testOptions(t, build(t, program)))) // another folder, other times
-		if err != nil {
-			t.Fatal(err)
+		single, patched := released(t, testOptions(t, build(t, program))) // another folder, other times
+		for _, archive := range []string{single, patched} {
+			data, err := os.ReadFile(archive)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := filepath.Base(archive)
+			if first[name] != nil && !bytes.Equal(data, first[name]) {
+				t.Errorf("%s differs the second time", name)
+			}
+			first[name] = data
 		}
-		if first != nil && !bytes.Equal(data, first) {
-			t.Error("the archive differs the second time")
-		}
-		first = data
 	}
 }
 
@@ -135,7 +159,9 @@ func TestReleaseOfTheBuild(t *testing.T) {
 
 // check checks that a release may be distributed and can be installed.
 func check(t *testing.T, o options) {
-	top, names := unpack(t, released(t, o), t.TempDir(), o.time)
+	single, patched := released(t, o)
+	checkSingle(t, single, o)
+	top, names := unpack(t, patched, t.TempDir(), o.time)
 	if !slices.IsSorted(names) {
 		t.Errorf("names are not in order: %q", names)
 	}
@@ -161,6 +187,27 @@ func check(t *testing.T, o options) {
 	}
 	if _, err := os.Stat(to); err == nil {
 		t.Error("something is left of it")
+	}
+}
+
+// checkSingle checks the archive of the single program: it runs, knows what is inside it, and all licenses are there.
+func checkSingle(t *testing.T, archive string, o options) {
+	top, names := unpack(t, archive, t.TempDir(), o.time)
+	if !slices.Equal(names, []string{"LICENSES", "fh-ollama"}) {
+		t.Errorf("the archive has %q", names)
+	}
+	out, err := exec.Command(filepath.Join(top, "fh-ollama"), "--version").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "fh-ollama version ") || strings.Contains(string(out), "inside: none") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(top, "LICENSES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(modules(t, filepath.Join(top, "fh-ollama")), "fh-ollama ====\n\nours\n", "llama.cpp") {
+		if !strings.Contains(string(text), "==== "+name) {
+			t.Errorf("the license of %s is missing", name)
+		}
 	}
 }
 
@@ -242,6 +289,13 @@ func TestReleaseRefuses(t *testing.T) {
 		}, "lib/ollama/libllama.so.0 names /home/somebody/cache"},
 		"a file missing": {func(t *testing.T, o *options) { os.Remove(filepath.Join(o.prefix, "lib/ollama/libllama.so")) },
 			"no such file"},
+		"a folder of this machine in what is inside": {func(t *testing.T, o *options) { o.private = []string{"/home/x"} },
+			"libggml-flashhead.so names /home/x"},
+		"another plug-in inside": {func(t *testing.T, o *options) {
+			write(t, o.plugin, "lib/flashhead/libggml-flashhead.so", "another library")
+		}, "fh-ollama does not have the plug-in of "},
+		"no plug-in":    {func(t *testing.T, o *options) { o.plugin = t.TempDir() }, "no such file"},
+		"no program":    {func(t *testing.T, o *options) { o.program = o.plugin }, "is a directory"},
 		"no build":      {func(t *testing.T, o *options) { o.prefix = t.TempDir() }, "holds no finished build"},
 		"no Go program": {func(t *testing.T, o *options) { write(t, o.prefix, "bin/ollama", "#!/bin/sh") }, "bin/ollama"},
 	} {
