@@ -23,12 +23,17 @@ type Summary struct {
 	Next       string // what String says to do with the output; "": create a model from it
 }
 
-// Convert makes o.Output from o.Input with a map from the native tool, calibrated unless o says otherwise.
+// Convert makes o.Output from o.Input with a map from the native tool, calibrated unless o says otherwise. If the input
+// has a map file that was made with the same options, that map is taken.
 func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
 	}
-	summary, err := From(ctx, o.source(), o.Target, p)
+	source := o.besideInput()
+	if source == nil {
+		source = o.source()
+	}
+	summary, err := From(ctx, source, o.Target, p)
 	if err != nil && ctx.Err() != nil {
 		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
 	}
@@ -133,28 +138,34 @@ func (j *job) keyBytes() int64 {
 	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+codes) + 4096
 }
 
-// run gets the map, writes and verifies. It computes the source's digest in parallel with the map.
+// run gets the map, writes and verifies.
 func (j *job) run(ctx context.Context, out *atomicfile.File) error {
+	var source digests
+	err := j.fill(ctx, func(ctx context.Context) (err error) {
+		source, err = digest(ctx, j.Input, j.src.DataStart)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	j.params.SourceSHA256 = source.whole
+	return j.write(ctx, out, source)
+}
+
+// fill gets the map, and in parallel calls read, which computes digests of the source.
+func (j *job) fill(ctx context.Context, read func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	digests := make(chan digestResult, 1)
-	go func() {
-		d, err := digest(ctx, j.Input, j.src.DataStart)
-		digests <- digestResult{d, err}
-	}()
+	result := make(chan error, 1)
+	go func() { result <- read(ctx) }()
 	err := j.source.Fill(ctx, &j.params, j.progress)
 	if err != nil {
 		cancel()
 	}
-	source := <-digests
-	if err != nil {
-		return err
+	if readErr := <-result; err == nil {
+		err = readErr
 	}
-	if source.err != nil {
-		return source.err
-	}
-	j.params.SourceSHA256 = source.whole
-	return j.write(ctx, out, source.digests)
+	return err
 }
 
 // write writes the output, reads it again, compares, and gives it its name.

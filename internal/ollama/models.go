@@ -8,16 +8,19 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 )
 
-// Model is a registered model with FlashHead in its file.
+// Model is a registered model with FlashHead in its file, or with a map file beside it.
 type Model struct {
 	Name     string `json:"name"`
+	Map      string `json:"map,omitempty"` // path of the map file; "" for keys in the model's own file
 	Clusters int64  `json:"clusters"`
 	Probes   int64  `json:"probes"`
 }
 
-// Converted returns the server's converted models, sorted by name. It leaves out models that the server cannot show.
+// Converted returns the server's models with FlashHead, sorted by name. It leaves out models that the server cannot show,
+// and does not see maps on other machines.
 func (s Server) Converted(ctx context.Context) ([]Model, error) {
 	list, err := s.Client.List(ctx)
 	if err != nil {
@@ -32,17 +35,36 @@ func (s Server) Converted(ctx context.Context) ([]Model, error) {
 		if err != nil {
 			continue
 		}
-		if _, ok := show.ModelInfo[flashhead.KeyVersion]; !ok {
-			continue
+		if _, ok := show.ModelInfo[flashhead.KeyVersion]; ok {
+			models = append(models, Model{
+				Name:     entry.Name,
+				Clusters: whole(show.ModelInfo[flashhead.KeyClusterCount]),
+				Probes:   whole(show.ModelInfo[flashhead.KeyProbeCount]),
+			})
+		} else if m, ok := withMap(show); ok {
+			m.Name = entry.Name
+			models = append(models, m)
 		}
-		models = append(models, Model{
-			Name:     entry.Name,
-			Clusters: whole(show.ModelInfo[flashhead.KeyClusterCount]),
-			Probes:   whole(show.ModelInfo[flashhead.KeyProbeCount]),
-		})
 	}
 	slices.SortFunc(models, func(a, b Model) int { return strings.Compare(a.Name, b.Name) })
 	return models, nil
+}
+
+// withMap returns what the map of a model holds; false if it has none that fits.
+func withMap(show *api.ShowResponse) (Model, bool) {
+	from, _, _ := Files(show)
+	if len(from) == 0 {
+		return Model{}, false
+	}
+	m, err := mapfile.Open(from[0])
+	if err != nil {
+		return Model{}, false
+	}
+	defer m.Close()
+	if m.Map == "" || m.Damage != nil {
+		return Model{}, false
+	}
+	return Model{Map: m.Map, Clusters: int64(m.Parameters.Clusters), Probes: int64(m.Parameters.Probes)}, true
 }
 
 // whole converts a JSON number to an integer, and anything else to 0.

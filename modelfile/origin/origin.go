@@ -109,7 +109,7 @@ func (o Origin) Explain(err error) error {
 	}
 	if errors.Is(err, flashhead.ErrNotConverted) {
 		return hint.Wrap(fmt.Errorf("%s: %w", o.Arg, flashhead.ErrNotConverted),
-			"make one that has it: "+commandline.Self("create", "--from", o.Arg))
+			"turn it on: "+commandline.Self("on", o.Arg))
 	}
 	cause, way := o.Named(err.Error()), o.Named(hint.Of(err))
 	if cause == err.Error() && way == hint.Of(err) {

@@ -1,0 +1,97 @@
+package convert
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// Extract writes the map in the converted file t.Input as a map file, for the original of that file. It is an error if
+// the input without its keys is not that original, byte for byte.
+func Extract(ctx context.Context, t Target, p *progress.Progress) (Summary, error) {
+	defer p.Close()
+	src, err := flashhead.OpenConverted(t.Input)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer src.Close()
+	if t.Output == "" {
+		t.Output = defaultMap(t.Input)
+	}
+	if err := t.checkOutput(); err != nil {
+		return Summary{}, err
+	}
+	begin := atomicfile.CreateNew
+	if t.Force {
+		begin = atomicfile.Replace
+	}
+	j := &job{Target: t, src: src, params: src.Parameters, progress: p}
+	out, err := begin(t.Output, t.flag(), j.keyBytes())
+	if err != nil {
+		return Summary{}, err
+	}
+	defer out.Discard()
+	p.Start("comparing with the original")
+	size, err := j.original(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	head, err := mapfile.Digest(src)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := j.writeMap(out, head, size); err != nil {
+		return Summary{}, err
+	}
+	if err := out.Publish(); err != nil {
+		return Summary{}, err
+	}
+	p.Done("took the map out of " + filepath.Base(t.Input))
+	return Summary{Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size,
+		Cost: flashhead.NewCost(src.File, src.Head, j.params)}, nil
+}
+
+// defaultMap returns the name of the map file of a converted file's original, whose conversion has the default name.
+func defaultMap(input string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(input, filepath.Ext(input)), "-flashhead") + mapfile.Suffix
+}
+
+// original returns the bytes of the file that the source was converted from: the source without its keys.
+func (j *job) original(ctx context.Context) (int64, error) {
+	sum := sha256.New()
+	size := &count{Writer: sum}
+	err := j.src.Rewrite(size, flashhead.IsKey, nil, func(done, total int64) error {
+		j.progress.Set(float64(done)/float64(max(total, 1)), "")
+		return ctx.Err()
+	})
+	if err != nil {
+		return 0, err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != j.params.SourceSHA256 {
+		return 0, hint.New(fmt.Sprintf("%s without its FlashHead keys is not the file that it was converted from", j.Input),
+			"make the map from that file: fh-ollama on FILE")
+	}
+	return size.n, nil
+}
+
+// count counts the bytes written to a writer.
+type count struct {
+	io.Writer
+	n int64
+}
+
+func (c *count) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n += int64(n)
+	return n, err
+}
