@@ -81,7 +81,7 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if t.Force {
 		begin = atomicfile.Replace
 	}
-	out, err := begin(t.Output, t.flag(), src.Size+job.keyBytes())
+	out, err := begin(t.Output, t.flag(), src.Size+job.params.KeyBytes(src.Head))
 	if err != nil {
 		return Summary{}, err
 	}
@@ -127,15 +127,6 @@ func (j *job) check() error {
 	}
 	j.params.Tensor, j.params.ToolVersion = j.src.Head.Tensor.Name, j.ToolVersion
 	return nil
-}
-
-// keyBytes estimates the size of the new keys.
-func (j *job) keyBytes() int64 {
-	codes := int64(0)
-	if width := j.src.Head.Width(); j.params.Codes.There() {
-		codes = 2*int64(j.params.Codes.Directions)*(width+1) + width
-	}
-	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+codes) + 4096
 }
 
 // run gets the map, writes and verifies.

@@ -36,7 +36,7 @@ func Extract(ctx context.Context, t Target, p *progress.Progress) (Summary, erro
 		begin = atomicfile.Replace
 	}
 	j := &job{Target: t, src: src, params: src.Parameters, progress: p}
-	out, err := begin(t.Output, t.flag(), j.keyBytes())
+	out, err := begin(t.Output, t.flag(), j.params.KeyBytes(src.Head))
 	if err != nil {
 		return Summary{}, err
 	}

@@ -84,7 +84,7 @@ func mapOf(ctx context.Context, source MapSource, t Target, src *flashhead.Model
 	if err := j.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.Path(), err)
 	}
-	out, err := atomicfile.Replace(t.Output, t.flag(), j.keyBytes())
+	out, err := atomicfile.Replace(t.Output, t.flag(), j.params.KeyBytes(src.Head))
 	if err != nil {
 		return nil, err
 	}

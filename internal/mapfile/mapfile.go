@@ -5,6 +5,8 @@ package mapfile
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -49,10 +51,11 @@ func read(path string, m *flashhead.Model, digest string) (flashhead.Parameters,
 		return params, &flashhead.DamageError{Problems: problems}
 	}
 	defer f.Close()
-	if part, ok := f.Uint(flashhead.KeyMapShard); !ok || part != uint64(m.Part) {
+	if part, ok := number(f, flashhead.KeyMapShard, gguf.Uint32); !ok || part != uint64(m.Part) {
 		problems = append(problems, fmt.Sprintf("it is for a head in file %d of the model, which is in %d", part, m.Part))
 	}
-	if size, _ := f.Uint(flashhead.KeyMapFileSize); size != uint64(m.HeadFile().Size) {
+	size, ok := number(f, flashhead.KeyMapFileSize, gguf.Uint64)
+	if !ok || size != uint64(m.HeadFile().Size) {
 		problems = append(problems, fmt.Sprintf("it is for a file of %d bytes, the model's has %d", size, m.HeadFile().Size))
 	}
 	if problems == nil {
@@ -80,9 +83,12 @@ func Parameters(path string, head flashhead.Head) (flashhead.Parameters, *flashh
 // open opens the map file at path and makes the checks of a converted file. The caller closes the file, which is nil if
 // it is no map file.
 func open(path string, head flashhead.Head) (f *gguf.File, params flashhead.Parameters, problems []string) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would never end
+		return nil, params, []string{"it is no regular file"}
+	}
 	f, err := gguf.Open(path)
 	if err != nil {
-		return nil, params, []string{err.Error()}
+		return nil, params, []string{strings.TrimPrefix(err.Error(), path+": ")}
 	}
 	if kind, _ := f.Str(keyType); kind != fileType {
 		f.Close()
@@ -105,7 +111,7 @@ func foreign(f *gguf.File, params flashhead.Parameters, m *flashhead.Model, dige
 		}
 		return nil
 	}
-	want, ok := f.Uint(flashhead.KeyMapHead)
+	want, ok := number(f, flashhead.KeyMapHead, gguf.Uint64)
 	got, err := Digest(m)
 	switch {
 	case err != nil:
@@ -114,6 +120,28 @@ func foreign(f *gguf.File, params flashhead.Parameters, m *flashhead.Model, dige
 		return []string{"it is for a head with other bytes"}
 	}
 	return nil
+}
+
+// number returns an entry of exactly that type.
+func number(f *gguf.File, key string, want gguf.ValueType) (uint64, bool) {
+	kv, _ := f.Key(key)
+	n, ok := f.Uint(key)
+	return n, ok && kv.Type == want
+}
+
+// Is reports whether the file at path is a map file, sound or not.
+func Is(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := gguf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	kind, _ := f.Str(keyType)
+	return kind == fileType && len(f.Tensors) == 0
 }
 
 // Digest returns the XXH64, seed 0, of the bytes of the head's tensor: of all its rows, also of those that the runtime

@@ -1,6 +1,8 @@
 package mapfile
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,10 +47,16 @@ func Path(path string) string {
 	return filepath.Join(folder, name)
 }
 
+// Find returns the path of the map file that the runtime takes for the model whose first file is at path: the first that
+// exists. It need not fit.
+func Find(path string) (file string, ok bool) {
+	f, ok := find(path)
+	return f.file, ok
+}
+
 // found is an existing map file of the model at path, which is the model's path as given or with links resolved.
 type found struct{ file, path string }
 
-// find returns the map file that the runtime takes for the model whose first file is at path: the first that exists.
 func find(path string) (found, bool) {
 	given := absolute(path)
 	paths := []string{given}
@@ -64,7 +72,7 @@ func find(path string) (found, bool) {
 		}
 	}
 	for _, f := range append(named, usual...) {
-		if info, err := os.Stat(f.file); err == nil && !info.IsDir() {
+		if _, err := os.Stat(f.file); err == nil || errors.Is(err, fs.ErrPermission) {
 			return f, true
 		}
 	}

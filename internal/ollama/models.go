@@ -3,7 +3,6 @@ package ollama
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/ollama/ollama/api"
 
@@ -19,16 +18,30 @@ type Model struct {
 	Probes   int64  `json:"probes"`
 }
 
-// Converted returns the server's models with FlashHead, sorted by name. It leaves out models that the server cannot show,
-// and does not see maps on other machines.
-func (s Server) Converted(ctx context.Context) ([]Model, error) {
+// Names returns the names of the server's models, sorted. Errors carry a hint.
+func (s Server) Names(ctx context.Context) ([]string, error) {
 	list, err := s.Client.List(ctx)
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	models := []Model{}
+	var names []string
 	for _, entry := range list.Models {
-		show, err := s.Client.Show(ctx, &api.ShowRequest{Model: entry.Name})
+		names = append(names, entry.Name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Converted returns the server's models with FlashHead, sorted by name. It leaves out models that the server cannot show,
+// and does not see maps on other machines.
+func (s Server) Converted(ctx context.Context) ([]Model, error) {
+	names, err := s.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	models := []Model{}
+	for _, name := range names {
+		show, err := s.Client.Show(ctx, &api.ShowRequest{Model: name})
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -37,16 +50,15 @@ func (s Server) Converted(ctx context.Context) ([]Model, error) {
 		}
 		if _, ok := show.ModelInfo[flashhead.KeyVersion]; ok {
 			models = append(models, Model{
-				Name:     entry.Name,
+				Name:     name,
 				Clusters: whole(show.ModelInfo[flashhead.KeyClusterCount]),
 				Probes:   whole(show.ModelInfo[flashhead.KeyProbeCount]),
 			})
 		} else if m, ok := withMap(show); ok {
-			m.Name = entry.Name
+			m.Name = name
 			models = append(models, m)
 		}
 	}
-	slices.SortFunc(models, func(a, b Model) int { return strings.Compare(a.Name, b.Name) })
 	return models, nil
 }
 
