@@ -17,7 +17,8 @@ type Summary struct {
 	Output     string
 	Head       flashhead.Head
 	Parameters flashhead.Parameters
-	Grown      int64 // bytes added to the file
+	Grown      int64 // bytes added to the file, or all of a map file
+	Map        bool  // Output is a map file
 	Cost       flashhead.Cost
 	Took       time.Duration
 	Next       string // what String says to do with the output; "": create a model from it

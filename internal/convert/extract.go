@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -16,21 +17,41 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Extract writes the map in the converted file t.Input as a map file, for the original of that file. It is an error if
+// MapOnly writes o.Output, the map file of o.Input: a new one as Map makes it, or of a converted file the one that is in
+// it.
+func MapOnly(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
+	m, err := flashhead.Open(o.Input)
+	if err != nil {
+		return Summary{}, err
+	}
+	m.Close()
+	if o.Output == "" {
+		o.Output = DefaultMap(o.Input)
+	}
+	if err := o.checkOutput(); err != nil {
+		return Summary{}, err
+	}
+	if m.Converted {
+		return extract(ctx, o.Target, p)
+	}
+	made, err := Map(ctx, o, []string{o.Input}, p)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer made.Discard()
+	return made.Summary, made.Publish()
+}
+
+// extract writes the map in the converted file t.Input as a map file, for the original of that file. It is an error if
 // the input without its keys is not that original, byte for byte.
-func Extract(ctx context.Context, t Target, p *progress.Progress) (Summary, error) {
+func extract(ctx context.Context, t Target, p *progress.Progress) (Summary, error) {
+	begun := time.Now()
 	defer p.Close()
 	src, err := flashhead.OpenConverted(t.Input)
 	if err != nil {
 		return Summary{}, err
 	}
 	defer src.Close()
-	if t.Output == "" {
-		t.Output = defaultMap(t.Input)
-	}
-	if err := t.checkOutput(); err != nil {
-		return Summary{}, err
-	}
 	begin := atomicfile.CreateNew
 	if t.Force {
 		begin = atomicfile.Replace
@@ -57,12 +78,13 @@ func Extract(ctx context.Context, t Target, p *progress.Progress) (Summary, erro
 		return Summary{}, err
 	}
 	p.Done("took the map out of " + filepath.Base(t.Input))
-	return Summary{Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size,
-		Cost: flashhead.NewCost(src.File, src.Head, j.params)}, nil
+	return Summary{Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size, Map: true,
+		Took: time.Since(begun), Cost: flashhead.NewCost(src.File, src.Head, j.params)}, nil
 }
 
-// defaultMap returns the name of the map file of a converted file's original, whose conversion has the default name.
-func defaultMap(input string) string {
+// DefaultMap returns the name of a file's map file, of the original's if the file has DefaultOutput's name: model.gguf
+// and model-flashhead.gguf give model.flashhead.gguf.
+func DefaultMap(input string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(input, filepath.Ext(input)), "-flashhead") + mapfile.Suffix
 }
 

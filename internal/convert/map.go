@@ -93,7 +93,7 @@ func mapOf(ctx context.Context, source MapSource, t Target, src *flashhead.Model
 		return nil, err
 	}
 	return &MadeMap{file: out, Summary: Summary{
-		Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size,
+		Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size, Map: true,
 		Cost: flashhead.NewCost(src.File, src.Head, j.params), Took: time.Since(begun),
 	}}, nil
 }
