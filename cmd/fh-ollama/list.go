@@ -15,8 +15,8 @@ func listCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "list",
 		Usage: "show which models have FlashHead, and what it can gain",
-		Description: "Lists the models of the Ollama at OLLAMA_HOST: the head's share of the bytes read\n" +
-			"for a token, the greatest speed-up, and whether FlashHead is on and active.\n\n" +
+		Description: "Lists the models of the Ollama at OLLAMA_HOST: the head's share of the bytes\n" +
+			"read for a token, the greatest speed-up, and whether FlashHead is on.\n\n" +
 			"Example: fh-ollama list",
 		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 		Action: runList,

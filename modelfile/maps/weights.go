@@ -88,6 +88,8 @@ func (w Weights) examine() Weights {
 		w.State, w.Reason = Unfit, "its map does not fit: "+m.Damage.Error()
 	case m.Converted:
 		return exclude(m.Unsound())
+	case params.Clusters < 2:
+		w.State, w.Reason = NotWorth, fmt.Sprintf("a vocabulary of %d tokens is too small", m.Head.Vocab())
 	case w.Gain < flashhead.WorthIt:
 		w.State = NotWorth
 		w.Reason = fmt.Sprintf("not worth it: the head is %.0f %% of what a token reads, at most %.2fx", 100*w.Share, w.Gain)

@@ -55,7 +55,7 @@ func (r Report) String() string {
 		row("model", "%s: %d clusters, %d probes", m.Name, m.Clusters, m.Probes)
 	}
 	if f := r.File; f != nil {
-		state := "no FlashHead yet (" + commandline.Self("on", cmp.Or(f.Name, f.Path)) + " turns it on)"
+		state := "not converted (" + commandline.Self("on", cmp.Or(f.Name, f.Path)) + " turns FlashHead on)"
 		switch {
 		case f.Obstacle != "":
 			state = f.Obstacle

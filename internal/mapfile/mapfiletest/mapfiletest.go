@@ -24,28 +24,32 @@ func Parameters(head flashhead.Head, source string) flashhead.Parameters {
 	return p
 }
 
-// Write writes the map of the model in the files at paths to the file at path, made for a source with that digest, and
-// returns its parameters. change may spoil them.
-func Write(t testing.TB, path, source string, paths []string,
-	change ...func(*flashhead.Parameters)) flashhead.Parameters {
+// Write is Make for a test.
+func Write(t testing.TB, path, source string, paths []string, change ...func(*flashhead.Parameters)) {
 	t.Helper()
+	if err := Make(path, source, paths, change...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Make writes the map of the model in the files at paths to the file at path, made for a source with that digest.
+// change may spoil its parameters.
+func Make(path, source string, paths []string, change ...func(*flashhead.Parameters)) error {
 	m, err := flashhead.OpenParts(paths)
-	check(t, err)
+	if err != nil {
+		return err
+	}
 	defer m.Close()
 	p := Parameters(m.Head, source)
 	for _, c := range change {
 		c(&p)
 	}
 	digest, err := mapfile.Digest(m)
-	check(t, err)
-	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	check(t, os.WriteFile(path, mapfile.Content(m, p, digest, m.HeadFile().Size).Header(), 0o644))
-	return p
-}
-
-func check(t testing.TB, err error) {
-	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, mapfile.Content(m, p, digest, m.HeadFile().Size).Header(), 0o644)
 }
