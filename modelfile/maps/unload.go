@@ -13,7 +13,7 @@ import (
 )
 
 // unloadTime is how long to wait for models to be unloaded. A server does it at once unless they are in use.
-const unloadTime = 5 * time.Second
+const unloadTime = 2 * time.Second
 
 // unload has the server unload the models of w that it has loaded, because a model looks for its map only when it is
 // loaded. A model in use is unloaded by the server after its last request. head names how it runs next.
