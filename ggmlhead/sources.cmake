@@ -39,16 +39,26 @@ flash_head_sources(FLASH_HEAD_LAYOUT core
     flash-head-make-arm.cpp
     flash-head-make-x86.cpp)
 
-# what a load needs: the map in the file, settings, derived data
+if (WIN32)
+    set(FLASH_HEAD_SYSTEM windows)
+else()
+    set(FLASH_HEAD_SYSTEM posix)
+endif()
+
+# what a load needs: the map in the file or beside it, settings, derived data
+flash_head_sources(FLASH_HEAD_MAPPING model flash-head-mapping-${FLASH_HEAD_SYSTEM}.cpp)
 flash_head_sources(FLASH_HEAD_MODEL model
     flash-head-build.cpp
     flash-head-encode.cpp
     flash-head-encoder.cpp
+    flash-head-keys.cpp
     flash-head-map.cpp
+    flash-head-map-file.cpp
+    flash-head-map-path.cpp
     flash-head-max-rows.cpp
     flash-head-settings.cpp
     flash-head-stream.cpp)
-list(APPEND FLASH_HEAD_MODEL ${FLASH_HEAD_LAYOUT})
+list(APPEND FLASH_HEAD_MODEL ${FLASH_HEAD_LAYOUT} ${FLASH_HEAD_MAPPING})
 flash_head_sources(FLASH_HEAD_RUNTIME model
     flash-head-pages.cpp
     flash-head-statistics.cpp)
@@ -66,20 +76,16 @@ flash_head_sources(FLASH_HEAD_RPC   ggml/rpc   flash-head-rpc.cpp)
 flash_head_sources(FLASH_HEAD_LLAMA hosts/llama
     llama-flash-head-active.cpp
     llama-flash-head-device.cpp
+    llama-flash-head-keys.cpp
     llama-flash-head-load.cpp
     llama-flash-head-rewrite.cpp
     llama-flash-head-rows.cpp)
 flash_head_sources(FLASH_HEAD_SERVER hosts/server
     flash-head-pace.cpp
     flash-head-window.cpp)
-if (WIN32)
-    set(FLASH_HEAD_FILES_OF_SYSTEM flash-head-files-windows.cpp)
-else()
-    set(FLASH_HEAD_FILES_OF_SYSTEM flash-head-files-posix.cpp)
-endif()
 flash_head_sources(FLASH_HEAD_FILES hosts/plugin
     flash-head-files.cpp
-    ${FLASH_HEAD_FILES_OF_SYSTEM})
+    flash-head-files-${FLASH_HEAD_SYSTEM}.cpp)
 flash_head_sources(FLASH_HEAD_PLUGIN hosts/plugin
     flash-head-backend.cpp
     flash-head-buffer.cpp

@@ -1,6 +1,7 @@
 #include "flash-head-map.h"
 
 #include "flash-head-codes.h"
+#include "flash-head-keys.h"
 #include "flash-head-settings.h"
 
 #include <algorithm>
@@ -47,18 +48,10 @@ bool flash_head_map_present(const gguf_context * gguf) {
     return gguf_find_key(gguf, KEY_VERSION) >= 0 || gguf_find_key(gguf, KEY_ASSIGNMENTS) >= 0;
 }
 
-// text from a file, for a log: one short line without control characters
-static std::string printable(const char * text) {
-    std::string out;
-    for (; *text && out.size() < 32; text++) {
-        out += *text > ' ' && *text <= '~' ? *text : '?';
-    }
-    return out + (*text ? "..." : "");
-}
-
 static std::string architecture_of(const gguf_context * gguf) {
-    const int64_t id = gguf_find_key(gguf, "general.architecture");
-    return id >= 0 && gguf_get_kv_type(gguf, id) == GGUF_TYPE_STRING ? gguf_get_val_str(gguf, id) : "";
+    std::string arch, error;
+    flash_head_key_string(gguf, "general.architecture", arch, error);
+    return arch;
 }
 
 std::string flash_head_bias_obstacle(const gguf_context * gguf, const flash_head_map & map, bool drawn, ggml_type type,
@@ -84,21 +77,6 @@ std::string flash_head_file_obstacle(const gguf_context * gguf) {
         return "a bitnet model has no output head, it multiplies with its token embedding itself";
     }
     return "";
-}
-
-// the u32 under key
-static bool read_u32(const gguf_context * gguf, const char * key, uint32_t & out, std::string & error) {
-    const int64_t id = gguf_find_key(gguf, key);
-    if (id < 0) {
-        error = std::string(key) + " is missing";
-        return false;
-    }
-    if (gguf_get_kv_type(gguf, id) != GGUF_TYPE_UINT32) {
-        error = std::string(key) + " is not a u32";
-        return false;
-    }
-    out = gguf_get_val_u32(gguf, id);
-    return true;
 }
 
 // the array under key, whose values must be below limit; a missing one is empty
@@ -184,7 +162,7 @@ static bool read_positive(const gguf_context * gguf, const char * key, float & o
 static bool read_limited(const gguf_context * gguf, const char * key, int64_t least, int64_t most, int64_t step,
         int32_t & out, std::string & error) {
     uint32_t value;
-    if (!read_u32(gguf, key, value, error)) {
+    if (!flash_head_key_u32(gguf, key, value, error)) {
         return false;
     }
     if (value < least || value > most || value % step != 0) {
@@ -262,7 +240,7 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
     if (!error.empty()) {
         return false;
     }
-    if (!read_u32(gguf, KEY_VERSION, version, error)) {
+    if (!flash_head_key_u32(gguf, KEY_VERSION, version, error)) {
         return false;
     }
     if (version != FORMAT_VERSION) {
@@ -270,7 +248,8 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
                 + std::to_string(FORMAT_VERSION);
         return false;
     }
-    if (!read_u32(gguf, KEY_CLUSTER_COUNT, n_cluster, error) || !read_u32(gguf, KEY_PROBE_COUNT, n_probe, error)) {
+    if (!flash_head_key_u32(gguf, KEY_CLUSTER_COUNT, n_cluster, error)
+            || !flash_head_key_u32(gguf, KEY_PROBE_COUNT, n_probe, error)) {
         return false;
     }
     if (n_embd < 1 || n_embd > INT32_MAX) {
@@ -290,15 +269,13 @@ bool flash_head_map_read(const gguf_context * gguf, int64_t n_embd, int64_t n_vo
     map.n_cluster = n_cluster;
     map.n_probe   = (int32_t) n_probe;
 
-    const int64_t id = gguf_find_key(gguf, KEY_CENTROID_TYPE);
-    if (id < 0 || gguf_get_kv_type(gguf, id) != GGUF_TYPE_STRING) {
-        error = std::string(KEY_CENTROID_TYPE) + " is missing or not a string";
+    std::string type_name;
+    if (!flash_head_key_string(gguf, KEY_CENTROID_TYPE, type_name, error)) {
         return false;
     }
-    const char * type_name = gguf_get_val_str(gguf, id);
-    map.centroid_type = flash_head_centroid_type(type_name);
+    map.centroid_type = flash_head_centroid_type(type_name.c_str());
     if (map.centroid_type == GGML_TYPE_COUNT || n_embd % ggml_blck_size(map.centroid_type) != 0) {
-        error = std::string(KEY_CENTROID_TYPE) + " " + printable(type_name) + " does not fit centroids of "
+        error = std::string(KEY_CENTROID_TYPE) + " " + flash_head_printable(type_name) + " does not fit centroids of "
                 + std::to_string(n_embd) + " columns";
         return false;
     }

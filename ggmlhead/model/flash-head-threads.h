@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 #include <exception>
+#include <future>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -40,5 +42,14 @@ template <typename F> void flash_head_parallel_for(int64_t n, int n_threads, con
     }
     if (thrown) {
         std::rethrow_exception(thrown);
+    }
+}
+
+// Runs work() on a thread of its own. Where the system refuses one, who waits for the result runs it.
+template <typename F> auto flash_head_begin(const F & work) -> std::future<decltype(work())> {
+    try {
+        return std::async(std::launch::async, work);
+    } catch (const std::system_error &) {
+        return std::async(std::launch::deferred, work);
     }
 }

@@ -8,15 +8,16 @@
 #include "flash-head-pages.h"
 #include "flash-head-settings.h"
 #include "flash-head-stream.h"
+#include "flash-head-threads.h"
 #include "ggml-backend.h"
 #include "llama-flash-head-device.h"
+#include "llama-flash-head-keys.h"
 #include "llama-impl.h"
 #include "llama-model.h"
 
 #include <algorithm>
 #include <new>
 #include <stdexcept>
-#include <system_error>
 
 // the reason to stay dense, for the caller to log
 struct stay_dense : std::runtime_error {
@@ -61,11 +62,8 @@ static bool in_scope(flash_head_scope scope, const load_role & role) {
 
 buft_list_t llama_flash_head_buft_list(
         const llama_model_loader & ml, const llama_hparams & hparams, llm_tensor tensor, const buft_list_t & list) {
-    if (tensor != LLM_TENSOR_OUTPUT || ml.metadata == nullptr || !flash_head_map_present(ml.metadata)) {
-        return list;
-    }
-    const flash_head_settings settings = read_settings();
-    if (!settings.enabled || !in_scope(settings.scope, role_of(ml, hparams))) {
+    if (tensor != LLM_TENSOR_OUTPUT || ml.flash_head_keys->gguf == nullptr
+            || !in_scope(read_settings().scope, role_of(ml, hparams))) {
         return list;
     }
     return llama_flash_head_plain(list);
@@ -218,14 +216,23 @@ static void fill_tensors(llama_flash_head & head, const flash_head_map & map) {
 static void begin_filling(llama_flash_head & head, const flash_head_map & map) {
     auto fill = [&head, map] { fill_tensors(head, map); };
     if (head.host) { // not in parallel with the host's copies to a device
-        try {
-            head.filling = std::async(std::launch::async, fill);
-            return;
-        } catch (const std::system_error &) { // no thread available
-        }
+        head.filling = flash_head_begin(fill);
+        return;
     }
     head.filling = std::async(std::launch::deferred, fill);
     head.filling.wait();
+}
+
+// Compares the head's bytes with what its map file says of them, if they are to be compared.
+static void begin_checking(llama_flash_head & head, const llama_model_loader & ml) {
+    const flash_head_map_file & map = ml.flash_head_keys->map;
+    if (!flash_head_map_file_checks_bytes(map)) {
+        return;
+    }
+    const std::shared_ptr<flash_head_mapping> bytes = llama_flash_head_bytes(ml, head.weight);
+    head.checking = flash_head_begin([bytes, expected = map.head_xxh64] {
+        return flash_head_map_file_misfit(expected, bytes->data, bytes->size);
+    });
 }
 
 // name: of the head in the statistics
@@ -261,9 +268,13 @@ static std::shared_ptr<llama_flash_head> load(
         throw stay_dense(obstacle);
     }
 
+    const llama_flash_head_keys & keys = *ml.flash_head_keys;
     flash_head_map map;
-    if (!flash_head_map_read(ml.metadata, weight->ne[0], weight->ne[1], map, error)) {
-        throw stay_dense(error);
+    if (!keys.map.path.empty()) {
+        error = llama_flash_head_map_obstacle(ml, weight);
+    }
+    if (!error.empty() || !flash_head_map_read(keys.gguf, weight->ne[0], weight->ne[1], map, error)) {
+        throw stay_dense(keys.map.path.empty() ? error : flash_head_map_file_complaint(keys.map.path, error));
     }
 
     if (settings.mode == GGML_FLASH_HEAD_SAMPLE) {
@@ -315,24 +326,31 @@ static std::shared_ptr<llama_flash_head> load(
     ggml_backend_buffer_set_usage(head->buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     head->summary = flash_head_summary(ggml_backend_dev_name(dev), weight->name, map, settings,
             settings.reorder ? "cluster-ordered copy" : "", ggml_backend_buffer_get_size(head->buffer.get()));
+    head->map_path = keys.map.path;
+    begin_checking(*head, ml);
     begin_filling(*head, map);
     return head;
 }
 
+static void say_dense(const std::string & reason) {
+    LLAMA_LOG_WARN("flash_head: %s; running dense\n", reason.c_str());
+}
+
 static void say_no_memory() {
-    LLAMA_LOG_WARN("flash_head: no memory for what a head needs beside its weight; running dense\n");
+    say_dense("no memory for what a head needs beside its weight");
 }
 
 static std::shared_ptr<llama_flash_head> load_or_stay_dense(const llama_model_loader & ml, const llama_model & model) {
-    if (ml.metadata == nullptr || !flash_head_map_present(ml.metadata)) {
-        LLAMA_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys\n");
-        return nullptr;
-    }
-    const flash_head_settings settings = read_settings();
-    if (!settings.enabled) {
+    const llama_flash_head_keys & keys = *ml.flash_head_keys;
+    if (keys.off) {
         LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_ENABLED=0\n");
         return nullptr;
     }
+    if (keys.gguf == nullptr && keys.map.path.empty()) {
+        LLAMA_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys, and there is no map beside it\n");
+        return nullptr;
+    }
+    const flash_head_settings settings = read_settings();
     const load_role role = role_of(ml, model.hparams);
     if (!in_scope(settings.scope, role)) {
         LLAMA_LOG_INFO("flash_head: inactive: FLASHHEAD_SCOPE=%s and this is %s%s\n",
@@ -342,9 +360,12 @@ static std::shared_ptr<llama_flash_head> load_or_stay_dense(const llama_model_lo
         return nullptr;
     }
     try {
+        if (keys.gguf == nullptr) {
+            throw stay_dense(flash_head_map_file_complaint(keys.map.path, keys.map.error));
+        }
         return load(ml, model, role, settings);
     } catch (const stay_dense & e) {
-        LLAMA_LOG_WARN("flash_head: %s; running dense\n", e.what());
+        say_dense(e.what());
     } catch (const std::bad_alloc &) {
         say_no_memory();
     }
@@ -377,6 +398,15 @@ std::shared_ptr<llama_flash_head> llama_flash_head_loading::finish() {
     if (head && head->filling.valid()) {
         try {
             head->filling.get();
+            const std::string misfit = head->checking.valid() ? head->checking.get() : "";
+            if (!misfit.empty()) {
+                say_dense(flash_head_map_file_complaint(head->map_path, misfit));
+                head.reset();
+                return nullptr;
+            }
+            if (!head->map_path.empty()) {
+                LLAMA_LOG_INFO("flash_head: map %s\n", head->map_path.c_str());
+            }
             LLAMA_LOG_INFO("flash_head: %s\n", head->summary.c_str());
         } catch (const std::bad_alloc &) {
             say_no_memory();

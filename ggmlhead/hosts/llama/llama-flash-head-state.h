@@ -51,6 +51,9 @@ struct llama_flash_head {
 
     llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
 
-    std::future<void> filling; // while the model loads: the tensors get their data
-    std::string       summary; // for the log, once they have it
+    // while the model loads
+    std::future<void>        filling;  // the tensors get their data
+    std::future<std::string> checking; // of a map file: why it does not fit the head's bytes, or ""
+    std::string              map_path; // of that file, or ""
+    std::string              summary;  // for the log, once the tensors have their data
 };

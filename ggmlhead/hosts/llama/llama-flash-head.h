@@ -8,6 +8,8 @@
 #include "llama-model-loader.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 struct ggml_cgraph;
 struct llama_context;
@@ -16,6 +18,14 @@ struct llama_model;
 
 // The head of one loaded model; freed with it.
 struct llama_flash_head;
+
+// Where the keys of a model's head are: in its own file or in a map file. Freed with the model's loader.
+struct llama_flash_head_keys;
+
+// Looks for them. metadata is that of the model, path its first file or "" for a model of no path, and splits all files
+// of a model of several.
+std::shared_ptr<const llama_flash_head_keys> llama_flash_head_keys_find(
+        const gguf_context * metadata, const std::string & path, const std::vector<std::string> & splits);
 
 // The buffer types for tensor: those of list. For a head that FlashHead will read, without those that repack rows,
 // because a repacked row cannot be gathered.

@@ -31,7 +31,10 @@ static flash_head_weights & weights() {
 void flash_head_buffer_log_loaded() {
     std::lock_guard<std::mutex> lock(weights().mutex);
     for (flash_head_weight * w : weights().all) {
-        if (w->ready && !w->differs && !w->said.exchange(true)) {
+        if (w->ready && !w->differs && !w->foreign && !w->said.exchange(true)) {
+            if (!w->model->map_file.path.empty()) {
+                GGML_LOG_INFO("flash_head: map %s\n", w->model->map_file.path.c_str());
+            }
             GGML_LOG_INFO("flash_head: %s\n", flash_head_weight_summary(*w).c_str());
         }
     }

@@ -21,7 +21,7 @@ static const char * const NAME_TOKEN_EMBD = "token_embd.weight";
 // What is known of a file.
 struct flash_head_candidate {
     bool        head = false; // a model with a head
-    bool        keys = false; // with FlashHead keys
+    bool        keys = false; // with FlashHead keys, of its own or in a map file
     std::string dense;        // with keys: why they cannot be used
     std::string inactive;     // with sound keys: why they are not to be used
     std::shared_ptr<flash_head_model> model;
@@ -43,13 +43,27 @@ static bool is_gguf(const std::string & path) {
     return ok;
 }
 
-// whether file is one of those at paths
-static bool is_among(const flash_head_file & file, const std::vector<std::string> & paths) {
-    return std::any_of(paths.begin(), paths.end(), [&](const std::string & path) {
+static bool same(const flash_head_file & a, const flash_head_file & b) {
+    return std::equal(std::begin(a.id), std::end(a.id), std::begin(b.id));
+}
+
+// the first of paths that leads to file, or ""
+static std::string path_among(const flash_head_file & file, const std::vector<std::string> & paths) {
+    const auto it = std::find_if(paths.begin(), paths.end(), [&](const std::string & path) {
         flash_head_file other;
-        return flash_head_file_find(path, other)
-                && std::equal(std::begin(file.id), std::end(file.id), std::begin(other.id));
+        return flash_head_file_find(path, other) && same(file, other);
     });
+    return it == paths.end() ? "" : *it;
+}
+
+// the map file that belongs to a model's first file, if any
+static flash_head_map_path find_map(const flash_head_file & file) {
+    // the system's name of an open file has its links resolved
+    std::string given = path_among(file, flash_head_files_named());
+    if (given.empty()) {
+        given = path_among(file, flash_head_drafts_named());
+    }
+    return flash_head_map_find(given.empty() ? file.name : given);
 }
 
 // whether the model has an MTP head
@@ -96,6 +110,7 @@ struct gguf_file {
 // Where a tensor of a model lies. A model may have several files.
 struct tensor_place {
     std::string path;   // of the file with the tensor
+    uint32_t    shard = 0; // index of that file
     gguf_file   file;   // that file, if it is not the first
     const gguf_context * keys   = nullptr;
     const ggml_tensor  * tensor = nullptr;
@@ -113,11 +128,10 @@ struct tensor_place {
         return true;
     }
 
-    // the first bytes of its data
-    std::unique_ptr<flash_head_mapping> map(size_t size) const {
+    std::unique_ptr<flash_head_mapping> map() const {
         const uint64_t offset = gguf_get_data_offset(keys)
                 + gguf_get_tensor_offset(keys, gguf_find_tensor(keys, tensor->name));
-        return std::make_unique<flash_head_mapping>(path, offset, size);
+        return std::make_unique<flash_head_mapping>(path, offset, ggml_nbytes(tensor));
     }
 };
 
@@ -136,6 +150,7 @@ static bool find_tensor(const flash_head_file & first, const gguf_file & gguf, c
             place.file = gguf_file(paths[i]);
             if (place.file.keys && flash_head_shard_read(place.file.keys.get()).index == i
                     && place.look(paths[i], place.file, name)) {
+                place.shard = (uint32_t) i;
                 return true;
             }
         }
@@ -155,7 +170,7 @@ static bool read_bias(const flash_head_file & first, const gguf_file & gguf, fla
     if (!error.empty()) {
         return false;
     }
-    const auto mapping = place.map(ggml_nbytes(place.tensor));
+    const auto mapping = place.map();
     if (mapping->data == nullptr) {
         error = "the file cannot be mapped";
         return false;
@@ -165,8 +180,34 @@ static bool read_bias(const flash_head_file & first, const gguf_file & gguf, fla
     return true;
 }
 
-// reads a model's head, map and settings; file is the model's first file
-static flash_head_candidate read_candidate(const flash_head_file & file) {
+// Reads the map of a head, from the keys of the model's own file or else from its map file. Returns false and sets error
+// if the head cannot have it.
+static bool read_map(const gguf_file & gguf, const tensor_place & head, flash_head_model & model, std::string & error) {
+    const flash_head_map_file & file = model.map_file;
+    error = flash_head_file_obstacle(gguf.keys.get());
+    if (!error.empty()) {
+        return false;
+    }
+    if (file.path.empty()) {
+        return flash_head_map_read(gguf.keys.get(), model.n_embd, model.n_vocab, model.map, error);
+    }
+    flash_head_file with_head;
+    if (!file.keys) {
+        error = file.error;
+    } else if (!flash_head_file_find(head.path, with_head)) {
+        error = "the file with the head cannot be found";
+    } else {
+        error = flash_head_map_file_obstacle(file, { model.weight, head.shard, with_head.id[2] });
+    }
+    if (!error.empty() || !flash_head_map_read(file.keys.get(), model.n_embd, model.n_vocab, model.map, error)) {
+        error = flash_head_map_file_complaint(file.path, error);
+        return false;
+    }
+    return true;
+}
+
+// Reads a model's head, map and settings. file is the model's first file, map_path its map file if it has one.
+static flash_head_candidate read_candidate(const flash_head_file & file, const flash_head_map_path & map_path) {
     flash_head_candidate candidate;
     const gguf_file gguf(file.path);
     if (!gguf.keys || flash_head_shard_read(gguf.keys.get()).index > 0) {
@@ -177,7 +218,8 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
         return candidate;
     }
     candidate.head = true;
-    candidate.keys = flash_head_map_present(gguf.keys.get());
+    const bool own_keys = flash_head_map_present(gguf.keys.get());
+    candidate.keys = own_keys || !map_path.path.empty();
 
     auto model = std::make_shared<flash_head_model>();
     model->file    = file.name;
@@ -193,8 +235,8 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     if (!flash_head_settings_read(model->settings, model->setting_error)) {
         return candidate;
     }
-    const bool is_target = is_among(file, flash_head_files_named());
-    model->is_draft = is_among(file, flash_head_drafts_named());
+    const bool is_target = !path_among(file, flash_head_files_named()).empty();
+    model->is_draft = !path_among(file, flash_head_drafts_named()).empty();
     model->predicts = has_predictors(gguf.keys.get());
     candidate.inactive = out_of_scope(model->settings.scope, model->is_draft, is_target, model->predicts);
     if (!candidate.inactive.empty()) {
@@ -204,9 +246,13 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
         candidate.dense = "the output head is not a plain matrix";
         return candidate;
     }
-    if (!flash_head_map_read(gguf.keys.get(), model->n_embd, model->n_vocab, model->map, candidate.dense)) {
+    if (!own_keys) {
+        model->map_file = flash_head_map_file_open(map_path);
+    }
+    if (!read_map(gguf, head, *model, candidate.dense)) {
         return candidate;
     }
+    model->map_file.keys.reset();
     if (model->settings.mode == GGML_FLASH_HEAD_SAMPLE) {
         flash_head_map_drop_codes(model->map); // clusters are drawn
     }
@@ -216,7 +262,7 @@ static flash_head_candidate read_candidate(const flash_head_file & file) {
     if (!flash_head_settings_resolve(model->settings, model->map, model->type, model->n_embd, model->setting_error)) {
         return candidate;
     }
-    model->rows = head.map(model->n_vocab*head.tensor->nb[1]);
+    model->rows = head.map();
     if (model->rows->data == nullptr) {
         candidate.dense = "the file cannot be mapped";
     }
@@ -251,18 +297,26 @@ static void complain_of_named_model() {
     }
 }
 
-// Each file is read once while it loads.
+// Each file, with its map file, is read once while it loads.
 struct flash_head_cache {
-    typedef std::vector<uint64_t> id; // flash_head_file::id
+    typedef std::vector<uint64_t> id; // flash_head_file::id of both
 
     std::mutex mutex;
     std::map<id, flash_head_candidate> candidates;
 
-    const flash_head_candidate & get(const flash_head_file & file, const id & key) {
+    // Appends the file's id to ids.
+    const flash_head_candidate & get(const flash_head_file & file, std::vector<id> & ids) {
+        const flash_head_map_path map_path = find_map(file);
+        flash_head_file map;
+        id key(std::begin(file.id), std::end(file.id));
+        if (flash_head_file_find(map_path.path, map)) {
+            key.insert(key.end(), std::begin(map.id), std::end(map.id));
+        }
         auto it = candidates.find(key);
         if (it == candidates.end()) {
-            it = candidates.emplace(key, read_candidate(file)).first;
+            it = candidates.emplace(key, read_candidate(file, map_path)).first;
         }
+        ids.push_back(key);
         return it->second;
     }
 
@@ -289,17 +343,17 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
     static flash_head_cache cache;
     std::lock_guard<std::mutex> lock(cache.mutex);
 
-    std::vector<flash_head_cache::id> seen;
+    std::vector<flash_head_cache::id> open;
+    std::vector<flash_head_file>      seen;
     const flash_head_candidate * found = nullptr;
     const flash_head_candidate * other = nullptr; // has a map and a weight of that name, but of another head
     bool ambiguous = false;
     for (const flash_head_file & file : candidate_files()) {
-        const flash_head_cache::id key(std::begin(file.id), std::end(file.id));
-        if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+        if (std::any_of(seen.begin(), seen.end(), [&](const flash_head_file & other) { return same(file, other); })) {
             continue; // one file, open or named twice
         }
-        seen.push_back(key);
-        const flash_head_candidate & c = cache.get(file, key);
+        seen.push_back(file);
+        const flash_head_candidate & c = cache.get(file, open);
         if (is_head(c, weight)) {
             ambiguous = ambiguous || found != nullptr;
             found = &c;
@@ -313,7 +367,7 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
         GGML_LOG_WARN("flash_head: several model files with such a head are open, which one is loading is not known; "
                 "running dense\n");
     } else if (found != nullptr && !found->keys) {
-        GGML_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys\n");
+        GGML_LOG_INFO("flash_head: inactive: the model's file has no flashhead keys, and there is no map beside it\n");
     } else if (found != nullptr && !found->dense.empty()) {
         GGML_LOG_WARN("flash_head: %s; running dense\n", found->dense.c_str());
     } else if (found != nullptr && !found->inactive.empty()) {
@@ -329,6 +383,6 @@ std::shared_ptr<const flash_head_model> flash_head_model_find(const ggml_tensor 
     } else {
         complain_of_named_model();
     }
-    cache.forget(seen);
+    cache.forget(open);
     return model;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
-// The head in a converted model's file.
+// The head of a model with a cluster map, in its own file or in a map file.
 
 #include "flash-head-files.h"
 #include "flash-head-map.h"
+#include "flash-head-map-file.h"
+#include "flash-head-mapping.h"
 #include "flash-head-settings.h"
 
 #include "ggml.h"
@@ -27,7 +29,10 @@ struct flash_head_model {
     flash_head_settings settings;         // resolved
     std::string         setting_error;    // a bad FLASHHEAD_ variable; the model must not load
 
-    std::unique_ptr<flash_head_mapping> rows; // the weight in the file, by token
+    flash_head_map_file map_file; // where map is from, if not from the model's own file
+
+    // the weight in the file, by token: n_vocab rows or more
+    std::unique_ptr<flash_head_mapping> rows;
     std::vector<float>                  bias; // that the host adds to the product, or none
 };
 

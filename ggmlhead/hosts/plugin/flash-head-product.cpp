@@ -161,7 +161,7 @@ enum ggml_status flash_head_product_compute(flash_head_product & product, flash_
     if (lora) {
         flash_head_weight_say_lora(weight);
     }
-    const bool dense = weight.differs || weight.failed || weight.lora || lora
+    const bool dense = weight.differs || weight.foreign || weight.failed || weight.lora || lora
             || (max_rows > 0 && node->ne[1] > max_rows);
     const enum ggml_status status = compute(product, weight, node, dense);
     if (weight.statistics) {

@@ -100,6 +100,12 @@ static void derive(flash_head_weight & weight) {
     }
 }
 
+// Why the map file does not fit the model's rows, or "" also where there is nothing to check.
+static std::string misfit(const flash_head_model & model) {
+    return flash_head_map_file_checks_bytes(model.map_file)
+            ? flash_head_map_file_misfit(model.map_file.head_xxh64, model.rows->data, model.rows->size) : "";
+}
+
 void flash_head_weight_prepare(flash_head_weight & weight) {
     if (weight.ready || weight.failed) {
         return;
@@ -108,8 +114,15 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
     if (weight.ready || weight.failed) {
         return; // another thread was first
     }
+    const flash_head_model & model = *weight.model;
     try {
+        auto checking = flash_head_begin([&model] { return misfit(model); });
         derive(weight);
+        const std::string error = checking.get();
+        if (!error.empty() && !weight.foreign.exchange(true)) {
+            GGML_LOG_WARN("flash_head: %s; running dense\n",
+                    flash_head_map_file_complaint(model.map_file.path, error).c_str());
+        }
         weight.ready = true;
     } catch (const std::exception & e) {
         weight.failed = true;
@@ -117,8 +130,8 @@ void flash_head_weight_prepare(flash_head_weight & weight) {
         weight.coarse    = {};
         weight.fine      = {};
         weight.basis     = {};
-        GGML_LOG_WARN("flash_head: no memory for the centroids of %s (%s); running dense\n",
-                weight.model->weight.c_str(), e.what());
+        GGML_LOG_WARN("flash_head: no memory for the centroids of %s (%s); running dense\n", model.weight.c_str(),
+                e.what());
     }
 }
 

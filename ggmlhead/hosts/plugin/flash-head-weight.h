@@ -23,6 +23,7 @@ struct flash_head_weight {
     std::mutex             mutex;
     std::atomic<bool>      ready   = {false}; // centroids and codes belong to rows
     std::atomic<bool>      differs = {false}; // the loaded rows differ from those in the file
+    std::atomic<bool>      foreign = {false}; // the map file was not made for these rows: dense from now on
     std::atomic<bool>      failed  = {false}; // no memory for centroids or codes: dense from now on
     std::atomic<bool>      lora    = {false}; // an adapter changes this head, in graphs that do not show it
     std::atomic<bool>      lora_said = {false}; // logged
