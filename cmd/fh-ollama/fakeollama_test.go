@@ -35,14 +35,17 @@ type fakeModel struct {
 // fakes has the server of each script, by its folder.
 var fakes sync.Map
 
-// serve is the script command `serve VERSION [STORE]`: it starts a server with the folder of models STORE, by default
-// $WORK/models, and points OLLAMA_HOST to it.
+// newFakeOllama returns a server with the folder of models store, which need not exist.
+func newFakeOllama(version, store string) (*fakeOllama, error) {
+	err := os.MkdirAll(filepath.Join(store, "blobs"), 0o755)
+	return &fakeOllama{version: version, store: store, models: map[string]*fakeModel{}}, err
+}
+
+// serve is the script command `serve VERSION`: it starts a server with the folder of models $WORK/models, and points
+// OLLAMA_HOST to it.
 func serve(ts *testscript.TestScript, _ bool, args []string) {
-	f := &fakeOllama{version: args[0], store: ts.MkAbs("models"), models: map[string]*fakeModel{}}
-	if len(args) > 1 {
-		f.store = ts.MkAbs(args[1])
-	}
-	ts.Check(os.MkdirAll(filepath.Join(f.store, "blobs"), 0o755))
+	f, err := newFakeOllama(args[0], ts.MkAbs("models"))
+	ts.Check(err)
 	server := httptest.NewServer(f)
 	ts.Defer(server.Close)
 	ts.Setenv("OLLAMA_HOST", server.URL)
@@ -61,45 +64,74 @@ func scriptOllama(ts *testscript.TestScript) *fakeOllama {
 // addModel is the script command `model NAME cloud|mlx|FILE,... [draft=FILE]`: it puts the files into the store, or
 // replaces the model, as `ollama pull` does.
 func addModel(ts *testscript.TestScript, _ bool, args []string) {
-	f, m := scriptOllama(ts), &fakeModel{}
+	f, draft := scriptOllama(ts), ""
+	if len(args) > 2 {
+		draft = ts.MkAbs(strings.TrimPrefix(args[2], "draft="))
+	}
 	switch args[1] {
 	case "cloud":
-		m.show.RemoteHost = "https://ollama.com"
+		f.set(args[0], &fakeModel{show: api.ShowResponse{RemoteHost: "https://ollama.com"}})
 	case "mlx":
-		m.show.Details.Format = "safetensors"
+		f.set(args[0], &fakeModel{show: api.ShowResponse{Details: api.ModelDetails{Format: "safetensors"}}})
 	default:
-		m.show.Details.Format = "gguf"
-		var layers []string
-		for i, file := range strings.Split(args[1], ",") {
-			digest := f.blob(ts, file)
-			layers = append(layers, fmt.Sprintf(`{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s"}`,
-				digest))
-			if i == 0 {
-				m.show.Modelfile = "FROM " + filepath.Join(f.store, "blobs", "sha256-"+digest) + "\n"
-			}
+		files := strings.Split(args[1], ",")
+		for i, file := range files {
+			files[i] = ts.MkAbs(file)
 		}
-		for _, arg := range args[2:] {
-			file, _ := strings.CutPrefix(arg, "draft=")
-			m.show.Modelfile += "DRAFT " + filepath.Join(f.store, "blobs", "sha256-"+f.blob(ts, file)) + "\n"
-		}
-		n := model.ParseName(args[0])
-		path := filepath.Join(f.store, "manifests", n.Host, n.Namespace, n.Model, n.Tag)
-		ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
-		ts.Check(os.WriteFile(path, fmt.Appendf(nil, `{"layers":[%s]}`, strings.Join(layers, ",")), 0o644))
+		ts.Check(f.add(args[0], files, draft))
 	}
+}
+
+func (f *fakeOllama) set(name string, m *fakeModel) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	f.models[args[0]] = m
+	f.models[name] = m
+}
+
+// add puts a model of one or several files, and a draft model unless it is "", into the store.
+func (f *fakeOllama) add(name string, files []string, draft string) error {
+	m := &fakeModel{show: api.ShowResponse{Details: api.ModelDetails{Format: "gguf"}}}
+	var layers []string
+	for i, file := range files {
+		digest, err := f.blob(file)
+		if err != nil {
+			return err
+		}
+		layers = append(layers, fmt.Sprintf(`{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s"}`, digest))
+		if i == 0 {
+			m.show.Modelfile = "FROM " + f.path(digest) + "\n"
+		}
+	}
+	if draft != "" {
+		digest, err := f.blob(draft)
+		if err != nil {
+			return err
+		}
+		m.show.Modelfile += "DRAFT " + f.path(digest) + "\n"
+	}
+	n := model.ParseName(name)
+	path := filepath.Join(f.store, "manifests", n.Host, n.Namespace, n.Model, n.Tag)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f.set(name, m)
+	return os.WriteFile(path, fmt.Appendf(nil, `{"layers":[%s]}`, strings.Join(layers, ",")), 0o644)
+}
+
+// path returns the path of a blob.
+func (f *fakeOllama) path(digest string) string {
+	return filepath.Join(f.store, "blobs", "sha256-"+digest)
 }
 
 // blob copies a file into the store and returns its digest.
-func (f *fakeOllama) blob(ts *testscript.TestScript, file string) string {
-	data, err := os.ReadFile(ts.MkAbs(file))
-	ts.Check(err)
+func (f *fakeOllama) blob(file string) (string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.Sum256(data)
 	digest := hex.EncodeToString(sum[:])
-	ts.Check(os.WriteFile(filepath.Join(f.store, "blobs", "sha256-"+digest), data, 0o644))
-	return digest
+	return digest, os.WriteFile(f.path(digest), data, 0o644)
 }
 
 // loadModel is the script command `load NAME [busy]`: the server has loaded the model, and may use it for ever.

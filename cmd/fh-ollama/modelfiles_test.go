@@ -34,7 +34,9 @@ func writeMap(ts *testscript.TestScript, _ bool, args []string) {
 	path, source := ts.MkAbs(args[0]), ""
 	file := strings.TrimSuffix(path, ".gguf") + mapfile.Suffix
 	if len(args) > 1 {
-		source = (&fakeOllama{store: ts.MkAbs(args[1])}).blob(ts, args[0])
+		var err error
+		source, err = (&fakeOllama{store: ts.MkAbs(args[1])}).blob(path)
+		ts.Check(err)
 		file = filepath.Join(ts.MkAbs(args[1]), mapfile.StoreFolder, "sha256-"+source+".gguf")
 	}
 	ts.Check(mapfiletest.Make(file, source, []string{path}))
