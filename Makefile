@@ -152,6 +152,7 @@ op-test: build-tests
 	dist/lib/ollama/test-flash-head
 	dist/lib/ollama/test-flash-head-dense
 	dist/lib/ollama/test-flash-head-map
+	dist/lib/ollama/test-flash-head-map-file
 	dist/lib/ollama/test-flash-head-cluster
 	dist/lib/ollama/test-flash-head-calibrate
 	dist/lib/ollama/test-flash-head-sampling

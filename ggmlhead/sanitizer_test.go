@@ -59,8 +59,9 @@ func TestGGMLUnderSanitizers(t *testing.T) {
 	}
 	tree := patchedTree(t, cache)
 	for sanitizer, programs := range map[string][][]string{
-		"address": {{"test-flash-head"}, {"test-flash-head-map"}, {"test-flash-head-hostile", t.TempDir(), "20000"}},
-		"thread":  {{"test-flash-head"}},
+		"address": {{"test-flash-head"}, {"test-flash-head-map"}, {"test-flash-head-map-file"},
+			{"test-flash-head-hostile", t.TempDir(), "20000"}},
+		"thread": {{"test-flash-head"}},
 	} {
 		t.Run(sanitizer, func(t *testing.T) {
 			t.Parallel()

@@ -4,11 +4,13 @@
 
 #include "check.h"
 
+#include "flash-head-xxh64.h"
 #include "ggml-backend.h"
 #include "ggml-cpp.h"
 #include "gguf.h"
 
 #include <algorithm>
+#include <functional>
 #include <math.h>
 #include <memory>
 #include <mutex>
@@ -31,6 +33,7 @@ struct model_file {
     int64_t     n_embd, n_vocab, n_cluster;
     std::vector<uint8_t>  weight;      // in token order
     std::vector<uint32_t> assignments; // cluster of each token
+    std::string map;                   // path of the map file beside it, or ""
     FILE * open = nullptr;
 
     model_file(const char * weight_name, ggml_type type, int64_t n_embd, int64_t n_vocab, int64_t n_cluster,
@@ -47,18 +50,12 @@ struct model_file {
         ggml_quantize_chunk(type, values.data(), t->data, 0, n_vocab, n_embd, nullptr);
         weight.assign((uint8_t *) t->data, (uint8_t *) t->data + ggml_nbytes(t));
 
+        assignments.resize(n_vocab);
+        for (int64_t i = 0; i < n_vocab; i++) { assignments[i] = i % n_cluster; }
+        std::shuffle(assignments.begin(), assignments.end(), rng);
         gguf_context_ptr gguf(gguf_init_empty());
         if (keys) {
-            assignments.resize(n_vocab);
-            for (int64_t i = 0; i < n_vocab; i++) { assignments[i] = i % n_cluster; }
-            std::shuffle(assignments.begin(), assignments.end(), rng);
-            const uint32_t pinned[] = { 3, 0 };
-            gguf_set_val_u32 (gguf.get(), "flashhead.version", 2);
-            gguf_set_val_u32 (gguf.get(), "flashhead.cluster_count", n_cluster);
-            gguf_set_val_u32 (gguf.get(), "flashhead.probe_count", n_cluster);
-            gguf_set_val_str (gguf.get(), "flashhead.centroid_type", "f16");
-            gguf_set_arr_data(gguf.get(), "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), n_vocab);
-            gguf_set_arr_data(gguf.get(), "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 2);
+            set_keys(gguf.get());
         }
         gguf_add_tensor(gguf.get(), t);
 
@@ -71,6 +68,35 @@ struct model_file {
     ~model_file() {
         close();
         remove(path.c_str());
+        remove(map.c_str());
+    }
+
+    void set_keys(gguf_context * gguf) const {
+        const uint32_t pinned[] = { 3, 0 };
+        gguf_set_val_u32 (gguf, "flashhead.version", 2);
+        gguf_set_val_u32 (gguf, "flashhead.cluster_count", n_cluster);
+        gguf_set_val_u32 (gguf, "flashhead.probe_count", n_cluster);
+        gguf_set_val_str (gguf, "flashhead.centroid_type", "f16");
+        gguf_set_arr_data(gguf, "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), n_vocab);
+        gguf_set_arr_data(gguf, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 2);
+    }
+
+    // Writes a map file for the head of that name to path, with a change.
+    void write_map(const std::string & to, const char * weight_name, const std::function<void(gguf_context *)> & change) {
+        remove(map.c_str());
+        map = to;
+        FILE * file = fopen(path.c_str(), "rb");
+        fseek(file, 0, SEEK_END);
+        gguf_context_ptr gguf(gguf_init_empty());
+        gguf_set_val_str(gguf.get(), "general.type", "flashhead-map");
+        gguf_set_val_str(gguf.get(), "flashhead.tensor", weight_name);
+        gguf_set_val_u32(gguf.get(), "flashhead.map.shard", 0);
+        gguf_set_val_u64(gguf.get(), "flashhead.map.file_size", ftell(file));
+        gguf_set_val_u64(gguf.get(), "flashhead.map.head_xxh64", flash_head_xxh64(weight.data(), weight.size()));
+        fclose(file);
+        set_keys(gguf.get());
+        change(gguf.get());
+        gguf_write_to_file(gguf.get(), map.c_str(), /*only_meta =*/ true);
     }
 
     void close() {

@@ -10,6 +10,7 @@
 
 #include "flash-head-files.h"
 #include "flash-head-host-list.h"
+#include "flash-head-mapping.h"
 #include "flash-head-pages.h"
 
 #include <chrono>
@@ -256,6 +257,62 @@ static void test_scope() {
     unsetenv("LLAMA_ARG_SPEC_DRAFT_MODEL");
 }
 
+// The map of a file without keys comes from a map file beside it.
+static void test_map_file() {
+    model_file file(HEAD, GGML_TYPE_F32, 64, 320, 20, /*keys =*/ false);
+    const std::string beside = file.path.substr(0, file.path.size() - strlen(".gguf")) + ".flashhead.gguf";
+    {
+        captured_log log;
+        check(!wanted(HEAD, GGML_TYPE_F32, 64, 320), "a head without a map is claimed");
+        check(log.has("flash_head: inactive: the model's file has no flashhead keys, and there is no map beside it\n"),
+                "a head without a map is not logged:\n%s", log.text.c_str());
+    }
+    struct { const char * key; uint64_t value; const char * said; } foreign[] = {
+        { "flashhead.map.file_size", 42, "flashhead.map.file_size is 42, the model's file has " },
+        { "flashhead.probe_count",   42, "flashhead.probe_count is not a u32; running dense\n" },
+        { "general.type",            42, "general.type is not a string; running dense\n" },
+    };
+    for (const auto & c : foreign) {
+        captured_log log;
+        file.write_map(beside, HEAD, [&](gguf_context * g) { gguf_set_val_u64(g, c.key, c.value); });
+        check(!wanted(HEAD, GGML_TYPE_F32, 64, 320), "a map with another %s is used", c.key);
+        check(log.has("flash_head: map " + beside + ": " + c.said), "another %s is not logged:\n%s", c.key,
+                log.text.c_str());
+    }
+
+    const std::vector<float> dense = dense_logits(file, 1, 1);
+    setenv("FLASHHEAD_PROBES", "2", 1);
+    {
+        captured_log log;
+        file.write_map(beside, HEAD, [](gguf_context *) {});
+        loaded_weight w(file, HEAD, file.weight);
+        check(difference(logits_of(w.weight, 1, 2), dense) > 0.1, "a head with a map file is dense");
+        host_backends(1); // logs what is loaded by now
+        check(log.has("flash_head: map " + beside + "\nflash_head: active"), "the map file is not logged:\n%s",
+                log.text.c_str());
+    }
+    {
+        captured_log log;
+        file.write_map(beside, HEAD, [](gguf_context * g) { gguf_set_val_u64(g, "flashhead.map.head_xxh64", 42); });
+        loaded_weight w(file, HEAD, file.weight);
+        check(difference(logits_of(w.weight, 1, 2), dense) == 0.0, "a head with the map of another is not dense");
+        host_backends(1);
+        check(log.has("flash_head: map " + beside + ": flashhead.map.head_xxh64 is not that of the head's bytes; "
+                "running dense\n") && !log.has("active"), "the map of another head is not logged:\n%s",
+                log.text.c_str());
+    }
+    // beside the path that the process was given, which may be a link
+    const std::string given = folder + "/given";
+    check(symlink(file.path.c_str(), given.c_str()) == 0, "no link is made");
+    setenv("LLAMA_ARG_SPEC_DRAFT_MODEL", given.c_str(), 1);
+    file.write_map(given + ".flashhead.gguf", HEAD, [](gguf_context *) {});
+    check(wanted(HEAD, GGML_TYPE_F32, 64, 320), "a map beside a link is not used");
+    unsetenv("LLAMA_ARG_SPEC_DRAFT_MODEL");
+    check(!wanted(HEAD, GGML_TYPE_F32, 64, 320), "a map beside a link that is not named is used");
+    unsetenv("FLASHHEAD_PROBES");
+    remove(given.c_str());
+}
+
 // FLASHHEAD_STATS=1 logs statistics of a model's steps.
 static void test_statistics() {
     captured_log log;
@@ -405,6 +462,7 @@ int main(int argc, char ** argv) {
     test_bad_setting();
     test_at_once();
     test_scope();
+    test_map_file();
     test_statistics();
     rmdir(name);
     return check.finish();

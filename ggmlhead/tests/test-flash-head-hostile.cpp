@@ -1,5 +1,5 @@
-// Reads tens of thousands of damaged model files with all of our readers: the map's, the plug-in's search for its model
-// and what it builds from one, and the clustering tool's. It is built with the compiler's sanitizers
+// Reads tens of thousands of damaged model files and map files with all of our readers: the map's, the plug-in's search
+// for its model and what it builds from one, and the clustering tool's. It is built with the compiler's sanitizers
 // (sanitized/CMakeLists.txt), which abort on an access out of bounds.
 //
 //   test-flash-head-hostile FOLDER [ROUNDS [SEED]]
@@ -9,7 +9,9 @@
 
 #include "flash-head-build.h"
 #include "flash-head-encode.h"
+#include "flash-head-map-file.h"
 #include "flash-head-model.h"
+#include "flash-head-xxh64.h"
 #include "ggml-cpp.h"
 #include "gguf.h"
 #include "pool.h"
@@ -26,7 +28,7 @@ static const int64_t N_EMBD  = 32;
 static const int64_t N_VOCAB = 20;
 
 // Results of all files.
-static int n_read, n_sound, n_loaded, n_clustered;
+static int n_read, n_sound, n_loaded, n_beside, n_clustered;
 
 // Our log lines must stay single printable lines, whatever a file contains.
 static void check_log(ggml_log_level, const char * text, void *) {
@@ -57,36 +59,64 @@ static void write_file(const std::string & path, const std::string & bytes) {
     }
 }
 
-// Writes a valid file with a head of N_VOCAB rows and, if bits > 0, codes; K = 5. Returns its bytes.
-static std::string sound_file(const std::string & path, ggml_type type, const char * head, uint32_t bits,
-        bool converted) {
-    gguf_context_ptr g(gguf_init_empty());
-    gguf_set_val_str(g.get(), "general.architecture", "llama");
-    gguf_set_val_u32(g.get(), "llama.nextn_predict_layers", 0);
-    if (converted) {
-        std::vector<uint32_t> assignments(N_VOCAB);
-        for (size_t v = 0; v < assignments.size(); v++) { assignments[v] = v*7 % 5; }
-        const uint32_t pinned[] = { 3, 0, 19 };
-        gguf_set_val_u32 (g.get(), "flashhead.version", 2);
-        gguf_set_val_u32 (g.get(), "flashhead.cluster_count", 5);
-        gguf_set_val_u32 (g.get(), "flashhead.probe_count", 2);
-        gguf_set_val_str (g.get(), "flashhead.centroid_type", "q4_0");
-        gguf_set_arr_data(g.get(), "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), assignments.size());
-        gguf_set_arr_data(g.get(), "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 3);
-    }
+// The keys of a head of N_VOCAB rows in 5 clusters and, if bits > 0, codes.
+static void set_keys(gguf_context * g, uint32_t bits) {
+    std::vector<uint32_t> assignments(N_VOCAB);
+    for (size_t v = 0; v < assignments.size(); v++) { assignments[v] = v*7 % 5; }
+    const uint32_t pinned[] = { 3, 0, 19 };
+    gguf_set_val_u32 (g, "flashhead.version", 2);
+    gguf_set_val_u32 (g, "flashhead.cluster_count", 5);
+    gguf_set_val_u32 (g, "flashhead.probe_count", 2);
+    gguf_set_val_str (g, "flashhead.centroid_type", "q4_0");
+    gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32, assignments.data(), assignments.size());
+    gguf_set_arr_data(g, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 3);
     if (bits > 0) {
         const size_t n = 10;
         const std::vector<float> directions(n*N_EMBD, 0.25f), variances(n, 0.5f), weights(N_EMBD, 1.0f);
-        gguf_set_val_u32 (g.get(), "flashhead.code.coarse_bits", bits);
-        gguf_set_val_u32 (g.get(), "flashhead.code.fine_bytes",  32);
-        gguf_set_val_u32 (g.get(), "flashhead.code.near_tokens", 7);
+        gguf_set_val_u32 (g, "flashhead.code.coarse_bits", bits);
+        gguf_set_val_u32 (g, "flashhead.code.fine_bytes",  32);
+        gguf_set_val_u32 (g, "flashhead.code.near_tokens", 7);
         auto set = [&](const char * key, const std::vector<float> & values) {
-            gguf_set_arr_data(g.get(), key, GGUF_TYPE_FLOAT32, values.data(), values.size());
+            gguf_set_arr_data(g, key, GGUF_TYPE_FLOAT32, values.data(), values.size());
         };
         set("flashhead.code.variances",   variances);
         set("flashhead.code.rows",        directions);
         set("flashhead.code.activations", directions);
         set("flashhead.code.weights",     weights);
+    }
+}
+
+// A model's file and, if not empty, its map file.
+struct model_bytes {
+    std::string model, map;
+};
+
+// Where both are.
+struct model_paths {
+    std::string model, map;
+
+    void write(const model_bytes & bytes) const {
+        // new files with new inodes, not new states of the last ones
+        unlink(model.c_str());
+        unlink(map.c_str());
+        write_file(model, bytes.model);
+        if (!bytes.map.empty()) {
+            write_file(map, bytes.map);
+        }
+    }
+};
+
+// Where the keys of a valid model are.
+enum keys_place { NOWHERE, OWN_FILE, MAP_FILE };
+
+// Makes a valid model with such a head. Its codes have so many bits; 0: it has none.
+static model_bytes sound_model(const model_paths & paths, ggml_type type, const char * head, uint32_t bits,
+        keys_place place) {
+    gguf_context_ptr g(gguf_init_empty());
+    gguf_set_val_str(g.get(), "general.architecture", "llama");
+    gguf_set_val_u32(g.get(), "llama.nextn_predict_layers", 0);
+    if (place == OWN_FILE) {
+        set_keys(g.get(), bits);
     }
     ggml_context_ptr ctx(ggml_init({ 1 << 20, nullptr, false }));
     ggml_tensor * weight = ggml_new_tensor_2d(ctx.get(), type, N_EMBD, N_VOCAB);
@@ -95,10 +125,25 @@ static std::string sound_file(const std::string & path, ggml_type type, const ch
     for (size_t i = 0; i < values.size(); i++) { values[i] = (float) ((i*7919) % 101)/50.0f - 1.0f; }
     ggml_quantize_chunk(type, values.data(), weight->data, 0, N_VOCAB, N_EMBD, nullptr);
     gguf_add_tensor(g.get(), weight);
-    if (!gguf_write_to_file(g.get(), path.c_str(), false)) {
+    if (!gguf_write_to_file(g.get(), paths.model.c_str(), false)) {
         exit(1);
     }
-    return read_file(path);
+    const std::string model = read_file(paths.model);
+    if (place != MAP_FILE) {
+        return { model, "" };
+    }
+    gguf_context_ptr m(gguf_init_empty());
+    gguf_set_val_str(m.get(), "general.architecture", "flashhead");
+    gguf_set_val_str(m.get(), "general.type", "flashhead-map");
+    gguf_set_val_str(m.get(), "flashhead.tensor", head);
+    gguf_set_val_u32(m.get(), "flashhead.map.shard", 0);
+    gguf_set_val_u64(m.get(), "flashhead.map.file_size", model.size());
+    gguf_set_val_u64(m.get(), "flashhead.map.head_xxh64", flash_head_xxh64(weight->data, ggml_nbytes(weight)));
+    set_keys(m.get(), bits);
+    if (!gguf_write_to_file(m.get(), paths.map.c_str(), true)) {
+        exit(1);
+    }
+    return { model, read_file(paths.map) };
 }
 
 static void check_map(const flash_head_map & map, int64_t n_vocab) {
@@ -143,6 +188,10 @@ static void find(const ggml_tensor * weight) {
     check(model->rows != nullptr && model->rows->data != nullptr && model->rows->size == ggml_nbytes(weight),
             "a model has no rows");
     n_loaded++;
+    const flash_head_map_file & beside = model->map_file;
+    if (flash_head_map_file_checks_bytes(beside)) {
+        n_beside += flash_head_map_file_misfit(beside.head_xxh64, model->rows->data, model->rows->size).empty();
+    }
     build(*model);
 }
 
@@ -167,7 +216,25 @@ static void cluster_rows(const std::string & path, const char * name, flash_head
     n_clustered += ok;
 }
 
-// Reads the file at path with all readers.
+// Reads the model's map file, if it has one, as the patched build does.
+static void read_map_file(const std::string & path, const ggml_tensor * weight) {
+    const flash_head_map_path found = flash_head_map_find(path);
+    if (found.path.empty()) {
+        return;
+    }
+    const flash_head_map_file map = flash_head_map_file_open(found);
+    if (map.keys == nullptr) {
+        check(!map.error.empty(), "a map that cannot be read gives no error");
+        return;
+    }
+    const std::string error = flash_head_map_file_obstacle(map, { weight->name, 0, read_file(path).size() });
+    check(error.find('\n') == std::string::npos, "the error is '%s'", error.c_str());
+    if (error.empty()) {
+        read_map(map.keys.get(), weight);
+    }
+}
+
+// Reads the file at path, and its map file, with all readers.
 static void read_all(const std::string & path, flash_head_pool * pool) {
     const int fd = open(path.c_str(), O_RDONLY); // a host has the file open while it loads
     ggml_context * meta = nullptr;
@@ -178,6 +245,7 @@ static void read_all(const std::string & path, flash_head_pool * pool) {
         if (weight != nullptr) {
             n_read++;
             read_map(gguf.get(), weight);
+            read_map_file(path, weight);
             find(weight);
         }
         cluster_rows(path, name, pool);
@@ -190,39 +258,44 @@ int main(int argc, char ** argv) {
         fprintf(stderr, "usage: %s FOLDER [ROUNDS [SEED]]\n", argv[0]);
         return 2;
     }
-    const std::string path = std::string(argv[1]) + "/damaged.gguf";
+    const model_paths paths = { std::string(argv[1]) + "/damaged.gguf",
+            std::string(argv[1]) + "/damaged.flashhead.gguf" };
     const int rounds = argc > 2 ? atoi(argv[2]) : 20000;
     mutations m(argc > 3 ? strtoull(argv[3], nullptr, 10) : 1);
     ggml_log_set(check_log, nullptr);
 
-    const std::vector<std::string> seeds = {
-        sound_file(path, GGML_TYPE_F16,  "output.weight",     0, true),
-        sound_file(path, GGML_TYPE_Q8_0, "token_embd.weight", 8, true),
-        sound_file(path, GGML_TYPE_F32,  "output.weight",     0, false),
+    const std::vector<model_bytes> seeds = {
+        sound_model(paths, GGML_TYPE_F16,  "output.weight",     0, OWN_FILE),
+        sound_model(paths, GGML_TYPE_Q8_0, "token_embd.weight", 8, OWN_FILE),
+        sound_model(paths, GGML_TYPE_F32,  "output.weight",     0, NOWHERE),
+        sound_model(paths, GGML_TYPE_Q8_0, "output.weight",     8, MAP_FILE),
     };
     std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(1),
             flash_head_pool_free);
-    for (const std::string & seed : seeds) {
-        write_file(path, seed);
-        read_all(path, pool.get());
+    for (const model_bytes & seed : seeds) {
+        paths.write(seed);
+        read_all(paths.model, pool.get());
     }
-    check(n_sound == 2 && n_loaded == 2 && n_clustered == 3,
-            "undamaged files: %d maps, %d models and %d tensors are read", n_sound, n_loaded, n_clustered);
+    check(n_sound == 3 && n_loaded == 3 && n_beside == 1 && n_clustered == 4,
+            "undamaged files: %d maps, %d models, %d of them with map files, and %d tensors are read", n_sound,
+            n_loaded, n_beside, n_clustered);
 
     for (int i = 0; i < rounds; i++) {
-        const std::string bytes = m.damaged(seeds[i % seeds.size()]);
-        unlink(path.c_str()); // a new file with a new inode, not a new state of the last one
-        write_file(path, bytes);
+        model_bytes bytes = seeds[i % seeds.size()];
+        std::string & target = bytes.map.empty() ? bytes.model : bytes.map;
+        target = m.damaged(target);
+        paths.write(bytes);
         const int failed = check.failed;
-        read_all(path, pool.get());
+        read_all(paths.model, pool.get());
         if (check.failed > failed) {
             printf("in round %d\n", i);
         }
     }
-    check(n_read > rounds/4 && n_sound > rounds/20 && n_sound < n_read && n_loaded > rounds/20,
+    check(n_read > rounds/4 && n_sound > rounds/20 && n_sound < n_read && n_loaded > rounds/20 && n_beside > rounds/80,
             "too much or too little damage for a useful test");
-    printf("%d heads read, %d valid maps, %d models loaded, %d tensors clustered\n", n_read, n_sound, n_loaded,
-            n_clustered);
-    unlink(path.c_str());
+    printf("%d heads read, %d valid maps, %d models loaded, %d of them with map files, %d tensors clustered\n", n_read,
+            n_sound, n_loaded, n_beside, n_clustered);
+    unlink(paths.model.c_str());
+    unlink(paths.map.c_str());
     return check.finish();
 }

@@ -33,8 +33,9 @@ const (
 )
 
 // testTargets are the test programs, benches and what the integration tests need, for a build with Options.Tests.
-var testTargets = []string{"test-flash-head", "test-flash-head-dense", "test-flash-head-map", "test-flash-head-cluster",
-	"test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc", "test-fake-backend",
+var testTargets = []string{"test-flash-head", "test-flash-head-dense", "test-flash-head-map", "test-flash-head-map-file",
+	"test-flash-head-cluster", "test-flash-head-calibrate", "test-flash-head-sampling", "test-flash-head-rpc",
+	"test-fake-backend",
 	"bench-flash-head", "tiny-models", "tiny-tokens",
 	"llama-batched-bench", "llama-gguf-split"}
 
