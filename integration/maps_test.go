@@ -63,7 +63,8 @@ func mapStory(t *testing.T, h host) {
 	if got := said(t, o, "copy"); !reflect.DeepEqual(got, fast) {
 		t.Errorf("a copy answers %q", got[0].Response)
 	}
-	if out := mapCommand(t, o, "on", "--all", "--dry-run"); !strings.Contains(out, "copy:latest, story:latest: is on already\n") {
+	if out := mapCommand(t, o, "on", "--all", "--dry-run"); !strings.Contains(out,
+		"copy:latest, story:latest: is on already\n") {
 		t.Errorf("the copy is not known to have the same map:\n%s", out)
 	}
 	if out := mapCommand(t, o, "eval", "story", "--chunks", "1", "--predict", "0", "--quiet"); !strings.Contains(out,
@@ -87,7 +88,8 @@ func mapStory(t *testing.T, h host) {
 	}
 }
 
-// A map survives Ollama's start, which removes what it does not know, and its model's end; off --unused removes it then.
+// A map survives Ollama's start, which removes blobs that it does not know, and the model's end. Then off --unused
+// removes it.
 func TestMapsAreKept(t *testing.T) {
 	h, dir := patched(t), t.TempDir()
 	start := func() *harness.Ollama {

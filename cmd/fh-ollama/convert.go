@@ -157,7 +157,8 @@ func checkMapFlags(c *cli.Context) error {
 	}
 	for _, name := range others {
 		if c.IsSet(name) {
-			return usageError{hint.New("--map and --"+name+" do not go together", "the map has been made: see fh-ollama inspect")}
+			return usageError{hint.New("--map and --"+name+" do not go together",
+				"the map has been made: see fh-ollama inspect")}
 		}
 	}
 	return nil

@@ -97,7 +97,7 @@ func (f *fakeOllama) add(name string, files []string, draft string) error {
 		if err != nil {
 			return err
 		}
-		layers = append(layers, fmt.Sprintf(`{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s"}`, digest))
+		layers = append(layers, `{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:`+digest+`"}`)
 		if i == 0 {
 			m.show.Modelfile = "FROM " + f.path(digest) + "\n"
 		}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestKilledOn kills `on --all` with kill -9 at random moments. Each time every map is missing or whole, and the blobs are
-// unchanged. The next run makes the missing maps, the same as an undisturbed one, and off --all leaves nothing.
+// TestKilledOn kills `on --all` with kill -9 at random moments. Each time every map is missing or whole, and the blobs
+// are unchanged. The next run makes the missing maps, the same as an undisturbed one, and off --all leaves nothing.
 func TestKilledOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the native tool")

@@ -78,7 +78,8 @@ func ask(c *cli.Context, question string) (bool, error) {
 // whichModels returns the weights that the arguments of on and off name, and the options that both have.
 func whichModels(c *cli.Context) ([]maps.Weights, maps.Options, error) {
 	o := maps.Options{
-		Server: ollama.FromEnvironment(), All: c.Bool("all"), DryRun: c.Bool("dry-run"), Out: c.App.Writer, Log: c.App.ErrWriter,
+		Server: ollama.FromEnvironment(), All: c.Bool("all"), DryRun: c.Bool("dry-run"), Out: c.App.Writer,
+		Log: c.App.ErrWriter,
 	}
 	see := "see fh-ollama " + c.Command.Name + " --help"
 	switch {

@@ -17,8 +17,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// MapOnly writes o.Output, the map file of o.Input: a new one as Map makes it, or of a converted file the one that is in
-// it.
+// MapOnly writes o.Output, the map file of o.Input: a new one as Map makes it, or the one that is in a converted file.
 func MapOnly(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
 	m, err := flashhead.Open(o.Input)
 	if err != nil {

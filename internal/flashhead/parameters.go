@@ -80,7 +80,8 @@ func (p Parameters) Keys() []gguf.NewValue {
 	return append(keys, p.Calibration.keys()...)
 }
 
-// KeyBytes returns about how many bytes Keys take for head. The map and the directions of the codes may still be missing.
+// KeyBytes returns about how many bytes Keys take for head. The map and the directions of the codes may still be
+// missing.
 func (p Parameters) KeyBytes(head Head) int64 {
 	codes := int64(0)
 	if width := head.Width(); p.Codes.There() {

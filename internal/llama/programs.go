@@ -108,8 +108,8 @@ func ServerIn(dir string) (Programs, bool) {
 	return Programs{Folder: abs, server: path}, err == nil
 }
 
-// kept are the user's variables that the programs see. They say how FlashHead computes, not what, and where maps and the
-// plug-in are.
+// kept are the user's variables that the programs see. They say how FlashHead computes, not what, and where maps and
+// the plug-in are.
 var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER", mapfile.FolderVariable,
 	"GGML_BACKEND_PATH"}
 

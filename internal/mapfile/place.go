@@ -47,8 +47,8 @@ func Path(path string) string {
 	return filepath.Join(folder, name)
 }
 
-// Find returns the path of the map file that the runtime takes for the model whose first file is at path: the first that
-// exists. It need not fit.
+// Find returns the path of the map file that the runtime takes for the model whose first file is at path: the first
+// that exists. It need not fit.
 func Find(path string) (file string, ok bool) {
 	f, ok := find(path)
 	return f.file, ok

@@ -32,8 +32,8 @@ func (s Server) Names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Converted returns the server's models with FlashHead, sorted by name. It leaves out models that the server cannot show,
-// and does not see maps on other machines.
+// Converted returns the server's models with FlashHead, sorted by name. It leaves out models that the server cannot
+// show, and does not see maps on other machines.
 func (s Server) Converted(ctx context.Context) ([]Model, error) {
 	names, err := s.Names(ctx)
 	if err != nil {

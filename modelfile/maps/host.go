@@ -21,7 +21,8 @@ func (h Host) approximate() string {
 	const text = "FlashHead is approximate: now and then a token differs from the stock model's. "
 	switch h {
 	case Patched:
-		return text + "In this Ollama, a patched build, FLASHHEAD_EXACT=auto gives the stock model's own tokens (docs/exact.md)."
+		return text + "In this Ollama, a patched build, FLASHHEAD_EXACT=auto gives the stock model's own tokens " +
+			"(docs/exact.md)."
 	case Plugin:
 		return text + "This Ollama has it by the plug-in, which cannot check tokens."
 	}

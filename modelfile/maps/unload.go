@@ -31,8 +31,8 @@ func (o Options) unload(ctx context.Context, w Weights, head string) {
 	}
 	for _, name := range loaded {
 		if slices.Contains(left, name) {
-			fmt.Fprintf(o.Out, "%-10s %s is in use: it runs with %s when it is loaded again; %s unloads it\n", "note", name, head,
-				commandline.Other("ollama", "stop", name))
+			fmt.Fprintf(o.Out, "%-10s %s is in use: it runs with %s when it is loaded again; %s unloads it\n", "note", name,
+				head, commandline.Other("ollama", "stop", name))
 		} else {
 			fmt.Fprintf(o.Out, "%-10s %s, which runs with %s when it is loaded again\n", "unloaded", name, head)
 		}

@@ -36,7 +36,7 @@ type Weights struct {
 	Reason string   `json:"reason,omitempty"` // for Unfit, Excluded and NotWorth
 	Map    string   `json:"map,omitempty"`    // path of the map, if there is one
 	Share  float64  `json:"head_share"`       // of the bytes that a token reads, 0..1
-	Gain   float64  `json:"expected"`         // the greatest speed-up, by bytes read; with the map's or the default settings
+	Gain   float64  `json:"expected"`         // greatest speed-up by bytes read, with the map's settings or the default
 	Memory int64    `json:"memory"`           // bytes beside the model when it is loaded with FlashHead
 
 	bytes int64 // about those of the map, if there is none yet
