@@ -82,7 +82,8 @@ struct model_file {
     }
 
     // Writes a map file for the head of that name to path, with a change.
-    void write_map(const std::string & to, const char * weight_name, const std::function<void(gguf_context *)> & change) {
+    void write_map(const std::string & to, const char * weight_name,
+            const std::function<void(gguf_context *)> & change) {
         remove(map.c_str());
         map = to;
         FILE * file = fopen(path.c_str(), "rb");

@@ -180,8 +180,8 @@ static bool read_bias(const flash_head_file & first, const gguf_file & gguf, fla
     return true;
 }
 
-// Reads the map of a head, from the keys of the model's own file or else from its map file. Returns false and sets error
-// if the head cannot have it.
+// Reads the map of a head from the keys of the model's own file, or else from its map file. Returns false and sets
+// error if the head cannot have it.
 static bool read_map(const gguf_file & gguf, const tensor_place & head, flash_head_model & model, std::string & error) {
     const flash_head_map_file & file = model.map_file;
     error = flash_head_file_obstacle(gguf.keys.get());
