@@ -51,12 +51,8 @@ func extract(ctx context.Context, t Target, p *progress.Progress) (Summary, erro
 		return Summary{}, err
 	}
 	defer src.Close()
-	begin := atomicfile.CreateNew
-	if t.Force {
-		begin = atomicfile.Replace
-	}
 	j := &job{Target: t, src: src, params: src.Parameters, progress: p}
-	out, err := begin(t.Output, t.flag(), j.params.KeyBytes(src.Head))
+	out, err := atomicfile.ReplaceShared(t.Output, t.flag(), j.params.KeyBytes(src.Head))
 	if err != nil {
 		return Summary{}, err
 	}

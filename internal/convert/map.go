@@ -84,7 +84,7 @@ func mapOf(ctx context.Context, source MapSource, t Target, src *flashhead.Model
 	if err := j.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.Path(), err)
 	}
-	out, err := atomicfile.Replace(t.Output, t.flag(), j.params.KeyBytes(src.Head))
+	out, err := atomicfile.ReplaceShared(t.Output, t.flag(), j.params.KeyBytes(src.Head))
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,6 @@ func (j *job) writeMap(out *atomicfile.File, digest uint64, size int64) error {
 	if _, err := out.Write(mapfile.Content(j.src, j.params, digest, size).Header()); err != nil {
 		return out.Explain(err)
 	}
-	out.Share()
 	if err := out.Finish(); err != nil {
 		return err
 	}

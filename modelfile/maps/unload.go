@@ -9,7 +9,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
-	"github.com/fh-ollama/fh-ollama/modelfile"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 )
 
 // unloadTime is how long to wait for models to be unloaded. A server does it at once unless they are in use.
@@ -39,7 +39,8 @@ func (o Options) unload(ctx context.Context, w Weights, head string) {
 	}
 }
 
-// loaded returns the names of w that the server has loaded; none if it does not answer.
+// loaded returns the names of the models that the server has loaded with the weights w, by whatever name; none if it does
+// not answer.
 func (o Options) loaded(ctx context.Context, w Weights) []string {
 	running, err := o.Server.Client.ListRunning(ctx)
 	if err != nil {
@@ -47,7 +48,11 @@ func (o Options) loaded(ctx context.Context, w Weights) []string {
 	}
 	var names []string
 	for _, m := range running.Models {
-		if slices.ContainsFunc(w.Names, func(name string) bool { return modelfile.SameName(name, m.Name) }) {
+		show, err := o.Server.Client.Show(ctx, &api.ShowRequest{Model: m.Name})
+		if err != nil {
+			continue
+		}
+		if from, draft, _ := ollama.Files(show); slices.Contains(append(from, draft...), w.Paths[0]) {
 			names = append(names, m.Name)
 		}
 	}
