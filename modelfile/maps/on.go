@@ -44,6 +44,11 @@ var ErrDeclined = errors.New("not confirmed, nothing was changed")
 func TurnOn(ctx context.Context, o Options, all []Weights) error {
 	job := &making{Options: o}
 	for _, w := range all {
+		if w.makes(o.Again) {
+			job.total++
+		}
+	}
+	for _, w := range all {
 		if err := job.one(ctx, w); err != nil {
 			return err
 		}
@@ -78,6 +83,8 @@ func (w Weights) makes(again bool) bool {
 // making is one call of TurnOn.
 type making struct {
 	Options
+	total     int // of the maps to make
+	begun     int
 	made      int
 	failed    []error
 	confirmed bool
@@ -141,7 +148,9 @@ func (j *making) make(ctx context.Context, w Weights) error {
 	o := j.Convert
 	o.Output, o.OutputFlag, o.Force = path, mapfile.FolderVariable, true
 	p := progress.New(j.Log)
-	p.Note(w.Name())
+	if j.begun++; j.total > 1 {
+		p.Note(fmt.Sprintf("model %d of %d: %s", j.begun, j.total, w.Name()))
+	}
 	made, err := convert.Map(ctx, o, w.Paths, p)
 	if err != nil {
 		return permission(err, path, w)
