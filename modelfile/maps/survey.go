@@ -13,6 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/modelfile"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 // Survey returns the weights of all models of the server, sorted by name; those of several models once. local says
@@ -34,7 +35,7 @@ func Find(ctx context.Context, s ollama.Server, local bool, args []string) ([]We
 	var names []string
 	var all []Weights
 	for _, arg := range args {
-		if !isFile(arg) {
+		if !origin.IsFile(arg) {
 			names = append(names, arg)
 			continue
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
-	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 // State says whether weights have FlashHead.
@@ -113,6 +112,3 @@ func ofFile(path string) (Weights, error) {
 	}
 	return Weights{Names: []string{path}, Paths: paths, file: true}.examine(), nil
 }
-
-// isFile reports whether arg means a file, as everywhere.
-func isFile(arg string) bool { return origin.IsFile(arg) }
