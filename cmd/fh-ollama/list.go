@@ -33,7 +33,8 @@ func runList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	list := maps.List{Server: server.Host.String(), Host: hostOf(c, server), Models: found,
+	host, gpu := hostOf(c, server)
+	list := maps.List{Server: server.Host.String(), Host: host, GPU: gpu, Models: found,
 		Unused: maps.Unused(maps.Stores(found, places.Models()))}
 	if c.Bool("json") {
 		return printJSON(c, list)

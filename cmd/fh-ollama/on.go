@@ -97,21 +97,22 @@ func whichModels(c *cli.Context) ([]maps.Weights, maps.Options, error) {
 		found, err = maps.Find(c.Context, o.Server, local, c.Args().Slice())
 	}
 	if err == nil {
-		o.Host = hostOf(c, o.Server)
+		o.Host, o.GPU = hostOf(c, o.Server)
 	}
 	return found, o, err
 }
 
-// hostOf returns which kind of Ollama answers.
-func hostOf(c *cli.Context, s ollama.Server) maps.Host {
+// hostOf returns which kind of Ollama answers, and of one with the plug-in the GPU that it uses, "" for none.
+func hostOf(c *cli.Context, s ollama.Server) (host maps.Host, gpu string) {
 	version, err := s.Version(c.Context)
 	switch {
 	case err != nil:
-		return maps.Unknown
+		return maps.Unknown, ""
 	case version.Patched():
-		return maps.Patched
-	case doctor.PluginOf(c.Context, installation.Here()).Library != "":
-		return maps.Plugin
+		return maps.Patched, ""
 	}
-	return maps.Stock
+	if plugin := doctor.PluginOf(c.Context, installation.Here()); plugin.Library != "" {
+		return maps.Plugin, plugin.GPU
+	}
+	return maps.Stock, ""
 }

@@ -1,6 +1,10 @@
 package maps
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
+)
 
 // Host is the Ollama that the maps are for.
 type Host string
@@ -29,10 +33,15 @@ func (h Host) approximate() string {
 	return text + "The patched build can check every token (docs/exact.md), the plug-in cannot."
 }
 
-// inactive says what is missing for maps to be used; "" if nothing is.
-func (h Host) inactive(install string) string {
-	if h == Stock {
-		return fmt.Sprintf("this Ollama has no FlashHead and runs models dense; %s gives it the plug-in", install)
+// dense says which models run dense there whatever their maps; "" if none does. gpu is a GPU that the server uses, ""
+// for none.
+func (h Host) dense(gpu string) string {
+	switch {
+	case h == Stock:
+		return fmt.Sprintf("this Ollama has no FlashHead and runs models dense; %s gives it the plug-in",
+			commandline.Self("install"))
+	case h == Plugin && gpu != "":
+		return fmt.Sprintf("models on the %s run dense: the plug-in is for those on the CPU", gpu)
 	}
 	return ""
 }

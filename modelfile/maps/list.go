@@ -12,6 +12,7 @@ import (
 type List struct {
 	Server string    `json:"server"` // URL
 	Host   Host      `json:"host"`
+	GPU    string    `json:"gpu,omitempty"` // that the server uses
 	Models []Weights `json:"models"`
 	Unused []string  `json:"unused"` // paths of maps whose models are gone
 }
@@ -54,7 +55,7 @@ func (l List) String() string {
 	for _, path := range l.Unused {
 		fmt.Fprintf(&b, "unused     %s: its model is gone; %s removes it\n", path, commandline.Self("off", "--unused"))
 	}
-	if text := l.Host.inactive(commandline.Self("install")); text != "" {
+	if text := l.Host.dense(l.GPU); text != "" {
 		fmt.Fprintf(&b, "%-10s %s\n", "note", text)
 	}
 	return b.String()

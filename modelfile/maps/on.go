@@ -26,6 +26,7 @@ type Options struct {
 	Convert convert.Options // how maps are made; Input and Output are set here
 	Server  ollama.Server
 	Host    Host
+	GPU     string // that the server uses; "" for none
 	All     bool // the weights are all there are, not those that the user named
 	DryRun  bool // write nothing
 	Again   bool // make maps again that are there
@@ -56,7 +57,7 @@ func TurnOn(ctx context.Context, o Options, all []Weights) error {
 	if job.made == 0 && job.failed == nil && !o.DryRun && o.All {
 		fmt.Fprintln(o.Out, "nothing to do")
 	}
-	if text := o.Host.inactive(commandline.Self("install")); text != "" && job.made > 0 {
+	if text := o.Host.dense(o.GPU); text != "" && job.made > 0 {
 		fmt.Fprintf(o.Out, "%-10s %s\n", "note", text)
 	}
 	if folder := os.Getenv(mapfile.FolderVariable); folder != "" && job.made > 0 {
