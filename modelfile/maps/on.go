@@ -27,9 +27,9 @@ type Options struct {
 	Server  ollama.Server
 	Host    Host
 	GPU     string // that the server uses; "" for none
-	All     bool // the weights are all there are, not those that the user named
-	DryRun  bool // write nothing
-	Again   bool // make maps again that are there
+	All     bool   // the weights are all there are, not those that the user named
+	DryRun  bool   // write nothing
+	Again   bool   // make maps again that are there
 	Out     io.Writer
 	Log     io.Writer // of progress and of errors that do not end the command
 
