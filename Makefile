@@ -153,6 +153,7 @@ fuzz:
 	fuzz gguf FuzzRead 50000x; \
 	fuzz vllm/safetensors FuzzRead 50000x; \
 	fuzz flashhead FuzzParameters 5000x; \
+	fuzz mapfile FuzzMap 2000x; \
 	fuzz convert FuzzConvert 500x
 
 op-test: build-tests

@@ -127,7 +127,7 @@ func TestBenchName(t *testing.T) {
 	}
 	_, err = o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "slow")
 	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: it has no FlashHead\n  "+
-		"make one that has it: "+h.Bin("fh-ollama")+" create --from slow\n") {
+		"turn it on: "+h.Bin("fh-ollama")+" on slow\n") {
 		t.Errorf("%v", err)
 	}
 }

@@ -72,7 +72,7 @@ func TestNames(t *testing.T) {
 	for _, command := range []string{"eval", "bench"} {
 		out, err := fhOllama(t, o, dir, command, named)
 		if err == nil || !strings.Contains(out, named+": not converted") ||
-			!strings.Contains(out, "create --from "+named+"\n") {
+			!strings.Contains(out, " on "+named+"\n") {
 			t.Errorf("%s: %v\n%s", command, err, out)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 )
 
 // Event is the progress of a registration.
@@ -173,7 +173,8 @@ func upload(ctx context.Context, client *api.Client, files []string, report func
 }
 
 func uploadFile(ctx context.Context, client *api.Client, path string, report func(Event)) (string, error) {
-	if digest, ok := blobDigest(path); ok {
+	if digest, ok := mapfile.Blob(path); ok {
+		digest = "sha256:" + digest
 		if has, err := client.HeadBlob(ctx, digest); err == nil && has {
 			return digest, nil
 		}
@@ -204,16 +205,6 @@ func uploadFile(ctx context.Context, client *api.Client, path string, report fun
 		return "", fmt.Errorf("upload %s: %w", filepath.Base(path), err)
 	}
 	return digest, nil
-}
-
-// blobName matches a file in a server's own store, named by its digest.
-var blobName = regexp.MustCompile(`^sha256-([0-9a-f]{64})$`)
-
-func blobDigest(path string) (string, bool) {
-	if m := blobName.FindStringSubmatch(filepath.Base(path)); m != nil {
-		return "sha256:" + m[1], true
-	}
-	return "", false
 }
 
 // reader counts bytes and stops when ctx ends.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -53,18 +52,5 @@ func TestCounted(t *testing.T) {
 	if _, err := io.ReadAll(counted(ctx, strings.NewReader("12345"), "", 5, func(Event) {})); !errors.Is(err,
 		context.Canceled) {
 		t.Errorf("an interrupted upload read on: %v", err)
-	}
-}
-
-func TestBlobDigest(t *testing.T) {
-	hex := strings.Repeat("0a", 32)
-	if d, ok := blobDigest(filepath.Join("models", "blobs", "sha256-"+hex)); !ok || d != "sha256:"+hex {
-		t.Errorf("%q, %v", d, ok)
-	}
-	for _, name := range []string{"sha256-0a", "model.gguf", "sha256-" + strings.Repeat("0A", 32),
-		"sha256-" + hex + "-partial"} {
-		if d, ok := blobDigest(name); ok {
-			t.Errorf("%s is taken for the blob %s", name, d)
-		}
 	}
 }

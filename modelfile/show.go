@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
 )
 
 // DefaultTemplate is what a server reports for a model without a template.
@@ -26,7 +28,7 @@ func FromShow(show *api.ShowResponse) *Modelfile {
 	for _, g := range show.Messages {
 		m.Messages = append(m.Messages, Message{g.Role, g.Content})
 	}
-	m.From, m.Draft, m.Adapters = weights(show.Modelfile)
+	m.From, m.Draft, m.Adapters = ollama.Files(show)
 	if show.License != "" {
 		m.License = []string{show.License}
 	}
@@ -47,27 +49,6 @@ func FromShow(show *api.ShowResponse) *Modelfile {
 		}
 	}
 	return m
-}
-
-// weights reads the lines that name files; a server writes them before everything else.
-func weights(text string) (from, draft, adapters []string) {
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		command, value, _ := strings.Cut(line, " ")
-		value = strings.Trim(value, `"`)
-		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
-		case command == "FROM":
-			from = append(from, value)
-		case command == "DRAFT":
-			draft = append(draft, value)
-		case command == "ADAPTER":
-			adapters = append(adapters, value)
-		default:
-			return from, draft, adapters
-		}
-	}
-	return from, draft, adapters
 }
 
 // parseParameters reads the lines "name   value" of a show answer, with strings quoted as in Go. The server lists them

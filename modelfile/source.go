@@ -2,17 +2,13 @@ package modelfile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-
-	"github.com/ollama/ollama/types/model"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
@@ -73,13 +69,10 @@ func ownTemplate(m *Modelfile, name string) string {
 	if layers, err := readManifest(models, name); err == nil {
 		for _, l := range layers {
 			if l.MediaType == "application/vnd.ollama.image.template" || l.MediaType == "application/vnd.ollama.image.prompt" {
-				digest, sound := strings.CutPrefix(l.Digest, "sha256:")
-				if !sound || !digests.MatchString(digest) { // not a name that could lead out of the folder
-					continue
-				}
-				text, err := os.ReadFile(filepath.Join(models, "blobs", "sha256-"+digest))
-				if err == nil {
-					return string(text)
+				if path, ok := l.path(models); ok {
+					if text, err := os.ReadFile(path); err == nil {
+						return string(text)
+					}
 				}
 			}
 		}
@@ -89,47 +82,4 @@ func ownTemplate(m *Modelfile, name string) string {
 		return "" // the default, or the GGUF's own in another language
 	}
 	return m.Template
-}
-
-// digests are how SHA-256 sums are written.
-var digests = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-type layer struct {
-	MediaType string `json:"mediaType"`
-	Digest    string `json:"digest"`
-}
-
-func readManifest(models, name string) ([]layer, error) {
-	n := model.ParseName(name)
-	if !n.IsFullyQualified() {
-		return nil, fs.ErrNotExist
-	}
-	path := filepath.Join(models, "manifests")
-	for _, part := range []string{n.Host, n.Namespace, n.Model, n.Tag} {
-		path = filepath.Join(path, inFolder(path, part))
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var manifest struct {
-		Layers []layer `json:"layers"`
-	}
-	err = json.Unmarshal(data, &manifest)
-	return manifest.Layers, err
-}
-
-// inFolder returns name as dir spells it: to Ollama, names are the same in upper and lower case.
-func inFolder(dir, name string) string {
-	entries, _ := os.ReadDir(dir)
-	same := name
-	for _, e := range entries {
-		switch {
-		case e.Name() == name:
-			return name
-		case strings.EqualFold(e.Name(), name):
-			same = e.Name()
-		}
-	}
-	return same
 }

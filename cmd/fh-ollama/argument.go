@@ -22,11 +22,11 @@ func oneArgument(c *cli.Context, what string) (string, error) {
 // fileOrName describes the argument of commands that take any model.
 const fileOrName = "a GGUF file or the name of a model"
 
-// modelArgument resolves the only argument of a command.
+// modelArgument resolves the only argument of a command, a model in any number of files.
 func modelArgument(c *cli.Context) (origin.Origin, error) {
 	arg, err := oneArgument(c, fileOrName)
 	if err != nil {
 		return origin.Origin{}, err
 	}
-	return origin.Find(c.Context, ollama.FromEnvironment(), arg)
+	return origin.FindParts(c.Context, ollama.FromEnvironment(), arg)
 }

@@ -152,9 +152,9 @@ func printBuild(out io.Writer, r build.Result) {
 	}
 	fmt.Fprintf(out, `
 Next:
-  %[1]s/bin/ollama serve                                     in another terminal
-  %[1]s/bin/fh-ollama create NAME-flashhead --from NAME      a model that you have pulled
-  %[1]s/bin/ollama run NAME-flashhead
+  %[1]s/bin/ollama serve           in another terminal
+  %[1]s/bin/fh-ollama on NAME      a model that you have pulled, or --all
+  %[1]s/bin/ollama run NAME
 `, prefix)
 }
 
@@ -164,8 +164,8 @@ func printPlugin(out io.Writer, r build.PluginResult) {
 %[1]s/lib/flashhead/libggml-flashhead.so is FlashHead %[2]s for a stock Ollama
 
 Next:
-  %[1]s/bin/fh-ollama install                                adds it to the Ollama of this machine
-  %[1]s/bin/fh-ollama create NAME-flashhead --from NAME      a model that you have pulled
-  ollama run NAME-flashhead
+  %[1]s/bin/fh-ollama install      adds it to the Ollama of this machine
+  %[1]s/bin/fh-ollama on NAME      a model that you have pulled, or --all
+  ollama run NAME
 `, commandline.Quote(commandline.Path(r.Prefix)), r.FHOllama)
 }

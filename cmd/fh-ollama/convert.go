@@ -22,11 +22,12 @@ func convertCommand() *cli.Command {
 		Name:      "convert",
 		Usage:     "add FlashHead to a copy of a model",
 		ArgsUsage: "IN.gguf|NAME",
-		Description: "Writes a copy with a map of clusters; its tensors stay as they are, so that any\n" +
-			"Ollama or llama.cpp loads it.\n\n" +
+		Description: "Writes a copy with a map of clusters, which any Ollama or llama.cpp loads.\n\n" +
 			"Example: fh-ollama convert model.gguf -o model-flashhead.gguf",
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (default: IN-flashhead.gguf)"},
+			&cli.PathFlag{Name: "map", Usage: "take the map from `FILE`, which fh-ollama on made", TakesFile: true},
+			&cli.BoolFlag{Name: "map-only", Usage: "write the map only; take it out of a converted file"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the output; cluster a converted file again"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 		}, convertFlags()...),
@@ -106,6 +107,9 @@ func runConvert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkMapFlags(c); err != nil {
+		return err
+	}
 	from, err := origin.Find(c.Context, ollama.FromEnvironment(), input)
 	if err != nil {
 		return err
@@ -118,13 +122,44 @@ func runConvert(c *cli.Context) error {
 	if c.Bool("quiet") {
 		log = io.Discard
 	}
-	summary, err := convert.Convert(c.Context, o, progress.New(log))
+	var summary convert.Summary
+	switch p := progress.New(log); {
+	case c.Bool("map-only"):
+		if from.Model && c.Path("output") == "" {
+			o.Output = convert.DefaultMap(o.Output)
+		}
+		summary, err = convert.MapOnly(c.Context, o, p)
+	case c.Path("map") != "":
+		summary, err = convert.WithMap(c.Context, c.Path("map"), o.Target, p)
+	default:
+		summary, err = convert.Convert(c.Context, o, p)
+	}
 	if err != nil {
 		return from.Explain(err)
 	}
 	if !c.Bool("quiet") {
 		summary.Next = nextOf(from, summary.Output)
 		fmt.Fprint(c.App.Writer, summary)
+	}
+	return nil
+}
+
+// checkMapFlags checks that --map goes with no option that says how to make a map.
+func checkMapFlags(c *cli.Context) error {
+	if c.Path("map") == "" {
+		return nil
+	}
+	others := []string{"map-only"}
+	for _, flag := range convertFlags() {
+		if name := flag.Names()[0]; name != "lib" && name != "threads" {
+			others = append(others, name)
+		}
+	}
+	for _, name := range others {
+		if c.IsSet(name) {
+			return usageError{hint.New("--map and --"+name+" do not go together",
+				"the map has been made: see fh-ollama inspect")}
+		}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func runInspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := inspect.File(from.Weights())
+	report, err := inspect.File(from.Paths...)
 	if err != nil {
 		return from.Explain(err)
 	}

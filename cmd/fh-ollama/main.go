@@ -61,7 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 func newApp(stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:            "fh-ollama",
-		Usage:           "faster decoding for ollama run: build, convert, create",
+		Usage:           "faster decoding for ollama run: install, on, run",
 		Version:         version,
 		Writer:          stdout,
 		ErrWriter:       stderr,
@@ -73,6 +73,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			// in the order in which a user needs them
 			buildCommand(),
 			installCommand(),
+			onCommand(),
+			offCommand(),
+			listCommand(),
 			convertCommand(),
 			importCommand(),
 			inspectCommand(),

@@ -72,8 +72,8 @@ func printInstalled(out io.Writer, r install.PrefixResult, dryRun bool) {
 	fmt.Fprintf(out, `
 Next, beside the Ollama that is installed:
   OLLAMA_HOST=%[1]s OLLAMA_NOPRUNE=1 %[2]s serve
-  OLLAMA_HOST=%[1]s %[3]s create NAME-flashhead --from NAME
-  OLLAMA_HOST=%[1]s %[2]s run NAME-flashhead
+  OLLAMA_HOST=%[1]s %[3]s on NAME
+  OLLAMA_HOST=%[1]s %[2]s run NAME
 or as a service, with the stock service's user and models:
   sudo systemctl enable --now %[4]s
 To undo:

@@ -46,7 +46,16 @@ func TestScript(t *testing.T) {
 			env.Setenv("FH_OLLAMA_ROOT", filepath.Join(env.WorkDir, "root"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"assets": assets, "exits": exits, "silence": silence},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, errors.New("unknown condition " + name)
+			}
+			return os.Geteuid() == 0, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"assets": assets, "exits": exits, "silence": silence, "gguf": writeModel, "map": writeMap,
+			"serve": serve, "model": addModel, "load": loadModel, "forget": forgetModel,
+		},
 	})
 }
 

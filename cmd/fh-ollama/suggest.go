@@ -13,7 +13,7 @@ import (
 )
 
 // ollamas are commands of Ollama that users may try here.
-var ollamas = []string{"run", "serve", "start", "pull", "push", "show", "list", "ls", "ps", "rm", "cp", "stop",
+var ollamas = []string{"run", "serve", "start", "pull", "push", "show", "ls", "ps", "rm", "cp", "stop",
 	"signin", "signout"}
 
 // noCommand is the error for a command that does not exist.

@@ -22,6 +22,7 @@ type File struct {
 	final   string // the user's name for it
 	target  string // final with links resolved
 	replace bool
+	shared  bool // see ReplaceShared
 	flag    string
 	held    *os.File // see hold; nil if there are no locks
 }
@@ -103,7 +104,10 @@ func (o *File) Path() string {
 
 // Finish makes the content durable and closes the file.
 func (o *File) Finish() error {
-	if o.replace {
+	switch {
+	case o.shared:
+		adopt(o.File, filepath.Dir(o.target), 0o644)
+	case o.replace:
 		keepRights(o.File, o.target)
 	}
 	if err := o.Sync(); err != nil {

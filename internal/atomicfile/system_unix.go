@@ -57,6 +57,22 @@ func keepRights(file *os.File, path string) {
 	file.Chmod(perm) // best effort: not every file system has modes
 }
 
+// adopt gives the open file or folder the owner and group of the folder parent, as far as this user may, and the mode
+// perm.
+func adopt(file *os.File, parent string, perm os.FileMode) {
+	if info, err := os.Stat(parent); err == nil {
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+			file.Chown(int(owner.Uid), int(owner.Gid)) // only root may
+		}
+	}
+	file.Chmod(perm) // best effort: not every file system has modes
+}
+
+// openFolder opens a folder, but not behind a link.
+func openFolder(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_DIRECTORY, 0)
+}
+
 // syncDir makes a rename in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -43,7 +44,7 @@ type runner struct {
 
 // file measures the converted file at path and shows the result. model holds its name.
 func (r *runner) file(ctx context.Context, path string, model Model) error {
-	f, err := flashhead.OpenConverted(path)
+	f, err := flashhead.Sound(mapfile.Open(path))
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func hasVocabulary(t gguf.Tensor) bool {
 // tokens.
 func canShorten(f *gguf.File, tokens []int) bool {
 	embedding, ok := f.Tensor("token_embd.weight")
-	if !ok || len(embedding.Shape) != 2 || int(embedding.Rows()) <= tokens[len(tokens)-1] {
+	if !ok || f.Parts() > 1 || len(embedding.Shape) != 2 || int(embedding.Rows()) <= tokens[len(tokens)-1] {
 		return false
 	}
 	head, other := embedding.Rows()*embedding.Columns(), int64(0)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -49,7 +50,7 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 		return orWithout(err)
 	}
 	states, err := calibrate.Collect(ctx, programs, calibrate.Options{
-		Model: c.Input, Text: c.text, Width: int(c.head.Width()), Context: c.context, Threads: c.Threads,
+		Model: cmp.Or(c.Loads, c.Input), Text: c.text, Width: int(c.head.Width()), Context: c.context, Threads: c.Threads,
 	}, p)
 	if err != nil {
 		return orWithout(err)

@@ -17,18 +17,24 @@ type Summary struct {
 	Output     string
 	Head       flashhead.Head
 	Parameters flashhead.Parameters
-	Grown      int64 // bytes added to the file
+	Grown      int64 // bytes added to the file, or all of a map file
+	Map        bool  // Output is a map file
 	Cost       flashhead.Cost
 	Took       time.Duration
 	Next       string // what String says to do with the output; "": create a model from it
 }
 
-// Convert makes o.Output from o.Input with a map from the native tool, calibrated unless o says otherwise.
+// Convert makes o.Output from o.Input with a map from the native tool, calibrated unless o says otherwise. If the input
+// has a map file that was made with the same options, that map is taken.
 func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
 	if err := o.Validate(); err != nil {
 		return Summary{}, err
 	}
-	summary, err := From(ctx, o.source(), o.Target, p)
+	source := o.besideInput()
+	if source == nil {
+		source = o.source()
+	}
+	summary, err := From(ctx, source, o.Target, p)
 	if err != nil && ctx.Err() != nil {
 		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
 	}
@@ -76,7 +82,7 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if t.Force {
 		begin = atomicfile.Replace
 	}
-	out, err := begin(t.Output, t.flag(), src.Size+job.keyBytes())
+	out, err := begin(t.Output, t.flag(), src.Size+job.params.KeyBytes(src.Head))
 	if err != nil {
 		return Summary{}, err
 	}
@@ -124,37 +130,34 @@ func (j *job) check() error {
 	return nil
 }
 
-// keyBytes estimates the size of the new keys.
-func (j *job) keyBytes() int64 {
-	codes := int64(0)
-	if width := j.src.Head.Width(); j.params.Codes.There() {
-		codes = 2*int64(j.params.Codes.Directions)*(width+1) + width
+// run gets the map, writes and verifies.
+func (j *job) run(ctx context.Context, out *atomicfile.File) error {
+	var source digests
+	err := j.fill(ctx, func(ctx context.Context) (err error) {
+		source, err = digest(ctx, j.Input, j.src.DataStart)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return 4*(j.src.Head.Vocab()+int64(len(j.params.Pinned))+codes) + 4096
+	j.params.SourceSHA256 = source.whole
+	return j.write(ctx, out, source)
 }
 
-// run gets the map, writes and verifies. It computes the source's digest in parallel with the map.
-func (j *job) run(ctx context.Context, out *atomicfile.File) error {
+// fill gets the map, and in parallel calls read, which computes digests of the source.
+func (j *job) fill(ctx context.Context, read func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	digests := make(chan digestResult, 1)
-	go func() {
-		d, err := digest(ctx, j.Input, j.src.DataStart)
-		digests <- digestResult{d, err}
-	}()
+	result := make(chan error, 1)
+	go func() { result <- read(ctx) }()
 	err := j.source.Fill(ctx, &j.params, j.progress)
 	if err != nil {
 		cancel()
 	}
-	source := <-digests
-	if err != nil {
-		return err
+	if readErr := <-result; err == nil {
+		err = readErr
 	}
-	if source.err != nil {
-		return source.err
-	}
-	j.params.SourceSHA256 = source.whole
-	return j.write(ctx, out, source.digests)
+	return err
 }
 
 // write writes the output, reads it again, compares, and gives it its name.

@@ -66,6 +66,7 @@ type Options struct {
 	Seed        uint32
 	Threads     int    // 1 and more; does not change the result
 	LibDir      string // folder of the native programs; "": search
+	Loads       string // path by which llama-server loads the model; "": Input, which holds the head of several files
 
 	// By default codes are fitted to the built-in text.
 	Quality     string   // name of a flashhead.Quality; "": the default

@@ -47,8 +47,15 @@ func (s Summary) String() string {
 		}
 	}
 	line("ceiling", "at most %.2fx as fast as dense, by bytes read", s.Cost.Ceiling(p.Probes))
-	line("file", "%s, %d bytes larger", s.Output, s.Grown)
+	if s.Map {
+		line("map", "%s, %d bytes", s.Output, s.Grown)
+	} else {
+		line("file", "%s, %d bytes larger", s.Output, s.Grown)
+	}
 	line("time", "%s", s.Took.Round(100*time.Millisecond))
+	if s.Map {
+		return b.String()
+	}
 	if s.Next == "" {
 		s.Next = commandline.Self("create", "--from", s.Output)
 	}

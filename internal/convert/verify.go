@@ -22,11 +22,6 @@ type digests struct {
 	data  string // of the tensor data
 }
 
-type digestResult struct {
-	digests
-	err error
-}
-
 // digest reads the file at path once; its tensor data begins at dataStart.
 func digest(ctx context.Context, path string, dataStart int64) (digests, error) {
 	file, err := os.Open(path)

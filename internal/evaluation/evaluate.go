@@ -15,6 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -72,7 +73,7 @@ type job struct {
 
 // openModel checks the file and describes it in the report.
 func (j *job) openModel() error {
-	f, err := flashhead.OpenConverted(j.Model)
+	f, err := flashhead.Sound(mapfile.Open(j.Model))
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,9 @@ func (c Cost) Counted(near, exact float64) float64 {
 	return float64(c.Centroids) + c.Always + near*c.Fine + exact*c.Row
 }
 
+// WorthIt is the least Ceiling for which FlashHead pays.
+const WorthIt = 1.05
+
 // Ceiling returns the ratio of bytes read, dense over FlashHead with the given number of probes.
 func (c Cost) Ceiling(probes uint32) float64 {
 	return float64(c.Body+c.Head) / (float64(c.Body) + c.Probed(probes))

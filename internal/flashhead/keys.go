@@ -59,4 +59,11 @@ const (
 	KeyTargetAgreement = calibration + "target_agreement" // f32: least same_top
 	KeyTargetKLD       = calibration + "target_kld"       // f32: greatest kld
 	KeyReached         = calibration + "reached"          // bool: every group meets the targets
+
+	// Of a map file (package mapfile) only: what it belongs to, besides KeyTensor and KeySourceSHA256.
+	mapFile = Prefix + "map."
+
+	KeyMapShard    = mapFile + "shard"      // u32: index from 0 of the model's file that holds the head
+	KeyMapFileSize = mapFile + "file_size"  // u64: bytes of that file
+	KeyMapHead     = mapFile + "head_xxh64" // u64: XXH64, seed 0, of the bytes of the head's tensor in that file
 )

@@ -9,14 +9,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Model is an open GGUF file with the output head that FlashHead works on.
+// Model is an open model with the output head that FlashHead works on.
 type Model struct {
 	*gguf.File
 	Head       Head
+	Part       int          // index of the file with the head; 0 for a model in one file
 	Obstacle   error        // why the runtime keeps this head dense, whatever the keys; nil if none
 	Converted  bool         // it has FlashHead keys, sound or damaged
 	Parameters Parameters   // the contents of the keys, as far as they are readable
 	Damage     *DamageError // why the runtime ignores the keys; nil if they are sound or absent
+	Map        string       // path of the map file that the keys are from; "": the model's own
+
+	parts []*gguf.File // all of its files
+	paths []string     // theirs
 }
 
 // Open opens the GGUF file at path. The caller closes it. A missing output head is an error; damaged keys and obstacles
@@ -26,15 +31,10 @@ func Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	head, err := FindHead(f)
-	if err != nil {
+	m := &Model{parts: []*gguf.File{f}, paths: []string{path}}
+	if err := m.examine(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	m := &Model{File: f, Head: head, Obstacle: Obstacle(f, head), Converted: Converted(f)}
-	if m.Converted {
-		m.Parameters, err = FromFile(f, head)
-		errors.As(err, &m.Damage)
 	}
 	return m, nil
 }
@@ -43,26 +43,33 @@ func Open(path string) (*Model, error) {
 var ErrNotConverted = errors.New("not converted: it has no FlashHead")
 
 // OpenConverted is Open, and an error for a file that is not converted or not sound.
-func OpenConverted(path string) (*Model, error) {
-	m, err := Open(path)
+func OpenConverted(path string) (*Model, error) { return Sound(Open(path)) }
+
+// Sound passes on a model with sound keys. It closes others and returns an error with a hint. It also passes on err.
+func Sound(m *Model, err error) (*Model, error) {
+	if err == nil {
+		if err = m.Unsound(); err != nil {
+			m.Close()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case !m.Converted:
-		err = hint.Wrap(fmt.Errorf("%s: %w", path, ErrNotConverted),
-			"convert it first: fh-ollama convert "+commandline.Quote(path))
-	case m.Damage != nil:
-		err = DamagedFile(path, m.Damage)
-	default:
-		return m, nil
-	}
-	m.Close()
-	return nil, err
+	return m, nil
 }
 
-// DamagedFile returns the error for the file at path, whose keys are damaged, with a hint.
-func DamagedFile(path string, damage *DamageError) error {
-	return hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, damage),
-		"convert it again: fh-ollama convert --force "+commandline.Quote(path))
+// Unsound returns why the runtime has no keys to use, with a hint, or nil.
+func (m *Model) Unsound() error {
+	switch path := m.Path(); {
+	case !m.Converted:
+		return hint.Wrap(fmt.Errorf("%s: %w", path, ErrNotConverted),
+			"make a map for it first: fh-ollama on "+commandline.Quote(path))
+	case m.Damage != nil && m.Map != "":
+		return hint.Wrap(fmt.Errorf("the map %s does not fit %s: %w", m.Map, path, m.Damage),
+			"make it again: fh-ollama on "+commandline.Quote(path))
+	case m.Damage != nil:
+		return hint.Wrap(fmt.Errorf("%s has damaged FlashHead keys: %w", path, m.Damage),
+			"convert it again: fh-ollama convert --force "+commandline.Quote(path))
+	}
+	return nil
 }

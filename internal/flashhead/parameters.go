@@ -80,6 +80,16 @@ func (p Parameters) Keys() []gguf.NewValue {
 	return append(keys, p.Calibration.keys()...)
 }
 
+// KeyBytes returns about how many bytes Keys take for head. The map and the directions of the codes may still be
+// missing.
+func (p Parameters) KeyBytes(head Head) int64 {
+	codes := int64(0)
+	if width := head.Width(); p.Codes.There() {
+		codes = 2*int64(p.Codes.Directions)*(width+1) + width
+	}
+	return 4*(head.Vocab()+int64(len(p.Pinned))+codes) + 4096
+}
+
 // IsKey reports whether a metadata key belongs to the format.
 func IsKey(key string) bool { return strings.HasPrefix(key, Prefix) }
 

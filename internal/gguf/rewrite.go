@@ -3,7 +3,6 @@ package gguf
 import (
 	"encoding/binary"
 	"io"
-	"os"
 )
 
 // copyStep is the bytes copied between two reports.
@@ -11,7 +10,7 @@ const copyStep = 64 << 20
 
 // Rewrite writes f to dst without the keys that drop selects and with add after the others. Everything else is copied
 // byte for byte. report gets the bytes of tensor data copied and their total; its error ends the copy.
-func (f *File) Rewrite(dst *os.File, drop func(key string) bool, add []NewValue,
+func (f *File) Rewrite(dst io.Writer, drop func(key string) bool, add []NewValue,
 	report func(done, total int64) error) error {
 	var kept []KeyValue
 	for _, kv := range f.Keys {
@@ -59,7 +58,7 @@ func (f *File) copyRange(dst io.Writer, from, to int64) error {
 }
 
 // copyData copies the tensor data. Between two *os.File, io.CopyN lets the system copy, or only share the blocks.
-func (f *File) copyData(dst *os.File, report func(done, total int64) error) error {
+func (f *File) copyData(dst io.Writer, report func(done, total int64) error) error {
 	total := f.Size - f.DataStart
 	var src io.Reader = io.NewSectionReader(f.source, f.DataStart, total)
 	if f.file != nil {

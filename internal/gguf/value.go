@@ -106,6 +106,11 @@ func U32(key string, v uint32) NewValue {
 	return NewValue{key, binary.LittleEndian.AppendUint32(typed(Uint32), v)}
 }
 
+// U64 returns an entry of type u64.
+func U64(key string, v uint64) NewValue {
+	return NewValue{key, binary.LittleEndian.AppendUint64(typed(Uint64), v)}
+}
+
 // F32 returns an entry of type f32.
 func F32(key string, v float32) NewValue {
 	return NewValue{key, binary.LittleEndian.AppendUint32(typed(Float32), math.Float32bits(v))}

@@ -8,10 +8,8 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 )
-
-// worthIt is the smallest ceiling of the speed-up for which converting pays.
-const worthIt = 1.05
 
 // Report describes a file.
 type Report struct {
@@ -24,9 +22,10 @@ type Report struct {
 	reads        string      // the same in words
 	MemoryShare  float64     `json:"memory_share_of_head"` // what it takes beside the head
 	Obstacle     string      `json:"obstacle,omitempty"`   // why the head always runs dense
-	Converted    bool        `json:"converted"`
-	Sound        bool        `json:"sound"`              // converted, and the runtime will use FlashHead
-	Problems     []string    `json:"problems,omitempty"` // why the runtime will not
+	Converted    bool        `json:"converted"`            // FlashHead keys are in the file or in its map
+	Map          string      `json:"map,omitempty"`        // path of its map file, if the keys are in that
+	Sound        bool        `json:"sound"`                // converted, and the runtime will use FlashHead
+	Problems     []string    `json:"problems,omitempty"`   // why the runtime will not
 	Parameters   *Parameters `json:"parameters,omitempty"`
 	Clusters     uint32      `json:"clusters"` // K of Expected: the file's, else the default
 	Expected     []Ceiling   `json:"expected"` // first at the file's or the default P
@@ -83,16 +82,16 @@ type Ceiling struct {
 	Ratio  float64 `json:"ceiling"` // bytes read for a token, dense / FlashHead
 }
 
-// File inspects the file at path. The report includes damaged FlashHead keys. An error means that the file has no head
-// to report on, and carries a hint.
-func File(path string) (Report, error) {
-	m, err := flashhead.Open(path)
+// File inspects the model in the file at the path, or in several files, the first of them first. The report includes
+// damaged FlashHead keys. An error means that the file has no head to report on, and carries a hint.
+func File(paths ...string) (Report, error) {
+	m, err := mapfile.Open(paths...)
 	if err != nil {
 		return Report{}, err
 	}
 	defer m.Close()
 	arch, _ := m.Str("general.architecture")
-	r := Report{File: path, Architecture: arch, Converted: m.Converted}
+	r := Report{File: m.Path(), Architecture: arch, Converted: m.Converted, Map: m.Map}
 	if m.Obstacle != nil {
 		r.Obstacle = m.Obstacle.Error()
 	}
@@ -117,7 +116,7 @@ func File(path string) (Report, error) {
 	if p := min(256, params.Clusters); p != params.Probes && !params.Codes.There() { // the paper's P
 		r.Expected = append(r.Expected, Ceiling{p, cost.Ceiling(p)})
 	}
-	r.WorthIt = r.Obstacle == "" && r.Expected[0].Ratio >= worthIt
+	r.WorthIt = r.Obstacle == "" && r.Expected[0].Ratio >= flashhead.WorthIt
 	return r, nil
 }
 
@@ -161,6 +160,9 @@ func (r Report) String() string {
 	line("head", "%s, %s, %d x %d, %s", r.Head.Tensor, r.Head.Type, r.Head.Rows, r.Head.Columns, kind)
 	line("bytes", "%.1f MB of %.1f MB a token are the head's: %.0f %%",
 		float64(r.Head.Bytes)/1e6, float64(r.Head.Bytes+r.BodyBytes)/1e6, 100*r.Head.Share)
+	if r.Map != "" {
+		line("map", "%s", r.Map)
+	}
 	switch {
 	case r.Sound:
 		p := r.Parameters
@@ -186,7 +188,11 @@ func (r Report) String() string {
 	case r.Converted && r.Obstacle != "":
 		line("flashhead", "in the file, but of no use: every runtime will run it dense")
 	case r.Converted:
-		line("flashhead", "damaged, every runtime will run this file dense:")
+		what := "damaged"
+		if r.Map != "" {
+			what = "the map does not fit"
+		}
+		line("flashhead", "%s, every runtime will run this file dense:", what)
 		for _, problem := range r.Problems {
 			line("", "%s", problem)
 		}
@@ -220,15 +226,16 @@ func (r Report) verdict() string {
 	switch {
 	case r.Obstacle != "":
 		return r.Obstacle
+	case r.Map != "" && !r.Sound:
+		return "make the map again: " + commandline.Self("on", cmp.Or(r.Name, r.File))
 	case r.Converted && !r.Sound:
 		return "damaged: convert it again with " + commandline.Self("convert", "--force", cmp.Or(r.Name, r.File))
 	case !r.WorthIt:
 		return "not worth it: the head is too small a part of what this model reads"
+	case r.Sound && r.Map != "":
+		return "worth it, and on"
 	case r.Sound:
 		return "worth it, and converted"
 	}
-	if r.Name != "" {
-		return "worth it: " + commandline.Self("create", "--from", r.Name)
-	}
-	return "worth it: " + commandline.Self("convert", r.File)
+	return "worth it: " + commandline.Self("on", cmp.Or(r.Name, r.File))
 }

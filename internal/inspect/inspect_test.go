@@ -17,7 +17,7 @@ func TestReport(t *testing.T) {
 		worth    bool
 		verdict  string
 	}{
-		"small body": {1000, true, "worth it: fh-ollama convert"},
+		"small body": {1000, true, "worth it: fh-ollama on"},
 		"large body": {100000, false, "not worth it"},
 	} {
 		t.Run(name, func(t *testing.T) {

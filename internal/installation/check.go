@@ -26,7 +26,7 @@ func (i Installation) Check() error {
 			"install Ollama itself, or "+build)
 	case i.Patched():
 		return hint.New(fmt.Sprintf("the Ollama at %s has FlashHead already, it needs no plug-in", i.Program),
-			"use it as it is: fh-ollama create NAME-flashhead --from NAME")
+			"use it as it is: fh-ollama on NAME")
 	case tooOld(i.Version):
 		return hint.New(fmt.Sprintf("the Ollama at %s is version %s, which cannot load the plug-in; 0.30 can", i.Program,
 			i.Version), "update Ollama and try again")

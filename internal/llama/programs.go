@@ -11,6 +11,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
@@ -107,9 +108,10 @@ func ServerIn(dir string) (Programs, bool) {
 	return Programs{Folder: abs, server: path}, err == nil
 }
 
-// kept are the user's variables that the programs see. They say how FlashHead computes, not what, and where the plug-in
-// is.
-var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER", "GGML_BACKEND_PATH"}
+// kept are the user's variables that the programs see. They say how FlashHead computes, not what, and where maps and
+// the plug-in are.
+var kept = []string{"FLASHHEAD_CENTROID_TYPE", "FLASHHEAD_REORDER", mapfile.FolderVariable,
+	"GGML_BACKEND_PATH"}
 
 // environment returns environ and settings, without the user's other variables for llama.cpp and FlashHead.
 func environment(environ, settings []string) []string {

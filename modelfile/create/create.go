@@ -169,7 +169,7 @@ func isConverted(path string) (bool, error) {
 	}
 	defer m.Close()
 	if m.Damage != nil {
-		return false, flashhead.DamagedFile(path, m.Damage)
+		return false, m.Unsound()
 	}
 	return m.Converted, nil
 }

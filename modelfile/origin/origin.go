@@ -28,15 +28,30 @@ type Origin struct {
 	Arg       string               // as it was given
 	Model     bool                 // a model of an Ollama, not a file
 	Modelfile *modelfile.Modelfile // what is known of it; From is never empty
+	Paths     []string             // of all files of the weights, Weights first
 }
 
 // Weights returns the path of the model's GGUF file, which may be in an Ollama's store: it is only read.
 func (o Origin) Weights() string { return o.Modelfile.From[0] }
 
-// Find resolves arg. A model's files exist and are readable. Errors carry a hint.
+// Find resolves arg, which must mean a model in one file. A model's files exist and are readable. Errors carry a hint.
 func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
+	o, err := FindParts(ctx, s, arg)
+	if err != nil || !o.Model {
+		return o, err
+	}
+	if n := count(o.Weights()); n > 1 {
+		return Origin{}, hint.New(fmt.Sprintf("the weights of %s are stored in %d parts, FlashHead needs them in one file",
+			arg, n),
+			"turn it on as it is: "+commandline.Self("on", arg)+"; or join the parts with llama-gguf-split --merge")
+	}
+	return o, nil
+}
+
+// FindParts is Find for a model in any number of files.
+func FindParts(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 	if IsFile(arg) {
-		return Origin{Arg: arg, Modelfile: &modelfile.Modelfile{From: []string{arg}}}, nil
+		return Origin{Arg: arg, Modelfile: &modelfile.Modelfile{From: []string{arg}}, Paths: parts(arg)}, nil
 	}
 	if modelfile.CheckName(arg) != nil {
 		return Origin{}, hint.New(fmt.Sprintf("%s is neither a file nor a model name", arg),
@@ -52,12 +67,7 @@ func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 	if err := CheckAdapters(arg, m); err != nil {
 		return Origin{}, err
 	}
-	if n := parts(m.From[0]); n > 1 {
-		return Origin{}, hint.New(fmt.Sprintf("the weights of %s are stored in %d parts, FlashHead needs them in one file",
-			arg, n),
-			"get the parts, join them with llama-gguf-split --merge and give the file")
-	}
-	return Origin{arg, true, m}, nil
+	return Origin{arg, true, m, modelfile.Parts(arg, m.From[0])}, nil
 }
 
 // CheckAdapters returns an error if the model name has adapters.
@@ -69,15 +79,22 @@ func CheckAdapters(name string, m *modelfile.Modelfile) error {
 		"merge the adapter into the model and give the merged GGUF file")
 }
 
-// parts returns how many files a split model consists of, of which path is one.
-func parts(path string) uint64 {
+// parts returns the paths of the files of a model, of which path is the first: only path if it is not.
+func parts(path string) []string {
+	if paths, err := gguf.PartPaths(path, count(path)); err == nil {
+		return paths
+	}
+	return []string{path} // whoever reads it will say what is wrong
+}
+
+// count returns of how many files of a model path is one.
+func count(path string) int {
 	f, err := gguf.Open(path)
 	if err != nil {
 		return 1 // whoever reads it will say what is wrong
 	}
 	defer f.Close()
-	n, _ := f.Uint("split.count")
-	return n
+	return f.Parts()
 }
 
 // IsFile reports whether arg means a file.
@@ -109,7 +126,7 @@ func (o Origin) Explain(err error) error {
 	}
 	if errors.Is(err, flashhead.ErrNotConverted) {
 		return hint.Wrap(fmt.Errorf("%s: %w", o.Arg, flashhead.ErrNotConverted),
-			"make one that has it: "+commandline.Self("create", "--from", o.Arg))
+			"turn it on: "+commandline.Self("on", o.Arg))
 	}
 	cause, way := o.Named(err.Error()), o.Named(hint.Of(err))
 	if cause == err.Error() && way == hint.Of(err) {

@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 	err := fmt.Errorf("/blobs/sha256-00: %w", hint.Wrap(flashhead.ErrNotConverted, "convert /blobs/sha256-00"))
 	model := Origin{Arg: "qwen3:0.6b", Model: true, Modelfile: &modelfile.Modelfile{From: []string{"/blobs/sha256-00"}}}
 	if got := model.Explain(err); !strings.HasPrefix(got.Error(), "qwen3:0.6b: not converted") ||
-		hint.Of(got) != "make one that has it: fh-ollama create --from qwen3:0.6b" {
+		hint.Of(got) != "turn it on: fh-ollama on qwen3:0.6b" {
 		t.Errorf("%v, %q", got, hint.Of(got))
 	}
 	if got := (Origin{Arg: "a.gguf"}).Explain(err); got != err {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 )
@@ -50,7 +50,8 @@ type File struct {
 	Name      string   `json:"name,omitempty"` // of the model in the Ollama, "" for a file
 	Usable    bool     `json:"usable"`         // a whole language model in GGUF
 	Converted bool     `json:"converted"`
-	Sound     bool     `json:"sound"` // the runtime will use its FlashHead keys
+	Map       string   `json:"map,omitempty"` // path of its map file; "" if it has none, or keys of its own
+	Sound     bool     `json:"sound"`         // the runtime will use its FlashHead keys
 	Clusters  uint32   `json:"clusters,omitempty"`
 	Probes    uint32   `json:"probes,omitempty"`
 	Damage    []string `json:"damage,omitempty"`
@@ -162,7 +163,7 @@ func (r *Report) library(ctx context.Context, dirs []string, inside bundle.Bundl
 // file checks a GGUF file. It returns the shape of its head, nil if the runtime would not use it.
 func (r *Report) file(path string) *native.HeadShape {
 	r.File = &File{Path: path}
-	m, err := flashhead.Open(path)
+	m, err := mapfile.Open(path)
 	if err != nil {
 		r.wrong(err)
 		return nil
@@ -172,7 +173,7 @@ func (r *Report) file(path string) *native.HeadShape {
 	if m.Obstacle != nil {
 		r.File.Obstacle = m.Obstacle.Error()
 	}
-	if r.File.Converted = m.Converted; !m.Converted {
+	if r.File.Converted, r.File.Map = m.Converted, m.Map; !m.Converted {
 		return nil
 	}
 	head, p := m.Head, m.Parameters
@@ -180,7 +181,7 @@ func (r *Report) file(path string) *native.HeadShape {
 	switch {
 	case m.Damage != nil:
 		r.File.Damage = m.Damage.Problems
-		r.wrong(flashhead.DamagedFile(path, m.Damage))
+		r.wrong(m.Unsound())
 	case m.Obstacle != nil:
 		r.wrong(fmt.Errorf("%s: %w", path, m.Obstacle))
 	default:

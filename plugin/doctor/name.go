@@ -3,8 +3,6 @@ package doctor
 import (
 	"slices"
 	"strings"
-
-	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
 // Named records the user's name for the file, arg, and why it could not be found. For a model, rename replaces its path
@@ -31,12 +29,4 @@ func (f File) shown() string {
 		return f.Path
 	}
 	return f.Name + " (" + f.Path + ")"
-}
-
-// next returns the command that converts it.
-func (f File) next() string {
-	if f.Name == "" {
-		return commandline.Self("convert", f.Path)
-	}
-	return commandline.Self("create", "--from", f.Name)
 }

@@ -1,11 +1,13 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
@@ -55,14 +57,20 @@ func (r Report) String() string {
 		row("model", "%s: %d clusters, %d probes", m.Name, m.Clusters, m.Probes)
 	}
 	if f := r.File; f != nil {
-		state := "not converted (" + r.File.next() + " does it)"
+		state := "not converted (" + commandline.Self("on", cmp.Or(f.Name, f.Path)) + " turns FlashHead on)"
 		switch {
 		case f.Obstacle != "":
 			state = f.Obstacle
 		case f.Sound:
 			state = fmt.Sprintf("sound, %d clusters, %d probes", f.Clusters, f.Probes)
+			if f.Map != "" {
+				state += ", by the map " + f.Map
+			}
 		case f.Converted:
 			state = "damaged"
+			if f.Map != "" {
+				state = "its map does not fit: " + f.Map
+			}
 		case !f.Usable:
 			state = "not usable"
 		}

@@ -273,7 +273,7 @@ func (o Options) next(t target, r *Result) {
 		r.Next = append(r.Next, ServeCommand(o.Places, t.ollama.Program, t.library))
 	}
 	program := o.fhOllama(t)
-	r.Next = append(r.Next, program+" create NAME-flashhead --from NAME", program+" doctor")
+	r.Next = append(r.Next, program+" on NAME", program+" doctor")
 }
 
 // restart returns the command that restarts the service u.

@@ -52,7 +52,7 @@ func TestRefusedOllama(t *testing.T) {
 	m.AddOllama("usr/local", "0.12.3")
 	m.refused("version 0.12.3", "update")
 	m.AddOllama("usr/local", "0.34.2+flashhead.0.1.0")
-	m.refused("needs no plug-in", "create")
+	m.refused("needs no plug-in", "fh-ollama on NAME")
 	m.Remove("usr/local/bin/ollama")
 	m.refused("no Ollama is found", "install Ollama")
 }

@@ -231,7 +231,7 @@ func TestBeside(t *testing.T) {
 	before := m.Tree()
 	m.IntoLib = true
 	shows(t, m.install(), "placed "+m.Path(besideLibrary),
-		"next '/opt/fh ollama/fh-ollama' create NAME-flashhead --from NAME")
+		"next '/opt/fh ollama/fh-ollama' on NAME")
 	m.Remove(besideLibrary) // as Ollama's installer does
 	shows(t, m.install(), "placed "+m.Path(besideLibrary))
 	m.Library = libraryV2(t)

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/modelfile/maps"
+	"github.com/fh-ollama/fh-ollama/plugin/doctor"
+)
+
+func onCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "on",
+		Usage:     "turn FlashHead on for models, which keep their names",
+		ArgsUsage: "NAME...|FILE...|--all",
+		Description: "Makes a map beside the model, a file of a few megabytes. No model is changed or\n" +
+			"copied, and `fh-ollama off` takes the map away.\n\n" +
+			"Example: fh-ollama on qwen3:0.6b && ollama run qwen3:0.6b",
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "all", Usage: "every model in Ollama whose head is worth it"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be made, write nothing"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+			&cli.BoolFlag{Name: "again", Usage: "make maps again that are there"},
+		}, convertFlags()...),
+		Action: runOn,
+	}
+}
+
+func runOn(c *cli.Context) error {
+	convert, err := convertOptions(c, "model", "") // the models are found below
+	if err != nil {
+		return err
+	}
+	found, o, err := whichModels(c)
+	if err != nil {
+		return err
+	}
+	o.Convert, o.Again = convert, c.Bool("again")
+	o.Confirm = func(question string) (bool, error) { return c.Bool("yes"), nil }
+	if !c.Bool("yes") && !o.DryRun && maps.Needed(found, o.Again) {
+		if !term.IsTerminal(int(os.Stdin.Fd())) {
+			return hint.New("on asks before it turns FlashHead on, and here is no terminal to answer at", "give --yes")
+		}
+		o.Confirm = func(question string) (bool, error) { return ask(c, question) }
+	}
+	err = maps.TurnOn(c.Context, o, found)
+	if errors.Is(err, maps.ErrDeclined) {
+		return hint.Wrap(err, "run it again and answer y, or give --yes")
+	}
+	return err
+}
+
+// ask shows a question and reports whether the answer is yes.
+func ask(c *cli.Context, question string) (bool, error) {
+	fmt.Fprintf(c.App.Writer, "%s [y/N] ", question)
+	answer := make(chan string, 1)
+	go func() { // reading cannot be interrupted
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-c.Context.Done():
+		return false, c.Context.Err()
+	case word := <-answer:
+		return word == "y" || word == "yes", nil
+	}
+}
+
+// whichModels returns the weights that the arguments of on and off name, and the options that both have.
+func whichModels(c *cli.Context) ([]maps.Weights, maps.Options, error) {
+	o := maps.Options{
+		Server: ollama.FromEnvironment(), All: c.Bool("all"), DryRun: c.Bool("dry-run"), Out: c.App.Writer,
+		Log: c.App.ErrWriter,
+	}
+	see := "see fh-ollama " + c.Command.Name + " --help"
+	switch {
+	case o.All && c.NArg() > 0:
+		return nil, o, usageError{hint.New("--all and the name of a model do not go together", see)}
+	case !o.All && c.NArg() == 0:
+		return nil, o, usageError{hint.New(c.Command.Name+" needs the name of a model, a GGUF file, or --all", see)}
+	}
+	local := installation.Here().Port != 0
+	var found []maps.Weights
+	var err error
+	if o.All {
+		found, err = maps.Survey(c.Context, o.Server, local)
+	} else {
+		found, err = maps.Find(c.Context, o.Server, local, c.Args().Slice())
+	}
+	if err == nil {
+		o.Host, o.GPU = hostOf(c, o.Server)
+	}
+	return found, o, err
+}
+
+// hostOf returns which kind of Ollama answers, and of one with the plug-in the GPU that it uses, "" for none.
+func hostOf(c *cli.Context, s ollama.Server) (host maps.Host, gpu string) {
+	version, err := s.Version(c.Context)
+	switch {
+	case err != nil:
+		return maps.Unknown, ""
+	case version.Patched():
+		return maps.Patched, ""
+	}
+	if plugin := doctor.PluginOf(c.Context, installation.Here()); plugin.Library != "" {
+		return maps.Plugin, plugin.GPU
+	}
+	return maps.Stock, ""
+}

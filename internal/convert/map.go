@@ -1,0 +1,144 @@
+package convert
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/mapfile"
+	"github.com/fh-ollama/fh-ollama/internal/progress"
+)
+
+// MadeMap is a map file that is complete, but has no name yet.
+type MadeMap struct {
+	Summary
+	file *atomicfile.File
+}
+
+// Publish gives the file its name.
+func (m *MadeMap) Publish() error { return m.file.Publish() }
+
+// Discard removes the file unless it was published.
+func (m *MadeMap) Discard() { m.file.Discard() }
+
+// Map makes the map file o.Output for the model in the files at paths, the first of them first: the clusters and codes
+// that Convert would write into a copy of the model. The model is only read. An existing map is replaced, when the
+// result is published. The caller discards the result. Errors carry a hint.
+func Map(ctx context.Context, o Options, paths []string, p *progress.Progress) (*MadeMap, error) {
+	defer p.Close()
+	src, err := flashhead.OpenParts(paths)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	if o.Input = src.HeadPath(); len(paths) > 1 {
+		links, err := link(paths)
+		if err != nil {
+			return nil, err
+		}
+		defer links.Remove()
+		o.Loads = filepath.Join(links.Path, gguf.PartName(linkName, 0, len(paths)))
+	}
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	made, err := mapOf(ctx, o.source(), o.Target, src, p)
+	if err != nil && ctx.Err() != nil {
+		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
+	}
+	return made, err
+}
+
+const linkName = "model"
+
+// link makes a folder with links to the files of a model, called as llama.cpp wants them.
+func link(paths []string) (atomicfile.Folder, error) {
+	folder, err := atomicfile.NewFolder("parts")
+	if err != nil {
+		return folder, hint.Wrap(err, atomicfile.Elsewhere)
+	}
+	for i, path := range paths {
+		if path, err = filepath.Abs(path); err == nil {
+			err = os.Symlink(path, filepath.Join(folder.Path, gguf.PartName(linkName, i, len(paths))))
+		}
+		if err != nil {
+			folder.Remove()
+			return folder, hint.Wrap(err, atomicfile.Elsewhere)
+		}
+	}
+	return folder, nil
+}
+
+// mapOf makes the map file t.Output of src with the map of source.
+func mapOf(ctx context.Context, source MapSource, t Target, src *flashhead.Model, p *progress.Progress) (*MadeMap,
+	error) {
+	begun := time.Now()
+	j := &job{Target: t, source: source, src: src, progress: p}
+	if err := j.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", src.Path(), err)
+	}
+	out, err := atomicfile.ReplaceShared(t.Output, t.flag(), j.params.KeyBytes(src.Head))
+	if err != nil {
+		return nil, err
+	}
+	if err := j.runMap(ctx, out); err != nil {
+		out.Discard()
+		return nil, err
+	}
+	return &MadeMap{file: out, Summary: Summary{
+		Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size, Map: true,
+		Cost: flashhead.NewCost(src.File, src.Head, j.params), Took: time.Since(begun),
+	}}, nil
+}
+
+// runMap gets the map, writes the map file and verifies it.
+func (j *job) runMap(ctx context.Context, out *atomicfile.File) error {
+	var head uint64
+	var whole string
+	err := j.fill(ctx, func(ctx context.Context) (err error) {
+		if head, err = mapfile.Digest(j.src); err == nil {
+			whole, err = sourceDigest(ctx, j.src.Path())
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	j.params.SourceSHA256 = whole
+	return j.writeMap(out, head, j.src.HeadFile().Size)
+}
+
+// writeMap writes a map file for a head with the digest in a file of size bytes, reads it again and compares.
+func (j *job) writeMap(out *atomicfile.File, digest uint64, size int64) error {
+	if _, err := out.Write(mapfile.Content(j.src, j.params, digest, size).Header()); err != nil {
+		return out.Explain(err)
+	}
+	if err := out.Finish(); err != nil {
+		return err
+	}
+	found, damage := mapfile.Parameters(out.Path(), j.src.Head)
+	if damage == nil && !reflect.DeepEqual(found, j.params) {
+		damage = &flashhead.DamageError{Problems: []string{"its keys are not those that were to be written"}}
+	}
+	if damage != nil {
+		return hint.Wrap(fmt.Errorf("the written map is not right: %w", damage),
+			"check the disk; if the model was being changed, try again")
+	}
+	return nil
+}
+
+// sourceDigest returns the SHA-256 of the file at path. A blob's is its name: Ollama checked it.
+func sourceDigest(ctx context.Context, path string) (string, error) {
+	if digest, ok := mapfile.Blob(path); ok {
+		return digest, nil
+	}
+	sums, err := digest(ctx, path, 0)
+	return sums.whole, err
+}

@@ -1,0 +1,47 @@
+package maps
+
+import (
+	"fmt"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
+)
+
+// Host is the Ollama that the maps are for.
+type Host string
+
+// The hosts.
+const (
+	Patched Host = "patched build"
+	Plugin  Host = "plug-in"
+	Stock   Host = "stock"
+	Unknown Host = "unknown" // no Ollama answers
+)
+
+// Active reports whether models with FlashHead use it there.
+func (h Host) Active() bool { return h == Patched || h == Plugin }
+
+// approximate says what changes with a map.
+func (h Host) approximate() string {
+	const text = "FlashHead is approximate: now and then a token differs from the stock model's. "
+	switch h {
+	case Patched:
+		return text + "In this Ollama, a patched build, FLASHHEAD_EXACT=auto gives the stock model's own tokens " +
+			"(docs/exact.md)."
+	case Plugin:
+		return text + "This Ollama has it by the plug-in, which cannot check tokens."
+	}
+	return text + "The patched build can check every token (docs/exact.md), the plug-in cannot."
+}
+
+// dense says which models run dense there whatever their maps; "" if none does. gpu is a GPU that the server uses, ""
+// for none.
+func (h Host) dense(gpu string) string {
+	switch {
+	case h == Stock:
+		return fmt.Sprintf("this Ollama has no FlashHead and runs models dense; %s gives it the plug-in",
+			commandline.Self("install"))
+	case h == Plugin && gpu != "":
+		return fmt.Sprintf("models on the %s run dense: the plug-in is for those on the CPU", gpu)
+	}
+	return ""
+}
