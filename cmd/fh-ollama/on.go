@@ -46,7 +46,7 @@ func runOn(c *cli.Context) error {
 	}
 	o.Convert, o.Again = convert, c.Bool("again")
 	o.Confirm = func(question string) (bool, error) { return c.Bool("yes"), nil }
-	if !c.Bool("yes") && !o.DryRun && maps.Needed(found, o.Again) {
+	if !c.Bool("yes") && !o.DryRun && o.Host.Approximate() && maps.Needed(found, o.Again) {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			return hint.New("on asks before it turns FlashHead on, and here is no terminal to answer at", "give --yes")
 		}

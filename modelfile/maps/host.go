@@ -20,17 +20,19 @@ const (
 // Active reports whether models with FlashHead use it there.
 func (h Host) Active() bool { return h == Patched || h == Plugin }
 
-// approximate says what changes with a map.
-func (h Host) approximate() string {
+// Approximate reports whether a token may differ from the stock model's there, because nothing checks it.
+func (h Host) Approximate() bool { return h != Patched }
+
+// tokens says what becomes of a model's tokens with a map.
+func (h Host) tokens() string {
 	const text = "FlashHead is approximate: now and then a token differs from the stock model's. "
 	switch h {
 	case Patched:
-		return text + "In this Ollama, a patched build, FLASHHEAD_EXACT=auto gives the stock model's own tokens " +
-			"(docs/exact.md)."
+		return "the stock model's own: the dense head checks them (docs/exact.md)"
 	case Plugin:
 		return text + "This Ollama has it by the plug-in, which cannot check tokens."
 	}
-	return text + "The patched build can check every token (docs/exact.md), the plug-in cannot."
+	return text + "The patched build checks every token (docs/exact.md), the plug-in cannot."
 }
 
 // dense says which models run dense there whatever their maps; "" if none does. gpu is a GPU that the server uses, ""

@@ -33,7 +33,8 @@ type Options struct {
 	Out     io.Writer
 	Log     io.Writer // of progress and of errors that do not end the command
 
-	// Confirm asks the user a question after the first map is made. Only if it returns true is anything published.
+	// Confirm asks the user a question after the first map is made, unless tokens stay the stock model's. Only if it
+	// returns true is anything published.
 	Confirm func(question string) (bool, error)
 }
 
@@ -159,8 +160,11 @@ func (j *making) make(ctx context.Context, w Weights) error {
 	defer made.Discard()
 	j.say(w, "map of %.1f MB, at most %.2fx as fast", float64(made.Grown)/1e6, made.Cost.Ceiling(made.Parameters.Probes))
 	j.agreement(made.Parameters.Calibration)
-	if !j.confirmed {
-		yes, err := j.Confirm(j.Host.approximate() + "\nTurn FlashHead on?")
+	if !j.Host.Approximate() && j.made == 0 {
+		fmt.Fprintf(j.Out, "%-10s %s\n", "tokens", j.Host.tokens())
+	}
+	if j.Host.Approximate() && !j.confirmed {
+		yes, err := j.Confirm(j.Host.tokens() + "\nTurn FlashHead on?")
 		if err != nil {
 			return err
 		}
