@@ -206,7 +206,7 @@ func TestCheck(t *testing.T) {
 		"compiled":          {"0.0.0", runtimeFiles, "", "", ""},
 		"says nothing":      {"", runtimeFiles, "", "", ""},
 		"too old":           {"0.29.9", nil, "", "version 0.29.9", "update"},
-		"patched":           {"0.34.2+flashhead.0.1.0", runtimeFiles, "", "has FlashHead already", "create"},
+		"patched":           {"0.34.2+flashhead.0.1.0", runtimeFiles, "", "has FlashHead already", "fh-ollama on"},
 		"no server program": {"0.34.2", nil, "", "no llama-server", "fh-ollama build"},
 		"static":            {"0.34.2", runtimeFiles[:1], "", "statically", "fh-ollama build"},
 		"CPU inside":        {"0.34.2", runtimeFiles[:2], "", "statically", "fh-ollama build"},
