@@ -28,6 +28,9 @@ type side struct {
 
 func (s *side) median(m metric) float64 { return statistics.Median(s.values[m]) }
 
+// unchecked has the patched build use FlashHead's own logits.
+const unchecked = "FLASHHEAD_EXACT=off"
+
 // startSides starts one Ollama per side, all with the same models. stop ends the started ones, also after an error.
 func startSides(ctx context.Context, o options, dir string) (sides []*side, stop func(), err error) {
 	stop = func() {
@@ -53,7 +56,8 @@ func startSides(ctx context.Context, o options, dir string) (sides []*side, stop
 		{name: "stock", prefix: o.stock},
 		{name: "stock, plug-in", prefix: o.stock, env: []string{"GGML_BACKEND_PATH=" + library}, fast: true},
 		{name: "patched", prefix: o.prefix, fast: true},
-		{name: "patched, no copy", prefix: o.prefix, env: []string{"FLASHHEAD_REORDER=0"}, fast: true},
+		{name: "unchecked", prefix: o.prefix, env: []string{unchecked}, fast: true},
+		{name: "unchecked, no copy", prefix: o.prefix, env: []string{unchecked, "FLASHHEAD_REORDER=0"}, fast: true},
 	}
 	models := filepath.Join(dir, "models")
 	for i, s := range sides {
