@@ -41,7 +41,8 @@ void flash_head_project_part(const struct flash_head_codes * codes, const float 
 static void make_tables(const float * weights, int32_t n_bits, flash_head_query * query) {
     float most = 0.0f;
     for (int32_t i = 0; i < n_bits; i += 4) {
-        most = std::max(most, fabsf(weights[i]) + fabsf(weights[i + 1]) + fabsf(weights[i + 2]) + fabsf(weights[i + 3]));
+        most = std::max(most, fabsf(weights[i]) + fabsf(weights[i + 1])
+                            + fabsf(weights[i + 2]) + fabsf(weights[i + 3]));
     }
     query->unit = most/255.0f;
     const float per_unit = query->unit > 0.0f ? 1.0f/query->unit : 0.0f;

@@ -63,7 +63,7 @@ FLASH_HEAD_FUNCTION int32_t flash_head_fine_max_slots(int32_t n_bytes) {
 //     n_lines    [4]                      the fine code's lines, then 0
 //     bits       [n_directions]           of the coarse code; 0 for directions that fill up
 //     projection [n_embd][n_directions]   activations_j * step_j
-//     variances  [2][n_embd]              mean square error of a row's column: after the coarse code, after the fine one
+//     variances  [2][n_embd]              mean square error of a row's column: after the coarse code, after both
 //     columns    [8*n_bytes]              column of each slot, -1 for none; these come last
 //     steps      [8*n_bytes]              of each slot
 FLASH_HEAD_FUNCTION size_t flash_head_basis_n(int64_t n_embd, int32_t n_directions, int32_t fine_bytes) {
@@ -81,8 +81,8 @@ struct flash_head_codes {
     const float * basis;  // flash_head_basis_n
 };
 
-// Estimates get half of their expected variance added, at most so many nats: with normal errors e, the mean of exp(e) is
-// exp of half their variance.
+// Estimates get half of their expected variance added, at most so many nats: with normal errors e, the mean of exp(e)
+// is exp of half their variance.
 #define FLASH_HEAD_MAX_VARIANCE 0.5f
 
 // Parts of FLASH_HEAD_PART_COLUMNS columns of rows of n_embd.
@@ -124,7 +124,8 @@ void flash_head_fine_estimate(const struct flash_head_codes * codes, const struc
 // The step of a uniform quantiser of 1 .. 5 bits for normal values of deviation 1 (Max, Quantizing for minimum
 // distortion, IRE Transactions on Information Theory 6, 1960); 0 for no bits.
 FLASH_HEAD_FUNCTION float flash_head_step_of(int bits) {
-    return bits == 1 ? 1.596f : bits == 2 ? 0.9957f : bits == 3 ? 0.586f : bits == 4 ? 0.3352f : bits == 5 ? 0.1881f : 0;
+    return bits == 1 ? 1.596f  : bits == 2 ? 0.9957f : bits == 3 ? 0.586f
+         : bits == 4 ? 0.3352f : bits == 5 ? 0.1881f : 0;
 }
 
 // Its mean square error.

@@ -1,7 +1,8 @@
 #pragma once
 
-// The best logits of a row once more, by ggml's own dot product. A product of many rows at once (flash-head-dense.h) sums
-// floats in another order; what is drawn from the best tokens is to be what ggml's product of one row gives, to the bit.
+// The best logits of a row once more, by ggml's own dot product. A product of many rows at once (flash-head-dense.h)
+// sums floats in another order; what is drawn from the best tokens is to be what ggml's product of one row gives, to
+// the bit.
 
 #include "flash-head-dense.h"
 

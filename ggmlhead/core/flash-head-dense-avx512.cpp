@@ -1,4 +1,5 @@
-// Kernels for x86-64 with AVX-512: 16 rows of activations in a vector. VNNI multiplies four pairs of bytes in each lane.
+// Kernels for x86-64 with AVX-512: 16 rows of activations in a vector. VNNI multiplies four pairs of bytes in each
+// lane.
 
 #include "flash-head-dense-x86.h"
 #include "flash-head-prefetch.h"

@@ -53,7 +53,9 @@ TARGET_VNNI static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
 }
 #endif
 
-TARGET_AVX2 static inline float half_at(const char * p) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_set1_epi16(two_bytes(p)))); }
+TARGET_AVX2 static inline float half_at(const char * p) {
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_set1_epi16(two_bytes(p))));
+}
 
 // Converts a row of floats, or of Q8_0.
 TARGET_AVX2 static void unpack_floats(int32_t type, const char * row, int64_t n, float * out) {

@@ -8,8 +8,8 @@
 //   stage 2: tokens of the selected clusters, and the pinned tokens, get their exact logit;
 //   background: all others get the score of their centroid, which for a mean centroid is its cluster's mean logit.
 // With codes (flash-head-codes.h) every token has an estimate of its own, which is its background: a coarse one, then a
-// finer one for the n_near tokens with the best, and of these the best are scored exactly, as many as P clusters have on
-// average, or more where estimates would cost more than a tolerance. Where clusters are drawn, codes are not used.
+// finer one for the n_near tokens with the best, and of these the best are scored exactly, as many as P clusters have
+// on average, or more where estimates would cost more than a tolerance. Where clusters are drawn, codes are not used.
 //
 // The core is independent of its host and creates no threads: each of n threads calls flash_head_compute() with its own
 // index, and the host supplies the barrier and ggml's dot products.

@@ -321,10 +321,10 @@ static void test_settings() {
     check(settings_with("FLASHHEAD_MAX_ROWS", "0", error).max_rows == 0 && error.empty(),
             "FLASHHEAD_MAX_ROWS is not read");
     check(!settings_with("FLASHHEAD_REORDER", "0", error).reorder && error.empty(), "FLASHHEAD_REORDER is not read");
-    check(settings_with("FLASHHEAD_EXACT", "",     error).exact == 0  && error.empty(), "windows are not off by default");
-    check(settings_with("FLASHHEAD_EXACT", "auto", error).exact == -1 && error.empty(), "FLASHHEAD_EXACT=auto is not read");
-    check(settings_with("FLASHHEAD_EXACT", "off",  error).exact == 0  && error.empty(), "FLASHHEAD_EXACT=off is not read");
-    check(settings_with("FLASHHEAD_EXACT", "32",   error).exact == 32 && error.empty(), "FLASHHEAD_EXACT=32 is not read");
+    check(settings_with("FLASHHEAD_EXACT", "",     error).exact == -1 && error.empty(), "the default is not auto");
+    check(settings_with("FLASHHEAD_EXACT", "auto", error).exact == -1 && error.empty(), "auto is not read");
+    check(settings_with("FLASHHEAD_EXACT", "off",  error).exact == 0  && error.empty(), "off is not read");
+    check(settings_with("FLASHHEAD_EXACT", "32",   error).exact == 32 && error.empty(), "32 is not read");
     check(settings_with("FLASHHEAD_STATS", "1", error).stats && error.empty(), "FLASHHEAD_STATS is not read");
     check(settings_with("FLASHHEAD_PROBES", "", error).n_probe == 0 && error.empty(),
             "an empty variable is not the default");

@@ -1,5 +1,5 @@
-// Test of the length of windows: a simulated server, whose steps and checks take known times and whose proposals are right
-// with a known probability, must generate nearly as fast as with the best fixed choice.
+// Test of the length of windows: a simulated server, whose steps and checks take known times and whose proposals are
+// right with a known probability, must generate nearly as fast as with the best fixed choice.
 
 #include "check.h"
 #include "flash-head-pace.h"

@@ -89,8 +89,8 @@ static void compute_dense(const struct ggml_compute_params * params, struct ggml
     const int32_t                  n_rows = ggml_flash_head_get_params(dst).n_rows;
     const struct flash_head_thread thread = { params->ith, params->nth, barrier, params->threadpool, nullptr };
 
-    flash_head_dense_run(&dense, (const float *) x->data, x->nb[1], n_rows, (float *) dst->data, dst->nb[1], params->wdata,
-            thread);
+    flash_head_dense_run(&dense, (const float *) x->data, x->nb[1], n_rows, (float *) dst->data, dst->nb[1],
+            params->wdata, thread);
     ggml_barrier(params->threadpool);
 
     char * work = (char *) params->wdata + product_size(dense, n_rows, params->nth) + params->ith*confirm_size(dense);

@@ -16,8 +16,8 @@ extern "C" {
 enum ggml_flash_head_mode {
     GGML_FLASH_HEAD_TOP    = 0, // score the n_probe best clusters exactly
     GGML_FLASH_HEAD_SAMPLE = 1, // draw n_probe clusters from softmax(score / temperature), without replacement
-    // The dense product: no retrieval. For up to 32 rows of activations, so that the weight is read once for all of them.
-    // The best tokens' logits equal those of a MUL_MAT with one row to the bit. Only the CPU backend has it.
+    // The dense product: no retrieval. For up to 32 rows of activations, so that the weight is read once for all of
+    // them. The best tokens' logits equal those of a MUL_MAT with one row to the bit. Only the CPU backend has it.
     GGML_FLASH_HEAD_DENSE  = 2,
 };
 

@@ -19,8 +19,8 @@ LLAMA_API int32_t llama_flash_head_exact_setting(const struct llama_context * ct
 // Whether FLASHHEAD_STATS asks for statistics in the log.
 LLAMA_API bool llama_flash_head_wants_statistics(const struct llama_context * ctx);
 
-// The row [n_embd] that entered the head for token i of the last batch; valid until the next batch. nullptr if no row was
-// kept. is_exact tells whether the logits of the batch are the dense head's already.
+// The row [n_embd] that entered the head for token i of the last batch; valid until the next batch. nullptr if no row
+// was kept. is_exact tells whether the logits of the batch are the dense head's already.
 LLAMA_API const float * llama_flash_head_row(struct llama_context * ctx, int32_t i, bool * is_exact);
 
 // The length of such a row.

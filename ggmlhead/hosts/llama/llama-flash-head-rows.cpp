@@ -56,7 +56,8 @@ void llama_flash_head_rows::keep(const llama_ubatch & ubatch, ggml_cgraph * grap
         exact.resize(n_most);
     }
     for (size_t r = 0; r < indices.size(); r++) {
-        ggml_backend_tensor_get_async(backend, x, kept.data() + indices[r]*n_embd(), r*x->nb[1], n_embd()*sizeof(float));
+        ggml_backend_tensor_get_async(backend, x, kept.data() + indices[r]*n_embd(), r*x->nb[1],
+                n_embd()*sizeof(float));
         exact[indices[r]] = product->op == GGML_OP_MUL_MAT;
     }
 }
@@ -74,8 +75,8 @@ void llama_flash_head_rows::rest(bool rests) {
     ctx.gf_res_prev_active = nullptr; // the last graph must not be used again
 }
 
-// Builds t for n rows. Returns false, with t in no state to be used, if the model's graph is not as expected or there is no
-// memory.
+// Builds t for n rows. Returns false, with t in no state to be used, if the model's graph is not as expected or there
+// is no memory.
 bool llama_flash_head_rows::build(tail & t, int32_t n) {
     t.sched.reset(ggml_backend_sched_new(ctx.backend_ptrs.data(), ctx.backend_buft.data(),
             (int) ctx.backend_ptrs.size(), GRAPH_SIZE, /*parallel =*/ false, /*op_offload =*/ false));

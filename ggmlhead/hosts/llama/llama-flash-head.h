@@ -57,8 +57,8 @@ private:
 // purpose: target or draft. A draft may also use its target's output weight (cparams.ctx_other).
 void llama_flash_head_rewrite(const llama_model & model, const llm_graph_params & params, ggml_cgraph * graph);
 
-// Called when ctx has computed a graph for ubatch: counts, if statistics are on, and keeps the rows that entered the head,
-// if somebody asked for them (llama-flash-head-exact.h).
+// Called when ctx has computed a graph for ubatch: counts, if statistics are on, and keeps the rows that entered the
+// head, if somebody asked for them (llama-flash-head-exact.h).
 void llama_flash_head_computed(
         llama_context & ctx, llm_graph_type gtype, const llama_ubatch & ubatch, ggml_cgraph * graph);
 

@@ -1,8 +1,8 @@
 #pragma once
 
 // How many tokens to propose before they are checked, from what was measured while generating: the time of a step, of a
-// dense step and of a check, and how often proposals were right. Steps of one and of several slots take different times,
-// so that there is one pace for each number of slots.
+// dense step and of a check, and how often proposals were right. Steps of one and of several slots take different
+// times, so that there is one pace for each number of slots.
 
 #include <stdint.h>
 #include <string>

@@ -119,7 +119,8 @@ void flash_head_windows::propose(flash_head_window & window, const flash_head_sl
     window.is_due = llama_vocab_is_eog(vocab, id);
     window.text  += common_token_to_piece(ctx, id, true);
     for (const std::string & stop : slot.stops) {
-        const std::string text = slot.text.substr(slot.text.size() - std::min(slot.text.size(), stop.size())) + window.text;
+        const size_t      n_before = std::min(slot.text.size(), stop.size());
+        const std::string text     = slot.text.substr(slot.text.size() - n_before) + window.text;
         window.is_due |= text.find(stop) != std::string::npos;
     }
 }
@@ -263,7 +264,8 @@ void flash_head_window::drop(const flash_head_slot & slot) {
     if (totals.n_windows > 0) {
         LOG_INF("flash_head: exact: %s\n", totals.text().c_str());
         if (all->stats) {
-            LOG_INF("flash_head: statistics of all checks: %s; %s\n", all->totals.text().c_str(), all->pace().text().c_str());
+            LOG_INF("flash_head: statistics of all checks: %s; %s\n", all->totals.text().c_str(),
+                    all->pace().text().c_str());
         }
     }
     *this = flash_head_window();

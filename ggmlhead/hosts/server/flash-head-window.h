@@ -1,14 +1,14 @@
 #pragma once
 
-// Exact generation in llama-server: FlashHead proposes tokens, and the dense head checks a window of them at once. Every
-// token that leaves the slot was drawn by the slot's own sampler from the dense head's logits.
+// Exact generation in llama-server: FlashHead proposes tokens, and the dense head checks a window of them at once.
+// Every token that leaves the slot was drawn by the slot's own sampler from the dense head's logits.
 //
 // 1. The row that entered the head is kept. A copy of the slot's sampler draws a token from FlashHead's logits: the
 //    proposal, which is decoded next but shown to nobody.
-// 2. When the window is full, or generation may end, the dense head's logits of all kept rows are computed at once, in one
-//    product for all slots.
-// 3. The slot's sampler draws from these, row by row. At the first token that is not the proposal the rest of the window
-//    is dropped: from the cache, too.
+// 2. When the window is full, or generation may end, the dense head's logits of all kept rows are computed at once,
+//    in one product for all slots.
+// 3. The slot's sampler draws from these, row by row. At the first token that is not the proposal the rest of the
+//    window is dropped: from the cache, too.
 
 #include "common.h"
 #include "flash-head-pace.h"
@@ -79,8 +79,9 @@ private:
 // The windows of all slots of one context.
 class flash_head_windows {
 public:
-    // is_partial: whether any number of last tokens can be cut off the context's cache; is_shared: whether all sequences
-    // have one cache; drafts: whether there is speculative decoding, which checks densely anyway. Logs what is on.
+    // is_partial: whether any number of last tokens can be cut off the context's cache; is_shared: whether all
+    // sequences have one cache; drafts: whether there is speculative decoding, which checks densely anyway. Logs what
+    // is on.
     void init(llama_context * ctx, bool is_partial, bool is_shared, bool drafts);
 
     // A sub-batch was decoded in which i_token is the slot's last token. Draws a proposal, or makes the window due.
