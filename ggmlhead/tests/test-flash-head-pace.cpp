@@ -10,6 +10,8 @@
 
 static checker check;
 
+static const int MOST = 32;
+
 // Times are in microseconds, those of a check a line over its rows.
 struct machine {
     const char * name;
@@ -17,11 +19,10 @@ struct machine {
     double check_0, check_row;
     double right; // probability that a proposal is
     int    n_slots = 1;
+    int    limit   = MOST;      // of a window, by the cache
 
     double check_time(int n) const { return check_0 + n*n_slots*check_row; }
 };
-
-static const int MOST = 32;
 
 struct pace_run {
     double rate;         // tokens per microsecond
@@ -35,7 +36,11 @@ static pace_run generate(const machine & m, int64_t n, int fixed, flash_head_pac
     double   time = 0;
     int64_t  tokens = 0;
     while (tokens < n) {
-        const int length = fixed >= 0 ? fixed : pace.length();
+        int length = fixed >= 0 ? fixed : pace.length();
+        if (length > m.limit) {
+            length = m.limit;
+            pace.add_limit(length);
+        }
         if (length == 0) {
             const double step = m.dense*about(rng);
             pace.add_step(step, true);
@@ -86,6 +91,7 @@ int main() {
         { "a head that is nothing", 20e3,  20.5e3, 1e3,  0.2e3, 1.0  },
         { "a slow model",          300e3, 400e3, 100e3,  5e3,   1.0  },
         { "four slots",             25e3,  34e3,  12e3,  0.5e3, 1.0, 4 },
+        { "windows of one only",    10e3,  24e3,  15e3,  0.5e3, 1.0, 1, 1 },
         { "a GPU",                  2e3,   4e3,    2e3,  0.02e3, 0.98 },
     };
     for (const machine & m : machines) {
@@ -117,6 +123,14 @@ int main() {
     m.right = 1;
     generate(m, 6000, -1, pace, rng);
     check(pace.length() > 8, "right again: windows of %d", pace.length());
+
+    // a limit that the cache had for a while
+    m.limit = 2;
+    generate(m, 500, -1, pace, rng);
+    check(pace.length() <= 2, "the cache allows 2: windows of %d", pace.length());
+    m.limit = MOST;
+    generate(m, 500, -1, pace, rng);
+    check(pace.length() > 8, "the cache allows all again: windows of %d", pace.length());
 
     // a length that the user asks for is kept
     flash_head_pace fixed(MOST, 5);

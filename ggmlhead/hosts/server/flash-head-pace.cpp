@@ -10,6 +10,7 @@ static const int64_t FIRST_DENSE   = 4;     // dense steps before the first wind
 static const int64_t FIRST_PAUSE   = 64;    // dense steps when windows do not pay; doubled each time
 static const int64_t LONGEST_PAUSE = 4096;
 static const int32_t FIRST_WINDOW  = 4;
+static const int32_t LIMIT_HOLDS   = 16;    // windows
 static const double  MEMORY        = 256.0; // proposals
 static const double  FREE_ROWS     = 30.0;  // a check of 1 + FREE_ROWS rows takes about twice as long as one of 1 row
 static const double  WORTH_IT      = 1.01;  // windows must be faster than dense steps by this
@@ -37,6 +38,9 @@ void flash_head_pace::add_check(int32_t n, double us) {
 }
 
 void flash_head_pace::add_window(int32_t n, int32_t right) {
+    if (++n_free > LIMIT_HOLDS) {
+        n_limit = most;
+    }
     const int32_t wrong = right < n ? 1 : 0; // what follows a wrong one is unknown
     const double  keep  = pow(1.0 - 1.0/MEMORY, right + wrong);
     n_right = n_right*keep + right;
@@ -44,6 +48,11 @@ void flash_head_pace::add_window(int32_t n, int32_t right) {
     // text may turn at once into one that FlashHead does not know
     n_most = wrong == 0 ? std::min(std::max(n_most, 2*(n + 1)), 1024) : 2*(right + 1);
     decide();
+}
+
+void flash_head_pace::add_limit(int32_t n) {
+    n_limit = std::min(n_limit, std::max(n, 1));
+    n_free  = 0;
 }
 
 // The line through the measured times; where they are all of about as many rows, it rises as FREE_ROWS says.
@@ -101,12 +110,13 @@ int32_t flash_head_pace::length() const {
     if (dense.empty() || n_rests > 0) {
         return 0;
     }
-    return best(std::min(most, n_most));
+    return best(std::min(n_limit, n_most));
 }
 
 // as if some proposals had been right, so that one wrong window ends a trial that does not pay
 void flash_head_pace::begin_trial() {
     n_most  = FIRST_WINDOW;
+    n_limit = most;
     n_right = 16.0;
     n_wrong = 0.25;
 }
@@ -116,7 +126,7 @@ void flash_head_pace::decide() {
     if (fixed > 0 || dense.empty() || step.empty() || n_rests > 0) {
         return;
     }
-    const int32_t n = best(most);
+    const int32_t n = best(n_limit);
     if (tokens_of(n)*dense.value() < WORTH_IT*(n*step.value() + check_time(n))) {
         n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(2*n_pause, LONGEST_PAUSE);
         n_rests = n_pause;

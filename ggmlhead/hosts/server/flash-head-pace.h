@@ -33,6 +33,9 @@ public:
     void add_check     (int32_t n, double us);
     void add_window    (int32_t n, int32_t n_right);
 
+    // A window could not be longer than n, because the cache could not be cut back behind it.
+    void add_limit     (int32_t n);
+
     // The length of the next window, 1 or more; 0: the next step is dense.
     int32_t length() const;
 
@@ -52,6 +55,8 @@ private:
 
     double  n_right = 0.0, n_wrong = 0.0; // of proposals; old ones weigh less
     int32_t n_most  = 0;                  // a window is at most twice as long as the last that was right
+    int32_t n_limit = 0;                  // no window can be longer
+    int32_t n_free  = 0;                  // windows since the last that met the limit
     int64_t n_rests = 0;                  // dense steps to go
     int64_t n_pause = 0;                  // dense steps of the last rest
 

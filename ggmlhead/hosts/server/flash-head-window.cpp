@@ -59,8 +59,7 @@ bool flash_head_windows::may_go_on(const flash_head_window & window, const flash
     return window.n_rows < window.length
         && (slot.n_left < 0 || window.n_rows < slot.n_left)
         && (int32_t) slot.tokens.size() + 1 < slot.n_ctx
-        && ggml_time_us() - window.t_begin < pace().longest_wait()
-        && cache_has(window, slot);
+        && ggml_time_us() - window.t_begin < pace().longest_wait();
 }
 
 void flash_head_windows::add(flash_head_window & window, const flash_head_slot & slot, int32_t i_token) {
@@ -88,7 +87,9 @@ void flash_head_windows::add(flash_head_window & window, const flash_head_slot &
     }
     window.rows.insert(window.rows.end(), row, row + row_size);
     window.n_rows++;
-    if (may_go_on(window, slot)) {
+    if (!cache_has(window, slot)) {
+        pace().add_limit(window.n_rows);
+    } else if (may_go_on(window, slot)) {
         propose(window, slot, i_token);
     }
 }
