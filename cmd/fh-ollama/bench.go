@@ -20,7 +20,7 @@ func benchCommand() *cli.Command {
 		Name:      "bench",
 		Usage:     "measure how much faster FlashHead is on this machine",
 		ArgsUsage: "[FILE.gguf|NAME]",
-		Description: "Runs llama-bench on a converted model with the dense head and FlashHead in turn.\n\n" +
+		Description: "Runs llama-bench, dense and with FlashHead in turn, without checks of tokens.\n\n" +
 			"Example: fh-ollama bench --shape llama-3.2-1b  # needs no model",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "shape", Usage: "make synthetic models `NAME,...`, or all, in the cache"},

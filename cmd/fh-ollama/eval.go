@@ -20,7 +20,8 @@ func evalCommand() *cli.Command {
 		Name:      "eval",
 		Usage:     "measure fidelity and speed of FlashHead",
 		ArgsUsage: "FILE.gguf|NAME",
-		Description: "Compares FlashHead with the dense head of a converted model.\n\n" +
+		Description: "Compares FlashHead with the dense head of a converted model.\n" +
+			"The patched build's checks of tokens (docs/exact.md) are off for it.\n\n" +
 			"Example: fh-ollama eval model-flashhead.gguf --text book.txt --probes 128,256",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "text", Usage: "read `FILE` (default: a built-in text of several kinds)"},
