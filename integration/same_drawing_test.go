@@ -174,7 +174,10 @@ func TestSeedsOfDrawnClusters(t *testing.T) {
 // An answer may be longer than the context, whose older half is then dropped repeatedly.
 func contextShift(t *testing.T, o *harness.Ollama) (answers []string) {
 	before := strings.Count(o.Log(), "context shift")
-	for seed, text := range prompts(t, 2) {
+	for seed, text := range prompts(t, 8) { // where a drawn answer ends depends on the processor's rounding
+		if seed >= 2 && strings.Count(o.Log(), "context shift") > before {
+			break
+		}
 		a := generate(t, o, "fast", text, 700, hot(seed))
 		answers = append(answers, a.Response)
 		if a.EvalCount < 700 && a.DoneReason != "stop" || strings.TrimSpace(a.Response) == "" {
