@@ -10,25 +10,34 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/integration/real"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// Someone with a stock Ollama and without compilers unpacks a release, which is one program, and has a faster model.
-// Nothing but the program is used, before it is installed and afterwards.
-func TestFreshMachine(t *testing.T) {
+// freshMachine has a stock Ollama and no compilers. Someone has downloaded a release, which is one program, installed it,
+// and started Ollama.
+type freshMachine struct {
+	o                 *harness.Ollama
+	home, downloads   string
+	download, program string   // fh-ollama, as downloaded and as installed
+	before            []string // files in home before
+	start             time.Time
+	command           func(program string, args ...string) string
+}
+
+func newFreshMachine(t *testing.T) *freshMachine {
 	dir := t.TempDir()
 	installed, home, env := stockMachine(t, dir)
-	tools := filepath.Dir(installed.Bin("ollama"))
-	env = append(env, "PATH="+tools)
-	before := tree(t, home)
-	downloads := filepath.Join(home, "Downloads")
-	if err := os.Mkdir(downloads, 0o755); err != nil {
+	env = append(env, "PATH="+filepath.Dir(installed.Bin("ollama")))
+	m := &freshMachine{home: home, before: tree(t, home), downloads: filepath.Join(home, "Downloads")}
+	if err := os.Mkdir(m.downloads, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	download := filepath.Join(downloads, "fh-ollama")
-	mustCopy(t, released(t), download)
+	m.download = filepath.Join(m.downloads, "fh-ollama")
+	mustCopy(t, released(t), m.download)
 
-	start := time.Now()
-	command := func(program string, args ...string) string {
+	m.start = time.Now()
+	m.command = func(program string, args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(timeout(t), program, args...)
 		cmd.Env = append(harness.Environment(dir), env...)
@@ -38,20 +47,49 @@ func TestFreshMachine(t *testing.T) {
 		}
 		return string(text)
 	}
-	said := command(download, "install", "--ollama", installed.Bin("ollama")) // not one that runs on this machine
+	said := m.command(m.download, "install", "--ollama", installed.Bin("ollama")) // not one that runs on this machine
 	if !strings.Contains(said, "flash_head: active on CPU") {
 		t.Errorf("install does not say what its trial said:\n%s", said)
 	}
-	variable, program := printedVariable(said), printedProgram(said)
-	if variable == "" || program == "" {
+	variable := ""
+	if variable, m.program = printedVariable(said), printedProgram(said); variable == "" || m.program == "" {
 		t.Fatalf("install does not say how to go on:\n%s", said)
 	}
-
-	o, err := harness.Start(timeout(t), installed, dir, append(env, variable)...)
-	if err != nil {
+	var err error
+	if m.o, err = harness.Start(timeout(t), installed, dir, append(env, variable)...); err != nil {
 		t.Fatal(err)
 	}
-	defer o.Stop()
+	t.Cleanup(m.o.Stop)
+	return m
+}
+
+// answers has a model answer and logs how long it took to get there.
+func (m *freshMachine) answers(t *testing.T, model string) {
+	t.Helper()
+	if answer := generate(t, m.o, model, prompt, 24).Response; answer == "" {
+		t.Error("the model answers nothing")
+	}
+	if !strings.Contains(m.o.Log(), "flash_head: active") {
+		t.Errorf("FlashHead is not active:\n%s", end(m.o.Log()))
+	}
+	t.Logf("from the download to the first answer: %.1f s", time.Since(m.start).Seconds())
+}
+
+// install and on --all are all that it takes, with a real model, calibrated: less than two minutes, which is logged.
+func TestFreshMachineWithARealModel(t *testing.T) {
+	testlevel.Real(t)
+	m := newFreshMachine(t)
+	register(t, m.o, "smollm2", real.Need(t, "smollm2-135m"))
+	if out, err := m.o.Run(timeout(t), m.download, "on", "--all", "--yes"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	m.answers(t, "smollm2")
+}
+
+// Nothing but the downloaded program is used, before it is installed and afterwards, and uninstall leaves nothing.
+func TestFreshMachine(t *testing.T) {
+	m := newFreshMachine(t)
+	o, home, download := m.o, m.home, m.download
 	register(t, o, "demo", trainedModel)
 	create := func(program, name string) {
 		t.Helper()
@@ -60,13 +98,7 @@ func TestFreshMachine(t *testing.T) {
 		}
 	}
 	create(download, "fast")
-	if answer := generate(t, o, "fast", prompt, 24).Response; answer == "" {
-		t.Error("the model answers nothing")
-	}
-	if !strings.Contains(o.Log(), "flash_head: active") {
-		t.Errorf("FlashHead is not active:\n%s", end(o.Log()))
-	}
-	t.Logf("from the download to the first answer: %.1f s", time.Since(start).Seconds())
+	m.answers(t, "fast")
 
 	// Of the native tool, which was unpacked, the cache has one copy, and nothing else is left there.
 	cache := filepath.Join(home, ".cache", "fh-ollama")
@@ -83,22 +115,22 @@ func TestFreshMachine(t *testing.T) {
 		t.Errorf("in the cache there is\n%s\nand then\n%s", strings.Join(unpacked, "\n"), strings.Join(again, "\n"))
 	}
 
-	for _, folder := range []string{cache, downloads} {
+	for _, folder := range []string{cache, m.downloads} {
 		if err := os.RemoveAll(folder); err != nil {
 			t.Fatal(err)
 		}
 	}
-	create(program, "third")
-	if out, err := o.Run(timeout(t), program, "doctor"); err != nil {
+	create(m.program, "third")
+	if out, err := o.Run(timeout(t), m.program, "doctor"); err != nil {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
-	command(program, "uninstall")
+	m.command(m.program, "uninstall")
 	os.RemoveAll(filepath.Join(home, ".cache"))
 	after := slices.DeleteFunc(tree(t, home), func(line string) bool {
 		return strings.Contains(line, "/home/.ollama") // the server's own
 	})
-	if !slices.Equal(after, before) {
-		t.Errorf("uninstall leaves\n%s\nbefore install there was\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+	if !slices.Equal(after, m.before) {
+		t.Errorf("uninstall leaves\n%s\nbefore install there was\n%s", strings.Join(after, "\n"), strings.Join(m.before, "\n"))
 	}
 }
 
