@@ -180,7 +180,8 @@ func (s *Sweep) try(ctx context.Context, file string) (c Cell) {
 	}
 	c.Runs = map[string]string{}
 	for _, h := range s.hosts {
-		tokens, log, err := h.tokens(ctx, fast, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusters), "FLASHHEAD_STATS=1")
+		tokens, log, err := h.tokens(ctx, fast, fmt.Sprintf("FLASHHEAD_PROBES=%d", clusters), "FLASHHEAD_EXACT=off",
+			"FLASHHEAD_STATS=1")
 		active, reason := headSaid(log)
 		switch {
 		case err != nil:

@@ -68,7 +68,7 @@ func newReference(ctx context.Context, prefix harness.Prefix, dir string) (*refe
 		return nil, err
 	}
 	for _, probes := range settings {
-		got, log, err := c.continuations(ctx, probes)
+		got, log, err := c.continuations(ctx, "FLASHHEAD_EXACT=off", probes)
 		if err != nil {
 			return nil, err
 		}
