@@ -45,6 +45,7 @@ func runOn(c *cli.Context) error {
 		return err
 	}
 	o.Convert, o.Again = convert, c.Bool("again")
+	o.Host, o.GPU = hostOf(c, o.Server)
 	o.Confirm = func(question string) (bool, error) { return c.Bool("yes"), nil }
 	if !c.Bool("yes") && !o.DryRun && o.Host.Approximate() && maps.Needed(found, o.Again) {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
@@ -95,9 +96,6 @@ func whichModels(c *cli.Context) ([]maps.Weights, maps.Options, error) {
 		found, err = maps.Survey(c.Context, o.Server, local)
 	} else {
 		found, err = maps.Find(c.Context, o.Server, local, c.Args().Slice())
-	}
-	if err == nil {
-		o.Host, o.GPU = hostOf(c, o.Server)
 	}
 	return found, o, err
 }

@@ -188,23 +188,18 @@ void flash_head_fine_estimate(const struct flash_head_codes * codes, const struc
     const uint8_t * scales = all + n_vocab*size;
     const float     add    = query->variances[1] - query->variances[0];
     const int64_t   ahead  = 16;
-    auto prefetch_token = [&](int64_t v) {
-        flash_head_prefetch(all + v*size, size);
-        flash_head_prefetch(scales + v*sizeof(uint16_t), 1);
-    };
-    for (int64_t i = 0; i < std::min(ahead, n); i++) {
-        prefetch_token(list[i]);
-    }
-    for (int64_t i = 0; i < n; i++) {
-        if (i + ahead < n) {
-            prefetch_token(list[i + ahead]);
-        }
-        const int64_t v = list[i];
-        uint16_t scale;
-        memcpy(&scale, scales + v*sizeof(scale), sizeof(scale));
-        const int32_t sum = fine(all + v*size, query->n_lines, slots);
-        logits[v] += flash_head_upper_to_float(scale)*((float) sum*query->fine_unit + query->fine_offset) + add;
-    }
+    flash_head_each_ahead(n, ahead,
+        [&](int64_t i) {
+            flash_head_prefetch(all + (int64_t) list[i]*size, size);
+            flash_head_prefetch(scales + list[i]*sizeof(uint16_t), 1);
+        },
+        [&](int64_t i) {
+            const int64_t v = list[i];
+            uint16_t scale;
+            memcpy(&scale, scales + v*sizeof(scale), sizeof(scale));
+            const int32_t sum = fine(all + v*size, query->n_lines, slots);
+            logits[v] += flash_head_upper_to_float(scale)*((float) sum*query->fine_unit + query->fine_offset) + add;
+        });
 }
 
 static void coarse(const uint8_t * lines, int32_t n_lines, const uint8_t (*tables)[16], uint16_t * sums) {

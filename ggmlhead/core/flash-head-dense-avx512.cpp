@@ -4,6 +4,8 @@
 #include "flash-head-dense-x86.h"
 #include "flash-head-prefetch.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wpsabi" // vectors are passed to inlined functions only
 
@@ -99,15 +101,18 @@ struct spread_prefetch {
         : at(at), end(at + size), step((size/n_steps + 63)/64*64) {}
 
     void operator()() {
-        flash_head_prefetch(at, step < (size_t) (end - at) ? step : end - at);
-        at += step < (size_t) (end - at) ? step : end - at;
+        const size_t size = std::min(step, (size_t) (end - at));
+        if (size > 0) {
+            flash_head_prefetch(at, size);
+            at += size;
+        }
     }
 };
 
-// the tile times N vectors of activations from v on
+// the tile times all N vectors of activations
 template <int N> TARGET_AVX512 static void score_floats(const dense_tile & tile, int64_t n_embd,
-        const flash_head_dense_lanes * x, int v, spread_prefetch prefetch, float * out) {
-    const float * values = (const float *) x->values + v*n_embd*LANES;
+        const flash_head_dense_lanes * x, spread_prefetch prefetch, float * out) {
+    const float * values = (const float *) x->values;
     floats totals[TILE][N] = {};
     for (int64_t c = 0; c < n_embd; c++) {
         if (c % COLUMNS == 0) {
@@ -124,22 +129,20 @@ template <int N> TARGET_AVX512 static void score_floats(const dense_tile & tile,
         }
     }
     for (int t = 0; t < TILE; t++) {
-        memcpy(out + (t*x->n_vectors + v)*LANES, totals[t], sizeof(totals[t]));
+        memcpy(out + t*N*LANES, totals[t], sizeof(totals[t]));
     }
 }
 
 // the same in integers, of a type with parts of PART columns
 template <int PART, int N> TARGET_AVX512 static void score_integers(const dense_tile & tile, int64_t n_embd,
-        const flash_head_dense_lanes * x, int v, spread_prefetch prefetch, float * out) {
-    const int64_t   n_parts = n_embd/PART;
-    const int8_t  * values  = (const int8_t *) x->values + v*n_embd*LANES;
-    const float   * scales  = x->scales  + v*n_parts*LANES;
-    const int32_t * offsets = x->offsets + v*n_parts*LANES;
+        const flash_head_dense_lanes * x, spread_prefetch prefetch, float * out) {
+    const int64_t  n_parts = n_embd/PART;
+    const int8_t * values  = (const int8_t *) x->values;
     floats totals[TILE][N] = {};
     for (int64_t e = 0; x->sums && e < n_embd/32; e++) {
         for (int t = 0; t < TILE; t++) {
             for (int k = 0; k < N; k++) {
-                const floats sums = load<floats>(x->sums + ((v + k)*(n_embd/32) + e)*LANES);
+                const floats sums = load<floats>(x->sums + (k*(n_embd/32) + e)*LANES);
                 totals[t][k] = multiply_add(all(tile.mins[t][e]), sums, totals[t][k]);
             }
         }
@@ -148,7 +151,7 @@ template <int PART, int N> TARGET_AVX512 static void score_integers(const dense_
         prefetch();
         ints products[TILE][N];
         for (int k = 0; k < N; k++) {
-            const ints offset = load<ints>(offsets + (k*n_parts + p)*LANES);
+            const ints offset = load<ints>(x->offsets + (k*n_parts + p)*LANES);
             for (int t = 0; t < TILE; t++) {
                 products[t][k] = offset;
             }
@@ -167,7 +170,7 @@ template <int PART, int N> TARGET_AVX512 static void score_integers(const dense_
             }
         }
         for (int k = 0; k < N; k++) {
-            const floats scale = load<floats>(scales + (k*n_parts + p)*LANES);
+            const floats scale = load<floats>(x->scales + (k*n_parts + p)*LANES);
             for (int t = 0; t < TILE; t++) {
                 totals[t][k] = multiply_add(__builtin_convertvector(products[t][k], floats),
                         all(tile.scales[t][p])*scale, totals[t][k]);
@@ -175,54 +178,40 @@ template <int PART, int N> TARGET_AVX512 static void score_integers(const dense_
         }
     }
     for (int t = 0; t < TILE; t++) {
-        memcpy(out + (t*x->n_vectors + v)*LANES, totals[t], sizeof(totals[t]));
+        memcpy(out + t*N*LANES, totals[t], sizeof(totals[t]));
     }
 }
 
-static int32_t offset(int32_t type) {
-    return dense_block(type) > 1 ? dense_offset(type) : FLASH_HEAD_DENSE_FLOATS;
-}
+static_assert(FLASH_HEAD_DENSE_MAX_ROWS <= 2*LANES, "one or two vectors");
 
-static int least_rows(int32_t type) {
-    (void) type;
-    return 4;
-}
-
-// The whole tile times N vectors of activations from v on; prefetches `size` bytes from `next` on.
-template <int N> static void score_vectors(int32_t type, const dense_tile & tile, int64_t n_embd,
-        const flash_head_dense_lanes * x, int v, const char * next, size_t size, float * out) {
-    if (offset(type) == FLASH_HEAD_DENSE_FLOATS) {
-        score_floats<N>(tile, n_embd, x, v, { next, size, (n_embd + COLUMNS - 1)/COLUMNS }, out);
-    } else if (dense_part(type) == 16) {
-        score_integers<16, N>(tile, n_embd, x, v, { next, size, n_embd/16 }, out);
+// The tile times all N vectors of activations; prefetches the rows that come next.
+template <int N> static void score_vectors(const flash_head_dense_rows & rows, const dense_tile & tile, int64_t n_embd,
+        const flash_head_dense_lanes * x, float * out) {
+    const auto prefetch = [&](int64_t n_steps) { return spread_prefetch(rows.next, rows.next_size, n_steps); };
+    if (dense_offset_vnni(rows.type) == FLASH_HEAD_DENSE_FLOATS) {
+        score_floats<N>(tile, n_embd, x, prefetch((n_embd + COLUMNS - 1)/COLUMNS), out);
+    } else if (dense_part(rows.type) == 16) {
+        score_integers<16, N>(tile, n_embd, x, prefetch(n_embd/16), out);
     } else {
-        score_integers<32, N>(tile, n_embd, x, v, { next, size, n_embd/32 }, out);
+        score_integers<32, N>(tile, n_embd, x, prefetch(n_embd/32), out);
     }
 }
 
 static void score(const struct flash_head_dense_rows * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
         void * work, float * out) {
     const dense_tile tile = dense_tile_at(work, n_embd);
-    if (offset(rows->type) != FLASH_HEAD_DENSE_FLOATS) {
+    if (dense_offset_vnni(rows->type) != FLASH_HEAD_DENSE_FLOATS) {
         flash_head_dense_unpack_avx2(*rows, n_embd, tile);
     } else {
         for (int t = 0; t < TILE; t++) {
             unpack_floats(rows->type, rows->at[t], n_embd, tile.floats[t]);
         }
     }
-    size_t size = rows->next_size;
-    int    v    = 0;
-    for (; v + 2 <= x->n_vectors; v += 2) {
-        score_vectors<2>(rows->type, tile, n_embd, x, v, rows->next, size, out);
-        size = 0;
-    }
-    if (v < x->n_vectors) {
-        score_vectors<1>(rows->type, tile, n_embd, x, v, rows->next, size, out);
-    }
+    (x->n_vectors == 2 ? score_vectors<2> : score_vectors<1>)(*rows, tile, n_embd, x, out);
 }
 
 bool flash_head_dense_kernels_avx512(struct flash_head_dense_kernels & kernels) {
-    kernels = { AVX512_NAME, LANES, least_rows, offset, dense_tile_size, score };
+    kernels = { AVX512_NAME, LANES, dense_least_rows_vnni, dense_offset_vnni, dense_tile_size, score };
     return has_avx512();
 }
 

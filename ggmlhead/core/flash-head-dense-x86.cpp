@@ -274,18 +274,9 @@ static int32_t offset_avx2(int32_t type) {
     return dense_block(type) > 1 && dense_greatest(type) < 64 ? dense_offset(type) : FLASH_HEAD_DENSE_FLOATS;
 }
 
-static int32_t offset_vnni(int32_t type) {
-    return dense_block(type) > 1 ? dense_offset(type) : FLASH_HEAD_DENSE_FLOATS;
-}
-
 // Measured on Zen 1, whose vec_dot takes integers of 8 bits for Q8_0 too.
 static int least_rows_avx2(int32_t type) {
     return type == FLASH_HEAD_DENSE_Q8_0 ? 8 : dense_block(type) == 256 ? 6 : 4;
-}
-
-static int least_rows_vnni(int32_t type) {
-    (void) type;
-    return 4;
 }
 
 static void score_avx2(const struct flash_head_dense_rows * rows, int64_t n_embd,
@@ -310,7 +301,7 @@ static void score_avx2(const struct flash_head_dense_rows * rows, int64_t n_embd
 
 static void score_vnni(const struct flash_head_dense_rows * rows, int64_t n_embd,
         const struct flash_head_dense_lanes * x, void * work, float * out) {
-    if (offset_vnni(rows->type) == FLASH_HEAD_DENSE_FLOATS) {
+    if (dense_offset_vnni(rows->type) == FLASH_HEAD_DENSE_FLOATS) {
         return score_avx2(rows, n_embd, x, work, out);
     }
     const dense_tile tile = dense_tile_at(work, n_embd);
@@ -324,12 +315,12 @@ static void score_vnni(const struct flash_head_dense_rows * rows, int64_t n_embd
 }
 
 int flash_head_dense_kernels_x86(struct flash_head_dense_kernels * list) {
-    int n = flash_head_dense_kernels_avx512(list[0]) ? 1 : 0;
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("f16c") || !__builtin_cpu_supports("fma")) {
-        return n;
+        return 0;
     }
+    int n = flash_head_dense_kernels_avx512(list[0]) ? 1 : 0;
     if (HAS_VNNI) {
-        list[n++] = { VNNI_NAME, LANES, least_rows_vnni, offset_vnni, dense_tile_size, score_vnni };
+        list[n++] = { VNNI_NAME, LANES, dense_least_rows_vnni, dense_offset_vnni, dense_tile_size, score_vnni };
     }
     list[n++] = { "AVX2", LANES, least_rows_avx2, offset_avx2, dense_tile_size, score_avx2 };
     return n;

@@ -300,17 +300,12 @@ void flash_head_dense_run(const struct flash_head_dense * dense, const float * x
 
 void flash_head_dense_exact(const struct flash_head_dense * dense, const float * x, const int32_t * tokens,
         int64_t n_tokens, float * logits, void * work) {
-    const int64_t AHEAD = 4; // rows; they lie here and there
+    const int64_t AHEAD = 4;
     const auto row_of = [&](int64_t i) { return (const char *) dense->weight + tokens[i]*dense->dot.row_size; };
     dense->dot.from_float(x, work, dense->n_embd);
-    for (int64_t i = 0; i < std::min(AHEAD, n_tokens); i++) {
-        flash_head_prefetch(row_of(i), dense->dot.row_size);
-    }
-    for (int64_t i = 0; i < n_tokens; i++) {
-        if (i + AHEAD < n_tokens) {
-            flash_head_prefetch(row_of(i + AHEAD), dense->dot.row_size);
-        }
-        const char * row = row_of(i);
-        dense->dot.vec_dot((int) dense->n_embd, logits + tokens[i], 0, row, 0, work, 0, 1);
-    }
+    flash_head_each_ahead(n_tokens, AHEAD,
+        [&](int64_t i) { flash_head_prefetch(row_of(i), dense->dot.row_size); },
+        [&](int64_t i) {
+            dense->dot.vec_dot((int) dense->n_embd, logits + tokens[i], 0, row_of(i), 0, work, 0, 1);
+        });
 }

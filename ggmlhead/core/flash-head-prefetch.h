@@ -15,3 +15,17 @@ static inline void flash_head_prefetch(const void * p, size_t size) {
     (void) p; (void) size;
 #endif
 }
+
+// For each i below n: work(i), after prefetch(i) some items ago; they lie here and there.
+template <typename P, typename W> static inline void flash_head_each_ahead(int64_t n, int64_t ahead, const P & prefetch,
+        const W & work) {
+    for (int64_t i = 0; i < ahead && i < n; i++) {
+        prefetch(i);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (i + ahead < n) {
+            prefetch(i + ahead);
+        }
+        work(i);
+    }
+}

@@ -217,15 +217,9 @@ static void score_exactly(const token_call & c, int64_t r0, int64_t n) {
 
         const char * act = c.w->acts_w + r*c.w->act_w;
         auto row = [&](int64_t i) { return flash_head_row_of(head, c.w->list[i]); };
-        for (int64_t i = 0; i < std::min(ahead, count); i++) {
-            flash_head_prefetch(row(i), head->weight_dot.row_size);
-        }
-        for (int64_t i = 0; i < count; i++) {
-            if (i + ahead < count) {
-                flash_head_prefetch(row(i + ahead), head->weight_dot.row_size);
-            }
-            flash_head_score_row(head, row(i), act, out + c.w->list[i]);
-        }
+        flash_head_each_ahead(count, ahead,
+            [&](int64_t i) { flash_head_prefetch(row(i), head->weight_dot.row_size); },
+            [&](int64_t i) { flash_head_score_row(head, row(i), act, out + c.w->list[i]); });
         c.call->watch->end(FLASH_HEAD_STAGE_ROWS);
         if (c.call->thread.counts) {
             c.call->thread.counts->n_scored += count;

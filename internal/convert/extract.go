@@ -73,8 +73,7 @@ func extract(ctx context.Context, t Target, p *progress.Progress) (Summary, erro
 		return Summary{}, err
 	}
 	p.Done("took the map out of " + filepath.Base(t.Input))
-	return Summary{Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size, Map: true,
-		Took: time.Since(begun), Cost: flashhead.NewCost(src.File, src.Head, j.params)}, nil
+	return j.summary(out, begun), nil
 }
 
 // DefaultMap returns the name of a file's map file, of the original's if the file has DefaultOutput's name: model.gguf

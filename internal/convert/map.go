@@ -92,10 +92,15 @@ func mapOf(ctx context.Context, source MapSource, t Target, src *flashhead.Model
 		out.Discard()
 		return nil, err
 	}
-	return &MadeMap{file: out, Summary: Summary{
-		Output: t.Output, Head: src.Head, Parameters: j.params, Grown: out.Size, Map: true,
-		Cost: flashhead.NewCost(src.File, src.Head, j.params), Took: time.Since(begun),
-	}}, nil
+	return &MadeMap{file: out, Summary: j.summary(out, begun)}, nil
+}
+
+// summary describes the map file out, begun at that time.
+func (j *job) summary(out *atomicfile.File, begun time.Time) Summary {
+	return Summary{
+		Output: j.Output, Head: j.src.Head, Parameters: j.params, Grown: out.Size, Map: true,
+		Cost: flashhead.NewCost(j.src.File, j.src.Head, j.params), Took: time.Since(begun),
+	}
 }
 
 // runMap gets the map, writes the map file and verifies it.

@@ -233,14 +233,11 @@ int32_t flash_head_windows::next(flash_head_window & window, const flash_head_sl
 
 void flash_head_window::clear() {
     if (logits != nullptr) {
-        flash_head_check_totals one;
-        one.n_windows   = 1;
-        one.n_cut       = at < n_rows - 1;
-        one.n_proposals = n_rows - 1;
-        one.n_right     = at;
-        one.us          = us;
-        totals.add(one);
-        all->totals.add(one);
+        totals.n_windows++;
+        totals.n_cut       += at < n_rows - 1;
+        totals.n_proposals += n_rows - 1;
+        totals.n_right     += at;
+        totals.us          += us;
         llama_flash_head_show(all->ctx, nullptr);
     }
     rows.clear();
@@ -264,6 +261,7 @@ void flash_head_window::drop(const flash_head_slot & slot) {
     clear();
     if (totals.n_windows > 0) {
         LOG_INF("flash_head: exact: %s\n", totals.text().c_str());
+        all->totals.add(totals);
         if (all->stats) {
             LOG_INF("flash_head: statistics of all checks: %s; %s\n", all->totals.text().c_str(),
                     all->pace().text().c_str());

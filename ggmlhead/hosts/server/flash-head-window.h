@@ -117,21 +117,21 @@ private:
 
     std::vector<flash_head_pace> paces; // of 1, 2, … slots that generate at once
     size_t                       n_active = 1;
+    int64_t                      t_last   = 0;     // when the last check was over, microseconds
+    bool                         is_step  = false; // the time since then is that of a step
+    bool                         rests    = false; // batches have the dense head
+    std::vector<float>           more;             // logits where a check had several parts
 
-    flash_head_check_totals totals;    // of all slots
+    flash_head_check_totals totals;        // of all answers that have ended
     bool                    stats = false; // FLASHHEAD_STATS
-    int64_t            t_last  = 0; // when the last check was over, microseconds
-    bool               is_step = false; // the time since then is that of a step
-    bool               rests   = false; // batches have the dense head
-    std::vector<float> more;        // logits where a check had several parts
+
+    flash_head_pace       & pace()       { return paces[n_active - 1]; }
+    const flash_head_pace & pace() const { return paces[n_active - 1]; }
 
     bool may_go_on(const flash_head_window & window, const flash_head_slot & slot) const;
     bool cache_has(const flash_head_window & window, const flash_head_slot & slot) const;
     void propose  (flash_head_window & window, const flash_head_slot & slot, int32_t i_token);
     void check_windows(const std::vector<flash_head_window *> & windows, int32_t n_tokens);
     void measure  (const std::vector<flash_head_window *> & windows, int32_t n_tokens);
-
-    flash_head_pace & pace() { return paces[n_active - 1]; }
-    const flash_head_pace & pace() const { return paces[n_active - 1]; }
     void check_due(const std::vector<flash_head_window *> & due, int32_t n_rows);
 };
