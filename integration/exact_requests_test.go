@@ -1,11 +1,10 @@
 package integration
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,8 +14,12 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// exactTime is the environment variable with the time for random requests, such as 10m; `make exact` sets it.
-const exactTime = "FH_OLLAMA_EXACT_TIME"
+// exactTime is the environment variable with the time for random requests, such as 10m; `make exact` sets it. exactSeed
+// has the seed of a run that failed, to send its requests again.
+const (
+	exactTime = "FH_OLLAMA_EXACT_TIME"
+	exactSeed = "FH_OLLAMA_EXACT_SEED"
+)
 
 // Random requests to a server whose tokens are checked and to a dense one get the same answers: any sampler and
 // temperature, constraints, stops, limits of length and of the context; between them requests that end before their
@@ -56,7 +59,13 @@ func compareExact(t *testing.T, model string, limit time.Duration) {
 	dense := startLlama(t, h, args, "FLASHHEAD_ENABLED=0")
 	exact := startLlama(t, h, args, checked, "FLASHHEAD_PROBES=64", "FLASHHEAD_STATS=1")
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	if s := os.Getenv(exactSeed); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%s=%d", exactSeed, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	texts := prompts(t, 12)
 	ends := time.Now().Add(limit)
@@ -125,13 +134,21 @@ func randomRequest(random *rand.Rand, texts []string) map[string]any {
 	return request
 }
 
-// giveUp sends a request and closes the connection after a while.
+// giveUp sends a request, closes the connection a while after the first token, and waits until the server knows it. Else
+// the next request would share its batches, and with them rounding, with this one.
 func giveUp(t *testing.T, l *harness.Llama, request map[string]any, after time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(timeout(t), after)
-	defer cancel()
-	if err := l.Complete(ctx, request, nil); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a request that was given up: %v", err)
+	stop, err := l.Begin(timeout(t), request)
+	if err != nil {
+		if !strings.Contains(err.Error(), "grammar") { // that no token can continue
+			t.Errorf("a request that was given up: %v", err)
+		}
+		return
+	}
+	time.Sleep(after)
+	stop()
+	if err := l.WaitIdle(timeout(t)); err != nil {
+		t.Errorf("after a request that was given up: %v", err)
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Llama is a running llama-server, for models that Ollama cannot register.
@@ -64,6 +66,49 @@ func (l *Llama) Complete(ctx context.Context, request map[string]any, answer any
 	return l.call(ctx, http.MethodPost, "/completion", bytes.NewReader(body), answer)
 }
 
+// Begin posts request to /completion and returns after the first event of the response. stop closes the connection.
+func (l *Llama) Begin(ctx context.Context, request map[string]any) (stop func(), err error) {
+	request = maps.Clone(request)
+	request["stream"] = true
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	response, err := l.do(ctx, http.MethodPost, "/completion", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := response.Body.Read(make([]byte, 1)); err != nil {
+		response.Body.Close()
+		return nil, err
+	}
+	return func() { response.Body.Close() }, nil
+}
+
+// WaitIdle waits until no request that has begun is processed.
+func (l *Llama) WaitIdle(ctx context.Context) error {
+	for {
+		var slots []struct {
+			Processing bool `json:"is_processing"`
+		}
+		if err := l.call(ctx, http.MethodGet, "/slots", nil, &slots); err != nil {
+			return err
+		}
+		idle := true
+		for _, s := range slots {
+			idle = idle && !s.Processing
+		}
+		if idle {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
 // Greedy continues prompt, a text or token IDs, greedily by n tokens and returns their IDs.
 func (l *Llama) Greedy(ctx context.Context, prompt any, n int) ([]int, error) {
 	c, err := l.Continue(ctx, prompt, n)
@@ -107,24 +152,31 @@ func (l *Llama) Embedding(ctx context.Context, text string) ([][]float32, error)
 }
 
 func (l *Llama) call(ctx context.Context, method, path string, body io.Reader, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, method, l.base+path, body)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := l.do(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", path, response.Status, text)
-	}
 	if answer == nil {
 		return nil
 	}
-	return json.Unmarshal(text, answer)
+	return json.NewDecoder(response.Body).Decode(answer)
+}
+
+// do returns a response with status 200, whose body the caller closes.
+func (l *Llama) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, l.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		text, _ := io.ReadAll(response.Body) // as far as it came
+		return nil, fmt.Errorf("%s: %s: %s", path, response.Status, text)
+	}
+	return response, nil
 }
