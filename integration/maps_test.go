@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,8 +13,11 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	benchmark "github.com/fh-ollama/fh-ollama/internal/bench"
+	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/modelfile"
+	"github.com/fh-ollama/fh-ollama/plugin/doctor"
 )
 
 // The flags of the maps and of the conversions that are compared.
@@ -127,22 +131,8 @@ func TestMapOfSplitModel(t *testing.T) { onBothHosts(t, mapOfSplitModel) }
 func mapOfSplitModel(t *testing.T, h host) {
 	dir := t.TempDir()
 	maps := mapfile.FolderVariable + "=" + filepath.Join(dir, "maps")
-	cmd := exec.CommandContext(timeout(t), patched(t).Lib("llama-gguf-split"), "--split", "--split-max-tensors", "20",
-		"--no-tensor-first-split", trainedModel, filepath.Join(dir, "part"))
-	cmd.Env = harness.Environment(dir)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("llama-gguf-split: %v\n%s", err, text)
-	}
-	parts, _ := filepath.Glob(filepath.Join(dir, "part-*.gguf"))
-	if len(parts) != 3 {
-		t.Fatalf("the model is split into %q", parts)
-	}
 	o := serve(t, h, maps)
-	err := modelfile.Register(timeout(t), o.Client, "split", &modelfile.Modelfile{From: parts,
-		Template: modelfile.DefaultTemplate}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	registerSplit(t, o, dir)
 	register(t, o, "story", trainedModel)
 	for _, name := range []string{"split", "story"} {
 		mapCommand(t, o, append([]string{"on", name, "--yes"}, mapFlags...)...)
@@ -156,6 +146,75 @@ func mapOfSplitModel(t *testing.T, h host) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "maps", "sha256-*.gguf")); len(left) != 2 {
 		t.Errorf("the maps are %q", left)
+	}
+}
+
+// registerSplit splits the trained model into three files in dir and registers them as the model "split". The first
+// file has no tensors.
+func registerSplit(t *testing.T, o *harness.Ollama, dir string) (first string) {
+	t.Helper()
+	cmd := exec.CommandContext(timeout(t), patched(t).Lib("llama-gguf-split"), "--split", "--split-max-tensors", "20",
+		"--no-tensor-first-split", trainedModel, filepath.Join(dir, "part"))
+	cmd.Env = harness.Environment(dir)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("llama-gguf-split: %v\n%s", err, text)
+	}
+	parts, _ := filepath.Glob(filepath.Join(dir, "part-*.gguf"))
+	if len(parts) != 3 {
+		t.Fatalf("the model is split into %q", parts)
+	}
+	err := modelfile.Register(timeout(t), o.Client, "split", &modelfile.Modelfile{From: parts,
+		Template: modelfile.DefaultTemplate}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parts[0]
+}
+
+// eval, bench and doctor run a model of several files with its map. Files and blobs give the same figures.
+func TestMeasureSplitModel(t *testing.T) { onBothHosts(t, measureSplitModel) }
+
+func measureSplitModel(t *testing.T, h host) {
+	dir := t.TempDir()
+	o := serve(t, h, "FH_OLLAMA_CACHE="+filepath.Join(dir, "cache"))
+	var points []evaluation.Point
+	for _, name := range []string{registerSplit(t, o, dir), "split"} {
+		mapCommand(t, o, append([]string{"on", name, "--yes"}, mapFlags...)...)
+
+		var measured evaluation.Report
+		commandJSON(t, o, &measured, "eval", name, "--chunks", "1", "--predict", "0")
+		if measured.Model.File != filepath.Base(name) || measured.Points[0].KLD.Mean < 1e-6 {
+			t.Errorf("eval %s: %+v", name, measured)
+		}
+		points = append(points, measured.Points[0])
+	}
+	if !reflect.DeepEqual(points[0], points[1]) {
+		t.Errorf("the files have %+v, the same blobs %+v", points[0], points[1])
+	}
+	var bench benchmark.Report
+	commandJSON(t, o, &bench, "bench", "split", "--tokens", "2", "--rounds", "1", "--threads", "1")
+	if r := bench.Results; len(r) != 1 || r[0].Model.Name != "split" || r[0].Points[0].Decode.FlashHead <= 0 {
+		t.Errorf("bench: %+v", r)
+	}
+	var report doctor.Report
+	commandJSON(t, o, &report, "doctor", "split")
+	if f := report.File; f == nil || !f.Sound || f.Map == "" || f.Runtime == nil || !f.Runtime.Active {
+		t.Errorf("doctor: %+v", f)
+	}
+	if left, _ := os.ReadDir(filepath.Join(dir, "cache", "temporary")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// commandJSON runs a command of fh-ollama against o and reads what it prints into result.
+func commandJSON(t *testing.T, o *harness.Ollama, result any, args ...string) {
+	t.Helper()
+	out, err := o.Run(timeout(t), o.Prefix.Bin("fh-ollama"), append(args, "--json")...)
+	if err != nil {
+		t.Fatalf("fh-ollama %s: %v", strings.Join(args, " "), err)
+	}
+	if err := json.Unmarshal([]byte(out), result); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 

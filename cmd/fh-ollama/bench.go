@@ -68,11 +68,11 @@ func runBench(c *cli.Context) error {
 	}
 	explain := func(err error) error { return err }
 	if o.Model != "" {
-		from, err := origin.Find(c.Context, ollama.FromEnvironment(), o.Model)
+		from, err := origin.FindParts(c.Context, ollama.FromEnvironment(), o.Model)
 		if err != nil {
 			return err
 		}
-		if o.File, explain = from.Weights(), from.Explain; !from.Model {
+		if o.Files, explain = from.Paths, from.Explain; !from.Model {
 			o.Model = filepath.Base(o.Model)
 		}
 	}

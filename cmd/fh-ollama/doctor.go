@@ -34,20 +34,22 @@ func runDoctor(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return usageError{hint.New(fmt.Sprintf("doctor takes one model, not %d", c.NArg()), "see fh-ollama doctor --help")}
 	}
-	server, arg, path := ollama.FromEnvironment(), c.Args().First(), ""
+	server, arg := ollama.FromEnvironment(), c.Args().First()
+	var paths []string
 	var rename func(text string) string
 	var unknown error
 	if arg != "" {
 		var from origin.Origin
-		if from, unknown = origin.Find(c.Context, server, arg); unknown == nil {
-			path = from.Weights()
+		if from, unknown = origin.FindParts(c.Context, server, arg); unknown == nil {
+			paths = from.Paths
 		}
 		if from.Model {
 			rename = from.Named
 		}
 	}
 	lib := c.Path("lib")
-	report, err := doctor.Examine(c.Context, server, installation.Here(), installation.LibDirs(lib), native.Inside(lib), path)
+	report, err := doctor.Examine(c.Context, server, installation.Here(), installation.LibDirs(lib), native.Inside(lib),
+		paths...)
 	if err != nil {
 		return err
 	}

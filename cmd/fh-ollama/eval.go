@@ -53,18 +53,18 @@ func runEval(c *cli.Context) error {
 		return wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
 	}
 	o := evaluation.Options{
-		Model: model, Text: c.Path("text"), Probes: c.IntSlice("probes"), Chunks: c.Int("chunks"), Context: c.Int("ctx"),
+		Text: c.Path("text"), Probes: c.IntSlice("probes"), Chunks: c.Int("chunks"), Context: c.Int("ctx"),
 		Predict: c.Int("predict"), Mode: c.String("mode"), Temperature: c.Float64("temperature"), Seed: uint32(seed),
 		Threads: c.Int("threads"), LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {
 		return usageError{hint.Wrap(err, "see fh-ollama eval --help")}
 	}
-	from, err := origin.Find(c.Context, ollama.FromEnvironment(), model)
+	from, err := origin.FindParts(c.Context, ollama.FromEnvironment(), model)
 	if err != nil {
 		return err
 	}
-	if o.Model = from.Weights(); from.Model {
+	if o.Files = from.Paths; from.Model {
 		o.Name = from.Arg
 	}
 	log := c.App.ErrWriter

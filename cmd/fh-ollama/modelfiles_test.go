@@ -8,13 +8,23 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile/mapfiletest"
 )
 
+// filesOf returns the paths of a model's files: of two if path is called like the first of two.
+func filesOf(path string) []string {
+	if paths, err := gguf.PartPaths(path, 2); err == nil {
+		return paths
+	}
+	return []string{path}
+}
+
 // writeModel is the script command `gguf FILE VOCABULARY BODY [ARCHITECTURE]`: it writes a model with a head of
-// VOCABULARY rows of 32 columns and a matrix of BODY rows, which no runtime loads.
+// VOCABULARY rows of 32 columns and a matrix of BODY rows, which no runtime loads. FILE-00001-of-00002.gguf gets a
+// second file, with the head.
 func writeModel(ts *testscript.TestScript, _ bool, args []string) {
 	vocabulary, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -25,7 +35,13 @@ func writeModel(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 3 {
 		m.KVs[0] = gguftest.V("general.architecture", args[3])
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), m.Bytes(), 0o644))
+	paths, parts := filesOf(ts.MkAbs(args[0])), []gguftest.File{m}
+	if len(paths) > 1 {
+		parts = m.Split()
+	}
+	for i, path := range paths {
+		ts.Check(os.WriteFile(path, parts[i].Bytes(), 0o644))
+	}
 }
 
 // writeMap is the script command `map MODEL.gguf [STORE]`: it writes a map of a model beside it, or the map of its blob
@@ -39,5 +55,5 @@ func writeMap(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		file = filepath.Join(ts.MkAbs(args[1]), mapfile.StoreFolder, "sha256-"+source+".gguf")
 	}
-	ts.Check(mapfiletest.Make(file, source, []string{path}))
+	ts.Check(mapfiletest.Make(file, source, filesOf(path)))
 }

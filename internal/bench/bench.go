@@ -25,7 +25,7 @@ func Run(ctx context.Context, o Options, p *progress.Progress, show func(Report)
 	r.report.Machine = Machine{Processors: runtime.NumCPU(), Folder: programs.Folder, Version: o.Version}
 	r.report.Method = Method{Rounds: o.Rounds, Tokens: o.Tokens, Prompt: o.Prompt}
 	if o.Model != "" {
-		err = r.file(ctx, o.File, Model{Name: o.Model})
+		err = r.measure(ctx, o.Files, Model{Name: o.Model})
 	} else {
 		err = r.synthetic(ctx)
 	}
@@ -42,9 +42,9 @@ type runner struct {
 	checked  bool // whether other programs are busy
 }
 
-// file measures the converted file at path and shows the result. model holds its name.
-func (r *runner) file(ctx context.Context, path string, model Model) error {
-	f, err := flashhead.Sound(mapfile.Open(path))
+// measure measures the model with FlashHead in the files at paths and shows the result. model holds its name.
+func (r *runner) measure(ctx context.Context, paths []string, model Model) error {
+	f, err := flashhead.Sound(mapfile.Open(paths...))
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,13 @@ func (r *runner) file(ctx context.Context, path string, model Model) error {
 	model.CentroidType, model.CoarseBits = params.CentroidType.String(), params.Codes.CoarseBits
 	model.BodyBytes, model.HeadBytes = cost.Body, cost.Head
 
-	m := &measurement{runner: r, path: path, bytes: f.Size, probes: points, cost: cost, result: Result{Model: model}}
+	gathered, err := llama.Gather(paths)
+	if err != nil {
+		return err
+	}
+	defer gathered.Remove()
+	m := &measurement{runner: r, gathered: gathered, bytes: f.Size, probes: points, cost: cost,
+		result: Result{Model: model}}
 	if err := m.run(ctx); err != nil {
 		return err
 	}

@@ -25,8 +25,8 @@ func (m *measurement) load(ctx context.Context) error {
 	for round := range m.Rounds {
 		for _, i := range inTurn(len(loads), round) {
 			m.show(fmt.Sprintf("loading, round %d of %d", round+1, m.Rounds))
-			timing, err := m.programs.Bench(ctx, llama.BenchRun{Model: m.path, Tokens: 1, Threads: slices.Max(m.Threads),
-				Cold: true, Settings: loads[i].settings})
+			timing, err := m.bench(ctx, llama.BenchRun{Tokens: 1, Threads: slices.Max(m.Threads), Cold: true,
+				Settings: loads[i].settings})
 			if err != nil {
 				return err
 			}

@@ -10,13 +10,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
-// measurement measures one file.
+// measurement measures one model.
 type measurement struct {
 	*runner
-	path   string
-	bytes  int64 // of the file
-	probes []uint32
-	cost   flashhead.Cost
+	gathered llama.Gathered
+	bytes    int64 // of its files
+	probes   []uint32
+	cost     flashhead.Cost
 
 	done, runs int // runs of llama-bench, for the progress
 	result     Result
@@ -60,8 +60,7 @@ func (m *measurement) prepare(ctx context.Context) error {
 			float64(m.bytes)/1e9, float64(free)/1e9)
 	}
 	for _, settings := range [][]string{on(m.probes[0]), off} {
-		run := llama.BenchRun{Model: m.path, Tokens: 1, Threads: slices.Max(m.Threads), Settings: settings}
-		timing, err := m.programs.Bench(ctx, run)
+		timing, err := m.bench(ctx, llama.BenchRun{Tokens: 1, Threads: slices.Max(m.Threads), Settings: settings})
 		if err != nil {
 			return err
 		}
@@ -83,6 +82,12 @@ func (m *measurement) prepare(ctx context.Context) error {
 	return nil
 }
 
+// bench runs llama-bench with the model.
+func (m *measurement) bench(ctx context.Context, run llama.BenchRun) (llama.Timing, error) {
+	run.Model, run.Settings = m.gathered.Path, slices.Concat(run.Settings, m.gathered.Settings)
+	return m.programs.Bench(ctx, run)
+}
+
 // doubt adds a reason not to rely on the result.
 func (m *measurement) doubt(format string, args ...any) {
 	m.result.Doubts = append(m.result.Doubts, fmt.Sprintf(format, args...))
@@ -101,8 +106,8 @@ func (m *measurement) speed(ctx context.Context, threads int) error {
 		for _, i := range inTurn(len(heads), round) {
 			m.show(fmt.Sprintf("with %s, round %d of %d", threadsInWords(threads), round+1, m.Rounds))
 			used := watch()
-			timing, err := m.programs.Bench(ctx, llama.BenchRun{Model: m.path, Prompt: m.Prompt, Tokens: m.Tokens,
-				Threads: threads, Settings: heads[i]})
+			timing, err := m.bench(ctx, llama.BenchRun{Prompt: m.Prompt, Tokens: m.Tokens, Threads: threads,
+				Settings: heads[i]})
 			if err != nil {
 				return err
 			}

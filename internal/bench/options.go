@@ -17,8 +17,8 @@ import (
 
 // Options say what to measure and how. Model excludes Shapes, Types and Codes.
 type Options struct {
-	Model string // name of the converted model to measure, "" for synthetic ones
-	File  string // path of that model
+	Model string   // name of the converted model to measure, "" for synthetic ones
+	Files []string // paths of its files, the first first
 
 	// Names of synthetic models, one for each shape and type; see package synthetic.
 	Shapes []string

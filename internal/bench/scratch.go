@@ -27,7 +27,7 @@ func (r *runner) synthetic(ctx context.Context) error {
 		if err := r.write(ctx, m, path); err != nil {
 			return err
 		}
-		if err := r.file(ctx, path, Model{Name: m.String(), Synthetic: true}); err != nil {
+		if err := r.measure(ctx, []string{path}, Model{Name: m.String(), Synthetic: true}); err != nil {
 			return err
 		}
 		if err := os.Remove(path); err != nil {

@@ -3,15 +3,13 @@ package convert
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/llama"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
@@ -39,12 +37,12 @@ func Map(ctx context.Context, o Options, paths []string, p *progress.Progress) (
 	}
 	defer src.Close()
 	if o.Input = src.HeadPath(); len(paths) > 1 {
-		links, err := link(paths)
+		whole, err := llama.Gather(paths)
 		if err != nil {
 			return nil, err
 		}
-		defer links.Remove()
-		o.Loads = filepath.Join(links.Path, gguf.PartName(linkName, 0, len(paths)))
+		defer whole.Remove()
+		o.Loads = whole.Path
 	}
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -54,26 +52,6 @@ func Map(ctx context.Context, o Options, paths []string, p *progress.Progress) (
 		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
 	}
 	return made, err
-}
-
-const linkName = "model"
-
-// link makes a folder with links to the files of a model, called as llama.cpp wants them.
-func link(paths []string) (atomicfile.Folder, error) {
-	folder, err := atomicfile.NewFolder("parts")
-	if err != nil {
-		return folder, hint.Wrap(err, atomicfile.Elsewhere)
-	}
-	for i, path := range paths {
-		if path, err = filepath.Abs(path); err == nil {
-			err = os.Symlink(path, filepath.Join(folder.Path, gguf.PartName(linkName, i, len(paths))))
-		}
-		if err != nil {
-			folder.Remove()
-			return folder, hint.Wrap(err, atomicfile.Elsewhere)
-		}
-	}
-	return folder, nil
 }
 
 // mapOf makes the map file t.Output of src with the map of source.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -19,7 +20,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// Evaluate compares FlashHead with the dense head of the same file. It writes only temporary files and removes them.
+// Evaluate compares FlashHead with the dense head of the same model. It writes only temporary files and removes them.
 // Errors carry a hint.
 func Evaluate(ctx context.Context, o Options, p *progress.Progress) (Report, error) {
 	begun := time.Now()
@@ -43,6 +44,10 @@ func Evaluate(ctx context.Context, o Options, p *progress.Progress) (Report, err
 		return Report{}, err
 	}
 	defer j.scratch.remove()
+	if j.model, err = llama.Gather(o.Files); err != nil {
+		return Report{}, err
+	}
+	defer j.model.Remove()
 	if o.Text != "" {
 		if j.text, j.report.Text, err = openFile(o.Text); err != nil {
 			return Report{}, err
@@ -61,6 +66,7 @@ type job struct {
 	programs  llama.Programs
 	progress  *progress.Progress
 	scratch   scratch
+	model     llama.Gathered
 	text      text
 	clusters  clusters
 	cost      flashhead.Cost
@@ -71,9 +77,9 @@ type job struct {
 	report Report
 }
 
-// openModel checks the file and describes it in the report.
+// openModel checks the model and describes it in the report.
 func (j *job) openModel() error {
-	f, err := flashhead.Sound(mapfile.Open(j.Model))
+	f, err := flashhead.Sound(mapfile.Open(j.Files...))
 	if err != nil {
 		return err
 	}
@@ -96,7 +102,7 @@ func (j *job) openModel() error {
 	cost := flashhead.NewCost(f.File, head, params)
 	j.cost = cost
 	j.report.Model = Model{
-		File: cmp.Or(j.Name, filepath.Base(j.Model)), Name: name, Architecture: arch, Head: head.Tensor.Name,
+		File: cmp.Or(j.Name, filepath.Base(j.Files[0])), Name: name, Architecture: arch, Head: head.Tensor.Name,
 		HeadType:   head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes,
 		Pinned:       len(params.Pinned),
@@ -213,8 +219,8 @@ func (j *job) prepare(ctx context.Context) error {
 
 // perplexity is a pass over the text.
 func (j *job) perplexity(settings []string) llama.Pass {
-	return llama.Pass{Model: j.Model, Text: j.text.path, Context: j.Context, Chunks: j.Chunks, Threads: j.Threads,
-		Settings: settings}
+	return llama.Pass{Model: j.model.Path, Text: j.text.path, Context: j.Context, Chunks: j.Chunks, Threads: j.Threads,
+		Settings: slices.Concat(settings, j.model.Settings)}
 }
 
 // runDense stores the dense head's logits.

@@ -20,8 +20,8 @@ const (
 
 // server returns the options of a server for continuations.
 func (j *job) server(settings []string) llama.ServerOptions {
-	return llama.ServerOptions{Model: j.Model, Context: min(j.maxTokens, promptRoom+j.Predict), Threads: j.Threads,
-		Settings: settings}
+	return llama.ServerOptions{Model: j.model.Path, Context: min(j.maxTokens, promptRoom+j.Predict),
+		Threads: j.Threads, Settings: slices.Concat(settings, j.model.Settings)}
 }
 
 // generate continues the prompts with both heads in turn, so that load from other programs affects both.

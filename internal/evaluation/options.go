@@ -10,19 +10,19 @@ import (
 
 // Options are the options of an evaluation.
 type Options struct {
-	Model       string  // path of a converted file
-	Name        string  // the model's name in the report; "" for the file's
-	Text        string  // path; "" for the built-in text
-	Probes      []int   // values of P besides the file's own
-	Chunks      int     // most chunks; 0 for all of a file or 32 of the built-in text
-	Context     int     // tokens per chunk; 0 for 128 with the built-in text, else min(model's, 512)
-	Predict     int     // tokens of each continuation; 0 for none
-	Mode        string  // how clusters are chosen: top or sample
-	Temperature float64 // of the draw, mode sample only
-	Seed        uint32  // of the draw, mode sample only
-	Threads     int     // the runtime's
-	LibDir      string  // folder of llama-perplexity and llama-server; "" for the default
-	Version     string  // this program's, for the report
+	Files       []string // paths of a model with FlashHead, the first of its files first
+	Name        string   // the model's name in the report; "" for the file's
+	Text        string   // path; "" for the built-in text
+	Probes      []int    // values of P besides the file's own
+	Chunks      int      // most chunks; 0 for all of a file or 32 of the built-in text
+	Context     int      // tokens per chunk; 0 for 128 with the built-in text, else min(model's, 512)
+	Predict     int      // tokens of each continuation; 0 for none
+	Mode        string   // how clusters are chosen: top or sample
+	Temperature float64  // of the draw, mode sample only
+	Seed        uint32   // of the draw, mode sample only
+	Threads     int      // the runtime's
+	LibDir      string   // folder of llama-perplexity and llama-server; "" for the default
+	Version     string   // this program's, for the report
 }
 
 // The modes.

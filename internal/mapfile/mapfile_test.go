@@ -155,14 +155,8 @@ func TestOwnKeys(t *testing.T) {
 // A model of several files: the map names the file with the head.
 func TestParts(t *testing.T) {
 	dir := t.TempDir()
-	model := gguftest.Model(40, 32)
 	var paths []string
-	for i, tensors := range [][]gguftest.Tensor{model.Tensors[1:], model.Tensors[:1]} {
-		part := gguftest.File{KVs: []gguftest.KV{gguftest.V("split.no", uint16(i)), gguftest.V("split.count", uint16(2)),
-			gguftest.V("split.tensors.count", int32(3))}, Tensors: tensors}
-		if i == 0 {
-			part.KVs = append(part.KVs, model.KVs...)
-		}
+	for i, part := range gguftest.Model(40, 32).Split() {
 		path := filepath.Join(dir, gguf.PartName("m", i, 2))
 		if err := os.WriteFile(path, part.Bytes(), 0o644); err != nil {
 			t.Fatal(err)

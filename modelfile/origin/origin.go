@@ -34,16 +34,16 @@ type Origin struct {
 // Weights returns the path of the model's GGUF file, which may be in an Ollama's store: it is only read.
 func (o Origin) Weights() string { return o.Modelfile.From[0] }
 
-// Find resolves arg, which must mean a model in one file. A model's files exist and are readable. Errors carry a hint.
+// Find resolves arg, which must mean a model in one file, because a converted model is made from it. A model's files
+// exist and are readable. Errors carry a hint.
 func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 	o, err := FindParts(ctx, s, arg)
-	if err != nil || !o.Model {
+	if err != nil {
 		return o, err
 	}
 	if n := count(o.Weights()); n > 1 {
-		return Origin{}, hint.New(fmt.Sprintf("the weights of %s are stored in %d parts, FlashHead needs them in one file",
-			arg, n),
-			"turn it on as it is: "+commandline.Self("on", arg)+"; or join the parts with llama-gguf-split --merge")
+		return Origin{}, hint.New(fmt.Sprintf("%s has %d files, and only a model in one file can be converted", arg, n),
+			"turn it on as it is: "+commandline.Self("on", arg)+"; or join its files with llama-gguf-split --merge")
 	}
 	return o, nil
 }
@@ -51,7 +51,11 @@ func Find(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 // FindParts is Find for a model in any number of files.
 func FindParts(ctx context.Context, s ollama.Server, arg string) (Origin, error) {
 	if IsFile(arg) {
-		return Origin{Arg: arg, Modelfile: &modelfile.Modelfile{From: []string{arg}}, Paths: parts(arg)}, nil
+		paths, err := gguf.PartPaths(arg, count(arg))
+		if err != nil {
+			return Origin{}, err
+		}
+		return Origin{Arg: arg, Modelfile: &modelfile.Modelfile{From: []string{arg}}, Paths: paths}, nil
 	}
 	if modelfile.CheckName(arg) != nil {
 		return Origin{}, hint.New(fmt.Sprintf("%s is neither a file nor a model name", arg),
@@ -77,14 +81,6 @@ func CheckAdapters(name string, m *modelfile.Modelfile) error {
 	}
 	return hint.New(name+" has a LoRA adapter, which Ollama no longer accepts",
 		"merge the adapter into the model and give the merged GGUF file")
-}
-
-// parts returns the paths of the files of a model, of which path is the first: only path if it is not.
-func parts(path string) []string {
-	if paths, err := gguf.PartPaths(path, count(path)); err == nil {
-		return paths
-	}
-	return []string{path} // whoever reads it will say what is wrong
 }
 
 // count returns of how many files of a model path is one.

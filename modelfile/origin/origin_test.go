@@ -45,8 +45,8 @@ func TestStoredOtherwise(t *testing.T) {
 		format, files string
 		cause, way    string
 	}{
-		"split": {"gguf", "FROM " + first + "\n", "hf.co/a/b:c are stored in 3 parts, FlashHead needs them in one file",
-			"llama-gguf-split --merge"},
+		"split": {"gguf", "FROM " + first + "\n", "hf.co/a/b:c has 3 files, and only a model in one file can be converted",
+			"turn it on as it is: fh-ollama on hf.co/a/b:c; or join its files with llama-gguf-split --merge"},
 		"adapter": {"gguf", "FROM " + whole + "\nADAPTER " + whole + "\n", "hf.co/a/b:c has a LoRA adapter",
 			"merge the adapter"},
 		"MLX": {"safetensors", "FROM " + whole + "\n", "hf.co/a/b:c is stored as safetensors, not as GGUF", "GGUF file"},

@@ -44,9 +44,9 @@ type Library struct {
 	Folders []native.Folder `json:"folders,omitempty"` // with GPU backends
 }
 
-// File is a GGUF file's state.
+// File is a GGUF file's state, or that of a model in several.
 type File struct {
-	Path      string   `json:"path"`
+	Path      string   `json:"path"`           // of the first
 	Name      string   `json:"name,omitempty"` // of the model in the Ollama, "" for a file
 	Usable    bool     `json:"usable"`         // a whole language model in GGUF
 	Converted bool     `json:"converted"`
@@ -65,11 +65,11 @@ type Problem struct {
 	WayOut string `json:"way_out"`
 }
 
-// Examine checks the server, its plug-in, the native tool in one of libDirs or else inside this program, and the GGUF
-// file at path unless that is "". A converted file is loaded in the runtime. The report says what is wrong; the error is
-// for an interruption.
+// Examine checks the server, its plug-in, the native tool in one of libDirs or else inside this program, and the model
+// in the GGUF files at paths, if there are any. One with FlashHead is loaded in the runtime. The report says what is
+// wrong; the error is for an interruption.
 func Examine(ctx context.Context, s ollama.Server, places installation.Places, libDirs []string, inside bundle.Bundle,
-	path string) (Report, error) {
+	paths ...string) (Report, error) {
 	r := Report{
 		Models: []ollama.Model{}, Problems: []Problem{}, Library: Library{Devices: []native.Device{}},
 		Plugin: Plugin{Installed: []string{}, Running: []Runner{}},
@@ -78,12 +78,12 @@ func Examine(ctx context.Context, s ollama.Server, places installation.Places, l
 	r.plugin(ctx, places)
 	r.tryPlugin(ctx, places)
 	var head *native.HeadShape
-	if path != "" {
-		head = r.file(path)
+	if len(paths) > 0 {
+		head = r.file(paths...)
 	}
 	r.library(ctx, libDirs, inside, head)
 	if r.File != nil && r.File.Converted && ctx.Err() == nil {
-		r.load(ctx, places, libDirs)
+		r.load(ctx, places, libDirs, paths)
 	}
 	return r, ctx.Err()
 }
@@ -160,10 +160,11 @@ func (r *Report) library(ctx context.Context, dirs []string, inside bundle.Bundl
 	r.Library.Devices, r.Library.Folders = devices, folders
 }
 
-// file checks a GGUF file. It returns the shape of its head, nil if the runtime would not use it.
-func (r *Report) file(path string) *native.HeadShape {
-	r.File = &File{Path: path}
-	m, err := mapfile.Open(path)
+// file checks a GGUF file, or the files of a model, the first of them first. It returns the shape of the head, nil if
+// the runtime would not use it.
+func (r *Report) file(paths ...string) *native.HeadShape {
+	r.File = &File{Path: paths[0]}
+	m, err := mapfile.Open(paths...)
 	if err != nil {
 		r.wrong(err)
 		return nil
@@ -183,7 +184,7 @@ func (r *Report) file(path string) *native.HeadShape {
 		r.File.Damage = m.Damage.Problems
 		r.wrong(m.Unsound())
 	case m.Obstacle != nil:
-		r.wrong(fmt.Errorf("%s: %w", path, m.Obstacle))
+		r.wrong(fmt.Errorf("%s: %w", paths[0], m.Obstacle))
 	default:
 		r.File.Sound = true
 		return &native.HeadShape{

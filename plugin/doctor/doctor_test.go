@@ -63,7 +63,8 @@ func TestFile(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
-	r, err := Examine(context.Background(), nowhere(), installationtest.New(t).Places, []string{t.TempDir()}, bundle.Bundle{}, "")
+	r, err := Examine(context.Background(), nowhere(), installationtest.New(t).Places, []string{t.TempDir()},
+		bundle.Bundle{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,8 @@ func TestRefusingServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Examine(context.Background(), ollama.At(host), installationtest.New(t).Places, []string{t.TempDir()}, bundle.Bundle{}, "")
+	r, err := Examine(context.Background(), ollama.At(host), installationtest.New(t).Places, []string{t.TempDir()},
+		bundle.Bundle{})
 	if err != nil {
 		t.Fatal(err)
 	}

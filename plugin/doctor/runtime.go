@@ -28,21 +28,27 @@ type Runtime struct {
 // loadTimeout bounds a load: a large model may come from a slow disk.
 const loadTimeout = 5 * time.Minute
 
-// load loads the file in the user's runtime and records FlashHead's line of the log. A missing runtime is reported
-// elsewhere.
-func (r *Report) load(ctx context.Context, places installation.Places, libDirs []string) {
+// load loads the model at paths in the user's runtime and records FlashHead's line of the log. A missing runtime is
+// reported elsewhere.
+func (r *Report) load(ctx context.Context, places installation.Places, libDirs, paths []string) {
 	programs, plugin, ok := r.runtime(ctx, places, libDirs)
 	if !ok {
 		return
 	}
-	var env []string
+	gathered, err := llama.Gather(paths)
+	if err != nil {
+		r.wrong(err)
+		return
+	}
+	defer gathered.Remove()
+	env := gathered.Settings
 	if plugin != "" {
-		env = []string{"GGML_BACKEND_PATH=" + plugin}
+		env = append(env, "GGML_BACKEND_PATH="+plugin)
 	}
 	r.File.Runtime = &Runtime{Folder: programs.Folder, Plugin: plugin}
 	limited, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	said, err := programs.Load(limited, r.File.Path, env)
+	said, err := programs.Load(limited, gathered.Path, env)
 	r.File.Runtime.hear(said)
 	switch {
 	case ctx.Err() != nil:

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -207,6 +208,16 @@ func Model(vocab, width int) File {
 			T("blk.0.ffn_up.weight", TypeF32, Floats(width*16, 3), uint64(width), 16),
 		},
 	}
+}
+
+// Split returns the model f in two files, as llama.cpp splits one. The second has the first tensor: Model's head.
+func (f File) Split() []File {
+	parts := []File{{KVs: f.KVs, Tensors: f.Tensors[1:]}, {Tensors: f.Tensors[:1]}}
+	for i := range parts {
+		parts[i].KVs = append(slices.Clone(parts[i].KVs), V("split.no", uint16(i)), V("split.count", uint16(2)),
+			V("split.tensors.count", int32(len(f.Tensors))))
+	}
+	return parts
 }
 
 // Write writes data to a read-only file called name in a temporary folder and returns its path.
