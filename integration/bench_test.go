@@ -42,14 +42,14 @@ func benched(t *testing.T, h host, args ...string) benchmark.Report {
 
 // Every number of threads is measured on both hosts, and the model is described correctly. No test asserts a speed.
 func TestBench(t *testing.T) {
-	t.Run("patched", func(t *testing.T) { benchModel(t, patched(t), 6) })
-	t.Run("plugin", func(t *testing.T) { benchModel(t, plugin(t), 1) })
+	t.Run("patched", func(t *testing.T) { benchModel(t, patched(t), 6, true) })
+	t.Run("plugin", func(t *testing.T) { benchModel(t, plugin(t), 1, false) })
 }
 
-func benchModel(t *testing.T, h host, rounds int) {
+func benchModel(t *testing.T, h host, rounds int, checks bool) {
 	picture := filepath.Join(t.TempDir(), "picture.svg")
 	r := benched(t, h, converted(t), "--tokens", "8", "--prompt", "16", "--rounds", strconv.Itoa(rounds), "--threads",
-		"1,2", "--probes", "K/32", "--load", "--svg", picture)
+		"1,2", "--probes", "K/32", "--load", "--answers", "--svg", picture)
 	if len(r.Results) != 1 || len(r.Results[0].Points) != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -69,6 +69,21 @@ func benchModel(t *testing.T, h host, rounds int) {
 		checkPairs(t, *p.Prompt, rounds)
 		if p.Ceiling <= 1 || p.Ceiling >= p.FreeHead || math.Abs(p.OfCeiling-p.Decode.SpeedUp/p.Ceiling) > 1e-9 {
 			t.Errorf("point %d: ceiling %g, of it %g, free head %g", i, p.Ceiling, p.OfCeiling, p.FreeHead)
+		}
+	}
+	if len(result.Answers) != 4 {
+		t.Fatalf("answers %+v", result.Answers)
+	}
+	for i, a := range result.Answers {
+		if sampling := []string{"greedy", "drawn"}[i%2]; a.Threads != 1+i/2 || a.Sampling != sampling {
+			t.Errorf("answers %d: %d threads, %s", i, a.Threads, a.Sampling)
+		}
+		checkPairs(t, a.Unchecked, rounds)
+		if (a.Checked != nil) != checks {
+			t.Errorf("answers %d: checked %v", i, a.Checked)
+		}
+		if a.Checked != nil {
+			checkPairs(t, *a.Checked, rounds)
 		}
 	}
 	if len(result.Load) != 3 {

@@ -20,7 +20,7 @@ func benchCommand() *cli.Command {
 		Name:      "bench",
 		Usage:     "measure how much faster FlashHead is on this machine",
 		ArgsUsage: "[FILE.gguf|NAME]",
-		Description: "Runs llama-bench, dense and with FlashHead in turn, without checks of tokens.\n\n" +
+		Description: "Runs llama-bench with each head in turn, which does not check tokens.\n" +
 			"Example: fh-ollama bench --shape llama-3.2-1b  # needs no model",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "shape", Usage: "make synthetic models `NAME,...`, or all, in the cache"},
@@ -32,6 +32,7 @@ func benchCommand() *cli.Command {
 			&cli.IntFlag{Name: "tokens", Value: d.Tokens, Usage: "decode `N` tokens in a run"},
 			&cli.IntFlag{Name: "prompt", Usage: "also read a prompt of `N` tokens in a run"},
 			&cli.IntFlag{Name: "rounds", Value: d.Rounds, Usage: "`N` runs with each head"},
+			&cli.BoolFlag{Name: "answers", Usage: "also time answers of llama-server, checked and not"},
 			&cli.BoolFlag{Name: "load", Usage: "also measure time and memory of loading"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 			&cli.BoolFlag{Name: "markdown", Usage: "print Markdown"},
@@ -54,7 +55,8 @@ func runBench(c *cli.Context) error {
 		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"),
 		Codes:  c.Bool("codes"),
 		Probes: c.StringSlice("probes"), Threads: c.IntSlice("threads"), Tokens: c.Int("tokens"), Prompt: c.Int("prompt"),
-		Rounds: c.Int("rounds"), Load: c.Bool("load"), LibDir: c.Path("lib"), Version: version,
+		Rounds: c.Int("rounds"), Load: c.Bool("load"), Answers: c.Bool("answers"),
+		LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {
 		if hint.Of(err) == "" {

@@ -17,7 +17,11 @@ func Run(ctx context.Context, o Options, p *progress.Progress, show func(Report)
 	if err := o.Validate(); err != nil {
 		return Report{}, err
 	}
-	programs, err := llama.FindBench(o.LibDir)
+	find := llama.FindBench
+	if o.Answers {
+		find = llama.FindTimed
+	}
+	programs, err := find(o.LibDir)
 	if err != nil {
 		return Report{}, err
 	}

@@ -21,6 +21,7 @@ func measured() Report {
 		p.Prompt = &prompt
 		return p
 	}
+	answers := newPairs(dense, flash)
 	return Report{
 		Machine: Machine{System: llama.System{CPU: "AMD EPYC", Backend: "CPU", Commit: "0c1e57098"}, Processors: 2},
 		Method:  Method{Rounds: 6, Tokens: 128, Prompt: 64},
@@ -29,6 +30,8 @@ func measured() Report {
 				Vocabulary: 262144, Hidden: 640,
 				Clusters: 16384, Probes: 1024, CentroidType: "q4_0", BodyBytes: 100, HeadBytes: 175},
 			Points: []Point{point(1, 256), point(1, 1024), point(2, 256), point(2, 1024)},
+			Answers: []Answers{{Threads: 2, Sampling: "greedy", Checked: &answers, Unchecked: answers},
+				{Threads: 2, Sampling: "drawn", Unchecked: answers}},
 			Load: []Load{{Head: "dense", Seconds: 1, Ratio: 1, Memory: 393e6},
 				{Head: "FlashHead", Seconds: 1.25, Ratio: 1.24}},
 			Doubts: []string{"it was noisy"},
@@ -55,6 +58,9 @@ func TestText(t *testing.T) {
 		"      2  1024      50.0         101  2.00 (1.90 to 2.10)      2.50     80 %\n",
 		"      1   256       400         400  1.00 (not known)\n",
 		"FlashHead     1.25     124 %   not known\n",
+		"\nAnswers of llama-server with P = 256:\n",
+		"      2  greedy      50.0       101  2.00 (1.90 to 2.10)         101  2.00 (1.90 to 2.10)\n",
+		"      2  drawn       50.0         -  -                           101  2.00 (1.90 to 2.10)\n",
 		"\nDoubtful: it was noisy.\n",
 	} {
 		if !strings.Contains(text, want) {
@@ -81,6 +87,7 @@ func TestMarkdown(t *testing.T) {
 		`| a\|b.gguf | 2 | 1024 | 50.0 | 101 | 2.00 (1.90 to 2.10) | 2.50 | 80 % | 2.75 | 400 | 400 |` +
 			" 1.00 (not known) |\n",
 		`| a\|b.gguf | dense | 1.00 | 100 % | 393 |` + "\n",
+		`| a\|b.gguf | 2 | drawn | 50.0 | - | - | 101 | 2.00 (1.90 to 2.10) |` + "\n",
 		`- doubtful: a|b.gguf: it was noisy` + "\n",
 	} {
 		if !strings.Contains(text, want) {

@@ -37,9 +37,17 @@ func (m *measurement) run(ctx context.Context) error {
 	if m.Load {
 		m.runs += m.Rounds * len(loads)
 	}
+	if m.Answers {
+		m.runs += m.Rounds * len(m.Threads) * numberOfHeads
+	}
 	for _, threads := range m.Threads {
 		if err := m.speed(ctx, threads); err != nil {
 			return err
+		}
+		if m.Answers {
+			if err := m.answers(ctx, threads); err != nil {
+				return err
+			}
 		}
 	}
 	if m.Load {

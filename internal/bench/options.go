@@ -31,6 +31,7 @@ type Options struct {
 	Prompt  int      // tokens of the prompt of a run, 0 for none
 	Rounds  int      // runs with each head
 	Load    bool     // also measure loading
+	Answers bool     // also time answers of llama-server
 	LibDir  string   // folder of llama-bench; "" for the default
 	Version string   // of fh-ollama, for the report
 }
@@ -56,6 +57,8 @@ func (o Options) Validate() error {
 		return errors.New("a model and a --shape do not go together")
 	case len(o.Shapes) == 0 && len(o.Types) > 0:
 		return errors.New("a --type needs a --shape")
+	case len(o.Shapes) > 0 && o.Answers:
+		return errors.New("--answers needs a model with real weights")
 	case len(o.Shapes) == 0 && o.Codes:
 		return errors.New("--codes needs a --shape")
 	case o.Tokens < 1 || o.Tokens > most:

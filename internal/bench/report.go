@@ -29,10 +29,11 @@ type Method struct {
 
 // Result holds the measurements of one model.
 type Result struct {
-	Model  Model    `json:"model"`
-	Points []Point  `json:"points"` // for each number of threads, one for each P
-	Load   []Load   `json:"load,omitempty"`
-	Doubts []string `json:"doubts,omitempty"` // reasons not to rely on a figure
+	Model   Model     `json:"model"`
+	Points  []Point   `json:"points"` // for each number of threads, one for each P
+	Answers []Answers `json:"answers,omitempty"`
+	Load    []Load    `json:"load,omitempty"`
+	Doubts  []string  `json:"doubts,omitempty"` // reasons not to rely on a figure
 }
 
 // Model is a converted file.
@@ -62,6 +63,14 @@ type Point struct {
 	Ceiling   float64 `json:"ceiling"`    // bytes read for a token, dense / FlashHead
 	OfCeiling float64 `json:"of_ceiling"` // speed-up / ceiling; noise and caches can lift it over 1
 	FreeHead  float64 `json:"free_head"`  // the ceiling if the head cost nothing
+}
+
+// Answers compares answers of llama-server at the first P with the dense head's, at one number of threads.
+type Answers struct {
+	Threads   int    `json:"threads"`
+	Sampling  string `json:"sampling"`          // "greedy", or "drawn" as Ollama does by default
+	Checked   *Pairs `json:"checked,omitempty"` // the dense head checks every token; nil if the runtime does not
+	Unchecked Pairs  `json:"unchecked"`         // FlashHead's own tokens
 }
 
 // Pairs holds speeds in tokens/s, measured in turn.

@@ -45,6 +45,14 @@ func (r Report) text() string {
 	if r.Method.Prompt > 0 {
 		fmt.Fprintf(&b, "\nReading a prompt of %d tokens:\n%s", r.Method.Prompt, prompt.Text())
 	}
+	if len(result.Answers) > 0 {
+		answers := table.New("rlrrlrl", "threads", "tokens", "dense,\ntokens/s", "checked,\ntokens/s",
+			"speed-up\n(95 % interval)", "unchecked,\ntokens/s", "speed-up\n(95 % interval)")
+		for _, a := range result.Answers {
+			answers.Row(a.cells()...)
+		}
+		fmt.Fprintf(&b, "\nAnswers of llama-server with P = %d:\n%s", result.Points[0].Probes, answers.Text())
+	}
 	if len(result.Load) > 0 {
 		load := table.New("lrrr", "", "seconds", "of dense", "memory, MB")
 		for _, l := range result.Load {
@@ -84,14 +92,23 @@ func (r Report) markdown() string {
 	return strings.SplitAfterN(rows.Markdown(), "\n", 3)[2]
 }
 
-// markdownEnd returns the table of loading, if that was measured, and the doubts.
+// markdownEnd returns the tables of answers and of loading, if they were measured, and the doubts.
 func (r Report) markdownEnd() string {
 	load := table.New("llrrr", "model", "head", "seconds to the first token", "of dense", "memory, MB")
+	answers := table.New("lrlrrlrl", "model", "threads", "answers", "dense, tokens/s", "checked, tokens/s",
+		"speed-up (95 % interval)", "unchecked, tokens/s", "speed-up (95 % interval)")
 	text, doubts := "", ""
+	for _, result := range r.Results {
+		for _, a := range result.Answers {
+			answers.Row(append([]string{result.Model.Name}, a.cells()...)...)
+			text = "\n" + answers.Markdown()
+		}
+	}
+	before := text
 	for _, result := range r.Results {
 		for _, l := range result.Load {
 			load.Row(append([]string{result.Model.Name}, l.cells()...)...)
-			text = "\n" + load.Markdown()
+			text = before + "\n" + load.Markdown()
 		}
 		for _, doubt := range result.Doubts {
 			doubts += fmt.Sprintf("- doubtful: %s: %s\n", result.Model.Name, doubt)
@@ -119,11 +136,26 @@ func (m Method) String() string {
 
 // cells returns threads, P, both speeds and the speed-up with its interval.
 func (p Point) cells(speeds Pairs) []string {
-	speedUp := number(speeds.SpeedUp) + " (not known)"
-	if i := speeds.Interval; i != nil {
-		speedUp = fmt.Sprintf("%.2f (%.2f to %.2f)", speeds.SpeedUp, i.Low, i.High)
+	return []string{fmt.Sprint(p.Threads), fmt.Sprint(p.Probes), speed(speeds.Dense), speed(speeds.FlashHead),
+		speeds.speedUp()}
+}
+
+// speedUp returns the speed-up with its interval.
+func (p Pairs) speedUp() string {
+	if i := p.Interval; i != nil {
+		return fmt.Sprintf("%.2f (%.2f to %.2f)", p.SpeedUp, i.Low, i.High)
 	}
-	return []string{fmt.Sprint(p.Threads), fmt.Sprint(p.Probes), speed(speeds.Dense), speed(speeds.FlashHead), speedUp}
+	return number(p.SpeedUp) + " (not known)"
+}
+
+// cells returns threads, how tokens are chosen, and the speeds and speed-ups.
+func (a Answers) cells() []string {
+	checked, times := "-", "-"
+	if a.Checked != nil {
+		checked, times = speed(a.Checked.FlashHead), a.Checked.speedUp()
+	}
+	return []string{fmt.Sprint(a.Threads), a.Sampling, speed(a.Unchecked.Dense), checked, times,
+		speed(a.Unchecked.FlashHead), a.Unchecked.speedUp()}
 }
 
 // cells returns the head, seconds, share of dense and megabytes.

@@ -42,6 +42,13 @@ func FindBench(dir string) (Programs, error) {
 	return Programs{Folder: folder, bench: filepath.Join(folder, benchName)}, err
 }
 
+// FindTimed returns llama-bench and llama-server, as FindBench does.
+func FindTimed(dir string) (Programs, error) {
+	folder, err := find(dir, benchName, serverName)
+	return Programs{Folder: folder, bench: filepath.Join(folder, benchName),
+		server: filepath.Join(folder, serverName)}, err
+}
+
 // find returns the absolute path of dir, or of the first build if dir is "", that has all programs.
 func find(dir string, programs ...string) (string, error) {
 	dirs := []string{dir}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -118,6 +119,11 @@ func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	return s.call(ctx, http.MethodGet, "/health", nil, nil)
+}
+
+// Checks returns whether the dense head checks the tokens that FlashHead proposes.
+func (s *Server) Checks() bool {
+	return strings.Contains(s.log.String(), "flash_head: exact: the dense head checks every token")
 }
 
 // Stop ends the server and waits for its end.
