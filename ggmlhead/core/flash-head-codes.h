@@ -9,7 +9,7 @@
 //     w . x  ~  c . x  +  scale * sum over j of (q_j - (2^bits_j - 1)/2) * step_j * (activations_j . x)
 // The fine code is read for the tokens with the best coarse estimates. It keeps what the coarse code left of r, column
 // by column, in 4, 2, 1 or no bits, and a scale of its own; the estimates add up.
-// docs/accuracy.md tells where directions and bits come from (transform coding with reverse water-filling).
+// docs/estimates.md tells where directions and bits come from (transform coding with reverse water-filling).
 //
 // Tokens are kept in their own order, because estimates are written where their logits belong.
 

@@ -7,7 +7,7 @@ import (
 )
 
 // DefaultClusterSize is m, the tokens a cluster, without codes. CodedClusterSize is m with them: codes tell the tokens
-// of a cluster apart, so the bytes that more centroids would cost are better spent on them (docs/accuracy.md).
+// of a cluster apart, so the bytes that more centroids would cost are better spent on them.
 const (
 	DefaultClusterSize = 16
 	CodedClusterSize   = 64

@@ -33,8 +33,7 @@ func (p *Parameters) Select(asked int, found uint32, pinned ...[]uint32) error {
 }
 
 // DefaultProbes returns P for K clusters of a head without codes: max(K/16, min(K/8, 256)), rounded up. 256 is the
-// least that the paper uses. On the bundled model K/8 instead of K/16 corrects more than half of the wrong tokens
-// (docs/accuracy.md).
+// least that the paper uses.
 func DefaultProbes(clusters uint32) uint32 {
 	return max((clusters+15)/16, min((clusters+7)/8, 256))
 }

@@ -28,7 +28,7 @@ func (h Host) tokens() string {
 	const text = "FlashHead is approximate: now and then a token differs from the stock model's. "
 	switch h {
 	case Patched:
-		return "the stock model's own: the dense head checks them (docs/exact.md)"
+		return "the stock model's own: the dense head checks them (docs/exact.md), unless the server has FLASHHEAD_EXACT=off"
 	case Plugin:
 		return text + "This Ollama has it by the plug-in, which cannot check tokens."
 	}
