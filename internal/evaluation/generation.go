@@ -45,7 +45,9 @@ func (j *job) generate(ctx context.Context) error {
 		if err := j.continuations(ctx, plain, texts, i); err != nil {
 			return err
 		}
-		j.sumUp(i)
+	}
+	if err := j.checked(ctx, plain, texts); err != nil {
+		return err
 	}
 	j.progress.Done(fmt.Sprintf("%d continuations of %d tokens with each P", len(prompts), j.Predict))
 	return nil
@@ -69,23 +71,60 @@ func (j *job) start(ctx context.Context, settings []string) (*llama.Server, erro
 }
 
 // continuations runs all prompts with the P of one point.
-func (j *job) continuations(ctx context.Context, plain *llama.Server, texts [][]int, point int) error {
-	p := j.report.Points[point].Probes
-	flash, err := j.start(ctx, j.settings(p))
+func (j *job) continuations(ctx context.Context, plain *llama.Server, texts [][]int, i int) error {
+	point := &j.report.Points[i]
+	flash, err := j.start(ctx, j.settings(point.Probes))
 	if err != nil {
 		return err
 	}
 	defer flash.Stop()
+	trials, err := j.trials(ctx, plain, flash, texts, point.Probes, i)
+	if err != nil {
+		return err
+	}
+	for k, trial := range trials {
+		j.report.Generation[k].Runs = append(j.report.Generation[k].Runs, trial)
+	}
+	point.Greedy, point.Speed = j.sumUp(trials)
+	return nil
+}
+
+// checked runs all prompts with checks of tokens at the model's own P, if the runtime checks tokens.
+func (j *job) checked(ctx context.Context, plain *llama.Server, texts [][]int) error {
+	p := int(j.report.Model.Probes)
+	flash, err := j.start(ctx, append(j.settings(p), "FLASHHEAD_EXACT=auto"))
+	if err != nil {
+		return err
+	}
+	defer flash.Stop()
+	if !flash.Checks() {
+		return nil
+	}
+	trials, err := j.trials(ctx, plain, flash, texts, p, len(j.report.Points))
+	if err != nil {
+		return err
+	}
+	for k := range trials {
+		j.report.Generation[k].Checked = &trials[k]
+	}
+	j.report.Checked = &Checked{}
+	j.report.Checked.Greedy, j.report.Checked.Speed = j.sumUp(trials)
+	return nil
+}
+
+// trials continues all prompts with two servers in turn. done is the number of earlier calls, for the progress.
+func (j *job) trials(ctx context.Context, plain, flash *llama.Server, texts [][]int, p, done int) ([]Trial, error) {
+	var trials []Trial
 	for i, text := range texts {
-		done := point*len(texts) + i
-		j.progress.Set(float64(done)/float64(len(texts)*len(j.report.Points)), fmt.Sprintf("with P = %d", p))
+		j.progress.Set(float64(done*len(texts)+i)/float64(len(texts)*(len(j.report.Points)+1)),
+			fmt.Sprintf("with P = %d", p))
 		want, err := paced(ctx, plain, text, j.Predict)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		got, err := paced(ctx, flash, text, j.Predict)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		prompt := &j.report.Generation[i]
 		prompt.Tokens, prompt.Dense = len(want.Tokens), want.Text
@@ -93,9 +132,9 @@ func (j *job) continuations(ctx context.Context, plain *llama.Server, texts [][]
 		if min(len(want.Tokens), len(got.Tokens)) >= leastTimed {
 			trial.Speed, trial.DenseSpeed = got.Speed, want.Speed
 		}
-		prompt.Runs = append(prompt.Runs, trial)
+		trials = append(trials, trial)
 	}
-	return nil
+	return trials, nil
 }
 
 // paced waits for idle threads and continues a prompt.
@@ -121,18 +160,17 @@ func divergesAt(a, b []int) int {
 	return min(len(a), len(b))
 }
 
-// sumUp sets one point's summary of the continuations.
-func (j *job) sumUp(i int) {
+// sumUp summarises one trial of each prompt. The speed is nil if all continuations are too short for one.
+func (j *job) sumUp(trials []Trial) (*Greedy, *Speed) {
 	greedy := &Greedy{}
 	var shares, dense, flash, ratios []float64
-	for _, prompt := range j.report.Generation {
-		trial := prompt.Runs[i]
+	for i, trial := range trials {
 		greedy.Identical.Total++
 		agreed := 1.0
 		if trial.Divergence < 0 {
 			greedy.Identical.Count++
 		} else {
-			agreed = float64(trial.Divergence) / float64(max(prompt.Tokens, 1))
+			agreed = float64(trial.Divergence) / float64(max(j.report.Generation[i].Tokens, 1))
 		}
 		shares = append(shares, agreed)
 		if trial.Speed > 0 && trial.DenseSpeed > 0 {
@@ -141,11 +179,9 @@ func (j *job) sumUp(i int) {
 		}
 	}
 	greedy.Agreed, _ = statistics.Mean(shares)
-	point := &j.report.Points[i]
-	point.Greedy = greedy
-	if len(ratios) > 0 {
-		point.Speed = &Speed{Dense: statistics.Median(dense), Flash: statistics.Median(flash),
-			Ratio: statistics.Median(ratios),
-			Low:   slices.Min(ratios), High: slices.Max(ratios)}
+	if len(ratios) == 0 {
+		return greedy, nil
 	}
+	return greedy, &Speed{Dense: statistics.Median(dense), Flash: statistics.Median(flash),
+		Ratio: statistics.Median(ratios), Low: slices.Min(ratios), High: slices.Max(ratios)}
 }

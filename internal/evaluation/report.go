@@ -15,7 +15,8 @@ type Report struct {
 	// Unknown says why the required P is not known; "" if it is.
 	Unknown    string   `json:"unknown,omitempty"`
 	Generation []Prompt `json:"generation,omitempty"`
-	Seconds    float64  `json:"seconds"` // the evaluation took
+	Checked    *Checked `json:"checked,omitempty"` // nil if the runtime does not check tokens
+	Seconds    float64  `json:"seconds"`           // the evaluation took
 }
 
 // Model is the converted file.
@@ -145,6 +146,12 @@ type Speed struct {
 	High  float64 `json:"high"`  // highest pair
 }
 
+// Checked summarises the greedy continuations where the dense head checks every token, with the model's own P.
+type Checked struct {
+	Greedy *Greedy `json:"greedy"`
+	Speed  *Speed  `json:"speed,omitempty"`
+}
+
 // Prompt is one of the built-in prompts and its greedy continuations.
 type Prompt struct {
 	Kind   string  `json:"kind"` // prose, code, JSON, …
@@ -152,6 +159,8 @@ type Prompt struct {
 	Tokens int     `json:"tokens"` // of the dense continuation
 	Dense  string  `json:"dense"`  // the dense continuation
 	Runs   []Trial `json:"runs"`   // one for each P
+	// With checks of tokens.
+	Checked *Trial `json:"checked,omitempty"`
 }
 
 // Trial is one continuation.

@@ -102,18 +102,24 @@ func (r Report) continuations(b *strings.Builder) {
 	fmt.Fprintf(b, "\n"+form, "", "same", "same before", "tokens/s", "speed")
 	fmt.Fprintf(b, form, "P", "text", "they part", "dense, FlashHead", "(slowest to fastest pair)")
 	noisy := false
-	for _, p := range r.Points {
-		if p.Greedy == nil {
-			continue
+	row := func(name string, g *Greedy, s *Speed) {
+		if g == nil {
+			return
 		}
-		same, speeds, ratio := p.Greedy.Identical, "-", "-"
-		if s := p.Speed; s != nil {
+		speeds, ratio := "-", "-"
+		if s != nil {
 			speeds = fmt.Sprintf("%.1f, %.1f", s.Dense, s.Flash)
 			ratio = fmt.Sprintf("%.2fx (%.2fx to %.2fx)", s.Ratio, s.Low, s.High)
+			noisy = noisy || s.High > wideSpread*s.Low
 		}
-		noisy = noisy || p.Speed != nil && p.Speed.High > wideSpread*p.Speed.Low
-		fmt.Fprintf(b, form, r.mark(p), fmt.Sprintf("%d of %d", same.Count, same.Total),
-			fmt.Sprintf("%.0f %%", 100*p.Greedy.Agreed), speeds, ratio)
+		fmt.Fprintf(b, form, name, fmt.Sprintf("%d of %d", g.Identical.Count, g.Identical.Total),
+			fmt.Sprintf("%.0f %%", 100*g.Agreed), speeds, ratio)
+	}
+	for _, p := range r.Points {
+		row(r.mark(p), p.Greedy, p.Speed)
+	}
+	if r.Checked != nil {
+		row("exact", r.Checked.Greedy, r.Checked.Speed)
 	}
 	if noisy {
 		b.WriteString("The pairs differ a lot: something else keeps the processors busy; try when the machine is idle.\n")
@@ -144,6 +150,11 @@ func (r Report) verdict(p Point) string {
 			text += fmt.Sprintf(", written %.2f times as fast", p.Speed.Ratio)
 		}
 		text += "."
+	}
+	if r.Checked != nil {
+		same := r.Checked.Greedy.Identical
+		text += fmt.Sprintf("\nWith checks by the dense head, as in the patched build (exact), %d of %d are.", same.Count,
+			same.Total)
 	}
 	return text
 }

@@ -29,6 +29,7 @@ func widest() Report {
 		Runtime:  Runtime{Mode: modeTop},
 		Required: Required{Median: 1, P90: 10, P95: 100, P99: 1000, P999: 10000, Max: 16384},
 		Points:   []Point{point(1024, 99900), point(16384, 100000)}, Generation: make([]Prompt, 13),
+		Checked: &Checked{&Greedy{statistics.Proportion{Count: 12, Total: 13}, 0.98}, nil},
 	}
 }
 
@@ -44,6 +45,8 @@ func TestTable(t *testing.T) {
 		"100/99.9/98.0", "98.77", "99.87",
 		"code            100000  99.99 (99.98-99.99)     0.0012 ± 0.0003    100.00\nlanguages ",
 		"13 of 13", "12345.6, 23456.7", "12.34x (10.12x to 18.76x)",
+		"\n exact  12 of 13      98 %          -",
+		"\nWith checks by the dense head, as in the patched build (exact), 12 of 13 are.",
 		"median 1, 90 % 10, 95 % 100, 99 % 1000, 99.9 % 10000, most 16384",
 		"At its own P of 1024 (*) the model's best token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +
 			"%), for 25 % of the bytes",
@@ -69,7 +72,7 @@ func TestTableNoisy(t *testing.T) {
 // Unknown values are not shown as 0, in the table or in JSON.
 func TestTableUnknown(t *testing.T) {
 	r := widest()
-	r.Unknown, r.Required, r.Generation = "clusters are drawn", Required{}, nil
+	r.Unknown, r.Required, r.Generation, r.Checked = "clusters are drawn", Required{}, nil, nil
 	for i := range r.Points {
 		r.Points[i].Greedy, r.Points[i].Speed = nil, nil
 	}

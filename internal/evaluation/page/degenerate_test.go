@@ -61,6 +61,9 @@ func TestDegenerateReports(t *testing.T) {
 		}, []string{"same best token"}, []string{"<h2>Greedy continuations", ">identical<", "tokens a second<", "<h3>Speed"}},
 		"speed of some": {func(r *evaluation.Report) { r.Points[0].Speed, r.Points[0].Greedy = nil, nil },
 			[]string{"<td>–</td>", "<h3>Speed"}, nil},
+		"tokens checked": {func(r *evaluation.Report) {
+			r.Checked = &evaluation.Checked{Greedy: &evaluation.Greedy{Identical: statistics.Proportion{Count: 2, Total: 2}}}
+		}, []string{"with checks by the dense head: 2 of\u00a02"}, nil},
 		"clusters drawn": {func(r *evaluation.Report) {
 			r.Unknown, r.Required, r.Runtime.Mode = "clusters are drawn", evaluation.Required{}, "sample"
 		}, []string{"The required P is not known: clusters are drawn.", "best 40 scored exactly</th>"},
