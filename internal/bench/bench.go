@@ -73,6 +73,7 @@ func (r *runner) measure(ctx context.Context, paths []string, model Model) error
 	defer gathered.Remove()
 	m := &measurement{runner: r, gathered: gathered, bytes: f.Size, probes: points, cost: cost,
 		result: Result{Model: model}}
+	m.doubtTolerance(params.Codes.Tolerance)
 	if err := m.run(ctx); err != nil {
 		return err
 	}

@@ -155,6 +155,8 @@ func TestDoubts(t *testing.T) {
 		{func(m *measurement) { m.doubtPoint(interval(1.01, 1.2)) }, ""},
 		{func(m *measurement) { m.doubtPoint(interval(0.8, 0.9)) }, ""},
 		{func(m *measurement) { m.doubtPoint(Point{}) }, ""},
+		{func(m *measurement) { m.doubtTolerance(0.02) }, "llama-bench decodes random tokens"},
+		{func(m *measurement) { m.doubtTolerance(0) }, ""},
 		{func(m *measurement) { m.doubtRuns(2, []float64{10, 10, 15}, nil) },
 			"with 2 threads the dense runs differ a lot, 10.0 to 15.0"},
 		{func(m *measurement) { m.doubtRuns(2, []float64{10, 10, 10}, []float64{0, 0.1, 2}) }, ""},

@@ -153,6 +153,14 @@ func inTurn(n, round int) []int {
 	return order
 }
 
+// doubtTolerance adds a doubt if the head computes as many tokens as a tolerance asks for.
+func (m *measurement) doubtTolerance(tolerance float32) {
+	if tolerance > 0 {
+		m.doubt("llama-bench decodes random tokens, for which FlashHead computes more of this head than for text; " +
+			"--answers times text")
+	}
+}
+
 // doubtPoint adds a doubt if the interval of the speed-up contains 1.
 func (m *measurement) doubtPoint(p Point) {
 	if i := p.Decode.Interval; i != nil && i.Low <= 1 && 1 <= i.High {
