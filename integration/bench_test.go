@@ -43,7 +43,7 @@ func benched(t *testing.T, h host, args ...string) benchmark.Report {
 // Every number of threads is measured on both hosts, and the model is described correctly. No test asserts a speed.
 func TestBench(t *testing.T) {
 	t.Run("patched", func(t *testing.T) { benchModel(t, patched(t), 6, true) })
-	t.Run("plugin", func(t *testing.T) { benchModel(t, plugin(t), 1, false) })
+	t.Run("plugin", func(t *testing.T) { benchModel(t, plugin(t), 2, false) })
 }
 
 func benchModel(t *testing.T, h host, rounds int, checks bool) {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 )
 
 // Llama is a running llama-server, for models that Ollama cannot register.
@@ -41,8 +40,8 @@ func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, e
 	return l, nil
 }
 
-// sameSums returns the argument that keeps a server on a processor with AMX from laying weights out for it. There a dense
-// head would sum floats in another order than FlashHead does, and tests compare tokens, ties too.
+// sameSums returns the argument that keeps a server on a processor with AMX from laying weights out for it. There a
+// dense head would sum floats in another order than FlashHead does, and tests compare tokens, ties too.
 func sameSums() []string {
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil && strings.Contains(string(info), "amx_int8") {
 		return []string{"--no-repack"}
@@ -87,26 +86,20 @@ func (l *Llama) Begin(ctx context.Context, request map[string]any) (stop func(),
 
 // WaitIdle waits until no request that has begun is processed.
 func (l *Llama) WaitIdle(ctx context.Context) error {
-	for {
+	return l.process.Await(ctx, startTimeout, func() error {
 		var slots []struct {
 			Processing bool `json:"is_processing"`
 		}
 		if err := l.call(ctx, http.MethodGet, "/slots", nil, &slots); err != nil {
 			return err
 		}
-		idle := true
-		for _, s := range slots {
-			idle = idle && !s.Processing
+		for i, s := range slots {
+			if s.Processing {
+				return fmt.Errorf("slot %d is busy", i)
+			}
 		}
-		if idle {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+		return nil
+	})
 }
 
 // Greedy continues prompt, a text or token IDs, greedily by n tokens and returns their IDs.

@@ -17,11 +17,7 @@ func Run(ctx context.Context, o Options, p *progress.Progress, show func(Report)
 	if err := o.Validate(); err != nil {
 		return Report{}, err
 	}
-	find := llama.FindBench
-	if o.Answers {
-		find = llama.FindTimed
-	}
-	programs, err := find(o.LibDir)
+	programs, err := llama.FindBench(o.LibDir, o.Answers)
 	if err != nil {
 		return Report{}, err
 	}

@@ -97,18 +97,15 @@ func (r Report) markdownEnd() string {
 	load := table.New("llrrr", "model", "head", "seconds to the first token", "of dense", "memory, MB")
 	answers := table.New("lrlrrlrl", "model", "threads", "answers", "dense, tokens/s", "checked, tokens/s",
 		"speed-up (95 % interval)", "unchecked, tokens/s", "speed-up (95 % interval)")
-	text, doubts := "", ""
+	answersText, loadText, doubts := "", "", ""
 	for _, result := range r.Results {
 		for _, a := range result.Answers {
 			answers.Row(append([]string{result.Model.Name}, a.cells()...)...)
-			text = "\n" + answers.Markdown()
+			answersText = "\n" + answers.Markdown()
 		}
-	}
-	before := text
-	for _, result := range r.Results {
 		for _, l := range result.Load {
 			load.Row(append([]string{result.Model.Name}, l.cells()...)...)
-			text = before + "\n" + load.Markdown()
+			loadText = "\n" + load.Markdown()
 		}
 		for _, doubt := range result.Doubts {
 			doubts += fmt.Sprintf("- doubtful: %s: %s\n", result.Model.Name, doubt)
@@ -117,7 +114,7 @@ func (r Report) markdownEnd() string {
 	if doubts != "" {
 		doubts = "\n" + doubts
 	}
-	return text + doubts
+	return answersText + loadText + doubts
 }
 
 // String names the machine and the runtime in one line.

@@ -1,9 +1,13 @@
 package evaluation
 
-import "math"
+import (
+	"math"
+
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+)
 
 // coolest is Ollama's default temperature.
-const coolest = 0.8
+const coolest = llama.DefaultTemperature
 
 // negligible is the log probability at and below which a token does not count, as in llama-perplexity: rounded records
 // have no value there.

@@ -1,12 +1,16 @@
 package evaluation
 
-import "math"
+import (
+	"math"
+
+	"github.com/fh-ollama/fh-ollama/internal/llama"
+)
 
 // Ollama's default sampler takes the best topK tokens, keeps the fewest of these that have topP of their probability,
 // and draws from them at temperature coolest.
 const (
-	topK = 40
-	topP = 0.9
+	topK = llama.DefaultTopK
+	topP = llama.DefaultTopP
 )
 
 // best appends the n most probable tokens to top, best first; ties are in token order.

@@ -5,7 +5,16 @@ import (
 	"slices"
 )
 
-// Completion is a greedy continuation.
+// Ollama's default sampling: the best DefaultTopK tokens, of these the fewest that have DefaultTopP of their
+// probability, at DefaultTemperature. Source: api.DefaultOptions of Ollama 0.34.2 and the order of samplers of its
+// llama-server, top_k, top_p, temperature.
+const (
+	DefaultTopK        = 40
+	DefaultTopP        = 0.9
+	DefaultTemperature = 0.8
+)
+
+// Completion is a continuation.
 type Completion struct {
 	Text   string
 	Tokens []int
@@ -43,6 +52,29 @@ func (s *Server) tokens(ctx context.Context, text string, special bool) ([]int, 
 
 // Greedy continues prompt by at most n tokens, each the most probable one.
 func (s *Server) Greedy(ctx context.Context, prompt []int, n int) (Completion, error) {
+	return s.complete(ctx, prompt, n, map[string]any{
+		"temperature": 0, "return_tokens": true,
+		// As in Ollama, top-k comes first: sampling from all tokens would cost more than the head.
+		"samplers": []string{"top_k", "temperature"}, "top_k": 40,
+	})
+}
+
+// Answer continues prompt by n tokens, also beyond the end of the answer. Tokens are drawn as Ollama does by default,
+// or greedily if seed is 0. The completion has no tokens.
+func (s *Server) Answer(ctx context.Context, prompt []int, n, seed int) (Completion, error) {
+	request := map[string]any{
+		"temperature": 0, "ignore_eos": true,
+		"samplers": []string{"top_k", "top_p", "temperature"}, "top_k": DefaultTopK, "top_p": DefaultTopP,
+	}
+	if seed != 0 {
+		request["temperature"], request["seed"] = DefaultTemperature, seed
+	}
+	return s.complete(ctx, prompt, n, request)
+}
+
+// complete adds prompt and number of tokens to request and posts it.
+func (s *Server) complete(ctx context.Context, prompt []int, n int, request map[string]any) (Completion, error) {
+	request["prompt"], request["n_predict"], request["cache_prompt"] = prompt, n, false
 	var answer struct {
 		Content string `json:"content"`
 		Tokens  []int  `json:"tokens"`
@@ -50,11 +82,7 @@ func (s *Server) Greedy(ctx context.Context, prompt []int, n int) (Completion, e
 			Speed float64 `json:"predicted_per_second"`
 		} `json:"timings"`
 	}
-	err := s.Post(ctx, "/completion", map[string]any{
-		"prompt": prompt, "n_predict": n, "temperature": 0, "cache_prompt": false, "return_tokens": true,
-		// As in Ollama, top-k comes first: sampling from all tokens would cost more than the head.
-		"samplers": []string{"top_k", "temperature"}, "top_k": 40,
-	}, &answer)
+	err := s.Post(ctx, "/completion", request, &answer)
 	return Completion{answer.Content, answer.Tokens, answer.Timings.Speed}, err
 }
 

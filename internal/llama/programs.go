@@ -30,27 +30,19 @@ type Programs struct {
 }
 
 // Find returns llama-perplexity and llama-server in dir, or in the first build that has both if dir is "".
-func Find(dir string) (Programs, error) {
-	folder, err := find(dir, perplexityName, serverName)
-	return Programs{Folder: folder, perplexity: filepath.Join(folder, perplexityName),
-		server: filepath.Join(folder, serverName)}, err
+func Find(dir string) (Programs, error) { return find(dir, perplexityName, serverName) }
+
+// FindBench returns llama-bench, and llama-server if answers are asked for, in dir, or in the first build that has them
+// if dir is "".
+func FindBench(dir string, answers bool) (Programs, error) {
+	if answers {
+		return find(dir, benchName, serverName)
+	}
+	return find(dir, benchName)
 }
 
-// FindBench returns llama-bench in dir, or in the first build that has it if dir is "".
-func FindBench(dir string) (Programs, error) {
-	folder, err := find(dir, benchName)
-	return Programs{Folder: folder, bench: filepath.Join(folder, benchName)}, err
-}
-
-// FindTimed returns llama-bench and llama-server, as FindBench does.
-func FindTimed(dir string) (Programs, error) {
-	folder, err := find(dir, benchName, serverName)
-	return Programs{Folder: folder, bench: filepath.Join(folder, benchName),
-		server: filepath.Join(folder, serverName)}, err
-}
-
-// find returns the absolute path of dir, or of the first build if dir is "", that has all programs.
-func find(dir string, programs ...string) (string, error) {
+// find returns the programs in dir, or in the first build that has those named if dir is "".
+func find(dir string, programs ...string) (Programs, error) {
 	dirs := []string{dir}
 	if dir == "" {
 		dirs = installation.LibDirs("")
@@ -59,14 +51,15 @@ func find(dir string, programs ...string) (string, error) {
 	for _, d := range dirs {
 		abs, err := filepath.Abs(d)
 		if err != nil {
-			return "", hint.Wrap(err, "give the folder's absolute path")
+			return Programs{}, hint.Wrap(err, "give the folder's absolute path")
 		}
 		absent := slices.IndexFunc(programs, func(name string) bool {
 			_, err := exec.LookPath(filepath.Join(abs, name))
 			return err != nil
 		})
 		if absent < 0 {
-			return abs, nil
+			return Programs{Folder: abs, perplexity: filepath.Join(abs, perplexityName),
+				server: filepath.Join(abs, serverName), bench: filepath.Join(abs, benchName)}, nil
 		}
 		if absent > 0 {
 			missing = programs[absent]
@@ -76,7 +69,7 @@ func find(dir string, programs ...string) (string, error) {
 	if dir != "" {
 		cause += ": " + dir
 	}
-	return "", hint.New(cause,
+	return Programs{}, hint.New(cause,
 		"Ollama's releases come without it: build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
 }
 
