@@ -12,8 +12,7 @@ static inline int32_t dense_offset_vnni(int32_t type) {
 }
 
 static inline int dense_least_rows_vnni(int32_t type) {
-    (void) type;
-    return 4;
+    return dense_block(type) == 256 ? 6 : 4;
 }
 
 // Unpacks a tile of a quantised type to bytes, scales and minimums. Needs AVX2 and F16C.

@@ -11,6 +11,10 @@
 // of several rows of logits compete for the same places in the cache.
 static const int64_t LINE = 32;
 
+// Bytes of the weight that vec_dot finds prefetched: what comes from memory while some rows are multiplied. A processor
+// that is left to itself stops at the end of each page.
+static const int64_t AHEAD = 8192;
+
 // Rows of the weight that a thread takes at once. Threads take them in turn, because a processor may be slower or busy.
 static const int64_t CHUNK = 16*LINE;
 
@@ -132,6 +136,10 @@ static dense_work lay_out(const flash_head_dense * dense, int n, char * base, in
     return w;
 }
 
+bool flash_head_dense_is_exact(const struct flash_head_dense * dense, int n) {
+    return kernels_for(dense, n) == nullptr;
+}
+
 size_t flash_head_dense_work_size(const struct flash_head_dense * dense, int n, int n_threads) {
     return 64 + lay_out(dense, n, nullptr, 0, n_threads).size;
 }
@@ -233,21 +241,51 @@ struct dense_call {
     float      * out(int r)       const { return (float *) (logits + r*stride); }
     const char * row(int64_t v)   const { return (const char *) dense->weight + v*dense->dot.row_size; }
     const char * act(int r)       const { return w->acts + r*w->act; }
+    int64_t      width()          const { return (int64_t) w->lanes.n_vectors*kernels->lanes; } // of w->out
 };
 } // namespace
 
 // logits of rows begin .. end - 1 of the weight by vec_dot; each row is in the cache after its first product
 static void score_by_vec_dot(const dense_call & c, int64_t begin, int64_t end) {
+    const int64_t row_size = (int64_t) c.dense->dot.row_size, ahead = (AHEAD + row_size - 1)/row_size;
     for (int64_t v = begin; v < end; v++) {
+        if (v + ahead < c.dense->n_vocab) {
+            flash_head_prefetch(c.row(v + ahead), row_size);
+        }
         for (int r = 0; r < c.n; r++) {
             c.dense->dot.vec_dot((int) c.dense->n_embd, c.out(r) + v, 0, c.row(v), 0, c.act(r), 0, 1);
         }
     }
 }
 
+// Copies what a kernel put out for n tokens from begin on, [n][width], to the rows of logits: in squares, which compilers
+// turn into shuffles.
+static void store_line(const dense_call & c, int64_t begin, int64_t n) {
+    const int     SIDE  = 4;
+    const int64_t width = c.width();
+    for (int r = 0; r < c.n; r += SIDE) {
+        for (int64_t i = 0; i < n; i += SIDE) {
+            float square[SIDE][SIDE];
+            for (int j = 0; j < SIDE; j++) {
+                for (int k = 0; k < SIDE; k++) {
+                    square[k][j] = c.w->out[(i + j)*width + r + k];
+                }
+            }
+            for (int k = 0; k < std::min(SIDE, c.n - r); k++) {
+                float * logits = c.out(r + k) + begin + i;
+                if (i + SIDE <= n) {
+                    memcpy(logits, square[k], sizeof(square[k]));
+                } else {
+                    std::copy_n(square[k], n - i, logits);
+                }
+            }
+        }
+    }
+}
+
 // the same by a kernel; at most LINE rows
 static void score_line(const dense_call & c, int64_t begin, int64_t end) {
-    const int64_t width = (int64_t) c.w->lanes.n_vectors*c.kernels->lanes;
+    const int64_t width = c.width();
     for (int64_t v = begin; v < end; v += FLASH_HEAD_DENSE_TILE) {
         flash_head_dense_rows rows;
         rows.type      = c.dense->type;
@@ -258,12 +296,7 @@ static void score_line(const dense_call & c, int64_t begin, int64_t end) {
         }
         c.kernels->score(&rows, c.dense->n_embd, &c.w->lanes, c.w->of_kernel, c.w->out + (v - begin)*width);
     }
-    for (int r = 0; r < c.n; r++) {
-        float * out = c.out(r) + begin;
-        for (int64_t i = 0; i < end - begin; i++) {
-            out[i] = c.w->out[i*width + r];
-        }
-    }
+    store_line(c, begin, end - begin);
 }
 
 void flash_head_dense_run(const struct flash_head_dense * dense, const float * x, size_t stride_x, int n,
@@ -300,10 +333,10 @@ void flash_head_dense_run(const struct flash_head_dense * dense, const float * x
 
 void flash_head_dense_exact(const struct flash_head_dense * dense, const float * x, const int32_t * tokens,
         int64_t n_tokens, float * logits, void * work) {
-    const int64_t AHEAD = 4;
+    const int64_t N_AHEAD = 4;
     const auto row_of = [&](int64_t i) { return (const char *) dense->weight + tokens[i]*dense->dot.row_size; };
     dense->dot.from_float(x, work, dense->n_embd);
-    flash_head_each_ahead(n_tokens, AHEAD,
+    flash_head_each_ahead(n_tokens, N_AHEAD,
         [&](int64_t i) { flash_head_prefetch(row_of(i), dense->dot.row_size); },
         [&](int64_t i) {
             dense->dot.vec_dot((int) dense->n_embd, logits + tokens[i], 0, row_of(i), 0, work, 0, 1);

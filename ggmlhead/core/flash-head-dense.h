@@ -17,6 +17,8 @@
 
 #include "flash-head.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -39,6 +41,9 @@ size_t flash_head_dense_work_size(const struct flash_head_dense * dense, int n, 
 // this thread's share of the logits is written; the host joins the threads.
 void flash_head_dense_run(const struct flash_head_dense * dense, const float * x, size_t stride_x, int n,
         float * logits, size_t stride_logits, void * work, struct flash_head_thread thread);
+
+// Whether all logits of n rows are vec_dot's to the last bit: few rows, or a type without a kernel.
+bool flash_head_dense_is_exact(const struct flash_head_dense * dense, int n);
 
 // Overwrites the logits [V] of n_tokens tokens of one row x [D] by vec_dot's. work has dot.act_size bytes, aligned to
 // 4.

@@ -75,6 +75,8 @@ static void test_rows(const char * kernels, const dense_case & c, const flash_he
         if (n*c.n_embd > (int64_t) rows.size()) { break; }
         const std::vector<float> x(rows.begin(), rows.begin() + n*c.n_embd);
         const std::vector<float> got = run(dense, x, 1);
+        check(!flash_head_dense_is_exact(&dense, (int) n) || memcmp(got.data(), want.data(), got.size()*sizeof(float)) == 0,
+                "%s, %s, %d columns, %d rows: not vec_dot's", kernels, c.name, (int) c.n_embd, (int) n);
         double worst = 0;
         for (int r = 0; r < n; r++) {
             double most = 1e-30;
@@ -118,8 +120,8 @@ static void test_exact(const dense_case & c, const flash_head_dense & dense) {
     }
 }
 
-// Times rows on one thread, by its processor's time, in turn with one row by vec_dot: medians of ratios and their
-// range, by each of the kernels and by vec_dot.
+// Times rows on one thread, by its processor's time, in turn with one row as ggml multiplies it, row by row of the
+// weight: medians of ratios and their range, by each of the kernels and by vec_dot.
 static void time_rows(const dense_case & c) {
     const int64_t n_few = N_VOCAB, V = 65536;
     std::vector<uint8_t> weight(V*c.dot.row_size);
@@ -139,16 +141,26 @@ static void time_rows(const dense_case & c) {
                 { 0, 1, barrier::wait, &alone, nullptr });
         return (double) (clock() - begin)/CLOCKS_PER_SEC;
     };
+    auto seconds_of_ggml = [&]() {
+        const clock_t begin = clock();
+        std::vector<char> act(c.dot.act_size);
+        c.dot.from_float(x.data(), act.data(), c.n_embd);
+        for (int64_t v = 0; v < V; v++) {
+            c.dot.vec_dot((int) c.n_embd, &logits[v], 0, &weight[v*c.dot.row_size], 0, act.data(), 0, 1);
+        }
+        return (double) (clock() - begin)/CLOCKS_PER_SEC;
+    };
     int n_kernels;
     const flash_head_dense_kernels * kernels = flash_head_dense_kernels_all(&n_kernels);
     for (int i = 0; i <= n_kernels; i++) {
         const flash_head_dense_kernels * timed = i < n_kernels ? kernels + i : nullptr;
         const char * name = timed ? timed->name : "vec_dot";
         if (strncmp(name, "emulated", 8) == 0) { continue; }
-        for (int n : { 4, 8, 16, 32 }) {
+        for (int n : { 1, 4, 8, 16, 32 }) {
+            if (timed && n < timed->least_rows(c.type)) { continue; }
             std::vector<double> ratios;
             for (int round = 0; round < 7; round++) {
-                const double before = seconds(nullptr, 1), rows = seconds(timed, n), after = seconds(nullptr, 1);
+                const double before = seconds_of_ggml(), rows = seconds(timed, n), after = seconds_of_ggml();
                 ratios.push_back(2*rows/(before + after));
             }
             std::sort(ratios.begin(), ratios.end());

@@ -91,6 +91,9 @@ static void compute_dense(const struct ggml_compute_params * params, struct ggml
 
     flash_head_dense_run(&dense, (const float *) x->data, x->nb[1], n_rows, (float *) dst->data, dst->nb[1],
             params->wdata, thread);
+    if (flash_head_dense_is_exact(&dense, n_rows)) {
+        return;
+    }
     ggml_barrier(params->threadpool);
 
     char * work = (char *) params->wdata + product_size(dense, n_rows, params->nth) + params->ith*confirm_size(dense);

@@ -115,7 +115,8 @@ const char * ggml_flash_head_flaw(const struct ggml_tensor * node) {
             && (x->ne[1] > GGML_FLASH_HEAD_DENSE_ROWS || params.n_rows < 1 || params.n_rows > x->ne[1])) {
         return "there are too many rows for the dense product";
     }
-    if (params.mode != GGML_FLASH_HEAD_TOP && params.mode != GGML_FLASH_HEAD_DENSE && !(params.mode == GGML_FLASH_HEAD_SAMPLE && params.temperature > 0.0f)) {
+    if (params.mode != GGML_FLASH_HEAD_TOP && params.mode != GGML_FLASH_HEAD_DENSE
+            && !(params.mode == GGML_FLASH_HEAD_SAMPLE && params.temperature > 0.0f)) {
         return "there is no such mode, or no such temperature";
     }
     return NULL;

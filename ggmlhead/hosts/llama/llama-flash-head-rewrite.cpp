@@ -26,11 +26,10 @@ static bool is_head_product(const llama_flash_head & head, const ggml_tensor * n
 }
 
 // whether the op can replace such a product
-static bool is_replaceable(const llama_flash_head & head, const ggml_tensor * node) {
+static bool is_replaceable(const ggml_tensor * node) {
     const ggml_tensor * x = node->src[1];
     return x->type == GGML_TYPE_F32 && x->nb[0] == sizeof(float) && ggml_is_matrix(x)
-        && node->op_params[1] == GGML_HINT_NONE
-        && (head.max_rows == 0 || x->ne[1] <= head.max_rows);
+        && node->op_params[1] == GGML_HINT_NONE;
 }
 
 // Whether graph adds bias to the product node. A draft that borrows the head may not.
@@ -66,17 +65,23 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         if (head.keeps_rows) {
             ggml_set_output(node->src[1]);
         }
-        if (is_replaceable(head, node) && (is_draft || !head.rests)) {
+        if (!is_replaceable(node)) {
+            continue;
+        }
+        const bool rests = head.rests && !is_draft;
+        if (rests && head.has_dense(node)) {
+            head.replace_dense(node);
+        } else if (!rests && (head.max_rows == 0 || node->ne[1] <= head.max_rows)) {
             ggml_flash_head_sources sources = head.sources;
             if (sources.bias && !adds_bias(graph, node, sources.bias)) {
                 sources.bias = nullptr;
             }
             ggml_flash_head_replace_mul_mat(node, &sources, &side.params);
-            if (head.host) {
-                // large batches might be offloaded
-                ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu);
-                ggml_flash_head_set_totals(node, side.statistics ? &side.statistics->totals : nullptr);
-            }
+        }
+        if (node->op == GGML_OP_FLASH_HEAD && head.host) {
+            // large batches might be offloaded
+            ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu);
+            ggml_flash_head_set_totals(node, side.statistics ? &side.statistics->totals : nullptr);
         }
     }
     if (!used && params.gtype == LLM_GRAPH_TYPE_DECODER_MTP && !head.mtp_said.exchange(true)) {
@@ -113,7 +118,7 @@ static void count(llama_flash_head & head, bool is_draft, ggml_cgraph * graph) {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         const ggml_tensor * node = ggml_graph_node(graph, i);
         if (head.is_product(node)) {
-            statistics->add(ggml_nrows(node), node->op == GGML_OP_MUL_MAT);
+            statistics->add(ggml_nrows(node), llama_flash_head::is_dense(node));
         }
     }
 }

@@ -58,7 +58,7 @@ void llama_flash_head_rows::keep(const llama_ubatch & ubatch, ggml_cgraph * grap
     for (size_t r = 0; r < indices.size(); r++) {
         ggml_backend_tensor_get_async(backend, x, kept.data() + indices[r]*n_embd(), r*x->nb[1],
                 n_embd()*sizeof(float));
-        exact[indices[r]] = product->op == GGML_OP_MUL_MAT;
+        exact[indices[r]] = llama_flash_head::is_dense(product);
     }
 }
 
@@ -114,13 +114,8 @@ bool llama_flash_head_rows::build(tail & t, int32_t n) {
     std::fill(product->src + 1, product->src + GGML_MAX_SRC, nullptr);
     product->src[1] = t.rows;
     product->extra  = nullptr;
-    if (head.host) {
-        ggml_flash_head_params  dense   = head.target.params;
-        ggml_flash_head_sources sources = head.sources;
-        sources.bias = nullptr;
-        dense.mode   = GGML_FLASH_HEAD_DENSE;
-        dense.n_rows = n;
-        ggml_flash_head_replace_mul_mat(product, &sources, &dense);
+    if (head.has_dense(product)) {
+        head.replace_dense(product);
         t.product = product;
     }
 

@@ -49,6 +49,26 @@ struct llama_flash_head {
         return node->src[0] == weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT);
     }
 
+    // whether such a node gives the dense head's logits
+    static bool is_dense(const ggml_tensor * node) {
+        return node->op == GGML_OP_MUL_MAT || ggml_flash_head_get_params(node).mode == GGML_FLASH_HEAD_DENSE;
+    }
+
+    // Whether a product in mode dense can take node's place. It is faster than ggml's: it asks for rows of the weight
+    // before they are needed, and reads them once for all rows of activations.
+    bool has_dense(const ggml_tensor * node) const {
+        return host && node->ne[1] >= 1 && node->ne[1] <= GGML_FLASH_HEAD_DENSE_ROWS;
+    }
+
+    void replace_dense(ggml_tensor * node) const {
+        ggml_flash_head_params  params = target.params;
+        ggml_flash_head_sources dense  = sources;
+        params.mode   = GGML_FLASH_HEAD_DENSE;
+        params.n_rows = (int32_t) node->ne[1];
+        dense.bias    = nullptr;
+        ggml_flash_head_replace_mul_mat(node, &dense, &params);
+    }
+
     llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }
 
     // while the model loads
