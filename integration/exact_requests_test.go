@@ -55,7 +55,8 @@ func TestExactRequestsOfRealModels(t *testing.T) {
 // compareExact sends the same requests to both servers until the time is up.
 func compareExact(t *testing.T, model string, limit time.Duration) {
 	h := patched(t)
-	args := []string{"--model", model, "--ctx-size", "1024", "--parallel", "4", "--threads", "1"}
+	args := []string{"--model", model, "--ctx-size", "1024", "--parallel", "4", "--threads", "1",
+		"--ubatch-size", "32"} // longer prompts take batches without outputs
 	dense := startLlama(t, h, args, "FLASHHEAD_ENABLED=0")
 	exact := startLlama(t, h, args, checked, "FLASHHEAD_PROBES=64", "FLASHHEAD_STATS=1")
 	seed := uint64(time.Now().UnixNano())

@@ -38,6 +38,7 @@ var ways = []struct {
 	{defaultProbes, nil, nil},
 	{"one cluster", []string{"FLASHHEAD_PROBES=1"}, nil},
 	{"checked", []string{checked}, sameButRounding},
+	{"checked, resting", []string{checked, "FLASHHEAD_TEST_SPOIL=1"}, sameButRounding},
 	{"checked, one cluster", []string{"FLASHHEAD_EXACT=5", "FLASHHEAD_PROBES=1"}, sameButRounding},
 	{"checked, every proposal wrong", []string{"FLASHHEAD_EXACT=4", "FLASHHEAD_TEST_SPOIL=1"}, sameButRounding},
 	{"checked, every third proposal wrong", []string{"FLASHHEAD_EXACT=8", "FLASHHEAD_TEST_SPOIL=3"}, sameButRounding},
