@@ -163,18 +163,15 @@ fuzz:
 	fuzz mapfile FuzzMap 2000x; \
 	fuzz convert FuzzConvert 500x
 
+# Two at a time, the longest first: each has one busy thread for most of its time.
+OP_TESTS = $(if $(LINUX),test-flash-head-cuda test-flash-head-metal $(if $(FH_OLLAMA_LONG),test-flash-head-cuda64)) \
+	test-flash-head test-flash-head-dense test-flash-head-map test-flash-head-sampling test-flash-head-calibrate \
+	test-flash-head-cluster test-flash-head-codes test-flash-head-rpc test-flash-head-map-file
 op-test: build-tests
-	dist/lib/ollama/test-flash-head
-	dist/lib/ollama/test-flash-head-codes
-	dist/lib/ollama/test-flash-head-dense
-	dist/lib/ollama/test-flash-head-map
-	dist/lib/ollama/test-flash-head-map-file
-	dist/lib/ollama/test-flash-head-cluster
-	dist/lib/ollama/test-flash-head-calibrate
-	dist/lib/ollama/test-flash-head-sampling
-	dist/lib/ollama/test-flash-head-rpc
-	$(if $(LINUX),dist/lib/ollama/test-flash-head-cuda)
-	$(if $(LINUX),dist/lib/ollama/test-flash-head-cuda64)
+	$(MAKE) -j2 $(OP_TESTS:%=op-test/%)
+
+op-test/%:
+	dist/lib/ollama/$*
 
 # A part of make test-all too.
 check-cuda:
@@ -189,13 +186,16 @@ check-metal: build-tests
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin/build
 
+# The servers of ./integration have a thread for each processor, and these wait long for each other beside other tests.
 test: STRICT = --strict
-test: lint staticcheck vulncheck fuzz op-test check-metal stock plugin
-	@echo 'The Go tests follow; a package is printed when it is done.'
-	@echo './integration, ./ggmlhead and ./cmd/fh-ollama take minutes.'
-	$(GO) test -count=1 -timeout 3h ./...
+test: lint staticcheck vulncheck fuzz op-test stock plugin
+	@echo 'The Go tests follow; a package is printed when it is done. ./ggmlhead, ./cmd/fh-ollama and, last, ./integration take'
+	@echo 'minutes.'
+	$(GO) test -count=1 -timeout 3h $$($(GO) list ./... | grep -v /integration$$)
+	$(GO) test -count=1 -timeout 3h ./integration
 
-# Also longer matrices, emulated Arm, ggml under sanitizers, NVIDIA's compiler and a minute of load. CI runs this.
+# Also longer matrices, AMD's wide warps, emulated Arm, ggml under sanitizers, NVIDIA's compiler and a minute of load. CI
+# runs this.
 test-all: export FH_OLLAMA_LONG = 1
 test-all: test
 

@@ -18,21 +18,16 @@ func TestCoreOnArm64(t *testing.T) {
 		t.Skip("compiles C++; not with -short")
 	}
 	compiler, emulator := arm64Tools(t)
-	core, err := filepath.Glob("core/*.cpp")
-	if err != nil || len(core) == 0 {
-		t.Fatalf("the core's sources: %v, %v", core, err)
+	compile := func(t *testing.T, args ...string) {
+		t.Helper()
+		arm64Compile(t, compiler, args...)
 	}
 	dir := t.TempDir()
-	var objects []string
-	for _, source := range core { // for all tests
-		object := filepath.Join(dir, filepath.Base(source)+".o")
-		arm64Compile(t, compiler, "-c", source, "-o", object)
-		objects = append(objects, object)
-	}
+	objects := coreObjects(t, dir, compile)
 	for _, test := range append(slices.Clone(coreTests), "test-flash-head-dense") {
 		t.Run(test, func(t *testing.T) {
 			program := filepath.Join(dir, test)
-			arm64Compile(t, compiler, slices.Concat([]string{"-static", "-pthread", "tests/" + test + ".cpp", "-o", program},
+			compile(t, slices.Concat([]string{"-static", "-pthread", "tests/" + test + ".cpp", "-o", program},
 				objects)...)
 			if text, err := exec.Command(emulator, "-cpu", "max", program).CombinedOutput(); err != nil ||
 				!strings.Contains(string(text), ", 0 failed") {
@@ -46,11 +41,8 @@ func TestCoreOnArm64(t *testing.T) {
 // formulas, so neither may have a multiplication and an addition fused that the other has not.
 func arm64Compile(t *testing.T, compiler string, args ...string) {
 	t.Helper()
-	args = append([]string{"-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
-		"-march=armv8.2-a+dotprod+fp16", "-Icore"}, args...)
-	if text, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+	must(t, compiler, append([]string{"-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
+		"-march=armv8.2-a+dotprod+fp16", "-Icore"}, args...)...)
 }
 
 // arm64Tools finds a compiler for Arm and an emulator. Without them the test is skipped, but not by continuous

@@ -25,27 +25,38 @@ func TestCoreUnderSanitizers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}
+	sanitizertest.Each(t, func(t *testing.T, flags []string) {
+		compile := func(t *testing.T, args ...string) {
+			t.Helper()
+			must(t, sanitizertest.Compiler(), slices.Concat([]string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
+				"-Icore", "-Ihosts/server", "-pthread", "-DFLASH_HEAD_DENSE_EMULATED"}, flags, args)...)
+		}
+		dir := t.TempDir()
+		// the length of windows is tested likewise
+		objects := coreObjects(t, dir, compile, "hosts/server/flash-head-pace.cpp")
+		for _, test := range append(slices.Clone(coreTests), "test-flash-head-pace") {
+			t.Run(test, func(t *testing.T) {
+				program := filepath.Join(dir, test)
+				compile(t, slices.Concat([]string{"tests/" + test + ".cpp", "-o", program}, objects)...)
+				sanitizertest.Run(t, program)
+			})
+		}
+	})
+}
+
+// coreObjects compiles the core, and more sources, for several programs, into dir.
+func coreObjects(t *testing.T, dir string, compile func(t *testing.T, args ...string), more ...string) (objects []string) {
+	t.Helper()
 	core, err := filepath.Glob("core/*.cpp")
 	if err != nil || len(core) == 0 {
 		t.Fatalf("the core's sources: %v, %v", core, err)
 	}
-	// the length of windows is tested likewise
-	core = append(core, "hosts/server/flash-head-pace.cpp")
-	for _, test := range append(slices.Clone(coreTests), "test-flash-head-pace") {
-		t.Run(test, func(t *testing.T) {
-			sanitizertest.Each(t, func(t *testing.T, flags []string) {
-				program := filepath.Join(t.TempDir(), test)
-				args := []string{"-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icore", "-Ihosts/server", "-pthread",
-					"-DFLASH_HEAD_DENSE_EMULATED",
-					"tests/" + test + ".cpp", "-o", program}
-				args = slices.Concat(args, core, flags)
-				if text, err := exec.Command(sanitizertest.Compiler(), args...).CombinedOutput(); err != nil {
-					t.Fatalf("%v\n%s", err, text)
-				}
-				sanitizertest.Run(t, program)
-			})
-		})
+	for _, source := range append(core, more...) {
+		object := filepath.Join(dir, filepath.Base(source)+".o")
+		compile(t, "-c", source, "-o", object)
+		objects = append(objects, object)
 	}
+	return objects
 }
 
 // The op in ggml's own CPU backend, with its thread pool, and all that reads a model's file, built with the sanitizers

@@ -24,7 +24,7 @@ var tinyModels = []tiny{
 }
 
 // In every architecture the dense model's tokens come out with FlashHead off, and with all clusters probed.
-func TestArchitectures(t *testing.T) { onBothHosts(t, architectures) }
+func TestArchitectures(t *testing.T) { onHosts(t, architectures) }
 
 func architectures(t *testing.T, h host) {
 	for _, m := range tinyModels {

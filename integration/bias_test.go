@@ -41,7 +41,7 @@ func raiseBias(t *testing.T, path string) []int {
 }
 
 // FlashHead takes the head's bias into account: tokens that only the bias makes best are scored exactly.
-func TestBias(t *testing.T) { onBothHosts(t, bias) }
+func TestBias(t *testing.T) { onHosts(t, bias) }
 
 func bias(t *testing.T, h host) {
 	for _, c := range []struct {

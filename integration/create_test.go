@@ -119,7 +119,7 @@ func TestCreateKeepsMissingTemplate(t *testing.T) {
 }
 
 // A file is converted, or registered unchanged if it is converted already.
-func TestCreateFromFile(t *testing.T) { onBothHosts(t, createFromFile) }
+func TestCreateFromFile(t *testing.T) { onHosts(t, createFromFile) }
 
 func createFromFile(t *testing.T, h host) {
 	o := serve(t, h)

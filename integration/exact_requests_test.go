@@ -124,6 +124,7 @@ func randomRequest(random *rand.Rand, texts []string) map[string]any {
 		{"repeat_penalty", 1.3}, {"presence_penalty", 0.7}, {"frequency_penalty", 0.4}, {"typical_p", 0.7},
 		{"mirostat", 1 + random.IntN(2)}, {"dry_multiplier", 0.8}, {"xtc_probability", 0.5},
 		{"n_probs", 1 + random.IntN(10)}, {"post_sampling_probs", true}, {"ignore_eos", true},
+		{"backend_sampling", true},
 		{"stop", []string{pick(random, " the", "e", ".", "\n"), " and"}},
 		{"logit_bias", []any{[]any{random.IntN(30000), pick[any](random, 5, -5, false)}}},
 		{"grammar", pick(random, `root ::= [a-z ]{3,40} "."`, `root ::= "{" [^}]+ "}"`, `root ::= ("yes" | "no") "."`)},

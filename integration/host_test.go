@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // pluginLibrary is the file name of the plug-in.
@@ -31,6 +32,16 @@ func (h host) environment(env []string) []string {
 func onBothHosts(t *testing.T, test func(*testing.T, host)) {
 	t.Run("patched", func(t *testing.T) { test(t, patched(t)) })
 	t.Run("plugin", func(t *testing.T) { test(t, plugin(t)) })
+}
+
+// onHosts runs a test of what both runtimes have in common: with the patched one, and where long tests run with the
+// plug-in, too.
+func onHosts(t *testing.T, test func(*testing.T, host)) {
+	if testlevel.IsLong() {
+		onBothHosts(t, test)
+		return
+	}
+	t.Run("patched", func(t *testing.T) { test(t, patched(t)) })
 }
 
 // patched returns the build with FlashHead inside.

@@ -55,7 +55,7 @@ func same(t *testing.T, what string, got, want []string) {
 }
 
 // FlashHead off, and FlashHead with every cluster probed, give the dense model's text, token by token.
-func TestIdentities(t *testing.T) { onBothHosts(t, identities) }
+func TestIdentities(t *testing.T) { onHosts(t, identities) }
 
 func identities(t *testing.T, h host) {
 	texts := prompts(t, 12)
@@ -87,7 +87,7 @@ func identities(t *testing.T, h host) {
 
 // With the default probes greedy text is mostly the dense model's. A different token changes everything after it, so
 // the test counts the common prefix. TestSameTop is the exact measure.
-func TestDefaultMostlyAgrees(t *testing.T) { onBothHosts(t, defaultMostlyAgrees) }
+func TestDefaultMostlyAgrees(t *testing.T) { onHosts(t, defaultMostlyAgrees) }
 
 func defaultMostlyAgrees(t *testing.T, h host) {
 	o := serve(t, h)

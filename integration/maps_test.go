@@ -172,7 +172,7 @@ func registerSplit(t *testing.T, o *harness.Ollama, dir string) (first string) {
 }
 
 // eval, bench and doctor run a model of several files with its map. Files and blobs give the same figures.
-func TestMeasureSplitModel(t *testing.T) { onBothHosts(t, measureSplitModel) }
+func TestMeasureSplitModel(t *testing.T) { onHosts(t, measureSplitModel) }
 
 func measureSplitModel(t *testing.T, h host) {
 	dir := t.TempDir()

@@ -10,7 +10,7 @@ import (
 )
 
 // Concurrent clients share batches of several rows. Each gets a complete answer.
-func TestParallelClients(t *testing.T) { onBothHosts(t, parallelClients) }
+func TestParallelClients(t *testing.T) { onHosts(t, parallelClients) }
 
 func parallelClients(t *testing.T, h host) {
 	for _, n := range []string{"2", "4", "8"} {

@@ -10,12 +10,14 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
 // A runtime with another version of the backend interface refuses the plug-in, says so, and runs dense.
 func TestPluginOfAnotherVersion(t *testing.T) {
+	testlevel.Long(t)
 	h := plugin(t)
 	dir := t.TempDir()
 	headers := filepath.Join(dir, "llama.cpp")

@@ -9,7 +9,7 @@ import (
 )
 
 // The runtime uses the settings of the environment, and its line at load shows them.
-func TestSettings(t *testing.T) { onBothHosts(t, settings) }
+func TestSettings(t *testing.T) { onHosts(t, settings) }
 
 func settings(t *testing.T, h host) {
 	model := converted(t)

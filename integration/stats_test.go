@@ -137,7 +137,7 @@ func statisticsWithAdapter(t *testing.T, h host) {
 }
 
 // Ollama kills its runners, so the statistics must be logged earlier: after a pause, and after the first steps.
-func TestStatisticsInOllama(t *testing.T) { onBothHosts(t, statisticsInOllama) }
+func TestStatisticsInOllama(t *testing.T) { onHosts(t, statisticsInOllama) }
 
 func statisticsInOllama(t *testing.T, h host) {
 	o := serve(t, h, "FLASHHEAD_STATS=1")

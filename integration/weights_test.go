@@ -15,7 +15,7 @@ import (
 // single rows cannot be read. The head must be in a plain buffer, and with every cluster probed it must choose the
 // tokens of a dense head that is not repacked.
 func TestQuantizedHeads(t *testing.T) {
-	onBothHosts(t, quantizedHeads)
+	onHosts(t, quantizedHeads)
 }
 
 func quantizedHeads(t *testing.T, h host) {

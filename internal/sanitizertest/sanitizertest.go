@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // Compiler is the C++ compiler that tests use: CXX, or c++.
@@ -17,16 +19,16 @@ func Compiler() string {
 	return "c++"
 }
 
-// Each calls test as parallel subtests: plain, with no flags, and for each sanitizer that the compiler has, with the
-// flags to compile and link with.
+// Each calls test as a subtest for the sanitizers of addresses and undefined behaviour, with the flags to compile and
+// link with; where long tests run, also for that of threads, and plain, with no flags.
 func Each(t *testing.T, test func(t *testing.T, flags []string)) {
 	t.Helper()
-	for name, sanitizers := range map[string]string{"plain": "", "thread": "thread",
-		"address": "address,undefined,float-cast-overflow"} {
+	for _, sanitizers := range testlevel.Some("address,undefined,float-cast-overflow", "thread", "plain") {
+		name, _, _ := strings.Cut(sanitizers, ",")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var flags []string
-			if sanitizers != "" {
+			if sanitizers != "plain" {
 				flags = []string{"-fsanitize=" + sanitizers, "-fno-sanitize-recover=all"}
 				if !links(t, flags) {
 					t.Skipf("%s has no %s sanitizer", Compiler(), sanitizers)

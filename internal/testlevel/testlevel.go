@@ -9,11 +9,14 @@ import (
 // Variable is the environment variable that makes long tests run; `make test-all` sets it to 1.
 const Variable = "FH_OLLAMA_LONG"
 
+// IsLong reports whether long tests run.
+func IsLong() bool { return os.Getenv(Variable) != "" }
+
 // Long skips a test at the level of `make test`: one that takes more than a minute, or repeats another test for more
 // types, models or hosts.
 func Long(t *testing.T) {
 	t.Helper()
-	if os.Getenv(Variable) == "" {
+	if !IsLong() {
 		t.Skip("takes long: make test-all runs it")
 	}
 }
@@ -32,7 +35,7 @@ func Real(t *testing.T) {
 
 // Some returns the first case, or all of them if long tests run.
 func Some[T any](all ...T) []T {
-	if os.Getenv(Variable) == "" {
+	if !IsLong() {
 		return all[:1]
 	}
 	return all

@@ -43,6 +43,17 @@ static bool adds_bias(ggml_cgraph * graph, const ggml_tensor * node, const ggml_
     return false;
 }
 
+// whether tokens are drawn in the graph, where nobody can check them, although they are to be exact
+static bool draws_unchecked(llama_flash_head & head, const llm_graph_params & params) {
+    if (!head.keeps_rows || params.samplers.empty()) {
+        return false;
+    }
+    if (!head.sampler_said.exchange(true)) {
+        LLAMA_LOG_INFO("flash_head: exact: samplers in the model's graph draw from the dense head\n");
+    }
+    return true;
+}
+
 // the side of a graph: draft or target
 static void rewrite(llama_flash_head & head, const llm_graph_params & params, bool is_draft, ggml_cgraph * graph) {
     const llama_flash_head_side & side = head.side(is_draft);
@@ -55,6 +66,7 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         }
         return;
     }
+    const bool rests = !is_draft && (head.rests || draws_unchecked(head, params));
     bool used = false;
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         ggml_tensor * node = ggml_graph_node(graph, i);
@@ -68,7 +80,6 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         if (!is_replaceable(node)) {
             continue;
         }
-        const bool rests = head.rests && !is_draft;
         if (rests && head.has_dense(node)) {
             head.replace_dense(node);
         } else if (!rests && (head.max_rows == 0 || node->ne[1] <= head.max_rows)) {

@@ -41,8 +41,9 @@ struct llama_flash_head {
     std::atomic<bool> keeps_rows = false; // graphs keep the rows that enter the head
     std::atomic<bool> rests      = false; // graphs that are built now are dense
 
-    std::atomic<bool> lora_said = false; // contexts may build graphs at once
-    std::atomic<bool> mtp_said  = false;
+    std::atomic<bool> lora_said    = false; // contexts may build graphs at once
+    std::atomic<bool> sampler_said = false;
+    std::atomic<bool> mtp_said     = false;
 
     // whether node is the product with the head, FlashHead or dense
     bool is_product(const ggml_tensor * node) const {
