@@ -13,7 +13,7 @@ static const int64_t LINE = 32;
 
 // Bytes of the weight that vec_dot finds prefetched: what comes from memory while some rows are multiplied. A processor
 // that is left to itself stops at the end of each page.
-static const int64_t AHEAD = 8192;
+static const int64_t PREFETCHED = 8192;
 
 // Rows of the weight that a thread takes at once. Threads take them in turn, because a processor may be slower or busy.
 static const int64_t CHUNK = 16*LINE;
@@ -247,7 +247,7 @@ struct dense_call {
 
 // logits of rows begin .. end - 1 of the weight by vec_dot; each row is in the cache after its first product
 static void score_by_vec_dot(const dense_call & c, int64_t begin, int64_t end) {
-    const int64_t row_size = (int64_t) c.dense->dot.row_size, ahead = (AHEAD + row_size - 1)/row_size;
+    const int64_t row_size = (int64_t) c.dense->dot.row_size, ahead = (PREFETCHED + row_size - 1)/row_size;
     for (int64_t v = begin; v < end; v++) {
         if (v + ahead < c.dense->n_vocab) {
             flash_head_prefetch(c.row(v + ahead), row_size);
@@ -333,10 +333,10 @@ void flash_head_dense_run(const struct flash_head_dense * dense, const float * x
 
 void flash_head_dense_exact(const struct flash_head_dense * dense, const float * x, const int32_t * tokens,
         int64_t n_tokens, float * logits, void * work) {
-    const int64_t N_AHEAD = 4;
+    const int64_t AHEAD = 4;
     const auto row_of = [&](int64_t i) { return (const char *) dense->weight + tokens[i]*dense->dot.row_size; };
     dense->dot.from_float(x, work, dense->n_embd);
-    flash_head_each_ahead(n_tokens, N_AHEAD,
+    flash_head_each_ahead(n_tokens, AHEAD,
         [&](int64_t i) { flash_head_prefetch(row_of(i), dense->dot.row_size); },
         [&](int64_t i) {
             dense->dot.vec_dot((int) dense->n_embd, logits + tokens[i], 0, row_of(i), 0, work, 0, 1);
