@@ -7,13 +7,24 @@
 static const double  LONGEST_WAIT  = 250e3; // microseconds; or the time of LONGEST_STEPS, if that is longer
 static const double  LONGEST_STEPS = 4.0;
 static const int64_t FIRST_DENSE   = 4;     // dense steps before the first window, to know their time
-static const int64_t FIRST_PAUSE   = 64;    // dense steps when windows do not pay; doubled each time
-static const int64_t LONGEST_PAUSE = 4096;
+static const int64_t LONGEST       = 4096;  // dense steps when windows do not pay, or tokens until dense steps are timed
+static const int64_t GROWS         = 4;     // again: few at first, as noise misleads, and GROWS times as many each time
+static const int64_t FIRST_PAUSE   = 8;
+static const int64_t FIRST_TRUST   = 512;
 static const int32_t FIRST_WINDOW  = 4;
+static const size_t  FEW_STEPS     = 12;    // a trial has more, if no proposal is wrong
 static const int32_t LIMIT_HOLDS   = 16;    // windows
 static const double  MEMORY        = 256.0; // proposals
+static const int32_t ALL_WRONG     = 8;     // windows in a row without a right proposal: nothing before them counts
 static const double  FREE_ROWS     = 30.0;  // a check of 1 + FREE_ROWS rows takes about twice as long as one of 1 row
 static const double  WORTH_IT      = 1.01;  // windows must be faster than dense steps by this
+
+double flash_head_recent_median::value() const {
+    double sorted[N_MOST];
+    std::copy_n(values, count(), sorted);
+    std::nth_element(sorted, sorted + count()/2, sorted + count());
+    return empty() ? 0.0 : sorted[count()/2];
+}
 
 flash_head_pace::flash_head_pace(int32_t most, int32_t fixed, int32_t n_slots)
     : most(std::max(most/n_slots, 1)), fixed(fixed), n_slots(n_slots), n_rests(FIRST_DENSE) {}
@@ -23,13 +34,17 @@ void flash_head_pace::add_step(double us, bool is_dense) {
     if (!is_dense) {
         return;
     }
-    if (n_rests > 0 && --n_rests == 0) {
+    n_since = 0;
+    if (n_rests > 0 && --n_rests == 0 && n_trust == 0) {
         begin_trial();
     }
 }
 
 void flash_head_pace::add_check(int32_t n, double us) {
     const double keep = 1.0 - 1.0/16.0;
+    if (n_checks > 2.0) {
+        us = std::min(us, 1.5*check_time((n + n_slots - 1)/n_slots));
+    }
     n_checks = n_checks*keep + 1.0;
     sum_n    = sum_n   *keep + n;
     sum_t    = sum_t   *keep + us;
@@ -45,6 +60,11 @@ void flash_head_pace::add_window(int32_t n, int32_t right) {
     const double  keep  = pow(1.0 - 1.0/MEMORY, right + wrong);
     n_right = n_right*keep + right;
     n_wrong = n_wrong*keep + wrong;
+    n_none  = right == 0 && wrong == 1 ? n_none + 1 : 0;
+    if (n_none == ALL_WRONG) {
+        n_right = 0.0;
+    }
+    n_since += right + 1;
     // text may turn at once into one that FlashHead does not know
     n_most = wrong == 0 ? std::min(std::max(n_most, 2*(n + 1)), 1024) : 2*(right + 1);
     decide();
@@ -85,14 +105,15 @@ std::string flash_head_pace::text() const {
     return line;
 }
 
-// the best length of at most limit
+// The best length of at most limit. Not 1 if there is a choice, which proposes nothing and so learns nothing.
 int32_t flash_head_pace::best(int32_t limit) const {
-    int32_t best      = 1;
+    const int32_t least = std::min(2, limit);
+    int32_t best      = least;
     double  best_rate = 0.0;
-    for (int32_t n = 1; n <= limit; n++) {
+    for (int32_t n = least; n <= limit; n++) {
         const double time = n*step.value() + check_time(n);
         const double rate = tokens_of(n)/std::max(time, 1.0);
-        if (n > 1 && time > longest_wait()) {
+        if (n > least && time > longest_wait()) {
             break;
         }
         if (rate > best_rate) {
@@ -113,24 +134,39 @@ int32_t flash_head_pace::length() const {
     return best(std::min(n_limit, n_most));
 }
 
-// as if some proposals had been right, so that one wrong window ends a trial that does not pay
+// as if some proposals had been right, so that a few wrong ones end a trial that does not pay
 void flash_head_pace::begin_trial() {
+    step    = {};
     n_most  = FIRST_WINDOW;
     n_limit = most;
-    n_right = 16.0;
-    n_wrong = 0.25;
+    if (n_right < 64.0*n_wrong || n_right + n_wrong < 4.0) {
+        n_right = 4.0;
+        n_wrong = 0.0625;
+    }
 }
 
 // Rests if dense steps are faster than windows of the best length, even if such were not tried yet.
 void flash_head_pace::decide() {
-    if (fixed > 0 || dense.empty() || step.empty() || n_rests > 0) {
+    if (fixed > 0 || dense.empty() || step.empty() || n_rests > 0 || (n_wrong < 1.0 && step.count() < FEW_STEPS)) {
         return;
     }
     const int32_t n = best(n_limit);
     if (tokens_of(n)*dense.value() < WORTH_IT*(n*step.value() + check_time(n))) {
-        n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(2*n_pause, LONGEST_PAUSE);
-        n_rests = n_pause;
-    } else if (n_right > MEMORY/2) {
+        n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(GROWS*n_pause, LONGEST);
+        n_trust = 0;
+        rest(n_pause);
+    } else if (n_right > MEMORY/4) {
         n_pause = 0;
+        n_trust = std::max(n_trust, FIRST_TRUST);
+        if (n_since > n_trust) {
+            n_trust = std::min(GROWS*n_trust, LONGEST);
+            rest(FIRST_PAUSE);
+        }
     }
+}
+
+// the next n steps are dense, and timed anew
+void flash_head_pace::rest(int64_t n) {
+    n_rests = n;
+    dense   = {};
 }

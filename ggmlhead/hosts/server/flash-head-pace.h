@@ -4,21 +4,22 @@
 // dense step and of a check, and how often proposals were right. Steps of one and of several slots take different
 // times, so that there is one pace for each number of slots.
 
+#include <algorithm>
 #include <stdint.h>
 #include <string>
 
-// A mean over about the last 16 values.
-class flash_head_recent_mean {
+// The median of the latest values: others that use the processor make some of them several times as long.
+class flash_head_recent_median {
 public:
-    void add(double value) {
-        weight += (1.0 - weight)/16.0;
-        mean   += (value - mean)/(16.0*weight);
-    }
-    bool   empty() const { return weight == 0.0; }
-    double value() const { return mean; }
+    void   add(double value)  { values[n++ % N_MOST] = value; }
+    bool   empty() const      { return n == 0; }
+    size_t count() const      { return std::min(n, N_MOST); }
+    double value() const;     // 0 if there is none
 
 private:
-    double weight = 0.0, mean = 0.0;
+    static constexpr size_t N_MOST = 15;
+    double values[N_MOST] = {};
+    size_t n = 0;
 };
 
 // Times are in microseconds.
@@ -48,21 +49,25 @@ public:
 private:
     int32_t most, fixed, n_slots;
 
-    flash_head_recent_mean step, dense;
+    flash_head_recent_median step, dense;
 
     // sums for the line through the times of checks over their rows; old checks weigh less
     double n_checks = 0.0, sum_n = 0.0, sum_t = 0.0, sum_nn = 0.0, sum_nt = 0.0;
 
     double  n_right = 0.0, n_wrong = 0.0; // of proposals; old ones weigh less
+    int32_t n_none  = 0;                  // windows in a row without a right one
     int32_t n_most  = 0;                  // a window is at most twice as long as the last that was right
     int32_t n_limit = 0;                  // no window can be longer
     int32_t n_free  = 0;                  // windows since the last that met the limit
     int64_t n_rests = 0;                  // dense steps to go
-    int64_t n_pause = 0;                  // dense steps of the last rest
+    int64_t n_pause = 0;                  // dense steps of the last rest, 0 if the last trial paid
+    int64_t n_since = 0;                  // tokens since dense steps were last timed
+    int64_t n_trust = 0;                  // they are timed again after so many
 
     double  check_time(int32_t n) const; // of windows of n rows in every slot
     double  tokens_of (int32_t n) const;
     int32_t best      (int32_t limit) const;
     void    begin_trial();
     void    decide();
+    void    rest(int64_t n);
 };

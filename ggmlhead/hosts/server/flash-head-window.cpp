@@ -168,6 +168,7 @@ void flash_head_windows::check_windows(const std::vector<flash_head_window *> & 
     if (dense != rests) {
         rests = dense;
         llama_flash_head_rest(ctx, rests);
+        is_step = false; // the next one builds another graph
     }
     t_last = ggml_time_us();
 }
