@@ -7,10 +7,10 @@
 static const double  LONGEST_WAIT  = 250e3; // microseconds; or the time of LONGEST_STEPS, if that is longer
 static const double  LONGEST_STEPS = 4.0;
 static const int64_t FIRST_DENSE   = 4;     // dense steps before the first window, to know their time
-static const int64_t LONGEST       = 4096;  // dense steps when windows do not pay, or tokens until dense steps are timed
-static const int64_t GROWS         = 4;     // again: few at first, as noise misleads, and GROWS times as many each time
-static const int64_t FIRST_PAUSE   = 8;
-static const int64_t FIRST_TRUST   = 512;
+static const int64_t FIRST_PAUSE   = 8;     // dense steps when windows do not pay: few, as noise may have misled,
+static const int64_t FIRST_TRUST   = 512;   // and tokens until dense steps are timed again;
+static const int64_t GROWS         = 4;     // so many times as many each time,
+static const int64_t LONGEST       = 4096;  // up to this
 static const int32_t FIRST_WINDOW  = 4;
 static const size_t  FEW_STEPS     = 12;    // a trial has more, if no proposal is wrong
 static const int32_t LIMIT_HOLDS   = 16;    // windows
@@ -42,7 +42,7 @@ void flash_head_pace::add_step(double us, bool is_dense) {
 
 void flash_head_pace::add_check(int32_t n, double us) {
     const double keep = 1.0 - 1.0/16.0;
-    if (n_checks > 2.0) {
+    if (n_checks > 2.0) { // others may have held it up
         us = std::min(us, 1.5*check_time((n + n_slots - 1)/n_slots));
     }
     n_checks = n_checks*keep + 1.0;
