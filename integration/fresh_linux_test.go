@@ -78,8 +78,9 @@ func (m *freshMachine) answers(t *testing.T, model string) {
 // install and on --all are all that it takes, with a real model, calibrated: less than two minutes, which is logged.
 func TestFreshMachineWithARealModel(t *testing.T) {
 	testlevel.Real(t)
+	model := real.Need(t, "smollm2-135m") // before the clock starts
 	m := newFreshMachine(t)
-	register(t, m.o, "smollm2", real.Need(t, "smollm2-135m"))
+	register(t, m.o, "smollm2", model)
 	if out, err := m.o.Run(timeout(t), m.download, "on", "--all", "--yes"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -52,7 +52,8 @@ func convertReal(t *testing.T, model string) string {
 	if _, err := os.Stat(file); err == nil {
 		return file
 	}
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "convert", real.Need(t, model), "-o", file, "--lib",
+	original := real.Need(t, model) // a download has no part in the timeout
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "convert", original, "-o", file, "--lib",
 		filepath.Dir(h.Lib("x")))
 	cmd.Env = append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil {

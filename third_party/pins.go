@@ -13,7 +13,7 @@ var Pins []byte
 //go:embed hosts.toml
 var Hosts []byte
 
-// Real is real.toml: wheels with models and texts that tests use, read by integration/real.
+// Real is real.toml: wheels with models that tests use, read by integration/real.
 //
 //go:embed real.toml
 var Real []byte

@@ -24,8 +24,8 @@ func Long(t *testing.T) {
 // RealVariable is the environment variable that makes tests on real models run; `make real` sets it to 1.
 const RealVariable = "FH_OLLAMA_REAL"
 
-// Real skips a test on real models and texts (integration/real) by default: they are hundreds of megabytes, and some
-// have their own licence.
+// Real skips a test on real models (integration/real) by default: they are hundreds of megabytes, and some have their
+// own licence.
 func Real(t *testing.T) {
 	t.Helper()
 	if os.Getenv(RealVariable) == "" {
