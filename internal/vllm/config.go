@@ -23,7 +23,7 @@ const (
 const maxConfig = 16 << 20
 
 // readConfig reads the JSON object at path; nil if the file does not exist.
-func readConfig(path string) (safetensors.Object, error) {
+func readConfig(path string) (map[string]json.RawMessage, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -47,17 +47,17 @@ func readConfig(path string) (safetensors.Object, error) {
 	return config, nil
 }
 
-// settings reads FlashHead's entries for a head of K clusters and V tokens. Absent entries are 0 and nil.
-func settings(config safetensors.Object, clusters, vocab int64) (probes uint32, special []uint32, err error) {
-	if text := config.Get(probesName); text != nil {
+// settings reads FlashHead's entries for a head of K clusters and V tokens. Absent entries and null are 0 and nil.
+func settings(config map[string]json.RawMessage, clusters, vocab int64) (probes uint32, special []uint32, err error) {
+	if text := config[probesName]; text != nil && string(text) != "null" {
 		n, err := strconv.ParseInt(string(text), 10, 64)
 		if err != nil || n < 1 || n > clusters {
 			return 0, nil, fmt.Errorf("%s is %.40s, not a number of clusters in 1..%d", probesName, text, clusters)
 		}
 		probes = uint32(n)
 	}
-	if text := config.Get(specialName); text != nil {
-		var ids []*int64
+	if text := config[specialName]; text != nil {
+		var ids []*int64 // nil for null
 		if err := json.Unmarshal(text, &ids); err != nil {
 			return 0, nil, fmt.Errorf("%s is %.40s, not a list of tokens", specialName, text)
 		}

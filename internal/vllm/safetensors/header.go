@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -24,19 +25,20 @@ func parse(header []byte, size int64) ([]Tensor, error) {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	var tensors []Tensor
-	for _, m := range members {
-		if m.Name == metadataName {
+	for _, name := range slices.Sorted(maps.Keys(members)) { // sorted: errors and ties do not change
+		if name == metadataName {
 			var texts map[string]*string
-			if err := json.Unmarshal(m.Value, &texts); err != nil || slices.Contains(values(texts), nil) {
+			if err := json.Unmarshal(members[name], &texts); err != nil ||
+				slices.Contains(slices.Collect(maps.Values(texts)), nil) {
 				return nil, errors.New(metadataName + " is not a map of strings")
 			}
 			continue
 		}
-		t, err := parseTensor(m.Value)
+		t, err := parseTensor(members[name])
 		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", m.Name, err)
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
-		t.Name = m.Name
+		t.Name = name
 		tensors = append(tensors, t)
 	}
 	slices.SortStableFunc(tensors, func(a, b Tensor) int {
@@ -59,33 +61,25 @@ func parse(header []byte, size int64) ([]Tensor, error) {
 	return tensors, nil
 }
 
-func values(texts map[string]*string) []*string {
-	var all []*string
-	for _, text := range texts {
-		all = append(all, text)
-	}
-	return all
-}
-
 func parseTensor(text json.RawMessage) (Tensor, error) {
 	members, err := ParseObject(text)
 	if err != nil {
 		return Tensor{}, err
 	}
 	var t Tensor
-	if err := json.Unmarshal(members.Get("dtype"), &t.DType); err != nil {
+	if err := json.Unmarshal(members["dtype"], &t.DType); err != nil || t.DType == "" {
 		return Tensor{}, errors.New("no dtype")
 	}
 	width, ok := widths[t.DType]
 	if !ok {
 		return Tensor{}, fmt.Errorf("unknown dtype %q", t.DType)
 	}
-	if t.Shape, err = numbers(members.Get("shape")); err != nil {
+	if t.Shape, err = numbers(members["shape"]); err != nil {
 		return Tensor{}, fmt.Errorf("shape: %w", err)
 	}
-	offsets, err := numbers(members.Get("data_offsets"))
+	offsets, err := numbers(members["data_offsets"])
 	if err != nil || len(offsets) != 2 || offsets[0] > offsets[1] {
-		return Tensor{}, fmt.Errorf("data_offsets %.100s are not two numbers in order", members.Get("data_offsets"))
+		return Tensor{}, fmt.Errorf("data_offsets %.100s are not two numbers in order", members["data_offsets"])
 	}
 	t.begin, t.end = offsets[0], offsets[1]
 	size := width
