@@ -178,31 +178,35 @@ func TestDefaultOutput(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	for name, change := range map[string]func(*convert.Options){
-		"no input":       func(o *convert.Options) { o.Input = "" },
-		"cluster of one": func(o *convert.Options) { o.ClusterSize = 1 },
-		"large cluster":  func(o *convert.Options) { o.ClusterSize = 1025 },
-		"iterations":     func(o *convert.Options) { o.Iterations = -1 },
-		"no threads":     func(o *convert.Options) { o.Threads = 0 },
-		"probes below 0": func(o *convert.Options) { o.Probes = -1 },
+	for _, c := range []struct {
+		want   string
+		change func(*convert.Options)
+	}{
+		{"the name of a GGUF file is missing", func(o *convert.Options) { o.Input = "" }},
+		{"cluster size 1 is not in 2..1024", func(o *convert.Options) { o.ClusterSize = 1 }},
+		{"cluster size 1025 is not in 2..1024", func(o *convert.Options) { o.ClusterSize = 1025 }},
+		{"-1 iterations are not in 1..1000", func(o *convert.Options) { o.Iterations = -1 }},
+		{"0 threads are not in 1..4096", func(o *convert.Options) { o.Threads = 0 }},
+		{"-1 probes are not 1 or more", func(o *convert.Options) { o.Probes = -1 }},
 
-		"low target":   func(o *convert.Options) { o.Targets.Agreement = 0.5 },
-		"negative KLD": func(o *convert.Options) { o.Targets.KLD = -1 },
-		"no quality":   func(o *convert.Options) { o.Quality = "best" },
+		{"a target agreement of 0.5 is not above 0.5", func(o *convert.Options) { o.Targets.Agreement = 0.5 }},
+		{"a target KLD of -1 nats is not above 0", func(o *convert.Options) { o.Targets.KLD = -1 }},
+		{`no quality is called "best"`, func(o *convert.Options) { o.Quality = "best" }},
 
-		"plain with quality":           func(o *convert.Options) { o.Plain, o.Quality = true, "high" },
-		"plain with text":              func(o *convert.Options) { o.Plain, o.Calibrate = true, []string{"t"} },
-		"plain with target":            func(o *convert.Options) { o.Plain, o.Targets.KLD = true, 0.1 },
-		"text without calibration":     func(o *convert.Options) { o.NoCalibrate, o.Calibrate = true, []string{"t"} },
-		"a target without calibration": func(o *convert.Options) { o.NoCalibrate, o.Targets.Agreement = true, 0.9 },
+		{"a plain head has no codes", func(o *convert.Options) { o.Plain, o.Quality = true, "high" }},
+		{"a head that is not calibrated", func(o *convert.Options) { o.Plain, o.Calibrate = true, []string{"t"} }},
+		{"targets need a calibration", func(o *convert.Options) { o.Plain, o.Targets.KLD = true, 0.1 }},
+		{"a head that is not calibrated", func(o *convert.Options) { o.NoCalibrate, o.Calibrate = true, []string{"t"} }},
+		{"targets need a calibration", func(o *convert.Options) { o.NoCalibrate, o.Targets.Agreement = true, 0.9 }},
 	} {
 		o := convert.Defaults()
 		o.Input = "in.gguf"
 		if err := o.Validate(); err != nil {
 			t.Fatalf("the defaults: %v", err)
 		}
-		if change(&o); o.Validate() == nil {
-			t.Errorf("%s is accepted", name)
+		c.change(&o)
+		if err := o.Validate(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v, not %q", err, c.want)
 		}
 	}
 	for name, change := range map[string]func(*convert.Options){

@@ -15,7 +15,7 @@ func TestForeignFile(t *testing.T) {
 	m := newMachine(t)
 	m.Write(besideLibrary, "AMD's own", 0o644)
 	m.IntoLib = true
-	m.refused(m.Path(besideLibrary)+" exists and was not installed by fh-ollama", "move it away")
+	m.refused(m.Path(besideLibrary)+" exists and was not installed by fh-ollama", "see whose it is and move it away")
 }
 
 func TestVariableTaken(t *testing.T) {

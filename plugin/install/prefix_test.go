@@ -191,7 +191,7 @@ func TestRefusesWhatIsNotOurs(t *testing.T) {
 		"a folder":             {map[string]string{"bin/ollama/x": ""}, "bin/ollama exists"},
 		"a build":              {map[string]string{buildManifest: "{}"}, "build.json exists"},
 		"a file for a folder":  {map[string]string{"lib": ""}, "lib"},
-		"a way out":            {map[string]string{"lib": "-> " + t.TempDir()}, "lib is a link"},
+		"a way out":            {map[string]string{"lib": "-> " + t.TempDir()}, "lib is a link to a folder that is not in "},
 		"a receipt to be read": {map[string]string{receiptPath: "{"}, "cannot be read"},
 		"a newer receipt":      {map[string]string{receiptPath: `{"schema": 9}`}, "format 9"},
 	} {
