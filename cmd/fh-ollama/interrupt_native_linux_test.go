@@ -12,38 +12,57 @@ import (
 	"time"
 )
 
-// TestInterrupt sends Ctrl-C's signal, to the program alone, while the native tool is clustering, or while a model
-// reads the text of a calibration: the program ends with 130, what it started ends too, and no file is left.
+// TestInterrupt sends Ctrl-C's signal, to the program alone, while a native program works for a command: the command ends
+// with 130 and two lines, what it started ends too, and no file is left.
 func TestInterrupt(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs the native tool")
+		t.Skip("needs the native programs")
 	}
-	t.Run("clustering", func(t *testing.T) { interrupt(t, "llama-flashhead", "--iterations", "1000", "--plain") })
-	t.Run("reading", func(t *testing.T) {
-		interrupt(t, "llama-server", "--calibrate", "../../integration/testdata/heldout.txt")
-	})
-}
-
-func interrupt(t *testing.T, child string, flags ...string) {
-	out := t.TempDir()
-	cmd := exec.Command("fh-ollama", append([]string{"convert", "../../integration/testdata/fh-demo-12m-q8_0.gguf",
-		"-o", filepath.Join(out, "out.gguf"), "--lib", nativeDir(t)}, flags...)...)
-	interruptWhile(t, cmd, child, func(string) {
-		if entries, _ := os.ReadDir(out); len(entries) != 1 || !strings.Contains(entries[0].Name(), ".partial-") {
-			t.Errorf("while it runs the folder should have the partial file alone, but has %v", entries)
-		}
-	})
-	if entries, _ := os.ReadDir(out); len(entries) != 0 {
-		t.Errorf("left behind: %v", entries)
+	const model, text = "../../integration/testdata/fh-demo-12m-q8_0.gguf", "../../integration/testdata/heldout.txt"
+	fast := filepath.Join(t.TempDir(), "fast.gguf")
+	convert := exec.Command("fh-ollama", "convert", model, "-o", fast, "--iterations", "1", "--plain", "--lib",
+		nativeDir(t))
+	if out, err := convert.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, c := range map[string]struct {
+		args  []string
+		child string // the native program
+		holds string // part of the only name in the folder of the output, or else of temporary files
+	}{
+		"clustering": {[]string{"convert", model, "--iterations", "1000", "--plain"}, "llama-flashhead", ".partial-"},
+		"reading":    {[]string{"convert", model, "--calibrate", text}, "llama-server", ".partial-"},
+		"serving":    {[]string{"eval", fast, "--text", text}, "llama-server", "fh-ollama-eval-"},
+		"scoring":    {[]string{"eval", fast, "--text", text}, "llama-perplexity", "fh-ollama-eval-"},
+		"timing":     {[]string{"bench", "--shape", "gemma-3-270m"}, "llama-bench", "fh-ollama-bench-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache := t.TempDir()
+			tmp := filepath.Join(cache, "temporary")
+			out, args := tmp, append(c.args, "--lib", nativeDir(t))
+			if c.args[0] == "convert" {
+				out = t.TempDir()
+				args = append(args, "-o", filepath.Join(out, "out.gguf"))
+			}
+			cmd := exec.Command("fh-ollama", args...)
+			cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)
+			interruptWhile(t, cmd, c.child, func() {
+				if names := folder(t, out); len(names) != 1 || !strings.Contains(names[0], c.holds) {
+					t.Errorf("while it runs %s should be alone in the folder, but there are %q", c.holds, names)
+				}
+			})
+			for _, dir := range []string{out, tmp} {
+				if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+					t.Errorf("left behind: %v", entries)
+				}
+			}
+		})
 	}
 }
 
 // interruptWhile starts cmd and interrupts it, after look, while its child of that name runs. cmd must end with 130 and
-// two lines, and leave no temporary file and no child.
-func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp string)) {
-	cache := t.TempDir()
-	tmp := filepath.Join(cache, "temporary")
-	cmd.Env = append(os.Environ(), "FH_OLLAMA_CACHE="+cache)
+// two lines, and leave no child.
+func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func()) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -67,7 +86,7 @@ func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp str
 			pid = found
 		}
 	}
-	look(tmp)
+	look()
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +100,6 @@ func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func(tmp str
 	}
 	if want := "fh-ollama: interrupted\n  run the same command again"; !strings.Contains(stderr.String(), want) {
 		t.Errorf("stderr is %q", stderr.String())
-	}
-	if entries, _ := os.ReadDir(tmp); len(entries) != 0 {
-		t.Errorf("left behind: %v", entries)
 	}
 	if _, err := os.Stat("/proc/" + pid); err == nil {
 		t.Error(child + " still runs")
