@@ -1,42 +1,21 @@
 package integration
 
 import (
-	"encoding/json"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/integration/harness"
 	benchmark "github.com/fh-ollama/fh-ollama/internal/bench"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// benched runs `fh-ollama bench` and returns its report. The command must leave no files behind and ignore the user's
-// settings for the runtime.
-func benched(t *testing.T, h host, args ...string) benchmark.Report {
+// benched runs `fh-ollama bench`, which must ignore the user's settings for the runtime, and returns its report.
+func benched(t *testing.T, h host, args ...string) (report benchmark.Report) {
 	t.Helper()
-	cache := t.TempDir()
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"),
-		append([]string{"bench", "--json", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
-	cmd.Env = append(append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+cache, "FLASHHEAD_ENABLED=0",
-		"FLASHHEAD_PROBES=7", "LLAMA_ARG_THREADS=9"), h.env...)
-	var printed strings.Builder
-	cmd.Stderr = &printed
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("fh-ollama bench: %v\n%s", err, printed.String())
-	}
-	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	var report benchmark.Report
-	if err := json.Unmarshal(out, &report); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	reported(t, h, &report, []string{"FLASHHEAD_ENABLED=0", "FLASHHEAD_PROBES=7", "LLAMA_ARG_THREADS=9"}, "bench", args...)
 	return report
 }
 
@@ -144,21 +123,5 @@ func TestBenchName(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: it has no FlashHead\n  "+
 		"turn it on: "+h.Bin("fh-ollama")+" on slow\n") {
 		t.Errorf("%v", err)
-	}
-}
-
-// A runtime without FlashHead is reported before anything is measured.
-func TestBenchStock(t *testing.T) {
-	own, ollama := patched(t), stock(t)
-	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "bench", converted(t), "--lib",
-		filepath.Dir(ollama.Lib("x")))
-	cmd.Env = append(harness.Environment(scratch), "TMPDIR="+t.TempDir())
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out),
-		"fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if strings.Contains(string(out), "round") {
-		t.Errorf("it says so only after it measured:\n%s", out)
 	}
 }

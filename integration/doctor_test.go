@@ -1,16 +1,13 @@
 package integration
 
 import (
-	"encoding/json"
-	"net"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
@@ -21,14 +18,11 @@ import (
 )
 
 // examine runs the doctor of the patched build against o.
-func examine(t *testing.T, o *harness.Ollama, args ...string) (doctor.Report, error) {
+func examine(t *testing.T, o *harness.Ollama, args ...string) (report doctor.Report, err error) {
 	t.Helper()
-	out, failed := o.Run(timeout(t), patched(t).Bin("fh-ollama"), append([]string{"doctor", "--json"}, args...)...)
-	var report doctor.Report
-	if err := json.Unmarshal([]byte(out), &report); err != nil {
-		t.Fatalf("doctor --json printed %q: %v, %v", out, err, failed)
-	}
-	return report, failed
+	cmd := o.Command(timeout(t), patched(t).Bin("fh-ollama"), append([]string{"doctor", "--json"}, args...)...)
+	err = readJSON(t, cmd, &report)
+	return report, err
 }
 
 func TestDoctorPatched(t *testing.T) {
@@ -68,36 +62,34 @@ func TestDoctorPatched(t *testing.T) {
 // The doctor reports what the real runtime does with a file, not what its keys promise, even without a running Ollama.
 func TestDoctorAsksTheRuntime(t *testing.T) {
 	h := patched(t)
-	run := func(h host, file string, env ...string) (doctor.Report, string) {
+	run := func(h host, file string) (report doctor.Report) {
 		cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), "doctor", "--json", file)
-		cmd.Env = append(append(harness.Environment(t.TempDir()), "OLLAMA_HOST=127.0.0.1:1"), h.environment(env)...)
-		out, _ := cmd.Output() // fails: no Ollama answers
-		var report doctor.Report
-		if err := json.Unmarshal(out, &report); err != nil || report.File == nil {
-			t.Fatalf("%v: %s", err, out)
+		cmd.Env = append(append(harness.Environment(t.TempDir()), "OLLAMA_HOST=127.0.0.1:1"), h.env...)
+		if err := readJSON(t, cmd, &report); err == nil || report.File == nil { // no Ollama answers
+			t.Fatalf("%v: %+v", err, report)
 		}
-		return report, string(out)
+		return report
 	}
 	// valid keys, but the rest is no model
 	odd := filepath.Join(t.TempDir(), "odd.gguf")
 	f := gguftest.Model(1024, 32)
 	file := gguftest.Write(t, "in.gguf", f.Bytes())
 	withAnyMap(t, file, odd, 8)
-	report, text := run(h, odd)
+	report := run(h, odd)
 	if !report.File.Sound || report.File.Runtime == nil || report.File.Runtime.Active ||
-		!strings.Contains(text, "cannot load "+odd) {
-		t.Errorf("a file that cannot be loaded: %s", text)
+		!strings.Contains(fmt.Sprint(report.Problems), "cannot load "+odd) {
+		t.Errorf("a file that cannot be loaded: %+v", report)
 	}
-	report, text = run(h, tinyConverted(t, "gemma3n", "library"))
+	report = run(h, tinyConverted(t, "gemma3n", "library"))
 	if r := report.File.Runtime; r == nil || !r.Active || !strings.Contains(r.Said, "128 tokens in 16 clusters") {
-		t.Errorf("a gemma3n: %s", text)
+		t.Errorf("a gemma3n: %+v", r)
 	}
 	// a stock Ollama with a built plug-in
 	h = plugin(t)
-	report, text = run(h, converted(t))
+	report = run(h, converted(t))
 	if r := report.File.Runtime; r == nil || !r.Active || r.Plugin != h.library() || r.Exact != "" ||
 		!strings.Contains(r.Said, "rows in cluster order") {
-		t.Errorf("with the plug-in: %s", text)
+		t.Errorf("with the plug-in: %+v", r)
 	}
 }
 
@@ -149,25 +141,7 @@ func TestDoctorFolder(t *testing.T) {
 // The doctor lists the devices of RPC servers, as llama-server would use them, and names a server that does not answer.
 func TestDoctorRPC(t *testing.T) {
 	tool := patched(t).Lib("llama-flashhead")
-	port, err := harness.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := exec.CommandContext(t.Context(), patched(t).Lib("ggml-rpc-server"), "--port", strconv.Itoa(port))
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
-	address := "127.0.0.1:" + strconv.Itoa(port)
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the server does not listen")
-		}
-	}
+	address := startRPC(t, patched(t)).Address
 	devices, _, err := native.Devices(t.Context(), tool, address, nil)
 	if err != nil {
 		t.Fatal(err)

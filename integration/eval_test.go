@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -23,31 +22,15 @@ import (
 
 const evalChunks = "16" // 2032 positions
 
-// evaluate runs `fh-ollama eval` on the trained model and returns its report. It must leave no files behind.
+// evaluate runs `fh-ollama eval` on the trained model and returns its report.
 func evaluate(t *testing.T, h host, args ...string) evaluation.Report {
 	t.Helper()
 	return evaluateFile(t, h, converted(t), args...)
 }
 
-func evaluateFile(t *testing.T, h host, file string, args ...string) evaluation.Report {
+func evaluateFile(t *testing.T, h host, file string, args ...string) (report evaluation.Report) {
 	t.Helper()
-	cache := t.TempDir()
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"),
-		append([]string{"eval", file, "--json", "--threads", "2", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
-	cmd.Env = append(append(harness.Environment(scratch), "FH_OLLAMA_CACHE="+cache), h.env...)
-	var printed strings.Builder
-	cmd.Stderr = &printed
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("fh-ollama eval: %v\n%s", err, printed.String())
-	}
-	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	var report evaluation.Report
-	if err := json.Unmarshal(out, &report); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	reported(t, h, &report, nil, "eval", append([]string{file, "--threads", "2"}, args...)...)
 	return report
 }
 
@@ -299,17 +282,19 @@ func TestEvalSample(t *testing.T) {
 }
 
 // A runtime without FlashHead is an error before anything is measured.
-func TestEvalStock(t *testing.T) {
+func TestStockRuntime(t *testing.T) {
 	own, ollama := patched(t), stock(t)
-	cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), "eval", converted(t), "--lib",
-		filepath.Dir(ollama.Lib("x")))
-	cmd.Env = append(harness.Environment(scratch), "TMPDIR="+t.TempDir())
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out),
-		"fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if strings.Contains(string(out), "positions") {
-		t.Errorf("it says so only after a pass over the text:\n%s", out)
+	for command, begun := range map[string]string{"eval": "positions", "bench": "round"} {
+		cmd := exec.CommandContext(timeout(t), own.Bin("fh-ollama"), command, converted(t), "--lib",
+			filepath.Dir(ollama.Lib("x")))
+		cmd.Env = append(harness.Environment(scratch), "TMPDIR="+t.TempDir())
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out),
+			"fh-ollama: FlashHead is not active: the runtime does not know it\n  use a runtime that has it: ") {
+			t.Errorf("%s: %v\n%s", command, err, out)
+		}
+		if strings.Contains(string(out), begun) {
+			t.Errorf("%s says so only after it measured:\n%s", command, out)
+		}
 	}
 }

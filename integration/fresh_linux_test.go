@@ -34,7 +34,7 @@ func newFreshMachine(t *testing.T) *freshMachine {
 		t.Fatal(err)
 	}
 	m.download = filepath.Join(m.downloads, "fh-ollama")
-	mustCopy(t, released(t), m.download)
+	copyTree(t, released(t), m.download)
 
 	m.start = time.Now()
 	m.command = func(program string, args ...string) string {

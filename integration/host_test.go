@@ -1,12 +1,15 @@
 package integration
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
@@ -142,57 +145,51 @@ func prefix(t *testing.T, variable, standard, command string, files ...string) h
 	return p
 }
 
-// copyTree copies a file, or a folder with its content, links as links. Existing files are replaced.
+// copyTree copies a file, or a folder with its content, links as links. A single file may replace another.
 func copyTree(t *testing.T, from, to string) {
 	t.Helper()
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, rel)
-		switch {
-		case d.IsDir():
-			return os.MkdirAll(target, 0o755)
-		case d.Type()&fs.ModeSymlink != 0:
-			link, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(link, target)
-		case d.Type().IsRegular():
-			return copyFile(path, target)
-		}
-		return fmt.Errorf("%s is neither file, folder nor link", path)
-	})
+	info, err := os.Stat(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.IsDir() {
+		err = os.CopyFS(to, os.DirFS(from))
+	} else {
+		var data []byte
+		data, err = os.ReadFile(from)
+		err = errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, info.Mode().Perm()))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
+// readJSON runs cmd and decodes what it prints into result. It returns how cmd ended, with what it said.
+func readJSON(t *testing.T, cmd *exec.Cmd, result any) error {
+	t.Helper()
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, failed := cmd.Output()
+	if failed != nil {
+		failed = fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), failed, said.String())
 	}
-	defer in.Close()
-	info, err := in.Stat()
-	if err != nil {
-		return err
+	if err := json.Unmarshal(out, result); err != nil {
+		t.Fatalf("%v, %v\n%s", failed, err, out)
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
+	return failed
+}
+
+// reported decodes what `fh-ollama COMMAND --json` of h prints into report. The command must leave no files behind.
+func reported(t *testing.T, h host, report any, env []string, command string, args ...string) {
+	t.Helper()
+	cache := t.TempDir()
+	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"),
+		append([]string{command, "--json", "--lib", filepath.Dir(h.Lib("x"))}, args...)...)
+	cmd.Env = slices.Concat(harness.Environment(scratch), []string{"FH_OLLAMA_CACHE=" + cache}, env, h.env)
+	if err := readJSON(t, cmd, report); err != nil {
+		t.Fatal(err)
 	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, info.Mode().Perm())
-	if err != nil {
-		return err
+	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
 }

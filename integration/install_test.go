@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,10 +83,9 @@ func installAndBack(t *testing.T, flags []string) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		answer = generate(t, o, "fast", prompt, 24).Response
-		out, err := o.Run(timeout(t), tool, "doctor", "--json")
 		var report doctor.Report
-		if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil || err != nil {
-			t.Fatalf("doctor: %v, %v\n%s", err, jsonErr, out)
+		if err := readJSON(t, o.Command(timeout(t), tool, "doctor", "--json"), &report); err != nil {
+			t.Fatal(err)
 		}
 		if p := report.Plugin; !strings.HasPrefix(p.Tried, "flash_head: active") || len(p.Installed) != 1 ||
 			p.Library != p.Installed[0] || len(p.Running) != 1 || !p.Running[0].Loaded {

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -209,12 +208,9 @@ func measureSplitModel(t *testing.T, h host) {
 // commandJSON runs a command of fh-ollama against o and reads what it prints into result.
 func commandJSON(t *testing.T, o *harness.Ollama, result any, args ...string) {
 	t.Helper()
-	out, err := o.Run(timeout(t), o.Prefix.Bin("fh-ollama"), append(args, "--json")...)
-	if err != nil {
-		t.Fatalf("fh-ollama %s: %v", strings.Join(args, " "), err)
-	}
-	if err := json.Unmarshal([]byte(out), result); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	cmd := o.Command(timeout(t), o.Prefix.Bin("fh-ollama"), append(args, "--json")...)
+	if err := readJSON(t, cmd, result); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -26,7 +26,7 @@ func TestTrial(t *testing.T) {
 	copyTree(t, stock(t).Lib(""), lib)
 	place := func(dir, library string) string {
 		path := filepath.Join(dir, "libggml-flashhead.so")
-		mustCopy(t, library, path)
+		copyTree(t, library, path)
 		return path
 	}
 	for _, c := range []struct {
@@ -39,7 +39,7 @@ func TestTrial(t *testing.T) {
 			dir := t.TempDir()
 			copyTree(t, lib, dir)
 			path := filepath.Join(dir, "libggml-zendnn-flashhead.so")
-			mustCopy(t, good, path)
+			copyTree(t, good, path)
 			return trial.Trial{LibDir: dir, Library: path, Beside: true}
 		}, "", ""},
 		{"newer C library", func(t *testing.T) trial.Trial {
@@ -49,7 +49,7 @@ func TestTrial(t *testing.T) {
 			dir := t.TempDir()
 			copyTree(t, lib, dir)
 			path := filepath.Join(dir, "libggml-zendnn-flashhead.so")
-			mustCopy(t, linkedTo(t, "libstdc++.so.6", "GLIBCXX_9.9.9"), path)
+			copyTree(t, linkedTo(t, "libstdc++.so.6", "GLIBCXX_9.9.9"), path)
 			return trial.Trial{LibDir: dir, Library: path, Beside: true}
 		}, "the C++ library of this system is older than the plug-in needs (GLIBCXX_9.9.9)", "fh-ollama build --plugin"},
 		{"symbol of another ggml", func(t *testing.T) trial.Trial {
@@ -184,13 +184,6 @@ func openFolders(t *testing.T, path string) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func mustCopy(t *testing.T, from, to string) {
-	t.Helper()
-	if err := copyFile(from, to); err != nil {
-		t.Fatal(err)
 	}
 }
 
