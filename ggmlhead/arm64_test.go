@@ -18,9 +18,12 @@ func TestCoreOnArm64(t *testing.T) {
 		t.Skip("compiles C++; not with -short")
 	}
 	compiler, emulator := arm64Tools(t)
+	// For processors that have what the kernels for Arm use. The tests compare bits with plain formulas, so neither may
+	// have a multiplication and an addition fused that the other has not.
 	compile := func(t *testing.T, args ...string) {
 		t.Helper()
-		arm64Compile(t, compiler, args...)
+		must(t, compiler, append([]string{"-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
+			"-march=armv8.2-a+dotprod+fp16", "-Icore"}, args...)...)
 	}
 	dir := t.TempDir()
 	objects := coreObjects(t, dir, compile)
@@ -35,14 +38,6 @@ func TestCoreOnArm64(t *testing.T) {
 			}
 		})
 	}
-}
-
-// arm64Compile compiles for processors that have what the kernels for Arm use. The tests compare bits with plain
-// formulas, so neither may have a multiplication and an addition fused that the other has not.
-func arm64Compile(t *testing.T, compiler string, args ...string) {
-	t.Helper()
-	must(t, compiler, append([]string{"-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
-		"-march=armv8.2-a+dotprod+fp16", "-Icore"}, args...)...)
 }
 
 // arm64Tools finds a compiler for Arm and an emulator. Without them the test is skipped, but not by continuous

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -95,7 +94,9 @@ func (b *Builder) cudaSources() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources := touched(series, "ggml/src/ggml-cuda/", ".cu")
+	sources := slices.DeleteFunc(tree.NamedFiles(series), func(name string) bool {
+		return !strings.HasPrefix(name, "ggml/src/ggml-cuda/") || !strings.HasSuffix(name, ".cu")
+	})
 	ours, err := fs.Glob(b.Overlay.Head, "ggml/cuda/*.cu")
 	if err != nil {
 		return nil, err
@@ -108,32 +109,6 @@ func (b *Builder) cudaSources() ([]string, error) {
 		sources = append(sources, "flashhead/"+name)
 	}
 	return sources, nil
-}
-
-var patchedFile = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
-
-// touched returns the files below folder, with this ending, that patches change.
-func touched(series []tree.Patch, folder, ending string) (names []string) {
-	for _, p := range series {
-		for _, m := range patchedFile.FindAllSubmatch(p.Data, -1) {
-			if name := string(m[1]); strings.HasPrefix(name, folder) && strings.HasSuffix(name, ending) &&
-				!slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
-
-func TestTouched(t *testing.T) {
-	series := []tree.Patch{
-		{Name: "a", Data: []byte("--- a/x/one.cu\n+++ b/x/one.cu\n@@\n+++ not a name\n--- a/y/two.cu\n+++ b/y/two.cu\n--- " +
-			"a/x/h.cuh\n+++ b/x/h.cuh\n")},
-		{Name: "b", Data: []byte("+++ b/x/one.cu\n+++ b/x/three.cu\n")},
-	}
-	if got := touched(series, "x/", ".cu"); !slices.Equal(got, []string{"x/one.cu", "x/three.cu"}) {
-		t.Errorf("%q", got)
-	}
 }
 
 // fetchNVCC returns the path of NVIDIA's compiler in the cache. The packages are arranged like an installed toolkit,

@@ -3,8 +3,6 @@ package source
 import (
 	"fmt"
 	"regexp"
-	"strconv"
-	"strings"
 
 	"golang.org/x/mod/semver"
 )
@@ -15,12 +13,6 @@ type HostPin struct {
 	Sum      string      `toml:"sum"`     // of its module
 	Wants    string      `toml:"wants"`   // build of llama.cpp that the release was made from
 	LlamaCpp LlamaCppPin `toml:"llama_cpp"`
-}
-
-// Distance is how many builds LlamaCpp is newer than Wants.
-func (p HostPin) Distance() int {
-	number := func(build string) int { n, _ := strconv.Atoi(strings.TrimPrefix(build, "b")); return n }
-	return number(p.LlamaCpp.Commit) - number(p.Wants)
 }
 
 var buildPattern = regexp.MustCompile(`^b\d+$`)

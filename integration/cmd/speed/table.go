@@ -7,6 +7,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
+	"github.com/fh-ollama/fh-ollama/internal/table"
 )
 
 // metric is a value measured in every round.
@@ -56,40 +57,38 @@ func used(threads int) string {
 // ratios returns the ratios of one side to another, by round.
 func ratios(s, to *side, m metric) []float64 { return statistics.Ratios(s.values[m], to.values[m]) }
 
-// plain formats the table for a terminal, with a block per metric.
+// plain formats the results for a terminal, with a line per metric and side.
 func plain(sides []*side) string {
-	var b strings.Builder
+	t := table.New("llll", "", "", "median (least to most)", "ratio")
 	for _, row := range rows {
-		fmt.Fprintf(&b, "%s\n", row.name)
 		for i, s := range sides {
-			line := fmt.Sprintf("  %-18s %-26s", s.name, harness.Spread(row.format, s.values[row.metric]))
+			name, ratio := row.name, ""
 			if i > 0 {
-				line += harness.Spread("%.2fx", ratios(s, sides[0], row.metric))
+				name, ratio = "", harness.Spread("%.2fx", ratios(s, sides[0], row.metric))
 			}
-			fmt.Fprintln(&b, strings.TrimRight(line, " "))
+			t.Row(name, s.name, harness.Spread(row.format, s.values[row.metric]), ratio)
 		}
 	}
-	return b.String()
+	return t.Text()
 }
 
-// markdown formats the table for a document, with a row per metric and a column per side.
+// markdown formats the results for a document, with a row per metric and a column per side.
 func markdown(sides []*side) string {
-	var b strings.Builder
-	b.WriteString("| |")
+	heads := []string{""}
 	for _, s := range sides {
-		fmt.Fprintf(&b, " %s |", s.name)
+		heads = append(heads, s.name)
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---|", len(sides)) + "\n")
+	t := table.New(strings.Repeat("l", len(heads)), heads...)
 	for _, row := range rows {
-		fmt.Fprintf(&b, "| %s |", row.name)
+		cells := []string{row.name}
 		for i, s := range sides {
 			text := harness.Spread(row.format, s.values[row.metric])
 			if i > 0 && text != "-" {
 				text += fmt.Sprintf(", %.2fx", statistics.Median(ratios(s, sides[0], row.metric)))
 			}
-			fmt.Fprintf(&b, " %s |", text)
+			cells = append(cells, text)
 		}
-		b.WriteString("\n")
+		t.Row(cells...)
 	}
-	return b.String()
+	return t.Markdown()
 }
