@@ -11,17 +11,13 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
-	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
 // copyTree copies sources to a folder that a test may change.
 func copyTree(t *testing.T, from string) string {
 	t.Helper()
-	tree, dir := tree.Tree{}, t.TempDir()
-	if err := tree.AddDir("", from, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tree.Sync(dir); err != nil {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
 	return dir
