@@ -6,20 +6,14 @@ import (
 	"math"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
 // A file whose provenance contains NaN or infinity is still reported.
 func TestJSONOfOddNumbers(t *testing.T) {
-	file := gguftest.Model(64, 32)
-	assignments := make([]uint32, 64)
-	for i := range assignments {
-		assignments[i] = uint32(i % 4)
-	}
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(2)),
-		gguftest.V("flashhead.cluster_count", uint32(4)),
-		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(1)),
-		gguftest.V("flashhead.centroid_type", "f16"), gguftest.V("flashhead.objective", float32(math.NaN())))
+	file := flashheadtest.File(4)
+	file.KVs = append(file.KVs, gguftest.V("flashhead.objective", float32(math.NaN())))
 	var out, errs bytes.Buffer
 	if code := run([]string{"fh-ollama", "inspect", "--json", gguftest.Write(t, "in.gguf", file.Bytes())}, &out,
 		&errs); code != 0 {

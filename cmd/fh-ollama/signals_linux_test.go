@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
@@ -92,16 +93,7 @@ func TestSecondInterrupt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	file := gguftest.Model(64, 32)
-	assignments := make([]uint32, 64)
-	for i := range assignments {
-		assignments[i] = uint32(i % 4)
-	}
-	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(2)),
-		gguftest.V("flashhead.cluster_count", uint32(4)),
-		gguftest.V("flashhead.assignments", gguftest.A(assignments)), gguftest.V("flashhead.probe_count", uint32(1)),
-		gguftest.V("flashhead.centroid_type", "f16"))
-	cmd := exec.Command("fh-ollama", "eval", gguftest.Write(t, "in.gguf", file.Bytes()), "--lib", dir)
+	cmd := exec.Command("fh-ollama", "eval", gguftest.Write(t, "in.gguf", flashheadtest.File(4).Bytes()), "--lib", dir)
 	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

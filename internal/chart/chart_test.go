@@ -118,6 +118,14 @@ func TestIntervalsRunOut(t *testing.T) {
 	}
 }
 
+func labels(a axis) string {
+	var all []string
+	for _, tick := range a.ticks {
+		all = append(all, tick.label)
+	}
+	return strings.Join(all, " ")
+}
+
 func TestLinearTicks(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
@@ -132,11 +140,7 @@ func TestLinearTicks(t *testing.T) {
 		{nil, "0.0 0.5 1.0"},
 	} {
 		a := Linear(plain).axis(c.values)
-		var labels []string
-		for _, tick := range a.ticks {
-			labels = append(labels, tick.label)
-		}
-		if got := strings.Join(labels, " "); got != c.want {
+		if got := labels(a); got != c.want {
 			t.Errorf("%v: ticks %s, want %s", c.values, got, c.want)
 		}
 		for _, v := range c.values {
@@ -163,11 +167,7 @@ func TestLogarithmOfNothing(t *testing.T) {
 		{nil, "0.001 0.002 0.005 0.01 0.02 0.05 0.1"},
 	} {
 		a := Log().axis(c.values)
-		var labels []string
-		for _, tick := range a.ticks {
-			labels = append(labels, tick.label)
-		}
-		if got := strings.Join(labels, " "); got != c.want {
+		if got := labels(a); got != c.want {
 			t.Errorf("%v: ticks %s, want %s", c.values, got, c.want)
 		}
 		for _, v := range c.values {

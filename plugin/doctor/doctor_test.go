@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
@@ -21,18 +21,9 @@ import (
 // nowhere is a host where nothing listens.
 func nowhere() ollama.Server { return ollama.At(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}) }
 
-// withMap is a small model with a map of two clusters, of which the second may stay empty.
-func withMap(t *testing.T, second uint32) string {
-	f := gguftest.Model(64, 32)
-	assignments := make([]uint32, 64)
-	for i := range assignments {
-		assignments[i] = second * uint32(i%2)
-	}
-	f.KVs = append(f.KVs,
-		gguftest.V(flashhead.KeyVersion, uint32(flashhead.FormatVersion)), gguftest.V(flashhead.KeyClusterCount, uint32(2)),
-		gguftest.V(flashhead.KeyAssignments, gguftest.A(assignments)), gguftest.V(flashhead.KeyProbeCount, uint32(1)),
-		gguftest.V(flashhead.KeyCentroidType, "f16"))
-	return gguftest.Write(t, "model.gguf", f.Bytes())
+// withMap is a small model with a map, which is damaged if it has one cluster only.
+func withMap(t *testing.T, clusters uint32) string {
+	return gguftest.Write(t, "model.gguf", flashheadtest.File(clusters).Bytes())
 }
 
 func TestFile(t *testing.T) {
@@ -43,8 +34,8 @@ func TestFile(t *testing.T) {
 		problems         int
 	}{
 		"plain":   {gguftest.Write(t, "model.gguf", gguftest.Model(64, 32).Bytes()), false, false, "not converted", 0},
-		"sound":   {withMap(t, 1), true, true, "sound, 2 clusters, 1 probes", 0},
-		"damaged": {withMap(t, 0), true, false, "damaged", 1},
+		"sound":   {withMap(t, 2), true, true, "sound, 2 clusters, 1 probes", 0},
+		"damaged": {withMap(t, 1), true, false, "damaged", 1},
 		"no GGUF": {gguftest.Write(t, "model.gguf", []byte("text")), false, false, "not usable", 1},
 		"missing": {filepath.Join(t.TempDir(), "none.gguf"), false, false, "not usable", 1},
 	} {
@@ -141,11 +132,11 @@ func TestDevicesAreShown(t *testing.T) {
 // The devices are asked about the head of the file only if the runtime would use its keys.
 func TestHeadOfFile(t *testing.T) {
 	var r Report
-	if head := r.file(withMap(t, 0)); head != nil {
+	if head := r.file(withMap(t, 1)); head != nil {
 		t.Errorf("damaged: %+v", head)
 	}
 	want := native.HeadShape{Type: "f32", Columns: 32, Rows: 64, Clusters: 2, CentroidType: "f16"}
-	if head := r.file(withMap(t, 1)); head == nil || *head != want {
+	if head := r.file(withMap(t, 2)); head == nil || *head != want {
 		t.Errorf("%+v, want %+v", head, want)
 	}
 }
