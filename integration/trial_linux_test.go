@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
 // A trial with the stock Ollama's own llama-server reports that the plug-in works, or why it does not.
@@ -53,18 +54,18 @@ func TestTrial(t *testing.T) {
 			return trial.Trial{LibDir: dir, Library: path, Beside: true}
 		}, "the C++ library of this system is older than the plug-in needs (GLIBCXX_9.9.9)", "fh-ollama build --plugin"},
 		{"symbol of another ggml", func(t *testing.T) trial.Trial {
-			return trial.Trial{Library: compileC(t,
+			return trial.Trial{Library: plugintest.Library(t,
 				"extern int ggml_of_tomorrow;\nvoid *ggml_backend_init(void) { return &ggml_of_tomorrow; }\n")}
 		}, "this Ollama has another ggml than the plug-in was built for", "update Ollama"},
 		{"another version of the interface", func(t *testing.T) trial.Trial {
-			return trial.Trial{Library: compileC(t,
+			return trial.Trial{Library: plugintest.Library(t,
 				"static int api[64] = { 99 };\nvoid *ggml_backend_init(void) { return api; }\n")}
 		}, "incompatible API version (backend: 99", "update Ollama"},
 		{"crash", func(t *testing.T) trial.Trial {
-			return trial.Trial{Library: compileC(t, "void *ggml_backend_init(void) { __builtin_trap(); }\n")}
+			return trial.Trial{Library: plugintest.Library(t, "void *ggml_backend_init(void) { __builtin_trap(); }\n")}
 		}, "ends with the plug-in: signal: illegal instruction", "fh-ollama build"},
 		{"silent", func(t *testing.T) trial.Trial {
-			return trial.Trial{Library: compileC(t, "void *ggml_backend_init(void) { return 0; }\n")}
+			return trial.Trial{Library: plugintest.Library(t, "void *ggml_backend_init(void) { return 0; }\n")}
 		}, "does not start: failed to initialize", "fh-ollama build"},
 		{"missing", func(t *testing.T) trial.Trial { return trial.Trial{Library: filepath.Join(lib, "none.so")} }, "none.so",
 			"fh-ollama build"},
@@ -187,21 +188,6 @@ func openFolders(t *testing.T, path string) {
 	}
 }
 
-// compileC makes a shared library of C source.
-func compileC(t *testing.T, source string, args ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	c, so := filepath.Join(dir, "x.c"), filepath.Join(dir, "x.so")
-	if err := os.WriteFile(c, []byte(source), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("cc", append([]string{"-shared", "-fPIC", "-o", so, c},
-		args...)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return so
-}
-
 // linkedTo makes a plug-in that needs a symbol of this version from a system library.
 func linkedTo(t *testing.T, library, version string) string {
 	t.Helper()
@@ -209,8 +195,8 @@ func linkedTo(t *testing.T, library, version string) string {
 	if err := os.WriteFile(script, []byte(version+" { global: of_tomorrow; };\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	system := compileC(t, "void of_tomorrow(void) {}\n", "-Wl,-soname,"+library, "-Wl,--version-script,"+script,
+	system := plugintest.Library(t, "void of_tomorrow(void) {}\n", "-Wl,-soname,"+library, "-Wl,--version-script,"+script,
 		"-nostdlib")
-	return compileC(t, "void of_tomorrow(void);\nvoid *ggml_backend_init(void) { of_tomorrow(); return 0; }\nint "+
-		"ggml_backend_score(void) { return 1; }\n", system)
+	return plugintest.Library(t, "void of_tomorrow(void);\nvoid *ggml_backend_init(void) { of_tomorrow(); return 0; }\n"+
+		"int ggml_backend_score(void) { return 1; }\n", system)
 }

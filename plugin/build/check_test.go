@@ -2,6 +2,7 @@ package build
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,31 +19,13 @@ func builtIn(t *testing.T, prefix string) string {
 	if testing.Short() {
 		t.Skip("needs a build; not with -short")
 	}
-	from, err := filepath.Abs(filepath.Join("..", "..", prefix, "lib", "ollama"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := os.ReadDir(from)
-	if err != nil {
+	lib := t.TempDir()
+	err := os.CopyFS(lib, os.DirFS(filepath.Join("..", "..", prefix, "lib", "ollama")))
+	if errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("%v; run make build stock first", err)
 	}
-	lib := t.TempDir()
-	for _, e := range entries {
-		source, to := filepath.Join(from, e.Name()), filepath.Join(lib, e.Name())
-		if link, err := os.Readlink(source); err == nil {
-			err = os.Symlink(link, to)
-			if err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		data, err := os.ReadFile(source) // a program finds its libraries beside the file that it really is
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, data, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if err != nil {
+		t.Fatal(err)
 	}
 	return lib
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
 	"github.com/fh-ollama/fh-ollama/plugin/install"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
 const (
@@ -26,22 +26,8 @@ func mapped(path string) string { return "7f00-7f01 r-xp 0 fe:00 1     " + path 
 // pluginInstalled places a library on m as `fh-ollama install` does.
 func pluginInstalled(t *testing.T, m installationtest.Machine, intoLib bool) {
 	t.Helper()
-	compiler, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("needs a C compiler")
-	}
-	dir := t.TempDir()
-	c, so := filepath.Join(dir, "x.c"), filepath.Join(dir, "x.so")
-	if err := os.WriteFile(c,
-		[]byte("void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return 1; }\n"),
-		0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", so, c).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if _, err := install.Plugin(context.Background(), install.Options{Library: so, IntoLib: intoLib,
-		Places: m.Places}); err != nil {
+	if _, err := install.Plugin(context.Background(), install.Options{Library: plugintest.Library(t, plugintest.Plugin(1)),
+		IntoLib: intoLib, Places: m.Places}); err != nil {
 		t.Fatal(err)
 	}
 }

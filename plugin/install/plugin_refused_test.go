@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
 func TestForeignFile(t *testing.T) {
@@ -96,15 +97,15 @@ func TestLibrary(t *testing.T) {
 	for library, cause := range map[string]string{
 		text:  "is not a shared library for Linux",
 		other: "is for another architecture, EM_RISCV",
-		compile(t, "int other(void) { return 1; }\n"): "it has no ggml_backend_init",
-		filepath.Join(t.TempDir(), "none.so"):         "no such file",
-		t.TempDir():                                   "is a directory",
+		plugintest.Library(t, "int other(void) { return 1; }\n"): "it has no ggml_backend_init",
+		filepath.Join(t.TempDir(), "none.so"):                    "no such file",
+		t.TempDir():                                              "is a directory",
 	} {
 		m.Library = library
 		m.refused(cause, "fh-ollama build --plugin")
 	}
-	m.Library = compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void);\nint f(void) { "+
-		"return ggml_backend_score(); }\n")
+	m.Library = plugintest.Library(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void);\n"+
+		"int f(void) { return ggml_backend_score(); }\n")
 	m.IntoLib = true
 	m.refused("it has no ggml_backend_score", "fh-ollama build --plugin")
 	m.Library, m.Built = "", m.Path("nowhere")

@@ -3,15 +3,13 @@ package install
 import (
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/installation/installationtest"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
 // machine is one with an Ollama in usr/local and no other.
@@ -67,6 +65,14 @@ func (m machine) uninstall() Result {
 	return r
 }
 
+// holds checks that the machine has what it had before.
+func (m machine) holds(before string) {
+	m.t.Helper()
+	if after := m.Tree(); after != before {
+		m.t.Errorf("before\n%safter\n%s", before, after)
+	}
+}
+
 // refused checks that installing fails with these words and changes nothing.
 func (m machine) refused(cause, way string) {
 	m.t.Helper()
@@ -91,34 +97,9 @@ func shows(t *testing.T, r Result, lines ...string) {
 	}
 }
 
-// compile makes a shared library of C source, kept for the whole test run by name.
-func compile(t *testing.T, source string) string {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("the plug-in is for Linux")
-	}
-	compiler, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("needs a C compiler")
-	}
-	dir := t.TempDir()
-	c, so := filepath.Join(dir, "x.c"), filepath.Join(dir, "x.so")
-	if err := os.WriteFile(c, []byte(source), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", so, c).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return so
-}
+func libraryV1(t *testing.T) string { return plugintest.Library(t, plugintest.Plugin(1)) }
 
-func libraryV1(t *testing.T) string {
-	return compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return 1; }\n")
-}
-
-func libraryV2(t *testing.T) string {
-	return compile(t, "void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return 2; }\n")
-}
+func libraryV2(t *testing.T) string { return plugintest.Library(t, plugintest.Plugin(2)) }
 
 const (
 	userLibrary   = "home/ann/.local/share/fh-ollama/lib/flashhead/" + LibraryName
@@ -156,9 +137,7 @@ func TestUser(t *testing.T) {
 	m.DryRun = false
 	shows(t, m.uninstall(), "removed "+m.Path(userLibrary),
 		"note start `ollama serve` without GGML_BACKEND_PATH from now on")
-	if after := m.Tree(); after != before {
-		t.Errorf("before\n%safter\n%s", before, after)
-	}
+	m.holds(before)
 	shows(t, m.uninstall(), "nothing fh-ollama install has placed nothing here")
 }
 
@@ -193,9 +172,7 @@ func TestService(t *testing.T) {
 	}
 	shows(t, m.install(), "kept "+m.Path(dropInFile)+": it is up to date")
 	shows(t, m.uninstall(), "removed "+m.Path(dropInFile), "next systemctl daemon-reload && systemctl restart ollama")
-	if after := m.Tree(); after != before {
-		t.Errorf("before\n%safter\n%s", before, after)
-	}
+	m.holds(before)
 }
 
 func TestUserService(t *testing.T) {
@@ -241,9 +218,7 @@ func TestBeside(t *testing.T) {
 	}
 	m.Remove(besideLibrary)
 	m.uninstall() // of what is gone already
-	if after := m.Tree(); after != before {
-		t.Errorf("before\n%safter\n%s", before, after)
-	}
+	m.holds(before)
 }
 
 // TestOtherWay: an Ollama has the plug-in one way only, so that it is not loaded twice.
@@ -260,9 +235,7 @@ func TestOtherWay(t *testing.T) {
 	m.IntoLib = false
 	shows(t, m.install(), "placed "+m.Path(dropInFile), "removed "+m.Path(besideLibrary))
 	m.uninstall()
-	if after := m.Tree(); after != before {
-		t.Errorf("before\n%safter\n%s", before, after)
-	}
+	m.holds(before)
 }
 
 // TestTwoOllamas: what is placed for one stays when the other changes.
@@ -283,9 +256,7 @@ func TestTwoOllamas(t *testing.T) {
 		t.Errorf("%+v, %v", placed, err)
 	}
 	m.uninstall()
-	if after := m.Tree(); after != before {
-		t.Errorf("before\n%safter\n%s", before, after)
-	}
+	m.holds(before)
 }
 
 func TestChangedFile(t *testing.T) {

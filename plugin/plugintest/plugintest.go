@@ -2,10 +2,14 @@
 package plugintest
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
@@ -58,6 +62,28 @@ func Pins(t *testing.T) source.Pins {
 		t.Fatal(err)
 	}
 	return pins
+}
+
+// Library makes a shared library of C source.
+func Library(t *testing.T, source string, args ...string) string {
+	t.Helper()
+	compiler, err := exec.LookPath("cc")
+	if runtime.GOOS != "linux" || err != nil {
+		t.Skip("needs Linux, as the plug-in does, and a C compiler")
+	}
+	library := filepath.Join(t.TempDir(), "x.so")
+	cmd := exec.Command(compiler, slices.Concat([]string{"-shared", "-fPIC", "-o", library, "-x", "c", "-", "-x", "none"},
+		args)...)
+	cmd.Stdin = strings.NewReader(source)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return library
+}
+
+// Plugin is C that llama.cpp takes for a backend with this score.
+func Plugin(score int) string {
+	return fmt.Sprintf("void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return %d; }\n", score)
 }
 
 // Sources returns the folders of both pinned sources, by name, fetched if needed.
