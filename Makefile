@@ -33,7 +33,7 @@ help:
 	@echo '  make soak           load a patched Ollama with clients for DURATION, 10m'
 	@echo 'Publish (docs/upgrading.md, docs/release.md)'
 	@echo '  make check-upstream would another Ollama and llama.cpp do? e.g. VERSION="v0.33.0 0.3.35"'
-	@echo '  make check-hosts    load the plug-in into other releases, e.g. VERSION=v0.30.0; builds each first'
+	@echo '  make check-hosts    test the plug-in with the ggml of other releases, e.g. VERSION=v0.30.0'
 	@echo '  make bundle         fh-ollama with the plug-in inside, build/release/fh-ollama'
 	@echo '  make release        archives for any machine of this kind, in build/release/'
 	@echo '  make clean          remove dist/, dist-stock/ and build/; the cache stays'
@@ -102,9 +102,9 @@ speed: stock plugin build
 check-upstream:
 	$(GO) run ./integration/cmd/upstream $(FLAGS) $(VERSION)
 
-# Releases of third_party/hosts.toml, all of them if none is named; FLAGS=--ggml stops at the plug-in's own test. Not a part
-# of make test: each release is a build of llama-server.
-check-hosts: build-tests plugin
+# Releases of third_party/hosts.toml, all of them if none is named. Not a part of make test: each release is a build of
+# ggml.
+check-hosts: plugin
 	$(GO) run ./integration/cmd/hosts $(FLAGS) $(VERSION)
 
 # Models are pinned in third_party/real.toml and stay in the cache. A test that needs one fetches it.

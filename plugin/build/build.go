@@ -163,7 +163,7 @@ func Ollama(
 	}
 	b.result.BuildDir = filepath.Join(opts.Cache, "build", b.Key())
 	err = b.DoIn(ctx, b.result.BuildDir, append(rest,
-		step.Named{Name: "compile ollama", Do: b.CompileOllama},
+		step.Named{Name: "compile ollama", Do: b.compileOllama},
 		step.Named{Name: "assemble", Do: b.assemble},
 		step.Named{Name: "check", Do: b.check},
 	))

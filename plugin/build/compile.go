@@ -66,8 +66,8 @@ func (b *Builder) ninja(ctx context.Context, st *step.Step, dir, log string, tar
 	return nil
 }
 
-// CompileOllama compiles the Go program; Go's cache knows what is out of date.
-func (b *Builder) CompileOllama(ctx context.Context, st *step.Step) error {
+// compileOllama compiles the Go program; Go's cache knows what is out of date.
+func (b *Builder) compileOllama(ctx context.Context, st *step.Step) error {
 	st.Note("%s", b.result.Ollama)
 	if err := os.MkdirAll(b.Dir+"/bin", 0o755); err != nil {
 		return err

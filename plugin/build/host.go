@@ -9,16 +9,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-const serverTarget = "llama-server"
-
 // CompileGGML compiles ggml and its backend for the CPU.
 func (b *Builder) CompileGGML(ctx context.Context, st *step.Step) error {
 	return b.ninja(ctx, st, b.NativeDir(), "compile-ggml", []string{"ggml", "ggml-cpu"})
-}
-
-// CompileServer compiles llama-server.
-func (b *Builder) CompileServer(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile-llama.cpp", []string{serverTarget})
 }
 
 // TestOnHost runs the plug-in's own test on library with the host's ggml. Like the plug-in, the test is compiled with
@@ -52,20 +45,3 @@ func (b *Builder) TestOnHost(
 }
 
 const pluginTest = "test-flash-head-backend"
-
-// AssembleHost puts programs and libraries into the prefix as in a release.
-func (b *Builder) AssembleHost(_ context.Context, st *step.Step) error {
-	built, err := productsIn(filepath.Join(b.NativeDir(), "bin"), "lib/ollama", func(name string) bool {
-		return name == serverTarget || library.MatchString(name)
-	})
-	if err != nil {
-		return err
-	}
-	for _, p := range append(built, product{to: "bin/ollama", from: b.ollamaProgram()}) {
-		if _, err := install(p, b.inPrefix(p.to)); err != nil {
-			return err
-		}
-	}
-	st.Note("%s", b.Options.Prefix)
-	return nil
-}

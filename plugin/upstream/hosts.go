@@ -12,11 +12,10 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
 
-// HostOptions says how to build a host, a release of Ollama that loads the plug-in.
+// HostOptions says how to check a host, a release of Ollama that loads the plug-in.
 type HostOptions struct {
 	Own     source.Pins // of this repository; the plug-in is compiled with its llama.cpp
-	Plugin  string      // path of the library to test; "" for no test
-	Ollama  bool        // build llama-server and Ollama, not only ggml
+	Plugin  string      // path of the library to test
 	Jobs    int         // parallel compilers; default: the number of processors
 	Cache   string      // downloads and build folders; default: atomicfile.CacheFolder()
 	Overlay tree.Overlay
@@ -24,7 +23,6 @@ type HostOptions struct {
 
 // HostBuild is the result of BuildHost.
 type HostBuild struct {
-	Prefix  string    // has bin/ollama and lib/ollama, if HostOptions.Ollama was set
 	GGML    string    // version of ggml in the sources
 	Relied  int       // number of reliances of the plug-in
 	Changed []Finding // those that do not hold
@@ -32,8 +30,7 @@ type HostBuild struct {
 }
 
 // BuildHost builds the ggml of a release of Ollama for the CPU, runs the plug-in's own test with it, and compares the
-// sources with what the plug-in relies on. With host.Ollama it builds the whole Ollama. The result is for tests on this
-// machine only: it lacks the licences.
+// sources with what the plug-in relies on.
 func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps *step.Steps) (HostBuild, error) {
 	pins := source.Pins{
 		Ollama:   source.OllamaPin{Module: host.Own.Ollama.Module, Version: pin.Version, Sum: pin.Sum},
@@ -44,7 +41,6 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 	if err != nil {
 		return HostBuild{}, err
 	}
-	b.Options.Prefix = filepath.Join(b.Options.Cache, "hosts", pin.Version)
 	err = b.Steps.DoAll(ctx, []step.Named{
 		{Name: "tools", Do: b.FindTools},
 		{Name: "ollama source", Do: b.FetchOllama},
@@ -53,28 +49,19 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 	if err != nil {
 		return HostBuild{}, err
 	}
-	made := HostBuild{Prefix: b.Options.Prefix, GGML: ggmlOf(b.LlamaCpp.Dir)}
+	made := HostBuild{GGML: ggmlOf(b.LlamaCpp.Dir)}
 	if made.Relied, made.Changed, err = compareLibrary(b.Overlay.Patches, treesOf(b)); err != nil {
 		return HostBuild{}, err
 	}
-	todo := []step.Named{
+	err = b.DoIn(ctx, filepath.Join(b.Options.Cache, "build", b.Key()), []step.Named{
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: b.Configure},
 		{Name: "compile ggml", Do: b.CompileGGML},
-	}
-	if host.Plugin != "" {
-		todo = append(todo, step.Named{Name: "test of the plug-in", Do: func(ctx context.Context, st *step.Step) (err error) {
+		{Name: "test of the plug-in", Do: func(ctx context.Context, st *step.Step) (err error) {
 			made.Test, err = b.TestOnHost(ctx, st, host.Own.LlamaCpp, host.Plugin)
 			return err
-		}})
-	}
-	if host.Ollama {
-		todo = append(todo,
-			step.Named{Name: "compile llama.cpp", Do: b.CompileServer},
-			step.Named{Name: "compile ollama", Do: b.CompileOllama},
-			step.Named{Name: "assemble", Do: b.AssembleHost})
-	}
-	err = b.DoIn(ctx, filepath.Join(b.Options.Cache, "build", b.Key()), todo) // sets made.Test
+		}},
+	})
 	return made, err
 }
 

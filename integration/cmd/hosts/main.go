@@ -1,6 +1,6 @@
-// Command hosts builds releases of Ollama, loads the plug-in into each, and prints the results as a table. It is for
-// the list of versions that the plug-in was checked with (docs/upgrading.md). The releases are those of
-// third_party/hosts.toml, or the ones that the arguments name.
+// Command hosts builds the ggml of releases of Ollama, runs the plug-in's own test with each, and prints the results as
+// a table. It is for the list of versions that the plug-in was checked with (docs/upgrading.md). The releases are those
+// of third_party/hosts.toml, or the ones that the arguments name.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -25,18 +26,26 @@ import (
 )
 
 func main() {
-	var build upstream.HostOptions
-	prefix := flag.String("prefix", "dist", "take fh-ollama and the plug-in from the build in `DIR`")
-	ggml := flag.Bool("ggml", false, "build only the ggml of each release, for the plug-in's own test")
+	build := upstream.HostOptions{Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
+	prefix := flag.String("prefix", "dist", "take the plug-in from the build in `DIR`")
 	flag.IntVar(&build.Jobs, "jobs", runtime.NumCPU(), "run `N` compilers at once")
 	harness.Program{
 		Name: "hosts", Arguments: "[VERSION...]", Note: "Example: go run ./integration/cmd/hosts v0.30.0",
-		Run: func(ctx context.Context, dir string) error {
+		Run: func(ctx context.Context, _ string) error {
 			pins, err := wanted(flag.Args())
 			if err != nil {
 				return err
 			}
-			return run(ctx, dir, pins, build, *prefix, !*ggml)
+			if build.Own, err = source.ParsePins(thirdparty.Pins); err != nil {
+				return err
+			}
+			if build.Plugin, err = filepath.Abs(filepath.Join(*prefix, "lib", "flashhead", bundle.LibraryName)); err != nil {
+				return err
+			}
+			if _, err := os.Stat(build.Plugin); err != nil {
+				return hint.Wrap(err, "run make plugin first, or name another folder with --prefix")
+			}
+			return run(ctx, pins, build)
 		},
 	}.Main()
 }
@@ -63,67 +72,35 @@ func wanted(versions []string) ([]source.HostPin, error) {
 	return pins, nil
 }
 
-func run(ctx context.Context, dir string, pins []source.HostPin, build upstream.HostOptions, prefix string,
-	whole bool) error {
-	own, err := filepath.Abs(prefix)
-	if err != nil {
-		return err
-	}
-	if build.Own, err = source.ParsePins(thirdparty.Pins); err != nil {
-		return err
-	}
-	build.Overlay = tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}
-	build.Plugin, build.Ollama = filepath.Join(own, "lib", "flashhead", library), whole
-	made := make([]upstream.HostBuild, len(pins))
-	for i, pin := range pins {
+// run checks the releases, then prints the table for docs/upgrading.md and why tests failed.
+func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions) error {
+	table := "| Ollama | made from, built from | ggml | relied on | plug-in's test |\n|---|---|---|---|---|\n"
+	failures := ""
+	for _, pin := range pins {
 		fmt.Printf("Ollama %s\n", pin.Version)
-		if made[i], err = upstream.BuildHost(ctx, pin, build, step.New(os.Stdout)); err != nil {
+		made, err := upstream.BuildHost(ctx, pin, build, step.New(os.Stdout))
+		if err != nil {
 			return err
 		}
-		for _, f := range made[i].Changed {
+		for _, f := range made.Changed {
 			fmt.Printf("  %s, %s: %s, %s\n", f.What, f.File, f.State, f.Detail)
 		}
+		line, failure := row(pin, made)
+		table, failures = table+line, failures+failure
 	}
-	rows, err := checkAll(ctx, dir, pins, made, harness.Prefix(own), whole)
-	if err != nil {
-		return err
-	}
-	findings := 0
-	fmt.Printf("\n%s", markdown(rows))
-	for _, r := range rows {
-		for _, f := range r.findings {
-			findings++
-			fmt.Printf("\n%s\n", f)
-		}
-	}
-	if findings > 0 {
+	fmt.Printf("\n%s%s", table, failures)
+	if failures != "" {
 		return harness.ErrFindings
 	}
 	return nil
 }
 
-// checkAll returns the results for each release. It loads the plug-in of own into complete ones.
-func checkAll(ctx context.Context, dir string, pins []source.HostPin, made []upstream.HostBuild, own harness.Prefix,
-	whole bool) (rows []row, err error) {
-	var pinned *reference
-	if whole {
-		if pinned, err = newReference(ctx, own, dir); err != nil {
-			return nil, err
-		}
+// row returns a release's line of the table, and why its test failed, "" if it passed.
+func row(pin source.HostPin, made upstream.HostBuild) (line, failure string) {
+	said := "passes"
+	if made.Test != nil {
+		said, failure = "no", fmt.Sprintf("\n%s, plug-in's test: %v\n", pin.Version, made.Test)
 	}
-	for i, pin := range pins {
-		r := newRow(pin, made[i])
-		if whole {
-			fmt.Printf("check %s\n", pin.Version)
-			c := &check{pinned: pinned, dir: filepath.Join(dir, pin.Version)}
-			if c.host, err = layOut(harness.Prefix(made[i].Prefix), own, filepath.Join(c.dir, "prefix")); err != nil {
-				return nil, err
-			}
-			if err := r.addChecks(ctx, c); err != nil {
-				return nil, err
-			}
-		}
-		rows = append(rows, r)
-	}
-	return rows, nil
+	return fmt.Sprintf("| %s | %s, %s | %s | %d of %d | %s |\n", pin.Version, pin.Wants, pin.LlamaCpp.Commit, made.GGML,
+		made.Relied-len(made.Changed), made.Relied, said), failure
 }
