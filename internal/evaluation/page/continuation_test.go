@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,6 +15,17 @@ func TestContinuations(t *testing.T) {
 	}
 	if got := strings.Join(marked, "|"); got != "ood many children, and that is all.|ood many children, and that is all." {
 		t.Errorf("marked: %s", got)
+	}
+	for _, g := range r.Generation {
+		texts := []string{g.Text, g.Dense}
+		for _, run := range g.Runs {
+			texts = append(texts, run.Text)
+		}
+		for _, text := range texts {
+			if !slices.ContainsFunc(named(all, "blockquote"), func(e element) bool { return e.text == text }) {
+				t.Errorf("%s: %q is not on the page", g.Kind, text)
+			}
+		}
 	}
 	page := write(t, r)
 	for _, want := range []string{

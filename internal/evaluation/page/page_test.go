@@ -121,7 +121,7 @@ func TestAllNumbers(t *testing.T) {
 		Truncated: evaluation.Truncated{Difference: 0.0123, Kept: of(970), KLD: 0.00345},
 		Greedy:    &evaluation.Greedy{Identical: statistics.Proportion{Count: 9, Total: 12}, Agreed: 0.8765},
 		Speed:     &evaluation.Speed{Dense: 1043, Flash: 1627, Ratio: 1.56, Low: 1.21, High: 1.87},
-	}}
+	}, point(500, 5120)} // which has the second column
 	got := cells(read(t, write(t, r)))
 	for row, want := range map[string]string{
 		"Same token: same best token":                                    "99.70 %99.12 to 99.90",
@@ -152,7 +152,7 @@ func TestAllNumbers(t *testing.T) {
 		for name, cells := range got {
 			if strings.ReplaceAll(name, "\u00a0", " ") == row {
 				found = true
-				if len(cells) != 1 || cells[0] != want {
+				if len(cells) != 2 || cells[0] != want {
 					t.Errorf("%s: %q, want %q", row, cells, want)
 				}
 			}
