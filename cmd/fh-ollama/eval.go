@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation/page"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -71,9 +73,9 @@ func runEval(c *cli.Context) error {
 	if c.Bool("quiet") {
 		log = io.Discard
 	}
-	var html *page.File
+	var html *atomicfile.File // begun now, so that a failure shows before a long measurement
 	if path := c.Path("html"); path != "" {
-		if html, err = page.Create(path); err != nil {
+		if html, err = atomicfile.CreateNew(path, "--html", page.About); err != nil {
 			return err
 		}
 		defer html.Discard()
@@ -87,8 +89,12 @@ func runEval(c *cli.Context) error {
 	} else {
 		_, err = fmt.Fprint(c.App.Writer, report)
 	}
-	if err == nil && html != nil {
-		err = html.Write(report)
+	if err != nil || html == nil {
+		return err
 	}
-	return err
+	var text bytes.Buffer
+	if err := page.Write(&text, report); err != nil {
+		return html.Explain(fmt.Errorf("the page: %w", err))
+	}
+	return html.Complete(text.Bytes())
 }

@@ -146,6 +146,17 @@ func (o *File) Publish() error {
 	return nil
 }
 
+// Complete writes content, and finishes and publishes the file.
+func (o *File) Complete(content []byte) error {
+	if _, err := o.File.Write(content); err != nil {
+		return o.Explain(err)
+	}
+	if err := o.Finish(); err != nil {
+		return err
+	}
+	return o.Publish()
+}
+
 // Discard closes the file and removes it unless it was published.
 func (o *File) Discard() {
 	o.Close()

@@ -16,18 +16,12 @@ func replaced(t *testing.T, final string) {
 		t.Fatal(err)
 	}
 	defer o.Discard()
-	if _, err := o.WriteString("new"); err != nil {
-		t.Fatal(err)
-	}
 	if info, err := o.Stat(); err == nil {
 		if _, err := os.Stat(final); err == nil && info.Mode().Perm() != 0o600 {
 			t.Errorf("while it is written its mode is %v", info.Mode())
 		}
 	}
-	if err := o.Finish(); err != nil {
-		t.Fatal(err)
-	}
-	if err := o.Publish(); err != nil {
+	if err := o.Complete([]byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, final, "new")

@@ -22,13 +22,7 @@ func TestReplaceShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer out.Discard()
-		if _, err := out.WriteString("new"); err != nil {
-			t.Fatal(err)
-		}
-		if err := out.Finish(); err != nil {
-			t.Fatal(err)
-		}
-		if err := out.Publish(); err != nil {
+		if err := out.Complete([]byte("new")); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Lstat(final)

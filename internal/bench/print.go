@@ -55,11 +55,5 @@ func Print(ctx context.Context, o Options, format Format, out io.Writer, svg str
 	if _, err := io.WriteString(out, format.end(report)); err != nil || picture == nil {
 		return err
 	}
-	if _, err := io.WriteString(picture, report.picture()); err != nil {
-		return picture.Explain(err)
-	}
-	if err := picture.Finish(); err != nil {
-		return err
-	}
-	return picture.Publish()
+	return picture.Complete([]byte(report.picture()))
 }

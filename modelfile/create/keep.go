@@ -43,13 +43,7 @@ func (k *kept) publish() error {
 	if k.file == nil {
 		return nil
 	}
-	if _, err := k.file.WriteString(k.text); err != nil {
-		return k.file.Explain(err)
-	}
-	if err := k.file.Finish(); err != nil {
-		return err
-	}
-	return k.file.Publish()
+	return k.file.Complete([]byte(k.text))
 }
 
 func (k *kept) discard() {

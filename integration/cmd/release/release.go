@@ -78,16 +78,9 @@ func publish(out string, files []file) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		_, err = w.Write(f.data)
-		if err == nil {
-			err = w.Finish()
-		}
-		if err == nil {
-			err = w.Publish()
-		}
-		if err != nil {
-			w.Discard()
-			return nil, w.Explain(err)
+		defer w.Discard()
+		if err := w.Complete(f.data); err != nil {
+			return nil, err
 		}
 		paths = append(paths, path)
 	}

@@ -19,5 +19,8 @@ var (
 	page = template.Must(template.New("page").Parse(source))
 )
 
+// About is the size of a page with a dozen points, in bytes.
+const About = 1 << 20
+
 // Write writes the page that shows r, without what was not measured.
 func Write(w io.Writer, r evaluation.Report) error { return page.Execute(w, newView(r)) }
