@@ -46,7 +46,7 @@ func benchModel(t *testing.T, h host, rounds int, checks bool) {
 		}
 		checkPairs(t, p.Decode, rounds)
 		checkPairs(t, *p.Prompt, rounds)
-		if p.Ceiling <= 1 || p.Ceiling >= p.FreeHead || math.Abs(p.OfCeiling-p.Decode.SpeedUp/p.Ceiling) > 1e-9 {
+		if p.Ceiling <= 1 || p.Ceiling >= p.FreeHead || math.Abs(p.OfCeiling-float64(p.Decode.SpeedUp)/p.Ceiling) > 1e-9 {
 			t.Errorf("point %d: ceiling %g, of it %g, free head %g", i, p.Ceiling, p.OfCeiling, p.FreeHead)
 		}
 	}

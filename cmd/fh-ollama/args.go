@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/config"
-	"github.com/fh-ollama/fh-ollama/internal/finite"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -117,10 +117,7 @@ func withConfig(app *cli.App) {
 
 // printJSON prints a result as JSON.
 func printJSON(c *cli.Context, result any) error {
-	text, err := finite.JSON(result)
-	if err != nil {
-		return err
-	}
-	_, err = c.App.Writer.Write(text)
-	return err
+	out := json.NewEncoder(c.App.Writer)
+	out.SetIndent("", "  ")
+	return out.Encode(result)
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/fh-ollama/fh-ollama/internal/finite"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -90,9 +90,9 @@ func WriteJSON(path string, v any) error {
 	if path == "" {
 		return nil
 	}
-	data, err := finite.JSON(v)
+	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o644)
+	return os.WriteFile(path, append(data, '\n'), 0o644)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
 // measured returns a report with every part. The rounds' ratios are 1.9 to 2.1.
@@ -108,6 +109,20 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// Of an answer of one token llama-server may not know the speed, and a runtime may not print the time of loading.
+func TestJSONOfUnknownTimes(t *testing.T) {
+	r := measured()
+	none := make([]float64, 6)
+	r.Results[0].Answers[0].Unchecked = newPairs(none, none)
+	r.Results[0].Load[1].Ratio = statistics.Number(statistics.Median(statistics.Ratios(none, none)))
+	text := strings.Join(strings.Fields(r.json()), "")
+	for _, want := range []string{`"speed_up":null,"speed_up_95":{"low":null,"high":null}`, `"ratio":null`} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("not one %s in %s", want, text)
+		}
+	}
+}
+
 func TestPicture(t *testing.T) {
 	svg := measured().picture()
 	for _, want := range []string{"a|b.gguf", "1 thread<", "2 threads<", "P = 1024", "50.0 tokens/s",
@@ -144,7 +159,7 @@ func TestInTurn(t *testing.T) {
 }
 
 func TestDoubts(t *testing.T) {
-	interval := func(low, high float64) Point {
+	interval := func(low, high statistics.Number) Point {
 		return Point{Threads: 1, Probes: 7, Decode: Pairs{Interval: &Interval{low, high}}}
 	}
 	for _, c := range []struct {

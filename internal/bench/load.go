@@ -37,7 +37,7 @@ func (m *measurement) load(ctx context.Context) error {
 	for i, way := range loads {
 		ratios := statistics.Ratios(seconds[i], seconds[0])
 		m.result.Load = append(m.result.Load, Load{Head: way.head, Runs: seconds[i], Seconds: statistics.Median(seconds[i]),
-			Ratio: statistics.Median(ratios), Memory: int64(statistics.Median(memory[i]))})
+			Ratio: statistics.Number(statistics.Median(ratios)), Memory: int64(statistics.Median(memory[i]))})
 	}
 	return nil
 }

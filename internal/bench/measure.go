@@ -129,7 +129,7 @@ func (m *measurement) speed(ctx context.Context, threads int) error {
 	for i, p := range m.probes {
 		point := Point{Threads: threads, Probes: p, Decode: newPairs(decode[0], decode[i+1]), Ceiling: m.cost.Ceiling(p),
 			FreeHead: m.cost.FreeHead()}
-		point.OfCeiling = point.Decode.SpeedUp / point.Ceiling
+		point.OfCeiling = float64(point.Decode.SpeedUp) / point.Ceiling
 		if m.Prompt > 0 {
 			pairs := newPairs(prompt[0], prompt[i+1])
 			point.Prompt = &pairs

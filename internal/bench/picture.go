@@ -35,7 +35,7 @@ func (r Report) picture() string {
 				Mark: p.Ceiling * p.Decode.Dense,
 				Text: fmt.Sprintf("%s tokens/s, %.2f\u00a0×", speed(p.Decode.FlashHead), p.Decode.SpeedUp)}
 			if i := p.Decode.Interval; i != nil {
-				bar.Low, bar.High = i.Low*p.Decode.Dense, i.High*p.Decode.Dense
+				bar.Low, bar.High = float64(i.Low)*p.Decode.Dense, float64(i.High)*p.Decode.Dense
 			}
 			g.Bars = append(g.Bars, bar)
 		}

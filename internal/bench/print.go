@@ -2,10 +2,10 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
-	"github.com/fh-ollama/fh-ollama/internal/finite"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -24,11 +24,11 @@ var (
 func nothing(Report) string { return "" }
 
 func (r Report) json() string {
-	text, err := finite.JSON(r)
+	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		panic(err)
 	}
-	return string(text)
+	return string(text) + "\n"
 }
 
 // aboutPicture is an upper bound of a picture's bytes.

@@ -77,17 +77,18 @@ type Answers struct {
 type Pairs struct {
 	DenseRuns     []float64 `json:"dense_runs"` // one for each round
 	FlashHeadRuns []float64 `json:"flash_runs"`
-	Dense         float64   `json:"dense"`    // median
-	FlashHead     float64   `json:"flash"`    // median
-	SpeedUp       float64   `json:"speed_up"` // median of the rounds' ratios
+	Dense         float64   `json:"dense"` // median
+	FlashHead     float64   `json:"flash"` // median
+	// SpeedUp is the median of the rounds' ratios; not finite if answers are too short to be timed.
+	SpeedUp statistics.Number `json:"speed_up"`
 	// Interval covers the median ratio with at least 95 % confidence. It is nil if there are too few rounds.
 	Interval *Interval `json:"speed_up_95,omitempty"`
 }
 
 // Interval is a confidence interval.
 type Interval struct {
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
+	Low  statistics.Number `json:"low"`
+	High statistics.Number `json:"high"`
 }
 
 func newPairs(dense, flash []float64) Pairs {
@@ -95,9 +96,9 @@ func newPairs(dense, flash []float64) Pairs {
 		DenseRuns: dense, FlashHeadRuns: flash, Dense: statistics.Median(dense), FlashHead: statistics.Median(flash),
 	}
 	ratios := statistics.Ratios(flash, dense)
-	p.SpeedUp = statistics.Median(ratios)
+	p.SpeedUp = statistics.Number(statistics.Median(ratios))
 	if low, high, ok := statistics.MedianInterval(ratios); ok {
-		p.Interval = &Interval{low, high}
+		p.Interval = &Interval{statistics.Number(low), statistics.Number(high)}
 	}
 	return p
 }
@@ -107,6 +108,7 @@ type Load struct {
 	Head    string    `json:"head"`
 	Runs    []float64 `json:"runs"`    // seconds from the start of loading to the first token
 	Seconds float64   `json:"seconds"` // their median
-	Ratio   float64   `json:"ratio"`   // median of the rounds' ratios to dense
-	Memory  int64     `json:"memory"`  // median of the peak resident bytes, with the mapped file; 0: unknown
+	// Ratio is the median of the rounds' ratios to dense; not finite if the runtime does not print the times.
+	Ratio  statistics.Number `json:"ratio"`
+	Memory int64             `json:"memory"` // median of the peak resident bytes, with the mapped file; 0: unknown
 }

@@ -142,7 +142,7 @@ func (p Pairs) speedUp() string {
 	if i := p.Interval; i != nil {
 		return fmt.Sprintf("%.2f (%.2f to %.2f)", p.SpeedUp, i.Low, i.High)
 	}
-	return number(p.SpeedUp) + " (not known)"
+	return number(float64(p.SpeedUp)) + " (not known)"
 }
 
 // cells returns threads, how tokens are chosen, and the speeds and speed-ups.
@@ -161,7 +161,7 @@ func (l Load) cells() []string {
 	if l.Memory > 0 {
 		memory = fmt.Sprintf("%.0f", float64(l.Memory)/1e6)
 	}
-	return []string{l.Head, number(l.Seconds), percent(l.Ratio), memory}
+	return []string{l.Head, number(l.Seconds), percent(float64(l.Ratio)), memory}
 }
 
 func number(v float64) string { return fmt.Sprintf("%.2f", v) }

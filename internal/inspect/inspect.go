@@ -4,11 +4,13 @@ package inspect
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
 // Report describes a file.
@@ -70,10 +72,10 @@ type Parameters struct {
 
 // Clustering is how the map was made.
 type Clustering struct {
-	ClusterSize uint32  `json:"cluster_size"`
-	Seed        uint32  `json:"seed"`
-	Iterations  uint32  `json:"iterations"`
-	Objective   float32 `json:"objective"`
+	ClusterSize uint32            `json:"cluster_size"`
+	Seed        uint32            `json:"seed"`
+	Iterations  uint32            `json:"iterations"`
+	Objective   statistics.Number `json:"objective"` // of the file, whatever it is
 }
 
 // Ceiling is the largest possible speed-up with Probes clusters.
@@ -133,8 +135,9 @@ func parameters(p flashhead.Parameters) *Parameters {
 	out.sizes = p.Sizes()
 	if p.ImportedFrom == "" {
 		out.sizes = fmt.Sprint(p.ClusterSize)
+		objective, _ := strconv.ParseFloat(fmt.Sprint(p.Objective), 64) // with the few digits of a float32
 		out.Clustering = &Clustering{ClusterSize: p.ClusterSize, Seed: p.Seed, Iterations: p.Iterations,
-			Objective: p.Objective}
+			Objective: statistics.Number(objective)}
 	}
 	return out
 }
