@@ -2,117 +2,83 @@ package tree
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
-// Hunk is a part of a patch that can be applied alone.
+// Hunk is a part of a patch, and what Try did with it.
 type Hunk struct {
 	File   string
 	Number int // within its file, from 1
-	Of     int
-	line   int // in the original file; 0 if the patch adds or removes the file
-	Header string
-	Text   string
+	State  string
+	Detail string
 }
 
-var hunkHeader = regexp.MustCompile(`^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@`)
-
-// Hunks splits a patch. Added, renamed and removed files, and changes without lines, are one hunk each.
-func (p Patch) Hunks() (list []Hunk) {
-	var header []string
-	file, begin := "", 0     // current file, and its first hunk in list
-	oldLeft, newLeft := 0, 0 // remaining lines of the hunk
-	end := func() {
-		for i := begin; i < len(list); i++ {
-			list[i].Of = len(list) - begin
-		}
-		begin, header = len(list), nil
-	}
-	for line := range strings.Lines(string(p.Data)) {
-		switch m := hunkHeader.FindStringSubmatch(line); {
-		case oldLeft > 0 || newLeft > 0 || strings.HasPrefix(line, `\`):
-			list[len(list)-1].Text += line
-			if line[0] != '+' && line[0] != '\\' {
-				oldLeft--
-			}
-			if line[0] != '-' && line[0] != '\\' {
-				newLeft--
-			}
-		case m != nil:
-			at, _ := strconv.Atoi(m[1])
-			oldLeft, newLeft = 1, 1
-			if m[2] != "" {
-				oldLeft, _ = strconv.Atoi(m[2])
-			}
-			if m[3] != "" {
-				newLeft, _ = strconv.Atoi(m[3])
-			}
-			list = append(list, Hunk{
-				File: file, Number: len(list) - begin + 1, line: at, Header: strings.Join(header, ""), Text: line,
-			})
-		case strings.HasPrefix(line, "diff --git "), strings.HasPrefix(line, "--- ") && len(list) > begin:
-			end()
-			header = append(header, line)
-		default:
-			if name, ok := strings.CutPrefix(strings.TrimSpace(line), "+++ b/"); ok {
-				file = name
-			}
-			header = append(header, line)
-		}
-	}
-	end()
-	return list
-}
-
-// added returns the first line that a hunk adds, for display.
-func (h Hunk) added() string {
-	for line := range strings.Lines(h.Text) {
-		if text := strings.TrimSpace(strings.TrimPrefix(line, "+")); strings.HasPrefix(line, "+") && text != "" {
-			return text
-		}
-	}
-	return ""
-}
+// States of a hunk.
+const (
+	HunkApplies  = "applies"
+	hunkOffset   = "applies with an offset"
+	HunkRejected = "does not apply"
+)
 
 var (
-	appliedAt  = regexp.MustCompile(`(?m)^Hunk #\d+ succeeded at (\d+) \(offset (-?\d+) lines?\)`)
-	contextCut = regexp.MustCompile(`(?m)^Context reduced to \(\d+/\d+\) to apply fragment at (\d+)`)
+	hunkHeader = regexp.MustCompile(`^@@ -(\d+)`)
+	fileSaid   = regexp.MustCompile(`^(Checking|Appl\w+) patch (\S+?)(?:\.\.\.| cleanly| with)`)
+	errorSaid  = regexp.MustCompile(`^error: (\S+): (.+)`)
+	hunkSaid   = regexp.MustCompile(`^(?:Rejected hunk|Hunk) #(\d+)(?: succeeded at (.+))?\.\n`)
 )
 
-// Outcomes of Try.
-const (
-	HunkApplies     = "applies"
-	hunkOffset      = "applies, moved"
-	HunkLessContext = "neighbours changed" // applies with one line of context, which a build does not accept
-	HunkRejected    = "does not apply"
-)
-
-// Try applies one hunk to dir, with less context if needed.
-func (p Patcher) Try(ctx context.Context, dir string, h Hunk) (outcome, detail string, err error) {
-	data := []byte(h.Header + h.Text)
-	out, applyErr := p.gitApplyOutput(ctx, dir, data, "--verbose")
-	if applyErr == nil {
-		if m := appliedAt.FindStringSubmatch(out); m != nil {
-			return hunkOffset, fmt.Sprintf("line %d, by %s", atoi(m[1]), m[2]), nil
-		}
-		return HunkApplies, "", nil
-	}
+// Try applies those hunks of a patch to dir that fit. It leaves the others in FILE.PATCH.rej beside each file.
+func (p Patcher) Try(ctx context.Context, dir string, patch Patch) (hunks []Hunk, err error) {
+	out, _ := p.gitApplyOutput(ctx, dir, patch.Data, "--reject", "--verbose") // an error means rejected hunks
 	if ctx.Err() != nil {
-		return "", "", ctx.Err()
+		return nil, ctx.Err()
 	}
-	if out, err := p.gitApplyOutput(ctx, dir, data, "--verbose", "-C1"); err == nil {
-		at := h.line
-		for _, said := range []*regexp.Regexp{appliedAt, contextCut} {
-			if m := said.FindStringSubmatch(out); m != nil {
-				at = atoi(m[1])
+	const applied = "Appl"
+	files := map[string]string{} // applied, or why none of a file's hunks is
+	said := map[string]string{}  // for a hunk, by file and number: its place if that is another, "" if it is rejected
+	file := ""
+	key := func(number any) string { return fmt.Sprint(file, "#", number) }
+	for line := range strings.Lines(out) {
+		if m := fileSaid.FindStringSubmatch(line); m != nil {
+			file = m[2]
+			files[file] = m[1][:len(applied)]
+		} else if m := errorSaid.FindStringSubmatch(line); m != nil && m[1] == file {
+			files[file] = m[2]
+		} else if m := hunkSaid.FindStringSubmatch(line); m != nil {
+			said[key(m[1])] = m[2]
+		}
+	}
+	number := 0
+	for line := range strings.Lines(string(patch.Data)) {
+		if name, found := strings.CutPrefix(line, "+++ b/"); found {
+			file, number = strings.TrimSpace(name), 0
+		}
+		m := hunkHeader.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		number++
+		h := Hunk{File: file, Number: number, State: HunkApplies}
+		switch place, other := said[key(number)]; {
+		case files[file] != applied:
+			h.State, h.Detail = HunkRejected, files[file]
+		case place != "":
+			h.State, h.Detail = hunkOffset, "line "+place
+		case other:
+			h.State, h.Detail = HunkRejected, "was at line "+m[1]
+			rest := filepath.Join(dir, filepath.FromSlash(file))
+			err := os.Rename(rest+".rej", rest+"."+patch.Name+".rej") // the next patch may write a .rej too
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
 			}
 		}
-		return HunkLessContext, fmt.Sprintf("goes to line %d, beside other lines than before: `%s`", at, h.added()), nil
+		hunks = append(hunks, h)
 	}
-	return HunkRejected, fmt.Sprintf("was at line %d: `%s`", h.line, h.added()), nil
+	return hunks, nil
 }
-
-func atoi(s string) int { n, _ := strconv.Atoi(s); return n }

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,18 +9,22 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
-const twoFiles = `diff --git a/src/graph.cpp b/src/graph.cpp
+const threeFiles = `diff --git a/src/graph.cpp b/src/graph.cpp
 index 1..2 100644
 --- a/src/graph.cpp
 +++ b/src/graph.cpp
-@@ -1,3 +1,4 @@
- void build() {
-     cur = mul(w, h);
-+    head_rewrite(gf);
- }
-@@ -9,2 +10,1 @@ void other() {
---- a/not.a/header
- void end();
+@@ -1,2 +1,3 @@
+ int a;
++int new;
+ int b;
+@@ -4,2 +5,3 @@ void other() {
+ int d;
++begin();
+ int e;
+@@ -7,2 +9,2 @@
+ int g;
+-int h;
++end();
 diff --git a/other.c b/other.c
 --- a/other.c
 +++ b/other.c
@@ -27,77 +32,46 @@ diff --git a/other.c b/other.c
  int x;
 +int y;
 \ No newline at end of file
+--- a/gone.c
++++ b/gone.c
+@@ -1 +1,2 @@
+ int x;
++int y;
 `
 
-func TestHunksOfAPatch(t *testing.T) {
+func TestHunksSayHowTheyApply(t *testing.T) {
+	p, dir := testPatcher(t), t.TempDir()
+	before := map[string]string{"other.c": "int x;\n",
+		"src/graph.cpp": "int a;\nint b;\nint c;\nint d;\nint E;\n// more\n// and more\nint f;\nint g;\nint h;\n"}
+	if _, err := plan(t, before).Sync(dir); err != nil {
+		t.Fatal(err)
+	}
+	hunks, err := p.Try(t.Context(), dir, Patch{"001.patch", []byte(threeFiles)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got []string
-	for _, h := range (Patch{"001", []byte(twoFiles)}).Hunks() {
-		first, _, _ := strings.Cut(h.Text, "\n")
-		got = append(got, strings.Join([]string{h.File, string(rune('0' + h.Number)), string(rune('0' + h.Of)), first,
-			h.added()}, "|"))
-		if !strings.Contains(h.Header, "+++ b/"+h.File) || !strings.HasPrefix(h.Header, "diff --git a/"+h.File) {
-			t.Errorf("header %q", h.Header)
-		}
+	for _, h := range hunks {
+		got = append(got, fmt.Sprintf("%s %d %s: %s", h.File, h.Number, h.State, h.Detail))
 	}
 	want := []string{
-		"src/graph.cpp|1|2|@@ -1,3 +1,4 @@|head_rewrite(gf);",
-		"src/graph.cpp|2|2|@@ -9,2 +10,1 @@ void other() {|",
-		"other.c|1|1|@@ -1 +1,2 @@|int y;",
+		"src/graph.cpp 1 applies: ",
+		"src/graph.cpp 2 does not apply: was at line 4",
+		"src/graph.cpp 3 applies with an offset: line 10 (offset 1 line)",
+		"other.c 1 applies: ",
+		"gone.c 1 does not apply: No such file or directory",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
-}
-
-// The hunks of a patch add up to the patch.
-func TestHunksOfOurPatches(t *testing.T) {
-	series, err := ReadSeries(testOverlay().Patches, plugintest.Pins(t).Patches.Series)
-	if err != nil {
-		t.Fatal(err)
+	after := plugintest.OnDisk(t, dir)
+	source, rest := after["src/graph.cpp"], after["src/graph.cpp.001.patch.rej"]
+	if strings.Contains(source, "begin") || !strings.Contains(source, "end") || !strings.Contains(rest, "begin") ||
+		strings.Contains(rest, "end") || len(after) != 3 {
+		t.Errorf("%q", after)
 	}
-	for _, patch := range series {
-		var all strings.Builder
-		for _, h := range patch.Hunks() {
-			if h.Number == 1 {
-				all.WriteString(h.Header)
-			}
-			all.WriteString(h.Text)
-		}
-		if all.String() != string(patch.Data) {
-			t.Errorf("%s: %q", patch.Name, all.String())
-		}
-	}
-}
-
-func TestHunksSayHowTheyApply(t *testing.T) {
-	const before, after = "int a;\n\nvoid build() {\n", "    cur = mul(w, h);\n}\n\nint b;\n"
-	h := (Patch{"001", []byte(`--- a/src/graph.cpp
-+++ b/src/graph.cpp
-@@ -2,4 +2,5 @@
- 
- void build() {
-+    begin();
-     cur = mul(w, h);
- }
-`)}).Hunks()[0]
-	for _, test := range []struct{ source, outcome, detail string }{
-		{before + after, HunkApplies, ""},
-		{"// new\n" + before + after, hunkOffset, "line 3, by 1"},
-		{"int a;\nint new;\nvoid build() {\n" + after, HunkLessContext,
-			"goes to line 3, beside other lines than before: `begin();`"},
-		{before + "    cur = matmul(w, h);\n}\n", HunkRejected, "was at line 2: `begin();`"},
-	} {
-		p, dir := testPatcher(t), t.TempDir()
-		if _, err := plan(t, map[string]string{"src/graph.cpp": test.source}).Sync(dir); err != nil {
-			t.Fatal(err)
-		}
-		outcome, detail, err := p.Try(t.Context(), dir, h)
-		if err != nil || outcome != test.outcome || !strings.Contains(detail, test.detail) {
-			t.Errorf("%q: %s: %s, %v", test.source, outcome, detail, err)
-		}
-		if patched := strings.Contains(plugintest.OnDisk(t, dir)["src/graph.cpp"],
-			"begin"); patched == (test.outcome == HunkRejected) {
-			t.Errorf("%q: patched %v", test.source, patched)
-		}
+	if hunks, err = p.Try(t.Context(), dir, Patch{"002", []byte(threeFiles[:len(threeFiles)-8])}); err != nil ||
+		slices.ContainsFunc(hunks, func(h Hunk) bool { return h.State != HunkRejected }) {
+		t.Errorf("a damaged patch: %+v, %v", hunks, err)
 	}
 }

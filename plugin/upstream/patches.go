@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
@@ -14,7 +13,7 @@ import (
 )
 
 // tryPatches adds the head to the tree, applies the cures, each hunk of the series and Ollama's own patches as far as
-// possible, and writes the tree. Rejected hunks are kept beside it.
+// possible, and writes the tree, with rejected hunks in files .rej.
 func (c *check) tryPatches(ctx context.Context, st *step.Step) error {
 	pristine := tree.Tree{}
 	if err := pristine.AddDir("", c.LlamaCpp.Dir, c.LlamaCpp.Skip); err != nil {
@@ -69,37 +68,19 @@ func (c *check) tryPatches(ctx context.Context, st *step.Step) error {
 	return nil
 }
 
-// tryPatch applies one of our patches hunk by hunk.
+// tryPatch applies one of our patches as far as possible.
 func (c *check) tryPatch(ctx context.Context, p tree.Patcher, work string, patch tree.Patch) error {
-	rejects := filepath.Join(c.Dir, "rejects", patch.Name)
-	if err := os.RemoveAll(rejects); err != nil {
-		return err
-	}
-	var rejected strings.Builder
-	for _, h := range patch.Hunks() {
-		outcome, detail, err := p.Try(ctx, work, h)
-		if err != nil {
-			return err
-		}
-		failed := outcome == tree.HunkLessContext || outcome == tree.HunkRejected
-		if failed {
-			rejected.WriteString(h.Header + h.Text)
-		}
+	hunks, err := p.Try(ctx, work, patch)
+	for _, h := range hunks {
 		c.report.add(Row{
-			Part: "patch " + patch.Name, Item: fmt.Sprintf("hunk %d of %d", h.Number, h.Of), Where: "llama.cpp/" + h.File,
-			State: outcome, Detail: detail, Failed: failed,
+			Part: "patch " + patch.Name, Item: fmt.Sprintf("hunk %d", h.Number), Where: "llama.cpp/" + h.File,
+			State: h.State, Detail: h.Detail, Failed: h.State == tree.HunkRejected,
 		})
-		if outcome == tree.HunkRejected {
+		if h.State == tree.HunkRejected {
 			c.report.Rejected++
 		}
 	}
-	if rejected.Len() == 0 {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(rejects), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(rejects, []byte(rejected.String()), 0o644)
+	return err
 }
 
 // tryCompat applies one of Ollama's own patches, after ours as in a build.

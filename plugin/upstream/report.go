@@ -107,7 +107,7 @@ func (r Report) Print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "\nThe tree, patched as far as possible, is in\n  %s\n", r.Dir)
 	if r.Rejected > 0 {
-		fmt.Fprintf(out, "It lacks %s, which may cause compiler errors. Rejected hunks are in rejects/ beside it.\n",
+		fmt.Fprintf(out, "It lacks %s, which may cause compiler errors. Rejected hunks are in its files .rej.\n",
 			step.Count(r.Rejected, "hunk", "hunks"))
 	}
 	fmt.Fprintf(out, "See docs/upgrading.md for the next steps.\n")

@@ -169,7 +169,7 @@ func TestAReportSaysWhatToDo(t *testing.T) {
 	if !strings.Contains(out.String(), "All 1 hold.") || strings.Contains(out.String(), "need a person") {
 		t.Errorf("%s", out.String())
 	}
-	r.add(Row{Part: "patch 001.patch", Item: "hunk 1 of 2", Where: "llama.cpp/ggml/include/ggml.h",
+	r.add(Row{Part: "patch 001.patch", Item: "hunk 1", Where: "llama.cpp/ggml/include/ggml.h",
 		State: tree.HunkRejected, Detail: "was at line 7", Failed: true})
 	r.Rejected++
 	for _, name := range []string{"a.cpp", "b.cpp", "c.cpp"} {
@@ -182,7 +182,7 @@ func TestAReportSaysWhatToDo(t *testing.T) {
 	out.Reset()
 	r.Print(&out)
 	for _, want := range []string{"4 of 5 need a person", "patch 001.patch: does not apply",
-		"ggml.h: hunk 1 of 2: was at line 7", "a.cpp: a.cpp:9:10: fatal error: head.h: No such file\n      likewise c.cpp\n",
+		"ggml.h: hunk 1: was at line 7", "a.cpp: a.cpp:9:10: fatal error: head.h: No such file\n      likewise c.cpp\n",
 		"b.cpp:1:2: error: x was", "/scratch", "It lacks 1 hunk,", "docs/upgrading.md"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in %s", want, out.String())
