@@ -2,7 +2,8 @@ package upstream
 
 import (
 	"fmt"
-	"slices"
+	"regexp"
+	"sort"
 	"strings"
 )
 
@@ -19,69 +20,40 @@ type verdict struct {
 	detail string // how it differs
 }
 
-// structFact: a struct or class has these members; with exact, no others and in this order.
-type structFact struct {
-	name    string
-	members []string
-	exact   bool
-}
+// declarationFact: this declaration is in the file, up to comments, directives and white space.
+type declarationFact string
 
-func (f structFact) check(source string) verdict {
-	text, line, ok := structBody(source, f.name)
-	if !ok {
-		return verdict{detail: "there is no struct " + f.name}
+func (f declarationFact) check(source string) verdict {
+	text := normal(code(string(f)))
+	head := strings.TrimSpace(text[:strings.IndexAny(text, "{,=")]) // ends with the name
+	if !strings.Contains(source, head[strings.LastIndex(head, " ")+1:]) {
+		return verdict{detail: "it is not declared"} // spares the search below in most files
 	}
-	have := membersOf(text)
-	v := verdict{there: true, line: line}
-	lacks := missing(f.members, have)
-	switch {
-	case len(lacks) > 0:
-		v.detail = fmt.Sprintf("struct %s has no %s", f.name, strings.Join(lacks, ", "))
-	case !f.exact || slices.Equal(have, f.members):
-		v.holds = true
-	case len(missing(have, f.members)) > 0:
-		v.detail = fmt.Sprintf("struct %s has also %s", f.name, strings.Join(missing(have, f.members), ", "))
-	default:
-		v.detail = fmt.Sprintf("struct %s has the order %s", f.name, strings.Join(have, " "))
-	}
-	return v
-}
-
-// enumFact: these enumerators follow each other in an enum. NAME=VALUE also requires the value.
-type enumFact struct {
-	name  string
-	names []string
-}
-
-func (f enumFact) check(source string) verdict {
-	text, line, ok := enumBody(source, f.name)
-	if !ok {
-		return verdict{detail: "there is no enum " + f.name}
-	}
-	v := verdict{there: true, line: line}
-	have := enumerators(text)
-	at := slices.IndexFunc(have, func(e string) bool { return nameOf(e) == nameOf(f.names[0]) })
-	if at < 0 {
-		v.detail = fmt.Sprintf("enum %s has no %s", f.name, nameOf(f.names[0]))
+	source = code(source)
+	v := textFact{text}.check(source)
+	if v.holds {
 		return v
 	}
-	for i, want := range f.names {
-		got := "nothing"
-		if at+i < len(have) {
-			got = have[at+i]
-		}
-		if got == want || nameOf(got) == want {
-			continue
-		}
-		if i == 0 {
-			v.detail = fmt.Sprintf("enum %s has %s, not %s", f.name, got, want)
-		} else {
-			v.detail = fmt.Sprintf("in enum %s comes %s after %s, not %s", f.name, got, nameOf(f.names[i-1]), want)
-		}
-		return v
+	similar, near, same := nearest(source, text, len(head)+1)
+	if near == 0 {
+		return verdict{detail: "it is not declared"}
 	}
-	v.holds = true
-	return v
+	begin := strings.LastIndexAny(text[:same], "{;,") + 1 // of the part that differs
+	part, _, _ := strings.Cut(text[begin:]+";", ";")
+	return verdict{there: true, line: near, detail: fmt.Sprintf("`%s`, not `%s`", similar, strings.TrimSpace(part))}
+}
+
+var (
+	comment   = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
+	directive = regexp.MustCompile(`(?m)^[ \t]*#.*(\\\n.*)*$`)
+	gap       = regexp.MustCompile(`\)[ \t]+\(`)
+)
+
+// code drops comments, preprocessor directives and blanks between brackets. Line numbers stay the same.
+func code(source string) string {
+	onlyNewlines := func(text string) string { return strings.Repeat("\n", strings.Count(text, "\n")) }
+	source = directive.ReplaceAllStringFunc(comment.ReplaceAllStringFunc(source, onlyNewlines), onlyNewlines)
+	return gap.ReplaceAllString(source, ")(")
 }
 
 // normal replaces every run of white space by one space.
@@ -134,7 +106,7 @@ func (f textFact) check(source string) verdict {
 			return verdict{there: true, line: lineOf(source, before),
 				detail: fmt.Sprintf("`%s` does not come after `%s`", text, f[i-1])}
 		}
-		similar, near := nearest(source, text)
+		similar, near, _ := nearest(source, text, minSimilar)
 		v := verdict{there: near > 0 || i > 0, line: near, detail: fmt.Sprintf("there is no `%s`", text)}
 		if near > 0 {
 			v.detail += fmt.Sprintf("; line %d has `%s`", near, similar)
@@ -147,16 +119,20 @@ func (f textFact) check(source string) verdict {
 // minSimilar is the length in bytes of a common prefix below which texts count as unrelated.
 const minSimilar = 16
 
-// nearest finds the line of source that has the longest prefix of text.
-func nearest(source, text string) (line string, number int) {
+// nearest finds the line of source where it differs from text, after the longest prefix that both have. same is that
+// prefix's length in normal(text). It finds none below least.
+func nearest(source, text string, least int) (line string, number, same int) {
 	whole, text := normal(source), normal(text)
-	for end := len(text) - 1; end >= minSimilar; end-- {
-		if at := strings.Index(whole, text[:end]); at >= 0 {
-			number = lineOf(source, at+end-1)
-			return strings.TrimSpace(strings.Split(source, "\n")[number-1]), number
-		}
+	end := sort.Search(len(text), func(n int) bool { return !strings.Contains(whole, text[:n+1]) })
+	if end < least {
+		return "", 0, 0
 	}
-	return "", 0
+	at := strings.Index(whole, text[:end]) + end - 1
+	if whole[at] == ' ' {
+		at = min(at+1, len(whole)-1)
+	}
+	number = lineOf(source, at)
+	return strings.TrimSpace(strings.Split(source, "\n")[number-1]), number, end
 }
 
 // countFact: the file contains a text exactly so many times.

@@ -20,23 +20,11 @@ type Reliance struct {
 	What string // for people
 	File string // path that begins with the name of the source; a folder ends in /
 
-	Struct  string
-	Members words
-	Exact   bool
-	Enum    string
-	Names   words
-	Texts   []string
-	Times   int
+	Declaration string
+	Texts       []string
+	Times       int
 
 	fact fact
-}
-
-// words are separated by white space in the file.
-type words []string
-
-func (w *words) UnmarshalText(text []byte) error {
-	*w = strings.Fields(string(text))
-	return nil
 }
 
 // readReliances reads patches/relies.toml, ordered by For. Unknown and missing keys are errors.
@@ -66,25 +54,23 @@ func readReliances(patches fs.FS) (list []Reliance, err error) {
 	return list, nil
 }
 
-// complete sets r.fact, and puts its subject into r.What.
+// complete sets r.fact, and puts the name of a struct into r.What.
 func (r *Reliance) complete() error {
 	if _, file, _ := strings.Cut(r.File, "/"); file == "" {
 		return fmt.Errorf("no file: %q", r.File)
 	}
-	describe := func(what string) { r.What = strings.TrimSuffix(what+": "+r.What, ": ") }
-	switch {
-	case r.Struct != "" && len(r.Members) > 0:
-		describe("struct " + r.Struct)
-		r.fact = structFact{r.Struct, r.Members, r.Exact}
-	case r.Enum != "" && len(r.Names) > 0:
-		describe("enum " + r.Enum)
-		r.fact = enumFact{r.Enum, r.Names}
+	switch declaration := strings.TrimSpace(r.Declaration); {
+	case strings.ContainsAny(declaration, "{,="): // what follows the name
+		if head, _, found := strings.Cut(declaration, " {"); found {
+			r.What = strings.TrimSuffix(head+": "+r.What, ": ")
+		}
+		r.fact = declarationFact(declaration)
 	case len(r.Texts) == 1 && r.Times > 0:
 		r.fact = countFact{r.Texts[0], r.Times}
 	case len(r.Texts) > 0 && r.Times == 0:
 		r.fact = textFact(r.Texts)
 	default:
-		return fmt.Errorf("no struct with members, enum with names, texts, or one text with times")
+		return fmt.Errorf("no declaration, texts, or one text with times")
 	}
 	return nil
 }
