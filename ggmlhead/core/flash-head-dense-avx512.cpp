@@ -157,7 +157,8 @@ template <int PART, int N> TARGET_AVX512 static void score_integers(const dense_
             }
         }
 #pragma GCC unroll 8
-        for (int64_t c = p*PART; c < (p + 1)*PART; c += 4) {
+        for (int i = 0; i < PART/4; i++) {
+            const int64_t c = p*PART + 4*i;
             ints columns[N];
             for (int k = 0; k < N; k++) {
                 columns[k] = load<ints>(values + (k*n_embd + c)*LANES);

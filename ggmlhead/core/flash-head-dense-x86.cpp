@@ -204,7 +204,8 @@ template <int PART, int T, int N> TARGET_VNNI static void score_integers(const d
     for (int64_t p = 0; p < n_parts; p++) {
         dense_products<T, N> products;
         begin_products(products, x->offsets + (v*n_parts + p)*LANES, n_parts);
-        for (int64_t c = p*PART; c < (p + 1)*PART; c += 4) {
+        for (int i = 0; i < PART/4; i++) {
+            const int64_t c = p*PART + 4*i;
             __m256i columns[N];
             for (int k = 0; k < N; k++) {
                 columns[k] = load_256(values + (k*n_embd + c)*LANES);
