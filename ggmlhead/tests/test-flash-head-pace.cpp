@@ -23,6 +23,7 @@ struct machine {
     double slower  = 1.0;       // times are up to so many times as long while others use the processor,
     int    n_slow  = 40;        // as they do for so many steps,
     double hiccups = 0.0;       // and with this probability twice to five times as long
+    double draw    = 0.0;       // the time of drawing a token again
 
     double check_time(int n) const { return check_0 + n*n_slots*check_row; }
 };
@@ -88,8 +89,13 @@ static pace_run generate(const machine & m, int64_t n, int fixed, flash_head_pac
         }
         const double us = m.check_time(length)*noise(time + waited);
         pace.add_check(length*m.n_slots, us);
-        pace.add_window(length - 1, right);
         waited += us;
+        for (int i = 0; i < m.n_slots*(right + 1); i++) {
+            const double draw = m.draw*noise(time + waited);
+            pace.add_draw(draw);
+            waited += draw;
+        }
+        pace.add_window(length - 1, right);
         time   += waited;
         tokens += right + 1;
         run.longest_wait = std::max(run.longest_wait, waited);
@@ -108,7 +114,7 @@ static double rate_of(const machine & m, int n) {
 static double best_fixed(const machine & m, double longest_wait) {
     double best = 0;
     for (int n = 0; n <= MOST/m.n_slots; n++) {
-        if (n > 1 && n*m.step + m.check_time(n) > longest_wait) { break; }
+        if (n > 1 && n*(m.step + m.n_slots*m.draw) + m.check_time(n) > longest_wait) { break; }
         best = std::max(best, rate_of(m, n));
     }
     return best;
@@ -132,6 +138,8 @@ int main() {
         { "SmolLM2 with VNNI",      8.0e3, 9.6e3,  2.5e3, 0.15e3, 0.99, 1, MOST, 1.5, 40, 0.05 },
         { "SmolLM2, others long",   8.0e3, 9.6e3,  2.5e3, 0.15e3, 0.99, 1, MOST, 1.5, 400, 0.05 },
         { "nothing, with others",  20e3, 20.5e3,   1e3,  0.2e3, 1.0,  1, MOST, 1.5, 400, 0.05 },
+        { "no top-k",              13e3,  20e3,   14e3,  0.7e3, 0.98, 1, MOST, 1.5, 400, 0.05, 6e3 },
+        { "no top-k, four slots",  35e3,  52e3,   14e3,  0.7e3, 0.98, 4, MOST, 1.0, 400, 0.0,  6e3 },
         { "SmolLM2, wrong",         8.0e3, 9.6e3,  2.5e3, 0.15e3, 0.0, 1, MOST, 1.5, 400, 0.05 },
     };
     for (const machine & m : machines) {
@@ -142,10 +150,11 @@ int main() {
         generate(m, 64, -1, pace, rng); // until it knows
         const pace_run run = generate(m, 20000, -1, pace, rng);
         const double best  = best_fixed(m, longest), dense = rate_of(m, 0);
-        check(run.rate >= 0.95*best, "%s: %.3f of the best fixed choice", m.name, run.rate/best);
+        const double share   = m.slower > 1.0 ? 0.93 : 0.95; // windows are shorter while it is slow, for the longest wait
+        check(run.rate >= share*best, "%s: %.3f of the best fixed choice", m.name, run.rate/best);
         check(run.rate >= 0.98*dense, "%s: %.3f of dense steps", m.name, run.rate/dense);
-        check(run.longest_wait <= 1.2*late*std::max(longest, m.step + m.check_time(1)), "%s: a token waits %.0f ms", m.name,
-                run.longest_wait/1e3);
+        check(run.longest_wait <= 1.2*late*std::max(longest, m.step + m.check_time(1)), "%s: a token waits %.0f ms",
+                m.name, run.longest_wait/1e3);
         if (getenv("VERBOSE")) {
             printf("%s: %.3f of the best, %.3f times dense, waits %.0f ms, windows of %d\n", m.name, run.rate/best,
                     run.rate/dense, run.longest_wait/1e3, pace.length());

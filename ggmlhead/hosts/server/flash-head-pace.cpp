@@ -6,11 +6,11 @@
 
 static const double  LONGEST_WAIT  = 250e3; // microseconds; or the time of LONGEST_STEPS, if that is longer
 static const double  LONGEST_STEPS = 4.0;
-static const int64_t FIRST_DENSE   = 4;     // dense steps before the first window, to know their time
+static const int64_t FIRST_DENSE   = 4;     // dense steps to know their time, before the first window and later
 static const int64_t FIRST_PAUSE   = 8;     // dense steps when windows do not pay: few, as noise may have misled,
 static const int64_t FIRST_TRUST   = 512;   // and tokens until dense steps are timed again;
 static const int64_t GROWS         = 4;     // so many times as many each time,
-static const int64_t LONGEST       = 4096;  // up to this
+static const int64_t LONGEST       = 1024;  // up to this
 static const int32_t FIRST_WINDOW  = 4;
 static const size_t  FEW_STEPS     = 12;    // a trial has more, if no proposal is wrong
 static const int32_t LIMIT_HOLDS   = 16;    // windows
@@ -50,6 +50,10 @@ void flash_head_pace::add_check(int32_t n, double us) {
     sum_t    = sum_t   *keep + us;
     sum_nn   = sum_nn  *keep + (double) n*n;
     sum_nt   = sum_nt  *keep + n*us;
+}
+
+void flash_head_pace::add_draw(double us) {
+    draw.add(us);
 }
 
 void flash_head_pace::add_window(int32_t n, int32_t right) {
@@ -94,6 +98,11 @@ double flash_head_pace::tokens_of(int32_t n) const {
     return p < 1.0 ? (1.0 - pow(p, n))/(1.0 - p) : n;
 }
 
+// that a window of n rows takes
+double flash_head_pace::time_of(int32_t n) const {
+    return n*step.value() + check_time(n) + tokens_of(n)*n_slots*draw.value();
+}
+
 double flash_head_pace::longest_wait() const {
     return std::max(LONGEST_WAIT, LONGEST_STEPS*step.value());
 }
@@ -111,7 +120,7 @@ int32_t flash_head_pace::best(int32_t limit) const {
     int32_t best      = least;
     double  best_rate = 0.0;
     for (int32_t n = least; n <= limit; n++) {
-        const double time = n*step.value() + check_time(n);
+        const double time = time_of(n);
         const double rate = tokens_of(n)/std::max(time, 1.0);
         if (n > least && time > longest_wait()) {
             break;
@@ -151,7 +160,7 @@ void flash_head_pace::decide() {
         return;
     }
     const int32_t n = best(n_limit);
-    if (tokens_of(n)*dense.value() < WORTH_IT*(n*step.value() + check_time(n))) {
+    if (tokens_of(n)*dense.value() < WORTH_IT*time_of(n)) {
         n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(GROWS*n_pause, LONGEST);
         n_trust = 0;
         rest(n_pause);
@@ -160,7 +169,7 @@ void flash_head_pace::decide() {
         n_trust = std::max(n_trust, FIRST_TRUST);
         if (n_since > n_trust) {
             n_trust = std::min(GROWS*n_trust, LONGEST);
-            rest(FIRST_PAUSE);
+            rest(FIRST_DENSE);
         }
     }
 }

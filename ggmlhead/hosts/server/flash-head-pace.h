@@ -28,10 +28,11 @@ public:
     // most: the longest window; fixed: the one that the user asks for, -1 to choose; n_slots: that generate at once
     explicit flash_head_pace(int32_t most = 1, int32_t fixed = -1, int32_t n_slots = 1);
 
-    // What was measured. A step decodes the next token of every slot; a check is of n rows of all slots; a window had n
-    // proposals that were checked, of which the first n_right were right.
+    // What was measured. A step decodes and draws the next token of every slot; a check is of n rows of all slots; then
+    // each token is drawn again; a window had n proposals that were checked, of which the first n_right were right.
     void add_step      (double us, bool is_dense);
     void add_check     (int32_t n, double us);
+    void add_draw      (double us);
     void add_window    (int32_t n, int32_t n_right);
 
     // A window could not be longer than n, because the cache could not be cut back behind it.
@@ -49,7 +50,7 @@ public:
 private:
     int32_t most, fixed, n_slots;
 
-    flash_head_recent_median step, dense;
+    flash_head_recent_median step, dense, draw;
 
     // sums for the line through the times of checks over their rows; old checks weigh less
     double n_checks = 0.0, sum_n = 0.0, sum_t = 0.0, sum_nn = 0.0, sum_nt = 0.0;
@@ -66,6 +67,7 @@ private:
 
     double  check_time(int32_t n) const; // of windows of n rows in every slot
     double  tokens_of (int32_t n) const;
+    double  time_of   (int32_t n) const;
     int32_t best      (int32_t limit) const;
     void    begin_trial();
     void    decide();
