@@ -35,7 +35,10 @@ func TestExactRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	compareExact(t, converted(t), limit)
+	t.Run("own cache", func(t *testing.T) { compareExact(t, converted(t), limit/2) })
+	t.Run("8-bit cache", func(t *testing.T) {
+		compareExact(t, converted(t), limit/2, "--cache-type-k", "q8_0", "--cache-type-v", "q8_0", "--flash-attn", "on")
+	})
 }
 
 // The same with real models: `make exact` runs it.
@@ -53,10 +56,10 @@ func TestExactRequestsOfRealModels(t *testing.T) {
 }
 
 // compareExact sends the same requests to both servers until the time is up.
-func compareExact(t *testing.T, model string, limit time.Duration) {
+func compareExact(t *testing.T, model string, limit time.Duration, args ...string) {
 	h := patched(t)
-	args := []string{"--model", model, "--ctx-size", "1024", "--parallel", "4", "--threads", "1",
-		"--ubatch-size", "32"} // longer prompts take batches without outputs
+	args = append(args, "--model", model, "--ctx-size", "1024", "--parallel", "4", "--threads", "1",
+		"--ubatch-size", "32") // longer prompts take batches without outputs
 	dense := startLlama(t, h, args, "FLASHHEAD_ENABLED=0")
 	exact := startLlama(t, h, args, checked, "FLASHHEAD_PROBES=64", "FLASHHEAD_STATS=1")
 	seed := uint64(time.Now().UnixNano())

@@ -54,7 +54,27 @@ static bool draws_unchecked(llama_flash_head & head, const llm_graph_params & pa
     return true;
 }
 
-// the side of a graph: draft or target
+// Lets node, a product with the head, be computed by FlashHead or, while that rests, by our dense head. Leaves it to ggml
+// where neither can.
+static void replace_product(const llama_flash_head & head, const llama_flash_head_side & side, bool rests,
+        ggml_cgraph * graph, ggml_tensor * node) {
+    if (rests) {
+        if (head.has_dense(node)) {
+            head.replace_dense(node);
+        }
+        return;
+    }
+    if (head.max_rows > 0 && node->ne[1] > head.max_rows) {
+        return;
+    }
+    ggml_flash_head_sources sources = head.sources;
+    if (sources.bias && !adds_bias(graph, node, sources.bias)) {
+        sources.bias = nullptr;
+    }
+    ggml_flash_head_replace_mul_mat(node, &sources, &side.params);
+}
+
+// all products with the head in a graph of the target or of its draft
 static void rewrite(llama_flash_head & head, const llm_graph_params & params, bool is_draft, ggml_cgraph * graph) {
     const llama_flash_head_side & side = head.side(is_draft);
     if (!side.active) {
@@ -80,15 +100,7 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
         if (!is_replaceable(node)) {
             continue;
         }
-        if (rests && head.has_dense(node)) {
-            head.replace_dense(node);
-        } else if (!rests && (head.max_rows == 0 || node->ne[1] <= head.max_rows)) {
-            ggml_flash_head_sources sources = head.sources;
-            if (sources.bias && !adds_bias(graph, node, sources.bias)) {
-                sources.bias = nullptr;
-            }
-            ggml_flash_head_replace_mul_mat(node, &sources, &side.params);
-        }
+        replace_product(head, side, rests, graph, node);
         if (node->op == GGML_OP_FLASH_HEAD && head.host) {
             // large batches might be offloaded
             ggml_backend_sched_set_tensor_backend(params.sched, node, params.backend_cpu);
