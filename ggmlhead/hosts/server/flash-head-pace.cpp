@@ -143,12 +143,13 @@ int32_t flash_head_pace::length() const {
     return best(std::min(n_limit, n_most));
 }
 
-// as if some proposals had been right, so that a few wrong ones end a trial that does not pay
+// As if some proposals had been right, so that a few wrong ones end a trial that does not pay; where nearly all were, it
+// was time that ended windows, and they count on.
 void flash_head_pace::begin_trial() {
     step    = {};
     n_most  = FIRST_WINDOW;
     n_limit = most;
-    if (n_right < 64.0*n_wrong || n_right + n_wrong < 4.0) {
+    if (n_right <= 64.0*n_wrong) {
         n_right = 4.0;
         n_wrong = 0.0625;
     }

@@ -205,7 +205,6 @@ int32_t flash_head_windows::begin(flash_head_window & window, const flash_head_s
     if (window.logits != nullptr) {
         slot.tokens.keep_first(window.n_base);
         llama_flash_head_show(ctx, window.logits);
-        window.t_begin = ggml_time_us();
     }
     return window.i_token;
 }
@@ -223,8 +222,9 @@ int32_t flash_head_windows::next(flash_head_window & window, const flash_head_sl
         llama_flash_head_show(ctx, window.logits + (size_t) window.at*n_vocab);
         return window.i_token;
     }
-    t_last = ggml_time_us(); // a step begins
-    pace().add_draw((double) (t_last - window.t_begin)/(window.at + 1));
+    const int64_t t_now = ggml_time_us();
+    pace().add_draw((double) (t_now - t_last)/(window.at + 1));
+    t_last = t_now;
     pace().add_window(window.n_rows - 1, window.at);
     const bool is_cut = n_more == 0
         || llama_memory_seq_rm(llama_get_memory(ctx), slot.id, slot.tokens.pos_next(), -1);

@@ -62,7 +62,7 @@ private:
     std::string          text;          // of the proposals
     size_t               n_base  = 0;   // tokens in the cache when the first row was kept
     int32_t              length  = 0;
-    int64_t              t_begin = 0;   // of the window, then of drawing from exact logits; microseconds
+    int64_t              t_begin = 0;   // microseconds
 
     // while the slot draws from exact logits
     bool          is_due = false;
@@ -117,7 +117,7 @@ private:
 
     std::vector<flash_head_pace> paces; // of 1, 2, … slots that generate at once
     size_t                       n_active = 1;
-    int64_t                      t_last   = 0;     // when the last step was over, microseconds
+    int64_t                      t_last   = 0;     // when the last check or window was over, microseconds
     bool                         is_step  = false; // the time since then is that of a step
     bool                         rests    = false; // batches have the dense head
     std::vector<float>           more;             // logits where a check had several parts
