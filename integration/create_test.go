@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
 )
 
 // create runs `fh-ollama create` against o and returns what it printed.
@@ -146,11 +146,11 @@ func createFromFile(t *testing.T, h host) {
 
 func digest(t *testing.T, path string) string {
 	t.Helper()
-	data, err := os.ReadFile(path)
+	hash, err := source.SHA256(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%x", sha256.Sum256(data))
+	return hash
 }
 
 // If the cache's disk is full, the hint names it, and no files stay.

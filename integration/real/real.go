@@ -5,8 +5,6 @@ package real
 import (
 	"archive/zip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -191,17 +189,9 @@ func join(dir string, members []string, path string) error {
 
 // check returns an error if the file at path has another SHA-256 than want.
 func check(path, want string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+	got, err := source.SHA256(path)
+	if err == nil && got != want {
+		err = fmt.Errorf("%s has the SHA-256 %s, but %s is pinned in third_party/real.toml", path, got, want)
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return err
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return fmt.Errorf("%s has the SHA-256 %s, but %s is pinned in third_party/real.toml", path, got, want)
-	}
-	return nil
+	return err
 }

@@ -24,22 +24,28 @@ const unpackPrefix = ".unpack-"
 // maxUnpacked limits the bytes of one unpacked archive; the pinned tree has 140 MB.
 const maxUnpacked = 2 << 30
 
-// checkSHA256 compares the hash of a file with want, lower-case hexadecimal.
-func checkSHA256(name, want string) error {
+// SHA256 returns the hash of a file in lower-case hexadecimal.
+func SHA256(name string) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return err
+		return "", err
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return hint.New(fmt.Sprintf("%s has the SHA-256 %s, but %s is pinned", name, got, want),
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// checkSHA256 compares the hash of a file with want, lower-case hexadecimal.
+func checkSHA256(name, want string) error {
+	got, err := SHA256(name)
+	if err == nil && got != want {
+		err = hint.New(fmt.Sprintf("%s has the SHA-256 %s, but %s is pinned", name, got, want),
 			"delete the file and run the same command again")
 	}
-	return nil
+	return err
 }
 
 // unpack replaces dir by the regular files below subdir of a .tar.gz, once they are complete. It refuses links, and

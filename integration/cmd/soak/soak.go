@@ -5,11 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -20,6 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/modelfile"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
 )
 
 type options struct {
@@ -109,16 +106,11 @@ func startServer(ctx context.Context, o options, dir string) (*server, error) {
 }
 
 func (s *server) register(ctx context.Context, name, file string) error {
-	f, err := os.Open(file)
+	hash, err := source.SHA256(file)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return err
-	}
-	s.blobs["sha256-"+hex.EncodeToString(hash.Sum(nil))] = name
+	s.blobs["sha256-"+hash] = name
 	return modelfile.Register(ctx, s.Client, name, &modelfile.Modelfile{
 		From: []string{file}, Template: modelfile.DefaultTemplate,
 		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "num_thread", Value: "1"}},
