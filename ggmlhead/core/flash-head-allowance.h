@@ -5,6 +5,17 @@
 #include "flash-head-function.h"
 
 #include <math.h>
+#include <stdint.h>
+
+// The least number of tokens to score exactly: as many as n_probe of n_cluster clusters have on average, rounded up.
+FLASH_HEAD_FUNCTION int64_t flash_head_least_exact(int64_t n_probe, int64_t n_vocab, int64_t n_cluster) {
+    return (n_probe*n_vocab + n_cluster - 1)/n_cluster;
+}
+
+// The least number of tokens whose fine code is read: n_near, but twice as many as are scored exactly.
+FLASH_HEAD_FUNCTION int64_t flash_head_least_near(int64_t n_near, int64_t n_exact) {
+    return n_near > 2*n_exact ? n_near : 2*n_exact;
+}
 
 // The share of the probability that may keep estimates, if these may cost `tolerance`. Errors above `limit` make the
 // masses themselves wrong, as tokens that are overestimated stand first; so the share falls by exp(-steepness) for each

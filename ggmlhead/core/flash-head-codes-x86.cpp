@@ -66,7 +66,7 @@ TARGET_AVX2 static inline __m256i field(__m256i line, int shift, int mask, const
     return _mm256_maddubs_epi16(values, _mm256_loadu_si256((const __m256i *) slots));
 }
 
-// Adds n lines with B bits a column. 16 bits hold the sum of a line: 16 products of at most 15*127 for 4 bits.
+// Adds n lines with B bits a column. 16 bits hold the sum of a line: 16/B products of at most (2^B - 1)*127.
 template <int B> TARGET_AVX2 static inline __m256i add_lines(__m256i total, const uint8_t ** code, int32_t n,
         const int8_t ** slots) {
     const int mask = (1 << B) - 1;

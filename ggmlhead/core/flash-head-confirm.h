@@ -6,7 +6,8 @@
 
 #include "flash-head-dense.h"
 
-// At least so many of the best tokens are computed again, or all. More than llama.cpp sorts in its own order for top-k.
+// About so many of the best tokens are computed again, as a sample tells (flash-head-sample.h). More than llama.cpp sorts
+// in its own order for top-k.
 #define FLASH_HEAD_CONFIRMED 256
 
 // Bytes of scratch memory for one call; aligned to 4.

@@ -55,8 +55,8 @@ struct flash_head_dense_kernels {
     // Fewer rows are done faster by vec_dot.
     int (*least_rows)(int32_t type);
 
-    // What a weight's bytes are more than its values, if products with this type are of integers; else
-    // FLASH_HEAD_DENSE_FLOATS.
+    // What is added to a weight's values to make its bytes unsigned; FLASH_HEAD_DENSE_FLOATS if products with this type
+    // are of floats.
     int32_t (*offset)(int32_t type);
 
     // Bytes of scratch memory of a thread, which is aligned to 64.

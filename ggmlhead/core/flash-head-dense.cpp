@@ -154,8 +154,8 @@ struct dense_lane {
     float   * floats;  // values of kernels in floats, at [column*n_lanes]
     int8_t  * bytes;   // and of those in integers, at [column/4*n_lanes*4 + column % 4]
     float   * sums;    // these at [i*n_lanes]
-    float   * scales;
-    int32_t * offsets;
+    float   * scales  = nullptr;
+    int32_t * offsets = nullptr;
 
     dense_lane(const flash_head_dense * dense, const flash_head_dense_kernels * kernels,
             const flash_head_dense_lanes & lanes, int r)
@@ -166,9 +166,11 @@ struct dense_lane {
         char * values = (char *) const_cast<void *>(lanes.values);
         floats  = (float  *) values + vector*D*n_lanes + lane;
         bytes   = (int8_t *) values + vector*D*n_lanes + lane*4;
-        sums    = const_cast<float   *>(lanes.sums)    + vector*(D/32)*n_lanes  + lane;
-        scales  = const_cast<float   *>(lanes.scales)  + vector*n_parts*n_lanes + lane;
-        offsets = const_cast<int32_t *>(lanes.offsets) + vector*n_parts*n_lanes + lane;
+        sums = lanes.sums ? const_cast<float *>(lanes.sums) + vector*(D/32)*n_lanes + lane : nullptr;
+        if (integers) {
+            scales  = const_cast<float   *>(lanes.scales)  + vector*n_parts*n_lanes + lane;
+            offsets = const_cast<int32_t *>(lanes.offsets) + vector*n_parts*n_lanes + lane;
+        }
     }
 
     // columns begin .. begin + n - 1, rounded to 8 bits
@@ -283,7 +285,7 @@ static void store_line(const dense_call & c, int64_t begin, int64_t n) {
     }
 }
 
-// the same by a kernel; at most LINE rows
+// As score_by_vec_dot, by a kernel; at most LINE rows.
 static void score_line(const dense_call & c, int64_t begin, int64_t end) {
     const int64_t width = c.width();
     for (int64_t v = begin; v < end; v += FLASH_HEAD_DENSE_TILE) {

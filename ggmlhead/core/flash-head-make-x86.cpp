@@ -16,7 +16,7 @@ static inline int32_t four_bytes(const uint8_t * p) {
     return four;
 }
 
-// Minus what values lie above what they stand for: 32 times the sum of each direction of a panel.
+// Rows store value + 32, so 32 times the sum of each direction of a panel is subtracted.
 TARGET_AVX2 static inline __m256i offsets_avx2(const int32_t * sums) {
     return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32(load_256(sums), 5));
 }

@@ -16,7 +16,7 @@ static inline void flash_head_prefetch(const void * p, size_t size) {
 #endif
 }
 
-// For each i below n: work(i), after prefetch(i) some items ago; they lie here and there.
+// Calls work(i) for all i < n, each `ahead` items after prefetch(i): for reads from scattered places.
 template <typename P, typename W> static inline void flash_head_each_ahead(int64_t n, int64_t ahead, const P & prefetch,
         const W & work) {
     for (int64_t i = 0; i < ahead && i < n; i++) {

@@ -93,14 +93,13 @@ struct token_call {
 
     token_call(const flash_head_call * call, const flash_head_work * w, int64_t n)
         : call(call), w(w), head(call->head), V(head->n_vocab), parts(V, call->thread.nth),
-          near (V, std::max<int64_t>(call->params->n_near, 2*n_exact(call)),
+          near (V, flash_head_least_near(call->params->n_near, n_exact(call)),
                   flash_head_allowance_of_far(call->params->tolerance), w->sample, w->masses),
           exact(V, n_exact(call), flash_head_allowance_of_near(call->params->tolerance), w->sample + n*V,
                   w->masses + n*flash_head_n_masses(V)) {}
 
     static int64_t n_exact(const flash_head_call * call) {
-        const int64_t K = call->head->n_cluster;
-        return (call->params->n_probe*call->head->n_vocab + K - 1)/K;
+        return flash_head_least_exact(call->params->n_probe, call->head->n_vocab, call->head->n_cluster);
     }
 
     int8_t * slots(int64_t r) const { return w->slots + r*flash_head_fine_max_slots(head->codes.fine_bytes); }

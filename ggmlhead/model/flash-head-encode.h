@@ -42,6 +42,6 @@ struct flash_head_fine_plan {
     std::vector<float> columns, steps;  // [slots]
 };
 
-// Distributes n_bytes over columns with these mean squares, so that the error that the columns' weights weigh is least.
+// Distributes n_bytes over columns with these mean squares, so that the weighted error is least.
 flash_head_fine_plan flash_head_fine_plan_of(const std::vector<double> & squares, const std::vector<float> & weights,
         int32_t n_bytes);

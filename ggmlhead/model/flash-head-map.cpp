@@ -1,5 +1,6 @@
 #include "flash-head-map.h"
 
+#include "flash-head-allowance.h"
 #include "flash-head-codes.h"
 #include "flash-head-keys.h"
 #include "flash-head-settings.h"
@@ -189,8 +190,8 @@ int32_t flash_head_n_near(const flash_head_map & map, int32_t n_probe) {
         return 0;
     }
     const int64_t n_vocab = (int64_t) map.cluster.size();
-    const int64_t n_exact = (n_probe*n_vocab + map.n_cluster - 1)/map.n_cluster;
-    return (int32_t) std::min(n_vocab, std::max<int64_t>(map.n_near, 2*n_exact));
+    const int64_t n_exact = flash_head_least_exact(n_probe, n_vocab, map.n_cluster);
+    return (int32_t) std::min(n_vocab, flash_head_least_near(map.n_near, n_exact));
 }
 
 // the codes, if the file has keys of some

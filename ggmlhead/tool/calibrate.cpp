@@ -122,6 +122,7 @@ static bool parse_args(int argc, char ** argv, calibrate_args * args) {
     return flaw.empty();
 }
 
+namespace {
 struct reporter {
     flash_head_tool_clock clock;
 
@@ -133,6 +134,7 @@ struct reporter {
         }
     }
 };
+} // namespace
 
 static void print_start(const flash_head_tensor_info & info, int64_t n_hidden, int n_threads) {
     json_object line;
@@ -179,8 +181,8 @@ static bool check_sizes(const calibrate_args & args, const flash_head_tensor_inf
     } else if (args.near > info.n_rows) {
         *error = "--near is greater than the " + std::to_string(info.n_rows) + " rows of " + args.tensor;
     } else if (n_fitted > n_hidden) {
-        *error = args.hidden + " has " + std::to_string(n_hidden) + " rows, " + std::to_string(n_fitted)
-                + " shall be fitted to";
+        *error = args.hidden + " has " + std::to_string(n_hidden) + " rows, --fit asks for "
+                + std::to_string(n_fitted);
     } else {
         return true;
     }

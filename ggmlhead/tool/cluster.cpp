@@ -44,6 +44,7 @@ static bool parse_args(int argc, char ** argv, cluster_args * args) {
     return true;
 }
 
+namespace {
 struct reporter {
     flash_head_tool_clock clock;
 
@@ -62,6 +63,7 @@ struct reporter {
         json_print(line);
     }
 };
+} // namespace
 
 static void print_start(const flash_head_tensor_info & info, int64_t n_clusters, int n_threads) {
     json_object line;

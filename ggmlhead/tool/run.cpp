@@ -25,7 +25,7 @@ static const char * USAGE =
     "         --coarse-bits N    bits of a token's coarse code: a multiple of 8 up to 256\n"
     "         --fine-bytes N     bytes of a token's fine code: a multiple of 32 up to 2048; 0 for none\n"
     "         --near N           tokens whose fine code is read, at least\n"
-    "         --directions N     of the coarse code, at most: up to 256; zeros fill them up to a fifth of its bits\n"
+    "         --directions N     of the coarse code, at most: up to 256; at least a fifth of its bits, if need be with zeros\n"
     "         --codes FILE       is written, little-endian: uint32 n, the number of directions; float32 rows [n][D],\n"
     "                            activations [n][D], variances [n], weights [D]\n"
     "         --hidden FILE      rows of little-endian float32: hidden states, the head's input, of texts\n"

@@ -14,8 +14,7 @@
 //   flash_head_refine          their fine estimates
 //   flash_head_count, flash_head_find_best  again: the tokens that are scored exactly
 //   flash_head_finish          exact logits; all others keep their estimates
-// Activations for quantised rows are rounded before by ggml's own kernel, to which bits a dense product would round
-// them. (The centroids' kernel could do so as it goes and save a launch, but each of its hundreds of blocks would have
+// ggml's own kernel rounds activations for quantised rows first, to the same bits as for a dense product. (The centroids' kernel could do so as it goes and save a launch, but each of its hundreds of blocks would have
 // to read and round all rows of x for itself, and keep them in shared memory.)
 
 #include "ggml-cuda/common.cuh"
@@ -27,7 +26,7 @@
 #include "../../core/flash-head-select.h"
 
 #define FLASH_HEAD_CALL_ROWS 8   // of one call, at most
-#define FLASH_HEAD_THREADS  256 // of a block, but for flash_head_find_threshold: warp_size x as many warps as it takes
+#define FLASH_HEAD_THREADS  256 // of a block, but for find_threshold and find_best: warp_size x as many warps as it takes
 
 // Rows of weights or centroids.
 struct flash_head_rows {

@@ -2,7 +2,7 @@
 
 #include "flash-head-dot.cuh"
 
-// Blocks a multiprocessor for draws, before which each block hashes all of x: so many surely run at once.
+// Blocks per multiprocessor for draws. Each block hashes all of x first, so no more are launched than run at once.
 static const int DRAWING_BLOCKS_PER_SM = 4;
 
 // The streams of all rows, by all threads of the block together.
@@ -36,7 +36,7 @@ static __device__ void flash_head_streams(const flash_head_call & call, unsigned
 // Scores the centroids, a warp each.
 //
 // 1. If clusters are drawn, the block hashes each row of x to the stream of its random numbers.
-// 2. A warp takes every so many-th centroid. For n_rows rows of x at a time it computes the dot products, then lane i
+// 2. Warps stride over the centroids. For n_rows rows of x at a time it computes the dot products, then lane i
 //    keeps that of row r0 + i.
 // 3. These lanes write the scores and the keys that rank the clusters: the score, or when drawing score/temperature
 //    plus Gumbel noise.

@@ -47,7 +47,7 @@ static __device__ __forceinline__ bool flash_head_is_exact(const flash_head_call
 // Completes the logits of one row, a thread for each token and then a warp for each exact one.
 //
 // 1. Each thread looks at one token of the block's runs. If it is neither selected nor pinned, the thread writes its
-//    background and is done with it; otherwise it adds the token to the block's list.
+//    background, or keeps its estimate without the bias, and is done with it; otherwise it adds the token to the block's list.
 // 2. The warps share the list: each computes exact logits, one after the other, and its first lane writes them.
 template <ggml_type type>
 static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_finish(const flash_head_call call) {

@@ -6,6 +6,7 @@
 #include "flash-head-threshold.cuh"
 #include "ggml-cuda/quantize.cuh"
 
+#include "../../core/flash-head-allowance.h"
 #include "../op/ggml-flash-head.h"
 
 static bool is_wide(const ggml_tensor * rows, const ggml_tensor * x) {
@@ -62,9 +63,9 @@ static void add_codes(const ggml_tensor * dst, flash_head_call & call) {
     call.bias               = bias ? (const float *) bias->data : nullptr;
     call.tolerance          = op.tolerance;
 
-    const int64_t n_exact = ((int64_t) op.n_probe*call.n_vocab + call.n_cluster - 1)/call.n_cluster;
+    const int64_t n_exact = flash_head_least_exact(op.n_probe, call.n_vocab, call.n_cluster);
     call.n_best[FLASH_HEAD_EXACT] = (int) n_exact;
-    call.n_best[FLASH_HEAD_NEAR]  = (int) std::min<int64_t>(std::max<int64_t>(op.n_near, 2*n_exact), INT_MAX);
+    call.n_best[FLASH_HEAD_NEAR]  = (int) std::min<int64_t>(flash_head_least_near(op.n_near, n_exact), INT_MAX);
 }
 
 // Scratch memory of codes, for n_rows rows.

@@ -15,7 +15,7 @@
 
 // The stream of random numbers that belongs to row r of x, one threadgroup a row. shmem: a ulong for each thread
 //
-// 1. Each thread hashes every so many-th column with its number and sums the hashes: the order does not matter.
+// 1. Threads stride over the columns, hash each with its number and sum the hashes: the order does not matter.
 // 2. The first thread adds up the sums and the hash of the seed, and hashes the result.
 kernel void kernel_flash_head_stream(
         constant ggml_metal_kargs_flash_head & args,

@@ -346,8 +346,8 @@ private:
     // Tokens for a fine estimate (0) or for an exact logit (1); ends with a barrier.
     void choose(int choice) {
         const ggml_flash_head_params params = ggml_flash_head_get_params(op);
-        const int64_t n_exact = ((int64_t) params.n_probe*args.n_vocab + args.n_cluster - 1)/args.n_cluster;
-        const int64_t n_near  = std::min<int64_t>(std::max<int64_t>(params.n_near, 2*n_exact), INT32_MAX);
+        const int64_t n_exact = flash_head_least_exact(params.n_probe, args.n_vocab, args.n_cluster);
+        const int64_t n_near  = std::min<int64_t>(flash_head_least_near(params.n_near, n_exact), INT32_MAX);
         const auto    others  = choice == 0 ? flash_head_allowance_of_far (params.tolerance)
                 : flash_head_allowance_of_near(params.tolerance);
         args.choice    = choice;

@@ -34,16 +34,20 @@ int64_t llama_flash_head_rows::n_embd() const {
 }
 
 void llama_flash_head_rows::keep(const llama_ubatch & ubatch, ggml_cgraph * graph) {
-    const ggml_tensor * product = product_of(head, graph);
-    if (product == nullptr || ubatch.data == nullptr) {
+    if (ubatch.data == nullptr) {
         return;
     }
-    const ggml_tensor * x = product->src[1];
+    const ggml_tensor * product = product_of(head, graph);
+    const ggml_tensor * x       = product ? product->src[1] : nullptr;
     // the batch index of each of x's rows
     std::vector<int32_t> indices;
     for (uint32_t i = 0; i < ubatch.n_tokens; i++) {
-        if (ubatch.output[i] || x->ne[1] == ubatch.n_tokens) {
-            indices.push_back(ubatch.data->batch_idxs[i]);
+        const size_t index = ubatch.data->batch_idxs[i];
+        if (index < origins.size()) {
+            origins[index] = NONE; // an earlier batch's
+        }
+        if (x != nullptr && (ubatch.output[i] || x->ne[1] == ubatch.n_tokens)) {
+            indices.push_back((int32_t) index);
         }
     }
     if (indices.empty() || (int64_t) indices.size() != x->ne[1] || x->type != GGML_TYPE_F32 || !ggml_is_contiguous(x)) {
@@ -51,22 +55,22 @@ void llama_flash_head_rows::keep(const llama_ubatch & ubatch, ggml_cgraph * grap
     }
     ggml_backend_t backend = ggml_backend_sched_get_tensor_backend(ctx.sched.get(), const_cast<ggml_tensor *>(x));
     const size_t   n_most  = *std::max_element(indices.begin(), indices.end()) + 1;
-    if (exact.size() < n_most) {
-        kept .resize(n_most*n_embd());
-        exact.resize(n_most);
+    if (origins.size() < n_most) {
+        kept   .resize(n_most*n_embd());
+        origins.resize(n_most);
     }
     for (size_t r = 0; r < indices.size(); r++) {
         ggml_backend_tensor_get_async(backend, x, kept.data() + indices[r]*n_embd(), r*x->nb[1],
                 n_embd()*sizeof(float));
-        exact[indices[r]] = llama_flash_head::is_dense(product);
+        origins[indices[r]] = llama_flash_head::is_dense(product) ? DENSE : FLASH;
     }
 }
 
 const float * llama_flash_head_rows::row(int32_t i, bool * is_exact) const {
-    if (i < 0 || (size_t) i >= exact.size()) {
+    if (i < 0 || (size_t) i >= origins.size() || origins[i] == NONE) {
         return nullptr;
     }
-    *is_exact = exact[i];
+    *is_exact = origins[i] == DENSE;
     return kept.data() + i*n_embd();
 }
 

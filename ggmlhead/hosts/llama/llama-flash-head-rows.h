@@ -51,8 +51,10 @@ private:
     llama_flash_head & head;
 
     // of the last batch
-    std::vector<float>   kept;  // [tokens][n_embd]; only rows of outputs are set
-    std::vector<uint8_t> exact; // of each token: 0 FlashHead, 1 dense
+    enum origin : uint8_t { NONE, FLASH, DENSE };
+
+    std::vector<float>  kept;    // [tokens][n_embd]; only rows of outputs are set
+    std::vector<origin> origins; // of each token's logits; NONE: no row was kept
 
     std::map<int32_t, tail> tails;  // by number of rows
     std::vector<float>      logits; // of a check on a device

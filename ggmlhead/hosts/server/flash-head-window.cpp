@@ -1,6 +1,5 @@
 #include "flash-head-window.h"
 
-#include "llama-flash-head-exact.h"
 #include "log.h"
 
 #include <algorithm>
@@ -164,6 +163,11 @@ void flash_head_windows::check_windows(const std::vector<flash_head_window *> & 
             window->us = us;
         }
     }
+    for (flash_head_window * window : windows) {
+        if (!window->is_due) {
+            window->i_token = -1; // the next sub-batch may be without its slot
+        }
+    }
     const bool dense = pace().length() == 0;
     if (dense != rests) {
         rests = dense;
@@ -173,25 +177,37 @@ void flash_head_windows::check_windows(const std::vector<flash_head_window *> & 
     t_last = ggml_time_us();
 }
 
-void flash_head_windows::check_due(const std::vector<flash_head_window *> & due, int32_t n_rows) {
-    std::vector<float> rows;
-    for (const flash_head_window * window : due) {
-        rows.insert(rows.end(), window->rows.begin(), window->rows.end());
-    }
-    const int32_t n_most = LLAMA_FLASH_HEAD_MAX_CHECK;
+// The dense head's logits [n_rows][n_vocab] of rows, n_most rows at once; nullptr if that fails.
+const float * flash_head_windows::exact_logits(const std::vector<float> & rows, int32_t n_rows) {
     const float * logits = nullptr;
     more.resize(n_rows > n_most ? (size_t) n_rows*n_vocab : 0);
     for (int32_t r = 0; r < n_rows; r += n_most) {
         const int32_t n = std::min(n_rows - r, n_most);
         logits = llama_flash_head_check(ctx, rows.data() + (size_t) r*row_size, n);
         if (logits == nullptr) {
-            throw std::runtime_error("flash_head: the check of proposals failed");
+            return nullptr;
         }
         if (!more.empty()) {
             std::copy_n(logits, (size_t) n*n_vocab, more.begin() + (size_t) r*n_vocab);
         }
     }
-    logits = more.empty() ? logits : more.data();
+    return more.empty() ? logits : more.data();
+}
+
+void flash_head_windows::check_due(const std::vector<flash_head_window *> & due, int32_t n_rows) {
+    std::vector<float> rows;
+    for (const flash_head_window * window : due) {
+        rows.insert(rows.end(), window->rows.begin(), window->rows.end());
+    }
+    const float * logits = exact_logits(rows, n_rows);
+    while (logits == nullptr) {
+        if (n_most == 1) {
+            throw std::runtime_error("flash_head: the check of proposals failed");
+        }
+        n_most /= 2; // a check of fewer rows takes less memory
+        LOG_WRN("flash_head: exact: a check failed, perhaps for lack of memory; checking %d tokens at once\n", n_most);
+        logits = exact_logits(rows, n_rows);
+    }
     for (flash_head_window * window : due) {
         window->logits = logits;
         logits += (size_t) window->n_rows*n_vocab;

@@ -12,6 +12,7 @@
 
 #include "common.h"
 #include "flash-head-pace.h"
+#include "llama-flash-head-exact.h"
 #include "llama.h"
 #include "sampling.h"
 #include "server-common.h"
@@ -120,6 +121,7 @@ private:
     int64_t                      t_last   = 0;     // when the last check or window was over, microseconds
     bool                         is_step  = false; // the time since then is that of a step
     bool                         rests    = false; // batches have the dense head
+    int32_t                      n_most   = LLAMA_FLASH_HEAD_MAX_CHECK; // rows of a check
     std::vector<float>           more;             // logits where a check had several parts
 
     flash_head_check_totals totals;        // of all answers that have ended
@@ -133,5 +135,6 @@ private:
     void propose  (flash_head_window & window, const flash_head_slot & slot, int32_t i_token);
     void check_windows(const std::vector<flash_head_window *> & windows, int32_t n_tokens);
     void measure  (const std::vector<flash_head_window *> & windows, int32_t n_tokens);
+    const float * exact_logits(const std::vector<float> & rows, int32_t n_rows);
     void check_due(const std::vector<flash_head_window *> & due, int32_t n_rows);
 };
