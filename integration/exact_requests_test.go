@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"image/color"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
+	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
@@ -29,39 +33,86 @@ func TestExactRequests(t *testing.T) {
 	if os.Getenv(testlevel.Variable) != "" {
 		limit = time.Minute
 	}
-	if s := os.Getenv(exactTime); s != "" {
-		var err error
-		if limit, err = time.ParseDuration(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Run("own cache", func(t *testing.T) { compareExact(t, converted(t), limit/2) })
+	limit = exactLimit(t, limit)
+	texts := asAny(prompts(t, 12))
+	t.Run("own cache", func(t *testing.T) { compareExact(t, converted(t), texts, 1, limit/3) })
 	t.Run("8-bit cache", func(t *testing.T) {
-		compareExact(t, converted(t), limit/2, "--cache-type-k", "q8_0", "--cache-type-v", "q8_0", "--flash-attn", "on")
+		compareExact(t, converted(t), texts, 1, limit/3, "--cache-type-k", "q8_0", "--cache-type-v", "q8_0", "--flash-attn",
+			"on")
+	})
+	t.Run("images", func(t *testing.T) {
+		seen := slices.Concat(texts, withPictures(t, texts))
+		compareExact(t, converted(t), seen, 1, limit/3, "--mmproj", projector(t, t.TempDir()))
 	})
 }
 
-// The same with real models: `make exact` runs it.
+// The same with real models and every built-in kind of text: `make exact` runs it, with 200 prompts at least.
 func TestExactRequestsOfRealModels(t *testing.T) {
 	testlevel.Real(t)
+	least := 20
+	if os.Getenv(exactTime) != "" {
+		least = 200
+	}
 	for _, model := range []string{"smollm2-135m", "gemma3-270m", "qwen2.5-coder-0.5b"} {
 		t.Run(model, func(t *testing.T) {
-			limit, err := time.ParseDuration(os.Getenv(exactTime))
-			if err != nil {
-				limit = time.Minute
-			}
-			compareExact(t, convertReal(t, model), limit)
+			compareExact(t, convertReal(t, model), kindPrompts(least), least, exactLimit(t, time.Minute))
 		})
 	}
 }
 
-// compareExact sends the same requests to both servers until the time is up.
-func compareExact(t *testing.T, model string, limit time.Duration, args ...string) {
-	h := patched(t)
+// exactLimit returns the time that the environment asks for, else usual.
+func exactLimit(t *testing.T, usual time.Duration) time.Duration {
+	t.Helper()
+	s := os.Getenv(exactTime)
+	if s == "" {
+		return usual
+	}
+	limit, err := time.ParseDuration(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return limit
+}
+
+// kindPrompts returns n beginnings of passages, of each kind of text in turn.
+func kindPrompts(n int) (prompts []any) {
+	kinds := sampletext.Kinds()
+	for i := range n {
+		text := kinds[i%len(kinds)].Text
+		at := i / len(kinds) * 500 % len(text)
+		prompts = append(prompts, strings.ToValidUTF8(text[at:min(at+150, len(text))], ""))
+	}
+	return prompts
+}
+
+func asAny(texts []string) (all []any) {
+	for _, text := range texts {
+		all = append(all, text)
+	}
+	return all
+}
+
+const mediaMarker = "<__media__>" // stands for an image in a prompt
+
+// withPictures puts an image before each text.
+func withPictures(t *testing.T, texts []any) (prompts []any) {
+	for i, text := range texts {
+		data := base64.StdEncoding.EncodeToString(picture(t, color.RGBA{R: uint8(20 * i), B: 255, A: 255}))
+		prompts = append(prompts, map[string]any{
+			"prompt_string": mediaMarker + text.(string), "multimodal_data": []string{data},
+		})
+	}
+	return prompts
+}
+
+// compareExact sends the same requests to both servers until the time is up and `least` of them were sent, each with the
+// next prompt.
+func compareExact(t *testing.T, model string, prompts []any, least int, limit time.Duration, args ...string) {
+	h, marker := patched(t), "LLAMA_MEDIA_MARKER="+mediaMarker
 	args = append(args, "--model", model, "--ctx-size", "1024", "--parallel", "4", "--threads", "1",
 		"--ubatch-size", "32") // longer prompts take batches without outputs
-	dense := startLlama(t, h, args, "FLASHHEAD_ENABLED=0")
-	exact := startLlama(t, h, args, checked, "FLASHHEAD_PROBES=64", "FLASHHEAD_STATS=1")
+	dense := startLlama(t, h, args, marker, "FLASHHEAD_ENABLED=0")
+	exact := startLlama(t, h, args, marker, checked, "FLASHHEAD_PROBES=64", "FLASHHEAD_STATS=1")
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv(exactSeed); s != "" {
 		var err error
@@ -71,11 +122,10 @@ func compareExact(t *testing.T, model string, limit time.Duration, args ...strin
 	}
 	t.Logf("%s=%d", exactSeed, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	texts := prompts(t, 12)
 	ends := time.Now().Add(limit)
 	requests, tokens := 0, 0
-	for time.Now().Before(ends) && !t.Failed() {
-		request := randomRequest(random, texts)
+	for (requests < least || time.Now().Before(ends)) && !t.Failed() {
+		request := randomRequest(random, prompts[requests%len(prompts)])
 		text, err := json.Marshal(request)
 		if err != nil {
 			t.Fatal(err)
@@ -86,10 +136,14 @@ func compareExact(t *testing.T, model string, limit time.Duration, args ...strin
 		requests++
 		tokens += drawn
 		if random.IntN(4) == 0 {
-			giveUp(t, exact, randomRequest(random, texts), time.Duration(random.IntN(300))*time.Millisecond)
+			giveUp(t, exact, randomRequest(random, pick(random, prompts...)), time.Duration(random.IntN(300))*time.Millisecond)
 		}
 		if random.IntN(8) == 0 {
-			together(t, exact, randomRequest(random, texts), randomRequest(random, texts), randomRequest(random, texts))
+			var several []map[string]any
+			for range 3 {
+				several = append(several, randomRequest(random, pick(random, prompts...)))
+			}
+			together(t, exact, several...)
 		}
 	}
 	if log := exact.Log(); !strings.Contains(log, "proposals were right, in ") {
@@ -113,9 +167,9 @@ func answerTo(t *testing.T, l *harness.Llama, request map[string]any) (string, i
 func pick[T any](random *rand.Rand, values ...T) T { return values[random.IntN(len(values))] }
 
 // randomRequest makes a request to /completion. A server's slots have 256 tokens.
-func randomRequest(random *rand.Rand, texts []string) map[string]any {
+func randomRequest(random *rand.Rand, prompt any) map[string]any {
 	request := map[string]any{
-		"prompt": pick(random, texts...), "cache_prompt": false, "return_tokens": true,
+		"prompt": prompt, "cache_prompt": false, "return_tokens": true,
 		"n_predict": pick(random, 1, 2, 5, 30, 64, 400), "seed": random.IntN(1 << 20),
 		"temperature": pick(random, 0, 0, 0.2, 0.8, 1.2, 2), "top_k": pick(random, 0, 1, 5, 40, 40, 200),
 		"top_p": pick(random, 1, 0.9, 0.5), "min_p": pick(random, 0, 0.05),

@@ -1,7 +1,8 @@
 // Command speed measures a converted model in Ollama as its users run it: in a stock Ollama, which runs it dense; in
-// the same with the plug-in; in the patched one; and in the patched one without its cluster-ordered copy. It visits all
-// in turn, round after round, and loads the model anew in each visit, so one model is in memory at a time. It reports
-// Ollama's own numbers, the time that a user waits, and the memory of Ollama's llama-server.
+// the same with the plug-in; in the patched one; and in the patched one without its cluster-ordered copy. With -checks
+// it tells what checks of tokens cost, when all proposals are wrong, too. It visits all in turn, round after round, and
+// loads the model anew in each visit, so one model is in memory at a time. It reports Ollama's own numbers, the time that
+// a user waits, and the memory of Ollama's llama-server.
 package main
 
 import (
@@ -23,6 +24,7 @@ type options struct {
 	rounds        int
 	tokens        int // of an answer
 	threads       int // 0: Ollama's default
+	checks        bool
 	markdown      bool
 	file          string
 }
@@ -35,6 +37,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "timed visits of each Ollama")
 	flag.IntVar(&o.tokens, "tokens", 128, "tokens of an answer")
 	flag.IntVar(&o.threads, "threads", 0, "threads of the model; 0 for what Ollama takes")
+	flag.BoolVar(&o.checks, "checks", false, "visit the stock Ollama and the patched one: checked, unchecked, all wrong")
 	flag.BoolVar(&o.markdown, "markdown", false, "print a table for a document")
 	harness.Program{
 		Name: "speed", Arguments: "FILE.gguf", Note: "FILE is a model that fh-ollama convert made.",

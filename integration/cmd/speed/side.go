@@ -28,8 +28,10 @@ type side struct {
 
 func (s *side) median(m metric) float64 { return statistics.Median(s.values[m]) }
 
-// unchecked has the patched build use FlashHead's own logits.
-const unchecked = "FLASHHEAD_EXACT=off"
+const (
+	unchecked = "FLASHHEAD_EXACT=off"    // FlashHead's own logits
+	allWrong  = "FLASHHEAD_TEST_SPOIL=1" // every proposal is wrong
+)
 
 // startSides starts one Ollama per side, all with the same models. stop ends the started ones, also after an error.
 func startSides(ctx context.Context, o options, dir string) (sides []*side, stop func(), err error) {
@@ -44,7 +46,7 @@ func startSides(ctx context.Context, o options, dir string) (sides []*side, stop
 	if err != nil {
 		return nil, stop, err
 	}
-	if _, err := os.Stat(library); err != nil {
+	if _, err := os.Stat(library); err != nil && !o.checks {
 		return nil, stop, hint.Wrap(err, "build it first: make stock plugin build")
 	}
 	for _, p := range []harness.Prefix{o.stock, o.prefix} {
@@ -52,12 +54,17 @@ func startSides(ctx context.Context, o options, dir string) (sides []*side, stop
 			return nil, stop, hint.Wrap(err, "build it first: make stock plugin build")
 		}
 	}
-	sides = []*side{
-		{name: "stock", prefix: o.stock},
-		{name: "stock, plug-in", prefix: o.stock, env: []string{"GGML_BACKEND_PATH=" + library}, fast: true},
-		{name: "patched", prefix: o.prefix, fast: true},
-		{name: "unchecked", prefix: o.prefix, env: []string{unchecked}, fast: true},
-		{name: "unchecked, no copy", prefix: o.prefix, env: []string{unchecked, "FLASHHEAD_REORDER=0"}, fast: true},
+	patched := func(name string, env ...string) *side {
+		return &side{name: name, prefix: o.prefix, env: env, fast: true}
+	}
+	sides = []*side{{name: "stock", prefix: o.stock}}
+	if o.checks {
+		sides = append(sides, patched("patched"), patched("unchecked", unchecked), patched("all wrong", allWrong))
+	} else {
+		sides = append(sides,
+			&side{name: "stock, plug-in", prefix: o.stock, env: []string{"GGML_BACKEND_PATH=" + library}, fast: true},
+			patched("patched"), patched("unchecked", unchecked),
+			patched("unchecked, no copy", unchecked, "FLASHHEAD_REORDER=0"))
 	}
 	models := filepath.Join(dir, "models")
 	for i, s := range sides {

@@ -16,6 +16,8 @@ type metric int
 const (
 	greedyRate metric = iota
 	sampledRate
+	greedyGap
+	sampledGap
 	promptRate
 	firstToken
 	load
@@ -34,6 +36,8 @@ var rows = []struct {
 }{
 	{greedyRate, "eval rate at temperature 0, tokens/s", "%.1f"},
 	{sampledRate, "eval rate at temperature 0.8, tokens/s", "%.1f"},
+	{greedyGap, "longest wait for a token, ms", "%.0f"},
+	{sampledGap, "at temperature 0.8, ms", "%.0f"},
 	{promptRate, "prompt eval rate, tokens/s", "%.0f"},
 	{firstToken, "time to first token, ms", "%.0f"},
 	{load, "load duration, s", "%.2f"},

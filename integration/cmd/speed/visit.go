@@ -55,14 +55,14 @@ func visitAll(ctx context.Context, o options, sides []*side, bar *progress.Progr
 // visit loads the model, measures, and unloads it.
 func (s *side) visit(ctx context.Context, o options, round int) (map[metric]float64, error) {
 	values := map[metric]float64{}
-	first, _, err := s.ask(ctx, o, text(0, startBytes), 1, 0)
+	start, err := s.ask(ctx, o, text(0, startBytes), 1, 0)
 	if err != nil {
 		return nil, err
 	}
-	values[load] = first.LoadDuration.Seconds()
+	values[load] = start.LoadDuration.Seconds()
 
 	time.Sleep(settle)
-	long, waited, err := s.ask(ctx, o, text(1+round, promptBytes), 1, 0)
+	long, err := s.ask(ctx, o, text(1+round, promptBytes), 1, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +71,19 @@ func (s *side) visit(ctx context.Context, o options, round int) (map[metric]floa
 	}
 	values[promptTokens] = float64(long.PromptEvalCount)
 	values[promptRate] = float64(long.PromptEvalCount) / long.PromptEvalDuration.Seconds()
-	values[firstToken] = 1e3 * waited.Seconds()
+	values[firstToken] = 1e3 * long.first.Seconds()
 
 	for _, at := range []struct {
-		metric      metric
+		rate, gap   metric
 		temperature float64
-	}{{greedyRate, 0}, {sampledRate, 0.8}} {
+	}{{greedyRate, greedyGap, 0}, {sampledRate, sampledGap, 0.8}} {
 		time.Sleep(settle)
-		if values[at.metric], err = s.rate(ctx, o, at.temperature); err != nil {
+		a, err := s.generate(ctx, o, at.temperature)
+		if err != nil {
 			return nil, err
 		}
+		values[at.rate] = float64(a.EvalCount) / a.EvalDuration.Seconds()
+		values[at.gap] = 1e3 * a.gap.Seconds()
 	}
 	if err := s.check(); err != nil {
 		return nil, err
@@ -93,43 +96,53 @@ func (s *side) visit(ctx context.Context, o options, round int) (map[metric]floa
 	return values, s.unload(ctx)
 }
 
-// rate returns the tokens per second that Ollama reports for an answer. Synthetic models may end one early; then it
-// tries another prompt.
-func (s *side) rate(ctx context.Context, o options, temperature float64) (float64, error) {
+// generate returns an answer that is long enough to be timed. Synthetic models may end one early; then it tries another
+// prompt.
+func (s *side) generate(ctx context.Context, o options, temperature float64) (answer, error) {
 	for i := range tries {
-		answer, _, err := s.ask(ctx, o, text(100+i, startBytes), o.tokens, temperature)
-		if err != nil {
-			return 0, err
-		}
-		if answer.EvalCount >= max(leastTokens, o.tokens/2) && answer.EvalDuration > 0 {
-			return float64(answer.EvalCount) / answer.EvalDuration.Seconds(), nil
+		a, err := s.ask(ctx, o, text(100+i, startBytes), o.tokens, temperature)
+		if err != nil || a.EvalCount >= max(leastTokens, o.tokens/2) && a.EvalDuration > 0 {
+			return a, err
 		}
 	}
-	return 0, hint.New(fmt.Sprintf("%s: the model ends each of %d answers early", s.name, tries),
+	return answer{}, hint.New(fmt.Sprintf("%s: the model ends each of %d answers early", s.name, tries),
 		"ask for fewer tokens: --tokens")
 }
 
-// ask has the model continue prompt by n tokens and measures the time. With n = 1 this is the time to the first token.
-func (s *side) ask(ctx context.Context, o options, prompt string, n int,
-	temperature float64) (answer api.GenerateResponse, took time.Duration, err error) {
-	stream := false
+// answer is what Ollama reports of an answer, and what its reader waits for.
+type answer struct {
+	api.Metrics
+	first time.Duration // until the first piece of text
+	gap   time.Duration // the longest between two pieces
+}
+
+// ask has the model continue prompt by n tokens.
+func (s *side) ask(ctx context.Context, o options, prompt string, n int, temperature float64) (answer, error) {
 	request := &api.GenerateRequest{
-		Model: modelName, Prompt: prompt, Raw: true, Stream: &stream,
+		Model: modelName, Prompt: prompt, Raw: true,
 		Options: map[string]any{"temperature": temperature, "seed": 1, "num_predict": n, "num_ctx": contextTokens,
 			"stop": []string{}},
 	}
 	if o.threads > 0 {
 		request.Options["num_thread"] = o.threads
 	}
-	start := time.Now()
-	err = s.ollama.Client.Generate(ctx, request, func(r api.GenerateResponse) error {
-		answer = r
+	var a answer
+	last := time.Now()
+	err := s.ollama.Client.Generate(ctx, request, func(r api.GenerateResponse) error {
+		waited := time.Since(last)
+		last = last.Add(waited)
+		if a.first == 0 {
+			a.first = waited
+		} else {
+			a.gap = max(a.gap, waited)
+		}
+		a.Metrics = r.Metrics
 		return nil
 	})
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.name, err)
 	}
-	return answer, time.Since(start), err
+	return a, err
 }
 
 // unload makes Ollama end the llama-server, and waits until it has.
