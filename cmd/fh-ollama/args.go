@@ -103,6 +103,7 @@ func withConfig(app *cli.App) {
 				if c.IsSet(s.Flag) {
 					continue
 				}
+				c.App.Metadata[fromSettings(s.Flag)] = true
 				for _, value := range s.Values {
 					if err := c.Set(s.Flag, value); err != nil {
 						return usageError{hint.Wrap(fmt.Errorf("%s: [%s] %s = %s: %w", path, command.Name, s.Flag, value, err),
@@ -113,6 +114,14 @@ func withConfig(app *cli.App) {
 			return nil
 		}
 	}
+}
+
+func fromSettings(flag string) string { return "settings " + flag }
+
+// typed reports whether a flag is on the command line, and not only in the settings.
+func typed(c *cli.Context, flag string) bool {
+	_, settings := c.App.Metadata[fromSettings(flag)]
+	return c.IsSet(flag) && !settings
 }
 
 // printJSON prints a result as JSON.

@@ -104,7 +104,7 @@ func buildOptions(c *cli.Context) (build.Options, error) {
 		for _, other := range []string{
 			"stock", "ollama-source", "cpu-variants", "without", "backends", "cuda-arch", "tests",
 		} {
-			if c.IsSet(other) {
+			if typed(c, other) {
 				return opts, usageError{hint.New(fmt.Sprintf("--plugin does not go with --%s", other),
 					"leave one of them out: one plug-in works in any stock Ollama")}
 			}

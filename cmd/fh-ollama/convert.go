@@ -75,7 +75,7 @@ func convertOptions(c *cli.Context, input, output string) (convert.Options, erro
 		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
 	}
 	if c.IsSet("iterations") && c.Int("iterations") == 0 { // 0 is the default in o
-		return convert.Options{}, wrongUse("0 iterations are not in 1..1000")
+		return convert.Options{}, wrongUse("iterations must be 1 to 1000, not 0")
 	}
 	o := convert.Options{
 		Target: convert.Target{
@@ -156,7 +156,7 @@ func checkMapFlags(c *cli.Context) error {
 		}
 	}
 	for _, name := range others {
-		if c.IsSet(name) {
+		if typed(c, name) {
 			return usageError{hint.New("--map and --"+name+" do not go together",
 				"the map has been made: see fh-ollama inspect")}
 		}

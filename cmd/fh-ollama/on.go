@@ -49,7 +49,7 @@ func runOn(c *cli.Context) error {
 	o.Confirm = func(question string) (bool, error) { return c.Bool("yes"), nil }
 	if !c.Bool("yes") && !o.DryRun && o.Host.Approximate() && maps.Needed(found, o.Again) {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
-			return hint.New("on asks before it turns FlashHead on, and here is no terminal to answer at", "give --yes")
+			return hint.New("on asks before it turns FlashHead on, but standard input is not a terminal", "give --yes")
 		}
 		o.Confirm = func(question string) (bool, error) { return ask(c, question) }
 	}

@@ -23,7 +23,7 @@ func prefixFlag(usage string) cli.Flag { return &cli.PathFlag{Name: "prefix", Us
 // prefixOf returns the folder of --prefix, which excludes the flags others.
 func prefixOf(c *cli.Context, others ...string) (string, error) {
 	for _, other := range others {
-		if c.IsSet(other) {
+		if typed(c, other) {
 			return "", usageError{hint.New(fmt.Sprintf("--prefix does not go with --%s", other),
 				"--prefix installs an Ollama of its own, the others are about the plug-in for a stock one")}
 		}

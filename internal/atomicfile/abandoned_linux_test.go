@@ -84,6 +84,10 @@ func TestAbandonedFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	theirs := filepath.Join(temporary, "photos") // of a user who names a folder of theirs as the cache
+	if err := os.Mkdir(theirs, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	first, err := NewFolder("model")
 	if err != nil {
 		t.Fatal(err)
@@ -102,8 +106,8 @@ func TestAbandonedFolders(t *testing.T) {
 		t.Errorf("left in TMPDIR are %v", entries)
 	}
 	entries, _ := os.ReadDir(temporary)
-	if len(entries) != 1 || filepath.Join(temporary, entries[0].Name()) != first.Path {
-		t.Errorf("left in the cache are %v, and %s is in use", entries, first.Path)
+	if len(entries) != 2 || filepath.Join(temporary, entries[0].Name()) != first.Path || entries[1].Name() != "photos" {
+		t.Errorf("left in the cache are %v; %s is in use, %s is the user's", entries, first.Path, theirs)
 	}
 	if err := first.Remove(); err != nil {
 		t.Error(err)

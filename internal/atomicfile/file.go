@@ -62,7 +62,7 @@ func Replace(final, flag string, need int64) (*File, error) {
 
 func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
 	dir := filepath.Dir(o.target)
-	removeAbandoned(o.target)
+	RemoveAbandoned(o.target)
 	if free, ok := Free(dir); ok && free < need {
 		return nil, o.noSpace(fmt.Errorf("%s has %d MiB free, the output needs %d MiB", dir, free>>20, (need>>20)+1))
 	}
@@ -80,7 +80,7 @@ func Write(path string, content io.Reader, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	removeAbandoned(path)
+	RemoveAbandoned(path)
 	file, held, err := newPartial(path, 0o600)
 	if err != nil {
 		return err

@@ -36,8 +36,8 @@ func newPartial(final string, perm os.FileMode) (file, held *os.File, err error)
 // errHeld means that another process uses a file or folder.
 var errHeld = errors.New("held by another process")
 
-// removeAbandoned removes the temporary files of killed writers of final. It removes none without locks.
-func removeAbandoned(final string) {
+// RemoveAbandoned removes the temporary files of killed writers of final. It removes none without locks.
+func RemoveAbandoned(final string) {
 	dir, prefix := filepath.Dir(final), partialPrefix(final)
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {

@@ -33,6 +33,3 @@ func SharedFolder(path string) error {
 	adopt(folder, filepath.Dir(path), 0o755)
 	return nil
 }
-
-// RemoveAbandoned removes the temporary files that killed writers of final left behind.
-func RemoveAbandoned(final string) { removeAbandoned(final) }

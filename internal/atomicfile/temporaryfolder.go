@@ -16,13 +16,15 @@ type Folder struct {
 // Elsewhere is the hint if a Folder has no room or cannot be made.
 const Elsewhere = "point " + CacheVariable + " at a folder on a disk with room"
 
+const ours = "fh-ollama-" // starts the names of Folders: the user may keep others beside them
+
 // NewFolder makes a Folder with kind in its name in TemporaryDir. It first removes folders of killed processes.
 func NewFolder(kind string) (Folder, error) {
-	parent, prefix := TemporaryDir(), "fh-ollama-"+kind+"-"
+	parent, prefix := TemporaryDir(), ours+kind+"-"
 	if parent != os.TempDir() {
-		removeAbandonedFolders(parent, "") // all of them are ours
+		removeAbandonedFolders(parent, ours)
 	}
-	removeAbandonedFolders(os.TempDir(), prefix) // from runs without a cache, or of earlier versions
+	removeAbandonedFolders(os.TempDir(), prefix) // from runs without a cache
 	for {
 		path, err := os.MkdirTemp(parent, prefix+"*")
 		if err != nil {

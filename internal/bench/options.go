@@ -72,7 +72,7 @@ func (o Options) Validate() error {
 	}
 	for _, t := range o.Threads {
 		if t < 1 || t > 4096 {
-			return fmt.Errorf("%d threads are not in 1..4096", t)
+			return fmt.Errorf("threads must be 1 to 4096, not %d", t)
 		}
 	}
 	for _, word := range o.Probes {

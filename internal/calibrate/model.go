@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/fh-ollama/fh-ollama/internal/llama"
 )
@@ -62,6 +63,8 @@ func (m *model) read(ctx context.Context, chunks []chunk) ([][]float32, error) {
 // computes the next one.
 func (m *model) readAll(ctx context.Context, chunks []chunk, each func(i int, state []float32) error) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	defer asking.Wait() // the caller stops the server
 	defer cancel()
 	type answer struct {
 		states [][]float32
@@ -69,10 +72,10 @@ func (m *model) readAll(ctx context.Context, chunks []chunk, each func(i int, st
 	}
 	ask := func(chunks []chunk) chan answer {
 		result := make(chan answer, 1)
-		go func() {
+		asking.Go(func() {
 			states, err := m.read(ctx, chunks)
 			result <- answer{states, err}
-		}()
+		})
 		return result
 	}
 	batches := slices.Collect(slices.Chunk(chunks, m.batch))

@@ -78,11 +78,7 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if err := t.checkOutput(); err != nil {
 		return Summary{}, err
 	}
-	begin := atomicfile.CreateNew
-	if t.Force {
-		begin = atomicfile.Replace
-	}
-	out, err := begin(t.Output, t.flag(), src.Size+job.params.KeyBytes(src.Head))
+	out, err := t.create(src.Size + job.params.KeyBytes(src.Head))
 	if err != nil {
 		return Summary{}, err
 	}

@@ -183,11 +183,11 @@ func TestValidate(t *testing.T) {
 		change func(*convert.Options)
 	}{
 		{"the name of a GGUF file is missing", func(o *convert.Options) { o.Input = "" }},
-		{"cluster size 1 is not in 2..1024", func(o *convert.Options) { o.ClusterSize = 1 }},
-		{"cluster size 1025 is not in 2..1024", func(o *convert.Options) { o.ClusterSize = 1025 }},
-		{"-1 iterations are not in 1..1000", func(o *convert.Options) { o.Iterations = -1 }},
-		{"0 threads are not in 1..4096", func(o *convert.Options) { o.Threads = 0 }},
-		{"-1 probes are not 1 or more", func(o *convert.Options) { o.Probes = -1 }},
+		{"the cluster size must be 2 to 1024, not 1", func(o *convert.Options) { o.ClusterSize = 1 }},
+		{"the cluster size must be 2 to 1024, not 1025", func(o *convert.Options) { o.ClusterSize = 1025 }},
+		{"iterations must be 1 to 1000, not -1", func(o *convert.Options) { o.Iterations = -1 }},
+		{"threads must be 1 to 4096, not 0", func(o *convert.Options) { o.Threads = 0 }},
+		{"probes must be at least 1, not -1", func(o *convert.Options) { o.Probes = -1 }},
 
 		{"a target agreement of 0.5 is not above 0.5", func(o *convert.Options) { o.Targets.Agreement = 0.5 }},
 		{"a target KLD of -1 nats is not above 0", func(o *convert.Options) { o.Targets.KLD = -1 }},

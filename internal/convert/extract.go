@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
@@ -52,7 +51,7 @@ func extract(ctx context.Context, t Target, p *progress.Progress) (Summary, erro
 	}
 	defer src.Close()
 	j := &job{Target: t, src: src, params: src.Parameters, progress: p}
-	out, err := atomicfile.ReplaceShared(t.Output, t.flag(), j.params.KeyBytes(src.Head))
+	out, err := t.create(j.params.KeyBytes(src.Head))
 	if err != nil {
 		return Summary{}, err
 	}

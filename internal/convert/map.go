@@ -62,7 +62,7 @@ func mapOf(ctx context.Context, source MapSource, t Target, src *flashhead.Model
 	if err := j.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.Path(), err)
 	}
-	out, err := atomicfile.ReplaceShared(t.Output, t.flag(), j.params.KeyBytes(src.Head))
+	out, err := t.create(j.params.KeyBytes(src.Head))
 	if err != nil {
 		return nil, err
 	}

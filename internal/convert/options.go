@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/processors"
@@ -22,6 +23,7 @@ type Target struct {
 	CentroidType string // ggml's name; "": the default for the head's width
 	OutputFlag   string // the flag that chooses Output, for hints; "": -o
 	Force        bool   // replace Output, and convert a converted file again
+	Shared       bool   // Output is for a server of another user, too
 	ToolVersion  string // this program's version, for the provenance
 }
 
@@ -31,12 +33,24 @@ func (t Target) Validate() error {
 	case t.Input == "":
 		return errors.New("the name of a GGUF file is missing")
 	case t.Probes < 0:
-		return fmt.Errorf("%d probes are not 1 or more", t.Probes)
+		return fmt.Errorf("probes must be at least 1, not %d", t.Probes)
 	}
 	return nil
 }
 
 func (t Target) flag() string { return cmp.Or(t.OutputFlag, "-o") }
+
+// create begins the output, a file of about need bytes.
+func (t Target) create(need int64) (*atomicfile.File, error) {
+	begin := atomicfile.CreateNew
+	switch {
+	case t.Shared:
+		begin = atomicfile.ReplaceShared
+	case t.Force:
+		begin = atomicfile.Replace
+	}
+	return begin(t.Output, t.flag(), need)
+}
 
 // checkOutput checks that the output may take its name.
 func (t Target) checkOutput() error {
@@ -104,11 +118,11 @@ func DefaultOutput(input string) string {
 func (o Options) Validate() error {
 	switch {
 	case o.ClusterSize != 0 && o.ClusterSize < 2 || o.ClusterSize > 1024:
-		return fmt.Errorf("cluster size %d is not in 2..1024", o.ClusterSize)
+		return fmt.Errorf("the cluster size must be 2 to 1024, not %d", o.ClusterSize)
 	case o.Iterations < 0 || o.Iterations > 1000:
-		return fmt.Errorf("%d iterations are not in 1..1000", o.Iterations)
+		return fmt.Errorf("iterations must be 1 to 1000, not %d", o.Iterations)
 	case o.Threads < 1 || o.Threads > 4096:
-		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)
+		return fmt.Errorf("threads must be 1 to 4096, not %d", o.Threads)
 	case o.Plain && o.Quality != "":
 		return errors.New("a plain head has no codes whose quality could be chosen")
 	case (o.Plain || o.NoCalibrate) && len(o.Calibrate) > 0:

@@ -60,7 +60,7 @@ func (o Options) Validate() error {
 	case !(o.Temperature > 0 && o.Temperature <= 1000):
 		return fmt.Errorf("temperature %g is not above 0 and at most 1000", o.Temperature)
 	case o.Threads < 1 || o.Threads > 4096:
-		return fmt.Errorf("%d threads are not in 1..4096", o.Threads)
+		return fmt.Errorf("threads must be 1 to 4096, not %d", o.Threads)
 	}
 	return nil
 }

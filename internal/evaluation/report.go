@@ -85,9 +85,9 @@ type Point struct {
 	CoolKLD Distribution `json:"kld_temperature_0_8"`
 
 	SameTop statistics.Proportion `json:"same_top"`                 // same best token; llama-perplexity's "Same top p"
-	Top1    statistics.Proportion `json:"top_1_contained,omitzero"` // zero, as the next three, if Report.Unknown is set
-	Top5    statistics.Proportion `json:"top_5_contained"`          // share of the dense head's best 5 that are exact
-	Top40   statistics.Proportion `json:"top_40_contained"`         // the same of its best 40
+	Top1    statistics.Proportion `json:"top_1_contained,omitzero"` // share of the dense head's best token that is exact
+	Top5    statistics.Proportion `json:"top_5_contained"`          // the same of its best 5
+	Top40   statistics.Proportion `json:"top_40_contained"`         // and of its best 40
 	Mass    float64               `json:"mass_covered"`             // mean probability of the exactly scored tokens
 
 	// How often Ollama's default sampler draws the same token from both with the same random number.

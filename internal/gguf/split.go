@@ -14,7 +14,7 @@ import (
 // splitPrefix begins the keys that make a file one of several.
 const splitPrefix = "split."
 
-// Parts returns of how many files f is one: 1 for a whole model.
+// Parts returns the number of files of the model that f is a part of: 1 for a whole model.
 func (f *File) Parts() int {
 	if n, _ := f.Uint(splitPrefix + "count"); n > 1 && n <= maxParts {
 		return int(n)

@@ -192,6 +192,13 @@ func TestEnvironmentFile(t *testing.T) {
 	if u := find(t, m)[0].Unit; u == nil || u.BackendPath != "/x/y.so" || u.SetBy != env {
 		t.Errorf("%+v", u)
 	}
+
+	// an empty one resets those before it
+	drop := m.Write("etc/systemd/system/ollama.service.d/z.conf",
+		"[Service]\nEnvironment=GGML_BACKEND_PATH=/z.so\nEnvironmentFile=\n", 0o644)
+	if u := find(t, m)[0].Unit; u == nil || u.BackendPath != "/z.so" || u.SetBy != drop {
+		t.Errorf("%+v", u)
+	}
 }
 
 func TestCheck(t *testing.T) {

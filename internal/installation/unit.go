@@ -104,9 +104,7 @@ func (p Places) load(name string, user bool, uid int) *Unit {
 		}
 	}
 	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter overrides the former
-		for _, file := range files {
-			u.environment(file, key)
-		}
+		u.environment(files, key)
 	}
 	return u
 }
@@ -137,25 +135,28 @@ func (p Places) unitFiles(name string, folders []string) []string {
 	return files
 }
 
-// environment reads GGML_BACKEND_PATH from the settings called key in one of the unit's files.
-func (u *Unit) environment(file, key string) {
+// environment reads GGML_BACKEND_PATH from the settings called key in the unit's files.
+func (u *Unit) environment(files []string, key string) {
 	const name = "GGML_BACKEND_PATH"
-	for _, s := range settings(file) {
-		switch {
-		case s.key != key:
-		case key == "EnvironmentFile":
-			path := strings.TrimPrefix(s.value, "-")
-			for _, line := range settings(path) {
-				if line.key == name {
-					u.BackendPath, u.SetBy = strings.Join(words(line.value), " "), path
+	before := *u
+	for _, file := range files {
+		for _, s := range settings(file) {
+			switch {
+			case s.key != key:
+			case s.value == "": // resets the setting
+				*u = before
+			case key == "EnvironmentFile":
+				path := strings.TrimPrefix(s.value, "-")
+				for _, line := range settings(path) {
+					if line.key == name {
+						u.BackendPath, u.SetBy = strings.Join(words(line.value), " "), path
+					}
 				}
-			}
-		case s.value == "": // resets the variable
-			u.BackendPath, u.SetBy = "", ""
-		default:
-			for _, assignment := range words(s.value) {
-				if value, ok := strings.CutPrefix(assignment, name+"="); ok {
-					u.BackendPath, u.SetBy = strings.ReplaceAll(value, "%%", "%"), file
+			default:
+				for _, assignment := range words(s.value) {
+					if value, ok := strings.CutPrefix(assignment, name+"="); ok {
+						u.BackendPath, u.SetBy = strings.ReplaceAll(value, "%%", "%"), file
+					}
 				}
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"net/http"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -123,7 +123,7 @@ func (s *Server) ready(ctx context.Context) error {
 
 // Checks returns whether the dense head checks the tokens that FlashHead proposes.
 func (s *Server) Checks() bool {
-	return strings.Contains(s.log.String(), "flash_head: exact: the dense head checks every token")
+	return slices.Contains(s.log.Head(), "exact: the dense head checks every token")
 }
 
 // Stop ends the server and waits for its end.

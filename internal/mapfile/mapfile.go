@@ -81,7 +81,7 @@ func Parameters(path string, head flashhead.Head) (flashhead.Parameters, *flashh
 }
 
 // open opens the map file at path and makes the checks of a converted file. The caller closes the file, which is nil if
-// it is no map file.
+// it is not a map file.
 func open(path string, head flashhead.Head) (f *gguf.File, params flashhead.Parameters, problems []string) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would never end
 		return nil, params, []string{"it is no regular file"}
@@ -92,7 +92,7 @@ func open(path string, head flashhead.Head) (f *gguf.File, params flashhead.Para
 	}
 	if kind, _ := f.Str(keyType); kind != fileType {
 		f.Close()
-		return nil, params, []string{"it is no map file"}
+		return nil, params, []string{"it is not a map file"}
 	}
 	if params, err = flashhead.FromFile(f, head); err != nil {
 		problems = append(problems, err.Error())

@@ -39,8 +39,6 @@ type CalibrateResult struct {
 	Positions []Position // of the hidden states outside the fit
 	Near      float64    // mean number of tokens whose fine code is read there
 	Exact     float64    // mean number of tokens scored exactly there
-	Kept      float64    // share of the residuals' energy that the directions keep, 0..1, weighted by the hidden states
-	Seconds   float64
 }
 
 // Calibrate makes codes with at most o.Codes.Directions directions, and records the runtime's results with them. It
@@ -76,7 +74,7 @@ func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Pro
 	if err != nil {
 		return CalibrateResult{}, err
 	}
-	result := CalibrateResult{Codes: o.Codes, Near: done.Near, Exact: done.Exact, Kept: done.Kept, Seconds: done.Seconds}
+	result := CalibrateResult{Codes: o.Codes, Near: done.Near, Exact: done.Exact}
 	if err := result.readCodes(codes, o.Columns); err != nil {
 		return CalibrateResult{}, err
 	}

@@ -36,8 +36,6 @@ type Clustering struct {
 	Assignments []uint32 // cluster of every row, V entries
 	Clusters    uint32   // K
 	Objective   float64  // mean of 1 - cosine(row, its centroid)
-	Imbalance   float64  // largest cluster over mean size, minus 1
-	Seconds     float64
 }
 
 // Cluster clusters the head's rows and calls report for each progress event. The tool is killed when ctx ends.
@@ -56,12 +54,9 @@ func (t Tool) Cluster(ctx context.Context, o ClusterOptions, report func(Progres
 	if err != nil {
 		return Clustering{}, err
 	}
-	result := Clustering{Clusters: done.Clusters, Seconds: done.Seconds}
+	result := Clustering{Clusters: done.Clusters}
 	if done.Objective != nil {
 		result.Objective = *done.Objective
-	}
-	if done.Imbalance != nil {
-		result.Imbalance = *done.Imbalance
 	}
 	if result.Assignments, err = readAssignments(out, start.Rows, done.Clusters); err != nil {
 		return Clustering{}, err

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/process"
@@ -119,6 +120,7 @@ const serversSetting = "LLAMA_ARG_RPC="
 func listDevices(ctx context.Context, tool string, args []string, env ...string) ([]Device, error) {
 	cmd := exec.CommandContext(ctx, tool, append([]string{"devices"}, args...)...)
 	cmd.Env = process.Environment(env...)
+	cmd.WaitDelay = time.Second
 	process.InOwnFolder(cmd)
 	out, err := cmd.Output()
 	if err != nil {
@@ -127,6 +129,9 @@ func listDevices(ctx context.Context, tool string, args []string, env ...string)
 			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
 		}
 		way := "build again: fh-ollama build"
+		if ctx.Err() != nil {
+			err, way = ctx.Err(), "does the GPU's driver answer? For NVIDIA: nvidia-smi"
+		}
 		if servers, _ := strings.CutPrefix(env[0], serversSetting); servers != "" {
 			way = "do the servers in LLAMA_ARG_RPC answer: " + servers + "? Start them, or unset it"
 		}

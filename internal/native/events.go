@@ -18,7 +18,6 @@ type Progress struct {
 	Fraction   float64  `json:"fraction"`  // 0..1 of the whole
 	Objective  *float64 `json:"objective"` // mean of 1 - cosine(row, its centroid); nil while unknown
 	Imbalance  *float64 `json:"imbalance"` // largest cluster over mean size, minus 1; nil while unknown
-	Seconds    float64  `json:"seconds"`
 }
 
 // event is one line of the tool's output.
@@ -28,7 +27,6 @@ type event struct {
 	Rows     int64   `json:"rows"`     // V
 	Hidden   int64   `json:"hidden"`   // n, of a calibration
 	Clusters uint32  `json:"clusters"` // K, of a clustering
-	Kept     float64 `json:"kept"`     // of a calibration
 	Near     float64 `json:"near"`     // of a calibration
 	Exact    float64 `json:"exact"`    // of a calibration
 }

@@ -235,8 +235,7 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 	}
 	p.Done("registered " + name)
 	for _, w := range warnings {
-		p.Start(w)
-		p.Done(w)
+		p.Note("note: " + w)
 	}
 	return nil
 }

@@ -16,9 +16,10 @@ import (
 // TurnOff removes the maps of the weights, and nothing else. It goes on after one fails: the error then says how many
 // did.
 func TurnOff(ctx context.Context, o Options, all []Weights) error {
-	j := &making{Options: o}
+	j := &job{Options: o}
 	for _, w := range all {
 		if ctx.Err() != nil {
+			j.showFailed()
 			return ctx.Err()
 		}
 		found, err := j.removeMaps(w)
@@ -26,7 +27,7 @@ func TurnOff(ctx context.Context, o Options, all []Weights) error {
 		case err != nil:
 			j.fail(w, err)
 		case found && !o.DryRun:
-			j.made++
+			j.done++
 			if !w.file {
 				o.unload(ctx, w, "the dense head")
 			}
@@ -40,21 +41,21 @@ func TurnOff(ctx context.Context, o Options, all []Weights) error {
 			j.say(w, "is off already")
 		}
 	}
-	if o.All && j.made == 0 && j.failed == nil && !o.DryRun {
+	if o.All && j.done == 0 && j.failed == nil && !o.DryRun {
 		fmt.Fprintln(o.Out, "nothing to do")
 	}
 	return j.err()
 }
 
 // removeMaps removes all maps that a runtime would take for w, one after the other. It reports whether there was one.
-func (j *making) removeMaps(w Weights) (found bool, err error) {
+func (j *job) removeMaps(w Weights) (found bool, err error) {
 	for len(w.Paths) > 0 {
 		path, ok := mapfile.Find(w.Paths[0])
 		switch {
 		case !ok:
 			return found, nil
 		case w.file && !mapfile.Is(path):
-			return found, hint.New(path+" is no map", "remove it yourself if you do not need it")
+			return found, hint.New(path+" is not a map", "remove it yourself if you do not need it")
 		case j.DryRun:
 			j.say(w, "would lose its map %s", path)
 			return true, nil

@@ -1,6 +1,7 @@
 package maps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,28 +45,29 @@ var ErrDeclined = errors.New("not confirmed, nothing was changed")
 // TurnOn makes a map for each of the weights that it is worth it for. It goes on after one fails: the error then says
 // how many did. Nothing but maps is written, each of them atomically.
 func TurnOn(ctx context.Context, o Options, all []Weights) error {
-	job := &making{Options: o}
+	j := &job{Options: o}
 	for _, w := range all {
 		if w.makes(o.Again) {
-			job.total++
+			j.total++
 		}
 	}
 	for _, w := range all {
-		if err := job.one(ctx, w); err != nil {
+		if err := j.one(ctx, w); err != nil {
+			j.showFailed()
 			return err
 		}
 	}
-	if job.made == 0 && job.failed == nil && !o.DryRun && o.All {
+	if j.done == 0 && j.failed == nil && !o.DryRun && o.All {
 		fmt.Fprintln(o.Out, "nothing to do")
 	}
-	if text := o.Host.dense(o.GPU); text != "" && job.made > 0 {
+	if text := o.Host.dense(o.GPU); text != "" && j.done > 0 {
 		fmt.Fprintf(o.Out, "%-10s %s\n", "note", text)
 	}
-	if folder := os.Getenv(mapfile.FolderVariable); folder != "" && job.made > 0 {
+	if folder := os.Getenv(mapfile.FolderVariable); folder != "" && j.done > 0 {
 		fmt.Fprintf(o.Out, "%-10s start Ollama with %s=%s, too: it looks for maps there\n", "note",
 			mapfile.FolderVariable, folder)
 	}
-	return job.err()
+	return j.err()
 }
 
 // Needed reports whether TurnOn would make a map for any of the weights.
@@ -82,27 +84,28 @@ func (w Weights) makes(again bool) bool {
 	return w.State == Off || w.State == Unfit || w.State == On && again
 }
 
-// making is one call of TurnOn.
-type making struct {
+// job is one call of TurnOn, TurnOff or RemoveUnused.
+type job struct {
 	Options
-	total     int // of the maps to make
+	what      string // that may fail; "": models
+	total     int    // of the maps to make
 	begun     int
-	made      int
+	done      int // maps made or removed
 	failed    []error
 	confirmed bool
 }
 
 // one handles the weights w. An error ends the command.
-func (j *making) one(ctx context.Context, w Weights) error {
+func (j *job) one(ctx context.Context, w Weights) error {
 	switch {
 	case w.makes(j.Again) && j.DryRun:
-		j.say(w, "would get a map of about %.1f MB: at most %.2fx as fast, for %.0f MB of memory", float64(w.bytes)/1e6,
+		j.say(w, "would get a map of about %.1f MB: up to %.2fx as fast, %.0f MB more memory", float64(w.bytes)/1e6,
 			w.Gain, float64(w.Memory)/1e6)
 	case w.makes(j.Again):
 		err := j.make(ctx, w)
 		switch {
 		case err == nil:
-			j.made++
+			j.done++
 		case ctx.Err() != nil || errors.Is(err, ErrDeclined):
 			return err
 		default:
@@ -120,35 +123,40 @@ func (j *making) one(ctx context.Context, w Weights) error {
 	return nil
 }
 
-func (j *making) say(w Weights, format string, args ...any) {
+func (j *job) say(w Weights, format string, args ...any) {
 	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
 	fmt.Fprintf(j.Out, "%s: %s\n", w.Name(), commandline.Printable(text))
 }
 
-// fail records an error, and shows it if the command goes on.
-func (j *making) fail(w Weights, err error) {
+// fail records an error, which err shows at the end.
+func (j *job) fail(w Weights, err error) {
 	j.failed = append(j.failed, hint.Wrap(fmt.Errorf("%s: %w", w.Name(), err), hint.Of(err)))
 }
 
 // err returns the only error, or their number after showing all.
-func (j *making) err() error {
+func (j *job) err() error {
 	if len(j.failed) < 2 {
 		return errors.Join(j.failed...)
 	}
+	j.showFailed()
+	return hint.New(fmt.Sprintf("%d %s failed, as shown above", len(j.failed), cmp.Or(j.what, "models")),
+		"start with the first")
+}
+
+func (j *job) showFailed() {
 	for _, err := range j.failed {
 		fmt.Fprint(j.Log, commandline.Printable(hint.Text("fh-ollama", err)))
 	}
-	return hint.New(fmt.Sprintf("%d models failed, as shown above", len(j.failed)), "start with the first")
 }
 
 // make makes the map of w, asks once, and publishes it.
-func (j *making) make(ctx context.Context, w Weights) error {
+func (j *job) make(ctx context.Context, w Weights) error {
 	path := mapfile.Path(w.Paths[0])
 	if err := writable(path, w); err != nil {
 		return err
 	}
 	o := j.Convert
-	o.Output, o.OutputFlag, o.Force = path, mapfile.FolderVariable, true
+	o.Output, o.OutputFlag, o.Force, o.Shared = path, mapfile.FolderVariable, true, true
 	p := progress.New(j.Log)
 	if j.begun++; j.total > 1 {
 		p.Note(fmt.Sprintf("model %d of %d: %s", j.begun, j.total, w.Name()))
@@ -158,9 +166,9 @@ func (j *making) make(ctx context.Context, w Weights) error {
 		return permission(err, path, w)
 	}
 	defer made.Discard()
-	j.say(w, "map of %.1f MB, at most %.2fx as fast", float64(made.Grown)/1e6, made.Cost.Ceiling(made.Parameters.Probes))
+	j.say(w, "map of %.1f MB, up to %.2fx as fast", float64(made.Grown)/1e6, made.Cost.Ceiling(made.Parameters.Probes))
 	j.agreement(made.Parameters.Calibration)
-	if !j.Host.Approximate() && j.made == 0 {
+	if !j.Host.Approximate() && j.done == 0 {
 		fmt.Fprintf(j.Out, "%-10s %s\n", "tokens", j.Host.tokens())
 	}
 	if j.Host.Approximate() && !j.confirmed {
@@ -184,7 +192,7 @@ func (j *making) make(ctx context.Context, w Weights) error {
 }
 
 // agreement shows how well a map's estimates agree with the dense head.
-func (j *making) agreement(c *flashhead.Calibration) {
+func (j *job) agreement(c *flashhead.Calibration) {
 	if c == nil {
 		fmt.Fprintf(j.Out, "%-10s not measured without calibration\n", "agreement")
 		return
@@ -201,7 +209,7 @@ func (j *making) agreement(c *flashhead.Calibration) {
 // writable makes the folder of a map in a store, and checks that path is free or a map. Errors carry a hint.
 func writable(path string, w Weights) error {
 	if _, err := os.Lstat(path); err == nil && w.file && !mapfile.Is(path) {
-		return hint.New(path+" exists and is no map", "move it away, or point "+mapfile.FolderVariable+" at another folder")
+		return hint.New(path+" exists and is not a map", "move it away, or point "+mapfile.FolderVariable+" at another folder")
 	}
 	if w.file && os.Getenv(mapfile.FolderVariable) == "" {
 		return nil // it lies beside the file

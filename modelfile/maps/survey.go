@@ -43,7 +43,7 @@ func Find(ctx context.Context, s ollama.Server, local bool, args []string) ([]We
 		if err != nil {
 			w = excluded(arg, err)
 		}
-		all = append(all, w)
+		all = add(all, w)
 	}
 	if len(names) > 0 && !local {
 		return nil, elsewhere(s)
@@ -116,7 +116,7 @@ func ofModel(ctx context.Context, s ollama.Server, name string) ([]Weights, erro
 	}
 	for _, w := range all {
 		if _, ok := mapfile.Blob(w.Paths[0]); !ok {
-			return nil, hint.New(fmt.Sprintf("the Ollama at %s says that the weights are %s, which is no blob of a store",
+			return nil, hint.New(fmt.Sprintf("the Ollama at %s says that the weights are %s, which is not a blob of a store",
 				s.Host, w.Paths[0]), "give the GGUF file itself")
 		}
 		if _, err := os.Stat(w.Paths[0]); errors.Is(err, fs.ErrNotExist) {

@@ -25,8 +25,19 @@ func Stores(all []Weights, others []string) []string {
 			stores = append(stores, dir)
 		}
 	}
+	for i, store := range stores {
+		stores[i] = resolved(store)
+	}
 	slices.Sort(stores)
 	return slices.Compact(stores)
+}
+
+// resolved returns path without links, so that a folder has one name.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // Unused returns the paths of the maps in stores, and in the folder that FLASHHEAD_MAPS names, whose blobs are gone. In
@@ -37,9 +48,10 @@ func Unused(stores []string) []string {
 		unused = append(unused, orphans(filepath.Join(store, mapfile.StoreFolder), []string{store})...)
 	}
 	if folder := os.Getenv(mapfile.FolderVariable); folder != "" && len(stores) > 0 {
-		unused = append(unused, orphans(folder, stores)...)
+		unused = append(unused, orphans(resolved(folder), stores)...)
 	}
-	return unused
+	slices.Sort(unused)
+	return slices.Compact(unused)
 }
 
 // orphans returns the paths of the maps in folder of which no store has the blob.
@@ -63,7 +75,7 @@ func orphans(folder string, stores []string) []string {
 
 // RemoveUnused removes the maps at paths, which Unused returned.
 func RemoveUnused(o Options, paths []string) error {
-	j := &making{Options: o}
+	j := &job{Options: o, what: "maps"}
 	for _, path := range paths {
 		if o.DryRun {
 			fmt.Fprintf(o.Out, "would remove %s\n", path)

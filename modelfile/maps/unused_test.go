@@ -12,7 +12,7 @@ import (
 
 // Maps are unused if no store that is known has their blob. Other files are never taken for unused maps.
 func TestUnused(t *testing.T) {
-	dir := t.TempDir()
+	dir := resolved(t.TempDir())
 	write := func(name string) string {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -27,8 +27,12 @@ func TestUnused(t *testing.T) {
 	write("a/blobs/" + blob("1"))
 	write("b/blobs/" + blob("2"))
 	used := Weights{Paths: []string{filepath.Join(dir, "a/blobs", blob("1"))}}
+	link := filepath.Join(dir, "link") // another name of a store
+	if err := os.Symlink("b", link); err != nil {
+		t.Fatal(err)
+	}
 	stores := Stores([]Weights{used, {Paths: []string{"file.gguf"}, file: true}, {State: Excluded}},
-		[]string{filepath.Join(dir, "b"), filepath.Join(dir, "none")})
+		[]string{filepath.Join(dir, "b"), link, filepath.Join(dir, "none")})
 	if want := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}; !slices.Equal(stores, want) {
 		t.Fatalf("stores are %q, want %q", stores, want)
 	}

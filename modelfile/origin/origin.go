@@ -83,7 +83,7 @@ func CheckAdapters(name string, m *modelfile.Modelfile) error {
 		"merge the adapter into the model and give the merged GGUF file")
 }
 
-// count returns of how many files of a model path is one.
+// count returns the number of files of the model that path is a part of.
 func count(path string) int {
 	f, err := gguf.Open(path)
 	if err != nil {

@@ -15,8 +15,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
-
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
@@ -128,7 +126,7 @@ func (b *Builder) place(ctx context.Context, st *step.Step, products []product, 
 		return err
 	}
 	// A build of the other kind may have the same prefix.
-	unlock, err := lockedfile.MutexAt(filepath.Join(b.Options.Cache, "assemble.lock")).Lock()
+	unlock, err := st.Lock(ctx, filepath.Join(b.Options.Cache, "assemble.lock"))
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
-
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/process"
@@ -190,6 +188,7 @@ func makeCache(dir string) error {
 	return nil
 }
 
+// FindTools is the step that sets Tools, and chooses the instruction sets and CUDA.
 func (b *Builder) FindTools(ctx context.Context, st *step.Step) (err error) {
 	if b.Tools, err = FindToolchain(); err != nil {
 		return err
@@ -221,6 +220,7 @@ func (b *Builder) noteLauncher(st *step.Step) {
 	}
 }
 
+// FetchOllama is the step that sets Ollama: the checkout that the user names, or the pinned module.
 func (b *Builder) FetchOllama(ctx context.Context, st *step.Step) (err error) {
 	if dir := b.Options.OllamaSource; dir != "" {
 		b.Ollama, err = source.Own(ctx, b.Tools.Git, dir, "llama/server/CMakeLists.txt")
@@ -235,6 +235,7 @@ func (b *Builder) FetchOllama(ctx context.Context, st *step.Step) (err error) {
 	return err
 }
 
+// FetchLlamaCpp is the step that sets LlamaCpp: the checkout that the user names, or the pinned tree.
 func (b *Builder) FetchLlamaCpp(ctx context.Context, st *step.Step) (err error) {
 	if dir := b.Options.LlamaCppSource; dir != "" {
 		b.LlamaCpp, err = source.Own(ctx, b.Tools.Git, dir, "src/llama-model.cpp")
@@ -246,10 +247,12 @@ func (b *Builder) FetchLlamaCpp(ctx context.Context, st *step.Step) (err error) 
 	return err
 }
 
+// FetchLog returns the path of a download's log in the cache.
 func (b *Builder) FetchLog(name string) string {
 	return filepath.Join(b.Options.Cache, "logs", "fetch-"+name+".log")
 }
 
+// Log returns the path of a step's log in the build folder.
 func (b *Builder) Log(name string) string { return filepath.Join(b.Dir, "logs", name+".log") }
 
 // Key names the build folder by everything that needs a folder of its own. It ignores the overlay, so that a changed
@@ -279,7 +282,7 @@ func (b *Builder) DoIn(ctx context.Context, dir string, list []step.Named) error
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock()
+	unlock, err := b.Steps.Lock(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
 		return err
 	}
@@ -290,6 +293,7 @@ func (b *Builder) DoIn(ctx context.Context, dir string, list []step.Named) error
 	return b.Steps.DoAll(ctx, list)
 }
 
+// OllamaTree, LlamaTree and NativeDir return folders in the build folder: the patched sources, and where CMake builds.
 func (b *Builder) OllamaTree() string { return filepath.Join(b.Dir, "ollama") }
 func (b *Builder) LlamaTree() string  { return filepath.Join(b.Dir, "llama.cpp") }
 func (b *Builder) NativeDir() string  { return filepath.Join(b.Dir, "native") }

@@ -98,8 +98,10 @@ func (b *Builder) pluginKey() string {
 	return "plugin-" + Hash(b.LlamaCpp.Dir, b.Tools.CXX.cmake())
 }
 
+// PluginSources returns the folder of the plug-in's sources in the build folder.
 func (b *Builder) PluginSources() string { return filepath.Join(b.Dir, "flashhead") }
 
+// LayPluginSources is the step that writes PluginSources.
 func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
 	head := tree.Tree{}
 	if err := head.Add("", b.Overlay.Head, tree.GoFiles); err != nil {
@@ -114,6 +116,7 @@ func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
 	return nil
 }
 
+// ConfigurePlugin is the step that runs CMake on them.
 func (b *Builder) ConfigurePlugin(ctx context.Context, st *step.Step) error {
 	return b.configurePluginFor(ctx, st)
 }
@@ -131,6 +134,7 @@ func (b *Builder) configurePluginFor(ctx context.Context, st *step.Step, options
 	return b.cmake(ctx, st, b.NativeDir(), "configure", append(args, options...))
 }
 
+// CompilePlugin is the step that compiles the plug-in and its tool.
 func (b *Builder) CompilePlugin(ctx context.Context, st *step.Step) error {
 	return b.ninja(ctx, st, b.NativeDir(), "compile", pluginTargets)
 }

@@ -90,7 +90,7 @@ func (r *Report) runtime(ctx context.Context, places installation.Places, libDir
 	libraries := slices.DeleteFunc(append(slices.Clone(r.Plugin.Installed), install.BuiltLibrary()),
 		func(path string) bool { return !isFile(path) })
 	for _, i := range found {
-		if inside := strings.Contains(i.Version, "+flashhead"); inside != (len(libraries) == 0) {
+		if i.Patched() != (len(libraries) == 0) {
 			continue // with a plug-in, the stock Ollama is the question
 		}
 		if programs, ok = llama.ServerIn(i.LibDir); ok {

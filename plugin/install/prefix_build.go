@@ -53,7 +53,8 @@ func ReadBuild(dir string) (Build, error) {
 			err = errors.New("a build was interrupted")
 		}
 		if err != nil {
-			return Build{}, hint.Wrap(fmt.Errorf("%s holds no finished build: %w", dir, err), "make one with `fh-ollama build`")
+			return Build{}, hint.Wrap(fmt.Errorf("%s holds no finished build: %w", dir, err),
+				"make one with `fh-ollama build`, and run the fh-ollama in its bin folder")
 		}
 		for _, file := range manifest.Files {
 			if !filepath.IsLocal(filepath.FromSlash(file)) {

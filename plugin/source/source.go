@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -103,7 +102,7 @@ func FetchLlamaCpp(ctx context.Context, st *step.Step, pin LlamaCppPin, cache st
 		Dir:     filepath.Join(cache, "src", "llama.cpp-"+pin.SHA256[:16]),
 		Version: pin.Commit,
 	}
-	unlock, err := LockFetching(cache)
+	unlock, err := LockFetching(ctx, st, cache)
 	if err != nil {
 		return Folder{}, err
 	}
@@ -132,8 +131,8 @@ func FetchLlamaCpp(ctx context.Context, st *step.Step, pin LlamaCppPin, cache st
 }
 
 // LockFetching makes other processes wait that would change downloads and sources in the cache.
-func LockFetching(cache string) (unlock func(), err error) {
-	return lockedfile.MutexAt(filepath.Join(cache, "fetch.lock")).Lock()
+func LockFetching(ctx context.Context, st *step.Step, cache string) (unlock func(), err error) {
+	return st.Lock(ctx, filepath.Join(cache, "fetch.lock"))
 }
 
 // sumOf is the path of the recorded sum, beside the tree.

@@ -68,7 +68,7 @@ func (c *check) resolveOllama(ctx context.Context, version string) error {
 
 func (c *check) resolveLlamaCpp(ctx context.Context, st *step.Step, version string) error {
 	cache := c.Builder.Options.Cache
-	unlock, err := source.LockFetching(cache)
+	unlock, err := source.LockFetching(ctx, st, cache)
 	if err != nil {
 		return err
 	}
