@@ -94,7 +94,7 @@ flash_head_sources(FLASH_HEAD_PLUGIN hosts/plugin
     flash-head-buffer.cpp
     flash-head-host.cpp
     flash-head-host-check.cpp
-    flash-head-host-list.cpp
+    flash-head-host-versions.cpp
     flash-head-model.cpp
     flash-head-product.cpp
     flash-head-shards.cpp

@@ -5,6 +5,7 @@
 // Rows of activations lie side by side: lane = row. A kernel unpacks FLASH_HEAD_DENSE_TILE rows of the weight, then
 // broadcasts each of their values to all lanes. So neither the weight nor its blocks need transposing.
 
+#include "flash-head-dense-types.h"
 #include "flash-head-dense.h"
 
 #include <stddef.h>
@@ -13,21 +14,6 @@
 #define FLASH_HEAD_DENSE_TILE 8 // rows of the weight that a kernel takes at once
 
 #define FLASH_HEAD_DENSE_FLOATS (-1)
-
-// Types that have kernels, by their numbers in GGUF files.
-enum flash_head_dense_type {
-    FLASH_HEAD_DENSE_F32  =  0,
-    FLASH_HEAD_DENSE_F16  =  1,
-    FLASH_HEAD_DENSE_Q4_0 =  2,
-    FLASH_HEAD_DENSE_Q4_1 =  3,
-    FLASH_HEAD_DENSE_Q5_0 =  6,
-    FLASH_HEAD_DENSE_Q5_1 =  7,
-    FLASH_HEAD_DENSE_Q8_0 =  8,
-    FLASH_HEAD_DENSE_Q4_K = 12,
-    FLASH_HEAD_DENSE_Q5_K = 13,
-    FLASH_HEAD_DENSE_Q6_K = 14,
-    FLASH_HEAD_DENSE_BF16 = 30,
-};
 
 // Rows of the weight that a kernel takes at once, and where those begin that come next and may be prefetched.
 struct flash_head_dense_rows {

@@ -11,52 +11,6 @@
 
 #include <string.h>
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-// Columns of a block, by type; 1: a float type.
-ALWAYS_INLINE int64_t dense_block(int32_t type) {
-    switch (type) {
-        case FLASH_HEAD_DENSE_F32:
-        case FLASH_HEAD_DENSE_F16:
-        case FLASH_HEAD_DENSE_BF16: return 1;
-        case FLASH_HEAD_DENSE_Q4_K:
-        case FLASH_HEAD_DENSE_Q5_K:
-        case FLASH_HEAD_DENSE_Q6_K: return 256;
-        default:                    return 32;
-    }
-}
-
-// Columns that share a scale.
-ALWAYS_INLINE int64_t dense_part(int32_t type) {
-    return type == FLASH_HEAD_DENSE_Q6_K ? 16 : 32;
-}
-
-// What is added to a type's values, so that bytes are unsigned; and the greatest byte.
-ALWAYS_INLINE int dense_offset(int32_t type) {
-    switch (type) {
-        case FLASH_HEAD_DENSE_Q8_0: return 128;
-        case FLASH_HEAD_DENSE_Q4_0: return 8;
-        case FLASH_HEAD_DENSE_Q5_0: return 16;
-        case FLASH_HEAD_DENSE_Q6_K: return 32;
-        default:                    return 0;
-    }
-}
-ALWAYS_INLINE int dense_greatest(int32_t type) {
-    switch (type) {
-        case FLASH_HEAD_DENSE_Q8_0: return 255;
-        case FLASH_HEAD_DENSE_Q4_0:
-        case FLASH_HEAD_DENSE_Q4_1:
-        case FLASH_HEAD_DENSE_Q4_K: return 15;
-        case FLASH_HEAD_DENSE_Q6_K: return 63;
-        default:                    return 31;
-    }
-}
-
-ALWAYS_INLINE bool dense_has_minimums(int32_t type) {
-    return type == FLASH_HEAD_DENSE_Q4_1 || type == FLASH_HEAD_DENSE_Q5_1 || type == FLASH_HEAD_DENSE_Q4_K
-            || type == FLASH_HEAD_DENSE_Q5_K;
-}
-
 // As flash_head_half_to_float, without a branch.
 ALWAYS_INLINE float dense_half(const uint8_t * p) {
     uint16_t half;

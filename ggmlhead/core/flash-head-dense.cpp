@@ -22,23 +22,6 @@ static size_t align64(size_t n) {
     return (n + 63) & ~(size_t) 63;
 }
 
-static bool has_kernel(int32_t type) {
-    switch (type) {
-        case FLASH_HEAD_DENSE_F32:
-        case FLASH_HEAD_DENSE_F16:
-        case FLASH_HEAD_DENSE_BF16:
-        case FLASH_HEAD_DENSE_Q4_0:
-        case FLASH_HEAD_DENSE_Q4_1:
-        case FLASH_HEAD_DENSE_Q5_0:
-        case FLASH_HEAD_DENSE_Q5_1:
-        case FLASH_HEAD_DENSE_Q8_0:
-        case FLASH_HEAD_DENSE_Q4_K:
-        case FLASH_HEAD_DENSE_Q5_K:
-        case FLASH_HEAD_DENSE_Q6_K: return true;
-        default:                    return false;
-    }
-}
-
 namespace {
 
 // Lists the kernels that this processor can run.
@@ -78,7 +61,7 @@ void flash_head_dense_use(const struct flash_head_dense_kernels * kernels) {
 // The kernels for n rows; NULL: vec_dot.
 static const flash_head_dense_kernels * kernels_for(const flash_head_dense * dense, int n) {
     const flash_head_dense_kernels * kernels = used();
-    const bool fit = kernels && has_kernel(dense->type) && n >= kernels->least_rows(dense->type);
+    const bool fit = kernels && dense_has_kernel(dense->type) && n >= kernels->least_rows(dense->type);
     return fit ? kernels : nullptr;
 }
 

@@ -9,7 +9,7 @@
 #include "backend-fixture.h"
 
 #include "flash-head-files.h"
-#include "flash-head-host-list.h"
+#include "flash-head-host-versions.h"
 #include "flash-head-mapping.h"
 #include "flash-head-pages.h"
 

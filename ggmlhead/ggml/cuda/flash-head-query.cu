@@ -208,6 +208,8 @@ static __device__ void flash_head_prepare_fine(const flash_head_call & call,
 // 2. Numbers of bits tell where the bits of each direction lie, and so what each bit adds.
 // 3. The threads fill the tables of four bits each, rounded to bytes of one unit.
 // 4. They round x for the fine code.
+// 5. The last two sums of the projection are the expected squared errors of estimates by each code; the choices of tokens
+//    depend on them.
 static __global__ void __launch_bounds__(FLASH_HEAD_THREADS) flash_head_prepare(const flash_head_call call,
         int n_parts) {
     ggml_cuda_pdl_lc();

@@ -94,6 +94,8 @@ static inline float flash_head_slot_value(constant ggml_metal_kargs_flash_head &
 // 2. Numbers of bits tell where the bits of each direction lie, and so what each bit adds.
 // 3. The threads fill the tables of four bits each, rounded to bytes of one unit.
 // 4. They round x for the fine code.
+// 5. The last two sums of the projection are the expected squared errors of estimates by each code; the choices of tokens
+//    depend on them.
 kernel void kernel_flash_head_prepare(
         constant ggml_metal_kargs_flash_head & args,
         device const char  * x,

@@ -6,7 +6,7 @@
 
 #include "flash-head-buffer.h"
 #include "flash-head-host.h"
-#include "flash-head-host-list.h"
+#include "flash-head-host-versions.h"
 #include "flash-head-product.h"
 
 #include "ggml-backend-impl.h"

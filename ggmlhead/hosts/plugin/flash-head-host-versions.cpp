@@ -1,4 +1,4 @@
-#include "flash-head-host-list.h"
+#include "flash-head-host-versions.h"
 
 #include <stdlib.h>
 
