@@ -80,7 +80,7 @@ func kindPrompts(n int) (prompts []any) {
 	for i := range n {
 		text := kinds[i%len(kinds)].Text
 		at := i / len(kinds) * 500 % len(text)
-		prompts = append(prompts, strings.ToValidUTF8(text[at:min(at+150, len(text))], ""))
+		prompts = append(prompts, strings.ToValidUTF8(text[at:min(at+60, len(text))], ""))
 	}
 	return prompts
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
@@ -87,8 +88,9 @@ func markdown(sides []*side) string {
 		cells := []string{row.name}
 		for i, s := range sides {
 			text := harness.Spread(row.format, s.values[row.metric])
-			if i > 0 && text != "-" {
-				text += fmt.Sprintf(", %.2fx", statistics.Median(ratios(s, sides[0], row.metric)))
+			ratio := statistics.Median(ratios(s, sides[0], row.metric))
+			if i > 0 && text != "-" && !math.IsNaN(ratio) { // a synthetic model may write nothing that is text before its end
+				text += fmt.Sprintf(", %.2fx", ratio)
 			}
 			cells = append(cells, text)
 		}
