@@ -60,6 +60,14 @@ func Replace(final, flag string, need int64) (*File, error) {
 	return o.create(need, perm)
 }
 
+// Create is Replace with force, else CreateNew.
+func Create(final, flag string, need int64, force bool) (*File, error) {
+	if force {
+		return Replace(final, flag, need)
+	}
+	return CreateNew(final, flag, need)
+}
+
 func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
 	dir := filepath.Dir(o.target)
 	RemoveAbandoned(o.target)

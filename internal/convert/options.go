@@ -42,14 +42,10 @@ func (t Target) flag() string { return cmp.Or(t.OutputFlag, "-o") }
 
 // create begins the output, a file of about need bytes.
 func (t Target) create(need int64) (*atomicfile.File, error) {
-	begin := atomicfile.CreateNew
-	switch {
-	case t.Shared:
-		begin = atomicfile.ReplaceShared
-	case t.Force:
-		begin = atomicfile.Replace
+	if t.Shared {
+		return atomicfile.ReplaceShared(t.Output, t.flag(), need)
 	}
-	return begin(t.Output, t.flag(), need)
+	return atomicfile.Create(t.Output, t.flag(), need, t.Force)
 }
 
 // checkOutput checks that the output may take its name.

@@ -39,14 +39,10 @@ type passage struct {
 
 // openFile opens a text and hashes it.
 func openFile(path string) (text, Text, error) {
-	var data []byte
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // llama-perplexity reads it again
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // llama-perplexity reads it again
 		return text{}, Text{}, hint.New(path+" is not a regular file", "give a file of plain text")
 	}
-	if err == nil {
-		data, err = os.ReadFile(path)
-	}
+	data, err := os.ReadFile(path)
 	switch {
 	case err != nil:
 		return text{}, Text{}, hint.Wrap(err, "check the path and that you may read it")

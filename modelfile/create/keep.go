@@ -25,17 +25,14 @@ func keep(o Options, m *modelfile.Modelfile) (*kept, error) {
 	path := o.Keep + ".Modelfile"
 	registered, _ := m.WithWeights(relative(filepath.Base(o.Keep))).Registered()
 	k := &kept{text: registered.String()}
-	begin := atomicfile.CreateNew
-	if o.Force {
-		begin = atomicfile.Replace
-	} else if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(path); err == nil && !o.Force {
 		if text, err := os.ReadFile(path); err == nil && string(text) == k.text {
 			return k, nil // of a run that went no further
 		}
 		return nil, hint.New(path+" exists already", "choose another file with --keep, or give --force to replace it")
 	}
 	var err error
-	k.file, err = begin(path, "--keep", int64(len(k.text)))
+	k.file, err = atomicfile.Create(path, "--keep", int64(len(k.text)), o.Force)
 	return k, err
 }
 
@@ -82,11 +79,7 @@ func copyTo(ctx context.Context, o Options, from string, p *progress.Progress) e
 	} else if err == nil && os.SameFile(info, there) {
 		return nil
 	}
-	begin := atomicfile.CreateNew
-	if o.Force {
-		begin = atomicfile.Replace
-	}
-	out, err := begin(o.Keep, "--keep", info.Size())
+	out, err := atomicfile.Create(o.Keep, "--keep", info.Size(), o.Force)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,11 @@ func (s *Steps) Lock(ctx context.Context, path string) (unlock func(), err error
 	case r := <-locked:
 		return r.unlock, r.err
 	case <-ctx.Done():
+		go func() { // nobody waits for it any more
+			if r := <-locked; r.err == nil {
+				r.unlock()
+			}
+		}()
 		return nil, ctx.Err()
 	}
 }
