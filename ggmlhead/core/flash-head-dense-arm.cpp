@@ -106,8 +106,9 @@ template <int N> static void score_integers(const dense_tile & tile, int t0, int
 }
 
 // Dot products are of signed bytes, which all types but Q8_0 fit into with their offset.
-static int32_t offset(int32_t type) {
-    return dense_block(type) == 1 ? FLASH_HEAD_DENSE_FLOATS : type == FLASH_HEAD_DENSE_Q8_0 ? 0 : dense_offset(type);
+static flash_head_dense_form form(int32_t type) {
+    return dense_block(type) == 1 ? flash_head_dense_form { 1, 0 }
+                                  : flash_head_dense_form { 4, type == FLASH_HEAD_DENSE_Q8_0 ? 0 : dense_offset(type) };
 }
 
 static void unpack_integers(int32_t type, const char * const * rows, int64_t n_embd, const dense_tile & tile) {
@@ -122,7 +123,7 @@ static void unpack_integers(int32_t type, const char * const * rows, int64_t n_e
 static void score(const struct flash_head_dense_rows * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
         void * work, float * out) {
     const dense_tile tile = dense_tile_at(work, n_embd);
-    const bool integers = offset(rows->type) != FLASH_HEAD_DENSE_FLOATS;
+    const bool integers = form(rows->type).columns > 1;
     flash_head_prefetch(rows->next, rows->next_size);
     if (integers) {
         unpack_integers(rows->type, rows->at, n_embd, tile);
@@ -148,7 +149,7 @@ static int least_rows(int32_t type) {
 }
 
 int flash_head_dense_kernels_arm(struct flash_head_dense_kernels * list) {
-    list[0] = { "dot products", LANES, least_rows, offset, dense_tile_size, score };
+    list[0] = { "dot products", LANES, least_rows, form, dense_tile_size, score };
     return 1;
 }
 

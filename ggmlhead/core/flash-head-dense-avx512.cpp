@@ -2,9 +2,6 @@
 // lane.
 
 #include "flash-head-dense-x86.h"
-#include "flash-head-prefetch.h"
-
-#include <algorithm>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wpsabi" // vectors are passed to inlined functions only
@@ -92,23 +89,6 @@ TARGET_AVX512 static void unpack_floats(int32_t type, const char * row, int64_t 
     dense_floats(type, (const uint8_t *) row + c*(type == FLASH_HEAD_DENSE_F32 ? 4 : 2), n - c, out + c);
 }
 
-// Spreads prefetches over steps of a kernel: a processor has room for few at once, and waits when it is full.
-struct spread_prefetch {
-    const char * at, * end;
-    size_t       step;
-
-    spread_prefetch(const char * at, size_t size, int64_t n_steps)
-        : at(at), end(at + size), step((size/n_steps + 63)/64*64) {}
-
-    void operator()() {
-        const size_t size = std::min(step, (size_t) (end - at));
-        if (size > 0) {
-            flash_head_prefetch(at, size);
-            at += size;
-        }
-    }
-};
-
 // the tile times all N vectors of activations
 template <int N> TARGET_AVX512 static void score_floats(const dense_tile & tile, int64_t n_embd,
         const flash_head_dense_lanes * x, spread_prefetch prefetch, float * out) {
@@ -189,7 +169,7 @@ static_assert(FLASH_HEAD_DENSE_MAX_ROWS <= 2*LANES, "one or two vectors");
 template <int N> static void score_vectors(const flash_head_dense_rows & rows, const dense_tile & tile, int64_t n_embd,
         const flash_head_dense_lanes * x, float * out) {
     const auto prefetch = [&](int64_t n_steps) { return spread_prefetch(rows.next, rows.next_size, n_steps); };
-    if (dense_offset_vnni(rows.type) == FLASH_HEAD_DENSE_FLOATS) {
+    if (dense_form_vnni(rows.type).columns == 1) {
         score_floats<N>(tile, n_embd, x, prefetch((n_embd + COLUMNS - 1)/COLUMNS), out);
     } else if (dense_part(rows.type) == 16) {
         score_integers<16, N>(tile, n_embd, x, prefetch(n_embd/16), out);
@@ -201,7 +181,7 @@ template <int N> static void score_vectors(const flash_head_dense_rows & rows, c
 static void score(const struct flash_head_dense_rows * rows, int64_t n_embd, const struct flash_head_dense_lanes * x,
         void * work, float * out) {
     const dense_tile tile = dense_tile_at(work, n_embd);
-    if (dense_offset_vnni(rows->type) != FLASH_HEAD_DENSE_FLOATS) {
+    if (dense_form_vnni(rows->type).columns > 1) {
         flash_head_dense_unpack_avx2(*rows, n_embd, tile);
     } else {
         for (int t = 0; t < TILE; t++) {
@@ -212,7 +192,7 @@ static void score(const struct flash_head_dense_rows * rows, int64_t n_embd, con
 }
 
 bool flash_head_dense_kernels_avx512(struct flash_head_dense_kernels & kernels) {
-    kernels = { AVX512_NAME, LANES, dense_least_rows_vnni, dense_offset_vnni, dense_tile_size, score };
+    kernels = { AVX512_NAME, LANES, dense_least_rows_vnni, dense_form_vnni, dense_tile_size, score };
     return has_avx512();
 }
 

@@ -13,7 +13,12 @@
 
 #define FLASH_HEAD_DENSE_TILE 8 // rows of the weight that a kernel takes at once
 
-#define FLASH_HEAD_DENSE_FLOATS (-1)
+// What a kernel multiplies for a type of weight: a lane of 32 bits has one column as a float, two as integers of 16 bits, or
+// four as bytes, of which an offset may make those of the weight unsigned.
+struct flash_head_dense_form {
+    int     columns; // 1, 2 or 4
+    int32_t offset;  // of bytes
+};
 
 // Rows of the weight that a kernel takes at once, and where those begin that come next and may be prefetched.
 struct flash_head_dense_rows {
@@ -23,13 +28,12 @@ struct flash_head_dense_rows {
     size_t       next_size; // bytes
 };
 
-// Rounded activations in vectors of `lanes` rows: [n_vectors][D][lanes] floats. Or, for quantised types and kernels in
-// integers, four columns a lane: [n_vectors][D/4][lanes][4].
+// Rounded activations in vectors of `lanes` rows.
 struct flash_head_dense_lanes {
     int           n_vectors;
-    const void  * values;
+    const void  * values;    // [n_vectors][D/columns][lanes][columns]
     const float * sums;      // [n_vectors][D/32][lanes]: of 32 columns, for types with minimums
-    // for integers only
+    // for integers only, offsets for bytes only
     const float   * scales;  // [n_vectors][D/part][lanes]; a part of columns shares a scale
     const int32_t * offsets; // [n_vectors][D/part][lanes]: -offset times the sum of a part
 };
@@ -41,9 +45,7 @@ struct flash_head_dense_kernels {
     // Fewer rows are done faster by vec_dot.
     int (*least_rows)(int32_t type);
 
-    // What is added to a weight's values to make its bytes unsigned; FLASH_HEAD_DENSE_FLOATS if products with this type
-    // are of floats.
-    int32_t (*offset)(int32_t type);
+    flash_head_dense_form (*form)(int32_t type);
 
     // Bytes of scratch memory of a thread, which is aligned to 64.
     size_t (*work_size)(int64_t n_embd);

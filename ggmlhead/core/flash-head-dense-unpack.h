@@ -170,7 +170,8 @@ ALWAYS_INLINE void dense_floats(int32_t type, const uint8_t * in, int64_t n, flo
 
 // Unpacked rows of the weight, in a kernel's scratch memory.
 struct dense_tile {
-    float   * floats[FLASH_HEAD_DENSE_TILE]; // [D]
+    float   * floats[FLASH_HEAD_DENSE_TILE]; // [D], or
+    int16_t * words [FLASH_HEAD_DENSE_TILE]; // [D], or
     uint8_t * bytes [FLASH_HEAD_DENSE_TILE]; // [D]: values made unsigned
     float   * scales[FLASH_HEAD_DENSE_TILE]; // [D/part]
     float   * mins  [FLASH_HEAD_DENSE_TILE]; // [D/32]
@@ -185,6 +186,7 @@ static inline dense_tile dense_tile_at(void * work, int64_t n_embd) {
     float * p = (float *) work;
     for (int t = 0; t < FLASH_HEAD_DENSE_TILE; t++) {
         tile.floats[t] = p;
+        tile.words [t] = (int16_t *) p;
         tile.bytes [t] = (uint8_t *) p;
         tile.scales[t] = p + n_embd;
         tile.mins  [t] = p + n_embd + n_embd/16;

@@ -1,11 +1,9 @@
 // Kernels for x86-64 in vectors of 256 bits.
 //
-// AVX2 sums products of integers of two bytes in 16 bits, which holds those of weights of up to 6 bits. Q8_0 would need
-// three instructions for what a fused multiplication does for floats, so it is made of floats. AVX-VNNI, of processors
-// without AVX-512, takes all integers.
+// AVX2 sums products of bytes in 16 bits, which holds those of weights of up to 6 bits. Q8_0 is widened to 16 bits, whose
+// products take half the multiplications of floats. AVX-VNNI, of processors without AVX-512, takes all integers as bytes.
 
 #include "flash-head-dense-x86.h"
-#include "flash-head-prefetch.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wuninitialized" // GCC 12's own header (its bug 105593)
@@ -17,15 +15,11 @@
 static const int LANES = 8;
 static const int TILE  = FLASH_HEAD_DENSE_TILE;
 
+static const int64_t STEP = 32; // columns of floats from one prefetch to the next
+
 TARGET_AVX2 static inline __m256i load_256(const void * p) { return _mm256_loadu_si256((const __m256i *) p); }
 
-static inline int16_t two_bytes(const char * p) {
-    int16_t bytes;
-    memcpy(&bytes, p, sizeof(bytes));
-    return bytes;
-}
-
-TARGET_AVX2 static inline __m256i four_bytes(const uint8_t * p) {
+TARGET_AVX2 static inline __m256i four_bytes(const void * p) {
     int32_t bytes;
     memcpy(&bytes, p, sizeof(bytes));
     return _mm256_set1_epi32(bytes);
@@ -54,21 +48,13 @@ TARGET_VNNI static inline __m256i add_fours(__m256i sum, __m256i a, __m256i b) {
 #endif
 
 TARGET_AVX2 static inline float half_at(const char * p) {
-    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_set1_epi16(two_bytes(p))));
+    int16_t half;
+    memcpy(&half, p, sizeof(half));
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_set1_epi16(half)));
 }
 
-// Converts a row of floats, or of Q8_0.
+// Converts a row of floats.
 TARGET_AVX2 static void unpack_floats(int32_t type, const char * row, int64_t n, float * out) {
-    if (type == FLASH_HEAD_DENSE_Q8_0) {
-        for (int64_t c = 0; c < n; c += 32, row += 34) {
-            const __m256 scale = _mm256_set1_ps(half_at(row));
-            for (int i = 0; i < 32; i += 8) {
-                const __m128i eight = _mm_loadl_epi64((const __m128i *) (row + 2 + i));
-                _mm256_storeu_ps(out + c + i, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight))));
-            }
-        }
-        return;
-    }
     int64_t c = 0;
     for (; type == FLASH_HEAD_DENSE_F16 && c + 8 <= n; c += 8) {
         _mm256_storeu_ps(out + c, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) (row + 2*c))));
@@ -110,12 +96,15 @@ template <int T, int N> TARGET_AVX2 ALWAYS_INLINE void write_totals(const dense_
 
 // rows t0 .. t0 + T - 1 of the tile times vectors v .. v + N - 1 of activations
 template <int T, int N> TARGET_AVX2 static void score_floats(const dense_tile & tile, int t0, int64_t n_embd,
-        const flash_head_dense_lanes * x, int v, float * out) {
+        const flash_head_dense_lanes * x, int v, spread_prefetch & prefetch, float * out) {
     const float * values = (const float *) x->values + v*n_embd*LANES;
     const int64_t width  = (int64_t) x->n_vectors*LANES;
     dense_totals<T, N> totals;
     begin_totals(totals, tile, t0, n_embd, nullptr);
     for (int64_t c = 0; c < n_embd; c++) {
+        if (c % STEP == 0) {
+            prefetch();
+        }
         __m256 columns[N];
         for (int k = 0; k < N; k++) {
             columns[k] = _mm256_loadu_ps(values + (k*n_embd + c)*LANES);
@@ -138,7 +127,7 @@ template <int T, int N> struct dense_products {
 template <int T, int N> TARGET_AVX2 ALWAYS_INLINE void begin_products(dense_products<T, N> & products,
         const int32_t * offsets, int64_t n_parts) {
     for (int k = 0; k < N; k++) {
-        const __m256i offset = load_256(offsets + k*n_parts*LANES);
+        const __m256i offset = offsets ? load_256(offsets + k*n_parts*LANES) : _mm256_setzero_si256();
         for (int t = 0; t < T; t++) {
             products.of[t][k] = offset;
         }
@@ -158,15 +147,46 @@ template <int T, int N> TARGET_AVX2 ALWAYS_INLINE void add_products(dense_totals
     }
 }
 
-// The same in integers, of a type with parts of PART columns, for weights of up to 6 bits. 16 bits hold the sum of
+// the same in integers of 16 bits, with parts of 32 columns
+template <int T, int N> TARGET_AVX2 static void score_words(const dense_tile & tile, int t0, int64_t n_embd,
+        const flash_head_dense_lanes * x, int v, spread_prefetch & prefetch, float * out) {
+    const int64_t   n_parts = n_embd/32, width = (int64_t) x->n_vectors*LANES;
+    const int16_t * values  = (const int16_t *) x->values + v*n_embd*LANES;
+    dense_totals<T, N> totals;
+    begin_totals(totals, tile, t0, n_embd, nullptr);
+    for (int64_t p = 0; p < n_parts; p++) {
+        prefetch();
+        dense_products<T, N> products;
+        begin_products(products, nullptr, n_parts);
+#pragma GCC unroll 4
+        for (int i = 0; i < 16; i++) {
+            const int64_t c = 32*p + 2*i;
+            __m256i columns[N];
+            for (int k = 0; k < N; k++) {
+                columns[k] = load_256(values + (k*n_embd + c)*LANES);
+            }
+            for (int t = 0; t < T; t++) {
+                const __m256i weights = four_bytes(tile.words[t0 + t] + c);
+                for (int k = 0; k < N; k++) {
+                    products.of[t][k] = _mm256_add_epi32(products.of[t][k], _mm256_madd_epi16(weights, columns[k]));
+                }
+            }
+        }
+        add_products(totals, products, tile, t0, p, x->scales + v*n_parts*LANES, n_parts);
+    }
+    write_totals(totals, out + t0*width + v*LANES, width);
+}
+
+// The same in bytes, of a type with parts of PART columns, for weights of up to 6 bits. 16 bits hold the sum of
 // 4*GROUP columns.
 template <int PART, int GROUP, int T, int N> TARGET_AVX2 static void score_small(const dense_tile & tile, int t0,
-        int64_t n_embd, const flash_head_dense_lanes * x, int v, float * out) {
+        int64_t n_embd, const flash_head_dense_lanes * x, int v, spread_prefetch & prefetch, float * out) {
     const int64_t  n_parts = n_embd/PART, width = (int64_t) x->n_vectors*LANES;
     const int8_t * values  = (const int8_t *) x->values + v*n_embd*LANES;
     dense_totals<T, N> totals;
     begin_totals(totals, tile, t0, n_embd, x->sums ? x->sums + v*(n_embd/32)*LANES : nullptr);
     for (int64_t p = 0; p < n_parts; p++) {
+        prefetch();
         dense_products<T, N> products;
         begin_products(products, x->offsets + (v*n_parts + p)*LANES, n_parts);
         for (int64_t g = p*PART; g < (p + 1)*PART; g += 4*GROUP) {
@@ -196,12 +216,13 @@ template <int PART, int GROUP, int T, int N> TARGET_AVX2 static void score_small
 
 // the same with VNNI, for all weights of integers
 template <int PART, int T, int N> TARGET_VNNI static void score_integers(const dense_tile & tile, int t0,
-        int64_t n_embd, const flash_head_dense_lanes * x, int v, float * out) {
+        int64_t n_embd, const flash_head_dense_lanes * x, int v, spread_prefetch & prefetch, float * out) {
     const int64_t  n_parts = n_embd/PART, width = (int64_t) x->n_vectors*LANES;
     const int8_t * values  = (const int8_t *) x->values + v*n_embd*LANES;
     dense_totals<T, N> totals;
     begin_totals(totals, tile, t0, n_embd, x->sums ? x->sums + v*(n_embd/32)*LANES : nullptr);
     for (int64_t p = 0; p < n_parts; p++) {
+        prefetch();
         dense_products<T, N> products;
         begin_products(products, x->offsets + (v*n_parts + p)*LANES, n_parts);
         for (int i = 0; i < PART/4; i++) {
@@ -223,19 +244,34 @@ template <int PART, int T, int N> TARGET_VNNI static void score_integers(const d
 }
 
 typedef void (*score_part)(const dense_tile & tile, int t0, int64_t n_embd, const flash_head_dense_lanes * x, int v,
-        float * out);
+        spread_prefetch & prefetch, float * out);
 
-// A whole tile: T rows with two vectors, or 2*T with one.
-template <int T> static void score_tile(score_part two, score_part one, const dense_tile & tile, int64_t n_embd,
-        const flash_head_dense_lanes * x, float * out) {
+// A whole tile: T rows with two vectors, or 2*T with one. Each prefetches after so many columns.
+template <int T> static void score_tile(score_part two, score_part one, const flash_head_dense_rows & rows,
+        int64_t columns, const dense_tile & tile, int64_t n_embd, const flash_head_dense_lanes * x, float * out) {
+    const int64_t n_scores = x->n_vectors/2*(TILE/T) + x->n_vectors % 2*(TILE/(2*T));
+    spread_prefetch prefetch(rows.next, rows.next_size, n_scores*((n_embd + columns - 1)/columns));
     int v = 0;
     for (; v + 2 <= x->n_vectors; v += 2) {
         for (int t = 0; t < TILE; t += T) {
-            two(tile, t, n_embd, x, v, out);
+            two(tile, t, n_embd, x, v, prefetch, out);
         }
     }
     for (int t = 0; t < TILE && v < x->n_vectors; t += 2*T) {
-        one(tile, t, n_embd, x, v, out);
+        one(tile, t, n_embd, x, v, prefetch, out);
+    }
+}
+
+TARGET_AVX2 static void unpack_words(const char * const * rows, int64_t n_embd, const dense_tile & tile) {
+    for (int t = 0; t < TILE; t++) {
+        const char * in = rows[t];
+        for (int64_t c = 0; c < n_embd; c += 32, in += 34) {
+            tile.scales[t][c/32] = half_at(in);
+            for (int i = 0; i < 32; i += 16) {
+                _mm256_storeu_si256((__m256i *) (tile.words[t] + c + i),
+                        _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *) (in + 2 + i))));
+            }
+        }
     }
 }
 
@@ -271,8 +307,8 @@ void flash_head_dense_unpack_avx2(const struct flash_head_dense_rows & rows, int
     }
 }
 
-static int32_t offset_avx2(int32_t type) {
-    return dense_block(type) > 1 && dense_greatest(type) < 64 ? dense_offset(type) : FLASH_HEAD_DENSE_FLOATS;
+static flash_head_dense_form form_avx2(int32_t type) {
+    return type == FLASH_HEAD_DENSE_Q8_0 ? flash_head_dense_form { 2, 0 } : dense_form_vnni(type);
 }
 
 // Measured on Zen 1, whose vec_dot takes integers of 8 bits for Q8_0 too.
@@ -283,35 +319,37 @@ static int least_rows_avx2(int32_t type) {
 static void score_avx2(const struct flash_head_dense_rows * rows, int64_t n_embd,
         const struct flash_head_dense_lanes * x, void * work, float * out) {
     const dense_tile tile = dense_tile_at(work, n_embd);
-    flash_head_prefetch(rows->next, rows->next_size);
-    if (offset_avx2(rows->type) == FLASH_HEAD_DENSE_FLOATS) {
-        for (int t = 0; t < TILE; t++) {
-            unpack_floats(rows->type, rows->at[t], n_embd, tile.floats[t]);
-        }
-        return score_tile<4>(score_floats<4, 2>, score_floats<8, 1>, tile, n_embd, x, out);
+    switch (form_avx2(rows->type).columns) {
+        case 1:
+            for (int t = 0; t < TILE; t++) {
+                unpack_floats(rows->type, rows->at[t], n_embd, tile.floats[t]);
+            }
+            return score_tile<4>(score_floats<4, 2>, score_floats<8, 1>, *rows, STEP, tile, n_embd, x, out);
+        case 2:
+            unpack_words(rows->at, n_embd, tile);
+            return score_tile<4>(score_words<4, 2>, score_words<8, 1>, *rows, 32, tile, n_embd, x, out);
     }
     flash_head_dense_unpack_avx2(*rows, n_embd, tile);
     if (dense_part(rows->type) == 16) {
-        score_tile<2>(score_small<16, 2, 2, 2>, score_small<16, 2, 4, 1>, tile, n_embd, x, out);
+        score_tile<2>(score_small<16, 2, 2, 2>, score_small<16, 2, 4, 1>, *rows, 16, tile, n_embd, x, out);
     } else if (dense_greatest(rows->type) == 31) {
-        score_tile<2>(score_small<32, 4, 2, 2>, score_small<32, 4, 4, 1>, tile, n_embd, x, out);
+        score_tile<2>(score_small<32, 4, 2, 2>, score_small<32, 4, 4, 1>, *rows, 32, tile, n_embd, x, out);
     } else {
-        score_tile<4>(score_small<32, 8, 4, 2>, score_small<32, 8, 8, 1>, tile, n_embd, x, out);
+        score_tile<4>(score_small<32, 8, 4, 2>, score_small<32, 8, 8, 1>, *rows, 32, tile, n_embd, x, out);
     }
 }
 
 static void score_vnni(const struct flash_head_dense_rows * rows, int64_t n_embd,
         const struct flash_head_dense_lanes * x, void * work, float * out) {
-    if (dense_offset_vnni(rows->type) == FLASH_HEAD_DENSE_FLOATS) {
+    if (dense_form_vnni(rows->type).columns == 1) {
         return score_avx2(rows, n_embd, x, work, out);
     }
     const dense_tile tile = dense_tile_at(work, n_embd);
-    flash_head_prefetch(rows->next, rows->next_size);
     flash_head_dense_unpack_avx2(*rows, n_embd, tile);
     if (dense_part(rows->type) == 16) {
-        score_tile<4>(score_integers<16, 4, 2>, score_integers<16, 8, 1>, tile, n_embd, x, out);
+        score_tile<4>(score_integers<16, 4, 2>, score_integers<16, 8, 1>, *rows, 16, tile, n_embd, x, out);
     } else {
-        score_tile<4>(score_integers<32, 4, 2>, score_integers<32, 8, 1>, tile, n_embd, x, out);
+        score_tile<4>(score_integers<32, 4, 2>, score_integers<32, 8, 1>, *rows, 32, tile, n_embd, x, out);
     }
 }
 
@@ -321,9 +359,9 @@ int flash_head_dense_kernels_x86(struct flash_head_dense_kernels * list) {
     }
     int n = flash_head_dense_kernels_avx512(list[0]) ? 1 : 0;
     if (HAS_VNNI) {
-        list[n++] = { VNNI_NAME, LANES, dense_least_rows_vnni, dense_offset_vnni, dense_tile_size, score_vnni };
+        list[n++] = { VNNI_NAME, LANES, dense_least_rows_vnni, dense_form_vnni, dense_tile_size, score_vnni };
     }
-    list[n++] = { "AVX2", LANES, least_rows_avx2, offset_avx2, dense_tile_size, score_avx2 };
+    list[n++] = { "AVX2", LANES, least_rows_avx2, form_avx2, dense_tile_size, score_avx2 };
     return n;
 }
 

@@ -96,16 +96,18 @@ static dense_work lay_out(const flash_head_dense * dense, int n, char * base, in
     if (!kernels) {
         return w;
     }
-    const int64_t n_padded  = (n + kernels->lanes - 1)/kernels->lanes*kernels->lanes;
-    const bool    integers  = kernels->offset(dense->type) != FLASH_HEAD_DENSE_FLOATS;
+    const int64_t n_padded = (n + kernels->lanes - 1)/kernels->lanes*kernels->lanes;
+    const int     columns  = kernels->form(dense->type).columns;
     w.lanes.n_vectors = (int) n_padded/kernels->lanes;
-    w.lanes.values    = take(D*n_padded*(integers ? sizeof(int8_t) : sizeof(float)));
+    w.lanes.values    = take(D/columns*n_padded*sizeof(float));
     if (dense_has_minimums(dense->type)) {
         w.lanes.sums = (float *) take(D/32*n_padded*sizeof(float));
     }
-    if (integers) {
-        const int64_t n_parts = D/dense_part(dense->type);
-        w.lanes.scales  = (float   *) take(n_parts*n_padded*sizeof(float));
+    const int64_t n_parts = D/dense_part(dense->type);
+    if (columns > 1) {
+        w.lanes.scales = (float *) take(n_parts*n_padded*sizeof(float));
+    }
+    if (columns == 4) {
         w.lanes.offsets = (int32_t *) take(n_parts*n_padded*sizeof(int32_t));
     }
     for (int i = 0; i < nth; i++) {
@@ -132,26 +134,28 @@ namespace {
 // A lane of the activations, to be written.
 struct dense_lane {
     int64_t n_lanes, part;
-    int32_t offset;    // of the weight's bytes
-    bool    integers;
-    float   * floats;  // values of kernels in floats, at [column*n_lanes]
-    int8_t  * bytes;   // and of those in integers, at [column/4*n_lanes*4 + column % 4]
+    flash_head_dense_form form;
+    float   * floats;  // the first value, by form, at [column*n_lanes]
+    int16_t * words;   // at [column/2*n_lanes*2 + column % 2]
+    int8_t  * bytes;   // at [column/4*n_lanes*4 + column % 4]
     float   * sums;    // these at [i*n_lanes]
     float   * scales  = nullptr;
     int32_t * offsets = nullptr;
 
     dense_lane(const flash_head_dense * dense, const flash_head_dense_kernels * kernels,
             const flash_head_dense_lanes & lanes, int r)
-        : n_lanes(kernels->lanes), part(dense_part(dense->type)), offset(kernels->offset(dense->type)),
-          integers(offset != FLASH_HEAD_DENSE_FLOATS) {
+        : n_lanes(kernels->lanes), part(dense_part(dense->type)), form(kernels->form(dense->type)) {
         const int64_t D = dense->n_embd, vector = r/n_lanes, lane = r % n_lanes, n_parts = D/part;
         // kernels only read what this writes
         char * values = (char *) const_cast<void *>(lanes.values);
-        floats  = (float  *) values + vector*D*n_lanes + lane;
-        bytes   = (int8_t *) values + vector*D*n_lanes + lane*4;
+        floats = (float *) values + vector*(D/form.columns)*n_lanes + lane;
+        words  = (int16_t *) floats;
+        bytes  = (int8_t  *) floats;
         sums = lanes.sums ? const_cast<float *>(lanes.sums) + vector*(D/32)*n_lanes + lane : nullptr;
-        if (integers) {
-            scales  = const_cast<float   *>(lanes.scales)  + vector*n_parts*n_lanes + lane;
+        if (lanes.scales) {
+            scales = const_cast<float *>(lanes.scales) + vector*n_parts*n_lanes + lane;
+        }
+        if (lanes.offsets) {
             offsets = const_cast<int32_t *>(lanes.offsets) + vector*n_parts*n_lanes + lane;
         }
     }
@@ -160,15 +164,17 @@ struct dense_lane {
     void put(int64_t begin, int64_t n, const int8_t * values, float scale) const {
         for (int64_t i = 0; i < n; i++) {
             const int64_t c = begin + i;
-            if (integers) {
-                bytes[c/4*n_lanes*4 + c % 4] = values[i];
+            if (form.columns == 2) {
+                words[c/2*n_lanes*2 + c % 2] = values[i];
             } else {
-                floats[c*n_lanes] = scale*(float) values[i];
+                bytes[c/4*n_lanes*4 + c % 4] = values[i];
             }
         }
-        for (int64_t p = 0; integers && p < n/part; p++) {
-            scales [(begin/part + p)*n_lanes] = scale;
-            offsets[(begin/part + p)*n_lanes] = -offset*sum(values + p*part, part);
+        for (int64_t p = 0; p < n/part; p++) {
+            scales[(begin/part + p)*n_lanes] = scale;
+            if (offsets) {
+                offsets[(begin/part + p)*n_lanes] = -form.offset*sum(values + p*part, part);
+            }
         }
     }
 
