@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,11 +121,4 @@ func fromSettings(flag string) string { return "settings " + flag }
 func typed(c *cli.Context, flag string) bool {
 	_, settings := c.App.Metadata[fromSettings(flag)]
 	return c.IsSet(flag) && !settings
-}
-
-// printJSON prints a result as JSON.
-func printJSON(c *cli.Context, result any) error {
-	out := json.NewEncoder(c.App.Writer)
-	out.SetIndent("", "  ")
-	return out.Encode(result)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -25,15 +24,15 @@ func createCommand() *cli.Command {
 			&cli.StringFlag{Name: "from", Usage: "`SOURCE`: a GGUF file, or the name of a model in Ollama"},
 			&cli.PathFlag{Name: "keep", Usage: "keep the converted file as `FILE`, and a Modelfile"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a model called NAME, and FILE"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
+			quietFlag("errors"),
 		}, convertFlags()...),
 		Action: runCreate,
 	}
 }
 
 func runCreate(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return usageError{hint.New(fmt.Sprintf("create takes one name, not %d", c.NArg()), "see fh-ollama create --help")}
+	if err := atMostOne(c, "name"); err != nil {
+		return err
 	}
 	from := c.String("from")
 	if from == "" {
@@ -43,20 +42,18 @@ func runCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	log, out := c.App.ErrWriter, c.App.Writer
-	if c.Bool("quiet") {
-		log, out = io.Discard, io.Discard
-	}
 	result, err := create.Run(c.Context, create.Options{
 		Name: c.Args().First(), From: from, Keep: c.Path("keep"), Force: c.Bool("force"),
 		Convert: options, Server: ollama.FromEnvironment(),
-	}, progress.New(log))
+	}, progress.New(logOf(c)))
 	if err != nil {
 		return err
 	}
 	if !result.Version.Patched() {
 		result.Plugin = doctor.PluginOf(c.Context, installation.Here()).Library != ""
 	}
-	fmt.Fprint(out, result)
+	if !c.Bool("quiet") {
+		fmt.Fprint(c.App.Writer, result)
+	}
 	return nil
 }

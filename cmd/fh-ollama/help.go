@@ -64,9 +64,8 @@ func versionCommand() *cli.Command {
 		Description: "Also tells which plug-in is inside, and the newest symbols of the C and C++\n" +
 			"library that it needs. The same as --version.\n\nExample: fh-ollama version",
 		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return usageError{hint.New(fmt.Sprintf("version takes no argument, but got %q", c.Args().First()),
-					"see fh-ollama help")}
+			if err := noArgument(c); err != nil {
+				return err
 			}
 			cli.ShowVersion(c)
 			return nil

@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/plugin/install"
 )
@@ -55,10 +54,8 @@ func runInstall(c *cli.Context) error {
 
 // installOptions returns the options that install and uninstall share.
 func installOptions(c *cli.Context) (install.Options, error) {
-	if c.NArg() > 0 {
-		name := c.Command.Name
-		return install.Options{}, usageError{hint.New(fmt.Sprintf("%s takes no argument, but got %q", name, c.Args().First()),
-			"see fh-ollama "+name+" --help")}
+	if err := noArgument(c); err != nil {
+		return install.Options{}, err
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -23,13 +23,6 @@ const (
 	exitWrongUse = 2
 )
 
-// usageError marks a wrong command line. The program exits with exitWrongUse.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
 // run executes the command line args and returns the exit code.

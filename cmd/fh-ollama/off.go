@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/modelfile/maps"
@@ -34,7 +33,7 @@ func runOff(c *cli.Context) error {
 		return maps.TurnOff(c.Context, o, found)
 	}
 	if c.NArg() > 0 || c.Bool("all") {
-		return usageError{hint.New("--unused goes without the name of a model and without --all", "see fh-ollama off --help")}
+		return wrongUse(c, "--unused goes without the name of a model and without --all")
 	}
 	places, server := installation.Here(), ollama.FromEnvironment()
 	found, err := maps.Survey(c.Context, server, places.Port != 0)

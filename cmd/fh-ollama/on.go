@@ -82,12 +82,11 @@ func whichModels(c *cli.Context) ([]maps.Weights, maps.Options, error) {
 		Server: ollama.FromEnvironment(), All: c.Bool("all"), DryRun: c.Bool("dry-run"), Out: c.App.Writer,
 		Log: c.App.ErrWriter,
 	}
-	see := "see fh-ollama " + c.Command.Name + " --help"
 	switch {
 	case o.All && c.NArg() > 0:
-		return nil, o, usageError{hint.New("--all and the name of a model do not go together", see)}
+		return nil, o, wrongUse(c, "--all and the name of a model do not go together")
 	case !o.All && c.NArg() == 0:
-		return nil, o, usageError{hint.New(c.Command.Name+" needs the name of a model, a GGUF file, or --all", see)}
+		return nil, o, wrongUse(c, "%s needs the name of a model, a GGUF file, or --all", c.Command.Name)
 	}
 	local := installation.Here().Port != 0
 	var found []maps.Weights

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // interruption holds the signal that asked the program to end.
@@ -44,4 +47,12 @@ func onSignals() (ctx context.Context, by *interruption, stop func()) {
 func (i *interruption) code() (int, bool) {
 	s, ok := i.signal.Load().(syscall.Signal)
 	return 128 + int(s), ok
+}
+
+// afterInterrupt returns the hint after an interruption that ended a command with err: the command's own, if any.
+func afterInterrupt(err error) string {
+	if way := hint.Of(err); way != "" && errors.Is(err, context.Canceled) {
+		return way
+	}
+	return "run the same command again; nothing was left half done"
 }
