@@ -14,7 +14,6 @@ import (
 
 	"github.com/ollama/ollama/api"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 )
 
@@ -57,13 +56,6 @@ func register(ctx context.Context, client *api.Client, name string, m *Modelfile
 	report func(Event)) error {
 	if report == nil {
 		report = func(Event) {}
-	}
-	if len(m.From) == 0 {
-		return errors.New("modelfile: no file to register")
-	}
-	if len(m.Adapters) > 0 {
-		return hint.New("the model has a LoRA adapter, which Ollama no longer accepts",
-			"merge the adapter into the model and create from the merged GGUF file")
 	}
 	request := m.request(name, report)
 	var err error
@@ -234,11 +226,6 @@ func (r *reader) Read(p []byte) (int, error) {
 // WithWeights returns a copy of m with the model file gguf. Projectors and everything else stay.
 func (m *Modelfile) WithWeights(gguf string) *Modelfile {
 	c := *m
-	c.From = slices.Clone(m.From)
-	if len(c.From) == 0 {
-		c.From = []string{gguf}
-	} else {
-		c.From[0] = gguf
-	}
+	c.From = append([]string{gguf}, m.From[1:]...)
 	return &c
 }

@@ -92,19 +92,13 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	source := source{from}
-	weights := source.Weights()
+	weights := from.Weights()
 	converted, err := isConverted(weights)
 	if err != nil {
-		return Result{}, source.Explain(err)
+		return Result{}, from.Explain(err)
 	}
-	result := Result{Name: o.Name}
-	if result.Name == "" {
-		if result.Name, err = source.defaultName(); err != nil {
-			return Result{}, err
-		}
-	}
-	if err := source.checkName(result.Name); err != nil {
+	var result Result
+	if result.Name, err = nameOf(o.Name, from); err != nil {
 		return Result{}, err
 	}
 	if result.Version, err = o.Server.Version(ctx); err != nil {
@@ -115,14 +109,14 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	}
 	var kept *kept
 	if o.Keep != "" {
-		if kept, err = keep(o, source.Modelfile); err != nil {
+		if kept, err = keep(o, from.Modelfile); err != nil {
 			return Result{}, err
 		}
 		defer kept.discard()
 	}
 	switch {
 	case !converted:
-		sayRoom(o, source, p)
+		sayRoom(o, from, p)
 		made, clean, err := convertTo(ctx, o, weights, p)
 		if err != nil {
 			return Result{}, err
@@ -140,13 +134,27 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 			return Result{}, err
 		}
 	}
-	if err := register(ctx, o, result.Name, source.Modelfile.WithWeights(weights), p); err != nil {
+	if err := register(ctx, o, result.Name, from.Modelfile.WithWeights(weights), p); err != nil {
 		if ctx.Err() != nil && kept != nil {
 			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
 		}
 		return Result{}, err
 	}
 	return result, nil
+}
+
+// nameOf returns the name of the new model: given, or the default for its source.
+func nameOf(given string, from origin.Origin) (string, error) {
+	switch {
+	case given == "" && from.Model:
+		return modelfile.DefaultName(from.Arg)
+	case given == "":
+		return modelfile.DefaultNameForFile(from.Arg)
+	case from.Model && modelfile.SameName(given, from.Arg):
+		return "", hint.New(fmt.Sprintf("%s is the source itself, which is never changed", given),
+			"give the new model another name")
+	}
+	return given, modelfile.CheckName(given)
 }
 
 // free returns an error if there is a model called name that may not be replaced.
