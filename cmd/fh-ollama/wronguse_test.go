@@ -35,7 +35,7 @@ func TestRefused(t *testing.T) {
 		t.Setenv(name, t.TempDir())
 	}
 	t.Setenv("OLLAMA_HOST", "127.0.0.1:1")
-	before := processTree(t, ".")
+	before := filesBelow(t, ".")
 	refused := func(code int, line, cause, way string) {
 		t.Helper()
 		args, err := commandline.Split("fh-ollama " + strings.ReplaceAll(line, "MODEL", model))
@@ -48,7 +48,7 @@ func TestRefused(t *testing.T) {
 		if got != code || !want.MatchString(errs.String()) || out.Len() > 0 {
 			t.Errorf("%s ends with %d and prints %s, and\n%swant\n%s", line, got, &out, &errs, want)
 		}
-		if !maps.Equal(processTree(t, "."), before) {
+		if !maps.Equal(filesBelow(t, "."), before) {
 			t.Errorf("%s changed a file", line)
 		}
 	}
