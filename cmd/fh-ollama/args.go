@@ -94,7 +94,7 @@ func withConfig(app *cli.App) {
 	for _, command := range app.Commands {
 		command.OnUsageError = app.OnUsageError
 		command.Before = func(c *cli.Context) error {
-			settings, path, err := config.Load(c.Path(configFlag), config.UserPath(), flags, command.Name)
+			settings, path, err := config.Load(c.Path(configFlag), flags, command.Name)
 			if err != nil {
 				return usageError{err}
 			}

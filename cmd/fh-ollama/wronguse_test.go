@@ -56,15 +56,16 @@ func TestRefused(t *testing.T) {
 	const start = "start it with `ollama serve`, or set OLLAMA_HOST to where it runs"
 	const noServer = "no Ollama answers at http://127.0.0.1:1: .*refused"
 	const unknown = " is not a file, and whether it is a model is unknown: " + noServer
-	const noProgram = "Ollama's releases come without it: build one with .*fh-ollama build, or name the folder with --lib or " +
-		"FH_OLLAMA_LIB"
+	const noProgram = "Ollama's releases come without it: build one with .*fh-ollama build, " +
+		"or name the folder with --lib or FH_OLLAMA_LIB"
 	help := func(command string) string { return "see .*fh-ollama " + command + " --help" }
 	for _, c := range []struct {
 		code       int
 		line       string
 		cause, way string // regular expressions
 	}{
-		{2, "bench", "there is nothing to measure", "give a converted GGUF file, the name of a model in Ollama, or a --shape"},
+		{2, "bench", "there is nothing to measure",
+			"give a converted GGUF file, the name of a model in Ollama, or a --shape"},
 		{2, "bench a.gguf b.gguf", "bench takes one model, not 2", help("bench")},
 		{2, "bench a.gguf --shape llama-3.2-1b", "a model and a --shape do not go together", help("bench")},
 		{2, "bench a.gguf --type q8_0", "a --type needs a --shape", help("bench")},
@@ -195,7 +196,8 @@ func TestRefused(t *testing.T) {
 		{1, "inspect qwen3:480b-cloud", "qwen3:480b-cloud runs in the cloud, its weights are not here",
 			"choose a model that is stored on this machine"},
 		{1, "inspect folder/model", "folder/model" + unknown, "name the GGUF file in the folder folder/model"},
-		{1, "convert hf.co/someone/Model-GGUF:Model-Q4_K_M.gguf", "hf.co/someone/Model-GGUF:Model-Q4_K_M.gguf" + unknown, start},
+		{1, "convert hf.co/someone/Model-GGUF:Model-Q4_K_M.gguf",
+			"hf.co/someone/Model-GGUF:Model-Q4_K_M.gguf" + unknown, start},
 		{1, "eval localhost:5000/someone/model:tag", "localhost:5000/someone/model:tag" + unknown, start},
 
 		{2, "install new/bin/ollama", `install takes no argument, but got "new/bin/ollama"`, help("install")},

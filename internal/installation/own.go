@@ -39,8 +39,8 @@ func LibDirs(dir string) []string {
 	return libDirs(OwnPrefix())
 }
 
-// Only reports whether native programs are searched in a user's folder dir alone: it holds the native tool, or it has no
-// ggml on which another tool could run. It is false for no folder, "".
+// Only reports whether native programs are searched in a user's folder dir alone: it holds the native tool, or it has
+// no ggml on which another tool could run. It is false for no folder, "".
 func Only(dir string) bool { return dir != "" && (Tool(dir) != "" || !HoldsGGML(dir)) }
 
 func libDirs(own string) []string {
