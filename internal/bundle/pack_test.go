@@ -66,48 +66,42 @@ func TestAbout(t *testing.T) {
 		t.Skip("needs a C compiler")
 	}
 	dir := t.TempDir()
-	script := filepath.Join(dir, "versions")
-	if err := os.WriteFile(script, []byte("GLIBC_2.9 { f; }; GLIBC_2.34 { g; }; GLIBC_PRIVATE { h; };"), 0o644); err != nil {
-		t.Fatal(err)
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	library := shared(t, compiler, dir, "libc", "void f(void) {} void g(void) {} void h(void) {}",
-		"-Wl,-soname,libx.so,--version-script,"+script)
-	older := shared(t, compiler, dir, "older", "void f(void); void call(void) { f(); }", library)
-	newer := shared(t, compiler, dir, "newer", "void f(void), g(void), h(void); void call(void) { f(); g(); h(); }", library)
-
-	read := func(path string) []byte {
-		data, err := os.ReadFile(path)
+	// shared compiles a shared library without the C library.
+	shared := func(name, source string, args ...string) (path string, content []byte) {
+		path = filepath.Join(dir, name)
+		args = append([]string{"-shared", "-fPIC", "-nostdlib", "-o", path, write(name+".c", source)}, args...)
+		if out, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return data
+		return path, content
 	}
-	for _, c := range []struct{ library, tool, code, needs string }{
-		{older, older, older, "GLIBC_2.9"},
-		{newer, older, older, "GLIBC_2.34"},
-		{older, newer, older, "GLIBC_2.34"},
-		{older, older, newer, "GLIBC_2.34"},
-	} {
-		about, err := bundletest.New(t, read(c.library), read(c.tool), read(c.code)).About()
-		if err != nil || about.String() != "0.1.0, headers of llama.cpp 0c1e57098, needs "+c.needs {
-			t.Errorf("%s, %v; needs %s", about, err, c.needs)
+	versions := write("versions", "GLIBC_2.9 { f; }; GLIBC_2.34 { g; }; GLIBC_PRIVATE { h; };")
+	library, _ := shared("libc.so", "void f(void) {} void g(void) {} void h(void) {}",
+		"-Wl,-soname,libx.so,--version-script,"+versions)
+	_, older := shared("older.so", "void f(void); void call(void) { f(); }", library)
+	_, newer := shared("newer.so", "void f(void), g(void), h(void); void call(void) { f(); g(); h(); }", library)
+	for i := range 4 {
+		files, needs := [][]byte{older, older, older}, "GLIBC_2.9"
+		if i < len(files) {
+			files[i], needs = newer, "GLIBC_2.34"
+		}
+		about, err := bundletest.New(t, files[0], files[1], files[2]).About()
+		if err != nil || about.String() != "0.1.0, headers of llama.cpp 0c1e57098, needs "+needs {
+			t.Errorf("%s, %v; needs %s", about, err, needs)
 		}
 	}
-	if _, err := bundletest.New(t, []byte("library"), read(older), read(older)).About(); err == nil {
+	if _, err := bundletest.New(t, []byte("library"), older, older).About(); err == nil {
 		t.Error("a library that is none is accepted")
 	}
-}
-
-// shared compiles a shared library without the C library.
-func shared(t *testing.T, compiler, dir, name, source string, args ...string) string {
-	t.Helper()
-	path := filepath.Join(dir, name+".so")
-	if err := os.WriteFile(path+".c", []byte(source), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	args = append([]string{"-shared", "-fPIC", "-nostdlib", "-o", path, path + ".c"}, args...)
-	if out, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
 }
