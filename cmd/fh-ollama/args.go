@@ -12,7 +12,7 @@ import (
 )
 
 // flagsFirst moves the flags of a command before its other arguments, where the parser stops, and --config before the
-// command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`.
+// command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`. With --help nothing else is left.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -33,6 +33,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 		if arg == "--" {
 			others = append(others, rest[1:]...)
 			break
+		}
+		if slices.Contains([]string{"--help", "-help", "-h"}, arg) {
+			return append(global, command.Name, "--help")
 		}
 		if !strings.HasPrefix(arg, "-") || arg == "-" {
 			others = append(others, arg)

@@ -31,7 +31,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	app := newApp(commandline.Shown(stdout), stderr)
 	if !completing(args) {
-		args = flagsFirst(app, helpFirst(app, args))
+		args = flagsFirst(app, args)
 	}
 	err := app.RunContext(ctx, args)
 	if err == nil {

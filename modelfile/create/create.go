@@ -217,22 +217,20 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 	defer p.Close()
 	p.Start("registering")
 	stage := ""
-	var warnings []string
 	send := modelfile.RegisterNew
 	if o.Force {
 		send = modelfile.Register
 	}
+	m, notes := m.Registered()
 	err := send(ctx, o.Server.Client, name, m, func(e modelfile.Event) {
-		switch {
-		case e.Warning:
-			warnings = append(warnings, e.Status)
-		case e.Total > 0:
-			if e.Status != stage {
-				stage = e.Status
-				p.Start(stage)
-			}
-			p.Set(float64(e.Done)/float64(e.Total), "")
+		if e.Total == 0 {
+			return
 		}
+		if e.Status != stage {
+			stage = e.Status
+			p.Start(stage)
+		}
+		p.Set(float64(e.Done)/float64(e.Total), "")
 	})
 	switch {
 	case errors.Is(err, modelfile.ErrExists):
@@ -242,8 +240,8 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 		return o.Server.Vanished(err)
 	}
 	p.Done("registered " + name)
-	for _, w := range warnings {
-		p.Note("note: " + w)
+	for _, note := range notes {
+		p.Note("note: " + note)
 	}
 	return nil
 }
