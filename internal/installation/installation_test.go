@@ -74,31 +74,6 @@ func TestFindOrder(t *testing.T) {
 	}
 }
 
-// A user who is not root sees the service that Ollama's installer made.
-func TestOtherUsersService(t *testing.T) {
-	m := installationtest.New(t)
-	program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
-	m.Service("etc/systemd/system/ollama.service", program)
-	m.Serve(installationtest.Server{PID: 50, UID: 997, Program: program, Group: "/system.slice/ollama.service",
-		Hidden: true})
-	m.Listen(997, 77)
-	i := find(t, m)[0]
-	if s := i.Server; s == nil || !s.Answers || s.Readable || s.UID != 997 {
-		t.Fatalf("server: %+v", i.Server)
-	}
-	if u := i.Unit; u == nil || u.Name != "ollama.service" || u.User || u.BackendPath != "" ||
-		u.DropIns != m.Path("etc/systemd/system/ollama.service.d") {
-		t.Errorf("unit: %+v", i.Unit)
-	}
-	if got := i.Unit.Restart("sudo "); got != "sudo systemctl daemon-reload && sudo systemctl restart ollama" {
-		t.Error(got)
-	}
-	m.Serve(installationtest.Server{PID: 51, UID: 997, Program: program, Group: "/", Hidden: true})
-	if find(t, m)[0].Server.Answers {
-		t.Error("one of two hidden servers is taken for the one that answers")
-	}
-}
-
 // Of another user's server we may know the command line only.
 func TestHiddenProgram(t *testing.T) {
 	m := installationtest.New(t)
@@ -111,6 +86,14 @@ func TestHiddenProgram(t *testing.T) {
 	m.Serve(installationtest.Server{PID: 55, UID: 997, Program: "ollama", Hidden: true})
 	if i := find(t, m)[0]; i.Program != program || i.Server == nil {
 		t.Errorf("not taken for the one in PATH: %+v", i)
+	}
+	m.Listen(997, 77)
+	if s := find(t, m)[0].Server; !s.Answers || s.Readable || s.UID != 997 {
+		t.Errorf("the only server of its user does not answer: %+v", s)
+	}
+	m.Serve(installationtest.Server{PID: 56, UID: 997, Program: program, Group: "/", Hidden: true})
+	if find(t, m)[0].Server.Answers {
+		t.Error("one of two hidden servers is taken for the one that answers")
 	}
 }
 
