@@ -114,27 +114,34 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 		}
 		defer kept.discard()
 	}
+	made := o.Keep
 	switch {
 	case !converted:
 		sayRoom(o, from, p)
-		made, clean, err := convertTo(ctx, o, weights, p)
-		if err != nil {
-			return Result{}, err
+		if made == "" {
+			dir, err := atomicfile.NewFolder("create")
+			if err != nil {
+				return Result{}, hint.Wrap(err, elsewhere)
+			}
+			defer dir.Remove()
+			made = filepath.Join(dir.Path, "model-flashhead.gguf")
 		}
-		defer clean()
-		weights, result.Converted = made.Output, true
-	case o.Keep != "":
-		if err := copyTo(ctx, o, weights, p); err != nil {
-			return Result{}, err
-		}
-		weights = o.Keep
+		result.Converted = true
+		err = convertTo(ctx, o, weights, made, p)
+	case made != "":
+		err = copyTo(ctx, o, weights, p)
+	default:
+		made = weights
+	}
+	if err != nil {
+		return Result{}, err
 	}
 	if kept != nil {
 		if err := kept.publish(); err != nil {
 			return Result{}, err
 		}
 	}
-	if err := register(ctx, o, result.Name, from.Modelfile.WithWeights(weights), p); err != nil {
+	if err := register(ctx, o, result.Name, from.Modelfile.WithWeights(made), p); err != nil {
 		if ctx.Err() != nil && kept != nil {
 			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
 		}
@@ -182,34 +189,23 @@ func isConverted(path string) (bool, error) {
 	return m.Converted, nil
 }
 
-// convertTo converts the file weights and returns what was made and what removes it.
-func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (convert.Summary, func(), error) {
+// elsewhere is the hint if there is no room for the converted file.
+const elsewhere = atomicfile.Elsewhere + ", or give --keep FILE"
+
+// convertTo makes the file output of the file weights.
+func convertTo(ctx context.Context, o Options, weights, output string, p *progress.Progress) error {
 	options := o.Convert
-	options.Input, options.Output, options.OutputFlag, options.Force = weights, o.Keep, "--keep", o.Force
-	clean := func() {}
-	const elsewhere = atomicfile.Elsewhere + ", or give --keep FILE"
-	switch _, err := os.Stat(o.Keep); {
-	case o.Keep != "" && err == nil && !o.Force: // of a run that went no further, or something else, which Convert refuses
+	options.Input, options.Output, options.OutputFlag, options.Force = weights, output, "--keep", o.Force
+	if _, err := os.Stat(output); err == nil && !o.Force { // of a run that went no further, or else Convert refuses it
 		if made, err := convert.Made(ctx, options, p); made || err != nil {
-			return convert.Summary{Output: o.Keep}, clean, err
+			return err
 		}
-	case o.Keep == "":
-		dir, err := atomicfile.NewFolder("create")
-		if err != nil {
-			return convert.Summary{}, nil, hint.Wrap(err, elsewhere)
-		}
-		clean = func() { dir.Remove() }
-		options.Output = filepath.Join(dir.Path, "model-flashhead.gguf")
 	}
-	summary, err := convert.Convert(ctx, options, p)
-	if err != nil {
-		clean()
-		if o.Keep == "" && errors.Is(err, atomicfile.ErrNoSpace) {
-			err = hint.Wrap(err, elsewhere)
-		}
-		return convert.Summary{}, nil, err
+	_, err := convert.Convert(ctx, options, p)
+	if o.Keep == "" && errors.Is(err, atomicfile.ErrNoSpace) {
+		err = hint.Wrap(err, elsewhere)
 	}
-	return summary, clean, nil
+	return err
 }
 
 // register makes the model, of which all files are there.
