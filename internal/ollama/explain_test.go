@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ollama/ollama/envconfig"
-
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
@@ -81,35 +79,6 @@ func TestWrongScheme(t *testing.T) {
 		_, err := At(host).Version(context.Background())
 		if err == nil || !strings.Contains(hint.Of(err), way) {
 			t.Errorf("%s: %v\n  %s", address, err, hint.Of(err))
-		}
-	}
-}
-
-// OLLAMA_HOST means what it means to Ollama, and a path is kept.
-func TestHost(t *testing.T) {
-	seen := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen = r.URL.Path
-		io.WriteString(w, `{"version":"0.34.2"}`)
-	}))
-	defer server.Close()
-	port := server.URL[strings.LastIndex(server.URL, ":")+1:]
-	for value, path := range map[string]string{
-		"127.0.0.1:" + port:                      "/api/version",
-		":" + port:                               "/api/version",
-		"0.0.0.0:" + port:                        "/api/version",
-		"  http://localhost:" + port + "/  ":     "/api/version",
-		"http://127.0.0.1:" + port + "/ollama":   "/ollama/api/version",
-		"http://127.0.0.1:" + port + "/a/b":      "/a/b/api/version",
-		"\"http://127.0.0.1:" + port + "/quot\"": "/quot/api/version",
-	} {
-		t.Setenv("OLLAMA_HOST", value)
-		s := FromEnvironment()
-		if v, err := s.Version(context.Background()); err != nil || v.Ollama != "0.34.2" || seen != path {
-			t.Errorf("%s is %s: %v, %v, asked for %s", value, s.Host, v, err, seen)
-		}
-		if s.Host.String() != envconfig.ConnectableHost().String() {
-			t.Errorf("%s is %s, to Ollama %s", value, s.Host, envconfig.ConnectableHost())
 		}
 	}
 }
