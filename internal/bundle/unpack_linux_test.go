@@ -42,7 +42,7 @@ func TestUnpack(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077)) // modes do not depend on it
 	inCache(t)
 	content := map[string]string{"llama-flashhead": strings.Repeat("tool", 1<<18), "libflashhead-tool.so": "code"}
-	b := bundletest.New(t, nil, []byte(content["llama-flashhead"]), []byte(content["libflashhead-tool.so"]))
+	b := bundletest.New(nil, []byte(content["llama-flashhead"]), []byte(content["libflashhead-tool.so"]))
 	whole := func() string {
 		t.Helper()
 		tool, err := b.Unpack()
@@ -112,7 +112,7 @@ func TestUnpack(t *testing.T) {
 func TestUnpackRemovesUnused(t *testing.T) {
 	inCache(t)
 	unpack := func(tool string) string {
-		path, err := bundletest.New(t, nil, []byte(tool), nil).Unpack()
+		path, err := bundletest.New(nil, []byte(tool), nil).Unpack()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestUnpackRemovesUnused(t *testing.T) {
 
 // What others could have written is not run.
 func TestUnpackRefuses(t *testing.T) {
-	b := bundletest.New(t, nil, []byte("tool"), []byte("code"))
+	b := bundletest.New(nil, []byte("tool"), []byte("code"))
 	refused := func(cause string) {
 		t.Helper()
 		if _, err := b.Unpack(); err == nil || !strings.Contains(err.Error(), cause) ||
@@ -180,7 +180,7 @@ func TestUnpackOnNoexec(t *testing.T) {
 		t.Skip("no file system can be mounted: ", err)
 	}
 	defer unix.Unmount(cache, 0)
-	tool, err := bundletest.New(t, nil, []byte("tool"), []byte("code")).Unpack()
+	tool, err := bundletest.New(nil, []byte("tool"), []byte("code")).Unpack()
 	if err == nil || !strings.Contains(err.Error(), "noexec") || !strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
 		t.Errorf("%s, %v, %q", tool, err, hint.Of(err))
 	}
