@@ -32,21 +32,18 @@ func runDoctor(c *cli.Context) error {
 		return err
 	}
 	server, arg := ollama.FromEnvironment(), c.Args().First()
-	var paths []string
-	var rename func(text string) string
+	var from origin.Origin
 	var unknown error
 	if arg != "" {
-		var from origin.Origin
-		if from, unknown = origin.FindParts(c.Context, server, arg); unknown == nil {
-			paths = from.Paths
-		}
-		if from.Model {
-			rename = from.Named
-		}
+		from, unknown = origin.FindParts(c.Context, server, arg)
+	}
+	var rename func(text string) string
+	if from.Model {
+		rename = from.Named
 	}
 	lib := c.Path("lib")
 	report, err := doctor.Examine(c.Context, server, installation.Here(), installation.LibDirs(lib), native.Inside(lib),
-		paths...)
+		from.Paths...)
 	if err != nil {
 		return err
 	}

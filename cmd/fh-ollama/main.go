@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
 // run executes the command line args and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, signal, stop := onSignals()
+	ctx, stop := onSignals()
 	defer stop()
 	app := newApp(commandline.Shown(stdout), stderr)
 	if !completing(args) {
@@ -41,8 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = hint.Wrap(errors.New("interrupted"), afterInterrupt(err))
 	}
 	fmt.Fprint(stderr, commandline.Printable(hint.Text("fh-ollama", err)))
-	if code, ok := signal.code(); ok {
-		return code
+	if by := (endedBy{}); errors.As(context.Cause(ctx), &by) {
+		return 128 + int(by.Signal) // as shells do: 130 for Ctrl-C
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
