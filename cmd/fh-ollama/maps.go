@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -46,18 +45,13 @@ func runOn(c *cli.Context) error {
 	}
 	o.Convert, o.Again = convert, c.Bool("again")
 	o.Host, o.GPU = hostOf(c, o.Server)
-	o.Confirm = func(question string) (bool, error) { return c.Bool("yes"), nil }
 	if !c.Bool("yes") && !o.DryRun && o.Host.Approximate() && maps.Needed(found, o.Again) {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			return hint.New("on asks before it turns FlashHead on, but standard input is not a terminal", "give --yes")
 		}
 		o.Confirm = func(question string) (bool, error) { return ask(c, question) }
 	}
-	err = maps.TurnOn(c.Context, o, found)
-	if errors.Is(err, maps.ErrDeclined) {
-		return hint.Wrap(err, "run it again and answer y, or give --yes")
-	}
-	return err
+	return maps.TurnOn(c.Context, o, found)
 }
 
 // ask shows a question and reports whether the answer is yes.

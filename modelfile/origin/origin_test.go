@@ -23,42 +23,25 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// storing is a server that has one model, with these files.
-func storing(t *testing.T, format, files string) ollama.Server {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(api.ShowResponse{Details: api.ModelDetails{Format: format}, Modelfile: files})
-	}))
-	t.Cleanup(s.Close)
-	host, err := url.Parse(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ollama.At(host)
-}
-
-// Models that are stored in other ways than as one GGUF file are named as what they are.
-func TestStoredOtherwise(t *testing.T) {
+func TestFind(t *testing.T) {
 	whole := gguftest.Write(t, "whole.gguf", gguftest.Model(64, 32).Bytes())
-	part := gguftest.Model(64, 32)
-	part.KVs = append(part.KVs, gguftest.V("split.count", uint16(3)), gguftest.V("split.no", uint16(0)))
-	first := gguftest.Write(t, "first.gguf", part.Bytes())
-	for name, c := range map[string]struct {
-		format, files string
-		cause, way    string
-	}{
-		"split": {"gguf", "FROM " + first + "\n", "hf.co/a/b:c has 3 files, and only a model in one file can be converted",
-			"turn it on as it is: fh-ollama on hf.co/a/b:c; or join its files with llama-gguf-split --merge"},
-		"adapter": {"gguf", "FROM " + whole + "\nADAPTER " + whole + "\n", "hf.co/a/b:c has a LoRA adapter",
-			"merge the adapter"},
-		"MLX": {"safetensors", "FROM " + whole + "\n", "hf.co/a/b:c is stored as safetensors, not as GGUF", "GGUF file"},
-	} {
-		_, err := Find(context.Background(), storing(t, c.format, c.files), "hf.co/a/b:c")
-		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) {
-			t.Errorf("%s: %v\n  %s", name, err, hint.Of(err))
+	find := func(files string) (Origin, error) {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			json.NewEncoder(w).Encode(api.ShowResponse{Details: api.ModelDetails{Format: "gguf"}, Modelfile: files})
+		}))
+		defer s.Close()
+		host, err := url.Parse(s.URL)
+		if err != nil {
+			t.Fatal(err)
 		}
+		return Find(context.Background(), ollama.At(host), "hf.co/a/b:c")
 	}
-	found, err := Find(context.Background(), storing(t, "gguf", "FROM "+whole+"\nFROM "+whole+"\n"), "hf.co/a/b:c")
+	_, err := find("FROM " + whole + "\nADAPTER " + whole + "\n")
+	if err == nil || !strings.Contains(err.Error(), "hf.co/a/b:c has a LoRA adapter") ||
+		!strings.Contains(hint.Of(err), "merge the adapter") {
+		t.Errorf("with an adapter: %v\n  %s", err, hint.Of(err))
+	}
+	found, err := find("FROM " + whole + "\nFROM " + whole + "\n")
 	if err != nil || !found.Model || found.Weights() != whole || len(found.Modelfile.From) != 2 {
 		t.Errorf("with a projector: %+v, %v", found, err)
 	}
