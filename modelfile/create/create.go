@@ -107,12 +107,13 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err := free(ctx, o, result.Name); err != nil {
 		return Result{}, err
 	}
-	var kept *kept
+	var file *atomicfile.File // the Modelfile beside a kept file
+	var text []byte
 	if o.Keep != "" {
-		if kept, err = keep(o, from.Modelfile); err != nil {
+		if file, text, err = keep(o, from.Modelfile); err != nil {
 			return Result{}, err
 		}
-		defer kept.discard()
+		defer file.Discard()
 	}
 	made := o.Keep
 	switch {
@@ -136,13 +137,13 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if kept != nil {
-		if err := kept.publish(); err != nil {
+	if file != nil {
+		if err := file.Complete(text); err != nil {
 			return Result{}, err
 		}
 	}
 	if err := register(ctx, o, result.Name, from.Modelfile.WithWeights(made), p); err != nil {
-		if ctx.Err() != nil && kept != nil {
+		if ctx.Err() != nil && file != nil {
 			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
 		}
 		return Result{}, err

@@ -1,6 +1,7 @@
 package create
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"io"
@@ -13,39 +14,19 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// kept is the Modelfile beside a kept file, which registers it with `ollama create`.
-type kept struct {
-	text string
-	file *atomicfile.File // in the making; nil if the same is there already
-}
-
-// keep begins the Modelfile for o.Keep: what is in its way shows before anything is done.
-func keep(o Options, m *modelfile.Modelfile) (*kept, error) {
+// keep begins the Modelfile beside a kept file, which registers it with `ollama create`: what is in its way shows before
+// anything is done. It returns the text for it, too.
+func keep(o Options, m *modelfile.Modelfile) (file *atomicfile.File, text []byte, err error) {
 	path := o.Keep + ".Modelfile"
 	registered, _ := m.WithWeights(relative(filepath.Base(o.Keep))).Registered()
-	k := &kept{text: registered.String()}
-	if _, err := os.Lstat(path); err == nil && !o.Force {
-		if text, err := os.ReadFile(path); err == nil && string(text) == k.text {
-			return k, nil // of a run that went no further
-		}
-		return nil, hint.New(path+" exists already", "choose another file with --keep, or give --force to replace it")
+	text = []byte(registered.String())
+	there, err := os.ReadFile(path)
+	again := err == nil && bytes.Equal(there, text) // of a run that went no further
+	if _, err := os.Lstat(path); err == nil && !o.Force && !again {
+		return nil, nil, hint.New(path+" exists already", "choose another file with --keep, or give --force to replace it")
 	}
-	var err error
-	k.file, err = atomicfile.Create(path, "--keep", int64(len(k.text)), o.Force)
-	return k, err
-}
-
-func (k *kept) publish() error {
-	if k.file == nil {
-		return nil
-	}
-	return k.file.Complete([]byte(k.text))
-}
-
-func (k *kept) discard() {
-	if k.file != nil {
-		k.file.Discard()
-	}
+	file, err = atomicfile.Create(path, "--keep", int64(len(text)), o.Force || again)
+	return file, text, err
 }
 
 // copyTo makes o.Keep a copy of a file that has FlashHead already, unless it is that file, or a copy.
