@@ -59,8 +59,8 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// interruptWhile starts a command and interrupts it, after look, while its child of that name runs. The command must end
-// with 130 and two lines, and leave no child.
+// interruptWhile starts a command and interrupts it, after look, while its child of that name runs. The command must
+// end with 130 and two lines, and leave no child.
 func interruptWhile(t *testing.T, command *exec.Cmd, child string, look func()) {
 	cmd, pid := start(t, command), ""
 	for begun := time.Now(); !worked(pid); pid = childOf(cmd.Process.Pid, child) {

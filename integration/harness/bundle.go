@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Bundle puts the plug-in in prefix, of `fh-ollama build --plugin`, into the checkout in which Go works, by an overlay in
-// dir. It returns the path for `go build -tags bundle -overlay PATH`, whose program has the plug-in inside.
+// Bundle puts the plug-in in prefix, of `fh-ollama build --plugin`, into the checkout in which Go works, by an overlay
+// in dir. It returns the path for `go build -tags bundle -overlay PATH`, whose program has the plug-in inside.
 func Bundle(checkout, prefix, dir string) (overlay string, err error) {
 	if checkout, err = filepath.Abs(checkout); err != nil {
 		return "", err

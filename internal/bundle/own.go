@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// own is the bundle of Own. `make bundle` gives its files to the compiler as an overlay, so there are no such files here.
+// own is the bundle of Own. `make bundle` gives its files to the compiler as an overlay, so no such files lie here.
 var own fs.FS = files
 
 //go:embed LLAMA_CPP_LICENSE libflashhead-tool.so libggml-flashhead.so llama-flashhead plugin.json

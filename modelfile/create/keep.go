@@ -14,8 +14,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// keep begins the Modelfile beside a kept file, which registers it with `ollama create`: what is in its way shows before
-// anything is done. It returns the text for it, too.
+// keep begins the Modelfile beside a kept file, which registers it with `ollama create`: what is in its way shows
+// before anything is done. It returns the text for it, too.
 func keep(o Options, m *modelfile.Modelfile) (file *atomicfile.File, text []byte, err error) {
 	path := o.Keep + ".Modelfile"
 	registered, _ := m.WithWeights(relative(filepath.Base(o.Keep))).Registered()
