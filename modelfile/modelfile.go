@@ -19,7 +19,7 @@ type Modelfile struct {
 	From []string
 	// Draft lists the GGUF files of a draft model for speculative decoding.
 	Draft []string
-	// Adapters lists LoRA adapters; Ollama 0.30 and newer refuse them.
+	// Adapters lists LoRA adapters. Ollama 0.30 and newer refuse them, so they are neither parsed nor printed.
 	Adapters []string
 
 	Template   string
@@ -51,8 +51,6 @@ func Parse(r io.Reader) (*Modelfile, error) {
 			m.From = append(m.From, c.Args)
 		case "draft":
 			m.Draft = append(m.Draft, c.Args)
-		case "adapter":
-			m.Adapters = append(m.Adapters, c.Args)
 		case "template":
 			m.Template = c.Args
 		case "system":
@@ -83,33 +81,19 @@ func (m *Modelfile) String() string {
 			groups = append(groups, strings.Join(lines, "\n"))
 		}
 	}
-	var from []string
-	for _, f := range m.From {
-		from = append(from, "FROM "+quote(f))
-	}
-	for _, f := range m.Draft {
-		from = append(from, "DRAFT "+quote(f))
-	}
-	for _, f := range m.Adapters {
-		from = append(from, "ADAPTER "+quote(f))
-	}
-	add(from...)
-
-	var how []string
-	for _, c := range []struct{ name, value string }{
-		{"RENDERER", m.Renderer}, {"PARSER", m.Parser}, {"REQUIRES", m.Requires},
-	} {
-		if c.value != "" {
-			how = append(how, c.name+" "+quote(c.value))
+	// each returns a line for each value that is not empty.
+	each := func(command string, values ...string) (lines []string) {
+		for _, v := range values {
+			if v != "" {
+				lines = append(lines, command+" "+quote(v))
+			}
 		}
+		return lines
 	}
-	add(how...)
-	if m.Template != "" {
-		add("TEMPLATE " + quote(m.Template))
-	}
-	if m.System != "" {
-		add("SYSTEM " + quote(m.System))
-	}
+	add(append(each("FROM", m.From...), each("DRAFT", m.Draft...)...)...)
+	add(slices.Concat(each("RENDERER", m.Renderer), each("PARSER", m.Parser), each("REQUIRES", m.Requires))...)
+	add(each("TEMPLATE", m.Template)...)
+	add(each("SYSTEM", m.System)...)
 	var parameters []string
 	for _, p := range m.Parameters {
 		value := quote(p.Value)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/ollama/ollama/api"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
 )
 
@@ -24,8 +23,6 @@ type Event struct {
 	Status string
 	// Done and Total count bytes of the current file; Total is 0 if nothing is counted.
 	Done, Total int64
-	// Warning marks a line that the user should see even without a progress display.
-	Warning bool
 }
 
 // Exists reports whether the server has a model called name.
@@ -38,8 +35,8 @@ func Exists(ctx context.Context, client *api.Client, name string) (bool, error) 
 	return err == nil, err
 }
 
-// Register creates the model name on the server from m, whose From and Draft are local files. Files that the server
-// already has are not sent again. A model of that name is replaced. report may be nil.
+// Register creates the model name on the server from m, whose From and Draft are local files, without its Adapters.
+// Files that the server already has are not sent again. A model of that name is replaced. report may be nil.
 func Register(ctx context.Context, client *api.Client, name string, m *Modelfile, report func(Event)) error {
 	return register(ctx, client, name, m, true, report)
 }
@@ -58,15 +55,10 @@ func register(ctx context.Context, client *api.Client, name string, m *Modelfile
 	if report == nil {
 		report = func(Event) {}
 	}
-	if len(m.From) == 0 {
-		return errors.New("modelfile: no file to register")
+	request, err := m.request(name)
+	if err != nil {
+		return err
 	}
-	if len(m.Adapters) > 0 {
-		return hint.New("the model has a LoRA adapter, which Ollama no longer accepts",
-			"merge the adapter into the model and create from the merged GGUF file")
-	}
-	request := m.request(name, report)
-	var err error
 	if request.Files, err = upload(ctx, client, m.From, report); err != nil {
 		return err
 	}
@@ -97,9 +89,8 @@ func register(ctx context.Context, client *api.Client, name string, m *Modelfile
 	return nil
 }
 
-// request returns the API's form of m without its files. Parameters that this version of Ollama does not know are left
-// out with a warning, as Ollama's own command line does.
-func (m *Modelfile) request(name string, report func(Event)) *api.CreateRequest {
+// request returns the API's form of m without its files. A parameter that Registered leaves out is an error.
+func (m *Modelfile) request(name string) (*api.CreateRequest, error) {
 	request := &api.CreateRequest{
 		Model: name, Template: m.Template, System: m.System,
 		Renderer: m.Renderer, Parser: m.Parser, Requires: m.Requires,
@@ -110,18 +101,9 @@ func (m *Modelfile) request(name string, report func(Event)) *api.CreateRequest 
 	for _, g := range m.Messages {
 		request.Messages = append(request.Messages, api.Message{Role: g.Role, Content: g.Content})
 	}
-	m, dropped := m.Registered()
-	for _, note := range dropped {
-		report(Event{Status: note, Warning: true})
-	}
-	request.Parameters = map[string]any{}
-	for name, values := range m.values() {
-		typed, err := api.FormatParams(map[string][]string{name: values})
-		if err == nil { // else Registered has left it out
-			request.Parameters[name] = typed[name]
-		}
-	}
-	return request
+	var err error
+	request.Parameters, err = api.FormatParams(m.values())
+	return request, err
 }
 
 // values returns the parameters by their names.
@@ -134,7 +116,7 @@ func (m *Modelfile) values() map[string][]string {
 }
 
 // Registered returns what a registration keeps of m, without the parameters that this version of Ollama does not take,
-// and a note about each of these.
+// and a note about each of these. Ollama's own command line leaves them out, too.
 func (m *Modelfile) Registered() (*Modelfile, []string) {
 	var unknown, notes []string
 	for name, values := range m.values() {
@@ -234,11 +216,6 @@ func (r *reader) Read(p []byte) (int, error) {
 // WithWeights returns a copy of m with the model file gguf. Projectors and everything else stay.
 func (m *Modelfile) WithWeights(gguf string) *Modelfile {
 	c := *m
-	c.From = slices.Clone(m.From)
-	if len(c.From) == 0 {
-		c.From = []string{gguf}
-	} else {
-		c.From[0] = gguf
-	}
+	c.From = append([]string{gguf}, m.From[1:]...)
 	return &c
 }

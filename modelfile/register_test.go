@@ -16,19 +16,14 @@ func TestRequest(t *testing.T) {
 			{"typical_p", "0.9"}, {"mirostat", "1"}},
 		Messages: []Message{{"user", "hi"}}, License: []string{"one", "two"},
 	}
-	var warnings []string
-	r := m.request("name", func(e Event) {
-		if e.Warning {
-			warnings = append(warnings, e.Status)
-		}
-	})
+	m, notes := m.Registered()
+	r, err := m.request("name")
 	want := map[string]any{"num_ctx": int64(4096), "stop": []string{"a", "b"}, "temperature": float32(0.5)}
-	if !reflect.DeepEqual(r.Parameters, want) {
-		t.Errorf("parameters %v, want %v", r.Parameters, want)
+	if err != nil || !reflect.DeepEqual(r.Parameters, want) {
+		t.Errorf("parameters %v, want %v; %v", r.Parameters, want, err)
 	}
-	if len(warnings) != 2 || !strings.Contains(strings.Join(warnings, " "), "typical_p") ||
-		!strings.Contains(strings.Join(warnings, " "), "mirostat") {
-		t.Errorf("warnings %q", warnings)
+	if len(notes) != 2 || !strings.Contains(notes[0], "mirostat") || !strings.Contains(notes[1], "typical_p") {
+		t.Errorf("notes %q", notes)
 	}
 	if r.Model != "name" || r.Template != m.Template || r.System != m.System || r.Renderer != "r" || r.Parser != "p" ||
 		r.Requires != "0.14.0" ||

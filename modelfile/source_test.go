@@ -48,6 +48,8 @@ func TestSourceErrors(t *testing.T) {
 		"other host": {200, api.ShowResponse{Details: gguf, Modelfile: "FROM /nowhere/blobs/sha256-00\n"},
 			"lie on the machine of", "GGUF file"},
 		"server error": {500, map[string]string{"error": "database is locked"}, "database is locked", ""},
+		"login": {401, map[string]string{}, "some:model is not a file, and whether it is a model is unknown: ",
+			"OLLAMA_HOST"},
 	} {
 		_, err := Source(context.Background(), answering(t, c.status, c.answer), "some:model")
 		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) {
@@ -117,13 +119,8 @@ func TestOwnTemplate(t *testing.T) {
 	}
 }
 
-// The name of a model is asked for, and each way in which that may fail says that it is no file either.
-func TestNameThatIsNotKnown(t *testing.T) {
-	_, err := Source(context.Background(), answering(t, 401, map[string]string{}), "some:model")
-	if err == nil || !strings.Contains(err.Error(),
-		"some:model is not a file, and whether it is a model is unknown: ") || hint.Of(err) == "" {
-		t.Errorf("%v, %q", err, hint.Of(err))
-	}
+// Models in the cloud are known by their names: a server asks for a login before it says more.
+func TestCloud(t *testing.T) {
 	for _, name := range []string{"qwen3:cloud", "qwen3:480b-cloud", "qwen3:480b-Cloud"} {
 		if _, err := Source(context.Background(), answering(t, 401, nil), name); err == nil ||
 			!strings.Contains(err.Error(), "runs in the cloud") {

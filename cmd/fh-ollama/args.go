@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +12,7 @@ import (
 )
 
 // flagsFirst moves the flags of a command before its other arguments, where the parser stops, and --config before the
-// command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`.
+// command: `convert IN.gguf -o OUT.gguf` becomes `convert -o OUT.gguf -- IN.gguf`. With --help nothing else is left.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -34,6 +33,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 		if arg == "--" {
 			others = append(others, rest[1:]...)
 			break
+		}
+		if slices.Contains([]string{"--help", "-help", "-h"}, arg) {
+			return append(global, command.Name, "--help")
 		}
 		if !strings.HasPrefix(arg, "-") || arg == "-" {
 			others = append(others, arg)
@@ -95,7 +97,7 @@ func withConfig(app *cli.App) {
 	for _, command := range app.Commands {
 		command.OnUsageError = app.OnUsageError
 		command.Before = func(c *cli.Context) error {
-			settings, path, err := config.Load(c.Path(configFlag), config.UserPath(), flags, command.Name)
+			settings, path, err := config.Load(c.Path(configFlag), flags, command.Name)
 			if err != nil {
 				return usageError{err}
 			}
@@ -122,11 +124,4 @@ func fromSettings(flag string) string { return "settings " + flag }
 func typed(c *cli.Context, flag string) bool {
 	_, settings := c.App.Metadata[fromSettings(flag)]
 	return c.IsSet(flag) && !settings
-}
-
-// printJSON prints a result as JSON.
-func printJSON(c *cli.Context, result any) error {
-	out := json.NewEncoder(c.App.Writer)
-	out.SetIndent("", "  ")
-	return out.Encode(result)
 }

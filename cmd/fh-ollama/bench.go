@@ -1,14 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/bench"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/modelfile/origin"
@@ -34,22 +31,22 @@ func benchCommand() *cli.Command {
 			&cli.IntFlag{Name: "rounds", Value: d.Rounds, Usage: "`N` runs with each head"},
 			&cli.BoolFlag{Name: "answers", Usage: "also time answers of llama-server, checked and not"},
 			&cli.BoolFlag{Name: "load", Usage: "also measure time and memory of loading"},
-			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			jsonFlag(),
 			&cli.BoolFlag{Name: "markdown", Usage: "print Markdown"},
 			&cli.PathFlag{Name: "svg", Usage: "also write a chart to `FILE`"},
-			&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-bench"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but the result and errors"},
+			libFlag("llama-bench"),
+			quietFlag("the result and errors"),
 		},
 		Action: runBench,
 	}
 }
 
 func runBench(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return usageError{hint.New(fmt.Sprintf("bench takes one model, not %d", c.NArg()), "see fh-ollama bench --help")}
+	if err := atMostOne(c, "model"); err != nil {
+		return err
 	}
 	if c.Bool("json") && c.Bool("markdown") {
-		return wrongUse("--json and --markdown do not go together")
+		return wrongUse(c, "--json and --markdown do not go together")
 	}
 	o := bench.Options{
 		Model: c.Args().First(), Shapes: c.StringSlice("shape"), Types: c.StringSlice("type"),
@@ -59,14 +56,7 @@ func runBench(c *cli.Context) error {
 		LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {
-		if hint.Of(err) == "" {
-			err = hint.Wrap(err, "see fh-ollama bench --help")
-		}
-		return usageError{err}
-	}
-	log := c.App.ErrWriter
-	if c.Bool("quiet") {
-		log = io.Discard
+		return invalid(c, err)
 	}
 	explain := func(err error) error { return err }
 	if o.Model != "" {
@@ -78,7 +68,7 @@ func runBench(c *cli.Context) error {
 			o.Model = filepath.Base(o.Model)
 		}
 	}
-	return explain(bench.Print(c.Context, o, benchFormat(c), c.App.Writer, c.Path("svg"), progress.New(log)))
+	return explain(bench.Print(c.Context, o, benchFormat(c), c.App.Writer, c.Path("svg"), progress.New(logOf(c))))
 }
 
 func benchFormat(c *cli.Context) bench.Format {

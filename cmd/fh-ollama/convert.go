@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -29,7 +27,7 @@ func convertCommand() *cli.Command {
 			&cli.PathFlag{Name: "map", Usage: "take the map from `FILE`, which fh-ollama on made", TakesFile: true},
 			&cli.BoolFlag{Name: "map-only", Usage: "write the map only; take it out of a converted file"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the output; cluster a converted file again"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
+			quietFlag("errors"),
 		}, convertFlags()...),
 		Action: runConvert,
 	}
@@ -54,46 +52,39 @@ func convertFlags() []cli.Flag {
 		&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "number of threads, `T`"},
 		&cli.IntFlag{Name: "probes", Usage: "score at least `P` clusters of tokens (default: by Q)"},
 		centroidTypeFlag(),
-		libFlag(),
+		libFlag(nativeTool),
 	}
 }
 
-func centroidTypeFlag() cli.Flag {
-	return &cli.StringFlag{Name: "centroid-type", Usage: "ggml `TYPE` of the centroids (default: " +
-		flashhead.DefaultCentroids + " or " + flashhead.DefaultOddCentroids + ")"}
-}
-
-// libFlag is the flag of every command that runs the native tool.
-func libFlag() cli.Flag {
-	return &cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-flashhead or its ggml"}
-}
+// nativeTool is what commands that make maps run.
+const nativeTool = "llama-flashhead or its ggml"
 
 // convertOptions returns the options that convertFlags hold, for the given files.
 func convertOptions(c *cli.Context, input, output string) (convert.Options, error) {
-	seed := c.Uint("seed")
-	if uint64(seed) > 1<<32-1 {
-		return convert.Options{}, wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
+	seed, err := seedOf(c)
+	if err != nil {
+		return convert.Options{}, err
 	}
 	if c.IsSet("iterations") && c.Int("iterations") == 0 { // 0 is the default in o
-		return convert.Options{}, wrongUse("iterations must be 1 to 1000, not 0")
+		return convert.Options{}, wrongUse(c, "iterations must be 1 to 1000, not 0")
 	}
 	o := convert.Options{
 		Target: convert.Target{
 			Input: input, Output: output, Probes: c.Int("probes"), CentroidType: c.String("centroid-type"), ToolVersion: version,
 		},
-		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: uint32(seed),
+		ClusterSize: c.Int("cluster-size"), Iterations: c.Int("iterations"), Seed: seed,
 		Threads: c.Int("threads"), LibDir: c.Path("lib"),
 		Quality: c.String("quality"), Calibrate: *c.Generic("calibrate").(*paths), NoCalibrate: c.Bool("no-calibrate"),
 		Plain: c.Bool("plain"),
 	}
 	for _, name := range []string{"target-agreement", "target-kld"} {
 		if c.IsSet(name) && c.Float64(name) == 0 { // 0 is none in o
-			return o, usageError{hint.New("--"+name+" must be above 0", "see fh-ollama "+c.Command.Name+" --help")}
+			return o, wrongUse(c, "--%s must be above 0", name)
 		}
 	}
 	o.Targets.Agreement, o.Targets.KLD = float32(c.Float64("target-agreement")), float32(c.Float64("target-kld"))
 	if err := o.Validate(); err != nil {
-		return o, usageError{hint.Wrap(err, cmp.Or(hint.Of(err), "see fh-ollama "+c.Command.Name+" --help"))}
+		return o, invalid(c, err)
 	}
 	return o, nil
 }
@@ -118,12 +109,8 @@ func runConvert(c *cli.Context) error {
 		o.Output = from.DefaultOutput()
 	}
 	o.Force = c.Bool("force")
-	log := c.App.ErrWriter
-	if c.Bool("quiet") {
-		log = io.Discard
-	}
 	var summary convert.Summary
-	switch p := progress.New(log); {
+	switch p := progress.New(logOf(c)); {
 	case c.Bool("map-only"):
 		if from.Model && c.Path("output") == "" {
 			o.Output = convert.DefaultMap(o.Output)

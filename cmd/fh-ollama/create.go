@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
@@ -25,15 +27,15 @@ func createCommand() *cli.Command {
 			&cli.StringFlag{Name: "from", Usage: "`SOURCE`: a GGUF file, or the name of a model in Ollama"},
 			&cli.PathFlag{Name: "keep", Usage: "keep the converted file as `FILE`, and a Modelfile"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a model called NAME, and FILE"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
+			quietFlag("errors"),
 		}, convertFlags()...),
 		Action: runCreate,
 	}
 }
 
 func runCreate(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return usageError{hint.New(fmt.Sprintf("create takes one name, not %d", c.NArg()), "see fh-ollama create --help")}
+	if err := atMostOne(c, "name"); err != nil {
+		return err
 	}
 	from := c.String("from")
 	if from == "" {
@@ -43,20 +45,56 @@ func runCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	log, out := c.App.ErrWriter, c.App.Writer
-	if c.Bool("quiet") {
-		log, out = io.Discard, io.Discard
-	}
 	result, err := create.Run(c.Context, create.Options{
 		Name: c.Args().First(), From: from, Keep: c.Path("keep"), Force: c.Bool("force"),
 		Convert: options, Server: ollama.FromEnvironment(),
-	}, progress.New(log))
+	}, progress.New(logOf(c)))
 	if err != nil {
 		return err
 	}
 	if !result.Version.Patched() {
 		result.Plugin = doctor.PluginOf(c.Context, installation.Here()).Library != ""
 	}
-	fmt.Fprint(out, result)
+	if !c.Bool("quiet") {
+		fmt.Fprint(c.App.Writer, result)
+	}
 	return nil
+}
+
+func modelfileCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "modelfile",
+		Usage:     "print the Modelfile of a GGUF file or of a model in Ollama",
+		ArgsUsage: "FILE.gguf|NAME",
+		Description: "Prints what fh-ollama create --from registers, for ollama create -f.\n\n" +
+			"Example: fh-ollama modelfile qwen3:0.6b --gguf qwen3-flashhead.gguf > Modelfile",
+		Flags: []cli.Flag{
+			&cli.PathFlag{Name: "gguf", Usage: "write `FILE` after FROM, e.g. the converted one"},
+		},
+		Action: runModelfile,
+	}
+}
+
+func runModelfile(c *cli.Context) error {
+	from, err := oneArgument(c, fileOrName)
+	if err != nil {
+		return err
+	}
+	m, notes, err := create.Modelfile(c.Context, ollama.FromEnvironment(), from, c.Path("gguf"))
+	if err != nil {
+		return err
+	}
+	if lost := m.Lost(); len(lost) > 0 {
+		notes = append(notes, "a Modelfile cannot hold all characters of this model's "+strings.Join(lost,
+			" and ")+": fh-ollama create keeps them")
+	}
+	text := m.String()
+	if commandline.IsShown(c.App.Writer) && commandline.Printable(text) != text {
+		notes = append(notes, "characters that do not print are shown as \uFFFD: write to a file to keep them")
+	}
+	for _, note := range notes {
+		fmt.Fprintln(c.App.ErrWriter, "note:", commandline.Printable(note))
+	}
+	_, err = io.WriteString(c.App.Writer, text)
+	return err
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/urfave/cli/v2"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
@@ -23,43 +20,35 @@ func doctorCommand() *cli.Command {
 			"a model. If something is wrong, says what to do and exits with 1.\n\n" +
 			"Example: fh-ollama doctor model-flashhead.gguf",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-			&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-flashhead"},
+			jsonFlag(),
+			libFlag("llama-flashhead"),
 		},
 		Action: runDoctor,
 	}
 }
 
 func runDoctor(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return usageError{hint.New(fmt.Sprintf("doctor takes one model, not %d", c.NArg()), "see fh-ollama doctor --help")}
+	if err := atMostOne(c, "model"); err != nil {
+		return err
 	}
 	server, arg := ollama.FromEnvironment(), c.Args().First()
-	var paths []string
-	var rename func(text string) string
+	var from origin.Origin
 	var unknown error
 	if arg != "" {
-		var from origin.Origin
-		if from, unknown = origin.FindParts(c.Context, server, arg); unknown == nil {
-			paths = from.Paths
-		}
-		if from.Model {
-			rename = from.Named
-		}
+		from, unknown = origin.FindParts(c.Context, server, arg)
+	}
+	var rename func(text string) string
+	if from.Model {
+		rename = from.Named
 	}
 	lib := c.Path("lib")
 	report, err := doctor.Examine(c.Context, server, installation.Here(), installation.LibDirs(lib), native.Inside(lib),
-		paths...)
+		from.Paths...)
 	if err != nil {
 		return err
 	}
 	report.Named(arg, rename, unknown)
-	if c.Bool("json") {
-		err = printJSON(c, report)
-	} else {
-		_, err = fmt.Fprint(c.App.Writer, report)
-	}
-	if err != nil {
+	if err := show(c, report); err != nil {
 		return err
 	}
 	return report.Err()

@@ -3,14 +3,12 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation/page"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/ollama"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/modelfile/origin"
@@ -36,10 +34,10 @@ func evalCommand() *cli.Command {
 			&cli.Float64Flag{Name: "temperature", Value: d.Temperature, Usage: "temperature `T` of draws in mode sample"},
 			&cli.UintFlag{Name: "seed", Usage: "random seed `S` of draws in mode sample"},
 			&cli.IntFlag{Name: "threads", Value: d.Threads, Usage: "number of threads, `T`"},
-			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+			jsonFlag(),
 			&cli.PathFlag{Name: "html", Usage: "also write a page with charts to `FILE`"},
-			&cli.PathFlag{Name: "lib", EnvVars: []string{"FH_OLLAMA_LIB"}, Usage: "`DIR` with llama-perplexity"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but the result and errors"},
+			libFlag("llama-perplexity"),
+			quietFlag("the result and errors"),
 		},
 		Action: runEval,
 	}
@@ -50,17 +48,17 @@ func runEval(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	seed := c.Uint("seed")
-	if uint64(seed) > 1<<32-1 {
-		return wrongUse("seed %d is larger than %d", seed, uint64(1<<32-1))
+	seed, err := seedOf(c)
+	if err != nil {
+		return err
 	}
 	o := evaluation.Options{
 		Text: c.Path("text"), Probes: c.IntSlice("probes"), Chunks: c.Int("chunks"), Context: c.Int("ctx"),
-		Predict: c.Int("predict"), Mode: c.String("mode"), Temperature: c.Float64("temperature"), Seed: uint32(seed),
+		Predict: c.Int("predict"), Mode: c.String("mode"), Temperature: c.Float64("temperature"), Seed: seed,
 		Threads: c.Int("threads"), LibDir: c.Path("lib"), Version: version,
 	}
 	if err := o.Validate(); err != nil {
-		return usageError{hint.Wrap(err, "see fh-ollama eval --help")}
+		return invalid(c, err)
 	}
 	from, err := origin.FindParts(c.Context, ollama.FromEnvironment(), model)
 	if err != nil {
@@ -69,10 +67,6 @@ func runEval(c *cli.Context) error {
 	if o.Files = from.Paths; from.Model {
 		o.Name = from.Arg
 	}
-	log := c.App.ErrWriter
-	if c.Bool("quiet") {
-		log = io.Discard
-	}
 	var html *atomicfile.File // begun now, so that a failure shows before a long measurement
 	if path := c.Path("html"); path != "" {
 		if html, err = atomicfile.CreateNew(path, "--html", page.About); err != nil {
@@ -80,16 +74,11 @@ func runEval(c *cli.Context) error {
 		}
 		defer html.Discard()
 	}
-	report, err := evaluation.Evaluate(c.Context, o, progress.New(log))
+	report, err := evaluation.Evaluate(c.Context, o, progress.New(logOf(c)))
 	if err != nil {
 		return from.Explain(err)
 	}
-	if c.Bool("json") {
-		err = printJSON(c, report)
-	} else {
-		_, err = fmt.Fprint(c.App.Writer, report)
-	}
-	if err != nil || html == nil {
+	if err := show(c, report); err != nil || html == nil {
 		return err
 	}
 	var text bytes.Buffer

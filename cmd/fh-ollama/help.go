@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -64,9 +62,8 @@ func versionCommand() *cli.Command {
 		Description: "Also tells which plug-in is inside, and the newest symbols of the C and C++\n" +
 			"library that it needs. The same as --version.\n\nExample: fh-ollama version",
 		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return usageError{hint.New(fmt.Sprintf("version takes no argument, but got %q", c.Args().First()),
-					"see fh-ollama help")}
+			if err := noArgument(c); err != nil {
+				return err
 			}
 			cli.ShowVersion(c)
 			return nil
@@ -85,26 +82,4 @@ func inside() string {
 		return err.Error()
 	}
 	return about.String()
-}
-
-// helpFirst turns args with --help anywhere before -- into a request for help.
-func helpFirst(app *cli.App, args []string) []string {
-	if len(args) < 2 {
-		return args
-	}
-	words := args[1:]
-	if end := slices.Index(words, "--"); end >= 0 {
-		words = words[:end]
-	}
-	asked := slices.ContainsFunc(words,
-		func(w string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, w) })
-	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
-	switch {
-	case !asked:
-	case len(words) == 0:
-		return []string{args[0], "--help"}
-	case app.Command(words[0]) != nil:
-		return []string{args[0], words[0], "--help"}
-	}
-	return args
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/convert"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/vllm"
 )
@@ -26,19 +24,11 @@ func importCommand() *cli.Command {
 			&cli.IntFlag{Name: "probes", Usage: "score `P` clusters per token (default: the assets')"},
 			centroidTypeFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "replace the output, and clusters in IN.gguf"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
-			libFlag(),
+			quietFlag("errors"),
+			libFlag(nativeTool),
 		},
 		Action: runImport,
 	}
-}
-
-// assetsDir returns the folder that --assets names.
-func assetsDir(c *cli.Context) (string, error) {
-	if c.Path("assets") == "" {
-		return "", usageError{hint.New(c.Command.Name+" needs --assets", "see fh-ollama "+c.Command.Name+" --help")}
-	}
-	return c.Path("assets"), nil
 }
 
 func runImport(c *cli.Context) error {
@@ -46,28 +36,23 @@ func runImport(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := assetsDir(c)
-	if err != nil {
-		return err
+	if c.Path("assets") == "" {
+		return wrongUse(c, "import needs --assets")
 	}
 	target := convert.Target{
 		Input: input, Output: c.Path("output"), Probes: c.Int("probes"), CentroidType: c.String("centroid-type"),
 		Force: c.Bool("force"), ToolVersion: version,
 	}
 	if err := target.Validate(); err != nil {
-		return usageError{hint.Wrap(err, "see fh-ollama import --help")}
+		return invalid(c, err)
 	}
-	clusters, err := vllm.Open(dir)
+	clusters, err := vllm.Open(c.Path("assets"))
 	if err != nil {
 		return err
 	}
 	defer clusters.Close()
-	log := c.App.ErrWriter
-	if c.Bool("quiet") {
-		log = io.Discard
-	}
 	source := &vllm.Source{Assets: clusters, Model: input, LibDir: c.Path("lib")}
-	summary, err := convert.From(c.Context, source, target, progress.New(log))
+	summary, err := convert.From(c.Context, source, target, progress.New(logOf(c)))
 	if err != nil {
 		return err
 	}

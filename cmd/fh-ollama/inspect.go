@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
+	"github.com/fh-ollama/fh-ollama/internal/ollama"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 func inspectCommand() *cli.Command {
@@ -17,13 +17,17 @@ func inspectCommand() *cli.Command {
 			"gained, whether FlashHead is in the file, and whether it is sound. NAME is a\n" +
 			"model in the Ollama at OLLAMA_HOST.\n\n" +
 			"Example: fh-ollama inspect qwen3:0.6b",
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
+		Flags:  []cli.Flag{jsonFlag()},
 		Action: runInspect,
 	}
 }
 
 func runInspect(c *cli.Context) error {
-	from, err := modelArgument(c)
+	model, err := oneArgument(c, fileOrName)
+	if err != nil {
+		return err
+	}
+	from, err := origin.FindParts(c.Context, ollama.FromEnvironment(), model)
 	if err != nil {
 		return err
 	}
@@ -34,9 +38,5 @@ func runInspect(c *cli.Context) error {
 	if from.Model {
 		report.Name = from.Arg
 	}
-	if !c.Bool("json") {
-		fmt.Fprint(c.App.Writer, report)
-		return nil
-	}
-	return printJSON(c, report)
+	return show(c, report)
 }

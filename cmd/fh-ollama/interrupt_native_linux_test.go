@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -60,46 +59,30 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// interruptWhile starts cmd and interrupts it, after look, while its child of that name runs. cmd must end with 130 and
-// two lines, and leave no child.
-func interruptWhile(t *testing.T, cmd *exec.Cmd, child string, look func()) {
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	defer cmd.Process.Kill()
-
-	pid := ""
-	for begun := time.Now(); pid == ""; time.Sleep(5 * time.Millisecond) {
-		select {
-		case err := <-ended:
-			t.Fatalf("it ended before it could be interrupted: %v: %s", err, stderr.String())
-		default:
+// interruptWhile starts a command and interrupts it, after look, while its child of that name runs. The command must
+// end with 130 and two lines, and leave no child.
+func interruptWhile(t *testing.T, command *exec.Cmd, child string, look func()) {
+	cmd, pid := start(t, command), ""
+	for begun := time.Now(); !worked(pid); pid = childOf(cmd.Process.Pid, child) {
+		if cmd.endsWithin(5 * time.Millisecond) {
+			t.Fatalf("it ended before it could be interrupted: %v: %s", cmd.ProcessState, &cmd.said)
 		}
 		if time.Since(begun) > 5*time.Minute {
 			t.Fatal(child + " does not start")
-		}
-		if found := childOf(cmd.Process.Pid, child); worked(found) {
-			pid = found
 		}
 	}
 	look()
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Minute):
+	if !cmd.endsWithin(5 * time.Minute) {
 		t.Fatal("it does not end")
 	}
 	if code := cmd.ProcessState.ExitCode(); code != 130 {
 		t.Errorf("exit code %d", code)
 	}
-	if want := "fh-ollama: interrupted\n  run the same command again"; !strings.Contains(stderr.String(), want) {
-		t.Errorf("stderr is %q", stderr.String())
+	if want := "fh-ollama: interrupted\n  run the same command again"; !strings.Contains(cmd.said.String(), want) {
+		t.Errorf("stderr is %q", &cmd.said)
 	}
 	if _, err := os.Stat("/proc/" + pid); err == nil {
 		t.Error(child + " still runs")

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,22 +24,15 @@ const (
 	exitWrongUse = 2
 )
 
-// usageError marks a wrong command line. The program exits with exitWrongUse.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
 // run executes the command line args and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, signal, stop := onSignals()
+	ctx, stop := onSignals()
 	defer stop()
 	app := newApp(commandline.Shown(stdout), stderr)
 	if !completing(args) {
-		args = flagsFirst(app, helpFirst(app, args))
+		args = flagsFirst(app, args)
 	}
 	err := app.RunContext(ctx, args)
 	if err == nil {
@@ -48,8 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = hint.Wrap(errors.New("interrupted"), afterInterrupt(err))
 	}
 	fmt.Fprint(stderr, commandline.Printable(hint.Text("fh-ollama", err)))
-	if code, ok := signal.code(); ok {
-		return code
+	if by := (endedBy{}); errors.As(context.Cause(ctx), &by) {
+		return 128 + int(by.Signal) // as shells do: 130 for Ctrl-C
 	}
 	var usage usageError
 	if errors.As(err, &usage) {

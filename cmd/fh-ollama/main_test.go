@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
 // TestHelp checks that the help of every command fits a small screen, 24 lines of 80 columns, and shows an example.
@@ -64,6 +69,30 @@ func TestFlagsFirst(t *testing.T) {
 	} {
 		if got := flagsFirst(app, strings.Fields(c.in)); !slices.Equal(got, strings.Fields(c.want)) {
 			t.Errorf("%s becomes %s, want %s", c.in, strings.Join(got, " "), c.want)
+		}
+	}
+}
+
+// A file whose provenance contains NaN or infinity is still reported.
+func TestJSONOfOddNumbers(t *testing.T) {
+	file := flashheadtest.File(4)
+	kvs := file.KVs
+	for objective, want := range map[float32]any{float32(math.Inf(1)): nil, float32(math.NaN()): nil, 0.1234: 0.1234} {
+		file.KVs = append(slices.Clone(kvs), gguftest.V("flashhead.objective", objective))
+		var out, errs bytes.Buffer
+		if code := run([]string{"fh-ollama", "inspect", "--json", gguftest.Write(t, "in.gguf", file.Bytes())}, &out,
+			&errs); code != 0 {
+			t.Fatalf("it ends with %d: %s", code, errs.String())
+		}
+		var report struct {
+			Sound      bool
+			Parameters map[string]any
+		}
+		if err := json.Unmarshal(out.Bytes(), &report); err != nil || !report.Sound {
+			t.Fatalf("%v: %s", err, out.String())
+		}
+		if got, there := report.Parameters["objective"]; !there || got != want {
+			t.Errorf("the objective %v is written as %v", objective, got)
 		}
 	}
 }

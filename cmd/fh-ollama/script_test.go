@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,7 +52,7 @@ func TestScript(t *testing.T) {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"assets": assets, "exits": exits, "silence": silence, "gguf": writeModel, "map": writeMap,
+			"assets": assets, "exits": exits, "gguf": writeModel, "map": writeMap,
 			"serve": serve, "model": addModel, "load": loadModel, "forget": forgetModel,
 		},
 	})
@@ -71,14 +70,6 @@ func nativeDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// silence is the script command that points OLLAMA_HOST to a server that accepts connections and never answers.
-func silence(ts *testscript.TestScript, _ bool, _ []string) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	ts.Defer(func() { listener.Close() })
-	ts.Setenv("OLLAMA_HOST", listener.Addr().String())
 }
 
 // assets is the script command `assets CONVERTED.gguf DIR`: it writes a file's clusters in the format for vLLM.

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -31,7 +28,7 @@ func TestWritesNothingElse(t *testing.T) {
 		0o644); err != nil {
 		t.Fatal(err)
 	}
-	before := processTree(t, top)
+	before := filesBelow(t, top)
 	for _, c := range []struct {
 		args string
 		made string // besides what was there, with all before it
@@ -48,7 +45,7 @@ func TestWritesNothingElse(t *testing.T) {
 			"HOME="+at("home"), "TMPDIR="+at("tmp"), "FH_OLLAMA_CACHE="+at("cache"), "FH_OLLAMA_LIB="+nativeDir(t),
 			"OLLAMA_HOST=127.0.0.1:1")
 		said, _ := cmd.CombinedOutput()
-		after := processTree(t, top)
+		after := filesBelow(t, top)
 		delete(after, "cache/temporary") // an empty folder
 		want := maps.Clone(before)
 		for path := range strings.FieldsSeq(c.made) {
@@ -67,30 +64,4 @@ func TestWritesNothingElse(t *testing.T) {
 		}
 		before = after
 	}
-}
-
-// tree returns a description of everything below dir, by slash-separated paths.
-func processTree(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == dir {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		text := info.Mode().String()
-		if info.Mode().IsRegular() {
-			text += fmt.Sprintf(" %x", sha256.Sum256(read(t, path)))
-		}
-		name, _ := filepath.Rel(dir, path)
-		all[filepath.ToSlash(name)] = text
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }

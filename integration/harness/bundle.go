@@ -8,28 +8,27 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Bundle packs the plug-in in prefix, of `fh-ollama build --plugin`, for the checkout in which Go works. It writes to dir
-// and returns the path of the overlay for `go build -tags bundle -overlay PATH`, whose program has the plug-in inside.
+// Bundle puts the plug-in in prefix, of `fh-ollama build --plugin`, into the checkout in which Go works, by an overlay
+// in dir. It returns the path for `go build -tags bundle -overlay PATH`, whose program has the plug-in inside.
 func Bundle(checkout, prefix, dir string) (overlay string, err error) {
 	if checkout, err = filepath.Abs(checkout); err != nil {
 		return "", err
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	if prefix, err = filepath.Abs(prefix); err != nil {
 		return "", err
 	}
-	var archive bytes.Buffer
-	if err := bundle.Pack(&archive, os.DirFS(prefix)); err != nil {
-		return "", err
+	replace := map[string]string{}
+	for _, name := range bundle.Files {
+		file := filepath.Join(prefix, filepath.FromSlash(name))
+		if _, err := os.Stat(file); err != nil {
+			return "", hint.Wrap(err, "name the folder of a finished `fh-ollama build --plugin`")
+		}
+		replace[filepath.Join(checkout, "internal", "bundle", filepath.Base(file))] = file
 	}
-	packed := filepath.Join(dir, bundle.ArchiveName)
-	if err := atomicfile.Write(packed, &archive, 0o644); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(checkout, "internal", "bundle", bundle.ArchiveName): packed,
-	}})
+	text, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
 	}

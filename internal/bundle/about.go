@@ -29,11 +29,7 @@ func (a About) String() string {
 
 // About reads what b says of itself. b is not empty.
 func (b Bundle) About() (About, error) {
-	files, err := b.Files()
-	if err != nil {
-		return About{}, err
-	}
-	data, err := fs.ReadFile(files, manifestName)
+	data, err := fs.ReadFile(b, manifestName)
 	if err != nil {
 		return About{}, err
 	}
@@ -46,7 +42,7 @@ func (b Bundle) About() (About, error) {
 	}
 	newest := map[string]string{}
 	for _, name := range []string{LibraryName, installation.ToolName, installation.ToolCodeName} {
-		if data, err = fs.ReadFile(files, name); err != nil {
+		if data, err = fs.ReadFile(b, name); err != nil {
 			return About{}, err
 		}
 		if err := needs(data, newest); err != nil {

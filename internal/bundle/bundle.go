@@ -3,34 +3,32 @@
 package bundle
 
 import (
-	"archive/zip"
-	"bytes"
 	"io/fs"
 
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
-// LibraryName is the file name of the plug-in for Ollama.
-const LibraryName = "libggml-flashhead.so"
+// Names of files in a bundle.
+const (
+	LibraryName  = "libggml-flashhead.so" // the plug-in for Ollama
+	LicenseName  = "LLAMA_CPP_LICENSE"    // the libraries contain inline functions of ggml's headers
+	manifestName = "plugin.json"          // the manifest of the plug-in's build
+)
 
-// toolFiles are the files that Unpack writes.
-var toolFiles = []string{installation.ToolName, installation.ToolCodeName}
-
-// Bundle is the files of a plug-in in one archive. The zero value has none.
-type Bundle struct {
-	archive []byte // as Pack makes it; empty for none
+// Files are the files of a bundle, with their paths in the prefix of `fh-ollama build --plugin`.
+var Files = []string{
+	"lib/flashhead/" + LicenseName,
+	"lib/flashhead/" + installation.ToolCodeName,
+	"lib/flashhead/" + LibraryName,
+	"lib/flashhead/" + installation.ToolName,
+	"share/fh-ollama/" + manifestName,
 }
 
-// New returns the bundle in an archive that Pack made.
-func New(archive []byte) Bundle { return Bundle{archive} }
+// Bundle is the files of a plug-in, all in one folder. The zero value has none.
+type Bundle struct{ fs.FS }
 
 // Own returns the bundle inside this program.
 func Own() Bundle { return Bundle{own} }
 
 // Empty reports whether there is no plug-in in b.
-func (b Bundle) Empty() bool { return len(b.archive) == 0 }
-
-// Files returns the files of b, all in one folder. Reading a damaged one is an error.
-func (b Bundle) Files() (fs.FS, error) {
-	return zip.NewReader(bytes.NewReader(b.archive), int64(len(b.archive)))
-}
+func (b Bundle) Empty() bool { return b.FS == nil }

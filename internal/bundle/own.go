@@ -2,9 +2,13 @@
 
 package bundle
 
-import _ "embed"
+import (
+	"embed"
+	"io/fs"
+)
 
-// own is the archive of Own. `make bundle` gives it to the compiler as an overlay, so there is no such file here.
-//
-//go:embed plugin.zip
-var own []byte
+// own is the bundle of Own. `make bundle` gives its files to the compiler as an overlay, so no such files lie here.
+var own fs.FS = files
+
+//go:embed LLAMA_CPP_LICENSE libflashhead-tool.so libggml-flashhead.so llama-flashhead plugin.json
+var files embed.FS

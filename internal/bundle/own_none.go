@@ -2,5 +2,7 @@
 
 package bundle
 
-// own is empty in a plain build.
-var own []byte
+import "io/fs"
+
+// own is nil in a plain build.
+var own fs.FS

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
@@ -26,17 +27,20 @@ const elsewhere = "name another folder in " + atomicfile.CacheVariable
 // that has this user and the content's digest in its name, or finds and compares them there. It removes the folders of
 // other versions that were not used for a day. b is not empty.
 func (b Bundle) Unpack() (tool string, err error) {
-	files, err := b.Files()
-	if err != nil {
-		return "", err
+	names := []string{installation.ToolName, installation.ToolCodeName}
+	contents, digest := map[string][]byte{}, sha256.New()
+	for _, name := range names {
+		if contents[name], err = fs.ReadFile(b, name); err != nil {
+			return "", err
+		}
+		digest.Write(contents[name])
 	}
 	cache, err := atomicfile.CacheFolder()
 	if err != nil {
 		return "", err
 	}
-	digest := sha256.Sum256(b.archive)
 	versions := filepath.Join(cache, "tool-"+strconv.Itoa(os.Getuid())) // users may share a cache, but not programs
-	dir := filepath.Join(versions, hex.EncodeToString(digest[:8]))
+	dir := filepath.Join(versions, hex.EncodeToString(digest.Sum(nil)[:8]))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", hint.Wrap(err, elsewhere)
 	}
@@ -48,23 +52,19 @@ func (b Bundle) Unpack() (tool string, err error) {
 	if forbidsPrograms(dir) {
 		return "", hint.New(dir+" is on a file system that runs no programs (noexec)", elsewhere)
 	}
-	for _, name := range toolFiles {
-		if err := unpack(files, name, filepath.Join(dir, name)); err != nil {
+	for _, name := range names {
+		if err := unpack(contents[name], filepath.Join(dir, name)); err != nil {
 			return "", hint.Wrap(fmt.Errorf("cannot unpack the native tool: %w", err), elsewhere)
 		}
 	}
 	now := time.Now()
 	os.Chtimes(dir, now, now) // in use
 	removeUnused(versions, dir, now.Add(-unusedFor))
-	return filepath.Join(dir, toolFiles[0]), nil
+	return filepath.Join(dir, installation.ToolName), nil
 }
 
-// unpack makes the file at path equal to name in files. A link or a file with other content or another mode is replaced.
-func unpack(files fs.FS, name, path string) error {
-	want, err := fs.ReadFile(files, name)
-	if err != nil {
-		return err
-	}
+// unpack makes the content of the file at path want. A link or a file with other content or another mode is replaced.
+func unpack(want []byte, path string) error {
 	const mode = 0o755
 	if info, err := os.Lstat(path); err == nil && info.Mode() == mode && info.Size() == int64(len(want)) &&
 		process.Trusted(path) {

@@ -1,6 +1,7 @@
 package bundle_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,19 +25,6 @@ func inCache(t *testing.T) string {
 	return cache
 }
 
-// holds checks the content and mode of a regular file.
-func holds(t *testing.T, path, want string) {
-	t.Helper()
-	info, err := os.Lstat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil || string(data) != want || info.Mode() != 0o755 {
-		t.Errorf("%s: %v, %q, %v", path, info.Mode(), data, err)
-	}
-}
-
 // names returns the names in a folder.
 func names(t *testing.T, dir string) (list []string) {
 	t.Helper()
@@ -53,26 +41,34 @@ func names(t *testing.T, dir string) (list []string) {
 func TestUnpack(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077)) // modes do not depend on it
 	inCache(t)
-	b := bundletest.New(t, []byte("library"), []byte("tool"), []byte("code"))
-	tool, err := b.Unpack()
-	if err != nil {
-		t.Fatal(err)
+	content := map[string]string{"llama-flashhead": strings.Repeat("tool", 1<<18), "libflashhead-tool.so": "code"}
+	b := bundletest.New(nil, []byte(content["llama-flashhead"]), []byte(content["libflashhead-tool.so"]))
+	whole := func() string {
+		t.Helper()
+		tool, err := b.Unpack()
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
+		for name, want := range content {
+			path := filepath.Join(filepath.Dir(tool), name)
+			data, err := os.ReadFile(path)
+			if info, statErr := os.Lstat(path); err != nil || statErr != nil || string(data) != want || info.Mode() != 0o755 {
+				t.Errorf("%s has %d bytes: %v, %v, %v", name, len(data), info, err, statErr)
+			}
+		}
+		return tool
 	}
+	var group sync.WaitGroup
+	for range 16 { // several processes and users may unpack at once
+		group.Go(func() { whole() })
+	}
+	group.Wait()
+	tool := whole()
 	dir := filepath.Dir(tool)
 	code := filepath.Join(dir, "libflashhead-tool.so")
-	whole := func() {
-		t.Helper()
-		holds(t, tool, "tool")
-		holds(t, code, "code")
-		if list := names(t, dir); !slices.Equal(list, []string{"libflashhead-tool.so", "llama-flashhead"}) {
-			t.Errorf("the folder has %q", list)
-		}
-	}
-	whole()
 	before, _ := os.Stat(tool)
-	if again, err := b.Unpack(); err != nil || again != tool {
-		t.Errorf("%s, %v", again, err)
-	}
+	whole()
 	if after, _ := os.Stat(tool); !os.SameFile(before, after) {
 		t.Error("what was there was written again")
 	}
@@ -103,64 +99,48 @@ func TestUnpack(t *testing.T) {
 		if name == "a killed writer" { // its file goes with the next write
 			os.Remove(tool)
 		}
-		if again, err := b.Unpack(); err != nil || again != tool {
-			t.Errorf("%s: %s, %v", name, again, err)
+		if again := whole(); again != tool {
+			t.Errorf("%s: %s", name, again)
 		}
-		whole()
+		if list := names(t, dir); !slices.Equal(list, []string{"libflashhead-tool.so", "llama-flashhead"}) {
+			t.Errorf("%s: the folder has %q", name, list)
+		}
 	}
-}
-
-// Several processes and users may unpack at once.
-func TestUnpackAtOnce(t *testing.T) {
-	inCache(t)
-	b := bundletest.New(t, nil, []byte(strings.Repeat("tool", 1<<18)), []byte("code"))
-	var group sync.WaitGroup
-	for range 16 {
-		group.Go(func() {
-			tool, err := b.Unpack()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			holds(t, tool, strings.Repeat("tool", 1<<18))
-		})
-	}
-	group.Wait()
 }
 
 // Of other versions only those in use stay.
 func TestUnpackRemovesUnused(t *testing.T) {
 	inCache(t)
 	unpack := func(tool string) string {
-		path, err := bundletest.New(t, nil, []byte(tool), nil).Unpack()
+		path, err := bundletest.New(nil, []byte(tool), nil).Unpack()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return filepath.Dir(path)
 	}
+	left := func(want ...string) {
+		t.Helper()
+		slices.Sort(want)
+		for i, dir := range want {
+			want[i] = filepath.Base(dir)
+		}
+		if list := names(t, filepath.Dir(unpack("3"))); !slices.Equal(list, want) {
+			t.Errorf("%q is left, not %q", list, want)
+		}
+	}
 	old := time.Now().Add(-25 * time.Hour)
-	first, second := unpack("1"), unpack("2")
-	if err := os.Chtimes(first, old, old); err != nil {
-		t.Fatal(err)
-	}
-	third := unpack("3")
-	if list := names(t, filepath.Dir(first)); len(list) != 2 || slices.Contains(list, filepath.Base(first)) ||
-		!slices.Contains(list, filepath.Base(second)) || !slices.Contains(list, filepath.Base(third)) {
-		t.Errorf("%q is left of %s, %s, %s", list, first, second, third)
-	}
-	if err := os.Chtimes(second, old, old); err != nil {
+	first, second, third := unpack("1"), unpack("2"), unpack("3")
+	left(first, second, third)
+	if err := errors.Join(os.Chtimes(first, old, old), os.Chtimes(second, old, old)); err != nil {
 		t.Fatal(err)
 	}
 	unpack("2") // is in use now
-	unpack("3")
-	if list := names(t, filepath.Dir(first)); len(list) != 2 {
-		t.Errorf("%q is left", list)
-	}
+	left(second, third)
 }
 
 // What others could have written is not run.
 func TestUnpackRefuses(t *testing.T) {
-	b := bundletest.New(t, nil, []byte("tool"), []byte("code"))
+	b := bundletest.New(nil, []byte("tool"), []byte("code"))
 	refused := func(cause string) {
 		t.Helper()
 		if _, err := b.Unpack(); err == nil || !strings.Contains(err.Error(), cause) ||
@@ -200,7 +180,7 @@ func TestUnpackOnNoexec(t *testing.T) {
 		t.Skip("no file system can be mounted: ", err)
 	}
 	defer unix.Unmount(cache, 0)
-	tool, err := bundletest.New(t, nil, []byte("tool"), []byte("code")).Unpack()
+	tool, err := bundletest.New(nil, []byte("tool"), []byte("code")).Unpack()
 	if err == nil || !strings.Contains(err.Error(), "noexec") || !strings.Contains(hint.Of(err), "FH_OLLAMA_CACHE") {
 		t.Errorf("%s, %v, %q", tool, err, hint.Of(err))
 	}

@@ -16,17 +16,6 @@ func TestQuote(t *testing.T) {
 	}
 }
 
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"Straße 1:\n  ok": "Straße 1:\n  ok", "\x1b[2Jgone\r\a": "\ufffd[2Jgone\ufffd\ufffd",
-		"\u202eright to left": "\ufffdright to left", "\xff": "\ufffd", "": "",
-	} {
-		if got := Printable(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestSplit(t *testing.T) {
 	for line, want := range map[string][]string{
 		"":                             nil,

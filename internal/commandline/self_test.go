@@ -6,23 +6,6 @@ import (
 	"testing"
 )
 
-func TestPath(t *testing.T) {
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(dir)
-	for path, want := range map[string]string{
-		filepath.Join(dir, "program"):        "." + string(filepath.Separator) + "program",
-		filepath.Join(dir, "bin", "program"): filepath.Join("bin", "program"),
-		filepath.Dir(dir):                    filepath.Dir(dir),
-	} {
-		if got := Path(path); got != want {
-			t.Errorf("Path(%q) = %q, want %q", path, got, want)
-		}
-	}
-}
-
 // Each command in a text is replaced once, and nothing else is.
 func TestRunnable(t *testing.T) {
 	was := self

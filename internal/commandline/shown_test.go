@@ -8,8 +8,8 @@ import (
 
 // A terminal gets printable text however writes are cut, and a cut character is not lost.
 func TestShown(t *testing.T) {
-	const text = "a\tb\x1b[2J «Grüße» 日本 \u202e\u009b\n\xff!"
-	const want = "a\tb\ufffd[2J «Grüße» 日本 \ufffd\ufffd\n\ufffd!"
+	const text = "a\tb\r\a\x1b[2J «Grüße» 日本 \u202e\u009b\n\xff!"
+	const want = "a\tb\ufffd\ufffd\ufffd[2J «Grüße» 日本 \ufffd\ufffd\n\ufffd!"
 	for size := 1; size <= len(text); size++ {
 		var out bytes.Buffer
 		w := &shown{out: &out}

@@ -6,13 +6,14 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -30,9 +31,9 @@ type Setting struct {
 	Values []string // one, or the elements of an array
 }
 
-// UserPath returns the path of the settings in the user's configuration directory, "" if there is no such directory. A
+// userPath returns the path of the settings in the user's configuration directory, "" if there is no such directory. A
 // file in the working directory is not read unless named, because settings name programs to run.
-func UserPath() string {
+func userPath() string {
 	dir, err := os.UserConfigDir()
 	if err != nil || !filepath.IsAbs(dir) {
 		return ""
@@ -40,14 +41,11 @@ func UserPath() string {
 	return filepath.Join(dir, "fh-ollama", Name)
 }
 
-// Load returns the settings of one command, sorted by name, and their file. That is named, which must exist; or users,
-// if named is ""; or "" if there is none. flags holds the names of the flags of every command. An unknown name in any
-// table is an error.
-func Load(named, users string, flags map[string][]string, command string) (settings []Setting, path string, err error) {
-	path = named
-	if path == "" {
-		path = users
-	}
+// Load returns the settings of one command, sorted by name, and their file. That is named, which must exist; or the
+// user's, if named is ""; or "" if there is none. flags holds the names of the flags of every command. An unknown name
+// in any table is an error.
+func Load(named string, flags map[string][]string, command string) (settings []Setting, path string, err error) {
+	path = cmp.Or(named, userPath())
 	if path == "" {
 		return nil, "", nil
 	}
@@ -79,7 +77,7 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 		return nil, hint.Wrap(err, "correct the file; it is TOML, one table a command")
 	}
 	tables := map[string][]Setting{}
-	for _, command := range sorted(file) {
+	for _, command := range slices.Sorted(maps.Keys(file)) {
 		known, ok := flags[command]
 		table, isTable := file[command].(map[string]any)
 		switch {
@@ -90,9 +88,10 @@ func parse(text string, flags map[string][]string) (map[string][]Setting, error)
 			return nil, hint.New(fmt.Sprintf("unknown key %q", command),
 				"settings belong into the table of a command, e.g. [convert]")
 		case !ok:
-			return nil, hint.New(fmt.Sprintf("unknown table [%s]", command), "the tables are "+strings.Join(sorted(flags), ", "))
+			return nil, hint.New(fmt.Sprintf("unknown table [%s]", command),
+				"the tables are "+strings.Join(slices.Sorted(maps.Keys(flags)), ", "))
 		}
-		for _, key := range sorted(table) {
+		for _, key := range slices.Sorted(maps.Keys(table)) {
 			if !slices.Contains(known, key) {
 				return nil, hint.New(fmt.Sprintf("unknown key %q in [%s]", key, command), "the keys are "+strings.Join(known, ", "))
 			}
@@ -130,13 +129,4 @@ func texts(value any) ([]string, error) {
 		return all, nil
 	}
 	return nil, errors.New("is not a text, number, true, false or array")
-}
-
-func sorted[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }

@@ -3,11 +3,13 @@ package installation
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/mod/semver"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/process"
 )
 
 // oldest is the first Ollama that runs models in llama-server, which loads backends.
@@ -85,4 +87,28 @@ func (i Installation) GPU(p Places) *GPU {
 		}
 	}
 	return nil
+}
+
+var baseVersion = regexp.MustCompile(`^libggml-base\.so\.(\d+\.\d+\.\d+)$`)
+
+// GGML returns the version of ggml in i, from the name of its library; "" if unknown. Its commit is not known: Ollama's
+// builds report "unknown".
+func (i Installation) GGML() string {
+	version := ""
+	if i.LibDir != "" {
+		paths, _ := filepath.Glob(filepath.Join(i.LibDir, "libggml-base.so.*"))
+		for _, path := range paths {
+			if m := baseVersion.FindStringSubmatch(filepath.Base(path)); m != nil {
+				version = m[1]
+			}
+		}
+	}
+	return version
+}
+
+// Trusted reports whether i's programs and libraries are safe to run: no other user can have written them. Find also
+// returns programs of others that only call themselves `ollama serve`.
+func (i Installation) Trusted() bool {
+	return i.LibDir != "" && process.Trusted(i.Program) && process.Trusted(i.LibDir) &&
+		process.Trusted(filepath.Join(i.LibDir, ServerName))
 }

@@ -2,8 +2,6 @@ package installation_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,15 +23,6 @@ func find(t *testing.T, m installationtest.Machine) []installation.Installation 
 }
 
 var runtimeFiles = installationtest.Runtime
-
-func TestFindNone(t *testing.T) {
-	m := installationtest.New(t)
-	m.Write("usr/bin/ollama", "no program", 0o644)
-	if found, err := installation.Find(context.Background(), m.Places); !errors.Is(err, installation.ErrNone) ||
-		hint.Of(err) == "" {
-		t.Errorf("%v, %v", found, err)
-	}
-}
 
 func TestFindOrder(t *testing.T) {
 	m := installationtest.New(t)
@@ -85,33 +74,6 @@ func TestFindOrder(t *testing.T) {
 	}
 }
 
-const service = "[Service]\nExecStart=%s serve\nEnvironment=\"PATH=/usr/bin\"\n"
-
-// A user who is not root sees the service that Ollama's installer made.
-func TestOtherUsersService(t *testing.T) {
-	m := installationtest.New(t)
-	program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
-	m.Write("etc/systemd/system/ollama.service", fmt.Sprintf(service, program), 0o644)
-	m.Serve(installationtest.Server{PID: 50, UID: 997, Program: program, Group: "/system.slice/ollama.service",
-		Hidden: true})
-	m.Listen(997, 77)
-	i := find(t, m)[0]
-	if s := i.Server; s == nil || !s.Answers || s.Readable || s.UID != 997 {
-		t.Fatalf("server: %+v", i.Server)
-	}
-	if u := i.Unit; u == nil || u.Name != "ollama.service" || u.User || u.BackendPath != "" ||
-		u.DropIns != m.Path("etc/systemd/system/ollama.service.d") {
-		t.Errorf("unit: %+v", i.Unit)
-	}
-	if got := i.Unit.Restart("sudo "); got != "sudo systemctl daemon-reload && sudo systemctl restart ollama" {
-		t.Error(got)
-	}
-	m.Serve(installationtest.Server{PID: 51, UID: 997, Program: program, Group: "/", Hidden: true})
-	if find(t, m)[0].Server.Answers {
-		t.Error("one of two hidden servers is taken for the one that answers")
-	}
-}
-
 // Of another user's server we may know the command line only.
 func TestHiddenProgram(t *testing.T) {
 	m := installationtest.New(t)
@@ -125,44 +87,61 @@ func TestHiddenProgram(t *testing.T) {
 	if i := find(t, m)[0]; i.Program != program || i.Server == nil {
 		t.Errorf("not taken for the one in PATH: %+v", i)
 	}
+	m.Listen(997, 77)
+	if s := find(t, m)[0].Server; !s.Answers || s.Readable || s.UID != 997 {
+		t.Errorf("the only server of its user does not answer: %+v", s)
+	}
+	m.Serve(installationtest.Server{PID: 56, UID: 997, Program: program, Group: "/", Hidden: true})
+	if find(t, m)[0].Server.Answers {
+		t.Error("one of two hidden servers is taken for the one that answers")
+	}
 }
 
 func TestUnits(t *testing.T) {
+	const (
+		system   = "etc/systemd/system/ollama.service"
+		dropIns  = system + ".d/"
+		packaged = "lib/systemd/system/ollama.service"
+		starts   = "[Service]\nExecStart=PROGRAM serve\nEnvironment=\"PATH=/usr/bin\"\n"
+		file     = starts + "EnvironmentFile=-ROOT/etc/env\n"
+		set      = "[Service]\nEnvironment=GGML_BACKEND_PATH=/z.so\n"
+	)
 	for name, c := range map[string]struct {
-		files   map[string]string // %s: the program
-		group   string            // of the running server; "": none runs
-		unit    string            // "": none
+		files   map[string]string
+		group   string // of the running server; "": none runs
+		unit    string // "": none
 		user    bool
 		library string
+		setBy   string
 	}{
-		"no service": {nil, "", "", false, ""},
-		"not running": {map[string]string{"lib/systemd/system/ollama.service": service},
-			"", "ollama.service", false, ""},
-		"another program's": {map[string]string{"lib/systemd/system/ollama.service": "[Service]\nExecStart=/bin/true\n#%s"},
-			"", "", false, ""},
-		"user's": {map[string]string{"home/ann/.config/systemd/user/ollama.service": service},
-			"/user.slice/user-1.slice/user@1.service/app.slice/ollama.service", "ollama.service", true, ""},
-		"other name": {map[string]string{"etc/systemd/system/llm.service": "[Service]\nExecStart=-%s \\\n  serve\n"},
-			"/system.slice/llm.service", "llm.service", false, ""},
-		"from a terminal": {map[string]string{"etc/systemd/system/ollama.service": service},
-			"/user.slice/user-1.slice/user@1.service/app.slice/vte-spawn-1.scope", "", false, ""},
-		"from cron": {map[string]string{"etc/systemd/system/cron.service": "[Service]\nExecStart=/usr/sbin/cron\n#%s"},
-			"/system.slice/cron.service", "", false, ""},
-		"library set": {map[string]string{"etc/systemd/system/ollama.service": service,
-			"etc/systemd/system/ollama.service.d/b.conf": "[Service]\nEnvironment=A=1 \"GGML_BACKEND_PATH=/a " +
-				"b/%%%%x.so\"\n#%s",
-			"usr/lib/systemd/system/ollama.service.d/b.conf": "[Service]\nEnvironment=GGML_BACKEND_PATH=/hidden\n#%s"},
-			"", "ollama.service", false, "/a b/%x.so"},
-		"library taken back": {map[string]string{"etc/systemd/system/ollama.service": service,
-			"etc/systemd/system/ollama.service.d/a.conf": "[Service]\nEnvironment=GGML_BACKEND_PATH=/x\n#%s",
-			"etc/systemd/system/ollama.service.d/b.conf": "[Service]\nEnvironment=\n#%s"},
-			"", "ollama.service", false, ""},
+		"no service":        {},
+		"not running":       {files: map[string]string{packaged: starts}, unit: "ollama.service"},
+		"another program's": {files: map[string]string{packaged: "[Service]\nExecStart=/bin/true\n"}},
+		"user's": {files: map[string]string{"home/ann/.config/systemd/user/ollama.service": starts},
+			group: "/user.slice/user-1.slice/user@1.service/app.slice/ollama.service", unit: "ollama.service", user: true},
+		"other name": {
+			files: map[string]string{"etc/systemd/system/llm.service": "[Service]\nExecStart=-PROGRAM \\\n  serve\n"},
+			group: "/system.slice/llm.service", unit: "llm.service"},
+		"from a terminal": {files: map[string]string{system: starts},
+			group: "/user.slice/user-1.slice/user@1.service/app.slice/vte-spawn-1.scope"},
+		"from cron": {files: map[string]string{"etc/systemd/system/cron.service": "[Service]\nExecStart=/usr/sbin/cron\n"},
+			group: "/system.slice/cron.service"},
+		"library set": {files: map[string]string{system: starts,
+			dropIns + "b.conf":                  "[Service]\nEnvironment=A=1 \"GGML_BACKEND_PATH=/a b/%%x.so\"\n",
+			"usr/lib/" + dropIns[4:] + "b.conf": set}, // hidden by the one of the same name
+			unit: "ollama.service", library: "/a b/%x.so", setBy: dropIns + "b.conf"},
+		"library taken back": {files: map[string]string{system: starts, dropIns + "a.conf": set,
+			dropIns + "b.conf": "[Service]\nEnvironment=\n"}, unit: "ollama.service"},
+		"a file of variables": {files: map[string]string{system: file, dropIns + "z.conf": set,
+			"etc/env": "# mine\nGGML_BACKEND_PATH='/x/y%.so'\n"}, unit: "ollama.service", library: "/x/y%.so", setBy: "etc/env"},
+		"that file taken back": {files: map[string]string{system: file, dropIns + "z.conf": set + "EnvironmentFile=\n",
+			"etc/env": "GGML_BACKEND_PATH=/x/y.so\n"}, unit: "ollama.service", library: "/z.so", setBy: dropIns + "z.conf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := installationtest.New(t)
 			program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
 			for path, content := range c.files {
-				m.Write(path, fmt.Sprintf(content, program), 0o644)
+				m.Write(path, strings.NewReplacer("PROGRAM", program, "ROOT", m.Places.Root).Replace(content), 0o644)
 			}
 			if c.group != "" {
 				m.Serve(installationtest.Server{PID: 60, UID: m.Places.UID, Program: program, Group: c.group})
@@ -174,30 +153,14 @@ func TestUnits(t *testing.T) {
 				}
 				return
 			}
-			if u == nil || u.Name != c.unit || u.User != c.user || u.BackendPath != c.library ||
-				(u.SetBy != "") != (c.library != "") {
+			setBy := ""
+			if c.setBy != "" {
+				setBy = m.Path(c.setBy)
+			}
+			if u == nil || u.Name != c.unit || u.User != c.user || u.BackendPath != c.library || u.SetBy != setBy {
 				t.Fatalf("found %+v", u)
 			}
 		})
-	}
-}
-
-// EnvironmentFile= overrides every Environment=.
-func TestEnvironmentFile(t *testing.T) {
-	m := installationtest.New(t)
-	program := m.AddOllama("usr/local", "0.34.2", runtimeFiles...)
-	env := m.Write("etc/default/ollama", "# mine\nGGML_BACKEND_PATH='/x/y.so'\n", 0o644)
-	m.Write("etc/systemd/system/ollama.service", fmt.Sprintf(service, program)+"EnvironmentFile=-"+env+"\n", 0o644)
-	m.Write("etc/systemd/system/ollama.service.d/z.conf", "[Service]\nEnvironment=GGML_BACKEND_PATH=/z.so\n", 0o644)
-	if u := find(t, m)[0].Unit; u == nil || u.BackendPath != "/x/y.so" || u.SetBy != env {
-		t.Errorf("%+v", u)
-	}
-
-	// an empty one resets those before it
-	drop := m.Write("etc/systemd/system/ollama.service.d/z.conf",
-		"[Service]\nEnvironment=GGML_BACKEND_PATH=/z.so\nEnvironmentFile=\n", 0o644)
-	if u := find(t, m)[0].Unit; u == nil || u.BackendPath != "/z.so" || u.SetBy != drop {
-		t.Errorf("%+v", u)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -12,30 +13,35 @@ func TestOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"dist/bin/fh-ollama", "build/fh-ollama"} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755),
-			os.WriteFile(filepath.Join(dir, name), nil, 0o755)); err != nil {
+	write := func(name string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o755)); err != nil {
 			t.Fatal(err)
 		}
+		return path
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "home/bin"), 0o755),
-		os.Symlink(filepath.Join(dir, "dist/bin/fh-ollama"), filepath.Join(dir, "home/bin/fh-ollama"))); err != nil {
+	program, other, prefix := write("dist/bin/fh-ollama"), write("build/fh-ollama"), filepath.Join(dir, "dist")
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(program, link); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{
-		"dist/bin/fh-ollama": filepath.Join(dir, "dist"),
-		"home/bin/fh-ollama": filepath.Join(dir, "dist"),
-		"build/fh-ollama":    "",
-	} {
-		if got := prefixOf(filepath.Join(dir, path)); got != want {
+	t.Chdir(dir)
+	for path, want := range map[string]string{program: prefix, link: prefix, other: "", "dist/bin/fh-ollama": ""} {
+		if got := prefixOf(path); got != want {
 			t.Errorf("%s is of %q, not %q", path, got, want)
 		}
 	}
-	t.Chdir(dir)
-	if got := prefixOf(filepath.Join("dist", "bin", "fh-ollama")); got != "" {
-		t.Errorf("below the working directory it is of %q", got)
+
+	// a prefix with both builds has the tool of the patched one first
+	for _, folder := range []string{"flashhead", "ollama"} {
+		want := write(filepath.Join("dist/lib", folder, ToolName))
+		tools := slices.DeleteFunc(libDirs(prefix), func(dir string) bool { return Tool(dir) == "" })
+		if len(tools) == 0 || Tool(tools[0]) != want {
+			t.Errorf("%q, want the tool %q first", tools, want)
+		}
 	}
-	if program, err := os.Executable(); err != nil || filepath.Base(filepath.Dir(program)) != "bin" && OwnPrefix() != "" {
-		t.Errorf("this test is of %q, %v", OwnPrefix(), err)
+	if dirs := libDirs(""); len(dirs) > 0 {
+		t.Errorf("of no prefix: %q", dirs)
 	}
 }

@@ -113,9 +113,16 @@ func (p Places) programs() []string {
 // Named returns the path, links resolved, of the executable that a command line starts by this name; "" if there is
 // none.
 func (p Places) Named(name string) string {
+	if path := p.inPath(name); path != "" {
+		return resolve(path)
+	}
+	return ""
+}
+
+func (p Places) inPath(name string) string {
 	for _, dir := range p.Path {
 		if path := filepath.Join(dir, name); filepath.IsAbs(dir) && executable(path) {
-			return resolve(path)
+			return path
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package installation
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,11 +133,7 @@ func (p Places) program(pid int, named string) string {
 		return strings.TrimSuffix(path, deleted) // by an update
 	}
 	if filepath.Base(named) == named {
-		for _, dir := range p.Path {
-			if path := filepath.Join(dir, named); executable(path) {
-				return path
-			}
-		}
+		return cmp.Or(p.inPath(named), named)
 	}
 	return named
 }

@@ -1,13 +1,14 @@
 package installation
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 )
 
 // Unit is a systemd service that runs an Ollama.
@@ -39,7 +40,7 @@ func (u Unit) Restart(prefix string) string {
 func (p Places) unit(i Installation) *Unit {
 	if i.Server == nil {
 		for _, user := range []bool{true, false} {
-			if u := p.load("ollama.service", user, p.UID); u != nil && p.starts(u, i.Program) {
+			if u := p.load("ollama.service", user, p.UID, i.Program); u != nil {
 				return u
 			}
 		}
@@ -47,15 +48,11 @@ func (p Places) unit(i Installation) *Unit {
 	}
 	for _, group := range i.Server.groups {
 		name := filepath.Base(group)
-		if filepath.Ext(name) != ".service" {
+		if filepath.Ext(name) != ".service" || strings.HasPrefix(name, "user@") {
 			continue // of a login, a terminal or another scope
 		}
 		uid, user := userManager(group)
-		if strings.HasPrefix(name, "user@") {
-			continue
-		}
-		// Any service may have started the server, from a shell for example: check what its files start.
-		if u := p.load(name, user, uid); u != nil && p.starts(u, i.Program) {
+		if u := p.load(name, user, uid, i.Program); u != nil {
 			return u
 		}
 	}
@@ -87,158 +84,20 @@ func (p Places) unitFolders(user bool) []string {
 	}
 }
 
-// load reads a unit; it returns nil if none of its files can be read.
-func (p Places) load(name string, user bool, uid int) *Unit {
-	u := &Unit{Name: name, User: user, UID: uid}
+// load reads a unit. It returns nil unless its files start program: any service may have started a server, from a shell
+// for example.
+func (p Places) load(name string, user bool, uid int, program string) *Unit {
 	folders := p.unitFolders(user)
-	u.DropIns = filepath.Join(folders[0], name+".d")
-	files := p.unitFiles(name, folders)
-	if len(files) == 0 {
+	text, ok := readUnit(name, folders)
+	if !ok || !slices.ContainsFunc(text.commands, func(command string) bool {
+		w, _ := commandline.Split(strings.TrimLeft(command, "@-:+!|"))
+		return len(w) > 0 && resolve(w[0]) == program
+	}) {
 		return nil
 	}
-	for _, file := range files {
-		for _, s := range settings(file) {
-			if s.key == "User" {
-				u.Account = s.value
-			}
-		}
-	}
-	for _, key := range []string{"Environment", "EnvironmentFile"} { // the latter overrides the former
-		u.environment(files, key)
-	}
-	return u
-}
-
-// unitFiles returns a unit's own file and its drop-ins in systemd's order, or nothing if it has no file of its own.
-func (p Places) unitFiles(name string, folders []string) []string {
-	var files []string
-	dropIns := map[string]string{} // by name: the first folder's hides others of the same name
-	for _, folder := range folders {
-		if path := filepath.Join(folder, name); len(files) == 0 {
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				files = []string{path}
-			}
-		}
-		found, _ := filepath.Glob(filepath.Join(folder, name+".d", "*.conf"))
-		for _, path := range found {
-			if _, hidden := dropIns[filepath.Base(path)]; !hidden {
-				dropIns[filepath.Base(path)] = path
-			}
-		}
-	}
-	if len(files) == 0 {
-		return nil
-	}
-	for _, base := range slices.Sorted(maps.Keys(dropIns)) {
-		files = append(files, dropIns[base])
-	}
-	return files
-}
-
-// environment reads GGML_BACKEND_PATH from the settings called key in the unit's files.
-func (u *Unit) environment(files []string, key string) {
-	const name = "GGML_BACKEND_PATH"
-	before := *u
-	for _, file := range files {
-		for _, s := range settings(file) {
-			switch {
-			case s.key != key:
-			case s.value == "": // resets the setting
-				*u = before
-			case key == "EnvironmentFile":
-				path := strings.TrimPrefix(s.value, "-")
-				for _, line := range settings(path) {
-					if line.key == name {
-						u.BackendPath, u.SetBy = strings.Join(words(line.value), " "), path
-					}
-				}
-			default:
-				for _, assignment := range words(s.value) {
-					if value, ok := strings.CutPrefix(assignment, name+"="); ok {
-						u.BackendPath, u.SetBy = strings.ReplaceAll(value, "%%", "%"), file
-					}
-				}
-			}
-		}
-	}
-}
-
-// starts reports whether the unit's files start program, links followed.
-func (p Places) starts(u *Unit, program string) bool {
-	commands := []string{}
-	for _, file := range p.unitFiles(u.Name, p.unitFolders(u.User)) {
-		for _, s := range settings(file) {
-			if s.key != "ExecStart" {
-				continue
-			}
-			if s.value == "" {
-				commands = nil
-			}
-			commands = append(commands, s.value)
-		}
-	}
-	for _, command := range commands {
-		if w := words(strings.TrimLeft(command, "@-:+!|")); len(w) > 0 && resolve(w[0]) == program {
-			return true
-		}
-	}
-	return false
-}
-
-// setting is a line KEY=VALUE.
-type setting struct{ key, value string }
-
-// settings reads such lines; a backslash at the end continues one. A file that cannot be read has none.
-func settings(path string) []setting {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	var all []setting
-	for line := range strings.Lines(strings.ReplaceAll(string(data), "\\\n", " ")) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
-			continue
-		}
-		if key, value, ok := strings.Cut(line, "="); ok {
-			all = append(all, setting{strings.TrimSpace(key), strings.TrimSpace(value)})
-		}
-	}
-	return all
-}
-
-// words splits a value at unquoted white space and removes quotes and backslashes.
-func words(value string) []string {
-	var all []string
-	var word strings.Builder
-	var quote rune
-	inside, escaped := false, false
-	for _, c := range value {
-		switch {
-		case escaped:
-			word.WriteRune(c)
-			escaped = false
-		case c == '\\':
-			inside, escaped = true, true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote == 0 && (c == '"' || c == '\''):
-			inside, quote = true, c
-		case quote == 0 && (c == ' ' || c == '\t'):
-			if inside {
-				all = append(all, word.String())
-				word.Reset()
-				inside = false
-			}
-		default:
-			inside = true
-			word.WriteRune(c)
-		}
-	}
-	if inside {
-		all = append(all, word.String())
-	}
-	return all
+	library := text.variables["GGML_BACKEND_PATH"]
+	return &Unit{Name: name, User: user, UID: uid, DropIns: filepath.Join(folders[0], name+".d"),
+		BackendPath: library.plain(), SetBy: library.file, Account: text.values["User"]}
 }
 
 // Changed returns when SetBy was written; zero if no file sets GGML_BACKEND_PATH.

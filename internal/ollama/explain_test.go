@@ -2,6 +2,7 @@ package ollama
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -9,8 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/ollama/ollama/envconfig"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -84,31 +83,34 @@ func TestWrongScheme(t *testing.T) {
 	}
 }
 
-// OLLAMA_HOST means what it means to Ollama, and a path is kept.
-func TestHost(t *testing.T) {
-	seen := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen = r.URL.Path
-		io.WriteString(w, `{"version":"0.34.2"}`)
-	}))
-	defer server.Close()
-	port := server.URL[strings.LastIndex(server.URL, ":")+1:]
-	for value, path := range map[string]string{
-		"127.0.0.1:" + port:                      "/api/version",
-		":" + port:                               "/api/version",
-		"0.0.0.0:" + port:                        "/api/version",
-		"  http://localhost:" + port + "/  ":     "/api/version",
-		"http://127.0.0.1:" + port + "/ollama":   "/ollama/api/version",
-		"http://127.0.0.1:" + port + "/a/b":      "/a/b/api/version",
-		"\"http://127.0.0.1:" + port + "/quot\"": "/quot/api/version",
+func TestParseVersion(t *testing.T) {
+	for text, want := range map[string]Version{
+		"0.34.2":                       {"0.34.2", ""},
+		"0.34.2+flashhead.0.1.0":       {"0.34.2", "0.1.0"},
+		"0.35.0-rc1+flashhead.0.2.0-a": {"0.35.0-rc1", "0.2.0-a"},
 	} {
-		t.Setenv("OLLAMA_HOST", value)
-		s := FromEnvironment()
-		if v, err := s.Version(context.Background()); err != nil || v.Ollama != "0.34.2" || seen != path {
-			t.Errorf("%s is %s: %v, %v, asked for %s", value, s.Host, v, err, seen)
+		got := ParseVersion(text)
+		if got != want || got.Patched() != (want.FlashHead != "") {
+			t.Errorf("ParseVersion(%q) = %+v, patched %v", text, got, got.Patched())
 		}
-		if s.Host.String() != envconfig.ConnectableHost().String() {
-			t.Errorf("%s is %s, to Ollama %s", value, s.Host, envconfig.ConnectableHost())
-		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	host, _ := url.Parse(s.URL)
+	s.Close()
+	_, err := At(host).Version(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "no Ollama answers at "+host.String()) ||
+		!strings.Contains(hint.Of(err), "ollama serve") {
+		t.Errorf("%v, %q", err, hint.Of(err))
+	}
+	if Answered(err) {
+		t.Error("it counts as an answer")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := At(host).Version(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
 	}
 }

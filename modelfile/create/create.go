@@ -92,19 +92,13 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	source := source{from}
-	weights := source.Weights()
+	weights := from.Weights()
 	converted, err := isConverted(weights)
 	if err != nil {
-		return Result{}, source.Explain(err)
+		return Result{}, from.Explain(err)
 	}
-	result := Result{Name: o.Name}
-	if result.Name == "" {
-		if result.Name, err = source.defaultName(); err != nil {
-			return Result{}, err
-		}
-	}
-	if err := source.checkName(result.Name); err != nil {
+	var result Result
+	if result.Name, err = nameOf(o.Name, from); err != nil {
 		return Result{}, err
 	}
 	if result.Version, err = o.Server.Version(ctx); err != nil {
@@ -113,40 +107,62 @@ func Run(ctx context.Context, o Options, p *progress.Progress) (Result, error) {
 	if err := free(ctx, o, result.Name); err != nil {
 		return Result{}, err
 	}
-	var kept *kept
+	var file *atomicfile.File // the Modelfile beside a kept file
+	var text []byte
 	if o.Keep != "" {
-		if kept, err = keep(o, source.Modelfile); err != nil {
+		if file, text, err = keep(o, from.Modelfile); err != nil {
 			return Result{}, err
 		}
-		defer kept.discard()
+		defer file.Discard()
 	}
+	made := o.Keep
 	switch {
 	case !converted:
-		sayRoom(o, source, p)
-		made, clean, err := convertTo(ctx, o, weights, p)
-		if err != nil {
-			return Result{}, err
+		sayRoom(o, from, p)
+		if made == "" {
+			dir, err := atomicfile.NewFolder("create")
+			if err != nil {
+				return Result{}, hint.Wrap(err, elsewhere)
+			}
+			defer dir.Remove()
+			made = filepath.Join(dir.Path, "model-flashhead.gguf")
 		}
-		defer clean()
-		weights, result.Converted = made.Output, true
-	case o.Keep != "":
-		if err := copyTo(ctx, o, weights, p); err != nil {
-			return Result{}, err
-		}
-		weights = o.Keep
+		result.Converted = true
+		err = convertTo(ctx, o, weights, made, p)
+	case made != "":
+		err = copyTo(ctx, o, weights, p)
+	default:
+		made = weights
 	}
-	if kept != nil {
-		if err := kept.publish(); err != nil {
+	if err != nil {
+		return Result{}, err
+	}
+	if file != nil {
+		if err := file.Complete(text); err != nil {
 			return Result{}, err
 		}
 	}
-	if err := register(ctx, o, result.Name, source.Modelfile.WithWeights(weights), p); err != nil {
-		if ctx.Err() != nil && kept != nil {
+	if err := register(ctx, o, result.Name, from.Modelfile.WithWeights(made), p); err != nil {
+		if ctx.Err() != nil && file != nil {
 			err = hint.Wrap(ctx.Err(), "run the same command again: it goes on with "+o.Keep+", which is done")
 		}
 		return Result{}, err
 	}
 	return result, nil
+}
+
+// nameOf returns the name of the new model: given, or the default for its source.
+func nameOf(given string, from origin.Origin) (string, error) {
+	switch {
+	case given == "" && from.Model:
+		return modelfile.DefaultName(from.Arg)
+	case given == "":
+		return modelfile.DefaultNameForFile(from.Arg)
+	case from.Model && modelfile.SameName(given, from.Arg):
+		return "", hint.New(fmt.Sprintf("%s is the source itself, which is never changed", given),
+			"give the new model another name")
+	}
+	return given, modelfile.CheckName(given)
 }
 
 // free returns an error if there is a model called name that may not be replaced.
@@ -174,34 +190,23 @@ func isConverted(path string) (bool, error) {
 	return m.Converted, nil
 }
 
-// convertTo converts the file weights and returns what was made and what removes it.
-func convertTo(ctx context.Context, o Options, weights string, p *progress.Progress) (convert.Summary, func(), error) {
+// elsewhere is the hint if there is no room for the converted file.
+const elsewhere = atomicfile.Elsewhere + ", or give --keep FILE"
+
+// convertTo makes the file output of the file weights.
+func convertTo(ctx context.Context, o Options, weights, output string, p *progress.Progress) error {
 	options := o.Convert
-	options.Input, options.Output, options.OutputFlag, options.Force = weights, o.Keep, "--keep", o.Force
-	clean := func() {}
-	const elsewhere = atomicfile.Elsewhere + ", or give --keep FILE"
-	switch _, err := os.Stat(o.Keep); {
-	case o.Keep != "" && err == nil && !o.Force: // of a run that went no further, or something else, which Convert refuses
+	options.Input, options.Output, options.OutputFlag, options.Force = weights, output, "--keep", o.Force
+	if _, err := os.Stat(output); err == nil && !o.Force { // of a run that went no further, or else Convert refuses it
 		if made, err := convert.Made(ctx, options, p); made || err != nil {
-			return convert.Summary{Output: o.Keep}, clean, err
+			return err
 		}
-	case o.Keep == "":
-		dir, err := atomicfile.NewFolder("create")
-		if err != nil {
-			return convert.Summary{}, nil, hint.Wrap(err, elsewhere)
-		}
-		clean = func() { dir.Remove() }
-		options.Output = filepath.Join(dir.Path, "model-flashhead.gguf")
 	}
-	summary, err := convert.Convert(ctx, options, p)
-	if err != nil {
-		clean()
-		if o.Keep == "" && errors.Is(err, atomicfile.ErrNoSpace) {
-			err = hint.Wrap(err, elsewhere)
-		}
-		return convert.Summary{}, nil, err
+	_, err := convert.Convert(ctx, options, p)
+	if o.Keep == "" && errors.Is(err, atomicfile.ErrNoSpace) {
+		err = hint.Wrap(err, elsewhere)
 	}
-	return summary, clean, nil
+	return err
 }
 
 // register makes the model, of which all files are there.
@@ -209,22 +214,20 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 	defer p.Close()
 	p.Start("registering")
 	stage := ""
-	var warnings []string
 	send := modelfile.RegisterNew
 	if o.Force {
 		send = modelfile.Register
 	}
+	m, notes := m.Registered()
 	err := send(ctx, o.Server.Client, name, m, func(e modelfile.Event) {
-		switch {
-		case e.Warning:
-			warnings = append(warnings, e.Status)
-		case e.Total > 0:
-			if e.Status != stage {
-				stage = e.Status
-				p.Start(stage)
-			}
-			p.Set(float64(e.Done)/float64(e.Total), "")
+		if e.Total == 0 {
+			return
 		}
+		if e.Status != stage {
+			stage = e.Status
+			p.Start(stage)
+		}
+		p.Set(float64(e.Done)/float64(e.Total), "")
 	})
 	switch {
 	case errors.Is(err, modelfile.ErrExists):
@@ -234,8 +237,8 @@ func register(ctx context.Context, o Options, name string, m *modelfile.Modelfil
 		return o.Server.Vanished(err)
 	}
 	p.Done("registered " + name)
-	for _, w := range warnings {
-		p.Note("note: " + w)
+	for _, note := range notes {
+		p.Note("note: " + note)
 	}
 	return nil
 }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/modelfile/origin"
 )
 
 // sayRoom says how much room a conversion takes, and where. What convertTo needs it checks itself; what Ollama needs is
 // only said, for it may have the file already.
-func sayRoom(o Options, s source, p *progress.Progress) {
-	info, err := os.Stat(s.Weights())
+func sayRoom(o Options, from origin.Origin, p *progress.Progress) {
+	info, err := os.Stat(from.Weights())
 	if err != nil {
 		return
 	}
@@ -22,10 +23,10 @@ func sayRoom(o Options, s source, p *progress.Progress) {
 		dir, until = filepath.Dir(o.Keep), ""
 	}
 	p.Note(fmt.Sprintf("needs %d MiB in %s%s, and as much in Ollama's models", mib, dir, until))
-	if !s.Model {
+	if !from.Model {
 		return // where its models lie is not known
 	}
-	store, need := filepath.Dir(s.Weights()), mib
+	store, need := filepath.Dir(from.Weights()), mib
 	if atomicfile.Same(store, dir) {
 		need *= 2
 	}

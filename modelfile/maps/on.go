@@ -35,12 +35,12 @@ type Options struct {
 	Log     io.Writer // of progress and of errors that do not end the command
 
 	// Confirm asks the user a question after the first map is made, unless tokens stay the stock model's. Only if it
-	// returns true is anything published.
+	// returns true is anything published. Nil asks nothing.
 	Confirm func(question string) (bool, error)
 }
 
 // ErrDeclined is the error of TurnOn if the user does not confirm.
-var ErrDeclined = errors.New("not confirmed, nothing was changed")
+var ErrDeclined = hint.New("not confirmed, nothing was changed", "run it again and answer y, or give --yes")
 
 // TurnOn makes a map for each of the weights that it is worth it for. It goes on after one fails: the error then says
 // how many did. Nothing but maps is written, each of them atomically.
@@ -171,7 +171,7 @@ func (j *job) make(ctx context.Context, w Weights) error {
 	if !j.Host.Approximate() && j.done == 0 {
 		fmt.Fprintf(j.Out, "%-10s %s\n", "tokens", j.Host.tokens())
 	}
-	if j.Host.Approximate() && !j.confirmed {
+	if j.Host.Approximate() && j.Confirm != nil && !j.confirmed {
 		yes, err := j.Confirm(j.Host.tokens() + "\nTurn FlashHead on?")
 		if err != nil {
 			return err

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,42 +23,25 @@ import (
 	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
-// storing is a server that has one model, with these files.
-func storing(t *testing.T, format, files string) ollama.Server {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(api.ShowResponse{Details: api.ModelDetails{Format: format}, Modelfile: files})
-	}))
-	t.Cleanup(s.Close)
-	host, err := url.Parse(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ollama.At(host)
-}
-
-// Models that are stored in other ways than as one GGUF file are named as what they are.
-func TestStoredOtherwise(t *testing.T) {
+func TestFind(t *testing.T) {
 	whole := gguftest.Write(t, "whole.gguf", gguftest.Model(64, 32).Bytes())
-	part := gguftest.Model(64, 32)
-	part.KVs = append(part.KVs, gguftest.V("split.count", uint16(3)), gguftest.V("split.no", uint16(0)))
-	first := gguftest.Write(t, "first.gguf", part.Bytes())
-	for name, c := range map[string]struct {
-		format, files string
-		cause, way    string
-	}{
-		"split": {"gguf", "FROM " + first + "\n", "hf.co/a/b:c has 3 files, and only a model in one file can be converted",
-			"turn it on as it is: fh-ollama on hf.co/a/b:c; or join its files with llama-gguf-split --merge"},
-		"adapter": {"gguf", "FROM " + whole + "\nADAPTER " + whole + "\n", "hf.co/a/b:c has a LoRA adapter",
-			"merge the adapter"},
-		"MLX": {"safetensors", "FROM " + whole + "\n", "hf.co/a/b:c is stored as safetensors, not as GGUF", "GGUF file"},
-	} {
-		_, err := Find(context.Background(), storing(t, c.format, c.files), "hf.co/a/b:c")
-		if err == nil || !strings.Contains(err.Error(), c.cause) || !strings.Contains(hint.Of(err), c.way) {
-			t.Errorf("%s: %v\n  %s", name, err, hint.Of(err))
+	find := func(files string) (Origin, error) {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			json.NewEncoder(w).Encode(api.ShowResponse{Details: api.ModelDetails{Format: "gguf"}, Modelfile: files})
+		}))
+		defer s.Close()
+		host, err := url.Parse(s.URL)
+		if err != nil {
+			t.Fatal(err)
 		}
+		return Find(context.Background(), ollama.At(host), "hf.co/a/b:c")
 	}
-	found, err := Find(context.Background(), storing(t, "gguf", "FROM "+whole+"\nFROM "+whole+"\n"), "hf.co/a/b:c")
+	_, err := find("FROM " + whole + "\nADAPTER " + whole + "\n")
+	if err == nil || !strings.Contains(err.Error(), "hf.co/a/b:c has a LoRA adapter") ||
+		!strings.Contains(hint.Of(err), "merge the adapter") {
+		t.Errorf("with an adapter: %v\n  %s", err, hint.Of(err))
+	}
+	found, err := find("FROM " + whole + "\nFROM " + whole + "\n")
 	if err != nil || !found.Model || found.Weights() != whole || len(found.Modelfile.From) != 2 {
 		t.Errorf("with a projector: %+v, %v", found, err)
 	}
@@ -97,5 +82,32 @@ func TestDefaultOutput(t *testing.T) {
 	}
 	if got := (Origin{Arg: "dir/model.gguf"}).DefaultOutput(); got != "" {
 		t.Errorf("of a file: %q", got)
+	}
+}
+
+func TestIsFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, path := range []string{"model", "qwen3:0.6b", filepath.Join("dir", "sub", "file")} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for from, want := range map[string]bool{
+		"model": true, "qwen3:0.6b": true, "dir/sub/file": true, "./dir": true, "dir/sub": false,
+		"none.gguf": true, "None.GGUF": true, "./none": true, "../none": true, "/none": true,
+		"dir/none.gguf": true, ".": true, "..": true, "a b:c.gguf": true,
+		"dir": false, "none": false, "qwen3:1.7b": false, "someone/model": false, "localhost:5000/someone/model:tag": false,
+		"hf.co/someone/model-GGUF": false, "hf.co/someone/model-GGUF:Q4_K_M": false,
+		"hf.co/someone/model-GGUF:model-Q4_K_M.gguf": false,
+		"hf.co/someone/model.gguf":                   false, "huggingface.co/someone/model.gguf": false,
+		"https://hf.co/someone/model.gguf":      false,
+		"registry.ollama.ai/library/qwen3:1.7b": false,
+	} {
+		if got := IsFile(from); got != want {
+			t.Errorf("IsFile(%q) = %v", from, got)
+		}
 	}
 }

@@ -14,7 +14,7 @@ func (m *machine) bundled(library string) {
 	m.t.Helper()
 	program := m.Write("home/ann/Downloads/fh-ollama", "program", 0o755)
 	m.Program, m.Library, m.Built = program, "", m.Path("home/ann/lib/flashhead/"+LibraryName)
-	m.Bundle = bundletest.New(m.t, []byte(library), []byte("tool"), []byte("code"))
+	m.Bundle = bundletest.New([]byte(library), []byte("tool"), []byte("code"))
 }
 
 // A released program installs what is inside it, and needs no file beside it, before and afterwards.

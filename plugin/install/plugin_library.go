@@ -63,9 +63,7 @@ func (o Options) bundled() (p plugin, err error) {
 		return plugin{}, hint.New("the plug-in "+LibraryName+" was not found; only a released fh-ollama has it inside",
 			rebuild+", then run the install that it prints; or name it with --lib")
 	}
-	if p.folder, err = o.Bundle.Files(); err != nil {
-		return plugin{}, err
-	}
+	p.folder = o.Bundle
 	if p.library, err = fs.ReadFile(p.folder, LibraryName); err != nil {
 		return plugin{}, err
 	}

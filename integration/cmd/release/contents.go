@@ -27,7 +27,6 @@ type entry struct {
 type contents struct {
 	name    string // of its folder
 	entries []entry
-	inside  []entry // files that are compressed in one of entries
 }
 
 // program is a Go program and its build information.
@@ -47,7 +46,7 @@ func (p program) platform() string {
 
 // private returns an error if a file contains the path of one of folders.
 func (c *contents) private(folders []string) error {
-	for _, e := range slices.Concat(c.entries, c.inside) {
+	for _, e := range c.entries {
 		for _, folder := range folders {
 			if folder = strings.TrimSuffix(folder, "/"); folder != "" && bytes.Contains(e.data, []byte(folder+"/")) {
 				return hint.New(fmt.Sprintf("%s names %s, a folder of this machine", e.name, folder),

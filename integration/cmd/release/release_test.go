@@ -290,9 +290,9 @@ func TestReleaseRefuses(t *testing.T) {
 		"a file missing": {func(t *testing.T, o *options) { os.Remove(filepath.Join(o.prefix, "lib/ollama/libllama.so")) },
 			"no such file"},
 		"a folder of this machine in what is inside": {func(t *testing.T, o *options) { o.private = []string{"/home/x"} },
-			"libggml-flashhead.so names /home/x"},
+			"fh-ollama names /home/x"},
 		"another plug-in inside": {func(t *testing.T, o *options) {
-			write(t, o.plugin, "lib/flashhead/libggml-flashhead.so", "another library")
+			write(t, o.plugin, "lib/flashhead/libggml-flashhead.so", "the library of another build")
 		}, "fh-ollama does not have the plug-in of "},
 		"no plug-in":    {func(t *testing.T, o *options) { o.plugin = t.TempDir() }, "no such file"},
 		"no program":    {func(t *testing.T, o *options) { o.program = o.plugin }, "is a directory"},

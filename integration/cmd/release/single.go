@@ -5,8 +5,8 @@ import (
 	"context"
 	"debug/buildinfo"
 	"fmt"
-	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -21,63 +21,39 @@ const (
 // single reads fh-ollama with the plug-in inside, and joins all licenses in one file. version is that of the release.
 func single(ctx context.Context, o options, version string) (*contents, error) {
 	const again = "run `make bundle` again"
-	var archive bytes.Buffer
-	if err := bundle.Pack(&archive, os.DirFS(o.plugin)); err != nil {
-		return nil, err
-	}
 	data, err := os.ReadFile(o.program)
 	if err != nil {
 		return nil, hint.Wrap(err, again)
 	}
-	if !bytes.Contains(data, archive.Bytes()) {
-		return nil, hint.New(fmt.Sprintf("%s does not have the plug-in of %s inside", o.program, o.plugin), again)
+	var llamaCpp license
+	for _, name := range bundle.Files {
+		file, err := os.ReadFile(filepath.Join(o.plugin, name))
+		if err != nil {
+			return nil, hint.Wrap(err, again)
+		}
+		if !bytes.Contains(data, file) {
+			return nil, hint.New(fmt.Sprintf("%s does not have the plug-in of %s inside", o.program, o.plugin), again)
+		}
+		if filepath.Base(name) == bundle.LicenseName {
+			llamaCpp = license{name: "llama.cpp, in the plug-in inside", text: file}
+		}
 	}
 	info, err := buildinfo.Read(bytes.NewReader(data))
 	if err != nil {
 		return nil, hint.Wrap(err, again)
 	}
 	p := program{programName, info}
-	c := &contents{name: "fh-ollama-" + version + "-" + p.platform()}
-	if c.inside, err = filesOf(bundle.New(archive.Bytes())); err != nil {
-		return nil, err
-	}
 	licenses, err := moduleLicenses(ctx, []program{p})
 	if err != nil {
 		return nil, err
 	}
-	licenses = append([]license{{name: "fh-ollama", text: o.license}}, licenses...)
-	for _, e := range c.inside {
-		if e.name == bundle.LicenseName {
-			licenses = append(licenses, license{name: "llama.cpp, in the plug-in inside", text: e.data})
-		}
-	}
+	licenses = append(append([]license{{name: "fh-ollama", text: o.license}}, licenses...), llamaCpp)
 	var text bytes.Buffer
 	for _, l := range licenses {
 		fmt.Fprintf(&text, "==== %s ====\n\n%s\n\n", l.name, bytes.TrimSpace(l.text))
 	}
-	c.entries = []entry{
+	return &contents{name: "fh-ollama-" + version + "-" + p.platform(), entries: []entry{
 		{name: programName, data: data, mode: 0o755},
 		{name: licensesName, data: text.Bytes(), mode: 0o644},
-	}
-	return c, nil
-}
-
-// filesOf reads the files of a bundle.
-func filesOf(b bundle.Bundle) (list []entry, err error) {
-	files, err := b.Files()
-	if err != nil {
-		return nil, err
-	}
-	names, err := fs.Glob(files, "*")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		data, err := fs.ReadFile(files, name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, entry{name: name, data: data})
-	}
-	return list, nil
+	}}, nil
 }

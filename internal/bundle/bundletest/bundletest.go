@@ -2,15 +2,11 @@
 package bundletest
 
 import (
-	"bytes"
-	"testing"
+	"path"
 	"testing/fstest"
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
 )
-
-// Manifest is the description of the plug-in in Prefix.
-const Manifest = `{"llama_cpp": "0c1e57098", "fh_ollama": "0.1.0"}`
 
 // Prefix returns what `fh-ollama build --plugin` makes, as far as a bundle has it, with this content.
 func Prefix(library, tool, toolCode []byte) fstest.MapFS {
@@ -19,16 +15,15 @@ func Prefix(library, tool, toolCode []byte) fstest.MapFS {
 		"lib/flashhead/libggml-flashhead.so": {Data: library},
 		"lib/flashhead/llama-flashhead":      {Data: tool},
 		"lib/flashhead/libflashhead-tool.so": {Data: toolCode},
-		"share/fh-ollama/plugin.json":        {Data: []byte(Manifest)},
+		"share/fh-ollama/plugin.json":        {Data: []byte(`{"llama_cpp": "0c1e57098", "fh_ollama": "0.1.0"}`)},
 	}
 }
 
-// New packs a bundle with this content.
-func New(t *testing.T, library, tool, toolCode []byte) bundle.Bundle {
-	t.Helper()
-	var archive bytes.Buffer
-	if err := bundle.Pack(&archive, Prefix(library, tool, toolCode)); err != nil {
-		t.Fatal(err)
+// New returns a bundle with this content.
+func New(library, tool, toolCode []byte) bundle.Bundle {
+	files := fstest.MapFS{}
+	for name, file := range Prefix(library, tool, toolCode) {
+		files[path.Base(name)] = file
 	}
-	return bundle.New(archive.Bytes())
+	return bundle.Bundle{FS: files}
 }

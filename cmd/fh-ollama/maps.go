@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -46,18 +45,13 @@ func runOn(c *cli.Context) error {
 	}
 	o.Convert, o.Again = convert, c.Bool("again")
 	o.Host, o.GPU = hostOf(c, o.Server)
-	o.Confirm = func(question string) (bool, error) { return c.Bool("yes"), nil }
 	if !c.Bool("yes") && !o.DryRun && o.Host.Approximate() && maps.Needed(found, o.Again) {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			return hint.New("on asks before it turns FlashHead on, but standard input is not a terminal", "give --yes")
 		}
 		o.Confirm = func(question string) (bool, error) { return ask(c, question) }
 	}
-	err = maps.TurnOn(c.Context, o, found)
-	if errors.Is(err, maps.ErrDeclined) {
-		return hint.Wrap(err, "run it again and answer y, or give --yes")
-	}
-	return err
+	return maps.TurnOn(c.Context, o, found)
 }
 
 // ask shows a question and reports whether the answer is yes.
@@ -82,12 +76,11 @@ func whichModels(c *cli.Context) ([]maps.Weights, maps.Options, error) {
 		Server: ollama.FromEnvironment(), All: c.Bool("all"), DryRun: c.Bool("dry-run"), Out: c.App.Writer,
 		Log: c.App.ErrWriter,
 	}
-	see := "see fh-ollama " + c.Command.Name + " --help"
 	switch {
 	case o.All && c.NArg() > 0:
-		return nil, o, usageError{hint.New("--all and the name of a model do not go together", see)}
+		return nil, o, wrongUse(c, "--all and the name of a model do not go together")
 	case !o.All && c.NArg() == 0:
-		return nil, o, usageError{hint.New(c.Command.Name+" needs the name of a model, a GGUF file, or --all", see)}
+		return nil, o, wrongUse(c, "%s needs the name of a model, a GGUF file, or --all", c.Command.Name)
 	}
 	local := installation.Here().Port != 0
 	var found []maps.Weights
@@ -113,4 +106,66 @@ func hostOf(c *cli.Context, s ollama.Server) (host maps.Host, gpu string) {
 		return maps.Plugin, plugin.GPU
 	}
 	return maps.Stock, ""
+}
+
+func offCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "off",
+		Usage:     "turn FlashHead off again: remove the maps of models",
+		ArgsUsage: "NAME...|FILE...|--all|--unused",
+		Description: "Removes what `fh-ollama on` made, and nothing else.\n\n" +
+			"Example: fh-ollama off qwen3:0.6b",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", Usage: "the maps of every model in Ollama"},
+			&cli.BoolFlag{Name: "unused", Usage: "maps whose models are gone"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be removed, remove nothing"},
+		},
+		Action: runOff,
+	}
+}
+
+func runOff(c *cli.Context) error {
+	if !c.Bool("unused") {
+		found, o, err := whichModels(c)
+		if err != nil {
+			return err
+		}
+		return maps.TurnOff(c.Context, o, found)
+	}
+	if c.NArg() > 0 || c.Bool("all") {
+		return wrongUse(c, "--unused goes without the name of a model and without --all")
+	}
+	places, server := installation.Here(), ollama.FromEnvironment()
+	found, err := maps.Survey(c.Context, server, places.Port != 0)
+	if err != nil {
+		return err
+	}
+	o := maps.Options{DryRun: c.Bool("dry-run"), Out: c.App.Writer, Log: c.App.ErrWriter}
+	return maps.RemoveUnused(o, maps.Unused(maps.Stores(found, places.Models())))
+}
+
+func listCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "show which models have FlashHead, and what it can gain",
+		Description: "Lists the models of the Ollama at OLLAMA_HOST: the head's share of the bytes\n" +
+			"read for a token, the greatest speed-up, and whether FlashHead is on.\n\n" +
+			"Example: fh-ollama list",
+		Flags:  []cli.Flag{jsonFlag()},
+		Action: runList,
+	}
+}
+
+func runList(c *cli.Context) error {
+	if err := noArgument(c); err != nil {
+		return err
+	}
+	places, server := installation.Here(), ollama.FromEnvironment()
+	found, err := maps.Survey(c.Context, server, places.Port != 0)
+	if err != nil {
+		return err
+	}
+	host, gpu := hostOf(c, server)
+	return show(c, maps.List{Server: server.Host.String(), Host: host, GPU: gpu, Models: found,
+		Unused: maps.Unused(maps.Stores(found, places.Models()))})
 }
