@@ -7,13 +7,8 @@ import (
 	"testing"
 )
 
+// The best tokens are those of a stable sort: ties are in token order.
 func TestBest(t *testing.T) {
-	l := &logits{values: []uint16{5, 9, 9, 0, 7, 9, 5}}
-	for n, want := range map[int][]int32{1: {1}, 3: {1, 2, 5}, 5: {1, 2, 5, 4, 0}, 9: {1, 2, 5, 4, 0, 6, 3}} {
-		if got := l.best(n, nil); !slices.Equal(got, want) {
-			t.Errorf("best %d: %v, want %v", n, got, want)
-		}
-	}
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 100 {
 		l := &logits{values: make([]uint16, 500)}
@@ -90,26 +85,5 @@ func TestSameDraw(t *testing.T) {
 		if got := sameDraw(c.a, c.b); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%v and %v: %g, want %g", c.a.tokens, c.b.tokens, got, c.want)
 		}
-	}
-	// against draws
-	random := rand.New(rand.NewPCG(1, 2))
-	draw := func(s *drawn, u float64) int32 {
-		sum := 0.0
-		for i, token := range s.tokens {
-			if sum += s.share[i]; u < sum {
-				return token
-			}
-		}
-		return s.tokens[len(s.tokens)-1]
-	}
-	a, b := truncated(t, 0.3, 0.25, 0.2, 0.15, 0.1), truncated(t, 0.25, 0.27, 0.25, 0.13, 0.1)
-	same, n := 0, 100_000
-	for range n {
-		if u := random.Float64(); draw(a, u) == draw(b, u) {
-			same++
-		}
-	}
-	if got, want := sameDraw(a, b), float64(same)/float64(n); math.Abs(got-want) > 0.01 {
-		t.Errorf("%g, %g of draws", got, want)
 	}
 }

@@ -87,30 +87,3 @@ func TestInStepFails(t *testing.T) {
 		}
 	}
 }
-
-// The time of a worker for one position of a large vocabulary.
-func BenchmarkLook(b *testing.B) {
-	const vocab, k = 262144, 16384
-	r := rand.New(rand.NewPCG(1, 1))
-	d, f := &logits{values: make([]uint16, vocab)}, &logits{values: make([]uint16, vocab)}
-	x := random(r, vocab)
-	if err := errors.Join(d.decode(record(x)), f.decode(record(random(r, vocab)))); err != nil {
-		b.Fatal(err)
-	}
-	c := clusters{of: make([]uint32, vocab), pinned: make([]bool, vocab), count: k}
-	for token := range c.of {
-		c.of[token] = uint32(r.IntN(k))
-	}
-	b.Run("comparison", func(b *testing.B) {
-		look := newComparison(1).look()
-		for range b.N {
-			look(0, d, f)
-		}
-	})
-	b.Run("required", func(b *testing.B) {
-		look := newRequired(c, 1).look()
-		for range b.N {
-			look(0, d, f)
-		}
-	})
-}

@@ -10,6 +10,15 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
 )
 
+func inspected(t *testing.T, file gguftest.File) inspect.Report {
+	t.Helper()
+	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // The numbers are worked out by hand for a head of 4096 x 64 F32 (1 MiB) and a body of 1 + bodyRows rows of 256 bytes.
 func TestReport(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -24,11 +33,7 @@ func TestReport(t *testing.T) {
 			file := gguftest.Model(4096, 64)
 			file.Tensors[2] = gguftest.T("blk.0.ffn_up.weight", gguftest.TypeF32, make([]byte, 256*c.bodyRows), 64,
 				uint64(c.bodyRows))
-			path := gguftest.Write(t, "in.gguf", file.Bytes())
-			r, err := inspect.File(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := inspected(t, file)
 			body, head := float64(256+256*c.bodyRows), float64(1<<20)
 			// 64 clusters, so one probe by default; 36 bytes a q4_0 centroid; 64 rows of 256 bytes a cluster; codes of 20
 			// and 32 bytes, two more for a scale, the second for one token in 10; 64 directions
@@ -75,9 +80,9 @@ func TestCalibratedReport(t *testing.T) {
 		gguftest.V("flashhead.calibration.same_top", gguftest.A([]float32{0.999, 0.998})),
 		gguftest.V("flashhead.calibration.kld", gguftest.A([]float32{0.004, 0.005})),
 		gguftest.V("flashhead.calibration.reached", false))
-	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
-	if err != nil || !r.Sound {
-		t.Fatalf("%+v, %v", r, err)
+	r := inspected(t, file)
+	if !r.Sound {
+		t.Fatalf("%+v", r)
 	}
 	for _, want := range []string{
 		"codes       16 bits a token, 32 bytes more for the best 512, of which the best 128 are scored exactly\n",
@@ -107,10 +112,7 @@ func TestDamagedReport(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	file.KVs = append(file.KVs, gguftest.V("flashhead.version", uint32(3)),
 		gguftest.V("flashhead.assignments", gguftest.A([]uint32{1})))
-	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := inspected(t, file)
 	if !r.Converted || r.Sound || len(r.Problems) < 4 || r.Parameters != nil {
 		t.Errorf("%+v", r)
 	}
@@ -125,10 +127,7 @@ func TestDamagedReport(t *testing.T) {
 func TestHeadAlone(t *testing.T) {
 	file := gguftest.File{Tensors: []gguftest.Tensor{gguftest.T("output.weight", gguftest.TypeF32, make([]byte, 64*4*3),
 		64, 3)}}
-	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := inspected(t, file)
 	if _, err := json.Marshal(r); err != nil {
 		t.Error(err)
 	}
@@ -145,10 +144,7 @@ func near(t *testing.T, what string, got, want float64) {
 func TestHostileText(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	file.KVs[0] = gguftest.V("general.architecture", "llama\nverdict     worth it\x1b[2J\a")
-	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := inspected(t, file)
 	if text := r.String(); strings.ContainsAny(text, "\x1b\a") || strings.Count(text, "\nverdict ") != 1 {
 		t.Errorf("the report is %q", text)
 	}
@@ -157,16 +153,12 @@ func TestHostileText(t *testing.T) {
 func TestBias(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	file.Tensors = append(file.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*4096), 4096))
-	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := inspected(t, file)
 	if r.Obstacle != "" || !r.Head.Bias || !strings.Contains(r.String(), "tied to the token embedding, with a bias\n") {
 		t.Errorf("%+v\n%s", r, r)
 	}
-	if plain, err := inspect.File(gguftest.Write(t, "in.gguf", gguftest.Model(4096, 64).Bytes())); err != nil ||
-		plain.Head.Bias || strings.Contains(plain.String(), "bias") {
-		t.Errorf("%v, %+v", err, plain)
+	if plain := inspected(t, gguftest.Model(4096, 64)); plain.Head.Bias || strings.Contains(plain.String(), "bias") {
+		t.Errorf("%+v", plain)
 	}
 }
 
@@ -174,10 +166,7 @@ func TestObstacle(t *testing.T) {
 	file := gguftest.Model(4096, 64)
 	file.KVs[0] = gguftest.V("general.architecture", "dream")
 	file.Tensors = append(file.Tensors, gguftest.T("output.bias", gguftest.TypeF32, make([]byte, 4*4096), 4096))
-	r, err := inspect.File(gguftest.Write(t, "in.gguf", file.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := inspected(t, file)
 	if r.WorthIt || !strings.Contains(r.Obstacle, "has a bias") ||
 		!strings.Contains(r.String(), "\nverdict     FlashHead cannot speed up this dream model") {
 		t.Errorf("%+v\n%s", r, r)

@@ -1,35 +1,17 @@
 package page
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
 
 func TestContinuations(t *testing.T) {
 	r := measured(64, 128, 250)
-	all := read(t, write(t, r))
-	var marked []string
-	for _, e := range named(all, "mark") {
-		marked = append(marked, e.text)
-	}
-	if got := strings.Join(marked, "|"); got != "ood many children, and that is all.|ood many children, and that is all." {
-		t.Errorf("marked: %s", got)
-	}
-	for _, g := range r.Generation {
-		texts := []string{g.Text, g.Dense}
-		for _, run := range g.Runs {
-			texts = append(texts, run.Text)
-		}
-		for _, text := range texts {
-			if !slices.ContainsFunc(named(all, "blockquote"), func(e element) bool { return e.text == text }) {
-				t.Errorf("%s: %q is not on the page", g.Kind, text)
-			}
-		}
-	}
 	page := write(t, r)
 	for _, want := range []string{
-		"P = 64, differs from token 10 on", "dense, 64 tokens; the same with P = 128, 250",
+		r.Generation[0].Text, r.Generation[0].Dense,
+		"P = 64, differs from token 10 on", "I have a g<mark>ood many children, and that is all.</mark>",
+		"dense, 64 tokens; the same with P = 128, 250",
 		"P = 64, 128, differs from token 11 on", "dense, 64 tokens; the same with P = 250",
 		"<tr><th scope=\"row\"><bdi>code</bdi></th><td>11</td><td>11</td><td class=\"same\">same</td></tr>",
 	} {

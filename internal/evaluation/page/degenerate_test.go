@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestHostileTexts(t *testing.T) {
 		}
 	}
 	all := read(t, write(t, r))
-	title := named(all, "title")[0].text
+	title := all[slices.IndexFunc(all, func(e element) bool { return e.name == "title" })].text
 	printable := strings.NewReplacer("\x00", "␀", "\x1b", "␛", "\xff", "\ufffd", "\ufffe", "\ufffd", "\u0085", "\ufffd")
 	if want := "FlashHead on " + printable.Replace(hostile); title != want {
 		t.Errorf("title %q, want %q", title, want)
@@ -49,8 +50,6 @@ func TestDegenerateReports(t *testing.T) {
 		not    []string
 	}{
 		"empty": {func(r *evaluation.Report) { *r = evaluation.Report{} }, nil, []string{"<mark", "same best token</th>"}},
-		"a single P": {func(r *evaluation.Report) { r.Points = r.Points[1:] },
-			[]string{"At its own P of 250, reading 250 of 2000 clusters"}, []string{"<polyline"}},
 		"own P not measured": {func(r *evaluation.Report) { r.Model.Probes = 333 },
 			[]string{"With P = 250 (its own, 333, was not measured)"}, nil},
 		"no generation": {func(r *evaluation.Report) {
@@ -59,8 +58,6 @@ func TestDegenerateReports(t *testing.T) {
 				r.Points[i].Greedy, r.Points[i].Speed = nil, nil
 			}
 		}, []string{"same best token"}, []string{"<h2>Greedy continuations", ">identical<", "tokens a second<", "<h3>Speed"}},
-		"speed of some": {func(r *evaluation.Report) { r.Points[0].Speed, r.Points[0].Greedy = nil, nil },
-			[]string{"<td>–</td>", "<h3>Speed"}, nil},
 		"tokens checked": {func(r *evaluation.Report) {
 			r.Checked = &evaluation.Checked{Greedy: &evaluation.Greedy{Identical: statistics.Proportion{Count: 2, Total: 2}}}
 		}, []string{"with checks by the dense head: 2 of\u00a02"}, nil},
@@ -70,19 +67,9 @@ func TestDegenerateReports(t *testing.T) {
 			[]string{"<h3>The required P"}},
 		"exact": {func(r *evaluation.Report) { r.Points = []evaluation.Point{exact(2000)} },
 			[]string{"<b>100\u00a0%</b> same best token", "<b>0</b> mean KLD", "≈ 0"}, []string{">100.00\u00a0%<small"}},
-		"exact among others": {func(r *evaluation.Report) { r.Points = append(r.Points, exact(2000)) },
-			[]string{"≈ 0", ">2000</th>"}, nil},
 		"all but one": {func(r *evaluation.Report) {
 			r.Points[0].SameTop = statistics.Proportion{Count: 999999, Total: 1000000}
 		}, []string{"&gt;\u00a099.99\u00a0%"}, nil},
-		"huge": {func(r *evaluation.Report) {
-			r.Model.Vocabulary, r.Model.HeadBytes, r.Text.Positions = 262144, math.MaxInt64, math.MaxInt
-			r.Points[0].KLD.Max, r.Points[0].KLD.Mean, r.Points[0].Perplexity.Value = math.MaxFloat64, 1e300, math.MaxFloat64
-			r.Points[0].Speed.Ratio = 1e9
-			for p := range 30 {
-				r.Points = append(r.Points, point(1<<p, 5120))
-			}
-		}, []string{"262144 tokens", "1.8e&#43;308"}, nil},
 		"not numbers": {func(r *evaluation.Report) {
 			p := &r.Points[0]
 			nan := math.NaN()
@@ -96,10 +83,6 @@ func TestDegenerateReports(t *testing.T) {
 			r.Generation[1].Dense, r.Generation[1].Tokens = "", 1
 			g.Runs = g.Runs[:1]
 		}, []string{"<i>nothing</i>", "<mark><i>ends here</i></mark>", "dense, 1 token;", "<td>–</td>"}, nil},
-		"written from right to left": {func(r *evaluation.Report) {
-			g := &r.Generation[0]
-			g.Text, g.Dense, g.Runs[0].Text = "في البدء", "كانت الكلمة", "كانت الأرض"
-		}, []string{`dir="auto">كانت ال<mark>أرض</mark>`}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := measured(64, 250)
