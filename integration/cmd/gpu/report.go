@@ -41,7 +41,7 @@ func (r report) markdown() string {
 	}
 	heads := table.New("lrrrrrr", "head", "V x D", "P of K", "dense, us", "FlashHead, us", "speed-up", "limit")
 	for _, h := range r.Heads {
-		heads.Row(headShape{h.Model, h.Type, h.Codes}.String(), fmt.Sprintf("%d x %d", h.Rows, h.Columns),
+		heads.Row(h.String(), fmt.Sprintf("%d x %d", h.Rows, h.Columns),
 			fmt.Sprintf("%d of %d", h.Probes, h.Clusters),
 			fmt.Sprintf("%.1f", h.Dense), fmt.Sprintf("%.1f", h.Flash), fmt.Sprintf("%.2f", h.SpeedUp), fmt.Sprintf("%.2f",
 				h.Limit))
