@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
@@ -26,30 +29,26 @@ import (
 // build lays out a small build in a new folder; both its programs are Go programs, one of them fh-ollama.
 func build(t *testing.T, goProgram []byte) string {
 	t.Helper()
-	dir := t.TempDir()
-	files := map[string]string{
-		"bin/fh-ollama": string(goProgram), "bin/ollama": string(goProgram), "lib/ollama/libllama.so.0": "library",
+	files := fstest.MapFS{
+		"bin/fh-ollama":            {Data: goProgram, Mode: 0o700},
+		"bin/ollama":               {Data: goProgram, Mode: 0o700},
+		"lib/ollama/libllama.so":   {Data: []byte("libllama.so.0"), Mode: fs.ModeSymlink},
+		"lib/ollama/libllama.so.0": {Data: []byte("library"), Mode: 0o700},
 	}
-	names := []string{"lib/ollama/libllama.so"}
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	manifest, err := json.Marshal(map[string]any{"ollama": "0.34.2+flashhead.0.1.0", "fh_ollama": "0.1.0", "files": names})
+	manifest, err := json.Marshal(map[string]any{"ollama": "0.34.2+flashhead.0.1.0", "fh_ollama": "0.1.0",
+		"files": slices.Sorted(maps.Keys(files))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	files["share/fh-ollama/build.json"] = string(manifest)
-	for name, content := range files {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(content), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink("libllama.so.0", filepath.Join(dir, "lib/ollama/libllama.so")); err != nil {
+	files["share/fh-ollama/build.json"] = &fstest.MapFile{Data: manifest}
+	return laid(t, files)
+}
+
+// laid copies files to a new folder.
+func laid(t *testing.T, files fs.FS) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -58,11 +57,7 @@ func build(t *testing.T, goProgram []byte) string {
 // plugin lays out a small build of the plug-in in a new folder.
 func plugin(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, bundletest.Prefix([]byte("/home/x/library"), []byte("tool"), []byte("code"))); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return laid(t, bundletest.Prefix([]byte("/home/x/library"), []byte("tool"), []byte("code")))
 }
 
 // goProgram returns fh-ollama with the files of plugin inside, built once.
