@@ -44,7 +44,7 @@ func release(ctx context.Context, o options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files []file
+	var files []entry
 	var lines strings.Builder
 	for _, c := range []*contents{program, ollama} {
 		if err := c.private(o.private); err != nil {
@@ -54,20 +54,15 @@ func release(ctx context.Context, o options) ([]string, error) {
 		if err := c.archive(&archive, o.time); err != nil {
 			return nil, err
 		}
-		f := file{c.name + ".tar.gz", archive.Bytes()}
+		f := entry{name: c.name + ".tar.gz", data: archive.Bytes()}
 		fmt.Fprintf(&lines, "%x  %s\n", sha256.Sum256(f.data), f.name)
 		files = append(files, f)
 	}
-	return publish(o.out, append(files, file{sums, []byte(lines.String())}))
-}
-
-type file struct {
-	name string
-	data []byte
+	return publish(o.out, append(files, entry{name: sums, data: []byte(lines.String())}))
 }
 
 // publish writes files to the folder out, each whole or not at all.
-func publish(out string, files []file) ([]string, error) {
+func publish(out string, files []entry) ([]string, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, hint.Wrap(err, "name a folder that you may write to")
 	}

@@ -12,12 +12,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Files of the single program's archive.
-const (
-	programName  = "fh-ollama"
-	licensesName = "LICENSES"
-)
-
 // single reads fh-ollama with the plug-in inside, and joins all licenses in one file. version is that of the release.
 func single(ctx context.Context, o options, version string) (*contents, error) {
 	const again = "run `make bundle` again"
@@ -36,35 +30,9 @@ func single(ctx context.Context, o options, version string) (*contents, error) {
 	if err != nil {
 		return nil, hint.Wrap(err, again)
 	}
-	p := program{programName, info}
+	p := program{"fh-ollama", info}
 	c := &contents{name: "fh-ollama-" + version + "-" + p.platform()}
-	if c.inside, err = filesOf(bundle.New(archive.Bytes())); err != nil {
-		return nil, err
-	}
-	licenses, err := moduleLicenses(ctx, []program{p})
-	if err != nil {
-		return nil, err
-	}
-	licenses = append([]license{{name: "fh-ollama", text: o.license}}, licenses...)
-	for _, e := range c.inside {
-		if e.name == bundle.LicenseName {
-			licenses = append(licenses, license{name: "llama.cpp, in the plug-in inside", text: e.data})
-		}
-	}
-	var text bytes.Buffer
-	for _, l := range licenses {
-		fmt.Fprintf(&text, "==== %s ====\n\n%s\n\n", l.name, bytes.TrimSpace(l.text))
-	}
-	c.entries = []entry{
-		{name: programName, data: data, mode: 0o755},
-		{name: licensesName, data: text.Bytes(), mode: 0o644},
-	}
-	return c, nil
-}
-
-// filesOf reads the files of a bundle.
-func filesOf(b bundle.Bundle) (list []entry, err error) {
-	files, err := b.Files()
+	files, err := bundle.New(archive.Bytes()).Files()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +45,25 @@ func filesOf(b bundle.Bundle) (list []entry, err error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, entry{name: name, data: data})
+		c.inside = append(c.inside, entry{name: name, data: data})
 	}
-	return list, nil
+	licenses, err := moduleLicenses(ctx, []program{p})
+	if err != nil {
+		return nil, err
+	}
+	licenses = append([]entry{{name: "fh-ollama", data: o.license}}, licenses...)
+	for _, e := range c.inside {
+		if e.name == bundle.LicenseName {
+			licenses = append(licenses, entry{name: "llama.cpp, in the plug-in inside", data: e.data})
+		}
+	}
+	var text bytes.Buffer
+	for _, l := range licenses {
+		fmt.Fprintf(&text, "==== %s ====\n\n%s\n\n", l.name, bytes.TrimSpace(l.data))
+	}
+	c.entries = []entry{
+		{name: "fh-ollama", data: data, mode: 0o755},
+		{name: "LICENSES", data: text.Bytes(), mode: 0o644},
+	}
+	return c, nil
 }
