@@ -21,9 +21,9 @@ type view struct {
 	Figures  []figure
 	Required []fact
 	Unknown  string // why there is no Required
-	Tables   []table
+	Probes   []head // columns of Numbers, and of the matrix of continuations
+	Numbers  []row
 	Prompts  []prompt
-	Probes   []head // columns of the matrix of continuations
 	Command  string
 	Sources  []fact
 }
@@ -36,10 +36,7 @@ type fact struct{ Name, Value string }
 func newView(r evaluation.Report) view {
 	v := view{
 		Style: template.CSS(style), File: visible(r.Model.File), Figures: figures(r),
-		Unknown: visible(r.Unknown), Tables: tables(r), Prompts: prompts(r), Command: command(r), Sources: sources(r),
-	}
-	for _, p := range r.Points {
-		v.Probes = append(v.Probes, head{p.Probes, p.Probes == int(r.Model.Probes)})
+		Unknown: visible(r.Unknown), Probes: heads(r), Numbers: table(r.Points), Prompts: prompts(r), Command: command(r), Sources: sources(r),
 	}
 	if r.Unknown == "" {
 		v.Required = required(r.Required)
@@ -150,9 +147,15 @@ func sources(r evaluation.Report) []fact {
 			plural(t.Chunks, "chunk"), t.Context, plural(t.Positions, "position"))},
 		{"SHA-256 of the text", t.SHA256},
 		{"choice", mode},
+		{"dense head", fmt.Sprintf("perplexity %s ± %s, %s read for a token", number(r.Dense.Value), number(r.Dense.Error),
+			bytes(m.HeadBytes))},
 		{"runtime", fmt.Sprintf("%s, %s", r.Runtime.Folder, plural(r.Runtime.Threads, "thread"))},
 		{"made by", "fh-ollama " + r.Runtime.Version},
 		{"took", fmt.Sprintf("%.0f s", r.Seconds)},
+	}
+	if c := r.Checked; c != nil {
+		facts = append(facts, fact{"with checks by the dense head", fmt.Sprintf("%d of %d greedy continuations identical",
+			c.Greedy.Identical.Count, c.Greedy.Identical.Total)})
 	}
 	for i := range facts {
 		facts[i].Value = visible(facts[i].Value)
