@@ -21,7 +21,7 @@ func newAbscissa(c Chart, left float64) abscissa {
 		a.values = append(a.values, c.Mark.X)
 	}
 	for _, s := range c.Series {
-		for _, p := range s.shown() {
+		for _, p := range s.Points {
 			a.values = append(a.values, p.X)
 		}
 	}

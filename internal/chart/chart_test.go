@@ -12,7 +12,7 @@ import (
 func plain(v float64, digits int) string { return strconv.FormatFloat(v, 'f', digits, 64) }
 
 func curve(points ...Point) Chart {
-	return Chart{Name: "n", XName: "x", Y: Linear(plain), Series: []Series{{"s", points}}, Rule: math.NaN()}
+	return Chart{Name: "n", XName: "x", Y: Linear(plain), Series: []Series{{"s", points}}}
 }
 
 // Doubling x is the same distance everywhere, larger values lie higher, and an interval lies around its value.

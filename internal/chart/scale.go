@@ -61,7 +61,7 @@ func (s Scale) axis(values []float64) axis {
 	}
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, v := range values {
-		if finite(v) {
+		if Finite(v) {
 			low, high = min(low, v), max(high, v)
 		}
 	}
@@ -105,7 +105,7 @@ func (s Scale) logAxis(values []float64) axis {
 	low, high, floor := math.Inf(1), math.Inf(-1), 0.0
 	for _, v := range values {
 		switch {
-		case !finite(v):
+		case !Finite(v):
 		case v < Least:
 			floor = lane
 		default:

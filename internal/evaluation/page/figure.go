@@ -15,7 +15,9 @@ import (
 type figure struct {
 	Name, Caption string
 	Legend        []entry
-	SVG           template.HTML // chart escapes all text
+	SVG           template.HTML // of chart, which escapes all text
+
+	chart chart.Chart
 }
 
 // entry explains one series, or the horizontal line.
@@ -24,53 +26,32 @@ type entry struct {
 	Rule                bool
 }
 
-// plot describes a figure.
-type plot struct {
-	name, caption string
-	scale         chart.Scale
-	dense         bool    // shows dense, at 1, for comparison
-	most          float64 // of the y axis, for intervals
-	series        []chart.Series
-}
-
 // figures draws the results over P, without those that no P has.
 func figures(r evaluation.Report) []figure {
-	var all []figure
-	for _, p := range plots(r) {
-		p.series = slices.DeleteFunc(p.series, func(s chart.Series) bool { return len(s.Points) == 0 })
-		if len(p.series) > 0 {
-			all = append(all, p.figure(r.Model.Probes))
+	all := plots(r)
+	for i := range all {
+		f := &all[i]
+		c := &f.chart
+		c.Name, c.XName = f.Name+" over P; the numbers are in the table", "P, clusters read for each token"
+		c.Mark = chart.Mark{X: float64(r.Model.Probes), Label: "the file's own P"}
+		c.Series = slices.DeleteFunc(c.Series, func(s chart.Series) bool { return len(s.Points) == 0 })
+		for i, s := range c.Series {
+			f.Legend = append(f.Legend, entry{Class: fmt.Sprintf("s%d", i+1), Marker: chart.Marker(i), Name: s.Name})
 		}
+		if c.Rule > 0 {
+			f.Legend = append(f.Legend, entry{Class: "rule", Name: "dense", Rule: true})
+		}
+		f.SVG = template.HTML(c.SVG())
 	}
-	return all
+	return slices.DeleteFunc(all, func(f figure) bool { return len(f.chart.Series) == 0 })
 }
 
-func (p plot) figure(own uint32) figure {
-	c := chart.Chart{
-		Name: p.name + " over P; the numbers are in the table", XName: "P, clusters read for each token",
-		Y: p.scale, Series: p.series, Rule: math.NaN(), Most: p.most,
-	}
-	if own > 0 {
-		c.Mark = chart.Mark{X: float64(own), Label: "the file's own P"}
-	}
-	f := figure{Name: p.name, Caption: p.caption}
-	for i, s := range p.series {
-		f.Legend = append(f.Legend, entry{Class: fmt.Sprintf("s%d", i+1), Marker: chart.Marker(i), Name: s.Name})
-	}
-	if p.dense {
-		c.Rule = 1
-		f.Legend = append(f.Legend, entry{Class: "rule", Name: "dense", Rule: true})
-	}
-	f.SVG = template.HTML(c.SVG())
-	return f
-}
-
-// plots lists the results over P.
-func plots(r evaluation.Report) []plot {
-	line := func(name string, of func(evaluation.Point) (chart.Point, bool)) chart.Series {
+// plots lists the results over P. The dense head is at 1 where a rule shows it.
+func plots(r evaluation.Report) []figure {
+	line := func(name string, of func(evaluation.Point) chart.Point) chart.Series {
 		s := chart.Series{Name: name}
 		for _, p := range r.Points {
-			if point, ok := of(p); ok && p.Probes > 0 && !math.IsNaN(point.Y) {
+			if point := of(p); p.Probes > 0 && chart.Finite(point.Y) {
 				point.X, point.Label = float64(p.Probes), fmt.Sprintf("P = %d: %s", p.Probes, point.Label)
 				s.Points = append(s.Points, point)
 			}
@@ -83,70 +64,71 @@ func plots(r evaluation.Report) []plot {
 			fastest = max(fastest, p.Speed.Ratio)
 		}
 	}
-	return []plot{
+	return []figure{
 		{
-			name: "The same token", scale: chart.Linear(percentTick),
-			caption: "The share of positions where both heads have the same best token, with its 95 % confidence interval.",
-			series: []chart.Series{
-				line("same best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.SameTop, true) }),
-			},
+			Name:    "The same token",
+			Caption: "The share of positions where both heads have the same best token, with its 95 % confidence interval.",
+			chart: chart.Chart{Y: chart.Linear(percentTick), Series: []chart.Series{
+				line("same best token", func(p evaluation.Point) chart.Point { return share(p.SameTop, true) }),
+			}},
 		}, {
-			name: "What is scored exactly", scale: chart.Linear(percentTick),
-			caption: "The share of the dense head's best tokens that are scored exactly, and their share of the " +
+			Name: "What is scored exactly",
+			Caption: "The share of the dense head's best tokens that are scored exactly, and their share of the " +
 				"probability.",
-			series: []chart.Series{
-				line("best token", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top1, false) }),
-				line("best 5", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top5, false) }),
-				line("best 40", func(p evaluation.Point) (chart.Point, bool) { return share(p.Top40, false) }),
-				line("probability mass", func(p evaluation.Point) (chart.Point, bool) {
-					return chart.Point{Y: p.Mass, Label: percent(p.Mass)}, true
+			chart: chart.Chart{Y: chart.Linear(percentTick), Series: []chart.Series{
+				line("best token", func(p evaluation.Point) chart.Point { return share(p.Top1, false) }),
+				line("best 5", func(p evaluation.Point) chart.Point { return share(p.Top5, false) }),
+				line("best 40", func(p evaluation.Point) chart.Point { return share(p.Top40, false) }),
+				line("probability mass", func(p evaluation.Point) chart.Point {
+					return chart.Point{Y: p.Mass, Label: percent(p.Mass)}
 				}),
-			},
+			}},
 		}, {
-			name: "How far probabilities move", scale: chart.Log(),
-			caption: "KLD in nats; lower is better, and 0 means equal probabilities. The mean has its standard " +
+			Name: "How far probabilities move",
+			Caption: "KLD in nats; lower is better, and 0 means equal probabilities. The mean has its standard " +
 				"error.",
-			series: []chart.Series{
-				line("mean", func(p evaluation.Point) (chart.Point, bool) { return mean(p.KLD), true }),
-				line("99 % of positions below", func(p evaluation.Point) (chart.Point, bool) {
-					return chart.Point{Y: p.KLD.P99, Label: number(p.KLD.P99)}, true
+			chart: chart.Chart{Y: chart.Log(), Series: []chart.Series{
+				line("mean", func(p evaluation.Point) chart.Point { return mean(p.KLD) }),
+				line("99 % of positions below", func(p evaluation.Point) chart.Point {
+					return chart.Point{Y: p.KLD.P99, Label: number(p.KLD.P99)}
 				}),
-				line("mean at temperature 0.8", func(p evaluation.Point) (chart.Point, bool) { return mean(p.CoolKLD), true }),
-			},
+				line("mean at temperature 0.8", func(p evaluation.Point) chart.Point { return mean(p.CoolKLD) }),
+			}},
 		}, {
-			name: "Speed", scale: chart.Linear(timesTick), dense: true, most: 2 * fastest,
-			caption: "Tokens per second relative to dense on the same prompts, measured in turn: the median pair, with " +
+			Name: "Speed",
+			Caption: "Tokens per second relative to dense on the same prompts, measured in turn: the median pair, with " +
 				"the slowest and the fastest.",
-			series: []chart.Series{
-				line("times as fast", func(p evaluation.Point) (chart.Point, bool) {
+			chart: chart.Chart{Y: chart.Linear(timesTick), Rule: 1, Most: 2 * fastest, Series: []chart.Series{
+				line("times as fast", func(p evaluation.Point) chart.Point {
 					if p.Speed == nil {
-						return chart.Point{}, false
+						return chart.Point{Y: math.NaN()}
 					}
 					s := *p.Speed
 					return chart.Point{Y: s.Ratio, Low: s.Low, High: s.High,
-						Label: fmt.Sprintf("%.2f (%.2f to %.2f) times as fast", s.Ratio, s.Low, s.High)}, true
+						Label: fmt.Sprintf("%.2f (%.2f to %.2f) times as fast", s.Ratio, s.Low, s.High)}
 				}),
-			},
+			}},
 		}, {
-			name: "Bytes read", scale: chart.Linear(percentTick), dense: true,
-			caption: "What is read of the head for each token: all centroids, and the rows of P clusters.",
-			series: []chart.Series{
-				line("of the dense head's bytes", func(p evaluation.Point) (chart.Point, bool) {
+			Name:    "Bytes read",
+			Caption: "What is read of the head for each token: all centroids, and the rows of P clusters.",
+			chart: chart.Chart{Y: chart.Linear(percentTick), Rule: 1, Series: []chart.Series{
+				line("of the dense head's bytes", func(p evaluation.Point) chart.Point {
 					relative := relativeBytes(r, p)
-					return chart.Point{Y: relative, Label: percent(relative) + ", " + bytes(p.HeadBytes)}, true
+					return chart.Point{Y: relative, Label: percent(relative) + ", " + bytes(p.HeadBytes)}
 				}),
-			},
+			}},
 		},
 	}
 }
 
-func share(p statistics.Proportion, bars bool) (chart.Point, bool) {
+// share returns a share, whose Y is NaN if nothing was counted.
+func share(p statistics.Proportion, bars bool) chart.Point {
 	point := chart.Point{Y: p.Share(), Label: percent(p.Share())}
 	if bars {
 		point.Low, point.High = p.Interval()
 		point.Label += fmt.Sprintf(" (%s)", interval(p))
 	}
-	return point, p.Total > 0
+	return point
 }
 
 func mean(d evaluation.Distribution) chart.Point {
