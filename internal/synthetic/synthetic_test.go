@@ -2,7 +2,6 @@ package synthetic
 
 import (
 	"bytes"
-	"math"
 	"slices"
 	"testing"
 
@@ -89,30 +88,6 @@ func TestWrite(t *testing.T) {
 		}
 		if !slices.Equal(flashhead.DefaultPinned(f, head), p.Pinned) {
 			t.Errorf("%s: convert would pin %v", typ.Name, flashhead.DefaultPinned(f, head))
-		}
-	}
-}
-
-func fromHalf(b uint16) float64 {
-	x := math.Ldexp(float64(b&1023), -24)
-	if e := int(b >> 10 & 31); e > 0 {
-		x = math.Ldexp(1+float64(b&1023)/1024, e-15)
-	}
-	if b>>15 == 1 {
-		return -x
-	}
-	return x
-}
-
-// Half-precision numbers stay the same, and others are rounded to the nearest.
-func TestHalf(t *testing.T) {
-	for b := range uint16(31 << 10) {
-		x := fromHalf(b)
-		if half(x) != b || half(-x) != b|1<<15 && x != 0 {
-			t.Fatalf("%g becomes %#x, want %#x", x, half(x), b)
-		}
-		if next := fromHalf(b + 1); b+1 < 31<<10 && (half(0.6*x+0.4*next) != b || half(0.4*x+0.6*next) != b+1) {
-			t.Fatalf("between %g and %g: %#x, %#x", x, next, half(0.6*x+0.4*next), half(0.4*x+0.6*next))
 		}
 	}
 }

@@ -100,7 +100,8 @@ func run(ctx context.Context, o options) error {
 			add(check{Name: "timing " + s.String(), State: failed, Says: err.Error()})
 			continue
 		}
-		r.Models = append(r.Models, timed)
+		timed.Results = append(r.Models.Results, timed.Results...)
+		r.Models = timed
 	}
 	bar.Close()
 	if err := ctx.Err(); err != nil {
