@@ -3,7 +3,6 @@ package page
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"unicode"
 
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
@@ -21,7 +20,7 @@ type prompt struct {
 // other is a continuation that is not the dense one.
 type other struct {
 	Probes       string // the P's that produced it
-	Where        string
+	From         int    // the first token that differs, counted from 1
 	Common, Rest string
 }
 
@@ -30,27 +29,21 @@ func prompts(r evaluation.Report) []prompt {
 	var all []prompt
 	for _, g := range r.Generation {
 		p := prompt{Kind: visible(g.Kind), Text: visible(g.Text), Dense: visible(g.Dense), Tokens: plural(g.Tokens, "token")}
-		var same []int
-		type answer struct {
-			text       string
-			divergence int
-		}
-		groups := map[answer][]evaluation.Trial{}
-		var order []answer
 		for _, t := range g.Runs {
 			if t.Divergence < 0 {
-				same = append(same, t.Probes)
+				p.Same = listed(p.Same, t.Probes)
 				continue
 			}
-			a := answer{t.Text, t.Divergence}
-			if groups[a] == nil {
-				order = append(order, a)
+			this := other{From: t.Divergence + 1}
+			this.Common, this.Rest = split(p.Dense, visible(t.Text))
+			i := slices.IndexFunc(p.Others, func(o other) bool {
+				return o.From == this.From && o.Common == this.Common && o.Rest == this.Rest
+			})
+			if i < 0 {
+				i = len(p.Others)
+				p.Others = append(p.Others, this)
 			}
-			groups[a] = append(groups[a], t)
-		}
-		p.Same = list(same)
-		for _, a := range order {
-			p.Others = append(p.Others, newOther(g.Dense, groups[a]))
+			p.Others[i].Probes = listed(p.Others[i].Probes, t.Probes)
 		}
 		for _, point := range r.Points {
 			p.Cells = append(p.Cells, cellOf(g.Runs, point.Probes))
@@ -58,6 +51,14 @@ func prompts(r evaluation.Report) []prompt {
 		all = append(all, p)
 	}
 	return all
+}
+
+// listed adds a P to a list with commas.
+func listed(list string, probes int) string {
+	if list != "" {
+		list += ", "
+	}
+	return list + fmt.Sprint(probes)
 }
 
 func cellOf(runs []evaluation.Trial, probes int) string {
@@ -69,17 +70,6 @@ func cellOf(runs []evaluation.Trial, probes int) string {
 		return "same"
 	}
 	return fmt.Sprint(runs[i].Divergence + 1)
-}
-
-// newOther describes a text that some P's produced instead of dense.
-func newOther(dense string, runs []evaluation.Trial) other {
-	var probes []int
-	for _, t := range runs {
-		probes = append(probes, t.Probes)
-	}
-	common, rest := split(visible(dense), visible(runs[0].Text))
-	return other{Probes: list(probes), Where: fmt.Sprintf("differs from token %d on", runs[0].Divergence+1),
-		Common: common, Rest: rest}
 }
 
 // split divides a text where it diverges from dense, but not between a character and its combining marks.
@@ -98,15 +88,6 @@ func split(dense, text string) (common, rest string) {
 		}
 	}
 	return string(b[:n]), string(b[n:])
-}
-
-// list writes numbers with commas.
-func list(numbers []int) string {
-	var words []string
-	for _, n := range numbers {
-		words = append(words, fmt.Sprint(n))
-	}
-	return strings.Join(words, ", ")
 }
 
 func plural(n int, what string) string {

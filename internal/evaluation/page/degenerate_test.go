@@ -61,7 +61,7 @@ func TestDegenerateReports(t *testing.T) {
 			"<h3>Speed"}},
 		"tokens checked": {func(r *evaluation.Report) {
 			r.Checked = &evaluation.Checked{Greedy: &evaluation.Greedy{Identical: statistics.Proportion{Count: 2, Total: 2}}}
-		}, []string{"2 of 2 greedy continuations identical"}, nil},
+		}, []string{"checked.greedy.identical</dt><dd><bdi>100\u00a0% (34.24 to\u00a0100.00) of 2<"}, nil},
 		"clusters drawn": {func(r *evaluation.Report) {
 			r.Unknown, r.Required, r.Runtime.Mode = "clusters are drawn", evaluation.Required{}, "sample"
 		}, []string{"The required P is not known: clusters are drawn.", "top_40_contained</th>"},

@@ -93,8 +93,8 @@ func TestNumbers(t *testing.T) {
 	}
 	page := strings.ReplaceAll(write(t, r), "\u00a0", " ")
 	for name, want := range map[string]string{
-		"head_bytes": "2176000", "same_top": "99.70 % (99.12 to 99.90)", "top_40_contained": "100 % (99.62 to 100.00)",
-		"mass_covered": "0.98765", "kld.mean": "0.083010", "kld.p99_9": "2.5000", "kinds.code.same_draw": "0.99991",
+		"head_bytes": "2176000", "same_top": "99.70 % (99.12 to 99.90) of 1000",
+		"top_40_contained": "100 % (99.62 to 100.00) of 1000", "mass_covered": "0.98765", "kld.mean": "0.083010", "kld.p99_9": "2.5000", "kinds.code.same_draw": "0.99991",
 		"kinds.languages.same_draw": "–", "speed.ratio": "1.5600",
 	} {
 		row := regexp.MustCompile(`<th scope="row">` + regexp.QuoteMeta(name) + `</th><td>.*</td><td>(.*)</td></tr>`)
