@@ -41,13 +41,10 @@ func TestTruncate(t *testing.T) {
 		t.Fatalf("keeps %v, want %v", s.tokens, want)
 	}
 	total := math.Pow(0.5, 1.25) + math.Pow(0.3, 1.25) + math.Pow(0.15, 1.25)
-	for token, share := range map[int32]float64{2: 0.5, 1: 0.3, 3: 0.15} {
-		if want := math.Pow(share, 1.25) / total; math.Abs(s.of(token)-want) > 1e-4 {
-			t.Errorf("token %d: %g, want %g", token, s.of(token), want)
+	for i, share := range []float64{0.5, 0.3, 0.15} {
+		if want := math.Pow(share, 1.25) / total; math.Abs(s.share[i]-want) > 1e-4 {
+			t.Errorf("token %d: %g, want %g", s.tokens[i], s.share[i], want)
 		}
-	}
-	if s.of(0) != 0 {
-		t.Error("a token that was cut off is drawn")
 	}
 	// 0.9 is of the best 40: of 100 equal ones 36 remain
 	equal := make([]float64, 100)
@@ -56,21 +53,6 @@ func TestTruncate(t *testing.T) {
 	}
 	if n := len(truncated(t, equal...).tokens); n != 36 && n != 37 { // 36 times 1/40 is 0.9 but for rounding
 		t.Errorf("%d of 100 equal tokens", n)
-	}
-}
-
-func TestDifference(t *testing.T) {
-	p, q := &drawn{tokens: []int32{7, 3}, share: [topK]float64{0.75, 0.25}}, &drawn{tokens: []int32{7, 4, 3},
-		share: [topK]float64{0.5, 0.25, 0.25}}
-	// of each they have 0.5 and 0.25 in common; 3/4 ln(3/2) + 1/4 ln 1
-	if v, kld := difference(p, q); math.Abs(v-0.25) > 1e-12 || math.Abs(kld-0.75*math.Log(1.5)) > 1e-12 {
-		t.Errorf("%g, %g", v, kld)
-	}
-	if v, kld := difference(q, p); math.Abs(v-0.25) > 1e-12 || !math.IsInf(kld, 1) {
-		t.Errorf("without a token: %g, %g", v, kld)
-	}
-	if v, kld := difference(p, p); v != 0 || kld != 0 {
-		t.Errorf("of equals: %g, %g", v, kld)
 	}
 }
 

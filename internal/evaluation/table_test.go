@@ -17,10 +17,10 @@ func widest() Report {
 			Probes: p, HeadBytes: 1 << 20, Perplexity: Perplexity{12345.678, 12}, KLD: Distribution{Mean: 12.34567,
 				Error: 0.98765, P99: 123.456},
 			SameTop: share(n), Top1: share(n), Top5: share(99870), Top40: share(98000), Mass: 0.98765,
-			Truncated: Truncated{Difference: 0.4567}, SameDraw: 0.9987,
-			Kinds:  []Kind{{"languages", share(n), 0.9, 12.34567, 0.98765}, {"code", share(99990), 1, 0.0012, 0.0003}},
-			Greedy: &Greedy{Identical: statistics.Proportion{Count: 13, Total: 13}, Agreed: 1},
-			Speed:  &Speed{Dense: 12345.6, Flash: 23456.7, Ratio: 12.34, Low: 10.12, High: 18.76},
+			SameDraw: 0.9987,
+			Kinds:    []Kind{{"languages", share(n), 0.9, 12.34567, 0.98765}, {"code", share(99990), 1, 0.0012, 0.0003}},
+			Greedy:   &Greedy{Identical: statistics.Proportion{Count: 13, Total: 13}, Agreed: 1},
+			Speed:    &Speed{Dense: 12345.6, Flash: 23456.7, Ratio: 12.34, Low: 10.12, High: 18.76},
 		}
 	}
 	return Report{
