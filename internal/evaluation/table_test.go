@@ -48,7 +48,7 @@ func TestTable(t *testing.T) {
 		"\n exact  12 of 13      98 %          -",
 		"\nWith checks by the dense head, as in the patched build (exact), 12 of 13 are.",
 		"median 1, 90 % 10, 95 % 100, 99 % 1000, 99.9 % 10000, most 16384",
-		"At its own P of 1024 (*) the model's best token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +
+		"At its own P of 1024 the model's best token is the dense head's at 99.9 % of positions\n(99.9 to 99.9 " +
 			"%), for 25 % of the bytes",
 	} {
 		if !strings.Contains(text, want) {

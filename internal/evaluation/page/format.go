@@ -70,14 +70,6 @@ func bytes(n int64) string {
 	return significant(v, 3) + "\u00a0" + units[unit]
 }
 
-// times formats a ratio of speeds.
-func times(ratio float64) string {
-	if math.IsNaN(ratio) || math.IsInf(ratio, 0) {
-		return missing
-	}
-	return fmt.Sprintf("%.2f\u00a0×", ratio)
-}
-
 // visible makes any bytes displayable: a continuation may end within a character or contain control characters.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {

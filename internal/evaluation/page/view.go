@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +16,6 @@ type view struct {
 	Style    template.CSS
 	File     string
 	Lead     string
-	Tiles    []tile
 	Figures  []figure
 	Required []fact
 	Unknown  string // why there is no Required
@@ -28,55 +26,18 @@ type view struct {
 	Sources  []fact
 }
 
-// tile is one number of the summary.
-type tile struct{ Value, Name string }
-
 type fact struct{ Name, Value string }
 
 func newView(r evaluation.Report) view {
 	v := view{
-		Style: template.CSS(style), File: visible(r.Model.File), Figures: figures(r),
-		Unknown: visible(r.Unknown), Probes: heads(r), Numbers: table(r.Points), Prompts: prompts(r), Command: command(r), Sources: sources(r),
+		Style: template.CSS(style), File: visible(r.Model.File), Lead: r.Verdict(), Figures: figures(r),
+		Unknown: visible(r.Unknown), Probes: heads(r), Numbers: table(r.Points), Prompts: prompts(r), Command: command(r),
+		Sources: sources(r),
 	}
 	if r.Unknown == "" {
 		v.Required = required(r.Required)
 	}
-	if len(r.Points) > 0 {
-		v.Lead, v.Tiles = summary(r)
-	}
 	return v
-}
-
-// summary describes the results with the file's own P, or with the largest one if its own was not measured.
-func summary(r evaluation.Report) (lead string, tiles []tile) {
-	i := slices.IndexFunc(r.Points, func(p evaluation.Point) bool { return p.Probes == int(r.Model.Probes) })
-	who := fmt.Sprintf("At its own P of %d", r.Model.Probes)
-	if i < 0 {
-		i = len(r.Points) - 1
-		who = fmt.Sprintf("With P = %d (its own, %d, was not measured)", r.Points[i].Probes, r.Model.Probes)
-	}
-	p := r.Points[i]
-	lead = fmt.Sprintf("%s, reading %d of %d clusters", who, p.Probes, r.Model.Clusters)
-	if t := p.SameTop; t.Total > 0 {
-		lead += fmt.Sprintf(", the model has the same best token as its dense head at %s of %d positions "+
-			"(95\u00a0%% confidence: %s)", percent(t.Share()), t.Total, interval(t))
-		tiles = append(tiles, tile{percent(t.Share()), "same best token"})
-	}
-	lead += "."
-	if !math.IsNaN(p.KLD.Mean) {
-		tiles = append(tiles, tile{number(p.KLD.Mean), "mean KLD, nats"})
-	}
-	if g := p.Greedy; g != nil && g.Identical.Total > 0 {
-		tiles = append(tiles, tile{fmt.Sprintf("%d of %d", g.Identical.Count, g.Identical.Total),
-			"greedy continuations identical"})
-	}
-	if s := p.Speed; s != nil {
-		tiles = append(tiles, tile{times(s.Ratio), "as fast as dense"})
-	}
-	if share := relativeBytes(r, p); !math.IsNaN(share) {
-		tiles = append(tiles, tile{percent(share), "of the head's bytes read"})
-	}
-	return lead, tiles
 }
 
 // required lists the clusters that the dense head's best token needs, for growing shares of the positions.
