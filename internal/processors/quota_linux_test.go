@@ -19,7 +19,6 @@ func TestQuota(t *testing.T) {
 		files map[string]string
 		want  float64
 	}{
-		"none": {nil, 0},
 		"version 2": {map[string]string{
 			"proc/self/cgroup": "0::/user/job\n", "proc/self/mountinfo": mountsV2,
 			"sys/fs/cgroup/user/job/cpu.max": "150000 100000\n", "sys/fs/cgroup/user/cpu.max": "max 100000\n",
@@ -28,9 +27,6 @@ func TestQuota(t *testing.T) {
 			"proc/self/cgroup": "0::/user/job\n", "proc/self/mountinfo": mountsV2,
 			"sys/fs/cgroup/user/job/cpu.max": "max 100000\n", "sys/fs/cgroup/user/cpu.max": "50000 20000\n",
 		}, 2.5},
-		"in a namespace": {map[string]string{
-			"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": mountsV2, "sys/fs/cgroup/cpu.max": "300000 100000\n",
-		}, 3},
 		"of another namespace": {map[string]string{
 			"proc/self/cgroup": "0::/../other\n", "proc/self/mountinfo": mountsV2, "sys/fs/cgroup/cpu.max": "300000 100000\n",
 			"sys/fs/other/cpu.max": "100000 100000\n",
@@ -40,9 +36,6 @@ func TestQuota(t *testing.T) {
 			"proc/self/mountinfo":       strings.Replace(mountsV2, ":30 /", ":30 /docker/abc", 1),
 			"sys/fs/cgroup/job/cpu.max": "400000 100000\n",
 		}, 4},
-		"no quota": {map[string]string{
-			"proc/self/cgroup": "0::/job\n", "proc/self/mountinfo": mountsV2, "sys/fs/cgroup/job/cpu.max": "max 100000\n",
-		}, 0},
 		"version 1": {map[string]string{
 			"proc/self/cgroup": "4:memory:/other\n3:cpu,cpuacct:/job\n", "proc/self/mountinfo": mountsV1,
 			"sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us":  "250000\n",
