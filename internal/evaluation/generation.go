@@ -85,9 +85,10 @@ func (j *job) start(ctx context.Context, settings []string) (*llama.Server, erro
 	return server, nil
 }
 
-// trials continues all prompts with the dense server and one with p probes in turn. If check is set, tokens are checked;
-// it returns nil if the runtime cannot. done is the number of earlier calls, for the progress.
-func (j *job) trials(ctx context.Context, plain *llama.Server, texts [][]int, p, done int, check bool) ([]Trial, error) {
+// trials continues all prompts with the dense server and one with p probes in turn. If check is set, tokens are
+// checked; it returns nil if the runtime cannot. done is the number of earlier calls, for the progress.
+func (j *job) trials(ctx context.Context, plain *llama.Server, texts [][]int, p, done int, check bool) ([]Trial,
+	error) {
 	settings := j.settings(p)
 	if check {
 		settings = append(settings, "FLASHHEAD_EXACT=auto")
