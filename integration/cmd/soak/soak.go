@@ -75,7 +75,15 @@ func soak(ctx context.Context, o options, dir string) (*Report, error) {
 				return nil, err
 			}
 		}
-		if err := s.register(ctx, m.name, file); err != nil {
+		hash, err := source.SHA256(file)
+		if err != nil {
+			return nil, err
+		}
+		s.blobs["sha256-"+hash] = m.name
+		if err := modelfile.Register(ctx, s.Client, m.name, &modelfile.Modelfile{
+			From: []string{file}, Template: modelfile.DefaultTemplate,
+			Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "num_thread", Value: "1"}},
+		}, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -97,18 +105,6 @@ func soak(ctx context.Context, o options, dir string) (*Report, error) {
 	watch.Wait()
 	report.Active = strings.Count(s.Log(), "flash_head: active")
 	return report, memoryError
-}
-
-func (s *server) register(ctx context.Context, name, file string) error {
-	hash, err := source.SHA256(file)
-	if err != nil {
-		return err
-	}
-	s.blobs["sha256-"+hash] = name
-	return modelfile.Register(ctx, s.Client, name, &modelfile.Modelfile{
-		From: []string{file}, Template: modelfile.DefaultTemplate,
-		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "num_thread", Value: "1"}},
-	}, nil)
 }
 
 // phase runs clients for the given time while models are unloaded. If kill is set, it kills a llama-server halfway.
