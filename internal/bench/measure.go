@@ -60,7 +60,7 @@ func (m *measurement) run(ctx context.Context) error {
 }
 
 // prepare decodes one token with each head. That brings the file into the page cache and shows that the runtime has
-// FlashHead. For the first file prepare also checks whether the machine is idle.
+// FlashHead.
 func (m *measurement) prepare(ctx context.Context) error {
 	m.progress.Start("loading " + m.result.Model.Name)
 	if free, ok := freeMemory(); ok && free < m.bytes {
@@ -75,18 +75,6 @@ func (m *measurement) prepare(ctx context.Context) error {
 		m.report.Machine.System = timing.System
 	}
 	m.progress.Done("loaded " + m.result.Model.Name + ", the runtime has FlashHead")
-	if m.checked {
-		return nil
-	}
-	m.checked = true
-	m.progress.Start("checking whether the machine is idle")
-	doubt, err := atRest(ctx, m.report.Machine.Processors)
-	if err != nil || doubt == "" {
-		m.progress.Close()
-		return err
-	}
-	m.progress.Done(doubt)
-	m.doubt("%s", doubt)
 	return nil
 }
 
@@ -176,7 +164,8 @@ func (m *measurement) doubtRuns(threads int, dense, others []float64) {
 			"try when the machine is idle", threadsInWords(threads), slices.Min(dense), slices.Max(dense))
 	}
 	if n := statistics.Median(others); n > busy { // NaN if others is empty
-		m.doubt("with %s other programs used %.1f processors during the measurement", threadsInWords(threads), n)
+		m.doubt("with %s other programs used %.1f processors during the measurement; close them, or try later",
+			threadsInWords(threads), n)
 	}
 }
 
