@@ -47,15 +47,6 @@ func (a axis) at(v float64) float64 {
 	return bottom - padding - (bottom-top-2*padding)*max(0, min(1, a.share(v)))
 }
 
-// room returns the left edge of the plot area, right of all labels.
-func (a axis) room() float64 {
-	room := float64(leastLeft)
-	for _, t := range a.ticks {
-		room = max(room, width(t.label)+8)
-	}
-	return min(room, Width/2)
-}
-
 func (s Scale) axis(values []float64) axis {
 	if s.logarithmic {
 		return s.logAxis(values)
@@ -167,11 +158,10 @@ type abscissa struct {
 	values    []float64 // ascending, distinct
 	low, high float64   // logarithms
 	marked    float64
-	left      float64 // edge of the plot area
 }
 
-func newAbscissa(c Chart, left float64) abscissa {
-	a := abscissa{marked: c.Mark.X, left: left}
+func newAbscissa(c Chart) abscissa {
+	a := abscissa{marked: c.Mark.X}
 	if c.Mark.X > 0 {
 		a.values = append(a.values, c.Mark.X)
 	}
@@ -191,9 +181,9 @@ func newAbscissa(c Chart, left float64) abscissa {
 // at returns the position of x. A single value lies in the middle.
 func (a abscissa) at(x float64) float64 {
 	if a.low == a.high {
-		return (a.left + right) / 2
+		return (left + right) / 2.0
 	}
-	return a.left + inset + (right-a.left-2*inset)*(math.Log(x)-a.low)/(a.high-a.low)
+	return left + inset + (right-left-2*inset)*(math.Log(x)-a.low)/(a.high-a.low)
 }
 
 // labelled returns the values whose labels fit. The marked one and both ends go first.
@@ -217,7 +207,7 @@ func (a abscissa) labelled() []float64 {
 func label(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 func (a abscissa) draw(b *strings.Builder, name string) {
-	line(b, "base", a.left, bottom, right, bottom)
+	line(b, "base", left, bottom, right, bottom)
 	for _, x := range a.values {
 		line(b, "base", a.at(x), bottom, a.at(x), bottom+4)
 	}
@@ -228,5 +218,5 @@ func (a abscissa) draw(b *strings.Builder, name string) {
 		}
 		textWithin(b, class, a.at(x), bottom+4+lineDepth-3, label(x))
 	}
-	text(b, "name middle", (a.left+right)/2, Height-6, name)
+	text(b, "name middle", (left+right)/2.0, Height-6, name)
 }

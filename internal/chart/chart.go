@@ -15,7 +15,7 @@ const (
 	Width  = 360
 	Height = 236
 
-	leastLeft, right, top, bottom = 60, 348, 24, 196
+	left, right, top, bottom = 66, 348, 24, 196
 
 	inset     = 16  // of the outermost x from the plot area's edge
 	glyph     = 6.6 // mean width of a character of a label
@@ -70,8 +70,7 @@ func (c Chart) SVG() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 %d %d" `+
 		`role="img" aria-label="%s">`+"\n", Width, Height, name)
 	y := c.Y.axis(c.values())
-	left := y.room()
-	x := newAbscissa(c, left)
+	x := newAbscissa(c)
 	for _, t := range y.ticks {
 		at := y.at(t.value)
 		line(&b, "grid", left, at, right, at)

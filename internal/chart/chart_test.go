@@ -25,7 +25,7 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	same := func(a, b float64) bool { return math.Abs(a-b) < 0.02 }
-	if x[0] < leastLeft || x[2] > right || x[1] <= x[0] || !same(x[1]-x[0], x[2]-x[1]) {
+	if x[0] < left || x[2] > right || x[1] <= x[0] || !same(x[1]-x[0], x[2]-x[1]) {
 		t.Errorf("x %v", x)
 	}
 	if y[1] >= y[0] || !same(y[0]-y[1], y[1]-y[2]) {
@@ -98,7 +98,7 @@ func TestLabelsHaveRoom(t *testing.T) {
 		}
 		c := curve(points...)
 		c.Mark.X = 250
-		a := newAbscissa(c, leastLeft)
+		a := newAbscissa(c)
 		labelled := a.labelled()
 		if !slices.Contains(labelled, 250) {
 			t.Errorf("%v: the marked x has no label", xs)
