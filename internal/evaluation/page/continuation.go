@@ -14,7 +14,6 @@ type prompt struct {
 	Tokens            string
 	Same              string // the P's with the dense continuation
 	Others            []other
-	Cells             []string // one for each P of the report: where its continuation diverges
 }
 
 // other is a continuation that is not the dense one.
@@ -24,7 +23,7 @@ type other struct {
 	Common, Rest string
 }
 
-// prompts describes the continuations; Cells go by the report's points.
+// prompts describes the continuations.
 func prompts(r evaluation.Report) []prompt {
 	var all []prompt
 	for _, g := range r.Generation {
@@ -45,9 +44,6 @@ func prompts(r evaluation.Report) []prompt {
 			}
 			p.Others[i].Probes = listed(p.Others[i].Probes, t.Probes)
 		}
-		for _, point := range r.Points {
-			p.Cells = append(p.Cells, cellOf(g.Runs, point.Probes))
-		}
 		all = append(all, p)
 	}
 	return all
@@ -59,17 +55,6 @@ func listed(list string, probes int) string {
 		list += ", "
 	}
 	return list + fmt.Sprint(probes)
-}
-
-func cellOf(runs []evaluation.Trial, probes int) string {
-	i := slices.IndexFunc(runs, func(t evaluation.Trial) bool { return t.Probes == probes })
-	switch {
-	case i < 0:
-		return missing
-	case runs[i].Divergence < 0:
-		return "same"
-	}
-	return fmt.Sprint(runs[i].Divergence + 1)
 }
 
 // split divides a text where it diverges from dense, but not between a character and its combining marks.

@@ -38,7 +38,7 @@ type view struct {
 	Figures  []figure
 	Required []fact
 	Unknown  string // why there is no Required
-	Probes   []head // columns of Numbers, and of the matrix of continuations
+	Probes   []head // columns of Numbers
 	Numbers  []row
 	Prompts  []prompt
 	Command  string

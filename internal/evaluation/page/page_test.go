@@ -134,7 +134,6 @@ func TestContinuations(t *testing.T) {
 		"P = 64, differs from token 10 on", "I have a g<mark>ood many children, and that is all.</mark>",
 		"dense, 64 tokens; the same with P = 128, 250",
 		"P = 64, 128, differs from token 11 on", "dense, 64 tokens; the same with P = 250",
-		"<tr><th scope=\"row\"><bdi>code</bdi></th><td>11</td><td>11</td><td class=\"same\">same</td></tr>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
@@ -230,7 +229,7 @@ func TestDegenerateReports(t *testing.T) {
 			g.Runs[0].Divergence, g.Runs[0].Text = 0, ""
 			r.Generation[1].Dense, r.Generation[1].Tokens = "", 1
 			g.Runs = g.Runs[:1]
-		}, []string{"<i>nothing</i>", "<mark><i>ends here</i></mark>", "dense, 1 token;", "<td>–</td>"}, nil},
+		}, []string{"<i>nothing</i>", "<mark><i>ends here</i></mark>", "dense, 1 token;"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := measured(64, 250)
