@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
-
-	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
 // required collects the least P at which the dense head's best token is scored exactly, from a run with one probe.
@@ -40,9 +38,8 @@ func (r *required) look() look {
 
 // distribution describes the required P.
 func (r *required) distribution() Required {
-	sorted := slices.Sorted(slices.Values(r.least))
-	at := func(q float64) float64 { return statistics.Quantile(sorted, q) }
-	return Required{Median: at(0.5), P90: at(0.9), P95: at(0.95), P99: at(0.99), P999: at(0.999), Max: at(1)}
+	d := describe(r.least)
+	return Required{Median: d.Median, P90: d.P90, P95: d.P95, P99: d.P99, P999: d.P999, Max: d.Max}
 }
 
 // clusters is the map of tokens to clusters.

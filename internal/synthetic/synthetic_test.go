@@ -92,24 +92,6 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestTokenizer(t *testing.T) {
-	data := written(t, tiny(types[0], false))
-	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, want := range map[string]int64{"tokenizer.ggml.tokens": 66000, "tokenizer.ggml.token_type": 66000,
-		"tokenizer.ggml.merges": 66000 - 258} {
-		if kv, _ := f.Key(key); kv.Count != want {
-			t.Errorf("%s has %d entries", key, kv.Count)
-		}
-	}
-	// from GPT-2's encoder.json
-	if a := alphabet(); a['A'] != "A" || a[' '] != "Ġ" || a['\n'] != "Ċ" || a[0xad] != "Ń" {
-		t.Errorf("alphabet %v", a)
-	}
-}
-
 func TestNames(t *testing.T) {
 	if got, err := Shapes([]string{"all"}); err != nil || len(got) != 7 {
 		t.Errorf("%v, %v", got, err)
