@@ -80,7 +80,8 @@ func TestEval(t *testing.T) {
 	twoWays(t, r)
 	sameAsLlama(t, h, text, few)
 	if html, err := os.ReadFile(page); err != nil ||
-		!strings.Contains(string(html), fmt.Sprintf("%.2f", 100*few.SameTop.Share())) {
+		!strings.Contains(string(html), fmt.Sprintf("%.2f", 100*few.SameTop.Share())) ||
+		!strings.Contains(string(html), " --probes 125,250,2000 --predict 0 --html ") {
 		t.Errorf("the page does not show %.2f %%: %v", 100*few.SameTop.Share(), err)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 2 {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
+	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation/page"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -93,7 +95,7 @@ func runEval(c *cli.Context) error {
 		return err
 	}
 	var text bytes.Buffer
-	if err := page.Write(&text, report); err != nil {
+	if err := page.Write(&text, report, commandline.Self(os.Args[1:]...)); err != nil {
 		return html.Explain(fmt.Errorf("the page: %w", err))
 	}
 	return html.Complete(text.Bytes())

@@ -49,7 +49,7 @@ type Runtime struct {
 
 // Text is the evaluated text. As in llama-perplexity, the second half of each chunk is scored.
 type Text struct {
-	Name      string `json:"name"` // base name, or BuiltIn
+	Name      string `json:"name"` // base name, or builtIn
 	SHA256    string `json:"sha256"`
 	Context   int    `json:"context"` // tokens a chunk
 	Chunks    int    `json:"chunks"`

@@ -15,8 +15,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 )
 
-// BuiltIn is the name of the text that comes with the program.
-const BuiltIn = "built-in"
+// builtIn is the name of the text that comes with the program.
+const builtIn = "built-in"
 
 // It is read in short chunks, so that a few cover every kind.
 const (
@@ -86,7 +86,7 @@ func openBuiltIn(ctx context.Context, o Options, server *llama.Server, folder st
 	}
 	t.path = filepath.Join(folder, "text")
 	err := os.WriteFile(t.path, []byte(whole.String()), 0o600)
-	return t, Text{Name: BuiltIn, SHA256: digest(whole.String())}, explain(folder, err)
+	return t, Text{Name: builtIn, SHA256: digest(whole.String())}, explain(folder, err)
 }
 
 // cut splits a text into n parts of about the same number of bytes.

@@ -4,14 +4,11 @@ package page
 
 import (
 	_ "embed"
-	"fmt"
 	"html/template"
 	"io"
 	"math"
 	"strconv"
-	"strings"
 
-	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 )
 
@@ -27,8 +24,10 @@ var (
 // About is the size of a page with a dozen points, in bytes.
 const About = 1 << 20
 
-// Write writes the page that shows r, without what was not measured.
-func Write(w io.Writer, r evaluation.Report) error { return page.Execute(w, newView(r)) }
+// Write writes the page that shows r, without what was not measured. command is the command line that measured it.
+func Write(w io.Writer, r evaluation.Report, command string) error {
+	return page.Execute(w, newView(r, command))
+}
 
 // view is the input of the template: text, with all numbers formatted.
 type view struct {
@@ -47,10 +46,10 @@ type view struct {
 
 type fact struct{ Name, Value string }
 
-func newView(r evaluation.Report) view {
+func newView(r evaluation.Report, command string) view {
 	v := view{
 		Style: template.CSS(style), File: visible(r.Model.File), Lead: r.Verdict(), Figures: figures(r),
-		Unknown: visible(r.Unknown), Probes: heads(r), Numbers: table(r.Points), Prompts: prompts(r), Command: command(r),
+		Unknown: visible(r.Unknown), Probes: heads(r), Numbers: table(r.Points), Prompts: prompts(r), Command: visible(command),
 		Sources: sources(r),
 	}
 	if r.Unknown == "" {
@@ -66,40 +65,4 @@ func required(q evaluation.Required) []fact {
 		{"50 % of positions", p(q.Median)}, {"90 %", p(q.P90)}, {"95 %", p(q.P95)}, {"99 %", p(q.P99)}, {"99.9 %", p(q.P999)},
 		{"all", p(q.Max)},
 	}
-}
-
-// command returns the command that repeats the measurement.
-func command(r evaluation.Report) string {
-	words := []string{"fh-ollama", "eval", r.Model.File}
-	option := func(name string, value any) { words = append(words, name, fmt.Sprint(value)) }
-	if r.Text.Name != evaluation.BuiltIn {
-		option("--text", r.Text.Name)
-	}
-	var probes []string
-	for _, p := range r.Points {
-		probes = append(probes, fmt.Sprint(p.Probes))
-	}
-	option("--probes", strings.Join(probes, ","))
-	option("--chunks", r.Text.Chunks)
-	option("--ctx", r.Text.Context)
-	option("--predict", predicted(r))
-	if r.Runtime.Mode == "sample" {
-		option("--mode", "sample")
-		option("--temperature", r.Runtime.Temperature)
-		option("--seed", r.Runtime.Seed)
-	}
-	option("--threads", r.Runtime.Threads)
-	for i, w := range words {
-		words[i] = commandline.Quote(visible(w))
-	}
-	return strings.Join(words, " ")
-}
-
-// predicted returns the requested length of the continuations: the longest one, because hardly all end early.
-func predicted(r evaluation.Report) int {
-	most := 0
-	for _, g := range r.Generation {
-		most = max(most, g.Tokens)
-	}
-	return most
 }

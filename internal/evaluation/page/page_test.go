@@ -18,7 +18,7 @@ import (
 func write(t *testing.T, r evaluation.Report) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Write(&b, r); err != nil {
+	if err := Write(&b, r, "fh-ollama eval "+r.Model.File); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -82,21 +82,6 @@ func TestNumbers(t *testing.T) {
 		if !strings.Contains(page, "<title>P = 250: "+want+"</title>") {
 			t.Errorf("no point is called %s", want)
 		}
-	}
-}
-
-// The command on the page can be pasted into a shell.
-func TestCommand(t *testing.T) {
-	r := measured(64, 250)
-	if got, want := command(r), "fh-ollama eval demo.gguf --text heldout.txt --probes 64,250 --chunks 40 --ctx 256 "+
-		"--predict 64 --threads 2"; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-	r.Model.File, r.Text.Name, r.Generation = "it's $HOME.gguf", evaluation.BuiltIn, nil
-	r.Runtime.Mode, r.Runtime.Temperature, r.Runtime.Seed = "sample", 0.8, 42
-	if got, want := command(r), `fh-ollama eval 'it'\''s $HOME.gguf' --probes 64,250 --chunks 40 --ctx 256 `+
-		`--predict 0 --mode sample --temperature 0.8 --seed 42 --threads 2`; got != want {
-		t.Errorf("%s, want %s", got, want)
 	}
 }
 
