@@ -50,15 +50,19 @@ func table(points []evaluation.Point) []row {
 	return rows
 }
 
-// sources lists what was evaluated, and how.
+// sources lists what was evaluated, and how, and the required P.
 func sources(r evaluation.Report) []fact {
+	required := facts("unknown", reflect.ValueOf(r.Unknown))
+	if r.Unknown == "" {
+		required = facts("required_probes", reflect.ValueOf(r.Required))
+	}
 	return slices.Concat(facts("model", reflect.ValueOf(r.Model)), facts("runtime", reflect.ValueOf(r.Runtime)),
 		facts("text", reflect.ValueOf(r.Text)), facts("dense", reflect.ValueOf(r.Dense)),
-		facts("checked", reflect.ValueOf(r.Checked)), []fact{{"seconds", fmt.Sprintf("%.0f", r.Seconds)}})
+		facts("checked", reflect.ValueOf(r.Checked)), required, []fact{{"seconds", fmt.Sprintf("%.0f", r.Seconds)}})
 }
 
-// facts lists what is in v, by the names of `fh-ollama eval --json`. Of a slice the members' own names are used. What is
-// nil, empty or of nothing is left out.
+// facts lists what is in v, by the names of `fh-ollama eval --json`. Of a slice the members' own names are used. What
+// is nil, empty or of nothing is left out.
 func facts(name string, v reflect.Value) []fact {
 	switch x := v.Interface().(type) {
 	case statistics.Proportion:
