@@ -118,9 +118,6 @@ func released(t *testing.T, o options) (single, patched string) {
 
 func TestReleaseIsReproducible(t *testing.T) {
 	testlevel.Long(t)
-	if testing.Short() {
-		t.Skip("packs two whole releases; not with -short")
-	}
 	first := map[string][]byte{}
 	for range 2 {
 		single, patched := released(t, testOptions(t, build(t))) // another folder, other times
