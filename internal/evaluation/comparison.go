@@ -104,12 +104,7 @@ func (c *comparison) fill(point *Point) {
 	point.KLD, point.CoolKLD = describe(c.kld), describe(c.cool)
 	point.Mass, _ = statistics.Mean(c.mass)
 	point.SameDraw, _ = statistics.Mean(c.drawn)
-	point.SameTop.Total = len(c.same)
-	for _, same := range c.same {
-		if same {
-			point.SameTop.Count++
-		}
-	}
+	point.SameTop = count(c.same)
 	for i, into := range []*statistics.Proportion{&point.Top1, &point.Top5, &point.Top40} {
 		*into = statistics.Proportion{Count: int(c.contained[i].count.Load()), Total: int(c.contained[i].total.Load())}
 	}
@@ -117,17 +112,26 @@ func (c *comparison) fill(point *Point) {
 
 // kind returns the results at some positions.
 func (c *comparison) kind(name string, positions []int) Kind {
-	k := Kind{Name: name, SameTop: statistics.Proportion{Total: len(positions)}}
 	var kld, drawn []float64
+	var same []bool
 	for _, i := range positions {
-		kld, drawn = append(kld, c.kld[i]), append(drawn, c.drawn[i])
-		if c.same[i] {
-			k.SameTop.Count++
-		}
+		kld, drawn, same = append(kld, c.kld[i]), append(drawn, c.drawn[i]), append(same, c.same[i])
 	}
+	k := Kind{Name: name, SameTop: count(same)}
 	k.KLD, k.KLDError = statistics.Mean(kld)
 	k.SameDraw, _ = statistics.Mean(drawn)
 	return k
+}
+
+// count returns how many cases hold.
+func count(cases []bool) statistics.Proportion {
+	p := statistics.Proportion{Total: len(cases)}
+	for _, holds := range cases {
+		if holds {
+			p.Count++
+		}
+	}
+	return p
 }
 
 // describe summarises a quantity over positions.

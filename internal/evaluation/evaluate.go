@@ -102,19 +102,18 @@ func (j *job) openModel() error {
 	for _, token := range params.Pinned {
 		j.clusters.pinned[token] = true
 	}
-	cost := flashhead.NewCost(f.File, head, params)
-	j.cost = cost
+	j.cost = flashhead.NewCost(f.File, head, params)
 	j.report.Model = Model{
 		File: cmp.Or(j.Name, filepath.Base(j.Files[0])), Name: name, Architecture: arch, Head: head.Tensor.Name,
 		HeadType:   head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes,
 		Pinned:       len(params.Pinned),
 		CentroidType: params.CentroidType.String(), CoarseBits: params.Codes.CoarseBits,
-		FineBytes: params.Codes.FineBytes, HeadBytes: cost.Head,
+		FineBytes: params.Codes.FineBytes, HeadBytes: j.cost.Head,
 	}
-	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
+	pinned := int64(len(params.Pinned)) * (j.cost.Head / head.Vocab())
 	for _, p := range j.Probes {
-		j.report.Points = append(j.report.Points, Point{Probes: p, HeadBytes: int64(cost.Probed(uint32(p))) + pinned})
+		j.report.Points = append(j.report.Points, Point{Probes: p, HeadBytes: int64(j.cost.Probed(uint32(p))) + pinned})
 	}
 	return nil
 }

@@ -26,10 +26,7 @@ type options struct {
 	private []string  // folders of this machine, which no file may name
 }
 
-// sums is the file with the checksums, as `sha256sum --check` reads it.
-const sums = "SHA256SUMS"
-
-// release writes both archives and their checksums and returns the paths. After an error none of them exists. The same
+// release writes both archives and their checksums, as `sha256sum --check` reads them, and returns the paths. After an error none of them exists. The same
 // builds give the same bytes.
 func release(ctx context.Context, o options) ([]string, error) {
 	build, err := install.ReadBuild(o.prefix)
@@ -58,7 +55,7 @@ func release(ctx context.Context, o options) ([]string, error) {
 		fmt.Fprintf(&lines, "%x  %s\n", sha256.Sum256(f.data), f.name)
 		files = append(files, f)
 	}
-	return publish(o.out, append(files, entry{name: sums, data: []byte(lines.String())}))
+	return publish(o.out, append(files, entry{name: "SHA256SUMS", data: []byte(lines.String())}))
 }
 
 // publish writes files to the folder out, each whole or not at all.
