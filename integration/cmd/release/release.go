@@ -26,8 +26,8 @@ type options struct {
 	private []string  // folders of this machine, which no file may name
 }
 
-// release writes both archives and their checksums, as `sha256sum --check` reads them, and returns the paths. After an error none of them exists. The same
-// builds give the same bytes.
+// release writes both archives and their checksums, as `sha256sum --check` reads them, and returns the paths. After an
+// error none of them exists. The same builds give the same bytes.
 func release(ctx context.Context, o options) ([]string, error) {
 	build, err := install.ReadBuild(o.prefix)
 	if err != nil {
