@@ -92,12 +92,10 @@ func TestLabelsHaveRoom(t *testing.T) {
 	for _, xs := range [][]float64{
 		{64, 128, 250, 256, 512}, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096}, {250}, {249, 250, 251},
 	} {
-		var points []Point
+		c := Chart{Mark: Mark{X: 250}, Series: []Series{{}}}
 		for _, x := range xs {
-			points = append(points, Point{X: x, Y: x})
+			c.Series[0].Points = append(c.Series[0].Points, Point{X: x, Y: x})
 		}
-		c := curve(points...)
-		c.Mark.X = 250
 		a := newAbscissa(c)
 		labelled := a.labelled()
 		if !slices.Contains(labelled, 250) {

@@ -92,12 +92,10 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	if got, err := Shapes([]string{"all"}); err != nil || len(got) != 7 {
-		t.Errorf("%v, %v", got, err)
-	}
-	if got, err := Shapes([]string{"Llama-3.2-1B", "gemma-3-270m"}); err != nil || len(got) != 2 ||
-		got[0].Name != "llama-3.2-1b" {
+// Names have no case, and "all" is every one.
+func TestModels(t *testing.T) {
+	got, err := Models([]string{"Llama-3.2-1B"}, []string{"all"}, true, "1")
+	if err != nil || len(got) != 5 || got[0].String() != "llama-3.2-1b q4_0" || !got[4].Codes {
 		t.Errorf("%v, %v", got, err)
 	}
 }
