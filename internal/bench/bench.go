@@ -39,7 +39,6 @@ type runner struct {
 	progress *progress.Progress
 	show     func(Report) error
 	report   Report
-	checked  bool // whether other programs are busy
 }
 
 // measure measures the model with FlashHead in the files at paths and shows the result. model holds its name.

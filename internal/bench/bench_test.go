@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -101,16 +100,8 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-func TestJSON(t *testing.T) {
-	var back Report
-	if err := json.Unmarshal([]byte(measured().json()), &back); err != nil ||
-		!slices.Equal(back.Results[0].Points[0].Decode.DenseRuns, []float64{50, 51, 49, 50, 50, 52}) {
-		t.Errorf("%+v, %v", back, err)
-	}
-}
-
 // Of an answer of one token llama-server may not know the speed, and a runtime may not print the time of loading.
-func TestJSONOfUnknownTimes(t *testing.T) {
+func TestJSON(t *testing.T) {
 	r := measured()
 	none := make([]float64, 6)
 	r.Results[0].Answers[0].Unchecked = newPairs(none, none)
@@ -120,6 +111,9 @@ func TestJSONOfUnknownTimes(t *testing.T) {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("not one %s in %s", want, text)
 		}
+	}
+	if !strings.Contains(text, `"decode":{"dense_runs":[50,51,49,50,50,52],`) {
+		t.Errorf("no runs in %s", text)
 	}
 }
 
@@ -149,12 +143,6 @@ func TestPoints(t *testing.T) {
 	}
 	if _, err := (Options{Probes: []string{"8017"}}).points(p); err == nil {
 		t.Error("8017 of 8016 clusters: no error")
-	}
-}
-
-func TestInTurn(t *testing.T) {
-	if got := append(inTurn(3, 0), inTurn(3, 1)...); !slices.Equal(got, []int{0, 1, 2, 2, 1, 0}) {
-		t.Errorf("%v", got)
 	}
 }
 

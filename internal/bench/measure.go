@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
@@ -60,7 +61,7 @@ func (m *measurement) run(ctx context.Context) error {
 }
 
 // prepare decodes one token with each head. That brings the file into the page cache and shows that the runtime has
-// FlashHead. For the first file prepare also checks whether the machine is idle.
+// FlashHead.
 func (m *measurement) prepare(ctx context.Context) error {
 	m.progress.Start("loading " + m.result.Model.Name)
 	if free, ok := freeMemory(); ok && free < m.bytes {
@@ -75,18 +76,6 @@ func (m *measurement) prepare(ctx context.Context) error {
 		m.report.Machine.System = timing.System
 	}
 	m.progress.Done("loaded " + m.result.Model.Name + ", the runtime has FlashHead")
-	if m.checked {
-		return nil
-	}
-	m.checked = true
-	m.progress.Start("checking whether the machine is idle")
-	doubt, err := atRest(ctx, m.report.Machine.Processors)
-	if err != nil || doubt == "" {
-		m.progress.Close()
-		return err
-	}
-	m.progress.Done(doubt)
-	m.doubt("%s", doubt)
 	return nil
 }
 
@@ -141,6 +130,21 @@ func (m *measurement) speed(ctx context.Context, threads int) error {
 	return nil
 }
 
+// busy is how many processors other programs may use before a measurement is in doubt. An idle desktop uses less.
+const busy = 0.25
+
+// watch returns a function that says how many processors other programs have used on average since this call. It takes
+// the processor time that our own programs used, and returns false if the system does not count.
+func watch() func(own time.Duration) (float64, bool) {
+	begun := time.Now()
+	before, known := processorTime()
+	return func(own time.Duration) (float64, bool) {
+		after, ok := processorTime()
+		used := (after - before - own).Seconds() / time.Since(begun).Seconds()
+		return max(0, used), known && ok
+	}
+}
+
 // inTurn returns 0 to n-1, backwards in odd rounds.
 func inTurn(n, round int) []int {
 	var order []int
@@ -176,7 +180,8 @@ func (m *measurement) doubtRuns(threads int, dense, others []float64) {
 			"try when the machine is idle", threadsInWords(threads), slices.Min(dense), slices.Max(dense))
 	}
 	if n := statistics.Median(others); n > busy { // NaN if others is empty
-		m.doubt("with %s other programs used %.1f processors during the measurement", threadsInWords(threads), n)
+		m.doubt("with %s other programs used %.1f processors during the measurement; close them, or try later",
+			threadsInWords(threads), n)
 	}
 }
 

@@ -88,27 +88,11 @@ func (o Options) synthetic() ([]synthetic.Model, error) {
 	if len(o.Shapes) == 0 {
 		return nil, nil
 	}
-	shapes, err := synthetic.Shapes(o.Shapes)
-	if err != nil {
-		return nil, err
+	types := o.Types
+	if len(types) == 0 {
+		types = []string{DefaultType}
 	}
-	names := o.Types
-	if len(names) == 0 {
-		names = []string{DefaultType}
-	}
-	types, err := synthetic.Types(names)
-	if err != nil {
-		return nil, err
-	}
-	size := flashhead.ClusterSize(o.Codes) // as convert would choose it
-	var all []synthetic.Model
-	for _, s := range shapes {
-		for _, t := range types {
-			all = append(all, synthetic.Model{Shape: s, Type: t, ClusterSize: size, Codes: o.Codes,
-				Version: o.Version})
-		}
-	}
-	return all, nil
+	return synthetic.Models(o.Shapes, types, o.Codes, o.Version)
 }
 
 // probes returns the P that word stands for in a model with k clusters. "K/n" is rounded up, as the default P is.

@@ -21,6 +21,15 @@ var (
 	JSON     = Format{nothing, Report.json}
 )
 
+// Document returns all that Print prints as Markdown; nothing for no results.
+func (r Report) Document() string {
+	text := ""
+	for i := range r.Results {
+		text += Report{r.Machine, r.Method, r.Results[:i+1]}.markdown()
+	}
+	return text + r.markdownEnd()
+}
+
 func nothing(Report) string { return "" }
 
 func (r Report) json() string {

@@ -15,21 +15,21 @@ const (
 	Width  = 360
 	Height = 236
 
-	leastLeft, right, top, bottom = 60, 348, 24, 196
+	left, right, top, bottom = 66, 348, 24, 196
 
 	inset     = 16  // of the outermost x from the plot area's edge
 	glyph     = 6.6 // mean width of a character of a label
 	lineDepth = 15  // from a tick to the base line of its label
 )
 
-// Chart is a line chart. Points with x <= 0 or values that are not finite are left out.
+// Chart is a line chart.
 type Chart struct {
 	Name   string // for screen readers
 	XName  string
 	Y      Scale
 	Series []Series
 	Mark   Mark    // a vertical line with its label above; none if X is 0
-	Rule   float64 // y of a horizontal line; none if NaN
+	Rule   float64 // y of a horizontal line; none if 0
 	Most   float64 // intervals that end above it are cut off at the top; 0: no limit
 }
 
@@ -39,7 +39,7 @@ type Series struct {
 	Points []Point
 }
 
-// Point is one value, with an interval where Low < High.
+// Point is one value, with an interval where Low < High. X is above 0, and Y is Finite.
 type Point struct {
 	X, Y, Low, High float64
 	Label           string // tooltip
@@ -70,15 +70,14 @@ func (c Chart) SVG() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 %d %d" `+
 		`role="img" aria-label="%s">`+"\n", Width, Height, name)
 	y := c.Y.axis(c.values())
-	left := y.room()
-	x := newAbscissa(c, left)
+	x := newAbscissa(c)
 	for _, t := range y.ticks {
 		at := y.at(t.value)
 		line(&b, "grid", left, at, right, at)
 		text(&b, "tick end", left-6, at+4, t.label)
 	}
 	x.draw(&b, c.XName)
-	if !math.IsNaN(c.Rule) {
+	if c.Rule != 0 {
 		line(&b, "rule", left, y.at(c.Rule), right, y.at(c.Rule))
 	}
 	if c.Mark.X > 0 {
@@ -96,11 +95,11 @@ func (c Chart) SVG() string {
 // values returns all y that the axis must cover.
 func (c Chart) values() []float64 {
 	var all []float64
-	if !math.IsNaN(c.Rule) {
+	if c.Rule != 0 {
 		all = append(all, c.Rule)
 	}
 	for _, s := range c.Series {
-		for _, p := range s.shown() {
+		for _, p := range s.Points {
 			all = append(all, p.Y)
 			if p.Low < p.High {
 				all = append(all, p.Low)
@@ -113,32 +112,18 @@ func (c Chart) values() []float64 {
 	return all
 }
 
-func (s Series) shown() []Point {
-	var shown []Point
-	for _, p := range s.Points {
-		if finite(p.Y) && p.X > 0 {
-			shown = append(shown, p)
-		}
-	}
-	return shown
-}
-
 func (s Series) draw(b *strings.Builder, i int, x abscissa, y axis) {
-	points := s.shown()
-	if len(points) == 0 {
-		return
-	}
 	fmt.Fprintf(b, `<g class="s%d">`+"\n", i+1)
 	var path []string
-	for _, p := range points {
+	for _, p := range s.Points {
 		path = append(path, fmt.Sprintf("%.2f,%.2f", x.at(p.X), y.at(p.Y)))
 	}
 	if len(path) > 1 {
 		fmt.Fprintf(b, `<polyline class="line" points="%s"/>`+"\n", strings.Join(path, " "))
 	}
-	for _, p := range points {
+	for _, p := range s.Points {
 		at := x.at(p.X)
-		if p.Low < p.High && finite(p.Low) && finite(p.High) {
+		if p.Low < p.High && Finite(p.Low) && Finite(p.High) {
 			b.WriteString(bar(at, y.at(p.Low), y.at(p.High), y.share(p.High) > 1+1e-9))
 		}
 		fmt.Fprintf(b, `<path class="point" transform="translate(%.2f,%.2f)" d="%s"><title>%s</title></path>`+"\n",
@@ -174,5 +159,5 @@ func textWithin(b *strings.Builder, class string, x, y float64, s string) {
 
 func width(s string) float64 { return glyph * float64(len([]rune(s))) }
 
-// finite reports whether a value can be drawn. Above 1e300 there may be no room for a higher tick.
-func finite(v float64) bool { return math.Abs(v) <= 1e300 }
+// Finite reports whether a value can be drawn. Above 1e300 there may be no room for a higher tick.
+func Finite(v float64) bool { return math.Abs(v) <= 1e300 }

@@ -13,8 +13,6 @@ type comparison struct {
 	kld, cool []float64
 	mass      []float64
 	same      []bool
-	variation []float64 // of the truncated distributions
-	truncated []float64 // their KLD
 	drawn     []float64 // probability that both heads draw the same token
 	contained [3]struct{ count, total atomic.Int64 }
 }
@@ -24,8 +22,7 @@ var bests = [3]int{1, 5, topK}
 
 func newComparison(positions int) *comparison {
 	values := func() []float64 { return make([]float64, positions) }
-	return &comparison{kld: values(), cool: values(), mass: values(), same: make([]bool, positions), variation: values(),
-		truncated: values(), drawn: values()}
+	return &comparison{kld: values(), cool: values(), mass: values(), same: make([]bool, positions), drawn: values()}
 }
 
 // look returns the function of one worker.
@@ -41,7 +38,6 @@ func (c *comparison) look() look {
 		c.contain(d, f, shift, dense)
 		p.truncate(d, dense)
 		q.truncate(f, flash)
-		c.variation[i], c.truncated[i] = difference(p, q)
 		c.drawn[i] = sameDraw(p, q)
 	}
 }
@@ -108,36 +104,34 @@ func (c *comparison) fill(point *Point) {
 	point.KLD, point.CoolKLD = describe(c.kld), describe(c.cool)
 	point.Mass, _ = statistics.Mean(c.mass)
 	point.SameDraw, _ = statistics.Mean(c.drawn)
-	point.SameTop.Total = len(c.same)
-	for _, same := range c.same {
-		if same {
-			point.SameTop.Count++
-		}
-	}
+	point.SameTop = count(c.same)
 	for i, into := range []*statistics.Proportion{&point.Top1, &point.Top5, &point.Top40} {
 		*into = statistics.Proportion{Count: int(c.contained[i].count.Load()), Total: int(c.contained[i].total.Load())}
-	}
-	finite := slices.DeleteFunc(slices.Clone(c.truncated), func(kld float64) bool { return math.IsInf(kld, 1) })
-	point.Truncated.Kept = statistics.Proportion{Count: len(finite), Total: len(c.truncated)}
-	point.Truncated.Difference, _ = statistics.Mean(c.variation)
-	if len(finite) > 0 {
-		point.Truncated.KLD, _ = statistics.Mean(finite)
 	}
 }
 
 // kind returns the results at some positions.
 func (c *comparison) kind(name string, positions []int) Kind {
-	k := Kind{Name: name, SameTop: statistics.Proportion{Total: len(positions)}}
 	var kld, drawn []float64
+	var same []bool
 	for _, i := range positions {
-		kld, drawn = append(kld, c.kld[i]), append(drawn, c.drawn[i])
-		if c.same[i] {
-			k.SameTop.Count++
-		}
+		kld, drawn, same = append(kld, c.kld[i]), append(drawn, c.drawn[i]), append(same, c.same[i])
 	}
+	k := Kind{Name: name, SameTop: count(same)}
 	k.KLD, k.KLDError = statistics.Mean(kld)
 	k.SameDraw, _ = statistics.Mean(drawn)
 	return k
+}
+
+// count returns how many cases hold.
+func count(cases []bool) statistics.Proportion {
+	p := statistics.Proportion{Total: len(cases)}
+	for _, holds := range cases {
+		if holds {
+			p.Count++
+		}
+	}
+	return p
 }
 
 // describe summarises a quantity over positions.

@@ -31,23 +31,6 @@ func TestComparison(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, c.got, c.want)
 		}
 	}
-	// The dense sampler keeps three tokens, 14 of 15; FlashHead's four, 14 of 14. Each at the power of 1.25.
-	w := func(v ...float64) (shares []float64) {
-		sum := 0.0
-		for _, x := range v {
-			sum += math.Pow(x, 1.25)
-		}
-		for _, x := range v {
-			shares = append(shares, math.Pow(x, 1.25)/sum)
-		}
-		return shares
-	}
-	dense, flash := w(8, 4, 2), w(8, 2, 2, 2)
-	both := math.Min(dense[0], flash[0]) + math.Min(dense[1], flash[1]) + math.Min(dense[2], flash[2])
-	if math.Abs(p.Truncated.Difference-(1-both)/2) > 1e-4 ||
-		p.Truncated.Kept != (statistics.Proportion{Count: 2, Total: 2}) {
-		t.Errorf("truncated %+v, want %g", p.Truncated, (1-both)/2)
-	}
 }
 
 // A missed best token is counted.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -40,10 +41,12 @@ func Evaluate(ctx context.Context, o Options, p *progress.Progress) (Report, err
 	if o.Mode == modeSample {
 		j.report.Runtime.Temperature, j.report.Runtime.Seed = o.Temperature, o.Seed
 	}
-	if j.scratch, err = newScratch(); err != nil {
-		return Report{}, err
+	folder, err := atomicfile.NewFolder("eval")
+	if err != nil {
+		return Report{}, hint.Wrap(err, "point FH_OLLAMA_CACHE at a folder that can be written")
 	}
-	defer j.scratch.remove()
+	defer folder.Remove()
+	j.scratch = folder.Path
 	if j.model, err = llama.Gather(o.Files); err != nil {
 		return Report{}, err
 	}
@@ -65,7 +68,7 @@ type job struct {
 	Options
 	programs  llama.Programs
 	progress  *progress.Progress
-	scratch   scratch
+	scratch   string // folder for temporary files
 	model     llama.Gathered
 	text      text
 	clusters  clusters
@@ -99,19 +102,18 @@ func (j *job) openModel() error {
 	for _, token := range params.Pinned {
 		j.clusters.pinned[token] = true
 	}
-	cost := flashhead.NewCost(f.File, head, params)
-	j.cost = cost
+	j.cost = flashhead.NewCost(f.File, head, params)
 	j.report.Model = Model{
 		File: cmp.Or(j.Name, filepath.Base(j.Files[0])), Name: name, Architecture: arch, Head: head.Tensor.Name,
 		HeadType:   head.Tensor.Type.String(),
 		Vocabulary: head.Vocab(), Hidden: head.Width(), Clusters: params.Clusters, Probes: params.Probes,
 		Pinned:       len(params.Pinned),
 		CentroidType: params.CentroidType.String(), CoarseBits: params.Codes.CoarseBits,
-		FineBytes: params.Codes.FineBytes, HeadBytes: cost.Head,
+		FineBytes: params.Codes.FineBytes, HeadBytes: j.cost.Head,
 	}
-	pinned := int64(len(params.Pinned)) * (cost.Head / head.Vocab())
+	pinned := int64(len(params.Pinned)) * (j.cost.Head / head.Vocab())
 	for _, p := range j.Probes {
-		j.report.Points = append(j.report.Points, Point{Probes: p, HeadBytes: int64(cost.Probed(uint32(p))) + pinned})
+		j.report.Points = append(j.report.Points, Point{Probes: p, HeadBytes: int64(j.cost.Probed(uint32(p))) + pinned})
 	}
 	return nil
 }
@@ -230,7 +232,7 @@ func (j *job) runDense(ctx context.Context) error {
 		if j.header, err = readHeader(r, j.Context, j.report.Model.Vocabulary); err != nil {
 			return err
 		}
-		j.dense, err = j.scratch.store(j.header, r, func(position int) {
+		j.dense, err = store(j.scratch, j.header, r, func(position int) {
 			j.show(position, fmt.Sprintf(", %d MiB on disk", j.header.bytes()>>20))
 		})
 		return err

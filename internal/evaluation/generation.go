@@ -42,12 +42,27 @@ func (j *job) generate(ctx context.Context) error {
 		texts = append(texts, tokens[:min(len(tokens), j.server(nil).Context-j.Predict)])
 	}
 	for i := range j.report.Points {
-		if err := j.continuations(ctx, plain, texts, i); err != nil {
+		point := &j.report.Points[i]
+		trials, err := j.trials(ctx, plain, texts, point.Probes, i, false)
+		if err != nil {
 			return err
 		}
+		for k, trial := range trials {
+			j.report.Generation[k].Runs = append(j.report.Generation[k].Runs, trial)
+		}
+		point.Greedy, point.Speed = j.sumUp(trials)
 	}
-	if err := j.checked(ctx, plain, texts); err != nil {
+	// With checks of tokens, if the runtime has them, the model's own P is measured.
+	trials, err := j.trials(ctx, plain, texts, int(j.report.Model.Probes), len(j.report.Points), true)
+	if err != nil {
 		return err
+	}
+	if trials != nil {
+		for k := range trials {
+			j.report.Generation[k].Checked = &trials[k]
+		}
+		j.report.Checked = &Checked{}
+		j.report.Checked.Greedy, j.report.Checked.Speed = j.sumUp(trials)
 	}
 	j.progress.Done(fmt.Sprintf("%d continuations of %d tokens with each P", len(prompts), j.Predict))
 	return nil
@@ -70,50 +85,22 @@ func (j *job) start(ctx context.Context, settings []string) (*llama.Server, erro
 	return server, nil
 }
 
-// continuations runs all prompts with the P of one point.
-func (j *job) continuations(ctx context.Context, plain *llama.Server, texts [][]int, i int) error {
-	point := &j.report.Points[i]
-	flash, err := j.start(ctx, j.settings(point.Probes))
+// trials continues all prompts with the dense server and one with p probes in turn. If check is set, tokens are
+// checked; it returns nil if the runtime cannot. done is the number of earlier calls, for the progress.
+func (j *job) trials(ctx context.Context, plain *llama.Server, texts [][]int, p, done int, check bool) ([]Trial,
+	error) {
+	settings := j.settings(p)
+	if check {
+		settings = append(settings, "FLASHHEAD_EXACT=auto")
+	}
+	flash, err := j.start(ctx, settings)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer flash.Stop()
-	trials, err := j.trials(ctx, plain, flash, texts, point.Probes, i)
-	if err != nil {
-		return err
+	if check && !flash.Checks() {
+		return nil, nil
 	}
-	for k, trial := range trials {
-		j.report.Generation[k].Runs = append(j.report.Generation[k].Runs, trial)
-	}
-	point.Greedy, point.Speed = j.sumUp(trials)
-	return nil
-}
-
-// checked runs all prompts with checks of tokens at the model's own P, if the runtime checks tokens.
-func (j *job) checked(ctx context.Context, plain *llama.Server, texts [][]int) error {
-	p := int(j.report.Model.Probes)
-	flash, err := j.start(ctx, append(j.settings(p), "FLASHHEAD_EXACT=auto"))
-	if err != nil {
-		return err
-	}
-	defer flash.Stop()
-	if !flash.Checks() {
-		return nil
-	}
-	trials, err := j.trials(ctx, plain, flash, texts, p, len(j.report.Points))
-	if err != nil {
-		return err
-	}
-	for k := range trials {
-		j.report.Generation[k].Checked = &trials[k]
-	}
-	j.report.Checked = &Checked{}
-	j.report.Checked.Greedy, j.report.Checked.Speed = j.sumUp(trials)
-	return nil
-}
-
-// trials continues all prompts with two servers in turn. done is the number of earlier calls, for the progress.
-func (j *job) trials(ctx context.Context, plain, flash *llama.Server, texts [][]int, p, done int) ([]Trial, error) {
 	var trials []Trial
 	for i, text := range texts {
 		j.progress.Set(float64(done*len(texts)+i)/float64(len(texts)*(len(j.report.Points)+1)),

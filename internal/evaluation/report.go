@@ -90,12 +90,13 @@ type Point struct {
 	Top40   statistics.Proportion `json:"top_40_contained"`         // and of its best 40
 	Mass    float64               `json:"mass_covered"`             // mean probability of the exactly scored tokens
 
-	// How often Ollama's default sampler draws the same token from both with the same random number.
-	SameDraw  float64   `json:"same_draw"`
-	Truncated Truncated `json:"truncated"`
-	Kinds     []Kind    `json:"kinds,omitempty"` // of the built-in text
-	Greedy    *Greedy   `json:"greedy,omitempty"`
-	Speed     *Speed    `json:"speed,omitempty"`
+	// How often Ollama's default sampler draws the same token from both with the same random number. It draws from the
+	// best 40 tokens, of these the fewest that have 0.9 of their probability, at temperature 0.8. Source:
+	// api.DefaultOptions of Ollama 0.34.2 and the order of samplers of its llama-server, top_k, top_p, temperature.
+	SameDraw float64 `json:"same_draw"`
+	Kinds    []Kind  `json:"kinds,omitempty"` // of the built-in text
+	Greedy   *Greedy `json:"greedy,omitempty"`
+	Speed    *Speed  `json:"speed,omitempty"`
 }
 
 // Kind is a kind of text.
@@ -117,18 +118,6 @@ type Distribution struct {
 	P99    float64 `json:"p99"`
 	P999   float64 `json:"p99_9"`
 	Max    float64 `json:"max"`
-}
-
-// Truncated compares the distributions that Ollama's default sampler draws from: the best 40 tokens, of these the
-// fewest that have 0.9 of their probability, at temperature 0.8. Source: api.DefaultOptions of Ollama 0.34.2 and the
-// order of samplers of its llama-server, top_k, top_p, temperature.
-type Truncated struct {
-	// Total variation: the least probability that the two heads draw different tokens.
-	Difference float64 `json:"difference"`
-	// FlashHead keeps every token that the dense head keeps; elsewhere KLD would be infinite.
-	Kept statistics.Proportion `json:"kept"`
-	// Mean KLD over those positions, nats.
-	KLD float64 `json:"kld"`
 }
 
 // Greedy summarises the greedy continuations with one P.

@@ -64,16 +64,6 @@ func (s *drawn) truncate(l *logits, best []int32) {
 	}
 }
 
-// of returns the probability of a token.
-func (s *drawn) of(token int32) float64 {
-	for i, t := range s.tokens {
-		if t == token {
-			return s.share[i]
-		}
-	}
-	return 0
-}
-
 // sameDraw returns the probability that the sampler draws the same token from p and q with the same random number. It
 // draws the token at which the sum of the probabilities, best first, passes that number.
 func sameDraw(p, q *drawn) float64 {
@@ -94,16 +84,4 @@ func sameDraw(p, q *drawn) float64 {
 		}
 	}
 	return math.Min(1, same)
-}
-
-// difference returns the total variation between two distributions, 0 to 1, and sum p ln(p/q) in nats, which is
-// infinite unless q has every token of p.
-func difference(p, q *drawn) (variation, kld float64) {
-	both := 0.0
-	for i, token := range p.tokens {
-		share := q.of(token)
-		both += math.Min(p.share[i], share)
-		kld += p.share[i] * math.Log(p.share[i]/share)
-	}
-	return max(0, 1-both), kld
 }

@@ -49,13 +49,11 @@ func inStep(h header, dense, flash io.Reader, workers int, newLook func() look, 
 				return err
 			}
 			p.position = position
-			for _, half := range []struct {
-				from io.Reader
-				into []byte
-			}{{flash, p.flash}, {dense, p.dense}} {
-				if _, err := io.ReadFull(half.from, half.into); err != nil {
-					return short(err)
-				}
+			if _, err := io.ReadFull(flash, p.flash); err != nil {
+				return short(err)
+			}
+			if _, err := io.ReadFull(dense, p.dense); err != nil {
+				return short(err)
 			}
 			full <- p
 			report(position)

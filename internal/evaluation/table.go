@@ -35,15 +35,24 @@ func (r Report) String() string {
 	}
 	b.WriteString("\n")
 	r.faithfulness(&b)
-	own := slices.IndexFunc(r.Points, func(p Point) bool { return p.Probes == int(m.Probes) })
-	if own >= 0 {
-		r.kinds(&b, r.Points[own])
+	if own := r.own(); own != nil {
+		r.kinds(&b, *own)
 	}
 	r.continuations(&b)
-	if own >= 0 {
-		fmt.Fprintf(&b, "\n%s\n", r.verdict(r.Points[own]))
+	if verdict := r.Verdict(); verdict != "" {
+		fmt.Fprintf(&b, "\n%s\n", verdict)
 	}
 	return b.String()
+}
+
+// own returns the point of the file's own P, nil if it was not measured.
+func (r Report) own() *Point {
+	for i, p := range r.Points {
+		if p.Probes == int(r.Model.Probes) {
+			return &r.Points[i]
+		}
+	}
+	return nil
 }
 
 func (r Report) mode() string {
@@ -137,10 +146,14 @@ func (r Report) mark(p Point) string {
 	return fmt.Sprint(p.Probes)
 }
 
-// verdict describes the results with the file's own P.
-func (r Report) verdict(p Point) string {
+// Verdict describes the results with the file's own P, in a few lines; "" if that was not measured.
+func (r Report) Verdict() string {
+	p := r.own()
+	if p == nil {
+		return ""
+	}
 	low, high := p.SameTop.Interval()
-	text := fmt.Sprintf("At its own P of %d (*) the model's best token is the dense head's at %.1f %% of positions\n"+
+	text := fmt.Sprintf("At its own P of %d the model's best token is the dense head's at %.1f %% of positions\n"+
 		"(%.1f to %.1f %%), for %.0f %% of the bytes that the dense head reads.",
 		p.Probes, 100*p.SameTop.Share(), 100*low, 100*high, 100*float64(p.HeadBytes)/float64(r.Model.HeadBytes))
 	if p.Greedy != nil {

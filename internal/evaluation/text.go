@@ -3,8 +3,8 @@ package evaluation
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,8 +53,8 @@ func openFile(path string) (text, Text, error) {
 }
 
 // openBuiltIn cuts the built-in text into passages of about o.Context tokens, from all kinds in turn, and a few more
-// than o.Chunks. server has the tokenizer.
-func openBuiltIn(ctx context.Context, o Options, server *llama.Server, s scratch) (text, Text, error) {
+// than o.Chunks. server has the tokenizer, and the text is written to folder.
+func openBuiltIn(ctx context.Context, o Options, server *llama.Server, folder string) (text, Text, error) {
 	var pieces [][]string // of each kind
 	kinds := sampletext.Unseen()
 	for _, kind := range kinds {
@@ -84,9 +84,9 @@ func openBuiltIn(ctx context.Context, o Options, server *llama.Server, s scratch
 			whole.WriteString(piece)
 		}
 	}
-	var err error
-	t.path, err = s.write("text", []byte(whole.String()))
-	return t, Text{Name: BuiltIn, SHA256: digest(whole.String())}, err
+	t.path = filepath.Join(folder, "text")
+	err := os.WriteFile(t.path, []byte(whole.String()), 0o600)
+	return t, Text{Name: BuiltIn, SHA256: digest(whole.String())}, explain(folder, err)
 }
 
 // cut splits a text into n parts of about the same number of bytes.
@@ -104,10 +104,7 @@ func cut(text string, n int) []string {
 	return parts
 }
 
-func digest(data string) string {
-	sum := sha256.Sum256([]byte(data))
-	return hex.EncodeToString(sum[:])
-}
+func digest(data string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(data))) }
 
 // kinds returns the scored positions by kind, in order of appearance. A kind's first and last tokens may count for its
 // neighbour, because the whole text may be tokenized differently from its passages.

@@ -39,3 +39,17 @@ func TestKindsOfPositions(t *testing.T) {
 		t.Errorf("a text without passages has kinds %v", names)
 	}
 }
+
+func TestDivergesAt(t *testing.T) {
+	for _, c := range []struct {
+		a, b []int
+		want int
+	}{
+		{nil, nil, -1}, {[]int{1, 2}, []int{1, 2}, -1}, {[]int{1, 2}, []int{1, 3}, 1}, {[]int{1, 2}, []int{1}, 1},
+		{nil, []int{4}, 0},
+	} {
+		if got := divergesAt(c.a, c.b); got != c.want {
+			t.Errorf("%v, %v: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package sampletext
 
 import (
 	"embed"
+	"io/fs"
 	"path"
 	"strings"
 )
@@ -22,20 +23,18 @@ type Kind struct {
 
 // Kinds returns the kinds of text to calibrate with, ordered by group and name.
 func Kinds() []Kind {
-	var all []Kind
-	for _, group := range list(kinds, "kinds") {
-		for _, file := range list(kinds, path.Join("kinds", group)) {
-			all = append(all, Kind{group, strings.TrimSuffix(file, ".txt"), read(kinds, path.Join("kinds", group, file))})
-		}
+	all := load(kinds, "kinds/*/*.txt")
+	for i := range all {
+		all[i].Group = path.Base(path.Dir(all[i].Group))
 	}
 	return all
 }
 
 // Unseen returns the kinds of text to evaluate with, ordered by group. Heads are not calibrated with any of it.
 func Unseen() []Kind {
-	var all []Kind
-	for _, file := range list(unseen, "unseen") {
-		all = append(all, Kind{Group: strings.TrimSuffix(file, ".txt"), Text: read(unseen, path.Join("unseen", file))})
+	all := load(unseen, "unseen/*.txt")
+	for i := range all {
+		all[i].Group, all[i].Name = all[i].Name, ""
 	}
 	return all
 }
@@ -49,23 +48,19 @@ func Everything() string {
 	return all.String()
 }
 
-// list returns the names in a folder, sorted.
-func list(files embed.FS, folder string) []string {
-	entries, err := files.ReadDir(folder)
-	if err != nil {
-		panic(err) // they are part of the program
-	}
-	var names []string
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	return names
-}
-
-func read(files embed.FS, name string) string {
-	text, err := files.ReadFile(name)
+// load reads the files of a pattern, ordered by path. Each is named by its file, and its group is its path.
+func load(files embed.FS, pattern string) []Kind {
+	paths, err := fs.Glob(files, pattern)
 	if err != nil {
 		panic(err)
 	}
-	return string(text)
+	var all []Kind
+	for _, p := range paths {
+		text, err := files.ReadFile(p)
+		if err != nil {
+			panic(err) // it is part of the program
+		}
+		all = append(all, Kind{p, strings.TrimSuffix(path.Base(p), ".txt"), string(text)})
+	}
+	return all
 }

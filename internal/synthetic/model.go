@@ -21,6 +21,26 @@ type Model struct {
 	Version     string // of fh-ollama, for the provenance
 }
 
+// Models returns a model, converted as convert would, for each of the named shapes and types. Errors carry a hint.
+func Models(shapeNames, typeNames []string, codes bool, version string) ([]Model, error) {
+	shapes, err := Shapes(shapeNames)
+	if err != nil {
+		return nil, err
+	}
+	types, err := Types(typeNames)
+	if err != nil {
+		return nil, err
+	}
+	var models []Model
+	for _, s := range shapes {
+		for _, t := range types {
+			models = append(models, Model{Shape: s, Type: t, ClusterSize: flashhead.ClusterSize(codes), Codes: codes,
+				Version: version})
+		}
+	}
+	return models, nil
+}
+
 // String names shape and type.
 func (m Model) String() string { return m.Shape.Name + " " + m.Type.Name }
 

@@ -2,15 +2,11 @@ package synthetic
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
-	"math"
 	"slices"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // llama.cpp's Python package gguf wrote files of the same shapes with these numbers of tensors and bytes.
@@ -37,52 +33,6 @@ func TestSizes(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Types and shapes are those of real files, with llama-quantize's fallbacks for rows that are not a multiple of 256.
-func TestTensors(t *testing.T) {
-	for model, want := range map[string][]string{
-		"gemma-3-270m q4_k_m": {
-			"token_embd.weight q8_0 [640 262144]", "output_norm.weight f32 [640]", "blk.1.attn_q.weight q5_0 [640 1024]",
-			"blk.1.attn_v.weight q8_0 [640 256]", "blk.1.attn_output.weight q4_K [1024 640]",
-			"blk.1.ffn_down.weight q6_K [2048 640]",
-			"blk.0.ffn_down.weight q4_K [2048 640]", "blk.17.post_ffw_norm.weight f32 [640]",
-			"blk.17.attn_q_norm.weight f32 [256]",
-		},
-		"llama-3.1-8b q4_k_m": {
-			"token_embd.weight q6_K [4096 128256]", "output.weight q6_K [4096 128256]", "blk.31.attn_k.weight q4_K [4096 1024]",
-			"blk.31.attn_v.weight q6_K [4096 1024]", "blk.30.attn_v.weight q4_K [4096 1024]",
-			"blk.0.ffn_gate.weight q4_K [4096 14336]",
-		},
-		"qwen3-0.6b q4_0": {
-			"token_embd.weight q6_K [1024 151936]", "blk.27.attn_q.weight q4_0 [1024 2048]",
-			"blk.27.attn_k_norm.weight f32 [128]",
-		},
-		"gemma-3-1b bf16": {"token_embd.weight bf16 [1152 262144]", "blk.25.ffn_down.weight bf16 [6912 1152]"},
-	} {
-		var got []string
-		for _, tensor := range modelCalled(t, model).tensors() {
-			got = append(got, fmt.Sprint(tensor.Name, " ", tensor.Type, " ", tensor.Shape))
-		}
-		for _, line := range want {
-			if !slices.Contains(got, line) {
-				t.Errorf("%s has no %s", model, line)
-			}
-		}
-	}
-}
-
-func modelCalled(t *testing.T, name string) Model {
-	t.Helper()
-	for _, s := range shapes {
-		for _, typ := range types {
-			if m := (Model{Shape: s, Type: typ, ClusterSize: 16}); m.String() == name {
-				return m
-			}
-		}
-	}
-	t.Fatal(name)
-	return Model{}
 }
 
 // tiny returns a model whose vocabulary also has tokens of three bytes.
@@ -112,7 +62,7 @@ func written(t *testing.T, m Model) []byte {
 	return b.Bytes()
 }
 
-// The file can be read, its map is sound, and its values are small and finite.
+// The file can be read, and its map is sound.
 func TestWrite(t *testing.T) {
 	for _, typ := range types {
 		data := written(t, tiny(typ, true))
@@ -139,84 +89,13 @@ func TestWrite(t *testing.T) {
 		if !slices.Equal(flashhead.DefaultPinned(f, head), p.Pinned) {
 			t.Errorf("%s: convert would pin %v", typ.Name, flashhead.DefaultPinned(f, head))
 		}
-		if typ.Name == "bf16" || typ.Name == "f16" {
-			plausible(t, f, typ)
-		}
 	}
 }
 
-// plausible checks that the values of a 16-bit matrix have mean 0 and deviation 0.02.
-func plausible(t *testing.T, f *gguf.File, typ Type) {
-	tensor, _ := f.Tensor("blk.1.ffn_up.weight")
-	bits := make([]uint16, tensor.Bytes/2)
-	if err := binary.Read(f.Data(tensor), binary.LittleEndian, bits); err != nil {
-		t.Fatal(err)
-	}
-	sum, squares := 0.0, 0.0
-	for _, b := range bits {
-		x := float64(math.Float32frombits(uint32(b) << 16))
-		if typ.Name == "f16" {
-			x = fromHalf(b)
-		}
-		sum, squares = sum+x, squares+x*x
-	}
-	n := float64(len(bits))
-	if deviation := math.Sqrt(squares / n); math.Abs(sum/n) > 0.001 || math.Abs(deviation-0.02) > 0.001 {
-		t.Errorf("%s: mean %g, deviation %g", typ.Name, sum/n, deviation)
-	}
-}
-
-func fromHalf(b uint16) float64 {
-	x := math.Ldexp(float64(b&1023), -24)
-	if e := int(b >> 10 & 31); e > 0 {
-		x = math.Ldexp(1+float64(b&1023)/1024, e-15)
-	}
-	if b>>15 == 1 {
-		return -x
-	}
-	return x
-}
-
-// Half-precision numbers stay the same, and others are rounded to the nearest.
-func TestHalf(t *testing.T) {
-	for b := range uint16(31 << 10) {
-		x := fromHalf(b)
-		if half(x) != b || half(-x) != b|1<<15 && x != 0 {
-			t.Fatalf("%g becomes %#x, want %#x", x, half(x), b)
-		}
-		if next := fromHalf(b + 1); b+1 < 31<<10 && (half(0.6*x+0.4*next) != b || half(0.4*x+0.6*next) != b+1) {
-			t.Fatalf("between %g and %g: %#x, %#x", x, next, half(0.6*x+0.4*next), half(0.4*x+0.6*next))
-		}
-	}
-}
-
-func TestTokenizer(t *testing.T) {
-	data := written(t, tiny(types[0], false))
-	f, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, want := range map[string]int64{"tokenizer.ggml.tokens": 66000, "tokenizer.ggml.token_type": 66000,
-		"tokenizer.ggml.merges": 66000 - 258} {
-		if kv, _ := f.Key(key); kv.Count != want {
-			t.Errorf("%s has %d entries", key, kv.Count)
-		}
-	}
-	// from GPT-2's encoder.json
-	if a := alphabet(); a['A'] != "A" || a[' '] != "Ġ" || a['\n'] != "Ċ" || a[0xad] != "Ń" {
-		t.Errorf("alphabet %v", a)
-	}
-}
-
-func TestNames(t *testing.T) {
-	if got, err := Shapes([]string{"all"}); err != nil || len(got) != 7 {
+// Names have no case, and "all" is every one.
+func TestModels(t *testing.T) {
+	got, err := Models([]string{"Llama-3.2-1B"}, []string{"all"}, true, "1")
+	if err != nil || len(got) != 5 || got[0].String() != "llama-3.2-1b q4_0" || !got[4].Codes {
 		t.Errorf("%v, %v", got, err)
-	}
-	if got, err := Shapes([]string{"Llama-3.2-1B", "gemma-3-270m"}); err != nil || len(got) != 2 ||
-		got[0].Name != "llama-3.2-1b" {
-		t.Errorf("%v, %v", got, err)
-	}
-	if _, err := Types([]string{"q8_0", "all"}); err == nil || hint.Of(err) == "" {
-		t.Errorf("%v", err)
 	}
 }

@@ -63,6 +63,16 @@ func Types(names []string) ([]Type, error) {
 	return choose("type", names, types, func(t Type) string { return t.Name })
 }
 
+// Small returns an unconverted model of 3 MB that tries a runtime's kernels. Each layer has a type of its own, and all
+// sizes suit every instruction set; AMX needs 32 rows.
+func Small() Model {
+	types := []gguf.TensorType{q4_0, q5_0, q8_0, q4_K, q6_K, f16, bf16}
+	return Model{
+		Shape: Shape{"small", "llama", 256, len(types), 512, 4, 2, 64, 4096, true},
+		Type:  Type{Name: "mixed", head: q6_K, layers: types},
+	}
+}
+
 // fitting returns t, or the type that llama-quantize falls back to if columns is not a multiple of t's block.
 func fitting(t gguf.TensorType, columns int64) gguf.TensorType {
 	switch {

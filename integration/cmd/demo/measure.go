@@ -15,13 +15,55 @@ import (
 )
 
 const (
-	timedTokens  = 240
-	settle       = 500 * time.Millisecond // llama.cpp's threads spin for a while after an answer
-	wideSpread   = 1.5                    // maximum over minimum of one model's runs above which speeds say little
-	firstWords   = 40                     // of a passage, before its first place
-	placesInRow  = 30                     // of a passage, one word apart
+	prompt      = "We, the people,"
+	timedTokens = 240
+	timedRuns   = 7                      // of each model
+	settle      = 500 * time.Millisecond // llama.cpp's threads spin for a while after an answer
+	wideSpread  = 1.5                    // maximum over minimum of one model's runs above which speeds say little
+
+	// heldOut is text that the model was not trained on. Next tokens are compared at places of passages of it.
+	heldOut      = "integration/testdata/heldout.txt"
+	passages     = 8
+	firstWords   = 40 // of a passage, before its first place
+	placesInRow  = 30 // of a passage, one word apart
 	contextWords = firstWords + placesInRow
 )
+
+// answers shows both answers to the prompt.
+func (d *demo) answers(ctx context.Context) error {
+	var said [2][]string
+	for i, s := range d.sides {
+		say("\n$ ollama run %s %q", s.model, prompt)
+		text, err := s.ollama.Run(ctx, s.ollama.Prefix.Bin("ollama"), "run", "--nowordwrap", s.model, prompt)
+		if err != nil {
+			return err
+		}
+		say("%s", wrap(text))
+		said[i] = strings.Fields(text)
+	}
+	same := 0
+	for same < min(len(said[0]), len(said[1])) && said[0][same] == said[1][same] {
+		same++
+	}
+	if same == max(len(said[0]), len(said[1])) {
+		say("\nThe same answer, word for word.")
+	} else {
+		say("\nThe same answer for %d words; then one different token changes all that follow.", same)
+	}
+	return nil
+}
+
+// wrap breaks text into indented lines of about 90 columns.
+func wrap(text string) string {
+	line, column := " ", 1
+	for _, word := range strings.Fields(text) {
+		if column += 1 + len(word); column > 90 {
+			line, column = line+"\n ", 2+len(word)
+		}
+		line += " " + word
+	}
+	return line
+}
 
 // generate continues the raw prompt greedily by n tokens.
 func (s side) generate(ctx context.Context, prompt string, n int) (api.GenerateResponse, error) {
@@ -40,9 +82,9 @@ func (s side) generate(ctx context.Context, prompt string, n int) (api.GenerateR
 
 // speeds times both models in turn.
 func (d *demo) speeds(ctx context.Context) error {
-	rates, err := harness.Measure(ctx, len(d.sides), d.runs, func(i int) (float64, error) {
+	rates, err := harness.Measure(ctx, len(d.sides), timedRuns, func(i int) (float64, error) {
 		time.Sleep(settle)
-		answer, err := d.sides[i].generate(ctx, d.prompt, timedTokens)
+		answer, err := d.sides[i].generate(ctx, prompt, timedTokens)
 		if err == nil && (answer.EvalCount == 0 || answer.EvalDuration <= 0) {
 			err = fmt.Errorf("%s generated nothing that could be timed", d.sides[i].model)
 		}
@@ -51,7 +93,7 @@ func (d *demo) speeds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	say("\nSpeed: tokens/s as Ollama reports them, median of %d runs in turn (minimum to maximum)", d.runs)
+	say("\nSpeed: tokens/s as Ollama reports them, median of %d runs in turn (minimum to maximum)", timedRuns)
 	for i, s := range d.sides {
 		say("  %-10s %s", s.name, harness.Spread("%6.0f", rates[i]))
 	}
@@ -65,19 +107,15 @@ func (d *demo) speeds(ctx context.Context) error {
 // agreement compares the next tokens of both models after the same words of the text. Every place has the text itself
 // as its context, so that one different token does not change later places.
 func (d *demo) agreement(ctx context.Context) error {
-	text, err := os.ReadFile(d.text)
+	text, err := os.ReadFile(heldOut)
 	if err != nil {
 		return err
 	}
 	words := strings.Fields(string(text))
-	passages := (d.places + placesInRow - 1) / placesInRow
-	if len(words) < passages*contextWords {
-		return fmt.Errorf("%s is too short to compare at %d places", d.text, d.places)
-	}
-	same, places := 0, 0
+	same, places := 0, passages*placesInRow
 	for i := range passages {
 		passage := words[i*(len(words)-contextWords)/passages:]
-		for n := firstWords; n < contextWords && places < d.places; n++ {
+		for n := firstWords; n < contextWords; n++ {
 			before := strings.Join(passage[:n], " ")
 			var tokens [2]string
 			for j, s := range d.sides {
@@ -85,7 +123,6 @@ func (d *demo) agreement(ctx context.Context) error {
 					return err
 				}
 			}
-			places++
 			if tokens[0] == tokens[1] {
 				same++
 			}

@@ -24,18 +24,18 @@ import (
 )
 
 const (
-	promptWords = 40
-	contextSize = 1024 // tokens
+	heldOut      = "integration/testdata/heldout.txt" // prompts are from it
+	promptWords  = 40
+	answerTokens = 128 // of each continuation
+	contextSize  = 1024
+	ahead        = 4 // drafted tokens in a batch
 )
 
 type options struct {
 	prefix        harness.Prefix
 	target, draft string
 	kind          string // llama-server's --spec-type
-	text          string
 	prompts       int
-	tokens        int // of each continuation
-	ahead         int // drafted tokens in a batch
 	runs          int
 	threads       int
 	settings      harness.List // FlashHead's
@@ -48,10 +48,7 @@ func main() {
 	flag.StringVar(&o.target, "target", "", "GGUF `FILE` of the target")
 	flag.StringVar(&o.draft, "draft", "", "converted GGUF `FILE` of the draft; none for a target that drafts for itself")
 	flag.StringVar(&o.kind, "type", "draft-simple", "llama-server's `TYPE` of speculative decoding")
-	flag.StringVar(&o.text, "text", "integration/testdata/heldout.txt", "take prompts from `FILE`")
 	flag.IntVar(&o.prompts, "prompts", 8, "continue `N` prompts")
-	flag.IntVar(&o.tokens, "tokens", 128, "generate `N` tokens for each prompt")
-	flag.IntVar(&o.ahead, "ahead", 4, "draft `N` tokens at a time")
 	flag.IntVar(&o.runs, "runs", 5, "measure each side `N` times")
 	flag.IntVar(&o.threads, "threads", processors.Usable(), "use `N` threads")
 	harness.Program{Name: "drafts", Run: o.run}.Main()
@@ -69,16 +66,8 @@ type side struct {
 // writing is the output of one run of a side.
 type writing struct {
 	tokens            [][]int
-	seconds           float64
+	perSecond         float64 // of all tokens
 	drafted, accepted int
-}
-
-func (w writing) perSecond() float64 {
-	n := 0
-	for _, tokens := range w.tokens {
-		n += len(tokens)
-	}
-	return float64(n) / w.seconds
 }
 
 func (o *options) run(ctx context.Context, dir string) error {
@@ -99,7 +88,7 @@ func (o *options) run(ctx context.Context, dir string) error {
 		defer s.running.Stop()
 	}
 	measured, err := harness.Measure(ctx, len(sides), o.runs, func(i int) (writing, error) {
-		return o.write(ctx, sides[i].running, prompts)
+		return write(ctx, sides[i].running, prompts)
 	})
 	if err != nil {
 		return err
@@ -107,11 +96,11 @@ func (o *options) run(ctx context.Context, dir string) error {
 
 	fmt.Printf("%s drafts %d tokens at a time for %s, %d threads, %d prompts continued by %d tokens\n"+
 		"median of %d runs in turn (minimum to maximum)\n\n",
-		o.drafter(), o.ahead, o.target, o.threads, o.prompts, o.tokens, o.runs)
+		o.drafter(), ahead, o.target, o.threads, o.prompts, answerTokens, o.runs)
 	speeds := make([][]float64, len(sides))
 	for i := range sides {
 		for _, w := range measured[i] {
-			speeds[i] = append(speeds[i], w.perSecond())
+			speeds[i] = append(speeds[i], w.perSecond)
 		}
 	}
 	results := table.New("lrrr", "", "tokens/s", "accepted of the drafted tokens", "speed-up over the dense draft")
@@ -142,19 +131,14 @@ func (o *options) read() ([]string, error) {
 	if o.target == "" || o.draft == "" && o.kind == "draft-simple" {
 		return nil, hint.New("a model is missing", "give --target and --draft, or --target and --type draft-mtp")
 	}
-	if min(o.runs, o.prompts, o.tokens, o.ahead) < 1 {
-		return nil, hint.New("--runs, --prompts, --tokens and --ahead must be at least 1", "see --help")
+	if min(o.runs, o.prompts) < 1 {
+		return nil, hint.New("--runs and --prompts must be at least 1", "see --help")
 	}
-	text, err := os.ReadFile(o.text)
+	text, err := os.ReadFile(heldOut)
 	if err != nil {
 		return nil, err
 	}
 	words := strings.Fields(string(text))
-	if len(words) < promptWords*o.prompts {
-		return nil, hint.New(fmt.Sprintf("%s has %d words, %d prompts need %d", o.text, len(words), o.prompts,
-			promptWords*o.prompts),
-			"give a longer text with --text, or fewer --prompts")
-	}
 	var prompts []string
 	for i := range o.prompts {
 		at := i * (len(words) - promptWords) / o.prompts
@@ -167,7 +151,7 @@ func (o *options) read() ([]string, error) {
 func (o *options) start(ctx context.Context, s *side, dir string) (err error) {
 	args := []string{"--model", o.target, "--threads", strconv.Itoa(o.threads), "--ctx-size", strconv.Itoa(contextSize)}
 	if s.drafts {
-		args = append(args, "--spec-type", o.kind, "--spec-draft-n-max", strconv.Itoa(o.ahead))
+		args = append(args, "--spec-type", o.kind, "--spec-draft-n-max", strconv.Itoa(ahead))
 		if o.draft != "" {
 			args = append(args, "--spec-draft-model", o.draft)
 		}
@@ -183,17 +167,20 @@ func (o *options) start(ctx context.Context, s *side, dir string) (err error) {
 }
 
 // write continues all prompts once.
-func (o *options) write(ctx context.Context, server *harness.Llama, prompts []string) (w writing, err error) {
+func write(ctx context.Context, server *harness.Llama, prompts []string) (w writing, err error) {
+	n, seconds := 0.0, 0.0
 	for _, prompt := range prompts {
-		c, err := server.Continue(ctx, prompt, o.tokens)
+		c, err := server.Continue(ctx, prompt, answerTokens)
 		if err != nil {
 			return w, err
 		}
+		n += float64(len(c.Tokens))
 		if c.PerSecond > 0 {
-			w.seconds += float64(len(c.Tokens)) / c.PerSecond
+			seconds += float64(len(c.Tokens)) / c.PerSecond
 		}
 		w.tokens = append(w.tokens, c.Tokens)
 		w.drafted, w.accepted = w.drafted+c.Drafted, w.accepted+c.Accepted
 	}
+	w.perSecond = n / seconds
 	return w, nil
 }

@@ -44,9 +44,6 @@ func (d device) testOp(ctx context.Context) check {
 // shared memory, missed barriers.
 var sanitizers = []string{"memcheck", "racecheck", "synccheck"}
 
-// foundError is the exit status of a sanitizer that finds an error.
-const foundError = "99"
-
 // sanitize runs the op's test under one of the sanitizers.
 func (d device) sanitize(ctx context.Context, tool string) check {
 	name := testProgram + " under " + tool
@@ -57,7 +54,7 @@ func (d device) sanitize(ctx context.Context, tool string) check {
 	if err != nil {
 		return check{Name: name, State: skipped, Says: "compute-sanitizer is not installed; it comes with the CUDA toolkit"}
 	}
-	args := append([]string{"--tool", tool, "--error-exitcode", foundError, filepath.Join(d.lib, testProgram)},
+	args := append([]string{"--tool", tool, "--error-exitcode", "99", filepath.Join(d.lib, testProgram)},
 		d.flags()...)
 	return runCheck(ctx, name, sanitizer, args)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,13 +51,8 @@ func findDevice(ctx context.Context, lib, name string) (device, error) {
 		}
 		return device{d, lib}, err
 	}
-	way := "choose one of these with --device"
-	for _, f := range folders {
-		if f.Devices == 0 {
-			way = fmt.Sprintf("install the driver for %s, which found no device, or choose one of these with --device", f.Name)
-		}
-	}
-	return device{}, hint.New(fmt.Sprintf("no device %s; there are %s", name, strings.Join(names, ", ")), way)
+	return device{}, hint.New(fmt.Sprintf("no device %s; there are %s", name, strings.Join(names, ", ")),
+		"choose one of these with --device; fh-ollama doctor tells whether a driver is missing")
 }
 
 func loadFolder(lib string, f native.Folder) error {
@@ -64,20 +60,13 @@ func loadFolder(lib string, f native.Folder) error {
 	if have := os.Getenv("LD_LIBRARY_PATH"); have != "" {
 		paths = append(paths, have)
 	}
-	if err := os.Setenv("LD_LIBRARY_PATH", strings.Join(paths, string(filepath.ListSeparator))); err != nil {
-		return err
-	}
-	if err := os.Unsetenv("GGML_CUDA_DISABLE_GRAPHS"); err != nil { // measure with graphs, the default
-		return err
-	}
-	if err := os.Setenv("GGML_BACKEND_PATH", f.Library); err != nil {
-		return err
-	}
 	pass := "LD_LIBRARY_PATH,GGML_BACKEND_PATH"
 	if have := os.Getenv(process.PassVariable); have != "" {
 		pass += "," + have
 	}
-	return os.Setenv(process.PassVariable, pass)
+	return errors.Join(os.Setenv("LD_LIBRARY_PATH", strings.Join(paths, string(filepath.ListSeparator))),
+		os.Unsetenv("GGML_CUDA_DISABLE_GRAPHS"), // measure with graphs, the default
+		os.Setenv("GGML_BACKEND_PATH", f.Library), os.Setenv(process.PassVariable, pass))
 }
 
 // isCUDA reports whether NVIDIA's tools work with the device.

@@ -15,24 +15,23 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
 
-// headShape is the head of a model shape of package synthetic, in a type of ggml.
-type headShape struct {
-	model, typ string
-	codes      bool // those of the default quality, which select a fixed number of tokens
+// shape is a shape of package synthetic in a type of ggml, of a whole model or of a head alone.
+type shape struct {
+	Model string `json:"model"`
+	Type  string `json:"type"`
+	Codes bool   `json:"codes"` // of a head, those of the default quality, which select a fixed number of tokens
 }
 
-func (h headShape) String() string {
-	if h.codes {
-		return h.model + " " + h.typ + " with codes"
+func (s shape) String() string {
+	if s.Codes {
+		return s.Model + " " + s.Type + " with codes"
 	}
-	return h.model + " " + h.typ
+	return s.Model + " " + s.Type
 }
 
 // headTime is the time of one head.
 type headTime struct {
-	Model    string  `json:"model"`
-	Type     string  `json:"type"`
-	Codes    bool    `json:"codes"`
+	shape
 	Rows     int64   `json:"rows"`
 	Columns  int64   `json:"columns"`
 	Clusters int64   `json:"clusters"`
@@ -46,24 +45,25 @@ type headTime struct {
 
 const benchProgram = "bench-flash-head"
 
+// headTimes finds the times of both heads and their ratio in the output of the program.
+var headTimes = regexp.MustCompile(`(?s)\n *dense +([0-9.]+) us.*\n *FlashHead +([0-9.]+) us.*\n *ratio +([0-9.]+) x`)
+
 // timeHead times the op and the dense product of the same weight on the device.
-func (d device) timeHead(ctx context.Context, h headShape, rounds int) (headTime, error) {
-	shapes, err := synthetic.Shapes([]string{h.model})
+func (d device) timeHead(ctx context.Context, s shape, rounds int) (headTime, error) {
+	shapes, err := synthetic.Shapes([]string{s.Model})
 	if err != nil {
 		return headTime{}, err
 	}
-	t := headTime{Model: h.model, Type: h.typ, Codes: h.codes, Rows: shapes[0].Vocabulary, Columns: shapes[0].Width}
+	t := headTime{shape: s, Rows: shapes[0].Vocabulary, Columns: shapes[0].Width}
 	codes, err := t.plan()
 	if err != nil {
 		return headTime{}, err
 	}
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	args := append(d.flags(), "--rows", number(t.Rows), "--columns", number(t.Columns), "--type", h.typ,
-		"--probes", number(t.Probes), "--rounds", strconv.Itoa(rounds))
-	if h.codes {
-		args = append(args, "--cluster-size", number(flashhead.CodedClusterSize),
-			"--coarse", strconv.Itoa(codes.CoarseBits), "--fine", strconv.Itoa(codes.FineBytes),
-			"--near", strconv.Itoa(codes.Near))
+	args := append(d.flags(), "--rows", fmt.Sprint(t.Rows), "--columns", fmt.Sprint(t.Columns), "--type", s.Type,
+		"--probes", fmt.Sprint(t.Probes), "--rounds", fmt.Sprint(rounds))
+	if s.Codes {
+		args = append(args, "--cluster-size", fmt.Sprint(flashhead.CodedClusterSize), "--coarse",
+			fmt.Sprint(codes.CoarseBits), "--fine", fmt.Sprint(codes.FineBytes), "--near", fmt.Sprint(codes.Near))
 	}
 	if d.Type == "cpu" {
 		args = append(args, "--threads", "1")
@@ -72,35 +72,22 @@ func (d device) timeHead(ctx context.Context, h headShape, rounds int) (headTime
 	cmd.Env = process.Environment()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return headTime{}, fmt.Errorf("%s of %s: %w: %s", benchProgram, h, err, lastLine(string(out)))
+		return headTime{}, fmt.Errorf("%s of %s: %w: %s", benchProgram, s, err, lastLine(string(out)))
 	}
 	t.Printed = string(out)
-	return t, t.read()
-}
-
-var (
-	denseTime  = regexp.MustCompile(`(?m)^ *dense +([0-9.]+) us`)
-	flashTime  = regexp.MustCompile(`(?m)^ *FlashHead +([0-9.]+) us`)
-	headsRatio = regexp.MustCompile(`(?m)^ *ratio +([0-9.]+) x`)
-)
-
-// read parses the output of the program.
-func (t *headTime) read() error {
-	for _, f := range []struct {
-		pattern *regexp.Regexp
-		value   *float64
-	}{{denseTime, &t.Dense}, {flashTime, &t.Flash}, {headsRatio, &t.SpeedUp}} {
-		found := f.pattern.FindStringSubmatch(t.Printed)
-		if found == nil {
-			return hint.New("unexpected output of "+benchProgram+": "+lastLine(t.Printed), "build again: make gpu")
-		}
-		*f.value, _ = strconv.ParseFloat(found[1], 64) // digits, as matched
+	found := headTimes.FindStringSubmatch(t.Printed)
+	if found == nil {
+		return headTime{}, hint.New("unexpected output of "+benchProgram+": "+lastLine(t.Printed), "build again: make gpu")
 	}
-	return nil
+	for i, value := range []*float64{&t.Dense, &t.Flash, &t.SpeedUp} {
+		*value, _ = strconv.ParseFloat(found[1+i], 64) // digits, as matched
+	}
+	return t, nil
 }
 
 // plan sets the clusters and the limit, which is the ratio of the bytes read and written, and returns the codes. The
-// dense product reads the weight; FlashHead reads the centroids, the codes and the selected rows. Both write the logits.
+// dense product reads the weight; FlashHead reads the centroids, the codes and the selected rows. Both write the
+// logits.
 func (t *headTime) plan() (flashhead.Codes, error) {
 	weight, ok := gguf.ParseTensorType(t.Type)
 	head := flashhead.Head{Tensor: gguf.Tensor{Type: weight, Shape: []int64{t.Columns, t.Rows}}}

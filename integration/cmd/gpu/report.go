@@ -12,11 +12,11 @@ import (
 
 // report is the result of all checks and measurements. Its JSON form is what --json writes.
 type report struct {
-	Device native.Device  `json:"device"`
-	Driver string         `json:"driver,omitempty"` // GPUs and driver version, from nvidia-smi
-	Checks []check        `json:"checks"`
-	Heads  []headTime     `json:"heads"`
-	Models []bench.Report `json:"models"`
+	Device native.Device `json:"device"`
+	Driver string        `json:"driver,omitempty"` // GPUs and driver version, from nvidia-smi
+	Checks []check       `json:"checks"`
+	Heads  []headTime    `json:"heads"`
+	Models bench.Report  `json:"models"`
 }
 
 // failed returns an error that names the failed checks, nil if there are none.
@@ -41,40 +41,16 @@ func (r report) markdown() string {
 	}
 	heads := table.New("lrrrrrr", "head", "V x D", "P of K", "dense, us", "FlashHead, us", "speed-up", "limit")
 	for _, h := range r.Heads {
-		heads.Row(headShape{h.Model, h.Type, h.Codes}.String(), fmt.Sprintf("%d x %d", h.Rows, h.Columns),
+		heads.Row(h.String(), fmt.Sprintf("%d x %d", h.Rows, h.Columns),
 			fmt.Sprintf("%d of %d", h.Probes, h.Clusters),
 			fmt.Sprintf("%.1f", h.Dense), fmt.Sprintf("%.1f", h.Flash), fmt.Sprintf("%.2f", h.SpeedUp), fmt.Sprintf("%.2f",
 				h.Limit))
-	}
-	models := table.New("llrrrrrr", "model", "backend", "dense, tokens/s", "FlashHead, tokens/s", "speed-up",
-		"95 % interval",
-		"ceiling", "free head")
-	doubts := ""
-	for _, m := range r.Models {
-		for _, result := range m.Results {
-			for _, p := range result.Points {
-				interval := "too few rounds"
-				if i := p.Decode.Interval; i != nil {
-					interval = fmt.Sprintf("%.2f to %.2f", i.Low, i.High)
-				}
-				models.Row(result.Model.Name, m.Machine.Backend, fmt.Sprintf("%.1f", p.Decode.Dense),
-					fmt.Sprintf("%.1f", p.Decode.FlashHead), fmt.Sprintf("%.2f", p.Decode.SpeedUp), interval,
-					fmt.Sprintf("%.2f", p.Ceiling), fmt.Sprintf("%.2f", p.FreeHead))
-			}
-			for _, doubt := range result.Doubts {
-				doubts += fmt.Sprintf("- doubtful: %s: %s\n", result.Model.Name, doubt)
-			}
-		}
 	}
 	text := fmt.Sprintf("## FlashHead on %s (%s)\n\n", r.Device.Name, r.Device.Description)
 	if r.Driver != "" {
 		text += r.Driver + "\n\n"
 	}
-	text += checks.Markdown() +
+	return text + checks.Markdown() +
 		"\nThe head alone. The limit is the ratio of the bytes read and written.\n\n" + heads.Markdown() +
-		"\nWhole models with random weights: llama-bench, dense and FlashHead in turn.\n\n" + models.Markdown()
-	if doubts != "" {
-		text += "\n" + doubts
-	}
-	return text
+		"\nWhole models with random weights.\n\n" + r.Models.Document()
 }

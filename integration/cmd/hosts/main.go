@@ -85,22 +85,17 @@ func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions)
 		for _, f := range made.Changed {
 			fmt.Printf("  %s, %s: %s, %s\n", f.What, f.File, f.State, f.Detail)
 		}
-		line, failure := row(pin, made)
-		table, failures = table+line, failures+failure
+		said := "passes"
+		if made.Test != nil {
+			said = "no"
+			failures += fmt.Sprintf("\n%s, plug-in's test: %v\n", pin.Version, made.Test)
+		}
+		table += fmt.Sprintf("| %s | %s, %s | %s | %d of %d | %s |\n", pin.Version, pin.Wants, pin.LlamaCpp.Commit, made.GGML,
+			made.Relied-len(made.Changed), made.Relied, said)
 	}
 	fmt.Printf("\n%s%s", table, failures)
 	if failures != "" {
 		return harness.ErrFindings
 	}
 	return nil
-}
-
-// row returns a release's line of the table, and why its test failed, "" if it passed.
-func row(pin source.HostPin, made upstream.HostBuild) (line, failure string) {
-	said := "passes"
-	if made.Test != nil {
-		said, failure = "no", fmt.Sprintf("\n%s, plug-in's test: %v\n", pin.Version, made.Test)
-	}
-	return fmt.Sprintf("| %s | %s, %s | %s | %d of %d | %s |\n", pin.Version, pin.Wants, pin.LlamaCpp.Commit, made.GGML,
-		made.Relied-len(made.Changed), made.Relied, said), failure
 }

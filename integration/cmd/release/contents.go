@@ -23,6 +23,8 @@ type entry struct {
 	link string
 }
 
+func byName(a, b entry) int { return strings.Compare(a.name, b.name) }
+
 // contents is the content of an archive.
 type contents struct {
 	name    string // of its folder
@@ -59,11 +61,10 @@ func (c *contents) private(folders []string) error {
 
 // archive writes a reproducible .tar.gz: sorted names, one time, one owner.
 func (c *contents) archive(w io.Writer, when time.Time) error {
-	entries := slices.Clone(c.entries)
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(c.entries, byName)
 	zip := gzip.NewWriter(w)
 	out := tar.NewWriter(zip)
-	for _, e := range entries {
+	for _, e := range c.entries {
 		header := tar.Header{
 			Typeflag: tar.TypeReg, Name: c.name + "/" + e.name, Size: int64(len(e.data)), Mode: int64(e.mode),
 			ModTime: when.UTC().Truncate(time.Second), Format: tar.FormatPAX,

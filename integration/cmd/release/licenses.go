@@ -20,19 +20,19 @@ import (
 // licensesDir has the licenses of Go modules in the patched build's archive.
 const licensesDir = "share/fh-ollama/licenses"
 
-// license is a file that a module's license requires to be distributed.
-type license struct {
-	name string // MODULE@VERSION/FILE
-	text []byte
-}
-
 var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)`)
 
-// moduleLicenses reads the licenses of Go and of all modules of the programs, from Go's module cache. It is an error if
-// one has none.
-func moduleLicenses(ctx context.Context, programs []program) ([]license, error) {
-	env, err := goEnv(ctx)
+// moduleLicenses reads the licenses of Go and of all modules of the programs, from Go's module cache, and names them
+// MODULE@VERSION/FILE. It is an error if one has none.
+func moduleLicenses(ctx context.Context, programs []program) ([]entry, error) {
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOMODCACHE", "GOROOT", "GOVERSION")
+	cmd.Env = process.Environment()
+	out, err := cmd.Output()
 	if err != nil {
+		return nil, hint.Wrap(fmt.Errorf("go env: %w", err), "put Go in PATH")
+	}
+	var env struct{ GOMODCACHE, GOROOT, GOVERSION string }
+	if err := json.Unmarshal(out, &env); err != nil {
 		return nil, err
 	}
 	from := map[string]string{} // MODULE@VERSION → folder on this machine; the standard library is the module "std"
@@ -57,7 +57,7 @@ func moduleLicenses(ctx context.Context, programs []program) ([]license, error) 
 			from[m.Path+"@"+m.Version] = filepath.Join(env.GOMODCACHE, filepath.FromSlash(path)+"@"+version)
 		}
 	}
-	var list []license
+	var list []entry
 	for module, dir := range from {
 		files, err := licensesIn(dir, module)
 		if err != nil {
@@ -65,17 +65,17 @@ func moduleLicenses(ctx context.Context, programs []program) ([]license, error) 
 		}
 		list = append(list, files...)
 	}
-	slices.SortFunc(list, func(a, b license) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(list, byName)
 	return list, nil
 }
 
 // licensesIn reads the licenses of a module at the top of its folder dir.
-func licensesIn(dir, module string) ([]license, error) {
+func licensesIn(dir, module string) ([]entry, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, hint.Wrap(err, "run `go mod download`, and build again")
 	}
-	var list []license
+	var list []entry
 	for _, f := range files {
 		if f.IsDir() || !licenseFile.MatchString(f.Name()) {
 			continue
@@ -84,23 +84,11 @@ func licensesIn(dir, module string) ([]license, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, license{name: module + "/" + f.Name(), text: data})
+		list = append(list, entry{name: module + "/" + f.Name(), data: data, mode: 0o644})
 	}
 	if len(list) == 0 {
 		return nil, hint.New(fmt.Sprintf("no license is found in %s", dir),
 			"what may not be passed on cannot be released: look for it there")
 	}
 	return list, nil
-}
-
-type goEnvironment struct{ GOMODCACHE, GOROOT, GOVERSION string }
-
-func goEnv(ctx context.Context) (env goEnvironment, err error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOMODCACHE", "GOROOT", "GOVERSION")
-	cmd.Env = process.Environment()
-	out, err := cmd.Output()
-	if err != nil {
-		return env, hint.Wrap(fmt.Errorf("go env: %w", err), "put Go in PATH")
-	}
-	return env, json.Unmarshal(out, &env)
 }

@@ -7,11 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -22,23 +21,17 @@ func main() {
 	flag.StringVar(&o.program, "program", "build/release/fh-ollama", "`PATH` of fh-ollama with the plug-in inside")
 	flag.StringVar(&o.plugin, "plugin", "build/release/plugin", "`DIR` of the build of that plug-in")
 	flag.StringVar(&o.out, "o", "build/release", "write to `DIR`")
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(),
-			"Usage: go run ./integration/cmd/release [flags]\n\nRun it at the top of a checkout. SOURCE_DATE_EPOCH is the "+
-				"time in the archive, in seconds since 1970.\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	paths, err := run(ctx, o)
-	if err != nil {
-		fmt.Fprint(os.Stderr, hint.Text("release", err))
-		os.Exit(1)
-	}
-	for _, path := range paths {
-		fmt.Println(path)
-	}
+	harness.Program{
+		Name: "release",
+		Note: "Run it at the top of a checkout. SOURCE_DATE_EPOCH is the time in the archive, in seconds since 1970.",
+		Run: func(ctx context.Context, _ string) error {
+			paths, err := run(ctx, o)
+			for _, path := range paths {
+				fmt.Println(path)
+			}
+			return err
+		},
+	}.Main()
 }
 
 // run adds to o what comes from the environment, and makes the release.

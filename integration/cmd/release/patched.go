@@ -49,24 +49,21 @@ func patched(ctx context.Context, o options, build install.Build) (*contents, er
 	}
 	extra := []entry{{name: licenseName, data: o.license, mode: 0o644}}
 	for _, l := range licenses {
-		extra = append(extra, entry{name: licensesDir + "/" + l.name, data: l.text, mode: 0o644})
+		l.name = licensesDir + "/" + l.name
+		extra = append(extra, l)
 	}
-	list, err := manifest(extra)
-	if err != nil {
-		return nil, err
-	}
-	c.entries = append(append(c.entries, extra...), list)
-	c.name = "ollama-flashhead-" + build.FHOllama + "-" + programs[0].platform()
-	return c, nil
-}
-
-// manifest lists the files that are not part of the build, for `fh-ollama install --prefix`.
-func manifest(extra []entry) (entry, error) {
+	// What is not part of the build is listed for `fh-ollama install --prefix`.
 	var names []string
 	for _, e := range extra {
 		names = append(names, e.name)
 	}
 	slices.Sort(names)
-	data, err := json.MarshalIndent(map[string]any{"files": names}, "", "  ")
-	return entry{name: install.ReleaseManifest, data: append(data, '\n'), mode: 0o644}, err
+	list, err := json.MarshalIndent(map[string]any{"files": names}, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	extra = append(extra, entry{name: install.ReleaseManifest, data: append(list, '\n'), mode: 0o644})
+	c.entries = append(c.entries, extra...)
+	c.name = "ollama-flashhead-" + build.FHOllama + "-" + programs[0].platform()
+	return c, nil
 }

@@ -26,11 +26,8 @@ type options struct {
 	private []string  // folders of this machine, which no file may name
 }
 
-// sums is the file with the checksums, as `sha256sum --check` reads it.
-const sums = "SHA256SUMS"
-
-// release writes both archives and their checksums and returns the paths. After an error none of them exists. The same
-// builds give the same bytes.
+// release writes both archives and their checksums, as `sha256sum --check` reads them, and returns the paths. After an
+// error none of them exists. The same builds give the same bytes.
 func release(ctx context.Context, o options) ([]string, error) {
 	build, err := install.ReadBuild(o.prefix)
 	if err != nil {
@@ -44,7 +41,7 @@ func release(ctx context.Context, o options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files []file
+	var files []entry
 	var lines strings.Builder
 	for _, c := range []*contents{program, ollama} {
 		if err := c.private(o.private); err != nil {
@@ -54,20 +51,15 @@ func release(ctx context.Context, o options) ([]string, error) {
 		if err := c.archive(&archive, o.time); err != nil {
 			return nil, err
 		}
-		f := file{c.name + ".tar.gz", archive.Bytes()}
+		f := entry{name: c.name + ".tar.gz", data: archive.Bytes()}
 		fmt.Fprintf(&lines, "%x  %s\n", sha256.Sum256(f.data), f.name)
 		files = append(files, f)
 	}
-	return publish(o.out, append(files, file{sums, []byte(lines.String())}))
-}
-
-type file struct {
-	name string
-	data []byte
+	return publish(o.out, append(files, entry{name: "SHA256SUMS", data: []byte(lines.String())}))
 }
 
 // publish writes files to the folder out, each whole or not at all.
-func publish(out string, files []file) ([]string, error) {
+func publish(out string, files []entry) ([]string, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, hint.Wrap(err, "name a folder that you may write to")
 	}

@@ -12,12 +12,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// Files of the single program's archive.
-const (
-	programName  = "fh-ollama"
-	licensesName = "LICENSES"
-)
-
 // single reads fh-ollama with the plug-in inside, and joins all licenses in one file. version is that of the release.
 func single(ctx context.Context, o options, version string) (*contents, error) {
 	const again = "run `make bundle` again"
@@ -25,7 +19,7 @@ func single(ctx context.Context, o options, version string) (*contents, error) {
 	if err != nil {
 		return nil, hint.Wrap(err, again)
 	}
-	var llamaCpp license
+	var llamaCpp entry
 	for _, name := range bundle.Files {
 		file, err := os.ReadFile(filepath.Join(o.plugin, name))
 		if err != nil {
@@ -35,25 +29,26 @@ func single(ctx context.Context, o options, version string) (*contents, error) {
 			return nil, hint.New(fmt.Sprintf("%s does not have the plug-in of %s inside", o.program, o.plugin), again)
 		}
 		if filepath.Base(name) == bundle.LicenseName {
-			llamaCpp = license{name: "llama.cpp, in the plug-in inside", text: file}
+			llamaCpp = entry{name: "llama.cpp, in the plug-in inside", data: file}
 		}
 	}
 	info, err := buildinfo.Read(bytes.NewReader(data))
 	if err != nil {
 		return nil, hint.Wrap(err, again)
 	}
-	p := program{programName, info}
+	p := program{"fh-ollama", info}
 	licenses, err := moduleLicenses(ctx, []program{p})
 	if err != nil {
 		return nil, err
 	}
-	licenses = append(append([]license{{name: "fh-ollama", text: o.license}}, licenses...), llamaCpp)
+	licenses = append([]entry{{name: "fh-ollama", data: o.license}}, licenses...)
+	licenses = append(licenses, llamaCpp)
 	var text bytes.Buffer
 	for _, l := range licenses {
-		fmt.Fprintf(&text, "==== %s ====\n\n%s\n\n", l.name, bytes.TrimSpace(l.text))
+		fmt.Fprintf(&text, "==== %s ====\n\n%s\n\n", l.name, bytes.TrimSpace(l.data))
 	}
 	return &contents{name: "fh-ollama-" + version + "-" + p.platform(), entries: []entry{
-		{name: programName, data: data, mode: 0o755},
-		{name: licensesName, data: text.Bytes(), mode: 0o644},
+		{name: "fh-ollama", data: data, mode: 0o755},
+		{name: "LICENSES", data: text.Bytes(), mode: 0o644},
 	}}, nil
 }

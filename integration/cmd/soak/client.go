@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"time"
 
@@ -22,147 +24,164 @@ const patience = 10 * time.Second
 // longest is the largest size of a prompt in bytes. Its tokens must fit into the context.
 const longest = 200
 
-// request is a request of a client.
-type request struct {
-	model, prompt string
-	tokens        int
-	seed          int
-	temperature   float64
-	logprobs      int             // number of top log probabilities
-	format        json.RawMessage // nil: plain text
-}
-
 // schema is a JSON schema whose answers always end.
 const schema = `{"type": "object", "required": ["answer", "count"], "additionalProperties": false, "properties": {
 	"answer": {"enum": ["yes", "no", "漢字"]}, "count": {"type": "integer", "minimum": 1, "maximum": 99}}}`
+
+// kinds of requests. change makes one of a greedy request, and check, unless it is nil, checks its answer.
+var kinds = []struct {
+	name   string
+	change func(*api.GenerateRequest)
+	check  func(answer) error
+}{
+	{"greedy", func(*api.GenerateRequest) {}, nil},
+	{"sampled", func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8 }, nil},
+	{"schema", func(r *api.GenerateRequest) {
+		r.Format, r.Options["temperature"], r.Options["num_predict"] = json.RawMessage(schema), 1.2, 100
+	}, answer.conforms},
+	{"log-probabilities", func(r *api.GenerateRequest) { r.Logprobs, r.TopLogprobs = true, topLogprobs },
+		answer.hasLogprobs},
+	{cancelled, func(r *api.GenerateRequest) { r.Options["temperature"], r.Options["num_predict"] = 0.8, 1000 }, nil},
+}
+
+const (
+	cancelled   = "cancelled" // the client hangs up after some parts of a long answer
+	topLogprobs = 5
+)
+
+// answer is what a client got.
+type answer struct {
+	text     string
+	parts    int
+	tokens   int // as Ollama counts them, in the last part
+	logprobs []api.Logprob
+}
+
+// conforms returns an error unless the answer conforms to schema.
+func (a answer) conforms() error {
+	var v struct {
+		Answer string
+		Count  int
+	}
+	if err := json.Unmarshal([]byte(a.text), &v); err != nil || v.Count < 1 || v.Count > 99 || v.Answer == "" {
+		return fmt.Errorf("does not conform to the schema: %q, %v", a.text, err)
+	}
+	return nil
+}
+
+// hasLogprobs checks log probabilities. Ollama has none for a token that is only part of a character, nor for the last.
+func (a answer) hasLogprobs() error {
+	for _, l := range a.logprobs {
+		if len(l.TopLogprobs) != topLogprobs {
+			return fmt.Errorf("the top %d tokens are %v", topLogprobs, l.TopLogprobs)
+		}
+	}
+	if len(a.logprobs) > a.tokens {
+		return fmt.Errorf("%d tokens, but %d log probabilities", a.tokens, len(a.logprobs))
+	}
+	return nil
+}
 
 // ask is a client: it sends one request after the other until the given time.
 func (s *server) ask(ctx context.Context, t *tally, seed uint64, until time.Time) {
 	random := rand.New(rand.NewPCG(seed, 7))
 	words := strings.Fields(sampletext.Everything())
-	kinds := []struct {
-		name string
-		ask  func(context.Context, request) (int, error)
-	}{{"greedy", s.whole}, {"sampled", s.sampled}, {"schema", s.constrained}, {"log-probabilities",
-		s.logprobs}, {"cancelled", s.cancelled}}
 	for time.Now().Before(until) && ctx.Err() == nil {
 		at := random.IntN(len(words) - 40)
 		prompt := strings.Join(words[at:at+4+random.IntN(30)], " ")
-		if len(prompt) > longest {
-			prompt = strings.ToValidUTF8(prompt[:longest], "")
-		}
-		r := request{
-			model: models[random.IntN(len(models))].name, prompt: prompt,
-			tokens: 16 + random.IntN(80), seed: random.IntN(1000),
-		}
+		prompt = strings.ToValidUTF8(prompt[:min(len(prompt), longest)], "")
+		request := newRequest(models[random.IntN(len(models))].name, prompt, 16+random.IntN(80))
+		request.Options["seed"] = random.IntN(1000)
 		kind := kinds[random.IntN(len(kinds))]
-		o := outcome{model: r.model, kind: kind.name, began: time.Now()}
-		limited, cancel := context.WithTimeout(ctx, patience)
-		o.tokens, o.err = kind.ask(limited, r)
-		cancel()
+		kind.change(request)
+		most := math.MaxInt
+		if kind.name == cancelled {
+			most = 1 + random.IntN(20)
+		}
+
+		o := outcome{model: request.Model, kind: kind.name, began: time.Now()}
+		var a answer
+		if a, o.err = s.generate(ctx, request, most, patience); o.err == nil && kind.check != nil {
+			o.err = kind.check(a)
+		}
+		if o.tokens = a.tokens; kind.name == cancelled {
+			o.tokens = a.parts
+		}
 		if errors.Is(o.err, context.DeadlineExceeded) && ctx.Err() == nil {
-			o.err = s.unstall(ctx, r.model)
+			o.err = s.unstall(ctx, request.Model)
 		}
 		o.ended = time.Now()
 		t.add(o)
 	}
 }
 
-// whole requests a greedy answer and returns its number of tokens.
-func (s *server) whole(ctx context.Context, r request) (tokens int, err error) {
-	text := ""
-	err = s.generate(ctx, r, func(a api.GenerateResponse) error {
-		text += a.Response
-		tokens = a.EvalCount // set in the last part
-		return nil
-	})
-	if err == nil && (tokens == 0 || tokens > r.tokens) {
-		err = fmt.Errorf("%d of %d tokens: %q", tokens, r.tokens, text)
-	}
-	return tokens, err
-}
-
-func (s *server) sampled(ctx context.Context, r request) (int, error) {
-	r.temperature = 0.8
-	return s.whole(ctx, r)
-}
-
-// constrained requests an answer that conforms to schema.
-func (s *server) constrained(ctx context.Context, r request) (tokens int, err error) {
-	r.format, r.temperature, r.tokens = json.RawMessage(schema), 1.2, 100
-	text := ""
-	err = s.generate(ctx, r, func(a api.GenerateResponse) error {
-		text += a.Response
-		tokens = a.EvalCount
-		return nil
-	})
-	var v struct {
-		Answer string
-		Count  int
-	}
-	if err == nil {
-		if err = json.Unmarshal([]byte(text), &v); err != nil || v.Count < 1 || v.Count > 99 || v.Answer == "" {
-			err = fmt.Errorf("does not conform to the schema: %q, %v", text, err)
-		}
-	}
-	return tokens, err
-}
-
-// logprobs requests log probabilities. Ollama has none for a token that is only part of a character, nor for the last.
-func (s *server) logprobs(ctx context.Context, r request) (tokens int, err error) {
-	r.logprobs = 5
-	got := 0
-	err = s.generate(ctx, r, func(a api.GenerateResponse) error {
-		for _, l := range a.Logprobs {
-			if len(l.TopLogprobs) != r.logprobs {
-				return fmt.Errorf("the top %d tokens are %v", r.logprobs, l.TopLogprobs)
-			}
-			got++
-		}
-		tokens = a.EvalCount
-		return nil
-	})
-	if err == nil && got > tokens {
-		err = fmt.Errorf("%d tokens, but %d log probabilities", tokens, got)
-	}
-	return tokens, err
+// newRequest returns a greedy request.
+func newRequest(model, prompt string, tokens int) *api.GenerateRequest {
+	return &api.GenerateRequest{Model: model, Prompt: prompt, Raw: true,
+		Options: map[string]any{"num_predict": tokens, "temperature": 0.0}}
 }
 
 // errEnough stops reading an answer.
 var errEnough = errors.New("enough")
 
-// cancelled hangs up after some parts of a long answer and returns their number.
-func (s *server) cancelled(ctx context.Context, r request) (parts int, err error) {
-	ctx, cancel := context.WithCancel(ctx)
+// generate sends a request and hangs up after most parts of its answer. A whole answer has at least one token, and not
+// more than requested.
+func (s *server) generate(ctx context.Context, r *api.GenerateRequest, most int, limit time.Duration) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel() // closes the connection
-	r.temperature, r.tokens = 0.8, 1000
-	enough := 1 + r.seed%20
-	err = s.generate(ctx, r, func(api.GenerateResponse) error {
-		if parts++; parts >= enough {
+	var a answer
+	err := s.Client.Generate(ctx, r, func(part api.GenerateResponse) error {
+		a.text += part.Response
+		a.tokens = part.EvalCount
+		a.logprobs = append(a.logprobs, part.Logprobs...)
+		if a.parts++; a.parts >= most {
 			return errEnough
 		}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
-		err = nil
+		return a, nil
 	}
-	return parts, err
-}
-
-// generate sends a request. It calls receive, which may be nil, for each part of the answer.
-func (s *server) generate(ctx context.Context, r request, receive api.GenerateResponseFunc) error {
-	if receive == nil {
-		receive = func(api.GenerateResponse) error { return nil }
+	if tokens := r.Options["num_predict"].(int); err == nil && (a.tokens == 0 || a.tokens > tokens) {
+		err = fmt.Errorf("%d of %d tokens: %q", a.tokens, tokens, a.text)
 	}
-	return s.Client.Generate(ctx, &api.GenerateRequest{
-		Model: r.model, Prompt: r.prompt, Raw: true, Format: r.format, Logprobs: r.logprobs > 0, TopLogprobs: r.logprobs,
-		Options: map[string]any{"num_predict": r.tokens, "seed": r.seed, "temperature": r.temperature},
-	}, receive)
+	return a, err
 }
 
 // expire unloads a model; Ollama generates nothing for this request.
 func (s *server) expire(ctx context.Context, model string) error {
-	now := &api.Duration{Duration: 0}
-	return s.Client.Generate(ctx, &api.GenerateRequest{Model: model, KeepAlive: now},
+	return s.Client.Generate(ctx, &api.GenerateRequest{Model: model, KeepAlive: &api.Duration{}},
 		func(api.GenerateResponse) error { return nil })
+}
+
+// errStalled is the error of a request that Ollama, stock or patched, does not forward to a llama-server that would
+// answer it. If a client hangs up at the wrong moment, Ollama never frees its place among the model's
+// OLLAMA_NUM_PARALLEL. With no place left, requests wait until the model is unloaded
+// (github.com/ollama/ollama/issues/17131).
+var errStalled = errors.New("stalled in Ollama")
+
+// unstall finds out why a model does not answer. If its llama-server answers a direct request, unstall unloads the
+// model, so that Ollama forwards requests again, and returns errStalled.
+func (s *server) unstall(ctx context.Context, model string) error {
+	runner, err := s.runner(model)
+	if err != nil {
+		return err
+	}
+	if runner == nil { // another client has unloaded the model
+		return errStalled
+	}
+	direct := http.Client{Timeout: patience}
+	response, err := direct.Post("http://127.0.0.1:"+runner.Port+"/completion", "application/json",
+		strings.NewReader(`{"prompt": "We, the people,", "n_predict": 4}`))
+	if err != nil {
+		return fmt.Errorf("llama-server hangs: %w", err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("llama-server: %s", response.Status)
+	}
+	if err := s.expire(ctx, model); err != nil {
+		return fmt.Errorf("unload a stalled model: %w", err)
+	}
+	return errStalled
 }

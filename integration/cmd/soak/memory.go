@@ -4,9 +4,9 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
@@ -29,97 +29,52 @@ type Resident struct {
 	First   float64 `json:"first_mib"` // median of the first third after the warm-up; 0: too short a life
 	Last    float64 `json:"last_mib"`  // median of the last third
 
-	samples []sample // one every samplePause
-}
-
-type sample struct {
-	mib       float64
-	processor time.Duration // CPU time so far
+	warm []float64 // MiB after the warm-up, one every samplePause
 }
 
 // judged reports whether the process lived long enough to be judged.
 func (r Resident) judged() bool { return r.First > 0 }
 
-// memoryWatch samples the memory of Ollama and of its llama-servers until it is stopped.
-type memoryWatch struct {
-	once  sync.Once
-	quit  chan struct{}
-	done  chan struct{}
-	err   error
-	lives map[int]*Resident
-}
-
-func watchMemory(s *server) *memoryWatch {
-	w := &memoryWatch{quit: make(chan struct{}), done: make(chan struct{}), lives: map[int]*Resident{}}
-	go func() {
-		defer close(w.done)
-		for ; w.err == nil; w.err = w.sample(s) {
-			select {
-			case <-w.quit:
-				return
-			case <-time.After(samplePause):
+// watchMemory samples the memory of Ollama and of its llama-servers until ctx is done, and returns all observed
+// processes, by name and then by process ID.
+func (s *server) watchMemory(ctx context.Context) ([]Resident, error) {
+	lives := map[int]*Resident{}
+	for pause(ctx, samplePause) == nil {
+		status, err := harness.Status(s.PID())
+		if err != nil {
+			return nil, err
+		}
+		runners, err := s.Runners()
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range append(runners, harness.Runner{PID: s.PID(), Status: status}) {
+			name := cmp.Or(s.blobs[filepath.Base(r.Model)], "ollama")
+			processor, err := harness.Processor(r.PID)
+			if err != nil {
+				continue // the process has just ended
+			}
+			mib, err := harness.MiB(r.Status["VmRSS"])
+			if err != nil {
+				return nil, err
+			}
+			if lives[r.PID] == nil {
+				lives[r.PID] = &Resident{Process: name, PID: r.PID}
+			}
+			life := lives[r.PID]
+			life.Seconds += samplePause.Seconds()
+			if processor >= warmUp {
+				life.warm = append(life.warm, mib)
 			}
 		}
-	}()
-	return w
-}
-
-func (w *memoryWatch) sample(s *server) error {
-	status, err := harness.Status(s.PID())
-	if err != nil {
-		return err
 	}
-	if err := w.add("ollama", s.PID(), status["VmRSS"]); err != nil {
-		return err
-	}
-	runners, err := s.Runners()
-	for _, r := range runners {
-		if name, known := s.blobs[filepath.Base(r.Model)]; known && err == nil {
-			err = w.add(name, r.PID, r.Status["VmRSS"])
-		}
-	}
-	return err
-}
-
-func (w *memoryWatch) add(process string, pid int, rss string) error {
-	processor, err := harness.Processor(pid)
-	if err != nil {
-		return nil // the process has just ended
-	}
-	mib, err := harness.MiB(rss)
-	if err != nil {
-		return err
-	}
-	if w.lives[pid] == nil {
-		w.lives[pid] = &Resident{Process: process, PID: pid}
-	}
-	w.lives[pid].samples = append(w.lives[pid].samples, sample{mib, processor})
-	return nil
-}
-
-// stop ends the watch and returns all observed processes, by name and then by process ID.
-func (w *memoryWatch) stop() ([]Resident, error) {
-	w.once.Do(func() { close(w.quit) })
-	<-w.done
 	var all []Resident
-	for _, r := range w.lives {
-		all = append(all, summary(*r))
+	for _, r := range lives {
+		if n := len(r.warm); n >= leastSamples {
+			r.First, r.Last = statistics.Median(r.warm[:n/3]), statistics.Median(r.warm[n-n/3:])
+		}
+		all = append(all, *r)
 	}
 	slices.SortFunc(all, func(a, b Resident) int { return cmp.Or(cmp.Compare(a.Process, b.Process), a.PID-b.PID) })
-	return all, w.err
-}
-
-func summary(r Resident) Resident {
-	r.Seconds = float64(len(r.samples)) * samplePause.Seconds()
-	var warm []float64
-	for _, s := range r.samples {
-		if s.processor >= warmUp {
-			warm = append(warm, s.mib)
-		}
-	}
-	if len(warm) >= leastSamples {
-		third := len(warm) / 3
-		r.First, r.Last = statistics.Median(warm[:third]), statistics.Median(warm[len(warm)-third:])
-	}
-	return r
+	return all, nil
 }

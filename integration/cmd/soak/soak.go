@@ -6,7 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os/exec"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -30,7 +30,7 @@ var models = []struct {
 	name    string
 	convert []string // flags; nil: dense
 }{
-	{"fast", []string{"--plain", "--seed", "1"}},
+	{killed, []string{"--plain", "--seed", "1"}},
 	{"dense", nil},
 	{"calibrated", []string{}},
 	{"other", []string{"--plain", "--seed", "2"}},
@@ -39,7 +39,10 @@ var models = []struct {
 // killed is the model whose llama-server is killed. It is never unloaded, so its processes live long.
 const killed = "fast"
 
-// clientsOfPhases is the number of concurrent clients in each phase.
+// unloading is the kind of the requests that unload a model.
+const unloading = "unload"
+
+// clientsOfPhases is the number of concurrent clients in each phase. A llama-server is killed in the second.
 var clientsOfPhases = []int{1, 4, 8}
 
 // server is a running Ollama with all models.
@@ -50,31 +53,6 @@ type server struct {
 
 // soak runs all phases on an Ollama that writes below dir.
 func soak(ctx context.Context, o options, dir string) (*Report, error) {
-	s, err := startServer(ctx, o, dir)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Stop()
-	report := &Report{Seconds: o.duration.Seconds()}
-	memory := watchMemory(s)
-	defer memory.stop()
-	phase := o.duration / time.Duration(len(clientsOfPhases))
-	for i, clients := range clientsOfPhases {
-		p, err := s.phase(ctx, clients, phase, i == len(clientsOfPhases)/2)
-		if err != nil {
-			return nil, err
-		}
-		report.Phases = append(report.Phases, p)
-	}
-	if report.Memory, err = memory.stop(); err != nil {
-		return nil, err
-	}
-	report.Active = strings.Count(s.Log(), "flash_head: active")
-	return report, nil
-}
-
-// startServer starts an Ollama and registers all models.
-func startServer(ctx context.Context, o options, dir string) (*server, error) {
 	if err := o.prefix.Check(); err != nil {
 		return nil, hint.Wrap(err, "build it first: make build")
 	}
@@ -86,35 +64,47 @@ func startServer(ctx context.Context, o options, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer ollama.Stop()
 	s := &server{ollama, map[string]string{}}
 	for _, m := range models {
 		file := o.model
 		if m.convert != nil {
 			file = filepath.Join(dir, m.name+".gguf")
 			args := append([]string{"convert", "--quiet", o.model, "-o", file}, m.convert...)
-			if out, err := exec.CommandContext(ctx, o.prefix.Bin("fh-ollama"), args...).CombinedOutput(); err != nil {
-				s.Stop()
-				return nil, fmt.Errorf("fh-ollama %s: %w\n%s", strings.Join(args, " "), err, out)
+			if _, err := s.Run(ctx, o.prefix.Bin("fh-ollama"), args...); err != nil {
+				return nil, err
 			}
 		}
-		if err := s.register(ctx, m.name, file); err != nil {
-			s.Stop()
+		hash, err := source.SHA256(file)
+		if err != nil {
+			return nil, err
+		}
+		s.blobs["sha256-"+hash] = m.name
+		if err := modelfile.Register(ctx, s.Client, m.name, &modelfile.Modelfile{
+			From: []string{file}, Template: modelfile.DefaultTemplate,
+			Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "num_thread", Value: "1"}},
+		}, nil); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
-}
 
-func (s *server) register(ctx context.Context, name, file string) error {
-	hash, err := source.SHA256(file)
-	if err != nil {
-		return err
+	report := &Report{}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	var memoryError error
+	var watch sync.WaitGroup
+	watch.Go(func() { report.Memory, memoryError = s.watchMemory(watching) })
+	for i, clients := range clientsOfPhases {
+		p, err := s.phase(ctx, clients, o.duration/time.Duration(len(clientsOfPhases)), i == 1)
+		if err != nil {
+			return nil, err
+		}
+		report.Phases = append(report.Phases, p)
 	}
-	s.blobs["sha256-"+hash] = name
-	return modelfile.Register(ctx, s.Client, name, &modelfile.Modelfile{
-		From: []string{file}, Template: modelfile.DefaultTemplate,
-		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, {Name: "num_thread", Value: "1"}},
-	}, nil)
+	stop()
+	watch.Wait()
+	report.Active = strings.Count(s.Log(), "flash_head: active")
+	return report, memoryError
 }
 
 // phase runs clients for the given time while models are unloaded. If kill is set, it kills a llama-server halfway.
@@ -129,15 +119,15 @@ func (s *server) phase(ctx context.Context, clients int, length time.Duration, k
 		wait.Go(func() { s.ask(ctx, &t, uint64(clients*100+i), until) })
 	}
 	wait.Go(func() { s.unload(ctx, &t, until, length/time.Duration(len(models))) })
-	var death *Death
+	var d death
 	var err error
 	if kill {
 		if err = pause(ctx, length/2); err == nil {
-			death, err = s.kill(ctx)
+			d, err = s.kill(ctx)
 		}
 	}
 	wait.Wait()
-	return t.phase(clients, time.Since(start), death), cmp.Or(err, ctx.Err())
+	return t.phase(clients, time.Since(start), d), cmp.Or(err, ctx.Err())
 }
 
 // pause waits for the given time. It returns the error of ctx if that is done before.
@@ -153,44 +143,36 @@ func pause(ctx context.Context, length time.Duration) error {
 // unload unloads one model after the other, except killed.
 func (s *server) unload(ctx context.Context, t *tally, until time.Time, every time.Duration) {
 	for i := 0; time.Now().Add(every).Before(until) && pause(ctx, every) == nil; i++ {
-		name := models[1+i%(len(models)-1)].name
-		began := time.Now()
-		err := s.expire(ctx, name)
-		t.add(outcome{model: name, kind: "unload", began: began, ended: time.Now(), err: err})
+		o := outcome{model: models[1+i%(len(models)-1)].name, kind: unloading, began: time.Now()}
+		o.err = s.expire(ctx, o.model)
+		o.ended = time.Now()
+		t.add(o)
 	}
 }
 
-// kill kills the llama-server of the model killed and sends requests until one is answered.
-func (s *server) kill(ctx context.Context) (*Death, error) {
-	runner, err := s.runner(killed)
-	// the model may be loading
-	for wait := time.Duration(0); err == nil && runner == nil && wait < patience; wait += patience / 20 {
-		if err = pause(ctx, patience/20); err == nil {
-			runner, err = s.runner(killed)
+// kill kills the llama-server of the model killed. The next request to the model must be answered.
+func (s *server) kill(ctx context.Context) (d death, err error) {
+	var runner *harness.Runner
+	for wait := time.Duration(0); runner == nil && wait < patience; wait += patience / 20 { // the model may be loading
+		if err := pause(ctx, patience/20); err != nil {
+			return d, err
 		}
-	}
-	if err != nil {
-		return nil, err
+		if runner, err = s.runner(killed); err != nil {
+			return d, err
+		}
 	}
 	if runner == nil {
-		return nil, fmt.Errorf("%s has no running llama-server", killed)
+		return d, fmt.Errorf("%s has no running llama-server", killed)
 	}
-	d := &Death{Model: killed, at: time.Now()}
+	d.at = time.Now()
 	if err := syscall.Kill(runner.PID, syscall.SIGKILL); err != nil {
-		return nil, err
+		return d, err
 	}
-	const most = 5
-	for d.Tries = 1; d.Tries <= most; d.Tries++ {
-		limited, cancel := context.WithTimeout(ctx, 3*patience)
-		err = s.generate(limited, request{model: killed, prompt: "We, the people,", tokens: 8}, nil)
-		cancel()
-		if err == nil {
-			d.recovered = time.Now()
-			d.Seconds = d.recovered.Sub(d.at).Seconds()
-			return d, nil
-		}
+	if _, err := s.generate(ctx, newRequest(killed, "We, the people,", 8), math.MaxInt, 3*patience); err != nil {
+		return d, fmt.Errorf("the model of the killed llama-server does not answer the next request: %w", err)
 	}
-	return nil, fmt.Errorf("the model of the killed llama-server does not answer: %w", err)
+	d.recovered = time.Now()
+	return d, nil
 }
 
 // runner returns the llama-server of a model, nil if there is none.

@@ -28,9 +28,4 @@ func TestSoak(t *testing.T) {
 	for _, problem := range report.Problems() {
 		t.Error(problem)
 	}
-	for _, p := range report.Phases {
-		if p.PerSecond == 0 {
-			t.Errorf("%d clients got nothing", p.Clients)
-		}
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/inspect"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
+	"github.com/fh-ollama/fh-ollama/internal/statistics"
 )
 
 // options of the command line.
@@ -69,9 +70,18 @@ func run(ctx context.Context, dir string, o options, files []string) error {
 	bar := progress.New(os.Stderr)
 	defer bar.Close()
 	bar.Start("start")
-	sides, stop, err := startSides(ctx, o, dir)
-	defer stop()
+	sides, err := newSides(o)
 	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, s := range sides {
+			if s.ollama != nil {
+				s.ollama.Stop()
+			}
+		}
+	}()
+	if err := startSides(ctx, o.file, dir, sides); err != nil {
 		return err
 	}
 	bar.Start("measure")
@@ -82,9 +92,12 @@ func run(ctx context.Context, dir string, o options, files []string) error {
 	fmt.Printf("%s: head %s, %d x %d, %.0f %% of the bytes of a token; %d of %d clusters\n", filepath.Base(o.file),
 		model.Head.Type,
 		model.Head.Rows, model.Head.Columns, 100*model.Head.Share, model.Parameters.Probes, model.Clusters)
+	used := ""
+	if o.threads > 0 { // not Ollama's default
+		used = fmt.Sprintf("%d used; ", o.threads)
+	}
 	fmt.Printf("%s; %sanswers of %d tokens, prompts of %.0f; median of %d rounds (least to most), ratio to stock by "+
-		"rounds\n\n",
-		machine(), used(o.threads), o.tokens, sides[0].median(promptTokens), o.rounds)
+		"rounds\n\n", machine(), used, o.tokens, statistics.Median(sides[0].values[promptTokens]), o.rounds)
 	if o.markdown {
 		fmt.Print(markdown(sides))
 	} else {

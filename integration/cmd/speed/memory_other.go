@@ -4,17 +4,15 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"runtime"
+
+	"github.com/fh-ollama/fh-ollama/internal/processors"
 )
 
-// serverMemory returns an error: unknown.
-func serverMemory(int) (memory, error) {
-	unknown := math.NaN()
-	return memory{unknown, unknown, unknown, unknown}, nil
-}
+// addMemory adds nothing: the memory is unknown.
+func addMemory(map[metric]float64, int) error { return nil }
 
-// machine returns the name and number of processors.
+// machine returns the system and the number of processors.
 func machine() string {
-	return fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, threads())
+	return fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, processors.Usable())
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/internal/statistics"
 	"github.com/fh-ollama/fh-ollama/internal/table"
 )
@@ -22,10 +21,10 @@ const (
 	promptRate
 	firstToken
 	load
-	resident
+	resident // memory now
 	peak
-	anonymous
-	ofFiles
+	anonymous    // part of resident: the process's own pages
+	ofFiles      // part of resident: pages of mapped files
 	promptTokens // not shown
 )
 
@@ -46,17 +45,6 @@ var rows = []struct {
 	{peak, "peak resident memory, MiB", "%.0f"},
 	{anonymous, "anonymous, MiB", "%.0f"},
 	{ofFiles, "file-backed, MiB", "%.0f"},
-}
-
-// threads returns the number of processors.
-func threads() int { return processors.Usable() }
-
-// used names the number of threads of a model, if it is not Ollama's default.
-func used(threads int) string {
-	if threads == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d used; ", threads)
 }
 
 // ratios returns the ratios of one side to another, by round.

@@ -23,12 +23,6 @@ const (
 	settle        = 500 * time.Millisecond
 )
 
-// memory of a process, in MiB.
-type memory struct {
-	resident, peak     float64 // now, and the peak so far
-	anonymous, ofFiles float64 // the parts of resident: the process's own pages, and pages of mapped files
-}
-
 // visitAll visits all sides in every round, in alternating order. A round before them fills the caches.
 func visitAll(ctx context.Context, o options, sides []*side, bar *progress.Progress) error {
 	order := slices.Clone(sides)
@@ -88,11 +82,9 @@ func (s *side) visit(ctx context.Context, o options, round int) (map[metric]floa
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	m, err := serverMemory(s.ollama.PID())
-	if err != nil {
+	if err := addMemory(values, s.ollama.PID()); err != nil {
 		return nil, err
 	}
-	values[resident], values[peak], values[anonymous], values[ofFiles] = m.resident, m.peak, m.anonymous, m.ofFiles
 	return values, s.unload(ctx)
 }
 

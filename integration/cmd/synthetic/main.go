@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 )
@@ -23,17 +22,11 @@ func main() {
 }
 
 func write(shape, quantization string, codes bool, path string) error {
-	shapes, err := synthetic.Shapes([]string{shape})
+	models, err := synthetic.Models([]string{shape}, []string{quantization}, codes, "")
 	if err != nil {
 		return err
 	}
-	types, err := synthetic.Types([]string{quantization})
-	if err != nil {
-		return err
-	}
-	model := synthetic.Model{Shape: shapes[0], Type: types[0], ClusterSize: flashhead.ClusterSize(codes),
-		Codes: codes}
-	plan, err := model.File()
+	plan, err := models[0].File()
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,6 @@ func TestDegenerateReports(t *testing.T) {
 			Probes: p, HeadBytes: 9000000, SameTop: all, Top1: all, Top5: all, Top40: all, Mass: 1,
 			Perplexity: evaluation.Perplexity{Value: 104.32, Error: 1.21},
 			CoolKLD:    evaluation.Distribution{Mean: -2e-9, Error: 1e-9, Median: -1e-9},
-			Truncated:  evaluation.Truncated{Kept: all},
 		}
 	}
 	for name, c := range map[string]struct {
@@ -88,7 +87,7 @@ func TestDegenerateReports(t *testing.T) {
 			nan := math.NaN()
 			p.KLD, p.CoolKLD = evaluation.Distribution{Mean: nan, Error: nan, P99: math.Inf(1)},
 				evaluation.Distribution{Mean: math.Inf(-1)}
-			p.Mass, p.Truncated.KLD, p.Perplexity.Value, p.Greedy.Agreed, p.Speed.Ratio = nan, nan, nan, nan, nan
+			p.Mass, p.SameDraw, p.Perplexity.Value, p.Greedy.Agreed, p.Speed.Ratio = nan, nan, nan, nan, nan
 		}, []string{"∞"}, nil},
 		"empty continuations": {func(r *evaluation.Report) {
 			g := &r.Generation[0]

@@ -3,7 +3,6 @@ package page
 import (
 	"fmt"
 	"html/template"
-	"math"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/chart"
@@ -48,7 +47,7 @@ func figures(r evaluation.Report) []figure {
 func (p plot) figure(own uint32) figure {
 	c := chart.Chart{
 		Name: p.name + " over P; the numbers are in the table", XName: "P, clusters read for each token",
-		Y: p.scale, Series: p.series, Rule: math.NaN(), Most: p.most,
+		Y: p.scale, Series: p.series, Most: p.most,
 	}
 	if own > 0 {
 		c.Mark = chart.Mark{X: float64(own), Label: "the file's own P"}
@@ -70,7 +69,7 @@ func plots(r evaluation.Report) []plot {
 	line := func(name string, of func(evaluation.Point) (chart.Point, bool)) chart.Series {
 		s := chart.Series{Name: name}
 		for _, p := range r.Points {
-			if point, ok := of(p); ok && p.Probes > 0 && !math.IsNaN(point.Y) {
+			if point, ok := of(p); ok && p.Probes > 0 && chart.Finite(point.Y) {
 				point.X, point.Label = float64(p.Probes), fmt.Sprintf("P = %d: %s", p.Probes, point.Label)
 				s.Points = append(s.Points, point)
 			}

@@ -113,9 +113,6 @@ func textGroups(r evaluation.Report) []measures {
 		{"KLD at temperature 0.8, nats", distribution(func(p evaluation.Point) evaluation.Distribution { return p.CoolKLD })},
 		{"What Ollama's sampler draws from", []measure{
 			{"same token drawn", "", func(p evaluation.Point) cell { return cell{Value: percent(p.SameDraw)} }},
-			{"draws that differ", "", func(p evaluation.Point) cell { return cell{Value: percent(p.Truncated.Difference)} }},
-			{"no candidate lost", "", func(p evaluation.Point) cell { return proportion(p.Truncated.Kept) }},
-			{"KLD where none is lost, nats", "", func(p evaluation.Point) cell { return cell{Value: number(p.Truncated.KLD)} }},
 		}},
 	}
 }

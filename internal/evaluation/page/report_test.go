@@ -61,8 +61,7 @@ func point(p, positions int) evaluation.Point {
 			{Name: "code", SameTop: of(1-miss, positions/2), SameDraw: 1 - 1.5*miss, KLD: 9 / x, KLDError: 0.3 / x},
 			{Name: "languages", SameTop: of(1-2*miss, positions/2), SameDraw: 1 - 2.1*miss, KLD: 13 / x, KLDError: 0.4 / x},
 		},
-		Truncated: evaluation.Truncated{Difference: 1.7 * miss, Kept: of(1-4*miss, positions), KLD: 0.8 / x},
-		Greedy:    &evaluation.Greedy{Identical: of(1-math.Min(0.9, 40/x), 12), Agreed: 1 - math.Min(0.8, 25/x)},
-		Speed:     &evaluation.Speed{Dense: 1040, Flash: 1040 * ratio, Ratio: ratio, Low: 0.8 * ratio, High: 1.1 * ratio},
+		Greedy: &evaluation.Greedy{Identical: of(1-math.Min(0.9, 40/x), 12), Agreed: 1 - math.Min(0.8, 25/x)},
+		Speed:  &evaluation.Speed{Dense: 1040, Flash: 1040 * ratio, Ratio: ratio, Low: 0.8 * ratio, High: 1.1 * ratio},
 	}
 }

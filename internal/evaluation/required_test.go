@@ -25,14 +25,6 @@ func TestOrder(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, o.place, c.places)
 		}
 	}
-	o := newOrder(four)
-	o.set(&logits{values: []uint16{50, 50, 90, 10, 40, 40, 3, 5}})
-	if o.required(3) != 1 || o.required(4) != 3 || o.required(6) != 0 {
-		t.Errorf("required: %d, %d, %d", o.required(3), o.required(4), o.required(6))
-	}
-	if o.set(&logits{values: []uint16{50, 51, 90, 10, 40, 40, 3, 5}}) {
-		t.Error("two clusters whose tokens differ tell no order, but one is told")
-	}
 }
 
 func TestRequired(t *testing.T) {
