@@ -19,7 +19,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
@@ -33,7 +32,7 @@ func rows(t *testing.T) [][]float32 {
 	return slices.Collect(slices.Chunk(flat, 32))
 }
 
-// Empty clusters are dropped, P is capped, and the special tokens join the default ones, for centroids of every type.
+// Empty clusters are dropped, P is capped, and the special tokens join the default ones.
 func TestNativeImport(t *testing.T) {
 	lib := nativetest.Dir(t)
 	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
@@ -60,64 +59,37 @@ func TestNativeImport(t *testing.T) {
 			means[k][d] /= math.Sqrt(max(length, 1e-9))
 		}
 	}
-	for _, dtype := range []safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16} {
-		f := sound()
-		f.shape, f.dtype, f.ids = []int64{1, 1, 32, 5}, dtype, ids
-		f.config = `{"n_probes": 5, "flash_head_special_token_ids": [39, 7, 39]}`
-		var values []float32
-		for d := range 32 {
-			for k := range means {
-				values = append(values, float32(means[k][d]))
-			}
-		}
-		f.centroids = values
-		if dtype != safetensors.F32 {
-			f.centroids = halves(values, dtype)
-		}
-		if dtype == safetensors.BF16 {
-			short := make([]int32, len(ids))
-			for i, k := range ids {
-				short[i] = int32(k)
-			}
-			f.ids, f.idType = short, safetensors.I32
-		}
-		out := filepath.Join(t.TempDir(), "out.gguf")
-		s, log, err := importTo(model, out, f.write(t), lib)
-		if err != nil {
-			t.Fatalf("%s: %v", dtype, err)
-		}
-		p := s.Parameters
-		if p.Clusters != 3 || p.Probes != 3 || !slices.Equal(p.Pinned, []uint32{0, 1, 2, 7, 39}) ||
-			!slices.Equal(p.Assignments[:6], []uint32{1, 1, 2, 2, 0, 1}) {
-			t.Errorf("%s: %+v", dtype, p)
-		}
-		if p.ImportedFrom != "flash_head_assets" || p.Sizes() != "9 to 20" ||
-			!strings.Contains(s.String(), "3 of 9 to 20 tokens, imported from flash_head_assets") {
-			t.Errorf("%s: %+v\n%s", dtype, p, s)
-		}
-		if !strings.Contains(log, "left out 2 empty clusters of 5") ||
-			!strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
-			t.Errorf("%s: the log is\n%s", dtype, log)
-		}
-		if got := parameters(t, out); !reflect.DeepEqual(got, p) {
-			t.Errorf("%s: the file has %+v", dtype, got)
+	f := sound()
+	f.shape, f.ids = []int64{1, 1, 32, 5}, ids
+	f.config = `{"n_probes": 5, "flash_head_special_token_ids": [39, 7, 39]}`
+	var values []float32
+	for d := range 32 {
+		for k := range means {
+			values = append(values, float32(means[k][d]))
 		}
 	}
-}
-
-// halves rounds values below 1 towards zero to F16 or BF16.
-func halves(values []float32, dtype safetensors.DType) []uint16 {
-	out := make([]uint16, len(values))
-	for i, v := range values {
-		bits := math.Float32bits(v)
-		if out[i] = uint16(bits >> 16); dtype == safetensors.F16 {
-			out[i] = uint16(bits >> 16 & 0x8000)
-			if exponent := int(bits>>23&255) - 112; exponent > 0 {
-				out[i] |= uint16(exponent<<10) | uint16(bits>>13&1023)
-			}
-		}
+	f.centroids = values
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	s, log, err := importTo(model, out, f.write(t), lib)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	p := s.Parameters
+	if p.Clusters != 3 || p.Probes != 3 || !slices.Equal(p.Pinned, []uint32{0, 1, 2, 7, 39}) ||
+		!slices.Equal(p.Assignments[:6], []uint32{1, 1, 2, 2, 0, 1}) {
+		t.Errorf("%+v", p)
+	}
+	if p.ImportedFrom != "flash_head_assets" || p.Sizes() != "9 to 20" ||
+		!strings.Contains(s.String(), "3 of 9 to 20 tokens, imported from flash_head_assets") {
+		t.Errorf("%+v\n%s", p, s)
+	}
+	if !strings.Contains(log, "left out 2 empty clusters of 5") ||
+		!strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
+		t.Errorf("the log is\n%s", log)
+	}
+	if got := parameters(t, out); !reflect.DeepEqual(got, p) {
+		t.Errorf("the file has %+v", got)
+	}
 }
 
 func parameters(t *testing.T, path string) flashhead.Parameters {
