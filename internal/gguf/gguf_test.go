@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -172,6 +173,18 @@ func TestReadValues(t *testing.T) {
 			t.Errorf("%s reads as u32s: %v", key, got)
 		}
 	}
+	var texts []string
+	err = gguf.EachString(f, "arr.str", func(i int64, text []byte) {
+		texts = append(texts, strconv.Itoa(int(i))+string(text))
+	})
+	if err != nil || !slices.Equal(texts, []string{"0a", "1", "2long enough"}) {
+		t.Errorf("arr.str = %q, %v", texts, err)
+	}
+	for _, key := range []string{"arr.u32", "str", "missing"} {
+		if err := gguf.EachString(f, key, func(int64, []byte) {}); err == nil {
+			t.Errorf("%s reads as strings", key)
+		}
+	}
 	for _, want := range tensors() {
 		tensor, ok := f.Tensor(want.Name)
 		got := make([]byte, tensor.Bytes)
@@ -253,6 +266,7 @@ func defects() map[string]struct {
 		"overflowing to zero":   {tensor(0, 0, 1<<61, 8), "too many values"},
 		"unknown tensor type":   {tensor(77, 0, 32), "has type 77, which Ollama's llama.cpp does not know"},
 		"removed tensor type":   {tensor(4, 0, 32), "has type 4, which"},
+		"type of a fork":        {tensor(139, 0, 32), "which is for a fork or another version of llama.cpp"},
 		"no tensor type":        {tensor(1<<30, 0, 32), "unknown type 1073741824"},
 		"row no multiple":       {tensor(gguftest.TypeQ8_0, 0, 33), "multiple of 32"},
 		"scalar of blocks":      {tensor(gguftest.TypeQ8_0, 0), "multiple of 32"},
@@ -273,8 +287,8 @@ func TestDefects(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was read")
 			}
-			if !strings.Contains(err.Error(), d.want) {
-				t.Errorf("the error is %q, want %q in it", err, d.want)
+			if text := err.Error() + "\n" + hint.Of(err); !strings.Contains(text, d.want) {
+				t.Errorf("it says %q, want %q in it", text, d.want)
 			}
 			if hint.Of(err) == "" || strings.Contains(err.Error(), "\n") {
 				t.Errorf("the error %q is not one line with a hint", err)
@@ -359,5 +373,22 @@ func TestTensorTypes(t *testing.T) {
 	}
 	if len(seen) != 35 {
 		t.Errorf("%d types, the pinned ggml has 35 (GGML_TYPE_COUNT 43 less 8 removed)", len(seen))
+	}
+}
+
+// Impossible shapes and data of the wrong size are errors.
+func TestContentWrong(t *testing.T) {
+	c := gguf.Content{Tensors: []gguf.Tensor{{Name: "a", Type: 2, Shape: []int64{33}}}}
+	const want = `tensor "a" has rows that are not a multiple of 32`
+	if _, err := c.Place(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
+	c = gguf.Content{Tensors: []gguf.Tensor{{Name: "a", Type: 0, Shape: []int64{2}}}}
+	if _, err := c.Place(); err != nil {
+		t.Fatal(err)
+	}
+	err := c.Write(io.Discard, func(w io.Writer, _ gguf.Tensor) error { _, err := w.Write([]byte("short")); return err })
+	if err == nil || err.Error() != `tensor "a" got 5 bytes instead of 8` {
+		t.Errorf("%v", err)
 	}
 }

@@ -131,20 +131,16 @@ func Str(key, v string) NewValue {
 }
 
 // U32s returns an entry of type arr[u32].
-func U32s(key string, v []uint32) NewValue {
-	data := array(Uint32, len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, x)
-	}
-	return NewValue{key, data}
-}
+func U32s(key string, v []uint32) NewValue { return numbers(key, Uint32, v) }
 
 // I32s returns an entry of type arr[i32].
-func I32s(key string, v []int32) NewValue {
-	data := array(Int32, len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, uint32(x))
-	}
+func I32s(key string, v []int32) NewValue { return numbers(key, Int32, v) }
+
+// F32s returns an entry of type arr[f32].
+func F32s(key string, v []float32) NewValue { return numbers(key, Float32, v) }
+
+func numbers[T Scalar](key string, elem ValueType, v []T) NewValue {
+	data, _ := binary.Append(array(elem, len(v)), binary.LittleEndian, v) // has no error for slices of numbers
 	return NewValue{key, data}
 }
 
@@ -153,15 +149,6 @@ func Strs(key string, v []string) NewValue {
 	data := array(String, len(v))
 	for _, s := range v {
 		data = appendString(data, s)
-	}
-	return NewValue{key, data}
-}
-
-// F32s returns an entry of type arr[f32].
-func F32s(key string, v []float32) NewValue {
-	data := array(Float32, len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
 	}
 	return NewValue{key, data}
 }
