@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -24,7 +25,8 @@ func WithMap(ctx context.Context, path string, t Target, p *progress.Progress) (
 func (e *existing) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	params, damage := mapfile.Read(e.path, src)
 	if damage != nil {
-		return params, hint.Wrap(&unfit{e.path, damage}, "give the map of this very model, or convert without --map")
+		return params, hint.Wrap(fmt.Errorf("the map %s does not fit: %w", e.path, damage),
+			"give the map of this very model, or convert without --map")
 	}
 	e.params = params
 	return params, nil
@@ -36,16 +38,6 @@ func (e *existing) Fill(_ context.Context, params *flashhead.Parameters, p *prog
 	*params = e.params
 	p.Done("took the map " + e.path)
 	return nil
-}
-
-// unfit is the error for a map that does not fit.
-type unfit struct {
-	path string
-	*flashhead.DamageError
-}
-
-func (e *unfit) Error() string {
-	return "the map " + e.path + " does not fit: " + e.DamageError.Error()
 }
 
 // besideInput returns the map file of the input if it is what a conversion with o would make; nil if not.
