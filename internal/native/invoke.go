@@ -1,8 +1,10 @@
 package native
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +12,56 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
+
+// Progress is the state of a running clustering or calibration.
+type Progress struct {
+	Stage      string   `json:"stage"` // read, start or balance; of a calibration moment, residuals, directions or records
+	Iteration  int      `json:"iteration"`
+	Iterations int      `json:"iterations"`
+	Fraction   float64  `json:"fraction"`  // 0..1 of the whole
+	Objective  *float64 `json:"objective"` // mean of 1 - cosine(row, its centroid); nil while unknown
+	Imbalance  *float64 `json:"imbalance"` // largest cluster over mean size, minus 1; nil while unknown
+}
+
+// event is one line of the tool's output.
+type event struct {
+	Event string `json:"event"` // progress or done; others do not matter here
+	Progress
+	Clusters uint32  `json:"clusters"` // K, of a clustering
+	Near     float64 `json:"near"`     // of a calibration
+	Exact    float64 `json:"exact"`    // of a calibration
+}
+
+const rebuild = "tool and program do not fit together: build again with fh-ollama build"
+
+// follow is invoke for a command that prints events. It calls report for each progress event, and returns the done
+// event.
+func (t Tool) follow(ctx context.Context, what string, args []string, report func(Progress)) (done event, err error) {
+	err = t.invoke(ctx, what, args, func(stdout io.Reader) error {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			var e event
+			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+				return hint.Wrap(fmt.Errorf("%s said %q: %w", toolName, lines.Text(), err), rebuild)
+			}
+			switch e.Event {
+			case "progress":
+				report(e.Progress)
+			case "done":
+				done = e
+			}
+		}
+		return lines.Err()
+	})
+	if err == nil && done.Event == "" {
+		err = hint.New(toolName+" ended without a result", rebuild)
+	}
+	return done, err
+}
 
 // invoke runs the native tool; what names the task in errors. read reads the tool's output to its end; if it fails or
 // ctx ends, the tool is killed. Paths in args are absolute.
@@ -95,6 +144,8 @@ func failure(what string, err error, stderr string) error {
 	case strings.HasPrefix(cause, "cannot start "): // threads
 		return hint.New(what+" failed: "+cause,
 			"give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)")
+	case strings.HasPrefix(cause, "cannot write "):
+		return hint.New(what+" failed: "+cause, "free some space, or "+atomicfile.Elsewhere)
 	case cause == "out of memory":
 		return hint.New(what+" failed: "+cause, "close other programs and try again; fewer --threads need less memory")
 	}

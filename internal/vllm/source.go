@@ -94,7 +94,6 @@ func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 	if err != nil {
 		return err
 	}
-	defer own.Close()
 	mean, least, err := s.compare(ctx, own, p)
 	if err != nil {
 		return err

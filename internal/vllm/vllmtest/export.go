@@ -3,7 +3,6 @@ package vllmtest
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -27,15 +26,10 @@ func Export(ctx context.Context, path, dir, lib string) error {
 	if err != nil {
 		return err
 	}
-	centroids, err := tool.Centroids(ctx, native.Map{
+	means, err := tool.Centroids(ctx, native.Map{
 		Head:        native.Head{Model: path, Tensor: src.Head.Tensor.Name},
 		Assignments: p.Assignments, Clusters: p.Clusters, Columns: src.Head.Width(),
 	})
-	if err != nil {
-		return err
-	}
-	defer centroids.Close()
-	means, err := io.ReadAll(centroids)
 	if err != nil {
 		return err
 	}
