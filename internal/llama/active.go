@@ -8,22 +8,14 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// wantsHead reports whether settings switch FlashHead on, and the P that they ask for, "" for the file's own.
-func wantsHead(settings []string) (probes string, wanted bool) {
-	if slices.Contains(settings, "FLASHHEAD_ENABLED=0") {
-		return "", false
-	}
+// checkHead returns an error unless FlashHead ran as settings ask. said is its lines in the log.
+func checkHead(said, settings []string) error {
+	probes, wanted := "", !slices.Contains(settings, "FLASHHEAD_ENABLED=0")
 	for _, s := range settings {
 		if n, ok := strings.CutPrefix(s, "FLASHHEAD_PROBES="); ok {
 			probes = n
 		}
 	}
-	return probes, true
-}
-
-// checkHead returns an error unless FlashHead ran as settings ask. said is its lines in the log.
-func checkHead(said, settings []string) error {
-	probes, wanted := wantsHead(settings)
 	active, reason := "", "the runtime does not know it"
 	for _, line := range said {
 		if strings.HasPrefix(line, "active on ") {

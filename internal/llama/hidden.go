@@ -3,6 +3,7 @@ package llama
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -48,33 +49,23 @@ type positions struct {
 // UnmarshalJSON parses the numbers itself. For millions of them encoding/json takes a tenth of the model's time.
 func (p *positions) UnmarshalJSON(text []byte) error {
 	*p = positions{}
-	depth, start := 0, 0
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '[':
-			depth++
-			start = len(p.numbers)
-		case ']':
-			if depth == 2 {
-				p.widths = append(p.widths, len(p.numbers)-start)
-			}
-			depth--
-		case ',', ' ', '\t', '\r', '\n':
-		default:
-			from := i
-			for i+1 < len(text) && text[i+1] != ',' && text[i+1] != ']' {
-				i++
-			}
-			number := string(bytes.TrimSpace(text[from : i+1]))
-			if depth != 2 {
-				return fmt.Errorf("%s is not a list of positions", number)
-			}
-			x, err := strconv.ParseFloat(number, 32)
+	var rows []json.RawMessage
+	if err := json.Unmarshal(text, &rows); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if row[0] != '[' {
+			return fmt.Errorf("%s is not a list of numbers", row)
+		}
+		start := len(p.numbers)
+		for number := range bytes.SplitSeq(row[1:len(row)-1], []byte{','}) {
+			x, err := strconv.ParseFloat(string(bytes.TrimSpace(number)), 32)
 			if err != nil {
 				x = math.NaN() // the server writes it as null
 			}
 			p.numbers = append(p.numbers, float32(x))
 		}
+		p.widths = append(p.widths, len(p.numbers)-start)
 	}
 	return nil
 }

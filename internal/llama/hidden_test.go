@@ -43,9 +43,9 @@ func TestReadStates(t *testing.T) {
 		`[{"index":-1,"embedding":[[1,2,3]]}` + second:                "no hidden states: index -1 of 2",
 		`[{"index":"a","embedding":[[1,2,3]]}` + second:               "no hidden states: json",
 		`[{"index":0,"embedding":[1,2,3]}` + second:                   "no hidden states: 1 is not a list",
-		`[{"index":0,"embedding":[[[1,2,3]]]}` + second:               "no hidden states: 1 is not a list",
-		`[{"index":0,"embedding":{"a":[[1]]}}` + second:               "no hidden states: {",
-		`[{"index":0,"embedding":null}` + second:                      "null is not a list",
+		`[{"index":0,"embedding":[[[1,2,3]]]}` + second:               "not finite numbers",
+		`[{"index":0,"embedding":{"a":[[1]]}}` + second:               "no hidden states: json",
+		`[{"index":0,"embedding":null}` + second:                      "0 hidden states for 2 tokens",
 		`[{"index":0,"embedding":[[1,2,3],[4,`:                        "no hidden states: ",
 		`[{"index":0,"embedding":[[1,2,3],[4,5,6]]}`:                  "no hidden states: ",
 		`{"error": 1}`:    "no hidden states: json",
@@ -94,6 +94,6 @@ func TestFindServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p, err := FindServer(t.Context(), "", places); err == nil {
-		t.Errorf("%s was found, which any user can write", p.server)
+		t.Errorf("%s was found, which any user can write", p.Folder)
 	}
 }

@@ -64,7 +64,7 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 		args = append(args, "--chunks", strconv.Itoa(pass.Chunks))
 	}
 	log := &log{}
-	cmd := command(exec.CommandContext(run, p.perplexity, append(args, verbose...)...), pass.Settings, log)
+	cmd := command(exec.CommandContext(run, p.path(perplexityName), append(args, verbose...)...), pass.Settings, log)
 	cmd.WaitDelay = endDelay
 	readErr, runErr := stream(cmd, stop, read)
 	awaitInterrupt(run, cmd)

@@ -83,7 +83,7 @@ func (p Programs) launch(o ServerOptions) (*Server, error) {
 		"--parallel", strconv.Itoa(max(o.Parallel, 1)), "--no-webui"}, verbose...)
 	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}} // without a proxy
 	var err error
-	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
+	s.process, err = process.Start(command(exec.Command(p.path(serverName), append(args, o.Args...)...), o.Settings, s.log))
 	if err != nil {
 		return nil, hint.Wrap(err, "build the runtime again: fh-ollama build")
 	}
