@@ -7,6 +7,19 @@ import (
 	"testing"
 )
 
+// names returns the names in dir.
+func names(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		all = append(all, entry.Name())
+	}
+	return all
+}
+
 // A writer removes what a killed one left, but not files of running writers or similar names.
 func TestAbandoned(t *testing.T) {
 	dir := t.TempDir()
@@ -15,9 +28,7 @@ func TestAbandoned(t *testing.T) {
 		".out.gguf.partial-ABCDEFGH", ".out.gguf.partial-ABCDEFG", ".out.gguf.partial-abcdefgh",
 		".other.gguf.partial-ABCDEFGH", "out.gguf.partial-ABCDEFGH",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(dir, name), name)
 	}
 	if err := os.Mkdir(filepath.Join(dir, ".out.gguf.partial-AAAAAAAA"), 0o777); err != nil {
 		t.Fatal(err)
@@ -25,44 +36,31 @@ func TestAbandoned(t *testing.T) {
 	if err := os.Symlink(final, filepath.Join(dir, ".out.gguf.partial-BBBBBBBB")); err != nil {
 		t.Fatal(err)
 	}
-	first, err := Replace(final, "-o", 0)
-	if err != nil {
-		t.Fatal(err)
+	begin := func() *File {
+		o, err := Create(final, "-o", 0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
 	}
-	second, err := Replace(final, "-o", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first, second := begin(), begin()
 	if _, err := first.WriteString("first"); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	third, err := Replace(final, "-o", 0) // the first is closed but not published
-	if err != nil {
-		t.Fatal(err)
-	}
-	third.Discard()
+	begin().Discard() // the first is closed but not published
 	if err := first.Publish(); err != nil {
 		t.Error(err)
 	}
 	second.Discard()
-
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, entry := range entries {
-		got = append(got, entry.Name())
-	}
 	want := []string{
 		".other.gguf.partial-ABCDEFGH", ".out.gguf.partial-AAAAAAAA", ".out.gguf.partial-ABCDEFG",
 		".out.gguf.partial-BBBBBBBB", ".out.gguf.partial-abcdefgh",
 		"out.gguf", "out.gguf.partial-ABCDEFGH",
 	}
-	if !slices.Equal(got, want) {
+	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("the folder holds %q, not %q", got, want)
 	}
 	if text, err := os.ReadFile(final); string(text) != "first" {
@@ -102,12 +100,11 @@ func TestAbandonedFolders(t *testing.T) {
 	if err := second.Remove(); err != nil {
 		t.Error(err)
 	}
-	if entries, _ := os.ReadDir(tmp); len(entries) != 0 {
-		t.Errorf("left in TMPDIR are %v", entries)
+	if left := names(t, tmp); left != nil {
+		t.Errorf("left in TMPDIR are %v", left)
 	}
-	entries, _ := os.ReadDir(temporary)
-	if len(entries) != 2 || filepath.Join(temporary, entries[0].Name()) != first.Path || entries[1].Name() != "photos" {
-		t.Errorf("left in the cache are %v; %s is in use, %s is the user's", entries, first.Path, theirs)
+	if left := names(t, temporary); !slices.Equal(left, []string{filepath.Base(first.Path), "photos"}) {
+		t.Errorf("left in the cache are %v; %s is in use, %s is the user's", left, first.Path, theirs)
 	}
 	if err := first.Remove(); err != nil {
 		t.Error(err)
@@ -132,7 +129,7 @@ func TestFolderWithoutCache(t *testing.T) {
 	if err := folder.Remove(); err != nil {
 		t.Error(err)
 	}
-	if entries, _ := os.ReadDir(tmp); len(entries) != 1 {
-		t.Errorf("left in TMPDIR are %v", entries)
+	if left := names(t, tmp); len(left) != 1 {
+		t.Errorf("left in TMPDIR are %v", left)
 	}
 }

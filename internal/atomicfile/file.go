@@ -27,25 +27,24 @@ type File struct {
 	held    *os.File // see hold; nil if there are no locks
 }
 
-// CreateNew begins the file final under a temporary name in the same folder. Publish fails if final exists by then.
-// flag is the option that sets final, for hints. need is about the file's size in bytes. CreateNew first removes what
-// killed writers of final left behind.
-func CreateNew(final, flag string, need int64) (*File, error) {
-	_, err := os.Lstat(final)
-	switch {
-	case err == nil:
-		return nil, hint.New(final+" exists already", "choose another output with "+flag+", or remove it")
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, hint.Wrap(err, "choose another output with "+flag)
+// Create begins the file final under a temporary name in the same folder. flag is the option that sets final, for
+// hints. need is about the file's size in bytes. Create first removes what killed writers of final left behind.
+//
+// Without force final must not exist, also when it is published. With force it may: the new file gets its mode, and its
+// owner if this user may set it. If final is a symbolic link, its target is replaced. Other hard links keep the old
+// content.
+func Create(final, flag string, need int64, force bool) (*File, error) {
+	o := &File{final: final, target: final, flag: flag, replace: force}
+	if !force {
+		_, err := os.Lstat(final)
+		switch {
+		case err == nil:
+			return nil, hint.New(final+" exists already", "choose another output with "+flag+", or remove it")
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, hint.Wrap(err, "choose another output with "+flag)
+		}
+		return o.create(need, 0o666)
 	}
-	o := &File{final: final, target: final, flag: flag}
-	return o.create(need, 0o666)
-}
-
-// Replace is CreateNew for a file that may exist. The new file gets its mode, and its owner if this user may set it. If
-// final is a symbolic link, its target is replaced. Other hard links keep the old content.
-func Replace(final, flag string, need int64) (*File, error) {
-	o := &File{final: final, flag: flag, replace: true}
 	var err error
 	if o.target, err = behind(final); err != nil {
 		return nil, o.Explain(err)
@@ -60,12 +59,12 @@ func Replace(final, flag string, need int64) (*File, error) {
 	return o.create(need, perm)
 }
 
-// Create is Replace with force, else CreateNew.
-func Create(final, flag string, need int64, force bool) (*File, error) {
-	if force {
-		return Replace(final, flag, need)
-	}
-	return CreateNew(final, flag, need)
+// ReplaceShared is Create with force for a file that everybody may read and that belongs to the owner of its folder, as
+// far as this user may set that. If final is a symbolic link, the link is replaced, not its target: root may write for a
+// user who could link final to any file.
+func ReplaceShared(final, flag string, need int64) (*File, error) {
+	o := &File{final: final, target: final, flag: flag, replace: true, shared: true}
+	return o.create(need, 0o600)
 }
 
 func (o *File) create(need int64, perm fs.FileMode) (*File, error) {

@@ -6,12 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // renames are the implementations of renameNew; a file system may support only one.
@@ -23,13 +20,6 @@ func write(t *testing.T, path, text string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func holds(t *testing.T, path, want string) {
-	t.Helper()
-	if text, err := os.ReadFile(path); err != nil || string(text) != want {
-		t.Errorf("%s holds %q, not %q: %v", path, text, want, err)
-	}
 }
 
 // Of several concurrent renames one succeeds, and the other files stay. A dangling link counts as an existing name.
@@ -64,31 +54,5 @@ func TestRenameNew(t *testing.T) {
 				t.Errorf("a link was replaced: %v", err)
 			}
 		})
-	}
-}
-
-// A file that appears while an output is written is kept, and the output is removed.
-func TestAppearing(t *testing.T) {
-	final := filepath.Join(t.TempDir(), "out")
-	o, err := CreateNew(final, "-o", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := o.WriteString("ours"); err != nil {
-		t.Fatal(err)
-	}
-	if err := o.Finish(); err != nil {
-		t.Fatal(err)
-	}
-	write(t, final, "the user's")
-	if err := o.Publish(); err == nil ||
-		!strings.HasSuffix(err.Error(), "out appeared meanwhile and was left as it is") ||
-		!strings.Contains(hint.Of(err), "-o") {
-		t.Errorf("%v: %s", err, hint.Of(err))
-	}
-	o.Discard()
-	holds(t, final, "the user's")
-	if entries, _ := os.ReadDir(filepath.Dir(final)); len(entries) != 1 {
-		t.Errorf("left are %v", entries)
 	}
 }

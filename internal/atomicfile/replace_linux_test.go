@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,10 +9,17 @@ import (
 	"testing"
 )
 
+func holds(t *testing.T, path, want string) {
+	t.Helper()
+	if text, err := os.ReadFile(path); err != nil || string(text) != want {
+		t.Errorf("%s holds %q, not %q: %v", path, text, want, err)
+	}
+}
+
 // replaced replaces the content of final with "new".
 func replaced(t *testing.T, final string) {
 	t.Helper()
-	o, err := Replace(final, "-o", 0)
+	o, err := Create(final, "-o", 0, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,11 +35,14 @@ func replaced(t *testing.T, final string) {
 	holds(t, final, "new")
 }
 
-// Replace keeps the mode, and as root the owner.
+// A file that replaces another keeps its mode, and as root its owner. Another hard link keeps the old content.
 func TestReplaceKeepsRights(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o600, 0o640, 0o444, 0o755} {
 		final := write(t, filepath.Join(t.TempDir(), "out"), "old")
 		if err := os.Chmod(final, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Link(final, final+"2"); err != nil {
 			t.Fatal(err)
 		}
 		uid, gid := os.Geteuid(), os.Getegid()
@@ -42,6 +53,7 @@ func TestReplaceKeepsRights(t *testing.T) {
 			}
 		}
 		replaced(t, final)
+		holds(t, final+"2", "old")
 		info, err := os.Stat(final)
 		if err != nil {
 			t.Fatal(err)
@@ -79,15 +91,6 @@ func TestReplaceBehindLink(t *testing.T) {
 	}
 }
 
-func TestReplaceOneOfTwoLinks(t *testing.T) {
-	final := write(t, filepath.Join(t.TempDir(), "out"), "old")
-	if err := os.Link(final, final+"2"); err != nil {
-		t.Skip("no hard links here: ", err)
-	}
-	replaced(t, final)
-	holds(t, final+"2", "old")
-}
-
 // A cycle of links is an error, and so is a folder.
 func TestReplaceNothing(t *testing.T) {
 	dir := t.TempDir()
@@ -96,9 +99,46 @@ func TestReplaceNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{final, dir} {
-		if o, err := Replace(path, "-o", 0); err == nil {
+		if o, err := Create(path, "-o", 0, true); err == nil {
 			o.Discard()
 			t.Errorf("%s can be replaced", path)
 		}
+	}
+}
+
+// A shared file replaces a link, not what the link leads to, and everybody may read it whatever was there before.
+func TestReplaceShared(t *testing.T) {
+	dir := t.TempDir()
+	target, link := write(t, filepath.Join(dir, "target"), "mine"), filepath.Join(dir, "link")
+	if err := errors.Join(os.Chmod(target, 0o600), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, final := range []string{link, target, filepath.Join(dir, "new")} {
+		out, err := ReplaceShared(final, "-o", 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Discard()
+		if err := out.Complete([]byte("new")); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Lstat(final); err != nil || !info.Mode().IsRegular() || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s is %v, %v", final, info.Mode(), err)
+		}
+		if final == link {
+			holds(t, target, "mine")
+		}
+	}
+}
+
+func TestSharedFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "maps")
+	for range 2 { // an existing one is left
+		if err := SharedFolder(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the folder is %v, %v", info.Mode(), err)
 	}
 }

@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,17 +57,27 @@ func (f Folder) Remove() error {
 	return os.RemoveAll(f.Path)
 }
 
-// removeAbandonedFolders removes the folders in dir with that prefix that no process holds.
 func removeAbandonedFolders(dir, prefix string) {
-	entries, _ := os.ReadDir(dir)
-	for _, entry := range entries {
-		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), prefix) {
-			continue
-		}
-		path := filepath.Join(dir, entry.Name())
-		if held, err := hold(path); err == nil {
-			os.RemoveAll(path)
-			held.Close()
-		}
+	removeAbandoned(dir, func(entry fs.DirEntry) bool {
+		return entry.IsDir() && strings.HasPrefix(entry.Name(), prefix)
+	})
+}
+
+// SharedFolder makes the folder at path unless it exists: everybody may read it, and its owner and group are those of
+// the folder above as far as this user may set them.
+func SharedFolder(path string) error {
+	err := os.Mkdir(path, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	folder, err := openFolder(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	adopt(folder, filepath.Dir(path), 0o755)
+	return nil
 }
