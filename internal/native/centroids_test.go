@@ -3,8 +3,6 @@ package native_test
 import (
 	"encoding/binary"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -60,7 +58,5 @@ func TestNativeCentroids(t *testing.T) {
 			t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), want)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.Getenv("FH_OLLAMA_CACHE"), "temporary", "*")); left != nil {
-		t.Errorf("left behind: %v", left)
-	}
+	noneLeft(t)
 }
