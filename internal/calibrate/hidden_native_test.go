@@ -115,13 +115,12 @@ func TestNativeShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	text.Kinds = text.Kinds[:10]
-	l := newLayout(256)
-	m := &model{programs: programs, o: Options{Model: demoModel, Width: 256, Threads: 2}, size: l.size()}
+	m := &model{programs: programs, o: Options{Model: demoModel, Width: 256, Threads: 2}}
 	defer m.stop()
 	if err := m.start(t.Context(), demoModel, 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	chunks, err := l.plan(t.Context(), m.server, text)
+	chunks, err := plan(t.Context(), m.server, text)
 	if err != nil || len(chunks) != 20 {
 		t.Fatalf("%d chunks, %v", len(chunks), err)
 	}
@@ -200,7 +199,7 @@ func TestNativeCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	text.Kinds = text.Kinds[:3]
-	o := Options{Model: demoModel, Text: text, Width: 256, Context: 256}
+	o := Options{Model: demoModel, Text: text, Width: 256}
 	var first []byte
 	for threads := 1; threads <= 2; threads++ {
 		o.Threads = threads

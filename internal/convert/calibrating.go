@@ -24,7 +24,7 @@ func (f *fresh) calibrate(ctx context.Context, tool native.Tool, params *flashhe
 		return orWithout(err)
 	}
 	states, err := calibrate.Collect(ctx, programs, calibrate.Options{
-		Model: cmp.Or(f.Loads, f.Input), Text: f.text, Width: int(f.head.Width()), Context: f.context, Threads: f.Threads,
+		Model: cmp.Or(f.Loads, f.Input), Text: f.text, Width: int(f.head.Width()), Threads: f.Threads,
 	}, p)
 	if err != nil {
 		return orWithout(err)

@@ -19,9 +19,8 @@ type fresh struct {
 	quality flashhead.Quality // of the codes
 
 	// Of a calibration.
-	text    calibrate.Text
-	cost    flashhead.Cost
-	context uint64 // the model's context length; 0 if unknown
+	text calibrate.Text
+	cost flashhead.Cost
 }
 
 // Plan returns K, P, the sizes of the codes and the provenance.
@@ -61,8 +60,6 @@ func (f *fresh) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 		return params, err
 	}
 	f.cost = flashhead.NewCost(src.File, src.Head, params)
-	arch, _ := src.Str("general.architecture")
-	f.context, _ = src.Uint(arch + ".context_length")
 	params.Calibration = &flashhead.Calibration{TextName: f.text.Name, TextSHA256: f.text.SHA256, Targets: f.Targets}
 	return params, nil
 }
