@@ -45,10 +45,15 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 		source = o.source()
 	}
 	summary, err := From(ctx, source, o.Target, p)
+	return summary, stopped(ctx, err)
+}
+
+// stopped adds a hint to an error if the user stopped the work.
+func stopped(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
+		return hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
 	}
-	return summary, err
+	return err
 }
 
 // source returns the source of the map.

@@ -84,29 +84,16 @@ func TestBadInput(t *testing.T) {
 		want   string
 		change func(*convert.Options)
 	}{
-		"not GGUF":          {[]byte("PK\x03\x04 something else"), "not a GGUF file", nil},
 		"already converted": {converted.Bytes(), "already converted", nil},
 		"tiny vocabulary":   {gguftest.Model(64, 32).Bytes(), "less than two clusters of 64", nil},
 		"tiny and plain":    {gguftest.Model(16, 32).Bytes(), "less than two clusters of 16", plain},
 		"biased and plain":  {biased.Bytes(), "has a bias, by which a plain head cannot choose", plain},
 		"large clusters":    {model, "less than two clusters of 40", func(o *convert.Options) { o.ClusterSize = 40 }},
-		"many probes": {model, "4 probes are more than the 3 clusters", func(o *convert.Options) {
-			o.Probes, o.ClusterSize = 4, 16
-		}},
-		"odd centroids": {model, "not a type for centroids", func(o *convert.Options) {
-			o.CentroidType, o.ClusterSize = "q9", 16
-		}},
 		"wide centroids": {model, "multiple of 256", func(o *convert.Options) {
 			o.CentroidType, o.ClusterSize = "q4_K", 16
 		}},
 		"odd and plain": {model, "not a type for centroids", func(o *convert.Options) {
 			o.CentroidType, o.Plain = "q9", true
-		}},
-		"no text": {model, "no such file", func(o *convert.Options) {
-			o.Calibrate, o.ClusterSize = []string{"none.txt"}, 16
-		}},
-		"no native tool": {model, "llama-flashhead was not found", func(o *convert.Options) {
-			o.LibDir, o.ClusterSize = "nowhere", 16
 		}},
 		"no native tool for codes": {model, "llama-flashhead was not found", func(o *convert.Options) {
 			o.LibDir, o.ClusterSize, o.NoCalibrate = "nowhere", 16, true
