@@ -33,12 +33,10 @@ type File struct {
 	DataStart int64      // file offset of the tensor data; Size if there are no tensors
 	Size      int64      // of the file, bytes
 
-	source  io.ReaderAt
-	file    *os.File // set by Open
-	byKey   map[string]int
-	byName  map[string]int
-	infos   int64 // file offset of the tensor descriptions
-	infoEnd int64 // file offset of their end
+	source io.ReaderAt
+	file   *os.File // set by Open
+	byKey  map[string]int
+	byName map[string]int
 }
 
 // Open reads the metadata of the file at path, which stays open until Close. Errors carry a hint.
@@ -81,11 +79,9 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 		return nil, err
 	}
 	f.readKeys(in, keys)
-	f.infos = in.pos
 	f.readTensors(in, tensors)
-	f.infoEnd = in.pos
 	if in.err == nil {
-		in.err = f.checkData()
+		in.err = f.checkData(in.pos)
 	}
 	var foreign foreignType
 	if errors.As(in.err, &foreign) {
@@ -152,13 +148,13 @@ func (f *File) readTensors(in *reader, n int64) {
 	}
 }
 
-// checkData sets DataStart and checks that every tensor lies in the file.
-func (f *File) checkData() error {
+// checkData sets DataStart, given the end of the tensor descriptions, and checks that every tensor lies in the file.
+func (f *File) checkData(end int64) error {
 	if len(f.Tensors) == 0 {
 		f.DataStart = f.Size
 		return nil
 	}
-	f.DataStart = align(f.infoEnd, f.Alignment)
+	f.DataStart = align(end, f.Alignment)
 	for _, t := range f.Tensors {
 		if t.Offset%f.Alignment != 0 {
 			return fmt.Errorf("the data of tensor %q is not aligned to %d bytes", t.Name, f.Alignment)

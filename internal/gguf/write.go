@@ -37,9 +37,11 @@ func (c Content) Place() (int64, error) {
 }
 
 // Header returns the file up to the tensor data, padding included. Call Place first.
-func (c Content) Header() []byte {
-	head := []byte(magic)
-	head = binary.LittleEndian.AppendUint32(head, 3)
+func (c Content) Header() []byte { return c.header(3, defaultAlignment) }
+
+// header is Header for any version and alignment.
+func (c Content) header(version uint32, alignment int64) []byte {
+	head := binary.LittleEndian.AppendUint32([]byte(magic), version)
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(c.Tensors)))
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(c.Keys)))
 	for _, v := range c.Keys {
@@ -54,7 +56,7 @@ func (c Content) Header() []byte {
 		head = binary.LittleEndian.AppendUint32(head, uint32(t.Type))
 		head = binary.LittleEndian.AppendUint64(head, uint64(t.Offset))
 	}
-	return append(head, make([]byte, align(int64(len(head)), defaultAlignment)-int64(len(head)))...)
+	return append(head, make([]byte, align(int64(len(head)), alignment)-int64(len(head)))...)
 }
 
 // Write writes the file. data writes the t.Bytes bytes of a tensor. Call Place first.
