@@ -31,7 +31,7 @@ func (m *MadeMap) Discard() { m.file.Discard() }
 // result is published. The caller discards the result. Errors carry a hint.
 func Map(ctx context.Context, o Options, paths []string, p *progress.Progress) (*MadeMap, error) {
 	defer p.Close()
-	src, err := flashhead.OpenParts(paths)
+	src, err := flashhead.Open(paths...)
 	if err != nil {
 		return nil, err
 	}

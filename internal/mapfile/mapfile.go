@@ -22,10 +22,10 @@ const (
 	fileType        = "flashhead-map"
 )
 
-// Open opens the model in the files at paths, the first of them first, as flashhead.OpenParts does. Without keys of its
+// Open opens the model in the files at paths, the first of them first, as flashhead.Open does. Without keys of its
 // own it gets those of its map file, if it has one: Map names that, and Damage says why the runtime would not take it.
 func Open(paths ...string) (*flashhead.Model, error) {
-	m, err := flashhead.OpenParts(paths)
+	m, err := flashhead.Open(paths...)
 	if err != nil || m.Converted {
 		return m, err
 	}
