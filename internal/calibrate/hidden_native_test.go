@@ -15,6 +15,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/llama"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
@@ -31,45 +32,20 @@ func nativePrograms(t *testing.T) llama.Programs {
 	return programs
 }
 
-// head returns the rows of the bundled model's head, which is of type q8_0: blocks of 32 bytes behind an f16 scale.
-func head(t *testing.T) (rows [][]float32) {
-	t.Helper()
-	f, err := gguf.Open(demoModel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	tensor, _ := f.Tensor("token_embd.weight")
-	data, err := io.ReadAll(f.Data(tensor))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range tensor.Rows() {
-		var row []float32
-		for range tensor.Columns() / 32 {
-			scale := half(binary.LittleEndian.Uint16(data))
-			for _, b := range data[2:34] {
-				row = append(row, scale*float32(int8(b)))
-			}
-			data = data[34:]
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-// half returns the value of a normal f16.
-func half(bits uint16) float32 {
-	value := float32(math.Ldexp(1+float64(bits&0x3ff)/1024, int(bits>>10&31)-15))
-	if bits>>15 != 0 {
-		return -value
-	}
-	return value
-}
-
 // The head applied to the hidden state of a text's last position gives the token that the model continues with.
 func TestNativeHiddenStatesFitTheHead(t *testing.T) {
-	programs, rows := nativePrograms(t), head(t)
+	programs := nativePrograms(t)
+	const rows, width = 32000, 256
+	each := make([]uint32, rows) // a cluster for each row: its centroid is the row
+	for i := range each {
+		each[i] = uint32(i)
+	}
+	head, err := native.Tool{Path: filepath.Join(programs.Folder, "llama-flashhead")}.Centroids(t.Context(), native.Map{
+		Head: native.Head{Model: demoModel, Tensor: "token_embd.weight"}, Assignments: each, Clusters: rows, Columns: width,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	start := func(o llama.ServerOptions) *llama.Server {
 		server, err := programs.Start(t.Context(), o)
 		if err != nil {
@@ -86,21 +62,17 @@ func TestNativeHiddenStatesFitTheHead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := states.Hidden(t.Context(), [][]int{tokens}, 256)
+		got, err := states.Hidden(t.Context(), [][]int{tokens}, width)
 		if err != nil {
 			t.Fatal(err)
 		}
-		last := got[0][len(got[0])-256:]
-		best, logit := 0, math.Inf(-1)
-		for token, row := range rows {
-			sum := 0.0
-			for i, w := range row {
-				sum += float64(w * last[i])
-			}
-			if sum > logit {
-				best, logit = token, sum
+		logits := make([]float64, rows)
+		for column, x := range got[0][len(got[0])-width:] {
+			for row, w := range head[column*rows:][:rows] {
+				logits[row] += float64(w) * float64(x)
 			}
 		}
+		best := slices.Index(logits, slices.Max(logits))
 		if next, err := whole.Greedy(t.Context(), tokens, 1); err != nil || len(next.Tokens) != 1 || next.Tokens[0] != best {
 			t.Errorf("%s: the model goes on with %v, its hidden state says %d; %v", text, next.Tokens, best, err)
 		}
