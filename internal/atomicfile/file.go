@@ -101,13 +101,8 @@ func Write(path string, content io.Reader, mode fs.FileMode) error {
 	return os.Rename(file.Name(), path)
 }
 
-// Path returns the current name.
-func (o *File) Path() string {
-	if o.path == "" {
-		return o.final
-	}
-	return o.path
-}
+// Path returns the temporary name.
+func (o *File) Path() string { return o.path }
 
 // Finish makes the content durable and closes the file.
 func (o *File) Finish() error {

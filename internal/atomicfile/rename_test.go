@@ -6,9 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 // renames are the implementations of renameNew; a file system may support only one.
@@ -54,5 +58,24 @@ func TestRenameNew(t *testing.T) {
 				t.Errorf("a link was replaced: %v", err)
 			}
 		})
+	}
+}
+
+// A file that does not fit is not begun, and every error says what to do.
+func TestHints(t *testing.T) {
+	_, err := Create(filepath.Join(t.TempDir(), "out"), "-o", 1<<60, false)
+	if _, known := Free("."); known && (!errors.Is(err, ErrNoSpace) || !strings.Contains(hint.Of(err), "another disk")) {
+		t.Errorf("%v, hint %q", err, hint.Of(err))
+	}
+	o := &File{final: "out", flag: "-o"}
+	for err, want := range map[error]string{
+		syscall.ENOSPC: "another disk", syscall.EDQUOT: "another disk", syscall.EFBIG: "another disk",
+		syscall.EACCES: "a folder that you may write to with -o", syscall.EROFS: "a folder that you may write to",
+		syscall.ENOENT: "make the folder first", syscall.ENOTDIR: "make the folder first", syscall.EIO: "another output with -o",
+	} {
+		got := o.Explain(&os.PathError{Op: "open", Path: "x", Err: err})
+		if !strings.HasPrefix(got.Error(), "cannot write out: ") || !strings.Contains(hint.Of(got), want) {
+			t.Errorf("%v, hint %q, want %q", got, hint.Of(got), want)
+		}
 	}
 }
