@@ -225,37 +225,58 @@ func (f *File) Str(key string) (string, bool) {
 	return string(b), true
 }
 
-// Scalar is a Go type of the elements of a metadata array.
-type Scalar interface {
-	uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64
-}
+// Number is a Go type of the elements of a metadata array.
+type Number interface{ uint32 | int32 | float32 }
 
-// Numbers returns an array of numbers of T's width. Signed and unsigned integers are interchangeable.
-func Numbers[T Scalar](f *File, key string) ([]T, error) {
-	kv, ok := f.Key(key)
-	if !ok {
-		return nil, fmt.Errorf("%s is missing", key)
+// Numbers returns an array of numbers of four bytes. Signed and unsigned integers are interchangeable.
+func Numbers[T Number](f *File, key string) ([]T, error) {
+	kv, err := f.array(key)
+	if err != nil {
+		return nil, err
 	}
-	var zero T
-	if kv.Type != Array || kv.Elem.size() != int64(binary.Size(zero)) || kv.Elem.isFloat() != isFloat(zero) {
+	_, float := any(T(0)).(float32)
+	if kv.Elem.size() != 4 || (kv.Elem == Float32) != float {
 		return nil, fmt.Errorf("%s is %s", key, kv.Kind())
 	}
 	v := make([]T, kv.Count)
-	err := binary.Read(io.NewSectionReader(f.source, kv.value, kv.end-kv.value), binary.LittleEndian, v)
+	err = binary.Read(io.NewSectionReader(f.source, kv.value, kv.end-kv.value), binary.LittleEndian, v)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return v, nil
 }
 
-func (t ValueType) isFloat() bool { return t == Float32 || t == Float64 }
-
-func isFloat(v any) bool {
-	switch v.(type) {
-	case float32, float64:
-		return true
+// EachString calls visit for every element of an array of strings.
+func EachString(f *File, key string, visit func(i int64, text []byte)) error {
+	kv, err := f.array(key)
+	if err != nil {
+		return err
 	}
-	return false
+	if kv.Elem != String {
+		return fmt.Errorf("%s is %s", key, kv.Kind())
+	}
+	size := kv.end - kv.value
+	in := newReader(io.NewSectionReader(f.source, kv.value, size), size)
+	for i := range kv.Count {
+		text := in.bytes(in.u64())
+		if in.err != nil {
+			return fmt.Errorf("%s: %w", key, in.err)
+		}
+		visit(i, text)
+	}
+	return nil
+}
+
+// array returns the entry of an array.
+func (f *File) array(key string) (KeyValue, error) {
+	kv, ok := f.Key(key)
+	switch {
+	case !ok:
+		return kv, fmt.Errorf("%s is missing", key)
+	case kv.Type != Array:
+		return kv, fmt.Errorf("%s is %s", key, kv.Kind())
+	}
+	return kv, nil
 }
 
 // Data returns a reader of the t.Bytes bytes of a tensor.

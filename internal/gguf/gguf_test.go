@@ -165,8 +165,8 @@ func TestReadValues(t *testing.T) {
 	if got, err := gguf.Numbers[int32](f, "arr.i32"); err != nil || !slices.Equal(got, []int32{-1, 7}) {
 		t.Errorf("arr.i32 = %v, %v", got, err)
 	}
-	if got, err := gguf.Numbers[float64](f, "arr.f64"); err != nil || !slices.Equal(got, []float64{2.5}) {
-		t.Errorf("arr.f64 = %v, %v", got, err)
+	if got, err := gguf.Numbers[float32](f, "arr.f32"); err != nil || !slices.Equal(got, []float32{0.5, -2}) {
+		t.Errorf("arr.f32 = %v, %v", got, err)
 	}
 	for _, key := range []string{"arr.f32", "arr.u64", "arr.str", "u32", "missing"} {
 		if got, err := gguf.Numbers[uint32](f, key); err == nil {

@@ -139,7 +139,7 @@ func I32s(key string, v []int32) NewValue { return numbers(key, Int32, v) }
 // F32s returns an entry of type arr[f32].
 func F32s(key string, v []float32) NewValue { return numbers(key, Float32, v) }
 
-func numbers[T Scalar](key string, elem ValueType, v []T) NewValue {
+func numbers[T Number](key string, elem ValueType, v []T) NewValue {
 	data, _ := binary.Append(array(elem, len(v)), binary.LittleEndian, v) // has no error for slices of numbers
 	return NewValue{key, data}
 }

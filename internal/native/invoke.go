@@ -130,26 +130,22 @@ func failure(what string, err error, stderr string) error {
 	if cause == "" {
 		cause = err.Error()
 	}
-	if strings.Contains(cause, "version `GLIBC") { // also GLIBCXX; said of the tool or of its code
-		return hint.New(what+" failed, this system is older than the native tool: "+cause,
-			"build the tool here: fh-ollama build --plugin")
-	}
-	if exit != nil && exit.ExitCode() == exitNoGGML {
-		return hint.New(what+" failed: "+cause, "update Ollama, or build one that brings a tool of its own: fh-ollama build")
-	}
-	if exit != nil && exit.ExitCode() == exitWrongUse {
-		return hint.New(what+" failed: "+cause, rebuild)
-	}
+	failed, way := what+" failed", "if the file loads in Ollama, this is a fault of the tool; please report it"
 	switch {
+	case strings.Contains(cause, "version `GLIBC"): // also GLIBCXX; said of the tool or of its code
+		failed, way = failed+", this system is older than the native tool", "build the tool here: fh-ollama build --plugin"
+	case exit != nil && exit.ExitCode() == exitNoGGML:
+		way = "update Ollama, or build one that brings a tool of its own: fh-ollama build"
+	case exit != nil && exit.ExitCode() == exitWrongUse:
+		way = rebuild
 	case strings.HasPrefix(cause, "cannot start "): // threads
-		return hint.New(what+" failed: "+cause,
-			"give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)")
+		way = "give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)"
 	case strings.HasPrefix(cause, "cannot write "):
-		return hint.New(what+" failed: "+cause, "free some space, or "+atomicfile.Elsewhere)
+		way = "free some space, or " + atomicfile.Elsewhere
 	case cause == "out of memory":
-		return hint.New(what+" failed: "+cause, "close other programs and try again; fewer --threads need less memory")
+		way = "close other programs and try again; fewer --threads need less memory"
 	}
-	return hint.New(what+" failed: "+cause, "if the file loads in Ollama, this is a fault of the tool; please report it")
+	return hint.New(failed+": "+cause, way)
 }
 
 // tail keeps the end of the text written to it.
