@@ -2,6 +2,7 @@ package flashhead_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -119,17 +120,12 @@ func TestDamage(t *testing.T) {
 		keys := slices.DeleteFunc(calibrated().Keys(), func(v gguf.NewValue) bool { return v.Key() == key })
 		return append(keys, instead...)
 	}
-	for name, c := range map[string]struct {
+	type damage struct {
 		keys []gguf.NewValue
 		want string
-	}{
-		"version 1":            {without(flashhead.KeyVersion, gguf.U32(flashhead.KeyVersion, 1)), "version is 1"},
-		"no version":           {without(flashhead.KeyVersion), "version is missing"},
-		"version of text":      {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
-		"no cluster count":     {without(flashhead.KeyClusterCount), "cluster_count is missing"},
-		"one cluster":          {edit(func(p *flashhead.Parameters) { p.Clusters = 1 }), "cluster_count is 1"},
-		"more clusters than V": {edit(func(p *flashhead.Parameters) { p.Clusters = 41 }), "cluster_count is 41"},
-		"no assignments":       {without(flashhead.KeyAssignments), "assignments is missing"},
+	}
+	cases := map[string]damage{
+		"version of text": {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
 		"assignments a number": {without(flashhead.KeyAssignments, gguf.U32(flashhead.KeyAssignments, 1)),
 			"assignments is u32"},
 		"too few assignments": {edit(func(p *flashhead.Parameters) { p.Assignments = p.Assignments[1:] }),
@@ -139,41 +135,21 @@ func TestDamage(t *testing.T) {
 		"negative assignment": {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 1<<32 - 1 }),
 			"token 5 into cluster"},
 		"empty cluster":   {edit(func(p *flashhead.Parameters) { p.Clusters = 4 }), "cluster 3 empty"},
-		"no probes":       {edit(func(p *flashhead.Parameters) { p.Probes = 0 }), "probe_count is 0"},
-		"too many probes": {edit(func(p *flashhead.Parameters) { p.Probes = 4 }), "probe_count is 4"},
 		"pinned out of V": {edit(func(p *flashhead.Parameters) { p.Pinned = []uint32{1, 40} }), "token 40 of 40"},
 		"pinned of text": {without(flashhead.KeyPinnedTokens, gguf.Str(flashhead.KeyPinnedTokens, "")),
 			"pinned_tokens is str"},
-		"unknown centroid type": {edit(func(p *flashhead.Parameters) { p.CentroidType = 77 }),
-			"not a type for centroids"},
+		"unknown centroid type": {edit(func(p *flashhead.Parameters) { p.CentroidType = 77 }), "not a type for centroids"},
 		"centroid type too big": {edit(func(p *flashhead.Parameters) { p.CentroidType = 12 }), "multiple of 256"},
 		"centroid type empty": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "")),
 			"not a type for centroids"},
 		"centroid type in caps": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "Q4_0")),
 			"not a type for centroids"},
-		"no centroid type": {without(flashhead.KeyCentroidType), "centroid_type is missing"},
-		"no coarse bits":   {without(flashhead.KeyCoarseBits), "coarse_bits is missing"},
-		"coarse bits of f32": {without(flashhead.KeyCoarseBits, gguf.F32(flashhead.KeyCoarseBits, 8)),
-			"coarse_bits is f32"},
-		"no bits":  {without(flashhead.KeyCoarseBits, gguf.U32(flashhead.KeyCoarseBits, 0)), "coarse_bits is 0"},
-		"12 bits":  {coded(func(c *flashhead.Codes) { c.CoarseBits = 12 }), "coarse_bits is 12"},
-		"264 bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 264 }), "coarse_bits is 264"},
-		"too many bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }),
-			"too few or too many for a code of 48 bits"},
-		"31 fine bytes":   {coded(func(c *flashhead.Codes) { c.FineBytes = 31 }), "fine_bytes is 31"},
-		"many fine bytes": {coded(func(c *flashhead.Codes) { c.FineBytes = 2080 }), "fine_bytes is 2080"},
-		"none near":       {without(flashhead.KeyNearTokens, gguf.U32(flashhead.KeyNearTokens, 0)), "near_tokens is 0"},
+		"coarse bits of f32": {without(flashhead.KeyCoarseBits, gguf.F32(flashhead.KeyCoarseBits, 8)), "coarse_bits is f32"},
+		"too many bits":      {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }), "too many for a code of 48 bits"},
 		"no tolerance": {without(flashhead.KeyTolerance, gguf.F32(flashhead.KeyTolerance, float32(math.Inf(1)))),
 			"tolerance is not a finite f32"},
-		"too many near":  {coded(func(c *flashhead.Codes) { c.Near = 41 }), "near_tokens is 41"},
-		"no rows":        {without(flashhead.KeyCodeRows), "code.rows is missing"},
-		"no activations": {without(flashhead.KeyCodeActivations), "code.activations is missing"},
-		"no weights":     {without(flashhead.KeyCodeWeights), "code.weights is missing"},
-		"no variances":   {without(flashhead.KeyCodeVariances), "code.variances is missing"},
-		"rows too few": {coded(func(c *flashhead.Codes) { c.Rows = c.Rows[1:] }),
-			"code.rows has 255 entries, not 256"},
-		"rows of text": {without(flashhead.KeyCodeRows, gguf.Str(flashhead.KeyCodeRows, "x")),
-			"code.rows has 1 entries"},
+		"rows too few": {coded(func(c *flashhead.Codes) { c.Rows = c.Rows[1:] }), "code.rows has 255 entries, not 256"},
+		"rows of text": {without(flashhead.KeyCodeRows, gguf.Str(flashhead.KeyCodeRows, "x")), "code.rows has 1 entries"},
 		"rows of integers": {without(flashhead.KeyCodeRows, gguf.U32s(flashhead.KeyCodeRows, make([]uint32, 256))),
 			"code.rows is arr[u32]"},
 		"NaN in activations": {coded(func(c *flashhead.Codes) { c.Activations[7] = float32(math.NaN()) }),
@@ -181,7 +157,22 @@ func TestDamage(t *testing.T) {
 		"infinite row": {coded(func(c *flashhead.Codes) { c.Rows[255] = float32(math.Inf(-1)) }),
 			"no usable number at 255"},
 		"negative variance": {coded(func(c *flashhead.Codes) { c.Variances[1] = -1 }), "no usable number at 1"},
+	}
+	for _, key := range []string{flashhead.KeyVersion, flashhead.KeyClusterCount, flashhead.KeyAssignments,
+		flashhead.KeyCentroidType, flashhead.KeyCoarseBits, flashhead.KeyCodeRows, flashhead.KeyCodeActivations,
+		flashhead.KeyCodeWeights, flashhead.KeyCodeVariances} {
+		cases["no "+key] = damage{without(key), key + " is missing"}
+	}
+	for key, values := range map[string][]uint32{
+		flashhead.KeyVersion: {1}, flashhead.KeyClusterCount: {1, 41}, flashhead.KeyProbeCount: {0, 4},
+		flashhead.KeyCoarseBits: {0, 12, 264}, flashhead.KeyFineBytes: {31, 2080}, flashhead.KeyNearTokens: {0, 41},
 	} {
+		for _, n := range values {
+			said := fmt.Sprintf("%s is %d", key, n)
+			cases[said] = damage{without(key, gguf.U32(key, n)), said}
+		}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			f := written(t, c.keys)
 			_, err := flashhead.FromFile(f, head(t, f))
