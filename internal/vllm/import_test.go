@@ -1,7 +1,6 @@
 package vllm_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -17,56 +16,38 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
-// rows returns the head of gguftest.Model(40, 32).
-func rows(t *testing.T) [][]float32 {
-	t.Helper()
-	flat := make([]float32, 40*32)
-	if err := binary.Read(bytes.NewReader(gguftest.Model(40, 32).Tensors[0].Data), binary.LittleEndian, flat); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Collect(slices.Chunk(flat, 32))
-}
-
 // Empty clusters are dropped, P is capped, and the special tokens join the default ones.
 func TestNativeImport(t *testing.T) {
 	lib := nativetest.Dir(t)
 	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
-	ids := make([]int64, 40)
-	for i := range ids {
-		ids[i] = []int64{1, 2, 4, 4}[i%4] // of 5 clusters, 0 and 3 are empty
-	}
-	ids[0] = 2
-	means := make([][]float64, 5)
-	for k := range means {
-		means[k] = make([]float64, 32)
-		for token, row := range rows(t) {
-			for d, v := range row {
-				if ids[token] == int64(k) {
-					means[k][d] += float64(v)
-				}
-			}
-		}
-		length := 0.0
-		for _, v := range means[k] {
-			length += v * v
-		}
-		for d := range means[k] {
-			means[k][d] /= math.Sqrt(max(length, 1e-9))
-		}
-	}
 	f := sound()
-	f.shape, f.ids = []int64{1, 1, 32, 5}, ids
-	f.config = `{"n_probes": 5, "flash_head_special_token_ids": [39, 7, 39]}`
-	var values []float32
-	for d := range 32 {
-		for k := range means {
-			values = append(values, float32(means[k][d]))
+	f.shape, f.config = []int64{1, 1, 32, 5}, `{"n_probes": 5, "flash_head_special_token_ids": [39, 7, 39]}`
+	used, ids := []int64{1, 2, 4}, f.ids.([]int64) // of 5 clusters, 0 and 3 are empty
+	assignments := make([]uint32, 40)
+	for i := range ids {
+		assignments[i] = []uint32{0, 1, 2, 2}[i%4]
+		if i == 0 {
+			assignments[i] = 1
 		}
+		ids[i] = used[assignments[i]]
+	}
+	means, err := native.Tool{Path: filepath.Join(lib, "llama-flashhead")}.Centroids(t.Context(), native.Map{
+		Head:        native.Head{Model: model, Tensor: "token_embd.weight"},
+		Assignments: assignments, Clusters: 3, Columns: 32,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]float32, 32*5)
+	for i, mean := range means {
+		k := used[i%3]
+		values[5*(i/3)+int(k)] = mean * float32(k) // of another length, but the same direction
 	}
 	f.centroids = values
 	out := filepath.Join(t.TempDir(), "out.gguf")
