@@ -2,10 +2,9 @@ package calibrate
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 )
 
 func upTo(n int) []int {
@@ -52,14 +51,10 @@ func TestLongText(t *testing.T) {
 
 func TestTooShort(t *testing.T) {
 	_, _, err := cut([]int{1}, upTo(31), 8)
-	if err == nil || err.Error() != "the text is too short: it has 30 tokens, calibration needs 32" || hint.Of(err) == "" {
-		t.Errorf("%v, hint %q", err, hint.Of(err))
-	}
+	hinttest.Check(t, err, "the text is too short: it has 30 tokens, calibration needs 32")
 	if _, _, err := cut([]int{1}, upTo(32), 8); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := cut(upTo(25), upTo(100000), 1); err == nil ||
-		!strings.Contains(hint.Of(err), "--no-calibrate") {
-		t.Errorf("a prefix that leaves little room: %v", err)
-	}
+	_, _, err = cut(upTo(25), upTo(100000), 1) // a prefix that leaves little room
+	hinttest.Check(t, err, "--no-calibrate")
 }

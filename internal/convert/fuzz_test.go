@@ -13,6 +13,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
@@ -62,9 +63,7 @@ func FuzzConvert(f *testing.F) {
 			if left := names(filepath.Dir(out)); left != "" {
 				t.Fatalf("refused with %v, but %s is there", err, left)
 			}
-			if hint.Of(err) == "" {
-				t.Fatalf("%q has no hint", err)
-			}
+			hinttest.Check(t, err, "")
 			return
 		}
 		if left := names(filepath.Dir(out)); left != "out.gguf" {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 )
 
 // everyKind has a value and an array of every type.
@@ -284,15 +284,7 @@ func TestDefects(t *testing.T) {
 	for name, d := range defects() {
 		t.Run(name, func(t *testing.T) {
 			_, err := gguf.Open(gguftest.Write(t, "in.gguf", d.data))
-			if err == nil {
-				t.Fatal("it was read")
-			}
-			if text := err.Error() + "\n" + hint.Of(err); !strings.Contains(text, d.want) {
-				t.Errorf("it says %q, want %q in it", text, d.want)
-			}
-			if hint.Of(err) == "" || strings.Contains(err.Error(), "\n") {
-				t.Errorf("the error %q is not one line with a hint", err)
-			}
+			hinttest.Check(t, err, d.want)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 )
 
@@ -51,9 +52,8 @@ func TestReadStates(t *testing.T) {
 		`{"error": 1}`:    "no hidden states: json",
 		`Gateway Timeout`: "no hidden states: ",
 	} {
-		if _, err := read(answer); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%s: %v, hint %q, want %q", answer, err, hint.Of(err), want)
-		}
+		_, err := read(answer)
+		hinttest.Check(t, err, want)
 	}
 }
 

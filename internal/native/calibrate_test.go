@@ -7,12 +7,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 )
@@ -155,10 +154,8 @@ func TestNativeCalibrateFailures(t *testing.T) {
 	} {
 		o := o
 		change(&o)
-		if _, err := tool.Calibrate(t.Context(), o, func(native.Progress) {}); err == nil ||
-			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), want)
-		}
+		_, err := tool.Calibrate(t.Context(), o, func(native.Progress) {})
+		hinttest.Check(t, err, want)
 	}
 	noneLeft(t)
 }
@@ -192,9 +189,8 @@ func TestCalibrateAnswers(t *testing.T) {
 		"empty codes": {`: >"$codes"` + "\n" + records + done, "0 numbers for 0 directions"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := calibrate(t, c.body); err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), c.want)
-			}
+			_, err := calibrate(t, c.body)
+			hinttest.Check(t, err, c.want)
 		})
 	}
 }

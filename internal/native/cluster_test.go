@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
@@ -79,9 +80,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := run(t.Context(), script(t, c.body))
-			if err == nil || hint.Of(err) == "" || !strings.Contains(err.Error()+"\n"+hint.Of(err), c.want) {
-				t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), c.want)
-			}
+			hinttest.Check(t, err, c.want)
 		})
 	}
 }

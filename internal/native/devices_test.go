@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
@@ -25,10 +25,8 @@ func TestDevices(t *testing.T) {
 		"exit 0": "no list of devices", "echo no devices": "no list of devices", "echo '{}'": "no list of devices",
 		`echo '{"devices":[]}'`: "no list of devices", "echo 'error: no such thing' >&2; exit 2": "no such thing",
 	} {
-		if devices, _, err := native.Devices(t.Context(), script(t, body), "", nil); err == nil ||
-			!strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%q: %+v, %v", body, devices, err)
-		}
+		_, _, err := native.Devices(t.Context(), script(t, body), "", nil)
+		hinttest.Check(t, err, want)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
@@ -33,9 +34,8 @@ func TestFindTool(t *testing.T) {
 	if dirs := installation.LibDirs("here"); len(dirs) != 1 || dirs[0] != "here" {
 		t.Errorf("a given folder is not the only one: %v", dirs)
 	}
-	if _, err := native.FindTool([]string{t.TempDir()}); err == nil || !strings.Contains(hint.Of(err), "fh-ollama build") {
-		t.Errorf("%v, hint %q", err, hint.Of(err))
-	}
+	_, err = native.FindTool([]string{t.TempDir()})
+	hinttest.Check(t, err, "fh-ollama build")
 }
 
 // TestFindToolElsewhere has tools below the working directory, which are not trusted.

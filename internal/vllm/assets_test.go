@@ -4,11 +4,10 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/vllm"
 )
@@ -127,12 +126,7 @@ func refused(t *testing.T, model, dir, lib, want string) {
 	t.Helper()
 	before := names(dir)
 	_, _, err := importTo(model, filepath.Join(dir, "out.gguf"), dir, lib)
-	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Fatalf("error %v, want %q", err, want)
-	}
-	if hint.Of(err) == "" || strings.Contains(err.Error()+hint.Of(err), "\n") {
-		t.Errorf("error %q, hint %q: want one line each", err, hint.Of(err))
-	}
+	hinttest.Check(t, err, want)
 	if after := names(dir); after != before {
 		t.Errorf("the folder had %q before and has %q now", before, after)
 	}
