@@ -2,7 +2,6 @@ package gguf_test
 
 import (
 	"bytes"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -368,19 +367,37 @@ func TestTensorTypes(t *testing.T) {
 	}
 }
 
-// Impossible shapes and data of the wrong size are errors.
+// Impossible shapes are errors.
 func TestContentWrong(t *testing.T) {
 	c := gguf.Content{Tensors: []gguf.Tensor{{Name: "a", Type: 2, Shape: []int64{33}}}}
 	const want = `tensor "a" has rows that are not a multiple of 32`
 	if _, err := c.Place(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
-	c = gguf.Content{Tensors: []gguf.Tensor{{Name: "a", Type: 0, Shape: []int64{2}}}}
-	if _, err := c.Place(); err != nil {
-		t.Fatal(err)
+}
+
+// Read must not panic, allocate without bound, or accept a tensor outside the file.
+func FuzzRead(f *testing.F) {
+	f.Add(gguftest.File{KVs: everyKind(), Tensors: tensors()}.Bytes())
+	f.Add(gguftest.Model(40, 32).Bytes())
+	for _, d := range defects() {
+		f.Add(d.data)
 	}
-	err := c.Write(io.Discard, func(w io.Writer, _ gguf.Tensor) error { _, err := w.Write([]byte("short")); return err })
-	if err == nil || err.Error() != `tensor "a" got 5 bytes instead of 8` {
-		t.Errorf("%v", err)
-	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		for _, kv := range file.Keys {
+			file.Uint(kv.Key)
+			file.Str(kv.Key)
+			gguf.Numbers[uint32](file, kv.Key)
+			gguf.EachString(file, kv.Key, func(int64, []byte) {})
+		}
+		for _, tensor := range file.Tensors {
+			if file.DataStart+tensor.Offset+tensor.Bytes > file.Size {
+				t.Errorf("tensor %q lies outside the file", tensor.Name)
+			}
+		}
+	})
 }

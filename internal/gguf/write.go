@@ -66,28 +66,12 @@ func (c Content) Write(dst io.Writer, data func(w io.Writer, t Tensor) error) er
 	}
 	out := bufio.NewWriterSize(dst, 1<<20)
 	for _, t := range c.Tensors {
-		counted := &counter{out, 0}
-		if err := data(counted, t); err != nil {
+		if err := data(out, t); err != nil {
 			return err
-		}
-		if counted.n != t.Bytes {
-			return fmt.Errorf("tensor %q got %d bytes instead of %d", t.Name, counted.n, t.Bytes)
 		}
 		if _, err := out.Write(make([]byte, align(t.Bytes, defaultAlignment)-t.Bytes)); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
-}
-
-// counter counts the bytes written.
-type counter struct {
-	io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.Writer.Write(p)
-	c.n += int64(n)
-	return n, err
 }
