@@ -127,7 +127,7 @@ func plan(ctx context.Context, server *llama.Server, text Text) ([]chunk, error)
 		fit, heldOut, err := cut(start, alone, kind.chunks)
 		if err != nil {
 			if short = err; kind.must {
-				return nil, hint.Wrap(fmt.Errorf("%s: %w", kind.Name, err), hint.Of(err))
+				return nil, fmt.Errorf("%s: %w", kind.Name, err)
 			}
 			continue
 		}

@@ -56,7 +56,7 @@ func Open(path string) (*File, error) {
 	f, err := Read(file, info.Size())
 	if err != nil {
 		file.Close()
-		return nil, hint.Wrap(fmt.Errorf("%s: %w", path, err), hint.Of(err))
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	f.file = file
 	return f, nil

@@ -151,7 +151,11 @@ func readConfig(path string, clusters, vocab int64) (config, error) {
 		return config{}, hint.Wrap(err, "check that you may read it")
 	}
 	var c config
-	if err = json.Unmarshal(text, &c); err == nil {
+	err = json.Unmarshal(text, &c)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		err = fmt.Errorf("%s has a %s, not whole numbers from 0 on", wrong.Field, wrong.Value)
+	}
+	if err == nil {
 		err = c.check(clusters, vocab)
 	}
 	if err != nil {

@@ -87,10 +87,10 @@ func TestRefused(t *testing.T) {
 		"all in one":    {func(f *fixture) { f.ids = make([]int64, 40) }, "all tokens in one cluster"},
 		"probes 0":      {config(`{"n_probes": 0}`), "n_probes is 0, not a number of clusters in 1..4"},
 		"probes over K": {config(`{"n_probes": 5}`), "n_probes is 5"},
-		"probes half":   {config(`{"n_probes": 2.5}`), "cannot unmarshal number 2.5 into Go struct field config.n_probes"},
+		"probes half":   {config(`{"n_probes": 2.5}`), "n_probes has a number 2.5, not whole numbers from 0 on"},
 		"special of V": {config(`{"flash_head_special_token_ids": [1, 40]}`),
 			"entry 1 of flash_head_special_token_ids is not a token in 0..39"},
-		"special negative": {config(`{"flash_head_special_token_ids": [-1]}`), "config.flash_head_special_token_ids"},
+		"special negative": {config(`{"flash_head_special_token_ids": [-1]}`), "flash_head_special_token_ids has a number -1"},
 		"config no JSON":   {config("n_probes = 3"), "config.json: invalid character"},
 	} {
 		t.Run(name, func(t *testing.T) {
