@@ -45,9 +45,10 @@ func Create(final, flag string, need int64, force bool) (*File, error) {
 		}
 		return o.create(need, 0o666)
 	}
-	var err error
-	if o.target, err = behind(final); err != nil {
-		return nil, o.Explain(err)
+	if target, err := filepath.EvalSymlinks(final); err == nil {
+		o.target = target
+	} else if _, err := os.Lstat(final); err == nil {
+		return nil, hint.New(final+" is a link that leads nowhere", "remove it, or choose another output with "+flag)
 	}
 	perm := fs.FileMode(0o666)
 	if info, err := os.Stat(o.target); err == nil {
@@ -199,23 +200,4 @@ func (e spaceError) Unwrap() error { return e.error }
 // Full reports whether a write failed for lack of space: on the disk, in a quota, or in a file of limited size.
 func Full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
-}
-
-// behind returns path with symbolic links resolved. The result need not exist.
-func behind(path string) (string, error) {
-	for range 40 { // Linux's limit
-		next, err := os.Readlink(path)
-		if err != nil {
-			return path, nil // not a link; writing shows other errors
-		}
-		if !filepath.IsAbs(next) {
-			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-			if err != nil {
-				return "", err
-			}
-			next = filepath.Join(dir, next)
-		}
-		path = next
-	}
-	return "", &os.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
 }

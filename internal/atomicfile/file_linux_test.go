@@ -8,6 +8,8 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 )
 
 func holds(t *testing.T, path, want string) {
@@ -66,44 +68,34 @@ func TestReplaceKeepsRights(t *testing.T) {
 	}
 }
 
-// A chain of links stays, and the file at its end is replaced or created.
+// A chain of links stays, and the file at its end is replaced.
 func TestReplaceBehindLink(t *testing.T) {
-	for _, before := range []string{"old", ""} {
-		dir := t.TempDir()
-		final, middle, target := filepath.Join(dir, "out"), filepath.Join(dir, "middle"), filepath.Join(dir, "in", "target")
-		if err := os.Mkdir(filepath.Dir(target), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if before != "" {
-			write(t, target, before)
-		}
-		for link, to := range map[string]string{final: "middle", middle: filepath.Join("in", "target")} {
-			if err := os.Symlink(to, link); err != nil {
-				t.Fatal(err)
-			}
-		}
-		replaced(t, final)
-		holds(t, target, "new")
-		for _, link := range []string{final, middle} {
-			if info, err := os.Lstat(link); err != nil || info.Mode().Type() != fs.ModeSymlink {
-				t.Errorf("%s is not a link any more: %v", link, err)
-			}
+	dir := t.TempDir()
+	final, middle, target := filepath.Join(dir, "out"), filepath.Join(dir, "middle"), filepath.Join(dir, "in", "target")
+	if err := errors.Join(os.Mkdir(filepath.Dir(target), 0o755), os.Symlink("middle", final),
+		os.Symlink(filepath.Join("in", "target"), middle)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, target, "old")
+	replaced(t, final)
+	holds(t, target, "new")
+	for _, link := range []string{final, middle} {
+		if info, err := os.Lstat(link); err != nil || info.Mode().Type() != fs.ModeSymlink {
+			t.Errorf("%s is not a link any more: %v", link, err)
 		}
 	}
 }
 
-// A cycle of links is an error, and so is a folder.
+// A link that leads nowhere is not replaced, nor is a folder.
 func TestReplaceNothing(t *testing.T) {
 	dir := t.TempDir()
-	final := filepath.Join(dir, "out")
-	if err := os.Symlink("out", final); err != nil {
+	cycle, dangling := filepath.Join(dir, "cycle"), filepath.Join(dir, "dangling")
+	if err := errors.Join(os.Symlink("cycle", cycle), os.Symlink("none", dangling)); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{final, dir} {
-		if o, err := Create(path, "-o", 0, true); err == nil {
-			o.Discard()
-			t.Errorf("%s can be replaced", path)
-		}
+	for path, want := range map[string]string{cycle: "leads nowhere", dangling: "leads nowhere", dir: "not a regular file"} {
+		_, err := Create(path, "-o", 0, true)
+		hinttest.Check(t, err, want)
 	}
 }
 

@@ -56,7 +56,7 @@ func (o Options) besideInput() MapSource {
 	if j.check() != nil || !j.planned(m.Parameters) {
 		return nil
 	}
-	return &existing{m.Map, m.Parameters}
+	return &existing{path: m.Map}
 }
 
 // Made reports whether o.Output is already what Convert makes of o.Input with these options, from an earlier run. It
