@@ -31,6 +31,13 @@ func TestFindTool(t *testing.T) {
 	if err != nil || got != tool {
 		t.Errorf("%q, %v", got, err)
 	}
+	lent := filepath.Dir(write(t, t.TempDir(), "libggml-base.so.0")) // lends ggml, has no tool
+	if installation.Only("") || !installation.Only("here") || installation.Only(lent) {
+		t.Error("a folder without ggml is not searched alone, or one with it is")
+	}
+	if write(t, lent, "llama-flashhead"); !installation.Only(lent) {
+		t.Error("a folder with ggml and a tool is not searched alone")
+	}
 	_, err = native.FindTool([]string{t.TempDir()})
 	hinttest.Check(t, err, "fh-ollama build")
 }
