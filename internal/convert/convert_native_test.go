@@ -28,7 +28,12 @@ func native(t *testing.T) func(*convert.Options) {
 // checkConverted checks that out differs from in only by valid FlashHead keys, and returns these.
 func checkConverted(t *testing.T, in, out string, s convert.Summary) flashhead.Parameters {
 	t.Helper()
-	a, b := open(t, in), open(t, out)
+	a, err := gguf.Open(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, _, p := flashheadtest.Open(t, out)
 	if !reflect.DeepEqual(a.Tensors, b.Tensors) {
 		t.Error("the tensors differ")
 	}
@@ -44,21 +49,17 @@ func checkConverted(t *testing.T, in, out string, s convert.Summary) flashhead.P
 			t.Errorf("tensor %s differs", tensor.Name)
 		}
 	}
-	var keys, kept []string
-	for _, kv := range a.Keys {
-		if !flashhead.IsKey(kv.Key) {
-			keys = append(keys, kv.Key+" "+kv.Kind())
+	foreign := func(f *gguf.File) (keys []string) {
+		for _, kv := range f.Keys {
+			if !flashhead.IsKey(kv.Key) {
+				keys = append(keys, kv.Key+" "+kv.Kind())
+			}
 		}
+		return keys
 	}
-	for _, kv := range b.Keys {
-		if !flashhead.IsKey(kv.Key) {
-			kept = append(kept, kv.Key+" "+kv.Kind())
-		}
-	}
-	if !slices.Equal(keys, kept) {
+	if keys, kept := foreign(a), foreign(b); !slices.Equal(keys, kept) {
 		t.Errorf("keys %v became %v", keys, kept)
 	}
-	_, _, p := flashheadtest.Open(t, out)
 	if b.Size-a.Size != s.Grown || !reflect.DeepEqual(p, s.Parameters) {
 		t.Errorf("the summary says other than the file: %d bytes grown, %d really", s.Grown, b.Size-a.Size)
 	}
@@ -70,16 +71,6 @@ func checkConverted(t *testing.T, in, out string, s convert.Summary) flashhead.P
 		t.Errorf("clusters of %d to %d tokens", slices.Min(sizes), slices.Max(sizes))
 	}
 	return p
-}
-
-func open(t *testing.T, path string) *gguf.File {
-	t.Helper()
-	f, err := gguf.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
 }
 
 // TestNativeConvert converts the small trained model: the same bytes whatever the number of threads, other clusters

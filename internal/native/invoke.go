@@ -74,7 +74,7 @@ func (t Tool) invoke(ctx context.Context, what string, args []string, read func(
 	cmd.WaitDelay = 5 * time.Second
 	process.EndWithParent(cmd)
 	process.InOwnFolder(cmd)
-	var stderr tail
+	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -146,18 +146,4 @@ func failure(what string, err error, stderr string) error {
 		way = "close other programs and try again; fewer --threads need less memory"
 	}
 	return hint.New(failed+": "+cause, way)
-}
-
-// tail keeps the end of the text written to it.
-type tail struct{ bytes.Buffer }
-
-const tailBytes = 8 << 10
-
-// Write never fails.
-func (t *tail) Write(p []byte) (int, error) {
-	t.Buffer.Write(p)
-	if n := t.Len() - tailBytes; n > 0 {
-		t.Next(n)
-	}
-	return len(p), nil
 }

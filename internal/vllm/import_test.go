@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/convert"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/native"
@@ -68,15 +67,9 @@ func TestNativeImport(t *testing.T) {
 		!strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
 		t.Errorf("the log is\n%s", log)
 	}
-	if got := parameters(t, out); !reflect.DeepEqual(got, p) {
+	if _, _, got := flashheadtest.Open(t, out); !reflect.DeepEqual(got, p) {
 		t.Errorf("the file has %+v", got)
 	}
-}
-
-func parameters(t *testing.T, path string) flashhead.Parameters {
-	t.Helper()
-	_, _, p := flashheadtest.Open(t, path)
-	return p
 }
 
 // Exporting and importing the clusters of the trained model keeps clusters, P and pinned tokens. With the halves of the
@@ -100,7 +93,8 @@ func TestNativeRoundTrip(t *testing.T) {
 	if err != nil || !strings.Contains(log, "mean cosine 1.0000, least 1.0000") {
 		t.Fatalf("%v\n%s", err, log)
 	}
-	a, b := parameters(t, converted), parameters(t, back)
+	_, _, a := flashheadtest.Open(t, converted)
+	_, _, b := flashheadtest.Open(t, back)
 	if !slices.Equal(a.Assignments, b.Assignments) || a.Probes != 123 || b.Probes != 123 ||
 		!slices.Equal(a.Pinned, b.Pinned) || a.SourceSHA256 != b.SourceSHA256 {
 		t.Error("the imported map differs from the exported one")
