@@ -58,7 +58,7 @@ type KeyValue struct {
 	Elem  ValueType // element type of an array
 	Count int64     // elements of an array, else 1
 
-	start  int64 // file offset of the whole entry
+	start  int64 // file offset of the type, which follows the key
 	value  int64 // file offset of the value: a string's characters, an array's first element
 	end    int64 // file offset of the entry's end
 	scalar [8]byte
@@ -72,22 +72,13 @@ func (kv KeyValue) Kind() string {
 	return kv.Type.String()
 }
 
-// Bytes returns the size of the entry in the file, key included.
-func (kv KeyValue) Bytes() int64 { return kv.end - kv.start }
-
 func (kv KeyValue) uint() (uint64, bool) {
 	u := binary.LittleEndian.Uint64(kv.scalar[:])
 	switch kv.Type {
 	case Uint8, Uint16, Uint32, Uint64:
 		return u, true
-	case Int8:
-		return u, int8(u) >= 0
-	case Int16:
-		return u, int16(u) >= 0
-	case Int32:
-		return u, int32(u) >= 0
-	case Int64:
-		return u, int64(u) >= 0
+	case Int8, Int16, Int32, Int64:
+		return u, u>>(8*kv.Type.size()-1) == 0 // the sign
 	}
 	return 0, false
 }

@@ -15,8 +15,8 @@ type Content struct {
 
 // Copy returns an entry of f as it is, to be written to another file.
 func (f *File) Copy(kv KeyValue) (NewValue, error) {
-	data := make([]byte, kv.end-kv.start-8-int64(len(kv.Key)))
-	_, err := f.source.ReadAt(data, kv.end-int64(len(data)))
+	data := make([]byte, kv.end-kv.start)
+	_, err := f.source.ReadAt(data, kv.start)
 	return NewValue{kv.Key, data}, err
 }
 
