@@ -7,7 +7,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/calibrate"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
@@ -66,7 +65,7 @@ func (f *fresh) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 
 // Fill runs the native tool, and the model if it calibrates.
 func (f *fresh) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, err := native.Find(ctx, f.LibDir, installation.Here())
+	tool, err := native.Find(ctx, f.LibDir)
 	if err != nil {
 		return err
 	}

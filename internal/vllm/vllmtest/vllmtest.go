@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/vllm"
 	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
@@ -53,7 +52,7 @@ func Export(ctx context.Context, path, dir, lib string) error {
 	}
 	defer src.Close()
 	p := src.Parameters
-	tool, err := native.Find(ctx, lib, installation.Here())
+	tool, err := native.Find(ctx, lib)
 	if err != nil {
 		return err
 	}
