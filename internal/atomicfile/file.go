@@ -61,8 +61,8 @@ func Create(final, flag string, need int64, force bool) (*File, error) {
 }
 
 // ReplaceShared is Create with force for a file that everybody may read and that belongs to the owner of its folder, as
-// far as this user may set that. If final is a symbolic link, the link is replaced, not its target: root may write for a
-// user who could link final to any file.
+// far as this user may set that. If final is a symbolic link, the link is replaced, not its target: root may write for
+// a user who could link final to any file.
 func ReplaceShared(final, flag string, need int64) (*File, error) {
 	o := &File{final: final, target: final, flag: flag, replace: true, shared: true}
 	return o.create(need, 0o600)

@@ -93,7 +93,9 @@ func TestReplaceNothing(t *testing.T) {
 	if err := errors.Join(os.Symlink("cycle", cycle), os.Symlink("none", dangling)); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{cycle: "leads nowhere", dangling: "leads nowhere", dir: "not a regular file"} {
+	for path, want := range map[string]string{
+		cycle: "leads nowhere", dangling: "leads nowhere", dir: "not a regular file",
+	} {
 		_, err := Create(path, "-o", 0, true)
 		hinttest.Check(t, err, want)
 	}

@@ -71,7 +71,8 @@ func TestHints(t *testing.T) {
 	for err, want := range map[error]string{
 		syscall.ENOSPC: "another disk", syscall.EDQUOT: "another disk", syscall.EFBIG: "another disk",
 		syscall.EACCES: "a folder that you may write to with -o", syscall.EROFS: "a folder that you may write to",
-		syscall.ENOENT: "make the folder first", syscall.ENOTDIR: "make the folder first", syscall.EIO: "another output with -o",
+		syscall.ENOENT: "make the folder first", syscall.ENOTDIR: "make the folder first",
+		syscall.EIO: "another output with -o",
 	} {
 		got := o.Explain(&os.PathError{Op: "open", Path: "x", Err: err})
 		if !strings.HasPrefix(got.Error(), "cannot write out: ") || !strings.Contains(hint.Of(got), want) {

@@ -82,8 +82,9 @@ func (p Programs) launch(o ServerOptions) (*Server, error) {
 		"--ctx-size", strconv.Itoa(o.Context), "--threads", strconv.Itoa(o.Threads),
 		"--parallel", strconv.Itoa(max(o.Parallel, 1)), "--no-webui"}, verbose...)
 	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}} // without a proxy
+	cmd := exec.Command(p.path(serverName), append(args, o.Args...)...)
 	var err error
-	s.process, err = process.Start(command(exec.Command(p.path(serverName), append(args, o.Args...)...), o.Settings, s.log))
+	s.process, err = process.Start(command(cmd, o.Settings, s.log))
 	if err != nil {
 		return nil, hint.Wrap(err, "build the runtime again: fh-ollama build")
 	}

@@ -90,7 +90,7 @@ func TestRefused(t *testing.T) {
 		"probes half":   {config(`{"n_probes": 2.5}`), "n_probes has a number 2.5, not whole numbers from 0 on"},
 		"special of V": {config(`{"flash_head_special_token_ids": [1, 40]}`),
 			"entry 1 of flash_head_special_token_ids is not a token in 0..39"},
-		"special negative": {config(`{"flash_head_special_token_ids": [-1]}`), "flash_head_special_token_ids has a number -1"},
+		"special negative": {config(`{"flash_head_special_token_ids": [-1]}`), "special_token_ids has a number -1"},
 		"config no JSON":   {config("n_probes = 3"), "config.json: invalid character"},
 	} {
 		t.Run(name, func(t *testing.T) {
