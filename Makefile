@@ -158,7 +158,6 @@ fuzz:
 	fuzz gguf FuzzRead 50000x; \
 	fuzz vllm/safetensors FuzzRead 50000x; \
 	fuzz flashhead FuzzParameters 5000x; \
-	fuzz mapfile FuzzMap 2000x; \
 	fuzz convert FuzzConvert 500x
 
 # Two at a time, the longest first: each has one busy thread for most of its time.

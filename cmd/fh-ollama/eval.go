@@ -69,7 +69,7 @@ func runEval(c *cli.Context) error {
 	}
 	var html *atomicfile.File // begun now, so that a failure shows before a long measurement
 	if path := c.Path("html"); path != "" {
-		if html, err = atomicfile.CreateNew(path, "--html", page.About); err != nil {
+		if html, err = atomicfile.Create(path, "--html", page.About, false); err != nil {
 			return err
 		}
 		defer html.Discard()

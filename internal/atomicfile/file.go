@@ -27,28 +27,28 @@ type File struct {
 	held    *os.File // see hold; nil if there are no locks
 }
 
-// CreateNew begins the file final under a temporary name in the same folder. Publish fails if final exists by then.
-// flag is the option that sets final, for hints. need is about the file's size in bytes. CreateNew first removes what
-// killed writers of final left behind.
-func CreateNew(final, flag string, need int64) (*File, error) {
-	_, err := os.Lstat(final)
-	switch {
-	case err == nil:
-		return nil, hint.New(final+" exists already", "choose another output with "+flag+", or remove it")
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, hint.Wrap(err, "choose another output with "+flag)
+// Create begins the file final under a temporary name in the same folder. flag is the option that sets final, for
+// hints. need is about the file's size in bytes. Create first removes what killed writers of final left behind.
+//
+// Without force final must not exist, also when it is published. With force it may: the new file gets its mode, and its
+// owner if this user may set it. If final is a symbolic link, its target is replaced. Other hard links keep the old
+// content.
+func Create(final, flag string, need int64, force bool) (*File, error) {
+	o := &File{final: final, target: final, flag: flag, replace: force}
+	if !force {
+		_, err := os.Lstat(final)
+		switch {
+		case err == nil:
+			return nil, hint.New(final+" exists already", "choose another output with "+flag+", or remove it")
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, hint.Wrap(err, "choose another output with "+flag)
+		}
+		return o.create(need, 0o666)
 	}
-	o := &File{final: final, target: final, flag: flag}
-	return o.create(need, 0o666)
-}
-
-// Replace is CreateNew for a file that may exist. The new file gets its mode, and its owner if this user may set it. If
-// final is a symbolic link, its target is replaced. Other hard links keep the old content.
-func Replace(final, flag string, need int64) (*File, error) {
-	o := &File{final: final, flag: flag, replace: true}
-	var err error
-	if o.target, err = behind(final); err != nil {
-		return nil, o.Explain(err)
+	if target, err := filepath.EvalSymlinks(final); err == nil {
+		o.target = target
+	} else if _, err := os.Lstat(final); err == nil {
+		return nil, hint.New(final+" is a link that leads nowhere", "remove it, or choose another output with "+flag)
 	}
 	perm := fs.FileMode(0o666)
 	if info, err := os.Stat(o.target); err == nil {
@@ -60,12 +60,12 @@ func Replace(final, flag string, need int64) (*File, error) {
 	return o.create(need, perm)
 }
 
-// Create is Replace with force, else CreateNew.
-func Create(final, flag string, need int64, force bool) (*File, error) {
-	if force {
-		return Replace(final, flag, need)
-	}
-	return CreateNew(final, flag, need)
+// ReplaceShared is Create with force for a file that everybody may read and that belongs to the owner of its folder, as
+// far as this user may set that. If final is a symbolic link, the link is replaced, not its target: root may write for
+// a user who could link final to any file.
+func ReplaceShared(final, flag string, need int64) (*File, error) {
+	o := &File{final: final, target: final, flag: flag, replace: true, shared: true}
+	return o.create(need, 0o600)
 }
 
 func (o *File) create(need int64, perm fs.FileMode) (*File, error) {
@@ -102,13 +102,8 @@ func Write(path string, content io.Reader, mode fs.FileMode) error {
 	return os.Rename(file.Name(), path)
 }
 
-// Path returns the current name.
-func (o *File) Path() string {
-	if o.path == "" {
-		return o.final
-	}
-	return o.path
-}
+// Path returns the temporary name.
+func (o *File) Path() string { return o.path }
 
 // Finish makes the content durable and closes the file.
 func (o *File) Finish() error {
@@ -205,23 +200,4 @@ func (e spaceError) Unwrap() error { return e.error }
 // Full reports whether a write failed for lack of space: on the disk, in a quota, or in a file of limited size.
 func Full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
-}
-
-// behind returns path with symbolic links resolved. The result need not exist.
-func behind(path string) (string, error) {
-	for range 40 { // Linux's limit
-		next, err := os.Readlink(path)
-		if err != nil {
-			return path, nil // not a link; writing shows other errors
-		}
-		if !filepath.IsAbs(next) {
-			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-			if err != nil {
-				return "", err
-			}
-			next = filepath.Join(dir, next)
-		}
-		path = next
-	}
-	return "", &os.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
 }

@@ -3,6 +3,7 @@ package atomicfile
 import (
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,17 +39,24 @@ var errHeld = errors.New("held by another process")
 
 // RemoveAbandoned removes the temporary files of killed writers of final. It removes none without locks.
 func RemoveAbandoned(final string) {
-	dir, prefix := filepath.Dir(final), partialPrefix(final)
+	prefix := partialPrefix(final)
+	removeAbandoned(filepath.Dir(final), func(entry fs.DirEntry) bool {
+		suffix, found := strings.CutPrefix(entry.Name(), prefix)
+		return found && partialSuffix.MatchString(suffix) && entry.Type().IsRegular()
+	})
+}
+
+// removeAbandoned removes the files and folders in dir that are ours and that no process holds.
+func removeAbandoned(dir string, ours func(fs.DirEntry) bool) {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
-		suffix, found := strings.CutPrefix(entry.Name(), prefix)
-		if !found || !partialSuffix.MatchString(suffix) || !entry.Type().IsRegular() {
+		if !ours(entry) {
 			continue
 		}
 		path := filepath.Join(dir, entry.Name())
 		if held, err := hold(path); err == nil {
 			if isAt(held, path) {
-				os.Remove(path)
+				os.RemoveAll(path)
 			}
 			held.Close()
 		}

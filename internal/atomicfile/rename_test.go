@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -23,13 +24,6 @@ func write(t *testing.T, path, text string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func holds(t *testing.T, path, want string) {
-	t.Helper()
-	if text, err := os.ReadFile(path); err != nil || string(text) != want {
-		t.Errorf("%s holds %q, not %q: %v", path, text, want, err)
-	}
 }
 
 // Of several concurrent renames one succeeds, and the other files stay. A dangling link counts as an existing name.
@@ -67,28 +61,22 @@ func TestRenameNew(t *testing.T) {
 	}
 }
 
-// A file that appears while an output is written is kept, and the output is removed.
-func TestAppearing(t *testing.T) {
-	final := filepath.Join(t.TempDir(), "out")
-	o, err := CreateNew(final, "-o", 0)
-	if err != nil {
-		t.Fatal(err)
+// A file that does not fit is not begun, and every error says what to do.
+func TestHints(t *testing.T) {
+	_, err := Create(filepath.Join(t.TempDir(), "out"), "-o", 1<<60, false)
+	if _, known := Free("."); known && (!errors.Is(err, ErrNoSpace) || !strings.Contains(hint.Of(err), "another disk")) {
+		t.Errorf("%v, hint %q", err, hint.Of(err))
 	}
-	if _, err := o.WriteString("ours"); err != nil {
-		t.Fatal(err)
-	}
-	if err := o.Finish(); err != nil {
-		t.Fatal(err)
-	}
-	write(t, final, "the user's")
-	if err := o.Publish(); err == nil ||
-		!strings.HasSuffix(err.Error(), "out appeared meanwhile and was left as it is") ||
-		!strings.Contains(hint.Of(err), "-o") {
-		t.Errorf("%v: %s", err, hint.Of(err))
-	}
-	o.Discard()
-	holds(t, final, "the user's")
-	if entries, _ := os.ReadDir(filepath.Dir(final)); len(entries) != 1 {
-		t.Errorf("left are %v", entries)
+	o := &File{final: "out", flag: "-o"}
+	for err, want := range map[error]string{
+		syscall.ENOSPC: "another disk", syscall.EDQUOT: "another disk", syscall.EFBIG: "another disk",
+		syscall.EACCES: "a folder that you may write to with -o", syscall.EROFS: "a folder that you may write to",
+		syscall.ENOENT: "make the folder first", syscall.ENOTDIR: "make the folder first",
+		syscall.EIO: "another output with -o",
+	} {
+		got := o.Explain(&os.PathError{Op: "open", Path: "x", Err: err})
+		if !strings.HasPrefix(got.Error(), "cannot write out: ") || !strings.Contains(hint.Of(got), want) {
+			t.Errorf("%v, hint %q, want %q", got, hint.Of(got), want)
+		}
 	}
 }

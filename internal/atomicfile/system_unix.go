@@ -50,8 +50,8 @@ func keepRights(file *os.File, path string) {
 		return // nothing is replaced
 	}
 	perm := info.Mode().Perm()
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && file.Chown(int(owner.Uid), int(owner.Gid)) != nil &&
-		file.Chown(-1, int(owner.Gid)) != nil {
+	owner := info.Sys().(*syscall.Stat_t)
+	if file.Chown(int(owner.Uid), int(owner.Gid)) != nil && file.Chown(-1, int(owner.Gid)) != nil {
 		perm &= 0o707 | perm&7<<3
 	}
 	file.Chmod(perm) // best effort: not every file system has modes
@@ -61,9 +61,8 @@ func keepRights(file *os.File, path string) {
 // perm.
 func adopt(file *os.File, parent string, perm os.FileMode) {
 	if info, err := os.Stat(parent); err == nil {
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-			file.Chown(int(owner.Uid), int(owner.Gid)) // only root may
-		}
+		owner := info.Sys().(*syscall.Stat_t)
+		file.Chown(int(owner.Uid), int(owner.Gid)) // only root may
 	}
 	file.Chmod(perm) // best effort: not every file system has modes
 }

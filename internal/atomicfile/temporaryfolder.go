@@ -2,10 +2,29 @@ package atomicfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
+
+// CacheVariable is the environment variable that names the cache folder.
+const CacheVariable = "FH_OLLAMA_CACHE"
+
+// CacheFolder returns the absolute path of the folder for sources, builds and large temporary files. It is the one that
+// CacheVariable names, or fh-ollama in the user's cache folder. It need not exist.
+func CacheFolder() (string, error) {
+	if dir := os.Getenv(CacheVariable); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", hint.Wrap(err, "name a folder for downloads and builds in "+CacheVariable)
+	}
+	return filepath.Join(dir, "fh-ollama"), nil
+}
 
 // Folder is a folder for large temporary files that only this user can read.
 type Folder struct {
@@ -56,17 +75,27 @@ func (f Folder) Remove() error {
 	return os.RemoveAll(f.Path)
 }
 
-// removeAbandonedFolders removes the folders in dir with that prefix that no process holds.
 func removeAbandonedFolders(dir, prefix string) {
-	entries, _ := os.ReadDir(dir)
-	for _, entry := range entries {
-		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), prefix) {
-			continue
-		}
-		path := filepath.Join(dir, entry.Name())
-		if held, err := hold(path); err == nil {
-			os.RemoveAll(path)
-			held.Close()
-		}
+	removeAbandoned(dir, func(entry fs.DirEntry) bool {
+		return entry.IsDir() && strings.HasPrefix(entry.Name(), prefix)
+	})
+}
+
+// SharedFolder makes the folder at path unless it exists: everybody may read it, and its owner and group are those of
+// the folder above as far as this user may set them.
+func SharedFolder(path string) error {
+	err := os.Mkdir(path, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	folder, err := openFolder(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	adopt(folder, filepath.Dir(path), 0o755)
+	return nil
 }

@@ -49,7 +49,7 @@ func Print(ctx context.Context, o Options, format Format, out io.Writer, svg str
 	var picture *atomicfile.File
 	if svg != "" {
 		var err error
-		if picture, err = atomicfile.CreateNew(svg, "--svg", aboutPicture); err != nil {
+		if picture, err = atomicfile.Create(svg, "--svg", aboutPicture, false); err != nil {
 			return err
 		}
 		defer picture.Discard()

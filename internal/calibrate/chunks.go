@@ -12,43 +12,25 @@ const (
 	fitTokens     = 40 // of a chunk for the fit, with the tokens that the model puts before a text
 	heldOutTokens = 24 // of a held-out chunk
 	skipTokens    = 8  // positions at the start of each chunk, dropped for lack of context
-	leastContext  = 32 // a shorter context length in a file is considered a mistake
 
 	builtInChunks = 1  // of a built-in kind, for the fit and held out each
 	fileChunks    = 32 // of a user's text, at most, each
 )
 
-// layout describes the chunks that a kind's text is cut into. The model reads each with an empty context.
-type layout struct {
-	fit, heldOut int // most tokens of a chunk, prefix included
-	skip         int // positions dropped at the start of each
-}
-
-// newLayout returns the layout for a model with this context length in tokens, 0 if unknown.
-func newLayout(context uint64) layout {
-	size := fitTokens
-	if context >= leastContext && context < fitTokens {
-		size = int(context)
-	}
-	return layout{size, min(heldOutTokens, size), min(skipTokens, size/4)}
-}
-
-// size is the context length that chunks need.
-func (l layout) size() int { return l.fit }
-
 // cut returns up to n chunks to fit to, from the first half of a text's tokens, and as many that are held out, from the
 // second half: each begins with prefix, and all are spread evenly. The first chunk of either may be short.
-func (l layout) cut(prefix, tokens []int, n int) (fit, heldOut [][]int, err error) {
+func cut(prefix, tokens []int, n int) (fit, heldOut [][]int, err error) {
 	half := len(tokens) / 2
-	if fit, err = spread(prefix, tokens[:half], l.fit, l.skip, n); err == nil {
-		heldOut, err = spread(prefix, tokens[half:], l.heldOut, l.skip, n)
+	if fit, err = spread(prefix, tokens[:half], fitTokens, n); err == nil {
+		heldOut, err = spread(prefix, tokens[half:], heldOutTokens, n)
 	}
 	return fit, heldOut, err
 }
 
 // spread returns 1 to n chunks of at most size tokens.
-func spread(prefix, tokens []int, size, skip, n int) (chunks [][]int, err error) {
-	each, least := size-len(prefix), 2*skip
+func spread(prefix, tokens []int, size, n int) (chunks [][]int, err error) {
+	const least = 2 * skipTokens
+	each := size - len(prefix)
 	if each < least {
 		return nil, hint.New(fmt.Sprintf("the model starts texts with %d tokens, which leaves no room in %d", len(prefix),
 			size), "convert with --no-calibrate")

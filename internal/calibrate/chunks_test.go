@@ -2,20 +2,10 @@ package calibrate
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 )
-
-func TestLayout(t *testing.T) {
-	for context, want := range map[uint64]layout{0: {40, 24, 8}, 5: {40, 24, 8}, 32: {32, 24, 8},
-		36: {36, 24, 8}, 40: {40, 24, 8}, 1 << 60: {40, 24, 8}} {
-		if got := newLayout(context); got != want {
-			t.Errorf("context %d: %+v, want %+v", context, got, want)
-		}
-	}
-}
 
 func upTo(n int) []int {
 	tokens := make([]int, n)
@@ -27,15 +17,14 @@ func upTo(n int) []int {
 
 // Chunks of the fit and held-out chunks do not overlap.
 func TestCut(t *testing.T) {
-	l := newLayout(0)
-	fit, heldOut, err := l.cut([]int{-1, -2}, upTo(1000), 1)
+	fit, heldOut, err := cut([]int{-1, -2}, upTo(1000), 1)
 	if err != nil || len(fit) != 1 || len(heldOut) != 1 ||
 		!slices.Equal(fit[0], slices.Concat([]int{-1, -2}, upTo(38))) ||
 		len(heldOut[0]) != 24 || !slices.Equal(heldOut[0][:4], []int{-1, -2, 500, 501}) {
 		t.Errorf("%v, %v, %v", fit, heldOut, err)
 	}
 	// a text shorter than two whole chunks
-	fit, heldOut, err = l.cut(nil, upTo(41), 8)
+	fit, heldOut, err = cut(nil, upTo(41), 8)
 	if err != nil || len(fit) != 1 || len(fit[0]) != 20 || len(heldOut) != 1 || len(heldOut[0]) != 21 ||
 		heldOut[0][0] != 20 {
 		t.Errorf("%v, %v, %v", fit, heldOut, err)
@@ -44,7 +33,7 @@ func TestCut(t *testing.T) {
 
 // The chunks of a long text are spread over each half.
 func TestLongText(t *testing.T) {
-	fit, heldOut, err := newLayout(0).cut([]int{-1}, upTo(100_000), 8)
+	fit, heldOut, err := cut([]int{-1}, upTo(100_000), 8)
 	if err != nil || len(fit) != 8 || len(heldOut) != 8 {
 		t.Fatalf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
@@ -54,25 +43,18 @@ func TestLongText(t *testing.T) {
 				len(heldOut[i]))
 		}
 	}
-	fit, heldOut, err = newLayout(0).cut(nil, upTo(2*120), 8) // three chunks for the fit and five held out
+	fit, heldOut, err = cut(nil, upTo(2*120), 8) // three chunks for the fit and five held out
 	if err != nil || len(fit) != 3 || fit[1][0] != 40 || len(heldOut) != 5 || heldOut[4][0] != 120+96 {
 		t.Errorf("%d and %d chunks, %v", len(fit), len(heldOut), err)
 	}
 }
 
 func TestTooShort(t *testing.T) {
-	_, _, err := newLayout(0).cut([]int{1}, upTo(31), 8)
-	if err == nil || err.Error() != "the text is too short: it has 30 tokens, calibration needs 32" || hint.Of(err) == "" {
-		t.Errorf("%v, hint %q", err, hint.Of(err))
-	}
-	if _, _, err := newLayout(0).cut([]int{1}, upTo(32), 8); err != nil {
+	_, _, err := cut([]int{1}, upTo(31), 8)
+	hinttest.Check(t, err, "the text is too short: it has 30 tokens, calibration needs 32")
+	if _, _, err := cut([]int{1}, upTo(32), 8); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := newLayout(32).cut(upTo(17), upTo(100000), 1); err == nil ||
-		!strings.Contains(hint.Of(err), "--no-calibrate") {
-		t.Errorf("a prefix that leaves little room: %v", err)
-	}
-	if _, _, err := newLayout(32).cut(upTo(16), nil, 1); err == nil {
-		t.Error("a text without tokens is used")
-	}
+	_, _, err = cut(upTo(25), upTo(100000), 1) // a prefix that leaves little room
+	hinttest.Check(t, err, "--no-calibrate")
 }

@@ -21,8 +21,7 @@ import (
 type Options struct {
 	Model   string // path of a GGUF file
 	Text    Text
-	Width   int    // D, the head's columns
-	Context uint64 // the model's context length; 0 if unknown
+	Width   int // D, the head's columns
 	Threads int
 }
 
@@ -54,14 +53,13 @@ func Collect(ctx context.Context, programs llama.Programs, o Options, p *progres
 }
 
 func (s *States) collect(ctx context.Context, programs llama.Programs, o Options, p *progress.Progress) error {
-	l := newLayout(o.Context)
 	p.Start("loading the model")
-	m := &model{programs: programs, o: o, size: l.size()}
+	m := &model{programs: programs, o: o}
 	defer m.stop()
 	if err := m.start(ctx, o.Model, wholeBatch, nil); err != nil {
 		return err
 	}
-	chunks, err := l.plan(ctx, m.server, o.Text)
+	chunks, err := plan(ctx, m.server, o.Text)
 	if err != nil {
 		return err
 	}
@@ -113,23 +111,23 @@ type chunk struct {
 
 // plan cuts all kinds of text into chunks, those for the fit before the held-out ones. It leaves out built-in kinds
 // that have too few tokens with this tokenizer.
-func (l layout) plan(ctx context.Context, server *llama.Server, text Text) ([]chunk, error) {
+func plan(ctx context.Context, server *llama.Server, text Text) ([]chunk, error) {
 	var all, held []chunk
 	var short error
 	start, err := server.Prefix(ctx)
 	if err != nil {
 		return nil, err
 	}
-	skip := max(l.skip, len(start))
+	skip := max(skipTokens, len(start))
 	for _, kind := range text.Kinds {
 		alone, err := server.PlainTokens(ctx, kind.Data)
 		if err != nil {
 			return nil, err
 		}
-		fit, heldOut, err := l.cut(start, alone, kind.chunks)
+		fit, heldOut, err := cut(start, alone, kind.chunks)
 		if err != nil {
 			if short = err; kind.must {
-				return nil, hint.Wrap(fmt.Errorf("%s: %w", kind.Name, err), hint.Of(err))
+				return nil, fmt.Errorf("%s: %w", kind.Name, err)
 			}
 			continue
 		}

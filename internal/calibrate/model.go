@@ -21,7 +21,6 @@ const (
 type model struct {
 	programs llama.Programs
 	o        Options
-	size     int // most tokens of a chunk
 
 	server *llama.Server // nil if none runs
 	batch  int           // chunks per request
@@ -33,7 +32,7 @@ func (m *model) start(ctx context.Context, path string, batch int, rows map[int]
 	m.batch, m.rows = batch, rows
 	m.server, err = m.programs.Start(ctx, llama.ServerOptions{
 		Model: path, Threads: m.o.Threads, Settings: []string{"FLASHHEAD_ENABLED=0"},
-	}.ForHidden(batch, m.size))
+	}.ForHidden(batch, fitTokens))
 	return err
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/sampletext"
 )
 
@@ -39,9 +39,8 @@ func TestReadText(t *testing.T) {
 	}
 	for want, path := range map[string]string{"no such file": filepath.Join(t.TempDir(), "none"),
 		"is not a file": t.TempDir(), "zero bytes": file(t, "a\x00b")} {
-		if _, err := ReadText([]string{path}); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) == "" {
-			t.Errorf("%v, hint %q, want %q", err, hint.Of(err), want)
-		}
+		_, err := ReadText([]string{path})
+		hinttest.Check(t, err, want)
 	}
 }
 

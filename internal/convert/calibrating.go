@@ -15,53 +15,27 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
 
-// calibrating is a clustering with codes fitted to hidden states of text.
-type calibrating struct {
-	*coding
-	text    calibrate.Text
-	cost    flashhead.Cost
-	context uint64 // the model's context length; 0 if unknown
-}
-
-// Plan returns K, P, the sizes of the codes and the provenance.
-func (c *calibrating) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
-	params, err := c.coding.Plan(src)
-	if err != nil {
-		return params, err
-	}
-	if c.text, err = calibrate.ReadText(c.Calibrate); err != nil {
-		return params, err
-	}
-	c.cost = flashhead.NewCost(src.File, src.Head, params)
-	arch, _ := src.Str("general.architecture")
-	c.context, _ = src.Uint(arch + ".context_length")
-	params.Calibration = &flashhead.Calibration{TextName: c.text.Name, TextSHA256: c.text.SHA256, Targets: c.Targets}
-	return params, nil
-}
-
-// Fill runs the model on the text, clusters, and calibrates. It checks first for anything that may be missing.
-func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error {
-	tool, err := native.Find(ctx, c.LibDir, installation.Here())
-	if err != nil {
-		return err
-	}
-	programs, err := llama.FindServer(ctx, c.LibDir, installation.Here())
+// calibrate runs the model on the text, clusters, and fits codes to the model's hidden states. It checks first for
+// anything that may be missing.
+func (f *fresh) calibrate(ctx context.Context, tool native.Tool, params *flashhead.Parameters,
+	p *progress.Progress) error {
+	programs, err := llama.FindServer(ctx, f.LibDir, installation.Here())
 	if err != nil {
 		return orWithout(err)
 	}
 	states, err := calibrate.Collect(ctx, programs, calibrate.Options{
-		Model: cmp.Or(c.Loads, c.Input), Text: c.text, Width: int(c.head.Width()), Context: c.context, Threads: c.Threads,
+		Model: cmp.Or(f.Loads, f.Input), Text: f.text, Width: int(f.head.Width()), Threads: f.Threads,
 	}, p)
 	if err != nil {
 		return orWithout(err)
 	}
 	defer states.Close()
-	if err := c.clustering.Fill(ctx, params, p); err != nil {
+	if err := f.cluster(ctx, tool, params, p); err != nil {
 		return err
 	}
 
 	p.Start("calibrating")
-	if err := c.search(ctx, tool, states, params, p); err != nil {
+	if err := f.search(ctx, tool, states, params, p); err != nil {
 		return err
 	}
 	p.Done("calibrated: " + params.Calibration.Overall().String())
@@ -70,9 +44,9 @@ func (c *calibrating) Fill(ctx context.Context, params *flashhead.Parameters, p 
 
 // search makes the codes and changes the tolerance until half of the held-out states meet the targets, or without
 // targets until little enough is read. The results are those of the other half, or of all states without targets.
-func (c *calibrating) search(ctx context.Context, tool native.Tool, states *calibrate.States,
+func (f *fresh) search(ctx context.Context, tool native.Tool, states *calibrate.States,
 	params *flashhead.Parameters, p *progress.Progress) error {
-	job := c.job(params)
+	job := f.job(params)
 	job.Hidden, job.Fit = states.Path, states.Fit
 	var trials []calibrate.Trial
 	for {
@@ -88,17 +62,17 @@ func (c *calibrating) search(ctx context.Context, tool native.Tool, states *cali
 		}
 		params.Codes = found.Codes
 		trial := calibrate.Trial{Tolerance: job.Codes.Tolerance, Positions: found.Positions, Places: states.HeldOut,
-			Read: c.cost.Counted(found.Near, found.Exact) / float64(c.cost.Head)}
+			Read: f.cost.Counted(found.Near, found.Exact) / float64(f.cost.Head)}
 		trials = append(trials, trial)
-		next, more := calibrate.Next(c.Targets, c.quality.MostRead(), trials)
+		next, more := calibrate.Next(f.Targets, f.quality.MostRead(), trials)
 		if !more {
-			if c.Targets.Any() {
+			if f.Targets.Any() {
 				trial = trial.Half(false)
 			}
 			result := params.Calibration
 			result.Tokens, result.HeldOut, result.Kinds = uint32(states.Count), uint32(len(states.HeldOut)), trial.Kinds()
 			result.Near, result.Exact = float32(found.Near), float32(found.Exact)
-			result.Reached = c.Targets.Met(result.Kinds)
+			result.Reached = f.Targets.Met(result.Kinds)
 			return nil
 		}
 		job.Codes.Tolerance = next

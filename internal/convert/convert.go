@@ -24,6 +24,16 @@ type Summary struct {
 	Next       string // what String says to do with the output; "": create a model from it
 }
 
+// MapSource provides a conversion's map of clusters.
+type MapSource interface {
+	// Plan returns what is known before anything is written: at least Clusters, then Probes (0 for the default), the
+	// sizes of codes, extra Pinned tokens, and the provenance. An error means that there can be no map.
+	Plan(src *flashhead.Model) (flashhead.Parameters, error)
+
+	// Fill does the slow work: it sets Assignments and may change the result of Plan. It reports its stages to p.
+	Fill(ctx context.Context, params *flashhead.Parameters, p *progress.Progress) error
+}
+
 // Convert makes o.Output from o.Input with a map from the native tool, calibrated unless o says otherwise. If the input
 // has a map file that was made with the same options, that map is taken.
 func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, error) {
@@ -35,23 +45,19 @@ func Convert(ctx context.Context, o Options, p *progress.Progress) (Summary, err
 		source = o.source()
 	}
 	summary, err := From(ctx, source, o.Target, p)
+	return summary, stopped(ctx, err)
+}
+
+// stopped adds a hint to an error if the user stopped the work.
+func stopped(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
+		return hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
 	}
-	return summary, err
+	return err
 }
 
 // source returns the source of the map.
-func (o Options) source() MapSource {
-	clusters := &clustering{Options: o}
-	switch {
-	case o.Plain:
-		return clusters
-	case o.NoCalibrate:
-		return &coding{clustering: clusters}
-	}
-	return &calibrating{coding: &coding{clustering: clusters}}
-}
+func (o Options) source() MapSource { return &fresh{Options: o} }
 
 const otherCentroids = "choose another --centroid-type, or none for the default"
 
@@ -86,11 +92,9 @@ func From(ctx context.Context, source MapSource, t Target, p *progress.Progress)
 	if err := job.run(ctx, out); err != nil {
 		return Summary{}, err
 	}
-	return Summary{
-		Output: t.Output, Head: src.Head, Parameters: job.params, Grown: out.Size - src.Size,
-		Cost: flashhead.NewCost(src.File, src.Head, job.params),
-		Took: time.Since(begun),
-	}, nil
+	summary := job.summary(out, begun)
+	summary.Map, summary.Grown = false, out.Size-src.Size
+	return summary, nil
 }
 
 // job is one conversion.

@@ -2,6 +2,8 @@ package convert
 
 import (
 	"context"
+	"fmt"
+	"reflect"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -24,7 +26,8 @@ func WithMap(ctx context.Context, path string, t Target, p *progress.Progress) (
 func (e *existing) Plan(src *flashhead.Model) (flashhead.Parameters, error) {
 	params, damage := mapfile.Read(e.path, src)
 	if damage != nil {
-		return params, hint.Wrap(&unfit{e.path, damage}, "give the map of this very model, or convert without --map")
+		return params, hint.Wrap(fmt.Errorf("the map %s does not fit: %w", e.path, damage),
+			"give the map of this very model, or convert without --map")
 	}
 	e.params = params
 	return params, nil
@@ -36,16 +39,6 @@ func (e *existing) Fill(_ context.Context, params *flashhead.Parameters, p *prog
 	*params = e.params
 	p.Done("took the map " + e.path)
 	return nil
-}
-
-// unfit is the error for a map that does not fit.
-type unfit struct {
-	path string
-	*flashhead.DamageError
-}
-
-func (e *unfit) Error() string {
-	return "the map " + e.path + " does not fit: " + e.DamageError.Error()
 }
 
 // besideInput returns the map file of the input if it is what a conversion with o would make; nil if not.
@@ -63,5 +56,60 @@ func (o Options) besideInput() MapSource {
 	if j.check() != nil || !j.planned(m.Parameters) {
 		return nil
 	}
-	return &existing{m.Map, m.Parameters}
+	return &existing{path: m.Map}
+}
+
+// Made reports whether o.Output is already what Convert makes of o.Input with these options, from an earlier run. It
+// reads both files; one that cannot be read counts as not made. The error is ctx's.
+func Made(ctx context.Context, o Options, p *progress.Progress) (bool, error) {
+	defer p.Close()
+	src, err := flashhead.Open(o.Input)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	defer src.Close()
+	source := o.source()
+	j := &job{Target: o.Target, source: source, src: src, progress: p}
+	if j.check() != nil {
+		return false, ctx.Err()
+	}
+	out, err := flashhead.OpenConverted(o.Output)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	defer out.Close()
+	found := out.Parameters
+	if !j.planned(found) {
+		return false, ctx.Err()
+	}
+	p.Start("comparing with " + o.Output)
+	sums, err := digest(ctx, o.Input, src.DataStart)
+	if err != nil || sums.whole != found.SourceSHA256 {
+		return false, ctx.Err()
+	}
+	j.params = found
+	if j.verify(ctx, o.Output, sums) != nil {
+		return false, ctx.Err()
+	}
+	p.Done("the conversion is there already, as " + o.Output)
+	return true, nil
+}
+
+// planned reports whether found agrees with this job's plan, apart from results of the work itself.
+func (j *job) planned(found flashhead.Parameters) bool {
+	want := j.params
+	want.Assignments, want.Objective, want.SourceSHA256 = found.Assignments, found.Objective, found.SourceSHA256
+	sizes := want.Codes
+	want.Codes = found.Codes
+	want.Codes.CoarseBits, want.Codes.FineBytes, want.Codes.Near = sizes.CoarseBits, sizes.FineBytes, sizes.Near
+	want.Codes.Tolerance = sizes.Tolerance
+	if want.Calibration != nil && found.Calibration != nil {
+		if want.Calibration.TextSHA256 != found.Calibration.TextSHA256 ||
+			want.Calibration.Targets != found.Calibration.Targets {
+			return false
+		}
+		want.Codes.Tolerance = found.Codes.Tolerance // which calibration chooses
+		want.Calibration = found.Calibration
+	}
+	return reflect.DeepEqual(want, found)
 }

@@ -31,7 +31,7 @@ func (m *MadeMap) Discard() { m.file.Discard() }
 // result is published. The caller discards the result. Errors carry a hint.
 func Map(ctx context.Context, o Options, paths []string, p *progress.Progress) (*MadeMap, error) {
 	defer p.Close()
-	src, err := flashhead.OpenParts(paths)
+	src, err := flashhead.Open(paths...)
 	if err != nil {
 		return nil, err
 	}
@@ -47,28 +47,18 @@ func Map(ctx context.Context, o Options, paths []string, p *progress.Progress) (
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	made, err := mapOf(ctx, o.source(), o.Target, src, p)
-	if err != nil && ctx.Err() != nil {
-		err = hint.Wrap(ctx.Err(), "run the same command again: it starts anew, and nothing is left of this run")
-	}
-	return made, err
-}
-
-// mapOf makes the map file t.Output of src with the map of source.
-func mapOf(ctx context.Context, source MapSource, t Target, src *flashhead.Model, p *progress.Progress) (*MadeMap,
-	error) {
 	begun := time.Now()
-	j := &job{Target: t, source: source, src: src, progress: p}
+	j := &job{Target: o.Target, source: o.source(), src: src, progress: p}
 	if err := j.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.Path(), err)
 	}
-	out, err := t.create(j.params.KeyBytes(src.Head))
+	out, err := o.create(j.params.KeyBytes(src.Head))
 	if err != nil {
 		return nil, err
 	}
 	if err := j.runMap(ctx, out); err != nil {
 		out.Discard()
-		return nil, err
+		return nil, stopped(ctx, err)
 	}
 	return &MadeMap{file: out, Summary: j.summary(out, begun)}, nil
 }

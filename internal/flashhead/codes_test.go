@@ -6,7 +6,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 )
 
 // Codes and a token's part of a centroid take at most a share of a row, except in heads so small that this leaves
@@ -50,7 +50,6 @@ func TestQualities(t *testing.T) {
 			t.Errorf("%+v: %d tokens are scored exactly", c, exact)
 		}
 	}
-	if _, err := flashhead.ParseQuality("best"); err == nil || hint.Of(err) != "choose from default, high" {
-		t.Errorf("%v, %q", err, hint.Of(err))
-	}
+	_, err := flashhead.ParseQuality("best")
+	hinttest.Check(t, err, "choose from default, high")
 }

@@ -86,16 +86,6 @@ func TestCostOfCodes(t *testing.T) {
 	near(t, "ceiling at 3", cost.Ceiling(3), (68+6800+170*68)/(68+6800+cost.Probed(3)))
 }
 
-// TestCostOfRealShape works out Gemma-3-270M in Q8_0, whose head of 262144 x 640 outweighs its 18 blocks.
-func TestCostOfRealShape(t *testing.T) {
-	const row = 640 / 32 * 34
-	cost := flashhead.Cost{Head: 262144 * row, Centroids: 16384 * 640 / 32 * 18, Probe: 16 * row}
-	// q, k, v, output (1024, 256, 256, 1024 rows) and gate, up, down (2048 each)
-	cost.Body = 18 * (2*1024 + 2*256 + 3*2048) * row
-	near(t, "free head", math.Round(100*cost.FreeHead())/100, 2.67)
-	near(t, "256 probes", math.Round(100*cost.Ceiling(256))/100, 2.47) // 284.8 MB over 106.5 + 5.9 + 2.8 MB
-}
-
 func near(t *testing.T, what string, got, want float64) {
 	t.Helper()
 	if math.Abs(got-want) > 1e-9 {

@@ -1,7 +1,6 @@
 package flashhead_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
@@ -26,31 +25,5 @@ func TestDefaults(t *testing.T) {
 		if c.want == "" && err == nil || c.want != "" && (err != nil || got.String() != c.want) {
 			t.Errorf("CentroidType(%q) for rows of %d = %v, %v; want %q", c.name, c.head.Width(), got, err, c.want)
 		}
-	}
-}
-
-func TestDefaultPinned(t *testing.T) {
-	pinned := func(file gguftest.File) []uint32 {
-		f := read(t, file)
-		return flashhead.DefaultPinned(f, head(t, f))
-	}
-	few := gguftest.Model(40, 32) // control tokens 0 and 2; keys name 0 and 1
-	few.KVs = append(few.KVs, gguftest.V("tokenizer.ggml.eot_token_id", uint32(39)),
-		gguftest.V("tokenizer.ggml.padding_token_id", int32(-1)),
-		gguftest.V("tokenizer.ggml.eom_token_id", uint32(40)), gguftest.V("llama.decoder_start_token_id", uint32(7)))
-	if got := pinned(few); !slices.Equal(got, []uint32{0, 1, 2, 39}) {
-		t.Errorf("pinned %v", got)
-	}
-	padded := gguftest.Model(40, 32) // more types than rows
-	types := make([]int32, 60)
-	types[50], types[5] = 3, 3
-	padded.KVs[len(padded.KVs)-1] = gguftest.V("tokenizer.ggml.token_type", gguftest.A(types))
-	if got := pinned(padded); !slices.Equal(got, []uint32{0, 1, 5}) {
-		t.Errorf("with a token list longer than the head: %v", got)
-	}
-	bare := gguftest.Model(40, 32)
-	bare.KVs = bare.KVs[:1]
-	if got := pinned(bare); got == nil || len(got) != 0 {
-		t.Errorf("without a tokenizer: %v", got)
 	}
 }

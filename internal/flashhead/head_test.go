@@ -2,13 +2,12 @@ package flashhead_test
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 )
 
 func read(t *testing.T, file gguftest.File) *gguf.File {
@@ -98,9 +97,13 @@ func TestObstacle(t *testing.T) {
 		f := read(t, c.file)
 		h := head(t, f)
 		err := flashhead.Obstacle(f, h)
-		if c.want == "" && err != nil || c.want != "" &&
-			(err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "") || h.Bias != c.bias {
-			t.Errorf("%v, want %q; bias %t, want %t", err, c.want, h.Bias, c.bias)
+		if c.want != "" {
+			hinttest.Check(t, err, c.want)
+		} else if err != nil {
+			t.Error(err)
+		}
+		if h.Bias != c.bias {
+			t.Errorf("bias %t, want %t", h.Bias, c.bias)
 		}
 	}
 }
@@ -139,9 +142,7 @@ func TestNoHead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := flashhead.FindHead(read(t, c.file))
-			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, hint %q; it should tell of %q", err, hint.Of(err), c.want)
-			}
+			hinttest.Check(t, err, c.want)
 		})
 	}
 }

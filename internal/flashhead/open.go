@@ -24,19 +24,68 @@ type Model struct {
 	paths []string     // theirs
 }
 
-// Open opens the GGUF file at path. The caller closes it. A missing output head is an error; damaged keys and obstacles
-// are not. Errors name the file and carry a hint.
-func Open(path string) (*Model, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return nil, err
+// Open opens the model in the GGUF files at paths, the first of them first. Of several, File has the metadata of all.
+// The caller closes it. A missing output head is an error; damaged keys and obstacles are not. Errors name the file and
+// carry a hint.
+func Open(paths ...string) (*Model, error) {
+	m := &Model{paths: paths}
+	for _, path := range paths {
+		f, err := gguf.Open(path)
+		if err != nil {
+			m.Close()
+			return nil, err
+		}
+		m.parts = append(m.parts, f)
 	}
-	m := &Model{parts: []*gguf.File{f}, paths: []string{path}}
-	if err := m.examine(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+	whole, err := m.parts[0], error(nil)
+	if len(paths) > 1 {
+		whole, err = gguf.Join(m.parts)
+	}
+	if err == nil {
+		err = m.examine(whole)
+	}
+	if err != nil {
+		m.Close()
+		return nil, fmt.Errorf("%s: %w", paths[0], err)
+	}
+	for i, part := range m.parts {
+		if _, here := part.Tensor(m.Head.Tensor.Name); here {
+			m.Part = i
+		}
 	}
 	return m, nil
+}
+
+// examine finds the head and reads the keys of f, which becomes m's.
+func (m *Model) examine(f *gguf.File) error {
+	head, err := FindHead(f)
+	if err != nil {
+		return err
+	}
+	m.File, m.Head, m.Obstacle, m.Converted = f, head, Obstacle(f, head), Converted(f)
+	if m.Converted {
+		m.Parameters, err = FromFile(f, head)
+		errors.As(err, &m.Damage)
+	}
+	return nil
+}
+
+// Path returns the path of the first file.
+func (m *Model) Path() string { return m.paths[0] }
+
+// HeadPath returns the path of the file that holds the head's tensor.
+func (m *Model) HeadPath() string { return m.paths[m.Part] }
+
+// HeadFile returns the file that holds the head's tensor.
+func (m *Model) HeadFile() *gguf.File { return m.parts[m.Part] }
+
+// Close closes all files.
+func (m *Model) Close() error {
+	var errs []error
+	for _, part := range m.parts {
+		errs = append(errs, part.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // ErrNotConverted is in the chain of an error when a model has no FlashHead.

@@ -2,6 +2,7 @@ package flashhead_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,8 +29,8 @@ func sound() flashhead.Parameters {
 	return p
 }
 
-// write returns a model of 40 x 32 with the keys of p, opened.
-func write(t *testing.T, keys []gguf.NewValue) *gguf.File {
+// write writes a model of 40 x 32 with keys and returns its path.
+func write(t testing.TB, keys []gguf.NewValue) string {
 	t.Helper()
 	src, err := gguf.Open(gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes()))
 	if err != nil {
@@ -44,7 +45,13 @@ func write(t *testing.T, keys []gguf.NewValue) *gguf.File {
 	if err := src.Rewrite(out, flashhead.IsKey, keys, func(int64, int64) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	f, err := gguf.Open(out.Name())
+	return out.Name()
+}
+
+// written is write, opened.
+func written(t *testing.T, keys []gguf.NewValue) *gguf.File {
+	t.Helper()
+	f, err := gguf.Open(write(t, keys))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,74 +59,73 @@ func write(t *testing.T, keys []gguf.NewValue) *gguf.File {
 	return f
 }
 
-func TestParametersRoundTrip(t *testing.T) {
-	want := sound()
-	f := write(t, want.Keys())
-	got, err := flashhead.FromFile(f, head(t, f))
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v, %v", got, err)
+// A file has the parameters that were written, and no keys for what there is not.
+func TestRoundTrip(t *testing.T) {
+	clustering := []string{flashhead.KeyClusterSize, flashhead.KeySeed, flashhead.KeyIterations, flashhead.KeyObjective}
+	targets := []string{flashhead.KeyTargetAgreement, flashhead.KeyTargetKLD, flashhead.KeyReached}
+	for name, c := range map[string]struct {
+		from   flashhead.Parameters
+		change func(*flashhead.Parameters)
+		absent []string
+	}{
+		"plain": {sound(), func(p *flashhead.Parameters) {}, []string{flashhead.KeyCoarseBits, flashhead.KeyTextSHA256}},
+		"imported": {sound(), func(p *flashhead.Parameters) {
+			p.Provenance = flashhead.Provenance{Tensor: "token_embd.weight", ImportedFrom: "elsewhere", ToolVersion: "test",
+				SourceSHA256: "abc"}
+		}, clustering},
+		"calibrated": {calibrated(), func(p *flashhead.Parameters) {}, nil},
+		"without codes": {calibrated(), func(p *flashhead.Parameters) {
+			p.Codes, p.Calibration.Reached = flashhead.Codes{}, false
+		}, nil},
+		"without targets": {calibrated(), func(p *flashhead.Parameters) {
+			p.Calibration.Targets = flashhead.Targets{}
+		}, targets},
+	} {
+		want := c.from
+		c.change(&want)
+		f := written(t, want.Keys())
+		got, err := flashhead.FromFile(f, head(t, f))
+		if err != nil || !reflect.DeepEqual(got, want) || !flashhead.Converted(f) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		for _, key := range c.absent {
+			if _, ok := f.Key(key); ok {
+				t.Errorf("%s: %s is in the file", name, key)
+			}
+		}
 	}
-	if !flashhead.Converted(f) || flashhead.Converted(read(t, gguftest.Model(40, 32))) {
-		t.Error("Converted does not tell the files apart")
+	if flashhead.Converted(read(t, gguftest.Model(40, 32))) {
+		t.Error("an unconverted file is taken for a converted one")
 	}
 }
 
-// TestImportedRoundTrip has clusters of 2, 37 and 1 tokens, and no keys of a clustering.
-func TestImportedRoundTrip(t *testing.T) {
-	want := sound()
-	for i := range want.Assignments {
-		want.Assignments[i] = 1
-	}
-	want.Assignments[0], want.Assignments[9], want.Assignments[39] = 0, 0, 2
-	want.Provenance = flashhead.Provenance{Tensor: "token_embd.weight", ImportedFrom: "elsewhere", ToolVersion: "test",
-		SourceSHA256: "abc"}
-	f := write(t, want.Keys())
-	got, err := flashhead.FromFile(f, head(t, f))
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if least, most := got.ClusterSizes(); least != 1 || most != 37 {
-		t.Errorf("clusters of %d to %d", least, most)
-	}
-	for _, key := range []string{flashhead.KeyClusterSize, flashhead.KeySeed, flashhead.KeyIterations,
-		flashhead.KeyObjective} {
-		if _, ok := f.Key(key); ok {
-			t.Errorf("%s is in the file", key)
-		}
+func TestClusterSizes(t *testing.T) {
+	p := flashhead.Parameters{Clusters: 3, Assignments: []uint32{0, 1, 1, 1, 2, 0}}
+	if least, most := p.ClusterSizes(); least != 1 || most != 3 || p.Sizes() != "1 to 3" {
+		t.Errorf("clusters of %d to %d, %s", least, most, p.Sizes())
 	}
 }
 
 // TestDamage damages one key at a time. The error must name it.
 func TestDamage(t *testing.T) {
 	edit := func(change func(*flashhead.Parameters)) []gguf.NewValue {
-		p := sound()
+		p := calibrated()
 		change(&p)
 		return p.Keys()
 	}
 	coded := func(change func(*flashhead.Codes)) []gguf.NewValue {
-		p := calibrated()
-		change(&p.Codes)
-		return p.Keys()
+		return edit(func(p *flashhead.Parameters) { change(&p.Codes) })
 	}
-	withoutCode := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
+	without := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
 		keys := slices.DeleteFunc(calibrated().Keys(), func(v gguf.NewValue) bool { return v.Key() == key })
 		return append(keys, instead...)
 	}
-	without := func(key string, instead ...gguf.NewValue) []gguf.NewValue {
-		keys := slices.DeleteFunc(sound().Keys(), func(v gguf.NewValue) bool { return v.Key() == key })
-		return append(keys, instead...)
-	}
-	for name, c := range map[string]struct {
+	type damage struct {
 		keys []gguf.NewValue
 		want string
-	}{
-		"version 1":            {without(flashhead.KeyVersion, gguf.U32(flashhead.KeyVersion, 1)), "version is 1"},
-		"no version":           {without(flashhead.KeyVersion), "version is missing"},
-		"version of text":      {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
-		"no cluster count":     {without(flashhead.KeyClusterCount), "cluster_count is missing"},
-		"one cluster":          {edit(func(p *flashhead.Parameters) { p.Clusters = 1 }), "cluster_count is 1"},
-		"more clusters than V": {edit(func(p *flashhead.Parameters) { p.Clusters = 41 }), "cluster_count is 41"},
-		"no assignments":       {without(flashhead.KeyAssignments), "assignments is missing"},
+	}
+	cases := map[string]damage{
+		"version of text": {without(flashhead.KeyVersion, gguf.Str(flashhead.KeyVersion, "1")), "version is str"},
 		"assignments a number": {without(flashhead.KeyAssignments, gguf.U32(flashhead.KeyAssignments, 1)),
 			"assignments is u32"},
 		"too few assignments": {edit(func(p *flashhead.Parameters) { p.Assignments = p.Assignments[1:] }),
@@ -129,51 +135,46 @@ func TestDamage(t *testing.T) {
 		"negative assignment": {edit(func(p *flashhead.Parameters) { p.Assignments[5] = 1<<32 - 1 }),
 			"token 5 into cluster"},
 		"empty cluster":   {edit(func(p *flashhead.Parameters) { p.Clusters = 4 }), "cluster 3 empty"},
-		"no probes":       {edit(func(p *flashhead.Parameters) { p.Probes = 0 }), "probe_count is 0"},
-		"too many probes": {edit(func(p *flashhead.Parameters) { p.Probes = 4 }), "probe_count is 4"},
 		"pinned out of V": {edit(func(p *flashhead.Parameters) { p.Pinned = []uint32{1, 40} }), "token 40 of 40"},
 		"pinned of text": {without(flashhead.KeyPinnedTokens, gguf.Str(flashhead.KeyPinnedTokens, "")),
 			"pinned_tokens is str"},
-		"unknown centroid type": {edit(func(p *flashhead.Parameters) { p.CentroidType = 77 }),
-			"not a type for centroids"},
+		"unknown centroid type": {edit(func(p *flashhead.Parameters) { p.CentroidType = 77 }), "not a type for centroids"},
 		"centroid type too big": {edit(func(p *flashhead.Parameters) { p.CentroidType = 12 }), "multiple of 256"},
 		"centroid type empty": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "")),
 			"not a type for centroids"},
 		"centroid type in caps": {without(flashhead.KeyCentroidType, gguf.Str(flashhead.KeyCentroidType, "Q4_0")),
 			"not a type for centroids"},
-		"no centroid type": {without(flashhead.KeyCentroidType), "centroid_type is missing"},
-		"no coarse bits":   {withoutCode(flashhead.KeyCoarseBits), "coarse_bits is missing"},
-		"coarse bits of f32": {withoutCode(flashhead.KeyCoarseBits, gguf.F32(flashhead.KeyCoarseBits, 8)),
-			"coarse_bits is f32"},
-		"no bits":  {withoutCode(flashhead.KeyCoarseBits, gguf.U32(flashhead.KeyCoarseBits, 0)), "coarse_bits is 0"},
-		"12 bits":  {coded(func(c *flashhead.Codes) { c.CoarseBits = 12 }), "coarse_bits is 12"},
-		"264 bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 264 }), "coarse_bits is 264"},
-		"too many bits": {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }),
-			"too few or too many for a code of 48 bits"},
-		"31 fine bytes":   {coded(func(c *flashhead.Codes) { c.FineBytes = 31 }), "fine_bytes is 31"},
-		"many fine bytes": {coded(func(c *flashhead.Codes) { c.FineBytes = 2080 }), "fine_bytes is 2080"},
-		"none near":       {withoutCode(flashhead.KeyNearTokens, gguf.U32(flashhead.KeyNearTokens, 0)), "near_tokens is 0"},
-		"no tolerance": {withoutCode(flashhead.KeyTolerance, gguf.F32(flashhead.KeyTolerance, float32(math.Inf(1)))),
+		"coarse bits of f32": {without(flashhead.KeyCoarseBits, gguf.F32(flashhead.KeyCoarseBits, 8)), "coarse_bits is f32"},
+		"too many bits":      {coded(func(c *flashhead.Codes) { c.CoarseBits = 48 }), "too many for a code of 48 bits"},
+		"no tolerance": {without(flashhead.KeyTolerance, gguf.F32(flashhead.KeyTolerance, float32(math.Inf(1)))),
 			"tolerance is not a finite f32"},
-		"too many near":  {coded(func(c *flashhead.Codes) { c.Near = 41 }), "near_tokens is 41"},
-		"no rows":        {withoutCode(flashhead.KeyCodeRows), "code.rows is missing"},
-		"no activations": {withoutCode(flashhead.KeyCodeActivations), "code.activations is missing"},
-		"no weights":     {withoutCode(flashhead.KeyCodeWeights), "code.weights is missing"},
-		"no variances":   {withoutCode(flashhead.KeyCodeVariances), "code.variances is missing"},
-		"rows too few": {coded(func(c *flashhead.Codes) { c.Rows = c.Rows[1:] }),
-			"code.rows has 255 entries, not 256"},
-		"rows of text": {withoutCode(flashhead.KeyCodeRows, gguf.Str(flashhead.KeyCodeRows, "x")),
-			"code.rows has 1 entries"},
-		"rows of integers": {withoutCode(flashhead.KeyCodeRows, gguf.U32s(flashhead.KeyCodeRows, make([]uint32, 256))),
+		"rows too few": {coded(func(c *flashhead.Codes) { c.Rows = c.Rows[1:] }), "code.rows has 255 entries, not 256"},
+		"rows of text": {without(flashhead.KeyCodeRows, gguf.Str(flashhead.KeyCodeRows, "x")), "code.rows has 1 entries"},
+		"rows of integers": {without(flashhead.KeyCodeRows, gguf.U32s(flashhead.KeyCodeRows, make([]uint32, 256))),
 			"code.rows is arr[u32]"},
 		"NaN in activations": {coded(func(c *flashhead.Codes) { c.Activations[7] = float32(math.NaN()) }),
 			"no usable number at 7"},
 		"infinite row": {coded(func(c *flashhead.Codes) { c.Rows[255] = float32(math.Inf(-1)) }),
 			"no usable number at 255"},
 		"negative variance": {coded(func(c *flashhead.Codes) { c.Variances[1] = -1 }), "no usable number at 1"},
+	}
+	for _, key := range []string{flashhead.KeyVersion, flashhead.KeyClusterCount, flashhead.KeyAssignments,
+		flashhead.KeyCentroidType, flashhead.KeyCoarseBits, flashhead.KeyCodeRows, flashhead.KeyCodeActivations,
+		flashhead.KeyCodeWeights, flashhead.KeyCodeVariances} {
+		cases["no "+key] = damage{without(key), key + " is missing"}
+	}
+	for key, values := range map[string][]uint32{
+		flashhead.KeyVersion: {1}, flashhead.KeyClusterCount: {1, 41}, flashhead.KeyProbeCount: {0, 4},
+		flashhead.KeyCoarseBits: {0, 12, 264}, flashhead.KeyFineBytes: {31, 2080}, flashhead.KeyNearTokens: {0, 41},
 	} {
+		for _, n := range values {
+			said := fmt.Sprintf("%s is %d", key, n)
+			cases[said] = damage{without(key, gguf.U32(key, n)), said}
+		}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			f := write(t, c.keys)
+			f := written(t, c.keys)
 			_, err := flashhead.FromFile(f, head(t, f))
 			var damage *flashhead.DamageError
 			if !errors.As(err, &damage) || len(damage.Problems) != 1 || !strings.Contains(err.Error(), c.want) {
@@ -182,7 +183,7 @@ func TestDamage(t *testing.T) {
 		})
 	}
 	several := append(without(flashhead.KeyVersion)[:1], gguf.U32(flashhead.KeyVersion, 9))
-	f := write(t, several)
+	f := written(t, several)
 	_, err := flashhead.FromFile(f, head(t, f))
 	for _, want := range []string{"version is 9", "assignments is missing", "probe_count is missing",
 		"centroid_type is missing"} {
@@ -191,7 +192,7 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	for _, p := range []flashhead.Parameters{sound(), calibrated()} { // a bias needs codes
-		f, want := write(t, p.Keys()), ""
+		f, want := written(t, p.Keys()), ""
 		if !p.Codes.There() {
 			want = "there are no codes, by which alone a head with a bias (output.bias) chooses"
 		}
@@ -202,9 +203,8 @@ func TestDamage(t *testing.T) {
 			t.Errorf("with a bias: %v, want %q", err, want)
 		}
 	}
-	if f := write(t, without(flashhead.KeyPinnedTokens)); true {
-		if _, err := flashhead.FromFile(f, head(t, f)); err != nil {
-			t.Errorf("pinned tokens may be missing: %v", err)
-		}
+	f = written(t, without(flashhead.KeyPinnedTokens))
+	if _, err := flashhead.FromFile(f, head(t, f)); err != nil {
+		t.Errorf("pinned tokens may be missing: %v", err)
 	}
 }

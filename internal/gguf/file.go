@@ -33,12 +33,10 @@ type File struct {
 	DataStart int64      // file offset of the tensor data; Size if there are no tensors
 	Size      int64      // of the file, bytes
 
-	source  io.ReaderAt
-	file    *os.File // set by Open
-	byKey   map[string]int
-	byName  map[string]int
-	infos   int64 // file offset of the tensor descriptions
-	infoEnd int64 // file offset of their end
+	source io.ReaderAt
+	file   *os.File // set by Open
+	byKey  map[string]int
+	byName map[string]int
 }
 
 // Open reads the metadata of the file at path, which stays open until Close. Errors carry a hint.
@@ -58,7 +56,7 @@ func Open(path string) (*File, error) {
 	f, err := Read(file, info.Size())
 	if err != nil {
 		file.Close()
-		return nil, hint.Wrap(fmt.Errorf("%s: %w", path, err), hint.Of(err))
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	f.file = file
 	return f, nil
@@ -81,11 +79,9 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 		return nil, err
 	}
 	f.readKeys(in, keys)
-	f.infos = in.pos
 	f.readTensors(in, tensors)
-	f.infoEnd = in.pos
 	if in.err == nil {
-		in.err = f.checkData()
+		in.err = f.checkData(in.pos)
 	}
 	var foreign foreignType
 	if errors.As(in.err, &foreign) {
@@ -152,13 +148,13 @@ func (f *File) readTensors(in *reader, n int64) {
 	}
 }
 
-// checkData sets DataStart and checks that every tensor lies in the file.
-func (f *File) checkData() error {
+// checkData sets DataStart, given the end of the tensor descriptions, and checks that every tensor lies in the file.
+func (f *File) checkData(end int64) error {
 	if len(f.Tensors) == 0 {
 		f.DataStart = f.Size
 		return nil
 	}
-	f.DataStart = align(f.infoEnd, f.Alignment)
+	f.DataStart = align(end, f.Alignment)
 	for _, t := range f.Tensors {
 		if t.Offset%f.Alignment != 0 {
 			return fmt.Errorf("the data of tensor %q is not aligned to %d bytes", t.Name, f.Alignment)
@@ -229,37 +225,58 @@ func (f *File) Str(key string) (string, bool) {
 	return string(b), true
 }
 
-// Scalar is a Go type of the elements of a metadata array.
-type Scalar interface {
-	uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64
-}
+// Number is a Go type of the elements of a metadata array.
+type Number interface{ uint32 | int32 | float32 }
 
-// Numbers returns an array of numbers of T's width. Signed and unsigned integers are interchangeable.
-func Numbers[T Scalar](f *File, key string) ([]T, error) {
-	kv, ok := f.Key(key)
-	if !ok {
-		return nil, fmt.Errorf("%s is missing", key)
+// Numbers returns an array of numbers of four bytes. Signed and unsigned integers are interchangeable.
+func Numbers[T Number](f *File, key string) ([]T, error) {
+	kv, err := f.array(key)
+	if err != nil {
+		return nil, err
 	}
-	var zero T
-	if kv.Type != Array || kv.Elem.size() != int64(binary.Size(zero)) || kv.Elem.isFloat() != isFloat(zero) {
+	_, float := any(T(0)).(float32)
+	if kv.Elem.size() != 4 || (kv.Elem == Float32) != float {
 		return nil, fmt.Errorf("%s is %s", key, kv.Kind())
 	}
 	v := make([]T, kv.Count)
-	err := binary.Read(io.NewSectionReader(f.source, kv.value, kv.end-kv.value), binary.LittleEndian, v)
+	err = binary.Read(io.NewSectionReader(f.source, kv.value, kv.end-kv.value), binary.LittleEndian, v)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return v, nil
 }
 
-func (t ValueType) isFloat() bool { return t == Float32 || t == Float64 }
-
-func isFloat(v any) bool {
-	switch v.(type) {
-	case float32, float64:
-		return true
+// EachString calls visit for every element of an array of strings.
+func EachString(f *File, key string, visit func(i int64, text []byte)) error {
+	kv, err := f.array(key)
+	if err != nil {
+		return err
 	}
-	return false
+	if kv.Elem != String {
+		return fmt.Errorf("%s is %s", key, kv.Kind())
+	}
+	size := kv.end - kv.value
+	in := newReader(io.NewSectionReader(f.source, kv.value, size), size)
+	for i := range kv.Count {
+		text := in.bytes(in.u64())
+		if in.err != nil {
+			return fmt.Errorf("%s: %w", key, in.err)
+		}
+		visit(i, text)
+	}
+	return nil
+}
+
+// array returns the entry of an array.
+func (f *File) array(key string) (KeyValue, error) {
+	kv, ok := f.Key(key)
+	switch {
+	case !ok:
+		return kv, fmt.Errorf("%s is missing", key)
+	case kv.Type != Array:
+		return kv, fmt.Errorf("%s is %s", key, kv.Kind())
+	}
+	return kv, nil
 }
 
 // Data returns a reader of the t.Bytes bytes of a tensor.

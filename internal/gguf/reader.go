@@ -114,8 +114,8 @@ func (r *reader) name(what string) string {
 
 // keyValue reads one entry and leaves its value in the file.
 func (r *reader) keyValue() KeyValue {
-	kv := KeyValue{start: r.pos, Count: 1}
-	kv.Key = r.name("key")
+	kv := KeyValue{Key: r.name("key"), Count: 1}
+	kv.start = r.pos
 	if r.err == nil && kv.Key == "" {
 		r.fail("a key is empty")
 	}

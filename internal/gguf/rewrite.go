@@ -1,9 +1,6 @@
 package gguf
 
-import (
-	"encoding/binary"
-	"io"
-)
+import "io"
 
 // copyStep is the bytes copied between two reports.
 const copyStep = 64 << 20
@@ -12,49 +9,25 @@ const copyStep = 64 << 20
 // byte for byte. report gets the bytes of tensor data copied and their total; its error ends the copy.
 func (f *File) Rewrite(dst io.Writer, drop func(key string) bool, add []NewValue,
 	report func(done, total int64) error) error {
-	var kept []KeyValue
+	c := Content{Tensors: f.Tensors}
 	for _, kv := range f.Keys {
 		if !drop(kv.Key) {
-			kept = append(kept, kv)
+			v, err := f.Copy(kv)
+			if err != nil {
+				return err
+			}
+			c.Keys = append(c.Keys, v)
 		}
 	}
-	head := []byte(magic)
-	head = binary.LittleEndian.AppendUint32(head, f.Version)
-	head = binary.LittleEndian.AppendUint64(head, uint64(len(f.Tensors)))
-	head = binary.LittleEndian.AppendUint64(head, uint64(len(kept)+len(add)))
-	if _, err := dst.Write(head); err != nil {
-		return err
-	}
-	written := int64(len(head))
-	for _, kv := range kept {
-		if err := f.copyRange(dst, kv.start, kv.end); err != nil {
-			return err
-		}
-		written += kv.Bytes()
-	}
-	for _, v := range add {
-		entry := append(appendString(nil, v.key), v.data...)
-		if _, err := dst.Write(entry); err != nil {
-			return err
-		}
-		written += int64(len(entry))
-	}
-	if err := f.copyRange(dst, f.infos, f.infoEnd); err != nil {
-		return err
-	}
-	written += f.infoEnd - f.infos
+	c.Keys = append(c.Keys, add...)
+	alignment := f.Alignment
 	if len(f.Tensors) == 0 {
-		return nil
+		alignment = 1
 	}
-	if _, err := dst.Write(make([]byte, align(written, f.Alignment)-written)); err != nil {
+	if _, err := dst.Write(c.header(f.Version, alignment)); err != nil || len(f.Tensors) == 0 {
 		return err
 	}
 	return f.copyData(dst, report)
-}
-
-func (f *File) copyRange(dst io.Writer, from, to int64) error {
-	_, err := io.Copy(dst, io.NewSectionReader(f.source, from, to-from))
-	return err
 }
 
 // copyData copies the tensor data. Between two *os.File, io.CopyN lets the system copy, or only share the blocks.

@@ -3,9 +3,6 @@ package gguf
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -30,22 +27,20 @@ func PartName(prefix string, i, n int) string {
 	return fmt.Sprintf("%s-%05d-of-%05d.gguf", prefix, i+1, n)
 }
 
-var partName = regexp.MustCompile(`^(.+)-(\d{5})-of-(\d{5})\.gguf$`)
-
 // PartPaths returns the paths of all n files of the model whose first file is at path, named as llama.cpp names them.
 // Errors carry a hint.
 func PartPaths(path string, n int) ([]string, error) {
 	if n == 1 {
 		return []string{path}, nil
 	}
-	m := partName.FindStringSubmatch(filepath.Base(path))
-	if m == nil || m[2] != "00001" || strings.TrimLeft(m[3], "0") != strconv.Itoa(n) {
+	prefix, ok := strings.CutSuffix(path, PartName("", 0, n))
+	if !ok {
 		return nil, hint.New(fmt.Sprintf("%s is one of %d files of a model, and not called like the first", path, n),
 			"give the first one, "+PartName("NAME", 0, n))
 	}
 	var paths []string
 	for i := range n {
-		paths = append(paths, PartName(filepath.Join(filepath.Dir(path), m[1]), i, n))
+		paths = append(paths, PartName(prefix, i, n))
 	}
 	return paths, nil
 }

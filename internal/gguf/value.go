@@ -58,7 +58,7 @@ type KeyValue struct {
 	Elem  ValueType // element type of an array
 	Count int64     // elements of an array, else 1
 
-	start  int64 // file offset of the whole entry
+	start  int64 // file offset of the type, which follows the key
 	value  int64 // file offset of the value: a string's characters, an array's first element
 	end    int64 // file offset of the entry's end
 	scalar [8]byte
@@ -72,22 +72,13 @@ func (kv KeyValue) Kind() string {
 	return kv.Type.String()
 }
 
-// Bytes returns the size of the entry in the file, key included.
-func (kv KeyValue) Bytes() int64 { return kv.end - kv.start }
-
 func (kv KeyValue) uint() (uint64, bool) {
 	u := binary.LittleEndian.Uint64(kv.scalar[:])
 	switch kv.Type {
 	case Uint8, Uint16, Uint32, Uint64:
 		return u, true
-	case Int8:
-		return u, int8(u) >= 0
-	case Int16:
-		return u, int16(u) >= 0
-	case Int32:
-		return u, int32(u) >= 0
-	case Int64:
-		return u, int64(u) >= 0
+	case Int8, Int16, Int32, Int64:
+		return u, u>>(8*kv.Type.size()-1) == 0 // the sign
 	}
 	return 0, false
 }
@@ -131,20 +122,16 @@ func Str(key, v string) NewValue {
 }
 
 // U32s returns an entry of type arr[u32].
-func U32s(key string, v []uint32) NewValue {
-	data := array(Uint32, len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, x)
-	}
-	return NewValue{key, data}
-}
+func U32s(key string, v []uint32) NewValue { return numbers(key, Uint32, v) }
 
 // I32s returns an entry of type arr[i32].
-func I32s(key string, v []int32) NewValue {
-	data := array(Int32, len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, uint32(x))
-	}
+func I32s(key string, v []int32) NewValue { return numbers(key, Int32, v) }
+
+// F32s returns an entry of type arr[f32].
+func F32s(key string, v []float32) NewValue { return numbers(key, Float32, v) }
+
+func numbers[T Number](key string, elem ValueType, v []T) NewValue {
+	data, _ := binary.Append(array(elem, len(v)), binary.LittleEndian, v) // has no error for slices of numbers
 	return NewValue{key, data}
 }
 
@@ -153,15 +140,6 @@ func Strs(key string, v []string) NewValue {
 	data := array(String, len(v))
 	for _, s := range v {
 		data = appendString(data, s)
-	}
-	return NewValue{key, data}
-}
-
-// F32s returns an entry of type arr[f32].
-func F32s(key string, v []float32) NewValue {
-	data := array(Float32, len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
 	}
 	return NewValue{key, data}
 }

@@ -15,8 +15,8 @@ type Content struct {
 
 // Copy returns an entry of f as it is, to be written to another file.
 func (f *File) Copy(kv KeyValue) (NewValue, error) {
-	data := make([]byte, kv.end-kv.start-8-int64(len(kv.Key)))
-	_, err := f.source.ReadAt(data, kv.end-int64(len(data)))
+	data := make([]byte, kv.end-kv.start)
+	_, err := f.source.ReadAt(data, kv.start)
 	return NewValue{kv.Key, data}, err
 }
 
@@ -37,9 +37,11 @@ func (c Content) Place() (int64, error) {
 }
 
 // Header returns the file up to the tensor data, padding included. Call Place first.
-func (c Content) Header() []byte {
-	head := []byte(magic)
-	head = binary.LittleEndian.AppendUint32(head, 3)
+func (c Content) Header() []byte { return c.header(3, defaultAlignment) }
+
+// header is Header for any version and alignment.
+func (c Content) header(version uint32, alignment int64) []byte {
+	head := binary.LittleEndian.AppendUint32([]byte(magic), version)
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(c.Tensors)))
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(c.Keys)))
 	for _, v := range c.Keys {
@@ -54,7 +56,7 @@ func (c Content) Header() []byte {
 		head = binary.LittleEndian.AppendUint32(head, uint32(t.Type))
 		head = binary.LittleEndian.AppendUint64(head, uint64(t.Offset))
 	}
-	return append(head, make([]byte, align(int64(len(head)), defaultAlignment)-int64(len(head)))...)
+	return append(head, make([]byte, align(int64(len(head)), alignment)-int64(len(head)))...)
 }
 
 // Write writes the file. data writes the t.Bytes bytes of a tensor. Call Place first.
@@ -64,28 +66,12 @@ func (c Content) Write(dst io.Writer, data func(w io.Writer, t Tensor) error) er
 	}
 	out := bufio.NewWriterSize(dst, 1<<20)
 	for _, t := range c.Tensors {
-		counted := &counter{out, 0}
-		if err := data(counted, t); err != nil {
+		if err := data(out, t); err != nil {
 			return err
-		}
-		if counted.n != t.Bytes {
-			return fmt.Errorf("tensor %q got %d bytes instead of %d", t.Name, counted.n, t.Bytes)
 		}
 		if _, err := out.Write(make([]byte, align(t.Bytes, defaultAlignment)-t.Bytes)); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
-}
-
-// counter counts the bytes written.
-type counter struct {
-	io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.Writer.Write(p)
-	c.n += int64(n)
-	return n, err
 }

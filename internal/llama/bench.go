@@ -54,7 +54,7 @@ func (p Programs) Bench(ctx context.Context, run BenchRun) (Timing, error) {
 		args = append(args, "--no-warmup")
 	}
 	said, out := &log{}, &bytes.Buffer{}
-	cmd := command(exec.CommandContext(ctx, p.bench, args...), run.Settings, said)
+	cmd := command(exec.CommandContext(ctx, p.path(benchName), args...), run.Settings, said)
 	cmd.Stdout = out
 	cmd.WaitDelay = endDelay
 	err := cmd.Run()

@@ -3,9 +3,10 @@ package llama
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -26,79 +27,38 @@ const otherHead = "convert with --no-calibrate: this model's head cannot be cali
 // position of each chunk, width numbers per position.
 func (s *Server) Hidden(ctx context.Context, chunks [][]int, width int) ([][]float32, error) {
 	request := map[string]any{"content": chunks, "embd_normalize": -1} // -1: not normalized
-	var answer []chunkStates
-	if err := s.Post(ctx, "/embedding", request, &answer); err != nil {
+	text, err := s.post(ctx, "/embedding", request)
+	if err != nil {
 		return nil, unexpected(err)
 	}
-	return gather(answer, chunks, width)
+	return readStates(text, chunks, width)
 }
 
-// chunkStates are the states of one chunk in the server's answer.
-type chunkStates struct {
-	Index     int       `json:"index"`
-	Embedding positions `json:"embedding"`
-}
-
-// positions are [[…], …], numbers of one or more positions.
-type positions struct {
-	numbers []float32
-	widths  []int // of each position
-}
-
-// UnmarshalJSON parses the numbers itself. For millions of them encoding/json takes a tenth of the model's time.
-func (p *positions) UnmarshalJSON(text []byte) error {
-	*p = positions{}
-	depth, start := 0, 0
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '[':
-			depth++
-			start = len(p.numbers)
-		case ']':
-			if depth == 2 {
-				p.widths = append(p.widths, len(p.numbers)-start)
-			}
-			depth--
-		case ',', ' ', '\t', '\r', '\n':
-		default:
-			from := i
-			for i+1 < len(text) && text[i+1] != ',' && text[i+1] != ']' {
-				i++
-			}
-			number := string(bytes.TrimSpace(text[from : i+1]))
-			if depth != 2 {
-				return fmt.Errorf("%s is not a list of positions", number)
-			}
-			x, err := strconv.ParseFloat(number, 32)
-			if err != nil {
-				x = math.NaN() // the server writes it as null
-			}
-			p.numbers = append(p.numbers, float32(x))
-		}
+// readStates reads and checks the server's answer and orders it as chunks.
+func readStates(text []byte, chunks [][]int, width int) ([][]float32, error) {
+	if bytes.Contains(text, []byte("null")) { // what the server writes for NaN and infinity
+		return nil, hint.New("the model's hidden states are not finite numbers",
+			"check the file: a sound model has only finite ones")
 	}
-	return nil
-}
-
-// gather checks an answer and orders it as chunks.
-func gather(answer []chunkStates, chunks [][]int, width int) ([][]float32, error) {
+	var answer []struct {
+		Index     int         `json:"index"`
+		Embedding [][]float32 `json:"embedding"` // at each position
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, unexpected(err)
+	}
 	states := make([][]float32, len(chunks))
 	for _, c := range answer {
 		if c.Index < 0 || c.Index >= len(chunks) || states[c.Index] != nil {
 			return nil, unexpected(fmt.Errorf("index %d of %d", c.Index, len(chunks)))
 		}
-		for _, n := range c.Embedding.widths {
-			if n != width {
+		for _, state := range c.Embedding {
+			if n := len(state); n != width {
 				return nil, hint.New(fmt.Sprintf("the model's hidden states have %d numbers, its head takes %d", n, width),
 					otherHead)
 			}
 		}
-		states[c.Index] = c.Embedding.numbers
-		for i, x := range states[c.Index] {
-			if x-x != 0 {
-				return nil, hint.New(fmt.Sprintf("the model's hidden states are not finite numbers at position %d", i/width),
-					"check the file: a sound model has only finite ones")
-			}
-		}
+		states[c.Index] = slices.Concat(c.Embedding...)
 	}
 	for i, chunk := range chunks {
 		if n := len(states[i]) / width; n != len(chunk) {

@@ -2,13 +2,9 @@ package llama
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 func TestEnvironment(t *testing.T) {
@@ -20,24 +16,6 @@ func TestEnvironment(t *testing.T) {
 		"FLASHHEAD_PROBES=64"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-func TestFind(t *testing.T) {
-	dir := t.TempDir()
-	for _, missing := range []string{"llama-perplexity", "llama-server"} {
-		if _, err := Find(dir); err == nil || !strings.Contains(err.Error(), missing) ||
-			!strings.Contains(hint.Of(err), "fh-ollama build") {
-			t.Errorf("without %s: %v", missing, err)
-		}
-		for _, name := range []string{missing, missing + ".exe"} {
-			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if p, err := Find(dir); err != nil || p.Folder != dir {
-		t.Errorf("%+v, %v", p, err)
 	}
 }
 

@@ -43,9 +43,6 @@ var (
 	tooLittle = regexp.MustCompile(`tokenizes to only (\d+) tokens`)
 )
 
-// ErrShortText means that the text has too few tokens for one chunk.
-var ErrShortText = errors.New("text too short")
-
 // Perplexity runs llama-perplexity and streams the logits of all scored positions to read, which must read all of them.
 // The stream has the format of --kl-divergence-base, all little-endian:
 //
@@ -64,7 +61,7 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 		args = append(args, "--chunks", strconv.Itoa(pass.Chunks))
 	}
 	log := &log{}
-	cmd := command(exec.CommandContext(run, p.perplexity, append(args, verbose...)...), pass.Settings, log)
+	cmd := command(exec.CommandContext(run, p.path(perplexityName), append(args, verbose...)...), pass.Settings, log)
 	cmd.WaitDelay = endDelay
 	readErr, runErr := stream(cmd, stop, read)
 	awaitInterrupt(run, cmd)
@@ -76,7 +73,7 @@ func (p Programs) Perplexity(ctx context.Context, pass Pass, read func(io.Reader
 	short := tooLittle.FindStringSubmatch(said)
 	switch found := estimate.FindStringSubmatch(said); {
 	case short != nil:
-		return Estimate{}, hint.Wrap(fmt.Errorf("%w: it has %s tokens, chunks of %d need %d", ErrShortText, short[1],
+		return Estimate{}, hint.New(fmt.Sprintf("text too short: it has %s tokens, chunks of %d need %d", short[1],
 			pass.Context, 2*pass.Context), "give a longer text, or a smaller --ctx")
 	case readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF): // the program explains an early end
 		return Estimate{}, readErr

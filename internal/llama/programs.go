@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
@@ -23,10 +22,30 @@ const (
 
 // Programs are the programs of one build of llama.cpp.
 type Programs struct {
-	Folder     string // absolute
-	perplexity string
-	server     string
-	bench      string
+	Folder string // absolute
+}
+
+func (p Programs) path(name string) string { return filepath.Join(p.Folder, name) }
+
+// in returns the programs in dir, and the first of names that is not there; "" if all are.
+func in(dir string, names ...string) (p Programs, missing string) {
+	abs, err := filepath.Abs(dir)
+	if dir == "" || err != nil {
+		return Programs{}, names[0]
+	}
+	p = Programs{Folder: abs}
+	for _, name := range names {
+		if _, err := exec.LookPath(p.path(name)); err != nil {
+			return p, name
+		}
+	}
+	return p, ""
+}
+
+// ServerIn returns the llama-server in dir.
+func ServerIn(dir string) (Programs, bool) {
+	p, missing := in(dir, serverName)
+	return p, missing == ""
 }
 
 // Find returns llama-perplexity and llama-server in dir, or in the first build that has both if dir is "".
@@ -42,31 +61,22 @@ func FindBench(dir string, answers bool) (Programs, error) {
 }
 
 // find returns the programs in dir, or in the first build that has those named if dir is "".
-func find(dir string, programs ...string) (Programs, error) {
+func find(dir string, names ...string) (Programs, error) {
 	dirs := []string{dir}
 	if dir == "" {
 		dirs = installation.LibDirs("")
 	}
-	missing := programs[0]
+	cause := names[0]
 	for _, d := range dirs {
-		abs, err := filepath.Abs(d)
-		if err != nil {
-			return Programs{}, hint.Wrap(err, "give the folder's absolute path")
+		p, missing := in(d, names...)
+		if missing == "" {
+			return p, nil
 		}
-		absent := slices.IndexFunc(programs, func(name string) bool {
-			_, err := exec.LookPath(filepath.Join(abs, name))
-			return err != nil
-		})
-		if absent < 0 {
-			return Programs{Folder: abs, perplexity: filepath.Join(abs, perplexityName),
-				server: filepath.Join(abs, serverName), bench: filepath.Join(abs, benchName)}, nil
-		}
-		if absent > 0 {
-			missing = programs[absent]
+		if missing != names[0] {
+			cause = missing
 		}
 	}
-	cause := "the program " + missing + " was not found"
-	if dir != "" {
+	if cause = "the program " + cause + " was not found"; dir != "" {
 		cause += ": " + dir
 	}
 	return Programs{}, hint.New(cause,
@@ -76,11 +86,7 @@ func find(dir string, programs ...string) (Programs, error) {
 // FindServer returns a llama-server: the one in dir, or that of the first build, or that of the first Ollama in places
 // that nobody else can write.
 func FindServer(ctx context.Context, dir string, places installation.Places) (Programs, error) {
-	dirs := installation.LibDirs(dir)
-	if dir != "" {
-		dirs = append([]string{dir}, dirs...)
-	}
-	for _, d := range dirs {
+	for _, d := range append([]string{dir}, installation.LibDirs(dir)...) {
 		if p, ok := ServerIn(d); ok {
 			return p, nil
 		}
@@ -96,16 +102,6 @@ func FindServer(ctx context.Context, dir string, places installation.Places) (Pr
 	}
 	return Programs{}, hint.New("the program "+serverName+", which runs the model, was not found",
 		"install Ollama 0.30 or newer, or build one with fh-ollama build, or name the folder with --lib or FH_OLLAMA_LIB")
-}
-
-// ServerIn returns the llama-server in dir.
-func ServerIn(dir string) (Programs, bool) {
-	abs, err := filepath.Abs(dir)
-	if dir == "" || err != nil {
-		return Programs{}, false
-	}
-	path, err := exec.LookPath(filepath.Join(abs, serverName))
-	return Programs{Folder: abs, server: path}, err == nil
 }
 
 // kept are the user's variables that the programs see. They say how FlashHead computes, not what, and where maps and

@@ -82,8 +82,9 @@ func (p Programs) launch(o ServerOptions) (*Server, error) {
 		"--ctx-size", strconv.Itoa(o.Context), "--threads", strconv.Itoa(o.Threads),
 		"--parallel", strconv.Itoa(max(o.Parallel, 1)), "--no-webui"}, verbose...)
 	s := &Server{log: &log{}, client: &http.Client{Transport: &http.Transport{}}} // without a proxy
+	cmd := exec.Command(p.path(serverName), append(args, o.Args...)...)
 	var err error
-	s.process, err = process.Start(command(exec.Command(p.server, append(args, o.Args...)...), o.Settings, s.log))
+	s.process, err = process.Start(command(cmd, o.Settings, s.log))
 	if err != nil {
 		return nil, hint.Wrap(err, "build the runtime again: fh-ollama build")
 	}
@@ -118,7 +119,8 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	return s.call(ctx, http.MethodGet, "/health", nil, nil)
+	_, err := s.call(ctx, http.MethodGet, "/health", nil)
+	return err
 }
 
 // Checks returns whether the dense head checks the tokens that FlashHead proposes.
@@ -134,39 +136,43 @@ func (s *Server) Stop() {
 
 // Post sends request as JSON to path, such as "/completion", and reads the answer into answer.
 func (s *Server) Post(ctx context.Context, path string, request, answer any) error {
-	body, err := json.Marshal(request)
+	text, err := s.post(ctx, path, request)
 	if err != nil {
 		return err
 	}
-	return s.call(ctx, http.MethodPost, path, body, answer)
+	return json.Unmarshal(text, answer)
 }
 
-// call sends a request and reads the answer into answer, unless that is nil.
-func (s *Server) call(ctx context.Context, method, path string, body []byte, answer any) error {
+// post is Post that returns the answer's text.
+func (s *Server) post(ctx context.Context, path string, request any) ([]byte, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	return s.call(ctx, http.MethodPost, path, body)
+}
+
+// call sends a request and returns the answer's text.
+func (s *Server) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
 		if ctx.Err() == nil {
 			if ended := s.ended(time.Second); ended != nil {
-				return ended
+				return nil, ended
 			}
 		}
-		return hint.Wrap(fmt.Errorf("%s does not answer: %w", serverName, err), "check that this runtime can run the model")
+		return nil, hint.Wrap(fmt.Errorf("%s does not answer: %w", serverName, err),
+			"check that this runtime can run the model")
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return hint.New(fmt.Sprintf("%s%s: %s: %s", serverName, path, response.Status, bytes.TrimSpace(text)),
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = hint.New(fmt.Sprintf("%s%s: %s: %s", serverName, path, response.Status, bytes.TrimSpace(text)),
 			"check that this runtime can run the model")
 	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, answer)
+	return text, err
 }

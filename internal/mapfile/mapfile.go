@@ -22,10 +22,10 @@ const (
 	fileType        = "flashhead-map"
 )
 
-// Open opens the model in the files at paths, the first of them first, as flashhead.OpenParts does. Without keys of its
+// Open opens the model in the files at paths, the first of them first, as flashhead.Open does. Without keys of its
 // own it gets those of its map file, if it has one: Map names that, and Damage says why the runtime would not take it.
 func Open(paths ...string) (*flashhead.Model, error) {
-	m, err := flashhead.OpenParts(paths)
+	m, err := flashhead.Open(paths...)
 	if err != nil || m.Converted {
 		return m, err
 	}
@@ -48,7 +48,7 @@ func Read(path string, m *flashhead.Model) (flashhead.Parameters, *flashhead.Dam
 func read(path string, m *flashhead.Model, digest string) (flashhead.Parameters, *flashhead.DamageError) {
 	f, params, problems := open(path, m.Head)
 	if f == nil {
-		return params, &flashhead.DamageError{Problems: problems}
+		return params, damage(problems)
 	}
 	defer f.Close()
 	if part, ok := number(f, flashhead.KeyMapShard, gguf.Uint32); !ok || part != uint64(m.Part) {
@@ -61,10 +61,7 @@ func read(path string, m *flashhead.Model, digest string) (flashhead.Parameters,
 	if problems == nil {
 		problems = foreign(f, params, m, digest)
 	}
-	if problems != nil {
-		return params, &flashhead.DamageError{Problems: problems}
-	}
-	return params, nil
+	return params, damage(problems)
 }
 
 // Parameters reads the map file at path for a head, wherever the head lies. The problems are why no model with such a
@@ -74,10 +71,14 @@ func Parameters(path string, head flashhead.Head) (flashhead.Parameters, *flashh
 	if f != nil {
 		f.Close()
 	}
-	if problems != nil {
-		return params, &flashhead.DamageError{Problems: problems}
+	return params, damage(problems)
+}
+
+func damage(problems []string) *flashhead.DamageError {
+	if problems == nil {
+		return nil
 	}
-	return params, nil
+	return &flashhead.DamageError{Problems: problems}
 }
 
 // open opens the map file at path and makes the checks of a converted file. The caller closes the file, which is nil if

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/process"
@@ -44,69 +43,59 @@ type CalibrateResult struct {
 // Calibrate makes codes with at most o.Codes.Directions directions, and records the runtime's results with them. It
 // calls report for each progress event, with stage, fraction and seconds. The tool is killed when ctx ends.
 func (t Tool) Calibrate(ctx context.Context, o CalibrateOptions, report func(Progress)) (CalibrateResult, error) {
-	dir, err := atomicfile.NewFolder(folderKind)
+	dir, err := newFolder()
 	if err != nil {
-		return CalibrateResult{}, hint.Wrap(err, elsewhere)
-	}
-	defer dir.Remove()
-	folder := process.Absolute(dir.Path)
-	in, codes := filepath.Join(folder, "assignments"), filepath.Join(folder, "codes")
-	records := filepath.Join(folder, "records")
-	if err := writeWords(in, o.Assignments); err != nil {
 		return CalibrateResult{}, err
 	}
-	args := append([]string{"calibrate"}, o.args(in)...)
+	defer dir.Remove()
+	codes, records := filepath.Join(dir.Path, "codes"), filepath.Join(dir.Path, "records")
+	args, err := o.args(dir.Path)
+	if err != nil {
+		return CalibrateResult{}, err
+	}
+	args = append([]string{"calibrate"}, args...)
 	args = append(args, "--coarse-bits", strconv.Itoa(o.Codes.CoarseBits), "--fine-bytes", strconv.Itoa(o.Codes.FineBytes),
 		"--near", strconv.Itoa(o.Codes.Near), "--probes", strconv.FormatUint(uint64(o.Probes), 10),
 		"--directions", strconv.Itoa(o.Codes.Directions), "--centroid-type", o.CentroidType,
 		"--threads", strconv.Itoa(o.Threads), "--codes", codes)
-	fitted := int64(0)
 	if o.Hidden != "" {
 		kinds := make([]string, len(o.Fit))
 		for i, n := range o.Fit {
 			kinds[i] = strconv.FormatInt(n, 10)
-			fitted += n
 		}
 		args = append(args, "--hidden", process.Absolute(o.Hidden), "--fit", strings.Join(kinds, ","), "--records", records,
 			"--tolerance", strconv.FormatFloat(float64(o.Codes.Tolerance), 'g', -1, 32))
 	}
-	start, done, err := t.follow(ctx, "calibrating", args, report)
+	done, err := t.follow(ctx, "calibrating", args, report)
 	if err != nil {
 		return CalibrateResult{}, err
 	}
 	result := CalibrateResult{Codes: o.Codes, Near: done.Near, Exact: done.Exact}
-	if err := result.readCodes(codes, o.Columns); err != nil {
-		return CalibrateResult{}, err
+	if err := result.readCodes(codes, o.Columns); err != nil || o.Hidden == "" {
+		return result, err
 	}
-	if o.Hidden != "" {
-		if err := result.readPositions(records, start.Hidden-fitted); err != nil {
-			return CalibrateResult{}, err
-		}
+	pairs, err := readNumbers[float32](records) // the divergence, and the integer 1 for the same token or 0
+	for i := 0; i+1 < len(pairs); i += 2 {
+		result.Positions = append(result.Positions, Position{pairs[i], math.Float32bits(pairs[i+1]) == 1})
 	}
-	return result, nil
+	return result, err
 }
 
-// readCodes reads and checks the number n of directions, then little-endian float32 values, which must be finite: rows
-// and activations [n][d], variances [n], weights [d].
+// readCodes reads the integer n, the number of directions, then rows and activations [n][d], variances [n] and
+// weights [d].
 func (r *CalibrateResult) readCodes(path string, d int64) error {
-	words, err := readAllWords(path)
+	values, err := readNumbers[float32](path)
 	if err != nil {
 		return err
 	}
 	n := int64(0)
-	if len(words) > 0 {
-		n = int64(words[0])
+	if len(values) > 0 {
+		n = int64(math.Float32bits(values[0]))
 	}
-	if n == 0 || int64(len(words)) != 1+2*n*d+n+d {
-		return hint.New(fmt.Sprintf("%s wrote codes of %d numbers for %d directions", toolName, len(words), n), rebuild)
+	if n == 0 || int64(len(values)) != 1+2*n*d+n+d {
+		return hint.New(fmt.Sprintf("%s wrote codes of %d numbers for %d directions", toolName, len(values), n), rebuild)
 	}
-	values := make([]float32, len(words)-1)
-	for i, word := range words[1:] {
-		values[i] = math.Float32frombits(word)
-		if value := float64(values[i]); math.IsNaN(value) || math.IsInf(value, 0) {
-			return hint.New(fmt.Sprintf("%s wrote codes with %v in them", toolName, value), rebuild)
-		}
-	}
+	values = values[1:]
 	take := func(n int64) []float32 {
 		part := values[:n:n]
 		values = values[n:]
@@ -115,22 +104,5 @@ func (r *CalibrateResult) readCodes(path string, d int64) error {
 	r.Codes.Directions = int(n)
 	r.Codes.Rows, r.Codes.Activations = take(n*d), take(n*d)
 	r.Codes.Variances, r.Codes.Weights = take(n), take(d)
-	return nil
-}
-
-// readPositions reads and checks the records of n hidden states.
-func (r *CalibrateResult) readPositions(path string, n int64) error {
-	words, err := readWords(path, 2*n, "numbers")
-	if err != nil {
-		return err
-	}
-	r.Positions = make([]Position, n)
-	for i := range r.Positions {
-		p := Position{KLD: math.Float32frombits(words[2*i]), Same: words[2*i+1] == 1}
-		if !(p.KLD > -1 && p.KLD < 1000) {
-			return hint.New(fmt.Sprintf("%s recorded a divergence of %v", toolName, p.KLD), rebuild)
-		}
-		r.Positions[i] = p
-	}
 	return nil
 }

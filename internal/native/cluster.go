@@ -2,7 +2,10 @@ package native
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -40,17 +43,16 @@ type Clustering struct {
 
 // Cluster clusters the head's rows and calls report for each progress event. The tool is killed when ctx ends.
 func (t Tool) Cluster(ctx context.Context, o ClusterOptions, report func(Progress)) (Clustering, error) {
-	dir, err := atomicfile.NewFolder(folderKind)
+	dir, err := newFolder()
 	if err != nil {
-		return Clustering{}, hint.Wrap(err, elsewhere)
+		return Clustering{}, err
 	}
 	defer dir.Remove()
-	out := filepath.Join(process.Absolute(dir.Path), "assignments")
-
+	out := filepath.Join(dir.Path, "assignments")
 	args := append([]string{"cluster"}, o.args()...)
 	args = append(args, "--cluster-size", strconv.Itoa(o.ClusterSize), "--iterations", strconv.Itoa(o.Iterations),
 		"--seed", strconv.FormatUint(uint64(o.Seed), 10), "--threads", strconv.Itoa(o.Threads), "--out", out)
-	start, done, err := t.follow(ctx, "clustering", args, report)
+	done, err := t.follow(ctx, "clustering", args, report)
 	if err != nil {
 		return Clustering{}, err
 	}
@@ -58,36 +60,74 @@ func (t Tool) Cluster(ctx context.Context, o ClusterOptions, report func(Progres
 	if done.Objective != nil {
 		result.Objective = *done.Objective
 	}
-	if result.Assignments, err = readAssignments(out, start.Rows, done.Clusters); err != nil {
-		return Clustering{}, err
-	}
-	return result, nil
+	result.Assignments, err = readNumbers[uint32](out)
+	return result, err
 }
 
-// folderKind is in the names of the folders for the tool's files.
-const folderKind = "tool"
+// Map names a head and its clusters.
+type Map struct {
+	Head
+	Assignments []uint32 // cluster of every row, V entries; no cluster is empty
+	Clusters    uint32   // K
+	Columns     int64    // D
+}
 
-const elsewhere = "point FH_OLLAMA_CACHE at a folder that can be written"
+// args are those of the tool, with the assignments in a file that it writes to dir.
+func (m Map) args(dir string) ([]string, error) {
+	path := filepath.Join(dir, "assignments")
+	data, _ := binary.Append(nil, binary.LittleEndian, m.Assignments)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return nil, hint.Wrap(err, atomicfile.Elsewhere)
+	}
+	return append(m.Head.args(), "--clusters", strconv.FormatUint(uint64(m.Clusters), 10), "--assignments", path), nil
+}
 
-// readAssignments reads and checks the tool's output: one little-endian uint32 below clusters for each row, with
-// clusters of nearly equal size.
-func readAssignments(path string, rows int64, clusters uint32) ([]uint32, error) {
-	assignments, err := readWords(path, rows, "rows")
+// Centroids returns the mean of each cluster's rows, column by column: [D][K]. The runtime quantises the same means.
+// The tool is killed when ctx ends.
+func (t Tool) Centroids(ctx context.Context, m Map) ([]float32, error) {
+	dir, err := newFolder()
 	if err != nil {
 		return nil, err
 	}
-	sizes := make([]int64, clusters)
-	for i, k := range assignments {
-		if k >= clusters {
-			return nil, hint.New(fmt.Sprintf("%s put row %d into cluster %d of %d", toolName, i, k, clusters), rebuild)
-		}
-		sizes[k]++
+	defer dir.Remove()
+	args, err := m.args(dir.Path)
+	if err != nil {
+		return nil, err
 	}
-	for k, n := range sizes {
-		if n != rows/int64(clusters) && n != (rows+int64(clusters)-1)/int64(clusters) {
-			return nil, hint.New(fmt.Sprintf("%s put %d rows into cluster %d, %d rows have %d clusters", toolName, n, k, rows,
-				clusters), rebuild)
-		}
+	out := filepath.Join(dir.Path, "centroids")
+	err = t.invoke(ctx, "computing centroids", append(append([]string{"centroids"}, args...), "--out", out),
+		func(stdout io.Reader) error {
+			_, err := io.Copy(io.Discard, stdout)
+			return err
+		})
+	if err != nil {
+		return nil, err
 	}
-	return assignments, nil
+	centroids, err := readNumbers[float32](out)
+	if err == nil && int64(len(centroids)) != int64(m.Clusters)*m.Columns {
+		err = hint.New(fmt.Sprintf("%s wrote %d numbers for %d centroids of %d columns", toolName, len(centroids),
+			m.Clusters, m.Columns), rebuild)
+	}
+	return centroids, err
+}
+
+// newFolder makes a folder for the tool's files.
+func newFolder() (atomicfile.Folder, error) {
+	dir, err := atomicfile.NewFolder("tool")
+	if err != nil {
+		return dir, hint.Wrap(err, atomicfile.Elsewhere)
+	}
+	dir.Path = process.Absolute(dir.Path)
+	return dir, nil
+}
+
+// readNumbers reads little-endian numbers that the tool wrote.
+func readNumbers[T uint32 | float32](path string) ([]T, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, hint.Wrap(err, rebuild)
+	}
+	numbers := make([]T, len(data)/4)
+	_, err = binary.Decode(data, binary.LittleEndian, numbers)
+	return numbers, err
 }

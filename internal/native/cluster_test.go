@@ -2,17 +2,23 @@ package native_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/native"
+	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 )
 
 // script returns the path of a shell script that replaces the native tool, for output that the real tool never has.
@@ -37,14 +43,10 @@ func run(ctx context.Context, tool string) (native.Clustering, []native.Progress
 	return result, seen, err
 }
 
-const (
-	start = `echo '{"event":"start","tensor":"t","type":"f32","rows":3,"columns":4,"clusters":2,"threads":1}'` + "\n"
-	done  = `echo '{"event":"done","clusters":2,"objective":0.5,"imbalance":0.25,"seconds":2}'` + "\n"
-)
+const done = `echo '{"event":"done","clusters":2,"objective":0.5,"imbalance":0.25,"seconds":2}'` + "\n"
 
 func TestProtocol(t *testing.T) {
-	tool := script(t, start+
-		`echo '{"event":"progress","stage":"read","fraction":0.1}'
+	tool := script(t, `echo '{"event":"progress","stage":"read","fraction":0.1}'
 		echo '{"event":"progress","stage":"balance","iteration":1,"iterations":8,"fraction":0.5,"objective":0.25,"imbalance":0,"seconds":1}'
 		echo '{"event":"new in a later version"}'
 		printf '\001\0\0\0\0\0\0\0\001\0\0\0' >"$out"
@@ -71,33 +73,20 @@ func TestFailures(t *testing.T) {
 		"killed":      {"kill -9 $$\n", "killed"},
 		"no JSON":     {"echo hello; exec sleep 60\n", "hello"},
 		"no ggml":     {"echo 'error: no ggml in there' >&2; exit 3\n", "clustering failed: no ggml in there"},
-		"no end":      {start, "without a result"},
-		"no file":     {start + done, "no such file"},
-		"short file":  {start + `printf '\0\0\0\0' >"$out"` + "\n" + done, "4 bytes for 3 rows"},
-		"out of range": {start + `printf '\001\0\0\0\0\0\0\0\002\0\0\0' >"$out"` + "\n" + done,
-			"row 2 into cluster 2 of 2"},
-		"unequal clusters": {start + `printf '\0\0\0\0\0\0\0\0\0\0\0\0' >"$out"` + "\n" + done, "3 rows into cluster 0"},
+		"no end":      {"", "without a result"},
+		"no file":     {done, "no such file"},
+		"full disk":   {"echo 'error: cannot write a: No space left on device' >&2; exit 1\n", "FH_OLLAMA_CACHE"},
+		"old system": {"echo \"llama-flashhead: libc.so.6: version \\`GLIBC_2.99' not found\" >&2; exit 1\n",
+			"this system is older than the native tool: "},
+		// another Ollama would not help
+		"old system for its code": {"echo \"error: libstdc++.so.6: version \\`GLIBCXX_3.99' not found\" >&2; exit 3\n",
+			"build the tool here: fh-ollama build --plugin"},
+		"older tool": {"echo \"error: unknown command: $1\" >&2; exit 2\n", "build again with fh-ollama build"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := run(t.Context(), script(t, c.body))
-			if err == nil || !strings.Contains(err.Error(), c.want) || hint.Of(err) == "" {
-				t.Errorf("error %v, hint %q; want %q", err, hint.Of(err), c.want)
-			}
+			hinttest.Check(t, err, c.want)
 		})
-	}
-}
-
-// A released tool may need newer libraries than the system has. Another Ollama would not help.
-func TestOldSystem(t *testing.T) {
-	for _, body := range []string{
-		"echo \"llama-flashhead: libc.so.6: version \\`GLIBC_2.99' not found (required by llama-flashhead)\" >&2; exit 1\n",
-		"echo \"error: cannot use the ggml in x: libstdc++.so.6: version \\`GLIBCXX_3.99' not found\" >&2; exit 3\n",
-	} {
-		_, _, err := run(t.Context(), script(t, body))
-		if err == nil || !strings.Contains(err.Error(), "this system is older than the native tool: ") ||
-			!strings.Contains(hint.Of(err), "fh-ollama build --plugin") {
-			t.Errorf("%v, hint %q", err, hint.Of(err))
-		}
 	}
 }
 
@@ -121,4 +110,50 @@ func TestGGML(t *testing.T) {
 			t.Errorf("%v, hint %q", err, hint.Of(err))
 		}
 	}
+}
+
+// TestNativeCentroids averages rows whose means are worked out by hand, 2 columns of 5 rows in clusters of 3, 1 and 1.
+func TestNativeCentroids(t *testing.T) {
+	dir := nativetest.Dir(t)
+	path, err := native.FindTool([]string{dir})
+	if err != nil {
+		t.Fatalf("%v in %s: run make build first", err, dir)
+	}
+	rows := []float32{1, 10, 5, 6, 2, 20, -7, 0.5, 6, -3}
+	data, err := binary.Append(nil, binary.LittleEndian, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := gguftest.Model(5, 2)
+	file.Tensors[0].Data = data
+	tool := native.Tool{Path: path}
+	options := native.Map{
+		Head:        native.Head{Model: gguftest.Write(t, "in.gguf", file.Bytes()), Tensor: "token_embd.weight"},
+		Assignments: []uint32{2, 0, 2, 1, 2}, Clusters: 3, Columns: 2,
+	}
+	t.Setenv("FH_OLLAMA_CACHE", t.TempDir())
+	got, err := tool.Centroids(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{5, -7, 3, 6, 0.5, 9}; !slices.Equal(got, want) {
+		t.Errorf("means %v, want %v", got, want)
+	}
+
+	for want, change := range map[string]func(o *native.Map){
+		"centroids of 3 columns": func(o *native.Map) { o.Columns = 3 },
+		"NaN or infinite weight in row": func(o *native.Map) {
+			broken := file
+			broken.Tensors = slices.Clone(file.Tensors)
+			broken.Tensors[0].Data = binary.LittleEndian.AppendUint32(slices.Clone(data[4:]),
+				math.Float32bits(float32(math.NaN())))
+			o.Model = gguftest.Write(t, "nan.gguf", broken.Bytes())
+		},
+	} {
+		o := options
+		change(&o)
+		_, err := tool.Centroids(t.Context(), o)
+		hinttest.Check(t, err, want)
+	}
+	noneLeft(t)
 }

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,24 +138,13 @@ func listDevices(ctx context.Context, tool string, args []string, env ...string)
 		}
 		return nil, hint.Wrap(fmt.Errorf("%s devices: %w", tool, err), way)
 	}
-	devices, err := parseDevices(string(out))
-	if err != nil {
-		return nil, hint.New(fmt.Sprintf("%s devices: no list of devices", tool), "build again: fh-ollama build")
-	}
-	return devices, nil
-}
-
-// parseDevices reads what `llama-flashhead devices` prints: libraries may log above the report, which is the last line.
-func parseDevices(printed string) ([]Device, error) {
-	lines := strings.Split(strings.TrimSpace(printed), "\n")
+	// Libraries may log above the report, which is the last line.
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
 	var report struct {
 		Devices []Device `json:"devices"`
 	}
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
-		return nil, err
-	}
-	if len(report.Devices) == 0 {
-		return nil, errors.New("no list of devices")
+	if err := json.Unmarshal(lines[len(lines)-1], &report); err != nil || len(report.Devices) == 0 {
+		return nil, hint.New(fmt.Sprintf("%s devices: no list of devices", tool), "build again: fh-ollama build")
 	}
 	return report.Devices, nil
 }

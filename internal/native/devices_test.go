@@ -1,28 +1,32 @@
-package native
+package native_test
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 )
 
-func TestParseDevices(t *testing.T) {
-	devices, err := parseDevices("some library: hello\n" +
-		`{"devices":[{"name":"CPU","description":"a","type":"cpu","flash_head":true,"weights":["f16"],"head":false},` +
-		`{"name":"GPU0","type":"gpu","flash_head":false}]}` + "\n")
+// The report is the last line, below what libraries log. Anything else is an error with a hint.
+func TestDevices(t *testing.T) {
+	devices, _, err := native.Devices(t.Context(), script(t, `echo some library: hello
+		echo '{"devices":[{"name":"CPU","description":"a","type":"cpu","flash_head":true,"weights":["f16"],"head":false},'\
+			'{"name":"GPU0","type":"gpu","flash_head":false}]}'
+		`), "", nil)
 	if err != nil || len(devices) != 2 || devices[0].Name != "CPU" || !devices[0].FlashHead || devices[1].FlashHead {
 		t.Fatalf("%+v, %v", devices, err)
 	}
 	if d := devices[0]; len(d.Weights) != 1 || d.Head == nil || *d.Head || devices[1].Head != nil {
 		t.Errorf("%+v", devices)
 	}
-	for _, printed := range []string{"", "no devices", "{}", `{"devices":[]}`} {
-		if devices, err := parseDevices(printed); err == nil {
-			t.Errorf("%q: %+v", printed, devices)
-		}
+	for body, want := range map[string]string{
+		"exit 0": "no list of devices", "echo no devices": "no list of devices", "echo '{}'": "no list of devices",
+		`echo '{"devices":[]}'`: "no list of devices", "echo 'error: no such thing' >&2; exit 2": "no such thing",
+	} {
+		_, _, err := native.Devices(t.Context(), script(t, body), "", nil)
+		hinttest.Check(t, err, want)
 	}
 }
 
@@ -30,21 +34,12 @@ func TestParseDevices(t *testing.T) {
 // device.
 func TestDevicesOfFolders(t *testing.T) {
 	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, name := range []string{"cuda_v12/libggml-cuda.so", "cuda_v13/libggml-base.so", "cuda_v13/libggml-cuda.so",
 		"vulkan/notes.txt"} {
-		write(name, "")
+		write(t, dir, name)
 	}
-	write(toolName, `#!/bin/sh
+	tool := write(t, dir, "llama-flashhead")
+	err := os.WriteFile(tool, []byte(`#!/bin/sh
 cpu='{"name":"CPU","description":"a CPU","type":"cpu","flash_head":true}'
 gpu='{"name":"CUDA0","description":"a GPU","type":"gpu","flash_head":true,"head":true}'
 echo "$@" >> "$0.args"
@@ -52,11 +47,13 @@ case "$GGML_BACKEND_PATH:$LD_LIBRARY_PATH" in
 */cuda_v13/libggml-cuda.so:*/cuda_v13*) echo "{\"devices\":[$gpu,$cpu]}" ;;
 *) echo "{\"devices\":[$cpu]}" ;;
 esac
-`)
-	tool := filepath.Join(dir, toolName)
-	head := HeadShape{Type: "q6_K", Columns: 2048, Rows: 128256, Clusters: 8016,
+`), 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := native.HeadShape{Type: "q6_K", Columns: 2048, Rows: 128256, Clusters: 8016,
 		CentroidType: "q4_0", Pinned: 3, CoarseBits: 16}
-	devices, folders, err := Devices(t.Context(), tool, "", &head)
+	devices, folders, err := native.Devices(t.Context(), tool, "", &head)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +68,5 @@ esac
 		"--centroid-type q4_0 --pinned 3 --coarse-bits 16\n"
 	if err != nil || string(args) != strings.Repeat(want, 3) {
 		t.Errorf("asked %q, %v", args, err)
-	}
-	write(toolName, "#!/bin/sh\necho 'error: no such thing' >&2\nexit 2\n")
-	if _, _, err := Devices(t.Context(), tool, "", nil); err == nil || !strings.Contains(err.Error(), "no such thing") ||
-		hint.Of(err) == "" {
-		t.Errorf("a tool that fails: %v", err)
 	}
 }

@@ -1,8 +1,10 @@
 package native
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +12,56 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/process"
 )
+
+// Progress is the state of a running clustering or calibration.
+type Progress struct {
+	Stage      string   `json:"stage"` // read, start or balance; of a calibration moment, residuals, directions or records
+	Iteration  int      `json:"iteration"`
+	Iterations int      `json:"iterations"`
+	Fraction   float64  `json:"fraction"`  // 0..1 of the whole
+	Objective  *float64 `json:"objective"` // mean of 1 - cosine(row, its centroid); nil while unknown
+	Imbalance  *float64 `json:"imbalance"` // largest cluster over mean size, minus 1; nil while unknown
+}
+
+// event is one line of the tool's output.
+type event struct {
+	Event string `json:"event"` // progress or done; others do not matter here
+	Progress
+	Clusters uint32  `json:"clusters"` // K, of a clustering
+	Near     float64 `json:"near"`     // of a calibration
+	Exact    float64 `json:"exact"`    // of a calibration
+}
+
+const rebuild = "tool and program do not fit together: build again with fh-ollama build"
+
+// follow is invoke for a command that prints events. It calls report for each progress event, and returns the done
+// event.
+func (t Tool) follow(ctx context.Context, what string, args []string, report func(Progress)) (done event, err error) {
+	err = t.invoke(ctx, what, args, func(stdout io.Reader) error {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			var e event
+			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+				return hint.Wrap(fmt.Errorf("%s said %q: %w", toolName, lines.Text(), err), rebuild)
+			}
+			switch e.Event {
+			case "progress":
+				report(e.Progress)
+			case "done":
+				done = e
+			}
+		}
+		return lines.Err()
+	})
+	if err == nil && done.Event == "" {
+		err = hint.New(toolName+" ended without a result", rebuild)
+	}
+	return done, err
+}
 
 // invoke runs the native tool; what names the task in errors. read reads the tool's output to its end; if it fails or
 // ctx ends, the tool is killed. Paths in args are absolute.
@@ -25,7 +74,7 @@ func (t Tool) invoke(ctx context.Context, what string, args []string, read func(
 	cmd.WaitDelay = 5 * time.Second
 	process.EndWithParent(cmd)
 	process.InOwnFolder(cmd)
-	var stderr tail
+	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -81,36 +130,20 @@ func failure(what string, err error, stderr string) error {
 	if cause == "" {
 		cause = err.Error()
 	}
-	if strings.Contains(cause, "version `GLIBC") { // also GLIBCXX; said of the tool or of its code
-		return hint.New(what+" failed, this system is older than the native tool: "+cause,
-			"build the tool here: fh-ollama build --plugin")
-	}
-	if exit != nil && exit.ExitCode() == exitNoGGML {
-		return hint.New(what+" failed: "+cause, "update Ollama, or build one that brings a tool of its own: fh-ollama build")
-	}
-	if exit != nil && exit.ExitCode() == exitWrongUse {
-		return hint.New(what+" failed: "+cause, rebuild)
-	}
+	failed, way := what+" failed", "if the file loads in Ollama, this is a fault of the tool; please report it"
 	switch {
+	case strings.Contains(cause, "version `GLIBC"): // also GLIBCXX; said of the tool or of its code
+		failed, way = failed+", this system is older than the native tool", "build the tool here: fh-ollama build --plugin"
+	case exit != nil && exit.ExitCode() == exitNoGGML:
+		way = "update Ollama, or build one that brings a tool of its own: fh-ollama build"
+	case exit != nil && exit.ExitCode() == exitWrongUse:
+		way = rebuild
 	case strings.HasPrefix(cause, "cannot start "): // threads
-		return hint.New(what+" failed: "+cause,
-			"give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)")
+		way = "give fewer --threads, or allow more processes and memory (ulimit -u, ulimit -v)"
+	case strings.HasPrefix(cause, "cannot write "):
+		way = "free some space, or " + atomicfile.Elsewhere
 	case cause == "out of memory":
-		return hint.New(what+" failed: "+cause, "close other programs and try again; fewer --threads need less memory")
+		way = "close other programs and try again; fewer --threads need less memory"
 	}
-	return hint.New(what+" failed: "+cause, "if the file loads in Ollama, this is a fault of the tool; please report it")
-}
-
-// tail keeps the end of the text written to it.
-type tail struct{ bytes.Buffer }
-
-const tailBytes = 8 << 10
-
-// Write never fails.
-func (t *tail) Write(p []byte) (int, error) {
-	t.Buffer.Write(p)
-	if n := t.Len() - tailBytes; n > 0 {
-		t.Next(n)
-	}
-	return len(p), nil
+	return hint.New(failed+": "+cause, way)
 }

@@ -23,7 +23,7 @@ type Tool struct {
 
 // Find returns the native tool for a user's folder dir, "" if there is none: that of FindTool, or else the one of
 // Inside; and FindGGML.
-func Find(ctx context.Context, dir string, places installation.Places) (Tool, error) {
+func Find(ctx context.Context, dir string) (Tool, error) {
 	path, err := FindTool(installation.LibDirs(dir))
 	if inside := Inside(dir); err != nil && !inside.Empty() {
 		path, err = inside.Unpack()
@@ -31,7 +31,7 @@ func Find(ctx context.Context, dir string, places installation.Places) (Tool, er
 	if err != nil {
 		return Tool{}, err
 	}
-	ggml, err := FindGGML(ctx, path, dir, places)
+	ggml, err := FindGGML(ctx, path, dir, installation.Here())
 	return Tool{path, ggml}, err
 }
 

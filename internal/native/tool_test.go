@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/internal/hint/hinttest"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 )
@@ -30,31 +31,15 @@ func TestFindTool(t *testing.T) {
 	if err != nil || got != tool {
 		t.Errorf("%q, %v", got, err)
 	}
-	if dirs := installation.LibDirs("here"); len(dirs) != 1 || dirs[0] != "here" {
-		t.Errorf("a given folder is not the only one: %v", dirs)
+	lent := filepath.Dir(write(t, t.TempDir(), "libggml-base.so.0")) // lends ggml, has no tool
+	if installation.Only("") || !installation.Only("here") || installation.Only(lent) {
+		t.Error("a folder without ggml is not searched alone, or one with it is")
 	}
-	if _, err := native.FindTool([]string{t.TempDir()}); err == nil || !strings.Contains(hint.Of(err), "fh-ollama build") {
-		t.Errorf("%v, hint %q", err, hint.Of(err))
+	if write(t, lent, "llama-flashhead"); !installation.Only(lent) {
+		t.Error("a folder with ggml and a tool is not searched alone")
 	}
-}
-
-// TestFindToolElsewhere has tools below the working directory, which are not trusted.
-func TestFindToolElsewhere(t *testing.T) {
-	wd := t.TempDir()
-	t.Chdir(wd)
-	for _, dir := range []string{"dist/lib/ollama", "dist/lib/flashhead", "lib/ollama", "lib/flashhead", "."} {
-		write(t, wd, dir, "llama-flashhead")
-	}
-	lent := filepath.Dir(write(t, wd, "ollama/libggml-base.so.0")) // lends ggml, has no tool
-	for _, dir := range []string{"", lent} {
-		if got, err := native.FindTool(installation.LibDirs(dir)); err == nil {
-			t.Errorf("for %q %s is found", dir, got)
-		}
-	}
-	write(t, lent, "llama-flashhead")
-	if dirs := installation.LibDirs(lent); len(dirs) != 1 || dirs[0] != lent {
-		t.Errorf("a folder with both is not the only one: %v", dirs)
-	}
+	_, err = native.FindTool([]string{t.TempDir()})
+	hinttest.Check(t, err, "fh-ollama build")
 }
 
 func TestFindGGML(t *testing.T) {

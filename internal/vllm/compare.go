@@ -1,10 +1,7 @@
 package vllm
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
-	"io"
 	"math"
 
 	"github.com/fh-ollama/fh-ollama/internal/progress"
@@ -17,18 +14,16 @@ const leastCosine = 0.5
 // common is the share of a centroid's squared norm that rounding alone can put outside the common direction.
 const common = 1e-9
 
-// compare returns the mean and least cosine of the assets' centroids and own. own holds, column by column, one
-// little-endian float32 for each cluster that is not empty.
+// compare returns the mean and least cosine of the assets' centroids and own, which has, column by column, one number
+// for each cluster that is not empty.
 //
 // All rows of a head share a direction, so any two of its centroids have a cosine near 1. compare therefore removes
 // their components along the mean of own. It skips centroids without another component, such as those of padding, and
 // returns 1 if there are no others.
-func (s *Source) compare(ctx context.Context, own io.Reader, p *progress.Progress) (mean, least float64, err error) {
+func (s *Source) compare(ctx context.Context, own []float32, p *progress.Progress) (mean, least float64, err error) {
 	theirs := make([]float32, s.Assets.Clusters)
-	ours := make([]float32, len(s.used))
-	sums := make([]products, len(ours))
+	sums := make([]products, len(s.used))
 	shared := 0.0 // squared norm of the common direction
-	in := bufio.NewReader(own)
 	for column := range s.Assets.Columns {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
@@ -37,9 +32,7 @@ func (s *Source) compare(ctx context.Context, own io.Reader, p *progress.Progres
 		if err := s.Assets.column(column, theirs); err != nil {
 			return 0, 0, err
 		}
-		if err := binary.Read(in, binary.LittleEndian, ours); err != nil {
-			return 0, 0, err
-		}
+		ours := own[int(column)*len(sums):][:len(sums)]
 		c := 0.0
 		for _, v := range ours {
 			c += float64(v) / float64(len(ours))

@@ -1,7 +1,6 @@
 package vllm_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -14,116 +13,63 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/convert"
-	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/native/nativetest"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
-	"github.com/fh-ollama/fh-ollama/internal/vllm/safetensors"
 	"github.com/fh-ollama/fh-ollama/internal/vllm/vllmtest"
 )
 
-// rows returns the head of gguftest.Model(40, 32).
-func rows(t *testing.T) [][]float32 {
-	t.Helper()
-	flat := make([]float32, 40*32)
-	if err := binary.Read(bytes.NewReader(gguftest.Model(40, 32).Tensors[0].Data), binary.LittleEndian, flat); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Collect(slices.Chunk(flat, 32))
-}
-
-// Empty clusters are dropped, P is capped, and the special tokens join the default ones, for centroids of every type.
+// Empty clusters are dropped, P is capped, and the special tokens join the default ones.
 func TestNativeImport(t *testing.T) {
 	lib := nativetest.Dir(t)
 	model := gguftest.Write(t, "in.gguf", gguftest.Model(40, 32).Bytes())
-	ids := make([]int64, 40)
+	f := sound()
+	f.shape, f.config = []int64{1, 1, 32, 5}, `{"n_probes": 5, "flash_head_special_token_ids": [39, 7, 39]}`
+	used, ids := []int64{1, 2, 4}, f.ids.([]int64) // of 5 clusters, 0 and 3 are empty
+	assignments := make([]uint32, 40)
 	for i := range ids {
-		ids[i] = []int64{1, 2, 4, 4}[i%4] // of 5 clusters, 0 and 3 are empty
+		assignments[i] = []uint32{0, 1, 2, 2}[i%4]
+		if i == 0 {
+			assignments[i] = 1
+		}
+		ids[i] = used[assignments[i]]
 	}
-	ids[0] = 2
-	means := make([][]float64, 5)
-	for k := range means {
-		means[k] = make([]float64, 32)
-		for token, row := range rows(t) {
-			for d, v := range row {
-				if ids[token] == int64(k) {
-					means[k][d] += float64(v)
-				}
-			}
-		}
-		length := 0.0
-		for _, v := range means[k] {
-			length += v * v
-		}
-		for d := range means[k] {
-			means[k][d] /= math.Sqrt(max(length, 1e-9))
-		}
+	means, err := native.Tool{Path: filepath.Join(lib, "llama-flashhead")}.Centroids(t.Context(), native.Map{
+		Head:        native.Head{Model: model, Tensor: "token_embd.weight"},
+		Assignments: assignments, Clusters: 3, Columns: 32,
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, dtype := range []safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16} {
-		f := sound()
-		f.shape, f.dtype, f.ids = []int64{1, 1, 32, 5}, dtype, ids
-		f.config = `{"n_probes": 5, "flash_head_special_token_ids": [39, 7, 39]}`
-		var values []float32
-		for d := range 32 {
-			for k := range means {
-				values = append(values, float32(means[k][d]))
-			}
-		}
-		f.centroids = values
-		if dtype != safetensors.F32 {
-			f.centroids = halves(values, dtype)
-		}
-		if dtype == safetensors.BF16 {
-			short := make([]int32, len(ids))
-			for i, k := range ids {
-				short[i] = int32(k)
-			}
-			f.ids, f.idType = short, safetensors.I32
-		}
-		out := filepath.Join(t.TempDir(), "out.gguf")
-		s, log, err := importTo(model, out, f.write(t), lib)
-		if err != nil {
-			t.Fatalf("%s: %v", dtype, err)
-		}
-		p := s.Parameters
-		if p.Clusters != 3 || p.Probes != 3 || !slices.Equal(p.Pinned, []uint32{0, 1, 2, 7, 39}) ||
-			!slices.Equal(p.Assignments[:6], []uint32{1, 1, 2, 2, 0, 1}) {
-			t.Errorf("%s: %+v", dtype, p)
-		}
-		if p.ImportedFrom != "flash_head_assets" || p.Sizes() != "9 to 20" ||
-			!strings.Contains(s.String(), "3 of 9 to 20 tokens, imported from flash_head_assets") {
-			t.Errorf("%s: %+v\n%s", dtype, p, s)
-		}
-		if !strings.Contains(log, "left out 2 empty clusters of 5") ||
-			!strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
-			t.Errorf("%s: the log is\n%s", dtype, log)
-		}
-		if got := parameters(t, out); !reflect.DeepEqual(got, p) {
-			t.Errorf("%s: the file has %+v", dtype, got)
-		}
+	values := make([]float32, 32*5)
+	for i, mean := range means {
+		k := used[i%3]
+		values[5*(i/3)+int(k)] = mean * float32(k) // of another length, but the same direction
 	}
-}
-
-// halves rounds values below 1 towards zero to F16 or BF16.
-func halves(values []float32, dtype safetensors.DType) []uint16 {
-	out := make([]uint16, len(values))
-	for i, v := range values {
-		bits := math.Float32bits(v)
-		if out[i] = uint16(bits >> 16); dtype == safetensors.F16 {
-			out[i] = uint16(bits >> 16 & 0x8000)
-			if exponent := int(bits>>23&255) - 112; exponent > 0 {
-				out[i] |= uint16(exponent<<10) | uint16(bits>>13&1023)
-			}
-		}
+	f.centroids = values
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	s, log, err := importTo(model, out, f.write(t), lib)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
-}
-
-func parameters(t *testing.T, path string) flashhead.Parameters {
-	t.Helper()
-	_, _, p := flashheadtest.Open(t, path)
-	return p
+	p := s.Parameters
+	if p.Clusters != 3 || p.Probes != 3 || !slices.Equal(p.Pinned, []uint32{0, 1, 2, 7, 39}) ||
+		!slices.Equal(p.Assignments[:6], []uint32{1, 1, 2, 2, 0, 1}) {
+		t.Errorf("%+v", p)
+	}
+	if p.ImportedFrom != "flash_head_assets" || p.Sizes() != "9 to 20" ||
+		!strings.Contains(s.String(), "3 of 9 to 20 tokens, imported from flash_head_assets") {
+		t.Errorf("%+v\n%s", p, s)
+	}
+	if !strings.Contains(log, "left out 2 empty clusters of 5") ||
+		!strings.Contains(log, "compared 3 centroids with this head's: mean cosine 1.0000, least 1.0000") {
+		t.Errorf("the log is\n%s", log)
+	}
+	if _, _, got := flashheadtest.Open(t, out); !reflect.DeepEqual(got, p) {
+		t.Errorf("the file has %+v", got)
+	}
 }
 
 // Exporting and importing the clusters of the trained model keeps clusters, P and pinned tokens. With the halves of the
@@ -147,7 +93,8 @@ func TestNativeRoundTrip(t *testing.T) {
 	if err != nil || !strings.Contains(log, "mean cosine 1.0000, least 1.0000") {
 		t.Fatalf("%v\n%s", err, log)
 	}
-	a, b := parameters(t, converted), parameters(t, back)
+	_, _, a := flashheadtest.Open(t, converted)
+	_, _, b := flashheadtest.Open(t, back)
 	if !slices.Equal(a.Assignments, b.Assignments) || a.Probes != 123 || b.Probes != 123 ||
 		!slices.Equal(a.Pinned, b.Pinned) || a.SourceSHA256 != b.SourceSHA256 {
 		t.Error("the imported map differs from the exported one")

@@ -7,7 +7,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/internal/native"
 	"github.com/fh-ollama/fh-ollama/internal/progress"
 )
@@ -82,7 +81,7 @@ func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 		p.Start("renumbering")
 		p.Done(fmt.Sprintf("left out %d empty clusters of %d", empty, s.Assets.Clusters))
 	}
-	tool, err := native.Find(ctx, s.LibDir, installation.Here())
+	tool, err := native.Find(ctx, s.LibDir)
 	if err != nil {
 		return err
 	}
@@ -94,7 +93,6 @@ func (s *Source) Fill(ctx context.Context, params *flashhead.Parameters, p *prog
 	if err != nil {
 		return err
 	}
-	defer own.Close()
 	mean, least, err := s.compare(ctx, own, p)
 	if err != nil {
 		return err

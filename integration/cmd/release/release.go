@@ -66,7 +66,7 @@ func publish(out string, files []entry) ([]string, error) {
 	var paths []string
 	for _, f := range files {
 		path := filepath.Join(out, f.name)
-		w, err := atomicfile.Replace(path, "-o", int64(len(f.data)))
+		w, err := atomicfile.Create(path, "-o", int64(len(f.data)), true)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -61,36 +62,18 @@ func A[T any](values []T) Array {
 	return Array{Elem: typeOf(zero), Count: uint64(len(values)), Values: values}
 }
 
+var types = map[reflect.Kind]uint32{
+	reflect.Uint8: U8, reflect.Int8: I8, reflect.Uint16: U16, reflect.Int16: I16, reflect.Uint32: U32, reflect.Int32: I32,
+	reflect.Float32: F32, reflect.Bool: Bool, reflect.String: Str, reflect.Struct: Arr, // an Array
+	reflect.Uint64: U64, reflect.Int64: I64, reflect.Float64: F64,
+}
+
 func typeOf(value any) uint32 {
-	switch value.(type) {
-	case uint8:
-		return U8
-	case int8:
-		return I8
-	case uint16:
-		return U16
-	case int16:
-		return I16
-	case uint32:
-		return U32
-	case int32:
-		return I32
-	case float32:
-		return F32
-	case bool:
-		return Bool
-	case string:
-		return Str
-	case Array:
-		return Arr
-	case uint64:
-		return U64
-	case int64:
-		return I64
-	case float64:
-		return F64
+	t, ok := types[reflect.TypeOf(value).Kind()]
+	if !ok {
+		panic("no GGUF type")
 	}
-	panic("no GGUF type")
+	return t
 }
 
 // Tensor is a tensor with its data. Shape is innermost first.

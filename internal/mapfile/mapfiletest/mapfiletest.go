@@ -35,7 +35,7 @@ func Write(t testing.TB, path, source string, paths []string, change ...func(*fl
 // Make writes the map of the model in the files at paths to the file at path, made for a source with that digest.
 // change may spoil its parameters.
 func Make(path, source string, paths []string, change ...func(*flashhead.Parameters)) error {
-	m, err := flashhead.OpenParts(paths)
+	m, err := flashhead.Open(paths...)
 	if err != nil {
 		return err
 	}

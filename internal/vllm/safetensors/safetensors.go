@@ -1,12 +1,12 @@
-// Package safetensors reads files of the safetensors format: a length of 8 bytes, a JSON header, data.
+// Package safetensors reads tensors of files of the safetensors format: a length of 8 bytes, a JSON header, data.
 // Source: https://huggingface.co/docs/safetensors.
 //
-// Files may be hostile. The package refuses whatever the specification or the reference implementation refuses, and
-// data stays in the file until it is asked for.
+// Files may be hostile. Whatever a header says, a tensor lies in the file, and data stays there until it is asked for.
 package safetensors
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -16,8 +16,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
-// MaxHeader is the largest size of a header in bytes, as in the reference implementation.
-const MaxHeader = 100_000_000
+// maxHeader is the largest size of a header in bytes, as in the reference implementation.
+const maxHeader = 100_000_000
 
 // DType is the format's name of a type.
 type DType string
@@ -31,42 +31,25 @@ const (
 	I64  DType = "I64"
 )
 
-// widths are the bits of a value of each type.
-var widths = map[DType]uint64{
-	"BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "U8": 8, "I8": 8,
-	"F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E5M2FNUZ": 8, "F8_E4M3FNUZ": 8,
-	"I16": 16, "U16": 16, F16: 16, BF16: 16, I32: 32, "U32": 32, F32: 32,
-	"C64": 64, "F64": 64, I64: 64, "U64": 64,
-}
+// sizes are the bytes of a value of each type.
+var sizes = map[DType]int64{F32: 4, F16: 2, BF16: 2, I32: 4, I64: 8}
 
-// Tensor describes a tensor.
+// Tensor describes a tensor that lies in the file.
 type Tensor struct {
-	Name  string
-	DType DType
-	Shape []int64 // outermost first; empty for a scalar
-
-	begin, end int64 // offsets in the data
+	DType DType   `json:"dtype"`
+	Shape []int64 `json:"shape"`        // outermost first; empty for a scalar
+	Range []int64 `json:"data_offsets"` // its first byte in the data, and the byte after its last
 }
 
 // Values returns the number of values.
-func (t Tensor) Values() int64 {
-	n := int64(1)
-	for _, d := range t.Shape {
-		n *= d
-	}
-	return n
-}
+func (t Tensor) Values() int64 { return (t.Range[1] - t.Range[0]) / sizes[t.DType] }
 
-// File is the header of a file.
+// File is an open file.
 type File struct {
-	Tensors []Tensor // in the order of their data
-
-	source io.ReaderAt
-	data   int64 // offset of the data
+	header map[string]json.RawMessage // of each tensor
+	data   *io.SectionReader
 	file   *os.File
 }
-
-const getAgain = "get the file again: it is incomplete or changed"
 
 // Open reads the header of the file at path, which stays open until Close. Errors carry a hint.
 func Open(path string) (*File, error) {
@@ -81,7 +64,8 @@ func Open(path string) (*File, error) {
 	var f *File
 	if err == nil {
 		if f, err = Read(file, info.Size()); err != nil {
-			err = hint.Wrap(fmt.Errorf("%s: %w", path, err), getAgain)
+			err = hint.Wrap(fmt.Errorf("%s: damaged safetensors: %w", path, err),
+				"get the file again: it is incomplete or changed")
 		}
 	}
 	if err != nil {
@@ -93,55 +77,65 @@ func Open(path string) (*File, error) {
 }
 
 // Close closes the file that Open opened.
-func (f *File) Close() error {
-	if f.file == nil {
-		return nil
-	}
-	return f.file.Close()
-}
+func (f *File) Close() error { return f.file.Close() }
 
-// Read reads the header of a file of size bytes. Floats and Ints read values from r.
+// Read reads the header of a file of size bytes.
 func Read(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte
-	if size < int64(len(length)) {
-		return nil, fmt.Errorf("damaged safetensors: %d bytes are too few", size)
+	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), length[:]); err != nil {
+		return nil, fmt.Errorf("%d bytes are too few", size)
 	}
-	if err := readAt(r, length[:], 0); err != nil {
-		return nil, err
-	}
-	n := binary.LittleEndian.Uint64(length[:])
-	switch {
-	case n > MaxHeader:
-		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes is longer than %d", n, MaxHeader)
-	case int64(n) > size-int64(len(length)):
-		return nil, fmt.Errorf("damaged safetensors: a header of %d bytes in a file of %d", n, size)
+	n, rest := binary.LittleEndian.Uint64(length[:]), size-int64(len(length))
+	if n > maxHeader || int64(n) > rest {
+		return nil, fmt.Errorf("a header of %d bytes in a file of %d", n, size)
 	}
 	header := make([]byte, n)
-	if err := readAt(r, header, int64(len(length))); err != nil {
+	if _, err := r.ReadAt(header, int64(len(length))); err != nil && err != io.EOF {
 		return nil, err
 	}
-	f := &File{source: r, data: int64(len(length)) + int64(n)}
-	var err error
-	if f.Tensors, err = parse(header, size-f.data); err != nil {
-		return nil, fmt.Errorf("damaged safetensors: %w", err)
+	f := &File{data: io.NewSectionReader(r, int64(len(length))+int64(n), rest-int64(n))}
+	if err := json.Unmarshal(header, &f.header); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
 	}
 	return f, nil
 }
 
-// Tensor returns the tensor called name.
-func (f *File) Tensor(name string) (Tensor, bool) {
-	i := slices.IndexFunc(f.Tensors, func(t Tensor) bool { return t.Name == name })
-	if i < 0 {
-		return Tensor{}, false
+// Tensor returns the tensor called name, which must have one of types.
+func (f *File) Tensor(name string, types ...DType) (Tensor, error) {
+	text, ok := f.header[name]
+	if !ok {
+		return Tensor{}, fmt.Errorf("no tensor %q", name)
 	}
-	return f.Tensors[i], true
+	var t Tensor
+	if err := json.Unmarshal(text, &t); err != nil {
+		return Tensor{}, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	if !slices.Contains(types, t.DType) {
+		return Tensor{}, fmt.Errorf("%s has dtype %s, not one of %v", name, t.DType, types)
+	}
+	if len(t.Range) != 2 || t.Range[0] < 0 || t.Range[0] > t.Range[1] || t.Range[1] > f.data.Size() {
+		return Tensor{}, fmt.Errorf("%s has data_offsets %v in %d bytes of data: it is truncated or damaged", name, t.Range,
+			f.data.Size())
+	}
+	size := sizes[t.DType]
+	for _, n := range t.Shape {
+		if n < 0 || n > 0 && size > math.MaxInt64/n {
+			return Tensor{}, fmt.Errorf("%s has shape %v", name, t.Shape)
+		}
+		size *= n
+	}
+	if size != t.Range[1]-t.Range[0] {
+		return Tensor{}, fmt.Errorf("%s has %d bytes of data for shape %v of %s, which takes %d", name,
+			t.Range[1]-t.Range[0], t.Shape, t.DType, size)
+	}
+	return t, nil
 }
 
-// Floats reads len(dst) values, from index at on, of a tensor of type F32, F16 or BF16. It panics if an index is out of
-// range.
+// Floats reads len(dst) values, from index at on, of a tensor of type F32, F16 or BF16.
 func (f *File) Floats(t Tensor, at int64, dst []float32) error {
-	raw, err := f.raw(t, at, len(dst))
-	if err != nil {
+	size := sizes[t.DType]
+	raw := make([]byte, size*int64(len(dst)))
+	if _, err := f.data.ReadAt(raw, t.Range[0]+size*at); err != nil {
 		return err
 	}
 	for i := range dst {
@@ -152,49 +146,26 @@ func (f *File) Floats(t Tensor, at int64, dst []float32) error {
 			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
 		case F16:
 			dst[i] = half(binary.LittleEndian.Uint16(raw[2*i:]))
-		default:
-			return fmt.Errorf("tensor %q has dtype %s, not F32, F16 or BF16", t.Name, t.DType)
 		}
 	}
 	return nil
 }
 
-// Ints reads len(dst) values, from index at on, of a tensor of type I64 or I32. It panics if an index is out of range.
-func (f *File) Ints(t Tensor, at int64, dst []int64) error {
-	raw, err := f.raw(t, at, len(dst))
-	if err != nil {
-		return err
+// Ints reads a tensor of type I64 or I32.
+func (f *File) Ints(t Tensor) ([]int64, error) {
+	raw := make([]byte, t.Range[1]-t.Range[0])
+	if _, err := f.data.ReadAt(raw, t.Range[0]); err != nil {
+		return nil, err
 	}
-	for i := range dst {
-		switch t.DType {
-		case I64:
-			dst[i] = int64(binary.LittleEndian.Uint64(raw[8*i:]))
-		case I32:
-			dst[i] = int64(int32(binary.LittleEndian.Uint32(raw[4*i:])))
-		default:
-			return fmt.Errorf("tensor %q has dtype %s, not I64 or I32", t.Name, t.DType)
+	values := make([]int64, t.Values())
+	for i := range values {
+		if t.DType == I64 {
+			values[i] = int64(binary.LittleEndian.Uint64(raw[8*i:]))
+		} else {
+			values[i] = int64(int32(binary.LittleEndian.Uint32(raw[4*i:])))
 		}
 	}
-	return nil
-}
-
-// raw reads the bytes of n values from index at on.
-func (f *File) raw(t Tensor, at int64, n int) ([]byte, error) {
-	if at < 0 || at+int64(n) > t.Values() {
-		panic(fmt.Sprintf("values %d to %d of %d", at, at+int64(n), t.Values()))
-	}
-	size := int64(widths[t.DType] / 8)
-	raw := make([]byte, size*int64(n))
-	if err := readAt(f.source, raw, f.data+t.begin+size*at); err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
-	}
-	return raw, nil
-}
-
-// readAt fills b from offset at on. Unlike ReadAt it accepts an empty b at the end of the file.
-func readAt(r io.ReaderAt, b []byte, at int64) error {
-	_, err := io.ReadFull(io.NewSectionReader(r, at, int64(len(b))), b)
-	return err
+	return values, nil
 }
 
 // half converts an IEEE 754 half-precision number.
