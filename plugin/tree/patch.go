@@ -154,6 +154,29 @@ func (p Patcher) GitApply(ctx context.Context, dir string, patch Patch, options 
 	return nil
 }
 
+// Try applies those hunks of a patch to dir that fit, and leaves the others in FILE.PATCH.rej beside each file. rejected
+// says why and where each file's first of the others does not fit.
+func (p Patcher) Try(ctx context.Context, dir string, patch Patch) (rejected []string, err error) {
+	out, failed := p.gitApplyOutput(ctx, dir, patch.Data, "--reject")
+	if failed == nil || ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for line := range strings.Lines(out) {
+		said, isError := strings.CutPrefix(strings.TrimSpace(line), "error: ")
+		if isError && !strings.HasPrefix(said, "while searching for") { // lines of the patch follow
+			rejected = append(rejected, said)
+		}
+	}
+	for _, name := range NamedFiles([]Patch{patch}) {
+		rest := filepath.Join(dir, filepath.FromSlash(name))
+		err := os.Rename(rest+".rej", rest+"."+patch.Name+".rej") // the next patch may write a .rej too
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return rejected, nil
+}
+
 func (p Patcher) gitApplyOutput(ctx context.Context, dir string, patch []byte, options ...string) (string, error) {
 	args := append([]string{"apply", "--whitespace=nowarn"}, options...)
 	cmd := exec.CommandContext(ctx, p.Git, append(args, "-")...)

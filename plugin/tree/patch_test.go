@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -118,6 +119,50 @@ func TestApplySkipsWhatIsAppliedOnlyWhenAsked(t *testing.T) {
 	data, err := again["src/graph.cpp"].read()
 	if err != nil || strings.Count(string(data), "head_rewrite") != 1 {
 		t.Errorf("got %q, %v", data, err)
+	}
+}
+
+// Hunks that fit are applied, and the others are told and kept beside their file.
+func TestTry(t *testing.T) {
+	const threeFiles = `--- a/src/graph.cpp
++++ b/src/graph.cpp
+@@ -1,2 +1,3 @@
+ int a;
++int new;
+ int b;
+@@ -4,2 +5,3 @@ void other() {
+ int d;
++begin();
+ int e;
+--- a/other.c
++++ b/other.c
+@@ -1 +1,2 @@
+ int x;
++int y;
+--- a/gone.c
++++ b/gone.c
+@@ -1 +1,2 @@
+ int x;
++int y;
+`
+	p, dir := testPatcher(t), t.TempDir()
+	before := map[string]string{"other.c": "int x;\n", "src/graph.cpp": "int a;\nint b;\nint c;\nint d;\nint E;\n"}
+	if _, err := plan(t, before).Sync(dir); err != nil {
+		t.Fatal(err)
+	}
+	rejected, err := p.Try(t.Context(), dir, Patch{"001.patch", []byte(threeFiles)})
+	want := []string{"patch failed: src/graph.cpp:4", "gone.c: No such file or directory"}
+	if err != nil || !slices.Equal(rejected, want) {
+		t.Errorf("%q, %v", rejected, err)
+	}
+	after := plugintest.OnDisk(t, dir)
+	source, rest := after["src/graph.cpp"], after["src/graph.cpp.001.patch.rej"]
+	if !strings.Contains(source, "new") || strings.Contains(source, "begin") || !strings.Contains(rest, "begin") ||
+		after["other.c"] != "int x;\nint y;\n" || len(after) != 3 {
+		t.Errorf("%q", after)
+	}
+	if rejected, err = p.Try(t.Context(), dir, Patch{"002", []byte(threeFiles[:60])}); err != nil || len(rejected) == 0 {
+		t.Errorf("a damaged patch: %q, %v", rejected, err)
 	}
 }
 

@@ -72,6 +72,6 @@ func compareLibrary(patches fs.FS, trees map[string]fs.FS) (compared int, change
 		return 0, nil, err
 	}
 	list = slices.DeleteFunc(list, func(r Reliance) bool { return r.For != pluginLibrary })
-	findings, err := compare(trees, list)
-	return len(list), slices.DeleteFunc(findings, func(f Finding) bool { return f.State == OK }), err
+	changed, err = compare(trees, list)
+	return len(list), changed, err
 }

@@ -21,8 +21,8 @@ import (
 )
 
 // Versions that are not pinned have no hash in third_party. Ollama is verified by Go's checksum database. The archive
-// with llama.cpp is verified by the hash that the package index gives. That is enough to read, patch and compile it
-// once for a report. Nothing of it is run or installed, and a build accepts pins only.
+// with llama.cpp is verified by the hash that the package index gives. That is enough to read and patch it once for a
+// report. Nothing of it is compiled, and a build accepts pins only.
 
 var (
 	ollamaVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
@@ -132,11 +132,7 @@ func (c *check) readVersions() {
 	if want, err := os.ReadFile(filepath.Join(c.Ollama.Dir, "LLAMA_CPP_VERSION")); err == nil {
 		c.report.Wants = strings.TrimSpace(string(want))
 	}
-	for _, dir := range []string{c.opts.OllamaSource, c.opts.LlamaCppSource} {
-		if dir != "" {
-			c.report.Own = append(c.report.Own, dir)
-		}
-	}
+	c.report.Own = c.opts.OllamaSource != "" || c.opts.LlamaCppSource != ""
 	c.report.LlamaCpp.GGML = ggmlOf(c.LlamaCpp.Dir)
 }
 
