@@ -158,23 +158,6 @@ func TestLinkOutOfTheBuildIsRefused(t *testing.T) {
 	}
 }
 
-// Leftovers of killed builds are removed, other files are kept.
-func TestLeftoversInThePrefix(t *testing.T) {
-	b := testBuild(t)
-	half := filepath.Join(b.Options.Prefix, "lib/ollama/.llama-server.partial-ABCDEFGH")
-	foreign := filepath.Join(b.Options.Prefix, "lib/ollama/.other.partial-ABCDEFGH")
-	for _, path := range []string{half, foreign} {
-		plugintest.Write(t, path, "", 0o644)
-	}
-	assembleOnce(t, b)
-	if _, err := os.Stat(half); err == nil {
-		t.Error("half a program is left")
-	}
-	if _, err := os.Stat(foreign); err != nil {
-		t.Error("what no build made is gone")
-	}
-}
-
 // A build into a folder with a stock Ollama changes nothing.
 func TestBuildReplacesNoOtherOllama(t *testing.T) {
 	b := testBuild(t)

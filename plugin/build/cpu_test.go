@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
 
 func macros(names string) Macros {
@@ -15,53 +17,57 @@ func macros(names string) Macros {
 	return m
 }
 
+// A build names the instruction sets of the processor. Those that need a left-out set go with it.
 func TestNativeFlags(t *testing.T) {
 	const haswell = "__SSE4_2__ __AVX__ __F16C__ __FMA__ __BMI2__ __AVX2__"
-	const skylakeX = haswell + " __AVX512F__ __AVX512CD__ __AVX512VL__ __AVX512DQ__ __AVX512BW__"
-	for _, c := range []struct{ name, arch, macros, on string }{
-		{"plain x86-64", "amd64", "__SSE2__", ""},
-		{"nehalem", "amd64", "__SSE4_2__", "SSE42"},
-		{"haswell", "amd64", haswell, "SSE42 AVX F16C FMA BMI2 AVX2"},
-		{"alder lake", "amd64", haswell + " __AVXVNNI__", "SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI"},
-		{"knights landing has too little AVX-512", "amd64", haswell + " __AVX512F__ __AVX512CD__",
-			"SSE42 AVX F16C FMA BMI2 AVX2"},
-		{"zen 4", "amd64", skylakeX + " __AVX512VBMI__ __AVX512VNNI__ __AVX512BF16__",
-			"SSE42 AVX F16C FMA BMI2 AVX2 AVX512 AVX512_VBMI AVX512_VNNI AVX512_BF16"},
-		{"sapphire rapids", "amd64",
-			skylakeX + " __AVXVNNI__ __AVX512VBMI__ __AVX512VNNI__ __AVX512BF16__ __AMX_TILE__ __AMX_INT8__ __AMX_BF16__",
+	const zen4 = haswell + " __AVX512F__ __AVX512CD__ __AVX512VL__ __AVX512DQ__ __AVX512BW__ __AVX512VBMI__ " +
+		"__AVX512VNNI__ __AVX512BF16__"
+	const sapphireRapids = zen4 + " __AVXVNNI__ __AMX_TILE__ __AMX_INT8__ __AMX_BF16__"
+	const m1 = "__ARM_FEATURE_DOTPROD __ARM_FEATURE_FP16_VECTOR_ARITHMETIC"
+	const graviton4 = m1 + " __ARM_FEATURE_SVE __ARM_FEATURE_MATMUL_INT8 __ARM_FEATURE_SVE2"
+	for _, c := range []struct{ arch, macros, without, want string }{
+		{"amd64", "__SSE2__", "", "generic amd64"},
+		{"amd64", haswell + " __AVXVNNI__", "", "SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI"},
+		{"amd64", haswell + " __AVX512F__ __AVX512CD__", "", "SSE42 AVX F16C FMA BMI2 AVX2"}, // Knights Landing has too little
+		{"amd64", zen4, "", "SSE42 AVX F16C FMA BMI2 AVX2 AVX512 AVX512_VBMI AVX512_VNNI AVX512_BF16"},
+		{"amd64", sapphireRapids, "",
 			"SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI AVX512 AVX512_VBMI AVX512_VNNI AVX512_BF16 AMX_TILE AMX_INT8 AMX_BF16"},
-		{"raspberry pi 4", "arm64", "__ARM_NEON", "armv8-a"},
-		{"apple m1", "arm64", "__ARM_FEATURE_DOTPROD __ARM_FEATURE_FP16_VECTOR_ARITHMETIC", "armv8.2-a+dotprod+fp16"},
-		{"graviton 3", "arm64",
-			"__ARM_FEATURE_DOTPROD __ARM_FEATURE_FP16_VECTOR_ARITHMETIC __ARM_FEATURE_SVE __ARM_FEATURE_MATMUL_INT8",
-			"armv8.6-a+dotprod+fp16+sve+i8mm"},
+		{"amd64", sapphireRapids, "amx", "SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI AVX512 AVX512_VBMI AVX512_VNNI AVX512_BF16"},
+		{"amd64", sapphireRapids, "avx512", "SSE42 AVX F16C FMA BMI2 AVX2 AVX_VNNI"},
+		{"amd64", sapphireRapids, "avx512_vnni bmi2 amx_int8",
+			"SSE42 AVX F16C FMA AVX2 AVX_VNNI AVX512 AVX512_VBMI AVX512_BF16 AMX_TILE AMX_BF16"},
+		{"amd64", sapphireRapids, "fma", "SSE42 AVX F16C BMI2 AVX2 AVX_VNNI"},
+		{"amd64", sapphireRapids, "sse42 bmi2", "generic amd64"},
+		{"arm64", "__ARM_NEON", "", "armv8-a"},
+		{"arm64", m1, "", "armv8.2-a+dotprod+fp16"},
+		{"arm64", graviton4, "sve2", "armv8.6-a+dotprod+fp16+sve+i8mm"},
+		{"arm64", graviton4, "i8mm", "armv8.2-a+dotprod+fp16+sve"},
+		{"arm64", graviton4, "dotprod fp16", "armv8-a"},
+		{"riscv64", "__riscv", "", "generic riscv64"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			flags, summary := nativeFlags(c.arch, macros(c.macros))
-			var on []string
-			for _, f := range flags {
-				if arch, ok := strings.CutPrefix(f, "-DGGML_CPU_ARM_ARCH="); ok {
-					on = append(on, arch)
-				} else if name, ok := strings.CutSuffix(f, "=ON"); ok {
-					on = append(on, strings.TrimPrefix(name, "-DGGML_"))
-				} else if !strings.HasSuffix(f, "=OFF") {
-					t.Errorf("flag %q", f)
-				}
+		flags, summary := nativeFlags(c.arch, macros(c.macros).without(strings.Fields(c.without), c.arch))
+		if summary != c.want {
+			t.Errorf("%s %s without %q: %s, want %s", c.arch, c.macros, c.without, summary, c.want)
+		}
+		var on []string
+		for _, f := range flags {
+			if name, ok := strings.CutSuffix(f, "=ON"); ok {
+				on = append(on, strings.TrimPrefix(name, "-DGGML_"))
 			}
-			if got := strings.Join(on, " "); got != c.on {
-				t.Errorf("on: %q, want %q", got, c.on)
-			}
-			if c.on != "" && summary != c.on {
-				t.Errorf("summary %q, want %q", summary, c.on)
-			}
-			// ggml switches AVX2 on unless it is told otherwise, which an older processor would not survive.
-			if c.arch == "amd64" && len(flags) != len(x86Features) {
-				t.Errorf("%d of %d options are named", len(flags), len(x86Features))
-			}
-		})
+		}
+		// ggml switches AVX2 on unless it is told otherwise, which an older processor would not survive.
+		if got := strings.Join(on, " "); c.arch == "amd64" && (len(flags) != len(x86Features) ||
+			got != strings.TrimPrefix(summary, "generic amd64")) {
+			t.Errorf("%s: %v", c.macros, flags)
+		}
+		if c.arch == "arm64" && flags[0] != "-DGGML_CPU_ARM_ARCH="+c.want {
+			t.Errorf("%s: %v", c.macros, flags)
+		}
 	}
-	if flags, summary := nativeFlags("riscv64", macros("__riscv")); len(flags) != 0 || summary != "generic riscv64" {
-		t.Errorf("riscv64: %v, %q", flags, summary)
+	for _, f := range x86Features {
+		if _, ok := instructionSets["amd64"][strings.ToLower(strings.TrimPrefix(f.option, "GGML_"))]; !ok {
+			t.Errorf("%s cannot be left out", f.option)
+		}
 	}
 }
 
@@ -80,34 +86,24 @@ func TestHostMacros(t *testing.T) {
 	}
 }
 
-func TestParseMacros(t *testing.T) {
-	m := parseMacros("#define __AVX__ 1\n#define EMPTY\n#define TEXT a b c\nnonsense\n")
-	want := Macros{"__AVX__": "1", "EMPTY": "", "TEXT": "a b c"}
-	for name, value := range want {
-		if got, ok := m[name]; !ok || got != value {
-			t.Errorf("%s = %q, %v", name, got, ok)
-		}
+func TestParseWithout(t *testing.T) {
+	if got, err := ParseWithout([]string{"avx512", "amx", "avx512"}, "amd64"); err != nil ||
+		!slices.Equal(got, []string{"amx", "avx512"}) {
+		t.Errorf("%q, %v", got, err)
 	}
-	if len(m) != len(want) {
-		t.Errorf("macros %v", m)
+	for arch, way := range map[string]string{"amd64": "amx, amx_bf16,", "arm64": "dotprod, fp16", "riscv64": "leave out"} {
+		if _, err := ParseWithout([]string{"AVX512"}, arch); err == nil || !strings.Contains(hint.Of(err), way) {
+			t.Errorf("%s: %v, hint %q", arch, err, hint.Of(err))
+		}
 	}
 }
 
-func TestConfigureArgs(t *testing.T) {
-	b := &Builder{Dir: "/b", Tools: Toolchain{Ninja: "/n", CC: Compiler{Path: "/cc"}, CXX: Compiler{Path: "/cxx"}}}
-	args := b.configureArgs([]string{"-DGGML_AVX=ON"})
-	for _, want := range []string{"/b/ollama/llama/server", "-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP=/b/llama.cpp",
-		"-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON", "-DGGML_AVX=ON"} {
-		if !slices.Contains(args, want) {
-			t.Errorf("no %s in %v", want, args)
+func TestWithoutHint(t *testing.T) {
+	for used, want := range map[string]string{"SSE42 AVX2 AVX512 AMX_TILE AMX_INT8": "amx,avx512",
+		"SSE42 AVX2 AVX512": "avx512,avx2", "SSE42 AVX AVX2": "avx2",
+		"armv8.6-a+dotprod+fp16+sve+i8mm": "sve,i8mm", "generic amd64": ""} {
+		if got := withoutHint(used); got != want {
+			t.Errorf("%s: --without %s, want %s", used, got, want)
 		}
-	}
-	launcher := "-DCMAKE_CXX_COMPILER_LAUNCHER=/ccache"
-	if slices.Contains(args, launcher) {
-		t.Error("ccache without ccache")
-	}
-	b.Tools.CXX.Launcher = "/ccache"
-	if !slices.Contains(b.configureArgs(nil), launcher) {
-		t.Error("ccache is not used")
 	}
 }

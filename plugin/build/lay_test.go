@@ -147,16 +147,3 @@ func TestOwnSourceMustBeOne(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
-
-func TestLeftoversOfABuild(t *testing.T) {
-	b := &Builder{Steps: step.New(t.Output())}
-	dir := t.TempDir()
-	scratch := filepath.Join(dir, "scratch-456")
-	plugintest.Write(t, filepath.Join(scratch, "x/half.c"), "", 0o644)
-	if err := b.DoIn(t.Context(), dir, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(scratch); err == nil {
-		t.Error("a scratch folder is left")
-	}
-}
