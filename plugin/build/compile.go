@@ -14,8 +14,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
-// NinjaProgress matches the start of ninja's line for a finished edge, with the NINJA_STATUS below.
-var NinjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
+// ninjaProgress matches the start of ninja's line for a finished edge, with the NINJA_STATUS below.
+var ninjaProgress = regexp.MustCompile(`^\[(\d+)/(\d+)\] `)
 
 // targets are the programs of a build with these options.
 func (o Options) targets() []string {
@@ -47,7 +47,7 @@ func (b *Builder) ninja(ctx context.Context, st *step.Step, dir, log string, tar
 		Path: b.Tools.Ninja, Args: args, Dir: b.Dir, Log: b.Log(log),
 		Env: append(b.Environment(), "NINJA_STATUS=[%f/%t] "),
 		OnLine: func(line string) {
-			if m := NinjaProgress.FindStringSubmatch(line); m != nil {
+			if m := ninjaProgress.FindStringSubmatch(line); m != nil {
 				done, _ := strconv.Atoi(m[1])
 				total, _ := strconv.Atoi(m[2])
 				compiled = max(compiled, done)

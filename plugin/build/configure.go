@@ -72,6 +72,7 @@ func (b *Builder) Configure(ctx context.Context, st *step.Step) error {
 // cmake configures a build folder if the arguments or the names of source files have changed since the last success.
 // args begin with -S DIR. ninja notices changed CMake files itself.
 func (b *Builder) cmake(ctx context.Context, st *step.Step, dir, log string, args []string) error {
+	args = append(args, b.extra...)
 	stampFile := filepath.Join(dir, "fh-ollama.configured")
 	stamp := strings.Join(append(args, b.treeKey), "\n")
 	if have, err := os.ReadFile(stampFile); err == nil && string(have) == stamp {

@@ -156,11 +156,6 @@ func (b *Builder) cudaArgs(preset, architectures string) []string {
 func (b *Builder) cudaDir() string { return filepath.Join(b.Dir, b.cuda.runner()) }
 
 func (b *Builder) configureCUDA(ctx context.Context, st *step.Step) error {
-	return b.configureCUDAWith(ctx, st)
-}
-
-// configureCUDAWith is configureCUDA with more arguments for CMake.
-func (b *Builder) configureCUDAWith(ctx context.Context, st *step.Step, extra ...string) error {
 	architectures := b.Options.CUDAArchitectures
 	if architectures == "" {
 		architectures = gpuArchitectures(ctx)
@@ -178,8 +173,7 @@ func (b *Builder) configureCUDAWith(ctx context.Context, st *step.Step, extra ..
 		b.result.CUDAArchitectures = "all of Ollama's"
 	}
 	st.Note("CUDA %s, architectures: %s", b.result.CUDA, b.result.CUDAArchitectures)
-	args := append(b.cudaArgs(preset, architectures), extra...)
-	return b.cmake(ctx, st, b.cudaDir(), "configure-cuda", args)
+	return b.cmake(ctx, st, b.cudaDir(), "configure-cuda", b.cudaArgs(preset, architectures))
 }
 
 // compileCUDA compiles the backend. Ollama's rules collect it, with the libraries that it needs, in a folder.

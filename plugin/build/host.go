@@ -24,11 +24,12 @@ func (b *Builder) TestOnHost(
 	if own.LlamaCpp, err = source.FetchLlamaCpp(ctx, st, pin, b.Options.Cache); err != nil {
 		return nil, err
 	}
-	if err := own.LayPluginSources(ctx, st); err != nil {
+	if err := own.layPluginSources(ctx, st); err != nil {
 		return nil, err
 	}
 	ggml := filepath.Join(b.NativeDir(), "bin")
-	if err := own.configurePluginFor(ctx, st, "-DFLASH_HEAD_TEST_GGML="+ggml); err != nil {
+	own.extra = []string{"-DFLASH_HEAD_TEST_GGML=" + ggml}
+	if err := own.configurePlugin(ctx, st); err != nil {
 		return nil, err
 	}
 	if err := own.ninja(ctx, st, own.NativeDir(), "compile", []string{pluginTest}); err != nil {

@@ -60,10 +60,10 @@ func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, ste
 		return PluginResult{}, err
 	}
 	err = b.DoIn(ctx, filepath.Join(opts.Cache, "build", b.pluginKey()), []step.Named{
-		{Name: "lay sources", Do: b.LayPluginSources},
-		{Name: "configure", Do: b.ConfigurePlugin},
-		{Name: "compile", Do: b.CompilePlugin},
-		{Name: "check", Do: b.CheckPlugin}, // before anything is placed
+		{Name: "lay sources", Do: b.layPluginSources},
+		{Name: "configure", Do: b.configurePlugin},
+		{Name: "compile", Do: b.compilePlugin},
+		{Name: "check", Do: b.checkPlugin}, // before anything is placed
 		{Name: "assemble", Do: b.assemblePlugin},
 	})
 	return b.pluginResult(), err
@@ -98,16 +98,15 @@ func (b *Builder) pluginKey() string {
 	return "plugin-" + Hash(b.LlamaCpp.Dir, b.Tools.CXX.cmake())
 }
 
-// PluginSources returns the folder of the plug-in's sources in the build folder.
-func (b *Builder) PluginSources() string { return filepath.Join(b.Dir, "flashhead") }
+// pluginSources returns the folder of the plug-in's sources in the build folder.
+func (b *Builder) pluginSources() string { return filepath.Join(b.Dir, "flashhead") }
 
-// LayPluginSources is the step that writes PluginSources.
-func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
+func (b *Builder) layPluginSources(_ context.Context, st *step.Step) error {
 	head := tree.Tree{}
 	if err := head.Add("", b.Overlay.Head, tree.GoFiles); err != nil {
 		return err
 	}
-	changed, err := head.Sync(b.PluginSources())
+	changed, err := head.Sync(b.pluginSources())
 	if err != nil {
 		return err
 	}
@@ -116,31 +115,24 @@ func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
 	return nil
 }
 
-// ConfigurePlugin is the step that runs CMake on them.
-func (b *Builder) ConfigurePlugin(ctx context.Context, st *step.Step) error {
-	return b.configurePluginFor(ctx, st)
-}
-
-// configurePluginFor is ConfigurePlugin with more options.
-func (b *Builder) configurePluginFor(ctx context.Context, st *step.Step, options ...string) error {
+func (b *Builder) configurePlugin(ctx context.Context, st *step.Step) error {
 	args := []string{
-		"-S", filepath.Join(b.PluginSources(), "hosts", "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
+		"-S", filepath.Join(b.pluginSources(), "hosts", "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
 		"-DCMAKE_MAKE_PROGRAM=" + b.Tools.Ninja,
 		"-DLLAMA_CPP_SOURCE=" + b.LlamaCpp.Dir, // headers only, so not copied
 		"-DFLASH_HEAD_VERSION=" + b.Options.Version,
 	}
 	args = slices.Concat(args, compilerArgs("CXX", b.Tools.CXX), b.Options.developerFlags())
-	return b.cmake(ctx, st, b.NativeDir(), "configure", append(args, options...))
+	return b.cmake(ctx, st, b.NativeDir(), "configure", args)
 }
 
-// CompilePlugin is the step that compiles the plug-in and its tool.
-func (b *Builder) CompilePlugin(ctx context.Context, st *step.Step) error {
+func (b *Builder) compilePlugin(ctx context.Context, st *step.Step) error {
 	return b.ninja(ctx, st, b.NativeDir(), "compile", pluginTargets)
 }
 
-// CheckPlugin checks what needs no Ollama: symbols, and that the tool starts.
-func (b *Builder) CheckPlugin(ctx context.Context, st *step.Step) error {
+// checkPlugin checks what needs no Ollama: symbols, and that the tool starts.
+func (b *Builder) checkPlugin(ctx context.Context, st *step.Step) error {
 	api, err := ggmlAPI(b.LlamaCpp.Dir)
 	if err != nil {
 		return err

@@ -64,12 +64,6 @@ func TestGPU(t *testing.T) {
 	m.Write("dev/nvidia0", "", 0o644)
 	m.refused("runs models on the NVIDIA GPU", "fh-ollama build")
 	m.IntoLib = true
-	good := m.Read(serverFile)
-	m.Write(serverFile, good+
-		`[ "$1" != --list-devices ] || printf 'Available devices:\n  FlashHead: heads (0 MiB, 0 MiB free)\n'`+"\n", 0o755)
-	m.refused("this plug-in shows itself among the devices, so Ollama would lose the NVIDIA GPU",
-		"fh-ollama build --plugin")
-	m.Write(serverFile, good, 0o755)
 	if r := m.install(); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "num_gpu 0") {
 		t.Errorf("%s", r)
 	}
@@ -136,7 +130,7 @@ func TestForeignReceipt(t *testing.T) {
 		if path == "" {
 			listed = "flashhead.conf"
 		}
-		receipt := fmt.Sprintf(`{"schema":1,"files":[{"path":%q,"sha256":%q}]}`, listed, sumOf(file{data: []byte("root")}))
+		receipt := fmt.Sprintf(`{"schema":2,"files":[{"path":%q,"sha256":%q}]}`, listed, sumOf(file{data: []byte("root")}))
 		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, receipt, 0o644)
 		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil ||
 			!strings.Contains(err.Error(), "never makes") || hint.Of(err) == "" {

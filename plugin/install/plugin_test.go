@@ -267,6 +267,10 @@ func TestChangedFile(t *testing.T) {
 	m.Library = libraryV2(t) // an update keeps the user's settings
 	shows(t, m.install(), "updated "+m.Path(systemLibrary),
 		"kept "+m.Path(dropInFile)+": it was changed since, and does what it has to")
+	kept := m.Read(dropInFile)
+	m.Write(dropInFile, "[Service]\nEnvironment=FLASHHEAD_PROBES=512\n", 0o644) // no longer names the library
+	m.refused(dropInFile+" was changed since it was installed", "move it away")
+	m.Write(dropInFile, kept, 0o644)
 	m.Write(systemLibrary, "something else", 0o644)
 	m.refused(systemLibrary+" was changed since it was installed", "move it away")
 	shows(t, m.uninstall(),

@@ -29,9 +29,6 @@ func Try(ctx context.Context, i installation.Installation, library string, besid
 func (t target) try(ctx context.Context) func(library string, beside bool) (string, error) {
 	return func(library string, beside bool) (string, error) {
 		said, err := Try(ctx, t.ollama, library, beside)
-		if err == nil && t.gpu != nil && !beside {
-			err = t.keepsGPU(ctx, library)
-		}
 		switch {
 		case errors.Is(err, trial.ErrNotTried):
 			return "not: " + err.Error(), nil
@@ -40,14 +37,4 @@ func (t target) try(ctx context.Context) func(library string, beside bool) (stri
 		}
 		return "a tiny model with this Ollama's llama-server: " + said, err
 	}
-}
-
-// keepsGPU returns an error if the plug-in at library would make Ollama lose its GPU.
-func (t target) keepsGPU(ctx context.Context, library string) error {
-	listed, err := trial.Trial{LibDir: t.ollama.LibDir, Library: library}.Listed(ctx)
-	if err == nil && listed {
-		return hint.New(fmt.Sprintf("this plug-in shows itself among the devices, so Ollama would lose the %s", t.gpu.Name),
-			"build a newer one: fh-ollama build --plugin")
-	}
-	return err
 }

@@ -1,7 +1,6 @@
 package install
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,30 +136,4 @@ func TestSudoService(t *testing.T) {
 	m.Options.Places.UID, m.Options.Places.Sudo = 0, true
 	shows(t, m.install(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
 	shows(t, m.uninstall(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
-}
-
-// A drop-in that somebody edited so that it no longer names the library stays; ours comes beside it.
-func TestEditedDropIn(t *testing.T) {
-	m := newMachine(t)
-	m.service()
-	m.install()
-	const edited = "[Service]\nEnvironment=FLASHHEAD_PROBES=512\n"
-	m.Write(dropInFile, edited, 0o644)
-	own := unitFile + ".d/" + ownDropInName
-	for range 2 {
-		r := m.install()
-		shows(t, r, "kept "+m.Path(dropInFile)+": it was changed since it was made")
-		if i, err := m.find(context.Background()); err != nil || i.Unit.BackendPath != m.Path(systemLibrary) ||
-			i.Unit.SetBy != m.Path(own) {
-			t.Errorf("%+v, %v", i.Unit, err)
-		}
-	}
-	shows(t, m.uninstall(), "removed "+m.Path(own),
-		"kept "+m.Path(dropInFile)+": it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or "+
-			"the file if nothing else is in it")
-	shows(t, m.install(), "placed "+m.Path(own)) // after uninstall, too
-	m.uninstall()
-	if m.Read(dropInFile) != edited || m.Exists(own) {
-		t.Error("the user's file was changed, or ours is left")
-	}
 }

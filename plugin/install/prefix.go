@@ -28,8 +28,7 @@ type PrefixResult struct {
 	Service string // path of the service's file, absolute
 	// Beside is the path of our service if the file at Service is somebody else's, "" otherwise.
 	Beside string
-	// Shut is the first folder on the way to Dir that not all users may enter, "" if there is none.
-	Shut string
+	Shut   string // outermost folder on the way to Dir that not all users may enter, "" if there is none
 }
 
 // Hints of errors.
@@ -98,7 +97,7 @@ func (r *PrefixResult) install(ctx context.Context, files []file, created int, d
 	if err != nil {
 		return hint.Wrap(err, elsewhere)
 	}
-	r.Shut = shutBy(r.Dir)
+	r.Shut = Shut(r.Dir)
 	for _, f := range w.files {
 		if f.differs() {
 			r.Changed++
@@ -169,15 +168,12 @@ func openFolders(root *os.Root, folders []string) {
 	}
 }
 
-// shutBy returns the first folder on the way to dir that not all users may enter, "" if there is none.
-func shutBy(dir string) string {
-	if above := filepath.Dir(dir); above != dir {
-		if shut := shutBy(above); shut != "" {
-			return shut
+// Shut returns the outermost of dir and the folders above it that not all users may enter, "" if there is none.
+func Shut(dir string) (shut string) {
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
+			shut = dir
 		}
 	}
-	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
-		return dir
-	}
-	return ""
+	return shut
 }

@@ -126,19 +126,3 @@ func TestUninstallOfWhatWasReplaced(t *testing.T) {
 	}
 	expect(t, dir, map[string]string{".": "/", "lib": "theirs"})
 }
-
-// A prefix with a receipt of format 1 is updated and uninstalled.
-func TestOldReceipt(t *testing.T) {
-	for _, update := range []bool{false, true} {
-		parent := t.TempDir()
-		dir := filepath.Join(parent, "opt", "flashhead")
-		lay(t, dir, map[string]string{"bin/ollama": "program 1",
-			receiptPath: `{"schema": 1, "above": 1, "folders": [".", "bin", "share", "share/fh-ollama"],
-			"files": [{"name": "bin/ollama", "sum": "` + sumOf(file{data: []byte("program 1")}) + `"}]}`})
-		if update {
-			installPrefix(t, built(t, second), dir)
-		}
-		uninstallPrefix(t, dir)
-		expect(t, parent, map[string]string{".": "/"})
-	}
-}

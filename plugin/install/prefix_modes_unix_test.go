@@ -58,27 +58,6 @@ func TestModes(t *testing.T) {
 	expect(t, above, map[string]string{".": "/"})
 }
 
-// The way to the prefix may be shut for the service's user.
-func TestShutBy(t *testing.T) {
-	above := t.TempDir()
-	home := filepath.Join(above, "home")
-	for _, dir := range []string{home, filepath.Join(home, "flashhead")} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	before := shutBy(filepath.Join(home, "flashhead"))
-	if strings.HasPrefix(before, home) {
-		t.Errorf("%s is said to be shut", before)
-	}
-	if err := os.Chmod(home, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if got := shutBy(filepath.Join(home, "flashhead")); got != home && before == "" {
-		t.Errorf("%q is said to be shut, not %s", got, home)
-	}
-}
-
 // Two at once would take each other's files for leftovers.
 func TestAtOnce(t *testing.T) {
 	dir := t.TempDir()

@@ -61,9 +61,6 @@ func readReceipt(in place, name, way string) (*receipt, error) {
 	if err == nil {
 		err = json.Unmarshal(data, r)
 	}
-	if err == nil && r.Schema == 1 {
-		err = r.convert(data)
-	}
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("the receipt %s cannot be read: %w", at(in, name), err), way)
 	}
@@ -74,27 +71,6 @@ func readReceipt(in place, name, way string) (*receipt, error) {
 	// Other folders are not ours to remove, whatever the receipt says.
 	r.Folders = slices.DeleteFunc(r.Folders, func(dir string) bool { return !r.holds(dir) })
 	return r, nil
-}
-
-// convert reads the fields of a prefix's receipt that had other names in format 1.
-func (r *receipt) convert(data []byte) error {
-	var old struct {
-		Files []struct{ Name, Sum string }
-		Above int
-	}
-	if err := json.Unmarshal(data, &old); err != nil {
-		return err
-	}
-	for i, f := range old.Files {
-		if f.Name != "" {
-			r.Files[i].Path, r.Files[i].SHA256 = f.Name, f.Sum
-		}
-	}
-	for i := range old.Above {
-		r.Folders = slices.Insert(r.Folders, 0, above(i+1))
-	}
-	r.Schema = schema
-	return nil
 }
 
 // holds reports whether the receipt or one of its files is in folder.

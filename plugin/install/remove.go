@@ -68,7 +68,7 @@ func (r *receipt) removals(paths []string) (map[string]Change, error) {
 			planned[path] = Change{Verb: "remove", Path: at(r.in, path)}
 		default:
 			note := "it was changed since it was installed; remove it yourself if it is not needed"
-			if slices.Contains(dropInNames, filepath.Base(path)) {
+			if filepath.Base(path) == dropInName {
 				note = "it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing " +
 					"else is in it"
 			}
