@@ -17,63 +17,40 @@ func (m *machine) bundled(library string) {
 	m.Bundle = bundletest.New(m.t, []byte(library), []byte("tool"), []byte("code"))
 }
 
-// A released program installs what is inside it, and needs no file beside it, before and afterwards.
+// A released program installs what is inside it, and needs no file beside it, before and afterwards. A library that is
+// named, or that lies beside this program, comes before the one inside.
 func TestBundle(t *testing.T) {
-	for _, beside := range []bool{false, true} {
-		m := newMachine(t)
-		library := read(t, m.Library)
-		m.bundled(library)
-		m.IntoLib = beside
-		before := m.Tree()
-		m.DryRun = true
-		m.install()
-		if m.Tree() != before {
-			t.Error("a dry run has changed something")
-		}
-		m.DryRun = false
-		placed := userLibrary
-		if beside {
-			placed = besideLibrary
-		}
-		shows(t, m.install(), "placed "+m.Path(placed))
-		const kit = "home/ann/.local/share/fh-ollama/"
-		for name, want := range map[string]string{placed: library, userLibrary: library, kit + "bin/fh-ollama": "program",
-			kit + "lib/flashhead/llama-flashhead": "tool", kit + "lib/flashhead/libflashhead-tool.so": "code"} {
-			if got := m.Read(name); got != want {
-				t.Errorf("%s has %d bytes, not %d", name, len(got), len(want))
-			}
-		}
-		if info, err := os.Stat(m.Path(kit + "lib/flashhead/llama-flashhead")); err != nil || info.Mode() != 0o755 {
-			t.Errorf("%v, %v", info, err)
-		}
-
-		// another download updates it
-		newer := read(t, libraryV2(t))
-		m.bundled(newer)
-		shows(t, m.install(), "updated "+m.Path(placed))
-		if m.Read(placed) != newer {
-			t.Error("the library was not updated")
-		}
-		m.uninstall()
-		m.holds(before)
-	}
-}
-
-// A library that is named, or that lies beside this program, comes before the one inside.
-func TestBundleIsLast(t *testing.T) {
 	m := newMachine(t)
-	named, built := m.Library, libraryV2(t)
-	m.bundled("no library")
-	m.Built = built
-	m.install()
-	if m.Read(userLibrary) != read(t, built) {
-		t.Error("it is not the one beside this program")
+	library, newer := read(t, m.Library), read(t, libraryV2(t))
+	m.bundled(library)
+	before := m.Tree()
+	m.IntoLib = true
+	shows(t, m.install(), "placed "+m.Path(besideLibrary))
+	const kit = "home/ann/.local/share/fh-ollama/"
+	for name, want := range map[string]string{besideLibrary: library, userLibrary: library, kit + "bin/fh-ollama": "program",
+		kit + "lib/flashhead/llama-flashhead": "tool", kit + "lib/flashhead/libflashhead-tool.so": "code"} {
+		if got := m.Read(name); got != want {
+			t.Errorf("%s has %d bytes, not %d", name, len(got), len(want))
+		}
 	}
-	m.Library = named
-	m.install()
-	if m.Read(userLibrary) != read(t, named) {
-		t.Error("it is not the named one")
+	if info, err := os.Stat(m.Path(kit + "lib/flashhead/llama-flashhead")); err != nil || info.Mode() != 0o755 {
+		t.Errorf("%v, %v", info, err)
 	}
+	for what, choose := range map[string]func(){
+		"another download": func() { m.bundled(newer) },
+		"the named one":    func() { m.bundled(library); m.Library = libraryV2(t) },
+		"the one beside":   func() { m.bundled(library); m.Built = libraryV2(t) },
+	} {
+		m.bundled(library)
+		m.install()
+		choose()
+		shows(t, m.install(), "updated "+m.Path(besideLibrary))
+		if m.Read(besideLibrary) != newer {
+			t.Errorf("it is not %s", what)
+		}
+	}
+	m.uninstall()
+	m.holds(before)
 }
 
 func TestBundleRefused(t *testing.T) {

@@ -34,11 +34,6 @@ func TestVariableTaken(t *testing.T) {
 		m.Write(unitFile+".d/override.conf", "[Service]\nEnvironment=GGML_BACKEND_PATH=/opt/other.so\n", 0o644)
 		m.refused("GGML_BACKEND_PATH is set to /opt/other.so already, by "+m.Path(unitFile+".d/override.conf"), "--into-lib")
 	})
-	t.Run("shell", func(t *testing.T) {
-		m := newMachine(t)
-		m.Options.Places.BackendPath = "/opt/other.so"
-		m.refused("already, in your environment", "--into-lib")
-	})
 	t.Run("ours", func(t *testing.T) {
 		m := newMachine(t)
 		m.serve("GGML_BACKEND_PATH=" + m.Path(userLibrary))
@@ -106,18 +101,6 @@ func TestLibrary(t *testing.T) {
 	m.refused("was not found", "fh-ollama build --plugin")
 	m.Built = good
 	m.install()
-}
-
-func TestBadReceipt(t *testing.T) {
-	for content, cause := range map[string]string{"{": "cannot be read", `{"schema": 99}`: "format 99"} {
-		m := newMachine(t)
-		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, content, 0o644)
-		m.refused(cause, "")
-		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), cause) ||
-			hint.Of(err) == "" {
-			t.Errorf("%v", err)
-		}
-	}
 }
 
 // A receipt that somebody changed makes uninstall remove nothing but what install makes: root may be asked to.

@@ -3,7 +3,6 @@ package install
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -42,12 +41,6 @@ func TestFailedTrialBeside(t *testing.T) {
 	if m.Exists(besideLibrary) {
 		t.Error("the library is still there")
 	}
-}
-
-func TestDryRunSaysTrial(t *testing.T) {
-	m := newMachine(t)
-	m.DryRun = true
-	shows(t, m.install(), "would try a tiny model in "+m.Path(serverFile)+", before anything else is changed")
 }
 
 // addTool puts a native tool beside the library, as a build does, and this program into a build.
@@ -102,38 +95,4 @@ func TestKit(t *testing.T) {
 		m.uninstall()
 		m.holds(before)
 	}
-}
-
-// sudo for an Ollama that a user starts: the user cannot enter root's folder.
-func TestForOthers(t *testing.T) {
-	for name, lay := range map[string]func(m *machine){
-		"sudo": func(m *machine) { m.Options.Places.Sudo = true },
-		"another user's server": func(m *machine) {
-			m.Options.Places.UID = 0
-			m.Machine.Places.UID = 1000
-			m.serveAs(1000)
-		},
-	} {
-		m := newMachine(t)
-		m.Options.Places.UID = 0
-		lay(&m)
-		before := m.Tree()
-		r := m.install()
-		shows(t, r, "placed "+m.Path(systemLibrary),
-			"next GGML_BACKEND_PATH="+m.Path(systemLibrary)+" "+m.Path("usr/local/bin/ollama")+" serve")
-		if strings.Contains(r.String(), m.Path("home")) {
-			t.Errorf("%s: in root's folder:\n%s", name, r)
-		}
-		m.uninstall()
-		m.holds(before)
-	}
-}
-
-// Who called this program by sudo needs it for the service, too.
-func TestSudoService(t *testing.T) {
-	m := newMachine(t)
-	m.service()
-	m.Options.Places.UID, m.Options.Places.Sudo = 0, true
-	shows(t, m.install(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
-	shows(t, m.uninstall(), "next sudo systemctl daemon-reload && sudo systemctl restart ollama")
 }

@@ -6,13 +6,15 @@ import (
 	"testing"
 )
 
-// Folders above the prefix that came with it go with it, unless somebody uses them.
+// Folders above the prefix that came with it go with it, unless somebody uses them. A prefix can be installed from.
 func TestParents(t *testing.T) {
 	for _, used := range []bool{false, true} {
 		above := t.TempDir()
 		dir := filepath.Join(above, "a", "b", "c")
 		installPrefix(t, built(t, first), dir)
-		installPrefix(t, built(t, second), dir)
+		copied := filepath.Join(t.TempDir(), "copy")
+		installPrefix(t, built(t, second), copied)
+		installPrefix(t, copied, dir)
 		want := map[string]string{".": "/"}
 		if used {
 			lay(t, above, map[string]string{"a/note": "theirs"})

@@ -160,24 +160,6 @@ func TestInstallUpdateUninstall(t *testing.T) {
 	}
 }
 
-// The folder itself goes if it came with the installation, and it can be copied on from there.
-func TestFolderOfItsOwn(t *testing.T) {
-	above := t.TempDir()
-	dir, copied := filepath.Join(above, "flashhead"), filepath.Join(above, "copy")
-	if _, err := Prefix(t.Context(), PrefixOptions{From: built(t, first), Dir: dir, DryRun: true}); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, above, map[string]string{".": "/"}) // after a dry run
-	installPrefix(t, built(t, first), dir)
-	installPrefix(t, dir, copied)
-	uninstallPrefix(t, dir)
-	if got := laid(t, copied)["bin/ollama"]; got != "program 1" {
-		t.Errorf("the copy has %q", got)
-	}
-	uninstallPrefix(t, copied)
-	expect(t, above, map[string]string{".": "/"})
-}
-
 // What was not installed by us stays, and nothing is installed over it.
 func TestRefusesWhatIsNotOurs(t *testing.T) {
 	for name, c := range map[string]struct {
