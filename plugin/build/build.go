@@ -139,12 +139,7 @@ func Ollama(
 	}
 	opts = b.Options
 	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version, Backends: opts.Backends}
-	err = b.Steps.DoAll(ctx, []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
-	})
-	if err != nil {
+	if err := b.Fetch(ctx); err != nil {
 		return Result{}, err
 	}
 	if err := preparePrefix(opts.Prefix); err != nil {
@@ -176,6 +171,15 @@ func New(opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps
 		return nil, err
 	}
 	return &Builder{Options: opts, Pins: pins, Overlay: overlay, Steps: steps}, makeCache(opts.Cache)
+}
+
+// Fetch finds the tools and both sources.
+func (b *Builder) Fetch(ctx context.Context) error {
+	return b.Steps.DoAll(ctx, []step.Named{
+		{Name: "tools", Do: b.FindTools},
+		{Name: "ollama source", Do: b.FetchOllama},
+		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
+	})
 }
 
 func makeCache(dir string) error {

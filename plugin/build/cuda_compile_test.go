@@ -60,10 +60,10 @@ func TestCUDACompiles(t *testing.T) {
 	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps,
 		extra:   []string{"-DCMAKE_CUDA_FLAGS=-Werror all-warnings"},
 		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
+	if err := b.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	err = b.DoIn(t.Context(), filepath.Join(cache, "build", "cuda-check"), []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: b.configureCUDA},
 		{Name: "compile", Do: func(ctx context.Context, st *step.Step) error {

@@ -38,10 +38,10 @@ func TestMetalCompiles(t *testing.T) {
 	b.Dir = filepath.Join(cache, "build", "metal-check")
 	metal := filepath.Join(b.LlamaTree(), "ggml", "src", "ggml-metal")
 	native := filepath.Join(b.Dir, "metal")
+	if err := b.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	err = b.DoIn(t.Context(), b.Dir, []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
 		{Name: "lay sources", Do: b.LaySources},
 		{Name: "configure", Do: func(ctx context.Context, st *step.Step) error {
 			return b.cmake(ctx, st, native, "configure", append(b.cmakeArgs(native),

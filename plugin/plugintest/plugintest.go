@@ -20,16 +20,16 @@ import (
 
 // Patches for SmallTree.
 const (
-	AddCall = `--- a/src/graph.cpp
-+++ b/src/graph.cpp
+	AddCall = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
 @@ -1,3 +1,4 @@
  void build() {
      cur = mul(w, h);
 +    head_rewrite(gf);
  }
 `
-	AddCallAgain = `--- a/src/graph.cpp
-+++ b/src/graph.cpp
+	AddCallAgain = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
 @@ -1,4 +1,5 @@
  void build() {
      cur = mul(w, h);
@@ -37,8 +37,8 @@ const (
 +    head_log(gf);
  }
 `
-	Stale = `--- a/src/graph.cpp
-+++ b/src/graph.cpp
+	Stale = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
 @@ -1,3 +1,3 @@
  void build() {
 -    cur = matmul(w, h);
@@ -49,7 +49,7 @@ const (
 
 // SmallTree is a stand-in for llama.cpp: path to content.
 var SmallTree = map[string]string{
-	"src/graph.cpp": "void build() {\n    cur = mul(w, h);\n}\n",
+	"src/llama-model.cpp": "void build() {\n    cur = mul(w, h);\n}\n",
 	"old.txt":       "old\n",
 	"other.c":       "int x;\n",
 }

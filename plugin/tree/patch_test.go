@@ -48,7 +48,7 @@ func TestApplySeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"src/graph.cpp": "void build() {\n    cur = mul(w, h);\n    head_rewrite(gf);\n    head_log(gf);\n}\n",
+		"src/llama-model.cpp": "void build() {\n    cur = mul(w, h);\n    head_rewrite(gf);\n    head_log(gf);\n}\n",
 		"src/new.h":     "#pragma once\n",
 		"other.c":       "int x;\n",
 	}
@@ -69,7 +69,7 @@ func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
 	_, err := testPatcher(t).Apply(t.Context(), tree,
 		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)},
 			{"003-stale.patch", []byte(plugintest.Stale)}})
-	if err == nil || !strings.Contains(err.Error(), "003-stale.patch does not apply: patch failed: src/graph.cpp:1") {
+	if err == nil || !strings.Contains(err.Error(), "003-stale.patch does not apply: patch failed: src/llama-model.cpp:1") {
 		t.Errorf("error: %v", err)
 	}
 	if strings.Contains(err.Error(), "\n") {
@@ -95,7 +95,7 @@ func TestApplyInsideAForeignRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := out["src/graph.cpp"].read()
+	data, err := out["src/llama-model.cpp"].read()
 	if err != nil || !strings.Contains(string(data), "head_rewrite") {
 		t.Errorf("not patched: %q, %v", data, err)
 	}
@@ -116,7 +116,7 @@ func TestApplySkipsWhatIsAppliedOnlyWhenAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := again["src/graph.cpp"].read()
+	data, err := again["src/llama-model.cpp"].read()
 	if err != nil || strings.Count(string(data), "head_rewrite") != 1 {
 		t.Errorf("got %q, %v", data, err)
 	}
@@ -124,8 +124,8 @@ func TestApplySkipsWhatIsAppliedOnlyWhenAsked(t *testing.T) {
 
 // Hunks that fit are applied, and the others are told and kept beside their file.
 func TestTry(t *testing.T) {
-	const threeFiles = `--- a/src/graph.cpp
-+++ b/src/graph.cpp
+	const threeFiles = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
 @@ -1,2 +1,3 @@
  int a;
 +int new;
@@ -146,17 +146,17 @@ func TestTry(t *testing.T) {
 +int y;
 `
 	p, dir := testPatcher(t), t.TempDir()
-	before := map[string]string{"other.c": "int x;\n", "src/graph.cpp": "int a;\nint b;\nint c;\nint d;\nint E;\n"}
+	before := map[string]string{"other.c": "int x;\n", "src/llama-model.cpp": "int a;\nint b;\nint c;\nint d;\nint E;\n"}
 	if _, err := plan(t, before).Sync(dir); err != nil {
 		t.Fatal(err)
 	}
 	rejected, err := p.Try(t.Context(), dir, Patch{"001.patch", []byte(threeFiles)})
-	want := []string{"patch failed: src/graph.cpp:4", "gone.c: No such file or directory"}
+	want := []string{"patch failed: src/llama-model.cpp:4", "gone.c: No such file or directory"}
 	if err != nil || !slices.Equal(rejected, want) {
 		t.Errorf("%q, %v", rejected, err)
 	}
 	after := plugintest.OnDisk(t, dir)
-	source, rest := after["src/graph.cpp"], after["src/graph.cpp.001.patch.rej"]
+	source, rest := after["src/llama-model.cpp"], after["src/llama-model.cpp.001.patch.rej"]
 	if !strings.Contains(source, "new") || strings.Contains(source, "begin") || !strings.Contains(rest, "begin") ||
 		after["other.c"] != "int x;\nint y;\n" || len(after) != 3 {
 		t.Errorf("%q", after)

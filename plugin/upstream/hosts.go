@@ -41,12 +41,7 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 	if err != nil {
 		return HostBuild{}, err
 	}
-	err = b.Steps.DoAll(ctx, []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
-	})
-	if err != nil {
+	if err := b.Fetch(ctx); err != nil {
 		return HostBuild{}, err
 	}
 	made := HostBuild{GGML: ggmlOf(b.LlamaCpp.Dir)}
