@@ -125,7 +125,6 @@ type Builder struct {
 	treeKey  string   // hash of the file names in the tree of llama.cpp
 	extra    []string // more arguments for CMake, of tests
 	files    []string // in the prefix, once assembled
-	variant  string   // with CPUAll, the CPU variant that is chosen on this machine
 	result   Result
 }
 

@@ -67,32 +67,27 @@ func (m *machine) addTool() (build string) {
 
 // What was installed works when the build is gone, and can be installed again from itself.
 func TestKit(t *testing.T) {
-	for _, beside := range []bool{false, true} {
-		m := newMachine(t)
-		before := m.Tree()
-		build := m.addTool()
-		m.IntoLib = beside
-		r := m.install()
-		program := m.Path("home/ann/.local/share/fh-ollama/bin/fh-ollama")
-		shows(t, r, "placed "+program, program+" doctor")
-		for name, mode := range map[string]os.FileMode{"bin/fh-ollama": 0o755, "lib/flashhead/llama-flashhead": 0o755,
-			"lib/flashhead/libflashhead-tool.so": 0o644, "lib/flashhead/" + LibraryName: 0o644} {
-			info, err := os.Stat(m.Path("home/ann/.local/share/fh-ollama/" + name))
-			if err != nil || info.Mode().Perm() != mode {
-				t.Errorf("%s: %v, %v", name, info, err)
-			}
+	m := newMachine(t)
+	before := m.Tree()
+	build := m.addTool()
+	m.IntoLib = true
+	program := m.Path("home/ann/.local/share/fh-ollama/bin/fh-ollama")
+	shows(t, m.install(), "placed "+program, program+" doctor")
+	for name, mode := range map[string]os.FileMode{"bin/fh-ollama": 0o755, "lib/flashhead/llama-flashhead": 0o755,
+		"lib/flashhead/libflashhead-tool.so": 0o644, "lib/flashhead/" + LibraryName: 0o644} {
+		info, err := os.Stat(m.Path("home/ann/.local/share/fh-ollama/" + name))
+		if err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", name, info, err)
 		}
-		if err := os.RemoveAll(build); err != nil {
-			t.Fatal(err)
-		}
-		m.Program, m.Library, m.Built = program, "", m.Path(userLibrary)
-		if beside {
-			m.Remove(besideLibrary) // by an update of Ollama
-			shows(t, m.install(), "placed "+m.Path(besideLibrary), "kept "+program+": it is up to date")
-		} else {
-			shows(t, m.install(), "kept "+m.Path(userLibrary)+": it is up to date")
-		}
-		m.uninstall()
-		m.holds(before)
 	}
+	if err := os.RemoveAll(build); err != nil {
+		t.Fatal(err)
+	}
+	m.Program, m.Library, m.Built = program, "", m.Path(userLibrary)
+	m.Remove(besideLibrary) // by an update of Ollama
+	shows(t, m.install(), "placed "+m.Path(besideLibrary), "kept "+program+": it is up to date")
+	m.IntoLib = false
+	shows(t, m.install(), "kept "+m.Path(userLibrary)+": it is up to date")
+	m.uninstall()
+	m.holds(before)
 }

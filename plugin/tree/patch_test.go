@@ -49,8 +49,8 @@ func TestApplySeries(t *testing.T) {
 	}
 	want := map[string]string{
 		"src/llama-model.cpp": "void build() {\n    cur = mul(w, h);\n    head_rewrite(gf);\n    head_log(gf);\n}\n",
-		"src/new.h":     "#pragma once\n",
-		"other.c":       "int x;\n",
+		"src/new.h":           "#pragma once\n",
+		"other.c":             "int x;\n",
 	}
 	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) {
 		t.Errorf("got %q", got)
