@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -54,61 +55,78 @@ func parseMacros(text string) Macros {
 	return m
 }
 
-// x86Features maps ggml's options to the macros of what they compile for. A build sets all, because some default to ON.
-var x86Features = []struct {
-	option string
-	macros []string
-}{
-	{"GGML_SSE42", []string{"__SSE4_2__"}},
-	{"GGML_AVX", []string{"__AVX__"}},
-	{"GGML_F16C", []string{"__F16C__"}},
-	{"GGML_FMA", []string{"__FMA__"}},
-	{"GGML_BMI2", []string{"__BMI2__"}},
-	{"GGML_AVX2", []string{"__AVX2__"}},
-	{"GGML_AVX_VNNI", []string{"__AVXVNNI__"}},
-	{"GGML_AVX512", avx512},
-	{"GGML_AVX512_VBMI", append([]string{"__AVX512VBMI__"}, avx512...)},
-	{"GGML_AVX512_VNNI", append([]string{"__AVX512VNNI__"}, avx512...)},
-	{"GGML_AVX512_BF16", append([]string{"__AVX512BF16__"}, avx512...)},
-	{"GGML_AMX_TILE", append([]string{"__AMX_TILE__"}, avx512...)},
-	{"GGML_AMX_INT8", append([]string{"__AMX_TILE__", "__AMX_INT8__"}, avx512...)},
-	{"GGML_AMX_BF16", append([]string{"__AMX_TILE__", "__AMX_BF16__"}, avx512...)},
+// instructionSet is one that a native build can use or leave out.
+type instructionSet struct {
+	name   string   // ggml's, in lower case
+	macros []string // of all that it needs, its own first
 }
 
-// avx512 is what GGML_AVX512 compiles for.
-var avx512 = []string{"__AVX512F__", "__AVX512CD__", "__AVX512VL__", "__AVX512DQ__", "__AVX512BW__"}
+// need returns the macros of a set that is called by the first and needs others.
+func need(macro string, others ...[]string) []string {
+	return append([]string{macro}, slices.Concat(others...)...)
+}
 
-// armFeatures maps macros to extensions of -march, in ggml's order.
-var armFeatures = []struct{ macro, extension string }{
-	{"__ARM_FEATURE_DOTPROD", "dotprod"},
-	{"__ARM_FEATURE_FP16_VECTOR_ARITHMETIC", "fp16"},
-	{"__ARM_FEATURE_SVE", "sve"},
-	{"__ARM_FEATURE_MATMUL_INT8", "i8mm"},
-	{"__ARM_FEATURE_SVE2", "sve2"},
-	{"__ARM_FEATURE_SME", "sme"},
+// A set needs another if compilers or ggml imply that: -mavx512f implies -mavx2, armv8.6-a implies i8mm.
+var (
+	sse42   = need("__SSE4_2__")
+	avx     = need("__AVX__", sse42)
+	f16c    = need("__F16C__", avx)
+	fma     = need("__FMA__", avx)
+	avx2    = need("__AVX2__", avx)
+	avx512  = need("__AVX512F__", need("__AVX512CD__"), need("__AVX512VL__"), need("__AVX512DQ__"), need("__AVX512BW__"),
+		f16c, fma, avx2)
+	amxTile = need("__AMX_TILE__", avx512)
+
+	dotprod = need("__ARM_FEATURE_DOTPROD")
+	sve     = need("__ARM_FEATURE_SVE", need("__ARM_FEATURE_FP16_VECTOR_ARITHMETIC"))
+	i8mm    = need("__ARM_FEATURE_MATMUL_INT8", dotprod)
+	sve2    = need("__ARM_FEATURE_SVE2", i8mm, sve)
+)
+
+// instructionSets are in ggml's order, by GOARCH.
+var instructionSets = map[string][]instructionSet{
+	"amd64": {
+		{"sse42", sse42},
+		{"avx", avx},
+		{"f16c", f16c},
+		{"fma", fma},
+		{"bmi2", need("__BMI2__")},
+		{"avx2", avx2},
+		{"avx_vnni", need("__AVXVNNI__", avx2)},
+		{"avx512", avx512},
+		{"avx512_vbmi", need("__AVX512VBMI__", avx512)},
+		{"avx512_vnni", need("__AVX512VNNI__", avx512)},
+		{"avx512_bf16", need("__AVX512BF16__", avx512)},
+		{"amx_tile", amxTile},
+		{"amx_int8", need("__AMX_INT8__", amxTile)},
+		{"amx_bf16", need("__AMX_BF16__", amxTile)},
+	},
+	"arm64": {
+		{"dotprod", dotprod},
+		{"fp16", need("__ARM_FEATURE_FP16_VECTOR_ARITHMETIC")},
+		{"sve", sve},
+		{"i8mm", i8mm},
+		{"sve2", sve2},
+		{"sme", need("__ARM_FEATURE_SME", sve2)},
+	},
 }
 
 // nativeFlags returns CMake's options for a CPU backend for the processor that macros describe, and a summary of its
 // instruction sets. Processors other than amd64 and arm64 get ggml's generic build.
 func nativeFlags(goarch string, macros Macros) (flags []string, summary string) {
 	var used []string
-	switch goarch {
-	case "amd64":
-		for _, f := range x86Features {
-			on := macros.all(f.macros...)
+	base := "armv8-a"
+	for _, set := range instructionSets[goarch] {
+		on := macros.all(set.macros...)
+		if goarch == "amd64" { // all are set, because some default to ON
+			name := strings.ToUpper(set.name)
+			flags = append(flags, "-DGGML_"+name+"="+onOff(on))
 			if on {
-				used = append(used, strings.TrimPrefix(f.option, "GGML_"))
+				used = append(used, name)
 			}
-			flags = append(flags, "-D"+f.option+"="+onOff(on))
-		}
-	case "arm64":
-		base := "armv8-a"
-		for _, f := range armFeatures {
-			if !macros.all(f.macro) {
-				continue
-			}
-			used = append(used, f.extension)
-			switch f.extension { // first architecture with the extension, as in ggml's variants
+		} else if on {
+			used = append(used, set.name)
+			switch set.name { // first architecture with the extension, as in ggml's variants
 			case "i8mm", "sve2":
 				base = "armv8.6-a"
 			case "sme":
@@ -117,9 +135,10 @@ func nativeFlags(goarch string, macros Macros) (flags []string, summary string) 
 				base = "armv8.2-a"
 			}
 		}
+	}
+	if goarch == "arm64" {
 		arch := strings.Join(append([]string{base}, used...), "+")
-		flags = []string{"-DGGML_CPU_ARM_ARCH=" + arch}
-		used = []string{arch}
+		return []string{"-DGGML_CPU_ARM_ARCH=" + arch}, arch
 	}
 	if len(used) == 0 {
 		return flags, "generic " + goarch

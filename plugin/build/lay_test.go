@@ -99,7 +99,8 @@ func TestLaySourcesKeepsTheTreeWhenAPatchFails(t *testing.T) {
 	refused := func(name, way string) {
 		t.Helper()
 		err := b.Steps.Do("lay", func(st *step.Step) error { return b.LaySources(t.Context(), st) })
-		if err == nil || !strings.Contains(err.Error(), name+" does not apply") || !strings.Contains(hint.Of(err), way) {
+		if err == nil || !strings.Contains(err.Error(), name+" does not apply: ") ||
+			strings.Contains(err.Error(), "\n") || !strings.Contains(hint.Of(err), way) {
 			t.Errorf("error %v, hint %q", err, hint.Of(err))
 		}
 		if got := plugintest.OnDisk(t, b.LlamaTree()); !maps.Equal(got, before) {

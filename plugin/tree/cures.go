@@ -17,7 +17,7 @@ const (
 
 // Cure applies a cure to the files in dir.
 func (p Patcher) Cure(ctx context.Context, dir string, cure Patch) (state string, err error) {
-	if p.GitApply(ctx, dir, cure, "--reverse", "--check") == nil {
+	if p.IsIn(ctx, dir, cure) {
 		return cureThere, nil
 	}
 	switch err = p.GitApply(ctx, dir, cure); {

@@ -131,10 +131,7 @@ func TestCureOfAMX(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cured, err := testPatcher(t).Apply(t.Context(), Tree{name: {fsys: tree, name: name}}, cures)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cured := applied(t, testPatcher(t), Tree{name: {fsys: tree, name: name}}, cures...)
 	with, err := cured[name].read()
 	if err != nil {
 		t.Fatal(err)

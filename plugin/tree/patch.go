@@ -79,29 +79,11 @@ func CompatPatches(ollama fs.FS) ([]Patch, error) {
 	return patches, err
 }
 
-// Patcher applies patches to a planned tree, with git.
+// Patcher applies patches to copies of the files of a planned tree that they name, with git: Stage makes the copies,
+// GitApply patches them, and Staged returns the patched tree.
 type Patcher struct {
 	Git     string
-	Scratch string // empty folder; must outlive the trees that Apply returns
-	Applied bool   // skip patches that the tree already has
-}
-
-// Apply returns t with all patches applied, in order. It works on copies of the named files: if a hunk fails, t and its
-// folders are unchanged.
-func (p Patcher) Apply(ctx context.Context, t Tree, patches []Patch) (Tree, error) {
-	work, err := p.Stage(t, patches)
-	if err != nil {
-		return nil, err
-	}
-	for _, patch := range patches {
-		if p.Applied && p.GitApply(ctx, work, patch, "--reverse", "--check") == nil {
-			continue
-		}
-		if err := p.GitApply(ctx, work, patch); err != nil {
-			return nil, err
-		}
-	}
-	return p.Staged(t, patches, work)
+	Scratch string // empty folder; must outlive the trees that Staged returns
 }
 
 // Stage copies the files of t that the patches name into a folder.
@@ -175,6 +157,11 @@ func (p Patcher) Try(ctx context.Context, dir string, patch Patch) (rejected []s
 		}
 	}
 	return rejected, nil
+}
+
+// IsIn reports whether the files in dir are as the patch makes them.
+func (p Patcher) IsIn(ctx context.Context, dir string, patch Patch) bool {
+	return p.GitApply(ctx, dir, patch, "--reverse", "--check") == nil
 }
 
 func (p Patcher) gitApplyOutput(ctx context.Context, dir string, patch []byte, options ...string) (string, error) {

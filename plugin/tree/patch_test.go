@@ -37,12 +37,40 @@ func testPatcher(t *testing.T) Patcher {
 	return Patcher{Git: git, Scratch: t.TempDir()}
 }
 
-func TestApplySeries(t *testing.T) {
-	out, err := testPatcher(t).Apply(t.Context(), plan(t, plugintest.SmallTree),
-		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)}, {"003", []byte(plugintest.AddCallAgain)}})
+// applied returns tree with patches.
+func applied(t *testing.T, p Patcher, tree Tree, patches ...Patch) Tree {
+	t.Helper()
+	work, err := p.Stage(tree, patches)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, patch := range patches {
+		if p.IsIn(t.Context(), work, patch) {
+			t.Errorf("%s is said to be in", patch.Name)
+		}
+		if err := p.GitApply(t.Context(), work, patch); err != nil {
+			t.Fatal(err)
+		}
+		if !p.IsIn(t.Context(), work, patch) {
+			t.Errorf("%s is not said to be in", patch.Name)
+		}
+	}
+	patched, err := p.Staged(tree, patches, work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return patched
+}
+
+// Also inside a repository, where git apply would silently skip every file.
+func TestApplySeries(t *testing.T) {
+	p := testPatcher(t)
+	if out, err := exec.Command(p.Git, "init", "-q", p.Scratch).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Setenv("GIT_DIR", filepath.Join(p.Scratch, ".git"))
+	out := applied(t, p, plan(t, plugintest.SmallTree), Patch{"001", []byte(plugintest.AddCall)},
+		Patch{"002", []byte(newAndGone)}, Patch{"003", []byte(plugintest.AddCallAgain)})
 	dir := t.TempDir()
 	if _, err := out.Sync(dir); err != nil {
 		t.Fatal(err)
@@ -54,71 +82,6 @@ func TestApplySeries(t *testing.T) {
 	}
 	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := plan(t, plugintest.SmallTree).Sync(dir); err != nil {
-		t.Fatal(err)
-	}
-	tree := Tree{}
-	if err := tree.AddDir("", dir, nil); err != nil {
-		t.Fatal(err)
-	}
-	_, err := testPatcher(t).Apply(t.Context(), tree,
-		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)},
-			{"003-stale.patch", []byte(plugintest.Stale)}})
-	if err == nil || !strings.Contains(err.Error(), "003-stale.patch does not apply: patch failed: src/llama-model.cpp:1") {
-		t.Errorf("error: %v", err)
-	}
-	if strings.Contains(err.Error(), "\n") {
-		t.Errorf("more than a line: %q", err)
-	}
-	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, plugintest.SmallTree) {
-		t.Errorf("the folder changed: %q", got)
-	}
-	again := t.TempDir()
-	if _, err := tree.Sync(again); err != nil || !maps.Equal(plugintest.OnDisk(t, again), plugintest.SmallTree) {
-		t.Errorf("the plan changed: %q, %v", plugintest.OnDisk(t, again), err)
-	}
-}
-
-// Inside a repository git apply would silently skip every file.
-func TestApplyInsideAForeignRepository(t *testing.T) {
-	p := testPatcher(t)
-	if out, err := exec.Command(p.Git, "init", "-q", p.Scratch).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	t.Setenv("GIT_DIR", filepath.Join(p.Scratch, ".git"))
-	out, err := p.Apply(t.Context(), plan(t, plugintest.SmallTree), []Patch{{"001", []byte(plugintest.AddCall)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := out["src/llama-model.cpp"].read()
-	if err != nil || !strings.Contains(string(data), "head_rewrite") {
-		t.Errorf("not patched: %q, %v", data, err)
-	}
-}
-
-func TestApplySkipsWhatIsAppliedOnlyWhenAsked(t *testing.T) {
-	series := []Patch{{"001", []byte(plugintest.AddCall)}}
-	done, err := testPatcher(t).Apply(t.Context(), plan(t, plugintest.SmallTree), series)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := testPatcher(t).Apply(t.Context(), done, series); err == nil {
-		t.Error("applied twice")
-	}
-	p := testPatcher(t)
-	p.Applied = true
-	again, err := p.Apply(t.Context(), done, series)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := again["src/llama-model.cpp"].read()
-	if err != nil || strings.Count(string(data), "head_rewrite") != 1 {
-		t.Errorf("got %q, %v", data, err)
 	}
 }
 

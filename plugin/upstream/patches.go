@@ -53,7 +53,7 @@ func (c *check) tryPatches(ctx context.Context, st *step.Step) error {
 		}
 	}
 	for _, patch := range compat { // as in a build, after ours, and some are in already
-		if p.GitApply(ctx, work, patch, "--reverse", "--check") == nil {
+		if p.IsIn(ctx, work, patch) {
 			continue
 		}
 		if err := p.GitApply(ctx, work, patch); err != nil {
