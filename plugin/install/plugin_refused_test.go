@@ -124,3 +124,40 @@ func TestForeignReceipt(t *testing.T) {
 		}
 	}
 }
+
+// A plug-in that does not work with this Ollama is not placed; one that was there before stays.
+func TestFailedTrial(t *testing.T) {
+	const rests = "#!/bin/sh\necho 0.00.1 I flash_head: the plug-in rests: ggml 9.9.9 is not known\necho model loaded\n"
+	for _, beside := range []bool{false, true} {
+		m := newMachine(t)
+		m.service()
+		m.IntoLib = beside
+		good := m.Read(serverFile)
+		m.Write(serverFile, rests, 0o755)
+		m.Remove("usr/local/lib/ollama/libggml-base.so.0")
+		m.Write("usr/local/lib/ollama/libggml-base.so.9.9.9", "", 0o644)
+		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is "+
+			"not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.13.1 (Ollama 0.30.0), ",
+			"fh-ollama build")
+		m.Write(serverFile, good, 0o755)
+		m.install()
+		m.Library = libraryV2(t)
+		m.Write(serverFile, rests, 0o755)
+		m.refused("nothing is installed", "fh-ollama build")
+		m.Write(serverFile, good, 0o755)
+		shows(t, m.install(), "tried a tiny model with this Ollama's llama-server: flash_head: active on CPU")
+	}
+}
+
+// Under its own name beside Ollama's libraries the plug-in is tried again, and taken back with all that came with it.
+func TestFailedTrialBeside(t *testing.T) {
+	m := newMachine(t)
+	m.IntoLib = true
+	// works under a temporary name only
+	m.Write(serverFile, "#!/bin/sh\n[ -n \"$GGML_BACKEND_PATH\" ] && [ ! -e "+m.Path(besideLibrary)+" ] && echo "+
+		"flash_head: active\necho model loaded\n", 0o755)
+	m.refused("nothing is installed: ", "fh-ollama build")
+	if m.Exists(besideLibrary) {
+		t.Error("the library is still there")
+	}
+}

@@ -50,8 +50,8 @@ const (
 // SmallTree is a stand-in for llama.cpp: path to content.
 var SmallTree = map[string]string{
 	"src/llama-model.cpp": "void build() {\n    cur = mul(w, h);\n}\n",
-	"old.txt":       "old\n",
-	"other.c":       "int x;\n",
+	"old.txt":             "old\n",
+	"other.c":             "int x;\n",
 }
 
 // Pins returns the committed pins.

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -68,12 +69,12 @@ func need(macro string, others ...[]string) []string {
 
 // A set needs another if compilers or ggml imply that: -mavx512f implies -mavx2, armv8.6-a implies i8mm.
 var (
-	sse42   = need("__SSE4_2__")
-	avx     = need("__AVX__", sse42)
-	f16c    = need("__F16C__", avx)
-	fma     = need("__FMA__", avx)
-	avx2    = need("__AVX2__", avx)
-	avx512  = need("__AVX512F__", need("__AVX512CD__"), need("__AVX512VL__"), need("__AVX512DQ__"), need("__AVX512BW__"),
+	sse42  = need("__SSE4_2__")
+	avx    = need("__AVX__", sse42)
+	f16c   = need("__F16C__", avx)
+	fma    = need("__FMA__", avx)
+	avx2   = need("__AVX2__", avx)
+	avx512 = need("__AVX512F__", need("__AVX512CD__"), need("__AVX512VL__"), need("__AVX512DQ__"), need("__AVX512BW__"),
 		f16c, fma, avx2)
 	amxTile = need("__AMX_TILE__", avx512)
 
@@ -144,4 +145,55 @@ func nativeFlags(goarch string, macros Macros) (flags []string, summary string) 
 		return flags, "generic " + goarch
 	}
 	return flags, strings.Join(used, " ")
+}
+
+// amx is another name of amx_tile, which the other sets of AMX need.
+const amx = "amx"
+
+// ParseWithout validates names of instruction sets for goarch, and returns them sorted, without duplicates.
+func ParseWithout(names []string, goarch string) ([]string, error) {
+	var known []string
+	for _, set := range instructionSets[goarch] {
+		known = append(known, set.name)
+	}
+	if goarch == "amd64" {
+		known = append(known, amx)
+	}
+	slices.Sort(known)
+	for _, name := range names {
+		switch {
+		case slices.Contains(known, name):
+		case len(known) == 0:
+			return nil, hint.New("--without: a build for "+goarch+" uses no optional instruction sets", "leave out --without")
+		default:
+			return nil, hint.New(fmt.Sprintf("unknown instruction set %q", name), "choose from "+strings.Join(known, ", "))
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names))), nil
+}
+
+// without returns a copy of m without the macros of sets, and so without the sets that need them.
+func (m Macros) without(sets []string, goarch string) Macros {
+	m = maps.Clone(m)
+	for _, set := range instructionSets[goarch] {
+		if slices.Contains(sets, set.name) || set.name == "amx_tile" && slices.Contains(sets, amx) {
+			delete(m, set.macros[0])
+		}
+	}
+	return m
+}
+
+// withoutHint returns names for --without that exclude the largest sets in used, the summary of nativeFlags; "" if
+// none.
+func withoutHint(used string) string {
+	words := strings.FieldsFunc(used, func(r rune) bool { return r == ' ' || r == '+' })
+	var parts []string
+	for _, c := range []struct{ name, mark string }{
+		{"amx", "AMX_TILE"}, {"avx512", "AVX512"}, {"avx2", "AVX2"}, {"sme", "sme"}, {"sve", "sve"}, {"i8mm", "i8mm"},
+	} {
+		if len(parts) < 2 && slices.Contains(words, c.mark) {
+			parts = append(parts, c.name)
+		}
+	}
+	return strings.Join(parts, ",")
 }

@@ -2,6 +2,7 @@ package install
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,4 +74,53 @@ func TestBundleRefused(t *testing.T) {
 	if strings.Contains(m.Tree(), "usr/local/lib/fh-ollama") {
 		t.Error("something was installed")
 	}
+}
+
+// addTool puts a native tool beside the library, as a build does, and this program into a build.
+func (m *machine) addTool() (build string) {
+	m.t.Helper()
+	build = m.t.TempDir()
+	for name, content := range map[string]string{"bin/fh-ollama": "program", "lib/flashhead/llama-flashhead": "tool",
+		"lib/flashhead/libflashhead-tool.so": "code"} {
+		path := filepath.Join(build, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			m.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	library := filepath.Join(build, "lib/flashhead", LibraryName)
+	if err := os.Rename(m.Library, library); err != nil {
+		m.t.Fatal(err)
+	}
+	m.Library, m.Program = library, filepath.Join(build, "bin/fh-ollama")
+	return build
+}
+
+// What was installed works when the build is gone, and can be installed again from itself.
+func TestKit(t *testing.T) {
+	m := newMachine(t)
+	before := m.Tree()
+	build := m.addTool()
+	m.IntoLib = true
+	program := m.Path("home/ann/.local/share/fh-ollama/bin/fh-ollama")
+	shows(t, m.install(), "placed "+program, program+" doctor")
+	for name, mode := range map[string]os.FileMode{"bin/fh-ollama": 0o755, "lib/flashhead/llama-flashhead": 0o755,
+		"lib/flashhead/libflashhead-tool.so": 0o644, "lib/flashhead/" + LibraryName: 0o644} {
+		info, err := os.Stat(m.Path("home/ann/.local/share/fh-ollama/" + name))
+		if err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if err := os.RemoveAll(build); err != nil {
+		t.Fatal(err)
+	}
+	m.Program, m.Library, m.Built = program, "", m.Path(userLibrary)
+	m.Remove(besideLibrary) // by an update of Ollama
+	shows(t, m.install(), "placed "+m.Path(besideLibrary), "kept "+program+": it is up to date")
+	m.IntoLib = false
+	shows(t, m.install(), "kept "+m.Path(userLibrary)+": it is up to date")
+	m.uninstall()
+	m.holds(before)
 }
