@@ -56,9 +56,11 @@ func TestFindCUDA(t *testing.T) {
 }
 
 func TestFindCUDARefuses(t *testing.T) {
-	t.Setenv("CUDACXX", filepath.Join(fakeCUDA(t, "hello"), "bin", "nvcc"))
-	if got, err := findCUDA(t.Context()); err == nil || hint.Of(err) != cudaHint {
-		t.Errorf("%+v, %v, hint %q", got, err, hint.Of(err))
+	for says, want := range map[string]string{"hello": "names no release", "release 11.8": "no preset for CUDA 11.8"} {
+		t.Setenv("CUDACXX", filepath.Join(fakeCUDA(t, says), "bin", "nvcc"))
+		if _, err := findCUDA(t.Context()); err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) != cudaHint {
+			t.Errorf("%v, hint %q", err, hint.Of(err))
+		}
 	}
 }
 
@@ -75,36 +77,12 @@ func TestParseCapabilities(t *testing.T) {
 	}
 }
 
-// The pinned Ollama has the presets, with its own architectures and without.
-func TestCUDAPreset(t *testing.T) {
-	presets, err := os.ReadFile(filepath.Join(plugintest.Ollama(t), "llama", "server", "CMakePresets.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		runner string
-		own    bool
-		want   string
-	}{
-		{"cuda_v12", false, "llama_cuda_v12_linux"},
-		{"cuda_v13", false, "llama_cuda_v13_linux"},
-		{"cuda_v13", true, "llama_cuda_v13_user_arch"},
-	} {
-		if got, err := cudaPreset(presets, c.runner, c.own); err != nil || got != c.want {
-			t.Errorf("%+v: %q, %v", c, got, err)
-		}
-	}
-	if _, err := cudaPreset(presets, "cuda_v11", true); err == nil || hint.Of(err) != cudaHint {
-		t.Errorf("CUDA 11: %v", err)
-	}
-}
-
 // Without a toolkit's folder, CMake looks for the toolkit itself.
 func TestCUDAArgs(t *testing.T) {
 	nvcc := filepath.Join(t.TempDir(), "bin", "nvcc")
 	plugintest.Write(t, nvcc, "", 0o755)
 	b := &Builder{Dir: "/b", cuda: cudaToolkit{Compiler{Path: nvcc}, toolkitRoot(nvcc), "13.5"}}
-	args := strings.Join(b.cudaArgs("llama_cuda_v13_user_arch", "86;90"), " ")
+	args := strings.Join(b.cudaArgs("86;90"), " ")
 	if !strings.Contains(args, "--preset llama_cuda_v13_user_arch -DCMAKE_CUDA_ARCHITECTURES=86;90 -DCMAKE_CUDA_COMPILER="+
 		nvcc) {
 		t.Error(args)

@@ -109,9 +109,14 @@ func (w *work) refused() error {
 	for _, r := range append(w.others, w.own) {
 		paths = append(paths, r.path)
 	}
+	return mayChange(paths, "write into")
+}
+
+// mayChange returns an error if this user may not make or remove files at paths. what is for the error.
+func mayChange(paths []string, what string) error {
 	for _, path := range paths {
 		if dir := nearest(path); !mayWrite(dir) {
-			return fmt.Errorf("you may not write into %s", dir)
+			return fmt.Errorf("you may not %s %s", what, dir)
 		}
 	}
 	return nil

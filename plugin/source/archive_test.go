@@ -159,22 +159,13 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 	if len(want) != 2 || !strings.Contains(said, "unpacked: not in the cache") {
 		t.Fatalf("unpacked %q, said %s", want, said)
 	}
-	inode := func() os.FileInfo {
-		info, err := os.Stat(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return info
-	}
-	first := inode()
-	if _, said := fetch(); strings.Contains(said, "unpacked") || !os.SameFile(first, inode()) {
+	if _, said := fetch(); strings.Contains(said, "unpacked") {
 		t.Errorf("a sound tree is unpacked again: %s", said)
 	}
 	for name, damage := range map[string]func() error{
 		"a file is changed": func() error {
 			return os.WriteFile(filepath.Join(dir, "src/a.c"), []byte("int evil;\n"), 0o644)
 		},
-		"a file is empty": func() error { return os.Truncate(filepath.Join(dir, "src/a.c"), 0) },
 		"a file is gone":  func() error { return os.Remove(filepath.Join(dir, "b.sh")) },
 		"a file is added": func() error { return os.WriteFile(filepath.Join(dir, "src/more.c"), nil, 0o644) },
 		"nobody knows":    func() error { return os.Remove(sumOf(dir)) },

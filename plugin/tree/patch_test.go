@@ -169,7 +169,24 @@ func TestCompatPatchesAreOrderedByFileName(t *testing.T) {
 	}
 }
 
-// testOverlay is the overlay of this repository.
-func testOverlay() Overlay {
-	return Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
+// The pinned sources need every cure, and take it.
+func TestCuresArePinned(t *testing.T) {
+	tree := plugintest.Trees(t)["llama.cpp"]
+	cures, err := ReadSeries(os.DirFS("../../patches"), CureFolder)
+	if err != nil || len(cures) == 0 {
+		t.Fatalf("%d cures, %v", len(cures), err)
+	}
+	p, plan := testPatcher(t), Tree{}
+	for _, name := range NamedFiles(cures) {
+		plan[name] = file{fsys: tree, name: name}
+	}
+	work, err := p.Stage(plan, cures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cure := range cures {
+		if state, err := p.Cure(t.Context(), work, cure); state != CureApplied {
+			t.Errorf("%s: %s, %v: drop it if upstream has it", cure.Name, state, err)
+		}
+	}
 }
