@@ -21,7 +21,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/patches"
-	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
@@ -57,7 +57,7 @@ func TestCUDACompiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps,
+	b := &Builder{Options: opts, Pins: sourcetest.Pins(t), Steps: steps,
 		extra:   []string{"-DCMAKE_CUDA_FLAGS=-Werror all-warnings"},
 		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
 	if err := b.Fetch(t.Context()); err != nil {

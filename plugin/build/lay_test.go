@@ -12,6 +12,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
@@ -38,7 +39,7 @@ func checkouts(t *testing.T) *Builder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Builder{Dir: t.TempDir(), Pins: plugintest.Pins(t), Tools: Toolchain{Git: git}, Steps: step.New(t.Output())}
+	b := &Builder{Dir: t.TempDir(), Pins: sourcetest.Pins(t), Tools: Toolchain{Git: git}, Steps: step.New(t.Output())}
 	b.Options = Options{OllamaSource: ollama, LlamaCppSource: llama, Version: "1.2.3"}
 	series := b.Pins.Patches.Series
 	b.Overlay = tree.Overlay{

@@ -11,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/patches"
-	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
@@ -33,7 +33,7 @@ func TestMetalCompiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: step.New(t.Output()),
+	b := &Builder{Options: opts, Pins: sourcetest.Pins(t), Steps: step.New(t.Output()),
 		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
 	b.Dir = filepath.Join(cache, "build", "metal-check")
 	metal := filepath.Join(b.LlamaTree(), "ggml", "src", "ggml-metal")

@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
@@ -104,7 +105,7 @@ func TestBackendUnderSanitizers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	headers := plugintest.Sources(t)["llama.cpp"]
+	headers := sourcetest.Sources(t)["llama.cpp"]
 	sanitizertest.Each(t, func(t *testing.T, flags []string) {
 		dir := t.TempDir()
 		args := []string{"-S", "../../ggmlhead/hosts/plugin", "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_SOURCE=" + headers,

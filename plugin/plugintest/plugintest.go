@@ -1,4 +1,4 @@
-// Package plugintest is for tests of the packages below plugin: the pinned sources, and small stand-ins for them.
+// Package plugintest is for tests of the packages below plugin: small stand-ins for sources and for the plug-in.
 package plugintest
 
 import (
@@ -11,11 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
-	"github.com/fh-ollama/fh-ollama/plugin/source"
-	"github.com/fh-ollama/fh-ollama/plugin/step"
-	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
 // Patches for SmallTree.
@@ -54,16 +49,6 @@ var SmallTree = map[string]string{
 	"other.c":             "int x;\n",
 }
 
-// Pins returns the committed pins.
-func Pins(t *testing.T) source.Pins {
-	t.Helper()
-	pins, err := source.ParsePins(thirdparty.Pins)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pins
-}
-
 // Library makes a shared library of C source.
 func Library(t *testing.T, source string, args ...string) string {
 	t.Helper()
@@ -84,58 +69,6 @@ func Library(t *testing.T, source string, args ...string) string {
 // Plugin is C that llama.cpp takes for a backend with this score.
 func Plugin(score int) string {
 	return fmt.Sprintf("void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return %d; }\n", score)
-}
-
-// Sources returns the folders of both pinned sources, by name, fetched if needed.
-func Sources(t *testing.T) map[string]string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the pinned sources; not with -short")
-	}
-	folder, err := atomicfile.CacheFolder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	llamaCpp := fetched(t, func(st *step.Step) (source.Folder, error) {
-		return source.FetchLlamaCpp(t.Context(), st, Pins(t).LlamaCpp, folder)
-	})
-	return map[string]string{"ollama": Ollama(t), "llama.cpp": llamaCpp}
-}
-
-// Ollama returns the folder of the pinned Ollama. Go has it in its cache, because this repository imports a part of it.
-func Ollama(t *testing.T) string {
-	t.Helper()
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	return fetched(t, func(st *step.Step) (source.Folder, error) {
-		return source.FetchOllama(t.Context(), st, goTool, Pins(t).Ollama, dir, filepath.Join(dir, "log"))
-	})
-}
-
-func fetched(t *testing.T, fetch func(*step.Step) (source.Folder, error)) (dir string) {
-	t.Helper()
-	err := step.New(t.Output()).Do("fetch", func(st *step.Step) error {
-		found, err := fetch(st)
-		dir = found.Dir
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// Trees returns both pinned sources by name.
-func Trees(t *testing.T) map[string]fs.FS {
-	t.Helper()
-	trees := map[string]fs.FS{}
-	for name, dir := range Sources(t) {
-		trees[name] = os.DirFS(dir)
-	}
-	return trees
 }
 
 // Write writes a file and makes its folders.

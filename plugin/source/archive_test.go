@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
@@ -68,7 +69,7 @@ func TestUnpackTakesOnlyTheSubdir(t *testing.T) {
 	if err := unpack(t.Context(), archive, "pkg-1/vendor/llama.cpp", dir); err != nil {
 		t.Fatal(err)
 	}
-	if got := onDisk(t, dir); len(got) != 2 {
+	if got := plugintest.OnDisk(t, dir); len(got) != 2 {
 		t.Errorf("unpacked %q", got)
 	}
 	for name, mode := range map[string]fs.FileMode{".gitignore": 0o644, "ci/run.sh": 0o755} {
@@ -95,7 +96,7 @@ func TestUnpackRefusesWhatLeavesTheFolder(t *testing.T) {
 			if err := unpack(t.Context(), writeArchive(t, good, bad), "s", dir); err == nil {
 				t.Fatal("no error")
 			}
-			if left := onDisk(t, parent); len(left) > 0 {
+			if left := plugintest.OnDisk(t, parent); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
 			}
 		})
@@ -135,7 +136,7 @@ func unpackedPin(t *testing.T) (cache string, fetch func() (dir, said string)) {
 	sum := sha256.Sum256(data)
 	pin := LlamaCppPin{Package: "p", Version: "1", File: "p.tar.gz", SHA256: hex.EncodeToString(sum[:]),
 		Subdir: "p/llama.cpp", Commit: "c0ffee"}
-	write(t, filepath.Join(cache, "downloads", pin.File), string(data))
+	plugintest.Write(t, filepath.Join(cache, "downloads", pin.File), string(data), 0o644)
 	return cache, func() (string, string) {
 		t.Helper()
 		var said strings.Builder
@@ -155,7 +156,7 @@ func unpackedPin(t *testing.T) (cache string, fetch func() (dir, said string)) {
 func TestUnpackedTreeIsChecked(t *testing.T) {
 	cache, fetch := unpackedPin(t)
 	dir, said := fetch()
-	want := onDisk(t, dir)
+	want := plugintest.OnDisk(t, dir)
 	if len(want) != 2 || !strings.Contains(said, "unpacked: not in the cache") {
 		t.Fatalf("unpacked %q, said %s", want, said)
 	}
@@ -174,7 +175,7 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, said := fetch()
-		if got := onDisk(t, dir); !maps.Equal(got, want) || !strings.Contains(said, "unpacked: files have changed") &&
+		if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) || !strings.Contains(said, "unpacked: files have changed") &&
 			name != "nobody knows" {
 			t.Errorf("%s: %q, said %s", name, got, said)
 		}
@@ -192,7 +193,7 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 			cache)
 		return err
 	})
-	if got := onDisk(t, dir); err == nil || !strings.Contains(err.Error(), "is pinned") || hint.Of(err) == "" ||
+	if got := plugintest.OnDisk(t, dir); err == nil || !strings.Contains(err.Error(), "is pinned") || hint.Of(err) == "" ||
 		len(got) != 1 {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -201,7 +202,7 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 func TestLeftoversInTheCache(t *testing.T) {
 	cache, fetch := unpackedPin(t)
 	left := filepath.Join(cache, "src", ".unpack-123")
-	write(t, filepath.Join(left, "x/half.c"), "")
+	plugintest.Write(t, filepath.Join(left, "x/half.c"), "", 0o644)
 	fetch()
 	if _, err := os.Stat(left); err == nil {
 		t.Error("a half unpacked tree is left")

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -55,8 +56,13 @@ type indexFile struct {
 // takes the one that the index gives. The caller holds LockFetching.
 func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
 	index, err := findIndex(ctx)
+	var file indexFile
 	if err == nil {
-		err = index.fetch(ctx, st, pin, path)
+		file, err = index.find(ctx, pin.Package, pin.File)
+	}
+	if err == nil {
+		file.sha256 = cmp.Or(pin.SHA256, file.sha256)
+		err = index.download(ctx, st, file, path)
 	}
 	if err == nil || ctx.Err() != nil || hint.Of(err) != "" {
 		return err
@@ -68,14 +74,8 @@ func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path stri
 // findIndex returns the index that pip uses, default PyPI.
 func findIndex(ctx context.Context) (*packageIndex, error) {
 	settings := pipSettings(ctx)
-	address, bundle := settings("index-url"), settings("cert")
-	if address == "" {
-		address = pypi
-	}
-	if bundle == "" {
-		bundle = os.Getenv("REQUESTS_CA_BUNDLE") // crypto/x509 reads SSL_CERT_FILE itself
-	}
-	return newIndex(address, bundle)
+	return newIndex(cmp.Or(settings("index-url"), pypi),
+		cmp.Or(settings("cert"), os.Getenv("REQUESTS_CA_BUNDLE"))) // crypto/x509 reads SSL_CERT_FILE itself
 }
 
 // pipSettings returns a function that looks up a setting of pip, "" if unset. Without pip it reads only the
@@ -144,17 +144,6 @@ func keepSecrets(to *http.Request, via []*http.Request) error {
 		to.Header.Del("Authorization")
 	}
 	return nil
-}
-
-func (x *packageIndex) fetch(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
-	file, err := x.find(ctx, pin.Package, pin.File)
-	if err != nil {
-		return err
-	}
-	if pin.SHA256 != "" {
-		file.sha256 = pin.SHA256
-	}
-	return x.download(ctx, st, file, path)
 }
 
 // find looks a file up on the page of a package.

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
@@ -67,10 +68,17 @@ func (x *testIndex) serve(t *testing.T, path string) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(x)
 	t.Cleanup(server.Close)
-	t.Setenv("PATH", t.TempDir()) // no pip
-	t.Setenv("PIP_CERT", "")
-	t.Setenv("PIP_INDEX_URL", strings.Replace(server.URL, "http://", "http://user:secret@", 1)+path)
+	useIndex(t, strings.Replace(server.URL, "http://", "http://user:secret@", 1)+path)
 	return server
+}
+
+// useIndex sets pip's index, without an installed pip.
+func useIndex(t *testing.T, address string) {
+	t.Helper()
+	for name, value := range map[string]string{"PATH": t.TempDir(), "PIP_CERT": "", "REQUESTS_CA_BUNDLE": "",
+		"PIP_INDEX_URL": address} {
+		t.Setenv(name, value)
+	}
 }
 
 // fetchTestArchive returns the content of the folder of downloads, and what was displayed.
@@ -88,7 +96,7 @@ func fetchTestArchive(ctx context.Context, t *testing.T, pin LlamaCppPin) (
 	if _, missing := os.Stat(dir); errors.Is(missing, fs.ErrNotExist) {
 		return nil, out.String(), err
 	}
-	return onDisk(t, dir), out.String(), err
+	return plugintest.OnDisk(t, dir), out.String(), err
 }
 
 func TestFetchArchive(t *testing.T) {
@@ -169,8 +177,7 @@ func TestPasswordsAreNeverShown(t *testing.T) {
 		"http://user:secret@127.0.0.1:1/token", "http://user:secret@no such host/token", "http://user:secret@host:x/token",
 		"file://user:secret@/token", "user:secret@host/token", "http:///token?secret", "https://user:secret@127.0.0.1:1/%zz",
 	} {
-		t.Setenv("PATH", t.TempDir())
-		t.Setenv("PIP_INDEX_URL", address)
+		useIndex(t, address)
 		_, shown, err := fetchTestArchive(t.Context(), t, archivePin())
 		if err == nil || hint.Of(err) == "" {
 			t.Errorf("%s: %v", address, err)
@@ -209,9 +216,7 @@ func TestInterruptedFetchLeavesNothing(t *testing.T) {
 		<-r.Context().Done() // more would come
 	}))
 	defer server.Close()
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("PIP_INDEX_URL", server.URL)
-	t.Setenv("PIP_CERT", "")
+	useIndex(t, server.URL)
 	left, shown, err := fetchTestArchive(ctx, t, archivePin())
 	if !errors.Is(err, context.Canceled) || hint.Of(err) != "" || !strings.Contains(shown, "interrupted") ||
 		len(left) > 0 {
@@ -235,10 +240,7 @@ func TestFetchArchiveByHTTPS(t *testing.T) {
 	server.Config.ErrorLog = log.New(t.Output(), "", 0)
 	server.StartTLS()
 	defer server.Close()
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("PIP_INDEX_URL", server.URL)
-	t.Setenv("PIP_CERT", "")
-	t.Setenv("REQUESTS_CA_BUNDLE", "")
+	useIndex(t, server.URL)
 	if _, _, err := fetchTestArchive(t.Context(), t, archivePin()); err == nil ||
 		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a server that nobody vouches for: %v", err)
@@ -289,8 +291,7 @@ func TestIndexOfPip(t *testing.T) {
 			t.Errorf("%q: %+v, %v", test.config, index, err)
 		}
 	}
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("PIP_INDEX_URL", "")
+	useIndex(t, "")
 	if index, err := findIndex(t.Context()); err != nil || index.base.String() != pypi {
 		t.Errorf("without pip: %+v, %v", index, err)
 	}

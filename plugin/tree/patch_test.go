@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 )
 
 const (
@@ -171,7 +172,7 @@ func TestCompatPatchesAreOrderedByFileName(t *testing.T) {
 
 // The pinned sources need every cure, and take it.
 func TestCuresArePinned(t *testing.T) {
-	tree := plugintest.Trees(t)["llama.cpp"]
+	tree := sourcetest.Trees(t)["llama.cpp"]
 	cures, err := ReadSeries(os.DirFS("../../patches"), CureFolder)
 	if err != nil || len(cures) == 0 {
 		t.Fatalf("%d cures, %v", len(cures), err)

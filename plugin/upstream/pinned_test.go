@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
@@ -18,7 +18,7 @@ func repository() tree.Overlay {
 
 // relies.toml holds in the pinned sources.
 func TestReliance(t *testing.T) {
-	trees := plugintest.Trees(t)
+	trees := sourcetest.Trees(t)
 	relied, err := readReliances(repository().Patches)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestEveryPatchSaysWhatItReliesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	series, err := tree.ReadSeries(repository().Patches, plugintest.Pins(t).Patches.Series)
+	series, err := tree.ReadSeries(repository().Patches, sourcetest.Pins(t).Patches.Series)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,13 +84,13 @@ func edit(t *testing.T, dir, name, old, new string) {
 
 // Two changes are planted: one that only relies.toml covers, and a lost hunk. The check reports these and nothing else.
 func TestUpstreamFindsPlantedChanges(t *testing.T) {
-	pinned := plugintest.Sources(t)
+	pinned := sourcetest.Sources(t)
 	llama := copyTree(t, pinned["llama.cpp"])
 	edit(t, llama, "src/llama-sampler.cpp", "if (npartial <= 128) {", "if (npartial <= 64) {")
 	edit(t, llama, "common/speculative.cpp", "    result.cache_type_k  = params_spec.cache_type_k;\n",
 		"    result.cache_type_k  = params.speculative.draft.cache_type_k;\n")
 	report, err := Check(t.Context(), Options{LlamaCppSource: llama, OllamaSource: pinned["ollama"], Cache: t.TempDir()},
-		plugintest.Pins(t), repository(), step.New(t.Output()))
+		sourcetest.Pins(t), repository(), step.New(t.Output()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
@@ -49,7 +50,7 @@ func upstreamFor(t *testing.T, opts Options) *check {
 	}
 	opts.Cache = t.TempDir()
 	return &check{
-		Builder: &build.Builder{Options: build.Options{Cache: opts.Cache}, Pins: plugintest.Pins(t), Tools: tools, Overlay: repository(),
+		Builder: &build.Builder{Options: build.Options{Cache: opts.Cache}, Pins: sourcetest.Pins(t), Tools: tools, Overlay: repository(),
 			Steps: step.New(t.Output())},
 		opts: opts,
 	}
@@ -82,7 +83,7 @@ func TestAnotherLlamaCppIsPinnedByItsArchive(t *testing.T) {
 		fmt.Sprintf("%x", sha256.Sum256(data)) != pin.SHA256 {
 		t.Errorf("the archive has not the hash %s: %v", pin.SHA256, err)
 	}
-	if c.report.Series != plugintest.Pins(t).Patches.Series || c.report.Pinned {
+	if c.report.Series != sourcetest.Pins(t).Patches.Series || c.report.Pinned {
 		t.Errorf("series %q, pinned %v", c.report.Series, c.report.Pinned)
 	}
 	var out strings.Builder
