@@ -95,7 +95,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.CPUVariants = CPUNative
 	}
 	if len(o.Backends) == 0 {
-		o.Backends = defaultBackends(platform{runtime.GOOS, runtime.GOARCH})
+		if o.Backends, err = ParseBackends(nil, runtime.GOOS, runtime.GOARCH); err != nil {
+			return o, err
+		}
 	}
 	if o.Version == "" {
 		o.Version = "0.0.0"

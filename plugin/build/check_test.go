@@ -30,11 +30,14 @@ func builtIn(t *testing.T, prefix string) string {
 	return lib
 }
 
+// sets are the instruction sets of the builds that are tried.
+const sets = "SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8"
+
 // tryIn runs the check on a folder of libraries.
 func tryIn(t *testing.T, lib string, opts Options) (string, error) {
 	t.Helper()
 	opts.Jobs = 2
-	b := &Builder{Dir: t.TempDir(), Options: opts, result: Result{CPU: "SSE42 AVX AVX2 AVX512 AMX_TILE AMX_INT8"}}
+	b := &Builder{Dir: t.TempDir(), Options: opts, result: Result{CPU: sets}}
 	if opts.CPUVariants == CPUAll {
 		b.result.CPU = "all variants"
 	}
@@ -88,16 +91,13 @@ func TestBuildThatCrashes(t *testing.T) {
 		cause, way   string
 	}{
 		"backend": {"dist", "libggml-cpu.so", Options{},
-			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 " +
-				"AMX_TILE AMX_INT8)",
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for " + sets + ")",
 			"build without some of them: fh-ollama build --without amx,avx512"},
 		"stock": {"dist-stock", "libggml-cpu.so", Options{Stock: true},
-			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for SSE42 AVX AVX2 AVX512 " +
-				"AMX_TILE AMX_INT8)",
+			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for " + sets + ")",
 			"build without some of them: fh-ollama build --stock --without amx,avx512"},
 		"tool": {"dist", "llama-flashhead", Options{},
-			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for SSE42 AVX AVX2 AVX512 " +
-				"AMX_TILE AMX_INT8)",
+			"clustering ended by signal: illegal instruction (core dumped) (converting; compiled for " + sets + ")",
 			"build without some of them: fh-ollama build --without amx,avx512"},
 		"variants": {"dist", "libggml-cpu.so", Options{CPUVariants: CPUAll},
 			"llama-server ended by signal: illegal instruction (core dumped) (dense; compiled for all variants)",

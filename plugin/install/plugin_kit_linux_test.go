@@ -28,8 +28,9 @@ func TestBundle(t *testing.T) {
 	m.IntoLib = true
 	shows(t, m.install(), "placed "+m.Path(besideLibrary))
 	const kit = "home/ann/.local/share/fh-ollama/"
-	for name, want := range map[string]string{besideLibrary: library, userLibrary: library, kit + "bin/fh-ollama": "program",
-		kit + "lib/flashhead/llama-flashhead": "tool", kit + "lib/flashhead/libflashhead-tool.so": "code"} {
+	for name, want := range map[string]string{besideLibrary: library, userLibrary: library,
+		kit + "bin/fh-ollama": "program", kit + "lib/flashhead/llama-flashhead": "tool",
+		kit + "lib/flashhead/libflashhead-tool.so": "code"} {
 		if got := m.Read(name); got != want {
 			t.Errorf("%s has %d bytes, not %d", name, len(got), len(want))
 		}
@@ -63,7 +64,8 @@ func TestBundleRefused(t *testing.T) {
 	m.refused("the plug-in inside this program is for another architecture", "download the fh-ollama for this machine")
 
 	m.Bundle = bundle.Bundle{}
-	m.refused("only a released fh-ollama has it inside", "build it: fh-ollama build --plugin, then run the install that it prints")
+	m.refused("only a released fh-ollama has it inside",
+		"build it: fh-ollama build --plugin, then run the install that it prints")
 
 	// root needs nothing but the program either
 	m.bundled(library)

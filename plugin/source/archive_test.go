@@ -175,8 +175,8 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, said := fetch()
-		if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) || !strings.Contains(said, "unpacked: files have changed") &&
-			name != "nobody knows" {
+		if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) ||
+			!strings.Contains(said, "unpacked: files have changed") && name != "nobody knows" {
 			t.Errorf("%s: %q, said %s", name, got, said)
 		}
 	}

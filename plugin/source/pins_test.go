@@ -67,11 +67,9 @@ func TestParseHostsReadsTheCommittedFile(t *testing.T) {
 		if d := number(h.LlamaCpp.Commit) - number(h.Wants); d < -10 || d > 10 {
 			t.Errorf("%s is made from %s, which is %d builds from %s", h.Version, h.Wants, d, h.LlamaCpp.Commit)
 		}
-		for _, name := range []string{h.LlamaCpp.File, h.LlamaCpp.Subdir} {
-			if !strings.Contains(name, h.LlamaCpp.Version) || !strings.HasPrefix(h.LlamaCpp.Version, h.LlamaCpp.Commit[1:]+".") {
-				t.Errorf("%s: %s is not of %s %s, build %s", h.Version, name, h.LlamaCpp.Package, h.LlamaCpp.Version,
-					h.LlamaCpp.Commit)
-			}
+		if !strings.Contains(h.LlamaCpp.File, h.LlamaCpp.Version) ||
+			!strings.HasPrefix(h.LlamaCpp.Version, h.LlamaCpp.Commit[1:]+".") {
+			t.Errorf("%s: %s is not of build %s", h.Version, h.LlamaCpp.File, h.LlamaCpp.Commit)
 		}
 	}
 	for _, v := range []string{"v0.30.0", "v0.34.2"} {

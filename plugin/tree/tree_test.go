@@ -45,8 +45,8 @@ func TestSyncTouchesOnlyWhatChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if changed != 5 {
-		t.Errorf("%d files changed, want 5", changed)
+	if changed != 7 {
+		t.Errorf("%d files changed, want 7", changed)
 	}
 	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, after) {
 		t.Errorf("on disk: %v", got)

@@ -51,7 +51,8 @@ func Check(
 	if err != nil {
 		return Report{}, err
 	}
-	err = c.DoIn(ctx, filepath.Join(b.Options.Cache, "upstream", c.key()), []step.Named{
+	key := build.Hash(b.Key(), b.Pins.Patches.Series) // each series has a tree of its own
+	err = c.DoIn(ctx, filepath.Join(b.Options.Cache, "upstream", key), []step.Named{
 		{Name: "reliance", Do: c.checkReliance},
 		{Name: "patches", Do: c.tryPatches},
 	})
@@ -83,9 +84,4 @@ func (c *check) checkReliance(_ context.Context, st *step.Step) error {
 	}
 	st.Note("%d of %d hold", len(list)-len(findings), len(list))
 	return err
-}
-
-// key names the scratch folder, see build.Builder.Key. Each series has a tree of its own.
-func (c *check) key() string {
-	return build.Hash(c.Builder.Key(), c.Pins.Patches.Series)
 }

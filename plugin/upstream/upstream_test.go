@@ -50,8 +50,8 @@ func upstreamFor(t *testing.T, opts Options) *check {
 	}
 	opts.Cache = t.TempDir()
 	return &check{
-		Builder: &build.Builder{Options: build.Options{Cache: opts.Cache}, Pins: sourcetest.Pins(t), Tools: tools, Overlay: repository(),
-			Steps: step.New(t.Output())},
+		Builder: &build.Builder{Options: build.Options{Cache: opts.Cache}, Pins: sourcetest.Pins(t), Tools: tools,
+			Overlay: repository(), Steps: step.New(t.Output())},
 		opts: opts,
 	}
 }

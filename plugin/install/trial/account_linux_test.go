@@ -27,7 +27,8 @@ func libDir(t *testing.T) string {
 	return dir
 }
 
-// Variables that steer llama-server do not reach it. Root runs the programs of another user with that user's rights, and nobody runs what everybody may change.
+// Variables that steer llama-server do not reach it. Root runs the programs of another user with that user's rights,
+// and nobody runs what everybody may change.
 func TestAccount(t *testing.T) {
 	t.Setenv("LD_PRELOAD", "")
 	t.Setenv("LLAMA_ARG_PORT", "80")
