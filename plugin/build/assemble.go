@@ -50,15 +50,15 @@ func (b *Builder) products() ([]product, error) {
 		{to: "lib/ollama/CPP_HTTPLIB_LICENSE", from: filepath.Join(b.LlamaTree(), "vendor", "cpp-httplib", "LICENSE")},
 		{
 			to:   "lib/ollama/LLAMA_CPP_VENDORS_LICENSE",
-			from: filepath.Join(b.NativeDir(), "ollama-vendor-licenses", "LLAMA_CPP_VENDORS_LICENSE"),
+			from: filepath.Join(b.nativeDir(), "ollama-vendor-licenses", "LLAMA_CPP_VENDORS_LICENSE"),
 		},
-		{to: "lib/ollama/OLLAMA_LICENSE", from: filepath.Join(b.OllamaTree(), "LICENSE")},
+		{to: "lib/ollama/OLLAMA_LICENSE", from: filepath.Join(b.ollamaTree(), "LICENSE")},
 	}
 	if b.Options.Program != "" {
 		list = append(list, product{to: "bin/fh-ollama", from: b.Options.Program})
 	}
 	targets := b.Options.targets()
-	built, err := productsIn(filepath.Join(b.NativeDir(), "bin"), "lib/ollama", func(name string) bool {
+	built, err := productsIn(filepath.Join(b.nativeDir(), "bin"), "lib/ollama", func(name string) bool {
 		return (library.MatchString(name) || slices.Contains(targets, name)) && !b.Options.leftBehind(name)
 	})
 	if err != nil {

@@ -37,7 +37,7 @@ func TestParseBackends(t *testing.T) {
 func TestBackendsShareABuildFolder(t *testing.T) {
 	b := testBuild(t)
 	for _, name := range []string{"libggml-rpc.so", "ggml-rpc-server"} {
-		plugintest.Write(t, filepath.Join(b.NativeDir(), "bin", name), "", 0o755)
+		plugintest.Write(t, filepath.Join(b.nativeDir(), "bin", name), "", 0o755)
 	}
 	key := b.Key()
 	for _, c := range []struct {

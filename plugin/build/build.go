@@ -299,7 +299,7 @@ func (b *Builder) DoIn(ctx context.Context, dir string, list []step.Named) error
 	return b.Steps.DoAll(ctx, list)
 }
 
-// OllamaTree, LlamaTree and NativeDir return folders in the build folder: the patched sources, and where CMake builds.
-func (b *Builder) OllamaTree() string { return filepath.Join(b.Dir, "ollama") }
+// ollamaTree, LlamaTree and nativeDir return folders in the build folder: the patched sources, and where CMake builds.
+func (b *Builder) ollamaTree() string { return filepath.Join(b.Dir, "ollama") }
 func (b *Builder) LlamaTree() string  { return filepath.Join(b.Dir, "llama.cpp") }
-func (b *Builder) NativeDir() string  { return filepath.Join(b.Dir, "native") }
+func (b *Builder) nativeDir() string  { return filepath.Join(b.Dir, "native") }

@@ -104,7 +104,7 @@ func (b *Builder) patched(
 
 // Lay updates the folders of both trees, and returns how many files changed.
 func (b *Builder) Lay(ollama, llama tree.Tree) (changed int, err error) {
-	inOllama, err := ollama.Sync(b.OllamaTree())
+	inOllama, err := ollama.Sync(b.ollamaTree())
 	if err != nil {
 		return 0, err
 	}

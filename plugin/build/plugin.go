@@ -42,7 +42,7 @@ type PluginResult struct {
 // Plugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp. It uses the
 // Prefix, LlamaCppSource, Jobs, Cache, Version, Program and Strict of opts.
 func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, steps *step.Steps) (PluginResult, error) {
-	if err := PluginPlatform(); err != nil {
+	if err := pluginPlatform(); err != nil {
 		return PluginResult{}, err
 	}
 	b, err := New(opts, pins, tree.Overlay{Head: head}, steps)
@@ -70,9 +70,9 @@ func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, ste
 	return b.pluginResult(), err
 }
 
-// PluginPlatform returns an error where the plug-in cannot be built. Ollama loads no backends on macOS. It does on
+// pluginPlatform returns an error where the plug-in cannot be built. Ollama loads no backends on macOS. It does on
 // Windows, but a library needs ggml's import libraries there, which is untested.
-func PluginPlatform() error {
+func pluginPlatform() error {
 	if runtime.GOOS != "linux" {
 		return hint.New("the plug-in is for Linux only", "build an Ollama with FlashHead instead: fh-ollama build")
 	}
@@ -118,18 +118,18 @@ func (b *Builder) layPluginSources(_ context.Context, st *step.Step) error {
 
 func (b *Builder) configurePlugin(ctx context.Context, st *step.Step) error {
 	args := []string{
-		"-S", filepath.Join(b.pluginSources(), "hosts", "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
+		"-S", filepath.Join(b.pluginSources(), "hosts", "plugin"), "-B", b.nativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
 		"-DCMAKE_MAKE_PROGRAM=" + b.Tools.Ninja,
 		"-DLLAMA_CPP_SOURCE=" + b.LlamaCpp.Dir, // headers only, so not copied
 		"-DFLASH_HEAD_VERSION=" + b.Options.Version,
 	}
 	args = slices.Concat(args, compilerArgs("CXX", b.Tools.CXX), b.Options.developerFlags())
-	return b.cmake(ctx, st, b.NativeDir(), "configure", args)
+	return b.cmake(ctx, st, b.nativeDir(), "configure", args)
 }
 
 func (b *Builder) compilePlugin(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile", pluginTargets)
+	return b.ninja(ctx, st, b.nativeDir(), "compile", pluginTargets)
 }
 
 // checkPlugin checks what needs no Ollama: symbols, and that the tool starts.
@@ -154,7 +154,7 @@ func (b *Builder) checkPlugin(ctx context.Context, st *step.Step) error {
 	return nil
 }
 
-func (b *Builder) pluginBinary(name string) string { return filepath.Join(b.NativeDir(), "bin", name) }
+func (b *Builder) pluginBinary(name string) string { return filepath.Join(b.nativeDir(), "bin", name) }
 
 func (b *Builder) assemblePlugin(ctx context.Context, st *step.Step) error {
 	var products []product
@@ -178,7 +178,7 @@ func (b *Builder) assemblePlugin(ctx context.Context, st *step.Step) error {
 
 // CompileGGML compiles ggml and its backend for the CPU.
 func (b *Builder) CompileGGML(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile-ggml", []string{"ggml", "ggml-cpu"})
+	return b.ninja(ctx, st, b.nativeDir(), "compile-ggml", []string{"ggml", "ggml-cpu"})
 }
 
 // TestOnHost runs the plug-in's own test on library with the host's ggml. Like the plug-in, the test is compiled with
@@ -194,12 +194,12 @@ func (b *Builder) TestOnHost(
 	if err := own.layPluginSources(ctx, st); err != nil {
 		return nil, err
 	}
-	ggml := filepath.Join(b.NativeDir(), "bin")
+	ggml := filepath.Join(b.nativeDir(), "bin")
 	own.extra = []string{"-DFLASH_HEAD_TEST_GGML=" + ggml}
 	if err := own.configurePlugin(ctx, st); err != nil {
 		return nil, err
 	}
-	if err := own.ninja(ctx, st, own.NativeDir(), "compile", []string{pluginTest}); err != nil {
+	if err := own.ninja(ctx, st, own.nativeDir(), "compile", []string{pluginTest}); err != nil {
 		return nil, err
 	}
 	said, found := own.runProduct(ctx, own.pluginBinary(pluginTest), ggml, library,

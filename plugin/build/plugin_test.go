@@ -25,7 +25,7 @@ func TestBuildPlugin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}
-	if err := PluginPlatform(); err != nil {
+	if err := pluginPlatform(); err != nil {
 		t.Skip(err)
 	}
 	pins, err := source.ParsePins(thirdparty.Pins)
@@ -94,7 +94,7 @@ func TestBackendUnderSanitizers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}
-	if err := PluginPlatform(); err != nil {
+	if err := pluginPlatform(); err != nil {
 		t.Skip(err)
 	}
 	tools, err := findPluginToolchain()

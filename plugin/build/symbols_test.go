@@ -49,7 +49,7 @@ func sharedObject(t *testing.T, name, source string, args ...string) string {
 }
 
 func TestCheckSymbols(t *testing.T) {
-	if PluginPlatform() != nil {
+	if pluginPlatform() != nil {
 		t.Skip("no ELF")
 	}
 	const sound = `#include <stdlib.h>

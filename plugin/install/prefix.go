@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,7 @@ type PrefixResult struct {
 
 // Hints of errors.
 const (
+	repeat    = "give yourself permission there and run the same command again"
 	way       = "make room, give yourself permission there, or choose another folder; then run the same command again"
 	elsewhere = "choose a folder of its own, such as /opt/ollama-flashhead"
 )
@@ -114,7 +116,6 @@ func (r *PrefixResult) install(ctx context.Context, files []file, created int, d
 	if dryRun {
 		return nil
 	}
-	openFolders(root, w.own.Folders)
 	return w.do(ctx)
 }
 
@@ -158,16 +159,6 @@ func blocked(root *os.Root, name string, err error) error {
 	return hint.Wrap(err, elsewhere)
 }
 
-// openFolders lets all users enter folders.
-func openFolders(root *os.Root, folders []string) {
-	const all = 0o055
-	for _, folder := range folders {
-		if info, err := root.Lstat(folder); err == nil && info.IsDir() && all&^info.Mode().Perm() != 0 {
-			_ = root.Chmod(folder, info.Mode().Perm()|all)
-		}
-	}
-}
-
 // Shut returns the outermost of dir and the folders above it that not all users may enter, "" if there is none.
 func Shut(dir string) (shut string) {
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
@@ -176,4 +167,58 @@ func Shut(dir string) (shut string) {
 		}
 	}
 	return shut
+}
+
+// PrefixRemoval is what UninstallPrefix did, or would do.
+type PrefixRemoval struct {
+	Dir     string // absolute
+	Removed int
+	Kept    []string // absolute paths of files that somebody changed since, and of links that replaced folders
+}
+
+// UninstallPrefix removes what Prefix has installed in dir, unless somebody changed it since, and the folders that
+// Prefix created and that are empty then. It can be repeated, whatever stops it. It is an error if nothing is installed
+// there.
+func UninstallPrefix(dir string, dryRun bool) (PrefixRemoval, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return PrefixRemoval{}, err
+	}
+	result := PrefixRemoval{Dir: dir}
+	none := hint.New(fmt.Sprintf("no fh-ollama is installed in %s", dir),
+		"give the folder that was given to `fh-ollama install --prefix`")
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return result, none
+	}
+	if err != nil {
+		return result, hint.Wrap(err, repeat)
+	}
+	defer root.Close()
+	if !dryRun {
+		release, err := lock(root, ".")
+		if err != nil {
+			return result, err
+		}
+		defer release()
+	}
+	r, err := readReceipt(root, receiptPath, "use the fh-ollama that wrote it, or remove the files yourself")
+	if err != nil {
+		return result, err
+	}
+	if len(r.Files) == 0 {
+		return result, none
+	}
+	changes, err := r.takeAway(dryRun)
+	for _, c := range changes {
+		if c.Verb == "remove" {
+			result.Removed++
+		} else {
+			result.Kept = append(result.Kept, c.Path)
+		}
+	}
+	if err != nil {
+		return result, hint.Wrap(err, repeat)
+	}
+	return result, nil
 }
