@@ -73,9 +73,7 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 	assembleOnce(t, b)
 	lib := filepath.Join(b.Options.Prefix, "lib", "ollama")
 	foreign := filepath.Join(lib, "libggml-flashhead.so")
-	if err := os.WriteFile(foreign, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, foreign, "", 0o644)
 	// A newer llama.cpp: another version of the library.
 	bin := filepath.Join(b.Dir, "native", "bin")
 	if err := os.Rename(filepath.Join(bin, "libllama.so.0.5.0"), filepath.Join(bin, "libllama.so.0.6.0")); err != nil {
@@ -101,9 +99,7 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 // A file that both kinds of build have goes when neither has it any more.
 func TestBuildsShareAPrefix(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(from, nil, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, from, "", 0o755)
 	prefix, cache := t.TempDir(), t.TempDir()
 	place := func(manifest string, files ...string) {
 		t.Helper()

@@ -145,9 +145,7 @@ func TestCuresOfOwnSources(t *testing.T) {
 
 func TestBuildSaysWhichFolderCannotBeWritten(t *testing.T) {
 	blocked := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(blocked, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, blocked, "", 0o644)
 	b := checkouts(t)
 	b.Options.Cache, b.Options.Prefix = filepath.Join(blocked, "cache"), t.TempDir()
 	if _, err := Ollama(t.Context(), b.Options, b.Pins, b.Overlay, b.Steps); !strings.Contains(hint.Of(err),

@@ -17,9 +17,7 @@ func fakeTools(t *testing.T, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for _, n := range names {
-		if err := os.WriteFile(filepath.Join(dir, n), nil, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, filepath.Join(dir, n), "", 0o755)
 	}
 	t.Setenv("PATH", dir)
 	t.Setenv("CC", "")
@@ -78,10 +76,8 @@ func TestGoTakesTheCompiler(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "two words")
 	plugintest.Write(t, filepath.Join(dir, "cc"), "#!/bin/sh\nshift\nexec '"+gcc+"' \"$@\"\n", 0o755)
 	source := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(source,
-		[]byte("package main\n\n// int x(void) { return 0; }\nimport \"C\"\n\nfunc main() { C.x() }\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, source,
+		"package main\n\n// int x(void) { return 0; }\nimport \"C\"\n\nfunc main() { C.x() }\n", 0o644)
 	c := Compiler{Path: filepath.Join(dir, "cc"), Args: []string{"an \"argument"}}
 	cmd := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "x"), source)
 	cmd.Dir = filepath.Dir(source) // gcc writes a file there when Go tries what it knows
@@ -105,9 +101,7 @@ func TestCMakeTakesTheCompiler(t *testing.T) {
 		"x.c":            "#if !defined(GIVEN) || defined(LEAKED)\n#error \n#endif\nint main(void) { return 0; }\n",
 		"y.cpp":          "",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, filepath.Join(dir, name), text, 0o644)
 	}
 	t.Setenv("CC", launcher+" "+tools.CC.Path+" '-DGIVEN=a b'")
 	t.Setenv("CXX", launcher+" "+tools.CXX.Path)

@@ -74,9 +74,7 @@ func TestLibrary(t *testing.T) {
 	m := newMachine(t)
 	good := m.Library
 	text := filepath.Join(t.TempDir(), "x.so")
-	if err := os.WriteFile(text, []byte("GROUP ( libc.so.6 )"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, text, "GROUP ( libc.so.6 )", 0o644)
 	foreign := []byte(read(t, good))
 	foreign[18], foreign[19] = 0xf3, 0 // e_machine: RISC-V
 	other := filepath.Join(t.TempDir(), "x.so")

@@ -1,12 +1,13 @@
 package install
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
 // A service that somebody edited stays, and stops neither an upgrade nor a later installation: ours lies beside it. Who
@@ -57,13 +58,7 @@ func TestEditedService(t *testing.T) {
 func TestUnit(t *testing.T) {
 	for _, name := range []string{"flashhead", `two words 100% $HOME %h`} {
 		prefix := filepath.Join(t.TempDir(), name)
-		bin := filepath.Join(prefix, "bin")
-		if err := os.MkdirAll(bin, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(bin, "ollama"), []byte("#!/bin/sh\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, filepath.Join(prefix, "bin", "ollama"), "#!/bin/sh\n", 0o755)
 		text, err := unit(prefix, []string{"User=root", `Environment="OLLAMA_MODELS=/srv/two words"`})
 		if err != nil {
 			t.Fatal(err)
@@ -75,9 +70,7 @@ func TestUnit(t *testing.T) {
 			t.Errorf("the service is\n%s", service)
 		}
 		file := filepath.Join(t.TempDir(), serviceFile)
-		if err := os.WriteFile(file, []byte(service), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, file, service, 0o644)
 		verify, err := exec.LookPath("systemd-analyze")
 		if err != nil {
 			t.Skip("no systemd here to read it")

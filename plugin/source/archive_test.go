@@ -184,9 +184,7 @@ func TestUnpackedTreeIsChecked(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "b.sh")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(cache, "downloads/p.tar.gz"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, filepath.Join(cache, "downloads/p.tar.gz"), "", 0o644)
 	err := step.New(t.Output()).Do("llama.cpp source", func(st *step.Step) error {
 		_, err := FetchLlamaCpp(t.Context(), st, LlamaCppPin{File: "p.tar.gz",
 			SHA256: strings.TrimPrefix(filepath.Base(dir), "llama.cpp-") + strings.Repeat("0", 48), Subdir: "p/llama.cpp"},

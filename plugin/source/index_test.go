@@ -282,9 +282,7 @@ func TestIndexOfPip(t *testing.T) {
 			want: "https://download.example/simple/"},
 		{config: global, env: "https://env.example", want: "https://env.example/"},
 	} {
-		if err := os.WriteFile(config, []byte(test.config), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, config, test.config, 0o644)
 		t.Setenv("PIP_INDEX_URL", test.env)
 		index, err := findIndex(t.Context())
 		if err != nil || index.base.String() != test.want || index.user.String() != test.user {

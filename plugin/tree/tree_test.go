@@ -80,13 +80,7 @@ func TestAddLeavesOutWhatIsNotSource(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{".git/config", "build/x.o", "build-arm/x.o", "src/build/kept.c", "build.sh",
 		".github/kept"} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, filepath.Join(dir, name), "", 0o644)
 	}
 	own, err := source.Own(t.Context(), "git", dir, "build.sh")
 	if err != nil {

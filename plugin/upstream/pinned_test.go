@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
@@ -77,9 +78,7 @@ func edit(t *testing.T, dir, name, old, new string) {
 	if !strings.Contains(string(source), old) {
 		t.Fatalf("%s: %q is not there to be changed", name, old)
 	}
-	if err := os.WriteFile(name, []byte(strings.Replace(string(source), old, new, 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, name, strings.Replace(string(source), old, new, 1), 0o644)
 }
 
 // Two changes are planted: one that only relies.toml covers, and a lost hunk. The check reports these and nothing else.
