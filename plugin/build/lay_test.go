@@ -121,6 +121,7 @@ func TestLaySourcesKeepsTheTreeWhenAPatchFails(t *testing.T) {
 	refused("001-mul.patch", "report")
 }
 
+// A user's sources may have a cure or Ollama's patches already.
 func TestCuresOfOwnSources(t *testing.T) {
 	for source, want := range map[string]struct{ source, note string }{
 		"int mul;\n":      {"int mul_safe;\n", ""},
@@ -129,12 +130,15 @@ func TestCuresOfOwnSources(t *testing.T) {
 	} {
 		b := checkouts(t)
 		var said strings.Builder
-		b.Steps = step.New(&said)
+		b.Steps, b.Options.Stock = step.New(&said), true // our patch is for sources without Ollama's
 		plugintest.Write(t, filepath.Join(b.Options.LlamaCppSource, "src/other.cpp"), source, 0o644)
+		plugintest.Write(t, filepath.Join(b.Options.LlamaCppSource, "src/llama-model.cpp"),
+			"#include \"compat.h\"\n"+plugintest.SmallTree["src/llama-model.cpp"], 0o644)
 		if err := b.layForTest(t); err != nil {
 			t.Fatal(err)
 		}
-		if got := plugintest.OnDisk(t, b.LlamaTree())["src/other.cpp"]; got != want.source {
+		got := plugintest.OnDisk(t, b.LlamaTree())
+		if got["src/other.cpp"] != want.source || strings.Count(got["src/llama-model.cpp"], "compat.h") != 1 {
 			t.Errorf("%q, want %q", got, want.source)
 		}
 		if want.note == "" && strings.Contains(said.String(), "cure") || !strings.Contains(said.String(), want.note) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
 	"github.com/fh-ollama/fh-ollama/internal/bundle/bundletest"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 )
 
 // bundled makes m one where nothing is but a released fh-ollama with this library inside.
@@ -78,33 +79,16 @@ func TestBundleRefused(t *testing.T) {
 	}
 }
 
-// addTool puts a native tool beside the library, as a build does, and this program into a build.
-func (m *machine) addTool() (build string) {
-	m.t.Helper()
-	build = m.t.TempDir()
-	for name, content := range map[string]string{"bin/fh-ollama": "program", "lib/flashhead/llama-flashhead": "tool",
-		"lib/flashhead/libflashhead-tool.so": "code"} {
-		path := filepath.Join(build, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			m.t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
-			m.t.Fatal(err)
-		}
-	}
-	library := filepath.Join(build, "lib/flashhead", LibraryName)
-	if err := os.Rename(m.Library, library); err != nil {
-		m.t.Fatal(err)
-	}
-	m.Library, m.Program = library, filepath.Join(build, "bin/fh-ollama")
-	return build
-}
-
 // What was installed works when the build is gone, and can be installed again from itself.
 func TestKit(t *testing.T) {
 	m := newMachine(t)
 	before := m.Tree()
-	build := m.addTool()
+	build := t.TempDir()
+	for name, content := range map[string]string{"bin/fh-ollama": "program", "lib/flashhead/llama-flashhead": "tool",
+		"lib/flashhead/libflashhead-tool.so": "code", "lib/flashhead/" + LibraryName: read(t, m.Library)} {
+		plugintest.Write(t, filepath.Join(build, name), content, 0o700)
+	}
+	m.Library, m.Program = filepath.Join(build, "lib/flashhead", LibraryName), filepath.Join(build, "bin/fh-ollama")
 	m.IntoLib = true
 	program := m.Path("home/ann/.local/share/fh-ollama/bin/fh-ollama")
 	shows(t, m.install(), "placed "+program, program+" doctor")
