@@ -137,7 +137,7 @@ func (p Patcher) GitApply(ctx context.Context, dir string, patch Patch, options 
 }
 
 // Try applies those hunks of a patch to dir that fit, and leaves the others in FILE.PATCH.rej beside each file. rejected
-// says why and where each file's first of the others does not fit.
+// says for each of the others where it should go, or for a file why none fits.
 func (p Patcher) Try(ctx context.Context, dir string, patch Patch) (rejected []string, err error) {
 	out, failed := p.gitApplyOutput(ctx, dir, patch.Data, "--reject")
 	if failed == nil || ctx.Err() != nil {
