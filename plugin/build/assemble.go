@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
@@ -50,15 +50,15 @@ func (b *Builder) products() ([]product, error) {
 		{to: "lib/ollama/CPP_HTTPLIB_LICENSE", from: filepath.Join(b.LlamaTree(), "vendor", "cpp-httplib", "LICENSE")},
 		{
 			to:   "lib/ollama/LLAMA_CPP_VENDORS_LICENSE",
-			from: filepath.Join(b.NativeDir(), "ollama-vendor-licenses", "LLAMA_CPP_VENDORS_LICENSE"),
+			from: filepath.Join(b.nativeDir(), "ollama-vendor-licenses", "LLAMA_CPP_VENDORS_LICENSE"),
 		},
-		{to: "lib/ollama/OLLAMA_LICENSE", from: filepath.Join(b.OllamaTree(), "LICENSE")},
+		{to: "lib/ollama/OLLAMA_LICENSE", from: filepath.Join(b.ollamaTree(), "LICENSE")},
 	}
 	if b.Options.Program != "" {
 		list = append(list, product{to: "bin/fh-ollama", from: b.Options.Program})
 	}
 	targets := b.Options.targets()
-	built, err := productsIn(filepath.Join(b.NativeDir(), "bin"), "lib/ollama", func(name string) bool {
+	built, err := productsIn(filepath.Join(b.nativeDir(), "bin"), "lib/ollama", func(name string) bool {
 		return (library.MatchString(name) || slices.Contains(targets, name)) && !b.Options.leftBehind(name)
 	})
 	if err != nil {
@@ -219,38 +219,12 @@ func install(p product, path string) (changed bool, err error) {
 		return false, err
 	}
 	if have, err := os.Lstat(path); err == nil && have.Mode() == info.Mode() && have.Size() == info.Size() {
-		if same, err := sameFile(from, path); err == nil && same {
+		want, wantErr := source.SHA256(p.from)
+		if sum, err := source.SHA256(path); err == nil && wantErr == nil && sum == want {
 			return false, nil
-		}
-		if _, err := from.Seek(0, io.SeekStart); err != nil {
-			return false, err
 		}
 	}
 	return true, atomicfile.Write(path, from, info.Mode().Perm())
-}
-
-// sameFile compares the rest of a with the file at path, in pieces: CUDA libraries have 500 MB.
-func sameFile(a io.Reader, path string) (bool, error) {
-	b, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer b.Close()
-	pieceA, pieceB := make([]byte, 1<<20), make([]byte, 1<<20)
-	for {
-		na, errA := io.ReadFull(a, pieceA)
-		nb, errB := io.ReadFull(b, pieceB)
-		switch {
-		case !bytes.Equal(pieceA[:na], pieceB[:nb]):
-			return false, nil
-		case errA == nil && errB == nil:
-			continue
-		case (errA == io.EOF || errA == io.ErrUnexpectedEOF) && errA == errB:
-			return true, nil
-		default:
-			return false, errors.Join(errA, errB)
-		}
-	}
 }
 
 // claim adds the names of products to the manifest before the files exist, so that an interrupted build recognises its

@@ -73,9 +73,7 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 	assembleOnce(t, b)
 	lib := filepath.Join(b.Options.Prefix, "lib", "ollama")
 	foreign := filepath.Join(lib, "libggml-flashhead.so")
-	if err := os.WriteFile(foreign, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, foreign, "", 0o644)
 	// A newer llama.cpp: another version of the library.
 	bin := filepath.Join(b.Dir, "native", "bin")
 	if err := os.Rename(filepath.Join(bin, "libllama.so.0.5.0"), filepath.Join(bin, "libllama.so.0.6.0")); err != nil {
@@ -101,9 +99,7 @@ func TestAssembleKeepsForeignFilesAndRemovesItsOwnOldOnes(t *testing.T) {
 // A file that both kinds of build have goes when neither has it any more.
 func TestBuildsShareAPrefix(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(from, nil, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, from, "", 0o755)
 	prefix, cache := t.TempDir(), t.TempDir()
 	place := func(manifest string, files ...string) {
 		t.Helper()
@@ -155,23 +151,6 @@ func TestLinkOutOfTheBuildIsRefused(t *testing.T) {
 	}
 	if _, err := b.products(); err == nil {
 		t.Error("no error")
-	}
-}
-
-// Leftovers of killed builds are removed, other files are kept.
-func TestLeftoversInThePrefix(t *testing.T) {
-	b := testBuild(t)
-	half := filepath.Join(b.Options.Prefix, "lib/ollama/.llama-server.partial-ABCDEFGH")
-	foreign := filepath.Join(b.Options.Prefix, "lib/ollama/.other.partial-ABCDEFGH")
-	for _, path := range []string{half, foreign} {
-		plugintest.Write(t, path, "", 0o644)
-	}
-	assembleOnce(t, b)
-	if _, err := os.Stat(half); err == nil {
-		t.Error("half a program is left")
-	}
-	if _, err := os.Stat(foreign); err != nil {
-		t.Error("what no build made is gone")
 	}
 }
 

@@ -17,33 +17,19 @@ const (
 	BackendCUDA  = "cuda"  // NVIDIA GPUs, in a folder of its own as in Ollama's layout
 )
 
-// platform is GOOS and GOARCH.
-type platform struct{ os, arch string }
-
-// appleSilicon reports whether Ollama uses the GPU of this kind of Mac.
-func (p platform) appleSilicon() bool { return p == platform{"darwin", "arm64"} }
-
-// defaultBackends are used if a build names none.
-func defaultBackends(p platform) []string {
-	if p.appleSilicon() {
-		return []string{BackendCPU, BackendMetal}
-	}
-	return []string{BackendCPU}
-}
-
 // ParseBackends validates names and returns them in a fixed order, without duplicates and with the CPU. No names mean
 // the default of the platform.
 func ParseBackends(names []string, goos, goarch string) ([]string, error) {
-	p := platform{goos, goarch}
-	if len(names) == 0 {
-		return defaultBackends(p), nil
+	appleSilicon := goos == "darwin" && goarch == "arm64" // the Macs whose GPU Ollama uses
+	if len(names) == 0 && appleSilicon {
+		names = []string{BackendMetal}
 	}
 	known := []string{BackendCPU, BackendMetal, BackendRPC, BackendCUDA}
 	for _, name := range names {
 		switch {
 		case !slices.Contains(known, name):
 			return nil, hint.New(fmt.Sprintf("unknown backend %q", name), "choose from "+strings.Join(known, ", "))
-		case name == BackendMetal && !p.appleSilicon():
+		case name == BackendMetal && !appleSilicon:
 			return nil, hint.New("backend metal needs a Mac with Apple silicon", "leave metal out of --backends")
 		case name == BackendCUDA && goos != "linux":
 			return nil, hint.New("backend cuda can be built on Linux only", "leave cuda out of --backends")

@@ -95,7 +95,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.CPUVariants = CPUNative
 	}
 	if len(o.Backends) == 0 {
-		o.Backends = defaultBackends(platform{runtime.GOOS, runtime.GOARCH})
+		if o.Backends, err = ParseBackends(nil, runtime.GOOS, runtime.GOARCH); err != nil {
+			return o, err
+		}
 	}
 	if o.Version == "" {
 		o.Version = "0.0.0"
@@ -123,8 +125,8 @@ type Builder struct {
 	LlamaCpp source.Folder
 	Dir      string   // build folder in the cache
 	treeKey  string   // hash of the file names in the tree of llama.cpp
+	extra    []string // more arguments for CMake, of tests
 	files    []string // in the prefix, once assembled
-	variant  string   // with CPUAll, the CPU variant that is chosen on this machine
 	result   Result
 }
 
@@ -138,12 +140,7 @@ func Ollama(
 	}
 	opts = b.Options
 	b.result = Result{Prefix: opts.Prefix, FlashHead: !opts.Stock, FHOllama: opts.Version, Backends: opts.Backends}
-	err = b.Steps.DoAll(ctx, []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
-	})
-	if err != nil {
+	if err := b.Fetch(ctx); err != nil {
 		return Result{}, err
 	}
 	if err := preparePrefix(opts.Prefix); err != nil {
@@ -175,6 +172,15 @@ func New(opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps
 		return nil, err
 	}
 	return &Builder{Options: opts, Pins: pins, Overlay: overlay, Steps: steps}, makeCache(opts.Cache)
+}
+
+// Fetch finds the tools and both sources.
+func (b *Builder) Fetch(ctx context.Context) error {
+	return b.Steps.DoAll(ctx, []step.Named{
+		{Name: "tools", Do: b.FindTools},
+		{Name: "ollama source", Do: b.FetchOllama},
+		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
+	})
 }
 
 func makeCache(dir string) error {
@@ -293,7 +299,7 @@ func (b *Builder) DoIn(ctx context.Context, dir string, list []step.Named) error
 	return b.Steps.DoAll(ctx, list)
 }
 
-// OllamaTree, LlamaTree and NativeDir return folders in the build folder: the patched sources, and where CMake builds.
-func (b *Builder) OllamaTree() string { return filepath.Join(b.Dir, "ollama") }
+// ollamaTree, LlamaTree and nativeDir return folders in the build folder: the patched sources, and where CMake builds.
+func (b *Builder) ollamaTree() string { return filepath.Join(b.Dir, "ollama") }
 func (b *Builder) LlamaTree() string  { return filepath.Join(b.Dir, "llama.cpp") }
-func (b *Builder) NativeDir() string  { return filepath.Join(b.Dir, "native") }
+func (b *Builder) nativeDir() string  { return filepath.Join(b.Dir, "native") }

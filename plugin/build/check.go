@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -71,12 +70,6 @@ func (b *Builder) try(ctx context.Context, lib string) (tried string, err error)
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	if b.Options.CPUVariants == CPUAll {
-		if b.variant, err = b.bestVariant(ctx, lib); err != nil {
-			return "", err
-		}
-		tried = b.variant + ", "
-	}
 	model := filepath.Join(dir, "small.gguf")
 	if err := writeSmall(model); err != nil {
 		return "", err
@@ -84,9 +77,8 @@ func (b *Builder) try(ctx context.Context, lib string) (tried string, err error)
 	if err := b.generate(ctx, lib, model, "FLASHHEAD_ENABLED=0"); err != nil {
 		return "", b.crash(err, "dense")
 	}
-	tried += "answers dense"
 	if b.Options.Stock {
-		return tried, nil
+		return "answers dense", nil
 	}
 	o := convert.Defaults()
 	o.NoCalibrate = true
@@ -97,7 +89,7 @@ func (b *Builder) try(ctx context.Context, lib string) (tried string, err error)
 	if err := b.generate(ctx, lib, o.Output, "FLASHHEAD_ENABLED=1"); err != nil {
 		return "", b.crash(err, "with FlashHead")
 	}
-	return tried + " and with FlashHead", nil
+	return "answers dense and with FlashHead", nil
 }
 
 func writeSmall(path string) error {
@@ -151,21 +143,6 @@ func answer(ctx context.Context, lib, model, setting string, threads int) error 
 	return err
 }
 
-var loadedVariant = regexp.MustCompile(`loaded CPU backend from .*libggml-cpu-(\w+)\.`)
-
-// bestVariant names the CPU variant that programs in lib choose on this machine.
-func (b *Builder) bestVariant(ctx context.Context, lib string) (string, error) {
-	said, err := b.runProduct(ctx, filepath.Join(lib, "llama-bench"), "--list-devices")
-	if err != nil {
-		return "", err
-	}
-	m := loadedVariant.FindStringSubmatch(said)
-	if m == nil {
-		return "", fmt.Errorf("llama-bench loads no CPU backend of %s", lib)
-	}
-	return m[1], nil
-}
-
 // crashes are the signals of a program's own fault.
 var crashes = []syscall.Signal{
 	syscall.SIGILL, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGABRT, syscall.SIGTRAP,
@@ -184,9 +161,6 @@ func (b *Builder) crash(err error, doing string) error {
 	compiled, way := b.result.CPU, "please report it"
 	switch sets := withoutHint(compiled); {
 	case b.Options.CPUVariants == CPUAll:
-		if b.variant != "" {
-			compiled = "the variant " + b.variant
-		}
 		way = "build for this machine only, with fewer instruction sets: fh-ollama build --without amx,avx512"
 	case sets != "" && b.Options.Stock:
 		way = "build without some of them: fh-ollama build --stock --without " + sets

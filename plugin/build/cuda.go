@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,7 +57,11 @@ func findCUDA(ctx context.Context) (cudaToolkit, error) {
 	if release == nil {
 		return cudaToolkit{}, hint.New(nvcc.Path+" --version names no release", cudaHint)
 	}
-	return cudaToolkit{nvcc: nvcc, root: toolkitRoot(nvcc.Path), version: string(release[1])}, nil
+	toolkit := cudaToolkit{nvcc: nvcc, root: toolkitRoot(nvcc.Path), version: string(release[1])}
+	if !slices.Contains([]string{"cuda_v12", "cuda_v13"}, toolkit.runner()) {
+		return cudaToolkit{}, hint.New("Ollama has no preset for CUDA "+toolkit.version, cudaHint)
+	}
+	return toolkit, nil
 }
 
 // findNVCC returns the compiler that CUDACXX names, or else the first that exists.
@@ -120,30 +123,17 @@ func parseCapabilities(text string) string {
 	return strings.Join(slices.Sorted(maps.Keys(found)), ";")
 }
 
-// cudaPreset names Ollama's preset for a toolkit. With own, it is the one that leaves the architectures to us. presets
-// is Ollama's CMakePresets.json.
-func cudaPreset(presets []byte, runner string, own bool) (string, error) {
-	var file struct {
-		ConfigurePresets []struct{ Name string }
-	}
-	if err := json.Unmarshal(presets, &file); err != nil {
-		return "", fmt.Errorf("CMakePresets.json: %w", err)
-	}
-	want := "llama_" + runner + "_linux"
+// preset is the name of Ollama's preset for the toolkit: with own, the one that leaves the architectures to us.
+func (c cudaToolkit) preset(own bool) string {
 	if own {
-		want = "llama_" + runner + "_user_arch"
+		return "llama_" + c.runner() + "_user_arch"
 	}
-	for _, p := range file.ConfigurePresets {
-		if p.Name == want {
-			return want, nil
-		}
-	}
-	return "", hint.New(fmt.Sprintf("this Ollama has no preset %s for this version of CUDA", want), cudaHint)
+	return "llama_" + c.runner() + "_linux"
 }
 
 // cudaArgs are CMake's arguments for the backend. architectures may be "".
-func (b *Builder) cudaArgs(preset, architectures string) []string {
-	args := append(b.cmakeArgs(b.cudaDir()), "--preset", preset)
+func (b *Builder) cudaArgs(architectures string) []string {
+	args := append(b.cmakeArgs(b.cudaDir()), "--preset", b.cuda.preset(architectures != ""))
 	if b.cuda.root != "" {
 		args = append(args, "-DCUDAToolkit_ROOT="+b.cuda.root)
 	}
@@ -156,30 +146,16 @@ func (b *Builder) cudaArgs(preset, architectures string) []string {
 func (b *Builder) cudaDir() string { return filepath.Join(b.Dir, b.cuda.runner()) }
 
 func (b *Builder) configureCUDA(ctx context.Context, st *step.Step) error {
-	return b.configureCUDAWith(ctx, st)
-}
-
-// configureCUDAWith is configureCUDA with more arguments for CMake.
-func (b *Builder) configureCUDAWith(ctx context.Context, st *step.Step, extra ...string) error {
 	architectures := b.Options.CUDAArchitectures
 	if architectures == "" {
 		architectures = gpuArchitectures(ctx)
-	}
-	presets, err := os.ReadFile(filepath.Join(b.OllamaTree(), "llama", "server", "CMakePresets.json"))
-	if err != nil {
-		return err
-	}
-	preset, err := cudaPreset(presets, b.cuda.runner(), architectures != "")
-	if err != nil {
-		return err
 	}
 	b.result.CUDA = b.cuda.version
 	if b.result.CUDAArchitectures = architectures; architectures == "" {
 		b.result.CUDAArchitectures = "all of Ollama's"
 	}
 	st.Note("CUDA %s, architectures: %s", b.result.CUDA, b.result.CUDAArchitectures)
-	args := append(b.cudaArgs(preset, architectures), extra...)
-	return b.cmake(ctx, st, b.cudaDir(), "configure-cuda", args)
+	return b.cmake(ctx, st, b.cudaDir(), "configure-cuda", b.cudaArgs(architectures))
 }
 
 // compileCUDA compiles the backend. Ollama's rules collect it, with the libraries that it needs, in a folder.

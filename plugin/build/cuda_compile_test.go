@@ -1,16 +1,13 @@
 package build
 
 import (
-	"archive/zip"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -24,7 +21,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/patches"
-	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
@@ -60,16 +57,15 @@ func TestCUDACompiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: steps,
+	b := &Builder{Options: opts, Pins: sourcetest.Pins(t), Steps: steps,
+		extra:   []string{"-DCMAKE_CUDA_FLAGS=-Werror all-warnings"},
 		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
+	if err := b.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	err = b.DoIn(t.Context(), filepath.Join(cache, "build", "cuda-check"), []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
 		{Name: "lay sources", Do: b.LaySources},
-		{Name: "configure", Do: func(ctx context.Context, st *step.Step) error {
-			return b.configureCUDAWith(ctx, st, "-DCMAKE_CUDA_FLAGS=-Werror all-warnings")
-		}},
+		{Name: "configure", Do: b.configureCUDA},
 		{Name: "compile", Do: func(ctx context.Context, st *step.Step) error {
 			sources, err := b.cudaSources()
 			if err != nil {
@@ -145,24 +141,23 @@ func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error)
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	wheels, laid := filepath.Join(tmp, "wheels"), filepath.Join(tmp, "toolkit")
+	laid := filepath.Join(tmp, "nvidia", "cu13")
 	err = step.Command{
 		Path: python,
-		Args: []string{"-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input",
-			"--no-cache-dir",
-			"--progress-bar", "off", "-r", requirements, "-d", wheels},
+		Args: []string{"-m", "pip", "install", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input",
+			"--no-cache-dir", "--progress-bar", "off", "-r", requirements, "--target", tmp},
 		Dir: tmp, Log: filepath.Join(cache, "logs", "fetch-cuda.log"),
 	}.Run(ctx)
 	if err != nil {
 		return "", hint.Wrap(err, "check the network and pip's settings: NVIDIA's compiler is fetched once")
 	}
-	files, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
+	libraries, err := filepath.Glob(filepath.Join(laid, "lib", "libcublas*")) // 600 MB
 	if err != nil {
 		return "", err
 	}
-	for _, wheel := range files {
-		if err := unpackWheel(wheel, laid); err != nil {
-			return "", fmt.Errorf("%s: %w", wheel, err)
+	for _, library := range libraries {
+		if err := os.Remove(library); err != nil {
+			return "", err
 		}
 	}
 	for _, name := range []string{"libcudart.so", "libcublas.so", "libcublasLt.so", "stubs/libcuda.so"} {
@@ -172,40 +167,4 @@ func fetchNVCC(ctx context.Context, st *step.Step, cache string) (string, error)
 		}
 	}
 	return nvcc, os.Rename(laid, toolkit)
-}
-
-// unpackWheel unpacks nvidia/cu13 of a Python package into dir, without the 600 MB of cuBLAS.
-func unpackWheel(wheel, dir string) error {
-	archive, err := zip.OpenReader(wheel)
-	if err != nil {
-		return err
-	}
-	defer archive.Close()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(dir) // no name can leave dir
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	for _, f := range archive.File {
-		name, below := strings.CutPrefix(f.Name, "nvidia/cu13/")
-		if !below || f.FileInfo().IsDir() || strings.HasPrefix(name, "lib/libcublas") {
-			continue
-		}
-		r, err := f.Open()
-		if err != nil {
-			return err
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(root.MkdirAll(path.Dir(name), 0o755),
-			root.WriteFile(name, data, 0o644|f.Mode()&0o111)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

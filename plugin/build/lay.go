@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
@@ -14,11 +14,11 @@ import (
 
 // LaySources plans both trees and updates their folders, after every patch applied.
 func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
-	ollama, pristine := tree.Tree{}, tree.Tree{}
+	ollama, llama := tree.Tree{}, tree.Tree{}
 	if err := ollama.AddDir("", b.Ollama.Dir, b.Ollama.Skip); err != nil {
 		return err
 	}
-	if err := pristine.AddDir("", b.LlamaCpp.Dir, b.LlamaCpp.Skip); err != nil {
+	if err := llama.AddDir("", b.LlamaCpp.Dir, b.LlamaCpp.Skip); err != nil {
 		return err
 	}
 	scratch, err := os.MkdirTemp(b.Dir, ScratchPrefix+"*")
@@ -26,12 +26,7 @@ func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	cured, notes, err := b.cured(ctx, pristine, scratch)
-	var llama tree.Tree
-	patches := 0
-	if err == nil {
-		llama, patches, err = b.patched(ctx, cured, scratch)
-	}
+	llama, notes, err := b.patched(ctx, llama, scratch)
 	if errors.Is(err, tree.ErrDoesNotApply) {
 		way := "the patches do not fit the pinned sources: please report it"
 		if b.Options.OllamaSource != "" || b.Options.LlamaCppSource != "" {
@@ -46,50 +41,41 @@ func (b *Builder) LaySources(ctx context.Context, st *step.Step) error {
 	if err != nil {
 		return err
 	}
-	applied := step.Count(patches, "patch", "patches") + ", " + step.Count(changed, "file changed", "files changed")
-	st.Note("%s", strings.Join(append([]string{applied}, notes...), ", "))
+	st.Note("%s", strings.Join(append(notes, step.Count(changed, "file changed", "files changed")), ", "))
 	return nil
 }
 
-// patched adds the head, unless the build is stock, and Ollama's patches. It returns the number of our patches.
-// Ollama's patches come last, as in its own build, which is told that they are applied, or it would touch the files
-// again.
-func (b *Builder) patched(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, ours int, err error) {
-	if !b.Options.Stock {
-		series, err := tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series)
-		if err != nil {
-			return nil, 0, err
-		}
-		p := tree.Patcher{Git: b.Tools.Git, Scratch: filepath.Join(scratch, "head")}
-		if llama, err = b.Overlay.Over(ctx, llama, series, p); err != nil {
-			return nil, 0, err
-		}
-		ours = len(series)
-	}
-	compat, err := tree.CompatPatches(os.DirFS(b.Ollama.Dir))
-	if err != nil {
-		return nil, 0, err
-	}
-	p := tree.Patcher{Git: b.Tools.Git, Scratch: filepath.Join(scratch, "compat"), Applied: true}
-	llama, err = p.Apply(ctx, llama, compat)
-	return llama, ours, err
-}
-
-// cured adds the cures. Each must apply to the pinned sources. A user's sources may have fixed the fault in another
-// way, so a cure that does not fit is left out there. notes names the cures that were not applied.
-func (b *Builder) cured(ctx context.Context, llama tree.Tree, scratch string) (_ tree.Tree, notes []string, err error) {
-	if b.Overlay.Patches == nil {
-		return llama, nil, nil
-	}
+// patched adds the cures; the head and our patches, unless the build is stock; and Ollama's patches, last as in its own
+// build, which is told that they are applied, or it would touch the files again. Each cure must apply to the pinned
+// sources. A user's sources may have fixed the fault in another way, so a cure that does not fit is left out there.
+// notes names the number of our patches, and the cures that were not applied.
+func (b *Builder) patched(
+	ctx context.Context, llama tree.Tree, scratch string,
+) (_ tree.Tree, notes []string, err error) {
 	cures, err := tree.ReadSeries(b.Overlay.Patches, tree.CureFolder)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := tree.Patcher{Git: b.Tools.Git, Scratch: filepath.Join(scratch, tree.CureFolder)}
-	work, err := p.Stage(llama, cures)
+	var ours []tree.Patch
+	if !b.Options.Stock {
+		if ours, err = tree.ReadSeries(b.Overlay.Patches, b.Pins.Patches.Series); err != nil {
+			return nil, nil, err
+		}
+		if err := llama.Add("flashhead", b.Overlay.Head, tree.GoFiles); err != nil {
+			return nil, nil, err
+		}
+	}
+	compat, err := tree.CompatPatches(os.DirFS(b.Ollama.Dir))
 	if err != nil {
 		return nil, nil, err
 	}
+	p := tree.Patcher{Git: b.Tools.Git, Scratch: scratch}
+	all := slices.Concat(cures, ours, compat)
+	work, err := p.Stage(llama, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	notes = []string{step.Count(len(ours), "patch", "patches")}
 	for _, cure := range cures {
 		state, err := p.Cure(ctx, work, cure)
 		if err != nil && (state != tree.CureMisfit || b.Options.LlamaCppSource == "") {
@@ -99,13 +85,26 @@ func (b *Builder) cured(ctx context.Context, llama tree.Tree, scratch string) (_
 			notes = append(notes, "cure "+strings.TrimSuffix(cure.Name, ".patch")+" "+state)
 		}
 	}
-	llama, err = p.Staged(llama, cures, work)
+	for _, patch := range ours {
+		if err := p.GitApply(ctx, work, patch); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, patch := range compat {
+		if p.IsIn(ctx, work, patch) {
+			continue
+		}
+		if err := p.GitApply(ctx, work, patch); err != nil {
+			return nil, nil, err
+		}
+	}
+	llama, err = p.Staged(llama, all, work)
 	return llama, notes, err
 }
 
 // Lay updates the folders of both trees, and returns how many files changed.
 func (b *Builder) Lay(ollama, llama tree.Tree) (changed int, err error) {
-	inOllama, err := ollama.Sync(b.OllamaTree())
+	inOllama, err := ollama.Sync(b.ollamaTree())
 	if err != nil {
 		return 0, err
 	}

@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -12,7 +11,7 @@ import (
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
 	"github.com/fh-ollama/fh-ollama/patches"
-	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
@@ -34,41 +33,34 @@ func TestMetalCompiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Builder{Options: opts, Pins: plugintest.Pins(t), Steps: step.New(t.Output()),
+	b := &Builder{Options: opts, Pins: sourcetest.Pins(t), Steps: step.New(t.Output()),
 		Overlay: tree.Overlay{Head: ggmlhead.Sources, Patches: patches.Files}}
 	b.Dir = filepath.Join(cache, "build", "metal-check")
 	metal := filepath.Join(b.LlamaTree(), "ggml", "src", "ggml-metal")
 	native := filepath.Join(b.Dir, "metal")
+	if err := b.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	err = b.DoIn(t.Context(), b.Dir, []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
 		{Name: "lay sources", Do: b.LaySources},
-		{Name: "configure", Do: func(context.Context, *step.Step) error {
-			run(t, "OLLAMA_LLAMA_CPP_SOURCE="+b.LlamaTree(), "cmake", "-S", filepath.Join(b.OllamaTree(), "llama", "server"),
-				"-B", native, "-G", "Ninja",
+		{Name: "configure", Do: func(ctx context.Context, st *step.Step) error {
+			return b.cmake(ctx, st, native, "configure", append(b.cmakeArgs(native),
 				"-DCMAKE_BUILD_TYPE=None", "-DBUILD_SHARED_LIBS=ON", "-DGGML_BACKEND_DL=ON", "-DGGML_NATIVE=OFF",
-				"-DGGML_OPENMP=OFF", "-DOLLAMA_RUNNER_DIR=",
-				"-DFETCHCONTENT_SOURCE_DIR_LLAMA_CPP="+b.LlamaTree(), "-DOLLAMA_LLAMA_CPP_SKIP_COMPAT_PATCH=ON",
-				"-DLLAMA_BUILD_COMMIT=none", "-DLLAMA_BUILD_NUMBER=0",
-				"-DGGML_METAL=ON", "-DGGML_METAL_EMBED_LIBRARY=ON",
+				"-DGGML_OPENMP=OFF", "-DOLLAMA_RUNNER_DIR=", "-DGGML_METAL=ON", "-DGGML_METAL_EMBED_LIBRARY=ON",
 				// in the place of Apple's, which are only linked
 				"-DFOUNDATION_LIBRARY=m", "-DMETAL_FRAMEWORK=m", "-DMETALKIT_FRAMEWORK=m",
-				"-DCMAKE_CXX_FLAGS=-include memory") // which Apple's headers bring
-			return nil
+				"-DCMAKE_CXX_FLAGS=-include memory")) // which Apple's headers bring
 		}},
-		{Name: "compile", Do: func(context.Context, *step.Step) error {
+		{Name: "compile", Do: func(ctx context.Context, st *step.Step) error {
 			sources, err := filepath.Glob(filepath.Join(metal, "*.cpp"))
 			if err != nil || len(sources) < 5 {
 				t.Fatalf("sources of ggml-metal: %v, %v", sources, err)
 			}
 			sources = append(sources, filepath.Join(b.LlamaTree(), "flashhead", "ggml", "metal", "ggml-metal-flash-head.cpp"))
-			args := []string{"ninja", "-C", native}
-			for _, name := range sources {
-				args = append(args, name+"^") // what ninja makes first of it; it fails if CMake did not take it up
+			for i := range sources {
+				sources[i] += "^" // what ninja makes first of it; it fails if CMake did not take it up
 			}
-			run(t, "", args...) // the kernels' sources are made before the first object
-			return nil
+			return b.ninja(ctx, st, native, "compile", sources) // the kernels' sources are made before the first object
 		}},
 	})
 	if err != nil {
@@ -79,22 +71,17 @@ func TestMetalCompiles(t *testing.T) {
 		"ggml-metal-embed-flash_head.metal")
 	tests := filepath.Join(b.LlamaTree(), "flashhead", "tests")
 	dir := t.TempDir()
-	run(t, "", "cmake", "-DSOURCE="+embedded, "-DOUTPUT="+filepath.Join(dir, "flash_head.cpp-source"), "-P",
+	run(t, "cmake", "-DSOURCE="+embedded, "-DOUTPUT="+filepath.Join(dir, "flash_head.cpp-source"), "-P",
 		filepath.Join(tests, "metal", "metal-source.cmake"))
-	run(t, "", b.Tools.CXX.Path, "-std=c++17", "-fsyntax-only", "-w", "-DGGML_METAL_EMBED_LIBRARY",
+	run(t, b.Tools.CXX.Path, "-std=c++17", "-fsyntax-only", "-w", "-DGGML_METAL_EMBED_LIBRARY",
 		"-DGGML_METAL_HAS_BF16", "-D__METAL_VERSION__=310",
 		"-I"+dir, "-I"+filepath.Join(tests, "metal"), "-I"+filepath.Join(tests, "lanes"),
 		filepath.Join(tests, "metal", "metal-kernels.cpp"))
 }
 
-// run runs a command with env, NAME=VALUE, added to its environment.
-func run(t *testing.T, env string, args ...string) {
+func run(t *testing.T, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-	if env != "" {
-		cmd.Env = append(os.Environ(), env)
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -41,7 +42,7 @@ type PluginResult struct {
 // Plugin builds the plug-in for a stock Ollama from the head's sources and the headers of llama.cpp. It uses the
 // Prefix, LlamaCppSource, Jobs, Cache, Version, Program and Strict of opts.
 func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, steps *step.Steps) (PluginResult, error) {
-	if err := PluginPlatform(); err != nil {
+	if err := pluginPlatform(); err != nil {
 		return PluginResult{}, err
 	}
 	b, err := New(opts, pins, tree.Overlay{Head: head}, steps)
@@ -60,18 +61,18 @@ func Plugin(ctx context.Context, opts Options, pins source.Pins, head fs.FS, ste
 		return PluginResult{}, err
 	}
 	err = b.DoIn(ctx, filepath.Join(opts.Cache, "build", b.pluginKey()), []step.Named{
-		{Name: "lay sources", Do: b.LayPluginSources},
-		{Name: "configure", Do: b.ConfigurePlugin},
-		{Name: "compile", Do: b.CompilePlugin},
-		{Name: "check", Do: b.CheckPlugin}, // before anything is placed
+		{Name: "lay sources", Do: b.layPluginSources},
+		{Name: "configure", Do: b.configurePlugin},
+		{Name: "compile", Do: b.compilePlugin},
+		{Name: "check", Do: b.checkPlugin}, // before anything is placed
 		{Name: "assemble", Do: b.assemblePlugin},
 	})
 	return b.pluginResult(), err
 }
 
-// PluginPlatform returns an error where the plug-in cannot be built. Ollama loads no backends on macOS. It does on
+// pluginPlatform returns an error where the plug-in cannot be built. Ollama loads no backends on macOS. It does on
 // Windows, but a library needs ggml's import libraries there, which is untested.
-func PluginPlatform() error {
+func pluginPlatform() error {
 	if runtime.GOOS != "linux" {
 		return hint.New("the plug-in is for Linux only", "build an Ollama with FlashHead instead: fh-ollama build")
 	}
@@ -98,16 +99,15 @@ func (b *Builder) pluginKey() string {
 	return "plugin-" + Hash(b.LlamaCpp.Dir, b.Tools.CXX.cmake())
 }
 
-// PluginSources returns the folder of the plug-in's sources in the build folder.
-func (b *Builder) PluginSources() string { return filepath.Join(b.Dir, "flashhead") }
+// pluginSources returns the folder of the plug-in's sources in the build folder.
+func (b *Builder) pluginSources() string { return filepath.Join(b.Dir, "flashhead") }
 
-// LayPluginSources is the step that writes PluginSources.
-func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
+func (b *Builder) layPluginSources(_ context.Context, st *step.Step) error {
 	head := tree.Tree{}
 	if err := head.Add("", b.Overlay.Head, tree.GoFiles); err != nil {
 		return err
 	}
-	changed, err := head.Sync(b.PluginSources())
+	changed, err := head.Sync(b.pluginSources())
 	if err != nil {
 		return err
 	}
@@ -116,31 +116,24 @@ func (b *Builder) LayPluginSources(_ context.Context, st *step.Step) error {
 	return nil
 }
 
-// ConfigurePlugin is the step that runs CMake on them.
-func (b *Builder) ConfigurePlugin(ctx context.Context, st *step.Step) error {
-	return b.configurePluginFor(ctx, st)
-}
-
-// configurePluginFor is ConfigurePlugin with more options.
-func (b *Builder) configurePluginFor(ctx context.Context, st *step.Step, options ...string) error {
+func (b *Builder) configurePlugin(ctx context.Context, st *step.Step) error {
 	args := []string{
-		"-S", filepath.Join(b.PluginSources(), "hosts", "plugin"), "-B", b.NativeDir(), "-G", "Ninja",
+		"-S", filepath.Join(b.pluginSources(), "hosts", "plugin"), "-B", b.nativeDir(), "-G", "Ninja",
 		"-DCMAKE_BUILD_TYPE=Release",
 		"-DCMAKE_MAKE_PROGRAM=" + b.Tools.Ninja,
 		"-DLLAMA_CPP_SOURCE=" + b.LlamaCpp.Dir, // headers only, so not copied
 		"-DFLASH_HEAD_VERSION=" + b.Options.Version,
 	}
 	args = slices.Concat(args, compilerArgs("CXX", b.Tools.CXX), b.Options.developerFlags())
-	return b.cmake(ctx, st, b.NativeDir(), "configure", append(args, options...))
+	return b.cmake(ctx, st, b.nativeDir(), "configure", args)
 }
 
-// CompilePlugin is the step that compiles the plug-in and its tool.
-func (b *Builder) CompilePlugin(ctx context.Context, st *step.Step) error {
-	return b.ninja(ctx, st, b.NativeDir(), "compile", pluginTargets)
+func (b *Builder) compilePlugin(ctx context.Context, st *step.Step) error {
+	return b.ninja(ctx, st, b.nativeDir(), "compile", pluginTargets)
 }
 
-// CheckPlugin checks what needs no Ollama: symbols, and that the tool starts.
-func (b *Builder) CheckPlugin(ctx context.Context, st *step.Step) error {
+// checkPlugin checks what needs no Ollama: symbols, and that the tool starts.
+func (b *Builder) checkPlugin(ctx context.Context, st *step.Step) error {
 	api, err := ggmlAPI(b.LlamaCpp.Dir)
 	if err != nil {
 		return err
@@ -161,7 +154,7 @@ func (b *Builder) CheckPlugin(ctx context.Context, st *step.Step) error {
 	return nil
 }
 
-func (b *Builder) pluginBinary(name string) string { return filepath.Join(b.NativeDir(), "bin", name) }
+func (b *Builder) pluginBinary(name string) string { return filepath.Join(b.nativeDir(), "bin", name) }
 
 func (b *Builder) assemblePlugin(ctx context.Context, st *step.Step) error {
 	var products []product
@@ -182,3 +175,41 @@ func (b *Builder) assemblePlugin(ctx context.Context, st *step.Step) error {
 		fileList
 	}{b.pluginResult(), fileList{b.files}})
 }
+
+// CompileGGML compiles ggml and its backend for the CPU.
+func (b *Builder) CompileGGML(ctx context.Context, st *step.Step) error {
+	return b.ninja(ctx, st, b.nativeDir(), "compile-ggml", []string{"ggml", "ggml-cpu"})
+}
+
+// TestOnHost runs the plug-in's own test on library with the host's ggml. Like the plug-in, the test is compiled with
+// the headers of the pinned llama.cpp, pin. failed is the test's failure with its output; err says why it did not run.
+func (b *Builder) TestOnHost(
+	ctx context.Context, st *step.Step, pin source.LlamaCppPin, library string,
+) (failed, err error) {
+	own := *b
+	own.Dir, own.Options.Version = filepath.Join(b.Dir, "plugin"), "0.0.0"
+	if own.LlamaCpp, err = source.FetchLlamaCpp(ctx, st, pin, b.Options.Cache); err != nil {
+		return nil, err
+	}
+	if err := own.layPluginSources(ctx, st); err != nil {
+		return nil, err
+	}
+	ggml := filepath.Join(b.nativeDir(), "bin")
+	own.extra = []string{"-DFLASH_HEAD_TEST_GGML=" + ggml}
+	if err := own.configurePlugin(ctx, st); err != nil {
+		return nil, err
+	}
+	if err := own.ninja(ctx, st, own.nativeDir(), "compile", []string{pluginTest}); err != nil {
+		return nil, err
+	}
+	said, found := own.runProduct(ctx, own.pluginBinary(pluginTest), ggml, library,
+		"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e") // arguments that the test expects
+	if found == nil {
+		st.Note("passes")
+		return nil, nil
+	}
+	st.Note("fails")
+	return fmt.Errorf("%w\n%s", found, said), ctx.Err()
+}
+
+const pluginTest = "test-flash-head-backend"

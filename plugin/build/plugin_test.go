@@ -7,11 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
+	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
 	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
@@ -22,7 +25,7 @@ func TestBuildPlugin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles C++; not with -short")
 	}
-	if err := PluginPlatform(); err != nil {
+	if err := pluginPlatform(); err != nil {
 		t.Skip(err)
 	}
 	pins, err := source.ParsePins(thirdparty.Pins)
@@ -84,4 +87,44 @@ func clusters(t *testing.T, program string, args ...string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// The plug-in, compiled with sanitizers, runs in ggml's libraries of the stock build.
+func TestBackendUnderSanitizers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles C++; not with -short")
+	}
+	if err := pluginPlatform(); err != nil {
+		t.Skip(err)
+	}
+	tools, err := findPluginToolchain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	libraries, err := filepath.Abs("../../dist-stock/lib/ollama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := sourcetest.Sources(t)["llama.cpp"]
+	sanitizertest.Each(t, func(t *testing.T, flags []string) {
+		dir := t.TempDir()
+		args := []string{"-S", "../../ggmlhead/hosts/plugin", "-B", dir, "-G", "Ninja", "-DLLAMA_CPP_SOURCE=" + headers,
+			"-DFLASH_HEAD_TEST_GGML=" + libraries, "-DCMAKE_CXX_COMPILER=" + sanitizertest.Compiler(),
+			"-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1 " + strings.Join(flags, " ")}
+		if launcher := tools.CXX.Launcher; launcher != "" {
+			args = append(args, "-DCMAKE_CXX_COMPILER_LAUNCHER="+launcher)
+		}
+		for _, cmd := range []*exec.Cmd{
+			exec.Command(tools.CMake, args...),
+			exec.Command(tools.Ninja, "-C", dir, "ggml-flashhead", "test-flash-head-backend"),
+		} {
+			if text, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v; run make stock first\n%s", err, text)
+			}
+		}
+		bin := filepath.Join(dir, "bin")
+		sanitizertest.Run(t, filepath.Join(bin, "test-flash-head-backend"), libraries,
+			filepath.Join(bin, "libggml-flashhead.so"),
+			"-m", "a,b", "--model", "c", "-md", "d", "--spec-draft-model", "e")
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
@@ -98,6 +100,24 @@ func (r Report) Err() error {
 		return hint.New(r.Problems[0].Cause, r.Problems[0].WayOut)
 	default:
 		return hint.New(fmt.Sprintf("%d things are wrong, as shown above", n), "start with the first")
+	}
+}
+
+// Named records the user's name for the file, arg, and why it could not be found. For a model, rename replaces its path
+// by its name in a text; for a file it is nil.
+func (r *Report) Named(arg string, rename func(text string) string, err error) {
+	switch {
+	case err != nil:
+		r.File = &File{Path: arg}
+		told := func(p Problem) bool { return strings.Contains(err.Error(), p.Cause) } // report "no Ollama answers" once
+		if !slices.ContainsFunc(r.Problems, told) {
+			r.wrong(err)
+		}
+	case r.File != nil && rename != nil:
+		r.File.Name = arg
+		for i, p := range r.Problems {
+			r.Problems[i] = Problem{rename(p.Cause), rename(p.WayOut)}
+		}
 	}
 }
 

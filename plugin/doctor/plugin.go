@@ -199,12 +199,10 @@ func (r *Report) missing(gpu *installation.GPU) {
 
 // hidden returns path or a folder above it that other users may not read or enter, "" if there is none.
 func hidden(path string) string {
-	for need := os.FileMode(0o004); path != filepath.Dir(path); path, need = filepath.Dir(path), 0o001 {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&need == 0 {
-			return path
-		}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o004 == 0 {
+		return path
 	}
-	return ""
+	return install.Shut(filepath.Dir(path))
 }
 
 func isFile(path string) bool {

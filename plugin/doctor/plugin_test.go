@@ -237,7 +237,7 @@ func TestTried(t *testing.T) {
 	}
 }
 
-// What other users cannot reach is found from the file upwards.
+// What other users cannot reach is found.
 func TestHidden(t *testing.T) {
 	m := installationtest.New(t)
 	for dir := m.Places.Root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {

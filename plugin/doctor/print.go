@@ -89,6 +89,14 @@ func (r Report) String() string {
 	return b.String()
 }
 
+// shown returns the report's name of the file.
+func (f File) shown() string {
+	if f.Name == "" {
+		return f.Path
+	}
+	return f.Name + " (" + f.Path + ")"
+}
+
 // row adds the runtime's result for the file.
 func (r Runtime) row(row func(name, format string, args ...any)) {
 	said := r.Said

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/fh-ollama/fh-ollama/internal/bundle"
@@ -25,13 +24,8 @@ const LibraryName = bundle.LibraryName
 // subfolders.
 const BesideName = "libggml-zendnn-flashhead.so"
 
-// A drop-in that somebody edited stays. Ours then gets the second name, which systemd reads later.
-const (
-	dropInName    = "flashhead.conf"
-	ownDropInName = "flashhead_plugin.conf"
-)
-
-var dropInNames = []string{dropInName, ownDropInName}
+// dropInName is the file name of the drop-in, which users may edit.
+const dropInName = "flashhead.conf"
 
 // Options are the options of the plug-in's installation.
 type Options struct {
@@ -75,7 +69,6 @@ type target struct {
 	dropIn  string // path of the drop-in, "" for none
 	receipt string // path of the receipt
 	kit     kit
-	gpu     *installation.GPU // the Ollama runs models on it; nil for none
 }
 
 // Plugin installs the plug-in for an Ollama, or updates it.
@@ -108,7 +101,6 @@ func Plugin(ctx context.Context, o Options) (Result, error) {
 	if text := unchecked(ollama); text != "" {
 		r.note("%s", text)
 	}
-	t.gpu = ollama.GPU(o.Places)
 	if t.kit, err = o.kit(filepath.Dir(t.receipt), from); err != nil {
 		return Result{}, err
 	}
@@ -209,9 +201,8 @@ func (o Options) checkVariable(t target, r *Result) error {
 	}
 	value, where := "", ""
 	switch {
-	case u != nil && ours(u.BackendPath) && filepath.Dir(u.SetBy) == u.DropIns &&
-		slices.Contains(dropInNames, filepath.Base(u.SetBy)):
-		return nil // from an earlier install, or an edited copy: ours is read later
+	case u != nil && ours(u.BackendPath) && u.SetBy == filepath.Join(u.DropIns, dropInName):
+		return nil // from an earlier install
 	case u != nil && u.BackendPath != "" && u.BackendPath != t.library:
 		value, where = u.BackendPath, "by "+u.SetBy
 	case s != nil && s.BackendPath != "" && !ours(s.BackendPath):

@@ -31,11 +31,10 @@ func (o Options) plan(t target, from plugin) (*work, error) {
 	}
 	if t.dropIn != "" {
 		placed.Unit, placed.User = t.ollama.Unit.Name, t.ollama.Unit.User
-		dropIns, err := w.addDropIn(t)
-		if err != nil {
+		if err := w.addDropIn(t); err != nil {
 			return nil, err
 		}
-		placed.Files = append(placed.Files, dropIns...)
+		placed.Files = append(placed.Files, t.dropIn)
 	}
 	for _, r := range receipts {
 		if r.lists(placed.Ollama) && r != w.own {
@@ -65,22 +64,16 @@ func (w *work) place(f file) error {
 	}
 }
 
-// addDropIn plans the drop-in and returns our files that it needs. An edited drop-in stays. If it does not name the
-// library, ours is written beside it.
-func (w *work) addDropIn(t target) ([]string, error) {
-	f := file{path: t.dropIn, data: []byte(dropIn(t.library)), mode: 0o644, text: true}
-	own := filepath.Join(filepath.Dir(t.dropIn), ownDropInName)
-	err := w.place(f)
-	if !errors.As(err, new(takenError)) {
-		return []string{f.path}, err
+// addDropIn plans the drop-in. An edited one that names the library stays.
+func (w *work) addDropIn(t target) error {
+	err := w.place(file{path: t.dropIn, data: []byte(dropIn(t.library)), mode: 0o644, text: true})
+	u := t.ollama.Unit
+	if errors.As(err, new(takenError)) && u.BackendPath == t.library && u.SetBy == t.dropIn {
+		w.kept = append(w.kept, Change{Verb: "keep", Path: t.dropIn,
+			Note: "it was changed since, and does what it has to"})
+		return nil
 	}
-	w.kept = append(w.kept, Change{Verb: "keep", Path: f.path, Note: "it was changed since it was made"})
-	if t.ollama.Unit.BackendPath == t.library && t.ollama.Unit.SetBy != own {
-		w.kept[0].Note = "it was changed since, and does what it has to"
-		return []string{f.path}, nil
-	}
-	f.path = own
-	return []string{t.dropIn, own}, w.place(f)
+	return err
 }
 
 // doLocked does w with the receipt locked.
@@ -116,9 +109,14 @@ func (w *work) refused() error {
 	for _, r := range append(w.others, w.own) {
 		paths = append(paths, r.path)
 	}
+	return mayChange(paths, "write into")
+}
+
+// mayChange returns an error if this user may not make or remove files at paths. what is for the error.
+func mayChange(paths []string, what string) error {
 	for _, path := range paths {
 		if dir := nearest(path); !mayWrite(dir) {
-			return fmt.Errorf("you may not write into %s", dir)
+			return fmt.Errorf("you may not %s %s", what, dir)
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 const receiptName = "installed.json"
 
 // names are the names of all files that the plug-in's installation makes.
-var names = []string{LibraryName, BesideName, dropInName, ownDropInName, programName, toolName, toolCodeName}
+var names = []string{LibraryName, BesideName, dropInName, programName, toolName, toolCodeName}
 
 // userReceipt and systemReceipt are the paths of the plug-in's two receipts, for a user and for the system.
 func userReceipt(p installation.Places) string {

@@ -34,11 +34,6 @@ func TestVariableTaken(t *testing.T) {
 		m.Write(unitFile+".d/override.conf", "[Service]\nEnvironment=GGML_BACKEND_PATH=/opt/other.so\n", 0o644)
 		m.refused("GGML_BACKEND_PATH is set to /opt/other.so already, by "+m.Path(unitFile+".d/override.conf"), "--into-lib")
 	})
-	t.Run("shell", func(t *testing.T) {
-		m := newMachine(t)
-		m.Options.Places.BackendPath = "/opt/other.so"
-		m.refused("already, in your environment", "--into-lib")
-	})
 	t.Run("ours", func(t *testing.T) {
 		m := newMachine(t)
 		m.serve("GGML_BACKEND_PATH=" + m.Path(userLibrary))
@@ -64,12 +59,6 @@ func TestGPU(t *testing.T) {
 	m.Write("dev/nvidia0", "", 0o644)
 	m.refused("runs models on the NVIDIA GPU", "fh-ollama build")
 	m.IntoLib = true
-	good := m.Read(serverFile)
-	m.Write(serverFile, good+
-		`[ "$1" != --list-devices ] || printf 'Available devices:\n  FlashHead: heads (0 MiB, 0 MiB free)\n'`+"\n", 0o755)
-	m.refused("this plug-in shows itself among the devices, so Ollama would lose the NVIDIA GPU",
-		"fh-ollama build --plugin")
-	m.Write(serverFile, good, 0o755)
 	if r := m.install(); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "num_gpu 0") {
 		t.Errorf("%s", r)
 	}
@@ -85,9 +74,7 @@ func TestLibrary(t *testing.T) {
 	m := newMachine(t)
 	good := m.Library
 	text := filepath.Join(t.TempDir(), "x.so")
-	if err := os.WriteFile(text, []byte("GROUP ( libc.so.6 )"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plugintest.Write(t, text, "GROUP ( libc.so.6 )", 0o644)
 	foreign := []byte(read(t, good))
 	foreign[18], foreign[19] = 0xf3, 0 // e_machine: RISC-V
 	other := filepath.Join(t.TempDir(), "x.so")
@@ -114,18 +101,6 @@ func TestLibrary(t *testing.T) {
 	m.install()
 }
 
-func TestBadReceipt(t *testing.T) {
-	for content, cause := range map[string]string{"{": "cannot be read", `{"schema": 99}`: "format 99"} {
-		m := newMachine(t)
-		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, content, 0o644)
-		m.refused(cause, "")
-		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil || !strings.Contains(err.Error(), cause) ||
-			hint.Of(err) == "" {
-			t.Errorf("%v", err)
-		}
-	}
-}
-
 // A receipt that somebody changed makes uninstall remove nothing but what install makes: root may be asked to.
 func TestForeignReceipt(t *testing.T) {
 	for _, path := range []string{"etc/passwd", "home/ann/.local/share/../../.bashrc", ""} {
@@ -136,7 +111,7 @@ func TestForeignReceipt(t *testing.T) {
 		if path == "" {
 			listed = "flashhead.conf"
 		}
-		receipt := fmt.Sprintf(`{"schema":1,"files":[{"path":%q,"sha256":%q}]}`, listed, sumOf(file{data: []byte("root")}))
+		receipt := fmt.Sprintf(`{"schema":2,"files":[{"path":%q,"sha256":%q}]}`, listed, sumOf(file{data: []byte("root")}))
 		m.Write("home/ann/.local/share/fh-ollama/"+receiptName, receipt, 0o644)
 		if _, err := UninstallPlugin(context.Background(), m.Options); err == nil ||
 			!strings.Contains(err.Error(), "never makes") || hint.Of(err) == "" {
@@ -145,5 +120,42 @@ func TestForeignReceipt(t *testing.T) {
 		if !m.Exists("etc/passwd") || !m.Exists("home/ann/.bashrc") {
 			t.Errorf("%s was removed", listed)
 		}
+	}
+}
+
+// A plug-in that does not work with this Ollama is not placed; one that was there before stays.
+func TestFailedTrial(t *testing.T) {
+	const rests = "#!/bin/sh\necho 0.00.1 I flash_head: the plug-in rests: ggml 9.9.9 is not known\necho model loaded\n"
+	for _, beside := range []bool{false, true} {
+		m := newMachine(t)
+		m.service()
+		m.IntoLib = beside
+		good := m.Read(serverFile)
+		m.Write(serverFile, rests, 0o755)
+		m.Remove("usr/local/lib/ollama/libggml-base.so.0")
+		m.Write("usr/local/lib/ollama/libggml-base.so.9.9.9", "", 0o644)
+		m.refused("nothing is installed: the plug-in is loaded, but not used: flash_head: the plug-in rests: ggml 9.9.9 is "+
+			"not known (this Ollama has ggml 9.9.9, and the plug-in was checked with 0.13.1 (Ollama 0.30.0), ",
+			"fh-ollama build")
+		m.Write(serverFile, good, 0o755)
+		m.install()
+		m.Library = libraryV2(t)
+		m.Write(serverFile, rests, 0o755)
+		m.refused("nothing is installed", "fh-ollama build")
+		m.Write(serverFile, good, 0o755)
+		shows(t, m.install(), "tried a tiny model with this Ollama's llama-server: flash_head: active on CPU")
+	}
+}
+
+// Under its own name beside Ollama's libraries the plug-in is tried again, and taken back with all that came with it.
+func TestFailedTrialBeside(t *testing.T) {
+	m := newMachine(t)
+	m.IntoLib = true
+	// works under a temporary name only
+	m.Write(serverFile, "#!/bin/sh\n[ -n \"$GGML_BACKEND_PATH\" ] && [ ! -e "+m.Path(besideLibrary)+" ] && echo "+
+		"flash_head: active\necho model loaded\n", 0o755)
+	m.refused("nothing is installed: ", "fh-ollama build")
+	if m.Exists(besideLibrary) {
+		t.Error("the library is still there")
 	}
 }

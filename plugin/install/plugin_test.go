@@ -108,37 +108,66 @@ const (
 	dropInFile    = unitFile + ".d/" + dropInName
 )
 
-func TestUser(t *testing.T) {
-	m := newMachine(t)
-	m.Options.Places.Path = append(m.Options.Places.Path, m.Path("usr/local/bin")) // so the command needs no path
-	before := m.Tree()
-	m.DryRun = true
-	r := m.install()
-	shows(t, r, "found Ollama 0.34.2 at "+m.Path("usr/local/bin/ollama"), "would place "+m.Path(userLibrary),
-		"next GGML_BACKEND_PATH="+m.Path(userLibrary)+" ollama serve", "'/opt/fh ollama/fh-ollama' doctor")
-	if m.Tree() != before {
-		t.Error("a dry run has changed something")
+// Where the plug-in goes depends on who runs Ollama and who installs. Uninstall takes all back.
+func TestPlaces(t *testing.T) {
+	const userUnit = "home/ann/.config/systemd/user/ollama.service"
+	const restart = "next systemctl daemon-reload && systemctl restart ollama"
+	const sudoRestart = "next sudo systemctl daemon-reload && sudo systemctl restart ollama"
+	const userRestart = "next systemctl --user daemon-reload && systemctl --user restart ollama"
+	const serve = "next GGML_BACKEND_PATH=ROOT/" + systemLibrary + " ROOT/usr/local/bin/ollama serve"
+	const stop = "note start `ollama serve` without GGML_BACKEND_PATH from now on"
+	for name, c := range map[string]struct {
+		lay             func(m *machine)
+		library, dropIn string // below the root
+		next, after     string // lines of install and uninstall
+	}{
+		"a user": {func(m *machine) { m.Options.Places.Path = append(m.Options.Places.Path, m.Path("usr/local/bin")) },
+			userLibrary, "", "next GGML_BACKEND_PATH=ROOT/" + userLibrary + " ollama serve", stop},
+		"a service": {func(m *machine) { m.service() }, systemLibrary, dropInFile, restart, restart},
+		"a user's service": {func(m *machine) { m.Service(userUnit, m.Path("usr/local/bin/ollama")) }, userLibrary, userUnit +
+			".d/" + dropInName, userRestart, userRestart},
+		"a service, by sudo": {func(m *machine) {
+			m.service()
+			m.Options.Places.UID, m.Options.Places.Sudo = 0, true
+		}, systemLibrary, dropInFile, sudoRestart, sudoRestart},
+		"a user, by sudo": {func(m *machine) { m.Options.Places.UID, m.Options.Places.Sudo = 0, true },
+			systemLibrary, "", serve, stop}, // the user cannot enter root's folder
+		"another user's server, by root": {func(m *machine) {
+			m.Options.Places.UID, m.Machine.Places.UID = 0, 1000
+			m.serveAs(1000)
+		}, systemLibrary, "", serve, stop},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			c.lay(&m)
+			before := m.Tree()
+			m.DryRun = true
+			shows(t, m.install(), "would place "+m.Path(c.library),
+				"would try a tiny model in "+m.Path(serverFile)+", before anything else is changed")
+			m.holds(before)
+			m.DryRun = false
+			shows(t, m.install(), "placed "+m.Path(c.library), strings.ReplaceAll(c.next, "ROOT", m.Path(".")),
+				"'/opt/fh ollama/fh-ollama' doctor")
+			if m.Read(c.library) != read(t, m.Library) {
+				t.Error("the copy differs")
+			}
+			if c.dropIn != "" {
+				want := "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\n" +
+					"Environment=\"GGML_BACKEND_PATH=" + m.Path(c.library) + "\"\n"
+				if got := m.Read(c.dropIn); got != want {
+					t.Errorf("drop-in:\n%s", got)
+				}
+			}
+			installed := m.Tree()
+			shows(t, m.install(), "kept "+m.Path(c.library)+": it is up to date")
+			m.DryRun = true
+			shows(t, m.uninstall(), "would remove "+m.Path(c.library))
+			m.holds(installed)
+			m.DryRun = false
+			shows(t, m.uninstall(), "removed "+m.Path(c.library), c.after)
+			m.holds(before)
+		})
 	}
-	m.DryRun = false
-	shows(t, m.install(), "placed "+m.Path(userLibrary))
-	if m.Read(userLibrary) != read(t, m.Library) {
-		t.Error("the copy differs")
-	}
-	installed := m.Tree()
-	shows(t, m.install(), "kept "+m.Path(userLibrary)+": it is up to date")
-	if m.Tree() != installed {
-		t.Error("installing twice is not installing once")
-	}
-	m.DryRun = true
-	shows(t, m.uninstall(), "would remove "+m.Path(userLibrary))
-	if m.Tree() != installed {
-		t.Error("a dry run has removed something")
-	}
-	m.DryRun = false
-	shows(t, m.uninstall(), "removed "+m.Path(userLibrary),
-		"note start `ollama serve` without GGML_BACKEND_PATH from now on")
-	m.holds(before)
-	shows(t, m.uninstall(), "nothing fh-ollama install has placed nothing here")
 }
 
 func read(t *testing.T, path string) string {
@@ -148,43 +177,6 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
-}
-
-func TestService(t *testing.T) {
-	m := newMachine(t)
-	m.service()
-	before := m.Tree()
-	m.DryRun = true
-	shows(t, m.install(), "would place "+m.Path(dropInFile), "[Service]",
-		`Environment="GGML_BACKEND_PATH=`+m.Path(systemLibrary)+`"`)
-	m.DryRun = false
-	shows(t, m.install(), "found Ollama 0.34.2 at "+m.Path("usr/local/bin/ollama")+", systemd's ollama.service",
-		"placed "+m.Path(systemLibrary), "placed "+m.Path(dropInFile),
-		"next systemctl daemon-reload && systemctl restart ollama")
-	want := "# Made by fh-ollama install; fh-ollama uninstall removes it.\n[Service]\nEnvironment=\"GGML_BACKEND_PATH=" +
-		m.Path(systemLibrary) + "\"\n"
-	if got := m.Read(dropInFile); got != want {
-		t.Errorf("drop-in:\n%s", got)
-	}
-	found, err := installation.Find(context.Background(), m.Options.Places)
-	if err != nil || found[0].Unit.BackendPath != m.Path(systemLibrary) || found[0].Unit.SetBy != m.Path(dropInFile) {
-		t.Errorf("systemd would not see it: %+v, %v", found, err)
-	}
-	shows(t, m.install(), "kept "+m.Path(dropInFile)+": it is up to date")
-	shows(t, m.uninstall(), "removed "+m.Path(dropInFile), "next systemctl daemon-reload && systemctl restart ollama")
-	m.holds(before)
-}
-
-func TestUserService(t *testing.T) {
-	m := newMachine(t)
-	unit := "home/ann/.config/systemd/user/ollama.service"
-	m.Service(unit, m.Path("usr/local/bin/ollama"))
-	shows(t, m.install(), "placed "+m.Path(userLibrary), "placed "+m.Path(unit)+".d/"+dropInName,
-		"next systemctl --user daemon-reload && systemctl --user restart ollama")
-	m.uninstall()
-	if m.Exists(unit + ".d") {
-		t.Error("the folder of the drop-in is left")
-	}
 }
 
 // TestDropInQuoting checks that systemd's reader, as installation has it, gets back any path.
@@ -267,6 +259,10 @@ func TestChangedFile(t *testing.T) {
 	m.Library = libraryV2(t) // an update keeps the user's settings
 	shows(t, m.install(), "updated "+m.Path(systemLibrary),
 		"kept "+m.Path(dropInFile)+": it was changed since, and does what it has to")
+	kept := m.Read(dropInFile)
+	m.Write(dropInFile, "[Service]\nEnvironment=FLASHHEAD_PROBES=512\n", 0o644) // no longer names the library
+	m.refused(dropInFile+" was changed since it was installed", "move it away")
+	m.Write(dropInFile, kept, 0o644)
 	m.Write(systemLibrary, "something else", 0o644)
 	m.refused(systemLibrary+" was changed since it was installed", "move it away")
 	shows(t, m.uninstall(),

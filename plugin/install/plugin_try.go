@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
+	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/internal/installation"
 	"github.com/fh-ollama/fh-ollama/plugin/install/trial"
@@ -29,9 +33,6 @@ func Try(ctx context.Context, i installation.Installation, library string, besid
 func (t target) try(ctx context.Context) func(library string, beside bool) (string, error) {
 	return func(library string, beside bool) (string, error) {
 		said, err := Try(ctx, t.ollama, library, beside)
-		if err == nil && t.gpu != nil && !beside {
-			err = t.keepsGPU(ctx, library)
-		}
 		switch {
 		case errors.Is(err, trial.ErrNotTried):
 			return "not: " + err.Error(), nil
@@ -42,12 +43,28 @@ func (t target) try(ctx context.Context) func(library string, beside bool) (stri
 	}
 }
 
-// keepsGPU returns an error if the plug-in at library would make Ollama lose its GPU.
-func (t target) keepsGPU(ctx context.Context, library string) error {
-	listed, err := trial.Trial{LibDir: t.ollama.LibDir, Library: library}.Listed(ctx)
-	if err == nil && listed {
-		return hint.New(fmt.Sprintf("this plug-in shows itself among the devices, so Ollama would lose the %s", t.gpu.Name),
-			"build a newer one: fh-ollama build --plugin")
+// hostsFile lists the versions of ggml that the plug-in was checked with. It is compiled into the plug-in.
+const hostsFile = "hosts/plugin/flash-head-hosts.inc"
+
+// hostLine is a version of ggml, its commit, and the Ollama that has it.
+var hostLine = regexp.MustCompile(`(?m)^FLASH_HEAD_HOST\("([^"]+)", "([^"]+)", "([^"]+)"\)`)
+
+// unchecked returns a note that the plug-in was not checked with the ggml of i; "" if it was, or if that is unknown. It
+// is a guess before a trial, and an explanation afterwards.
+func unchecked(i installation.Installation) string {
+	version := i.GGML()
+	text, err := ggmlhead.Sources.ReadFile(hostsFile)
+	if version == "" || err != nil {
+		return ""
 	}
-	return err
+	var known []string
+	for _, m := range hostLine.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == version {
+			return ""
+		}
+		if host := fmt.Sprintf("%s (Ollama %s)", m[1], m[3]); !slices.Contains(known, host) {
+			known = append(known, host)
+		}
+	}
+	return fmt.Sprintf("this Ollama has ggml %s, and the plug-in was checked with %s", version, strings.Join(known, ", "))
 }

@@ -2,7 +2,6 @@ package install
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/fh-ollama/fh-ollama/internal/commandline"
@@ -49,12 +48,7 @@ func (r *receipt) refused() error {
 	if len(r.Files) == 0 {
 		return nil
 	}
-	for _, path := range append(r.paths(), r.path) {
-		if dir := nearest(path); !mayWrite(dir) {
-			return fmt.Errorf("you may not remove files from %s", dir)
-		}
-	}
-	return nil
+	return mayChange(append(r.paths(), r.path), "remove files from")
 }
 
 // uninstall is takeAway with the lock.

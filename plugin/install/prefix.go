@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,12 +29,12 @@ type PrefixResult struct {
 	Service string // path of the service's file, absolute
 	// Beside is the path of our service if the file at Service is somebody else's, "" otherwise.
 	Beside string
-	// Shut is the first folder on the way to Dir that not all users may enter, "" if there is none.
-	Shut string
+	Shut   string // outermost folder on the way to Dir that not all users may enter, "" if there is none
 }
 
 // Hints of errors.
 const (
+	repeat    = "give yourself permission there and run the same command again"
 	way       = "make room, give yourself permission there, or choose another folder; then run the same command again"
 	elsewhere = "choose a folder of its own, such as /opt/ollama-flashhead"
 )
@@ -98,7 +99,7 @@ func (r *PrefixResult) install(ctx context.Context, files []file, created int, d
 	if err != nil {
 		return hint.Wrap(err, elsewhere)
 	}
-	r.Shut = shutBy(r.Dir)
+	r.Shut = Shut(r.Dir)
 	for _, f := range w.files {
 		if f.differs() {
 			r.Changed++
@@ -115,7 +116,6 @@ func (r *PrefixResult) install(ctx context.Context, files []file, created int, d
 	if dryRun {
 		return nil
 	}
-	openFolders(root, w.own.Folders)
 	return w.do(ctx)
 }
 
@@ -159,25 +159,66 @@ func blocked(root *os.Root, name string, err error) error {
 	return hint.Wrap(err, elsewhere)
 }
 
-// openFolders lets all users enter folders.
-func openFolders(root *os.Root, folders []string) {
-	const all = 0o055
-	for _, folder := range folders {
-		if info, err := root.Lstat(folder); err == nil && info.IsDir() && all&^info.Mode().Perm() != 0 {
-			_ = root.Chmod(folder, info.Mode().Perm()|all)
+// Shut returns the outermost of dir and the folders above it that not all users may enter, "" if there is none.
+func Shut(dir string) (shut string) {
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
+			shut = dir
 		}
 	}
+	return shut
 }
 
-// shutBy returns the first folder on the way to dir that not all users may enter, "" if there is none.
-func shutBy(dir string) string {
-	if above := filepath.Dir(dir); above != dir {
-		if shut := shutBy(above); shut != "" {
-			return shut
+// PrefixRemoval is what UninstallPrefix did, or would do.
+type PrefixRemoval struct {
+	Dir     string // absolute
+	Removed int
+	Kept    []string // absolute paths of files that somebody changed since, and of links that replaced folders
+}
+
+// UninstallPrefix removes what Prefix has installed in dir, unless somebody changed it since, and the folders that
+// Prefix created and that are empty then. It can be repeated, whatever stops it. It is an error if nothing is installed
+// there.
+func UninstallPrefix(dir string, dryRun bool) (PrefixRemoval, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return PrefixRemoval{}, err
+	}
+	result := PrefixRemoval{Dir: dir}
+	none := hint.New(fmt.Sprintf("no fh-ollama is installed in %s", dir),
+		"give the folder that was given to `fh-ollama install --prefix`")
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return result, none
+	}
+	if err != nil {
+		return result, hint.Wrap(err, repeat)
+	}
+	defer root.Close()
+	if !dryRun {
+		release, err := lock(root, ".")
+		if err != nil {
+			return result, err
+		}
+		defer release()
+	}
+	r, err := readReceipt(root, receiptPath, "use the fh-ollama that wrote it, or remove the files yourself")
+	if err != nil {
+		return result, err
+	}
+	if len(r.Files) == 0 {
+		return result, none
+	}
+	changes, err := r.takeAway(dryRun)
+	for _, c := range changes {
+		if c.Verb == "remove" {
+			result.Removed++
+		} else {
+			result.Kept = append(result.Kept, c.Path)
 		}
 	}
-	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
-		return dir
+	if err != nil {
+		return result, hint.Wrap(err, repeat)
 	}
-	return ""
+	return result, nil
 }

@@ -116,12 +116,12 @@ func expect(t *testing.T, dir string, want map[string]string) {
 	}
 }
 
-// A user installs into a folder that is not empty, installs a newer version, and takes it away.
+// A user installs into a folder that is not empty, installs a newer version and the old one again, and takes it away.
 func TestInstallUpdateUninstall(t *testing.T) {
 	dir := t.TempDir()
 	lay(t, dir, others)
 	before := laid(t, dir)
-	for _, files := range []map[string]string{first, second} {
+	for _, files := range []map[string]string{first, second, first} {
 		from := built(t, files)
 		if _, err := Prefix(t.Context(), PrefixOptions{From: from, Dir: dir, DryRun: true}); err != nil {
 			t.Fatal(err)
@@ -138,9 +138,9 @@ func TestInstallUpdateUninstall(t *testing.T) {
 		if n := installPrefix(t, from, dir).Changed; n != 0 {
 			t.Errorf("%d files changed the second time", n)
 		}
-		for name := range first {
-			if _, kept := files[name]; !kept && got[name] != "" {
-				t.Errorf("%s of the older version is left", name)
+		for _, name := range []string{"lib/ollama/old", "lib/ollama/cuda/new", "lib/ollama/cuda"} {
+			if _, kept := files[name]; !kept && got[name] != "" && files[name+"/new"] == "" {
+				t.Errorf("%s of the other version is left", name)
 			}
 		}
 		if unit := got[share+"/ollama-flashhead.service"]; !strings.Contains(unit,
@@ -158,24 +158,6 @@ func TestInstallUpdateUninstall(t *testing.T) {
 	if _, err := UninstallPrefix(dir, false); hint.Of(err) == "" {
 		t.Errorf("taking it away twice: %v", err)
 	}
-}
-
-// The folder itself goes if it came with the installation, and it can be copied on from there.
-func TestFolderOfItsOwn(t *testing.T) {
-	above := t.TempDir()
-	dir, copied := filepath.Join(above, "flashhead"), filepath.Join(above, "copy")
-	if _, err := Prefix(t.Context(), PrefixOptions{From: built(t, first), Dir: dir, DryRun: true}); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, above, map[string]string{".": "/"}) // after a dry run
-	installPrefix(t, built(t, first), dir)
-	installPrefix(t, dir, copied)
-	uninstallPrefix(t, dir)
-	if got := laid(t, copied)["bin/ollama"]; got != "program 1" {
-		t.Errorf("the copy has %q", got)
-	}
-	uninstallPrefix(t, copied)
-	expect(t, above, map[string]string{".": "/"})
 }
 
 // What was not installed by us stays, and nothing is installed over it.
@@ -225,26 +207,16 @@ func TestChangedSince(t *testing.T) {
 }
 
 func TestBuildThatIsNotWhole(t *testing.T) {
-	for name, spoil := range map[string]func(dir string) error{
-		"no manifest": func(dir string) error { return os.Remove(filepath.Join(dir, buildManifest)) },
-		"interrupted": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, buildManifest), []byte(`{"files": ["bin/ollama"]}`), 0o644)
-		},
-		"file missing": func(dir string) error { return os.Remove(filepath.Join(dir, "bin/ollama")) },
-		"a way out": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, buildManifest), []byte(`{"files": ["../x"]}`), 0o644)
-		},
-		"a link out": func(dir string) error {
-			link := filepath.Join(dir, "lib/ollama/libllama.so")
-			os.Remove(link)
-			return os.Symlink("../../../x", link)
-		},
+	for name, spoiled := range map[string]map[string]string{
+		"no manifest":  {buildManifest: ""},
+		"interrupted":  {buildManifest: `{"files": ["bin/ollama"]}`},
+		"file missing": {buildManifest: `{"ollama": "0.34.2", "files": ["bin/ollama", "bin/gone"]}`},
+		"a way out":    {buildManifest: `{"ollama": "0.34.2", "files": ["../x"]}`},
+		"a link out":   {"lib/ollama/libllama.so": "-> ../../../x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, dir := built(t, first), filepath.Join(t.TempDir(), "new")
-			if err := spoil(from); err != nil {
-				t.Fatal(err)
-			}
+			lay(t, from, spoiled)
 			if _, err := Prefix(t.Context(), PrefixOptions{From: from, Dir: dir}); err == nil {
 				t.Error("it was installed")
 			}
@@ -259,32 +231,27 @@ func TestCancelledInstallChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	lay(t, dir, others)
 	before := laid(t, dir)
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	w := planned(t, root, built(t, first))
-	if err := w.do(cancelled(t)); err == nil {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := planned(t, dir, built(t, first)).do(ctx); err == nil {
 		t.Error("it went on")
 	}
 	expect(t, dir, before)
 }
 
-func cancelled(t *testing.T) context.Context {
+// planned plans the installation of the build in from.
+func planned(t *testing.T, dir, from string) *work {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	return ctx
-}
-
-func planned(t *testing.T, root *os.Root, from string) *work {
-	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
 	build, err := ReadBuild(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := build.files(t.Context(), from, root.Name(), ServiceAlone)
+	files, err := build.files(t.Context(), from, dir, ServiceAlone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,18 +271,13 @@ func TestInterruptedUpdate(t *testing.T) {
 			lay(t, dir, others)
 			before := laid(t, dir)
 			installPrefix(t, old, dir)
-			root, err := os.OpenRoot(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer root.Close()
-			w := planned(t, root, update)
+			w := planned(t, dir, update)
 			if _, err := w.prepare(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			for _, f := range w.files[:min(placed, len(w.files))] {
 				if f.differs() {
-					if err := root.Rename(f.stage, f.path); err != nil {
+					if err := w.in.Rename(f.stage, f.path); err != nil {
 						t.Fatal(err)
 					}
 				}

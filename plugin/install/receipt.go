@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 )
@@ -61,9 +63,6 @@ func readReceipt(in place, name, way string) (*receipt, error) {
 	if err == nil {
 		err = json.Unmarshal(data, r)
 	}
-	if err == nil && r.Schema == 1 {
-		err = r.convert(data)
-	}
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("the receipt %s cannot be read: %w", at(in, name), err), way)
 	}
@@ -74,27 +73,6 @@ func readReceipt(in place, name, way string) (*receipt, error) {
 	// Other folders are not ours to remove, whatever the receipt says.
 	r.Folders = slices.DeleteFunc(r.Folders, func(dir string) bool { return !r.holds(dir) })
 	return r, nil
-}
-
-// convert reads the fields of a prefix's receipt that had other names in format 1.
-func (r *receipt) convert(data []byte) error {
-	var old struct {
-		Files []struct{ Name, Sum string }
-		Above int
-	}
-	if err := json.Unmarshal(data, &old); err != nil {
-		return err
-	}
-	for i, f := range old.Files {
-		if f.Name != "" {
-			r.Files[i].Path, r.Files[i].SHA256 = f.Name, f.Sum
-		}
-	}
-	for i := range old.Above {
-		r.Folders = slices.Insert(r.Folders, 0, above(i+1))
-	}
-	r.Schema = schema
-	return nil
 }
 
 // holds reports whether the receipt or one of its files is in folder.
@@ -171,4 +149,85 @@ func sumOf(f file) string {
 	}
 	sum := sha256.Sum256(f.data)
 	return hex.EncodeToString(sum[:])
+}
+
+// remove removes those of paths that the receipt lists and that nobody changed, then folders that are empty, and saves
+// the receipt. It returns what it did. Every file is examined before the first is removed. After an error the receipt
+// lists what is left.
+func (r *receipt) remove(paths []string) ([]Change, error) {
+	planned, err := r.removals(paths)
+	if err != nil {
+		return nil, err
+	}
+	var done []Change
+	for _, path := range paths {
+		sweep(r.in, path)
+		c, ok := planned[path]
+		if ok && c.Verb == "remove" {
+			if err := r.in.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				r.save()
+				return done, err
+			}
+		}
+		if ok && !slices.Contains(done, c) {
+			done = append(done, c)
+		}
+		r.Files = slices.DeleteFunc(r.Files, func(m made) bool { return m.Path == path })
+	}
+	sweep(r.in, r.path)
+	if err := r.save(); err != nil {
+		return done, err
+	}
+	if left := removeEmpty(r.in, r.Folders); len(left) != len(r.Folders) {
+		r.Folders = left
+		return done, r.save()
+	}
+	return done, nil
+}
+
+// removals returns the change for each of paths that the receipt lists and that exists.
+func (r *receipt) removals(paths []string) (map[string]Change, error) {
+	planned := map[string]Change{}
+	for _, path := range paths {
+		m := r.file(path)
+		if m == nil {
+			continue
+		}
+		sum, err := contentSum(r.in, path)
+		link := ""
+		if err != nil {
+			link = linkAbove(r.in, path)
+		}
+		switch {
+		case link != "": // where it leads is not ours
+			planned[path] = Change{Verb: "keep", Path: at(r.in, link)}
+		case errors.Is(err, syscall.ENOTDIR): // a file has replaced its folder
+		case err != nil:
+			return nil, err
+		case sum == "":
+		case m.is(sum):
+			planned[path] = Change{Verb: "remove", Path: at(r.in, path)}
+		default:
+			note := "it was changed since it was installed; remove it yourself if it is not needed"
+			if filepath.Base(path) == dropInName {
+				note = "it was changed since it was installed; remove its line with GGML_BACKEND_PATH, or the file if nothing " +
+					"else is in it"
+			}
+			planned[path] = Change{Verb: "keep", Path: at(r.in, path), Note: note}
+		}
+	}
+	return planned, nil
+}
+
+// linkAbove returns the outermost link among the folders of a prefix above name, "" if there is none.
+func linkAbove(in place, name string) (link string) {
+	if _, ok := in.(*os.Root); !ok {
+		return ""
+	}
+	for dir := path.Dir(name); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if info, err := in.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			link = dir
+		}
+	}
+	return link
 }

@@ -33,12 +33,11 @@ type file struct {
 
 	sum   string // see contentSum
 	was   string // sum of the present file
-	shut  bool   // the present file lacks permissions
 	stage string // temporary name, "" for none
 }
 
 // differs reports whether f has to be written.
-func (f file) differs() bool { return f.sum != f.was || f.shut }
+func (f file) differs() bool { return f.sum != f.was }
 
 // takenError is for a path where somebody else's file is, or ours that was changed.
 type takenError struct {
@@ -63,10 +62,6 @@ func (w *work) add(f file) error {
 	listed := w.own.file(f.path)
 	if f.was != "" && (listed == nil || !listed.is(f.was) && f.was != f.sum) {
 		return takenError{at(w.in, f.path), listed != nil}
-	}
-	if f.sum == f.was && f.link == "" {
-		info, err := w.in.Lstat(f.path)
-		f.shut = err == nil && f.mode&^info.Mode().Perm() != 0
 	}
 	w.files = append(w.files, f)
 	w.needFolder(dirOf(w.in, f.path))

@@ -1,4 +1,4 @@
-// Package plugintest is for tests of the packages below plugin: the pinned sources, and small stand-ins for them.
+// Package plugintest is for tests of the packages below plugin: small stand-ins for sources and for the plug-in.
 package plugintest
 
 import (
@@ -11,25 +11,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/fh-ollama/fh-ollama/internal/atomicfile"
-	"github.com/fh-ollama/fh-ollama/plugin/source"
-	"github.com/fh-ollama/fh-ollama/plugin/step"
-	thirdparty "github.com/fh-ollama/fh-ollama/third_party"
 )
 
 // Patches for SmallTree.
 const (
-	AddCall = `--- a/src/graph.cpp
-+++ b/src/graph.cpp
+	AddCall = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
 @@ -1,3 +1,4 @@
  void build() {
      cur = mul(w, h);
 +    head_rewrite(gf);
  }
 `
-	AddCallAgain = `--- a/src/graph.cpp
-+++ b/src/graph.cpp
+	AddCallAgain = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
 @@ -1,4 +1,5 @@
  void build() {
      cur = mul(w, h);
@@ -37,8 +32,8 @@ const (
 +    head_log(gf);
  }
 `
-	Stale = `--- a/src/graph.cpp
-+++ b/src/graph.cpp
+	Stale = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
 @@ -1,3 +1,3 @@
  void build() {
 -    cur = matmul(w, h);
@@ -49,19 +44,9 @@ const (
 
 // SmallTree is a stand-in for llama.cpp: path to content.
 var SmallTree = map[string]string{
-	"src/graph.cpp": "void build() {\n    cur = mul(w, h);\n}\n",
-	"old.txt":       "old\n",
-	"other.c":       "int x;\n",
-}
-
-// Pins returns the committed pins.
-func Pins(t *testing.T) source.Pins {
-	t.Helper()
-	pins, err := source.ParsePins(thirdparty.Pins)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pins
+	"src/llama-model.cpp": "void build() {\n    cur = mul(w, h);\n}\n",
+	"old.txt":             "old\n",
+	"other.c":             "int x;\n",
 }
 
 // Library makes a shared library of C source.
@@ -84,58 +69,6 @@ func Library(t *testing.T, source string, args ...string) string {
 // Plugin is C that llama.cpp takes for a backend with this score.
 func Plugin(score int) string {
 	return fmt.Sprintf("void *ggml_backend_init(void) { return 0; }\nint ggml_backend_score(void) { return %d; }\n", score)
-}
-
-// Sources returns the folders of both pinned sources, by name, fetched if needed.
-func Sources(t *testing.T) map[string]string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the pinned sources; not with -short")
-	}
-	folder, err := atomicfile.CacheFolder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	llamaCpp := fetched(t, func(st *step.Step) (source.Folder, error) {
-		return source.FetchLlamaCpp(t.Context(), st, Pins(t).LlamaCpp, folder)
-	})
-	return map[string]string{"ollama": Ollama(t), "llama.cpp": llamaCpp}
-}
-
-// Ollama returns the folder of the pinned Ollama. Go has it in its cache, because this repository imports a part of it.
-func Ollama(t *testing.T) string {
-	t.Helper()
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	return fetched(t, func(st *step.Step) (source.Folder, error) {
-		return source.FetchOllama(t.Context(), st, goTool, Pins(t).Ollama, dir, filepath.Join(dir, "log"))
-	})
-}
-
-func fetched(t *testing.T, fetch func(*step.Step) (source.Folder, error)) (dir string) {
-	t.Helper()
-	err := step.New(t.Output()).Do("fetch", func(st *step.Step) error {
-		found, err := fetch(st)
-		dir = found.Dir
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// Trees returns both pinned sources by name.
-func Trees(t *testing.T) map[string]fs.FS {
-	t.Helper()
-	trees := map[string]fs.FS{}
-	for name, dir := range Sources(t) {
-		trees[name] = os.DirFS(dir)
-	}
-	return trees
 }
 
 // Write writes a file and makes its folders.

@@ -3,13 +3,18 @@ package source
 import (
 	"archive/tar"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/step"
 )
 
 // writeArchive writes a .tar.gz. The content of a regular file is its name.
@@ -64,7 +69,7 @@ func TestUnpackTakesOnlyTheSubdir(t *testing.T) {
 	if err := unpack(t.Context(), archive, "pkg-1/vendor/llama.cpp", dir); err != nil {
 		t.Fatal(err)
 	}
-	if got := onDisk(t, dir); len(got) != 2 {
+	if got := plugintest.OnDisk(t, dir); len(got) != 2 {
 		t.Errorf("unpacked %q", got)
 	}
 	for name, mode := range map[string]fs.FileMode{".gitignore": 0o644, "ci/run.sh": 0o755} {
@@ -91,18 +96,8 @@ func TestUnpackRefusesWhatLeavesTheFolder(t *testing.T) {
 			if err := unpack(t.Context(), writeArchive(t, good, bad), "s", dir); err == nil {
 				t.Fatal("no error")
 			}
-			var left []string
-			err := filepath.WalkDir(parent, func(p string, d fs.DirEntry, err error) error {
-				if !d.IsDir() {
-					left = append(left, p)
-				}
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(left) > 0 {
-				t.Errorf("left behind: %v", left)
+			if left := plugintest.OnDisk(t, parent); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
 			}
 		})
 	}
@@ -129,17 +124,85 @@ func TestUnpackOfDamagedOrForeignArchive(t *testing.T) {
 	}
 }
 
-func TestCheckSHA256(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(name, []byte("abc"), 0o644); err != nil {
+// unpackedPin returns a new cache with an archive, and a function that fetches it.
+func unpackedPin(t *testing.T) (cache string, fetch func() (dir, said string)) {
+	t.Helper()
+	cache = t.TempDir()
+	data, err := os.ReadFile(writeArchive(t, regular("p/llama.cpp/src/a.c"),
+		tar.Header{Typeflag: tar.TypeReg, Name: "p/llama.cpp/b.sh", Mode: 0o755}))
+	if err != nil {
 		t.Fatal(err)
 	}
-	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // FIPS 180-2, appendix B.1
-	if err := checkSHA256(name, abc); err != nil {
-		t.Error(err)
+	sum := sha256.Sum256(data)
+	pin := LlamaCppPin{Package: "p", Version: "1", File: "p.tar.gz", SHA256: hex.EncodeToString(sum[:]),
+		Subdir: "p/llama.cpp", Commit: "c0ffee"}
+	plugintest.Write(t, filepath.Join(cache, "downloads", pin.File), string(data), 0o644)
+	return cache, func() (string, string) {
+		t.Helper()
+		var said strings.Builder
+		var src Folder
+		err := step.New(&said).Do("llama.cpp source", func(st *step.Step) (err error) {
+			src, err = FetchLlamaCpp(t.Context(), st, pin, cache)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return src.Dir, said.String()
 	}
-	err := checkSHA256(name, strings.Replace(abc, "b", "c", 1))
-	if err == nil || !strings.Contains(err.Error(), abc) || hint.Of(err) == "" {
-		t.Errorf("wrong hash: %v, hint %q", err, hint.Of(err))
+}
+
+// A changed tree in the cache is unpacked again.
+func TestUnpackedTreeIsChecked(t *testing.T) {
+	cache, fetch := unpackedPin(t)
+	dir, said := fetch()
+	want := plugintest.OnDisk(t, dir)
+	if len(want) != 2 || !strings.Contains(said, "unpacked: not in the cache") {
+		t.Fatalf("unpacked %q, said %s", want, said)
+	}
+	if _, said := fetch(); strings.Contains(said, "unpacked") {
+		t.Errorf("a sound tree is unpacked again: %s", said)
+	}
+	for name, damage := range map[string]func() error{
+		"a file is changed": func() error {
+			return os.WriteFile(filepath.Join(dir, "src/a.c"), []byte("int evil;\n"), 0o644)
+		},
+		"a file is gone":  func() error { return os.Remove(filepath.Join(dir, "b.sh")) },
+		"a file is added": func() error { return os.WriteFile(filepath.Join(dir, "src/more.c"), nil, 0o644) },
+		"nobody knows":    func() error { return os.Remove(sumOf(dir)) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		_, said := fetch()
+		if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) ||
+			!strings.Contains(said, "unpacked: files have changed") && name != "nobody knows" {
+			t.Errorf("%s: %q, said %s", name, got, said)
+		}
+	}
+	// and without the archive, what cannot be mended is left as it is
+	if err := os.Remove(filepath.Join(dir, "b.sh")); err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Write(t, filepath.Join(cache, "downloads/p.tar.gz"), "", 0o644)
+	err := step.New(t.Output()).Do("llama.cpp source", func(st *step.Step) error {
+		_, err := FetchLlamaCpp(t.Context(), st, LlamaCppPin{File: "p.tar.gz",
+			SHA256: strings.TrimPrefix(filepath.Base(dir), "llama.cpp-") + strings.Repeat("0", 48), Subdir: "p/llama.cpp"},
+			cache)
+		return err
+	})
+	if got := plugintest.OnDisk(t, dir); err == nil || !strings.Contains(err.Error(), "is pinned") || hint.Of(err) == "" ||
+		len(got) != 1 {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestLeftoversInTheCache(t *testing.T) {
+	cache, fetch := unpackedPin(t)
+	left := filepath.Join(cache, "src", ".unpack-123")
+	plugintest.Write(t, filepath.Join(left, "x/half.c"), "", 0o644)
+	fetch()
+	if _, err := os.Stat(left); err == nil {
+		t.Error("a half unpacked tree is left")
 	}
 }

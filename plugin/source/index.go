@@ -1,16 +1,15 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"os"
@@ -57,8 +56,13 @@ type indexFile struct {
 // takes the one that the index gives. The caller holds LockFetching.
 func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
 	index, err := findIndex(ctx)
+	var file indexFile
 	if err == nil {
-		err = index.fetch(ctx, st, pin, path)
+		file, err = index.find(ctx, pin.Package, pin.File)
+	}
+	if err == nil {
+		file.sha256 = cmp.Or(pin.SHA256, file.sha256)
+		err = index.download(ctx, st, file, path)
 	}
 	if err == nil || ctx.Err() != nil || hint.Of(err) != "" {
 		return err
@@ -70,14 +74,8 @@ func FetchArchive(ctx context.Context, st *step.Step, pin LlamaCppPin, path stri
 // findIndex returns the index that pip uses, default PyPI.
 func findIndex(ctx context.Context) (*packageIndex, error) {
 	settings := pipSettings(ctx)
-	address, bundle := settings("index-url"), settings("cert")
-	if address == "" {
-		address = pypi
-	}
-	if bundle == "" {
-		bundle = os.Getenv("REQUESTS_CA_BUNDLE") // crypto/x509 reads SSL_CERT_FILE itself
-	}
-	return newIndex(address, bundle)
+	return newIndex(cmp.Or(settings("index-url"), pypi),
+		cmp.Or(settings("cert"), os.Getenv("REQUESTS_CA_BUNDLE"))) // crypto/x509 reads SSL_CERT_FILE itself
 }
 
 // pipSettings returns a function that looks up a setting of pip, "" if unset. Without pip it reads only the
@@ -148,35 +146,15 @@ func keepSecrets(to *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func (x *packageIndex) fetch(ctx context.Context, st *step.Step, pin LlamaCppPin, path string) error {
-	file, err := x.find(ctx, pin.Package, pin.File)
-	if err != nil {
-		return err
-	}
-	if pin.SHA256 != "" {
-		file.sha256 = pin.SHA256
-	}
-	return x.download(ctx, st, file, path)
-}
-
 // find looks a file up on the page of a package.
 func (x *packageIndex) find(ctx context.Context, pkg, name string) (indexFile, error) {
-	page, err := x.get(ctx, x.base.JoinPath(pkg+"/"), http.Header{"Accept": {
-		"application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"}})
+	page, err := x.get(ctx, x.base.JoinPath(pkg+"/"), http.Header{"Accept": {"text/html"}}) // which every index has
 	if err != nil {
 		return indexFile{}, err
 	}
 	defer page.Body.Close()
-	at, body := page.Request.URL, io.LimitReader(page.Body, maxPage)
-	var files []indexFile
-	switch kind, _, _ := mime.ParseMediaType(page.Header.Get("Content-Type")); kind {
-	case "application/vnd.pypi.simple.v1+json":
-		files, err = filesInJSON(at, body)
-	case "application/vnd.pypi.simple.v1+html", "text/html":
-		files, err = filesInHTML(at, body)
-	default:
-		err = fmt.Errorf("not a page of a package index, but %q", kind)
-	}
+	at := page.Request.URL
+	files, err := filesIn(at, io.LimitReader(page.Body, maxPage))
 	if err != nil {
 		return indexFile{}, fmt.Errorf("%s: %w", at.Host, err)
 	}
@@ -192,49 +170,22 @@ func (x *packageIndex) find(ctx context.Context, pkg, name string) (indexFile, e
 	return indexFile{}, fmt.Errorf("%s has no %s", at.Host, name)
 }
 
-// filesInJSON reads a package page as in https://peps.python.org/pep-0691/.
-func filesInJSON(at *url.URL, r io.Reader) (files []indexFile, err error) {
-	var listed struct {
-		Files []struct {
-			Filename, URL string
-			Hashes        map[string]string
-		}
-	}
-	if err := json.NewDecoder(r).Decode(&listed); err != nil {
+// filesIn reads a package page as in PEP 503: links whose path ends in the file name, with the hash in the fragment.
+func filesIn(at *url.URL, r io.Reader) (files []indexFile, err error) {
+	page, err := html.Parse(r)
+	if err != nil {
 		return nil, err
 	}
-	for _, f := range listed.Files {
-		if address, err := at.Parse(f.URL); err == nil { // ignores malformed entries of other files
-			files = append(files, indexFile{f.Filename, address, f.Hashes["sha256"]})
-		}
-	}
-	return files, nil
-}
-
-// filesInHTML reads a package page as in PEP 503: links whose path ends in the file name, with the hash in the
-// fragment.
-func filesInHTML(at *url.URL, r io.Reader) (files []indexFile, err error) {
-	for z := html.NewTokenizer(r); ; {
-		if z.Next() == html.ErrorToken {
-			if errors.Is(z.Err(), io.EOF) {
-				return files, nil
-			}
-			return nil, z.Err()
-		}
-		token := z.Token()
-		opens := token.Type == html.StartTagToken || token.Type == html.SelfClosingTagToken
-		if !opens || token.Data != "a" && token.Data != "base" {
+	for node := range page.Descendants() {
+		if node.Data != "a" && node.Data != "base" {
 			continue
 		}
-		for _, attribute := range token.Attr {
-			if attribute.Key != "href" {
-				continue
-			}
+		for _, attribute := range node.Attr {
 			address, err := at.Parse(attribute.Val)
-			if err != nil {
+			if attribute.Key != "href" || err != nil {
 				continue
 			}
-			if token.Data == "base" {
+			if node.Data == "base" {
 				at = address
 				continue
 			}
@@ -245,6 +196,7 @@ func filesInHTML(at *url.URL, r io.Reader) (files []indexFile, err error) {
 			files = append(files, indexFile{path.Base(address.Path), address, sum})
 		}
 	}
+	return files, nil
 }
 
 // download saves file at path if it has its hash; any content if the hash is unknown.

@@ -19,12 +19,8 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/hint"
+	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
-)
-
-const (
-	jsonPage = "application/vnd.pypi.simple.v1+json"
-	htmlPage = "text/html; charset=utf-8"
 )
 
 var archiveBytes = bytes.Repeat([]byte("an archive "), 300_000)
@@ -36,8 +32,8 @@ func archivePin() LlamaCppPin {
 
 // testIndex serves one package and its archive to user:secret only.
 type testIndex struct {
-	kind, page string
-	elsewhere  string // where another host has the archive
+	page      string
+	elsewhere string // where another host has the archive
 }
 
 func (x *testIndex) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +43,6 @@ func (x *testIndex) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/token/simple/some-package/":
-		w.Header().Set("Content-Type", x.kind)
 		fmt.Fprint(w, x.page)
 	case "/moved/some-package/":
 		http.Redirect(w, r, "/token/simple/some-package/", http.StatusFound)
@@ -73,10 +68,17 @@ func (x *testIndex) serve(t *testing.T, path string) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(x)
 	t.Cleanup(server.Close)
-	t.Setenv("PATH", t.TempDir()) // no pip
-	t.Setenv("PIP_CERT", "")
-	t.Setenv("PIP_INDEX_URL", strings.Replace(server.URL, "http://", "http://user:secret@", 1)+path)
+	useIndex(t, strings.Replace(server.URL, "http://", "http://user:secret@", 1)+path)
 	return server
+}
+
+// useIndex sets pip's index, without an installed pip.
+func useIndex(t *testing.T, address string) {
+	t.Helper()
+	for name, value := range map[string]string{"PATH": t.TempDir(), "PIP_CERT": "", "REQUESTS_CA_BUNDLE": "",
+		"PIP_INDEX_URL": address} {
+		t.Setenv(name, value)
+	}
 }
 
 // fetchTestArchive returns the content of the folder of downloads, and what was displayed.
@@ -94,28 +96,22 @@ func fetchTestArchive(ctx context.Context, t *testing.T, pin LlamaCppPin) (
 	if _, missing := os.Stat(dir); errors.Is(missing, fs.ErrNotExist) {
 		return nil, out.String(), err
 	}
-	return onDisk(t, dir), out.String(), err
+	return plugintest.OnDisk(t, dir), out.String(), err
 }
 
 func TestFetchArchive(t *testing.T) {
-	sum := archivePin().SHA256
-	for name, test := range map[string]struct{ path, kind, page string }{
-		"JSON": {"/token/simple", jsonPage, `{"meta": {"api-version": "1.0"}, "name": "some-package", "files": [
-			{"filename": "some_package-1.2-py3-none-any.whl", "url": "/token/wheel", "hashes": {}},
-			{"filename": "some_package-1.2.tar.gz", "url": "/token/files/some_package-1.2.tar.gz",
-			 "hashes": {"sha256": "` + sum + `"}}]}`},
-		"HTML, relative": {"/token/simple/", htmlPage, `<!DOCTYPE html><html><body>
+	for name, test := range map[string]struct{ path, page string }{
+		"relative": {"/token/simple/", `<!DOCTYPE html><html><body>
 			<a href="../../files/some_package-1.1.tar.gz">1.1</a>
 			<a data-requires-python="&gt;=3.8"
-			href="../../files/some_package-1.2.tar.gz#sha256=` + sum + `">some_package-1.2.tar.gz</a>
+			href="../../files/some_package-1.2.tar.gz#sha256=` + archivePin().SHA256 + `">some_package-1.2.tar.gz</a>
 			</body></html>`},
-		"HTML, with a base": {"/token/simple", htmlPage,
+		"with a base": {"/token/simple",
 			`<html><head><base href="/token/files/"></head><a href="some_package-1.2.tar.gz">`},
-		"moved": {"/moved", "application/vnd.pypi.simple.v1+html",
-			`<a href='../../files/some_package-1.2.tar.gz'>`},
+		"moved": {"/moved", `<a href='../../files/some_package-1.2.tar.gz'>`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			(&testIndex{kind: test.kind, page: test.page}).serve(t, test.path)
+			(&testIndex{page: test.page}).serve(t, test.path)
 			left, shown, err := fetchTestArchive(t.Context(), t, archivePin())
 			if err != nil || len(left) != 1 || left["some_package-1.2.tar.gz"] != string(archiveBytes) {
 				t.Errorf("%v, %d files\n%s", err, len(left), shown)
@@ -129,43 +125,30 @@ func TestFetchArchive(t *testing.T) {
 
 func TestFetchArchiveRefuses(t *testing.T) {
 	const good = `<a href="../../files/some_package-1.2.tar.gz">`
+	sent := "HOST sent some_package-1.2.tar.gz with SHA-256 " + archivePin().SHA256 + ", want 000"
 	for name, test := range map[string]struct {
-		path, kind, page string
-		change           func(*LlamaCppPin)
-		want             string // in the error, with the server for HOST
-		hint             string // in the way out
+		page   string
+		change func(*LlamaCppPin)
+		want   string // in the error, with the server for HOST
+		hint   string // in the way out
 	}{
-		"another hash": {page: good, change: func(p *LlamaCppPin) { p.SHA256 = strings.Repeat("0", 64) },
-			want: "HOST sent some_package-1.2.tar.gz with SHA-256 " + archivePin().SHA256 + ", want 000",
-			hint: "the file was deleted"},
-		"another hash than the index gives": {page: `<a href="../../files/some_package-1.2.tar.gz#sha256=` +
-			strings.Repeat("0", 64) + `">`,
-			change: func(p *LlamaCppPin) { p.SHA256 = "" }, want: "HOST sent some_package-1.2.tar.gz with SHA-256 " +
-				archivePin().SHA256 + ", want 000", hint: "the file was deleted"},
-		"no such version": {page: good, change: func(p *LlamaCppPin) { p.File = "some_package-1.3.tar.gz" },
-			want: "HOST has no some_package-1.3.tar.gz"},
-		"no such package": {page: good, change: func(p *LlamaCppPin) { p.Package = "other" },
-			want: "HOST answers 404 Not Found"},
-		"no such file": {page: `<a href="/gone/some_package-1.2.tar.gz">`, want: "HOST answers 404 Not Found"},
-		"half a file":  {page: `<a href="/token/short/some_package-1.2.tar.gz">`, want: "HOST: unexpected EOF"},
-		"no page of an index": {kind: "text/plain", page: good,
-			want: `HOST: not a page of a package index, but "text/plain"`},
-		"half a page": {kind: jsonPage, page: `{"files": [`, want: "HOST: unexpected EOF"},
-		"a file elsewhere": {page: `<a href="file:///some_package-1.2.tar.gz">`,
-			want: "HOST gives no usable address for some_package-1.2.tar.gz"},
+		"another hash": {good, func(p *LlamaCppPin) { p.SHA256 = strings.Repeat("0", 64) }, sent, "the file was deleted"},
+		"another hash than the index gives": {
+			`<a href="../../files/some_package-1.2.tar.gz#sha256=` + strings.Repeat("0", 64) + `">`,
+			func(p *LlamaCppPin) { p.SHA256 = "" }, sent, "the file was deleted"},
+		"no such version": {good, func(p *LlamaCppPin) { p.File = "some_package-1.3.tar.gz" },
+			"HOST has no some_package-1.3.tar.gz", "--llama-cpp-source DIR"},
+		"no such package": {good, func(p *LlamaCppPin) { p.Package = "other" },
+			"HOST answers 404 Not Found", "--llama-cpp-source DIR"},
+		"half a file": {`<a href="/token/short/some_package-1.2.tar.gz">`, func(*LlamaCppPin) {},
+			"HOST: unexpected EOF", "--llama-cpp-source DIR"},
+		"a file elsewhere": {`<a href="file:///some_package-1.2.tar.gz">`, func(*LlamaCppPin) {},
+			"HOST gives no usable address for some_package-1.2.tar.gz", "--llama-cpp-source DIR"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if test.kind == "" {
-				test.kind = htmlPage
-			}
-			if test.hint == "" {
-				test.hint = "--llama-cpp-source DIR"
-			}
-			server := (&testIndex{kind: test.kind, page: test.page}).serve(t, "/token/simple")
+			server := (&testIndex{page: test.page}).serve(t, "/token/simple")
 			pin := archivePin()
-			if test.change != nil {
-				test.change(&pin)
-			}
+			test.change(&pin)
 			left, shown, err := fetchTestArchive(t.Context(), t, pin)
 			want := strings.Replace(test.want, "HOST", strings.TrimPrefix(server.URL, "http://"), 1)
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(hint.Of(err), test.hint) {
@@ -194,8 +177,7 @@ func TestPasswordsAreNeverShown(t *testing.T) {
 		"http://user:secret@127.0.0.1:1/token", "http://user:secret@no such host/token", "http://user:secret@host:x/token",
 		"file://user:secret@/token", "user:secret@host/token", "http:///token?secret", "https://user:secret@127.0.0.1:1/%zz",
 	} {
-		t.Setenv("PATH", t.TempDir())
-		t.Setenv("PIP_INDEX_URL", address)
+		useIndex(t, address)
 		_, shown, err := fetchTestArchive(t.Context(), t, archivePin())
 		if err == nil || hint.Of(err) == "" {
 			t.Errorf("%s: %v", address, err)
@@ -215,7 +197,7 @@ func TestPasswordStaysWithTheIndex(t *testing.T) {
 	defer files.Close()
 	elsewhere := files.URL + "/some_package-1.2.tar.gz"
 	for _, link := range []string{elsewhere, "/token/elsewhere/some_package-1.2.tar.gz"} {
-		(&testIndex{kind: htmlPage, page: `<a href="` + link + `">`, elsewhere: elsewhere}).serve(t, "/token/simple")
+		(&testIndex{page: `<a href="` + link + `">`, elsewhere: elsewhere}).serve(t, "/token/simple")
 		if left, _, err := fetchTestArchive(t.Context(), t, archivePin()); err != nil || len(left) != 1 {
 			t.Errorf("%s: %v", link, err)
 		}
@@ -226,7 +208,6 @@ func TestInterruptedFetchLeavesNothing(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/files/some_package-1.2.tar.gz" {
-			w.Header().Set("Content-Type", htmlPage)
 			fmt.Fprint(w, `<a href="/files/some_package-1.2.tar.gz">`)
 			return
 		}
@@ -235,9 +216,7 @@ func TestInterruptedFetchLeavesNothing(t *testing.T) {
 		<-r.Context().Done() // more would come
 	}))
 	defer server.Close()
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("PIP_INDEX_URL", server.URL)
-	t.Setenv("PIP_CERT", "")
+	useIndex(t, server.URL)
 	left, shown, err := fetchTestArchive(ctx, t, archivePin())
 	if !errors.Is(err, context.Canceled) || hint.Of(err) != "" || !strings.Contains(shown, "interrupted") ||
 		len(left) > 0 {
@@ -251,7 +230,6 @@ func TestFetchArchiveByHTTPS(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/some-package/":
-			w.Header().Set("Content-Type", htmlPage)
 			fmt.Fprint(w, `<a href="/files/some_package-1.2.tar.gz">, <a href="/plain/some_package-1.3.tar.gz">`)
 		case "/files/some_package-1.2.tar.gz":
 			w.Write(archiveBytes)
@@ -262,10 +240,7 @@ func TestFetchArchiveByHTTPS(t *testing.T) {
 	server.Config.ErrorLog = log.New(t.Output(), "", 0)
 	server.StartTLS()
 	defer server.Close()
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("PIP_INDEX_URL", server.URL)
-	t.Setenv("PIP_CERT", "")
-	t.Setenv("REQUESTS_CA_BUNDLE", "")
+	useIndex(t, server.URL)
 	if _, _, err := fetchTestArchive(t.Context(), t, archivePin()); err == nil ||
 		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a server that nobody vouches for: %v", err)
@@ -307,17 +282,14 @@ func TestIndexOfPip(t *testing.T) {
 			want: "https://download.example/simple/"},
 		{config: global, env: "https://env.example", want: "https://env.example/"},
 	} {
-		if err := os.WriteFile(config, []byte(test.config), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, config, test.config, 0o644)
 		t.Setenv("PIP_INDEX_URL", test.env)
 		index, err := findIndex(t.Context())
 		if err != nil || index.base.String() != test.want || index.user.String() != test.user {
 			t.Errorf("%q: %+v, %v", test.config, index, err)
 		}
 	}
-	t.Setenv("PATH", t.TempDir())
-	t.Setenv("PIP_INDEX_URL", "")
+	useIndex(t, "")
 	if index, err := findIndex(t.Context()); err != nil || index.base.String() != pypi {
 		t.Errorf("without pip: %+v, %v", index, err)
 	}

@@ -79,29 +79,11 @@ func CompatPatches(ollama fs.FS) ([]Patch, error) {
 	return patches, err
 }
 
-// Patcher applies patches to a planned tree, with git.
+// Patcher applies patches to copies of the files of a planned tree that they name, with git: Stage makes the copies,
+// GitApply patches them, and Staged returns the patched tree.
 type Patcher struct {
 	Git     string
-	Scratch string // empty folder; must outlive the trees that Apply returns
-	Applied bool   // skip patches that the tree already has
-}
-
-// Apply returns t with all patches applied, in order. It works on copies of the named files: if a hunk fails, t and its
-// folders are unchanged.
-func (p Patcher) Apply(ctx context.Context, t Tree, patches []Patch) (Tree, error) {
-	work, err := p.Stage(t, patches)
-	if err != nil {
-		return nil, err
-	}
-	for _, patch := range patches {
-		if p.Applied && p.GitApply(ctx, work, patch, "--reverse", "--check") == nil {
-			continue
-		}
-		if err := p.GitApply(ctx, work, patch); err != nil {
-			return nil, err
-		}
-	}
-	return p.Staged(t, patches, work)
+	Scratch string // empty folder; must outlive the trees that Staged returns
 }
 
 // Stage copies the files of t that the patches name into a folder.
@@ -154,6 +136,34 @@ func (p Patcher) GitApply(ctx context.Context, dir string, patch Patch, options 
 	return nil
 }
 
+// Try applies those hunks of a patch to dir that fit, and leaves the others in FILE.PATCH.rej beside each file. rejected
+// says for each of the others where it should go, or for a file why none fits.
+func (p Patcher) Try(ctx context.Context, dir string, patch Patch) (rejected []string, err error) {
+	out, failed := p.gitApplyOutput(ctx, dir, patch.Data, "--reject")
+	if failed == nil || ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for line := range strings.Lines(out) {
+		said, isError := strings.CutPrefix(strings.TrimSpace(line), "error: ")
+		if isError && !strings.HasPrefix(said, "while searching for") { // lines of the patch follow
+			rejected = append(rejected, said)
+		}
+	}
+	for _, name := range NamedFiles([]Patch{patch}) {
+		rest := filepath.Join(dir, filepath.FromSlash(name))
+		err := os.Rename(rest+".rej", rest+"."+patch.Name+".rej") // the next patch may write a .rej too
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return rejected, nil
+}
+
+// IsIn reports whether the files in dir are as the patch makes them.
+func (p Patcher) IsIn(ctx context.Context, dir string, patch Patch) bool {
+	return p.GitApply(ctx, dir, patch, "--reverse", "--check") == nil
+}
+
 func (p Patcher) gitApplyOutput(ctx context.Context, dir string, patch []byte, options ...string) (string, error) {
 	args := append([]string{"apply", "--whitespace=nowarn"}, options...)
 	cmd := exec.CommandContext(ctx, p.Git, append(args, "-")...)
@@ -179,4 +189,27 @@ func (p Patch) paths() []string {
 		}
 	}
 	return names
+}
+
+// CureFolder, in Overlay.Patches, holds patches for faults of llama.cpp itself. They go into every build, stock too.
+const CureFolder = "cures"
+
+// States of a cure.
+const (
+	CureApplied = "applied"
+	cureThere   = "is in already"
+	CureMisfit  = "does not fit"
+)
+
+// Cure applies a cure to the files in dir.
+func (p Patcher) Cure(ctx context.Context, dir string, cure Patch) (state string, err error) {
+	if p.IsIn(ctx, dir, cure) {
+		return cureThere, nil
+	}
+	switch err = p.GitApply(ctx, dir, cure); {
+	case errors.Is(err, ErrDoesNotApply):
+		return CureMisfit, err
+	default:
+		return CureApplied, err
+	}
 }

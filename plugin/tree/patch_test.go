@@ -5,11 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 )
 
 const (
@@ -36,88 +38,95 @@ func testPatcher(t *testing.T) Patcher {
 	return Patcher{Git: git, Scratch: t.TempDir()}
 }
 
-func TestApplySeries(t *testing.T) {
-	out, err := testPatcher(t).Apply(t.Context(), plan(t, plugintest.SmallTree),
-		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)}, {"003", []byte(plugintest.AddCallAgain)}})
+// applied returns tree with patches.
+func applied(t *testing.T, p Patcher, tree Tree, patches ...Patch) Tree {
+	t.Helper()
+	work, err := p.Stage(tree, patches)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, patch := range patches {
+		if p.IsIn(t.Context(), work, patch) {
+			t.Errorf("%s is said to be in", patch.Name)
+		}
+		if err := p.GitApply(t.Context(), work, patch); err != nil {
+			t.Fatal(err)
+		}
+		if !p.IsIn(t.Context(), work, patch) {
+			t.Errorf("%s is not said to be in", patch.Name)
+		}
+	}
+	patched, err := p.Staged(tree, patches, work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return patched
+}
+
+// Also inside a repository, where git apply would silently skip every file.
+func TestApplySeries(t *testing.T) {
+	p := testPatcher(t)
+	if out, err := exec.Command(p.Git, "init", "-q", p.Scratch).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Setenv("GIT_DIR", filepath.Join(p.Scratch, ".git"))
+	out := applied(t, p, plan(t, plugintest.SmallTree), Patch{"001", []byte(plugintest.AddCall)},
+		Patch{"002", []byte(newAndGone)}, Patch{"003", []byte(plugintest.AddCallAgain)})
 	dir := t.TempDir()
 	if _, err := out.Sync(dir); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"src/graph.cpp": "void build() {\n    cur = mul(w, h);\n    head_rewrite(gf);\n    head_log(gf);\n}\n",
-		"src/new.h":     "#pragma once\n",
-		"other.c":       "int x;\n",
+		"src/llama-model.cpp": "void build() {\n    cur = mul(w, h);\n    head_rewrite(gf);\n    head_log(gf);\n}\n",
+		"src/new.h":           "#pragma once\n",
+		"other.c":             "int x;\n",
 	}
 	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestFailingPatchLeavesSourcesAsTheyWere(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := plan(t, plugintest.SmallTree).Sync(dir); err != nil {
+// Hunks that fit are applied, and the others are told and kept beside their file.
+func TestTry(t *testing.T) {
+	const threeFiles = `--- a/src/llama-model.cpp
++++ b/src/llama-model.cpp
+@@ -1,2 +1,3 @@
+ int a;
++int new;
+ int b;
+@@ -4,2 +5,3 @@ void other() {
+ int d;
++begin();
+ int e;
+--- a/other.c
++++ b/other.c
+@@ -1 +1,2 @@
+ int x;
++int y;
+--- a/gone.c
++++ b/gone.c
+@@ -1 +1,2 @@
+ int x;
++int y;
+`
+	p, dir := testPatcher(t), t.TempDir()
+	before := map[string]string{"other.c": "int x;\n", "src/llama-model.cpp": "int a;\nint b;\nint c;\nint d;\nint E;\n"}
+	if _, err := plan(t, before).Sync(dir); err != nil {
 		t.Fatal(err)
 	}
-	tree := Tree{}
-	if err := tree.AddDir("", dir, nil); err != nil {
-		t.Fatal(err)
+	rejected, err := p.Try(t.Context(), dir, Patch{"001.patch", []byte(threeFiles)})
+	want := []string{"patch failed: src/llama-model.cpp:4", "gone.c: No such file or directory"}
+	if err != nil || !slices.Equal(rejected, want) {
+		t.Errorf("%q, %v", rejected, err)
 	}
-	_, err := testPatcher(t).Apply(t.Context(), tree,
-		[]Patch{{"001", []byte(plugintest.AddCall)}, {"002", []byte(newAndGone)},
-			{"003-stale.patch", []byte(plugintest.Stale)}})
-	if err == nil || !strings.Contains(err.Error(), "003-stale.patch does not apply: patch failed: src/graph.cpp:1") {
-		t.Errorf("error: %v", err)
+	after := plugintest.OnDisk(t, dir)
+	source, rest := after["src/llama-model.cpp"], after["src/llama-model.cpp.001.patch.rej"]
+	if !strings.Contains(source, "new") || strings.Contains(source, "begin") || !strings.Contains(rest, "begin") ||
+		after["other.c"] != "int x;\nint y;\n" || len(after) != 3 {
+		t.Errorf("%q", after)
 	}
-	if strings.Contains(err.Error(), "\n") {
-		t.Errorf("more than a line: %q", err)
-	}
-	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, plugintest.SmallTree) {
-		t.Errorf("the folder changed: %q", got)
-	}
-	again := t.TempDir()
-	if _, err := tree.Sync(again); err != nil || !maps.Equal(plugintest.OnDisk(t, again), plugintest.SmallTree) {
-		t.Errorf("the plan changed: %q, %v", plugintest.OnDisk(t, again), err)
-	}
-}
-
-// Inside a repository git apply would silently skip every file.
-func TestApplyInsideAForeignRepository(t *testing.T) {
-	p := testPatcher(t)
-	if out, err := exec.Command(p.Git, "init", "-q", p.Scratch).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	t.Setenv("GIT_DIR", filepath.Join(p.Scratch, ".git"))
-	out, err := p.Apply(t.Context(), plan(t, plugintest.SmallTree), []Patch{{"001", []byte(plugintest.AddCall)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := out["src/graph.cpp"].read()
-	if err != nil || !strings.Contains(string(data), "head_rewrite") {
-		t.Errorf("not patched: %q, %v", data, err)
-	}
-}
-
-func TestApplySkipsWhatIsAppliedOnlyWhenAsked(t *testing.T) {
-	series := []Patch{{"001", []byte(plugintest.AddCall)}}
-	done, err := testPatcher(t).Apply(t.Context(), plan(t, plugintest.SmallTree), series)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := testPatcher(t).Apply(t.Context(), done, series); err == nil {
-		t.Error("applied twice")
-	}
-	p := testPatcher(t)
-	p.Applied = true
-	again, err := p.Apply(t.Context(), done, series)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := again["src/graph.cpp"].read()
-	if err != nil || strings.Count(string(data), "head_rewrite") != 1 {
-		t.Errorf("got %q, %v", data, err)
+	if rejected, err = p.Try(t.Context(), dir, Patch{"002", []byte(threeFiles[:60])}); err != nil || len(rejected) == 0 {
+		t.Errorf("a damaged patch: %q, %v", rejected, err)
 	}
 }
 
@@ -161,7 +170,24 @@ func TestCompatPatchesAreOrderedByFileName(t *testing.T) {
 	}
 }
 
-// testOverlay is the overlay of this repository.
-func testOverlay() Overlay {
-	return Overlay{Head: os.DirFS("../../ggmlhead"), Patches: os.DirFS("../../patches")}
+// The pinned sources need every cure, and take it.
+func TestCuresArePinned(t *testing.T) {
+	tree := sourcetest.Trees(t)["llama.cpp"]
+	cures, err := ReadSeries(os.DirFS("../../patches"), CureFolder)
+	if err != nil || len(cures) == 0 {
+		t.Fatalf("%d cures, %v", len(cures), err)
+	}
+	p, plan := testPatcher(t), Tree{}
+	for _, name := range NamedFiles(cures) {
+		plan[name] = file{fsys: tree, name: name}
+	}
+	work, err := p.Stage(plan, cures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cure := range cures {
+		if state, err := p.Cure(t.Context(), work, cure); state != CureApplied {
+			t.Errorf("%s: %s, %v: drop it if upstream has it", cure.Name, state, err)
+		}
+	}
 }

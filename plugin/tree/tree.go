@@ -11,7 +11,6 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -79,6 +78,10 @@ func (t Tree) Sync(dir string) (changed int, err error) {
 		return 0, err
 	}
 	defer root.Close()
+	changed, err = t.prune(root)
+	if err != nil {
+		return changed, err
+	}
 	for _, name := range t.Names() {
 		data, err := t[name].read()
 		if err != nil {
@@ -92,8 +95,7 @@ func (t Tree) Sync(dir string) (changed int, err error) {
 		}
 		changed++
 	}
-	removed, err := t.prune(root)
-	return changed + removed, err
+	return changed, nil
 }
 
 func sameContent(root *os.Root, name string, data []byte) bool {
@@ -110,33 +112,10 @@ func writeFile(root *os.Root, name string, data []byte, exec bool) error {
 	if exec {
 		mode = 0o755
 	}
-	if dir := filepath.Dir(name); dir != "." {
-		if err := root.MkdirAll(dir, 0o755); err != nil {
-			if err := removeFilesAbove(root, name); err != nil {
-				return err
-			}
-			if err := root.MkdirAll(dir, 0o755); err != nil {
-				return err
-			}
-		}
-	}
-	if err := root.RemoveAll(name); err != nil {
+	if err := errors.Join(root.RemoveAll(name), root.MkdirAll(path.Dir(name), 0o755)); err != nil {
 		return err
 	}
 	return root.WriteFile(name, data, mode)
-}
-
-// removeFilesAbove removes a file that is where name needs a folder.
-func removeFilesAbove(root *os.Root, name string) error {
-	for i, c := range name {
-		if c != '/' {
-			continue
-		}
-		if info, err := root.Lstat(name[:i]); err == nil && !info.IsDir() {
-			return root.Remove(name[:i])
-		}
-	}
-	return nil
 }
 
 // prune removes what is not planned, and folders that become empty.
@@ -182,3 +161,12 @@ func (t Tree) AddDir(prefix, dir string, skip func(string, bool) bool) error {
 	}
 	return t.Add(prefix, os.DirFS(dir), skip)
 }
+
+// Overlay is what is added to the sources of llama.cpp.
+type Overlay struct {
+	Head    fs.FS // sources, copied to flashhead/ in the tree, without Go files
+	Patches fs.FS // folders of patches with a file "series": CureFolder and Pins.Patches
+}
+
+// GoFiles skips the Go files that embed the head's sources; see Tree.Add.
+func GoFiles(name string, dir bool) bool { return !dir && strings.HasSuffix(name, ".go") }

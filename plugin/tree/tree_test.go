@@ -45,8 +45,8 @@ func TestSyncTouchesOnlyWhatChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if changed != 5 {
-		t.Errorf("%d files changed, want 5", changed)
+	if changed != 7 {
+		t.Errorf("%d files changed, want 7", changed)
 	}
 	if got := plugintest.OnDisk(t, dir); !maps.Equal(got, after) {
 		t.Errorf("on disk: %v", got)
@@ -80,13 +80,7 @@ func TestAddLeavesOutWhatIsNotSource(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{".git/config", "build/x.o", "build-arm/x.o", "src/build/kept.c", "build.sh",
 		".github/kept"} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		plugintest.Write(t, filepath.Join(dir, name), "", 0o644)
 	}
 	own, err := source.Own(t.Context(), "git", dir, "build.sh")
 	if err != nil {

@@ -41,12 +41,7 @@ func BuildHost(ctx context.Context, pin source.HostPin, host HostOptions, steps 
 	if err != nil {
 		return HostBuild{}, err
 	}
-	err = b.Steps.DoAll(ctx, []step.Named{
-		{Name: "tools", Do: b.FindTools},
-		{Name: "ollama source", Do: b.FetchOllama},
-		{Name: "llama.cpp source", Do: b.FetchLlamaCpp},
-	})
-	if err != nil {
+	if err := b.Fetch(ctx); err != nil {
 		return HostBuild{}, err
 	}
 	made := HostBuild{GGML: ggmlOf(b.LlamaCpp.Dir)}
@@ -72,6 +67,6 @@ func compareLibrary(patches fs.FS, trees map[string]fs.FS) (compared int, change
 		return 0, nil, err
 	}
 	list = slices.DeleteFunc(list, func(r Reliance) bool { return r.For != pluginLibrary })
-	findings, err := compare(trees, list)
-	return len(list), slices.DeleteFunc(findings, func(f Finding) bool { return f.State == OK }), err
+	changed, err = compare(trees, list)
+	return len(list), changed, err
 }

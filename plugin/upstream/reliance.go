@@ -23,8 +23,6 @@ type Reliance struct {
 	Declaration string
 	Texts       []string
 	Times       int
-
-	fact fact
 }
 
 // readReliances reads patches/relies.toml, ordered by For. Unknown and missing keys are errors.
@@ -54,23 +52,17 @@ func readReliances(patches fs.FS) (list []Reliance, err error) {
 	return list, nil
 }
 
-// complete sets r.fact, and puts the name of a struct into r.What.
+// complete checks r, and puts the name of a struct into r.What.
 func (r *Reliance) complete() error {
 	if _, file, _ := strings.Cut(r.File, "/"); file == "" {
 		return fmt.Errorf("no file: %q", r.File)
 	}
-	switch declaration := strings.TrimSpace(r.Declaration); {
-	case strings.ContainsAny(declaration, "{,="): // what follows the name
-		if head, _, found := strings.Cut(declaration, " {"); found {
-			r.What = strings.TrimSuffix(head+": "+r.What, ": ")
-		}
-		r.fact = declarationFact(declaration)
-	case len(r.Texts) == 1 && r.Times > 0:
-		r.fact = countFact{r.Texts[0], r.Times}
-	case len(r.Texts) > 0 && r.Times == 0:
-		r.fact = textFact(r.Texts)
-	default:
+	declared := strings.ContainsAny(r.Declaration, "{,=") // what follows the name
+	if !declared && len(r.Texts) == 0 || r.Times > 0 && len(r.Texts) != 1 {
 		return fmt.Errorf("no declaration, texts, or one text with times")
+	}
+	if head, _, found := strings.Cut(strings.TrimSpace(r.Declaration), " {"); found {
+		r.What = strings.TrimSuffix(head+": "+r.What, ": ")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io/fs"
 	"path/filepath"
-	"runtime"
 
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
@@ -19,8 +18,6 @@ type Options struct {
 	LlamaCppPython string // version of the Python package that contains llama.cpp
 	OllamaSource   string // path of a checkout; wins over Ollama
 	LlamaCppSource string // path of a checkout; wins over LlamaCppPython
-	Series         string // folder of patches; default: the one named by the commit, else the pinned one
-	Jobs           int    // parallel compilers; default: the number of processors
 	Cache          string // downloads and scratch trees; default: atomicfile.CacheFolder()
 }
 
@@ -30,27 +27,16 @@ type check struct {
 	opts   Options
 	report Report
 	ours   []tree.Patch // the series
-	staged tree.Tree    // llama.cpp, patched as far as possible
-
-	configured bool
 }
 
-// build returns options for a build of everything that needs no GPU compiler.
-func (o Options) build() build.Options {
-	backends, _ := build.ParseBackends(nil, runtime.GOOS, runtime.GOARCH) // an empty list is always valid
-	return build.Options{
-		OllamaSource: o.OllamaSource, LlamaCppSource: o.LlamaCppSource, Jobs: o.Jobs, Cache: o.Cache,
-		Backends: append(backends, build.BackendRPC),
-	}
-}
-
-// Check reports whether FlashHead works with another Ollama and llama.cpp: whether everything holds that patches and
-// sources rely on, whether each patch applies, and whether the patched files compile. It runs and installs nothing. The
-// patched tree stays in the cache. Problems are in the report; the error says why there is no complete one.
+// Check reports whether FlashHead may work with another Ollama and llama.cpp: whether everything holds that patches and
+// sources rely on, and whether each patch applies. It compiles nothing. The patched tree stays in the cache. Problems
+// are in the report; the error says why there is no complete one.
 func Check(
 	ctx context.Context, opts Options, pins source.Pins, overlay tree.Overlay, steps *step.Steps,
 ) (Report, error) {
-	b, err := build.New(opts.build(), pins, overlay, steps)
+	b, err := build.New(build.Options{OllamaSource: opts.OllamaSource, LlamaCppSource: opts.LlamaCppSource,
+		Cache: opts.Cache}, pins, overlay, steps)
 	if err != nil {
 		return Report{}, err
 	}
@@ -65,12 +51,10 @@ func Check(
 	if err != nil {
 		return Report{}, err
 	}
-	err = c.DoIn(ctx, filepath.Join(b.Options.Cache, "upstream", c.key()), []step.Named{
+	key := build.Hash(b.Key(), b.Pins.Patches.Series) // each series has a tree of its own
+	err = c.DoIn(ctx, filepath.Join(b.Options.Cache, "upstream", key), []step.Named{
 		{Name: "reliance", Do: c.checkReliance},
 		{Name: "patches", Do: c.tryPatches},
-		{Name: "configure", Do: c.tryConfigure},
-		{Name: "compile", Do: c.tryCompile},
-		{Name: "plug-in", Do: c.tryPlugin},
 	})
 	c.report.Dir = c.LlamaTree()
 	return c.report, err
@@ -78,19 +62,14 @@ func Check(
 
 // chooseSeries prefers the patches for this llama.cpp over the pinned ones.
 func (c *check) chooseSeries(_ context.Context, st *step.Step) (err error) {
-	series := c.opts.Series
-	if series == "" {
-		series = c.Pins.Patches.Series
-		own := "llama.cpp-" + c.Pins.LlamaCpp.Commit
-		if _, err := fs.Stat(c.Overlay.Patches, own); err == nil && c.opts.LlamaCppSource == "" {
-			series = own
-		}
+	own := "llama.cpp-" + c.Pins.LlamaCpp.Commit
+	if _, err := fs.Stat(c.Overlay.Patches, own); err == nil && c.opts.LlamaCppSource == "" {
+		c.Pins.Patches.Series = own
 	}
-	c.Pins.Patches.Series = series
-	c.ours, err = tree.ReadSeries(c.Overlay.Patches, series)
-	c.report.Series = series
+	c.report.Series = c.Pins.Patches.Series
+	c.ours, err = tree.ReadSeries(c.Overlay.Patches, c.report.Series)
 	c.readVersions()
-	st.Note("%s", series)
+	st.Note("%s", c.report.Series)
 	return err
 }
 
@@ -101,19 +80,8 @@ func (c *check) checkReliance(_ context.Context, st *step.Step) error {
 	}
 	findings, err := compare(treesOf(c.Builder), list)
 	for _, f := range findings {
-		c.report.add(Row{
-			Part: "relied on by " + f.For, Item: f.What, Where: f.File,
-			State: string(f.State), Detail: f.Detail, Failed: f.State != OK,
-		})
+		c.report.add("relied on by "+f.For, f.File+": "+f.What, f.Detail)
 	}
-	st.Note("%s", c.report.lastPart("relied on"))
+	st.Note("%d of %d hold", len(list)-len(findings), len(list))
 	return err
 }
-
-// key names the scratch folder, see build.Builder.Key. Each series has a tree of its own.
-func (c *check) key() string {
-	return build.Hash(c.Builder.Key(), c.Pins.Patches.Series)
-}
-
-// touched returns the files of llama.cpp that the series changes.
-func (c *check) touched() []string { return tree.NamedFiles(c.ours) }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,50 +14,9 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/hint"
 	"github.com/fh-ollama/fh-ollama/plugin/build"
 	"github.com/fh-ollama/fh-ollama/plugin/plugintest"
+	"github.com/fh-ollama/fh-ollama/plugin/source/sourcetest"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
-	"github.com/fh-ollama/fh-ollama/plugin/tree"
 )
-
-// If one of Ollama's own patches fails, the report says whether ours are to blame.
-func TestPatchesOfOllamaSayWhoseFaultItIs(t *testing.T) {
-	git, err := exec.LookPath("git")
-	if err != nil {
-		t.Fatal(err)
-	}
-	small := t.TempDir()
-	for name, content := range plugintest.SmallTree {
-		plugintest.Write(t, filepath.Join(small, name), content, 0o644)
-	}
-	for _, test := range []struct{ ours, compat, state, detail string }{
-		{plugintest.AddCall, plugintest.AddCallAgain, tree.HunkApplies, ""},
-		{plugintest.AddCall, plugintest.AddCall, "is in already", ""},
-		{strings.ReplaceAll(plugintest.AddCall, "head_rewrite", "other"),
-			strings.ReplaceAll(plugintest.AddCall, "head_rewrite", "compat"), tree.HunkRejected,
-			"but without our patches it does"},
-		{plugintest.AddCall, plugintest.Stale, tree.HunkRejected, "nor without our patches"},
-	} {
-		c, p, pristine := &check{}, tree.Patcher{Git: git, Scratch: t.TempDir()}, tree.Tree{}
-		if err := pristine.AddDir("", small, nil); err != nil {
-			t.Fatal(err)
-		}
-		work, err := p.Stage(pristine, []tree.Patch{{Name: "001", Data: []byte(test.ours)},
-			{Name: "compat", Data: []byte(test.compat)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := p.GitApply(t.Context(), work, tree.Patch{Name: "001", Data: []byte(test.ours)}); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.tryCompat(t.Context(), p, work, pristine, tree.Patch{Name: "compat",
-			Data: []byte(test.compat)}); err != nil {
-			t.Fatal(err)
-		}
-		if row := c.report.Rows[0]; row.State != test.state || !strings.Contains(row.Detail, test.detail) ||
-			row.Failed != (test.state == tree.HunkRejected) {
-			t.Errorf("%+v", row)
-		}
-	}
-}
 
 // writeSdist writes a source archive of a Python package.
 func writeSdist(t *testing.T, name string, files map[string]string) {
@@ -90,10 +48,10 @@ func upstreamFor(t *testing.T, opts Options) *check {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts.Cache, opts.Jobs = t.TempDir(), 2
+	opts.Cache = t.TempDir()
 	return &check{
-		Builder: &build.Builder{Options: opts.build(), Pins: plugintest.Pins(t), Tools: tools, Overlay: repository(),
-			Steps: step.New(t.Output())},
+		Builder: &build.Builder{Options: build.Options{Cache: opts.Cache}, Pins: sourcetest.Pins(t), Tools: tools,
+			Overlay: repository(), Steps: step.New(t.Output())},
 		opts: opts,
 	}
 }
@@ -125,7 +83,7 @@ func TestAnotherLlamaCppIsPinnedByItsArchive(t *testing.T) {
 		fmt.Sprintf("%x", sha256.Sum256(data)) != pin.SHA256 {
 		t.Errorf("the archive has not the hash %s: %v", pin.SHA256, err)
 	}
-	if c.report.Series != plugintest.Pins(t).Patches.Series || c.report.Pinned {
+	if c.report.Series != sourcetest.Pins(t).Patches.Series || c.report.Pinned {
 		t.Errorf("series %q, pinned %v", c.report.Series, c.report.Pinned)
 	}
 	var out strings.Builder
@@ -158,51 +116,5 @@ func TestSeriesOfTheVersionIsTaken(t *testing.T) {
 	if err := c.Steps.DoAll(t.Context(), []step.Named{{Name: "series", Do: c.chooseSeries}}); err != nil ||
 		c.report.Series != "llama.cpp-abcdef123" || len(c.ours) == 0 {
 		t.Errorf("%q, %v", c.report.Series, err)
-	}
-}
-
-func TestAReportSaysWhatToDo(t *testing.T) {
-	r := Report{Pinned: true, Dir: "/scratch"}
-	r.add(Row{Part: "relied on by 001", Item: "enum ggml_op", Where: "llama.cpp/ggml/include/ggml.h", State: "ok"})
-	var out strings.Builder
-	r.Print(&out)
-	if !strings.Contains(out.String(), "All 1 hold.") || strings.Contains(out.String(), "need a person") {
-		t.Errorf("%s", out.String())
-	}
-	r.add(Row{Part: "patch 001.patch", Item: "hunk 1", Where: "llama.cpp/ggml/include/ggml.h",
-		State: tree.HunkRejected, Detail: "was at line 7", Failed: true})
-	r.Rejected++
-	for _, name := range []string{"a.cpp", "b.cpp", "c.cpp"} {
-		detail := name + ":9:10: fatal error: head.h: No such file"
-		if name == "b.cpp" {
-			detail = "b.cpp:1:2: error: x was not declared"
-		}
-		r.add(Row{Part: "compile", Where: name, State: "fails", Detail: detail, Failed: true})
-	}
-	out.Reset()
-	r.Print(&out)
-	for _, want := range []string{"4 of 5 need a person", "patch 001.patch: does not apply",
-		"ggml.h: hunk 1: was at line 7", "a.cpp: a.cpp:9:10: fatal error: head.h: No such file\n      likewise c.cpp\n",
-		"b.cpp:1:2: error: x was", "/scratch", "It lacks 1 hunk,", "docs/upgrading.md"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in %s", want, out.String())
-		}
-	}
-}
-
-func TestTheFirstErrorOfATool(t *testing.T) {
-	for _, test := range []struct {
-		lines []string
-		want  string
-	}{
-		{[]string{"x.c: In function f:", "x.c:3:4: error: too few arguments", "x.c:9:1: error: more"},
-			"x.c:3:4: error: too few arguments"},
-		{[]string{"-- ok", "CMake Error at CMakeLists.txt:7 (add_library):", "  No SOURCES", ""},
-			"CMake Error at CMakeLists.txt:7 (add_library): No SOURCES"},
-		{[]string{"killed"}, "killed"},
-	} {
-		if got := firstError(test.lines); got != test.want {
-			t.Errorf("%q", got)
-		}
 	}
 }

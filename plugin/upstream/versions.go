@@ -21,8 +21,8 @@ import (
 )
 
 // Versions that are not pinned have no hash in third_party. Ollama is verified by Go's checksum database. The archive
-// with llama.cpp is verified by the hash that the package index gives. That is enough to read, patch and compile it
-// once for a report. Nothing of it is run or installed, and a build accepts pins only.
+// with llama.cpp is verified by the hash that the package index gives. That is enough to read and patch it once for a
+// report. Nothing of it is compiled, and a build accepts pins only.
 
 var (
 	ollamaVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
@@ -39,9 +39,12 @@ func (c *check) resolve(ctx context.Context, st *step.Step) error {
 			return hint.New(fmt.Sprintf("%q is not a version of Ollama", v), "give one like v0.34.2")
 		}
 		st.Note("Ollama %s", v)
-		if err := c.resolveOllama(ctx, v); err != nil {
+		c.Pins.Ollama.Version = v
+		got, err := source.DownloadOllama(ctx, c.Tools.Go, c.Pins.Ollama, c.Builder.Options.Cache, c.FetchLog("ollama-"+v))
+		if err != nil {
 			return err
 		}
+		c.Pins.Ollama.Sum = got.Sum
 	}
 	if v := c.opts.LlamaCppPython; v != "" && v != c.Pins.LlamaCpp.Version && c.opts.LlamaCppSource == "" {
 		if !pythonVersion.MatchString(v) {
@@ -56,14 +59,6 @@ func (c *check) resolve(ctx context.Context, st *step.Step) error {
 	c.report.Ollama, c.report.LlamaCpp = c.Pins.Ollama, c.Pins.LlamaCpp
 	st.Note("Ollama %s, %s %s", c.Pins.Ollama.Version, c.Pins.LlamaCpp.Package, c.Pins.LlamaCpp.Version)
 	return nil
-}
-
-func (c *check) resolveOllama(ctx context.Context, version string) error {
-	c.Pins.Ollama.Version = version
-	got, err := source.DownloadOllama(ctx, c.Tools.Go, c.Pins.Ollama, c.Builder.Options.Cache,
-		c.FetchLog("ollama-"+version))
-	c.Pins.Ollama.Sum = got.Sum
-	return err
 }
 
 func (c *check) resolveLlamaCpp(ctx context.Context, st *step.Step, version string) error {
@@ -132,11 +127,7 @@ func (c *check) readVersions() {
 	if want, err := os.ReadFile(filepath.Join(c.Ollama.Dir, "LLAMA_CPP_VERSION")); err == nil {
 		c.report.Wants = strings.TrimSpace(string(want))
 	}
-	for _, dir := range []string{c.opts.OllamaSource, c.opts.LlamaCppSource} {
-		if dir != "" {
-			c.report.Own = append(c.report.Own, dir)
-		}
-	}
+	c.report.Own = c.opts.OllamaSource != "" || c.opts.LlamaCppSource != ""
 	c.report.LlamaCpp.GGML = ggmlOf(c.LlamaCpp.Dir)
 }
 

@@ -83,7 +83,7 @@ func run(ctx context.Context, pins []source.HostPin, build upstream.HostOptions)
 			return err
 		}
 		for _, f := range made.Changed {
-			fmt.Printf("  %s, %s: %s, %s\n", f.What, f.File, f.State, f.Detail)
+			fmt.Printf("  %s, %s: %s\n", f.What, f.File, f.Detail)
 		}
 		said := "passes"
 		if made.Test != nil {

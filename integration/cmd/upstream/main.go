@@ -14,7 +14,6 @@ import (
 	"github.com/fh-ollama/fh-ollama/ggmlhead"
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/hint"
-	"github.com/fh-ollama/fh-ollama/internal/processors"
 	"github.com/fh-ollama/fh-ollama/patches"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 	"github.com/fh-ollama/fh-ollama/plugin/step"
@@ -27,9 +26,6 @@ func main() {
 	var opts upstream.Options
 	flag.StringVar(&opts.OllamaSource, "ollama-source", "", "check the Ollama of the checkout `DIR`")
 	flag.StringVar(&opts.LlamaCppSource, "llama-cpp-source", "", "check the llama.cpp of the checkout `DIR`")
-	flag.StringVar(&opts.Series, "series", "",
-		"try the patches of this `FOLDER` in patches/ (default: that of the llama.cpp, else the pinned)")
-	flag.IntVar(&opts.Jobs, "jobs", processors.Usable(), "run `N` compilers at once")
 	harness.Program{
 		Name: "upstream", Arguments: "[VERSION...]", Note: "Example: go run ./integration/cmd/upstream v0.33.0 0.3.35",
 		Run: func(ctx context.Context, _ string) error {
@@ -68,7 +64,7 @@ func run(ctx context.Context, opts upstream.Options) error {
 		return err
 	}
 	report.Print(os.Stdout)
-	if len(report.Failures()) > 0 {
+	if len(report.Problems) > 0 {
 		return harness.ErrFindings
 	}
 	return nil
