@@ -93,36 +93,6 @@ static double random_objective(const flash_head_unit_rows & rows, int64_t n_clus
     return objective;
 }
 
-static void test_matmul() {
-    printf("matmul: F16 and BF16 against naive sums\n");
-    const int64_t d = 96, n_a = 48, n_b = 7;
-    for (enum ggml_type type : { GGML_TYPE_F16, GGML_TYPE_BF16 }) {
-        flash_head_unit_rows a, b;
-        set_rows(&a, make_rows(n_a, d, 5, 1.0f, 1), d, type);
-        set_rows(&b, make_rows(n_b, d, 5, 1.0f, 2), d, type);
-        std::vector<float> x(d), y(d);
-        flash_head_aligned_buffer buffer;
-        buffer.resize(n_a*n_b*sizeof(float));
-        float * out = (float *) buffer.data;
-        flash_head_matmul * mm = flash_head_matmul_new();
-        check(flash_head_matmul_run(mm, type, d, a.row(0), n_a, b.row(0), n_b, out), "the product does not run");
-        flash_head_matmul_free(mm);
-        double worst = 0.0;
-        for (int64_t j = 0; j < n_b; j++) {
-            flash_head_unit_rows_get(&b, j, y.data());
-            for (int64_t i = 0; i < n_a; i++) {
-                flash_head_unit_rows_get(&a, i, x.data());
-                double sum = 0.0;
-                for (int64_t k = 0; k < d; k++) {
-                    sum += (double) x[k]*y[k];
-                }
-                worst = std::max(worst, std::fabs(sum - out[j*n_a + i]));
-            }
-        }
-        check(worst < 1e-5, "%s product is off by %g", ggml_type_name(type), worst);
-    }
-}
-
 static void test_sizes() {
     printf("sizes: full and partial clusters, tiny inputs, odd numbers of columns\n");
     const struct { int64_t n, d; int m; } cases[] = {
@@ -396,7 +366,6 @@ static void test_files() {
 
 int main() {
     ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
-    test_matmul();
     test_sizes();
     test_threads();
     test_objective();

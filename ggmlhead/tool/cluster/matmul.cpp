@@ -45,33 +45,19 @@ void flash_head_matmul_free(flash_head_matmul * mm) {
     }
 }
 
-// The features that ggml's CPU backend was compiled for: ends with one without a name.
-static const ggml_backend_feature * flash_head_cpu_features(void) {
-    static const ggml_backend_feature none = { nullptr, nullptr };
+enum ggml_type flash_head_matmul_best_type(void) {
     ggml_backend_dev_t dev  = flash_head_cpu_device();
     void             * proc = dev ? ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(dev),
             "ggml_backend_get_features") : nullptr;
-    const ggml_backend_feature * features =
+    // what ggml's CPU backend was compiled for: ends with one without a name
+    const ggml_backend_feature * f =
             proc ? ((ggml_backend_get_features_t) proc)(ggml_backend_dev_backend_reg(dev)) : nullptr;
-    return features ? features : &none;
-}
-
-enum ggml_type flash_head_matmul_best_type(void) {
-    for (const ggml_backend_feature * f = flash_head_cpu_features(); f->name; f++) {
+    for (; f && f->name; f++) {
         if (strcmp(f->name, "AVX512_BF16") == 0 && strcmp(f->value, "1") == 0) {
             return GGML_TYPE_BF16;
         }
     }
     return GGML_TYPE_F16;
-}
-
-std::string flash_head_matmul_kind(void) {
-    ggml_backend_dev_t dev  = flash_head_cpu_device();
-    std::string        kind = std::string(ggml_version()) + " " + (dev ? ggml_backend_dev_description(dev) : "");
-    for (const ggml_backend_feature * f = flash_head_cpu_features(); f->name; f++) {
-        kind += std::string(" ") + f->name + "=" + f->value;
-    }
-    return kind;
 }
 
 bool flash_head_matmul_run(flash_head_matmul * mm, enum ggml_type type, int64_t n_cols,

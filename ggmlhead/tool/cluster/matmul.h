@@ -3,7 +3,6 @@
 #include "ggml.h"
 
 #include <cstdint>
-#include <string>
 
 // Matrix products on ggml's CPU backend, one thread each: a caller with several threads makes one flash_head_matmul for
 // each and gives them different blocks. A product then never depends on how many threads there are.
@@ -16,9 +15,6 @@ void         flash_head_matmul_free(flash_head_matmul * mm);
 // The type in which rows and centroids are kept: BF16 where the CPU multiplies it natively (measured, two cores of a
 // Zen 4, rows of 640 to 2048: BF16 290-380 GFLOP/s, Q8_0 185-230, F16 160-195, F32 155-195), F16 elsewhere.
 enum ggml_type flash_head_matmul_best_type(void);
-
-// What rounding of products depends on: ggml's version, the CPU and the instructions that ggml uses on it.
-std::string flash_head_matmul_kind(void);
 
 // out[j*n_a + i] = a_i . b_j  for rows a_i [n_a][n_cols] and b_j [n_b][n_cols], both of the given type, out in F32.
 // a, b and out must be aligned to 64 bytes and n_cols be a multiple of 32; n_a should be a multiple of 16 (fast
