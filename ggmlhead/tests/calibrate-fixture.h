@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,12 +19,8 @@ extern checker check; // defined by the test program
 
 // A pool of threads and its matrix products.
 struct machine {
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool;
-    flash_head_products products;
-
-    machine(int n_threads = 2) : pool(flash_head_pool_new(n_threads), flash_head_pool_free) {
-        GGML_ASSERT(flash_head_products_init(&products, pool.get()));
-    }
+    flash_head_pool_ptr pool = flash_head_pool_new(2);
+    flash_head_products products{ pool.get() };
 };
 
 inline void nothing(double) {

@@ -189,8 +189,8 @@ struct op_test {
                     const std::vector<double> plain =
                             head_fixture::reference(h.weight, rows.data() + r*shape.n_embd, shape.n_embd);
                     const double versus_plain = nmse(logits.data() + r*shape.n_vocab, plain.data(), shape.n_vocab);
-                    check(versus_plain < plain_error, "%s, row %d: error against the naive product %g", ggml_type_name(type),
-                            (int) r, versus_plain);
+                    check(versus_plain < plain_error, "%s, row %d: error against the naive product %g",
+                            ggml_type_name(type), (int) r, versus_plain);
                 }
             }
         }

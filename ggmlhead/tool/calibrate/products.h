@@ -10,15 +10,13 @@
 // Products of matrices in F32 on ggml's kernels, on all threads of a pool. The split into tiles is fixed, so results do
 // not depend on the number of threads.
 struct flash_head_products {
-    flash_head_pool                      * pool = nullptr;
-    std::vector<flash_head_matmul *>       matmul;    // one for each thread
+    flash_head_pool                      * pool;
+    std::vector<flash_head_matmul_ptr>     matmul;    // one for each thread
     std::vector<flash_head_aligned_buffer> out;       // a tile of results, one for each thread
 
-    ~flash_head_products();
+    // Opens the CPU backend for every thread of the pool. Throws std::runtime_error if there is none.
+    explicit flash_head_products(flash_head_pool * pool);
 };
-
-// Opens the CPU backend for every thread of the pool. Returns false if there is none.
-bool flash_head_products_init(flash_head_products * p, flash_head_pool * pool);
 
 // Makes the tile of every worker at least n floats. Do not call it inside a task.
 void    flash_head_products_reserve(flash_head_products * p, int64_t n);

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 // The state of a run over the rows that the duplicates left.
 struct flash_head_cluster_run {
@@ -186,17 +188,16 @@ static int64_t flash_head_affordable_candidates(const flash_head_unit_rows * row
     return std::min(n_clusters, std::max(some, (int64_t) (50e9/one)));
 }
 
-bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params,
-        flash_head_pool * pool, flash_head_cluster_result * result, std::string * error) {
+flash_head_cluster_result flash_head_cluster_rows(const flash_head_unit_rows * rows,
+        const flash_head_cluster_params * params, flash_head_pool * pool) {
     const int64_t n_rows = rows->n_rows;
     if (params->cluster_size < 1 || params->iterations < 1) {
-        *error = "the cluster size and the number of iterations must be at least 1";
-        return false;
+        throw std::runtime_error("the cluster size and the number of iterations must be at least 1");
     }
     const int64_t n_clusters = (n_rows + params->cluster_size - 1)/params->cluster_size;
     if (n_clusters < 2 || n_rows > INT32_MAX) {
-        *error = std::to_string(n_rows) + " rows do not make two clusters of " + std::to_string(params->cluster_size);
-        return false;
+        throw std::runtime_error(std::to_string(n_rows) + " rows do not make two clusters of "
+                + std::to_string(params->cluster_size));
     }
     const int64_t size     = n_rows/n_clusters;
     int64_t       sizes[2] = { n_clusters - n_rows % n_clusters, n_rows % n_clusters };
@@ -219,15 +220,12 @@ bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head
             r.ids.push_back((int32_t) i);
         }
     }
-    result->n_clusters = n_clusters;
-    result->objectives.clear();
-    result->cluster.assign(n_rows, 0);
+    flash_head_cluster_result result;
+    result.n_clusters = n_clusters;
+    result.cluster.assign(n_rows, 0);
 
     if (r.n_clusters > 0) {
-        if (!flash_head_searcher_init(&r.searcher, pool, rows->n_stride)) {
-            *error = "ggml has no CPU backend here";
-            return false;
-        }
+        flash_head_searcher_init(&r.searcher, pool, rows->n_stride);
         const int64_t n_candidates =
                 params->n_candidates > 0 ? params->n_candidates : flash_head_affordable_candidates(rows, r.n_clusters);
         const int     n_start      = params->start;
@@ -258,19 +256,19 @@ bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head
             }
             p.objective = std::max(0.0, 1.0 - r.cosines/r.ids.size());
             p.imbalance = (double) largest*r.n_clusters/r.ids.size() - 1.0;
-            result->objectives.push_back(p.objective);
+            result.objectives.push_back(p.objective);
             report(k + 1);
         }
         for (size_t i = 0; i < r.ids.size(); i++) {
-            result->cluster[r.ids[i]] = (uint32_t) r.cluster[i];
+            result.cluster[r.ids[i]] = (uint32_t) r.cluster[i];
         }
     }
     for (int64_t i = 0; i < n_rows; i++) {
         if (dealt[i] >= 0) {
-            result->cluster[i] = (uint32_t) (r.n_clusters + dealt[i]);
+            result.cluster[i] = (uint32_t) (r.n_clusters + dealt[i]);
         }
     }
-    result->objective = flash_head_objective(rows, result->cluster, n_clusters, pool);
-    result->imbalance = (double) (size + (n_rows % n_clusters ? 1 : 0))*n_clusters/n_rows - 1.0;
-    return true;
+    result.objective = flash_head_objective(rows, result.cluster, n_clusters, pool);
+    result.imbalance = (double) (size + (n_rows % n_clusters ? 1 : 0))*n_clusters/n_rows - 1.0;
+    return result;
 }
