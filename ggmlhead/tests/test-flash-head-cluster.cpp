@@ -317,7 +317,8 @@ static void test_files() {
     // the error of reading a tensor of the file, or ""
     const auto read = [&](const char * name, flash_head_unit_rows * rows) -> std::string {
         try {
-            flash_head_tensor_read(flash_head_tensor_find(path, name), GGML_TYPE_F16, flash_head_pool_new(2).get(), rows);
+            const flash_head_tensor_info info = flash_head_tensor_find(path, name);
+            flash_head_tensor_read(info, GGML_TYPE_F16, flash_head_pool_new(2).get(), rows);
         } catch (const std::runtime_error & e) {
             return e.what();
         }

@@ -115,8 +115,8 @@ static head_shape parse_head(int argc, char ** argv) {
     return head;
 }
 
-// Registers the devices of the servers in LLAMA_ARG_RPC, like llama-server. ggml itself ends the process if a server does
-// not answer.
+// Registers the devices of the servers in LLAMA_ARG_RPC, like llama-server. ggml itself ends the process if a server
+// does not answer.
 static void add_rpc_servers() {
     const char * servers = getenv("LLAMA_ARG_RPC");
     if (servers == nullptr || *servers == '\0') {

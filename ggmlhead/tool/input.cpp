@@ -21,8 +21,8 @@ std::vector<uint32_t> flash_head_tool_read_assignments(const std::string & path,
     for (int64_t i = 0; i < n_rows; i++) {
         cluster[i] = read_word(bytes.data() + 4*i);
         if (cluster[i] >= n_clusters) {
-            throw std::runtime_error("row " + std::to_string(i) + " is in cluster " + std::to_string(cluster[i]) + " of "
-                    + std::to_string(n_clusters));
+            throw std::runtime_error("row " + std::to_string(i) + " is in cluster " + std::to_string(cluster[i])
+                    + " of " + std::to_string(n_clusters));
         }
         used[cluster[i]] = true;
     }

@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <string.h>
 
-
 // the symbol called name in the library that address lies in, or nullptr
 static void * symbol_beside(const void * address, const char * name) {
     Dl_info info;

@@ -89,8 +89,8 @@ static void residual_moment(flash_head_products * p, const flash_head_calibrate_
     } }, progress, out);
 }
 
-// Converts variances to units of the weight, and adds zero directions if there are fewer than the bits need. Throws if a
-// variance is too large.
+// Converts variances to units of the weight, and adds zero directions if there are fewer than the bits need. Throws if
+// a variance is too large.
 static void finish_directions(const flash_head_dense_weight & w, int32_t coarse_bits, flash_head_directions * out) {
     const double unit = w.most > 0.0f ? (double) w.most*w.most : 1.0;
     for (double & variance : out->variances) {
@@ -124,7 +124,8 @@ static void set_codes(const flash_head_calibrate_params & params, const flash_he
 }
 
 flash_head_calibration flash_head_calibrate(const flash_head_calibrate_head & head,
-        const flash_head_calibrate_hidden & hidden, const flash_head_calibrate_params & params, flash_head_pool * pool) {
+        const flash_head_calibrate_hidden & hidden, const flash_head_calibrate_params & params,
+        flash_head_pool * pool) {
     const flash_head_dense_weight & weight = head.weight;
     const int64_t d          = weight.info.n_cols;
     const int     n_threads  = flash_head_pool_n_threads(pool);
