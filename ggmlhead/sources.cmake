@@ -95,7 +95,6 @@ flash_head_sources(FLASH_HEAD_PLUGIN hosts/plugin
     flash-head-host-versions.cpp
     flash-head-model.cpp
     flash-head-product.cpp
-    flash-head-shards.cpp
     flash-head-weight.cpp)
 list(APPEND FLASH_HEAD_PLUGIN ${FLASH_HEAD_FILES})
 flash_head_sources(FLASH_HEAD_SAMPLING sampling

@@ -8,15 +8,6 @@
 #include <numeric>
 #include <stdexcept>
 
-// The part of a converted file's map that is needed here.
-static flash_head_map make_map(const std::vector<uint32_t> & cluster, int64_t n_clusters) {
-    flash_head_map map;
-    map.n_cluster = n_clusters;
-    map.cluster.assign(cluster.begin(), cluster.end());
-    flash_head_map_sort(map);
-    return map;
-}
-
 namespace {
 
 struct rounded_centroids {
@@ -106,21 +97,25 @@ static void finish_directions(const flash_head_dense_weight & w, int32_t coarse_
     }
 }
 
-// Sets the codes' part of the map, padded as by the reader of files.
-static void set_codes(const flash_head_calibrate_params & params, const flash_head_calibration & from,
-        flash_head_map * map) {
+flash_head_map flash_head_calibrated_map(const flash_head_calibrate_head & head,
+        const flash_head_calibrate_params & params, const flash_head_calibration & from) {
     const size_t d = from.weights.size(), n = GGML_PAD(from.directions.variances.size(), 8);
-    map->n_directions     = (int32_t) n;
-    map->coarse_bits      = params.coarse_bits;
-    map->fine_bytes       = params.fine_bytes;
-    map->n_near           = params.n_near;
-    map->code_rows        = from.directions.rows;
-    map->code_activations = from.directions.activations;
-    map->code_variances.assign(from.directions.variances.begin(), from.directions.variances.end());
-    map->code_weights     = from.weights;
-    map->code_rows       .resize(n*d);
-    map->code_activations.resize(n*d);
-    map->code_variances  .resize(n);
+    flash_head_map map;
+    map.n_cluster        = head.n_clusters;
+    map.cluster.assign(head.cluster.begin(), head.cluster.end());
+    flash_head_map_sort(map);
+    map.n_directions     = (int32_t) n;
+    map.coarse_bits      = params.coarse_bits;
+    map.fine_bytes       = params.fine_bytes;
+    map.n_near           = params.n_near;
+    map.code_rows        = from.directions.rows;
+    map.code_activations = from.directions.activations;
+    map.code_variances.assign(from.directions.variances.begin(), from.directions.variances.end());
+    map.code_weights     = from.weights;
+    map.code_rows       .resize(n*d);
+    map.code_activations.resize(n*d);
+    map.code_variances  .resize(n);
+    return map;
 }
 
 flash_head_calibration flash_head_calibrate(const flash_head_calibrate_head & head,
@@ -134,10 +129,9 @@ flash_head_calibration flash_head_calibrate(const flash_head_calibrate_head & he
     const stages  part(params, weight.info, n_fitted, n_recorded);
 
     flash_head_products    products(pool);
-    flash_head_map         map = make_map(head.cluster, head.n_clusters);
     rounded_centroids      centroids;
     flash_head_calibration out;
-    make_centroids(weight, map, params.centroid_type, n_threads, &centroids);
+    make_centroids(weight, flash_head_calibrated_map(head, params, out), params.centroid_type, n_threads, &centroids);
 
     double before = 0.0;
     {
@@ -166,7 +160,7 @@ flash_head_calibration flash_head_calibrate(const flash_head_calibrate_head & he
     if (n_recorded == 0) {
         return out;
     }
-    set_codes(params, out, &map);
+    const flash_head_map map = flash_head_calibrated_map(head, params, out);
     const auto making = part.stage("codes", before, part.codes);
     making(0.0);
     flash_head_estimator estimator;

@@ -3,6 +3,7 @@
 // Calibration: the directions of a head's codes, and the runtime's results with them at hidden states of texts.
 
 #include "directions.h"
+#include "flash-head-map.h"
 #include "matrix.h"
 #include "weight.h"
 
@@ -52,3 +53,7 @@ struct flash_head_calibration {
 // states, 16 for each of n_cols^2, and for records about 300 MiB, more where the vocabulary is large.
 flash_head_calibration flash_head_calibrate(const flash_head_calibrate_head & head,
         const flash_head_calibrate_hidden & hidden, const flash_head_calibrate_params & params, flash_head_pool * pool);
+
+// The part of a converted file's map that its codes need, padded as by the reader of files.
+flash_head_map flash_head_calibrated_map(const flash_head_calibrate_head & head,
+        const flash_head_calibrate_params & params, const flash_head_calibration & from);

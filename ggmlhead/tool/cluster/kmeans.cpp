@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -98,6 +99,14 @@ static void flash_head_cluster_run_start(flash_head_cluster_run * r) {
     r->count.assign(r->n_clusters, 0);
 }
 
+// The clusters by their numbers of rows, largest first.
+static std::vector<int32_t> flash_head_by_count(const flash_head_cluster_run * r) {
+    std::vector<int32_t> by_count(r->n_clusters);
+    std::iota(by_count.begin(), by_count.end(), 0);
+    std::stable_sort(by_count.begin(), by_count.end(), [&](int32_t a, int32_t b) { return r->count[a] > r->count[b]; });
+    return by_count;
+}
+
 // New centroids and the objective from the present clusters. An empty cluster restarts at a row of one that is too
 // large.
 static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
@@ -122,13 +131,11 @@ static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
     });
 
     r->cosines = 0.0;
-    std::vector<int32_t> by_count(r->n_clusters);
     for (int64_t c = 0; c < r->n_clusters; c++) {
         r->cosines += lengths[c];
         r->count[c] = first[c + 1] - first[c];
-        by_count[c] = (int32_t) c;
     }
-    std::stable_sort(by_count.begin(), by_count.end(), [&](int32_t a, int32_t b) { return r->count[a] > r->count[b]; });
+    const std::vector<int32_t> by_count = flash_head_by_count(r);
     // the largest cluster gives as many starts as it has rows for whole clusters, then the next
     int64_t donor = 0;
     int64_t spare = r->count[by_count[0]]/r->size - 1;
@@ -145,11 +152,7 @@ static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
 
 // Capacities for a balanced assignment: the clusters that have most rows take one more.
 static std::vector<int32_t> flash_head_cluster_run_capacity(const flash_head_cluster_run * r) {
-    std::vector<int32_t> by_count(r->n_clusters);
-    for (int64_t c = 0; c < r->n_clusters; c++) {
-        by_count[c] = (int32_t) c;
-    }
-    std::stable_sort(by_count.begin(), by_count.end(), [&](int32_t a, int32_t b) { return r->count[a] > r->count[b]; });
+    const std::vector<int32_t> by_count = flash_head_by_count(r);
     std::vector<int32_t> capacity(r->n_clusters, (int32_t) r->size);
     for (int64_t k = 0; k < r->n_bigger; k++) {
         capacity[by_count[k]]++;
@@ -161,9 +164,7 @@ static std::vector<int32_t> flash_head_cluster_run_capacity(const flash_head_clu
 // is new centroids.
 static void flash_head_cluster_run_assign(flash_head_cluster_run * r, int64_t n_candidates, bool balanced) {
     std::vector<int32_t> all(r->n_clusters);
-    for (int64_t c = 0; c < r->n_clusters; c++) {
-        all[c] = (int32_t) c;
-    }
+    std::iota(all.begin(), all.end(), 0);
     flash_head_groups_build(&r->searcher, &r->centroids, all, n_candidates, &r->groups);
     flash_head_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? FLASH_HEAD_N_BEST : 1,
             &r->best);
@@ -202,9 +203,7 @@ flash_head_cluster_result flash_head_cluster_rows(const flash_head_unit_rows * r
     const int64_t size     = n_rows/n_clusters;
     int64_t       sizes[2] = { n_clusters - n_rows % n_clusters, n_rows % n_clusters };
 
-    std::vector<int32_t>        dealt;
-    const std::vector<uint64_t> digests = flash_head_unit_rows_digests(rows, pool);
-    flash_head_duplicates_deal(rows, digests, size, sizes, &dealt);
+    const std::vector<int32_t> dealt = flash_head_duplicates_deal(rows, pool, size, sizes);
 
     flash_head_cluster_run r;
     r.rows       = rows;
