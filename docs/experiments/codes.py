@@ -1,11 +1,11 @@
 """How well codes estimate logits: what was tried, as a numerical experiment in floats.
 
     python hidden.py MODEL.gguf internal/sampletext/kinds --server dist/lib/ollama/llama-server --out kinds.npz --tokens 80
-    python codes.py CONVERTED.gguf kinds.npz [OTHER-SIZE.gguf ...]
+    python codes.py CONVERTED.gguf kinds.npz
 
-CONVERTED.gguf holds the clusters (fh-ollama convert); further files hold larger or smaller ones of the same model. Codes are
-fitted to the first halves of the texts and judged on the second ones. Each variant costs a line below; the kernel's own figures
-come from `fh-ollama eval`. Needs numpy and gguf. docs/estimates.md has the results.
+CONVERTED.gguf holds the clusters (fh-ollama convert). Codes are fitted to the first halves of the texts and judged on the second
+ones. Each variant costs a line below; the kernel's own figures come from `fh-ollama eval`. Needs numpy and gguf.
+docs/estimates.md has the results.
 """
 
 import argparse
@@ -204,7 +204,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("states", help="from hidden.py")
-    parser.add_argument("others", nargs="*", help="the same model with other sizes of clusters")
     parser.add_argument("--worst", type=int, default=0, help="list so many positions of the default with the greatest KLD instead")
     parser.add_argument("--positions", type=int, default=6, help="of each kind of text, to judge on")
     args = parser.parse_args()
@@ -249,9 +248,6 @@ def main():
     lab.run("fixed, no fine code, exact one in 16", kinds, fine=0, near=8, exact=16, tolerance=0)
     lab.run("64 directions", kinds, fine=fine, directions=64)
     lab.run("160 directions", kinds, fine=fine, directions=160)
-    for other in args.others:
-        other = Laboratory(Head(other), states, args.positions)
-        other.run(f"{round(len(other.head.w)/len(other.head.c))} tokens a cluster", kinds, fine=fine)
 
 
 if __name__ == "__main__":

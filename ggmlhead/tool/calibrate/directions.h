@@ -1,7 +1,6 @@
 #pragma once
 
 #include "subspace.h"
-#include "products.h"
 
 #include <functional>
 #include <vector>

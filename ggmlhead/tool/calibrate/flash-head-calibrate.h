@@ -4,7 +4,6 @@
 
 #include "directions.h"
 #include "flash-head-map.h"
-#include "matrix.h"
 #include "weight.h"
 
 #include <functional>

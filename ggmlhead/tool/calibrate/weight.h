@@ -1,7 +1,7 @@
 #pragma once
 
-#include "matrix.h"
 #include "pool.h"
+#include "rows.h"
 
 #include <string>
 #include <vector>
