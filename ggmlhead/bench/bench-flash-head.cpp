@@ -41,16 +41,6 @@ double bench_median(std::vector<double> v) {
     return v[v.size()/2];
 }
 
-static ggml_type type_of(const std::string & name) {
-    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
-        const char * n = ggml_get_type_traits((ggml_type) i)->type_name;
-        if (n && name == n) {
-            return (ggml_type) i;
-        }
-    }
-    return GGML_TYPE_COUNT;
-}
-
 // A number from 0 to 1000, or -1 if text is none.
 static float nats_of(const std::string & text) {
     char * end = nullptr;
@@ -143,9 +133,9 @@ static void bench(int argc, char ** argv) {
         { "--rounds", &n_rounds, 1, 100000 },
         { "--device", &device },
     });
-    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) coarse,
-            (int32_t) (coarse > 0 ? fine : 0), near > 0 ? near : (n_vocab + 7)/8, nats_of(tolerance), nats_of(error),
-            reorder == 1 && coarse == 0, true };
+    const bench_shape shape = { n_embd, n_vocab, cluster_size, flash_head_type_named(type),
+            flash_head_type_named(centroids), (int32_t) coarse, (int32_t) (coarse > 0 ? fine : 0),
+            near > 0 ? near : (n_vocab + 7)/8, nats_of(tolerance), nats_of(error), reorder == 1 && coarse == 0, true };
     const char * problem =
         shape.type == GGML_TYPE_COUNT
                 || shape.centroid_type == GGML_TYPE_COUNT ? "unknown type; try q8_0, q6_K or bf16" :

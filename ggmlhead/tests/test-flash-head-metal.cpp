@@ -4,7 +4,6 @@
 
 #include "check.h"
 #include "codes-test.h"
-#include "draws.h"
 #include "flash-head-draw.h"
 #include "flash-head-kargs.h"
 #include "flash-head-select.h"
@@ -13,21 +12,17 @@
 #include "metal/metal-device.h"
 #include "metal/metal-kernels.h"
 
-#include <set>
-#include <string.h>
-#include <string>
+#include <utility>
 
 static checker check;
 
 static ggml_backend_t metal, cpu;
 
-static const int WITH_CODES = -1; // in the place of a mode: the best tokens
-
 static ggml_flash_head_params params_of(int32_t n_probe, int mode = GGML_FLASH_HEAD_TOP, float temperature = 1.0f,
         uint32_t seed = 0) {
     ggml_flash_head_params params = {};
     params.n_probe     = n_probe;
-    params.mode        = mode == WITH_CODES ? (int) GGML_FLASH_HEAD_TOP : mode;
+    params.mode        = mode;
     params.temperature = temperature;
     params.seed        = seed;
     return params;
@@ -162,9 +157,11 @@ static void test_select() {
 
 // The order in which threads run, how many there are, and neighbours in a batch change nothing at all.
 static void test_same_bits() {
-    for (int mode : { (int) GGML_FLASH_HEAD_TOP, (int) GGML_FLASH_HEAD_SAMPLE, WITH_CODES }) {
+    const std::pair<int, bool> kinds[] = { { GGML_FLASH_HEAD_TOP, false }, { GGML_FLASH_HEAD_SAMPLE, false },
+        { GGML_FLASH_HEAD_TOP, true } };
+    for (const auto & [mode, codes] : kinds) {
         head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
-        shape.codes = mode == WITH_CODES;
+        shape.codes = codes;
         const head_fixture h(shape, metal);
         const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
         const std::vector<float> x        = random_rows(11, shape.n_embd);

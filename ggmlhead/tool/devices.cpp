@@ -21,17 +21,6 @@ struct head_shape {
     int64_t     coarse_bits   = 0;  // of its codes, 0 for none
 };
 
-// The type of that name, GGML_TYPE_COUNT if there is none.
-static enum ggml_type type_named(const std::string & name) {
-    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
-        const char * known = ggml_type_name((enum ggml_type) i);
-        if (known != nullptr && name == known) {
-            return (enum ggml_type) i;
-        }
-    }
-    return GGML_TYPE_COUNT;
-}
-
 // Whether weights can have the type: floats, and types that decode into floats.
 static bool is_weight_type(enum ggml_type type) {
     const struct ggml_type_traits * traits = ggml_get_type_traits(type);
@@ -42,7 +31,7 @@ static bool is_weight_type(enum ggml_type type) {
 static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const head_shape & shape) {
     ggml_flash_head_shape of_op = {};
     of_op.weight_type   = type;
-    of_op.centroid_type = type_named(shape.centroid_type);
+    of_op.centroid_type = flash_head_type_named(shape.centroid_type);
     of_op.n_embd        = shape.n_embd;
     of_op.n_vocab       = shape.n_vocab;
     of_op.n_cluster     = shape.n_clusters;
@@ -104,7 +93,7 @@ static head_shape parse_head(int argc, char ** argv) {
         return head;
     }
     for (const std::string & name : { head.type, head.centroid_type }) {
-        const enum ggml_type type = type_named(name);
+        const enum ggml_type type = flash_head_type_named(name);
         if (type == GGML_TYPE_COUNT || !is_weight_type(type) || head.n_embd % ggml_blck_size(type) != 0) {
             throw flash_head_usage_error(std::to_string(head.n_embd) + " columns cannot have type " + name);
         }
@@ -154,7 +143,7 @@ void flash_head_tool_devices(int argc, char ** argv) {
         device.add("flash_head",  has_flash_head(dev, GGML_TYPE_Q8_0, {}));
         add_weight_types(&device, dev);
         if (!head.type.empty()) {
-            device.add("head", has_flash_head(dev, type_named(head.type), head));
+            device.add("head", has_flash_head(dev, flash_head_type_named(head.type), head));
         }
         list += (i > 0 ? "," : "") + device.end();
     }

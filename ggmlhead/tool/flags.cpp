@@ -30,3 +30,13 @@ void flash_head_parse_flags(int argc, char ** argv, const std::vector<flash_head
         }
     }
 }
+
+enum ggml_type flash_head_type_named(const std::string & name) {
+    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
+        const char * known = ggml_type_name((enum ggml_type) i);
+        if (known != nullptr && name == known) {
+            return (enum ggml_type) i;
+        }
+    }
+    return GGML_TYPE_COUNT;
+}

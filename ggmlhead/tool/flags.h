@@ -1,5 +1,7 @@
 #pragma once
 
+#include "ggml.h"
+
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -25,3 +27,6 @@ struct flash_head_usage_error : std::runtime_error {
 
 // Reads `--name value` pairs. Throws flash_head_usage_error.
 void flash_head_parse_flags(int argc, char ** argv, const std::vector<flash_head_flag> & flags);
+
+// The type of that name, GGML_TYPE_COUNT if there is none.
+enum ggml_type flash_head_type_named(const std::string & name);
