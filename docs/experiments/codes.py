@@ -161,7 +161,7 @@ class Laboratory:
         second = rounded(left, after, bits_by_line(after * np.diag(c), fine)) if fine else np.zeros_like(r)
         return first, second, after, ((left - second) ** 2).mean(0)
 
-    def run(self, name, c, coarse=COARSE, fine=128, near=NEAR, exact=EXACT, tolerance=TOLERANCE, far=FAR, steep=1, most=MAX_VARIANCE,
+    def run(self, name, c, coarse=COARSE, fine=128, near=NEAR, exact=EXACT, tolerance=TOLERANCE, far=FAR, most=MAX_VARIANCE,
             directions=DIRECTIONS, random=np.random.default_rng(1)):
         """near, exact: one token in so many has its fine code read or is scored exactly, at least. far: the part of the tolerance
         that tokens without a fine code may cost."""
@@ -178,9 +178,9 @@ class Laboratory:
             estimate = base + np.minimum(0.5 * (h**2 @ var1), most)[:, None]
             finer = base + h @ second.T + np.minimum(0.5 * (h**2 @ var2), most)[:, None]
             for i, x in enumerate(h):
-                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, 12, 0.1 * steep, np.arange(v))
+                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, 12, 0.1, np.arange(v))
                 estimate[i, at] = finer[i, at]
-                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, 2.5, 0.5 * steep, at)
+                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, 2.5, 0.5, at)
                 reads.append((len(at), len(scored)))
                 estimate[i, scored] = e[i, scored]
             estimate[:, head.pinned] = e[:, head.pinned]
@@ -235,7 +235,6 @@ def main():
         lab.run(f"tolerance {t}", kinds, fine=fine, tolerance=t)
     for far in (0.6, 0.9):
         lab.run(f"{100*far:.0f} % of the tolerance for tokens without a fine code", kinds, fine=fine, far=far)
-    lab.run("large errors cost no more", kinds, fine=fine, steep=0)
     lab.run("near a fifth at least, exact one in 48", kinds, fine=fine, near=5, exact=48)
     lab.run("near a twentieth at least, exact one in 192", kinds, fine=fine, near=20, exact=192)
     lab.run("128 coarse bits, 80 directions", kinds, 128, fine, directions=80)
@@ -246,8 +245,6 @@ def main():
     lab.run("fixed numbers: near an eighth, exact one in 32", kinds, fine=fine, **fixed)
     lab.run("the same, not calibrated", np.eye(d), fine=fine, **fixed)
     lab.run("fixed, no fine code, exact one in 16", kinds, fine=0, near=8, exact=16, tolerance=0)
-    lab.run("64 directions", kinds, fine=fine, directions=64)
-    lab.run("160 directions", kinds, fine=fine, directions=160)
 
 
 if __name__ == "__main__":
