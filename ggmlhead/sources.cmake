@@ -86,9 +86,7 @@ flash_head_sources(FLASH_HEAD_LLAMA hosts/llama
 flash_head_sources(FLASH_HEAD_SERVER hosts/server
     flash-head-pace.cpp
     flash-head-window.cpp)
-flash_head_sources(FLASH_HEAD_FILES hosts/plugin
-    flash-head-files.cpp
-    flash-head-files-${FLASH_HEAD_SYSTEM}.cpp)
+flash_head_sources(FLASH_HEAD_FILES hosts/plugin flash-head-files.cpp)
 flash_head_sources(FLASH_HEAD_PLUGIN hosts/plugin
     flash-head-backend.cpp
     flash-head-buffer.cpp
@@ -97,7 +95,6 @@ flash_head_sources(FLASH_HEAD_PLUGIN hosts/plugin
     flash-head-host-versions.cpp
     flash-head-model.cpp
     flash-head-product.cpp
-    flash-head-shards.cpp
     flash-head-weight.cpp)
 list(APPEND FLASH_HEAD_PLUGIN ${FLASH_HEAD_FILES})
 flash_head_sources(FLASH_HEAD_SAMPLING sampling

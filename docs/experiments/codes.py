@@ -1,11 +1,11 @@
 """How well codes estimate logits: what was tried, as a numerical experiment in floats.
 
     python hidden.py MODEL.gguf internal/sampletext/kinds --server dist/lib/ollama/llama-server --out kinds.npz --tokens 80
-    python codes.py CONVERTED.gguf kinds.npz [OTHER-SIZE.gguf ...]
+    python codes.py CONVERTED.gguf kinds.npz
 
-CONVERTED.gguf holds the clusters (fh-ollama convert); further files hold larger or smaller ones of the same model. Codes are
-fitted to the first halves of the texts and judged on the second ones. Each variant costs a line below; the kernel's own figures
-come from `fh-ollama eval`. Needs numpy and gguf. docs/estimates.md has the results.
+CONVERTED.gguf holds the clusters (fh-ollama convert). Codes are fitted to the first halves of the texts and judged on the second
+ones. Each variant costs a line below; the kernel's own figures come from `fh-ollama eval`. Needs numpy and gguf.
+docs/estimates.md has the results.
 """
 
 import argparse
@@ -161,7 +161,7 @@ class Laboratory:
         second = rounded(left, after, bits_by_line(after * np.diag(c), fine)) if fine else np.zeros_like(r)
         return first, second, after, ((left - second) ** 2).mean(0)
 
-    def run(self, name, c, coarse=COARSE, fine=128, near=NEAR, exact=EXACT, tolerance=TOLERANCE, far=FAR, steep=1, most=MAX_VARIANCE,
+    def run(self, name, c, coarse=COARSE, fine=128, near=NEAR, exact=EXACT, tolerance=TOLERANCE, far=FAR, most=MAX_VARIANCE,
             directions=DIRECTIONS, random=np.random.default_rng(1)):
         """near, exact: one token in so many has its fine code read or is scored exactly, at least. far: the part of the tolerance
         that tokens without a fine code may cost."""
@@ -178,9 +178,9 @@ class Laboratory:
             estimate = base + np.minimum(0.5 * (h**2 @ var1), most)[:, None]
             finer = base + h @ second.T + np.minimum(0.5 * (h**2 @ var2), most)[:, None]
             for i, x in enumerate(h):
-                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, 12, 0.1 * steep, np.arange(v))
+                at = best_of(estimate[i], v // near, far * tolerance, x**2 @ var1, 12, 0.1, np.arange(v))
                 estimate[i, at] = finer[i, at]
-                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, 2.5, 0.5 * steep, at)
+                scored = best_of(estimate[i], v // exact, (1 - far) * tolerance, x**2 @ var2, 2.5, 0.5, at)
                 reads.append((len(at), len(scored)))
                 estimate[i, scored] = e[i, scored]
             estimate[:, head.pinned] = e[:, head.pinned]
@@ -204,7 +204,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("states", help="from hidden.py")
-    parser.add_argument("others", nargs="*", help="the same model with other sizes of clusters")
     parser.add_argument("--worst", type=int, default=0, help="list so many positions of the default with the greatest KLD instead")
     parser.add_argument("--positions", type=int, default=6, help="of each kind of text, to judge on")
     args = parser.parse_args()
@@ -236,7 +235,6 @@ def main():
         lab.run(f"tolerance {t}", kinds, fine=fine, tolerance=t)
     for far in (0.6, 0.9):
         lab.run(f"{100*far:.0f} % of the tolerance for tokens without a fine code", kinds, fine=fine, far=far)
-    lab.run("large errors cost no more", kinds, fine=fine, steep=0)
     lab.run("near a fifth at least, exact one in 48", kinds, fine=fine, near=5, exact=48)
     lab.run("near a twentieth at least, exact one in 192", kinds, fine=fine, near=20, exact=192)
     lab.run("128 coarse bits, 80 directions", kinds, 128, fine, directions=80)
@@ -247,11 +245,6 @@ def main():
     lab.run("fixed numbers: near an eighth, exact one in 32", kinds, fine=fine, **fixed)
     lab.run("the same, not calibrated", np.eye(d), fine=fine, **fixed)
     lab.run("fixed, no fine code, exact one in 16", kinds, fine=0, near=8, exact=16, tolerance=0)
-    lab.run("64 directions", kinds, fine=fine, directions=64)
-    lab.run("160 directions", kinds, fine=fine, directions=160)
-    for other in args.others:
-        other = Laboratory(Head(other), states, args.positions)
-        other.run(f"{round(len(other.head.w)/len(other.head.c))} tokens a cluster", kinds, fine=fine)
 
 
 if __name__ == "__main__":

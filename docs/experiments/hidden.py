@@ -1,11 +1,10 @@
-"""Hidden states at the input of a model's output head, for codes.py and clustering.py.
+"""Hidden states at the input of a model's output head, for codes.py.
 
-    python hidden.py MODEL.gguf TEXT --server dist/lib/ollama/llama-server --out hidden.npy [--context 256] [--tokens 60000]
     python hidden.py MODEL.gguf FOLDER --server dist/lib/ollama/llama-server --out kinds.npz --tokens 80
 
-Runs a text in chunks through llama-server's embeddings (no pooling, no scaling), which are the last norm's output, and saves
-those of each chunk but for its first quarter: float32 [n, D]. Of each FOLDER/GROUP/NAME.txt it saves those of the first tokens of
-either half, as fit:GROUP/NAME and held:GROUP/NAME, but for the first 16. Needs numpy.
+Runs texts through llama-server's embeddings (no pooling, no scaling), which are the last norm's output. Of each
+FOLDER/GROUP/NAME.txt it saves those of the first tokens of either half, as fit:GROUP/NAME and held:GROUP/NAME, but for the first
+16: float32 [n, D]. Needs numpy.
 """
 
 import argparse
@@ -23,11 +22,11 @@ import numpy as np
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("text")
+    parser.add_argument("folder")
     parser.add_argument("--server", required=True, help="path of llama-server")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--context", type=int, default=256, help="tokens a chunk")
-    parser.add_argument("--tokens", type=int, default=60000, help="at most so many of the text")
+    parser.add_argument("--context", type=int, default=256)
+    parser.add_argument("--tokens", type=int, default=80, help="at most so many of each half")
     args = parser.parse_args()
 
     with socket.socket() as s:
@@ -59,18 +58,13 @@ def main():
             answer = post("/embedding", {"content": start + tokens, "embd_normalize": -1})
             return np.array(answer[0]["embedding"], np.float32)[skip:]
 
-        if os.path.isdir(args.text):
-            kinds = {}
-            for path in sorted(glob.glob(os.path.join(args.text, "*", "*.txt"))):
-                tokens, name = tokens_of(path), os.path.relpath(path, args.text)[: -len(".txt")]
-                half = len(tokens) // 2
-                for part, begin in ("fit", 0), ("held", half):
-                    kinds[f"{part}:{name}"] = states_of(tokens[begin : begin + min(args.tokens, half)], len(start) + 16)
-            np.savez(args.out, **kinds)
-        else:
-            tokens, step = tokens_of(args.text)[: args.tokens], args.context - len(start)
-            chunks = range(0, len(tokens) - step + 1, step)
-            np.save(args.out, np.concatenate([states_of(tokens[i : i + step], args.context // 4) for i in chunks]))
+        kinds = {}
+        for path in sorted(glob.glob(os.path.join(args.folder, "*", "*.txt"))):
+            tokens, name = tokens_of(path), os.path.relpath(path, args.folder)[: -len(".txt")]
+            half = len(tokens) // 2
+            for part, begin in ("fit", 0), ("held", half):
+                kinds[f"{part}:{name}"] = states_of(tokens[begin : begin + min(args.tokens, half)], len(start) + 16)
+        np.savez(args.out, **kinds)
     finally:
         server.terminate()
         server.wait()

@@ -41,16 +41,6 @@ double bench_median(std::vector<double> v) {
     return v[v.size()/2];
 }
 
-static ggml_type type_of(const std::string & name) {
-    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
-        const char * n = ggml_get_type_traits((ggml_type) i)->type_name;
-        if (n && name == n) {
-            return (ggml_type) i;
-        }
-    }
-    return GGML_TYPE_COUNT;
-}
-
 // A number from 0 to 1000, or -1 if text is none.
 static float nats_of(const std::string & text) {
     char * end = nullptr;
@@ -121,34 +111,31 @@ static void run(const bench_shape & shape, int64_t n_probe, int64_t n_rows, int 
     fflush(stdout);
 }
 
-static int bench(int argc, char ** argv) {
+static void bench(int argc, char ** argv) {
     int64_t n_vocab = 262144, n_embd = 640, cluster_size = 16, coarse = 0, fine = 128, near = 0;
     int64_t n_probe = 0, n_rows = 1, n_threads = 0, reorder = 1, n_rounds = 21;
     std::string type = "q8_0", centroids = "q4_0", device, tolerance = "0", error = "1";
-    const flash_head_flag flags[] = {
-        { "--rows",         nullptr,    &n_vocab,      32, 1 << 24 },
-        { "--columns",      nullptr,    &n_embd,       32, 1 << 20 },
-        { "--type",         &type,      nullptr,       0,  0 },
-        { "--centroids",    &centroids, nullptr,       0,  0 },
-        { "--cluster-size", nullptr,    &cluster_size, 1,  1 << 20 },
-        { "--coarse",       nullptr,    &coarse,       0,  FLASH_HEAD_COARSE_MAX_BITS },
-        { "--fine",         nullptr,    &fine,         0,  FLASH_HEAD_FINE_MAX_BYTES },
-        { "--near",         nullptr,    &near,         1,  1 << 24 },
-        { "--probes",       nullptr,    &n_probe,      1,  1 << 24 },
-        { "--tolerance",    &tolerance, nullptr,       0,  0 },
-        { "--error",        &error,     nullptr,       0,  0 },
-        { "--batch",        nullptr,    &n_rows,       1,  1024 },
-        { "--threads",      nullptr,    &n_threads,    1,  1024 },
-        { "--reorder",      nullptr,    &reorder,      0,  1 },
-        { "--rounds",       nullptr,    &n_rounds,     1,  100000 },
-        { "--device",       &device,    nullptr,       0,  0 },
-    };
-    if (!flash_head_parse_flags(argc - 1, argv + 1, flags, sizeof(flags)/sizeof(flags[0]))) {
-        return 2;
-    }
-    const bench_shape shape = { n_embd, n_vocab, cluster_size, type_of(type), type_of(centroids), (int32_t) coarse,
-            (int32_t) (coarse > 0 ? fine : 0), near > 0 ? near : (n_vocab + 7)/8, nats_of(tolerance), nats_of(error),
-            reorder == 1 && coarse == 0, true };
+    flash_head_parse_flags(argc - 1, argv + 1, {
+        { "--rows", &n_vocab, 32, 1 << 24 },
+        { "--columns", &n_embd, 32, 1 << 20 },
+        { "--type", &type },
+        { "--centroids", &centroids },
+        { "--cluster-size", &cluster_size, 1, 1 << 20 },
+        { "--coarse", &coarse, 0, FLASH_HEAD_COARSE_MAX_BITS },
+        { "--fine", &fine, 0, FLASH_HEAD_FINE_MAX_BYTES },
+        { "--near", &near, 1, 1 << 24 },
+        { "--probes", &n_probe, 1, 1 << 24 },
+        { "--tolerance", &tolerance },
+        { "--error", &error },
+        { "--batch", &n_rows, 1, 1024 },
+        { "--threads", &n_threads, 1, 1024 },
+        { "--reorder", &reorder, 0, 1 },
+        { "--rounds", &n_rounds, 1, 100000 },
+        { "--device", &device },
+    });
+    const bench_shape shape = { n_embd, n_vocab, cluster_size, flash_head_type_named(type),
+            flash_head_type_named(centroids), (int32_t) coarse, (int32_t) (coarse > 0 ? fine : 0),
+            near > 0 ? near : (n_vocab + 7)/8, nats_of(tolerance), nats_of(error), reorder == 1 && coarse == 0, true };
     const char * problem =
         shape.type == GGML_TYPE_COUNT
                 || shape.centroid_type == GGML_TYPE_COUNT ? "unknown type; try q8_0, q6_K or bf16" :
@@ -161,24 +148,22 @@ static int bench(int argc, char ** argv) {
         n_probe > (n_vocab + cluster_size - 1)/cluster_size ?
                 "--probes is greater than the number of clusters" : nullptr;
     if (problem) {
-        fprintf(stderr, "error: %s\n", problem);
-        return 2;
+        throw flash_head_usage_error(problem);
     }
     ggml_backend_load_all();
     if (!device.empty()) {
         bench_device(device, shape, n_probe, n_rows, n_rounds);
-        return 0;
+        return;
     }
     if (n_threads > 0) {
         run(shape, n_probe, n_rows, (int) n_threads, n_rounds);
-        return 0;
+        return;
     }
     run(shape, n_probe, n_rows, 1, n_rounds);
     const int all = flash_head_processors();
     if (all > 1) {
         run(shape, n_probe, n_rows, all, n_rounds);
     }
-    return 0;
 }
 
 int main(int argc, char ** argv) {
@@ -187,7 +172,11 @@ int main(int argc, char ** argv) {
         return 0;
     }
     try {
-        return bench(argc, argv);
+        bench(argc, argv);
+        return 0;
+    } catch (const flash_head_usage_error & e) {
+        fprintf(stderr, "error: %s\n", e.what());
+        return 2;
     } catch (const std::exception & e) {
         fprintf(stderr, "error: %s\n", e.what());
         return 1;

@@ -1,5 +1,4 @@
-// Tests of the linear algebra of calibration: products, Cholesky factors and eigenvectors against naive sums and known
-// spectra, directions against brute force.
+// Tests of the linear algebra of calibration: eigenvectors against known spectra, directions against brute force.
 
 #include "calibrate-fixture.h"
 
@@ -7,67 +6,8 @@
 #include "directions.h"
 #include "jacobi.h"
 
-static void test_moment(machine & on) {
-    printf("moment: against naive sums, with full and partial blocks and tiles\n");
-    const struct { int64_t n, d; } cases[] = { { 1, 32 }, { 5, 40 }, { 17, 1 }, { 1024, 256 }, { 1500, 300 } };
-    for (const auto & c : cases) {
-        flash_head_matrix x, got;
-        fill_normal(&x, c.n, c.d, 1);
-        double share = 0.0;
-        flash_head_second_moment(&on.products, { c.n, c.d, [&](int64_t i, float * row) {
-            std::copy_n(x.row(i), c.d, row);
-        } }, [&](double s) { share = s; }, &got);
-        const std::vector<double> want = moment_of(x);
-        double worst = 0.0;
-        for (int64_t i = 0; i < c.d; i++) {
-            for (int64_t k = 0; k < c.d; k++) {
-                worst = std::max(worst, std::fabs(got.row(i)[k] - want[i*c.d + k]));
-            }
-        }
-        check(worst < 1e-5*c.n + 1e-5, "%lld rows of %lld: off by %g", (long long) c.n, (long long) c.d, worst);
-        check(share == 1.0, "progress ended at %f", share);
-    }
-}
-
 static void test_cholesky(machine & on) {
-    printf("cholesky: L L^T is the matrix, L^T is solved; matrices that are not positive definite are refused\n");
-    for (int64_t n : { 1, 31, 128, 300 }) {
-        flash_head_matrix x, l, y;
-        fill_normal(&x, 2*n + 10, n, 2);
-        const std::vector<double> a = moment_of(x);
-        flash_head_matrix_init(&l, n, n);
-        for (int64_t i = 0; i < n; i++) {
-            for (int64_t k = 0; k < n; k++) {
-                l.row(i)[k] = k <= i ? (float) a[i*n + k] : NAN;    // only the lower half may be read
-            }
-        }
-        if (!check(flash_head_cholesky(&on.products, &l), "%lld: refused", (long long) n)) {
-            continue;
-        }
-        double worst = 0.0;
-        for (int64_t i = 0; i < n; i++) {
-            for (int64_t k = 0; k < n; k++) {
-                worst = std::max(worst, std::fabs(dot(l.row(i), l.row(k), n) - a[i*n + k]));
-            }
-        }
-        check(worst < 1e-5*a[0] + 1e-4, "%lld: L L^T is off by %g", (long long) n, worst);
-
-        fill_normal(&y, 3, n, 3);
-        flash_head_matrix want;
-        fill_normal(&want, 3, n, 3);
-        flash_head_solve_transposed(on.pool.get(), &l, &y);
-        worst = 0.0;
-        for (int64_t j = 0; j < 3; j++) {
-            for (int64_t i = 0; i < n; i++) {
-                double sum = 0.0;    // row i of L^T y
-                for (int64_t k = i; k < n; k++) {
-                    sum += (double) l.row(k)[i]*y.row(j)[k];
-                }
-                worst = std::max(worst, std::fabs(sum - want.row(j)[i]));
-            }
-        }
-        check(worst < 1e-4, "%lld: L^T y is off by %g", (long long) n, worst);
-    }
+    printf("cholesky: matrices that are not positive definite are refused\n");
     for (float bad : { 0.0f, -1.0f, NAN, INFINITY }) {
         flash_head_matrix a;
         flash_head_matrix_init(&a, 150, 150);
@@ -237,7 +177,7 @@ static void test_metric(machine & on) {
 
 static void test_directions(machine & on) {
     printf("directions: as much energy kept as by brute force, in the metric of the hidden states\n");
-    const int64_t d = 96, n = 400, rank = 16;
+    const int64_t d = 300, n = 1500, rank = 16; // several blocks and tiles of the products and the factor
     flash_head_matrix hidden, residuals;
     flash_head_moments moments;
     flash_head_matrix & c = moments.metric, s;
@@ -254,12 +194,7 @@ static void test_directions(machine & on) {
     flash_head_second_moment(&on.products, source, nothing, &moments.residuals);
     flash_head_second_moment(&on.products, source, nothing, &s); // find overwrites the other
 
-    flash_head_directions got;
-    std::string error;
-    if (!check(flash_head_directions_find(&on.products, &moments, rank, nothing, &got, &error), "%s",
-            error.c_str())) {
-        return;
-    }
+    const flash_head_directions got = flash_head_directions_find(&on.products, &moments, rank, nothing);
     // naively: C with its shrinkage, the matrix L^T S L, all of its eigenvalues
     std::vector<double> plain = moment_of(hidden), m(d*d, 0.0), sl(d*d, 0.0), values, vectors;
     double energy = 0.0, best = 0.0, scale = 0.0;
@@ -323,7 +258,6 @@ static void test_directions(machine & on) {
 
 void test_algebra() {
     machine on;
-    test_moment(on);
     test_cholesky(on);
     test_jacobi();
     test_subspace(on);

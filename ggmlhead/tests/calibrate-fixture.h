@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,12 +19,8 @@ extern checker check; // defined by the test program
 
 // A pool of threads and its matrix products.
 struct machine {
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool;
-    flash_head_products products;
-
-    machine(int n_threads = 2) : pool(flash_head_pool_new(n_threads), flash_head_pool_free) {
-        GGML_ASSERT(flash_head_products_init(&products, pool.get()));
-    }
+    flash_head_pool_ptr pool = flash_head_pool_new(2);
+    flash_head_products products{ pool.get() };
 };
 
 inline void nothing(double) {
@@ -142,26 +137,10 @@ struct runtime {
     runtime(const head & h, const flash_head_calibration & c, const flash_head_calibrate_params & params) {
         const flash_head_tensor_info & info = h.weight.info;
         const enum ggml_type type = params.centroid_type;
-        flash_head_map map;
-        map.n_cluster = h.n_clusters;
-        map.cluster.assign(h.cluster.begin(), h.cluster.end());
-        flash_head_map_sort(map);
+        const flash_head_map map = flash_head_calibrated_map({ h.weight, h.cluster, h.n_clusters }, params, c);
         centroids.resize(h.n_clusters*ggml_row_size(type, info.n_cols));
         flash_head_build_centroids(map, { h.weight.data.data, FLASH_HEAD_BY_TOKEN, info.type, info.n_cols }, type,
                 centroids.data(), 1);
-
-        const size_t n = GGML_PAD(c.directions.variances.size(), 8);
-        map.n_directions     = (int32_t) n;
-        map.coarse_bits      = params.coarse_bits;
-        map.fine_bytes       = params.fine_bytes;
-        map.n_near           = params.n_near;
-        map.code_rows        = c.directions.rows;
-        map.code_activations = c.directions.activations;
-        map.code_variances.assign(c.directions.variances.begin(), c.directions.variances.end());
-        map.code_weights     = c.weights;
-        map.code_rows       .resize(n*info.n_cols);
-        map.code_activations.resize(n*info.n_cols);
-        map.code_variances  .resize(n);
         flash_head_estimator_init(&estimator, h.weight, map, type, centroids.data(), 1);
     }
 

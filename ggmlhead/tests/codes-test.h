@@ -43,10 +43,6 @@ struct codes_test {
         return row;
     }
 
-    static float upper(const std::vector<uint8_t> & bytes, size_t at) {
-        return float_of_upper(bytes.data() + at);
-    }
-
     // Whether token v has this estimate, up to the order of sums. One number of the query may be rounded otherwise.
     static bool is_coarse(const head_fixture & h, const expected_row & row, int64_t v, float got, bool rounded) {
         const float step = h.codes->coarse_scale(v)*row.query.unit;
@@ -54,7 +50,8 @@ struct codes_test {
     }
     static bool is_fine(const head_fixture & h, const expected_row & row, int64_t v, float got, bool rounded) {
         const float step = h.codes->coarse_scale(v)*row.query.unit;
-        const float fine = upper(h.codes->fine, h.shape.n_vocab*h.codes->fine_bytes + 2*v)*row.query.fine_unit;
+        const float fine = row.query.fine_unit
+                *float_of_upper(h.codes->fine.data() + h.shape.n_vocab*h.codes->fine_bytes + 2*v);
         return fabsf(got - row.fine[v]) <= 2e-5f*(1.0f + fabsf(row.fine[v]))
                 + (rounded ? 2.0f*fabsf(step) + 16.0f*fabsf(fine) : 0.0f);
     }

@@ -141,16 +141,6 @@ struct encoded_head {
         return out;
     }
 
-    // the mean square, weighted like the errors of logits
-    template <typename F> double error(const F & left) const {
-        double sum = 0;
-        for (int64_t v = 0; v < V; v++) {
-            const std::vector<double> values = left(v);
-            for (int64_t i = 0; i < D; i++) { sum += values[i]*values[i]*map.code_weights[i]/V; }
-        }
-        return sum;
-    }
-
     static double middle(int number, int bits) { return number - ((1 << bits) - 1)/2.0; }
 
 private:

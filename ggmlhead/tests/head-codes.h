@@ -239,28 +239,6 @@ static void test_encode_rounding(checker & check) {
     check(left >= 0.97*least, "exact products leave %f, rounded ones %f", least, left);
 }
 
-// More bits leave less error.
-static void test_encode_error(checker & check) {
-    double before = INFINITY;
-    for (int32_t bits : { 8, 24, 48, 80 }) {
-        encoded_head h(48, 300, 7, 16, bits, 32);
-        h.encode(2);
-        const double coarse = h.error([&](int64_t v) { return h.after_coarse(v); });
-        const double fine   = h.error([&](int64_t v) { return h.after_fine(v); });
-        check(coarse < 0.9*before, "%d bits leave %f, fewer bits %f", bits, coarse, before);
-        check(fine < 0.6*coarse, "32 bytes leave %f of %f", fine, coarse);
-        before = coarse;
-    }
-    before = INFINITY;
-    for (int32_t bytes : { 0, 32, 64, 96 }) {
-        encoded_head h(200, 300, 7, 16, 24, bytes);
-        h.encode(2);
-        const double fine = h.error([&](int64_t v) { return h.after_fine(v); });
-        check(fine < 0.9*before, "%d bytes leave %f, fewer bytes %f", bytes, fine, before);
-        before = fine;
-    }
-}
-
 // The number of threads and the order of the rows change nothing.
 static void test_encode_same(checker & check) {
     encoded_head first(72, 10003, 90, 24, 64, 64); // more rows than the sample
@@ -337,7 +315,6 @@ static void test_codes(checker & check) {
     test_fine_plan(check);
     test_encode(check);
     test_encode_rounding(check);
-    test_encode_error(check);
     test_encode_same(check);
     test_encode_types(check);
     test_encode_hostile(check);

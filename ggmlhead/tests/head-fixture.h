@@ -67,6 +67,19 @@ struct op_device {
         : backend(backend),
           supports([=](const ggml_tensor * node) { return ggml_backend_supports_op(backend, node); }),
           compute([=](ggml_cgraph * graph) { ggml_backend_graph_compute(backend, graph); }) {}
+
+    // The same, but cpu computes dense products, in memory that it can read.
+    op_device with_dense_of(ggml_backend_t cpu) const {
+        op_device both = *this;
+        both.supports = [own = supports, cpu](const ggml_tensor * node) {
+            return node->op == GGML_OP_MUL_MAT ? ggml_backend_supports_op(cpu, node) : own(node);
+        };
+        both.compute = [own = compute, cpu](ggml_cgraph * graph) {
+            ggml_graph_node(graph, -1)->op == GGML_OP_MUL_MAT ? (void) ggml_backend_graph_compute(cpu, graph)
+                : own(graph);
+        };
+        return both;
+    }
 };
 
 struct head_fixture {

@@ -7,6 +7,7 @@
 #include "threads-test.h"
 
 #include <cstring>
+#include <stdexcept>
 
 checker check;
 
@@ -36,10 +37,13 @@ static outcome calibrate(const head & h, const flash_head_matrix & hidden, const
         falls = falls || fraction < last || fraction > 1.0 + 1e-9;
         last  = fraction;
     };
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads),
-            flash_head_pool_free);
-    out.ok = flash_head_calibrate({ h.weight, h.cluster, h.n_clusters }, { hidden, kinds }, out.params, pool.get(),
-            &out.result, &out.error);
+    try {
+        out.result = flash_head_calibrate({ h.weight, h.cluster, h.n_clusters }, { hidden, kinds }, out.params,
+                flash_head_pool_new(n_threads).get());
+    } catch (const std::runtime_error & e) {
+        out.error = e.what();
+    }
+    out.ok              = out.error.empty();
     out.params.progress = nullptr;
     check(!out.ok || (!falls && last > 0.999), "progress went back or ended at %f", last);
     return out;

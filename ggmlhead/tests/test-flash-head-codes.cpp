@@ -1,9 +1,8 @@
-// Tests of codes and of the estimates they give, in the core alone; with --time, how long the kernels take.
+// Tests of codes and of the estimates they give, in the core alone.
 
 #include "check.h"
 #include "codes-fixture.h"
 #include "codes-make.h"
-#include "codes-time.h"
 
 #include "flash-head-codes.h"
 #include "flash-head-mass.h"
@@ -198,11 +197,7 @@ static void test_mass() {
     }
 }
 
-int main(int argc, char ** argv) {
-    if (argc == 2 && strcmp(argv[1], "--time") == 0) {
-        codes_time().time_all();
-        return 0;
-    }
+int main() {
     test_round();
     test_distortion();
     test_make(check);

@@ -132,69 +132,6 @@ static void test_compute() {
     }
 }
 
-// Draws of n clusters: the best by score/T + variate.
-template <typename F> static std::vector<cluster_set> draws_by(const std::vector<double> & scores, double temperature,
-        int n, const F & variate) {
-    std::vector<cluster_set> out;
-    for (int i = 0; i < N_DRAWS; i++) {
-        std::vector<std::pair<double, int>> keys;
-        for (size_t c = 0; c < scores.size(); c++) { keys.push_back({ scores[c]/temperature + variate(), (int) c }); }
-        std::sort(keys.rbegin(), keys.rend());
-        cluster_set drawn = 0;
-        for (int k = 0; k < n; k++) { drawn |= 1u << keys[k].second; }
-        out.push_back(drawn);
-    }
-    return out;
-}
-
-// The tests of draws accept correct draws and reject others.
-static void test_draw_tests() {
-    // critical values from tables of the chi-square distribution
-    check(fabs(chi_square_tail(3.841,  1) - 0.05)  < 1e-4, "chi-square with 1 degree of freedom");
-    check(fabs(chi_square_tail(11.070, 5) - 0.05)  < 1e-4, "chi-square with 5 degrees of freedom");
-    check(fabs(chi_square_tail(29.588, 10) - 0.001) < 1e-6, "chi-square with 10 degrees of freedom");
-    check(fabs(chi_square_tail(43.820, 19) - 0.001) < 1e-6, "chi-square with 19 degrees of freedom");
-
-    const draw_head head;
-    std::mt19937_64 rng(1);
-    std::uniform_real_distribution<double> uniform(1e-300, 1.0);
-    std::extreme_value_distribution<double> gumbel;
-    std::normal_distribution<double> normal(0.5772, 1.2825); // a Gumbel variate's mean and standard deviation
-    for (double temperature : { 0.8, 1.5 }) {
-        for (int n = 1; n <= 3; n++) {
-            const set_law law = law_of_draws(head.scores, temperature, n);
-            double sum = 0;
-            for (const auto & entry : law) { sum += entry.second; }
-            check(fabs(sum - 1.0) < 1e-12, "%d clusters: probabilities add up to %g", n, sum);
-
-            check_law(check, "the standard library's variates",
-                    draws_by(head.scores, temperature, n, [&] { return gumbel(rng); }), head.scores, temperature, n);
-            double p = p_value(draws_by(head.scores, temperature, n, [&] { return normal(rng); }), law);
-            check(p < ERROR_LEVEL, "%d clusters: normal variates pass for Gumbel's: p = %g", n, p);
-            p = p_value(draws_by(head.scores, temperature, n, [&] { return -log(-log(0.95*uniform(rng))); }), law);
-            check(p < ERROR_LEVEL, "%d clusters: variates without their upper end pass: p = %g", n, p);
-            p = p_value(draws_by(head.scores, temperature, n, [&] { return 0.0; }), law);
-            check(p < ERROR_LEVEL, "%d clusters: the best ones pass for draws: p = %g", n, p);
-        }
-        const set_law law = law_of_draws(head.scores, temperature, 1);
-        const std::vector<cluster_set> draws = draws_by(head.scores, temperature, 1, [&] { return gumbel(rng); });
-        const double p = p_value_of_pairs(check, draws, draws, law);
-        check(p < ERROR_LEVEL, "equal draws pass for independent ones: p = %g", p);
-    }
-    // similar frequencies, but another law of pairs: drawing with replacement until all differ
-    const set_law two = law_of_draws(head.scores, 0.8, 2), single = law_of_draws(head.scores, 0.8, 1);
-    set_law rejection;
-    double sum = 0;
-    for (const auto & entry : two) {
-        double product = 1.0;
-        for (const auto & s : single) { product *= entry.first & s.first ? s.second : 1.0; }
-        sum += rejection[entry.first] = product;
-    }
-    for (auto & entry : rejection) { entry.second /= sum; }
-    const double p = p_value(draws_by(head.scores, 0.8, 2, [&] { return gumbel(rng); }), rejection);
-    check(p < ERROR_LEVEL, "drawing without replacement passes for drawing until all differ: p = %g", p);
-}
-
 // The core's draws follow the law.
 static void test_sampling() {
     const draw_head h;
@@ -213,7 +150,6 @@ static void test_sampling() {
 int main() {
     test_select();
     test_compute();
-    test_draw_tests();
     test_sampling();
     return check.finish();
 }

@@ -53,9 +53,9 @@ static void test_sound() {
     check(!flash_head_map_present(none.get()), "keys are seen where there are none");
 }
 
-// Checks that a map after damage(g) is refused with an error that contains `expected`.
-template <typename F> static void refused(const char * expected, const F & damage) {
-    const gguf_context_ptr g = sound();
+// Checks that a map g after damage(g) is refused with an error that contains `expected`.
+static void refused(const char * expected, const std::function<void(gguf_context *)> & damage,
+        const gguf_context_ptr g = sound()) {
     damage(g.get());
     flash_head_map map;
     std::string error;
@@ -100,27 +100,18 @@ static void test_damaged() {
     const int32_t  minus [N_VOCAB] = { 3, 0, 1, 2, 0, 1, 3, 3, -1, 0 };
     const float    floats[N_VOCAB] = {};
     const uint32_t pinned[]        = { 10 };
-    refused("assignments[8] is 4",   [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB);
-    });
-    refused("cluster 2 empty",       [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  empty,  N_VOCAB);
-    });
-    refused("assignments[8] is",     [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_INT32,   minus,  N_VOCAB);
-    });
-    refused("not an array of u32",   [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_FLOAT32, floats, N_VOCAB);
-    });
-    refused("has 8 entries",         [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, N_VOCAB - 2);
-    });
-    refused("has 0 entries",         [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.assignments", GGUF_TYPE_UINT32,  beyond, 0);
-    });
-    refused("pinned_tokens[0] is 10", [&](gguf_context * g) {
-        gguf_set_arr_data(g, "flashhead.pinned_tokens", GGUF_TYPE_UINT32, pinned, 1);
-    });
+    const struct { const char * expected, * key; gguf_type type; const void * data; size_t n; } arrays[] = {
+        { "assignments[8] is 4",    "flashhead.assignments",   GGUF_TYPE_UINT32,  beyond, N_VOCAB     },
+        { "cluster 2 empty",        "flashhead.assignments",   GGUF_TYPE_UINT32,  empty,  N_VOCAB     },
+        { "assignments[8] is",      "flashhead.assignments",   GGUF_TYPE_INT32,   minus,  N_VOCAB     },
+        { "not an array of u32",    "flashhead.assignments",   GGUF_TYPE_FLOAT32, floats, N_VOCAB     },
+        { "has 8 entries",          "flashhead.assignments",   GGUF_TYPE_UINT32,  beyond, N_VOCAB - 2 },
+        { "has 0 entries",          "flashhead.assignments",   GGUF_TYPE_UINT32,  beyond, 0           },
+        { "pinned_tokens[0] is 10", "flashhead.pinned_tokens", GGUF_TYPE_UINT32,  pinned, 1           },
+    };
+    for (const auto & c : arrays) {
+        refused(c.expected, [&](gguf_context * g) { gguf_set_arr_data(g, c.key, c.type, c.data, c.n); });
+    }
 }
 
 // Architectures that cannot use a map.
@@ -216,13 +207,7 @@ static void test_code_keys() {
             && map.code_weights.size() == (size_t) N_EMBD, "codes are read wrong");
 
     auto refused_codes = [](const char * expected, const std::function<void(gguf_context *)> & damage) {
-        const gguf_context_ptr g = with_codes();
-        damage(g.get());
-        flash_head_map map;
-        std::string error;
-        const bool read = flash_head_map_read(g.get(), N_EMBD, N_VOCAB, map, error);
-        check(!read && error.find(expected) != std::string::npos, "expected an error with '%s', got %s '%s'", expected,
-                read ? "success" : "error", error.c_str());
+        refused(expected, damage, with_codes());
     };
     for (const char * key : { "flashhead.code.coarse_bits", "flashhead.code.fine_bytes", "flashhead.code.near_tokens",
             "flashhead.code.variances", "flashhead.code.rows", "flashhead.code.activations",
@@ -298,36 +283,34 @@ static flash_head_settings settings_with(const char * name, const char * value, 
 }
 
 static void test_settings() {
+    typedef flash_head_settings values;
+    const struct { const char * name, * value; bool (* read)(const values & s); } good[] = {
+        { "FLASHHEAD_ENABLED",       "0",          [](const values & s) { return !s.enabled; } },
+        { "FLASHHEAD_PROBES",        "77",         [](const values & s) { return s.n_probe == 77; } },
+        { "FLASHHEAD_PROBES",        "",           [](const values & s) { return s.n_probe == 0; } },
+        { "FLASHHEAD_CENTROID_TYPE", "q8_0",       [](const values & s) { return s.centroid_type == GGML_TYPE_Q8_0; } },
+        { "FLASHHEAD_MODE",          "sample",     [](const values & s) { return s.mode == GGML_FLASH_HEAD_SAMPLE; } },
+        { "FLASHHEAD_TEMPERATURE",   "0.5",        [](const values & s) { return s.temperature == 0.5f; } },
+        { "FLASHHEAD_TOLERANCE",     "0",          [](const values & s) { return s.tolerance == 0.0f; } },
+        { "FLASHHEAD_TOLERANCE",     "",           [](const values & s) { return s.tolerance < 0.0f; } },
+        { "FLASHHEAD_SEED",          "4294967295", [](const values & s) { return s.seed == 4294967295u; } },
+        { "FLASHHEAD_SCOPE",         "all",        [](const values & s) { return s.scope == FLASH_HEAD_SCOPE_ALL; } },
+        { "FLASHHEAD_SCOPE",         "draft",      [](const values & s) { return s.scope == FLASH_HEAD_SCOPE_DRAFT; } },
+        { "FLASHHEAD_SCOPE",         "target",
+          [](const values & s) { return s.scope == FLASH_HEAD_SCOPE_TARGET; } },
+        { "FLASHHEAD_MAX_ROWS",      "0",          [](const values & s) { return s.max_rows == 0; } },
+        { "FLASHHEAD_REORDER",       "0",          [](const values & s) { return !s.reorder; } },
+        { "FLASHHEAD_EXACT",         "",           [](const values & s) { return s.exact == -1; } },
+        { "FLASHHEAD_EXACT",         "auto",       [](const values & s) { return s.exact == -1; } },
+        { "FLASHHEAD_EXACT",         "off",        [](const values & s) { return s.exact == 0; } },
+        { "FLASHHEAD_EXACT",         "32",         [](const values & s) { return s.exact == 32; } },
+        { "FLASHHEAD_STATS",         "1",          [](const values & s) { return s.stats; } },
+    };
     std::string error;
-    check(!settings_with("FLASHHEAD_ENABLED", "0", error).enabled && error.empty(), "FLASHHEAD_ENABLED=0 is not off");
-    check(settings_with("FLASHHEAD_PROBES", "77", error).n_probe == 77 && error.empty(),
-            "FLASHHEAD_PROBES is not read");
-    check(settings_with("FLASHHEAD_CENTROID_TYPE", "q8_0", error).centroid_type == GGML_TYPE_Q8_0 && error.empty(),
-            "FLASHHEAD_CENTROID_TYPE is not read");
-    check(settings_with("FLASHHEAD_MODE", "sample", error).mode == GGML_FLASH_HEAD_SAMPLE && error.empty(),
-            "FLASHHEAD_MODE is not read");
-    check(settings_with("FLASHHEAD_TEMPERATURE", "0.5", error).temperature == 0.5f && error.empty(),
-            "FLASHHEAD_TEMPERATURE is not read");
-    check(settings_with("FLASHHEAD_TOLERANCE", "0", error).tolerance == 0.0f && error.empty()
-            && settings_with("FLASHHEAD_TOLERANCE", "", error).tolerance < 0.0f, "FLASHHEAD_TOLERANCE is not read");
-    check(settings_with("FLASHHEAD_SEED", "4294967295", error).seed == 4294967295u && error.empty(),
-            "FLASHHEAD_SEED is not read");
-    check(settings_with("FLASHHEAD_SCOPE", "all",    error).scope == FLASH_HEAD_SCOPE_ALL    && error.empty(),
-            "FLASHHEAD_SCOPE=all is not read");
-    check(settings_with("FLASHHEAD_SCOPE", "draft",  error).scope == FLASH_HEAD_SCOPE_DRAFT  && error.empty(),
-            "FLASHHEAD_SCOPE=draft is not read");
-    check(settings_with("FLASHHEAD_SCOPE", "target", error).scope == FLASH_HEAD_SCOPE_TARGET && error.empty(),
-            "FLASHHEAD_SCOPE=target is not read");
-    check(settings_with("FLASHHEAD_MAX_ROWS", "0", error).max_rows == 0 && error.empty(),
-            "FLASHHEAD_MAX_ROWS is not read");
-    check(!settings_with("FLASHHEAD_REORDER", "0", error).reorder && error.empty(), "FLASHHEAD_REORDER is not read");
-    check(settings_with("FLASHHEAD_EXACT", "",     error).exact == -1 && error.empty(), "the default is not auto");
-    check(settings_with("FLASHHEAD_EXACT", "auto", error).exact == -1 && error.empty(), "auto is not read");
-    check(settings_with("FLASHHEAD_EXACT", "off",  error).exact == 0  && error.empty(), "off is not read");
-    check(settings_with("FLASHHEAD_EXACT", "32",   error).exact == 32 && error.empty(), "32 is not read");
-    check(settings_with("FLASHHEAD_STATS", "1", error).stats && error.empty(), "FLASHHEAD_STATS is not read");
-    check(settings_with("FLASHHEAD_PROBES", "", error).n_probe == 0 && error.empty(),
-            "an empty variable is not the default");
+    for (const auto & c : good) {
+        const bool read = c.read(settings_with(c.name, c.value, error));
+        check(read && error.empty(), "%s=%s is not read: '%s'", c.name, c.value, error.c_str());
+    }
 
     const char * bad[][2] = {
         { "FLASHHEAD_ENABLED", "yes" }, { "FLASHHEAD_PROBES", "0" }, { "FLASHHEAD_PROBES", "12x" },

@@ -4,7 +4,6 @@
 
 #include "check.h"
 #include "codes-test.h"
-#include "draws.h"
 #include "flash-head-draw.h"
 #include "flash-head-kargs.h"
 #include "flash-head-select.h"
@@ -13,21 +12,17 @@
 #include "metal/metal-device.h"
 #include "metal/metal-kernels.h"
 
-#include <set>
-#include <string.h>
-#include <string>
+#include <utility>
 
 static checker check;
 
 static ggml_backend_t metal, cpu;
 
-static const int WITH_CODES = -1; // in the place of a mode: the best tokens
-
 static ggml_flash_head_params params_of(int32_t n_probe, int mode = GGML_FLASH_HEAD_TOP, float temperature = 1.0f,
         uint32_t seed = 0) {
     ggml_flash_head_params params = {};
     params.n_probe     = n_probe;
-    params.mode        = mode == WITH_CODES ? (int) GGML_FLASH_HEAD_TOP : mode;
+    params.mode        = mode;
     params.temperature = temperature;
     params.seed        = seed;
     return params;
@@ -38,117 +33,38 @@ static head_shape shape_of(int64_t n_embd, int64_t n_vocab, int64_t n_cluster, g
     return { n_embd, n_vocab, n_cluster, type, centroid_type, n_pinned, equal, /*ordered =*/ false };
 }
 
-static std::string name_of(const head_shape & s, int32_t n_probe, int64_t n_rows) {
-    char name[200];
-    snprintf(name, sizeof(name), "%s/%s D=%d V=%d K=%d P=%d, %d rows", ggml_type_name(s.type),
-            ggml_type_name(s.centroid_type),
-            (int) s.n_embd, (int) s.n_vocab, (int) s.n_cluster, n_probe, (int) n_rows);
-    return name;
-}
-
-// The error that sums of products in float may have, for logits of this size.
-static double tolerance_of(const std::vector<double> & logits) {
-    double sum = 0;
-    for (double v : logits) { sum += v*v; }
-    return 1e-5*sqrt(sum/logits.size()) + 1e-6;
-}
-
-// Row r of logits: the n_probe best clusters are exact, and pinned tokens; all others have the score of their centroid.
-static void check_clusters(const head_fixture & h, const std::vector<float> & x, const std::vector<float> & logits,
-        int64_t r, int32_t n_probe, const std::string & name) {
-    const head_shape & s = h.shape;
-    const float * row    = logits.data() + r*s.n_vocab;
-    const std::vector<double> dense  = head_fixture::reference(h.weight,    x.data() + r*s.n_embd, s.n_embd);
-    const std::vector<double> scores = head_fixture::reference(h.centroids, x.data() + r*s.n_embd, s.n_embd);
-    const double tolerance = tolerance_of(dense);
-
-    std::vector<double> sorted = scores;
-    std::sort(sorted.begin(), sorted.end(), std::greater<double>());
-    const double least = sorted[n_probe - 1];
-
-    int n_exact = 0, n_either = 0;
-    for (int32_t c = 0; c < s.n_cluster; c++) {
-        bool is_exact = true, is_background = true;
-        for (int32_t pos = h.offsets[c]; pos < h.offsets[c + 1]; pos++) {
-            const int32_t v = h.tokens[pos];
-            const bool pinned = std::binary_search(h.pinned.begin(), h.pinned.end(), v);
-            is_exact      = is_exact      && fabs(row[v] - dense[v]) < tolerance;
-            is_background = is_background && fabs(row[v] - (pinned ? dense[v] : scores[c])) < tolerance;
-        }
-        check(is_exact || is_background, "%s: cluster %d of row %d is neither exact nor background", name.c_str(), c,
-                (int) r);
-        n_either += is_exact && is_background;
-        n_exact  += is_exact;
-        check(is_exact      || scores[c] < least + tolerance,
-                "%s: cluster %d of row %d is not exact, but one of the best", name.c_str(), c, (int) r);
-        check(is_background || scores[c] > least - tolerance,
-                "%s: cluster %d of row %d is exact, but not one of the best", name.c_str(), c, (int) r);
+// Every type that has kernels, as the weight's and as the centroids'.
+static void test_types(op_test & test) {
+    const std::vector<ggml_type> types = test.weight_types();
+    const int n_skipped = test.n_skipped;
+    for (ggml_type type : types) {
+        test.check_selection(shape_of(512, 320, 20, type, type), 7, 2);
     }
-    check(n_exact - n_either <= n_probe && n_exact >= n_probe, "%s: %d clusters of row %d are exact", name.c_str(),
-            n_exact, (int) r);
-}
-
-static void check_head(const head_shape & shape, int32_t n_probe, int64_t n_rows) {
-    const head_fixture h(shape, metal);
-    const std::vector<float> x      = random_rows(n_rows, shape.n_embd);
-    const std::vector<float> logits = h.run(metal, x, params_of(n_probe));
-    const std::string        name   = name_of(shape, n_probe, n_rows);
-    for (int64_t r = 0; r < n_rows; r++) {
-        check_clusters(h, x, logits, r, n_probe, name);
-    }
-}
-
-// every type that has kernels, as the weight's and as the centroids'
-static void test_types() {
-    int n_types = 0;
-    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
-        const ggml_type type = (ggml_type) i;
-        const ggml_type_traits * traits = ggml_get_type_traits(type);
-        const bool is_float = type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
-        if (traits->type_name == nullptr || traits->blck_size == 0
-                || !(is_float || (ggml_is_quantized(type) && traits->to_float != nullptr))) {
-            continue;
-        }
-        ggml_context_ptr ctx(ggml_init({ 16*ggml_tensor_overhead(), nullptr, true }));
-        ggml_flash_head_shape shape = {};
-        shape.weight_type = shape.centroid_type = type;
-        shape.n_embd      = 512;
-        shape.n_vocab     = 320;
-        shape.n_cluster   = 20;
-        const ggml_flash_head_params params = params_of(20);
-        ggml_tensor * op = ggml_flash_head_new_probe(ctx.get(), &shape, &params);
-        if (!ggml_backend_supports_op(metal, op)) {
-            check(metal_kernels().count(std::string("kernel_flash_head_finish_") + traits->type_name) == 0,
-                    "%s has kernels, but is refused", traits->type_name);
-            continue;
-        }
-        n_types++;
-        check_head(shape_of(512, 320, 20, type, type), 7, 2);
-    }
+    const int n_types = (int) types.size() - (test.n_skipped - n_skipped);
     check(n_types == 26, "%d types have kernels", n_types);
 }
 
-static void test_shapes() {
+static void test_shapes(op_test & test) {
     for (int64_t n_rows : { 1, 3, 8, 9, 17 }) {
-        check_head(shape_of(64, 1000, 50, GGML_TYPE_F32,  GGML_TYPE_F32,  20, false), 9, n_rows);
-        check_head(shape_of(96, 640,  40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13),        5, n_rows);
+        test.check_selection(shape_of(64, 1000, 50, GGML_TYPE_F32,  GGML_TYPE_F32,  20, false), 9, n_rows);
+        test.check_selection(shape_of(96, 640,  40, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, 13),        5, n_rows);
     }
     for (int64_t n_embd : { 1, 33, 35 }) { // rows begin anywhere
         for (ggml_type type : { GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16 }) {
-            check_head(shape_of(n_embd, 301, 30, type, type, 4, false), 3, 3);
+            test.check_selection(shape_of(n_embd, 301, 30, type, type, 4, false), 3, 3);
         }
     }
     for (int64_t n_embd : { 32, 160, 640, 1152 }) { // lanes that share a row: few, as many as are not idle, all
-        check_head(shape_of(n_embd, 200, 20, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0), 4, 2);
+        test.check_selection(shape_of(n_embd, 200, 20, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0), 4, 2);
     }
     for (int32_t n_probe : { 1, 59, 60 }) {
-        check_head(shape_of(256, 977, 60, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7, false), n_probe, 2);
+        test.check_selection(shape_of(256, 977, 60, GGML_TYPE_Q6_K, GGML_TYPE_Q4_0, 7, false), n_probe, 2);
     }
     // singletons; less than a simdgroup
-    check_head(shape_of(32, 7,     7,  GGML_TYPE_Q4_0, GGML_TYPE_Q4_0),        3, 1);
+    test.check_selection(shape_of(32, 7,     7,  GGML_TYPE_Q4_0, GGML_TYPE_Q4_0),        3, 1);
     // several chunks of a threadgroup, nearly all pinned
-    check_head(shape_of(32, 17000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 16999), 2, 1);
-    check_head(shape_of(32, 40000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 100),   2, 2);
+    test.check_selection(shape_of(32, 17000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 16999), 2, 1);
+    test.check_selection(shape_of(32, 40000, 40, GGML_TYPE_Q4_0, GGML_TYPE_Q4_0, 100),   2, 2);
 }
 
 // The same as on the CPU backend, whose draws the same seeds must give. Returns how many of the rows select others.
@@ -239,49 +155,13 @@ static void test_select() {
     }
 }
 
-// equal scores: still exactly P clusters, the first ones
-static void test_ties() {
-    head_shape shape = shape_of(32, 200, 20, GGML_TYPE_F32, GGML_TYPE_F32);
-    shape.spread = 0.0f;
-    const head_fixture h(shape, metal);
-    std::vector<float> marked(h.weight); // all rows are equal, so others in the weight than in the centroids
-    for (float & v : marked) { v += 1.0f; }
-    ggml_backend_tensor_set(h.weight_tensor, marked.data(), 0, ggml_nbytes(h.weight_tensor));
-
-    const std::vector<float> x(shape.n_embd, 1.0f);
-    const std::vector<float> logits = h.run(metal, x, params_of(6));
-    for (int64_t v = 0; v < shape.n_vocab; v++) {
-        const bool exact = logits[v] > logits[h.tokens.back()] + 1.0f;
-        check(exact == (h.cluster[v] < 6), "token %d of cluster %d is %s", (int) v, h.cluster[v],
-                exact ? "exact" : "background");
-    }
-}
-
-// activations that are not numbers must do no harm
-static void test_not_a_number() {
-    for (int mode : { (int) GGML_FLASH_HEAD_TOP, (int) GGML_FLASH_HEAD_SAMPLE, WITH_CODES }) {
-        head_shape shape = shape_of(64, 500, 32, GGML_TYPE_F16, GGML_TYPE_F16, 3);
-        shape.codes = mode == WITH_CODES;
-        const head_fixture h(shape, metal);
-        std::vector<float> x = random_rows(2, shape.n_embd);
-        const std::vector<float> good = h.run(metal, { x.begin() + shape.n_embd, x.end() }, params_of(4, mode));
-        for (float bad : { NAN, INFINITY, -INFINITY }) {
-            std::fill(x.begin(), x.begin() + shape.n_embd, bad);
-            const std::vector<float> logits = h.run(metal, x, params_of(4, mode));
-            check(std::equal(good.begin(), good.end(), logits.begin() + shape.n_vocab),
-                    "a row of %f spoils its neighbour", bad);
-            for (int64_t v = 0; v < shape.n_vocab; v++) {
-                check(!isfinite(logits[v]), "token %d of a row of %f is %f", (int) v, bad, logits[v]);
-            }
-        }
-    }
-}
-
 // The order in which threads run, how many there are, and neighbours in a batch change nothing at all.
 static void test_same_bits() {
-    for (int mode : { (int) GGML_FLASH_HEAD_TOP, (int) GGML_FLASH_HEAD_SAMPLE, WITH_CODES }) {
+    const std::pair<int, bool> kinds[] = { { GGML_FLASH_HEAD_TOP, false }, { GGML_FLASH_HEAD_SAMPLE, false },
+        { GGML_FLASH_HEAD_TOP, true } };
+    for (const auto & [mode, codes] : kinds) {
         head_shape shape = shape_of(256, 1501, 90, GGML_TYPE_Q4_K, GGML_TYPE_Q4_0, 11, false);
-        shape.codes = mode == WITH_CODES;
+        shape.codes = codes;
         const head_fixture h(shape, metal);
         const ggml_flash_head_params params = params_of(12, mode, 0.8f, 5);
         const std::vector<float> x        = random_rows(11, shape.n_embd);
@@ -331,21 +211,22 @@ int main() {
         printf("no backend\n");
         return 1;
     }
+    op_test test = { check, op_device(metal).with_dense_of(cpu), /*is_cpu =*/ false, /*has_codes =*/ true, nullptr };
+    test.dense_error = 5e-4; // the CPU rounds activations
+    test.plain_error = 1e-9;
+    test.rounding    = 1e-5;
+    test.row_counts  = { 1, 3 };
     test_select();
     test_gumbel();
-    test_types();
-    test_shapes();
+    test_types(test);
+    test_shapes(test);
     for (lanes_order order : { LANES_FORWARD, LANES_BACKWARD, LANES_SHUFFLED }) {
         metal_device_settings.order = order;
         codes_test{ check, metal }.test_all();
     }
     metal_device_settings.order = LANES_FORWARD;
-    op_test of_all = { check, metal, /*is_cpu =*/ false, /*has_codes =*/ true, nullptr };
-    of_all.test_codes();
-    of_all.test_bias();
+    test.test_all();
     test_against_cpu();
-    test_ties();
-    test_not_a_number();
     test_same_bits();
     test_refused();
     printf("%d kernels were launched\n", metal_device_settings.n_launches);

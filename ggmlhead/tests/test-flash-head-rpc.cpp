@@ -52,8 +52,46 @@ struct node_fixture {
     }
 };
 
-static void set_param(ggml_tensor * node, size_t at, int32_t value) {
-    node->op_params[at] = value;
+// Replaces a source of an op by another tensor.
+struct other_source {
+    const char        * what;
+    ggml_flash_head_src at;
+    ggml_type           type;
+    int64_t             ne0, ne1;
+};
+
+// Sets a parameter of an op, a number of 32 bits.
+struct other_param {
+    const char * what;
+    size_t       at;
+    int32_t      value;
+};
+
+// Anything else.
+struct other_change {
+    const char * what;
+    void      (* spoil)(node_fixture & f);
+};
+
+static void check_refused(const char * what, const head_shape & shape,
+        const std::function<void(node_fixture &)> & spoil) {
+    node_fixture f(shape);
+    spoil(f);
+    check(!flash_head_rpc_accepts(cpu, f.node), "%s is accepted", what);
+}
+
+// Checks that a head of this shape is refused after each change.
+static void check_refused(const head_shape & shape, const std::vector<other_param> & params,
+        const std::vector<other_source> & sources, const std::vector<other_change> & changes) {
+    for (const other_param & c : params) {
+        check_refused(c.what, shape, [&](node_fixture & f) { f.node->op_params[c.at] = c.value; });
+    }
+    for (const other_source & c : sources) {
+        check_refused(c.what, shape, [&](node_fixture & f) { f.node->src[c.at] = f.other(c.type, c.ne0, c.ne1); });
+    }
+    for (const other_change & c : changes) {
+        check_refused(c.what, shape, c.spoil);
+    }
 }
 
 // A server checks what a client sends: each of these ops would access memory out of bounds.
@@ -64,50 +102,36 @@ static void test_hostile_nodes() {
         check(ggml_flash_head_flaw(good.node) == nullptr, "a good head has a flaw");
     }
 
-    struct { const char * what; std::function<void(node_fixture &)> spoil; } const cases[] = {
-        { "no probe",             [&](node_fixture & f) { set_param(f.node, 0, 0); } },
-        { "a negative probe",     [&](node_fixture & f) { set_param(f.node, 0, -1); } },
-        { "too many probes",      [&](node_fixture & f) { set_param(f.node, 0, 26); } },
-        { "an unknown mode",      [&](node_fixture & f) { set_param(f.node, 1, 2); } },
+    check_refused(PLAIN, {
+        { "no probe",                 0, 0  },
+        { "a negative probe",         0, -1 },
+        { "too many probes",          0, 26 },
+        { "an unknown mode",          1, 2  },
+        { "grouped",                  4, 1  },
+        { "directions without codes", 6, 8  },
+    }, {
+        { "centroids of another width", GGML_FLASH_HEAD_SRC_CENTROIDS, GGML_TYPE_Q4_0, 32,  25  },
+        { "too few centroids",          GGML_FLASH_HEAD_SRC_CENTROIDS, GGML_TYPE_Q4_0, 64,  24  },
+        { "centroids of no row type",   GGML_FLASH_HEAD_SRC_CENTROIDS, GGML_TYPE_I32,  64,  25  },
+        { "too few places",             GGML_FLASH_HEAD_SRC_PLACES,    GGML_TYPE_I32,  400, 1   },
+        { "too few tokens",             GGML_FLASH_HEAD_SRC_TOKENS,    GGML_TYPE_I32,  399, 1   },
+        { "tokens of another type",     GGML_FLASH_HEAD_SRC_TOKENS,    GGML_TYPE_F32,  400, 1   },
+        { "only one offset",            GGML_FLASH_HEAD_SRC_OFFSETS,   GGML_TYPE_I32,  1,   1   },
+        { "pinned of another type",     GGML_FLASH_HEAD_SRC_PINNED,    GGML_TYPE_F32,  5,   1   },
+        { "a second copy",              GGML_FLASH_HEAD_SRC_ORDERED,   GGML_TYPE_Q8_0, 64,  400 },
+        { "a copy of another size",     GGML_FLASH_HEAD_SRC_ORDERED,   GGML_TYPE_Q8_0, 64,  1   },
+        { "incomplete codes",           GGML_FLASH_HEAD_SRC_COARSE,    GGML_TYPE_I8,   256, 7   },
+    }, {
         { "a temperature of zero",
-          [&](node_fixture & f) { set_param(f.node, 1, GGML_FLASH_HEAD_SAMPLE); set_param(f.node, 2, 0); } },
-        { "grouped",              [&](node_fixture & f) { set_param(f.node, 4, 1); } },
-        { "logits too short",     [&](node_fixture & f) { f.node->ne[0] = 399; } },
-        { "fewer rows of logits", [&](node_fixture & f) { f.node->ne[1] = 1; } },
-        { "logits with gaps",         [&](node_fixture & f) { f.node->nb[0] = 8; } },
-        { "logits of another type", [&](node_fixture & f) { f.node->type = GGML_TYPE_F16; } },
-        { "logits without memory",       [&](node_fixture & f) { f.node->data = nullptr; } },
-        { "centroids of another width",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 32, 25); } },
-        { "too few centroids",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_Q4_0, 64, 24); } },
-        { "centroids of no row type",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_CENTROIDS] = f.other(GGML_TYPE_I32, 64, 25); } },
-        { "too few places",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PLACES] = f.other(GGML_TYPE_I32, 400, 1); } },
-        { "too few tokens",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_I32, 399, 1); } },
-        { "tokens of another type",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_TOKENS] = f.other(GGML_TYPE_F32, 400, 1); } },
-        { "only one offset",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_OFFSETS] = f.other(GGML_TYPE_I32, 1, 1); } },
-        { "pinned of another type",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_PINNED] = f.other(GGML_TYPE_F32, 5, 1); } },
-        { "a second copy",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 400); } },
-        { "a copy of another size",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_ORDERED] = f.other(GGML_TYPE_Q8_0, 64, 1); } },
-        { "incomplete codes",
-          [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 256, 7); } },
-        { "directions without codes", [&](node_fixture & f) { set_param(f.node, 6, 8); } },
-        { "activations with gaps",    [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
-        { "a weight with gaps",   [&](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->nb[1] *= 2; } },
-    };
-    for (const auto & c : cases) {
-        node_fixture f(PLAIN);
-        c.spoil(f);
-        check(!flash_head_rpc_accepts(cpu, f.node), "%s is accepted", c.what);
-    }
+          [](node_fixture & f) { f.node->op_params[1] = GGML_FLASH_HEAD_SAMPLE; f.node->op_params[2] = 0; } },
+        { "logits too short",       [](node_fixture & f) { f.node->ne[0] = 399; } },
+        { "fewer rows of logits",   [](node_fixture & f) { f.node->ne[1] = 1; } },
+        { "logits with gaps",       [](node_fixture & f) { f.node->nb[0] = 8; } },
+        { "logits of another type", [](node_fixture & f) { f.node->type = GGML_TYPE_F16; } },
+        { "logits without memory",  [](node_fixture & f) { f.node->data = nullptr; } },
+        { "activations with gaps",  [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_X]->nb[0] = 8; } },
+        { "a weight with gaps",     [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_WEIGHT]->nb[1] *= 2; } },
+    });
     for (int s = GGML_FLASH_HEAD_SRC_WEIGHT; s <= GGML_FLASH_HEAD_SRC_BASIS; s++) {
         node_fixture missing(PLAIN), empty(PLAIN);
         if (s >= GGML_FLASH_HEAD_SRC_ORDERED) {
@@ -129,45 +153,32 @@ static void test_hostile_nodes() {
 // The same for codes, and for a bias, which takes the source of the tokens and needs codes.
 static void test_hostile_codes() {
     const int32_t not_a_number = 0x7fc00000, minus_one = (int32_t) 0xbf800000; // floats
-    struct { const char * what; std::function<void(node_fixture &)> spoil; } const cases[] = {
-        { "no directions",        [](node_fixture & f) { set_param(f.node, 6, 0); } },
-        { "more directions",      [](node_fixture & f) { set_param(f.node, 6, 24); } },
-        { "minus 8 directions",   [](node_fixture & f) { set_param(f.node, 6, -8); } },
-        { "no fine code read",    [](node_fixture & f) { set_param(f.node, 5, 0); } },
-        { "too many read",        [](node_fixture & f) { set_param(f.node, 5, 401); } },
-        { "a negative tolerance", [=](node_fixture & f) { set_param(f.node, 7, minus_one); } },
-        { "no tolerance",         [=](node_fixture & f) { set_param(f.node, 7, not_a_number); } },
-        { "too few groups",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 384, 6); } },
-        { "a group without lines",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 128, 7); } },
-        { "coarse codes of 260 bits",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I8, 128 + 65*32, 7); } },
-        { "coarse codes of another type",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_COARSE] = f.other(GGML_TYPE_I32, 384, 7); } },
-        { "too few fine codes",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_FINE] = f.other(GGML_TYPE_I8, 66, 399); } },
-        { "shorter fine codes",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_FINE] = f.other(GGML_TYPE_I8, 34, 400); } },
-        { "fine codes and part of a line",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_FINE] = f.other(GGML_TYPE_I8, 67, 400); } },
-        { "a short basis",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_BASIS]->ne[0]--; } },
+    check_refused(coded(), {
+        { "no directions",        6, 0            },
+        { "more directions",      6, 24           },
+        { "minus 8 directions",   6, -8           },
+        { "no fine code read",    5, 0            },
+        { "too many read",        5, 401          },
+        { "a negative tolerance", 7, minus_one    },
+        { "no tolerance",         7, not_a_number },
+    }, {
+        { "too few groups",                 GGML_FLASH_HEAD_SRC_COARSE, GGML_TYPE_I8,  384,         6   },
+        { "a group without lines",          GGML_FLASH_HEAD_SRC_COARSE, GGML_TYPE_I8,  128,         7   },
+        { "coarse codes of 260 bits",       GGML_FLASH_HEAD_SRC_COARSE, GGML_TYPE_I8,  128 + 65*32, 7   },
+        { "coarse codes of another type",   GGML_FLASH_HEAD_SRC_COARSE, GGML_TYPE_I32, 384,         7   },
+        { "too few fine codes",             GGML_FLASH_HEAD_SRC_FINE,   GGML_TYPE_I8,  66,          399 },
+        { "shorter fine codes",             GGML_FLASH_HEAD_SRC_FINE,   GGML_TYPE_I8,  34,          400 },
+        { "fine codes and part of a line",  GGML_FLASH_HEAD_SRC_FINE,   GGML_TYPE_I8,  67,          400 },
+        { "a short bias",                   GGML_FLASH_HEAD_SRC_BIAS,   GGML_TYPE_F32, 399,         1   },
+    }, {
+        { "a short basis",           [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_BASIS]->ne[0]--; } },
         { "a basis of another type",
           [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_BASIS]->type = GGML_TYPE_I32; } },
-        { "a short bias",
-          [](node_fixture & f) { f.node->src[GGML_FLASH_HEAD_SRC_BIAS] = f.other(GGML_TYPE_F32, 399, 1); } },
-        { "a bias of drawn clusters",
-          [](node_fixture & f) {
+        { "a bias of drawn clusters", [](node_fixture & f) {
               f.node->src[GGML_FLASH_HEAD_SRC_BIAS] = f.other(GGML_TYPE_F32, 400, 1);
-              set_param(f.node, 1, GGML_FLASH_HEAD_SAMPLE);
+              f.node->op_params[1] = GGML_FLASH_HEAD_SAMPLE;
           } },
-    };
-    for (const auto & c : cases) {
-        node_fixture f(coded());
-        c.spoil(f);
-        check(!flash_head_rpc_accepts(cpu, f.node), "%s is accepted", c.what);
-    }
+    });
     for (int s : { GGML_FLASH_HEAD_SRC_FINE, GGML_FLASH_HEAD_SRC_COARSE, GGML_FLASH_HEAD_SRC_BASIS }) {
         node_fixture missing(coded()), empty(coded());
         missing.node->src[s] = nullptr;

@@ -1,7 +1,5 @@
 // Tests of short candidate lists. A sampler chain must behave the same from a short list as from all tokens: the same
 // candidates bit for bit and in the same order, the same draws, the same state.
-//
-// --time prints how long draws from both take instead.
 
 #include "check.h"
 #include "random-numbers.h"
@@ -10,7 +8,6 @@
 #include "flash-head-shortlist.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -399,59 +396,7 @@ static void test_many_draws() {
     }
 }
 
-// Prints the time of one draw, the fastest of several rounds: of making the list and of the chain.
-static void time_draws() {
-    using clock = std::chrono::steady_clock;
-    const auto us = [](clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
-    printf("%-20s %8s %12s %12s %12s %12s\n", "microseconds a draw", "tokens", "all: list", "chain", "short: list",
-            "chain");
-    for (const int32_t n_vocab : { 32000, 128256, 262144 }) {
-        for (const char * name : { "ollama's default", "temperature 0", "repeat 1.1" }) {
-            const request & request = *std::find_if(REQUESTS.begin(), REQUESTS.end(), [&](const auto & r) {
-                return strcmp(r.name, name) == 0;
-            });
-            const common_params_sampling params = params_of(request);
-            llama_sampler * chain = make_chain(request, params, n_vocab);
-            random_numbers random = { 5 };
-            std::vector<float> logits(n_vocab);
-            SHAPES[1].fill(logits, random);
-            std::vector<llama_token> recent;
-            for (int i = 0; i < 64; i++) {
-                recent.push_back(random.next() % n_vocab);
-                llama_sampler_accept(chain, recent.back());
-            }
-            double best[4] = { 1e9, 1e9, 1e9, 1e9 };
-            std::vector<llama_token_data> list;
-            for (int round = 0; round < 50; round++) {
-                for (const int is_short : { 0, 1 }) {
-                    const auto start = clock::now();
-                    if (is_short) {
-                        flash_head_sampling_list(n_vocab, {}, chain, params, recent, 64, logits.data(), list);
-                    } else {
-                        list.resize(n_vocab);
-                        for (llama_token token = 0; token < n_vocab; token++) {
-                            list[token] = { token, logits[token], 0.0f };
-                        }
-                    }
-                    const auto made = clock::now();
-                    llama_token_data_array array = { list.data(), list.size(), -1, false };
-                    llama_sampler_apply(chain, &array);
-                    const auto end = clock::now();
-                    best[2*is_short]     = std::min(best[2*is_short],     us(made - start));
-                    best[2*is_short + 1] = std::min(best[2*is_short + 1], us(end - made));
-                }
-            }
-            printf("%-20s %8d %12.1f %12.1f %12.1f %12.1f\n", name, n_vocab, best[0], best[1], best[2], best[3]);
-            llama_sampler_free(chain);
-        }
-    }
-}
-
-int main(int argc, char ** argv) {
-    if (argc > 1 && strcmp(argv[1], "--time") == 0) {
-        time_draws();
-        return 0;
-    }
+int main() {
     test_sort();
     test_refused();
     test_requests();

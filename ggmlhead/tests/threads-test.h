@@ -69,7 +69,7 @@ static void test_no_threads(checker & check) {
     std::string error;
     if (setrlimit(RLIMIT_AS, &low) == 0) {
         try {
-            flash_head_pool_free(flash_head_pool_new(4096)); // needs 32 GB of stacks
+            flash_head_pool_new(4096); // needs 32 GB of stacks
         } catch (const std::runtime_error & e) {
             error = e.what();
         }
@@ -85,11 +85,11 @@ static void test_no_threads(checker &) {}
 // An exception in a task reaches the caller from any thread, and the pool stays usable.
 static void test_thrown(checker & check) {
     printf("threads: exceptions in tasks reach the caller\n");
-    flash_head_pool * pool = flash_head_pool_new(4);
+    const flash_head_pool_ptr pool = flash_head_pool_new(4);
     for (int bad = 0; bad < 64; bad++) {
         bool thrown = false;
         try {
-            flash_head_pool_run(pool, 64, [&](int, int64_t task) {
+            flash_head_pool_run(pool.get(), 64, [&](int, int64_t task) {
                 if (task == bad) {
                     throw std::runtime_error("task");
                 }
@@ -100,9 +100,8 @@ static void test_thrown(checker & check) {
         check(thrown, "the exception of task %d is lost", bad);
     }
     std::atomic<int> n = {0};
-    flash_head_pool_run(pool, 1000, [&](int, int64_t) { n++; });
+    flash_head_pool_run(pool.get(), 1000, [&](int, int64_t) { n++; });
     check(n == 1000, "after an exception %d of 1000 tasks are done", n.load());
-    flash_head_pool_free(pool);
 }
 
 static void test_thread_numbers(checker & check) {

@@ -12,10 +12,8 @@
 
 #include <cctype>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <numeric>
 
 struct calibrate_args {
@@ -92,34 +90,31 @@ static std::string flaw_of(calibrate_args * args) {
     return "";
 }
 
-// Returns false after printing an error.
-static bool parse_args(int argc, char ** argv, calibrate_args * args) {
-    const flash_head_flag flags[] = {
-        { "--model",         &args->model,         nullptr,            0, 0                          },
-        { "--tensor",        &args->tensor,        nullptr,            0, 0                          },
-        { "--assignments",   &args->assignments,   nullptr,            0, 0                          },
-        { "--centroid-type", &args->centroid_type, nullptr,            0, 0                          },
-        { "--hidden",        &args->hidden,        nullptr,            0, 0                          },
-        { "--fit",           &args->fit,           nullptr,            0, 0                          },
-        { "--codes",         &args->codes,         nullptr,            0, 0                          },
-        { "--records",       &args->records,       nullptr,            0, 0                          },
-        { "--tolerance",     &args->tolerance,     nullptr,            0, 0                          },
-        { "--clusters",      nullptr,              &args->clusters,    1, INT32_MAX                  },
-        { "--coarse-bits",   nullptr,              &args->coarse_bits, 8, FLASH_HEAD_COARSE_MAX_BITS },
-        { "--fine-bytes",    nullptr,              &args->fine_bytes,  0, FLASH_HEAD_FINE_MAX_BYTES  },
-        { "--near",          nullptr,              &args->near,        1, INT32_MAX                  },
-        { "--directions",    nullptr,              &args->directions,  1, FLASH_HEAD_MAX_DIRECTIONS  },
-        { "--probes",        nullptr,              &args->probes,      1, INT32_MAX                  },
-        { "--threads",       nullptr,              &args->threads,     0, 4096                       },
-    };
-    if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
-        return false;
-    }
-    const std::string flaw = flaw_of(args);
+static calibrate_args parse_args(int argc, char ** argv) {
+    calibrate_args args;
+    flash_head_parse_flags(argc, argv, {
+        { "--model", &args.model },
+        { "--tensor", &args.tensor },
+        { "--assignments", &args.assignments },
+        { "--centroid-type", &args.centroid_type },
+        { "--hidden", &args.hidden },
+        { "--fit", &args.fit },
+        { "--codes", &args.codes },
+        { "--records", &args.records },
+        { "--tolerance", &args.tolerance },
+        { "--clusters", &args.clusters, 1, INT32_MAX },
+        { "--coarse-bits", &args.coarse_bits, 8, FLASH_HEAD_COARSE_MAX_BITS },
+        { "--fine-bytes", &args.fine_bytes, 0, FLASH_HEAD_FINE_MAX_BYTES },
+        { "--near", &args.near, 1, INT32_MAX },
+        { "--directions", &args.directions, 1, FLASH_HEAD_MAX_DIRECTIONS },
+        { "--probes", &args.probes, 1, INT32_MAX },
+        { "--threads", &args.threads, 0, 4096 },
+    });
+    const std::string flaw = flaw_of(&args);
     if (!flaw.empty()) {
-        fprintf(stderr, "error: %s\n", flaw.c_str());
+        throw flash_head_usage_error(flaw);
     }
-    return flaw.empty();
+    return args;
 }
 
 namespace {
@@ -172,24 +167,26 @@ static std::vector<uint32_t> words_of(const flash_head_calibration & result) {
     return words;
 }
 
-// Checks the sizes of the files. Returns false and sets error.
-static bool check_sizes(const calibrate_args & args, const flash_head_tensor_info & info, enum ggml_type centroid_type,
-        int64_t n_hidden, std::string * error) {
+// Checks the sizes of the files.
+static void check_sizes(const calibrate_args & args, const flash_head_tensor_info & info, enum ggml_type centroid_type,
+        int64_t n_hidden) {
     const int64_t n_fitted = std::accumulate(args.kinds.begin(), args.kinds.end(), (int64_t) 0);
     if (centroid_type == GGML_TYPE_COUNT || info.n_cols % ggml_blck_size(centroid_type) != 0) {
-        *error = "centroids of " + std::to_string(info.n_cols) + " columns cannot have type " + args.centroid_type;
-    } else if (args.near > info.n_rows) {
-        *error = "--near is greater than the " + std::to_string(info.n_rows) + " rows of " + args.tensor;
-    } else if (n_fitted > n_hidden) {
-        *error = args.hidden + " has " + std::to_string(n_hidden) + " rows, --fit asks for "
-                + std::to_string(n_fitted);
-    } else {
-        return true;
+        throw std::runtime_error("centroids of " + std::to_string(info.n_cols) + " columns cannot have type "
+                + args.centroid_type);
     }
-    return false;
+    if (args.near > info.n_rows) {
+        throw std::runtime_error("--near is greater than the " + std::to_string(info.n_rows) + " rows of "
+                + args.tensor);
+    }
+    if (n_fitted > n_hidden) {
+        throw std::runtime_error(args.hidden + " has " + std::to_string(n_hidden) + " rows, --fit asks for "
+                + std::to_string(n_fitted));
+    }
 }
 
-static bool calibrate(const calibrate_args & args, std::string * error) {
+void flash_head_tool_calibrate(int argc, char ** argv) {
+    const calibrate_args args = parse_args(argc, argv);
     reporter report;
     flash_head_calibrate_params params;
     params.centroid_type = flash_head_centroid_type(args.centroid_type.c_str());
@@ -201,50 +198,28 @@ static bool calibrate(const calibrate_args & args, std::string * error) {
     params.tolerance     = args.tolerance_value;
     params.progress      = [&](const char * stage, double fraction) { report(stage, fraction); };
 
-    flash_head_dense_weight weight;
-    flash_head_matrix       hidden;
-    std::vector<uint32_t>   cluster, sizes;
     const bool with_hidden = !args.hidden.empty();
-    int64_t    n_hidden    = 0;
     const int  n_threads   = args.threads > 0 ? (int) args.threads : flash_head_processors();
-    if (!flash_head_tensor_find(args.model.c_str(), args.tensor.c_str(), &weight.info, error)
-            || (with_hidden && !flash_head_tool_count_rows(args.hidden, weight.info.n_cols, &n_hidden, error))
-            || !check_sizes(args, weight.info, params.centroid_type, n_hidden, error)
-            || !flash_head_tool_read_assignments(args.assignments, weight.info.n_rows, args.clusters, &cluster, &sizes,
-            error)) {
-        return false;
-    }
+    flash_head_dense_weight weight;
+    weight.info = flash_head_tensor_find(args.model, args.tensor);
+    const int64_t n_hidden = with_hidden ? flash_head_tool_count_rows(args.hidden, weight.info.n_cols) : 0;
+    check_sizes(args, weight.info, params.centroid_type, n_hidden);
+    const std::vector<uint32_t> cluster =
+            flash_head_tool_read_assignments(args.assignments, weight.info.n_rows, args.clusters);
     print_start(weight.info, n_hidden, n_threads);
 
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(flash_head_pool_new(n_threads),
-            flash_head_pool_free);
+    const flash_head_pool_ptr pool = flash_head_pool_new(n_threads);
+    flash_head_matrix hidden;
     flash_head_matrix_init(&hidden, n_hidden, weight.info.n_cols);
-    flash_head_calibration result;
-    if ((with_hidden && !flash_head_tool_read_floats(args.hidden, n_hidden, hidden.n_cols, hidden.row(0),
-            hidden.n_stride, error))
-            || !flash_head_dense_weight_read(&weight, pool.get(), error)
-            || !flash_head_calibrate({ weight, cluster, args.clusters }, { hidden, args.kinds }, params, pool.get(),
-            &result, error)
-            || !flash_head_tool_write(args.codes, words_of(result), error)
-            || (with_hidden && !flash_head_tool_write(args.records, result.records, error))) {
-        return false;
+    if (with_hidden) {
+        flash_head_tool_read_floats(args.hidden, n_hidden, hidden.n_cols, hidden.row(0), hidden.n_stride);
+    }
+    flash_head_dense_weight_read(&weight, pool.get());
+    const flash_head_calibration result =
+            flash_head_calibrate({ weight, cluster, args.clusters }, { hidden, args.kinds }, params, pool.get());
+    flash_head_tool_write(args.codes, words_of(result));
+    if (with_hidden) {
+        flash_head_tool_write(args.records, result.records);
     }
     print_done(result, report.clock.seconds());
-    return true;
-}
-
-int flash_head_tool_calibrate(int argc, char ** argv) {
-    calibrate_args args;
-    if (!parse_args(argc, argv, &args)) {
-        return 2;
-    }
-    // ggml's log would mix with the protocol
-    ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
-
-    std::string error;
-    if (!calibrate(args, &error)) {
-        fprintf(stderr, "error: %s\n", error.c_str());
-        return 1;
-    }
-    return 0;
 }

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
@@ -24,24 +23,20 @@ struct centroids_args {
     int64_t     clusters = 0;
 };
 
-// Returns false after printing an error.
-static bool parse_args(int argc, char ** argv, centroids_args * args) {
-    const flash_head_flag flags[] = {
-        { "--model",       &args->model,       nullptr,         0, 0         },
-        { "--tensor",      &args->tensor,      nullptr,         0, 0         },
-        { "--assignments", &args->assignments, nullptr,         0, 0         },
-        { "--out",         &args->out,         nullptr,         0, 0         },
-        { "--clusters",    nullptr,            &args->clusters, 1, INT32_MAX },
-    };
-    if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
-        return false;
+static centroids_args parse_args(int argc, char ** argv) {
+    centroids_args args;
+    flash_head_parse_flags(argc, argv, {
+        { "--model", &args.model },
+        { "--tensor", &args.tensor },
+        { "--assignments", &args.assignments },
+        { "--out", &args.out },
+        { "--clusters", &args.clusters, 1, INT32_MAX },
+    });
+    if (args.model.empty() || args.tensor.empty() || args.assignments.empty() || args.out.empty()
+            || args.clusters == 0) {
+        throw flash_head_usage_error("--model, --tensor, --clusters, --assignments and --out are needed");
     }
-    if (args->model.empty() || args->tensor.empty() || args->assignments.empty() || args->out.empty()
-            || args->clusters == 0) {
-        fprintf(stderr, "error: --model, --tensor, --clusters, --assignments and --out are needed\n");
-        return false;
-    }
-    return true;
+    return args;
 }
 
 // The rows of a tensor in a file, for flash_head_stream. Throws on a read error, and on a NaN or an infinity.
@@ -86,29 +81,10 @@ static std::vector<uint32_t> means(const flash_head_tensor_info & info, const st
     return out;
 }
 
-int flash_head_tool_centroids(int argc, char ** argv) {
-    centroids_args args;
-    if (!parse_args(argc, argv, &args)) {
-        return 2;
-    }
-    ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
-
-    std::string            error;
-    flash_head_tensor_info info;
-    std::vector<uint32_t> cluster, sizes;
-    bool ok = flash_head_tensor_find(args.model.c_str(), args.tensor.c_str(), &info, &error)
-           && flash_head_tool_read_assignments(args.assignments, info.n_rows, args.clusters, &cluster, &sizes, &error);
-    if (ok) {
-        try {
-            ok = flash_head_tool_write(args.out, means(info, cluster, args.clusters), &error);
-        } catch (const std::runtime_error & e) {
-            error = e.what();
-            ok    = false;
-        }
-    }
-    if (!ok) {
-        fprintf(stderr, "error: %s\n", error.c_str());
-        return 1;
-    }
-    return 0;
+void flash_head_tool_centroids(int argc, char ** argv) {
+    const centroids_args         args = parse_args(argc, argv);
+    const flash_head_tensor_info info = flash_head_tensor_find(args.model, args.tensor);
+    const std::vector<uint32_t>  cluster =
+            flash_head_tool_read_assignments(args.assignments, info.n_rows, args.clusters);
+    flash_head_tool_write(args.out, means(info, cluster, args.clusters));
 }

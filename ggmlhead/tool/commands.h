@@ -4,8 +4,9 @@
 // "error: ...".
 int flash_head_tool_run(int argc, char ** argv);
 
-// Its commands; each takes the arguments after its name and returns the exit status.
-int flash_head_tool_cluster(int argc, char ** argv);
-int flash_head_tool_centroids(int argc, char ** argv);
-int flash_head_tool_calibrate(int argc, char ** argv);
-int flash_head_tool_devices(int argc, char ** argv);
+// Its commands; each takes the arguments after its name. They throw flash_head_usage_error (flags.h) and
+// std::runtime_error.
+void flash_head_tool_cluster(int argc, char ** argv);
+void flash_head_tool_centroids(int argc, char ** argv);
+void flash_head_tool_calibrate(int argc, char ** argv);
+void flash_head_tool_devices(int argc, char ** argv);

@@ -7,7 +7,6 @@
 #include "ggml-flash-head.h"
 #include "json.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
@@ -22,17 +21,6 @@ struct head_shape {
     int64_t     coarse_bits   = 0;  // of its codes, 0 for none
 };
 
-// The type of that name, GGML_TYPE_COUNT if there is none.
-static enum ggml_type type_named(const std::string & name) {
-    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
-        const char * known = ggml_type_name((enum ggml_type) i);
-        if (known != nullptr && name == known) {
-            return (enum ggml_type) i;
-        }
-    }
-    return GGML_TYPE_COUNT;
-}
-
 // Whether weights can have the type: floats, and types that decode into floats.
 static bool is_weight_type(enum ggml_type type) {
     const struct ggml_type_traits * traits = ggml_get_type_traits(type);
@@ -43,7 +31,7 @@ static bool is_weight_type(enum ggml_type type) {
 static bool has_flash_head(ggml_backend_dev_t dev, enum ggml_type type, const head_shape & shape) {
     ggml_flash_head_shape of_op = {};
     of_op.weight_type   = type;
-    of_op.centroid_type = type_named(shape.centroid_type);
+    of_op.centroid_type = flash_head_type_named(shape.centroid_type);
     of_op.n_embd        = shape.n_embd;
     of_op.n_vocab       = shape.n_vocab;
     of_op.n_cluster     = shape.n_clusters;
@@ -86,77 +74,64 @@ static const char * type_name(enum ggml_backend_dev_type type) {
     }
 }
 
-// Reads the head to ask about, if any. Returns false after printing an error.
-static bool parse_head(int argc, char ** argv, head_shape * head) {
-    const flash_head_flag flags[] = {
-        { "--type",          &head->type,          nullptr,            0, 0                          },
-        { "--centroid-type", &head->centroid_type, nullptr,            0, 0                          },
-        { "--columns",       nullptr,              &head->n_embd,      1, 1 << 24                    },
-        { "--rows",          nullptr,              &head->n_vocab,     1, INT32_MAX                  },
-        { "--clusters",      nullptr,              &head->n_clusters,  1, INT32_MAX - 1              },
-        { "--pinned",        nullptr,              &head->n_pinned,    0, INT32_MAX                  },
-        { "--coarse-bits",   nullptr,              &head->coarse_bits, 0, FLASH_HEAD_COARSE_MAX_BITS },
-    };
-    if (!flash_head_parse_flags(argc, argv, flags, sizeof(flags)/sizeof(flags[0]))) {
-        return false;
-    }
-    if (head->type.empty()) {
+// Reads the head to ask about; its type is empty if there is none.
+static head_shape parse_head(int argc, char ** argv) {
+    head_shape head;
+    flash_head_parse_flags(argc, argv, {
+        { "--type", &head.type },
+        { "--centroid-type", &head.centroid_type },
+        { "--columns", &head.n_embd, 1, 1 << 24 },
+        { "--rows", &head.n_vocab, 1, INT32_MAX },
+        { "--clusters", &head.n_clusters, 1, INT32_MAX - 1 },
+        { "--pinned", &head.n_pinned, 0, INT32_MAX },
+        { "--coarse-bits", &head.coarse_bits, 0, FLASH_HEAD_COARSE_MAX_BITS },
+    });
+    if (head.type.empty()) {
         if (argc > 0) {
-            fprintf(stderr, "error: what is asked about needs --type\n");
+            throw flash_head_usage_error("what is asked about needs --type");
         }
-        return argc == 0;
+        return head;
     }
-    for (const std::string & name : { head->type, head->centroid_type }) {
-        const enum ggml_type type = type_named(name);
-        if (type == GGML_TYPE_COUNT || !is_weight_type(type) || head->n_embd % ggml_blck_size(type) != 0) {
-            fprintf(stderr, "error: %lld columns cannot have type %s\n", (long long) head->n_embd, name.c_str());
-            return false;
+    for (const std::string & name : { head.type, head.centroid_type }) {
+        const enum ggml_type type = flash_head_type_named(name);
+        if (type == GGML_TYPE_COUNT || !is_weight_type(type) || head.n_embd % ggml_blck_size(type) != 0) {
+            throw flash_head_usage_error(std::to_string(head.n_embd) + " columns cannot have type " + name);
         }
     }
-    if (head->coarse_bits % 8 != 0) {
-        fprintf(stderr, "error: --coarse-bits must be a multiple of 8\n");
-        return false;
+    if (head.coarse_bits % 8 != 0) {
+        throw flash_head_usage_error("--coarse-bits must be a multiple of 8");
     }
-    return true;
+    return head;
 }
 
-// Registers the devices of the servers in LLAMA_ARG_RPC, like llama-server. Returns false after printing an error. ggml
-// itself ends the process if a server does not answer.
-static bool add_rpc_servers() {
+// Registers the devices of the servers in LLAMA_ARG_RPC, like llama-server. ggml itself ends the process if a server
+// does not answer.
+static void add_rpc_servers() {
     const char * servers = getenv("LLAMA_ARG_RPC");
     if (servers == nullptr || *servers == '\0') {
-        return true;
+        return;
     }
     ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
     auto add_server = rpc == nullptr ? nullptr :
             (ggml_backend_reg_t (*)(const char *)) ggml_backend_reg_get_proc_address(rpc,
                     "ggml_backend_rpc_add_server");
     if (add_server == nullptr) {
-        fprintf(stderr, "error: LLAMA_ARG_RPC is set, but this build has no RPC backend\n");
-        return false;
+        throw std::runtime_error("LLAMA_ARG_RPC is set, but this build has no RPC backend");
     }
     std::istringstream list(servers);
     for (std::string server; std::getline(list, server, ','); ) {
         ggml_backend_reg_t reg = add_server(server.c_str());
         if (reg == nullptr) {
-            fprintf(stderr, "error: the RPC server %s has no devices\n", server.c_str());
-            return false;
+            throw std::runtime_error("the RPC server " + server + " has no devices");
         }
         ggml_backend_register(reg);
     }
-    return true;
 }
 
-int flash_head_tool_devices(int argc, char ** argv) {
-    head_shape head;
-    if (!parse_head(argc, argv, &head)) {
-        return 2;
-    }
-    ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr);
+void flash_head_tool_devices(int argc, char ** argv) {
+    const head_shape head = parse_head(argc, argv);
     ggml_backend_load_all();
-    if (!add_rpc_servers()) {
-        return 1;
-    }
+    add_rpc_servers();
 
     std::string list;
     for (size_t i = 0; i < ggml_backend_dev_count(); i++) {
@@ -168,12 +143,11 @@ int flash_head_tool_devices(int argc, char ** argv) {
         device.add("flash_head",  has_flash_head(dev, GGML_TYPE_Q8_0, {}));
         add_weight_types(&device, dev);
         if (!head.type.empty()) {
-            device.add("head", has_flash_head(dev, type_named(head.type), head));
+            device.add("head", has_flash_head(dev, flash_head_type_named(head.type), head));
         }
         list += (i > 0 ? "," : "") + device.end();
     }
     json_object out;
     out.add_raw("devices", "[" + list + "]");
-    printf("%s\n", out.end().c_str());
-    return 0;
+    json_print(out);
 }

@@ -1,9 +1,7 @@
 #include "flags.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 static bool parse_number(const char * text, const flash_head_flag & flag) {
     char * end = nullptr;
@@ -12,25 +10,33 @@ static bool parse_number(const char * text, const flash_head_flag & flag) {
     return errno == 0 && end != text && *end == '\0' && *flag.number >= flag.min && *flag.number <= flag.max;
 }
 
-bool flash_head_parse_flags(int argc, char ** argv, const flash_head_flag * flags, size_t n_flags) {
+void flash_head_parse_flags(int argc, char ** argv, const std::vector<flash_head_flag> & flags) {
     for (int i = 0; i < argc; i += 2) {
+        const std::string name = argv[i];
         const flash_head_flag * found = nullptr;
-        for (size_t k = 0; k < n_flags; k++) {
-            if (strcmp(argv[i], flags[k].name) == 0 && i + 1 < argc) {
-                found = &flags[k];
+        for (const flash_head_flag & flag : flags) {
+            if (name == flag.name && i + 1 < argc) {
+                found = &flag;
             }
         }
         if (found == nullptr) {
-            fprintf(stderr, "error: unknown argument or missing value: %s\n", argv[i]);
-            return false;
+            throw flash_head_usage_error("unknown argument or missing value: " + name);
         }
         if (found->text != nullptr) {
             *found->text = argv[i + 1];
         } else if (!parse_number(argv[i + 1], *found)) {
-            fprintf(stderr, "error: %s must be a whole number from %lld to %lld\n", found->name, (long long) found->min,
-                    (long long) found->max);
-            return false;
+            throw flash_head_usage_error(name + " must be a whole number from " + std::to_string(found->min) + " to "
+                    + std::to_string(found->max));
         }
     }
-    return true;
+}
+
+enum ggml_type flash_head_type_named(const std::string & name) {
+    for (int i = 0; i < GGML_TYPE_COUNT; i++) {
+        const char * known = ggml_type_name((enum ggml_type) i);
+        if (known != nullptr && name == known) {
+            return (enum ggml_type) i;
+        }
+    }
+    return GGML_TYPE_COUNT;
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <stdexcept>
 #include <system_error>
 
 static char temporary[4096];    // of the write in progress, for the signal handler
@@ -35,11 +36,10 @@ static bool write_all(FILE * file, const std::vector<uint32_t> & values) {
     return true;
 }
 
-bool flash_head_tool_write(const std::string & path, const std::vector<uint32_t> & values, std::string * error) {
+void flash_head_tool_write(const std::string & path, const std::vector<uint32_t> & values) {
     const int length = snprintf(temporary, sizeof(temporary), "%s.part", path.c_str());
     if (length < 0 || (size_t) length >= sizeof(temporary)) {
-        *error = "the name of the output file is too long";
-        return false;
+        throw std::runtime_error("the name of the output file is too long");
     }
     signal(SIGINT,  on_signal);
     signal(SIGTERM, on_signal);
@@ -61,13 +61,12 @@ bool flash_head_tool_write(const std::string & path, const std::vector<uint32_t>
         ok  = !code;
         why = code.value();
     }
-    if (!ok) {
-        if (file) {
-            remove(temporary);
-        }
-        *error = "cannot write " + path + ": " + strerror(why);
+    if (!ok && file) {
+        remove(temporary);
     }
     signal(SIGINT,  SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    return ok;
+    if (!ok) {
+        throw std::runtime_error("cannot write " + path + ": " + strerror(why));
+    }
 }

@@ -1,5 +1,8 @@
 #include "commands.h"
 
+#include "flags.h"
+#include "ggml.h"
+
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -46,35 +49,40 @@ static const char * USAGE =
     "\n"
     "example: llama-flashhead cluster --model model.gguf --tensor output.weight --out clusters.u32\n";
 
-static int run(int argc, char ** argv) {
-    const char * command = argc > 1 ? argv[1] : "";
+static void run(int argc, char ** argv) {
+    static const struct {
+        const char * name;
+        void (* run)(int argc, char ** argv);
+    } commands[] = {
+        { "cluster",   flash_head_tool_cluster   },
+        { "centroids", flash_head_tool_centroids },
+        { "calibrate", flash_head_tool_calibrate },
+        { "devices",   flash_head_tool_devices   },
+    };
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(USAGE, stdout);
-            return 0;
+            return;
         }
     }
-    if (strcmp(command, "cluster") == 0) {
-        return flash_head_tool_cluster(argc - 2, argv + 2);
+    ggml_log_set([](enum ggml_log_level, const char *, void *) {}, nullptr); // it would mix with the protocol
+    for (const auto & command : commands) {
+        if (argc > 1 && strcmp(argv[1], command.name) == 0) {
+            return command.run(argc - 2, argv + 2);
+        }
     }
-    if (strcmp(command, "centroids") == 0) {
-        return flash_head_tool_centroids(argc - 2, argv + 2);
-    }
-    if (strcmp(command, "calibrate") == 0) {
-        return flash_head_tool_calibrate(argc - 2, argv + 2);
-    }
-    if (strcmp(command, "devices") == 0) {
-        return flash_head_tool_devices(argc - 2, argv + 2);
-    }
-    fprintf(stderr, "error: %s%s\n", *command ? "unknown command: " : "no command; try --help", command);
-    return 2;
+    throw flash_head_usage_error(argc > 1 ? std::string("unknown command: ") + argv[1] : "no command; try --help");
 }
 
 int flash_head_tool_run(int argc, char ** argv) {
     try {
-        return run(argc, argv);
+        run(argc, argv);
+        return 0;
     } catch (const std::bad_alloc &) {
         fprintf(stderr, "error: out of memory\n");
+    } catch (const flash_head_usage_error & e) {
+        fprintf(stderr, "error: %s\n", e.what());
+        return 2;
     } catch (const std::exception & e) {
         fprintf(stderr, "error: %s\n", e.what());
     }

@@ -39,26 +39,31 @@ func (c Cell) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// Table returns all rows as Markdown.
+// Table returns all rows as Markdown, architectures with the same cells in one.
 func Table(rows []*Row) string {
-	heads := []string{"architecture"}
+	heads := []string{"architectures"}
 	for _, k := range sweepKinds {
 		heads = append(heads, k.title)
 	}
 	tried := table.New(strings.Repeat("l", len(heads)), heads...)
 	var none []string
+	var groups [][]string // names, then cells
 	for _, r := range rows {
-		cells, shown := []string{r.Arch}, false
+		cells := []string{r.Arch}
 		for _, k := range sweepKinds {
-			text := r.Cells[k.kind].String()
-			shown = shown || text != ""
-			cells = append(cells, text)
+			cells = append(cells, r.Cells[k.kind].String())
 		}
-		if shown {
-			tried.Row(cells...)
-		} else {
+		same := func(group []string) bool { return slices.Equal(group[1:], cells[1:]) }
+		if strings.Join(cells[1:], "") == "" {
 			none = append(none, r.Arch)
+		} else if i := slices.IndexFunc(groups, same); i >= 0 {
+			groups[i][0] += ", " + r.Arch
+		} else {
+			groups = append(groups, cells)
 		}
+	}
+	for _, group := range groups {
+		tried.Row(group...)
 	}
 	text := tried.Markdown()
 	if len(none) > 0 {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <thread>
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -38,7 +38,7 @@ struct flash_head_barrier {
 
 private:
     static void relax() {
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
         _mm_pause();
 #elif defined(__aarch64__) && defined(__GNUC__)
         __asm__ volatile("yield" ::: "memory");

@@ -3,25 +3,11 @@
 #include "flash-head-host-check.h"
 #include "ggml-backend-impl.h"
 
-#include <string.h>
-
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#ifndef NOMINMAX
-#define NOMINMAX
-#endif
-#include <windows.h>
-#else
 #include <dlfcn.h>
-#endif
+#include <string.h>
 
 // the symbol called name in the library that address lies in, or nullptr
 static void * symbol_beside(const void * address, const char * name) {
-#if defined(_WIN32)
-    HMODULE module = nullptr;
-    const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
-    return GetModuleHandleExA(flags, (LPCSTR) address, &module) ? (void *) GetProcAddress(module, name) : nullptr;
-#else
     Dl_info info;
     if (dladdr(address, &info) == 0 || info.dli_fname == nullptr) {
         return nullptr;
@@ -33,7 +19,6 @@ static void * symbol_beside(const void * address, const char * name) {
     void * symbol = dlsym(library, name);
     dlclose(library); // the host keeps it
     return symbol;
-#endif
 }
 
 bool flash_head_host_is_patched() {

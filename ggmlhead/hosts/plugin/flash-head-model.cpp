@@ -1,6 +1,5 @@
 #include "flash-head-model.h"
 
-#include "flash-head-shards.h"
 #include "flash-head-vocab.h"
 #include "ggml-cpp.h"
 #include "ggml-flash-head.h"
@@ -93,6 +92,46 @@ static std::string out_of_scope(flash_head_scope scope, bool is_draft, bool is_t
         + (predicts && !is_draft ? "; its MTP head can be accelerated alone only by the patched build" : "");
 }
 
+// llama.cpp's LLM_KV_SPLIT_NO and LLM_KV_SPLIT_COUNT
+static const char * const KEY_INDEX = "split.no";
+static const char * const KEY_COUNT = "split.count";
+
+static uint32_t read_u16(const gguf_context * gguf, const char * key, uint32_t otherwise) {
+    const int64_t id = gguf_find_key(gguf, key);
+    return id >= 0 && gguf_get_kv_type(gguf, id) == GGUF_TYPE_UINT16 ? gguf_get_val_u16(gguf, id) : otherwise;
+}
+
+// Which part of a model a file is. llama-gguf-split makes NAME-00001-of-00003.gguf with the keys; each file has some of
+// the tensors.
+struct shard {
+    uint32_t index; // from 0
+    uint32_t count; // 1: a whole model
+};
+
+static shard read_shard(const gguf_context * gguf) {
+    return { read_u16(gguf, KEY_INDEX, 0), read_u16(gguf, KEY_COUNT, 1) };
+}
+
+static std::string shard_suffix(uint32_t index, uint32_t count) {
+    char text[64];
+    snprintf(text, sizeof(text), "-%05u-of-%05u.gguf", index + 1, count);
+    return text;
+}
+
+// The paths of all count parts, in order, of a model whose first is at path; empty if it is not named as one.
+static std::vector<std::string> shard_paths(const std::string & path, uint32_t count) {
+    std::vector<std::string> paths;
+    const std::string first = shard_suffix(0, count);
+    if (path.size() <= first.size() || path.compare(path.size() - first.size(), first.size(), first) != 0) {
+        return paths;
+    }
+    const std::string prefix = path.substr(0, path.size() - first.size());
+    for (uint32_t i = 0; i < count; i++) {
+        paths.push_back(prefix + shard_suffix(i, count));
+    }
+    return paths;
+}
+
 // A GGUF file's keys and tensors, without their data.
 struct gguf_file {
     gguf_context_ptr keys;
@@ -139,16 +178,16 @@ struct tensor_place {
 // its name.
 static bool find_tensor(const flash_head_file & first, const gguf_file & gguf, const std::vector<const char *> & names,
         tensor_place & place) {
-    const uint32_t count = flash_head_shard_read(gguf.keys.get()).count;
+    const uint32_t count = read_shard(gguf.keys.get()).count;
     const std::vector<std::string> paths =
-            count > 1 ? flash_head_shard_paths(first.name, count) : std::vector<std::string>();
+            count > 1 ? shard_paths(first.name, count) : std::vector<std::string>();
     for (const char * name : names) {
         if (place.look(first.path, gguf, name)) {
             return true;
         }
         for (size_t i = 1; i < paths.size(); i++) {
             place.file = gguf_file(paths[i]);
-            if (place.file.keys && flash_head_shard_read(place.file.keys.get()).index == i
+            if (place.file.keys && read_shard(place.file.keys.get()).index == i
                     && place.look(paths[i], place.file, name)) {
                 place.shard = (uint32_t) i;
                 return true;
@@ -210,7 +249,7 @@ static bool read_map(const gguf_file & gguf, const tensor_place & head, flash_he
 static flash_head_candidate read_candidate(const flash_head_file & file, const flash_head_map_path & map_path) {
     flash_head_candidate candidate;
     const gguf_file gguf(file.path);
-    if (!gguf.keys || flash_head_shard_read(gguf.keys.get()).index > 0) {
+    if (!gguf.keys || read_shard(gguf.keys.get()).index > 0) {
         return candidate;
     }
     tensor_place head;

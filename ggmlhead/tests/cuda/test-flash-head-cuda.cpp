@@ -21,15 +21,10 @@ static op_device standin() {
     op_device device(cpu);
     device.supports = [](const ggml_tensor * node) { return ggml_cuda_flash_head_supported(0, node); };
     device.compute  = [](ggml_cgraph * graph) {
-        ggml_tensor * node = ggml_graph_node(graph, -1);
-        if (node->op == GGML_OP_FLASH_HEAD) {
-            ggml_backend_cuda_context ctx(0);
-            ggml_cuda_flash_head(ctx, node);
-        } else {
-            ggml_backend_graph_compute(cpu, graph);
-        }
+        ggml_backend_cuda_context ctx(0);
+        ggml_cuda_flash_head(ctx, ggml_graph_node(graph, -1));
     };
-    return device;
+    return device.with_dense_of(cpu);
 }
 
 // Every logit equals the CPU's up to the order of sums. For types with which the CPU does not quantise activations.

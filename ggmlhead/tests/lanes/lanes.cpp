@@ -12,10 +12,6 @@
 #include <random>
 #include <vector>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
-
 static const size_t STACK_SIZE    = 256*1024;
 static const int    MAX_WARP_SIZE = 64;
 
@@ -38,8 +34,7 @@ struct fiber {
     ucontext_t     start;   // used once; then fibers jump, because swapcontext makes a system call each time
     jmp_buf        context;
     bool           started;
-    void         * fake_stack = nullptr; // AddressSanitizer's
-    state          now        = DONE;
+    state          now = DONE;
     lanes_position position;
     std::unique_ptr<char[]> stack;
 };
@@ -54,47 +49,21 @@ static int                   n_waiting; // at the block's barrier
 static int                   warp_size;
 static const std::function<void()> * kernel;
 
-// Tells AddressSanitizer that another stack is used from here on.
-static void begin_switch(void ** fake_stack, const void * bottom, size_t size) {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_start_switch_fiber(fake_stack, bottom, size);
-#else
-    (void) fake_stack; (void) bottom; (void) size;
-#endif
-}
-
-static void end_switch(void * fake_stack, const void ** bottom, size_t * size) {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(fake_stack, bottom, size);
-#else
-    (void) fake_stack; (void) bottom; (void) size;
-#endif
-}
-
-static const void * scheduler_stack;
-static size_t       scheduler_stack_size;
-
 static void wait(state s) {
     running->now = s;
-    begin_switch(&running->fake_stack, scheduler_stack, scheduler_stack_size);
     if (_setjmp(running->context) == 0) {
         _longjmp(scheduler, 1);
     }
-    end_switch(running->fake_stack, &scheduler_stack, &scheduler_stack_size);
 }
 
 static void run_kernel() {
-    end_switch(nullptr, &scheduler_stack, &scheduler_stack_size);
     (*kernel)();
     running->now = DONE;
-    begin_switch(nullptr, scheduler_stack, scheduler_stack_size); // this fiber ends
     _longjmp(scheduler, 1);
 }
 
 static void resume(fiber & f) {
     running = &f;
-    void * fake_stack = nullptr;
-    begin_switch(&fake_stack, f.stack.get(), STACK_SIZE);
     if (_setjmp(scheduler) == 0) {
         if (f.started) {
             _longjmp(f.context, 1);
@@ -102,7 +71,6 @@ static void resume(fiber & f) {
         f.started = true;
         setcontext(&f.start);
     }
-    end_switch(fake_stack, nullptr, nullptr);
 }
 
 static void release(state s, size_t begin, size_t end) {

@@ -6,15 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-
-// The part of a converted file's map that is needed here.
-static flash_head_map make_map(const std::vector<uint32_t> & cluster, int64_t n_clusters) {
-    flash_head_map map;
-    map.n_cluster = n_clusters;
-    map.cluster.assign(cluster.begin(), cluster.end());
-    flash_head_map_sort(map);
-    return map;
-}
+#include <stdexcept>
 
 namespace {
 
@@ -53,8 +45,8 @@ struct stages {
 } // namespace
 
 // Computes the centroids like the runtime.
-static bool make_centroids(const flash_head_dense_weight & w, const flash_head_map & map, enum ggml_type type,
-        int n_threads, rounded_centroids * out, std::string * error) {
+static void make_centroids(const flash_head_dense_weight & w, const flash_head_map & map, enum ggml_type type,
+        int n_threads, rounded_centroids * out) {
     const int64_t d = w.info.n_cols;
     out->rows.resize(map.n_cluster*ggml_row_size(type, d));
     flash_head_build_centroids(map, { w.data.data, FLASH_HEAD_BY_TOKEN, w.info.type, d }, type, out->rows.data(),
@@ -64,11 +56,10 @@ static bool make_centroids(const flash_head_dense_weight & w, const flash_head_m
         float * row = out->values.row(c);
         flash_head_row_get(out->rows.data(), type, d, c, row);
         if (w.most > flash_head_largest(type) && std::all_of(row, row + d, [](float x) { return x == 0.0f; })) {
-            *error = "tensor " + w.info.name + " has rows too large for centroids of type " + ggml_type_name(type);
-            return false;
+            throw std::runtime_error("tensor " + w.info.name + " has rows too large for centroids of type "
+                    + ggml_type_name(type));
         }
     }
-    return true;
 }
 
 // The second moment of residuals, in units of the largest weight, so that nothing overflows.
@@ -89,10 +80,9 @@ static void residual_moment(flash_head_products * p, const flash_head_calibrate_
     } }, progress, out);
 }
 
-// Converts variances to units of the weight, and adds zero directions if there are fewer than the bits need. Returns
-// false and sets error if a variance is too large.
-static bool finish_directions(const flash_head_dense_weight & w, int32_t coarse_bits, flash_head_directions * out,
-        std::string * error) {
+// Converts variances to units of the weight, and adds zero directions if there are fewer than the bits need. Throws if
+// a variance is too large.
+static void finish_directions(const flash_head_dense_weight & w, int32_t coarse_bits, flash_head_directions * out) {
     const double unit = w.most > 0.0f ? (double) w.most*w.most : 1.0;
     for (double & variance : out->variances) {
         variance *= unit;
@@ -103,32 +93,34 @@ static bool finish_directions(const flash_head_dense_weight & w, int32_t coarse_
     out->rows       .resize(n*w.info.n_cols);
     out->activations.resize(n*w.info.n_cols);
     if (!std::isfinite((float) out->variances[0])) { // the largest
-        *error = "tensor " + w.info.name + " has rows too large for codes";
-        return false;
+        throw std::runtime_error("tensor " + w.info.name + " has rows too large for codes");
     }
-    return true;
 }
 
-// Sets the codes' part of the map, padded as by the reader of files.
-static void set_codes(const flash_head_calibrate_params & params, const flash_head_calibration & from,
-        flash_head_map * map) {
+flash_head_map flash_head_calibrated_map(const flash_head_calibrate_head & head,
+        const flash_head_calibrate_params & params, const flash_head_calibration & from) {
     const size_t d = from.weights.size(), n = GGML_PAD(from.directions.variances.size(), 8);
-    map->n_directions     = (int32_t) n;
-    map->coarse_bits      = params.coarse_bits;
-    map->fine_bytes       = params.fine_bytes;
-    map->n_near           = params.n_near;
-    map->code_rows        = from.directions.rows;
-    map->code_activations = from.directions.activations;
-    map->code_variances.assign(from.directions.variances.begin(), from.directions.variances.end());
-    map->code_weights     = from.weights;
-    map->code_rows       .resize(n*d);
-    map->code_activations.resize(n*d);
-    map->code_variances  .resize(n);
+    flash_head_map map;
+    map.n_cluster        = head.n_clusters;
+    map.cluster.assign(head.cluster.begin(), head.cluster.end());
+    flash_head_map_sort(map);
+    map.n_directions     = (int32_t) n;
+    map.coarse_bits      = params.coarse_bits;
+    map.fine_bytes       = params.fine_bytes;
+    map.n_near           = params.n_near;
+    map.code_rows        = from.directions.rows;
+    map.code_activations = from.directions.activations;
+    map.code_variances.assign(from.directions.variances.begin(), from.directions.variances.end());
+    map.code_weights     = from.weights;
+    map.code_rows       .resize(n*d);
+    map.code_activations.resize(n*d);
+    map.code_variances  .resize(n);
+    return map;
 }
 
-bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_head_calibrate_hidden & hidden,
-        const flash_head_calibrate_params & params, flash_head_pool * pool, flash_head_calibration * out,
-        std::string * error) {
+flash_head_calibration flash_head_calibrate(const flash_head_calibrate_head & head,
+        const flash_head_calibrate_hidden & hidden, const flash_head_calibrate_params & params,
+        flash_head_pool * pool) {
     const flash_head_dense_weight & weight = head.weight;
     const int64_t d          = weight.info.n_cols;
     const int     n_threads  = flash_head_pool_n_threads(pool);
@@ -136,16 +128,10 @@ bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_he
     const int64_t n_recorded = hidden.states.n_rows - n_fitted;
     const stages  part(params, weight.info, n_fitted, n_recorded);
 
-    flash_head_products products;
-    if (!flash_head_products_init(&products, pool)) {
-        *error = "there is no CPU backend";
-        return false;
-    }
-    flash_head_map    map = make_map(head.cluster, head.n_clusters);
-    rounded_centroids centroids;
-    if (!make_centroids(weight, map, params.centroid_type, n_threads, &centroids, error)) {
-        return false;
-    }
+    flash_head_products    products(pool);
+    rounded_centroids      centroids;
+    flash_head_calibration out;
+    make_centroids(weight, flash_head_calibrated_map(head, params, out), params.centroid_type, n_threads, &centroids);
 
     double before = 0.0;
     {
@@ -160,23 +146,21 @@ bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_he
                     &moments.metric);
         }
         for (int64_t i = 0; i < d; i++) {
-            out->weights.push_back(moments.metric.row(i)[i]);
+            out.weights.push_back(moments.metric.row(i)[i]);
         }
         before += part.moment;
         residual_moment(&products, head, centroids.values, part.stage("residuals", before, part.residuals),
                 &moments.residuals);
         before += part.residuals;
-        if (!flash_head_directions_find(&products, &moments, params.n_directions,
-                part.stage("directions", before, part.directions), &out->directions, error)
-                || !finish_directions(weight, params.coarse_bits, &out->directions, error)) {
-            return false;
-        }
+        out.directions = flash_head_directions_find(&products, &moments, params.n_directions,
+                part.stage("directions", before, part.directions));
+        finish_directions(weight, params.coarse_bits, &out.directions);
         before += part.directions;
     }
     if (n_recorded == 0) {
-        return true;
+        return out;
     }
-    set_codes(params, *out, &map);
+    const flash_head_map map = flash_head_calibrated_map(head, params, out);
     const auto making = part.stage("codes", before, part.codes);
     making(0.0);
     flash_head_estimator estimator;
@@ -185,13 +169,11 @@ bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_he
     before += part.codes;
     estimator.params.n_probe   = (int32_t) params.n_probe;
     estimator.params.tolerance = params.tolerance;
-    if (!flash_head_records_make(&products, { &weight, &estimator }, { &hidden.states, n_fitted, n_recorded },
-            part.stage("records", before, part.records), &out->records, error)) {
-        return false;
-    }
+    out.records = flash_head_records_make(&products, { &weight, &estimator }, { &hidden.states, n_fitted, n_recorded },
+            part.stage("records", before, part.records));
     for (const flash_head_counts & counts : estimator.counts) {
-        out->near  += (double) counts.n_near  /n_recorded;
-        out->exact += (double) counts.n_scored/n_recorded;
+        out.near  += (double) counts.n_near  /n_recorded;
+        out.exact += (double) counts.n_scored/n_recorded;
     }
-    return true;
+    return out;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 // In double, because squares of large floats overflow.
 static double sum_of_squares(const flash_head_matrix & m, int64_t begin, int64_t end) {
@@ -81,19 +82,17 @@ static void into_metric(flash_head_products * p, const flash_head_matrix & l, fl
     flash_head_apply(p, &turned, &product, s);
 }
 
-bool flash_head_directions_find(flash_head_products * p, flash_head_moments * moments, int64_t n,
-        const std::function<void(double)> & progress, flash_head_directions * out, std::string * error) {
+flash_head_directions flash_head_directions_find(flash_head_products * p, flash_head_moments * moments, int64_t n,
+        const std::function<void(double)> & progress) {
     flash_head_matrix & l = moments->metric;
     flash_head_matrix & m = moments->residuals;
     const int64_t d      = l.n_cols;
     const double  energy = trace_of_product(l, m);
     if (!std::isfinite(energy)) {
-        *error = "the second moments of hidden states and residuals are too large";
-        return false;
+        throw std::runtime_error("the second moments of hidden states and residuals are too large");
     }
     if (!flash_head_cholesky(p, &l)) {
-        *error = "the second moment of the hidden states is not positive definite";
-        return false;
+        throw std::runtime_error("the second moment of the hidden states is not positive definite");
     }
     into_metric(p, l, &m);
 
@@ -108,14 +107,14 @@ bool flash_head_directions_find(flash_head_products * p, flash_head_moments * mo
     flash_head_matrix_init(&rows, n, d);
     flash_head_apply(p, &l, &found.vectors, &rows);
     flash_head_solve_transposed(p->pool, &l, &found.vectors);
-    out->rows        = first_rows(rows, n_found);
-    out->activations = first_rows(found.vectors, n_found);
-    out->variances.assign(found.values.begin(), found.values.begin() + n_found);
-    out->rounds      = found.rounds;
-    out->kept        = 0.0;
-    for (double value : out->variances) {
-        out->kept += value;
+    flash_head_directions out;
+    out.rows        = first_rows(rows, n_found);
+    out.activations = first_rows(found.vectors, n_found);
+    out.variances.assign(found.values.begin(), found.values.begin() + n_found);
+    out.rounds      = found.rounds;
+    for (double value : out.variances) {
+        out.kept += value;
     }
-    out->kept = energy > 0.0 ? std::min(1.0, out->kept/energy) : 1.0;
-    return true;
+    out.kept = energy > 0.0 ? std::min(1.0, out.kept/energy) : 1.0;
+    return out;
 }

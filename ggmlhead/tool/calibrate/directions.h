@@ -1,10 +1,8 @@
 #pragma once
 
 #include "subspace.h"
-#include "products.h"
 
 #include <functional>
-#include <string>
 #include <vector>
 
 // The directions of a coarse code (core/flash-head-codes.h).
@@ -45,6 +43,6 @@ struct flash_head_moments {
 };
 
 // Finds the n best directions and overwrites moments: metric becomes its Cholesky factor. Directions without energy are
-// left out. Returns false and sets error if moments are not finite, or the metric is not positive definite.
-bool flash_head_directions_find(flash_head_products * p, flash_head_moments * moments, int64_t n,
-        const std::function<void(double)> & progress, flash_head_directions * out, std::string * error);
+// left out. Throws std::runtime_error if moments are not finite, or the metric is not positive definite.
+flash_head_directions flash_head_directions_find(flash_head_products * p, flash_head_moments * moments, int64_t n,
+        const std::function<void(double)> & progress);

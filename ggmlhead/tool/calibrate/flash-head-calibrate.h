@@ -3,11 +3,10 @@
 // Calibration: the directions of a head's codes, and the runtime's results with them at hidden states of texts.
 
 #include "directions.h"
-#include "matrix.h"
+#include "flash-head-map.h"
 #include "weight.h"
 
 #include <functional>
-#include <string>
 #include <vector>
 
 struct flash_head_calibrate_params {
@@ -47,10 +46,13 @@ struct flash_head_calibration {
 };
 
 // Fits codes of a head to hidden states, and records what the runtime would do with them. The result does not depend on
-// the number of threads. Returns false and sets error (one line, lower case).
+// the number of threads. Throws std::runtime_error (one line, lower case).
 //
 // It needs memory for the weight as it is in the file, its codes, 4 bytes for each value of centroids and hidden
 // states, 16 for each of n_cols^2, and for records about 300 MiB, more where the vocabulary is large.
-bool flash_head_calibrate(const flash_head_calibrate_head & head, const flash_head_calibrate_hidden & hidden,
-        const flash_head_calibrate_params & params, flash_head_pool * pool, flash_head_calibration * out,
-        std::string * error);
+flash_head_calibration flash_head_calibrate(const flash_head_calibrate_head & head,
+        const flash_head_calibrate_hidden & hidden, const flash_head_calibrate_params & params, flash_head_pool * pool);
+
+// The part of a converted file's map that its codes need, padded as by the reader of files.
+flash_head_map flash_head_calibrated_map(const flash_head_calibrate_head & head,
+        const flash_head_calibrate_params & params, const flash_head_calibration & from);

@@ -15,24 +15,11 @@ void flash_head_matrix_init(flash_head_matrix * m, int64_t n_rows, int64_t n_col
     memset(m->buffer.data, 0, m->buffer.size);
 }
 
-flash_head_products::~flash_head_products() {
-    for (flash_head_matmul * mm : matmul) {
-        flash_head_matmul_free(mm);
+flash_head_products::flash_head_products(flash_head_pool * pool) : pool(pool), out(flash_head_pool_n_threads(pool)) {
+    for (size_t i = 0; i < out.size(); i++) {
+        matmul.push_back(flash_head_matmul_new());
     }
-}
-
-bool flash_head_products_init(flash_head_products * p, flash_head_pool * pool) {
-    const int n_threads = flash_head_pool_n_threads(pool);
-    p->pool = pool;
-    p->out  = std::vector<flash_head_aligned_buffer>(n_threads);
-    for (int i = 0; i < n_threads; i++) {
-        p->matmul.push_back(flash_head_matmul_new());
-        if (p->matmul.back() == nullptr) {
-            return false;
-        }
-    }
-    flash_head_products_reserve(p, TILE_ROWS*TILE_ROWS);
-    return true;
+    flash_head_products_reserve(this, TILE_ROWS*TILE_ROWS);
 }
 
 void flash_head_products_reserve(flash_head_products * p, int64_t n) {
@@ -49,7 +36,7 @@ float * flash_head_products_tile(flash_head_products * p, int worker) {
 
 void flash_head_multiply(flash_head_products * p, int worker, const flash_head_span & a, const flash_head_span & b,
         float * out) {
-    const bool ok = flash_head_matmul_run(p->matmul[worker], GGML_TYPE_F32, a.matrix->n_stride,
+    const bool ok = flash_head_matmul_run(p->matmul[worker].get(), GGML_TYPE_F32, a.matrix->n_stride,
             a.matrix->row(a.first), a.n, b.matrix->row(b.first), b.n, out);
     GGML_ASSERT(ok && "matrix product failed");
 }

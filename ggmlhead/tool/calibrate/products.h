@@ -1,24 +1,37 @@
 #pragma once
 
 #include "matmul.h"
-#include "matrix.h"
 #include "pool.h"
+#include "rows.h"
 
 #include <functional>
 #include <vector>
 
+// A matrix of floats, row by row. A row's last n_stride - n_cols values are zero, n_stride is a multiple of 32: rows as
+// flash_head_matmul wants them.
+struct flash_head_matrix {
+    int64_t    n_rows   = 0;
+    int64_t    n_cols   = 0;
+    int64_t    n_stride = 0;
+    flash_head_aligned_buffer buffer;
+
+    float       * row(int64_t i)       { return (float *) buffer.data + i*n_stride; }
+    const float * row(int64_t i) const { return (const float *) buffer.data + i*n_stride; }
+};
+
+// Makes it n_rows rows of n_cols zeros; old contents are lost.
+void flash_head_matrix_init(flash_head_matrix * m, int64_t n_rows, int64_t n_cols);
+
 // Products of matrices in F32 on ggml's kernels, on all threads of a pool. The split into tiles is fixed, so results do
 // not depend on the number of threads.
 struct flash_head_products {
-    flash_head_pool                      * pool = nullptr;
-    std::vector<flash_head_matmul *>       matmul;    // one for each thread
+    flash_head_pool                      * pool;
+    std::vector<flash_head_matmul_ptr>     matmul;    // one for each thread
     std::vector<flash_head_aligned_buffer> out;       // a tile of results, one for each thread
 
-    ~flash_head_products();
+    // Opens the CPU backend for every thread of the pool. Throws std::runtime_error if there is none.
+    explicit flash_head_products(flash_head_pool * pool);
 };
-
-// Opens the CPU backend for every thread of the pool. Returns false if there is none.
-bool flash_head_products_init(flash_head_products * p, flash_head_pool * pool);
 
 // Makes the tile of every worker at least n floats. Do not call it inside a task.
 void    flash_head_products_reserve(flash_head_products * p, int64_t n);

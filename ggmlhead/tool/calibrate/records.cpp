@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 static const int64_t MAX_ESTIMATES = 64 << 20; // floats of estimates kept during a pass over the weight
 static const int64_t MAX_STATES    = 1024;     // hidden states per pass
@@ -23,12 +25,11 @@ struct first_bad {
         while (i < first && !state.compare_exchange_weak(first, i)) {
         }
     }
-    bool none(const char * what, std::string * error) const {
-        if (state == INT64_MAX) {
-            return true;
+    void check_none(const char * what) const {
+        if (state != INT64_MAX) {
+            throw std::runtime_error(std::string("the ") + what + " of hidden state " + std::to_string(state.load())
+                    + " are not finite");
         }
-        *error = std::string("the ") + what + " of hidden state " + std::to_string(state.load()) + " are not finite";
-        return false;
     }
 };
 
@@ -137,29 +138,22 @@ private:
 
 } // namespace
 
-bool flash_head_records_make(flash_head_products * p, const flash_head_recorded & head, const flash_head_span & hidden,
-        const std::function<void(double)> & progress, std::vector<uint32_t> * out, std::string * error) {
+std::vector<uint32_t> flash_head_records_make(flash_head_products * p, const flash_head_recorded & head,
+        const flash_head_span & hidden, const std::function<void(double)> & progress) {
     const int64_t n_vocab = head.weight->info.n_rows;
-    out->resize(hidden.n*FLASH_HEAD_RECORD_SIZE);
-    if (hidden.n == 0) {
-        return true;
-    }
+    std::vector<uint32_t> out(hidden.n*FLASH_HEAD_RECORD_SIZE);
     recorder r(p, head, hidden.n);
     for (int64_t begin = 0; begin < hidden.n; begin += r.n_states) {
         const flash_head_span x = { hidden.matrix, hidden.first + begin, std::min(r.n_states, hidden.n - begin) };
         r.estimate(x);
-        if (!r.bad_estimates.none("estimates", error)) {
-            return false;
-        }
+        r.bad_estimates.check_none("estimates");
         for (int64_t first = 0; first < n_vocab; first += r.n_chunk) {
             const int64_t n = std::min(r.n_chunk, n_vocab - first);
             r.pass(x, first, n);
             progress((begin + (double) x.n*(first + n)/n_vocab)/hidden.n);
         }
-        if (!r.bad_logits.none("logits", error)) {
-            return false;
-        }
-        r.finish(x.n, out->data() + begin*FLASH_HEAD_RECORD_SIZE);
+        r.bad_logits.check_none("logits");
+        r.finish(x.n, out.data() + begin*FLASH_HEAD_RECORD_SIZE);
     }
-    return true;
+    return out;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "matrix.h"
-#include "pool.h"
+#include "products.h"
 
 #include <functional>
 #include <vector>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "matrix.h"
 #include "pool.h"
+#include "rows.h"
 
 #include <string>
 #include <vector>
@@ -17,9 +17,9 @@ struct flash_head_dense_weight {
     void get(int64_t i, float * out) const;
 };
 
-// Reads the tensor w->info, finds w->most, and reads the bias if the file has one. Returns false and sets
-// error: read errors, NaN or infinite weights (names the tensor and the first such row), a bias that does not fit.
-bool flash_head_dense_weight_read(flash_head_dense_weight * w, flash_head_pool * pool, std::string * error);
+// Reads the tensor w->info, finds w->most, and reads the bias if the file has one. Throws std::runtime_error: read
+// errors, NaN or infinite weights (names the tensor and the first such row), a bias that does not fit.
+void flash_head_dense_weight_read(flash_head_dense_weight * w, flash_head_pool * pool);
 
 // Dequantises row i of data, rows of the given type: out [n_cols].
 void flash_head_row_get(const void * data, enum ggml_type type, int64_t n_cols, int64_t i, float * out);

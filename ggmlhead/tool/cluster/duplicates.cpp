@@ -15,7 +15,8 @@ static uint64_t flash_head_digest(uint64_t digest, const void * data, size_t n) 
     return h;
 }
 
-std::vector<uint64_t> flash_head_unit_rows_digests(const flash_head_unit_rows * rows, flash_head_pool * pool) {
+// A digest of each row's bytes: [n_rows].
+static std::vector<uint64_t> flash_head_digests(const flash_head_unit_rows * rows, flash_head_pool * pool) {
     const int64_t n       = rows->n_rows;
     const int64_t n_block = 4096;
     std::vector<uint64_t> digests(n);
@@ -27,11 +28,11 @@ std::vector<uint64_t> flash_head_unit_rows_digests(const flash_head_unit_rows * 
     return digests;
 }
 
-int64_t flash_head_duplicates_deal(const flash_head_unit_rows * rows, const std::vector<uint64_t> & digests,
-        int64_t size, int64_t sizes[2],
-        std::vector<int32_t> * cluster) {
+std::vector<int32_t> flash_head_duplicates_deal(const flash_head_unit_rows * rows, flash_head_pool * pool,
+        int64_t size, int64_t sizes[2]) {
     const int64_t n       = rows->n_rows;
     const size_t  n_bytes = rows->row_size();
+    const std::vector<uint64_t> digests = flash_head_digests(rows, pool);
 
     std::vector<int32_t> order(n);
     for (int64_t i = 0; i < n; i++) {
@@ -41,8 +42,8 @@ int64_t flash_head_duplicates_deal(const flash_head_unit_rows * rows, const std:
         return digests[a] != digests[b] ? digests[a] < digests[b] : a < b;
     });
 
-    cluster->assign(n, -1);
-    int64_t n_made = 0;
+    std::vector<int32_t> cluster(n, -1);
+    int32_t n_made = 0;
     std::vector<int32_t> equal;
     for (int64_t i0 = 0, i1; i0 < n; i0 = i1) {
         for (i1 = i0 + 1; i1 < n && digests[order[i1]] == digests[order[i0]]; i1++) {
@@ -62,11 +63,11 @@ int64_t flash_head_duplicates_deal(const flash_head_unit_rows * rows, const std:
                 break;
             }
             for (int64_t k = 0; k < size + big; k++) {
-                (*cluster)[equal[at++]] = (int32_t) n_made;
+                cluster[equal[at++]] = n_made;
             }
             sizes[big]--;
             n_made++;
         }
     }
-    return n_made;
+    return cluster;
 }

@@ -12,7 +12,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <vector>
 
 // The progress of a run. Values below zero are not known yet.
@@ -46,9 +45,9 @@ struct flash_head_cluster_result {
     std::vector<double>   objectives;           // after each iteration, the start's included
 };
 
-// Clusters the rows. Returns false and sets error: fewer than two clusters, wrong parameters, no CPU backend.
-bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params,
-        flash_head_pool * pool, flash_head_cluster_result * result, std::string * error);
+// Clusters the rows. Throws std::runtime_error: fewer than two clusters, wrong parameters, no CPU backend.
+flash_head_cluster_result flash_head_cluster_rows(const flash_head_unit_rows * rows,
+        const flash_head_cluster_params * params, flash_head_pool * pool);
 
 // The objective of any assignment of rows to n_clusters clusters.
 double flash_head_objective(const flash_head_unit_rows * rows, const std::vector<uint32_t> & cluster,

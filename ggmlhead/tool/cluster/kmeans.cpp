@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <stdexcept>
+#include <string>
 
 // The state of a run over the rows that the duplicates left.
 struct flash_head_cluster_run {
@@ -96,6 +99,14 @@ static void flash_head_cluster_run_start(flash_head_cluster_run * r) {
     r->count.assign(r->n_clusters, 0);
 }
 
+// The clusters by their numbers of rows, largest first.
+static std::vector<int32_t> flash_head_by_count(const flash_head_cluster_run * r) {
+    std::vector<int32_t> by_count(r->n_clusters);
+    std::iota(by_count.begin(), by_count.end(), 0);
+    std::stable_sort(by_count.begin(), by_count.end(), [&](int32_t a, int32_t b) { return r->count[a] > r->count[b]; });
+    return by_count;
+}
+
 // New centroids and the objective from the present clusters. An empty cluster restarts at a row of one that is too
 // large.
 static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
@@ -120,13 +131,11 @@ static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
     });
 
     r->cosines = 0.0;
-    std::vector<int32_t> by_count(r->n_clusters);
     for (int64_t c = 0; c < r->n_clusters; c++) {
         r->cosines += lengths[c];
         r->count[c] = first[c + 1] - first[c];
-        by_count[c] = (int32_t) c;
     }
-    std::stable_sort(by_count.begin(), by_count.end(), [&](int32_t a, int32_t b) { return r->count[a] > r->count[b]; });
+    const std::vector<int32_t> by_count = flash_head_by_count(r);
     // the largest cluster gives as many starts as it has rows for whole clusters, then the next
     int64_t donor = 0;
     int64_t spare = r->count[by_count[0]]/r->size - 1;
@@ -143,11 +152,7 @@ static void flash_head_cluster_run_update(flash_head_cluster_run * r) {
 
 // Capacities for a balanced assignment: the clusters that have most rows take one more.
 static std::vector<int32_t> flash_head_cluster_run_capacity(const flash_head_cluster_run * r) {
-    std::vector<int32_t> by_count(r->n_clusters);
-    for (int64_t c = 0; c < r->n_clusters; c++) {
-        by_count[c] = (int32_t) c;
-    }
-    std::stable_sort(by_count.begin(), by_count.end(), [&](int32_t a, int32_t b) { return r->count[a] > r->count[b]; });
+    const std::vector<int32_t> by_count = flash_head_by_count(r);
     std::vector<int32_t> capacity(r->n_clusters, (int32_t) r->size);
     for (int64_t k = 0; k < r->n_bigger; k++) {
         capacity[by_count[k]]++;
@@ -159,9 +164,7 @@ static std::vector<int32_t> flash_head_cluster_run_capacity(const flash_head_clu
 // is new centroids.
 static void flash_head_cluster_run_assign(flash_head_cluster_run * r, int64_t n_candidates, bool balanced) {
     std::vector<int32_t> all(r->n_clusters);
-    for (int64_t c = 0; c < r->n_clusters; c++) {
-        all[c] = (int32_t) c;
-    }
+    std::iota(all.begin(), all.end(), 0);
     flash_head_groups_build(&r->searcher, &r->centroids, all, n_candidates, &r->groups);
     flash_head_search(&r->searcher, r->rows, r->ids, &r->groups, n_candidates, balanced ? FLASH_HEAD_N_BEST : 1,
             &r->best);
@@ -186,24 +189,21 @@ static int64_t flash_head_affordable_candidates(const flash_head_unit_rows * row
     return std::min(n_clusters, std::max(some, (int64_t) (50e9/one)));
 }
 
-bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head_cluster_params * params,
-        flash_head_pool * pool, flash_head_cluster_result * result, std::string * error) {
+flash_head_cluster_result flash_head_cluster_rows(const flash_head_unit_rows * rows,
+        const flash_head_cluster_params * params, flash_head_pool * pool) {
     const int64_t n_rows = rows->n_rows;
     if (params->cluster_size < 1 || params->iterations < 1) {
-        *error = "the cluster size and the number of iterations must be at least 1";
-        return false;
+        throw std::runtime_error("the cluster size and the number of iterations must be at least 1");
     }
     const int64_t n_clusters = (n_rows + params->cluster_size - 1)/params->cluster_size;
     if (n_clusters < 2 || n_rows > INT32_MAX) {
-        *error = std::to_string(n_rows) + " rows do not make two clusters of " + std::to_string(params->cluster_size);
-        return false;
+        throw std::runtime_error(std::to_string(n_rows) + " rows do not make two clusters of "
+                + std::to_string(params->cluster_size));
     }
     const int64_t size     = n_rows/n_clusters;
     int64_t       sizes[2] = { n_clusters - n_rows % n_clusters, n_rows % n_clusters };
 
-    std::vector<int32_t>        dealt;
-    const std::vector<uint64_t> digests = flash_head_unit_rows_digests(rows, pool);
-    flash_head_duplicates_deal(rows, digests, size, sizes, &dealt);
+    const std::vector<int32_t> dealt = flash_head_duplicates_deal(rows, pool, size, sizes);
 
     flash_head_cluster_run r;
     r.rows       = rows;
@@ -219,15 +219,12 @@ bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head
             r.ids.push_back((int32_t) i);
         }
     }
-    result->n_clusters = n_clusters;
-    result->objectives.clear();
-    result->cluster.assign(n_rows, 0);
+    flash_head_cluster_result result;
+    result.n_clusters = n_clusters;
+    result.cluster.assign(n_rows, 0);
 
     if (r.n_clusters > 0) {
-        if (!flash_head_searcher_init(&r.searcher, pool, rows->n_stride)) {
-            *error = "ggml has no CPU backend here";
-            return false;
-        }
+        flash_head_searcher_init(&r.searcher, pool, rows->n_stride);
         const int64_t n_candidates =
                 params->n_candidates > 0 ? params->n_candidates : flash_head_affordable_candidates(rows, r.n_clusters);
         const int     n_start      = params->start;
@@ -258,19 +255,19 @@ bool flash_head_cluster_rows(const flash_head_unit_rows * rows, const flash_head
             }
             p.objective = std::max(0.0, 1.0 - r.cosines/r.ids.size());
             p.imbalance = (double) largest*r.n_clusters/r.ids.size() - 1.0;
-            result->objectives.push_back(p.objective);
+            result.objectives.push_back(p.objective);
             report(k + 1);
         }
         for (size_t i = 0; i < r.ids.size(); i++) {
-            result->cluster[r.ids[i]] = (uint32_t) r.cluster[i];
+            result.cluster[r.ids[i]] = (uint32_t) r.cluster[i];
         }
     }
     for (int64_t i = 0; i < n_rows; i++) {
         if (dealt[i] >= 0) {
-            result->cluster[i] = (uint32_t) (r.n_clusters + dealt[i]);
+            result.cluster[i] = (uint32_t) (r.n_clusters + dealt[i]);
         }
     }
-    result->objective = flash_head_objective(rows, result->cluster, n_clusters, pool);
-    result->imbalance = (double) (size + (n_rows % n_clusters ? 1 : 0))*n_clusters/n_rows - 1.0;
-    return true;
+    result.objective = flash_head_objective(rows, result.cluster, n_clusters, pool);
+    result.imbalance = (double) (size + (n_rows % n_clusters ? 1 : 0))*n_clusters/n_rows - 1.0;
+    return result;
 }

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -65,8 +64,8 @@ static void flash_head_pool_helper(flash_head_pool * pool, int worker) {
     }
 }
 
-flash_head_pool * flash_head_pool_new(int n_threads) {
-    std::unique_ptr<flash_head_pool, decltype(&flash_head_pool_free)> pool(new flash_head_pool, flash_head_pool_free);
+flash_head_pool_ptr flash_head_pool_new(int n_threads) {
+    flash_head_pool_ptr pool(new flash_head_pool);
     pool->n_threads = std::max(1, n_threads);
     try {
         pool->threads.reserve(pool->n_threads);
@@ -76,10 +75,10 @@ flash_head_pool * flash_head_pool_new(int n_threads) {
     } catch (const std::exception & e) { // the threads that there are end with the pool
         throw std::runtime_error("cannot start " + std::to_string(pool->n_threads) + " threads: " + e.what());
     }
-    return pool.release();
+    return pool;
 }
 
-void flash_head_pool_free(flash_head_pool * pool) {
+void flash_head_pool_deleter::operator()(flash_head_pool * pool) const {
     {
         std::lock_guard<std::mutex> lock(pool->mutex);
         pool->stop = true;

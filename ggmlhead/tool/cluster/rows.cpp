@@ -2,6 +2,7 @@
 
 #include "flash-head-row.h"
 #include "flash-head-vocab.h"
+#include "ggml-cpp.h"
 #include "gguf.h"
 
 #include <algorithm>
@@ -9,8 +10,8 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <new>
+#include <stdexcept>
 #include <vector>
 
 static const std::align_val_t FLASH_HEAD_ALIGNMENT{64};
@@ -82,57 +83,51 @@ void flash_head_unit_rows_get(const flash_head_unit_rows * rows, int64_t i, floa
     }
 }
 
-bool flash_head_tensor_find(const char * path, const char * name, flash_head_tensor_info * info, std::string * error) {
+flash_head_tensor_info flash_head_tensor_find(const std::string & path, const std::string & name) {
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file) {
-        *error = std::string("cannot open ") + path;
-        return false;
+        throw std::runtime_error("cannot open " + path);
     }
     const uint64_t file_size = (uint64_t) file.tellg();
 
-    struct ggml_context * ctx = nullptr;
-    struct gguf_init_params params = { /*no_alloc =*/ true, /*ctx =*/ &ctx };
-    std::unique_ptr<gguf_context, decltype(&gguf_free)> gguf(gguf_init_from_file(path, params), gguf_free);
-    std::unique_ptr<ggml_context, decltype(&ggml_free)> tensors(ctx, ggml_free);
+    ggml_context * ctx = nullptr;
+    gguf_context_ptr gguf(gguf_init_from_file(path.c_str(), { /*no_alloc =*/ true, /*ctx =*/ &ctx }));
+    ggml_context_ptr tensors(ctx);
     if (!gguf || !tensors) {
-        *error = std::string(path) + " is not a GGUF file that can be read";
-        return false;
+        throw std::runtime_error(path + " is not a GGUF file that can be read");
     }
-    const int64_t              id = gguf_find_tensor(gguf.get(), name);
-    const struct ggml_tensor * t  = id < 0 ? nullptr : ggml_get_tensor(tensors.get(), name);
+    const int64_t       id = gguf_find_tensor(gguf.get(), name.c_str());
+    const ggml_tensor * t  = id < 0 ? nullptr : ggml_get_tensor(tensors.get(), name.c_str());
     if (t == nullptr) {
-        *error = std::string("no tensor ") + name + " in " + path;
-        return false;
+        throw std::runtime_error("no tensor " + name + " in " + path);
     }
     if (ggml_n_dims(t) != 2 || ggml_is_empty(t)) {
-        *error = std::string("tensor ") + name + " is not a matrix";
-        return false;
+        throw std::runtime_error("tensor " + name + " is not a matrix");
     }
     if (t->type != GGML_TYPE_F32 && ggml_get_type_traits(t->type)->to_float == nullptr) {
-        *error = std::string("tensor ") + name + " has type " + ggml_type_name(t->type)
-                + ", which cannot be dequantised";
-        return false;
+        throw std::runtime_error("tensor " + name + " has type " + ggml_type_name(t->type)
+                + ", which cannot be dequantised");
     }
-    info->path   = path;
-    info->name   = name;
-    info->type   = t->type;
-    info->n_cols = t->ne[0];
-    info->n_rows = flash_head_n_vocab(gguf.get(), tensors.get(), t);
-    info->offset = (uint64_t) gguf_get_data_offset(gguf.get()) + gguf_get_tensor_offset(gguf.get(), id);
+    flash_head_tensor_info info;
+    info.path   = path;
+    info.name   = name;
+    info.type   = t->type;
+    info.n_cols = t->ne[0];
+    info.n_rows = flash_head_n_vocab(gguf.get(), tensors.get(), t);
+    info.offset = (uint64_t) gguf_get_data_offset(gguf.get()) + gguf_get_tensor_offset(gguf.get(), id);
 
     const uint64_t n_bytes = ggml_nbytes(t);
-    if (info->offset > file_size || n_bytes > file_size - info->offset) {
-        *error = std::string(path) + " is cut short: tensor " + name + " ends after the file does";
-        return false;
+    if (info.offset > file_size || n_bytes > file_size - info.offset) {
+        throw std::runtime_error(path + " is cut short: tensor " + name + " ends after the file does");
     }
-    return true;
+    return info;
 }
 
-bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type type, flash_head_pool * pool,
-        flash_head_unit_rows * rows, std::string * error) {
-    flash_head_unit_rows_init(rows, type, info->n_rows, info->n_cols);
+void flash_head_tensor_read(const flash_head_tensor_info & info, enum ggml_type type, flash_head_pool * pool,
+        flash_head_unit_rows * rows) {
+    flash_head_unit_rows_init(rows, type, info.n_rows, info.n_cols);
 
-    const size_t  src_size = ggml_row_size(info->type, info->n_cols);
+    const size_t  src_size = ggml_row_size(info.type, info.n_cols);
     const int64_t n_block  = std::max<int64_t>(1, (1 << 20)/(int64_t) src_size);    // rows a task: 1 MiB of the file
 
     // plain reads, not a mapping: the file's pages never count as this process's memory
@@ -145,7 +140,7 @@ bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type 
     std::vector<reader> readers(flash_head_pool_n_threads(pool));
     for (reader & r : readers) {
         r.file.rdbuf()->pubsetbuf(nullptr, 0);
-        r.file.open(info->path, std::ios::binary);
+        r.file.open(info.path, std::ios::binary);
         r.raw.resize(n_block*src_size);
         r.x  .resize(rows->n_stride);
         r.tmp.resize(rows->n_stride);
@@ -153,11 +148,11 @@ bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type 
 
     std::atomic<int64_t> bad_row {INT64_MAX};    // the first row with a NaN or an infinity
     std::atomic<bool>    bad_read{false};
-    flash_head_pool_run(pool, (info->n_rows + n_block - 1)/n_block, [&](int worker, int64_t task) {
+    flash_head_pool_run(pool, (info.n_rows + n_block - 1)/n_block, [&](int worker, int64_t task) {
         reader & r = readers[worker];
         const int64_t i0 = task*n_block;
-        const int64_t i1 = std::min(i0 + n_block, info->n_rows);
-        r.file.seekg((std::streamoff) (info->offset + i0*src_size));
+        const int64_t i1 = std::min(i0 + n_block, info.n_rows);
+        r.file.seekg((std::streamoff) (info.offset + i0*src_size));
         r.file.read((char *) r.raw.data(), (std::streamsize) ((i1 - i0)*src_size));
         if (!r.file) {
             bad_read = true;
@@ -165,7 +160,7 @@ bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type 
         }
         for (int64_t i = i0; i < i1; i++) {
             const uint8_t * src = r.raw.data() + (i - i0)*src_size;
-            flash_head_to_float(info->type, src, r.x.data(), info->n_cols);
+            flash_head_to_float(info.type, src, r.x.data(), info.n_cols);
             if (!flash_head_unit_rows_set(rows, i, r.x.data(), r.tmp.data())) {
                 int64_t first = bad_row;
                 while (i < first && !bad_row.compare_exchange_weak(first, i)) {
@@ -175,12 +170,10 @@ bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type 
         }
     });
     if (bad_read) {
-        *error = "cannot read tensor " + info->name + " from " + info->path;
-        return false;
+        throw std::runtime_error("cannot read tensor " + info.name + " from " + info.path);
     }
     if (bad_row != INT64_MAX) {
-        *error = "tensor " + info->name + " has a NaN or infinite weight in row " + std::to_string(bad_row.load());
-        return false;
+        throw std::runtime_error("tensor " + info.name + " has a NaN or infinite weight in row "
+                + std::to_string(bad_row.load()));
     }
-    return true;
 }

@@ -55,10 +55,10 @@ struct flash_head_tensor_info {
 };
 
 // Finds a 2D tensor in a GGUF file and checks that it lies inside the file and can be dequantised.
-// Returns false and sets error (one line, lower case).
-bool flash_head_tensor_find(const char * path, const char * name, flash_head_tensor_info * info, std::string * error);
+// Throws std::runtime_error (one line, lower case).
+flash_head_tensor_info flash_head_tensor_find(const std::string & path, const std::string & name);
 
 // Reads and dequantises the tensor's rows and stores them at unit length. rows must be empty.
-// Returns false and sets error: read errors, NaN or infinite weights (names the tensor and the first such row).
-bool flash_head_tensor_read(const flash_head_tensor_info * info, enum ggml_type type, flash_head_pool * pool,
-        flash_head_unit_rows * rows, std::string * error);
+// Throws std::runtime_error: read errors, NaN or infinite weights (names the tensor and the first such row).
+void flash_head_tensor_read(const flash_head_tensor_info & info, enum ggml_type type, flash_head_pool * pool,
+        flash_head_unit_rows * rows);

@@ -8,26 +8,16 @@
 static const int64_t FLASH_HEAD_BLOCK     = 192;
 static const int64_t FLASH_HEAD_CHUNK     = 1024;    // centroids a product: its scores stay in the L2 cache
 
-flash_head_searcher::~flash_head_searcher() {
-    for (flash_head_matmul * mm : matmul) {
-        flash_head_matmul_free(mm);
-    }
-}
-
-bool flash_head_searcher_init(flash_head_searcher * s, flash_head_pool * pool, int64_t n_stride) {
+void flash_head_searcher_init(flash_head_searcher * s, flash_head_pool * pool, int64_t n_stride) {
     const int n_threads = flash_head_pool_n_threads(pool);
     s->pool     = pool;
     s->gathered = std::vector<flash_head_aligned_buffer>(n_threads);
     s->scores   = std::vector<flash_head_aligned_buffer>(n_threads);
     for (int i = 0; i < n_threads; i++) {
         s->matmul.push_back(flash_head_matmul_new());
-        if (s->matmul.back() == nullptr) {
-            return false;
-        }
         s->gathered[i].resize(FLASH_HEAD_BLOCK*n_stride*sizeof(uint16_t));
         s->scores  [i].resize(FLASH_HEAD_BLOCK*FLASH_HEAD_CHUNK*sizeof(float));
     }
-    return true;
 }
 
 // Merges n scores of one row into its best list: id [n_best] and score [n_best], sorted, best first.
@@ -77,7 +67,7 @@ static void flash_head_compare(flash_head_searcher * s, int worker, const void *
     float * scores = (float *) s->scores[worker].data;
     for (int64_t e = of.begin; e < of.end; e += FLASH_HEAD_CHUNK) {
         const int64_t n_e = std::min(FLASH_HEAD_CHUNK, of.end - e);
-        const bool ok = flash_head_matmul_run(s->matmul[worker], of.rows->type, of.rows->n_stride, of.rows->row(e), n_e,
+        const bool ok = flash_head_matmul_run(s->matmul[worker].get(), of.rows->type, of.rows->n_stride, of.rows->row(e), n_e,
                 packed, n, scores);
         GGML_ASSERT(ok && "matrix product failed");
         for (int64_t j = 0; j < n; j++) {

@@ -32,15 +32,13 @@ struct flash_head_groups {
 // What the search works with; made once, used for every iteration.
 struct flash_head_searcher {
     flash_head_pool                  * pool = nullptr;
-    std::vector<flash_head_matmul *>   matmul;      // one for each thread
+    std::vector<flash_head_matmul_ptr> matmul;      // one for each thread
     std::vector<flash_head_aligned_buffer>     gathered;    // [block][n_stride] rows of a task, one for each thread
     std::vector<flash_head_aligned_buffer>     scores;      // [block][chunk] products of a task, one for each thread
-
-    ~flash_head_searcher();
 };
 
-// Opens the CPU backend for every thread of the pool. Returns false if there is none.
-bool flash_head_searcher_init(flash_head_searcher * s, flash_head_pool * pool, int64_t n_stride);
+// Opens the CPU backend for every thread of the pool. Throws std::runtime_error if there is none.
+void flash_head_searcher_init(flash_head_searcher * s, flash_head_pool * pool, int64_t n_stride);
 
 // Groups the centroids listed in ids (indices into centroids) for rows that shall each meet about n_candidates of them.
 // One group if n_candidates >= ids.size(). If groups->n_groups > 0 on entry its centers are the starting point.
