@@ -159,7 +159,7 @@ func TestSeedsOfDrawnClusters(t *testing.T) {
 	var answers []string
 	for _, seed := range []string{"1", "1", "2"} {
 		o := serve(t, h, "FLASHHEAD_MODE=sample", "FLASHHEAD_PROBES=20", "FLASHHEAD_SEED="+seed)
-		register(t, o, "fast", converted(t), oneThread)
+		register(t, o, "fast", converted(t))
 		answers = append(answers, strings.Join(seeds(t, o), "\n"))
 		o.Stop()
 	}
