@@ -23,7 +23,10 @@ func benched(t *testing.T, h host, args ...string) (report benchmark.Report) {
 func TestBench(t *testing.T) { onHosts(t, benchModel) }
 
 func benchModel(t *testing.T, h host) {
-	const rounds = 6 // as many as an interval needs
+	rounds := 2
+	if testlevel.IsLong() {
+		rounds = 6 // as many as an interval needs
+	}
 	checks := h.Prefix == patched(t).Prefix
 	picture := filepath.Join(t.TempDir(), "picture.svg")
 	r := benched(t, h, converted(t), "--tokens", "8", "--prompt", "16", "--rounds", strconv.Itoa(rounds), "--threads",

@@ -32,7 +32,7 @@ func TestInstallBeside(t *testing.T) {
 	if got := generate(t, fresh, "mine", prompt, 24).Response; got != answer {
 		t.Errorf("the stock Ollama answers %q, the patched one with the same model %q", answer, got)
 	}
-	if out, err := create(t, fresh, "mine-flashhead", "--from", "mine", "--plain"); err != nil {
+	if out, err := create(t, fresh, "mine-flashhead", "--from", "mine", "--iterations", "1", "--plain"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if got := generate(t, fresh, "mine-flashhead", prompt, 24).Response; got == "" || activeLine(fresh.Log()) == "" {

@@ -91,6 +91,7 @@ func draftModel(t *testing.T) drafted {
 		[]string{noDraft, onlyDraft}, []string{noTarget, ", scope target; "}}
 }
 
+// tinyPrompts are token IDs, few enough that no batch has more rows than FlashHead serves.
 var tinyPrompts = []any{[]int{1, 500, 1000, 2000, 44}, []int{1, 17, 1200}, []int{1, 900, 901, 902}, []int{1, 18, 1193, 44}}
 
 // A model predicts later tokens itself (MTP), with one output weight for both.
@@ -104,8 +105,7 @@ func predictingModel(t *testing.T) drafted {
 // A draft borrows its target's head.
 func borrowingModel(t *testing.T) drafted {
 	args := []string{"--spec-type", "draft-eagle3", "--spec-draft-model", borrowing(t)}
-	return drafted{trainedModel, converted(t), args, args, clusterCount, asAny(prompts(t, 6)),
-		[]string{onlyDraft, noKeys}, nil}
+	return drafted{trainedModel, converted(t), args, args, clusterCount, tinyPrompts, []string{onlyDraft, noKeys}, nil}
 }
 
 // The target checks a draft's proposals. With FlashHead only for drafts, the answer is the stock model's. In scope target

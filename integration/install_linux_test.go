@@ -44,17 +44,20 @@ func installAndBack(t *testing.T, lay func(t *testing.T, dir string) string, fla
 	}
 	o := serveIn(t, host{Prefix: m.installed}, m.dir, slices.Concat(m.env, env)...)
 	register(t, o, "demo", trainedModel)
-	if out, err := o.Run(timeout(t), program, "create", "first", "--from", "demo", "--plain"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	create := func(program, name string) {
+		t.Helper()
+		out, err := o.Run(timeout(t), program, append([]string{"create", name, "--from", "demo"}, mapFlags...)...)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
+	create(program, "first")
 	for _, folder := range []string{downloads, filepath.Join(m.home, ".cache")} {
 		if err := os.RemoveAll(folder); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if out, err := o.Run(timeout(t), tool, "create", "fast", "--from", "demo", "--no-calibrate"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	create(tool, "fast")
 	answer := generate(t, o, "fast", prompt, 24).Response
 	var report doctor.Report
 	if err := readJSON(t, o.Command(timeout(t), tool, "doctor", "--json"), &report); err != nil {

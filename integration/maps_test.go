@@ -14,6 +14,7 @@ import (
 	benchmark "github.com/fh-ollama/fh-ollama/internal/bench"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 	"github.com/fh-ollama/fh-ollama/plugin/doctor"
 )
@@ -91,8 +92,7 @@ func mapStory(t *testing.T, h host) {
 }
 
 // Ollama starts a model of several files through links in a folder of its own. It has one map, here in another folder,
-// because that of the models may be on a disk that cannot be written. eval, bench and doctor run it with its map. Files
-// and blobs give the same figures.
+// because that of the models may be on a disk that cannot be written.
 func TestMapOfSplitModel(t *testing.T) { onHosts(t, mapOfSplitModel) }
 
 func mapOfSplitModel(t *testing.T, h host) {
@@ -107,7 +107,7 @@ func mapOfSplitModel(t *testing.T, h host) {
 		t.Fatal(err)
 	}
 	register(t, o, "story", trainedModel)
-	for _, name := range []string{"split", "story", parts[0]} {
+	for _, name := range []string{"split", "story"} {
 		mapCommand(t, o, append([]string{"on", name, "--yes"}, mapFlags...)...)
 	}
 	got, want := said(t, o, "split"), said(t, o, "story")
@@ -121,8 +121,19 @@ func mapOfSplitModel(t *testing.T, h host) {
 		t.Errorf("the maps are %q", left)
 	}
 
+	if testlevel.IsLong() {
+		measureSplitModel(t, o, parts[0])
+	}
+	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// eval, bench and doctor run a model of several files with its map. Files and blobs give the same figures.
+func measureSplitModel(t *testing.T, o *harness.Ollama, first string) {
+	mapCommand(t, o, append([]string{"on", first, "--yes"}, mapFlags...)...)
 	var points []evaluation.Point
-	for _, name := range []string{parts[0], "split"} {
+	for _, name := range []string{first, "split"} {
 		var measured evaluation.Report
 		commandJSON(t, o, &measured, "eval", name, "--chunks", "1", "--predict", "0")
 		if measured.Model.File != filepath.Base(name) || measured.Points[0].KLD.Mean < 1e-6 {
@@ -142,9 +153,6 @@ func mapOfSplitModel(t *testing.T, h host) {
 	commandJSON(t, o, &report, "doctor", "split")
 	if f := report.File; f == nil || !f.Sound || f.Map == "" || f.Runtime == nil || !f.Runtime.Active {
 		t.Errorf("doctor: %+v", f)
-	}
-	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
 	}
 }
 

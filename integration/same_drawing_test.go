@@ -107,7 +107,7 @@ func penalties(t *testing.T, o *harness.Ollama) (answers []string) {
 // possible start of a stop word.
 func stopWords(t *testing.T, o *harness.Ollama) (answers []string) {
 	stops, stopped := []string{" the", ", and", "tion"}, 0
-	for seed, text := range prompts(t, 10) {
+	for seed, text := range prompts(t, 6) {
 		keepPrompt(t, o, text)
 		whole := generate(t, o, "fast", text, 48, lukewarm(seed)).Response
 		got := generate(t, o, "fast", text, 48, lukewarm(seed), func(r *api.GenerateRequest) { r.Options["stop"] = stops })
@@ -127,7 +127,7 @@ func stopWords(t *testing.T, o *harness.Ollama) (answers []string) {
 		}
 		answers = append(answers, whole, got.Response)
 	}
-	if stopped < 5 {
+	if stopped < 3 {
 		t.Errorf("stop words came %d times only: this says little", stopped)
 	}
 	return answers
