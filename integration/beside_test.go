@@ -28,7 +28,7 @@ func TestInstallBeside(t *testing.T) {
 		t.Fatalf("installed where an Ollama exists already:\n%s", out)
 	}
 	m.command(t, tool, "install", "--prefix", string(own))
-	fresh := serveIn(t, host{Prefix: own, env: []string{ownLogits}}, filepath.Join(m.dir, "beside"), "OLLAMA_MODELS="+models)
+	fresh := serveIn(t, host{Prefix: own}, filepath.Join(m.dir, "beside"), "OLLAMA_MODELS="+models, ownLogits)
 	if got := generate(t, fresh, "mine", prompt, 24).Response; got != answer {
 		t.Errorf("the stock Ollama answers %q, the patched one with the same model %q", answer, got)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
 )
 
-// A file with damaged keys loads, is logged once, and gives the dense model's answers. test-flash-head-map has every kind
-// of damage.
+// A file with damaged keys loads, is logged once, and gives the dense model's answers. test-flash-head-map has every
+// kind of damage.
 func TestDamagedKeysRunDense(t *testing.T) { onBothHosts(t, damagedKeysRunDense) }
 
 func damagedKeysRunDense(t *testing.T, h host) {

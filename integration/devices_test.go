@@ -184,8 +184,8 @@ func TestDeviceWithTheOp(t *testing.T) {
 	}
 }
 
-// The CPU computes a head in host memory, whatever the device supports, and whichever host buffer that is. It must not be
-// one of the CPU's repacking buffers, which -ot may choose.
+// The CPU computes a head in host memory, whatever the device supports, and whichever host buffer that is. It must not
+// be one of the CPU's repacking buffers, which -ot may choose.
 func TestHeadBesideADevice(t *testing.T) {
 	testlevel.Long(t)
 	small := filepath.Join(t.TempDir(), "q4_0.gguf")

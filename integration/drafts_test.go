@@ -92,7 +92,9 @@ func draftModel(t *testing.T) drafted {
 }
 
 // tinyPrompts are token IDs, few enough that no batch has more rows than FlashHead serves.
-var tinyPrompts = []any{[]int{1, 500, 1000, 2000, 44}, []int{1, 17, 1200}, []int{1, 900, 901, 902}, []int{1, 18, 1193, 44}}
+var tinyPrompts = []any{
+	[]int{1, 500, 1000, 2000, 44}, []int{1, 17, 1200}, []int{1, 900, 901, 902}, []int{1, 18, 1193, 44},
+}
 
 // A model predicts later tokens itself (MTP), with one output weight for both.
 func predictingModel(t *testing.T) drafted {
@@ -105,12 +107,13 @@ func predictingModel(t *testing.T) drafted {
 // A draft borrows its target's head.
 func borrowingModel(t *testing.T) drafted {
 	args := []string{"--spec-type", "draft-eagle3", "--spec-draft-model", borrowing(t)}
-	return drafted{trainedModel, converted(t), args, args, clusterCount, tinyPrompts, []string{onlyDraft, noKeys}, nil}
+	return drafted{trainedModel, converted(t), args, args, clusterCount, tinyPrompts,
+		[]string{onlyDraft, noKeys}, nil}
 }
 
-// The target checks a draft's proposals. With FlashHead only for drafts, the answer is the stock model's. In scope target
-// it is mostly that without a draft. Not always, because layers round differently for several tokens at once, also
-// without FlashHead. With every cluster probed, proposals and answer are the stock build's.
+// The target checks a draft's proposals. With FlashHead only for drafts, the answer is the stock model's. In scope
+// target it is mostly that without a draft. Not always, because layers round differently for several tokens at once,
+// also without FlashHead. With every cluster probed, proposals and answer are the stock build's.
 func TestDrafts(t *testing.T) {
 	t.Run("patched", func(t *testing.T) { drafts(t, patched(t), draftModel(t)) })
 	t.Run("plugin", func(t *testing.T) { drafts(t, plugin(t), draftModel(t)) })
@@ -212,8 +215,8 @@ func TestDraftsThatStayDense(t *testing.T) {
 	}
 }
 
-// A converted draft works in a Modelfile's DRAFT with a model that is not converted, and `on` gives model and draft a map
-// each.
+// A converted draft works in a Modelfile's DRAFT with a model that is not converted, and `on` gives model and draft a
+// map each.
 func TestDraftInOllama(t *testing.T) { onHosts(t, draftInOllama) }
 
 func draftInOllama(t *testing.T, h host) {

@@ -58,7 +58,8 @@ func same(t *testing.T, what string, got, want []string) {
 
 // continuations continues the prompts, texts or token IDs, greedily by 48 tokens each on its own llama-server, and
 // returns them with the log.
-func continuations[P any](t *testing.T, h host, model string, args []string, prompts []P, env ...string) ([][]int, string) {
+func continuations[P any](t *testing.T, h host, model string, args []string, prompts []P,
+	env ...string) ([][]int, string) {
 	t.Helper()
 	l := startLlama(t, h, append([]string{"--model", model}, args...), env...)
 	var all [][]int

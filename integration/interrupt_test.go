@@ -30,7 +30,8 @@ func TestCreateInterrupted(t *testing.T) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 130 || !strings.Contains(said.String(), "interrupted") {
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 130 ||
+		!strings.Contains(said.String(), "interrupted") {
 		t.Errorf("it ended with %v and said %q", err, said.String())
 	}
 	if exists, err := modelfile.Exists(timeout(t), o.Client, "never"); err != nil || exists {

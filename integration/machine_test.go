@@ -59,8 +59,8 @@ func (m *machine) command(t *testing.T, program string, args ...string) string {
 // install runs `program install`. It returns the program and the environment that the next steps name.
 func (m *machine) install(t *testing.T, program string, flags ...string) (installed string, env []string) {
 	t.Helper()
-	args := append([]string{"install", "--ollama", m.installed.Bin("ollama")}, flags...) // not one that runs on this machine
-	said := m.command(t, program, args...)
+	// not an Ollama that runs on this machine
+	said := m.command(t, program, append([]string{"install", "--ollama", m.installed.Bin("ollama")}, flags...)...)
 	if !strings.Contains(said, "flash_head: active on CPU") {
 		t.Errorf("install does not say what its trial said:\n%s", said)
 	}

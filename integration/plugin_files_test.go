@@ -11,7 +11,8 @@ import (
 // names on the command line or the weight's shape.
 func TestPluginKnowsItsModel(t *testing.T) {
 	h, dir := plugin(t), t.TempDir()
-	dense, fast, other := filepath.Join(dir, "dense.gguf"), filepath.Join(dir, "fast.gguf"), filepath.Join(dir, "other.gguf")
+	dense, fast := filepath.Join(dir, "dense.gguf"), filepath.Join(dir, "fast.gguf")
+	other := filepath.Join(dir, "other.gguf")
 	copyTree(t, trainedModel, dense)
 	convertFile(t, h, dense, fast, "--probes", "55")
 	convertFile(t, h, tinyModel(t, "qwen3", "tied"), other, "--cluster-size", "8", "--probes", "7")

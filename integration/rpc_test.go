@@ -116,8 +116,8 @@ func TestFarDevice(t *testing.T) {
 	})
 }
 
-// A server refuses a graph whose FlashHead node would access memory out of bounds: it closes the connection, says why, and
-// continues to serve others. test-flash-head-rpc has every such node.
+// A server refuses a graph whose FlashHead node would access memory out of bounds: it closes the connection, says why,
+// and continues to serve others. test-flash-head-rpc has every such node.
 func TestFarServerRefusesBadHeads(t *testing.T) {
 	r := startRPC(t, patched(t))
 	// Parts of RPC's protocol (ggml/src/ggml-rpc/ggml-rpc.cpp): a command is its number, a length and as many bytes.
@@ -155,7 +155,8 @@ func TestFarServerRefusesBadHeads(t *testing.T) {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
-	if _, err := c.Write(slices.Concat(command(hello, make([]byte, 24)), command(graphCompute, graph.Bytes()))); err != nil {
+	_, err = c.Write(slices.Concat(command(hello, make([]byte, 24)), command(graphCompute, graph.Bytes())))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, c); err != nil { // up to the end

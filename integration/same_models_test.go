@@ -19,7 +19,8 @@ func TestSeveralModelsSameAsDense(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "other.gguf") // the same model with another map
 	convertFile(t, patched(t), trainedModel, other, "--seed", "2")
 	start := func(t *testing.T, h host, env ...string) *harness.Ollama {
-		o := serve(t, h, append(env, "OLLAMA_MAX_LOADED_MODELS=4", "OLLAMA_FLASH_ATTENTION=1", "OLLAMA_KV_CACHE_TYPE=q8_0")...)
+		o := serve(t, h, append(env, "OLLAMA_MAX_LOADED_MODELS=4", "OLLAMA_FLASH_ATTENTION=1",
+			"OLLAMA_KV_CACHE_TYPE=q8_0")...)
 		register(t, o, "dense", trainedModel)
 		register(t, o, "fast", converted(t))
 		register(t, o, "other", other)

@@ -69,7 +69,7 @@ func sameButRounding(t *testing.T, what string, got, want []string) {
 	}
 }
 
-const defaultProbes = "default"
+const defaultProbes = "default, plug-in"
 
 // sameAsDense runs behaviours without FlashHead and in all ways. start starts a server.
 func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, h host, env ...string) Server,

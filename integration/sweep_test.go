@@ -12,8 +12,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// docs/architectures.md is right about these architectures in both runtimes. go run ./integration/cmd/architectures tries
-// all.
+// docs/architectures.md is right about these architectures in both runtimes. go run ./integration/cmd/architectures
+// tries all.
 func TestSweep(t *testing.T) {
 	swept := []string{"llama", "qwen3moe", "gemma3n"}
 	if testlevel.IsLong() { // every kind of head

@@ -15,7 +15,8 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// tinyModel returns an architecture's tiny model of a kind: untied, tied, bias or library (ggmlhead/tests/tiny-models.cpp).
+// tinyModel returns an architecture's tiny model of a kind: untied, tied, bias or library
+// (ggmlhead/tests/tiny-models.cpp).
 func tinyModel(t *testing.T, arch, kind string) string {
 	t.Helper()
 	dir := t.TempDir()

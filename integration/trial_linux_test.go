@@ -33,8 +33,8 @@ func TestTrial(t *testing.T) {
 		library    string
 		cause, way string
 	}{
-		"newer C++ library beside": {beside, "the C++ library of this system is older than the plug-in needs (GLIBCXX_9.9.9)",
-			"fh-ollama build --plugin"},
+		"newer C++ library beside": {beside,
+			"the C++ library of this system is older than the plug-in needs (GLIBCXX_9.9.9)", "fh-ollama build --plugin"},
 		"symbol of another ggml": {source("extern int ggml_of_tomorrow;\n" + init + "{ return &ggml_of_tomorrow; }\n"),
 			"this Ollama has another ggml than the plug-in was built for", "update Ollama"},
 		"another version of the interface": {source("static int api[64] = { 99 };\n" + init + "{ return api; }\n"),
@@ -88,7 +88,8 @@ func TestInstallForService(t *testing.T) {
 	}
 	openFolders(t, m.installed.Lib("x"))
 	run := func(args ...string) (string, error) {
-		return m.try(t, "/bin/sh", append([]string{"-c", `umask 077; exec "$0" "$@"`, plugin(t).Bin("fh-ollama")}, args...)...)
+		return m.try(t, "/bin/sh", append([]string{"-c", `umask 077; exec "$0" "$@"`, plugin(t).Bin("fh-ollama")},
+			args...)...)
 	}
 	before := tree(t, root)
 	if err := os.Chmod(local, 0o700); err != nil {

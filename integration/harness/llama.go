@@ -20,8 +20,8 @@ type Llama struct {
 }
 
 // StartLlama runs the prefix's llama-server with args, which name the model, and waits until it answers. Everything
-// that it writes lies below dir. env is added to its environment. It has one thread, unless args name more, because threads
-// wait long for each other beside other work. Call Stop when done.
+// that it writes lies below dir. env is added to its environment. It has one thread, unless args name more, because
+// threads wait long for each other beside other work. Call Stop when done.
 func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, env ...string) (*Llama, error) {
 	port, err := FreePort()
 	if err != nil {
