@@ -35,7 +35,7 @@ func evaluate(t *testing.T, h host, args ...string) evaluation.Report {
 
 func evaluateFile(t *testing.T, h host, file string, args ...string) (report evaluation.Report) {
 	t.Helper()
-	reported(t, h, &report, nil, "eval", append([]string{file, "--threads", "2"}, args...)...)
+	reported(t, h, &report, nil, "eval", append([]string{file, "--threads", "1"}, args...)...)
 	return report
 }
 

@@ -58,5 +58,5 @@ func sample(t *testing.T, path string) {
 // perplexity runs llama-perplexity with env and returns its output.
 func perplexity(t *testing.T, h host, env []string, args ...string) string {
 	t.Helper()
-	return h.run(t, env, h.Lib("llama-perplexity"), append([]string{"-c", "256", "-t", "2"}, args...)...)
+	return h.run(t, env, h.Lib("llama-perplexity"), append([]string{"-c", "256", "-t", "1"}, args...)...)
 }
