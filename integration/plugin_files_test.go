@@ -1,10 +1,13 @@
 package integration
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 )
 
 // If a process loads several models, each converted one gets FlashHead with its own map. The open file decides, not the
@@ -41,7 +44,18 @@ func TestPluginKnowsItsModel(t *testing.T) {
 // model's.
 func TestPluginModelVariable(t *testing.T) {
 	h, texts, wrong := plugin(t), prompts(t, 4), filepath.Join(t.TempDir(), "wrong.gguf")
-	quantize(t, patched(t), converted(t), wrong, "F16")
+	f, head, _ := flashheadtest.Open(t, converted(t))
+	data, err := os.ReadFile(converted(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := data[f.DataStart+head.Tensor.Offset:]
+	for i := range 32000 * 256 / 32 * 34 { // bytes of Q8_0
+		rows[i] ^= 1
+	}
+	if err := os.WriteFile(wrong, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	dense, _ := continuations(t, stock(t), converted(t), nil, texts)
 	want, _ := continuations(t, h, converted(t), nil, texts, fewProbes)
 	if slices.EqualFunc(want, dense, slices.Equal) {
