@@ -109,7 +109,6 @@ check-hosts: plugin
 
 # Models are pinned in third_party/real.toml and stay in the cache. A test that needs one fetches it.
 real: build-tests
-	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v ./integration/real
 	FH_OLLAMA_REAL=1 $(GO) test -count=1 -v -timeout 1h -run '^(TestRealModels|TestFreshMachineWithARealModel)$$' ./integration
 
 EXACT_TIME ?= 10m

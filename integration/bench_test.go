@@ -19,13 +19,15 @@ func benched(t *testing.T, h host, args ...string) (report benchmark.Report) {
 	return report
 }
 
-// Every number of threads is measured on both hosts, and the model is described correctly. No test asserts a speed.
-func TestBench(t *testing.T) {
-	t.Run("patched", func(t *testing.T) { benchModel(t, patched(t), 6, true) })
-	t.Run("plugin", func(t *testing.T) { benchModel(t, plugin(t), 2, false) })
-}
+// Every number of threads is measured, and the model is described correctly. No test asserts a speed.
+func TestBench(t *testing.T) { onHosts(t, benchModel) }
 
-func benchModel(t *testing.T, h host, rounds int, checks bool) {
+func benchModel(t *testing.T, h host) {
+	rounds := 2
+	if testlevel.IsLong() {
+		rounds = 6 // as many as an interval needs
+	}
+	checks := h.Prefix == patched(t).Prefix
 	picture := filepath.Join(t.TempDir(), "picture.svg")
 	r := benched(t, h, converted(t), "--tokens", "8", "--prompt", "16", "--rounds", strconv.Itoa(rounds), "--threads",
 		"1,2", "--probes", "K/32", "--load", "--answers", "--svg", picture)
@@ -104,24 +106,5 @@ func TestBenchSynthetic(t *testing.T) {
 	}
 	if p.Probes != 128 || p.Decode.Dense <= 0 || p.Decode.FlashHead <= 0 || p.Decode.Interval != nil {
 		t.Errorf("point %+v", p)
-	}
-}
-
-func TestBenchName(t *testing.T) {
-	testlevel.Long(t)
-	h := patched(t)
-	o := serve(t, h)
-	register(t, o, "fast", converted(t))
-	register(t, o, "slow", trainedModel)
-	text, err := o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "fast", "--tokens", "2", "--rounds", "1", "--threads", "1",
-		"--probes", "64,250", "--quiet")
-	if err != nil || !strings.Contains(text, "\nmodel       fast, llama\n") ||
-		!strings.Contains(text, "\n      1   64  ") || !strings.Contains(text, "\n      1  250  ") {
-		t.Errorf("%v\n%s", err, text)
-	}
-	_, err = o.Run(timeout(t), h.Bin("fh-ollama"), "bench", "slow")
-	if err == nil || !strings.Contains(err.Error(), "fh-ollama: slow: not converted: it has no FlashHead\n  "+
-		"turn it on: "+h.Bin("fh-ollama")+" on slow\n") {
-		t.Errorf("%v", err)
 	}
 }

@@ -4,54 +4,39 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
 // A user runs a stock Ollama with a model, installs the patched one beside it, uses both on the same models, and
 // uninstalls the patched one. The stock one and its models are then byte for byte what they were.
 func TestInstallBeside(t *testing.T) {
-	dir := t.TempDir()
-	installed := harness.Prefix(filepath.Join(dir, "usr"))
-	copyTree(t, stock(t).Bin("ollama"), installed.Bin("ollama"))
-	copyTree(t, stock(t).Lib(""), installed.Lib(""))
-	models := filepath.Join(dir, "models")
-	old, err := harness.Start(timeout(t), installed, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(old.Stop)
+	m := newMachine(t)
+	models := filepath.Join(m.dir, "models")
+	old := serveIn(t, host{Prefix: m.installed}, m.dir)
 	register(t, old, "mine", trainedModel)
 	answer := generate(t, old, "mine", prompt, 24).Response
-	storeBefore, stockBefore := store(t, models), tree(t, string(installed))
+	storeBefore, stockBefore := store(t, models), tree(t, string(m.installed))
 
 	tool := patched(t).Bin("fh-ollama")
-	own := harness.Prefix(filepath.Join(dir, "opt", "flashhead"))
-	mustRun(t, dir, false, tool, "install", "--prefix", string(installed)) // an Ollama exists already
-	mustRun(t, dir, true, tool, "install", "--prefix", string(own))
-	fresh, err := harness.Start(timeout(t), own, filepath.Join(dir, "beside"), "OLLAMA_MODELS="+models)
-	if err != nil {
-		t.Fatal(err)
+	own := harness.Prefix(filepath.Join(m.dir, "opt", "flashhead"))
+	if out, err := m.try(t, tool, "install", "--prefix", string(m.installed)); err == nil {
+		t.Fatalf("installed where an Ollama exists already:\n%s", out)
 	}
-	t.Cleanup(fresh.Stop)
+	m.command(t, tool, "install", "--prefix", string(own))
+	fresh := serveIn(t, host{Prefix: own}, filepath.Join(m.dir, "beside"), "OLLAMA_MODELS="+models, ownLogits)
 	if got := generate(t, fresh, "mine", prompt, 24).Response; got != answer {
 		t.Errorf("the stock Ollama answers %q, the patched one with the same model %q", answer, got)
 	}
-	out, err := fresh.Run(timeout(t), own.Bin("fh-ollama"), "create", "mine-flashhead", "--from", "mine", "--plain")
-	if err != nil {
+	if out, err := create(t, fresh, "mine-flashhead", "--from", "mine", "--iterations", "1", "--plain"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if got := generate(t, fresh, "mine-flashhead", prompt, 24).Response; got == "" {
-		t.Error("the converted model says nothing")
-	}
-	if !strings.Contains(fresh.Log(), "flash_head: active") {
-		t.Errorf("FlashHead is not active:\n%s", end(fresh.Log()))
+	if got := generate(t, fresh, "mine-flashhead", prompt, 24).Response; got == "" || activeLine(fresh.Log()) == "" {
+		t.Errorf("FlashHead is not active, and says %q:\n%s", got, end(fresh.Log()))
 	}
 	// Converting adds to the store and changes nothing in it.
 	storeNow := store(t, models)
@@ -66,16 +51,14 @@ func TestInstallBeside(t *testing.T) {
 			t.Errorf("beside the other, the stock Ollama answers %q with %s, before %q", got, model, answer)
 		}
 	}
-	if _, err := fresh.Run(timeout(t), own.Bin("ollama"), "rm", "mine-flashhead"); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, fresh, "mine-flashhead")
 	fresh.Stop()
 
-	mustRun(t, dir, true, own.Bin("fh-ollama"), "uninstall", "--prefix", string(own))
+	m.command(t, own.Bin("fh-ollama"), "uninstall", "--prefix", string(own))
 	if _, err := os.Stat(string(own)); err == nil {
 		t.Errorf("uninstall leaves %q", tree(t, string(own)))
 	}
-	if got := tree(t, string(installed)); !slices.Equal(got, stockBefore) {
+	if got := tree(t, string(m.installed)); !slices.Equal(got, stockBefore) {
 		t.Errorf("the stock Ollama has now\n%s\nbefore\n%s", strings.Join(got, "\n"), strings.Join(stockBefore, "\n"))
 	}
 	if got := store(t, models); !maps.Equal(got, storeBefore) {
@@ -83,26 +66,6 @@ func TestInstallBeside(t *testing.T) {
 	}
 	if got := generate(t, old, "mine", prompt, 24).Response; got != answer {
 		t.Errorf("afterwards the stock Ollama answers %q, before %q", got, answer)
-	}
-}
-
-// `create` does not change an existing model without --force.
-func TestCreateNeverTouchesAModel(t *testing.T) {
-	h := patched(t)
-	o := serve(t, h)
-	register(t, o, "mine", trainedModel, modelfile.Parameter{Name: "temperature", Value: "0.3"})
-	dir := filepath.Dir(o.LogFile())
-	models := filepath.Join(dir, "models")
-	before := store(t, models)
-	for source, want := range map[string]string{"mine": "mine is the source itself",
-		converted(t): "the model mine exists already"} {
-		out, err := o.Run(timeout(t), h.Bin("fh-ollama"), "create", "mine", "--from", source)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("create mine --from %s: %v\n%s", source, err, out)
-		}
-	}
-	if got := store(t, models); !maps.Equal(got, before) {
-		t.Errorf("the models are now %v\nbefore %v", got, before)
 	}
 }
 
@@ -123,14 +86,4 @@ func store(t *testing.T, models string) map[string]string {
 		}
 	}
 	return files
-}
-
-// mustRun runs a program with home and temporary files below dir. It must succeed if well is set, else fail.
-func mustRun(t *testing.T, dir string, well bool, program string, args ...string) {
-	t.Helper()
-	cmd := exec.CommandContext(timeout(t), program, args...)
-	cmd.Env = harness.Environment(dir)
-	if out, err := cmd.CombinedOutput(); (err == nil) != well {
-		t.Fatalf("%s %v: %v\n%s", filepath.Base(program), args, err, out)
-	}
 }

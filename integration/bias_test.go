@@ -4,10 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/internal/gguf"
@@ -55,26 +53,10 @@ func bias(t *testing.T, h host) {
 			raised := raiseBias(t, file)
 			convertFile(t, h, file, fast, "--cluster-size", "8", "--no-calibrate")
 			withAnyMap(t, file, plain, 8)
-			run := func(model string, env ...string) ([]int, string) {
-				l := startLlama(t, h, []string{"--model", model}, env...)
-				defer l.Stop()
-				tokens, err := l.Greedy(timeout(t), []int{3, 70, 21, 9}, 48)
-				if err != nil {
-					t.Fatalf("%v\n%s", err, end(l.Log()))
-				}
-				return tokens, l.Log()
-			}
-			split := exec.CommandContext(timeout(t), patched(t).Lib("llama-gguf-split"), "--split",
-				"--split-max-tensors", "1", fast, filepath.Join(dir, "part"))
-			if text, err := split.CombinedOutput(); err != nil {
-				t.Fatalf("llama-gguf-split: %v\n%s", err, text)
-			}
-			parts, err := filepath.Glob(filepath.Join(dir, "part-*.gguf"))
-			if err != nil || len(parts) < 3 {
-				t.Fatalf("parts %v, %v", parts, err)
-			}
-			dense, _ := run(fast, "FLASHHEAD_ENABLED=0")
-			written := slices.Compact(slices.Sorted(slices.Values(dense)))
+			ask := [][]int{{3, 70, 21, 9}}
+			parts := split(t, fast, "--split-max-tensors", "1")
+			dense, _ := continuations(t, h, fast, nil, ask, "FLASHHEAD_ENABLED=0")
+			written := slices.Compact(slices.Sorted(slices.Values(dense[0])))
 			others := func(token int) bool { return !slices.Contains(raised, token) }
 			if len(written) < c.least || slices.ContainsFunc(written, others) {
 				t.Fatalf("the dense model writes %v, which shows nothing about %v", written, raised)
@@ -83,21 +65,21 @@ func bias(t *testing.T, h host) {
 				{fast, "FLASHHEAD_PROBES=1"}, {fast, "FLASHHEAD_PROBES=16"}, // 8 of 128 tokens, and all
 				{parts[0], "FLASHHEAD_PROBES=1"},
 			} {
-				got, log := run(c.model, c.env)
-				if !slices.Equal(got, dense) || activeLine(log) == "" {
-					t.Errorf("%v: tokens %v, dense %v\n%s", c, got, dense, end(log))
+				got, log := continuations(t, h, c.model, nil, ask, c.env)
+				sameTokens(t, c.model+" "+c.env, got, dense)
+				if activeLine(log) == "" {
+					t.Errorf("%v is not active\n%s", c, end(log))
 				}
 			}
 			for _, c := range []struct{ model, env, says string }{
-				{plain, "FLASHHEAD_STATS=0", "flash_head: the head has a bias (output.bias), by which a plain head, " +
-					"without codes, cannot choose; running dense"},
-				{fast, "FLASHHEAD_MODE=sample", "flash_head: FLASHHEAD_MODE=sample draws clusters, which leaves out the " +
-					"head's bias (output.bias); running dense"},
+				{plain, "", "the head has a bias (output.bias), by which a plain head, without codes, cannot choose; " +
+					"running dense"},
+				{fast, "FLASHHEAD_MODE=sample", "FLASHHEAD_MODE=sample draws clusters, which leaves out the head's bias " +
+					"(output.bias); running dense"},
 			} {
-				got, log := run(c.model, c.env)
-				if !slices.Equal(got, dense) || activeLine(log) != "" || !strings.Contains(log, c.says) {
-					t.Errorf("tokens %v, dense %v; the log should say %q\n%s", got, dense, c.says, end(log))
-				}
+				got, log := continuations(t, h, c.model, nil, ask, c.env)
+				sameTokens(t, c.model+" "+c.env, got, dense)
+				saysOnce(t, log, c.says)
 			}
 		})
 	}

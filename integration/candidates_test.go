@@ -6,18 +6,13 @@ import (
 	"maps"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
-
-	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
-// drawRequests are fields of llama-server's requests that affect the candidates for a draw. Most allow a short list of
-// candidates, so each draw uses one, except where a grammar rejects the first token.
+// drawRequests are fields of llama-server's requests that affect a draw. Most allow a short list of candidates, so each
+// draw uses one, except where a grammar rejects the first token.
 var drawRequests = []struct {
 	name   string
 	all    bool // all tokens are needed
@@ -100,23 +95,19 @@ func candidates(t *testing.T, log string) (counts []int) {
 // possible.
 func TestShortLists(t *testing.T) {
 	h := patched(t)
-	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"})
+	l := startLlama(t, h, []string{"--model", converted(t), "--log-verbosity", "5"})
 	texts := prompts(t, 2)
 	read := 0
 	since := func(draws int) []int { // of the last draws; the log lags a little
 		t.Helper()
-		deadline := time.Now().Add(2 * time.Minute)
-		for {
-			log := l.Log()
-			if counts := candidates(t, log[read:]); len(counts) >= draws {
-				read = len(log)
-				return counts
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%d draws are not in the log:\n%s", draws, end(log))
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		var log string
+		await(t, fmt.Sprintf("%d draws are in the log", draws), func() bool {
+			log = l.Log()
+			return len(candidates(t, log[read:])) >= draws
+		})
+		counts := candidates(t, log[read:])
+		read = len(log)
+		return counts
 	}
 	for _, r := range drawRequests {
 		t.Run(r.name, func(t *testing.T) {
@@ -148,7 +139,7 @@ func TestShortLists(t *testing.T) {
 // An exhausted reasoning budget, and a grammar triggered by a word, need all tokens from one draw to the next.
 func TestShortListsStepAside(t *testing.T) {
 	h := patched(t)
-	l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1"})
+	l := startLlama(t, h, []string{"--model", converted(t)})
 	for name, c := range map[string]struct {
 		fields map[string]any
 		says   *regexp.Regexp
@@ -175,105 +166,4 @@ func TestShortListsStepAside(t *testing.T) {
 			}
 		})
 	}
-}
-
-// With every cluster probed, every request gives the same draws as without FlashHead, and as the stock build.
-func TestShortListsAreExact(t *testing.T) {
-	h := patched(t)
-	texts := prompts(t, 2)
-	ask := func(setting string) (answers []string, log string) {
-		l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1", "--log-verbosity", "5"}, setting)
-		for _, r := range drawRequests {
-			for seed, text := range texts {
-				answers = append(answers, fmt.Sprintf("%s, seed %d: %s", r.name, seed, draw(t, l, text, seed, r.fields)))
-			}
-		}
-		return answers, l.Log()
-	}
-	want, log := ask("FLASHHEAD_ENABLED=0")
-	if strings.Contains(log, "tokens are candidates") {
-		t.Error("short lists without FlashHead")
-	}
-	got, log := ask(fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount))
-	if len(candidates(t, log)) == 0 {
-		t.Error("no short lists with FlashHead")
-	}
-	sameButRounding(t, "every cluster", got, want)
-}
-
-// The same through Ollama, with options of its users.
-func TestShortListsThroughOllama(t *testing.T) {
-	h := patched(t)
-	texts := prompts(t, 3)
-	changes := []func(*api.GenerateRequest){
-		func(r *api.GenerateRequest) {},
-		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8 },
-		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Options["repeat_penalty"] = 1.1 },
-		func(r *api.GenerateRequest) { r.Options["temperature"] = 1.2; r.Options["top_k"] = 0 },
-		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Logprobs, r.TopLogprobs = true, 5 },
-		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Options["stop"] = []string{" of"} },
-		func(r *api.GenerateRequest) { r.Options["temperature"] = 0.8; r.Format = json.RawMessage(`"json"`) },
-	}
-	ask := func(setting string) (answers []string) {
-		o := serve(t, h, setting)
-		defer o.Stop()
-		register(t, o, "fast", converted(t))
-		for i, change := range changes {
-			for seed, text := range texts {
-				answer := generate(t, o, "fast", text, 32, func(r *api.GenerateRequest) { r.Options["seed"] = seed }, change)
-				answers = append(answers, fmt.Sprintf("%d: %q, %d tokens, %v", i, answer.Response, answer.EvalCount,
-					answer.Logprobs))
-			}
-		}
-		return answers
-	}
-	sameButRounding(t, "every cluster", ask(fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)), ask("FLASHHEAD_ENABLED=0"))
-}
-
-// A draft model's own draws use the probabilities of the candidates. With FlashHead they come from short lists. With
-// every cluster probed the same tokens are drafted and accepted.
-func TestShortListsOfADraft(t *testing.T) {
-	testlevel.Long(t)
-	h := patched(t)
-	texts := prompts(t, 3)
-	type drafted struct {
-		drawn
-		Timings struct {
-			Drafted  int `json:"draft_n"`
-			Accepted int `json:"draft_n_accepted"`
-		} `json:"timings"`
-	}
-	ask := func(draft string) (answers []string, log string) {
-		l := startLlama(t, h, []string{"--model", trainedModel, "--spec-draft-model", draft, "--spec-type", "draft-simple",
-			"--spec-draft-n-max", "4", "--threads", "1", "--log-verbosity", "5"},
-			fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount))
-		accepted := 0
-		for _, fields := range []map[string]any{{"temperature": 0}, {"temperature": 0.8},
-			{"temperature": 0.8, "repeat_penalty": 1.2}} {
-			for seed, text := range texts {
-				request := map[string]any{"prompt": text, "n_predict": 32, "seed": seed, "cache_prompt": false,
-					"return_tokens": true}
-				maps.Copy(request, fields)
-				var answer drafted
-				if err := l.Complete(timeout(t), request, &answer); err != nil {
-					t.Fatal(err)
-				}
-				accepted += answer.Timings.Accepted
-				answers = append(answers, fmt.Sprintf("%v, seed %d: %s, %+v", fields, seed, answer.drawn, answer.Timings))
-			}
-		}
-		if accepted == 0 {
-			t.Errorf("nothing that %s drafted was accepted", draft)
-		}
-		return answers, l.Log()
-	}
-	want, log := ask(trainedModel)
-	if strings.Contains(log, "tokens are candidates") {
-		t.Error("short lists without FlashHead")
-	}
-	got, log := ask(converted(t))
-	if len(candidates(t, log)) == 0 {
-		t.Error("no short lists of the draft")
-	}
-	same(t, "a draft with every cluster", got, want)
 }

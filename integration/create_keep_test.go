@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -59,13 +60,10 @@ func TestCreateKeepAgain(t *testing.T) {
 	first := digest(t, kept)
 	before, _ := os.Stat(kept)
 
-	for _, other := range [][]string{{"--seed", "9"}, {"--iterations", "1"}, {"--probes", "9"}, {"--cluster-size", "32"},
-		{"--centroid-type", "f16"}} {
-		if out, err := createAt(t, o, o.Host, append(args, other...)...); err == nil ||
-			!strings.HasSuffix(out, "kept.gguf exists already\n  choose another output with --keep, or give --force to "+
-				"replace it\n") {
-			t.Errorf("%q: %v\n%s", other, err, out)
-		}
+	if out, err := createAt(t, o, o.Host, append(args, "--seed", "9")...); err == nil ||
+		!strings.HasSuffix(out, "kept.gguf exists already\n  choose another output with --keep, or give --force to "+
+			"replace it\n") {
+		t.Errorf("another conversion: %v\n%s", err, out)
 	}
 	if out, err = createAt(t, o, o.Host, args...); err != nil ||
 		!strings.Contains(out, "the conversion is there already, as "+kept) {
@@ -87,66 +85,43 @@ func TestCreateKeepAgain(t *testing.T) {
 	}
 }
 
-// A converted file is kept as a copy, with a Modelfile that names it.
-func TestCreateKeepConverted(t *testing.T) {
-	o := serve(t, patched(t))
-	kept := filepath.Join(t.TempDir(), "kept.gguf")
-	for _, name := range []string{"first", "second"} { // both files exist for the second
-		if out, err := create(t, o, name, "--from", converted(t), "--keep", kept); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		if digest(t, kept) != digest(t, converted(t)) {
-			t.Error("the copy is another file")
-		}
-	}
-	cmd := o.Command(timeout(t), o.Prefix.Bin("ollama"), "create", "by-modelfile", "-f", filepath.Base(kept)+".Modelfile")
-	cmd.Dir = filepath.Dir(kept)
-	if out, err := cmd.CombinedOutput(); err != nil || !hasMap(t, o, "by-modelfile") {
-		t.Errorf("ollama create with the Modelfile: %v\n%s", err, out)
-	}
-	// a file in the way of the copy stays
-	other := filepath.Join(t.TempDir(), "other.gguf")
-	if err := os.WriteFile(other, []byte("the user's"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := create(t, o, "third", "--from", converted(t), "--keep", other); err == nil ||
-		!strings.Contains(err.Error(), "other.gguf exists already\n  choose another file with --keep") {
-		t.Errorf("a file in the way: %v", err)
-	}
-	if text, _ := os.ReadFile(other); string(text) != "the user's" {
-		t.Errorf("the file in the way is %q", text)
-	}
-	if _, err := os.Stat(other + ".Modelfile"); err == nil {
-		t.Error("there is a Modelfile for it")
-	}
-}
-
-// A Modelfile in the way is an error before any work.
-func TestCreateKeepModelfileInTheWay(t *testing.T) {
+// A file or a Modelfile in the way is an error before any work, and stays.
+func TestCreateKeepInTheWay(t *testing.T) {
 	o := serve(t, patched(t))
 	dir := t.TempDir()
 	kept := filepath.Join(dir, "kept.gguf")
-	if err := os.WriteFile(kept+".Modelfile", []byte("FROM elsewhere\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := create(t, o, "never", "--from", trainedModel, "--keep", kept, "--plain")
-	if err == nil || !strings.Contains(err.Error(),
-		"kept.gguf.Modelfile exists already\n  choose another file with --keep, or give --force to replace it") ||
-		strings.Contains(err.Error(), "clustered") {
-		t.Errorf("it ended with %v", err)
-	}
-	if exists, err := modelfile.Exists(timeout(t), o.Client, "never"); err != nil || exists {
-		t.Errorf("a model was registered: %v, %v", exists, err)
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("in the folder are %v", entries)
-	}
-	if out, err := create(t, o, "forced", "--from", trainedModel, "--keep", kept, "--iterations", "1", "--plain",
-		"--force"); err != nil {
-		t.Errorf("--force: %v\n%s", err, out)
-	}
-	if info, err := os.Stat(kept + ".Modelfile"); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the Modelfile lost its mode: %v, %v", info.Mode(), err)
+	for name, from := range map[string][]string{
+		"kept.gguf.Modelfile": {"--from", trainedModel, "--iterations", "1", "--plain"},
+		"kept.gguf":           {"--from", converted(t)},
+	} {
+		inTheWay := filepath.Join(dir, name)
+		if err := os.WriteFile(inTheWay, []byte("the user's"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := append([]string{name, "--keep", kept}, from...)
+		out, err := create(t, o, args...)
+		if err == nil || !strings.Contains(err.Error(), name+" exists already\n  choose another file with --keep") ||
+			strings.Contains(err.Error(), "clustered") {
+			t.Errorf("it ended with %v\n%s", err, out)
+		}
+		if exists, err := modelfile.Exists(timeout(t), o.Client, name); err != nil || exists {
+			t.Errorf("a model was registered: %v, %v", exists, err)
+		}
+		if text, _ := os.ReadFile(inTheWay); string(text) != "the user's" {
+			t.Errorf("the file in the way is %q", text)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+			t.Errorf("in the folder are %v", entries)
+		}
+		if out, err := create(t, o, append(args, "--force")...); err != nil {
+			t.Errorf("--force: %v\n%s", err, out)
+		}
+		if info, err := os.Stat(kept + ".Modelfile"); err != nil || name != "kept.gguf" && info.Mode().Perm() != 0o600 {
+			t.Errorf("the Modelfile lost its mode: %v, %v", info, err)
+		}
+		if err := errors.Join(os.Remove(kept), os.Remove(kept+".Modelfile")); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/flashhead"
-	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 	"github.com/fh-ollama/fh-ollama/plugin/source"
 )
@@ -40,7 +39,7 @@ func hasMap(t *testing.T, o *harness.Ollama, name string) bool {
 }
 
 // The converted model differs from its source, a model of the running Ollama, only by FlashHead.
-func TestCreateFromModel(t *testing.T) { onBothHosts(t, createFromModel) }
+func TestCreateFromModel(t *testing.T) { onHosts(t, createFromModel) }
 
 func createFromModel(t *testing.T, h host) {
 	o := serve(t, h)
@@ -60,7 +59,7 @@ func createFromModel(t *testing.T, h host) {
 	}
 	before := show(t, o, "story:small")
 
-	if out, err := create(t, o, "--from", "story:small", "--plain"); err != nil {
+	if out, err := create(t, o, "--from", "story:small", "--iterations", "1", "--plain"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	after := show(t, o, "story:small-flashhead")
@@ -81,7 +80,7 @@ func createFromModel(t *testing.T, h host) {
 	}
 
 	// An existing model is not replaced, and the source never.
-	if _, err := create(t, o, "--from", "story:small", "--plain"); err == nil ||
+	if _, err := create(t, o, "--from", "story:small", "--iterations", "1", "--plain"); err == nil ||
 		!strings.Contains(err.Error(), "exists already") {
 		t.Errorf("creating it twice: %v", err)
 	}
@@ -89,57 +88,37 @@ func createFromModel(t *testing.T, h host) {
 		!strings.Contains(err.Error(), "never changed") {
 		t.Errorf("creating it over the source: %v", err)
 	}
-	if out, err := create(t, o, "--from", "story:small", "--force", "--plain"); err != nil {
+	if out, err := create(t, o, "--from", "story:small", "--iterations", "1", "--plain", "--force"); err != nil {
 		t.Errorf("creating it again with --force: %v\n%s", err, out)
 	}
 }
 
-// A model without a template keeps using the one in its GGUF file, here none: a TEMPLATE would override it.
-func TestCreateKeepsMissingTemplate(t *testing.T) {
-	testlevel.Long(t)
+// A file is converted, or registered unchanged if it is converted already. --keep keeps it, with a Modelfile that names
+// it.
+func TestCreateFromFile(t *testing.T) {
 	o := serve(t, patched(t))
-	for name, template := range map[string]string{"none": "", "plain": modelfile.DefaultTemplate} {
-		m := &modelfile.Modelfile{From: []string{trainedModel}, Template: template}
-		if err := modelfile.Register(timeout(t), o.Client, name, m, nil); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := create(t, o, name+":fast", "--from", name, "--plain"); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		out, err := o.Run(timeout(t), o.Prefix.Bin("fh-ollama"), "modelfile", name+":fast")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(out, "TEMPLATE") != (template != "") {
-			t.Errorf("template %q became\n%s", template, out)
-		}
-	}
-}
-
-// A file is converted, or registered unchanged if it is converted already.
-func TestCreateFromFile(t *testing.T) { onHosts(t, createFromFile) }
-
-func createFromFile(t *testing.T, h host) {
-	o := serve(t, h)
-	kept := filepath.Join(t.TempDir(), "kept.gguf")
-	if out, err := create(t, o, "--from", trainedModel, "--keep", kept); err != nil {
+	kept, copied := filepath.Join(t.TempDir(), "kept.gguf"), filepath.Join(t.TempDir(), "copied.gguf")
+	if out, err := create(t, o, "--from", trainedModel, "--keep", kept, "--iterations", "1", "--plain"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if !hasMap(t, o, "fh-demo-12m-q8_0:flashhead") {
 		t.Error("the model has no cluster map")
 	}
-	text, err := os.ReadFile(kept + ".Modelfile")
-	if err != nil || string(text) != "FROM ./kept.gguf\n" {
-		t.Errorf("the Modelfile is %q, %v", text, err)
-	}
-	if out, err := create(t, o, "again", "--from", kept); err != nil || !strings.Contains(out, "registered as it is") {
-		t.Errorf("creating from a converted file: %v\n%s", err, out)
+	for _, name := range []string{"first", "second"} { // both files exist for the second
+		if out, err := create(t, o, name, "--from", kept, "--keep", copied); err != nil ||
+			!strings.Contains(out, "registered as it is") || digest(t, copied) != digest(t, kept) {
+			t.Errorf("creating from a converted file: %v\n%s", err, out)
+		}
 	}
 	if has, err := o.Client.HeadBlob(timeout(t), "sha256:"+digest(t, kept)); err != nil || !has {
 		t.Errorf("the converted file is not what was registered: %v, %v", has, err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.LogFile()), "home", ".cache", "fh-ollama", "temporary",
-		"*")); len(left) > 0 {
+	cmd := o.Command(timeout(t), o.Prefix.Bin("ollama"), "create", "by-modelfile", "-f", "copied.gguf.Modelfile")
+	cmd.Dir = filepath.Dir(copied)
+	if out, err := cmd.CombinedOutput(); err != nil || !hasMap(t, o, "by-modelfile") {
+		t.Errorf("ollama create with the Modelfile: %v\n%s", err, out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(o.Dir(), "home", ".cache", "fh-ollama", "temporary", "*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
@@ -68,9 +67,10 @@ func perToken(t *testing.T, log string) traffic {
 	return step(0)
 }
 
-// written returns a model's continuations, greedy and by seeded draws.
-func written(t *testing.T, l *harness.Llama) (all [][]int) {
+// writes runs a model and returns its continuations, greedy and by seeded draws, and the log.
+func writes(t *testing.T, h host, model string, args []string, env ...string) (all [][]int, log string) {
 	t.Helper()
+	l := startLlama(t, h, append([]string{"--model", model}, args...), env...)
 	for _, text := range prompts(t, 3) {
 		tokens, err := l.Greedy(timeout(t), text, 48)
 		if err != nil {
@@ -78,15 +78,6 @@ func written(t *testing.T, l *harness.Llama) (all [][]int) {
 		}
 		all = append(all, tokens, draw(t, l, text, 7).Tokens)
 	}
-	return all
-}
-
-// writes runs a model and returns its continuations and the log.
-func writes(t *testing.T, h host, model string, args []string, env ...string) ([][]int, string) {
-	t.Helper()
-	// one thread, like the device
-	l := startLlama(t, h, append([]string{"--model", model, "--threads", "1"}, args...), env...)
-	all := written(t, l)
 	l.Stop()
 	return all, l.Log()
 }
@@ -126,19 +117,35 @@ func coded(t *testing.T) string {
 
 var wholeModel = []string{"-ngl", "99"}
 
-// On a device without the op the model runs as without FlashHead: no data of the head is copied for a token.
-func TestDeviceWithoutTheOp(t *testing.T) {
-	t.Run("says no", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t))) })
-	t.Run("says yes to everything", func(t *testing.T) { deviceWithoutTheOp(t, withDevice(patched(t), saysYes)) })
-}
-
-func deviceWithoutTheOp(t *testing.T, h host) {
-	want, dense := writes(t, h, converted(t), wholeModel, "FLASHHEAD_ENABLED=0")
-	got, log := writes(t, h, converted(t), wholeModel)
-	saysOnce(t, log, "FAKE0 (FAKE) has no FlashHead for q8_0 weights and q4_0 centroids; running dense")
-	sameTokens(t, "a device without the op", got, want)
-	if got, want := perToken(t, log), perToken(t, dense); got != want || got.heads != 0 {
-		t.Errorf("of each token: %+v, dense %+v", got, want)
+// On a device that cannot compute the head the model runs as without FlashHead: no data of the head is copied for a
+// token.
+func TestDeviceRunsDense(t *testing.T) {
+	const no = "FAKE0 (FAKE) has no FlashHead for q8_0 weights and q4_0 centroids"
+	for name, c := range map[string]struct {
+		device []string
+		model  string
+		args   []string
+		says   string
+	}{
+		"no op":                  {nil, converted(t), nil, no + "; running dense"},
+		"says yes to everything": {[]string{saysYes}, converted(t), nil, no + "; running dense"},
+		"the op, no codes":       {[]string{hasOp}, coded(t), nil, no + " with codes; running dense"},
+		"the op, split to devices": {[]string{hasOp}, converted(t), []string{"--split-mode", "tensor"},
+			"the head is split over devices (Meta()); running dense"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, args := withDevice(patched(t), c.device...), append(c.args, wholeModel...)
+			want, dense := writes(t, h, c.model, args, "FLASHHEAD_ENABLED=0")
+			got, log := writes(t, h, c.model, args)
+			saysOnce(t, log, c.says)
+			sameTokens(t, name, got, want)
+			if c.args != nil {
+				return // several devices have several lines
+			}
+			if got, want := perToken(t, log), perToken(t, dense); got != want || got.heads != 0 {
+				t.Errorf("of each token: %+v, dense %+v", got, want)
+			}
+		})
 	}
 }
 
@@ -154,25 +161,6 @@ func TestDeviceIsReadInPieces(t *testing.T) {
 	if first := all[0]; first.getBytes < head || first.most > piece {
 		t.Errorf("of %d bytes %d were fetched, %d at once", head, first.getBytes, first.most)
 	}
-}
-
-// A device may have the op and no kernels for codes: a head with codes is dense there.
-func TestDeviceWithoutCodes(t *testing.T) {
-	h, model := withDevice(patched(t), hasOp), coded(t)
-	want, _ := writes(t, h, model, wholeModel, "FLASHHEAD_ENABLED=0")
-	got, log := writes(t, h, model, wholeModel)
-	saysOnce(t, log, "FAKE0 (FAKE) has no FlashHead for q8_0 weights and q4_0 centroids with codes; running dense")
-	sameTokens(t, "a head with codes on a device", got, want)
-}
-
-// A head that is split over devices runs dense, even if each of them has the op.
-func TestSplitHead(t *testing.T) {
-	h := withDevice(patched(t), hasOp)
-	args := append([]string{"--split-mode", "tensor"}, wholeModel...)
-	want, _ := writes(t, h, converted(t), args, "FLASHHEAD_ENABLED=0")
-	got, log := writes(t, h, converted(t), args)
-	saysOnce(t, log, "the head is split over devices (Meta()); running dense")
-	sameTokens(t, "a split head", got, want)
 }
 
 // A device with the op computes the head. A token needs no more copies than without FlashHead, and the tokens are the
@@ -196,25 +184,29 @@ func TestDeviceWithTheOp(t *testing.T) {
 	}
 }
 
-// The CPU computes a head in host memory, whatever the device supports, and whichever host buffer that is.
+// The CPU computes a head in host memory, whatever the device supports, and whichever host buffer that is. It must not
+// be one of the CPU's repacking buffers, which -ot may choose.
 func TestHeadBesideADevice(t *testing.T) {
 	testlevel.Long(t)
-	want, _ := writes(t, patched(t), converted(t), nil)
+	small := filepath.Join(t.TempDir(), "q4_0.gguf")
+	quantize(t, patched(t), converted(t), small, "Q4_0")
+	none, headHere := []string{"-ngl", "0"}, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}
 	for name, c := range map[string]struct {
 		device []string
+		model  string
 		args   []string
 	}{
-		"layers on the device":  {[]string{hasOp}, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
-		"nothing on the device": {[]string{hasOp}, []string{"-ngl", "0"}},
-		"head in pinned memory": {[]string{hasOp, hasHostBuffer},
-			[]string{"-ngl", "99", "-ot", "token_embd.weight=CPU"}},
-		"all in pinned memory":         {[]string{hasOp, hasHostBuffer}, []string{"-ngl", "0"}},
-		"no op, head in pinned memory": {[]string{hasHostBuffer}, []string{"-ngl", "0"}},
-		"layers there, their cache not": {[]string{hasOp}, []string{"-ngl", "99", "--no-kv-offload", "-ot",
-			"token_embd.weight=CPU"}},
+		"layers on the device":          {[]string{hasOp}, converted(t), headHere},
+		"nothing on the device":         {[]string{hasOp}, converted(t), none},
+		"head in pinned memory":         {[]string{hasOp, hasHostBuffer}, converted(t), headHere},
+		"all in pinned memory":          {[]string{hasOp, hasHostBuffer}, converted(t), none},
+		"no op, head in pinned memory":  {[]string{hasHostBuffer}, converted(t), none},
+		"layers there, their cache not": {[]string{hasOp}, converted(t), append([]string{"--no-kv-offload"}, headHere...)},
+		"a type that is repacked":       {[]string{hasOp}, small, headHere},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, log := writes(t, withDevice(patched(t), c.device...), converted(t), c.args)
+			want, _ := writes(t, patched(t), c.model, nil)
+			got, log := writes(t, withDevice(patched(t), c.device...), c.model, c.args)
 			saysOnce(t, log, "active on CPU", "cluster-ordered copy", "dense above 64 rows")
 			sameTokens(t, name, got, want)
 			if all := trafficOf(log); len(all) > 0 && all[len(all)-1].heads > 0 {
@@ -241,16 +233,4 @@ func TestLargeBatchesStayBesideTheirHead(t *testing.T) {
 	if last := all[len(all)-1]; last.heads > 0 {
 		t.Errorf("the device computed heads: %+v", last)
 	}
-}
-
-// -ot may choose the CPU's repacking buffers, which FlashHead's head must not be in.
-func TestHeadMovedToTheCPUIsNotRepacked(t *testing.T) {
-	testlevel.Long(t)
-	h := withDevice(patched(t), hasOp)
-	model := filepath.Join(t.TempDir(), "q4_0.gguf")
-	quantize(t, patched(t), converted(t), model, "Q4_0")
-	want, _ := writes(t, patched(t), model, nil)
-	got, log := writes(t, h, model, []string{"-ngl", "99", "-ot", "token_embd.weight=CPU"})
-	saysOnce(t, log, "active on CPU")
-	sameTokens(t, "a head moved to the CPU", got, want)
 }

@@ -80,10 +80,6 @@ func TestDoctorAsksTheRuntime(t *testing.T) {
 		!strings.Contains(fmt.Sprint(report.Problems), "cannot load "+odd) {
 		t.Errorf("a file that cannot be loaded: %+v", report)
 	}
-	report = run(h, tinyConverted(t, "gemma3n", "library"))
-	if r := report.File.Runtime; r == nil || !r.Active || !strings.Contains(r.Said, "128 tokens in 16 clusters") {
-		t.Errorf("a gemma3n: %+v", r)
-	}
 	// a stock Ollama with a built plug-in
 	h = plugin(t)
 	report = run(h, converted(t))
@@ -114,26 +110,21 @@ func TestDoctorFolder(t *testing.T) {
 	coded := head
 	coded.CoarseBits = 192
 	t.Setenv(process.PassVariable, "FAKE_BACKEND_FLASH_HEAD,FAKE_BACKEND_CODES")
-	for _, c := range []struct{ op, codes bool }{{true, true}, {true, false}, {false, false}} {
-		op := c.op
-		t.Setenv("FAKE_BACKEND_FLASH_HEAD", map[bool]string{true: "1", false: "0"}[op])
-		t.Setenv("FAKE_BACKEND_CODES", map[bool]string{true: "1", false: "0"}[c.codes])
-		devices, folders, err := native.Devices(t.Context(), tool, "", &head)
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range []struct {
+		head      native.HeadShape
+		op, codes string // the device has
+		can       bool   // compute the head
+	}{{head, "1", "0", true}, {head, "0", "0", false}, {coded, "1", "1", true}, {coded, "1", "0", false}} {
+		t.Setenv("FAKE_BACKEND_FLASH_HEAD", c.op)
+		t.Setenv("FAKE_BACKEND_CODES", c.codes)
+		devices, folders, err := native.Devices(t.Context(), tool, "", &c.head)
+		if err != nil || len(folders) != 1 || folders[0].Name != "gpu_v1" || folders[0].Devices != 1 || len(devices) != 2 {
+			t.Fatalf("%v, folders %+v, devices %+v", err, folders, devices)
 		}
-		if len(folders) != 1 || folders[0].Name != "gpu_v1" || folders[0].Devices != 1 || len(devices) != 2 {
-			t.Fatalf("folders %+v, devices %+v", folders, devices)
-		}
-		gpu := devices[1]
-		if gpu.Folder != "gpu_v1" || gpu.Type != "gpu" || gpu.FlashHead != op || (len(gpu.Weights) > 0) != op ||
-			gpu.Head == nil || *gpu.Head != op {
-			t.Errorf("op %v: %+v", op, gpu)
-		}
-		devices, _, err = native.Devices(t.Context(), tool, "", &coded)
-		if err != nil || len(devices) != 2 || devices[0].Head == nil || !*devices[0].Head || devices[1].Head == nil ||
-			*devices[1].Head != c.codes {
-			t.Errorf("op %v, codes %v, a head with codes: %+v, %v", op, c.codes, devices, err)
+		cpu, gpu, op := devices[0], devices[1], c.op == "1"
+		if cpu.Head == nil || !*cpu.Head || gpu.Folder != "gpu_v1" || gpu.Type != "gpu" || gpu.FlashHead != op ||
+			(len(gpu.Weights) > 0) != op || gpu.Head == nil || *gpu.Head != c.can {
+			t.Errorf("%+v: %+v", c, devices)
 		}
 	}
 }
@@ -164,16 +155,6 @@ func TestDoctorStock(t *testing.T) {
 	}
 	if !report.Server.Reachable || report.Server.Patched {
 		t.Errorf("server: %+v", report.Server)
-	}
-}
-
-func TestDoctorDamagedFile(t *testing.T) {
-	o := serve(t, patched(t))
-	for name, file := range damagedFiles(t) {
-		report, err := examine(t, o, file)
-		if err == nil || report.File == nil || report.File.Sound || len(report.Problems) != 1 {
-			t.Errorf("%s: %v, %+v", name, err, report)
-		}
 	}
 }
 

@@ -21,15 +21,17 @@ const fewProbes = "FLASHHEAD_PROBES=4"
 type drafting struct {
 	tokens            [][]int
 	drafted, accepted int
+	target, drafts    statistics // of FlashHead
 	log               string
 }
 
 func (d drafting) rate() float64 { return float64(d.accepted) / float64(max(d.drafted, 1)) }
 
 // draft continues prompts greedily on a llama-server with args, which name the draft.
-func draft(t *testing.T, h host, prompts []any, args []string, env ...string) (d drafting) {
+func draft(t *testing.T, h host, model string, args []string, prompts []any, env ...string) (d drafting) {
 	t.Helper()
-	l := startLlama(t, h, append(args, "--spec-draft-n-max", "3", "--threads", "1"), append(env, "FLASHHEAD_STATS=1")...)
+	args = append([]string{"--model", model, "--spec-draft-n-max", "3"}, args...)
+	l := startLlama(t, h, args, append(env, "FLASHHEAD_STATS=1")...)
 	for _, prompt := range prompts {
 		c, err := l.Continue(timeout(t), prompt, 40)
 		if err != nil {
@@ -40,6 +42,7 @@ func draft(t *testing.T, h host, prompts []any, args []string, env ...string) (d
 	}
 	l.Stop() // which unloads the models
 	d.log = l.Log()
+	d.target, d.drafts = lastStatistics(d.log), lastDraftStatistics(d.log)
 	return d
 }
 
@@ -56,9 +59,8 @@ func (d drafting) says(t *testing.T, want ...string) {
 // onlyDrafts checks that FlashHead made all drafts and nothing else.
 func (d drafting) onlyDrafts(t *testing.T) {
 	t.Helper()
-	if target, s := lastStatistics(d.log), lastDraftStatistics(d.log); target.steps != 0 || s.steps < d.drafted ||
-		s.denseSteps != 0 {
-		t.Errorf("%d tokens were drafted; statistics of the target %+v, of drafts %+v", d.drafted, target, s)
+	if d.target.steps != 0 || d.drafts.steps < d.drafted || d.drafts.denseSteps != 0 {
+		t.Errorf("%d tokens were drafted; statistics of the target %+v, of drafts %+v", d.drafted, d.target, d.drafts)
 	}
 }
 
@@ -69,171 +71,204 @@ const (
 	onlyDraft = ", scope draft; "
 )
 
-func texts(t *testing.T, n int) (list []any) {
-	for _, text := range prompts(t, n) {
-		list = append(list, text)
-	}
-	return list
+// drafted is a model with a kind of draft.
+type drafted struct {
+	model, fast             string   // as it is, and converted
+	draft, fastDraft        []string // arguments that name the draft of each
+	clusters                int
+	ask                     []any
+	says, saysOfOtherScopes []string // with FLASHHEAD_SCOPE=draft, and =target
 }
 
-// The target checks a draft's proposals. With FlashHead only for drafts, the answer is the stock model's, with fewer
-// correct proposals. In other scopes the target's own head also misses tokens.
-func TestDraftModel(t *testing.T) { onBothHosts(t, draftModel) }
-
-func draftModel(t *testing.T, h host) {
-	fast, copied := converted(t), filepath.Join(t.TempDir(), "draft.gguf") // the plug-in tells models apart by their files
-	copyTree(t, fast, copied)
-	ask := texts(t, 4)
-	with := func(target, draft string) []string {
-		return []string{"--model", target, "--spec-type", "draft-simple", "--spec-draft-model", draft}
+// A draft is a model of its own.
+func draftModel(t *testing.T) drafted {
+	copied := filepath.Join(t.TempDir(), "draft.gguf") // the plug-in tells models apart by their files
+	copyTree(t, converted(t), copied)
+	with := func(draft string) []string {
+		return []string{"--spec-type", "draft-simple", "--spec-draft-model", draft}
 	}
-	want := draft(t, stock(t), ask, with(trainedModel, trainedModel))
-	if want.rate() < 0.9 {
-		t.Fatalf("of a model that drafts for itself only %d of %d tokens are right", want.accepted, want.drafted)
-	}
+	return drafted{trainedModel, converted(t), with(trainedModel), with(copied), clusterCount, asAny(prompts(t, 6)),
+		[]string{noDraft, onlyDraft}, []string{noTarget, ", scope target; "}}
+}
 
-	t.Run("target untouched", func(t *testing.T) {
-		got := draft(t, h, ask, with(trainedModel, fast), "FLASHHEAD_SCOPE=draft", fewProbes)
-		sameTokens(t, "scope draft", got.tokens, want.tokens)
-		if got.accepted == 0 || got.rate() > want.rate()-0.05 {
-			t.Errorf("%d of %d drafted tokens are right, of a dense draft's %d of %d", got.accepted, got.drafted, want.accepted,
-				want.drafted)
+// tinyPrompts are token IDs, few enough that no batch has more rows than FlashHead serves.
+var tinyPrompts = []any{
+	[]int{1, 500, 1000, 2000, 44}, []int{1, 17, 1200}, []int{1, 900, 901, 902}, []int{1, 18, 1193, 44},
+}
+
+// A model predicts later tokens itself (MTP), with one output weight for both.
+func predictingModel(t *testing.T) drafted {
+	model, fast := predicting{withTrunk: true, withBlock: true}.write(t), filepath.Join(t.TempDir(), "converted.gguf")
+	convertFile(t, patched(t), model, fast)
+	args := []string{"--spec-type", "draft-mtp"}
+	return drafted{model, fast, args, args, tinyVocab / 16, tinyPrompts, []string{onlyDraft}, nil}
+}
+
+// A draft borrows its target's head.
+func borrowingModel(t *testing.T) drafted {
+	args := []string{"--spec-type", "draft-eagle3", "--spec-draft-model", borrowing(t)}
+	return drafted{trainedModel, converted(t), args, args, clusterCount, tinyPrompts,
+		[]string{onlyDraft, noKeys}, nil}
+}
+
+// The target checks a draft's proposals. With FlashHead only for drafts, the answer is the stock model's. In scope
+// target it is mostly that without a draft. Not always, because layers round differently for several tokens at once,
+// also without FlashHead. With every cluster probed, proposals and answer are the stock build's.
+func TestDrafts(t *testing.T) {
+	t.Run("patched", func(t *testing.T) { drafts(t, patched(t), draftModel(t)) })
+	t.Run("plugin", func(t *testing.T) { drafts(t, plugin(t), draftModel(t)) })
+	if testlevel.IsLong() {
+		t.Run("predicting", func(t *testing.T) { drafts(t, patched(t), predictingModel(t)) })
+		t.Run("borrowing", func(t *testing.T) { drafts(t, patched(t), borrowingModel(t)) })
+	}
+}
+
+func drafts(t *testing.T, h host, m drafted) {
+	want := draft(t, stock(t), m.model, m.draft, m.ask)
+	if want.drafted == 0 {
+		t.Fatalf("nothing is drafted:\n%s", end(want.log))
+	}
+	run := func(env ...string) drafting { return draft(t, h, m.fast, m.fastDraft, m.ask, env...) }
+
+	got := run("FLASHHEAD_SCOPE=draft", fewProbes)
+	sameTokens(t, "scope draft", got.tokens, want.tokens)
+	if want.rate() > 0.3 && (got.accepted == 0 || got.rate() > want.rate()-0.05) {
+		t.Errorf("%d of %d drafted tokens are right, of a dense draft's %d of %d", got.accepted, got.drafted, want.accepted,
+			want.drafted)
+	}
+	got.onlyDrafts(t)
+	got.says(t, m.says...)
+
+	got = run("FLASHHEAD_SCOPE=target", fewProbes)
+	alone, equal := draft(t, h, m.fast, nil, m.ask, fewProbes), 0
+	for i := range m.ask {
+		if slices.Equal(got.tokens[i], alone.tokens[i]) {
+			equal++
 		}
+	}
+	if slices.EqualFunc(alone.tokens, want.tokens, slices.Equal) || equal < len(m.ask)*3/4 {
+		t.Errorf("scope target: %v, without a draft %v, dense %v", got.tokens, alone.tokens, want.tokens)
+	}
+	if got.drafts.steps != 0 || got.target.steps == 0 {
+		t.Errorf("scope target: statistics of drafts %+v, of the target %+v", got.drafts, got.target)
+	}
+	got.says(t, m.saysOfOtherScopes...)
+
+	got = run(fmt.Sprintf("FLASHHEAD_PROBES=%d", m.clusters))
+	sameTokens(t, "every cluster", got.tokens, want.tokens)
+	if got.drafted != want.drafted || got.accepted != want.accepted {
+		t.Errorf("%d of %d proposals are accepted, of the stock build's %d of %d", got.accepted, got.drafted, want.accepted,
+			want.drafted)
+	}
+	if got.drafts.steps == 0 || got.target.steps == 0 {
+		t.Errorf("FlashHead did not serve both: statistics of drafts %+v, of the target %+v", got.drafts, got.target)
+	}
+}
+
+// A draft for a model that is not converted.
+func TestDraftOfDenseModel(t *testing.T) {
+	testlevel.Long(t)
+	onBothHosts(t, func(t *testing.T, h host) {
+		m := draftModel(t)
+		want := draft(t, stock(t), m.model, m.draft, m.ask)
+		got := draft(t, h, m.model, m.fastDraft, m.ask, "FLASHHEAD_SCOPE=draft", fewProbes)
+		sameTokens(t, "scope draft", got.tokens, want.tokens)
 		got.onlyDrafts(t)
 		got.says(t, noKeys, onlyDraft)
 	})
-	t.Run("both converted", func(t *testing.T) {
-		got := draft(t, h, ask, with(fast, copied), "FLASHHEAD_SCOPE=draft", fewProbes)
-		sameTokens(t, "scope draft", got.tokens, want.tokens)
-		got.onlyDrafts(t)
-		got.says(t, noDraft, onlyDraft)
-	})
-
-	alone := draft(t, h, ask, []string{"--model", fast}, fewProbes)
-	if slices.EqualFunc(alone.tokens, want.tokens, slices.Equal) {
-		t.Fatal("so few probes choose the dense tokens: the comparison says little")
-	}
-	t.Run("scope target", func(t *testing.T) {
-		got := draft(t, h, ask, with(fast, copied), "FLASHHEAD_SCOPE=target", fewProbes)
-		sameTokens(t, "scope target", got.tokens, alone.tokens)
-		if s := lastDraftStatistics(got.log); s.steps != 0 || lastStatistics(got.log).steps == 0 {
-			t.Errorf("statistics of drafts %+v, of the target %+v", s, lastStatistics(got.log))
-		}
-		got.says(t, noTarget, ", scope target; ")
-	})
-	t.Run("scope all", func(t *testing.T) {
-		got := draft(t, h, ask, with(fast, copied), fewProbes)
-		sameTokens(t, "scope all", got.tokens, alone.tokens)
-		if lastDraftStatistics(got.log).steps < got.drafted || lastStatistics(got.log).steps == 0 {
-			t.Errorf("statistics of drafts %+v, of the target %+v", lastDraftStatistics(got.log), lastStatistics(got.log))
-		}
-	})
 }
 
-// The plug-in tells models apart by their files, so it is inactive for a file that is both target and draft.
-func TestPluginWithOneFileForBoth(t *testing.T) {
+// What cannot be told apart, or has nothing to draft with, is dense, and the log says why.
+func TestDraftsThatStayDense(t *testing.T) {
 	testlevel.Long(t)
-	h, fast := plugin(t), converted(t)
-	for _, scope := range []string{"draft", "target"} {
-		got := draft(t, h, texts(t, 1), []string{"--model", fast, "--spec-type", "draft-simple", "-md", fast},
-			"FLASHHEAD_SCOPE="+scope)
-		got.says(t, "flash_head: inactive: FLASHHEAD_SCOPE="+scope+" and this file is both target and draft")
-		if strings.Contains(got.log, "flash_head: active") {
-			t.Errorf("with scope %s the plug-in is active:\n%s", scope, end(got.log))
-		}
+	own := predicting{withTrunk: true, withBlock: true, ownHead: true}.write(t)
+	ownFast := filepath.Join(t.TempDir(), "own.gguf")
+	convertFile(t, patched(t), own, ownFast)
+	mtp, both := predictingModel(t), converted(t)
+	twice := []string{"--spec-type", "draft-simple", "--spec-draft-model", both}
+	const oneFile = " and this file is both target and draft"
+	for name, c := range map[string]struct {
+		host  host
+		model string
+		args  []string
+		scope string
+		says  string
+	}{
+		"nothing to predict with": {patched(t), mtp.fast, nil, "draft", noDraft},
+		"own head": {patched(t), ownFast, mtp.draft, "draft",
+			noDraft + "; its MTP head has an output weight of its own and stays dense"},
+		"own head, all": {patched(t), ownFast, mtp.draft, "all",
+			"flash_head: the MTP head has an output weight of its own; it runs dense"},
+		"plugin, MTP": {plugin(t), mtp.fast, mtp.draft, "draft",
+			noDraft + "; its MTP head can be accelerated alone only by the patched build"},
+		"plugin, MTP, target":      {plugin(t), mtp.fast, mtp.draft, "target", "MTP head included, "},
+		"plugin, one file, draft":  {plugin(t), both, twice, "draft", "inactive: FLASHHEAD_SCOPE=draft" + oneFile},
+		"plugin, one file, target": {plugin(t), both, twice, "target", "inactive: FLASHHEAD_SCOPE=target" + oneFile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := draft(t, c.host, c.model, c.args, tinyPrompts[:1], "FLASHHEAD_SCOPE="+c.scope, fewProbes)
+			got.says(t, c.says)
+			active, own := activeLine(got.log) != "", strings.HasPrefix(name, "own head")
+			if active == strings.Contains(c.says, "inactive") || own && got.drafts.steps > 0 {
+				t.Errorf("FlashHead is active %v; statistics of drafts %+v\n%s", active, got.drafts, end(got.log))
+			}
+		})
 	}
 }
 
-// A model that predicts later tokens itself (MTP) uses one output weight for both. FlashHead serves only the
-// predictions.
-func TestPredictingModel(t *testing.T) {
-	testlevel.Long(t)
-	dir := t.TempDir()
-	ask := []any{[]int{0, 500, 1000, 2000, 44}, []int{0, 17, 1200}, []int{0, 900, 901, 902}}
-	args := func(file string) []string { return []string{"--model", file, "--spec-type", "draft-mtp"} }
-	whole := predicting{name: "whole", withTrunk: true, withBlock: true}.write(t, dir)
-	fast := filepath.Join(dir, "converted.gguf")
-	convertFile(t, patched(t), whole, fast)
-	want := draft(t, stock(t), ask, args(whole))
-	if want.rate() < 0.3 {
-		t.Fatalf("only %d of %d predictions are right", want.accepted, want.drafted)
-	}
-
-	t.Run("scope draft", func(t *testing.T) {
-		got := draft(t, patched(t), ask, args(fast), "FLASHHEAD_SCOPE=draft", fewProbes)
-		sameTokens(t, "scope draft", got.tokens, want.tokens)
-		if got.accepted == 0 || got.rate() > want.rate()-0.05 {
-			t.Errorf("%d of %d predictions are right, dense %d of %d", got.accepted, got.drafted, want.accepted, want.drafted)
-		}
-		got.onlyDrafts(t)
-		got.says(t, onlyDraft)
-	})
-	t.Run("scope target", func(t *testing.T) {
-		got := draft(t, patched(t), ask, args(fast), "FLASHHEAD_SCOPE=target", fewProbes)
-		if slices.EqualFunc(got.tokens, want.tokens, slices.Equal) || lastStatistics(got.log).steps == 0 ||
-			lastDraftStatistics(got.log).steps != 0 {
-			t.Errorf("statistics of drafts %+v, of the target %+v", lastDraftStatistics(got.log), lastStatistics(got.log))
-		}
-	})
-	t.Run("nothing to predict with", func(t *testing.T) { // the same file without MTP
-		got := draft(t, patched(t), ask[:1], []string{"--model", fast}, "FLASHHEAD_SCOPE=draft")
-		got.says(t, noDraft)
-	})
-	t.Run("a head of its own", func(t *testing.T) {
-		own, ownFast := predicting{name: "own", withTrunk: true, withBlock: true, ownHead: true}.write(t,
-			dir), filepath.Join(dir, "own-converted.gguf")
-		convertFile(t, patched(t), own, ownFast)
-		got := draft(t, patched(t), ask, args(ownFast), "FLASHHEAD_SCOPE=draft", fewProbes)
-		sameTokens(t, "scope draft", got.tokens, draft(t, stock(t), ask, args(own)).tokens)
-		got.says(t, noDraft+"; its MTP head has an output weight of its own and stays dense")
-		got = draft(t, patched(t), ask[:1], args(ownFast), fewProbes)
-		got.says(t, "flash_head: active", "flash_head: the MTP head has an output weight of its own; it runs dense")
-		if s := lastDraftStatistics(got.log); s.steps != 0 {
-			t.Errorf("statistics of drafts %+v", s)
-		}
-	})
-	t.Run("plugin", func(t *testing.T) { // it cannot tell the two apart, and says so
-		got := draft(t, plugin(t), ask, args(fast), "FLASHHEAD_SCOPE=draft", fewProbes)
-		sameTokens(t, "scope draft", got.tokens, want.tokens)
-		got.says(t, noDraft+"; its MTP head can be accelerated alone only by the patched build")
-		got = draft(t, plugin(t), ask[:1], args(fast), "FLASHHEAD_SCOPE=target", fewProbes)
-		got.says(t, "MTP head included, ")
-	})
-}
-
-// A converted draft works in a Modelfile's DRAFT with a model that is not converted.
-func TestDraftInOllama(t *testing.T) { onBothHosts(t, draftInOllama) }
+// A converted draft works in a Modelfile's DRAFT with a model that is not converted, and `on` gives model and draft a
+// map each.
+func TestDraftInOllama(t *testing.T) { onHosts(t, draftInOllama) }
 
 func draftInOllama(t *testing.T, h host) {
-	dir := t.TempDir()
-	trunk, block := predicting{name: "trunk", withTrunk: true}.write(t, dir), predicting{name: "block",
-		withBlock: true}.write(t, dir)
-	fast := filepath.Join(dir, "converted.gguf")
+	trunk, block := predicting{withTrunk: true}.write(t), predicting{withBlock: true}.write(t)
+	fast := filepath.Join(t.TempDir(), "converted.gguf")
 	convertFile(t, h, block, fast)
-	answer := func(o *harness.Ollama, draft string) string {
-		err := modelfile.Register(timeout(t), o.Client, "drafted", &modelfile.Modelfile{
+	answer := func(o *harness.Ollama) string {
+		a := generate(t, o, "pair", "We, the people,", 32, func(r *api.GenerateRequest) {
+			r.Options["draft_num_predict"] = 3
+		})
+		return fmt.Sprintf("%d tokens: %s", a.EvalCount, a.Response)
+	}
+	start := func(h host, draft string, env ...string) *harness.Ollama {
+		o := serve(t, h, env...)
+		err := modelfile.Register(timeout(t), o.Client, "pair", &modelfile.Modelfile{
 			From: []string{trunk}, Draft: []string{draft}, Template: modelfile.DefaultTemplate,
 		}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := generate(t, o, "drafted", "We, the people,", 32, func(r *api.GenerateRequest) {
-			r.Options["draft_num_predict"], r.Options["num_thread"] = 3, 1
-		})
-		return fmt.Sprintf("%d tokens: %s", a.EvalCount, a.Response)
+		return o
 	}
-	want := answer(serve(t, stock(t)), block)
-	o := serve(t, h, "FLASHHEAD_SCOPE=draft", "FLASHHEAD_STATS=1", fewProbes)
-	if got := answer(o, fast); got != want {
+	want := answer(start(stock(t), block))
+	o := start(h, fast, "FLASHHEAD_SCOPE=draft", "FLASHHEAD_STATS=1", fewProbes)
+	if got := answer(o); got != want {
 		t.Errorf("with a converted draft %q, want %q", got, want)
 	}
-	log := o.Log()
-	for _, text := range []string{noKeys, onlyDraft} {
-		if !strings.Contains(log, text) {
-			t.Errorf("the log does not say %q", text)
+	d := drafting{log: o.Log(), target: lastStatistics(o.Log()), drafts: lastDraftStatistics(o.Log()), drafted: 1}
+	d.onlyDrafts(t)
+	d.says(t, noKeys, onlyDraft)
+
+	o = start(h, block)
+	if got := answer(o); got != want || activeLine(o.Log()) != "" {
+		t.Fatalf("without maps %q, want %q\n%s", got, want, end(o.Log()))
+	}
+	mapCommand(t, o, append([]string{"on", "pair", "--yes"}, mapFlags...)...)
+	list := mapCommand(t, o, "list")
+	for _, name := range []string{"pair:latest ", "pair:latest (draft)"} {
+		if !lineWith(list, name, " on ", " yes") {
+			t.Errorf("%s is not on:\n%s", name, list)
 		}
 	}
-	if s := lastDraftStatistics(log); s.steps == 0 || s.denseSteps != 0 || lastStatistics(log).steps != 0 {
-		t.Errorf("statistics of drafts %+v, of the target %+v", s, lastStatistics(log))
+	answer(o)
+	if n := strings.Count(o.Log(), "flash_head: active"); n != 2 {
+		t.Errorf("FlashHead is active in %d of two models\n%s", n, end(o.Log()))
+	}
+	mapCommand(t, o, "off", "pair")
+	if list := mapCommand(t, o, "list"); lineWith(list, "pair:latest", " on ") {
+		t.Errorf("after off list says\n%s", list)
+	}
+	if got := answer(o); got != want {
+		t.Errorf("after off it answers %q, before on %q", got, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"image/color"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -29,8 +30,8 @@ const (
 // temperature, constraints, stops, limits of length and of the context; between them requests that end before their
 // answer does, and several at once.
 func TestExactRequests(t *testing.T) {
-	limit := 20 * time.Second
-	if os.Getenv(testlevel.Variable) != "" {
+	limit := 12 * time.Second
+	if testlevel.IsLong() {
 		limit = time.Minute
 	}
 	limit = exactLimit(t, limit)
@@ -109,7 +110,7 @@ func withPictures(t *testing.T, texts []any) (prompts []any) {
 // next prompt.
 func compareExact(t *testing.T, model string, prompts []any, least int, limit time.Duration, args ...string) {
 	h, marker := patched(t), "LLAMA_MEDIA_MARKER="+mediaMarker
-	args = append(args, "--model", model, "--ctx-size", "1024", "--parallel", "4", "--threads", "1",
+	args = append(args, "--model", model, "--ctx-size", "1024", "--parallel", "4",
 		"--ubatch-size", "32") // longer prompts take batches without outputs
 	dense := startLlama(t, h, args, marker, "FLASHHEAD_ENABLED=0")
 	exact := startLlama(t, h, args, marker, checked, "FLASHHEAD_PROBES=64", "FLASHHEAD_STATS=1")
@@ -174,20 +175,19 @@ func randomRequest(random *rand.Rand, prompt any) map[string]any {
 		"temperature": pick(random, 0, 0, 0.2, 0.8, 1.2, 2), "top_k": pick(random, 0, 1, 5, 40, 40, 200),
 		"top_p": pick(random, 1, 0.9, 0.5), "min_p": pick(random, 0, 0.05),
 	}
-	for _, field := range []struct {
-		name  string
-		value any
-	}{
-		{"repeat_penalty", 1.3}, {"presence_penalty", 0.7}, {"frequency_penalty", 0.4}, {"typical_p", 0.7},
-		{"mirostat", 1 + random.IntN(2)}, {"dry_multiplier", 0.8}, {"xtc_probability", 0.5},
-		{"n_probs", 1 + random.IntN(10)}, {"post_sampling_probs", true}, {"ignore_eos", true},
-		{"backend_sampling", true},
-		{"stop", []string{pick(random, " the", "e", ".", "\n"), " and"}},
-		{"logit_bias", []any{[]any{random.IntN(30000), pick[any](random, 5, -5, false)}}},
-		{"grammar", pick(random, `root ::= [a-z ]{3,40} "."`, `root ::= "{" [^}]+ "}"`, `root ::= ("yes" | "no") "."`)},
+	for _, r := range drawRequests {
+		if random.IntN(12) == 0 {
+			maps.Copy(request, r.fields)
+		}
+	}
+	for _, fields := range []map[string]any{
+		{"ignore_eos": true}, {"backend_sampling": true}, {"n_probs": 1 + random.IntN(10)}, {"post_sampling_probs": true},
+		{"stop": []string{pick(random, " the", "e", ".", "\n"), " and"}},
+		{"logit_bias": []any{[]any{random.IntN(30000), pick[any](random, 5, -5, false)}}},
+		{"grammar": pick(random, `root ::= [a-z ]{3,40} "."`, `root ::= "{" [^}]+ "}"`, `root ::= ("yes" | "no") "."`)},
 	} {
 		if random.IntN(6) == 0 {
-			request[field.name] = field.value
+			maps.Copy(request, fields)
 		}
 	}
 	return request

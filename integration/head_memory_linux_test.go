@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/synthetic"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
@@ -28,13 +28,27 @@ const (
 
 // onWideHeads runs test with converted models that have a wide head, tied and untied.
 func onWideHeads(t *testing.T, test func(t *testing.T, model string)) {
-	for _, untied := range []bool{false, true} {
-		t.Run(fmt.Sprintf("untied %v", untied), func(t *testing.T) {
-			m := tiny{name: "wide", arch: "llama", headType: gguftest.TypeF16, untied: untied, vocab: wideVocab,
-				width: wideWidth}
-			model, file := filepath.Join(t.TempDir(), "converted.gguf"), m.write(t, t.TempDir())
-			withAnyMap(t, file, model, wideSize)
-			os.Remove(file)
+	types, err := synthetic.Types([]string{"f16"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tied := range testlevel.Some(true, false) {
+		t.Run(fmt.Sprintf("tied %v", tied), func(t *testing.T) {
+			shape := synthetic.Shape{Name: "wide", Architecture: "llama", Width: wideWidth, Layers: 2, FeedForward: 128,
+				Heads: 4, KeyHeads: 2, HeadWidth: 16, Vocabulary: wideVocab, Tied: tied}
+			file, err := synthetic.Model{Shape: shape, Type: types[0], ClusterSize: wideSize}.File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			model := filepath.Join(t.TempDir(), "wide.gguf")
+			out, err := os.Create(model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Close()
+			if err := file.Write(out, func(int64) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
 			test(t, model)
 		})
 	}

@@ -31,6 +31,19 @@ func (h host) environment(env []string) []string {
 	return append(append([]string{}, h.env...), env...)
 }
 
+// run runs a program in the host's environment with env, and returns what it printed, results and errors together. It
+// must succeed.
+func (h host) run(t *testing.T, env []string, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(timeout(t), program, args...)
+	cmd.Env = slices.Concat(harness.Environment(scratch), []string{"TMPDIR=" + scratch}, h.environment(env))
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, text)
+	}
+	return string(text)
+}
+
 // onBothHosts runs a test with both runtimes that have FlashHead: the patched one, and the stock one with the plug-in.
 func onBothHosts(t *testing.T, test func(*testing.T, host)) {
 	t.Run("patched", func(t *testing.T) { test(t, patched(t)) })

@@ -5,10 +5,8 @@ package integration
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,39 +25,17 @@ const (
 	clusterCount = 2000 // K of the trained model: 32000 tokens in clusters of 16
 )
 
-// serveIn is the variable that makes this program serve from a folder, for a test that kills it.
-const serveIn = "FH_OLLAMA_TEST_SERVE"
-
-// serveUntilKilled starts the patched Ollama, prints its process ID and address, and waits.
-func serveUntilKilled(dir string) {
-	o, err := harness.Start(context.Background(), harness.Prefix(os.Getenv("FH_OLLAMA_DIST")), dir)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(o.PID(), o.Host)
-	time.Sleep(time.Hour)
-}
-
 // scratch is a folder for files that tests share; TestMain removes it.
 var scratch string
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(serveIn); dir != "" {
-		serveUntilKilled(dir)
-	}
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
 	var err error
 	if scratch, err = os.MkdirTemp("", "fh-ollama-integration-*"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
+		os.Exit(1)
 	}
 	defer os.RemoveAll(scratch)
-	return m.Run()
+	m.Run()
 }
 
 // timeout bounds one test.
@@ -70,10 +46,26 @@ func timeout(t *testing.T) context.Context {
 	return ctx
 }
 
+// await waits until holds returns true.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for begun := time.Now(); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begun) > 2*time.Minute {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}
+
 // serve starts the Ollama of h for one test.
 func serve(t *testing.T, h host, env ...string) *harness.Ollama {
 	t.Helper()
-	o, err := harness.Start(timeout(t), h.Prefix, t.TempDir(), h.environment(env)...)
+	return serveIn(t, h, t.TempDir(), env...)
+}
+
+// serveIn is serve with models, home and log in dir.
+func serveIn(t *testing.T, h host, dir string, env ...string) *harness.Ollama {
+	t.Helper()
+	o, err := harness.Start(timeout(t), h.Prefix, dir, h.environment(env)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,12 +111,7 @@ func convertFile(t *testing.T, h host, in, out string, flags ...string) {
 	if !slices.ContainsFunc(flags, func(flag string) bool { return slices.Contains(ofCodes, flag) }) {
 		flags = append([]string{"--plain"}, flags...)
 	}
-	args := append([]string{"convert", in, "-o", out}, flags...)
-	cmd := exec.CommandContext(timeout(t), h.Bin("fh-ollama"), args...)
-	cmd.Env = append(append(harness.Environment(scratch), "TMPDIR="+scratch), h.env...)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("fh-ollama convert: %v\n%s", err, text)
-	}
+	h.run(t, nil, h.Bin("fh-ollama"), append([]string{"convert", in, "-o", out}, flags...)...)
 }
 
 // register registers the GGUF file as a model that continues plain text.
@@ -139,14 +126,16 @@ func register(t *testing.T, o *harness.Ollama, name, file string, parameters ...
 	}
 }
 
+// options are those of a greedy answer of n tokens at most. One thread does not wait for others, beside other work.
+func options(n int) map[string]any {
+	return map[string]any{"temperature": 0, "seed": 1, "num_predict": n, "num_ctx": 256, "num_thread": 1}
+}
+
 // generate continues prompt greedily by n tokens at most and returns the last part of the answer with the whole text.
 func generate(t *testing.T, o *harness.Ollama, model, prompt string, n int,
 	change ...func(*api.GenerateRequest)) api.GenerateResponse {
 	t.Helper()
-	request := &api.GenerateRequest{
-		Model: model, Prompt: prompt, Raw: true,
-		Options: map[string]any{"temperature": 0, "seed": 1, "num_predict": n, "num_ctx": 256},
-	}
+	request := &api.GenerateRequest{Model: model, Prompt: prompt, Raw: true, Options: options(n)}
 	for _, c := range change {
 		c(request)
 	}

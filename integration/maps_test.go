@@ -2,7 +2,6 @@ package integration
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	benchmark "github.com/fh-ollama/fh-ollama/internal/bench"
 	"github.com/fh-ollama/fh-ollama/internal/evaluation"
 	"github.com/fh-ollama/fh-ollama/internal/mapfile"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 	"github.com/fh-ollama/fh-ollama/modelfile"
 	"github.com/fh-ollama/fh-ollama/plugin/doctor"
 )
@@ -31,7 +31,7 @@ func mapStory(t *testing.T, h host) {
 	whole := filepath.Join(t.TempDir(), "converted.gguf")
 	convertFile(t, h, trainedModel, whole, mapFlags...)
 	register(t, o, "fast", whole)
-	models := filepath.Join(filepath.Dir(o.LogFile()), "models")
+	models := filepath.Join(o.Dir(), "models")
 	dense, fast := said(t, o, "story"), said(t, o, "fast")
 	before, shown := tree(t, models), show(t, o, "story") // Ollama writes notes of its own when it first shows a model
 	if reflect.DeepEqual(dense, fast) {
@@ -91,47 +91,21 @@ func mapStory(t *testing.T, h host) {
 	}
 }
 
-// A map survives Ollama's start, which removes blobs that it does not know, and the model's end. Then off --unused
-// removes it.
-func TestMapsAreKept(t *testing.T) {
-	h, dir := patched(t), t.TempDir()
-	start := func() *harness.Ollama {
-		o, err := harness.Start(timeout(t), h.Prefix, dir, h.environment([]string{"OLLAMA_NOPRUNE=0"})...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return o
-	}
-	o := start()
-	defer func() { o.Stop() }()
-	register(t, o, "story", trainedModel)
-	mapCommand(t, o, append([]string{"on", "story", "--yes"}, mapFlags...)...)
-	o.Stop()
-	o = start()
-	if list := mapCommand(t, o, "list"); !lineWith(list, "story:latest", " on ", " yes") {
-		t.Errorf("after a restart list says\n%s", list)
-	}
-	if _, err := o.Run(timeout(t), o.Prefix.Bin("ollama"), "rm", "story"); err != nil {
-		t.Fatal(err)
-	}
-	if list := mapCommand(t, o, "list"); !strings.Contains(list, "\nunused ") {
-		t.Errorf("after ollama rm list says\n%s", list)
-	}
-	mapCommand(t, o, "off", "--unused")
-	if left, _ := os.ReadDir(filepath.Join(dir, "models", mapfile.StoreFolder)); len(left) > 0 {
-		t.Errorf("left are %v", left)
-	}
-}
-
 // Ollama starts a model of several files through links in a folder of its own. It has one map, here in another folder,
 // because that of the models may be on a disk that cannot be written.
-func TestMapOfSplitModel(t *testing.T) { onBothHosts(t, mapOfSplitModel) }
+func TestMapOfSplitModel(t *testing.T) { onHosts(t, mapOfSplitModel) }
 
 func mapOfSplitModel(t *testing.T, h host) {
 	dir := t.TempDir()
-	maps := mapfile.FolderVariable + "=" + filepath.Join(dir, "maps")
-	o := serve(t, h, maps)
-	registerSplit(t, o, dir)
+	maps, cache := filepath.Join(dir, "maps"), filepath.Join(dir, "cache")
+	o := serve(t, h, mapfile.FolderVariable+"="+maps, "FH_OLLAMA_CACHE="+cache)
+	// the first file has no tensors
+	parts := split(t, trainedModel, "--split-max-tensors", "20", "--no-tensor-first-split")
+	err := modelfile.Register(timeout(t), o.Client, "split", &modelfile.Modelfile{From: parts,
+		Template: modelfile.DefaultTemplate}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	register(t, o, "story", trainedModel)
 	for _, name := range []string{"split", "story"} {
 		mapCommand(t, o, append([]string{"on", name, "--yes"}, mapFlags...)...)
@@ -143,43 +117,23 @@ func mapOfSplitModel(t *testing.T, h host) {
 	if n := strings.Count(o.Log(), "flash_head: active"); n != 2 {
 		t.Errorf("FlashHead was active in %d loads of 2\n%s", n, end(o.Log()))
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "maps", "sha256-*.gguf")); len(left) != 2 {
+	if left, _ := filepath.Glob(filepath.Join(maps, "sha256-*.gguf")); len(left) != 2 {
 		t.Errorf("the maps are %q", left)
 	}
-}
 
-// registerSplit splits the trained model into three files in dir and registers them as the model "split". The first
-// file has no tensors.
-func registerSplit(t *testing.T, o *harness.Ollama, dir string) (first string) {
-	t.Helper()
-	cmd := exec.CommandContext(timeout(t), patched(t).Lib("llama-gguf-split"), "--split", "--split-max-tensors", "20",
-		"--no-tensor-first-split", trainedModel, filepath.Join(dir, "part"))
-	cmd.Env = harness.Environment(dir)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("llama-gguf-split: %v\n%s", err, text)
+	if testlevel.IsLong() {
+		measureSplitModel(t, o, parts[0])
 	}
-	parts, _ := filepath.Glob(filepath.Join(dir, "part-*.gguf"))
-	if len(parts) != 3 {
-		t.Fatalf("the model is split into %q", parts)
+	if left, _ := os.ReadDir(filepath.Join(cache, "temporary")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
-	err := modelfile.Register(timeout(t), o.Client, "split", &modelfile.Modelfile{From: parts,
-		Template: modelfile.DefaultTemplate}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parts[0]
 }
 
 // eval, bench and doctor run a model of several files with its map. Files and blobs give the same figures.
-func TestMeasureSplitModel(t *testing.T) { onHosts(t, measureSplitModel) }
-
-func measureSplitModel(t *testing.T, h host) {
-	dir := t.TempDir()
-	o := serve(t, h, "FH_OLLAMA_CACHE="+filepath.Join(dir, "cache"))
+func measureSplitModel(t *testing.T, o *harness.Ollama, first string) {
+	mapCommand(t, o, append([]string{"on", first, "--yes"}, mapFlags...)...)
 	var points []evaluation.Point
-	for _, name := range []string{registerSplit(t, o, dir), "split"} {
-		mapCommand(t, o, append([]string{"on", name, "--yes"}, mapFlags...)...)
-
+	for _, name := range []string{first, "split"} {
 		var measured evaluation.Report
 		commandJSON(t, o, &measured, "eval", name, "--chunks", "1", "--predict", "0")
 		if measured.Model.File != filepath.Base(name) || measured.Points[0].KLD.Mean < 1e-6 {
@@ -199,9 +153,6 @@ func measureSplitModel(t *testing.T, h host) {
 	commandJSON(t, o, &report, "doctor", "split")
 	if f := report.File; f == nil || !f.Sound || f.Map == "" || f.Runtime == nil || !f.Runtime.Active {
 		t.Errorf("doctor: %+v", f)
-	}
-	if left, _ := os.ReadDir(filepath.Join(dir, "cache", "temporary")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
 	}
 }
 

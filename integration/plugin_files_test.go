@@ -1,42 +1,28 @@
 package integration
 
 import (
-	"os/exec"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/flashhead/flashheadtest"
 )
-
-// bench runs llama-bench of h, which loads one model after the other, and returns its output.
-func bench(t *testing.T, h host, models ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(timeout(t), h.Lib("llama-bench"), "-m", strings.Join(models, ","),
-		"-p", "0", "-n", "4", "-r", "1", "-t", "2", "--no-warmup", "-v")
-	cmd.Env = append(harness.Environment(scratch), h.env...)
-	text, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("llama-bench: %v\n%s", err, text)
-	}
-	return string(text)
-}
 
 // If a process loads several models, each converted one gets FlashHead with its own map. The open file decides, not the
 // names on the command line or the weight's shape.
 func TestPluginKnowsItsModel(t *testing.T) {
-	h := plugin(t)
-	dir := t.TempDir()
-	dense := tiny{name: "llama", arch: "llama", headType: gguftest.TypeF16}.write(t, dir)
-	same := tiny{name: "llama-of-the-same-shape", arch: "llama", headType: gguftest.TypeF16}.write(t, dir)
-	fast, other := filepath.Join(dir, "fast.gguf"), filepath.Join(dir, "other.gguf")
+	h, dir := plugin(t), t.TempDir()
+	dense, fast := filepath.Join(dir, "dense.gguf"), filepath.Join(dir, "fast.gguf")
+	other := filepath.Join(dir, "other.gguf")
+	copyTree(t, trainedModel, dense)
 	convertFile(t, h, dense, fast, "--probes", "55")
-	convertFile(t, h, tiny{name: "qwen3", arch: "qwen3", headType: gguftest.TypeQ8_0, qkNorm: true}.write(t, dir), other,
-		"--probes", "77")
+	convertFile(t, h, tinyModel(t, "qwen3", "tied"), other, "--cluster-size", "8", "--probes", "7")
 
-	log := bench(t, h, dense, fast, same, other, dense, fast)
+	// llama-bench loads one model after the other
+	log := h.run(t, nil, h.Lib("llama-bench"), "-m", strings.Join([]string{dense, fast, other, dense, fast}, ","),
+		"-p", "0", "-n", "4", "-r", "1", "-t", "2", "--no-warmup", "-v")
 	var got []string
 	for line := range strings.Lines(log) {
 		if _, path, found := strings.Cut(line, "tensors from "); found && strings.Contains(line, "loaded meta data") {
@@ -47,10 +33,8 @@ func TestPluginKnowsItsModel(t *testing.T) {
 			got = append(got, "active", strings.Fields(rest)[0])
 		}
 	}
-	want := []string{
-		"llama.gguf", "fast.gguf", "active", "55", "llama-of-the-same-shape.gguf", "other.gguf", "active", "77",
-		"llama.gguf", "fast.gguf", "active", "55",
-	}
+	want := []string{"dense.gguf", "fast.gguf", "active", "55", "other.gguf", "active", "7", "dense.gguf", "fast.gguf",
+		"active", "55"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v\n%s", got, want, end(log))
 	}
@@ -59,32 +43,30 @@ func TestPluginKnowsItsModel(t *testing.T) {
 // FLASHHEAD_MODEL names the file that is loading. If it is wrong, the rows differ and the answers are the dense
 // model's.
 func TestPluginModelVariable(t *testing.T) {
-	h := plugin(t)
-	dir := t.TempDir()
-	model := tiny{name: "llama", arch: "llama", headType: gguftest.TypeF16}.write(t, dir)
-	wrong := tiny{name: "llama-of-the-same-shape", arch: "llama", headType: gguftest.TypeF16}.write(t, dir)
-	fast, wrongFast := filepath.Join(dir, "fast.gguf"), filepath.Join(dir, "wrong.gguf")
-	convertFile(t, h, model, fast)
-	convertFile(t, h, wrong, wrongFast)
-
-	const few = "FLASHHEAD_PROBES=8"
-	dense, _ := tinyTokens(t, stock(t), fast)
-	want, _ := tinyTokens(t, h, fast, few)
-	if slices.EqualFunc(want, dense, slices.Equal) {
-		t.Fatal("8 probes choose the dense tokens: the comparison says little")
+	h, texts, wrong := plugin(t), prompts(t, 4), filepath.Join(t.TempDir(), "wrong.gguf")
+	f, head, _ := flashheadtest.Open(t, converted(t))
+	data, err := os.ReadFile(converted(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	got, log := tinyTokens(t, h, fast, few, "FLASHHEAD_MODEL="+fast)
+	rows := data[f.DataStart+head.Tensor.Offset:]
+	for i := range 32000 * 256 / 32 * 34 { // bytes of Q8_0
+		rows[i] ^= 1
+	}
+	if err := os.WriteFile(wrong, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dense, _ := continuations(t, stock(t), converted(t), nil, texts)
+	want, _ := continuations(t, h, converted(t), nil, texts, fewProbes)
+	if slices.EqualFunc(want, dense, slices.Equal) {
+		t.Fatal("so few probes choose the dense tokens: the comparison says little")
+	}
+	got, log := continuations(t, h, converted(t), nil, texts, fewProbes, "FLASHHEAD_MODEL="+converted(t))
 	sameTokens(t, "FLASHHEAD_MODEL names the file", got, want)
-	if !strings.Contains(log, "flash_head: active") {
+	if activeLine(log) == "" {
 		t.Errorf("not active:\n%s", end(log))
 	}
-	got, log = tinyTokens(t, h, fast, few, "FLASHHEAD_MODEL="+wrongFast)
+	got, log = continuations(t, h, converted(t), nil, texts, fewProbes, "FLASHHEAD_MODEL="+wrong)
 	sameTokens(t, "FLASHHEAD_MODEL names another file", got, dense)
-	says := "flash_head: the rows of token_embd.weight are not those of " + wrongFast + "; running dense"
-	if n := strings.Count(log, says); n != 1 {
-		t.Errorf("the log says %d times %q:\n%s", n, says, end(log))
-	}
-	if strings.Contains(log, "flash_head: active") {
-		t.Error("the log says that it is active")
-	}
+	saysOnce(t, log, "the rows of token_embd.weight are not those of "+wrong+"; running dense")
 }

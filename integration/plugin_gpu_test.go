@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/plugin/install"
@@ -45,14 +44,8 @@ func TestPluginLeavesGPU(t *testing.T) {
 	device := func(h host) string {
 		o := serve(t, h, gpu...)
 		defer o.Stop()
-		for range 3000 { // the server answers before it has listed devices
-			if found := gpuLine.FindStringSubmatch(o.Log()); found != nil {
-				return found[1]
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		t.Fatalf("the server names no device:\n%s", o.Log())
-		return ""
+		await(t, "the server names its device", func() bool { return gpuLine.MatchString(o.Log()) })
+		return gpuLine.FindStringSubmatch(o.Log())[1]
 	}
 	wantDevice := device(without)
 	if !strings.Contains(wantDevice, "library=CUDA") {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/sanitizertest"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
@@ -45,9 +44,8 @@ extern "C" const char * ggml_op_name(int op) {
 // the model runs as without it.
 func TestPluginInOtherHosts(t *testing.T) {
 	testlevel.Long(t)
-	h := plugin(t)
-	dir := t.TempDir()
-	library := filepath.Join(dir, "planted.so")
+	h, texts := plugin(t), prompts(t, 4)
+	library := filepath.Join(t.TempDir(), "planted.so")
 	cmd := exec.Command(sanitizertest.Compiler(), "-x", "c++", "-", "-shared", "-fPIC", "-o", library, "-ldl")
 	cmd.Stdin = strings.NewReader(planted)
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -55,14 +53,10 @@ func TestPluginInOtherHosts(t *testing.T) {
 	}
 	h.env = append(h.environment(nil), "LD_PRELOAD="+library)
 
-	model, fast := tiny{name: "llama", arch: "llama", headType: gguftest.TypeF16}.write(t, dir), filepath.Join(dir,
-		"fast.gguf")
-	convertFile(t, plugin(t), model, fast)
-	const few = "FLASHHEAD_PROBES=8"
-	dense, _ := tinyTokens(t, stock(t), fast)
-	sparse, _ := tinyTokens(t, plugin(t), fast, few)
+	dense, _ := continuations(t, stock(t), converted(t), nil, texts)
+	sparse, _ := continuations(t, plugin(t), converted(t), nil, texts, fewProbes)
 	if slices.EqualFunc(sparse, dense, slices.Equal) {
-		t.Fatal("8 probes choose the dense tokens: the comparison says little")
+		t.Fatal("so few probes choose the dense tokens: the comparison says little")
 	}
 
 	const (
@@ -91,7 +85,7 @@ func TestPluginInOtherHosts(t *testing.T) {
 			[]string{"the plug-in rests: FLASHHEAD_ANY_HOST is neither 0 nor 1"}, []string{active}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, log := tinyTokens(t, h, fast, append(c.env, few)...)
+			got, log := continuations(t, h, converted(t), nil, texts, append(c.env, fewProbes)...)
 			sameTokens(t, name, got, c.want)
 			for _, says := range c.says {
 				if n := strings.Count(log, says); n != 1 {
@@ -104,28 +98,5 @@ func TestPluginInOtherHosts(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A library that does not load is one line in the log, because its symbols are bound at load and not at first use.
-func TestPluginWithoutItsSymbols(t *testing.T) {
-	dir := t.TempDir()
-	broken := filepath.Join(dir, pluginLibrary)
-	const source = `
-extern "C" void ggml_no_such_function(void);
-extern "C" int  ggml_backend_score(void) { return 1; }
-extern "C" void * ggml_backend_init(void) { ggml_no_such_function(); return nullptr; }
-`
-	cmd := exec.Command(sanitizertest.Compiler(), "-x", "c++", "-", "-shared", "-fPIC", "-o", broken)
-	cmd.Stdin = strings.NewReader(source)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	model := tiny{name: "llama", arch: "llama", headType: gguftest.TypeF16}.write(t, dir)
-	want, _ := tinyTokens(t, stock(t), model)
-	got, log := tinyTokens(t, withPlugin(stock(t), broken), model)
-	sameTokens(t, "a plug-in of which the runtime lacks a symbol", got, want)
-	if !strings.Contains(log, "ggml_no_such_function") {
-		t.Errorf("the log does not name the symbol:\n%s", end(log))
 	}
 }

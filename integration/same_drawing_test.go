@@ -107,7 +107,7 @@ func penalties(t *testing.T, o *harness.Ollama) (answers []string) {
 // possible start of a stop word.
 func stopWords(t *testing.T, o *harness.Ollama) (answers []string) {
 	stops, stopped := []string{" the", ", and", "tion"}, 0
-	for seed, text := range prompts(t, 10) {
+	for seed, text := range prompts(t, 6) {
 		keepPrompt(t, o, text)
 		whole := generate(t, o, "fast", text, 48, lukewarm(seed)).Response
 		got := generate(t, o, "fast", text, 48, lukewarm(seed), func(r *api.GenerateRequest) { r.Options["stop"] = stops })
@@ -127,7 +127,7 @@ func stopWords(t *testing.T, o *harness.Ollama) (answers []string) {
 		}
 		answers = append(answers, whole, got.Response)
 	}
-	if stopped < 5 {
+	if stopped < 3 {
 		t.Errorf("stop words came %d times only: this says little", stopped)
 	}
 	return answers
@@ -159,7 +159,7 @@ func TestSeedsOfDrawnClusters(t *testing.T) {
 	var answers []string
 	for _, seed := range []string{"1", "1", "2"} {
 		o := serve(t, h, "FLASHHEAD_MODE=sample", "FLASHHEAD_PROBES=20", "FLASHHEAD_SEED="+seed)
-		register(t, o, "fast", converted(t), oneThread)
+		register(t, o, "fast", converted(t))
 		answers = append(answers, strings.Join(seeds(t, o), "\n"))
 		o.Stop()
 	}

@@ -11,7 +11,7 @@ import (
 func TestSamplersInTheGraph(t *testing.T) {
 	h := patched(t)
 	ask := func(t *testing.T, env ...string) (answers []string, log string) {
-		l := startLlama(t, h, []string{"--model", converted(t), "--threads", "1"}, env...)
+		l := startLlama(t, h, []string{"--model", converted(t)}, env...)
 		defer l.Stop()
 		for seed, text := range prompts(t, 4) {
 			for _, inGraph := range []bool{true, false} {

@@ -1,34 +1,29 @@
 package integration
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/gguf"
-	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // Several models loaded at the same time, some with vision, with an 8-bit KV cache.
 func TestSeveralModelsSameAsDense(t *testing.T) {
 	testlevel.Long(t)
-	h := patched(t)
-	dir := t.TempDir()
-	other := filepath.Join(dir, "other.gguf") // the same model with another map
-	convertFile(t, h, trainedModel, other, "--seed", "2")
-	start := func(t *testing.T, env ...string) *harness.Ollama {
-		o := serve(t, h, append(env, "OLLAMA_MAX_LOADED_MODELS=4", "OLLAMA_FLASH_ATTENTION=1", "OLLAMA_KV_CACHE_TYPE=q8_0")...)
-		register(t, o, "dense", trainedModel, oneThread)
-		register(t, o, "fast", converted(t), oneThread)
-		register(t, o, "other", other, oneThread)
+	other := filepath.Join(t.TempDir(), "other.gguf") // the same model with another map
+	convertFile(t, patched(t), trainedModel, other, "--seed", "2")
+	start := func(t *testing.T, h host, env ...string) *harness.Ollama {
+		o := serve(t, h, append(env, "OLLAMA_MAX_LOADED_MODELS=4", "OLLAMA_FLASH_ATTENTION=1",
+			"OLLAMA_KV_CACHE_TYPE=q8_0")...)
+		register(t, o, "dense", trainedModel)
+		register(t, o, "fast", converted(t))
+		register(t, o, "other", other)
 		registerVision(t, o, "seeing", converted(t))
 		return o
 	}
@@ -71,11 +66,7 @@ func atOnce(t *testing.T, o *harness.Ollama) (all []string) {
 
 	loads := strings.Count(o.Log(), "starting llama-server")
 	generate(t, o, "other", prompt, 1, func(r *api.GenerateRequest) { r.KeepAlive = &api.Duration{Duration: 0} })
-	for deadline := time.Now().Add(2 * time.Minute); running(t, o)["other"]; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the model is not unloaded")
-		}
-	}
+	await(t, "the model is unloaded", func() bool { return !running(t, o)["other"] })
 	for i, model := range models {
 		answers(t, o, model, texts)
 		same(t, model+", after one of them was unloaded", answers(t, o, model, texts), alone[i])
@@ -104,68 +95,17 @@ func running(t *testing.T, o *harness.Ollama) map[string]bool {
 func TestEmbeddings(t *testing.T) { onBothHosts(t, embeddings) }
 
 func embeddings(t *testing.T, h host) {
-	texts := []string{"We, the people", "of the United States", "in order to form a more perfect union"}
-	dir := t.TempDir()
-
-	// Ollama embeds with models that have a pooling type. `convert` refuses these, but the key can be added later.
-	model := tiny{name: "embedding", arch: "llama", headType: gguftest.TypeQ8_0}.write(t, dir)
-	fast := filepath.Join(dir, "converted.gguf")
-	convertFile(t, h, model, fast)
-	ollama := func(h host, file string, env ...string) string {
-		embedding := filepath.Join(t.TempDir(), "embedding.gguf")
-		pooled(t, file, embedding)
-		o := serve(t, h, env...)
-		register(t, o, "embedding", embedding, oneThread)
-		answer, err := o.Client.Embed(timeout(t), &api.EmbedRequest{Model: "embedding", Input: texts})
+	embed := func(h host, model string, env ...string) ([][]float32, string) {
+		l := startLlama(t, h, []string{"--model", model, "--embedding", "--pooling", "mean"}, env...)
+		v, err := l.Embedding(timeout(t), prompt)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if env != nil && activeLine(o.Log()) == "" {
-			t.Errorf("FlashHead is not active:\n%s", end(o.Log()))
-		}
-		return fmt.Sprint(answer.Embeddings)
+		return v, l.Log()
 	}
-	sameEmbeddings(t, ollama(h, fast, "FLASHHEAD_PROBES=1"), ollama(stock(t), model))
-
-	server := func(h host, file string, env ...string) string {
-		l := startLlama(t, h, []string{"--model", file, "--threads", "1", "--embedding", "--pooling", "mean"}, env...)
-		var all [][][]float32
-		for _, text := range texts {
-			e, err := l.Embedding(timeout(t), text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, e)
-		}
-		return fmt.Sprint(all)
-	}
-	sameEmbeddings(t, server(h, converted(t), "FLASHHEAD_PROBES=1"), server(stock(t), trainedModel))
-}
-
-// pooled writes a model to path with the key that makes it an embedding model, by mean pooling.
-func pooled(t *testing.T, model, path string) {
-	t.Helper()
-	f, err := gguf.Open(model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	out, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	const mean = 1
-	none := func(string) bool { return false }
-	if err := f.Rewrite(out, none, []gguf.NewValue{gguf.U32("llama.pooling_type", mean)},
-		func(int64, int64) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func sameEmbeddings(t *testing.T, got, want string) {
-	t.Helper()
-	if got != want {
-		t.Errorf("embeddings\n%.300s\nof the stock build\n%.300s", got, want)
+	want, _ := embed(stock(t), trainedModel)
+	got, log := embed(h, converted(t), "FLASHHEAD_PROBES=1")
+	if len(want) != 1 || len(want[0]) != 256 || !reflect.DeepEqual(got, want) || activeLine(log) == "" {
+		t.Errorf("got %v\nwant %v\n%s", got, want, end(log))
 	}
 }

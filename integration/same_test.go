@@ -5,12 +5,10 @@ import (
 	"math"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
-	"github.com/fh-ollama/fh-ollama/modelfile"
 )
 
 // A behaviour sends a server requests for something that users rely on, checks each answer, and returns all of them.
@@ -28,21 +26,23 @@ type logging interface{ Log() string }
 // ways are the settings for behaviours. Every cluster probed must give the dense answers, even drawn tokens, because both
 // are the same products, but for the order of sums where the processor has AMX. So must proposals that the dense head
 // checks, even wrong ones. With one probed cluster nearly all tokens have their cluster's score, with many ties: the
-// hardest case for samplers that choose improbable tokens. `make test` runs the first way.
+// hardest case for samplers that choose improbable tokens. `make test` runs the first two ways.
 var ways = []struct {
 	name string
+	host func(t *testing.T) host
 	env  []string
-	same func(t *testing.T, what string, got, want []string) // nil: answers may differ from the dense ones
+	same bool // as the dense answers, but for rounding
 }{
-	{"checked", []string{checked}, sameButRounding},
-	{"every cluster", []string{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)}, sameButRounding},
-	{defaultProbes, nil, nil},
-	{"one cluster", []string{"FLASHHEAD_PROBES=1"}, nil},
-	{"checked, resting", []string{checked, "FLASHHEAD_TEST_SPOIL=1"}, sameButRounding},
-	{"checked, one cluster", []string{"FLASHHEAD_EXACT=5", "FLASHHEAD_PROBES=1"}, sameButRounding},
-	{"checked, every proposal wrong", []string{"FLASHHEAD_EXACT=4", "FLASHHEAD_TEST_SPOIL=1"}, sameButRounding},
-	{"checked, every third proposal wrong", []string{"FLASHHEAD_EXACT=8", "FLASHHEAD_TEST_SPOIL=3"}, sameButRounding},
-	{"checked, every 17th proposal wrong", []string{"FLASHHEAD_EXACT=32", "FLASHHEAD_TEST_SPOIL=17"}, sameButRounding},
+	{"checked", patched, []string{checked}, true},
+	{defaultProbes, plugin, nil, false},
+	{"every cluster", patched, []string{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)}, true},
+	{"every cluster, plug-in", plugin, []string{fmt.Sprintf("FLASHHEAD_PROBES=%d", clusterCount)}, true},
+	{"one cluster", patched, []string{"FLASHHEAD_PROBES=1"}, false},
+	{"checked, resting", patched, []string{checked, "FLASHHEAD_TEST_SPOIL=1"}, true},
+	{"checked, one cluster", patched, []string{"FLASHHEAD_EXACT=5", "FLASHHEAD_PROBES=1"}, true},
+	{"checked, every proposal wrong", patched, []string{"FLASHHEAD_EXACT=4", "FLASHHEAD_TEST_SPOIL=1"}, true},
+	{"checked, every third proposal wrong", patched, []string{"FLASHHEAD_EXACT=8", "FLASHHEAD_TEST_SPOIL=3"}, true},
+	{"checked, every 17th proposal wrong", patched, []string{"FLASHHEAD_EXACT=32", "FLASHHEAD_TEST_SPOIL=17"}, true},
 }
 
 var decimals = regexp.MustCompile(`-?\d+\.\d+(e-\d+)?`)
@@ -69,17 +69,14 @@ func sameButRounding(t *testing.T, what string, got, want []string) {
 	}
 }
 
-const defaultProbes = "default"
+const defaultProbes = "default, plug-in"
 
-// oneThread keeps the servers of several tests from waiting for each other's threads.
-var oneThread = modelfile.Parameter{Name: "num_thread", Value: "1"}
-
-// sameAsDense runs behaviours without FlashHead and in all ways. start starts a server with env.
-func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, env ...string) Server,
+// sameAsDense runs behaviours without FlashHead and in all ways. start starts a server.
+func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, h host, env ...string) Server,
 	behaviours []behaviour[Server]) {
 	dense := map[string][]string{}
 	t.Run("dense", func(t *testing.T) {
-		s := start(t, "FLASHHEAD_ENABLED=0")
+		s := start(t, patched(t), "FLASHHEAD_ENABLED=0")
 		for _, b := range behaviours {
 			t.Run(b.name, func(t *testing.T) { dense[b.name] = b.ask(t, s) })
 		}
@@ -87,22 +84,23 @@ func sameAsDense[Server logging](t *testing.T, start func(t *testing.T, env ...s
 			t.Errorf("FlashHead was active: %s", line)
 		}
 	})
-	for _, p := range testlevel.Some(ways...) {
-		t.Run(p.name, func(t *testing.T) {
-			s := start(t, p.env...)
+	run := ways
+	if !testlevel.IsLong() {
+		run = ways[:2]
+	}
+	for _, w := range run {
+		t.Run(w.name, func(t *testing.T) {
+			s := start(t, w.host(t), w.env...)
 			for _, b := range behaviours {
 				t.Run(b.name, func(t *testing.T) {
 					got := b.ask(t, s)
 					want, asked := dense[b.name]
-					switch {
-					case !asked:
-					case p.same != nil:
-						p.same(t, strings.Join(p.env, " "), got, want)
-					case p.name == defaultProbes:
-						t.Logf("%.0f %% of the dense text", 100*shareInCommon(got, want))
-						if b.like == nil {
-							break
-						}
+					if !asked {
+						return
+					}
+					if w.same {
+						sameButRounding(t, w.name, got, want)
+					} else if w.name == defaultProbes && b.like != nil {
 						if err := b.like(got, want); err != nil {
 							t.Error(err)
 						}
@@ -128,10 +126,9 @@ func mostly(got, want []string) error {
 
 // Features of Ollama's requests.
 func TestSameAsDense(t *testing.T) {
-	h := patched(t)
-	start := func(t *testing.T, env ...string) *harness.Ollama {
+	start := func(t *testing.T, h host, env ...string) *harness.Ollama {
 		o := serve(t, h, env...)
-		register(t, o, "fast", converted(t), oneThread)
+		register(t, o, "fast", converted(t))
 		registerTools(t, o, "tools", converted(t))
 		return o
 	}
@@ -150,9 +147,8 @@ func TestSameAsDense(t *testing.T) {
 // Features of llama-server's requests only.
 func TestSameAsDenseInLlamaServer(t *testing.T) {
 	testlevel.Long(t)
-	h := patched(t)
-	start := func(t *testing.T, env ...string) *harness.Llama {
-		return startLlama(t, h, []string{"--model", converted(t), "--threads", "1"}, env...)
+	start := func(t *testing.T, h host, env ...string) *harness.Llama {
+		return startLlama(t, h, []string{"--model", converted(t)}, env...)
 	}
 	sameAsDense(t, start, []behaviour[*harness.Llama]{
 		{"grammars", grammars, nil},

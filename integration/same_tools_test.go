@@ -35,7 +35,6 @@ func registerTools(t *testing.T, o *harness.Ollama, name, file string) {
 		Template: `{{ range .Tools }}{{ . }}
 {{ end }}{{ range .Messages }}{{ .Content }}{{ if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}{{ end }}
 {{ end }}`,
-		Parameters: []modelfile.Parameter{{Name: "num_ctx", Value: "256"}, oneThread},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -51,10 +50,11 @@ func toolCalls(t *testing.T, o *harness.Ollama) (answers []string) {
 	}
 	for seed := range 8 {
 		var calls []api.ToolCall
+		drawn := options(100)
+		drawn["temperature"], drawn["seed"] = 1.2, seed
 		err := o.Client.Chat(timeout(t), &api.ChatRequest{
-			Model: "tools", Messages: []api.Message{{Role: "user",
-				Content: prompt}}, Tools: tools, Format: json.RawMessage(callSchema),
-			Options: map[string]any{"temperature": 1.2, "seed": seed, "num_predict": 100, "num_ctx": 256},
+			Model: "tools", Messages: []api.Message{{Role: "user", Content: prompt}}, Tools: tools,
+			Format: json.RawMessage(callSchema), Options: drawn,
 		}, func(r api.ChatResponse) error {
 			calls = append(calls, r.Message.ToolCalls...)
 			return nil

@@ -28,29 +28,27 @@ func projector(t *testing.T, dir string) string {
 		deviation            = 0.25 // about 1/sqrt of the columns
 	)
 	w := newTinyWeights(21)
-	zeros := func(name string, n uint64) {
-		w.tensors = append(w.tensors, gguftest.T(name, gguftest.TypeF32, encode(gguftest.TypeF32, make([]float32, n)), n))
-	}
-	w.matrix("v.patch_embd.weight", gguftest.TypeF32, 0.05, patchSize, patchSize, 3, width)
-	w.matrix("v.class_embd", gguftest.TypeF32, 1, width)
-	w.matrix("v.position_embd.weight", gguftest.TypeF32, 1, width, patches+1)
+	zeros := func(name string, n uint64) { w.vector(name, n, 0) }
+	w.matrix("v.patch_embd.weight", 0.05, patchSize, patchSize, 3, width)
+	w.matrix("v.class_embd", 1, width)
+	w.matrix("v.position_embd.weight", 1, width, patches+1)
 	for _, block := range []string{"v.blk.0.", "v.blk.1."} {
 		for _, name := range []string{"attn_q", "attn_k", "attn_v", "attn_out"} {
-			w.matrix(block+name+".weight", gguftest.TypeF32, deviation, width, width)
+			w.matrix(block+name+".weight", deviation, width, width)
 			zeros(block+name+".bias", width)
 		}
 		for _, name := range []string{"ln1", "ln2"} {
 			w.norm(block+name+".weight", width)
 			zeros(block+name+".bias", width)
 		}
-		w.matrix(block+"ffn_up.weight", gguftest.TypeF32, deviation, width, ffn)
+		w.matrix(block+"ffn_up.weight", deviation, width, ffn)
 		zeros(block+"ffn_up.bias", ffn)
-		w.matrix(block+"ffn_down.weight", gguftest.TypeF32, deviation, ffn, width)
+		w.matrix(block+"ffn_down.weight", deviation, ffn, width)
 		zeros(block+"ffn_down.bias", width)
 	}
-	w.matrix("mm.0.weight", gguftest.TypeF32, deviation, width, modelWidth)
+	w.matrix("mm.0.weight", deviation, width, modelWidth)
 	zeros("mm.0.bias", modelWidth)
-	w.matrix("mm.2.weight", gguftest.TypeF32, deviation, modelWidth, modelWidth)
+	w.matrix("mm.2.weight", deviation, modelWidth, modelWidth)
 	zeros("mm.2.bias", modelWidth)
 	return w.write(t, filepath.Join(dir, "projector.gguf"), []gguftest.KV{
 		gguftest.V("general.architecture", "clip"),
@@ -75,7 +73,6 @@ func registerVision(t *testing.T, o *harness.Ollama, name, file string) {
 	t.Helper()
 	err := modelfile.Register(timeout(t), o.Client, name, &modelfile.Modelfile{
 		From: []string{file, projector(t, t.TempDir())}, Template: modelfile.DefaultTemplate,
-		Parameters: []modelfile.Parameter{oneThread},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

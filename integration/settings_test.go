@@ -1,50 +1,42 @@
 package integration
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
 )
 
-// The runtime uses the settings of the environment, and its line at load shows them.
+// The runtime uses the settings of the environment, and its line at load shows them. test-flash-head-map has every
+// setting.
 func TestSettings(t *testing.T) { onHosts(t, settings) }
 
 func settings(t *testing.T, h host) {
-	model := converted(t)
-	standard := greedyTokens(t, h, model)
-
-	// The plug-in's rows are always in cluster order, so there the setting changes nothing.
-	t.Run("without the copy", func(t *testing.T) {
-		l := startLlama(t, h, []string{"--model", model}, "FLASHHEAD_REORDER=0")
-		if line := activeLine(l.Log()); line == "" || strings.Contains(line, "copy") {
-			t.Errorf("the log says %q", line)
-		}
-		l.Stop()
-		if got := greedyTokens(t, h, model, "FLASHHEAD_REORDER=0"); !slices.Equal(got, standard) {
-			t.Errorf("other tokens without the cluster-ordered copy\n got %v\nwant %v", got, standard)
-		}
-	})
-	t.Run("without a limit of rows", func(t *testing.T) {
-		l := startLlama(t, h, []string{"--model", model}, "FLASHHEAD_MAX_ROWS=0")
-		if line := activeLine(l.Log()); line == "" || strings.Contains(line, "dense above") {
-			t.Errorf("the log says %q", line)
-		}
-	})
-	for says, env := range map[string][]string{
-		"1 probed":           {"FLASHHEAD_PROBES=1"},
-		"(sampled)":          {"FLASHHEAD_MODE=sample", "FLASHHEAD_TEMPERATURE=0.7", "FLASHHEAD_SEED=3"},
-		"q8_0 centroids":     {"FLASHHEAD_CENTROID_TYPE=q8_0"},
-		"dense above 2 rows": {"FLASHHEAD_MAX_ROWS=2"},
+	texts := prompts(t, 2)
+	standard, log := continuations(t, h, converted(t), nil, texts)
+	if !strings.Contains(activeLine(log), "dense above ") {
+		t.Errorf("the log says %q", activeLine(log))
+	}
+	for _, c := range []struct {
+		env       string // separated by spaces
+		says, not string
+		same      bool // the standard tokens
+	}{
+		{"FLASHHEAD_REORDER=0", "", "copy", true},
+		{"FLASHHEAD_MAX_ROWS=0", "", "dense above", true},
+		{"FLASHHEAD_MAX_ROWS=2", "dense above 2 rows", "", true},
+		{"FLASHHEAD_PROBES=1", "1 probed", "", false},
+		{"FLASHHEAD_MODE=sample FLASHHEAD_TEMPERATURE=0.7 FLASHHEAD_SEED=3", "(sampled)", "", false},
+		{"FLASHHEAD_CENTROID_TYPE=q8_0", "q8_0 centroids", "", false},
 	} {
-		t.Run(strings.Join(env, " "), func(t *testing.T) {
-			l := startLlama(t, h, []string{"--model", model}, env...)
-			if !strings.Contains(l.Log(), says) {
-				t.Errorf("the log does not say %q:\n%s", says, end(l.Log()))
+		t.Run(c.env, func(t *testing.T) {
+			got, log := continuations(t, h, converted(t), nil, texts, strings.Fields(c.env)...)
+			line := activeLine(log)
+			if line == "" || !strings.Contains(line, c.says) || c.not != "" && strings.Contains(line, c.not) {
+				t.Errorf("the log says %q", line)
 			}
-			if tokens, err := l.Greedy(timeout(t), []int{0, 500, 1000}, 16); err != nil || len(tokens) == 0 {
-				t.Errorf("tokens %v, error %v", tokens, err)
+			if c.same {
+				sameTokens(t, c.env, got, standard)
 			}
 		})
 	}
@@ -64,19 +56,14 @@ func activeLine(log string) string {
 func TestBadSettings(t *testing.T) { onBothHosts(t, badSettings) }
 
 func badSettings(t *testing.T, h host) {
-	model := converted(t)
-	for _, setting := range []string{"FLASHHEAD_PROBES=2001", "FLASHHEAD_PROBES=many", "FLASHHEAD_MODE=best",
-		"FLASHHEAD_CENTROID_TYPE=q9", "FLASHHEAD_ENABLED=2", "FLASHHEAD_SCOPE=drafts"} {
-		t.Run(setting, func(t *testing.T) {
-			l, err := harness.StartLlama(timeout(t), h.Prefix, t.TempDir(), []string{"--model", model},
-				h.environment([]string{setting})...)
-			if err == nil {
-				l.Stop()
-				t.Fatal("the model was loaded")
-			}
-			if !strings.Contains(err.Error(), "flash_head: "+setting) {
-				t.Errorf("the error does not name the setting: %v", err)
-			}
-		})
+	for _, setting := range []string{"FLASHHEAD_PROBES=2001", "FLASHHEAD_MODE=best"} { // beyond the file's, and no value
+		l, err := harness.StartLlama(timeout(t), h.Prefix, t.TempDir(), []string{"--model", converted(t)},
+			h.environment([]string{setting})...)
+		if err == nil {
+			l.Stop()
+			t.Errorf("%s: the model was loaded", setting)
+		} else if !strings.Contains(err.Error(), "flash_head: "+setting) {
+			t.Errorf("the error does not name %s: %v", setting, err)
+		}
 	}
 }

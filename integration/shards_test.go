@@ -1,46 +1,31 @@
 package integration
 
 import (
-	"os/exec"
 	"path/filepath"
 	"testing"
 
-	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
+	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
 // A converted model split by llama.cpp's own tool behaves like the whole file, whichever part has the head.
 func TestShards(t *testing.T) { onHosts(t, shards) }
 
 func shards(t *testing.T, h host) {
-	for name, c := range map[string]struct {
-		untied bool
-		split  []string
+	untied := filepath.Join(t.TempDir(), "untied.gguf")
+	convertFile(t, h, tinyModel(t, "llama", "untied"), untied, "--cluster-size", "8")
+	for _, c := range testlevel.Some([]struct {
+		name, model string
+		flags       []string
 	}{
-		"tied, head in the first part":       {false, []string{"--split-max-tensors", "3"}},
-		"tied, head in the second part":      {false, []string{"--split-max-tensors", "3", "--no-tensor-first-split"}},
-		"untied, a tensor a part":            {true, []string{"--split-max-tensors", "1"}},
-		"untied, no tensor in the first one": {true, []string{"--split-max-tensors", "4", "--no-tensor-first-split"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			model := tiny{name: "llama", arch: "llama", headType: gguftest.TypeF16, untied: c.untied}.write(t, dir)
-			whole := filepath.Join(dir, "converted.gguf")
-			convertFile(t, h, model, whole)
-			const few = "FLASHHEAD_PROBES=8"
-			want, _ := tinyTokens(t, h, whole, few)
-
-			cmd := exec.CommandContext(timeout(t), patched(t).Lib("llama-gguf-split"),
-				append(append([]string{"--split"}, c.split...), whole, filepath.Join(dir, "part"))...)
-			cmd.Env = harness.Environment(dir)
-			if text, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("llama-gguf-split: %v\n%s", err, text)
-			}
-			parts, _ := filepath.Glob(filepath.Join(dir, "part-00001-of-*.gguf"))
-			if len(parts) != 1 || filepath.Base(parts[0]) == "part-00001-of-00001.gguf" {
-				t.Fatalf("the model is not split: %v", parts)
-			}
-			got, log := tinyTokens(t, h, parts[0], few)
+		{"tied, head in the second part", converted(t), []string{"--split-max-tensors", "3", "--no-tensor-first-split"}},
+		{"tied, head in the first part", converted(t), []string{"--split-max-tensors", "3"}},
+		{"untied, a tensor a part", untied, []string{"--split-max-tensors", "1"}},
+		{"untied, no tensor in the first one", untied, []string{"--split-max-tensors", "4", "--no-tensor-first-split"}},
+	}...) {
+		t.Run(c.name, func(t *testing.T) {
+			ask := [][]int{{1, 70, 21, 9}, {1, 11, 90}}
+			want, _ := continuations(t, h, c.model, nil, ask, fewProbes)
+			got, log := continuations(t, h, split(t, c.model, c.flags...)[0], nil, ask, fewProbes)
 			sameTokens(t, "split", got, want)
 			if activeLine(log) == "" {
 				t.Errorf("not active:\n%s", end(log))

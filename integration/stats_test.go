@@ -1,17 +1,16 @@
 package integration
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/ollama/ollama/api"
 
 	"github.com/fh-ollama/fh-ollama/integration/harness"
-	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 	"github.com/fh-ollama/fh-ollama/internal/testlevel"
 )
 
@@ -52,39 +51,22 @@ const stepsAtLoad = 1
 func TestStatistics(t *testing.T) { onBothHosts(t, statisticsOfServer) }
 
 func statisticsOfServer(t *testing.T, h host) {
-	model := converted(t)
-	run := func(t *testing.T, n int, env ...string) (tokens int, log string) {
-		l := startLlama(t, h, []string{"--model", model}, env...)
-		answer, err := l.Greedy(timeout(t), []int{0, 500, 1000, 2000, 44}, n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Stop() // which unloads the model
-		return len(answer), l.Log()
+	run := func(env ...string) (tokens int, got statistics) {
+		all, log := continuations(t, h, converted(t), nil, prompts(t, 1), env...)
+		return len(all[0]), lastStatistics(log)
 	}
-	t.Run("on", func(t *testing.T) {
-		tokens, log := run(t, 21, "FLASHHEAD_STATS=1", "FLASHHEAD_PROBES=50")
-		got := lastStatistics(log)
-		if steps := stepsAtLoad + tokens; got.steps != steps || got.rows != steps || got.denseSteps != 0 ||
-			got.denseRows != 0 {
-			t.Errorf("%d tokens: %+v\n%s", tokens, got, end(log))
-		}
-		const least, pinned = 50 * 16, 3
-		if got.scored < least || got.scored > least+pinned {
-			t.Errorf("%.1f tokens are scored in a row, not %d to %d", got.scored, least, least+pinned)
-		}
-	})
-	t.Run("every cluster", func(t *testing.T) {
-		_, log := run(t, 3, "FLASHHEAD_STATS=1", "FLASHHEAD_PROBES=2000")
-		if got := lastStatistics(log); got.scored != 32000 {
-			t.Errorf("all clusters are probed, but %+v\n%s", got, end(log))
-		}
-	})
-	t.Run("off", func(t *testing.T) {
-		if _, log := run(t, 3); strings.Contains(log, "statistics of") {
-			t.Errorf("nobody asked for statistics:\n%s", end(log))
-		}
-	})
+	tokens, got := run("FLASHHEAD_STATS=1", "FLASHHEAD_PROBES=50")
+	const least, pinned = 50 * 16, 3
+	if steps := stepsAtLoad + tokens; got.steps != steps || got.rows != steps || got.denseSteps != 0 ||
+		got.denseRows != 0 || got.scored < least || got.scored > least+pinned {
+		t.Errorf("%d tokens: %+v", tokens, got)
+	}
+	if _, got := run("FLASHHEAD_STATS=1", "FLASHHEAD_PROBES=2000"); got.scored != 32000 {
+		t.Errorf("all clusters are probed, but %+v", got)
+	}
+	if _, got := run(); got.steps > 0 {
+		t.Errorf("nobody asked for statistics: %+v", got)
+	}
 }
 
 // Batches of more rows than FLASHHEAD_MAX_ROWS count as dense.
@@ -109,30 +91,6 @@ func statisticsOfLargeBatches(t *testing.T, h host) {
 	if unlimited.denseRows != 0 || unlimited.denseSteps != 0 || unlimited.rows != limited.rows ||
 		unlimited.steps != limited.steps {
 		t.Errorf("without a limit of rows: %+v; with one %+v", unlimited, limited)
-	}
-}
-
-// All steps with an adapter that changes the head count as dense.
-func TestStatisticsWithAdapter(t *testing.T) {
-	testlevel.Long(t)
-	onBothHosts(t, statisticsWithAdapter)
-}
-
-func statisticsWithAdapter(t *testing.T, h host) {
-	dir := t.TempDir()
-	model := tiny{name: "llama-lora", arch: "llama", headType: gguftest.TypeF32, untied: true}.write(t, dir)
-	fast, adapter := filepath.Join(dir, "converted.gguf"), filepath.Join(dir, "adapter.gguf")
-	convertFile(t, h, model, fast)
-	writeAdapter(t, adapter)
-	l := startLlama(t, h, []string{"--model", fast, "--lora", adapter}, "FLASHHEAD_STATS=1")
-	tokens, err := l.Greedy(timeout(t), []int{0, 17, 1200}, 9)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Stop()
-	// steps at load may run before the adapter is added
-	if got := lastStatistics(l.Log()); got.steps != stepsAtLoad+len(tokens) || got.denseSteps < len(tokens) {
-		t.Errorf("%d tokens: %+v\n%s", len(tokens), got, end(l.Log()))
 	}
 }
 
@@ -167,28 +125,12 @@ func statisticsInOllama(t *testing.T, h host) {
 // unloaded waits until the server runs no model.
 func unloaded(t *testing.T, o *harness.Ollama) {
 	t.Helper()
-	for range 1200 {
-		running, err := o.Client.ListRunning(timeout(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(running.Models) == 0 {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("the model was not unloaded")
+	await(t, "all models are unloaded", func() bool { return len(running(t, o)) == 0 })
 }
 
 // statisticsAfter waits for statistics of at least that many steps. The server logs them in its next pause.
 func statisticsAfter(t *testing.T, o *harness.Ollama, steps int) statistics {
 	t.Helper()
-	for range 1200 {
-		if now := lastStatistics(o.Log()); now.steps >= steps {
-			return now
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatalf("no statistics of %d steps:\n%s", steps, end(o.Log()))
-	return statistics{}
+	await(t, fmt.Sprintf("statistics of %d steps", steps), func() bool { return lastStatistics(o.Log()).steps >= steps })
+	return lastStatistics(o.Log())
 }

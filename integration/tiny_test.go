@@ -1,11 +1,12 @@
 package integration
 
 import (
-	"cmp"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -14,239 +15,32 @@ import (
 	"github.com/fh-ollama/fh-ollama/internal/gguf/gguftest"
 )
 
-// Shape of the tiny models: large enough for every code path, and fast to make.
-const (
-	tinyVocab   = 4096
-	tinyWidth   = 64 // of a hidden state
-	tinyHeads   = 4
-	tinyKVHeads = 2
-	tinyHeadDim = 16
-	tinyFFN     = 128
-	tinyLayers  = 2
-	tinyExperts = 4
-)
-
-// tiny is a model of one architecture with random weights.
-type tiny struct {
-	name     string
-	arch     string
-	headType uint32 // ggml type of the output head
-	untied   bool
-	softcap  float32 // of the logits, 0: none
-	qkNorm   bool    // norms of queries and keys
-	postNorm bool    // norms behind attention and feed-forward
-	experts  bool
-	vocab    int // tokens, 0: tinyVocab
-	width    int // of a hidden state, 0: tinyWidth
-}
-
-func (m tiny) tokens() uint64  { return uint64(cmp.Or(m.vocab, tinyVocab)) }
-func (m tiny) columns() uint64 { return uint64(cmp.Or(m.width, tinyWidth)) }
-
-// write writes the model's file into dir. The same model always gives the same bytes.
-func (m tiny) write(t *testing.T, dir string) string {
+// tinyModel returns an architecture's tiny model of a kind: untied, tied, bias or library
+// (ggmlhead/tests/tiny-models.cpp).
+func tinyModel(t *testing.T, arch, kind string) string {
 	t.Helper()
-	w := newTinyWeights(len(m.name))
-	matrix, norm := w.matrix, w.norm
-	tokens, width := m.tokens(), m.columns()
-	// Embeddings are small and layers add large values, so the next token depends on more than the last one.
-	matrix("token_embd.weight", m.tokenType(), 0.02, width, tokens)
-	norm("output_norm.weight", width)
-	if m.untied {
-		matrix("output.weight", m.headType, 0.1, width, tokens)
+	dir := t.TempDir()
+	if out, err := exec.Command(patched(t).Lib("tiny-models"), dir, arch).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	const in, mid = 2.0 / 8, 2.0 / 11 // about 2/sqrt of the columns
-	for l := range tinyLayers {
-		p := "blk." + string(rune('0'+l)) + "."
-		norm(p+"attn_norm.weight", width)
-		matrix(p+"attn_q.weight", gguftest.TypeF32, in, width, tinyHeads*tinyHeadDim)
-		matrix(p+"attn_k.weight", gguftest.TypeF32, in, width, tinyKVHeads*tinyHeadDim)
-		matrix(p+"attn_v.weight", gguftest.TypeF32, in, width, tinyKVHeads*tinyHeadDim)
-		matrix(p+"attn_output.weight", gguftest.TypeF32, in, tinyHeads*tinyHeadDim, width)
-		if m.qkNorm {
-			norm(p+"attn_q_norm.weight", tinyHeadDim)
-			norm(p+"attn_k_norm.weight", tinyHeadDim)
-		}
-		norm(p+"ffn_norm.weight", width)
-		if m.experts {
-			matrix(p+"ffn_gate_inp.weight", gguftest.TypeF32, in, width, tinyExperts)
-			matrix(p+"ffn_gate_exps.weight", gguftest.TypeF32, in, width, tinyFFN, tinyExperts)
-			matrix(p+"ffn_up_exps.weight", gguftest.TypeF32, in, width, tinyFFN, tinyExperts)
-			matrix(p+"ffn_down_exps.weight", gguftest.TypeF32, mid, tinyFFN, width, tinyExperts)
-		} else {
-			matrix(p+"ffn_gate.weight", gguftest.TypeF32, in, width, tinyFFN)
-			matrix(p+"ffn_up.weight", gguftest.TypeF32, in, width, tinyFFN)
-			matrix(p+"ffn_down.weight", gguftest.TypeF32, mid, tinyFFN, width)
-		}
-		if m.postNorm {
-			norm(p+"post_attention_norm.weight", width)
-			norm(p+"post_ffw_norm.weight", width)
-		}
-	}
-	return w.write(t, filepath.Join(dir, m.name+".gguf"), append(m.keys(), tokenizer(int(tokens))...))
+	return filepath.Join(dir, arch+"-"+kind+".gguf")
 }
 
-// tinyWeights collects random weights of a model's file.
-type tinyWeights struct {
-	random  *rand.Rand
-	tensors []gguftest.Tensor
-}
-
-// newTinyWeights returns an empty collection. The same seed gives the same weights.
-func newTinyWeights(seed int) *tinyWeights {
-	return &tinyWeights{random: rand.New(rand.NewPCG(uint64(seed), 42))}
-}
-
-// matrix adds a matrix with normally distributed values.
-func (w *tinyWeights) matrix(name string, typ uint32, deviation float64, shape ...uint64) {
-	n := uint64(1)
-	for _, s := range shape {
-		n *= s
-	}
-	values := make([]float32, n)
-	for i := range values {
-		values[i] = float32(w.random.NormFloat64() * deviation)
-	}
-	w.tensors = append(w.tensors, gguftest.T(name, typ, encode(typ, values), shape...))
-}
-
-// norm adds a vector of n ones.
-func (w *tinyWeights) norm(name string, n uint64) {
-	values := make([]float32, n)
-	for i := range values {
-		values[i] = 1
-	}
-	w.tensors = append(w.tensors, gguftest.T(name, gguftest.TypeF32, encode(gguftest.TypeF32, values), n))
-}
-
-// write writes a file of these weights and returns its path.
-func (w *tinyWeights) write(t *testing.T, path string, keys []gguftest.KV) string {
+// split splits a model with llama.cpp's tool and returns its parts in order.
+func split(t *testing.T, model string, flags ...string) []string {
 	t.Helper()
-	if err := os.WriteFile(path, gguftest.File{KVs: keys, Tensors: w.tensors}.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	h := patched(t)
+	h.run(t, nil, h.Lib("llama-gguf-split"), append(append([]string{"--split"}, flags...), model,
+		filepath.Join(dir, "part"))...)
+	parts, _ := filepath.Glob(filepath.Join(dir, "part-*.gguf"))
+	if len(parts) < 2 {
+		t.Fatalf("the model is split into %q", parts)
 	}
-	return path
+	return parts
 }
 
-// tokenType returns the type of the embedding, which is the head of a tied model.
-func (m tiny) tokenType() uint32 {
-	if m.untied {
-		return gguftest.TypeF32
-	}
-	return m.headType
-}
-
-func (m tiny) keys() []gguftest.KV {
-	a := m.arch + "."
-	keys := []gguftest.KV{
-		gguftest.V("general.architecture", m.arch),
-		gguftest.V(a+"context_length", uint32(512)),
-		gguftest.V(a+"embedding_length", uint32(m.columns())),
-		gguftest.V(a+"block_count", uint32(tinyLayers)),
-		gguftest.V(a+"feed_forward_length", uint32(tinyFFN)),
-		gguftest.V(a+"attention.head_count", uint32(tinyHeads)),
-		gguftest.V(a+"attention.head_count_kv", uint32(tinyKVHeads)),
-		gguftest.V(a+"attention.key_length", uint32(tinyHeadDim)),
-		gguftest.V(a+"attention.value_length", uint32(tinyHeadDim)),
-		gguftest.V(a+"attention.layer_norm_rms_epsilon", float32(1e-6)),
-		gguftest.V(a+"rope.dimension_count", uint32(tinyHeadDim)),
-		gguftest.V(a+"rope.freq_base", float32(10000)),
-		gguftest.V(a+"vocab_size", uint32(m.tokens())),
-	}
-	if m.softcap > 0 {
-		keys = append(keys, gguftest.V(a+"final_logit_softcapping", m.softcap))
-	}
-	if m.postNorm {
-		keys = append(keys, gguftest.V(a+"attention.sliding_window", uint32(64)))
-	}
-	if m.experts {
-		keys = append(keys, gguftest.V(a+"expert_count", uint32(tinyExperts)), gguftest.V(a+"expert_used_count", uint32(2)),
-			gguftest.V(a+"expert_feed_forward_length", uint32(tinyFFN)))
-	}
-	return keys
-}
-
-// tokenizer returns a byte-level BPE: two special tokens, the 256 bytes, and pairs of bytes with their merges.
-func tokenizer(n int) []gguftest.KV {
-	bytes := byteAlphabet()
-	tokens, types := []string{"<s>", "</s>"}, []int32{3, 3}
-	for _, b := range bytes {
-		tokens, types = append(tokens, b), append(types, 1)
-	}
-	var merges []string
-	for i := 0; len(tokens) < n; i++ {
-		a, b := bytes[i/256], bytes[i%256]
-		tokens, types, merges = append(tokens, a+b), append(types, 1), append(merges, a+" "+b)
-	}
-	return []gguftest.KV{
-		gguftest.V("tokenizer.ggml.model", "gpt2"),
-		gguftest.V("tokenizer.ggml.pre", "gpt-2"),
-		gguftest.V("tokenizer.ggml.tokens", gguftest.A(tokens)),
-		gguftest.V("tokenizer.ggml.token_type", gguftest.A(types)),
-		gguftest.V("tokenizer.ggml.merges", gguftest.A(merges)),
-		gguftest.V("tokenizer.ggml.bos_token_id", uint32(0)),
-		gguftest.V("tokenizer.ggml.eos_token_id", uint32(1)),
-		gguftest.V("tokenizer.ggml.add_bos_token", true),
-	}
-}
-
-// byteAlphabet returns GPT-2's character for every byte: itself if printable, else one from U+0100 on.
-func byteAlphabet() []string {
-	var alphabet []string
-	next := rune(256)
-	for b := rune(0); b < 256; b++ {
-		if b >= 33 && b <= 126 || b >= 161 && b <= 172 || b >= 174 {
-			alphabet = append(alphabet, string(b))
-		} else {
-			alphabet = append(alphabet, string(next))
-			next++
-		}
-	}
-	return alphabet
-}
-
-// encode writes values in a ggml type: F32, F16 or Q8_0.
-func encode(typ uint32, values []float32) []byte {
-	var b []byte
-	switch typ {
-	case gguftest.TypeF32:
-		for _, v := range values {
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-		}
-	case gguftest.TypeF16:
-		for _, v := range values {
-			b = binary.LittleEndian.AppendUint16(b, half(v))
-		}
-	case gguftest.TypeQ8_0:
-		for ; len(values) > 0; values = values[32:] {
-			largest := 0.0
-			for _, v := range values[:32] {
-				largest = max(largest, math.Abs(float64(v)))
-			}
-			scale := largest / 127
-			b = binary.LittleEndian.AppendUint16(b, half(float32(scale)))
-			for _, v := range values[:32] {
-				b = append(b, byte(int8(math.Round(float64(v)/scale))))
-			}
-		}
-	default:
-		panic("no encoder")
-	}
-	return b
-}
-
-// half rounds towards zero to IEEE half precision; v is small and normal or zero.
-func half(v float32) uint16 {
-	bits := math.Float32bits(v)
-	sign := uint16(bits >> 16 & 0x8000)
-	exponent := int(bits>>23&0xff) - 127 + 15
-	if exponent <= 0 {
-		return sign
-	}
-	return sign | uint16(exponent)<<10 | uint16(bits>>13&0x3ff)
-}
-
-// withAnyMap writes model to path with a map of clusters of size consecutive tokens.
+// withAnyMap writes model to path with a map of clusters of size tokens.
 func withAnyMap(t *testing.T, model, path string, size int) {
 	t.Helper()
 	f, err := gguf.Open(model)
@@ -270,4 +64,90 @@ func withAnyMap(t *testing.T, model, path string, size int) {
 		p.Assignments[i] = uint32(i) % p.Clusters
 	}
 	rewrite(t, f, path, p.Keys())
+}
+
+// rewrite writes f to path with keys in place of its own FlashHead keys.
+func rewrite(t *testing.T, f *gguf.File, path string, keys []gguf.NewValue) {
+	t.Helper()
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := f.Rewrite(out, flashhead.IsKey, keys, func(int64, int64) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tinyWeights collects random F32 weights of a model's file.
+type tinyWeights struct {
+	random  *rand.Rand
+	tensors []gguftest.Tensor
+}
+
+// newTinyWeights returns an empty collection. The same seed gives the same weights.
+func newTinyWeights(seed uint64) *tinyWeights {
+	return &tinyWeights{random: rand.New(rand.NewPCG(seed, 42))}
+}
+
+// add adds a tensor.
+func (w *tinyWeights) add(name string, values []float32, shape ...uint64) {
+	var data []byte
+	for _, v := range values {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+	}
+	w.tensors = append(w.tensors, gguftest.T(name, gguftest.TypeF32, data, shape...))
+}
+
+// matrix adds a matrix with normally distributed values.
+func (w *tinyWeights) matrix(name string, deviation float64, shape ...uint64) {
+	n := uint64(1)
+	for _, s := range shape {
+		n *= s
+	}
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(w.random.NormFloat64() * deviation)
+	}
+	w.add(name, values, shape...)
+}
+
+// vector adds a vector of n equal values.
+func (w *tinyWeights) vector(name string, n uint64, value float32) {
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = value
+	}
+	w.add(name, values, n)
+}
+
+// norm adds the weights of a norm.
+func (w *tinyWeights) norm(name string, n uint64) { w.vector(name, n, 1) }
+
+// write writes a file of these weights and returns its path.
+func (w *tinyWeights) write(t *testing.T, path string, keys []gguftest.KV) string {
+	t.Helper()
+	if err := os.WriteFile(path, gguftest.File{KVs: keys, Tensors: w.tensors}.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// tokenizer returns a tokenizer of n tokens: three special ones, the bytes, which prompts are cut into, and words.
+func tokenizer(n int) []gguftest.KV {
+	tokens, types := []string{"<unk>", "<s>", "</s>"}, []int32{2, 3, 3}
+	for b := range 256 {
+		tokens, types = append(tokens, fmt.Sprintf("<0x%02X>", b)), append(types, 6)
+	}
+	for len(tokens) < n {
+		tokens, types = append(tokens, fmt.Sprintf("▁word%d", len(tokens))), append(types, 1)
+	}
+	return []gguftest.KV{
+		gguftest.V("tokenizer.ggml.model", "llama"),
+		gguftest.V("tokenizer.ggml.tokens", gguftest.A(tokens)),
+		gguftest.V("tokenizer.ggml.scores", gguftest.A(make([]float32, n))),
+		gguftest.V("tokenizer.ggml.token_type", gguftest.A(types)),
+		gguftest.V("tokenizer.ggml.bos_token_id", uint32(1)),
+		gguftest.V("tokenizer.ggml.eos_token_id", uint32(2)),
+	}
 }

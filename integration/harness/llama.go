@@ -20,7 +20,8 @@ type Llama struct {
 }
 
 // StartLlama runs the prefix's llama-server with args, which name the model, and waits until it answers. Everything
-// that it writes lies below dir. env is added to its environment. Call Stop when done.
+// that it writes lies below dir. env is added to its environment. It has one thread, unless args name more, because
+// threads wait long for each other beside other work. Call Stop when done.
 func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, env ...string) (*Llama, error) {
 	port, err := FreePort()
 	if err != nil {
@@ -28,7 +29,7 @@ func StartLlama(ctx context.Context, prefix Prefix, dir string, args []string, e
 	}
 	l := &Llama{base: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	cmd := exec.Command(prefix.Lib("llama-server"), append([]string{"--host", "127.0.0.1", "--port", fmt.Sprint(port),
-		"--ctx-size", "256", "--parallel", "1", "--threads", "2", "--no-warmup", "--no-webui", "--log-verbosity", "4"},
+		"--ctx-size", "256", "--parallel", "1", "--threads", "1", "--no-warmup", "--no-webui", "--log-verbosity", "4"},
 		append(sameSums(), args...)...)...)
 	cmd.Env = append(Environment(dir), env...)
 	l.server, err = serve(ctx, cmd, dir, "llama-server.log", func() error {

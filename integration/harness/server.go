@@ -35,8 +35,8 @@ func (s *server) Log() string {
 	return string(b)
 }
 
-// LogFile returns the path of the log, which lies in the folder that the server was started with.
-func (s *server) LogFile() string { return s.log }
+// Dir returns the folder that the server was started with.
+func (s *server) Dir() string { return filepath.Dir(s.log) }
 
 // serve runs cmd with the folders that Environment names and its output in dir/log, and waits until answers returns
 // nil.

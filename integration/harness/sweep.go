@@ -35,8 +35,7 @@ type sweepHost struct {
 	env     []string
 }
 
-// NewSweep returns a sweep of the patched build and, unless stock is "", of the stock build with the plug-in. Call
-// Close when done.
+// NewSweep returns a sweep of the patched build and of the stock build with the plug-in. Call Close when done.
 func NewSweep(patched, stock Prefix) (*Sweep, error) {
 	dir, err := os.MkdirTemp("", "fh-ollama-architectures-")
 	if err != nil {
@@ -44,11 +43,9 @@ func NewSweep(patched, stock Prefix) (*Sweep, error) {
 	}
 	s := &Sweep{patched: patched, dir: dir}
 	s.hosts = append(s.hosts, sweepHost{name: "patched", program: patched.Lib("tiny-tokens")})
-	if stock != "" {
-		if err := s.addPlugin(stock); err != nil {
-			s.Close()
-			return nil, err
-		}
+	if err := s.addPlugin(stock); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
