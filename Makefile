@@ -98,7 +98,7 @@ bench: build
 speed: stock plugin build
 	$(GO) run ./integration/cmd/speed $(FLAGS) $(FILE)
 
-# Versions of Ollama (v...) and of llama-cpp-python; of what is not named, the pinned one. FLAGS, e.g. --series FOLDER.
+# Versions of Ollama (v...) and of llama-cpp-python; of what is not named, the pinned one. FLAGS, e.g. --llama-cpp-source DIR.
 check-upstream:
 	$(GO) run ./integration/cmd/upstream $(FLAGS) $(VERSION)
 
