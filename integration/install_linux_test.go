@@ -19,7 +19,7 @@ import (
 // built may be removed after the installation. A release is one program, and needs no compilers.
 func TestInstall(t *testing.T) {
 	t.Run("release", func(t *testing.T) { installAndBack(t, released) })
-	t.Run("build, into lib", func(t *testing.T) { installAndBack(t, checkout, "--into-lib") })
+	t.Run("build into lib", func(t *testing.T) { installAndBack(t, checkout, "--into-lib") })
 }
 
 func installAndBack(t *testing.T, lay func(t *testing.T, dir string) string, flags ...string) {

@@ -68,5 +68,8 @@ func TestPluginModelVariable(t *testing.T) {
 	}
 	got, log = continuations(t, h, converted(t), nil, texts, fewProbes, "FLASHHEAD_MODEL="+wrong)
 	sameTokens(t, "FLASHHEAD_MODEL names another file", got, dense)
-	saysOnce(t, log, "the rows of token_embd.weight are not those of "+wrong+"; running dense")
+	says := "flash_head: the rows of token_embd.weight are not those of " + wrong + "; running dense"
+	if strings.Count(log, says) != 1 || activeLine(log) != "" {
+		t.Errorf("the log does not say once, %q:\n%s", says, end(log))
+	}
 }
