@@ -190,6 +190,9 @@ func randomRequest(random *rand.Rand, prompt any) map[string]any {
 			maps.Copy(request, fields)
 		}
 	}
+	if request["samplers"] != nil { // stock llama-server aborts if top_k follows temperature 0 in the graph
+		delete(request, "backend_sampling")
+	}
 	return request
 }
 
