@@ -41,6 +41,31 @@ func everyClusterIsDense(t *testing.T, h host, file string) {
 	}
 }
 
+// A head that is also the token embeddings may stay where stock llama.cpp has it, repacked for a product of its own:
+// FlashHead reads the rows of the embeddings. Dense steps and checks are then the stock head's own product.
+func TestRepackedHeads(t *testing.T) {
+	testlevel.Long(t)
+	for _, weights := range []string{"Q4_0", "Q4_K", "IQ4_NL"} {
+		t.Run(weights, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "quantized.gguf")
+			quantize(t, patched(t), converted(t), file, weights)
+			ask := func(env ...string) (answers []string) {
+				l := startLlama(t, patched(t), []string{"--model", file, "--repack"}, env...)
+				if !strings.Contains(l.Log(), "CPU_REPACK model buffer size") {
+					t.Skip("this processor has no layout of its own for the type")
+				}
+				if isActive := activeLine(l.Log()) != ""; isActive != (env[0] != "FLASHHEAD_ENABLED=0") {
+					t.Errorf("%v: FlashHead is active: %t", env, isActive)
+				}
+				return append(grammars(t, l), logitBias(t, l)...)
+			}
+			dense := ask("FLASHHEAD_ENABLED=0")
+			sameButRounding(t, "windows of any length", ask(checked), dense)
+			sameButRounding(t, "every third proposal wrong", ask("FLASHHEAD_EXACT=8", "FLASHHEAD_TEST_SPOIL=3"), dense)
+		})
+	}
+}
+
 // quantize copies a model with another type of head.
 func quantize(t *testing.T, h host, from, to, headType string) {
 	t.Helper()

@@ -7,8 +7,7 @@ ggml_backend_dev_t llama_flash_head_device(ggml_backend_buffer_type_t buft) {
     return dev ? dev : ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU); // the CPU's own buffers name no device
 }
 
-// whether buffers of this type repack rows
-static bool is_repacked(ggml_backend_buffer_type_t buft) {
+bool llama_flash_head_is_repacked(ggml_backend_buffer_type_t buft) {
     return !ggml_backend_buft_is_host(buft)
             && ggml_backend_dev_type(llama_flash_head_device(buft)) == GGML_BACKEND_DEVICE_TYPE_CPU;
 }
@@ -20,7 +19,7 @@ static bool is_split(ggml_backend_buffer_type_t buft) {
 
 std::string llama_flash_head_obstacle(const ggml_tensor * weight) {
     ggml_backend_buffer_type_t buft = ggml_backend_buffer_get_type(weight->buffer);
-    if (is_repacked(buft)) {
+    if (llama_flash_head_is_repacked(buft)) {
         return format("the rows of the head are repacked (%s)", ggml_backend_buft_name(buft));
     }
     if (is_split(buft)) {
@@ -32,7 +31,7 @@ std::string llama_flash_head_obstacle(const ggml_tensor * weight) {
 buft_list_t llama_flash_head_plain(const buft_list_t & list) {
     buft_list_t plain;
     for (const auto & entry : list) {
-        if (!is_repacked(entry.second)) {
+        if (!llama_flash_head_is_repacked(entry.second)) {
             plain.push_back(entry);
         }
     }

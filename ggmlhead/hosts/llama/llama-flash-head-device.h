@@ -13,6 +13,9 @@
 // not host memory in ggml, nor is Metal's.
 ggml_backend_dev_t llama_flash_head_device(ggml_backend_buffer_type_t buft);
 
+// Whether buffers of this type repack rows, for a product of their own.
+bool llama_flash_head_is_repacked(ggml_backend_buffer_type_t buft);
+
 // The buffer types of list that keep rows as they are, or all of list if there is none.
 buft_list_t llama_flash_head_plain(const buft_list_t & list);
 

@@ -30,6 +30,10 @@ LLAMA_API int32_t llama_flash_head_row_size(const struct llama_context * ctx);
 // bias, scale and caps. 1 <= n <= LLAMA_FLASH_HEAD_MAX_CHECK. Valid until the next call; nullptr if it fails.
 LLAMA_API const float * llama_flash_head_check(struct llama_context * ctx, const float * rows, int32_t n);
 
+// FlashHead's logits [n_vocab] for a row, made like those; nullptr if the context has none, as with an adapter that
+// changes the head.
+LLAMA_API const float * llama_flash_head_estimate(struct llama_context * ctx, const float * row);
+
 // Until it is called with nullptr: what llama_get_logits_ith returns, for every i.
 LLAMA_API void llama_flash_head_show(struct llama_context * ctx, const float * logits);
 

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <new>
 #include <stdexcept>
+#include <string.h>
 
 // the reason to stay dense, for the caller to log
 struct stay_dense : std::runtime_error {
@@ -60,13 +61,28 @@ static bool in_scope(flash_head_scope scope, const load_role & role) {
         || ( role.drafts   && flash_head_scope_has(scope, /*draft =*/ true));
 }
 
+// whether the model's head is its token embeddings
+static bool is_tied(const llama_model_loader & ml) {
+    return ml.get_weight(LLM_TN(ml.get_arch())(LLM_TENSOR_OUTPUT, "weight").str().c_str()) == nullptr;
+}
+
 buft_list_t llama_flash_head_buft_list(
         const llama_model_loader & ml, const llama_hparams & hparams, llm_tensor tensor, const buft_list_t & list) {
-    if (tensor != LLM_TENSOR_OUTPUT || ml.flash_head_keys->gguf == nullptr
+    if (tensor != LLM_TENSOR_OUTPUT || ml.flash_head_keys->gguf == nullptr || is_tied(ml)
             || !in_scope(read_settings().scope, role_of(ml, hparams))) {
         return list;
     }
     return llama_flash_head_plain(list);
+}
+
+// The head's rows as they are in the file. Where the head itself is repacked, those are the token embeddings, if they
+// are the same.
+static ggml_tensor * rows_of(const llama_model & model) {
+    ggml_tensor * output = model.output, * embeddings = model.tok_embd;
+    const bool is_apart = output && embeddings && output->buffer && embeddings->buffer
+        && llama_flash_head_is_repacked(ggml_backend_buffer_get_type(output->buffer))
+        && ggml_backend_buffer_is_host(embeddings->buffer) && strcmp(output->name, embeddings->name) == 0;
+    return is_apart ? embeddings : output;
 }
 
 // the op's places: the cluster of each token, then its position
@@ -256,7 +272,7 @@ static std::shared_ptr<llama_flash_head> load(
     if (!error.empty()) {
         throw stay_dense(error);
     }
-    ggml_tensor * weight = model.output;
+    ggml_tensor * weight = rows_of(model);
     if (weight == nullptr || weight->buffer == nullptr) {
         throw stay_dense("the model has no output head");
     }
@@ -299,6 +315,7 @@ static std::shared_ptr<llama_flash_head> load(
     }
 
     auto head = std::make_shared<llama_flash_head>();
+    head->output   = model.output;
     head->weight   = weight;
     head->max_rows = settings.max_rows;
     head->exact    = settings.exact;
@@ -382,11 +399,13 @@ llama_flash_head_loading::~llama_flash_head_loading() {
 }
 
 void llama_flash_head_loading::loaded(ggml_context * ctx) {
-    for (ggml_tensor * t = ggml_get_first_tensor(ctx); t != nullptr && !begun; t = ggml_get_next_tensor(ctx, t)) {
-        if (t == model.output) {
-            begun = true;
-            head  = load_or_stay_dense(ml, model);
-        }
+    for (ggml_tensor * t = ggml_get_first_tensor(ctx); t != nullptr; t = ggml_get_next_tensor(ctx, t)) {
+        has_output |= t == model.output;
+        has_rows   |= t == rows_of(model);
+    }
+    if (!begun && has_output && has_rows) {
+        begun = true;
+        head  = load_or_stay_dense(ml, model);
     }
 }
 

@@ -22,7 +22,7 @@ static bool has_lora(const llm_graph_params & params, ggml_tensor * weight) {
 
 // whether node is the product with a head, as llama.cpp builds it
 static bool is_head_product(const llama_flash_head & head, const ggml_tensor * node) {
-    return node->op == GGML_OP_MUL_MAT && node->src[0] == head.weight;
+    return node->op == GGML_OP_MUL_MAT && node->src[0] == head.output;
 }
 
 // whether the op can replace such a product
@@ -71,7 +71,7 @@ static void replace_product(const llama_flash_head & head, const llama_flash_hea
     if (sources.bias && !adds_bias(graph, node, sources.bias)) {
         sources.bias = nullptr;
     }
-    ggml_flash_head_replace_mul_mat(node, &sources, &side.params);
+    head.replace(node, sources, side.params);
 }
 
 // all products with the head in a graph of the target or of its draft
@@ -80,7 +80,7 @@ static void rewrite(llama_flash_head & head, const llm_graph_params & params, bo
     if (!side.active) {
         return;
     }
-    if (has_lora(params, head.weight)) {
+    if (has_lora(params, head.output)) {
         if (!head.lora_said.exchange(true)) {
             LLAMA_LOG_WARN("flash_head: a LoRA adapter changes the head; running dense\n");
         }

@@ -8,12 +8,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string.h>
 
 static_assert(LLAMA_FLASH_HEAD_MAX_CHECK == GGML_FLASH_HEAD_DENSE_ROWS, "a check is one product");
 
 // rows of a check, filled up with zeros
-static const int32_t SIZES[] = { 1, 8, 16, LLAMA_FLASH_HEAD_MAX_CHECK };
+static const int32_t SIZES[] = { 1, 8, 16, 24, LLAMA_FLASH_HEAD_MAX_CHECK };
 
 // the most nodes and leaves from the head's input on
 static const int GRAPH_SIZE = 256;
@@ -79,9 +78,9 @@ void llama_flash_head_rows::rest(bool rests) {
     ctx.gf_res_prev_active = nullptr; // the last graph must not be used again
 }
 
-// Builds t for n rows. Returns false, with t in no state to be used, if the model's graph is not as expected or there
-// is no memory.
-bool llama_flash_head_rows::build(tail & t, int32_t n) {
+// Builds t for n rows, with the dense head or FlashHead. Returns false, with t in no state to be used, if the model's
+// graph is not as expected or there is no memory.
+bool llama_flash_head_rows::build(tail & t, int32_t n, bool is_dense) {
     t.sched.reset(ggml_backend_sched_new(ctx.backend_ptrs.data(), ctx.backend_buft.data(),
             (int) ctx.backend_ptrs.size(), GRAPH_SIZE, /*parallel =*/ false, /*op_offload =*/ false));
     t.model = std::make_unique<llm_graph_result>(ctx.graph_max_nodes(n));
@@ -104,23 +103,22 @@ bool llama_flash_head_rows::build(tail & t, int32_t n) {
     params.cb    = [](const llama_ubatch &, ggml_tensor * node, const char * name, int) { ggml_set_name(node, name); };
 
     t.model->reset();
+    const bool rested = head.rests.exchange(is_dense);
     ggml_cgraph * graph   = ctx.model.build_graph(params);
     ggml_tensor * product = graph ? product_of(head, graph) : nullptr;
-    if (product == nullptr || product->src[1]->ne[1] != n || t.model->get_logits() == nullptr) {
+    head.rests = rested;
+    if (product == nullptr || product->src[1]->ne[1] != n || t.model->get_logits() == nullptr
+            || llama_flash_head::is_dense(product) != is_dense) {
         return false;
     }
 
     t.rows = ggml_new_tensor_2d(t.model->get_ctx(), GGML_TYPE_F32, n_embd(), n);
     ggml_set_name (t.rows, "flash_head_rows");
     ggml_set_input(t.rows);
-    product->op = GGML_OP_MUL_MAT;
-    memset(product->op_params, 0, sizeof(product->op_params));
-    std::fill(product->src + 1, product->src + GGML_MAX_SRC, nullptr);
     product->src[1] = t.rows;
-    product->extra  = nullptr;
-    if (head.has_dense(product)) {
-        head.replace_dense(product);
-        t.product = product;
+    t.product = is_dense && product->op == GGML_OP_FLASH_HEAD ? product : nullptr;
+    if (!is_dense) {
+        ggml_flash_head_set_totals(product, nullptr); // statistics are of what is generated
     }
 
     t.logits = t.model->get_logits();
@@ -134,9 +132,17 @@ bool llama_flash_head_rows::build(tail & t, int32_t n) {
 const float * llama_flash_head_rows::check(const float * rows, int32_t n) {
     // few sizes, so that few graphs are built and kept
     const int32_t n_rows = *std::lower_bound(std::begin(SIZES), std::end(SIZES), n);
-    tail & t = tails[n_rows];
+    return compute(tails[n_rows], rows, n, n_rows, /*is_dense =*/ true);
+}
+
+const float * llama_flash_head_rows::estimate(const float * row) {
+    return compute(estimates, row, 1, 1, /*is_dense =*/ false);
+}
+
+// The logits of n rows by t, which is built for n_rows if it is not yet; nullptr if that fails.
+const float * llama_flash_head_rows::compute(tail & t, const float * rows, int32_t n, int32_t n_rows, bool is_dense) {
     if (!t.model) {
-        t.built = build(t, n_rows);
+        t.built = build(t, n_rows, is_dense);
     }
     if (!t.built) {
         return nullptr;
@@ -192,6 +198,10 @@ int32_t llama_flash_head_row_size(const llama_context * ctx) {
 const float * llama_flash_head_check(llama_context * ctx, const float * rows, int32_t n) {
     GGML_ASSERT(n >= 1 && n <= LLAMA_FLASH_HEAD_MAX_CHECK);
     return ctx->flash_head_rows->check(rows, n);
+}
+
+const float * llama_flash_head_estimate(llama_context * ctx, const float * row) {
+    return ctx->flash_head_rows->estimate(row);
 }
 
 void llama_flash_head_show(llama_context * ctx, const float * logits) {

@@ -28,6 +28,9 @@ public:
     // The dense logits of rows [n][n_embd], or nullptr.
     const float * check(const float * rows, int32_t n);
 
+    // FlashHead's logits of a row [n_embd], or nullptr.
+    const float * estimate(const float * row);
+
     int64_t n_embd() const;
 
     // what llama_get_logits_ith returns, or nullptr for what it has
@@ -41,7 +44,7 @@ private:
         std::unique_ptr<llm_graph_result> model;  // all that the model built
         ggml_cgraph                     * graph;  // from rows to logits
         ggml_tensor                     * rows;   // [n_embd, n]
-        ggml_tensor                     * product; // the FLASH_HEAD in mode dense; nullptr: a MUL_MAT
+        ggml_tensor                     * product; // a FLASH_HEAD in mode dense, or nullptr
         ggml_tensor                     * logits; // [n_vocab, n]
         ggml_backend_sched_ptr            sched;  // holds graph's memory
         bool                              built = false;
@@ -56,8 +59,10 @@ private:
     std::vector<float>  kept;    // [tokens][n_embd]; only rows of outputs are set
     std::vector<origin> origins; // of each token's logits; NONE: no row was kept
 
-    std::map<int32_t, tail> tails;  // by number of rows
-    std::vector<float>      logits; // of a check on a device
+    std::map<int32_t, tail> tails;     // of the dense head, by number of rows
+    tail                    estimates; // of FlashHead, for one row
+    std::vector<float>      logits;    // of the last one, on a device
 
-    bool build(tail & t, int32_t n);
+    bool          build  (tail & t, int32_t n, bool is_dense);
+    const float * compute(tail & t, const float * rows, int32_t n, int32_t n_rows, bool is_dense);
 };

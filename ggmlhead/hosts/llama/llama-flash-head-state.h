@@ -23,7 +23,8 @@ struct llama_flash_head_side {
 };
 
 struct llama_flash_head {
-    ggml_tensor * weight = nullptr; // the model's own
+    ggml_tensor * output = nullptr; // the model's own: what its graphs multiply
+    ggml_tensor * weight = nullptr; // its rows as they are in the file, for FlashHead: mostly the same tensor
 
     ggml_flash_head_sources sources = {};
 
@@ -47,7 +48,8 @@ struct llama_flash_head {
 
     // whether node is the product with the head, FlashHead or dense
     bool is_product(const ggml_tensor * node) const {
-        return node->src[0] == weight && (node->op == GGML_OP_FLASH_HEAD || node->op == GGML_OP_MUL_MAT);
+        return node->op == GGML_OP_FLASH_HEAD ? node->src[0] == weight
+                                              : node->op == GGML_OP_MUL_MAT && node->src[0] == output;
     }
 
     // whether such a node gives the dense head's logits
@@ -56,9 +58,10 @@ struct llama_flash_head {
     }
 
     // Whether a product in mode dense can take node's place. It is faster than ggml's: it asks for rows of the weight
-    // before they are needed, and reads them once for all rows of activations.
+    // before they are needed, and reads them once for all rows of activations. A repacked head has a fast product of its
+    // own.
     bool has_dense(const ggml_tensor * node) const {
-        return host && node->ne[1] >= 1 && node->ne[1] <= GGML_FLASH_HEAD_DENSE_ROWS;
+        return host && weight == output && node->ne[1] >= 1 && node->ne[1] <= GGML_FLASH_HEAD_DENSE_ROWS;
     }
 
     void replace_dense(ggml_tensor * node) const {
@@ -68,6 +71,13 @@ struct llama_flash_head {
         params.n_rows = (int32_t) node->ne[1];
         dense.bias    = nullptr;
         ggml_flash_head_replace_mul_mat(node, &dense, &params);
+    }
+
+    // Turns node, a product with output, into FlashHead's with these sources and parameters.
+    void replace(ggml_tensor * node, const ggml_flash_head_sources & sources,
+            const ggml_flash_head_params & params) const {
+        node->src[0] = weight;
+        ggml_flash_head_replace_mul_mat(node, &sources, &params);
     }
 
     llama_flash_head_side & side(bool is_draft) { return is_draft ? draft : target; }

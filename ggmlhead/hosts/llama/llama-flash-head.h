@@ -28,7 +28,7 @@ std::shared_ptr<const llama_flash_head_keys> llama_flash_head_keys_find(
         const gguf_context * metadata, const std::string & path, const std::vector<std::string> & splits);
 
 // The buffer types for tensor: those of list. For a head that FlashHead will read, without those that repack rows,
-// because a repacked row cannot be gathered.
+// because a repacked row cannot be gathered; unless the head is the token embeddings, whose rows are kept as well.
 buft_list_t llama_flash_head_buft_list(
         const llama_model_loader & ml, const llama_hparams & hparams, llm_tensor tensor, const buft_list_t & list);
 
@@ -38,7 +38,7 @@ public:
     llama_flash_head_loading(const llama_model_loader & ml, const llama_model & model);
     ~llama_flash_head_loading(); // waits
 
-    // Called when the tensors of ctx have their data. If the head is among them, prepares FlashHead and logs one line:
+    // Called when the tensors of ctx have their data. Once the head has, prepares FlashHead and logs one line:
     // active, or why not. Throws std::runtime_error if an environment variable has a bad value.
     void loaded(ggml_context * ctx);
 
@@ -49,7 +49,8 @@ private:
     const llama_model_loader & ml;
     const llama_model        & model;
 
-    bool begun = false;
+    bool has_output = false, has_rows = false; // their data
+    bool begun      = false;
     std::shared_ptr<llama_flash_head> head;
 };
 
