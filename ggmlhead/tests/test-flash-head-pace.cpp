@@ -24,6 +24,7 @@ struct machine {
     int    n_slow  = 40;        // as they do for so many steps,
     double hiccups = 0.0;       // and with this probability twice to five times as long
     double draw    = 0.0;       // the time of drawing a token again
+    double aside   = 0.1;       // the time of a proposal beside a dense step, in dense steps
 
     double check_time(int n) const { return check_0 + n*n_slots*check_row; }
 };
@@ -72,7 +73,12 @@ static pace_run generate(const machine & m, int64_t n, int fixed, flash_head_pac
         }
         if (length == 0) {
             const double step = m.dense*noise(time);
+            const bool aside = pace.wants_aside();
             pace.add_step(step, true);
+            for (int i = 0; aside && i < m.n_slots; i++) {
+                pace.add_aside(uniform(rng) < m.right);
+                time += m.aside*m.dense;
+            }
             time += step;
             tokens++;
             continue;
@@ -160,6 +166,13 @@ int main() {
                     run.rate/dense, run.longest_wait/1e3, pace.length());
         }
     }
+
+    // of a first answer that FlashHead does not know, few tokens are proposed, and none in a window
+    std::mt19937 first_rng(7);
+    flash_head_pace first(MOST);
+    const double unknown = generate(machines[3], 64, -1, first, first_rng).rate;
+    check(unknown >= 0.98/machines[3].dense, "all wrong at first: %.3f of dense steps", unknown*machines[3].dense);
+    check(first.text().find("step 0.0") != std::string::npos, "all wrong at first: %s", first.text().c_str());
 
     // from right to wrong and back: it leaves the windows, and comes back to them
     machine m = machines[0];

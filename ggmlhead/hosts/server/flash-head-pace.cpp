@@ -10,13 +10,17 @@ static const int64_t FIRST_DENSE   = 4;     // dense steps to know their time, b
 static const int64_t FIRST_PAUSE   = 8;     // dense steps when windows do not pay: few, as noise may have misled,
 static const int64_t FIRST_TRUST   = 512;   // and tokens until dense steps are timed again;
 static const int64_t GROWS         = 4;     // so many times as many each time,
-static const int64_t LONGEST       = 1024;  // up to this
+static const int64_t LONGEST       = 1024;  // up to this,
+static const int64_t LONGEST_ASIDE = 128;   // or this where only proposals beside dense steps were wrong, which cost little
 static const int32_t FIRST_WINDOW  = 4;
+static const int64_t ASIDES        = 4;     // proposals of a slot beside the last dense steps of a rest,
+static const int32_t MORE_WRONG    = 2;     // which is prolonged if so many more are wrong than right
 static const size_t  FEW_STEPS     = 12;    // a trial has more, if no proposal is wrong
 static const int32_t LIMIT_HOLDS   = 16;    // windows
 static const double  MEMORY        = 256.0; // proposals
 static const int32_t ALL_WRONG     = 8;     // windows in a row without a right proposal: nothing before them counts
 static const double  FREE_ROWS     = 30.0;  // a check of 1 + FREE_ROWS rows takes about twice as long as one of 1 row
+static const int32_t LANES         = 8;     // kernels and graphs take more rows than this in multiples of it
 static const double  WORTH_IT      = 1.01;  // windows must be faster than dense steps by this
 
 double flash_head_recent_median::value() const {
@@ -36,12 +40,26 @@ void flash_head_pace::add_step(double us, bool is_dense) {
     }
     n_since = 0;
     if (n_rests > 0 && --n_rests == 0 && n_trust == 0) {
-        begin_trial();
+        end_rest();
     }
+}
+
+bool flash_head_pace::wants_aside() const {
+    return fixed <= 0 && n_trust == 0 && n_rests > 1 && n_rests <= ASIDES + 1 && !asides_are_wrong();
+}
+
+void flash_head_pace::add_aside(bool is_right) {
+    (is_right ? n_aside_right : n_aside_wrong)++;
+}
+
+// rows that a check of n takes as long as
+static int32_t rows_of(int32_t n) {
+    return n <= LANES ? n : (n + LANES - 1)/LANES*LANES;
 }
 
 void flash_head_pace::add_check(int32_t n, double us) {
     const double keep = 1.0 - 1.0/16.0;
+    n = rows_of(n);
     if (n_checks > 2.0) { // others may have held it up
         us = std::min(us, 1.5*check_time((n + n_slots - 1)/n_slots));
     }
@@ -84,7 +102,7 @@ double flash_head_pace::check_time(int32_t n) const {
     if (n_checks == 0.0) {
         return 0.0;
     }
-    const double n_rows = (double) n*n_slots;
+    const double n_rows = rows_of(n*n_slots);
     const double mean_n = sum_n/n_checks, mean_t = sum_t/n_checks;
     const double spread = sum_nn/n_checks - mean_n*mean_n;
     const double usual  = mean_t/(mean_n + FREE_ROWS);
@@ -143,6 +161,18 @@ int32_t flash_head_pace::length() const {
     return best(std::min(n_limit, n_most));
 }
 
+bool flash_head_pace::asides_are_wrong() const {
+    return n_aside_wrong - n_aside_right >= MORE_WRONG*n_slots;
+}
+
+void flash_head_pace::end_rest() {
+    if (asides_are_wrong()) {
+        rest_longer(LONGEST_ASIDE);
+    } else {
+        begin_trial();
+    }
+}
+
 // As if some proposals had been right, so that a few wrong ones end a trial that does not pay; where nearly all were, it
 // was time that ended windows, and they count on.
 void flash_head_pace::begin_trial() {
@@ -162,9 +192,8 @@ void flash_head_pace::decide() {
     }
     const int32_t n = best(n_limit);
     if (tokens_of(n)*dense.value() < WORTH_IT*time_of(n)) {
-        n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(GROWS*n_pause, LONGEST);
         n_trust = 0;
-        rest(n_pause);
+        rest_longer(LONGEST);
     } else if (n_right > MEMORY/4) {
         n_pause = 0;
         n_trust = std::max(n_trust, FIRST_TRUST);
@@ -175,8 +204,16 @@ void flash_head_pace::decide() {
     }
 }
 
+// rests for longer than the last time, but not for more steps than longest
+void flash_head_pace::rest_longer(int64_t longest) {
+    n_pause = n_pause == 0 ? FIRST_PAUSE : std::min(GROWS*n_pause, longest);
+    rest(n_pause);
+}
+
 // the next n steps are dense, and timed anew
 void flash_head_pace::rest(int64_t n) {
-    n_rests = n;
-    dense   = {};
+    n_rests       = n;
+    n_aside_right = 0;
+    n_aside_wrong = 0;
+    dense         = {};
 }

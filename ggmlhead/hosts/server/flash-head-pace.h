@@ -3,6 +3,9 @@
 // How many tokens to propose before they are checked, from what was measured while generating: the time of a step, of a
 // dense step and of a check, and how often proposals were right. Steps of one and of several slots take different
 // times, so that there is one pace for each number of slots.
+//
+// A window of wrong proposals is a waste of nearly all its steps. So before windows are tried, tokens are proposed beside
+// dense steps: such a proposal costs FlashHead's product alone.
 
 #include <algorithm>
 #include <stdint.h>
@@ -35,6 +38,10 @@ public:
     void add_draw      (double us);
     void add_window    (int32_t n, int32_t n_right);
 
+    // Whether a token should be proposed beside the next dense step; then whether that was right.
+    bool wants_aside() const;
+    void add_aside(bool is_right);
+
     // A window could not be longer than n, because the cache could not be cut back behind it.
     void add_limit     (int32_t n);
 
@@ -57,6 +64,7 @@ private:
 
     double  n_right = 0.0, n_wrong = 0.0; // of proposals; old ones weigh less
     int32_t n_none  = 0;                  // windows in a row without a right one
+    int32_t n_aside_right = 0, n_aside_wrong = 0; // proposals beside the steps of this rest
     int32_t n_most  = 0;                  // a window is at most twice as long as the last that was right
     int32_t n_limit = 0;                  // no window can be longer
     int32_t n_free  = 0;                  // windows since the last that met the limit
@@ -69,7 +77,10 @@ private:
     double  tokens_of (int32_t n) const;
     double  time_of   (int32_t n) const;
     int32_t best      (int32_t limit) const;
+    bool    asides_are_wrong() const;
+    void    end_rest();
     void    begin_trial();
     void    decide();
+    void    rest_longer(int64_t longest);
     void    rest(int64_t n);
 };

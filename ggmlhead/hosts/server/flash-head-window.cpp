@@ -77,6 +77,9 @@ void flash_head_windows::add(flash_head_window & window, const flash_head_slot &
         throw std::runtime_error("flash_head: no row was kept for a token that is to be checked");
     }
     if (is_exact && window.n_rows == 0) {
+        if (pace().wants_aside()) {
+            propose_aside(window, slot, i_token, row);
+        }
         return;
     }
     if (window.n_rows == 0) {
@@ -93,19 +96,38 @@ void flash_head_windows::add(flash_head_window & window, const flash_head_slot &
     }
 }
 
+// Lets the window's proposer draw what the slot's sampler would.
+void flash_head_windows::follow(flash_head_window & window, const flash_head_slot & slot) {
+    if (window.proposer) {
+        common_sampler_copy(slot.sampler, window.proposer.get());
+    } else {
+        window.proposer.reset(common_sampler_clone(slot.sampler));
+    }
+}
+
+llama_token flash_head_windows::draw(flash_head_window & window, int32_t i_token) {
+    const llama_token id = common_sampler_sample(window.proposer.get(), ctx, i_token);
+    n_drawn++;
+    return spoil > 0 && n_drawn % spoil == 0 ? (id + 1) % n_vocab : id;
+}
+
+void flash_head_windows::propose_aside(flash_head_window & window, const flash_head_slot & slot, int32_t i_token,
+        const float * row) {
+    const int64_t t_begin = ggml_time_us();
+    if (const float * logits = llama_flash_head_estimate(ctx, row)) {
+        follow(window, slot);
+        llama_flash_head_show(ctx, logits);
+        window.aside = draw(window, i_token);
+        llama_flash_head_show(ctx, nullptr);
+    }
+    t_last += ggml_time_us() - t_begin; // no part of the step
+}
+
 void flash_head_windows::propose(flash_head_window & window, const flash_head_slot & slot, int32_t i_token) {
     if (window.n_rows == 1) {
-        if (window.proposer) {
-            common_sampler_copy(slot.sampler, window.proposer.get());
-        } else {
-            window.proposer.reset(common_sampler_clone(slot.sampler));
-        }
+        follow(window, slot);
     }
-    llama_token id = common_sampler_sample(window.proposer.get(), ctx, i_token);
-    n_drawn++;
-    if (spoil > 0 && n_drawn % spoil == 0) {
-        id = (id + 1) % n_vocab;
-    }
+    const llama_token id = draw(window, i_token);
     try {
         common_sampler_accept(window.proposer.get(), id, true);
     } catch (const std::exception &) {
@@ -227,6 +249,9 @@ int32_t flash_head_windows::begin(flash_head_window & window, const flash_head_s
 
 int32_t flash_head_windows::next(flash_head_window & window, const flash_head_slot & slot) {
     if (window.logits == nullptr) {
+        if (window.aside != LLAMA_TOKEN_NULL) {
+            pace().add_aside(window.aside == slot.sampled);
+        }
         window.clear();
         return -1;
     }
@@ -264,6 +289,7 @@ void flash_head_window::clear() {
     proposals.clear();
     text.clear();
     n_rows  = 0;
+    aside   = LLAMA_TOKEN_NULL;
     is_due  = false;
     i_token = -1;
     logits  = nullptr;

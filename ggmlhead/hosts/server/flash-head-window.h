@@ -64,6 +64,7 @@ private:
     size_t               n_base  = 0;   // tokens in the cache when the first row was kept
     int32_t              length  = 0;
     int64_t              t_begin = 0;   // microseconds
+    llama_token          aside   = LLAMA_TOKEN_NULL; // proposed beside a dense step
 
     // while the slot draws from exact logits
     bool          is_due = false;
@@ -132,7 +133,10 @@ private:
 
     bool may_go_on(const flash_head_window & window, const flash_head_slot & slot) const;
     bool cache_has(const flash_head_window & window, const flash_head_slot & slot) const;
+    void follow   (flash_head_window & window, const flash_head_slot & slot);
+    llama_token draw(flash_head_window & window, int32_t i_token);
     void propose  (flash_head_window & window, const flash_head_slot & slot, int32_t i_token);
+    void propose_aside(flash_head_window & window, const flash_head_slot & slot, int32_t i_token, const float * row);
     void check_windows(const std::vector<flash_head_window *> & windows, int32_t n_tokens);
     void measure  (const std::vector<flash_head_window *> & windows, int32_t n_tokens);
     const float * exact_logits(const std::vector<float> & rows, int32_t n_rows);
