@@ -182,7 +182,7 @@ check-metal: build-tests
 	$(if $(LINUX),dist/lib/ollama/test-flash-head-metal)
 	$(GO) test -count=1 -run '^TestMetalCompiles$$' ./plugin/build
 
-# The servers of ./integration have a thread for each processor, and these wait long for each other beside other tests.
+# Servers of ./integration wait long for each other beside other tests, so it runs alone.
 test: STRICT = --strict
 test: lint staticcheck vulncheck fuzz op-test stock plugin
 	@echo 'The Go tests follow; a package is printed when it is done. ./ggmlhead, ./cmd/fh-ollama and, last, ./integration take'

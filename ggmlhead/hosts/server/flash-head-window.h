@@ -9,6 +9,9 @@
 //    in one product for all slots.
 // 3. The slot's sampler draws from these, row by row. At the first token that is not the proposal the rest of the
 //    window is dropped: from the cache, too.
+//
+// While windows would not pay (flash-head-pace.h), the dense head generates alone, and tokens are proposed beside some of
+// its steps only to know whether they are right.
 
 #include "common.h"
 #include "flash-head-pace.h"
