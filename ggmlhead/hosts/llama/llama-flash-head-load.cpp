@@ -399,9 +399,10 @@ llama_flash_head_loading::~llama_flash_head_loading() {
 }
 
 void llama_flash_head_loading::loaded(ggml_context * ctx) {
+    const ggml_tensor * rows = rows_of(model);
     for (ggml_tensor * t = ggml_get_first_tensor(ctx); t != nullptr; t = ggml_get_next_tensor(ctx, t)) {
         has_output |= t == model.output;
-        has_rows   |= t == rows_of(model);
+        has_rows   |= t == rows;
     }
     if (!begun && has_output && has_rows) {
         begun = true;

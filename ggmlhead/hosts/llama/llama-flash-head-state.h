@@ -70,7 +70,7 @@ struct llama_flash_head {
         params.mode   = GGML_FLASH_HEAD_DENSE;
         params.n_rows = (int32_t) node->ne[1];
         dense.bias    = nullptr;
-        ggml_flash_head_replace_mul_mat(node, &dense, &params);
+        replace(node, dense, params);
     }
 
     // Turns node, a product with output, into FlashHead's with these sources and parameters.

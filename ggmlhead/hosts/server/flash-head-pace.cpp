@@ -49,7 +49,7 @@ bool flash_head_pace::wants_aside() const {
 }
 
 void flash_head_pace::add_aside(bool is_right) {
-    (is_right ? n_aside_right : n_aside_wrong)++;
+    n_more_wrong += is_right ? -1 : 1;
 }
 
 // rows that a check of n takes as long as
@@ -162,7 +162,7 @@ int32_t flash_head_pace::length() const {
 }
 
 bool flash_head_pace::asides_are_wrong() const {
-    return n_aside_wrong - n_aside_right >= MORE_WRONG*n_slots;
+    return n_more_wrong >= MORE_WRONG*n_slots;
 }
 
 void flash_head_pace::end_rest() {
@@ -212,8 +212,7 @@ void flash_head_pace::rest_longer(int64_t longest) {
 
 // the next n steps are dense, and timed anew
 void flash_head_pace::rest(int64_t n) {
-    n_rests       = n;
-    n_aside_right = 0;
-    n_aside_wrong = 0;
-    dense         = {};
+    n_rests      = n;
+    n_more_wrong = 0;
+    dense        = {};
 }

@@ -64,7 +64,7 @@ private:
 
     double  n_right = 0.0, n_wrong = 0.0; // of proposals; old ones weigh less
     int32_t n_none  = 0;                  // windows in a row without a right one
-    int32_t n_aside_right = 0, n_aside_wrong = 0; // proposals beside the steps of this rest
+    int32_t n_more_wrong = 0;             // of the proposals beside the steps of this rest, than right
     int32_t n_most  = 0;                  // a window is at most twice as long as the last that was right
     int32_t n_limit = 0;                  // no window can be longer
     int32_t n_free  = 0;                  // windows since the last that met the limit
